@@ -1,0 +1,141 @@
+"""A small stack on the real engine, driven by the installed pulumi with the installed plugins."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import toolchain
+
+# pytest calls this folder `toolchain`, which is also the name of the package under test.
+if getattr(toolchain, "__file__", None) is None:
+    toolchain.__path__ = [*toolchain.__path__, str(Path(__file__).parents[2] / "toolchain")]
+
+from toolchain import prerequisites
+from toolchain.home import DyberHome
+from toolchain.progress import PlainProgress
+
+LABEL = "dyber.test=toolchain"
+
+PULUMI_YAML = f"""\
+name: toolchain-test
+main: program
+runtime:
+  name: python
+  options: {{toolchain: pip, virtualenv: {sys.prefix}}}
+"""
+
+PROGRAM = """\
+import os
+
+import pulumi
+import pulumi_docker as docker
+import pulumi_random as random
+
+config = pulumi.Config()
+password = random.RandomPassword("password", length=20, special=False)
+network = docker.Network("network", labels=[docker.NetworkLabelArgs(label="dyber.test", value="toolchain")])
+container = docker.Container(
+    "worker",
+    image="dyber-base:trixie",
+    command=["sleep", "600"],
+    envs=[pulumi.Output.concat("PASSWORD=", password.result), f"MODE={os.environ.get('MODE', 'one')}"],
+    networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network.name, aliases=["worker"])],
+    labels=[docker.ContainerLabelArgs(label="dyber.test", value="toolchain")],
+    memory=32,
+    memory_swap=32,
+    init=True,
+    destroy_grace_seconds=1,
+    opts=pulumi.ResourceOptions(delete_before_replace=False if os.environ.get("CREATE_FIRST") else None),
+)
+
+
+def fail(value):
+    raise ValueError("a mistake in an apply")
+
+
+if os.environ.get("FAIL") == "apply":
+    network.name.apply(fail)
+if os.environ.get("FAIL") == "import":
+    import a_module_that_is_not_there
+if os.environ.get("FAIL") == "exit":
+    raise SystemExit("enough is enough")
+
+pulumi.export("password", password.result)
+pulumi.export("token", config.require_secret("token"))
+pulumi.export("container", container.name)
+"""
+
+
+@dataclass
+class Project:
+    """A project with one stack and a backend of its own."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def pulumi(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Both outputs are in `stdout`, in the order they came. environment: steers PROGRAM."""
+        return subprocess.run(
+            ["pulumi", "--non-interactive", "--color=never", *arguments],
+            cwd=self.folder, env={**self.environment, **environment}, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, check=False,
+        )
+
+    def ok(self, *arguments: str, **environment: str) -> str:
+        done = self.pulumi(*arguments, **environment)
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    def output(self, name: str) -> str:
+        return self.ok("stack", "output", name, "--show-secrets").strip()
+
+    def planned(self, **environment: str) -> list[tuple[str, str]]:
+        """(operation, resource name) of each step that a preview shows, in order, without those that change nothing."""
+        done = subprocess.run(
+            ["pulumi", "--non-interactive", "preview", "--json", "--show-replacement-steps"],
+            cwd=self.folder, env={**self.environment, **environment}, text=True, capture_output=True, timeout=120, check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        steps = json.loads(done.stdout)["steps"]
+        return [(step["op"], step["urn"].rsplit("::", 1)[1]) for step in steps if step["op"] != "same"]
+
+
+def docker(*arguments: str) -> str:
+    return subprocess.run(["docker", *arguments], check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def home() -> DyberHome:
+    """The user's DYBER_HOME, set up: the first run on a machine builds for minutes."""
+    home = DyberHome.from_environment()
+    prerequisites.set_up(home, PlainProgress(log=home.logs / "setup.log"))
+    return home
+
+
+@pytest.fixture(scope="session")
+def project(home: DyberHome, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """The stack, up once."""
+    folder = tmp_path_factory.mktemp("stack 测试")  # a path with a blank and Chinese in it is nothing special to our users
+    (folder / "program").mkdir()
+    (folder / "state").mkdir()
+    (folder / "Pulumi.yaml").write_text(PULUMI_YAML, encoding="utf-8")
+    (folder / "program" / "__main__.py").write_text(PROGRAM, encoding="utf-8")
+    own = {"PULUMI_BACKEND_URL": f"file://{folder / 'state'}", "PULUMI_CONFIG_PASSPHRASE": "only for this test", "CI": "1"}
+    project = Project(folder, {**os.environ, **prerequisites.environment(home), **own})
+    project.ok("stack", "init", "dev")
+    project.ok("config", "set", "--secret", "token", "hunter2-in-config")
+    try:
+        project.ok("up", "--yes", "--skip-preview")
+        yield project
+    finally:
+        project.pulumi("destroy", "--yes", "--skip-preview")
+        for kind in ("container", "network"):
+            for left in docker(kind, "ls", "-q", *(["-a"] if kind == "container" else []), "--filter", f"label={LABEL}").split():
+                docker(kind, "rm", *(["-f"] if kind == "container" else []), left)

@@ -1,0 +1,45 @@
+"""Installing Debian packages, where that is possible."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from toolchain.errors import SetupError
+from toolchain.language import tr
+from toolchain.processes import is_root, stream
+from toolchain.progress import Progress
+
+
+def can_install() -> bool:
+    """Whether this is Debian or one of its descendants, with the rights to install packages."""
+    return is_root() and shutil.which("apt-get") is not None and Path("/etc/debian_version").exists()
+
+
+def install_command(packages: Sequence[str]) -> str:
+    """What to tell a user who has to do it."""
+    return f"sudo apt-get install -y {' '.join(packages)}"
+
+
+def install(packages: Sequence[str], progress: Progress) -> None:
+    """Raises SetupError when not possible or not successful."""
+    names = " ".join(packages)
+    if not can_install():
+        raise SetupError(
+            tr(f"需要安装 Debian 软件包：{names}", f"Debian packages are needed: {names}"),
+            tr(f"运行：{install_command(packages)}", f"Run: {install_command(packages)}"),
+            exit_code=2,
+        )
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    next_step = tr(f"查看上面 apt 的输出，修复后运行：{install_command(packages)}", f"Read apt's words above, then run: {install_command(packages)}")
+    with progress.phase(tr(f"安装 Debian 软件包：{names}", f"Installing Debian packages: {names}"), 45):
+        try:
+            stream(["apt-get", "update"], progress, what="apt-get update", env=env)
+        except SetupError as error:  # one broken source must not stand in the way of the others
+            progress.line(str(error))
+        stream(
+            ["apt-get", "install", "-y", "--no-install-recommends", *packages],
+            progress, what=f"apt-get install {names}", env=env, next_step=next_step, on_line=progress.detail,
+        )

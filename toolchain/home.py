@@ -1,0 +1,89 @@
+"""Where everything that set-up makes lives: one folder per user, outside the checkout."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from platformdirs import user_data_dir
+
+
+@dataclass(frozen=True)
+class DyberHome:
+    """Paths under DYBER_HOME (default: the user's data folder). Reading a path creates nothing."""
+
+    root: Path
+
+    @classmethod
+    def from_environment(cls) -> DyberHome:
+        """DYBER_HOME, else the platform's data folder for `dyber`."""
+        chosen = os.environ.get("DYBER_HOME")
+        return cls(Path(chosen).expanduser().absolute() if chosen else Path(user_data_dir("dyber", appauthor=False)))
+
+    @property
+    def bin(self) -> Path:
+        """Commands that set-up installed; goes in front of PATH."""
+        return self.root / "bin"
+
+    @property
+    def tools(self) -> Path:
+        """One folder per installed version of a tool; `bin` links into it."""
+        return self.root / "tools"
+
+    @property
+    def pulumi_home(self) -> Path:
+        """PULUMI_HOME."""
+        return self.root / "pulumi"
+
+    @property
+    def plugins(self) -> Path:
+        return self.pulumi_home / "plugins"
+
+    @property
+    def state(self) -> Path:
+        """State of stacks when the user has no backend of their own."""
+        return self.root / "state"
+
+    @property
+    def passphrase_file(self) -> Path:
+        return self.root / "passphrase"
+
+    @property
+    def build(self) -> Path:
+        """Work in progress and caches; may be deleted whenever no set-up runs."""
+        return self.root / "build"
+
+    @property
+    def locks(self) -> Path:
+        return self.root / "locks"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    def create(self) -> None:
+        """Make the folders. The root is readable by its owner only: it holds state and a passphrase."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        if os.name == "posix":
+            self.root.chmod(0o700)
+        for folder in (self.bin, self.tools, self.plugins, self.state, self.build, self.locks, self.logs):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def ensure_passphrase(self) -> Path:
+        """The passphrase file, made once with a random value and mode 0600, never overwritten."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        path = self.passphrase_file
+        # Written in full before it gets its name: a run killed half-way leaves no empty passphrase.
+        draft = path.with_name(f"{path.name}.{os.getpid()}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_urlsafe(32))
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+        return path

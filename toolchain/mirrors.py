@@ -1,0 +1,126 @@
+"""Where packages come from: the user's settings, else what this machine itself is configured to use.
+
+| variable | meaning |
+|---|---|
+| DYBER_APT_MIRROR | Debian archive, e.g. http://mirror.example/debian |
+| DYBER_APT_SECURITY_MIRROR | Debian security archive; default: beside the first, with -security at its end |
+| DYBER_PIP_INDEX_URL | PyPI index |
+| DYBER_GOPROXY | Go module proxies, as GOPROXY |
+| DYBER_REGISTRY | prefix of image names instead of Docker Hub, e.g. registry.example/library |
+| DYBER_CA_BUNDLE | PEM file with the certificate authorities to trust |
+"""
+
+from __future__ import annotations
+
+import configparser
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+DEFAULT_APT_MIRROR = "http://deb.debian.org/debian"
+CA_BUNDLE_VARIABLES = ("DYBER_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE")
+
+
+@dataclass(frozen=True)
+class Mirrors:
+    """None or "" means: the tool's own default."""
+
+    apt: str = DEFAULT_APT_MIRROR
+    apt_security: str = DEFAULT_APT_MIRROR + "-security"
+    pip_index_url: str | None = None
+    goproxy: str | None = None
+    registry: str = ""
+    ca_bundle: Path | None = None
+
+    @classmethod
+    def from_environment(cls, env: Mapping[str, str] | None = None, etc: Path = Path("/etc")) -> Mirrors:
+        """Read the environment, then the host's apt and pip configuration below `etc` and the user's home."""
+        env = os.environ if env is None else env
+        host_archive, host_security = host_apt_mirrors(etc)
+        apt = _address(env.get("DYBER_APT_MIRROR")) or host_archive or DEFAULT_APT_MIRROR
+        security = _address(env.get("DYBER_APT_SECURITY_MIRROR"))
+        if not security:
+            own_choice = bool(env.get("DYBER_APT_MIRROR"))
+            security = (None if own_choice else host_security) or apt + "-security"
+        return cls(
+            apt=apt,
+            apt_security=security,
+            pip_index_url=env.get("DYBER_PIP_INDEX_URL") or env.get("PIP_INDEX_URL") or host_pip_index(env, etc),
+            goproxy=env.get("DYBER_GOPROXY") or env.get("GOPROXY") or None,
+            registry=(env.get("DYBER_REGISTRY") or "").strip().rstrip("/"),
+            ca_bundle=ca_bundle(env),
+        )
+
+    def image(self, name: str) -> str:
+        """An official image's name under the registry prefix, when there is one."""
+        return f"{self.registry}/{name}" if self.registry else name
+
+
+def ca_bundle(env: Mapping[str, str] | None = None) -> Path | None:
+    """The PEM bundle that the user or this machine's tools were told to trust; None when nobody said anything."""
+    env = os.environ if env is None else env
+    for name in CA_BUNDLE_VARIABLES:
+        value = env.get(name)
+        if value and Path(value).is_file():
+            return Path(value)
+    return None
+
+
+def host_apt_mirrors(etc: Path) -> tuple[str | None, str | None]:
+    """(archive, security archive) that a Debian host's own apt uses; (None, None) on anything else."""
+    try:
+        release = (etc / "os-release").read_text(encoding="utf-8")
+    except OSError:
+        return None, None
+    if not re.search(r'^ID="?debian"?$', release, re.MULTILINE):
+        return None, None
+    archive = security = None
+    for address, suite in _apt_sources(etc / "apt"):
+        if "security" in suite and security is None:
+            security = address
+        elif suite.rstrip("/") and "security" not in suite and address.endswith("/debian") and archive is None:
+            archive = address
+    return archive, security
+
+
+def _apt_sources(apt: Path) -> Iterable[tuple[str, str]]:
+    """(address, suite) of each enabled binary source, in one-line and deb822 files."""
+    for path in [apt / "sources.list", *sorted((apt / "sources.list.d").glob("*"))]:
+        try:
+            text = path.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue
+        if path.suffix == ".list":
+            for line in text.splitlines():
+                match = re.match(r"deb\s+(?:\[[^\]]*\]\s+)?(https?://\S+)\s+(\S+)", line.strip())
+                if match:
+                    yield match[1].rstrip("/"), match[2]
+        elif path.suffix == ".sources":
+            for stanza in re.split(r"\n\s*\n", text):
+                fields = dict(re.findall(r"^([A-Za-z-]+):[ \t]*(.*)$", stanza, re.MULTILINE))
+                if "deb" not in fields.get("Types", "").split() or fields.get("Enabled", "yes").lower() == "no":
+                    continue
+                for address in fields.get("URIs", "").split():
+                    for suite in fields.get("Suites", "").split():
+                        if address.startswith(("http://", "https://")):
+                            yield address.rstrip("/"), suite
+
+
+def host_pip_index(env: Mapping[str, str], etc: Path) -> str | None:
+    """`index-url` of pip's configuration files; the user's own wins over the machine's."""
+    home = Path(env.get("HOME") or Path.home())
+    files = [etc / "pip.conf", home / ".pip/pip.conf", Path(env.get("XDG_CONFIG_HOME") or home / ".config") / "pip/pip.conf"]
+    if env.get("PIP_CONFIG_FILE"):
+        files.append(Path(env["PIP_CONFIG_FILE"]))
+    parser = configparser.RawConfigParser()
+    try:
+        parser.read(files, encoding="utf-8")
+    except configparser.Error:
+        return None
+    return parser.get("global", "index-url", fallback=None)
+
+
+def _address(value: str | None) -> str | None:
+    return value.strip().rstrip("/") if value and value.strip() else None

@@ -1,0 +1,83 @@
+"""How long work tells about itself. The command line brings a richer display."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Protocol, TextIO
+
+from toolchain.language import tr
+
+
+class Progress(Protocol):
+    """Phases may run at the same time in several threads; details belong to the thread's innermost phase."""
+
+    def phase(self, title: str, expect_seconds: float | None = None) -> AbstractContextManager[None]:
+        """Something that takes a while; leaving it with an exception means that it failed."""
+
+    def detail(self, text: str) -> None:
+        """What the running phase is doing just now; replaces the last one."""
+
+    def line(self, text: str) -> None:
+        """Raw output of a tool, for a log file rather than for the screen."""
+
+
+class PlainProgress:
+    """One line per phase and at most one detail every ten seconds; tool output goes to `log` when given."""
+
+    DETAIL_EVERY_SECONDS = 10.0
+
+    def __init__(self, out: TextIO | None = None, log: Path | None = None) -> None:
+        self._out = out if out is not None else sys.stderr
+        self._log = log
+        self._lock = threading.Lock()
+        self._last_detail = 0.0
+
+    def _say(self, text: str) -> None:
+        with self._lock:
+            print(text, file=self._out, flush=True)
+
+    @contextmanager
+    def phase(self, title: str, expect_seconds: float | None = None) -> Iterator[None]:
+        about = tr(f"（约 {duration(expect_seconds)}）", f" (about {duration(expect_seconds)})") if expect_seconds else ""
+        self._say(f"▸ {title}{about}")
+        self.line(f"== {title}")
+        start = time.monotonic()
+        try:
+            yield
+        except BaseException:
+            self._say(f"✗ {title}")
+            raise
+        took = time.monotonic() - start
+        if took >= 1:
+            self._say(f"✓ {title} {tr('用时', 'took')} {duration(took)}")
+
+    def detail(self, text: str) -> None:
+        now = time.monotonic()
+        if now - self._last_detail >= self.DETAIL_EVERY_SECONDS:
+            self._last_detail = now
+            self._say(f"  {text}")
+
+    def line(self, text: str) -> None:
+        if self._log is not None:
+            with self._lock:
+                self._log.parent.mkdir(parents=True, exist_ok=True)
+                with self._log.open("a", encoding="utf-8") as file:
+                    file.write(text + "\n")
+
+
+def note(progress: Progress, text: str) -> None:
+    """Something that the user should see and that takes no time."""
+    with progress.phase(text):
+        pass
+
+
+def duration(seconds: float) -> str:
+    """`8 s` / `8 秒`, `5 min` / `5 分钟`; whole units, for people."""
+    if seconds < 90:
+        return tr(f"{seconds:.0f} 秒", f"{seconds:.0f} s")
+    return tr(f"{seconds / 60:.0f} 分钟", f"{seconds / 60:.0f} min")
