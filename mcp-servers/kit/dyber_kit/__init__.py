@@ -1,0 +1,22 @@
+"""The library every DyberPet MCP server is made of."""
+
+from dyber_kit.app import ServiceApp, create_app
+from dyber_kit.errors import ErrorCode, ServiceError
+from dyber_kit.rest import RestRoute, required
+from dyber_kit.server import run
+from dyber_kit.settings import Settings, environment_flag, environment_number
+from dyber_kit.tools import tool
+
+__all__ = [
+    "ErrorCode",
+    "RestRoute",
+    "ServiceApp",
+    "ServiceError",
+    "Settings",
+    "create_app",
+    "environment_flag",
+    "environment_number",
+    "required",
+    "run",
+    "tool",
+]

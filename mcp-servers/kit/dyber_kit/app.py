@@ -1,0 +1,144 @@
+"""`create_app`: everything a service needs around its tools."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse, Response
+from mcp.server import MCPServer
+from mcp.server.transport_security import TransportSecuritySettings
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from dyber_kit.calls import Calls
+from dyber_kit.logs import configure_logging
+from dyber_kit.middleware import GatewayMiddleware
+from dyber_kit.rest import RestRoute, endpoint
+from dyber_kit.settings import Settings
+from dyber_kit.tools import ServiceTool, ToolDeclaration
+
+MCP_PATH = "/mcp"
+SSE_PATH = "/mcp/sse"
+MESSAGE_PATH = "/mcp/messages/"
+
+# Host and Origin are checked once, by the gateway; the SDK's own list would refuse the gateway's names.
+_GATEWAY_CHECKS_HOSTS = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+
+Ready = Callable[[], Awaitable[str | None]]
+
+
+@dataclass(frozen=True)
+class ServiceApp:
+    """A finished ASGI application together with what runs it."""
+
+    asgi: GatewayMiddleware
+    mcp: MCPServer
+    calls: Calls
+    settings: Settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.asgi(scope, receive, send)
+
+
+def create_app(
+    *,
+    name: str,
+    title: str,
+    version: str,
+    instructions: str,
+    tools: Sequence[ToolDeclaration],
+    rest: Sequence[RestRoute] = (),
+    lifespan: Callable[[], AbstractAsyncContextManager[None]] | None = None,
+    ready: Ready | None = None,
+    settings: Settings | None = None,
+) -> ServiceApp:
+    """Build the application of one service.
+
+    Args:
+        name: Service name, for example `xiaohongshu`; the name of its folder.
+        title: Name shown to people, in Chinese.
+        version: Version of the service.
+        instructions: What agents should know before they use the tools.
+        tools: Made with `dyber_kit.tool`, in the order agents see them.
+        rest: POST routes kept for callers that do not speak MCP.
+        lifespan: Context that starts what the service needs (a browser); entered once per process.
+        ready: Returns None when calls can be served, else why not, in Chinese.
+        settings: Defaults to the environment.
+
+    Raises:
+        ValueError: A tool or an environment variable is not usable; the message says which.
+    """
+    settings = settings or Settings.from_environment()
+    configure_logging(name, settings.log_level)
+    calls = Calls(name, settings.max_call_seconds)
+    mcp = MCPServer(
+        name,
+        title=title,
+        version=version,
+        instructions=instructions,
+        log_level="WARNING",
+        tools=[ServiceTool.build(declaration, calls) for declaration in tools],
+        # The tools never change while the process lives, and a listening stream would hold up draining.
+        subscriptions=False,
+    )
+    configure_logging(name, settings.log_level)  # MCPServer installs handlers of its own.
+    streamable = mcp.streamable_http_app(
+        streamable_http_path=MCP_PATH, stateless_http=True, transport_security=_GATEWAY_CHECKS_HOSTS
+    )
+    sse = mcp.sse_app(sse_path=SSE_PATH, message_path=MESSAGE_PATH, transport_security=_GATEWAY_CHECKS_HOSTS)
+
+    @asynccontextmanager
+    async def run_parts(_: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            if lifespan is not None:
+                await stack.enter_async_context(lifespan())
+            await stack.enter_async_context(mcp.session_manager.run())
+            yield
+
+    api = FastAPI(title=title, version=version, description=instructions, lifespan=run_parts)
+    _add_service_routes(api, name, version, calls, ready, [route.path for route in rest])
+    for route in rest:
+        api.post(route.path)(endpoint(route, name, calls))
+    # Lifted, not mounted: a mount answers /mcp with a redirect, and GET would hold idle streams.
+    handler = next(route for route in streamable.routes if route.path == MCP_PATH).endpoint
+    for path in (MCP_PATH, MCP_PATH + "/"):
+        api.router.routes.append(Route(path, handler, methods=["POST", "DELETE"]))
+    api.router.routes.extend(sse.routes)
+    return ServiceApp(asgi=GatewayMiddleware(api, calls), mcp=mcp, calls=calls, settings=settings)
+
+
+def _add_service_routes(
+    api: FastAPI, name: str, version: str, calls: Calls, ready: Ready | None, rest_paths: list[str]
+) -> None:
+    label = f"{name}-mcp"
+    endpoints = [*rest_paths, MCP_PATH, SSE_PATH, "/health", "/ready", "/metrics", "/docs"]
+
+    @api.get("/")
+    async def about() -> dict[str, str | list[str]]:
+        """What this service is and where its endpoints are."""
+        return {"service": label, "status": "running", "version": version, "endpoints": endpoints}
+
+    @api.get("/health")
+    async def health() -> dict[str, str | float]:
+        """The process answers; says nothing about calls (see /ready)."""
+        return {"status": "healthy", "service": label, "timestamp": time.time()}
+
+    @api.get("/ready")
+    async def is_ready() -> JSONResponse:
+        """200 when calls can be served, else 503 with the reason."""
+        if calls.draining:
+            return JSONResponse({"status": "draining", "service": label, "reason": "服务正在停止"}, 503)
+        reason = await ready() if ready is not None else None
+        if reason is not None:
+            return JSONResponse({"status": "unavailable", "service": label, "reason": reason}, 503)
+        return JSONResponse({"status": "ready", "service": label})
+
+    @api.get("/metrics", response_class=Response)
+    async def metrics() -> Response:
+        """Prometheus metrics of this process."""
+        return Response(generate_latest(calls.registry), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,65 @@
+"""The tools' contract: what agents see, kept in each service's `tools.lock.json` and reviewed like code.
+
+`python -m dyber_kit.contract PACKAGE` prints it; `--write FILE` keeps it; `--check FILE` compares.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import difflib
+import hashlib
+import importlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from dyber_kit.app import ServiceApp
+
+
+def tools_contract(app: ServiceApp) -> dict[str, Any]:
+    """Names, texts, schemas and annotations of the app's tools, each with its SHA-256."""
+    listed = asyncio.run(app.mcp.list_tools())
+    tools = {}
+    for listed_tool in listed:
+        visible = listed_tool.model_dump(mode="json", by_alias=True, exclude_none=True)
+        name = visible.pop("name")
+        tools[name] = {"sha256": _digest(visible), **visible}
+    return {"service": app.mcp.name, "sha256": _digest(tools), "tools": tools}
+
+
+def render(contract: dict[str, Any]) -> str:
+    """The contract as the text kept in `tools.lock.json`."""
+    return json.dumps(contract, ensure_ascii=False, indent=2) + "\n"
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns 1 when `--check` finds a difference, and prints it."""
+    parser = argparse.ArgumentParser(prog="python -m dyber_kit.contract", description=__doc__)
+    parser.add_argument("package", help="a service's package, for example template_server")
+    target = parser.add_mutually_exclusive_group()
+    target.add_argument("--write", type=Path, metavar="FILE")
+    target.add_argument("--check", type=Path, metavar="FILE")
+    options = parser.parse_args(arguments)
+    actual = render(tools_contract(importlib.import_module(f"{options.package}.service").build_app()))
+    if options.write:
+        options.write.write_text(actual, encoding="utf-8")
+        return 0
+    if options.check:
+        kept = options.check.read_text(encoding="utf-8") if options.check.exists() else ""
+        lines = difflib.unified_diff(kept.splitlines(True), actual.splitlines(True), str(options.check), "tools now")
+        difference = "".join(lines)
+        sys.stdout.write(difference)
+        return 1 if difference else 0
+    sys.stdout.write(actual)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

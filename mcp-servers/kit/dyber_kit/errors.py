@@ -1,0 +1,78 @@
+"""The failures a service can foresee: one code each, with a Chinese message and a next step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mcp.server.mcpserver.exceptions import ToolError
+
+
+class ErrorCode(StrEnum):
+    """Machine-readable cause of a failed call; stable across releases."""
+
+    LOGIN_REQUIRED = "LOGIN_REQUIRED"
+    NOT_FOUND = "NOT_FOUND"
+    RATE_LIMITED = "RATE_LIMITED"
+    CAPTCHA_REQUIRED = "CAPTCHA_REQUIRED"
+    ACCESS_RESTRICTED = "ACCESS_RESTRICTED"
+    UPSTREAM_CHANGED = "UPSTREAM_CHANGED"
+    UPSTREAM_UNREACHABLE = "UPSTREAM_UNREACHABLE"
+    INVALID_ARGUMENT = "INVALID_ARGUMENT"
+    TIMEOUT = "TIMEOUT"
+    BUSY = "BUSY"
+    INTERNAL = "INTERNAL"
+
+
+@dataclass(frozen=True)
+class ErrorKind:
+    """Defaults of one code: what to tell people, and how REST callers see it."""
+
+    status: int
+    message: str
+    next_step: str
+    retryable: bool
+
+
+KINDS: dict[ErrorCode, ErrorKind] = {
+    ErrorCode.LOGIN_REQUIRED: ErrorKind(401, "需要登录平台账号", "请先登录平台账号，再重试", False),
+    ErrorCode.NOT_FOUND: ErrorKind(404, "内容不存在或已被删除", "请检查链接或编号，或换一条内容", False),
+    ErrorCode.RATE_LIMITED: ErrorKind(429, "平台限制了访问频率", "请停止操作，至少等待 10 分钟后再试", True),
+    ErrorCode.CAPTCHA_REQUIRED: ErrorKind(
+        403, "平台要求人工验证", "请在自己的浏览器里打开平台完成验证，稍后再试", False
+    ),
+    ErrorCode.ACCESS_RESTRICTED: ErrorKind(
+        403, "平台限制了对此内容的访问", "请确认账号有权查看此内容，或换一条内容", False
+    ),
+    ErrorCode.UPSTREAM_CHANGED: ErrorKind(502, "平台页面结构已变化，无法读取", "请升级本服务；若已是最新版，请反馈问题", False),
+    ErrorCode.UPSTREAM_UNREACHABLE: ErrorKind(502, "无法连接平台", "请检查服务器能否访问平台网站，稍后再试", True),
+    ErrorCode.INVALID_ARGUMENT: ErrorKind(422, "参数不正确", "请按提示修改参数后重试", False),
+    ErrorCode.TIMEOUT: ErrorKind(504, "操作超时", "请稍后重试，或减少请求的数量", True),
+    ErrorCode.BUSY: ErrorKind(503, "服务正忙", "请等待几秒后重试", True),
+    ErrorCode.INTERNAL: ErrorKind(500, "服务内部错误", "请查看服务日志；若持续出现，请反馈问题", False),
+}
+
+
+class ServiceError(ToolError):
+    """A foreseen failure, shown to agents and REST callers with what to do next.
+
+    Args:
+        code: Which failure this is; supplies every default below.
+        message: What happened, in Chinese, without internals or secrets.
+        next_step: What the reader should do now, in Chinese.
+    """
+
+    def __init__(self, code: ErrorCode, message: str | None = None, next_step: str | None = None) -> None:
+        kind = KINDS[code]
+        self.code = code
+        self.message = message or kind.message
+        self.next_step = next_step or kind.next_step
+        self.retryable = kind.retryable
+        self.status = kind.status
+        super().__init__(self.text)
+
+    @property
+    def text(self) -> str:
+        """One line for a model: code first, then cause, next step and whether a retry can help."""
+        retry = "可重试" if self.retryable else "重试无效"
+        return f"{self.code}：{self.message}。下一步：{self.next_step}（{retry}）"

@@ -1,0 +1,56 @@
+"""JSON lines on stdout, each with the request it belongs to."""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import sys
+from dataclasses import dataclass
+
+from pythonjsonlogger.core import RESERVED_ATTRS
+from pythonjsonlogger.json import JsonFormatter
+
+
+@dataclass(frozen=True)
+class RequestInfo:
+    """Who asks, and under which ids; "-" where a header was absent or malformed."""
+
+    request_id: str = "-"
+    traceparent: str = "-"
+    client: str = "-"
+
+
+current_request: contextvars.ContextVar[RequestInfo] = contextvars.ContextVar("request", default=RequestInfo())
+
+
+class _RequestFields(logging.Filter):
+    def __init__(self, service: str) -> None:
+        super().__init__()
+        self._service = service
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        info = current_request.get()
+        record.service = self._service
+        for name in ("request_id", "traceparent", "client"):
+            if not hasattr(record, name):
+                setattr(record, name, getattr(info, name))
+        return True
+
+
+def configure_logging(service: str, level: str) -> None:
+    """Send every log record of this process to stdout as one JSON object per line."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        JsonFormatter(
+            "%(levelname)s %(name)s %(message)s %(service)s %(request_id)s %(traceparent)s %(client)s",
+            rename_fields={"levelname": "level", "name": "logger"},
+            timestamp="time",
+            json_ensure_ascii=False,
+            reserved_attrs=[*RESERVED_ATTRS, "color_message"],
+        )
+    )
+    handler.addFilter(_RequestFields(service))
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    # These two say at INFO what the kit's own call and request lines already say.
+    for chatty in ("mcp", "httpx2"):
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLevelName(level.upper())))

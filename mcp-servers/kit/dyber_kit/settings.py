@@ -1,0 +1,81 @@
+"""Settings every service understands, read from the environment."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How one server process runs.
+
+    Attributes:
+        host: Address to listen on (HOST).
+        port: TCP port to listen on (PORT).
+        log_level: One of debug, info, warning, error (LOG_LEVEL).
+        max_call_seconds: Longest a call may take, and how long a stopping server waits (MAX_CALL_SECONDS).
+        data_dir: Folder for what must survive a restart (DYBER_DATA), or None.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    log_level: str = "info"
+    max_call_seconds: float = 60.0
+    data_dir: Path | None = None
+
+    @classmethod
+    def from_environment(cls, default_port: int = 8000) -> Settings:
+        """Read the environment.
+
+        Raises:
+            ValueError: A variable has a value that cannot be used; the message names it.
+        """
+        log_level = os.environ.get("LOG_LEVEL", "info").lower()
+        if log_level not in LOG_LEVELS:
+            raise ValueError(f"LOG_LEVEL 的值 {log_level!r} 无效，可用：{', '.join(LOG_LEVELS)}")
+        data = os.environ.get("DYBER_DATA")
+        return cls(
+            host=os.environ.get("HOST") or "127.0.0.1",
+            port=int(environment_number("PORT", default_port, 1, 65535)),
+            log_level=log_level,
+            max_call_seconds=environment_number("MAX_CALL_SECONDS", 60, 1, 3600),
+            data_dir=Path(data) if data else None,
+        )
+
+
+def environment_number(name: str, default: float, low: float, high: float) -> float:
+    """The number in environment variable `name`, or `default` when unset or empty.
+
+    Raises:
+        ValueError: Not a number, or outside `low`..`high`.
+    """
+    raw = os.environ.get(name, "").strip()
+    if not raw:
+        return float(default)
+    try:
+        value = float(raw)
+    except ValueError:
+        value = float("nan")
+    if not low <= value <= high:
+        raise ValueError(f"环境变量 {name} 的值 {raw!r} 无效，应为 {low:g} 到 {high:g} 之间的数字")
+    return value
+
+
+def environment_flag(name: str, default: bool) -> bool:
+    """The switch in environment variable `name`: 1/true/yes/on or 0/false/no/off.
+
+    Raises:
+        ValueError: Any other value.
+    """
+    raw = os.environ.get(name, "").strip().lower()
+    if not raw:
+        return default
+    if raw in ("1", "true", "yes", "on"):
+        return True
+    if raw in ("0", "false", "no", "off"):
+        return False
+    raise ValueError(f"环境变量 {name} 的值 {raw!r} 无效，应为 true 或 false")

@@ -1,0 +1,1 @@
+"""Template MCP service: two small tools to copy from."""

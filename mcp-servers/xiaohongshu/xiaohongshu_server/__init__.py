@@ -1,0 +1,1 @@
+"""Xiaohongshu MCP service: reads public notes through one headless Chromium."""

@@ -1,0 +1,84 @@
+"""The three REST routes of the first release, with real data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dyber_kit import RestRoute, required
+from pydantic import BaseModel, Field
+
+from xiaohongshu_server.notes import Notes
+
+
+class SearchBody(BaseModel):
+    """Body of POST /search."""
+
+    keyword: str = Field("", max_length=100)
+    limit: int = Field(10, ge=1, le=40)
+
+
+class AnalyzeBody(BaseModel):
+    """Body of POST /analyze."""
+
+    url: str = Field("", max_length=1000)
+
+
+class CommentsBody(BaseModel):
+    """Body of POST /comments."""
+
+    url: str = Field("", max_length=1000)
+    limit: int = Field(50, ge=1, le=100)
+
+
+def rest_routes(notes: Notes) -> list[RestRoute]:
+    """POST /search, /analyze and /comments."""
+
+    async def search(body: SearchBody) -> list[dict[str, Any]]:
+        """Search notes. `description` is empty: the result list of the site has no text."""
+        found = await notes.search(required(body.keyword, "关键词不能为空"), body.limit)
+        return [
+            {
+                "title": item.title,
+                "url": item.url,
+                "author": item.author.name,
+                "likes": item.likes,
+                "description": "",
+                "note_ref": item.note_ref,
+            }
+            for item in found.items
+        ]
+
+    async def analyze(body: AnalyzeBody) -> dict[str, Any]:
+        """Read one note. `followers` is null: the note page does not show it."""
+        url = required(body.url, "笔记URL不能为空")
+        note = await notes.note(url, comments=0, include_replies=False, max_chars=20_000)
+        return {
+            "url": note.url,
+            "title": note.title,
+            "content": note.content,
+            "tags": note.tags,
+            "likes": note.likes,
+            "comments": note.comments_total,
+            "shares": note.shares,
+            "author": {"name": note.author.name, "followers": None},
+        }
+
+    async def comments(body: CommentsBody) -> list[dict[str, Any]]:
+        """Read the comments of one note; `time` is the day, in UTC."""
+        url = required(body.url, "笔记URL不能为空")
+        found = await notes.comments(url, body.limit, include_replies=False)
+        return [
+            {
+                "author": comment.author.name,
+                "content": comment.content,
+                "likes": comment.likes,
+                "time": (comment.published_at or "")[:10],
+            }
+            for comment in found.items
+        ]
+
+    return [
+        RestRoute("/search", "search_notes", search),
+        RestRoute("/analyze", "analyze_note", analyze),
+        RestRoute("/comments", "get_comments", comments),
+    ]

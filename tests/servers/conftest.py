@@ -1,0 +1,80 @@
+"""Servers that the tests of this folder talk to: real ones, on real ports."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import pytest
+import uvicorn
+from dyber_kit import Settings
+from dyber_kit.server import build_server
+from mcp import Client
+from mcp.client.sse import sse_client
+from stand_in import xiaohongshu as stand_in_site
+from stand_in.running import free_port, running
+from template_server.service import build_app as build_template
+from xiaohongshu_server.config import SiteSettings
+from xiaohongshu_server.service import build_app as build_xiaohongshu
+
+Connect = Callable[[str], AbstractAsyncContextManager[Client]]
+
+CONNECTIONS: dict[str, Connect] = {
+    "modern": lambda base: Client(f"{base}/mcp"),
+    "legacy": lambda base: Client(f"{base}/mcp", mode="legacy"),
+    "sse": lambda base: Client(sse_client(f"{base}/mcp/sse"), mode="legacy"),
+}
+
+
+@pytest.fixture(params=list(CONNECTIONS))
+def connect(request: pytest.FixtureRequest) -> Connect:
+    """Opens an SDK client; the test runs once per transport and protocol era."""
+    return CONNECTIONS[request.param]
+
+
+@pytest.fixture(scope="session")
+def template() -> Iterator[str]:
+    """Base URL of a running template service."""
+    app = build_template(Settings(port=free_port()))
+    with running(build_server(app)) as base:
+        yield base
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of the browser the tests drive."""
+    found = shutil.which("chromium")
+    if found is None:
+        pytest.fail("Chromium is missing: apt-get install -y chromium")
+    return found
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[str]:
+    """Base URL of the stand-in for xiaohongshu.com."""
+    config = uvicorn.Config(stand_in_site.app, port=free_port(), log_level="warning")
+    with running(uvicorn.Server(config)) as base:
+        yield base
+
+
+@pytest.fixture(scope="session")
+def xiaohongshu_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of the running xiaohongshu service."""
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="session")
+def xiaohongshu(site: str, chromium: str, xiaohongshu_data: Path) -> Iterator[str]:
+    """Base URL of a running xiaohongshu service that reads the stand-in."""
+    settings = SiteSettings(
+        base_url=site,
+        chromium_path=chromium,
+        page_seconds=20,
+        queue_seconds=20,
+        session_file=xiaohongshu_data / "storage_state.json",
+    )
+    app = build_xiaohongshu(Settings(port=free_port()), settings)
+    with running(build_server(app)) as base:
+        yield base

@@ -1,0 +1,113 @@
+"""What agents see of each service's tools, and that it changes only on purpose."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+
+import pytest
+from dyber_kit import Settings, create_app, tool
+from dyber_kit.contract import main, render, tools_contract
+from pydantic import BaseModel
+from stand_in.running import SERVERS, free_port
+
+PACKAGES = {path.parent.name: path.name for path in SERVERS.glob("*/*_server")}
+
+
+@pytest.fixture(params=sorted(PACKAGES))
+def contract(request):
+    """The contract of each service that exists, computed from its code."""
+    module = importlib.import_module(f"{PACKAGES[request.param]}.service")
+    return request.param, tools_contract(module.build_app(Settings(port=free_port())))
+
+
+def test_services_were_found():
+    assert {"template", "xiaohongshu"} <= set(PACKAGES)
+
+
+def test_the_kept_lock_file_equals_the_tools_as_they_are(contract):
+    service, actual = contract
+    kept = (SERVERS / service / "tools.lock.json").read_text(encoding="utf-8")
+    assert kept == render(actual), f"run: python -m dyber_kit.contract {PACKAGES[service]} --write FILE"
+
+
+def test_tool_names_start_with_the_service_and_fit_every_client(contract):
+    service, actual = contract
+    start = {"xiaohongshu": "xhs"}.get(service, service)
+    for name in actual["tools"]:
+        assert re.fullmatch(rf"{start}_[a-z0-9_]{{1,40}}", name)
+
+
+def test_every_tool_has_all_four_hints_and_a_title(contract):
+    for name, seen in contract[1]["tools"].items():
+        hints = seen["annotations"]
+        assert {"title", "readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"} <= set(hints), name
+
+
+def test_inputs_are_flat_described_and_closed(contract):
+    for name, seen in contract[1]["tools"].items():
+        schema = seen["inputSchema"]
+        assert "$ref" not in json.dumps(schema), name
+        assert schema["type"] == "object"
+        assert schema["additionalProperties"] is False, name
+        for argument, rules in schema["properties"].items():
+            assert rules.get("description"), (name, argument)
+            assert rules["type"] in ("string", "integer", "number", "boolean"), (name, argument)
+
+
+def test_every_text_argument_and_number_is_bounded(contract):
+    for name, seen in contract[1]["tools"].items():
+        for argument, rules in seen["inputSchema"]["properties"].items():
+            if rules["type"] == "string":
+                assert "maxLength" in rules or "enum" in rules, (name, argument)
+            if rules["type"] in ("integer", "number"):
+                assert {"minimum", "maximum"} <= set(rules), (name, argument)
+
+
+def test_every_tool_describes_its_output(contract):
+    for name, seen in contract[1]["tools"].items():
+        assert seen["outputSchema"]["type"] == "object", name
+
+
+class Pair(BaseModel):
+    """A nested input."""
+
+    left: str
+
+
+class Done(BaseModel):
+    """Nothing to say."""
+
+    ok: bool = True
+
+
+def test_a_tool_with_nested_inputs_is_refused():
+    @tool(title="嵌套", read_only=True, open_world=False)
+    async def nested(pair: Pair) -> Done:
+        """Takes an object."""
+        return Done()
+
+    with pytest.raises(ValueError, match="nested has nested inputs"):
+        create_app(name="x", title="x", version="1", instructions="", tools=[nested], settings=Settings())
+
+
+def test_a_tool_without_a_docstring_is_refused():
+    @tool(title="无说明", read_only=True, open_world=False)
+    async def silent() -> Done:
+        return Done()
+
+    with pytest.raises(ValueError, match="silent needs a docstring"):
+        create_app(name="x", title="x", version="1", instructions="", tools=[silent], settings=Settings())
+
+
+def test_the_command_reports_a_changed_description(tmp_path, capsys):
+    kept = tmp_path / "tools.lock.json"
+    assert main(["template_server", "--write", str(kept)]) == 0
+    assert main(["template_server", "--check", str(kept)]) == 0
+    kept.write_text(kept.read_text(encoding="utf-8").replace("Send a text back", "Do something else"), encoding="utf-8")
+    capsys.readouterr()
+    assert main(["template_server", "--check", str(kept)]) == 1
+    difference = capsys.readouterr().out
+    assert "-      \"description\": \"Do something else" in difference
+    assert "+      \"description\": \"Send a text back" in difference

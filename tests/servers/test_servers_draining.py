@@ -1,0 +1,106 @@
+"""Stopping a server loses no call."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import socket
+
+import httpx2
+import pytest
+from dyber_kit import Settings
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+from stand_in.running import process
+
+STEPS = 12
+LONG_CALL = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "tools/call",
+    "params": {"name": "template_countdown", "arguments": {"steps": STEPS, "interval_ms": 200}},
+}
+ACCEPT = {"accept": "application/json, text/event-stream"}
+
+
+async def call_and_stop(base, connect, child):
+    """Start a call, send SIGTERM at its first sign of life; returns its result."""
+    begun = asyncio.Event()
+
+    async def on_progress(*_: object) -> None:
+        begun.set()
+
+    async with connect(base) as client:
+        await client.list_tools()  # The SDK checks results against schemas, and would fetch them after the call.
+        arguments = {"steps": STEPS, "interval_ms": 200}
+        call = asyncio.create_task(client.call_tool("template_countdown", arguments, progress_callback=on_progress))
+        await asyncio.wait_for(begun.wait(), 30)
+        child.send_signal(signal.SIGTERM)
+        return await asyncio.wait_for(call, 30)
+
+
+async def test_a_call_in_flight_survives_sigterm(connect):
+    with process("template_server") as (child, base):
+        result = await call_and_stop(base, connect, child)
+        assert not result.is_error
+        assert result.structured_content["steps"] == STEPS
+        await asyncio.to_thread(child.wait, 30)
+
+
+async def test_an_idle_sse_stream_does_not_hold_up_a_stop():
+    with process("template_server") as (child, base):
+        async with httpx2.AsyncClient() as http, http.stream("GET", f"{base}/mcp/sse") as stream:
+            await anext(stream.aiter_lines())
+            child.send_signal(signal.SIGTERM)
+            await asyncio.to_thread(child.wait, 30)
+    assert child.returncode in (0, -signal.SIGTERM)
+
+
+async def test_a_stopping_server_takes_no_new_connections_while_it_finishes_its_calls():
+    with process("template_server") as (child, base):
+        port = int(base.rsplit(":", 1)[1])
+        async with httpx2.AsyncClient(timeout=60) as http:
+            call = asyncio.create_task(http.post(f"{base}/mcp", json=LONG_CALL, headers=ACCEPT))
+            while "mcp_calls_in_flight" not in (text := (await http.get(f"{base}/metrics")).text) or " 1.0" not in next(
+                line for line in text.splitlines() if line.startswith("mcp_calls_in_flight{")
+            ):
+                await asyncio.sleep(0.02)
+            child.send_signal(signal.SIGTERM)
+            with pytest.raises(ConnectionRefusedError):
+                while True:
+                    socket.create_connection(("127.0.0.1", port), 5).close()
+                    await asyncio.sleep(0.02)
+            assert not call.done()
+            assert '"steps":12' in (await call).text.replace("\\", "").replace(" ", "")
+
+
+async def test_a_call_longer_than_the_limit_ends_with_a_timeout_code():
+    with process("template_server", MAX_CALL_SECONDS="1") as (_, base):
+        async with Client(f"{base}/mcp") as client:
+            result = await client.call_tool("template_countdown", {"steps": 20, "interval_ms": 2000})
+    assert result.is_error
+    assert result.content[0].text.startswith("TIMEOUT：操作超过 1 秒")
+
+
+async def test_logs_are_json_lines_with_the_callers_identity():
+    headers = {"X-Request-Id": "req-1", "X-Dyber-Client": "pet", "traceparent": "00-ab-cd-01"}
+    with process("template_server") as (child, base):
+        async with httpx2.AsyncClient(headers=headers) as http:
+            await http.post(f"{base}/test", json={})
+            async with Client(streamable_http_client(f"{base}/mcp", http_client=http), mode="legacy") as client:
+                await client.call_tool("template_echo", {"text": "x"})
+        child.send_signal(signal.SIGTERM)
+        output, _ = await asyncio.to_thread(child.communicate, None, 30)
+    lines = [json.loads(line) for line in output.splitlines()]
+    for tool in ("rest:test_function", "template_echo"):
+        line = next(line for line in lines if line.get("tool") == tool)
+        assert (line["request_id"], line["client"], line["traceparent"]) == ("req-1", "pet", "00-ab-cd-01")
+        assert (line["service"], line["outcome"]) == ("template", "ok")
+
+
+@pytest.mark.parametrize("variable", ["PORT", "LOG_LEVEL", "MAX_CALL_SECONDS"])
+def test_an_unusable_variable_is_named_at_start(variable, monkeypatch):
+    monkeypatch.setenv(variable, "nonsense")
+    with pytest.raises(ValueError, match=variable):
+        Settings.from_environment()

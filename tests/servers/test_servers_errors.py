@@ -1,0 +1,131 @@
+"""Every foreseen failure reaches agents and REST callers with its code and a next step; crashes leak nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import httpx2
+import pytest
+from dyber_kit import ErrorCode, RestRoute, ServiceError, Settings, create_app, required, tool
+from dyber_kit.errors import KINDS
+from dyber_kit.server import build_server
+from pydantic import BaseModel, Field
+from stand_in.running import free_port, running
+
+
+class Done(BaseModel):
+    """Nothing to say."""
+
+    ok: bool
+
+
+class Body(BaseModel):
+    """Body of the failing route."""
+
+    code: str = ""
+
+
+async def fail(code: str) -> Done:
+    if code == "crash":
+        raise RuntimeError("internal detail: /srv/private")
+    if code == "bad-output":
+        return {"unexpected": "shape"}  # type: ignore[return-value]
+    raise ServiceError(ErrorCode(code))
+
+
+@tool(title="失败", read_only=True, open_world=False)
+async def failing_fail(code: Annotated[str, Field(description="Which failure", max_length=40)]) -> Done:
+    """Fail in the way asked for."""
+    return await fail(code)
+
+
+async def rest_fail(body: Body) -> Done:
+    """Fail in the way asked for."""
+    return await fail(required(body.code, "代码不能为空"))
+
+
+@pytest.fixture(scope="module")
+def failing() -> Iterator[str]:
+    """Base URL of a service whose calls fail as told and that is not ready."""
+
+    async def not_ready() -> str:
+        return "浏览器无法启动"
+
+    app = create_app(
+        name="failing",
+        title="失败",
+        version="1.0.0",
+        instructions="",
+        tools=[failing_fail],
+        rest=[RestRoute("/fail", "fail", rest_fail)],
+        ready=not_ready,
+        settings=Settings(port=free_port()),
+    )
+    with running(build_server(app)) as base:
+        yield base
+
+
+@pytest.mark.parametrize("code", list(ErrorCode))
+async def test_agents_read_code_cause_and_next_step(failing, connect, code):
+    async with connect(failing) as client:
+        result = await client.call_tool("failing_fail", {"code": str(code)})
+    kind = KINDS[code]
+    assert result.is_error
+    assert result.content[0].text.startswith(f"{code}：{kind.message}。下一步：{kind.next_step}")
+
+
+@pytest.mark.parametrize("code", list(ErrorCode))
+async def test_rest_callers_get_a_true_status_and_the_original_error_envelope(failing, code):
+    async with httpx2.AsyncClient() as http:
+        answer = await http.post(f"{failing}/fail", json={"code": str(code)})
+    kind = KINDS[code]
+    assert answer.status_code == kind.status >= 400
+    assert answer.json() == {
+        "status": "error",
+        "service": "failing",
+        "action": "fail",
+        "error": kind.message,
+        "code": str(code),
+        "next_step": kind.next_step,
+        "retryable": kind.retryable,
+    }
+
+
+@pytest.mark.parametrize("code", ["crash", "bad-output"])
+async def test_a_crash_tells_agents_nothing_internal(failing, connect, code):
+    async with connect(failing) as client:
+        result = await client.call_tool("failing_fail", {"code": code})
+    assert result.is_error
+    assert result.content[0].text == ServiceError(ErrorCode.INTERNAL).text
+
+
+async def test_a_crash_tells_rest_callers_nothing_internal(failing):
+    async with httpx2.AsyncClient() as http:
+        answer = await http.post(f"{failing}/fail", json={"code": "crash"})
+    assert answer.status_code == 500
+    assert answer.json()["code"] == "INTERNAL"
+    assert "private" not in answer.text
+
+
+async def test_a_missing_required_field_gets_400_with_a_detail(failing):
+    async with httpx2.AsyncClient() as http:
+        answer = await http.post(f"{failing}/fail", json={"code": "  "})
+    assert (answer.status_code, answer.json()) == (400, {"detail": "代码不能为空"})
+
+
+async def test_a_service_that_cannot_serve_is_alive_but_not_ready(failing):
+    async with httpx2.AsyncClient() as http:
+        ready = await http.get(f"{failing}/ready")
+        health = await http.get(f"{failing}/health")
+    assert (ready.status_code, ready.json()["reason"]) == (503, "浏览器无法启动")
+    assert health.status_code == 200
+
+
+async def test_metrics_tell_outcomes_apart(failing):
+    async with httpx2.AsyncClient() as http:
+        await http.post(f"{failing}/fail", json={"code": "NOT_FOUND"})
+        await http.post(f"{failing}/fail", json={"code": "crash"})
+        text = (await http.get(f"{failing}/metrics")).text
+    for outcome in ("NOT_FOUND", "INTERNAL"):
+        assert f'mcp_tool_calls_total{{outcome="{outcome}",service="failing",tool="rest:fail"}}' in text

@@ -1,0 +1,126 @@
+"""The HTTP routes every service has, and the REST bodies of the first release."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import httpx2
+import pytest
+from stand_in.running import SERVERS, free_port
+
+
+@pytest.fixture
+async def http():
+    async with httpx2.AsyncClient() as client:
+        yield client
+
+
+async def test_the_root_tells_what_the_service_is(template, http):
+    about = (await http.get(f"{template}/")).json()
+    assert about["service"] == "template-mcp"
+    assert about["status"] == "running"
+    assert about["version"] == "1.0.0"
+    assert {"/test", "/async-test", "/mcp", "/mcp/sse", "/health"} <= set(about["endpoints"])
+
+
+async def test_health_keeps_the_original_body(template, http):
+    health = (await http.get(f"{template}/health")).json()
+    assert set(health) == {"status", "service", "timestamp"}
+    assert (health["status"], health["service"]) == ("healthy", "template-mcp")
+    assert isinstance(health["timestamp"], float)
+
+
+async def test_ready_says_so_when_calls_can_be_served(template, http):
+    answer = await http.get(f"{template}/ready")
+    assert (answer.status_code, answer.json()["status"]) == (200, "ready")
+
+
+async def test_test_keeps_the_original_envelope(template, http):
+    answer = await http.post(f"{template}/test", json={"message": "hi"})
+    body = answer.json()
+    assert answer.status_code == 200
+    assert set(body) == {"status", "service", "action", "data"}
+    assert (body["status"], body["service"], body["action"]) == ("success", "template", "test_function")
+    assert body["data"]["message"] == "Template response: hi"
+    assert isinstance(body["data"]["timestamp"], float)
+
+
+async def test_async_test_uses_its_default_for_an_empty_object(template, http):
+    body = (await http.post(f"{template}/async-test", json={})).json()
+    assert body["action"] == "async_test_function"
+    assert body["data"] == {"data": "Template async response: Test", "processed": True}
+
+
+@pytest.mark.parametrize("path", ["/test", "/async-test"])
+async def test_a_body_that_is_no_object_gets_422(template, http, path):
+    assert (await http.post(f"{template}{path}", json=["x"])).status_code == 422
+
+
+async def test_metrics_count_calls_by_tool_and_outcome(template, http):
+    await http.post(f"{template}/test", json={})
+    text = (await http.get(f"{template}/metrics")).text
+    assert 'mcp_tool_calls_total{outcome="ok",service="template",tool="rest:test_function"}' in text
+    assert 'mcp_tool_seconds_count{service="template",tool="rest:test_function"}' in text
+    assert "process_resident_memory_bytes" in text
+
+
+async def test_docs_load_the_schema_under_the_gateways_prefix(template, http):
+    page = await http.get(f"{template}/docs", headers={"X-Forwarded-Prefix": "/api/template"})
+    assert page.status_code == 200
+    assert "/api/template/openapi.json" in page.text
+    assert (await http.get(f"{template}/openapi.json")).json()["info"]["title"] == "模板 MCP"
+
+
+async def test_a_request_id_is_kept_when_well_formed(template, http):
+    answer = await http.get(f"{template}/health", headers={"X-Request-Id": "abc-123"})
+    assert answer.headers["x-request-id"] == "abc-123"
+
+
+async def test_a_malformed_request_id_is_replaced(template, http):
+    answer = await http.get(f"{template}/health", headers={"X-Request-Id": 'x" injected'})
+    assert len(answer.headers["x-request-id"]) == 32
+
+
+async def test_an_unknown_path_gets_404(template, http):
+    assert (await http.get(f"{template}/nothing")).status_code == 404
+
+
+def run_healthcheck(port: int) -> subprocess.CompletedProcess[str]:
+    """The container's health check, run as the engine runs it but by this Python."""
+    return subprocess.run(
+        [sys.executable, "-I", "-S", str(SERVERS / "healthcheck")],
+        env={**os.environ, "PORT": str(port)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+
+
+def test_the_healthcheck_passes_on_a_ready_server(template):
+    checked = run_healthcheck(int(template.rsplit(":", 1)[1]))
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_the_healthcheck_fails_when_nobody_listens():
+    assert run_healthcheck(free_port()).returncode == 1
+
+
+@pytest.mark.parametrize("service", ["template", "xiaohongshu"])
+def test_every_service_folder_pins_what_it_installs(service):
+    for line in (SERVERS / service / "requirements.txt").read_text().splitlines():
+        if line and not line.startswith((" ", "#")):
+            assert "==" in line, line
+
+
+def test_service_and_kit_pin_shared_packages_alike():
+    def pins(folder: str) -> dict[str, str]:
+        lines = (SERVERS / folder / "requirements.txt").read_text().splitlines()
+        found = [line.split(";")[0].strip(" \\").split("==") for line in lines if "==" in line and line[0] not in " #"]
+        return dict(found)
+
+    kit, own = pins("kit"), pins("xiaohongshu")
+    assert {name: own[name] for name in kit.keys() & own} == {name: kit[name] for name in kit.keys() & own}
+    assert json.dumps(sorted(own)).count("playwright") == 1

@@ -1,0 +1,110 @@
+"""MCP as clients see it, over both transports and both protocol eras."""
+
+from __future__ import annotations
+
+import httpx2
+
+
+async def test_a_client_lists_the_tools_in_their_declared_order(template, connect):
+    async with connect(template) as client:
+        listed = await client.list_tools()
+    assert [tool.name for tool in listed.tools] == ["template_echo", "template_countdown"]
+
+
+async def test_a_call_returns_structured_data_and_the_same_as_compact_text(template, connect):
+    async with connect(template) as client:
+        result = await client.call_tool("template_echo", {"text": "你好"})
+    assert result.structured_content == {"text": "你好", "length": 2}
+    assert [block.text for block in result.content] == ['{"text":"你好","length":2}']
+
+
+async def test_progress_reaches_the_client_step_by_step(template, connect):
+    seen: list[tuple[float, float | None, str | None]] = []
+
+    async def note(progress: float, total: float | None, message: str | None) -> None:
+        seen.append((progress, total, message))
+
+    async with connect(template) as client:
+        await client.call_tool("template_countdown", {"steps": 2, "interval_ms": 20}, progress_callback=note)
+    assert seen == [(1, 2, "还剩 1 步"), (2, 2, "还剩 0 步")]
+
+
+async def test_an_unknown_argument_is_refused_and_the_known_ones_are_named(template, connect):
+    async with connect(template) as client:
+        result = await client.call_tool("template_echo", {"text": "a", "txet": "b"})
+    assert result.is_error
+    assert result.content[0].text.startswith("INVALID_ARGUMENT：参数不正确：没有名为 txet 的参数")
+    assert "此工具可用的参数：text" in result.content[0].text
+
+
+async def test_a_missing_argument_is_named(template, connect):
+    async with connect(template) as client:
+        result = await client.call_tool("template_echo", {})
+    assert result.is_error
+    assert "缺少参数 text" in result.content[0].text
+
+
+async def test_a_rejected_value_is_not_echoed(template, connect):
+    async with connect(template) as client:
+        result = await client.call_tool("template_countdown", {"steps": "SECRET-VALUE"})
+    assert result.is_error
+    assert "steps：" in result.content[0].text
+    assert "SECRET-VALUE" not in result.content[0].text
+
+
+async def test_a_bare_tools_list_works_without_a_handshake(template):
+    async with httpx2.AsyncClient() as http:
+        answer = await http.post(
+            f"{template}/mcp",
+            json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"},
+            headers={"accept": "application/json, text/event-stream"},
+        )
+    assert answer.status_code == 200
+    assert "template_echo" in answer.text
+
+
+async def test_mcp_answers_with_and_without_a_trailing_slash_and_never_redirects(template):
+    async with httpx2.AsyncClient(follow_redirects=False) as http:
+        for path in ("/mcp", "/mcp/"):
+            answer = await http.post(
+                f"{template}{path}",
+                json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"},
+                headers={"accept": "application/json, text/event-stream"},
+            )
+            assert answer.status_code == 200, path
+
+
+async def test_get_on_mcp_is_refused_so_that_no_idle_stream_is_held(template):
+    async with httpx2.AsyncClient() as http:
+        answer = await http.get(f"{template}/mcp", headers={"accept": "text/event-stream"})
+    assert answer.status_code == 405
+
+
+async def test_the_sse_endpoint_carries_the_gateways_prefix(template):
+    async with httpx2.AsyncClient() as http:
+        async with http.stream("GET", f"{template}/mcp/sse", headers={"X-Forwarded-Prefix": "/api/template"}) as stream:
+            lines = stream.aiter_lines()
+            first = [await anext(lines), await anext(lines)]
+    assert first[0] == "event: endpoint"
+    assert first[1].startswith("data: /api/template/mcp/messages/?session_id=")
+
+
+async def test_a_malformed_prefix_is_ignored(template):
+    for prefix in ("//evil.example", "/api/../x", "/api/<b>", "https://evil.example", "/a/b/c/d/e"):
+        async with httpx2.AsyncClient() as http:
+            async with http.stream("GET", f"{template}/mcp/sse", headers={"X-Forwarded-Prefix": prefix}) as stream:
+                lines = stream.aiter_lines()
+                await anext(lines)
+                assert (await anext(lines)).startswith("data: /mcp/messages/?"), prefix
+
+
+async def test_any_host_header_is_served_because_the_gateway_checks_it(template):
+    async with httpx2.AsyncClient(headers={"host": "pets.example"}) as http:
+        answer = await http.post(
+            f"{template}/mcp",
+            json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"},
+            headers={"accept": "application/json, text/event-stream"},
+        )
+    assert answer.status_code == 200
+
+

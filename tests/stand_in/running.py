@@ -1,0 +1,71 @@
+"""Runs real servers for tests: in this process on a thread of their own, or as a process."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import uvicorn
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVERS = ROOT / "mcp-servers"
+_START_SECONDS = 60
+
+
+def free_port() -> int:
+    """A TCP port on 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def running(server: uvicorn.Server) -> Iterator[str]:
+    """Run `server` on a thread; yields its base URL once it listens."""
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    give_up = time.monotonic() + _START_SECONDS
+    while not server.started:
+        if not thread.is_alive() or time.monotonic() > give_up:
+            raise RuntimeError("the server did not start; see the log above")
+        time.sleep(0.02)
+    try:
+        yield f"http://127.0.0.1:{server.config.port}"
+    finally:
+        server.should_exit = True
+        thread.join(_START_SECONDS)
+
+
+@contextlib.contextmanager
+def process(package: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run a service's package as a process; yields it and its base URL once /health answers."""
+    port = free_port()
+    path = os.pathsep.join(str(SERVERS / folder) for folder in ("kit", "template", "xiaohongshu"))
+    variables = {**os.environ, "PYTHONPATH": path, "HOST": "127.0.0.1", "PORT": str(port), **environment}
+    child = subprocess.Popen(
+        [sys.executable, "-m", package], env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    base = f"http://127.0.0.1:{port}"
+    try:
+        give_up = time.monotonic() + _START_SECONDS
+        while True:
+            with contextlib.suppress(urllib.error.URLError, ConnectionError):
+                urllib.request.urlopen(f"{base}/health", timeout=5).close()
+                break
+            if child.poll() is not None or time.monotonic() > give_up:
+                raise RuntimeError(f"{package} did not start")
+            time.sleep(0.05)
+        yield child, base
+    finally:
+        if child.poll() is None:
+            child.kill()
+        child.communicate()
