@@ -1,0 +1,127 @@
+"""Service discovery: every folder `mcp-servers/<name>/` with a `service.yaml` is a service.
+
+Adding a service is adding a folder; nothing else in the repository names a service.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from stack.errors import ConfigurationError, explain
+
+SPEC_FILE = "service.yaml"
+NAME_PATTERN = re.compile(r"[a-z][a-z0-9-]{0,30}")
+#: First uid of the containers' users; a service runs as BASE_UID + port, so that limits counted per user
+#: (the engine's provider has no pids limit) never span services.
+BASE_UID = 20000
+
+
+class ServiceSpec(BaseModel):
+    """What `service.yaml` says of one service. Sizes are MiB, `cpus` cores, times seconds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+    folder: Path
+    title: Annotated[str, Field(min_length=1, max_length=60)]
+    description: Annotated[str, Field(max_length=200)] = ""
+    port: Annotated[int, Field(ge=8001, le=8999)]
+    package: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")]
+    profile: Annotated[str | None, Field(pattern=r"^[a-z][a-z0-9-]*$")] = None
+    debian_packages: tuple[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9+.-]+$")], ...] = ()
+    cpus: Annotated[float, Field(gt=0, le=64)] = 0.5
+    memory_mib: Annotated[int, Field(ge=64, le=65536)] = 256
+    tmp_mib: Annotated[int, Field(ge=1, le=8192)] = 64
+    max_call_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
+    data: bool = False
+    internet: bool = False
+    environment: dict[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], str] = Field(default_factory=dict)
+
+    @property
+    def alias(self) -> str:
+        """Host name of the service's containers on its network."""
+        return f"{self.name}-mcp"
+
+    @property
+    def uid(self) -> int:
+        """Numeric user and group of the service's containers."""
+        return BASE_UID + self.port
+
+
+def load_catalog(servers: Path) -> dict[str, ServiceSpec]:
+    """All services under `servers` (the folder mcp-servers/), by name, in order of their ports.
+
+    Raises ConfigurationError naming every file that cannot be used, or a port that two services claim.
+    """
+    if not servers.is_dir():
+        raise ConfigurationError(f"找不到服务目录 {servers} / no such folder: {servers}")
+    specs: list[ServiceSpec] = []
+    problems: list[str] = []
+    for file in sorted(servers.glob(f"*/{SPEC_FILE}")):
+        try:
+            specs.append(load_spec(file))
+        except ConfigurationError as error:
+            problems.append(str(error))
+    problems += _port_clashes(specs)
+    if problems:
+        raise ConfigurationError("\n".join(problems))
+    return {spec.name: spec for spec in sorted(specs, key=lambda spec: spec.port)}
+
+
+def load_spec(file: Path) -> ServiceSpec:
+    """The service that `file` (mcp-servers/<name>/service.yaml) describes.
+
+    Raises ConfigurationError for YAML that cannot be read, unknown keys, wrong values, or a missing package folder.
+    """
+    source = f"mcp-servers/{file.parent.name}/{file.name}"
+    name = file.parent.name
+    if not NAME_PATTERN.fullmatch(name):
+        raise ConfigurationError(
+            f"{source}: 服务目录名 {name!r} 不可用，请用小写字母、数字和连字符（最多 31 个字符，字母开头）\n"
+            f"{source}: folder name {name!r} cannot be used: lower-case letters, digits and hyphens, "
+            "a letter first, at most 31 characters"
+        )
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{source}: 不是有效的 YAML / not valid YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise ConfigurationError(
+            f"{source}: 应为键值对，如 port: 8003 / must be keys and values, such as port: 8003"
+        )
+    reserved = sorted({"name", "folder"} & set(content))
+    if reserved:
+        raise ConfigurationError(
+            f"{source}: {', '.join(reserved)}: 由目录名决定，请删除 / given by the folder, remove it"
+        )
+    try:
+        spec = ServiceSpec(name=name, folder=file.parent, **{str(key): value for key, value in content.items()})
+    except ValidationError as error:
+        known = [field for field in ServiceSpec.model_fields if field not in ("name", "folder")]
+        raise ConfigurationError(explain(error, source, known)) from error
+    if not (file.parent / spec.package / "__main__.py").is_file():
+        raise ConfigurationError(
+            f"{source}: package = {spec.package!r}: 缺少文件 mcp-servers/{name}/{spec.package}/__main__.py\n"
+            f"{source}: package = {spec.package!r}: file mcp-servers/{name}/{spec.package}/__main__.py is missing"
+        )
+    return spec
+
+
+def _port_clashes(specs: list[ServiceSpec]) -> list[str]:
+    owners: dict[int, str] = {}
+    problems = []
+    taken = {spec.port for spec in specs}
+    for spec in specs:
+        owner = owners.setdefault(spec.port, spec.name)
+        if owner != spec.name:
+            free = next(port for port in range(8003, 9000) if port not in taken)
+            problems.append(
+                f"mcp-servers/{spec.name}/{SPEC_FILE}: port = {spec.port}: 已被 {owner} 使用，可改为 {free}\n"
+                f"mcp-servers/{spec.name}/{SPEC_FILE}: port = {spec.port}: taken by {owner}; {free} is free"
+            )
+    return problems

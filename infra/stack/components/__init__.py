@@ -1,0 +1,1 @@
+"""ComponentResources: each owns its containers, networks and volumes, with secure defaults inside."""

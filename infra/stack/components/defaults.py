@@ -1,0 +1,71 @@
+"""What every container of ours has in common: labels, confinement, logs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_docker as docker
+
+#: Changes the provider would report as "updated" without applying them.
+REPLACE_ON_CHANGES = ["mounts", "tmpfs", "healthcheck", "init"]
+#: Open files a container may have: 5,000 streams through the gateway hold 10,000.
+NOFILE = 16384
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Whose a container or network is: the stack's name, and the `deployment` id kept in its state, which tells
+    the stacks of two states on one engine apart. Leftovers of a killed run are found by it."""
+
+    stack: str
+    deployment: pulumi.Input[str]
+
+    def labels(self, service: str) -> dict[str, pulumi.Input[str]]:
+        """Stable labels, as a changed label replaces what carries it."""
+        return {
+            "dyber.project": "dyber",
+            "dyber.stack": self.stack,
+            "dyber.service": service,
+            "dyber.deployment": self.deployment,
+        }
+
+
+def container_labels(owner: Owner, service: str) -> list[docker.ContainerLabelArgs]:
+    """Labels of a container."""
+    return [docker.ContainerLabelArgs(label=key, value=value) for key, value in owner.labels(service).items()]
+
+
+def network_labels(owner: Owner, service: str) -> list[docker.NetworkLabelArgs]:
+    """Labels of a network."""
+    return [docker.NetworkLabelArgs(label=key, value=value) for key, value in owner.labels(service).items()]
+
+
+def volume_labels(owner: Owner, service: str) -> list[docker.VolumeLabelArgs]:
+    """Labels of a volume. A changed label replaces the volume and its data, so nothing that could change is here."""
+    stable = {"dyber.project": "dyber", "dyber.stack": owner.stack, "dyber.service": service}
+    return [docker.VolumeLabelArgs(label=key, value=value) for key, value in stable.items()]
+
+
+def confined(*, uid: int, memory_mib: int, cpus: float, processes: int) -> dict[str, Any]:
+    """Arguments that confine a container: non-root, no capabilities, no new privileges, bounded.
+
+    `processes` bounds the processes and threads of `uid` on the whole engine (RLIMIT_NPROC); each service has a uid
+    of its own. The provider has no argument for the cgroup's pids limit.
+    """
+    return {
+        "user": f"{uid}:{uid}",
+        "capabilities": docker.ContainerCapabilitiesArgs(drops=["ALL"]),
+        "security_opts": ["no-new-privileges:true"],
+        "memory": memory_mib,
+        # Equal to `memory`: no swap, and no difference on every refresh.
+        "memory_swap": memory_mib,
+        "cpus": str(float(cpus)),
+        "ulimits": [
+            docker.ContainerUlimitArgs(name="nofile", soft=NOFILE, hard=NOFILE),
+            docker.ContainerUlimitArgs(name="nproc", soft=processes, hard=processes),
+        ],
+        "log_driver": "json-file",
+        "log_opts": {"max-size": "10m", "max-file": "3"},
+    }

@@ -1,0 +1,107 @@
+"""McpService: one MCP server with its own network, its data volume and its hardened container."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_docker as docker
+
+from stack.catalog import ServiceSpec
+from stack.components import defaults
+from stack.images import Image
+
+#: Processes and threads one service may have, for the old and the new container together. Chromium alone
+#: needs about 200.
+MAX_PROCESSES = 2048
+START_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class McpServiceArgs:
+    """`keep_data`: the data volume is protected and outlives `destroy`."""
+
+    owner: defaults.Owner
+    spec: ServiceSpec
+    image: Image
+    log_level: str
+    keep_data: bool
+
+
+class McpService(pulumi.ComponentResource):
+    """Creates:
+    - a network that only this service and the gateway share, without a way out unless the service asks for one
+    - a data volume mounted at /data, where the service wants one
+    - the container: auto-named, no host port, alias `<service>-mcp`, replaced new-first, healthy before the old goes
+    """
+
+    network: docker.Network
+    container: docker.Container
+
+    def __init__(self, name: str, args: McpServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("dyber:service:McpService", name, None, opts)
+        spec = args.spec
+        self.network = docker.Network(
+            f"{name}-network",
+            internal=not spec.internet,
+            labels=defaults.network_labels(args.owner, name),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.container = docker.Container(
+            f"{name}-server",
+            image=args.image.reference,
+            envs=self._environment(args),
+            labels=defaults.container_labels(args.owner, name),
+            networks_advanced=[
+                docker.ContainerNetworksAdvancedArgs(name=self.network.name, aliases=[spec.alias])
+            ],
+            mounts=[self._data_mount(name, args)] if spec.data else [],
+            read_only=True,
+            tmpfs={"/tmp": f"rw,nosuid,nodev,size={spec.tmp_mib}m,mode=1777"},
+            init=True,
+            healthcheck=docker.ContainerHealthcheckArgs(
+                tests=["CMD", "/opt/dyber/healthcheck"], interval="3s", timeout="3s", retries=5, start_period="30s"
+            ),
+            wait=True,
+            wait_timeout=START_SECONDS,
+            # Deleting ignores stop_timeout; both give running calls the time of the longest one.
+            destroy_grace_seconds=spec.max_call_seconds + 5,
+            stop_timeout=spec.max_call_seconds + 5,
+            stop_signal="SIGTERM",
+            restart="unless-stopped",
+            must_run=True,
+            **defaults.confined(
+                uid=spec.uid, memory_mib=spec.memory_mib, cpus=spec.cpus, processes=MAX_PROCESSES
+            ),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=args.image.built_by,
+                delete_before_replace=False,
+                replace_on_changes=defaults.REPLACE_ON_CHANGES,
+            ),
+        )
+        self.register_outputs({"container": self.container.name, "network": self.network.name})
+
+    def _environment(self, args: McpServiceArgs) -> list[str]:
+        spec = args.spec
+        values = {
+            "DYBER_SERVICE": spec.name,
+            "HOST": "0.0.0.0",
+            "PORT": str(spec.port),
+            "LOG_LEVEL": args.log_level,
+            "MAX_CALL_SECONDS": str(spec.max_call_seconds),
+            **({"DYBER_DATA": "/data"} if spec.data else {}),
+            **spec.environment,
+        }
+        return [f"{key}={value}" for key, value in sorted(values.items())]
+
+    def _data_mount(self, name: str, args: McpServiceArgs) -> docker.ContainerMountArgs:
+        volume = docker.Volume(
+            f"{name}-data",
+            name=f"dyber-{args.owner.stack}-{name}-data",
+            labels=defaults.volume_labels(args.owner, name),
+            opts=pulumi.ResourceOptions(
+                parent=self, protect=args.keep_data, retain_on_delete=args.keep_data, delete_before_replace=True
+            ),
+        )
+        return docker.ContainerMountArgs(target="/data", type="volume", source=volume.name)

@@ -1,0 +1,50 @@
+"""The one error that a person can mend by editing a file, and how validation errors become such messages."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+# Pydantic's error types (https://docs.pydantic.dev/latest/errors/validation_errors/) that people meet here.
+_CHINESE = {
+    "extra_forbidden": "没有这个键",
+    "missing": "缺少这个键",
+    "int_parsing": "应为整数",
+    "int_type": "应为整数",
+    "float_parsing": "应为数字",
+    "float_type": "应为数字",
+    "bool_parsing": "应为 true 或 false",
+    "bool_type": "应为 true 或 false",
+    "string_type": "应为文字",
+    "string_pattern_mismatch": "格式不对",
+    "list_type": "应为列表",
+    "tuple_type": "应为列表",
+    "dict_type": "应为键值对",
+    "model_type": "应为键值对",
+    "literal_error": "不是可选的值",
+    "greater_than_equal": "太小",
+    "greater_than": "太小",
+    "less_than_equal": "太大",
+    "less_than": "太大",
+}
+
+
+class ConfigurationError(Exception):
+    """What a person wrote cannot be used. The message names the value, the file and what to write instead,
+    Chinese first, then English."""
+
+
+def explain(error: ValidationError, source: str, known_keys: list[str] | None = None) -> str:
+    """One line per problem of `error`, each naming `source` (a file), the key and the value found there.
+
+    `known_keys` are listed when a top-level key is unknown.
+    """
+    lines = []
+    for problem in error.errors():
+        key = ".".join(str(part) for part in problem["loc"]) or "(root)"
+        chinese = _CHINESE.get(problem["type"], "不可用")
+        message = problem["msg"].removeprefix("Value error, ")
+        value = "" if problem["type"] in ("missing", "extra_forbidden") else f" = {problem['input']!r}"
+        lines.append(f"{source}: {key}{value}: {chinese} / {message}")
+        if problem["type"] == "extra_forbidden" and len(problem["loc"]) == 1 and known_keys:
+            lines.append(f"  可用的键 / known keys: {', '.join(known_keys)}")
+    return "\n".join(lines)

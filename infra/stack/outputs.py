@@ -1,0 +1,86 @@
+"""What a stack exports: all that the CLI and other stacks may rely on."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+
+import pulumi
+
+from stack.access import ClientToken
+from stack.catalog import ServiceSpec
+from stack.components.gateway import DEVELOPMENT_PORT, HTTP_PORT, HTTPS_PORT, Gateway
+from stack.components.service import McpService
+from stack.images import Image
+from stack.settings import GatewaySettings, StackSettings
+
+
+def export(
+    settings: StackSettings,
+    specs: list[ServiceSpec],
+    services: Mapping[str, McpService],
+    gateway: Gateway,
+    images: Mapping[str, Image],
+    tokens: Mapping[str, ClientToken],
+) -> None:
+    """Register the stack's outputs.
+
+    gateway: {http, https, development: base URLs, container, configuration_version}; services: by name
+    {title, url, mcp, sse, direct, container}; tokens (secret): by client; images: by name, the image's id.
+    """
+    urls = gateway_urls(settings.gateway)
+    pulumi.export(
+        "gateway",
+        {
+            **urls,
+            "container": gateway.container.name,
+            "configuration_version": gateway.configuration_version,
+        },
+    )
+    pulumi.export(
+        "services",
+        {
+            spec.name: {
+                "title": spec.title,
+                **service_urls(urls["http"], spec, settings.gateway),
+                "container": services[spec.name].container.name,
+            }
+            for spec in specs
+        },
+    )
+    pulumi.export("images", {name: image.image_id for name, image in images.items()})
+    pulumi.export("tokens", pulumi.Output.secret({client: token.token for client, token in tokens.items()}))
+
+
+def gateway_urls(settings: GatewaySettings) -> dict[str, str]:
+    """Base URLs of the gateway as a client on the same machine (or of the first server name) writes them."""
+    host = _host(settings)
+    return {
+        "http": _url("http", host, settings.public(HTTP_PORT)),
+        "https": _url("https", host, settings.public(HTTPS_PORT)),
+        "development": _url("http", host, settings.public(DEVELOPMENT_PORT)),
+    }
+
+
+def service_urls(base: str, spec: ServiceSpec, settings: GatewaySettings) -> dict[str, str]:
+    """Addresses of one service: REST base, both MCP transports, and the old direct port."""
+    url = f"{base}/api/{spec.name}"
+    return {
+        "url": f"{url}/",
+        "mcp": f"{url}/mcp",
+        "sse": f"{url}/mcp/sse",
+        "direct": _url("http", "127.0.0.1", settings.public(spec.port)),
+    }
+
+
+def _host(settings: GatewaySettings) -> str:
+    if settings.server_names:
+        return settings.server_names[0]
+    address = ipaddress.ip_address(settings.bind)
+    host = "127.0.0.1" if address.is_unspecified or address.is_loopback else str(address)
+    return f"[{host}]" if ":" in host else host
+
+
+def _url(scheme: str, host: str, port: int) -> str:
+    standard = {"http": 80, "https": 443}[scheme]
+    return f"{scheme}://{host}" if port == standard else f"{scheme}://{host}:{port}"

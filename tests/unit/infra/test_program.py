@@ -1,0 +1,160 @@
+"""The whole program against Pulumi's mocks: what it declares, without an engine."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+TOKEN = "c0ffee" * 10 + "0000"
+
+
+class Recorder(pulumi.runtime.Mocks):
+    """Answers like an engine and remembers what was asked for."""
+
+    def __init__(self) -> None:
+        self.resources: list[pulumi.runtime.MockResourceArgs] = []
+
+    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        self.resources.append(args)
+        outputs = dict(args.inputs)
+        outputs.setdefault("name", f"{args.name}-name")
+        if args.typ == "random:index/randomBytes:RandomBytes":
+            outputs["hex"] = TOKEN
+        if args.typ == "random:index/randomId:RandomId":
+            outputs["hex"] = "0123456789ab"
+        if args.name == "gateway-loader":
+            outputs.update(exitCode=0, containerLogs="version\n")
+        return f"{args.name}-id", outputs
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
+        return {}
+
+    def inputs(self, kind: str) -> dict[str, dict[str, Any]]:
+        """Inputs by logical name of the resources whose type ends with `kind`."""
+        return {item.name: item.inputs for item in self.resources if item.typ.endswith(kind)}
+
+
+def declare(monkeypatch: pytest.MonkeyPatch, **values: Any) -> Recorder:
+    """Run the program in the stack dev with these settings; every registration has landed on return."""
+    for name in ("DYBER_PIP_INDEX_URL", "DYBER_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    recorder = Recorder()
+    asyncio.set_event_loop(asyncio.new_event_loop())
+    pulumi.runtime.set_mocks(recorder, project="dyber", stack="dev", preview=False)
+    pulumi.runtime.set_all_config({f"dyber:{key}": json.dumps(value) for key, value in values.items()})
+
+    @pulumi.runtime.test
+    def program() -> None:
+        runpy.run_path(str(REPOSITORY / "infra" / "__main__.py"))
+
+    program()
+    return recorder
+
+
+@pytest.fixture
+def fleet(monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    return declare(monkeypatch, profiles=["dev"])
+
+
+def test_only_the_gateway_has_host_ports(fleet: Recorder) -> None:
+    assert [name for name, inputs in fleet.inputs("Container").items() if inputs.get("ports")] == ["gateway-nginx"]
+
+
+def test_the_gateway_publishes_its_ports_and_the_old_direct_ones_on_loopback(fleet: Recorder) -> None:
+    ports = fleet.inputs("Container")["gateway-nginx"]["ports"]
+    assert {(port["ip"], port["external"]) for port in ports} == {
+        ("127.0.0.1", number) for number in (80, 443, 8080, 8001, 8002)
+    }
+
+
+def test_every_container_is_confined(fleet: Recorder) -> None:
+    containers = fleet.inputs("Container")
+    assert set(containers) == {"gateway-nginx", "gateway-loader", "template-server", "xiaohongshu-server"}
+    for name, inputs in containers.items():
+        assert int(inputs["user"].split(":")[0]) > 0, name
+        assert inputs["capabilities"] == {"drops": ["ALL"]}, name
+        assert inputs["securityOpts"] == ["no-new-privileges:true"], name
+        assert inputs["memory"] == inputs["memorySwap"] > 0, name
+        assert inputs["logOpts"]["max-size"], name
+        assert {item["name"] for item in inputs["ulimits"]} == {"nofile", "nproc"}, name
+        if name != "gateway-loader":
+            assert inputs["readOnly"] is True, name
+            assert inputs["healthcheck"]["tests"], name
+
+
+def test_services_do_not_share_a_network_and_the_gateway_is_in_all(fleet: Recorder) -> None:
+    containers = fleet.inputs("Container")
+    of = {name: [item["name"] for item in inputs.get("networksAdvanced", [])] for name, inputs in containers.items()}
+    assert set(of["template-server"]).isdisjoint(of["xiaohongshu-server"])
+    assert set(of["template-server"]) | set(of["xiaohongshu-server"]) < set(of["gateway-nginx"])
+
+
+def test_a_service_without_internet_has_a_network_without_a_way_out(fleet: Recorder) -> None:
+    networks = fleet.inputs("Network")
+    assert networks["template-network"]["internal"] is True
+    assert networks["xiaohongshu-network"]["internal"] is False
+
+
+def test_the_token_is_nowhere_but_in_the_outputs(fleet: Recorder) -> None:
+    assert TOKEN not in json.dumps([item.inputs for item in fleet.resources], default=str)
+
+
+def test_the_gateway_gets_the_hash_of_the_token(fleet: Recorder) -> None:
+    from stack.access import token_hash
+
+    uploads = fleet.inputs("Container")["gateway-loader"]["uploads"]
+    assert any(token_hash(TOKEN) in upload["content"] for upload in uploads)
+
+
+def test_the_gateway_mounts_its_configuration_read_only_and_the_loader_writes_it(fleet: Recorder) -> None:
+    containers = fleet.inputs("Container")
+    (read,), (write,) = containers["gateway-nginx"]["mounts"], containers["gateway-loader"]["mounts"]
+    assert (read["source"], read["readOnly"]) == (write["source"], True)
+    assert write["readOnly"] is False
+    assert containers["gateway-loader"]["pidMode"] == "container:gateway-nginx-id"
+
+
+def test_containers_can_be_told_by_stack_service_and_state(fleet: Recorder) -> None:
+    for name, inputs in fleet.inputs("Container").items():
+        labels = {item["label"]: item["value"] for item in inputs["labels"]}
+        assert labels["dyber.stack"] == "dev", name
+        assert labels["dyber.deployment"] == "0123456789ab", name
+
+
+def test_a_volume_carries_no_label_that_could_change(fleet: Recorder) -> None:
+    for name, inputs in fleet.inputs("Volume").items():
+        assert {item["label"] for item in inputs["labels"]} <= {"dyber.project", "dyber.stack", "dyber.service"}, name
+
+
+def test_a_pinned_stack_builds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    digest = "sha256:" + "a" * 64
+    pinned = declare(
+        monkeypatch, images="pinned", services={"xiaohongshu": {"image": digest}}, gatewayImage=digest
+    )
+    assert pinned.inputs("RemoteImage") == {}
+    assert pinned.inputs("Container")["xiaohongshu-server"]["image"] == digest
+
+
+def test_one_changed_setting_changes_only_that_services_container(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = declare(monkeypatch, profiles=["dev"])
+    after = declare(monkeypatch, profiles=["dev"], services={"template": {"environment": {"GREETING": "hi"}}})
+    changed = [
+        old.name for old, new in zip(ordered(before), ordered(after), strict=True) if old.inputs != new.inputs
+    ]
+    assert changed == ["template-server"]
+
+
+def ordered(recorder: Recorder) -> list[pulumi.runtime.MockResourceArgs]:
+    return sorted(recorder.resources, key=lambda item: (item.typ, item.name))
+
+
+def test_a_wrong_setting_stops_the_program_with_a_message_and_no_resource(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(pulumi.RunError, match="Pulumi.dev.yaml: gateway: .*主机名"):
+        declare(monkeypatch, gateway={"serverNames": ["bad name"]})

@@ -1,0 +1,140 @@
+"""Stack settings: typed, strict, and helpful when wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from stack.catalog import ServiceSpec, load_catalog
+from stack.components.gateway import published_ports
+from stack.errors import ConfigurationError
+from stack.settings import StackSettings, parse_settings
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+DIGEST = "sha256:" + "0" * 64
+
+
+def settings(stack: str = "dev", environment: dict[str, str] | None = None, **values: Any) -> StackSettings:
+    text = {
+        f"dyber:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in values.items()
+    }
+    return parse_settings(stack, text, environment or {})
+
+
+def refusal(**values: Any) -> str:
+    with pytest.raises(ConfigurationError) as refused:
+        settings(**values)
+    return str(refused.value)
+
+
+def catalog() -> dict[str, ServiceSpec]:
+    return load_catalog(REPOSITORY / "mcp-servers")
+
+
+def committed(stack: str) -> StackSettings:
+    content = yaml.safe_load((REPOSITORY / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))["config"]
+    return parse_settings(stack, {key: json.dumps(value) for key, value in content.items()}, {})
+
+
+def test_everything_listens_on_loopback_unless_told_otherwise() -> None:
+    assert settings().gateway.bind == "127.0.0.1"
+
+
+def test_an_unknown_key_is_named_with_the_file_and_the_known_keys() -> None:
+    message = refusal(logLevle="info")
+    assert "Pulumi.dev.yaml: logLevle: 没有这个键" in message
+    assert "logLevel" in message
+
+
+def test_an_unknown_nested_key_is_named_with_its_path() -> None:
+    assert "Pulumi.dev.yaml: gateway.port: 没有这个键" in refusal(gateway={"port": 80})
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"logLevel": "loud"}, "logLevel = 'loud'"),
+        ({"gateway": {"portOffset": "many"}}, "gateway.portOffset = 'many': 应为整数"),
+        ({"gateway": {"bind": "localhost"}}, "gateway.bind = 'localhost'"),
+        ({"clients": []}, "clients = "),
+        ({"clients": ["Desktop Pet"]}, "clients.0 = 'Desktop Pet'"),
+        ({"clients": ["pet", "pet"]}, "doubled: pet"),
+        ({"dataRetention": "sometimes"}, "dataRetention = 'sometimes'"),
+        ({"build": {"baseImage": "debian:latest"}}, "must contain {suite}"),
+    ],
+)
+def test_a_wrong_value_is_repeated_with_its_key(values: dict[str, Any], expected: str) -> None:
+    message = refusal(**values)
+    assert "Pulumi.dev.yaml: " in message
+    assert expected in message
+
+
+@pytest.mark.parametrize("image", ["xiaohongshu:latest", "registry/x:1", "sha256:123"])
+def test_an_image_that_could_move_is_refused(image: str) -> None:
+    assert "services.xiaohongshu.image" in refusal(services={"xiaohongshu": {"image": image}})
+
+
+def test_pinned_images_ask_for_every_digest() -> None:
+    chosen = settings(images="pinned", services={"xiaohongshu": {"image": DIGEST}}, profiles=["dev"])
+    with pytest.raises(ConfigurationError) as refused:
+        chosen.select(catalog())
+    assert "services.template.image" in str(refused.value)
+    assert "gatewayImage" in str(refused.value)
+    assert "services.xiaohongshu.image" not in str(refused.value)
+
+
+def test_a_service_with_a_profile_runs_only_when_the_profile_is_chosen() -> None:
+    assert [spec.name for spec in settings().select(catalog())] == ["xiaohongshu"]
+    assert [spec.name for spec in settings(profiles=["dev"]).select(catalog())] == ["xiaohongshu", "template"]
+
+
+def test_a_stack_can_switch_a_service_on_and_off() -> None:
+    chosen = settings(services={"xiaohongshu": {"enabled": False}, "template": {"enabled": True}})
+    assert [spec.name for spec in chosen.select(catalog())] == ["template"]
+
+
+def test_a_stack_overrides_sizes_and_adds_environment() -> None:
+    chosen = settings(services={"xiaohongshu": {"memoryMib": 2048, "environment": {"XHS_BASE_URL": "http://x"}}})
+    (spec,) = chosen.select(catalog())
+    assert spec.memory_mib == 2048
+    assert spec.environment["XHS_BASE_URL"] == "http://x"
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [({"services": {"weibo": {}}}, "services.weibo: 没有这个服务"), ({"profiles": ["full"]}, "profiles: 'full'")],
+)
+def test_a_name_that_no_folder_provides_is_refused(values: dict[str, Any], expected: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        settings(**values).select(catalog())
+    assert expected in str(refused.value)
+
+
+def test_what_set_up_found_out_completes_the_build_settings_and_the_stack_file_wins() -> None:
+    found = {"DYBER_PIP_INDEX_URL": "https://mirror.example/simple", "DYBER_CA_BUNDLE": "/etc/ca.pem"}
+    assert settings(environment=found).build.ca_bundle == "/etc/ca.pem"
+    chosen = settings(environment=found, build={"pipIndexUrl": "https://own.example/simple"})
+    assert chosen.build.pip_index_url == "https://own.example/simple"
+
+
+@pytest.mark.parametrize("stack", ["dev", "test", "prod"])
+def test_the_committed_stack_files_are_valid(stack: str) -> None:
+    assert committed(stack).select(catalog())
+
+
+def test_the_committed_stacks_share_no_host_port() -> None:
+    seen: dict[int, str] = {}
+    for stack in ("dev", "test", "prod"):
+        chosen = committed(stack)
+        for _, host, _ in published_ports(chosen.gateway, chosen.select(catalog())):
+            assert seen.setdefault(host, stack) == stack
+
+
+def test_direct_ports_stay_on_loopback_whatever_the_gateway_is_bound_to() -> None:
+    chosen = settings(gateway={"bind": "0.0.0.0"})
+    addresses = {port: address for port, _, address in published_ports(chosen.gateway, chosen.select(catalog()))}
+    assert addresses[80] == "0.0.0.0"
+    assert addresses[8001] == "127.0.0.1"
