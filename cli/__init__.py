@@ -1,0 +1,1 @@
+"""The `dyber` command: set-up, deployment and everyday tasks around the Pulumi program."""

@@ -1,0 +1,330 @@
+"""The dyber command: one Typer application; each command is a thin step over cli.stack and toolchain."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+from rich.cells import cell_len
+from rich.markup import escape
+from rich.text import Text
+
+from cli import clients, console, tests
+from cli.console import Activities, err, fail, out
+from cli.engine import EngineError
+from cli.environment import activate, shell_lines
+from cli.events import Cancelled, DeployError
+from cli.ports import ports_in_use
+from cli.stack import ROOT, Deployment, StackError
+from stack.errors import ConfigurationError
+from toolchain import prerequisites
+from toolchain.errors import SetupError
+from toolchain.home import DyberHome
+from toolchain.language import tr
+from toolchain.progress import duration
+
+OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+app = typer.Typer(
+    help=tr("DyberPet 多MCP服务器部署系统", "DyberPet: many MCP servers behind one gateway"),
+    no_args_is_help=False,
+    add_completion=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+token_app = typer.Typer(help=tr("客户端的令牌", "Clients' tokens"), no_args_is_help=True)
+app.add_typer(token_app, name="token")
+
+StackOption = Annotated[
+    str, typer.Option("--stack", "-s", help=tr("栈：dev、test 或 prod", "Stack: dev, test or prod"), envvar="DYBER_STACK")
+]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help=tr("不再询问", "Do not ask"))]
+
+
+def examples(*lines: str) -> str:
+    """Help text with examples, one per line."""
+    return "\n\n".join([tr("例：", "Examples:"), *(f"  [cyan]{escape(line)}[/cyan]" for line in lines)])
+
+
+@app.callback(invoke_without_command=True)
+def default(context: typer.Context) -> None:
+    """Without a command word: deploy."""
+    if context.invoked_subcommand is None:
+        deploy(stack="dev", yes=False)
+
+
+@app.command(help=tr("准备这台机器并部署（默认命令）", "Set this machine up and deploy (the default command)"), epilog=examples("./deploy.sh", "./deploy.sh deploy --stack test"))
+def deploy(stack: StackOption = "dev", yes: YesOption = False) -> None:
+    """Set this machine up and deploy (the default command)."""
+    started = time.monotonic()
+    home = DyberHome.from_environment()
+    with Activities(home.logs / "deploy.log") as display:
+        _set_up(home, display)
+        deployment = Deployment.open(stack)
+        _check_ports(deployment)
+        deployment.recover(display)
+        with graceful_interrupt():
+            changes = deployment.up(display)
+    _summary(deployment, changes, time.monotonic() - started)
+
+
+@app.command(help=tr("只准备这台机器，不部署", "Only set this machine up"), epilog=examples("./deploy.sh setup"))
+def setup() -> None:
+    """Only set this machine up."""
+    home = DyberHome.from_environment()
+    with Activities(home.logs / "setup.log") as display:
+        _set_up(home, display)
+    out.print(tr("准备好了。下一步：./deploy.sh", "Ready. Next: ./deploy.sh"))
+
+
+@app.command(help=tr("显示部署会改变什么，不做改变", "Show what a deployment would change, changing nothing"), epilog=examples("./deploy.sh preview", "./deploy.sh preview -s prod"))
+def preview(stack: StackOption = "dev") -> None:
+    """Show what a deployment would change, changing nothing."""
+    home = DyberHome.from_environment()
+    with Activities(home.logs / "deploy.log") as display:
+        _set_up(home, display)
+        deployment = Deployment.open(stack)
+        with display.phase(tr("比较", "Comparing")):
+            text, changes = deployment.preview(display)
+    out.print(text, markup=False)
+    if not _changed(changes):
+        out.print(tr("没有变化。", "No changes."))
+
+
+@app.command(help=tr("删除这个栈创建的一切", "Delete everything this stack made"), epilog=examples("./deploy.sh destroy -s test"))
+def destroy(stack: StackOption = "dev", yes: YesOption = False) -> None:
+    """Delete everything this stack made."""
+    home = DyberHome.from_environment()
+    activate(home)
+    deployment = Deployment.open(stack)
+    if not yes:
+        names = [item["urn"].rsplit("::", 1)[-1] for item in deployment.resources() if item["type"].startswith("docker:index")]
+        err.print(tr("将删除：", "Will be deleted: ") + ", ".join(names or ["-"]), markup=False)
+        if not typer.confirm(tr("确认继续?", "Continue?"), default=False, err=True):
+            raise typer.Exit(FAILED)
+    with Activities(home.logs / "deploy.log") as display:
+        deployment.recover(display)
+        with graceful_interrupt():
+            deployment.destroy(display)
+    out.print(tr(f"栈 {stack} 已删除。", f"Stack {stack} is gone."))
+
+
+@app.command(help=tr("打印手工运行 pulumi 所需的环境变量", "Print what a shell needs to run pulumi by hand"), epilog=examples('eval "$(./deploy.sh env)"', "pulumi preview -s dev"))
+def env() -> None:
+    """Print what a shell needs to run pulumi by hand."""
+    home = DyberHome.from_environment()
+    for line in shell_lines(prerequisites.environment(home)):
+        sys.stdout.write(line + "\n")
+
+
+@app.command(help=tr("检查每个先决条件：有没有、版本、来源、怎么办", "Check each prerequisite: found, version, from where, what to do"), epilog=examples("./deploy.sh doctor", "./deploy.sh doctor --json"))
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="JSON")] = False) -> None:
+    """Check each prerequisite: found, version, from where, what to do."""
+    findings = prerequisites.inspect_all(DyberHome.from_environment())
+    if as_json:
+        fields = ("key", "title", "ok", "version", "origin", "advice")
+        sys.stdout.write(
+            json.dumps([{f: getattr(item, f) for f in fields} for item in findings], ensure_ascii=False, indent=2) + "\n"
+        )
+    else:
+        width = max(cell_len(item.title) for item in findings)
+        for item in findings:
+            mark, style = ("✓", "green") if item.ok else ("✗", "red")
+            title = item.title + " " * (width - cell_len(item.title))
+            out.print(Text.assemble((mark, style), f" {title}  {item.version}  ", (item.origin, "dim")))
+            if item.advice:
+                out.print(Text(f"  → {item.advice}", style="yellow"))
+    if not all(item.ok for item in findings):
+        raise typer.Exit(FAILED)
+
+
+@token_app.command("list", help=tr("列出有令牌的客户端", "List the clients that have a token"), epilog=examples("./deploy.sh token list"))
+def token_list(stack: StackOption = "dev") -> None:
+    """List the clients that have a token."""
+    for client in sorted(_outputs(stack)["tokens"]):
+        sys.stdout.write(client + "\n")
+
+
+@token_app.command("show", help=tr("打印一个客户端的令牌（只有一个客户端时可省略名字）", "Print a client's token (the name may be left out if there is one)"), epilog=examples("./deploy.sh token show", "./deploy.sh token show desktop-pet"))
+def token_show(client: Annotated[str | None, typer.Argument()] = None, stack: StackOption = "dev") -> None:
+    """Print a client's token (the name may be left out if there is one)."""
+    _, token = _token(_outputs(stack), client)
+    sys.stdout.write(token + "\n")
+
+
+@app.command("clients", help=tr("打印可直接使用的 MCP 客户端配置", "Print a ready MCP client configuration"), epilog=examples("./deploy.sh clients claude-code > .mcp.json", "./deploy.sh clients qwen-agent"))
+def client_configuration(
+    format: Annotated[str, typer.Argument(help=", ".join(clients.FORMATS))] = "claude-code",
+    client: Annotated[str | None, typer.Option(help=tr("用哪个客户端的令牌", "Whose token to use"))] = None,
+    with_token: Annotated[
+        bool, typer.Option("--with-token", help=tr("写入令牌本身，而不是 ${DYBER_TOKEN}", "Write the token itself, not ${DYBER_TOKEN}"))
+    ] = False,
+    stack: StackOption = "dev",
+) -> None:
+    """Print a ready MCP client configuration."""
+    if format not in clients.FORMATS:
+        raise typer.BadParameter(
+            tr(f"没有格式 {format!r}，可用：{', '.join(clients.FORMATS)}", f"no format {format!r}; known: {', '.join(clients.FORMATS)}")
+        )
+    outputs = _outputs(stack)
+    token = _token(outputs, client)[1] if with_token else None
+    sys.stdout.write(json.dumps(clients.render(format, outputs["services"], token), ensure_ascii=False, indent=2) + "\n")
+
+
+@app.command(
+    help=tr("运行全部测试；其余参数交给 pytest", "Run all tests; further arguments go to pytest"), context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    epilog=examples("./deploy.sh test", "./deploy.sh test tests/unit", "./deploy.sh test -k gateway"),
+)
+def test(context: typer.Context) -> None:
+    """Run all tests; further arguments go to pytest."""
+    home = DyberHome.from_environment()
+    with Activities(home.logs / "setup.log") as display:
+        _set_up(home, display)
+        tests.prepare(display)
+    raise typer.Exit(tests.run(context.args))
+
+
+# -- what the commands share ---------------------------------------------------------------------------------------------
+
+
+def _set_up(home: DyberHome, display: Activities) -> None:
+    for step in (steps := prerequisites.plan(home)):
+        if step is steps[0]:
+            err.print(tr("这台机器还缺少以下部分，现在安装：", "This machine lacks the following; installing now:"))
+        about = f" ({tr('约', 'about')} {duration(step.expected_seconds)})" if step.expected_seconds else ""
+        err.print(f"  • {step.title}: {step.statement}{about}", markup=False)
+    if steps:
+        prerequisites.set_up(home, display)
+    activate(home)
+
+
+def _check_ports(deployment: Deployment) -> None:
+    taken = ports_in_use(deployment.published_ports(), deployment.deployment_id())
+    if not taken:
+        return
+    described = ", ".join(
+        f"{item.address}:{item.port}" + (f" ({tr('容器', 'container')} {item.owner})" if item.owner else "") for item in taken
+    )
+    name = deployment.stack.name
+    raise StackError(
+        tr(f"端口已被占用：{described}", f"ports are taken: {described}"),
+        tr(
+            f"停掉占用者；或换一组端口：pulumi config set --path dyber:gateway.portOffset 10000 -s {name}",
+            f"stop their owner; or move all ports: pulumi config set --path dyber:gateway.portOffset 10000 -s {name}",
+        ),
+    )
+
+
+@contextmanager
+def graceful_interrupt() -> Iterator[None]:
+    """On Ctrl-C let Pulumi, which gets it too, end its running steps, so that nothing is lost; say so once."""
+
+    def handler(signum: int, frame: Any) -> None:
+        err.print(
+            tr("正在停止：等运行中的步骤结束，已完成的会保留 …", "Stopping: letting the running steps end; what is done is kept …")
+        )
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    previous = signal.signal(signal.SIGINT, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def _outputs(stack: str) -> dict[str, Any]:
+    activate(DyberHome.from_environment())
+    return Deployment.open(stack).outputs()
+
+
+def _token(outputs: dict[str, Any], client: str | None) -> tuple[str, str]:
+    tokens: dict[str, str] = outputs["tokens"]
+    if client is None and len(tokens) == 1:
+        client = next(iter(tokens))
+    if client not in tokens:
+        known = ", ".join(sorted(tokens))
+        raise typer.BadParameter(
+            tr(f"请指定客户端：{known}", f"name a client: {known}")
+            if client is None
+            else tr(f"没有客户端 {client!r}，可用：{known}", f"no client {client!r}; known: {known}")
+        )
+    return client, tokens[client]
+
+
+def _changed(changes: Any) -> int:
+    return sum(count for op, count in changes.items() if op not in ("same", "refresh", "read"))
+
+
+def _summary(deployment: Deployment, changes: Any, seconds: float) -> None:
+    outputs = deployment.outputs()
+    option = "" if deployment.stack.name == "dev" else f" -s {deployment.stack.name}"
+    count = _changed(changes)
+    what = tr(f"{count} 项变化", f"{count} changes") if count else tr("没有变化", "no changes")
+    out.print(f"\n[green]✓[/] {tr('部署完成', 'Deployed')} ({what}, {duration(seconds)})")
+    gateway = outputs["gateway"]
+    out.print(f"  {tr('网关', 'gateway')}: {gateway['http']}  {gateway['https']}  {gateway['development']}", markup=False)
+    for name, service in outputs["services"].items():
+        out.print(f"  {name} ({service['title']}): {service['mcp']}", markup=False)
+    out.print(tr("  令牌", "  token") + f": ./deploy.sh token show{option}", markup=False)
+    out.print(tr("  客户端配置", "  client configuration") + f" (./deploy.sh clients{option}):", markup=False)
+    out.print(json.dumps(clients.render("claude-code", outputs["services"], None), ensure_ascii=False, indent=2), markup=False)
+
+
+# -- entry ---------------------------------------------------------------------------------------------------------------
+
+
+def main() -> None:
+    """Run the command line; every expected failure is one clear message and an exit code."""
+    console.use_utf8()
+    command = typer.main.get_command(app)
+    sys.exit(_guarded(lambda: command(prog_name="deploy.sh", standalone_mode=False), command))
+
+
+def _guarded(run: Callable[[], Any], command: Any) -> int:
+    try:
+        result = run()
+        return result if isinstance(result, int) else OK
+    except typer.Exit as stop:
+        return stop.exit_code
+    except typer.TyperException as error:
+        _usage(error, command)
+        return USAGE
+    except (KeyboardInterrupt, typer.Abort, Cancelled):
+        err.print(tr("已停止；再次运行会接着做。", "Stopped; the next run goes on from here."))
+        return INTERRUPTED
+    except ConfigurationError as error:
+        fail(str(error), tr("改好后再运行一次", "mend it and run again"))
+        return USAGE
+    except SetupError as error:
+        fail(error.message, error.next_step)
+        return error.exit_code
+    except StackError as error:
+        fail(error.message, error.next_step)
+        return FAILED
+    except DeployError as error:
+        for text in error.details:
+            err.print(text, markup=False)
+        fail(error.message, error.next_step)
+        return FAILED
+    except EngineError as error:
+        fail(str(error), tr("运行 ./deploy.sh doctor", "run ./deploy.sh doctor"))
+        return FAILED
+
+
+def _usage(error: typer.TyperException, command: Any) -> None:
+    word = sys.argv[1] if len(sys.argv) > 1 else ""
+    names = list(getattr(command, "commands", {}))
+    if word and not word.startswith("-") and word not in names:
+        near = difflib.get_close_matches(word, names, n=1)
+        suggestion = tr(f"是不是 {near[0]}？", f"did you mean {near[0]}? ") if near else ""
+        fail(tr(f"未知命令: {word}", f"unknown command: {word}"), suggestion + "./deploy.sh --help")
+        return
+    fail(error.format_message(), f"{shlex.join(['./deploy.sh', *sys.argv[1:2]])} --help")

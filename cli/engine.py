@@ -1,0 +1,71 @@
+"""Questions to the Docker engine and the clean-up of what a killed run left behind, through the docker command.
+
+Only containers and networks with our labels are ever touched.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import Any
+
+
+class EngineError(Exception):
+    """The docker command failed; the message is its own."""
+
+
+def docker(*arguments: str) -> str:
+    """Standard output of `docker …`. Raises EngineError."""
+    try:
+        result = subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=120, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise EngineError(f"docker {arguments[0]}: {error}") from error
+    if result.returncode:
+        raise EngineError(result.stderr.strip() or f"docker {arguments[0]}: exit code {result.returncode}")
+    return result.stdout
+
+
+def containers(*filters: str, all_states: bool = True) -> list[dict[str, Any]]:
+    """`docker inspect` of the containers that match `filters` (such as `label=dyber.stack=dev`)."""
+    arguments = ["ps", "--quiet", "--no-trunc", *(["--all"] if all_states else [])]
+    for item in filters:
+        arguments += ["--filter", item]
+    ids = docker(*arguments).split()
+    found = []
+    for container in ids:
+        try:
+            found += json.loads(docker("inspect", "--type", "container", container))
+        except EngineError:
+            continue  # gone meanwhile
+    return found
+
+
+def published(container: dict[str, Any]) -> set[int]:
+    """Host ports a container publishes."""
+    bindings = (container.get("HostConfig", {}).get("PortBindings") or {}).values()
+    return {int(item["HostPort"]) for items in bindings for item in items or [] if item.get("HostPort")}
+
+
+def deployment_filter(deployment: str) -> str:
+    """Filter for what one stack's state owns (see stack.components.defaults.labels)."""
+    return f"label=dyber.deployment={deployment}"
+
+
+def sweep(deployment: str, known_ids: set[str]) -> list[str]:
+    """Remove containers and networks of `deployment` that its state does not know: leftovers of a killed run.
+
+    Returns their names. Volumes are never removed.
+    """
+    removed = []
+    for container in containers(deployment_filter(deployment)):
+        if container["Id"] not in known_ids:
+            docker("rm", "--force", container["Id"])
+            removed.append(container["Name"].lstrip("/"))
+    for line in docker(
+        "network", "ls", "--no-trunc", "--filter", deployment_filter(deployment), "--format", "{{.ID}} {{.Name}}"
+    ).splitlines():
+        network, name = line.split(maxsplit=1)
+        if network not in known_ids:
+            docker("network", "rm", network)
+            removed.append(name)
+    return removed

@@ -1,0 +1,184 @@
+"""Pulumi's engine events as lines of work, and its failures as one clear message."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pulumi import automation as auto
+from pulumi.automation.events import EngineEvent
+
+from cli.console import Activities
+from toolchain.language import tr
+
+_VERBS = {
+    "create": ("创建", "create"),
+    "create-replacement": ("替换", "replace"),
+    "update": ("更新", "update"),
+    "delete": ("删除", "delete"),
+    "delete-replaced": ("移除旧的", "remove old"),
+}
+_KINDS = {
+    "docker:index/remoteImage:RemoteImage": ("镜像", "image"),
+    "docker:index/container:Container": ("容器", "container"),
+    "docker:index/network:Network": ("网络", "network"),
+    "docker:index/volume:Volume": ("数据卷", "volume"),
+}
+#: About how long a first one takes on two cores, seconds.
+_EXPECTED_SECONDS = {"docker:index/remoteImage:RemoteImage": 120.0}
+
+#: What Pulumi, its plugins or the engine say -> what happened, and the next step: (pattern, zh, en, zh step, en step).
+_KNOWN_FAILURES: list[tuple[str, str, str, str, str]] = [
+    (
+        r"incorrect passphrase",
+        "口令不对：这个栈的状态是用另一个口令加密的",
+        "wrong passphrase: this stack's state was encrypted with another one",
+        "检查 PULUMI_CONFIG_PASSPHRASE 或 PULUMI_CONFIG_PASSPHRASE_FILE（./deploy.sh doctor 会显示用的是哪一个）",
+        "check PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE (./deploy.sh doctor shows which one is used)",
+    ),
+    (
+        r"passphrase must be set",
+        "没有给出口令",
+        "no passphrase was given",
+        "运行 ./deploy.sh setup，或设置 PULUMI_CONFIG_PASSPHRASE_FILE",
+        "run ./deploy.sh setup, or set PULUMI_CONFIG_PASSPHRASE_FILE",
+    ),
+    (
+        r"currently locked by",
+        "这个栈正被另一次运行使用",
+        "another run is using this stack",
+        "等它结束后重试",
+        "wait for it and try again",
+    ),
+    (
+        r"no space left on device|disk quota exceeded",
+        "磁盘满了",
+        "the disk is full",
+        "腾出空间后再运行一次（docker system df 显示占用）；已完成的部分会保留",
+        "free some space and run again (docker system df shows what is used); what is done is kept",
+    ),
+    (
+        r"port is already allocated|address already in use",
+        "端口已被占用",
+        "a port is taken",
+        "停掉占用者，或在 Pulumi.<栈>.yaml 中设置 dyber:gateway: {portOffset: 10000}",
+        "stop its owner, or set dyber:gateway: {portOffset: 10000} in Pulumi.<stack>.yaml",
+    ),
+    (
+        r"failed to be in healthy state",
+        "容器没有在时限内变为健康",
+        "a container did not become healthy in time",
+        "用 docker logs 查看它的日志；旧的容器仍在服务",
+        "see its log with docker logs; the old container keeps serving",
+    ),
+    (
+        r"Cannot connect to the Docker daemon|error pinging Docker|docker daemon",
+        "连不上 Docker 引擎",
+        "the Docker engine does not answer",
+        "运行 ./deploy.sh doctor",
+        "run ./deploy.sh doctor",
+    ),
+    (
+        r"pull access denied|dyber-base:.*not found|failed to resolve source metadata",
+        "缺少基础镜像",
+        "a base image is missing",
+        "运行 ./deploy.sh setup",
+        "run ./deploy.sh setup",
+    ),
+    (
+        r"Could not resolve|Temporary failure resolving|Could not find a version|Connection timed out|CERTIFICATE_VERIFY",
+        "构建镜像时下载软件包失败",
+        "downloading packages failed while building an image",
+        "检查网络；可用 DYBER_APT_MIRROR、DYBER_PIP_INDEX_URL 设置镜像站，用 DYBER_CA_BUNDLE 设置代理的证书",
+        "check the network; DYBER_APT_MIRROR and DYBER_PIP_INDEX_URL set mirrors, DYBER_CA_BUNDLE a proxy's certificates",
+    ),
+]
+
+
+class DeployError(Exception):
+    """An update failed. `message` is what happened, `next_step` what to do, `details` Pulumi's own words."""
+
+    def __init__(self, message: str, next_step: str, details: list[str]) -> None:
+        super().__init__(message)
+        self.message, self.next_step, self.details = message, next_step, details
+
+
+class Cancelled(Exception):
+    """The update was stopped by Ctrl-C after the running steps had ended."""
+
+
+class EventDisplay:
+    """Shows an update's steps in `display` and remembers what went wrong."""
+
+    def __init__(self, display: Activities, quiet: bool = False) -> None:
+        self._display = display
+        self._quiet = quiet
+        self._running: dict[str, int] = {}
+        self.errors: list[str] = []
+
+    def handle(self, event: EngineEvent) -> None:
+        """One engine event."""
+        if event.resource_pre_event:
+            self._started(event.resource_pre_event.metadata)
+        elif event.res_outputs_event:
+            self._ended(event.res_outputs_event.metadata.urn, ok=True)
+        elif event.res_op_failed_event:
+            self._ended(event.res_op_failed_event.metadata.urn, ok=False)
+        elif event.diagnostic_event and event.diagnostic_event.severity in ("error", "info#err"):
+            self._remember(event.diagnostic_event.message, event.diagnostic_event.severity)
+
+    def _started(self, step) -> None:  # noqa: ANN001 - StepEventMetadata, whose module is private
+        op = str(getattr(step.op, "value", step.op))
+        if self._quiet or op not in _VERBS or step.type not in _KINDS:
+            return
+        name = step.urn.rsplit("::", 1)[-1]
+        title = f"{tr(*_VERBS[op])} {tr(*_KINDS[step.type])} {name}"
+        self._running[step.urn] = self._display.start(title, _EXPECTED_SECONDS.get(step.type) if "create" in op else None)
+
+    def _ended(self, urn: str, *, ok: bool) -> None:
+        key = self._running.pop(urn, None)
+        if key is not None:
+            self._display.finish(key, ok)
+
+    def _remember(self, message: str, severity: str) -> None:
+        text = re.sub(r"<\{%.*?%\}>", "", message).strip()
+        self._display.line(text)
+        if severity == "error" and text and text not in self.errors:
+            self.errors.append(text)
+
+    @contextmanager
+    def failing_clearly(self) -> Iterator[None]:
+        """Turn Pulumi's failure inside into DeployError or Cancelled."""
+        try:
+            yield
+        except auto.errors.CommandError as error:
+            for urn in list(self._running):
+                self._ended(urn, ok=False)
+            raise explain(str(error), self.errors) from None
+
+
+def explain(output: str, errors: list[str]) -> Exception:
+    """DeployError or Cancelled for a failed Pulumi command, from its `output` and the error diagnostics."""
+    if "update canceled" in output or "update cancelled" in output:
+        return Cancelled()
+    details = [text for text in errors if not _is_noise(text)] or _error_lines(output)
+    everything = "\n".join([*errors, output])
+    for pattern, zh, en, zh_step, en_step in _KNOWN_FAILURES:
+        if re.search(pattern, everything, re.IGNORECASE):
+            return DeployError(tr(zh, en), tr(zh_step, en_step), details)
+    return DeployError(
+        tr("部署没有完成", "the deployment did not finish"),
+        tr("按上面的提示修正后再运行一次；已完成的部分会保留", "mend what is said above and run again; what is done is kept"),
+        details,
+    )
+
+
+def _is_noise(text: str) -> bool:
+    """Follow-up messages that only say that something else failed."""
+    return bool(re.fullmatch(r"(update|preview|destroy|refresh) failed.*", text)) or "KeyboardInterrupt" in text
+
+
+def _error_lines(output: str) -> list[str]:
+    lines = [line.strip() for line in output.splitlines() if line.strip().startswith("error:")]
+    return lines or [line for line in output.splitlines()[-10:] if line.strip()]

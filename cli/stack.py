@@ -1,0 +1,159 @@
+"""One stack, driven through Pulumi's Automation API: open, recover, preview, up, destroy, outputs."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+from pulumi import automation as auto
+
+from cli import engine
+from cli.console import Activities, err
+from cli.events import EventDisplay
+from stack.catalog import load_catalog
+from stack.components.gateway import published_ports
+from stack.settings import StackSettings, parse_settings, stack_file
+from toolchain.language import tr
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = "dyber"
+
+
+class StackError(Exception):
+    """The stack cannot be worked with; carries what to do next."""
+
+    def __init__(self, message: str, next_step: str = "") -> None:
+        super().__init__(message)
+        self.message, self.next_step = message, next_step
+
+
+@dataclass
+class Deployment:
+    """An opened stack. Every method that changes things takes a display for its progress."""
+
+    stack: auto.Stack
+    settings: StackSettings
+
+    @classmethod
+    def open(cls, name: str, root: Path = ROOT) -> Deployment:
+        """Select the stack `name`, or make it. Raises StackError, or ConfigurationError for bad settings."""
+        if not (root / stack_file(name)).is_file():
+            known = ", ".join(sorted(file.name.split(".")[1] for file in root.glob("Pulumi.*.yaml")))
+            raise StackError(
+                tr(f"没有栈文件 {stack_file(name)}", f"there is no stack file {stack_file(name)}"),
+                tr(f"可用的栈：{known}；或新建该文件", f"known stacks: {known}; or create that file"),
+            )
+        options = auto.LocalWorkspaceOptions(work_dir=str(root))
+        stack = auto.create_or_select_stack(stack_name=name, work_dir=str(root), opts=options)
+        values = {key: value.value for key, value in stack.get_all_config().items()}
+        settings = parse_settings(name, {key: value for key, value in values.items() if value is not None})
+        return cls(stack, settings)
+
+    # -- reading ---------------------------------------------------------------------------------------------------
+
+    def outputs(self) -> dict[str, Any]:
+        """The stack's outputs, secrets in clear. Raises StackError when the stack is not deployed."""
+        values = {key: output.value for key, output in self.stack.outputs().items()}
+        if "gateway" not in values:
+            raise StackError(
+                tr(f"栈 {self.stack.name} 还没有部署", f"stack {self.stack.name} is not deployed"),
+                tr("先运行 ./deploy.sh", "run ./deploy.sh first"),
+            )
+        return values
+
+    def published_ports(self) -> list[tuple[str, int]]:
+        """(address, host port) of all that this stack's gateway publishes."""
+        specs = self.settings.select(load_catalog(ROOT / "mcp-servers"))
+        return [(address, host) for _, host, address in published_ports(self.settings.gateway, specs)]
+
+    def resources(self) -> list[dict[str, Any]]:
+        """Resources in the stack's state, secrets masked."""
+        state = self.stack.export_stack().deployment or {}
+        return list(state.get("resources") or [])
+
+    def deployment_id(self, resources: list[dict[str, Any]] | None = None) -> str | None:
+        """The label value that everything of this stack's state carries; None before the first deployment."""
+        for resource in self.resources() if resources is None else resources:
+            if resource["type"] == "random:index/randomId:RandomId" and resource["urn"].endswith("::deployment"):
+                return str(resource["outputs"]["hex"])
+        return None
+
+    # -- changing --------------------------------------------------------------------------------------------------
+
+    def recover(self, display: Activities) -> None:
+        """Make good what a killed run left behind: its lock, its unfinished operations, its orphaned containers.
+
+        Raises StackError when another run is really under way.
+        """
+        for lock in self._locks():
+            holder = json.loads(lock.read_text())
+            if holder.get("hostname") != socket.gethostname() or _is_alive(int(holder.get("pid", 0))):
+                raise StackError(
+                    tr(
+                        f"栈 {self.stack.name} 正被 {holder.get('username')}@{holder.get('hostname')} "
+                        f"（进程 {holder.get('pid')}）使用",
+                        f"stack {self.stack.name} is in use by {holder.get('username')}@{holder.get('hostname')} "
+                        f"(process {holder.get('pid')})",
+                    ),
+                    tr(
+                        f"等它结束；确认它已不在时运行 pulumi cancel -s {self.stack.name}",
+                        f"wait for it; if it is surely gone, run: pulumi cancel -s {self.stack.name}",
+                    ),
+                )
+            err.print(tr("上次运行被中断：解除遗留的锁", "the last run was killed: removing the lock it left behind"))
+            lock.unlink(missing_ok=True)
+        state = self.stack.export_stack().deployment or {}
+        if state.get("pending_operations"):
+            with display.phase(tr("清理上次中断的操作", "Clearing operations the last run left unfinished")):
+                self.stack.refresh(clear_pending_creates=True, show_secrets=False, color="never")
+        resources = self.resources()
+        deployment = self.deployment_id(resources)
+        if deployment:
+            for name in engine.sweep(deployment, {str(item.get("id")) for item in resources}):
+                err.print(tr(f"移除遗留的 {name}", f"removed leftover {name}"))
+
+    def up(self, display: Activities) -> Mapping[str, int]:
+        """Bring the engine to what the program says, noticing what was removed by hand; number of changes by kind."""
+        events = EventDisplay(display)
+        with events.failing_clearly():
+            result = self.stack.up(refresh=True, show_secrets=False, color="never", on_event=events.handle)
+        return dict(result.summary.resource_changes or {})
+
+    def preview(self, display: Activities) -> tuple[str, Mapping[str, int]]:
+        """Pulumi's own text of what `up` would change (secrets masked), and the number of changes by kind."""
+        events = EventDisplay(display, quiet=True)
+        with events.failing_clearly():
+            result = self.stack.preview(refresh=True, diff=True, color="never", on_event=events.handle)
+        return result.stdout, {str(getattr(op, "value", op)): n for op, n in result.change_summary.items()}
+
+    def destroy(self, display: Activities) -> None:
+        """Delete everything the stack made; protected volumes make it fail, kept ones stay."""
+        events = EventDisplay(display)
+        with events.failing_clearly():
+            self.stack.destroy(refresh=True, show_secrets=False, color="never", on_event=events.handle)
+
+    def _locks(self) -> list[Path]:
+        backend = os.environ.get("PULUMI_BACKEND_URL", "")
+        if not backend.startswith("file://"):
+            return []
+        location = urlparse(backend)
+        base = Path(unquote(location.netloc + location.path)).expanduser()
+        return sorted((base / ".pulumi" / "locks" / "organization" / PROJECT / self.stack.name).glob("*.json"))
+
+
+def _is_alive(pid: int) -> bool:
+    if pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
