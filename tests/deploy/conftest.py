@@ -1,0 +1,92 @@
+"""A fresh clone of the working tree, deployed for real under a stack, a state and ports of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy_under_test import OFFSET, STACK, Checkout, docker, remove_leftovers
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+STACK_FILE = f"""\
+config:
+  dyber:gateway:
+    portOffset: {OFFSET}
+  dyber:profiles: [dev]
+  dyber:services:
+    xiaohongshu:
+      environment:
+        XHS_BASE_URL: http://xhs-stand-in:8100
+"""
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    """What `git clone` would bring, uncommitted changes included, with a state and a passphrase of its own."""
+    folder = tmp_path_factory.mktemp("clone")
+    root = folder / "dyber"
+    listing = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=REPOSITORY, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    for name in filter(None, listing.stdout.split("\0")):
+        if (REPOSITORY / name).exists():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(REPOSITORY / name, root / name)
+    (root / f"Pulumi.{STACK}.yaml").write_text(STACK_FILE)
+    (folder / "passphrase").write_text("correct horse battery staple")
+    (folder / "state").mkdir()
+    environment = {
+        **{key: value for key, value in os.environ.items() if not key.startswith(("PULUMI_", "DYBER_"))},
+        **{key: os.environ[key] for key in ("DYBER_HOME",) if key in os.environ},
+        # Without it this process's virtual environment would answer for the clone's.
+        "PATH": os.pathsep.join(
+            part for part in os.environ["PATH"].split(os.pathsep) if part != str(Path(sys.executable).parent)
+        ),
+        "DYBER_LANG": "zh",
+        "DYBER_STACK": STACK,
+        "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(folder / "passphrase"),
+    }
+    environment.pop("VIRTUAL_ENV", None)
+    remove_leftovers()
+    bystanders = _make_bystanders()
+    clone = Checkout(root=root, state=folder / "state", environment=environment, bystanders=bystanders)
+    try:
+        yield clone
+    finally:
+        clone.remove_stand_in()
+        clone.deploy_sh("destroy", "--yes", check=False)
+        remove_leftovers()
+        docker("rm", "--force", "--volumes", bystanders["container"])
+        docker("network", "rm", bystanders["network"])
+        docker("volume", "rm", bystanders["volume"])
+
+
+@pytest.fixture(scope="session")
+def deployed(checkout: Checkout) -> Checkout:
+    """The stack after a first `./deploy.sh`, with the stand-in site in reach of xiaohongshu."""
+    checkout.first = checkout.deploy_sh(timeout=1500)
+    checkout.start_stand_in()
+    return checkout
+
+
+def _make_bystanders() -> dict[str, str]:
+    """Things of another project, with names like ours: nothing may ever happen to them."""
+    names = {"container": "dyber-bystander", "network": "dyber-bystander-network", "volume": "dyber-bystander-data"}
+    docker("rm", "--force", names["container"], check=False)
+    docker("network", "rm", names["network"], check=False)
+    docker("volume", "create", names["volume"])
+    docker("network", "create", "--label", "dyber.test=deploy", names["network"])
+    docker(
+        "run", "--detach", "--name", names["container"], "--network", names["network"], "--label", "dyber.test=deploy",
+        "--volume", f"{names['volume']}:/data", "dyber-base:trixie", "sleep", "infinity",
+    )  # fmt: skip
+    return names

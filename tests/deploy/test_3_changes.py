@@ -1,0 +1,103 @@
+"""A second up changes nothing; a change touches what it is about; a bad one costs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx2
+import pytest
+
+from deploy_under_test import BASE, STACK, Checkout, docker, inspect, mcp_client
+
+
+@pytest.fixture
+def restored(deployed: Checkout) -> Iterator[Checkout]:
+    """The stack's file as it was, and deployed, after the test."""
+    before = deployed.stack_file.read_text()
+    yield deployed
+    deployed.stack_file.write_text(before)
+    deployed.deploy_sh()
+
+
+def identities() -> dict[str, str]:
+    return {service: inspect(service)["Id"] for service in ("template", "xiaohongshu", "gateway")}
+
+
+def test_a_second_up_changes_nothing(deployed: Checkout) -> None:
+    before = identities()
+    assert "没有变化" in deployed.deploy_sh().stdout
+    assert identities() == before
+
+
+def test_plain_pulumi_up_expects_no_changes_either(deployed: Checkout) -> None:
+    deployed.shell(f"pulumi up --yes --skip-preview --refresh --expect-no-changes -s {STACK} --non-interactive")
+
+
+def test_one_changed_setting_changes_only_that_service(restored: Checkout) -> None:
+    services = restored.configured("services")
+    restored.configure("services", {**services, "template": {"environment": {"GREETING": "hi"}}})
+    assert set(restored.planned_changes()) == {"template-server"}
+    before = identities()
+    restored.deploy_sh()
+    after = identities()
+    assert after["template"] != before["template"]
+    assert {key: after[key] for key in ("xiaohongshu", "gateway")} == {key: before[key] for key in ("xiaohongshu", "gateway")}
+    assert "GREETING=hi" in inspect("template")["Config"]["Env"]
+
+
+def test_a_changed_source_file_changes_only_that_services_image_and_container(deployed: Checkout) -> None:
+    source = deployed.root / "mcp-servers" / "template" / "template_server" / "__init__.py"
+    before = source.read_text() if source.exists() else ""
+    source.write_text(before + "\n# changed\n")
+    try:
+        assert set(deployed.planned_changes()) == {"template-image", "template-server"}
+    finally:
+        source.write_text(before)
+
+
+async def test_a_gateway_setting_arrives_without_replacing_the_gateway_or_cutting_a_stream(restored: Checkout) -> None:
+    headers = {"Authorization": f"Bearer {restored.token}"}
+    body = b'{"message": "' + b"x" * (2 << 20) + b'"}'
+    before = inspect("gateway")
+    async with mcp_client("template", "sse", restored.token) as client:
+        assert (await client.list_tools()).tools
+        restored.configure("gateway", {**restored.configured("gateway"), "maxBodyMib": 1})
+        restored.deploy_sh()
+        # The stream that was open before the change still carries calls.
+        result = await client.call_tool("template_echo", {"text": "still here"})
+        assert "still here" in result.content[0].text
+    refused = httpx2.post(f"{BASE}/api/template/test", content=body, headers=headers)
+    assert (refused.status_code, refused.json()["code"]) == (413, "body_too_large")
+    after = inspect("gateway")
+    assert (after["Id"], after["State"]["StartedAt"]) == (before["Id"], before["State"]["StartedAt"])
+
+
+async def test_a_configuration_that_nginx_refuses_fails_in_its_own_words_and_the_old_one_serves(deployed: Checkout) -> None:
+    template = deployed.root / "nginx" / "templates" / "nginx.conf.j2"
+    before = template.read_text()
+    template.write_text(before + "\nno_such_directive on;\n")
+    try:
+        failed = deployed.deploy_sh(check=False)
+        again = deployed.deploy_sh(check=False)
+    finally:
+        template.write_text(before)
+    for result in (failed, again):
+        assert result.returncode == 1
+        assert 'unknown directive "no_such_directive"' in result.stderr
+        assert "旧配置仍在服务" in result.stderr
+        assert "Traceback" not in result.stderr
+    async with mcp_client("template", "http", deployed.token) as client:
+        assert (await client.list_tools()).tools
+    deployed.deploy_sh()
+    assert "没有变化" in deployed.deploy_sh().stdout
+
+
+@pytest.mark.parametrize("service", ["template", "gateway"])
+def test_a_container_removed_by_hand_comes_back(deployed: Checkout, service: str) -> None:
+    docker("rm", "--force", inspect(service)["Id"])
+    deployed.deploy_sh()
+    assert inspect(service)["State"]["Health"]["Status"] == "healthy"
+    answer = httpx2.post(
+        f"{BASE}/api/template/test", json={"message": "x"}, headers={"Authorization": f"Bearer {deployed.token}"}
+    )
+    assert answer.status_code == 200
