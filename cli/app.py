@@ -16,12 +16,13 @@ import typer
 from rich.cells import cell_len
 from rich.markup import escape
 from rich.text import Text
+from pulumi.automation.errors import CommandError
 
 from cli import clients, console, tests
 from cli.console import Activities, err, fail, out
 from cli.engine import EngineError
 from cli.environment import activate, shell_lines
-from cli.events import Cancelled, DeployError
+from cli.events import Cancelled, DeployError, explain
 from cli.ports import ports_in_use
 from cli.stack import ROOT, Deployment, StackError
 from stack.errors import ConfigurationError
@@ -35,7 +36,6 @@ OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 app = typer.Typer(
     help=tr("DyberPet 多MCP服务器部署系统", "DyberPet: many MCP servers behind one gateway"),
-    no_args_is_help=False,
     add_completion=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -54,15 +54,8 @@ def examples(*lines: str) -> str:
     return "\n\n".join([tr("例：", "Examples:"), *(f"  [cyan]{escape(line)}[/cyan]" for line in lines)])
 
 
-@app.callback(invoke_without_command=True)
-def default(context: typer.Context) -> None:
-    """Without a command word: deploy."""
-    if context.invoked_subcommand is None:
-        deploy(stack="dev", yes=False)
-
-
 @app.command(help=tr("准备这台机器并部署（默认命令）", "Set this machine up and deploy (the default command)"), epilog=examples("./deploy.sh", "./deploy.sh deploy --stack test"))
-def deploy(stack: StackOption = "dev", yes: YesOption = False) -> None:
+def deploy(stack: StackOption = "dev") -> None:
     """Set this machine up and deploy (the default command)."""
     started = time.monotonic()
     home = DyberHome.from_environment()
@@ -285,7 +278,15 @@ def main() -> None:
     """Run the command line; every expected failure is one clear message and an exit code."""
     console.use_utf8()
     command = typer.main.get_command(app)
-    sys.exit(_guarded(lambda: command(prog_name="deploy.sh", standalone_mode=False), command))
+    arguments = with_command_word(sys.argv[1:])
+    sys.exit(_guarded(lambda: command(arguments, prog_name="deploy.sh", standalone_mode=False), command))
+
+
+def with_command_word(arguments: list[str]) -> list[str]:
+    """Without a command word: deploy, with whatever options were given."""
+    if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
+        return ["deploy", *arguments]
+    return arguments
 
 
 def _guarded(run: Callable[[], Any], command: Any) -> int:
@@ -297,9 +298,8 @@ def _guarded(run: Callable[[], Any], command: Any) -> int:
     except typer.TyperException as error:
         _usage(error, command)
         return USAGE
-    except (KeyboardInterrupt, typer.Abort, Cancelled):
-        err.print(tr("已停止；再次运行会接着做。", "Stopped; the next run goes on from here."))
-        return INTERRUPTED
+    except (KeyboardInterrupt, typer.Abort, Cancelled) as error:
+        return _report(error)
     except ConfigurationError as error:
         fail(str(error), tr("改好后再运行一次", "mend it and run again"))
         return USAGE
@@ -310,13 +310,22 @@ def _guarded(run: Callable[[], Any], command: Any) -> int:
         fail(error.message, error.next_step)
         return FAILED
     except DeployError as error:
-        for text in error.details:
-            err.print(text, markup=False)
-        fail(error.message, error.next_step)
-        return FAILED
+        return _report(error)
+    except CommandError as error:
+        return _report(explain(str(error), []))
     except EngineError as error:
         fail(str(error), tr("运行 ./deploy.sh doctor", "run ./deploy.sh doctor"))
         return FAILED
+
+
+def _report(error: BaseException) -> int:
+    if not isinstance(error, DeployError):
+        err.print(tr("已停止；再次运行会接着做。", "Stopped; the next run goes on from here."))
+        return INTERRUPTED
+    for text in error.details:
+        err.print(text, markup=False)
+    fail(error.message, error.next_step)
+    return FAILED
 
 
 def _usage(error: typer.TyperException, command: Any) -> None:

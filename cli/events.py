@@ -180,5 +180,5 @@ def _is_noise(text: str) -> bool:
 
 
 def _error_lines(output: str) -> list[str]:
-    lines = [line.strip() for line in output.splitlines() if line.strip().startswith("error:")]
+    lines = re.findall(r"^(?:\s*stderr:)?\s*(error: .+)$", output, re.MULTILINE)
     return lines or [line for line in output.splitlines()[-10:] if line.strip()]

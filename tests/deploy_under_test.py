@@ -132,7 +132,7 @@ class Checkout:
             "--format", "{{.Name}}",
         ).split()  # fmt: skip
         docker(
-            "run", "--detach", "--name", STAND_IN, "--network", network, "--network-alias", "xhs-stand-in",
+            "run", "--detach", "--no-healthcheck", "--name", STAND_IN, "--network", network, "--network-alias", "xhs-stand-in",
             "--label", "dyber.test=deploy", "--volume", f"{self.root / 'tests'}:/tests:ro", "--env", "PYTHONPATH=/tests",
             "--env", "HOST=0.0.0.0", "--entrypoint", "/opt/venv/bin/python", inspect("xiaohongshu")["Image"],
             "-m", "stand_in.xiaohongshu", "--port", "8100",

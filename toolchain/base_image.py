@@ -75,11 +75,15 @@ def content_key(suite: str, mirrors: Mirrors) -> str:
 
 def find(suite: str, engine: Engine) -> BaseImage | None:
     """The image in the engine, from whatever mirrors; None when absent or not made here."""
-    said = output_of(["docker", "image", "inspect", "--format", "{{json .Config.Labels}}", image_name(suite)], env=docker_env(engine))
+    said = output_of(
+        ["docker", "image", "inspect", "--format", "{{json .Config.Labels}}", image_name(suite)], env=docker_env(engine)
+    )
     labels = json.loads(said) if said else None
     if not labels or LABEL_KEY not in labels:
         return None
-    return BaseImage(image_name(suite), labels[LABEL_KEY], labels.get(LABEL_ORIGIN, ""), labels.get(LABEL_RELAXED) == "true")
+    return BaseImage(
+        image_name(suite), labels[LABEL_KEY], labels.get(LABEL_ORIGIN, ""), labels.get(LABEL_RELAXED) == "true"
+    )
 
 
 def ensure(home: DyberHome, suite: str, mirrors: Mirrors, engine: Engine, progress: Progress) -> BaseImage:
@@ -120,8 +124,14 @@ def find_releases(suite: str, mirrors: Mirrors, none_if_unreachable: bool = Fals
                 if none_if_unreachable:
                     return None
                 raise SetupError(
-                    tr(f"Debian 镜像没有应答：{address}（{error}）", f"The Debian mirror does not answer: {address} ({error})"),
-                    tr("用 DYBER_APT_MIRROR 指定可用的镜像，例如 http://deb.debian.org/debian。", "Name one that does in DYBER_APT_MIRROR, for example http://deb.debian.org/debian."),
+                    tr(
+                        f"Debian 镜像没有应答：{address}（{error}）",
+                        f"The Debian mirror does not answer: {address} ({error})",
+                    ),
+                    tr(
+                        "用 DYBER_APT_MIRROR 指定可用的镜像，例如 http://deb.debian.org/debian。",
+                        "Name one that does in DYBER_APT_MIRROR, for example http://deb.debian.org/debian.",
+                    ),
                 ) from error
             if head is not None:
                 found.append(Release(mirror, name, head))
@@ -153,7 +163,13 @@ def _say_expired(expired: list[Release], progress: Progress) -> None:
     mirror = expired[0].mirror
     text = tr(f"{mirror} 已停止同步，已过期：{names}", f"{mirror} has stopped updating; expired: {names}")
     if os.environ.get(ALLOW_EXPIRED_VARIABLE) == "0":
-        raise SetupError(text, tr(f"换一个 DYBER_APT_MIRROR，或去掉 {ALLOW_EXPIRED_VARIABLE}=0。", f"Choose another DYBER_APT_MIRROR, or drop {ALLOW_EXPIRED_VARIABLE}=0."))
+        raise SetupError(
+            text,
+            tr(
+                f"换一个 DYBER_APT_MIRROR，或去掉 {ALLOW_EXPIRED_VARIABLE}=0。",
+                f"Choose another DYBER_APT_MIRROR, or drop {ALLOW_EXPIRED_VARIABLE}=0.",
+            ),
+        )
     note(progress, text + tr("；仍会使用，软件包签名照常校验", "; used all the same, signatures are checked as ever"))
 
 
@@ -182,8 +198,13 @@ def pull(image: str, engine: Engine, progress: Progress) -> str:
     The engine is asked, not the registry: it may have mirrors and a proxy of its own.
     """
     child = subprocess.Popen(
-        ["docker", "pull", image], env=docker_env(engine), stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+        ["docker", "pull", image],
+        env=docker_env(engine),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
     )
     lines: queue.Queue[str | None] = queue.Queue()
 
@@ -215,7 +236,9 @@ def _build_on(source: str, suite: str, mirrors: Mirrors, engine: Engine, relaxed
     first = "-o Acquire::https::Verify-Peer=false" if mirrors.apt.startswith("https:") else ""
     steps = [
         "sed -i -e 's#http://deb.debian.org/debian-security#" + mirrors.apt_security + "#'"
-        " -e 's#http://deb.debian.org/debian\\b\\([^-]\\|$\\)#" + mirrors.apt + "\\1#' /etc/apt/sources.list.d/debian.sources",
+        " -e 's#http://deb.debian.org/debian\\b\\([^-]\\|$\\)#"
+        + mirrors.apt
+        + "\\1#' /etc/apt/sources.list.d/debian.sources",
         *([f"echo '{IGNORE_EXPIRY}' > /etc/apt/apt.conf.d/99dyber"] if relaxed else []),
         f"apt-get {first} update",
         f"apt-get {first} install -y --no-install-recommends {' '.join(PACKAGES)}",
@@ -223,19 +246,31 @@ def _build_on(source: str, suite: str, mirrors: Mirrors, engine: Engine, relaxed
     ]
     lines = [f"FROM {source}", f"RUN {' && '.join(steps)}", *_labels(suite, mirrors, "registry", relaxed)]
     build = subprocess.run(
-        ["docker", "build", "--tag", image_name(suite), "-"], input="\n".join(lines) + "\n",
-        env=docker_env(engine), capture_output=True, text=True, errors="replace",
+        ["docker", "build", "--tag", image_name(suite), "-"],
+        input="\n".join(lines) + "\n",
+        env=docker_env(engine),
+        capture_output=True,
+        text=True,
+        errors="replace",
     )
     progress.line(build.stdout + build.stderr)
     if build.returncode != 0:
-        raise SetupError(tr(f"docker build 失败：{build.stderr[-2000:]}", f"docker build failed: {build.stderr[-2000:]}"))
+        raise SetupError(
+            tr(f"docker build 失败：{build.stderr[-2000:]}", f"docker build failed: {build.stderr[-2000:]}")
+        )
 
 
 # -- from Debian packages ---------------------------------------------------------------------------------------------
 
 
 def _from_packages(
-    home: DyberHome, suite: str, mirrors: Mirrors, engine: Engine, releases: list[Release], relaxed: bool, progress: Progress
+    home: DyberHome,
+    suite: str,
+    mirrors: Mirrors,
+    engine: Engine,
+    releases: list[Release],
+    relaxed: bool,
+    progress: Progress,
 ) -> None:
     if not shutil.which("mmdebstrap"):
         _install_mmdebstrap(mirrors, progress)
@@ -244,11 +279,26 @@ def _from_packages(
         command = mmdebstrap_command(suite, archive, releases, relaxed)
         progress.detail(" ".join(command[:1]) + f" {suite}")
         stream(
-            command, progress, what=f"mmdebstrap {suite}", on_line=progress.detail,
-            next_step=tr("检查 DYBER_APT_MIRROR，或让 Docker 能拉取 debian 镜像（DYBER_REGISTRY）。", "Check DYBER_APT_MIRROR, or let Docker pull Debian's image (DYBER_REGISTRY)."),
+            command,
+            progress,
+            what=f"mmdebstrap {suite}",
+            on_line=progress.detail,
+            next_step=tr(
+                "检查 DYBER_APT_MIRROR，或让 Docker 能拉取 debian 镜像（DYBER_REGISTRY）。",
+                "Check DYBER_APT_MIRROR, or let Docker pull Debian's image (DYBER_REGISTRY).",
+            ),
         )
-        changes = [word for line in [*_labels(suite, mirrors, "mmdebstrap", relaxed), 'CMD ["bash"]'] for word in ("--change", line)]
-        stream(["docker", "import", *changes, str(archive), image_name(suite)], progress, what="docker import", env=docker_env(engine))
+        changes = [
+            word
+            for line in [*_labels(suite, mirrors, "mmdebstrap", relaxed), 'CMD ["bash"]']
+            for word in ("--change", line)
+        ]
+        stream(
+            ["docker", "import", *changes, str(archive), image_name(suite)],
+            progress,
+            what="docker import",
+            env=docker_env(engine),
+        )
 
 
 def mmdebstrap_command(suite: str, archive: Path, releases: list[Release], relaxed: bool) -> list[str]:
@@ -264,7 +314,10 @@ def mmdebstrap_command(suite: str, archive: Path, releases: list[Release], relax
 def _install_mmdebstrap(mirrors: Mirrors, progress: Progress) -> None:
     if not debian.can_install():
         raise SetupError(
-            tr("拉取不到 debian 镜像，也没有 mmdebstrap 可以从软件包制作。", "Debian's image cannot be pulled, and there is no mmdebstrap to make one from packages."),
+            tr(
+                "拉取不到 debian 镜像，也没有 mmdebstrap 可以从软件包制作。",
+                "Debian's image cannot be pulled, and there is no mmdebstrap to make one from packages.",
+            ),
             tr(
                 f"任选其一：用 DYBER_REGISTRY 指定可用的镜像仓库前缀；或在 Debian/Ubuntu 上运行 {debian.install_command(['mmdebstrap', 'debian-archive-keyring'])}。",
                 f"Either name a registry prefix that works in DYBER_REGISTRY, or on Debian/Ubuntu run {debian.install_command(['mmdebstrap', 'debian-archive-keyring'])}.",

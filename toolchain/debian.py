@@ -33,7 +33,10 @@ def install(packages: Sequence[str], progress: Progress) -> None:
             exit_code=2,
         )
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    next_step = tr(f"查看上面 apt 的输出，修复后运行：{install_command(packages)}", f"Read apt's words above, then run: {install_command(packages)}")
+    next_step = tr(
+        f"查看上面 apt 的输出，修复后运行：{install_command(packages)}",
+        f"Read apt's words above, then run: {install_command(packages)}",
+    )
     with progress.phase(tr(f"安装 Debian 软件包：{names}", f"Installing Debian packages: {names}"), 45):
         try:
             stream(["apt-get", "update"], progress, what="apt-get update", env=env)
@@ -41,5 +44,9 @@ def install(packages: Sequence[str], progress: Progress) -> None:
             progress.line(str(error))
         stream(
             ["apt-get", "install", "-y", "--no-install-recommends", *packages],
-            progress, what=f"apt-get install {names}", env=env, next_step=next_step, on_line=progress.detail,
+            progress,
+            what=f"apt-get install {names}",
+            env=env,
+            next_step=next_step,
+            on_line=progress.detail,
         )

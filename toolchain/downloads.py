@@ -36,11 +36,18 @@ def archive_name(version: str) -> str:
     system = {"linux": "linux", "darwin": "darwin", "win32": "windows"}.get(sys.platform)
     machine = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}.get(platform.machine().lower())
     if system is None or machine is None:
-        raise NotAvailable(tr(f"Pulumi 没有 {sys.platform}/{platform.machine()} 的发行包", f"Pulumi has no release for {sys.platform}/{platform.machine()}"))
+        raise NotAvailable(
+            tr(
+                f"Pulumi 没有 {sys.platform}/{platform.machine()} 的发行包",
+                f"Pulumi has no release for {sys.platform}/{platform.machine()}",
+            )
+        )
     return f"pulumi-v{version}-{system}-{machine}." + ("zip" if system == "windows" else "tar.gz")
 
 
-def fetch_pulumi(version: str, folders: Sequence[str], into: Path, progress: Progress, ca_bundle: Path | None = None) -> str:
+def fetch_pulumi(
+    version: str, folders: Sequence[str], into: Path, progress: Progress, ca_bundle: Path | None = None
+) -> str:
     """Unpack the release's programs into the folder `into`; returns the address it came from.
 
     folders: addresses that hold archive and checksums, `{version}` filled in, tried in turn. Raises NotAvailable.
@@ -52,8 +59,12 @@ def fetch_pulumi(version: str, folders: Sequence[str], into: Path, progress: Pro
             address = f"{folder.format(version=version)}/{archive}"
             try:
                 if not answers(client, address):
-                    raise NotAvailable(tr(f"{CONNECT_SECONDS:.0f} 秒内没有应答", f"no answer within {CONNECT_SECONDS:.0f} s"))
-                expected = _checksum(client, f"{folder.format(version=version)}/pulumi-{version}-checksums.txt", archive)
+                    raise NotAvailable(
+                        tr(f"{CONNECT_SECONDS:.0f} 秒内没有应答", f"no answer within {CONNECT_SECONDS:.0f} s")
+                    )
+                expected = _checksum(
+                    client, f"{folder.format(version=version)}/pulumi-{version}-checksums.txt", archive
+                )
                 packed = into.parent / archive
                 try:
                     _download(client, address, packed, expected, progress)
@@ -114,9 +125,16 @@ def _download(client: httpx2.Client, address: str, target: Path, sha256: str, pr
             progress.detail(f"{done / 1e6:.0f} / {total / 1e6:.0f} MB" if total else f"{done / 1e6:.0f} MB")
             elapsed = time.monotonic() - start
             if elapsed > PATIENCE_SECONDS and done / elapsed < SLOWEST_BYTES_PER_SECOND:
-                raise NotAvailable(tr(f"下载太慢（{done / elapsed / 1000:.0f} kB/s）", f"too slow ({done / elapsed / 1000:.0f} kB/s)"))
+                raise NotAvailable(
+                    tr(f"下载太慢（{done / elapsed / 1000:.0f} kB/s）", f"too slow ({done / elapsed / 1000:.0f} kB/s)")
+                )
     if digest.hexdigest() != sha256:
-        raise NotAvailable(tr(f"校验和不符，已丢弃（应为 {sha256}，得到 {digest.hexdigest()}）", f"wrong checksum, thrown away (expected {sha256}, got {digest.hexdigest()})"))
+        raise NotAvailable(
+            tr(
+                f"校验和不符，已丢弃（应为 {sha256}，得到 {digest.hexdigest()}）",
+                f"wrong checksum, thrown away (expected {sha256}, got {digest.hexdigest()})",
+            )
+        )
 
 
 def _unpack(packed: Path, into: Path) -> None:

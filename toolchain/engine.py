@@ -89,7 +89,12 @@ def candidates(env: Mapping[str, str]) -> Iterator[tuple[str, str]]:
                 return
     home = Path(env.get("HOME") or Path.home())
     yield f"unix://{DEFAULT_SOCKET}", "default"
-    sockets = [home / ".docker/run/docker.sock", home / ".colima/default/docker.sock", home / ".orbstack/run/docker.sock", home / ".rd/docker.sock"]
+    sockets = [
+        home / ".docker/run/docker.sock",
+        home / ".colima/default/docker.sock",
+        home / ".orbstack/run/docker.sock",
+        home / ".rd/docker.sock",
+    ]
     if env.get("XDG_RUNTIME_DIR"):
         sockets.insert(0, Path(env["XDG_RUNTIME_DIR"], "docker.sock"))
     for socket in sockets:
@@ -106,7 +111,9 @@ def ask(host: str, found: str, env: Mapping[str, str]) -> Engine | Unanswered:
         try:
             with api_client(host, env) as client:
                 version = client.get("/version").raise_for_status().json()
-                folder = client.get("/info").raise_for_status().json().get("DockerRootDir") if scheme == "unix" else None
+                folder = (
+                    client.get("/info").raise_for_status().json().get("DockerRootDir") if scheme == "unix" else None
+                )
             return Engine(host, version["Version"], version["ApiVersion"], found, Path(folder) if folder else None)
         except (httpx2.HTTPError, OSError, ValueError, KeyError) as error:
             denied = "ermission denied" in str(error)
@@ -125,7 +132,9 @@ def api_client(host: str, env: Mapping[str, str]) -> httpx2.Client:
     timeout = httpx2.Timeout(ANSWER_SECONDS)
     address = urlsplit(host)
     if address.scheme == "unix":
-        return httpx2.Client(transport=httpx2.HTTPTransport(uds=address.path), base_url="http://docker", timeout=timeout)
+        return httpx2.Client(
+            transport=httpx2.HTTPTransport(uds=address.path), base_url="http://docker", timeout=timeout
+        )
     if not env.get("DOCKER_TLS_VERIFY"):
         return httpx2.Client(base_url=f"http://{address.netloc}", timeout=timeout)
     certificates = Path(env.get("DOCKER_CERT_PATH") or Path.home() / ".docker")
@@ -155,7 +164,10 @@ def require_disk(engine: Engine) -> None:
                 f"Docker 数据目录 {engine.data_folder} 只剩 {free / 1e9:.1f} GB，需要 {NEEDED_DISK_BYTES / 1e9:.0f} GB。",
                 f"{engine.data_folder}, where Docker keeps its data, has {free / 1e9:.1f} GB left; {NEEDED_DISK_BYTES / 1e9:.0f} GB are needed.",
             ),
-            tr("清理磁盘（例如自己不再需要的镜像）后重试。", "Free some space (images you no longer need, for example) and try again."),
+            tr(
+                "清理磁盘（例如自己不再需要的镜像）后重试。",
+                "Free some space (images you no longer need, for example) and try again.",
+            ),
             exit_code=2,
         )
 
@@ -184,17 +196,25 @@ def _install_and_start(home: DyberHome, unanswered: list[Unanswered], progress: 
     if any(one.denied for one in unanswered):
         raise SetupError(
             tr("Docker 正在运行，但当前用户无权使用它。", "Docker is running, but this user may not use it."),
-            tr("运行 `sudo usermod -aG docker $USER`，重新登录后再试。", "Run `sudo usermod -aG docker $USER`, log in again and retry."),
+            tr(
+                "运行 `sudo usermod -aG docker $USER`，重新登录后再试。",
+                "Run `sudo usermod -aG docker $USER`, log in again and retry.",
+            ),
             exit_code=2,
         )
     if os.environ.get("DOCKER_HOST") or os.environ.get("DOCKER_CONTEXT"):
         raise SetupError(
-            tr(f"指定的 Docker 引擎没有应答：{unanswered[0].host}（{unanswered[0].reason}）", f"The chosen Docker engine does not answer: {unanswered[0].host} ({unanswered[0].reason})"),
+            tr(
+                f"指定的 Docker 引擎没有应答：{unanswered[0].host}（{unanswered[0].reason}）",
+                f"The chosen Docker engine does not answer: {unanswered[0].host} ({unanswered[0].reason})",
+            ),
             tr("启动它，或取消 DOCKER_HOST / DOCKER_CONTEXT。", "Start it, or unset DOCKER_HOST / DOCKER_CONTEXT."),
             exit_code=2,
         )
     if not debian.can_install() and not (is_root() and shutil.which("dockerd")):
-        raise SetupError(tr("没有找到可用的 Docker 引擎。", "No Docker engine answers."), installation_advice(), exit_code=2)
+        raise SetupError(
+            tr("没有找到可用的 Docker 引擎。", "No Docker engine answers."), installation_advice(), exit_code=2
+        )
     if not shutil.which("dockerd") or not shutil.which("iptables"):
         packages = ["docker.io", "iptables"] + (["docker-cli"] if debian_has("docker-cli") else [])
         debian.install(packages, progress)
@@ -205,13 +225,25 @@ def _install_and_start(home: DyberHome, unanswered: list[Unanswered], progress: 
 def installation_advice() -> str:
     """What to install by hand on this kind of machine."""
     if sys.platform == "win32":
-        return tr("安装并启动 Docker Desktop：winget install Docker.DockerDesktop", "Install and start Docker Desktop: winget install Docker.DockerDesktop")
+        return tr(
+            "安装并启动 Docker Desktop：winget install Docker.DockerDesktop",
+            "Install and start Docker Desktop: winget install Docker.DockerDesktop",
+        )
     if sys.platform == "darwin":
-        return tr("安装并启动 Docker Desktop（brew install --cask docker）、OrbStack 或 Colima。", "Install and start Docker Desktop (brew install --cask docker), OrbStack or Colima.")
+        return tr(
+            "安装并启动 Docker Desktop（brew install --cask docker）、OrbStack 或 Colima。",
+            "Install and start Docker Desktop (brew install --cask docker), OrbStack or Colima.",
+        )
     if shutil.which("apt-get"):
         command = debian.install_command(["docker.io", "iptables"])
-        return tr(f"运行：{command} && sudo usermod -aG docker $USER，重新登录后再试。", f"Run: {command} && sudo usermod -aG docker $USER, log in again and retry.")
-    return tr("用发行版的包管理器安装 Docker 20.10 以上并启动。", "Install Docker 20.10 or newer with your distribution's package manager, and start it.")
+        return tr(
+            f"运行：{command} && sudo usermod -aG docker $USER，重新登录后再试。",
+            f"Run: {command} && sudo usermod -aG docker $USER, log in again and retry.",
+        )
+    return tr(
+        "用发行版的包管理器安装 Docker 20.10 以上并启动。",
+        "Install Docker 20.10 or newer with your distribution's package manager, and start it.",
+    )
 
 
 def start(home: DyberHome, progress: Progress) -> Engine:
@@ -228,7 +260,11 @@ def start(home: DyberHome, progress: Progress) -> Engine:
         with log.open("ab") as output:
             subprocess.Popen(
                 ["dockerd", "--host", f"unix://{DEFAULT_SOCKET}"],
-                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True, cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                cwd="/",
             )
         where = str(log)
     return wait_until_it_answers(START_SECONDS, where)
@@ -237,10 +273,14 @@ def start(home: DyberHome, progress: Progress) -> Engine:
 def wait_until_it_answers(seconds: float, log_place: str, host: str = f"unix://{DEFAULT_SOCKET}") -> Engine:
     not_yet = retry_if_result(lambda answer: not isinstance(answer, Engine))
     try:
-        return Retrying(stop=stop_after_delay(seconds), wait=wait_fixed(0.3), retry=not_yet)(ask, host, "default", os.environ)
+        return Retrying(stop=stop_after_delay(seconds), wait=wait_fixed(0.3), retry=not_yet)(
+            ask, host, "default", os.environ
+        )
     except RetryError as error:
         raise SetupError(
-            tr(f"Docker 引擎 {seconds:.0f} 秒内没有应答。", f"The Docker engine did not answer within {seconds:.0f} s."),
+            tr(
+                f"Docker 引擎 {seconds:.0f} 秒内没有应答。", f"The Docker engine did not answer within {seconds:.0f} s."
+            ),
             tr(f"查看日志：{log_place}", f"See its log: {log_place}"),
         ) from error
 

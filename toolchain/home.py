@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,8 +77,8 @@ class DyberHome:
         self.root.mkdir(parents=True, exist_ok=True)
         path = self.passphrase_file
         # Written in full before it gets its name: a run killed half-way leaves no empty passphrase.
-        draft = path.with_name(f"{path.name}.{os.getpid()}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor, name = tempfile.mkstemp(prefix=f"{path.name}.", dir=self.root)  # 0600
+        draft = Path(name)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(secrets.token_urlsafe(32))
         try:

@@ -111,7 +111,11 @@ def _apt_sources(apt: Path) -> Iterable[tuple[str, str]]:
 def host_pip_index(env: Mapping[str, str], etc: Path) -> str | None:
     """`index-url` of pip's configuration files; the user's own wins over the machine's."""
     home = Path(env.get("HOME") or Path.home())
-    files = [etc / "pip.conf", home / ".pip/pip.conf", Path(env.get("XDG_CONFIG_HOME") or home / ".config") / "pip/pip.conf"]
+    files = [
+        etc / "pip.conf",
+        home / ".pip/pip.conf",
+        Path(env.get("XDG_CONFIG_HOME") or home / ".config") / "pip/pip.conf",
+    ]
     if env.get("PIP_CONFIG_FILE"):
         files.append(Path(env["PIP_CONFIG_FILE"]))
     parser = configparser.RawConfigParser()

@@ -53,7 +53,9 @@ def content_key(*parts: str, files: Path | None = None, skip: Callable[[Path], b
     if files is not None:
         for path in sorted(files.rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts and not skip(path):
-                digest.update(path.relative_to(files).as_posix().encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+                digest.update(
+                    path.relative_to(files).as_posix().encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest()
+                )
     return digest.hexdigest()[:12]
 
 

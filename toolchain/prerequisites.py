@@ -63,9 +63,21 @@ def inspect_all(home: DyberHome) -> list[Finding]:
     cli = pulumi_cli.find_cli(home, pinned)
     findings = [_python(pinned), _engine(found_engine, unanswered, pinned), _disk(home, found_engine)]
     findings.append(_tool("pulumi", "Pulumi CLI", cli))
-    findings.append(_tool("language-host", tr("Pulumi Python 语言主机", "Pulumi's Python language host"), pulumi_cli.find_language_host(home, pinned, cli)))
+    findings.append(
+        _tool(
+            "language-host",
+            tr("Pulumi Python 语言主机", "Pulumi's Python language host"),
+            pulumi_cli.find_language_host(home, pinned, cli),
+        )
+    )
     for name in pinned.plugins:
-        findings.append(_tool(f"plugin-{name}", tr(f"Pulumi 插件 {name}", f"Pulumi plugin {name}"), pulumi_cli.find_plugin(home, pinned, name)))
+        findings.append(
+            _tool(
+                f"plugin-{name}",
+                tr(f"Pulumi 插件 {name}", f"Pulumi plugin {name}"),
+                pulumi_cli.find_plugin(home, pinned, name),
+            )
+        )
     mirrors = Mirrors.from_environment()
     for suite in pinned.base_suites:
         findings.append(_base_image(suite, found_engine, mirrors))
@@ -80,7 +92,10 @@ def plan(home: DyberHome) -> list[Step]:
     found_engine = engine.find_engine()
     if found_engine is None:
         statement = (
-            tr("安装 Debian 软件包 docker.io、iptables 并启动 Docker", "Installs the Debian packages docker.io and iptables, and starts Docker")
+            tr(
+                "安装 Debian 软件包 docker.io、iptables 并启动 Docker",
+                "Installs the Debian packages docker.io and iptables, and starts Docker",
+            )
             if debian.can_install()
             else engine.installation_advice()
         )
@@ -93,17 +108,29 @@ def plan(home: DyberHome) -> list[Step]:
             f"{names} → {home.root}（官方下载可用时几分钟内完成；否则从 Go 模块构建，临时占用约 5 GB）",
             f"{names} → {home.root} (faster where Pulumi's own download can be reached; else built from Go modules, with 5 GB of disk meanwhile)",
         )
-        steps.append(Step(tr("Pulumi 与插件", "Pulumi and its plugins"), statement, go_build.expected_seconds(home, built)))
+        steps.append(
+            Step(tr("Pulumi 与插件", "Pulumi and its plugins"), statement, go_build.expected_seconds(home, built))
+        )
     if "language-host" in missing:
-        statement = tr(f"独立的 Python 虚拟环境 → {home.tools}", f"A Python virtual environment of its own → {home.tools}")
-        steps.append(Step(tr("Pulumi Python 语言主机", "Pulumi's Python language host"), statement, LANGUAGE_HOST_SECONDS))
+        statement = tr(
+            f"独立的 Python 虚拟环境 → {home.tools}", f"A Python virtual environment of its own → {home.tools}"
+        )
+        steps.append(
+            Step(tr("Pulumi Python 语言主机", "Pulumi's Python language host"), statement, LANGUAGE_HOST_SECONDS)
+        )
     mirrors = Mirrors.from_environment()
     for suite in pinned.base_suites:
         if not _base_image(suite, found_engine, mirrors).ok:
-            statement = tr(f"Docker 镜像 {base_image.image_name(suite)}，约 85 MB", f"Docker image {base_image.image_name(suite)}, about 85 MB")
+            statement = tr(
+                f"Docker 镜像 {base_image.image_name(suite)}，约 85 MB",
+                f"Docker image {base_image.image_name(suite)}, about 85 MB",
+            )
             steps.append(Step(tr(f"基础镜像 {suite}", f"Base image {suite}"), statement, BASE_IMAGE_SECONDS))
     if not _backend(home, os.environ).ok:
-        statement = tr(f"本地状态目录 {home.state} 与随机口令文件 {home.passphrase_file}（0600）", f"Local state in {home.state} and a random passphrase in {home.passphrase_file} (0600)")
+        statement = tr(
+            f"本地状态目录 {home.state} 与随机口令文件 {home.passphrase_file}（0600）",
+            f"Local state in {home.state} and a random passphrase in {home.passphrase_file} (0600)",
+        )
         steps.append(Step(tr("状态与口令", "State and passphrase"), statement, 1.0))
     return steps
 
@@ -117,7 +144,10 @@ def set_up(home: DyberHome, progress: Progress) -> Environment:
     mirrors = Mirrors.from_environment()
     if not _python(pinned).ok:
         raise SetupError(
-            tr(f"需要 Python {pinned.python_minimum} 以上，当前是 {sys.version.split()[0]}。", f"Python {pinned.python_minimum} or newer is needed, this is {sys.version.split()[0]}."),
+            tr(
+                f"需要 Python {pinned.python_minimum} 以上，当前是 {sys.version.split()[0]}。",
+                f"Python {pinned.python_minimum} or newer is needed, this is {sys.version.split()[0]}.",
+            ),
             tr("安装新版 Python 后重试。", "Install a newer Python and try again."),
             exit_code=2,
         )
@@ -181,7 +211,11 @@ def environment(home: DyberHome, env: Mapping[str, str] | None = None) -> dict[s
 
 def _python(pinned: versions.Versions) -> Finding:
     ok = sys.version_info[:2] >= version_tuple(pinned.python_minimum)
-    advice = "" if ok else tr(f"安装 Python {pinned.python_minimum} 以上", f"Install Python {pinned.python_minimum} or newer")
+    advice = (
+        ""
+        if ok
+        else tr(f"安装 Python {pinned.python_minimum} 以上", f"Install Python {pinned.python_minimum} or newer")
+    )
     return Finding("python", "Python", ok, sys.version.split()[0], sys.executable, advice)
 
 
@@ -190,7 +224,9 @@ def _engine(found: Engine | None, unanswered: list[engine.Unanswered], pinned: v
     if found is None:
         tried = "; ".join(f"{one.host}: {one.reason}" for one in unanswered)
         if debian.can_install():
-            return Finding("engine", title, False, "", tried, tr("运行 dyber setup 自动安装", "`dyber setup` installs it"))
+            return Finding(
+                "engine", title, False, "", tried, tr("运行 dyber setup 自动安装", "`dyber setup` installs it")
+            )
         return Finding("engine", title, False, "", tried, engine.installation_advice())
     try:
         engine.require_new_enough(found, pinned)
@@ -237,7 +273,9 @@ def _backend(home: DyberHome, env: Mapping[str, str]) -> Finding:
     if not file.exists() or file.stat().st_size == 0:
         if _has_stacks(home):
             return Finding("backend", title, False, address, str(file), _lost_passphrase(home).next_step)
-        return Finding("backend", title, False, address, str(file), tr("运行 dyber setup 生成", "`dyber setup` makes it"))
+        return Finding(
+            "backend", title, False, address, str(file), tr("运行 dyber setup 生成", "`dyber setup` makes it")
+        )
     if os.name == "posix" and file.stat().st_mode & 0o077:
         return Finding("backend", title, False, address, str(file), f"chmod 600 {file}")
     return Finding("backend", title, True, address, str(file))
@@ -262,6 +300,12 @@ def _ensure_backend(home: DyberHome) -> None:
 
 def _lost_passphrase(home: DyberHome) -> SetupError:
     return SetupError(
-        tr(f"{home.state} 里已有部署状态，但口令文件 {home.passphrase_file} 不见了。", f"There is state in {home.state}, but its passphrase file {home.passphrase_file} is gone."),
-        tr(f"从备份恢复 {home.passphrase_file}；没有备份时，把 {home.state} 移走后重新部署。", f"Restore {home.passphrase_file} from a backup; without one, move {home.state} away and deploy anew."),
+        tr(
+            f"{home.state} 里已有部署状态，但口令文件 {home.passphrase_file} 不见了。",
+            f"There is state in {home.state}, but its passphrase file {home.passphrase_file} is gone.",
+        ),
+        tr(
+            f"从备份恢复 {home.passphrase_file}；没有备份时，把 {home.state} 移走后重新部署。",
+            f"Restore {home.passphrase_file} from a backup; without one, move {home.state} away and deploy anew.",
+        ),
     )

@@ -34,11 +34,23 @@ def stream(
     last: deque[str] = deque(maxlen=LAST_LINES_SHOWN)
     try:
         child = subprocess.Popen(
-            list(command), cwd=cwd, env=None if env is None else dict(env), stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+            list(command),
+            cwd=cwd,
+            env=None if env is None else dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
         )
     except OSError as error:
-        raise SetupError(tr(f"{what}：无法启动 {command[0]}（{error.strerror}）", f"{what}: cannot start {command[0]} ({error.strerror})"), next_step) from error
+        raise SetupError(
+            tr(
+                f"{what}：无法启动 {command[0]}（{error.strerror}）",
+                f"{what}: cannot start {command[0]} ({error.strerror})",
+            ),
+            next_step,
+        ) from error
     expired = threading.Event()
 
     def stop() -> None:
@@ -65,18 +77,27 @@ def stream(
         if timer:
             timer.cancel()
     if expired.is_set():
-        raise SetupError(tr(f"{what}：超过 {timeout:.0f} 秒没有完成", f"{what}: not done after {timeout:.0f} s"), next_step)
+        raise SetupError(
+            tr(f"{what}：超过 {timeout:.0f} 秒没有完成", f"{what}: not done after {timeout:.0f} s"), next_step
+        )
     if code != 0:
         words = "\n".join(f"    {line}" for line in last)
-        raise SetupError(tr(f"{what}失败（退出码 {code}）：\n{words}", f"{what} failed (exit code {code}):\n{words}"), next_step)
+        raise SetupError(
+            tr(f"{what}失败（退出码 {code}）：\n{words}", f"{what} failed (exit code {code}):\n{words}"), next_step
+        )
 
 
 def output_of(command: Sequence[str], *, timeout: float = 10.0, env: Mapping[str, str] | None = None) -> str | None:
     """What a command prints, stripped; None when it cannot be run, fails or takes longer than `timeout` seconds."""
     try:
         done = subprocess.run(
-            list(command), capture_output=True, text=True, errors="replace", timeout=timeout,
-            stdin=subprocess.DEVNULL, env=None if env is None else dict(env),
+            list(command),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            stdin=subprocess.DEVNULL,
+            env=None if env is None else dict(env),
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

@@ -43,7 +43,9 @@ class PlainProgress:
 
     @contextmanager
     def phase(self, title: str, expect_seconds: float | None = None) -> Iterator[None]:
-        about = tr(f"（约 {duration(expect_seconds)}）", f" (about {duration(expect_seconds)})") if expect_seconds else ""
+        about = (
+            tr(f"（约 {duration(expect_seconds)}）", f" (about {duration(expect_seconds)})") if expect_seconds else ""
+        )
         self._say(f"▸ {title}{about}")
         self.line(f"== {title}")
         start = time.monotonic()

@@ -122,7 +122,9 @@ def install(home: DyberHome, versions: Versions, mirrors: Mirrors, progress: Pro
         if cli is not None and official_reachable:
             for name in versions.plugins:
                 if not find_plugin(home, versions, name):
-                    official_reachable = official_reachable and _download_plugin(home, versions, mirrors, cli, name, progress)
+                    official_reachable = official_reachable and _download_plugin(
+                        home, versions, mirrors, cli, name, progress
+                    )
         targets = ["pulumi"] if cli is None else []
         targets += [name for name in versions.plugins if not find_plugin(home, versions, name)]
         if targets:
@@ -131,7 +133,9 @@ def install(home: DyberHome, versions: Versions, mirrors: Mirrors, progress: Pro
             _install_language_host(home, versions, mirrors, progress)
     still = missing(home, versions)
     if still:
-        raise SetupError(tr(f"安装后仍然缺少：{', '.join(still)}", f"still missing after the installation: {', '.join(still)}"))
+        raise SetupError(
+            tr(f"安装后仍然缺少：{', '.join(still)}", f"still missing after the installation: {', '.join(still)}")
+        )
 
 
 def _download_cli(home: DyberHome, versions: Versions, mirrors: Mirrors, progress: Progress) -> bool:
@@ -141,10 +145,17 @@ def _download_cli(home: DyberHome, versions: Versions, mirrors: Mirrors, progres
         with pieces.draft(home, "download") as made:
             content = made / "content"
             try:
-                origin = downloads.fetch_pulumi(version, versions.pulumi_downloads, content, progress, mirrors.ca_bundle)
+                origin = downloads.fetch_pulumi(
+                    version, versions.pulumi_downloads, content, progress, mirrors.ca_bundle
+                )
             except downloads.NotAvailable as reason:
                 progress.line(str(reason))
-                progress.detail(tr("官方下载不可用，改为从 Go 模块构建", "the official download cannot be used here; building from Go modules instead"))
+                progress.detail(
+                    tr(
+                        "官方下载不可用，改为从 Go 模块构建",
+                        "the official download cannot be used here; building from Go modules instead",
+                    )
+                )
                 return False
             progress.line(origin)
             target = _download_folder(home, versions)
@@ -154,21 +165,34 @@ def _download_cli(home: DyberHome, versions: Versions, mirrors: Mirrors, progres
     return True
 
 
-def _download_plugin(home: DyberHome, versions: Versions, mirrors: Mirrors, cli: Tool, name: str, progress: Progress) -> bool:
+def _download_plugin(
+    home: DyberHome, versions: Versions, mirrors: Mirrors, cli: Tool, name: str, progress: Progress
+) -> bool:
     version = versions.plugins[name]
     env = {**os.environ, "PULUMI_HOME": str(home.pulumi_home), "PULUMI_SKIP_UPDATE_CHECK": "true"}
     with downloads.http_client(mirrors.ca_bundle) as client:
-        if not any(downloads.answers(client, folder.format(version=versions.pulumi_cli)) for folder in versions.pulumi_downloads):
+        if not any(
+            downloads.answers(client, folder.format(version=versions.pulumi_cli))
+            for folder in versions.pulumi_downloads
+        ):
             return False
     with progress.phase(tr(f"下载插件 {name} {version}", f"Downloading the plugin {name} {version}")):
         try:
             stream(
                 [str(cli.path), "plugin", "install", "resource", name, version],
-                progress, what="pulumi plugin install", env=env, timeout=PLUGIN_INSTALL_SECONDS,
+                progress,
+                what="pulumi plugin install",
+                env=env,
+                timeout=PLUGIN_INSTALL_SECONDS,
             )
         except SetupError as error:
             progress.line(str(error))
-            progress.detail(tr("官方插件下载不可用，改为从 Go 模块构建", "the official plugin cannot be had here; building from Go modules instead"))
+            progress.detail(
+                tr(
+                    "官方插件下载不可用，改为从 Go 模块构建",
+                    "the official plugin cannot be had here; building from Go modules instead",
+                )
+            )
             return False
     return find_plugin(home, versions, name) is not None
 
@@ -200,7 +224,10 @@ def _install_language_host(home: DyberHome, versions: Versions, mirrors: Mirrors
     if os.name == "nt":
         raise SetupError(
             tr("Windows 上需要 Pulumi 官方发行包。", "On Windows Pulumi's own release is needed."),
-            tr("运行 `winget install pulumi`，或在 WSL2 里使用本项目。", "Run `winget install pulumi`, or use this project inside WSL2."),
+            tr(
+                "运行 `winget install pulumi`，或在 WSL2 里使用本项目。",
+                "Run `winget install pulumi`, or use this project inside WSL2.",
+            ),
             exit_code=2,
         )
     folder = _language_host_folder(home, versions)
@@ -212,14 +239,28 @@ def _install_language_host(home: DyberHome, versions: Versions, mirrors: Mirrors
             python = folder / "bin" / "python"
             stream([base_python(), "-m", "venv", str(folder)], progress, what="python -m venv")
             stream(
-                [str(python), "-m", "pip", "install", sdk], progress, what=f"pip install {sdk}", env=go_build.pip_environment(mirrors),
+                [str(python), "-m", "pip", "install", sdk],
+                progress,
+                what=f"pip install {sdk}",
+                env=go_build.pip_environment(mirrors),
                 next_step=tr("检查 PyPI 镜像（DYBER_PIP_INDEX_URL）。", "Check the PyPI index (DYBER_PIP_INDEX_URL)."),
             )
             packages = subprocess.run(
-                [str(python), "-I", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], check=True, capture_output=True, text=True
+                [str(python), "-I", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
+                check=True,
+                capture_output=True,
+                text=True,
             ).stdout.strip()
-            shutil.copytree(LANGUAGE_HOST_SOURCES, Path(packages) / LANGUAGE_HOST_PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
-            stream([str(python), "-I", "-c", f"import {LANGUAGE_HOST_PACKAGE}.server"], progress, what=LANGUAGE_HOST_PACKAGE)
+            shutil.copytree(
+                LANGUAGE_HOST_SOURCES,
+                Path(packages) / LANGUAGE_HOST_PACKAGE,
+                ignore=shutil.ignore_patterns("__pycache__"),
+            )
+            stream(
+                [str(python), "-I", "-c", f"import {LANGUAGE_HOST_PACKAGE}.server"],
+                progress,
+                what=LANGUAGE_HOST_PACKAGE,
+            )
             pieces.write_record(folder, Record(versions.sdks["pulumi"], _language_host_key(versions), "pypi"))
     pieces.write_executable(home.bin / "pulumi-language-python", _launcher_text(home, folder))
     pieces.remove_old(home.tools, "language-host", folder)

@@ -82,7 +82,9 @@ def _compare_resources(module: ModuleType, speaks: dict) -> Iterator[tuple[str, 
         if not is_provider:
             outputs = {wire: _normal(hint) for wire, hint in _types.resource_types(resource).items()}
             found += _differences(token, _without_id(speaks[token]), outputs, inputs_only=False)
-        arguments = {wire: _normal(hint) for wire, hint in _types.input_type_types(getattr(module, f"{name}Args")).items()}
+        arguments = {
+            wire: _normal(hint) for wire, hint in _types.input_type_types(getattr(module, f"{name}Args")).items()
+        }
         found += _differences(f"{token} (input)", speaks[token], arguments, inputs_only=True)
         yield token, found
 
@@ -99,11 +101,16 @@ def _compare_functions(module: ModuleType, speaks: dict) -> Iterator[tuple[str, 
         if token not in speaks:
             yield token, [f"{token}: only in the SDK"]
             continue
-        outputs = {wire: _normal(hint) for wire, hint in _types.output_type_types(getattr(module, result_type[1])).items()}
+        outputs = {
+            wire: _normal(hint) for wire, hint in _types.output_type_types(getattr(module, result_type[1])).items()
+        }
         found = list(_differences(token, _without_id(speaks[token]), _without_id(outputs), inputs_only=False))
         passed = set(re.findall(r"__args__\['(\w+)'\]", source))
         taken = {wire for wire, property_ in speaks[token].items() if property_["input"]}
-        found += [f"{token} (args): only in the {'SDK' if wire in passed else 'plugin'}: {wire}" for wire in sorted(passed ^ taken)]
+        found += [
+            f"{token} (args): only in the {'SDK' if wire in passed else 'plugin'}: {wire}"
+            for wire in sorted(passed ^ taken)
+        ]
         yield token, found
 
 
@@ -141,7 +148,9 @@ def _of_union(members: tuple) -> Any:
         and getattr(member, "__total__", None) is None
     ]
     candidates = useful or plain
-    return next((member for member in candidates if inspect.isclass(member) and _types.is_input_type(member)), candidates[0])
+    return next(
+        (member for member in candidates if inspect.isclass(member) and _types.is_input_type(member)), candidates[0]
+    )
 
 
 def _differences(path: str, plugin: Type, sdk: Type, inputs_only: bool) -> Iterator[str]:
@@ -190,7 +199,9 @@ def main(arguments: list[str]) -> int:
     result = compare(plugin, names_file)
     unknown = set(result.differences) ^ KNOWN_DIFFERENCES[plugin]
     print("\n".join(result.differences))
-    print(f"{plugin}: {result.tokens} resources and functions, {result.properties} properties, {len(result.differences)} differences, {len(unknown)} of them not known before")
+    print(
+        f"{plugin}: {result.tokens} resources and functions, {result.properties} properties, {len(result.differences)} differences, {len(unknown)} of them not known before"
+    )
     return 1 if unknown else 0
 
 

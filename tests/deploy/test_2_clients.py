@@ -28,7 +28,8 @@ async def test_a_client_searches_and_reads_notes_through_the_real_browser(deploy
         assert len(notes) == 3
         note = await client.call_tool("xhs_get_note", {"note": notes[0]["note_ref"], "comments": 2})
         assert not note.is_error, note.content
-        assert note.structured_content["title"] == notes[0]["title"]
+        assert note.structured_content["note_ref"] == notes[0]["note_ref"]
+        assert note.structured_content["content"]
         assert len(note.structured_content["comments"]) == 2
 
 

@@ -67,7 +67,7 @@ async def test_a_gateway_setting_arrives_without_replacing_the_gateway_or_cuttin
         result = await client.call_tool("template_echo", {"text": "still here"})
         assert "still here" in result.content[0].text
     refused = httpx2.post(f"{BASE}/api/template/test", content=body, headers=headers)
-    assert (refused.status_code, refused.json()["code"]) == (413, "body_too_large")
+    assert (refused.status_code, refused.json()["code"]) == (413, "too_large")
     after = inspect("gateway")
     assert (after["Id"], after["State"]["StartedAt"]) == (before["Id"], before["State"]["StartedAt"])
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import os
+import signal
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -210,6 +214,17 @@ async def test_a_session_file_logs_the_browser_in_without_a_restart(client, site
     assert (await call(client, "xhs_login_status"))["logged_in"] is False
 
 
+@pytest.mark.parametrize("content", ["{", "[]", '{"cookies": 3}'])
+async def test_a_broken_session_file_is_named_and_does_no_lasting_harm(client, xiaohongshu_data, content):
+    session = xiaohongshu_data / "storage_state.json"
+    try:
+        session.write_text(content)
+        assert "会话文件无法读取" in await refusal(client, "xhs_search_notes", keyword="咖啡")
+    finally:
+        session.unlink()
+    assert (await call(client, "xhs_search_notes", keyword="咖啡", limit=1))["count"] == 1
+
+
 async def test_rest_search_keeps_the_original_body(http):
     answer = await http.post("/search", json={"keyword": "咖啡", "limit": 2})
     body = answer.json()
@@ -283,3 +298,35 @@ async def test_a_missing_browser_leaves_the_service_up_but_not_ready(site):
             health = await http.get(f"{base}/health")
     assert (ready.status_code, health.status_code) == (503, 200)
     assert "/nonexistent/chromium" in ready.json()["reason"]
+
+
+def browser_processes() -> set[int]:
+    """Ids of the main Chromium processes below this test process."""
+    parents, browsers = {}, set()
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        with contextlib.suppress(OSError):
+            pid, command = int(entry.name), (entry / "cmdline").read_bytes()
+            parents[pid] = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            if b"--remote-debugging-pipe" in command and b"--type=" not in command:
+                browsers.add(pid)
+
+    def is_ours(pid: int) -> bool:
+        while pid in parents and pid != os.getpid():
+            pid = parents[pid]
+        return pid == os.getpid()
+
+    return {pid for pid in browsers if is_ours(pid)}
+
+
+async def test_a_killed_browser_is_replaced_at_the_next_call(chromium, site):
+    others = browser_processes()
+    settings = SiteSettings(base_url=site, chromium_path=chromium, page_seconds=20)
+    with running(build_server(build_app(Settings(port=free_port()), settings))) as base:
+        (browser,) = browser_processes() - others
+        os.kill(browser, signal.SIGKILL)
+        while browser in browser_processes():
+            await asyncio.sleep(0.05)
+        assert (await call(Caller(base), "xhs_search_notes", keyword="咖啡", limit=1))["count"] == 1
+        assert browser_processes() - others - {browser}

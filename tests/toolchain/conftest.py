@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 import toolchain
 
 # pytest calls this folder `toolchain`, which is also the name of the package under test.
@@ -84,8 +85,13 @@ class Project:
         """Both outputs are in `stdout`, in the order they came. environment: steers PROGRAM."""
         return subprocess.run(
             ["pulumi", "--non-interactive", "--color=never", *arguments],
-            cwd=self.folder, env={**self.environment, **environment}, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, check=False,
+            cwd=self.folder,
+            env={**self.environment, **environment},
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=120,
+            check=False,
         )
 
     def ok(self, *arguments: str, **environment: str) -> str:
@@ -100,7 +106,12 @@ class Project:
         """(operation, resource name) of each step that a preview shows, in order, without those that change nothing."""
         done = subprocess.run(
             ["pulumi", "--non-interactive", "preview", "--json", "--show-replacement-steps"],
-            cwd=self.folder, env={**self.environment, **environment}, text=True, capture_output=True, timeout=120, check=False,
+            cwd=self.folder,
+            env={**self.environment, **environment},
+            text=True,
+            capture_output=True,
+            timeout=120,
+            check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         steps = json.loads(done.stdout)["steps"]
@@ -122,12 +133,18 @@ def home() -> DyberHome:
 @pytest.fixture(scope="session")
 def project(home: DyberHome, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """The stack, up once."""
-    folder = tmp_path_factory.mktemp("stack 测试")  # a path with a blank and Chinese in it is nothing special to our users
+    folder = tmp_path_factory.mktemp(
+        "stack 测试"
+    )  # a path with a blank and Chinese in it is nothing special to our users
     (folder / "program").mkdir()
     (folder / "state").mkdir()
     (folder / "Pulumi.yaml").write_text(PULUMI_YAML, encoding="utf-8")
     (folder / "program" / "__main__.py").write_text(PROGRAM, encoding="utf-8")
-    own = {"PULUMI_BACKEND_URL": f"file://{folder / 'state'}", "PULUMI_CONFIG_PASSPHRASE": "only for this test", "CI": "1"}
+    own = {
+        "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
+        "PULUMI_CONFIG_PASSPHRASE": "only for this test",
+        "CI": "1",
+    }
     project = Project(folder, {**os.environ, **prerequisites.environment(home), **own})
     project.ok("stack", "init", "dev")
     project.ok("config", "set", "--secret", "token", "hunter2-in-config")
@@ -137,5 +154,7 @@ def project(home: DyberHome, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     finally:
         project.pulumi("destroy", "--yes", "--skip-preview")
         for kind in ("container", "network"):
-            for left in docker(kind, "ls", "-q", *(["-a"] if kind == "container" else []), "--filter", f"label={LABEL}").split():
+            for left in docker(
+                kind, "ls", "-q", *(["-a"] if kind == "container" else []), "--filter", f"label={LABEL}"
+            ).split():
                 docker(kind, "rm", *(["-f"] if kind == "container" else []), left)

@@ -11,7 +11,11 @@ import pytest
     ("kind", "message", "source_line"),
     [
         ("apply", "ValueError: a mistake in an apply", 'raise ValueError("a mistake in an apply")'),
-        ("import", "ModuleNotFoundError: No module named 'a_module_that_is_not_there'", "import a_module_that_is_not_there"),
+        (
+            "import",
+            "ModuleNotFoundError: No module named 'a_module_that_is_not_there'",
+            "import a_module_that_is_not_there",
+        ),
     ],
 )
 def test_a_mistake_in_the_program_fails_and_shows_the_users_line_only(project, kind, message, source_line):

@@ -19,7 +19,7 @@ def test_a_second_up_changes_nothing(project):
 
 
 def test_refresh_sees_no_drift_right_after_up(project):
-    project.ok("refresh", "--yes", "--preview-only", "--expect-no-changes")
+    project.ok("refresh", "--preview-only", "--expect-no-changes")
 
 
 def test_a_container_is_deleted_before_its_replacement_by_default(project):
@@ -46,7 +46,16 @@ def test_up_with_refresh_makes_a_container_anew_that_somebody_removed(project):
 
 def test_a_network_made_by_hand_can_be_imported(project):
     network = docker("network", "create", "--label", LABEL, "toolchain-test-imported")
-    project.ok("import", "docker:index/network:Network", "imported", network, "--yes", "--skip-preview", "--generate-code=false", "--protect=false")
+    project.ok(
+        "import",
+        "docker:index/network:Network",
+        "imported",
+        network,
+        "--yes",
+        "--skip-preview",
+        "--generate-code=false",
+        "--protect=false",
+    )
     assert "toolchain-test-imported" in project.ok("stack", "export")
     # It is in no program: the next up deletes it, which also proves that the plugin knows it by its id.
     project.ok("up", "--yes", "--skip-preview")
@@ -57,7 +66,11 @@ def test_a_network_made_by_hand_can_be_imported(project):
 def test_secrets_are_masked_on_the_screen_and_encrypted_in_the_state(project, output):
     secret = project.output(output)
     assert len(secret) >= 15
-    shown = project.ok("up", "--yes", "--refresh", "--diff") + project.ok("stack", "output") + project.ok("preview", "--diff", MODE="three")
+    shown = (
+        project.ok("up", "--yes", "--refresh", "--diff")
+        + project.ok("stack", "output")
+        + project.ok("preview", "--diff", MODE="three")
+    )
     assert secret not in shown
     assert secret not in project.ok("stack", "export")
     stored = [path for path in (project.folder / "state").rglob("*") if path.is_file()]

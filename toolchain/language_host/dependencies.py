@@ -17,7 +17,11 @@ def install(request: language_pb2.InstallDependenciesRequest, children: Children
     for command in commands(request):
         yield f"+ {' '.join(command)}\n".encode()
         child = subprocess.Popen(
-            command, cwd=request.directory or None, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            command,
+            cwd=request.directory or None,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         )
         with children.watch(child):
             assert child.stdout is not None

@@ -16,7 +16,9 @@ from .children import Children
 CHUNK_BYTES = 64 * 1024
 
 
-def run(request: language_pb2.RunPluginRequest, children: Children, context) -> Iterator[language_pb2.RunPluginResponse]:
+def run(
+    request: language_pb2.RunPluginRequest, children: Children, context
+) -> Iterator[language_pb2.RunPluginResponse]:
     """Yield what the plugin prints and, at last, its exit code. Raises projects.ProjectError."""
     folder = projects.virtual_environment(request.info)
     env = dict(entry.split("=", 1) for entry in request.env if "=" in entry) or dict(os.environ)
@@ -24,13 +26,18 @@ def run(request: language_pb2.RunPluginRequest, children: Children, context) -> 
         env["VIRTUAL_ENV"] = str(folder)
         env["PATH"] = os.pathsep.join([str(folder / projects.BIN), env.get("PATH", "")])
     child = subprocess.Popen(
-        command(request), cwd=request.pwd or None, env=env,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        command(request),
+        cwd=request.pwd or None,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     context.add_callback(lambda: child.poll() is None and child.terminate())
     outputs: queue.Queue[tuple[str, bytes]] = queue.Queue()
     readers = [
-        threading.Thread(target=_read, args=(name, getattr(child, name), outputs), daemon=True) for name in ("stdout", "stderr")
+        threading.Thread(target=_read, args=(name, getattr(child, name), outputs), daemon=True)
+        for name in ("stdout", "stderr")
     ]
     with children.watch(child):
         for reader in readers:

@@ -63,7 +63,11 @@ def environment(info: language_pb2.ProgramInfo) -> dict[str, str]:
 def ask(info: language_pb2.ProgramInfo, code: str) -> object:
     """Run `code` in the project's Python; it prints one JSON document."""
     done = subprocess.run(
-        [interpreter(info), "-I", "-c", code], env=environment(info), capture_output=True, text=True, stdin=subprocess.DEVNULL
+        [interpreter(info), "-I", "-c", code],
+        env=environment(info),
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
     )
     if done.returncode != 0:
         raise ProjectError(f"{interpreter(info)} failed: {done.stderr.strip()}")

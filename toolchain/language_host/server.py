@@ -52,11 +52,15 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
 
     def GetRequiredPlugins(self, request, context):
         plugins = _or_abort(context, projects.required_plugins, request.info)
-        return language_pb2.GetRequiredPluginsResponse(plugins=[plugin_pb2.PluginDependency(**plugin) for plugin in plugins])
+        return language_pb2.GetRequiredPluginsResponse(
+            plugins=[plugin_pb2.PluginDependency(**plugin) for plugin in plugins]
+        )
 
     def GetRequiredPackages(self, request, context):
         plugins = _or_abort(context, projects.required_plugins, request.info)
-        return language_pb2.GetRequiredPackagesResponse(packages=[plugin_pb2.PackageDependency(**plugin) for plugin in plugins])
+        return language_pb2.GetRequiredPackagesResponse(
+            packages=[plugin_pb2.PackageDependency(**plugin) for plugin in plugins]
+        )
 
     def InstallDependencies(self, request, context) -> Iterator[language_pb2.InstallDependenciesResponse]:
         try:
@@ -111,5 +115,3 @@ def serve(arguments: list[str]) -> int:
     server.stop(0.2).wait(1)
     host.children.stop(signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
     return 0
-
-

@@ -9,7 +9,7 @@ import pulumi
 import pulumi_docker as docker
 
 #: Changes the provider would report as "updated" without applying them.
-REPLACE_ON_CHANGES = ["mounts", "tmpfs", "healthcheck", "init"]
+REPLACE_ON_CHANGES = ["mounts", "tmpfs", "healthcheck"]
 #: Open files a container may have: 5,000 streams through the gateway hold 10,000.
 NOFILE = 16384
 

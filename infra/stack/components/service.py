@@ -15,6 +15,8 @@ from stack.images import Image
 #: needs about 200.
 MAX_PROCESSES = 2048
 START_SECONDS = 120
+#: A stopping server first lets callers move on, then waits for the longest call.
+DRAIN_MARGIN_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -58,15 +60,14 @@ class McpService(pulumi.ComponentResource):
             mounts=[self._data_mount(name, args)] if spec.data else [],
             read_only=True,
             tmpfs={"/tmp": f"rw,nosuid,nodev,size={spec.tmp_mib}m,mode=1777"},
-            init=True,
             healthcheck=docker.ContainerHealthcheckArgs(
                 tests=["CMD", "/opt/dyber/healthcheck"], interval="3s", timeout="3s", retries=5, start_period="30s"
             ),
             wait=True,
             wait_timeout=START_SECONDS,
             # Deleting ignores stop_timeout; both give running calls the time of the longest one.
-            destroy_grace_seconds=spec.max_call_seconds + 5,
-            stop_timeout=spec.max_call_seconds + 5,
+            destroy_grace_seconds=spec.max_call_seconds + DRAIN_MARGIN_SECONDS,
+            stop_timeout=spec.max_call_seconds + DRAIN_MARGIN_SECONDS,
             stop_signal="SIGTERM",
             restart="unless-stopped",
             must_run=True,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import anyio
 from dyber_kit import ErrorCode, ServiceError
-from playwright.async_api import Browser, BrowserContext, Error, Page, Playwright, async_playwright
+from playwright.async_api import Browser, BrowserContext, Error, Page, Playwright, StorageState, async_playwright
 
 from xiaohongshu_server.config import SiteSettings
 
@@ -82,8 +83,7 @@ class SiteBrowser:
         if waiting.cancelled_caught:
             raise ServiceError(ErrorCode.BUSY, "浏览器正在处理其他请求", "请等待十几秒后重试，一次只发一个请求")
         try:
-            context = await self._ensure_context()
-            page = await context.new_page()
+            page = await self._new_page()
             try:
                 yield page
             finally:
@@ -95,11 +95,6 @@ class SiteBrowser:
     def session_file_present(self) -> bool:
         """Whether somebody has put a session file in place."""
         return self._session_file_stamp() is not None
-
-    async def cookie_names(self) -> list[str]:
-        """Names, never values, of the cookies the browser holds."""
-        context = await self._ensure_context()
-        return sorted({cookie["name"] for cookie in await context.cookies()})
 
     async def _ensure_browser(self) -> Browser:
         async with self._launching:
@@ -117,30 +112,44 @@ class SiteBrowser:
             logger.info("browser started", extra={"version": self._browser.version})
             return self._browser
 
-    async def _ensure_context(self) -> BrowserContext:
+    async def _new_page(self) -> Page:
         try:
-            browser = await self._ensure_browser()
+            try:
+                return await (await self._ensure_context()).new_page()
+            except Error:
+                # A browser that has just died still counts as connected for a moment.
+                await self._close()
+                return await (await self._ensure_context()).new_page()
         except Error as error:
             raise ServiceError(ErrorCode.INTERNAL, "浏览器无法启动", "请查看服务日志，确认容器内存足够后重试") from error
+
+    async def _ensure_context(self) -> BrowserContext:
+        browser = await self._ensure_browser()
         stamp = self._session_file_stamp()
         if self._context is not None and stamp == self._session_stamp:
             return self._context
         if self._context is not None:
             await self._context.close()
-        try:
-            self._context = await browser.new_context(
-                locale="zh-CN",
-                timezone_id="Asia/Shanghai",
-                viewport={"width": 1280, "height": 900},
-                storage_state=self._settings.session_file if stamp is not None else None,
-            )
-        except (Error, ValueError, OSError) as error:
             self._context = None
-            raise ServiceError(
-                ErrorCode.LOGIN_REQUIRED, "会话文件无法读取", "请重新导出会话文件并覆盖 /data/storage_state.json，或删除它"
-            ) from error
+        self._context = await browser.new_context(
+            locale="zh-CN",
+            timezone_id="Asia/Shanghai",
+            viewport={"width": 1280, "height": 900},
+            storage_state=self._read_session() if stamp is not None else None,
+        )
         self._session_stamp = stamp
         return self._context
+
+    def _read_session(self) -> StorageState:
+        try:
+            session = json.loads(self._settings.session_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            session = None
+        if not isinstance(session, dict) or not isinstance(session.get("cookies"), list):
+            raise ServiceError(
+                ErrorCode.LOGIN_REQUIRED, "会话文件无法读取", "请重新导出会话文件并覆盖 /data/storage_state.json，或删除它"
+            )
+        return session
 
     def _session_file_stamp(self) -> int | None:
         if self._settings.session_file is None:
@@ -151,6 +160,7 @@ class SiteBrowser:
             return None
 
     async def _close(self) -> None:
-        if self._browser is not None:
+        browser, self._browser, self._context = self._browser, None, None
+        if browser is not None:
             with anyio.move_on_after(_CLOSE_SECONDS, shield=True), contextlib.suppress(Error):
-                await self._browser.close()
+                await browser.close()

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from toolchain.errors import SetupError
+from toolchain.language import tr
+from toolchain.progress import PlainProgress
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, "你好"),
+        ({"DYBER_LANG": "en"}, "hello"),
+        ({"DYBER_LANG": "zh", "LANG": "en_US.UTF-8"}, "你好"),
+        ({"LANG": "en_US.UTF-8"}, "hello"),
+        ({"LANG": "zh_CN.UTF-8"}, "你好"),
+        ({"LANG": "C.UTF-8"}, "你好"),
+        ({"LC_ALL": "zh_CN.UTF-8", "LANG": "en_US.UTF-8"}, "你好"),
+    ],
+)
+def test_people_are_spoken_to_in_chinese_unless_they_ask_for_english(monkeypatch, variables, expected):
+    for name in ("DYBER_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert tr("你好", "hello") == expected
+
+
+def test_an_error_shows_its_next_step():
+    assert str(SetupError("没有引擎", "安装它")) == "没有引擎\n安装它"
+    assert str(SetupError("没有引擎")) == "没有引擎"
+
+
+def test_a_failed_phase_is_marked_and_tool_output_goes_to_the_log(tmp_path):
+    out, log = io.StringIO(), tmp_path / "logs" / "setup.log"
+    progress = PlainProgress(out, log)
+    with pytest.raises(RuntimeError), progress.phase("building"):
+        progress.line("raw words of a tool")
+        raise RuntimeError
+    assert "✗ building" in out.getvalue()
+    assert "✓" not in out.getvalue()
+    assert "raw words of a tool" not in out.getvalue()
+    assert "raw words of a tool" in log.read_text(encoding="utf-8")
