@@ -14,13 +14,10 @@ import subprocess
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 
-import httpx2
-
-from toolchain import debian, downloads, pieces
+from toolchain import debian, pieces
+from toolchain.debian_releases import Release, find_releases
 from toolchain.engine import Engine
 from toolchain.errors import SetupError
 from toolchain.home import DyberHome
@@ -53,18 +50,6 @@ class BaseImage:
     valid_until_relaxed: bool
 
 
-@dataclass(frozen=True)
-class Release:
-    """A suite that a mirror has."""
-
-    mirror: str
-    suite: str
-    valid_until: datetime | None
-
-    def expired(self) -> bool:
-        return self.valid_until is not None and self.valid_until < datetime.now(UTC)
-
-
 def image_name(suite: str) -> str:
     return f"{REPOSITORY}:{suite}"
 
@@ -93,69 +78,28 @@ def ensure(home: DyberHome, suite: str, mirrors: Mirrors, engine: Engine, progre
     """
     with pieces.only_one(home, f"base-image-{suite}", progress):
         existing = find(suite, engine)
-        current = existing is not None and existing.key == content_key(suite, mirrors)
-        if current and existing.valid_until_relaxed:
-            return existing
-        releases = find_releases(suite, mirrors, none_if_unreachable=current)
-        if current and not any(release.expired() for release in releases or ()):
-            return existing
-        expired = [release for release in releases or () if release.expired()]
+        if existing is not None and existing.key == content_key(suite, mirrors):
+            if existing.valid_until_relaxed or not _expired_by_now(suite, mirrors):
+                return existing
+        releases = find_releases(suite, mirrors)
+        expired = [release for release in releases if release.expired()]
         if expired:
             _say_expired(expired, progress)
         with progress.phase(tr(f"准备基础镜像 {image_name(suite)}", f"Making the base image {image_name(suite)}"), 30):
             if not _from_registry(suite, mirrors, engine, bool(expired), progress):
-                _from_packages(home, suite, mirrors, engine, releases or [], bool(expired), progress)
+                _from_packages(home, suite, mirrors, engine, releases, bool(expired), progress)
         made = find(suite, engine)
         if made is None:
             raise SetupError(tr(f"{image_name(suite)} 没有生成", f"{image_name(suite)} was not made"))
         return made
 
 
-def find_releases(suite: str, mirrors: Mirrors, none_if_unreachable: bool = False) -> list[Release] | None:
-    """The suite, its -updates and its -security, those of them that the mirrors have. Raises SetupError."""
-    wanted = [(mirrors.apt, suite), (mirrors.apt, f"{suite}-updates"), (mirrors.apt_security, f"{suite}-security")]
-    found = []
-    with downloads.http_client(mirrors.ca_bundle) as client:
-        for mirror, name in wanted:
-            address = f"{mirror}/dists/{name}/Release"
-            try:
-                head = _head_of(client, address)
-            except httpx2.HTTPError as error:
-                if none_if_unreachable:
-                    return None
-                raise SetupError(
-                    tr(
-                        f"Debian 镜像没有应答：{address}（{error}）",
-                        f"The Debian mirror does not answer: {address} ({error})",
-                    ),
-                    tr(
-                        "用 DYBER_APT_MIRROR 指定可用的镜像，例如 http://deb.debian.org/debian。",
-                        "Name one that does in DYBER_APT_MIRROR, for example http://deb.debian.org/debian.",
-                    ),
-                ) from error
-            if head is not None:
-                found.append(Release(mirror, name, head))
-    if not any(release.suite == suite for release in found):
-        raise SetupError(
-            tr(f"{mirrors.apt} 没有 Debian {suite}。", f"{mirrors.apt} has no Debian {suite}."),
-            tr("用 DYBER_APT_MIRROR 指定完整的 Debian 镜像。", "Name a full Debian mirror in DYBER_APT_MIRROR."),
-        )
-    return [Release(release.mirror, release.suite, release.valid_until or None) for release in found]
-
-
-def _head_of(client: httpx2.Client, address: str) -> datetime | bool | None:
-    """Valid-Until of a Release file; False when it names none, None when there is no such file."""
-    with client.stream("GET", address) as response:
-        if response.status_code == 404:
-            return None
-        response.raise_for_status()
-        for line in response.iter_lines():
-            name, _, value = line.partition(":")
-            if name == "Valid-Until":
-                return parsedate_to_datetime(value.strip().replace("UTC", "+0000"))
-            if name in ("MD5Sum", "SHA256"):
-                break
-    return False
+def _expired_by_now(suite: str, mirrors: Mirrors) -> bool:
+    """Whether a mirror stopped updating since the image was made. Offline it is as good as it was."""
+    try:
+        return any(release.expired() for release in find_releases(suite, mirrors))
+    except SetupError:
+        return False
 
 
 def _say_expired(expired: list[Release], progress: Progress) -> None:

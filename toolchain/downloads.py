@@ -141,10 +141,10 @@ def _unpack(packed: Path, into: Path) -> None:
     """The archive's programs, without its folders."""
     into.mkdir(parents=True, exist_ok=True)
     if packed.suffix == ".zip":
-        with zipfile.ZipFile(packed) as archive:
-            for member in archive.infolist():
-                if not member.is_dir():
-                    (into / Path(member.filename).name).write_bytes(archive.read(member))
+        with zipfile.ZipFile(packed) as zipped:
+            for entry in zipped.infolist():
+                if not entry.is_dir():
+                    (into / Path(entry.filename).name).write_bytes(zipped.read(entry))
         return
     with tarfile.open(packed) as archive:
         for member in archive:

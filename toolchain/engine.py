@@ -273,7 +273,7 @@ def start(home: DyberHome, progress: Progress) -> Engine:
 def wait_until_it_answers(seconds: float, log_place: str, host: str = f"unix://{DEFAULT_SOCKET}") -> Engine:
     not_yet = retry_if_result(lambda answer: not isinstance(answer, Engine))
     try:
-        return Retrying(stop=stop_after_delay(seconds), wait=wait_fixed(0.3), retry=not_yet)(
+        answer = Retrying(stop=stop_after_delay(seconds), wait=wait_fixed(0.3), retry=not_yet)(
             ask, host, "default", os.environ
         )
     except RetryError as error:
@@ -283,6 +283,8 @@ def wait_until_it_answers(seconds: float, log_place: str, host: str = f"unix://{
             ),
             tr(f"查看日志：{log_place}", f"See its log: {log_place}"),
         ) from error
+    assert isinstance(answer, Engine)
+    return answer
 
 
 def remove_stale_pid_files(files: Mapping[Path, str]) -> list[Path]:

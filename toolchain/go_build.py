@@ -80,76 +80,69 @@ def build(
             stream([go, "clean", "-cache"], progress, what="go clean -cache", env=env)
 
 
-def _run_builds(go, work, env, versions: Versions, targets, plugins, out: Path, progress: Progress) -> None:
-    next_step = tr(
-        "检查 Go 模块代理是否可用（可用 DYBER_GOPROXY 指定），然后重新运行；已完成的部分会保留。",
-        "Check that the Go module proxy can be reached (DYBER_GOPROXY names another one) and run again; what is done is kept.",
-    )
-    packages = (["./cmd/describe"] if plugins else []) + ([CLI_PACKAGE] if "pulumi" in targets else [])
-    fetched = 0
+def _run_builds(
+    go: str,
+    work: Path,
+    env: dict[str, str],
+    versions: Versions,
+    targets: Collection[str],
+    plugins: list[str],
+    out: Path,
+    progress: Progress,
+) -> None:
+    show = _GoOutput(progress)
 
-    def on_fetch(line: str) -> None:
-        nonlocal fetched, listed
-        if line.startswith("go: downloading "):
-            fetched += 1
-            progress.detail(
-                tr(
-                    f"下载模块 {fetched}：{line.removeprefix('go: downloading ')}",
-                    f"fetching module {fetched}: {line.removeprefix('go: downloading ')}",
-                )
-            )
-        elif not line.startswith("go: "):
-            listed += 1
-
-    # Listing fetches what a build needs, and no more. (`go mod download` asks for things that not every mirror has.)
-    listed = 0
-    stream(
-        [go, "list", "-deps", *packages],
-        progress,
-        what=tr("下载 Go 模块", "Fetching Go modules"),
-        next_step=next_step,
-        cwd=work,
-        env=env,
-        on_line=on_fetch,
-    )
-
-    compiled = 0
-
-    def on_compile(line: str) -> None:
-        nonlocal compiled
-        if line.startswith("go: downloading "):
-            on_fetch(line)
-        elif line and not line.startswith(("#", "go: ", " ", "\t")):
-            compiled += 1
-            progress.detail(
-                tr(
-                    f"编译 {min(compiled, listed)}/{listed}：{line}",
-                    f"compiling {min(compiled, listed)}/{listed}: {line}",
-                )
-            )
-
-    def go_build(*arguments: str) -> None:
-        stream(
-            [go, "build", "-v", *arguments],
-            progress,
-            what="go build",
-            next_step=next_step,
-            cwd=work,
-            env=env,
-            on_line=on_compile,
+    def run_go(*arguments: str, what: str) -> None:
+        next_step = tr(
+            "检查 Go 模块代理是否可用（可用 DYBER_GOPROXY 指定），然后重新运行；已完成的部分会保留。",
+            "Check that the Go module proxy can be reached (DYBER_GOPROXY names another one) and run again; "
+            "what is done is kept.",
         )
+        stream([go, *arguments], progress, what=what, next_step=next_step, cwd=work, env=env, on_line=show.line)
 
+    packages = (["./cmd/describe"] if plugins else []) + ([CLI_PACKAGE] if "pulumi" in targets else [])
+    # Listing fetches what a build needs, and no more. (`go mod download` asks for things that not every mirror has.)
+    run_go("list", "-deps", *packages, what=tr("下载 Go 模块", "Fetching Go modules"))
+    show.listing = False
     if plugins:
         describe = work / f"describe{EXE}"
-        go_build("-ldflags", "-s -w", "-o", str(describe), "./cmd/describe")
+        run_go("build", "-v", "-ldflags", "-s -w", "-o", str(describe), "./cmd/describe", what="go build")
         stream([str(describe), "schema"], progress, what="describe schema", cwd=work, env=env)
         for name in plugins:
             names = subprocess.run([str(describe), "names", name], capture_output=True, check=True).stdout
             (out / f"names-{name}.json").write_bytes(names)
-        go_build("-ldflags", "-s -w", "-o", f"{out}{os.sep}", *(f"./cmd/pulumi-resource-{name}" for name in plugins))
+        programs = [f"./cmd/pulumi-resource-{name}" for name in plugins]
+        run_go("build", "-v", "-ldflags", "-s -w", "-o", f"{out}{os.sep}", *programs, what="go build")
     if "pulumi" in targets:
-        flags = f"-s -w -X {CLI_VERSION_VARIABLE}=v{versions.pulumi_cli}"
-        go_build("-tags", "osusergo,grpcnotrace", "-ldflags", flags, "-o", str(out / f"pulumi{EXE}"), CLI_PACKAGE)
+        flags = ["-tags", "osusergo,grpcnotrace", "-ldflags", f"-s -w -X {CLI_VERSION_VARIABLE}=v{versions.pulumi_cli}"]
+        run_go("build", "-v", *flags, "-o", str(out / f"pulumi{EXE}"), CLI_PACKAGE, what="go build")
+
+
+class _GoOutput:
+    """Turns what `go list -deps` and then `go build -v` print into progress."""
+
+    FETCHING = "go: downloading "
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self.listing = True
+        self._fetched = self._listed = self._compiled = 0
+
+    def line(self, text: str) -> None:
+        if text.startswith(self.FETCHING):
+            self._fetched += 1
+            module = text.removeprefix(self.FETCHING)
+            self._progress.detail(
+                tr(f"下载模块 {self._fetched}：{module}", f"fetching module {self._fetched}: {module}")
+            )
+        elif not text or text.startswith(("#", "go: ", " ", "\t")):
+            return
+        elif self.listing:
+            self._listed += 1
+        else:
+            self._compiled = min(self._compiled + 1, self._listed)
+            count = f"{self._compiled}/{self._listed}"
+            self._progress.detail(tr(f"编译 {count}：{text}", f"compiling {count}: {text}"))
 
 
 def build_environment(home: DyberHome, mirrors: Mirrors) -> dict[str, str]:

@@ -74,11 +74,11 @@ def _compare_resources(module: ModuleType, speaks: dict) -> Iterator[tuple[str, 
         if not issubclass(resource, pulumi.Resource) or resource.__module__ != module.__name__:
             continue
         is_provider = issubclass(resource, pulumi.ProviderResource)
-        token = "config" if is_provider else resource.pulumi_type
+        token = "config" if is_provider else resource.pulumi_type  # type: ignore[attr-defined]
         if token not in speaks:
             yield token, [f"{token}: only in the SDK"]
             continue
-        found = []
+        found: list[str] = []
         if not is_provider:
             outputs = {wire: _normal(hint) for wire, hint in _types.resource_types(resource).items()}
             found += _differences(token, _without_id(speaks[token]), outputs, inputs_only=False)

@@ -33,7 +33,7 @@ def run(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    context.add_callback(lambda: child.poll() is None and child.terminate())
+    context.add_callback(child.terminate)  # does nothing when it has ended
     outputs: queue.Queue[tuple[str, bytes]] = queue.Queue()
     readers = [
         threading.Thread(target=_read, args=(name, getattr(child, name), outputs), daemon=True)
@@ -46,7 +46,11 @@ def run(
         while still_open:
             name, data = outputs.get()
             if data:
-                yield language_pb2.RunPluginResponse(**{name: data})
+                yield (
+                    language_pb2.RunPluginResponse(stdout=data)
+                    if name == "stdout"
+                    else language_pb2.RunPluginResponse(stderr=data)
+                )
             else:
                 still_open -= 1
     yield language_pb2.RunPluginResponse(exitcode=child.returncode)

@@ -60,8 +60,8 @@ def environment(info: language_pb2.ProgramInfo) -> dict[str, str]:
     return env
 
 
-def ask(info: language_pb2.ProgramInfo, code: str) -> object:
-    """Run `code` in the project's Python; it prints one JSON document."""
+def ask(info: language_pb2.ProgramInfo, code: str) -> list:
+    """Run `code` in the project's Python; it prints one JSON list."""
     done = subprocess.run(
         [interpreter(info), "-I", "-c", code],
         env=environment(info),
@@ -76,7 +76,7 @@ def ask(info: language_pb2.ProgramInfo, code: str) -> object:
 
 def about(info: language_pb2.ProgramInfo) -> dict[str, str]:
     answer = ask(info, "import json, platform, sys; print(json.dumps([sys.executable, platform.python_version()]))")
-    executable, version = answer  # type: ignore[misc]
+    executable, version = answer
     return {"executable": executable, "version": version}
 
 
@@ -86,7 +86,7 @@ def installed_packages(info: language_pb2.ProgramInfo) -> list[tuple[str, str]]:
         "import importlib.metadata as m, json\n"
         "print(json.dumps(sorted({(d.metadata['Name'], d.version) for d in m.distributions()})))",
     )
-    return [(name, version) for name, version in answer]  # type: ignore[attr-defined]
+    return [(name, version) for name, version in answer]
 
 
 def required_plugins(info: language_pb2.ProgramInfo) -> list[dict[str, str]]:
@@ -106,6 +106,6 @@ def required_plugins(info: language_pb2.ProgramInfo) -> list[dict[str, str]]:
             "version": "v" + plugin["version"].removeprefix("v"),
             "server": plugin.get("server", ""),
         }
-        for plugin in answer  # type: ignore[attr-defined]
+        for plugin in answer
         if plugin.get("resource")
     ]

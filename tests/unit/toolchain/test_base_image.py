@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from toolchain import base_image, debian
+from toolchain import base_image, debian, debian_releases
 from toolchain.engine import Engine
 from toolchain.errors import SetupError
 from toolchain.home import DyberHome
@@ -54,7 +54,7 @@ def mirror() -> Iterator[Callable[[dict[str, str]], Mirrors]]:
 
 def test_suites_that_a_mirror_does_not_have_are_left_out(mirror):
     mirrors = mirror({"trixie": WITHOUT_END, "trixie-security": FRESH})
-    found = base_image.find_releases("trixie", mirrors)
+    found = debian_releases.find_releases("trixie", mirrors)
     assert [(release.mirror, release.suite) for release in found] == [
         (mirrors.apt, "trixie"),
         (mirrors.apt_security, "trixie-security"),
@@ -63,7 +63,7 @@ def test_suites_that_a_mirror_does_not_have_are_left_out(mirror):
 
 
 def test_a_release_past_its_valid_until_has_expired(mirror):
-    (release,) = base_image.find_releases("forky", mirror({"forky": EXPIRED}))
+    (release,) = debian_releases.find_releases("forky", mirror({"forky": EXPIRED}))
     assert release.expired()
     assert release.valid_until == datetime(2020, 11, 6, 8, 8, 1, tzinfo=UTC)
 
@@ -71,18 +71,32 @@ def test_a_release_past_its_valid_until_has_expired(mirror):
 def test_a_mirror_without_the_suite_is_named(mirror):
     mirrors = mirror({"bookworm": FRESH})
     with pytest.raises(SetupError, match=mirrors.apt):
-        base_image.find_releases("trixie", mirrors)
+        debian_releases.find_releases("trixie", mirrors)
 
 
-def test_a_mirror_that_does_not_answer_is_named_unless_the_image_is_there_already():
+def test_a_mirror_that_does_not_answer_is_named():
     mirrors = Mirrors(apt="http://127.0.0.1:9/debian", apt_security="http://127.0.0.1:9/debian-security")
-    with pytest.raises(SetupError, match="127.0.0.1:9"):
-        base_image.find_releases("trixie", mirrors)
-    assert base_image.find_releases("trixie", mirrors, none_if_unreachable=True) is None
+    with pytest.raises(SetupError, match=r"127\.0\.0\.1:9"):
+        debian_releases.find_releases("trixie", mirrors)
+
+
+def test_an_image_is_made_again_when_its_mirror_has_expired_since(mirror, command, tmp_path, monkeypatch):
+    mirrors = mirror({"trixie": EXPIRED})
+    made = tmp_path / "made"
+    labels = '{"dyber.base": "%s", "dyber.base.valid-until-relaxed": "%s"}'
+    key = base_image.content_key("trixie", mirrors)
+    command(
+        "docker",
+        f"""case "$*" in
+        "image inspect"*) if [ -e {made} ]; then echo '{labels % (key, "true")}'; else echo '{labels % (key, "false")}'; fi;;
+        build*) : > {made};;
+        esac""",
+    )
+    assert base_image.ensure(DyberHome(tmp_path / "home"), "trixie", mirrors, ENGINE, QUIET).valid_until_relaxed
 
 
 def test_the_expiry_check_is_only_switched_off_where_needed(tmp_path):
-    releases = [base_image.Release("http://m/debian", "forky", None)]
+    releases = [debian_releases.Release("http://m/debian", "forky", None)]
     strict = base_image.mmdebstrap_command("forky", tmp_path / "out.tar", releases, relaxed=False)
     relaxed = base_image.mmdebstrap_command("forky", tmp_path / "out.tar", releases, relaxed=True)
     assert [word for word in relaxed if word not in strict] == ['--aptopt=Acquire::Check-Valid-Until "false"']

@@ -164,7 +164,10 @@ def test_configuration_arrives_and_is_in_no_argument_variable_or_file(run, engin
     [
         ("def helper():\n    raise ValueError('wrong')\nhelper()\n", "ValueError: wrong"),
         (
-            "import pulumi\ndef helper(x):\n    raise ValueError('wrong')\npulumi.export('x', pulumi.Output.from_input(1).apply(helper))\n",
+            "import pulumi\n"
+            "def helper(urn):\n    raise ValueError('wrong')\n"
+            "output = pulumi.CustomResource('test:index:Thing', 'thing', {}).urn.apply(helper)\n"
+            "pulumi.export('x', output)\npulumi.export('y', [output])\noutput.apply(str)\n",
             "ValueError: wrong",
         ),
         (
@@ -260,6 +263,13 @@ def test_install_makes_the_virtual_environment_and_takes_the_programs_requiremen
     output = b"".join(answer.stdout for answer in host[1].InstallDependencies(request, timeout=120)).decode()
     assert "-m venv" in output and "requirements.txt" in output
     assert (Path(info.root_directory) / "venv" / "bin" / "python").exists()
+
+
+def test_an_interrupted_program_says_nothing_because_the_engine_does(run, engine):
+    """Pulumi's own entry point leaves a KeyboardInterrupt traceback on the screen after every failed update."""
+    answer = run("import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(60)\n")
+    assert answer.bail is True
+    assert engine[0].messages == []
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])

@@ -91,7 +91,7 @@ def test_a_second_set_up_waits_for_the_first_and_says_so(home):
     def first() -> None:
         with pieces.only_one(home, "toolchain", PlainProgress()):
             entered.set()
-            leave.wait()
+            leave.wait(30)  # only reached in full when nobody waits for the lock
             order.append("first")
 
     class SaysSo(PlainProgress):

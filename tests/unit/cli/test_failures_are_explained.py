@@ -1,0 +1,75 @@
+"""Pulumi's, the plugins' and the engine's words become one clear message with a next step."""
+
+from __future__ import annotations
+
+import pytest
+from cli.events import Cancelled, DeployError, EventDisplay, explain
+
+WORDS = {
+    "error: failed to decrypt: incorrect passphrase, please set PULUMI_CONFIG_PASSPHRASE": "口令不对",
+    "error: passphrase must be set with PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE": "没有给出口令",
+    "error: the stack is currently locked by 1 lock(s).": "正被另一次运行使用",
+    "failed to solve: write /var/lib/docker/tmp/x: no space left on device": "磁盘满了",
+    "Bind for 127.0.0.1:80 failed: port is already allocated": "端口已被占用",
+    "listen tcp4 127.0.0.1:80: bind: address already in use": "端口已被占用",
+    "* container failed to be in healthy state": "没有在时限内变为健康",
+    "Cannot connect to the Docker daemon at unix:///var/run/docker.sock": "连不上 Docker 引擎",
+    "pull access denied, repository does not exist": "缺少基础镜像",
+    "Temporary failure resolving 'deb.example'": "下载软件包失败",
+}
+
+
+@pytest.fixture(autouse=True)
+def chinese(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DYBER_LANG", "zh")
+
+
+@pytest.mark.parametrize(("words", "meaning"), WORDS.items())
+def test_known_words_are_explained_and_repeated(words: str, meaning: str) -> None:
+    error = explain("", [words])
+    assert isinstance(error, DeployError)
+    assert meaning in error.message
+    assert error.next_step
+    assert error.details == [words]
+
+
+def test_the_message_follows_the_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DYBER_LANG", "en")
+    error = explain("", ["no space left on device"])
+    assert isinstance(error, DeployError)
+    assert error.message == "the disk is full"
+
+
+def test_unknown_words_are_kept_in_full() -> None:
+    error = explain("", ["something nobody has seen before"])
+    assert isinstance(error, DeployError)
+    assert error.details == ["something nobody has seen before"]
+
+
+def test_a_cancelled_update_is_no_failure() -> None:
+    assert isinstance(explain("error: update canceled", []), Cancelled)
+
+
+def test_words_that_only_say_that_something_else_failed_are_left_out() -> None:
+    error = explain("", ["the cause", "update failed", "Traceback …\nKeyboardInterrupt"])
+    assert isinstance(error, DeployError)
+    assert error.details == ["the cause"]
+
+
+def test_without_diagnostics_the_error_lines_of_the_output_are_shown() -> None:
+    error = explain("code: 1\n stdout: \n stderr: error: no such thing\n", [])
+    assert isinstance(error, DeployError)
+    assert error.details == ["error: no such thing"]
+
+
+def test_the_same_diagnostic_is_remembered_once() -> None:
+    events = EventDisplay(_Silent())
+    for _ in range(2):
+        events._remember("the cause", "error")
+    events._remember("only a note", "info#err")
+    assert events.errors == ["the cause"]
+
+
+class _Silent:
+    def line(self, text: str) -> None:
+        """Where tool output goes."""

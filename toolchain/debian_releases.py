@@ -1,0 +1,69 @@
+"""Which of a Debian suite's archives a mirror has, and whether they are past their date."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import httpx2
+
+from toolchain import downloads
+from toolchain.errors import SetupError
+from toolchain.language import tr
+from toolchain.mirrors import Mirrors
+
+
+@dataclass(frozen=True)
+class Release:
+    """A suite that a mirror has. valid_until: None when its Release file names no end."""
+
+    mirror: str
+    suite: str
+    valid_until: datetime | None
+
+    def expired(self) -> bool:
+        """Past its Valid-Until: the mirror stopped updating, and apt refuses it by default."""
+        return self.valid_until is not None and self.valid_until < datetime.now(UTC)
+
+
+def find_releases(suite: str, mirrors: Mirrors) -> list[Release]:
+    """The suite, its -updates and its -security, those of them that the mirrors have. Raises SetupError."""
+    wanted = [(mirrors.apt, suite), (mirrors.apt, f"{suite}-updates"), (mirrors.apt_security, f"{suite}-security")]
+    with downloads.http_client(mirrors.ca_bundle) as client:
+        asked = [_release(client, mirror, name) for mirror, name in wanted]
+    found = [release for release in asked if release is not None]
+    if not any(release.suite == suite for release in found):
+        raise SetupError(
+            tr(f"{mirrors.apt} 没有 Debian {suite}。", f"{mirrors.apt} has no Debian {suite}."),
+            tr("用 DYBER_APT_MIRROR 指定完整的 Debian 镜像。", "Name a full Debian mirror in DYBER_APT_MIRROR."),
+        )
+    return found
+
+
+def _release(client: httpx2.Client, mirror: str, suite: str) -> Release | None:
+    """None when the mirror answers that it has no such suite."""
+    address = f"{mirror}/dists/{suite}/Release"
+    try:
+        with client.stream("GET", address) as response:
+            if response.status_code == 404:
+                return None
+            response.raise_for_status()
+            for line in response.iter_lines():
+                name, _, value = line.partition(":")
+                if name == "Valid-Until":
+                    return Release(mirror, suite, parsedate_to_datetime(value.strip().replace("UTC", "+0000")))
+                if name in ("MD5Sum", "SHA256"):  # from here on there are only hashes, very many
+                    break
+    except httpx2.HTTPError as error:
+        raise SetupError(
+            tr(
+                f"Debian 镜像没有应答：{address}（{error}）",
+                f"The Debian mirror does not answer: {address} ({error})",
+            ),
+            tr(
+                "用 DYBER_APT_MIRROR 指定可用的镜像，例如 http://deb.debian.org/debian。",
+                "Name one that does in DYBER_APT_MIRROR, for example http://deb.debian.org/debian.",
+            ),
+        ) from error
+    return Release(mirror, suite, None)
