@@ -8,15 +8,15 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
+from pulumi.automation.errors import CommandError
 from rich.cells import cell_len
 from rich.markup import escape
 from rich.text import Text
-from pulumi.automation.errors import CommandError
 
 from cli import clients, console, tests
 from cli.console import Activities, err, fail, out
@@ -65,8 +65,8 @@ def deploy(stack: StackOption = "dev") -> None:
         _check_ports(deployment)
         deployment.recover(display)
         with graceful_interrupt():
-            changes = deployment.up(display)
-    _summary(deployment, changes, time.monotonic() - started)
+            outputs, changes = deployment.up(display)
+    _summary(stack, outputs, changes, time.monotonic() - started)
 
 
 @app.command(help=tr("只准备这台机器，不部署", "Only set this machine up"), epilog=examples("./deploy.sh setup"))
@@ -107,7 +107,9 @@ def destroy(stack: StackOption = "dev", yes: YesOption = False) -> None:
         deployment.recover(display)
         with graceful_interrupt():
             deployment.destroy(display)
-    out.print(tr(f"栈 {stack} 已删除。", f"Stack {stack} is gone."))
+    kept = deployment.settings.data_retention == "keep"
+    note = tr("数据卷已保留（dataRetention: keep）。", " Its data volumes stay (dataRetention: keep).") if kept else ""
+    out.print(tr(f"栈 {stack} 已删除。", f"Stack {stack} is gone.") + note)
 
 
 @app.command(help=tr("打印手工运行 pulumi 所需的环境变量", "Print what a shell needs to run pulumi by hand"), epilog=examples('eval "$(./deploy.sh env)"', "pulumi preview -s dev"))
@@ -252,13 +254,12 @@ def _token(outputs: dict[str, Any], client: str | None) -> tuple[str, str]:
     return client, tokens[client]
 
 
-def _changed(changes: Any) -> int:
+def _changed(changes: Mapping[str, int]) -> int:
     return sum(count for op, count in changes.items() if op not in ("same", "refresh", "read"))
 
 
-def _summary(deployment: Deployment, changes: Any, seconds: float) -> None:
-    outputs = deployment.outputs()
-    option = "" if deployment.stack.name == "dev" else f" -s {deployment.stack.name}"
+def _summary(stack: str, outputs: dict[str, Any], changes: Mapping[str, int], seconds: float) -> None:
+    option = "" if stack == "dev" else f" -s {stack}"
     count = _changed(changes)
     what = tr(f"{count} 项变化", f"{count} changes") if count else tr("没有变化", "no changes")
     out.print(f"\n[green]✓[/] {tr('部署完成', 'Deployed')} ({what}, {duration(seconds)})")

@@ -9,6 +9,8 @@ import json
 import subprocess
 from typing import Any
 
+from tenacity import retry, retry_if_exception_type, stop_after_attempt
+
 
 class EngineError(Exception):
     """The docker command failed; the message is its own."""
@@ -25,19 +27,15 @@ def docker(*arguments: str) -> str:
     return result.stdout
 
 
+# A container may go between the list and the look at it.
+@retry(retry=retry_if_exception_type(EngineError), stop=stop_after_attempt(3), reraise=True)
 def containers(*filters: str, all_states: bool = True) -> list[dict[str, Any]]:
     """`docker inspect` of the containers that match `filters` (such as `label=dyber.stack=dev`)."""
     arguments = ["ps", "--quiet", "--no-trunc", *(["--all"] if all_states else [])]
     for item in filters:
         arguments += ["--filter", item]
     ids = docker(*arguments).split()
-    found = []
-    for container in ids:
-        try:
-            found += json.loads(docker("inspect", "--type", "container", container))
-        except EngineError:
-            continue  # gone meanwhile
-    return found
+    return list(json.loads(docker("inspect", "--type", "container", *ids))) if ids else []
 
 
 def published(container: dict[str, Any]) -> set[int]:

@@ -6,7 +6,7 @@ import json
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
@@ -39,6 +39,7 @@ class Deployment:
 
     stack: auto.Stack
     settings: StackSettings
+    _state: dict[str, Any] | None = field(default=None, repr=False)
 
     @classmethod
     def open(cls, name: str, root: Path = ROOT) -> Deployment:
@@ -72,14 +73,19 @@ class Deployment:
         specs = self.settings.select(load_catalog(ROOT / "mcp-servers"))
         return [(address, host) for _, host, address in published_ports(self.settings.gateway, specs)]
 
-    def resources(self) -> list[dict[str, Any]]:
-        """Resources in the stack's state, secrets masked."""
-        state = self.stack.export_stack().deployment or {}
-        return list(state.get("resources") or [])
+    def state(self) -> dict[str, Any]:
+        """The stack's state, read once and again after a change; {} before the first deployment."""
+        if self._state is None:
+            self._state = dict(self.stack.export_stack().deployment or {})
+        return self._state
 
-    def deployment_id(self, resources: list[dict[str, Any]] | None = None) -> str | None:
+    def resources(self) -> list[dict[str, Any]]:
+        """Resources in the stack's state."""
+        return list(self.state().get("resources") or [])
+
+    def deployment_id(self) -> str | None:
         """The label value that everything of this stack's state carries; None before the first deployment."""
-        for resource in self.resources() if resources is None else resources:
+        for resource in self.resources():
             if resource["type"] == "random:index/randomId:RandomId" and resource["urn"].endswith("::deployment"):
                 return str(resource["outputs"]["hex"])
         return None
@@ -108,22 +114,27 @@ class Deployment:
                 )
             err.print(tr("上次运行被中断：解除遗留的锁", "the last run was killed: removing the lock it left behind"))
             lock.unlink(missing_ok=True)
-        state = self.stack.export_stack().deployment or {}
-        if state.get("pending_operations"):
+        if self.state().get("pending_operations"):
             with display.phase(tr("清理上次中断的操作", "Clearing operations the last run left unfinished")):
                 self.stack.refresh(clear_pending_creates=True, show_secrets=False, color="never")
-        resources = self.resources()
-        deployment = self.deployment_id(resources)
+            self._state = None
+        deployment = self.deployment_id()
         if deployment:
-            for name in engine.sweep(deployment, {str(item.get("id")) for item in resources}):
+            for name in engine.sweep(deployment, {str(item.get("id")) for item in self.resources()}):
                 err.print(tr(f"移除遗留的 {name}", f"removed leftover {name}"))
 
-    def up(self, display: Activities) -> Mapping[str, int]:
-        """Bring the engine to what the program says, noticing what was removed by hand; number of changes by kind."""
+    def up(self, display: Activities) -> tuple[dict[str, Any], Mapping[str, int]]:
+        """Bring the engine to what the program says, noticing what was removed by hand.
+
+        Returns the stack's outputs (secrets in clear) and the number of changes by kind.
+        """
         events = EventDisplay(display)
-        with events.failing_clearly():
+        title = tr(f"比较并应用栈 {self.stack.name}", f"Comparing and applying stack {self.stack.name}")
+        with display.phase(title), events.failing_clearly():
             result = self.stack.up(refresh=True, show_secrets=False, color="never", on_event=events.handle)
-        return dict(result.summary.resource_changes or {})
+        self._state = None
+        outputs = {key: output.value for key, output in result.outputs.items()}
+        return outputs, dict(result.summary.resource_changes or {})
 
     def preview(self, display: Activities) -> tuple[str, Mapping[str, int]]:
         """Pulumi's own text of what `up` would change (secrets masked), and the number of changes by kind."""
@@ -133,7 +144,7 @@ class Deployment:
         return result.stdout, {str(getattr(op, "value", op)): n for op, n in result.change_summary.items()}
 
     def destroy(self, display: Activities) -> None:
-        """Delete everything the stack made; protected volumes make it fail, kept ones stay."""
+        """Delete everything the stack made, but data volumes that its settings keep."""
         events = EventDisplay(display)
         with events.failing_clearly():
             self.stack.destroy(refresh=True, show_secrets=False, color="never", on_event=events.handle)

@@ -55,12 +55,15 @@ class GatewayService:
     def __post_init__(self) -> None:
         if not _SERVICE_NAME.fullmatch(self.name) or len(self.name) > 40:
             _refuse(
-                f"服务名 {self.name!r} 不可用：请用小写字母、数字和连字符，以字母开头，最长 40 个字符，例如 xiaohongshu",
+                f"服务名 {self.name!r} 不可用：请用小写字母、数字和连字符，字母开头，最长 40 个字符，如 xiaohongshu",
                 f"service name {self.name!r} is unusable: lower-case letters, digits and hyphens, a letter first, "
                 "at most 40, such as xiaohongshu",
             )
         if self.name in RESERVED_NAMES:
-            _refuse(f"服务名 {self.name!r} 由网关自己使用，请换一个", f"service name {self.name!r} is the gateway's own")
+            _refuse(
+                f"服务名 {self.name!r} 由网关自己使用，请换一个",
+                f"service name {self.name!r} is the gateway's own; choose another",
+            )
         if not 1 <= self.port <= 65535 or self.port in GATEWAY_PORTS:
             _refuse(
                 f"服务 {self.name} 的端口 {self.port} 不可用：应为 1 到 65535，且不是 80、443、8080（网关自己的端口）",
@@ -130,7 +133,7 @@ class GatewaySettings:
         for name in self.server_names:
             if _certificate_name(name) is None:
                 _refuse(
-                    f"主机名 {name!r} 不可用：请写主机名或 IP 地址，例如 pet.example.com、192.168.1.5、[fd00::5]，不带端口",
+                    f"主机名 {name!r} 不可用：请写主机名或 IP 地址，不带端口，如 pet.example.com、192.168.1.5",
                     f"host name {name!r} is unusable: a host name or an IP address without a port, such as "
                     "pet.example.com, 192.168.1.5 or [fd00::5]",
                 )
@@ -181,11 +184,9 @@ def render(
         "server_names": settings.all_server_names,
         "certificate": f"{CONFIGURATION_ROOT}/tls/{hashlib.sha256(names.encode()).hexdigest()[:16]}.pem",
         "errors": _errors(),
-        "information": _information(settings, ordered_services),
-        "unknown_service": _unknown_service(ordered_services),
     }
     environment = _environment()
-    files = {"tls.names": names}
+    files = {"tls.names": names, "njs/catalog.js": _catalog(settings, ordered_services)}
     for template in sorted(environment.list_templates(extensions=["j2"])):
         files[template.removesuffix(".j2")] = environment.get_template(template).render(context)
     for module in sorted((NGINX_FOLDER / "njs").glob("*.js")):
@@ -239,35 +240,31 @@ def _certificate_name(name: str) -> str | None:
     return f"IP:{address}"
 
 
-def _information(settings: GatewaySettings, services: list[GatewayService]) -> str:
-    return json_body(
-        {
-            "message": "DyberPet MCP Gateway",
-            "version": settings.version,
-            "services": [f"/api/{service.name}" for service in services],
-            "titles": {service.name: service.title for service in services},
-        }
-    )
-
-
 def _error_fields(code: str, chinese: str, english: str) -> dict[str, Any]:
     return {"status": "error", "code": code, "error": chinese, "error_en": english}
 
 
-def _unknown_service(services: list[GatewayService]) -> str:
+def _catalog(settings: GatewaySettings, services: list[GatewayService]) -> str:
+    """A JavaScript module with what the gateway itself says of the services."""
     paths = [f"/api/{service.name}" for service in services]
-    listing = "、".join(paths) or "（无）"
-    return json_body(
-        {
+    content = {
+        "names": [service.name for service in services],
+        "information": {
+            "message": "DyberPet MCP Gateway",
+            "version": settings.version,
+            "services": paths,
+            "titles": {service.name: service.title for service in services},
+        },
+        "unknown_service": {
             **_error_fields(
                 "unknown_service",
-                f"没有这个服务；现有服务：{listing}",
+                f"没有这个服务；现有服务：{'、'.join(paths) or '（无）'}",
                 f"No such service; services: {', '.join(paths) or '(none)'}",
             ),
             "services": paths,
         },
-        request_id="gateway_request_id",
-    )
+    }
+    return f"export default {json.dumps(content, ensure_ascii=True, indent=2)};\n"
 
 
 def _errors() -> list[dict[str, Any]]:

@@ -89,7 +89,7 @@ class StackSettings(_Settings):
     profiles: tuple[str, ...] = Field((), description="Services with one of these profiles run too.")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     data_retention: Literal["delete", "keep"] = Field(
-        "delete", description="keep: volumes are protected and outlive `destroy`."
+        "delete", description="keep: data volumes outlive `destroy`."
     )
     clients: tuple[ClientName, ...] = Field(("desktop-pet",), min_length=1, description="Each gets a token.")
     gateway: GatewaySettings = GatewaySettings()

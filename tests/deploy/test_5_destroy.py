@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploy_under_test import Checkout, docker, ours
+from deploy_under_test import Checkout, docker, inspect, ours
 
 
 def test_destroy_without_consent_destroys_nothing(deployed: Checkout) -> None:
@@ -10,6 +10,18 @@ def test_destroy_without_consent_destroys_nothing(deployed: Checkout) -> None:
     result = deployed.deploy_sh("destroy", check=False)
     assert result.returncode != 0
     assert ours("container") == before
+
+
+def test_data_that_is_to_be_kept_outlives_destroy_and_is_found_again(deployed: Checkout) -> None:
+    deployed.remove_stand_in()
+    docker("exec", inspect("xiaohongshu")["Id"], "sh", "-c", "echo mine > /data/kept.txt")
+    deployed.configure("dataRetention", "keep")
+    deployed.deploy_sh()
+    assert "数据卷已保留" in deployed.deploy_sh("destroy", "--yes").stdout
+    assert (len(ours("container")), len(ours("network")), len(ours("volume"))) == (0, 0, 1)
+    deployed.configure("dataRetention", None)
+    deployed.deploy_sh()
+    assert docker("exec", inspect("xiaohongshu")["Id"], "cat", "/data/kept.txt") == "mine\n"
 
 
 def test_destroy_leaves_nothing_of_ours_and_everything_of_others(deployed: Checkout) -> None:

@@ -21,7 +21,7 @@ DRAIN_MARGIN_SECONDS = 10
 
 @dataclass(frozen=True)
 class McpServiceArgs:
-    """`keep_data`: the data volume is protected and outlives `destroy`."""
+    """`keep_data`: the data volume outlives `destroy`."""
 
     owner: defaults.Owner
     spec: ServiceSpec
@@ -101,8 +101,7 @@ class McpService(pulumi.ComponentResource):
             f"{name}-data",
             name=f"dyber-{args.owner.stack}-{name}-data",
             labels=defaults.volume_labels(args.owner, name),
-            opts=pulumi.ResourceOptions(
-                parent=self, protect=args.keep_data, retain_on_delete=args.keep_data, delete_before_replace=True
-            ),
+            # The name is fixed, so a volume that outlived its stack is found again by the next one.
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=args.keep_data, delete_before_replace=True),
         )
         return docker.ContainerMountArgs(target="/data", type="volume", source=volume.name)
