@@ -1,5 +1,9 @@
 // Answers /api/status with what every service's own readiness check says right now.
+import catalog from 'njs/catalog.js';
+
 const CACHE = ngx.shared.status;
+// A new configuration with other services must not answer with the old one's report.
+const REPORT = `report ${catalog.names.join(' ')}`;
 const FRESH_MS = 2000;
 const PROBE_MS = 1500;
 const POLL_MS = 50;
@@ -22,7 +26,7 @@ async function measure(r, names) {
 }
 
 function cached() {
-    const text = CACHE.get('report');
+    const text = CACHE.get(REPORT);
     return text === undefined ? null : JSON.parse(text);
 }
 
@@ -35,7 +39,8 @@ function pause() {
 }
 
 // One caller probes, however many ask; the others get its answer.
-async function current(r, names) {
+async function current(r) {
+    const names = catalog.names;
     const deadline = Date.now() + PROBE_MS;
     do {
         const entry = cached();
@@ -45,7 +50,7 @@ async function current(r, names) {
         if (CACHE.add('probing', '1', PROBE_MS)) {
             try {
                 const report = await measure(r, names);
-                CACHE.set('report', JSON.stringify({ measured: Date.now(), report }));
+                CACHE.set(REPORT, JSON.stringify({ measured: Date.now(), report }));
                 return report;
             } finally {
                 CACHE.delete('probing');
@@ -57,8 +62,7 @@ async function current(r, names) {
 }
 
 async function report(r) {
-    const names = r.variables.service_names.split(' ').filter((name) => name !== '');
-    const body = await current(r, names);
+    const body = await current(r);
     r.headersOut['Content-Type'] = 'application/json';
     r.headersOut['Cache-Control'] = 'no-store';
     r.return(200, JSON.stringify(body) + '\n');

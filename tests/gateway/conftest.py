@@ -1,4 +1,4 @@
-"""Real containers for the gateway's tests: one gateway shared by the tests that only ask it, fresh ones for the rest."""
+"""Real containers: one gateway shared by the tests that only ask it, fresh ones for the rest."""
 
 from __future__ import annotations
 
@@ -31,9 +31,27 @@ def gateway(gateway_image: str) -> Iterator[GatewayUnderTest]:
         running.stop()
 
 
+@pytest.fixture(scope="session")
+def reused(gateway_image: str) -> Iterator[GatewayUnderTest]:
+    running = GatewayUnderTest(gateway_image)
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def own_gateway(reused: GatewayUnderTest) -> Iterator[GatewayUnderTest]:
+    """For tests that configure it first and may change it: without backends, with what the last test left otherwise."""
+    yield reused
+    for name in list(reused.others):
+        reused.remove_backend(name, grace_seconds=0)
+
+
 @pytest.fixture
 def fresh_gateway(gateway_image: str) -> Iterator[GatewayUnderTest]:
-    """Started, not yet configured, without backends; for tests that change it."""
+    """Started, not yet configured, without backends; for tests of its first or last moments."""
     running = GatewayUnderTest(gateway_image)
     try:
         running.start()

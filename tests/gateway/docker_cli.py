@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import subprocess
 import tarfile
 import time
@@ -12,6 +13,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 LABEL = "dyber.test=gateway"
+#: Made by set-up; another one by this variable.
+BASE_IMAGE = os.environ.get("DYBER_GATEWAY_BASE_IMAGE", "dyber-base:forky")
 CONFINED = (
     "--cap-drop=ALL",
     "--security-opt=no-new-privileges",
@@ -33,13 +36,15 @@ def unique(role: str) -> str:
 
 
 def build_image(context: Path) -> str:
-    """Builds the gateway's image once per content of its folder and returns its tag."""
-    digest = hashlib.sha256()
-    for path in sorted(path for path in context.rglob("*") if path.is_file()):
+    """Builds the gateway's image once per base image and content of its folder, and returns its tag."""
+    digest = hashlib.sha256(docker("inspect", "--format", "{{.Id}}", BASE_IMAGE).encode())
+    # The rest of the folder is configuration, which is not in the image.
+    parts = ("Dockerfile", ".dockerignore", "bin/*", "bootstrap/*")
+    for path in sorted(path for part in parts for path in context.glob(part)):
         digest.update(str(path.relative_to(context)).encode() + b"\0" + path.read_bytes() + b"\0")
     tag = f"dyber-gateway-test:{digest.hexdigest()[:16]}"
     if not docker("images", "--quiet", tag):
-        docker("build", "--label", LABEL, "--tag", tag, str(context))
+        docker("build", "--label", LABEL, "--build-arg", f"BASE_IMAGE={BASE_IMAGE}", "--tag", tag, str(context))
     return tag
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 from gateway.gateway_under_test import OTHER_TOKEN, TOKEN, GatewayUnderTest
 
@@ -35,14 +37,14 @@ def test_the_case_of_the_scheme_does_not_matter(gateway: GatewayUnderTest) -> No
     assert answer.status == 200
 
 
-@pytest.mark.parametrize("header", [TOKEN, f"Basic {TOKEN}", f"Bearer {TOKEN} {TOKEN}", "Bearer", "Bearer " + "a" * 600])
+@pytest.mark.parametrize(
+    "header", [TOKEN, f"Basic {TOKEN}", f"Bearer {TOKEN} {TOKEN}", "Bearer", "Bearer " + "a" * 600]
+)
 def test_other_authorization_headers_get_401(gateway: GatewayUnderTest, header: str) -> None:
     assert gateway.request("/api/alpha/ready", token=None, headers={"Authorization": header}).status == 401
 
 
 def test_the_hash_of_a_token_is_not_a_token(gateway: GatewayUnderTest) -> None:
-    import hashlib
-
     assert gateway.request("/api/alpha/ready", token=hashlib.sha256(TOKEN.encode()).hexdigest()).status == 401
 
 
@@ -69,7 +71,9 @@ def test_known_hosts_are_served(gateway: GatewayUnderTest, host: str) -> None:
     assert gateway.request("/health", headers={"Host": host}).status == 200
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "null", "https://pet.example.evil.example", "http://localhost:1"])
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "null", "https://pet.example.evil.example", "http://localhost:1"]
+)
 def test_a_foreign_origin_gets_403_json(gateway: GatewayUnderTest, origin: str) -> None:
     answer = gateway.request("/api/alpha/ready", headers={"Origin": origin, "Host": "localhost"})
     assert (answer.status, answer.json()["code"]) == (403, "foreign_origin")

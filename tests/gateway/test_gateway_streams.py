@@ -35,27 +35,27 @@ def test_the_first_event_arrives_while_the_stream_is_still_open(
     stream.close()
 
 
-def test_a_stream_lives_through_a_new_configuration(fresh_gateway: GatewayUnderTest) -> None:
-    fresh_gateway.backend("alpha")
-    fresh_gateway.configure(services=(ALPHA,))
-    wait_until(lambda: fresh_gateway.request("/api/alpha/ready").status == 200, "alpha is reached")
-    stream = open_stream(fresh_gateway, "/api/alpha/events?count=40&every=100")
+def test_a_stream_lives_through_a_new_configuration(own_gateway: GatewayUnderTest) -> None:
+    own_gateway.backend("alpha")
+    own_gateway.configure(services=(ALPHA,))
+    wait_until(lambda: own_gateway.request("/api/alpha/ready").status == 200, "alpha is reached")
+    stream = open_stream(own_gateway, "/api/alpha/events?count=40&every=100")
     events = [next_event(stream)]
 
-    fresh_gateway.configure(services=(ALPHA, ABSENT))
-    assert "/api/absent" in fresh_gateway.request("/").json()["services"]
+    own_gateway.configure(services=(ALPHA, ABSENT))
+    assert "/api/absent" in own_gateway.request("/").json()["services"]
 
     events += [next_event(stream) for _ in range(39)]
     assert events == [f"data: {number}" for number in range(40)]
 
 
-def test_a_call_that_runs_at_the_reload_is_answered(fresh_gateway: GatewayUnderTest) -> None:
-    fresh_gateway.backend("alpha")
-    fresh_gateway.configure(services=(ALPHA,))
-    wait_until(lambda: fresh_gateway.request("/api/alpha/ready").status == 200, "alpha is reached")
-    connection = fresh_gateway.connect(80)
+def test_a_call_that_runs_at_the_reload_is_answered(own_gateway: GatewayUnderTest) -> None:
+    own_gateway.backend("alpha")
+    own_gateway.configure(services=(ALPHA,))
+    wait_until(lambda: own_gateway.request("/api/alpha/ready").status == 200, "alpha is reached")
+    connection = own_gateway.connect(80)
     connection.request("POST", "/api/alpha/slow?milliseconds=3000", headers={"Authorization": f"Bearer {TOKEN}"})
-    fresh_gateway.configure(GatewaySettings(server_names=(*SETTINGS.server_names, "second.example")))
+    own_gateway.configure(GatewaySettings(server_names=(*SETTINGS.server_names, "second.example")))
     assert connection.getresponse().status == 200
 
 

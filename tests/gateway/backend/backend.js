@@ -5,7 +5,7 @@ function pause(milliseconds) {
 function echo(r) {
     r.headersOut['Content-Type'] = 'application/json';
     r.return(200, JSON.stringify({
-        container: process.env.HOSTNAME,
+        container: r.variables.hostname,
         method: r.method,
         uri: r.variables.request_uri,
         headers: r.headersIn,

@@ -1,0 +1,81 @@
+"""The generated certificate: the right names, verified as a client would."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+
+import pytest
+from gateway.docker_cli import docker
+from gateway.gateway_under_test import ALPHA, GatewayUnderTest
+from stack.gateway_config import GatewaySettings, render
+
+
+def certificate(gateway: GatewayUnderTest) -> str:
+    """What a user would hand to clients."""
+    return docker("exec", gateway.name, "cat", "/etc/dyber/tls/gateway.crt")
+
+
+def handshake(gateway: GatewayUnderTest, name: str, context: ssl.SSLContext) -> ssl.SSLSocket:
+    connection = socket.create_connection(("127.0.0.1", gateway.port(443)), timeout=20)
+    return context.wrap_socket(connection, server_hostname=name)
+
+
+def strict(gateway: GatewayUnderTest) -> ssl.SSLContext:
+    context = ssl.create_default_context(cadata=certificate(gateway))
+    context.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
+    return context
+
+
+@pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "::1", "pet.example"])
+def test_every_server_name_is_in_the_certificate(gateway: GatewayUnderTest, name: str) -> None:
+    with handshake(gateway, name, strict(gateway)) as connection:
+        assert connection.version() == "TLSv1.3"
+
+
+def test_another_name_is_not_in_the_certificate(gateway: GatewayUnderTest) -> None:
+    with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
+        handshake(gateway, "evil.example", strict(gateway))
+
+
+def test_http2_is_offered(gateway: GatewayUnderTest) -> None:
+    context = strict(gateway)
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    with handshake(gateway, "localhost", context) as connection:
+        assert connection.selected_alpn_protocol() == "h2"
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_old_tls_is_refused(gateway: GatewayUnderTest) -> None:
+    context = strict(gateway)
+    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with pytest.raises(ssl.SSLError):
+        handshake(gateway, "localhost", context)
+
+
+def test_only_the_gateway_can_read_the_key(gateway: GatewayUnderTest) -> None:
+    listing = docker("exec", gateway.name, "bash", "-c", "stat --format='%a %u %n' /etc/dyber/tls/*")
+    modes = {name.rsplit(".", 1)[1]: (mode, owner) for mode, owner, name in map(str.split, listing.splitlines())}
+    assert modes == {"pem": ("600", "20080"), "crt": ("644", "20080")}
+    assert "PRIVATE KEY" not in certificate(gateway)
+
+
+def test_the_certificate_stays_until_the_names_change(own_gateway: GatewayUnderTest) -> None:
+    own_gateway.configure(GatewaySettings(server_names=("one.example",)), (ALPHA,))
+    first = certificate(own_gateway)
+    own_gateway.configure(GatewaySettings(server_names=("one.example",)), ())
+    assert certificate(own_gateway) == first
+    own_gateway.configure(GatewaySettings(server_names=("one.example", "two.example")), ())
+    assert certificate(own_gateway) != first
+    with handshake(own_gateway, "two.example", strict(own_gateway)) as connection:
+        assert connection.version() == "TLSv1.3"
+
+
+def test_a_certificate_that_ends_soon_is_made_anew(own_gateway: GatewayUnderTest) -> None:
+    files = render(GatewaySettings(), [], [])
+    short = "sed 's/CERTIFICATE_DAYS=825/CERTIFICATE_DAYS=30/' /usr/local/bin/apply-config >/tmp/short"
+    assert own_gateway.load(files, f"{short}; bash /tmp/short /staging").exit_code == 0
+    first = certificate(own_gateway)
+    assert own_gateway.load(files).exit_code == 0
+    assert certificate(own_gateway) != first
