@@ -222,7 +222,11 @@ def _check_ports(deployment: Deployment) -> None:
 def graceful_interrupt() -> Iterator[None]:
     """On Ctrl-C let Pulumi, which gets it too, end its running steps, so that nothing is lost; say so once."""
 
+    interrupted = False
+
     def handler(signum: int, frame: Any) -> None:
+        nonlocal interrupted
+        interrupted = True
         err.print(
             tr("正在停止：等运行中的步骤结束，已完成的会保留 …", "Stopping: letting the running steps end; what is done is kept …")
         )
@@ -231,6 +235,10 @@ def graceful_interrupt() -> Iterator[None]:
     previous = signal.signal(signal.SIGINT, handler)
     try:
         yield
+    except DeployError:
+        if interrupted:
+            raise Cancelled from None
+        raise
     finally:
         signal.signal(signal.SIGINT, previous)
 

@@ -168,12 +168,23 @@ class Gateway(pulumi.ComponentResource):
         )
 
 
+#: The loader's exit code when `nginx -t` said no (nginx/bin/apply-config); others are its own failures.
+REFUSED = 2
+
+
 def _outcome(result: list[object]) -> str:
+    """The version that serves now: the loader's last line. Raises RunError with what it printed when it failed."""
     exit_code, logs = result
-    if exit_code:
+    words = str(logs or "").strip()
+    if exit_code == REFUSED:
         raise pulumi.RunError(
             "网关拒绝了新配置，旧配置仍在服务。Nginx 的原话如下：\n"
-            "The gateway refused the new configuration; the old one keeps serving. In Nginx's own words:\n"
-            f"{str(logs or '').strip()}"
+            "The gateway refused the new configuration; the old one keeps serving. In Nginx's own words:\n" + words
         )
-    return str(logs or "").strip().splitlines()[-1] if logs else ""
+    if exit_code:
+        raise pulumi.RunError(
+            "新配置没有送达网关，旧配置仍在服务；Nginx 的话见网关容器的日志：\n"
+            "The new configuration did not reach the gateway; the old one keeps serving. "
+            "See also the log of the gateway's container:\n" + words
+        )
+    return words.splitlines()[-1] if words else ""

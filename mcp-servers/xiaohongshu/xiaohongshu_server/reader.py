@@ -251,7 +251,9 @@ class SiteReader:
 
     async def _open(self, page: Page, url: str) -> Wall | None:
         try:
-            response = await page.goto(url, wait_until="domcontentloaded", timeout=self._settings.page_seconds * 1000)
+            # Half of the visit's time: a site that has not answered by then is out of reach, and not merely slow.
+            patience = self._settings.page_seconds * 1000 / 2
+            response = await page.goto(url, wait_until="domcontentloaded", timeout=patience)
         except PlaywrightTimeout as error:
             raise ServiceError(ErrorCode.UPSTREAM_UNREACHABLE, "小红书没有响应") from error
         except Error as error:
