@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import difflib
 import json
-import shlex
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
-from pulumi.automation.errors import CommandError
 from rich.cells import cell_len
 from rich.markup import escape
 from rich.text import Text
 
-from cli import clients, console, tests
-from cli.console import Activities, err, fail, out
-from cli.engine import EngineError
+from cli import clients, tests
+from cli.console import Activities, err, out
 from cli.environment import activate, shell_lines
-from cli.events import Cancelled, DeployError, explain
+from cli.events import Cancelled, DeployError
 from cli.ports import ports_in_use
-from cli.stack import ROOT, Deployment, StackError
-from stack.errors import ConfigurationError
+from cli.stack import Deployment, StackError
 from toolchain import prerequisites
-from toolchain.errors import SetupError
 from toolchain.home import DyberHome
 from toolchain.language import tr
 from toolchain.progress import duration
@@ -44,7 +38,8 @@ token_app = typer.Typer(help=tr("客户端的令牌", "Clients' tokens"), no_arg
 app.add_typer(token_app, name="token")
 
 StackOption = Annotated[
-    str, typer.Option("--stack", "-s", help=tr("栈：dev、test 或 prod", "Stack: dev, test or prod"), envvar="DYBER_STACK")
+    str,
+    typer.Option("--stack", "-s", help=tr("栈：dev、test 或 prod", "Stack: dev, test or prod"), envvar="DYBER_STACK"),
 ]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help=tr("不再询问", "Do not ask"))]
 
@@ -54,7 +49,10 @@ def examples(*lines: str) -> str:
     return "\n\n".join([tr("例：", "Examples:"), *(f"  [cyan]{escape(line)}[/cyan]" for line in lines)])
 
 
-@app.command(help=tr("准备这台机器并部署（默认命令）", "Set this machine up and deploy (the default command)"), epilog=examples("./deploy.sh", "./deploy.sh deploy --stack test"))
+@app.command(
+    help=tr("准备这台机器并部署（默认命令）", "Set this machine up and deploy (the default command)"),
+    epilog=examples("./deploy.sh", "./deploy.sh deploy --stack test"),
+)
 def deploy(stack: StackOption = "dev") -> None:
     """Set this machine up and deploy (the default command)."""
     started = time.monotonic()
@@ -78,7 +76,10 @@ def setup() -> None:
     out.print(tr("准备好了。下一步：./deploy.sh", "Ready. Next: ./deploy.sh"))
 
 
-@app.command(help=tr("显示部署会改变什么，不做改变", "Show what a deployment would change, changing nothing"), epilog=examples("./deploy.sh preview", "./deploy.sh preview -s prod"))
+@app.command(
+    help=tr("显示部署会改变什么，不做改变", "Show what a deployment would change, changing nothing"),
+    epilog=examples("./deploy.sh preview", "./deploy.sh preview -s prod"),
+)
 def preview(stack: StackOption = "dev") -> None:
     """Show what a deployment would change, changing nothing."""
     home = DyberHome.from_environment()
@@ -92,14 +93,20 @@ def preview(stack: StackOption = "dev") -> None:
         out.print(tr("没有变化。", "No changes."))
 
 
-@app.command(help=tr("删除这个栈创建的一切", "Delete everything this stack made"), epilog=examples("./deploy.sh destroy -s test"))
+@app.command(
+    help=tr("删除这个栈创建的一切", "Delete everything this stack made"), epilog=examples("./deploy.sh destroy -s test")
+)
 def destroy(stack: StackOption = "dev", yes: YesOption = False) -> None:
     """Delete everything this stack made."""
     home = DyberHome.from_environment()
     activate(home)
     deployment = Deployment.open(stack)
     if not yes:
-        names = [item["urn"].rsplit("::", 1)[-1] for item in deployment.resources() if item["type"].startswith("docker:index")]
+        names = [
+            item["urn"].rsplit("::", 1)[-1]
+            for item in deployment.resources()
+            if item["type"].startswith("docker:index")
+        ]
         err.print(tr("将删除：", "Will be deleted: ") + ", ".join(names or ["-"]), markup=False)
         if not typer.confirm(tr("确认继续?", "Continue?"), default=False, err=True):
             raise typer.Exit(FAILED)
@@ -112,7 +119,10 @@ def destroy(stack: StackOption = "dev", yes: YesOption = False) -> None:
     out.print(tr(f"栈 {stack} 已删除。", f"Stack {stack} is gone.") + note)
 
 
-@app.command(help=tr("打印手工运行 pulumi 所需的环境变量", "Print what a shell needs to run pulumi by hand"), epilog=examples('eval "$(./deploy.sh env)"', "pulumi preview -s dev"))
+@app.command(
+    help=tr("打印手工运行 pulumi 所需的环境变量", "Print what a shell needs to run pulumi by hand"),
+    epilog=examples('eval "$(./deploy.sh env)"', "pulumi preview -s dev"),
+)
 def env() -> None:
     """Print what a shell needs to run pulumi by hand."""
     home = DyberHome.from_environment()
@@ -120,14 +130,21 @@ def env() -> None:
         sys.stdout.write(line + "\n")
 
 
-@app.command(help=tr("检查每个先决条件：有没有、版本、来源、怎么办", "Check each prerequisite: found, version, from where, what to do"), epilog=examples("./deploy.sh doctor", "./deploy.sh doctor --json"))
+@app.command(
+    help=tr(
+        "检查每个先决条件：有没有、版本、来源、怎么办",
+        "Check each prerequisite: found, version, from where, what to do",
+    ),
+    epilog=examples("./deploy.sh doctor", "./deploy.sh doctor --json"),
+)
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="JSON")] = False) -> None:
     """Check each prerequisite: found, version, from where, what to do."""
     findings = prerequisites.inspect_all(DyberHome.from_environment())
     if as_json:
         fields = ("key", "title", "ok", "version", "origin", "advice")
         sys.stdout.write(
-            json.dumps([{f: getattr(item, f) for f in fields} for item in findings], ensure_ascii=False, indent=2) + "\n"
+            json.dumps([{f: getattr(item, f) for f in fields} for item in findings], ensure_ascii=False, indent=2)
+            + "\n"
         )
     else:
         width = max(cell_len(item.title) for item in findings)
@@ -141,41 +158,65 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="JSON")] = False
         raise typer.Exit(FAILED)
 
 
-@token_app.command("list", help=tr("列出有令牌的客户端", "List the clients that have a token"), epilog=examples("./deploy.sh token list"))
+@token_app.command(
+    "list",
+    help=tr("列出有令牌的客户端", "List the clients that have a token"),
+    epilog=examples("./deploy.sh token list"),
+)
 def token_list(stack: StackOption = "dev") -> None:
     """List the clients that have a token."""
     for client in sorted(_outputs(stack)["tokens"]):
         sys.stdout.write(client + "\n")
 
 
-@token_app.command("show", help=tr("打印一个客户端的令牌（只有一个客户端时可省略名字）", "Print a client's token (the name may be left out if there is one)"), epilog=examples("./deploy.sh token show", "./deploy.sh token show desktop-pet"))
+@token_app.command(
+    "show",
+    help=tr(
+        "打印一个客户端的令牌（只有一个客户端时可省略名字）",
+        "Print a client's token (the name may be left out if there is one)",
+    ),
+    epilog=examples("./deploy.sh token show", "./deploy.sh token show desktop-pet"),
+)
 def token_show(client: Annotated[str | None, typer.Argument()] = None, stack: StackOption = "dev") -> None:
     """Print a client's token (the name may be left out if there is one)."""
     _, token = _token(_outputs(stack), client)
     sys.stdout.write(token + "\n")
 
 
-@app.command("clients", help=tr("打印可直接使用的 MCP 客户端配置", "Print a ready MCP client configuration"), epilog=examples("./deploy.sh clients claude-code > .mcp.json", "./deploy.sh clients qwen-agent"))
+@app.command(
+    "clients",
+    help=tr("打印可直接使用的 MCP 客户端配置", "Print a ready MCP client configuration"),
+    epilog=examples("./deploy.sh clients claude-code > .mcp.json", "./deploy.sh clients qwen-agent"),
+)
 def client_configuration(
     format: Annotated[str, typer.Argument(help=", ".join(clients.FORMATS))] = "claude-code",
     client: Annotated[str | None, typer.Option(help=tr("用哪个客户端的令牌", "Whose token to use"))] = None,
     with_token: Annotated[
-        bool, typer.Option("--with-token", help=tr("写入令牌本身，而不是 ${DYBER_TOKEN}", "Write the token itself, not ${DYBER_TOKEN}"))
+        bool,
+        typer.Option(
+            "--with-token", help=tr("写入令牌本身，而不是 ${DYBER_TOKEN}", "Write the token itself, not ${DYBER_TOKEN}")
+        ),
     ] = False,
     stack: StackOption = "dev",
 ) -> None:
     """Print a ready MCP client configuration."""
     if format not in clients.FORMATS:
         raise typer.BadParameter(
-            tr(f"没有格式 {format!r}，可用：{', '.join(clients.FORMATS)}", f"no format {format!r}; known: {', '.join(clients.FORMATS)}")
+            tr(
+                f"没有格式 {format!r}，可用：{', '.join(clients.FORMATS)}",
+                f"no format {format!r}; known: {', '.join(clients.FORMATS)}",
+            )
         )
     outputs = _outputs(stack)
     token = _token(outputs, client)[1] if with_token else None
-    sys.stdout.write(json.dumps(clients.render(format, outputs["services"], token), ensure_ascii=False, indent=2) + "\n")
+    sys.stdout.write(
+        json.dumps(clients.render(format, outputs["services"], token), ensure_ascii=False, indent=2) + "\n"
+    )
 
 
 @app.command(
-    help=tr("运行全部测试；其余参数交给 pytest", "Run all tests; further arguments go to pytest"), context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    help=tr("运行全部测试；其余参数交给 pytest", "Run all tests; further arguments go to pytest"),
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     epilog=examples("./deploy.sh test", "./deploy.sh test tests/unit", "./deploy.sh test -k gateway"),
 )
 def test(context: typer.Context) -> None:
@@ -206,7 +247,8 @@ def _check_ports(deployment: Deployment) -> None:
     if not taken:
         return
     described = ", ".join(
-        f"{item.address}:{item.port}" + (f" ({tr('容器', 'container')} {item.owner})" if item.owner else "") for item in taken
+        f"{item.address}:{item.port}" + (f" ({tr('容器', 'container')} {item.owner})" if item.owner else "")
+        for item in taken
     )
     name = deployment.stack.name
     raise StackError(
@@ -228,7 +270,10 @@ def graceful_interrupt() -> Iterator[None]:
         nonlocal interrupted
         interrupted = True
         err.print(
-            tr("正在停止：等运行中的步骤结束，已完成的会保留 …", "Stopping: letting the running steps end; what is done is kept …")
+            tr(
+                "正在停止：等运行中的步骤结束，已完成的会保留 …",
+                "Stopping: letting the running steps end; what is done is kept …",
+            )
         )
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
@@ -272,77 +317,13 @@ def _summary(stack: str, outputs: dict[str, Any], changes: Mapping[str, int], se
     what = tr(f"{count} 项变化", f"{count} changes") if count else tr("没有变化", "no changes")
     out.print(f"\n[green]✓[/] {tr('部署完成', 'Deployed')} ({what}, {duration(seconds)})")
     gateway = outputs["gateway"]
-    out.print(f"  {tr('网关', 'gateway')}: {gateway['http']}  {gateway['https']}  {gateway['development']}", markup=False)
+    out.print(
+        f"  {tr('网关', 'gateway')}: {gateway['http']}  {gateway['https']}  {gateway['development']}", markup=False
+    )
     for name, service in outputs["services"].items():
         out.print(f"  {name} ({service['title']}): {service['mcp']}", markup=False)
     out.print(tr("  令牌", "  token") + f": ./deploy.sh token show{option}", markup=False)
     out.print(tr("  客户端配置", "  client configuration") + f" (./deploy.sh clients{option}):", markup=False)
-    out.print(json.dumps(clients.render("claude-code", outputs["services"], None), ensure_ascii=False, indent=2), markup=False)
-
-
-# -- entry ---------------------------------------------------------------------------------------------------------------
-
-
-def main() -> None:
-    """Run the command line; every expected failure is one clear message and an exit code."""
-    console.use_utf8()
-    command = typer.main.get_command(app)
-    arguments = with_command_word(sys.argv[1:])
-    sys.exit(_guarded(lambda: command(arguments, prog_name="deploy.sh", standalone_mode=False), command))
-
-
-def with_command_word(arguments: list[str]) -> list[str]:
-    """Without a command word: deploy, with whatever options were given."""
-    if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
-        return ["deploy", *arguments]
-    return arguments
-
-
-def _guarded(run: Callable[[], Any], command: Any) -> int:
-    try:
-        result = run()
-        return result if isinstance(result, int) else OK
-    except typer.Exit as stop:
-        return stop.exit_code
-    except typer.TyperException as error:
-        _usage(error, command)
-        return USAGE
-    except (KeyboardInterrupt, typer.Abort, Cancelled) as error:
-        return _report(error)
-    except ConfigurationError as error:
-        fail(str(error), tr("改好后再运行一次", "mend it and run again"))
-        return USAGE
-    except SetupError as error:
-        fail(error.message, error.next_step)
-        return error.exit_code
-    except StackError as error:
-        fail(error.message, error.next_step)
-        return FAILED
-    except DeployError as error:
-        return _report(error)
-    except CommandError as error:
-        return _report(explain(str(error), []))
-    except EngineError as error:
-        fail(str(error), tr("运行 ./deploy.sh doctor", "run ./deploy.sh doctor"))
-        return FAILED
-
-
-def _report(error: BaseException) -> int:
-    if not isinstance(error, DeployError):
-        err.print(tr("已停止；再次运行会接着做。", "Stopped; the next run goes on from here."))
-        return INTERRUPTED
-    for text in error.details:
-        err.print(text, markup=False)
-    fail(error.message, error.next_step)
-    return FAILED
-
-
-def _usage(error: typer.TyperException, command: Any) -> None:
-    word = sys.argv[1] if len(sys.argv) > 1 else ""
-    names = list(getattr(command, "commands", {}))
-    if word and not word.startswith("-") and word not in names:
-        near = difflib.get_close_matches(word, names, n=1)
-        suggestion = tr(f"是不是 {near[0]}？", f"did you mean {near[0]}? ") if near else ""
-        fail(tr(f"未知命令: {word}", f"unknown command: {word}"), suggestion + "./deploy.sh --help")
-        return
-    fail(error.format_message(), f"{shlex.join(['./deploy.sh', *sys.argv[1:2]])} --help")
+    out.print(
+        json.dumps(clients.render("claude-code", outputs["services"], None), ensure_ascii=False, indent=2), markup=False
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -33,8 +34,8 @@ def venv_python() -> Path:
 
 
 def wanted_stamp() -> str:
-    """What the virtual environment must have been made from: this Python's version and the pinned packages."""
-    content = f"{sys.version_info[:2]}\n".encode() + REQUIREMENTS.read_bytes()
+    """What the virtual environment must have been made from: this Python's version, the pinned packages, this file."""
+    content = f"{sys.version_info[:2]}\n".encode() + REQUIREMENTS.read_bytes() + Path(__file__).read_bytes()
     return hashlib.sha256(content).hexdigest()
 
 
@@ -97,7 +98,19 @@ def prepare() -> None:
     STAMP.unlink(missing_ok=True)
     install = [str(venv_python()), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
     run_with_clock([*install, "-r", str(REQUIREMENTS)])
+    write_launcher()
     STAMP.write_text(wanted_stamp())
+
+
+def write_launcher() -> None:
+    """The `dyber` command in the virtual environment, for shells that have run `eval "$(./deploy.sh env)"`."""
+    python, cli = venv_python(), ROOT / "cli"
+    if os.name == "nt":
+        (python.parent / "dyber.cmd").write_text(f'@"{python}" "{cli}" %*\n')
+        return
+    launcher = python.parent / "dyber"
+    launcher.write_text(f'#!/bin/sh\nexec {shlex.quote(str(python))} {shlex.quote(str(cli))} "$@"\n')
+    launcher.chmod(0o755)
 
 
 def main() -> int:

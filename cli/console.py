@@ -20,6 +20,8 @@ from toolchain.progress import duration
 #: Results go to stdout, everything else to stderr, so that output can be piped.
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+#: How often long work tells where it is when there is no terminal to show a clock on.
+SIGN_OF_LIFE_SECONDS = 30.0
 
 
 def fail(message: str, next_step: str = "") -> None:
@@ -99,8 +101,13 @@ class Activities:
     def detail(self, text: str) -> None:
         """What this thread's work is doing just now."""
         activity = self._running.get(getattr(self._current, "key", 0))
-        if activity:
-            activity.detail = text
+        if not activity:
+            return
+        activity.detail = text
+        now = time.monotonic()
+        if not self._live and now - activity.told >= SIGN_OF_LIFE_SECONDS:
+            activity.told = now
+            err.print(Text(f"  {activity.title}: {text} ({duration(now - activity.started)})"))
 
     def line(self, text: str) -> None:
         """Raw output, kept in the log file."""
@@ -121,14 +128,18 @@ class Activities:
             if activity.expect_seconds:
                 clock += f" / {tr('约', 'about')} {duration(activity.expect_seconds)}"
             table.add_row(
-                Text(spinner, style="cyan"), activity.title, Text(clock, style="dim"), Text(activity.detail, style="dim")
+                Text(spinner, style="cyan"),
+                activity.title,
+                Text(clock, style="dim"),
+                Text(activity.detail, style="dim"),
             )
         return table
 
 
 class _Activity:
     def __init__(self, title: str, started: float, expect_seconds: float | None) -> None:
-        self.title, self.started, self.expect_seconds, self.detail = title, started, expect_seconds, ""
+        self.title, self.started, self.expect_seconds = title, started, expect_seconds
+        self.detail, self.told = "", started
 
 
 def use_utf8() -> None:

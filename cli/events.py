@@ -134,7 +134,9 @@ class EventDisplay:
             return
         name = step.urn.rsplit("::", 1)[-1]
         title = f"{tr(*_VERBS[op])} {tr(*_KINDS[step.type])} {name}"
-        self._running[step.urn] = self._display.start(title, _EXPECTED_SECONDS.get(step.type) if "create" in op else None)
+        self._running[step.urn] = self._display.start(
+            title, _EXPECTED_SECONDS.get(step.type) if "create" in op else None
+        )
 
     def _ended(self, urn: str, *, ok: bool) -> None:
         key = self._running.pop(urn, None)
@@ -169,7 +171,10 @@ def explain(output: str, errors: list[str]) -> Exception:
             return DeployError(tr(zh, en), tr(zh_step, en_step), details)
     return DeployError(
         tr("部署没有完成", "the deployment did not finish"),
-        tr("按上面的提示修正后再运行一次；已完成的部分会保留", "mend what is said above and run again; what is done is kept"),
+        tr(
+            "按上面的提示修正后再运行一次；已完成的部分会保留",
+            "mend what is said above and run again; what is done is kept",
+        ),
         details,
     )
 

@@ -35,7 +35,9 @@ def prepare(display: Activities) -> None:
                 tr("请安装：sudo apt-get install chromium", "install it: sudo apt-get install chromium"),
                 exit_code=2,
             )
-        with display.phase(tr("安装测试所需的 Chromium（Debian 软件包）", "Installing Chromium for the tests (Debian package)"), 60):
+        with display.phase(
+            tr("安装测试所需的 Chromium（Debian 软件包）", "Installing Chromium for the tests (Debian package)"), 60
+        ):
             _run(["apt-get", "update", "-q"])
             _run(["apt-get", "install", "-qy", "--no-install-recommends", "chromium", "fonts-wqy-microhei"])
 
@@ -52,7 +54,13 @@ def _requirement_files() -> list[Path]:
 
 def _run(command: list[str]) -> None:
     result = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
     )
     if result.returncode:
-        raise SetupError(f"{' '.join(command)}\n{result.stdout[-2000:]}", tr("检查网络后重试", "check the network and try again"))
+        raise SetupError(
+            f"{' '.join(command)}\n{result.stdout[-2000:]}", tr("检查网络后重试", "check the network and try again")
+        )

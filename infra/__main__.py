@@ -29,17 +29,10 @@ def deploy(root: Path) -> None:
     tokens = {client: ClientToken(client, opts) for client in settings.clients}
     images = {spec.name: server_image(spec, settings, root / "mcp-servers", opts) for spec in specs}
     images["gateway"] = gateway_image(settings, root / "nginx", GATEWAY_UID, opts)
+    keep_data = settings.data_retention == "keep"
     services = {
         spec.name: McpService(
-            spec.name,
-            McpServiceArgs(
-                owner=owner,
-                spec=spec,
-                image=images[spec.name],
-                log_level=settings.log_level,
-                keep_data=settings.data_retention == "keep",
-            ),
-            opts,
+            spec.name, McpServiceArgs(owner, spec, images[spec.name], settings.log_level, keep_data), opts
         )
         for spec in specs
     }

@@ -77,7 +77,9 @@ class Checkout:
             capture_output=True, text=True, timeout=timeout, check=False,
         )  # fmt: skip
         if check and result.returncode:
-            raise AssertionError(f"./deploy.sh {' '.join(arguments)}: {result.returncode}\n{result.stdout}\n{result.stderr}")
+            raise AssertionError(
+                f"./deploy.sh {' '.join(arguments)}: {result.returncode}\n{result.stdout}\n{result.stderr}"
+            )
         return result
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
@@ -139,7 +141,12 @@ class Checkout:
         )  # fmt: skip
         probe = "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8100/explore')"
         for _ in range(50):
-            if subprocess.run(["docker", "exec", STAND_IN, "/opt/venv/bin/python", "-c", probe], capture_output=True).returncode == 0:
+            if (
+                subprocess.run(
+                    ["docker", "exec", STAND_IN, "/opt/venv/bin/python", "-c", probe], capture_output=True
+                ).returncode
+                == 0
+            ):
                 return
             time.sleep(0.2)
         raise AssertionError(docker("logs", STAND_IN, check=False))

@@ -91,9 +91,7 @@ def load_spec(file: Path) -> ServiceSpec:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{source}: 不是有效的 YAML / not valid YAML: {error}") from error
     if not isinstance(content, dict):
-        raise ConfigurationError(
-            f"{source}: 应为键值对，如 port: 8003 / must be keys and values, such as port: 8003"
-        )
+        raise ConfigurationError(f"{source}: 应为键值对，如 port: 8003 / must be keys and values, such as port: 8003")
     reserved = sorted({"name", "folder"} & set(content))
     if reserved:
         raise ConfigurationError(

@@ -173,9 +173,7 @@ def render(
     _refuse_doubled("服务名", "service name", [service.name for service in ordered_services])
     _refuse_doubled("服务端口", "service port", [service.port for service in ordered_services])
     _refuse_doubled("客户端名", "client name", [client.name for client in ordered_clients])
-    _refuse_doubled(
-        "令牌", "token", [value for client in ordered_clients for value in client.token_sha256], show=False
-    )
+    _refuse_doubled("令牌", "token", [value for client in ordered_clients for value in client.token_sha256], show=False)
     names = "".join(f"{_certificate_name(name)}\n" for name in settings.all_server_names)
     context = {
         "settings": settings,
@@ -273,9 +271,7 @@ def _errors() -> list[dict[str, Any]]:
     errors = []
     for code, entry in table.items():
         variables = {"service": "service"} if entry.get("service") else {}
-        body = json_body(
-            _error_fields(code, entry["zh"], entry["en"]), **variables, request_id="gateway_request_id"
-        )
+        body = json_body(_error_fields(code, entry["zh"], entry["en"]), **variables, request_id="gateway_request_id")
         errors.append({"early": False, **entry, "code": code, "body": body})
     return errors
 

@@ -111,7 +111,6 @@ class BuiltImage(pulumi.ComponentResource):
         self.register_outputs({"reference": self.reference, "imageId": self.image_id})
 
 
-
 def server_image(spec: ServiceSpec, settings: StackSettings, servers: Path, opts: pulumi.ResourceOptions) -> Image:
     """The image of a service: its pinned digest, or built from `servers` (the folder mcp-servers/).
 

@@ -88,9 +88,7 @@ class StackSettings(_Settings):
     stack: str = Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")
     profiles: tuple[str, ...] = Field((), description="Services with one of these profiles run too.")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    data_retention: Literal["delete", "keep"] = Field(
-        "delete", description="keep: data volumes outlive `destroy`."
-    )
+    data_retention: Literal["delete", "keep"] = Field("delete", description="keep: data volumes outlive `destroy`.")
     clients: tuple[ClientName, ...] = Field(("desktop-pet",), min_length=1, description="Each gets a token.")
     gateway: GatewaySettings = GatewaySettings()
     services: dict[str, ServiceSettings] = Field(default_factory=dict)
@@ -115,8 +113,7 @@ class StackSettings(_Settings):
         """
         source = stack_file(self.stack)
         problems = [
-            f"{source}: services.{name}: 没有这个服务 / no such service; "
-            f"可用 / known: {', '.join(catalog) or '-'}"
+            f"{source}: services.{name}: 没有这个服务 / no such service; 可用 / known: {', '.join(catalog) or '-'}"
             for name in self.services
             if name not in catalog
         ]

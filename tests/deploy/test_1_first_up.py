@@ -17,7 +17,12 @@ SERVICES = ["xiaohongshu", "template"]
 
 def test_the_one_command_ends_with_urls_and_how_to_see_the_token(deployed: Checkout) -> None:
     assert deployed.first is not None
-    for expected in (f"{BASE}/api/template/mcp", f"{BASE}/api/xiaohongshu/mcp", "./deploy.sh token show", '"mcpServers"'):
+    for expected in (
+        f"{BASE}/api/template/mcp",
+        f"{BASE}/api/xiaohongshu/mcp",
+        "./deploy.sh token show",
+        '"mcpServers"',
+    ):
         assert expected in deployed.first.stdout
 
 
@@ -74,7 +79,11 @@ def test_status_is_true_and_complete(deployed: Checkout) -> None:
 def test_the_certificate_names_localhost(deployed: Checkout) -> None:
     certificate = ssl.get_server_certificate(("127.0.0.1", 443 + OFFSET))
     text = subprocess.run(
-        ["openssl", "x509", "-noout", "-ext", "subjectAltName"], input=certificate, capture_output=True, text=True, check=True
+        ["openssl", "x509", "-noout", "-ext", "subjectAltName"],
+        input=certificate,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     assert "DNS:localhost" in text and "IP Address:127.0.0.1" in text
 
@@ -83,6 +92,10 @@ def test_plain_pulumi_works_in_the_printed_environment(deployed: Checkout) -> No
     outputs = json.loads(deployed.shell(f"pulumi stack output --json -s {STACK}").stdout)
     assert outputs["gateway"]["http"] == BASE
     assert outputs["tokens"] == "[secret]"
+
+
+def test_the_dyber_command_is_there_in_the_printed_environment(deployed: Checkout) -> None:
+    assert deployed.shell("cd / && dyber token list").stdout == "desktop-pet\n"
 
 
 def test_the_clone_stays_clean_but_for_the_salt_of_its_own_passphrase(deployed: Checkout) -> None:

@@ -35,7 +35,9 @@ async def test_a_client_searches_and_reads_notes_through_the_real_browser(deploy
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("token", ["0" * 64, "", None])
-async def test_without_the_right_token_there_is_no_client(deployed: Checkout, transport: str, token: str | None) -> None:
+async def test_without_the_right_token_there_is_no_client(
+    deployed: Checkout, transport: str, token: str | None
+) -> None:
     with pytest.raises(BaseException):  # noqa: B017, PT011 - an exception group whose shape is the SDK's own
         async with mcp_client("template", transport, token) as client:
             await client.list_tools()
@@ -51,7 +53,9 @@ def test_a_refusal_is_json_with_a_code(deployed: Checkout, headers: dict[str, st
 
 def test_an_old_rest_caller_gets_the_old_body(deployed: Checkout) -> None:
     headers = {"Authorization": f"Bearer {deployed.token}"}
-    answer = httpx2.post(f"{BASE}/api/xiaohongshu/search", json={"keyword": "咖啡", "limit": 2}, headers=headers, timeout=60)
+    answer = httpx2.post(
+        f"{BASE}/api/xiaohongshu/search", json={"keyword": "咖啡", "limit": 2}, headers=headers, timeout=60
+    )
     body = answer.json()
     assert (answer.status_code, body["status"], body["action"], body["count"]) == (200, "success", "search_notes", 2)
     assert set(body["data"][0]) >= {"title", "url", "author", "likes", "description"}

@@ -43,7 +43,9 @@ def test_one_changed_setting_changes_only_that_service(restored: Checkout) -> No
     restored.deploy_sh()
     after = identities()
     assert after["template"] != before["template"]
-    assert {key: after[key] for key in ("xiaohongshu", "gateway")} == {key: before[key] for key in ("xiaohongshu", "gateway")}
+    assert {key: after[key] for key in ("xiaohongshu", "gateway")} == {
+        key: before[key] for key in ("xiaohongshu", "gateway")
+    }
     assert "GREETING=hi" in inspect("template")["Config"]["Env"]
 
 
@@ -74,7 +76,9 @@ async def test_a_gateway_setting_arrives_without_replacing_the_gateway_or_cuttin
     assert (after["Id"], after["State"]["StartedAt"]) == (before["Id"], before["State"]["StartedAt"])
 
 
-async def test_a_configuration_that_nginx_refuses_fails_in_its_own_words_and_the_old_one_serves(deployed: Checkout) -> None:
+async def test_a_configuration_that_nginx_refuses_fails_in_its_own_words_and_the_old_one_serves(
+    deployed: Checkout,
+) -> None:
     template = deployed.root / "nginx" / "templates" / "nginx.conf.j2"
     before = template.read_text()
     template.write_text(before + "\nno_such_directive on;\n")

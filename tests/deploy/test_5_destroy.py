@@ -27,7 +27,11 @@ def test_data_that_is_to_be_kept_outlives_destroy_and_is_found_again(deployed: C
 def test_destroy_leaves_nothing_of_ours_and_everything_of_others(deployed: Checkout) -> None:
     deployed.remove_stand_in()
     deployed.deploy_sh("destroy", "--yes")
-    assert {kind: ours(kind) for kind in ("container", "network", "volume")} == {"container": [], "network": [], "volume": []}
+    assert {kind: ours(kind) for kind in ("container", "network", "volume")} == {
+        "container": [],
+        "network": [],
+        "volume": [],
+    }
     names = deployed.bystanders
     assert docker("inspect", "--format", "{{.State.Running}}", names["container"]).strip() == "true"
     assert docker("network", "inspect", "--format", "{{.Name}}", names["network"]).strip() == names["network"]

@@ -90,19 +90,13 @@ class Gateway(pulumi.ComponentResource):
         edge = docker.Network(
             f"{name}-edge", internal=False, labels=defaults.network_labels(args.owner, name), opts=child
         )
-        volume = docker.Volume(
-            f"{name}-configuration", labels=defaults.volume_labels(args.owner, name), opts=child
-        )
+        volume = docker.Volume(f"{name}-configuration", labels=defaults.volume_labels(args.owner, name), opts=child)
         self.container = self._gateway(name, args, edge, volume)
         loader = self._loader(name, args, volume)
         self.configuration_version = pulumi.Output.all(loader.exit_code, loader.container_logs).apply(_outcome)
-        self.register_outputs(
-            {"container": self.container.name, "configurationVersion": self.configuration_version}
-        )
+        self.register_outputs({"container": self.container.name, "configurationVersion": self.configuration_version})
 
-    def _gateway(
-        self, name: str, args: GatewayArgs, edge: docker.Network, volume: docker.Volume
-    ) -> docker.Container:
+    def _gateway(self, name: str, args: GatewayArgs, edge: docker.Network, volume: docker.Volume) -> docker.Container:
         networks = [edge.name, *(service.network.name for service in args.services)]
         return docker.Container(
             f"{name}-nginx",
@@ -126,9 +120,7 @@ class Gateway(pulumi.ComponentResource):
             destroy_grace_seconds=DRAIN_SECONDS,
             restart="unless-stopped",
             must_run=True,
-            **defaults.confined(
-                uid=GATEWAY_UID, memory_mib=args.settings.memory_mib, cpus=2.0, processes=256
-            ),
+            **defaults.confined(uid=GATEWAY_UID, memory_mib=args.settings.memory_mib, cpus=2.0, processes=256),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=args.image.built_by,

@@ -54,9 +54,7 @@ class McpService(pulumi.ComponentResource):
             image=args.image.reference,
             envs=self._environment(args),
             labels=defaults.container_labels(args.owner, name),
-            networks_advanced=[
-                docker.ContainerNetworksAdvancedArgs(name=self.network.name, aliases=[spec.alias])
-            ],
+            networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=self.network.name, aliases=[spec.alias])],
             mounts=[self._data_mount(name, args)] if spec.data else [],
             read_only=True,
             tmpfs={"/tmp": f"rw,nosuid,nodev,size={spec.tmp_mib}m,mode=1777"},
@@ -71,9 +69,7 @@ class McpService(pulumi.ComponentResource):
             stop_signal="SIGTERM",
             restart="unless-stopped",
             must_run=True,
-            **defaults.confined(
-                uid=spec.uid, memory_mib=spec.memory_mib, cpus=spec.cpus, processes=MAX_PROCESSES
-            ),
+            **defaults.confined(uid=spec.uid, memory_mib=spec.memory_mib, cpus=spec.cpus, processes=MAX_PROCESSES),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=args.image.built_by,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from cli import bootstrap, engine, ports
-from cli.app import with_command_word
+from cli.entry import with_command_word
 from cli.console import Activities
 from cli.environment import shell_lines
 
@@ -103,7 +103,9 @@ def test_work_is_told_in_plain_lines_off_a_terminal(capfd: pytest.CaptureFixture
     assert "raw output" in (tmp_path / "x.log").read_text(encoding="utf-8")
 
 
-def test_the_virtual_environment_is_remade_when_the_pins_change(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_virtual_environment_is_remade_when_the_pins_change(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     requirements = tmp_path / "requirements.txt"
     requirements.write_text("a==1\n")
     monkeypatch.setattr(bootstrap, "REQUIREMENTS", requirements)

@@ -135,9 +135,7 @@ def test_a_volume_carries_no_label_that_could_change(fleet: Recorder) -> None:
 
 def test_a_pinned_stack_builds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     digest = "sha256:" + "a" * 64
-    pinned = declare(
-        monkeypatch, images="pinned", services={"xiaohongshu": {"image": digest}}, gatewayImage=digest
-    )
+    pinned = declare(monkeypatch, images="pinned", services={"xiaohongshu": {"image": digest}}, gatewayImage=digest)
     assert pinned.inputs("RemoteImage") == {}
     assert pinned.inputs("Container")["xiaohongshu-server"]["image"] == digest
 
@@ -145,9 +143,7 @@ def test_a_pinned_stack_builds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_one_changed_setting_changes_only_that_services_container(monkeypatch: pytest.MonkeyPatch) -> None:
     before = declare(monkeypatch, profiles=["dev"])
     after = declare(monkeypatch, profiles=["dev"], services={"template": {"environment": {"GREETING": "hi"}}})
-    changed = [
-        old.name for old, new in zip(ordered(before), ordered(after), strict=True) if old.inputs != new.inputs
-    ]
+    changed = [old.name for old, new in zip(ordered(before), ordered(after), strict=True) if old.inputs != new.inputs]
     assert changed == ["template-server"]
 
 

@@ -18,9 +18,7 @@ DIGEST = "sha256:" + "0" * 64
 
 
 def settings(stack: str = "dev", environment: dict[str, str] | None = None, **values: Any) -> StackSettings:
-    text = {
-        f"dyber:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in values.items()
-    }
+    text = {f"dyber:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
     return parse_settings(stack, text, environment or {})
 
 

@@ -1,0 +1,86 @@
+"""Entry of the command line: every expected failure is one clear message and an exit code."""
+
+from __future__ import annotations
+
+import difflib
+import shlex
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import typer
+from pulumi.automation.errors import CommandError
+
+from cli.app import FAILED, INTERRUPTED, OK, USAGE, app
+from cli.console import err, fail, use_utf8
+from cli.engine import EngineError
+from cli.events import Cancelled, DeployError, explain
+from cli.stack import StackError
+from stack.errors import ConfigurationError
+from toolchain.errors import SetupError
+from toolchain.language import tr
+
+
+def main() -> None:
+    """Run the command line; every expected failure is one clear message and an exit code."""
+    use_utf8()
+    command = typer.main.get_command(app)
+    arguments = with_command_word(sys.argv[1:])
+    sys.exit(_guarded(lambda: command(arguments, prog_name="deploy.sh", standalone_mode=False), command))
+
+
+def with_command_word(arguments: list[str]) -> list[str]:
+    """Without a command word: deploy, with whatever options were given."""
+    if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
+        return ["deploy", *arguments]
+    return arguments
+
+
+def _guarded(run: Callable[[], Any], command: Any) -> int:
+    try:
+        result = run()
+        return result if isinstance(result, int) else OK
+    except typer.Exit as stop:
+        return stop.exit_code
+    except typer.TyperException as error:
+        _usage(error, command)
+        return USAGE
+    except (KeyboardInterrupt, typer.Abort, Cancelled) as error:
+        return _report(error)
+    except ConfigurationError as error:
+        fail(str(error), tr("改好后再运行一次", "mend it and run again"))
+        return USAGE
+    except SetupError as error:
+        fail(error.message, error.next_step)
+        return error.exit_code
+    except StackError as error:
+        fail(error.message, error.next_step)
+        return FAILED
+    except DeployError as error:
+        return _report(error)
+    except CommandError as error:
+        return _report(explain(str(error), []))
+    except EngineError as error:
+        fail(str(error), tr("运行 ./deploy.sh doctor", "run ./deploy.sh doctor"))
+        return FAILED
+
+
+def _report(error: BaseException) -> int:
+    if not isinstance(error, DeployError):
+        err.print(tr("已停止；再次运行会接着做。", "Stopped; the next run goes on from here."))
+        return INTERRUPTED
+    for text in error.details:
+        err.print(text, markup=False)
+    fail(error.message, error.next_step)
+    return FAILED
+
+
+def _usage(error: typer.TyperException, command: Any) -> None:
+    word = sys.argv[1] if len(sys.argv) > 1 else ""
+    names = list(getattr(command, "commands", {}))
+    if word and not word.startswith("-") and word not in names:
+        near = difflib.get_close_matches(word, names, n=1)
+        suggestion = tr(f"是不是 {near[0]}？", f"did you mean {near[0]}? ") if near else ""
+        fail(tr(f"未知命令: {word}", f"unknown command: {word}"), suggestion + "./deploy.sh --help")
+        return
+    fail(error.format_message(), f"{shlex.join(['./deploy.sh', *sys.argv[1:2]])} --help")
