@@ -119,12 +119,16 @@ def server_image(spec: ServiceSpec, settings: StackSettings, servers: Path, opts
     own = settings.services.get(spec.name)
     if own and own.image:
         return Image(reference=own.image, image_id=own.image)
-    dockerfile = f"{spec.name}/Dockerfile" if (spec.folder / "Dockerfile").is_file() else "Dockerfile"
+    if (spec.folder / "Dockerfile").is_file():
+        dockerfile, own_parts = f"{spec.name}/Dockerfile", {spec.name}
+    else:
+        # Just what the shared Dockerfile copies: a new title in service.yaml is no new image.
+        dockerfile, own_parts = "Dockerfile", {f"{spec.name}/{spec.package}", f"{spec.name}/requirements.txt"}
     built = BuiltImage(
         spec.name,
         root=servers,
         dockerfile=dockerfile,
-        parts={dockerfile, "healthcheck", "kit", spec.name},
+        parts={dockerfile, "healthcheck", "kit/dyber_kit", "kit/requirements.txt", *own_parts},
         build_arguments={
             "BASE_IMAGE": settings.build.base(SERVER_SUITE),
             "SERVICE": spec.name,
