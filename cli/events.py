@@ -34,8 +34,10 @@ _KNOWN_FAILURES: list[tuple[str, str, str, str, str]] = [
         r"incorrect passphrase",
         "口令不对：这个栈的状态是用另一个口令加密的",
         "wrong passphrase: this stack's state was encrypted with another one",
-        "检查 PULUMI_CONFIG_PASSPHRASE 或 PULUMI_CONFIG_PASSPHRASE_FILE（./deploy.sh doctor 会显示用的是哪一个）",
-        "check PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE (./deploy.sh doctor shows which one is used)",
+        "检查 PULUMI_CONFIG_PASSPHRASE 或 PULUMI_CONFIG_PASSPHRASE_FILE（./deploy.sh doctor 会显示用的是哪一个）；"
+        "若栈文件来自别人，删去其中的 encryptionsalt 一行",
+        "check PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE (./deploy.sh doctor shows which one is used); "
+        "if the stack file came from somebody else, remove its line encryptionsalt",
     ),
     (
         r"passphrase must be set",

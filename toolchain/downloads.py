@@ -7,6 +7,7 @@ import platform
 import re
 import ssl
 import sys
+import shutil
 import tarfile
 import threading
 import time
@@ -148,6 +149,9 @@ def _unpack(packed: Path, into: Path) -> None:
         return
     with tarfile.open(packed) as archive:
         for member in archive:
-            if member.isfile():
-                member.name = Path(member.name).name
-                archive.extract(member, into, filter="data")
+            content = archive.extractfile(member) if member.isfile() else None
+            if content is not None:
+                target = into / Path(member.name).name
+                with content, target.open("wb") as file:
+                    shutil.copyfileobj(content, file)
+                target.chmod(member.mode & 0o755)

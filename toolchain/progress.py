@@ -79,7 +79,10 @@ def note(progress: Progress, text: str) -> None:
 
 
 def duration(seconds: float) -> str:
-    """`8 s` / `8 秒`, `5 min` / `5 分钟`; whole units, for people."""
+    """`8 s` / `8 秒`, `5 min` / `5 分钟`, `9 min 27 s` / `9 分 27 秒`; for people."""
     if seconds < 90:
         return tr(f"{seconds:.0f} 秒", f"{seconds:.0f} s")
-    return tr(f"{seconds / 60:.0f} 分钟", f"{seconds / 60:.0f} min")
+    minutes, rest = divmod(round(seconds), 60)
+    if rest == 0:
+        return tr(f"{minutes} 分钟", f"{minutes} min")
+    return tr(f"{minutes} 分 {rest} 秒", f"{minutes} min {rest} s")
