@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
+from urllib.parse import urlparse
+from urllib.request import url2pathname
 
 from pulumi import automation as auto
 
@@ -154,17 +155,24 @@ class Deployment:
         if not backend.startswith("file://"):
             return []
         location = urlparse(backend)
-        base = Path(unquote(location.netloc + location.path)).expanduser()
+        base = Path(url2pathname(location.netloc + location.path)).expanduser()
         return sorted((base / ".pulumi" / "locks" / "organization" / PROJECT / self.stack.name).glob("*.json"))
 
 
 def _is_alive(pid: int) -> bool:
+    """Whether the process `pid` is a running pulumi; a number that another program got since does not count."""
     if pid <= 0:
         return False
+    if os.name == "nt":
+        # There os.kill ends the process whatever the signal; better to ask than to break a lock that is held.
+        return True
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
-    return True
+        pass
+    try:
+        return "pulumi" in Path(f"/proc/{pid}/comm").read_text()
+    except OSError:
+        return True  # no /proc here: alive, and nothing more is known
