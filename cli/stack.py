@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -160,7 +161,8 @@ class Deployment:
 
 
 def _is_alive(pid: int) -> bool:
-    """Whether the process `pid` is a running pulumi; a number that another program got since does not count."""
+    """Whether the process `pid` is a running pulumi: neither dead and not yet reaped, nor another program that
+    got the number since."""
     if pid <= 0:
         return False
     if os.name == "nt":
@@ -173,6 +175,7 @@ def _is_alive(pid: int) -> bool:
     except PermissionError:
         pass
     try:
-        return "pulumi" in Path(f"/proc/{pid}/comm").read_text()
+        status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
-        return True  # no /proc here: alive, and nothing more is known
+        return not Path("/proc/self").exists()  # without a /proc: alive, and nothing more is known
+    return bool(re.search(r"^Name:\s*pulumi", status, re.M)) and not re.search(r"^State:\s*[ZX]", status, re.M)

@@ -16,13 +16,16 @@ def test_a_process_that_is_not_pulumi_does_not_hold_a_lock() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_a_running_pulumi_holds_its_lock() -> None:
+def test_a_running_pulumi_holds_its_lock_and_a_killed_one_does_not() -> None:
     script = "import time; open('/proc/self/comm', 'w').write('pulumi'); print(flush=True); time.sleep(60)"
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
     try:
         assert process.stdout is not None
         process.stdout.readline()
         assert _is_alive(process.pid)
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # dead, and not yet reaped
+        assert not _is_alive(process.pid)
     finally:
         process.kill()
         process.wait()
