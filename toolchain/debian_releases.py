@@ -62,8 +62,8 @@ def _release(client: httpx2.Client, mirror: str, suite: str) -> Release | None:
                 f"The Debian mirror does not answer: {address} ({error})",
             ),
             tr(
-                "用 DYBER_APT_MIRROR 指定可用的镜像，例如 http://deb.debian.org/debian。",
-                "Name one that does in DYBER_APT_MIRROR, for example http://deb.debian.org/debian.",
+                "用 DYBER_APT_MIRROR 指定可用的镜像，例如 http://mirror.example/debian。",
+                "Name one that does in DYBER_APT_MIRROR, for example http://mirror.example/debian.",
             ),
         ) from error
     return Release(mirror, suite, None)
