@@ -100,7 +100,7 @@ def destroy(stack: StackOption = "dev", yes: YesOption = False) -> None:
     """Delete everything this stack made."""
     home = DyberHome.from_environment()
     activate(home)
-    deployment = Deployment.open(stack)
+    deployment = Deployment.open(stack, create=False)
     if not yes:
         names = [
             item["urn"].rsplit("::", 1)[-1]
@@ -237,8 +237,8 @@ def _set_up(home: DyberHome, display: Activities) -> None:
             err.print(tr("这台机器还缺少以下部分，现在安装：", "This machine lacks the following; installing now:"))
         about = f" ({tr('约', 'about')} {duration(step.expected_seconds)})" if step.expected_seconds else ""
         err.print(f"  • {step.title}: {step.statement}{about}", markup=False)
-    if steps:
-        prerequisites.set_up(home, display)
+    # Also where nothing is missing: it refuses an engine or a Python that is too old, and a full disk.
+    prerequisites.set_up(home, display)
     activate(home)
 
 
@@ -290,7 +290,7 @@ def graceful_interrupt() -> Iterator[None]:
 
 def _outputs(stack: str) -> dict[str, Any]:
     activate(DyberHome.from_environment())
-    return Deployment.open(stack).outputs()
+    return Deployment.open(stack, create=False).outputs()
 
 
 def _token(outputs: dict[str, Any], client: str | None) -> tuple[str, str]:

@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from toolchain import prerequisites
+from toolchain.errors import SetupError
 from toolchain.home import DyberHome
+from toolchain.language import tr
 
 
 def activate(home: DyberHome) -> None:
-    """Put what Pulumi needs into this process's environment, and so into that of all it starts."""
+    """Put what Pulumi needs into this process's environment, and so into that of all it starts.
+
+    Raises SetupError on a machine that has not been set up.
+    """
     os.environ.update(prerequisites.environment(home))
+    if not shutil.which("pulumi"):
+        raise SetupError(
+            tr("这台机器还没有准备好：没有 pulumi", "this machine is not set up: there is no pulumi"),
+            tr("先运行 ./deploy.sh", "run ./deploy.sh first"),
+            exit_code=2,
+        )
     os.environ["PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK"] = "true"
 
 

@@ -44,16 +44,22 @@ class Deployment:
     _state: dict[str, Any] | None = field(default=None, repr=False)
 
     @classmethod
-    def open(cls, name: str, root: Path = ROOT) -> Deployment:
-        """Select the stack `name`, or make it. Raises StackError, or ConfigurationError for bad settings."""
-        if not (root / stack_file(name)).is_file():
-            known = ", ".join(sorted(file.name.split(".")[1] for file in root.glob("Pulumi.*.yaml")))
+    def open(cls, name: str, *, create: bool = True) -> Deployment:
+        """Select the stack `name`, or make it where `create` says so.
+
+        Raises StackError, or ConfigurationError for bad settings.
+        """
+        if not (ROOT / stack_file(name)).is_file():
+            known = ", ".join(sorted(file.name.split(".")[1] for file in ROOT.glob("Pulumi.*.yaml")))
             raise StackError(
                 tr(f"没有栈文件 {stack_file(name)}", f"there is no stack file {stack_file(name)}"),
                 tr(f"可用的栈：{known}；或新建该文件", f"known stacks: {known}; or create that file"),
             )
-        options = auto.LocalWorkspaceOptions(work_dir=str(root))
-        stack = auto.create_or_select_stack(stack_name=name, work_dir=str(root), opts=options)
+        select = auto.create_or_select_stack if create else auto.select_stack
+        try:
+            stack = select(stack_name=name, work_dir=str(ROOT))
+        except auto.errors.StackNotFoundError:
+            raise _not_deployed(name) from None
         values = {key: value.value for key, value in stack.get_all_config().items()}
         settings = parse_settings(name, {key: value for key, value in values.items() if value is not None})
         return cls(stack, settings)
@@ -64,10 +70,7 @@ class Deployment:
         """The stack's outputs, secrets in clear. Raises StackError when the stack is not deployed."""
         values = {key: output.value for key, output in self.stack.outputs().items()}
         if "gateway" not in values:
-            raise StackError(
-                tr(f"栈 {self.stack.name} 还没有部署", f"stack {self.stack.name} is not deployed"),
-                tr("先运行 ./deploy.sh", "run ./deploy.sh first"),
-            )
+            raise _not_deployed(self.stack.name)
         return values
 
     def published_ports(self) -> list[tuple[str, int]]:
@@ -158,6 +161,13 @@ class Deployment:
         location = urlparse(backend)
         base = Path(url2pathname(location.netloc + location.path)).expanduser()
         return sorted((base / ".pulumi" / "locks" / "organization" / PROJECT / self.stack.name).glob("*.json"))
+
+
+def _not_deployed(stack: str) -> StackError:
+    return StackError(
+        tr(f"栈 {stack} 还没有部署", f"stack {stack} is not deployed"),
+        tr(f"先运行 ./deploy.sh --stack {stack}", f"run ./deploy.sh --stack {stack} first"),
+    )
 
 
 def _is_alive(pid: int) -> bool:

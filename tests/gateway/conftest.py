@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,28 +18,31 @@ def gateway_image() -> str:
     return build_image(NGINX_FOLDER)
 
 
+@contextmanager
+def started(image: str) -> Iterator[GatewayUnderTest]:
+    """Running, not yet configured, without backends; gone with all that it started on leaving."""
+    running = GatewayUnderTest(image)
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
+
+
 @pytest.fixture(scope="session")
 def gateway(gateway_image: str) -> Iterator[GatewayUnderTest]:
     """Configured, with backends for `alpha` and `hung`. Tests leave it as it is."""
-    running = GatewayUnderTest(gateway_image)
-    try:
-        running.start()
+    with started(gateway_image) as running:
         running.backend("alpha")
         running.backend("hung")
         running.configure()
         yield running
-    finally:
-        running.stop()
 
 
 @pytest.fixture(scope="session")
 def reused(gateway_image: str) -> Iterator[GatewayUnderTest]:
-    running = GatewayUnderTest(gateway_image)
-    try:
-        running.start()
+    with started(gateway_image) as running:
         yield running
-    finally:
-        running.stop()
 
 
 @pytest.fixture
@@ -52,9 +56,5 @@ def own_gateway(reused: GatewayUnderTest) -> Iterator[GatewayUnderTest]:
 @pytest.fixture
 def fresh_gateway(gateway_image: str) -> Iterator[GatewayUnderTest]:
     """Started, not yet configured, without backends; for tests of its first or last moments."""
-    running = GatewayUnderTest(gateway_image)
-    try:
-        running.start()
+    with started(gateway_image) as running:
         yield running
-    finally:
-        running.stop()
