@@ -55,7 +55,7 @@ class GatewaySettings(_Settings):
 class ServiceSettings(_Settings):
     """What a stack says of one service; what it leaves out is as in the service's service.yaml."""
 
-    enabled: bool = True
+    enabled: bool | None = Field(None, description="Runs or not, whatever its profile; unset: as its profile says.")
     cpus: float | None = Field(None, gt=0, le=64)
     memory_mib: int | None = Field(None, ge=64, le=65536)
     environment: dict[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], str] = Field(default_factory=dict)
@@ -127,7 +127,9 @@ class StackSettings(_Settings):
         selected = []
         for name, spec in catalog.items():
             own = self.services.get(name)
-            enabled = own.enabled if own else spec.profile is None or spec.profile in self.profiles
+            enabled = own.enabled if own else None
+            if enabled is None:
+                enabled = spec.profile is None or spec.profile in self.profiles
             if not enabled:
                 continue
             if self.images == "pinned" and not (own and own.image):

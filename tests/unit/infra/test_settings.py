@@ -94,6 +94,11 @@ def test_a_stack_can_switch_a_service_on_and_off() -> None:
     assert [spec.name for spec in chosen.select(catalog())] == ["template"]
 
 
+def test_a_size_for_a_service_does_not_switch_it_on() -> None:
+    chosen = settings(services={"template": {"cpus": 1}})
+    assert [spec.name for spec in chosen.select(catalog())] == ["xiaohongshu"]
+
+
 def test_a_stack_overrides_sizes_and_adds_environment() -> None:
     chosen = settings(services={"xiaohongshu": {"memoryMib": 2048, "environment": {"XHS_BASE_URL": "http://x"}}})
     (spec,) = chosen.select(catalog())
