@@ -109,5 +109,5 @@ def test_the_command_reports_a_changed_description(tmp_path, capsys):
     capsys.readouterr()
     assert main(["template_server", "--check", str(kept)]) == 1
     difference = capsys.readouterr().out
-    assert "-      \"description\": \"Do something else" in difference
-    assert "+      \"description\": \"Send a text back" in difference
+    assert '-      "description": "Do something else' in difference
+    assert '+      "description": "Send a text back' in difference

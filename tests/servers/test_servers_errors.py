@@ -118,7 +118,14 @@ async def test_a_service_that_cannot_serve_is_alive_but_not_ready(failing):
     async with httpx2.AsyncClient() as http:
         ready = await http.get(f"{failing}/ready")
         health = await http.get(f"{failing}/health")
-    assert (ready.status_code, ready.json()["reason"]) == (503, "浏览器无法启动")
+    assert ready.status_code == 503
+    assert ready.json() == {
+        "status": "unavailable",
+        "service": "failing-mcp",
+        "version": "1.0.0",
+        "tools": 1,
+        "reason": "浏览器无法启动",
+    }
     assert health.status_code == 200
 
 

@@ -106,5 +106,3 @@ async def test_any_host_header_is_served_because_the_gateway_checks_it(template)
             headers={"accept": "application/json, text/event-stream"},
         )
     assert answer.status_code == 200
-
-

@@ -113,7 +113,11 @@ async def test_login_required_says_where_to_put_the_session(client):
 
 async def test_a_note_has_text_tags_counts_and_first_comments(client):
     note = await call(client, "xhs_get_note", note=REF, comments=3, include_replies=True)
-    assert (note["title"], note["tags"], note["published_at"]) == ("手冲咖啡入门", ["咖啡", "手冲"], "2023-12-10T08:00:00Z")
+    assert (note["title"], note["tags"], note["published_at"]) == (
+        "手冲咖啡入门",
+        ["咖啡", "手冲"],
+        "2023-12-10T08:00:00Z",
+    )
     assert (note["likes"], note["collects"], note["shares"], note["comments_total"]) == (17_000, 100_000, 9, 25)
     assert note["lower_bounds"] == ["collects"]
     assert [comment["content"] for comment in note["comments"]] == ["评论0", "评论1", "评论2"]
@@ -229,7 +233,12 @@ async def test_rest_search_keeps_the_original_body(http):
     answer = await http.post("/search", json={"keyword": "咖啡", "limit": 2})
     body = answer.json()
     assert answer.status_code == 200
-    assert (body["status"], body["service"], body["action"], body["count"]) == ("success", "xiaohongshu", "search_notes", 2)
+    assert (body["status"], body["service"], body["action"], body["count"]) == (
+        "success",
+        "xiaohongshu",
+        "search_notes",
+        2,
+    )
     assert {"title", "url", "author", "likes", "description"} <= set(body["data"][0])
 
 

@@ -16,6 +16,8 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from dyber_kit.calls import Calls
+from dyber_kit.docs import DOCS_PATH, OPENAPI_PATH, add_docs
+from dyber_kit.legacy_sse import LegacySessions, LegacySseMiddleware
 from dyber_kit.logs import configure_logging
 from dyber_kit.middleware import GatewayMiddleware
 from dyber_kit.rest import RestRoute, endpoint
@@ -39,6 +41,7 @@ class ServiceApp:
     asgi: GatewayMiddleware
     mcp: MCPServer
     calls: Calls
+    sessions: LegacySessions
     settings: Settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -100,8 +103,18 @@ def create_app(
             await stack.enter_async_context(mcp.session_manager.run())
             yield
 
-    api = FastAPI(title=title, version=version, description=instructions, lifespan=run_parts)
-    _add_service_routes(api, name, version, calls, ready, [route.path for route in rest])
+    api = FastAPI(
+        title=title,
+        version=version,
+        description=instructions,
+        lifespan=run_parts,
+        openapi_url=OPENAPI_PATH,
+        docs_url=None,
+        redoc_url=None,
+    )
+    about = {"service": f"{name}-mcp", "version": version, "tools": len(tools)}
+    _add_service_routes(api, about, calls, ready, [route.path for route in rest])
+    add_docs(api)
     for route in rest:
         api.post(route.path)(endpoint(route, name, calls))
     # Lifted, not mounted: a mount answers /mcp with a redirect, and GET would hold idle streams.
@@ -109,14 +122,16 @@ def create_app(
     for path in (MCP_PATH, MCP_PATH + "/"):
         api.router.routes.append(Route(path, handler, methods=["POST", "DELETE"]))
     api.router.routes.extend(sse.routes)
-    return ServiceApp(asgi=GatewayMiddleware(api, calls), mcp=mcp, calls=calls, settings=settings)
+    sessions = LegacySessions()
+    asgi = GatewayMiddleware(LegacySseMiddleware(api, sessions, SSE_PATH, MESSAGE_PATH), calls)
+    return ServiceApp(asgi=asgi, mcp=mcp, calls=calls, sessions=sessions, settings=settings)
 
 
 def _add_service_routes(
-    api: FastAPI, name: str, version: str, calls: Calls, ready: Ready | None, rest_paths: list[str]
+    api: FastAPI, service: dict[str, str | int], calls: Calls, ready: Ready | None, rest_paths: list[str]
 ) -> None:
-    label = f"{name}-mcp"
-    endpoints = [*rest_paths, MCP_PATH, SSE_PATH, "/health", "/ready", "/metrics", "/docs"]
+    label, version = str(service["service"]), str(service["version"])
+    endpoints = [*rest_paths, MCP_PATH, SSE_PATH, "/health", "/ready", "/metrics", DOCS_PATH]
 
     @api.get("/")
     async def about() -> dict[str, str | list[str]]:
@@ -132,11 +147,11 @@ def _add_service_routes(
     async def is_ready() -> JSONResponse:
         """200 when calls can be served, else 503 with the reason."""
         if calls.draining:
-            return JSONResponse({"status": "draining", "service": label, "reason": "服务正在停止"}, 503)
+            return JSONResponse({"status": "draining", **service, "reason": "服务正在停止"}, 503)
         reason = await ready() if ready is not None else None
         if reason is not None:
-            return JSONResponse({"status": "unavailable", "service": label, "reason": reason}, 503)
-        return JSONResponse({"status": "ready", "service": label})
+            return JSONResponse({"status": "unavailable", **service, "reason": reason}, 503)
+        return JSONResponse({"status": "ready", **service})
 
     @api.get("/metrics", response_class=Response)
     async def metrics() -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from typing import TypeVar
 
 import anyio
@@ -19,6 +20,7 @@ from prometheus_client import (
 )
 
 from dyber_kit.errors import ErrorCode, ServiceError
+from dyber_kit.legacy_sse import current_session
 
 logger = logging.getLogger("dyber.calls")
 
@@ -64,9 +66,10 @@ class Calls:
         """
         started = time.perf_counter()
         outcome = "cancelled"
+        session = current_session.get()
         self.in_flight += 1
         try:
-            with anyio.move_on_after(self.max_seconds) as deadline:
+            with session.used() if session else nullcontext(), anyio.move_on_after(self.max_seconds) as deadline:
                 result = await call()
             if deadline.cancelled_caught:
                 raise ServiceError(ErrorCode.TIMEOUT, f"操作超过 {self.max_seconds:g} 秒，已中止")

@@ -44,7 +44,9 @@ KINDS: dict[ErrorCode, ErrorKind] = {
     ErrorCode.ACCESS_RESTRICTED: ErrorKind(
         403, "平台限制了对此内容的访问", "请确认账号有权查看此内容，或换一条内容", False
     ),
-    ErrorCode.UPSTREAM_CHANGED: ErrorKind(502, "平台页面结构已变化，无法读取", "请升级本服务；若已是最新版，请反馈问题", False),
+    ErrorCode.UPSTREAM_CHANGED: ErrorKind(
+        502, "平台页面结构已变化，无法读取", "请升级本服务；若已是最新版，请反馈问题", False
+    ),
     ErrorCode.UPSTREAM_UNREACHABLE: ErrorKind(502, "无法连接平台", "请检查服务器能否访问平台网站，稍后再试", True),
     ErrorCode.INVALID_ARGUMENT: ErrorKind(422, "参数不正确", "请按提示修改参数后重试", False),
     ErrorCode.TIMEOUT: ErrorKind(504, "操作超时", "请稍后重试，或减少请求的数量", True),

@@ -94,5 +94,3 @@ def _plain(data: Any) -> Any:
     if isinstance(data, list):
         return [_plain(item) for item in data]
     return data
-
-

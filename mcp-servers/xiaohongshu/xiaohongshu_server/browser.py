@@ -121,7 +121,9 @@ class SiteBrowser:
                 await self._close()
                 return await (await self._ensure_context()).new_page()
         except Error as error:
-            raise ServiceError(ErrorCode.INTERNAL, "浏览器无法启动", "请查看服务日志，确认容器内存足够后重试") from error
+            raise ServiceError(
+                ErrorCode.INTERNAL, "浏览器无法启动", "请查看服务日志，确认容器内存足够后重试"
+            ) from error
 
     async def _ensure_context(self) -> BrowserContext:
         browser = await self._ensure_browser()
@@ -147,7 +149,9 @@ class SiteBrowser:
             session = None
         if not isinstance(session, dict) or not isinstance(session.get("cookies"), list):
             raise ServiceError(
-                ErrorCode.LOGIN_REQUIRED, "会话文件无法读取", "请重新导出会话文件并覆盖 /data/storage_state.json，或删除它"
+                ErrorCode.LOGIN_REQUIRED,
+                "会话文件无法读取",
+                "请重新导出会话文件并覆盖 /data/storage_state.json，或删除它",
             )
         return session
 

@@ -51,7 +51,9 @@ def parse_reference(text: str, base_url: str) -> NoteReference:
     if parts.scheme not in ("http", "https") or not host:
         raise ServiceError(ErrorCode.INVALID_ARGUMENT, "无法识别的笔记编号或链接", _HOW)
     if _within(host, SHORT_LINK_DOMAINS):
-        raise ServiceError(ErrorCode.INVALID_ARGUMENT, "暂不支持短链接", "请在浏览器里打开短链接，再复制地址栏里的完整链接")
+        raise ServiceError(
+            ErrorCode.INVALID_ARGUMENT, "暂不支持短链接", "请在浏览器里打开短链接，再复制地址栏里的完整链接"
+        )
     base = urlsplit(base_url)
     is_base = (host, port) == (base.hostname, base.port)
     if not is_base and not (_within(host, PLATFORM_DOMAINS) and port in (None, 80, 443)):

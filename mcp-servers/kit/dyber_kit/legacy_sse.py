@@ -1,0 +1,160 @@
+"""Legacy SSE sessions: known by their id to the gateway, and ended, when the server stops, between two calls.
+
+A session lives in one process: only the server that opened its stream can take its POSTs. The SDK keeps that to
+itself, so this wraps its two routes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+SESSION_HEADER = "X-Dyber-Session"
+#: Without a POST or a running call for this long, in seconds, a session may be ended: its last answer has gone out.
+QUIET_SECONDS = 0.5
+
+_SESSION_ID = re.compile(rb"session_id=([0-9a-f]{32})")
+
+
+@dataclass(eq=False)
+class LegacySession:
+    """One open stream."""
+
+    calls: int = 0
+    last_used: float = field(default_factory=time.monotonic)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing is running or on its way in."""
+        return not self.calls and time.monotonic() - self.last_used >= QUIET_SECONDS
+
+    @contextlib.contextmanager
+    def used(self) -> Iterator[None]:
+        """Counts a POST or a call as running."""
+        self.calls += 1
+        try:
+            yield
+        finally:
+            self.calls -= 1
+            self.last_used = time.monotonic()
+
+
+#: The session a call came through; None for every other way.
+current_session: ContextVar[LegacySession | None] = ContextVar("legacy_session", default=None)
+
+
+class LegacySessions:
+    """The open legacy sessions of this process, by id.
+
+    `hang_up`, when set, closes the connection of a request unanswered; new streams are then no longer opened.
+    """
+
+    def __init__(self) -> None:
+        self.open: dict[str, LegacySession] = {}
+        self.hang_up: Callable[[Scope], None] | None = None
+
+    def end_quiet(self) -> bool:
+        """End every session that is quiet; True when none is left."""
+        for session in self.open.values():
+            if session.quiet:
+                session.ended.set()
+        return all(session.ended.is_set() for session in self.open.values())
+
+
+class LegacySseMiddleware:
+    """Wraps the SDK's legacy routes `sse_path` and `message_path`; leaves every other request alone."""
+
+    def __init__(self, app: ASGIApp, sessions: LegacySessions, sse_path: str, message_path: str) -> None:
+        self._app = app
+        self._sessions = sessions
+        self._sse_path = sse_path
+        self._message_path = message_path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"].removeprefix(scope.get("root_path", "")) if scope["type"] == "http" else ""
+        if path == self._sse_path and scope["method"] == "GET":
+            await self._stream(scope, receive, send)
+        elif path == self._message_path:
+            await self._message(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The session's id is only in the first event: the head of the answer waits for it, to carry the id too."""
+        if self._sessions.hang_up is not None:
+            # A stream opened now would end at once. Unanswered, the gateway asks another container, as for any GET.
+            self._sessions.hang_up(scope)
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            return
+        session = LegacySession()
+        session_id = ""
+        head: Message | None = None
+        started = finished = False
+
+        async def send_named(message: Message) -> None:
+            nonlocal head, session_id, started, finished
+            if message["type"] == "http.response.start":
+                # The SDK answers a second time when the stream is over.
+                if not started:
+                    head, started = message, True
+                return
+            if head is not None:
+                found = _SESSION_ID.search(message.get("body", b""))
+                if found:
+                    session_id = found[1].decode()
+                    self._sessions.open[session_id] = session
+                    MutableHeaders(scope=head)[SESSION_HEADER] = session_id
+                await send(head)
+                head = None
+            if not finished:
+                finished = not message.get("more_body", False)
+                await send(message)
+
+        try:
+            await self._app(scope, _until(session.ended, receive), send_named)
+            if started and not finished:
+                await send_named({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            self._sessions.open.pop(session_id, None)
+
+    async def _message(self, scope: Scope, receive: Receive, send: Send) -> None:
+        session = self._sessions.open.get(Request(scope).query_params.get("session_id", ""))
+        if session is None:
+            await self._app(scope, receive, send)
+        elif session.ended.is_set():
+            await PlainTextResponse("Could not find session", status_code=404)(scope, receive, send)
+        else:
+            token = current_session.set(session)
+            try:
+                with session.used():
+                    await self._app(scope, receive, send)
+            finally:
+                current_session.reset(token)
+
+
+def _until(ended: asyncio.Event, receive: Receive) -> Receive:
+    """`receive`, but `ended` looks like a client that went away, which is what the SDK cleans up after."""
+
+    async def receive_until_ended() -> Message:
+        waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(receive()), asyncio.ensure_future(ended.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            return {"type": "http.disconnect"} if ended.is_set() else waits[0].result()
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    return receive_until_ended
