@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 from rich.cells import cell_len
-from rich.markup import escape
 from rich.text import Text
 
 from cli import clients, tests
 from cli.console import Activities, err, out
 from cli.environment import activate, shell_lines
-from cli.events import Cancelled, DeployError
-from cli.ports import ports_in_use
-from cli.stack import Deployment, StackError
+from cli.stack import Deployment
+from cli.steps import (
+    FAILED,
+    StackOption,
+    YesOption,
+    changed,
+    check,
+    client_token,
+    examples,
+    graceful_interrupt,
+    set_up,
+    stack_outputs,
+)
+from cli.tokens import token_app
 from toolchain import prerequisites
 from toolchain.home import DyberHome
 from toolchain.language import tr
 from toolchain.progress import duration
-
-OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 app = typer.Typer(
     help=tr("DyberPet 多MCP服务器部署系统", "DyberPet: many MCP servers behind one gateway"),
@@ -34,19 +40,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-token_app = typer.Typer(help=tr("客户端的令牌", "Clients' tokens"), no_args_is_help=True)
 app.add_typer(token_app, name="token")
-
-StackOption = Annotated[
-    str,
-    typer.Option("--stack", "-s", help=tr("栈：dev、test 或 prod", "Stack: dev, test or prod"), envvar="DYBER_STACK"),
-]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help=tr("不再询问", "Do not ask"))]
-
-
-def examples(*lines: str) -> str:
-    """Help text with examples, one per line."""
-    return "\n\n".join([tr("例：", "Examples:"), *(f"  [cyan]{escape(line)}[/cyan]" for line in lines)])
 
 
 @app.command(
@@ -58,9 +52,9 @@ def deploy(stack: StackOption = "dev") -> None:
     started = time.monotonic()
     home = DyberHome.from_environment()
     with Activities(home.logs / "deploy.log") as display:
-        _set_up(home, display)
+        set_up(home, display)
         deployment = Deployment.open(stack)
-        _check_ports(deployment)
+        check(deployment)
         deployment.recover(display)
         with graceful_interrupt():
             outputs, changes = deployment.up(display)
@@ -72,7 +66,7 @@ def setup() -> None:
     """Only set this machine up."""
     home = DyberHome.from_environment()
     with Activities(home.logs / "setup.log") as display:
-        _set_up(home, display)
+        set_up(home, display)
     out.print(tr("准备好了。下一步：./deploy.sh", "Ready. Next: ./deploy.sh"))
 
 
@@ -84,12 +78,12 @@ def preview(stack: StackOption = "dev") -> None:
     """Show what a deployment would change, changing nothing."""
     home = DyberHome.from_environment()
     with Activities(home.logs / "deploy.log") as display:
-        _set_up(home, display)
+        set_up(home, display)
         deployment = Deployment.open(stack)
         with display.phase(tr("比较", "Comparing")):
             text, changes = deployment.preview(display)
     out.print(text, markup=False)
-    if not _changed(changes):
+    if not changed(changes):
         out.print(tr("没有变化。", "No changes."))
 
 
@@ -158,31 +152,6 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="JSON")] = False
         raise typer.Exit(FAILED)
 
 
-@token_app.command(
-    "list",
-    help=tr("列出有令牌的客户端", "List the clients that have a token"),
-    epilog=examples("./deploy.sh token list"),
-)
-def token_list(stack: StackOption = "dev") -> None:
-    """List the clients that have a token."""
-    for client in sorted(_outputs(stack)["tokens"]):
-        sys.stdout.write(client + "\n")
-
-
-@token_app.command(
-    "show",
-    help=tr(
-        "打印一个客户端的令牌（只有一个客户端时可省略名字）",
-        "Print a client's token (the name may be left out if there is one)",
-    ),
-    epilog=examples("./deploy.sh token show", "./deploy.sh token show desktop-pet"),
-)
-def token_show(client: Annotated[str | None, typer.Argument()] = None, stack: StackOption = "dev") -> None:
-    """Print a client's token (the name may be left out if there is one)."""
-    _, token = _token(_outputs(stack), client)
-    sys.stdout.write(token + "\n")
-
-
 @app.command(
     "clients",
     help=tr("打印可直接使用的 MCP 客户端配置", "Print a ready MCP client configuration"),
@@ -207,8 +176,8 @@ def client_configuration(
                 f"no format {format!r}; known: {', '.join(clients.FORMATS)}",
             )
         )
-    outputs = _outputs(stack)
-    token = _token(outputs, client)[1] if with_token else None
+    outputs = stack_outputs(stack)
+    token = client_token(outputs, client)[1] if with_token else None
     sys.stdout.write(
         json.dumps(clients.render(format, outputs["services"], token), ensure_ascii=False, indent=2) + "\n"
     )
@@ -223,97 +192,14 @@ def test(context: typer.Context) -> None:
     """Run all tests; further arguments go to pytest."""
     home = DyberHome.from_environment()
     with Activities(home.logs / "setup.log") as display:
-        _set_up(home, display)
+        set_up(home, display)
         tests.prepare(display)
     raise typer.Exit(tests.run(context.args))
 
 
-# -- what the commands share ---------------------------------------------------------------------------------------------
-
-
-def _set_up(home: DyberHome, display: Activities) -> None:
-    for step in (steps := prerequisites.plan(home)):
-        if step is steps[0]:
-            err.print(tr("这台机器还缺少以下部分，现在安装：", "This machine lacks the following; installing now:"))
-        about = f" ({tr('约', 'about')} {duration(step.expected_seconds)})" if step.expected_seconds else ""
-        err.print(f"  • {step.title}: {step.statement}{about}", markup=False)
-    # Also where nothing is missing: it refuses an engine or a Python that is too old, and a full disk.
-    prerequisites.set_up(home, display)
-    activate(home)
-
-
-def _check_ports(deployment: Deployment) -> None:
-    taken = ports_in_use(deployment.published_ports(), deployment.deployment_id())
-    if not taken:
-        return
-    described = ", ".join(
-        f"{item.address}:{item.port}" + (f" ({tr('容器', 'container')} {item.owner})" if item.owner else "")
-        for item in taken
-    )
-    name = deployment.stack.name
-    raise StackError(
-        tr(f"端口已被占用：{described}", f"ports are taken: {described}"),
-        tr(
-            f"停掉占用者；或换一组端口：pulumi config set --path dyber:gateway.portOffset 10000 -s {name}",
-            f"stop their owner; or move all ports: pulumi config set --path dyber:gateway.portOffset 10000 -s {name}",
-        ),
-    )
-
-
-@contextmanager
-def graceful_interrupt() -> Iterator[None]:
-    """On Ctrl-C let Pulumi, which gets it too, end its running steps, so that nothing is lost; say so once."""
-
-    interrupted = False
-
-    def handler(signum: int, frame: Any) -> None:
-        nonlocal interrupted
-        interrupted = True
-        err.print(
-            tr(
-                "正在停止：等运行中的步骤结束，已完成的会保留 …",
-                "Stopping: letting the running steps end; what is done is kept …",
-            )
-        )
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    previous = signal.signal(signal.SIGINT, handler)
-    try:
-        yield
-    except DeployError:
-        if interrupted:
-            raise Cancelled from None
-        raise
-    finally:
-        signal.signal(signal.SIGINT, previous)
-
-
-def _outputs(stack: str) -> dict[str, Any]:
-    activate(DyberHome.from_environment())
-    return Deployment.open(stack, create=False).outputs()
-
-
-def _token(outputs: dict[str, Any], client: str | None) -> tuple[str, str]:
-    tokens: dict[str, str] = outputs["tokens"]
-    if client is None and len(tokens) == 1:
-        client = next(iter(tokens))
-    if client not in tokens:
-        known = ", ".join(sorted(tokens))
-        raise typer.BadParameter(
-            tr(f"请指定客户端：{known}", f"name a client: {known}")
-            if client is None
-            else tr(f"没有客户端 {client!r}，可用：{known}", f"no client {client!r}; known: {known}")
-        )
-    return client, tokens[client]
-
-
-def _changed(changes: Mapping[str, int]) -> int:
-    return sum(count for op, count in changes.items() if op not in ("same", "refresh", "read"))
-
-
 def _summary(stack: str, outputs: dict[str, Any], changes: Mapping[str, int], seconds: float) -> None:
     option = "" if stack == "dev" else f" -s {stack}"
-    count = _changed(changes)
+    count = changed(changes)
     what = tr(f"{count} 项变化", f"{count} changes") if count else tr("没有变化", "no changes")
     out.print(f"\n[green]✓[/] {tr('部署完成', 'Deployed')} ({what}, {duration(seconds)})")
     gateway = outputs["gateway"]

@@ -10,13 +10,14 @@ from typing import Any
 
 import typer
 from pulumi.automation.errors import CommandError
+from stack.errors import ConfigurationError
 
-from cli.app import FAILED, INTERRUPTED, OK, USAGE, app
+from cli.app import app
 from cli.console import err, fail, use_utf8
 from cli.engine import EngineError
 from cli.events import Cancelled, DeployError, explain
 from cli.stack import StackError
-from stack.errors import ConfigurationError
+from cli.steps import FAILED, INTERRUPTED, OK, USAGE
 from toolchain.errors import SetupError
 from toolchain.language import tr
 

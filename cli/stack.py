@@ -14,13 +14,13 @@ from urllib.parse import urlparse
 from urllib.request import url2pathname
 
 from pulumi import automation as auto
+from stack import gateway_inputs
+from stack.catalog import load_catalog
+from stack.settings import StackSettings, parse_settings, stack_file
 
 from cli import engine
 from cli.console import Activities, err
 from cli.events import EventDisplay
-from stack.catalog import load_catalog
-from stack.components.gateway import published_ports
-from stack.settings import StackSettings, parse_settings, stack_file
 from toolchain.language import tr
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -73,10 +73,16 @@ class Deployment:
             raise _not_deployed(self.stack.name)
         return values
 
+    def check_settings(self) -> None:
+        """Raises ConfigurationError for what the program would refuse, before Pulumi is started."""
+        specs = self.settings.select(load_catalog(ROOT / "mcp-servers"))
+        gateway_inputs.configuration(self.settings, specs, {})
+        gateway_inputs.tls_files(self.settings)
+
     def published_ports(self) -> list[tuple[str, int]]:
         """(address, host port) of all that this stack's gateway publishes."""
         specs = self.settings.select(load_catalog(ROOT / "mcp-servers"))
-        return [(address, host) for _, host, address in published_ports(self.settings.gateway, specs)]
+        return [(address, host) for host, address in gateway_inputs.published_ports(self.settings, specs).values()]
 
     def state(self) -> dict[str, Any]:
         """The stack's state, read once and again after a change; {} before the first deployment."""
@@ -95,7 +101,16 @@ class Deployment:
                 return str(resource["outputs"]["hex"])
         return None
 
+    @property
+    def file(self) -> Path:
+        """The stack's file of settings."""
+        return ROOT / stack_file(self.stack.name)
+
     # -- changing --------------------------------------------------------------------------------------------------
+
+    def set(self, path: str, value: str) -> None:
+        """Write one setting, such as `gateway.portOffset`, into the stack's file; what else is there stays."""
+        self.stack.set_config(f"{PROJECT}:{path}", auto.ConfigValue(value), path=True)
 
     def recover(self, display: Activities) -> None:
         """Make good what a killed run left behind: its lock, its unfinished operations, its orphaned containers.

@@ -5,15 +5,15 @@ from pathlib import Path
 import pulumi
 import pulumi_docker as docker
 import pulumi_random as random
-
-from stack import outputs
+from stack import gateway_inputs, outputs
 from stack.access import ClientToken
 from stack.catalog import load_catalog
 from stack.components.defaults import Owner
-from stack.components.gateway import GATEWAY_UID, Gateway, GatewayArgs, configuration
+from stack.components.front import FRONT_UID
+from stack.components.gateway import GATEWAY_UID, Gateway, GatewayArgs
 from stack.components.service import McpService, McpServiceArgs
 from stack.errors import ConfigurationError
-from stack.images import gateway_image, server_image
+from stack.images import front_image, gateway_image, server_image
 from stack.settings import load_settings
 
 
@@ -21,14 +21,18 @@ def deploy(root: Path) -> None:
     """Declare everything of one stack; `root` is the repository."""
     settings = load_settings()
     specs = settings.select(load_catalog(root / "mcp-servers"))
+    # What the gateway cannot take is said before anything is created.
+    gateway_inputs.configuration(settings, specs, {})
+    gateway_inputs.tls_files(settings)
     engine, generator = docker.Provider("engine"), random.Provider("random")
     opts = pulumi.ResourceOptions(providers=[engine, generator])
 
     deployment = random.RandomId("deployment", byte_length=6, opts=pulumi.ResourceOptions(provider=generator))
     owner = Owner(settings.stack, deployment.hex)
-    tokens = {client: ClientToken(client, opts) for client in settings.clients}
+    tokens = {client: ClientToken(client, settings.token(client), opts) for client in settings.clients}
     images = {spec.name: server_image(spec, settings, root / "mcp-servers", opts) for spec in specs}
     images["gateway"] = gateway_image(settings, root / "nginx", GATEWAY_UID, opts)
+    images["front"] = front_image(settings, root / "nginx", FRONT_UID, opts)
     keep_data = settings.data_retention == "keep"
     services = {
         spec.name: McpService(
@@ -38,14 +42,7 @@ def deploy(root: Path) -> None:
     }
     gateway = Gateway(
         "gateway",
-        GatewayArgs(
-            owner=owner,
-            image=images["gateway"],
-            settings=settings.gateway,
-            specs=specs,
-            services=list(services.values()),
-            configuration=configuration(settings, specs, tokens),
-        ),
+        GatewayArgs(owner, images["gateway"], images["front"], settings, specs, list(services.values()), tokens),
         opts,
     )
     outputs.export(settings, specs, services, gateway, images, tokens)

@@ -1,20 +1,30 @@
-"""Tiers: every test is marked with its folder's name, and cheap tiers run first."""
+"""Tiers: every test is marked with its folder's name, and cheap tiers run first. In two processes the deployment has one
+to itself, and the files of the other tiers share the other."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 TIERS = ["unit", "servers", "toolchain", "gateway", "deploy"]
 HERE = Path(__file__).parent
+IN_PARALLEL = "PYTEST_XDIST_WORKER" in os.environ
 
 
 def _tier(item: pytest.Item) -> str:
     return item.path.relative_to(HERE).parts[0]
 
 
+def _turn(item: pytest.Item) -> int:
+    tier = _tier(item)
+    return -1 if IN_PARALLEL and tier == "deploy" else TIERS.index(tier)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        item.add_marker(_tier(item))
-    items.sort(key=lambda item: TIERS.index(_tier(item)))
+        tier = _tier(item)
+        item.add_marker(tier)
+        item.add_marker(pytest.mark.xdist_group("deploy" if tier == "deploy" else str(item.path.relative_to(HERE))))
+    items.sort(key=_turn)

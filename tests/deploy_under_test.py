@@ -19,7 +19,8 @@ from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 
 STACK = "e2e"
-OFFSET = 30000
+#: Beside the committed stacks, and below the ports that systems hand out by themselves.
+OFFSET = 22000
 BASE = f"http://127.0.0.1:{80 + OFFSET}"
 STAND_IN = "dyber-e2e-stand-in"
 
@@ -34,19 +35,24 @@ def docker(*arguments: str, check: bool = True) -> str:
 
 def ours(kind: str) -> list[str]:
     """Names of the engine's containers, networks or volumes that carry the stack's label."""
+    return labelled(kind, f"dyber.stack={STACK}")
+
+
+def labelled(kind: str, label: str) -> list[str]:
+    """Names of the engine's containers, networks or volumes that carry a label, written `key=value`."""
     listing = ["ps", "--all"] if kind == "container" else [kind, "ls"]
     column = {"container": "{{.Names}}", "network": "{{.Name}}", "volume": "{{.Name}}"}[kind]
-    return docker(*listing, "--filter", f"label=dyber.stack={STACK}", "--format", column).split()
+    return docker(*listing, "--filter", f"label={label}", "--format", column).split()
 
 
 def remove_leftovers() -> None:
-    """What a killed test run left behind."""
-    docker("rm", "--force", STAND_IN, check=False)
-    for name in ours("container"):
-        docker("rm", "--force", name)
-    for kind in ("network", "volume"):
-        for name in ours(kind):
-            docker(kind, "rm", name)
+    """What a killed test run left behind. A network that a killed engine still counts as used stays, unused."""
+    for label in (f"dyber.stack={STACK}", "dyber.test=deploy"):
+        for name in labelled("container", label):
+            docker("rm", "--force", "--volumes", name)
+        for kind in ("network", "volume"):
+            for name in labelled(kind, label):
+                docker(kind, "rm", name, check=False)
 
 
 def inspect(service: str) -> dict[str, Any]:

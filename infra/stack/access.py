@@ -1,4 +1,4 @@
-"""Who may call: one random token per client. The gateway gets only hashes."""
+"""Who may call: random tokens of each client. The gateway gets only hashes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import hashlib
 
 import pulumi
 import pulumi_random as random
+
+from stack.client_settings import TokenSettings
 
 TOKEN_BYTES = 32
 
@@ -16,18 +18,27 @@ def token_hash(token: str) -> str:
 
 
 class ClientToken(pulumi.ComponentResource):
-    """A client's bearer token: 64 lower-case hex digits of a cryptographic generator, a secret everywhere.
+    """A client's bearer tokens: 64 lower-case hex digits of a cryptographic generator, secret everywhere.
 
-    `sha256` is not a secret: nothing about 256 random bits follows from their hash, and in clear it keeps the
-    gateway's configuration readable in a preview.
+    While a rotation is under way there are two; `token` is the newest. `sha256`, one for each, newest first, are no
+    secrets: nothing about 256 random bits follows from their hash, and in clear they keep the gateway's
+    configuration readable in a preview.
     """
 
     token: pulumi.Output[str]
-    sha256: pulumi.Output[str]
+    sha256: pulumi.Output[list[str]]
 
-    def __init__(self, client: str, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, client: str, settings: TokenSettings, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("dyber:access:ClientToken", client, None, opts)
-        value = random.RandomBytes(f"{client}-token", length=TOKEN_BYTES, opts=pulumi.ResourceOptions(parent=self))
-        self.token = pulumi.Output.secret(value.hex)
-        self.sha256 = pulumi.Output.unsecret(value.hex.apply(token_hash))
-        self.register_outputs({"sha256": self.sha256})
+        child = pulumi.ResourceOptions(parent=self)
+        values = [
+            random.RandomBytes(_resource_name(client, generation), length=TOKEN_BYTES, opts=child).hex
+            for generation in settings.accepted
+        ]
+        self.token = pulumi.Output.secret(values[0])
+        self.sha256 = pulumi.Output.all(*[pulumi.Output.unsecret(value.apply(token_hash)) for value in values])
+        self.register_outputs({})
+
+
+def _resource_name(client: str, generation: int) -> str:
+    return f"{client}-token" if generation == 1 else f"{client}-token-{generation}"

@@ -5,6 +5,7 @@ Adding a service is adding a folder; nothing else in the repository names a serv
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Annotated
@@ -13,8 +14,10 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stack.errors import ConfigurationError, explain
+from stack.gateway_model import MAX_REPLICAS
 
 SPEC_FILE = "service.yaml"
+LOCK_FILE = "tools.lock.json"
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9-]{0,30}")
 #: First uid of the containers' users; a service runs as BASE_UID + port, so that limits counted per user
 #: (the engine's provider has no pids limit) never span services.
@@ -22,7 +25,11 @@ BASE_UID = 20000
 
 
 class ServiceSpec(BaseModel):
-    """What `service.yaml` says of one service. Sizes are MiB, `cpus` cores, times seconds."""
+    """What `service.yaml` says of one service. Sizes are MiB, `cpus` cores, times seconds.
+
+    `tools` comes from the lock file beside it: by name, whether the tool only reads; empty without that file.
+    `max_replicas` is 1 where two containers would be in each other's way (one account, one browser profile).
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -38,9 +45,12 @@ class ServiceSpec(BaseModel):
     memory_mib: Annotated[int, Field(ge=64, le=65536)] = 256
     tmp_mib: Annotated[int, Field(ge=1, le=8192)] = 64
     max_call_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
+    replicas: Annotated[int, Field(ge=1, le=MAX_REPLICAS)] = 1
+    max_replicas: Annotated[int, Field(ge=1, le=MAX_REPLICAS)] = MAX_REPLICAS
     data: bool = False
     internet: bool = False
     environment: dict[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], str] = Field(default_factory=dict)
+    tools: dict[str, bool] = Field(default_factory=dict)
 
     @property
     def alias(self) -> str:
@@ -92,15 +102,16 @@ def load_spec(file: Path) -> ServiceSpec:
         raise ConfigurationError(f"{source}: 不是有效的 YAML / not valid YAML: {error}") from error
     if not isinstance(content, dict):
         raise ConfigurationError(f"{source}: 应为键值对，如 port: 8003 / must be keys and values, such as port: 8003")
-    reserved = sorted({"name", "folder"} & set(content))
+    reserved = sorted({"name", "folder", "tools"} & set(content))
     if reserved:
         raise ConfigurationError(
-            f"{source}: {', '.join(reserved)}: 由目录名决定，请删除 / given by the folder, remove it"
+            f"{source}: {', '.join(reserved)}: 由目录决定，请删除 / given by the folder, remove it"
         )
+    given = {str(key): value for key, value in content.items()}
     try:
-        spec = ServiceSpec(name=name, folder=file.parent, **{str(key): value for key, value in content.items()})
+        spec = ServiceSpec(name=name, folder=file.parent, tools=_locked_tools(file.parent), **given)
     except ValidationError as error:
-        known = [field for field in ServiceSpec.model_fields if field not in ("name", "folder")]
+        known = [field for field in ServiceSpec.model_fields if field not in ("name", "folder", "tools")]
         raise ConfigurationError(explain(error, source, known)) from error
     if not (file.parent / spec.package / "__main__.py").is_file():
         raise ConfigurationError(
@@ -108,6 +119,22 @@ def load_spec(file: Path) -> ServiceSpec:
             f"{source}: package = {spec.package!r}: file mcp-servers/{name}/{spec.package}/__main__.py is missing"
         )
     return spec
+
+
+def _locked_tools(folder: Path) -> dict[str, bool]:
+    """By name, whether a tool only reads, from the service's lock file; {} where there is none."""
+    file = folder / LOCK_FILE
+    if not file.is_file():
+        return {}
+    try:
+        tools = json.loads(file.read_text(encoding="utf-8"))["tools"]
+        return {str(name): tool["annotations"]["readOnlyHint"] is True for name, tool in tools.items()}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        source = f"mcp-servers/{folder.name}/{LOCK_FILE}"
+        raise ConfigurationError(
+            f"{source}: 读不懂，请重新生成：python -m dyber_kit.contract <包> --write {LOCK_FILE}\n"
+            f"{source}: cannot be read; write it anew: python -m dyber_kit.contract <package> --write {LOCK_FILE}"
+        ) from None
 
 
 def _port_clashes(specs: list[ServiceSpec]) -> list[str]:

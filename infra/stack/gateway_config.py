@@ -6,158 +6,21 @@ Knows nothing of Pulumi or Docker. The templates, the njs modules and the table 
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import jinja2
+
+from stack.gateway_model import GatewayClient, GatewayService, GatewaySettings, refuse, tls_names
 
 NGINX_FOLDER = Path(__file__).resolve().parents[2] / "nginx"
 #: Where the gateway and the loader mount the configuration volume.
 CONFIGURATION_ROOT = "/etc/dyber"
-#: Ports inside the container that belong to the gateway itself.
-GATEWAY_PORTS = (80, 443, 8080)
-#: Names under which every gateway answers.
-LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
-#: First path segments that the gateway keeps for itself.
-RESERVED_NAMES = ("api", "health", "gateway")
-#: Streams without data get a ping every 15 s, so no read timeout may be near that.
-SHORTEST_READ_TIMEOUT_SECONDS = 60
-#: A service gets this long, beyond its longest call, to say itself that the call took too long.
-READ_TIMEOUT_MARGIN_SECONDS = 15
-
-_SERVICE_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-_CLIENT_NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
-_HOST_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_TOKEN_HASH = re.compile(r"[0-9a-f]{64}")
-_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9._\[\]:-]+")
 _UNQUOTABLE = re.compile(r"""["'\\$;{}\s\x00-\x20\x7f]""")
-
-
-@dataclass(frozen=True)
-class GatewayService:
-    """A service behind the gateway.
-
-    `port` is the port its containers listen on and its direct port on the gateway; `title` is shown to people;
-    `max_call_seconds` is the longest call it takes. Raises ValueError (Chinese, then English) for unusable values.
-    """
-
-    name: str
-    port: int
-    title: str
-    max_call_seconds: int
-
-    def __post_init__(self) -> None:
-        if not _SERVICE_NAME.fullmatch(self.name) or len(self.name) > 40:
-            _refuse(
-                f"服务名 {self.name!r} 不可用：请用小写字母、数字和连字符，字母开头，最长 40 个字符，如 xiaohongshu",
-                f"service name {self.name!r} is unusable: lower-case letters, digits and hyphens, a letter first, "
-                "at most 40, such as xiaohongshu",
-            )
-        if self.name in RESERVED_NAMES:
-            _refuse(
-                f"服务名 {self.name!r} 由网关自己使用，请换一个",
-                f"service name {self.name!r} is the gateway's own; choose another",
-            )
-        if not 1 <= self.port <= 65535 or self.port in GATEWAY_PORTS:
-            _refuse(
-                f"服务 {self.name} 的端口 {self.port} 不可用：应为 1 到 65535，且不是 80、443、8080（网关自己的端口）",
-                f"port {self.port} of service {self.name} is unusable: 1 to 65535, and not 80, 443 or 8080, "
-                "which are the gateway's own",
-            )
-        if not 1 <= self.max_call_seconds <= 86400:
-            _refuse(
-                f"服务 {self.name} 的 max_call_seconds {self.max_call_seconds} 不可用：应为 1 到 86400 秒",
-                f"max_call_seconds {self.max_call_seconds} of service {self.name} is unusable: 1 to 86400 seconds",
-            )
-
-    @property
-    def host(self) -> str:
-        """Network alias of the service's containers."""
-        return f"{self.name}-mcp"
-
-    @property
-    def read_timeout_seconds(self) -> int:
-        """How long the gateway waits for the next byte of an answer."""
-        return max(SHORTEST_READ_TIMEOUT_SECONDS, self.max_call_seconds + READ_TIMEOUT_MARGIN_SECONDS)
-
-
-@dataclass(frozen=True)
-class GatewayClient:
-    """A caller and the SHA-256 hashes (64 lower-case hex digits) of its tokens: one, or two while rotating.
-
-    Raises ValueError (Chinese, then English) for unusable values.
-    """
-
-    name: str
-    token_sha256: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        if not _CLIENT_NAME.fullmatch(self.name):
-            _refuse(
-                f"客户端名 {self.name!r} 不可用：请用小写字母、数字和 . _ -，最长 63 个字符，例如 desktop-pet",
-                f"client name {self.name!r} is unusable: lower-case letters, digits and . _ -, at most 63, "
-                "such as desktop-pet",
-            )
-        if not self.token_sha256:
-            _refuse(f"客户端 {self.name} 没有令牌", f"client {self.name} has no token")
-        if not all(_TOKEN_HASH.fullmatch(value) for value in self.token_sha256):
-            # The value is not repeated: it may be a token given by mistake.
-            _refuse(
-                f"客户端 {self.name} 的 token_sha256 应为 SHA-256 的 64 位小写十六进制",
-                f"token_sha256 of client {self.name} must be SHA-256 hashes, 64 lower-case hex digits",
-            )
-
-
-@dataclass(frozen=True)
-class GatewaySettings:
-    """What the gateway as a whole needs to know. Raises ValueError (Chinese, then English) for unusable values.
-
-    `server_names` are accepted besides localhost, 127.0.0.1 and [::1], and become names of the certificate;
-    `allowed_origins` are web origins, such as https://pet.example, whose pages may call; `max_body_mib` is the largest
-    request body in MiB; `version` is shown in the information document.
-    """
-
-    server_names: tuple[str, ...] = ()
-    allowed_origins: tuple[str, ...] = ()
-    max_body_mib: int = 16
-    worker_processes: int = 2
-    version: str = "2.0.0"
-
-    def __post_init__(self) -> None:
-        for name in self.server_names:
-            if _certificate_name(name) is None:
-                _refuse(
-                    f"主机名 {name!r} 不可用：请写主机名或 IP 地址，不带端口，如 pet.example.com、192.168.1.5",
-                    f"host name {name!r} is unusable: a host name or an IP address without a port, such as "
-                    "pet.example.com, 192.168.1.5 or [fd00::5]",
-                )
-        for origin in self.allowed_origins:
-            if not _ORIGIN.fullmatch(origin):
-                _refuse(
-                    f"网页来源 {origin!r} 不可用：请写成 https://pet.example.com 或 http://localhost:6274，小写，不带路径",
-                    f"web origin {origin!r} is unusable: such as https://pet.example.com or http://localhost:6274, "
-                    "lower case, without a path",
-                )
-        if not 1 <= self.max_body_mib <= 64:
-            _refuse(
-                f"max_body_mib {self.max_body_mib} 不可用：应为 1 到 64", f"max_body_mib {self.max_body_mib}: 1 to 64"
-            )
-        if not 1 <= self.worker_processes <= 64:
-            _refuse(
-                f"worker_processes {self.worker_processes} 不可用：应为 1 到 64",
-                f"worker_processes {self.worker_processes}: 1 to 64",
-            )
-
-    @property
-    def all_server_names(self) -> tuple[str, ...]:
-        """Every accepted host name, once, in a stable order."""
-        return (*LOOPBACK_NAMES, *sorted(set(self.server_names) - set(LOOPBACK_NAMES)))
 
 
 def render(
@@ -166,7 +29,8 @@ def render(
     """The gateway's configuration: text by path relative to the configuration's folder; `nginx.conf` is the entry.
 
     Equal input gives byte-identical output, whatever the order of services and clients.
-    Raises ValueError (Chinese, then English) when two services share a name or a port, or two clients a token.
+    Raises ValueError (Chinese, then English) when two services share a name or a port, two clients a token, or a
+    client's scope names a tool that its service is known not to have. A scope for another service is ignored.
     """
     ordered_services = sorted(services, key=lambda service: (service.port, service.name))
     ordered_clients = sorted(clients, key=lambda client: client.name)
@@ -174,7 +38,8 @@ def render(
     _refuse_doubled("服务端口", "service port", [service.port for service in ordered_services])
     _refuse_doubled("客户端名", "client name", [client.name for client in ordered_clients])
     _refuse_doubled("令牌", "token", [value for client in ordered_clients for value in client.token_sha256], show=False)
-    names = "".join(f"{_certificate_name(name)}\n" for name in settings.all_server_names)
+    _refuse_unusable_scopes(ordered_services, ordered_clients)
+    names = tls_names(settings.all_server_names)
     context = {
         "settings": settings,
         "services": ordered_services,
@@ -182,9 +47,14 @@ def render(
         "server_names": settings.all_server_names,
         "certificate": f"{CONFIGURATION_ROOT}/tls/{hashlib.sha256(names.encode()).hexdigest()[:16]}.pem",
         "errors": _errors(),
+        "zones": _zones(settings, ordered_services),
     }
     environment = _environment()
-    files = {"tls.names": names, "njs/catalog.js": _catalog(settings, ordered_services)}
+    files = {
+        "tls.names": names,
+        "njs/catalog.json": _catalog(settings, ordered_services),
+        "njs/scopes.json": _scopes(ordered_services, ordered_clients),
+    }
     for template in sorted(environment.list_templates(extensions=["j2"])):
         files[template.removesuffix(".j2")] = environment.get_template(template).render(context)
     for module in sorted((NGINX_FOLDER / "njs").glob("*.js")):
@@ -199,7 +69,7 @@ def quote(value: object) -> str:
     """
     text = str(value)
     if not text or _UNQUOTABLE.search(text) or text.startswith("~"):
-        _refuse(f"{text!r} 不能写进 Nginx 配置", f"{text!r} cannot be written into an Nginx configuration")
+        refuse(f"{text!r} 不能写进 Nginx 配置", f"{text!r} cannot be written into an Nginx configuration")
     return f'"{text}"'
 
 
@@ -212,30 +82,78 @@ def json_body(fields: dict[str, Any], **variables: str) -> str:
     return f"'{literal}\\n'"
 
 
-def _refuse(chinese: str, english: str) -> NoReturn:
-    raise ValueError(f"{chinese}\n{english}")
-
-
 def _refuse_doubled(chinese: str, english: str, values: Sequence[object], *, show: bool = True) -> None:
     doubled = sorted({str(value) for value in values if values.count(value) > 1})
     if doubled:
         which = " " + ", ".join(doubled) if show else ""
-        _refuse(f"{chinese}重复：{which.strip()}" if show else f"{chinese}重复", f"{english} used twice:{which}")
+        refuse(f"{chinese}重复：{which.strip()}" if show else f"{chinese}重复", f"{english} used twice:{which}")
 
 
-def _certificate_name(name: str) -> str | None:
-    """The host name as an entry of a certificate's subjectAltName; None when it is not a usable host name."""
-    bare = name[1:-1] if name.startswith("[") and name.endswith("]") else name
-    try:
-        address = ipaddress.ip_address(bare)
-    except ValueError:
-        labels = name.split(".")
-        usable = len(name) <= 253 and all(_HOST_LABEL.fullmatch(label) for label in labels)
-        return f"DNS:{name}" if usable and not labels[-1].isdigit() else None
-    bracketed = bare != name
-    if bracketed != (address.version == 6) or str(address) != bare:
-        return None
-    return f"IP:{address}"
+def _refuse_unusable_scopes(services: list[GatewayService], clients: list[GatewayClient]) -> None:
+    tools = {service.name: {*service.read_tools, *service.write_tools} for service in services}
+    for client in clients:
+        for service, scope in (client.scopes or {}).items():
+            if isinstance(scope, str):
+                if scope not in ("all", "read"):
+                    refuse(
+                        f"客户端 {client.name} 对服务 {service} 的权限 {scope!r} 不可用：应为 all、read 或一组工具名",
+                        f"scope {scope!r} of client {client.name} for service {service} is unusable: all, read or "
+                        "names of tools",
+                    )
+                continue
+            known = tools.get(service)
+            unknown = sorted(set(scope) - known) if known else []
+            if unknown:
+                refuse(
+                    f"服务 {service} 没有客户端 {client.name} 的权限里写的工具：{'、'.join(unknown)}；"
+                    f"现有：{'、'.join(sorted(known))}",
+                    f"service {service} has no such tools as the scope of client {client.name} names: "
+                    f"{', '.join(unknown)}; there are: {', '.join(sorted(known))}",
+                )
+
+
+def _scopes(services: list[GatewayService], clients: list[GatewayClient]) -> str:
+    """What each client may call, and which tools only read, as JSON. Null is everything; each tool is on a line."""
+    names = {service.name for service in services}
+    content = {
+        "clients": {
+            client.name: None
+            if client.scopes is None
+            else {
+                name: scope if isinstance(scope, str) else _lines(scope)
+                for name, scope in sorted(client.scopes.items())
+                if name in names
+            }
+            for client in clients
+        },
+        "read_tools": {service.name: _lines(service.read_tools) for service in services},
+    }
+    return json.dumps(content, ensure_ascii=True, indent=1) + "\n"
+
+
+def _lines(tools: Iterable[str]) -> str:
+    """The names, each between two ends of line, of which neighbours share one."""
+    return "".join(f"\n{tool}" for tool in sorted(set(tools))) + "\n"
+
+
+def _zone(role: str, directive: str, key: str, size: str, rate: str = "") -> dict[str, str]:
+    """A shared-memory zone. Its name changes with its parameters: Nginx does not reload a zone that has others."""
+    parameters = hashlib.sha256(f"{directive} {key} {size} {rate}".encode()).hexdigest()[:8]
+    return {"directive": directive, "key": key, "name": f"{role}_{parameters}", "size": size, "rate": rate}
+
+
+def _zones(settings: GatewaySettings, services: list[GatewayService]) -> dict[str | int, dict[str, str]]:
+    """The zones that limits count in: by role, and for calls by the rate."""
+    zones: dict[str | int, dict[str, str]] = {
+        rate: _zone("calls", "limit_req_zone", "$calling_client", "4m", f"{rate}r/s")
+        for rate in sorted({service.requests_per_second for service in services})
+    }
+    per_minute = f"{settings.refused_per_minute}r/m"
+    zones["refused"] = _zone("refused", "limit_req_zone", "$unknown_address", "4m", per_minute)
+    if settings.open_docs:
+        zones["readers"] = _zone("readers", "limit_req_zone", "$reading_address", "4m", "5r/s")
+    zones["streams"] = _zone("streams", "limit_conn_zone", "$streaming_client", "1m")
+    return zones
 
 
 def _error_fields(code: str, chinese: str, english: str) -> dict[str, Any]:
@@ -243,7 +161,8 @@ def _error_fields(code: str, chinese: str, english: str) -> dict[str, Any]:
 
 
 def _catalog(settings: GatewaySettings, services: list[GatewayService]) -> str:
-    """A JavaScript module with what the gateway itself says of the services."""
+    """JSON with what the gateway itself says of the services."""
+    table = _error_table()
     paths = [f"/api/{service.name}" for service in services]
     content = {
         "names": [service.name for service in services],
@@ -261,18 +180,29 @@ def _catalog(settings: GatewaySettings, services: list[GatewayService]) -> str:
             ),
             "services": paths,
         },
+        "forbidden": _error_fields("forbidden", table["forbidden"]["zh"], table["forbidden"]["en"]),
+        "https_port": settings.https_redirect,
+        "use_https": _error_fields(
+            "use_https",
+            "请改用 https:// 地址，见 location",
+            "Use the https:// address in location",
+        ),
     }
-    return f"export default {json.dumps(content, ensure_ascii=True, indent=2)};\n"
+    return json.dumps(content, ensure_ascii=True, indent=2) + "\n"
+
+
+@cache
+def _error_table() -> dict[str, dict[str, Any]]:
+    return json.loads((NGINX_FOLDER / "errors.json").read_text(encoding="utf-8"))
 
 
 def _errors() -> list[dict[str, Any]]:
     """The table of errors with each one's body."""
-    table = json.loads((NGINX_FOLDER / "errors.json").read_text(encoding="utf-8"))
     errors = []
-    for code, entry in table.items():
+    for code, entry in _error_table().items():
         variables = {"service": "service"} if entry.get("service") else {}
         body = json_body(_error_fields(code, entry["zh"], entry["en"]), **variables, request_id="gateway_request_id")
-        errors.append({"early": False, **entry, "code": code, "body": body})
+        errors.append({"early": False, "retry": False, **entry, "code": code, "body": body})
     return errors
 
 

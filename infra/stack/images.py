@@ -146,18 +146,31 @@ def server_image(spec: ServiceSpec, settings: StackSettings, servers: Path, opts
 
 def gateway_image(settings: StackSettings, nginx: Path, uid: int, opts: pulumi.ResourceOptions) -> Image:
     """The gateway's image: its pinned digest, or built from `nginx` (the folder nginx/)."""
-    if settings.gateway_image:
-        return Image(reference=settings.gateway_image, image_id=settings.gateway_image)
-    built = BuiltImage(
-        "gateway",
-        root=nginx,
-        parts={"Dockerfile", "bin", "bootstrap"},
-        build_arguments={
-            "BASE_IMAGE": settings.build.base(GATEWAY_SUITE),
-            "UID": str(uid),
-            "APT_OPTIONS": settings.build.apt_options,
-        },
-        build=settings.build,
-        opts=opts,
-    )
+    parts = {"Dockerfile", "bin", "bootstrap"}
+    return _nginx_image("gateway", settings.gateway_image, settings, nginx, parts, uid, opts)
+
+
+def front_image(settings: StackSettings, nginx: Path, uid: int, opts: pulumi.ResourceOptions) -> Image:
+    """The image of what holds the host's ports: its pinned digest, or built from `nginx`/front."""
+    parts = {"Dockerfile", "healthcheck", "nginx.conf"}
+    return _nginx_image("front", settings.front_image, settings, nginx / "front", parts, uid, opts)
+
+
+def _nginx_image(
+    name: str,
+    pinned: str | None,
+    settings: StackSettings,
+    root: Path,
+    parts: set[str],
+    uid: int,
+    opts: pulumi.ResourceOptions,
+) -> Image:
+    if pinned:
+        return Image(reference=pinned, image_id=pinned)
+    arguments = {
+        "BASE_IMAGE": settings.build.base(GATEWAY_SUITE),
+        "UID": str(uid),
+        "APT_OPTIONS": settings.build.apt_options,
+    }
+    built = BuiltImage(name, root=root, parts=parts, build_arguments=arguments, build=settings.build, opts=opts)
     return Image(reference=built.reference, image_id=built.image_id, built_by=(built,))

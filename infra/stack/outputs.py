@@ -9,10 +9,12 @@ import pulumi
 
 from stack.access import ClientToken
 from stack.catalog import ServiceSpec
-from stack.components.gateway import DEVELOPMENT_PORT, HTTP_PORT, HTTPS_PORT, Gateway
+from stack.components.gateway import Gateway
 from stack.components.service import McpService
+from stack.gateway_inputs import DEVELOPMENT_PORT, HTTP_PORT, HTTPS_PORT
+from stack.gateway_settings import GatewaySettings
 from stack.images import Image
-from stack.settings import GatewaySettings, StackSettings
+from stack.settings import StackSettings
 
 
 def export(
@@ -26,7 +28,7 @@ def export(
     """Register the stack's outputs.
 
     gateway: {http, https, development: base URLs, container, configuration_version}; services: by name
-    {title, url, mcp, sse, direct, container}; tokens (secret): by client; images: by name, the image's id.
+    {title, url, mcp, sse, direct, containers}; tokens (secret): by client; images: by name, the image's id.
     """
     urls = gateway_urls(settings.gateway)
     pulumi.export(
@@ -43,7 +45,7 @@ def export(
             spec.name: {
                 "title": spec.title,
                 **service_urls(urls["http"], spec, settings.gateway),
-                "container": services[spec.name].container.name,
+                "containers": [container.name for container in services[spec.name].containers],
             }
             for spec in specs
         },

@@ -5,64 +5,40 @@ Keys in `Pulumi.<stack>.yaml` are camelCase under the namespace `dyber:`; unknow
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic.alias_generators import to_camel
 
 from stack.catalog import ServiceSpec
+from stack.client_settings import ClientName, ClientSettings, TokenSettings, as_mapping
 from stack.errors import ConfigurationError, explain
+from stack.gateway_model import MAX_REPLICAS
+from stack.gateway_settings import GatewaySettings
+from stack.schema import StrictSettings
 
 NAMESPACE = "dyber"
-ClientName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 #: An image without a tag that could move: `name@sha256:…`, or the id of an image on this engine.
 ImageDigest = Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9._/:-]*@)?sha256:[0-9a-f]{64}$")]
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True)
-
-
-class GatewaySettings(_Settings):
-    """Where the gateway listens on the host."""
-
-    bind: str = Field("127.0.0.1", description="Address the gateway's ports are published on.")
-    port_offset: int = Field(
-        0, ge=0, le=50000, description="Added to every published port, so that stacks run side by side."
-    )
-    server_names: tuple[str, ...] = Field((), description="Host names and addresses accepted besides localhost.")
-    allowed_origins: tuple[str, ...] = Field((), description="Web origins whose pages may call.")
-    max_body_mib: int = Field(16, ge=1, le=64, description="Largest request body.")
-    memory_mib: int = Field(256, ge=64, le=8192)
-
-    @field_validator("bind")
-    @classmethod
-    def _bind_is_an_address(cls, value: str) -> str:
-        try:
-            return str(ipaddress.ip_address(value))
-        except ValueError:
-            raise ValueError("must be an IP address such as 127.0.0.1 or 0.0.0.0") from None
-
-    def public(self, port: int) -> int:
-        """The host port under which the gateway's own `port` is published."""
-        return port + self.port_offset
-
-
-class ServiceSettings(_Settings):
+class ServiceSettings(StrictSettings):
     """What a stack says of one service; what it leaves out is as in the service's service.yaml."""
 
     enabled: bool | None = Field(None, description="Runs or not, whatever its profile; unset: as its profile says.")
     cpus: float | None = Field(None, gt=0, le=64)
     memory_mib: int | None = Field(None, ge=64, le=65536)
+    replicas: int | None = Field(None, ge=1, le=MAX_REPLICAS, description="Containers that share the calls.")
+    max_call_seconds: int | None = Field(None, ge=1, le=3600, description="A call that takes longer is ended.")
+    requests_per_second: int | None = Field(None, ge=1, le=100_000, description="Per client; unset: gateway.limits.")
     environment: dict[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], str] = Field(default_factory=dict)
     image: ImageDigest | None = None
 
 
-class BuildSettings(_Settings):
+class BuildSettings(StrictSettings):
     """How images are built where they are built."""
 
     base_image: str = Field("dyber-base:{suite}", description="{suite} becomes trixie or forky.")
@@ -82,29 +58,40 @@ class BuildSettings(_Settings):
         return self.base_image.replace("{suite}", suite)
 
 
-class StackSettings(_Settings):
+class StackSettings(StrictSettings):
     """All settings of one stack."""
 
     stack: str = Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")
     profiles: tuple[str, ...] = Field((), description="Services with one of these profiles run too.")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     data_retention: Literal["delete", "keep"] = Field("delete", description="keep: data volumes outlive `destroy`.")
-    clients: tuple[ClientName, ...] = Field(("desktop-pet",), min_length=1, description="Each gets a token.")
+    clients: dict[ClientName, ClientSettings] = Field(
+        {"desktop-pet": ClientSettings()}, min_length=1, description="Each gets a token."
+    )
+    tokens: dict[ClientName, TokenSettings] = Field(default_factory=dict, description="Rotation, by client.")
     gateway: GatewaySettings = GatewaySettings()
     services: dict[str, ServiceSettings] = Field(default_factory=dict)
     images: Literal["build", "pinned"] = Field(
-        "build", description="pinned: only images given by digest under services.<name>.image and gatewayImage."
+        "build",
+        description="pinned: only images given by digest under services.<name>.image, gatewayImage, frontImage.",
     )
     gateway_image: ImageDigest | None = None
+    front_image: ImageDigest | None = None
     build: BuildSettings = BuildSettings()
 
-    @field_validator("clients")
+    @field_validator("clients", mode="before")
     @classmethod
-    def _clients_are_distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        doubled = sorted({name for name in value if value.count(name) > 1})
-        if doubled:
-            raise ValueError(f"each client once; doubled: {', '.join(doubled)}")
-        return value
+    def _clients_may_be_a_list(cls, value: Any) -> Any:
+        return as_mapping(value)
+
+    def token(self, client: str) -> TokenSettings:
+        """Where the rotation of a client's token stands."""
+        return self.tokens.get(client, TokenSettings())
+
+    def requests_per_second(self, service: str) -> int:
+        """How many calls a second one client may make to a service."""
+        own = self.services.get(service)
+        return (own and own.requests_per_second) or self.gateway.limits.requests_per_second
 
     def select(self, catalog: Mapping[str, ServiceSpec]) -> list[ServiceSpec]:
         """The services this stack runs, with the stack's own values, in order of their ports.
@@ -124,6 +111,13 @@ class StackSettings(_Settings):
             for profile in self.profiles
             if profile not in known_profiles
         ]
+        for client, own_scopes in self.clients.items():
+            problems += own_scopes.problems(f"{source}: clients.{client}", catalog)
+        problems += [
+            f"{source}: tokens.{client}: 没有这个客户端 / no such client; 可用 / known: {', '.join(self.clients)}"
+            for client in self.tokens
+            if client not in self.clients
+        ]
         selected = []
         for name, spec in catalog.items():
             own = self.services.get(name)
@@ -137,9 +131,16 @@ class StackSettings(_Settings):
                     f"{source}: services.{name}.image: images 为 pinned 时必须给出摘要 / needed while images is "
                     f"pinned, such as sha256:<64 hex digits>"
                 )
-            selected.append(self._with_own_values(spec, own))
-        if self.images == "pinned" and not self.gateway_image:
-            problems.append(f"{source}: gatewayImage: images 为 pinned 时必须给出摘要 / needed while images is pinned")
+            selected.append(spec := self._with_own_values(spec, own))
+            if spec.replicas > spec.max_replicas:
+                problems.append(
+                    f"{source}: services.{name}.replicas = {spec.replicas}: 这个服务最多 {spec.max_replicas} 个（"
+                    f"mcp-servers/{name}/service.yaml 的 max_replicas）/ at most {spec.max_replicas}, says its "
+                    "service.yaml"
+                )
+        for key, image in (("gatewayImage", self.gateway_image), ("frontImage", self.front_image)):
+            if self.images == "pinned" and not image:
+                problems.append(f"{source}: {key}: images 为 pinned 时必须给出摘要 / needed while images is pinned")
         if not selected:
             problems.append(f"{source}: 没有启用任何服务 / no service is enabled")
         if problems:
@@ -152,8 +153,9 @@ class StackSettings(_Settings):
         changes: dict[str, Any] = {"environment": {**spec.environment, **own.environment}}
         if own.cpus is not None:
             changes["cpus"] = own.cpus
-        if own.memory_mib is not None:
-            changes["memory_mib"] = own.memory_mib
+        for key in ("memory_mib", "replicas", "max_call_seconds"):
+            if getattr(own, key) is not None:
+                changes[key] = getattr(own, key)
         return spec.model_copy(update=changes)
 
 

@@ -1,5 +1,4 @@
 // The gateway's own documents about its services. They may be longer than the 4096 bytes that Nginx takes in a directive.
-import catalog from 'njs/catalog.js';
 
 function send(r, status, document) {
     r.headersOut['Content-Type'] = 'application/json';

@@ -1,71 +1,58 @@
-// Answers /api/status with what every service's own readiness check says right now.
-import catalog from 'njs/catalog.js';
+// Answers /api/status from what is known; asks no service.
+import breaker from 'njs/breaker.js';
+import health from 'njs/health.js';
 
-const CACHE = ngx.shared.status;
-// A new configuration with other services must not answer with the old one's report.
-const REPORT = `report ${catalog.names.join(' ')}`;
-const FRESH_MS = 2000;
-const PROBE_MS = 1500;
-const POLL_MS = 50;
-
-async function probe(r, name) {
-    const started = Date.now();
-    const reply = await r.subrequest(`/-/gateway/probe/${name}`, { method: 'GET' });
-    return { code: reply.status, latency_ms: Date.now() - started };
+function known(name, replicas, found) {
+    const ready = found.filter((finding) => finding.ok).length;
+    const shown = found.find((finding) => finding.ok) || found[0];
+    const state = breaker.state(name);
+    const whole = ready === replicas && state === 'closed';
+    return {
+        state: ready === 0 ? 'down' : whole ? 'up' : 'degraded',
+        code: shown.code,
+        latency_ms: shown.ms,
+        version: shown.version,
+        tools: shown.tools,
+        breaker: state,
+        replicas: { ready, total: replicas },
+    };
 }
 
-async function measure(r, names) {
-    const results = await Promise.all(names.map((name) => probe(r, name)));
-    const services = {};
-    const details = {};
-    names.forEach((name, index) => {
-        services[name] = results[index].code === 200 ? 'healthy' : 'unhealthy';
-        details[name] = results[index];
+function unknown(name, replicas) {
+    return {
+        state: 'unknown',
+        code: null,
+        latency_ms: null,
+        version: null,
+        tools: null,
+        breaker: breaker.state(name),
+        replicas: { ready: 0, total: replicas },
+    };
+}
+
+// What is known of each configured service, by name.
+function details() {
+    const findings = health.findings();
+    const result = {};
+    Array.from(topology.services).forEach((service) => {
+        const found = (findings[service.name] || []).slice(0, service.replicas)
+            .filter((finding) => finding !== null);
+        result[service.name] = found.length
+            ? known(service.name, service.replicas, found) : unknown(service.name, service.replicas);
     });
-    return { gateway: 'running', timestamp: Math.floor(Date.now() / 1000), services, details };
+    return result;
 }
 
-function cached() {
-    const text = CACHE.get(REPORT);
-    return text === undefined ? null : JSON.parse(text);
-}
-
-function isFresh(entry) {
-    return entry !== null && Date.now() - entry.measured < FRESH_MS;
-}
-
-function pause() {
-    return new Promise((resolve) => setTimeout(resolve, POLL_MS));
-}
-
-// One caller probes, however many ask; the others get its answer.
-async function current(r) {
-    const names = catalog.names;
-    const deadline = Date.now() + PROBE_MS;
-    do {
-        const entry = cached();
-        if (isFresh(entry)) {
-            return entry.report;
-        }
-        if (CACHE.add('probing', '1', PROBE_MS)) {
-            try {
-                const report = await measure(r, names);
-                CACHE.set(REPORT, JSON.stringify({ measured: Date.now(), report }));
-                return report;
-            } finally {
-                CACHE.delete('probing');
-            }
-        }
-        await pause();
-    } while (Date.now() < deadline);
-    return measure(r, names);
-}
-
-async function report(r) {
-    const body = await current(r);
+function report(r) {
+    const all = details();
+    const services = {};
+    Object.keys(all).forEach((name) => {
+        services[name] = ['up', 'degraded'].includes(all[name].state) ? 'healthy' : 'unhealthy';
+    });
+    const body = { gateway: 'running', timestamp: Math.floor(Date.now() / 1000), services, details: all };
     r.headersOut['Content-Type'] = 'application/json';
     r.headersOut['Cache-Control'] = 'no-store';
     r.return(200, JSON.stringify(body) + '\n');
 }
 
-export default { report };
+export default { details, report };

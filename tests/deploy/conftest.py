@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from deploy_under_test import OFFSET, STACK, Checkout, docker, remove_leftovers
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -69,9 +69,6 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
         clone.remove_stand_in()
         clone.deploy_sh("destroy", "--yes", check=False)
         remove_leftovers()
-        docker("rm", "--force", "--volumes", bystanders["container"])
-        docker("network", "rm", bystanders["network"])
-        docker("volume", "rm", bystanders["volume"])
 
 
 @pytest.fixture(scope="session")
@@ -82,12 +79,21 @@ def deployed(checkout: Checkout) -> Checkout:
     return checkout
 
 
+@pytest.fixture
+def restored(deployed: Checkout) -> Iterator[Checkout]:
+    """The stack's file as it was, and deployed, after the test."""
+    before = deployed.stack_file.read_text()
+    yield deployed
+    deployed.stack_file.write_text(before)
+    deployed.deploy_sh()
+
+
 def _make_bystanders() -> dict[str, str]:
     """Things of another project, with names like ours: nothing may ever happen to them."""
-    names = {"container": "dyber-bystander", "network": "dyber-bystander-network", "volume": "dyber-bystander-data"}
-    docker("rm", "--force", names["container"], check=False)
-    docker("network", "rm", names["network"], check=False)
-    docker("volume", "create", names["volume"])
+    # A name of its own for each run: a killed engine may hold on to a network of the run before.
+    prefix = f"dyber-bystander-{secrets.token_hex(4)}"
+    names = {"container": prefix, "network": f"{prefix}-network", "volume": f"{prefix}-data"}
+    docker("volume", "create", "--label", "dyber.test=deploy", names["volume"])
     docker("network", "create", "--label", "dyber.test=deploy", names["network"])
     docker(
         "run", "--detach", "--name", names["container"], "--network", names["network"], "--label", "dyber.test=deploy",

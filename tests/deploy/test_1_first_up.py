@@ -9,7 +9,6 @@ import subprocess
 
 import httpx2
 import pytest
-
 from deploy_under_test import BASE, OFFSET, STACK, Checkout, inspect, ours
 
 SERVICES = ["xiaohongshu", "template"]
@@ -39,7 +38,7 @@ def test_the_token_is_neither_in_the_state_nor_in_any_container(deployed: Checko
         assert deployed.token not in json.dumps(inspect(service))
 
 
-@pytest.mark.parametrize("service", [*SERVICES, "gateway"])
+@pytest.mark.parametrize("service", [*SERVICES, "gateway", "gateway-front", "template-direct"])
 def test_a_container_is_healthy_and_confined(deployed: Checkout, service: str) -> None:
     container = inspect(service)
     host = container["HostConfig"]
@@ -54,15 +53,19 @@ def test_a_container_is_healthy_and_confined(deployed: Checkout, service: str) -
     assert host["Privileged"] is False
 
 
-@pytest.mark.parametrize("service", SERVICES)
-def test_a_service_publishes_no_port_of_its_own(deployed: Checkout, service: str) -> None:
+@pytest.mark.parametrize("service", [*SERVICES, "gateway"])
+def test_neither_a_service_nor_the_gateway_publishes_a_port_of_its_own(deployed: Checkout, service: str) -> None:
     assert not inspect(service)["HostConfig"]["PortBindings"]
 
 
-def test_the_gateway_listens_on_loopback_only(deployed: Checkout) -> None:
-    bindings = [item for items in inspect("gateway")["HostConfig"]["PortBindings"].values() for item in items]
+FRONTS = {"gateway-front": {80, 443, 8080}, "template-direct": {8002}, "xiaohongshu-direct": {8001}}
+
+
+@pytest.mark.parametrize("front", FRONTS)
+def test_the_fronts_listen_on_loopback_only(deployed: Checkout, front: str) -> None:
+    bindings = [item for items in inspect(front)["HostConfig"]["PortBindings"].values() for item in items]
     assert {item["HostIp"] for item in bindings} == {"127.0.0.1"}
-    assert {int(item["HostPort"]) - OFFSET for item in bindings} == {80, 443, 8080, 8001, 8002}
+    assert {int(item["HostPort"]) - OFFSET for item in bindings} == FRONTS[front]
 
 
 def test_the_services_processes_run_as_different_users(deployed: Checkout) -> None:
@@ -111,6 +114,6 @@ def test_the_committed_stacks_preview_cleanly_beside_each_other(deployed: Checko
 
 
 def test_everything_of_the_stack_carries_its_label(deployed: Checkout) -> None:
-    assert len(ours("container")) == 4  # two services, the gateway and its one-shot loader
+    assert len(ours("container")) == 7  # two services, the gateway, its one-shot loader, three fronts
     assert len(ours("network")) == 3
     assert len(ours("volume")) == 2

@@ -2,23 +2,9 @@
 
 from __future__ import annotations
 
-import re
-import shutil
-from collections.abc import Iterator
-
 import httpx2
 import pytest
-
 from deploy_under_test import BASE, STACK, Checkout, docker, inspect, mcp_client
-
-
-@pytest.fixture
-def restored(deployed: Checkout) -> Iterator[Checkout]:
-    """The stack's file as it was, and deployed, after the test."""
-    before = deployed.stack_file.read_text()
-    yield deployed
-    deployed.stack_file.write_text(before)
-    deployed.deploy_sh()
 
 
 def identities() -> dict[str, str]:
@@ -107,19 +93,3 @@ def test_a_container_removed_by_hand_comes_back(deployed: Checkout, service: str
         f"{BASE}/api/template/test", json={"message": "x"}, headers={"Authorization": f"Bearer {deployed.token}"}
     )
     assert answer.status_code == 200
-
-
-async def test_a_copied_folder_is_a_new_service_and_removing_it_takes_it_away(deployed: Checkout) -> None:
-    folder = deployed.root / "mcp-servers" / "weibo"
-    shutil.copytree(deployed.root / "mcp-servers" / "template", folder)
-    spec = folder / "service.yaml"
-    spec.write_text(re.sub(r"(?m)^port: .*", "port: 8003", spec.read_text()))
-    try:
-        deployed.deploy_sh()
-        async with mcp_client("weibo", "http", deployed.token) as client:
-            assert (await client.list_tools()).tools
-    finally:
-        shutil.rmtree(folder)
-        deployed.deploy_sh()
-    answer = httpx2.get(f"{BASE}/api/weibo/health", headers={"Authorization": f"Bearer {deployed.token}"})
-    assert answer.status_code == 404

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
-
 from deploy_under_test import OFFSET, STACK, Checkout, docker, inspect, interrupt_group, ours
 
 
@@ -118,7 +120,7 @@ def test_ctrl_c_ends_cleanly_and_the_next_run_goes_on(stack_file: Checkout) -> N
     assert "再次运行会接着做" in errors
     stack_file.deploy_sh()
     assert "GREETING=after ctrl-c" in inspect("template")["Config"]["Env"]
-    assert len(ours("container")) == 4
+    assert len(ours("container")) == 7
 
 
 def test_a_killed_run_leaves_nothing_that_the_next_run_does_not_clear(stack_file: Checkout) -> None:
@@ -127,10 +129,41 @@ def test_a_killed_run_leaves_nothing_that_the_next_run_does_not_clear(stack_file
     process.wait(timeout=30)
     result = stack_file.deploy_sh()
     assert "GREETING=after kill" in inspect("template")["Config"]["Env"]
-    assert len(ours("container")) == 4
+    assert len(ours("container")) == 7
     assert "解除遗留的锁" in result.stderr
     assert "没有变化" in stack_file.deploy_sh().stdout
 
 
 def test_the_other_projects_things_are_untouched(deployed: Checkout) -> None:
     assert docker("inspect", "--format", "{{.State.Running}}", deployed.bystanders["container"]).strip() == "true"
+
+
+def test_a_server_that_hangs_is_restarted(deployed: Checkout) -> None:
+    name = "dyber-e2e-hanging"
+    docker("rm", "--force", name, check=False)
+    docker(
+        "run", "--detach", "--name", name, "--label", "dyber.test=deploy", "--restart", "unless-stopped",
+        "--user", "28002:28002", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--env", "PORT=8002",
+        "--env", "DYBER_SERVICE=template", "--env", "DYBER_HANG_CHECKS=2", "--health-cmd", "/opt/dyber/healthcheck",
+        "--health-interval", "1s", "--health-timeout", "3s", inspect("template")["Image"],
+    )  # fmt: skip
+    try:
+        wait_until(lambda: state(name, ".State.Health.Status") == "healthy", "the server is healthy")
+        process = int(state(name, ".State.Pid"))
+        (server,) = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+        os.kill(int(server), signal.SIGSTOP)
+        wait_until(lambda: state(name, ".RestartCount") == "1", "the hanging server is restarted")
+        wait_until(lambda: state(name, ".State.Health.Status") == "healthy", "the fresh one is healthy")
+    finally:
+        docker("rm", "--force", name)
+
+
+def state(container: str, field: str) -> str:
+    return docker("inspect", "--format", f"{{{{{field}}}}}", container).strip()
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.2)

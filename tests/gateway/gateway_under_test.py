@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway.docker_cli import CONFINED, LABEL, READ_ONLY, archive, docker, unique, wait_until
-from stack.gateway_config import GatewayClient, GatewayService, GatewaySettings, render
+from stack.gateway_config import render
+from stack.gateway_model import GatewayClient, GatewayService, GatewaySettings
 
 BACKEND = Path(__file__).parent / "backend"
 TOKEN = "0f" * 32
@@ -21,7 +22,13 @@ OTHER_TOKEN = "Aa" * 32
 ALPHA = GatewayService("alpha", 9000, "甲", 5)
 HUNG = GatewayService("hung", 9001, "挂起", 5)
 ABSENT = GatewayService("absent", 9002, "缺席", 5)
-SETTINGS = GatewaySettings(server_names=("pet.example",), allowed_origins=("https://pet.example",), max_body_mib=1)
+SETTINGS = GatewaySettings(
+    server_names=("pet.example",),
+    allowed_origins=("https://pet.example",),
+    max_body_mib=1,
+    # So many tests without a good token come from one address.
+    refused_per_minute=6000,
+)
 CLIENT = GatewayClient("desktop-pet", (hashlib.sha256(TOKEN.encode()).hexdigest(),))
 
 
@@ -78,12 +85,15 @@ class GatewayUnderTest:
         docker("volume", "rm", self.volume)
         docker("network", "rm", self.network)
 
-    def backend(self, service: str) -> str:
-        """Starts one more container of a service and returns its name; it listens when this returns."""
+    def backend(self, service: str, replica: int = 1) -> str:
+        """Starts one more container of a service, as its replica of this number, and returns the container's name.
+
+        It listens when this returns.
+        """
         name = unique(service)
         docker(
             "create", "--name", name, "--label", LABEL, "--network", self.network,
-            "--network-alias", f"{service}-mcp", *CONFINED, self.image,
+            "--network-alias", f"{service}-mcp", "--network-alias", f"{service}-mcp-{replica}", *CONFINED, self.image,
             "nginx", "-e", "stderr", "-c", "/backend/nginx.conf", "-g", "daemon off;",
         )  # fmt: skip
         self.others.append(name)

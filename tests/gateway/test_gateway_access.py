@@ -25,7 +25,7 @@ def test_a_missing_token_gets_401_json(gateway: GatewayUnderTest, port: int, pat
 
 @pytest.mark.parametrize(("port", "path"), SERVICE_ADDRESSES)
 def test_the_right_token_gets_through(gateway: GatewayUnderTest, port: int, path: str) -> None:
-    assert gateway.request(path, port=port).body == b"ready"
+    assert gateway.request(path, port=port).status == 200
 
 
 def test_the_case_of_a_token_matters(gateway: GatewayUnderTest) -> None:

@@ -6,7 +6,8 @@ import subprocess
 
 from gateway.docker_cli import docker, unique
 from gateway.gateway_under_test import ABSENT, ALPHA, CLIENT, SETTINGS, GatewayUnderTest
-from stack.gateway_config import GatewaySettings, render
+from stack.gateway_config import render
+from stack.gateway_model import GatewaySettings
 
 GOOD = render(SETTINGS, [ALPHA], [CLIENT])
 
@@ -59,9 +60,9 @@ def test_what_only_the_running_gateway_can_refuse_is_rolled_back(own_gateway: Ga
     # `nginx -t` cannot know that this shared memory is in use with another meaning.
     own_gateway.load(GOOD)
     before = current(own_gateway)
-    entry = GOOD["nginx.conf"].replace("zone=status:64k timeout=60s", "zone=status:64k timeout=60s type=number")
-    assert entry != GOOD["nginx.conf"]
-    loaded = own_gateway.load({**GOOD, "nginx.conf": entry})
+    entry = GOOD["state.conf"].replace("zone=health:2m timeout=1h", "zone=health:2m timeout=1h type=number")
+    assert entry != GOOD["state.conf"]
+    loaded = own_gateway.load({**GOOD, "state.conf": entry})
     assert loaded.exit_code == 3
     assert current(own_gateway) == before
     own_gateway.restart()
@@ -105,8 +106,7 @@ def test_a_reload_that_a_killed_loader_owed_is_made_good_by_the_next_one(own_gat
 
 def test_only_the_newest_versions_are_kept(own_gateway: GatewayUnderTest) -> None:
     versions = [
-        own_gateway.configure(GatewaySettings(server_names=(f"name{number}.example",)), (ALPHA,))
-        for number in range(5)
+        own_gateway.configure(GatewaySettings(server_names=(f"name{number}.example",)), (ALPHA,)) for number in range(5)
     ]
     assert set(inside(own_gateway, "ls /etc/dyber/versions").split()) == set(versions[-3:])
     assert len(inside(own_gateway, "ls /etc/dyber/tls/*.pem").split()) == 3

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import socket
 
+from gateway.docker_cli import wait_until
 from gateway.gateway_under_test import OTHER_TOKEN, TOKEN, GatewayUnderTest
 
 SECRET = "query-secret-4711"
@@ -18,6 +20,9 @@ def test_a_call_is_logged_with_client_service_and_tool(gateway: GatewayUnderTest
     assert (entry["mcp_method"], entry["mcp_name"]) == ("tools/call", "alpha_search")
     assert (entry["method"], entry["path"], entry["status"], entry["error"]) == ("POST", "/api/alpha/mcp", 200, "")
     assert entry["upstream_status"] == "200"
+    assert float(entry["upstream_connect_seconds"]) >= 0
+    assert 0 < entry["bytes"] < entry["bytes_out"]
+    assert entry["breaker"] == "closed"
 
 
 def test_a_refusal_is_logged_with_its_code(gateway: GatewayUnderTest) -> None:
@@ -43,6 +48,20 @@ def test_no_token_and_no_query_is_ever_logged(gateway: GatewayUnderTest) -> None
 
 def test_a_stopped_service_does_not_fill_the_log(gateway: GatewayUnderTest) -> None:
     assert "could not be resolved" not in gateway.logs()[1]
+
+
+def test_probes_are_not_logged(gateway: GatewayUnderTest) -> None:
+    assert [entry for entry in gateway.logs()[0] if "probe" in entry["path"]] == []
+
+
+def test_a_malformed_request_leaves_a_valid_line(gateway: GatewayUnderTest) -> None:
+    before = len(gateway.logs()[0])
+    with socket.create_connection(("127.0.0.1", gateway.port(80)), timeout=20) as connection:
+        connection.sendall(b"GET /%00 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        connection.recv(1024)
+    wait_until(lambda: len(gateway.logs()[0]) > before, "the line is there")
+    entry = gateway.logs()[0][-1]
+    assert (entry["status"], entry["service"], entry["breaker"]) == (400, "", "")
 
 
 def test_hostile_headers_stay_inside_their_line(gateway: GatewayUnderTest) -> None:

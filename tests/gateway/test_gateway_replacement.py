@@ -2,72 +2,38 @@
 
 from __future__ import annotations
 
-import http.client
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-from threading import Event
+from dataclasses import replace
 
-from gateway.docker_cli import docker, wait_until
-from gateway.gateway_under_test import ALPHA, CLIENT, SETTINGS, TOKEN, GatewayUnderTest
+from gateway.calls import arrived, calling, lost, reached
+from gateway.docker_cli import docker
+from gateway.gateway_under_test import ALPHA, CLIENT, SETTINGS, GatewayUnderTest
 from stack.gateway_config import render
 
 REPLACEMENTS = 3
-CALLERS = 4
-PAUSE_SECONDS = 0.005
-
-
-def reached(gateway: GatewayUnderTest, count: int) -> None:
-    """Returns when as many containers of alpha take calls."""
-
-    def containers() -> int:
-        return len({gateway.seen("/api/alpha/")["container"] for _ in range(10)})
-
-    wait_until(lambda: gateway.request("/api/alpha/ready").status == 200 and containers() == count, f"{count} of alpha")
-
-
-def call_until(stop: Event, gateway: GatewayUnderTest, port: int, caller: int) -> list[tuple[str, int | str]]:
-    """Numbered POSTs, one after the other on one connection, and what became of each."""
-    results: list[tuple[str, int | str]] = []
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    while not stop.wait(PAUSE_SECONDS):
-        call = f"call-{caller}-{len(results)}-end"
-        try:
-            connection.request("POST", f"/api/alpha/x?{call}", b"{}", headers={"Authorization": f"Bearer {TOKEN}"})
-            response = connection.getresponse()
-            response.read()
-            results.append((call, response.status))
-        except OSError as error:
-            results.append((call, repr(error)))
-            connection.close()
-    return results
+BUSY = replace(ALPHA, requests_per_second=100_000)
 
 
 def test_replacing_a_container_loses_no_call_and_doubles_none(own_gateway: GatewayUnderTest) -> None:
     old = own_gateway.backend("alpha")
-    own_gateway.configure(services=(ALPHA,))
+    own_gateway.configure(services=(BUSY,))
     reached(own_gateway, 1)
-    logs = []
-    stop = Event()
-    port = own_gateway.port(80)
-    with ThreadPoolExecutor(CALLERS) as pool:
-        callers = [pool.submit(call_until, stop, own_gateway, port, number) for number in range(CALLERS)]
-        try:
-            for _ in range(REPLACEMENTS):
-                new = own_gateway.backend("alpha")
-                reached(own_gateway, 2)
-                docker("stop", "--time", "10", old)
-                logs.append(docker("logs", old))
-                own_gateway.remove_backend(old)
-                old = new
-                reached(own_gateway, 1)
-        finally:
-            stop.set()
-        results = [result for caller in callers for result in caller.result()]
-    logs.append(docker("logs", old))
-    arrived = Counter(word for log in logs for word in log.replace("?", " ").split() if word.startswith("call-"))
+    came = Counter()
+    with calling(own_gateway) as calls:
+        for _ in range(REPLACEMENTS):
+            new = own_gateway.backend("alpha")
+            reached(own_gateway, 2)
+            docker("stop", "--time", "10", old)
+            came += arrived(old)
+            own_gateway.remove_backend(old)
+            old = new
+            reached(own_gateway, 1)
+        breaker = own_gateway.request("/api/status").json()["details"]["alpha"]["breaker"]
+    came += arrived(old)
 
-    assert {status for _, status in results} == {200}, [result for result in results if result[1] != 200]
-    assert arrived == Counter(call for call, _ in results)
+    assert lost(calls) == []
+    assert came == Counter(call.name for call in calls)
+    assert breaker == "closed"
 
 
 def test_a_call_that_took_too_long_is_not_made_again(own_gateway: GatewayUnderTest) -> None:

@@ -7,7 +7,7 @@ import http.client
 import pytest
 from gateway.docker_cli import docker, wait_until
 from gateway.gateway_under_test import ABSENT, ALPHA, SETTINGS, TOKEN, GatewayUnderTest
-from stack.gateway_config import GatewaySettings
+from stack.gateway_model import GatewaySettings
 
 
 def open_stream(gateway: GatewayUnderTest, path: str, port: int = 80) -> http.client.HTTPResponse:

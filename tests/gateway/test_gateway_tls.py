@@ -8,7 +8,8 @@ import ssl
 import pytest
 from gateway.docker_cli import docker
 from gateway.gateway_under_test import ALPHA, GatewayUnderTest
-from stack.gateway_config import GatewaySettings, render
+from stack.gateway_config import render
+from stack.gateway_model import GatewaySettings
 
 
 def certificate(gateway: GatewayUnderTest) -> str:
@@ -50,6 +51,28 @@ def test_old_tls_is_refused(gateway: GatewayUnderTest) -> None:
     context = strict(gateway)
     context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
     context.set_ciphers("ALL:@SECLEVEL=0")
+    with pytest.raises(ssl.SSLError):
+        handshake(gateway, "localhost", context)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_returning_client_resumes_its_session(gateway: GatewayUnderTest, version: ssl.TLSVersion) -> None:
+    context = strict(gateway)
+    context.minimum_version = context.maximum_version = version
+    with handshake(gateway, "localhost", context) as first:
+        # TLS 1.3 sends the session after the handshake.
+        first.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        first.recv(1000)
+        session = first.session
+    connection = socket.create_connection(("127.0.0.1", gateway.port(443)), timeout=20)
+    with context.wrap_socket(connection, server_hostname="localhost", session=session) as second:
+        assert second.session_reused
+
+
+def test_a_cipher_without_forward_secrecy_is_refused(gateway: GatewayUnderTest) -> None:
+    context = strict(gateway)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("AES128-GCM-SHA256:ECDHE-ECDSA-AES128-SHA256")
     with pytest.raises(ssl.SSLError):
         handshake(gateway, "localhost", context)
 

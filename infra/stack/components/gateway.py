@@ -1,78 +1,51 @@
-"""Gateway: Nginx in front of all services, and the delivery of its configuration without replacing it."""
+"""Gateway: Nginx in front of all services, replaced new-first, and the delivery of its configuration without that."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_docker as docker
 
-from stack import gateway_config
+from stack import gateway_config, gateway_inputs
 from stack.access import ClientToken
 from stack.catalog import ServiceSpec
 from stack.components import defaults
-from stack.components.service import McpService
-from stack.errors import ConfigurationError
+from stack.components.certificate import AcmeCertificate, AcmeCertificateArgs, CertificateFiles, CertificateFilesArgs
+from stack.components.front import Front, FrontArgs
+from stack.components.service import DRAIN_MARGIN_SECONDS, McpService
+from stack.gateway_model import tls_names
 from stack.images import Image
-from stack.settings import GatewaySettings, StackSettings, stack_file
+from stack.settings import StackSettings
 
 GATEWAY_UID = 20080
-HTTP_PORT, HTTPS_PORT, DEVELOPMENT_PORT = 80, 443, 8080
+#: Of the gateway's user on the engine: the old and the new gateway, a loader, what brings certificates.
+MAX_PROCESSES = 512
 STAGING = "/staging"
-#: Seconds a stopping gateway waits for running calls.
-DRAIN_SECONDS = 30
+#: Name of the gateway's containers on the network that it shares with the fronts (nginx/front/nginx.conf).
+ALIAS = "gateway"
+DIRECT_FRONT_MEMORY_MIB = 64
 
 
 @dataclass(frozen=True)
 class GatewayArgs:
-    """`configuration` is the rendered text by relative path (stack.gateway_config.render)."""
+    """`specs` with the stack's own values; `services` and `tokens` as declared in this program."""
 
     owner: defaults.Owner
     image: Image
-    settings: GatewaySettings
+    front_image: Image
+    settings: StackSettings
     specs: list[ServiceSpec]
     services: list[McpService]
-    configuration: pulumi.Input[dict[str, str]]
-
-
-def published_ports(settings: GatewaySettings, specs: list[ServiceSpec]) -> list[tuple[int, int, str]]:
-    """(port in the container, port on the host, address) of everything the gateway publishes.
-
-    The old direct ports of the services stay on loopback whatever address the gateway is bound to.
-    """
-    own = [(port, settings.public(port), settings.bind) for port in (HTTP_PORT, HTTPS_PORT, DEVELOPMENT_PORT)]
-    return own + [(spec.port, settings.public(spec.port), "127.0.0.1") for spec in specs]
-
-
-def configuration(
-    settings: StackSettings, specs: list[ServiceSpec], tokens: Mapping[str, ClientToken]
-) -> pulumi.Output[dict[str, str]]:
-    """The gateway's rendered configuration, by relative path. Raises ConfigurationError before anything is created."""
-    try:
-        gateway = gateway_config.GatewaySettings(
-            server_names=settings.gateway.server_names,
-            allowed_origins=settings.gateway.allowed_origins,
-            max_body_mib=settings.gateway.max_body_mib,
-        )
-        services = [
-            gateway_config.GatewayService(spec.name, spec.port, spec.title, spec.max_call_seconds) for spec in specs
-        ]
-        gateway_config.render(gateway, services, [])
-    except ValueError as error:
-        raise ConfigurationError(f"{stack_file(settings.stack)}: gateway: {error}") from error
-    return pulumi.Output.all(**{client: token.sha256 for client, token in tokens.items()}).apply(
-        lambda hashes: gateway_config.render(
-            gateway,
-            services,
-            [gateway_config.GatewayClient(client, (value,)) for client, value in hashes.items()],
-        )
-    )
+    tokens: Mapping[str, ClientToken]
 
 
 class Gateway(pulumi.ComponentResource):
     """Creates:
-    - the gateway's container, in every service's network, the only one with host ports
+    - fronts, which alone publish host ports: one for the gateway's own, one for each service's direct port
+    - the gateway's container, in every service's network; a new one serves before the old one drains
     - a volume with its configuration, which the gateway sees read-only
     - a one-shot loader per configuration: checks it with `nginx -t` in the same image, switches, reloads
 
@@ -92,20 +65,91 @@ class Gateway(pulumi.ComponentResource):
         )
         volume = docker.Volume(f"{name}-configuration", labels=defaults.volume_labels(args.owner, name), opts=child)
         self.container = self._gateway(name, args, edge, volume)
-        loader = self._loader(name, args, volume)
+        loader = self._loader(name, args, volume, self._configuration(args, edge), self._own_files(name, args, volume))
+        fronts = self._fronts(name, args, edge)
+        self._acme(name, args, edge, volume, [self.container, loader, *fronts])
         self.configuration_version = pulumi.Output.all(loader.exit_code, loader.container_logs).apply(_outcome)
         self.register_outputs({"container": self.container.name, "configurationVersion": self.configuration_version})
 
+    def _fronts(self, name: str, args: GatewayArgs, edge: docker.Network) -> list[Front]:
+        # After the gateway: whoever finds an open port finds somebody behind it.
+        opts = pulumi.ResourceOptions(parent=self, depends_on=[self.container])
+        ports = gateway_inputs.published_ports(args.settings, args.specs)
+        own = {spec.port: spec for spec in args.specs}
+        shared = {port: public for port, public in ports.items() if port not in own}
+        held = [
+            (f"{name}-front", args.settings.gateway.memory_mib, shared),
+            *[(f"{spec.name}-direct", DIRECT_FRONT_MEMORY_MIB, {port: ports[port]}) for port, spec in own.items()],
+        ]
+        return [
+            Front(front, FrontArgs(args.owner, args.front_image, edge.name, published, memory_mib), opts)
+            for front, memory_mib, published in held
+        ]
+
+    def _own_files(self, name: str, args: GatewayArgs, volume: docker.Volume) -> list[pulumi.Resource]:
+        """What stores the user's own certificate, if the settings name one."""
+        if args.settings.gateway.tls.source != "files":
+            return []
+        files = gateway_inputs.tls_files(args.settings)
+        stored = CertificateFiles(
+            name,
+            CertificateFilesArgs(
+                owner=args.owner,
+                image=args.image,
+                uid=GATEWAY_UID,
+                volume=volume.name,
+                certificate=files["certificateFile"],
+                key=files["keyFile"],
+                tls_names=tls_names(args.settings.gateway.server_names) or "\n",
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+        return [stored.container]
+
+    def _acme(
+        self,
+        name: str,
+        args: GatewayArgs,
+        edge: docker.Network,
+        volume: docker.Volume,
+        answers_challenges: list[pulumi.Resource],
+    ) -> None:
+        """What gets and renews a certificate, if the settings ask for that, once its challenges can be answered."""
+        tls = args.settings.gateway.tls
+        if tls.source != "acme":
+            return
+        AcmeCertificate(
+            name,
+            AcmeCertificateArgs(
+                owner=args.owner,
+                image=args.image,
+                uid=GATEWAY_UID,
+                volume=volume.name,
+                network=edge.name,
+                names=args.settings.gateway.dns_names,
+                directory=tls.acme_directory,
+                email=tls.acme_email or "",
+                authorities=gateway_inputs.tls_files(args.settings).get("acmeCaFile", ""),
+            ),
+            pulumi.ResourceOptions(parent=self, depends_on=answers_challenges),
+        )
+
+    def _configuration(self, args: GatewayArgs, edge: docker.Network) -> pulumi.Output[dict[str, str]]:
+        hashes = pulumi.Output.all(**{client: token.sha256 for client, token in args.tokens.items()})
+        return pulumi.Output.all(hashes, edge.ipam_configs).apply(
+            lambda known: gateway_inputs.configuration(args.settings, args.specs, known[0], _subnets(known[1]))
+        )
+
     def _gateway(self, name: str, args: GatewayArgs, edge: docker.Network, volume: docker.Volume) -> docker.Container:
-        networks = [edge.name, *(service.network.name for service in args.services)]
+        # SIGQUIT lets running calls end; streams that are still open then are cut.
+        drain_seconds = max(spec.max_call_seconds for spec in args.specs) + DRAIN_MARGIN_SECONDS
         return docker.Container(
             f"{name}-nginx",
             image=args.image.reference,
             labels=defaults.container_labels(args.owner, name),
-            networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network) for network in networks],
-            ports=[
-                docker.ContainerPortArgs(internal=internal, external=external, ip=address)
-                for internal, external, address in published_ports(args.settings, args.specs)
+            networks_advanced=[
+                docker.ContainerNetworksAdvancedArgs(name=edge.name, aliases=[ALIAS]),
+                *[docker.ContainerNetworksAdvancedArgs(name=service.network.name) for service in args.services],
             ],
             mounts=[self._configuration_mount(volume, read_only=True)],
             read_only=True,
@@ -116,22 +160,30 @@ class Gateway(pulumi.ComponentResource):
             wait=True,
             wait_timeout=60,
             stop_signal="SIGQUIT",
-            stop_timeout=DRAIN_SECONDS,
-            destroy_grace_seconds=DRAIN_SECONDS,
+            stop_timeout=drain_seconds,
+            destroy_grace_seconds=drain_seconds,
             restart="unless-stopped",
             must_run=True,
-            **defaults.confined(uid=GATEWAY_UID, memory_mib=args.settings.memory_mib, cpus=2.0, processes=256),
+            **defaults.confined(
+                uid=GATEWAY_UID, memory_mib=args.settings.gateway.memory_mib, cpus=2.0, processes=MAX_PROCESSES
+            ),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=args.image.built_by,
-                # Host ports cannot be held twice, so the old one must go first.
-                delete_before_replace=True,
+                delete_before_replace=False,
                 replace_on_changes=defaults.REPLACE_ON_CHANGES,
             ),
         )
 
-    def _loader(self, name: str, args: GatewayArgs, volume: docker.Volume) -> docker.Container:
-        uploads = pulumi.Output.from_input(args.configuration).apply(
+    def _loader(
+        self,
+        name: str,
+        args: GatewayArgs,
+        volume: docker.Volume,
+        configuration: pulumi.Output[dict[str, str]],
+        certificate: list[pulumi.Resource],
+    ) -> docker.Container:
+        uploads = configuration.apply(
             lambda files: [
                 docker.ContainerUploadArgs(file=f"{STAGING}/{path}", content=text, permissions="0444")
                 for path, text in sorted(files.items())
@@ -150,8 +202,8 @@ class Gateway(pulumi.ComponentResource):
             attach=True,
             logs=True,
             restart="no",
-            **defaults.confined(uid=GATEWAY_UID, memory_mib=128, cpus=1.0, processes=256),
-            opts=pulumi.ResourceOptions(parent=self, replace_on_changes=["mounts"]),
+            **defaults.confined(uid=GATEWAY_UID, memory_mib=128, cpus=1.0, processes=MAX_PROCESSES),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=certificate, replace_on_changes=["mounts"]),
         )
 
     def _configuration_mount(self, volume: docker.Volume, *, read_only: bool) -> docker.ContainerMountArgs:
@@ -180,3 +232,8 @@ def _outcome(result: list[object]) -> str:
             "See also the log of the gateway's container:\n" + words
         )
     return words.splitlines()[-1] if words else ""
+
+
+def _subnets(ipam_configs: list[Any] | None) -> list[str]:
+    """The networks' address ranges, of a docker.Network's `ipam_configs`."""
+    return sorted(config["subnet"] for config in ipam_configs or [] if config.get("subnet"))

@@ -11,8 +11,7 @@ from stack.catalog import ServiceSpec
 from stack.components import defaults
 from stack.images import Image
 
-#: Processes and threads one service may have, for the old and the new container together. Chromium alone
-#: needs about 200.
+#: Processes and threads one service may have, for all its containers together. Chromium alone needs about 200.
 MAX_PROCESSES = 2048
 START_SECONDS = 120
 #: A stopping server first lets callers move on, then waits for the longest call.
@@ -34,11 +33,12 @@ class McpService(pulumi.ComponentResource):
     """Creates:
     - a network that only this service and the gateway share, without a way out unless the service asks for one
     - a data volume mounted at /data, where the service wants one
-    - the container: auto-named, no host port, alias `<service>-mcp`, replaced new-first, healthy before the old goes
+    - its containers, one per replica: auto-named, no host port, aliases `<service>-mcp` and `<service>-mcp-<replica>`,
+      replaced new-first, healthy before the old goes
     """
 
     network: docker.Network
-    container: docker.Container
+    containers: list[docker.Container]
 
     def __init__(self, name: str, args: McpServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("dyber:service:McpService", name, None, opts)
@@ -49,13 +49,27 @@ class McpService(pulumi.ComponentResource):
             labels=defaults.network_labels(args.owner, name),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self.container = docker.Container(
-            f"{name}-server",
+        mounts = [self._data_mount(name, args)] if spec.data else []
+        self.containers = [self._server(name, replica, args, mounts) for replica in range(1, spec.replicas + 1)]
+        self.register_outputs(
+            {"containers": [container.name for container in self.containers], "network": self.network.name}
+        )
+
+    def _server(
+        self, name: str, replica: int, args: McpServiceArgs, mounts: list[docker.ContainerMountArgs]
+    ) -> docker.Container:
+        spec = args.spec
+        return docker.Container(
+            f"{name}-server" if replica == 1 else f"{name}-server-{replica}",
             image=args.image.reference,
             envs=self._environment(args),
             labels=defaults.container_labels(args.owner, name),
-            networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=self.network.name, aliases=[spec.alias])],
-            mounts=[self._data_mount(name, args)] if spec.data else [],
+            networks_advanced=[
+                docker.ContainerNetworksAdvancedArgs(
+                    name=self.network.name, aliases=[spec.alias, f"{spec.alias}-{replica}"]
+                )
+            ],
+            mounts=mounts,
             read_only=True,
             tmpfs={"/tmp": f"rw,nosuid,nodev,size={spec.tmp_mib}m,mode=1777"},
             healthcheck=docker.ContainerHealthcheckArgs(
@@ -77,7 +91,6 @@ class McpService(pulumi.ComponentResource):
                 replace_on_changes=defaults.REPLACE_ON_CHANGES,
             ),
         )
-        self.register_outputs({"container": self.container.name, "network": self.network.name})
 
     def _environment(self, args: McpServiceArgs) -> list[str]:
         spec = args.spec

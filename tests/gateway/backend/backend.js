@@ -2,7 +2,7 @@ function pause(milliseconds) {
     return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
-function echo(r) {
+function tell(r) {
     r.headersOut['Content-Type'] = 'application/json';
     r.return(200, JSON.stringify({
         container: r.variables.hostname,
@@ -11,6 +11,12 @@ function echo(r) {
         headers: r.headersIn,
         body: r.requestText || '',
     }));
+}
+
+// Nginx logs a request when it is answered, if it ever is.
+function echo(r) {
+    r.warn(`arrived ${r.variables.request_uri}`);
+    tell(r);
 }
 
 // One event every `every` milliseconds, `count` times.
@@ -26,8 +32,25 @@ async function events(r) {
 }
 
 async function slow(r) {
-    await pause(Number(r.args.milliseconds));
-    echo(r);
+    r.warn(`arrived ${r.variables.request_uri}`);
+    await pause(Number(r.args.milliseconds || 20));
+    tell(r);
+}
+
+// A session of its own, as the first answer of each of the two session-bound transports gives it.
+async function session(r) {
+    const id = `${r.variables.hostname}-${r.variables.request_id}`;
+    if (r.method === 'POST') {
+        r.headersOut['Mcp-Session-Id'] = id;
+        return echo(r);
+    }
+    r.headersOut['X-Dyber-Session'] = id;
+    return events(r);
+}
+
+// The status that was asked for, made by the service itself.
+function answer(r) {
+    r.return(Number(r.args.status), 'from the service');
 }
 
 // What a service must not be able to do to callers or to the gateway.
@@ -43,4 +66,4 @@ async function hang(r) {
     r.return(200, 'late');
 }
 
-export default { echo, events, slow, hostile, hang };
+export default { echo, events, slow, hostile, hang, session, answer };

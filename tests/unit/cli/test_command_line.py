@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from cli import bootstrap, engine, ports
-from cli.entry import with_command_word
 from cli.console import Activities
+from cli.entry import with_command_word
 from cli.environment import shell_lines
 
 REPOSITORY = Path(__file__).resolve().parents[3]

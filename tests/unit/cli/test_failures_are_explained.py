@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from cli.events import Cancelled, DeployError, EventDisplay, explain
 
 WORDS = {

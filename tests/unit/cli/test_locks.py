@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+
 from cli.stack import _is_alive
 
 

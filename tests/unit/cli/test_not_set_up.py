@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from cli import app as commands
-from cli import environment
+
+from cli import environment, steps
 from cli.console import Activities
 from cli.environment import activate
 from toolchain import prerequisites
@@ -22,7 +22,9 @@ def test_without_pulumi_the_next_step_is_named(monkeypatch: pytest.MonkeyPatch, 
     assert refused.value.exit_code == 2
 
 
-def test_what_set_up_refuses_is_refused_also_where_nothing_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+def test_what_set_up_refuses_is_refused_also_where_nothing_is_missing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path
+) -> None:
     def too_old(home: DyberHome, display: Activities) -> None:
         raise SetupError("the engine is too old")
 
@@ -30,4 +32,4 @@ def test_what_set_up_refuses_is_refused_also_where_nothing_is_missing(monkeypatc
     monkeypatch.setattr(prerequisites, "set_up", too_old)
     monkeypatch.setattr(environment.prerequisites, "environment", lambda home: {})
     with Activities() as display, pytest.raises(SetupError, match="too old"):
-        commands._set_up(DyberHome(tmp_path), display)
+        steps.set_up(DyberHome(tmp_path), display)

@@ -7,14 +7,8 @@ import json
 import re
 
 import pytest
-from stack.gateway_config import (
-    GatewayClient,
-    GatewayService,
-    GatewaySettings,
-    json_body,
-    quote,
-    render,
-)
+from stack.gateway_config import json_body, quote, render
+from stack.gateway_model import GatewayClient, GatewayService, GatewaySettings
 
 TOKEN = "5ecret" * 8
 HASH = hashlib.sha256(TOKEN.encode()).hexdigest()
@@ -42,8 +36,7 @@ def block(text: str, opening: str) -> str:
 
 def catalog(files: dict[str, str]) -> dict:
     """What the gateway's own documents say of the services."""
-    text = files["njs/catalog.js"]
-    return json.loads(text.removeprefix("export default ").rstrip().removesuffix(";"))
+    return json.loads(files["njs/catalog.json"])
 
 
 def test_the_order_of_services_and_clients_does_not_matter() -> None:
@@ -64,9 +57,9 @@ def test_every_include_and_import_is_rendered() -> None:
     wanted = set()
     for text in files.values():
         wanted |= set(re.findall(r"^\s*include (\S+);", text, re.MULTILINE))
-        wanted |= set(re.findall(r"js_import \w+ from (\S+);", text))
+        wanted |= set(re.findall(r"js_(?:import|preload_object) \w+ from (\S+);", text))
         wanted |= set(re.findall(r"^import \w+ from '(njs/\S+)';", text, re.MULTILINE))
-    assert {"servers.conf", "proxy.conf", "njs/auth.js", "njs/catalog.js"} <= wanted <= set(files)
+    assert {"servers.conf", "proxy.conf", "njs/auth.js", "njs/catalog.json"} <= wanted <= set(files)
 
 
 def test_the_hash_bucket_size_stands_before_every_map() -> None:
@@ -110,7 +103,7 @@ def test_every_call_to_a_service_is_checked_and_gets_all_headers() -> None:
     assert all("include proxy.conf;" in location for location in locations)
     # One of these here would drop all those of proxy.conf.
     assert not any("proxy_set_header" in location or "add_header" in location for location in locations)
-    assert "auth_request /-/gateway/auth;" in files["proxy.conf"]
+    assert "js_access access.check;" in files["proxy.conf"]
     assert 'proxy_set_header Authorization "";' in files["proxy.conf"]
     assert "proxy_set_header X-Dyber-Client $client;" in files["proxy.conf"]
 
@@ -133,8 +126,8 @@ def test_the_certificates_name_follows_the_server_names() -> None:
         "DNS:localhost", "IP:127.0.0.1", "IP:::1", "IP:192.168.1.5", "IP:fd00::5", "DNS:pet.example",
     ]  # fmt: skip
     name = hashlib.sha256(files["tls.names"].encode()).hexdigest()[:16]
-    assert f"ssl_certificate /etc/dyber/tls/{name}.pem;" in files["servers.conf"]
-    assert name not in rendered()["servers.conf"]
+    assert f"default {name};" in files["tls.conf"]
+    assert name not in rendered()["tls.conf"]
 
 
 def test_an_unknown_host_is_the_default_on_every_port() -> None:

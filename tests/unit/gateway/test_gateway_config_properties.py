@@ -8,15 +8,8 @@ import re
 
 from hypothesis import given, settings
 from hypothesis import strategies as some
-from stack.gateway_config import (
-    RESERVED_NAMES,
-    GatewayClient,
-    GatewayService,
-    GatewaySettings,
-    json_body,
-    quote,
-    render,
-)
+from stack.gateway_config import json_body, quote, render
+from stack.gateway_model import RESERVED_NAMES, GatewayClient, GatewayService, GatewaySettings
 
 SERVICE_NAMES = some.from_regex(r"[a-z][a-z0-9]{0,8}(-[a-z0-9]{1,8}){0,2}", fullmatch=True)
 TOKENS = some.text(alphabet="abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", min_size=32, max_size=64)
@@ -85,13 +78,11 @@ def test_tokens_and_titles_leave_no_trace_in_the_nginx_files(
         for number, token in enumerate(tokens)
     ]
     files = render(GatewaySettings(), services, clients)
-    shuffled = render(
-        GatewaySettings(), data.draw(some.permutations(services)), data.draw(some.permutations(clients))
-    )
+    shuffled = render(GatewaySettings(), data.draw(some.permutations(services)), data.draw(some.permutations(clients)))
     assert files == shuffled
     assert not any(token in text for token in tokens for text in files.values())
     plain = [GatewayService(service.name, service.port, "", 60) for service in services]
     without_titles = render(GatewaySettings(), plain, clients)
-    assert {path for path in files if files[path] != without_titles[path]} <= {"njs/catalog.js"}
-    content = json.loads(files["njs/catalog.js"].removeprefix("export default ").rstrip().removesuffix(";"))
+    assert {path for path in files if files[path] != without_titles[path]} <= {"njs/catalog.json"}
+    content = json.loads(files["njs/catalog.json"])
     assert content["information"]["titles"] == {service.name: title for service in services}

@@ -26,7 +26,7 @@ class Recorder(pulumi.runtime.Mocks):
         outputs = dict(args.inputs)
         outputs.setdefault("name", f"{args.name}-name")
         if args.typ == "random:index/randomBytes:RandomBytes":
-            outputs["hex"] = TOKEN
+            outputs["hex"] = TOKEN if args.name == "desktop-pet-token" else TOKEN[::-1]
         if args.typ == "random:index/randomId:RandomId":
             outputs["hex"] = "0123456789ab"
         if args.name == "gateway-loader":
@@ -63,20 +63,66 @@ def fleet(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     return declare(monkeypatch, profiles=["dev"])
 
 
-def test_only_the_gateway_has_host_ports(fleet: Recorder) -> None:
-    assert [name for name, inputs in fleet.inputs("Container").items() if inputs.get("ports")] == ["gateway-nginx"]
+FRONTS = {"gateway-front-nginx", "template-direct-nginx", "xiaohongshu-direct-nginx"}
 
 
-def test_the_gateway_publishes_its_ports_and_the_old_direct_ones_on_loopback(fleet: Recorder) -> None:
-    ports = fleet.inputs("Container")["gateway-nginx"]["ports"]
-    assert {(port["ip"], port["external"]) for port in ports} == {
-        ("127.0.0.1", number) for number in (80, 443, 8080, 8001, 8002)
+def test_only_the_fronts_have_host_ports(fleet: Recorder) -> None:
+    assert {name for name, inputs in fleet.inputs("Container").items() if inputs.get("ports")} == FRONTS
+
+
+def test_the_gateways_ports_and_the_old_direct_ones_are_published_on_loopback(fleet: Recorder) -> None:
+    published = {
+        name: [(port["ip"], port["external"], port["internal"]) for port in inputs["ports"]]
+        for name, inputs in fleet.inputs("Container").items()
+        if name in FRONTS
     }
+    assert published == {
+        "gateway-front-nginx": [("127.0.0.1", number, number) for number in (80, 443, 8080)],
+        "template-direct-nginx": [("127.0.0.1", 8002, 8002)],
+        "xiaohongshu-direct-nginx": [("127.0.0.1", 8001, 8001)],
+    }
+
+
+def test_a_front_reaches_the_gateway_and_no_service(fleet: Recorder) -> None:
+    containers = fleet.inputs("Container")
+    edge = {"gateway-edge-name"}
+    for name in FRONTS:
+        assert {item["name"] for item in containers[name]["networksAdvanced"]} == edge, name
+    aliases = {item["name"]: item.get("aliases") for item in containers["gateway-nginx"]["networksAdvanced"]}
+    assert aliases["gateway-edge-name"] == ["gateway"]
+
+
+def test_another_service_replaces_no_front(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, after = declare(monkeypatch), declare(monkeypatch, profiles=["dev"])
+    old, new = before.inputs("Container"), after.inputs("Container")
+    assert {name: new[name] for name in FRONTS & set(old)} == {name: old[name] for name in FRONTS & set(old)}
+
+
+def test_replicas_are_containers_with_an_alias_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = declare(monkeypatch, profiles=["dev"])
+    after = declare(monkeypatch, profiles=["dev"], services={"template": {"replicas": 3}})
+    containers = after.inputs("Container")
+    aliases = [
+        containers[name]["networksAdvanced"][0]["aliases"]
+        for name in ("template-server", "template-server-2", "template-server-3")
+    ]
+    assert aliases == [["template-mcp", f"template-mcp-{number}"] for number in (1, 2, 3)]
+    assert containers["template-server"] == before.inputs("Container")["template-server"]
+
+
+def test_a_rotated_token_stands_beside_the_old_one_until_that_is_revoked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def tokens(**values: Any) -> set[str]:
+        return set(declare(monkeypatch, **values).inputs("RandomBytes"))
+
+    assert tokens() == {"desktop-pet-token"}
+    rotating = {"desktop-pet": {"generation": 2, "previous": True}}
+    assert tokens(tokens=rotating) == {"desktop-pet-token", "desktop-pet-token-2"}
+    assert tokens(tokens={"desktop-pet": {"generation": 2}}) == {"desktop-pet-token-2"}
 
 
 def test_every_container_is_confined(fleet: Recorder) -> None:
     containers = fleet.inputs("Container")
-    assert set(containers) == {"gateway-nginx", "gateway-loader", "template-server", "xiaohongshu-server"}
+    assert set(containers) == {"gateway-nginx", "gateway-loader", "template-server", "xiaohongshu-server", *FRONTS}
     for name, inputs in containers.items():
         assert int(inputs["user"].split(":")[0]) > 0, name
         assert inputs["capabilities"] == {"drops": ["ALL"]}, name
@@ -135,7 +181,13 @@ def test_a_volume_carries_no_label_that_could_change(fleet: Recorder) -> None:
 
 def test_a_pinned_stack_builds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     digest = "sha256:" + "a" * 64
-    pinned = declare(monkeypatch, images="pinned", services={"xiaohongshu": {"image": digest}}, gatewayImage=digest)
+    pinned = declare(
+        monkeypatch,
+        images="pinned",
+        services={"xiaohongshu": {"image": digest}},
+        gatewayImage=digest,
+        frontImage=digest,
+    )
     assert pinned.inputs("RemoteImage") == {}
     assert pinned.inputs("Container")["xiaohongshu-server"]["image"] == digest
 

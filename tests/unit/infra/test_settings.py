@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 from stack.catalog import ServiceSpec, load_catalog
-from stack.components.gateway import published_ports
 from stack.errors import ConfigurationError
+from stack.gateway_inputs import gateway_settings, published_ports
 from stack.settings import StackSettings, parse_settings
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -58,7 +58,15 @@ def test_an_unknown_nested_key_is_named_with_its_path() -> None:
         ({"gateway": {"portOffset": "many"}}, "gateway.portOffset = 'many': 应为整数"),
         ({"gateway": {"bind": "localhost"}}, "gateway.bind = 'localhost'"),
         ({"clients": []}, "clients = "),
-        ({"clients": ["Desktop Pet"]}, "clients.0 = 'Desktop Pet'"),
+        ({"clients": ["Desktop Pet"]}, "clients.Desktop Pet"),
+        ({"clients": {"pet": {"services": {}}}}, "clients.pet.services = {}"),
+        ({"clients": {"pet": {"services": {"xiaohongshu": "write"}}}}, "clients.pet.services.xiaohongshu"),
+        ({"tokens": {"desktop-pet": {"previous": True}}}, "generation 1 has no previous token"),
+        ({"services": {"template": {"replicas": 17}}}, "services.template.replicas = 17"),
+        ({"gateway": {"limits": {"burst": 0}}}, "gateway.limits.burst = 0"),
+        ({"gateway": {"tls": {"source": "files"}}}, "needs certificateFile and keyFile"),
+        ({"gateway": {"tls": {"hstsDays": 30}}}, "hstsDays needs a real certificate"),
+        ({"gateway": {"tls": {"source": "acme"}, "serverNames": ["192.168.1.5"]}}, "needs a host name in serverNames"),
         ({"clients": ["pet", "pet"]}, "doubled: pet"),
         ({"dataRetention": "sometimes"}, "dataRetention = 'sometimes'"),
         ({"build": {"baseImage": "debian:latest"}}, "must contain {suite}"),
@@ -132,12 +140,76 @@ def test_the_committed_stacks_share_no_host_port() -> None:
     seen: dict[int, str] = {}
     for stack in ("dev", "test", "prod"):
         chosen = committed(stack)
-        for _, host, _ in published_ports(chosen.gateway, chosen.select(catalog())):
+        for host, _ in published_ports(chosen, chosen.select(catalog())).values():
             assert seen.setdefault(host, stack) == stack
 
 
 def test_direct_ports_stay_on_loopback_whatever_the_gateway_is_bound_to() -> None:
     chosen = settings(gateway={"bind": "0.0.0.0"})
-    addresses = {port: address for port, _, address in published_ports(chosen.gateway, chosen.select(catalog()))}
-    assert addresses[80] == "0.0.0.0"
-    assert addresses[8001] == "127.0.0.1"
+    ports = published_ports(chosen, chosen.select(catalog()))
+    assert ports[80] == (80, "0.0.0.0")
+    assert ports[8001] == (8001, "127.0.0.1")
+
+
+def test_where_plain_http_is_sent_to_https_the_development_port_stays_on_loopback() -> None:
+    chosen = settings(gateway={"bind": "0.0.0.0", "httpsRedirect": True, "portOffset": 10000})
+    assert published_ports(chosen, [])[8080] == (18080, "127.0.0.1")
+    assert gateway_settings(chosen).https_redirect == 10443
+
+
+def selection_refused(**values: Any) -> str:
+    with pytest.raises(ConfigurationError) as refused:
+        settings(**values).select(catalog())
+    return str(refused.value)
+
+
+def test_a_list_of_clients_means_clients_that_may_call_everything() -> None:
+    chosen = settings(clients=["pet", "phone"]).clients
+    assert {name: client.services for name, client in chosen.items()} == {"pet": None, "phone": None}
+
+
+def test_a_clients_scopes_are_read_as_written() -> None:
+    scopes = {"xiaohongshu": "read", "template": ["template_echo"]}
+    assert settings(clients={"phone": {"services": scopes}}).clients["phone"].services == {
+        "xiaohongshu": "read",
+        "template": ("template_echo",),
+    }
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"clients": {"pet": {"services": {"weibo2": "all"}}}}, "clients.pet.services.weibo2: 没有这个服务"),
+        (
+            {"clients": {"pet": {"services": {"template": ["ech"]}}}},
+            "clients.pet.services.template: 'ech': 没有这个工具",
+        ),
+        ({"tokens": {"phone": {"generation": 2}}}, "tokens.phone: 没有这个客户端"),
+        ({"services": {"xiaohongshu": {"replicas": 2}}}, "services.xiaohongshu.replicas = 2: 这个服务最多 1 个"),
+    ],
+)
+def test_what_no_service_or_client_provides_is_named_with_what_there_is(values: dict[str, Any], expected: str) -> None:
+    message = selection_refused(**values)
+    assert f"Pulumi.dev.yaml: {expected}" in message
+
+
+def test_a_stacks_own_sizes_win_over_the_services() -> None:
+    own = {"replicas": 3, "maxCallSeconds": 5, "memoryMib": 512}
+    (template,) = [
+        spec
+        for spec in settings(profiles=["dev"], services={"template": own}).select(catalog())
+        if spec.name == "template"
+    ]
+    assert (template.replicas, template.max_call_seconds, template.memory_mib) == (3, 5, 512)
+
+
+def test_the_newest_token_comes_first_and_the_previous_one_only_while_rotating() -> None:
+    rotating = settings(tokens={"desktop-pet": {"generation": 3, "previous": True}})
+    assert rotating.token("desktop-pet").accepted == (3, 2)
+    assert settings(tokens={"desktop-pet": {"generation": 3}}).token("desktop-pet").accepted == (3,)
+    assert settings().token("desktop-pet").accepted == (1,)
+
+
+def test_a_services_own_rate_wins_over_the_gateways() -> None:
+    chosen = settings(gateway={"limits": {"requestsPerSecond": 7}}, services={"template": {"requestsPerSecond": 3}})
+    assert (chosen.requests_per_second("template"), chosen.requests_per_second("xiaohongshu")) == (3, 7)

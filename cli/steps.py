@@ -1,0 +1,121 @@
+"""What the commands share: their options, setting the machine up, checking ports, interrupting well."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from cli.console import Activities, err
+from cli.environment import activate
+from cli.events import Cancelled, DeployError
+from cli.ports import ports_in_use
+from cli.stack import Deployment, StackError
+from toolchain import prerequisites
+from toolchain.home import DyberHome
+from toolchain.language import tr
+from toolchain.progress import duration
+
+OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+StackOption = Annotated[
+    str,
+    typer.Option("--stack", "-s", help=tr("栈：dev、test 或 prod", "Stack: dev, test or prod"), envvar="DYBER_STACK"),
+]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help=tr("不再询问", "Do not ask"))]
+
+
+def examples(*lines: str) -> str:
+    """Help text with examples, one per line."""
+    return "\n\n".join([tr("例：", "Examples:"), *(f"  [cyan]{escape(line)}[/cyan]" for line in lines)])
+
+
+def set_up(home: DyberHome, display: Activities) -> None:
+    """Install what this machine lacks, saying what first; this process then finds it."""
+    for step in (steps := prerequisites.plan(home)):
+        if step is steps[0]:
+            err.print(tr("这台机器还缺少以下部分，现在安装：", "This machine lacks the following; installing now:"))
+        about = f" ({tr('约', 'about')} {duration(step.expected_seconds)})" if step.expected_seconds else ""
+        err.print(f"  • {step.title}: {step.statement}{about}", markup=False)
+    # Also where nothing is missing: it refuses an engine or a Python that is too old, and a full disk.
+    prerequisites.set_up(home, display)
+    activate(home)
+
+
+def check(deployment: Deployment) -> None:
+    """Raises ConfigurationError for settings that cannot be used, and StackError, naming their owners, when ports that
+    the stack publishes are taken."""
+    deployment.check_settings()
+    taken = ports_in_use(deployment.published_ports(), deployment.deployment_id())
+    if not taken:
+        return
+    described = ", ".join(
+        f"{item.address}:{item.port}" + (f" ({tr('容器', 'container')} {item.owner})" if item.owner else "")
+        for item in taken
+    )
+    name = deployment.stack.name
+    raise StackError(
+        tr(f"端口已被占用：{described}", f"ports are taken: {described}"),
+        tr(
+            f"停掉占用者；或换一组端口：pulumi config set --path dyber:gateway.portOffset 10000 -s {name}",
+            f"stop their owner; or move all ports: pulumi config set --path dyber:gateway.portOffset 10000 -s {name}",
+        ),
+    )
+
+
+@contextmanager
+def graceful_interrupt() -> Iterator[None]:
+    """On Ctrl-C let Pulumi, which gets it too, end its running steps, so that nothing is lost; say so once."""
+
+    interrupted = False
+
+    def handler(signum: int, frame: Any) -> None:
+        nonlocal interrupted
+        interrupted = True
+        err.print(
+            tr(
+                "正在停止：等运行中的步骤结束，已完成的会保留 …",
+                "Stopping: letting the running steps end; what is done is kept …",
+            )
+        )
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    previous = signal.signal(signal.SIGINT, handler)
+    try:
+        yield
+    except DeployError:
+        if interrupted:
+            raise Cancelled from None
+        raise
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def stack_outputs(stack: str) -> dict[str, Any]:
+    """Outputs of a deployed stack, secrets in clear. Raises StackError when it is not deployed."""
+    activate(DyberHome.from_environment())
+    return Deployment.open(stack, create=False).outputs()
+
+
+def client_token(outputs: dict[str, Any], client: str | None) -> tuple[str, str]:
+    """Name and newest token of `client`, or of the only one. Raises typer.BadParameter naming those there are."""
+    tokens: dict[str, str] = outputs["tokens"]
+    if client is None and len(tokens) == 1:
+        client = next(iter(tokens))
+    if client not in tokens:
+        known = ", ".join(sorted(tokens))
+        raise typer.BadParameter(
+            tr(f"请指定客户端：{known}", f"name a client: {known}")
+            if client is None
+            else tr(f"没有客户端 {client!r}，可用：{known}", f"no client {client!r}; known: {known}")
+        )
+    return client, tokens[client]
+
+
+def changed(changes: Mapping[str, int]) -> int:
+    """How many resources an update changed, of its number of changes by kind."""
+    return sum(count for op, count in changes.items() if op not in ("same", "refresh", "read"))

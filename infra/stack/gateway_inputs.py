@@ -1,0 +1,111 @@
+"""From a stack's settings and services to what the gateway's configuration is rendered from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from stack import gateway_config
+from stack.catalog import ServiceSpec
+from stack.errors import ConfigurationError
+from stack.gateway_model import GatewayClient, GatewayService, GatewaySettings
+from stack.settings import StackSettings, stack_file
+
+#: Paths in a stack's file are relative to the folder that holds it.
+REPOSITORY = Path(__file__).resolve().parents[2]
+HTTP_PORT, HTTPS_PORT, DEVELOPMENT_PORT = 80, 443, 8080
+DAY_SECONDS = 86_400
+
+
+def configuration(
+    settings: StackSettings,
+    specs: Sequence[ServiceSpec],
+    hashes: Mapping[str, Sequence[str]],
+    trusted_proxies: Sequence[str] = (),
+) -> dict[str, str]:
+    """The gateway's rendered configuration, by relative path.
+
+    `hashes` are the SHA-256 of each client's tokens, `trusted_proxies` the networks of the fronts.
+    Raises ConfigurationError for what the gateway cannot take.
+    """
+    try:
+        return gateway_config.render(
+            gateway_settings(settings, trusted_proxies),
+            [_service(settings, spec) for spec in specs],
+            [
+                GatewayClient(client, tuple(values), settings.clients[client].services)
+                for client, values in hashes.items()
+            ],
+        )
+    except ValueError as error:
+        raise ConfigurationError(f"{stack_file(settings.stack)}: gateway: {error}") from error
+
+
+def gateway_settings(settings: StackSettings, trusted_proxies: Sequence[str] = ()) -> GatewaySettings:
+    """What the gateway as a whole needs to know. Raises ValueError for unusable values."""
+    own = settings.gateway
+    return GatewaySettings(
+        server_names=own.server_names,
+        allowed_origins=own.allowed_origins,
+        max_body_mib=own.max_body_mib,
+        burst=own.limits.burst,
+        streams_per_client=own.limits.streams_per_client,
+        refused_per_minute=own.limits.refused_per_minute,
+        breaker_failures=own.breaker.failures,
+        breaker_seconds=own.breaker.seconds,
+        https_redirect=own.public(HTTPS_PORT) if own.https_redirect else None,
+        hsts_seconds=own.tls.hsts_days * DAY_SECONDS,
+        open_docs=own.open_docs,
+        certificate=own.tls.source,
+        trusted_proxies=tuple(trusted_proxies),
+    )
+
+
+def published_ports(settings: StackSettings, specs: Sequence[ServiceSpec]) -> dict[int, tuple[int, str]]:
+    """(port on the host, address) of everything published, by the gateway's own port.
+
+    The old direct ports stay on loopback whatever address the gateway is bound to; so does the plain development
+    port where plain HTTP is sent to HTTPS.
+    """
+    own = settings.gateway
+    development = "127.0.0.1" if own.https_redirect else own.bind
+    ports = {
+        HTTP_PORT: (own.public(HTTP_PORT), own.bind),
+        HTTPS_PORT: (own.public(HTTPS_PORT), own.bind),
+        DEVELOPMENT_PORT: (own.public(DEVELOPMENT_PORT), development),
+    }
+    return {**ports, **{spec.port: (own.public(spec.port), "127.0.0.1") for spec in specs}}
+
+
+def tls_files(settings: StackSettings) -> dict[str, str]:
+    """Text of the files that gateway.tls names, by key: certificateFile and keyFile, or acmeCaFile; {} for neither.
+
+    Raises ConfigurationError naming a file that cannot be read.
+    """
+    own = settings.gateway.tls
+    named = {"certificateFile": own.certificate_file, "keyFile": own.key_file, "acmeCaFile": own.acme_ca_file}
+    texts = {}
+    for key, path in named.items():
+        if path is None:
+            continue
+        try:
+            texts[key] = (REPOSITORY / Path(path).expanduser()).read_text(encoding="ascii")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not PEM"
+            raise ConfigurationError(
+                f"{stack_file(settings.stack)}: gateway.tls.{key} = {path!r}: 读不了这个文件 / cannot be read: {reason}"
+            ) from None
+    return texts
+
+
+def _service(settings: StackSettings, spec: ServiceSpec) -> GatewayService:
+    return GatewayService(
+        name=spec.name,
+        port=spec.port,
+        title=spec.title,
+        max_call_seconds=spec.max_call_seconds,
+        replicas=spec.replicas,
+        read_tools=tuple(name for name, reads in spec.tools.items() if reads),
+        write_tools=tuple(name for name, reads in spec.tools.items() if not reads),
+        requests_per_second=settings.requests_per_second(spec.name),
+    )

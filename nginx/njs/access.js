@@ -1,0 +1,132 @@
+// What a caller may call: everything of a service, or only modern MCP calls, whose headers say what they do. The
+// servers refuse headers that disagree with the body, so what is decided by the headers holds for the body.
+import breaker from 'njs/breaker.js';
+
+const MODERN = '2026-07-28';
+// Of a method or a tool, and one more: what is longer is none that is known.
+const LONGEST_NAME = 129;
+// What tells of a service without calling a tool.
+const LISTS = [
+    'server/discover', 'tools/list', 'prompts/list', 'resources/list', 'resources/templates/list',
+    'subscriptions/listen',
+];
+const READS = ['prompts/get', 'resources/read'];
+
+function own(object, key) {
+    return Object.prototype.hasOwnProperty.call(object, key) ? object[key] : undefined;
+}
+
+// The address below the service's own, as it was sent: also the service decides by that one.
+function path(v) {
+    const sent = v.request_uri.split('?')[0];
+    const prefix = v.forwarded_prefix || '';
+    return sent.startsWith(prefix) ? sent.slice(prefix.length) : null;
+}
+
+// What the caller lacks, as {zh, en}; null: nothing.
+function missing(v) {
+    if (v.whole_client) {
+        return null;
+    }
+    const granted = own(scopes.clients, v.client);
+    const service = v.service;
+    if (!service) {
+        return { zh: '全部服务（客户端不写 services）', en: 'every service (a client without services)' };
+    }
+    const scope = granted ? own(granted, service) : undefined;
+    if (scope === 'all') {
+        return null;
+    }
+    if (scope === undefined) {
+        return { zh: `服务 ${service}`, en: `service ${service}` };
+    }
+    const method = v.request_method;
+    const address = path(v);
+    if ((address === '/health' || address === '/ready') && (method === 'GET' || method === 'HEAD')) {
+        return null;
+    }
+    const entrance = address === '/mcp' || address === '/mcp/';
+    if (method !== 'POST' || !entrance || v.http_mcp_protocol_version !== MODERN) {
+        return {
+            zh: `服务 ${service} 的全部权限 all（只有部分工具权限时，仅可用 MCP ${MODERN} 调用 /mcp）`,
+            en: `all of service ${service} (a scope of some tools is for calls of /mcp by MCP ${MODERN} only)`,
+        };
+    }
+    const call = (v.http_mcp_method || '').slice(0, LONGEST_NAME);
+    if (LISTS.includes(call) || (scope === 'read' && READS.includes(call))) {
+        return null;
+    }
+    if (call !== 'tools/call') {
+        return { zh: `服务 ${service} 的 ${call || 'Mcp-Method'}`, en: `${call || 'Mcp-Method'} of service ${service}` };
+    }
+    const tools = scope === 'read' ? own(scopes.read_tools, service) : scope;
+    // One name per line, because a text takes a small part of the memory of an object; no header has an end of line.
+    const tool = (v.http_mcp_name || '').slice(0, LONGEST_NAME);
+    if (tools.includes(`\n${tool}\n`)) {
+        return null;
+    }
+    return { zh: `服务 ${service} 的工具 ${tool}`, en: `tool ${tool} of service ${service}` };
+}
+
+function verdict(r) {
+    const v = r.variables;
+    if (v.refused === '1') {
+        return 'foreign_origin';
+    }
+    if (!v.open_document) {
+        if (!v.client) {
+            return 'unauthorized';
+        }
+        if (missing(v) !== null) {
+            return 'forbidden';
+        }
+    }
+    // Without a service: one of the gateway's own addresses, such as /metrics.
+    const seconds = v.service ? breaker.refuses(v.service) : 0;
+    if (seconds > 0) {
+        v.breaker_seconds = String(seconds);
+        return 'circuit_open';
+    }
+    return 'allow';
+}
+
+function forbidden(r) {
+    const v = r.variables;
+    const lacking = missing(v);
+    const say = (text, what) => text.replace('{client}', () => v.client).replace('{missing}', () => what);
+    const body = Object.assign({}, catalog.forbidden, { service: v.service, request_id: v.gateway_request_id });
+    body.error = say(body.error, lacking.zh);
+    body.error_en = say(body.error_en, lacking.en);
+    r.headersOut['Content-Type'] = 'application/json';
+    r.return(403, JSON.stringify(body) + '\n');
+}
+
+// Not r.return: that would send a page, and callers read JSON.
+function toHttps(r) {
+    const v = r.variables;
+    const port = catalog.https_port === 443 ? '' : `:${catalog.https_port}`;
+    const location = `https://${v.host}${port}${v.request_uri}`;
+    const body = JSON.stringify(Object.assign({}, catalog.use_https, { location, request_id: v.gateway_request_id }));
+    r.status = 308;
+    r.headersOut['Content-Type'] = 'application/json';
+    r.headersOut.Location = location;
+    r.headersOut['Content-Length'] = Buffer.byteLength(body) + 1;
+    r.sendHeader();
+    r.send(body + '\n');
+    r.finish();
+}
+
+// In the access phase, so that limits on callers count before the token is looked at. A call that is made again has been
+// looked at: for a breaker every look is a try.
+function check(r) {
+    const v = r.variables;
+    if (v.verdict === 'allow') {
+        return;
+    }
+    v.verdict = verdict(r);
+    if (v.verdict !== 'allow') {
+        r.return(v.verdict === 'unauthorized' ? 401 : 403);
+    }
+}
+
+export default { check, forbidden, toHttps };

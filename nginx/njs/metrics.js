@@ -1,0 +1,100 @@
+// Tells what was counted, and what is known of the services, in Prometheus' text format.
+import accounting from 'njs/accounting.js';
+import health from 'njs/health.js';
+import status from 'njs/status.js';
+
+const COUNTERS = ngx.shared.counters;
+const ALL = 1000000;
+const BREAKER_STATES = { closed: 0, 'half-open': 1, open: 2 };
+function escaped(value) {
+    return String(value).replace(/\\/g, '\\\\').replace(/\n/g, '\\n').replace(/"/g, '\\"');
+}
+
+function sample(name, labels, value) {
+    const pairs = Object.keys(labels).map((label) => `${label}="${escaped(labels[label])}"`).join(',');
+    return `${name}${pairs ? `{${pairs}}` : ''} ${value}`;
+}
+
+// A metric's samples: [labels, value] each.
+function metric(lines, name, type, help, samples) {
+    lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
+    samples.forEach((entry) => lines.push(sample(name, entry[0], entry[1])));
+}
+
+// Counters of configured services and of the gateway itself, as [[service, …], value].
+function counted() {
+    const names = Array.from(topology.services).map((service) => service.name).concat(accounting.OWN);
+    const result = { requests: [], seconds: [], opened: [] };
+    COUNTERS.items(ALL).sort().forEach((item) => {
+        const parts = item[0].split('|');
+        if (names.includes(parts[1])) {
+            result[parts[0]].push([parts.slice(1), item[1]]);
+        }
+    });
+    return result;
+}
+
+function calls(lines) {
+    const counters = counted();
+    metric(lines, 'dyber_gateway_requests_total', 'counter', 'Requests by service, client and status.',
+        counters.requests.map((entry) =>
+            [{ service: entry[0][0], client: entry[0][1], status: entry[0][2] }, entry[1]]));
+    const numbers = {};
+    counters.requests.forEach((entry) => {
+        numbers[entry[0][0]] = (numbers[entry[0][0]] || 0) + entry[1];
+    });
+    metric(lines, 'dyber_gateway_request_seconds', 'summary',
+        'Time from a request\'s first byte to its answer\'s last; of a stream, until it ended.', []);
+    counters.seconds.forEach((entry) => {
+        const labels = { service: entry[0][0] };
+        lines.push(sample('dyber_gateway_request_seconds_sum', labels, entry[1]));
+        lines.push(sample('dyber_gateway_request_seconds_count', labels, numbers[entry[0][0]] || 0));
+    });
+    const opened = {};
+    counters.opened.forEach((entry) => {
+        opened[entry[0][0]] = entry[1];
+    });
+    metric(lines, 'dyber_gateway_breaker_opened_total', 'counter', 'Times the breaker of the service opened.',
+        Array.from(topology.services).map((service) => [{ service: service.name }, opened[service.name] || 0]));
+}
+
+function services(lines) {
+    const details = status.details();
+    const names = Object.keys(details);
+    const each = (value) => names.map((name) => [{ service: name }, value(details[name])]);
+    metric(lines, 'dyber_gateway_service_up', 'gauge', '1: a replica of the service is ready.',
+        each((detail) => (detail.replicas.ready ? 1 : 0)));
+    metric(lines, 'dyber_gateway_replicas_ready', 'gauge', 'Replicas that are ready.',
+        each((detail) => detail.replicas.ready));
+    metric(lines, 'dyber_gateway_replicas', 'gauge', 'Replicas that are configured.',
+        each((detail) => detail.replicas.total));
+    metric(lines, 'dyber_gateway_breaker_state', 'gauge', '0: closed, 1: half-open, 2: open.',
+        each((detail) => BREAKER_STATES[detail.breaker]));
+    const findings = health.findings();
+    const probes = [];
+    names.forEach((name) => (findings[name] || []).forEach((finding, index) => {
+        if (finding !== null) {
+            probes.push([{ service: name, replica: index + 1 }, finding.ms / 1000]);
+        }
+    }));
+    metric(lines, 'dyber_gateway_probe_seconds', 'gauge', 'Duration of the last readiness check.', probes);
+}
+
+function itself(lines, r) {
+    metric(lines, 'dyber_gateway_connections', 'gauge', 'Connections of clients, by state.',
+        ['active', 'reading', 'writing', 'waiting'].map((state) => [{ state }, r.variables[`connections_${state}`]]));
+    metric(lines, 'dyber_gateway_build_info', 'gauge', 'Always 1; the versions are in the labels.',
+        [[{ version: topology.version, nginx: r.variables.nginx_version }, 1]]);
+}
+
+function report(r) {
+    const lines = [];
+    calls(lines);
+    services(lines);
+    itself(lines, r);
+    r.headersOut['Content-Type'] = 'text/plain; version=0.0.4; charset=utf-8';
+    r.headersOut['Cache-Control'] = 'no-store';
+    r.return(200, lines.join('\n') + '\n');
+}
+
+export default { report };

@@ -1,0 +1,227 @@
+"""Every kind of change, under steady load: no call lost, none doubled, no stream cut off without a proper end.
+
+Run with `-s` for the figures; DYBER_TEST_ENGINE_RESTART=1 also restarts the Docker engine of this machine.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+from deploy_under_test import BASE, STACK, Checkout, docker, inspect, mcp_client
+from steady_load import Outcome, SteadyLoad
+
+REPLICAS = 2
+CALL_SECONDS = 5
+RELOADS = 20
+#: The text of a failed assertion must not be thousands of lines.
+SHOWN = 5
+
+
+@pytest.fixture(scope="module")
+def loaded(deployed: Checkout) -> Iterator[Checkout]:
+    """The stack with two replicas of template, and limits that steady load does not meet."""
+    before = deployed.stack_file.read_text()
+    # Short calls, as a replaced gateway waits for the longest while a stream is open.
+    xiaohongshu = {**deployed.configured("services")["xiaohongshu"], "maxCallSeconds": CALL_SECONDS}
+    template = {"replicas": REPLICAS, "maxCallSeconds": CALL_SECONDS}
+    deployed.configure("services", {"xiaohongshu": xiaohongshu, "template": template})
+    limits = {"requestsPerSecond": 1000, "burst": 1000}
+    deployed.configure("gateway", {**deployed.configured("gateway"), "limits": limits})
+    deployed.deploy_sh()
+    yield deployed
+    deployed.stack_file.write_text(before)
+    deployed.deploy_sh()
+    # Without the rotation in its file the client has another token.
+    deployed._token = ""
+
+
+@pytest.fixture
+def load(loaded: Checkout, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[SteadyLoad]:
+    """Steady load while the test's body runs; `finished` ends it and gives its figures."""
+    with SteadyLoad(BASE, "template", loaded.token, stack=STACK, folder=tmp_path) as steady:
+        time.sleep(1)
+        yield steady
+    print(f"\n| {request.node.name} | {steady.outcome.row} |")
+    nothing_lost(steady.outcome)
+
+
+def nothing_lost(outcome: Outcome) -> None:
+    assert outcome.gets > 20 and outcome.posts > 20
+    assert not outcome.lost, (len(outcome.lost), outcome.lost[:SHOWN])
+    assert not outcome.doubled, outcome.doubled[:SHOWN]
+    assert not outcome.broken, (len(outcome.broken), outcome.broken[:SHOWN])
+
+
+def replicas() -> list[str]:
+    """Ids of template's containers."""
+    filters = ["--filter", f"label=dyber.stack={STACK}", "--filter", "label=dyber.service=template"]
+    return docker("ps", "--quiet", *filters).split()
+
+
+def ready(count: int, seconds: float = 60) -> None:
+    """Returns when /api/status counts as many ready replicas of template."""
+    deadline = time.monotonic() + seconds
+    while True:
+        details = httpx2.get(f"{BASE}/api/status").json()["details"]["template"]
+        if details["replicas"] == {"ready": count, "total": REPLICAS}:
+            return
+        assert time.monotonic() < deadline, details
+        time.sleep(0.2)
+
+
+def test_a_service_is_redeployed(loaded: Checkout, load: SteadyLoad) -> None:
+    before = set(replicas())
+    services = loaded.configured("services")
+    loaded.configure("services", {**services, "template": {**services["template"], "environment": {"GREETING": "hi"}}})
+    loaded.deploy_sh()
+    assert len(replicas()) == REPLICAS and not before & set(replicas())
+
+
+def test_the_gateways_configuration_changes(loaded: Checkout, load: SteadyLoad) -> None:
+    before = inspect("gateway")["Id"]
+    loaded.configure("gateway", {**loaded.configured("gateway"), "maxBodyMib": 8})
+    loaded.deploy_sh()
+    assert inspect("gateway")["Id"] == before
+
+
+def test_the_gateways_image_changes(loaded: Checkout, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    before = inspect("gateway")["Id"]
+    source = loaded.root / "nginx" / "bootstrap" / "nginx.conf"
+    text = source.read_text()
+    source.write_text(text + "# Changed.\n")
+    try:
+        with replaced_gateway(loaded, tmp_path, request.node.name):
+            loaded.deploy_sh()
+            assert inspect("gateway")["Id"] != before
+    finally:
+        source.write_text(text)
+
+
+async def test_a_copied_folder_is_a_new_service_and_removing_it_takes_it_away(
+    loaded: Checkout, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    folder = loaded.root / "mcp-servers" / "weibo"
+    shutil.copytree(loaded.root / "mcp-servers" / "template", folder)
+    spec = folder / "service.yaml"
+    spec.write_text(re.sub(r"(?m)^port: .*", "port: 8003", spec.read_text()))
+    try:
+        with replaced_gateway(loaded, tmp_path, request.node.name) as load:
+            loaded.deploy_sh()
+            async with mcp_client("weibo", "http", load.token) as client:
+                assert (await client.list_tools()).tools
+            shutil.rmtree(folder)
+            loaded.deploy_sh()
+            headers = {"Authorization": f"Bearer {load.token}"}
+            assert httpx2.get(f"{BASE}/api/weibo/health", headers=headers).status_code == 404
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def replaced_gateway(loaded: Checkout, folder: Path, name: str) -> Iterator[SteadyLoad]:
+    """Steady load while gateways are replaced: streams through the old one are cut after the longest call, no call is."""
+    with SteadyLoad(BASE, "template", loaded.token, stack=STACK, folder=folder) as steady:
+        time.sleep(1)
+        yield steady
+    print(f"\n| {name} | {steady.outcome.row} |")
+    assert steady.open_streams == steady.outcome.streams
+    steady.outcome.broken = []
+    nothing_lost(steady.outcome)
+
+
+def test_a_token_is_rotated_and_the_old_one_revoked(loaded: Checkout, load: SteadyLoad) -> None:
+    old = load.token
+    loaded.deploy_sh("token", "rotate", "desktop-pet")
+    new = loaded.deploy_sh("token", "show").stdout.strip()
+    assert new != old
+    assert accepted(old) and accepted(new)
+    assert loaded.deploy_sh("token", "rotate", "desktop-pet", check=False).returncode == 1
+    load.token = loaded._token = new
+    time.sleep(1)
+    loaded.deploy_sh("token", "revoke", "desktop-pet")
+    assert accepted(new) and not accepted(old)
+
+
+def accepted(token: str) -> bool:
+    answer = httpx2.get(f"{BASE}/api/template/health", headers={"Authorization": f"Bearer {token}"})
+    assert answer.status_code in (200, 401)
+    return answer.status_code == 200
+
+
+def test_the_gateway_is_reloaded_again_and_again(loaded: Checkout, load: SteadyLoad) -> None:
+    gateway = inspect("gateway")["Id"]
+    for _ in range(RELOADS):
+        docker("kill", "--signal", "HUP", gateway)
+        time.sleep(0.5)
+
+
+def test_a_replica_hangs_and_comes_back(loaded: Checkout, load: SteadyLoad) -> None:
+    ready(REPLICAS)
+    init = docker("inspect", "--format", "{{.State.Pid}}", replicas()[0]).strip()
+    process = int(Path(f"/proc/{init}/task/{init}/children").read_text())
+    os.kill(process, signal.SIGSTOP)
+    try:
+        ready(REPLICAS - 1, seconds=10)
+        before = load.outcome.posts
+        time.sleep(3)
+        # The other one takes over: calls go on while it hangs.
+        assert load.outcome.posts - before > 20
+    finally:
+        os.kill(process, signal.SIGCONT)
+    ready(REPLICAS)
+
+
+def test_a_replica_is_killed(loaded: Checkout, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    ready(REPLICAS)
+    with SteadyLoad(BASE, "template", loaded.token, stack=STACK, folder=tmp_path) as steady:
+        time.sleep(1)
+        docker("kill", "--signal", "KILL", replicas()[0])
+        time.sleep(3)
+    print(f"\n| {request.node.name} | {steady.outcome.row} |")
+    # Its streams broke with it; calls that only read were made again by the other one, so none is lost.
+    steady.outcome.broken = []
+    nothing_lost(steady.outcome)
+    loaded.deploy_sh()
+    ready(REPLICAS)
+
+
+@pytest.mark.skipif(os.environ.get("DYBER_TEST_ENGINE_RESTART") != "1", reason="restarts this machine's Docker engine")
+def test_the_engine_restarts(loaded: Checkout, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    with SteadyLoad(BASE, "template", loaded.token, stack=STACK, folder=tmp_path) as steady:
+        time.sleep(1)
+        pid = int(Path("/var/run/docker.pid").read_text())
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1]
+        os.kill(pid, signal.SIGTERM)
+        while Path(f"/proc/{pid}").exists() and " Z" not in Path(f"/proc/{pid}/stat").read_text():
+            time.sleep(0.1)
+        subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 120
+        while not answers(loaded.token):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        lost_while_down = len(steady.outcome.lost)
+        time.sleep(5)
+    print(f"\n| {request.node.name} | {steady.outcome.row} |")
+    docker("start", loaded.bystanders["container"])
+    assert lost_while_down > 0
+    assert len(steady.outcome.lost) - lost_while_down <= 2 * steady.callers, steady.outcome.lost[-SHOWN:]
+    ready(REPLICAS)
+    assert "没有变化" in loaded.deploy_sh().stdout
+
+
+def answers(token: str) -> bool:
+    """The gateway passes calls to the service."""
+    try:
+        return accepted(token)
+    except (httpx2.HTTPError, AssertionError):
+        return False

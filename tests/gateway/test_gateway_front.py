@@ -1,0 +1,104 @@
+"""The front holds the ports while gateways come and go behind it."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from threading import Event
+
+import pytest
+from gateway.docker_cli import wait_until
+from gateway.front_under_test import FrontUnderTest, build_front
+from gateway.gateway_under_test import ALPHA, TOKEN, GatewayUnderTest
+
+REPLACEMENTS = 3
+CALLERS = 4
+#: Nobody is held back here.
+UNLIMITED = replace(ALPHA, requests_per_second=100_000)
+AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
+
+
+@pytest.fixture(scope="module")
+def front(gateway_image: str) -> Iterator[FrontUnderTest]:
+    running = FrontUnderTest(build_front(), GatewayUnderTest(gateway_image))
+    try:
+        running.start()
+        running.gateway.backend("alpha")
+        running.configure(services=(UNLIMITED,))
+        wait_until(lambda: get(running.port(80), "/api/alpha/ready") == 200, "alpha is reached")
+        yield running
+    finally:
+        running.stop()
+
+
+def get(port: int, path: str, headers: dict[str, str] | None = None) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.request("GET", path, headers={**AUTHORIZED, **(headers or {})})
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def call_until(stop: Event, port: int) -> list[int | str]:
+    """POSTs one after the other on one connection, and what became of each."""
+    results: list[int | str] = []
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    while not stop.wait(0.005):
+        try:
+            connection.request("POST", "/api/alpha/x", b"{}", headers=AUTHORIZED)
+            response = connection.getresponse()
+            response.read()
+            results.append(response.status)
+        except OSError as error:
+            results.append(repr(error))
+            connection.close()
+    return results
+
+
+def test_a_replaced_gateway_costs_no_call(front: FrontUnderTest) -> None:
+    stop = Event()
+    port = front.port(80)
+    with ThreadPoolExecutor(CALLERS) as pool:
+        callers = [pool.submit(call_until, stop, port) for _ in range(CALLERS)]
+        try:
+            for _ in range(REPLACEMENTS):
+                front.replace_gateway()
+        finally:
+            stop.set()
+        results = [result for caller in callers for result in caller.result()]
+    assert len(results) > 100
+    assert set(results) == {200}, Counter(results)
+
+
+def test_a_call_that_runs_while_the_gateway_is_replaced_is_answered(front: FrontUnderTest) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(get, front.port(80), "/api/alpha/slow?milliseconds=4000")
+        front.replace_gateway()
+        assert slow.result() == 200
+
+
+def test_the_gateway_knows_the_callers_own_address(front: FrontUnderTest) -> None:
+    assert get(front.port(80), "/api/alpha/ready", {"X-Request-Id": "who-is-calling"}) == 200
+    remote = front.gateway.logged("who-is-calling")["remote"]
+    assert remote and remote != front.address
+
+
+def test_a_caller_cannot_claim_another_address(front: FrontUnderTest) -> None:
+    with socket.create_connection(("127.0.0.1", front.port(80)), timeout=20) as connection:
+        connection.sendall(
+            b"PROXY TCP4 203.0.113.7 203.0.113.8 1 80\r\nGET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        )
+        assert b" 400 " in connection.recv(200)
+    headers = {"X-Forwarded-For": "203.0.113.7", "X-Real-IP": "203.0.113.7", "X-Request-Id": "somebody-else"}
+    assert get(front.port(80), "/api/alpha/ready", headers) == 200
+    assert front.gateway.logged("somebody-else")["remote"] != "203.0.113.7"
+
+
+def test_without_a_gateway_connections_end_at_once_and_it_is_found_again(front: FrontUnderTest) -> None:
+    front.gateway.restart()
+    wait_until(lambda: get(front.port(80), "/api/alpha/ready") == 200, "the gateway is found again")
