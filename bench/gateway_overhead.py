@@ -2,8 +2,8 @@
 
     .venv/bin/python bench/gateway_overhead.py
 
-One container of template's deployed image, published on loopback, and one gateway of the deployed image in front of it,
-both confined as in a deployment. Calls are alternated in rounds, so that what else the machine does hits both alike.
+One container of template's deployed image, published on loopback, and a front and a gateway of the deployed images in front
+of it, all confined as in a deployment. Calls are alternated in rounds, so that what else the machine does hits both alike.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "infra")]
 
 from gateway.docker_cli import CONFINED, LABEL, READ_ONLY, docker, unique, wait_until  # noqa: E402
+from gateway.front_under_test import FrontUnderTest  # noqa: E402
 from gateway.gateway_under_test import GatewayUnderTest  # noqa: E402
-from stack.gateway_config import GatewayClient, GatewayService, GatewaySettings  # noqa: E402
+from stack.gateway_model import GatewayClient, GatewayService, GatewaySettings  # noqa: E402
 
 TOKEN = "0f" * 32
-TEMPLATE = GatewayService("template", 8002, "模板", 60)
+TEMPLATE = GatewayService("template", 8002, "模板", 60, requests_per_second=100_000)
 CALL = {
     "jsonrpc": "2.0",
     "id": 1,
@@ -106,20 +107,21 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=400, help="calls per round")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    gateway = GatewayUnderTest(newest("dyber-gateway"), ports=(80,))
+    front = FrontUnderTest(newest("dyber-front"), GatewayUnderTest(newest("dyber-gateway")))
+    gateway = front.gateway
     server = unique("template")
-    gateway.start()
+    front.start()
     gateway.others.append(server)
     try:
         docker(
             "run", "--detach", "--name", server, "--label", LABEL, "--network", gateway.network, "--network-alias",
-            "template-mcp", "--publish", "127.0.0.1::8002", "--env", "PORT=8002", "--env", "HOST=0.0.0.0",
-            "--env", "DYBER_SERVICE=template", *CONFINED, *READ_ONLY, newest("dyber-template"),
+            "template-mcp", "--network-alias", "template-mcp-1", "--publish", "127.0.0.1::8002", "--env", "PORT=8002",
+            "--env", "HOST=0.0.0.0", "--env", "DYBER_SERVICE=template", *CONFINED, *READ_ONLY, newest("dyber-template"),
         )  # fmt: skip
         client = GatewayClient("bench", (hashlib.sha256(TOKEN.encode()).hexdigest(),))
-        gateway.configure(GatewaySettings(), (TEMPLATE,), (client,))
+        front.configure(GatewaySettings(burst=100_000), (TEMPLATE,), (client,))
         direct = docker("port", server, "8002/tcp").strip()
-        urls = {"direct": f"http://{direct}/mcp", "gateway": f"http://127.0.0.1:{gateway.port(80)}/api/template/mcp"}
+        urls = {"direct": f"http://{direct}/mcp", "gateway": f"http://127.0.0.1:{front.port(80)}/api/template/mcp"}
 
         def answers() -> bool:
             try:
@@ -129,10 +131,10 @@ def main() -> None:
 
         wait_until(answers, "the server is ready")
         print("| concurrency | path | calls/s | p50 ms | p99 ms |\n|---|---|---|---|---|")
-        for concurrency in (1, 16):
+        for concurrency in (1, 16, 64):
             asyncio.run(compare(urls, options.calls, concurrency, options.rounds))
     finally:
-        gateway.stop()
+        front.stop()
 
 
 if __name__ == "__main__":
