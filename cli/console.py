@@ -17,9 +17,19 @@ from rich.text import Text
 from toolchain.language import tr
 from toolchain.progress import duration
 
+
+
+class _Narration(Console):
+    """What is told of work in progress. When nobody listens any more, the work goes on."""
+
+    def on_broken_pipe(self) -> None:
+        # Rich's own would end the thread that tells, and Pulumi would wait for it for ever, holding the stack's lock.
+        self.quiet = True
+
+
 #: Results go to stdout, everything else to stderr, so that output can be piped.
 out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+err = _Narration(stderr=True, highlight=False, soft_wrap=True)
 #: How often long work tells where it is when there is no terminal to show a clock on.
 SIGN_OF_LIFE_SECONDS = 30.0
 

@@ -37,8 +37,9 @@ EVERYTHING = ["tests", "--numprocesses", "2", "--dist", "loadgroup", "--no-loads
 
 
 def run(arguments: list[str]) -> int:
-    """Run pytest with `arguments`, or over everything; its exit code."""
-    command = [sys.executable, "-m", "pytest", *(arguments or EVERYTHING)]
+    """Run pytest with `arguments`, over everything unless they name a file or folder; its exit code."""
+    named = any((ROOT / argument.split("::")[0]).exists() for argument in arguments if not argument.startswith("-"))
+    command = [sys.executable, "-m", "pytest", *([] if named else EVERYTHING), *arguments]
     return subprocess.call(command, cwd=ROOT)
 
 

@@ -22,6 +22,8 @@ def _turn(item: pytest.Item) -> int:
     return -1 if IN_PARALLEL and tier == "deploy" else TIERS.index(tier)
 
 
+# Before pytest-xdist, which reads the groups in the same hook.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         tier = _tier(item)
