@@ -310,7 +310,8 @@ async def _by_address(url: str) -> str:
     """The URL with its host as an IP address: browsers answer debugging requests under no other name but localhost."""
     parts = urlsplit(url)
     found = await asyncio.get_running_loop().getaddrinfo(parts.hostname, parts.port, type=socket.SOCK_STREAM)
-    address = str(found[0][4][0])
+    # Debugging ports listen on IPv4 unless told otherwise.
+    address = str(min(found, key=lambda entry: entry[0] is not socket.AF_INET)[4][0])
     host = f"[{address}]" if ":" in address else address
     return parts._replace(netloc=f"{host}:{parts.port}").geturl()
 
