@@ -125,14 +125,11 @@ class Cache:
         Concurrent callers of one key share one loader. It goes on while anybody still waits for it; its error goes to
         all of them and is not kept. Returns JSON values also where the loader returned a Pydantic model.
         """
-        found = await self.get(key)
-        if found is not None:
-            return found
         load = self._loading.get(key)
         if load is None:
             load = self._loading[key] = _Load(asyncio.ensure_future(self._load(key, ttl, loader)))
             load.task.add_done_callback(lambda _: self._loading.pop(key, None))
-        return from_json(await load.wait())
+        return from_json(await load.result())
 
     async def get_or_load_model(
         self, model: type[Model], key: str, ttl: float, loader: Callable[[], Awaitable[Model]]
@@ -153,6 +150,9 @@ class Cache:
             await self._redis.aclose()
 
     async def _load(self, key: str, ttl: float, loader: Callable[[], Awaitable[Any]]) -> bytes:
+        found = await self._read(key)
+        if found is not None:
+            return found
         value = await loader()
         await self.set(key, value, ttl)
         return to_json(value)
@@ -208,7 +208,7 @@ class _Load:
         self.task = task
         self._waiting = 0
 
-    async def wait(self) -> bytes:
+    async def result(self) -> bytes:
         self._waiting += 1
         try:
             return await asyncio.shield(self.task)

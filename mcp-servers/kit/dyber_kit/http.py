@@ -135,10 +135,11 @@ class _GuardedTransport(httpx2.AsyncBaseTransport):
         self._max_bytes = max_bytes
         self._attempts = attempts
         self._retry_wait = retry_wait
-        self._inner = httpx2.AsyncHTTPTransport(trust_env=False)
+        context = ssl.create_default_context()
+        self._inner = httpx2.AsyncHTTPTransport(verify=context, trust_env=False)
         # httpx2 has no argument for the backend of its own pool.
         self._inner._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=ssl.create_default_context(),
+            ssl_context=context,
             max_connections=20,
             max_keepalive_connections=10,
             keepalive_expiry=30,
