@@ -169,6 +169,23 @@ async def test_a_loader_nobody_waits_for_any_more_is_stopped(cache):
     await asyncio.wait_for(stopped.wait(), 5)
 
 
+async def test_a_caller_who_comes_while_an_abandoned_loader_is_being_stopped_gets_an_answer(cache):
+    going = asyncio.Event()
+
+    async def hang() -> None:
+        going.set()
+        await asyncio.sleep(30)
+
+    async def load() -> str:
+        return "loaded"
+
+    only = asyncio.create_task(cache.get_or_load("key", 60, hang))
+    await going.wait()
+    only.cancel()
+    await asyncio.wait([only])
+    assert await cache.get_or_load("key", 60, load) == "loaded"
+
+
 async def test_models_come_back_as_models(cache):
     async def load() -> Hot:
         return Hot(words=["茶"])

@@ -311,7 +311,7 @@ async def _by_address(url: str) -> str:
     parts = urlsplit(url)
     found = await asyncio.get_running_loop().getaddrinfo(parts.hostname, parts.port, type=socket.SOCK_STREAM)
     # Debugging ports listen on IPv4 unless told otherwise.
-    address = str(min(found, key=lambda entry: entry[0] is not socket.AF_INET)[4][0])
+    address = str(min(found, key=lambda entry: entry[0] != socket.AF_INET)[4][0])
     host = f"[{address}]" if ":" in address else address
     return parts._replace(netloc=f"{host}:{parts.port}").geturl()
 

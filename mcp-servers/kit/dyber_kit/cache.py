@@ -8,6 +8,7 @@ import logging
 import os
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cachetools import TLRUCache
@@ -128,8 +129,15 @@ class Cache:
         load = self._loading.get(key)
         if load is None:
             load = self._loading[key] = _Load(asyncio.ensure_future(self._load(key, ttl, loader)))
-            load.task.add_done_callback(lambda _: self._loading.pop(key, None))
-        return from_json(await load.result())
+        load.waiting += 1
+        try:
+            return from_json(await asyncio.shield(load.task))
+        finally:
+            load.waiting -= 1
+            if not load.waiting:
+                # The next caller starts anew, and does not join a loader that is being stopped.
+                del self._loading[key]
+                load.task.cancel()
 
     async def get_or_load_model(
         self, model: type[Model], key: str, ttl: float, loader: Callable[[], Awaitable[Model]]
@@ -201,18 +209,9 @@ class Cache:
         return self._prefix + key
 
 
+@dataclass(eq=False)
 class _Load:
     """A running loader, given up when nobody waits for it any more."""
 
-    def __init__(self, task: asyncio.Future[bytes]) -> None:
-        self.task = task
-        self._waiting = 0
-
-    async def result(self) -> bytes:
-        self._waiting += 1
-        try:
-            return await asyncio.shield(self.task)
-        finally:
-            self._waiting -= 1
-            if not self._waiting:
-                self.task.cancel()
+    task: asyncio.Future[bytes]
+    waiting: int = 0
