@@ -14,10 +14,12 @@ from toolchain.language import tr
 
 REQUIREMENTS = ROOT / "tests" / "requirements.txt"
 CHROMIUM = Path("/usr/bin/chromium")
+#: The whole Redis server under another name; its own package would also start it as a service.
+REDIS = Path("/usr/bin/redis-check-rdb")
 
 
 def prepare(display: Activities) -> None:
-    """Install the tests' Python packages and Debian's Chromium where they are missing. Raises SetupError."""
+    """Install the tests' Python packages, Debian's Chromium and Redis where they are missing. Raises SetupError."""
     stamp = Path(sys.prefix) / ".test-requirements"
     wanted = hashlib.sha256(b"".join(file.read_bytes() for file in _requirement_files())).hexdigest()
     if not stamp.exists() or stamp.read_text() != wanted:
@@ -28,8 +30,11 @@ def prepare(display: Activities) -> None:
                 command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "-r", str(file)]
                 processes.stream(command, display, what=f"pip install -r {file.name}", next_step=retry)
         stamp.write_text(wanted)
-    if not CHROMIUM.exists():
-        debian.install(["chromium", "fonts-wqy-microhei"], display)
+    missing = [] if CHROMIUM.exists() else ["chromium", "fonts-wqy-microhei"]
+    if not REDIS.exists():
+        missing.append("redis-tools")
+    if missing:
+        debian.install(missing, display)
 
 
 #: The deployment waits most of the time, so it runs beside everything else (tests/conftest.py makes the groups).
