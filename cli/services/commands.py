@@ -1,0 +1,176 @@
+"""`dyber add-service` and `dyber remove-service`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from stack.catalog import SPEC_FILE, load_catalog
+
+from cli.console import err, out
+from cli.environment import activate
+from cli.services import naming, removal, scaffold
+from cli.stack import ROOT
+from cli.steps import FAILED, INTERRUPTED, StackOption, YesOption, examples
+from toolchain.errors import SetupError
+from toolchain.home import DyberHome
+from toolchain.language import tr
+
+SERVERS = ROOT / "mcp-servers"
+
+
+def register(app: typer.Typer) -> None:
+    """Give `app` both commands."""
+    app.command(
+        "add-service",
+        help=tr("添加新MCP服务：由模板创建一个完整的目录", "Add an MCP service: make its whole folder from the template"),
+        epilog=examples("./deploy.sh add-service", "./deploy.sh add-service weibo --port 8003 --title 微博 --deploy"),
+    )(add_service)
+    app.command(
+        "remove-service",
+        help=tr("移除一个MCP服务；它的数据会保留", "Remove an MCP service; its data is kept"),
+        epilog=examples("./deploy.sh remove-service weibo", "./deploy.sh remove-service weibo --yes --delete-data"),
+    )(remove_service)
+
+
+def add_service(
+    context: typer.Context,
+    name: Annotated[
+        str | None, typer.Argument(help=tr("服务名称；不写则询问", "The service's name; asked for if left out"))
+    ] = None,
+    port: Annotated[
+        str | None, typer.Option(help=tr("端口；不写则取最小的空闲端口", "Port; the lowest free one if left out"))
+    ] = None,
+    title: Annotated[
+        str | None, typer.Option(help=tr("给人看的标题，例如 微博", "Title shown to people, such as 微博"))
+    ] = None,
+    deploy: Annotated[bool, typer.Option("--deploy", help=tr("创建后立即部署", "Deploy it at once"))] = False,
+    stack: StackOption = "dev",
+) -> None:
+    """Add an MCP service: make its whole folder from the template."""
+    catalog = load_catalog(SERVERS)
+    asking = name is None
+    folders = {path.name for path in SERVERS.iterdir()}
+    name = naming.checked_name(_ask("请输入服务名称 (如: weibo, douyin): ") if name is None else name, folders)
+    if port is None and asking:
+        port = _ask("请输入服务端口 (推荐8003+): ")
+    number = naming.checked_port(port or "", catalog)
+    title = naming.checked_title(f"{name} MCP" if title is None else title)
+    identifiers = naming.Identifiers(name)
+    try:
+        scaffold.create(SERVERS, identifiers, number, title)
+    except FileExistsError:
+        naming.checked_name(name, {name})
+    _created(identifiers, number, stack, deploy)
+    if deploy:
+        _run_command(context, "deploy", ["--stack", stack])
+
+
+def remove_service(
+    name: Annotated[str, typer.Argument(help=tr("服务名称", "The service's name"))],
+    delete_data: Annotated[
+        bool,
+        typer.Option("--delete-data", help=tr("也删除它的数据卷（--stack 的那个栈）", "Also delete its data (of --stack)")),
+    ] = False,
+    yes: YesOption = False,
+    stack: StackOption = "dev",
+) -> None:
+    """Remove an MCP service; its data is kept."""
+    folder = _existing(name)
+    problems = removal.broken_settings(ROOT, load_catalog(SERVERS), name)
+    if problems:
+        raise typer.TyperException(
+            tr(f"没有 {name} 之后，这些设置就不能用了，请先改好：", f"without {name} these settings are unusable; mend them first:")
+            + "".join(f"\n  {problem}" for problem in problems)
+        )
+    try:
+        activate(DyberHome.from_environment())
+        deployed = removal.deployed(name)
+    except SetupError:
+        deployed = []  # Nothing is deployed from a machine that was never set up.
+    err.print(tr("将移除：", "Will be removed:"))
+    err.print(tr(f"  目录 mcp-servers/{name}（移到 {removal.REMOVED}/）", f"  mcp-servers/{name} (moved to {removal.REMOVED}/)"))
+    for part in deployed:
+        for container in part.containers:
+            err.print(tr(f"  容器 {container}（下次部署 {part.stack} 时）", f"  container {container} (when {part.stack} is deployed)"))
+        for volume in part.volumes:
+            goes = delete_data and part.stack == stack
+            fate = tr("删除，无法恢复", "deleted for good") if goes else tr("保留", "kept")
+            err.print(f"  {tr('数据卷', 'data volume')} {volume}: [{'red' if goes else 'green'}]{fate}[/]")
+    if not yes and _ask(tr("确认继续? (y/N): ", "Continue? (y/N): ")).lower() not in ("y", "yes"):
+        err.print(tr("什么都没有改变。", "Nothing was changed."))
+        raise typer.Exit(FAILED)
+    for part in deployed:
+        removal.keep_data(part, name, keep=not (delete_data and part.stack == stack))
+    kept = removal.move_aside(ROOT, folder)
+    _removed(name, kept, deployed)
+
+
+def _existing(name: str) -> Path:
+    known = sorted(file.parent.name for file in SERVERS.glob(f"*/{SPEC_FILE}"))
+    if name not in known:
+        raise typer.TyperException(
+            tr(f"没有服务 {name!r}，可用：{', '.join(known)}", f"no service {name!r}; known: {', '.join(known)}")
+        )
+    if name == scaffold.TEMPLATE:
+        raise typer.TyperException(
+            tr(
+                "template 是新服务的来源，不能移除；不想运行它时，从栈文件的 profiles 中去掉 dev",
+                "template is what new services are made from and stays; to not run it, take dev out of the stack "
+                "file's profiles",
+            )
+        )
+    return SERVERS / name
+
+
+def _ask(question: str) -> str:
+    """One line from the terminal, or from what is piped in. Raises typer.Exit when it ends or is interrupted."""
+    err.print(question, end="", markup=False)
+    try:
+        answer = sys.stdin.readline()
+    except KeyboardInterrupt:
+        err.print(tr("\n已取消，什么都没有改变。", "\nCancelled; nothing was changed."))
+        raise typer.Exit(INTERRUPTED) from None
+    if not answer:
+        err.print(tr("\n没有输入，什么都没有改变。", "\nNo answer; nothing was changed."))
+        raise typer.Exit(FAILED)
+    return answer.strip()
+
+
+def _run_command(context: typer.Context, name: str, arguments: list[str]) -> None:
+    root = context.find_root()
+    command = root.command.commands[name]  # type: ignore[attr-defined]
+    with command.make_context(name, arguments, parent=root) as inner:
+        command.invoke(inner)
+
+
+def _created(identifiers: naming.Identifiers, port: int, stack: str, deploy: bool) -> None:
+    name, package = identifiers.name, identifiers.package
+    option = "" if stack == "dev" else f" -s {stack}"
+    out.print(f"[green]✓[/] {tr(f'已创建 mcp-servers/{name}，端口 {port}', f'Made mcp-servers/{name}, port {port}')}")
+    steps = [
+        tr(
+            f"写自己的工具：mcp-servers/{name}/{package}/（怎么写见 mcp-servers/{name}/README.md）",
+            f"write your tools: mcp-servers/{name}/{package}/ (how: mcp-servers/{name}/README.md)",
+        ),
+        tr("测试：", "test: ") + f"./deploy.sh test -k {name}",
+        tr("部署：", "deploy: ") + f"./deploy.sh{' deploy' * bool(option)}{option}",
+    ]
+    out.print(tr("下一步：", "Next:"))
+    for number, step in enumerate(steps[: 2 if deploy else 3], 1):
+        out.print(f"  {number}. {step}", markup=False)
+    if not deploy:
+        out.print(
+            tr(f"部署后的地址：<网关>/api/{name}/mcp", f"Its address then: <gateway>/api/{name}/mcp"), markup=False
+        )
+
+
+def _removed(name: str, kept: Path, deployed: list[removal.Deployed]) -> None:
+    place = kept.relative_to(ROOT).as_posix()
+    out.print(f"[green]✓[/] {tr(f'已移除 {name}', f'Removed {name}')}")
+    out.print(tr("  要恢复：", "  to bring it back: ") + f"mv {place} mcp-servers/{name}", markup=False)
+    for part in deployed:
+        option = "" if part.stack == "dev" else f" deploy -s {part.stack}"
+        out.print(tr("  让容器也消失：", "  to end its containers: ") + f"./deploy.sh{option}", markup=False)
