@@ -1,1 +1,1 @@
-"""Adding a service is adding a folder, removing one is taking it away: the commands that do it, and what they decide."""
+"""Adding a service is adding a folder, removing one is taking it away: the commands for it, and what they decide."""

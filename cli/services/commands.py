@@ -25,7 +25,9 @@ def register(app: typer.Typer) -> None:
     """Give `app` both commands."""
     app.command(
         "add-service",
-        help=tr("添加新MCP服务：由模板创建一个完整的目录", "Add an MCP service: make its whole folder from the template"),
+        help=tr(
+            "添加新MCP服务：由模板创建一个完整的目录", "Add an MCP service: make its whole folder from the template"
+        ),
         epilog=examples("./deploy.sh add-service", "./deploy.sh add-service weibo --port 8003 --title 微博 --deploy"),
     )(add_service)
     app.command(
@@ -72,7 +74,9 @@ def remove_service(
     name: Annotated[str, typer.Argument(help=tr("服务名称", "The service's name"))],
     delete_data: Annotated[
         bool,
-        typer.Option("--delete-data", help=tr("也删除它的数据卷（--stack 的那个栈）", "Also delete its data (of --stack)")),
+        typer.Option(
+            "--delete-data", help=tr("也删除它的数据卷（--stack 的那个栈）", "Also delete its data (of --stack)")
+        ),
     ] = False,
     yes: YesOption = False,
     stack: StackOption = "dev",
@@ -82,7 +86,10 @@ def remove_service(
     problems = removal.broken_settings(ROOT, load_catalog(SERVERS), name)
     if problems:
         raise typer.TyperException(
-            tr(f"没有 {name} 之后，这些设置就不能用了，请先改好：", f"without {name} these settings are unusable; mend them first:")
+            tr(
+                f"没有 {name} 之后，这些设置就不能用了，请先改好：",
+                f"without {name} these settings are unusable; mend them first:",
+            )
             + "".join(f"\n  {problem}" for problem in problems)
         )
     try:
@@ -91,10 +98,20 @@ def remove_service(
     except SetupError:
         deployed = []  # Nothing is deployed from a machine that was never set up.
     err.print(tr("将移除：", "Will be removed:"))
-    err.print(tr(f"  目录 mcp-servers/{name}（移到 {removal.REMOVED}/）", f"  mcp-servers/{name} (moved to {removal.REMOVED}/)"))
+    err.print(
+        tr(
+            f"  目录 mcp-servers/{name}（移到 {removal.REMOVED}/）",
+            f"  mcp-servers/{name} (moved to {removal.REMOVED}/)",
+        )
+    )
     for part in deployed:
         for container in part.containers:
-            err.print(tr(f"  容器 {container}（下次部署 {part.stack} 时）", f"  container {container} (when {part.stack} is deployed)"))
+            err.print(
+                tr(
+                    f"  容器 {container}（下次部署 {part.stack} 时）",
+                    f"  container {container} (when {part.stack} is deployed)",
+                )
+            )
         for volume in part.volumes:
             goes = delete_data and part.stack == stack
             fate = tr("删除，无法恢复", "deleted for good") if goes else tr("保留", "kept")

@@ -12,8 +12,8 @@ from stack.gateway_model import GATEWAY_PORTS, GatewayService
 
 from toolchain.language import tr
 
-#: Names that the repository, Git, Docker's build context or Windows gives another meaning.
-RESERVED_NAMES = {"kit", "front", "tests", "build", "dist", "con", "prn", "aux", "nul"}
+#: Names that the repository, Git, Docker's build context, pytest or Windows gives another meaning.
+RESERVED_NAMES = {"kit", "front", "test", "tests", "build", "dist", "and", "or", "not", "con", "prn", "aux", "nul"}
 RESERVED_NAMES |= {f"{device}{number}" for device in ("com", "lpt") for number in range(1, 10)}
 
 
@@ -64,11 +64,17 @@ def checked_name(text: str, folders: set[str]) -> str:
         )
     if name in RESERVED_NAMES or not _gateway_takes(name):
         raise typer.TyperException(
-            tr(f"服务名称 {name!r} 已有别的用途，请换一个", f"service name {name!r} has another meaning; choose another")
+            tr(
+                f"服务名称 {name!r} 已有别的用途，请换一个",
+                f"service name {name!r} has another meaning; choose another",
+            )
         )
     if name in {folder.lower() for folder in folders}:
         raise typer.TyperException(
-            tr(f"已有目录 mcp-servers/{name}，请换一个名称", f"mcp-servers/{name} is there already; choose another name")
+            tr(
+                f"已有目录 mcp-servers/{name}，请换一个名称",
+                f"mcp-servers/{name} is there already; choose another name",
+            )
         )
     return name
 
@@ -98,7 +104,10 @@ def checked_port(text: str, catalog: Mapping[str, ServiceSpec]) -> int:
         )
     if port in taken:
         raise typer.TyperException(
-            tr(f"端口 {port} 已被 {taken[port]} 使用，可用 {free}", f"port {port} is taken by {taken[port]}; {free} is free")
+            tr(
+                f"端口 {port} 已被 {taken[port]} 使用，可用 {free}",
+                f"port {port} is taken by {taken[port]}; {free} is free",
+            )
         )
     return port
 
@@ -108,7 +117,10 @@ def checked_title(text: str) -> str:
     title = text.strip()
     if not 1 <= len(title) <= 60 or not title.isprintable():
         raise typer.TyperException(
-            tr(f"标题 {text!r} 不可用：一行，1 到 60 个字符", f"title {text!r} cannot be used: one line, 1 to 60 characters")
+            tr(
+                f"标题 {text!r} 不可用：一行，1 到 60 个字符",
+                f"title {text!r} cannot be used: one line, 1 to 60 characters",
+            )
         )
     return title
 

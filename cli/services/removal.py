@@ -14,7 +14,7 @@ import yaml
 from pulumi import automation as auto
 from stack.catalog import ServiceSpec
 from stack.errors import ConfigurationError
-from stack.settings import parse_settings
+from stack.settings import parse_settings, stack_file
 
 from cli.stack import ROOT, Deployment
 
@@ -40,11 +40,14 @@ def deployed(service: str) -> list[Deployed]:
     """Every stack that has a file here, is deployed and has something of `service`."""
     names = [summary.name for summary in auto.LocalWorkspace(work_dir=str(ROOT)).list_stacks()]
     found = []
-    for name in sorted(name for name in names if (ROOT / f"Pulumi.{name}.yaml").is_file()):
+    for name in sorted(name for name in names if (ROOT / stack_file(name)).is_file()):
         deployment = Deployment.open(name, create=False)
-        containers, volumes = (of_service(deployment.resources(), service, kind) for kind in (CONTAINER, VOLUME))
+        containers, volumes = (
+            tuple(str(resource["outputs"]["name"]) for resource in of_service(deployment.resources(), service, kind))
+            for kind in (CONTAINER, VOLUME)
+        )
         if containers or volumes:
-            found.append(Deployed(deployment, *(tuple(str(x["outputs"]["name"]) for x in y) for y in (containers, volumes))))
+            found.append(Deployed(deployment, containers, volumes))
     return found
 
 

@@ -35,7 +35,7 @@ async def test_health_keeps_the_original_body(template, http):
 
 async def test_ready_says_so_when_calls_can_be_served(template, http):
     answer = await http.get(f"{template}/ready")
-    expected = {"status": "ready", "service": "template-mcp", "version": "1.0.0", "tools": 2}
+    expected = {"status": "ready", "service": "template-mcp", "version": "1.0.0", "tools": 4}
     assert (answer.status_code, answer.json()) == (200, expected)
 
 
