@@ -42,7 +42,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(token_app, name="token")
-service_commands.register(app)
+app.add_typer(service_commands.commands)
 
 
 @app.command(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from stack.catalog import SPEC_FILE, load_catalog
+from stack.errors import ConfigurationError
 
 from cli.console import err, out
 from cli.environment import activate
@@ -21,22 +23,14 @@ from toolchain.language import tr
 SERVERS = ROOT / "mcp-servers"
 
 
-def register(app: typer.Typer) -> None:
-    """Give `app` both commands."""
-    app.command(
-        "add-service",
-        help=tr(
-            "添加新MCP服务：由模板创建一个完整的目录", "Add an MCP service: make its whole folder from the template"
-        ),
-        epilog=examples("./deploy.sh add-service", "./deploy.sh add-service weibo --port 8003 --title 微博 --deploy"),
-    )(add_service)
-    app.command(
-        "remove-service",
-        help=tr("移除一个MCP服务；它的数据会保留", "Remove an MCP service; its data is kept"),
-        epilog=examples("./deploy.sh remove-service weibo", "./deploy.sh remove-service weibo --yes --delete-data"),
-    )(remove_service)
+commands = typer.Typer()
 
 
+@commands.command(
+    "add-service",
+    help=tr("添加新MCP服务：由模板创建一个完整的目录", "Add an MCP service: make its whole folder from the template"),
+    epilog=examples("./deploy.sh add-service", "./deploy.sh add-service weibo --port 8003 --title 微博 --deploy"),
+)
 def add_service(
     context: typer.Context,
     name: Annotated[
@@ -55,9 +49,11 @@ def add_service(
     catalog = load_catalog(SERVERS)
     asking = name is None
     folders = {path.name for path in SERVERS.iterdir()}
-    name = naming.checked_name(_ask("请输入服务名称 (如: weibo, douyin): ") if name is None else name, folders)
+    if name is None:
+        name = _ask(tr("请输入服务名称 (如: weibo, douyin): ", "Name of the service (such as weibo, douyin): "))
+    name = naming.checked_name(name, folders)
     if port is None and asking:
-        port = _ask("请输入服务端口 (推荐8003+): ")
+        port = _ask(tr("请输入服务端口 (推荐8003+): ", "Port of the service (8003 or higher): "))
     number = naming.checked_port(port or "", catalog)
     title = naming.checked_title(f"{name} MCP" if title is None else title)
     identifiers = naming.Identifiers(name)
@@ -70,6 +66,11 @@ def add_service(
         _run_command(context, "deploy", ["--stack", stack])
 
 
+@commands.command(
+    "remove-service",
+    help=tr("移除一个MCP服务；它的数据会保留", "Remove an MCP service; its data is kept"),
+    epilog=examples("./deploy.sh remove-service weibo", "./deploy.sh remove-service weibo --yes --delete-data"),
+)
 def remove_service(
     name: Annotated[str, typer.Argument(help=tr("服务名称", "The service's name"))],
     delete_data: Annotated[
@@ -83,7 +84,29 @@ def remove_service(
 ) -> None:
     """Remove an MCP service; its data is kept."""
     folder = _existing(name)
-    problems = removal.broken_settings(ROOT, load_catalog(SERVERS), name)
+    _check_settings(name)
+    try:
+        activate(DyberHome.from_environment())
+        deployed = removal.deployed(name)
+    except SetupError:
+        deployed = []  # Nothing is deployed from a machine that was never set up.
+    going = {part.stack.name: part.volumes for part in deployed if delete_data and part.stack.name == stack}
+    _announce(name, deployed, going)
+    if not yes and _ask(tr("确认继续? (y/N): ", "Continue? (y/N): ")).lower() not in ("y", "yes"):
+        err.print(tr("什么都没有改变。", "Nothing was changed."))
+        raise typer.Exit(FAILED)
+    for part in deployed:
+        part.keep_data(name, keep=part.stack.name not in going)
+    _removed(name, removal.move_aside(ROOT, folder), deployed, going)
+
+
+def _check_settings(name: str) -> None:
+    """Raises typer.TyperException when a stack file speaks of the service."""
+    try:
+        catalog = load_catalog(SERVERS)
+    except ConfigurationError:
+        return  # Perhaps because of the very service that is to go; then no stack can be deployed as it is.
+    problems = removal.broken_settings(ROOT, catalog, name)
     if problems:
         raise typer.TyperException(
             tr(
@@ -92,37 +115,19 @@ def remove_service(
             )
             + "".join(f"\n  {problem}" for problem in problems)
         )
-    try:
-        activate(DyberHome.from_environment())
-        deployed = removal.deployed(name)
-    except SetupError:
-        deployed = []  # Nothing is deployed from a machine that was never set up.
+
+
+def _announce(name: str, deployed: list[removal.Deployed], going: Mapping[str, tuple[str, ...]]) -> None:
+    lines = [tr(f"目录 mcp-servers/{name}（移到 {removal.REMOVED}/）", f"mcp-servers/{name} (to {removal.REMOVED}/)")]
+    for part in deployed:
+        stack = part.stack.name
+        when = tr(f"（下次部署 {stack} 时）", f" (when {stack} is deployed)")
+        lines += [tr("容器 ", "container ") + container + when for container in part.containers]
+        fate = tr("删除，无法恢复", "deleted for good") + when if stack in going else tr("保留", "kept")
+        lines += [tr("数据卷 ", "data volume ") + f"{volume}: {fate}" for volume in part.volumes]
     err.print(tr("将移除：", "Will be removed:"))
-    err.print(
-        tr(
-            f"  目录 mcp-servers/{name}（移到 {removal.REMOVED}/）",
-            f"  mcp-servers/{name} (moved to {removal.REMOVED}/)",
-        )
-    )
-    for part in deployed:
-        for container in part.containers:
-            err.print(
-                tr(
-                    f"  容器 {container}（下次部署 {part.stack} 时）",
-                    f"  container {container} (when {part.stack} is deployed)",
-                )
-            )
-        for volume in part.volumes:
-            goes = delete_data and part.stack == stack
-            fate = tr("删除，无法恢复", "deleted for good") if goes else tr("保留", "kept")
-            err.print(f"  {tr('数据卷', 'data volume')} {volume}: [{'red' if goes else 'green'}]{fate}[/]")
-    if not yes and _ask(tr("确认继续? (y/N): ", "Continue? (y/N): ")).lower() not in ("y", "yes"):
-        err.print(tr("什么都没有改变。", "Nothing was changed."))
-        raise typer.Exit(FAILED)
-    for part in deployed:
-        removal.keep_data(part, name, keep=not (delete_data and part.stack == stack))
-    kept = removal.move_aside(ROOT, folder)
-    _removed(name, kept, deployed)
+    for line in lines:
+        err.print(f"  {line}", markup=False)
 
 
 def _existing(name: str) -> Path:
@@ -158,7 +163,7 @@ def _ask(question: str) -> str:
 
 def _run_command(context: typer.Context, name: str, arguments: list[str]) -> None:
     root = context.find_root()
-    command = root.command.commands[name]  # type: ignore[attr-defined]
+    command = root.command.get_command(root, name)  # type: ignore[attr-defined]
     with command.make_context(name, arguments, parent=root) as inner:
         command.invoke(inner)
 
@@ -184,10 +189,16 @@ def _created(identifiers: naming.Identifiers, port: int, stack: str, deploy: boo
         )
 
 
-def _removed(name: str, kept: Path, deployed: list[removal.Deployed]) -> None:
+def _removed(name: str, kept: Path, deployed: list[removal.Deployed], going: Mapping[str, tuple[str, ...]]) -> None:
     place = kept.relative_to(ROOT).as_posix()
     out.print(f"[green]✓[/] {tr(f'已移除 {name}', f'Removed {name}')}")
     out.print(tr("  要恢复：", "  to bring it back: ") + f"mv {place} mcp-servers/{name}", markup=False)
     for part in deployed:
-        option = "" if part.stack == "dev" else f" deploy -s {part.stack}"
+        stack = part.stack.name
+        option = "" if stack == "dev" else f" deploy -s {stack}"
         out.print(tr("  让容器也消失：", "  to end its containers: ") + f"./deploy.sh{option}", markup=False)
+        for volume in part.volumes if stack not in going else ():
+            then = tr(
+                f"  数据保留在 {volume}，不再需要时：", f"  its data is kept in {volume}; when no longer needed: "
+            )
+            out.print(f"{then}docker volume rm {volume}", markup=False)

@@ -16,7 +16,7 @@ from stack.catalog import ServiceSpec
 from stack.errors import ConfigurationError
 from stack.settings import parse_settings, stack_file
 
-from cli.stack import ROOT, Deployment
+from cli.stack import ROOT
 
 #: Where removed folders go, in the repository; not under version control.
 REMOVED = ".removed-services"
@@ -27,13 +27,18 @@ VOLUME, CONTAINER = "docker:index/volume:Volume", "docker:index/container:Contai
 class Deployed:
     """What a deployed stack has of one service: names of containers and data volumes."""
 
-    deployment: Deployment
+    stack: auto.Stack
     containers: tuple[str, ...]
     volumes: tuple[str, ...]
 
-    @property
-    def stack(self) -> str:
-        return str(self.deployment.stack.name)
+    def keep_data(self, service: str, keep: bool) -> None:
+        """Decide what the next deployment does with the data of a service that is no longer there.
+
+        In the state, as of what the program no longer names Pulumi asks only there.
+        """
+        exported = self.stack.export_stack()
+        if retain_volumes(exported.deployment or {}, service, keep):
+            self.stack.import_stack(exported)
 
 
 def deployed(service: str) -> list[Deployed]:
@@ -41,13 +46,14 @@ def deployed(service: str) -> list[Deployed]:
     names = [summary.name for summary in auto.LocalWorkspace(work_dir=str(ROOT)).list_stacks()]
     found = []
     for name in sorted(name for name in names if (ROOT / stack_file(name)).is_file()):
-        deployment = Deployment.open(name, create=False)
+        stack = auto.select_stack(stack_name=name, work_dir=str(ROOT))
+        resources = list((stack.export_stack().deployment or {}).get("resources") or [])
         containers, volumes = (
-            tuple(str(resource["outputs"]["name"]) for resource in of_service(deployment.resources(), service, kind))
+            tuple(str(resource["outputs"]["name"]) for resource in of_service(resources, service, kind))
             for kind in (CONTAINER, VOLUME)
         )
         if containers or volumes:
-            found.append(Deployed(deployment, containers, volumes))
+            found.append(Deployed(stack, containers, volumes))
     return found
 
 
@@ -97,14 +103,3 @@ def move_aside(root: Path, folder: Path) -> Path:
     kept.parent.mkdir(exist_ok=True)
     os.rename(folder, kept)
     return kept
-
-
-def keep_data(part: Deployed, service: str, keep: bool) -> None:
-    """Decide what the next deployment does with the data of a service that is no longer there.
-
-    In the state, as Pulumi asks only there about what the program no longer names.
-    """
-    stack = part.deployment.stack
-    exported = stack.export_stack()
-    if retain_volumes(exported.deployment or {}, service, keep):
-        stack.import_stack(exported)

@@ -78,7 +78,7 @@ def stacks(monkeypatch: pytest.MonkeyPatch) -> dict[str, FakeStack]:
     def deployed(service: str) -> list[removal.Deployed]:
         return [
             removal.Deployed(
-                SimpleNamespace(stack=stack),  # type: ignore[arg-type]
+                stack,  # type: ignore[arg-type]
                 (f"dyber-{name}-{service}-server-1",),
                 (f"dyber-{name}-{service}-data",),
             )
@@ -156,6 +156,18 @@ def test_a_stack_file_that_names_the_service_is_mended_first(dyber: Dyber, repos
         dyber("weibo", "--yes")
     assert "Pulumi.prod.yaml: services.weibo" in refused.value.format_message()
     assert (repository / "mcp-servers" / "weibo").is_dir()
+
+
+def test_a_service_that_is_broken_itself_can_be_removed(dyber: Dyber, repository: Path) -> None:
+    (repository / "mcp-servers" / "weibo" / "service.yaml").write_text("title: [")
+    assert dyber("weibo", "--yes") == 0
+    assert not (repository / "mcp-servers" / "weibo").exists()
+
+
+def test_where_kept_data_is_and_how_it_goes_is_told(dyber: Dyber, capsys: pytest.CaptureFixture[str]) -> None:
+    dyber("weibo", "--yes", "--delete-data")
+    shown = capsys.readouterr().out
+    assert "docker volume rm dyber-prod-weibo-data" in shown and SHOWN_VOLUME not in shown
 
 
 def test_a_stack_file_that_is_unusable_anyway_does_not_stand_in_the_way(dyber: Dyber, repository: Path) -> None:
