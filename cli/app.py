@@ -15,6 +15,7 @@ from rich.text import Text
 from cli import clients, tests
 from cli.console import Activities, err, out
 from cli.environment import activate, shell_lines
+from cli.services import commands as service_commands
 from cli.stack import Deployment
 from cli.steps import (
     FAILED,
@@ -41,6 +42,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(token_app, name="token")
+app.add_typer(service_commands.commands)
 
 
 @app.command(

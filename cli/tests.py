@@ -37,8 +37,8 @@ def prepare(display: Activities) -> None:
         debian.install(missing, display)
 
 
-#: The deployment waits most of the time, so it runs beside everything else (tests/conftest.py makes the groups).
-EVERYTHING = ["tests", "--numprocesses", "2", "--dist", "loadgroup", "--no-loadscope-reorder"]
+#: The deployment waits most of the time, so it runs beside everything else (conftest.py makes the groups).
+EVERYTHING = ["--numprocesses", "2", "--dist", "loadgroup", "--no-loadscope-reorder"]
 
 
 def run(arguments: list[str]) -> int:

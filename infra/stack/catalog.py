@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated
 
@@ -14,11 +15,14 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stack.errors import ConfigurationError, explain
-from stack.gateway_model import MAX_REPLICAS
+from stack.gateway_model import GATEWAY_PORTS, MAX_REPLICAS
 
 SPEC_FILE = "service.yaml"
 LOCK_FILE = "tools.lock.json"
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9-]{0,30}")
+#: Ports that services may have, and the first one for a new service; the two below it are taken by tradition.
+SERVICE_PORTS = range(8001, 9000)
+FIRST_NEW_PORT = 8003
 #: First uid of the containers' users; a service runs as BASE_UID + port, so that limits counted per user
 #: (the engine's provider has no pids limit) never span services.
 BASE_UID = 20000
@@ -37,7 +41,7 @@ class ServiceSpec(BaseModel):
     folder: Path
     title: Annotated[str, Field(min_length=1, max_length=60)]
     description: Annotated[str, Field(max_length=200)] = ""
-    port: Annotated[int, Field(ge=8001, le=8999)]
+    port: Annotated[int, Field(ge=SERVICE_PORTS.start, lt=SERVICE_PORTS.stop)]
     package: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")]
     profile: Annotated[str | None, Field(pattern=r"^[a-z][a-z0-9-]*$")] = None
     debian_packages: tuple[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9+.-]+$")], ...] = ()
@@ -121,6 +125,14 @@ def load_spec(file: Path) -> ServiceSpec:
     return spec
 
 
+def lowest_free_port(taken: Collection[int]) -> int:
+    """The port for a new service. Raises ConfigurationError when all are taken."""
+    for port in range(FIRST_NEW_PORT, SERVICE_PORTS.stop):
+        if port not in taken and port not in GATEWAY_PORTS:
+            return port
+    raise ConfigurationError(f"{FIRST_NEW_PORT} 到 {SERVICE_PORTS[-1]} 的端口都已用完 / no port is left")
+
+
 def _locked_tools(folder: Path) -> dict[str, bool]:
     """By name, whether a tool only reads, from the service's lock file; {} where there is none."""
     file = folder / LOCK_FILE
@@ -144,7 +156,7 @@ def _port_clashes(specs: list[ServiceSpec]) -> list[str]:
     for spec in specs:
         owner = owners.setdefault(spec.port, spec.name)
         if owner != spec.name:
-            free = next(port for port in range(8003, 9000) if port not in taken)
+            free = lowest_free_port(taken)
             problems.append(
                 f"mcp-servers/{spec.name}/{SPEC_FILE}: port = {spec.port}: 已被 {owner} 使用，可改为 {free}\n"
                 f"mcp-servers/{spec.name}/{SPEC_FILE}: port = {spec.port}: taken by {owner}; {free} is free"

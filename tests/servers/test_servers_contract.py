@@ -34,7 +34,7 @@ def test_the_kept_lock_file_equals_the_tools_as_they_are(contract):
 
 def test_tool_names_start_with_the_service_and_fit_every_client(contract):
     service, actual = contract
-    start = {"xiaohongshu": "xhs"}.get(service, service)
+    start = {"xiaohongshu": "xhs"}.get(service, service.replace("-", "_"))
     for name in actual["tools"]:
         assert re.fullmatch(rf"{start}_[a-z0-9_]{{1,40}}", name)
 

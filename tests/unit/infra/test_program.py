@@ -10,8 +10,11 @@ from typing import Any
 
 import pulumi
 import pytest
+from stack import catalog
+from stack.catalog import load_catalog
 
 REPOSITORY = Path(__file__).resolve().parents[3]
+SERVICES = ("xiaohongshu", "template")
 TOKEN = "c0ffee" * 10 + "0000"
 
 
@@ -41,8 +44,14 @@ class Recorder(pulumi.runtime.Mocks):
         return {item.name: item.inputs for item in self.resources if item.typ.endswith(kind)}
 
 
-def declare(monkeypatch: pytest.MonkeyPatch, **values: Any) -> Recorder:
-    """Run the program in the stack dev with these settings; every registration has landed on return."""
+def declare(monkeypatch: pytest.MonkeyPatch, changed: dict[str, Any] | None = None, **values: Any) -> Recorder:
+    """Run the program in the stack dev with these settings; every registration has landed on return.
+
+    `changed` is what the template's service.yaml says otherwise. Services that were added stay out of it.
+    """
+    found = load_catalog(REPOSITORY / "mcp-servers")
+    specs = {name: found[name].model_copy(update=changed if name == "template" else None) for name in SERVICES}
+    monkeypatch.setattr(catalog, "load_catalog", lambda servers: specs)
     for name in ("DYBER_PIP_INDEX_URL", "DYBER_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
     recorder = Recorder()
@@ -142,8 +151,8 @@ def test_services_do_not_share_a_network_and_the_gateway_is_in_all(fleet: Record
     assert set(of["template-server"]) | set(of["xiaohongshu-server"]) < set(of["gateway-nginx"])
 
 
-def test_a_service_without_internet_has_a_network_without_a_way_out(fleet: Recorder) -> None:
-    networks = fleet.inputs("Network")
+def test_a_service_without_internet_has_a_network_without_a_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    networks = declare(monkeypatch, {"internet": False}, profiles=["dev"]).inputs("Network")
     assert networks["template-network"]["internal"] is True
     assert networks["xiaohongshu-network"]["internal"] is False
 
