@@ -95,7 +95,7 @@ class Monitoring(pulumi.ComponentResource):
                 interval="5s",
                 timeout="3s",
                 retries=5,
-                start_period="120s",
+                start_period="2m0s",
             ),
             wait=True,
             wait_timeout=180,
