@@ -14,10 +14,12 @@ from toolchain.language import tr
 
 REQUIREMENTS = ROOT / "tests" / "requirements.txt"
 CHROMIUM = Path("/usr/bin/chromium")
+#: Checks the rules of Prometheus.
+PROMTOOL = Path(sys.prefix) / "bin" / "promtool"
 
 
 def prepare(display: Activities) -> None:
-    """Install the tests' Python packages and Debian's Chromium where they are missing. Raises SetupError."""
+    """Install the tests' Python packages, Debian's Chromium and promtool where they are missing. Raises SetupError."""
     stamp = Path(sys.prefix) / ".test-requirements"
     wanted = hashlib.sha256(b"".join(file.read_bytes() for file in _requirement_files())).hexdigest()
     if not stamp.exists() or stamp.read_text() != wanted:
@@ -30,6 +32,8 @@ def prepare(display: Activities) -> None:
         stamp.write_text(wanted)
     if not CHROMIUM.exists():
         debian.install(["chromium", "fonts-wqy-microhei"], display)
+    if not PROMTOOL.exists():
+        debian.take_program("prometheus", "usr/bin/promtool", PROMTOOL, display)
 
 
 #: The deployment waits most of the time, so it runs beside everything else (tests/conftest.py makes the groups).
