@@ -32,6 +32,7 @@ class ServiceSpec(BaseModel):
     """What `service.yaml` says of one service. Sizes are MiB, `cpus` cores, times seconds.
 
     `tools` comes from the lock file beside it: by name, whether the tool only reads; empty without that file.
+    `cache`: the service uses Redis where the stack has it.
     `max_replicas` is 1 where two containers would be in each other's way (one account, one browser profile).
     """
 
@@ -53,6 +54,7 @@ class ServiceSpec(BaseModel):
     max_replicas: Annotated[int, Field(ge=1, le=MAX_REPLICAS)] = MAX_REPLICAS
     data: bool = False
     internet: bool = False
+    cache: bool = False
     environment: dict[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], str] = Field(default_factory=dict)
     tools: dict[str, bool] = Field(default_factory=dict)
 

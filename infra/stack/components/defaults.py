@@ -48,6 +48,20 @@ def volume_labels(owner: Owner, service: str) -> list[docker.VolumeLabelArgs]:
     return [docker.VolumeLabelArgs(label=key, value=value) for key, value in stable.items()]
 
 
+def data_mount(name: str, owner: Owner, parent: pulumi.Resource, *, keep: bool) -> docker.ContainerMountArgs:
+    """A data volume at /data. `keep`: it outlives `destroy`.
+
+    Its name is fixed, so a volume that outlived its stack is found again by the next one.
+    """
+    volume = docker.Volume(
+        f"{name}-data",
+        name=f"dyber-{owner.stack}-{name}-data",
+        labels=volume_labels(owner, name),
+        opts=pulumi.ResourceOptions(parent=parent, retain_on_delete=keep, delete_before_replace=True),
+    )
+    return docker.ContainerMountArgs(target="/data", type="volume", source=volume.name)
+
+
 def confined(*, uid: int, memory_mib: int, cpus: float, processes: int) -> dict[str, Any]:
     """Arguments that confine a container: non-root, no capabilities, no new privileges, bounded.
 

@@ -9,6 +9,9 @@ import pulumi_docker as docker
 
 from stack.catalog import ServiceSpec
 from stack.components import defaults
+from stack.components.cache import ALIAS as CACHE_HOST
+from stack.components.cache import CACHE_UID, CacheAccess
+from stack.gateway_inputs import REDIS_PORT
 from stack.images import Image
 
 #: Processes and threads one service may have, for all its containers together. Chromium alone needs about 200.
@@ -20,13 +23,14 @@ DRAIN_MARGIN_SECONDS = 10
 
 @dataclass(frozen=True)
 class McpServiceArgs:
-    """`keep_data`: the data volume outlives `destroy`."""
+    """`keep_data`: the data volume outlives `destroy`. `cache`: how the service gets at Redis, if it is to use it."""
 
     owner: defaults.Owner
     spec: ServiceSpec
     image: Image
     log_level: str
     keep_data: bool
+    cache: CacheAccess | None = None
 
 
 class McpService(pulumi.ComponentResource):
@@ -49,7 +53,9 @@ class McpService(pulumi.ComponentResource):
             labels=defaults.network_labels(args.owner, name),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        mounts = [self._data_mount(name, args)] if spec.data else []
+        mounts = [defaults.data_mount(name, args.owner, self, keep=args.keep_data)] if spec.data else []
+        if args.cache:
+            mounts.append(args.cache.mount)
         self.containers = [self._server(name, replica, args, mounts) for replica in range(1, spec.replicas + 1)]
         self.register_outputs(
             {"containers": [container.name for container in self.containers], "network": self.network.name}
@@ -83,16 +89,17 @@ class McpService(pulumi.ComponentResource):
             stop_signal="SIGTERM",
             restart="unless-stopped",
             must_run=True,
+            group_adds=[str(CACHE_UID)] if args.cache else None,
             **defaults.confined(uid=spec.uid, memory_mib=spec.memory_mib, cpus=spec.cpus, processes=MAX_PROCESSES),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=args.image.built_by,
+                depends_on=[*args.image.built_by, *([args.cache.written] if args.cache else [])],
                 delete_before_replace=False,
                 replace_on_changes=defaults.REPLACE_ON_CHANGES,
             ),
         )
 
-    def _environment(self, args: McpServiceArgs) -> list[str]:
+    def _environment(self, args: McpServiceArgs) -> list[pulumi.Input[str]]:
         spec = args.spec
         values = {
             "DYBER_SERVICE": spec.name,
@@ -103,14 +110,11 @@ class McpService(pulumi.ComponentResource):
             **({"DYBER_DATA": "/data"} if spec.data else {}),
             **spec.environment,
         }
-        return [f"{key}={value}" for key, value in sorted(values.items())]
-
-    def _data_mount(self, name: str, args: McpServiceArgs) -> docker.ContainerMountArgs:
-        volume = docker.Volume(
-            f"{name}-data",
-            name=f"dyber-{args.owner.stack}-{name}-data",
-            labels=defaults.volume_labels(args.owner, name),
-            # The name is fixed, so a volume that outlived its stack is found again by the next one.
-            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=args.keep_data, delete_before_replace=True),
-        )
-        return docker.ContainerMountArgs(target="/data", type="volume", source=volume.name)
+        environment: list[pulumi.Input[str]] = [f"{key}={value}" for key, value in sorted(values.items())]
+        if args.cache:
+            environment += [
+                f"DYBER_REDIS_HOST={CACHE_HOST}",
+                f"DYBER_REDIS_PORT={REDIS_PORT}",
+                pulumi.Output.concat("DYBER_REDIS_PASSWORD_FILE=", args.cache.file),
+            ]
+        return environment

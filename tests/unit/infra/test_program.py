@@ -32,8 +32,10 @@ class Recorder(pulumi.runtime.Mocks):
             outputs["hex"] = TOKEN if args.name == "desktop-pet-token" else TOKEN[::-1]
         if args.typ == "random:index/randomId:RandomId":
             outputs["hex"] = "0123456789ab"
-        if args.name == "gateway-loader":
+        if args.name in ("gateway-loader", "monitoring-loader", "cache-password"):
             outputs.update(exitCode=0, containerLogs="version\n")
+        if args.name == "monitoring-network":
+            outputs["ipamConfigs"] = [{"subnet": "172.30.0.0/16"}]
         return f"{args.name}-id", outputs
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
