@@ -83,7 +83,13 @@ class McpService(pulumi.ComponentResource):
             stop_signal="SIGTERM",
             restart="unless-stopped",
             must_run=True,
-            **defaults.confined(uid=spec.uid, memory_mib=spec.memory_mib, cpus=spec.cpus, processes=MAX_PROCESSES),
+            **defaults.confined(
+                uid=spec.uid,
+                memory_mib=spec.memory_mib,
+                cpus=spec.cpus,
+                processes=MAX_PROCESSES,
+                seccomp=spec.seccomp,
+            ),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=args.image.built_by,
