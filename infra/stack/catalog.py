@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -34,6 +34,7 @@ class ServiceSpec(BaseModel):
     `tools` comes from the lock file beside it: by name, whether the tool only reads; empty without that file.
     `cache`: the service uses Redis where the stack has it.
     `max_replicas` is 1 where two containers would be in each other's way (one account, one browser profile).
+    `seccomp` names a profile of stack/seccomp that its containers have in place of the engine's own.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -55,6 +56,7 @@ class ServiceSpec(BaseModel):
     data: bool = False
     internet: bool = False
     cache: bool = False
+    seccomp: Literal["chromium"] | None = None
     environment: dict[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], str] = Field(default_factory=dict)
     tools: dict[str, bool] = Field(default_factory=dict)
 

@@ -90,7 +90,13 @@ class McpService(pulumi.ComponentResource):
             restart="unless-stopped",
             must_run=True,
             group_adds=[str(CACHE_UID)] if args.cache else None,
-            **defaults.confined(uid=spec.uid, memory_mib=spec.memory_mib, cpus=spec.cpus, processes=MAX_PROCESSES),
+            **defaults.confined(
+                uid=spec.uid,
+                memory_mib=spec.memory_mib,
+                cpus=spec.cpus,
+                processes=MAX_PROCESSES,
+                seccomp=spec.seccomp,
+            ),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[*args.image.built_by, *([args.cache.written] if args.cache else [])],
