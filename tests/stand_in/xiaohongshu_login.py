@@ -28,7 +28,8 @@ async def create(request: Request) -> Response:
     code = secrets.token_hex(4)
     request.app.state.sessions[code] = None
     answer = JSONResponse({"success": True, "data": {"qr_id": code, "picture": picture()}})
-    answer.set_cookie("web_session", f"guest-{code}", httponly=True)  # guests have a session too
+    if "web_session" not in request.cookies:
+        answer.set_cookie("web_session", f"guest-{code}", httponly=True)  # guests have a session too
     return answer
 
 
