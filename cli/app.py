@@ -29,6 +29,7 @@ from cli.steps import (
     stack_outputs,
 )
 from cli.tokens import token_app
+from cli.tools import tools_app
 from toolchain import prerequisites
 from toolchain.home import DyberHome
 from toolchain.language import tr
@@ -41,6 +42,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(token_app, name="token")
+app.add_typer(tools_app, name="tools")
 
 
 @app.command(

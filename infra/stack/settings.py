@@ -15,6 +15,7 @@ from pydantic.alias_generators import to_camel
 
 from stack.catalog import ServiceSpec
 from stack.client_settings import ClientName, ClientSettings, TokenSettings, as_mapping
+from stack.contract import LOCK_FILE, ContractSettings
 from stack.errors import ConfigurationError, explain
 from stack.gateway_model import MAX_REPLICAS
 from stack.gateway_settings import GatewaySettings
@@ -36,6 +37,7 @@ class ServiceSettings(StrictSettings):
     requests_per_second: int | None = Field(None, ge=1, le=100_000, description="Per client; unset: gateway.limits.")
     environment: dict[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], str] = Field(default_factory=dict)
     image: ImageDigest | None = None
+    contract: ContractSettings | None = Field(None, description="Promoted with the image; unset: the lock file's.")
 
 
 class BuildSettings(StrictSettings):
@@ -74,6 +76,9 @@ class StackSettings(StrictSettings):
     images: Literal["build", "pinned"] = Field(
         "build",
         description="pinned: only images given by digest under services.<name>.image, gatewayImage, frontImage.",
+    )
+    contracts: Literal["enforced", "off"] = Field(
+        "off", description="enforced: a service whose tools differ from its contract is not put in service."
     )
     gateway_image: ImageDigest | None = None
     front_image: ImageDigest | None = None
@@ -138,6 +143,11 @@ class StackSettings(StrictSettings):
                     f"mcp-servers/{name}/service.yaml 的 max_replicas）/ at most {spec.max_replicas}, says its "
                     "service.yaml"
                 )
+            if self.contracts == "enforced" and not spec.contract_sha256:
+                problems.append(
+                    f"mcp-servers/{name}/{LOCK_FILE}: contracts 为 enforced 时必须有；写入它 / needed while contracts is "
+                    f"enforced; write it: ./deploy.sh tools lock {name}"
+                )
         for key, image in (("gatewayImage", self.gateway_image), ("frontImage", self.front_image)):
             if self.images == "pinned" and not image:
                 problems.append(f"{source}: {key}: images 为 pinned 时必须给出摘要 / needed while images is pinned")
@@ -156,6 +166,9 @@ class StackSettings(StrictSettings):
         for key in ("memory_mib", "replicas", "max_call_seconds"):
             if getattr(own, key) is not None:
                 changes[key] = getattr(own, key)
+        if own.contract is not None:
+            changes["tools"] = {tool: kind == "read" for tool, kind in own.contract.tools.items()}
+            changes["contract_sha256"] = own.contract.sha256
         return spec.model_copy(update=changes)
 
 

@@ -9,6 +9,7 @@ import pulumi_docker as docker
 
 from stack.catalog import ServiceSpec
 from stack.components import defaults
+from stack.components.contract_check import ContractCheck, ContractCheckArgs
 from stack.images import Image
 
 #: Processes and threads one service may have, for all its containers together. Chromium alone needs about 200.
@@ -20,19 +21,21 @@ DRAIN_MARGIN_SECONDS = 10
 
 @dataclass(frozen=True)
 class McpServiceArgs:
-    """`keep_data`: the data volume outlives `destroy`."""
+    """`keep_data`: the data volume outlives `destroy`. `check_contract`: only tools of the contract take calls."""
 
     owner: defaults.Owner
     spec: ServiceSpec
     image: Image
     log_level: str
     keep_data: bool
+    check_contract: bool = False
 
 
 class McpService(pulumi.ComponentResource):
     """Creates:
     - a network that only this service and the gateway share, without a way out unless the service asks for one
     - a data volume mounted at /data, where the service wants one
+    - where contracts are enforced, the check of its image's tools, without which no container is created
     - its containers, one per replica: auto-named, no host port, aliases `<service>-mcp` and `<service>-mcp-<replica>`,
       replaced new-first, healthy before the old goes
     """
@@ -49,6 +52,10 @@ class McpService(pulumi.ComponentResource):
             labels=defaults.network_labels(args.owner, name),
             opts=pulumi.ResourceOptions(parent=self),
         )
+        self._contract: pulumi.Output[str] | None = None
+        if args.check_contract:
+            check = ContractCheckArgs(args.owner, spec, args.image, self._values(args))
+            self._contract = ContractCheck(name, check, pulumi.ResourceOptions(parent=self)).sha256
         mounts = [self._data_mount(name, args)] if spec.data else []
         self.containers = [self._server(name, replica, args, mounts) for replica in range(1, spec.replicas + 1)]
         self.register_outputs(
@@ -92,9 +99,16 @@ class McpService(pulumi.ComponentResource):
             ),
         )
 
-    def _environment(self, args: McpServiceArgs) -> list[str]:
+    def _environment(self, args: McpServiceArgs) -> list[pulumi.Input[str]]:
+        values: list[pulumi.Input[str]] = [f"{key}={value}" for key, value in sorted(self._values(args).items())]
+        if self._contract is not None:
+            # Not for the server to read: without the outcome of the check there is no container.
+            values.append(pulumi.Output.concat("DYBER_TOOLS_SHA256=", self._contract))
+        return values
+
+    def _values(self, args: McpServiceArgs) -> dict[str, str]:
         spec = args.spec
-        values = {
+        return {
             "DYBER_SERVICE": spec.name,
             "HOST": "0.0.0.0",
             "PORT": str(spec.port),
@@ -103,7 +117,6 @@ class McpService(pulumi.ComponentResource):
             **({"DYBER_DATA": "/data"} if spec.data else {}),
             **spec.environment,
         }
-        return [f"{key}={value}" for key, value in sorted(values.items())]
 
     def _data_mount(self, name: str, args: McpServiceArgs) -> docker.ContainerMountArgs:
         volume = docker.Volume(
