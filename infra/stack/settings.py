@@ -77,6 +77,9 @@ class StackSettings(StrictSettings):
         "build",
         description="pinned: only images given by digest under services.<name>.image, gatewayImage, frontImage.",
     )
+    registry: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9._-]+)*$")] | None = Field(
+        None, description="Where `release` and `promote` push images, such as registry.example.com/dyber."
+    )
     contracts: Literal["enforced", "off"] = Field(
         "off", description="enforced: a service whose tools differ from its contract is not put in service."
     )
