@@ -65,7 +65,7 @@ def source_contract(spec: ServiceSpec) -> tuple[Contract, str]:
 
 
 def lock_at(revision: str, service: str) -> Contract | None:
-    """The lock file of a service in a git revision; None where there is none. Raises StackError for no such revision."""
+    """The lock file of a service in a git revision; None where there is none. Raises StackError for an unknown one."""
     known = _git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
     if known.returncode:
         raise StackError(

@@ -1,4 +1,4 @@
-"""`dyber release` and `dyber promote`: build once, then hand the same digests from stack to stack, in reviewed files."""
+"""`dyber release` and `dyber promote`: build once, then hand the same digests from stack to stack, in files."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def register(app: typer.Typer) -> None:
     app.command(
         help=tr(
             "打印一个栈运行的镜像摘要与工具契约（JSON）；设置了 dyber:registry 时先推送镜像",
-            "Print the image digests and contracts of what a stack runs (JSON); push the images first if dyber:registry is set",
+            "Print the image digests and contracts of what a stack runs (JSON); push its images if it names a registry",
         ),
         epilog=examples("./deploy.sh release -s dev > release.json"),
     )(release)
@@ -173,6 +173,8 @@ def register(app: typer.Typer) -> None:
             "Write the digests and contracts of what one stack runs into the next one's file; deploys nothing",
         ),
         epilog=examples(
-            "./deploy.sh promote dev test", "./deploy.sh promote test prod", "./deploy.sh promote release.json test --yes"
+            "./deploy.sh promote dev test",
+            "./deploy.sh promote test prod",
+            "./deploy.sh promote release.json test --yes",
         ),
     )(promote)

@@ -71,7 +71,9 @@ def tools_lock(
         "How the running tools differ from the contract, marking what breaks callers; exit code 1 on a difference",
     ),
     epilog=examples(
-        "./deploy.sh tools diff", "./deploy.sh tools diff template --against main", "./deploy.sh tools diff --against prod"
+        "./deploy.sh tools diff",
+        "./deploy.sh tools diff template --against main",
+        "./deploy.sh tools diff --against prod",
     ),
 )
 def tools_diff(

@@ -92,7 +92,7 @@ def parse_contract(text: str, source: str) -> Contract:
 
 
 def printed_contract(output: str, source: str) -> Contract:
-    """The contract that `python -m dyber_kit.contract` printed, among whatever lines of log. Raises ConfigurationError."""
+    """The contract that `python -m dyber_kit.contract` printed, among lines of log. Raises ConfigurationError."""
     return parse_contract(contract_text(output), source)
 
 

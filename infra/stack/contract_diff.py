@@ -1,4 +1,4 @@
-"""What a changed contract means to those who call the tools: which changes break a caller, which change what agents read.
+"""What a changed contract means to callers of the tools: what breaks them, and what changes that agents read.
 
 Judged from the caller's side: arguments are what callers send, so narrowing them breaks; results are what callers
 read, so widening them may.

@@ -77,6 +77,9 @@ class StackSettings(StrictSettings):
         "build",
         description="pinned: only images given by digest under services.<name>.image, gatewayImage, frontImage.",
     )
+    policy: Literal["mandatory", "advisory"] | None = Field(
+        None, description="Whether the rules of policy/ stop an update; unset: in prod they do, elsewhere they advise."
+    )
     registry: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9._-]+)*$")] | None = Field(
         None, description="Where `release` and `promote` push images, such as registry.example.com/dyber."
     )

@@ -1,4 +1,4 @@
-"""Built once in one stack, promoted by digest into the next; what breaks its contract is stopped; going back is a revert."""
+"""Built once, promoted by digest into the next stack; what breaks its contract is stopped; going back is a revert."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ config:
     portOffset: {OFFSET + 3000} # beside the first
   dyber:profiles: [dev]
   dyber:contracts: enforced
+  dyber:policy: mandatory
   dyber:services:
     xiaohongshu: {{enabled: false}}
 """
@@ -129,6 +130,23 @@ def test_an_image_whose_tools_are_not_the_promoted_ones_is_not_put_in_service(pa
     assert running_image(NEXT) == first
     assert called(pair).status_code == 200
     pair.deploy_sh("deploy", "-s", NEXT)
+
+
+def test_a_strict_stack_refuses_what_breaks_a_rule_and_another_is_advised(pair: Checkout) -> None:
+    defaults = pair.root / "infra" / "stack" / "components" / "defaults.py"
+    before, text = running_image(NEXT), defaults.read_text()
+    defaults.write_text(text.replace('drops=["ALL"]', 'drops=["NET_RAW"]'))
+    try:
+        refused = pair.deploy_sh("deploy", "-s", NEXT, check=False)
+        advised = pair.deploy_sh("preview")
+    finally:
+        defaults.write_text(text)
+    assert refused.returncode == 1
+    assert "违反规则：template-contract: 没有去掉全部能力" in refused.stderr and "(no-capability)" in refused.stderr
+    assert "建议：template-server: 没有去掉全部能力" in advised.stderr
+    assert running_image(NEXT) == before
+    assert called(pair).status_code == 200
+    assert "没有变化" in pair.deploy_sh("deploy", "-s", NEXT).stdout
 
 
 def test_what_breaks_callers_is_promoted_only_on_purpose(pair: Checkout) -> None:

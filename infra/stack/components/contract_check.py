@@ -103,7 +103,7 @@ def difference(spec: ServiceSpec, exit_code: int | None, output: str | None) -> 
         f"服务 {name} 的工具与契约不符，没有投入服务；旧容器仍在服务。有意修改：./deploy.sh tools lock {name}，"
         "审阅并提交；已固定摘要的栈：./deploy.sh promote\n"
         f"The tools of service {name} are not those of its contract; it was not put in service, the old container "
-        f"keeps serving. Changed on purpose: ./deploy.sh tools lock {name}, review, commit; in a stack pinned by digest: "
+        f"keeps serving. Changed on purpose: ./deploy.sh tools lock {name}, review, commit; in a pinned stack: "
         f"./deploy.sh promote\n" + _told(spec, actual)
     )
 
@@ -117,7 +117,8 @@ def _told(spec: ServiceSpec, actual: Contract) -> str:
         return "\n".join([f"  sha256 {spec.contract_sha256[:16]}… → {actual.sha256[:16]}…", *lines[:MOST_LINES]])
     changes = contract_diff.compare(lock, actual)
     told = [line for change in changes for line in change.lines(f"{change.zh} / {change.en}")]
-    return "\n".join([*told[:MOST_LINES], *([f"  … {len(told) - MOST_LINES}"] if len(told) > MOST_LINES else [])])
+    more = [f"  … {len(told) - MOST_LINES}"] if len(told) > MOST_LINES else []
+    return "\n".join([*told[:MOST_LINES], *more])
 
 
 def _kind(tools: Mapping[str, bool], name: str) -> str:

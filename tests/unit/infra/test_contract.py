@@ -34,7 +34,9 @@ def test_a_lock_file_edited_by_hand_is_refused(lock: str) -> None:
         parse_contract(edited, "tools.lock.json")
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"sha256": "x", "tools": []}', '{"sha256": 1, "tools": {"a": 2}}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", '{"sha256": "x", "tools": []}', '{"sha256": 1, "tools": {"a": 2}}']
+)
 def test_what_is_no_contract_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError, match="读不懂"):
         parse_contract(text, "tools.lock.json")
