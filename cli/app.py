@@ -12,7 +12,7 @@ import typer
 from rich.cells import cell_len
 from rich.text import Text
 
-from cli import clients, promote, tests
+from cli import clients, plans, promote, tests
 from cli.console import Activities, err, out
 from cli.environment import activate, shell_lines
 from cli.stack import Deployment
@@ -44,6 +44,7 @@ app = typer.Typer(
 app.add_typer(token_app, name="token")
 app.add_typer(tools_app, name="tools")
 promote.register(app)
+plans.register(app)
 
 
 @app.command(
