@@ -207,7 +207,7 @@ def _effects(found: Sequence[Step]) -> Iterator[str]:
     if smooth:
         yield f"- ✅ {tr('不丢调用（新的健康后旧的才退出）', 'no call is lost (the new one is healthy first)')}: {_names(smooth)}"
     if cut:
-        yield f"- ⚠️ {tr('约 1 秒内拒绝新连接', 'new connections are refused for about a second')}: {_names(cut)}"
+        yield f"- ⚠️ {tr('约 2 秒内拒绝新连接', 'new connections are refused for about 2 s')}: {_names(cut)}"
     if gone:
         yield f"- ⚠️ {tr('不再服务', 'no longer served')}: {_names(gone)}"
     if lost:

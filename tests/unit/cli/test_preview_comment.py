@@ -73,7 +73,7 @@ def test_a_changed_image_is_shown_with_the_service_that_loses_no_call() -> None:
 
 def test_new_ports_are_said_to_interrupt() -> None:
     text = comment("ports")
-    assert "- ⚠️ new connections are refused for about a second: `gateway-front-nginx`, `template-direct-nginx`" in text
+    assert "- ⚠️ new connections are refused for about 2 s: `gateway-front-nginx`, `template-direct-nginx`" in text
     assert "✅" not in text
 
 
