@@ -143,16 +143,15 @@ def _head() -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def register(app: typer.Typer) -> None:
-    """Add both commands to the command line."""
-    app.command(
-        help=tr(
-            "为每个栈保存计划，并写出一份 Markdown 评论；不做改变",
-            "Save a plan for each stack and one Markdown comment about all; changes nothing",
-        ),
-        epilog=examples("./deploy.sh plan -s test -s prod --base origin/main --out plans"),
-    )(plan)
-    app.command(
-        help=tr("只做保存的计划里的改变", "Do what a saved plan says, and nothing else"),
-        epilog=examples("./deploy.sh apply plans/test.plan.json -s test"),
-    )(apply)
+commands = typer.Typer()
+commands.command(
+    help=tr(
+        "为每个栈保存计划，并写出一份 Markdown 评论；不做改变",
+        "Save a plan for each stack and one Markdown comment about all; changes nothing",
+    ),
+    epilog=examples("./deploy.sh plan -s test -s prod --base origin/main --out plans"),
+)(plan)
+commands.command(
+    help=tr("只做保存的计划里的改变", "Do what a saved plan says, and nothing else"),
+    epilog=examples("./deploy.sh apply plans/test.plan.json -s test"),
+)(apply)

@@ -158,23 +158,22 @@ def short(image: str | None) -> str:
     return f"{name}sha256:{digest[:12]}…"
 
 
-def register(app: typer.Typer) -> None:
-    """Add both commands to the command line."""
-    app.command(
-        help=tr(
-            "打印一个栈运行的镜像摘要与工具契约（JSON）；设置了 dyber:registry 时先推送镜像",
-            "Print the image digests and contracts of what a stack runs (JSON); push its images if it names a registry",
-        ),
-        epilog=examples("./deploy.sh release -s dev > release.json"),
-    )(release)
-    app.command(
-        help=tr(
-            "把一个栈运行的镜像摘要和工具契约写进下一个栈的文件；不部署",
-            "Write the digests and contracts of what one stack runs into the next one's file; deploys nothing",
-        ),
-        epilog=examples(
-            "./deploy.sh promote dev test",
-            "./deploy.sh promote test prod",
-            "./deploy.sh promote release.json test --yes",
-        ),
-    )(promote)
+commands = typer.Typer()
+commands.command(
+    help=tr(
+        "打印一个栈运行的镜像摘要与工具契约（JSON）；设置了 dyber:registry 时先推送镜像",
+        "Print the image digests and contracts of what a stack runs (JSON); push its images if it names a registry",
+    ),
+    epilog=examples("./deploy.sh release -s dev > release.json"),
+)(release)
+commands.command(
+    help=tr(
+        "把一个栈运行的镜像摘要和工具契约写进下一个栈的文件；不部署",
+        "Write the digests and contracts of what one stack runs into the next one's file; deploys nothing",
+    ),
+    epilog=examples(
+        "./deploy.sh promote dev test",
+        "./deploy.sh promote test prod",
+        "./deploy.sh promote release.json test --yes",
+    ),
+)(promote)

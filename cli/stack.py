@@ -16,7 +16,7 @@ from urllib.request import url2pathname
 from pulumi import automation as auto
 from stack import gateway_inputs
 from stack.catalog import load_catalog
-from stack.settings import StackSettings, parse_settings, stack_file
+from stack.settings import StackSettings, parse_settings, read_overrides, stack_file
 
 from cli import engine, policies
 from cli.console import Activities, err
@@ -61,7 +61,8 @@ class Deployment:
         except auto.errors.StackNotFoundError:
             raise _not_deployed(name) from None
         values = {key: value.value for key, value in stack.get_all_config().items()}
-        settings = parse_settings(name, {key: value for key, value in values.items() if value is not None})
+        given = {key: value for key, value in values.items() if value is not None}
+        settings = parse_settings(name, given, overrides=read_overrides(ROOT, name))
         return cls(stack, settings)
 
     # -- reading ---------------------------------------------------------------------------------------------------
@@ -100,6 +101,12 @@ class Deployment:
             if resource["type"] == "random:index/randomId:RandomId" and resource["urn"].endswith("::deployment"):
                 return str(resource["outputs"]["hex"])
         return None
+
+    def require_id(self) -> str:
+        """As deployment_id. Raises StackError before the first deployment."""
+        if (found := self.deployment_id()) is None:
+            raise _not_deployed(self.stack.name)
+        return found
 
     @property
     def file(self) -> Path:

@@ -6,7 +6,7 @@ import pulumi
 import pulumi_docker as docker
 import pulumi_random as random
 from stack import gateway_inputs, outputs
-from stack.access import ClientToken
+from stack.access import client_tokens
 from stack.catalog import load_catalog
 from stack.components.defaults import Owner
 from stack.components.front import FRONT_UID
@@ -20,7 +20,7 @@ from stack.settings import load_settings
 
 def deploy(root: Path) -> None:
     """Declare everything of one stack; `root` is the repository."""
-    settings = load_settings()
+    settings = load_settings(root)
     specs = settings.select(load_catalog(root / "mcp-servers"))
     # What the gateway cannot take is said before anything is created.
     gateway_inputs.configuration(settings, specs, {})
@@ -30,7 +30,7 @@ def deploy(root: Path) -> None:
 
     deployment = random.RandomId("deployment", byte_length=6, opts=pulumi.ResourceOptions(provider=generator))
     owner = Owner(settings.stack, deployment.hex)
-    tokens = {client: ClientToken(client, settings.token(client), opts) for client in settings.clients}
+    tokens = client_tokens(settings, opts)
     profiles = Profiles(settings, owner, root, opts)
     images = {spec.name: server_image(spec, settings, root / "mcp-servers", opts) for spec in specs}
     images["gateway"] = gateway_image(settings, root / "nginx", GATEWAY_UID, opts)

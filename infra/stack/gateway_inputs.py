@@ -64,6 +64,7 @@ def gateway_settings(
         open_docs=own.open_docs,
         certificate=own.tls.source,
         trusted_proxies=tuple(trusted_proxies),
+        debug=own.debug,
         monitoring_networks=tuple(monitoring_networks),
     )
 

@@ -161,7 +161,7 @@ class GatewaySettings:
     `open_docs`: /docs of the services needs no token; `certificate` says where the certificate comes from;
     `trusted_proxies` are the networks of proxies before the gateway, which then speak the PROXY protocol;
     `monitoring_networks` are those of the Prometheus called `prometheus`, which may read all metrics; none: there is no
-    Prometheus.
+    Prometheus; `debug`: why a call failed is in the log, in Nginx's own words.
     """
 
     server_names: tuple[str, ...] = ()
@@ -180,6 +180,7 @@ class GatewaySettings:
     certificate: CertificateSource = "self-signed"
     trusted_proxies: tuple[str, ...] = ()
     monitoring_networks: tuple[str, ...] = ()
+    debug: bool = False
 
     def __post_init__(self) -> None:
         for name in self.server_names:

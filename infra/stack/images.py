@@ -83,6 +83,9 @@ class BuiltImage(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("dyber:image:BuiltImage", name, None, opts)
+        if build.generation:
+            # Declared by the Dockerfiles before their first RUN, so that no layer comes from a cache.
+            build_arguments = {**build_arguments, "BUILD_GENERATION": str(build.generation)}
         tag = content_hash(root, parts, build_arguments)[:16]
         secrets = None
         if build.ca_bundle:

@@ -31,7 +31,8 @@ def export(
     """Register the stack's outputs.
 
     gateway: {http, https, development: base URLs, container, configuration_version}; services: by name
-    {title, url, mcp, sse, direct, containers}; tokens (secret): by client; images: by name, the image's id.
+    {title, url, mcp, sse, direct, containers}; tokens (secret): by client; chosen_tokens: the clients whose token a
+    person chose; images: by name, the image's id.
     With their profiles: cache: {url, container}, cache_password (secret); monitoring: {url, container,
     configuration_version}.
     """
@@ -70,6 +71,12 @@ def export(
             },
         )
     pulumi.export("tokens", pulumi.Output.secret({client: token.token for client, token in tokens.items()}))
+    pulumi.export(
+        "chosen_tokens",
+        pulumi.Output.all(**{client: token.chosen for client, token in tokens.items()}).apply(
+            lambda chosen: sorted(client for client, own in chosen.items() if own)
+        ),
+    )
 
 
 def gateway_urls(settings: GatewaySettings) -> dict[str, str]:

@@ -8,14 +8,17 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic.alias_generators import to_camel
 
-from stack.catalog import ServiceSpec
+from stack import env_file
+from stack.catalog import SPEC_FILE, ServiceSpec
 from stack.client_settings import ClientName, ClientSettings, TokenSettings, as_mapping
 from stack.contract import LOCK_FILE, ContractSettings
+from stack.env_file import EnvFile
 from stack.errors import ConfigurationError, explain
 from stack.gateway_model import MAX_REPLICAS
 from stack.gateway_settings import GatewaySettings
@@ -48,6 +51,7 @@ class BuildSettings(StrictSettings):
     pip_index_url: str | None = Field(None, description="Python package index used inside builds.")
     apt_options: str = Field("", description="Extra options for apt-get inside builds.")
     ca_bundle: str | None = Field(None, description="PEM file trusted inside builds, for networks with a TLS proxy.")
+    generation: int = Field(0, ge=0, description="Raised to build every image anew, whatever the caches hold.")
 
     @field_validator("base_image")
     @classmethod
@@ -97,6 +101,9 @@ class StackSettings(StrictSettings):
     cache_image: ImageDigest | None = None
     monitoring_image: ImageDigest | None = None
     build: BuildSettings = BuildSettings()
+    given_tokens: dict[ClientName, SecretStr] = Field(
+        default_factory=dict, exclude=True, description="By client, of this machine's .env, never of the file."
+    )
 
     @field_validator("clients", mode="before")
     @classmethod
@@ -206,12 +213,19 @@ def stack_file(stack: str) -> str:
     return f"Pulumi.{stack}.yaml"
 
 
-def parse_settings(stack: str, values: Mapping[str, str], environment: Mapping[str, str] = os.environ) -> StackSettings:
+def parse_settings(
+    stack: str,
+    values: Mapping[str, str],
+    environment: Mapping[str, str] = os.environ,
+    overrides: EnvFile | None = None,
+) -> StackSettings:
     """Settings from Pulumi's configuration `values` (fully qualified key to text; objects are JSON text).
 
     `environment` completes what the stack file leaves out with what set-up found out about this machine
-    (DYBER_PIP_INDEX_URL, DYBER_CA_BUNDLE). Raises ConfigurationError naming file, key and value.
+    (DYBER_PIP_INDEX_URL, DYBER_CA_BUNDLE); `overrides` is the stack's .env, which wins over its file.
+    Raises ConfigurationError naming file, key and value.
     """
+    overrides = overrides or EnvFile()
     content: dict[str, Any] = {}
     for key, text in values.items():
         namespace, _, name = key.partition(":")
@@ -221,23 +235,43 @@ def parse_settings(stack: str, values: Mapping[str, str], environment: Mapping[s
     if isinstance(build, dict):
         found = {"pipIndexUrl": environment.get("DYBER_PIP_INDEX_URL"), "caBundle": environment.get("DYBER_CA_BUNDLE")}
         content["build"] = {**{key: value for key, value in found.items() if value}, **build}
+    content = overrides.over(content)
+    if {"givenTokens", "given_tokens"} & set(content):
+        raise ConfigurationError(
+            f"{stack_file(stack)}: dyber:givenTokens: 没有这个键；令牌写在 {env_file.file_name(stack)} / "
+            f"no such key; tokens belong into {env_file.file_name(stack)}"
+        )
     try:
-        return StackSettings(stack=stack, **content)
+        settings = StackSettings(stack=stack, given_tokens=overrides.tokens, **content)
     except ValidationError as error:
-        known = [to_camel(field) for field in StackSettings.model_fields if field != "stack"]
+        known = [to_camel(field) for field in StackSettings.model_fields if field not in ("stack", "given_tokens")]
         raise ConfigurationError(explain(error, stack_file(stack), known)) from error
     except TypeError as error:
         raise ConfigurationError(
             f"{stack_file(stack)}: dyber:stack: 由 Pulumi 的栈名决定，请删除 / given by the stack's name, remove it"
         ) from error
+    for client in settings.given_tokens:
+        if client not in settings.clients:
+            raise ConfigurationError(
+                f"{env_file.file_name(stack)}: MCP_AUTH_TOKEN: {stack_file(stack)} 的 clients 里没有 {client} / "
+                f"there is no {client} among the clients of {stack_file(stack)}"
+            )
+    return settings
 
 
-def load_settings() -> StackSettings:
-    """Settings of the stack that is running this program. Raises ConfigurationError."""
+def read_overrides(root: Path, stack: str) -> EnvFile:
+    """The .env of `stack` in the repository at `root`. Raises ConfigurationError naming file and line."""
+    services = sorted(file.parent.name for file in (root / "mcp-servers").glob(f"*/{SPEC_FILE}"))
+    return env_file.read(root, stack, services)
+
+
+def load_settings(root: Path) -> StackSettings:
+    """Settings of the stack that is running this program, of the repository at `root`. Raises ConfigurationError."""
     import pulumi
     from pulumi.runtime.config import CONFIG
 
-    return parse_settings(pulumi.get_stack(), CONFIG.get())
+    stack = pulumi.get_stack()
+    return parse_settings(stack, CONFIG.get(), overrides=read_overrides(root, stack))
 
 
 def _decode(text: str) -> Any:

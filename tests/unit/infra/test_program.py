@@ -10,9 +10,10 @@ from typing import Any
 
 import pulumi
 import pytest
-from stack import catalog
+from stack import catalog, env_file
 from stack.catalog import load_catalog
 from stack.components.defaults import security_options
+from stack.env_file import EnvFile
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 SERVICES = ("xiaohongshu", "template")
@@ -57,6 +58,8 @@ def declare(monkeypatch: pytest.MonkeyPatch, changed: dict[str, Any] | None = No
     monkeypatch.setattr(catalog, "load_catalog", lambda servers: specs)
     for name in ("DYBER_PIP_INDEX_URL", "DYBER_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
+    # A developer's own .env is none of the tests' business.
+    monkeypatch.setattr(env_file, "read", lambda root, stack, services: EnvFile())
     recorder = Recorder()
     asyncio.set_event_loop(asyncio.new_event_loop())
     pulumi.runtime.set_mocks(recorder, project="dyber", stack="dev", preview=False)
