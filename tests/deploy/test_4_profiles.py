@@ -152,7 +152,8 @@ def test_a_rule_that_cannot_be_is_refused_in_promtools_words_and_the_old_ones_st
         rules.write_text(before)
     assert failed.returncode == 1
     assert "unexpected end of input" in failed.stderr and "旧配置仍在使用" in failed.stderr
-    assert inspect("monitoring")["State"] == running["State"]
+    after = inspect("monitoring")
+    assert (after["Id"], after["State"]["StartedAt"]) == (running["Id"], running["State"]["StartedAt"])
     assert "redis_up == 0" in httpx2.get(f"{PROMETHEUS}/api/v1/rules").text
 
 
