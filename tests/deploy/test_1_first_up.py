@@ -9,9 +9,7 @@ import subprocess
 
 import httpx2
 import pytest
-from deploy_under_test import BASE, OFFSET, STACK, Checkout, inspect, ours
-
-SERVICES = ["xiaohongshu", "template"]
+from deploy_under_test import BASE, OFFSET, SERVICES, STACK, Checkout, inspect, ours
 
 
 def test_the_one_command_ends_with_urls_and_how_to_see_the_token(deployed: Checkout) -> None:
