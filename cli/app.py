@@ -12,7 +12,7 @@ import typer
 from rich.cells import cell_len
 from rich.text import Text
 
-from cli import clients, tests
+from cli import clients, plans, promote, tests
 from cli.console import Activities, err, out
 from cli.environment import activate, shell_lines
 from cli.services import commands as service_commands
@@ -30,6 +30,7 @@ from cli.steps import (
     stack_outputs,
 )
 from cli.tokens import token_app
+from cli.tools import tools_app
 from toolchain import prerequisites
 from toolchain.home import DyberHome
 from toolchain.language import tr
@@ -43,6 +44,9 @@ app = typer.Typer(
 )
 app.add_typer(token_app, name="token")
 app.add_typer(service_commands.commands)
+app.add_typer(tools_app, name="tools")
+promote.register(app)
+plans.register(app)
 
 
 @app.command(

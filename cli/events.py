@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pulumi import automation as auto
-from pulumi.automation.events import EngineEvent
+from pulumi.automation.events import EngineEvent, PolicyEvent
 
-from cli.console import Activities
+from cli import policies
+from cli.console import Activities, err
 from toolchain.language import tr
 
 _VERBS = {
@@ -67,6 +68,21 @@ _KNOWN_FAILURES: list[tuple[str, str, str, str, str]] = [
         "a port is taken",
         "停掉占用者，或在 Pulumi.<栈>.yaml 中设置 dyber:gateway: {portOffset: 10000}",
         "stop its owner, or set dyber:gateway: {portOffset: 10000} in Pulumi.<stack>.yaml",
+    ),
+    (
+        r"^(违反规则：|against the rules: )",
+        "这个栈的规则不允许这次改变",
+        "the rules of this stack do not allow the change",
+        "按上面的提示修正；规则在 policy/，只有 dyber:policy 为 mandatory 的栈（默认 prod）会因此停下",
+        "mend what is said above; the rules are in policy/, and stop only stacks where dyber:policy is mandatory "
+        "(by default prod)",
+    ),
+    (
+        r"violates plan:",
+        "要做的与批准的计划不一样",
+        "what is to be done is not what the plan says that was approved",
+        "计划之后有了别的改变：重新运行 ./deploy.sh plan，审阅后再 apply；已完成的部分会保留",
+        "something changed after the plan: run ./deploy.sh plan anew, review it, then apply; what is done is kept",
     ),
     (
         r"failed to be in healthy state",
@@ -130,6 +146,8 @@ class EventDisplay:
             self._ended(event.res_op_failed_event.metadata.urn, ok=False)
         elif event.diagnostic_event and event.diagnostic_event.severity in ("error", "info#err"):
             self._remember(event.diagnostic_event.message, event.diagnostic_event.severity)
+        elif event.policy_event:
+            self._violated(event.policy_event)
 
     def _started(self, step) -> None:  # noqa: ANN001 - StepEventMetadata, whose module is private
         op = str(getattr(step.op, "value", step.op))
@@ -151,8 +169,17 @@ class EventDisplay:
     def _remember(self, message: str, severity: str) -> None:
         text = re.sub(r"<\{%.*?%\}>", "", message).strip()
         self._display.line(text)
+        # Pulumi goes on with the whole values, which may be long.
+        text = re.sub(r"(violates plan: properties changed: [~+-]*\w+).*", r"\1 …", text, flags=re.DOTALL)
         if severity == "error" and text and text not in self.errors:
             self.errors.append(text)
+
+    def _violated(self, event: PolicyEvent) -> None:
+        text = policies.told(event)
+        if event.enforcement_level != policies.MANDATORY:
+            err.print(tr("建议：", "advice: ") + text, markup=False, style="yellow")
+        elif (error := tr("违反规则：", "against the rules: ") + text) not in self.errors:
+            self.errors.append(error)
 
     @contextmanager
     def failing_clearly(self) -> Iterator[None]:
@@ -172,7 +199,7 @@ def explain(output: str, errors: list[str]) -> Exception:
     details = [text for text in errors if not _is_noise(text)] or _error_lines(output)
     everything = "\n".join([*errors, output])
     for pattern, zh, en, zh_step, en_step in _KNOWN_FAILURES:
-        if re.search(pattern, everything, re.IGNORECASE):
+        if re.search(pattern, everything, re.IGNORECASE | re.MULTILINE):
             return DeployError(tr(zh, en), tr(zh_step, en_step), details)
     return DeployError(
         tr("部署没有完成", "the deployment did not finish"),

@@ -18,7 +18,7 @@ from stack import gateway_inputs
 from stack.catalog import load_catalog
 from stack.settings import StackSettings, parse_settings, stack_file
 
-from cli import engine
+from cli import engine, policies
 from cli.console import Activities, err
 from cli.events import EventDisplay
 from toolchain.language import tr
@@ -143,15 +143,24 @@ class Deployment:
             for name in engine.sweep(deployment, {str(item.get("id")) for item in self.resources()}):
                 err.print(tr(f"移除遗留的 {name}", f"removed leftover {name}"))
 
-    def up(self, display: Activities) -> tuple[dict[str, Any], Mapping[str, int]]:
-        """Bring the engine to what the program says, noticing what was removed by hand.
+    def up(self, display: Activities, plan: Path | None = None) -> tuple[dict[str, Any], Mapping[str, int]]:
+        """Bring the engine to what the program says, noticing what was removed by hand; with a saved `plan`, do just
+        what it says, or fail.
 
         Returns the stack's outputs (secrets in clear) and the number of changes by kind.
         """
         events = EventDisplay(display)
         title = tr(f"比较并应用栈 {self.stack.name}", f"Comparing and applying stack {self.stack.name}")
         with display.phase(title), events.failing_clearly():
-            result = self.stack.up(refresh=True, show_secrets=False, color="never", on_event=events.handle)
+            result = self.stack.up(
+                # What a refresh finds out is not in the plan, and would be refused as not planned.
+                refresh=plan is None,
+                plan=str(plan.resolve()) if plan else None,
+                show_secrets=False,
+                color="never",
+                on_event=events.handle,
+                policy_packs=[policies.PACK],
+            )
         self._state = None
         outputs = {key: output.value for key, output in result.outputs.items()}
         return outputs, dict(result.summary.resource_changes or {})
@@ -160,7 +169,9 @@ class Deployment:
         """Pulumi's own text of what `up` would change (secrets masked), and the number of changes by kind."""
         events = EventDisplay(display, quiet=True)
         with events.failing_clearly():
-            result = self.stack.preview(refresh=True, diff=True, color="never", on_event=events.handle)
+            result = self.stack.preview(
+                refresh=True, diff=True, color="never", on_event=events.handle, policy_packs=[policies.PACK]
+            )
         return result.stdout, {str(getattr(op, "value", op)): n for op, n in result.change_summary.items()}
 
     def destroy(self, display: Activities) -> None:

@@ -35,11 +35,11 @@ def deploy(root: Path) -> None:
     images = {spec.name: server_image(spec, settings, root / "mcp-servers", opts) for spec in specs}
     images["gateway"] = gateway_image(settings, root / "nginx", GATEWAY_UID, opts)
     images["front"] = front_image(settings, root / "nginx", FRONT_UID, opts)
-    keep_data = settings.data_retention == "keep"
+    keep_data, check_contracts = settings.data_retention == "keep", settings.contracts == "enforced"
     services = {}
     for spec in specs:
         cache = profiles.access if spec.cache else None
-        args = McpServiceArgs(owner, spec, images[spec.name], settings.log_level, keep_data, cache)
+        args = McpServiceArgs(owner, spec, images[spec.name], settings.log_level, keep_data, check_contracts, cache)
         services[spec.name] = McpService(spec.name, args, opts)
     profiles.start(specs, services)
     fronts, monitoring = images["front"], profiles.monitoring

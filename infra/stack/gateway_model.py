@@ -17,8 +17,8 @@ MONITORING_PORT, METRICS_PORT = 9090, 10090
 GATEWAY_PORTS = (80, 443, 8080, MONITORING_PORT, 10080, METRICS_PORT)
 #: Names under which every gateway answers.
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
-#: First path segments that the gateway keeps for itself.
-RESERVED_NAMES = ("api", "health", "gateway", "metrics")
+#: First path segments that the gateway keeps for itself, and what else of a stack has a name.
+RESERVED_NAMES = ("api", "health", "gateway", "metrics", "cache", "monitoring", "prometheus")
 #: Streams without data get a ping every 15 s, so no read timeout may be near that.
 SHORTEST_READ_TIMEOUT_SECONDS = 60
 #: A service gets this long, beyond its longest call, to say itself that the call took too long.
@@ -68,8 +68,8 @@ class GatewayService:
             )
         if self.name in RESERVED_NAMES:
             refuse(
-                f"服务名 {self.name!r} 由网关自己使用，请换一个",
-                f"service name {self.name!r} is the gateway's own; choose another",
+                f"服务名 {self.name!r} 由系统自己使用，请换一个",
+                f"service name {self.name!r} is the system's own; choose another",
             )
         if not 1 <= self.port <= 65535 or self.port in GATEWAY_PORTS:
             refuse(

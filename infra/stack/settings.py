@@ -15,6 +15,7 @@ from pydantic.alias_generators import to_camel
 
 from stack.catalog import ServiceSpec
 from stack.client_settings import ClientName, ClientSettings, TokenSettings, as_mapping
+from stack.contract import LOCK_FILE, ContractSettings
 from stack.errors import ConfigurationError, explain
 from stack.gateway_model import MAX_REPLICAS
 from stack.gateway_settings import GatewaySettings
@@ -37,6 +38,7 @@ class ServiceSettings(StrictSettings):
     requests_per_second: int | None = Field(None, ge=1, le=100_000, description="Per client; unset: gateway.limits.")
     environment: dict[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], str] = Field(default_factory=dict)
     image: ImageDigest | None = None
+    contract: ContractSettings | None = Field(None, description="Promoted with the image; unset: the lock file's.")
 
 
 class BuildSettings(StrictSettings):
@@ -80,6 +82,15 @@ class StackSettings(StrictSettings):
         "build",
         description="pinned: only images given by digest: services.<name>.image, gatewayImage, frontImage, and those "
         "of the profiles, cacheImage and monitoringImage.",
+    )
+    policy: Literal["mandatory", "advisory"] | None = Field(
+        None, description="Whether the rules of policy/ stop an update; unset: in prod they do, elsewhere they advise."
+    )
+    registry: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9._-]+)*$")] | None = Field(
+        None, description="Where `release` and `promote` push images, such as registry.example.com/dyber."
+    )
+    contracts: Literal["enforced", "off"] = Field(
+        "off", description="enforced: a service whose tools differ from its contract is not put in service."
     )
     gateway_image: ImageDigest | None = None
     front_image: ImageDigest | None = None
@@ -150,6 +161,11 @@ class StackSettings(StrictSettings):
                     f"mcp-servers/{name}/service.yaml 的 max_replicas）/ at most {spec.max_replicas}, says its "
                     "service.yaml"
                 )
+            if self.contracts == "enforced" and not spec.contract_sha256:
+                problems.append(
+                    f"mcp-servers/{name}/{LOCK_FILE}: contracts 为 enforced 时必须有；写入它 / needed while contracts is "
+                    f"enforced; write it: ./deploy.sh tools lock {name}"
+                )
         problems += [
             f"{source}: {key}: images 为 pinned 时必须给出摘要 / needed while images is pinned"
             for key, image in self._own_images().items()
@@ -179,6 +195,9 @@ class StackSettings(StrictSettings):
         for key in ("memory_mib", "replicas", "max_call_seconds"):
             if getattr(own, key) is not None:
                 changes[key] = getattr(own, key)
+        if own.contract is not None:
+            changes["tools"] = {tool: kind == "read" for tool, kind in own.contract.tools.items()}
+            changes["contract_sha256"] = own.contract.sha256
         return spec.model_copy(update=changes)
 
 

@@ -24,6 +24,9 @@ config:
     xiaohongshu:
       environment:
         XHS_BASE_URL: http://xhs-stand-in:8100
+        XHS_INTERVAL_SECONDS: "0"
+        XHS_JITTER_SECONDS: "0"
+        XHS_CACHE_SECONDS: "0"
 """
 
 

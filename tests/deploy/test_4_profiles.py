@@ -47,11 +47,13 @@ class Calls:
 
 @pytest.fixture(scope="module")
 def full(deployed: Checkout) -> Iterator[Checkout]:
-    """The stack with both profiles, and template using the cache. Its files are as before after the tests; the next
-    deployment takes the rest away."""
-    spec = deployed.root / "mcp-servers" / "template" / "service.yaml"
-    files = {file: file.read_text() for file in (spec, deployed.stack_file)}
-    spec.write_text("".join(line for line in files[spec].splitlines(True) if "cache:" not in line) + "cache: true\n")
+    """The stack with both profiles, and template alone using the cache. Its files are as before after the tests; the
+    next deployment takes the rest away."""
+    user, bystander = (deployed.root / "mcp-servers" / name / "service.yaml" for name in ("template", "xiaohongshu"))
+    files = {file: file.read_text() for file in (user, bystander, deployed.stack_file)}
+    for spec, cache in ((user, "true"), (bystander, "false")):
+        lines = (line for line in files[spec].splitlines(True) if not line.startswith("cache:"))
+        spec.write_text("".join(lines) + f"cache: {cache}\n")
     deployed.configure("profiles", ["dev", "cache", "monitoring"])
     yield deployed
     for file, text in files.items():

@@ -11,6 +11,7 @@ from stack.catalog import ServiceSpec
 from stack.components import defaults
 from stack.components.cache import ALIAS as CACHE_HOST
 from stack.components.cache import CACHE_UID, CacheAccess
+from stack.components.contract_check import ContractCheck, ContractCheckArgs
 from stack.gateway_inputs import REDIS_PORT
 from stack.images import Image
 
@@ -23,13 +24,15 @@ DRAIN_MARGIN_SECONDS = 10
 
 @dataclass(frozen=True)
 class McpServiceArgs:
-    """`keep_data`: the data volume outlives `destroy`. `cache`: how the service gets at Redis, if it is to use it."""
+    """`keep_data`: the data volume outlives `destroy`. `check_contract`: only tools of the contract take calls.
+    `cache`: how the service gets at Redis, if it is to use it."""
 
     owner: defaults.Owner
     spec: ServiceSpec
     image: Image
     log_level: str
     keep_data: bool
+    check_contract: bool = False
     cache: CacheAccess | None = None
 
 
@@ -37,6 +40,7 @@ class McpService(pulumi.ComponentResource):
     """Creates:
     - a network that only this service and the gateway share, without a way out unless the service asks for one
     - a data volume mounted at /data, where the service wants one
+    - where contracts are enforced, the check of its image's tools, without which no container is created
     - its containers, one per replica: auto-named, no host port, aliases `<service>-mcp` and `<service>-mcp-<replica>`,
       replaced new-first, healthy before the old goes
     """
@@ -53,6 +57,10 @@ class McpService(pulumi.ComponentResource):
             labels=defaults.network_labels(args.owner, name),
             opts=pulumi.ResourceOptions(parent=self),
         )
+        self._contract: pulumi.Output[str] | None = None
+        if args.check_contract:
+            check = ContractCheckArgs(args.owner, spec, args.image, self._values(args))
+            self._contract = ContractCheck(name, check, pulumi.ResourceOptions(parent=self)).sha256
         mounts = [defaults.data_mount(name, args.owner, self, keep=args.keep_data)] if spec.data else []
         if args.cache:
             mounts.append(args.cache.mount)
@@ -90,7 +98,13 @@ class McpService(pulumi.ComponentResource):
             restart="unless-stopped",
             must_run=True,
             group_adds=[str(CACHE_UID)] if args.cache else None,
-            **defaults.confined(uid=spec.uid, memory_mib=spec.memory_mib, cpus=spec.cpus, processes=MAX_PROCESSES),
+            **defaults.confined(
+                uid=spec.uid,
+                memory_mib=spec.memory_mib,
+                cpus=spec.cpus,
+                processes=MAX_PROCESSES,
+                seccomp=spec.seccomp,
+            ),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[*args.image.built_by, *([args.cache.written] if args.cache else [])],
@@ -100,8 +114,21 @@ class McpService(pulumi.ComponentResource):
         )
 
     def _environment(self, args: McpServiceArgs) -> list[pulumi.Input[str]]:
+        environment: list[pulumi.Input[str]] = [f"{key}={value}" for key, value in sorted(self._values(args).items())]
+        if self._contract is not None:
+            # Not for the server to read: without the outcome of the check there is no container.
+            environment.append(pulumi.Output.concat("DYBER_TOOLS_SHA256=", self._contract))
+        if args.cache:
+            environment += [
+                f"DYBER_REDIS_HOST={CACHE_HOST}",
+                f"DYBER_REDIS_PORT={REDIS_PORT}",
+                pulumi.Output.concat("DYBER_REDIS_PASSWORD_FILE=", args.cache.file),
+            ]
+        return environment
+
+    def _values(self, args: McpServiceArgs) -> dict[str, str]:
         spec = args.spec
-        values = {
+        return {
             "DYBER_SERVICE": spec.name,
             "HOST": "0.0.0.0",
             "PORT": str(spec.port),
@@ -110,11 +137,3 @@ class McpService(pulumi.ComponentResource):
             **({"DYBER_DATA": "/data"} if spec.data else {}),
             **spec.environment,
         }
-        environment: list[pulumi.Input[str]] = [f"{key}={value}" for key, value in sorted(values.items())]
-        if args.cache:
-            environment += [
-                f"DYBER_REDIS_HOST={CACHE_HOST}",
-                f"DYBER_REDIS_PORT={REDIS_PORT}",
-                pulumi.Output.concat("DYBER_REDIS_PASSWORD_FILE=", args.cache.file),
-            ]
-        return environment

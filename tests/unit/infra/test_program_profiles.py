@@ -34,7 +34,7 @@ def template_uses_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
         found = load_catalog(servers)
         return {name: spec.model_copy(update={"cache": name == "template"}) for name, spec in found.items()}
 
-    monkeypatch.setattr("stack.catalog.load_catalog", load)
+    monkeypatch.setattr("unit.infra.test_program.load_catalog", load)
 
 
 @pytest.fixture
