@@ -9,10 +9,8 @@ import subprocess
 
 import httpx2
 import pytest
-from deploy_under_test import BASE, OFFSET, STACK, Checkout, inspect, ours
+from deploy_under_test import BASE, OFFSET, SERVICES, STACK, Checkout, inspect, ours
 from stack.components.defaults import security_options
-
-SERVICES = ["xiaohongshu", "template"]
 
 
 def test_the_one_command_ends_with_urls_and_how_to_see_the_token(deployed: Checkout) -> None:

@@ -83,5 +83,5 @@ def test_a_container_that_prints_no_contract_is_quoted(output: str) -> None:
 
 
 def test_an_unknown_service_is_named_with_those_there_are() -> None:
-    with pytest.raises(typer.BadParameter, match="'weibo'.*template"):
-        tools._specs("weibo")
+    with pytest.raises(typer.BadParameter, match="'no-such'.*template"):
+        tools._specs("no-such")
