@@ -38,7 +38,8 @@ TOOL: dict[str, Any] = {
     "annotations": {"readOnlyHint": True, "destructiveHint": False, "idempotentHint": True, "openWorldHint": False},
 }
 ARGUMENTS, RESULTS, HINTS = "inputSchema", "outputSchema", "annotations"
-REMOVED = object()
+#: A text, as pytest names tests after it in each process.
+REMOVED = "removed"
 
 #: (path of what changes, its new value, effect, effect of the way back, words)
 CASES: list[tuple[tuple[str, ...], Any, Effect, Effect, str]] = [
