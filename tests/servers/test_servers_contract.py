@@ -8,7 +8,7 @@ import re
 
 import pytest
 from dyber_kit import Settings, create_app, tool
-from dyber_kit.contract import main, render, tools_contract
+from dyber_kit.contract import all_tools, main, render, tools_contract
 from pydantic import BaseModel
 from stand_in.running import SERVERS, free_port
 
@@ -19,7 +19,7 @@ PACKAGES = {path.parent.name: path.name for path in SERVERS.glob("*/*_server")}
 def contract(request):
     """The contract of each service that exists, computed from its code."""
     module = importlib.import_module(f"{PACKAGES[request.param]}.service")
-    return request.param, tools_contract(module.build_app(Settings(port=free_port())))
+    return request.param, tools_contract(module.build_app(all_tools(free_port())))
 
 
 def test_services_were_found():
