@@ -120,6 +120,8 @@ def create_app(
         openapi_url=OPENAPI_PATH,
         docs_url=None,
         redoc_url=None,
+        # FastAPI's own spans would repeat the kit's, and add some for every probe.
+        telemetry={"tracing": False},
     )
     about = {"service": f"{name}-mcp", "version": version, "tools": len(tools)}
     _add_service_routes(api, about, calls, metrics, ready, details or dict, [route.path for route in rest])

@@ -15,6 +15,7 @@ import httpx2
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, retry_if_result, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
+from dyber_kit import tracing
 from dyber_kit.errors import ErrorCode, ServiceError
 from dyber_kit.metrics import Metrics
 
@@ -168,13 +169,17 @@ class _GuardedTransport(httpx2.AsyncBaseTransport):
     async def _send(self, request: httpx2.Request) -> httpx2.Response:
         endpoint = str(request.extensions.get(ENDPOINT, "other"))
         status: int | str = "error"
-        try:
-            response = await self._inner.handle_async_request(request)
-            status = response.status_code
-            return response
-        finally:
-            if self._metrics:
-                self._metrics.upstream_request(endpoint, status)
+        # Without the address: its query may carry what a platform takes for a key.
+        about = {"http.request.method": request.method, "server.address": request.url.host}
+        with tracing.span(f"upstream {endpoint}", about) as span:
+            try:
+                response = await self._inner.handle_async_request(request)
+                status = response.status_code
+                span.set_attribute("http.response.status_code", status)
+                return response
+            finally:
+                if self._metrics:
+                    self._metrics.upstream_request(endpoint, status)
 
     def _limited(self, response: httpx2.Response) -> httpx2.Response:
         encoding = response.headers.get("content-encoding", "identity").strip().lower()

@@ -1,0 +1,99 @@
+"""What a server knows or is sent in confidence is in no answer and in no log line, of any service, at the most talkative
+level, while everything it depends on is down."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import httpx2
+import pytest
+import yaml
+from stand_in.running import SERVERS, free_port, process
+
+PACKAGES = {spec.parent.name: yaml.safe_load(spec.read_text())["package"] for spec in SERVERS.glob("*/service.yaml")}
+SECRET = "s3cret-5f2c9a71"
+SENT = {
+    "Authorization": f"Bearer {SECRET}",
+    "Cookie": f"session={SECRET}",
+    "X-Api-Key": SECRET,
+    "Accept": "application/json, text/event-stream",
+}
+
+
+@dataclass
+class Heard:
+    """All that a server said."""
+
+    answers: dict[str, str] = field(default_factory=dict)
+    lines: list[str] = field(default_factory=list)
+
+
+def rpc(method: str, **params: object) -> dict[str, object]:
+    return {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+
+
+@pytest.fixture(scope="module", params=sorted(PACKAGES))
+def heard(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[Heard]:
+    """Each service, asked everything that can be asked of it without its platform."""
+    heard = Heard()
+    data = tmp_path_factory.mktemp("data")
+    (data / "storage_state.json").write_text(
+        json.dumps({"cookies": [{"name": "session", "value": SECRET, "domain": "127.0.0.1", "path": "/"}]})
+    )
+    # Every variable of a service or the kit that holds a secret belongs here, with what makes it matter.
+    environment = {
+        "LOG_LEVEL": "debug",
+        "DYBER_DATA": str(data),
+        "DYBER_REDIS_HOST": "127.0.0.1",
+        "DYBER_REDIS_PORT": str(free_port()),
+        "DYBER_REDIS_PASSWORD": SECRET,
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}",
+        "OTEL_EXPORTER_OTLP_HEADERS": f"authorization={SECRET}",
+        "TEMPLATE_UPSTREAM_URL": f"http://127.0.0.1:{free_port()}/feed.json",
+        "XHS_BASE_URL": f"http://127.0.0.1:{free_port()}",
+        "XHS_INTERVAL_SECONDS": "0",
+        "XHS_JITTER_SECONDS": "0",
+        "MAX_CALL_SECONDS": "15",
+        "CHROMIUM_PATH": chromium,
+    }
+    with process(PACKAGES[request.param], **environment) as (child, base):
+        reader = threading.Thread(target=lambda: heard.lines.extend(child.stdout))
+        reader.start()
+        with httpx2.Client(base_url=base, headers=SENT, timeout=60) as http:
+            for path in ("/", "/health", "/ready", "/metrics", "/docs", "/openapi.json", "/nothing"):
+                heard.answers[path] = http.get(path).text
+            for method in ("tools/list", "resources/list", "prompts/list"):
+                heard.answers[method] = http.post("/mcp", json=rpc(method)).text
+            answer = heard.answers["tools/list"]
+            for tool in json.loads(answer.partition("data: ")[2] or answer)["result"]["tools"]:
+                schema = tool["inputSchema"]
+                smallest = {name: _example(schema["properties"][name]) for name in schema.get("required", [])}
+                for what, arguments in (("called", smallest), ("refused", {"argumentNobodyDeclared": SECRET})):
+                    call = rpc("tools/call", name=tool["name"], arguments=arguments)
+                    heard.answers[f"{tool['name']} {what}"] = http.post("/mcp", json=call).text
+        child.terminate()
+        reader.join(60)
+    yield heard
+
+
+def _example(rules: dict[str, object]) -> object:
+    if "enum" in rules or "minimum" in rules:
+        return rules["enum"][0] if "enum" in rules else rules["minimum"]
+    return "a" if rules["type"] == "string" else True
+
+
+def test_no_answer_has_a_secret(heard):
+    assert [what for what, text in heard.answers.items() if SECRET in text] == []
+
+
+def test_no_log_line_has_a_secret(heard):
+    assert [line for line in heard.lines if SECRET in line] == []
+
+
+def test_the_server_was_asked_and_talked(heard):
+    assert all("INVALID_ARGUMENT" in text for what, text in heard.answers.items() if what.endswith(" refused"))
+    assert len([what for what in heard.answers if what.endswith(" refused")]) >= 4
+    assert any(json.loads(line)["level"] == "DEBUG" for line in heard.lines)
