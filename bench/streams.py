@@ -1,6 +1,6 @@
 """Idle event streams through the gateway: how many it holds, what each costs, and what other calls notice.
 
-    .venv/bin/python bench/streams.py [--streams 5000] [--seconds 30] [--memory 256]
+    .venv/bin/python bench/streams.py [--streams 5000] [--seconds 30] [--memory 768]
 
 A real gateway, confined as in a deployment, before one service that sends a ping every 15 s; plain and TLS,
 each with a gateway of its own. The ordinary calls come from a process of their own, without streams and beside them.
@@ -218,7 +218,7 @@ def main() -> None:
     parser.add_argument("--streams", type=int, default=5000)
     parser.add_argument("--seconds", type=float, default=30, help="how long the streams are held")
     parser.add_argument(
-        "--memory", type=int, default=256, help="the gateway's limit in MiB; a deployment's default is 256"
+        "--memory", type=int, default=768, help="the gateway's limit in MiB; a deployment's default is 768"
     )
     parser.add_argument("--calls", type=int, default=4000, help="ordinary calls per measurement")
     parser.add_argument("--image", help="the gateway's image; default: the newest deployed one")

@@ -15,6 +15,7 @@ from rich.text import Text
 from cli import clients, plans, promote, tests
 from cli.console import Activities, err, out
 from cli.environment import activate, shell_lines
+from cli.services import commands as service_commands
 from cli.stack import Deployment
 from cli.steps import (
     FAILED,
@@ -45,6 +46,7 @@ app.add_typer(token_app, name="token")
 app.add_typer(tools_app, name="tools")
 promote.register(app)
 plans.register(app)
+app.add_typer(service_commands.commands)
 
 
 @app.command(

@@ -19,6 +19,7 @@ _VERBS = {
     "update": ("更新", "update"),
     "delete": ("删除", "delete"),
     "delete-replaced": ("移除旧的", "remove old"),
+    "retain": ("保留", "keep"),
 }
 _KINDS = {
     "docker:index/remoteImage:RemoteImage": ("镜像", "image"),
@@ -150,6 +151,8 @@ class EventDisplay:
 
     def _started(self, step) -> None:  # noqa: ANN001 - StepEventMetadata, whose module is private
         op = str(getattr(step.op, "value", step.op))
+        if op == "delete" and step.old and step.old.retain_on_delete:
+            op = "retain"  # Only Pulumi's state forgets it.
         if self._quiet or op not in _VERBS or step.type not in _KINDS:
             return
         name = step.urn.rsplit("::", 1)[-1]

@@ -14,10 +14,17 @@ from toolchain.language import tr
 
 REQUIREMENTS = ROOT / "tests" / "requirements.txt"
 CHROMIUM = Path("/usr/bin/chromium")
+#: The whole Redis server under another name; its own package would also start it as a service.
+REDIS = Path("/usr/bin/redis-check-rdb")
+#: Checks the rules of Prometheus.
+PROMTOOL = Path(sys.prefix) / "bin" / "promtool"
 
 
 def prepare(display: Activities) -> None:
-    """Install the tests' Python packages and Debian's Chromium where they are missing. Raises SetupError."""
+    """Install the tests' Python packages, Debian's Chromium, Redis and promtool where they are missing.
+
+    Raises SetupError.
+    """
     stamp = Path(sys.prefix) / ".test-requirements"
     wanted = hashlib.sha256(b"".join(file.read_bytes() for file in _requirement_files())).hexdigest()
     if not stamp.exists() or stamp.read_text() != wanted:
@@ -28,12 +35,17 @@ def prepare(display: Activities) -> None:
                 command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "-r", str(file)]
                 processes.stream(command, display, what=f"pip install -r {file.name}", next_step=retry)
         stamp.write_text(wanted)
-    if not CHROMIUM.exists():
-        debian.install(["chromium", "fonts-wqy-microhei"], display)
+    missing = [] if CHROMIUM.exists() else ["chromium", "fonts-wqy-microhei"]
+    if not REDIS.exists():
+        missing.append("redis-tools")
+    if missing:
+        debian.install(missing, display)
+    if not PROMTOOL.exists():
+        debian.take_program("prometheus", "usr/bin/promtool", PROMTOOL, display)
 
 
-#: The deployment waits most of the time, so it runs beside everything else (tests/conftest.py makes the groups).
-EVERYTHING = ["tests", "--numprocesses", "2", "--dist", "loadgroup", "--no-loadscope-reorder"]
+#: The deployment waits most of the time, so it runs beside everything else (conftest.py makes the groups).
+EVERYTHING = ["--numprocesses", "2", "--dist", "loadgroup", "--no-loadscope-reorder"]
 
 
 def run(arguments: list[str]) -> int:

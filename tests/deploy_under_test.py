@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx2
 import yaml
+from leftovers import labelled, remove_labelled
 from mcp import Client
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
@@ -38,21 +39,9 @@ def ours(kind: str) -> list[str]:
     return labelled(kind, f"dyber.stack={STACK}")
 
 
-def labelled(kind: str, label: str) -> list[str]:
-    """Names of the engine's containers, networks or volumes that carry a label, written `key=value`."""
-    listing = ["ps", "--all"] if kind == "container" else [kind, "ls"]
-    column = {"container": "{{.Names}}", "network": "{{.Name}}", "volume": "{{.Name}}"}[kind]
-    return docker(*listing, "--filter", f"label={label}", "--format", column).split()
-
-
 def remove_leftovers() -> None:
-    """What a killed test run left behind. A network that a killed engine still counts as used stays, unused."""
-    for label in (f"dyber.stack={STACK}", "dyber.test=deploy"):
-        for name in labelled("container", label):
-            docker("rm", "--force", "--volumes", name)
-        for kind in ("network", "volume"):
-            for name in labelled(kind, label):
-                docker(kind, "rm", name, check=False)
+    """What a killed test run left behind."""
+    remove_labelled(f"dyber.stack={STACK}", "dyber.test=deploy")
 
 
 def inspect(service: str) -> dict[str, Any]:

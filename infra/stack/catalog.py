@@ -6,19 +6,23 @@ Adding a service is adding a folder; nothing else in the repository names a serv
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stack.contract import load_lock
 from stack.errors import ConfigurationError, explain
-from stack.gateway_model import MAX_REPLICAS
+from stack.gateway_model import GATEWAY_PORTS, MAX_REPLICAS
 
 SPEC_FILE = "service.yaml"
 GIVEN_BY_THE_FOLDER = {"name", "folder", "tools", "contract_sha256"}
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9-]{0,30}")
+#: Ports that services may have, and the first one for a new service; the two below it are taken by tradition.
+SERVICE_PORTS = range(8001, 9000)
+FIRST_NEW_PORT = 8003
 #: First uid of the containers' users; a service runs as BASE_UID + port, so that limits counted per user
 #: (the engine's provider has no pids limit) never span services.
 BASE_UID = 20000
@@ -29,7 +33,9 @@ class ServiceSpec(BaseModel):
 
     `tools` and `contract_sha256` come from the lock file beside it, empty without that file, or from what was promoted
     into the stack: by name, whether the tool only reads; and which contract that is (stack.contract).
+    `cache`: the service uses Redis where the stack has it.
     `max_replicas` is 1 where two containers would be in each other's way (one account, one browser profile).
+    `seccomp` names a profile of stack/seccomp that its containers have in place of the engine's own.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -38,7 +44,7 @@ class ServiceSpec(BaseModel):
     folder: Path
     title: Annotated[str, Field(min_length=1, max_length=60)]
     description: Annotated[str, Field(max_length=200)] = ""
-    port: Annotated[int, Field(ge=8001, le=8999)]
+    port: Annotated[int, Field(ge=SERVICE_PORTS.start, lt=SERVICE_PORTS.stop)]
     package: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")]
     profile: Annotated[str | None, Field(pattern=r"^[a-z][a-z0-9-]*$")] = None
     debian_packages: tuple[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9+.-]+$")], ...] = ()
@@ -50,6 +56,8 @@ class ServiceSpec(BaseModel):
     max_replicas: Annotated[int, Field(ge=1, le=MAX_REPLICAS)] = MAX_REPLICAS
     data: bool = False
     internet: bool = False
+    cache: bool = False
+    seccomp: Literal["chromium"] | None = None
     environment: dict[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], str] = Field(default_factory=dict)
     tools: dict[str, bool] = Field(default_factory=dict)
     contract_sha256: str = ""
@@ -126,6 +134,14 @@ def load_spec(file: Path, *, locks: bool = True) -> ServiceSpec:
     return spec
 
 
+def lowest_free_port(taken: Collection[int]) -> int:
+    """The port for a new service. Raises ConfigurationError when all are taken."""
+    for port in range(FIRST_NEW_PORT, SERVICE_PORTS.stop):
+        if port not in taken and port not in GATEWAY_PORTS:
+            return port
+    raise ConfigurationError(f"{FIRST_NEW_PORT} 到 {SERVICE_PORTS[-1]} 的端口都已用完 / no port is left")
+
+
 def _port_clashes(specs: list[ServiceSpec]) -> list[str]:
     owners: dict[int, str] = {}
     problems = []
@@ -133,7 +149,7 @@ def _port_clashes(specs: list[ServiceSpec]) -> list[str]:
     for spec in specs:
         owner = owners.setdefault(spec.port, spec.name)
         if owner != spec.name:
-            free = next(port for port in range(8003, 9000) if port not in taken)
+            free = lowest_free_port(taken)
             problems.append(
                 f"mcp-servers/{spec.name}/{SPEC_FILE}: port = {spec.port}: 已被 {owner} 使用，可改为 {free}\n"
                 f"mcp-servers/{spec.name}/{SPEC_FILE}: port = {spec.port}: taken by {owner}; {free} is free"

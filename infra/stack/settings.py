@@ -19,6 +19,7 @@ from stack.contract import LOCK_FILE, ContractSettings
 from stack.errors import ConfigurationError, explain
 from stack.gateway_model import MAX_REPLICAS
 from stack.gateway_settings import GatewaySettings
+from stack.profile_settings import BUILT_IN_PROFILES, CACHE, MONITORING, CacheSettings, MonitoringSettings
 from stack.schema import StrictSettings
 
 NAMESPACE = "dyber"
@@ -64,7 +65,9 @@ class StackSettings(StrictSettings):
     """All settings of one stack."""
 
     stack: str = Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")
-    profiles: tuple[str, ...] = Field((), description="Services with one of these profiles run too.")
+    profiles: tuple[str, ...] = Field(
+        (), description="cache and monitoring add a part each; services with one of the others run too."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     data_retention: Literal["delete", "keep"] = Field("delete", description="keep: data volumes outlive `destroy`.")
     clients: dict[ClientName, ClientSettings] = Field(
@@ -72,10 +75,13 @@ class StackSettings(StrictSettings):
     )
     tokens: dict[ClientName, TokenSettings] = Field(default_factory=dict, description="Rotation, by client.")
     gateway: GatewaySettings = GatewaySettings()
+    cache: CacheSettings = CacheSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
     services: dict[str, ServiceSettings] = Field(default_factory=dict)
     images: Literal["build", "pinned"] = Field(
         "build",
-        description="pinned: only images given by digest under services.<name>.image, gatewayImage, frontImage.",
+        description="pinned: only images given by digest: services.<name>.image, gatewayImage, frontImage, and those "
+        "of the profiles, cacheImage and monitoringImage.",
     )
     policy: Literal["mandatory", "advisory"] | None = Field(
         None, description="Whether the rules of policy/ stop an update; unset: in prod they do, elsewhere they advise."
@@ -88,6 +94,8 @@ class StackSettings(StrictSettings):
     )
     gateway_image: ImageDigest | None = None
     front_image: ImageDigest | None = None
+    cache_image: ImageDigest | None = None
+    monitoring_image: ImageDigest | None = None
     build: BuildSettings = BuildSettings()
 
     @field_validator("clients", mode="before")
@@ -98,6 +106,10 @@ class StackSettings(StrictSettings):
     def token(self, client: str) -> TokenSettings:
         """Where the rotation of a client's token stands."""
         return self.tokens.get(client, TokenSettings())
+
+    def has(self, profile: str) -> bool:
+        """Whether the stack asks for a profile."""
+        return profile in self.profiles
 
     def requests_per_second(self, service: str) -> int:
         """How many calls a second one client may make to a service."""
@@ -115,9 +127,9 @@ class StackSettings(StrictSettings):
             for name in self.services
             if name not in catalog
         ]
-        known_profiles = sorted({spec.profile for spec in catalog.values() if spec.profile})
+        known_profiles = sorted({*BUILT_IN_PROFILES, *(spec.profile for spec in catalog.values() if spec.profile)})
         problems += [
-            f"{source}: profiles: {profile!r}: 没有这个配置档 / no service has this profile; "
+            f"{source}: profiles: {profile!r}: 没有这个配置档 / no such profile; "
             f"可用 / known: {', '.join(known_profiles) or '-'}"
             for profile in self.profiles
             if profile not in known_profiles
@@ -154,14 +166,25 @@ class StackSettings(StrictSettings):
                     f"mcp-servers/{name}/{LOCK_FILE}: contracts 为 enforced 时必须有；写入它 / needed while contracts is "
                     f"enforced; write it: ./deploy.sh tools lock {name}"
                 )
-        for key, image in (("gatewayImage", self.gateway_image), ("frontImage", self.front_image)):
-            if self.images == "pinned" and not image:
-                problems.append(f"{source}: {key}: images 为 pinned 时必须给出摘要 / needed while images is pinned")
+        problems += [
+            f"{source}: {key}: images 为 pinned 时必须给出摘要 / needed while images is pinned"
+            for key, image in self._own_images().items()
+            if self.images == "pinned" and not image
+        ]
         if not selected:
             problems.append(f"{source}: 没有启用任何服务 / no service is enabled")
         if problems:
             raise ConfigurationError("\n".join(problems))
         return selected
+
+    def _own_images(self) -> dict[str, str | None]:
+        """By key, the images of everything that is not a service."""
+        images = {"gatewayImage": self.gateway_image, "frontImage": self.front_image}
+        if self.has(CACHE):
+            images["cacheImage"] = self.cache_image
+        if self.has(MONITORING):
+            images["monitoringImage"] = self.monitoring_image
+        return images
 
     def _with_own_values(self, spec: ServiceSpec, own: ServiceSettings | None) -> ServiceSpec:
         if own is None:

@@ -24,6 +24,8 @@ config:
     xiaohongshu:
       environment:
         XHS_BASE_URL: http://xhs-stand-in:8100
+        XHS_INTERVAL_SECONDS: "0"
+        XHS_JITTER_SECONDS: "0"
 """
 
 

@@ -113,7 +113,8 @@ async def test_a_copied_folder_is_a_new_service_and_removing_it_takes_it_away(
     folder = loaded.root / "mcp-servers" / "weibo"
     shutil.copytree(loaded.root / "mcp-servers" / "template", folder)
     spec = folder / "service.yaml"
-    spec.write_text(re.sub(r"(?m)^port: .*", "port: 8003", spec.read_text()))
+    text = re.sub(r"(?m)^port: .*", "port: 8003", spec.read_text())
+    spec.write_text(re.sub(r"(?m)^max_call_seconds: .*", f"max_call_seconds: {CALL_SECONDS}", text))
     try:
         with replaced_gateway(loaded, tmp_path, request.node.name) as load:
             loaded.deploy_sh()

@@ -91,7 +91,7 @@ def test_the_promotion_is_a_small_change_by_digest_that_keeps_comments(pair: Che
     assert config["dyber:images"] == "pinned"
     template = config["dyber:services"]["template"]
     assert template["image"].startswith(f"{registry}/template@sha256:")
-    assert template["contract"]["tools"] == {"template_echo": "read", "template_countdown": "read"}
+    assert template["contract"]["tools"]["template_echo"] == "read"
 
 
 def test_the_next_stack_runs_what_was_built_once_and_builds_nothing(pair: Checkout) -> None:

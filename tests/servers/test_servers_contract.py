@@ -8,7 +8,7 @@ import re
 
 import pytest
 from dyber_kit import Settings, create_app, tool
-from dyber_kit.contract import main, render, tools_contract
+from dyber_kit.contract import all_tools, main, render, tools_contract
 from pydantic import BaseModel
 from stand_in.running import SERVERS, free_port
 
@@ -19,7 +19,7 @@ PACKAGES = {path.parent.name: path.name for path in SERVERS.glob("*/*_server")}
 def contract(request):
     """The contract of each service that exists, computed from its code."""
     module = importlib.import_module(f"{PACKAGES[request.param]}.service")
-    return request.param, tools_contract(module.build_app(Settings(port=free_port())))
+    return request.param, tools_contract(module.build_app(all_tools(free_port())))
 
 
 def test_services_were_found():
@@ -34,7 +34,7 @@ def test_the_kept_lock_file_equals_the_tools_as_they_are(contract):
 
 def test_tool_names_start_with_the_service_and_fit_every_client(contract):
     service, actual = contract
-    start = {"xiaohongshu": "xhs"}.get(service, service)
+    start = {"xiaohongshu": "xhs"}.get(service, service.replace("-", "_"))
     for name in actual["tools"]:
         assert re.fullmatch(rf"{start}_[a-z0-9_]{{1,40}}", name)
 

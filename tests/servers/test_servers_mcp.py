@@ -8,7 +8,12 @@ import httpx2
 async def test_a_client_lists_the_tools_in_their_declared_order(template, connect):
     async with connect(template) as client:
         listed = await client.list_tools()
-    assert [tool.name for tool in listed.tools] == ["template_echo", "template_countdown"]
+    assert [tool.name for tool in listed.tools] == [
+        "template_echo",
+        "template_countdown",
+        "template_search",
+        "template_get",
+    ]
 
 
 async def test_a_call_returns_structured_data_and_the_same_as_compact_text(template, connect):

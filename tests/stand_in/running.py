@@ -12,13 +12,23 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
+from starlette.applications import Starlette
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVERS = ROOT / "mcp-servers"
 _START_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """A running stand-in: its base URL, and the application whose `state` tells what was asked of it."""
+
+    base: str
+    app: Starlette
 
 
 def free_port() -> int:
@@ -49,7 +59,7 @@ def running(server: uvicorn.Server) -> Iterator[str]:
 def process(package: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Run a service's package as a process; yields it and its base URL once /health answers."""
     port = free_port()
-    path = os.pathsep.join(str(SERVERS / folder) for folder in ("kit", "template", "xiaohongshu"))
+    path = os.pathsep.join(map(str, [SERVERS / "kit", *(spec.parent for spec in SERVERS.glob("*/service.yaml"))]))
     variables = {**os.environ, "PYTHONPATH": path, "HOST": "127.0.0.1", "PORT": str(port), **environment}
     child = subprocess.Popen(
         [sys.executable, "-m", package], env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

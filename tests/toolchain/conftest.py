@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from leftovers import remove_labelled
 
 import toolchain
 
@@ -118,10 +119,6 @@ class Project:
         return [(step["op"], step["urn"].rsplit("::", 1)[1]) for step in steps if step["op"] != "same"]
 
 
-def docker(*arguments: str) -> str:
-    return subprocess.run(["docker", *arguments], check=True, capture_output=True, text=True).stdout.strip()
-
-
 @pytest.fixture(scope="session")
 def home() -> DyberHome:
     """The user's DYBER_HOME, set up: the first run on a machine builds for minutes."""
@@ -145,6 +142,7 @@ def project(home: DyberHome, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         "PULUMI_CONFIG_PASSPHRASE": "only for this test",
         "CI": "1",
     }
+    remove_labelled(LABEL)
     project = Project(folder, {**os.environ, **prerequisites.environment(home), **own})
     project.ok("stack", "init", "dev")
     project.ok("config", "set", "--secret", "token", "hunter2-in-config")
@@ -153,8 +151,4 @@ def project(home: DyberHome, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield project
     finally:
         project.pulumi("destroy", "--yes", "--skip-preview")
-        for kind in ("container", "network"):
-            for left in docker(
-                kind, "ls", "-q", *(["-a"] if kind == "container" else []), "--filter", f"label={LABEL}"
-            ).split():
-                docker(kind, "rm", *(["-f"] if kind == "container" else []), left)
+        remove_labelled(LABEL)

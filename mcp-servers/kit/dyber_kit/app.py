@@ -19,10 +19,12 @@ from dyber_kit.calls import Calls
 from dyber_kit.docs import DOCS_PATH, OPENAPI_PATH, add_docs
 from dyber_kit.legacy_sse import LegacySessions, LegacySseMiddleware
 from dyber_kit.logs import configure_logging
+from dyber_kit.metrics import Metrics
 from dyber_kit.middleware import GatewayMiddleware
 from dyber_kit.rest import RestRoute, endpoint
 from dyber_kit.settings import Settings
 from dyber_kit.tools import ServiceTool, ToolDeclaration
+from dyber_kit.tracing import tracing
 
 MCP_PATH = "/mcp"
 SSE_PATH = "/mcp/sse"
@@ -58,7 +60,9 @@ def create_app(
     rest: Sequence[RestRoute] = (),
     lifespan: Callable[[], AbstractAsyncContextManager[None]] | None = None,
     ready: Ready | None = None,
+    details: Callable[[], dict[str, str]] | None = None,
     settings: Settings | None = None,
+    metrics: Metrics | None = None,
 ) -> ServiceApp:
     """Build the application of one service.
 
@@ -71,21 +75,25 @@ def create_app(
         rest: POST routes kept for callers that do not speak MCP.
         lifespan: Context that starts what the service needs (a browser); entered once per process.
         ready: Returns None when calls can be served, else why not, in Chinese.
-        settings: Defaults to the environment.
+        details: What /ready adds about the service's parts, such as how its browser is confined.
+        settings: Defaults to the environment. Where it says read-only, tools that write are left out.
+        metrics: The service's metrics, when its parts (queue, cache, browser…) count there too.
 
     Raises:
         ValueError: A tool or an environment variable is not usable; the message says which.
     """
     settings = settings or Settings.from_environment()
     configure_logging(name, settings.log_level)
-    calls = Calls(name, settings.max_call_seconds)
+    metrics = metrics or Metrics(name)
+    calls = Calls(metrics, settings.max_call_seconds)
+    tools = [declared for declared in tools if declared.read_only or not settings.read_only]
     mcp = MCPServer(
         name,
         title=title,
         version=version,
         instructions=instructions,
         log_level="WARNING",
-        tools=[ServiceTool.build(declaration, calls) for declaration in tools],
+        tools=[ServiceTool.build(declared, calls, settings.max_answer_chars) for declared in tools],
         # The tools never change while the process lives, and a listening stream would hold up draining.
         subscriptions=False,
     )
@@ -98,6 +106,7 @@ def create_app(
     @asynccontextmanager
     async def run_parts(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+            await stack.enter_async_context(tracing(name, version))
             if lifespan is not None:
                 await stack.enter_async_context(lifespan())
             await stack.enter_async_context(mcp.session_manager.run())
@@ -113,10 +122,10 @@ def create_app(
         redoc_url=None,
     )
     about = {"service": f"{name}-mcp", "version": version, "tools": len(tools)}
-    _add_service_routes(api, about, calls, ready, [route.path for route in rest])
+    _add_service_routes(api, about, calls, metrics, ready, details or dict, [route.path for route in rest])
     add_docs(api)
     for route in rest:
-        api.post(route.path)(endpoint(route, name, calls))
+        api.post(route.path)(endpoint(route, name, calls, settings.read_only))
     # Lifted, not mounted: a mount answers /mcp with a redirect, and GET would hold idle streams.
     handler = next(route for route in streamable.routes if route.path == MCP_PATH).endpoint
     for path in (MCP_PATH, MCP_PATH + "/"):
@@ -128,7 +137,13 @@ def create_app(
 
 
 def _add_service_routes(
-    api: FastAPI, service: dict[str, str | int], calls: Calls, ready: Ready | None, rest_paths: list[str]
+    api: FastAPI,
+    service: dict[str, str | int],
+    calls: Calls,
+    metrics: Metrics,
+    ready: Ready | None,
+    details: Callable[[], dict[str, str]],
+    rest_paths: list[str],
 ) -> None:
     label, version = str(service["service"]), str(service["version"])
     endpoints = [*rest_paths, MCP_PATH, SSE_PATH, "/health", "/ready", "/metrics", DOCS_PATH]
@@ -150,10 +165,10 @@ def _add_service_routes(
             return JSONResponse({"status": "draining", **service, "reason": "服务正在停止"}, 503)
         reason = await ready() if ready is not None else None
         if reason is not None:
-            return JSONResponse({"status": "unavailable", **service, "reason": reason}, 503)
-        return JSONResponse({"status": "ready", **service})
+            return JSONResponse({"status": "unavailable", **service, **details(), "reason": reason}, 503)
+        return JSONResponse({"status": "ready", **service, **details()})
 
     @api.get("/metrics", response_class=Response)
-    async def metrics() -> Response:
+    async def show_metrics() -> Response:
         """Prometheus metrics of this process."""
-        return Response(generate_latest(calls.registry), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)

@@ -16,10 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from dyber_kit.app import ServiceApp
+from dyber_kit.settings import Settings
 
 
 def tools_contract(app: ServiceApp) -> dict[str, Any]:
-    """Names, texts, schemas and annotations of the app's tools, each with its SHA-256."""
+    """Names, texts, schemas and annotations of the app's tools, each with its SHA-256.
+
+    The kept contract also has the tools that write: build the app with `all_tools()`.
+    """
     listed = asyncio.run(app.mcp.list_tools())
     tools = {}
     for listed_tool in listed:
@@ -27,6 +31,11 @@ def tools_contract(app: ServiceApp) -> dict[str, Any]:
         name = visible.pop("name")
         tools[name] = {"sha256": _digest(visible), **visible}
     return {"service": app.mcp.name, "sha256": _digest(tools), "tools": tools}
+
+
+def all_tools(port: int = 8000) -> Settings:
+    """Settings under which an app shows every tool, also those that write."""
+    return Settings(port=port, read_only=False)
 
 
 def render(contract: dict[str, Any]) -> str:
@@ -47,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     target.add_argument("--write", type=Path, metavar="FILE")
     target.add_argument("--check", type=Path, metavar="FILE")
     options = parser.parse_args(arguments)
-    actual = render(tools_contract(importlib.import_module(f"{options.package}.service").build_app()))
+    actual = render(tools_contract(importlib.import_module(f"{options.package}.service").build_app(all_tools())))
     if options.write:
         options.write.write_text(actual, encoding="utf-8")
         return 0

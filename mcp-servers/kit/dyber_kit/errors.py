@@ -12,6 +12,7 @@ class ErrorCode(StrEnum):
     """Machine-readable cause of a failed call; stable across releases."""
 
     LOGIN_REQUIRED = "LOGIN_REQUIRED"
+    LOGIN_EXPIRED = "LOGIN_EXPIRED"
     NOT_FOUND = "NOT_FOUND"
     RATE_LIMITED = "RATE_LIMITED"
     CAPTCHA_REQUIRED = "CAPTCHA_REQUIRED"
@@ -19,6 +20,8 @@ class ErrorCode(StrEnum):
     UPSTREAM_CHANGED = "UPSTREAM_CHANGED"
     UPSTREAM_UNREACHABLE = "UPSTREAM_UNREACHABLE"
     INVALID_ARGUMENT = "INVALID_ARGUMENT"
+    CONFIRMATION_REQUIRED = "CONFIRMATION_REQUIRED"
+    READ_ONLY = "READ_ONLY"
     TIMEOUT = "TIMEOUT"
     BUSY = "BUSY"
     INTERNAL = "INTERNAL"
@@ -36,6 +39,9 @@ class ErrorKind:
 
 KINDS: dict[ErrorCode, ErrorKind] = {
     ErrorCode.LOGIN_REQUIRED: ErrorKind(401, "需要登录平台账号", "请先登录平台账号，再重试", False),
+    ErrorCode.LOGIN_EXPIRED: ErrorKind(
+        401, "平台账号的登录已失效", "请重新登录平台账号（扫码或导入新的 Cookie），再重试", False
+    ),
     ErrorCode.NOT_FOUND: ErrorKind(404, "内容不存在或已被删除", "请检查链接或编号，或换一条内容", False),
     ErrorCode.RATE_LIMITED: ErrorKind(429, "平台限制了访问频率", "请停止操作，至少等待 10 分钟后再试", True),
     ErrorCode.CAPTCHA_REQUIRED: ErrorKind(
@@ -49,6 +55,15 @@ KINDS: dict[ErrorCode, ErrorKind] = {
     ),
     ErrorCode.UPSTREAM_UNREACHABLE: ErrorKind(502, "无法连接平台", "请检查服务器能否访问平台网站，稍后再试", True),
     ErrorCode.INVALID_ARGUMENT: ErrorKind(422, "参数不正确", "请按提示修改参数后重试", False),
+    ErrorCode.CONFIRMATION_REQUIRED: ErrorKind(
+        409,
+        "此操作会修改平台上的内容，需要先确认",
+        "请先以 dry_run=true 调用，把结果给用户看；用户同意后，用相同的参数和返回的确认码再调用一次",
+        False,
+    ),
+    ErrorCode.READ_ONLY: ErrorKind(
+        403, "本服务处于只读模式", "如确需写入，请管理员为本服务设置 DYBER_READ_ONLY=false 后重新部署", False
+    ),
     ErrorCode.TIMEOUT: ErrorKind(504, "操作超时", "请稍后重试，或减少请求的数量", True),
     ErrorCode.BUSY: ErrorKind(503, "服务正忙", "请等待几秒后重试", True),
     ErrorCode.INTERNAL: ErrorKind(500, "服务内部错误", "请查看服务日志；若持续出现，请反馈问题", False),
@@ -62,14 +77,26 @@ class ServiceError(ToolError):
         code: Which failure this is; supplies every default below.
         message: What happened, in Chinese, without internals or secrets.
         next_step: What the reader should do now, in Chinese.
+        retry_after: Seconds after which a retry can help, when known; also sent as the `Retry-After` header.
+        whole_account: For ACCESS_RESTRICTED: the platform refuses the account, and not just one item.
     """
 
-    def __init__(self, code: ErrorCode, message: str | None = None, next_step: str | None = None) -> None:
+    def __init__(
+        self,
+        code: ErrorCode,
+        message: str | None = None,
+        next_step: str | None = None,
+        *,
+        retry_after: float | None = None,
+        whole_account: bool = False,
+    ) -> None:
         kind = KINDS[code]
         self.code = code
         self.message = message or kind.message
         self.next_step = next_step or kind.next_step
         self.retryable = kind.retryable
+        self.retry_after = retry_after
+        self.whole_account = whole_account
         self.status = kind.status
         super().__init__(self.text)
 
@@ -78,3 +105,7 @@ class ServiceError(ToolError):
         """One line for a model: code first, then cause, next step and whether a retry can help."""
         retry = "可重试" if self.retryable else "重试无效"
         return f"{self.code}：{self.message}。下一步：{self.next_step}（{retry}）"
+
+
+class LocalRefusal(ServiceError):
+    """Refused by this service's own queue or breaker: the platform was not asked."""

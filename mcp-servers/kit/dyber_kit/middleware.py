@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dyber_kit.calls import Calls
 from dyber_kit.logs import RequestInfo, current_request
+from dyber_kit.tracing import request_span
 
 logger = logging.getLogger("dyber.requests")
 
@@ -60,7 +61,12 @@ class GatewayMiddleware:
         token = current_request.set(info)
         started = time.perf_counter()
         try:
-            await self._app(scope, receive, send_marked)
+            if path in _QUIET:
+                await self._app(scope, receive, send_marked)
+                return
+            with request_span(f"{scope['method']} {path}", headers) as span:
+                await self._app(scope, receive, send_marked)
+                span.set_attribute("http.response.status_code", status)
         finally:
             if path not in _QUIET:
                 seconds = round(time.perf_counter() - started, 4)

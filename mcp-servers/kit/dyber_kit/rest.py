@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -19,12 +20,14 @@ from dyber_kit.errors import ErrorCode, ServiceError
 class RestRoute:
     """One POST route: its path, the action named in the envelope and the handler.
 
-    The handler takes one Pydantic model (the body) and returns what goes under `data`; a list is counted.
+    The handler takes one Pydantic model (the body) and returns what goes under `data`; a list is counted. A route with
+    `read_only=False` changes something on the platform and is refused while the service is read-only.
     """
 
     path: str
     action: str
     handler: Callable[[Any], Awaitable[Any]]
+    read_only: bool = True
 
 
 def required(value: str, detail: str) -> str:
@@ -39,14 +42,17 @@ def required(value: str, detail: str) -> str:
     return value
 
 
-def endpoint(route: RestRoute, service: str, calls: Calls) -> Callable[..., Awaitable[JSONResponse]]:
-    """A FastAPI endpoint that runs `route.handler` and wraps what comes back."""
+def endpoint(
+    route: RestRoute, service: str, calls: Calls, read_only: bool = False
+) -> Callable[..., Awaitable[JSONResponse]]:
+    """A FastAPI endpoint that runs `route.handler` and wraps what comes back; `read_only` refuses those that write."""
     body_model = next(iter(inspect.signature(route.handler, eval_str=True).parameters.values())).annotation
     head = {"service": service, "action": route.action}
 
     async def answer(body: Any) -> JSONResponse:
         try:
-            data = await calls.run(f"rest:{route.action}", lambda: _guarded(route.handler, body))
+            handler = route.handler if route.read_only or not read_only else _refuse_write
+            data = await calls.run(f"rest:{route.action}", lambda: _guarded(handler, body))
         except ServiceError as error:
             return _failure(head, error)
         except Exception:
@@ -76,8 +82,12 @@ async def _guarded(handler: Callable[[Any], Awaitable[Any]], body: Any) -> Any:
         return _Refused(error)
 
 
+async def _refuse_write(_: Any) -> None:
+    raise ServiceError(ErrorCode.READ_ONLY)
+
+
 def _failure(head: dict[str, str], error: ServiceError) -> JSONResponse:
-    content = {
+    content: dict[str, Any] = {
         "status": "error",
         **head,
         "error": error.message,
@@ -85,7 +95,10 @@ def _failure(head: dict[str, str], error: ServiceError) -> JSONResponse:
         "next_step": error.next_step,
         "retryable": error.retryable,
     }
-    return JSONResponse(content, status_code=error.status)
+    if error.retry_after is None:
+        return JSONResponse(content, status_code=error.status)
+    content["retry_after_seconds"] = seconds = math.ceil(error.retry_after)
+    return JSONResponse(content, status_code=error.status, headers={"Retry-After": str(seconds)})
 
 
 def _plain(data: Any) -> Any:

@@ -19,6 +19,9 @@ class Settings:
         log_level: One of debug, info, warning, error (LOG_LEVEL).
         max_call_seconds: Longest a call may take, and how long a stopping server waits (MAX_CALL_SECONDS).
         data_dir: Folder for what must survive a restart (DYBER_DATA), or None.
+        read_only: Leave out what changes something on the platform (DYBER_READ_ONLY).
+        privacy: Hash user ids and mask nicknames (DYBER_PRIVACY); see `dyber_kit.privacy`.
+        max_answer_chars: Longest answer of a tool, in characters of JSON (MAX_ANSWER_CHARS).
     """
 
     host: str = "127.0.0.1"
@@ -26,6 +29,9 @@ class Settings:
     log_level: str = "info"
     max_call_seconds: float = 60.0
     data_dir: Path | None = None
+    read_only: bool = True
+    privacy: bool = False
+    max_answer_chars: int = 24_000
 
     @classmethod
     def from_environment(cls, default_port: int = 8000) -> Settings:
@@ -44,6 +50,9 @@ class Settings:
             log_level=log_level,
             max_call_seconds=environment_number("MAX_CALL_SECONDS", 60, 1, 3600),
             data_dir=Path(data) if data else None,
+            read_only=environment_flag("DYBER_READ_ONLY", True),
+            privacy=environment_flag("DYBER_PRIVACY", False),
+            max_answer_chars=int(environment_number("MAX_ANSWER_CHARS", 24_000, 2_000, 1_000_000)),
         )
 
 
@@ -79,3 +88,23 @@ def environment_flag(name: str, default: bool) -> bool:
     if raw in ("0", "false", "no", "off"):
         return False
     raise ValueError(f"环境变量 {name} 的值 {raw!r} 无效，应为 true 或 false")
+
+
+def environment_secret(name: str) -> str | None:
+    """The secret in environment variable `name`, or in the file that `name`_FILE points to; None when neither is set.
+
+    Raises:
+        ValueError: Both are set, or the file cannot be read or is empty; the message has no part of the secret.
+    """
+    value, file = os.environ.get(name), os.environ.get(f"{name}_FILE")
+    if not file:
+        return value or None
+    if value:
+        raise ValueError(f"环境变量 {name} 与 {name}_FILE 只能设置一个")
+    try:
+        content = Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"环境变量 {name}_FILE 指向的文件 {file} 无法读取：{type(error).__name__}") from None
+    if not content:
+        raise ValueError(f"环境变量 {name}_FILE 指向的文件 {file} 是空的")
+    return content

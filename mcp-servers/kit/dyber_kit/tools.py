@@ -13,9 +13,10 @@ from mcp.server.mcpserver.exceptions import UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.shared.exceptions import MCPError
 from mcp.types import CallToolResult, TextContent, ToolAnnotations
-from pydantic import ConfigDict, PrivateAttr, ValidationError
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 
 from dyber_kit.calls import Calls
+from dyber_kit.cursors import fit_answer
 from dyber_kit.errors import KINDS, ErrorCode, ServiceError
 
 
@@ -26,6 +27,11 @@ class ToolDeclaration:
     function: Callable[..., Awaitable[Any]]
     title: str
     annotations: ToolAnnotations
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the tool changes nothing outside the server."""
+        return bool(self.annotations.read_only_hint)
 
 
 def tool(
@@ -38,7 +44,7 @@ def tool(
 
     Args:
         title: Name shown to people, in Chinese.
-        read_only: The tool changes nothing outside the server.
+        read_only: The tool changes nothing outside the server; others exist only with DYBER_READ_ONLY=false.
         open_world: The tool talks to something outside the server.
         destructive: The tool may delete or overwrite; meaningless when read_only.
         idempotent: Repeating the same call has no further effect.
@@ -61,10 +67,11 @@ class ServiceTool(Tool):
     """A tool that refuses unknown arguments, runs under `Calls` and answers errors as code, cause, next step."""
 
     _calls: Calls = PrivateAttr()
+    _max_answer_chars: int = PrivateAttr()
 
     @classmethod
-    def build(cls, declaration: ToolDeclaration, calls: Calls) -> ServiceTool:
-        """Make the running tool.
+    def build(cls, declaration: ToolDeclaration, calls: Calls, max_answer_chars: int) -> ServiceTool:
+        """Make the running tool; its answers stay within `max_answer_chars` characters of JSON.
 
         Raises:
             ValueError: The tool has no docstring, or its inputs are not flat (agents drop `$ref`s).
@@ -83,10 +90,11 @@ class ServiceTool(Tool):
         loose = built.fn_metadata.arg_model
         strict = type(loose.__name__, (loose,), {"model_config": ConfigDict(extra="forbid"), "__doc__": loose.__doc__})
         built.fn_metadata.arg_model = strict
-        built.parameters = strict.model_json_schema(by_alias=True)
+        built.parameters = _untitled(strict.model_json_schema(by_alias=True))
         if "$defs" in built.parameters:
             raise ValueError(f"tool {built.name} has nested inputs; use flat scalars and Literal")
         built._calls = calls
+        built._max_answer_chars = max_answer_chars
         return built
 
     async def run(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False) -> Any:
@@ -110,6 +118,8 @@ class ServiceTool(Tool):
             raise invalid_arguments(error, list(self.parameters.get("properties", {}))) from None
         injected = {self.context_kwarg: context} if self.context_kwarg else {}
         result = await self.fn(**checked, **injected)
+        if isinstance(result, BaseModel) and not isinstance(result, CallToolResult):
+            result = fit_answer(result, self._max_answer_chars)
         return self._compact(self.fn_metadata.convert_result(result)) if convert_result else result
 
     @staticmethod
@@ -117,8 +127,17 @@ class ServiceTool(Tool):
         """The SDK indents the text copy of structured results; models pay for that by the token."""
         if isinstance(result, CallToolResult) and result.structured_content is not None:
             text = json.dumps(result.structured_content, ensure_ascii=False, separators=(",", ":"))
-            result.content = [TextContent(type="text", text=text)]
+            pictures = [part for part in result.content if not isinstance(part, TextContent)]
+            result.content = [TextContent(type="text", text=text), *pictures]
         return result
+
+
+def _untitled(schema: dict[str, Any]) -> dict[str, Any]:
+    """`schema` without the titles Pydantic makes of names: they say nothing new, and agents pay for every word."""
+    arguments = {name: {**rules} for name, rules in schema.get("properties", {}).items()}
+    for rules in arguments.values():
+        rules.pop("title", None)
+    return {**{key: value for key, value in schema.items() if key != "title"}, "properties": arguments}
 
 
 def invalid_arguments(error: ValidationError, known: list[str]) -> ServiceError:

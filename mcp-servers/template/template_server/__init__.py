@@ -1,1 +1,1 @@
-"""Template MCP service: two small tools to copy from."""
+"""The template MCP service: four tools to copy from."""

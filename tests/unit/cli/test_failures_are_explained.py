@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from cli.events import Cancelled, DeployError, EventDisplay, explain
@@ -71,6 +73,30 @@ def test_the_same_diagnostic_is_remembered_once() -> None:
     assert events.errors == ["the cause"]
 
 
+@pytest.mark.parametrize(("retained", "verb"), [(True, "保留"), (False, "删除")])
+def test_what_outlives_its_resource_is_not_shown_as_deleted(
+    retained: bool, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DYBER_LANG", "zh")
+    display = _Silent()
+    step = SimpleNamespace(
+        op="delete",
+        type="docker:index/volume:Volume",
+        urn="urn:pulumi:dev::dyber::docker:index/volume:Volume::weibo-data",
+        old=SimpleNamespace(retain_on_delete=retained),
+    )
+    EventDisplay(display)._started(step)
+    assert display.titles == [f"{verb} 数据卷 weibo-data"]
+
+
 class _Silent:
+    def __init__(self) -> None:
+        self.titles: list[str] = []
+
+    def start(self, title: str, expect_seconds: float | None = None) -> int:
+        """Remembers what would be shown."""
+        self.titles.append(title)
+        return 0
+
     def line(self, text: str) -> None:
         """Where tool output goes."""

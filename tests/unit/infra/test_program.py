@@ -10,8 +10,12 @@ from typing import Any
 
 import pulumi
 import pytest
+from stack import catalog
+from stack.catalog import load_catalog
+from stack.components.defaults import security_options
 
 REPOSITORY = Path(__file__).resolve().parents[3]
+SERVICES = ("xiaohongshu", "template")
 TOKEN = "c0ffee" * 10 + "0000"
 
 
@@ -29,8 +33,10 @@ class Recorder(pulumi.runtime.Mocks):
             outputs["hex"] = TOKEN if args.name == "desktop-pet-token" else TOKEN[::-1]
         if args.typ == "random:index/randomId:RandomId":
             outputs["hex"] = "0123456789ab"
-        if args.name == "gateway-loader":
+        if args.name in ("gateway-loader", "monitoring-loader", "cache-password"):
             outputs.update(exitCode=0, containerLogs="version\n")
+        if args.name == "monitoring-network":
+            outputs["ipamConfigs"] = [{"subnet": "172.30.0.0/16"}]
         return f"{args.name}-id", outputs
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
@@ -41,8 +47,14 @@ class Recorder(pulumi.runtime.Mocks):
         return {item.name: item.inputs for item in self.resources if item.typ.endswith(kind)}
 
 
-def declare(monkeypatch: pytest.MonkeyPatch, **values: Any) -> Recorder:
-    """Run the program in the stack dev with these settings; every registration has landed on return."""
+def declare(monkeypatch: pytest.MonkeyPatch, changed: dict[str, Any] | None = None, **values: Any) -> Recorder:
+    """Run the program in the stack dev with these settings; every registration has landed on return.
+
+    `changed` is what the template's service.yaml says otherwise. Services that were added stay out of it.
+    """
+    found = load_catalog(REPOSITORY / "mcp-servers")
+    specs = {name: found[name].model_copy(update=changed if name == "template" else None) for name in SERVICES}
+    monkeypatch.setattr(catalog, "load_catalog", lambda servers: specs)
     for name in ("DYBER_PIP_INDEX_URL", "DYBER_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
     recorder = Recorder()
@@ -126,7 +138,7 @@ def test_every_container_is_confined(fleet: Recorder) -> None:
     for name, inputs in containers.items():
         assert int(inputs["user"].split(":")[0]) > 0, name
         assert inputs["capabilities"] == {"drops": ["ALL"]}, name
-        assert inputs["securityOpts"] == ["no-new-privileges:true"], name
+        assert inputs["securityOpts"] == security_options("chromium" if name == "xiaohongshu-server" else None), name
         assert inputs["memory"] == inputs["memorySwap"] > 0, name
         assert inputs["logOpts"]["max-size"], name
         assert {item["name"] for item in inputs["ulimits"]} == {"nofile", "nproc"}, name
@@ -142,8 +154,8 @@ def test_services_do_not_share_a_network_and_the_gateway_is_in_all(fleet: Record
     assert set(of["template-server"]) | set(of["xiaohongshu-server"]) < set(of["gateway-nginx"])
 
 
-def test_a_service_without_internet_has_a_network_without_a_way_out(fleet: Recorder) -> None:
-    networks = fleet.inputs("Network")
+def test_a_service_without_internet_has_a_network_without_a_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    networks = declare(monkeypatch, {"internet": False}, profiles=["dev"]).inputs("Network")
     assert networks["template-network"]["internal"] is True
     assert networks["xiaohongshu-network"]["internal"] is False
 

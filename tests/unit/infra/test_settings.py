@@ -29,7 +29,8 @@ def refusal(**values: Any) -> str:
 
 
 def catalog() -> dict[str, ServiceSpec]:
-    return load_catalog(REPOSITORY / "mcp-servers")
+    found = load_catalog(REPOSITORY / "mcp-servers")
+    return {name: found[name] for name in ("xiaohongshu", "template")}
 
 
 def committed(stack: str) -> StackSettings:

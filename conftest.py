@@ -1,9 +1,12 @@
-"""Tiers: every test is marked with its folder's name, and cheap tiers run first. In two processes the deployment has one
-to itself, and the files of the other tiers share the other."""
+"""Tiers: every test is marked with its folder's name, and cheap tiers run first; a service's own tests are of the tier
+`servers`. In two processes the deployment has one to itself, and the files of the other tiers share the other.
+
+Every service's package and test helpers can be imported by name, as soon as its folder is there."""
 
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,9 +15,13 @@ TIERS = ["unit", "servers", "toolchain", "gateway", "deploy"]
 HERE = Path(__file__).parent
 IN_PARALLEL = "PYTEST_XDIST_WORKER" in os.environ
 
+for _spec in sorted((HERE / "mcp-servers").glob("*/service.yaml")):
+    sys.path += [str(_spec.parent), str(_spec.parent / "tests")]
+
 
 def _tier(item: pytest.Item) -> str:
-    return item.path.relative_to(HERE).parts[0]
+    top, second, *_ = item.path.relative_to(HERE).parts
+    return second if top == "tests" else "servers"
 
 
 def _turn(item: pytest.Item) -> int:

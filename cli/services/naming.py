@@ -1,0 +1,133 @@
+"""What a new service may be called, which port it may have, and the identifiers that follow from its name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import typer
+from stack.catalog import NAME_PATTERN, SERVICE_PORTS, ServiceSpec, lowest_free_port
+from stack.gateway_model import GATEWAY_PORTS, GatewayService
+
+from toolchain.language import tr
+
+#: Names that the repository, Git, Docker's build context, pytest or Windows gives another meaning.
+RESERVED_NAMES = {"kit", "front", "test", "tests", "build", "dist", "and", "or", "not", "con", "prn", "aux", "nul"}
+RESERVED_NAMES |= {f"{device}{number}" for device in ("com", "lpt") for number in range(1, 10)}
+
+
+@dataclass(frozen=True)
+class Identifiers:
+    """What a service called `name` (lower-case letters, digits, hyphens) is called where hyphens cannot be."""
+
+    name: str
+
+    @property
+    def snake(self) -> str:
+        """First part of its tools' names."""
+        return self.name.replace("-", "_")
+
+    @property
+    def package(self) -> str:
+        """Its Python package."""
+        return f"{self.snake}_server"
+
+    @property
+    def upper(self) -> str:
+        """First part of its environment variables."""
+        return self.snake.upper()
+
+    @property
+    def camel(self) -> str:
+        """In class names and prose."""
+        return "".join(part.capitalize() for part in self.name.split("-"))
+
+
+def checked_name(text: str, folders: set[str]) -> str:
+    """`text` as the name of a new service; `folders` are those in mcp-servers/, whatever is in them.
+
+    Raises typer.TyperException saying what to write instead.
+    """
+    name = text.strip()
+    if not name:
+        raise typer.TyperException(tr("服务名称不能为空，例如 weibo", "the service needs a name, such as weibo"))
+    if not NAME_PATTERN.fullmatch(name) or name.endswith("-") or "--" in name:
+        near = "-".join(re.findall(r"[a-z0-9]+", re.sub(r"^[^a-z]+", "", name.lower())))[:31].rstrip("-")
+        instead = tr(f"，例如 {near}", f", such as {near}") if near else ""
+        raise typer.TyperException(
+            tr(
+                f"服务名称 {name!r} 不可用：请用小写字母、数字和单个连字符，字母开头，最多 31 个字符{instead}",
+                f"service name {name!r} cannot be used: lower-case letters, digits and single hyphens, a letter first, "
+                f"at most 31 characters{instead}",
+            )
+        )
+    if name in RESERVED_NAMES or not _gateway_takes(name):
+        raise typer.TyperException(
+            tr(
+                f"服务名称 {name!r} 已有别的用途，请换一个",
+                f"service name {name!r} has another meaning; choose another",
+            )
+        )
+    if name in {folder.lower() for folder in folders}:
+        raise typer.TyperException(
+            tr(
+                f"已有目录 mcp-servers/{name}，请换一个名称",
+                f"mcp-servers/{name} is there already; choose another name",
+            )
+        )
+    return name
+
+
+def checked_port(text: str, catalog: Mapping[str, ServiceSpec]) -> int:
+    """`text` as the port of a new service beside those of `catalog`; empty is the lowest free one from 8003.
+
+    Raises typer.TyperException saying what to write instead.
+    """
+    text = text.strip()
+    taken = {spec.port: name for name, spec in catalog.items()}
+    free = lowest_free_port(taken)
+    if not text:
+        return free
+    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) not in SERVICE_PORTS:
+        raise typer.TyperException(
+            tr(
+                f"端口 {text!r} 不可用：应为 {SERVICE_PORTS.start} 到 {SERVICE_PORTS[-1]} 的整数，例如 {free}",
+                f"port {text!r} cannot be used: a number from {SERVICE_PORTS.start} to {SERVICE_PORTS[-1]}, "
+                f"such as {free}",
+            )
+        )
+    port = int(text)
+    if port in GATEWAY_PORTS:
+        raise typer.TyperException(
+            tr(f"端口 {port} 是网关自己的，可用 {free}", f"port {port} is the gateway's own; {free} is free")
+        )
+    if port in taken:
+        raise typer.TyperException(
+            tr(
+                f"端口 {port} 已被 {taken[port]} 使用，可用 {free}",
+                f"port {port} is taken by {taken[port]}; {free} is free",
+            )
+        )
+    return port
+
+
+def checked_title(text: str) -> str:
+    """`text` as the title shown to people, 1 to 60 characters on one line. Raises typer.TyperException."""
+    title = text.strip()
+    if not 1 <= len(title) <= 60 or not title.isprintable():
+        raise typer.TyperException(
+            tr(
+                f"标题 {text!r} 不可用：一行，1 到 60 个字符",
+                f"title {text!r} cannot be used: one line, 1 to 60 characters",
+            )
+        )
+    return title
+
+
+def _gateway_takes(name: str) -> bool:
+    try:
+        GatewayService(name, SERVICE_PORTS.start, name, max_call_seconds=60)
+    except ValueError:
+        return False
+    return True

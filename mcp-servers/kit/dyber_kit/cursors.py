@@ -1,0 +1,142 @@
+"""Paging and the size of answers: opaque cursors that are checked, and a cap on the characters of an answer."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+from pydantic_core import to_json
+
+from dyber_kit.errors import ErrorCode, ServiceError
+
+#: Longest cursor accepted; give a tool's `cursor` argument this `max_length`.
+MAX_CURSOR_CHARS = 1000
+_CHECK_BYTES = 6
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer", bound=BaseModel)
+
+
+def encode_cursor(kind: str, position: dict[str, Any]) -> str:
+    """Where the next page starts, as text that agents pass back unchanged.
+
+    Not secret: put nothing in `position` that the caller may not know.
+
+    Args:
+        kind: What is paged, for example the tool's name with its query; a cursor fits only the same kind.
+        position: JSON object with what the service needs to go on.
+
+    Raises:
+        ValueError: The cursor would be longer than MAX_CURSOR_CHARS.
+    """
+    body = json.dumps(position, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    cursor = base64.urlsafe_b64encode(_check(kind, body) + body).rstrip(b"=").decode()
+    if len(cursor) > MAX_CURSOR_CHARS:
+        raise ValueError(f"a cursor of {len(cursor)} characters is longer than {MAX_CURSOR_CHARS}")
+    return cursor
+
+
+def decode_cursor(kind: str, cursor: str) -> dict[str, Any]:
+    """The `position` of a cursor made by `encode_cursor` with the same `kind`.
+
+    Raises:
+        ServiceError: INVALID_ARGUMENT for anything else: shortened, altered, or of another query.
+    """
+    try:
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        check, body = raw[:_CHECK_BYTES], raw[_CHECK_BYTES:]
+        position = json.loads(body) if check == _check(kind, body) else None
+    except (binascii.Error, ValueError):
+        position = None
+    if not isinstance(position, dict):
+        raise ServiceError(
+            ErrorCode.INVALID_ARGUMENT,
+            "cursor 无法识别，或不属于这次查询",
+            "请原样传回上一次结果里的 next_cursor，其他参数保持不变；或不带 cursor 从头开始",
+        )
+    return position
+
+
+def answer_chars(answer: BaseModel) -> int:
+    """Characters of the answer as an agent reads it: compact JSON."""
+    return len(to_json(answer).decode())
+
+
+def fit_items(items: Sequence[Item], max_chars: int) -> list[Item]:
+    """The first items whose JSON stays within `max_chars` together; always at least one of a non-empty list.
+
+    For tools with a cursor, which must know what was left out before they say where the next page starts.
+    """
+    kept: list[Item] = []
+    total = 2
+    for item in items:
+        total += len(to_json(item).decode()) + 1
+        if kept and total > max_chars:
+            break
+        kept.append(item)
+    return kept
+
+
+def fit_answer(answer: Answer, max_chars: int) -> Answer:
+    """`answer` within `max_chars` characters of compact JSON; itself when it fits.
+
+    Where the model has a `truncated` field, the longest list loses items from its end and then the longest text is
+    cut; `truncated` becomes true and `count` follows its list. Every tool's result goes through this.
+
+    Raises:
+        ServiceError: INVALID_ARGUMENT when the answer cannot be cut honestly: no `truncated` field, or a
+            `next_cursor` that would skip what was dropped (such tools use `fit_items` first).
+    """
+    size = answer_chars(answer)
+    if size <= max_chars:
+        return answer
+    fields = type(answer).model_fields
+    if "truncated" not in fields or getattr(answer, "next_cursor", None):
+        raise _too_large(size, max_chars)
+    values: dict[str, Any] = {name: getattr(answer, name) for name in fields}
+    values["truncated"] = True
+    excess = size - max_chars + len("false") - len("true")
+    sizes = {name: len(to_json(value).decode()) for name, value in values.items()}
+    for name in sorted(sizes, key=lambda name: -sizes[name]):
+        value = values[name]
+        if excess > 0 and isinstance(value, list) and value:
+            kept = fit_items(value, max(0, sizes[name] - excess))
+            excess -= sizes[name] - len(to_json(kept).decode())
+            values[name] = kept
+            if values.get("count") == len(value):
+                values["count"] = len(kept)
+        elif excess > 0 and isinstance(value, str):
+            kept_text = _cut(value, excess)
+            excess -= sizes[name] - len(to_json(kept_text).decode())
+            values[name] = kept_text
+    shorter = answer.model_copy(update=values)
+    if answer_chars(shorter) > max_chars:
+        raise _too_large(size, max_chars)
+    return shorter
+
+
+def _cut(text: str, excess: int) -> str:
+    """`text` with at least `excess` characters of its JSON form removed from the end, or as many as there are."""
+    removed = 0
+    end = len(text)
+    while end and removed < excess:
+        end -= 1
+        removed += len(to_json(text[end]).decode()) - 2
+    return text[:end]
+
+
+def _too_large(size: int, max_chars: int) -> ServiceError:
+    return ServiceError(
+        ErrorCode.INVALID_ARGUMENT,
+        f"结果有 {size} 个字符，超过上限 {max_chars}",
+        "请减小数量或长度参数（limit、comments、max_chars 等）后重试",
+    )
+
+
+def _check(kind: str, body: bytes) -> bytes:
+    return hashlib.sha256(kind.encode() + b"\0" + body).digest()[:_CHECK_BYTES]

@@ -1,0 +1,36 @@
+"""Small files on the data volume: written whole or not at all, readable by the service's user only."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Replace `path` atomically by a file with mode 0600; its folder is made (0700) when missing.
+
+    Raises:
+        OSError: The volume cannot be written; the old file is still complete.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_or_create(path: Path, make: Callable[[], bytes]) -> bytes:
+    """The content of `path`; where there is none, `make()` is written there first. Raises OSError."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        write_private(path, make())
+        return path.read_bytes()

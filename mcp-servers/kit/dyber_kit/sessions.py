@@ -1,0 +1,94 @@
+"""Logged-in sessions on the data volume, one file per account. Cookie values never leave this module but to a browser."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from dyber_kit.errors import ErrorCode, ServiceError
+from dyber_kit.files import write_private
+
+DEFAULT_ACCOUNT = "default"
+
+#: Playwright's storage state: `{"cookies": [...], "origins": [...]}`.
+StorageState = dict[str, Any]
+
+_ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
+_FILE = re.compile(r"storage_state(?:\.([A-Za-z0-9][A-Za-z0-9_-]{0,39}))?\.json")
+
+
+class SessionStore:
+    """Storage states in `folder`: `storage_state.json`, and `storage_state.<account>.json` for further accounts.
+
+    Files are written whole, with mode 0600. People may also put a file there by hand.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def path(self, account: str = DEFAULT_ACCOUNT) -> Path:
+        """Where the account's session is kept.
+
+        Raises:
+            ServiceError: INVALID_ARGUMENT when `account` cannot be an account's name.
+        """
+        if not _ACCOUNT.fullmatch(account):
+            raise ServiceError(
+                ErrorCode.INVALID_ARGUMENT, "账号名无效", "账号名只能用字母、数字、下划线和连字符，最长 40 个字符"
+            )
+        name = "storage_state.json" if account == DEFAULT_ACCOUNT else f"storage_state.{account}.json"
+        return self._folder / name
+
+    def accounts(self) -> list[str]:
+        """Names of the accounts that have a session, sorted."""
+        if not self._folder.is_dir():
+            return []
+        names = (_FILE.fullmatch(file.name) for file in self._folder.iterdir() if file.is_file())
+        return sorted(match[1] or DEFAULT_ACCOUNT for match in names if match)
+
+    def stamp(self, account: str = DEFAULT_ACCOUNT) -> int | None:
+        """Changes whenever the session does; None without a session."""
+        try:
+            return self.path(account).stat().st_mtime_ns
+        except FileNotFoundError:
+            return None
+
+    def read(self, account: str = DEFAULT_ACCOUNT) -> StorageState | None:
+        """The account's session, or None.
+
+        Raises:
+            ServiceError: LOGIN_REQUIRED when the file is there but no session can be read from it.
+        """
+        path = self.path(account)
+        try:
+            state = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError):
+            state = None
+        if not isinstance(state, dict) or not isinstance(state.get("cookies"), list):
+            raise ServiceError(
+                ErrorCode.LOGIN_REQUIRED,
+                "会话文件无法读取",
+                f"请重新登录或重新导入会话，或删除数据卷里的 {path.name}",
+            )
+        return state
+
+    def write(self, state: StorageState, account: str = DEFAULT_ACCOUNT) -> None:
+        """Keep the account's session. Raises OSError when the volume cannot be written."""
+        write_private(self.path(account), json.dumps(state, ensure_ascii=False).encode())
+
+    def delete(self, account: str = DEFAULT_ACCOUNT) -> bool:
+        """Forget the account's session; False when there was none."""
+        try:
+            self.path(account).unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+    def cookie_names(self, account: str = DEFAULT_ACCOUNT) -> list[str]:
+        """Names, never values, of the session's cookies, sorted. Raises ServiceError like `read`."""
+        state = self.read(account) or {"cookies": []}
+        return sorted({str(cookie.get("name")) for cookie in state["cookies"] if isinstance(cookie, dict)})

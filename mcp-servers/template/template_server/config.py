@@ -1,0 +1,40 @@
+"""Settings of this service, read from the environment."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from dyber_kit import environment_number
+
+
+@dataclass(frozen=True)
+class FeedSettings:
+    """Where the entries come from and how gently they are fetched.
+
+    Attributes:
+        url: A JSON Feed (https://jsonfeed.org), or None: nothing to read (TEMPLATE_UPSTREAM_URL).
+        min_interval: Seconds between two requests (TEMPLATE_MIN_INTERVAL_SECONDS).
+        cache_seconds: How long a page of the feed is kept (TEMPLATE_CACHE_SECONDS).
+    """
+
+    url: str | None = None
+    min_interval: float = 2.0
+    cache_seconds: float = 300.0
+
+    @classmethod
+    def from_environment(cls) -> FeedSettings:
+        """Read the environment.
+
+        Raises:
+            ValueError: A variable has a value that cannot be used; the message names it.
+        """
+        url = os.environ.get("TEMPLATE_UPSTREAM_URL", "").strip()
+        if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
+            raise ValueError(f"环境变量 TEMPLATE_UPSTREAM_URL 的值 {url!r} 无效，应形如 https://example.org/feed.json")
+        return cls(
+            url=url or None,
+            min_interval=environment_number("TEMPLATE_MIN_INTERVAL_SECONDS", 2, 0, 3600),
+            cache_seconds=environment_number("TEMPLATE_CACHE_SECONDS", 300, 0, 86400),
+        )

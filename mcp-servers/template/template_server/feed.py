@@ -1,0 +1,187 @@
+"""Reads a JSON Feed: through a guarded client, at most one request at a time, each page kept for a while."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from urllib.parse import urljoin, urlsplit
+
+import httpx2
+from dyber_kit import ErrorCode, Metrics, ServiceError, Settings
+from dyber_kit.breaker import Breaker
+from dyber_kit.cache import Cache
+from dyber_kit.cursors import decode_cursor, encode_cursor, fit_items
+from dyber_kit.http import ENDPOINT, create_client
+from dyber_kit.pacing import Pacer
+from dyber_kit.text import clean_text, iso_utc, parse_time
+from pydantic import ValidationError
+
+from template_server.config import FeedSettings
+from template_server.models import Entry, EntrySummary, FeedPage, SearchResult, WireFeed, WireItem
+
+#: Pages of the feed that one call reads at most.
+MAX_PAGES = 10
+_LONGEST_TEXT = 20_000
+_SUMMARY_CHARS = 200
+#: What an answer needs beside its items.
+_FRAME_CHARS = 800
+
+
+class FeedReader:
+    """Searches the feed of `feed` and reads its entries.
+
+    Args:
+        feed: Where it is; without a URL every call says what to set.
+        settings: The service's own.
+        cache: Keeps pages of the feed.
+        metrics: Where requests and the queue are counted.
+    """
+
+    def __init__(self, feed: FeedSettings, settings: Settings, cache: Cache, metrics: Metrics) -> None:
+        self._feed = feed
+        self._settings = settings
+        self._cache = cache
+        self._host = urlsplit(feed.url).hostname if feed.url else None
+        self._client = create_client([self._host] if self._host else [], metrics=metrics)
+        breaker = Breaker("feed", metrics=metrics)
+        self._pacer = Pacer("feed", min_interval=feed.min_interval, breaker=breaker, metrics=metrics)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Holds the connections; the service's lifespan."""
+        try:
+            yield
+        finally:
+            await self._client.aclose()
+            await self._cache.close()
+
+    async def search(self, query: str, limit: int, cursor: str) -> SearchResult:
+        """Up to `limit` entries whose title, text or tags contain `query`; `cursor` goes on where an answer ended.
+
+        Raises ServiceError: INVALID_ARGUMENT for a cursor of another query or of a feed that has changed since; and
+        what reading the feed raises.
+        """
+        kind = f"search:{query.casefold()}"
+        after = decode_cursor(kind, cursor)["after"] if cursor else None
+        found: list[EntrySummary] = []
+        source, more, complete = "", False, True
+        async for page in self._pages():
+            source, complete = source or page.title, page.next_url is None
+            for entry in page.entries:
+                if after is not None:
+                    after = None if _mark(entry.id) == after else after
+                elif _matches(entry, query):
+                    found.append(_summary(entry))
+            if more := len(found) > limit:
+                break
+        if after is not None:
+            raise ServiceError(
+                ErrorCode.INVALID_ARGUMENT, "来源的内容在两次查询之间变了，无法接着翻页", "请不带 cursor 重新查询"
+            )
+        items = fit_items(found[:limit], self._settings.max_answer_chars - _FRAME_CHARS)
+        more = more or len(items) < len(found)
+        next_cursor = encode_cursor(kind, {"after": _mark(items[-1].id)}) if more else None
+        return SearchResult(
+            source=source, items=items, count=len(items), next_cursor=next_cursor, complete=complete or more
+        )
+
+    async def get(self, entry_id: str, max_chars: int) -> Entry:
+        """The entry called `entry_id`, its text cut after `max_chars`.
+
+        Raises ServiceError: NOT_FOUND, or what reading the feed raises.
+        """
+        async for page in self._pages():
+            for entry in page.entries:
+                if entry.id == entry_id:
+                    cut = clean_text(entry.text, max_chars, html=False)
+                    return entry.model_copy(update={"text": cut.text, "truncated": cut.truncated or entry.truncated})
+        raise ServiceError(ErrorCode.NOT_FOUND, next_step="请使用 template_search 返回的 id")
+
+    async def _pages(self) -> AsyncIterator[FeedPage]:
+        if self._feed.url is None:
+            raise ServiceError(
+                ErrorCode.ACCESS_RESTRICTED,
+                "还没有设置数据来源",
+                "请管理员在 Pulumi.<栈>.yaml 的 dyber:services 下为 template 设置 environment: TEMPLATE_UPSTREAM_URL"
+                "（一个 JSON Feed 的地址），再部署",
+            )
+        url: str | None = self._feed.url
+        for _ in range(MAX_PAGES):
+            if url is None:
+                return
+            page = await self._page(url)
+            yield page
+            url = page.next_url
+
+    async def _page(self, url: str) -> FeedPage:
+        return await self._cache.get_or_load_model(
+            FeedPage, f"page:{url}", self._feed.cache_seconds, lambda: self._fetch(url)
+        )
+
+    async def _fetch(self, url: str) -> FeedPage:
+        async with self._pacer.turn():
+            answer = await self._client.get(url, extensions={ENDPOINT: "feed"})
+            _check_status(answer)
+        try:
+            wire = WireFeed.model_validate_json(answer.content)
+        except ValidationError:
+            raise ServiceError(
+                ErrorCode.UPSTREAM_CHANGED, "来源的回答不是 JSON Feed", "请检查 TEMPLATE_UPSTREAM_URL 指向的内容"
+            ) from None
+        next_url = urljoin(url, wire.next_url) if wire.next_url else None
+        if next_url and urlsplit(next_url).hostname != self._host:
+            raise ServiceError(ErrorCode.UPSTREAM_CHANGED, "来源的下一页在另一个网站上，没有读取")
+        title = clean_text(wire.title, 200, html=False).text
+        return FeedPage(title=title, entries=[_entry(item) for item in wire.items], next_url=next_url)
+
+
+def _check_status(answer: httpx2.Response) -> None:
+    """Raises ServiceError for every status but 200."""
+    status = answer.status_code
+    if status == 200:
+        return
+    if status == 429:
+        seconds = answer.headers.get("retry-after", "")
+        raise ServiceError(ErrorCode.RATE_LIMITED, retry_after=float(seconds) if seconds.isdigit() else None)
+    if status in (401, 403):
+        raise ServiceError(ErrorCode.ACCESS_RESTRICTED, f"来源拒绝了访问（HTTP {status}）", whole_account=True)
+    if status >= 500:
+        raise ServiceError(ErrorCode.UPSTREAM_UNREACHABLE, f"来源出错（HTTP {status}）")
+    raise ServiceError(
+        ErrorCode.UPSTREAM_CHANGED, f"来源没有给出内容（HTTP {status}）", "请检查 TEMPLATE_UPSTREAM_URL 是否仍然有效"
+    )
+
+
+def _entry(item: WireItem) -> Entry:
+    """A stranger's item as plain text of bounded size."""
+    if item.content_text is not None:
+        text = clean_text(item.content_text, _LONGEST_TEXT, html=False)
+    else:
+        text = clean_text(item.content_html or item.summary, _LONGEST_TEXT)
+    return Entry(
+        id=item.id,
+        title=clean_text(item.title, 200).text or text.text[:50],
+        url=item.url,
+        published=iso_utc(parse_time(item.date_published, datetime.now(UTC), UTC)),
+        authors=[clean_text(author.name, 100).text for author in item.authors if author.name][:10],
+        tags=[clean_text(tag, 100).text for tag in item.tags][:20],
+        text=text.text,
+        truncated=text.truncated,
+    )
+
+
+def _summary(entry: Entry) -> EntrySummary:
+    summary = entry.text[:_SUMMARY_CHARS]
+    return EntrySummary(id=entry.id, title=entry.title, published=entry.published, summary=summary)
+
+
+def _matches(entry: Entry, query: str) -> bool:
+    wanted = query.casefold()
+    return any(wanted in part.casefold() for part in (entry.title, entry.text, *entry.tags))
+
+
+def _mark(entry_id: str) -> str:
+    """Stands for an id in a cursor, whose length is limited."""
+    return hashlib.sha256(entry_id.encode()).hexdigest()[:16]

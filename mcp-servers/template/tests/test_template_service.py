@@ -1,0 +1,56 @@
+"""The whole service as its callers see it."""
+
+from __future__ import annotations
+
+import httpx2
+from mcp import Client
+
+
+async def test_the_tools_are_listed_in_their_order(service: str) -> None:
+    async with Client(f"{service}/mcp") as client:
+        names = [tool.name for tool in (await client.list_tools()).tools]
+    assert names == ["template_echo", "template_countdown", "template_search", "template_get"]
+
+
+async def test_what_search_finds_get_reads(service: str) -> None:
+    async with Client(f"{service}/mcp") as client:
+        found = (await client.call_tool("template_search", {"query": "第 7 条"})).structured_content
+        entry = (await client.call_tool("template_get", {"entry_id": found["items"][0]["id"]})).structured_content
+    assert (found["source"], found["count"]) == ("样例来源", 1)
+    assert (entry["title"], entry["text"]) == ("第 7 条", "正文 7")
+
+
+async def test_a_foreseen_failure_reaches_the_agent_as_code_and_next_step(service: str) -> None:
+    async with Client(f"{service}/mcp") as client:
+        result = await client.call_tool("template_get", {"entry_id": "entry-99"})
+    assert result.is_error
+    assert result.content[0].text.startswith("NOT_FOUND：")
+    assert "template_search" in result.content[0].text
+
+
+async def test_progress_arrives_step_by_step(service: str) -> None:
+    seen: list[float] = []
+
+    async def note(progress: float, total: float | None, message: str | None) -> None:
+        seen.append(progress)
+
+    async with Client(f"{service}/mcp") as client:
+        await client.call_tool("template_countdown", {"steps": 3, "interval_ms": 10}, progress_callback=note)
+    assert seen == [1, 2, 3]
+
+
+async def test_the_rest_routes_keep_their_envelope(service: str) -> None:
+    async with httpx2.AsyncClient() as http:
+        answer = await http.post(f"{service}/test", json={"message": "你好"})
+        later = await http.post(f"{service}/async-test", json={})
+    assert (answer.status_code, answer.json()["service"], answer.json()["action"]) == (200, "template", "test_function")
+    assert answer.json()["data"]["message"] == "Template response: 你好"
+    assert later.json()["data"] == {"data": "Template async response: Test", "processed": True}
+
+
+async def test_requests_to_the_upstream_are_counted(service: str) -> None:
+    async with Client(f"{service}/mcp") as client:
+        await client.call_tool("template_search", {})
+    async with httpx2.AsyncClient() as http:
+        text = (await http.get(f"{service}/metrics")).text
+    assert 'upstream_requests_total{endpoint="feed",service="template",status="200"}' in text
