@@ -39,7 +39,7 @@ def deploy(root: Path) -> None:
     services = {}
     for spec in specs:
         cache = profiles.access if spec.cache else None
-        args = McpServiceArgs(owner, spec, images[spec.name], settings.log_level, keep_data, check_contracts, cache)
+        args = McpServiceArgs(owner, spec, images[spec.name], settings.log_level, keep_data, cache, check_contracts)
         services[spec.name] = McpService(spec.name, args, opts)
     profiles.start(specs, services)
     fronts, monitoring = images["front"], profiles.monitoring

@@ -146,11 +146,10 @@ def healthcheck(resource: Resource, stack: Stack) -> Iterator[str]:
 
 
 def read_only_root(resource: Resource, stack: Stack) -> Iterator[str]:
-    """What keeps running cannot change its own programs. A one-shot that files are handed to has no network instead."""
+    """Nothing that runs can change its own programs, but one-shots that files are handed to: the engine hands none to
+    a read-only root."""
     inputs = resource.inputs
-    if inputs.get("readOnly") in (True, UNKNOWN):
-        return
-    if resource.stays or inputs.get("networkMode") != "none":
+    if inputs.get("readOnly") not in (True, UNKNOWN) and (resource.stays or not inputs.get("uploads")):
         yield "根文件系统可写：设置 readOnly / the root file system can be written: set readOnly"
 
 

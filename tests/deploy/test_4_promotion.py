@@ -70,7 +70,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def pair(deployed: Checkout, registry: str) -> Iterator[Checkout]:
     """The first stack, which pushes to the registry, and the file of the next one, promoted once."""
     before = deployed.stack_file.read_text()
-    source = deployed.root / "mcp-servers" / "template" / "template_server" / "tools.py"
+    source = tools_source(deployed)
     text = source.read_text()
     next_file(deployed).write_text(NEXT_FILE)
     try:
@@ -164,9 +164,13 @@ def next_file(checkout: Checkout) -> Path:
     return checkout.root / f"Pulumi.{NEXT}.yaml"
 
 
+def tools_source(checkout: Checkout) -> Path:
+    return checkout.root / "mcp-servers" / "template" / "template_server" / "tools.py"
+
+
 def change_template(checkout: Checkout, change: tuple[str, str]) -> None:
     """Change the template's tools in the sources and, as its owner would, in the lock file."""
-    source = checkout.root / "mcp-servers" / "template" / "template_server" / "tools.py"
+    source = tools_source(checkout)
     text = source.read_text()
     assert change[0] in text
     source.write_text(text.replace(*change, 1))

@@ -24,16 +24,16 @@ DRAIN_MARGIN_SECONDS = 10
 
 @dataclass(frozen=True)
 class McpServiceArgs:
-    """`keep_data`: the data volume outlives `destroy`. `check_contract`: only tools of the contract take calls.
-    `cache`: how the service gets at Redis, if it is to use it."""
+    """`keep_data`: the data volume outlives `destroy`. `cache`: how the service gets at Redis, if it is to use it.
+    `check_contract`: only tools of the contract take calls."""
 
     owner: defaults.Owner
     spec: ServiceSpec
     image: Image
     log_level: str
     keep_data: bool
-    check_contract: bool = False
     cache: CacheAccess | None = None
+    check_contract: bool = False
 
 
 class McpService(pulumi.ComponentResource):
@@ -115,15 +115,15 @@ class McpService(pulumi.ComponentResource):
 
     def _environment(self, args: McpServiceArgs) -> list[pulumi.Input[str]]:
         environment: list[pulumi.Input[str]] = [f"{key}={value}" for key, value in sorted(self._values(args).items())]
-        if self._contract is not None:
-            # Not for the server to read: without the outcome of the check there is no container.
-            environment.append(pulumi.Output.concat("DYBER_TOOLS_SHA256=", self._contract))
         if args.cache:
             environment += [
                 f"DYBER_REDIS_HOST={CACHE_HOST}",
                 f"DYBER_REDIS_PORT={REDIS_PORT}",
                 pulumi.Output.concat("DYBER_REDIS_PASSWORD_FILE=", args.cache.file),
             ]
+        if self._contract is not None:
+            # Not for the server to read: without the outcome of the check there is no container.
+            environment.append(pulumi.Output.concat("DYBER_TOOLS_SHA256=", self._contract))
         return environment
 
     def _values(self, args: McpServiceArgs) -> dict[str, str]:

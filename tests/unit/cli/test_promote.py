@@ -42,10 +42,7 @@ def test_a_first_promotion_pins_every_image_and_says_what_each_tool_may_do() -> 
     assert changes(settings(), release()) == {
         "services.template.image": NEW,
         "services.template.contract.sha256": CONTRACT.sha256,
-        "services.template.contract.tools.template_echo": "read",
-        "services.template.contract.tools.template_countdown": "read",
-        "services.template.contract.tools.template_search": "read",
-        "services.template.contract.tools.template_get": "read",
+        **{f"services.template.contract.tools.{tool}": "read" for tool in CONTRACT.tools},
         "gatewayImage": OLD,
         "frontImage": OLD,
         "images": "pinned",

@@ -30,8 +30,8 @@ def test_a_changed_contract_is_shown_with_what_breaks_callers_first(
 ) -> None:
     monkeypatch.setenv("DYBER_LANG", "en")
     echo = {**lock.tools["template_echo"], "description": "Send [bold]it[/bold] back."}
-    left = {name: tool for name, tool in lock.tools.items() if name != "template_countdown"}
-    assert tools.show("template", lock, Contract({**left, "template_echo": echo}))
+    two = Contract({name: lock.tools[name] for name in ("template_echo", "template_countdown")})
+    assert tools.show("template", two, Contract({"template_echo": echo}))
     shown = capsys.readouterr().out.splitlines()
     assert shown[0] == "template: break callers: 1, change what agents read: 1"
     assert shown[1] == "  ✗ template_countdown: tool removed"

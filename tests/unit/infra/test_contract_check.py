@@ -45,9 +45,8 @@ def declare(engine: Engine, check_contract: bool = True) -> dict[str, dict[str, 
     @pulumi.runtime.test
     def program() -> None:
         image = Image("dyber-template:1", "sha256:1")
-        args = McpServiceArgs(
-            Owner("dev", "0123"), load_spec(TEMPLATE / "service.yaml"), image, "info", False, check_contract
-        )
+        spec = load_spec(TEMPLATE / "service.yaml")
+        args = McpServiceArgs(Owner("dev", "0123"), spec, image, "info", False, check_contract=check_contract)
         McpService("template", args)
 
     program()

@@ -37,7 +37,7 @@ SERVER: dict[str, Any] = {
     "mounts": [{"type": "volume", "source": "dyber-prod-x-data", "target": "/data"}],
     "mustRun": True,
 }
-LOADER = {**SERVER, "mustRun": False, "readOnly": False, "healthcheck": None, "networkMode": "none"}
+LOADER = {**SERVER, "mustRun": False, "readOnly": False, "healthcheck": None, "uploads": [{"file": "/staging/x"}]}
 PORT = {"internal": 80, "external": 80, "ip": "0.0.0.0"}
 IN_SERVICE = "dyber:service:McpService$" + CONTAINER
 IN_FRONT = "dyber:gateway:Gateway$dyber:gateway:Front$" + CONTAINER
@@ -92,8 +92,12 @@ def test_a_container_that_breaks_one_rule_is_stopped_by_that_rule(rule: str, cha
     assert broken(container(**changes)) == {rule}
 
 
-def test_a_one_shot_with_a_network_needs_a_read_only_root_too() -> None:
-    assert broken(container(base=LOADER, networkMode="bridge")) == {"read-only-root"}
+def test_a_one_shot_that_gets_no_files_needs_a_read_only_root_too() -> None:
+    assert broken(container(base=LOADER, uploads=None)) == {"read-only-root"}
+
+
+def test_files_are_no_reason_for_what_keeps_running_to_have_a_writable_root() -> None:
+    assert broken(container(readOnly=False, uploads=[{"file": "/x"}])) == {"read-only-root"}
 
 
 def test_a_front_may_be_opened_but_in_dev() -> None:
