@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -59,9 +60,10 @@ def apply(deployment: Deployment, choices: Choices, catalog: Mapping[str, Servic
                 tr("这个栈的镜像由摘要固定，不在这里构建", "this stack's images are pinned by digest, not built here"),
                 tr("去掉 --no-cache", "leave --no-cache out"),
             )
-        generation = deployment.settings.build.generation
-        file.set_in("build", ["generation"], generation + 1)
-        lines.append(f"build.generation: {generation} → {generation + 1}")
+        # The time, as a number that was used before would find its layers in a cache.
+        generation = int(time.time())
+        file.set_in("build", ["generation"], generation)
+        lines.append(f"build.generation: {deployment.settings.build.generation} → {generation}")
     if lines:
         file.save()
         for line in lines:

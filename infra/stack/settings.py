@@ -51,7 +51,7 @@ class BuildSettings(StrictSettings):
     pip_index_url: str | None = Field(None, description="Python package index used inside builds.")
     apt_options: str = Field("", description="Extra options for apt-get inside builds.")
     ca_bundle: str | None = Field(None, description="PEM file trusted inside builds, for networks with a TLS proxy.")
-    generation: int = Field(0, ge=0, description="Raised to build every image anew, whatever the caches hold.")
+    generation: int = Field(0, ge=0, description="A number not used before builds every image anew, whatever the caches hold.")
 
     @field_validator("base_image")
     @classmethod

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from stack.catalog import ServiceSpec
+from stack.settings import StackSettings
 
-from cli.choices import Choices, selection
+from cli.choices import Choices, apply, selection
 from cli.selection import Selection, SelectionError, changes, with_profiles, with_services
+from cli.stack import StackError
 from cli.stack_file import StackFile
 
 
@@ -101,3 +106,24 @@ def test_a_stack_file_says_what_runs(tmp_path: Path) -> None:
     file = tmp_path / "Pulumi.dev.yaml"
     file.write_text("config:\n  dyber:profiles: [dev]\n  dyber:services:\n    weibo: {enabled: true, cpus: 1}\n")
     assert selection(StackFile(file)) == Selection(("dev",), {"weibo": True})
+
+
+def test_building_anew_writes_a_number_that_was_not_used_before(tmp_path: Path) -> None:
+    file = tmp_path / "Pulumi.dev.yaml"
+    file.write_text("# mine\nconfig: {}\n")
+    settings = StackSettings(stack="dev", build={"generation": 3})
+    deployment: Any = SimpleNamespace(file=file, settings=settings)
+    undo = apply(deployment, Choices(no_cache=True), CATALOG)
+    written = StackFile(file).get("build")["generation"]
+    assert abs(written - time.time()) < 3600
+    undo()
+    assert file.read_text() == "# mine\nconfig: {}\n"
+
+
+def test_pinned_images_are_not_built_anew(tmp_path: Path) -> None:
+    file = tmp_path / "Pulumi.prod.yaml"
+    file.write_text("config: {}\n")
+    deployment: Any = SimpleNamespace(file=file, settings=StackSettings(stack="prod", images="pinned"))
+    with pytest.raises(StackError, match="--no-cache|pinned|摘要"):
+        apply(deployment, Choices(no_cache=True), CATALOG)
+    assert file.read_text() == "config: {}\n"
