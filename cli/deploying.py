@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 from stack.catalog import load_catalog
 
-from cli import choices, clients, env_values
+from cli import choices, clients, env_values, preview_table
 from cli.choices import Choices
 from cli.console import Activities, err, out
 from cli.environment import activate
@@ -108,21 +108,29 @@ def setup() -> None:
 
 @commands.command(
     help=tr("显示部署会改变什么，不做改变", "Show what a deployment would change, changing nothing"),
-    epilog=examples("./deploy.sh preview", "./deploy.sh preview -s prod", "./deploy.sh preview --json"),
+    epilog=examples("./deploy.sh preview", "./deploy.sh preview -s prod", "./deploy.sh preview --diff"),
 )
-def preview(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
+def preview(
+    diff: Annotated[bool, typer.Option("--diff", help=tr("Pulumi 的完整对比", "Pulumi's own full comparison"))] = False,
+    as_json: JsonOption = False,
+    stack: StackOption = "dev",
+) -> None:
     """Show what a deployment would change, changing nothing."""
     home = DyberHome.from_environment()
     with Activities(home.logs / "deploy.log") as display:
         set_up(home, display)
         deployment = Deployment.open(stack)
         with display.phase(tr("比较", "Comparing")):
-            text, changes = deployment.preview(display)
+            found = deployment.preview(display)
+    count = changed(found.changes)
     if as_json:
-        print_json({"stack": stack, "changes": changed(changes), "by_kind": changes})
-        return
-    out.print(text, markup=False)
-    if not changed(changes):
+        print_json({"stack": stack, "changes": count, "by_kind": found.changes})
+    elif diff:
+        out.print(found.text, markup=False)
+    elif count and (rows := preview_table.table(found.steps)):
+        out.print(rows)
+        out.print(tr("每个值的对比：./deploy.sh preview --diff", "Every value: ./deploy.sh preview --diff"), style="dim")
+    if not (count or as_json):
         out.print(tr("没有变化。", "No changes."))
 
 

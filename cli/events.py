@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from pulumi import automation as auto
 from pulumi.automation.events import EngineEvent, PolicyEvent
@@ -135,10 +136,13 @@ class EventDisplay:
         self._quiet = quiet
         self._running: dict[str, int] = {}
         self.errors: list[str] = []
+        #: The steps as `pulumi preview --json` would list them, secrets masked by Pulumi.
+        self.steps: list[dict[str, Any]] = []
 
     def handle(self, event: EngineEvent) -> None:
         """One engine event."""
         if event.resource_pre_event:
+            self.steps.append(_as_json(event.resource_pre_event.metadata))
             self._started(event.resource_pre_event.metadata)
         elif event.res_outputs_event:
             self._ended(event.res_outputs_event.metadata.urn, ok=True)
@@ -190,6 +194,17 @@ class EventDisplay:
             for urn in list(self._running):
                 self._ended(urn, ok=False)
             raise explain(str(error), self.errors) from None
+
+
+def _as_json(step) -> dict[str, Any]:  # noqa: ANN001 - StepEventMetadata, whose module is private
+    return {
+        "op": str(getattr(step.op, "value", step.op)),
+        "urn": step.urn,
+        "oldState": {"inputs": step.old.inputs} if step.old else None,
+        "newState": {"inputs": step.new.inputs} if step.new else None,
+        "replaceReasons": step.keys,
+        "diffReasons": step.diffs,
+    }
 
 
 def explain(output: str, errors: list[str]) -> Exception:

@@ -27,7 +27,8 @@ MOST_CHARACTERS = 60_000
 MOST_TEXT = 200
 
 _SECRET_NAME = re.compile(r"token|secret|password|passwd|cookie|credential|private|api_?key", re.IGNORECASE)
-_OPS = {
+#: By operation: a sign, and its names.
+OPS = {
     "create": ("➕", "新建", "create"),
     "replace": ("🔁", "替换", "replace"),
     "update": ("✏️", "更新", "update"),
@@ -35,7 +36,7 @@ _OPS = {
 }
 #: Steps that are parts of a replacement.
 _PARTS = {"create-replacement": "replace", "delete-replaced": "replace"}
-_KINDS = {
+KINDS = {
     "Container": ("容器", "container"),
     "RemoteImage": ("镜像", "image"),
     "Network": ("网络", "network"),
@@ -105,7 +106,7 @@ def steps(preview: Mapping[str, Any]) -> list[Step]:
         order.setdefault(urn, []).append(op)
         step_op = _PARTS.get(op, op)
         kind = urn.split("::")[2].split("$")[-1]
-        if step_op not in _OPS or kind.startswith(("dyber:", "pulumi:")):
+        if step_op not in OPS or kind.startswith(("dyber:", "pulumi:")):
             continue
         old = (item.get("oldState") or {}).get("inputs") or (found[urn].old if urn in found else {})
         new = (item.get("newState") or {}).get("inputs") or (found[urn].new if urn in found else {})
@@ -142,8 +143,8 @@ def _stack(item: StackPreview) -> Iterator[str]:
         return
     found = steps(item.preview)
     settings = changed_settings(item.settings_before, item.settings_after)
-    counts = [(op, sum(step.op == op for step in found)) for op in _OPS]
-    told = " · ".join(f"{tr(*_OPS[op][1:])} {count}" for op, count in counts if count)
+    counts = [(op, sum(step.op == op for step in found)) for op in OPS]
+    told = " · ".join(f"{tr(*OPS[op][1:])} {count}" for op, count in counts if count)
     yield f"### {item.stack}: {told or tr('没有变化', 'no changes')}"
     if settings:
         yield ""
@@ -156,15 +157,16 @@ def _stack(item: StackPreview) -> Iterator[str]:
     yield ""
     yield f"| {tr('变化', 'change')} | {tr('资源', 'resource')} | {tr('什么变了', 'what changes')} |"
     yield "|---|---|---|"
-    for step in sorted(found, key=lambda step: (list(_OPS).index(step.op), step.name)):
-        sign, zh, en = _OPS[step.op]
-        kind = tr(*_KINDS.get(step.kind, (step.kind, step.kind)))
-        yield f"| {sign} {tr(zh, en)} | {kind} `{_cell(step.name)}` | {_what(step)} |"
+    for step in sorted(found, key=lambda step: (list(OPS).index(step.op), step.name)):
+        sign, zh, en = OPS[step.op]
+        kind = tr(*KINDS.get(step.kind, (step.kind, step.kind)))
+        yield f"| {sign} {tr(zh, en)} | {kind} `{_cell(step.name)}` | {what(step)} |"
     yield ""
-    yield from _effects(found)
+    yield from effects(found)
 
 
-def _what(step: Step) -> str:
+def what(step: Step) -> str:
+    """Which properties a replacement or update is about, in Markdown, secrets masked."""
     if step.op not in ("replace", "update"):
         return ""
     told = []
@@ -197,7 +199,7 @@ def _variable(text: str) -> str:
     return f"{name}={HIDDEN}" if separator and _SECRET_NAME.search(name) else f"{name}{separator}{value}"
 
 
-def _effects(found: Sequence[Step]) -> Iterator[str]:
+def effects(found: Sequence[Step]) -> Iterator[str]:
     """What users notice: which services lose no call, what is interrupted, which data is lost."""
     containers = [step for step in found if step.kind == "Container" and step.op == "replace"]
     smooth = sorted({step.name for step in containers if not step.old_first and _serves(step)})

@@ -35,6 +35,15 @@ class StackError(Exception):
         self.message, self.next_step = message, next_step
 
 
+@dataclass(frozen=True)
+class Preview:
+    """`text`: Pulumi's own words, secrets masked; `changes`: how many, by kind; `steps`: as in `pulumi preview --json`."""
+
+    text: str
+    changes: Mapping[str, int]
+    steps: list[dict[str, Any]]
+
+
 @dataclass
 class Deployment:
     """An opened stack. Every method that changes things takes a display for its progress."""
@@ -172,14 +181,15 @@ class Deployment:
         outputs = {key: output.value for key, output in result.outputs.items()}
         return outputs, dict(result.summary.resource_changes or {})
 
-    def preview(self, display: Activities) -> tuple[str, Mapping[str, int]]:
-        """Pulumi's own text of what `up` would change (secrets masked), and the number of changes by kind."""
+    def preview(self, display: Activities) -> Preview:
+        """What `up` would change."""
         events = EventDisplay(display, quiet=True)
         with events.failing_clearly():
             result = self.stack.preview(
                 refresh=True, diff=True, color="never", on_event=events.handle, policy_packs=[policies.PACK]
             )
-        return result.stdout, {str(getattr(op, "value", op)): n for op, n in result.change_summary.items()}
+        changes = {str(getattr(op, "value", op)): n for op, n in result.change_summary.items()}
+        return Preview(result.stdout, changes, events.steps)
 
     def destroy(self, display: Activities) -> None:
         """Delete everything the stack made, but data volumes that its settings keep."""

@@ -109,7 +109,7 @@ def test_the_clone_stays_clean_but_for_the_salt_of_its_own_passphrase(deployed: 
 @pytest.mark.parametrize("stack", ["dev", "test", "prod"])
 def test_the_committed_stacks_preview_cleanly_beside_each_other(deployed: Checkout, stack: str) -> None:
     preview = deployed.deploy_sh("preview", "--stack", stack)
-    assert re.search(r"\+ \d+ to create", preview.stdout)
+    assert re.search(r"新建 +容器 +gateway-nginx", preview.stdout)
 
 
 def test_everything_of_the_stack_carries_its_label(deployed: Checkout) -> None:
