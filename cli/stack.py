@@ -18,10 +18,12 @@ from stack import gateway_inputs
 from stack.catalog import load_catalog
 from stack.settings import StackSettings, parse_settings, read_overrides, stack_file
 
-from cli import engine, policies
+from cli import automation, engine, policies
 from cli.console import Activities, err
 from cli.events import EventDisplay
 from toolchain.language import tr
+
+automation.read_cut_characters()
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = "dyber"
