@@ -16,10 +16,17 @@ class EngineError(Exception):
     """The docker command failed; the message is its own."""
 
 
-def docker(*arguments: str) -> str:
-    """Standard output of `docker …`. Raises EngineError."""
+def docker(*arguments: str, timeout: float = 120) -> str:
+    """Standard output of `docker …`, which may take `timeout` seconds. Raises EngineError."""
     try:
-        result = subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=120, check=False)
+        result = subprocess.run(
+            ["docker", *arguments],
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+            encoding="utf-8",
+            errors="replace",
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise EngineError(f"docker {arguments[0]}: {error}") from error
     if result.returncode:
@@ -67,3 +74,13 @@ def sweep(deployment: str, known_ids: set[str]) -> list[str]:
             docker("network", "rm", network)
             removed.append(name)
     return removed
+
+
+def log_tail(container: str, lines: int) -> str:
+    """The last lines a container wrote, of both its streams. Raises EngineError."""
+    command = ["docker", "logs", "--tail", str(lines), container]
+    try:
+        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise EngineError(f"docker logs: {error}") from error
+    return result.stdout.decode("utf-8", errors="replace")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import shlex
 import sys
 from collections.abc import Callable
@@ -11,11 +12,14 @@ from typing import Any
 import typer
 from pulumi.automation.errors import CommandError
 from stack.errors import ConfigurationError
+from typer.completion import completion_init
 
 from cli.app import app
 from cli.console import err, fail, use_utf8
 from cli.engine import EngineError
 from cli.events import Cancelled, DeployError, explain
+from cli.machine import PROGRAMS, completion_variable
+from cli.selection import SelectionError
 from cli.stack import StackError
 from cli.steps import FAILED, INTERRUPTED, OK, USAGE
 from toolchain.errors import SetupError
@@ -26,12 +30,18 @@ def main() -> None:
     """Run the command line; every expected failure is one clear message and an exit code."""
     use_utf8()
     command = typer.main.get_command(app)
+    for program in PROGRAMS:
+        if (variable := completion_variable(program)) in os.environ:
+            completion_init()
+            command(prog_name=program, complete_var=variable)  # answers a shell that completes a line, and ends
     arguments = with_command_word(sys.argv[1:])
     sys.exit(_guarded(lambda: command(arguments, prog_name="deploy.sh", standalone_mode=False), command))
 
 
 def with_command_word(arguments: list[str]) -> list[str]:
     """Without a command word: deploy, with whatever options were given."""
+    if arguments[:1] == ["--version"]:
+        return ["version", *arguments[1:]]
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
         return ["deploy", *arguments]
     return arguments
@@ -45,6 +55,9 @@ def _guarded(run: Callable[[], Any], command: Any) -> int:
         return stop.exit_code
     except typer.TyperException as error:
         _usage(error, command)
+        return USAGE
+    except SelectionError as error:
+        fail(str(error), "./deploy.sh list")
         return USAGE
     except (KeyboardInterrupt, typer.Abort, Cancelled) as error:
         return _report(error)
@@ -84,4 +97,4 @@ def _usage(error: typer.TyperException, command: Any) -> None:
         suggestion = tr(f"是不是 {near[0]}？", f"did you mean {near[0]}? ") if near else ""
         fail(tr(f"未知命令: {word}", f"unknown command: {word}"), suggestion + "./deploy.sh --help")
         return
-    fail(error.format_message(), f"{shlex.join(['./deploy.sh', *sys.argv[1:2]])} --help")
+    fail(error.format_message(), f"{shlex.join(['./deploy.sh', *with_command_word(sys.argv[1:])[:1]])} --help")

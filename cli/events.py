@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from pulumi import automation as auto
-from pulumi.automation.events import EngineEvent
+from pulumi.automation.events import EngineEvent, PolicyEvent
 
-from cli.console import Activities
+from cli import policies
+from cli.console import Activities, err
 from toolchain.language import tr
 
 _VERBS = {
@@ -69,6 +71,21 @@ _KNOWN_FAILURES: list[tuple[str, str, str, str, str]] = [
         "stop its owner, or set dyber:gateway: {portOffset: 10000} in Pulumi.<stack>.yaml",
     ),
     (
+        r"^(违反规则：|against the rules: )",
+        "这个栈的规则不允许这次改变",
+        "the rules of this stack do not allow the change",
+        "按上面的提示修正；规则在 policy/，只有 dyber:policy 为 mandatory 的栈（默认 prod）会因此停下",
+        "mend what is said above; the rules are in policy/, and stop only stacks where dyber:policy is mandatory "
+        "(by default prod)",
+    ),
+    (
+        r"violates plan:",
+        "要做的与批准的计划不一样",
+        "what is to be done is not what the plan says that was approved",
+        "计划之后有了别的改变：重新运行 ./deploy.sh plan，审阅后再 apply；已完成的部分会保留",
+        "something changed after the plan: run ./deploy.sh plan anew, review it, then apply; what is done is kept",
+    ),
+    (
         r"failed to be in healthy state",
         "容器没有在时限内变为健康",
         "a container did not become healthy in time",
@@ -119,10 +136,13 @@ class EventDisplay:
         self._quiet = quiet
         self._running: dict[str, int] = {}
         self.errors: list[str] = []
+        #: The steps as `pulumi preview --json` would list them, secrets masked by Pulumi.
+        self.steps: list[dict[str, Any]] = []
 
     def handle(self, event: EngineEvent) -> None:
         """One engine event."""
         if event.resource_pre_event:
+            self.steps.append(_as_json(event.resource_pre_event.metadata))
             self._started(event.resource_pre_event.metadata)
         elif event.res_outputs_event:
             self._ended(event.res_outputs_event.metadata.urn, ok=True)
@@ -130,6 +150,8 @@ class EventDisplay:
             self._ended(event.res_op_failed_event.metadata.urn, ok=False)
         elif event.diagnostic_event and event.diagnostic_event.severity in ("error", "info#err"):
             self._remember(event.diagnostic_event.message, event.diagnostic_event.severity)
+        elif event.policy_event:
+            self._violated(event.policy_event)
 
     def _started(self, step) -> None:  # noqa: ANN001 - StepEventMetadata, whose module is private
         op = str(getattr(step.op, "value", step.op))
@@ -151,8 +173,17 @@ class EventDisplay:
     def _remember(self, message: str, severity: str) -> None:
         text = re.sub(r"<\{%.*?%\}>", "", message).strip()
         self._display.line(text)
+        # Pulumi goes on with the whole values, which may be long.
+        text = re.sub(r"(violates plan: properties changed: [~+-]*\w+).*", r"\1 …", text, flags=re.DOTALL)
         if severity == "error" and text and text not in self.errors:
             self.errors.append(text)
+
+    def _violated(self, event: PolicyEvent) -> None:
+        text = policies.told(event)
+        if event.enforcement_level != policies.MANDATORY:
+            err.print(tr("建议：", "advice: ") + text, markup=False, style="yellow")
+        elif (error := tr("违反规则：", "against the rules: ") + text) not in self.errors:
+            self.errors.append(error)
 
     @contextmanager
     def failing_clearly(self) -> Iterator[None]:
@@ -165,6 +196,17 @@ class EventDisplay:
             raise explain(str(error), self.errors) from None
 
 
+def _as_json(step) -> dict[str, Any]:  # noqa: ANN001 - StepEventMetadata, whose module is private
+    return {
+        "op": str(getattr(step.op, "value", step.op)),
+        "urn": step.urn,
+        "oldState": {"inputs": step.old.inputs} if step.old else None,
+        "newState": {"inputs": step.new.inputs} if step.new else None,
+        "replaceReasons": step.keys,
+        "diffReasons": step.diffs,
+    }
+
+
 def explain(output: str, errors: list[str]) -> Exception:
     """DeployError or Cancelled for a failed Pulumi command, from its `output` and the error diagnostics."""
     if "update canceled" in output or "update cancelled" in output:
@@ -172,7 +214,7 @@ def explain(output: str, errors: list[str]) -> Exception:
     details = [text for text in errors if not _is_noise(text)] or _error_lines(output)
     everything = "\n".join([*errors, output])
     for pattern, zh, en, zh_step, en_step in _KNOWN_FAILURES:
-        if re.search(pattern, everything, re.IGNORECASE):
+        if re.search(pattern, everything, re.IGNORECASE | re.MULTILINE):
             return DeployError(tr(zh, en), tr(zh_step, en_step), details)
     return DeployError(
         tr("部署没有完成", "the deployment did not finish"),

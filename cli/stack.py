@@ -16,9 +16,9 @@ from urllib.request import url2pathname
 from pulumi import automation as auto
 from stack import gateway_inputs
 from stack.catalog import load_catalog
-from stack.settings import StackSettings, parse_settings, stack_file
+from stack.settings import StackSettings, parse_settings, read_overrides, stack_file
 
-from cli import engine
+from cli import engine, policies
 from cli.console import Activities, err
 from cli.events import EventDisplay
 from toolchain.language import tr
@@ -33,6 +33,15 @@ class StackError(Exception):
     def __init__(self, message: str, next_step: str = "") -> None:
         super().__init__(message)
         self.message, self.next_step = message, next_step
+
+
+@dataclass(frozen=True)
+class Preview:
+    """`text`: Pulumi's own words, secrets masked; `changes`: how many, by kind; `steps`: as in `pulumi preview --json`."""
+
+    text: str
+    changes: Mapping[str, int]
+    steps: list[dict[str, Any]]
 
 
 @dataclass
@@ -61,7 +70,8 @@ class Deployment:
         except auto.errors.StackNotFoundError:
             raise _not_deployed(name) from None
         values = {key: value.value for key, value in stack.get_all_config().items()}
-        settings = parse_settings(name, {key: value for key, value in values.items() if value is not None})
+        given = {key: value for key, value in values.items() if value is not None}
+        settings = parse_settings(name, given, overrides=read_overrides(ROOT, name))
         return cls(stack, settings)
 
     # -- reading ---------------------------------------------------------------------------------------------------
@@ -100,6 +110,12 @@ class Deployment:
             if resource["type"] == "random:index/randomId:RandomId" and resource["urn"].endswith("::deployment"):
                 return str(resource["outputs"]["hex"])
         return None
+
+    def require_id(self) -> str:
+        """As deployment_id. Raises StackError before the first deployment."""
+        if (found := self.deployment_id()) is None:
+            raise _not_deployed(self.stack.name)
+        return found
 
     @property
     def file(self) -> Path:
@@ -143,25 +159,37 @@ class Deployment:
             for name in engine.sweep(deployment, {str(item.get("id")) for item in self.resources()}):
                 err.print(tr(f"移除遗留的 {name}", f"removed leftover {name}"))
 
-    def up(self, display: Activities) -> tuple[dict[str, Any], Mapping[str, int]]:
-        """Bring the engine to what the program says, noticing what was removed by hand.
+    def up(self, display: Activities, plan: Path | None = None) -> tuple[dict[str, Any], Mapping[str, int]]:
+        """Bring the engine to what the program says, noticing what was removed by hand; with a saved `plan`, do just
+        what it says, or fail.
 
         Returns the stack's outputs (secrets in clear) and the number of changes by kind.
         """
         events = EventDisplay(display)
         title = tr(f"比较并应用栈 {self.stack.name}", f"Comparing and applying stack {self.stack.name}")
         with display.phase(title), events.failing_clearly():
-            result = self.stack.up(refresh=True, show_secrets=False, color="never", on_event=events.handle)
+            result = self.stack.up(
+                # What a refresh finds out is not in the plan, and would be refused as not planned.
+                refresh=plan is None,
+                plan=str(plan.resolve()) if plan else None,
+                show_secrets=False,
+                color="never",
+                on_event=events.handle,
+                policy_packs=[policies.PACK],
+            )
         self._state = None
         outputs = {key: output.value for key, output in result.outputs.items()}
         return outputs, dict(result.summary.resource_changes or {})
 
-    def preview(self, display: Activities) -> tuple[str, Mapping[str, int]]:
-        """Pulumi's own text of what `up` would change (secrets masked), and the number of changes by kind."""
+    def preview(self, display: Activities) -> Preview:
+        """What `up` would change."""
         events = EventDisplay(display, quiet=True)
         with events.failing_clearly():
-            result = self.stack.preview(refresh=True, diff=True, color="never", on_event=events.handle)
-        return result.stdout, {str(getattr(op, "value", op)): n for op, n in result.change_summary.items()}
+            result = self.stack.preview(
+                refresh=True, diff=True, color="never", on_event=events.handle, policy_packs=[policies.PACK]
+            )
+        changes = {str(getattr(op, "value", op)): n for op, n in result.change_summary.items()}
+        return Preview(result.stdout, changes, events.steps)
 
     def destroy(self, display: Activities) -> None:
         """Delete everything the stack made, but data volumes that its settings keep."""

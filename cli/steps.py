@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import signal
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
+from stack.env_file import MAIN_CLIENT
 
 from cli.console import Activities, err
 from cli.environment import activate
@@ -26,6 +29,7 @@ StackOption = Annotated[
     str,
     typer.Option("--stack", "-s", help=tr("栈：dev、test 或 prod", "Stack: dev, test or prod"), envvar="DYBER_STACK"),
 ]
+JsonOption = Annotated[bool, typer.Option("--json", help=tr("以 JSON 输出", "Print JSON"))]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help=tr("不再询问", "Do not ask"))]
 
 
@@ -95,17 +99,24 @@ def graceful_interrupt() -> Iterator[None]:
         signal.signal(signal.SIGINT, previous)
 
 
+def deployed(stack: str) -> tuple[Deployment, dict[str, Any]]:
+    """A deployed stack and its outputs, secrets in clear. Raises StackError when it is not deployed."""
+    activate(DyberHome.from_environment())
+    deployment = Deployment.open(stack, create=False)
+    return deployment, deployment.outputs()
+
+
 def stack_outputs(stack: str) -> dict[str, Any]:
     """Outputs of a deployed stack, secrets in clear. Raises StackError when it is not deployed."""
-    activate(DyberHome.from_environment())
-    return Deployment.open(stack, create=False).outputs()
+    return deployed(stack)[1]
 
 
 def client_token(outputs: dict[str, Any], client: str | None) -> tuple[str, str]:
-    """Name and newest token of `client`, or of the only one. Raises typer.BadParameter naming those there are."""
+    """Name and newest token of `client`; without a name of the main client, or of the only one. Raises
+    typer.BadParameter naming those there are."""
     tokens: dict[str, str] = outputs["tokens"]
-    if client is None and len(tokens) == 1:
-        client = next(iter(tokens))
+    if client is None and (MAIN_CLIENT in tokens or len(tokens) == 1):
+        client = MAIN_CLIENT if MAIN_CLIENT in tokens else next(iter(tokens))
     if client not in tokens:
         known = ", ".join(sorted(tokens))
         raise typer.BadParameter(
@@ -114,6 +125,11 @@ def client_token(outputs: dict[str, Any], client: str | None) -> tuple[str, str]
             else tr(f"没有客户端 {client!r}，可用：{known}", f"no client {client!r}; known: {known}")
         )
     return client, tokens[client]
+
+
+def print_json(value: Any) -> None:
+    """`value` as JSON on stdout."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
 def changed(changes: Mapping[str, int]) -> int:

@@ -16,10 +16,15 @@ REQUIREMENTS = ROOT / "tests" / "requirements.txt"
 CHROMIUM = Path("/usr/bin/chromium")
 #: The whole Redis server under another name; its own package would also start it as a service.
 REDIS = Path("/usr/bin/redis-check-rdb")
+#: Checks the rules of Prometheus.
+PROMTOOL = Path(sys.prefix) / "bin" / "promtool"
 
 
 def prepare(display: Activities) -> None:
-    """Install the tests' Python packages, Debian's Chromium and Redis where they are missing. Raises SetupError."""
+    """Install the tests' Python packages, Debian's Chromium, Redis and promtool where they are missing.
+
+    Raises SetupError.
+    """
     stamp = Path(sys.prefix) / ".test-requirements"
     wanted = hashlib.sha256(b"".join(file.read_bytes() for file in _requirement_files())).hexdigest()
     if not stamp.exists() or stamp.read_text() != wanted:
@@ -35,6 +40,8 @@ def prepare(display: Activities) -> None:
         missing.append("redis-tools")
     if missing:
         debian.install(missing, display)
+    if not PROMTOOL.exists():
+        debian.take_program("prometheus", "usr/bin/promtool", PROMTOOL, display)
 
 
 #: The deployment waits most of the time, so it runs beside everything else (conftest.py makes the groups).

@@ -6,11 +6,12 @@ import pulumi
 import pulumi_docker as docker
 import pulumi_random as random
 from stack import gateway_inputs, outputs
-from stack.access import ClientToken
+from stack.access import client_tokens
 from stack.catalog import load_catalog
 from stack.components.defaults import Owner
 from stack.components.front import FRONT_UID
 from stack.components.gateway import GATEWAY_UID, Gateway, GatewayArgs
+from stack.components.profiles import Profiles
 from stack.components.service import McpService, McpServiceArgs
 from stack.errors import ConfigurationError
 from stack.images import front_image, gateway_image, server_image
@@ -19,7 +20,7 @@ from stack.settings import load_settings
 
 def deploy(root: Path) -> None:
     """Declare everything of one stack; `root` is the repository."""
-    settings = load_settings()
+    settings = load_settings(root)
     specs = settings.select(load_catalog(root / "mcp-servers"))
     # What the gateway cannot take is said before anything is created.
     gateway_inputs.configuration(settings, specs, {})
@@ -29,23 +30,25 @@ def deploy(root: Path) -> None:
 
     deployment = random.RandomId("deployment", byte_length=6, opts=pulumi.ResourceOptions(provider=generator))
     owner = Owner(settings.stack, deployment.hex)
-    tokens = {client: ClientToken(client, settings.token(client), opts) for client in settings.clients}
+    tokens = client_tokens(settings, opts)
+    profiles = Profiles(settings, owner, root, opts)
     images = {spec.name: server_image(spec, settings, root / "mcp-servers", opts) for spec in specs}
     images["gateway"] = gateway_image(settings, root / "nginx", GATEWAY_UID, opts)
     images["front"] = front_image(settings, root / "nginx", FRONT_UID, opts)
-    keep_data = settings.data_retention == "keep"
-    services = {
-        spec.name: McpService(
-            spec.name, McpServiceArgs(owner, spec, images[spec.name], settings.log_level, keep_data), opts
-        )
-        for spec in specs
-    }
+    keep_data, check_contracts = settings.data_retention == "keep", settings.contracts == "enforced"
+    services = {}
+    for spec in specs:
+        cache = profiles.access if spec.cache else None
+        args = McpServiceArgs(owner, spec, images[spec.name], settings.log_level, keep_data, cache, check_contracts)
+        services[spec.name] = McpService(spec.name, args, opts)
+    profiles.start(specs, services)
+    fronts, monitoring = images["front"], profiles.monitoring
     gateway = Gateway(
         "gateway",
-        GatewayArgs(owner, images["gateway"], images["front"], settings, specs, list(services.values()), tokens),
+        GatewayArgs(owner, images["gateway"], fronts, settings, specs, list(services.values()), tokens, monitoring),
         opts,
     )
-    outputs.export(settings, specs, services, gateway, images, tokens)
+    outputs.export(settings, specs, services, gateway, images | profiles.images, tokens, profiles)
 
 
 try:

@@ -20,6 +20,8 @@ from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 
 STACK = "e2e"
+#: The services of the repository; what a user adds beside them is not deployed here.
+SERVICES = ("xiaohongshu", "template")
 #: Beside the committed stacks, and below the ports that systems hand out by themselves.
 OFFSET = 22000
 BASE = f"http://127.0.0.1:{80 + OFFSET}"

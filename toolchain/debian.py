@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,10 +39,7 @@ def install(packages: Sequence[str], progress: Progress) -> None:
         f"Read apt's words above, then run: {install_command(packages)}",
     )
     with progress.phase(tr(f"安装 Debian 软件包：{names}", f"Installing Debian packages: {names}"), 45):
-        try:
-            stream(["apt-get", "update"], progress, what="apt-get update", env=env)
-        except SetupError as error:  # one broken source must not stand in the way of the others
-            progress.line(str(error))
+        _update(progress)
         stream(
             ["apt-get", "install", "-y", "--no-install-recommends", *packages],
             progress,
@@ -50,3 +48,26 @@ def install(packages: Sequence[str], progress: Progress) -> None:
             next_step=next_step,
             on_line=progress.detail,
         )
+
+
+def take_program(package: str, member: str, target: Path, progress: Progress) -> None:
+    """Put one program of a package at `target`, without installing the package, which might start a service.
+
+    `member` is the program's path in the package, such as usr/bin/promtool. Raises SetupError when not possible.
+    """
+    what = f"{package}: {member}"
+    retry = tr("检查网络和软件源后重试", "check the network and the package sources, and try again")
+    with progress.phase(tr(f"取出 {what}", f"Taking {what}"), 10), tempfile.TemporaryDirectory() as folder:
+        if can_install():
+            _update(progress)
+        stream(["apt-get", "download", package], progress, what=what, next_step=retry, cwd=Path(folder))
+        (archive,) = Path(folder).glob("*.deb")
+        stream(["dpkg-deb", "--extract", str(archive), folder], progress, what=what, next_step=retry)
+        shutil.copy(Path(folder) / member, target)
+
+
+def _update(progress: Progress) -> None:
+    try:
+        stream(["apt-get", "update"], progress, what="apt-get update")
+    except SetupError as error:  # one broken source must not stand in the way of the others
+        progress.line(str(error))

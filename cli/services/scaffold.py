@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from stack.catalog import LOCK_FILE, SPEC_FILE
+from stack.catalog import SPEC_FILE
+from stack.contract import LOCK_FILE
 
 from cli.services.naming import Identifiers
 

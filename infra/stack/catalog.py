@@ -5,20 +5,20 @@ Adding a service is adding a folder; nothing else in the repository names a serv
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from stack.contract import load_lock
 from stack.errors import ConfigurationError, explain
 from stack.gateway_model import GATEWAY_PORTS, MAX_REPLICAS
 
 SPEC_FILE = "service.yaml"
-LOCK_FILE = "tools.lock.json"
+GIVEN_BY_THE_FOLDER = {"name", "folder", "tools", "contract_sha256"}
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9-]{0,30}")
 #: Ports that services may have, and the first one for a new service; the two below it are taken by tradition.
 SERVICE_PORTS = range(8001, 9000)
@@ -31,8 +31,11 @@ BASE_UID = 20000
 class ServiceSpec(BaseModel):
     """What `service.yaml` says of one service. Sizes are MiB, `cpus` cores, times seconds.
 
-    `tools` comes from the lock file beside it: by name, whether the tool only reads; empty without that file.
+    `tools` and `contract_sha256` come from the lock file beside it, empty without that file, or from what was promoted
+    into the stack: by name, whether the tool only reads; and which contract that is (stack.contract).
+    `cache`: the service uses Redis where the stack has it.
     `max_replicas` is 1 where two containers would be in each other's way (one account, one browser profile).
+    `seccomp` names a profile of stack/seccomp that its containers have in place of the engine's own.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -53,8 +56,11 @@ class ServiceSpec(BaseModel):
     max_replicas: Annotated[int, Field(ge=1, le=MAX_REPLICAS)] = MAX_REPLICAS
     data: bool = False
     internet: bool = False
+    cache: bool = False
+    seccomp: Literal["chromium"] | None = None
     environment: dict[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], str] = Field(default_factory=dict)
     tools: dict[str, bool] = Field(default_factory=dict)
+    contract_sha256: str = ""
 
     @property
     def alias(self) -> str:
@@ -67,8 +73,9 @@ class ServiceSpec(BaseModel):
         return BASE_UID + self.port
 
 
-def load_catalog(servers: Path) -> dict[str, ServiceSpec]:
-    """All services under `servers` (the folder mcp-servers/), by name, in order of their ports.
+def load_catalog(servers: Path, *, locks: bool = True) -> dict[str, ServiceSpec]:
+    """All services under `servers` (the folder mcp-servers/), by name, in order of their ports; without their tools
+    where `locks` says so.
 
     Raises ConfigurationError naming every file that cannot be used, or a port that two services claim.
     """
@@ -78,7 +85,7 @@ def load_catalog(servers: Path) -> dict[str, ServiceSpec]:
     problems: list[str] = []
     for file in sorted(servers.glob(f"*/{SPEC_FILE}")):
         try:
-            specs.append(load_spec(file))
+            specs.append(load_spec(file, locks=locks))
         except ConfigurationError as error:
             problems.append(str(error))
     problems += _port_clashes(specs)
@@ -87,7 +94,7 @@ def load_catalog(servers: Path) -> dict[str, ServiceSpec]:
     return {spec.name: spec for spec in sorted(specs, key=lambda spec: spec.port)}
 
 
-def load_spec(file: Path) -> ServiceSpec:
+def load_spec(file: Path, *, locks: bool = True) -> ServiceSpec:
     """The service that `file` (mcp-servers/<name>/service.yaml) describes.
 
     Raises ConfigurationError for YAML that cannot be read, unknown keys, wrong values, or a missing package folder.
@@ -106,16 +113,18 @@ def load_spec(file: Path) -> ServiceSpec:
         raise ConfigurationError(f"{source}: 不是有效的 YAML / not valid YAML: {error}") from error
     if not isinstance(content, dict):
         raise ConfigurationError(f"{source}: 应为键值对，如 port: 8003 / must be keys and values, such as port: 8003")
-    reserved = sorted({"name", "folder", "tools"} & set(content))
+    reserved = sorted(GIVEN_BY_THE_FOLDER & set(content))
     if reserved:
         raise ConfigurationError(
             f"{source}: {', '.join(reserved)}: 由目录决定，请删除 / given by the folder, remove it"
         )
     given = {str(key): value for key, value in content.items()}
+    if locks and (contract := load_lock(file.parent)):
+        given.update(tools=contract.read_only, contract_sha256=contract.sha256)
     try:
-        spec = ServiceSpec(name=name, folder=file.parent, tools=_locked_tools(file.parent), **given)
+        spec = ServiceSpec(name=name, folder=file.parent, **given)
     except ValidationError as error:
-        known = [field for field in ServiceSpec.model_fields if field not in ("name", "folder", "tools")]
+        known = [field for field in ServiceSpec.model_fields if field not in GIVEN_BY_THE_FOLDER]
         raise ConfigurationError(explain(error, source, known)) from error
     if not (file.parent / spec.package / "__main__.py").is_file():
         raise ConfigurationError(
@@ -131,22 +140,6 @@ def lowest_free_port(taken: Collection[int]) -> int:
         if port not in taken and port not in GATEWAY_PORTS:
             return port
     raise ConfigurationError(f"{FIRST_NEW_PORT} 到 {SERVICE_PORTS[-1]} 的端口都已用完 / no port is left")
-
-
-def _locked_tools(folder: Path) -> dict[str, bool]:
-    """By name, whether a tool only reads, from the service's lock file; {} where there is none."""
-    file = folder / LOCK_FILE
-    if not file.is_file():
-        return {}
-    try:
-        tools = json.loads(file.read_text(encoding="utf-8"))["tools"]
-        return {str(name): tool["annotations"]["readOnlyHint"] is True for name, tool in tools.items()}
-    except (ValueError, KeyError, TypeError, AttributeError):
-        source = f"mcp-servers/{folder.name}/{LOCK_FILE}"
-        raise ConfigurationError(
-            f"{source}: 读不懂，请重新生成：python -m dyber_kit.contract <包> --write {LOCK_FILE}\n"
-            f"{source}: cannot be read; write it anew: python -m dyber_kit.contract <package> --write {LOCK_FILE}"
-        ) from None
 
 
 def _port_clashes(specs: list[ServiceSpec]) -> list[str]:

@@ -34,7 +34,8 @@ class ConfigurationError(Exception):
 
 
 def explain(error: ValidationError, source: str, known_keys: list[str] | None = None) -> str:
-    """One line per problem of `error`, each naming `source` (a file), the key and the value found there.
+    """One line per problem of `error`, each naming `source` (a file), the key and the value found there, unless that is
+    a password.
 
     `known_keys` are listed when a top-level key is unknown.
     """
@@ -43,7 +44,8 @@ def explain(error: ValidationError, source: str, known_keys: list[str] | None = 
         key = ".".join(str(part) for part in problem["loc"]) or "(root)"
         chinese = _CHINESE.get(problem["type"], "不可用")
         message = problem["msg"].removeprefix("Value error, ")
-        value = "" if problem["type"] in ("missing", "extra_forbidden") else f" = {problem['input']!r}"
+        hidden = problem["type"] in ("missing", "extra_forbidden") or problem["loc"][-1:] == ("password",)
+        value = "" if hidden else f" = {problem['input']!r}"
         lines.append(f"{source}: {key}{value}: {chinese} / {message}")
         if problem["type"] == "extra_forbidden" and len(problem["loc"]) == 1 and known_keys:
             lines.append(f"  可用的键 / known keys: {', '.join(known_keys)}")

@@ -8,12 +8,14 @@ from pathlib import Path
 from stack import gateway_config
 from stack.catalog import ServiceSpec
 from stack.errors import ConfigurationError
-from stack.gateway_model import GatewayClient, GatewayService, GatewaySettings
+from stack.gateway_model import MONITORING_PORT, GatewayClient, GatewayService, GatewaySettings
+from stack.profile_settings import CACHE, MONITORING
 from stack.settings import StackSettings, stack_file
 
 #: Paths in a stack's file are relative to the folder that holds it.
 REPOSITORY = Path(__file__).resolve().parents[2]
 HTTP_PORT, HTTPS_PORT, DEVELOPMENT_PORT = 80, 443, 8080
+REDIS_PORT = 6379
 DAY_SECONDS = 86_400
 
 
@@ -22,15 +24,17 @@ def configuration(
     specs: Sequence[ServiceSpec],
     hashes: Mapping[str, Sequence[str]],
     trusted_proxies: Sequence[str] = (),
+    monitoring_networks: Sequence[str] = (),
 ) -> dict[str, str]:
     """The gateway's rendered configuration, by relative path.
 
-    `hashes` are the SHA-256 of each client's tokens, `trusted_proxies` the networks of the fronts.
+    `hashes` are the SHA-256 of each client's tokens, `trusted_proxies` the networks of the fronts,
+    `monitoring_networks` those of what may read metrics.
     Raises ConfigurationError for what the gateway cannot take.
     """
     try:
         return gateway_config.render(
-            gateway_settings(settings, trusted_proxies),
+            gateway_settings(settings, trusted_proxies, monitoring_networks),
             [_service(settings, spec) for spec in specs],
             [
                 GatewayClient(client, tuple(values), settings.clients[client].services)
@@ -41,7 +45,9 @@ def configuration(
         raise ConfigurationError(f"{stack_file(settings.stack)}: gateway: {error}") from error
 
 
-def gateway_settings(settings: StackSettings, trusted_proxies: Sequence[str] = ()) -> GatewaySettings:
+def gateway_settings(
+    settings: StackSettings, trusted_proxies: Sequence[str] = (), monitoring_networks: Sequence[str] = ()
+) -> GatewaySettings:
     """What the gateway as a whole needs to know. Raises ValueError for unusable values."""
     own = settings.gateway
     return GatewaySettings(
@@ -58,11 +64,24 @@ def gateway_settings(settings: StackSettings, trusted_proxies: Sequence[str] = (
         open_docs=own.open_docs,
         certificate=own.tls.source,
         trusted_proxies=tuple(trusted_proxies),
+        debug=own.debug,
+        monitoring_networks=tuple(monitoring_networks),
     )
 
 
 def published_ports(settings: StackSettings, specs: Sequence[ServiceSpec]) -> dict[int, tuple[int, str]]:
-    """(port on the host, address) of everything published, by the gateway's own port.
+    """(port on the host, address) of everything the stack publishes, by the port inside."""
+    redis = {REDIS_PORT: on_loopback(settings, REDIS_PORT)} if settings.has(CACHE) else {}
+    return {**gateway_ports(settings, specs), **redis}
+
+
+def on_loopback(settings: StackSettings, port: int) -> tuple[int, str]:
+    """(port on the host, address) of a port that stays on this machine whatever address the gateway is bound to."""
+    return settings.gateway.public(port), "127.0.0.1"
+
+
+def gateway_ports(settings: StackSettings, specs: Sequence[ServiceSpec]) -> dict[int, tuple[int, str]]:
+    """(port on the host, address) of everything behind the gateway, by the gateway's own port.
 
     The old direct ports stay on loopback whatever address the gateway is bound to; so does the plain development
     port where plain HTTP is sent to HTTPS.
@@ -74,7 +93,9 @@ def published_ports(settings: StackSettings, specs: Sequence[ServiceSpec]) -> di
         HTTPS_PORT: (own.public(HTTPS_PORT), own.bind),
         DEVELOPMENT_PORT: (own.public(DEVELOPMENT_PORT), development),
     }
-    return {**ports, **{spec.port: (own.public(spec.port), "127.0.0.1") for spec in specs}}
+    if settings.has(MONITORING):
+        ports[MONITORING_PORT] = on_loopback(settings, MONITORING_PORT)
+    return {**ports, **{spec.port: on_loopback(settings, spec.port) for spec in specs}}
 
 
 def tls_files(settings: StackSettings) -> dict[str, str]:

@@ -11,12 +11,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, NoReturn
 
+#: Where Prometheus is, behind the gateway, and where the gateway tells it of itself and of the services.
+MONITORING_PORT, METRICS_PORT = 9090, 10090
 #: Ports inside the container that belong to the gateway itself.
-GATEWAY_PORTS = (80, 443, 8080, 10080)
+GATEWAY_PORTS = (80, 443, 8080, MONITORING_PORT, 10080, METRICS_PORT)
 #: Names under which every gateway answers.
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
-#: First path segments that the gateway keeps for itself.
-RESERVED_NAMES = ("api", "health", "gateway", "metrics")
+#: First path segments that the gateway keeps for itself, and what else of a stack has a name.
+RESERVED_NAMES = ("api", "health", "gateway", "metrics", "cache", "monitoring", "prometheus")
 #: Streams without data get a ping every 15 s, so no read timeout may be near that.
 SHORTEST_READ_TIMEOUT_SECONDS = 60
 #: A service gets this long, beyond its longest call, to say itself that the call took too long.
@@ -66,14 +68,15 @@ class GatewayService:
             )
         if self.name in RESERVED_NAMES:
             refuse(
-                f"服务名 {self.name!r} 由网关自己使用，请换一个",
-                f"service name {self.name!r} is the gateway's own; choose another",
+                f"服务名 {self.name!r} 由系统自己使用，请换一个",
+                f"service name {self.name!r} is the system's own; choose another",
             )
         if not 1 <= self.port <= 65535 or self.port in GATEWAY_PORTS:
             refuse(
-                f"服务 {self.name} 的端口 {self.port} 不可用：应为 1 到 65535，且不是 80、443、8080、10080（网关自己的端口）",
-                f"port {self.port} of service {self.name} is unusable: 1 to 65535, and not 80, 443, 8080 or 10080, "
-                "which are the gateway's own",
+                f"服务 {self.name} 的端口 {self.port} 不可用：应为 1 到 65535，且不是网关自己的端口（"
+                f"{'、'.join(map(str, GATEWAY_PORTS))}）",
+                f"port {self.port} of service {self.name} is unusable: 1 to 65535, and none of the gateway's own: "
+                f"{', '.join(map(str, GATEWAY_PORTS))}",
             )
         if not 1 <= self.max_call_seconds <= 86400:
             refuse(
@@ -156,7 +159,9 @@ class GatewaySettings:
     try again after `breaker_seconds`.
     `https_redirect` is the public HTTPS port to which plain HTTP on port 80 is sent; `hsts_seconds` 0 promises nothing;
     `open_docs`: /docs of the services needs no token; `certificate` says where the certificate comes from;
-    `trusted_proxies` are the networks of proxies before the gateway, which then speak the PROXY protocol.
+    `trusted_proxies` are the networks of proxies before the gateway, which then speak the PROXY protocol;
+    `monitoring_networks` are those of the Prometheus called `prometheus`, which may read all metrics; none: there is no
+    Prometheus; `debug`: why a call failed is in the log, in Nginx's own words.
     """
 
     server_names: tuple[str, ...] = ()
@@ -174,6 +179,8 @@ class GatewaySettings:
     open_docs: bool = False
     certificate: CertificateSource = "self-signed"
     trusted_proxies: tuple[str, ...] = ()
+    monitoring_networks: tuple[str, ...] = ()
+    debug: bool = False
 
     def __post_init__(self) -> None:
         for name in self.server_names:
@@ -212,14 +219,15 @@ class GatewaySettings:
                 f"https_redirect {self.https_redirect} 不可用：应为 1 到 65535 的端口",
                 f"https_redirect {self.https_redirect}: a port, 1 to 65535",
             )
-        for network in self.trusted_proxies:
-            try:
-                ipaddress.ip_network(network)
-            except ValueError:
-                refuse(
-                    f"trusted_proxies {network!r} 不可用：请写网段，如 172.18.0.0/16",
-                    f"trusted_proxies {network!r} is unusable: a network such as 172.18.0.0/16",
-                )
+        for key in ("trusted_proxies", "monitoring_networks"):
+            for network in getattr(self, key):
+                try:
+                    ipaddress.ip_network(network)
+                except ValueError:
+                    refuse(
+                        f"{key} {network!r} 不可用：请写网段，如 172.18.0.0/16",
+                        f"{key} {network!r} is unusable: a network such as 172.18.0.0/16",
+                    )
 
     @property
     def all_server_names(self) -> tuple[str, ...]:

@@ -63,6 +63,7 @@ class GatewaySettings(StrictSettings):
     memory_mib: int = Field(768, ge=64, le=8192, description="5,000 open streams take about 500.")
     https_redirect: bool = Field(False, description="Send plain HTTP on port 80 to HTTPS; 8080 stays on loopback.")
     open_docs: bool = Field(False, description="/docs of the services can be read without a token.")
+    debug: bool = Field(False, description="Nginx says in its log why a call failed; query strings may be in there.")
     limits: LimitSettings = LimitSettings()
     breaker: BreakerSettings = BreakerSettings()
     tls: TlsSettings = TlsSettings()

@@ -22,7 +22,7 @@ from stack.settings import BuildSettings, StackSettings
 _IGNORED_PARTS = {"__pycache__", ".pytest_cache", "tests"}
 _IGNORED_SUFFIXES = {".pyc", ".md"}
 CA_BUNDLE_SECRET = "ca_bundle"
-#: Debian suites of the base images: the servers', and the one whose nginx resolves upstreams by itself.
+#: Debian suites of the base images: that of most, and the one whose nginx resolves upstreams by itself.
 SERVER_SUITE, GATEWAY_SUITE = "trixie", "forky"
 
 
@@ -83,6 +83,9 @@ class BuiltImage(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("dyber:image:BuiltImage", name, None, opts)
+        if build.generation:
+            # Declared by the Dockerfiles before their first RUN, so that no layer comes from a cache.
+            build_arguments = {**build_arguments, "BUILD_GENERATION": str(build.generation)}
         tag = content_hash(root, parts, build_arguments)[:16]
         secrets = None
         if build.ca_bundle:
@@ -147,16 +150,28 @@ def server_image(spec: ServiceSpec, settings: StackSettings, servers: Path, opts
 def gateway_image(settings: StackSettings, nginx: Path, uid: int, opts: pulumi.ResourceOptions) -> Image:
     """The gateway's image: its pinned digest, or built from `nginx` (the folder nginx/)."""
     parts = {"Dockerfile", "bin", "bootstrap"}
-    return _nginx_image("gateway", settings.gateway_image, settings, nginx, parts, uid, opts)
+    return _own_image("gateway", settings.gateway_image, settings, nginx, parts, uid, opts)
 
 
 def front_image(settings: StackSettings, nginx: Path, uid: int, opts: pulumi.ResourceOptions) -> Image:
     """The image of what holds the host's ports: its pinned digest, or built from `nginx`/front."""
     parts = {"Dockerfile", "healthcheck", "nginx.conf"}
-    return _nginx_image("front", settings.front_image, settings, nginx / "front", parts, uid, opts)
+    return _own_image("front", settings.front_image, settings, nginx / "front", parts, uid, opts)
 
 
-def _nginx_image(
+def cache_image(settings: StackSettings, cache: Path, uid: int, opts: pulumi.ResourceOptions) -> Image:
+    """The image of Redis: its pinned digest, or built from `cache` (the folder cache/)."""
+    parts = {"Dockerfile", "bin", "redis.conf"}
+    return _own_image("cache", settings.cache_image, settings, cache, parts, uid, opts, SERVER_SUITE)
+
+
+def monitoring_image(settings: StackSettings, monitoring: Path, uid: int, opts: pulumi.ResourceOptions) -> Image:
+    """The image of Prometheus: its pinned digest, or built from `monitoring` (the folder monitoring/)."""
+    parts = {"Dockerfile", "bin", "bootstrap"}
+    return _own_image("monitoring", settings.monitoring_image, settings, monitoring, parts, uid, opts, SERVER_SUITE)
+
+
+def _own_image(
     name: str,
     pinned: str | None,
     settings: StackSettings,
@@ -164,11 +179,12 @@ def _nginx_image(
     parts: set[str],
     uid: int,
     opts: pulumi.ResourceOptions,
+    suite: str = GATEWAY_SUITE,
 ) -> Image:
     if pinned:
         return Image(reference=pinned, image_id=pinned)
     arguments = {
-        "BASE_IMAGE": settings.build.base(GATEWAY_SUITE),
+        "BASE_IMAGE": settings.build.base(suite),
         "UID": str(uid),
         "APT_OPTIONS": settings.build.apt_options,
     }

@@ -10,8 +10,10 @@ import pulumi
 from stack.access import ClientToken
 from stack.catalog import ServiceSpec
 from stack.components.gateway import Gateway
+from stack.components.profiles import Profiles
 from stack.components.service import McpService
-from stack.gateway_inputs import DEVELOPMENT_PORT, HTTP_PORT, HTTPS_PORT
+from stack.gateway_inputs import DEVELOPMENT_PORT, HTTP_PORT, HTTPS_PORT, REDIS_PORT
+from stack.gateway_model import MONITORING_PORT
 from stack.gateway_settings import GatewaySettings
 from stack.images import Image
 from stack.settings import StackSettings
@@ -24,11 +26,15 @@ def export(
     gateway: Gateway,
     images: Mapping[str, Image],
     tokens: Mapping[str, ClientToken],
+    profiles: Profiles,
 ) -> None:
     """Register the stack's outputs.
 
     gateway: {http, https, development: base URLs, container, configuration_version}; services: by name
-    {title, url, mcp, sse, direct, containers}; tokens (secret): by client; images: by name, the image's id.
+    {title, url, mcp, sse, direct, containers}; tokens (secret): by client; chosen_tokens: the clients whose token a
+    person chose; images: by name, the image's id.
+    With their profiles: cache: {url, container}, cache_password (secret); monitoring: {url, container,
+    configuration_version}.
     """
     urls = gateway_urls(settings.gateway)
     pulumi.export(
@@ -51,7 +57,26 @@ def export(
         },
     )
     pulumi.export("images", {name: image.image_id for name, image in images.items()})
+    if profiles.cache and profiles.access:
+        url = _url("redis", "127.0.0.1", settings.gateway.public(REDIS_PORT))
+        pulumi.export("cache", {"url": url, "container": profiles.cache.container.name})
+        pulumi.export("cache_password", profiles.access.password)
+    if profiles.monitoring:
+        pulumi.export(
+            "monitoring",
+            {
+                "url": _url("http", "127.0.0.1", settings.gateway.public(MONITORING_PORT)),
+                "container": profiles.monitoring.container.name,
+                "configuration_version": profiles.monitoring.configuration_version,
+            },
+        )
     pulumi.export("tokens", pulumi.Output.secret({client: token.token for client, token in tokens.items()}))
+    pulumi.export(
+        "chosen_tokens",
+        pulumi.Output.all(**{client: token.chosen for client, token in tokens.items()}).apply(
+            lambda chosen: sorted(client for client, own in chosen.items() if own)
+        ),
+    )
 
 
 def gateway_urls(settings: GatewaySettings) -> dict[str, str]:
@@ -84,5 +109,5 @@ def _host(settings: GatewaySettings) -> str:
 
 
 def _url(scheme: str, host: str, port: int) -> str:
-    standard = {"http": 80, "https": 443}[scheme]
+    standard = {"http": 80, "https": 443}.get(scheme)
     return f"{scheme}://{host}" if port == standard else f"{scheme}://{host}:{port}"

@@ -8,16 +8,21 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic.alias_generators import to_camel
 
-from stack.catalog import ServiceSpec
+from stack import env_file
+from stack.catalog import SPEC_FILE, ServiceSpec
 from stack.client_settings import ClientName, ClientSettings, TokenSettings, as_mapping
+from stack.contract import LOCK_FILE, ContractSettings
+from stack.env_file import EnvFile
 from stack.errors import ConfigurationError, explain
 from stack.gateway_model import MAX_REPLICAS
 from stack.gateway_settings import GatewaySettings
+from stack.profile_settings import BUILT_IN_PROFILES, CACHE, MONITORING, CacheSettings, MonitoringSettings
 from stack.schema import StrictSettings
 
 NAMESPACE = "dyber"
@@ -36,6 +41,7 @@ class ServiceSettings(StrictSettings):
     requests_per_second: int | None = Field(None, ge=1, le=100_000, description="Per client; unset: gateway.limits.")
     environment: dict[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], str] = Field(default_factory=dict)
     image: ImageDigest | None = None
+    contract: ContractSettings | None = Field(None, description="Promoted with the image; unset: the lock file's.")
 
 
 class BuildSettings(StrictSettings):
@@ -45,6 +51,7 @@ class BuildSettings(StrictSettings):
     pip_index_url: str | None = Field(None, description="Python package index used inside builds.")
     apt_options: str = Field("", description="Extra options for apt-get inside builds.")
     ca_bundle: str | None = Field(None, description="PEM file trusted inside builds, for networks with a TLS proxy.")
+    generation: int = Field(0, ge=0, description="A number not used before builds every image anew, whatever the caches hold.")
 
     @field_validator("base_image")
     @classmethod
@@ -62,7 +69,9 @@ class StackSettings(StrictSettings):
     """All settings of one stack."""
 
     stack: str = Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")
-    profiles: tuple[str, ...] = Field((), description="Services with one of these profiles run too.")
+    profiles: tuple[str, ...] = Field(
+        (), description="cache and monitoring add a part each; services with one of the others run too."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     data_retention: Literal["delete", "keep"] = Field("delete", description="keep: data volumes outlive `destroy`.")
     clients: dict[ClientName, ClientSettings] = Field(
@@ -70,14 +79,31 @@ class StackSettings(StrictSettings):
     )
     tokens: dict[ClientName, TokenSettings] = Field(default_factory=dict, description="Rotation, by client.")
     gateway: GatewaySettings = GatewaySettings()
+    cache: CacheSettings = CacheSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
     services: dict[str, ServiceSettings] = Field(default_factory=dict)
     images: Literal["build", "pinned"] = Field(
         "build",
-        description="pinned: only images given by digest under services.<name>.image, gatewayImage, frontImage.",
+        description="pinned: only images given by digest: services.<name>.image, gatewayImage, frontImage, and those "
+        "of the profiles, cacheImage and monitoringImage.",
+    )
+    policy: Literal["mandatory", "advisory"] | None = Field(
+        None, description="Whether the rules of policy/ stop an update; unset: in prod they do, elsewhere they advise."
+    )
+    registry: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9._-]+)*$")] | None = Field(
+        None, description="Where `release` and `promote` push images, such as registry.example.com/dyber."
+    )
+    contracts: Literal["enforced", "off"] = Field(
+        "off", description="enforced: a service whose tools differ from its contract is not put in service."
     )
     gateway_image: ImageDigest | None = None
     front_image: ImageDigest | None = None
+    cache_image: ImageDigest | None = None
+    monitoring_image: ImageDigest | None = None
     build: BuildSettings = BuildSettings()
+    given_tokens: dict[ClientName, SecretStr] = Field(
+        default_factory=dict, exclude=True, description="By client, of this machine's .env, never of the file."
+    )
 
     @field_validator("clients", mode="before")
     @classmethod
@@ -87,6 +113,10 @@ class StackSettings(StrictSettings):
     def token(self, client: str) -> TokenSettings:
         """Where the rotation of a client's token stands."""
         return self.tokens.get(client, TokenSettings())
+
+    def has(self, profile: str) -> bool:
+        """Whether the stack asks for a profile."""
+        return profile in self.profiles
 
     def requests_per_second(self, service: str) -> int:
         """How many calls a second one client may make to a service."""
@@ -104,9 +134,9 @@ class StackSettings(StrictSettings):
             for name in self.services
             if name not in catalog
         ]
-        known_profiles = sorted({spec.profile for spec in catalog.values() if spec.profile})
+        known_profiles = sorted({*BUILT_IN_PROFILES, *(spec.profile for spec in catalog.values() if spec.profile)})
         problems += [
-            f"{source}: profiles: {profile!r}: 没有这个配置档 / no service has this profile; "
+            f"{source}: profiles: {profile!r}: 没有这个配置档 / no such profile; "
             f"可用 / known: {', '.join(known_profiles) or '-'}"
             for profile in self.profiles
             if profile not in known_profiles
@@ -138,14 +168,30 @@ class StackSettings(StrictSettings):
                     f"mcp-servers/{name}/service.yaml 的 max_replicas）/ at most {spec.max_replicas}, says its "
                     "service.yaml"
                 )
-        for key, image in (("gatewayImage", self.gateway_image), ("frontImage", self.front_image)):
-            if self.images == "pinned" and not image:
-                problems.append(f"{source}: {key}: images 为 pinned 时必须给出摘要 / needed while images is pinned")
+            if self.contracts == "enforced" and not spec.contract_sha256:
+                problems.append(
+                    f"mcp-servers/{name}/{LOCK_FILE}: contracts 为 enforced 时必须有；写入它 / needed while contracts is "
+                    f"enforced; write it: ./deploy.sh tools lock {name}"
+                )
+        problems += [
+            f"{source}: {key}: images 为 pinned 时必须给出摘要 / needed while images is pinned"
+            for key, image in self._own_images().items()
+            if self.images == "pinned" and not image
+        ]
         if not selected:
             problems.append(f"{source}: 没有启用任何服务 / no service is enabled")
         if problems:
             raise ConfigurationError("\n".join(problems))
         return selected
+
+    def _own_images(self) -> dict[str, str | None]:
+        """By key, the images of everything that is not a service."""
+        images = {"gatewayImage": self.gateway_image, "frontImage": self.front_image}
+        if self.has(CACHE):
+            images["cacheImage"] = self.cache_image
+        if self.has(MONITORING):
+            images["monitoringImage"] = self.monitoring_image
+        return images
 
     def _with_own_values(self, spec: ServiceSpec, own: ServiceSettings | None) -> ServiceSpec:
         if own is None:
@@ -156,6 +202,9 @@ class StackSettings(StrictSettings):
         for key in ("memory_mib", "replicas", "max_call_seconds"):
             if getattr(own, key) is not None:
                 changes[key] = getattr(own, key)
+        if own.contract is not None:
+            changes["tools"] = {tool: kind == "read" for tool, kind in own.contract.tools.items()}
+            changes["contract_sha256"] = own.contract.sha256
         return spec.model_copy(update=changes)
 
 
@@ -164,12 +213,19 @@ def stack_file(stack: str) -> str:
     return f"Pulumi.{stack}.yaml"
 
 
-def parse_settings(stack: str, values: Mapping[str, str], environment: Mapping[str, str] = os.environ) -> StackSettings:
+def parse_settings(
+    stack: str,
+    values: Mapping[str, str],
+    environment: Mapping[str, str] = os.environ,
+    overrides: EnvFile | None = None,
+) -> StackSettings:
     """Settings from Pulumi's configuration `values` (fully qualified key to text; objects are JSON text).
 
     `environment` completes what the stack file leaves out with what set-up found out about this machine
-    (DYBER_PIP_INDEX_URL, DYBER_CA_BUNDLE). Raises ConfigurationError naming file, key and value.
+    (DYBER_PIP_INDEX_URL, DYBER_CA_BUNDLE); `overrides` is the stack's .env, which wins over its file.
+    Raises ConfigurationError naming file, key and value.
     """
+    overrides = overrides or EnvFile()
     content: dict[str, Any] = {}
     for key, text in values.items():
         namespace, _, name = key.partition(":")
@@ -179,23 +235,43 @@ def parse_settings(stack: str, values: Mapping[str, str], environment: Mapping[s
     if isinstance(build, dict):
         found = {"pipIndexUrl": environment.get("DYBER_PIP_INDEX_URL"), "caBundle": environment.get("DYBER_CA_BUNDLE")}
         content["build"] = {**{key: value for key, value in found.items() if value}, **build}
+    content = overrides.over(content)
+    if {"givenTokens", "given_tokens"} & set(content):
+        raise ConfigurationError(
+            f"{stack_file(stack)}: dyber:givenTokens: 没有这个键；令牌写在 {env_file.file_name(stack)} / "
+            f"no such key; tokens belong into {env_file.file_name(stack)}"
+        )
     try:
-        return StackSettings(stack=stack, **content)
+        settings = StackSettings(stack=stack, given_tokens=overrides.tokens, **content)
     except ValidationError as error:
-        known = [to_camel(field) for field in StackSettings.model_fields if field != "stack"]
+        known = [to_camel(field) for field in StackSettings.model_fields if field not in ("stack", "given_tokens")]
         raise ConfigurationError(explain(error, stack_file(stack), known)) from error
     except TypeError as error:
         raise ConfigurationError(
             f"{stack_file(stack)}: dyber:stack: 由 Pulumi 的栈名决定，请删除 / given by the stack's name, remove it"
         ) from error
+    for client in settings.given_tokens:
+        if client not in settings.clients:
+            raise ConfigurationError(
+                f"{env_file.file_name(stack)}: MCP_AUTH_TOKEN: {stack_file(stack)} 的 clients 里没有 {client} / "
+                f"there is no {client} among the clients of {stack_file(stack)}"
+            )
+    return settings
 
 
-def load_settings() -> StackSettings:
-    """Settings of the stack that is running this program. Raises ConfigurationError."""
+def read_overrides(root: Path, stack: str) -> EnvFile:
+    """The .env of `stack` in the repository at `root`. Raises ConfigurationError naming file and line."""
+    services = sorted(file.parent.name for file in (root / "mcp-servers").glob(f"*/{SPEC_FILE}"))
+    return env_file.read(root, stack, services)
+
+
+def load_settings(root: Path) -> StackSettings:
+    """Settings of the stack that is running this program, of the repository at `root`. Raises ConfigurationError."""
     import pulumi
     from pulumi.runtime.config import CONFIG
 
-    return parse_settings(pulumi.get_stack(), CONFIG.get())
+    stack = pulumi.get_stack()
+    return parse_settings(stack, CONFIG.get(), overrides=read_overrides(root, stack))
 
 
 def _decode(text: str) -> Any:

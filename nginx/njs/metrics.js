@@ -1,5 +1,6 @@
 // Tells what was counted, and what is known of the services, in Prometheus' text format.
 import accounting from 'njs/accounting.js';
+import certificate from 'njs/certificate.js';
 import health from 'njs/health.js';
 import status from 'njs/status.js';
 
@@ -70,6 +71,8 @@ function services(lines) {
         each((detail) => detail.replicas.total));
     metric(lines, 'dyber_gateway_breaker_state', 'gauge', '0: closed, 1: half-open, 2: open.',
         each((detail) => BREAKER_STATES[detail.breaker]));
+    metric(lines, 'dyber_gateway_max_call_seconds', 'gauge', 'Longest call the service takes.',
+        Array.from(topology.services).map((service) => [{ service: service.name }, service.max_call_seconds]));
     const findings = health.findings();
     const probes = [];
     names.forEach((name) => (findings[name] || []).forEach((finding, index) => {
@@ -83,6 +86,9 @@ function services(lines) {
 function itself(lines, r) {
     metric(lines, 'dyber_gateway_connections', 'gauge', 'Connections of clients, by state.',
         ['active', 'reading', 'writing', 'waiting'].map((state) => [{ state }, r.variables[`connections_${state}`]]));
+    const end = certificate.served(r);
+    metric(lines, 'dyber_gateway_certificate_end_seconds', 'gauge', 'When the certificate ends, in seconds since 1970.',
+        end === null ? [] : [[{}, end]]);
     metric(lines, 'dyber_gateway_build_info', 'gauge', 'Always 1; the versions are in the labels.',
         [[{ version: topology.version, nginx: r.variables.nginx_version }, 1]]);
 }

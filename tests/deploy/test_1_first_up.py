@@ -9,9 +9,8 @@ import subprocess
 
 import httpx2
 import pytest
-from deploy_under_test import BASE, OFFSET, STACK, Checkout, inspect, ours
-
-SERVICES = ["xiaohongshu", "template"]
+from deploy_under_test import BASE, OFFSET, SERVICES, STACK, Checkout, inspect, ours
+from stack.components.defaults import security_options
 
 
 def test_the_one_command_ends_with_urls_and_how_to_see_the_token(deployed: Checkout) -> None:
@@ -46,7 +45,7 @@ def test_a_container_is_healthy_and_confined(deployed: Checkout, service: str) -
     assert int(container["Config"]["User"].split(":")[0]) > 0
     assert host["ReadonlyRootfs"] is True
     assert host["CapDrop"] == ["ALL"] and not host["CapAdd"]
-    assert host["SecurityOpt"] == ["no-new-privileges:true"]
+    assert sorted(host["SecurityOpt"]) == sorted(security_options("chromium" if service == "xiaohongshu" else None))
     assert host["Memory"] == host["MemorySwap"] > 0
     assert host["NanoCpus"] > 0
     assert host["LogConfig"]["Config"]["max-size"]
@@ -110,7 +109,7 @@ def test_the_clone_stays_clean_but_for_the_salt_of_its_own_passphrase(deployed: 
 @pytest.mark.parametrize("stack", ["dev", "test", "prod"])
 def test_the_committed_stacks_preview_cleanly_beside_each_other(deployed: Checkout, stack: str) -> None:
     preview = deployed.deploy_sh("preview", "--stack", stack)
-    assert re.search(r"\+ \d+ to create", preview.stdout)
+    assert re.search(r"新建 +容器 +gateway-nginx", preview.stdout)
 
 
 def test_everything_of_the_stack_carries_its_label(deployed: Checkout) -> None:

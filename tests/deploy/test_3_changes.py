@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+
 import httpx2
 import pytest
 from deploy_under_test import BASE, STACK, Checkout, docker, inspect, mcp_client
@@ -93,3 +96,48 @@ def test_a_container_removed_by_hand_comes_back(deployed: Checkout, service: str
         f"{BASE}/api/template/test", json={"message": "x"}, headers={"Authorization": f"Bearer {deployed.token}"}
     )
     assert answer.status_code == 200
+
+
+#: A change of each kind in the stack's file, and all that it touches.
+BLAST_RADIUS = {
+    "a limit": ({"services": {"template": {"memoryMib": 128}}}, {"template-server": "update"}),
+    "a gateway setting": ({"gateway": {"maxBodyMib": 1}}, {"gateway-loader": "replace"}),
+    "a client": (
+        {"clients": {"desktop-pet": {}, "phone": {"services": {"template": "read"}}}},
+        {"phone": "create", "phone-token": "create", "gateway-loader": "replace"},
+    ),
+    "a token": (
+        {"tokens": {"desktop-pet": {"generation": 2, "previous": True}}},
+        {"desktop-pet-token-2": "create", "gateway-loader": "replace"},
+    ),
+}
+
+
+@pytest.mark.parametrize("change", BLAST_RADIUS)
+def test_a_change_touches_what_it_is_about_and_nothing_else(restored_file: Checkout, change: str) -> None:
+    settings, touched = BLAST_RADIUS[change]
+    for key, value in settings.items():
+        before = restored_file.configured(key)
+        restored_file.configure(key, {**before, **value} if isinstance(before, dict) else value)
+    assert restored_file.planned_changes() == touched
+
+
+def test_another_service_touches_no_other_service(deployed: Checkout) -> None:
+    folder = deployed.root / "mcp-servers" / "weibo"
+    shutil.copytree(deployed.root / "mcp-servers" / "template", folder)
+    spec = folder / "service.yaml"
+    spec.write_text(spec.read_text().replace("port: 8002", "port: 8003"))
+    try:
+        planned = deployed.planned_changes()
+    finally:
+        shutil.rmtree(folder)
+    assert {name for name in planned if not name.startswith("weibo")} == {"gateway-nginx", "gateway-loader"}
+    assert {planned[name] for name in planned if name.startswith("weibo")} == {"create"}
+
+
+@pytest.fixture
+def restored_file(deployed: Checkout) -> Iterator[Checkout]:
+    """The stack's file as it was, after a test that deploys nothing."""
+    before = deployed.stack_file.read_text()
+    yield deployed
+    deployed.stack_file.write_text(before)

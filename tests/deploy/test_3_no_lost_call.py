@@ -107,25 +107,31 @@ def test_the_gateways_image_changes(loaded: Checkout, tmp_path: Path, request: p
         source.write_text(text)
 
 
-async def test_a_copied_folder_is_a_new_service_and_removing_it_takes_it_away(
+async def test_an_added_service_is_live_after_one_up_and_when_removed_leaves_nothing_but_its_data(
     loaded: Checkout, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    folder = loaded.root / "mcp-servers" / "weibo"
-    shutil.copytree(loaded.root / "mcp-servers" / "template", folder)
+    folder, volume = loaded.root / "mcp-servers" / "added-here", f"dyber-{STACK}-added-here-data"
+    loaded.deploy_sh("add-service", folder.name)
     spec = folder / "service.yaml"
-    text = re.sub(r"(?m)^port: .*", "port: 8003", spec.read_text())
-    spec.write_text(re.sub(r"(?m)^max_call_seconds: .*", f"max_call_seconds: {CALL_SECONDS}", text))
+    text = spec.read_text(encoding="utf-8").replace("data: false", "data: true")
+    text = re.sub(r"(?m)^max_call_seconds: .*", f"max_call_seconds: {CALL_SECONDS}", text)
+    spec.write_text(text, encoding="utf-8")
     try:
         with replaced_gateway(loaded, tmp_path, request.node.name) as load:
             loaded.deploy_sh()
-            async with mcp_client("weibo", "http", load.token) as client:
-                assert (await client.list_tools()).tools
-            shutil.rmtree(folder)
+            async with mcp_client(folder.name, "http", load.token) as client:
+                result = await client.call_tool("added_here_echo", {"text": "你好"})
+                assert result.structured_content == {"text": "你好", "length": 2}
+            docker("exec", inspect(folder.name)["Id"], "sh", "-c", "echo mine > /data/kept.txt")
+            loaded.deploy_sh("remove-service", folder.name, "--yes")
             loaded.deploy_sh()
             headers = {"Authorization": f"Bearer {load.token}"}
-            assert httpx2.get(f"{BASE}/api/weibo/health", headers=headers).status_code == 404
+            assert httpx2.get(f"{BASE}/api/{folder.name}/health", headers=headers).status_code == 404
+            base = ("--rm", "--label", "dyber.test=deploy", "--volume", f"{volume}:/data", "dyber-base:trixie")
+            assert docker("run", *base, "cat", "/data/kept.txt") == "mine\n"
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        docker("volume", "rm", volume, check=False)
 
 
 @contextmanager

@@ -44,6 +44,8 @@ def test_the_format_is_the_text_format(gateway: GatewayUnderTest) -> None:
         "dyber_gateway_breaker_opened",
         "dyber_gateway_probe_seconds",
         "dyber_gateway_connections",
+        "dyber_gateway_max_call_seconds",
+        "dyber_gateway_certificate_end_seconds",
         "dyber_gateway_build_info",
     }
     assert all(family.documentation for family in families)

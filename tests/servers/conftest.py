@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 import uvicorn
 from dyber_kit import Settings
+from dyber_kit.browser import BrowserSettings
 from dyber_kit.server import build_server
 from mcp import Client
 from mcp.client.sse import sse_client
 from stand_in import xiaohongshu as stand_in_site
-from stand_in.running import free_port, running
+from stand_in.running import StandIn, free_port, running
+from stand_in.xiaohongshu_calls import unhurried
 from template_server.service import build_app as build_template
-from xiaohongshu_server.config import SiteSettings
 from xiaohongshu_server.service import build_app as build_xiaohongshu
 
 Connect = Callable[[str], AbstractAsyncContextManager[Client]]
@@ -52,11 +53,17 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="session")
-def site() -> Iterator[str]:
+def stand_in() -> Iterator[StandIn]:
+    """A running stand-in for xiaohongshu.com."""
+    site = stand_in_site.create_site()
+    with running(uvicorn.Server(uvicorn.Config(site, port=free_port(), log_level="warning"))) as base:
+        yield StandIn(base, site)
+
+
+@pytest.fixture(scope="session")
+def site(stand_in: StandIn) -> str:
     """Base URL of the stand-in for xiaohongshu.com."""
-    config = uvicorn.Config(stand_in_site.app, port=free_port(), log_level="warning")
-    with running(uvicorn.Server(config)) as base:
-        yield base
+    return stand_in.base
 
 
 @pytest.fixture(scope="session")
@@ -67,14 +74,11 @@ def xiaohongshu_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def xiaohongshu(site: str, chromium: str, xiaohongshu_data: Path) -> Iterator[str]:
-    """Base URL of a running xiaohongshu service that reads the stand-in."""
-    settings = SiteSettings(
-        base_url=site,
-        chromium_path=chromium,
-        page_seconds=20,
-        queue_seconds=20,
-        session_file=xiaohongshu_data / "storage_state.json",
+    """Base URL of a running xiaohongshu service on the stand-in, without pauses and without cache."""
+    app = build_xiaohongshu(
+        Settings(port=free_port(), data_dir=xiaohongshu_data, read_only=False),
+        unhurried(site, xiaohongshu_data, accounts=("default", "second", "widget"), login_seconds=30),
+        BrowserSettings(chromium_path=chromium),
     )
-    app = build_xiaohongshu(Settings(port=free_port()), settings)
     with running(build_server(app)) as base:
         yield base

@@ -12,13 +12,23 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
+from starlette.applications import Starlette
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVERS = ROOT / "mcp-servers"
 _START_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """A running stand-in: its base URL, and the application whose `state` tells what was asked of it."""
+
+    base: str
+    app: Starlette
 
 
 def free_port() -> int:

@@ -1,29 +1,28 @@
 """A stand-in for xiaohongshu.com: same paths, same state objects, same walls. Nothing here is real data.
 
-Keywords and note ids choose the behaviour; see `SEARCHES` and `xiaohongshu_data`.
-Run it with `python -m stand_in.xiaohongshu --port N`; HOST sets the address.
+Keywords and note ids choose the behaviour; see `SEARCHES` and `xiaohongshu_data`. A guest logs in by a QR code, which
+`POST /stand-in/scan` scans. Run it with `python -m stand_in.xiaohongshu --port N`; HOST sets the address.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-from pathlib import Path
 from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from stand_in import xiaohongshu_data as data
-
-_PAGE_SCRIPT = Path(__file__).with_name("xiaohongshu_page.js").read_text(encoding="utf-8")
+from stand_in.xiaohongshu_html import NOTE_BODY, config, filter_panel, logged_in, member, page
+from stand_in.xiaohongshu_login import login_routes
+from stand_in.xiaohongshu_writing import write_routes
 
 # keyword -> what the search page does; anything else is an ordinary search
-SEARCHES = {
+SEARCHES: dict[str, dict[str, Any]] = {
     "慢": {"delay_ms": 1500},
     "空": {"empty": True},
     "登录墙": {"wall": "login"},
@@ -34,25 +33,13 @@ SEARCHES = {
     "故障": {"page_status": 503},
     "跳转验证": {"redirect": "/website-login/captcha?redirectPath=x"},
     "受限": {"redirect": "/website-login/error?error_code=300011&error_msg=账号异常"},
+    "封禁": {"api_code": 300012},
     "裸引用": {"plain": True},
+    "旧状态": {"old_keyword": "别的", "old_feeds": [data.feed_item(40, "别的")], "delay_ms": 600},
+    "无筛选": {"no_filters": True},
+    "少": {"total": 3},
 }
 _WALL_TEXT = {"login": "登录后查看搜索结果", "rate": "访问频次异常，请勿频繁操作或重启试试"}
-
-
-def _page(script: str, body: str = "", status: int = 200) -> HTMLResponse:
-    html = (
-        "<!doctype html><html lang='zh-CN'><head><meta charset='utf-8'><title>小红书</title></head>"
-        f"<body><div id='app'>{body}</div><script>{script}</script></body></html>"
-    )
-    return HTMLResponse(html, status_code=status)
-
-
-def _config(**values: Any) -> str:
-    return f"const PAGE = {json.dumps(values, ensure_ascii=False)};\n{_PAGE_SCRIPT}"
-
-
-def _logged_in(request: Request) -> bool:
-    return "web_session" in request.cookies
 
 
 async def search_page(request: Request) -> Response:
@@ -62,31 +49,40 @@ async def search_page(request: Request) -> Response:
     if redirect := switch.get("redirect"):
         return RedirectResponse(redirect, 302)
     if switch.get("no_state"):
-        return _page("", "<main>全新的页面</main>")
+        return page("", "<main>全新的页面</main>")
     if status := switch.get("page_status"):
-        return _page("", "upstream", status)
+        return page("", "upstream", status)
+    panel = "" if switch.get("no_filters") else filter_panel()
+    body = f"<input id='search-input'>{panel}<div id='cards'></div>"
     if wall := switch.get("wall"):
-        if wall == "login" and _logged_in(request):
-            return _page(_config(kind="search", keyword=keyword))
+        if wall == "login" and logged_in(request):
+            return page(config(kind="search", keyword=keyword), body)
         box = "login-container" if wall == "login" else "notice"
-        return _page(_config(kind="none"), f"<div class='{box}'>{_WALL_TEXT[wall]}</div>")
-    return _page(_config(kind="search", keyword=keyword, **switch))
+        return page(config(kind="none"), f"<div class='{box}'>{_WALL_TEXT[wall]}</div>")
+    return page(config(kind="search", keyword=keyword, **switch), body)
 
 
 async def search_call(request: Request) -> Response:
     """POST /api/sns/web/v1/search/notes, as the page itself calls it."""
     body = await request.json()
-    keyword, page = body["keyword"], body["page"]
+    keyword, number = body["keyword"], body["page"]
+    request.app.state.searches.append(body)
     switch = SEARCHES.get(keyword, {})
     if status := switch.get("api_status"):
         return JSONResponse({"success": False}, status, headers={"Verifytype": "102", "Verifyuuid": "u"})
-    first = (page - 1) * data.SEARCH_PAGE
-    last = min(first + data.SEARCH_PAGE, data.SEARCH_TOTAL)
-    items = [] if switch.get("empty") else [data.feed_item(index, keyword) for index in range(first, last)]
-    if items and page == 1:
+    if code := switch.get("api_code"):
+        return JSONResponse({"success": False, "code": code, "msg": "网络连接异常"})
+    total = switch.get("total", data.SEARCH_TOTAL)
+    first = (number - 1) * data.SEARCH_PAGE
+    last = min(first + data.SEARCH_PAGE, total)
+    chosen = [tag for entry in body["filters"] for tag in entry["tags"]]
+    empty = switch.get("empty") or "附近" in chosen
+    items = [] if empty else [data.feed_item(index, keyword, chosen) for index in range(first, last)]
+    if items and number == 1:
         items.insert(3, data.other_item(3))
-    more = bool(items) and last < data.SEARCH_TOTAL
-    return JSONResponse({"success": True, "code": 0, "data": {"items": items, "has_more": more}})
+    return JSONResponse(
+        {"success": True, "code": 0, "data": {"items": items, "has_more": bool(items) and last < total}}
+    )
 
 
 async def note_page(request: Request) -> Response:
@@ -100,18 +96,23 @@ async def note_page(request: Request) -> Response:
         data.RATE_LIMITED_NOTE: ("error-wrapper", "访问频次异常，请勿频繁操作或重启试试"),
     }.get(note_id)
     if blocked:
-        return _page(_config(kind="none"), f"<div class='{blocked[0]}'>{blocked[1]}</div>")
+        return page(config(kind="none"), f"<div class='{blocked[0]}'>{blocked[1]}</div>")
     if note_id == data.LOGIN_NOTE:
-        return _page(_config(kind="none"), "<div class='login-container'>登录探索更多内容</div>")
+        return page(config(kind="none"), "<div class='login-container'>登录探索更多内容</div>")
     if note_id == data.CAPTCHA_NOTE:
-        return _page(_config(kind="none"), "<div>请通过验证</div>")
+        return page(config(kind="none"), "<div>请通过验证</div>")
     if note_id == data.MISSING_NOTE:
-        return _page("", "<p>404</p>", 404)
-    switches = {"delay_ms": 1500} if note_id == data.SLOW_NOTE else {}
-    body = "<div class='note-scroller' style='height:200px;overflow:auto'><div class='comments-container'></div></div>"
+        return page("", "<p>404</p>", 404)
+    if note_id == data.REFUSED_NOTE:
+        return page("", "", 461)
     note = data.note(note_id)
-    total = int(note["interactInfo"]["commentCount"])
-    return _page(_config(kind="note", noteId=note_id, note=note, total=total, **switches), body)
+    values = {"kind": "note", "noteId": note_id, "note": note, "total": int(note["interactInfo"]["commentCount"])}
+    if note_id == data.SLOW_NOTE:
+        values["delay_ms"] = 1500
+    if note_id == data.OLD_STATE_NOTE:
+        values |= {"old_state": True, "delay_ms": 600}
+    body = NOTE_BODY if note_id != data.SHY_NOTE else NOTE_BODY.replace("class='input-box'", "class='closed' hidden")
+    return page(config(**values), body, script="note")
 
 
 async def comment_call(request: Request) -> Response:
@@ -120,6 +121,8 @@ async def comment_call(request: Request) -> Response:
     start = int(request.query_params.get("cursor") or 0)
     if note_id == data.COMMENT_WALL_NOTE:
         return JSONResponse({"success": False, "code": -101, "msg": "无登录信息"})
+    if note_id == data.GUARDED_NOTE:
+        return JSONResponse({"success": False}, 471, headers={"Verifytype": "115", "Verifyuuid": "u"})
     listed = data.comments(note_id, start, data.COMMENT_PAGE)
     end = start + len(listed)
     return JSONResponse(
@@ -127,36 +130,123 @@ async def comment_call(request: Request) -> Response:
     )
 
 
+async def reply_call(request: Request) -> Response:
+    """GET /api/sns/web/v2/comment/sub/page: more replies to one comment."""
+    comment = int(request.query_params["root_comment_id"].removeprefix("comment-"))
+    start = int(request.query_params["cursor"])
+    listed = data.replies(comment, start, data.REPLY_PAGE)
+    end = start + len(listed)
+    answer = {"comments": listed, "cursor": str(end), "has_more": end < data.REPLY_TOTAL}
+    return JSONResponse({"success": True, "data": answer})
+
+
+async def user_page(request: Request) -> Response:
+    """A profile: data in the HTML, notes by calls of its own while scrolling."""
+    user_id = request.path_params["user_id"]
+    if request.query_params.get("xsec_token") != data.USER_TOKEN:
+        return RedirectResponse("/404?source=user&error_code=-510001&error_msg=用户不存在", 302)
+    if user_id == data.CLOSED_USER:
+        return page(config(kind="none"), "<div class='blocked-wrapper'>因违规无法查看</div>")
+    total = 0 if user_id == data.EMPTY_USER else data.USER_NOTES
+    return page(config(kind="user", userId=user_id, pageData=data.user_page(user_id), total=total), "")
+
+
+async def user_posted_call(request: Request) -> Response:
+    """GET /api/sns/web/v1/user_posted, as the page itself calls it."""
+    start = int(request.query_params["cursor"])
+    notes = data.user_notes(request.query_params["user_id"], start, 10)
+    return JSONResponse({"success": True, "data": {"notes": notes, "has_more": start + len(notes) < data.USER_NOTES}})
+
+
 async def explore(request: Request) -> Response:
-    """The home page: tells whether somebody is logged in."""
-    if _logged_in(request):
-        member = {"guest": False, "userId": "5f" + "0" * 22, "nickname": "测试账号"}
-        return _page(_config(kind="home", user=member, loggedIn=True), "<div class='main-container'>我</div>")
-    return _page(_config(kind="home", user={"guest": True}, loggedIn=False), "<div class='login-container'>登录</div>")
+    """The home page: its feed, its search box, and whether somebody is logged in."""
+    body = "<input id='search-input'><div id='cards'></div>"
+    if user := member(request):
+        links = f"<div class='main-container'><a href='/user/profile/{user['userId']}'><span>我</span></a></div>"
+        return page(config(kind="home", user=user, loggedIn=True, feed=data.HOME_TOTAL), body + links)
+    login = "<div class='login-container'>登录<img class='qrcode-img'></div>"
+    return page(config(kind="home", user={"guest": True}, loggedIn=False, feed=data.HOME_TOTAL), body + login)
 
 
-async def who_am_i(_: Request) -> Response:
+async def home_call(request: Request) -> Response:
+    """POST /api/sns/web/v1/homefeed: the next ten items."""
+    first = int(request.query_params["page"]) * 10
+    items = [data.home_item(index) for index in range(first, first + 10)]
+    return JSONResponse({"success": True, "data": {"items": [*items, data.live_item()]}})
+
+
+async def trending_call(_: Request) -> Response:
+    """GET /api/sns/web/v1/search/querytrending: words under an empty search box."""
+    queries = [{"title": f"猜你想搜{index}", "search_word": f"热词{index}"} for index in range(12)]
+    return JSONResponse({"success": True, "data": {"title": "猜你想搜", "queries": queries}})
+
+
+async def recommend_call(request: Request) -> Response:
+    """GET /api/sns/web/v1/search/recommend: words that go on from what was typed."""
+    typed = request.query_params["keyword"]
+    if typed == "验证码":
+        return JSONResponse({"success": False}, 461)
+    items = [{"text": typed + end, "type": "search"} for end in ("", "推荐", "教程\u200b")]
+    return JSONResponse({"success": True, "data": {"sug_items": items}})
+
+
+async def who_am_i(request: Request) -> Response:
     """A call that fails for every guest and must not be taken for a wall."""
+    if user := member(request):
+        return JSONResponse({"success": True, "data": {"user_id": user["userId"], "nickname": user["nickname"]}})
     return JSONResponse({"success": False, "code": -101, "msg": "无登录信息"}, 401)
+
+
+async def short_link(request: Request) -> Response:
+    """What xhslink.com does: /o/note leads to a note, the others to where a short link must not lead."""
+    share = f"/discovery/item/{data.NORMAL_NOTE}?xsec_source=app_share&xsec_token="
+    target = {
+        "note": str(request.base_url).rstrip("/") + share + data.TOKEN.replace("+", "%2B").replace("/", "%2F"),
+        "user": f"{str(request.base_url).rstrip('/')}/user/profile/{data.USER}?xsec_token={data.USER_TOKEN}",
+        "hop": "/o/note",
+        "loop": "/o/loop",
+        "away": "http://169.254.169.254/latest/meta-data",
+        "home": str(request.base_url),
+    }.get(request.path_params["code"])
+    return RedirectResponse(target, 307) if target else Response("gone", 404)
 
 
 async def plain_page(request: Request) -> Response:
     """Where redirects end."""
-    return _page(_config(kind="none"), f"<p>{request.url.path}</p>")
+    return page(config(kind="none"), f"<p>{request.url.path}</p>")
 
 
-app = Starlette(
-    routes=[
-        Route("/search_result", search_page),
-        Route("/explore", explore),
-        Route("/explore/{note_id}", note_page),
-        Route("/api/sns/web/v1/search/notes", search_call, methods=["POST"]),
-        Route("/api/sns/web/v2/comment/page", comment_call),
-        Route("/api/sns/web/v2/user/me", who_am_i),
-        Route("/404", plain_page),
-        Route("/website-login/{page}", plain_page),
-    ]
-)
+def create_site() -> Starlette:
+    """A stand-in of its own, with a state of its own: `searches`, `writes` and `sessions` tell what was asked of it."""
+    site = Starlette(
+        routes=[
+            Route("/search_result", search_page),
+            Route("/explore", explore),
+            Route("/explore/{note_id}", note_page),
+            Route("/discovery/item/{note_id}", note_page),
+            Route("/user/profile/{user_id}", user_page),
+            Route("/api/sns/web/v1/search/notes", search_call, methods=["POST"]),
+            Route("/api/sns/web/v1/search/querytrending", trending_call),
+            Route("/api/sns/web/v1/search/recommend", recommend_call),
+            Route("/api/sns/web/v1/homefeed", home_call, methods=["POST"]),
+            Route("/api/sns/web/v1/user_posted", user_posted_call),
+            Route("/api/sns/web/v2/comment/page", comment_call),
+            Route("/api/sns/web/v2/comment/sub/page", reply_call),
+            Route("/api/sns/web/v2/user/me", who_am_i),
+            Route("/o/{code}", short_link),
+            Route("/404", plain_page),
+            Route("/website-login/{page}", plain_page),
+            *login_routes(),
+            *write_routes(),
+        ]
+    )
+    site.state.searches = []
+    site.state.writes = []
+    site.state.sessions = {}
+    return site
+
+
+app = create_site()
 
 
 def main() -> None:

@@ -18,14 +18,29 @@ CAPTCHA_NOTE = ID_PREFIX + "07"
 NO_COMMENTS_NOTE = ID_PREFIX + "08"
 COMMENT_WALL_NOTE = ID_PREFIX + "09"
 MISSING_NOTE = ID_PREFIX + "0a"
+REFUSED_NOTE = ID_PREFIX + "0b"  # its page answers HTTP 461
 QUOTING_NOTE = ID_PREFIX + "0c"
+OLD_STATE_NOTE = ID_PREFIX + "0d"  # its page holds another note's state first
+GUARDED_NOTE = ID_PREFIX + "0e"  # its comment call answers HTTP 471
+SHY_NOTE = ID_PREFIX + "0f"  # no comments can be written
+STRICT_NOTE = ID_PREFIX + "10"  # the site refuses what is written or clicked here
+LIKED_NOTE = ID_PREFIX + "11"  # already liked and collected
+
+USER = "5f" + f"{7:022x}"
+CLOSED_USER = "5f" + "c" * 22
+EMPTY_USER = "5f" + "e" * 22
+HOME_TOTAL = 30
+USER_NOTES = 25
 
 COMMENT_TOTAL = 25
+REPLY_TOTAL = 8  # of the second comment; every other has one
+REPLY_PAGE = 5
 COMMENT_PAGE = 10
 SEARCH_TOTAL = 45
 SEARCH_PAGE = 20
 # ends with "=", contains "+" and "/": everything a careless URL would break
 TOKEN = "ABtoken_x-y+z/9="
+USER_TOKEN = "USER-TOKEN-NOT-FOR-NOTES="
 
 
 def user(index: int) -> Json:
@@ -35,21 +50,23 @@ def user(index: int) -> Json:
         "nickName": f"用户{index}",
         "nickname": f"用户{index}",
         "avatar": "https://picture.invalid/a.jpg",
-        "xsecToken": "USER-TOKEN-NOT-FOR-NOTES=",
+        "xsecToken": USER_TOKEN,
     }
 
 
-def feed_item(index: int, keyword: str) -> Json:
-    """One search result; the first shows rounded counts."""
+def feed_item(index: int, keyword: str, chosen: list[str] | None = None) -> Json:
+    """One search result; the first shows rounded counts, `chosen` filters show in the title."""
     liked = {0: "1.7万", 1: "10万+", 2: "赞"}.get(index, str(80 + index))
+    marks = "".join(f"〔{label}〕" for label in chosen or [])
+    video = "视频" in (chosen or []) or ("图文" not in (chosen or []) and index % 3 == 1)
     return {
         "id": f"66fad51c0000000000000f{index:02x}" if index else NORMAL_NOTE,
         "xsecToken": TOKEN,
         "modelType": "note",
         "index": index,
         "noteCard": {
-            "type": "video" if index % 3 == 1 else "normal",
-            "displayTitle": f"{keyword}笔记{index}\u200b",
+            "type": "video" if video else "normal",
+            "displayTitle": f"{keyword}笔记{index}{marks}\u200b",
             "user": user(index),
             "interactInfo": {
                 "liked": False,
@@ -70,6 +87,53 @@ def other_item(index: int) -> Json:
     return {"id": f"query-{index}", "modelType": "rec_query", "index": index, "recQuery": {"title": "猜你想搜"}}
 
 
+def home_item(index: int) -> Json:
+    """One item of the home feed: of the counts, only the likes are there."""
+    item = feed_item(index + 100, "推荐")
+    item["noteCard"]["interactInfo"] = {"liked": False, "likedCount": str(index)}
+    return item
+
+
+def live_item() -> Json:
+    """A live room in a feed."""
+    return {"id": "live-1", "modelType": "live_v2", "liveCard": {"title": "直播"}}
+
+
+def user_page(user_id: str) -> Json:
+    """`userPageData` of a profile page."""
+    number = int(user_id[2:], 16) % 100
+    return {
+        "basicInfo": {
+            "nickname": f"用户{number}",
+            "desc": "每天一杯\u200b手冲",
+            "redId": "123456789",
+            "gender": 1,
+            "ipLocation": "上海",
+            "images": "https://picture.invalid/a.jpg",
+            "imageb": "https://picture.invalid/b.jpg",
+        },
+        "interactions": [
+            {"type": "follows", "name": "关注", "count": "100"},
+            {"type": "fans", "name": "粉丝", "count": "1.2万"},
+            {"type": "interaction", "name": "获赞与收藏", "count": "10万+"},
+        ],
+        "tags": [{"name": "咖啡博主", "tagType": "profession"}, {"icon": "x", "tagType": "info"}],
+    }
+
+
+def user_notes(user_id: str, start: int, count: int) -> list[Json]:
+    """Notes `start`..`start+count` of a profile page."""
+    number = int(user_id[2:], 16) % 100
+    items = [feed_item(index, f"用户{number}的") for index in range(start, min(start + count, USER_NOTES))]
+    for item in items:
+        item["noteCard"] |= {"user": user(number), "noteId": item["id"], "xsecToken": item["xsecToken"]}
+        item["noteCard"]["interactInfo"] = {
+            "liked": False,
+            "likedCount": item["noteCard"]["interactInfo"]["likedCount"],
+        }
+    return items
+
+
 def note(note_id: str) -> Json:
     """A note object of a note page."""
     quoted = "有人问：请通过验证 是什么意思？访问频次异常 又是什么？" if note_id == QUOTING_NOTE else ""
@@ -84,8 +148,9 @@ def note(note_id: str) -> Json:
         "ipLocation": "上海",
         "user": user(7),
         "interactInfo": {
-            "liked": False,
+            "liked": note_id == LIKED_NOTE,
             "likedCount": "1.7万",
+            "collected": note_id == LIKED_NOTE,
             "collectedCount": "10万+",
             "commentCount": "0" if note_id == NO_COMMENTS_NOTE else str(COMMENT_TOTAL),
             "shareCount": "9",
@@ -106,9 +171,26 @@ def comments(note_id: str, start: int, count: int) -> list[Json]:
             "createTime": 1702195200000 + index * 1000,
             "ipLocation": "北京",
             "userInfo": user(index),
-            "subCommentCount": "1",
-            "subComments": [{"id": f"reply-{index}", "content": f"回复{index}", "likeCount": "", "userInfo": user(9)}],
+            "subCommentCount": str(REPLY_TOTAL if index == 1 else 1),
+            "subComments": replies(index, 0, 1),
+            "subCommentHasMore": index == 1,
+            "subCommentCursor": "1",
             "showTags": [],
         }
         for index in range(start, min(start + count, COMMENT_TOTAL))
+    ]
+
+
+def replies(comment: int, start: int, count: int) -> list[Json]:
+    """Replies `start`..`start+count` of a comment, fewer at the end."""
+    total = REPLY_TOTAL if comment == 1 else 1
+    return [
+        {
+            "id": f"reply-{comment}" + (f"-{index}" if index else ""),
+            "content": f"回复{comment}" + (f"之{index}" if index else ""),
+            "likeCount": "",
+            "createTime": 1702195300000,
+            "userInfo": user(9),
+        }
+        for index in range(start, min(start + count, total))
     ]

@@ -6,70 +6,118 @@ const ref = (value) => {
   return box;
 };
 const rawOnly = (value) => ({ _rawValue: value, value: undefined });
+const valueOnly = (value) => ({ _value: value });
 const wrap = PAGE.plain ? (value) => value : ref;
-const get = (holder) => (PAGE.plain ? holder : holder.value);
+const app = document.getElementById("app");
+const json = async (path, options) => (await fetch(path, options)).json();
+const later = (action, ms) => setTimeout(action, ms ?? PAGE.delay_ms ?? 50);
 
-const feeds = wrap([]);
 window.__INITIAL_STATE__ = {
   global: undefined,
-  user: { userInfo: wrap(PAGE.user ?? { guest: true }), loggedIn: wrap(PAGE.loggedIn ?? false), token: undefined },
-  search: { feeds, searchValue: undefined, userLists: wrap([]) },
+  user: {
+    userInfo: wrap(PAGE.user ?? { guest: true }), loggedIn: wrap(PAGE.loggedIn ?? false), token: undefined,
+    userPageData: wrap({}), notes: wrap([[], [], [], []]), activeTab: wrap({ index: 0, query: "note" }),
+  },
+  search: { feeds: wrap(PAGE.old_feeds ?? []), searchContext: wrap({ keyword: PAGE.old_keyword ?? PAGE.keyword }), userLists: wrap([]) },
+  feed: { feeds: wrap([]), currentChannel: "homefeed_recommend" },
   note: { noteDetailMap: {}, currentNoteId: undefined },
 };
 const state = window.__INITIAL_STATE__;
-
-const later = (action) => setTimeout(action, PAGE.delay_ms ?? 50);
+const set = (holder, key, value) => {
+  if (PAGE.plain) holder[key] = value;
+  else holder[key].value = value;
+};
+const get = (holder, key) => (PAGE.plain ? holder[key] : holder[key].value);
 fetch("/api/sns/web/v2/user/me").catch(() => {});
 
 if (PAGE.kind === "search" && !PAGE.never) {
   let page = 0, more = true, busy = false;
+  const chosen = {};
   const load = async () => {
     if (!more || busy) return;
     busy = true;
     page += 1;
     const answer = await fetch("/api/sns/web/v1/search/notes", {
       method: "POST", headers: { "content-type": "application/json" },
-      body: JSON.stringify({ keyword: PAGE.keyword, page }),
+      body: JSON.stringify({ keyword: PAGE.keyword, page, filters: Object.entries(chosen).map(([type, tag]) => ({ type, tags: [tag] })) }),
     });
     if (!answer.ok) return;
     const { data } = await answer.json();
-    get(feeds).push(...data.items);
+    if (page === 1) {
+      set(state.search, "feeds", []);
+      set(state.search, "searchContext", { keyword: PAGE.keyword });
+    }
+    get(state.search, "feeds").push(...data.items);
     more = data.has_more;
-    document.getElementById("app").style.height = `${get(feeds).length * 100}px`;
-    if (!get(feeds).length) document.getElementById("app").innerText = "没有找到相关内容";
+    document.getElementById("cards").style.height = `${get(state.search, "feeds").length * 100}px`;
+    document.getElementById("cards").innerText = get(state.search, "feeds").length ? "" : "没有找到相关内容";
     busy = false;
   };
   later(load);
   window.addEventListener("scroll", load);
+  const filter = document.querySelector("div.filter");
+  const panel = document.querySelector("div.filter-panel");
+  if (filter) {
+    filter.addEventListener("mouseenter", () => later(() => { panel.style.display = "block"; }, 150));
+    filter.addEventListener("mouseleave", () => { panel.style.display = "none"; });
+    for (const tag of document.querySelectorAll("div.tags")) {
+      tag.addEventListener("click", () => {
+        const group = tag.closest("div.filters");
+        group.querySelectorAll("div.tags").forEach((other) => other.classList.toggle("active", other === tag));
+        chosen[group.querySelector(":scope > span").innerText] = tag.innerText.trim();
+        // The old results stay a moment, then the list is empty, then it fills.
+        page = 0; more = true; busy = true;
+        later(() => { set(state.search, "feeds", []); later(() => { busy = false; load(); }, 150); }, 100);
+      });
+    }
+  }
 }
 
-if (PAGE.kind === "note") {
-  const comments = { list: [], cursor: "", hasMore: true, loading: undefined };
-  const scroller = document.querySelector(".note-scroller");
-  const container = document.querySelector(".comments-container");
-  let busy = false;
+if (PAGE.kind === "home") {
+  let page = 0;
   const load = async () => {
-    if (!comments.hasMore || busy) return;
+    const { data } = await json(`/api/sns/web/v1/homefeed?page=${page}`, { method: "POST" });
+    page += 1;
+    get(state.feed, "feeds").push(...data.items);
+    document.getElementById("cards").style.height = `${get(state.feed, "feeds").length * 100}px`;
+  };
+  if (PAGE.feed) {
+    later(load);
+    window.addEventListener("scroll", () => { if (page * 10 < PAGE.feed) load(); });
+  }
+}
+
+if (PAGE.kind === "user") {
+  let start = 0, busy = false;
+  const load = async () => {
+    if (busy || start >= PAGE.total) return;
     busy = true;
-    const answer = await fetch(`/api/sns/web/v2/comment/page?note_id=${PAGE.noteId}&cursor=${comments.cursor}`);
-    const { success, data } = await answer.json();
-    if (!success) return;
-    comments.list.push(...data.comments);
-    comments.cursor = data.cursor;
-    comments.hasMore = data.has_more;
-    container.style.height = `${comments.list.length * 100}px`;
-    if (!comments.hasMore) container.insertAdjacentHTML("beforeend", "<div class='end-container'>THE END</div>");
+    const { data } = await json(`/api/sns/web/v1/user_posted?user_id=${PAGE.userId}&cursor=${start}`);
+    start += data.notes.length;
+    get(state.user, "notes")[0].push(...data.notes);
+    app.style.height = `${start * 100 + 900}px`;
     busy = false;
   };
-  later(() => {
-    document.getElementById("app").insertAdjacentText("afterbegin", PAGE.note.desc);
-    state.note.noteDetailMap[PAGE.noteId] = rawOnly({ note: ref(PAGE.note), comments: rawOnly(comments) });
-    if (PAGE.total === 0) {
-      comments.hasMore = false;
-      container.innerHTML = "<div class='no-comments-text'>这是一片荒地</div>";
-      return;
-    }
-    load();
-    scroller.addEventListener("scroll", load);
+  later(() => { set(state.user, "userPageData", PAGE.pageData); load(); });
+  window.addEventListener("scroll", load);
+}
+
+const box = document.getElementById("search-input");
+if (box) {
+  box.addEventListener("click", () => json("/api/sns/web/v1/search/querytrending?source=Explore"));
+  box.addEventListener("input", () => json(`/api/sns/web/v1/search/recommend?keyword=${encodeURIComponent(box.value)}`));
+}
+
+const login = document.querySelector(".login-container .qrcode-img");
+if (login) {
+  later(async () => {
+    const { data } = await json("/api/sns/web/v1/login/qrcode/create", { method: "POST" });
+    login.src = data.picture;
+    const poll = setInterval(async () => {
+      const { data: { code_status: status } } = await json(`/api/sns/web/v1/login/qrcode/status?qr_id=${data.qr_id}`);
+      if (status !== 2) return;
+      clearInterval(poll);
+      location.reload();
+    }, 200);
   });
 }

@@ -128,7 +128,7 @@ class AcmeCertificate(pulumi.ComponentResource):
                 interval="30s",
                 timeout="10s",
                 retries=3,
-                start_period="600s",
+                start_period="10m0s",
             ),
             wait=False,
             stop_signal="SIGTERM",

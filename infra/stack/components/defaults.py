@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -12,6 +14,7 @@ import pulumi_docker as docker
 REPLACE_ON_CHANGES = ["mounts", "tmpfs", "healthcheck"]
 #: Open files a container may have: 5,000 streams through the gateway hold 10,000.
 NOFILE = 16384
+SECCOMP_PROFILES = Path(__file__).parents[1] / "seccomp"
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,30 @@ def volume_labels(owner: Owner, service: str) -> list[docker.VolumeLabelArgs]:
     return [docker.VolumeLabelArgs(label=key, value=value) for key, value in stable.items()]
 
 
-def confined(*, uid: int, memory_mib: int, cpus: float, processes: int) -> dict[str, Any]:
+def data_mount(name: str, owner: Owner, parent: pulumi.Resource, *, keep: bool) -> docker.ContainerMountArgs:
+    """A data volume at /data. `keep`: it outlives `destroy`.
+
+    Its name is fixed, so a volume that outlived its stack is found again by the next one.
+    """
+    volume = docker.Volume(
+        f"{name}-data",
+        name=f"dyber-{owner.stack}-{name}-data",
+        labels=volume_labels(owner, name),
+        opts=pulumi.ResourceOptions(parent=parent, retain_on_delete=keep, delete_before_replace=True),
+    )
+    return docker.ContainerMountArgs(target="/data", type="volume", source=volume.name)
+
+
+def security_options(seccomp: str | None) -> list[str]:
+    """No new privileges, and the system calls of a profile in stack/seccomp (None: of the engine's own profile)."""
+    options = ["no-new-privileges:true"]
+    if seccomp:
+        profile = json.loads((SECCOMP_PROFILES / f"{seccomp}.json").read_text(encoding="utf-8"))
+        options.append("seccomp=" + json.dumps(profile, separators=(",", ":")))
+    return options
+
+
+def confined(*, uid: int, memory_mib: int, cpus: float, processes: int, seccomp: str | None = None) -> dict[str, Any]:
     """Arguments that confine a container: non-root, no capabilities, no new privileges, bounded.
 
     `processes` bounds the processes and threads of `uid` on the whole engine (RLIMIT_NPROC); each service has a uid
@@ -57,7 +83,7 @@ def confined(*, uid: int, memory_mib: int, cpus: float, processes: int) -> dict[
     return {
         "user": f"{uid}:{uid}",
         "capabilities": docker.ContainerCapabilitiesArgs(drops=["ALL"]),
-        "security_opts": ["no-new-privileges:true"],
+        "security_opts": security_options(seccomp),
         "memory": memory_mib,
         # Equal to `memory`: no swap, and no difference on every refresh.
         "memory_swap": memory_mib,

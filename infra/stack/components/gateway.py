@@ -15,8 +15,10 @@ from stack.catalog import ServiceSpec
 from stack.components import defaults
 from stack.components.certificate import AcmeCertificate, AcmeCertificateArgs, CertificateFiles, CertificateFilesArgs
 from stack.components.front import Front, FrontArgs
+from stack.components.monitoring import Monitoring
 from stack.components.service import DRAIN_MARGIN_SECONDS, McpService
-from stack.gateway_model import tls_names
+from stack.gateway_model import MONITORING_PORT, tls_names
+from stack.monitoring_config import GATEWAY_HOST
 from stack.images import Image
 from stack.settings import StackSettings
 
@@ -31,7 +33,7 @@ DIRECT_FRONT_MEMORY_MIB = 64
 
 @dataclass(frozen=True)
 class GatewayArgs:
-    """`specs` with the stack's own values; `services` and `tokens` as declared in this program."""
+    """`specs` with the stack's own values; `services`, `tokens` and `monitoring` as declared in this program."""
 
     owner: defaults.Owner
     image: Image
@@ -40,12 +42,14 @@ class GatewayArgs:
     specs: list[ServiceSpec]
     services: list[McpService]
     tokens: Mapping[str, ClientToken]
+    monitoring: Monitoring | None = None
 
 
 class Gateway(pulumi.ComponentResource):
     """Creates:
-    - fronts, which alone publish host ports: one for the gateway's own, one for each service's direct port
-    - the gateway's container, in every service's network; a new one serves before the old one drains
+    - fronts, which alone publish its ports: one for the gateway's own, one for each service's direct port and one for
+      that of Prometheus
+    - the gateway's container, in every service's network and in that of Prometheus; a new one serves before the old one drains
     - a volume with its configuration, which the gateway sees read-only
     - a one-shot loader per configuration: checks it with `nginx -t` in the same image, switches, reloads
 
@@ -74,12 +78,14 @@ class Gateway(pulumi.ComponentResource):
     def _fronts(self, name: str, args: GatewayArgs, edge: docker.Network) -> list[Front]:
         # After the gateway: whoever finds an open port finds somebody behind it.
         opts = pulumi.ResourceOptions(parent=self, depends_on=[self.container])
-        ports = gateway_inputs.published_ports(args.settings, args.specs)
-        own = {spec.port: spec for spec in args.specs}
+        ports = gateway_inputs.gateway_ports(args.settings, args.specs)
+        own = {spec.port: f"{spec.name}-direct" for spec in args.specs}
+        if args.monitoring:
+            own[MONITORING_PORT] = "monitoring-direct"
         shared = {port: public for port, public in ports.items() if port not in own}
         held = [
             (f"{name}-front", args.settings.gateway.memory_mib, shared),
-            *[(f"{spec.name}-direct", DIRECT_FRONT_MEMORY_MIB, {port: ports[port]}) for port, spec in own.items()],
+            *[(front, DIRECT_FRONT_MEMORY_MIB, {port: ports[port]}) for port, front in own.items()],
         ]
         return [
             Front(front, FrontArgs(args.owner, args.front_image, edge.name, published, memory_mib), opts)
@@ -136,8 +142,11 @@ class Gateway(pulumi.ComponentResource):
 
     def _configuration(self, args: GatewayArgs, edge: docker.Network) -> pulumi.Output[dict[str, str]]:
         hashes = pulumi.Output.all(**{client: token.sha256 for client, token in args.tokens.items()})
-        return pulumi.Output.all(hashes, edge.ipam_configs).apply(
-            lambda known: gateway_inputs.configuration(args.settings, args.specs, known[0], _subnets(known[1]))
+        monitoring = args.monitoring.network.ipam_configs if args.monitoring else []
+        return pulumi.Output.all(hashes, edge.ipam_configs, monitoring).apply(
+            lambda known: gateway_inputs.configuration(
+                args.settings, args.specs, known[0], _subnets(known[1]), _subnets(known[2])
+            )
         )
 
     def _gateway(self, name: str, args: GatewayArgs, edge: docker.Network, volume: docker.Volume) -> docker.Container:
@@ -150,6 +159,7 @@ class Gateway(pulumi.ComponentResource):
             networks_advanced=[
                 docker.ContainerNetworksAdvancedArgs(name=edge.name, aliases=[ALIAS]),
                 *[docker.ContainerNetworksAdvancedArgs(name=service.network.name) for service in args.services],
+                *self._monitoring_network(args),
             ],
             mounts=[self._configuration_mount(volume, read_only=True)],
             read_only=True,
@@ -174,6 +184,11 @@ class Gateway(pulumi.ComponentResource):
                 replace_on_changes=defaults.REPLACE_ON_CHANGES,
             ),
         )
+
+    def _monitoring_network(self, args: GatewayArgs) -> list[docker.ContainerNetworksAdvancedArgs]:
+        if not args.monitoring:
+            return []
+        return [docker.ContainerNetworksAdvancedArgs(name=args.monitoring.network.name, aliases=[GATEWAY_HOST])]
 
     def _loader(
         self,

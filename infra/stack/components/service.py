@@ -9,6 +9,10 @@ import pulumi_docker as docker
 
 from stack.catalog import ServiceSpec
 from stack.components import defaults
+from stack.components.cache import ALIAS as CACHE_HOST
+from stack.components.cache import CACHE_UID, CacheAccess
+from stack.components.contract_check import ContractCheck, ContractCheckArgs
+from stack.gateway_inputs import REDIS_PORT
 from stack.images import Image
 
 #: Processes and threads one service may have, for all its containers together. Chromium alone needs about 200.
@@ -20,19 +24,23 @@ DRAIN_MARGIN_SECONDS = 10
 
 @dataclass(frozen=True)
 class McpServiceArgs:
-    """`keep_data`: the data volume outlives `destroy`."""
+    """`keep_data`: the data volume outlives `destroy`. `cache`: how the service gets at Redis, if it is to use it.
+    `check_contract`: only tools of the contract take calls."""
 
     owner: defaults.Owner
     spec: ServiceSpec
     image: Image
     log_level: str
     keep_data: bool
+    cache: CacheAccess | None = None
+    check_contract: bool = False
 
 
 class McpService(pulumi.ComponentResource):
     """Creates:
     - a network that only this service and the gateway share, without a way out unless the service asks for one
     - a data volume mounted at /data, where the service wants one
+    - where contracts are enforced, the check of its image's tools, without which no container is created
     - its containers, one per replica: auto-named, no host port, aliases `<service>-mcp` and `<service>-mcp-<replica>`,
       replaced new-first, healthy before the old goes
     """
@@ -49,7 +57,13 @@ class McpService(pulumi.ComponentResource):
             labels=defaults.network_labels(args.owner, name),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        mounts = [self._data_mount(name, args)] if spec.data else []
+        self._contract: pulumi.Output[str] | None = None
+        if args.check_contract:
+            check = ContractCheckArgs(args.owner, spec, args.image, self._values(args))
+            self._contract = ContractCheck(name, check, pulumi.ResourceOptions(parent=self)).sha256
+        mounts = [defaults.data_mount(name, args.owner, self, keep=args.keep_data)] if spec.data else []
+        if args.cache:
+            mounts.append(args.cache.mount)
         self.containers = [self._server(name, replica, args, mounts) for replica in range(1, spec.replicas + 1)]
         self.register_outputs(
             {"containers": [container.name for container in self.containers], "network": self.network.name}
@@ -83,18 +97,38 @@ class McpService(pulumi.ComponentResource):
             stop_signal="SIGTERM",
             restart="unless-stopped",
             must_run=True,
-            **defaults.confined(uid=spec.uid, memory_mib=spec.memory_mib, cpus=spec.cpus, processes=MAX_PROCESSES),
+            group_adds=[str(CACHE_UID)] if args.cache else None,
+            **defaults.confined(
+                uid=spec.uid,
+                memory_mib=spec.memory_mib,
+                cpus=spec.cpus,
+                processes=MAX_PROCESSES,
+                seccomp=spec.seccomp,
+            ),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=args.image.built_by,
+                depends_on=[*args.image.built_by, *([args.cache.written] if args.cache else [])],
                 delete_before_replace=False,
                 replace_on_changes=defaults.REPLACE_ON_CHANGES,
             ),
         )
 
-    def _environment(self, args: McpServiceArgs) -> list[str]:
+    def _environment(self, args: McpServiceArgs) -> list[pulumi.Input[str]]:
+        environment: list[pulumi.Input[str]] = [f"{key}={value}" for key, value in sorted(self._values(args).items())]
+        if args.cache:
+            environment += [
+                f"DYBER_REDIS_HOST={CACHE_HOST}",
+                f"DYBER_REDIS_PORT={REDIS_PORT}",
+                pulumi.Output.concat("DYBER_REDIS_PASSWORD_FILE=", args.cache.file),
+            ]
+        if self._contract is not None:
+            # Not for the server to read: without the outcome of the check there is no container.
+            environment.append(pulumi.Output.concat("DYBER_TOOLS_SHA256=", self._contract))
+        return environment
+
+    def _values(self, args: McpServiceArgs) -> dict[str, str]:
         spec = args.spec
-        values = {
+        return {
             "DYBER_SERVICE": spec.name,
             "HOST": "0.0.0.0",
             "PORT": str(spec.port),
@@ -103,14 +137,3 @@ class McpService(pulumi.ComponentResource):
             **({"DYBER_DATA": "/data"} if spec.data else {}),
             **spec.environment,
         }
-        return [f"{key}={value}" for key, value in sorted(values.items())]
-
-    def _data_mount(self, name: str, args: McpServiceArgs) -> docker.ContainerMountArgs:
-        volume = docker.Volume(
-            f"{name}-data",
-            name=f"dyber-{args.owner.stack}-{name}-data",
-            labels=defaults.volume_labels(args.owner, name),
-            # The name is fixed, so a volume that outlived its stack is found again by the next one.
-            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=args.keep_data, delete_before_replace=True),
-        )
-        return docker.ContainerMountArgs(target="/data", type="volume", source=volume.name)

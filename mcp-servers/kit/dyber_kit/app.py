@@ -60,6 +60,7 @@ def create_app(
     rest: Sequence[RestRoute] = (),
     lifespan: Callable[[], AbstractAsyncContextManager[None]] | None = None,
     ready: Ready | None = None,
+    details: Callable[[], dict[str, str]] | None = None,
     settings: Settings | None = None,
     metrics: Metrics | None = None,
 ) -> ServiceApp:
@@ -74,6 +75,7 @@ def create_app(
         rest: POST routes kept for callers that do not speak MCP.
         lifespan: Context that starts what the service needs (a browser); entered once per process.
         ready: Returns None when calls can be served, else why not, in Chinese.
+        details: What /ready adds about the service's parts, such as how its browser is confined.
         settings: Defaults to the environment. Where it says read-only, tools that write are left out.
         metrics: The service's metrics, when its parts (queue, cache, browser…) count there too.
 
@@ -122,7 +124,7 @@ def create_app(
         telemetry={"tracing": False},
     )
     about = {"service": f"{name}-mcp", "version": version, "tools": len(tools)}
-    _add_service_routes(api, about, calls, metrics, ready, [route.path for route in rest])
+    _add_service_routes(api, about, calls, metrics, ready, details or dict, [route.path for route in rest])
     add_docs(api)
     for route in rest:
         api.post(route.path)(endpoint(route, name, calls, settings.read_only))
@@ -142,6 +144,7 @@ def _add_service_routes(
     calls: Calls,
     metrics: Metrics,
     ready: Ready | None,
+    details: Callable[[], dict[str, str]],
     rest_paths: list[str],
 ) -> None:
     label, version = str(service["service"]), str(service["version"])
@@ -164,8 +167,8 @@ def _add_service_routes(
             return JSONResponse({"status": "draining", **service, "reason": "服务正在停止"}, 503)
         reason = await ready() if ready is not None else None
         if reason is not None:
-            return JSONResponse({"status": "unavailable", **service, "reason": reason}, 503)
-        return JSONResponse({"status": "ready", **service})
+            return JSONResponse({"status": "unavailable", **service, **details(), "reason": reason}, 503)
+        return JSONResponse({"status": "ready", **service, **details()})
 
     @api.get("/metrics", response_class=Response)
     async def show_metrics() -> Response:

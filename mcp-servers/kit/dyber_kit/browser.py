@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import re
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import anyio
-from playwright.async_api import Browser, BrowserContext, Error, Page, Playwright, async_playwright
+from playwright.async_api import Browser, BrowserContext, BrowserType, Error, Page, Playwright, async_playwright
 
 from dyber_kit import tracing
 from dyber_kit.errors import ErrorCode, ServiceError
@@ -39,6 +40,7 @@ _FLAGS = [
     "--mute-audio",
     "--renderer-process-limit=2",
 ]
+_NO_SANDBOX = re.compile(r"No usable sandbox|Failed to move to new namespace|zygote_host_impl|without --no-sandbox")
 _NO_IMAGES = "--blink-settings=imagesEnabled=false"
 _CLOSE_SECONDS = 5.0
 _LAUNCH_SECONDS = 30.0
@@ -50,8 +52,8 @@ class BrowserSettings:
 
     Attributes:
         chromium_path: Chromium's executable (CHROMIUM_PATH).
-        chromium_sandbox: Use Chromium's own sandbox (CHROMIUM_SANDBOX). Off by default: it needs user
-            namespaces, which container engines deny; the container itself is the boundary.
+        chromium_sandbox: Use Chromium's own sandbox (CHROMIUM_SANDBOX). None: wherever it works. It needs user
+            namespaces, which engines permit by a seccomp profile only; without it the container is the boundary.
         cdp_url: Attach to the user's browser here, for example `http://host:9222` (BROWSER_CDP_URL), or None.
         max_pages: Most pages open at once (BROWSER_MAX_PAGES).
         queue_seconds: Longest wait for a page before BUSY, in seconds.
@@ -62,7 +64,7 @@ class BrowserSettings:
     """
 
     chromium_path: str = "/usr/bin/chromium"
-    chromium_sandbox: bool = False
+    chromium_sandbox: bool | None = None
     cdp_url: str | None = None
     max_pages: int = 1
     queue_seconds: float = 15.0
@@ -83,7 +85,7 @@ class BrowserSettings:
             check_cdp_url(cdp_url)
         return cls(
             chromium_path=os.environ.get("CHROMIUM_PATH") or "/usr/bin/chromium",
-            chromium_sandbox=environment_flag("CHROMIUM_SANDBOX", False),
+            chromium_sandbox=environment_flag("CHROMIUM_SANDBOX", True) if os.environ.get("CHROMIUM_SANDBOX") else None,
             cdp_url=cdp_url,
             max_pages=int(environment_number("BROWSER_MAX_PAGES", 1, 1, 8)),
         )
@@ -113,6 +115,7 @@ class BrowserPool:
         self._changing = asyncio.Lock()
         self._open = 0
         self._served = 0
+        self._sandboxed: bool | None = None
         if metrics:
             metrics.watch_pages(lambda: self._open)
 
@@ -120,6 +123,13 @@ class BrowserPool:
     def attached(self) -> bool:
         """Whether this is the user's own browser."""
         return self._settings.cdp_url is not None
+
+    def about(self) -> dict[str, str]:
+        """What /ready says of the browser: whose it is and what confines its pages."""
+        if self.attached:
+            return {"browser": "user's own"}
+        sandbox = {None: "not started", True: "own sandbox", False: "container only"}[self._sandboxed]
+        return {"browser": "chromium", "browser_sandbox": sandbox}
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -259,14 +269,32 @@ class BrowserPool:
             address = await _by_address(self._settings.cdp_url)
             self._browser = await chromium.connect_over_cdp(address, timeout=_LAUNCH_SECONDS * 1000)
         else:
-            self._browser = await chromium.launch(
-                executable_path=self._settings.chromium_path,
-                chromium_sandbox=self._settings.chromium_sandbox,
-                args=_FLAGS if self._settings.images else [*_FLAGS, _NO_IMAGES],
-                timeout=_LAUNCH_SECONDS * 1000,
-            )
-        logger.info("browser ready", extra={"version": self._browser.version, "attached": self.attached})
+            self._browser = await self._launch(chromium)
+        logger.info("browser ready", extra={"version": self._browser.version, **self.about()})
         return self._browser
+
+    async def _launch(self, chromium: BrowserType) -> Browser:
+        wanted = self._settings.chromium_sandbox
+        tries = [wanted] if wanted is not None else [True, False]
+        # Chromium refuses its sandbox to root; what was denied once stays denied while the process lives.
+        if wanted is None and (os.geteuid() == 0 or self._sandboxed is False):
+            tries = [False]
+        for sandbox in tries:
+            try:
+                browser = await chromium.launch(
+                    executable_path=self._settings.chromium_path,
+                    chromium_sandbox=sandbox,
+                    args=_FLAGS if self._settings.images else [*_FLAGS, _NO_IMAGES],
+                    timeout=_LAUNCH_SECONDS * 1000,
+                )
+            except Error as error:
+                if sandbox is tries[-1] or not _NO_SANDBOX.search(str(error)):
+                    raise
+                logger.warning("chromium's own sandbox is not permitted here; the container alone confines its pages")
+                continue
+            self._sandboxed = sandbox
+            return browser
+        raise AssertionError("unreachable")
 
     async def _drop_browser(self) -> None:
         """Close our Chromium; of the user's browser, only the connection."""

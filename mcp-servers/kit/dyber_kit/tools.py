@@ -90,7 +90,7 @@ class ServiceTool(Tool):
         loose = built.fn_metadata.arg_model
         strict = type(loose.__name__, (loose,), {"model_config": ConfigDict(extra="forbid"), "__doc__": loose.__doc__})
         built.fn_metadata.arg_model = strict
-        built.parameters = strict.model_json_schema(by_alias=True)
+        built.parameters = _untitled(strict.model_json_schema(by_alias=True))
         if "$defs" in built.parameters:
             raise ValueError(f"tool {built.name} has nested inputs; use flat scalars and Literal")
         built._calls = calls
@@ -127,8 +127,17 @@ class ServiceTool(Tool):
         """The SDK indents the text copy of structured results; models pay for that by the token."""
         if isinstance(result, CallToolResult) and result.structured_content is not None:
             text = json.dumps(result.structured_content, ensure_ascii=False, separators=(",", ":"))
-            result.content = [TextContent(type="text", text=text)]
+            pictures = [part for part in result.content if not isinstance(part, TextContent)]
+            result.content = [TextContent(type="text", text=text), *pictures]
         return result
+
+
+def _untitled(schema: dict[str, Any]) -> dict[str, Any]:
+    """`schema` without the titles Pydantic makes of names: they say nothing new, and agents pay for every word."""
+    arguments = {name: {**rules} for name, rules in schema.get("properties", {}).items()}
+    for rules in arguments.values():
+        rules.pop("title", None)
+    return {**{key: value for key, value in schema.items() if key != "title"}, "properties": arguments}
 
 
 def invalid_arguments(error: ValidationError, known: list[str]) -> ServiceError:

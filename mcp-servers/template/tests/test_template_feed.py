@@ -47,10 +47,10 @@ async def test_nothing_found_is_an_empty_list_and_no_error(reader: Make) -> None
 
 async def test_a_small_answer_limit_makes_shorter_pages_that_lose_nothing(reader: Make) -> None:
     opened = reader(settings=Settings(max_answer_chars=1500))
-    first = await opened.search("", 20, "")
-    assert 0 < first.count < 20
-    second = await opened.search("", 20, first.next_cursor or "")
-    assert second.items[0].id == f"entry-{first.count + 1}"
+    first = await opened.search("偶数", 20, "")
+    assert 0 < first.count < 12
+    second = await opened.search("偶数", 20, first.next_cursor or "")
+    assert second.items[0].id == f"entry-{2 * first.count + 2}"
 
 
 async def test_a_cursor_of_another_query_is_refused(reader: Make) -> None:

@@ -1,23 +1,31 @@
-"""What the tools return."""
+"""What the tools return. Field descriptions are for people: agents see the names and types (see `schema`)."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
+
+from xiaohongshu_server.schema import Answer
+
+Source = Literal["browser", "cache"]
 
 
 class Author(BaseModel):
-    """Who wrote a note or a comment."""
+    """Who wrote something; `user_ref` goes into xhs_get_user."""
 
     name: str
-    user_id: str | None = None
+    user_ref: str | None = None
 
 
 class NoteSummary(BaseModel):
-    """One search result."""
+    """One note of a list.
 
-    note_ref: str = Field(description="Pass this to xhs_get_note and xhs_get_comments")
+    `lower_bounds` names the counts shown as "10万+": the true value is at least this. `time_estimated`: published_at
+    is derived from the note's id.
+    """
+
+    note_ref: str
     url: str
     title: str
     type: Literal["image", "video"]
@@ -26,25 +34,27 @@ class NoteSummary(BaseModel):
     collects: int | None = None
     comments: int | None = None
     shares: int | None = None
-    lower_bounds: list[str] = Field(default=[], description="Counts shown as '10万+': the true value is at least this")
-    published_at: str | None = Field(None, description="ISO 8601, UTC")
-    time_estimated: bool = Field(False, description="True when published_at is derived from the note id")
+    lower_bounds: list[str] = []
+    cover: str | None = None
+    published_at: str | None = None
+    time_estimated: bool = False
 
 
-class SearchResult(BaseModel):
-    """Notes found for a keyword."""
+class NoteList(Answer):
+    """Notes of a search or of the home feed. `complete`: the site has no more than these and those before."""
 
-    keyword: str
     items: list[NoteSummary]
     count: int
-    complete: bool = Field(description="False when the site had more or stopped loading before the limit")
-    source: Literal["browser"] = "browser"
+    complete: bool
+    next_cursor: str | None = None
+    source: Source = "browser"
     fetched_at: str
 
 
 class Reply(BaseModel):
     """A reply to a comment."""
 
+    comment_id: str
     author: Author
     content: str
     likes: int | None = None
@@ -52,37 +62,39 @@ class Reply(BaseModel):
 
 
 class Comment(BaseModel):
-    """A comment on a note."""
+    """A comment on a note; `reply_count` is what the site says, `replies` what was asked for and loaded."""
 
     comment_id: str
     author: Author
     content: str
     likes: int | None = None
     published_at: str | None = None
+    location: str | None = None
     reply_count: int | None = None
     replies: list[Reply] = []
 
 
-class Comments(BaseModel):
-    """Comments of a note, in the site's order."""
+class Comments(Answer):
+    """Comments of a note, in the site's order. `complete`: these are all the site offers."""
 
     note_ref: str
     items: list[Comment]
     count: int
-    total: int | None = Field(None, description="Comments the site says the note has")
-    complete: bool = Field(description="True when these are all comments the site offers")
-    source: Literal["browser"] = "browser"
+    total: int | None = None
+    complete: bool
+    truncated: bool = False
+    source: Source = "browser"
     fetched_at: str
 
 
-class Note(BaseModel):
-    """A note with its text, counts and first comments."""
+class Note(Answer):
+    """A note with its text, counts and first comments; `truncated` when content was cut at max_chars."""
 
     note_ref: str
     url: str
     title: str
     content: str
-    truncated: bool = Field(description="True when content was cut at max_chars")
+    truncated: bool
     type: Literal["image", "video"]
     tags: list[str]
     author: Author
@@ -92,20 +104,84 @@ class Note(BaseModel):
     shares: int | None = None
     lower_bounds: list[str] = []
     images: list[str] = []
+    video_seconds: float | None = None
+    location: str | None = None
     published_at: str | None = None
     comments: list[Comment] = []
     comments_complete: bool = False
     warnings: list[str] = []
-    source: Literal["browser"] = "browser"
+    source: Source = "browser"
     fetched_at: str
 
 
-class LoginStatus(BaseModel):
-    """Whether the service's browser is logged in."""
+class User(Answer):
+    """A profile and its latest notes. No lists of followers: see the README on data kept small."""
 
+    user_ref: str
+    url: str
+    name: str
+    description: str
+    red_id: str | None = None
+    location: str | None = None
+    tags: list[str] = []
+    follows: int | None = None
+    fans: int | None = None
+    likes_and_collects: int | None = None
+    lower_bounds: list[str] = []
+    notes: list[NoteSummary] = []
+    notes_complete: bool = False
+    source: Source = "browser"
+    fetched_at: str
+
+
+class Suggestions(Answer):
+    """Words the search box suggests. Not a hot list of the platform."""
+
+    keyword: str
+    words: list[str]
+    source: Source = "browser"
+    fetched_at: str
+
+
+class ResolvedLink(Answer):
+    """What a link names: pass `ref` to xhs_get_note or xhs_get_user."""
+
+    kind: Literal["note", "user"]
+    ref: str
+    url: str
+    has_token: bool
+
+
+class LoginStatus(Answer):
+    """Whether an account's browser is logged in. `risk` is "restricted" while the platform turns us away."""
+
+    account: str
     logged_in: bool
     nickname: str | None = None
     user_id: str | None = None
-    session_file_present: bool
-    next_step: str | None = Field(None, description="What to do when not logged in")
+    session_age_s: int | None = None
+    login_pending: bool = False
+    risk: Literal["ok", "restricted"] = "ok"
+    next_step: str | None = None
     checked_at: str
+
+
+class LoginCode(Answer):
+    """A QR code to scan with the phone's app; the picture comes beside this as image content."""
+
+    account: str
+    logged_in: bool
+    expires_at: str | None = None
+    next_step: str
+
+
+class WriteResult(Answer):
+    """What a write did, or with `dry_run` would do; `confirmation` carries out exactly that when passed back."""
+
+    done: bool
+    dry_run: bool
+    summary: str
+    already_so: bool = False
+    confirmation: str | None = None
+    valid_seconds: int | None = None
+    next_step: str

@@ -1,140 +1,38 @@
-"""Opens pages and waits until they hold data, a wall or a real "nothing found"."""
+"""Reads the site's pages: searches, notes, profiles, the home feed, suggestions, and who is logged in."""
 
 from __future__ import annotations
 
-import asyncio
-import json
+import re
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from importlib.resources import files
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import anyio
 from dyber_kit import ErrorCode, ServiceError
-from playwright.async_api import Error, Page, Response
+from playwright.async_api import Error, Response
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
-from xiaohongshu_server.browser import SiteBrowser
-from xiaohongshu_server.config import SiteSettings
-from xiaohongshu_server.parse import parse_count
-from xiaohongshu_server.references import NoteReference, note_url, search_url
+from xiaohongshu_server.filters import SearchFilters
+from xiaohongshu_server.pages import Pages
+from xiaohongshu_server.parse import number
+from xiaohongshu_server.references import NoteReference, UserReference, home_url, note_url, search_url, user_url
+from xiaohongshu_server.visit import STALL_SECONDS, Paths, Snapshot, Visit
 from xiaohongshu_server.walls import NO_RESULT_TEXTS, Wall, page_wall, platform_code_wall, status_wall
 
-_SNAPSHOT = files("xiaohongshu_server").joinpath("snapshot.js").read_text(encoding="utf-8")
-_SCROLL = """() => {
-  const scroller = document.querySelector(".note-scroller");
-  if (scroller) scroller.scrollTop = scroller.scrollHeight;
-  window.scrollTo(0, document.body.scrollHeight);
-}"""
-_POLL_SECONDS = 0.2
-# A page may show its login box a moment before its data: an uncertain wall counts when it stays this long.
-_WALL_SECONDS = 1.5
-# Lists that load while scrolling are taken as ended when nothing was added for this long.
-_STALL_SECONDS = 4.0
-# A finished page without the state object is a page we do not know.
-_NO_STATE_SECONDS = 3.0
-# What is left of the deadline for reporting why nothing was found.
-_REPORT_SECONDS = 0.5
-_API_PATH = "/api/sns/web/"
-# A refusal of these stops the read; others (who am I, suggestions) fail for every guest and do not matter.
-_DATA_CALLS = ("/search/notes", "/feed")
-_COMMENT_CALL = "/comment/page"
-_ALWAYS_MATTERS = (ErrorCode.CAPTCHA_REQUIRED, ErrorCode.RATE_LIMITED)
-
-Snapshot = dict[str, Any]
-Found = TypeVar("Found")
-
-
-class Visit:
-    """One visit of one page: what its own API calls answered, and the polling."""
-
-    def __init__(self, page: Page, note_id: str | None, seconds: float) -> None:
-        self._page = page
-        self._seconds = seconds
-        self._give_up = time.monotonic() + seconds - _REPORT_SECONDS
-        self._note_id = note_id
-        self._call_walls: list[Wall] = []
-        self.comment_wall: Wall | None = None
-        self.page_wall: Wall | None = None
-        self.search_answer: dict[str, Any] = {}
-        page.on("response", self._on_response)
-
-    async def _on_response(self, response: Response) -> None:
-        path = urlsplit(response.url).path
-        if not path.startswith(_API_PATH):
-            return
-        wall = status_wall(response.status, on_page=False)
-        if wall is None:
-            try:
-                answer = json.loads(await response.body())
-            except (Error, ValueError):
-                return  # Gone with the page, or not JSON: the polling decides.
-            wall = platform_code_wall(answer.get("code")) if isinstance(answer, dict) else None
-            if path.endswith("/search/notes") and isinstance(answer.get("data"), dict):
-                self.search_answer = answer["data"]
-        if wall is None:
-            return
-        if path.endswith(_COMMENT_CALL):
-            self.comment_wall = wall
-        elif path.endswith(_DATA_CALLS) or wall.code in _ALWAYS_MATTERS:
-            self._call_walls.append(wall)
-
-    async def snapshot(self) -> Snapshot | None:
-        """The page's state now; None while it is between two documents."""
-        try:
-            return await self._page.evaluate(_SNAPSHOT, self._note_id)
-        except Error as error:
-            if self._page.is_closed() or "crash" in str(error).lower():
-                raise ServiceError(ErrorCode.INTERNAL, "浏览器页面崩溃", "请稍后重试") from error
-            return None
-
-    async def until(self, find: Callable[[Snapshot], Found | None]) -> Found:
-        """Poll until `find` returns something.
-
-        Raises:
-            ServiceError: The wall the site put up, UPSTREAM_CHANGED when the page has no state at all,
-                or TIMEOUT at the deadline of the visit.
-        """
-        wall_since: float | None = None
-        strange_since: float | None = None
-        while (now := time.monotonic()) < self._give_up:
-            snapshot = await self.snapshot()
-            if snapshot is not None:
-                found = find(snapshot)
-                if found is not None:
-                    return found
-                wall = self._call_walls[0] if self._call_walls else page_wall(snapshot) or self.page_wall
-                wall_since = (wall_since or now) if wall else None
-                if wall and (wall.certain or now - wall_since > _WALL_SECONDS):
-                    raise wall.error()
-                strange_since = (strange_since or now) if snapshot["complete"] and not snapshot["has_state"] else None
-                if strange_since and now - strange_since > _NO_STATE_SECONDS:
-                    raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
-            await asyncio.sleep(_POLL_SECONDS)
-        raise ServiceError(ErrorCode.TIMEOUT, f"小红书页面在 {self._seconds:g} 秒内没有加载出内容")
-
-    async def grow(self, count: Callable[[Snapshot], int], ended: Callable[[Snapshot], bool], wanted: int) -> bool:
-        """Scroll until `count` reaches `wanted`; True when the list ended by the site's own word."""
-        have, changed = -1, time.monotonic()
-        while time.monotonic() - changed < _STALL_SECONDS:
-            snapshot = await self.snapshot()
-            if snapshot is not None:
-                now = count(snapshot)
-                if now > have:
-                    have, changed = now, time.monotonic()
-                if ended(snapshot):
-                    return True
-                if now >= wanted:
-                    return False
-                try:
-                    await self._page.evaluate(_SCROLL)
-                except Error:
-                    continue
-            await asyncio.sleep(_POLL_SECONDS)
-        return False
+_SEARCH_CALL = "/v1/search/notes"
+_POSTED_CALL = "/v1/user_posted"
+_SUGGEST_CALLS = ("/search/recommend", "/search/querytrending")
+_SEARCH: Paths = {"feeds": ["search", "feeds"], "keyword": ["search", "searchContext", "keyword"]}
+_HOME: Paths = {"feeds": ["feed", "feeds"]}
+_USER: Paths = {"page": ["user", "userPageData"], "notes": ["user", "notes"]}
+ME: Paths = {"user": ["user", "userInfo"], "logged_in": ["user", "loggedIn"]}
+# More clicks on "show more replies" than this would take longer than anybody waits.
+_MOST_REPLY_CLICKS = 8
+_CLICK_MS = 5_000
+_SUGGEST_SECONDS = 8.0
 
 
 @dataclass(frozen=True)
@@ -157,58 +55,59 @@ class NotePage:
 
 
 class SiteReader:
-    """Reads search results, notes, comments and the login state from the site."""
+    """Every method opens one page, in its turn, and raises ServiceError for whatever stands before the data."""
 
-    def __init__(self, browser: SiteBrowser, settings: SiteSettings) -> None:
-        self._browser = browser
-        self._settings = settings
+    def __init__(self, pages: Pages, base_url: str, page_seconds: float) -> None:
+        self._pages = pages
+        self._base_url = base_url
+        self._page_seconds = page_seconds
 
-    async def search(self, keyword: str, limit: int) -> tuple[list[Any], bool]:
+    async def search(self, account: str, keyword: str, filters: SearchFilters, wanted: int) -> tuple[list[Any], bool]:
         """Feed items for `keyword` and whether the site has no more; an empty list only when it says so."""
-        async with self._visit(search_url(keyword, self._settings.base_url)) as visit:
-
-            def nothing_found(snapshot: Snapshot) -> bool:
-                answer = visit.search_answer
-                by_answer = answer.get("has_more") is False and not answer.get("items")
-                return by_answer or any(text in snapshot["text"] for text in NO_RESULT_TEXTS)
-
-            def feeds(snapshot: Snapshot) -> list[Any]:
-                items = snapshot["feeds"] if isinstance(snapshot["feeds"], list) else []
-                return [item for item in items if isinstance(item, dict) and item.get("modelType") == "note"]
+        async with self.visit(account, search_url(keyword, self._base_url), _SEARCH) as visit:
 
             def ready(snapshot: Snapshot) -> list[Any] | None:
-                return feeds(snapshot) or ([] if nothing_found(snapshot) else None)
+                shown = snapshot["state"]["keyword"]
+                if isinstance(shown, str) and shown and shown != keyword:
+                    return None  # Still the state of an earlier search.
+                return _feeds(snapshot) or ([] if _nothing_found(visit, snapshot) else None)
 
             found = await visit.until(ready)
+            for group, word in filters.chosen() if found else []:
+                found = await _filter(visit, found, group, word)
+                if not found:
+                    break
             if not found:
                 return [], True
             ended = await visit.grow(
-                lambda s: len(feeds(s)),
-                lambda s: s["end_marker"] or visit.search_answer.get("has_more") is False,
-                limit,
+                lambda s: len(_feeds(s)),
+                lambda s: s["end_marker"] or visit.last_answer(_SEARCH_CALL).get("has_more") is False,
+                wanted,
             )
+            if len(found) < wanted and visit.refused:
+                raise visit.refused.error()
             snapshot = await visit.snapshot()
-            found = feeds(snapshot) if snapshot else found
-            return found[:limit], ended and len(found) <= limit
+            return _feeds(snapshot) if snapshot else found, ended
 
-    async def note(self, reference: NoteReference, comments: int) -> NotePage:
-        """A note and up to `comments` of its comments."""
-        async with self._visit(note_url(reference, self._settings.base_url), reference.note_id) as visit:
+    async def home(self, account: str, wanted: int) -> list[Any]:
+        """Items of the home feed."""
+        async with self.visit(account, home_url(self._base_url), _HOME) as visit:
+            found = await visit.until(lambda s: _feeds(s) or None)
+            await visit.grow(lambda s: len(_feeds(s)), lambda s: s["end_marker"], wanted)
+            snapshot = await visit.snapshot()
+            return (_feeds(snapshot) if snapshot else found)[:wanted]
 
-            def ready(snapshot: Snapshot) -> dict[str, Any] | None:
-                note = snapshot["note"]
-                return note if isinstance(note, dict) and note.get("noteId") == reference.note_id else None
-
-            try:
-                note = await visit.until(ready)
-            except ServiceError as error:
-                raise _missing_token(error, reference) from error
-            total = parse_count((note.get("interactInfo") or {}).get("commentCount"))
-            if total is not None and total.value == 0:
+    async def note(self, account: str, reference: NoteReference, comments: int, replies: bool = False) -> NotePage:
+        """A note and up to `comments` of its comments; with `replies`, also those behind "show more"."""
+        async with self.visit_note(account, reference) as (visit, note):
+            total = number((note.get("interactInfo") or {}).get("commentCount"))
+            if total == 0:
                 return NotePage(note, [], True, 0)
             if comments == 0:
-                return NotePage(note, [], False, total.value if total else None)
+                return NotePage(note, [], False, total)
             ended = await visit.grow(_comment_count, _comments_ended, comments)
+            if replies:
+                await _open_replies(visit, comments)
             snapshot = await visit.snapshot()
             listed = _comment_list(snapshot) if snapshot else []
             wall = visit.comment_wall or (page_wall(snapshot) if snapshot and not listed else None)
@@ -216,62 +115,190 @@ class SiteReader:
                 note=note,
                 comments=listed[:comments],
                 complete=ended and len(listed) <= comments,
-                total=total.value if total else None,
+                total=total,
                 comment_wall=None if ended else wall,
             )
 
-    async def login_state(self) -> dict[str, Any] | None:
-        """The logged-in user's object, or None for a guest."""
-        async with self._visit(f"{self._settings.base_url}/explore") as visit:
+    @asynccontextmanager
+    async def visit_note(self, account: str, reference: NoteReference) -> AsyncIterator[tuple[Visit, dict[str, Any]]]:
+        """A note's page, once its note is there."""
+        place = ["note", "noteDetailMap", reference.note_id]
+        paths = {"note": [*place, "note"], "comments": [*place, "comments"]}
+        async with self.visit(account, note_url(reference, self._base_url), paths) as visit:
 
-            def ready(snapshot: Snapshot) -> list[dict[str, Any] | None] | None:
-                user = snapshot["user"] if isinstance(snapshot["user"], dict) else {}
-                if user.get("guest") is True or snapshot["logged_in"] is False:
-                    return [None]
-                if user.get("userId") or user.get("user_id"):
-                    return [user]
-                return None
+            def ready(snapshot: Snapshot) -> dict[str, Any] | None:
+                note = snapshot["state"]["note"]
+                return note if isinstance(note, dict) and note.get("noteId") == reference.note_id else None
 
             try:
-                return (await visit.until(ready))[0]
+                note = await visit.until(ready)
+            except ServiceError as error:
+                raise _missing_token(error, reference, "笔记", "note_ref") from error
+            yield visit, note
+
+    async def user(self, account: str, reference: UserReference, wanted: int) -> tuple[dict[str, Any], list[Any], bool]:
+        """A profile's page object, up to `wanted` of its notes, and whether these are all."""
+        async with self.visit(account, user_url(reference, self._base_url), _USER) as visit:
+
+            def ready(snapshot: Snapshot) -> dict[str, Any] | None:
+                page = snapshot["state"]["page"]
+                basic = page.get("basicInfo") if isinstance(page, dict) else None
+                return page if isinstance(basic, dict) and basic.get("nickname") else None
+
+            def ended(snapshot: Snapshot) -> bool:
+                return snapshot["end_marker"] or visit.last_answer(_POSTED_CALL).get("has_more") is False
+
+            try:
+                page = await visit.until(ready)
+            except ServiceError as error:
+                raise _missing_token(error, reference, "用户", "user_ref") from error
+            if wanted == 0:
+                return page, [], False
+            complete = await visit.grow(lambda s: len(_posted(s)), ended, wanted)
+            snapshot = await visit.snapshot()
+            notes = _posted(snapshot) if snapshot else []
+            if not notes and visit.refused:
+                raise visit.refused.error()
+            return page, notes[:wanted], complete and len(notes) <= wanted
+
+    async def suggestions(self, account: str, keyword: str) -> list[str]:
+        """Words that the search box offers, after a click on it and, where there is a keyword, typing it."""
+        async with self.visit(account, home_url(self._base_url), {}) as visit:
+            call = _SUGGEST_CALLS[0] if keyword else _SUGGEST_CALLS[1]
+
+            def wanted(response: Response) -> bool:
+                parts = urlsplit(response.url)
+                typed = parse_qs(parts.query).get("keyword", [""])[0]
+                return parts.path.endswith(call) and typed == keyword
+
+            box = visit.page.locator("#search-input").first
+            try:
+                async with visit.page.expect_response(wanted, timeout=_SUGGEST_SECONDS * 1000) as answered:
+                    await box.click(timeout=_CLICK_MS)
+                    if keyword:
+                        await box.press_sequentially(keyword, delay=60)
+                response = await answered.value
+                wall = status_wall(response.status, on_page=False)
+                answer = {} if wall else await response.json()
+            except PlaywrightTimeout as error:
+                snapshot = await visit.snapshot()
+                wall = visit.wall(snapshot) if snapshot else None
+                raise wall.error() if wall else ServiceError(ErrorCode.UPSTREAM_CHANGED) from error
+            wall = wall or platform_code_wall(answer.get("code"))
+            if wall:
+                raise wall.error()
+            return _words(answer.get("data"))
+
+    async def me(self, account: str) -> dict[str, Any] | None:
+        """The logged-in user's object, or None for a guest."""
+        async with self.visit(account, home_url(self._base_url), ME) as visit:
+            try:
+                return (await visit.until(who))[0]
             except ServiceError as error:
                 if error.code is ErrorCode.LOGIN_REQUIRED:
                     return None
                 raise
 
     @asynccontextmanager
-    async def _visit(self, url: str, note_id: str | None = None) -> AsyncIterator[Visit]:
-        async with self._browser.page() as page:
-            visit = Visit(page, note_id, self._settings.page_seconds)
-            with anyio.move_on_after(self._settings.page_seconds) as deadline:
-                visit.page_wall = await self._open(page, url)
+    async def visit(self, account: str, url: str, paths: Paths, seconds: float | None = None) -> AsyncIterator[Visit]:
+        """A page of `account` at `url`, in its turn, closed on exit; raises TIMEOUT after `seconds` or as usual."""
+        seconds = seconds or self._page_seconds
+        async with self._pages.page(account) as page:
+            visit = Visit(page, paths, seconds)
+            with anyio.move_on_after(seconds) as deadline:
+                await visit.open(url)
                 yield visit
             if deadline.cancelled_caught:
-                raise ServiceError(ErrorCode.TIMEOUT, f"小红书页面在 {self._settings.page_seconds:g} 秒内没有读完")
+                raise ServiceError(ErrorCode.TIMEOUT, f"小红书页面在 {seconds:g} 秒内没有读完")
 
-    async def _open(self, page: Page, url: str) -> Wall | None:
+
+def who(snapshot: Snapshot) -> list[dict[str, Any] | None] | None:
+    """[user] for a member, [None] for a guest, None while the page does not know."""
+    user = snapshot["state"]["user"]
+    user = user if isinstance(user, dict) else {}
+    if user.get("guest") is True or snapshot["state"]["logged_in"] is False:
+        return [None]
+    return [user] if user.get("userId") or user.get("user_id") else None
+
+
+async def _filter(visit: Visit, before: list[Any], group: str, word: str) -> list[Any]:
+    """Choose `word` of `group` in the filter panel; what the site then lists."""
+    visit.forget(_SEARCH_CALL)
+    try:
+        await visit.page.locator("div.filter").first.hover(timeout=_CLICK_MS)
+        filters = visit.page.locator("div.filter-panel div.filters")
+        exactly = re.compile(rf"^\s*{re.escape(word)}\s*$")
+        row = filters.filter(has=visit.page.locator(f"xpath=./span[normalize-space()='{group}']"))
+        await row.locator("div.tags").filter(has_text=exactly).first.click(timeout=_CLICK_MS)
+    except PlaywrightTimeout as error:
+        raise ServiceError(
+            ErrorCode.UPSTREAM_CHANGED, f"搜索页没有找到筛选“{group}：{word}”", "请去掉这个筛选条件后重试，或升级本服务"
+        ) from error
+    known = {item.get("id") for item in before}
+
+    def refilled(snapshot: Snapshot) -> list[Any] | None:
+        feeds = _feeds(snapshot)
+        answers = visit.answers.get(_SEARCH_CALL)
+        if answers is None:
+            # No call seen: only a list without any old item is surely the new one.
+            return feeds if feeds and not known & {item.get("id") for item in feeds} else None
+        answered = {
+            item.get("id") for answer in answers for item in answer.get("items") or [] if isinstance(item, dict)
+        }
+        if feeds and all(item.get("id") in answered for item in feeds):
+            return feeds
+        return [] if not feeds and _nothing_found(visit, snapshot) else None
+
+    return await visit.until(refilled)
+
+
+async def _open_replies(visit: Visit, comments: int) -> None:
+    """Click "show more replies" below the first `comments` comments, a few times."""
+    for _ in range(_MOST_REPLY_CLICKS):
+        rows = visit.page.locator(".parent-comment")
+        last = min(await rows.count(), comments)
+        more = None
+        for row in range(last):
+            button = rows.nth(row).locator(".show-more")
+            if await button.count():
+                more = button.first
+                break
+        if more is None or visit.comment_wall or visit.refused:
+            return
+        snapshot = await visit.snapshot()
+        before = _reply_count(snapshot) if snapshot else 0
         try:
-            # Half of the visit's time: a site that has not answered by then is out of reach, and not merely slow.
-            patience = self._settings.page_seconds * 1000 / 2
-            response = await page.goto(url, wait_until="domcontentloaded", timeout=patience)
-        except PlaywrightTimeout as error:
-            raise ServiceError(ErrorCode.UPSTREAM_UNREACHABLE, "小红书没有响应") from error
-        except Error as error:
-            if "net::" not in str(error):
-                raise
-            raise ServiceError(ErrorCode.UPSTREAM_UNREACHABLE, "无法连接小红书") from error
-        if response is None:
-            return None
-        if response.status >= 500:
-            raise ServiceError(ErrorCode.UPSTREAM_UNREACHABLE, f"小红书返回了错误（HTTP {response.status}）")
-        wall = status_wall(response.status, on_page=True)
-        if wall is not None and wall.certain:
-            raise wall.error()
-        return wall
+            await more.click(timeout=_CLICK_MS)
+        except Error:
+            return
+        give_up = time.monotonic() + STALL_SECONDS
+        while time.monotonic() < give_up:
+            snapshot = await visit.snapshot()
+            if snapshot and _reply_count(snapshot) > before:
+                break
+            await anyio.sleep(0.2)
+
+
+def _feeds(snapshot: Snapshot) -> list[Any]:
+    items = snapshot["state"]["feeds"]
+    listed = items if isinstance(items, list) else []
+    return [item for item in listed if isinstance(item, dict) and item.get("modelType") == "note"]
+
+
+def _posted(snapshot: Snapshot) -> list[Any]:
+    tabs = snapshot["state"]["notes"]
+    first = tabs[0] if isinstance(tabs, list) and tabs else []
+    return [item for item in first if isinstance(item, dict)] if isinstance(first, list) else []
+
+
+def _nothing_found(visit: Visit, snapshot: Snapshot) -> bool:
+    answer = visit.last_answer(_SEARCH_CALL)
+    by_answer = answer.get("has_more") is False and not answer.get("items")
+    return by_answer or any(text in snapshot["text"] for text in NO_RESULT_TEXTS)
 
 
 def _comment_list(snapshot: Snapshot) -> list[Any]:
-    comments = snapshot["comments"]
+    comments = snapshot["state"]["comments"]
     listed = comments.get("list") if isinstance(comments, dict) else None
     return listed if isinstance(listed, list) else []
 
@@ -280,19 +307,35 @@ def _comment_count(snapshot: Snapshot) -> int:
     return len(_comment_list(snapshot))
 
 
+def _reply_count(snapshot: Snapshot) -> int:
+    return sum(
+        len(comment.get("subComments") or []) for comment in _comment_list(snapshot) if isinstance(comment, dict)
+    )
+
+
 def _comments_ended(snapshot: Snapshot) -> bool:
     if snapshot["no_comments"] or snapshot["end_marker"]:
         return True
-    comments = snapshot["comments"]
+    comments = snapshot["state"]["comments"]
     return bool(_comment_list(snapshot)) and comments.get("hasMore") is False
 
 
-def _missing_token(error: ServiceError, reference: NoteReference) -> ServiceError:
-    """The site hides notes opened without their token: say that instead of "removed"."""
+def _words(data: Any) -> list[str]:
+    """The words in an answer of the search box's calls, whichever list holds them."""
+    lists = [value for value in data.values() if isinstance(value, list)] if isinstance(data, dict) else []
+    entries = [entry for listed in lists for entry in listed if isinstance(entry, dict)]
+    words = [next((e[k] for k in ("search_word", "text", "title", "query", "name") if e.get(k)), None) for e in entries]
+    if entries and not any(words):
+        raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
+    return [word for word in words if isinstance(word, str)]
+
+
+def _missing_token(error: ServiceError, reference: NoteReference | UserReference, what: str, name: str) -> ServiceError:
+    """The site hides what is opened without its token: say that instead of "removed"."""
     if error.code is ErrorCode.NOT_FOUND and reference.token is None:
         return ServiceError(
             ErrorCode.NOT_FOUND,
-            "笔记不存在，或缺少 xsec_token 而无法查看",
-            "请使用搜索结果里的 note_ref，或带 xsec_token 的完整链接",
+            f"{what}不存在，或缺少 xsec_token 而无法查看",
+            f"请使用结果里完整的 {name}，或带 xsec_token 的完整链接",
         )
     return error

@@ -1,24 +1,28 @@
-"""What callers may name a note by, and the URLs made from it.
+"""What callers may name a note or a user by, and the URLs made from it.
 
-A caller's URL is never opened: only the note's id and token are taken from it, so that no argument can
-send the browser to another host.
+A caller's URL is never opened in the browser: only ids and tokens are taken from it, so that no argument can send the
+browser to another host.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import parse_qs, quote, urlencode, urlsplit
+from typing import TypeVar
+from urllib.parse import SplitResult, parse_qs, quote, urlencode, urlsplit
 
 from dyber_kit import ErrorCode, ServiceError
 
 PLATFORM_DOMAINS = ("xiaohongshu.com", "rednote.com")
 SHORT_LINK_DOMAINS = ("xhslink.com", "xhslink.cn")
 
-_NOTE_ID = re.compile(r"[0-9a-f]{24}")
+_ID = re.compile(r"[0-9a-f]{24}")
 _TOKEN = re.compile(r"[A-Za-z0-9_+/=-]{1,200}")
 _SOURCE = re.compile(r"[a-z_]{1,32}")
-_HOW = "请使用搜索结果里的 note_ref，或从浏览器地址栏复制的笔记完整链接"
+_LINK = re.compile(r"https?://[^\s<>\"'，。！；、】）]+")
+_SHORT_PATH = re.compile(r"/(?:[a-zA-Z]/)?[A-Za-z0-9]{1,32}/?")
+_NOTE_HOW = "请使用搜索结果里的 note_ref，或从浏览器地址栏复制的笔记完整链接"
+_USER_HOW = "请使用结果里的 user_ref，或从浏览器地址栏复制的用户主页链接"
 
 
 @dataclass(frozen=True)
@@ -33,48 +37,76 @@ class NoteReference:
         return f"{self.note_id}:{self.token}" if self.token else self.note_id
 
 
-def parse_reference(text: str, base_url: str) -> NoteReference:
-    """Read a note_ref (`id:token`), a bare id, or a URL on the platform's hosts.
+@dataclass(frozen=True)
+class UserReference:
+    """One user: id, and the token without which the platform hides the profile."""
+
+    user_id: str
+    token: str | None = None
+    source: str = "pc_note"
+
+    def __str__(self) -> str:
+        return f"{self.user_id}:{self.token}" if self.token else self.user_id
+
+
+Reference = TypeVar("Reference", NoteReference, UserReference)
+
+
+def parse_note(text: str, base_url: str) -> NoteReference:
+    """Read a note_ref (`id:token`), a bare id, or a URL of a note on the platform's hosts.
 
     Raises:
         ServiceError: INVALID_ARGUMENT, saying what would be accepted.
     """
-    text = text.strip()
-    note_id, _, token = text.partition(":")
-    if _NOTE_ID.fullmatch(note_id) and (not token or _TOKEN.fullmatch(token)):
-        return NoteReference(note_id, token or None)
-    try:
-        parts = urlsplit(text)
-        host, port = (parts.hostname or "").rstrip("."), parts.port
-    except ValueError:
-        raise ServiceError(ErrorCode.INVALID_ARGUMENT, "链接格式不正确", _HOW) from None
-    if parts.scheme not in ("http", "https") or not host:
-        raise ServiceError(ErrorCode.INVALID_ARGUMENT, "无法识别的笔记编号或链接", _HOW)
-    if _within(host, SHORT_LINK_DOMAINS):
-        raise ServiceError(
-            ErrorCode.INVALID_ARGUMENT, "暂不支持短链接", "请在浏览器里打开短链接，再复制地址栏里的完整链接"
-        )
-    base = urlsplit(base_url)
-    is_base = (host, port) == (base.hostname, base.port)
-    if not is_base and not (_within(host, PLATFORM_DOMAINS) and port in (None, 80, 443)):
-        raise ServiceError(ErrorCode.INVALID_ARGUMENT, "链接不属于小红书", _HOW)
-    ids = [segment for segment in parts.path.split("/") if _NOTE_ID.fullmatch(segment)]
-    if not ids:
-        raise ServiceError(ErrorCode.INVALID_ARGUMENT, "链接里没有笔记编号", _HOW)
-    query = parse_qs(parts.query)
-    token = query.get("xsec_token", [""])[0].replace(" ", "+")
-    source = query.get("xsec_source", [""])[0]
-    return NoteReference(
-        ids[-1],
-        token if _TOKEN.fullmatch(token) else None,
-        source if _SOURCE.fullmatch(source) else "pc_search",
-    )
+    return _parsed(text, NoteReference) or _note(_platform_url(text, base_url, _NOTE_HOW))
+
+
+def parse_user(text: str, base_url: str) -> UserReference:
+    """Read a user_ref (`id:token`), a bare id, or a URL of a profile on the platform's hosts.
+
+    Raises:
+        ServiceError: INVALID_ARGUMENT, saying what would be accepted.
+    """
+    return _parsed(text, UserReference) or _user(_platform_url(text, base_url, _USER_HOW))
+
+
+def parse_link(url: str, base_url: str) -> NoteReference | UserReference:
+    """Read the URL of a note or a profile.
+
+    Raises:
+        ServiceError: INVALID_ARGUMENT: another host, or a page that is neither.
+    """
+    parts = _platform_url(url, base_url, _NOTE_HOW)
+    if parts.path.startswith("/user/profile/") and len(_ids(parts)) == 1:
+        return _user(parts)
+    return _note(parts)
+
+
+def first_link(text: str) -> str:
+    """The first web address in a text that people paste ("标题… http://xhslink.com/o/… 复制后打开"), else the text."""
+    found = _LINK.search(text)
+    return found[0] if found else text.strip()
+
+
+def is_short_link(url: str, base_url: str) -> bool:
+    """Whether `url` is a share link that must be followed to know what it names."""
+    parts = _split(url)
+    if parts is None or not parts.hostname or not _SHORT_PATH.fullmatch(parts.path):
+        return False
+    if within(parts.hostname, SHORT_LINK_DOMAINS):
+        return parts.port in (None, 80, 443)
+    # The configured site serves both when it is a stand-in.
+    return _same_site(parts, urlsplit(base_url)) and parts.path.count("/") == 2 and len(parts.path.split("/")[1]) == 1
 
 
 def note_url(reference: NoteReference, base_url: str) -> str:
     """Address of a note on the configured site."""
-    query = {"xsec_token": reference.token, "xsec_source": reference.source} if reference.token else {}
-    return f"{base_url}/explore/{reference.note_id}" + (f"?{urlencode(query)}" if query else "")
+    return f"{base_url}/explore/{reference.note_id}{_query(reference)}"
+
+
+def user_url(reference: UserReference, base_url: str) -> str:
+    """Address of a profile on the configured site."""
+    return f"{base_url}/user/profile/{reference.user_id}{_query(reference)}"
 
 
 def search_url(keyword: str, base_url: str) -> str:
@@ -82,5 +114,80 @@ def search_url(keyword: str, base_url: str) -> str:
     return f"{base_url}/search_result?keyword={quote(keyword, safe='')}&source=web_explore_feed"
 
 
-def _within(host: str, domains: tuple[str, ...]) -> bool:
+def home_url(base_url: str) -> str:
+    """Address of the home page."""
+    return f"{base_url}/explore"
+
+
+def is_id(value: object) -> bool:
+    """Whether `value` has the form of the platform's ids of notes and users."""
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
+
+
+def within(host: str, domains: tuple[str, ...]) -> bool:
+    """Whether `host` is one of `domains` or below one."""
+    host = host.rstrip(".")
     return any(host == domain or host.endswith("." + domain) for domain in domains)
+
+
+def _query(reference: NoteReference | UserReference) -> str:
+    if not reference.token:
+        return ""
+    return "?" + urlencode({"xsec_token": reference.token, "xsec_source": reference.source})
+
+
+def _parsed(text: str, kind: type[Reference]) -> Reference | None:
+    identifier, _, token = text.strip().partition(":")
+    return kind(identifier, token or None) if is_id(identifier) and (not token or _TOKEN.fullmatch(token)) else None
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts
+
+
+def _same_site(parts: SplitResult, base: SplitResult) -> bool:
+    return (parts.hostname, parts.port) == (base.hostname, base.port)
+
+
+def _platform_url(text: str, base_url: str, how: str) -> SplitResult:
+    parts = _split(first_link(text))
+    if parts is None:
+        raise ServiceError(ErrorCode.INVALID_ARGUMENT, "链接格式不正确", how)
+    host = (parts.hostname or "").rstrip(".")
+    if parts.scheme not in ("http", "https") or not host:
+        raise ServiceError(ErrorCode.INVALID_ARGUMENT, "无法识别的编号或链接", how)
+    allowed = within(host, PLATFORM_DOMAINS) and parts.port in (None, 80, 443)
+    if not allowed and not _same_site(parts, urlsplit(base_url)):
+        raise ServiceError(ErrorCode.INVALID_ARGUMENT, "链接不属于小红书", how)
+    return parts
+
+
+def _ids(parts: SplitResult) -> list[str]:
+    return [segment for segment in parts.path.split("/") if is_id(segment)]
+
+
+def _note(parts: SplitResult) -> NoteReference:
+    ids = _ids(parts)
+    if not ids:
+        raise ServiceError(ErrorCode.INVALID_ARGUMENT, "链接里没有笔记编号", _NOTE_HOW)
+    return NoteReference(ids[-1], *_token_and_source(parts, "pc_search"))
+
+
+def _user(parts: SplitResult) -> UserReference:
+    ids = _ids(parts)
+    if not ids or not parts.path.startswith("/user/profile/"):
+        raise ServiceError(ErrorCode.INVALID_ARGUMENT, "链接里没有用户编号", _USER_HOW)
+    return UserReference(ids[0], *_token_and_source(parts, "pc_note"))
+
+
+def _token_and_source(parts: SplitResult, default: str) -> tuple[str | None, str]:
+    query = parse_qs(parts.query)
+    # "+" that a careless copy left unescaped arrives as a blank.
+    token = query.get("xsec_token", [""])[0].replace(" ", "+")
+    source = query.get("xsec_source", [""])[0]
+    return (token if _TOKEN.fullmatch(token) else None), (source if _SOURCE.fullmatch(source) else default)

@@ -7,7 +7,8 @@ from typing import Any
 from dyber_kit import RestRoute, required
 from pydantic import BaseModel, Field
 
-from xiaohongshu_server.notes import Notes
+from xiaohongshu_server.filters import SearchFilters
+from xiaohongshu_server.site import Site
 
 
 class SearchBody(BaseModel):
@@ -30,12 +31,12 @@ class CommentsBody(BaseModel):
     limit: int = Field(50, ge=1, le=100)
 
 
-def rest_routes(notes: Notes) -> list[RestRoute]:
+def rest_routes(site: Site) -> list[RestRoute]:
     """POST /search, /analyze and /comments."""
 
     async def search(body: SearchBody) -> list[dict[str, Any]]:
         """Search notes. `description` is empty: the result list of the site has no text."""
-        found = await notes.search(required(body.keyword, "关键词不能为空"), body.limit)
+        found = await site.search(required(body.keyword, "关键词不能为空"), SearchFilters(), body.limit)
         return [
             {
                 "title": item.title,
@@ -51,7 +52,7 @@ def rest_routes(notes: Notes) -> list[RestRoute]:
     async def analyze(body: AnalyzeBody) -> dict[str, Any]:
         """Read one note. `followers` is null: the note page does not show it."""
         url = required(body.url, "笔记URL不能为空")
-        note = await notes.note(url, comments=0, include_replies=False, max_chars=20_000)
+        note = await site.note(url)
         return {
             "url": note.url,
             "title": note.title,
@@ -66,7 +67,7 @@ def rest_routes(notes: Notes) -> list[RestRoute]:
     async def comments(body: CommentsBody) -> list[dict[str, Any]]:
         """Read the comments of one note; `time` is the day, in UTC."""
         url = required(body.url, "笔记URL不能为空")
-        found = await notes.comments(url, body.limit, include_replies=False)
+        found = await site.comments(url, body.limit)
         return [
             {
                 "author": comment.author.name,

@@ -1,5 +1,5 @@
-// Evaluated in the page: a plain copy of the parts of its state that we read, and the marks of a wall.
-(noteId) => {
+// Evaluated in the page: plain copies of the named parts of its state, and the marks of a wall.
+(paths) => {
   const isRef = (value) =>
     value !== null && typeof value === "object" && !Array.isArray(value) &&
     (value.__v_isRef === true || "_rawValue" in value || "_value" in value);
@@ -21,7 +21,7 @@
     }
     return copy;
   };
-  const at = (...path) => {
+  const at = (path) => {
     let value = unwrap(window.__INITIAL_STATE__);
     for (const key of path) {
       if (value === null || typeof value !== "object") return null;
@@ -36,11 +36,7 @@
     url: location.href,
     complete: document.readyState === "complete",
     has_state: typeof window.__INITIAL_STATE__ === "object" && window.__INITIAL_STATE__ !== null,
-    feeds: at("search", "feeds"),
-    note: noteId ? at("note", "noteDetailMap", noteId, "note") : null,
-    comments: noteId ? at("note", "noteDetailMap", noteId, "comments") : null,
-    user: at("user", "userInfo"),
-    logged_in: at("user", "loggedIn"),
+    state: Object.fromEntries(Object.entries(paths).map(([name, path]) => [name, at(path)])),
     blocked_text: blocked ? blocked.innerText.slice(0, 300) : "",
     login_box: Boolean(shown(".login-container")),
     no_comments: Boolean(shown(".no-comments-text")),

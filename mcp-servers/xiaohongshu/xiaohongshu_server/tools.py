@@ -1,59 +1,148 @@
-"""The MCP tools. Docstrings are what agents read."""
+"""The MCP tools that read. Docstrings are what agents read."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 from dyber_kit import tool
+from dyber_kit.cursors import MAX_CURSOR_CHARS
+from dyber_kit.text import iso_utc
 from dyber_kit.tools import ToolDeclaration
+from mcp.server.mcpserver import Context
+from mcp.types import CallToolResult, ImageContent
 from pydantic import Field
 
-from xiaohongshu_server.models import Comments, LoginStatus, Note, SearchResult
-from xiaohongshu_server.notes import Notes
+from xiaohongshu_server.analysis_models import Analysis
+from xiaohongshu_server.filters import Distance, NoteType, PublishTime, Scope, SearchFilters, Sort
+from xiaohongshu_server.models import (
+    Comments,
+    LoginCode,
+    LoginStatus,
+    Note,
+    NoteList,
+    ResolvedLink,
+    Suggestions,
+    User,
+)
+from xiaohongshu_server.sampling import Sampler
+from xiaohongshu_server.site import Site
 
-NoteArgument = Annotated[
-    str,
-    Field(description="note_ref from xhs_search_notes, or the full URL of a note", min_length=1, max_length=1000),
-]
-Replies = Annotated[bool, Field(description="Also return the replies that are already on the page")]
+NoteArgument = Annotated[str, Field(description="note_ref, note URL or share link", max_length=1000)]
+Account = Annotated[str, Field(description="Empty: first", max_length=32)]
+Replies = Annotated[bool, Field(description="With replies")]
 
 
-def note_tools(notes: Notes) -> list[ToolDeclaration]:
-    """The tools of this service, in the order agents see them."""
+def read_tools(site: Site, sampler: Sampler) -> list[ToolDeclaration]:
+    """The tools that change nothing, in the order agents see them."""
 
     @tool(title="小红书登录状态", read_only=True, open_world=True)
-    async def xhs_login_status() -> LoginStatus:
-        """Check whether the service's browser is logged in to Xiaohongshu. Use it after LOGIN_REQUIRED errors."""
-        return await notes.login_status()
+    async def xhs_login_status(account: Account = "") -> LoginStatus:
+        """Is the service's browser logged in? Use after LOGIN_REQUIRED."""
+        return await site.login_status(account)
+
+    @tool(title="小红书扫码登录", read_only=True, open_world=True, idempotent=False)
+    async def xhs_login_qrcode(account: Account = "") -> Annotated[CallToolResult, LoginCode]:
+        """Get a QR code image; the user scans it with the Xiaohongshu app. A new code replaces the last one."""
+        return await login_code(site, account)
 
     @tool(title="搜索小红书笔记", read_only=True, open_world=True)
     async def xhs_search_notes(
         keyword: Annotated[str, Field(description="Words to search for", min_length=1, max_length=100)],
-        limit: Annotated[int, Field(description="Most notes to return", ge=1, le=40)] = 10,
-    ) -> SearchResult:
-        """Search Xiaohongshu notes by keyword. Returns title, author, counts and a note_ref for each note.
-
-        Takes 3 to 30 seconds. An empty list means the site found nothing; every other reason is an error.
-        """
-        return await notes.search(keyword.strip(), limit)
+        sort: Annotated[Sort, Field(description="Order")] = "general",
+        note_type: Annotated[NoteType, Field(description="Format")] = "all",
+        publish_time: Annotated[PublishTime, Field(description="Published within")] = "any",
+        scope: Annotated[Scope, Field(description="Needs login unless all")] = "all",
+        distance: Annotated[Distance, Field(description="Near the account")] = "any",
+        limit: Annotated[int, Field(description="Most notes", ge=1, le=40)] = 10,
+        cursor: Annotated[str, Field(description="next_cursor, same query", max_length=MAX_CURSOR_CHARS)] = "",
+        account: Account = "",
+    ) -> NoteList:
+        """Search notes: title, author, counts, note_ref each. Empty items means nothing found, never a failure."""
+        filters = SearchFilters(sort, note_type, publish_time, scope, distance)
+        return await site.search(keyword.strip(), filters, limit, cursor, account)
 
     @tool(title="读取小红书笔记", read_only=True, open_world=True)
     async def xhs_get_note(
         note: NoteArgument,
-        comments: Annotated[int, Field(description="Most comments to return; 0 for none", ge=0, le=50)] = 10,
+        comments: Annotated[int, Field(description="Most comments", ge=0, le=50)] = 10,
         include_replies: Replies = False,
-        max_chars: Annotated[int, Field(description="Cut the note's text after this many", ge=100, le=20000)] = 4000,
+        max_chars: Annotated[int, Field(description="Cut the text here", ge=100, le=20000)] = 4000,
+        account: Account = "",
     ) -> Note:
-        """Read one Xiaohongshu note: text, tags, images, counts and first comments. Takes 3 to 30 seconds."""
-        return await notes.note(note, comments, include_replies, max_chars)
+        """Read one note: text, tags, images, counts, first comments."""
+        return await site.note(note, comments, include_replies, max_chars, account)
 
     @tool(title="读取小红书评论", read_only=True, open_world=True)
     async def xhs_get_comments(
         note: NoteArgument,
-        limit: Annotated[int, Field(description="Most comments to return", ge=1, le=100)] = 20,
+        limit: Annotated[int, Field(description="Most comments", ge=1, le=100)] = 20,
         include_replies: Replies = False,
+        account: Account = "",
     ) -> Comments:
-        """Read the comments of one Xiaohongshu note, in the site's order. More comments take longer to load."""
-        return await notes.comments(note, limit, include_replies)
+        """Read a note's comments in the site's order. More take longer."""
+        return await site.comments(note, limit, include_replies, account)
 
-    return [xhs_login_status, xhs_search_notes, xhs_get_note, xhs_get_comments]
+    @tool(title="读取小红书用户", read_only=True, open_world=True)
+    async def xhs_get_user(
+        user: Annotated[str, Field(description="user_ref or profile URL", max_length=1000)],
+        notes: Annotated[int, Field(description="Most notes", ge=0, le=40)] = 10,
+        account: Account = "",
+    ) -> User:
+        """Read a profile: text, numbers, latest notes."""
+        return await site.user(user, notes, account)
+
+    @tool(title="小红书首页推荐", read_only=True, open_world=True)
+    async def xhs_home_feed(
+        limit: Annotated[int, Field(description="Most notes", ge=1, le=40)] = 10, account: Account = ""
+    ) -> NoteList:
+        """Notes the home page recommends to the account."""
+        return await site.home(limit, account)
+
+    @tool(title="小红书搜索建议", read_only=True, open_world=True)
+    async def xhs_suggest(
+        keyword: Annotated[str, Field(description="Empty: suggestions unasked", max_length=50)] = "",
+        account: Account = "",
+    ) -> Suggestions:
+        """Words the search box suggests. Not a hot list."""
+        return await site.suggestions(keyword.strip(), account)
+
+    @tool(title="解析小红书链接", read_only=True, open_world=True)
+    async def xhs_resolve_link(
+        url: Annotated[str, Field(description="Link, or shared text with one", max_length=2000)],
+    ) -> ResolvedLink:
+        """Turn a share link (xhslink.com, xiaohongshu.com, rednote.com) into a note_ref or user_ref."""
+        return await site.resolve(url)
+
+    @tool(title="分析小红书内容", read_only=True, open_world=True)
+    async def xhs_analyze(
+        ctx: Context,
+        keyword: Annotated[str, Field(description="Analyse a search", max_length=100)] = "",
+        user: Annotated[str, Field(description="or a user's notes", max_length=1000)] = "",
+        notes: Annotated[str, Field(description="or up to 10 note_refs, separated by spaces", max_length=2000)] = "",
+        sample: Annotated[int, Field(description="Notes", ge=1, le=40)] = 20,
+        detail_sample: Annotated[int, Field(description="Notes to open, about 10 s each", ge=0, le=10)] = 5,
+        account: Account = "",
+    ) -> Analysis:
+        """Statistics over notes: engagement, formats, authors, tags, keywords, titles, posting times, caveats."""
+        return await sampler.analyze(keyword.strip(), user, notes, sample, detail_sample, account, ctx.report_progress)
+
+    return [
+        xhs_login_status, xhs_login_qrcode, xhs_search_notes, xhs_get_note, xhs_get_comments, xhs_get_user,
+        xhs_home_feed, xhs_suggest, xhs_resolve_link, xhs_analyze,
+    ]  # fmt: skip
+
+
+async def login_code(site: Site, account: str) -> CallToolResult:
+    """A QR code as image content beside its structured description."""
+    account, code = await site.login_code(account)
+    if code is None:
+        answer = LoginCode(account=account, logged_in=True, next_step="已经登录，不必扫码")
+        return CallToolResult(content=[], structured_content=answer.model_dump(mode="json"))
+    answer = LoginCode(
+        account=account,
+        logged_in=False,
+        expires_at=iso_utc(code.expires_at),
+        next_step="请用户用小红书 App 扫码并在手机上确认，然后用 xhs_login_status 查看；过期后重新获取",
+    )
+    image = ImageContent(type="image", data=code.base64, mime_type="image/png")
+    return CallToolResult(content=[image], structured_content=answer.model_dump(mode="json"))

@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 from dyber_kit import ErrorCode, ServiceError
 
 LOGIN_NEXT_STEP = (
-    "请由管理员按小红书服务 README 的“登录”一节，把已登录浏览器的会话文件放到 /data/storage_state.json，"
-    "不必重启；建议使用专门的账号"
+    "请调用 xhs_login_qrcode，让用户用小红书手机 App 扫码登录（建议使用专门的账号）；"
+    "也可由管理员导入 Cookie，见小红书服务 README 的“先登录”"
 )
 
 # Statuses of pages and of the page's own API calls.
@@ -64,11 +64,12 @@ NO_RESULT_TEXTS = ("没有找到相关内容", "没找到相关内容", "未找�
 
 @dataclass(frozen=True)
 class Wall:
-    """A refusal; `certain` when no amount of waiting will bring the data."""
+    """A refusal; `certain` when no amount of waiting will bring the data; `whole_account` when not just one item."""
 
     code: ErrorCode
     certain: bool
     shown: str = ""
+    whole_account: bool = False
 
     def error(self) -> ServiceError:
         """The failure to report."""
@@ -76,7 +77,10 @@ class Wall:
         if self.shown and self.code in (ErrorCode.NOT_FOUND, ErrorCode.ACCESS_RESTRICTED):
             message = f"小红书提示：{self.shown}"
         next_step = LOGIN_NEXT_STEP if self.code is ErrorCode.LOGIN_REQUIRED else None
-        return ServiceError(self.code, message, next_step)
+        if self.whole_account:
+            message = message or "小红书限制了此账号或网络地址的访问"
+            next_step = "请停止操作，用自己的浏览器登录小红书查看账号状态；不要换账号重试"
+        return ServiceError(self.code, message, next_step, whole_account=self.whole_account)
 
 
 def status_wall(status: int, on_page: bool) -> Wall | None:
@@ -90,18 +94,18 @@ def status_wall(status: int, on_page: bool) -> Wall | None:
 def platform_code_wall(code: Any) -> Wall | None:
     """What a `code` in the platform's API answer means."""
     known = _PLATFORM_CODES.get(str(code))
-    return Wall(known, certain=True) if known else None
+    return Wall(known, certain=True, whole_account=known is ErrorCode.ACCESS_RESTRICTED) if known else None
 
 
 def page_wall(snapshot: dict[str, Any]) -> Wall | None:
     """The wall a page shows, from its address, its notices and its text."""
     parts = urlsplit(snapshot["url"])
     query = parse_qs(parts.query)
-    if known := _PLATFORM_CODES.get(query.get("error_code", [""])[0]):
-        return Wall(known, True, query.get("error_msg", [""])[0][:100])
-    for path, code in _PATHS:
-        if parts.path == path or parts.path.startswith(path + "/"):
-            return Wall(code, True, query.get("error_msg", [""])[0][:100])
+    shown = query.get("error_msg", [""])[0][:100]
+    known = _PLATFORM_CODES.get(query.get("error_code", [""])[0])
+    code = known or next((code for path, code in _PATHS if f"{parts.path}/".startswith(f"{path}/")), None)
+    if code:
+        return Wall(code, True, shown, whole_account=code is ErrorCode.ACCESS_RESTRICTED)
     if snapshot["blocked_text"]:
         shown = snapshot["blocked_text"].strip().splitlines()[0][:100]
         for text, code in _BLOCKED_TEXTS:

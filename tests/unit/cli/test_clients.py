@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import tomllib
+from typing import Any
 
 import pytest
 
-from cli.clients import FORMATS, render
+from cli import clients
+from cli.clients import FILES, FORMATS
 
 SERVICES = {
     "template": {"mcp": "http://127.0.0.1/api/template/mcp", "sse": "http://127.0.0.1/api/template/mcp/sse"},
@@ -14,10 +17,20 @@ SERVICES = {
 TOKEN = "0f" * 32
 
 
+def render(format: str, services: dict[str, Any], token: str | None) -> dict[str, Any]:
+    """What a client makes of the text."""
+    text = clients.render(format, services, token)
+    return tomllib.loads(text) if format == "codex" else json.loads(text)
+
+
 @pytest.mark.parametrize("format", FORMATS)
 def test_the_token_is_there_only_when_given(format: str) -> None:
-    assert TOKEN in json.dumps(render(format, SERVICES, TOKEN))
-    assert TOKEN not in json.dumps(render(format, SERVICES, None))
+    assert TOKEN in clients.render(format, SERVICES, TOKEN)
+    assert TOKEN not in clients.render(format, SERVICES, None)
+
+
+def test_every_format_says_where_it_goes() -> None:
+    assert FILES.keys() == FORMATS.keys()
 
 
 def test_claude_code_gets_the_type_it_asks_for_and_a_variable() -> None:
@@ -46,3 +59,33 @@ def test_qwen_agent_gets_the_legacy_transport_which_sends_headers() -> None:
     assert entry["url"].endswith("/mcp/sse")
     assert entry["headers"] == {"Authorization": f"Bearer {TOKEN}"}
     assert "type" not in entry
+
+
+def test_codex_gets_toml_with_the_name_of_the_variable_or_the_header() -> None:
+    assert render("codex", SERVICES, None)["mcp_servers"]["template"] == {
+        "url": "http://127.0.0.1/api/template/mcp",
+        "bearer_token_env_var": "DYBER_TOKEN",
+    }
+    assert render("codex", SERVICES, TOKEN)["mcp_servers"]["template"]["http_headers"] == {
+        "Authorization": f"Bearer {TOKEN}"
+    }
+
+
+def test_gemini_gets_the_key_that_means_streamable_http() -> None:
+    entry = render("gemini", SERVICES, None)["mcpServers"]["template"]
+    assert entry["httpUrl"].endswith("/api/template/mcp")
+    assert entry["headers"] == {"Authorization": "Bearer ${DYBER_TOKEN}"}
+    assert "url" not in entry
+
+
+def test_claude_desktop_gets_a_bridge_whose_arguments_have_no_space() -> None:
+    entry = render("claude-desktop", SERVICES, TOKEN)["mcpServers"]["template"]
+    assert entry["command"] == "npx"
+    assert not [argument for argument in entry["args"] if " " in argument]
+    assert entry["env"] == {"DYBER_AUTHORIZATION": f"Bearer {TOKEN}"}
+
+
+def test_dyberpet_gets_the_block_of_its_own_configuration() -> None:
+    assert render("dyberpet", SERVICES, TOKEN) == {
+        "template_mcp": {"enabled": True, "url": SERVICES["template"]["sse"], "api_key": TOKEN, "timeout": 30}
+    }

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import re
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
-from cli import bootstrap, engine, ports
+from cli import bootstrap, engine, machine, ports
+from cli.app import app
 from cli.console import Activities
 from cli.entry import with_command_word
 from cli.environment import shell_lines
+from cli.steps import client_token
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 def dyber(*arguments: str, language: str = "zh") -> subprocess.CompletedProcess[str]:
-    import os
-
     return subprocess.run(
         [sys.executable, str(REPOSITORY / "cli"), *arguments],
         capture_output=True, text=True, env={**os.environ, "DYBER_LANG": language}, check=False,
@@ -31,6 +35,9 @@ def dyber(*arguments: str, language: str = "zh") -> subprocess.CompletedProcess[
     [
         ([], ["deploy"]),
         (["--stack", "test"], ["deploy", "--stack", "test"]),
+        (["--dev"], ["deploy", "--dev"]),
+        (["--services", "a b"], ["deploy", "--services", "a b"]),
+        (["--version"], ["version"]),
         (["status"], ["status"]),
         (["--help"], ["--help"]),
         (["-h"], ["-h"]),
@@ -51,11 +58,76 @@ def test_messages_switch_to_english() -> None:
     assert "unknown command: depoly" in dyber("depoly", language="en").stderr
 
 
-@pytest.mark.parametrize("command", ["deploy", "setup", "preview", "destroy", "env", "doctor", "clients", "test"])
-def test_every_command_has_help_with_an_example(command: str) -> None:
-    result = dyber(command, "--help")
+COMMANDS = typer.main.get_command(app).commands
+GROUPS = ["token", "tools"]
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [((name,), command) for name, command in COMMANDS.items() if name not in GROUPS]
+    + [((group, name), command) for group in GROUPS for name, command in COMMANDS[group].commands.items()],
+)
+def test_every_command_has_help_with_an_example(words: tuple[str, ...], command: Any) -> None:
+    assert command.help
+    assert f"./deploy.sh {' '.join(words)}" in command.epilog or words == ("env",)
+
+
+@pytest.mark.parametrize("arguments", [["help"], ["help", "restart"], ["restart", "--help"]])
+def test_help_is_a_word_and_an_option(arguments: list[str]) -> None:
+    result = dyber(*arguments)
     assert result.returncode == 0
-    assert f"./deploy.sh {command}" in result.stdout
+    assert "restart" in result.stdout
+
+
+def test_an_unknown_option_is_an_error_with_the_nearest_one() -> None:
+    result = dyber("--dve")
+    assert result.returncode == 2
+    assert "--dev" in result.stderr
+    assert "./deploy.sh deploy --help" in result.stderr
+
+
+@pytest.mark.parametrize("shell", machine.SHELLS)
+def test_a_completion_script_serves_both_names_of_the_command(shell: str) -> None:
+    script = dyber("completion", shell).stdout
+    assert "_DEPLOY_SH_COMPLETE" in script
+    assert "_DYBER_COMPLETE" in script
+
+
+@pytest.mark.parametrize("variable", ["_DEPLOY_SH_COMPLETE", "_DYBER_COMPLETE"])
+def test_a_shell_that_asks_gets_the_words_that_fit(variable: str) -> None:
+    asked = {"COMP_WORDS": "dyber rest", "COMP_CWORD": "1", variable: "complete_bash"}
+    command = [sys.executable, str(REPOSITORY / "cli")]
+    result = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **asked}, check=False)
+    assert sorted(result.stdout.split()) == ["restart", "restore"]
+
+
+def test_any_python_can_run_the_module() -> None:
+    outside = getattr(sys, "_base_executable", sys.executable)
+    result = subprocess.run(
+        [outside, "-m", "cli", "--help"], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert "restart" in result.stdout
+
+
+def test_nothing_but_posix_branches_calls_what_only_posix_has() -> None:
+    posix_only = re.compile(
+        r"\b(os\.(geteuid|getuid|killpg|fork|chown|setsid)|import (fcntl|pwd|grp|termios|resource))\b"
+    )
+    found = []
+    for file in sorted((REPOSITORY / "cli").glob("*.py")):
+        lines = file.read_text(encoding="utf-8").splitlines()
+        for number, line in enumerate(lines):
+            context = "\n".join(lines[max(0, number - 6) : number + 1])
+            if posix_only.search(line.split("#")[0]) and not re.search(r'os\.name [!=]= "nt"|hasattr\(os', context):
+                found.append(f"{file.name}:{number + 1}: {line.strip()}")
+    assert found == []
+
+
+def test_entry_points_have_the_line_ends_of_their_system() -> None:
+    attributes = (REPOSITORY / ".gitattributes").read_text(encoding="utf-8")
+    assert re.search(r"\*\.cmd\s.*eol=crlf", attributes)
+    assert b"\r" not in (REPOSITORY / "deploy.sh").read_bytes()
 
 
 def test_the_printed_environment_survives_a_shell_word_for_word() -> None:
@@ -117,3 +189,10 @@ def test_the_virtual_environment_is_remade_when_the_pins_change(
     assert bootstrap.is_ready()
     requirements.write_text("a==2\n")
     assert not bootstrap.is_ready()
+
+
+def test_without_a_name_the_main_clients_token_is_meant() -> None:
+    assert client_token({"tokens": {"phone": "b", "desktop-pet": "a"}}, None) == ("desktop-pet", "a")
+    assert client_token({"tokens": {"phone": "b"}}, None) == ("phone", "b")
+    with pytest.raises(typer.BadParameter, match="pad, phone"):
+        client_token({"tokens": {"phone": "b", "pad": "c"}}, None)

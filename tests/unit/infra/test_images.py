@@ -8,6 +8,13 @@ import pytest
 from stack.errors import ConfigurationError
 from stack.images import content_hash
 
+REPOSITORY = Path(__file__).resolve().parents[3]
+DOCKERFILES = sorted(
+    file.relative_to(REPOSITORY).as_posix()
+    for pattern in ("[a-z]*/Dockerfile", "[a-z]*/[a-z]*/Dockerfile")
+    for file in REPOSITORY.glob(pattern)
+)
+
 
 @pytest.fixture
 def sources(tmp_path: Path) -> Path:
@@ -68,3 +75,9 @@ def test_a_build_argument_changes_the_name(sources: Path) -> None:
 def test_a_missing_part_is_named(sources: Path) -> None:
     with pytest.raises(ConfigurationError, match="no-such-folder"):
         content_hash(sources, {"no-such-folder"}, {})
+
+
+@pytest.mark.parametrize("dockerfile", DOCKERFILES)
+def test_another_generation_reaches_every_command_of_a_build(dockerfile: str) -> None:
+    text = (REPOSITORY / dockerfile).read_text(encoding="utf-8")
+    assert 0 < text.find("\nARG BUILD_GENERATION") < text.find("\nRUN ")

@@ -1,0 +1,157 @@
+"""`dyber plan` and `dyber apply`: what a change will do, as a comment for its review, and doing just that."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pulumi.automation.errors import CommandError
+from stack import contract_diff
+from stack.catalog import load_catalog
+from stack.contract import Contract, load_lock
+from stack.contract_diff import Change
+from stack.errors import ConfigurationError
+
+from cli import contracts, policies
+from cli.console import Activities, out
+from cli.environment import activate
+from cli.events import DeployError, explain
+from cli.preview_comment import StackPreview, render
+from cli.stack import ROOT, Deployment, StackError
+from cli.steps import FAILED, StackOption, changed, check, examples, graceful_interrupt, set_up
+from toolchain.home import DyberHome
+from toolchain.language import tr
+
+COMMENT = "preview.md"
+
+
+def plan(
+    stacks: Annotated[
+        list[str], typer.Option("--stack", "-s", help=tr("栈，可重复", "A stack, may be given several times"))
+    ],
+    directory: Annotated[Path, typer.Option("--out", help=tr("写到哪个目录", "The folder to write to"))] = Path("plans"),
+    base: Annotated[
+        str | None,
+        typer.Option(help=tr("与哪个 git 版本比较设置和工具", "The git revision to compare settings and tools with")),
+    ] = None,
+) -> None:
+    """Save a plan for each stack and one Markdown comment about all; changes nothing."""
+    base = branched_off(base) if base else None
+    home = DyberHome.from_environment()
+    directory.mkdir(parents=True, exist_ok=True)
+    with Activities(home.logs / "deploy.log") as display:
+        set_up(home, display)
+        previews = []
+        for stack in stacks:
+            with display.phase(tr(f"预览栈 {stack}", f"Previewing stack {stack}")):
+                previews.append(_preview(stack, directory / f"{stack}.plan.json", base))
+    comment = directory / COMMENT
+    comment.write_text(render(previews, _tools(base) if base else {}, _head()), encoding="utf-8")
+    out.print(tr("已写入 ", "written: ") + str(comment), markup=False)
+    if any(item.preview is None for item in previews):
+        raise typer.Exit(FAILED)
+
+
+def apply(
+    file: Annotated[Path, typer.Argument(help=tr("plan 写的计划", "A plan that plan wrote"))], stack: StackOption = "dev"
+) -> None:
+    """Do what a saved plan says, and nothing else."""
+    if not file.is_file():
+        raise StackError(
+            tr(f"没有计划 {file}", f"there is no plan {file}"),
+            tr(f"先运行 ./deploy.sh plan -s {stack}", f"run ./deploy.sh plan -s {stack} first"),
+        )
+    home = DyberHome.from_environment()
+    with Activities(home.logs / "deploy.log") as display:
+        set_up(home, display)
+        deployment = Deployment.open(stack)
+        check(deployment)
+        deployment.recover(display)
+        with graceful_interrupt():
+            _, changes = deployment.up(display, plan=file)
+    out.print(tr(f"已按计划部署（{changed(changes)} 项变化）。", f"Deployed as planned ({changed(changes)} changes)."))
+
+
+def _preview(stack: str, file: Path, base: str | None) -> StackPreview:
+    """The preview of one stack, its plan saved in `file`; a stack that cannot be previewed carries why."""
+    file.unlink(missing_ok=True)
+    try:
+        deployment = Deployment.open(stack)
+        deployment.check_settings()
+    except (ConfigurationError, StackError, CommandError) as error:
+        return StackPreview(stack, None, error=str(error))
+    done = subprocess.run(
+        ["pulumi", "preview", "--json", "--show-replacement-steps", "--non-interactive", "--stack", stack,
+         "--save-plan", str(file.resolve()), "--policy-pack", policies.PACK],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    document = _document(done.stdout)
+    if done.returncode or document is None:
+        file.unlink(missing_ok=True)
+        return StackPreview(stack, None, error=failure(document, done.stderr))
+    return StackPreview(
+        stack, document, file_at(base, deployment.file.name) if base else "", settings_now(deployment) if base else ""
+    )
+
+
+def failure(document: dict[str, Any] | None, errors: str) -> str:
+    """Why a preview failed, in its own words."""
+    told = [str(item.get("message", "")) for item in (document or {}).get("diagnostics") or ()]
+    error = explain(errors, [text.strip() for text in told if text.strip()])
+    return "\n".join([error.message, *error.details]) if isinstance(error, DeployError) else errors
+
+
+def settings_now(deployment: Deployment) -> str:
+    """The text of the stack's file."""
+    return deployment.file.read_text(encoding="utf-8")
+
+
+def branched_off(revision: str) -> str:
+    """Where the present commit branched off `revision`: what others changed there since is not this change's."""
+    done = subprocess.run(["git", "merge-base", revision, "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else revision
+
+
+def file_at(revision: str, path: str) -> str:
+    """A file of the repository in a git revision; '' where it is not there."""
+    shown = subprocess.run(["git", "show", f"{revision}:./{path}"], cwd=ROOT, capture_output=True, check=False)
+    return shown.stdout.decode() if shown.returncode == 0 else ""
+
+
+def _document(text: str) -> dict[str, Any] | None:
+    try:
+        return dict(json.loads(text))
+    except ValueError:
+        return None
+
+
+def _tools(base: str) -> dict[str, Sequence[Change]]:
+    """By service, how the contracts in the repository changed since `base`."""
+    changes = {}
+    for name, spec in load_catalog(contracts.SERVERS).items():
+        before, after = contracts.lock_at(base, name), load_lock(spec.folder)
+        changes[name] = contract_diff.compare(before or Contract({}), after or Contract({}))
+    return changes
+
+
+def _head() -> str:
+    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+commands = typer.Typer()
+commands.command(
+    help=tr(
+        "为每个栈保存计划，并写出一份 Markdown 评论；不做改变",
+        "Save a plan for each stack and one Markdown comment about all; changes nothing",
+    ),
+    epilog=examples("./deploy.sh plan -s test -s prod --base origin/main --out plans"),
+)(plan)
+commands.command(
+    help=tr("只做保存的计划里的改变", "Do what a saved plan says, and nothing else"),
+    epilog=examples("./deploy.sh apply plans/test.plan.json -s test"),
+)(apply)

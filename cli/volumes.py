@@ -1,0 +1,115 @@
+"""The contents of Docker volumes as tar members, through the engine, so that it works from any system.
+
+A container that is made and never started lends the engine's own copying a path to the volume.
+"""
+
+from __future__ import annotations
+
+import copy
+import subprocess
+import tarfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+
+from cli import engine
+from cli.engine import EngineError
+from toolchain import base_image, versions
+
+_INSIDE = "/data"
+
+
+def save(volume: str, tar: tarfile.TarFile, folder: str) -> None:
+    """Add everything in `volume` to `tar`, below `folder`. Raises EngineError."""
+    with _container(volume) as container:
+        process = subprocess.Popen(
+            ["docker", "cp", "--archive", f"{container}:{_INSIDE}/.", "-"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        assert process.stdout is not None and process.stderr is not None
+        try:
+            with tarfile.open(fileobj=process.stdout, mode="r|") as content:
+                for member in content:
+                    tar.addfile(
+                        _moved(member, "", f"{folder}/"), content.extractfile(member) if member.isfile() else None
+                    )
+        except tarfile.TarError as error:
+            raise EngineError(f"docker cp {volume}: {error}") from error
+        finally:
+            process.stdout.close()
+            problem = process.stderr.read().decode("utf-8", errors="replace").strip()
+            code = process.wait()
+        if code:
+            raise EngineError(problem or f"docker cp: exit code {code}")
+
+
+def load(
+    volume: str, labels: Mapping[str, str], tar: tarfile.TarFile, members: Iterable[tarfile.TarInfo], folder: str
+) -> None:
+    """Make `volume` with `labels` and put `members` of `tar`, which are below `folder`, into it. Raises EngineError."""
+    engine.docker(
+        "volume", "create", *[part for key, value in labels.items() for part in ("--label", f"{key}={value}")], volume
+    )
+    with _container(volume) as container:
+        # From above the volume: only so its own owner and mode come back too.
+        process = subprocess.Popen(
+            ["docker", "cp", "--archive", "-", f"{container}:/"], stdin=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        assert process.stdin is not None and process.stderr is not None
+        try:
+            with tarfile.open(fileobj=process.stdin, mode="w|", format=tarfile.PAX_FORMAT) as content:
+                for member in members:
+                    content.addfile(
+                        _moved(member, f"{folder}/.", _INSIDE.lstrip("/")),
+                        tar.extractfile(member) if member.isfile() else None,
+                    )
+            process.stdin.close()
+        except BrokenPipeError:
+            pass
+        problem = process.stderr.read().decode("utf-8", errors="replace").strip()
+        if code := process.wait():
+            raise EngineError(problem or f"docker cp: exit code {code}")
+
+
+@contextmanager
+def paused(containers: Iterable[str]) -> Iterator[None]:
+    """While inside, these running containers write nothing. Raises EngineError."""
+    stopped = []
+    try:
+        for container in containers:
+            engine.docker("pause", container)
+            stopped.append(container)
+        yield
+    finally:
+        for container in stopped:
+            engine.docker("unpause", container)
+
+
+@contextmanager
+def _container(volume: str) -> Iterator[str]:
+    image = base_image.image_name(versions.load().base_suites[0])
+    container = engine.docker(
+        "create",
+        "--network",
+        "none",
+        "--label",
+        "dyber.helper=volume",
+        "--volume",
+        f"{volume}:{_INSIDE}",
+        image,
+        "true",
+    ).strip()
+    try:
+        yield container
+    finally:
+        engine.docker("rm", container)
+
+
+def _moved(member: tarfile.TarInfo, old: str, new: str) -> tarfile.TarInfo:
+    """The member under another folder; what a hard link points to moves along, a symbolic link's target stays."""
+    moved = copy.copy(member)
+    moved.name = new + member.name.removeprefix(old)
+    moved.pax_headers = {key: value for key, value in member.pax_headers.items() if key not in ("path", "linkpath")}
+    if member.islnk():
+        moved.linkname = new + member.linkname.removeprefix(old)
+    return moved

@@ -1,0 +1,187 @@
+"""`dyber status`, `ps` and `list`: what runs, how well, and what there is."""
+
+from __future__ import annotations
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from stack.catalog import load_catalog
+
+from cli import health_report
+from cli.console import err, out
+from cli.environment import activate
+from cli.health_report import ServiceHealth
+from cli.members import members
+from cli.stack import ROOT, Deployment
+from cli.steps import FAILED, JsonOption, StackOption, deployed, examples, print_json
+from toolchain.home import DyberHome
+from toolchain.language import tr
+from toolchain.progress import duration
+
+commands = typer.Typer()
+#: Columns of a table that no terminal shows.
+UNBOUNDED = 1000
+_STYLES = {"up": "green", "degraded": "yellow", "down": "red", "stopped": "red", "unknown": "yellow"}
+_WORDS = {
+    "up": ("正常", "up"),
+    "degraded": ("降级", "degraded"),
+    "down": ("不可用", "down"),
+    "stopped": ("已停止", "stopped"),
+    "unknown": ("未知", "unknown"),
+    "running": ("运行中", "running"),
+    "off": ("未启用", "off"),
+}
+
+
+@commands.command(
+    help=tr(
+        "每个服务的健康、版本、用量、工具和最近的错误", "Health, version, usage, tools and last error of each service"
+    ),
+    epilog=examples("./deploy.sh status", "./deploy.sh status --json"),
+)
+def status(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
+    """Health, version, usage, tools and last error of each service; exit code 1 unless all are up."""
+    deployment, outputs = deployed(stack)
+    found = health_report.collect(deployment.settings, deployment.require_id(), outputs["services"])
+    if as_json:
+        print_json({"stack": stack, "services": [health_report.as_json(one) for one in found]})
+    else:
+        print_table(_status_table(found))
+        for one in found:
+            if one.last_error:
+                out.print(Text.assemble((f"{one.name}: ", "bold"), one.last_error), style="yellow")
+        if any(one.state == "stopped" for one in found):
+            err.print(Text("→ " + tr("启动：./deploy.sh start", "start: ./deploy.sh start"), style="yellow"))
+        elif any(one.state != "up" for one in found):
+            err.print(
+                Text("→ " + tr("查看：./deploy.sh logs <服务>", "see: ./deploy.sh logs <service>"), style="yellow")
+            )
+    if any(one.state != "up" for one in found):
+        raise typer.Exit(FAILED)
+
+
+@commands.command(
+    help=tr("列出这个栈的容器", "List this stack's containers"),
+    epilog=examples("./deploy.sh ps", "./deploy.sh ps --json"),
+)
+def ps(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
+    """List this stack's containers."""
+    deployment, outputs = deployed(stack)
+    found = members(deployment.require_id(), outputs["services"])
+    if as_json:
+        keys = ("name", "service", "kind", "replica", "state", "health", "image", "ports", "restarts")
+        print_json([{**{key: getattr(one, key) for key in keys}, "id": one.id[:12]} for one in found])
+        return
+    table = _table(
+        tr("容器", "container"), tr("服务", "service"), tr("状态", "state"), tr("端口", "ports"), tr("镜像", "image")
+    )
+    for one in found:
+        state = f"{one.state} ({one.health})" if one.running and one.health else one.state
+        table.add_row(
+            one.name, one.service, Text(state, style="green" if one.well else "red"), " ".join(one.ports), one.image
+        )
+    print_table(table)
+
+
+@commands.command(
+    "list",
+    help=tr("列出所有可用的服务", "List all services there are"),
+    epilog=examples("./deploy.sh list", "./deploy.sh list --json"),
+)
+def list_services(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
+    """List all services of mcp-servers/, and which of them this stack runs."""
+    catalog = load_catalog(ROOT / "mcp-servers")
+    states = _states(stack)
+    rows = [
+        {
+            "name": spec.alias,
+            "title": spec.title,
+            "port": spec.port,
+            "profile": spec.profile,
+            "state": states.get(name, "off"),
+            "tools": list(spec.tools),
+            "description": spec.description,
+        }
+        for name, spec in catalog.items()
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    table = _table(
+        tr("服务", "service"), tr("状态", "state"), tr("端口", "port"), tr("配置档", "profile"), tr("工具", "tools"), ""
+    )
+    for row in rows:
+        state = str(row["state"])
+        table.add_row(
+            str(row["name"]),
+            Text(tr(*_WORDS[state]), style={"running": "green", "stopped": "red"}.get(state, "dim")),
+            str(row["port"]),
+            str(row["profile"] or "-"),
+            str(len(row["tools"]) or "-"),
+            str(row["description"] or row["title"]),
+        )
+    print_table(table)
+
+
+def _states(stack: str) -> dict[str, str]:
+    """running or stopped, by service; {} where nothing is deployed or the machine is not set up."""
+    from cli.engine import EngineError
+    from cli.stack import StackError
+    from toolchain.errors import SetupError
+
+    try:
+        activate(DyberHome.from_environment())
+        deployment = Deployment.open(stack, create=False)
+        services = deployment.outputs()["services"]
+        states: dict[str, str] = dict.fromkeys(services, "stopped")
+        for one in members(deployment.require_id(), services):
+            if one.kind == "server" and one.running:
+                states[one.service] = "running"
+        return states
+    except (SetupError, StackError, EngineError) as error:
+        err.print(Text(getattr(error, "message", str(error)), style="yellow"))
+        return {}
+
+
+def _status_table(found: list[ServiceHealth]) -> Table:
+    table = _table(
+        tr("服务", "service"),
+        tr("状态", "state"),
+        tr("副本", "replicas"),
+        tr("版本", "version"),
+        tr("工具", "tools"),
+        "CPU",
+        tr("内存", "memory"),
+        tr("已运行", "uptime"),
+        tr("重启", "restarts"),
+    )
+    for one in found:
+        state = tr(*_WORDS[one.state]) + (f" ({one.code})" if one.code and one.state != "up" else "")
+        table.add_row(
+            one.name,
+            Text(state, style=_STYLES[one.state]),
+            f"{one.ready}/{one.replicas}",
+            one.version or "-",
+            "-" if one.tools is None else str(one.tools),
+            "-" if one.cpu_percent is None else f"{one.cpu_percent:.1f}%",
+            "-" if one.memory_mib is None else f"{one.memory_mib:.0f} / {one.memory_limit_mib:.0f} MiB",
+            "-" if one.uptime_seconds is None else duration(one.uptime_seconds),
+            str(one.restarts),
+        )
+    return table
+
+
+def print_table(table: Table) -> None:
+    """On a terminal as wide as it is, elsewhere as wide as the table."""
+    if out.is_terminal:
+        out.print(table, soft_wrap=False)
+    else:
+        Console(file=out.file, width=UNBOUNDED, highlight=False).print(table)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table

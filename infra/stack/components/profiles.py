@@ -1,0 +1,89 @@
+"""What the built-in profiles add to a stack: the cache, monitoring, neither or both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pulumi
+
+from stack.catalog import ServiceSpec
+from stack.components.cache import (
+    CACHE_UID,
+    Cache,
+    CacheAccess,
+    CacheAccessArgs,
+    CacheArgs,
+    CacheExporter,
+    CacheExporterArgs,
+)
+from stack.components.defaults import Owner
+from stack.components.monitoring import MONITORING_UID, Monitoring, MonitoringArgs
+from stack.components.service import McpService
+from stack.gateway_inputs import REDIS_PORT, on_loopback
+from stack.images import Image, cache_image, monitoring_image
+from stack.profile_settings import CACHE, MONITORING
+from stack.settings import StackSettings
+
+
+class Profiles:
+    """The cache and monitoring of a stack, where its `profiles` ask for them.
+
+    In two steps, as the services stand between them: they need `access` to the cache, and the cache needs their
+    networks.
+    """
+
+    images: dict[str, Image]
+    #: For the services that declare `cache: true`.
+    access: CacheAccess | None = None
+    cache: Cache | None = None
+    monitoring: Monitoring | None = None
+
+    def __init__(self, settings: StackSettings, owner: Owner, root: Path, opts: pulumi.ResourceOptions) -> None:
+        """`root` is the repository."""
+        self._settings, self._owner, self._opts = settings, owner, opts
+        self.images = {}
+        if settings.has(CACHE):
+            self.images[CACHE] = cache_image(settings, root / "cache", CACHE_UID, opts)
+            self.access = CacheAccess(CACHE, CacheAccessArgs(owner, self.images[CACHE], settings.cache), opts)
+        if settings.has(MONITORING):
+            self.images[MONITORING] = monitoring_image(settings, root / "monitoring", MONITORING_UID, opts)
+
+    def start(self, specs: list[ServiceSpec], services: Mapping[str, McpService]) -> None:
+        """Declare Redis and Prometheus, for these services."""
+        settings, owner, opts = self._settings, self._owner, self._opts
+        keep_data = settings.data_retention == "keep"
+        if self.access:
+            self.cache = Cache(
+                CACHE,
+                CacheArgs(
+                    owner=owner,
+                    image=self.images[CACHE],
+                    settings=settings.cache,
+                    access=self.access,
+                    networks=[services[spec.name].network.name for spec in specs if spec.cache],
+                    publish=on_loopback(settings, REDIS_PORT),
+                    keep_data=keep_data,
+                ),
+                opts,
+            )
+        if settings.has(MONITORING):
+            self.monitoring = Monitoring(
+                MONITORING,
+                MonitoringArgs(
+                    owner=owner,
+                    image=self.images[MONITORING],
+                    settings=settings.monitoring,
+                    specs=specs,
+                    watches_cache=settings.has(CACHE),
+                    keep_data=keep_data,
+                ),
+                opts,
+            )
+        if self.access and self.cache and self.monitoring:
+            network = self.monitoring.network.name
+            CacheExporter(
+                f"{CACHE}-exporter",
+                CacheExporterArgs(owner, self.images[CACHE], self.access, self.cache, network),
+                opts,
+            )

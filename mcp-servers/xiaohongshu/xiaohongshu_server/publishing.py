@@ -1,0 +1,59 @@
+"""What may be published: names of files in one folder, and texts within the platform's limits."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from dyber_kit import ErrorCode, ServiceError
+
+IMAGE_TYPES = (".jpg", ".jpeg", ".png", ".webp")
+VIDEO_TYPES = (".mp4", ".mov")
+MOST_IMAGES = 18
+MOST_TOPICS = 10
+MOST_TITLE = 20
+MOST_CONTENT = 1000
+_MOST_BYTES = {"image": 20 * 2**20, "video": 500 * 2**20}
+_NAME = re.compile(r"[\w][\w .()-]{0,119}")
+
+
+def files_to_publish(names: str, kind: str, folder: Path | None) -> list[Path]:
+    """The files that `names` (separated by commas) stand for in `folder`.
+
+    Raises:
+        ServiceError: INVALID_ARGUMENT, naming the file that is missing, elsewhere, too large or of another type.
+    """
+    if folder is None:
+        raise _refused("服务没有数据目录，无法读取要发布的文件", "请管理员为本服务设置 DYBER_DATA")
+    listed = [name.strip() for name in re.split(r"[,，\n]", names) if name.strip()]
+    most = MOST_IMAGES if kind == "image" else 1
+    if not 1 <= len(listed) <= most:
+        raise _refused(f"文件有 {len(listed)} 个，应为 1 到 {most} 个", f"请写 {folder} 里的文件名，用逗号分开")
+    return [_file(name, kind, folder) for name in listed]
+
+
+def topics_to_publish(topics: str) -> list[str]:
+    """Topics separated by blanks or commas, with or without "#". Raises ServiceError for too many."""
+    listed = list(dict.fromkeys(topic.strip("#") for topic in re.split(r"[\s,，]+", topics) if topic.strip("#")))
+    if len(listed) > MOST_TOPICS:
+        raise _refused(f"话题有 {len(listed)} 个，最多 {MOST_TOPICS} 个", "请减少话题")
+    return listed
+
+
+def _file(name: str, kind: str, folder: Path) -> Path:
+    types = IMAGE_TYPES if kind == "image" else VIDEO_TYPES
+    path = folder / name
+    if not _NAME.fullmatch(name) or path.is_symlink():
+        raise _refused(f"文件名 {name[:60]!r} 不可用", f"只能用 {folder} 里的文件名，不能带路径")
+    if path.suffix.lower() not in types:
+        raise _refused(f"{name} 的类型不支持", f"可用的类型：{'、'.join(types)}")
+    if not path.is_file():
+        raise _refused(f"没有文件 {name}", f"请先把它放进 {folder}")
+    size = path.stat().st_size
+    if not 0 < size <= _MOST_BYTES[kind]:
+        raise _refused(f"{name} 有 {size} 字节", f"应为 1 到 {_MOST_BYTES[kind] // 2**20} MiB")
+    return path
+
+
+def _refused(message: str, next_step: str) -> ServiceError:
+    return ServiceError(ErrorCode.INVALID_ARGUMENT, message, next_step)

@@ -1,0 +1,55 @@
+"""Sessions from the command line, for the operator: `python -m xiaohongshu_server.session import < export.json`.
+
+Cookies are read from standard input, so that they are in no command line and no shell history; only their names are
+printed. The running service notices the change by itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from urllib.parse import urlsplit
+
+from dyber_kit import ServiceError, Settings
+from dyber_kit.cookies import import_cookies
+from dyber_kit.sessions import DEFAULT_ACCOUNT, SessionStore
+
+from xiaohongshu_server.config import SiteSettings
+from xiaohongshu_server.references import PLATFORM_DOMAINS
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns 1 when something cannot be done, with the reason on standard error, 2 for wrong usage."""
+    parser = argparse.ArgumentParser(prog="python -m xiaohongshu_server.session", description=__doc__)
+    parser.add_argument("action", choices=["import", "show", "delete"])
+    parser.add_argument("--account", default="", help="an account's name (XHS_ACCOUNTS); default: the first")
+    options = parser.parse_args(arguments)
+    try:
+        print(run(options.action, options.account, Settings.from_environment()))
+    except (ServiceError, ValueError, OSError) as error:
+        print(error.text if isinstance(error, ServiceError) else error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def run(action: str, account: str, settings: Settings) -> str:
+    """What was done, for people. Raises ServiceError, ValueError or OSError."""
+    if settings.data_dir is None:
+        raise ValueError("没有设置 DYBER_DATA，会话无处保存")
+    site = SiteSettings.from_environment(settings.data_dir)
+    account = account or site.accounts[0]
+    if account not in site.accounts:
+        raise ValueError(f"没有名为 {account} 的账号，可用：{'、'.join(site.accounts)}（环境变量 XHS_ACCOUNTS）")
+    store = SessionStore(settings.data_dir)
+    kept_as = DEFAULT_ACCOUNT if account == site.accounts[0] else account
+    if action == "import":
+        own = urlsplit(site.base_url).hostname or ""
+        store.write(import_cookies(sys.stdin.read(), [*PLATFORM_DOMAINS, own]), kept_as)
+        return f"账号 {account}：已导入 {'、'.join(store.cookie_names(kept_as))}"
+    if action == "delete":
+        return f"账号 {account}：{'已删除会话' if store.delete(kept_as) else '本来就没有会话'}"
+    return f"账号 {account}：{'、'.join(store.cookie_names(kept_as)) or '没有会话'}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,209 @@
+"""The MCP tools that write: only with DYBER_READ_ONLY=false, and each in two steps."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from dyber_kit import tool
+from dyber_kit.confirm import MAX_TOKEN_CHARS, Confirmations
+from dyber_kit.tools import ToolDeclaration
+from pydantic import Field
+
+from xiaohongshu_server.models import WriteResult
+from xiaohongshu_server.pages import Pages
+from xiaohongshu_server.publishing import MOST_CONTENT, MOST_TITLE, files_to_publish, topics_to_publish
+from xiaohongshu_server.site import Site
+from xiaohongshu_server.tools import Account, NoteArgument
+from xiaohongshu_server.writer import SiteWriter
+
+DryRun = Annotated[bool, Field(description="true: only show what would be done")]
+Confirmation = Annotated[str, Field(description="From the dry run, once the user agrees", max_length=MAX_TOKEN_CHARS)]
+Undo = Annotated[bool, Field(description="Take it back")]
+Title = Annotated[str, Field(description="Title", min_length=1, max_length=MOST_TITLE)]
+Content = Annotated[str, Field(description="Text", min_length=1, max_length=MOST_CONTENT)]
+Topics = Annotated[str, Field(description="Topics, separated by spaces", max_length=300)]
+Remark = Annotated[str, Field(description="Text", min_length=1, max_length=300)]
+
+
+class Writes:
+    """Carries out what was confirmed."""
+
+    def __init__(self, confirmations: Confirmations) -> None:
+        self._confirmations = confirmations
+
+    async def run(
+        self,
+        name: str,
+        arguments: dict[str, Any],
+        summary: str,
+        dry_run: bool,
+        confirmation: str,
+        act: Callable[[], Awaitable[bool | None]],
+    ) -> WriteResult:
+        """A dry run issues a token for exactly `arguments`; with it, `act` runs. Raises ServiceError."""
+        if dry_run:
+            return WriteResult(
+                done=False,
+                dry_run=True,
+                summary=summary,
+                confirmation=self._confirmations.issue(name, arguments),
+                valid_seconds=int(self._confirmations.valid_seconds),
+                next_step="请把 summary 给用户看；用户同意后，用相同参数加 dry_run=false 和 confirmation 再调用一次",
+            )
+        self._confirmations.redeem(confirmation, name, arguments)
+        changed = await act()
+        return WriteResult(
+            done=True,
+            dry_run=False,
+            summary=summary,
+            already_so=changed is False,
+            next_step="本来就是这样，没有改动" if changed is False else "已完成",
+        )
+
+
+def write_tools(
+    site: Site, writer: SiteWriter, pages: Pages, writes: Writes, uploads: Path | None
+) -> list[ToolDeclaration]:
+    """The tools that change something on the platform, in the order agents see them.
+
+    Args:
+        site: Reads what callers name.
+        writer: Does it.
+        pages: Knows the accounts.
+        writes: Asks for confirmation.
+        uploads: Folder that files to publish are taken from, or None.
+    """
+
+    async def publish(
+        name: str, kind: Literal["image", "video"], names: str, title: str, content: str, topics: str,
+        dry_run: bool, confirmation: str, account: str,
+    ) -> WriteResult:  # fmt: skip
+        account = pages.account(account)
+        files, tags = files_to_publish(names, kind, uploads), topics_to_publish(topics)
+        # Sizes too: a file that was changed after the user agreed is another file.
+        listed = [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files]
+        arguments = {"account": account, "files": listed, "title": title, "content": content, "topics": tags}
+        shown = f"用账号 {account} 公开发布{'图文' if kind == 'image' else '视频'}《{title}》：{len(files)} 个文件（"
+        shown += f"{'、'.join(file.name for file in files)}），话题 {'、'.join(tags) or '无'}，正文：{content}"
+
+        async def act() -> None:
+            await writer.publish(account, kind, files, title, content, tags)
+
+        return await writes.run(name, arguments, shown, dry_run, confirmation, act)
+
+    async def mark(
+        name: str,
+        what: Literal["like", "favorite"],
+        note: str,
+        undo: bool,
+        dry_run: bool,
+        confirmation: str,
+        account: str,
+    ) -> WriteResult:
+        account, reference = pages.account(account), await site.note_reference(note)
+        word = ("取消" if undo else "") + {"like": "点赞", "favorite": "收藏"}[what]
+        return await writes.run(
+            name,
+            {"account": account, "note": reference.note_id, "undo": undo},
+            f"用账号 {account} {word}笔记 {reference.note_id}",
+            dry_run,
+            confirmation,
+            lambda: writer.mark(account, reference, what, not undo),
+        )
+
+    @tool(title="发布小红书图文", read_only=False, open_world=True, idempotent=False)
+    async def xhs_publish_image(
+        images: Annotated[str, Field(description="File names in the uploads folder, comma-separated", max_length=2000)],
+        title: Title,
+        content: Content,
+        topics: Topics = "",
+        dry_run: DryRun = True,
+        confirmation: Confirmation = "",
+        account: Account = "",
+    ) -> WriteResult:
+        """Publish a note with 1 to 18 images. Public at once."""
+        return await publish(
+            "xhs_publish_image", "image", images, title, content, topics, dry_run, confirmation, account
+        )
+
+    @tool(title="发布小红书视频", read_only=False, open_world=True, idempotent=False)
+    async def xhs_publish_video(
+        video: Annotated[str, Field(description="File name in the uploads folder", min_length=1, max_length=120)],
+        title: Title,
+        content: Content,
+        topics: Topics = "",
+        dry_run: DryRun = True,
+        confirmation: Confirmation = "",
+        account: Account = "",
+    ) -> WriteResult:
+        """Publish a note with one video. Public at once."""
+        return await publish(
+            "xhs_publish_video", "video", video, title, content, topics, dry_run, confirmation, account
+        )
+
+    @tool(title="评论小红书笔记", read_only=False, open_world=True, idempotent=False)
+    async def xhs_comment(
+        note: NoteArgument,
+        content: Remark,
+        dry_run: DryRun = True,
+        confirmation: Confirmation = "",
+        account: Account = "",
+    ) -> WriteResult:
+        """Comment on a note. Public at once."""
+        chosen, reference = pages.account(account), await site.note_reference(note)
+        return await writes.run(
+            "xhs_comment",
+            {"account": chosen, "note": reference.note_id, "content": content},
+            f"用账号 {chosen} 在笔记 {reference.note_id} 下评论：{content}",
+            dry_run,
+            confirmation,
+            lambda: writer.comment(chosen, reference, content),
+        )
+
+    @tool(title="回复小红书评论", read_only=False, open_world=True, idempotent=False)
+    async def xhs_reply(
+        note: NoteArgument,
+        comment_id: Annotated[
+            str, Field(description="From xhs_get_comments", pattern=r"^[A-Za-z0-9-]+$", max_length=64)
+        ],
+        content: Remark,
+        dry_run: DryRun = True,
+        confirmation: Confirmation = "",
+        account: Account = "",
+    ) -> WriteResult:
+        """Reply to a comment of a note. Public at once."""
+        chosen, reference = pages.account(account), await site.note_reference(note)
+        return await writes.run(
+            "xhs_reply",
+            {"account": chosen, "note": reference.note_id, "comment": comment_id, "content": content},
+            f"用账号 {chosen} 回复笔记 {reference.note_id} 下的评论 {comment_id}：{content}",
+            dry_run,
+            confirmation,
+            lambda: writer.reply(chosen, reference, comment_id, content),
+        )
+
+    @tool(title="点赞小红书笔记", read_only=False, open_world=True)
+    async def xhs_like(
+        note: NoteArgument,
+        undo: Undo = False,
+        dry_run: DryRun = True,
+        confirmation: Confirmation = "",
+        account: Account = "",
+    ) -> WriteResult:
+        """Like a note, or take the like back."""
+        return await mark("xhs_like", "like", note, undo, dry_run, confirmation, account)
+
+    @tool(title="收藏小红书笔记", read_only=False, open_world=True)
+    async def xhs_favorite(
+        note: NoteArgument,
+        undo: Undo = False,
+        dry_run: DryRun = True,
+        confirmation: Confirmation = "",
+        account: Account = "",
+    ) -> WriteResult:
+        """Favorite (collect) a note, or take it back."""
+        return await mark("xhs_favorite", "favorite", note, undo, dry_run, confirmation, account)
+
+    return [xhs_publish_image, xhs_publish_video, xhs_comment, xhs_reply, xhs_like, xhs_favorite]

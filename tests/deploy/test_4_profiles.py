@@ -1,0 +1,173 @@
+"""The profiles cache and monitoring for real: switched on without a lost call, guarded, watched, and kept over a loss."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+import pytest
+from deploy_under_test import BASE, OFFSET, Checkout, docker, inspect, ours
+
+PROMETHEUS = f"http://127.0.0.1:{9090 + OFFSET}"
+#: Twice the interval of Prometheus, and some.
+SCRAPED_SECONDS = 45
+
+
+class Calls:
+    """A context in which template is called all the time; `answers` are the statuses."""
+
+    def __init__(self, token: str) -> None:
+        self.answers: list[int | str] = []
+        self._headers = {"Authorization": f"Bearer {token}"}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Calls:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.wait(0.05):
+            try:
+                # A connection of its own each time, as a new client would make it.
+                answer = httpx2.post(f"{BASE}/api/template/test", json={"message": "x"}, headers=self._headers)
+                self.answers.append(answer.status_code)
+            except httpx2.HTTPError as error:
+                self.answers.append(repr(error))
+
+
+@pytest.fixture(scope="module")
+def full(deployed: Checkout) -> Iterator[Checkout]:
+    """The stack with both profiles, and template alone using the cache. Its files are as before after the tests; the
+    next deployment takes the rest away."""
+    user, bystander = (deployed.root / "mcp-servers" / name / "service.yaml" for name in ("template", "xiaohongshu"))
+    files = {file: file.read_text() for file in (user, bystander, deployed.stack_file)}
+    for spec, cache in ((user, "true"), (bystander, "false")):
+        lines = (line for line in files[spec].splitlines(True) if not line.startswith("cache:"))
+        spec.write_text("".join(lines) + f"cache: {cache}\n")
+    deployed.configure("profiles", ["dev", "cache", "monitoring"])
+    yield deployed
+    for file, text in files.items():
+        file.write_text(text)
+
+
+@pytest.fixture(scope="module")
+def switched_on(full: Checkout) -> list[int | str]:
+    """What callers of template got while the profiles were switched on."""
+    bystander = inspect("xiaohongshu")["Id"]
+    with Calls(full.token) as calls:
+        full.deploy_sh()
+    assert inspect("xiaohongshu")["Id"] == bystander
+    return calls.answers
+
+
+def outputs(full: Checkout) -> dict[str, Any]:
+    return dict(json.loads(full.shell("pulumi stack output --json --show-secrets").stdout))
+
+
+def redis(*commands: str) -> list[str]:
+    """First line of each answer of Redis to commands on one connection."""
+    with socket.create_connection(("127.0.0.1", 6379 + OFFSET), timeout=5) as connection:
+        stream = connection.makefile("rwb")
+        answers = []
+        for command in commands:
+            stream.write(command.encode() + b"\r\n")
+            stream.flush()
+            line = stream.readline().decode().strip()
+            answers.append(stream.readline().decode().strip() if line.startswith("$") and line != "$-1" else line)
+        return answers
+
+
+def targets() -> dict[str, str]:
+    """Health by instance of everything Prometheus reads."""
+    found = httpx2.get(f"{PROMETHEUS}/api/v1/targets").json()["data"]["activeTargets"]
+    return {target["labels"]["instance"]: target["health"] for target in found}
+
+
+def samples_of(instance: str) -> int:
+    """How many times Prometheus has read it within an hour."""
+    query = f'count_over_time(up{{instance="{instance}"}}[1h])'
+    result = httpx2.get(f"{PROMETHEUS}/api/v1/query", params={"query": query}).json()["data"]["result"]
+    return int(result[0]["value"][1]) if result else 0
+
+
+def test_switching_both_on_costs_no_call_and_touches_no_other_service(switched_on: list[int | str]) -> None:
+    assert len(switched_on) > 50
+    assert set(switched_on) == {200}
+
+
+def test_a_second_up_changes_nothing(full: Checkout, switched_on: object) -> None:
+    assert "没有变化" in full.deploy_sh().stdout
+
+
+def test_redis_answers_only_with_the_password_which_is_nowhere_to_be_seen(full: Checkout, switched_on: object) -> None:
+    password = outputs(full)["cache_password"]
+    assert redis("PING", "AUTH wrong", "GET a")[0].startswith("-NOAUTH")
+    assert redis("AUTH wrong")[0].startswith("-WRONGPASS")
+    accepted, denied = redis(f"AUTH {password}", "CONFIG GET *")
+    assert accepted == "+OK" and denied.startswith("-NOPERM")
+    assert password not in docker("inspect", *ours("container"))
+    for file in filter(lambda path: path.is_file(), full.state.rglob("*")):
+        assert password.encode() not in file.read_bytes(), file
+
+
+def test_the_service_that_uses_it_reaches_redis_with_its_file(switched_on: object) -> None:
+    script = (
+        "import os, socket; connection = socket.create_connection((os.environ['DYBER_REDIS_HOST'], "
+        "int(os.environ['DYBER_REDIS_PORT'])), 5); "
+        "password = open(os.environ['DYBER_REDIS_PASSWORD_FILE']).read(); "
+        "connection.sendall(f'AUTH {password}\\r\\n'.encode()); print(connection.recv(100).decode())"
+    )
+    assert docker("exec", inspect("template")["Id"], "/opt/venv/bin/python", "-c", script).strip() == "+OK"
+
+
+def test_prometheus_reads_everything(switched_on: object) -> None:
+    deadline = time.monotonic() + SCRAPED_SECONDS
+    expected = dict.fromkeys(("gateway", "template-1", "xiaohongshu-1", "cache", "prometheus"), "up")
+    while (found := targets()) != expected:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.5)
+    page = httpx2.get(f"{PROMETHEUS}/", follow_redirects=True)
+    assert (page.status_code, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+
+
+def test_a_rule_that_cannot_be_is_refused_in_promtools_words_and_the_old_ones_stay(
+    full: Checkout, switched_on: object
+) -> None:
+    rules = full.root / "monitoring" / "rules" / "cache.yml"
+    before, running = rules.read_text(), inspect("monitoring")
+    rules.write_text(before.replace("redis_up == 0", "redis_up =="))
+    try:
+        failed = full.deploy_sh(check=False)
+    finally:
+        rules.write_text(before)
+    assert failed.returncode == 1
+    assert "unexpected end of input" in failed.stderr and "旧配置仍在使用" in failed.stderr
+    after = inspect("monitoring")
+    assert (after["Id"], after["State"]["StartedAt"]) == (running["Id"], running["State"]["StartedAt"])
+    assert "redis_up == 0" in httpx2.get(f"{PROMETHEUS}/api/v1/rules").text
+
+
+def test_what_is_removed_by_hand_comes_back_with_its_data(full: Checkout, switched_on: object) -> None:
+    login = f"AUTH {outputs(full)['cache_password']}"
+    # Written to the disk within a second; WAIT would ask for replicas.
+    assert redis(login, "SET kept yes")[1] == "+OK"
+    time.sleep(1.5)
+    before = samples_of("gateway")
+    assert before
+    for part in ("cache", "monitoring"):
+        docker("rm", "--force", inspect(part)["Id"])
+    full.deploy_sh()
+    assert redis(login, "GET kept")[1] == "yes"
+    assert samples_of("gateway") >= before
+    for part in ("cache", "cache-exporter", "monitoring"):
+        assert inspect(part)["State"]["Health"]["Status"] == "healthy", part

@@ -1,0 +1,204 @@
+"""Built once, promoted by digest into the next stack; what breaks its contract is stopped; going back is a revert."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+import yaml
+from deploy_under_test import OFFSET, STACK, Checkout, docker, inspect
+from leftovers import remove_labelled
+
+NEXT = "e2e-next"
+NEXT_BASE = f"http://127.0.0.1:{80 + OFFSET + 3000}"
+NEXT_FILE = f"""\
+# 下一个环境
+config:
+  dyber:gateway:
+    portOffset: {OFFSET + 3000} # beside the first
+  dyber:profiles: [dev]
+  dyber:contracts: enforced
+  dyber:policy: mandatory
+  dyber:services:
+    xiaohongshu: {{enabled: false}}
+"""
+ECHO = "Send a text back unchanged."
+CHANGED = "Send a text back, just as it came."
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Debian's registry on a port of its own: `127.0.0.1:<port>/dyber`."""
+    folder = tmp_path_factory.mktemp("registry")
+    if shutil.which("docker-registry") is None:
+        fetch = ["apt-get", "download", "docker-registry"]
+        if subprocess.run(fetch, cwd=folder, capture_output=True, check=False).returncode:
+            subprocess.run(["apt-get", "update"], capture_output=True, check=False)
+            if subprocess.run(fetch, cwd=folder, capture_output=True, check=False).returncode:
+                pytest.skip("Debian's package docker-registry cannot be fetched here")
+        (package,) = folder.glob("*.deb")
+        subprocess.run(["dpkg-deb", "--extract", package, folder], check=True)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    (folder / "config.yml").write_text(
+        f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {folder}/data}}}}\nhttp: {{addr: '127.0.0.1:{port}'}}\n"
+    )
+    program = shutil.which("docker-registry") or str(folder / "usr/bin/docker-registry")
+    process = subprocess.Popen(
+        [program, "serve", "config.yml"], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        wait_until_it_answers(f"http://127.0.0.1:{port}/v2/")
+        yield f"127.0.0.1:{port}/dyber"
+    finally:
+        process.terminate()
+        process.wait()
+        for image in docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}").split():
+            if image.startswith(f"127.0.0.1:{port}/"):
+                docker("image", "rm", image, check=False)
+
+
+@pytest.fixture(scope="module")
+def pair(deployed: Checkout, registry: str) -> Iterator[Checkout]:
+    """The first stack, which pushes to the registry, and the file of the next one, promoted once."""
+    before = deployed.stack_file.read_text()
+    source = tools_source(deployed)
+    text = source.read_text()
+    next_file(deployed).write_text(NEXT_FILE)
+    try:
+        deployed.configure("registry", registry)
+        deployed.deploy_sh("promote", STACK, NEXT, "--yes")
+        yield deployed
+    finally:
+        source.write_text(text)
+        deployed.stack_file.write_text(before)
+        deployed.deploy_sh("destroy", "-s", NEXT, "--yes", check=False)
+        next_file(deployed).unlink()
+        remove_labelled(f"dyber.stack={NEXT}")
+
+
+def test_the_promotion_is_a_small_change_by_digest_that_keeps_comments(pair: Checkout, registry: str) -> None:
+    text = next_file(pair).read_text()
+    assert "# 下一个环境" in text and "# beside the first" in text
+    config = yaml.safe_load(text)["config"]
+    assert config["dyber:images"] == "pinned"
+    template = config["dyber:services"]["template"]
+    assert template["image"].startswith(f"{registry}/template@sha256:")
+    assert template["contract"]["tools"]["template_echo"] == "read"
+
+
+def test_the_next_stack_runs_what_was_built_once_and_builds_nothing(pair: Checkout) -> None:
+    pair.deploy_sh("deploy", "-s", NEXT)
+    assert running_image(NEXT) == inspect("template")["Image"]
+    state = json.loads(pair.shell(f"pulumi stack export -s {NEXT}").stdout)
+    assert not [item for item in state["deployment"]["resources"] if item["type"].endswith("RemoteImage")]
+    assert "没有变化" in pair.deploy_sh("deploy", "-s", NEXT).stdout
+    assert pair.deploy_sh("tools", "diff", "--against", STACK, "-s", NEXT, "template").returncode == 0
+
+
+def test_a_changed_tool_is_told_before_it_is_promoted_and_goes_back_with_the_file(pair: Checkout) -> None:
+    first, before = running_image(NEXT), next_file(pair).read_text()
+    change_template(pair, (ECHO, CHANGED))
+    pair.deploy_sh()
+    told = pair.deploy_sh("promote", STACK, NEXT, "--yes")
+    assert f"+ {CHANGED}" in told.stdout and "改变智能体读到的内容: 1" in told.stdout
+    pair.deploy_sh("deploy", "-s", NEXT)
+    assert running_image(NEXT) == inspect("template")["Image"] != first
+    next_file(pair).write_text(before)
+    pair.deploy_sh("deploy", "-s", NEXT)
+    assert running_image(NEXT) == first
+    assert called(pair).status_code == 200
+
+
+def test_an_image_whose_tools_are_not_the_promoted_ones_is_not_put_in_service(pair: Checkout) -> None:
+    first, before = running_image(NEXT), next_file(pair).read_text()
+    pair.shell(f"pulumi config set -s {NEXT} --path dyber:services.template.image {inspect('template')['Image']}")
+    try:
+        failed = pair.deploy_sh("deploy", "-s", NEXT, check=False)
+    finally:
+        next_file(pair).write_text(before)
+    assert failed.returncode == 1
+    assert "服务 template 的工具与契约不符" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    assert running_image(NEXT) == first
+    assert called(pair).status_code == 200
+    pair.deploy_sh("deploy", "-s", NEXT)
+
+
+def test_a_strict_stack_refuses_what_breaks_a_rule_and_another_is_advised(pair: Checkout) -> None:
+    defaults = pair.root / "infra" / "stack" / "components" / "defaults.py"
+    before, text = running_image(NEXT), defaults.read_text()
+    defaults.write_text(text.replace('drops=["ALL"]', 'drops=["NET_RAW"]'))
+    try:
+        refused = pair.deploy_sh("deploy", "-s", NEXT, check=False)
+        advised = pair.deploy_sh("preview")
+    finally:
+        defaults.write_text(text)
+    assert refused.returncode == 1
+    assert "违反规则：template-contract: 没有去掉全部能力" in refused.stderr and "(no-capability)" in refused.stderr
+    assert "建议：template-server: 没有去掉全部能力" in advised.stderr
+    assert running_image(NEXT) == before
+    assert called(pair).status_code == 200
+    assert "没有变化" in pair.deploy_sh("deploy", "-s", NEXT).stdout
+
+
+def test_what_breaks_callers_is_promoted_only_on_purpose(pair: Checkout) -> None:
+    before = next_file(pair).read_text()
+    change_template(pair, ("max_length=2000)]", "max_length=20)]"))
+    pair.deploy_sh()
+    refused = pair.deploy_sh("promote", STACK, NEXT, "--yes", check=False)
+    assert refused.returncode == 1
+    assert "maxLength 2000 → 20" in refused.stdout and "--accept-breaking" in refused.stderr
+    assert next_file(pair).read_text() == before
+
+
+def next_file(checkout: Checkout) -> Path:
+    return checkout.root / f"Pulumi.{NEXT}.yaml"
+
+
+def tools_source(checkout: Checkout) -> Path:
+    return checkout.root / "mcp-servers" / "template" / "template_server" / "tools.py"
+
+
+def change_template(checkout: Checkout, change: tuple[str, str]) -> None:
+    """Change the template's tools in the sources and, as its owner would, in the lock file."""
+    source = tools_source(checkout)
+    text = source.read_text()
+    assert change[0] in text
+    source.write_text(text.replace(*change, 1))
+    checkout.deploy_sh("tools", "lock", "template")
+
+
+def running_image(stack: str) -> str:
+    """Id of the image of the template's running container."""
+    (container,) = docker(
+        "ps", "--quiet", "--filter", f"label=dyber.stack={stack}", "--filter", "label=dyber.service=template"
+    ).split()
+    return docker("inspect", "--format", "{{.Image}}", container).strip()
+
+
+def called(checkout: Checkout) -> httpx2.Response:
+    token = checkout.deploy_sh("token", "show", "-s", NEXT).stdout.strip()
+    return httpx2.post(
+        f"{NEXT_BASE}/api/template/test", json={"message": "x"}, headers={"Authorization": f"Bearer {token}"}
+    )
+
+
+def wait_until_it_answers(url: str) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            if httpx2.get(url).status_code == 200:
+                return
+        except httpx2.TransportError:
+            pass
+        assert time.monotonic() < deadline, f"{url} does not answer"
+        time.sleep(0.1)

@@ -1,0 +1,65 @@
+"""Calling the xiaohongshu service in tests."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from mcp import Client
+from mcp.types import CallToolResult
+from xiaohongshu_server.config import SiteSettings
+
+
+class Caller:
+    """Calls tools of the service at `base`, each over a connection of its own."""
+
+    def __init__(self, base: str) -> None:
+        self._base = base
+
+    async def result(self, tool: str, **arguments: object) -> CallToolResult:
+        """Whatever the tool answers."""
+        async with Client(f"{self._base}/mcp") as client:
+            return await client.call_tool(tool, arguments)
+
+    async def __call__(self, tool: str, **arguments: object) -> dict[str, Any]:
+        """The tool's structured answer; an error is a failed test."""
+        result = await self.result(tool, **arguments)
+        assert not result.is_error, result.content[0].text
+        return result.structured_content
+
+    async def refusal(self, tool: str, **arguments: object) -> str:
+        """The text of the tool's error; an answer is a failed test."""
+        result = await self.result(tool, **arguments)
+        assert result.is_error, result.structured_content
+        return result.content[0].text
+
+
+def unhurried(base_url: str, data_dir: Path | None = None, **values: Any) -> SiteSettings:
+    """Settings for the stand-in: no pauses between pages, nothing kept for the next caller."""
+    defaults = {
+        "base_url": base_url, "creator_url": base_url, "page_seconds": 20, "queue_seconds": 20, "interval_seconds": 0,
+        "jitter_seconds": 0, "daily_pages": 10_000, "pause_seconds": 0, "cache_seconds": 0,
+        "uploads": data_dir / "uploads" if data_dir else None,
+    }  # fmt: skip
+    return SiteSettings(**(defaults | values))
+
+
+@contextlib.contextmanager
+def logged_in(data_dir: Path, site: str, name: str = "SECRET", account: str = "default") -> Iterator[Path]:
+    """A session file for `account` for as long as it lasts; `name` is who is logged in."""
+    file = data_dir / ("storage_state.json" if account == "default" else f"storage_state.{account}.json")
+    cookie = {
+        "name": "web_session", "value": f"session-{name}", "domain": urlsplit(site).hostname, "path": "/",
+        "expires": -1, "httpOnly": True, "secure": False, "sameSite": "Lax",
+    }  # fmt: skip
+    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as opened:
+        json.dump({"cookies": [cookie], "origins": []}, opened)
+    try:
+        yield file
+    finally:
+        file.unlink(missing_ok=True)

@@ -1,0 +1,103 @@
+"""What can be written to the xiaohongshu stand-in; `site.state.writes` keeps it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from stand_in import xiaohongshu_data as data
+from stand_in.xiaohongshu_html import config, logged_in, page
+
+BUTTON = "<div class='publish-page-publish-btn'><button class='bg-red' disabled>发布</button></div>"
+# One element that draws two buttons, of which only the right one publishes.
+WIDGET = "<xhs-publish-btn submit-disabled='true' style='display:block;width:200px;height:40px'></xhs-publish-btn>"
+PUBLISH_BODY = f"""
+<div class='upload-content'><div class='header'>
+  <div class='creator-tab'>上传视频</div><div class='creator-tab'>上传图文</div></div>
+  <input class='upload-input' type='file' multiple accept='.mp4,.mov'>
+  <div class='img-preview-area'></div></div>
+<div class='form' hidden>
+  <div class='d-input'><input placeholder='填写标题会有更多赞哦'></div>
+  <div class='ql-editor' contenteditable='true' style='min-height:40px'></div>
+  <div id='creator-editor-topic-container' hidden><div class='item'></div></div>
+  {BUTTON}
+</div>
+"""
+
+
+def _refused(request: Request, note_id: str | None) -> Response | None:
+    if not logged_in(request):
+        return JSONResponse({"success": False, "code": -101, "msg": "无登录信息"}, 401)
+    if note_id == data.STRICT_NOTE:
+        return JSONResponse({"success": False, "code": 300013, "msg": "访问频次异常，请勿频繁操作"})
+    return None
+
+
+async def click(request: Request) -> Response:
+    """POST …/note/like, …/note/collect, each with /undo."""
+    body = await request.json()
+    if refused := _refused(request, body["note_id"]):
+        return refused
+    action = request.url.path.removeprefix("/api/sns/web/v1/note/")
+    _keep(request, {"action": action, "note_id": body["note_id"]})
+    return JSONResponse({"success": True, "code": 0})
+
+
+async def comment(request: Request) -> Response:
+    """POST /api/sns/web/v1/comment/post: a comment, or a reply when it has a target."""
+    body = await request.json()
+    if refused := _refused(request, body["note_id"]):
+        return refused
+    _keep(request, {"action": "comment", **body})
+    return JSONResponse({"success": True, "code": 0, "data": {"comment": {"id": "new-comment", **body}}})
+
+
+async def publish_page(request: Request) -> Response:
+    """The creator site's page; sends a guest to its login."""
+    if not logged_in(request):
+        return RedirectResponse("/login?redirectReason=401", 302)
+    widget = request.cookies["web_session"] == "session-widget"
+    return page(
+        config(kind="publish"), PUBLISH_BODY.replace(BUTTON, WIDGET) if widget else PUBLISH_BODY, script="publish"
+    )
+
+
+async def upload(request: Request) -> Response:
+    """POST /api/upload: takes a file, keeps its name and size."""
+    content = await request.body()
+    return JSONResponse({"success": True, "name": request.query_params["name"], "size": len(content)})
+
+
+async def publish(request: Request) -> Response:
+    """POST /web_api/sns/v2/note: a new note."""
+    body = await request.json()
+    if "敏感" in body["title"]:
+        return JSONResponse({"success": False, "code": -9007, "msg": "内容违规"})
+    _keep(request, {"action": "publish", **body})
+    return JSONResponse({"success": True, "data": {"id": data.NORMAL_NOTE}})
+
+
+async def done(_: Request) -> Response:
+    """Where publishing ends, and the creator site's login."""
+    return page(config(kind="none"), "<p>发布成功</p>")
+
+
+def _keep(request: Request, write: dict[str, Any]) -> None:
+    request.app.state.writes.append({**write, "session": request.cookies["web_session"]})
+
+
+def write_routes() -> list[Route]:
+    """Routes of this module."""
+    clicks = [f"/api/sns/web/v1/note/{kind}{undo}" for kind in ("like", "collect") for undo in ("", "/undo")]
+    return [
+        *(Route(path, click, methods=["POST"]) for path in clicks),
+        Route("/api/sns/web/v1/comment/post", comment, methods=["POST"]),
+        Route("/publish/publish", publish_page),
+        Route("/publish/success", done),
+        Route("/login", done),
+        Route("/api/upload", upload, methods=["POST"]),
+        Route("/web_api/sns/v2/note", publish, methods=["POST"]),
+    ]

@@ -1,0 +1,255 @@
+"""What the profiles cache and monitoring declare, against Pulumi's mocks."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+from pulumi.runtime.rpc import is_rpc_secret, unwrap_rpc_secret
+from stack.catalog import ServiceSpec, load_catalog
+from unit.infra.test_program import TOKEN, Recorder, declare, ordered
+
+#: What RandomBytes of the mocks gives everybody but the client desktop-pet.
+PASSWORD = TOKEN[::-1]
+ADDED = {
+    "cache-redis",
+    "cache-password",
+    "cache-exporter",
+    "monitoring-prometheus",
+    "monitoring-loader",
+    "monitoring-direct-nginx",
+}
+ONE_SHOT = {"gateway-loader", "monitoring-loader", "cache-password"}
+ALL = ["dev", "cache", "monitoring"]
+
+
+@pytest.fixture(autouse=True)
+def template_uses_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(servers: Path) -> dict[str, ServiceSpec]:
+        found = load_catalog(servers)
+        return {name: spec.model_copy(update={"cache": name == "template"}) for name, spec in found.items()}
+
+    monkeypatch.setattr("unit.infra.test_program.load_catalog", load)
+
+
+@pytest.fixture
+def full(monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    return declare(monkeypatch, profiles=ALL)
+
+
+def networks(recorder: Recorder) -> dict[str, set[str]]:
+    """By container, the networks it is in."""
+    return {
+        name: {item["name"].removesuffix("-name") for item in inputs.get("networksAdvanced", [])}
+        for name, inputs in recorder.inputs("Container").items()
+    }
+
+
+def changed(before: Recorder, after: Recorder) -> set[str]:
+    """Names of the resources of both that differ."""
+    old = {(item.typ, item.name): item.inputs for item in ordered(before)}
+    return {item.name for item in ordered(after) if old.get((item.typ, item.name), item.inputs) != item.inputs}
+
+
+def test_each_part_comes_with_its_profile(monkeypatch: pytest.MonkeyPatch, full: Recorder) -> None:
+    def containers(*profiles: str) -> set[str]:
+        return set(declare(monkeypatch, profiles=["dev", *profiles]).inputs("Container"))
+
+    assert containers().isdisjoint(ADDED)
+    assert containers("cache") & ADDED == {"cache-redis", "cache-password"}
+    assert containers("monitoring") & ADDED == {
+        "monitoring-prometheus",
+        "monitoring-loader",
+        "monitoring-direct-nginx",
+    }
+    assert set(full.inputs("Container")) >= ADDED
+
+
+def test_what_is_added_is_confined(full: Recorder) -> None:
+    containers = full.inputs("Container")
+    users = [inputs["user"] for name, inputs in containers.items() if name in ADDED - ONE_SHOT]
+    assert len(set(users)) == len(users)
+    for name in ADDED:
+        inputs = containers[name]
+        assert int(inputs["user"].split(":")[0]) > 0, name
+        assert inputs["capabilities"] == {"drops": ["ALL"]}, name
+        assert inputs["securityOpts"] == ["no-new-privileges:true"], name
+        assert inputs["memory"] == inputs["memorySwap"] > 0, name
+        assert inputs["logOpts"]["max-size"], name
+        if name not in ONE_SHOT:
+            assert inputs["readOnly"] is True, name
+            assert inputs["healthcheck"]["tests"], name
+            assert inputs["destroyGraceSeconds"] > 0, name
+
+
+def test_both_ports_stay_on_loopback_wherever_the_gateway_is_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    containers = declare(
+        monkeypatch, profiles=ALL, gateway={"bind": "0.0.0.0", "portOffset": 100}
+    ).inputs("Container")
+    published = {
+        name: [(port["ip"], port["external"], port["internal"]) for port in inputs["ports"]]
+        for name, inputs in containers.items()
+        if name in ADDED and inputs.get("ports")
+    }
+    assert published == {
+        "cache-redis": [("127.0.0.1", 6479, 6379)],
+        "monitoring-direct-nginx": [("127.0.0.1", 9190, 9090)],
+    }
+
+
+def test_redis_shares_a_network_with_the_services_that_use_it_and_they_share_none(full: Recorder) -> None:
+    of = networks(full)
+    assert of["cache-redis"] == {"cache-edge", "template-network"}
+    assert of["template-server"] == {"template-network"}
+    assert of["xiaohongshu-server"] == {"xiaohongshu-network"}
+
+
+def test_prometheus_is_in_no_network_of_a_service_and_its_own_has_no_way_out(full: Recorder) -> None:
+    of = networks(full)
+    assert of["monitoring-prometheus"] == {"monitoring-network"}
+    assert "monitoring-network" in of["gateway-nginx"]
+    assert of["cache-exporter"] == {"cache-edge", "monitoring-network"}
+    assert full.inputs("Network")["monitoring-network"]["internal"] is True
+
+
+def in_clear(value: Any) -> Any:
+    """What of a resource's inputs is not a secret for Pulumi."""
+    if is_rpc_secret(value):
+        return None
+    if isinstance(value, dict):
+        return {key: in_clear(item) for key, item in value.items()}
+    return [in_clear(item) for item in value] if isinstance(value, list) else value
+
+
+def test_the_password_is_in_one_upload_and_for_pulumi_a_secret(full: Recorder) -> None:
+    holders = {item.name for item in full.resources if PASSWORD in json.dumps(item.inputs, default=str)}
+    assert holders == {"cache-password", "cache-password-revision"}
+    assert PASSWORD not in json.dumps([in_clear(item.inputs) for item in full.resources], default=str)
+    uploads = full.inputs("Container")["cache-password"]["uploads"]
+    assert [upload["content"] for upload in unwrap_rpc_secret(uploads)] == [PASSWORD]
+
+
+def test_of_a_password_of_ones_own_even_the_hash_is_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = "correct-horse-battery"
+    with_own = declare(monkeypatch, profiles=ALL, cache={"password": own})
+    accepted = hashlib.sha256(own.encode()).hexdigest()
+    assert accepted in json.dumps(with_own.inputs("Container")["cache-redis"], default=str)
+    clear = json.dumps([in_clear(item.inputs) for item in with_own.resources], default=str)
+    assert own not in clear and accepted not in clear
+    assert "cache-password" not in with_own.inputs("RandomBytes")
+
+
+def test_redis_knows_the_hash_of_the_password_and_lets_nobody_in_without(full: Recorder) -> None:
+    command = " ".join(full.inputs("Container")["cache-redis"]["command"])
+    accepted = hashlib.sha256(PASSWORD.encode()).hexdigest()
+    assert f"--user default on #{accepted} " in command
+    assert f"--user metrics on #{accepted} " in command
+    assert "nopass" not in command
+    assert "-@admin -@dangerous" in command
+
+
+def test_a_service_that_uses_the_cache_is_told_where_it_is_and_others_are_not(full: Recorder) -> None:
+    containers = full.inputs("Container")
+    told = dict(entry.split("=", 1) for entry in containers["template-server"]["envs"])
+    assert (told["DYBER_REDIS_HOST"], told["DYBER_REDIS_PORT"]) == ("cache", "6379")
+    assert told["DYBER_REDIS_PASSWORD_FILE"].startswith("/run/dyber-cache/password-")
+    (mount,) = containers["template-server"]["mounts"]
+    assert (mount["target"], mount["readOnly"]) == ("/run/dyber-cache", True)
+    assert containers["template-server"]["groupAdds"] == ["26379"]
+    assert "REDIS" not in json.dumps(containers["xiaohongshu-server"])
+
+
+def test_switching_the_cache_on_changes_only_the_services_that_use_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = declare(monkeypatch, profiles=["dev"])
+    assert changed(before, declare(monkeypatch, profiles=["dev", "cache"])) == {"template-server"}
+
+
+def test_switching_monitoring_on_changes_no_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = declare(monkeypatch, profiles=["dev"])
+    after = declare(monkeypatch, profiles=["dev", "monitoring"])
+    assert changed(before, after) == {"gateway-nginx", "gateway-loader"}
+
+
+def test_the_data_is_in_volumes_of_a_fixed_name_that_no_setting_changes(
+    monkeypatch: pytest.MonkeyPatch, full: Recorder
+) -> None:
+    other = declare(
+        monkeypatch,
+        profiles=ALL,
+        cache={"memoryMib": 512, "generation": 2},
+        monitoring={"retention": "30d", "memoryMib": 512},
+        dataRetention="keep",
+    )
+    assert {"cache-data", "monitoring-data"} <= set(full.inputs("Volume"))
+    for name in ("cache-data", "monitoring-data"):
+        assert full.inputs("Volume")[name]["name"] == f"dyber-dev-{name}"
+        assert other.inputs("Volume")[name] == full.inputs("Volume")[name]
+
+
+def test_the_settings_arrive_where_they_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    containers = declare(
+        monkeypatch,
+        profiles=ALL,
+        cache={"memoryMib": 512},
+        monitoring={"retention": "2h30m", "diskMib": 512, "memoryMib": 300},
+    ).inputs("Container")
+    assert "--maxmemory 256mb" in " ".join(containers["cache-redis"]["command"])
+    assert containers["cache-redis"]["memory"] == 512
+    arguments = containers["monitoring-prometheus"]["command"]
+    assert {"--storage.tsdb.retention.time=2h30m", "--storage.tsdb.retention.size=512MB"} < set(arguments)
+    assert containers["monitoring-prometheus"]["memory"] == 300
+
+
+def test_a_service_that_leaves_is_no_longer_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(**values: Any) -> str:
+        uploads = declare(monkeypatch, **values).inputs("Container")["monitoring-loader"]["uploads"]
+        return next(upload["content"] for upload in uploads if upload["file"] == "/staging/prometheus.yml")
+
+    assert "/services/template/1" in read(profiles=["dev", "monitoring"])
+    assert "/services/template/1" not in read(profiles=["monitoring"])
+
+
+def test_a_pinned_stack_needs_the_images_of_its_profiles_and_builds_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    digest = "sha256:" + "a" * 64
+    pinned = {
+        "images": "pinned",
+        "profiles": ["cache", "monitoring"],
+        "services": {"xiaohongshu": {"image": digest}},
+        "gatewayImage": digest,
+        "frontImage": digest,
+    }
+    with pytest.raises(pulumi.RunError, match="(?s)cacheImage.*monitoringImage"):
+        declare(monkeypatch, **pinned)
+    complete = declare(monkeypatch, **pinned, cacheImage=digest, monitoringImage=digest)
+    assert complete.inputs("RemoteImage") == {}
+    assert {complete.inputs("Container")[name]["image"] for name in ADDED} == {digest}
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Names of one-shot containers that are to fail."""
+    names: list[str] = []
+    answer = Recorder.new_resource
+
+    def new_resource(self: Recorder, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        identity, outputs = answer(self, args)
+        if args.name in names:
+            outputs.update(exitCode=2, containerLogs="in its own words\n")
+        return identity, outputs
+
+    monkeypatch.setattr(Recorder, "new_resource", new_resource)
+    return names
+
+
+@pytest.mark.parametrize("name", ["monitoring-loader", "cache-password"])
+def test_what_a_loader_refuses_fails_the_update_in_its_own_words(
+    monkeypatch: pytest.MonkeyPatch, failing: list[str], name: str
+) -> None:
+    failing.append(name)
+    with pytest.raises(pulumi.RunError, match="in its own words"):
+        declare(monkeypatch, profiles=ALL)

@@ -1,0 +1,124 @@
+"""Prometheus' configuration and alert rules, checked by Prometheus' own tool."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from stack.catalog import ServiceSpec
+from stack.gateway_config import render as render_gateway
+from stack.gateway_model import GatewayService, GatewaySettings
+from stack.monitoring_config import render
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+RULES = sorted((REPOSITORY / "monitoring" / "rules").glob("*.yml"))
+PROMTOOL = Path(sys.prefix) / "bin" / "promtool"
+
+
+def promtool(*arguments: str | Path, folder: Path = REPOSITORY) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([PROMTOOL, *arguments], cwd=folder, capture_output=True, text=True, check=False)
+
+
+def service(name: str, port: int, replicas: int = 1) -> ServiceSpec:
+    folder = REPOSITORY / "mcp-servers" / name
+    return ServiceSpec(name=name, folder=folder, title=name, port=port, package="server", replicas=replicas)
+
+
+FLEET = [service("weibo", 8003, replicas=2), service("template", 8002)]
+
+
+def jobs(files: dict[str, str]) -> dict[str, dict[str, Any]]:
+    return {job["job_name"]: job for job in yaml.safe_load(files["prometheus.yml"])["scrape_configs"]}
+
+
+def alerts(file: Path) -> list[str]:
+    return [rule["alert"] for group in yaml.safe_load(file.read_text())["groups"] for rule in group["rules"]]
+
+
+@pytest.mark.parametrize("cache", [True, False])
+def test_the_configuration_is_one_that_prometheus_takes(tmp_path: Path, cache: bool) -> None:
+    for path, text in render(FLEET, cache=cache).items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(text)
+    checked = promtool("check", "config", "--lint-fatal", "prometheus.yml", folder=tmp_path)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@pytest.mark.parametrize("rules", RULES, ids=lambda file: file.stem)
+def test_the_rules_do_what_their_own_tests_say(rules: Path) -> None:
+    tested = promtool("test", "rules", REPOSITORY / "monitoring" / "tests" / rules.name)
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+
+
+@pytest.mark.parametrize("rules", RULES, ids=lambda file: file.stem)
+def test_each_alert_is_seen_to_fire_in_a_test(rules: Path) -> None:
+    fired = set()
+    for test in yaml.safe_load((REPOSITORY / "monitoring" / "tests" / rules.name).read_text())["tests"]:
+        for check in test.get("alert_rule_test", []):
+            fired |= {check["alertname"]} if check["exp_alerts"] else set()
+        for check in test.get("promql_expr_test", []):
+            for sample in check["exp_samples"]:
+                fired |= set(re.findall(r'alertname="(\w+)"', sample["labels"]))
+    assert fired == set(alerts(rules))
+
+
+def test_each_alert_says_how_bad_it_is_and_what_to_do() -> None:
+    for file in RULES:
+        for group in yaml.safe_load(file.read_text())["groups"]:
+            for rule in group["rules"]:
+                assert rule["labels"]["severity"] in ("critical", "warning"), rule["alert"]
+                assert " / " in rule["annotations"]["summary"], rule["alert"]
+                assert rule["annotations"]["next_step"], rule["alert"]
+
+
+def test_every_replica_is_read_at_an_address_that_the_gateway_has() -> None:
+    targets = jobs(render(FLEET, cache=False))["services"]["static_configs"]
+    paths = [target["labels"]["__metrics_path__"] for target in targets]
+    gateway = render_gateway(
+        replace(GatewaySettings(), monitoring_networks=("172.30.0.0/16",)),
+        [GatewayService(spec.name, spec.port, spec.title, 60, spec.replicas) for spec in FLEET],
+        [],
+    )["monitoring.conf"]
+    assert paths == ["/services/template/1", "/services/weibo/1", "/services/weibo/2"]
+    assert re.findall(r'"(/services/\S+)" "(\S+)";', gateway) == [
+        ("/services/template/1", "template-mcp-1:8002"),
+        ("/services/weibo/1", "weibo-mcp-1:8003"),
+        ("/services/weibo/2", "weibo-mcp-2:8003"),
+    ]
+    assert {target for entry in targets for target in entry["targets"]} == {"gateway:10090"}
+    assert "listen 10090;" in gateway
+
+
+def test_a_service_cannot_pass_its_metrics_off_as_anothers() -> None:
+    job = jobs(render(FLEET, cache=False))["services"]
+    assert not job.get("honor_labels")
+    assert {"service", "replica"} < set(job["static_configs"][0]["labels"])
+    assert job["sample_limit"] and job["body_size_limit"]
+
+
+def test_redis_is_read_only_where_there_is_one() -> None:
+    assert "cache" in jobs(render(FLEET, cache=True))
+    assert "cache" not in jobs(render(FLEET, cache=False))
+
+
+def test_the_order_of_the_services_makes_no_difference() -> None:
+    assert render(FLEET, cache=True) == render(reversed(FLEET), cache=True)
+
+
+@pytest.mark.parametrize(
+    ("networks", "expected"), [((), []), (("172.30.0.0/16", "10.1.0.0/24"), ["172.30.0.0/16", "10.1.0.0/24"])]
+)
+def test_the_gateway_tells_its_metrics_to_the_network_of_prometheus_alone(
+    networks: tuple[str, ...], expected: list[str]
+) -> None:
+    files = render_gateway(replace(GatewaySettings(), monitoring_networks=networks), [], [])
+    text = files["monitoring.conf"]
+    assert re.findall(r'allow "(.+)";', text) == expected
+    assert ("deny all;" in text) == bool(networks)
+    assert ("listen 9090" in files["servers.conf"]) == bool(networks)

@@ -1,0 +1,21 @@
+"""The whole program with every profile keeps every rule, as far as Pulumi's mocks tell."""
+
+from __future__ import annotations
+
+import pytest
+from unit.infra.test_program import declare
+
+from policy.rules import RULES, Resource, Stack, problems
+
+#: In production images are pinned by digest; here they are built.
+STRICT = Stack("prod", strict=True, data_retention="keep")
+
+
+@pytest.mark.parametrize("stack", [Stack("dev"), STRICT], ids=["dev", "prod"])
+def test_whatever_the_program_declares_keeps_every_rule(monkeypatch: pytest.MonkeyPatch, stack: Stack) -> None:
+    declared = declare(monkeypatch, profiles=["dev", "cache", "monitoring"]).resources
+    # The mocks do not tell parents; only what is declared for a front may be open, and dev opens nothing.
+    resources = [Resource(item.typ, f"urn:pulumi:x::dyber::{item.typ}::{item.name}", item.inputs) for item in declared]
+    assert {kind for types, _ in RULES.values() for kind in types} & {resource.type for resource in resources}
+    broken = {(resource.name, rule, text) for resource in resources for rule, text in problems(resource, stack)}
+    assert {item for item in broken if item[1] != "pinned-image"} == set()
