@@ -17,6 +17,15 @@ from stand_in.running import process
 CALLERS, CALLS_EACH = 20, 10
 MANY = 10_000
 HEADERS = {"accept": "application/json, text/event-stream"}
+MODERN_HEADERS = {
+    "MCP-Protocol-Version": "2026-07-28",
+    "Mcp-Method": "tools/call",
+    "Mcp-Name": "template_echo",
+}
+MODERN_META = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
 
 
 async def metric(http: httpx2.AsyncClient, base: str, name: str, *labels: str) -> float:
@@ -139,12 +148,16 @@ async def test_memory_stays_flat_over_10000_calls(http):
         for _ in range(4):
             left = iter(range(MANY // 4))
 
-            async def caller() -> None:
+            async def caller(modern: bool) -> None:
                 for number in left:  # noqa: B023
-                    answer = await http.post(f"{base}/mcp", json=request("template_echo", text=f"text {number}"))
+                    call = request("template_echo", text=f"text {number}")
+                    if modern:
+                        call["params"]["_meta"] = MODERN_META
+                    headers = MODERN_HEADERS if modern else {}
+                    answer = await http.post(f"{base}/mcp", json=call, headers=headers)
                     assert f"text {number}" in answer.text
 
-            await asyncio.gather(*(caller() for _ in range(8)))
+            await asyncio.gather(*(caller(modern) for modern in [True, False] * 4))
             pages = int(Path(f"/proc/{child.pid}/statm").read_text().split()[1])
             resident.append(pages * os.sysconf("SC_PAGE_SIZE") / 2**20)
         assert await metric(http, base, "mcp_tool_calls_total", 'outcome="ok"') == MANY

@@ -1,4 +1,4 @@
-"""What a server knows or is sent in confidence is in no answer and in no log line, of any service, at the most talkative
+"""What a server knows or is sent in confidence is in no answer and no log line of any service, at the most talkative
 level, while everything it depends on is down."""
 
 from __future__ import annotations

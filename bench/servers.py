@@ -1,0 +1,239 @@
+"""The servers themselves: start, memory, speed against a bare SDK server, and what they cost an agent.
+
+    .venv/bin/python bench/servers.py [--calls 400] [--rounds 5]
+
+Servers run as processes of their own, without containers and without a gateway. The bare server is the SDK's, with the
+same tool and nothing of the kit; rounds alternate between the two. Tokens are estimated, since each model counts in its
+own way: one for four ASCII characters and one for each other character, of compact JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import uvicorn
+import yaml
+from mcp import Client
+
+ROOT = Path(__file__).resolve().parent.parent
+SERVERS = ROOT / "mcp-servers"
+SPECS = {spec.parent.name: yaml.safe_load(spec.read_text()) for spec in sorted(SERVERS.glob("*/service.yaml"))}
+sys.path[:0] = [str(ROOT / "tests"), str(SERVERS / "kit"), str(SERVERS / "template" / "tests")]
+sys.path += [str(SERVERS / name) for name in SPECS]
+
+import template_stand_in  # noqa: E402
+from dyber_kit import Settings  # noqa: E402
+from dyber_kit.contract import all_tools  # noqa: E402
+from stand_in.running import free_port, process, running  # noqa: E402
+
+BARE = """
+import os, uvicorn
+from typing import Annotated
+from mcp.server import MCPServer
+from pydantic import BaseModel, Field
+class Echo(BaseModel):
+    text: str
+    length: int
+server = MCPServer("bare", log_level="WARNING")
+@server.tool()
+async def template_echo(
+    text: Annotated[str, Field(description="Text to send back", min_length=1, max_length=2000)],
+) -> Echo:
+    "Send a text back unchanged."
+    return Echo(text=text, length=len(text))
+app = server.streamable_http_app(stateless_http=True)
+uvicorn.run(app, port=int(os.environ["PORT"]), log_level="error", access_log=False)
+"""
+CALL = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "tools/call",
+    "params": {
+        "name": "template_echo",
+        "arguments": {"text": "x" * 64},
+        "_meta": {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientCapabilities": {},
+        },
+    },
+}
+HEADERS = {
+    "Accept": "application/json, text/event-stream",
+    "MCP-Protocol-Version": "2026-07-28",
+    "Mcp-Method": "tools/call",
+    "Mcp-Name": "template_echo",
+}
+#: What clients put before the model.
+SEEN = ("name", "description", "inputSchema")
+TYPICAL: dict[str, list[tuple[str, dict[str, Any]]]] = {
+    "template": [
+        ("template_echo", {"text": "你好"}),
+        ("template_search", {"query": "第"}),
+        ("template_get", {"entry_id": "entry-12"}),
+        ("template_get", {"entry_id": "entry-99"}),
+    ],
+}
+
+
+def tokens(text: str) -> int:
+    ascii_characters = sum(character.isascii() for character in text)
+    return round(ascii_characters / 4) + len(text) - ascii_characters
+
+
+def resident(pid: int) -> float:
+    """RSS of one process, in MiB."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def tree(pid: int) -> float:
+    """Memory of a process and all below it, in MiB; what they share is counted once (PSS)."""
+    fields = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    own = next(int(line.split()[1]) for line in fields if line.startswith("Pss:")) / 1024
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return own + sum(tree(int(child)) for child in children)
+
+
+def wait_for(url: str) -> None:
+    while True:
+        try:
+            if httpx2.get(url).status_code < 500:
+                return
+        except httpx2.HTTPError:
+            pass
+        time.sleep(0.01)
+
+
+@contextmanager
+def bare() -> Iterator[tuple[int, str]]:
+    """The SDK's server alone; its process id and base URL."""
+    port = free_port()
+    child = subprocess.Popen([sys.executable, "-c", BARE], env={**os.environ, "PORT": str(port)})
+    try:
+        wait_for(f"http://127.0.0.1:{port}/nothing")
+        yield child.pid, f"http://127.0.0.1:{port}"
+    finally:
+        child.kill()
+        child.wait()
+
+
+def started(name: str, **environment: str):
+    chromium = shutil.which("chromium") or ""
+    return process(SPECS[name]["package"], LOG_LEVEL="error", CHROMIUM_PATH=chromium, **environment)
+
+
+@contextmanager
+def as_deployed() -> Iterator[tuple[int, str]]:
+    """template at its own log level, its lines read and thrown away; its process id and base URL."""
+    with process("template_server") as (child, base):
+        threading.Thread(target=lambda: any(False for _ in child.stdout or ()), daemon=True).start()
+        yield child.pid, base
+        child.terminate()
+        child.wait()
+
+
+async def measure(base: str, calls: int, concurrency: int) -> float:
+    """Calls per second; every answer must be a result."""
+    left = iter(range(calls))
+
+    async def caller(client: httpx2.AsyncClient) -> None:
+        for _ in left:
+            answer = await client.post(f"{base}/mcp", json=CALL)
+            if answer.status_code != 200 or '"isError":true' in answer.text:
+                raise AssertionError(f"{base}: {answer.status_code} {answer.text[:200]}")
+
+    async with httpx2.AsyncClient(headers=HEADERS, timeout=30) as client:
+        begun = time.perf_counter()
+        await asyncio.gather(*(caller(client) for _ in range(concurrency)))
+        return calls / (time.perf_counter() - begun)
+
+
+def show_starts(rounds: int) -> None:
+    print("| service | ready after s | RSS idle | with all below it (PSS) |\n|---|---|---|---|")
+    for name in SPECS:
+        seconds = []
+        for _ in range(rounds):
+            begun = time.perf_counter()
+            with started(name) as (child, base):
+                wait_for(f"{base}/ready")
+                seconds.append(time.perf_counter() - begun)
+                idle, whole = resident(child.pid), tree(child.pid)
+        print(f"| {name} | {statistics.median(seconds):.1f} | {idle:.0f} MiB | {whole:.0f} MiB |")
+
+
+def show_speed(calls: int, rounds: int) -> None:
+    print("\n| concurrency | server | calls/s | ratio to bare | RSS after |\n|---|---|---|---|---|")
+    with bare() as (bare_pid, bare_base), as_deployed() as (pid, base), started("template") as (quiet, quiet_base):
+        servers = {
+            "bare SDK": (bare_pid, bare_base),
+            "template, without logs": (quiet.pid, quiet_base),
+            "template, as deployed": (pid, base),
+        }
+        for concurrency in (1, 16):
+            rates: dict[str, list[float]] = {name: [] for name in servers}
+            for _, base in servers.values():
+                asyncio.run(measure(base, 100, concurrency))
+            for _ in range(rounds):
+                for name, (_, base) in servers.items():
+                    rates[name].append(asyncio.run(measure(base, calls, concurrency)))
+            for name, (pid, _) in servers.items():
+                ratio = statistics.median(own / sdk for own, sdk in zip(rates[name], rates["bare SDK"], strict=True))
+                rate = statistics.median(rates[name])
+                print(f"| {concurrency} | {name} | {rate:.0f} | {ratio:.2f} | {resident(pid):.0f} MiB |")
+
+
+def tokens_of(tools: list[dict[str, Any]], *parts: str) -> int:
+    """Of these parts of all tools together."""
+    chosen = [{part: tool[part] for part in parts} for tool in tools]
+    return sum(tokens(json.dumps(tool, ensure_ascii=False, separators=(",", ":"))) for tool in chosen)
+
+
+def show_schemas() -> None:
+    print("\n| service | tools | name, description, input | with output schema |\n|---|---|---|---|")
+    for name, spec in SPECS.items():
+        build_app = importlib.import_module(f"{spec['package']}.service").build_app
+        for kind, settings in (("read-only", Settings()), ("all", all_tools())):
+            listed = asyncio.run(build_app(settings).mcp.list_tools())
+            tools = [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in listed]
+            seen, whole = tokens_of(tools, *SEEN), tokens_of(tools, *SEEN, "outputSchema")
+            print(f"| {name}, {kind} | {len(tools)} | {seen} tokens | {whole} tokens |")
+
+
+async def show_answers() -> None:
+    print("\n| typical answer | characters | tokens |\n|---|---|---|")
+    config = uvicorn.Config(template_stand_in.app, port=free_port(), log_level="warning")
+    with running(uvicorn.Server(config)) as upstream:
+        with started("template", TEMPLATE_UPSTREAM_URL=f"{upstream}/ok/feed.json") as (_, base):
+            async with Client(f"{base}/mcp") as client:
+                for tool, arguments in TYPICAL["template"]:
+                    text = (await client.call_tool(tool, arguments)).content[0].text
+                    print(f"| {tool} {json.dumps(arguments, ensure_ascii=False)} | {len(text)} | {tokens(text)} |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--calls", type=int, default=400, help="calls per round")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    show_starts(options.rounds)
+    show_speed(options.calls, options.rounds)
+    show_schemas()
+    asyncio.run(show_answers())
+
+
+if __name__ == "__main__":
+    main()
