@@ -196,7 +196,7 @@ def _difference(key: str, old: Any, new: Any) -> Iterator[str]:
 def _variable(text: str) -> str:
     """`NAME=value`, with the value hidden where the name says that it is secret."""
     name, separator, value = text.partition("=")
-    return f"{name}={HIDDEN}" if separator and _SECRET_NAME.search(name) else f"{name}{separator}{value}"
+    return f"{name}={HIDDEN}" if separator and _SECRET_NAME.search(name) else _short(f"{name}{separator}{value}")
 
 
 def effects(found: Sequence[Step]) -> Iterator[str]:
@@ -260,7 +260,10 @@ def _shown(key: str, value: Any) -> str:
         return HIDDEN
     if _SECRET_NAME.search(key.rsplit(".", 1)[-1]) and not isinstance(value, bool | int | float | Mapping):
         return HIDDEN
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return _short(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def _short(text: str) -> str:
     return text if len(text) <= MOST_TEXT else tr(f"（{len(text)} 个字符）", f"({len(text)} characters)")
 
 

@@ -194,4 +194,6 @@ def test_only_a_call_that_reads_is_made_again_when_its_connection_breaks(
     marker = f"broken-{time.monotonic_ns()}"
     answer = one_container.request(f"/api/alpha/break?{marker}", method="POST", body=b"{}", headers=headers)
     assert answer.status == 502
+    # The engine writes a container's log in its own time.
+    wait_until(lambda: docker("logs", one_container.others[0]).count(marker) >= attempts, "the calls are in the log")
     assert docker("logs", one_container.others[0]).count(marker) == attempts

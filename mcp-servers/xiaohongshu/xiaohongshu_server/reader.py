@@ -225,11 +225,11 @@ async def _filter(visit: Visit, before: list[Any], group: str, word: str) -> lis
     """Choose `word` of `group` in the filter panel; what the site then lists."""
     visit.forget(_SEARCH_CALL)
     try:
-        await visit.page.locator("div.filter").first.hover(timeout=_CLICK_MS)
-        filters = visit.page.locator("div.filter-panel div.filters")
-        exactly = re.compile(rf"^\s*{re.escape(word)}\s*$")
-        row = filters.filter(has=visit.page.locator(f"xpath=./span[normalize-space()='{group}']"))
-        await row.locator("div.tags").filter(has_text=exactly).first.click(timeout=_CLICK_MS)
+        try:
+            await _click_filter(visit, group, word)
+        except PlaywrightTimeout:
+            # The panel goes when the page draws its results anew.
+            await _click_filter(visit, group, word)
     except PlaywrightTimeout as error:
         raise ServiceError(
             ErrorCode.UPSTREAM_CHANGED, f"搜索页没有找到筛选“{group}：{word}”", "请去掉这个筛选条件后重试，或升级本服务"
@@ -277,6 +277,14 @@ async def _open_replies(visit: Visit, comments: int) -> None:
             if snapshot and _reply_count(snapshot) > before:
                 break
             await anyio.sleep(0.2)
+
+
+async def _click_filter(visit: Visit, group: str, word: str) -> None:
+    await visit.page.locator("div.filter").first.hover(timeout=_CLICK_MS)
+    filters = visit.page.locator("div.filter-panel div.filters")
+    exactly = re.compile(rf"^\s*{re.escape(word)}\s*$")
+    row = filters.filter(has=visit.page.locator(f"xpath=./span[normalize-space()='{group}']"))
+    await row.locator("div.tags").filter(has_text=exactly).first.click(timeout=_CLICK_MS)
 
 
 def _feeds(snapshot: Snapshot) -> list[Any]:
