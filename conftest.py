@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,11 +30,12 @@ def _turn(item: pytest.Item) -> int:
     return -1 if IN_PARALLEL and tier == "deploy" else TIERS.index(tier)
 
 
-# Before pytest-xdist, which reads the groups in the same hook.
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+# Around all others: pytest-xdist reads the groups in the same hook.
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     for item in items:
         tier = _tier(item)
         item.add_marker(tier)
         item.add_marker(pytest.mark.xdist_group("deploy" if tier == "deploy" else str(item.path.relative_to(HERE))))
     items.sort(key=_turn)
+    yield
