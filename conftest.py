@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 TIERS = ["unit", "servers", "toolchain", "gateway", "deploy"]
 HERE = Path(__file__).parent
@@ -30,12 +31,19 @@ def _turn(item: pytest.Item) -> int:
     return -1 if IN_PARALLEL and tier == "deploy" else TIERS.index(tier)
 
 
-# Around all others: pytest-xdist reads the groups in the same hook.
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        tier = _tier(item)
-        item.add_marker(tier)
-        item.add_marker(pytest.mark.xdist_group("deploy" if tier == "deploy" else str(item.path.relative_to(HERE))))
+        item.add_marker(_tier(item))
     items.sort(key=_turn)
-    yield
+
+
+class _OneDeploys(LoadScopeScheduling):
+    """Hands out whole files, and the deployment's all together, as they share one stack."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::", 1)[0]
+        return "deploy" if file.startswith("tests/deploy/") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _OneDeploys:
+    return _OneDeploys(config, log)

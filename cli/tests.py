@@ -45,7 +45,7 @@ def prepare(display: Activities) -> None:
 
 
 #: The deployment waits most of the time, so it runs beside everything else (conftest.py makes the groups).
-EVERYTHING = ["--numprocesses", "2", "--dist", "loadgroup", "--no-loadscope-reorder"]
+EVERYTHING = ["--numprocesses", "2", "--dist", "loadscope", "--no-loadscope-reorder"]
 
 
 def run(arguments: list[str]) -> int:
