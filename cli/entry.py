@@ -22,6 +22,7 @@ from cli.machine import PROGRAMS, completion_variable
 from cli.selection import SelectionError
 from cli.stack import StackError
 from cli.steps import FAILED, INTERRUPTED, OK, USAGE
+from cli.usage import usage_message
 from toolchain.errors import SetupError
 from toolchain.language import tr
 
@@ -97,4 +98,4 @@ def _usage(error: typer.TyperException, command: Any) -> None:
         suggestion = tr(f"是不是 {near[0]}？", f"did you mean {near[0]}? ") if near else ""
         fail(tr(f"未知命令: {word}", f"unknown command: {word}"), suggestion + "./deploy.sh --help")
         return
-    fail(error.format_message(), f"{shlex.join(['./deploy.sh', *with_command_word(sys.argv[1:])[:1]])} --help")
+    fail(usage_message(error), f"{shlex.join(['./deploy.sh', *with_command_word(sys.argv[1:])[:1]])} --help")

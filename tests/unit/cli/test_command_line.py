@@ -54,7 +54,28 @@ def test_an_unknown_word_is_an_error_with_the_nearest_one() -> None:
     assert "deploy" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--ful"], "没有选项 --ful。是不是 --full？"),
+        (["status", "--no-such"], "没有选项 --no-such"),
+        (["--services"], "--services 后面缺少值"),
+        (["--full=yes"], "--full 后面不能有值"),
+        (["status", "extra"], "多余的参数: extra"),
+        (["token", "lst"], "未知命令: lst。是不是 list？"),
+        (["backup"], "缺少 file"),
+        (["logs", "--tail", "abc"], "--tail 的值不能用"),
+        (["completion", "tcsh"], "没有 'tcsh'，可用：bash"),
+    ],
+)
+def test_a_wrong_command_line_is_explained_in_chinese(arguments: list[str], expected: str) -> None:
+    result = dyber(*arguments)
+    assert result.returncode == 2
+    assert f"✗ {expected}" in result.stderr
+
+
 def test_messages_switch_to_english() -> None:
+    assert "no option --ful; did you mean --full?" in dyber("--ful", language="en").stderr
     assert "unknown command: depoly" in dyber("depoly", language="en").stderr
 
 

@@ -1,0 +1,40 @@
+"""What is wrong with a command line, in the user's language: the framework itself speaks English only."""
+
+from __future__ import annotations
+
+import re
+
+import typer
+
+from toolchain.language import tr
+
+
+def usage_message(error: typer.TyperException) -> str:
+    """One line for an error of the command line. A text of our own stays as it is, without a prefix."""
+    option = getattr(error, "option_name", None)
+    if option is not None and hasattr(error, "possibilities"):
+        near = ", ".join(sorted(error.possibilities or ()))
+        hint = tr(f"。是不是 {near}？", f"; did you mean {near}?") if near else ""
+        return tr(f"没有选项 {option}", f"no option {option}") + hint
+    if option is not None:
+        if "does not take a value" in error.message:
+            return tr(f"{option} 后面不能有值", f"{option} takes no value")
+        return tr(f"{option} 后面缺少值", f"{option} needs a value")
+    if isinstance(error, typer.BadParameter):
+        name = _parameter(error)
+        if hasattr(error, "param_type"):
+            return tr(f"缺少 {name}", f"{name} is missing")
+        return tr(f"{name} 的值不能用: {error.message}", f"{name}: {error.message}") if name else error.message
+    if found := re.fullmatch(r"Got unexpected extra arguments?(?:\(s\))? \((.+)\)", error.message):
+        return tr(f"多余的参数: {found[1]}", f"unexpected arguments: {found[1]}")
+    if found := re.match(r"No such command '([^']*)'\.(?: Did you mean (.+)\?)?", error.message):
+        near = (found[2] or "").replace("'", "")
+        hint = tr(f"。是不是 {near}？", f"; did you mean {near}?") if near else ""
+        return tr(f"未知命令: {found[1]}", f"unknown command: {found[1]}") + hint
+    return error.format_message()
+
+
+def _parameter(error: typer.BadParameter) -> str:
+    """The option or argument that the error is about, as it is written; empty where the error names none."""
+    hint = error.param_hint or (error.param.get_error_hint() if error.param is not None else "")
+    return (hint if isinstance(hint, str) else " / ".join(hint)).replace("'", "")
