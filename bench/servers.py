@@ -18,6 +18,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ import httpx2
 import uvicorn
 import yaml
 from mcp import Client
+from starlette.applications import Starlette
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVERS = ROOT / "mcp-servers"
@@ -39,7 +41,9 @@ sys.path += [str(SERVERS / name) for name in SPECS]
 import template_stand_in  # noqa: E402
 from dyber_kit import Settings  # noqa: E402
 from dyber_kit.contract import all_tools  # noqa: E402
+from stand_in import xiaohongshu  # noqa: E402
 from stand_in.running import free_port, process, running  # noqa: E402
+from stand_in.xiaohongshu_calls import logged_in  # noqa: E402
 
 BARE = """
 import os, uvicorn
@@ -80,14 +84,6 @@ HEADERS = {
 }
 #: What clients put before the model.
 SEEN = ("name", "description", "inputSchema")
-TYPICAL: dict[str, list[tuple[str, dict[str, Any]]]] = {
-    "template": [
-        ("template_echo", {"text": "你好"}),
-        ("template_search", {"query": "第"}),
-        ("template_get", {"entry_id": "entry-12"}),
-        ("template_get", {"entry_id": "entry-99"}),
-    ],
-}
 
 
 def tokens(text: str) -> int:
@@ -129,6 +125,13 @@ def bare() -> Iterator[tuple[int, str]]:
     finally:
         child.kill()
         child.wait()
+
+
+@contextmanager
+def standing_in(site: Starlette) -> Iterator[str]:
+    """A stand-in on a thread of this process; its base URL."""
+    with running(uvicorn.Server(uvicorn.Config(site, port=free_port(), log_level="warning"))) as base:
+        yield base
 
 
 def started(name: str, **environment: str):
@@ -213,15 +216,32 @@ def show_schemas() -> None:
             print(f"| {name}, {kind} | {len(tools)} | {seen} tokens | {whole} tokens |")
 
 
+async def show_answer(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
+    """Prints a row; returns the structured answer."""
+    result = await client.call_tool(tool, arguments)
+    if result.is_error:
+        raise AssertionError(f"{tool}: {result.content[0].text}")
+    text = result.content[0].text
+    print(f"| {tool} | {len(text)} | {tokens(text)} |")
+    return result.structured_content
+
+
 async def show_answers() -> None:
+    """Of the stand-ins' pages, with the tools' default limits."""
     print("\n| typical answer | characters | tokens |\n|---|---|---|")
-    config = uvicorn.Config(template_stand_in.app, port=free_port(), log_level="warning")
-    with running(uvicorn.Server(config)) as upstream:
+    with standing_in(template_stand_in.app) as upstream:
         with started("template", TEMPLATE_UPSTREAM_URL=f"{upstream}/ok/feed.json") as (_, base):
             async with Client(f"{base}/mcp") as client:
-                for tool, arguments in TYPICAL["template"]:
-                    text = (await client.call_tool(tool, arguments)).content[0].text
-                    print(f"| {tool} {json.dumps(arguments, ensure_ascii=False)} | {len(text)} | {tokens(text)} |")
+                await show_answer(client, "template_echo", text="你好")
+                found = await show_answer(client, "template_search", query="第")
+                await show_answer(client, "template_get", entry_id=found["items"][0]["id"])
+    with standing_in(xiaohongshu.create_site()) as site, tempfile.TemporaryDirectory() as folder:
+        quick = {"XHS_INTERVAL_SECONDS": "0", "XHS_JITTER_SECONDS": "0", "DYBER_DATA": folder}
+        with logged_in(Path(folder), site), started("xiaohongshu", XHS_BASE_URL=site, **quick) as (_, base):
+            async with Client(f"{base}/mcp") as client:
+                found = await show_answer(client, "xhs_search_notes", keyword="咖啡")
+                await show_answer(client, "xhs_get_note", note=found["items"][0]["note_ref"])
+                await show_answer(client, "xhs_analyze", keyword="咖啡")
 
 
 def main() -> None:
