@@ -106,10 +106,16 @@ def test_the_clone_stays_clean_but_for_the_salt_of_its_own_passphrase(deployed: 
     assert deployed.token not in content
 
 
-@pytest.mark.parametrize("stack", ["dev", "test", "prod"])
+@pytest.mark.parametrize("stack", ["dev", "test"])
 def test_the_committed_stacks_preview_cleanly_beside_each_other(deployed: Checkout, stack: str) -> None:
     preview = deployed.deploy_sh("preview", "--stack", stack)
     assert re.search(r"新建 +容器 +gateway-nginx", preview.stdout)
+
+
+def test_prod_takes_nothing_that_was_not_promoted_to_it(deployed: Checkout) -> None:
+    refused = deployed.deploy_sh("preview", "--stack", "prod", check=False)
+    assert refused.returncode == 1
+    assert "先 ./deploy.sh promote (pinned-image)" in refused.stderr
 
 
 def test_everything_of_the_stack_carries_its_label(deployed: Checkout) -> None:

@@ -35,7 +35,7 @@ def test_status_tells_of_each_service_without_a_token(gateway: GatewayUnderTest,
 
 
 def test_status_says_why_and_how_fast(gateway: GatewayUnderTest) -> None:
-    wait_until(lambda: status(gateway)["details"]["hung"]["code"] == 504, "the hung service is found out")
+    wait_until(lambda: status(gateway)["details"]["hung"]["code"] == 504, "the hung service is found out", 60)
     details = status(gateway)["details"]
     latency = details["alpha"].pop("latency_ms")
     breaker = {name: detail.pop("breaker") for name, detail in details.items()}
