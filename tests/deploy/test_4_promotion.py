@@ -17,13 +17,14 @@ import yaml
 from deploy_under_test import OFFSET, STACK, Checkout, docker, inspect
 from leftovers import remove_labelled
 
+#: Its ports too are below those that systems hand out by themselves.
 NEXT = "e2e-next"
-NEXT_BASE = f"http://127.0.0.1:{80 + OFFSET + 3000}"
+NEXT_BASE = f"http://127.0.0.1:{80 + OFFSET + 1000}"
 NEXT_FILE = f"""\
 # 下一个环境
 config:
   dyber:gateway:
-    portOffset: {OFFSET + 3000} # beside the first
+    portOffset: {OFFSET + 1000} # beside the first
   dyber:profiles: [dev]
   dyber:contracts: enforced
   dyber:policy: mandatory
