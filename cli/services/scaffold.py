@@ -6,7 +6,6 @@ and nothing else, so that renaming it makes a new service.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -17,7 +16,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from stack.catalog import SPEC_FILE
-from stack.contract import LOCK_FILE
+from stack.contract import LOCK_FILE, digest
 
 from cli.services.naming import Identifiers
 
@@ -83,15 +82,9 @@ def renamed_lock(lock: dict[str, Any], identifiers: Identifiers) -> str:
     other: dict[str, Any] = json.loads(renamed(json.dumps(lock), identifiers))
     for tool in other["tools"].values():
         visible = {key: value for key, value in tool.items() if key != "sha256"}
-        tool["sha256"] = _digest(visible)
-    other["sha256"] = _digest(other["tools"])
+        tool["sha256"] = digest(visible)
+    other["sha256"] = digest(other["tools"])
     return json.dumps(other, ensure_ascii=False, indent=2) + "\n"
-
-
-def _digest(value: Any) -> str:
-    """As dyber_kit.contract computes it; the kit's own packages are not there where services are only made."""
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _replaced(text: str, old: str, new: str, file: Path) -> str:

@@ -37,7 +37,7 @@ class Contract:
     @property
     def sha256(self) -> str:
         """64 hex digits over all tools, as the kit computes it (dyber_kit.contract)."""
-        return _digest({name: {"sha256": _digest(tool), **tool} for name, tool in self.tools.items()})
+        return digest({name: {"sha256": digest(tool), **tool} for name, tool in self.tools.items()})
 
     @property
     def read_only(self) -> dict[str, bool]:
@@ -112,6 +112,7 @@ def load_lock(folder: Path) -> Contract | None:
     return parse_contract(file.read_text(encoding="utf-8"), f"mcp-servers/{folder.name}/{LOCK_FILE}")
 
 
-def _digest(value: Any) -> str:
+def digest(value: Any) -> str:
+    """SHA-256 of JSON in its one canonical form, as dyber_kit.contract computes it."""
     text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

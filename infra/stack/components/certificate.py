@@ -9,7 +9,7 @@ import pulumi
 import pulumi_docker as docker
 
 from stack import gateway_config
-from stack.components import defaults
+from stack.components import defaults, one_shot
 from stack.images import Image
 
 STAGING = "/staging"
@@ -71,7 +71,12 @@ class CertificateFiles(pulumi.ComponentResource):
                 parent=self, depends_on=args.image.built_by, replace_on_changes=defaults.REPLACE_ON_CHANGES
             ),
         )
-        self.certificate = pulumi.Output.all(self.container.exit_code, self.container.container_logs).apply(_outcome)
+        self.certificate = one_shot.outcome(
+            self.container,
+            refused="",
+            failed="证书没有送达网关，旧证书仍在服务：\n"
+            "The certificate did not reach the gateway; the old one keeps being served:",
+        ).apply(_served)
         self.register_outputs({"certificate": self.certificate})
 
 
@@ -152,23 +157,8 @@ def _volume_mount(volume: pulumi.Input[str]) -> docker.ContainerMountArgs:
     )
 
 
-#: The exit code of store-certificate for a certificate that is unusable; others are its own failures.
-REFUSED = 2
-
-
-def _outcome(result: list[object]) -> str:
-    """What is served now: the command's last line. Its warnings are shown. Raises RunError with its words when it
-    failed."""
-    exit_code, logs = result
-    words = str(logs or "").strip()
-    if exit_code == REFUSED:
-        raise pulumi.RunError(words)
-    if exit_code:
-        raise pulumi.RunError(
-            "证书没有送达网关，旧证书仍在服务：\n"
-            "The certificate did not reach the gateway; the old one keeps being served:\n" + words
-        )
-    lines = words.splitlines()
+def _served(lines: list[str]) -> str:
+    """What is served now: the command's last line. Its warnings are shown."""
     for line in lines[:-1]:
         pulumi.log.warn(line)
-    return lines[-1] if lines else ""
+    return one_shot.last_line(lines)

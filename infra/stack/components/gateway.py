@@ -12,7 +12,7 @@ import pulumi_docker as docker
 from stack import gateway_config, gateway_inputs
 from stack.access import ClientToken
 from stack.catalog import ServiceSpec
-from stack.components import defaults
+from stack.components import defaults, one_shot
 from stack.components.certificate import AcmeCertificate, AcmeCertificateArgs, CertificateFiles, CertificateFilesArgs
 from stack.components.front import Front, FrontArgs
 from stack.components.monitoring import Monitoring
@@ -72,7 +72,14 @@ class Gateway(pulumi.ComponentResource):
         loader = self._loader(name, args, volume, self._configuration(args, edge), self._own_files(name, args, volume))
         fronts = self._fronts(name, args, edge)
         self._acme(name, args, edge, volume, [self.container, loader, *fronts])
-        self.configuration_version = pulumi.Output.all(loader.exit_code, loader.container_logs).apply(_outcome)
+        self.configuration_version = one_shot.outcome(
+            loader,
+            refused="网关拒绝了新配置，旧配置仍在服务。Nginx 的原话如下：\n"
+            "The gateway refused the new configuration; the old one keeps serving. In Nginx's own words:",
+            failed="新配置没有送达网关，旧配置仍在服务；Nginx 的话见网关容器的日志：\n"
+            "The new configuration did not reach the gateway; the old one keeps serving. "
+            "See also the log of the gateway's container:",
+        ).apply(one_shot.last_line)
         self.register_outputs({"container": self.container.name, "configurationVersion": self.configuration_version})
 
     def _fronts(self, name: str, args: GatewayArgs, edge: docker.Network) -> list[Front]:
@@ -225,28 +232,6 @@ class Gateway(pulumi.ComponentResource):
         return docker.ContainerMountArgs(
             target=gateway_config.CONFIGURATION_ROOT, type="volume", source=volume.name, read_only=read_only
         )
-
-
-#: The loader's exit code when `nginx -t` said no (nginx/bin/apply-config); others are its own failures.
-REFUSED = 2
-
-
-def _outcome(result: list[object]) -> str:
-    """The version that serves now: the loader's last line. Raises RunError with what it printed when it failed."""
-    exit_code, logs = result
-    words = str(logs or "").strip()
-    if exit_code == REFUSED:
-        raise pulumi.RunError(
-            "网关拒绝了新配置，旧配置仍在服务。Nginx 的原话如下：\n"
-            "The gateway refused the new configuration; the old one keeps serving. In Nginx's own words:\n" + words
-        )
-    if exit_code:
-        raise pulumi.RunError(
-            "新配置没有送达网关，旧配置仍在服务；Nginx 的话见网关容器的日志：\n"
-            "The new configuration did not reach the gateway; the old one keeps serving. "
-            "See also the log of the gateway's container:\n" + words
-        )
-    return words.splitlines()[-1] if words else ""
 
 
 def _subnets(ipam_configs: list[Any] | None) -> list[str]:

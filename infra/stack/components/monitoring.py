@@ -9,7 +9,7 @@ import pulumi_docker as docker
 
 from stack import monitoring_config
 from stack.catalog import ServiceSpec
-from stack.components import defaults
+from stack.components import defaults, one_shot
 from stack.gateway_model import MONITORING_PORT
 from stack.images import Image
 from stack.profile_settings import MonitoringSettings
@@ -60,7 +60,13 @@ class Monitoring(pulumi.ComponentResource):
         volume = docker.Volume(f"{name}-configuration", labels=defaults.volume_labels(args.owner, name), opts=child)
         self.container = self._prometheus(name, args, volume)
         loader = self._loader(name, args, volume)
-        self.configuration_version = pulumi.Output.all(loader.exit_code, loader.container_logs).apply(_outcome)
+        self.configuration_version = one_shot.outcome(
+            loader,
+            refused="",
+            failed="新配置没有送达 Prometheus，旧配置仍在使用；Prometheus 的话见 monitoring 容器的日志：\n"
+            "The new configuration did not reach Prometheus; the old one stays in use. "
+            "See also the log of the container monitoring:",
+        ).apply(one_shot.last_line)
         self.register_outputs({"container": self.container.name, "configurationVersion": self.configuration_version})
 
     def _prometheus(self, name: str, args: MonitoringArgs, volume: docker.Volume) -> docker.Container:
@@ -143,22 +149,3 @@ def _configuration_mount(volume: docker.Volume, *, read_only: bool) -> docker.Co
     return docker.ContainerMountArgs(
         target=monitoring_config.CONFIGURATION_ROOT, type="volume", source=volume.name, read_only=read_only
     )
-
-
-#: The loader's exit code when promtool said no (monitoring/bin/apply-monitoring); others are its own failures.
-REFUSED = 2
-
-
-def _outcome(result: list[object]) -> str:
-    """The version that is in use now: the loader's last line. Raises RunError with what it printed when it failed."""
-    exit_code, logs = result
-    words = str(logs or "").strip()
-    if exit_code == REFUSED:
-        raise pulumi.RunError(words)
-    if exit_code:
-        raise pulumi.RunError(
-            "新配置没有送达 Prometheus，旧配置仍在使用；Prometheus 的话见 monitoring 容器的日志：\n"
-            "The new configuration did not reach Prometheus; the old one stays in use. "
-            "See also the log of the container monitoring:\n" + words
-        )
-    return words.splitlines()[-1] if words else ""
