@@ -100,6 +100,20 @@ _KNOWN_FAILURES: list[tuple[str, str, str, str, str]] = [
         "run ./deploy.sh doctor",
     ),
     (
+        "could not find an available, non-overlapping IPv4 address pool|all predefined address pools have been",
+        "引擎的地址段用完了（默认约 30 个网络，每个服务一个）",
+        "the engine has no address range left for a network (about 30 by default; each service takes one)",
+        "在栈文件中设置 dyber:networkPool，例如 10.200.0.0/15（别处不用的网段），再部署一次",
+        "set dyber:networkPool in the stack's file, such as 10.200.0.0/15 (a range used nowhere else), and deploy again",
+    ),
+    (
+        "Pool overlaps with other one on this address space",
+        "networkPool 的地址段已被引擎上的其他网络使用",
+        "the range of networkPool is taken by other networks of the engine",
+        "为这个栈换一个，例如 10.202.0.0/15；每个栈一个",
+        "choose another for this stack, such as 10.202.0.0/15; each stack has its own",
+    ),
+    (
         r"pull access denied|dyber-base:.*not found|failed to resolve source metadata",
         "缺少基础镜像",
         "a base image is missing",

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from stack.catalog import ServiceSpec, load_catalog
 from stack.contract import Contract, listed_contract
+from stack.profile_settings import BUILT_IN_PROFILES
 from stack.settings import ImageDigest, StackSettings, stack_file
 
 from cli import contracts, engine
@@ -168,6 +169,19 @@ def pins(release: Release, target: StackSettings, specs: list[ServiceSpec]) -> d
                 f"{stack_file(target.stack)}",
             ),
         )
+    for profile in BUILT_IN_PROFILES:
+        if target.has(profile) and profile not in release.images:
+            raise StackError(
+                tr(
+                    f"栈 {target.stack} 有配置档 {profile}，而 {release.stack} 没有",
+                    f"stack {target.stack} has the profile {profile}, which {release.stack} has not",
+                ),
+                tr(
+                    f"在 {stack_file(release.stack)} 的 profiles 中加上 {profile} 并部署；或从 {stack_file(target.stack)} 中去掉",
+                    f"add {profile} to profiles in {stack_file(release.stack)} and deploy; or take it out of "
+                    f"{stack_file(target.stack)}",
+                ),
+            )
     for spec in specs:
         contract = release.contracts[spec.name].settings
         base = f"services.{spec.name}"

@@ -16,6 +16,7 @@ from stack.components.service import McpService, McpServiceArgs
 from stack.errors import ConfigurationError
 from stack.images import front_image, gateway_image, server_image
 from stack.settings import load_settings
+from stack.subnets import Subnets
 
 
 def deploy(root: Path) -> None:
@@ -29,7 +30,7 @@ def deploy(root: Path) -> None:
     opts = pulumi.ResourceOptions(providers=[engine, generator])
 
     deployment = random.RandomId("deployment", byte_length=6, opts=pulumi.ResourceOptions(provider=generator))
-    owner = Owner(settings.stack, deployment.hex)
+    owner = Owner(settings.stack, deployment.hex, Subnets(settings.network_pool))
     tokens = client_tokens(settings, opts)
     profiles = Profiles(settings, owner, root, opts)
     images = {spec.name: server_image(spec, settings, root / "mcp-servers", opts) for spec in specs}

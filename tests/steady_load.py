@@ -17,6 +17,7 @@ import httpx2
 
 PROTOCOL = "2026-07-28"
 PAUSE_SECONDS = 0.03
+SHOWN = 5
 META = {"io.modelcontextprotocol/protocolVersion": PROTOCOL, "io.modelcontextprotocol/clientCapabilities": {}}
 
 
@@ -39,6 +40,15 @@ class Outcome:
         """Calls, lost, doubled, streams, ended, broken, slowest, as cells of a table."""
         cells = (self.gets, self.posts, len(self.lost), len(self.doubled), self.streams, self.ended, len(self.broken))
         return " | ".join([*map(str, cells), f"{self.slowest:.2f}"])
+
+
+def nothing_lost(outcome: Outcome) -> None:
+    """Fails for a lost or doubled call, a broken stream, or a load that was none."""
+    assert outcome.gets > 20 and outcome.posts > 20
+    # The text of a failed assertion must not be thousands of lines.
+    assert not outcome.lost, (len(outcome.lost), outcome.lost[:SHOWN])
+    assert not outcome.doubled, outcome.doubled[:SHOWN]
+    assert not outcome.broken, (len(outcome.broken), outcome.broken[:SHOWN])
 
 
 class SteadyLoad:

@@ -24,6 +24,7 @@ from stack.gateway_model import MAX_REPLICAS
 from stack.gateway_settings import GatewaySettings
 from stack.profile_settings import BUILT_IN_PROFILES, CACHE, MONITORING, CacheSettings, MonitoringSettings
 from stack.schema import StrictSettings
+from stack.subnets import parse_pool
 
 NAMESPACE = "dyber"
 #: An image without a tag that could move: `name@sha256:…`, or the id of an image on this engine.
@@ -79,6 +80,11 @@ class StackSettings(StrictSettings):
     )
     tokens: dict[ClientName, TokenSettings] = Field(default_factory=dict, description="Rotation, by client.")
     gateway: GatewaySettings = GatewaySettings()
+    network_pool: str | None = Field(
+        None,
+        description="A /15 used nowhere else, such as 10.200.0.0/15, for the networks; unset: the engine's own ranges, "
+        "about 30 networks for all its stacks.",
+    )
     cache: CacheSettings = CacheSettings()
     monitoring: MonitoringSettings = MonitoringSettings()
     services: dict[str, ServiceSettings] = Field(default_factory=dict)
@@ -109,6 +115,11 @@ class StackSettings(StrictSettings):
     @classmethod
     def _clients_may_be_a_list(cls, value: Any) -> Any:
         return as_mapping(value)
+
+    @field_validator("network_pool")
+    @classmethod
+    def _network_pool_is_usable(cls, value: str | None) -> str | None:
+        return value and str(parse_pool(value))
 
     def token(self, client: str) -> TokenSettings:
         """Where the rotation of a client's token stands."""

@@ -1,4 +1,7 @@
-"""Built once, promoted by digest into the next stack; what breaks its contract is stopped; going back is a revert."""
+"""Built once, promoted by digest from stack to stack; what breaks its contract is stopped; going back is a revert.
+
+Run with `-s` for the figures of the load on the last stack.
+"""
 
 from __future__ import annotations
 
@@ -16,20 +19,23 @@ import pytest
 import yaml
 from deploy_under_test import OFFSET, STACK, Checkout, docker, inspect
 from leftovers import remove_labelled
+from steady_load import SteadyLoad, nothing_lost
 
-#: Its ports too are below those that systems hand out by themselves.
-NEXT = "e2e-next"
-NEXT_BASE = f"http://127.0.0.1:{80 + OFFSET + 1000}"
-NEXT_FILE = f"""\
+#: Their ports too are below those that systems hand out by themselves.
+NEXT, LAST = "e2e-next", "e2e-last"
+NEXT_BASE, LAST_BASE = (f"http://127.0.0.1:{80 + OFFSET + further}" for further in (1000, 2000))
+FILE = """\
 # 下一个环境
 config:
   dyber:gateway:
-    portOffset: {OFFSET + 1000} # beside the first
-  dyber:profiles: [dev]
+    portOffset: {offset} # beside the first
+    limits: {{requestsPerSecond: 1000, burst: 1000}}
+  dyber:profiles: [dev, cache]
   dyber:contracts: enforced
   dyber:policy: mandatory
   dyber:services:
     xiaohongshu: {{enabled: false}}
+    template: {{maxCallSeconds: 5}}
 """
 ECHO = "Send a text back unchanged."
 CHANGED = "Send a text back, just as it came."
@@ -70,28 +76,35 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def pair(deployed: Checkout, registry: str) -> Iterator[Checkout]:
-    """The first stack, which pushes to the registry, and the file of the next one, promoted once."""
+    """The first stack, which pushes to the registry, and the files of the two others; the next one's was promoted."""
     before = deployed.stack_file.read_text()
     source = tools_source(deployed)
     text = source.read_text()
-    next_file(deployed).write_text(NEXT_FILE)
+    for number, stack in enumerate((NEXT, LAST), 1):
+        file_of(deployed, stack).write_text(FILE.format(offset=OFFSET + 1000 * number))
     try:
         deployed.configure("registry", registry)
+        refused = deployed.deploy_sh("promote", STACK, NEXT, "--yes", check=False)
+        assert refused.returncode == 1 and "配置档 cache" in refused.stderr
+        deployed.configure("profiles", ["dev", "cache"])
+        deployed.deploy_sh()
         deployed.deploy_sh("promote", STACK, NEXT, "--yes")
         yield deployed
     finally:
         source.write_text(text)
         deployed.stack_file.write_text(before)
-        deployed.deploy_sh("destroy", "-s", NEXT, "--yes", check=False)
-        next_file(deployed).unlink()
-        remove_labelled(f"dyber.stack={NEXT}")
+        for stack in (NEXT, LAST):
+            deployed.deploy_sh("destroy", "-s", stack, "--yes", check=False)
+            file_of(deployed, stack).unlink()
+            remove_labelled(f"dyber.stack={stack}")
 
 
 def test_the_promotion_is_a_small_change_by_digest_that_keeps_comments(pair: Checkout, registry: str) -> None:
-    text = next_file(pair).read_text()
+    text = file_of(pair, NEXT).read_text()
     assert "# 下一个环境" in text and "# beside the first" in text
     config = yaml.safe_load(text)["config"]
     assert config["dyber:images"] == "pinned"
+    assert config["dyber:cacheImage"].startswith(f"{registry}/cache@sha256:")
     template = config["dyber:services"]["template"]
     assert template["image"].startswith(f"{registry}/template@sha256:")
     assert template["contract"]["tools"]["template_echo"] == "read"
@@ -106,27 +119,36 @@ def test_the_next_stack_runs_what_was_built_once_and_builds_nothing(pair: Checko
     assert pair.deploy_sh("tools", "diff", "--against", STACK, "-s", NEXT, "template").returncode == 0
 
 
-def test_a_changed_tool_is_told_before_it_is_promoted_and_goes_back_with_the_file(pair: Checkout) -> None:
-    first, before = running_image(NEXT), next_file(pair).read_text()
-    change_template(pair, (ECHO, CHANGED))
-    pair.deploy_sh()
-    told = pair.deploy_sh("promote", STACK, NEXT, "--yes")
-    assert f"+ {CHANGED}" in told.stdout and "改变智能体读到的内容: 1" in told.stdout
-    pair.deploy_sh("deploy", "-s", NEXT)
-    assert running_image(NEXT) == inspect("template")["Image"] != first
-    next_file(pair).write_text(before)
-    pair.deploy_sh("deploy", "-s", NEXT)
-    assert running_image(NEXT) == first
-    assert called(pair).status_code == 200
+def test_a_changed_tool_reaches_the_last_stack_and_goes_back_with_the_files_without_a_lost_call(
+    pair: Checkout, tmp_path: Path
+) -> None:
+    pair.deploy_sh("promote", NEXT, LAST, "--yes")
+    pair.deploy_sh("deploy", "-s", LAST)
+    first, before = running_image(LAST), {stack: file_of(pair, stack).read_text() for stack in (NEXT, LAST)}
+    token = pair.deploy_sh("token", "show", "-s", LAST).stdout.strip()
+    with SteadyLoad(LAST_BASE, "template", token, stack=LAST, folder=tmp_path) as load:
+        change_template(pair, (ECHO, CHANGED))
+        pair.deploy_sh()
+        for source, target in ((STACK, NEXT), (NEXT, LAST)):
+            told = pair.deploy_sh("promote", source, target, "--yes")
+            assert f"+ {CHANGED}" in told.stdout and "改变智能体读到的内容: 1" in told.stdout
+            pair.deploy_sh("deploy", "-s", target)
+            assert running_image(target) == inspect("template")["Image"] != first
+        for stack, text in before.items():
+            file_of(pair, stack).write_text(text)
+            pair.deploy_sh("deploy", "-s", stack)
+            assert running_image(stack) == first
+    print(f"\n| promoted and taken back | {load.outcome.row} |")
+    nothing_lost(load.outcome)
 
 
 def test_an_image_whose_tools_are_not_the_promoted_ones_is_not_put_in_service(pair: Checkout) -> None:
-    first, before = running_image(NEXT), next_file(pair).read_text()
+    first, before = running_image(NEXT), file_of(pair, NEXT).read_text()
     pair.shell(f"pulumi config set -s {NEXT} --path dyber:services.template.image {inspect('template')['Image']}")
     try:
         failed = pair.deploy_sh("deploy", "-s", NEXT, check=False)
     finally:
-        next_file(pair).write_text(before)
+        file_of(pair, NEXT).write_text(before)
     assert failed.returncode == 1
     assert "服务 template 的工具与契约不符" in failed.stderr
     assert "Traceback" not in failed.stderr
@@ -154,17 +176,17 @@ def test_a_strict_stack_refuses_what_breaks_a_rule_and_another_is_advised(pair: 
 
 
 def test_what_breaks_callers_is_promoted_only_on_purpose(pair: Checkout) -> None:
-    before = next_file(pair).read_text()
+    before = file_of(pair, NEXT).read_text()
     change_template(pair, ("max_length=2000)]", "max_length=20)]"))
     pair.deploy_sh()
     refused = pair.deploy_sh("promote", STACK, NEXT, "--yes", check=False)
     assert refused.returncode == 1
     assert "maxLength 2000 → 20" in refused.stdout and "--accept-breaking" in refused.stderr
-    assert next_file(pair).read_text() == before
+    assert file_of(pair, NEXT).read_text() == before
 
 
-def next_file(checkout: Checkout) -> Path:
-    return checkout.root / f"Pulumi.{NEXT}.yaml"
+def file_of(checkout: Checkout, stack: str) -> Path:
+    return checkout.root / f"Pulumi.{stack}.yaml"
 
 
 def tools_source(checkout: Checkout) -> Path:

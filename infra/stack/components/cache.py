@@ -130,7 +130,7 @@ class Cache(pulumi.ComponentResource):
             f"{name}-edge",
             # Not `internal`, which publishes no ports.
             options={"com.docker.network.bridge.enable_ip_masquerade": "false"},
-            labels=defaults.network_labels(args.owner, name),
+            **defaults.network_arguments(args.owner, name, args.owner.subnets.part("cache")),
             opts=pulumi.ResourceOptions(parent=self),
         )
         host_port, address = args.publish

@@ -10,6 +10,8 @@ from typing import Any
 import pulumi
 import pulumi_docker as docker
 
+from stack.subnets import Subnets
+
 #: Changes the provider would report as "updated" without applying them.
 REPLACE_ON_CHANGES = ["mounts", "tmpfs", "healthcheck"]
 #: Open files a container may have: 5,000 streams through the gateway hold 10,000.
@@ -20,10 +22,12 @@ SECCOMP_PROFILES = Path(__file__).parents[1] / "seccomp"
 @dataclass(frozen=True)
 class Owner:
     """Whose a container or network is: the stack's name, and the `deployment` id kept in its state, which tells
-    the stacks of two states on one engine apart. Leftovers of a killed run are found by it."""
+    the stacks of two states on one engine apart. Leftovers of a killed run are found by it. `subnets`: the addresses
+    its networks have."""
 
     stack: str
     deployment: pulumi.Input[str]
+    subnets: Subnets = Subnets()
 
     def labels(self, service: str) -> dict[str, pulumi.Input[str]]:
         """Stable labels, as a changed label replaces what carries it."""
@@ -40,9 +44,13 @@ def container_labels(owner: Owner, service: str) -> list[docker.ContainerLabelAr
     return [docker.ContainerLabelArgs(label=key, value=value) for key, value in owner.labels(service).items()]
 
 
-def network_labels(owner: Owner, service: str) -> list[docker.NetworkLabelArgs]:
-    """Labels of a network."""
-    return [docker.NetworkLabelArgs(label=key, value=value) for key, value in owner.labels(service).items()]
+def network_arguments(owner: Owner, service: str, subnet: str | None) -> dict[str, Any]:
+    """What every network has: labels, and its range of addresses; None: the engine chooses one."""
+    labels = [docker.NetworkLabelArgs(label=key, value=value) for key, value in owner.labels(service).items()]
+    return {
+        "labels": labels,
+        "ipam_configs": [docker.NetworkIpamConfigArgs(subnet=subnet)] if subnet else None,
+    }
 
 
 def volume_labels(owner: Owner, service: str) -> list[docker.VolumeLabelArgs]:

@@ -65,7 +65,10 @@ class Gateway(pulumi.ComponentResource):
         super().__init__("dyber:gateway:Gateway", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         edge = docker.Network(
-            f"{name}-edge", internal=False, labels=defaults.network_labels(args.owner, name), opts=child
+            f"{name}-edge",
+            internal=False,
+            **defaults.network_arguments(args.owner, name, args.owner.subnets.edge()),
+            opts=child,
         )
         volume = docker.Volume(f"{name}-configuration", labels=defaults.volume_labels(args.owner, name), opts=child)
         self.container = self._gateway(name, args, edge, volume)

@@ -55,7 +55,10 @@ class Monitoring(pulumi.ComponentResource):
         super().__init__("dyber:monitoring:Monitoring", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         self.network = docker.Network(
-            f"{name}-network", internal=True, labels=defaults.network_labels(args.owner, name), opts=child
+            f"{name}-network",
+            internal=True,
+            **defaults.network_arguments(args.owner, name, args.owner.subnets.part("monitoring")),
+            opts=child,
         )
         volume = docker.Volume(f"{name}-configuration", labels=defaults.volume_labels(args.owner, name), opts=child)
         self.container = self._prometheus(name, args, volume)

@@ -54,7 +54,9 @@ class McpService(pulumi.ComponentResource):
         self.network = docker.Network(
             f"{name}-network",
             internal=not spec.internet,
-            labels=defaults.network_labels(args.owner, name),
+            **defaults.network_arguments(
+                args.owner, name, args.owner.subnets.service(spec.port, internal=not spec.internet)
+            ),
             opts=pulumi.ResourceOptions(parent=self),
         )
         self._contract: pulumi.Output[str] | None = None

@@ -14,6 +14,8 @@ WORDS = {
     "error: the stack is currently locked by 1 lock(s).": "正被另一次运行使用",
     "failed to solve: write /var/lib/docker/tmp/x: no space left on device": "磁盘满了",
     "Bind for 127.0.0.1:80 failed: port is already allocated": "端口已被占用",
+    "could not find an available, non-overlapping IPv4 address pool among the defaults": "引擎的地址段用完了",
+    "Pool overlaps with other one on this address space": "已被引擎上的其他网络使用",
     "listen tcp4 127.0.0.1:80: bind: address already in use": "端口已被占用",
     "* container failed to be in healthy state": "没有在时限内变为健康",
     "Cannot connect to the Docker daemon at unix:///var/run/docker.sock": "连不上 Docker 引擎",

@@ -75,6 +75,14 @@ def test_what_a_service_lacks_in_the_source_is_named() -> None:
     assert "Pulumi.test.yaml" in refused.value.next_step
 
 
+def test_a_profile_that_the_source_lacks_is_named_before_anything_is_written() -> None:
+    target = settings(profiles=["cache"])
+    with pytest.raises(StackError, match="cache") as raised:
+        changes(target, release())
+    assert "Pulumi.dev.yaml" in raised.value.next_step
+    assert changes(target, release(cache=OLD))["cacheImage"] == OLD
+
+
 def test_every_image_setting_of_a_stack_is_promoted() -> None:
     assert {"gateway", "front"} <= set(image_parts())
     assert pinned_images(pinned()) == {"template": NEW, "gateway": OLD, "front": OLD}

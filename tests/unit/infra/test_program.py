@@ -221,3 +221,15 @@ def ordered(recorder: Recorder) -> list[pulumi.runtime.MockResourceArgs]:
 def test_a_wrong_setting_stops_the_program_with_a_message_and_no_resource(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(pulumi.RunError, match="Pulumi.dev.yaml: gateway: .*主机名"):
         declare(monkeypatch, gateway={"serverNames": ["bad name"]})
+
+
+def test_networks_have_ranges_of_their_own_where_there_is_a_pool_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet = declare(monkeypatch, profiles=["dev", "cache", "monitoring"], networkPool="10.200.0.0/15")
+    networks = fleet.inputs("Network")
+    ranges = {name: inputs["ipamConfigs"][0]["subnet"] for name, inputs in networks.items()}
+    assert ranges["template-network"] == "10.201.0.64/26"
+    assert len(set(ranges.values())) == len(networks) >= 5
+
+
+def test_without_a_pool_the_engine_chooses_the_ranges(fleet: Recorder) -> None:
+    assert not any("ipamConfigs" in inputs for inputs in fleet.inputs("Network").values())
