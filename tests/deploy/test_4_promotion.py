@@ -33,6 +33,7 @@ config:
   dyber:profiles: [dev, cache]
   dyber:contracts: enforced
   dyber:policy: mandatory
+  dyber:dataRetention: keep
   dyber:services:
     xiaohongshu: {{enabled: false}}
     template: {{maxCallSeconds: 5}}

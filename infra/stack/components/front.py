@@ -48,9 +48,7 @@ class Front(pulumi.ComponentResource):
             ],
             read_only=True,
             tmpfs={"/tmp": "rw,nosuid,nodev,noexec,size=16m,mode=1777"},
-            healthcheck=docker.ContainerHealthcheckArgs(
-                tests=["CMD", "/usr/local/bin/front-healthcheck"], interval="5s", timeout="3s", retries=5
-            ),
+            healthcheck=defaults.healthcheck("/usr/local/bin/front-healthcheck"),
             wait=True,
             wait_timeout=60,
             stop_signal="SIGQUIT",

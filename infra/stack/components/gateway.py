@@ -174,9 +174,7 @@ class Gateway(pulumi.ComponentResource):
             mounts=[self._configuration_mount(volume, read_only=True)],
             read_only=True,
             tmpfs={path: "rw,nosuid,nodev,noexec,size=64m,mode=1777" for path in ("/run", "/tmp")},
-            healthcheck=docker.ContainerHealthcheckArgs(
-                tests=["CMD", "/usr/local/bin/gateway-healthcheck"], interval="3s", timeout="3s", retries=5
-            ),
+            healthcheck=defaults.healthcheck("/usr/local/bin/gateway-healthcheck"),
             wait=True,
             wait_timeout=60,
             stop_signal="SIGQUIT",

@@ -88,9 +88,7 @@ class McpService(pulumi.ComponentResource):
             mounts=mounts,
             read_only=True,
             tmpfs={"/tmp": f"rw,nosuid,nodev,size={spec.tmp_mib}m,mode=1777"},
-            healthcheck=docker.ContainerHealthcheckArgs(
-                tests=["CMD", "/opt/dyber/healthcheck"], interval="3s", timeout="3s", retries=5, start_period="30s"
-            ),
+            healthcheck=defaults.healthcheck("/opt/dyber/healthcheck", start_period="30s"),
             wait=True,
             wait_timeout=START_SECONDS,
             # Deleting ignores stop_timeout; both give running calls the time of the longest one.
