@@ -19,7 +19,7 @@ from pulumi import automation as auto
 from stack.env_file import file_name
 from stack.settings import stack_file
 
-from cli import archive, engine, volumes
+from cli import archive, engine, secrets_provider, volumes
 from cli.archive import ArchiveError, WrongPassword
 from cli.belongings import belongings, remove
 from cli.console import Activities, err, out
@@ -155,7 +155,7 @@ def create(deployment: Deployment, path: Path, password: str, display: Activitie
         "stack.yaml": deployment.file.read_bytes(),
     }
     passphrase = _passphrase()
-    if passphrase is not None:
+    if passphrase is not None and _has_passphrase(files["stack.yaml"]):
         files["passphrase"] = passphrase
     if (own := ROOT / file_name(stack)).is_file():
         files["env"] = own.read_bytes()
@@ -266,9 +266,9 @@ def _remove_present(manifest: Manifest, display: Activities) -> None:
 
 def _write_files(manifest: Manifest, files: dict[str, bytes]) -> None:
     """The stack's file and .env as they were. Under another passphrase the file's salt is left out; secrets in it
-    could not be read, which raises StackError."""
+    could not be read, which raises StackError. What a key service encrypted, it decrypts here too."""
     content = files["stack.yaml"]
-    if _passphrase() != files.get("passphrase"):
+    if _has_passphrase(content) and _passphrase() != files.get("passphrase"):
         if "secure" in json.dumps(yaml.safe_load(content)):
             raise StackError(
                 tr("栈文件里有用另一个口令加密的值", "the stack's file has values encrypted with another passphrase"),
@@ -285,20 +285,24 @@ def _write_files(manifest: Manifest, files: dict[str, bytes]) -> None:
 
 
 def _import_state(stack: str, state: dict[str, Any]) -> None:
-    """Give the stack its state; the secrets in it are encrypted anew, with this machine's passphrase."""
-    target = auto.create_or_select_stack(stack_name=stack, work_dir=str(ROOT))
+    """Give the stack its state; the secrets in it are encrypted anew, with this machine's passphrase or by the key
+    service that the stack's file names."""
     file = ROOT / stack_file(stack)
-    if (state["deployment"].get("secrets_providers") or {}).get("type") == "passphrase":
-        if not _salt(file):
+    target = auto.create_or_select_stack(
+        stack_name=stack, work_dir=str(ROOT), opts=secrets_provider.options(file)
+    )
+    if (state["deployment"].get("secrets_providers") or {}).get("type") in secrets_provider.TYPES:
+        if not secrets_provider.recorded(file):
             # A secret, for a moment, makes Pulumi write a salt for its passphrase into the stack's file.
             target.set_config("dyber:restoring", auto.ConfigValue("", secret=True))
             target.remove_config("dyber:restoring")
-        state["deployment"]["secrets_providers"] = {"type": "passphrase", "state": {"salt": _salt(file)}}
+        state["deployment"]["secrets_providers"] = secrets_provider.in_state(file)
     target.import_stack(auto.Deployment(version=state["version"], deployment=state["deployment"]))
 
 
-def _salt(file: Path) -> str | None:
-    return (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("encryptionsalt")
+def _has_passphrase(stack_yaml: bytes) -> bool:
+    """Whether the stack's secrets are encrypted with a passphrase, not by a key service."""
+    return (yaml.safe_load(stack_yaml) or {}).get("secretsprovider") in (None, "default", secrets_provider.PASSPHRASE)
 
 
 def _restore_volumes(path: Path, password: str, manifest: Manifest) -> None:

@@ -14,10 +14,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from toolchain.backend import masked
 from toolchain.language import tr
 from toolchain.progress import duration
-
-
 
 class _Narration(Console):
     """What is told of work in progress. When nobody listens any more, the work goes on."""
@@ -120,8 +119,9 @@ class Activities:
             err.print(Text(f"  {activity.title}: {text} ({duration(now - activity.started)})"))
 
     def line(self, text: str) -> None:
-        """Raw output, kept in the log file."""
+        """Raw output, kept in the log file, without passwords in URLs."""
         if self._log:
+            text = masked(text)
             with self._lock:
                 self._log.parent.mkdir(parents=True, exist_ok=True)
                 with self._log.open("a", encoding="utf-8") as file:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from toolchain import prerequisites
+from toolchain import backend, prerequisites
 from toolchain.errors import SetupError
 from toolchain.home import DyberHome
 from toolchain.language import tr
@@ -18,8 +18,9 @@ from toolchain.language import tr
 def activate(home: DyberHome) -> None:
     """Put what Pulumi needs into this process's environment, and so into that of all it starts.
 
-    Raises SetupError on a machine that has not been set up.
+    Raises SetupError on a machine that has not been set up, or for a state backend that there is not.
     """
+    backend.configured(home).check()
     os.environ.update(prerequisites.environment(home))
     if not shutil.which("pulumi"):
         raise SetupError(

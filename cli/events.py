@@ -12,6 +12,8 @@ from pulumi.automation.events import EngineEvent, PolicyEvent
 
 from cli import policies
 from cli.console import Activities, err
+from cli.state_failures import STATE_FAILURES
+from toolchain.backend import masked
 from toolchain.language import tr
 
 _VERBS = {
@@ -33,29 +35,7 @@ _EXPECTED_SECONDS = {"docker:index/remoteImage:RemoteImage": 120.0}
 
 #: What Pulumi, its plugins or the engine say -> what happened, and the next step: (pattern, zh, en, zh step, en step).
 _KNOWN_FAILURES: list[tuple[str, str, str, str, str]] = [
-    (
-        r"incorrect passphrase",
-        "口令不对：这个栈的状态是用另一个口令加密的",
-        "wrong passphrase: this stack's state was encrypted with another one",
-        "检查 PULUMI_CONFIG_PASSPHRASE 或 PULUMI_CONFIG_PASSPHRASE_FILE（./deploy.sh doctor 会显示用的是哪一个）；"
-        "若栈文件来自别人，删去其中的 encryptionsalt 一行",
-        "check PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE (./deploy.sh doctor shows which one is used); "
-        "if the stack file came from somebody else, remove its line encryptionsalt",
-    ),
-    (
-        r"passphrase must be set",
-        "没有给出口令",
-        "no passphrase was given",
-        "运行 ./deploy.sh setup，或设置 PULUMI_CONFIG_PASSPHRASE_FILE",
-        "run ./deploy.sh setup, or set PULUMI_CONFIG_PASSPHRASE_FILE",
-    ),
-    (
-        r"currently locked by",
-        "这个栈正被另一次运行使用",
-        "another run is using this stack",
-        "等它结束后重试",
-        "wait for it and try again",
-    ),
+    *STATE_FAILURES,
     (
         r"no space left on device|disk quota exceeded",
         "磁盘满了",
@@ -225,7 +205,7 @@ def explain(output: str, errors: list[str]) -> Exception:
     """DeployError or Cancelled for a failed Pulumi command, from its `output` and the error diagnostics."""
     if "update canceled" in output or "update cancelled" in output:
         return Cancelled()
-    details = [text for text in errors if not _is_noise(text)] or _error_lines(output)
+    details = [masked(text) for text in errors if not _is_noise(text)] or _error_lines(masked(output))
     everything = "\n".join([*errors, output])
     for pattern, zh, en, zh_step, en_step in _KNOWN_FAILURES:
         if re.search(pattern, everything, re.IGNORECASE | re.MULTILINE):
@@ -246,5 +226,5 @@ def _is_noise(text: str) -> bool:
 
 
 def _error_lines(output: str) -> list[str]:
-    lines = re.findall(r"^(?:\s*stderr:)?\s*(error: .+)$", output, re.MULTILINE)
+    lines = re.findall(r"^(?:\s*stderr:)?\s*(error: .+(?:\n  .*: created by .+)*)$", output, re.MULTILINE)
     return lines or [line for line in output.splitlines()[-10:] if line.strip()]

@@ -23,6 +23,7 @@ from cli.events import DeployError, explain
 from cli.preview_comment import StackPreview, render
 from cli.stack import ROOT, Deployment, StackError
 from cli.steps import FAILED, StackOption, changed, check, examples, graceful_interrupt, set_up
+from toolchain.backend import masked
 from toolchain.home import DyberHome
 from toolchain.language import tr
 
@@ -82,8 +83,10 @@ def _preview(stack: str, file: Path, base: str | None) -> StackPreview:
     try:
         deployment = Deployment.open(stack)
         deployment.check_settings()
-    except (ConfigurationError, StackError, CommandError) as error:
+    except (ConfigurationError, StackError) as error:
         return StackPreview(stack, None, error=str(error))
+    except CommandError as error:
+        return StackPreview(stack, None, error=failure(None, str(error)))
     done = subprocess.run(
         ["pulumi", "preview", "--json", "--show-replacement-steps", "--non-interactive", "--stack", stack,
          "--save-plan", str(file.resolve()), "--policy-pack", policies.PACK],
@@ -102,7 +105,7 @@ def failure(document: dict[str, Any] | None, errors: str) -> str:
     """Why a preview failed, in its own words."""
     told = [str(item.get("message", "")) for item in (document or {}).get("diagnostics") or ()]
     error = explain(errors, [text.strip() for text in told if text.strip()])
-    return "\n".join([error.message, *error.details]) if isinstance(error, DeployError) else errors
+    return "\n".join([error.message, *error.details]) if isinstance(error, DeployError) else masked(errors)
 
 
 def settings_now(deployment: Deployment) -> str:

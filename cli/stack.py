@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
-from urllib.request import url2pathname
 
 from pulumi import automation as auto
 from stack import gateway_inputs
 from stack.catalog import load_catalog
 from stack.settings import StackSettings, parse_settings, read_overrides, stack_file
 
-from cli import automation, engine, policies
+from cli import automation, engine, locks, policies, secrets_provider
 from cli.console import Activities, err
 from cli.events import EventDisplay
 from toolchain.language import tr
@@ -68,7 +62,11 @@ class Deployment:
             )
         select = auto.create_or_select_stack if create else auto.select_stack
         try:
-            stack = select(stack_name=name, work_dir=str(ROOT))
+            stack = select(
+                stack_name=name,
+                work_dir=str(ROOT),
+                opts=secrets_provider.options(ROOT / stack_file(name)) if create else None,
+            )
         except auto.errors.StackNotFoundError:
             raise _not_deployed(name) from None
         values = {key: value.value for key, value in stack.get_all_config().items()}
@@ -135,23 +133,11 @@ class Deployment:
 
         Raises StackError when another run is really under way.
         """
-        for lock in self._locks():
-            holder = json.loads(lock.read_text())
-            if holder.get("hostname") != socket.gethostname() or _is_alive(int(holder.get("pid", 0))):
-                raise StackError(
-                    tr(
-                        f"栈 {self.stack.name} 正被 {holder.get('username')}@{holder.get('hostname')} "
-                        f"（进程 {holder.get('pid')}）使用",
-                        f"stack {self.stack.name} is in use by {holder.get('username')}@{holder.get('hostname')} "
-                        f"(process {holder.get('pid')})",
-                    ),
-                    tr(
-                        f"等它结束；确认它已不在时运行 pulumi cancel -s {self.stack.name}",
-                        f"wait for it; if it is surely gone, run: pulumi cancel -s {self.stack.name}",
-                    ),
-                )
-            err.print(tr("上次运行被中断：解除遗留的锁", "the last run was killed: removing the lock it left behind"))
-            lock.unlink(missing_ok=True)
+        try:
+            if locks.release_abandoned(self.stack):
+                err.print(tr("上次运行被中断：解除遗留的锁", "the last run was killed: removing the lock it left behind"))
+        except locks.Held as error:
+            raise _in_use(self.stack.name, error.holder) from None
         if self.state().get("pending_operations"):
             with display.phase(tr("清理上次中断的操作", "Clearing operations the last run left unfinished")):
                 self.stack.refresh(clear_pending_creates=True, show_secrets=False, color="never")
@@ -199,14 +185,6 @@ class Deployment:
         with events.failing_clearly():
             self.stack.destroy(refresh=True, show_secrets=False, color="never", on_event=events.handle)
 
-    def _locks(self) -> list[Path]:
-        backend = os.environ.get("PULUMI_BACKEND_URL", "")
-        if not backend.startswith("file://"):
-            return []
-        location = urlparse(backend)
-        base = Path(url2pathname(location.netloc + location.path)).expanduser()
-        return sorted((base / ".pulumi" / "locks" / "organization" / PROJECT / self.stack.name).glob("*.json"))
-
 
 def _not_deployed(stack: str) -> StackError:
     return StackError(
@@ -215,22 +193,11 @@ def _not_deployed(stack: str) -> StackError:
     )
 
 
-def _is_alive(pid: int) -> bool:
-    """Whether the process `pid` is a running pulumi: neither dead and not yet reaped, nor another program that
-    got the number since."""
-    if pid <= 0:
-        return False
-    if os.name == "nt":
-        # There os.kill ends the process whatever the signal; better to ask than to break a lock that is held.
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return not Path("/proc/self").exists()  # without a /proc: alive, and nothing more is known
-    return bool(re.search(r"^Name:\s*pulumi", status, re.M)) and not re.search(r"^State:\s*[ZX]", status, re.M)
+def _in_use(stack: str, holder: locks.Holder) -> StackError:
+    who = f"{holder.user}@{holder.host}"
+    return StackError(
+        tr(f"栈 {stack} 正被 {who}（进程 {holder.pid}，始于 {holder.since}）使用",
+           f"stack {stack} is in use by {who} (process {holder.pid}, since {holder.since})"),
+        tr(f"等它结束；确认它已不在时运行 pulumi cancel -s {stack}",
+           f"wait for it; if it is surely gone, run: pulumi cancel -s {stack}"),
+    )  # fmt: skip

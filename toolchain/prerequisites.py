@@ -8,8 +8,9 @@ import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
-from toolchain import base_image, debian, engine, go_build, pulumi_cli, versions
+from toolchain import backend, base_image, debian, engine, go_build, pulumi_cli, versions
 from toolchain.base_image import BaseImage
 from toolchain.engine import Engine
 from toolchain.errors import SetupError
@@ -126,7 +127,7 @@ def plan(home: DyberHome) -> list[Step]:
                 f"Docker image {base_image.image_name(suite)}, about 85 MB",
             )
             steps.append(Step(tr(f"基础镜像 {suite}", f"Base image {suite}"), statement, BASE_IMAGE_SECONDS))
-    if not _backend(home, os.environ).ok:
+    if not _own_passphrase(os.environ) and not _backend(home, os.environ).ok:
         statement = tr(
             f"本地状态目录 {home.state} 与随机口令文件 {home.passphrase_file}（0600）",
             f"Local state in {home.state} and a random passphrase in {home.passphrase_file} (0600)",
@@ -185,8 +186,8 @@ def environment(home: DyberHome, env: Mapping[str, str] | None = None) -> dict[s
         "PULUMI_HOME": str(home.pulumi_home),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
     }
-    if not env.get("PULUMI_BACKEND_URL"):
-        variables["PULUMI_BACKEND_URL"] = f"file://{home.state.as_posix()}"
+    if not env.get(backend.VARIABLE):
+        variables[backend.VARIABLE] = backend.configured(home, env).url
     if not _own_passphrase(env):
         variables["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(home.passphrase_file)
     if own:
@@ -266,17 +267,24 @@ def _base_image(suite: str, found: Engine | None, mirrors: Mirrors) -> Finding:
 
 def _backend(home: DyberHome, env: Mapping[str, str]) -> Finding:
     title = tr("状态与口令", "State and passphrase")
-    address = env.get("PULUMI_BACKEND_URL") or f"file://{home.state.as_posix()}"
-    if _own_passphrase(env):
+    chosen = backend.configured(home, env)
+    address = backend.masked(chosen.url)
+    try:
+        chosen.check()
+    except SetupError as error:
+        return Finding("backend", title, False, address, chosen.origin, error.next_step)
+    if "PULUMI_CONFIG_PASSPHRASE" in env:
         return Finding("backend", title, True, address, tr("口令来自环境变量", "passphrase from the environment"))
-    file = home.passphrase_file
+    own = env.get("PULUMI_CONFIG_PASSPHRASE_FILE")
+    file = Path(own) if own else home.passphrase_file
     if not file.exists() or file.stat().st_size == 0:
-        if _has_stacks(home):
-            return Finding("backend", title, False, address, str(file), _lost_passphrase(home).next_step)
-        return Finding(
-            "backend", title, False, address, str(file), tr("运行 dyber setup 生成", "`dyber setup` makes it")
-        )
-    if os.name == "posix" and file.stat().st_mode & 0o077:
+        advice = tr("运行 dyber setup 生成", "`dyber setup` makes it")
+        if own:
+            advice = _own_file_advice()
+        elif _has_stacks(home):
+            advice = _lost_passphrase(home).next_step
+        return Finding("backend", title, False, address, str(file), advice)
+    if os.name == "posix" and not own and file.stat().st_mode & 0o077:
         return Finding("backend", title, False, address, str(file), f"chmod 600 {file}")
     return Finding("backend", title, True, address, str(file))
 
@@ -286,12 +294,27 @@ def _own_passphrase(env: Mapping[str, str]) -> bool:
     return "PULUMI_CONFIG_PASSPHRASE" in env or bool(env.get("PULUMI_CONFIG_PASSPHRASE_FILE"))
 
 
+def _own_file_advice() -> str:
+    return tr(
+        "把口令写进这个文件，或去掉 PULUMI_CONFIG_PASSPHRASE_FILE",
+        "write the passphrase into this file, or unset PULUMI_CONFIG_PASSPHRASE_FILE",
+    )
+
+
 def _has_stacks(home: DyberHome) -> bool:
     return any((home.state / ".pulumi" / "stacks").rglob("*.json*"))
 
 
 def _ensure_backend(home: DyberHome) -> None:
+    backend.configured(home).check()
     if _own_passphrase(os.environ):
+        own = os.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE")
+        if "PULUMI_CONFIG_PASSPHRASE" not in os.environ and own and not Path(own).is_file():
+            raise SetupError(
+                tr(f"PULUMI_CONFIG_PASSPHRASE_FILE: 没有文件 {own}", f"PULUMI_CONFIG_PASSPHRASE_FILE: no file {own}"),
+                _own_file_advice(),
+                exit_code=2,
+            )
         return
     if not home.passphrase_file.exists() and _has_stacks(home):
         raise _lost_passphrase(home)

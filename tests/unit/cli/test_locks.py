@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
-from cli.stack import _is_alive
+from cli.locks import is_alive
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_process_that_is_not_pulumi_does_not_hold_a_lock() -> None:
-    assert not _is_alive(os.getpid())
+    assert not is_alive(os.getpid())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -23,10 +23,10 @@ def test_a_running_pulumi_holds_its_lock_and_a_killed_one_does_not() -> None:
     try:
         assert process.stdout is not None
         process.stdout.readline()
-        assert _is_alive(process.pid)
+        assert is_alive(process.pid)
         process.kill()
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # dead, and not yet reaped
-        assert not _is_alive(process.pid)
+        assert not is_alive(process.pid)
     finally:
         process.kill()
         process.wait()
@@ -35,5 +35,5 @@ def test_a_running_pulumi_holds_its_lock_and_a_killed_one_does_not() -> None:
 def test_a_process_that_is_gone_holds_nothing() -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
-    assert not _is_alive(process.pid)
-    assert not _is_alive(0)
+    assert not is_alive(process.pid)
+    assert not is_alive(0)

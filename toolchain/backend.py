@@ -1,0 +1,93 @@
+"""Where Pulumi keeps the stacks' state: who says so, whether it can be meant, and how to show it without a password."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import yaml
+
+from toolchain.errors import SetupError
+from toolchain.home import DyberHome
+from toolchain.language import tr
+
+VARIABLE = "PULUMI_BACKEND_URL"
+PROJECT_FILE = Path(__file__).resolve().parents[1] / "Pulumi.yaml"
+#: What the Pulumi CLI opens by itself, and Pulumi's own service.
+SCHEMES = ("file", "s3", "gs", "azblob", "postgres", "https", "http")
+EXAMPLES = "file:///srv/dyber-state, s3://bucket?region=eu-central-1, postgres://user@host/database"
+
+_IN_AUTHORITY = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s/:@\"']*:)[^\s/\"']*(?=@)", re.IGNORECASE)
+_IN_QUERY = re.compile(r"([?&](?:ssl)?password=)[^&\s\"']*", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Backend:
+    """`origin`: the variable or file that names it, empty for the default under DYBER_HOME."""
+
+    url: str
+    origin: str
+
+    @property
+    def is_local(self) -> bool:
+        return self.url.startswith("file:")
+
+    def check(self) -> None:
+        """Raises SetupError, exit code 2, for what Pulumi would take for something else."""
+        scheme, separator, _ = self.url.partition("://")
+        if not separator or scheme not in SCHEMES:
+            raise SetupError(
+                tr(f"{self.origin}: 不认识的状态后端 {masked(self.url)!r}",
+                   f"{self.origin}: unknown state backend {masked(self.url)!r}"),
+                tr("写成 ", "write ") + (_meant(self.url) or tr(f"例如 {EXAMPLES}", f"for example {EXAMPLES}")),
+                exit_code=2,
+            )  # fmt: skip
+        if scheme == "postgres" and not _is_whole(self.url):
+            # Not shown: what is wrong with it may be a piece of the password.
+            raise SetupError(
+                tr(f"{self.origin}: postgres:// 地址不完整或无法解析",
+                   f"{self.origin}: the postgres:// address cannot be read"),
+                tr("密码里的特殊字符写成百分号编码（/ 是 %2F，@ 是 %40），或不写密码而用环境变量 PGPASSWORD",
+                   "write special characters of the password percent-encoded (/ is %2F, @ is %40), or leave it out and "
+                   "set PGPASSWORD"),
+                exit_code=2,
+            )  # fmt: skip
+
+
+def configured(home: DyberHome, env: Mapping[str, str] | None = None, project: Path = PROJECT_FILE) -> Backend:
+    """The backend in use, as Pulumi chooses it: the variable, else `backend: {url: …}` in Pulumi.yaml; else the folder
+    that set-up makes."""
+    if url := (os.environ if env is None else env).get(VARIABLE):
+        return Backend(url, VARIABLE)
+    content = yaml.safe_load(project.read_text(encoding="utf-8")) or {}
+    if url := (content.get("backend") or {}).get("url"):
+        return Backend(str(url), f"{project.name}: backend.url")
+    return Backend(f"file://{home.state.as_posix()}", "")
+
+
+def masked(text: str) -> str:
+    """`text` with the passwords of all URLs in it replaced."""
+    return _IN_QUERY.sub(r"\1****", _IN_AUTHORITY.sub(r"\1****", text))
+
+
+def _meant(url: str) -> str:
+    """What somebody meant who forgot the scheme, or took that of another program."""
+    if url.startswith("postgresql://"):
+        return masked("postgres://" + url.removeprefix("postgresql://"))
+    if url.startswith(("/", "~", "./")):
+        return f"file://{url}"
+    return ""
+
+
+def _is_whole(url: str) -> bool:
+    """Whether host and port can be told from user and password."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    return "@" in parts.netloc or "@" not in url.split("?")[0]
