@@ -58,14 +58,14 @@ class Backend:
             )  # fmt: skip
 
 
-def configured(home: DyberHome, env: Mapping[str, str] | None = None, project: Path = PROJECT_FILE) -> Backend:
+def configured(home: DyberHome, env: Mapping[str, str] | None = None) -> Backend:
     """The backend in use, as Pulumi chooses it: the variable, else `backend: {url: …}` in Pulumi.yaml; else the folder
     that set-up makes."""
     if url := (os.environ if env is None else env).get(VARIABLE):
         return Backend(url, VARIABLE)
-    content = yaml.safe_load(project.read_text(encoding="utf-8")) or {}
+    content = yaml.safe_load(PROJECT_FILE.read_text(encoding="utf-8")) or {}
     if url := (content.get("backend") or {}).get("url"):
-        return Backend(str(url), f"{project.name}: backend.url")
+        return Backend(str(url), f"{PROJECT_FILE.name}: backend.url")
     return Backend(f"file://{home.state.as_posix()}", "")
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from leftovers import remove_labelled
+from state_services import LABEL as LABEL_OF_STATE
+from state_services import Cloud, Postgres, cloud, postgres
 
 import toolchain
 
@@ -152,3 +154,16 @@ def project(home: DyberHome, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     finally:
         project.pulumi("destroy", "--yes", "--skip-preview")
         remove_labelled(LABEL)
+
+
+@pytest.fixture(scope="session")
+def database(home: DyberHome) -> Iterator[Postgres]:
+    remove_labelled(LABEL_OF_STATE)
+    with postgres() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[Cloud]:
+    with cloud() as running:
+        yield running

@@ -11,7 +11,15 @@ from cli.events import Cancelled, DeployError, EventDisplay, explain
 WORDS = {
     "error: failed to decrypt: incorrect passphrase, please set PULUMI_CONFIG_PASSPHRASE": "口令不对",
     "error: passphrase must be set with PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE": "没有给出口令",
+    "error: unable to read PULUMI_CONFIG_PASSPHRASE_FILE: open /none: no such file or directory": "没有给出口令",
     "error: the stack is currently locked by 1 lock(s).": "正被另一次运行使用",
+    'error: read ".pulumi/meta.yaml": blob (code=Unknown): operation error S3: GetObject, exceeded maximum number of '
+    "attempts, 3, request send failed, dial tcp 127.0.0.1:1: connect: connection refused": "连不上放状态的对象存储",
+    'error: unable to open bucket "s3://states?bogus=1": unknown query parameter "bogus"': "打不开放状态的地方",
+    "error: could not create secrets manager for new stack: secrets (code=Unknown): "
+    'Post "https://v.vault.azure.net/keys/k/encrypt": dial tcp: lookup v.vault.azure.net: no such host': "连不上密钥服务",
+    "error: missing google credentials: unable to find gcp credentials": "没有云的访问凭据",
+    "error: PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions": "没有 Pulumi Cloud 的令牌",
     "failed to solve: write /var/lib/docker/tmp/x: no space left on device": "磁盘满了",
     "Bind for 127.0.0.1:80 failed: port is already allocated": "端口已被占用",
     "could not find an available, non-overlapping IPv4 address pool among the defaults": "引擎的地址段用完了",
@@ -65,6 +73,20 @@ def test_without_diagnostics_the_error_lines_of_the_output_are_shown() -> None:
     error = explain("code: 1\n stdout: \n stderr: error: no such thing\n", [])
     assert isinstance(error, DeployError)
     assert error.details == ["error: no such thing"]
+
+
+def test_passwords_in_addresses_are_masked_wherever_pulumi_repeats_them() -> None:
+    said = 'error: unable to open state database "postgres://dyber:hunter2@host/db": failed to ping PostgreSQL'
+    for error in (explain(f"code: 255\n stderr: {said}\n", []), explain("", [said])):
+        assert isinstance(error, DeployError)
+        assert error.details == [said.replace("hunter2", "****")]
+
+
+def test_who_holds_a_lock_is_shown() -> None:
+    locked = "error: the stack is currently locked by 1 lock(s).\n  s3://states/x.json: created by me@there (pid 7) at 12:00"
+    error = explain(f"code: 255\n stderr: {locked}\n", [])
+    assert isinstance(error, DeployError)
+    assert error.details == [locked]
 
 
 def test_the_same_diagnostic_is_remembered_once() -> None:

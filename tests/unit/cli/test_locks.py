@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
-from cli.locks import is_alive
+from cli.locks import Holder, is_alive, told
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -37,3 +39,26 @@ def test_a_process_that_is_gone_holds_nothing() -> None:
     process.wait()
     assert not is_alive(process.pid)
     assert not is_alive(0)
+
+
+def test_the_holders_that_pulumi_names_are_read() -> None:
+    words = (
+        "error: the stack is currently locked by 2 lock(s). Either wait for the other process(es) to end or delete the "
+        "lock file with `pulumi cancel`.\n"
+        "  postgres://****:****@db/state/.pulumi/locks/organization/dyber/dev/1.json: "
+        "created by OFFICE\\me@pc (pid 41) at 2026-09-01T08:00:00Z\n"
+        "  s3://states/.pulumi/locks/organization/dyber/dev/2.json: created by me@x.example@host (pid 42) at 2026-09-01T09:00:00Z\n"
+    )
+    assert told(words) == [
+        Holder("OFFICE\\me", "pc", 41, "2026-09-01T08:00:00Z"),
+        Holder("me@x.example", "host", 42, "2026-09-01T09:00:00Z"),
+    ]
+    assert told("error: a stack named dev already exists") == []
+
+
+def test_of_another_machine_nothing_is_known_and_its_lock_stays() -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    here = Holder("me", socket.gethostname(), process.pid, "")
+    assert here.is_gone()
+    assert not replace(here, host="another").is_gone()
