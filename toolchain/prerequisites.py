@@ -129,9 +129,10 @@ def plan(home: DyberHome) -> list[Step]:
             steps.append(Step(tr(f"基础镜像 {suite}", f"Base image {suite}"), statement, BASE_IMAGE_SECONDS))
     if not _own_passphrase(os.environ) and not _backend(home, os.environ).ok:
         statement = tr(
-            f"本地状态目录 {home.state} 与随机口令文件 {home.passphrase_file}（0600）",
-            f"Local state in {home.state} and a random passphrase in {home.passphrase_file} (0600)",
+            f"随机口令文件 {home.passphrase_file}（0600）", f"A random passphrase in {home.passphrase_file} (0600)"
         )
+        if not backend.configured(home).origin:
+            statement += tr(f"，本地状态目录 {home.state}", f", local state in {home.state}")
         steps.append(Step(tr("状态与口令", "State and passphrase"), statement, 1.0))
     return steps
 
