@@ -1,4 +1,4 @@
-"""Which secrets provider encrypts a stack's secrets: its file says, as Pulumi writes it; a new stack's may be chosen."""
+"""Which secrets provider encrypts a stack's secrets: its file says, as Pulumi writes it; for a new stack it is chosen."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ KEY_SERVICES = ("awskms", "azurekeyvault", "gcpkms", "hashivault")
 
 
 def recorded(file: Path) -> str | None:
-    """What a stack's file says: a key service's URL or `passphrase`; None where it says nothing, as before the stack is
-    made."""
+    """What a stack's file says: a key service's URL or `passphrase`; None where it says nothing, as that of a stack
+    not yet made."""
     content = _content(file)
     provider = content.get("secretsprovider") or (PASSPHRASE if content.get("encryptionsalt") else None)
     return None if provider == "default" else provider

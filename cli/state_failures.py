@@ -6,7 +6,9 @@ In the words of Pulumi 3.259, of lib/pq and of the clouds' SDKs.
 from __future__ import annotations
 
 _DOCTOR = ("./deploy.sh doctor 显示用的是哪一个", "./deploy.sh doctor shows which one is used")
-_UNREACHABLE = r"(connection refused|no such host|no route to host|network is unreachable|i/o timeout|server misbehaving)"
+_UNREACHABLE = (
+    r"(connection refused|no such host|no route to host|network is unreachable|i/o timeout|server misbehaving)"
+)
 
 #: (pattern, zh, en, zh step, en step), the special ones first.
 STATE_FAILURES: list[tuple[str, str, str, str, str]] = [
@@ -100,7 +102,8 @@ STATE_FAILURES: list[tuple[str, str, str, str, str]] = [
         "设置它们：AWS 与 S3 用 AWS_ACCESS_KEY_ID 和 AWS_SECRET_ACCESS_KEY（或 AWS_PROFILE），Google 用 "
         "GOOGLE_APPLICATION_CREDENTIALS，Azure 用 AZURE_STORAGE_ACCOUNT 和 az login，Vault 用 VAULT_ADDR 和 VAULT_TOKEN",
         "set them: for AWS and S3 AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or AWS_PROFILE), for Google "
-        "GOOGLE_APPLICATION_CREDENTIALS, for Azure AZURE_STORAGE_ACCOUNT and az login, for Vault VAULT_ADDR and VAULT_TOKEN",
+        "GOOGLE_APPLICATION_CREDENTIALS, for Azure AZURE_STORAGE_ACCOUNT and az login, for Vault VAULT_ADDR and "
+        "VAULT_TOKEN",
     ),
     (
         r"InvalidAccessKeyId|SignatureDoesNotMatch|InvalidClientTokenId|UnrecognizedClient|InvalidSignature"
@@ -126,7 +129,7 @@ STATE_FAILURES: list[tuple[str, str, str, str, str]] = [
         f"check endpoint and region in PULUMI_BACKEND_URL, and the network; {_DOCTOR[1]}",
     ),
     (
-        r"unable to open bucket|read \".pulumi/meta.yaml\"|could not list bucket",
+        r"unable to open (bucket|state directory)|read \".pulumi/meta.yaml\"|could not list bucket",
         "打不开放状态的地方",
         "what holds the state cannot be opened",
         f"按上面的原话检查 PULUMI_BACKEND_URL；{_DOCTOR[0]}",

@@ -1,4 +1,4 @@
-"""What state and secrets can be kept with, on 127.0.0.1: a PostgreSQL in a container, and an S3 and a KMS in this process."""
+"""What keeps state and secrets, on 127.0.0.1: a PostgreSQL in a container, and an S3 and a KMS in this process."""
 
 from __future__ import annotations
 
@@ -117,9 +117,7 @@ def cloud() -> Iterator[Cloud]:
         found = Cloud(f"http://{host}:{port}")
         session = boto3.Session("any", "of these", region_name=REGION)
         place = {"LocationConstraint": REGION}
-        session.client("s3", endpoint_url=found.endpoint).create_bucket(
-            Bucket=BUCKET, CreateBucketConfiguration=place
-        )
+        session.client("s3", endpoint_url=found.endpoint).create_bucket(Bucket=BUCKET, CreateBucketConfiguration=place)
         keys = session.client("kms", endpoint_url=found.endpoint)
         keys.create_alias(AliasName="alias/dyber", TargetKeyId=keys.create_key()["KeyMetadata"]["KeyId"])
         yield found
@@ -142,5 +140,7 @@ def _image() -> str:
     base = docker("inspect", "--format", "{{.Id}}", BASE_IMAGE)
     tag = f"dyber-postgres-test:{hashlib.sha256((base + _DOCKERFILE).encode()).hexdigest()[:16]}"
     if not docker("images", "--quiet", tag):
-        docker("build", "--label", LABEL, "--build-arg", f"BASE_IMAGE={BASE_IMAGE}", "--tag", tag, "-", stdin=_DOCKERFILE)
+        docker(
+            "build", "--label", LABEL, "--build-arg", f"BASE_IMAGE={BASE_IMAGE}", "--tag", tag, "-", stdin=_DOCKERFILE
+        )
     return tag

@@ -86,7 +86,9 @@ def _start_and_wait(project: StateProject, marker: Path) -> subprocess.Popen[byt
     return run
 
 
-def test_a_stack_moves_from_one_backend_to_another_with_its_secrets(projects: dict[str, StateProject], database) -> None:
+def test_a_stack_moves_from_one_backend_to_another_with_its_secrets(
+    projects: dict[str, StateProject], database
+) -> None:
     project = projects["s3"]
     there = {"PULUMI_BACKEND_URL": database.url(query="?sslmode=disable&table=moved")}
     password = project.output("password")

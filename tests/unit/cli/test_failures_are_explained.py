@@ -83,7 +83,8 @@ def test_passwords_in_addresses_are_masked_wherever_pulumi_repeats_them() -> Non
 
 
 def test_who_holds_a_lock_is_shown() -> None:
-    locked = "error: the stack is currently locked by 1 lock(s).\n  s3://states/x.json: created by me@there (pid 7) at 12:00"
+    holder = "  s3://states/x.json: created by me@there (pid 7) at 12:00"
+    locked = f"error: the stack is currently locked by 1 lock(s).\n{holder}"
     error = explain(f"code: 255\n stderr: {locked}\n", [])
     assert isinstance(error, DeployError)
     assert error.details == [locked]

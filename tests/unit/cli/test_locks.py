@@ -47,7 +47,8 @@ def test_the_holders_that_pulumi_names_are_read() -> None:
         "lock file with `pulumi cancel`.\n"
         "  postgres://****:****@db/state/.pulumi/locks/organization/dyber/dev/1.json: "
         "created by OFFICE\\me@pc (pid 41) at 2026-09-01T08:00:00Z\n"
-        "  s3://states/.pulumi/locks/organization/dyber/dev/2.json: created by me@x.example@host (pid 42) at 2026-09-01T09:00:00Z\n"
+        "  s3://states/.pulumi/locks/organization/dyber/dev/2.json: "
+        "created by me@x.example@host (pid 42) at 2026-09-01T09:00:00Z\n"
     )
     assert told(words) == [
         Holder("OFFICE\\me", "pc", 41, "2026-09-01T08:00:00Z"),
