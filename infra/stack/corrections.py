@@ -25,6 +25,11 @@ def yaml_lines(path: Sequence[str], value: Any, note: str = "", prefix: str = ""
     return lines
 
 
+def as_told(lines: Sequence[str]) -> str:
+    """Lines to write, as part of an error."""
+    return "\n".join(["  应写 / write:", *(f"    {line}" for line in lines)])
+
+
 def correction(problem: ErrorDetails, root: Setting, prefix: str = "") -> list[str]:
     """Lines of YAML in place of what one of Pydantic's errors is about; none where nothing fits."""
     path, place = located(problem, root)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
-from stack.corrections import correction, located
+from stack.corrections import as_told, correction, located
 from stack.setting_tree import Setting
 
 # Pydantic's error types (https://docs.pydantic.dev/latest/errors/validation_errors/) that people meet here.
@@ -52,7 +52,7 @@ def explain(error: ValidationError, source: str, root: Setting, prefix: str = ""
         value = "" if hidden else f" = {problem['input']!r}"
         lines.append(f"{source}: {key}{value}: {chinese} / {message}")
         if instead := correction(problem, root, prefix):
-            lines += ["  应写 / write:", *(f"    {line}" for line in instead)]
+            lines.append(as_told(instead))
         elif problem["type"] == "extra_forbidden":
             above = root.find([str(part) for part in problem["loc"][:-1]])
             lines.append(f"  可用的键 / known keys: {', '.join(above.properties if above else root.properties)}")

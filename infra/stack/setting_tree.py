@@ -53,12 +53,13 @@ class Setting:
 
     @cached_property
     def entry(self) -> Setting | None:
-        """What every free key below it holds; None where no key is free."""
+        """What every free key below it holds, which is described as the mapping is; None where no key is free."""
         for form in self.alternatives:
             free = [form.get("additionalProperties"), *form.get("patternProperties", {}).values()]
             for value in free:
                 if isinstance(value, Mapping):
-                    return Setting(value, self.definitions)
+                    described = {"description": self.schema.get("description", ""), **value}
+                    return Setting(described, self.definitions)
         return None
 
     @property

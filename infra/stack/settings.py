@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,6 +17,7 @@ from stack import env_file
 from stack.catalog import SPEC_FILE, ServiceSpec
 from stack.client_settings import ClientName, ClientNames, ClientSettings, TokenSettings, as_mapping
 from stack.contract import LOCK_FILE, ContractSettings
+from stack.corrections import as_told, yaml_lines
 from stack.env_file import EnvFile
 from stack.errors import ConfigurationError, explain
 from stack.gateway_model import MAX_REPLICAS
@@ -248,7 +249,7 @@ class StackSettings(StrictSettings):
                 problems.append(
                     f"{source}: services.{name}.replicas = {spec.replicas}: 这个服务最多 {spec.max_replicas} 个（"
                     f"mcp-servers/{name}/service.yaml 的 max_replicas）/ at most {spec.max_replicas}, says its "
-                    "service.yaml"
+                    "service.yaml\n" + instead(("services", name, "replicas"), spec.max_replicas)
                 )
             if self.contracts == "enforced" and not spec.contract_sha256:
                 problems.append(
@@ -288,6 +289,11 @@ class StackSettings(StrictSettings):
             changes["tools"] = {tool: kind == "read" for tool, kind in own.contract.tools.items()}
             changes["contract_sha256"] = own.contract.sha256
         return spec.model_copy(update=changes)
+
+
+def instead(path: Sequence[str], value: Any) -> str:
+    """What to write in a stack's file, as errors show it."""
+    return as_told(yaml_lines(path, value, prefix=f"{NAMESPACE}:"))
 
 
 def stack_file(stack: str) -> str:
