@@ -137,7 +137,10 @@ def config_unset(
         name = configuration.file.path.name
         raise StackError(
             tr(f"{name} 里没有 {'.'.join(path)}", f"{name} does not set {'.'.join(path)}"),
-            tr(f"来源：./deploy.sh config show {'.'.join(path)}", f"what does: ./deploy.sh config show {'.'.join(path)}")
+            tr(
+                f"来源：./deploy.sh config show {'.'.join(path)}",
+                f"what does: ./deploy.sh config show {'.'.join(path)}",
+            )
             + _option(stack),
         )
     _change(configuration, {path: None})
@@ -172,9 +175,7 @@ def config_diff(
     else:
         out.print(tr("没有差别。", "No differences."))
     if unreadable:
-        raise StackError(
-            unreadable.message + tr("；没有比较机密", "; secrets were not compared"), unreadable.next_step
-        )
+        raise StackError(unreadable.message + tr("；没有比较机密", "; secrets were not compared"), unreadable.next_step)
     if differing:
         raise typer.Exit(FAILED)
 
@@ -238,7 +239,9 @@ def _change(configuration: Configuration, given: Mapping[KeyPath, Any]) -> None:
         before = _in_file(configuration, path)
         if value is None or before != value:
             after = MISSING if value is None else value
-            lines.append(f"{'.'.join(path)}: {_word(configuration, path, before)} → {_word(configuration, path, after)}")
+            lines.append(
+                f"{'.'.join(path)}: {_word(configuration, path, before)} → {_word(configuration, path, after)}"
+            )
         write(configuration.file, path, value, configuration.tree)
     _checked(configuration)
     if not lines:

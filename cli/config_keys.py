@@ -81,7 +81,13 @@ def write(file: StackFile, path: KeyPath, value: Any, tree: Setting) -> None:
     file.set_in(key, inside, value)
     name = inside[0]
     # Such a mapping means something by the names in it alone: a client stays one, whatever is no longer said of it.
-    if value is None and len(inside) > 1 and setting.entry is not None and setting.default and name not in file.get(key, ()):
+    if (
+        value is None
+        and len(inside) > 1
+        and setting.entry is not None
+        and setting.default
+        and name not in file.get(key, ())
+    ):
         file.set_in(key, [name], {})
 
 
@@ -106,11 +112,11 @@ def _known(context: typer.Context) -> Iterator[str]:
     path = root / stack_file(str(context.params.get("stack") or "dev"))
     own = StackFile(path).get("clients") if path.is_file() else None
     clients = [str(name) for name in own or (MAIN_CLIENT,)]
-    for names, _ in setting_tree().leaves():
-        first, *rest = names
-        if rest[:1] == [ANY_KEY]:
-            for name in services if first == "services" else clients:
-                if ANY_KEY not in rest[1:]:
-                    yield ".".join((first, name, *rest[1:]))
-        elif ANY_KEY not in names:
-            yield ".".join(names)
+    for leaf, _ in setting_tree().leaves():
+        first, rest = leaf[0], leaf[1:]
+        if rest[:1] != (ANY_KEY,):
+            yield ".".join(leaf)
+            continue
+        # Of a free key further down nothing is known; what holds it is a key as well.
+        below = rest[1 : rest.index(ANY_KEY, 1) if ANY_KEY in rest[1:] else None]
+        yield from (".".join((first, name, *below)) for name in (services if first == "services" else clients))

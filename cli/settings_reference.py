@@ -135,9 +135,7 @@ def shown(value: Any) -> str:
     return json.dumps(value)
 
 
-def _row(
-    path: tuple[str, ...], setting: Setting, language: str, environments: Mapping[str, Mapping[str, Any]]
-) -> str:
+def _row(path: tuple[str, ...], setting: Setting, language: str, environments: Mapping[str, Mapping[str, Any]]) -> str:
     zh = language == "zh"
     said = []
     for name, content in environments.items():

@@ -11,8 +11,6 @@ from stack.catalog import ServiceSpec
 from stack.schema import StrictSettings
 
 ClientName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
-#: A plain list of clients that may call everything.
-ClientNames = Annotated[list[ClientName], Field(min_length=1)]
 ToolName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,128}$")]
 #: Everything, the tools that only read, or the tools named.
 Scope = Literal["all", "read"] | Annotated[tuple[ToolName, ...], Field(min_length=1)]
@@ -51,6 +49,12 @@ class ClientSettings(StrictSettings):
                     if tool not in tools
                 ]
         return found
+
+
+#: What a stack's file can say of its clients: also a plain list of those that may call everything.
+ClientsInFile = (
+    Annotated[dict[ClientName, ClientSettings], Field(min_length=1)] | Annotated[list[ClientName], Field(min_length=1)]
+)
 
 
 class TokenSettings(StrictSettings):

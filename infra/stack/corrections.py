@@ -92,7 +92,7 @@ def nearest(path: Sequence[str], root: Setting) -> tuple[str, ...] | None:
 
 def _similar(word: str, known: Sequence[str]) -> str | None:
     folded = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(word.replace("_", "").replace("-", "").lower(), folded, n=1, cutoff=0.7)
+    near = difflib.get_close_matches(word.replace("_", "").replace("-", "").lower(), folded, n=1)
     return folded[near[0]] if near else None
 
 

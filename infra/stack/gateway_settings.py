@@ -54,7 +54,9 @@ class TlsSettings(StrictSettings):
     certificate_file: str | None = Field(
         None, description="证书和它的证书链（PEM 文件） / PEM file: the certificate, then its chain"
     )
-    key_file: str | None = Field(None, description="未加密的私钥（PEM 文件） / PEM file: the private key, not encrypted")
+    key_file: str | None = Field(
+        None, description="未加密的私钥（PEM 文件） / PEM file: the private key, not encrypted"
+    )
     acme_directory: str = Field(LETS_ENCRYPT, pattern=r"^https://\S+$", description="ACME 服务 / The ACME server")
     acme_email: str | None = Field(
         None, pattern=r"^[^@\s]+@[^@\s]+$", description="证书快到期时通知谁 / Told before a certificate ends"

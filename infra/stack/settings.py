@@ -15,7 +15,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 
 from stack import env_file
 from stack.catalog import SPEC_FILE, ServiceSpec
-from stack.client_settings import ClientName, ClientNames, ClientSettings, TokenSettings, as_mapping
+from stack.client_settings import ClientName, ClientsInFile, ClientSettings, TokenSettings, as_mapping
 from stack.contract import LOCK_FILE, ContractSettings
 from stack.corrections import as_told, yaml_lines
 from stack.env_file import EnvFile
@@ -183,7 +183,7 @@ class StackSettings(StrictSettings):
         default_factory=dict, exclude=True, description="来自 .env 的令牌，按客户端 / Tokens of .env, by client"
     )
 
-    @field_validator("clients", mode="before", json_schema_input_type=dict[ClientName, ClientSettings] | ClientNames)
+    @field_validator("clients", mode="before", json_schema_input_type=ClientsInFile)
     @classmethod
     def _clients_may_be_a_list(cls, value: Any) -> Any:
         return as_mapping(value)
