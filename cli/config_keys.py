@@ -114,7 +114,7 @@ def _known(context: typer.Context) -> Iterator[str]:
     clients = [str(name) for name in own or (MAIN_CLIENT,)]
     for leaf, _ in setting_tree().leaves():
         first, rest = leaf[0], leaf[1:]
-        if rest[:1] != (ANY_KEY,):
+        if not rest or rest[0] != ANY_KEY:
             yield ".".join(leaf)
             continue
         # Of a free key further down nothing is known; what holds it is a key as well.

@@ -15,7 +15,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 
 from stack import env_file
 from stack.catalog import SPEC_FILE, ServiceSpec
-from stack.client_settings import ClientName, ClientsInFile, ClientSettings, TokenSettings, as_mapping
+from stack.client_settings import ClientName, ClientSettings, ClientsInFile, TokenSettings, as_mapping
 from stack.contract import LOCK_FILE, ContractSettings
 from stack.corrections import as_told, yaml_lines
 from stack.env_file import EnvFile
