@@ -12,17 +12,16 @@ from typing import Any
 from pydantic import SecretStr
 from pydantic.alias_generators import to_camel
 from stack import gateway_inputs
+from stack.build_settings import FROM_ENVIRONMENT, found_by_set_up
 from stack.catalog import SPEC_FILE, ServiceSpec, load_catalog
 from stack.env_file import EnvFile, file_name
-from stack.setting_tree import Setting
+from stack.setting_tree import ANY_KEY, Setting
 from stack.settings import (
-    FROM_ENVIRONMENT,
     NAMESPACE,
     NOT_IN_THE_FILE,
     ServiceSettings,
     StackSettings,
     file_content,
-    found_by_set_up,
     parse_settings,
     read_overrides,
     setting_tree,
@@ -123,17 +122,19 @@ class Configuration:
     ) -> Iterator[tuple[KeyPath, str]]:
         """Complete the services in `content` with what their service.yaml say; yields path and source of each."""
         limit = ("gateway", "limits", "requestsPerSecond")
+        # Of a secret, service.yaml has no value, whatever it says of it.
+        shared = [
+            key
+            for key in ServiceSettings.model_fields
+            if key in ServiceSpec.model_fields and not self._has_secrets(("services", ANY_KEY, to_camel(key)))
+        ]
         services: dict[str, Any] = {}
         for name, spec in self.catalog.items():
             own = content["services"].get(name) or ServiceSettings().model_dump(by_alias=True)
             given = {
                 "enabled": spec.profile is None or spec.profile in settings.profiles,
                 "requestsPerSecond": settings.gateway.limits.requests_per_second,
-                **{
-                    to_camel(key): getattr(spec, key)
-                    for key in ServiceSettings.model_fields
-                    if key in ServiceSpec.model_fields
-                },
+                **{to_camel(key): getattr(spec, key) for key in shared},
             }
             for key, value in given.items():
                 path, source = ("services", name, key), f"mcp-servers/{name}/{SPEC_FILE}"
@@ -147,6 +148,10 @@ class Configuration:
         content["services"] = services | {
             name: own for name, own in content["services"].items() if name not in services
         }
+
+    def _has_secrets(self, path: KeyPath) -> bool:
+        setting = self.tree.find(path)
+        return setting is not None and setting.has_secrets()
 
     def _said(self) -> Callable[[KeyPath], str | None]:
         """A function that names what says the value at a path; None where neither the file, `.env` nor the machine does."""

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator
 
 from stack import env_file
+from stack.build_settings import BuildSettings, found_by_set_up
 from stack.catalog import SPEC_FILE, ServiceSpec
 from stack.client_settings import ClientName, ClientSettings, ClientsInFile, TokenSettings, as_mapping
 from stack.contract import LOCK_FILE, ContractSettings
@@ -30,8 +31,6 @@ from stack.subnets import parse_pool
 NAMESPACE = "dyber"
 #: Fields of StackSettings that do not come from a stack's file.
 NOT_IN_THE_FILE = ("stack", "given_tokens")
-#: By key of `build`, the environment variable that completes it.
-FROM_ENVIRONMENT = {"pipIndexUrl": "DYBER_PIP_INDEX_URL", "caBundle": "DYBER_CA_BUNDLE"}
 #: An image without a tag that could move: `name@sha256:…`, or the id of an image on this engine.
 ImageDigest = Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9._/:-]*@)?sha256:[0-9a-f]{64}$")]
 
@@ -69,40 +68,6 @@ class ServiceSettings(StrictSettings):
     contract: ContractSettings | None = Field(
         None, description="与镜像一起晋级的工具契约 / The tools' contract that was promoted with the image"
     )
-
-
-class BuildSettings(StrictSettings):
-    """How images are built where they are built."""
-
-    base_image: str = Field(
-        "dyber-base:{suite}",
-        description="基础镜像，{suite} 换成 trixie 或 forky / The base image; {suite} becomes trixie or forky",
-        json_schema_extra={"pattern": r"\{suite\}"},
-    )
-    pip_index_url: str | None = Field(None, description="构建时的 Python 软件源 / Python package index inside builds")
-    apt_options: str = Field("", description="构建时 apt-get 的其他选项 / More options for apt-get inside builds")
-    ca_bundle: str | None = Field(
-        None,
-        description="构建时信任的证书（PEM 文件），用于有 TLS 代理的网络 / PEM file trusted inside builds, for networks "
-        "with a TLS proxy",
-    )
-    generation: int = Field(
-        0,
-        ge=0,
-        description="换一个没用过的数，所有镜像就不用缓存重新构建 / A number not used before builds every image anew, "
-        "whatever the caches hold",
-    )
-
-    @field_validator("base_image")
-    @classmethod
-    def _base_image_names_the_suite(cls, value: str) -> str:
-        if "{suite}" not in value:
-            raise ValueError("must contain {suite}, such as dyber-base:{suite} or debian:{suite}-slim")
-        return value
-
-    def base(self, suite: str) -> str:
-        """The base image for a Debian suite."""
-        return self.base_image.replace("{suite}", suite)
 
 
 class StackSettings(StrictSettings):
@@ -176,7 +141,8 @@ class StackSettings(StrictSettings):
         None, description="Redis 的镜像，按摘要；由 promote 写入 / The image of Redis by digest; written by promote"
     )
     monitoring_image: ImageDigest | None = Field(
-        None, description="Prometheus 的镜像，按摘要；由 promote 写入 / The image of Prometheus by digest; written by promote"
+        None,
+        description="Prometheus 的镜像，按摘要；由 promote 写入 / The image of Prometheus by digest; written by promote",
     )
     build: BuildSettings = Field(BuildSettings(), description="怎么构建镜像 / How images are built")
     given_tokens: dict[ClientName, SecretStr] = Field(
@@ -350,12 +316,6 @@ def file_content(values: Mapping[str, str]) -> dict[str, Any]:
     """By key without its namespace, what Pulumi's configuration `values` say of this program."""
     named = {key.partition(":")[::2]: text for key, text in values.items()}
     return {name: _decode(text) for (namespace, name), text in named.items() if namespace == NAMESPACE}
-
-
-def found_by_set_up(environment: Mapping[str, str]) -> dict[str, str]:
-    """What set-up found out about this machine, as keys of `build`."""
-    found = {key: environment.get(variable) for key, variable in FROM_ENVIRONMENT.items()}
-    return {key: value for key, value in found.items() if value}
 
 
 def read_overrides(root: Path, stack: str) -> EnvFile:
