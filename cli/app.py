@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cli import backup, cleaning, client_files, deploying, logs, machine, plans, promote, running, watching
+from cli.config import config_app
 from cli.services import commands as services
 from cli.steps import examples
 from cli.tokens import token_app
@@ -29,6 +30,7 @@ for group in (
     app.add_typer(group.commands)
 app.add_typer(token_app, name="token")
 app.add_typer(tools_app, name="tools")
+app.add_typer(config_app, name="config")
 
 
 @app.command("help", help=tr("显示帮助", "Show help"), epilog=examples("./deploy.sh help", "./deploy.sh help deploy"))

@@ -26,7 +26,8 @@ MOST_CHARACTERS = 60_000
 #: Differences of longer texts are counted, not shown.
 MOST_TEXT = 200
 
-_SECRET_NAME = re.compile(r"token|secret|password|passwd|cookie|credential|private|api_?key", re.IGNORECASE)
+#: Names of settings and environment variables whose values are not shown.
+SECRET_NAME = re.compile(r"token|secret|password|passwd|cookie|credential|private|api_?key", re.IGNORECASE)
 #: By operation: a sign, and its names.
 OPS = {
     "create": ("➕", "新建", "create"),
@@ -196,7 +197,7 @@ def _difference(key: str, old: Any, new: Any) -> Iterator[str]:
 def _variable(text: str) -> str:
     """`NAME=value`, with the value hidden where the name says that it is secret."""
     name, separator, value = text.partition("=")
-    return f"{name}={HIDDEN}" if separator and _SECRET_NAME.search(name) else _short(f"{name}{separator}{value}")
+    return f"{name}={HIDDEN}" if separator and SECRET_NAME.search(name) else _short(f"{name}{separator}{value}")
 
 
 def effects(found: Sequence[Step]) -> Iterator[str]:
@@ -258,7 +259,7 @@ def _shown(key: str, value: Any) -> str:
         return LATER
     if isinstance(value, Mapping) and "secure" in value:
         return HIDDEN
-    if _SECRET_NAME.search(key.rsplit(".", 1)[-1]) and not isinstance(value, bool | int | float | Mapping):
+    if SECRET_NAME.search(key.rsplit(".", 1)[-1]) and not isinstance(value, bool | int | float | Mapping):
         return HIDDEN
     return _short(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 

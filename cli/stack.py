@@ -54,12 +54,7 @@ class Deployment:
 
         Raises StackError, or ConfigurationError for bad settings.
         """
-        if not (ROOT / stack_file(name)).is_file():
-            known = ", ".join(sorted(file.name.split(".")[1] for file in ROOT.glob("Pulumi.*.yaml")))
-            raise StackError(
-                tr(f"没有栈文件 {stack_file(name)}", f"there is no stack file {stack_file(name)}"),
-                tr(f"可用的栈：{known}；或新建该文件", f"known stacks: {known}; or create that file"),
-            )
+        settings_file(name)
         select = auto.create_or_select_stack if create else auto.select_stack
         try:
             stack = select(
@@ -184,6 +179,18 @@ class Deployment:
         events = EventDisplay(display)
         with events.failing_clearly():
             self.stack.destroy(refresh=True, show_secrets=False, color="never", on_event=events.handle)
+
+
+def settings_file(stack: str) -> Path:
+    """The stack's file of settings. Raises StackError, naming the known stacks, where there is none."""
+    file = ROOT / stack_file(stack)
+    if not file.is_file():
+        known = ", ".join(sorted(file.name.split(".")[1] for file in ROOT.glob("Pulumi.*.yaml")))
+        raise StackError(
+            tr(f"没有栈文件 {file.name}", f"there is no stack file {file.name}"),
+            tr(f"可用的栈：{known}；或新建该文件", f"known stacks: {known}; or create that file"),
+        )
+    return file
 
 
 def _not_deployed(stack: str) -> StackError:

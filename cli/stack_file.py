@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import tempfile
 from pathlib import Path
@@ -26,13 +27,23 @@ class StackFile:
         self._yaml.preserve_quotes = True
         self._yaml.width = 4096
         try:
-            self._content = self._yaml.load(self.before.decode("utf-8-sig")) or CommentedMap()
+            text = self.before.decode("utf-8-sig")
+            self._content = self._yaml.load(text) or CommentedMap()
+            # Comments alone belong to nothing that could keep them.
+            self._comments = text if not self._content else ""
         except (YAMLError, UnicodeDecodeError) as error:
             raise ConfigurationError(f"{path.name}: 不是有效的 YAML / not valid YAML: {error}") from None
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value of a key."""
         return (self._content.get("config") or {}).get(f"{NAMESPACE}:{key}", default)
+
+    def values(self) -> dict[str, Any]:
+        """All keys and their values, as plain data; a secret is a mapping with the only key `secure`."""
+        prefix = f"{NAMESPACE}:"
+        config = self._content.get("config") or {}
+        own = {key.removeprefix(prefix): value for key, value in config.items() if str(key).startswith(prefix)}
+        return dict(json.loads(json.dumps(own, default=str)))
 
     def set(self, key: str, value: Any) -> None:
         """Give a key a value; None removes it."""
@@ -71,7 +82,7 @@ class StackFile:
         """The file as it would be written."""
         stream = io.StringIO()
         self._yaml.dump(self._content, stream)
-        return stream.getvalue()
+        return self._comments + stream.getvalue()
 
     def save(self) -> None:
         """Write the file, in one step."""

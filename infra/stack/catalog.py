@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from stack.contract import load_lock
 from stack.errors import ConfigurationError, explain
 from stack.gateway_model import GATEWAY_PORTS, MAX_REPLICAS
+from stack.setting_tree import Setting
 
 SPEC_FILE = "service.yaml"
 GIVEN_BY_THE_FOLDER = {"name", "folder", "tools", "contract_sha256"}
@@ -124,8 +125,7 @@ def load_spec(file: Path, *, locks: bool = True) -> ServiceSpec:
     try:
         spec = ServiceSpec(name=name, folder=file.parent, **given)
     except ValidationError as error:
-        known = [field for field in ServiceSpec.model_fields if field not in GIVEN_BY_THE_FOLDER]
-        raise ConfigurationError(explain(error, source, known)) from error
+        raise ConfigurationError(explain(error, source, Setting.of(ServiceSpec, GIVEN_BY_THE_FOLDER))) from error
     if not (file.parent / spec.package / "__main__.py").is_file():
         raise ConfigurationError(
             f"{source}: package = {spec.package!r}: 缺少文件 mcp-servers/{name}/{spec.package}/__main__.py\n"

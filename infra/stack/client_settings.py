@@ -20,7 +20,10 @@ class ClientSettings(StrictSettings):
     """One client. `services` unset: every service, also those to come."""
 
     services: dict[str, Scope] | None = Field(
-        None, min_length=1, description="By service: all, read (tools that only read), or a list of tools."
+        None,
+        min_length=1,
+        description="按服务：all、read（只读的工具）或工具的列表；不写则为所有服务 / By service: all, read (tools that only "
+        "read), or a list of tools; unset: every service",
     )
 
     def problems(self, where: str, catalog: Mapping[str, ServiceSpec]) -> list[str]:
@@ -48,11 +51,19 @@ class ClientSettings(StrictSettings):
         return found
 
 
+#: What a stack's file can say of its clients: also a plain list of those that may call everything.
+ClientsInFile = (
+    Annotated[dict[ClientName, ClientSettings], Field(min_length=1)] | Annotated[list[ClientName], Field(min_length=1)]
+)
+
+
 class TokenSettings(StrictSettings):
     """Where the rotation of a client's token stands; written by `dyber token rotate` and `dyber token revoke`."""
 
-    generation: int = Field(1, ge=1, le=100_000, description="Counts the tokens this client has had.")
-    previous: bool = Field(False, description="The token before is still accepted.")
+    generation: int = Field(
+        1, ge=1, le=100_000, description="这个客户端的第几个令牌 / Counts the tokens this client has had"
+    )
+    previous: bool = Field(False, description="前一个令牌仍可用 / The token before is still accepted")
 
     @model_validator(mode="after")
     def _there_is_a_previous_one(self) -> TokenSettings:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -24,8 +24,10 @@ LOCK_FILE = "tools.lock.json"
 class ContractSettings(StrictSettings):
     """The contract that was promoted into a stack, `sha256` as in the lock file of then; by tool, what it may do."""
 
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    tools: dict[str, Literal["read", "write"]] = Field(default_factory=dict)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="契约的哈希 / The contract's hash")
+    tools: dict[str, Literal["read", "write"]] = Field(
+        default_factory=dict, description="按工具：只读还是可写 / By tool, whether it only reads or writes too"
+    )
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
+from stack.corrections import as_told, correction, located
+from stack.setting_tree import Setting
+
 # Pydantic's error types (https://docs.pydantic.dev/latest/errors/validation_errors/) that people meet here.
 _CHINESE = {
     "extra_forbidden": "没有这个键",
@@ -33,20 +36,24 @@ class ConfigurationError(Exception):
     Chinese first, then English."""
 
 
-def explain(error: ValidationError, source: str, known_keys: list[str] | None = None) -> str:
-    """One line per problem of `error`, each naming `source` (a file), the key and the value found there, unless that is
-    a password.
+def explain(error: ValidationError, source: str, root: Setting, prefix: str = "") -> str:
+    """The problems of `error`, each naming `source` (a file), the key and the value found there, unless that is a secret;
+    then the YAML to write instead, where that can be known.
 
-    `known_keys` are listed when a top-level key is unknown.
+    `root` is what can be set; `prefix` is what the keys of the file begin with, such as `dyber:`.
     """
     lines = []
     for problem in error.errors():
         key = ".".join(str(part) for part in problem["loc"]) or "(root)"
         chinese = _CHINESE.get(problem["type"], "不可用")
         message = problem["msg"].removeprefix("Value error, ")
-        hidden = problem["type"] in ("missing", "extra_forbidden") or problem["loc"][-1:] == ("password",)
+        _, place = located(problem, root)
+        hidden = problem["type"] in ("missing", "extra_forbidden") or (place is not None and place.has_secrets())
         value = "" if hidden else f" = {problem['input']!r}"
         lines.append(f"{source}: {key}{value}: {chinese} / {message}")
-        if problem["type"] == "extra_forbidden" and len(problem["loc"]) == 1 and known_keys:
-            lines.append(f"  可用的键 / known keys: {', '.join(known_keys)}")
+        if instead := correction(problem, root, prefix):
+            lines.append(as_told(instead))
+        elif problem["type"] == "extra_forbidden":
+            above = root.find([str(part) for part in problem["loc"][:-1]])
+            lines.append(f"  可用的键 / known keys: {', '.join(above.properties if above else root.properties)}")
     return "\n".join(lines)

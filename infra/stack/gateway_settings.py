@@ -15,29 +15,62 @@ LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 class LimitSettings(StrictSettings):
     """How much one caller may ask for; beyond it the answer is 429, and nobody else notices."""
 
-    requests_per_second: int = Field(50, ge=1, le=100_000, description="Calls of one client to one service.")
-    burst: int = Field(100, ge=1, le=100_000, description="Calls that may come at once beyond that.")
-    streams_per_client: int = Field(100, ge=1, le=10_000, description="Streams one client may have open.")
-    refused_per_minute: int = Field(30, ge=1, le=6_000, description="Calls without a good token, by address.")
+    requests_per_second: int = Field(
+        50,
+        ge=1,
+        le=100_000,
+        description="一个客户端每秒对一个服务的调用数 / Calls a second of one client to one service",
+    )
+    burst: int = Field(
+        100, ge=1, le=100_000, description="超出速率后还能一起到来的调用 / Calls that may come at once beyond the rate"
+    )
+    streams_per_client: int = Field(
+        100, ge=1, le=10_000, description="一个客户端同时打开的流 / Streams that one client may have open"
+    )
+    refused_per_minute: int = Field(
+        30,
+        ge=1,
+        le=6_000,
+        description="一个地址每分钟不带有效令牌的调用数 / Calls a minute of one address without a good token",
+    )
 
 
 class BreakerSettings(StrictSettings):
     """When a service that does not answer is left alone for a while."""
 
-    failures: int = Field(5, ge=1, le=1_000, description="Unanswered calls in a row that open it.")
-    seconds: int = Field(10, ge=1, le=3_600, description="Until one call may try again.")
+    failures: int = Field(
+        5, ge=1, le=1_000, description="连续多少次没有回答就断开 / Unanswered calls in a row that open it"
+    )
+    seconds: int = Field(10, ge=1, le=3_600, description="断开后多少秒再试一次 / Seconds until one call may try again")
 
 
 class TlsSettings(StrictSettings):
     """Where the certificate of port 443 comes from. Files are read on the machine that runs the program."""
 
-    source: Literal["self-signed", "files", "acme"] = "self-signed"
-    certificate_file: str | None = Field(None, description="PEM: the certificate, then its chain.")
-    key_file: str | None = Field(None, description="PEM: the private key, not encrypted.")
-    acme_directory: str = Field(LETS_ENCRYPT, pattern=r"^https://\S+$")
-    acme_email: str | None = Field(None, pattern=r"^[^@\s]+@[^@\s]+$", description="Told before a certificate ends.")
-    acme_ca_file: str | None = Field(None, description="PEM trusted for the ACME server itself, if it is private.")
-    hsts_days: int = Field(0, ge=0, le=730, description="Browsers then insist on HTTPS; only with a real certificate.")
+    source: Literal["self-signed", "files", "acme"] = Field(
+        "self-signed",
+        description="证书来自：自签名、自己的文件、ACME（如 Let's Encrypt） / Where the certificate comes from",
+    )
+    certificate_file: str | None = Field(
+        None, description="证书和它的证书链（PEM 文件） / PEM file: the certificate, then its chain"
+    )
+    key_file: str | None = Field(
+        None, description="未加密的私钥（PEM 文件） / PEM file: the private key, not encrypted"
+    )
+    acme_directory: str = Field(LETS_ENCRYPT, pattern=r"^https://\S+$", description="ACME 服务 / The ACME server")
+    acme_email: str | None = Field(
+        None, pattern=r"^[^@\s]+@[^@\s]+$", description="证书快到期时通知谁 / Told before a certificate ends"
+    )
+    acme_ca_file: str | None = Field(
+        None, description="私有 ACME 服务自己的证书（PEM 文件） / PEM file trusted for a private ACME server itself"
+    )
+    hsts_days: int = Field(
+        0,
+        ge=0,
+        le=730,
+        description="浏览器多少天内只用 HTTPS；要有真正的证书 / Days in which browsers insist on HTTPS; only with a real "
+        "certificate",
+    )
 
     @model_validator(mode="after")
     def _what_belongs_together_is_there(self) -> TlsSettings:
@@ -53,20 +86,46 @@ class TlsSettings(StrictSettings):
 class GatewaySettings(StrictSettings):
     """Where the gateway listens on the host, and what it lets through."""
 
-    bind: str = Field("127.0.0.1", description="Address the gateway's ports are published on.")
-    port_offset: int = Field(
-        0, ge=0, le=50000, description="Added to every published port, so that stacks run side by side."
+    bind: str = Field(
+        "127.0.0.1",
+        description="网关的端口监听的 IP 地址；0.0.0.0 是所有网卡 / IP address of the gateway's ports; 0.0.0.0 is every one",
+        json_schema_extra={"pattern": r"^[0-9a-fA-F.:]+$"},
     )
-    server_names: tuple[str, ...] = Field((), description="Host names and addresses accepted besides localhost.")
-    allowed_origins: tuple[str, ...] = Field((), description="Web origins whose pages may call.")
-    max_body_mib: int = Field(16, ge=1, le=64, description="Largest request body.")
-    memory_mib: int = Field(768, ge=64, le=8192, description="5,000 open streams take about 500.")
-    https_redirect: bool = Field(False, description="Send plain HTTP on port 80 to HTTPS; 8080 stays on loopback.")
-    open_docs: bool = Field(False, description="/docs of the services can be read without a token.")
-    debug: bool = Field(False, description="Nginx says in its log why a call failed; query strings may be in there.")
-    limits: LimitSettings = LimitSettings()
-    breaker: BreakerSettings = BreakerSettings()
-    tls: TlsSettings = TlsSettings()
+    port_offset: int = Field(
+        0,
+        ge=0,
+        le=50000,
+        description="所有端口加上这个数，各个栈就能并存 / Added to every published port, so that stacks run side by side",
+    )
+    server_names: tuple[str, ...] = Field(
+        (),
+        description="localhost 之外接受的主机名和地址，也写进证书 / Host names and addresses accepted besides localhost, "
+        "also in the certificate",
+    )
+    allowed_origins: tuple[str, ...] = Field(
+        (), description="哪些网站的页面可以调用，如 https://app.example.com / Web origins whose pages may call"
+    )
+    max_body_mib: int = Field(16, ge=1, le=64, description="请求体最大多少 MiB / Largest request body in MiB")
+    memory_mib: int = Field(
+        768, ge=64, le=8192, description="网关的内存，MiB；5000 个流约用 500 / MiB; 5,000 open streams take about 500"
+    )
+    https_redirect: bool = Field(
+        False,
+        description="80 端口转到 HTTPS；8080 留在本机 / Send plain HTTP on port 80 to HTTPS; 8080 stays on loopback",
+    )
+    open_docs: bool = Field(
+        False, description="不带令牌也能看服务的 /docs / The services' /docs can be read without a token"
+    )
+    debug: bool = Field(
+        False,
+        description="日志里有 Nginx 的原话，可能含查询串 / Nginx says in its log why a call failed; query strings may be "
+        "in there",
+    )
+    limits: LimitSettings = Field(LimitSettings(), description="每个调用者的限额 / Limits of each caller")
+    breaker: BreakerSettings = Field(
+        BreakerSettings(), description="不再打扰没有回答的服务 / Leaves alone a service that does not answer"
+    )
+    tls: TlsSettings = Field(TlsSettings(), description="443 端口的证书 / The certificate of port 443")
 
     @field_validator("bind")
     @classmethod

@@ -15,9 +15,10 @@ from pathlib import Path
 import pulumi
 import pulumi_docker as docker
 
+from stack.build_settings import BuildSettings
 from stack.catalog import ServiceSpec
 from stack.errors import ConfigurationError
-from stack.settings import BuildSettings, StackSettings
+from stack.settings import StackSettings
 
 _IGNORED_PARTS = {"__pycache__", ".pytest_cache", "tests"}
 _IGNORED_SUFFIXES = {".pyc", ".md"}

@@ -20,9 +20,17 @@ _PASSWORD = re.compile(r"[\x21-\x7e]{16,128}")
 class CacheSettings(StrictSettings):
     """Redis of the profile `cache`."""
 
-    memory_mib: int = Field(128, ge=64, le=65536, description="Of the container; half of it holds data.")
-    generation: int = Field(1, ge=1, le=100_000, description="Another number makes another password.")
-    password: SecretStr | None = Field(None, description="A password of one's own; unset: a random one.")
+    memory_mib: int = Field(
+        128, ge=64, le=65536, description="容器的内存，MiB；一半存数据 / MiB of the container; half of it holds data"
+    )
+    generation: int = Field(
+        1, ge=1, le=100_000, description="换一个数就换一个随机口令 / Another number makes another random password"
+    )
+    password: SecretStr | None = Field(
+        None,
+        description="自己的口令，16 到 128 个可见字符；不写则随机 / A password of one's own, 16 to 128 visible characters; "
+        "unset: a random one",
+    )
 
     @field_validator("password")
     @classmethod
@@ -40,9 +48,18 @@ class CacheSettings(StrictSettings):
 class MonitoringSettings(StrictSettings):
     """Prometheus of the profile `monitoring`."""
 
-    retention: str = Field("15d", description="How long samples are kept, such as 15d or 2h30m.")
-    disk_mib: int = Field(2048, ge=128, le=1_048_576, description="The oldest samples go before there are more.")
-    memory_mib: int = Field(256, ge=128, le=65536, description="Of the container.")
+    retention: str = Field(
+        "15d",
+        description="数据留多久，从 1h 到 10y，如 15d 或 2h30m / How long samples are kept, 1h to 10y, such as 15d or 2h30m",
+        json_schema_extra={"pattern": r"^([0-9]+[ywdhm])+$"},
+    )
+    disk_mib: int = Field(
+        2048,
+        ge=128,
+        le=1_048_576,
+        description="数据最多占多少 MiB，再多就先删最旧的 / MiB of samples at most; the oldest go before there are more",
+    )
+    memory_mib: int = Field(256, ge=128, le=65536, description="容器的内存，MiB / MiB of the container")
 
     @field_validator("retention")
     @classmethod

@@ -7,26 +7,30 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic.alias_generators import to_camel
 
 from stack import env_file
+from stack.build_settings import BuildSettings, found_by_set_up
 from stack.catalog import SPEC_FILE, ServiceSpec
-from stack.client_settings import ClientName, ClientSettings, TokenSettings, as_mapping
+from stack.client_settings import ClientName, ClientSettings, ClientsInFile, TokenSettings, as_mapping
 from stack.contract import LOCK_FILE, ContractSettings
+from stack.corrections import as_told, yaml_lines
 from stack.env_file import EnvFile
 from stack.errors import ConfigurationError, explain
 from stack.gateway_model import MAX_REPLICAS
 from stack.gateway_settings import GatewaySettings
 from stack.profile_settings import BUILT_IN_PROFILES, CACHE, MONITORING, CacheSettings, MonitoringSettings
 from stack.schema import StrictSettings
+from stack.setting_tree import Setting
 from stack.subnets import parse_pool
 
 NAMESPACE = "dyber"
+#: Fields of StackSettings that do not come from a stack's file.
+NOT_IN_THE_FILE = ("stack", "given_tokens")
 #: An image without a tag that could move: `name@sha256:…`, or the id of an image on this engine.
 ImageDigest = Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9._/:-]*@)?sha256:[0-9a-f]{64}$")]
 
@@ -34,84 +38,118 @@ ImageDigest = Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9._/:-]*@)?sha256:[
 class ServiceSettings(StrictSettings):
     """What a stack says of one service; what it leaves out is as in the service's service.yaml."""
 
-    enabled: bool | None = Field(None, description="Runs or not, whatever its profile; unset: as its profile says.")
-    cpus: float | None = Field(None, gt=0, le=64)
-    memory_mib: int | None = Field(None, ge=64, le=65536)
-    replicas: int | None = Field(None, ge=1, le=MAX_REPLICAS, description="Containers that share the calls.")
-    max_call_seconds: int | None = Field(None, ge=1, le=3600, description="A call that takes longer is ended.")
-    requests_per_second: int | None = Field(None, ge=1, le=100_000, description="Per client; unset: gateway.limits.")
-    environment: dict[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], str] = Field(default_factory=dict)
-    image: ImageDigest | None = None
-    contract: ContractSettings | None = Field(None, description="Promoted with the image; unset: the lock file's.")
-
-
-class BuildSettings(StrictSettings):
-    """How images are built where they are built."""
-
-    base_image: str = Field("dyber-base:{suite}", description="{suite} becomes trixie or forky.")
-    pip_index_url: str | None = Field(None, description="Python package index used inside builds.")
-    apt_options: str = Field("", description="Extra options for apt-get inside builds.")
-    ca_bundle: str | None = Field(None, description="PEM file trusted inside builds, for networks with a TLS proxy.")
-    generation: int = Field(0, ge=0, description="A number not used before builds every image anew, whatever the caches hold.")
-
-    @field_validator("base_image")
-    @classmethod
-    def _base_image_names_the_suite(cls, value: str) -> str:
-        if "{suite}" not in value:
-            raise ValueError("must contain {suite}, such as dyber-base:{suite} or debian:{suite}-slim")
-        return value
-
-    def base(self, suite: str) -> str:
-        """The base image for a Debian suite."""
-        return self.base_image.replace("{suite}", suite)
+    enabled: bool | None = Field(
+        None,
+        description="运行与否，不管配置档；不写则由配置档决定 / Runs or not, whatever its profile; unset: as that says",
+    )
+    cpus: float | None = Field(None, gt=0, le=64, description="每个副本的 CPU 核数 / CPU cores of each replica")
+    memory_mib: int | None = Field(None, ge=64, le=65536, description="每个副本的内存，MiB / MiB of each replica")
+    replicas: int | None = Field(
+        None, ge=1, le=MAX_REPLICAS, description="分担调用的容器数 / Containers that share the calls"
+    )
+    max_call_seconds: int | None = Field(
+        None, ge=1, le=3600, description="一次调用最多多少秒，再久就被结束 / A call that takes more seconds is ended"
+    )
+    requests_per_second: int | None = Field(
+        None,
+        ge=1,
+        le=100_000,
+        description="每个客户端每秒的调用数；不写则同 gateway.limits / Calls a second of one client; "
+        "unset: as in gateway.limits",
+    )
+    environment: dict[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], str] = Field(
+        default_factory=dict,
+        description="加到 service.yaml 之上的环境变量，不放机密 / Environment variables beside those of service.yaml; "
+        "nothing secret",
+    )
+    image: ImageDigest | None = Field(
+        None, description="按摘要的镜像，由 promote 写入 / The image, by its digest; written by promote"
+    )
+    contract: ContractSettings | None = Field(
+        None, description="与镜像一起晋级的工具契约 / The tools' contract that was promoted with the image"
+    )
 
 
 class StackSettings(StrictSettings):
     """All settings of one stack."""
 
-    stack: str = Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")
+    stack: str = Field(pattern=r"^[a-z][a-z0-9-]{0,30}$", description="栈名 / The stack's name")
     profiles: tuple[str, ...] = Field(
-        (), description="cache and monitoring add a part each; services with one of the others run too."
+        (),
+        description="cache 和 monitoring 各加一部分；其余的让带这个配置档的服务也运行 / cache and monitoring add a part "
+        "each; with another one the services that have it run too",
     )
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    data_retention: Literal["delete", "keep"] = Field("delete", description="keep: data volumes outlive `destroy`.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="服务的日志级别 / What the services log"
+    )
+    data_retention: Literal["delete", "keep"] = Field(
+        "delete", description="keep：删除栈时保留数据卷 / keep: data volumes outlive `destroy`"
+    )
     clients: dict[ClientName, ClientSettings] = Field(
-        {"desktop-pet": ClientSettings()}, min_length=1, description="Each gets a token."
+        {"desktop-pet": ClientSettings()},
+        min_length=1,
+        description="客户端，每个一个令牌；也可以只列名字 / The clients, each with a token; or a list of their names",
     )
-    tokens: dict[ClientName, TokenSettings] = Field(default_factory=dict, description="Rotation, by client.")
-    gateway: GatewaySettings = GatewaySettings()
+    tokens: dict[ClientName, TokenSettings] = Field(
+        default_factory=dict,
+        description="令牌的轮换，按客户端；由 token rotate 和 token revoke 写入 / Rotation of the tokens, by client; "
+        "written by token rotate and token revoke",
+    )
+    gateway: GatewaySettings = Field(GatewaySettings(), description="Nginx 网关 / The Nginx gateway")
     network_pool: str | None = Field(
         None,
-        description="A /15 used nowhere else, such as 10.200.0.0/15, for the networks; unset: the engine's own ranges, "
-        "about 30 networks for all its stacks.",
+        description="各个网络用的地址段：别处不用的一个 /15，如 10.200.0.0/15；不写则用引擎自己的，所有栈加起来约 30 个网络 / "
+        "Address range of the networks: a /15 used nowhere else, such as 10.200.0.0/15; unset: the engine's own, about 30 "
+        "networks for all its stacks",
     )
-    cache: CacheSettings = CacheSettings()
-    monitoring: MonitoringSettings = MonitoringSettings()
-    services: dict[str, ServiceSettings] = Field(default_factory=dict)
+    cache: CacheSettings = Field(CacheSettings(), description="配置档 cache 的 Redis / Redis of the profile cache")
+    monitoring: MonitoringSettings = Field(
+        MonitoringSettings(), description="配置档 monitoring 的 Prometheus / Prometheus of the profile monitoring"
+    )
+    services: dict[str, ServiceSettings] = Field(
+        default_factory=dict,
+        description="这个栈里各服务不同于 service.yaml 的值 / By service, what is other in this stack than in service.yaml",
+    )
     images: Literal["build", "pinned"] = Field(
         "build",
-        description="pinned: only images given by digest: services.<name>.image, gatewayImage, frontImage, and those "
-        "of the profiles, cacheImage and monitoringImage.",
+        description="pinned：不构建，只用按摘要给出的镜像：每个服务的 image、gatewayImage、frontImage，以及配置档的 "
+        "cacheImage、monitoringImage / pinned: builds nothing; all images are given by digest: each service's image, "
+        "gatewayImage, frontImage, and those of the profiles, cacheImage and monitoringImage",
     )
     policy: Literal["mandatory", "advisory"] | None = Field(
-        None, description="Whether the rules of policy/ stop an update; unset: in prod they do, elsewhere they advise."
+        None,
+        description="policy/ 的规则是否能挡住更新；不写：prod 能，其余只建议 / Whether the rules of policy/ stop an update; "
+        "unset: in prod they do, elsewhere they advise",
     )
     registry: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9._-]+)*$")] | None = Field(
-        None, description="Where `release` and `promote` push images, such as registry.example.com/dyber."
+        None,
+        description="release 和 promote 把镜像推到哪里，如 registry.example.com/dyber / Where release and promote push "
+        "images, such as registry.example.com/dyber",
     )
     contracts: Literal["enforced", "off"] = Field(
-        "off", description="enforced: a service whose tools differ from its contract is not put in service."
+        "off",
+        description="enforced：工具与契约不同的服务不会投入使用 / enforced: a service whose tools differ from its contract "
+        "is not put in service",
     )
-    gateway_image: ImageDigest | None = None
-    front_image: ImageDigest | None = None
-    cache_image: ImageDigest | None = None
-    monitoring_image: ImageDigest | None = None
-    build: BuildSettings = BuildSettings()
+    gateway_image: ImageDigest | None = Field(
+        None, description="网关的镜像，按摘要；由 promote 写入 / The gateway's image by digest; written by promote"
+    )
+    front_image: ImageDigest | None = Field(
+        None, description="网关前端的镜像，按摘要；由 promote 写入 / The front's image by digest; written by promote"
+    )
+    cache_image: ImageDigest | None = Field(
+        None, description="Redis 的镜像，按摘要；由 promote 写入 / The image of Redis by digest; written by promote"
+    )
+    monitoring_image: ImageDigest | None = Field(
+        None,
+        description="Prometheus 的镜像，按摘要；由 promote 写入 / The image of Prometheus by digest; written by promote",
+    )
+    build: BuildSettings = Field(BuildSettings(), description="怎么构建镜像 / How images are built")
     given_tokens: dict[ClientName, SecretStr] = Field(
-        default_factory=dict, exclude=True, description="By client, of this machine's .env, never of the file."
+        default_factory=dict, exclude=True, description="来自 .env 的令牌，按客户端 / Tokens of .env, by client"
     )
 
-    @field_validator("clients", mode="before")
+    @field_validator("clients", mode="before", json_schema_input_type=ClientsInFile)
     @classmethod
     def _clients_may_be_a_list(cls, value: Any) -> Any:
         return as_mapping(value)
@@ -177,7 +215,7 @@ class StackSettings(StrictSettings):
                 problems.append(
                     f"{source}: services.{name}.replicas = {spec.replicas}: 这个服务最多 {spec.max_replicas} 个（"
                     f"mcp-servers/{name}/service.yaml 的 max_replicas）/ at most {spec.max_replicas}, says its "
-                    "service.yaml"
+                    "service.yaml\n" + instead(("services", name, "replicas"), spec.max_replicas)
                 )
             if self.contracts == "enforced" and not spec.contract_sha256:
                 problems.append(
@@ -219,6 +257,11 @@ class StackSettings(StrictSettings):
         return spec.model_copy(update=changes)
 
 
+def instead(path: Sequence[str], value: Any) -> str:
+    """What to write in a stack's file, as errors show it."""
+    return as_told(yaml_lines(path, value, prefix=f"{NAMESPACE}:"))
+
+
 def stack_file(stack: str) -> str:
     """Name of a stack's configuration file."""
     return f"Pulumi.{stack}.yaml"
@@ -237,15 +280,10 @@ def parse_settings(
     Raises ConfigurationError naming file, key and value.
     """
     overrides = overrides or EnvFile()
-    content: dict[str, Any] = {}
-    for key, text in values.items():
-        namespace, _, name = key.partition(":")
-        if namespace == NAMESPACE:
-            content[name] = _decode(text)
+    content = file_content(values)
     build = content.get("build", {})
     if isinstance(build, dict):
-        found = {"pipIndexUrl": environment.get("DYBER_PIP_INDEX_URL"), "caBundle": environment.get("DYBER_CA_BUNDLE")}
-        content["build"] = {**{key: value for key, value in found.items() if value}, **build}
+        content["build"] = {**found_by_set_up(environment), **build}
     content = overrides.over(content)
     if {"givenTokens", "given_tokens"} & set(content):
         raise ConfigurationError(
@@ -255,8 +293,7 @@ def parse_settings(
     try:
         settings = StackSettings(stack=stack, given_tokens=overrides.tokens, **content)
     except ValidationError as error:
-        known = [to_camel(field) for field in StackSettings.model_fields if field not in ("stack", "given_tokens")]
-        raise ConfigurationError(explain(error, stack_file(stack), known)) from error
+        raise ConfigurationError(explain(error, stack_file(stack), setting_tree(), f"{NAMESPACE}:")) from error
     except TypeError as error:
         raise ConfigurationError(
             f"{stack_file(stack)}: dyber:stack: 由 Pulumi 的栈名决定，请删除 / given by the stack's name, remove it"
@@ -268,6 +305,17 @@ def parse_settings(
                 f"there is no {client} among the clients of {stack_file(stack)}"
             )
     return settings
+
+
+def setting_tree() -> Setting:
+    """Everything that a stack's file can say."""
+    return Setting.of(StackSettings, NOT_IN_THE_FILE)
+
+
+def file_content(values: Mapping[str, str]) -> dict[str, Any]:
+    """By key without its namespace, what Pulumi's configuration `values` say of this program."""
+    named = {key.partition(":")[::2]: text for key, text in values.items()}
+    return {name: _decode(text) for (namespace, name), text in named.items() if namespace == NAMESPACE}
 
 
 def read_overrides(root: Path, stack: str) -> EnvFile:

@@ -80,7 +80,7 @@ def test_messages_switch_to_english() -> None:
 
 
 COMMANDS = typer.main.get_command(app).commands
-GROUPS = ["token", "tools"]
+GROUPS = ["token", "tools", "config"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,115 @@
+"""`config` and plain `pulumi config set` on a checkout whose stack was never deployed: secrets, and the schema's line."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from toolchain.home import DyberHome
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PASSWORD = "a-long-password-of-tests"
+SCHEMA_LINE = "# yaml-language-server: $schema=docs/stack.schema.json"
+
+
+class Checkout:
+    """A copy of the repository with a backend of its own."""
+
+    def __init__(self, root: Path, home: DyberHome) -> None:
+        self.root = root
+        parts = ("cli", "infra", "nginx", "toolchain", "mcp-servers", "policy")
+        for name in parts:
+            shutil.copytree(REPOSITORY / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "tests"))
+        shutil.copy(REPOSITORY / "Pulumi.yaml", root)
+        self.file = root / "Pulumi.dev.yaml"
+        self.file.write_text(f"{SCHEMA_LINE}\n# a note\nconfig:\n  dyber:profiles: [dev]\n", encoding="utf-8")
+        (root / "state").mkdir()
+        self.environment = {
+            **os.environ,
+            "DYBER_LANG": "en",
+            "DYBER_HOME": str(home.root),
+            "PATH": os.pathsep.join([str(home.bin), os.environ["PATH"]]),
+            "PULUMI_HOME": str(home.pulumi_home),
+            "PULUMI_BACKEND_URL": f"file://{(root / 'state').as_posix()}",
+            "PULUMI_CONFIG_PASSPHRASE": "right",
+        }
+        self.environment.pop("PULUMI_CONFIG_PASSPHRASE_FILE", None)
+
+    def run(self, *command: str, given: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command, cwd=self.root, input=given, capture_output=True, text=True, check=False, encoding="utf-8",
+            env={**self.environment, **environment},
+        )  # fmt: skip
+
+    def config(self, *arguments: str, given: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+        return self.run(sys.executable, "cli", "config", *arguments, given=given, **environment)
+
+
+@pytest.fixture(scope="module")
+def checkout(home: DyberHome, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """Its stack file has the password of Redis, given on standard input."""
+    made = Checkout(tmp_path_factory.mktemp("checkout"), home)
+    done = made.config("set", "cache.password", "--secret", given=f"{PASSWORD}\n")
+    assert done.returncode == 0, done.stderr
+    assert PASSWORD not in done.stdout + done.stderr
+    return made
+
+
+def test_a_secret_is_encrypted_in_the_file_and_everything_else_stays(checkout: Checkout) -> None:
+    text = checkout.file.read_text(encoding="utf-8")
+    assert text.startswith(f"{SCHEMA_LINE}\n# a note\nconfig:\n  dyber:profiles: [dev]\n")
+    assert list(yaml.safe_load(text)["config"]["dyber:cache"]["password"]) == ["secure"]
+    assert PASSWORD not in text
+
+
+def test_pulumi_gives_the_program_the_secret(checkout: Checkout) -> None:
+    done = checkout.run("pulumi", "config", "--show-secrets", "--json", "--stack", "dev", "--non-interactive")
+    assert json.loads(done.stdout)["dyber:cache"]["objectValue"] == {"password": PASSWORD}
+
+
+def test_plain_pulumi_keeps_the_line_of_the_schema(checkout: Checkout) -> None:
+    before = checkout.file.read_text(encoding="utf-8")
+    command = ["pulumi", "config", "set", "--path", "dyber:gateway.portOffset", "100", "--stack", "dev"]
+    done = checkout.run(*command, "--non-interactive")
+    assert done.returncode == 0, done.stderr
+    after = checkout.file.read_text(encoding="utf-8")
+    checkout.file.write_text(before, encoding="utf-8")
+    assert after.splitlines()[:2] == [SCHEMA_LINE, "# a note"]
+    assert yaml.safe_load(after)["config"]["dyber:gateway"] == {"portOffset": 100}
+
+
+def test_other_settings_are_checked_together_with_the_secret_and_leave_it(checkout: Checkout) -> None:
+    before = yaml.safe_load(checkout.file.read_text(encoding="utf-8"))["config"]["dyber:cache"]
+    done = checkout.config("set", "cache.memoryMib", "256")
+    assert done.returncode == 0, done.stderr
+    text = checkout.file.read_text(encoding="utf-8")
+    assert yaml.safe_load(text)["config"]["dyber:cache"] == {**before, "memoryMib": 256}
+    assert text.splitlines()[0] == SCHEMA_LINE
+
+
+def test_the_wrong_passphrase_is_named_and_the_rest_is_shown(checkout: Checkout) -> None:
+    done = checkout.config("show", "--json", PULUMI_CONFIG_PASSPHRASE="wrong")
+    assert done.returncode == 0
+    rows = {row["key"]: row for row in json.loads(done.stdout)}
+    assert rows["profiles"]["value"] == ["dev"]
+    assert rows["cache.password"]["source"] == "Pulumi.dev.yaml"
+    assert "wrong passphrase" in done.stderr
+    assert "PULUMI_CONFIG_PASSPHRASE" in done.stderr
+    refused = checkout.config("set", "logLevel", "debug", PULUMI_CONFIG_PASSPHRASE="wrong")
+    assert refused.returncode == 1
+    assert "wrong passphrase" in refused.stderr
+
+
+def test_where_the_stack_is_not_known_the_next_step_is_named(checkout: Checkout, tmp_path: Path) -> None:
+    done = checkout.config("show", "cache", PULUMI_BACKEND_URL=f"file://{tmp_path.as_posix()}")
+    assert done.returncode == 0
+    assert "cache.password" in done.stdout
+    assert "the stack is not known here" in done.stderr
+    assert "./deploy.sh" in done.stderr
