@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from pydantic import ValidationError
 
 # Pydantic's error types (https://docs.pydantic.dev/latest/errors/validation_errors/) that people meet here.
@@ -21,11 +24,15 @@ _CHINESE = {
     "dict_type": "应为键值对",
     "model_type": "应为键值对",
     "literal_error": "不是可选的值",
+    "string_too_short": "太短",
+    "string_too_long": "太长",
     "greater_than_equal": "太小",
     "greater_than": "太小",
     "less_than_equal": "太大",
     "less_than": "太大",
 }
+#: Keys below which everything is secret.
+_SECRET_KEYS = {"password", "secrets"}
 
 
 class ConfigurationError(Exception):
@@ -35,7 +42,7 @@ class ConfigurationError(Exception):
 
 def explain(error: ValidationError, source: str, known_keys: list[str] | None = None) -> str:
     """One line per problem of `error`, each naming `source` (a file), the key and the value found there, unless that is
-    a password.
+    a secret.
 
     `known_keys` are listed when a top-level key is unknown.
     """
@@ -44,9 +51,19 @@ def explain(error: ValidationError, source: str, known_keys: list[str] | None = 
         key = ".".join(str(part) for part in problem["loc"]) or "(root)"
         chinese = _CHINESE.get(problem["type"], "不可用")
         message = problem["msg"].removeprefix("Value error, ")
-        hidden = problem["type"] in ("missing", "extra_forbidden") or problem["loc"][-1:] == ("password",)
+        hidden = (
+            problem["type"] in ("missing", "extra_forbidden")
+            or bool(_SECRET_KEYS & set(problem["loc"]))
+            or _holds_secrets(problem["input"])
+        )
         value = "" if hidden else f" = {problem['input']!r}"
         lines.append(f"{source}: {key}{value}: {chinese} / {message}")
         if problem["type"] == "extra_forbidden" and len(problem["loc"]) == 1 and known_keys:
             lines.append(f"  可用的键 / known keys: {', '.join(known_keys)}")
     return "\n".join(lines)
+
+
+def _holds_secrets(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return bool(_SECRET_KEYS & set(value)) or any(map(_holds_secrets, value.values()))
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes) and any(map(_holds_secrets, value))

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic.alias_generators import to_camel
 
-from stack import env_file
-from stack.catalog import SPEC_FILE, ServiceSpec
+from stack import env_file, secret_settings
+from stack.catalog import ServiceSpec, VariableName, declared_secrets
 from stack.client_settings import ClientName, ClientSettings, TokenSettings, as_mapping
 from stack.contract import LOCK_FILE, ContractSettings
 from stack.env_file import EnvFile
@@ -24,6 +24,7 @@ from stack.gateway_model import MAX_REPLICAS
 from stack.gateway_settings import GatewaySettings
 from stack.profile_settings import BUILT_IN_PROFILES, CACHE, MONITORING, CacheSettings, MonitoringSettings
 from stack.schema import StrictSettings
+from stack.secret_settings import SecretValue
 from stack.subnets import parse_pool
 
 NAMESPACE = "dyber"
@@ -40,7 +41,13 @@ class ServiceSettings(StrictSettings):
     replicas: int | None = Field(None, ge=1, le=MAX_REPLICAS, description="Containers that share the calls.")
     max_call_seconds: int | None = Field(None, ge=1, le=3600, description="A call that takes longer is ended.")
     requests_per_second: int | None = Field(None, ge=1, le=100_000, description="Per client; unset: gateway.limits.")
-    environment: dict[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], str] = Field(default_factory=dict)
+    egress: Literal["internet", "none"] | None = Field(
+        None, description="Whether it reaches the internet; unset: as its service.yaml says."
+    )
+    environment: dict[VariableName, str] = Field(default_factory=dict)
+    secrets: dict[VariableName, SecretValue] = Field(
+        default_factory=dict, description="Of those that its service.yaml declares; encrypted by Pulumi."
+    )
     image: ImageDigest | None = None
     contract: ContractSettings | None = Field(None, description="Promoted with the image; unset: the lock file's.")
 
@@ -134,6 +141,11 @@ class StackSettings(StrictSettings):
         own = self.services.get(service)
         return (own and own.requests_per_second) or self.gateway.limits.requests_per_second
 
+    def secrets(self, service: str) -> Mapping[str, SecretStr]:
+        """The secrets that the stack gives to a service, by name."""
+        own = self.services.get(service)
+        return own.secrets if own else {}
+
     def select(self, catalog: Mapping[str, ServiceSpec]) -> list[ServiceSpec]:
         """The services this stack runs, with the stack's own values, in order of their ports.
 
@@ -173,6 +185,7 @@ class StackSettings(StrictSettings):
                     f"pinned, such as sha256:<64 hex digits>"
                 )
             selected.append(spec := self._with_own_values(spec, own))
+            problems += secret_settings.problems(source, self.stack, spec, self.secrets(name))
             if spec.replicas > spec.max_replicas:
                 problems.append(
                     f"{source}: services.{name}.replicas = {spec.replicas}: 这个服务最多 {spec.max_replicas} 个（"
@@ -213,6 +226,8 @@ class StackSettings(StrictSettings):
         for key in ("memory_mib", "replicas", "max_call_seconds"):
             if getattr(own, key) is not None:
                 changes[key] = getattr(own, key)
+        if own.egress is not None:
+            changes["internet"] = own.egress == "internet"
         if own.contract is not None:
             changes["tools"] = {tool: kind == "read" for tool, kind in own.contract.tools.items()}
             changes["contract_sha256"] = own.contract.sha256
@@ -272,17 +287,28 @@ def parse_settings(
 
 def read_overrides(root: Path, stack: str) -> EnvFile:
     """The .env of `stack` in the repository at `root`. Raises ConfigurationError naming file and line."""
-    services = sorted(file.parent.name for file in (root / "mcp-servers").glob(f"*/{SPEC_FILE}"))
-    return env_file.read(root, stack, services)
+    return env_file.read(root, stack, declared_secrets(root / "mcp-servers"))
+
+
+def read_settings(
+    root: Path, stack: str, values: Mapping[str, str], secret_keys: Collection[str] = ()
+) -> StackSettings:
+    """Settings of `stack` from Pulumi's configuration and the stack's files in the repository at `root`.
+
+    `values` as for parse_settings, `secret_keys` those of them that hold anything encrypted.
+    Raises ConfigurationError, also for a service's secret that is in clear text.
+    """
+    secret_settings.refuse_clear_text(stack, values, secret_keys, root / stack_file(stack))
+    return parse_settings(stack, values, overrides=read_overrides(root, stack))
 
 
 def load_settings(root: Path) -> StackSettings:
     """Settings of the stack that is running this program, of the repository at `root`. Raises ConfigurationError."""
     import pulumi
-    from pulumi.runtime.config import CONFIG
+    from pulumi.runtime.config import CONFIG, is_config_secret
 
-    stack = pulumi.get_stack()
-    return parse_settings(stack, CONFIG.get(), overrides=read_overrides(root, stack))
+    values = CONFIG.get()
+    return read_settings(root, pulumi.get_stack(), values, [key for key in values if is_config_secret(key)])
 
 
 def _decode(text: str) -> Any:
