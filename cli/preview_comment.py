@@ -44,7 +44,7 @@ KINDS = {
     "RandomBytes": ("令牌", "token"),
     "RandomId": ("编号", "id"),
 }
-SERVICE = "dyber:service:McpService"
+SERVICE, SECRET_FILES = "dyber:service:McpService", "dyber:secrets:SecretFiles"
 
 
 @dataclass(frozen=True)
@@ -204,7 +204,8 @@ def effects(found: Sequence[Step]) -> Iterator[str]:
     containers = [step for step in found if step.kind == "Container" and step.op == "replace"]
     smooth = sorted({step.name for step in containers if not step.old_first and _serves(step)})
     cut = sorted({step.name for step in containers if step.old_first and step.new.get("mustRun") is not False})
-    lost = sorted(step.name for step in found if step.kind == "Volume" and step.op in ("replace", "delete"))
+    data = [step for step in found if step.kind == "Volume" and SECRET_FILES not in step.types]
+    lost = sorted(step.name for step in data if step.op in ("replace", "delete"))
     gone = sorted(step.name for step in found if step.kind == "Container" and step.op == "delete" and _serves(step))
     if smooth:
         yield f"- ✅ {tr('不丢调用（新的健康后旧的才退出）', 'no call is lost (the new one is healthy first)')}: {_names(smooth)}"
@@ -217,7 +218,8 @@ def effects(found: Sequence[Step]) -> Iterator[str]:
 
 
 def _serves(step: Step) -> bool:
-    return step.name == "gateway-nginx" or (SERVICE in step.types and "dyber:service:ContractCheck" not in step.types)
+    stays = (step.new or step.old).get("mustRun") is not False
+    return step.name == "gateway-nginx" or (SERVICE in step.types and stays)
 
 
 def _tools(tools: Mapping[str, Sequence[Change]]) -> Iterator[str]:
@@ -258,7 +260,10 @@ def _shown(key: str, value: Any) -> str:
         return LATER
     if isinstance(value, Mapping) and "secure" in value:
         return HIDDEN
-    if _SECRET_NAME.search(key.rsplit(".", 1)[-1]) and not isinstance(value, bool | int | float | Mapping):
+    parts = key.split(".")
+    if "secrets" in parts:
+        return HIDDEN
+    if _SECRET_NAME.search(parts[-1]) and not isinstance(value, bool | int | float | Mapping):
         return HIDDEN
     return _short(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
