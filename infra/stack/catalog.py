@@ -46,8 +46,8 @@ class ServiceSpec(BaseModel):
     `cache`: the service uses Redis where the stack has it.
     `max_replicas` is 1 where two containers would be in each other's way (one account, one browser profile).
     `seccomp` names a profile of stack/seccomp that its containers have in place of the engine's own.
-    `secrets`: what the service reads with dyber_kit.settings.environment_secret, by name, and whether it can do without;
-    their values are in the stacks.
+    `secrets`: by name, what it reads with dyber_kit.settings.environment_secret, and whether it can do without; the
+    values are in the stacks.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -42,7 +42,7 @@ class ServiceSettings(StrictSettings):
     max_call_seconds: int | None = Field(None, ge=1, le=3600, description="A call that takes longer is ended.")
     requests_per_second: int | None = Field(None, ge=1, le=100_000, description="Per client; unset: gateway.limits.")
     egress: Literal["internet", "none"] | None = Field(
-        None, description="Whether it reaches the internet; unset: as its service.yaml says."
+        None, description="Reaches the internet or not; unset: as its service.yaml says. A change interrupts calls."
     )
     environment: dict[VariableName, str] = Field(default_factory=dict)
     secrets: dict[VariableName, SecretValue] = Field(

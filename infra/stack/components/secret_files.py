@@ -10,7 +10,7 @@ import pulumi
 import pulumi_docker as docker
 import pulumi_random as random
 
-from stack.components import defaults
+from stack.components import defaults, one_shot
 from stack.images import Image
 
 SCRIPT = Path(__file__).with_name("store-secrets")
@@ -83,21 +83,17 @@ class SecretFiles(pulumi.ComponentResource):
                 replace_on_changes=defaults.REPLACE_ON_CHANGES,
             ),
         )
-        self._title, self._folder = name, args.folder
+        self._folder = args.folder
+        self._outcome = one_shot.outcome(
+            self.written, refused="", failed=f"机密没有写成，旧的仍在使用 / {name}: the secrets could not be written:"
+        )
         self.mount = _mount(volume, args.folder, read_only=True)
         self.register_outputs({})
 
     def file(self, key: str) -> pulumi.Output[str]:
         """Path of a secret's file for readers. It fails with RunError when the files could not be written."""
-        title, folder = self._title, self._folder
-
-        def path(values: list[object]) -> str:
-            revision, exit_code, logs = values
-            if exit_code:
-                raise pulumi.RunError(f"机密没有写成 / the secrets could not be written: {title}\n{logs or ''}".strip())
-            return f"{folder}/{key}-{revision}"
-
-        return pulumi.Output.all(self._revision.hex, self.written.exit_code, self.written.container_logs).apply(path)
+        known = pulumi.Output.all(self._revision.hex, self._outcome)
+        return known.apply(lambda values: f"{self._folder}/{key}-{values[0]}")
 
 
 def _mount(volume: docker.Volume, target: str, *, read_only: bool) -> docker.ContainerMountArgs:

@@ -133,7 +133,7 @@ class McpService(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[*args.image.built_by, *(source.written for source in (args.cache, self._secrets) if source)],
+                depends_on=[*args.image.built_by, *(files.written for files in (args.cache, self._secrets) if files)],
                 delete_before_replace=False,
                 replace_on_changes=defaults.REPLACE_ON_CHANGES,
             ),

@@ -133,8 +133,21 @@ def test_a_secret_that_is_rotated_or_taken_away_interrupts_nobody_and_loses_no_d
     assert "data is lost" in lost
 
 
+def test_a_service_whose_network_is_replaced_is_said_to_be_interrupted_and_the_gateway_is_not() -> None:
+    changes = [
+        step("replace", "Network", "template-network"),
+        step("replace", "Container", "template-server", mustRun=True),
+        step("replace", "Container", "template-server-2", mustRun=True),
+        step("replace", "Container", "gateway-nginx", mustRun=True),
+    ]
+    assert list(effects(steps({"steps": changes}))) == [
+        "- ✅ no call is lost (the new one is healthy first): `gateway-nginx`",
+        "- ⚠️ calls get 502 or 503 for some seconds (another network): `template`",
+    ]
+
+
 def test_a_service_s_secrets_are_hidden_whatever_their_name_and_form() -> None:
-    before = "config:\n  dyber:services:\n    template:\n      secrets:\n        WEBHOOK: https://x/1\n        PIN: 4711\n"
+    before = "config:\n  dyber:services:\n    template:\n      secrets: {WEBHOOK: 'https://x/1', PIN: 4711}\n"
     shown = changed_settings(before, before.replace("4711", "{secure: abc}").replace("https://x/1", "https://x/2"))
     assert shown == [
         ("services.template.secrets.PIN", "•••", "•••"),

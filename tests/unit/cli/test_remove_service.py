@@ -86,7 +86,8 @@ def test_a_services_secrets_are_no_data_to_keep() -> None:
 def test_a_stack_that_gives_a_secret_to_the_service_is_named(tmp_path: Path) -> None:
     secrets = "{secrets: {API_KEY: {secure: v1:abc}}}"
     (tmp_path / "Pulumi.dev.yaml").write_text(f"config:\n  dyber:services: {{template: {secrets}}}\n")
-    template = load_catalog(REPOSITORY / "mcp-servers")["template"].model_copy(update={"secrets": {"API_KEY": "required"}})
+    catalog = load_catalog(REPOSITORY / "mcp-servers")
+    template = catalog["template"].model_copy(update={"secrets": {"API_KEY": "required"}})
     other = template.model_copy(update={"name": "weibo", "profile": None, "secrets": {}})
     (problem,) = removal.broken_settings(tmp_path, {"template": template, "weibo": other}, "template")
     assert problem.startswith("Pulumi.dev.yaml: services.template: 没有这个服务")
