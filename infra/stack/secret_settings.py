@@ -61,19 +61,19 @@ def problems(source: str, stack: str, spec: ServiceSpec, given: Collection[str])
         near = difflib.get_close_matches(name, spec.secrets, n=1)
         known = f"是不是 / did you mean {near[0]}" if near else f"可用 / known: {', '.join(spec.secrets) or '-'}"
         yield (
-            f"{source}: services.{spec.name}.secrets.{name}: mcp-servers/{spec.name}/service.yaml 的 secrets 没有声明它 / "
-            f"not declared in the secrets of its service.yaml; {known}"
+            f"{source}: services.{spec.name}.secrets.{name}: 没有声明在 mcp-servers/{spec.name}/service.yaml 的 "
+            f"secrets / not declared in the secrets of its service.yaml; {known}"
         )
     for name, need in spec.secrets.items():
         if need == "required" and name not in given:
             yield (
-                f"{source}: services.{spec.name}.secrets.{name}: 服务需要这个机密；写入它（值从标准输入读）/ needed by the "
-                f"service; write it (the value is read from the input): {command(stack, spec.name, name)}"
+                f"{source}: services.{spec.name}.secrets.{name}: 服务需要这个机密；写入它（从标准输入读）/ needed by "
+                f"the service; write it (it reads the value from its input): {command(stack, spec.name, name)}"
             )
     for name in sorted(set(spec.secrets) & set(spec.environment)):
         yield (
-            f"{source}: services.{spec.name}.environment.{name}: 这是机密，删除它，换掉它，再运行 / a secret; delete it "
-            f"there, change it where it is from, then run: {command(stack, spec.name, name)}"
+            f"{source}: services.{spec.name}.environment.{name}: 这是机密，删除它，换掉它，再运行 / a secret; "
+            f"delete it there, change it where it is from, then run: {command(stack, spec.name, name)}"
         )
 
 

@@ -24,7 +24,8 @@ def store(volume: Path, revision: str, **secrets: str) -> None:
     staged.mkdir()
     for name, value in secrets.items():
         (staged / name).write_text(value)
-    done = subprocess.run(["/bin/sh", str(SCRIPT), staged, volume, revision], capture_output=True, text=True, check=True)
+    command = ["/bin/sh", str(SCRIPT), str(staged), str(volume), revision]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == done.stderr == ""
 
 
