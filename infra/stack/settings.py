@@ -42,11 +42,14 @@ class ServiceSettings(StrictSettings):
     max_call_seconds: int | None = Field(None, ge=1, le=3600, description="A call that takes longer is ended.")
     requests_per_second: int | None = Field(None, ge=1, le=100_000, description="Per client; unset: gateway.limits.")
     egress: Literal["internet", "none"] | None = Field(
-        None, description="Reaches the internet or not; unset: as its service.yaml says. A change interrupts calls."
+        None,
+        description="能否上网；不写则按 service.yaml。改它会中断调用几秒 / Whether it reaches the internet; unset: as its "
+        "service.yaml says. A change interrupts its calls for seconds",
     )
     environment: dict[VariableName, str] = Field(default_factory=dict)
     secrets: dict[VariableName, SecretValue] = Field(
-        default_factory=dict, description="Of those that its service.yaml declares; encrypted by Pulumi."
+        default_factory=dict,
+        description="service.yaml 声明的机密，由 Pulumi 加密 / Secrets that its service.yaml declares, encrypted by Pulumi",
     )
     image: ImageDigest | None = None
     contract: ContractSettings | None = Field(None, description="Promoted with the image; unset: the lock file's.")
