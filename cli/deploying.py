@@ -120,6 +120,7 @@ def preview(
     with Activities(home.logs / "deploy.log") as display:
         set_up(home, display)
         deployment = Deployment.open(stack)
+        deployment.check_settings()
         with display.phase(tr("比较", "Comparing")):
             found = deployment.preview(display)
     count = changed(found.changes)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from stack.catalog import load_catalog
+from stack.catalog import declared_secrets
 from stack.env_file import DEFAULT_STACK, MAIN_CLIENT, bindings, file_name, keys
 from stack.settings import stack_file
 
@@ -72,7 +72,7 @@ def complete(stack: str, tokens: Mapping[str, str]) -> None:
         return
     values = {TOKEN_KEY: tokens[MAIN_CLIENT]} if MAIN_CLIENT in tokens else {}
     header = _HEADER.format(stack=stack, stack_file=stack_file(stack))
-    text = completed(before or "", header, keys(load_catalog(ROOT / "mcp-servers")), values)
+    text = completed(before or "", header, keys(declared_secrets(ROOT / "mcp-servers")), values)
     if text != before or path.stat().st_mode & 0o077:
         replace_file(path, text.encode(), OWNER_ONLY)
         if before is None:

@@ -45,7 +45,7 @@ KINDS = {
     "RandomBytes": ("令牌", "token"),
     "RandomId": ("编号", "id"),
 }
-SERVICE = "dyber:service:McpService"
+SERVICE, SECRET_FILES = "dyber:service:McpService", "dyber:secrets:SecretFiles"
 
 
 @dataclass(frozen=True)
@@ -203,14 +203,20 @@ def _variable(text: str) -> str:
 def effects(found: Sequence[Step]) -> Iterator[str]:
     """What users notice: which services lose no call, what is interrupted, which data is lost."""
     containers = [step for step in found if step.kind == "Container" and step.op == "replace"]
-    smooth = sorted({step.name for step in containers if not step.old_first and _serves(step)})
+    moved = sorted(step.name.removesuffix("-network") for step in found if _moves(step))
+    served = [step for step in containers if _serves(step) and _of(step) not in moved]
+    smooth = sorted({step.name for step in served if not step.old_first})
     cut = sorted({step.name for step in containers if step.old_first and step.new.get("mustRun") is not False})
-    lost = sorted(step.name for step in found if step.kind == "Volume" and step.op in ("replace", "delete"))
+    data = [step for step in found if step.kind == "Volume" and SECRET_FILES not in step.types]
+    lost = sorted(step.name for step in data if step.op in ("replace", "delete"))
     gone = sorted(step.name for step in found if step.kind == "Container" and step.op == "delete" and _serves(step))
     if smooth:
         yield f"- ✅ {tr('不丢调用（新的健康后旧的才退出）', 'no call is lost (the new one is healthy first)')}: {_names(smooth)}"
     if cut:
         yield f"- ⚠️ {tr('约 2 秒内拒绝新连接', 'new connections are refused for about 2 s')}: {_names(cut)}"
+    if moved:
+        told = tr("几秒内得到 502 或 503（网络被替换）", "calls get 502 or 503 for some seconds (another network)")
+        yield f"- ⚠️ {told}: {_names(moved)}"
     if gone:
         yield f"- ⚠️ {tr('不再服务', 'no longer served')}: {_names(gone)}"
     if lost:
@@ -218,7 +224,18 @@ def effects(found: Sequence[Step]) -> Iterator[str]:
 
 
 def _serves(step: Step) -> bool:
-    return step.name == "gateway-nginx" or (SERVICE in step.types and "dyber:service:ContractCheck" not in step.types)
+    stays = (step.new or step.old).get("mustRun") is not False
+    return step.name == "gateway-nginx" or (SERVICE in step.types and stays)
+
+
+def _moves(step: Step) -> bool:
+    """Whether a service leaves its network for another one: the gateway may be there before its containers are."""
+    return step.kind == "Network" and step.op == "replace" and SERVICE in step.types
+
+
+def _of(step: Step) -> str:
+    """The service that a container is of."""
+    return re.sub(r"-server(-[0-9]+)?$", "", step.name)
 
 
 def _tools(tools: Mapping[str, Sequence[Change]]) -> Iterator[str]:
@@ -259,7 +276,10 @@ def _shown(key: str, value: Any) -> str:
         return LATER
     if isinstance(value, Mapping) and "secure" in value:
         return HIDDEN
-    if SECRET_NAME.search(key.rsplit(".", 1)[-1]) and not isinstance(value, bool | int | float | Mapping):
+    parts = key.split(".")
+    if "secrets" in parts:
+        return HIDDEN
+    if SECRET_NAME.search(parts[-1]) and not isinstance(value, bool | int | float | Mapping):
         return HIDDEN
     return _short(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 

@@ -10,7 +10,7 @@ from typing import Any
 from pulumi import automation as auto
 from stack import gateway_inputs
 from stack.catalog import load_catalog
-from stack.settings import StackSettings, parse_settings, read_overrides, stack_file
+from stack.settings import StackSettings, read_settings, stack_file
 
 from cli import automation, engine, locks, policies, secrets_provider
 from cli.console import Activities, err
@@ -64,10 +64,9 @@ class Deployment:
             )
         except auto.errors.StackNotFoundError:
             raise _not_deployed(name) from None
-        values = {key: value.value for key, value in stack.get_all_config().items()}
-        given = {key: value for key, value in values.items() if value is not None}
-        settings = parse_settings(name, given, overrides=read_overrides(ROOT, name))
-        return cls(stack, settings)
+        config = stack.get_all_config()
+        given = {key: value.value for key, value in config.items() if value.value is not None}
+        return cls(stack, read_settings(ROOT, name, given, [key for key, value in config.items() if value.secret]))
 
     # -- reading ---------------------------------------------------------------------------------------------------
 

@@ -40,7 +40,8 @@ def deploy(root: Path) -> None:
     services = {}
     for spec in specs:
         cache = profiles.access if spec.cache else None
-        args = McpServiceArgs(owner, spec, images[spec.name], settings.log_level, keep_data, cache, check_contracts)
+        level, secrets = settings.log_level, settings.secrets(spec.name)
+        args = McpServiceArgs(owner, spec, images[spec.name], level, keep_data, cache, check_contracts, secrets)
         services[spec.name] = McpService(spec.name, args, opts)
     profiles.start(specs, services)
     fronts, monitoring = images["front"], profiles.monitoring

@@ -14,7 +14,8 @@ import yaml
 from pulumi import automation as auto
 from stack.catalog import ServiceSpec
 from stack.errors import ConfigurationError
-from stack.settings import parse_settings, stack_file
+from stack.secret_settings import as_ciphertext
+from stack.settings import parse_settings, read_overrides, stack_file
 
 from cli.stack import ROOT
 
@@ -84,9 +85,10 @@ def broken_settings(root: Path, catalog: Mapping[str, ServiceSpec], service: str
     for file in sorted(root.glob("Pulumi.*.yaml")):
         stack = file.name.split(".")[1]
         content = (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("config") or {}
-        values = {key: value if isinstance(value, str) else json.dumps(value) for key, value in content.items()}
+        readable = {key: as_ciphertext(value) for key, value in content.items()}
+        values = {key: value if isinstance(value, str) else json.dumps(value) for key, value in readable.items()}
         try:
-            settings = parse_settings(stack, values)
+            settings = parse_settings(stack, values, overrides=read_overrides(root, stack))
             settings.select(catalog)
         except ConfigurationError:
             continue  # Unusable with the service too; the next deployment says why.

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from stack.contract import load_lock
 from stack.errors import ConfigurationError, explain
@@ -29,6 +29,16 @@ FIRST_NEW_PORT = 8003
 BASE_UID = 20000
 
 
+def _secret_name(value: str) -> str:
+    if value.startswith("DYBER_") or value.endswith("_FILE"):
+        raise ValueError("a secret's name neither begins with DYBER_ nor ends with _FILE")
+    return value
+
+
+VariableName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
+SecretName = Annotated[VariableName, AfterValidator(_secret_name)]
+
+
 class ServiceSpec(BaseModel):
     """What `service.yaml` says of one service. Sizes are MiB, `cpus` cores, times seconds.
 
@@ -37,6 +47,8 @@ class ServiceSpec(BaseModel):
     `cache`: the service uses Redis where the stack has it.
     `max_replicas` is 1 where two containers would be in each other's way (one account, one browser profile).
     `seccomp` names a profile of stack/seccomp that its containers have in place of the engine's own.
+    `secrets`: by name, what it reads with dyber_kit.settings.environment_secret, and whether it can do without; the
+    values are in the stacks.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -59,9 +71,16 @@ class ServiceSpec(BaseModel):
     internet: bool = False
     cache: bool = False
     seccomp: Literal["chromium"] | None = None
-    environment: dict[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], str] = Field(default_factory=dict)
+    environment: dict[VariableName, str] = Field(default_factory=dict)
+    secrets: dict[SecretName, Literal["required", "optional"]] = Field(default_factory=dict)
     tools: dict[str, bool] = Field(default_factory=dict)
     contract_sha256: str = ""
+
+    @model_validator(mode="after")
+    def _secrets_are_no_environment(self) -> Self:
+        if both := sorted(set(self.secrets) & set(self.environment)):
+            raise ValueError(f"{', '.join(both)}: a secret, so not in environment as well")
+        return self
 
     @property
     def alias(self) -> str:
@@ -132,6 +151,20 @@ def load_spec(file: Path, *, locks: bool = True) -> ServiceSpec:
             f"{source}: package = {spec.package!r}: file mcp-servers/{name}/{spec.package}/__main__.py is missing"
         )
     return spec
+
+
+def declared_secrets(servers: Path) -> dict[str, tuple[str, ...]]:
+    """By service under `servers`, the names of the secrets that its service.yaml declares. A file that cannot be used
+    declares none: `load_catalog` says what is wrong with it."""
+    declared = {}
+    for file in sorted(servers.glob(f"*/{SPEC_FILE}")):
+        try:
+            content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        except (OSError, yaml.YAMLError, UnicodeDecodeError):
+            content = None
+        secrets = content.get("secrets") if isinstance(content, dict) else None
+        declared[file.parent.name] = tuple(map(str, secrets)) if isinstance(secrets, dict) else ()
+    return declared
 
 
 def lowest_free_port(taken: Collection[int]) -> int:

@@ -70,10 +70,12 @@ def service_key(service: str, suffix: str) -> str:
     return f"{service.upper().replace('-', '_')}_{suffix}"
 
 
-def keys(services: Iterable[str]) -> list[str]:
-    """Every key there is, in the order in which a new file lists them."""
+def keys(services: Mapping[str, Iterable[str]]) -> list[str]:
+    """Every key there is, in the order in which a new file lists them. `services`: by name, what secrets each
+    declares."""
     own = [service_key(service, suffix) for service in services for suffix in ("ENABLED", "MCP_TOKEN")]
-    return ["MCP_AUTH_TOKEN", *own, *_GENERAL]
+    secrets = [secret for declared in services.values() for secret in declared]
+    return list(dict.fromkeys(["MCP_AUTH_TOKEN", *own, *secrets, *_GENERAL]))
 
 
 def bindings(text: str) -> list[Binding]:
@@ -81,8 +83,8 @@ def bindings(text: str) -> list[Binding]:
     return list(parse_stream(io.StringIO(text)))
 
 
-def read(root: Path, stack: str, services: Iterable[str]) -> EnvFile:
-    """What the file of `stack` in `root` says; nothing where there is none. `services` are the known ones.
+def read(root: Path, stack: str, services: Mapping[str, Iterable[str]]) -> EnvFile:
+    """What the file of `stack` in `root` says; nothing where there is none. `services` as for `keys`.
 
     Raises ConfigurationError naming the file, the line, the key and, unless it is a secret, the value.
     """
@@ -96,11 +98,10 @@ def read(root: Path, stack: str, services: Iterable[str]) -> EnvFile:
     return parse(text, path.name, services)
 
 
-def parse(text: str, source: str, services: Iterable[str]) -> EnvFile:
+def parse(text: str, source: str, services: Mapping[str, Iterable[str]]) -> EnvFile:
     """What `text` says; `source` is the name of its file. Raises ConfigurationError as `read` does."""
-    names = list(services)
-    known = keys(names)
-    reader = _Reader(names)
+    known = keys(services)
+    reader = _Reader(services)
     problems = []
     for binding in bindings(text):
         # The blank lines before a key are part of what was read with it.
@@ -125,9 +126,10 @@ def parse(text: str, source: str, services: Iterable[str]) -> EnvFile:
 class _Reader:
     """Collects what the keys mean, one after the other. Raises ValueError for a value that cannot be used."""
 
-    def __init__(self, services: list[str]) -> None:
+    def __init__(self, services: Mapping[str, Iterable[str]]) -> None:
         self._services = {service_key(service, "ENABLED"): service for service in services}
         self._clients = {service_key(service, "MCP_TOKEN"): service for service in services}
+        self._secrets = [(service, secret) for service, declared in services.items() for secret in declared]
         self._settings: dict[str, Any] = {}
         self._profiles: dict[str, bool] = {}
         self._names: tuple[str, ...] = ()
@@ -144,8 +146,11 @@ class _Reader:
             self._own_clients[service] = {"services": {service: "all"}}
         elif key == "MCP_AUTH_TOKEN":
             self._tokens[MAIN_CLIENT] = _token(value)
-        else:
+        elif key in _GENERAL:
             _GENERAL[key](self, value)
+        for service, secret in self._secrets:
+            if key == secret:
+                self._set(["services", service, "secrets", key], SecretStr(value))
 
     def result(self) -> EnvFile:
         if self._debug:

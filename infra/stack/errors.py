@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from pydantic import ValidationError
 
 from stack.corrections import as_told, correction, located
@@ -24,11 +27,15 @@ _CHINESE = {
     "dict_type": "应为键值对",
     "model_type": "应为键值对",
     "literal_error": "不是可选的值",
+    "string_too_short": "太短",
+    "string_too_long": "太长",
     "greater_than_equal": "太小",
     "greater_than": "太小",
     "less_than_equal": "太大",
     "less_than": "太大",
 }
+#: Keys below which everything is secret.
+_SECRET_KEYS = {"password", "secrets"}
 
 
 class ConfigurationError(Exception):
@@ -48,7 +55,12 @@ def explain(error: ValidationError, source: str, root: Setting, prefix: str = ""
         chinese = _CHINESE.get(problem["type"], "不可用")
         message = problem["msg"].removeprefix("Value error, ")
         _, place = located(problem, root)
-        hidden = problem["type"] in ("missing", "extra_forbidden") or (place is not None and place.has_secrets())
+        hidden = (
+            problem["type"] in ("missing", "extra_forbidden")
+            or bool(_SECRET_KEYS & set(problem["loc"]))
+            or _holds_secrets(problem["input"])
+            or (place is not None and place.has_secrets())
+        )
         value = "" if hidden else f" = {problem['input']!r}"
         lines.append(f"{source}: {key}{value}: {chinese} / {message}")
         if instead := correction(problem, root, prefix):
@@ -57,3 +69,9 @@ def explain(error: ValidationError, source: str, root: Setting, prefix: str = ""
             above = root.find([str(part) for part in problem["loc"][:-1]])
             lines.append(f"  可用的键 / known keys: {', '.join(above.properties if above else root.properties)}")
     return "\n".join(lines)
+
+
+def _holds_secrets(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return bool(_SECRET_KEYS & set(value)) or any(map(_holds_secrets, value.values()))
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes) and any(map(_holds_secrets, value))

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 
-from stack import env_file
+from stack import env_file, secret_settings
 from stack.build_settings import BuildSettings, found_by_set_up
-from stack.catalog import SPEC_FILE, ServiceSpec
+from stack.catalog import ServiceSpec, VariableName, declared_secrets
 from stack.client_settings import ClientName, ClientSettings, ClientsInFile, TokenSettings, as_mapping
 from stack.contract import LOCK_FILE, ContractSettings
 from stack.corrections import as_told, yaml_lines
@@ -25,6 +25,7 @@ from stack.gateway_model import MAX_REPLICAS
 from stack.gateway_settings import GatewaySettings
 from stack.profile_settings import BUILT_IN_PROFILES, CACHE, MONITORING, CacheSettings, MonitoringSettings
 from stack.schema import StrictSettings
+from stack.secret_settings import SecretValue
 from stack.setting_tree import Setting
 from stack.subnets import parse_pool
 
@@ -57,10 +58,19 @@ class ServiceSettings(StrictSettings):
         description="每个客户端每秒的调用数；不写则同 gateway.limits / Calls a second of one client; "
         "unset: as in gateway.limits",
     )
-    environment: dict[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], str] = Field(
+    egress: Literal["internet", "none"] | None = Field(
+        None,
+        description="能否上网；不写则按 service.yaml。改它会中断调用几秒 / Whether it reaches the internet; unset: as its "
+        "service.yaml says. A change interrupts its calls for seconds",
+    )
+    environment: dict[VariableName, str] = Field(
         default_factory=dict,
         description="加到 service.yaml 之上的环境变量，不放机密 / Environment variables beside those of service.yaml; "
         "nothing secret",
+    )
+    secrets: dict[VariableName, SecretValue] = Field(
+        default_factory=dict,
+        description="service.yaml 声明的机密，由 Pulumi 加密 / Secrets that its service.yaml declares, encrypted by Pulumi",
     )
     image: ImageDigest | None = Field(
         None, description="按摘要的镜像，由 promote 写入 / The image, by its digest; written by promote"
@@ -172,6 +182,11 @@ class StackSettings(StrictSettings):
         own = self.services.get(service)
         return (own and own.requests_per_second) or self.gateway.limits.requests_per_second
 
+    def secrets(self, service: str) -> Mapping[str, SecretStr]:
+        """The secrets that the stack gives to a service, by name."""
+        own = self.services.get(service)
+        return own.secrets if own else {}
+
     def select(self, catalog: Mapping[str, ServiceSpec]) -> list[ServiceSpec]:
         """The services this stack runs, with the stack's own values, in order of their ports.
 
@@ -211,6 +226,7 @@ class StackSettings(StrictSettings):
                     f"pinned, such as sha256:<64 hex digits>"
                 )
             selected.append(spec := self._with_own_values(spec, own))
+            problems += secret_settings.problems(source, self.stack, spec, self.secrets(name))
             if spec.replicas > spec.max_replicas:
                 problems.append(
                     f"{source}: services.{name}.replicas = {spec.replicas}: 这个服务最多 {spec.max_replicas} 个（"
@@ -251,6 +267,8 @@ class StackSettings(StrictSettings):
         for key in ("memory_mib", "replicas", "max_call_seconds"):
             if getattr(own, key) is not None:
                 changes[key] = getattr(own, key)
+        if own.egress is not None:
+            changes["internet"] = own.egress == "internet"
         if own.contract is not None:
             changes["tools"] = {tool: kind == "read" for tool, kind in own.contract.tools.items()}
             changes["contract_sha256"] = own.contract.sha256
@@ -320,17 +338,28 @@ def file_content(values: Mapping[str, str]) -> dict[str, Any]:
 
 def read_overrides(root: Path, stack: str) -> EnvFile:
     """The .env of `stack` in the repository at `root`. Raises ConfigurationError naming file and line."""
-    services = sorted(file.parent.name for file in (root / "mcp-servers").glob(f"*/{SPEC_FILE}"))
-    return env_file.read(root, stack, services)
+    return env_file.read(root, stack, declared_secrets(root / "mcp-servers"))
+
+
+def read_settings(
+    root: Path, stack: str, values: Mapping[str, str], secret_keys: Collection[str] = ()
+) -> StackSettings:
+    """Settings of `stack` from Pulumi's configuration and the stack's files in the repository at `root`.
+
+    `values` as for parse_settings, `secret_keys` those of them that hold anything encrypted.
+    Raises ConfigurationError, also for a service's secret that is in clear text.
+    """
+    secret_settings.refuse_clear_text(stack, values, secret_keys, root / stack_file(stack))
+    return parse_settings(stack, values, overrides=read_overrides(root, stack))
 
 
 def load_settings(root: Path) -> StackSettings:
     """Settings of the stack that is running this program, of the repository at `root`. Raises ConfigurationError."""
     import pulumi
-    from pulumi.runtime.config import CONFIG
+    from pulumi.runtime.config import CONFIG, is_config_secret
 
-    stack = pulumi.get_stack()
-    return parse_settings(stack, CONFIG.get(), overrides=read_overrides(root, stack))
+    values = CONFIG.get()
+    return read_settings(root, pulumi.get_stack(), values, [key for key in values if is_config_secret(key)])
 
 
 def _decode(text: str) -> Any:

@@ -101,6 +101,10 @@ def test_a_container_removed_by_hand_comes_back(deployed: Checkout, service: str
 #: A change of each kind in the stack's file, and all that it touches.
 BLAST_RADIUS = {
     "a limit": ({"services": {"template": {"memoryMib": 128}}}, {"template-server": "update"}),
+    "the way out": (
+        {"services": {"template": {"egress": "none"}}},
+        dict.fromkeys(("template-network", "template-server", "gateway-nginx", "gateway-loader"), "replace"),
+    ),
     "a gateway setting": ({"gateway": {"maxBodyMib": 1}}, {"gateway-loader": "replace"}),
     "a client": (
         {"clients": {"desktop-pet": {}, "phone": {"services": {"template": "read"}}}},

@@ -5,6 +5,7 @@ Run with `-s` for the figures; DYBER_TEST_ENGINE_RESTART=1 also restarts the Doc
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from deploy_under_test import BASE, STACK, Checkout, docker, inspect, mcp_client
+from deploy_under_test import BASE, STACK, Checkout, docker, inspect, mcp_client, ours
 from steady_load import SteadyLoad, nothing_lost
 
 REPLICAS = 2
@@ -191,6 +192,88 @@ def test_a_replica_is_killed(loaded: Checkout, tmp_path: Path, request: pytest.F
     nothing_lost(steady.outcome)
     loaded.deploy_sh()
     ready(REPLICAS)
+
+
+SECRET = "E2E_TOKEN"
+FIRST_VALUE, SECOND_VALUE = "first-correct-horse", "second-battery-staple"
+
+
+@pytest.fixture(scope="module")
+def declaring(loaded: Checkout) -> Iterator[Checkout]:
+    """The stack whose template declares a secret. Its value leaves with the stack's file, which is restored after."""
+    spec = loaded.root / "mcp-servers" / "template" / "service.yaml"
+    text = spec.read_text(encoding="utf-8")
+    spec.write_text(f"{text}secrets:\n  {SECRET}: required\n", encoding="utf-8")
+    yield loaded
+    spec.write_text(text, encoding="utf-8")
+
+
+def give(declaring: Checkout, value: str) -> None:
+    key = f"dyber:services.template.secrets.{SECRET}"
+    declaring.shell(f"printf %s {value} | pulumi config set --path --secret {key} -s {STACK}")
+
+
+def in_template(*command: str, user: str = "") -> subprocess.CompletedProcess[str]:
+    options = ["--user", user] if user else []
+    return subprocess.run(
+        ["docker", "exec", *options, replicas()[0], *command], capture_output=True, text=True, check=False
+    )
+
+
+def read_by_the_service() -> str:
+    script = f"from dyber_kit.settings import environment_secret; print(environment_secret('{SECRET}'))"
+    return in_template("python", "-c", script).stdout.strip()
+
+
+def test_a_service_gets_a_secret_and_loses_its_way_out(declaring: Checkout) -> None:
+    refused = declaring.deploy_sh("preview", check=False)
+    assert refused.returncode == 2
+    assert f"pulumi config set --path --secret 'dyber:services.template.secrets.{SECRET}' -s {STACK}" in refused.stderr
+    give(declaring, FIRST_VALUE)
+    services = declaring.configured("services")
+    declaring.configure("services", {**services, "template": {**services["template"], "egress": "none"}})
+    other = inspect("xiaohongshu")["Id"]
+    declaring.deploy_sh()
+    assert inspect("xiaohongshu")["Id"] == other
+    assert read_by_the_service() == FIRST_VALUE
+    file = in_template("sh", "-c", f"echo ${SECRET}_FILE").stdout.strip()
+    assert in_template("stat", "--format", "%u:%g %a", file).stdout == "28002:28002 440\n"
+    assert in_template("cat", file, user="12345").returncode != 0
+    networks = json.loads(docker("inspect", replicas()[0]))[0]["NetworkSettings"]["Networks"]
+    assert [json.loads(docker("network", "inspect", name))[0]["Internal"] for name in networks] == [True]
+
+
+def test_a_secret_is_rotated_and_is_nowhere_to_be_seen(declaring: Checkout, load: SteadyLoad, tmp_path: Path) -> None:
+    give(declaring, SECOND_VALUE)
+    plan = tmp_path / "plan.json"
+    previewed = declaring.shell(f"pulumi preview -s {STACK} --json --non-interactive --save-plan {plan}").stdout
+    steps = [step for step in json.loads(previewed)["steps"] if step["op"] not in ("same", "refresh")]
+    touched = {step["urn"].rsplit("::", 1)[-1] for step in steps}
+    assert touched == {"template-secrets", "template-secrets-revision", "template-server", "template-server-2"}
+    before, old = {part: inspect(part)["Id"] for part in ("xiaohongshu", "gateway")}, set(replicas())
+    told = declaring.deploy_sh()
+    assert {part: inspect(part)["Id"] for part in before} == before and not old & set(replicas())
+    assert read_by_the_service() == SECOND_VALUE
+    assert declaring.planned_changes() == {}
+
+    containers = ours("container")
+    seen = {
+        "preview": previewed + declaring.shell(f"pulumi preview --diff -s {STACK} --non-interactive").stdout,
+        "plan": plan.read_text(),
+        "deployment": told.stdout + told.stderr,
+        "export": declaring.shell(f"pulumi stack export -s {STACK}").stdout,
+        "inspect": docker("inspect", *containers) + docker("volume", "inspect", *ours("volume")),
+        "logs": "".join(logs.stdout + logs.stderr for logs in map(everything_logged, containers)),
+        "processes": "".join(docker("top", identity, check=False) for identity in containers),
+        "settings": declaring.stack_file.read_text(),
+    }
+    for file in filter(Path.is_file, declaring.state.rglob("*")):
+        seen[str(file)] = file.read_bytes().decode(errors="replace")
+    assert [place for place, text in seen.items() if FIRST_VALUE in text or SECOND_VALUE in text] == []
+
+
+def everything_logged(container: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["docker", "logs", container], capture_output=True, text=True, check=False)
 
 
 @pytest.mark.skipif(os.environ.get("DYBER_TEST_ENGINE_RESTART") != "1", reason="restarts this machine's Docker engine")

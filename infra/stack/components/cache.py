@@ -11,6 +11,7 @@ import pulumi_docker as docker
 import pulumi_random as random
 
 from stack.components import defaults
+from stack.components.secret_files import SecretFiles, SecretFilesArgs
 from stack.gateway_inputs import REDIS_PORT
 from stack.images import Image
 from stack.monitoring_config import EXPORTER_HOST, EXPORTER_PORT
@@ -20,7 +21,6 @@ CACHE_UID, EXPORTER_UID = 26379, 29121
 #: Name of Redis on every network it is in.
 ALIAS = "cache"
 PASSWORD_FOLDER = "/run/dyber-cache"  # noqa: S105 - a folder
-STAGED = "/staging/password"
 PASSWORD_BYTES = 32
 MAX_PROCESSES = 128
 STOP_SECONDS = 10
@@ -41,12 +41,11 @@ class CacheAccessArgs:
 
 
 class CacheAccess(pulumi.ComponentResource):
-    """The password of Redis. Creates a random one, unless the settings give one, a volume with a file that holds it,
-    and a one-shot container that writes the file. Whoever mounts the volume and is in the group CACHE_UID can read it;
-    the password is in no environment, label, log or command line, and in the state it is a secret.
+    """The password of Redis. Creates a random one, unless the settings give one, and a file with it, which whoever is
+    in the group CACHE_UID can read.
 
-    Another password is another file, so that the services that use it are replaced, new-first. Redis without them, or
-    they without Redis, costs them speed only.
+    With another password the services that use it are replaced, new-first. Redis without them, or they without Redis,
+    costs them speed only.
     """
 
     password: pulumi.Output[str]
@@ -70,31 +69,20 @@ class CacheAccess(pulumi.ComponentResource):
         sha256 = self.password.apply(lambda password: hashlib.sha256(password.encode()).hexdigest())
         # As with tokens: nothing follows from the hash of 256 random bits, and in clear the preview stays readable.
         self.sha256 = sha256 if own else pulumi.Output.unsecret(sha256)
-        revision = random.RandomId(
-            f"{name}-password-revision", byte_length=4, keepers={"password": self.password}, opts=child
-        )
-        volume = docker.Volume(f"{name}-password", labels=defaults.volume_labels(args.owner, name), opts=child)
-        self.written = docker.Container(
+        files = SecretFiles(
             f"{name}-password",
-            image=args.image.reference,
-            command=["/usr/local/bin/store-password", STAGED, pulumi.Output.concat("password-", revision.hex)],
-            labels=defaults.container_labels(args.owner, f"{name}-password"),
-            network_mode="none",
-            mounts=[_password_mount(volume, read_only=False)],
-            uploads=[docker.ContainerUploadArgs(file=STAGED, content=self.password, permissions="0444")],
-            must_run=False,
-            attach=True,
-            logs=True,
-            restart="no",
-            **defaults.confined(uid=CACHE_UID, memory_mib=32, cpus=1.0, processes=MAX_PROCESSES),
-            opts=pulumi.ResourceOptions(
-                parent=self, depends_on=args.image.built_by, replace_on_changes=defaults.REPLACE_ON_CHANGES
+            SecretFilesArgs(
+                owner=args.owner,
+                image=args.image,
+                uid=CACHE_UID,
+                owned=PASSWORD_FOLDER,
+                folder=PASSWORD_FOLDER,
+                contents={"password": self.password},
+                processes=MAX_PROCESSES,
             ),
+            child,
         )
-        self.file = pulumi.Output.all(revision.hex, self.written.exit_code, self.written.container_logs).apply(
-            lambda values: _file_written(*values)
-        )
-        self.mount = _password_mount(volume, read_only=True)
+        self.file, self.mount, self.written = files.file("password"), files.mount, files.written
         self.register_outputs({})
 
 
@@ -236,14 +224,3 @@ class CacheExporter(pulumi.ComponentResource):
             ),
         )
         self.register_outputs({"container": self.container.name})
-
-
-def _password_mount(volume: docker.Volume, *, read_only: bool) -> docker.ContainerMountArgs:
-    return docker.ContainerMountArgs(target=PASSWORD_FOLDER, type="volume", source=volume.name, read_only=read_only)
-
-
-def _file_written(revision: str, exit_code: int | None, logs: str | None) -> str:
-    """Path of the password's file. Raises RunError when it could not be written."""
-    if exit_code:
-        raise pulumi.RunError(f"缓存的密码没有写成 / the cache's password could not be written:\n{logs or ''}".strip())
-    return f"{PASSWORD_FOLDER}/password-{revision}"

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_docker as docker
+from pydantic import SecretStr
 
 from stack.catalog import ServiceSpec
 from stack.components import defaults
 from stack.components.cache import ALIAS as CACHE_HOST
 from stack.components.cache import CACHE_UID, CacheAccess
 from stack.components.contract_check import ContractCheck, ContractCheckArgs
+from stack.components.secret_files import SecretFiles, SecretFilesArgs
 from stack.gateway_inputs import REDIS_PORT
 from stack.images import Image
 
@@ -20,12 +23,15 @@ MAX_PROCESSES = 2048
 START_SECONDS = 120
 #: A stopping server first lets callers move on, then waits for the longest call.
 DRAIN_MARGIN_SECONDS = 10
+SECRETS_FOLDER = "/run/dyber-secrets"
+#: In the image of every service, for its user alone.
+DATA_FOLDER = "/data"
 
 
 @dataclass(frozen=True)
 class McpServiceArgs:
     """`keep_data`: the data volume outlives `destroy`. `cache`: how the service gets at Redis, if it is to use it.
-    `check_contract`: only tools of the contract take calls."""
+    `check_contract`: only tools of the contract take calls. `secrets`: those of the stack, by name."""
 
     owner: defaults.Owner
     spec: ServiceSpec
@@ -34,12 +40,14 @@ class McpServiceArgs:
     keep_data: bool
     cache: CacheAccess | None = None
     check_contract: bool = False
+    secrets: Mapping[str, SecretStr] = field(default_factory=dict)
 
 
 class McpService(pulumi.ComponentResource):
     """Creates:
     - a network that only this service and the gateway share, without a way out unless the service asks for one
     - a data volume mounted at /data, where the service wants one
+    - files with the secrets that the stack gives to it, if there are any
     - where contracts are enforced, the check of its image's tools, without which no container is created
     - its containers, one per replica: auto-named, no host port, aliases `<service>-mcp` and `<service>-mcp-<replica>`,
       replaced new-first, healthy before the old goes
@@ -59,6 +67,7 @@ class McpService(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
+        self._secrets = self._secret_files(name, args) if args.secrets else None
         self._contract: pulumi.Output[str] | None = None
         if args.check_contract:
             check = ContractCheckArgs(args.owner, spec, args.image, self._values(args))
@@ -66,9 +75,26 @@ class McpService(pulumi.ComponentResource):
         mounts = [defaults.data_mount(name, args.owner, self, keep=args.keep_data)] if spec.data else []
         if args.cache:
             mounts.append(args.cache.mount)
+        if self._secrets:
+            mounts.append(self._secrets.mount)
         self.containers = [self._server(name, replica, args, mounts) for replica in range(1, spec.replicas + 1)]
         self.register_outputs(
             {"containers": [container.name for container in self.containers], "network": self.network.name}
+        )
+
+    def _secret_files(self, name: str, args: McpServiceArgs) -> SecretFiles:
+        return SecretFiles(
+            f"{name}-secrets",
+            SecretFilesArgs(
+                owner=args.owner,
+                image=args.image,
+                uid=args.spec.uid,
+                owned=DATA_FOLDER,
+                folder=SECRETS_FOLDER,
+                contents={key: secret.get_secret_value() for key, secret in args.secrets.items()},
+                processes=MAX_PROCESSES,
+            ),
+            pulumi.ResourceOptions(parent=self),
         )
 
     def _server(
@@ -107,7 +133,7 @@ class McpService(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[*args.image.built_by, *([args.cache.written] if args.cache else [])],
+                depends_on=[*args.image.built_by, *(files.written for files in (args.cache, self._secrets) if files)],
                 delete_before_replace=False,
                 replace_on_changes=defaults.REPLACE_ON_CHANGES,
             ),
@@ -121,6 +147,8 @@ class McpService(pulumi.ComponentResource):
                 f"DYBER_REDIS_PORT={REDIS_PORT}",
                 pulumi.Output.concat("DYBER_REDIS_PASSWORD_FILE=", args.cache.file),
             ]
+        if files := self._secrets:
+            environment += [pulumi.Output.concat(f"{key}_FILE=", files.file(key)) for key in sorted(args.secrets)]
         if self._contract is not None:
             # Not for the server to read: without the outcome of the check there is no container.
             environment.append(pulumi.Output.concat("DYBER_TOOLS_SHA256=", self._contract))
@@ -134,6 +162,6 @@ class McpService(pulumi.ComponentResource):
             "PORT": str(spec.port),
             "LOG_LEVEL": args.log_level,
             "MAX_CALL_SECONDS": str(spec.max_call_seconds),
-            **({"DYBER_DATA": "/data"} if spec.data else {}),
+            **({"DYBER_DATA": DATA_FOLDER} if spec.data else {}),
             **spec.environment,
         }

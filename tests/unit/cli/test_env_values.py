@@ -72,3 +72,11 @@ def test_other_stacks_get_no_file_unless_they_have_one(root: Path) -> None:
     (root / ".env.prod").touch()
     env_values.complete("prod", {"desktop-pet": TOKEN})
     assert TOKEN in (root / ".env.prod").read_text(encoding="utf-8")
+
+
+def test_each_secret_that_a_service_declares_has_a_line_to_fill_in(root: Path) -> None:
+    folder = root / "mcp-servers" / "weibo"
+    folder.mkdir()
+    (folder / "service.yaml").write_text("secrets: {WEIBO_COOKIE: required}\n")
+    env_values.complete("dev", {})
+    assert "WEIBO_MCP_TOKEN=\nWEIBO_COOKIE=\n" in (root / ".env").read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ from stack.contract_diff import compare
 
 from cli import contracts
 from cli.plans import failure
-from cli.preview_comment import MARKER, MOST_CHARACTERS, StackPreview, changed_settings, render, steps
+from cli.preview_comment import MARKER, MOST_CHARACTERS, StackPreview, changed_settings, effects, render, steps
 
 PREVIEWS = Path(__file__).parent / "previews"
 BEFORE = "config:\n  dyber:gateway:\n    portOffset: 10000\n  dyber:profiles: [dev]\n"
@@ -103,6 +103,56 @@ def test_a_stack_that_does_not_change_is_one_line() -> None:
 def test_a_failed_preview_shows_its_own_words() -> None:
     text = render([StackPreview("prod", None, error="images: pinned needs a digest\n```\n@everyone")], {})
     assert "### prod: the preview failed\n````diff\nimages: pinned needs a digest\n```\n@everyone\n````" in text
+
+
+def step(op: str, kind: str, name: str, component: str = "", **inputs: Any) -> dict[str, Any]:
+    """A step on a resource of the service template, as `pulumi preview --json` has it."""
+    types = f"dyber:service:McpService${component}docker:index/{kind[0].lower() + kind[1:]}:{kind}"
+    state = {"oldState" if op == "delete" else "newState": {"inputs": inputs}}
+    return {"op": op, "urn": f"urn:pulumi:test::dyber::{types}::{name}", **state}
+
+
+def test_a_secret_that_is_rotated_or_taken_away_interrupts_nobody_and_loses_no_data() -> None:
+    files = "dyber:secrets:SecretFiles$"
+    rotated = [
+        step("replace", "Container", "template-secrets", files, mustRun=False),
+        step("replace", "Container", "template-server", mustRun=True),
+    ]
+    taken = [
+        step("delete", "Container", "template-secrets", files, mustRun=False),
+        step("delete", "Volume", "template-secrets", files),
+        step("replace", "Container", "template-server", mustRun=True),
+    ]
+    for changes in (rotated, taken):
+        assert list(effects(steps({"steps": changes}))) == [
+            "- ✅ no call is lost (the new one is healthy first): `template-server`"
+        ]
+    (gone,) = effects(steps({"steps": [step("delete", "Container", "template-server", mustRun=True)]}))
+    assert "no longer served" in gone
+    (lost,) = effects(steps({"steps": [step("delete", "Volume", "template-data")]}))
+    assert "data is lost" in lost
+
+
+def test_a_service_whose_network_is_replaced_is_said_to_be_interrupted_and_the_gateway_is_not() -> None:
+    changes = [
+        step("replace", "Network", "template-network"),
+        step("replace", "Container", "template-server", mustRun=True),
+        step("replace", "Container", "template-server-2", mustRun=True),
+        step("replace", "Container", "gateway-nginx", mustRun=True),
+    ]
+    assert list(effects(steps({"steps": changes}))) == [
+        "- ✅ no call is lost (the new one is healthy first): `gateway-nginx`",
+        "- ⚠️ calls get 502 or 503 for some seconds (another network): `template`",
+    ]
+
+
+def test_a_service_s_secrets_are_hidden_whatever_their_name_and_form() -> None:
+    before = "config:\n  dyber:services:\n    template:\n      secrets: {WEBHOOK: 'https://x/1', PIN: 4711}\n"
+    shown = changed_settings(before, before.replace("4711", "{secure: abc}").replace("https://x/1", "https://x/2"))
+    assert shown == [
+        ("services.template.secrets.PIN", "•••", "•••"),
+        ("services.template.secrets.WEBHOOK", "•••", "•••"),
+    ]
 
 
 def test_changed_settings_are_shown_by_path_with_secrets_hidden() -> None:

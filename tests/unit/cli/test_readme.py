@@ -102,7 +102,7 @@ def test_every_command_and_key_and_format_is_told_of(page: str) -> None:
     words = [name for name in group if name not in ("deploy", "remove-service", *GROUPS)]
     words += [f"{word} {name}" for word in GROUPS for name, own in group[word].commands.items() if not own.hidden]
     assert [word for word in words if f"./deploy.sh {word}" not in text] == []
-    assert [key for key in env_file.keys(["xiaohongshu", "template"]) if f"`{key}`" not in text] == []
+    assert [key for key in env_file.keys({"xiaohongshu": [], "template": []}) if f"`{key}`" not in text] == []
     assert [name for name in FORMATS if f"`{name}`" not in text] == []
 
 

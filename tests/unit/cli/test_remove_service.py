@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 import typer
+from stack.catalog import load_catalog
 
 from cli.app import app
 from cli.services import commands, removal
 
+REPOSITORY = Path(__file__).resolve().parents[3]
 Dyber = Callable[..., int]
 SHOWN_VOLUME = "dyber-dev-weibo-data"
 
@@ -68,6 +70,27 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(commands, "activate", lambda home: None)
     monkeypatch.setenv("DYBER_LANG", "zh")
     return tmp_path
+
+
+def test_a_services_secrets_are_no_data_to_keep() -> None:
+    found = state()
+    component = "urn:pulumi:dev::dyber::dyber:service:McpService$dyber:secrets:SecretFiles::weibo-secrets"
+    secrets = {"type": removal.VOLUME, "parent": component, "outputs": {"name": "x"}, "retainOnDelete": False}
+    found["resources"].append(secrets)
+    assert removal.retain_volumes(found, "weibo", keep=True)
+    assert [volume["retainOnDelete"] for volume in found["resources"] if volume["type"] == removal.VOLUME] == [
+        True, False, False,
+    ]  # fmt: skip
+
+
+def test_a_stack_that_gives_a_secret_to_the_service_is_named(tmp_path: Path) -> None:
+    secrets = "{secrets: {API_KEY: {secure: v1:abc}}}"
+    (tmp_path / "Pulumi.dev.yaml").write_text(f"config:\n  dyber:services: {{template: {secrets}}}\n")
+    catalog = load_catalog(REPOSITORY / "mcp-servers")
+    template = catalog["template"].model_copy(update={"secrets": {"API_KEY": "required"}})
+    other = template.model_copy(update={"name": "weibo", "profile": None, "secrets": {}})
+    (problem,) = removal.broken_settings(tmp_path, {"template": template, "weibo": other}, "template")
+    assert problem.startswith("Pulumi.dev.yaml: services.template: 没有这个服务")
 
 
 @pytest.fixture

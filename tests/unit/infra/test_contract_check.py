@@ -8,6 +8,7 @@ from typing import Any
 
 import pulumi
 import pytest
+from pydantic import SecretStr
 from stack.catalog import load_spec
 from stack.components.defaults import Owner
 from stack.components.service import McpService, McpServiceArgs
@@ -37,8 +38,8 @@ class Engine(pulumi.runtime.Mocks):
         return {}
 
 
-def declare(engine: Engine, check_contract: bool = True) -> dict[str, dict[str, Any]]:
-    """The containers that the template service asks for."""
+def declare(engine: Engine, check_contract: bool = True, **secrets: str) -> dict[str, dict[str, Any]]:
+    """The containers that the template service asks for, when the stack gives it `secrets`."""
     asyncio.set_event_loop(asyncio.new_event_loop())
     pulumi.runtime.set_mocks(engine, project="dyber", stack="dev", preview=False)
 
@@ -46,8 +47,13 @@ def declare(engine: Engine, check_contract: bool = True) -> dict[str, dict[str, 
     def program() -> None:
         image = Image("dyber-template:1", "sha256:1")
         spec = load_spec(TEMPLATE / "service.yaml")
-        args = McpServiceArgs(Owner("dev", "0123"), spec, image, "info", False, check_contract=check_contract)
-        McpService("template", args)
+        given = {name: SecretStr(value) for name, value in secrets.items()}
+        McpService(
+            "template",
+            McpServiceArgs(
+                Owner("dev", "0123"), spec, image, "info", False, check_contract=check_contract, secrets=given
+            ),
+        )
 
     program()
     return engine.containers
@@ -65,6 +71,13 @@ def test_the_check_runs_the_same_image_in_the_same_environment_without_a_network
     assert check["image"] == server["image"]
     assert set(check["envs"]) == {value for value in server["envs"] if not value.startswith("DYBER_TOOLS_SHA256=")}
     assert (check["networkMode"], check.get("networksAdvanced"), check["readOnly"]) == ("none", None, True)
+
+
+def test_the_check_gets_no_secret() -> None:
+    containers = declare(Engine(LOCK), API_KEY="correct-horse")
+    assert any(value.startswith("API_KEY_FILE=") for value in containers["template-server"]["envs"])
+    check = containers["template-contract"]
+    assert "API_KEY" not in str(check["envs"]) and not check.get("mounts")
 
 
 def test_an_image_with_other_tools_gets_no_container_that_takes_calls() -> None:

@@ -13,7 +13,7 @@ from stack.env_file import parse
 from stack.errors import ConfigurationError
 from stack.settings import StackSettings, parse_settings, read_overrides
 
-SERVICES = ["xiaohongshu", "template"]
+SERVICES: dict[str, list[str]] = {"xiaohongshu": [], "template": []}
 TOKEN, OTHER = "a1" * 32, "b2" * 16
 #: A file as the first version wrote it, with every key.
 FIRST = f"""\

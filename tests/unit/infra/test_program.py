@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import runpy
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ class Recorder(pulumi.runtime.Mocks):
             outputs["hex"] = TOKEN if args.name == "desktop-pet-token" else TOKEN[::-1]
         if args.typ == "random:index/randomId:RandomId":
             outputs["hex"] = "0123456789ab"
-        if args.name in ("gateway-loader", "monitoring-loader", "cache-password"):
+        if args.inputs.get("attach"):
             outputs.update(exitCode=0, containerLogs="version\n")
         if args.name == "monitoring-network":
             outputs["ipamConfigs"] = [{"subnet": "172.30.0.0/16"}]
@@ -48,10 +49,16 @@ class Recorder(pulumi.runtime.Mocks):
         return {item.name: item.inputs for item in self.resources if item.typ.endswith(kind)}
 
 
-def declare(monkeypatch: pytest.MonkeyPatch, changed: dict[str, Any] | None = None, **values: Any) -> Recorder:
+def declare(
+    monkeypatch: pytest.MonkeyPatch,
+    changed: dict[str, Any] | None = None,
+    encrypted: Collection[str] = (),
+    **values: Any,
+) -> Recorder:
     """Run the program in the stack dev with these settings; every registration has landed on return.
 
-    `changed` is what the template's service.yaml says otherwise. Services that were added stay out of it.
+    `changed` is what the template's service.yaml says otherwise, `encrypted` are keys with something encrypted in them.
+    Services that were added stay out of it.
     """
     found = load_catalog(REPOSITORY / "mcp-servers")
     specs = {name: found[name].model_copy(update=changed if name == "template" else None) for name in SERVICES}
@@ -63,7 +70,8 @@ def declare(monkeypatch: pytest.MonkeyPatch, changed: dict[str, Any] | None = No
     recorder = Recorder()
     asyncio.set_event_loop(asyncio.new_event_loop())
     pulumi.runtime.set_mocks(recorder, project="dyber", stack="dev", preview=False)
-    pulumi.runtime.set_all_config({f"dyber:{key}": json.dumps(value) for key, value in values.items()})
+    configuration = {f"dyber:{key}": json.dumps(value) for key, value in values.items()}
+    pulumi.runtime.set_all_config(configuration, [f"dyber:{key}" for key in encrypted])
 
     @pulumi.runtime.test
     def program() -> None:
@@ -161,6 +169,16 @@ def test_a_service_without_internet_has_a_network_without_a_way_out(monkeypatch:
     networks = declare(monkeypatch, {"internet": False}, profiles=["dev"]).inputs("Network")
     assert networks["template-network"]["internal"] is True
     assert networks["xiaohongshu-network"]["internal"] is False
+
+
+def test_a_stack_decides_whether_a_service_reaches_the_internet(monkeypatch: pytest.MonkeyPatch) -> None:
+    def internal(egress: str, internet: bool) -> bool:
+        own = {"template": {"egress": egress}}
+        declared = declare(monkeypatch, {"internet": internet}, profiles=["dev"], services=own)
+        return declared.inputs("Network")["template-network"]["internal"]
+
+    assert internal("none", internet=True) is True
+    assert internal("internet", internet=False) is False
 
 
 def test_the_token_is_nowhere_but_in_the_outputs(fleet: Recorder) -> None:

@@ -131,7 +131,8 @@ def test_the_password_is_in_one_upload_and_for_pulumi_a_secret(full: Recorder) -
     assert holders == {"cache-password", "cache-password-revision"}
     assert PASSWORD not in json.dumps([in_clear(item.inputs) for item in full.resources], default=str)
     uploads = full.inputs("Container")["cache-password"]["uploads"]
-    assert [upload["content"] for upload in unwrap_rpc_secret(uploads)] == [PASSWORD]
+    contents = {upload["file"]: upload["content"] for upload in unwrap_rpc_secret(uploads)}
+    assert [file for file, content in contents.items() if PASSWORD in content] == ["/staging/secrets/password"]
 
 
 def test_of_a_password_of_ones_own_even_the_hash_is_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:

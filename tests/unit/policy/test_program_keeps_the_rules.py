@@ -13,7 +13,14 @@ STRICT = Stack("prod", strict=True, data_retention="keep")
 
 @pytest.mark.parametrize("stack", [Stack("dev"), STRICT], ids=["dev", "prod"])
 def test_whatever_the_program_declares_keeps_every_rule(monkeypatch: pytest.MonkeyPatch, stack: Stack) -> None:
-    declared = declare(monkeypatch, profiles=["dev", "cache", "monitoring"]).resources
+    secret = {"template": {"secrets": {"API_KEY": "correct-horse"}}}
+    declared = declare(
+        monkeypatch,
+        {"secrets": {"API_KEY": "required"}},
+        ["services"],
+        profiles=["dev", "cache", "monitoring"],
+        services=secret,
+    ).resources
     # The mocks do not tell parents; only what is declared for a front may be open, and dev opens nothing.
     resources = [Resource(item.typ, f"urn:pulumi:x::dyber::{item.typ}::{item.name}", item.inputs) for item in declared]
     assert {kind for types, _ in RULES.values() for kind in types} & {resource.type for resource in resources}
