@@ -16,7 +16,7 @@ from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 
 from dyber_kit.calls import Calls
-from dyber_kit.cursors import fit_answer
+from dyber_kit.cursors import fit_answer, too_large
 from dyber_kit.errors import KINDS, ErrorCode, ServiceError
 
 
@@ -122,11 +122,15 @@ class ServiceTool(Tool):
             result = fit_answer(result, self._max_answer_chars)
         return self._compact(self.fn_metadata.convert_result(result)) if convert_result else result
 
-    @staticmethod
-    def _compact(result: Any) -> Any:
-        """The SDK indents the text copy of structured results; models pay for that by the token."""
+    def _compact(self, result: Any) -> Any:
+        """The SDK indents the text copy of structured results; models pay for that by the token.
+
+        Raises ServiceError for what `fit_answer` never saw, such as a result with a picture, and is too long.
+        """
         if isinstance(result, CallToolResult) and result.structured_content is not None:
             text = json.dumps(result.structured_content, ensure_ascii=False, separators=(",", ":"))
+            if len(text) > self._max_answer_chars:
+                raise too_large(len(text), self._max_answer_chars)
             pictures = [part for part in result.content if not isinstance(part, TextContent)]
             result.content = [TextContent(type="text", text=text), *pictures]
         return result
