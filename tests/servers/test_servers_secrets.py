@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 
 import httpx2
 import pytest
-import yaml
-from stand_in.running import SERVERS, free_port, process
+from stand_in.running import free_port, process
+from stand_in.services import PACKAGES, needed
 
-PACKAGES = {spec.parent.name: yaml.safe_load(spec.read_text())["package"] for spec in SERVERS.glob("*/service.yaml")}
 SECRET = "s3cret-5f2c9a71"
 SENT = {
     "Authorization": f"Bearer {SECRET}",
@@ -69,20 +68,13 @@ def heard(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
                 heard.answers[method] = http.post("/mcp", json=rpc(method)).text
             answer = heard.answers["tools/list"]
             for tool in json.loads(answer.partition("data: ")[2] or answer)["result"]["tools"]:
-                schema = tool["inputSchema"]
-                smallest = {name: _example(schema["properties"][name]) for name in schema.get("required", [])}
+                smallest = needed(tool["inputSchema"])
                 for what, arguments in (("called", smallest), ("refused", {"argumentNobodyDeclared": SECRET})):
                     call = rpc("tools/call", name=tool["name"], arguments=arguments)
                     heard.answers[f"{tool['name']} {what}"] = http.post("/mcp", json=call).text
         child.terminate()
         reader.join(60)
     yield heard
-
-
-def _example(rules: dict[str, object]) -> object:
-    if "enum" in rules or "minimum" in rules:
-        return rules["enum"][0] if "enum" in rules else rules["minimum"]
-    return "a" if rules["type"] == "string" else True
 
 
 def test_no_answer_has_a_secret(heard):
