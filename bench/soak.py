@@ -150,7 +150,9 @@ async def probe(soaked: Soaked, until: float) -> None:
                 soaked.ended["probes" if answer.status_code == 200 else "wrong"] += 1
             soaked.sample(answers[-1].text)
             latest = ", ".join(f"{what} {values[-1]:.0f}" for what, values in soaked.seen.items())
-            print(f"{soaked.name}: {sum(soaked.ended.values())} calls and probes, {latest}", file=sys.stderr, flush=True)
+            print(
+                f"{soaked.name}: {sum(soaked.ended.values())} calls and probes, {latest}", file=sys.stderr, flush=True
+            )
             await asyncio.sleep(SAMPLE_SECONDS)
 
 

@@ -18,6 +18,7 @@ from pydantic_core import to_json
 from stand_in.running import free_port
 from stand_in.services import PACKAGES, Rules, answer_of, build, needed, tools_of
 
+
 @dataclass
 class Service:
     """A service whose tools all end with `outcome`, an error or an answer, and the arguments they got."""

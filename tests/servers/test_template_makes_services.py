@@ -13,7 +13,12 @@ from cli.services import scaffold
 from cli.services.naming import Identifiers
 
 NEEDED = ("tests/stand_in", "tests/servers", "mcp-servers")
-SHARED = ("test_servers_contract.py", "test_servers_every_service.py", "test_servers_secrets.py", "test_servers_load.py")
+SHARED = (
+    "test_servers_contract.py",
+    "test_servers_every_service.py",
+    "test_servers_secrets.py",
+    "test_servers_load.py",
+)
 #: Of the load tests, the long ones are left out.
 CHOSEN = "corner-shop and not 200_calls"
 

@@ -78,7 +78,7 @@ def answering(tool: Tool) -> Callable[..., Awaitable[CallToolResult]]:
             await ctx.report_progress(step + 1, steps)
         while UNTIL in asked and not Path(asked[UNTIL]).exists():
             await asyncio.sleep(_POLL_SECONDS)
-        return CallToolResult(content=[], structured_content=answer, meta={MARK: asked.get(MARK)})
+        return CallToolResult(content=[], structured_content=answer, _meta={MARK: asked.get(MARK)})
 
     return function
 
@@ -103,7 +103,8 @@ async def call_often(app: ServiceApp, calls: int) -> list[float]:
     async with Client(app.mcp) as client:
         for number in range(calls):
             tool = names[number % len(names)]
-            result = await client.call_tool(tool, needed(schemas[tool]), meta={MARK: number})
+            meta: Any = {MARK: number}
+            result = await client.call_tool(tool, needed(schemas[tool]), meta=meta)
             assert result.meta is not None and result.meta[MARK] == number, (tool, result)
             if (number + 1) % (calls // 4) == 0:
                 memory.append(resident())

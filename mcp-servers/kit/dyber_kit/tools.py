@@ -6,7 +6,7 @@ import inspect
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import UnexpectedToolError
@@ -80,15 +80,16 @@ class ServiceTool(Tool):
         description = inspect.getdoc(declaration.function)
         if not description:
             raise ValueError(f"tool {declaration.function.__name__} needs a docstring: it is what agents read")
-        built = cls.from_function(
+        made = cls.from_function(
             declaration.function,
             title=declaration.title,
             description=description,
             annotations=declaration.annotations,
             structured_output=True,
         )
+        built = cast(ServiceTool, made)
         loose = built.fn_metadata.arg_model
-        strict = type(loose.__name__, (loose,), {"model_config": ConfigDict(extra="forbid"), "__doc__": loose.__doc__})
+        strict: Any = type(loose.__name__, (loose,), {"model_config": ConfigDict(extra="forbid"), "__doc__": loose.__doc__})
         built.fn_metadata.arg_model = strict
         built.parameters = _untitled(strict.model_json_schema(by_alias=True))
         if "$defs" in built.parameters:

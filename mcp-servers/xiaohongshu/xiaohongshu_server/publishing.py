@@ -26,7 +26,9 @@ def files_to_publish(names: str, kind: str, folder: Path | None) -> list[Path]:
     """
     if folder is None:
         raise ServiceError(
-            ErrorCode.NOT_CONFIGURED, "没有设置 DYBER_DATA，无法读取要发布的文件", "请管理员为本服务设置 DYBER_DATA 后重新启动"
+            ErrorCode.NOT_CONFIGURED,
+            "没有设置 DYBER_DATA，无法读取要发布的文件",
+            "请管理员为本服务设置 DYBER_DATA 后重新启动",
         )
     listed = [name.strip() for name in re.split(r"[,，\n]", names) if name.strip()]
     most = MOST_IMAGES if kind == "image" else 1
