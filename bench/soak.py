@@ -6,6 +6,7 @@ Each service runs as a process of its own, without a container; template reads i
 anew whenever the cache's two seconds are over; xiaohongshu opens pages of its tests' stand-in in a real Chromium, and
 keeps no answers. Calls take turns over the three transports, legacy sessions come and go, some calls are cancelled or
 refused. The first tenth of the time is left out: that is when pools and caches fill.
+Memory is PSS, so that what Chromium's processes share is counted once; "driver" is Playwright's own process.
 Ends with exit code 1 when a service failed a call, left a page open, or its memory, its browser's memory, its files or
 its processes grew beyond `--max-growth`.
 """
@@ -14,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import re
 import shutil
 import statistics
@@ -87,10 +87,12 @@ class Soaked:
     ended: Counter[str] = field(default_factory=Counter)
 
     def sample(self, metrics: str) -> None:
-        """Note memory (RSS, MiB; of several processes their sum), open files, processes and pages now."""
+        """Note memory (MiB), open files, processes and pages now."""
         below = list(descendants(self.process.pid))
-        self.seen["server"].append(resident(self.process.pid))
-        self.seen["browser"].append(sum(map(resident, below)))
+        drivers = [pid for pid in below if command(pid).endswith("/node")]
+        self.seen["server"].append(memory(self.process.pid))
+        self.seen["driver"].append(sum(map(memory, drivers)))
+        self.seen["browser"].append(sum(memory(pid) for pid in below if pid not in drivers))
         self.seen["files"].append(len(list(Path(f"/proc/{self.process.pid}/fd").iterdir())))
         self.seen["processes"].append(len(below))
         pages = re.search(r"^browser_pages_open\{.*\} (\S+)$", metrics, re.MULTILINE)
@@ -105,12 +107,26 @@ def descendants(pid: int) -> Iterator[int]:
             yield from descendants(int(child))
 
 
-def resident(pid: int) -> float:
-    """RSS of one process, in MiB; 0 when it has ended."""
+def command(pid: int) -> str:
+    """Path of a process's program; empty when it has ended."""
     try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].decode()
     except OSError:
-        return 0.0
+        return ""
+
+
+def memory(pid: int) -> float:
+    """Memory of one process, in MiB, its part of what it shares with others (PSS); 0 when it has ended.
+
+    RSS where PSS is not to be had, as of the processes in Chromium's own sandbox.
+    """
+    for file, field_name in (("smaps_rollup", "Pss:"), ("status", "VmRSS:")):
+        try:
+            lines = Path(f"/proc/{pid}/{file}").read_text().splitlines()
+        except OSError:
+            continue
+        return next((int(line.split()[1]) / 1024 for line in lines if line.startswith(field_name)), 0.0)
+    return 0.0
 
 
 async def call(client: Client, soaked: Soaked, number: int) -> None:
@@ -188,12 +204,20 @@ def ends(values: list[float]) -> tuple[float, float]:
     return statistics.median(settled[:quarter]), statistics.median(settled[-quarter:])
 
 
+def floors(values: list[float]) -> tuple[float, float]:
+    """The lowest of the first and of the last half, without the first tenth: of a heap that is cleared now and then,
+    what stays."""
+    settled = values[len(values) // 10 :]
+    half = max(1, len(settled) // 2)
+    return min(settled[:half]), min(settled[-half:])
+
+
 def report(soaked: Soaked, max_growth: float) -> bool:
     """Prints a row; whether all is well."""
     ended = ", ".join(f"{count} {how}" for how, count in sorted(soaked.ended.items()))
     cells, well = [], not soaked.ended["wrong"]
-    for what in ("server", "browser"):
-        first, last = ends(soaked.seen[what])
+    for what, both in (("server", ends), ("driver", floors), ("browser", ends)):
+        first, last = both(soaked.seen[what])
         growth = last / first - 1 if first else 0.0
         highest = max(soaked.seen[what])
         cells.append(f"{first:.0f} → {last:.0f} MiB ({growth:+.1%}), at most {highest:.0f}" if highest else "none")
@@ -248,8 +272,10 @@ def main() -> None:
     with ExitStack() as stack:
         all_soaked = [stack.enter_context(started(name)) for name in options.services]
         asyncio.run(soak(all_soaked, options.minutes, options.rate))
-        print("| service | calls | server RSS | browser RSS | open files | processes below it | pages open |")
-        print("|---|---|---|---|---|---|---|")
+        print(
+            "| service | calls | server | browser's driver | browser | open files | processes below it | pages open |"
+        )
+        print("|---|---|---|---|---|---|---|---|")
         well = [report(soaked, options.max_growth) for soaked in all_soaked]
     raise SystemExit(0 if all(well) else 1)
 
