@@ -27,7 +27,10 @@ from pydantic import BaseModel
 
 from stand_in.running import SERVERS
 
-PACKAGES = {spec.parent.name: yaml.safe_load(spec.read_text())["package"] for spec in SERVERS.glob("*/service.yaml")}
+SPECS: dict[str, dict[str, Any]] = {
+    spec.parent.name: yaml.safe_load(spec.read_text(encoding="utf-8")) for spec in SERVERS.glob("*/service.yaml")
+}
+PACKAGES: dict[str, str] = {name: spec["package"] for name, spec in SPECS.items()}
 #: Keys of a call's `_meta` that `answering` obeys.
 MARK, STEPS, UNTIL = "test/mark", "test/steps", "test/until"
 _POLL_SECONDS = 0.05
