@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import importlib
-import json
 import os
 import shutil
 import statistics
@@ -43,6 +42,7 @@ from dyber_kit import Settings  # noqa: E402
 from dyber_kit.contract import all_tools  # noqa: E402
 from stand_in import xiaohongshu  # noqa: E402
 from stand_in.running import free_port, process, running  # noqa: E402
+from stand_in.tokens import SEEN, tokens, tokens_of  # noqa: E402
 from stand_in.xiaohongshu_calls import logged_in  # noqa: E402
 
 BARE = """
@@ -82,13 +82,6 @@ HEADERS = {
     "Mcp-Method": "tools/call",
     "Mcp-Name": "template_echo",
 }
-#: What clients put before the model.
-SEEN = ("name", "description", "inputSchema")
-
-
-def tokens(text: str) -> int:
-    ascii_characters = sum(character.isascii() for character in text)
-    return round(ascii_characters / 4) + len(text) - ascii_characters
 
 
 def resident(pid: int) -> float:
@@ -197,12 +190,6 @@ def show_speed(calls: int, rounds: int) -> None:
                 ratio = statistics.median(own / sdk for own, sdk in zip(rates[name], rates["bare SDK"], strict=True))
                 rate = statistics.median(rates[name])
                 print(f"| {concurrency} | {name} | {rate:.0f} | {ratio:.2f} | {resident(pid):.0f} MiB |")
-
-
-def tokens_of(tools: list[dict[str, Any]], *parts: str) -> int:
-    """Of these parts of all tools together."""
-    chosen = [{part: tool[part] for part in parts} for tool in tools]
-    return sum(tokens(json.dumps(tool, ensure_ascii=False, separators=(",", ":"))) for tool in chosen)
 
 
 def show_schemas() -> None:

@@ -96,7 +96,7 @@ async def test_a_call_and_its_request_to_the_platform_are_spans_of_the_callers_t
 async def test_a_failed_call_is_marked_by_its_code_and_carries_no_text(collector):
     await call_then_stop(collector.base, "template_search", {"query": "PRIVATE-WORDS"})
     call = collector.named("call template_search")
-    assert values(call.attributes)["mcp.outcome"] == "ACCESS_RESTRICTED"
+    assert values(call.attributes)["mcp.outcome"] == "NOT_CONFIGURED"
     assert (call.status.code, call.status.message) == (Status.STATUS_CODE_ERROR, "ServiceError")
     assert not call.events
     assert not any(b"PRIVATE-WORDS" in span.SerializeToString() for span in collector.spans)

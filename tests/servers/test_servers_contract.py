@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import re
 
@@ -11,15 +10,13 @@ from dyber_kit import Settings, create_app, tool
 from dyber_kit.contract import all_tools, main, render, tools_contract
 from pydantic import BaseModel
 from stand_in.running import SERVERS, free_port
-
-PACKAGES = {path.parent.name: path.name for path in SERVERS.glob("*/*_server")}
+from stand_in.services import PACKAGES, build
 
 
 @pytest.fixture(params=sorted(PACKAGES))
 def contract(request):
     """The contract of each service that exists, computed from its code."""
-    module = importlib.import_module(f"{PACKAGES[request.param]}.service")
-    return request.param, tools_contract(module.build_app(all_tools(free_port())))
+    return request.param, tools_contract(build(PACKAGES[request.param], all_tools(free_port())))
 
 
 def test_services_were_found():

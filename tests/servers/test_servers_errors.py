@@ -31,6 +31,8 @@ async def fail(code: str) -> Done:
         raise RuntimeError("internal detail: /srv/private")
     if code == "bad-output":
         return {"unexpected": "shape"}  # type: ignore[return-value]
+    if code == "come-back-later":
+        raise ServiceError(ErrorCode.RATE_LIMITED, retry_after=89.2)
     raise ServiceError(ErrorCode(code))
 
 
@@ -90,6 +92,13 @@ async def test_rest_callers_get_a_true_status_and_the_original_error_envelope(fa
         "next_step": kind.next_step,
         "retryable": kind.retryable,
     }
+
+
+async def test_rest_callers_are_told_in_whole_seconds_when_to_come_back(failing):
+    async with httpx2.AsyncClient() as http:
+        answer = await http.post(f"{failing}/fail", json={"code": "come-back-later"})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "90")
+    assert answer.json()["retry_after_seconds"] == 90
 
 
 @pytest.mark.parametrize("code", ["crash", "bad-output"])

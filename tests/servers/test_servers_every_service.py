@@ -3,64 +3,60 @@ here. The functions behind the tools are replaced, so that nothing is asked of a
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-import yaml
 from dyber_kit import ErrorCode, ServiceApp, ServiceError
 from dyber_kit.contract import all_tools
 from dyber_kit.errors import KINDS
 from mcp import Client
-from stand_in.running import SERVERS, free_port
-
-PACKAGES = {spec.parent.name: yaml.safe_load(spec.read_text())["package"] for spec in SERVERS.glob("*/service.yaml")}
-
-Rules = dict[str, Any]
+from mcp.types import CallToolResult
+from pydantic import BaseModel
+from pydantic_core import to_json
+from stand_in.running import free_port
+from stand_in.services import PACKAGES, Rules, answer_of, build, needed, tools_of
 
 
 @dataclass
 class Service:
-    """A service whose tools all end with `outcome`, and the arguments they got."""
+    """A service whose tools all end with `outcome`, an error or an answer, and the arguments they got."""
 
     app: ServiceApp
-    outcome: Exception
+    outcome: Exception | BaseModel
     received: list[dict[str, Any]] = field(default_factory=list)
 
     async def schemas(self) -> dict[str, Rules]:
         """Input schema by tool."""
         return {tool.name: tool.input_schema for tool in await self.app.mcp.list_tools()}
 
-    async def end(self, **arguments: Any) -> None:
+    async def end(self, **arguments: Any) -> BaseModel:
         """Stands in for the function of every tool."""
         self.received.append(arguments)
-        raise self.outcome
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
 
 
 @pytest.fixture(params=sorted(PACKAGES))
 def service(request: pytest.FixtureRequest) -> Service:
     """Each service that has a folder."""
-    app = importlib.import_module(f"{PACKAGES[request.param]}.service").build_app(all_tools(free_port()))
+    app = build(PACKAGES[request.param], all_tools(free_port()))
     stubbed = Service(app, ServiceError(ErrorCode.BUSY, "到达"))
-    for tool in app.mcp._tool_manager.list_tools():
+    for tool in tools_of(app):
         tool.fn = stubbed.end
     return stubbed
 
 
-def example(rules: Rules) -> Any:
-    """A value within the bounds."""
-    if "enum" in rules:
-        return rules["enum"][0]
-    if rules["type"] == "string":
-        return "a" * max(1, rules.get("minLength", 1))
-    return rules["minimum"] if rules["type"] in ("integer", "number") else True
-
-
-def needed(schema: Rules) -> dict[str, Any]:
-    """The smallest arguments the tool takes."""
-    return {name: example(schema["properties"][name]) for name in schema.get("required", [])}
+def oversized(answer: BaseModel, chars: int) -> Iterator[tuple[str, BaseModel]]:
+    """The answer with each of its texts and lists in turn grown to more than `chars` characters."""
+    for name, value in answer:
+        field = type(answer).model_fields[name]
+        if isinstance(value, list) and value:
+            yield name, answer.model_copy(update={name: value * (2 * chars // len(to_json(value)) + 1)})
+        elif isinstance(value, str) and field.annotation in (str, str | None):
+            yield name, answer.model_copy(update={name: "长" * chars})
 
 
 def inside(rules: Rules) -> Iterator[Any]:
@@ -147,10 +143,44 @@ async def test_a_crash_of_any_tool_tells_nothing_internal(service):
 
 
 async def test_the_tools_are_listed_in_the_same_order_each_time_and_by_each_process(service):
-    module = importlib.import_module(f"{PACKAGES[service.app.mcp.name]}.service")
-    again = module.build_app(all_tools(free_port()))
+    again = build(PACKAGES[service.app.mcp.name], all_tools(free_port()))
     names = list(await service.schemas())
     async with Client(service.app.mcp) as client:
         for _ in range(2):
             assert [tool.name for tool in (await client.list_tools()).tools] == names
     assert [tool.name for tool in await again.mcp.list_tools()] == names
+
+
+async def test_an_answer_over_the_limit_is_cut_and_says_so_or_ends_with_what_to_ask_for_less(service):
+    limit = service.app.settings.max_answer_chars
+    async with Client(service.app.mcp) as client:
+        for tool in tools_of(service.app):
+            small = answer_of(tool)
+            cuttable = "truncated" in type(small).model_fields
+            if "next_cursor" in type(small).model_fields:
+                small = small.model_copy(update={"next_cursor": None})
+            if cuttable:
+                small = small.model_copy(update={"truncated": False})
+            for grown, service.outcome in oversized(small, limit):
+                result = await client.call_tool(tool.name, needed(tool.parameters))
+                text = result.content[0].text
+                if cuttable:
+                    assert not result.is_error, (tool.name, grown, text)
+                    assert len(text) <= limit, (tool.name, grown)
+                    assert result.structured_content["truncated"] is True, (tool.name, grown)
+                else:
+                    assert result.is_error, (tool.name, grown)
+                    assert text.startswith("INVALID_ARGUMENT：结果有"), (tool.name, grown, text)
+                    assert f"超过上限 {limit}" in text, (tool.name, grown, text)
+                    assert len(text) < 500, (tool.name, grown)
+
+
+async def test_an_answer_that_a_tool_puts_together_itself_has_the_same_limit(service):
+    limit = service.app.settings.max_answer_chars
+    async with Client(service.app.mcp) as client:
+        for tool in tools_of(service.app):
+            for grown, answer in oversized(answer_of(tool), limit):
+                service.outcome = CallToolResult(content=[], structured_content=answer.model_dump(mode="json"))
+                result = await client.call_tool(tool.name, needed(tool.parameters))
+                assert result.is_error, (tool.name, grown)
+                assert f"超过上限 {limit}" in result.content[0].text, (tool.name, grown)

@@ -1,31 +1,73 @@
-"""Many calls at once and one after the other: each gets its own answer, none waits for another, and nothing is left."""
+"""Many calls of every service, at once and one after the other: each gets its own answer, none waits for another, and
+nothing is left. The functions behind the tools are replaced; all that is around them is the service's own."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 from mcp import Client
 from mcp.types import CallToolResult
-from stand_in.running import process
+from stand_in.running import process, python_path
+from stand_in.services import MARK, PACKAGES, STEPS, UNTIL, needed, resident
 
 CALLERS, CALLS_EACH = 20, 10
 MANY = 10_000
 HEADERS = {"accept": "application/json, text/event-stream"}
-MODERN_HEADERS = {
-    "MCP-Protocol-Version": "2026-07-28",
-    "Mcp-Method": "tools/call",
-    "Mcp-Name": "template_echo",
-}
 MODERN_META = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
     "io.modelcontextprotocol/clientCapabilities": {},
 }
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running service: its process, the first of its tools with the smallest arguments, and its files at rest."""
+
+    pid: int
+    base: str
+    tool: str
+    arguments: dict[str, Any]
+    files_at_rest: int
+
+    def call(self, mark: str, **asked: object) -> dict[str, Any]:
+        """A legacy request's body."""
+        params = {"name": self.tool, "arguments": self.arguments, "_meta": {MARK: mark, **asked}}
+        return {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+
+    def open_files(self) -> int:
+        return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
+
+
+@pytest.fixture(scope="module", params=sorted(PACKAGES))
+def served(request: pytest.FixtureRequest, chromium: str) -> Iterator[Served]:
+    """Each service that has a folder, as a process of its own."""
+    quiet = {"LOG_LEVEL": "error", "DYBER_READ_ONLY": "false", "CHROMIUM_PATH": chromium}
+    with process("stand_in.services", PACKAGES[request.param], **quiet) as (child, base):
+        with httpx2.Client(headers={**HEADERS, "connection": "close"}, timeout=60) as http:
+            body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+            answer = http.post(f"{base}/mcp", json=body).text
+        tool = json.loads(answer.partition("data: ")[2] or answer)["result"]["tools"][0]
+        files = len(list(Path(f"/proc/{child.pid}/fd").iterdir()))
+        yield Served(child.pid, base, tool["name"], needed(tool["inputSchema"]), files)
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[httpx2.AsyncClient]:
+    """A client that keeps no connection open between requests."""
+    limits = httpx2.Limits(max_connections=250, max_keepalive_connections=0)
+    async with httpx2.AsyncClient(timeout=60, headers=HEADERS, limits=limits) as client:
+        yield client
 
 
 async def metric(http: httpx2.AsyncClient, base: str, name: str, *labels: str) -> float:
@@ -46,120 +88,138 @@ async def wait_for(holds: Callable[[], Awaitable[bool]], what: str) -> None:
     raise AssertionError(f"never: {what}")
 
 
-@pytest.fixture
-async def http() -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(timeout=60, headers=HEADERS, limits=httpx2.Limits(max_connections=250)) as client:
-        yield client
+async def cancelled_calls(http: httpx2.AsyncClient, served: Served) -> float:
+    return await metric(http, served.base, "mcp_tool_calls_total", 'outcome="cancelled"', f'tool="{served.tool}"')
 
 
-def request(tool: str, **arguments: object) -> dict:
-    return {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": arguments}}
-
-
-SLOW = {"steps": 20, "interval_ms": 2000}
-
-
-async def cancelled_calls(http: httpx2.AsyncClient, base: str) -> float:
-    return await metric(http, base, "mcp_tool_calls_total", 'outcome="cancelled"', 'tool="template_countdown"')
-
-
-async def give_up(client: Client) -> None:
-    """Starts a slow call, and cancels it once it is known to run."""
+async def give_up(client: Client, served: Served) -> None:
+    """Starts a call that would not end, and cancels it once it is known to run."""
     begun = asyncio.Event()
 
     async def on_progress(*_: object) -> None:
         begun.set()
 
     await client.list_tools()
-    call = asyncio.create_task(client.call_tool("template_countdown", SLOW, progress_callback=on_progress))
+    meta = {STEPS: 1, UNTIL: "/never"}
+    running = client.call_tool(served.tool, served.arguments, progress_callback=on_progress, meta=meta)
+    call = asyncio.create_task(running)
     await asyncio.wait_for(begun.wait(), 30)
     call.cancel()
 
 
+async def test_progress_arrives_step_by_step_before_the_answer(served, connect):
+    seen: list[tuple[float, float | None]] = []
+
+    async def on_progress(progress: float, total: float | None, _: str | None) -> None:
+        seen.append((progress, total))
+
+    async with connect(served.base) as client:
+        result = await client.call_tool(
+            served.tool, served.arguments, progress_callback=on_progress, meta={STEPS: 3, MARK: "steps"}
+        )
+    assert (result.is_error, result.meta[MARK]) == (False, "steps")
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+
+
 @pytest.mark.parametrize("connect", ["modern", "sse"], indirect=True)
-async def test_a_call_that_its_caller_gives_up_ends_and_the_next_one_is_answered(template, connect, http):
-    before = await cancelled_calls(http, template)
+async def test_a_call_that_its_caller_gives_up_ends_and_the_next_one_is_answered(served, connect, http):
+    before = await cancelled_calls(http, served)
 
     async def ended() -> bool:
-        return await cancelled_calls(http, template) == before + 1
+        return await cancelled_calls(http, served) == before + 1
 
-    async with connect(template) as client:
-        await give_up(client)
+    async with connect(served.base) as client:
+        await give_up(client, served)
         await wait_for(ended, "the call is counted as cancelled")
-        assert (await client.call_tool("template_echo", {"text": "after"})).structured_content["text"] == "after"
-    assert await metric(http, template, "mcp_calls_in_flight") == 0
+        after = await client.call_tool(served.tool, served.arguments, meta={MARK: "after"})
+        assert after.meta[MARK] == "after"
+    assert await metric(http, served.base, "mcp_calls_in_flight") == 0
 
 
-async def test_a_call_ends_when_its_caller_leaves(template, connect, http):
+async def test_a_call_ends_when_its_caller_leaves(served, connect, http):
     # The only way over legacy HTTP: without sessions, a cancellation in a request of its own belongs to no call.
-    before = await cancelled_calls(http, template)
+    before = await cancelled_calls(http, served)
 
     async def ended() -> bool:
-        return await cancelled_calls(http, template) == before + 1
+        return await cancelled_calls(http, served) == before + 1
 
-    async with connect(template) as client:
-        await give_up(client)
+    async with connect(served.base) as client:
+        await give_up(client, served)
     await wait_for(ended, "the call is counted as cancelled")
-    assert await metric(http, template, "mcp_calls_in_flight") == 0
+    assert await metric(http, served.base, "mcp_calls_in_flight") == 0
 
 
-async def test_200_calls_at_once_over_20_connections_each_get_their_own_answer(template, connect, http):
+async def test_200_calls_at_once_over_20_connections_each_get_their_own_answer(served, connect, http):
     async def caller(number: int) -> list[CallToolResult]:
-        async with connect(template) as client:
-            texts = [f"{number}-{call}" for call in range(CALLS_EACH)]
-            return await asyncio.gather(*(client.call_tool("template_echo", {"text": text}) for text in texts))
+        async with connect(served.base) as client:
+            marks = [f"{number}-{call}" for call in range(CALLS_EACH)]
+            calls = [client.call_tool(served.tool, served.arguments, meta={MARK: mark}) for mark in marks]
+            return await asyncio.gather(*calls)
 
     answers = await asyncio.gather(*(caller(number) for number in range(CALLERS)))
-    seen = [[answer.structured_content["text"] for answer in each] for each in answers]
+    seen = [[answer.meta[MARK] for answer in each] for each in answers]
     assert seen == [[f"{number}-{call}" for call in range(CALLS_EACH)] for number in range(CALLERS)]
-    assert await metric(http, template, "mcp_calls_in_flight") == 0
+    assert await metric(http, served.base, "mcp_calls_in_flight") == 0
 
 
-async def test_while_200_slow_calls_run_a_quick_one_and_the_probes_are_answered_and_no_file_stays_open(http):
-    with process("template_server", LOG_LEVEL="error") as (child, base):
-        files = Path(f"/proc/{child.pid}/fd")
-        await http.post(f"{base}/mcp", json=request("template_echo", text="first"))
-        before = len(list(files.iterdir()))
-        async with httpx2.AsyncClient(timeout=90, headers=HEADERS, limits=httpx2.Limits(max_connections=250)) as many:
-            slow = request("template_countdown", steps=20, interval_ms=500)
-            calls = [asyncio.create_task(many.post(f"{base}/mcp", json=slow)) for _ in range(CALLERS * CALLS_EACH)]
+async def test_while_200_calls_hang_another_one_and_the_probes_are_answered_and_no_file_stays_open(
+    served, http, tmp_path
+):
+    released = tmp_path / "released"
+    async with httpx2.AsyncClient(timeout=90, headers=HEADERS, limits=httpx2.Limits(max_connections=250)) as many:
+        marks = [f"slow {number}" for number in range(CALLERS * CALLS_EACH)]
+        bodies = [served.call(mark, **{UNTIL: str(released)}) for mark in marks]
+        calls = [asyncio.create_task(many.post(f"{served.base}/mcp", json=body)) for body in bodies]
 
-            async def all_run() -> bool:
-                return await metric(http, base, "mcp_calls_in_flight") == len(calls)
+        async def all_run() -> bool:
+            return await metric(http, served.base, "mcp_calls_in_flight") == len(calls)
 
-            await wait_for(all_run, "all calls run")
-            quick = await http.post(f"{base}/mcp", json=request("template_echo", text="quick"))
-            probes = [(await http.get(f"{base}{path}")).status_code for path in ("/health", "/ready")]
-            assert not any(call.done() for call in calls)
-            assert ("quick" in quick.text, probes) == (True, [200, 200])
-            answers = await asyncio.gather(*calls)
-        assert all('"steps":20' in answer.text.replace("\\", "") for answer in answers)
+        await wait_for(all_run, "all calls run")
+        quick = await http.post(f"{served.base}/mcp", json=served.call("quick"))
+        probes = [(await http.get(f"{served.base}{path}")).status_code for path in ("/health", "/ready")]
+        assert ('"quick"' in quick.text, probes) == (True, [200, 200])
+        assert not any(call.done() for call in calls)
+        released.touch()
+        answers = await asyncio.gather(*calls)
+    assert [mark for mark, answer in zip(marks, answers, strict=True) if f'"{mark}"' not in answer.text] == []
 
-        async def all_closed() -> bool:
-            return len(list(files.iterdir())) <= before
+    async def all_closed() -> bool:
+        return served.open_files() <= served.files_at_rest
 
-        assert await metric(http, base, "mcp_calls_in_flight") == 0
-        await wait_for(all_closed, "connections are closed")
+    assert await metric(http, served.base, "mcp_calls_in_flight") == 0
+    await wait_for(all_closed, "connections are closed")
 
 
-async def test_memory_stays_flat_over_10000_calls(http):
-    with process("template_server", LOG_LEVEL="error") as (child, base):
-        resident: list[float] = []
+def flat(memory: list[float]) -> bool:
+    """Whether memory, MiB after each quarter of the calls, stayed: a kilobyte kept per call would be 7 MiB."""
+    return memory[3] - memory[0] < 5
+
+
+@pytest.mark.parametrize("package", sorted(PACKAGES.values()))
+def test_memory_stays_flat_over_10000_calls_without_http(package):
+    environment = {**os.environ, "PYTHONPATH": python_path(), "LOG_LEVEL": "error", "DYBER_READ_ONLY": "false"}
+    command = [sys.executable, "-m", "stand_in.services", package, str(MANY)]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert flat(json.loads(ended.stdout)), ended.stdout
+
+
+@pytest.mark.parametrize("served", ["template"], indirect=True)
+async def test_memory_stays_flat_over_10000_calls_over_http_of_both_eras(served, http):
+    modern = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": served.tool}
+    before = await metric(http, served.base, "mcp_tool_calls_total", 'outcome="ok"')
+    memory: list[float] = []
+    async with httpx2.AsyncClient(timeout=60, headers=HEADERS) as many:
         for _ in range(4):
             left = iter(range(MANY // 4))
 
-            async def caller(modern: bool) -> None:
+            async def caller(headers: dict[str, str]) -> None:
                 for number in left:  # noqa: B023
-                    call = request("template_echo", text=f"text {number}")
-                    if modern:
-                        call["params"]["_meta"] = MODERN_META
-                    headers = MODERN_HEADERS if modern else {}
-                    answer = await http.post(f"{base}/mcp", json=call, headers=headers)
-                    assert f"text {number}" in answer.text
+                    call = served.call(f"call {number}", **(MODERN_META if headers else {}))
+                    answer = await many.post(f"{served.base}/mcp", json=call, headers=headers)
+                    assert f'"call {number}"' in answer.text
 
-            await asyncio.gather(*(caller(modern) for modern in [True, False] * 4))
-            pages = int(Path(f"/proc/{child.pid}/statm").read_text().split()[1])
-            resident.append(pages * os.sysconf("SC_PAGE_SIZE") / 2**20)
-        assert await metric(http, base, "mcp_tool_calls_total", 'outcome="ok"') == MANY
-    # A kilobyte kept per call would be 7 MiB from the first quarter's end to the last.
-    assert resident[3] - resident[0] < 5, resident
+            await asyncio.gather(*(caller(headers) for headers in [modern, {}] * 4))
+            memory.append(resident(served.pid))
+    assert await metric(http, served.base, "mcp_tool_calls_total", 'outcome="ok"') == before + MANY
+    assert flat(memory), memory

@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 
 import httpx2
 import pytest
-import yaml
-from stand_in.running import SERVERS, free_port, process
+from stand_in.running import free_port, process
+from stand_in.services import SPECS, needed
 
-PACKAGES = {spec.parent.name: yaml.safe_load(spec.read_text())["package"] for spec in SERVERS.glob("*/service.yaml")}
 SECRET = "s3cret-5f2c9a71"
 SENT = {
     "Authorization": f"Bearer {SECRET}",
@@ -35,7 +34,7 @@ def rpc(method: str, **params: object) -> dict[str, object]:
     return {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
 
 
-@pytest.fixture(scope="module", params=sorted(PACKAGES))
+@pytest.fixture(scope="module", params=sorted(SPECS))
 def heard(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[Heard]:
     """Each service, asked everything that can be asked of it without its platform."""
     heard = Heard()
@@ -43,8 +42,9 @@ def heard(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     (data / "storage_state.json").write_text(
         json.dumps({"cookies": [{"name": "session", "value": SECRET, "domain": "127.0.0.1", "path": "/"}]})
     )
-    # Every variable of a service or the kit that holds a secret belongs here, with what makes it matter.
+    # Every variable of the kit that holds a secret belongs here, with what makes it matter.
     environment = {
+        **dict.fromkeys(SPECS[request.param].get("secrets", {}), SECRET),
         "LOG_LEVEL": "debug",
         "DYBER_DATA": str(data),
         "DYBER_REDIS_HOST": "127.0.0.1",
@@ -52,14 +52,15 @@ def heard(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         "DYBER_REDIS_PASSWORD": SECRET,
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}",
         "OTEL_EXPORTER_OTLP_HEADERS": f"authorization={SECRET}",
-        "TEMPLATE_UPSTREAM_URL": f"http://127.0.0.1:{free_port()}/feed.json",
+        # Of template, and of the services made from it.
+        f"{request.param.upper().replace('-', '_')}_UPSTREAM_URL": f"http://127.0.0.1:{free_port()}/feed.json",
         "XHS_BASE_URL": f"http://127.0.0.1:{free_port()}",
         "XHS_INTERVAL_SECONDS": "0",
         "XHS_JITTER_SECONDS": "0",
         "MAX_CALL_SECONDS": "15",
         "CHROMIUM_PATH": chromium,
     }
-    with process(PACKAGES[request.param], **environment) as (child, base):
+    with process(SPECS[request.param]["package"], **environment) as (child, base):
         reader = threading.Thread(target=lambda: heard.lines.extend(child.stdout))
         reader.start()
         with httpx2.Client(base_url=base, headers=SENT, timeout=60) as http:
@@ -69,20 +70,13 @@ def heard(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
                 heard.answers[method] = http.post("/mcp", json=rpc(method)).text
             answer = heard.answers["tools/list"]
             for tool in json.loads(answer.partition("data: ")[2] or answer)["result"]["tools"]:
-                schema = tool["inputSchema"]
-                smallest = {name: _example(schema["properties"][name]) for name in schema.get("required", [])}
+                smallest = needed(tool["inputSchema"])
                 for what, arguments in (("called", smallest), ("refused", {"argumentNobodyDeclared": SECRET})):
                     call = rpc("tools/call", name=tool["name"], arguments=arguments)
                     heard.answers[f"{tool['name']} {what}"] = http.post("/mcp", json=call).text
         child.terminate()
         reader.join(60)
     yield heard
-
-
-def _example(rules: dict[str, object]) -> object:
-    if "enum" in rules or "minimum" in rules:
-        return rules["enum"][0] if "enum" in rules else rules["minimum"]
-    return "a" if rules["type"] == "string" else True
 
 
 def test_no_answer_has_a_secret(heard):

@@ -14,6 +14,7 @@ from stand_in import xiaohongshu_data as data
 from stand_in.running import free_port, running
 from stand_in.xiaohongshu_calls import Caller, unhurried
 from xiaohongshu_server.config import SiteSettings
+from xiaohongshu_server.counting import endpoint
 from xiaohongshu_server.service import build_app
 
 REF = f"{data.NORMAL_NOTE}:{data.TOKEN}"
@@ -49,6 +50,35 @@ async def test_a_search_returns_notes_with_numbers(client):
     assert (found["items"][1]["likes"], found["items"][1]["lower_bounds"]) == (100_000, ["likes"])
     assert found["items"][2]["likes"] is None
     assert found["complete"] is False
+
+
+async def test_the_pages_requests_to_the_site_are_counted_by_endpoint_and_status(client, http):
+    async def counted(endpoint: str, status: str) -> float:
+        name = f'upstream_requests_total{{endpoint="{endpoint}",service="xiaohongshu",status="{status}"}} '
+        lines = (await http.get("/metrics")).text.splitlines()
+        return sum(float(line.removeprefix(name)) for line in lines if line.startswith(name))
+
+    wanted = [("page", "200"), ("search/notes", "200"), ("search/notes", "461"), ("user/me", "401")]
+    before = [await counted(*each) for each in wanted]
+    await client("xhs_search_notes", keyword="咖啡", limit=3)
+    await client.refusal("xhs_search_notes", keyword="验证码")
+    after = [await counted(*each) for each in wanted]
+    assert [after[0] - before[0], after[2] - before[2]] == [2, 1]
+    assert after[1] > before[1] and after[3] > before[3]
+
+
+@pytest.mark.parametrize(
+    ("url", "navigates", "name"),
+    [
+        ("https://www.xiaohongshu.com/explore/66fad51c?xsec_token=a", True, "page"),
+        ("https://edith.xiaohongshu.com/api/sns/web/v2/comment/page?note_id=1", False, "comment/page"),
+        ("https://edith.xiaohongshu.com/api/sns/web/v1/homefeed", False, "homefeed"),
+        ("https://edith.xiaohongshu.com/api/sns/web/v9/note/66fad51c", False, "other"),
+        ("https://picture.example/a.jpg", False, None),
+    ],
+)
+def test_requests_have_few_names(url, navigates, name):
+    assert endpoint(url, navigates=navigates) == name
 
 
 async def test_a_large_limit_scrolls_for_more_pages(client):

@@ -232,6 +232,12 @@ def test_only_files_of_the_folder_can_be_published(uploads, names, kind, reason)
     assert reason in refusal.value.message
 
 
+def test_without_a_data_folder_it_is_said_what_to_set():
+    with pytest.raises(ServiceError, match="DYBER_DATA") as refusal:
+        files_to_publish("two.png", "image", None)
+    assert refusal.value.code is ErrorCode.NOT_CONFIGURED
+
+
 def test_topics_are_told_apart_and_counted():
     assert topics_to_publish("#咖啡 手冲，咖啡") == ["咖啡", "手冲"]
     with pytest.raises(ServiceError):

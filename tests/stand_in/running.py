@@ -38,6 +38,12 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def python_path() -> str:
+    """PYTHONPATH with the kit, every service and these helpers."""
+    folders = [SERVERS / "kit", ROOT / "tests", *(spec.parent for spec in SERVERS.glob("*/service.yaml"))]
+    return os.pathsep.join(map(str, folders))
+
+
 @contextlib.contextmanager
 def running(server: uvicorn.Server) -> Iterator[str]:
     """Run `server` on a thread; yields its base URL once it listens."""
@@ -56,13 +62,13 @@ def running(server: uvicorn.Server) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def process(package: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Run a service's package as a process; yields it and its base URL once /health answers."""
+def process(*module: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run a service's package (or another module, with its arguments) as a process; yields it and its base URL once
+    /health answers."""
     port = free_port()
-    path = os.pathsep.join(map(str, [SERVERS / "kit", *(spec.parent for spec in SERVERS.glob("*/service.yaml"))]))
-    variables = {**os.environ, "PYTHONPATH": path, "HOST": "127.0.0.1", "PORT": str(port), **environment}
+    variables = {**os.environ, "PYTHONPATH": python_path(), "HOST": "127.0.0.1", "PORT": str(port), **environment}
     child = subprocess.Popen(
-        [sys.executable, "-m", package], env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [sys.executable, "-m", *module], env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     base = f"http://127.0.0.1:{port}"
     try:
@@ -72,7 +78,7 @@ def process(package: str, **environment: str) -> Iterator[tuple[subprocess.Popen
                 urllib.request.urlopen(f"{base}/health", timeout=5).close()
                 break
             if child.poll() is not None or time.monotonic() > give_up:
-                raise RuntimeError(f"{package} did not start")
+                raise RuntimeError(f"{' '.join(module)} did not start")
             time.sleep(0.05)
         yield child, base
     finally:

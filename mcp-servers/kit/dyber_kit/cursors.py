@@ -97,7 +97,7 @@ def fit_answer(answer: Answer, max_chars: int) -> Answer:
         return answer
     fields = type(answer).model_fields
     if "truncated" not in fields or getattr(answer, "next_cursor", None):
-        raise _too_large(size, max_chars)
+        raise too_large(size, max_chars)
     values: dict[str, Any] = {name: getattr(answer, name) for name in fields}
     values["truncated"] = True
     excess = size - max_chars + len("false") - len("true")
@@ -116,7 +116,7 @@ def fit_answer(answer: Answer, max_chars: int) -> Answer:
             values[name] = kept_text
     shorter = answer.model_copy(update=values)
     if answer_chars(shorter) > max_chars:
-        raise _too_large(size, max_chars)
+        raise too_large(size, max_chars)
     return shorter
 
 
@@ -130,7 +130,8 @@ def _cut(text: str, excess: int) -> str:
     return text[:end]
 
 
-def _too_large(size: int, max_chars: int) -> ServiceError:
+def too_large(size: int, max_chars: int) -> ServiceError:
+    """What a caller is told of an answer of `size` characters that cannot be cut honestly."""
     return ServiceError(
         ErrorCode.INVALID_ARGUMENT,
         f"结果有 {size} 个字符，超过上限 {max_chars}",

@@ -22,6 +22,7 @@ class ErrorCode(StrEnum):
     INVALID_ARGUMENT = "INVALID_ARGUMENT"
     CONFIRMATION_REQUIRED = "CONFIRMATION_REQUIRED"
     READ_ONLY = "READ_ONLY"
+    NOT_CONFIGURED = "NOT_CONFIGURED"
     TIMEOUT = "TIMEOUT"
     BUSY = "BUSY"
     INTERNAL = "INTERNAL"
@@ -63,6 +64,9 @@ KINDS: dict[ErrorCode, ErrorKind] = {
     ),
     ErrorCode.READ_ONLY: ErrorKind(
         403, "本服务处于只读模式", "如确需写入，请管理员为本服务设置 DYBER_READ_ONLY=false 后重新部署", False
+    ),
+    ErrorCode.NOT_CONFIGURED: ErrorKind(
+        503, "服务缺少必需的设置", "请管理员按服务的 README 补上缺少的设置或机密后重新部署", False
     ),
     ErrorCode.TIMEOUT: ErrorKind(504, "操作超时", "请稍后重试，或减少请求的数量", True),
     ErrorCode.BUSY: ErrorKind(503, "服务正忙", "请等待几秒后重试", True),

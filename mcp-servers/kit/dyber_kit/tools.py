@@ -6,7 +6,7 @@ import inspect
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import UnexpectedToolError
@@ -16,7 +16,7 @@ from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 
 from dyber_kit.calls import Calls
-from dyber_kit.cursors import fit_answer
+from dyber_kit.cursors import fit_answer, too_large
 from dyber_kit.errors import KINDS, ErrorCode, ServiceError
 
 
@@ -80,15 +80,16 @@ class ServiceTool(Tool):
         description = inspect.getdoc(declaration.function)
         if not description:
             raise ValueError(f"tool {declaration.function.__name__} needs a docstring: it is what agents read")
-        built = cls.from_function(
+        made = cls.from_function(
             declaration.function,
             title=declaration.title,
             description=description,
             annotations=declaration.annotations,
             structured_output=True,
         )
+        built = cast(ServiceTool, made)
         loose = built.fn_metadata.arg_model
-        strict = type(loose.__name__, (loose,), {"model_config": ConfigDict(extra="forbid"), "__doc__": loose.__doc__})
+        strict: Any = type(loose.__name__, (loose,), {"model_config": ConfigDict(extra="forbid"), "__doc__": loose.__doc__})
         built.fn_metadata.arg_model = strict
         built.parameters = _untitled(strict.model_json_schema(by_alias=True))
         if "$defs" in built.parameters:
@@ -122,11 +123,15 @@ class ServiceTool(Tool):
             result = fit_answer(result, self._max_answer_chars)
         return self._compact(self.fn_metadata.convert_result(result)) if convert_result else result
 
-    @staticmethod
-    def _compact(result: Any) -> Any:
-        """The SDK indents the text copy of structured results; models pay for that by the token."""
+    def _compact(self, result: Any) -> Any:
+        """The SDK indents the text copy of structured results; models pay for that by the token.
+
+        Raises ServiceError for what `fit_answer` never saw, such as a result with a picture, and is too long.
+        """
         if isinstance(result, CallToolResult) and result.structured_content is not None:
             text = json.dumps(result.structured_content, ensure_ascii=False, separators=(",", ":"))
+            if len(text) > self._max_answer_chars:
+                raise too_large(len(text), self._max_answer_chars)
             pictures = [part for part in result.content if not isinstance(part, TextContent)]
             result.content = [TextContent(type="text", text=text), *pictures]
         return result

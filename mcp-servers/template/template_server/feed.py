@@ -102,8 +102,8 @@ class FeedReader:
     async def _pages(self) -> AsyncIterator[FeedPage]:
         if self._feed.url is None:
             raise ServiceError(
-                ErrorCode.ACCESS_RESTRICTED,
-                "还没有设置数据来源",
+                ErrorCode.NOT_CONFIGURED,
+                "还没有设置数据来源 TEMPLATE_UPSTREAM_URL",
                 "请管理员在 Pulumi.<栈>.yaml 的 dyber:services 下为 template 设置 environment: TEMPLATE_UPSTREAM_URL"
                 "（一个 JSON Feed 的地址），再部署",
             )

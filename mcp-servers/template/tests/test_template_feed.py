@@ -124,7 +124,8 @@ async def test_a_next_page_on_another_host_is_not_followed(reader: Make) -> None
 async def test_without_an_upstream_the_answer_says_what_to_set() -> None:
     metrics = Metrics("template")
     refused = await refusal(FeedReader(FeedSettings(), Settings(), Cache("template", "1"), metrics))
-    assert "TEMPLATE_UPSTREAM_URL" in refused.next_step
+    assert refused.code is ErrorCode.NOT_CONFIGURED
+    assert "TEMPLATE_UPSTREAM_URL" in refused.message and "TEMPLATE_UPSTREAM_URL" in refused.next_step
 
 
 def test_an_address_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

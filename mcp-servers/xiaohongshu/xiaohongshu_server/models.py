@@ -1,4 +1,4 @@
-"""What the tools return. Field descriptions are for people: agents see the names and types (see `schema`)."""
+"""What the tools return. Field descriptions are for people: agents see the names (see `schema`)."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from dyber_kit.sessions import DEFAULT_ACCOUNT, SessionStore
 from playwright.async_api import Page
 
 from xiaohongshu_server.config import SiteSettings
+from xiaohongshu_server.counting import count_requests
 from xiaohongshu_server.walls import LOGIN_NEXT_STEP
 
 PLATFORM = "xiaohongshu"
@@ -28,7 +29,7 @@ class Pages:
         sessions: Sessions that outlive the process, or None.
         site: Accounts and pace.
         data_dir: Where the day's count is kept, or None.
-        metrics: Where queue, breaker and login are shown.
+        metrics: Where queue, breaker, login and requests to the site are shown.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class Pages:
                 LOGIN_EXPIRED in place of LOGIN_REQUIRED when the account has a session.
         """
         async with self._pacer.turn(), self._browser.page(self._kept_as(account)) as page:
+            count_requests(page, self._metrics)
             try:
                 yield page
             except ServiceError as error:
@@ -100,9 +102,12 @@ class Pages:
                     raise ServiceError(ErrorCode.LOGIN_EXPIRED, next_step=LOGIN_NEXT_STEP) from error
                 raise
 
-    def waiting_page(self, account: str) -> AbstractAsyncContextManager[Page]:
+    @asynccontextmanager
+    async def waiting_page(self, account: str) -> AsyncIterator[Page]:
         """A page that may stay open between calls. Take a `turn` before anything is opened in it."""
-        return self._browser.page(self._kept_as(account), in_turn=False)
+        async with self._browser.page(self._kept_as(account), in_turn=False) as page:
+            count_requests(page, self._metrics)
+            yield page
 
     async def save_session(self, account: str) -> None:
         """Keep what the account's browser is logged in with. Raises OSError."""

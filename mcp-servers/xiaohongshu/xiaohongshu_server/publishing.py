@@ -21,10 +21,15 @@ def files_to_publish(names: str, kind: str, folder: Path | None) -> list[Path]:
     """The files that `names` (separated by commas) stand for in `folder`.
 
     Raises:
-        ServiceError: INVALID_ARGUMENT, naming the file that is missing, elsewhere, too large or of another type.
+        ServiceError: INVALID_ARGUMENT, naming the file that is missing, elsewhere, too large or of another type;
+            NOT_CONFIGURED without a folder.
     """
     if folder is None:
-        raise _refused("服务没有数据目录，无法读取要发布的文件", "请管理员为本服务设置 DYBER_DATA")
+        raise ServiceError(
+            ErrorCode.NOT_CONFIGURED,
+            "没有设置 DYBER_DATA，无法读取要发布的文件",
+            "请管理员为本服务设置 DYBER_DATA 后重新启动",
+        )
     listed = [name.strip() for name in re.split(r"[,，\n]", names) if name.strip()]
     most = MOST_IMAGES if kind == "image" else 1
     if not 1 <= len(listed) <= most:

@@ -1,4 +1,4 @@
-"""Output schemas that cost agents few tokens: names and types, with items as plain objects."""
+"""Output schemas that cost agents few tokens: every field's name, and the type where the name does not say it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pydantic_core import CoreSchema
 
 
 class Answer(BaseModel):
-    """What a tool returns: every field, always. The published schema names and types the fields; what is below them is
-    in the README."""
+    """What a tool returns: every field, always. The published schema names the fields and types numbers, flags, lists
+    and objects; a field without a type is a text, or may be null. What is below them is in the README."""
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
@@ -19,10 +19,5 @@ class Answer(BaseModel):
 
 
 def _type(field: dict[str, Any]) -> dict[str, Any]:
-    if "$ref" in field:
-        return {"type": "object"}
-    if "anyOf" in field:
-        return {"type": [_type(option)["type"] for option in field["anyOf"]]}
-    if field["type"] == "array":
-        return {"type": "array", "items": _type(field["items"])}
-    return {"type": field["type"]}
+    named = "object" if "$ref" in field else field.get("type", "string")
+    return {} if named == "string" else {"type": named}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from stack.components.defaults import Owner
 from stack.components.service import McpService, McpServiceArgs
 from stack.contract import LOCK_FILE
 from stack.images import Image
+from unit.infra.mocked import set_new_event_loop
 
 TEMPLATE = Path(__file__).resolve().parents[3] / "mcp-servers" / "template"
 LOCK = (TEMPLATE / LOCK_FILE).read_text(encoding="utf-8")
@@ -40,7 +40,7 @@ class Engine(pulumi.runtime.Mocks):
 
 def declare(engine: Engine, check_contract: bool = True, **secrets: str) -> dict[str, dict[str, Any]]:
     """The containers that the template service asks for, when the stack gives it `secrets`."""
-    asyncio.set_event_loop(asyncio.new_event_loop())
+    set_new_event_loop()
     pulumi.runtime.set_mocks(engine, project="dyber", stack="dev", preview=False)
 
     @pulumi.runtime.test

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import runpy
 from collections.abc import Collection
@@ -15,6 +14,7 @@ from stack import catalog, env_file
 from stack.catalog import load_catalog
 from stack.components.defaults import security_options
 from stack.env_file import EnvFile
+from unit.infra.mocked import set_new_event_loop
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 SERVICES = ("xiaohongshu", "template")
@@ -68,7 +68,7 @@ def declare(
     # A developer's own .env is none of the tests' business.
     monkeypatch.setattr(env_file, "read", lambda root, stack, services: EnvFile())
     recorder = Recorder()
-    asyncio.set_event_loop(asyncio.new_event_loop())
+    set_new_event_loop()
     pulumi.runtime.set_mocks(recorder, project="dyber", stack="dev", preview=False)
     configuration = {f"dyber:{key}": json.dumps(value) for key, value in values.items()}
     pulumi.runtime.set_all_config(configuration, [f"dyber:{key}" for key in encrypted])
