@@ -256,10 +256,21 @@ def _change(configuration: Configuration, given: Mapping[KeyPath, Any]) -> None:
 
 
 def _checked(configuration: Configuration, clear: Mapping[KeyPath, str] | None = None) -> None:
+    """Raises ConfigurationError for what the change makes unusable. What was so before, such as the second of two
+    missing secrets, is only told."""
+    problems = _problems(configuration, clear)
+    if set(problems) - set(problems and _problems(Configuration(configuration.stack))):
+        raise ConfigurationError("\n".join([*problems, tr("没有写入。", "Nothing was written.")]))
+    for line in problems:
+        err.print(Text(line, style="yellow"))
+
+
+def _problems(configuration: Configuration, clear: Mapping[KeyPath, str] | None = None) -> list[str]:
     try:
         configuration.check(clear)
     except ConfigurationError as error:
-        raise ConfigurationError(f"{error}\n" + tr("没有写入。", "Nothing was written.")) from None
+        return str(error).splitlines()
+    return []
 
 
 def _told(configuration: Configuration, lines: list[str]) -> None:

@@ -65,8 +65,8 @@ def check(deployment: Deployment) -> None:
     raise StackError(
         tr(f"端口已被占用：{described}", f"ports are taken: {described}"),
         tr(
-            f"停掉占用者；或换一组端口：pulumi config set --path dyber:gateway.portOffset 10000 -s {name}",
-            f"stop their owner; or move all ports: pulumi config set --path dyber:gateway.portOffset 10000 -s {name}",
+            f"停掉占用者；或换一组端口：./deploy.sh config set gateway.portOffset 10000 -s {name}",
+            f"stop their owner; or move all ports: ./deploy.sh config set gateway.portOffset 10000 -s {name}",
         ),
     )
 

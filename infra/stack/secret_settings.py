@@ -34,7 +34,7 @@ SecretValue = Annotated[SecretStr, AfterValidator(_usable)]
 
 def command(stack: str, service: str, name: str) -> str:
     """The command that writes a secret into a stack's file, encrypted; it reads the value from its input."""
-    return f"pulumi config set --path --secret '{SERVICES_KEY}.{service}.secrets.{name}' -s {stack}"
+    return f"./deploy.sh config set services.{service}.secrets.{name} --secret -s {stack}"
 
 
 def refuse_clear_text(stack: str, values: Mapping[str, str], secret_keys: Collection[str], file: Path) -> None:

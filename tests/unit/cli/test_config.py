@@ -223,6 +223,20 @@ def test_what_the_whole_settings_refuse_is_not_written(
     assert (root / "Pulumi.dev.yaml").read_text(encoding="utf-8") == DEV
 
 
+def test_one_of_two_missing_secrets_is_stored_and_the_other_is_told(
+    root: Path, dyber: Dyber, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = root / "mcp-servers" / "template" / "service.yaml"
+    spec.write_text(f"{spec.read_text(encoding='utf-8')}secrets: {{FIRST_KEY: required, SECOND_KEY: required}}\n")
+    stored = []
+    monkeypatch.setattr(config, "_ask", lambda key: "abc")
+    monkeypatch.setattr(config_secrets, "store", lambda stack, root, key, value: stored.append(key))
+    dyber("set", "services.template.secrets.FIRST_KEY", "--secret")
+    assert stored == ["services.template.secrets.FIRST_KEY"]
+    told = capsys.readouterr().err
+    assert "SECOND_KEY --secret -s dev" in told.replace("\n", " ") and "FIRST_KEY" not in told
+
+
 def test_values_that_need_each_other_are_set_together(root: Path, dyber: Dyber) -> None:
     dyber("set", "gateway.tls.source", "files", "gateway.tls.certificateFile", "a.pem", "gateway.tls.keyFile", "a.key")
     assert "certificateFile: a.pem" in (root / "Pulumi.dev.yaml").read_text(encoding="utf-8")

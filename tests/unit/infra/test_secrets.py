@@ -52,7 +52,7 @@ def test_a_name_that_the_service_does_not_declare_is_refused_with_the_nearest() 
 
 def test_a_required_secret_that_is_missing_is_named_with_the_command_that_writes_it() -> None:
     message = refusal({}, GITHUB_TOKEN="required", API_KEY="optional")
-    command = "pulumi config set --path --secret 'dyber:services.template.secrets.GITHUB_TOKEN' -s dev"
+    command = "./deploy.sh config set services.template.secrets.GITHUB_TOKEN --secret -s dev"
     assert command in message
     assert "API_KEY" not in message
 
@@ -150,7 +150,7 @@ def test_a_value_in_clear_beside_an_encrypted_one_is_refused_with_the_command_th
         read(tmp_path, {"template": {"secrets": {"API_KEY": SECURE, "GITHUB_TOKEN": VALUE}}})
     (line,) = str(refused.value).splitlines()
     assert line.startswith("Pulumi.dev.yaml: services.template.secrets.GITHUB_TOKEN: 机密是明文")
-    assert "pulumi config set --path --secret 'dyber:services.template.secrets.GITHUB_TOKEN' -s dev" in line
+    assert "./deploy.sh config set services.template.secrets.GITHUB_TOKEN --secret -s dev" in line
     assert VALUE not in line
 
 
