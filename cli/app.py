@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cli import backup, cleaning, client_files, deploying, logs, machine, plans, promote, running, watching
+from cli.drift import commands as drifting
 from cli.services import commands as services
 from cli.steps import examples
 from cli.tokens import token_app
@@ -24,7 +25,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for group in (
-    deploying, running, watching, logs, services, client_files, plans, promote, backup, cleaning, machine,
+    deploying, drifting, running, watching, logs, services, client_files, plans, promote, backup, cleaning,
+    machine,
 ):  # fmt: skip
     app.add_typer(group.commands)
 app.add_typer(token_app, name="token")

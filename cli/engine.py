@@ -45,6 +45,23 @@ def containers(*filters: str, all_states: bool = True) -> list[dict[str, Any]]:
     return list(json.loads(docker("inspect", "--type", "container", *ids))) if ids else []
 
 
+def labelled_networks(*filters: str) -> list[tuple[str, str, str]]:
+    """(deployment, id, name) of the networks that match `filters` and carry our label."""
+    chosen = [word for item in filters for word in ("--filter", item)]
+    shown = '{{.Label "dyber.deployment"}} {{.ID}} {{.Name}}'
+    found = []
+    for line in docker("network", "ls", "--no-trunc", *chosen, "--format", shown).splitlines():
+        deployment, identity, name = line.split(" ", 2)
+        found.append((deployment, identity, name))
+    return found
+
+
+def images() -> dict[str, str]:
+    """Ids by name and tag, of all images."""
+    lines = docker("image", "ls", "--no-trunc", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}").splitlines()
+    return dict(line.split(maxsplit=1) for line in lines)
+
+
 def published(container: dict[str, Any]) -> set[int]:
     """Host ports a container publishes."""
     bindings = (container.get("HostConfig", {}).get("PortBindings") or {}).values()
@@ -66,10 +83,7 @@ def sweep(deployment: str, known_ids: set[str]) -> list[str]:
         if container["Id"] not in known_ids:
             docker("rm", "--force", container["Id"])
             removed.append(container["Name"].lstrip("/"))
-    for line in docker(
-        "network", "ls", "--no-trunc", "--filter", deployment_filter(deployment), "--format", "{{.ID}} {{.Name}}"
-    ).splitlines():
-        network, name = line.split(maxsplit=1)
+    for _, network, name in labelled_networks(deployment_filter(deployment)):
         if network not in known_ids:
             docker("network", "rm", network)
             removed.append(name)

@@ -38,9 +38,10 @@ _KNOWN_FAILURES: list[tuple[str, str, str, str, str]] = [
         "口令不对：这个栈的状态是用另一个口令加密的",
         "wrong passphrase: this stack's state was encrypted with another one",
         "检查 PULUMI_CONFIG_PASSPHRASE 或 PULUMI_CONFIG_PASSPHRASE_FILE（./deploy.sh doctor 会显示用的是哪一个）；"
-        "若栈文件来自别人，删去其中的 encryptionsalt 一行",
+        "若栈文件来自别人，删去其中的 encryptionsalt 一行；口令和状态都丢了：./deploy.sh recover",
         "check PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE (./deploy.sh doctor shows which one is used); "
-        "if the stack file came from somebody else, remove its line encryptionsalt",
+        "if the stack file came from somebody else, remove its line encryptionsalt; if passphrase and state are lost: "
+        "./deploy.sh recover",
     ),
     (
         r"passphrase must be set",
@@ -138,6 +139,8 @@ class EventDisplay:
         self.errors: list[str] = []
         #: The steps as `pulumi preview --json` would list them, secrets masked by Pulumi.
         self.steps: list[dict[str, Any]] = []
+        #: The same, of the steps that were done: what a refresh finds is known only then.
+        self.outcomes: list[dict[str, Any]] = []
 
     def handle(self, event: EngineEvent) -> None:
         """One engine event."""
@@ -145,6 +148,7 @@ class EventDisplay:
             self.steps.append(_as_json(event.resource_pre_event.metadata))
             self._started(event.resource_pre_event.metadata)
         elif event.res_outputs_event:
+            self.outcomes.append(_as_json(event.res_outputs_event.metadata))
             self._ended(event.res_outputs_event.metadata.urn, ok=True)
         elif event.res_op_failed_event:
             self._ended(event.res_op_failed_event.metadata.urn, ok=False)

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -130,12 +130,10 @@ class Deployment:
         """Write one setting, such as `gateway.portOffset`, into the stack's file; what else is there stays."""
         self.stack.set_config(f"{PROJECT}:{path}", auto.ConfigValue(value), path=True)
 
-    def recover(self, display: Activities) -> None:
-        """Make good what a killed run left behind: its lock, its unfinished operations, its orphaned containers.
-
-        Raises StackError when another run is really under way.
-        """
-        for lock in self._locks():
+    def require_idle(self) -> list[Path]:
+        """The locks that killed runs left behind. Raises StackError when another run is really under way."""
+        locks = self._locks()
+        for lock in locks:
             holder = json.loads(lock.read_text())
             if holder.get("hostname") != socket.gethostname() or _is_alive(int(holder.get("pid", 0))):
                 raise StackError(
@@ -150,6 +148,14 @@ class Deployment:
                         f"wait for it; if it is surely gone, run: pulumi cancel -s {self.stack.name}",
                     ),
                 )
+        return locks
+
+    def recover(self, display: Activities) -> None:
+        """Make good what a killed run left behind: its lock, its unfinished operations, its orphaned containers.
+
+        Raises StackError when another run is really under way.
+        """
+        for lock in self.require_idle():
             err.print(tr("上次运行被中断：解除遗留的锁", "the last run was killed: removing the lock it left behind"))
             lock.unlink(missing_ok=True)
         if self.state().get("pending_operations"):
@@ -161,9 +167,16 @@ class Deployment:
             for name in engine.sweep(deployment, {str(item.get("id")) for item in self.resources()}):
                 err.print(tr(f"移除遗留的 {name}", f"removed leftover {name}"))
 
-    def up(self, display: Activities, plan: Path | None = None) -> tuple[dict[str, Any], Mapping[str, int]]:
-        """Bring the engine to what the program says, noticing what was removed by hand; with a saved `plan`, do just
-        what it says, or fail.
+    def up(
+        self,
+        display: Activities,
+        plan: Path | None = None,
+        replace: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+    ) -> tuple[dict[str, Any], Mapping[str, int]]:
+        """Bring the engine to what the program says, noticing what was removed by hand, and replacing the resources
+        with the URNs `replace`; with a saved `plan`, do just what it says, or fail. `exclude`: URNs, or patterns of
+        such, that are left as they are, with all that depends on them.
 
         Returns the stack's outputs (secrets in clear) and the number of changes by kind.
         """
@@ -174,6 +187,9 @@ class Deployment:
                 # What a refresh finds out is not in the plan, and would be refused as not planned.
                 refresh=plan is None,
                 plan=str(plan.resolve()) if plan else None,
+                replace=list(replace) or None,
+                exclude=list(exclude) or None,
+                exclude_dependents=bool(exclude) or None,
                 show_secrets=False,
                 color="never",
                 on_event=events.handle,
@@ -192,6 +208,13 @@ class Deployment:
             )
         changes = {str(getattr(op, "value", op)): n for op, n in result.change_summary.items()}
         return Preview(result.stdout, changes, events.steps)
+
+    def refreshed(self, display: Activities) -> list[dict[str, Any]]:
+        """What the providers find on the engine now, as steps from the state to that; the state stays as it is."""
+        events = EventDisplay(display, quiet=True)
+        with events.failing_clearly():
+            self.stack.preview_refresh(color="never", show_secrets=False, on_event=events.handle)
+        return events.outcomes
 
     def destroy(self, display: Activities) -> None:
         """Delete everything the stack made, but data volumes that its settings keep."""
