@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli import backup, cleaning, client_files, deploying, logs, machine, plans, promote, running, watching
+from cli import backup, cleaning, client_files, deploying, logs, machine, plans, promote, recovery, running, watching
 from cli.drift import commands as drifting
 from cli.services import commands as services
 from cli.steps import examples
@@ -25,7 +25,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for group in (
-    deploying, drifting, running, watching, logs, services, client_files, plans, promote, backup, cleaning,
+    deploying, drifting, running, watching, logs, services, client_files, plans, promote, backup, recovery, cleaning,
     machine,
 ):  # fmt: skip
     app.add_typer(group.commands)

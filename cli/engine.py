@@ -73,6 +73,25 @@ def deployment_filter(deployment: str) -> str:
     return f"label=dyber.deployment={deployment}"
 
 
+def copy_out(container: str, folder: str) -> bytes:
+    """What is in a folder of a container, running or not, as a tar archive. Raises EngineError."""
+    return _copy(f"{container}:{folder}/.", "-")
+
+
+def copy_in(container: str, folder: str, archive: bytes) -> None:
+    """Lay a tar archive over what is in a folder of a container. Raises EngineError."""
+    _copy("-", f"{container}:{folder}", archive)
+
+
+def _copy(source: str, target: str, archive: bytes = b"") -> bytes:
+    result = subprocess.run(
+        ["docker", "cp", source, target], input=archive, capture_output=True, timeout=120, check=False
+    )
+    if result.returncode:
+        raise EngineError(result.stderr.decode(errors="replace").strip())
+    return result.stdout
+
+
 def sweep(deployment: str, known_ids: set[str]) -> list[str]:
     """Remove containers and networks of `deployment` that its state does not know: leftovers of a killed run.
 

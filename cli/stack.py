@@ -168,33 +168,32 @@ class Deployment:
                 err.print(tr(f"移除遗留的 {name}", f"removed leftover {name}"))
 
     def up(
-        self,
-        display: Activities,
-        plan: Path | None = None,
-        replace: Sequence[str] = (),
-        exclude: Sequence[str] = (),
+        self, display: Activities, plan: Path | None = None, replace: Sequence[str] = (), refresh: bool = True
     ) -> tuple[dict[str, Any], Mapping[str, int]]:
-        """Bring the engine to what the program says, noticing what was removed by hand, and replacing the resources
-        with the URNs `replace`; with a saved `plan`, do just what it says, or fail. `exclude`: URNs, or patterns of
-        such, that are left as they are, with all that depends on them.
+        """Bring the engine to what the program says, noticing (`refresh`) what was removed by hand, and replacing the
+        resources with the URNs `replace`; with a saved `plan`, do just what it says, or fail.
 
         Returns the stack's outputs (secrets in clear) and the number of changes by kind.
         """
+        return self._up(
+            display,
+            # What a refresh finds out is not in the plan, and would be refused as not planned.
+            refresh=refresh and plan is None,
+            plan=str(plan.resolve()) if plan else None,
+            replace=list(replace) or None,
+            policy_packs=[policies.PACK],
+        )
+
+    def up_without(self, display: Activities, exclude: Sequence[str]) -> None:
+        """As `up`, but leave what has one of these URNs, or patterns of such, as it is, with all that depends on it. The
+        rules are not asked, as they would judge what is left out without its inputs: see `preview`."""
+        self._up(display, refresh=True, exclude=list(exclude), exclude_dependents=True)
+
+    def _up(self, display: Activities, **options: Any) -> tuple[dict[str, Any], Mapping[str, int]]:
         events = EventDisplay(display)
         title = tr(f"比较并应用栈 {self.stack.name}", f"Comparing and applying stack {self.stack.name}")
         with display.phase(title), events.failing_clearly():
-            result = self.stack.up(
-                # What a refresh finds out is not in the plan, and would be refused as not planned.
-                refresh=plan is None,
-                plan=str(plan.resolve()) if plan else None,
-                replace=list(replace) or None,
-                exclude=list(exclude) or None,
-                exclude_dependents=bool(exclude) or None,
-                show_secrets=False,
-                color="never",
-                on_event=events.handle,
-                policy_packs=[policies.PACK],
-            )
+            result = self.stack.up(show_secrets=False, color="never", on_event=events.handle, **options)
         self._state = None
         outputs = {key: output.value for key, output in result.outputs.items()}
         return outputs, dict(result.summary.resource_changes or {})

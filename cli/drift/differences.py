@@ -23,7 +23,7 @@ class Difference:
     """One thing that is not as it was deployed. `kind`: its type, such as Container; `name`: as the program calls it,
     or the engine, where the state does not know it; `details`: Markdown, secrets masked; `urn`: '' where the state does
     not know it. What is needed to put it back: `container` is its id, `network` and `aliases` are those it is to have
-    or to leave, `old_name` is what it was called."""
+    or to leave, `old_name` is what it was called, `staging` and `folder` are where its files are and are to be."""
 
     condition: Condition
     kind: str
@@ -34,6 +34,8 @@ class Difference:
     network: str = ""
     aliases: tuple[str, ...] = ()
     old_name: str = ""
+    staging: str = ""
+    folder: str = ""
 
 
 def refreshed(outcomes: Iterable[Mapping[str, Any]]) -> list[Difference]:
@@ -157,12 +159,12 @@ def _actual(container: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str
 
 @dataclass(frozen=True)
 class Delivery:
-    """Files that a one-shot container, `loader`, put into a volume, where `reader` reads them: in `folder`, SHA-256 by
-    path. Containers are ids."""
+    """Files that a one-shot container, `loader` (its id), put from its folder `staging` into `folder`, which is in a
+    volume: SHA-256 by path. Who reads them is asked to read them anew whenever it runs."""
 
     urn: str
     loader: str
-    reader: str
+    staging: str
     folder: str
     files: Mapping[str, str]
 
@@ -172,7 +174,9 @@ class Delivery:
         if not paths:
             return None
         step, details = Step("update", self.urn), ", ".join(f"`{path}`" for path in paths)
-        return Difference("files", step.kind, step.name, details, self.urn, self.loader)
+        return Difference(
+            "files", step.kind, step.name, details, self.urn, self.loader, staging=self.staging, folder=self.folder
+        )
 
 
 def deliveries(resources: Iterable[Mapping[str, Any]]) -> list[Delivery]:
@@ -180,14 +184,13 @@ def deliveries(resources: Iterable[Mapping[str, Any]]) -> list[Delivery]:
     found = []
     for item in resources:
         inputs = item.get("inputs") or {}
-        reader = str(inputs.get("pidMode") or "").removeprefix("container:")
-        delivers = reader and inputs.get("uploads") and inputs.get("command")
+        delivers = inputs.get("pidMode") and inputs.get("uploads") and inputs.get("command")
         if item["type"] != CONTAINER or item.get("delete") or not delivers:
             continue
-        staging = f"{inputs['command'][-1]}/"
+        staging = str(inputs["command"][-1])
         files = {
-            upload["file"].removeprefix(staging): hashlib.sha256(upload["content"].encode()).hexdigest()
+            upload["file"].removeprefix(f"{staging}/"): hashlib.sha256(upload["content"].encode()).hexdigest()
             for upload in inputs["uploads"]
         }
-        found.append(Delivery(item["urn"], item["id"], reader, f"{inputs['mounts'][0]['target']}/current", files))
+        found.append(Delivery(item["urn"], item["id"], staging, f"{inputs['mounts'][0]['target']}/current", files))
     return found

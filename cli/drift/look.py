@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import tarfile
 from contextlib import suppress
 
 from cli import engine
@@ -48,9 +51,7 @@ def repair(deployment: Deployment) -> list[str]:
                 engine.docker("network", "disconnect", item.network, item.container)
                 done = tr(f"从网络 {item.network} 断开", f"disconnected from {item.network}")
             case "files":
-                # It still has them, and puts them in their place whenever it runs.
-                with suppress(EngineError):
-                    engine.docker("start", "--attach", item.container)
+                _deliver(item)
                 done = tr("重新送达文件", "delivered its files again")
             case "changed":
                 replace.append(item.urn)
@@ -61,6 +62,13 @@ def repair(deployment: Deployment) -> list[str]:
     if any(item.condition == "files" for item in found):
         replace += [item.urn for item in _hidden(deployment) if item.condition == "files"]
     return replace
+
+
+def _deliver(item: Difference) -> None:
+    """Who does not run, as with those files it cannot, finds the right ones at its start; who runs reads them anew."""
+    with suppress(EngineError):
+        engine.copy_in(item.container, item.folder, engine.copy_out(item.container, item.staging))
+        engine.docker("start", "--attach", item.container)
 
 
 def _connect(item: Difference) -> None:
@@ -76,18 +84,20 @@ def _hidden(deployment: Deployment) -> list[Difference]:
     containers, resources = engine.containers(own), deployment.resources()
     networks = {identity: name for _, identity, name in engine.labelled_networks(own)}
     found = differences.unseen(resources, containers, networks, engine.images())
-    running = {item["Id"] for item in containers if item["State"]["Status"] == "running"}
-    delivered = [item for item in differences.deliveries(resources) if item.reader in running]
+    present = {item["Id"] for item in containers}
+    delivered = [item for item in differences.deliveries(resources) if item.loader in present]
     return found + [difference for item in delivered if (difference := item.compare(_present(item)))]
 
 
 def _present(delivery: Delivery) -> dict[str, str]:
-    """SHA-256 by path of the files that a container reads; nothing where their folder is gone."""
-    listing = 'cd "$0" && find . -type f -exec sha256sum {} +'
+    """SHA-256 by path of the files that are there; nothing where their folder is gone."""
     try:
-        lines = engine.docker("exec", delivery.reader, "sh", "-c", listing, delivery.folder).splitlines()
-    except EngineError as error:
-        if "can't cd" in str(error) or "No such file" in str(error):
-            return {}
-        raise
-    return {path.removeprefix("./"): digest for digest, path in (line.split(maxsplit=1) for line in lines)}
+        archive = engine.copy_out(delivery.loader, delivery.folder)
+    except EngineError:
+        return {}
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        return {
+            member.name.removeprefix("./"): hashlib.sha256(content.read()).hexdigest()
+            for member in tar
+            if (content := tar.extractfile(member)) is not None
+        }

@@ -165,7 +165,7 @@ def test_files_that_were_delivered_are_compared_with_those_that_are_there() -> N
         },
     }
     (delivery,) = deliveries([*RESOURCES, loader])
-    assert (delivery.reader, delivery.folder) == ("gateway", "/etc/dyber/current")
+    assert (delivery.loader, delivery.staging, delivery.folder) == ("loader", "/staging", "/etc/dyber/current")
     files = {"njs/a.json": hashlib.sha256(b"{}").hexdigest(), "b.conf": hashlib.sha256(b"b").hexdigest()}
     assert delivery.compare(files) is None
     found = delivery.compare({**files, "b.conf": "other", "c.conf": "more"})
