@@ -25,7 +25,7 @@ from cli.belongings import belongings, remove
 from cli.console import Activities, err, out
 from cli.environment import activate
 from cli.stack import ROOT, Deployment, StackError
-from cli.stack_file import replace_file
+from cli.stack_file import replace_file, without_salt
 from cli.steps import FAILED, StackOption, YesOption, check, examples, graceful_interrupt, set_up
 from toolchain.home import DyberHome
 from toolchain.language import tr
@@ -95,17 +95,7 @@ def restore(
     """Restore a backup, also on another machine: what the stack is now is replaced."""
     home = DyberHome.from_environment()
     password = known_password(password_file)
-    try:
-        manifest, files = _verified(file, password)
-    except WrongPassword:
-        raise StackError(
-            tr(f"口令打不开 {file}", f"the password does not open {file}"), tr("换一个口令再试", "try another password")
-        ) from None
-    except ArchiveError as error:
-        raise StackError(
-            tr(f"{file} 不是完整的备份：{error}", f"{file} is no whole backup: {error}"),
-            tr("换一份备份", "use another copy"),
-        ) from None
+    manifest, files = _opened(file, password)
     err.print(
         tr(
             f"栈 {manifest.stack}，备份于 {manifest.created}。它现在的容器、数据、令牌和 {stack_file(manifest.stack)} 将被替换。",
@@ -120,7 +110,7 @@ def restore(
         set_up(home, display)
         _remove_present(manifest, display)
         _write_files(manifest, files)
-        _import_state(manifest.stack, json.loads(files["state.json"]))
+        import_state(manifest.stack, json.loads(files["state.json"]))
         with display.phase(tr("恢复数据卷", "Restoring the volumes")):
             _restore_volumes(file, password, manifest)
         deployment = Deployment.open(manifest.stack)
@@ -214,6 +204,32 @@ def _given_password(file: Path | None) -> str | None:
     )  # fmt: skip
 
 
+def state_of(file: Path, stack: str, password: str) -> dict[str, Any]:
+    """The state that a backup of `stack` holds, for import_state. Raises StackError."""
+    manifest, files = _opened(file, password)
+    if manifest.stack != stack:
+        raise StackError(
+            tr(f"{file} 是栈 {manifest.stack} 的备份", f"{file} is a backup of stack {manifest.stack}"),
+            tr(f"加上 -s {manifest.stack}", f"add -s {manifest.stack}"),
+        )
+    return dict(json.loads(files["state.json"]))
+
+
+def _opened(file: Path, password: str) -> tuple[Manifest, dict[str, bytes]]:
+    """As _verified. Raises StackError."""
+    try:
+        return _verified(file, password)
+    except WrongPassword:
+        raise StackError(
+            tr(f"口令打不开 {file}", f"the password does not open {file}"), tr("换一个口令再试", "try another password")
+        ) from None
+    except ArchiveError as error:
+        raise StackError(
+            tr(f"{file} 不是完整的备份：{error}", f"{file} is no whole backup: {error}"),
+            tr("换一份备份", "use another copy"),
+        ) from None
+
+
 def _verified(path: Path, password: str) -> tuple[Manifest, dict[str, bytes]]:
     """The small files of a backup, which was read to its end. Raises ArchiveError."""
     files: dict[str, bytes] = {}
@@ -277,14 +293,13 @@ def _write_files(manifest: Manifest, files: dict[str, bytes]) -> None:
                     "name the passphrase of that time with PULUMI_CONFIG_PASSPHRASE_FILE and restore again",
                 ),
             )
-        lines = content.decode().splitlines(keepends=True)
-        content = "".join(line for line in lines if not line.startswith("encryptionsalt:")).encode()
+        content = without_salt(content.decode()).encode()
     replace_file(ROOT / stack_file(manifest.stack), content)
     if "env" in files:
         replace_file(ROOT / file_name(manifest.stack), files["env"], 0o600)
 
 
-def _import_state(stack: str, state: dict[str, Any]) -> None:
+def import_state(stack: str, state: dict[str, Any]) -> None:
     """Give the stack its state; the secrets in it are encrypted anew, with this machine's passphrase or by the key
     service that the stack's file names."""
     file = ROOT / stack_file(stack)

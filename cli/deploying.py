@@ -13,6 +13,7 @@ from stack.catalog import load_catalog
 from cli import choices, clients, env_values, preview_table
 from cli.choices import Choices
 from cli.console import Activities, err, out
+from cli.drift import look
 from cli.environment import activate
 from cli.stack import ROOT, Deployment
 from cli.stack_file import StackFile
@@ -91,8 +92,9 @@ def deploy(
             deployment = _choose(deployment, chosen)
         check(deployment)
         deployment.recover(display)
+        replace = look.repair(deployment)
         with graceful_interrupt():
-            outputs, changes = deployment.up(display)
+            outputs, changes = deployment.up(display, replace=replace)
     env_values.complete(stack, outputs["tokens"])
     _summary(stack, outputs, changes, time.monotonic() - started)
 

@@ -45,6 +45,23 @@ def containers(*filters: str, all_states: bool = True) -> list[dict[str, Any]]:
     return list(json.loads(docker("inspect", "--type", "container", *ids))) if ids else []
 
 
+def labelled_networks(*filters: str) -> list[tuple[str, str, str]]:
+    """(deployment, id, name) of the networks that match `filters` and carry our label."""
+    chosen = [word for item in filters for word in ("--filter", item)]
+    shown = '{{.Label "dyber.deployment"}} {{.ID}} {{.Name}}'
+    found = []
+    for line in docker("network", "ls", "--no-trunc", *chosen, "--format", shown).splitlines():
+        deployment, identity, name = line.split(" ", 2)
+        found.append((deployment, identity, name))
+    return found
+
+
+def images() -> dict[str, str]:
+    """Ids by name and tag, of all images."""
+    lines = docker("image", "ls", "--no-trunc", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}").splitlines()
+    return dict(line.split(maxsplit=1) for line in lines)
+
+
 def published(container: dict[str, Any]) -> set[int]:
     """Host ports a container publishes."""
     bindings = (container.get("HostConfig", {}).get("PortBindings") or {}).values()
@@ -54,6 +71,25 @@ def published(container: dict[str, Any]) -> set[int]:
 def deployment_filter(deployment: str) -> str:
     """Filter for what one stack's state owns (see stack.components.defaults.labels)."""
     return f"label=dyber.deployment={deployment}"
+
+
+def copy_out(container: str, folder: str) -> bytes:
+    """What is in a folder of a container, running or not, as a tar archive. Raises EngineError."""
+    return _copy(f"{container}:{folder}/.", "-")
+
+
+def copy_in(container: str, folder: str, archive: bytes) -> None:
+    """Lay a tar archive over what is in a folder of a container. Raises EngineError."""
+    _copy("-", f"{container}:{folder}", archive)
+
+
+def _copy(source: str, target: str, archive: bytes = b"") -> bytes:
+    result = subprocess.run(
+        ["docker", "cp", source, target], input=archive, capture_output=True, timeout=120, check=False
+    )
+    if result.returncode:
+        raise EngineError(result.stderr.decode(errors="replace").strip())
+    return result.stdout
 
 
 def sweep(deployment: str, known_ids: set[str]) -> list[str]:
@@ -66,10 +102,7 @@ def sweep(deployment: str, known_ids: set[str]) -> list[str]:
         if container["Id"] not in known_ids:
             docker("rm", "--force", container["Id"])
             removed.append(container["Name"].lstrip("/"))
-    for line in docker(
-        "network", "ls", "--no-trunc", "--filter", deployment_filter(deployment), "--format", "{{.ID}} {{.Name}}"
-    ).splitlines():
-        network, name = line.split(maxsplit=1)
+    for _, network, name in labelled_networks(deployment_filter(deployment)):
         if network not in known_ids:
             docker("network", "rm", network)
             removed.append(name)

@@ -132,6 +132,8 @@ class EventDisplay:
         self.errors: list[str] = []
         #: The steps as `pulumi preview --json` would list them, secrets masked by Pulumi.
         self.steps: list[dict[str, Any]] = []
+        #: The same, of the steps that were done: what a refresh finds is known only then.
+        self.outcomes: list[dict[str, Any]] = []
 
     def handle(self, event: EngineEvent) -> None:
         """One engine event."""
@@ -139,6 +141,7 @@ class EventDisplay:
             self.steps.append(_as_json(event.resource_pre_event.metadata))
             self._started(event.resource_pre_event.metadata)
         elif event.res_outputs_event:
+            self.outcomes.append(_as_json(event.res_outputs_event.metadata))
             self._ended(event.res_outputs_event.metadata.urn, ok=True)
         elif event.res_op_failed_event:
             self._ended(event.res_op_failed_event.metadata.urn, ok=False)

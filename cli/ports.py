@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from cli import engine
@@ -19,15 +19,15 @@ class PortInUse:
     owner: str | None
 
 
-def ports_in_use(wanted: Iterable[tuple[str, int]], deployment: str | None) -> list[PortInUse]:
-    """Those of the `wanted` (address, port) pairs that cannot be had; our own gateway's count as free."""
+def ports_in_use(wanted: Iterable[tuple[str, int]], deployments: Collection[str]) -> list[PortInUse]:
+    """Those of the `wanted` (address, port) pairs that cannot be had; those of our own `deployments` are free."""
     running = engine.containers(all_states=False)
     own: set[int] = set()
     owners: dict[int, str] = {}
     for container in running:
         labels = container.get("Config", {}).get("Labels") or {}
         for port in engine.published(container):
-            if deployment and labels.get("dyber.deployment") == deployment:
+            if labels.get("dyber.deployment") in deployments:
                 own.add(port)
             else:
                 owners[port] = container["Name"].lstrip("/")

@@ -177,6 +177,11 @@ def what(step: Step) -> str:
     return "<br>".join(told)
 
 
+def plain(markdown: str) -> str:
+    """Such Markdown as a terminal shows it."""
+    return markdown.replace("<br>", "\n").replace("`", "").replace("\\|", "|").replace("\\\\", "\\")
+
+
 def _difference(key: str, old: Any, new: Any) -> Iterator[str]:
     if UNKNOWN in (old, new) or not (isinstance(old, list) or isinstance(new, list)):
         if old != new and not isinstance(old, Mapping) and not isinstance(new, Mapping):

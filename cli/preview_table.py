@@ -9,7 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from cli.preview_comment import KINDS, OPS, Step, effects, steps, what
+from cli.preview_comment import KINDS, OPS, Step, effects, plain, steps, what
 from toolchain.language import tr
 
 _STYLES = {"create": "green", "replace": "yellow", "update": "yellow", "delete": "red"}
@@ -31,12 +31,8 @@ def _row(step: Step) -> Iterator[Text]:
     yield Text(tr(*OPS[step.op][1:]), style=_STYLES[step.op])
     yield Text(tr(*KINDS.get(step.kind, (step.kind, step.kind))))
     yield Text(step.name, style="bold")
-    yield Text(_plain(what(step)), style="dim")
+    yield Text(plain(what(step)), style="dim")
 
 
 def _noticed(changed: Sequence[Step]) -> Iterator[Text]:
-    yield from (Text(_plain(line).removeprefix("- ")) for line in effects(changed))
-
-
-def _plain(markdown: str) -> str:
-    return markdown.replace("<br>", "\n").replace("`", "").replace("\\|", "|").replace("\\\\", "\\")
+    yield from (Text(plain(line).removeprefix("- ")) for line in effects(changed))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -122,6 +122,12 @@ class Deployment:
         """Write one setting, such as `gateway.portOffset`, into the stack's file; what else is there stays."""
         self.stack.set_config(f"{PROJECT}:{path}", auto.ConfigValue(value), path=True)
 
+    def require_idle(self) -> None:
+        """Raises StackError when another run is under way."""
+        for holder in locks.holders(self.stack):
+            if not holder.is_gone():
+                raise _in_use(self.stack.name, holder)
+
     def recover(self, display: Activities) -> None:
         """Make good what a killed run left behind: its lock, its unfinished operations, its orphaned containers.
 
@@ -141,24 +147,33 @@ class Deployment:
             for name in engine.sweep(deployment, {str(item.get("id")) for item in self.resources()}):
                 err.print(tr(f"移除遗留的 {name}", f"removed leftover {name}"))
 
-    def up(self, display: Activities, plan: Path | None = None) -> tuple[dict[str, Any], Mapping[str, int]]:
-        """Bring the engine to what the program says, noticing what was removed by hand; with a saved `plan`, do just
-        what it says, or fail.
+    def up(
+        self, display: Activities, plan: Path | None = None, replace: Sequence[str] = (), refresh: bool = True
+    ) -> tuple[dict[str, Any], Mapping[str, int]]:
+        """Bring the engine to what the program says, noticing (`refresh`) what was removed by hand, and replacing the
+        resources with the URNs `replace`; with a saved `plan`, do just what it says, or fail.
 
         Returns the stack's outputs (secrets in clear) and the number of changes by kind.
         """
+        return self._up(
+            display,
+            # What a refresh finds out is not in the plan, and would be refused as not planned.
+            refresh=refresh and plan is None,
+            plan=str(plan.resolve()) if plan else None,
+            replace=list(replace) or None,
+            policy_packs=[policies.PACK],
+        )
+
+    def up_without(self, display: Activities, exclude: Sequence[str]) -> None:
+        """As `up`, but leave what has one of these URNs, or patterns of such, as it is, with all that depends on it. The
+        rules are not asked, as they would judge what is left out without its inputs: see `preview`."""
+        self._up(display, refresh=True, exclude=list(exclude), exclude_dependents=True)
+
+    def _up(self, display: Activities, **options: Any) -> tuple[dict[str, Any], Mapping[str, int]]:
         events = EventDisplay(display)
         title = tr(f"比较并应用栈 {self.stack.name}", f"Comparing and applying stack {self.stack.name}")
         with display.phase(title), events.failing_clearly():
-            result = self.stack.up(
-                # What a refresh finds out is not in the plan, and would be refused as not planned.
-                refresh=plan is None,
-                plan=str(plan.resolve()) if plan else None,
-                show_secrets=False,
-                color="never",
-                on_event=events.handle,
-                policy_packs=[policies.PACK],
-            )
+            result = self.stack.up(show_secrets=False, color="never", on_event=events.handle, **options)
         self._state = None
         outputs = {key: output.value for key, output in result.outputs.items()}
         return outputs, dict(result.summary.resource_changes or {})
@@ -172,6 +187,13 @@ class Deployment:
             )
         changes = {str(getattr(op, "value", op)): n for op, n in result.change_summary.items()}
         return Preview(result.stdout, changes, events.steps)
+
+    def refreshed(self, display: Activities) -> list[dict[str, Any]]:
+        """What the providers find on the engine now, as steps from the state to that; the state stays as it is."""
+        events = EventDisplay(display, quiet=True)
+        with events.failing_clearly():
+            self.stack.preview_refresh(color="never", show_secrets=False, on_event=events.handle)
+        return events.outcomes
 
     def destroy(self, display: Activities) -> None:
         """Delete everything the stack made, but data volumes that its settings keep."""

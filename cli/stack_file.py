@@ -16,6 +16,11 @@ from stack.errors import ConfigurationError
 from stack.settings import NAMESPACE
 
 
+def without_salt(text: str) -> str:
+    """The text of a stack's file without the salt of its passphrase, which Pulumi then makes anew."""
+    return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("encryptionsalt:"))
+
+
 class StackFile:
     """One `Pulumi.<stack>.yaml`. Keys are below `dyber:`, such as `gateway`. Raises ConfigurationError for YAML that
     cannot be read."""

@@ -17,10 +17,11 @@ STATE_FAILURES: list[tuple[str, str, str, str, str]] = [
         "口令不对：这个栈的状态是用另一个口令加密的",
         "wrong passphrase: this stack's state was encrypted with another one",
         "检查 PULUMI_CONFIG_PASSPHRASE 或 PULUMI_CONFIG_PASSPHRASE_FILE（./deploy.sh doctor 会显示用的是哪一个）；"
-        "与别人共用状态时，向他要口令；若栈文件来自别人而状态是自己的，删去其中的 encryptionsalt 一行",
+        "与别人共用状态时，向他要口令；若栈文件来自别人而状态是自己的，删去其中的 encryptionsalt 一行；"
+        "口令和状态都丢了：./deploy.sh recover",
         "check PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE (./deploy.sh doctor shows which one is used); "
         "ask whoever shares the state for its passphrase; if the stack file came from somebody else and the state is "
-        "your own, remove its line encryptionsalt",
+        "your own, remove its line encryptionsalt; if passphrase and state are lost: ./deploy.sh recover",
     ),
     (
         r"passphrase must be set|unable to read PULUMI_CONFIG_PASSPHRASE_FILE",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -13,6 +13,7 @@ import typer
 from rich.markup import escape
 from stack.env_file import MAIN_CLIENT
 
+from cli import remains
 from cli.console import Activities, err
 from cli.environment import activate
 from cli.events import Cancelled, DeployError
@@ -50,11 +51,15 @@ def set_up(home: DyberHome, display: Activities) -> None:
     activate(home)
 
 
-def check(deployment: Deployment) -> None:
-    """Raises ConfigurationError for settings that cannot be used, and StackError, naming their owners, when ports that
-    the stack publishes are taken."""
+def check(deployment: Deployment, replacing: Collection[str] = ()) -> None:
+    """Raises ConfigurationError for settings that cannot be used, and StackError where the engine has containers of
+    this stack that its state does not know, or, naming their owners, when ports that the stack publishes are taken.
+    `replacing`: deployments whose containers are to go."""
     deployment.check_settings()
-    taken = ports_in_use(deployment.published_ports(), deployment.deployment_id())
+    own = deployment.deployment_id()
+    taken = ports_in_use(deployment.published_ports(), {*replacing, *([own] if own else [])})
+    if (taken or not own) and not replacing:
+        _refuse_remains(deployment.stack.name, own)
     if not taken:
         return
     described = ", ".join(
@@ -67,6 +72,25 @@ def check(deployment: Deployment) -> None:
         tr(
             f"停掉占用者；或换一组端口：./deploy.sh config set gateway.portOffset 10000 -s {name}",
             f"stop their owner; or move all ports: ./deploy.sh config set gateway.portOffset 10000 -s {name}",
+        ),
+    )
+
+
+def _refuse_remains(stack: str, own: str | None) -> None:
+    found = remains.find(stack, own)
+    if not found:
+        return
+    count = sum(len(item.containers) for item in found)
+    raise StackError(
+        tr(
+            f"引擎上有栈 {stack} 的 {count} 个容器，这里的状态不认识它们（部署 {', '.join(i.deployment for i in found)}）",
+            f"the engine has {count} containers of stack {stack} that the state here does not know (deployment "
+            f"{', '.join(item.deployment for item in found)})",
+        ),
+        tr(
+            f"状态在别处：用它（DYBER_HOME 或 PULUMI_BACKEND_URL）；状态丢了：./deploy.sh recover -s {stack}（数据保留）",
+            "their state is elsewhere: use that (DYBER_HOME or PULUMI_BACKEND_URL); it was lost: "
+            f"./deploy.sh recover -s {stack} (data stays)",
         ),
     )
 

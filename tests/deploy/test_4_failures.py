@@ -112,6 +112,23 @@ def _replacing(deployed: Checkout, greeting: str):
     raise AssertionError("the replacement never began")
 
 
+def test_a_second_run_meanwhile_is_refused_and_the_first_goes_on(stack_file: Checkout) -> None:
+    process = _replacing(stack_file, "the first")
+    interrupt_group(process, signal.SIGSTOP)
+    try:
+        second = stack_file.deploy_sh(check=False)
+        look = stack_file.deploy_sh("drift", check=False)
+    finally:
+        interrupt_group(process, signal.SIGCONT)
+    process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert "GREETING=the first" in inspect("template")["Config"]["Env"]
+    assert (second.returncode, look.returncode) == (1, 2)
+    for result in (second, look):
+        assert f"栈 {STACK} 正被" in result.stderr
+        assert f"pulumi cancel -s {STACK}" in result.stderr
+
+
 def test_ctrl_c_ends_cleanly_and_the_next_run_goes_on(stack_file: Checkout) -> None:
     process = _replacing(stack_file, "after ctrl-c")
     interrupt_group(process, signal.SIGINT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -18,6 +19,8 @@ import typer
 import yaml
 
 from cli.app import app
+from cli.drift.differences import Difference
+from cli.drift.report import Report, markdown
 from cli.preview_comment import MARKER
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -74,7 +77,7 @@ def test_a_script_is_valid_and_takes_nothing_from_an_expression(where: str, scri
 def test_every_deploy_command_in_a_workflow_is_one_that_the_command_line_takes() -> None:
     group = typer.main.get_command(app)
     lines = [line.strip() for _, script in scripts() for line in script.splitlines() if "./deploy.sh " in line]
-    assert len(lines) == 5
+    assert len(lines) == 6
     for line in lines:
         text = line.split("./deploy.sh ")[1].split("||")[0].replace('"${options[@]}"', "--stack test --stack prod")
         word, *arguments = shlex.split(text)
@@ -112,6 +115,37 @@ def test_the_next_preview_updates_it_in_place(tmp_path: Path, github: dict[str, 
     (tmp_path / "answer").write_text("4711\n4712\n")
     _, updated = put_comment(tmp_path, github)
     assert updated.startswith("api --method PATCH repos/dyber/dyber/issues/comments/4711 --field body=@")
+
+
+def keep_issue(tmp_path: Path, environment: dict[str, str], state: str) -> list[str]:
+    differences = [Difference("gone", "Container", "template-server")] if state == "open" else []
+    (tmp_path / "drift.md").write_text(markdown([Report("test", differences)]))
+    subprocess.run([CI / "drift-issue", tmp_path / "drift.md", state], env=environment, check=True)
+    return (tmp_path / "asked").read_text().splitlines()
+
+
+def test_drift_opens_an_issue_with_the_report(tmp_path: Path, github: dict[str, str]) -> None:
+    listed, made = keep_issue(tmp_path, github, "open")
+    assert "repos/dyber/dyber/issues?state=open&creator=github-actions%5Bbot%5D" in listed
+    assert 'startswith("<!-- dyber-drift -->")' in listed
+    assert re.search(r"--method POST repos/dyber/dyber/issues --raw-field title=[^ #].* --field body=@", made)
+
+
+def test_drift_that_stays_updates_that_issue(tmp_path: Path, github: dict[str, str]) -> None:
+    (tmp_path / "answer").write_text("12\n")
+    _, updated = keep_issue(tmp_path, github, "open")
+    assert updated.startswith("api --method PATCH repos/dyber/dyber/issues/12 --field body=@")
+    assert "--raw-field state=open" in updated
+
+
+def test_the_issue_is_closed_when_there_is_no_drift_any_more(tmp_path: Path, github: dict[str, str]) -> None:
+    (tmp_path / "answer").write_text("12\n")
+    _, closed = keep_issue(tmp_path, github, "closed")
+    assert closed.startswith("api --method PATCH repos/dyber/dyber/issues/12 ") and "state=closed" in closed
+
+
+def test_without_drift_and_without_an_issue_nothing_is_made(tmp_path: Path, github: dict[str, str]) -> None:
+    assert len(keep_issue(tmp_path, github, "closed")) == 1
 
 
 class Issuer(BaseHTTPRequestHandler):

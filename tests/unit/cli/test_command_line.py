@@ -166,7 +166,7 @@ def test_a_port_that_somebody_holds_is_found(monkeypatch: pytest.MonkeyPatch) ->
         free_port = free.getsockname()[1]
         free.close()
         wanted = [("127.0.0.1", taken.getsockname()[1]), ("127.0.0.1", free_port)]
-        assert [item.port for item in ports.ports_in_use(wanted, None)] == [wanted[0][1]]
+        assert [item.port for item in ports.ports_in_use(wanted, [])] == [wanted[0][1]]
 
 
 def test_a_port_of_our_own_gateway_counts_as_free_and_another_containers_is_named(
@@ -181,7 +181,7 @@ def test_a_port_of_our_own_gateway_counts_as_free_and_another_containers_is_name
 
     running = [container("mine", 30080, "abc"), container("theirs", 30443, "other")]
     monkeypatch.setattr(engine, "containers", lambda *filters, all_states=True: running)
-    found = ports.ports_in_use([("127.0.0.1", 30080), ("127.0.0.1", 30443)], "abc")
+    found = ports.ports_in_use([("127.0.0.1", 30080), ("127.0.0.1", 30443)], ["abc"])
     assert [(item.port, item.owner) for item in found] == [(30443, "theirs")]
 
 

@@ -23,6 +23,7 @@ PAIRS = [
     ("docs/environments.md", "docs/environments.en.md"),
     ("docs/monitoring.md", "docs/monitoring.en.md"),
     ("docs/settings.md", "docs/settings.en.md"),
+    ("docs/recovery.md", "docs/recovery.en.md"),
 ]
 #: Commands with commands below them.
 GROUPS = ["token", "tools", "config"]
@@ -75,9 +76,11 @@ IN_TABLES = [
 @pytest.mark.parametrize("line", sorted({*ON_PAGES, *IN_TABLES, *SEED_COMMANDS}))
 def test_every_deploy_command_is_one_that_the_command_line_takes(line: str, tmp_path: Path) -> None:
     arguments = shlex.split(line.split(" >")[0])[1:]
-    if "restore" in arguments:
-        (tmp_path / arguments[1]).touch()
-        arguments[1] = str(tmp_path / arguments[1])
+    for word in ("restore", "--backup"):
+        if word in arguments and arguments[0] != "clean":
+            file = arguments.index(word) + 1
+            (tmp_path / arguments[file]).touch()
+            arguments[file] = str(tmp_path / arguments[file])
     group = typer.main.get_command(app)
     words = with_command_word(arguments)
     command = group.commands[words[0]]

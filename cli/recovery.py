@@ -1,0 +1,175 @@
+"""`dyber recover`: a stack whose state was lost, taken over by a new one, with its data and the least interruption."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pulumi import automation as auto
+from pulumi.automation.errors import CommandError
+from rich.text import Text
+from stack.settings import stack_file
+
+from cli import backup as backups
+from cli import env_values, remains
+from cli.console import Activities, err, out
+from cli.remains import Remains
+from cli.stack import ROOT, Deployment, StackError
+from cli.stack_file import replace_file, without_salt
+from cli.steps import FAILED, StackOption, YesOption, check, examples, graceful_interrupt, set_up
+from toolchain.home import DyberHome
+from toolchain.language import tr
+from toolchain.progress import duration
+
+#: Whose containers cannot be there twice: they start once the old ones are gone (remains.alone says which those are).
+LAST = ["dyber:gateway:Front", "dyber:gateway:AcmeCertificate", "dyber:cache:Cache", "dyber:monitoring:Monitoring"]
+
+commands = typer.Typer()
+
+
+@commands.command(
+    help=tr(
+        "状态丢失后接管引擎上还在的部署：数据保留，容器换新（先询问）",
+        "After the state was lost, take over what is still on the engine: data stays, containers are replaced (asks "
+        "first)",
+    ),
+    epilog=examples("./deploy.sh recover", "./deploy.sh recover -s test --backup test.backup"),
+)
+def recover(
+    backup: Annotated[
+        Path | None,
+        typer.Option(
+            help=tr("状态和令牌取自这个备份，数据不动", "Take state and tokens of this backup; data stays as it is"),
+            exists=True, dir_okay=False,
+        ),
+    ] = None,
+    password_file: backups.PasswordFile = None,
+    deployment_ids: Annotated[
+        list[str] | None,
+        typer.Option("--deployment", help=tr("引擎上有几个部署时：接管哪个", "Which one, where there are several")),
+    ] = None,
+    yes: YesOption = False,
+    stack: StackOption = "dev",
+) -> None:
+    """After the state was lost, take over what is still on the engine."""
+    started = time.monotonic()
+    home = DyberHome.from_environment()
+    with Activities(home.logs / "deploy.log") as display:
+        # The tools are gone with the state where both were in DYBER_HOME.
+        set_up(home, display)
+    deployment = _open(stack)
+    found = _chosen(remains.find(stack, deployment.deployment_id()), deployment_ids or [])
+    if not found:
+        out.print(tr("没有要接管的。", "There is nothing to take over."))
+        return
+    state = backups.state_of(backup, stack, backups.known_password(password_file)) if backup else None
+    _tell(deployment, found, from_backup=backup is not None)
+    if not yes and not typer.confirm(tr("确认继续?", "Continue?"), default=False, err=True):
+        raise typer.Exit(FAILED)
+    with Activities(home.logs / "deploy.log") as display:
+        if state is not None:
+            backups.import_state(stack, state)
+            deployment = Deployment.open(stack)
+            found = remains.find(stack, deployment.deployment_id())
+        check(deployment, replacing=[item.deployment for item in found])
+        deployment.recover(display)
+        with graceful_interrupt():
+            outputs = _take_over(deployment, found, display)
+    env_values.complete(stack, outputs["tokens"])
+    out.print(f"\n[green]✓[/] {tr('已接管', 'Taken over')} ({duration(time.monotonic() - started)})")
+    out.print(tr("  令牌", "  token") + ": ./deploy.sh token show" + ("" if stack == "dev" else f" -s {stack}"))
+
+
+def _take_over(deployment: Deployment, found: Sequence[Remains], display: Activities) -> dict[str, Any]:
+    """The new ones come up beside the old ones as far as that goes; then those that hold ports change places; then the
+    rest of the old ones goes. Interrupted, the next run goes on."""
+    first = any(remains.alone(container) for item in found for container in item.containers)
+    if first:
+        with display.phase(tr("比较", "Comparing")):
+            deployment.preview(display)
+        deployment.up_without(display, [f"**{kind}$docker:index/container:Container::**" for kind in LAST])
+        with display.phase(tr("换下占用端口和数据的旧容器", "Making room where only one can be")):
+            remains.remove_containers(one for item in found for one in item.containers if remains.alone(one))
+    # What came up just now need not be looked at again: meanwhile nobody is served.
+    outputs, _ = deployment.up(display, refresh=not first)
+    in_use = {str(item["outputs"].get("name")) for item in deployment.resources() if "volume:Volume" in item["type"]}
+    with display.phase(tr("移除旧的", "Removing the old ones")):
+        for item in found:
+            remains.remove_containers(one for one in item.containers if not remains.alone(one))
+            remains.remove_rest(item, in_use | _data(deployment.stack.name, item))
+    return outputs
+
+
+def _data(stack: str, item: Remains) -> set[str]:
+    """Volumes that hold data, also of services that do not run any more: their names are fixed."""
+    return {name for name in item.volumes() if re.fullmatch(rf"dyber-{re.escape(stack)}-.+-data", name)}
+
+
+def _open(stack: str) -> Deployment:
+    """The stack, in a state of this machine. Where that is new, a salt of the lost passphrase in the stack's file is of
+    no use any more."""
+    try:
+        return Deployment.open(stack)
+    except CommandError as error:
+        known = [item.name for item in auto.LocalWorkspace(work_dir=str(ROOT)).list_stacks()]
+        if "incorrect passphrase" not in str(error) or stack in known:
+            raise
+    file = ROOT / stack_file(stack)
+    text = file.read_text(encoding="utf-8")
+    if "secure:" in text:
+        raise StackError(
+            tr(f"{file.name} 里有用丢失的口令加密的值", f"{file.name} has values encrypted with the lost passphrase"),
+            tr("从文件中删去这些值，接管后重新设置", "remove these values from it; set them again afterwards"),
+        )
+    replace_file(file, without_salt(text).encode())
+    err.print(tr(f"{file.name}: 删去旧口令的 encryptionsalt", f"{file.name}: removed the lost passphrase's salt"))
+    return Deployment.open(stack)
+
+
+def _chosen(found: list[Remains], wanted: list[str]) -> list[Remains]:
+    known = {item.deployment: item for item in found}
+    if unknown := [name for name in wanted if name not in known]:
+        raise typer.BadParameter(
+            tr(f"没有部署 {unknown[0]}，有：", f"no deployment {unknown[0]}; known: ") + ", ".join(known)
+        )
+    if len(found) > 1 and not wanted:
+        listed = ", ".join(f"{item.deployment} ({item.since})" for item in found)
+        raise typer.BadParameter(
+            tr(f"引擎上有几个部署，用 --deployment 指定：{listed}", f"several are there; name one by --deployment: {listed}")
+        )
+    return [known[name] for name in wanted] if wanted else found
+
+
+def _tell(deployment: Deployment, found: Sequence[Remains], *, from_backup: bool) -> None:
+    stack, settings = deployment.stack.name, deployment.settings
+    data = sorted(name for item in found for name in _data(stack, item))
+    lines = [
+        (tr("换新的容器", "containers that are replaced"), [name for item in found for name in item.names()]),
+        (tr("保留的数据卷", "volumes that stay"), data),
+    ]
+    new = [] if from_backup else [client for client in settings.clients if client not in settings.given_tokens]
+    lines.append((tr("得到新令牌的客户端", "clients that get a new token"), new))
+    lines.append((tr("令牌不变（在 .env 里）", "tokens that stay (in .env)"), list(settings.given_tokens)))
+    for title, names in lines:
+        if names:
+            err.print(Text.assemble((f"{title}: ", "bold"), ", ".join(names)))
+    for item in found:
+        err.print(
+            tr(
+                f"这个部署（{item.deployment}）的状态若还在别处（另一台机器、DYBER_HOME 或 PULUMI_BACKEND_URL），"
+                "请停在这里，改用它。",
+                f"If the state of this deployment ({item.deployment}) still exists (on another machine, in another "
+                "DYBER_HOME or PULUMI_BACKEND_URL), stop here and use that.",
+            )
+        )
+    if new:
+        err.print(
+            tr(
+                "丢失的令牌无法从引擎取回（网关只有摘要）；有备份就用 --backup。",
+                "Lost tokens cannot be had from the engine (the gateway has only hashes); with a backup: --backup",
+            )
+        )

@@ -1,0 +1,176 @@
+"""What somebody changed or removed, or a state that is lost: it is found and told, and one command is the way back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+from deploy_under_test import BASE, STACK, Checkout, docker, inspect, ours
+from leftovers import remove_labelled
+
+
+@pytest.fixture(scope="module")
+def alone(deployed: Checkout) -> Iterator[Checkout]:
+    """The stack without the stand-in, which would hold on to a network, and with an image of template that no other
+    stack on this engine uses. Deployed as before after the tests."""
+    source = deployed.root / "mcp-servers" / "template" / "template_server" / "__init__.py"
+    before, settings = source.read_text() if source.exists() else "", deployed.stack_file.read_bytes()
+    deployed.remove_stand_in()
+    source.write_text(before + "\n# of its own\n")
+    try:
+        deployed.deploy_sh()
+        yield deployed
+    finally:
+        source.write_text(before)
+        deployed.stack_file.write_bytes(settings)
+        deployed._token = ""
+        deployed.deploy_sh()
+        deployed.start_stand_in()
+
+
+def network(service: str) -> str:
+    labels = ("--filter", f"label=dyber.stack={STACK}", "--filter", f"label=dyber.service={service}")
+    return docker("network", "ls", *labels, "--format", "{{.Name}}").strip()
+
+
+def files(folder: Path) -> dict[str, str]:
+    """SHA-256 by path of all files below a folder."""
+    return {
+        str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in folder.rglob("*")
+        if file.is_file()
+    }
+
+
+def answer(token: str) -> int:
+    headers = {"Authorization": f"Bearer {token}"}
+    return httpx2.post(f"{BASE}/api/template/test", json={"message": "x"}, headers=headers).status_code
+
+
+def identities() -> list[str]:
+    """Ids of the stack's containers."""
+    return docker("ps", "--all", "--quiet", "--no-trunc", "--filter", f"label=dyber.stack={STACK}").split()
+
+
+def drift_by_hand(alone: Checkout) -> set[tuple[str, str]]:
+    """Changes one thing of each kind; returns (resource, condition) of all that is to be found."""
+    template, xiaohongshu, gateway = inspect("template"), inspect("xiaohongshu"), inspect("gateway")
+    deployment = template["Config"]["Labels"]["dyber.deployment"]
+    labels = [
+        word for key, value in
+        {"dyber.project": "dyber", "dyber.stack": STACK, "dyber.service": "x", "dyber.deployment": deployment}.items()
+        for word in ("--label", f"{key}={value}")
+    ]  # fmt: skip
+    docker("create", "--name", f"{STACK}-stray", *labels, template["Image"])
+    docker("network", "create", *labels, f"{STACK}-stray-network")
+    docker("update", "--memory", "400m", "--memory-swap", "400m", template["Id"])
+    docker("network", "disconnect", network("template"), template["Id"])
+    docker("network", "connect", network("template"), xiaohongshu["Id"])
+    docker("rename", xiaohongshu["Id"], f"{STACK}-renamed")
+    docker("pause", inspect("gateway-front")["Id"])
+    docker("stop", inspect("template-direct")["Id"])
+    docker("rm", "--force", inspect("xiaohongshu-direct")["Id"])
+    docker("tag", gateway["Image"], template["Config"]["Image"])
+    (volume,) = [mount["Name"] for mount in gateway["Mounts"] if mount["Destination"] == "/etc/dyber"]
+    docker(
+        "run", "--rm", "--user", "0", "--label", "dyber.test=deploy", "--volume", f"{volume}:/etc/dyber",
+        "--entrypoint", "sh", gateway["Image"], "-c", "echo '# mine' >> /etc/dyber/current/limits.conf",
+    )  # fmt: skip
+    return {
+        (f"{STACK}-stray", "unknown"),
+        (f"{STACK}-stray-network", "unknown"),
+        ("template-server", "changed"),
+        ("template-server", "disconnected"),
+        ("xiaohongshu-server", "connected"),
+        ("xiaohongshu-server", "renamed"),
+        ("gateway-front-nginx", "paused"),
+        ("template-direct-nginx", "stopped"),
+        ("xiaohongshu-direct-nginx", "gone"),
+        ("template-image", "changed"),
+        ("gateway-loader", "files"),
+    }
+
+
+def test_drift_is_found_without_a_change_and_deploying_puts_all_of_it_back(alone: Checkout) -> None:
+    assert "与部署时一致" in alone.deploy_sh("drift").stdout
+    expected = drift_by_hand(alone)
+    state, engine = files(alone.state), sorted(identities())
+    result = alone.deploy_sh("drift", "--json", check=False)
+    assert (files(alone.state), sorted(identities())) == (state, engine)
+    assert result.returncode == 1
+    (report,) = json.loads(result.stdout)["stacks"]
+    assert {(item["resource"], item["condition"]) for item in report["differences"]} == expected
+    assert {item["way_back"] for item in report["differences"]} == {f"./deploy.sh -s {STACK}"}
+    alone.deploy_sh()
+    assert alone.deploy_sh("drift", check=False).returncode == 0
+    assert answer(alone.token) == 200
+    assert "没有变化" in alone.deploy_sh().stdout
+
+
+def test_a_stack_that_is_not_deployed_cannot_be_looked_at(alone: Checkout) -> None:
+    result = alone.deploy_sh("drift", "-s", "dev", "-s", "nowhere", check=False)
+    assert result.returncode == 2
+    assert "还没有部署" in result.stderr and "没有栈文件 Pulumi.nowhere.yaml" in result.stderr
+
+
+def elsewhere(alone: Checkout, name: str) -> dict[str, str]:
+    """The environment of a machine that has neither the state nor its passphrase."""
+    folder = alone.root.parent / name
+    folder.mkdir()
+    (folder / "passphrase").write_text(f"another one, {name}")
+    return {"PULUMI_BACKEND_URL": f"file://{folder}", "PULUMI_CONFIG_PASSPHRASE_FILE": str(folder / "passphrase")}
+
+
+def test_a_lost_state_is_replaced_and_data_stays(alone: Checkout) -> None:
+    docker("exec", inspect("xiaohongshu")["Id"], "sh", "-c", "echo mine > /data/kept.txt")
+    settings, token, before = alone.stack_file.read_bytes(), alone.token, identities()
+    archive, password = alone.root.parent / "lost.backup", {"DYBER_BACKUP_PASSWORD": "correct horse"}
+    alone.deploy_sh("backup", str(archive), **password)
+    new = elsewhere(alone, "lost")
+    try:
+        without_salt = [line for line in settings.decode().splitlines(True) if not line.startswith("encryptionsalt:")]
+        alone.stack_file.write_text("".join(without_salt))
+        refused = alone.deploy_sh(check=False, **new)
+        assert refused.returncode == 1
+        assert f"./deploy.sh recover -s {STACK}" in refused.stderr
+        alone.stack_file.write_bytes(settings)  # with the salt of the passphrase that is lost, too
+        asked = alone.deploy_sh("recover", check=False, **new)
+        assert asked.returncode != 0
+        assert "得到新令牌的客户端: desktop-pet" in asked.stderr
+        assert f"保留的数据卷: dyber-{STACK}-xiaohongshu-data" in asked.stderr
+        assert identities() == before
+
+        alone.deploy_sh("recover", "--yes", **new)
+        assert not set(identities()) & set(before)
+        assert (len(ours("container")), len(ours("network")), len(ours("volume"))) == (7, 3, 2)
+        assert docker("exec", inspect("xiaohongshu")["Id"], "cat", "/data/kept.txt") == "mine\n"
+        assert answer(alone.deploy_sh("token", "show", **new).stdout.strip()) == 200
+        assert answer(token) == 401
+        assert "没有变化" in alone.deploy_sh(**new).stdout
+
+        again = elsewhere(alone, "lost again")
+        alone.deploy_sh("recover", "--yes", "--backup", str(archive), **password, **again)
+        assert alone.deploy_sh("token", "show", **again).stdout.strip() == token
+        assert docker("exec", inspect("xiaohongshu")["Id"], "cat", "/data/kept.txt") == "mine\n"
+        assert alone.deploy_sh("drift", check=False, **again).returncode == 0
+    finally:
+        alone.stack_file.write_bytes(settings)
+    assert docker("inspect", "--format", "{{.State.Running}}", alone.bystanders["container"]).strip() == "true"
+
+
+def test_an_engine_where_all_is_gone_is_filled_again_by_one_command(alone: Checkout) -> None:
+    token, image = alone.token, inspect("template")["Config"]["Image"]
+    remove_labelled(f"dyber.stack={STACK}")
+    docker("image", "rm", image)
+    result = alone.deploy_sh("drift", "--json", check=False)
+    (report,) = json.loads(result.stdout)["stacks"]
+    found = {(item["resource"], item["condition"]) for item in report["differences"]}
+    assert {("template-image", "gone"), ("xiaohongshu-data", "gone"), ("gateway-nginx", "gone")} <= found
+    alone.deploy_sh()
+    assert inspect("template")["Config"]["Image"] == image
+    assert answer(token) == 200
+    assert "没有变化" in alone.deploy_sh().stdout

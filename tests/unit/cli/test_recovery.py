@@ -1,0 +1,91 @@
+"""Whose remains are whose, what of them holds data, and what has to go before its successor starts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import typer
+
+from cli import engine, recovery, remains
+from cli.stack_file import without_salt
+
+
+def container(service: str, deployment: str, created: str = "2026-01-02T03:04:05Z", **more: Any) -> dict[str, Any]:
+    return {
+        "Id": f"{service}-{deployment}",
+        "Name": f"/dyber-test-{service}",
+        "Created": created,
+        "Config": {"Labels": {"dyber.service": service, "dyber.deployment": deployment}},
+        "HostConfig": {},
+        **more,
+    }
+
+
+@pytest.fixture
+def found(monkeypatch: pytest.MonkeyPatch) -> list[remains.Remains]:
+    """Of an engine with three deployments of one stack, one of them its own."""
+    asked: list[tuple[str, ...]] = []
+
+    def containers(*filters: str) -> list[dict[str, Any]]:
+        asked.append(filters)
+        mounts = [
+            {"Type": "volume", "Name": "dyber-test-xiaohongshu-data"},
+            {"Type": "volume", "Name": "dyber-test-gateway-configuration-1a2b3c"},
+            {"Type": "tmpfs"},
+        ]
+        return [
+            container("gateway", "own"),
+            container("xiaohongshu", "lost", Mounts=mounts),
+            container("template", "lost", created="2025-12-31T00:00:00Z"),
+            container("template", "other"),
+        ]
+
+    monkeypatch.setattr(engine, "containers", containers)
+    monkeypatch.setattr(engine, "labelled_networks", lambda *_: [("lost", "n1", "net-1"), ("own", "n2", "net-2")])
+    result = remains.find("test", "own")
+    assert asked == [("label=dyber.project=dyber", "label=dyber.stack=test")]
+    return result
+
+
+def test_remains_are_told_apart_by_their_deployment_and_ones_own_are_none(found: list[remains.Remains]) -> None:
+    assert [(item.deployment, len(item.containers), item.networks) for item in found] == [
+        ("lost", 2, {"n1": "net-1"}),
+        ("other", 1, {}),
+    ]
+    assert found[0].since == "2025-12-31"
+
+
+def test_volumes_with_data_are_those_with_a_fixed_name(found: list[remains.Remains]) -> None:
+    assert recovery._data("test", found[0]) == {"dyber-test-xiaohongshu-data"}
+
+
+def test_where_several_deployments_are_there_one_has_to_be_named(found: list[remains.Remains]) -> None:
+    with pytest.raises(typer.BadParameter, match="lost.*other"):
+        recovery._chosen(found, [])
+    assert recovery._chosen(found, ["other"]) == [found[1]]
+    assert recovery._chosen(found[:1], []) == found[:1]
+    with pytest.raises(typer.BadParameter, match="nobody"):
+        recovery._chosen(found, ["nobody"])
+
+
+@pytest.mark.parametrize(
+    ("service", "ports", "expected"),
+    [
+        ("gateway-front", {"80/tcp": [{"HostPort": "80"}]}, True),
+        ("cache", {}, True),
+        ("monitoring", {}, True),
+        ("gateway", {}, False),
+        ("xiaohongshu", {}, False),
+    ],
+)
+def test_what_holds_a_port_or_data_of_its_own_goes_before_its_successor_starts(
+    service: str, ports: dict[str, Any], expected: bool
+) -> None:
+    assert remains.alone(container(service, "lost", HostConfig={"PortBindings": ports})) is expected
+
+
+def test_a_stack_file_without_its_salt_is_otherwise_the_same() -> None:
+    assert without_salt("# mine\nencryptionsalt: v1:abc=\nconfig:\n  dyber:logLevel: info\n") == (
+        "# mine\nconfig:\n  dyber:logLevel: info\n"
+    )
