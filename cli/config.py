@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -220,7 +221,7 @@ def _set_secret(configuration: Configuration, words: list[str]) -> None:
             )
         )
     value = _ask(key)
-    _checked(configuration, {path: value})
+    _check(configuration, [path], _problems(configuration), {path: value})
     config_secrets.store(configuration.stack, configuration.root, key, value)
     _told(configuration, [f"{key}: {HIDDEN}"])
 
@@ -235,6 +236,7 @@ def _ask(key: str) -> str:
 def _change(configuration: Configuration, given: Mapping[KeyPath, Any]) -> None:
     """Write the values, where None removes one, when all settings together can be used."""
     lines = []
+    present = _problems(configuration)
     for path, value in given.items():
         before = _in_file(configuration, path)
         if value is None or before != value:
@@ -243,34 +245,42 @@ def _change(configuration: Configuration, given: Mapping[KeyPath, Any]) -> None:
                 f"{'.'.join(path)}: {_word(configuration, path, before)} → {_word(configuration, path, after)}"
             )
         write(configuration.file, path, value, configuration.tree)
-    _checked(configuration)
+    still_wrong = _check(configuration, list(given), present)
     if not lines:
         out.print(tr("没有变化。", "No changes."))
         return
     configuration.file.save()
     _told(configuration, lines)
-    values = configuration.values()
+    values = {} if still_wrong else configuration.values()
     for path in given:
         if path in values and values[path].source not in (configuration.file.path.name, DEFAULT):
             err.print(Text(f"• {values[path].source} → {'.'.join(path)}: {_text(values[path])}", style="yellow"))
 
 
-def _checked(configuration: Configuration, clear: Mapping[KeyPath, str] | None = None) -> None:
-    """Raises ConfigurationError for what the change makes unusable. What was so before, such as the second of two
-    missing secrets, is only told."""
-    problems = _problems(configuration, clear)
-    if set(problems) - set(problems and _problems(Configuration(configuration.stack))):
-        raise ConfigurationError("\n".join([*problems, tr("没有写入。", "Nothing was written.")]))
-    for line in problems:
-        err.print(Text(line, style="yellow"))
-
-
 def _problems(configuration: Configuration, clear: Mapping[KeyPath, str] | None = None) -> list[str]:
+    """What is wrong with all settings together, as lines."""
     try:
         configuration.check(clear)
     except ConfigurationError as error:
         return str(error).splitlines()
     return []
+
+
+def _check(
+    configuration: Configuration,
+    changed: Sequence[KeyPath],
+    present: Sequence[str],
+    clear: Mapping[KeyPath, str] | None = None,
+) -> list[str]:
+    """Raises ConfigurationError where the settings at `changed` are wrong, or make anything wrong that was not so before
+    (`present`). What was, is told and returned: it can be mended one by one."""
+    left = _problems(configuration, clear)
+    keys = "|".join(re.escape(".".join(path)) for path in changed)
+    if set(left) - set(present) or any(re.search(rf"(?<![\w.-])({keys})(?![\w-])", line) for line in left):
+        raise ConfigurationError("\n".join([*left, tr("没有写入。", "Nothing was written.")]))
+    for line in left:
+        err.print(Text(f"• {line}", style="yellow"))
+    return left
 
 
 def _told(configuration: Configuration, lines: list[str]) -> None:

@@ -134,6 +134,7 @@ class Configuration:
             given = {
                 "enabled": spec.profile is None or spec.profile in settings.profiles,
                 "requestsPerSecond": settings.gateway.limits.requests_per_second,
+                "egress": "internet" if spec.internet else "none",
                 **{to_camel(key): getattr(spec, key) for key in shared},
             }
             for key, value in given.items():

@@ -113,3 +113,15 @@ def test_where_the_stack_is_not_known_the_next_step_is_named(checkout: Checkout,
     assert "cache.password" in done.stdout
     assert "the stack is not known here" in done.stderr
     assert "./deploy.sh" in done.stderr
+
+
+def test_a_secret_of_a_service_reaches_it_as_the_text_that_was_given(checkout: Checkout) -> None:
+    before = checkout.file.read_text(encoding="utf-8")
+    spec = checkout.root / "mcp-servers" / "template" / "service.yaml"
+    with spec.open("a", encoding="utf-8") as file:
+        file.write("secrets: {MY_PIN: optional}\n")
+    done = checkout.config("set", "services.template.secrets.MY_PIN", "--secret", given="0123\n")
+    assert done.returncode == 0, done.stderr
+    shown = checkout.run("pulumi", "config", "--show-secrets", "--json", "--stack", "dev", "--non-interactive")
+    checkout.file.write_text(before, encoding="utf-8")
+    assert json.loads(shown.stdout)["dyber:services"]["objectValue"] == {"template": {"secrets": {"MY_PIN": "0123"}}}

@@ -97,6 +97,8 @@ def test_every_value_is_shown_with_what_says_it(
     assert found["services.template.enabled"] == (True, service)
     assert found["services.template.replicas"][1] == service
     assert found["services.template.requestsPerSecond"] == (50, "default")
+    assert found["services.template.egress"] == ("internet", service)
+    assert found["services.template.secrets"] == ({}, "default")
     assert "stack" not in rows
     assert not any(key.startswith("givenTokens") for key in rows)
 
@@ -223,18 +225,37 @@ def test_what_the_whole_settings_refuse_is_not_written(
     assert (root / "Pulumi.dev.yaml").read_text(encoding="utf-8") == DEV
 
 
+def test_what_was_wrong_before_is_told_and_can_be_mended_one_by_one(
+    root: Path, dyber: Dyber, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = root / "Pulumi.dev.yaml"
+    file.write_text(DEV + "  dyber:logLevel: loud\n  dyber:policy: strict\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="logLevel = 'quiet'"):
+        dyber("set", "logLevel", "quiet")
+    with pytest.raises(ConfigurationError, match="logLevel = 'loud'"):
+        dyber("set", "logLevel", "loud")
+    dyber("set", "logLevel", "debug")
+    assert "policy = 'strict'" in capsys.readouterr().err
+    assert "dyber:logLevel: debug" in file.read_text(encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="tls"):
+        dyber("set", "gateway.tls.source", "files")
+    dyber("unset", "policy")
+    assert file.read_text(encoding="utf-8") == DEV + "  dyber:logLevel: debug\n"
+
+
 def test_one_of_two_missing_secrets_is_stored_and_the_other_is_told(
     root: Path, dyber: Dyber, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     spec = root / "mcp-servers" / "template" / "service.yaml"
-    spec.write_text(f"{spec.read_text(encoding='utf-8')}secrets: {{FIRST_KEY: required, SECOND_KEY: required}}\n")
+    spec.write_text(f"{spec.read_text(encoding='utf-8')}secrets: {{MY_KEY: required, MY_KEY_2: required}}\n")
     stored = []
     monkeypatch.setattr(config, "_ask", lambda key: "abc")
     monkeypatch.setattr(config_secrets, "store", lambda stack, root, key, value: stored.append(key))
-    dyber("set", "services.template.secrets.FIRST_KEY", "--secret")
-    assert stored == ["services.template.secrets.FIRST_KEY"]
+    dyber("set", "services.template.secrets.MY_KEY", "--secret")
+    assert stored == ["services.template.secrets.MY_KEY"]
     told = capsys.readouterr().err
-    assert "SECOND_KEY --secret -s dev" in told.replace("\n", " ") and "FIRST_KEY" not in told
+    assert "MY_KEY_2 --secret -s dev" in told
+    assert "MY_KEY " not in told
 
 
 def test_values_that_need_each_other_are_set_together(root: Path, dyber: Dyber) -> None:

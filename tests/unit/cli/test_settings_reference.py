@@ -105,7 +105,9 @@ def test_the_reference_says_which_environment_sets_what(language: str, file: str
 
 
 def test_what_commands_write_is_no_default_of_an_environment() -> None:
-    written = {"test": {"services": {"a": {"image": DIGEST, "cpus": 1}}, "gatewayImage": DIGEST, "build": {"generation": 9}}}
+    written = {
+        "test": {"services": {"a": {"image": DIGEST, "cpus": 1}}, "gatewayImage": DIGEST, "build": {"generation": 9}}
+    }
     made, plain = page("en", written), page("en", {})
     changed = [line for line, other in zip(made.splitlines(), plain.splitlines(), strict=True) if line != other]
     assert len(changed) == 1
