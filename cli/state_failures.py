@@ -38,6 +38,14 @@ STATE_FAILURES: list[tuple[str, str, str, str, str]] = [
         "wait for it and try again; if it is surely gone, run: pulumi cancel -s <stack>",
     ),
     (
+        # Pulumi writes the state of a folder in place: who reads it meanwhile finds it cut.
+        r"failed to load checkpoint: .*(EOF|unexpected end of JSON)",
+        "这个栈的状态正由另一次运行写入，或写到一半时断了电",
+        "another run is just writing this stack's state, or it was cut when the machine went down",
+        "等它结束后重试；没有别的运行时：./deploy.sh restore（有备份）或 ./deploy.sh recover",
+        "wait for it and try again; if there is no other run: ./deploy.sh restore (with a backup) or ./deploy.sh recover",
+    ),
+    (
         r"pq: password authentication failed|pq: no pg_hba\.conf entry|pq: role .* does not exist",
         "状态数据库不接受这个用户或口令",
         "the state database refuses this user or password",

@@ -12,6 +12,7 @@ WORDS = {
     "error: failed to decrypt: incorrect passphrase, please set PULUMI_CONFIG_PASSPHRASE": "口令不对",
     "error: passphrase must be set with PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE": "没有给出口令",
     "error: unable to read PULUMI_CONFIG_PASSPHRASE_FILE: open /none: no such file or directory": "没有给出口令",
+    "error: failed to load checkpoint: EOF": "正由另一次运行写入",
     "error: the stack is currently locked by 1 lock(s).": "正被另一次运行使用",
     'error: read ".pulumi/meta.yaml": blob (code=Unknown): operation error S3: GetObject, exceeded maximum number of '
     "attempts, 3, request send failed, dial tcp 127.0.0.1:1: connect: connection refused": "连不上放状态的对象存储",
