@@ -247,7 +247,9 @@ def test_one_of_two_missing_secrets_is_stored_and_the_other_is_told(
     root: Path, dyber: Dyber, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     spec = root / "mcp-servers" / "template" / "service.yaml"
-    spec.write_text(f"{spec.read_text(encoding='utf-8')}secrets: {{MY_KEY: required, MY_KEY_2: required}}\n")
+    spec.write_text(
+        f"{spec.read_text(encoding='utf-8')}secrets: {{MY_KEY: required, MY_KEY_2: required}}\n", encoding="utf-8"
+    )
     stored = []
     monkeypatch.setattr(config, "_ask", lambda key: "abc")
     monkeypatch.setattr(config_secrets, "store", lambda stack, root, key, value: stored.append(key))
