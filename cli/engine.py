@@ -5,8 +5,10 @@ Only containers and networks with our labels are ever touched.
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
+import tarfile
 from typing import Any
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt
@@ -79,8 +81,14 @@ def copy_out(container: str, folder: str) -> bytes:
 
 
 def copy_in(container: str, folder: str, archive: bytes) -> None:
-    """Lay a tar archive over what is in a folder of a container. Raises EngineError."""
-    _copy("-", f"{container}:{folder}", archive)
+    """Lay a tar archive over what is in a folder of a container, as its own user's. Raises EngineError."""
+    user = docker("inspect", "--format", "{{.Config.User}}", container).strip().partition(":")[0]
+    own = io.BytesIO()
+    with tarfile.open(fileobj=io.BytesIO(archive)) as before, tarfile.open(fileobj=own, mode="w") as after:
+        for member in before:
+            member.uid = member.gid = int(user or 0)
+            after.addfile(member, before.extractfile(member) if member.isfile() else None)
+    _copy("-", f"{container}:{folder}", own.getvalue())
 
 
 def _copy(source: str, target: str, archive: bytes = b"") -> bytes:

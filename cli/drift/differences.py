@@ -187,6 +187,8 @@ def deliveries(resources: Iterable[Mapping[str, Any]]) -> list[Delivery]:
         delivers = inputs.get("pidMode") and inputs.get("uploads") and inputs.get("command")
         if item["type"] != CONTAINER or item.get("delete") or not delivers:
             continue
+        if (item.get("outputs") or {}).get("exitCode"):
+            continue  # What it brought was refused, and what was there before serves on.
         staging = str(inputs["command"][-1])
         files = {
             upload["file"].removeprefix(f"{staging}/"): hashlib.sha256(upload["content"].encode()).hexdigest()

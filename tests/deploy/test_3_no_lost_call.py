@@ -228,7 +228,7 @@ def read_by_the_service() -> str:
 def test_a_service_gets_a_secret_and_loses_its_way_out(declaring: Checkout) -> None:
     refused = declaring.deploy_sh("preview", check=False)
     assert refused.returncode == 2
-    assert f"pulumi config set --path --secret 'dyber:services.template.secrets.{SECRET}' -s {STACK}" in refused.stderr
+    assert f"./deploy.sh config set services.template.secrets.{SECRET} --secret -s {STACK}" in refused.stderr
     give(declaring, FIRST_VALUE)
     services = declaring.configured("services")
     declaring.configure("services", {**services, "template": {**services["template"], "egress": "none"}})

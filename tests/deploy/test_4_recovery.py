@@ -105,6 +105,9 @@ def test_drift_is_found_without_a_change_and_deploying_puts_all_of_it_back(alone
     alone.deploy_sh()
     assert alone.deploy_sh("drift", check=False).returncode == 0
     assert answer(alone.token) == 200
+    gateway = inspect("gateway")
+    user = gateway["Config"]["User"].partition(":")[0]
+    assert docker("exec", gateway["Id"], "find", "/etc/dyber", "!", "-user", user) == ""
 
 
 def test_a_stack_that_is_not_deployed_cannot_be_looked_at(alone: Checkout) -> None:

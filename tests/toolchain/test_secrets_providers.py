@@ -96,7 +96,7 @@ def _saved(path: Path) -> tuple[backup.Manifest, dict[str, bytes]]:
 
 def _restored(manifest: backup.Manifest, files: dict[str, bytes]) -> auto.Stack:
     backup._write_files(manifest, files)
-    backup._import_state(manifest.stack, json.loads(files["state.json"]))
+    backup.import_state(manifest.stack, json.loads(files["state.json"]))
     stack = Deployment.open("dev", create=False).stack
     assert stack.outputs()["token"].value == TOKEN
     assert TOKEN not in subprocess.check_output(

@@ -164,6 +164,8 @@ def test_files_that_were_delivered_are_compared_with_those_that_are_there() -> N
             "uploads": [{"file": "/staging/njs/a.json", "content": "{}"}, {"file": "/staging/b.conf", "content": "b"}],
         },
     }
+    refused = {**loader, "outputs": {"exitCode": 2}}
+    assert deliveries([*RESOURCES, refused]) == []
     (delivery,) = deliveries([*RESOURCES, loader])
     assert (delivery.loader, delivery.staging, delivery.folder) == ("loader", "/staging", "/etc/dyber/current")
     files = {"njs/a.json": hashlib.sha256(b"{}").hexdigest(), "b.conf": hashlib.sha256(b"b").hexdigest()}
