@@ -8,6 +8,8 @@ import socket
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlparse
+from urllib.request import url2pathname
 
 from filelock import FileLock
 from pulumi import automation as auto
@@ -59,13 +61,22 @@ def release_abandoned(stack: auto.Stack) -> bool:
 def holders(stack: auto.Stack) -> list[Holder]:
     """Who holds the stack. Pulumi has no command that tells; but it takes the lock before it sees that a stack cannot
     be given the name that it has, and says whose locks are in its way. Its own service looks after locks itself."""
-    if os.environ.get(backend.VARIABLE, "").startswith("http"):
+    url = os.environ.get(backend.VARIABLE, "")
+    if url.startswith("http"):
         return []
+    if url.startswith("file://") and not _lock_files(url, stack.name):
+        return []  # As nearly always; asking Pulumi would take half a second.
     command = ["pulumi", "stack", "rename", stack.name, "--stack", stack.name, "--non-interactive", "--color=never"]
     done = subprocess.run(
         command, cwd=stack.workspace.work_dir, capture_output=True, text=True, errors="replace", check=False
     )
     return told(done.stderr)
+
+
+def _lock_files(url: str, stack: str) -> list[Path]:
+    location = urlparse(url)
+    folder = Path(url2pathname(location.netloc + location.path)).expanduser()
+    return list((folder / ".pulumi" / "locks").glob(f"**/{stack}/*.json"))
 
 
 def told(message: str) -> list[Holder]:

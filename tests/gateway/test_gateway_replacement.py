@@ -29,6 +29,7 @@ def test_replacing_a_container_loses_no_call_and_doubles_none(own_gateway: Gatew
             old = new
             reached(own_gateway, 1)
         breaker = own_gateway.request("/api/status").json()["details"]["alpha"]["breaker"]
+    docker("stop", "--time", "10", old)  # What it says of its last calls is in its log then.
     came += arrived(old)
 
     assert lost(calls) == []

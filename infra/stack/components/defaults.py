@@ -17,7 +17,7 @@ REPLACE_ON_CHANGES = ["mounts", "tmpfs", "healthcheck"]
 #: Open files a container may have: 5,000 streams through the gateway hold 10,000.
 NOFILE = 16384
 #: Seconds between checks of a container that is not known to be healthy, and of one that is.
-CHECK_SECONDS, HEALTHY_CHECK_SECONDS = 3, 30
+CHECK_SECONDS, HEALTHY_CHECK_SECONDS = 2, 30
 #: Arguments: the check. Remembers in the container's own /tmp that it was healthy, and then takes its time.
 _CHECK = f"""\
 mark=/tmp/.healthy
@@ -81,7 +81,7 @@ def data_mount(name: str, owner: Owner, parent: pulumi.Resource, *, keep: bool) 
 
 
 def healthcheck(*command: str, start_period: str | None = None) -> docker.ContainerHealthcheckArgs:
-    """`command`, which ends within a few seconds, tells whether a container is healthy. It runs every 3 s until it
+    """`command`, which ends within a few seconds, tells whether a container is healthy. It runs every 2 s until it
     succeeds, and then every 30 s: for each check the engine starts a process in the container, 30 ms of CPU or more,
     which a fleet feels. Engines before 25 have no start interval of their own for this.
     """
