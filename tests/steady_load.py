@@ -16,7 +16,7 @@ from typing import Self
 import httpx2
 
 PROTOCOL = "2026-07-28"
-PAUSE_SECONDS = 0.03
+PAUSE_SECONDS = 0.1
 SHOWN = 5
 META = {"io.modelcontextprotocol/protocolVersion": PROTOCOL, "io.modelcontextprotocol/clientCapabilities": {}}
 
