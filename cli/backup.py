@@ -25,7 +25,7 @@ from cli.belongings import belongings, remove
 from cli.console import Activities, err, out
 from cli.environment import activate
 from cli.stack import ROOT, Deployment, StackError
-from cli.stack_file import replace_file, without_salt
+from cli.stack_file import has_encrypted_values, replace_file, without_salt
 from cli.steps import FAILED, StackOption, YesOption, check, examples, graceful_interrupt, set_up
 from toolchain.home import DyberHome
 from toolchain.language import tr
@@ -285,7 +285,7 @@ def _write_files(manifest: Manifest, files: dict[str, bytes]) -> None:
     could not be read, which raises StackError. What a key service encrypted, it decrypts here too."""
     content = files["stack.yaml"]
     if _has_passphrase(content) and _passphrase() != files.get("passphrase"):
-        if "secure" in json.dumps(yaml.safe_load(content)):
+        if has_encrypted_values(content.decode()):
             raise StackError(
                 tr("栈文件里有用另一个口令加密的值", "the stack's file has values encrypted with another passphrase"),
                 tr(

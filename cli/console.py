@@ -18,6 +18,7 @@ from toolchain.backend import masked
 from toolchain.language import tr
 from toolchain.progress import duration
 
+
 class _Narration(Console):
     """What is told of work in progress. When nobody listens any more, the work goes on."""
 

@@ -15,6 +15,7 @@ from stack import gateway_inputs
 from stack.build_settings import FROM_ENVIRONMENT, found_by_set_up
 from stack.catalog import SPEC_FILE, ServiceSpec, load_catalog
 from stack.env_file import EnvFile, file_name
+from stack.secret_settings import encrypted_paths, is_encrypted
 from stack.setting_tree import ANY_KEY, Setting
 from stack.settings import (
     NAMESPACE,
@@ -69,7 +70,7 @@ class Configuration:
         self.overrides: EnvFile = read_overrides(self.root, stack)
         self.problem: StackError | None = None
         self._clear: Mapping[str, Any] = {}
-        if any(secure_paths(self.file.values())):
+        if any(encrypted_paths(self.file.values())):
             try:
                 self._clear = decrypted(stack, self.root)
             except StackError as error:
@@ -98,7 +99,7 @@ class Configuration:
         content = settings.model_dump(by_alias=True, exclude=set(NOT_IN_THE_FILE))
         said = self._said()
         from_services = dict(self._service_files(settings, content, said))
-        secured = set(secure_paths(self.file.values()))
+        secured = set(encrypted_paths(self.file.values()))
         found = {}
         for path, setting, value in self.tree.values(content):
             secret = setting.secret or path in secured or _is_named_as_secret(path, value)
@@ -175,30 +176,16 @@ class Configuration:
 
 def masked(tree: Setting, path: KeyPath, value: Any) -> Any:
     """The `value` of the setting at `path`, with HIDDEN for every secret in it."""
-    if isinstance(value, Mapping) and not is_secure(value):
+    if isinstance(value, Mapping) and not is_encrypted(value):
         return {key: masked(tree, (*path, str(key)), below) for key, below in value.items()}
     setting = tree.find(path)
-    secret = is_secure(value) or (setting is not None and setting.secret) or _is_named_as_secret(path, value)
+    secret = is_encrypted(value) or (setting is not None and setting.secret) or _is_named_as_secret(path, value)
     return HIDDEN if secret else value
-
-
-def secure_paths(value: Any, path: KeyPath = ()) -> Iterator[KeyPath]:
-    """Where encrypted values are."""
-    if is_secure(value):
-        yield path
-    elif isinstance(value, Mapping):
-        for key, below in value.items():
-            yield from secure_paths(below, (*path, str(key)))
-
-
-def is_secure(value: Any) -> bool:
-    """Whether it is an encrypted value, as Pulumi writes it."""
-    return isinstance(value, Mapping) and set(value) == {"secure"}
 
 
 def _with_clear(value: Any, clear: Any) -> Any:
     """`value` with every encrypted part as it is in `clear`, or left out where it is not there."""
-    if is_secure(value):
+    if is_encrypted(value):
         return clear
     if not isinstance(value, Mapping):
         return value

@@ -19,7 +19,7 @@ from cli import env_values, remains
 from cli.console import Activities, err, out
 from cli.remains import Remains
 from cli.stack import ROOT, Deployment, StackError
-from cli.stack_file import replace_file, without_salt
+from cli.stack_file import has_encrypted_values, replace_file, without_salt
 from cli.steps import FAILED, StackOption, YesOption, check, examples, graceful_interrupt, set_up
 from toolchain.home import DyberHome
 from toolchain.language import tr
@@ -120,7 +120,7 @@ def _open(stack: str) -> Deployment:
             raise
     file = ROOT / stack_file(stack)
     text = file.read_text(encoding="utf-8")
-    if "secure:" in text:
+    if has_encrypted_values(text):
         raise StackError(
             tr(f"{file.name} 里有用丢失的口令加密的值", f"{file.name} has values encrypted with the lost passphrase"),
             tr("从文件中删去这些值，接管后重新设置", "remove these values from it; set them again afterwards"),

@@ -9,16 +9,23 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import yaml
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 from stack.errors import ConfigurationError
+from stack.secret_settings import encrypted_paths
 from stack.settings import NAMESPACE
 
 
 def without_salt(text: str) -> str:
     """The text of a stack's file without the salt of its passphrase, which Pulumi then makes anew."""
     return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("encryptionsalt:"))
+
+
+def has_encrypted_values(text: str) -> bool:
+    """Whether the text of a stack's file has values that its passphrase or key service encrypted."""
+    return any(encrypted_paths(yaml.safe_load(text)))
 
 
 class StackFile:

@@ -82,6 +82,15 @@ def is_encrypted(value: Any) -> bool:
     return isinstance(value, Mapping) and set(value) == {"secure"}
 
 
+def encrypted_paths(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Where in what a stack's file says encrypted values are."""
+    if is_encrypted(value):
+        yield path
+    elif isinstance(value, Mapping):
+        for key, below in value.items():
+            yield from encrypted_paths(below, (*path, str(key)))
+
+
 def as_ciphertext(value: Any) -> Any:
     """A value of a stack's file with its encrypted parts as their ciphertexts: what stands for them where they cannot,
     and need not, be read."""

@@ -1,4 +1,4 @@
-"""Event loops for programs under Pulumi's mocks."""
+"""Programs under Pulumi's mocks: their event loops, and what of their resources is in clear."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pulumi
+from pulumi.runtime.rpc import is_rpc_secret
 
 
 def set_new_event_loop() -> None:
@@ -22,3 +23,12 @@ def set_new_event_loop() -> None:
 def _report_others(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     if not isinstance(context.get("exception"), pulumi.RunError):
         loop.default_exception_handler(context)
+
+
+def in_clear(value: Any) -> Any:
+    """What of a resource's inputs is not a secret for Pulumi."""
+    if is_rpc_secret(value):
+        return None
+    if isinstance(value, dict):
+        return {key: in_clear(item) for key, item in value.items()}
+    return [in_clear(item) for item in value] if isinstance(value, list) else value

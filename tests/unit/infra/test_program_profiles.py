@@ -10,8 +10,9 @@ from typing import Any
 
 import pulumi
 import pytest
-from pulumi.runtime.rpc import is_rpc_secret, unwrap_rpc_secret
+from pulumi.runtime.rpc import unwrap_rpc_secret
 from stack.catalog import ServiceSpec, load_catalog
+from unit.infra.mocked import in_clear
 from unit.infra.test_program import TOKEN, Recorder, declare, ordered
 
 #: What RandomBytes of the mocks gives everybody but the client desktop-pet.
@@ -115,15 +116,6 @@ def test_prometheus_is_in_no_network_of_a_service_and_its_own_has_no_way_out(ful
     assert "monitoring-network" in of["gateway-nginx"]
     assert of["cache-exporter"] == {"cache-edge", "monitoring-network"}
     assert full.inputs("Network")["monitoring-network"]["internal"] is True
-
-
-def in_clear(value: Any) -> Any:
-    """What of a resource's inputs is not a secret for Pulumi."""
-    if is_rpc_secret(value):
-        return None
-    if isinstance(value, dict):
-        return {key: in_clear(item) for key, item in value.items()}
-    return [in_clear(item) for item in value] if isinstance(value, list) else value
 
 
 def test_the_password_is_in_one_upload_and_for_pulumi_a_secret(full: Recorder) -> None:

@@ -10,12 +10,12 @@ from typing import Any
 import pulumi
 import pytest
 import yaml
-from pulumi.runtime.rpc import is_rpc_secret
 from stack import env_file
 from stack.catalog import ServiceSpec, declared_secrets, load_catalog
 from stack.env_file import parse
 from stack.errors import ConfigurationError
 from stack.settings import StackSettings, parse_settings, read_settings
+from unit.infra.mocked import in_clear
 from unit.infra.test_program import Recorder, declare, ordered
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -194,15 +194,6 @@ def changes(before: Recorder, after: Recorder) -> set[str]:
     """Names of the resources that are new or differ."""
     old = {(item.typ, item.name): item.inputs for item in ordered(before)}
     return {item.name for item in ordered(after) if old.get((item.typ, item.name)) != item.inputs}
-
-
-def in_clear(value: Any) -> Any:
-    """What of a resource's inputs is not a secret for Pulumi."""
-    if is_rpc_secret(value):
-        return None
-    if isinstance(value, dict):
-        return {key: in_clear(item) for key, item in value.items()}
-    return [in_clear(item) for item in value] if isinstance(value, list) else value
 
 
 def test_a_value_is_in_one_upload_and_for_pulumi_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,8 @@
-"""`config`: the settings of a stack with their sources, and changing them in its file, without Pulumi or an engine."""
+"""`config set` and `config unset`: the file changes as a person would change it, or not at all."""
 
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,148 +10,11 @@ import pytest
 import typer
 from stack.errors import ConfigurationError
 from stack.settings import setting_tree
+from unit.cli.config.stacks import DEV, PASSWORD, SECURE, TEST, Dyber, shown
 
-from cli import config, config_secrets, effective, stack
-from cli.app import app
+from cli import config, config_secrets
 from cli.config_keys import parse, typed
 from cli.stack import StackError
-
-REPOSITORY = Path(__file__).resolve().parents[3]
-DEV = """\
-# yaml-language-server: $schema=docs/stack.schema.json
-# 开发 / development
-config:
-  dyber:profiles: [dev] # who
-  # a note
-  dyber:gateway:
-    openDocs: true
-"""
-TEST = """\
-config:
-  dyber:gateway:
-    portOffset: 10000
-  dyber:profiles: [dev]
-"""
-PASSWORD = "a-long-password-of-tests"
-SECURE = "  dyber:cache:\n    password:\n      secure: v1:abc=:def\n"
-
-Dyber = Callable[..., int]
-
-
-@pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A repository with the stacks dev and test, and two services."""
-    for name in ("template", "xiaohongshu"):
-        skipped = shutil.ignore_patterns("__pycache__", "tests")
-        shutil.copytree(REPOSITORY / "mcp-servers" / name, tmp_path / "mcp-servers" / name, ignore=skipped)
-    (tmp_path / "Pulumi.dev.yaml").write_text(DEV, encoding="utf-8")
-    (tmp_path / "Pulumi.test.yaml").write_text(TEST, encoding="utf-8")
-    monkeypatch.setattr(stack, "ROOT", tmp_path)
-    for variable in ("DYBER_PIP_INDEX_URL", "DYBER_CA_BUNDLE", "DYBER_STACK"):
-        monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setenv("DYBER_LANG", "en")
-    return tmp_path
-
-
-@pytest.fixture
-def dyber(root: Path) -> Dyber:
-    """Runs a command line; its exit code. Errors are raised."""
-
-    def run(*arguments: str) -> int:
-        return int(typer.main.get_command(app)(["config", *arguments], standalone_mode=False) or 0)
-
-    return run
-
-
-@pytest.fixture
-def undecryptable(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(stack: str, root: Path) -> dict[str, Any]:
-        raise StackError("wrong passphrase", "use the right one")
-
-    monkeypatch.setattr(effective, "decrypted", refuse)
-
-
-def shown(capsys: pytest.CaptureFixture[str], dyber: Dyber, *arguments: str) -> dict[str, dict[str, Any]]:
-    capsys.readouterr()
-    dyber("show", "--json", *arguments)
-    return {row["key"]: row for row in json.loads(capsys.readouterr().out)}
-
-
-def test_every_value_is_shown_with_what_says_it(
-    root: Path, dyber: Dyber, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (root / ".env").write_text("LOG_LEVEL=debug\nGATEWAY_DOMAIN=pet.example.com\nMONITORING_ENABLED=true\n")
-    monkeypatch.setenv("DYBER_CA_BUNDLE", "/etc/proxy.pem")
-    rows = shown(capsys, dyber)
-    found = {key: (row["value"], row["source"]) for key, row in rows.items()}
-    service = "mcp-servers/template/service.yaml"
-    assert found["gateway.openDocs"] == (True, "Pulumi.dev.yaml")
-    assert found["gateway.portOffset"] == (0, "default")
-    assert found["gateway.limits.requestsPerSecond"] == (50, "default")
-    assert found["logLevel"] == ("debug", ".env")
-    assert found["gateway.serverNames"] == (["pet.example.com"], ".env")
-    assert found["profiles"] == (["dev", "monitoring"], ".env")
-    assert found["build.caBundle"] == ("/etc/proxy.pem", "DYBER_CA_BUNDLE")
-    assert found["services.template.enabled"] == (True, service)
-    assert found["services.template.replicas"][1] == service
-    assert found["services.template.requestsPerSecond"] == (50, "default")
-    assert found["services.template.egress"] == ("internet", service)
-    assert found["services.template.secrets"] == ({}, "default")
-    assert "stack" not in rows
-    assert not any(key.startswith("givenTokens") for key in rows)
-
-
-def test_every_leaf_of_the_settings_is_shown(dyber: Dyber, capsys: pytest.CaptureFixture[str]) -> None:
-    rows = shown(capsys, dyber)
-    fixed = [".".join(path) for path, _ in setting_tree().leaves() if "<name>" not in path]
-    assert [key for key in fixed if key not in rows] == []
-
-
-def test_keys_as_python_names_them_and_a_list_of_clients_come_from_the_file(
-    root: Path, dyber: Dyber, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (root / "Pulumi.dev.yaml").write_text("config:\n  dyber:log_level: debug\n  dyber:clients: [a, b]\n")
-    rows = shown(capsys, dyber)
-    assert (rows["logLevel"]["value"], rows["logLevel"]["source"]) == ("debug", "Pulumi.dev.yaml")
-    assert {key for key in rows if key.startswith("clients.")} == {"clients.a.services", "clients.b.services"}
-
-
-def test_a_part_is_shown_and_one_key_with_its_meaning(dyber: Dyber, capsys: pytest.CaptureFixture[str]) -> None:
-    assert set(shown(capsys, dyber, "gateway.breaker")) == {"gateway.breaker.failures", "gateway.breaker.seconds"}
-    dyber("show", "dyber:gateway.portOffset")
-    text = capsys.readouterr().out
-    assert "Added to every published port" in text
-    assert "0–50000" in text
-
-
-def test_a_secret_of_env_is_not_shown(root: Path, dyber: Dyber, capsys: pytest.CaptureFixture[str]) -> None:
-    (root / ".env").write_text(f"REDIS_PASSWORD={PASSWORD}\nMCP_AUTH_TOKEN={'t' * 40}\n")
-    (root / "Pulumi.dev.yaml").write_text(
-        DEV + "  dyber:services: {template: {environment: {API_KEY: k-1234, MODE: x}}}\n", encoding="utf-8"
-    )
-    rows = shown(capsys, dyber)
-    assert rows["cache.password"] == {"key": "cache.password", "value": None, "source": ".env", "secret": True}
-    assert rows["services.template.environment.MODE"]["value"] == "x"
-    dyber("show")
-    text = capsys.readouterr().out
-    assert "cache.password" in text
-    assert not {PASSWORD, "t" * 40, "k-1234"} & set(text.split())
-    assert "k-1234" not in json.dumps(rows)
-
-
-@pytest.mark.usefixtures("undecryptable")
-def test_without_the_passphrase_all_but_the_secrets_is_shown(
-    root: Path, dyber: Dyber, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (root / "Pulumi.dev.yaml").write_text(DEV + SECURE, encoding="utf-8")
-    assert dyber("show") == 0
-    told = capsys.readouterr()
-    assert "gateway.openDocs" in told.out
-    assert next(line for line in told.out.splitlines() if line.startswith("cache.password")).split()[1:] == [
-        "•••", "Pulumi.dev.yaml",
-    ]  # fmt: skip
-    assert "wrong passphrase" in told.err
-    assert "use the right one" in told.err
 
 
 @pytest.mark.usefixtures("undecryptable")
@@ -367,45 +228,3 @@ def test_setting_what_is_already_so_changes_nothing(
     dyber("set", "gateway.openDocs", "true")
     assert "No changes." in capsys.readouterr().out
     assert (root / "Pulumi.dev.yaml").read_text(encoding="utf-8") == DEV
-
-
-def test_the_difference_of_two_stacks_is_what_their_settings_come_to(
-    root: Path, dyber: Dyber, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (root / ".env.test").write_text("LOG_LEVEL=debug\n")
-    assert dyber("diff", "dev", "test", "--json") == 1
-    assert json.loads(capsys.readouterr().out) == [
-        {"key": "logLevel", "secret": False, "dev": "info", "test": "debug"},
-        {"key": "gateway.portOffset", "secret": False, "dev": 0, "test": 10000},
-        {"key": "gateway.openDocs", "secret": False, "dev": True, "test": False},
-    ]
-    assert dyber("diff", "dev", "dev") == 0
-    assert "No differences." in capsys.readouterr().out
-
-
-def test_secrets_are_compared_and_not_shown(root: Path, dyber: Dyber, capsys: pytest.CaptureFixture[str]) -> None:
-    shutil.copy(root / "Pulumi.dev.yaml", root / "Pulumi.test.yaml")
-    (root / ".env").write_text(f"REDIS_PASSWORD={PASSWORD}\n")
-    (root / ".env.test").write_text(f"REDIS_PASSWORD={PASSWORD}-2\n")
-    assert dyber("diff", "dev", "test") == 1
-    told = capsys.readouterr().out
-    assert "cache.password  •••  differs" in told
-    assert PASSWORD not in told
-    (root / ".env.test").write_text(f"REDIS_PASSWORD={PASSWORD}\n")
-    assert dyber("diff", "dev", "test") == 0
-
-
-@pytest.mark.usefixtures("undecryptable")
-def test_secrets_that_cannot_be_compared_are_no_agreement(
-    root: Path, dyber: Dyber, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for name in ("dev", "test"):
-        (root / f"Pulumi.{name}.yaml").write_text("config:\n" + SECURE, encoding="utf-8")
-    with pytest.raises(StackError, match="secrets were not compared"):
-        dyber("diff", "dev", "test")
-
-
-def test_an_unknown_stack_is_answered_with_the_known_ones(dyber: Dyber) -> None:
-    with pytest.raises(StackError) as refused:
-        dyber("show", "-s", "tets")
-    assert "dev, test" in refused.value.next_step
