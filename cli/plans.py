@@ -18,7 +18,6 @@ from stack.errors import ConfigurationError
 
 from cli import contracts, policies
 from cli.console import Activities, out
-from cli.environment import activate
 from cli.events import DeployError, explain
 from cli.preview_comment import StackPreview, render
 from cli.stack import ROOT, Deployment, StackError

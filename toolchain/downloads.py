@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import platform
 import re
+import shutil
 import ssl
 import sys
-import shutil
 import tarfile
 import threading
 import time

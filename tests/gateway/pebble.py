@@ -14,6 +14,7 @@ from pathlib import Path
 from filelock import FileLock
 from gateway.certificates import Authority
 from gateway.docker_cli import CONFINED, LABEL, archive, docker, unique, wait_until
+
 from toolchain.go_build import build_environment, find_go
 from toolchain.home import DyberHome
 from toolchain.mirrors import Mirrors

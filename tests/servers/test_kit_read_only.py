@@ -9,7 +9,6 @@ import httpx2
 import pytest
 from dyber_kit import Metrics, RestRoute, ServiceApp, Settings, create_app, tool
 from dyber_kit.server import build_server
-from mcp import Client
 from prometheus_client import generate_latest
 from pydantic import BaseModel
 from stand_in.running import free_port, running

@@ -18,8 +18,8 @@ from stack.components.front import Front, FrontArgs
 from stack.components.monitoring import Monitoring
 from stack.components.service import DRAIN_MARGIN_SECONDS, McpService
 from stack.gateway_model import MONITORING_PORT, tls_names
-from stack.monitoring_config import GATEWAY_HOST
 from stack.images import Image
+from stack.monitoring_config import GATEWAY_HOST
 from stack.settings import StackSettings
 
 GATEWAY_UID = 20080
