@@ -82,8 +82,8 @@ def data_mount(name: str, owner: Owner, parent: pulumi.Resource, *, keep: bool) 
 
 def healthcheck(*command: str, start_period: str | None = None) -> docker.ContainerHealthcheckArgs:
     """`command`, which ends within a few seconds, tells whether a container is healthy. It runs every 2 s until it
-    succeeds, and then every 30 s: for each check the engine starts a process in the container, 30 ms of CPU or more,
-    which a fleet feels. Engines before 25 have no start interval of their own for this.
+    succeeds, and then every 30 s: for each check the engine starts a process in the container, about 44 ms of CPU
+    (bench/health_checks.py), which a fleet feels. Engines before 25 have no start interval of their own for this.
     """
     return docker.ContainerHealthcheckArgs(
         tests=["CMD", "/bin/sh", "-c", _CHECK, "check", *command],

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import typer
+from pulumi.automation.errors import CommandError
 
 from cli import engine, recovery, remains
+from cli.stack import StackError
 from cli.stack_file import without_salt
 
 
@@ -89,3 +93,34 @@ def test_a_stack_file_without_its_salt_is_otherwise_the_same() -> None:
     assert without_salt("# mine\nencryptionsalt: v1:abc=\nconfig:\n  dyber:logLevel: info\n") == (
         "# mine\nconfig:\n  dyber:logLevel: info\n"
     )
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Of a stack whose state and passphrase are lost; it can be opened once the passphrase's salt is gone from it."""
+    file = tmp_path / "Pulumi.test.yaml"
+
+    def opened(stack: str) -> str:
+        if "encryptionsalt" in file.read_text():
+            result = SimpleNamespace(stdout="", stderr="error: incorrect passphrase", code=255)
+            raise CommandError(result)
+        return stack
+
+    monkeypatch.setattr(recovery, "ROOT", tmp_path)
+    monkeypatch.setattr(recovery.Deployment, "open", opened)
+    monkeypatch.setattr(recovery.auto, "LocalWorkspace", lambda work_dir: SimpleNamespace(list_stacks=list))
+    return file
+
+
+def test_the_salt_of_a_lost_passphrase_goes_and_nothing_else(file: Path) -> None:
+    file.write_text("encryptionsalt: v1:abc=\nconfig:\n  dyber:logLevel: info # secure: no\n")
+    assert recovery._open("test") == "test"
+    assert file.read_text() == "config:\n  dyber:logLevel: info # secure: no\n"
+
+
+def test_values_of_a_lost_passphrase_are_for_their_owner_to_remove(file: Path) -> None:
+    text = "encryptionsalt: v1:abc=\nconfig:\n  dyber:cache:\n    password:\n      secure: v1:x=\n"
+    file.write_text(text)
+    with pytest.raises(StackError, match="Pulumi.test.yaml"):
+        recovery._open("test")
+    assert file.read_text() == text
