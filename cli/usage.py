@@ -31,7 +31,8 @@ def usage_message(error: typer.TyperException) -> str:
         near = (found[2] or "").replace("'", "")
         hint = tr(f"。是不是 {near}？", f"; did you mean {near}?") if near else ""
         return tr(f"未知命令: {found[1]}", f"unknown command: {found[1]}") + hint
-    return error.format_message()
+    # A group of commands without one of them has told its help, and says nothing more.
+    return error.format_message() or tr("缺少命令", "a command is missing")
 
 
 def _parameter(error: typer.BadParameter) -> str:

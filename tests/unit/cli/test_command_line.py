@@ -62,6 +62,7 @@ def test_an_unknown_word_is_an_error_with_the_nearest_one() -> None:
         (["--services"], "--services 后面缺少值"),
         (["--full=yes"], "--full 后面不能有值"),
         (["status", "extra"], "多余的参数: extra"),
+        (["config"], "缺少命令"),
         (["token", "lst"], "未知命令: lst。是不是 list？"),
         (["backup"], "缺少 file"),
         (["logs", "--tail", "abc"], "--tail 的值不能用"),
