@@ -127,7 +127,7 @@ class AcmeCertificate(pulumi.ComponentResource):
             networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=args.network)],
             mounts=[_volume_mount(args.volume)],
             read_only=True,
-            tmpfs={"/tmp": "rw,nosuid,nodev,noexec,size=16m,mode=1777"},
+            tmpfs=defaults.SMALL_TMP,
             healthcheck=docker.ContainerHealthcheckArgs(
                 tests=["CMD", "/usr/local/bin/acme-healthcheck"],
                 interval="30s",

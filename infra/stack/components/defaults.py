@@ -16,6 +16,8 @@ from stack.subnets import Subnets
 REPLACE_ON_CHANGES = ["mounts", "tmpfs", "healthcheck"]
 #: Open files a container may have: 5,000 streams through the gateway hold 10,000.
 NOFILE = 16384
+#: The /tmp of containers that need little of it.
+SMALL_TMP = {"/tmp": "rw,nosuid,nodev,noexec,size=16m,mode=1777"}
 #: Seconds between checks of a container that is not known to be healthy, and of one that is.
 CHECK_SECONDS, HEALTHY_CHECK_SECONDS = 2, 30
 #: Arguments: the check. Remembers in the container's own /tmp that it was healthy, and then takes its time.

@@ -47,7 +47,7 @@ class Front(pulumi.ComponentResource):
                 for internal, (external, address) in args.ports.items()
             ],
             read_only=True,
-            tmpfs={"/tmp": "rw,nosuid,nodev,noexec,size=16m,mode=1777"},
+            tmpfs=defaults.SMALL_TMP,
             healthcheck=defaults.healthcheck("/usr/local/bin/front-healthcheck"),
             wait=True,
             wait_timeout=60,

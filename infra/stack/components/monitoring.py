@@ -98,7 +98,7 @@ class Monitoring(pulumi.ComponentResource):
                 defaults.data_mount(name, args.owner, self, keep=args.keep_data),
             ],
             read_only=True,
-            tmpfs={"/tmp": "rw,nosuid,nodev,noexec,size=16m,mode=1777"},
+            tmpfs=defaults.SMALL_TMP,
             healthcheck=defaults.healthcheck("/usr/local/bin/monitoring-healthcheck", start_period="2m0s"),
             wait=True,
             wait_timeout=180,
