@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from pulumi import automation as auto
 from rich.text import Text
 from stack import contract_diff
 from stack.catalog import ServiceSpec, load_catalog
@@ -17,8 +17,9 @@ from stack.contract_diff import Effect
 from cli import contracts, tools
 from cli.console import Activities, err, out
 from cli.environment import activate
-from cli.release import Release, pinned_images, pins, release_of
-from cli.stack import PROJECT, Deployment, StackError
+from cli.release import KeyPath, Release, pinned_images, pins, release_of
+from cli.stack import Deployment, StackError
+from cli.stack_file import StackFile
 from cli.steps import FAILED, StackOption, YesOption, examples
 from toolchain.home import DyberHome
 from toolchain.language import tr
@@ -87,18 +88,19 @@ def promote(
     )
 
 
-def write(deployment: Deployment, changes: dict[str, str | None]) -> None:
+def write(deployment: Deployment, changes: Mapping[KeyPath, str | None]) -> None:
     """Write settings by path into the stack's file, which keeps its comments; on failure it is as before."""
-    file = deployment.file
-    before = file.read_bytes()
-    values = {f"{PROJECT}:{path}": auto.ConfigValue(value) for path, value in changes.items() if value is not None}
+    file = StackFile(deployment.file)
+    for (key, *inside), value in changes.items():
+        if inside:
+            file.set_in(key, inside, value)
+        else:
+            file.set(key, value)
+    file.save()
     try:
-        deployment.stack.set_all_config(values, path=True)
-        if gone := [f"{PROJECT}:{path}" for path, value in changes.items() if value is None]:
-            deployment.stack.remove_all_config(gone, path=True)
         Deployment.open(deployment.stack.name).check_settings()
     except BaseException:
-        file.write_bytes(before)
+        file.restore()
         raise
 
 

@@ -205,8 +205,10 @@ class StackSettings(StrictSettings):
             for profile in self.profiles
             if profile not in known_profiles
         ]
+        # What a client may call is judged by the contract that the stack has, which may be older than the lock files.
+        in_this_stack = {name: self._with_own_values(spec, self.services.get(name)) for name, spec in catalog.items()}
         for client, own_scopes in self.clients.items():
-            problems += own_scopes.problems(f"{source}: clients.{client}", catalog)
+            problems += own_scopes.problems(f"{source}: clients.{client}", in_this_stack)
         problems += [
             f"{source}: tokens.{client}: 没有这个客户端 / no such client; 可用 / known: {', '.join(self.clients)}"
             for client in self.tokens
