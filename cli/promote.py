@@ -13,6 +13,7 @@ from stack import contract_diff
 from stack.catalog import ServiceSpec, load_catalog
 from stack.contract import Contract
 from stack.contract_diff import Effect
+from stack.hidden_tools import hidden_tools
 
 from cli import contracts, tools
 from cli.console import Activities, err, out
@@ -119,14 +120,14 @@ def _runs(deployment: Deployment) -> list[ServiceSpec]:
 
 
 def _present_contracts(deployment: Deployment, specs: list[ServiceSpec], display: Activities) -> dict[str, Contract]:
-    """By service, what agents see in the stack now; a service that never ran there is not in it."""
+    """By service, the stack's tools now, also those that its settings hide; a service that never ran there is not in it."""
     found: dict[str, Contract] = {}
     images = pinned_images(deployment.settings)
     for spec in specs:
         container = contracts.service_container(deployment.stack.name, spec.name)
         with display.phase(tr(f"读取 {spec.name} 现在的工具", f"Reading the present tools of {spec.name}")):
             if container is not None:
-                found[spec.name] = contracts.running_contract(container)
+                found[spec.name] = contracts.running_tools(container).contract
             elif spec.name in images:
                 found[spec.name] = contracts.image_contract(images[spec.name], spec.environment)
     return found
@@ -146,6 +147,8 @@ def _show(record: Release, deployment: Deployment, specs: list[ServiceSpec], bef
             out.print(f"{spec.name}: {tr('第一次进入这个栈', 'new in this stack')}", markup=False)
             continue
         tools.show(spec.name, now, record.contracts[spec.name])
+        hidden = hidden_tools(record.contracts[spec.name].read_only, spec.environment)
+        tools.show_hidden(spec.name, deployment.stack.name, hidden)
         breaks |= any(
             change.effect is Effect.BREAKS for change in contract_diff.compare(now, record.contracts[spec.name])
         )

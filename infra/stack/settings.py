@@ -23,6 +23,7 @@ from stack.env_file import EnvFile
 from stack.errors import ConfigurationError, explain
 from stack.gateway_model import MAX_REPLICAS
 from stack.gateway_settings import GatewaySettings
+from stack.hidden_tools import hidden_tools
 from stack.profile_settings import BUILT_IN_PROFILES, CACHE, MONITORING, CacheSettings, MonitoringSettings
 from stack.schema import StrictSettings
 from stack.secret_settings import SecretValue
@@ -186,6 +187,11 @@ class StackSettings(StrictSettings):
         """The secrets that the stack gives to a service, by name."""
         own = self.services.get(service)
         return own.secrets if own else {}
+
+    def hidden_tools(self, spec: ServiceSpec) -> tuple[str, ...]:
+        """The tools in the service's contract that this stack's settings keep from agents."""
+        own = self._with_own_values(spec, self.services.get(spec.name))
+        return hidden_tools(own.tools, own.environment)
 
     def select(self, catalog: Mapping[str, ServiceSpec]) -> list[ServiceSpec]:
         """The services this stack runs, with the stack's own values, in order of their ports.
