@@ -19,7 +19,7 @@ from cli.console import err, fail, out
 from cli.effective import DEFAULT, HIDDEN, MISSING, Configuration, KeyPath, Value, masked
 from cli.settings_reference import shown
 from cli.stack import StackError
-from cli.steps import FAILED, JsonOption, StackOption, examples, print_json
+from cli.steps import FAILED, AcceptedYesOption, JsonOption, StackOption, examples, print_json
 from toolchain.language import tr
 
 config_app = typer.Typer(help=tr("栈的设置", "A stack's settings"), no_args_is_help=True)
@@ -96,6 +96,7 @@ def config_set(
             ),
         ),
     ] = False,
+    yes: AcceptedYesOption = False,
     stack: StackOption = "dev",
 ) -> None:
     """Write settings into the stack's file, when all of them together can be used."""
@@ -130,7 +131,9 @@ def config_set(
     epilog=examples("./deploy.sh config unset gateway.limits", "./deploy.sh config unset cache.password -s test"),
 )
 def config_unset(
-    key: Annotated[str, typer.Argument(help=KEY_HELP, autocompletion=complete_key)], stack: StackOption = "dev"
+    key: Annotated[str, typer.Argument(help=KEY_HELP, autocompletion=complete_key)],
+    yes: AcceptedYesOption = False,
+    stack: StackOption = "dev",
 ) -> None:
     """Remove a setting from the stack's file, when what is left can be used."""
     configuration = _readable(stack)

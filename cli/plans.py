@@ -21,7 +21,7 @@ from cli.console import Activities, out
 from cli.events import DeployError, explain
 from cli.preview_comment import StackPreview, render
 from cli.stack import ROOT, Deployment, StackError
-from cli.steps import FAILED, StackOption, changed, check, examples, graceful_interrupt, set_up
+from cli.steps import FAILED, AcceptedYesOption, StackOption, changed, check, examples, graceful_interrupt, set_up
 from toolchain.backend import masked
 from toolchain.home import DyberHome
 from toolchain.language import tr
@@ -57,7 +57,9 @@ def plan(
 
 
 def apply(
-    file: Annotated[Path, typer.Argument(help=tr("plan 写的计划", "A plan that plan wrote"))], stack: StackOption = "dev"
+    file: Annotated[Path, typer.Argument(help=tr("plan 写的计划", "A plan that plan wrote"))],
+    yes: AcceptedYesOption = False,
+    stack: StackOption = "dev",
 ) -> None:
     """Do what a saved plan says, and nothing else."""
     if not file.is_file():

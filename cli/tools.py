@@ -20,7 +20,7 @@ from cli.console import out
 from cli.contracts import RunningTools
 from cli.environment import activate
 from cli.stack import ROOT, StackError
-from cli.steps import FAILED, StackOption, examples
+from cli.steps import FAILED, AcceptedYesOption, StackOption, examples
 from toolchain.home import DyberHome
 from toolchain.language import tr
 
@@ -46,6 +46,7 @@ def tools_lock(
     check: Annotated[
         bool, typer.Option("--check", help=tr("只比较；有差异时退出码为 1", "Only compare; exit code 1 on a difference"))
     ] = False,
+    yes: AcceptedYesOption = False,
 ) -> None:
     """Write the tools as they are now into the lock files, or compare."""
     activate(DyberHome.from_environment())

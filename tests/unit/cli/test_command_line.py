@@ -218,3 +218,34 @@ def test_without_a_name_the_main_clients_token_is_meant() -> None:
     assert client_token({"tokens": {"phone": "b"}}, None) == ("phone", "b")
     with pytest.raises(typer.BadParameter, match="pad, phone"):
         client_token({"tokens": {"phone": "b", "pad": "c"}}, None)
+
+
+CHANGING = """
+deploy, setup, preview, destroy, apply, start, stop, restart, add-service weibo, remove-service weibo, promote dev test,
+backup x.backup, recover, clean, update, token create phone, token rotate phone, token revoke phone, config set logLevel debug,
+config unset logLevel, tools lock
+""".replace("\n", " ").split(", ")
+#: Of the words of a command line, those that are no command but needed.
+NEEDED = {"apply": ["x.plan.json"]}
+
+
+@pytest.mark.parametrize("option", ["--yes", "-y"])
+@pytest.mark.parametrize("line", CHANGING)
+def test_every_command_that_changes_something_may_be_told_not_to_ask(line: str, option: str) -> None:
+    words = line.split()
+    command, arguments = COMMANDS[words[0]], words[1:]
+    if words[0] in GROUPS:
+        command, arguments = command.commands[words[1]], words[2:]
+    context = command.make_context(words[0], [*arguments, *NEEDED.get(words[0], []), option])
+    assert context.params["yes"] is True
+
+
+def test_without_a_command_word_it_deploys_and_may_be_told_not_to_ask() -> None:
+    word, *arguments = with_command_word(["--yes", "--full"])
+    assert COMMANDS[word].make_context(word, arguments).params["yes"] is True
+
+
+def test_a_wizard_that_may_not_ask_is_told_what_it_would_have_asked() -> None:
+    result = dyber("add-service", "--yes")
+    assert result.returncode == 2
+    assert "./deploy.sh add-service weibo" in result.stderr
