@@ -17,6 +17,7 @@ from cli import (
     promote,
     recovery,
     running,
+    state_copy,
     updating,
     watching,
 )
@@ -40,7 +41,7 @@ app = typer.Typer(
 )
 for group in (
     deploying, drifting, running, watching, logs, services, client_files, plans, promote, backup, recovery, cleaning,
-    machine, updating,
+    machine, updating, state_copy,
 ):  # fmt: skip
     app.add_typer(group.commands)
 app.add_typer(token_app, name="token")
