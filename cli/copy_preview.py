@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -55,18 +56,21 @@ def preview(root: Path, stack: str, copy: Path, base: str) -> dict[str, Any]:
             tr(f"在部署 {stack} 的机器上运行 ./deploy.sh state-copy -s {stack}，把文件放到这里",
                f"run ./deploy.sh state-copy -s {stack} on the machine that deploys it, and put the file here"),
         )  # fmt: skip
+    documents = []
     with tempfile.TemporaryDirectory(prefix="dyber-preview-") as folder:
-        documents = [
-            _of_a_commit(root, revision, Path(folder, name), stack, copy)
-            for name, revision in (("base", base), ("head", "HEAD"))
-        ]
+        for revision in (base, "HEAD"):
+            # The same folder for both: resources hold paths, by which everything would differ.
+            tree, state = Path(folder, "dyber"), Path(folder, "state")
+            documents.append(_of_a_commit(root, revision, tree, state, stack, copy))
+            shutil.rmtree(tree)
+            shutil.rmtree(state)
     return compared(*documents)
 
 
 def compared(base: Mapping[str, Any], head: Mapping[str, Any]) -> dict[str, Any]:
     """The preview of the `head` without the steps that are in that of the `base` too, and with the resources of before
     as the base would have them."""
-    before, after = _by_resource(base), _by_resource(head)
+    before, after = _by_resource(_with_known_names(base)), _by_resource(_with_known_names(head))
     steps = []
     for urn, own in after.items():
         others = before.get(urn, [])
@@ -81,6 +85,19 @@ def compared(base: Mapping[str, Any], head: Mapping[str, Any]) -> dict[str, Any]
                     step[key] = _reasons(step.get(key) or [], planned, _inputs(own) or {})
             steps.append(step)
     return {**head, "steps": _concealed(steps)}
+
+
+def _with_known_names(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The preview with the names that Pulumi makes up for new resources, which are random, as they are without that."""
+    made_up = set()
+    for step in document.get("steps") or ():
+        inputs = (step.get("newState") or {}).get("inputs") or {}
+        if "name" in inputs.get("__defaults", ()) and step["op"] in ("create", "replace", "create-replacement"):
+            made_up.add(str(inputs["name"]))
+    text = json.dumps(document)
+    for name in made_up:
+        text = text.replace(name, f"{name.rpartition('-')[0]}-new")
+    return dict(json.loads(text))
 
 
 def _by_resource(document: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:
@@ -116,9 +133,9 @@ def _concealed(value: Any) -> Any:
     return [_concealed(below) for below in value] if isinstance(value, list) else value
 
 
-def _of_a_commit(root: Path, revision: str, tree: Path, stack: str, copy: Path) -> dict[str, Any]:
+def _of_a_commit(root: Path, revision: str, tree: Path, state: Path, stack: str, copy: Path) -> dict[str, Any]:
     _check_out(root, revision, tree)
-    environment = isolated(os.environ, tree.with_name(f"{tree.name}-state"))
+    environment = isolated(os.environ, state)
     secrets = _without_encrypted_values(tree / stack_file(stack))
 
     def pulumi(*arguments: str, given: str = "") -> str:
@@ -133,10 +150,9 @@ def _of_a_commit(root: Path, revision: str, tree: Path, stack: str, copy: Path) 
     # A new stack is the selected one.
     pulumi("stack", "init", stack)
     empty = json.loads(pulumi("stack", "export"))
-    state = json.loads(copy.read_text(encoding="utf-8"))
-    providers = empty["deployment"].get("secrets_providers")
-    state["deployment"] = {**state["deployment"], "secrets_providers": providers}
-    pulumi("stack", "import", given=json.dumps(state))
+    content = json.loads(copy.read_text(encoding="utf-8"))
+    content["deployment"]["secrets_providers"] = empty["deployment"].get("secrets_providers")
+    pulumi("stack", "import", given=json.dumps(content))
     for path, value in secrets.items():
         pulumi("config", "set", "--path", "--secret", dotted(path), given=value)
     printed = pulumi(
