@@ -65,7 +65,7 @@ def running_tools(container: Mapping[str, Any]) -> RunningTools:
 
 
 def with_hidden(listed: Contract, printed: Contract, environment: Mapping[str, str]) -> RunningTools:
-    """The tools that a server lists, together with those that its code has (`printed`) and that its environment hides."""
+    """The tools that a server lists, and those that its code has (`printed`) and that its environment hides."""
     hidden = tuple(name for name in hidden_tools(printed.read_only, environment) if name not in listed.tools)
     return RunningTools(Contract({**listed.tools, **{name: printed.tools[name] for name in hidden}}), hidden)
 

@@ -41,8 +41,8 @@ commands = typer.Typer()
     short_help=tr("准备这台机器并部署（默认命令）", "Set this machine up and deploy (the default command)"),
     help=tr(
         "准备这台机器并部署（默认命令）。这里的选项会记下来，以后不写也一样：dev 的写进 .env（只属于这台机器），其他栈的写进 Pulumi.<栈>.yaml",
-        "Set this machine up and deploy (the default command). Options are written down and stay: those of dev in .env, "
-        "which is of this machine alone, those of another stack in Pulumi.<stack>.yaml",
+        "Set this machine up and deploy (the default command). Options are written down and stay: those of dev in "
+        ".env, which is of this machine alone, those of another stack in Pulumi.<stack>.yaml",
     ),
     epilog=examples(
         "./deploy.sh",

@@ -1,4 +1,4 @@
-"""`dyber state-copy`: a stack's state without its secrets, so that a pull request can be previewed where nothing is secret.
+"""`dyber state-copy`: a stack's state without its secrets, on which a pull request can be previewed.
 
 Every secret is replaced by a placeholder of the same form. Two places that held the same secret hold the same
 placeholder; nobody can compute a secret from one, as the key that placeholders are made with is thrown away.
@@ -64,7 +64,8 @@ def without_secrets(deployment: Mapping[str, Any]) -> dict[str, Any]:
     was not decrypted.
     """
     key = secrets.token_bytes(32)
-    kept = {name: value for name, value in deployment.items() if name not in ("secrets_providers", "pending_operations")}
+    left_out = ("secrets_providers", "pending_operations")
+    kept = {name: value for name, value in deployment.items() if name not in left_out}
     known = {text for text in _secret_texts(kept) if len(text) >= SHORTEST}
     # Longer ones first: a secret may be a part of another one.
     replaced = {text: placeholder(key, text) for text in sorted(known, key=len, reverse=True)}

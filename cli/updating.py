@@ -158,12 +158,16 @@ def _merged(root: Path, name: str) -> bytes:
 
 def _is_mergeable(root: Path, name: str) -> bool:
     """Whether a name is that of a stack's file which is there before, here and after."""
-    there = [git(root, "cat-file", "-e", f"{revision}:./{name}").returncode == 0 for revision in ("HEAD", "@{upstream}")]
-    return bool(_STACK_FILE.fullmatch(name)) and all(there) and (root / name).is_file()
+    there = all(_has(root, revision, name) for revision in ("HEAD", "@{upstream}"))
+    return bool(_STACK_FILE.fullmatch(name)) and there and (root / name).is_file()
 
 
 def _is_new_and_there(root: Path, name: str) -> bool:
-    return git(root, "cat-file", "-e", f"HEAD:./{name}").returncode != 0 and (root / name).exists()
+    return not _has(root, "HEAD", name) and (root / name).exists()
+
+
+def _has(root: Path, revision: str, name: str) -> bool:
+    return git(root, "cat-file", "-e", f"{revision}:./{name}").returncode == 0
 
 
 def _names(root: Path, *arguments: str) -> set[str]:

@@ -1,4 +1,4 @@
-"""A pull request is previewed on a copy of a real stack's state: only its own change is told, and no secret is there."""
+"""A pull request is previewed on a copy of a real stack's state, which has no secret: only its own change is told."""
 
 from __future__ import annotations
 

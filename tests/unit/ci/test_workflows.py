@@ -73,8 +73,8 @@ def test_a_forks_code_never_runs_on_a_machine_of_ours() -> None:
 def test_no_branch_runs_on_the_runner_of_an_environment() -> None:
     for file in WORKFLOWS:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
-        labels = [label for job in content["jobs"].values() for label in job["runs-on"] if job["runs-on"] != "ubuntu-latest"]
-        if "dyber" in labels:
+        runners = [job["runs-on"] for job in content["jobs"].values()]
+        if any("dyber" in labels for labels in runners if isinstance(labels, list)):
             assert file.name in ("deploy.yml", "drift.yml")
             assert set(content[True]) <= {"push", "schedule", "workflow_dispatch"}
             assert (content[True].get("push") or {"branches": ["main"]}) == {"branches": ["main"]}

@@ -32,7 +32,8 @@ def english(monkeypatch: pytest.MonkeyPatch) -> None:
 def listed(read_only: bool) -> list[dict[str, Any]]:
     """What the real service answers to tools/list."""
     app = build_app(Settings(port=8001, read_only=read_only))
-    return [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in asyncio.run(app.mcp.list_tools())]
+    tools_of_it = asyncio.run(app.mcp.list_tools())
+    return [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in tools_of_it]
 
 
 @pytest.fixture

@@ -88,8 +88,8 @@ def test_git_ignores_it(where: str, name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [*DRAFTS, str(draft_of(Path("mine.backup"))), f"plans/{COMMENT}", COMMENT, "plans/test.plan.json", f"{REMOVED}/weibo/x",
-     "drift.md", "before.dyber", "a.pem", "a.key", ".venv.lock", "state-copies/test.json"],
+    [*DRAFTS, str(draft_of(Path("mine.backup"))), f"plans/{COMMENT}", COMMENT, "plans/test.plan.json",
+     f"{REMOVED}/weibo/x", "drift.md", "before.dyber", "a.pem", "a.key", ".venv.lock", "state-copies/test.json"],
 )  # fmt: skip
 def test_git_ignores_what_commands_leave_behind(name: str) -> None:
     assert is_ignored(name)

@@ -94,7 +94,9 @@ def test_a_change_is_compared_with_what_the_base_would_make() -> None:
 
 
 def test_a_secret_that_changes_is_told_without_its_value() -> None:
-    base, head = (step("update", "gateway", {"a": 1}, {"a": secret(text)}, diffReasons=["a"]) for text in ("old", "new"))
+    base, head = (
+        step("update", "gateway", {"a": 1}, {"a": secret(text)}, diffReasons=["a"]) for text in ("old", "new")
+    )
     document = compared({"steps": [base]}, {"steps": [head]})
     assert [one.name for one in steps(document)] == ["gateway"]
     assert "plaintext" not in json.dumps(document)

@@ -1,4 +1,4 @@
-"""Tools may have any name that MCP allows, also `notes.search`: promoted, shown, changed, compared, put into the gateway."""
+"""Tools may have any name that MCP allows, also `notes.search`: promoted, shown, changed, and put into the gateway."""
 
 from __future__ import annotations
 
@@ -116,9 +116,12 @@ def test_each_of_them_is_shown_under_a_key_that_can_be_given_back(
     assert rows[f'{TOOLS}["notes.search"]']["value"] == "read"
 
 
-def test_one_of_them_is_set_unset_and_compared(promoted: Path, dyber: Dyber, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_of_them_is_set_unset_and_compared(
+    promoted: Path, dyber: Dyber, capsys: pytest.CaptureFixture[str]
+) -> None:
     dyber("set", f'{TOOLS}["notes.search"]', "write", "-s", "test")
-    assert Configuration("test").settings().services["template"].contract.tools["notes.search"] == "write"  # type: ignore[union-attr]
+    own = Configuration("test").settings().services["template"].contract
+    assert own is not None and own.tools["notes.search"] == "write"
     dyber("unset", f'{TOOLS}["a.b.c"]', "-s", "test")
     capsys.readouterr()
     assert dyber("diff", "dev", "test", "--json") == 1
