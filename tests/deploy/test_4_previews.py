@@ -32,7 +32,11 @@ def test_a_pull_request_is_previewed_without_any_secret_of_the_stack(change: Che
     copied = (tmp_path / f"{STACK}.json").read_text()
     assert change.token not in copied
     assert "ciphertext" not in copied and "placeholder-" in copied
-    elsewhere = {"PULUMI_BACKEND_URL": f"file://{tmp_path}", "PULUMI_CONFIG_PASSPHRASE_FILE": "/nowhere"}
+    (tmp_path / "passphrase").write_text("of another machine")
+    elsewhere = {
+        "PULUMI_BACKEND_URL": f"file://{tmp_path}",
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(tmp_path / "passphrase"),
+    }
     options = ("-s", STACK, "--base", "HEAD~1", "--state-copies", str(tmp_path), "--out", str(tmp_path / "plans"))
     change.deploy_sh("plan", *options, **elsewhere)
     comment = (tmp_path / "plans" / "preview.md").read_text()
