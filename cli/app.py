@@ -6,7 +6,21 @@ from typing import Annotated
 
 import typer
 
-from cli import backup, cleaning, client_files, deploying, logs, machine, plans, promote, recovery, running, watching
+from cli import (
+    backup,
+    cleaning,
+    client_files,
+    deploying,
+    logs,
+    machine,
+    plans,
+    promote,
+    recovery,
+    running,
+    state_copy,
+    updating,
+    watching,
+)
 from cli.config import config_app
 from cli.drift import commands as drifting
 from cli.services import commands as services
@@ -27,7 +41,7 @@ app = typer.Typer(
 )
 for group in (
     deploying, drifting, running, watching, logs, services, client_files, plans, promote, backup, recovery, cleaning,
-    machine,
+    machine, updating, state_copy,
 ):  # fmt: skip
     app.add_typer(group.commands)
 app.add_typer(token_app, name="token")

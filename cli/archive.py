@@ -42,7 +42,7 @@ class WrongPassword(ArchiveError):
 def write(path: Path, password: str, fill: Callable[[tarfile.TarFile], None]) -> None:
     """Make a backup at `path`, which appears only when it is whole and is readable by its owner only. `fill` adds
     what goes into it."""
-    draft = path.with_name(f".{path.name}.part")
+    draft = draft_of(path)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -54,6 +54,11 @@ def write(path: Path, password: str, fill: Callable[[tarfile.TarFile], None]) ->
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
+
+
+def draft_of(path: Path) -> Path:
+    """The file in which a backup is written until it is whole."""
+    return path.with_name(f".{path.name}.part")
 
 
 @contextmanager

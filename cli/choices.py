@@ -1,4 +1,4 @@
-"""What `deploy`'s options change in the stack's file: written there, so that a later `pulumi up` means the same."""
+"""What `deploy`'s options change: written down where `pulumi up` reads it too, so that it later means the same."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from rich.text import Text
+from stack import env_file
 from stack.catalog import ServiceSpec
-from stack.env_file import file_name
-from stack.settings import StackSettings
+from stack.settings import StackSettings, read_overrides
 
+from cli import env_values
 from cli.console import err
 from cli.selection import FEATURES, Selection, changes, with_profiles, with_services
 from cli.stack import Deployment, StackError
@@ -41,39 +42,79 @@ class Choices:
 
 
 def apply(deployment: Deployment, choices: Choices, catalog: Mapping[str, ServiceSpec]) -> Callable[[], None]:
-    """Write `choices` into the stack's file, saying what changes; returns what puts the file back as it was.
+    """Write `choices` down, saying what changes; returns what puts the file back as it was.
 
-    Raises SelectionError, and StackError where images are pinned and so never built.
+    Of the stack dev they are written into `.env`, which is of this machine alone; of another stack into its own file,
+    which is reviewed. Raises SelectionError, and StackError where images are pinned and so never built.
     """
-    file = StackFile(deployment.file)
-    before = selection(file)
+    if choices.no_cache and deployment.settings.images == "pinned":
+        raise StackError(
+            tr("这个栈的镜像由摘要固定，不在这里构建", "this stack's images are pinned by digest, not built here"),
+            tr("去掉 --no-cache", "leave --no-cache out"),
+        )
+    file, stack = StackFile(deployment.file), deployment.settings.stack
+    on_this_machine = stack == env_file.DEFAULT_STACK
+    content = file.values()
+    if on_this_machine:
+        content = read_overrides(deployment.file.parent, stack).over(content)
+    before = selection(content)
     after = choices.select(before, catalog)
     lines = changes(before, after)
+    # The time, as a number that was used before would find its layers in a cache.
+    generation = int(time.time()) if choices.no_cache else None
+    if generation is not None:
+        lines.append(f"build.generation: {deployment.settings.build.generation} → {generation}")
+    if not lines:
+        return lambda: None
+    if on_this_machine:
+        place = env_file.file_name(stack)
+        values = _as_env_values(selection(file.values()), before, after, generation, catalog)
+        undo = env_values.write(deployment.file.parent, stack, values)
+    else:
+        place, undo = deployment.file.name, file.restore
+        _put(file, before, after, generation)
+        file.save()
+    for line in lines:
+        err.print(Text(f"• {place}: {line}"))
+    return undo
+
+
+def _put(file: StackFile, before: Selection, after: Selection, generation: int | None) -> None:
     if before.profiles != after.profiles:
         file.set("profiles", list(after.profiles) or None)
     for name in {*before.enabled, *after.enabled}:
         if before.enabled.get(name) != after.enabled.get(name):
             file.set_in("services", [name, "enabled"], after.enabled.get(name))
-    if choices.no_cache:
-        if deployment.settings.images == "pinned":
-            raise StackError(
-                tr("这个栈的镜像由摘要固定，不在这里构建", "this stack's images are pinned by digest, not built here"),
-                tr("去掉 --no-cache", "leave --no-cache out"),
-            )
-        # The time, as a number that was used before would find its layers in a cache.
-        generation = int(time.time())
+    if generation is not None:
         file.set_in("build", ["generation"], generation)
-        lines.append(f"build.generation: {deployment.settings.build.generation} → {generation}")
-    if lines:
-        file.save()
-        for line in lines:
-            err.print(Text(f"• {deployment.file.name}: {line}"))
-    return file.restore
+
+
+def _as_env_values(
+    file: Selection, before: Selection, after: Selection, generation: int | None, catalog: Mapping[str, ServiceSpec]
+) -> dict[str, str]:
+    """By key of `.env`, what makes of the stack file's selection the one `after`; '' where the file says it already."""
+    values: dict[str, str] = {}
+    if before.profiles != after.profiles:
+        names = ",".join(after.profiles) or env_file.NO_PROFILE
+        values[env_file.PROFILES] = "" if after.profiles == file.profiles else names
+        values["MONITORING_ENABLED"] = ""
+    for name in sorted({*before.enabled, *after.enabled} & set(catalog)):
+        if before.enabled.get(name) != after.enabled.get(name):
+            without = Selection(after.profiles, {key: on for key, on in file.enabled.items() if key == name})
+            runs = after.runs(catalog[name])
+            said = without.runs(catalog[name]) == runs
+            values[env_file.service_key(name, "ENABLED")] = "" if said else str(runs).lower()
+    if generation is not None:
+        values[env_file.GENERATION] = str(generation)
+    return values
 
 
 def overruled(settings: StackSettings, file: StackFile, catalog: Mapping[str, ServiceSpec]) -> list[str]:
-    """What `.env` decides otherwise than the stack's file does, one line each."""
-    said = selection(file)
+    """What `.env` decides otherwise than the stack's file does, one line each; nothing of dev, whose choices are in
+    `.env`."""
+    if settings.stack == env_file.DEFAULT_STACK:
+        return []
+    said = selection(file.values())
     lines = []
     for name, spec in catalog.items():
         own = settings.services.get(name)
@@ -86,14 +127,14 @@ def overruled(settings: StackSettings, file: StackFile, catalog: Mapping[str, Se
         for name in FEATURES
         if (name in settings.profiles) != (name in said.profiles)
     ]
-    source = file_name(settings.stack)
+    source = env_file.file_name(settings.stack)
     return [f"{source} → {line}" for line in lines]
 
 
-def selection(file: StackFile) -> Selection:
-    """What a stack's file says of what runs; values of another form are left to the settings to refuse."""
-    profiles: Any = file.get("profiles", [])
-    services: Any = file.get("services", {})
+def selection(content: Mapping[str, Any]) -> Selection:
+    """What a stack's settings, by key, say of what runs; values of another form are left to the settings to refuse."""
+    profiles: Any = content.get("profiles", [])
+    services: Any = content.get("services", {})
     enabled = {
         str(name): own["enabled"]
         for name, own in (services.items() if isinstance(services, dict) else ())

@@ -11,6 +11,7 @@ import typer
 from rich.cells import cell_len
 from rich.text import Text
 from stack.errors import ConfigurationError
+from stack.key_paths import dotted
 
 from cli import config_secrets, settings_reference
 from cli.config_keys import complete_key, complete_key_or_value, parse, typed, write
@@ -18,7 +19,7 @@ from cli.console import err, fail, out
 from cli.effective import DEFAULT, HIDDEN, MISSING, Configuration, KeyPath, Value, masked
 from cli.settings_reference import shown
 from cli.stack import StackError
-from cli.steps import FAILED, JsonOption, StackOption, examples, print_json
+from cli.steps import FAILED, AcceptedYesOption, JsonOption, StackOption, examples, print_json
 from toolchain.language import tr
 
 config_app = typer.Typer(help=tr("栈的设置", "A stack's settings"), no_args_is_help=True)
@@ -95,6 +96,7 @@ def config_set(
             ),
         ),
     ] = False,
+    yes: AcceptedYesOption = False,
     stack: StackOption = "dev",
 ) -> None:
     """Write settings into the stack's file, when all of them together can be used."""
@@ -116,9 +118,9 @@ def config_set(
         for inner, below, _ in setting.values(given[path], path):
             if below.secret:
                 raise typer.BadParameter(
-                    f"{'.'.join(inner)}: "
+                    f"{dotted(inner)}: "
                     + tr("机密的值不能写在命令行上：", "a secret's value cannot be on a command line: ")
-                    + f"./deploy.sh config set {'.'.join(inner)} --secret{_option(stack)}"
+                    + f"./deploy.sh config set {dotted(inner)} --secret{_option(stack)}"
                 )
     _change(configuration, given)
 
@@ -129,7 +131,9 @@ def config_set(
     epilog=examples("./deploy.sh config unset gateway.limits", "./deploy.sh config unset cache.password -s test"),
 )
 def config_unset(
-    key: Annotated[str, typer.Argument(help=KEY_HELP, autocompletion=complete_key)], stack: StackOption = "dev"
+    key: Annotated[str, typer.Argument(help=KEY_HELP, autocompletion=complete_key)],
+    yes: AcceptedYesOption = False,
+    stack: StackOption = "dev",
 ) -> None:
     """Remove a setting from the stack's file, when what is left can be used."""
     configuration = _readable(stack)
@@ -137,10 +141,10 @@ def config_unset(
     if not _is_set(configuration, path):
         name = configuration.file.path.name
         raise StackError(
-            tr(f"{name} 里没有 {'.'.join(path)}", f"{name} does not set {'.'.join(path)}"),
+            tr(f"{name} 里没有 {dotted(path)}", f"{name} does not set {dotted(path)}"),
             tr(
-                f"来源：./deploy.sh config show {'.'.join(path)}",
-                f"what does: ./deploy.sh config show {'.'.join(path)}",
+                f"来源：./deploy.sh config show {dotted(path)}",
+                f"what does: ./deploy.sh config show {dotted(path)}",
             )
             + _option(stack),
         )
@@ -171,7 +175,7 @@ def config_diff(
     if as_json:
         print_json([_difference(path, {one: before.get(path), other: after.get(path)}) for path in differing])
     elif differing:
-        rows = [(".".join(path), *_both(before.get(path), after.get(path))) for path in differing]
+        rows = [(dotted(path), *_both(before.get(path), after.get(path))) for path in differing]
         _table([("", one, other), *rows])
     else:
         out.print(tr("没有差别。", "No differences."))
@@ -211,9 +215,9 @@ def _set_secret(configuration: Configuration, words: list[str]) -> None:
             tr("机密的值不写在命令行上，只写键", "a secret's value is not written on the command line, only its key")
         )
     path = parse(words[0], configuration.tree)
-    key, setting = ".".join(path), configuration.tree.find(path)
+    key, setting = dotted(path), configuration.tree.find(path)
     if setting is None or not setting.secret:
-        known = ", ".join(".".join(leaf) for leaf, leaf_setting in configuration.tree.leaves() if leaf_setting.secret)
+        known = ", ".join(dotted(leaf) for leaf, leaf_setting in configuration.tree.leaves() if leaf_setting.secret)
         raise typer.BadParameter(
             tr(
                 f"{key} 不是机密，在状态里会是明文。机密：{known}",
@@ -242,7 +246,7 @@ def _change(configuration: Configuration, given: Mapping[KeyPath, Any]) -> None:
         if value is None or before != value:
             after = MISSING if value is None else value
             lines.append(
-                f"{'.'.join(path)}: {_word(configuration, path, before)} → {_word(configuration, path, after)}"
+                f"{dotted(path)}: {_word(configuration, path, before)} → {_word(configuration, path, after)}"
             )
         write(configuration.file, path, value, configuration.tree)
     still_wrong = _check(configuration, list(given), present)
@@ -254,7 +258,7 @@ def _change(configuration: Configuration, given: Mapping[KeyPath, Any]) -> None:
     values = {} if still_wrong else configuration.values()
     for path in given:
         if path in values and values[path].source not in (configuration.file.path.name, DEFAULT):
-            err.print(Text(f"• {values[path].source} → {'.'.join(path)}: {_text(values[path])}", style="yellow"))
+            err.print(Text(f"• {values[path].source} → {dotted(path)}: {_text(values[path])}", style="yellow"))
 
 
 def _problems(configuration: Configuration, clear: Mapping[KeyPath, str] | None = None) -> list[str]:
@@ -275,7 +279,7 @@ def _check(
     """Raises ConfigurationError where the settings at `changed` are wrong, or make anything wrong that was not so before
     (`present`). What was, is told and returned: it can be mended one by one."""
     left = _problems(configuration, clear)
-    keys = "|".join(re.escape(".".join(path)) for path in changed)
+    keys = "|".join(re.escape(text) for path in changed for text in (dotted(path), ".".join(path)))
     if set(left) - set(present) or any(re.search(rf"(?<![\w.-])({keys})(?![\w-])", line) for line in left):
         raise ConfigurationError("\n".join([*left, tr("没有写入。", "Nothing was written.")]))
     for line in left:
@@ -327,7 +331,7 @@ def _as_json(value: Value) -> dict[str, Any]:
 def _difference(path: KeyPath, values: Mapping[str, Value | None]) -> dict[str, Any]:
     secret = any(value is not None and value.secret for value in values.values())
     own = {} if secret else {stack: value.value if value else None for stack, value in values.items()}
-    return {"key": ".".join(path), "secret": secret, **own}
+    return {"key": dotted(path), "secret": secret, **own}
 
 
 def _both(one: Value | None, other: Value | None) -> tuple[str, str]:

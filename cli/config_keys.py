@@ -12,6 +12,7 @@ from ruamel.yaml.error import YAMLError
 from stack.catalog import SPEC_FILE
 from stack.corrections import nearest
 from stack.env_file import MAIN_CLIENT
+from stack.key_paths import dotted, parts
 from stack.setting_tree import ANY_KEY, Setting
 from stack.settings import NAMESPACE, setting_tree, stack_file
 
@@ -26,19 +27,32 @@ _TRUE, _FALSE = ("true", "yes", "on"), ("false", "no", "off")
 def parse(key: str, tree: Setting) -> KeyPath:
     """The path of `gateway.bind`, with or without `dyber:`. Raises typer.BadParameter for a key that is not there, naming
     the one that was probably meant."""
-    path = tuple(key.removeprefix(f"{NAMESPACE}:").split("."))
-    if all(path) and tree.find(path) is not None:
+    text = key.removeprefix(f"{NAMESPACE}:")
+    try:
+        path = parts(text)
+    except ValueError:
+        path = ()
+    if path and tree.find(path) is not None:
         return path
-    near = nearest(path, tree)
+    near = (_with_dots_in_the_last_key(path, tree) or nearest(path, tree)) if path else None
     if near is None:
-        written = {".".join(known): known for known, _ in tree.leaves()}
-        found = difflib.get_close_matches(".".join(path), written, n=1)
+        written = {dotted(known): known for known, _ in tree.leaves()}
+        found = difflib.get_close_matches(text, written, n=1)
         near = written[found[0]] if found else None
-    hint = tr(f"。是不是 {'.'.join(near)}？", f"; did you mean {'.'.join(near)}?") if near else ""
+    hint = tr(f"。是不是 {dotted(near)}？", f"; did you mean {dotted(near)}?") if near else ""
     raise typer.BadParameter(
         tr(f"没有这个键 {key!r}", f"no key {key!r}")
         + (hint or tr(f"。可用：{', '.join(tree.properties)}", f"; known: {', '.join(tree.properties)}"))
     )
+
+
+def _with_dots_in_the_last_key(path: KeyPath, tree: Setting) -> KeyPath | None:
+    """The path with its end as one free key, such as the tool `notes.search`, where that is a setting."""
+    for depth in range(1, len(path) - 1):
+        above = tree.find(path[:depth])
+        if above is not None and above.entry is not None and not above.entry.properties and above.entry.entry is None:
+            return (*path[:depth], ".".join(path[depth:]))
+    return None
 
 
 def typed(text: str, setting: Setting) -> Any:
@@ -101,7 +115,10 @@ def complete_key_or_value(context: typer.Context, incomplete: str) -> list[str]:
     before = context.params.get("words") or ()
     if len(before) % 2 == 0:
         return complete_key(context, incomplete)
-    setting = setting_tree().find(before[-1].removeprefix(f"{NAMESPACE}:").split("."))
+    try:
+        setting = setting_tree().find(parts(before[-1].removeprefix(f"{NAMESPACE}:")))
+    except ValueError:
+        setting = None
     values = [] if setting is None else [*setting.choices, *(("true", "false") if "boolean" in setting.types else ())]
     return [value for value in values if value.startswith(incomplete)]
 
@@ -115,8 +132,8 @@ def _known(context: typer.Context) -> Iterator[str]:
     for leaf, _ in setting_tree().leaves():
         first, rest = leaf[0], leaf[1:]
         if not rest or rest[0] != ANY_KEY:
-            yield ".".join(leaf)
+            yield dotted(leaf)
             continue
         # Of a free key further down nothing is known; what holds it is a key as well.
         below = rest[1 : rest.index(ANY_KEY, 1) if ANY_KEY in rest[1:] else None]
-        yield from (".".join((first, name, *below)) for name in (services if first == "services" else clients))
+        yield from (dotted((first, name, *below)) for name in (services if first == "services" else clients))

@@ -7,12 +7,14 @@ import json
 import subprocess
 import tarfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from stack.catalog import ServiceSpec
 from stack.contract import LOCK_FILE, Contract, contract_text, listed_contract, parse_contract
 from stack.errors import ConfigurationError
+from stack.hidden_tools import hidden_tools
 
 from cli import engine
 from cli.stack import ROOT, StackError
@@ -38,14 +40,34 @@ _PRINT_CONTRACT = 'exec python -m dyber_kit.contract "$PACKAGE"'
 _UNPACK = "mkdir /tmp/sources && tar -x -C /tmp/sources && PYTHONPATH=/tmp/sources " + _PRINT_CONTRACT
 
 
-def running_contract(container: Mapping[str, Any]) -> Contract:
-    """What the server in a running `container` (as `docker inspect` tells it) shows agents. Raises StackError."""
-    name = str(container["Name"]).lstrip("/")
-    output = _docker("exec", "--interactive", str(container["Id"]), "python", "-", given=_ASK_THE_SERVER.encode())
+@dataclass(frozen=True)
+class RunningTools:
+    """The tools of a running server; `hidden` are those in its contract that a setting keeps from agents."""
+
+    contract: Contract
+    hidden: tuple[str, ...] = ()
+
+
+def running_tools(container: Mapping[str, Any]) -> RunningTools:
+    """What the server in a running `container` (as `docker inspect` tells it) shows agents, and what it hides.
+
+    Raises StackError.
+    """
+    name, identity = str(container["Name"]).lstrip("/"), str(container["Id"])
+    output = _docker("exec", "--interactive", identity, "python", "-", given=_ASK_THE_SERVER.encode())
     try:
-        return listed_contract(json.loads(output.strip().splitlines()[-1]))
+        listed = listed_contract(json.loads(output.strip().splitlines()[-1]))
     except (ValueError, IndexError, KeyError, TypeError):
         raise _silent(name, output) from None
+    printed = _parsed(_docker("exec", identity, "sh", "-c", _PRINT_CONTRACT, given=b""), name)
+    environment = dict(str(variable).partition("=")[::2] for variable in container["Config"]["Env"])
+    return with_hidden(listed, printed, environment)
+
+
+def with_hidden(listed: Contract, printed: Contract, environment: Mapping[str, str]) -> RunningTools:
+    """The tools that a server lists, and those that its code has (`printed`) and that its environment hides."""
+    hidden = tuple(name for name in hidden_tools(printed.read_only, environment) if name not in listed.tools)
+    return RunningTools(Contract({**listed.tools, **{name: printed.tools[name] for name in hidden}}), hidden)
 
 
 def image_contract(image: str, environment: Mapping[str, str] | None = None) -> Contract:

@@ -19,6 +19,7 @@ from cli.stack import ROOT, Deployment
 from cli.stack_file import StackFile
 from cli.steps import (
     FAILED,
+    AcceptedYesOption,
     JsonOption,
     StackOption,
     YesOption,
@@ -39,9 +40,9 @@ commands = typer.Typer()
 @commands.command(
     short_help=tr("准备这台机器并部署（默认命令）", "Set this machine up and deploy (the default command)"),
     help=tr(
-        "准备这台机器并部署（默认命令）。这里的选项会写进 Pulumi.<栈>.yaml，以后不写也一样；.env 里的值优先于该文件",
-        "Set this machine up and deploy (the default command). Options are written into Pulumi.<stack>.yaml and stay; "
-        "values in .env win over that file",
+        "准备这台机器并部署（默认命令）。这里的选项会记下来，以后不写也一样：dev 的写进 .env（只属于这台机器），其他栈的写进 Pulumi.<栈>.yaml",
+        "Set this machine up and deploy (the default command). Options are written down and stay: those of dev in "
+        ".env, which is of this machine alone, those of another stack in Pulumi.<stack>.yaml",
     ),
     epilog=examples(
         "./deploy.sh",
@@ -80,6 +81,7 @@ def deploy(
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help=tr("不用缓存，重新构建镜像", "Build the images anew, without any cache"))
     ] = False,
+    yes: AcceptedYesOption = False,
 ) -> None:
     """Set this machine up and deploy (the default command)."""
     started = time.monotonic()
@@ -100,7 +102,7 @@ def deploy(
 
 
 @commands.command(help=tr("只准备这台机器，不部署", "Only set this machine up"), epilog=examples("./deploy.sh setup"))
-def setup() -> None:
+def setup(yes: AcceptedYesOption = False) -> None:
     """Only set this machine up."""
     home = DyberHome.from_environment()
     with Activities(home.logs / "setup.log") as display:
@@ -115,6 +117,7 @@ def setup() -> None:
 def preview(
     diff: Annotated[bool, typer.Option("--diff", help=tr("Pulumi 的完整对比", "Pulumi's own full comparison"))] = False,
     as_json: JsonOption = False,
+    yes: AcceptedYesOption = False,
     stack: StackOption = "dev",
 ) -> None:
     """Show what a deployment would change, changing nothing."""

@@ -15,6 +15,7 @@ from stack import gateway_inputs
 from stack.build_settings import FROM_ENVIRONMENT, found_by_set_up
 from stack.catalog import SPEC_FILE, ServiceSpec, load_catalog
 from stack.env_file import EnvFile, file_name
+from stack.key_paths import dotted
 from stack.secret_settings import encrypted_paths, is_encrypted
 from stack.setting_tree import ANY_KEY, Setting
 from stack.settings import (
@@ -51,7 +52,7 @@ class Value:
 
     @property
     def key(self) -> str:
-        return ".".join(self.path)
+        return dotted(self.path)
 
 
 class Configuration:

@@ -14,13 +14,14 @@ from pulumi.automation.errors import CommandError
 from stack.errors import ConfigurationError
 from typer.completion import completion_init
 
+from cli import salts
 from cli.app import app
 from cli.console import err, fail, use_utf8
 from cli.engine import EngineError
 from cli.events import Cancelled, DeployError, explain
 from cli.machine import PROGRAMS, completion_variable
 from cli.selection import SelectionError
-from cli.stack import StackError
+from cli.stack import ROOT, StackError
 from cli.steps import FAILED, INTERRUPTED, OK, USAGE
 from cli.usage import usage_message
 from toolchain.errors import SetupError
@@ -36,7 +37,11 @@ def main() -> None:
             completion_init()
             command(prog_name=program, complete_var=variable)  # answers a shell that completes a line, and ends
     arguments = with_command_word(sys.argv[1:])
-    sys.exit(_guarded(lambda: command(arguments, prog_name="deploy.sh", standalone_mode=False), command))
+    try:
+        code = _guarded(lambda: command(arguments, prog_name="deploy.sh", standalone_mode=False), command)
+    finally:
+        salts.remove_from_tracked_files(ROOT)
+    sys.exit(code)
 
 
 def with_command_word(arguments: list[str]) -> list[str]:

@@ -6,7 +6,7 @@ The user's own lines and comments stay as they are; the file is readable by its 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from stack.catalog import declared_secrets
@@ -96,6 +96,37 @@ def forget(stack: str, token: str | None) -> None:
     text = _read(path)
     if token and text is not None and (after := without_value(text, TOKEN_KEY, token)) != text:
         replace_file(path, after.encode(), OWNER_ONLY)
+
+
+def write(root: Path, stack: str, values: Mapping[str, str]) -> Callable[[], None]:
+    """Give keys of the stack's file in `root` these values, '' for a key without one; returns what puts the file back.
+
+    A key that is not there and gets no value is not added.
+    """
+    path = root / file_name(stack)
+    before = _read(path)
+    text = before if before is not None else _HEADER.format(stack=stack, stack_file=stack_file(stack))
+    lines = [
+        with_value(binding.original.string, values[binding.key])
+        if binding.key in values and (binding.value or values[binding.key])
+        else binding.original.string
+        for binding in bindings(text)
+    ]
+    present = {binding.key for binding in bindings(text)}
+    missing = [f"{key}={value}\n" for key, value in values.items() if value and key not in present]
+    if missing and lines and not lines[-1].endswith("\n"):
+        lines.append("\n")
+    after = "".join([*lines, *missing])
+    if after != before and (before is not None or missing):
+        replace_file(path, after.encode(), OWNER_ONLY)
+
+    def undo() -> None:
+        if before is None:
+            path.unlink(missing_ok=True)
+        elif _read(path) != before:
+            replace_file(path, before.encode(), OWNER_ONLY)
+
+    return undo
 
 
 def _read(path: Path) -> str | None:

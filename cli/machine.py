@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import platform
-import shutil
-import subprocess
 import sys
 from typing import Annotated
 
@@ -17,8 +15,9 @@ from typer.completion import get_completion_script
 from cli import state, tests
 from cli.console import Activities, err, out
 from cli.environment import shell_lines
-from cli.stack import ROOT, StackError
-from cli.steps import FAILED, JsonOption, StackOption, YesOption, examples, print_json, set_up
+from cli.git import git_said
+from cli.stack import ROOT
+from cli.steps import FAILED, JsonOption, examples, print_json, set_up
 from toolchain import prerequisites, pulumi_cli, versions
 from toolchain.home import DyberHome
 from toolchain.language import tr
@@ -76,7 +75,7 @@ def version(as_json: JsonOption = False) -> None:
     cli = pulumi_cli.find_cli(home, pinned)
     found = {
         "dyber": GatewaySettings().version,
-        "commit": _git("rev-parse", "--short", "HEAD") or None,
+        "commit": git_said(ROOT, "rev-parse", "--short", "HEAD") or None,
         "pulumi": cli.version if cli else None,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
@@ -106,47 +105,6 @@ def completion(shell: Annotated[str, typer.Argument(help=", ".join(SHELLS))]) ->
 
 
 @commands.command(
-    help=tr("取得新版本并部署（先询问）", "Get the newest version and deploy it (asks first)"),
-    epilog=examples("./deploy.sh update", "./deploy.sh update --yes"),
-)
-def update(yes: YesOption = False, stack: StackOption = "dev") -> None:
-    """Get the newest version of this checkout and deploy it (asks first)."""
-    if not shutil.which("git") or not _git("rev-parse", "--git-dir"):
-        raise StackError(
-            tr("这里不是 git 克隆", "this is no git clone"),
-            tr("下载新版本覆盖后运行 ./deploy.sh", "put the new version here and run ./deploy.sh"),
-        )
-    if not _git("rev-parse", "--abbrev-ref", "@{upstream}"):
-        raise StackError(
-            tr("当前分支没有跟踪远端分支", "this branch follows no remote one"),
-            tr("先运行 git branch --set-upstream-to=origin/main", "run git branch --set-upstream-to=origin/main first"),
-        )
-    fetched = subprocess.run(["git", "-C", str(ROOT), "fetch", "--quiet"], capture_output=True, text=True, check=False)
-    if fetched.returncode:
-        raise StackError(fetched.stderr.strip() or "git fetch", tr("检查网络后重试", "check the network and try again"))
-    news = _git("log", "--oneline", "--no-decorate", "HEAD..@{upstream}")
-    if not news:
-        out.print(tr("已经是最新的。", "This is the newest version."))
-        return
-    err.print(news, markup=False)
-    if not yes and not typer.confirm(tr("更新并部署?", "Update and deploy?"), default=False, err=True):
-        raise typer.Exit(FAILED)
-    merged = subprocess.run(
-        ["git", "-C", str(ROOT), "merge", "--ff-only", "--quiet", "@{upstream}"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if merged.returncode:
-        raise StackError(
-            merged.stderr.strip().splitlines()[0] if merged.stderr.strip() else "git merge",
-            tr("先提交或收起自己的改动，再运行一次", "commit or stash your own changes, then run it again"),
-        )
-    # The new version's own requirements and code do the rest.
-    raise typer.Exit(subprocess.call([_outer_python(), str(ROOT / "cli" / "bootstrap.py"), "deploy", "--stack", stack]))
-
-
-@commands.command(
     help=tr("运行全部测试；其余参数交给 pytest", "Run all tests; further arguments go to pytest"),
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     epilog=examples("./deploy.sh test", "./deploy.sh test tests/unit", "./deploy.sh test -k gateway"),
@@ -163,17 +121,3 @@ def test(context: typer.Context) -> None:
 def completion_variable(program: str) -> str:
     """The environment variable by which a completion script asks."""
     return f"_{program}_COMPLETE".replace(".", "_").replace("-", "_").upper()
-
-
-def _outer_python() -> str:
-    """The Python that the virtual environment was made with, which can make it anew."""
-    return getattr(sys, "_base_executable", "") or sys.executable
-
-
-def _git(*arguments: str) -> str:
-    """What git says of this checkout; empty when it says nothing or is not there."""
-    try:
-        result = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=False)
-    except OSError:
-        return ""
-    return result.stdout.strip() if result.returncode == 0 else ""

@@ -15,13 +15,14 @@ from stack.catalog import load_catalog
 from stack.contract import Contract, load_lock
 from stack.contract_diff import Change
 from stack.errors import ConfigurationError
+from stack.settings import stack_file
 
-from cli import contracts, policies
+from cli import contracts, copy_preview, policies
 from cli.console import Activities, out
 from cli.events import DeployError, explain
 from cli.preview_comment import StackPreview, render
 from cli.stack import ROOT, Deployment, StackError
-from cli.steps import FAILED, StackOption, changed, check, examples, graceful_interrupt, set_up
+from cli.steps import FAILED, AcceptedYesOption, StackOption, changed, check, examples, graceful_interrupt, set_up
 from toolchain.backend import masked
 from toolchain.home import DyberHome
 from toolchain.language import tr
@@ -38,8 +39,20 @@ def plan(
         str | None,
         typer.Option(help=tr("与哪个 git 版本比较设置和工具", "The git revision to compare settings and tools with")),
     ] = None,
+    copies: Annotated[
+        Path | None,
+        typer.Option(
+            "--state-copies",
+            help=tr(
+                "在 state-copy 写的副本上预览已提交的内容：不需要机密，也不保存计划",
+                "Preview what is committed on copies that state-copy wrote: needs no secret, and saves no plan",
+            ),
+        ),
+    ] = None,
 ) -> None:
     """Save a plan for each stack and one Markdown comment about all; changes nothing."""
+    if copies and not base:
+        raise typer.BadParameter(tr("--state-copies 要与 --base 一起用", "--state-copies needs --base"))
     base = branched_off(base) if base else None
     home = DyberHome.from_environment()
     directory.mkdir(parents=True, exist_ok=True)
@@ -48,7 +61,10 @@ def plan(
         previews = []
         for stack in stacks:
             with display.phase(tr(f"预览栈 {stack}", f"Previewing stack {stack}")):
-                previews.append(_preview(stack, directory / f"{stack}.plan.json", base))
+                if copies and base:
+                    previews.append(_preview_on_a_copy(stack, copies / f"{stack}.json", base))
+                else:
+                    previews.append(_preview(stack, directory / f"{stack}.plan.json", base))
     comment = directory / COMMENT
     comment.write_text(render(previews, _tools(base) if base else {}, _head()), encoding="utf-8")
     out.print(tr("已写入 ", "written: ") + str(comment), markup=False)
@@ -57,7 +73,9 @@ def plan(
 
 
 def apply(
-    file: Annotated[Path, typer.Argument(help=tr("plan 写的计划", "A plan that plan wrote"))], stack: StackOption = "dev"
+    file: Annotated[Path, typer.Argument(help=tr("plan 写的计划", "A plan that plan wrote"))],
+    yes: AcceptedYesOption = False,
+    stack: StackOption = "dev",
 ) -> None:
     """Do what a saved plan says, and nothing else."""
     if not file.is_file():
@@ -98,6 +116,18 @@ def _preview(stack: str, file: Path, base: str | None) -> StackPreview:
     return StackPreview(
         stack, document, file_at(base, deployment.file.name) if base else "", settings_now(deployment) if base else ""
     )
+
+
+def _preview_on_a_copy(stack: str, copy: Path, base: str) -> StackPreview:
+    """The preview of what is committed, of one stack, on a copy of its state without secrets."""
+    try:
+        document = copy_preview.preview(ROOT, stack, copy, base)
+    except StackError as error:
+        return StackPreview(stack, None, error=f"{error.message}\n{error.next_step}")
+    except copy_preview.Failed as failed:
+        return StackPreview(stack, None, error=failure(failed.document, failed.errors))
+    file = stack_file(stack)
+    return StackPreview(stack, document, file_at(base, file), file_at("HEAD", file))
 
 
 def failure(document: dict[str, Any] | None, errors: str) -> str:
@@ -151,7 +181,10 @@ commands.command(
         "为每个栈保存计划，并写出一份 Markdown 评论；不做改变",
         "Save a plan for each stack and one Markdown comment about all; changes nothing",
     ),
-    epilog=examples("./deploy.sh plan -s test -s prod --base origin/main --out plans"),
+    epilog=examples(
+        "./deploy.sh plan -s test -s prod --base origin/main --out plans",
+        "./deploy.sh plan -s test -s prod --base origin/main --state-copies state-copies",
+    ),
 )(plan)
 commands.command(
     help=tr("只做保存的计划里的改变", "Do what a saved plan says, and nothing else"),

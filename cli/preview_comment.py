@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 from stack.contract_diff import MARKS, Change
+from stack.key_paths import dotted
 
 from toolchain.language import tr
 
@@ -131,9 +132,9 @@ def changed_settings(before: str, after: str) -> list[tuple[str, str, str]]:
     """(key, before, after) of the settings that differ between two texts of a stack's file, secrets masked."""
     old, new = _settings(before), _settings(after)
     return [
-        (key, _shown(key, old.get(key)), _shown(key, new.get(key)))
-        for key in sorted({*old, *new})
-        if old.get(key) != new.get(key)
+        (dotted(path), _shown(path, old.get(path)), _shown(path, new.get(path)))
+        for path in sorted({*old, *new})
+        if old.get(path) != new.get(path)
     ]
 
 
@@ -185,7 +186,8 @@ def plain(markdown: str) -> str:
 def _difference(key: str, old: Any, new: Any) -> Iterator[str]:
     if UNKNOWN in (old, new) or not (isinstance(old, list) or isinstance(new, list)):
         if old != new and not isinstance(old, Mapping) and not isinstance(new, Mapping):
-            yield f"{_code(_shown(key, old))} → {_code(_shown(key, new))}"
+            path = key.split(".")
+            yield f"{_code(_shown(path, old))} → {_code(_shown(path, new))}"
         return
     # What appears or disappears whole is a list that was or will be empty.
     before, after = old or [], new or []
@@ -258,33 +260,34 @@ def _tools(tools: Mapping[str, Sequence[Change]]) -> Iterator[str]:
         yield "</details>"
 
 
-def _settings(text: str) -> dict[str, Any]:
+def _settings(text: str) -> dict[tuple[str, ...], Any]:
     """Settings by path, without the namespace; a secret is its ciphertext, which tells only that it changed."""
-    found: dict[str, Any] = {}
+    found: dict[tuple[str, ...], Any] = {}
 
-    def walk(path: str, value: Any) -> None:
+    def walk(path: tuple[str, ...], value: Any) -> None:
         if isinstance(value, Mapping) and value and "secure" not in value:
             for key, inner in value.items():
-                walk(f"{path}.{key}" if path else str(key).removeprefix("dyber:"), inner)
+                walk((*path, str(key)) if path else (str(key).removeprefix("dyber:"),), inner)
         else:
             found[path] = value
 
     if config := (yaml.safe_load(text) or {}).get("config"):
-        walk("", config)
+        walk((), config)
     return found
 
 
-def _shown(key: str, value: Any) -> str:
+def _shown(path: Sequence[str], value: Any) -> str:
     if value is None:
         return "–"
     if value == UNKNOWN:
         return LATER
     if isinstance(value, Mapping) and "secure" in value:
         return HIDDEN
-    parts = key.split(".")
-    if "secrets" in parts:
+    # What a tool is called says nothing of the word beside it, which is read or write.
+    is_a_tool = list(path[2:-1]) == ["contract", "tools"]
+    if "secrets" in path and not is_a_tool:
         return HIDDEN
-    if SECRET_NAME.search(parts[-1]) and not isinstance(value, bool | int | float | Mapping):
+    if SECRET_NAME.search(path[-1]) and not is_a_tool and not isinstance(value, bool | int | float | Mapping):
         return HIDDEN
     return _short(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 

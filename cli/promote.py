@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from pulumi import automation as auto
 from rich.text import Text
 from stack import contract_diff
 from stack.catalog import ServiceSpec, load_catalog
 from stack.contract import Contract
 from stack.contract_diff import Effect
+from stack.hidden_tools import hidden_tools
 
 from cli import contracts, tools
 from cli.console import Activities, err, out
 from cli.environment import activate
-from cli.release import Release, pinned_images, pins, release_of
-from cli.stack import PROJECT, Deployment, StackError
+from cli.release import KeyPath, Release, pinned_images, pins, release_of
+from cli.stack import Deployment, StackError
+from cli.stack_file import StackFile
 from cli.steps import FAILED, StackOption, YesOption, examples
 from toolchain.home import DyberHome
 from toolchain.language import tr
@@ -87,18 +89,19 @@ def promote(
     )
 
 
-def write(deployment: Deployment, changes: dict[str, str | None]) -> None:
+def write(deployment: Deployment, changes: Mapping[KeyPath, str | None]) -> None:
     """Write settings by path into the stack's file, which keeps its comments; on failure it is as before."""
-    file = deployment.file
-    before = file.read_bytes()
-    values = {f"{PROJECT}:{path}": auto.ConfigValue(value) for path, value in changes.items() if value is not None}
+    file = StackFile(deployment.file)
+    for (key, *inside), value in changes.items():
+        if inside:
+            file.set_in(key, inside, value)
+        else:
+            file.set(key, value)
+    file.save()
     try:
-        deployment.stack.set_all_config(values, path=True)
-        if gone := [f"{PROJECT}:{path}" for path, value in changes.items() if value is None]:
-            deployment.stack.remove_all_config(gone, path=True)
         Deployment.open(deployment.stack.name).check_settings()
     except BaseException:
-        file.write_bytes(before)
+        file.restore()
         raise
 
 
@@ -117,14 +120,14 @@ def _runs(deployment: Deployment) -> list[ServiceSpec]:
 
 
 def _present_contracts(deployment: Deployment, specs: list[ServiceSpec], display: Activities) -> dict[str, Contract]:
-    """By service, what agents see in the stack now; a service that never ran there is not in it."""
+    """By service, the stack's tools now, also those that it hides; a service that never ran there is not in it."""
     found: dict[str, Contract] = {}
     images = pinned_images(deployment.settings)
     for spec in specs:
         container = contracts.service_container(deployment.stack.name, spec.name)
         with display.phase(tr(f"读取 {spec.name} 现在的工具", f"Reading the present tools of {spec.name}")):
             if container is not None:
-                found[spec.name] = contracts.running_contract(container)
+                found[spec.name] = contracts.running_tools(container).contract
             elif spec.name in images:
                 found[spec.name] = contracts.image_contract(images[spec.name], spec.environment)
     return found
@@ -144,6 +147,8 @@ def _show(record: Release, deployment: Deployment, specs: list[ServiceSpec], bef
             out.print(f"{spec.name}: {tr('第一次进入这个栈', 'new in this stack')}", markup=False)
             continue
         tools.show(spec.name, now, record.contracts[spec.name])
+        hidden = hidden_tools(record.contracts[spec.name].read_only, spec.environment)
+        tools.show_hidden(spec.name, deployment.stack.name, hidden)
         breaks |= any(
             change.effect is Effect.BREAKS for change in contract_diff.compare(now, record.contracts[spec.name])
         )

@@ -22,6 +22,8 @@ from cli.stack import ROOT, Deployment, StackError
 from toolchain.language import tr
 
 _DIGEST = TypeAdapter(ImageDigest)
+#: A setting's keys, such as ("services", "template", "image").
+KeyPath = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -150,12 +152,12 @@ def _revision() -> str:
     return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
 
 
-def pins(release: Release, target: StackSettings, specs: list[ServiceSpec]) -> dict[str, str | None]:
+def pins(release: Release, target: StackSettings, specs: list[ServiceSpec]) -> dict[KeyPath, str | None]:
     """What the target's file needs to run the release: value by path under `dyber:`, None for what is to be removed.
 
     Only what differs is in it. Raises StackError for a service of the target (its `specs`) that the release lacks.
     """
-    wanted: dict[str, Any] = {}
+    wanted: dict[KeyPath, str] = {}
     missing = [spec.name for spec in specs if spec.name not in release.images]
     if missing:
         raise StackError(
@@ -184,29 +186,32 @@ def pins(release: Release, target: StackSettings, specs: list[ServiceSpec]) -> d
             )
     for spec in specs:
         contract = release.contracts[spec.name].settings
-        base = f"services.{spec.name}"
-        wanted[f"{base}.image"] = release.images[spec.name]
-        wanted[f"{base}.contract.sha256"] = contract["sha256"]
-        wanted.update({f"{base}.contract.tools.{tool}": kind for tool, kind in contract["tools"].items()})
-    wanted |= {f"{part}Image": release.images[part] for part in image_parts() if part in release.images}
-    wanted["images"] = "pinned"
+        wanted |= _service_pins(spec.name, release.images[spec.name], contract["sha256"], contract["tools"])
+    wanted |= {(f"{part}Image",): release.images[part] for part in image_parts() if part in release.images}
+    wanted[("images",)] = "pinned"
     present = _present(target)
-    stale = {path: None for path in present if ".contract." in path and path not in wanted and _belongs(path, specs)}
+    stale = {path: None for path in present if path not in wanted and _is_a_tool(path, specs)}
     return {path: value for path, value in {**wanted, **stale}.items() if present.get(path) != value}
 
 
-def _belongs(path: str, specs: list[ServiceSpec]) -> bool:
-    return any(path.startswith(f"services.{spec.name}.contract.tools.") for spec in specs)
+def _service_pins(service: str, image: str | None, sha256: str, tools: Mapping[str, str]) -> dict[KeyPath, str]:
+    base = ("services", service)
+    pinned = {(*base, "image"): image} if image else {}
+    pinned[(*base, "contract", "sha256")] = sha256
+    return pinned | {(*base, "contract", "tools", tool): kind for tool, kind in tools.items()}
 
 
-def _present(settings: StackSettings) -> dict[str, str]:
+def _is_a_tool(path: KeyPath, specs: list[ServiceSpec]) -> bool:
+    return any(path[:-1] == ("services", spec.name, "contract", "tools") for spec in specs)
+
+
+def _present(settings: StackSettings) -> dict[KeyPath, str]:
     """What the stack's file says now of all that a promotion writes."""
-    found: dict[str, str] = {"images": settings.images}
+    found: dict[KeyPath, str] = {("images",): settings.images}
     for name, own in settings.services.items():
-        if own.image:
-            found[f"services.{name}.image"] = own.image
         if own.contract:
-            found[f"services.{name}.contract.sha256"] = own.contract.sha256
-            found |= {f"services.{name}.contract.tools.{tool}": kind for tool, kind in own.contract.tools.items()}
-    found |= {f"{part}Image": image for part in image_parts() if (image := getattr(settings, f"{part}_image"))}
+            found |= _service_pins(name, own.image, own.contract.sha256, own.contract.tools)
+        elif own.image:
+            found[("services", name, "image")] = own.image
+    found |= {(f"{part}Image",): image for part in image_parts() if (image := getattr(settings, f"{part}_image"))}
     return found

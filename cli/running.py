@@ -13,7 +13,7 @@ from cli import engine, gateway_status
 from cli.console import Activities, out
 from cli.members import START_ORDER, Member, chosen, members
 from cli.stack import Deployment, StackError
-from cli.steps import StackOption, deployed, examples
+from cli.steps import AcceptedYesOption, StackOption, deployed, examples
 from toolchain.home import DyberHome
 from toolchain.language import tr
 
@@ -32,7 +32,9 @@ ServiceArgument = Annotated[
     help=tr("启动已部署、已停止的容器", "Start the stopped containers of a deployed stack"),
     epilog=examples("./deploy.sh start", "./deploy.sh start xiaohongshu-mcp"),
 )
-def start(service: ServiceArgument = None, stack: StackOption = "dev") -> None:
+def start(
+    service: ServiceArgument = None, yes: AcceptedYesOption = False, stack: StackOption = "dev"
+) -> None:
     """Start the containers of a deployed stack that are stopped."""
     deployment, everything = _members(stack)
     wanted = [one for one in chosen(everything, service) if not one.running]
@@ -50,7 +52,9 @@ def start(service: ServiceArgument = None, stack: StackOption = "dev") -> None:
     help=tr("停止容器；容器和数据保留", "Stop the containers; they and their data are kept"),
     epilog=examples("./deploy.sh stop", "./deploy.sh stop template-mcp"),
 )
-def stop(service: ServiceArgument = None, stack: StackOption = "dev") -> None:
+def stop(
+    service: ServiceArgument = None, yes: AcceptedYesOption = False, stack: StackOption = "dev"
+) -> None:
     """Stop the containers of a deployed stack; they and their data stay."""
     _, everything = _members(stack)
     wanted = [one for one in chosen(everything, service) if one.state in ("running", "restarting", "paused")]
@@ -75,7 +79,9 @@ def stop(service: ServiceArgument = None, stack: StackOption = "dev") -> None:
     ),
     epilog=examples("./deploy.sh restart", "./deploy.sh restart xiaohongshu-mcp"),
 )
-def restart(service: ServiceArgument = None, stack: StackOption = "dev") -> None:
+def restart(
+    service: ServiceArgument = None, yes: AcceptedYesOption = False, stack: StackOption = "dev"
+) -> None:
     """Restart services one container after the other, each only when the one before serves again."""
     deployment, everything = _members(stack)
     wanted = chosen(everything, service)

@@ -32,6 +32,11 @@ StackOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help=tr("以 JSON 输出", "Print JSON"))]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help=tr("不再询问", "Do not ask"))]
+#: Of commands that change something and never ask: scripts may give it to all of them alike.
+AcceptedYesOption = Annotated[
+    bool,
+    typer.Option("--yes", "-y", help=tr("不再询问（这个命令本来就不问）", "Do not ask (this command never does)")),
+]
 
 
 def examples(*lines: str) -> str:

@@ -18,6 +18,7 @@ from cli.selection import service_name
 from cli.stack import ROOT, Deployment, StackError
 from cli.stack_file import StackFile
 from cli.steps import (
+    AcceptedYesOption,
     JsonOption,
     StackOption,
     check,
@@ -105,6 +106,7 @@ def token_create(
             )
         ),
     ] = None,
+    yes: AcceptedYesOption = False,
     stack: StackOption = "dev",
 ) -> None:
     """Add a client, which gets a token; written into the stack's file and deployed."""
@@ -157,6 +159,7 @@ def token_rotate(
         bool,
         typer.Option("--now", help=tr("旧令牌立即失效（已泄露时）", "The old one ends at once (when it has leaked)")),
     ] = False,
+    yes: AcceptedYesOption = False,
     stack: StackOption = "dev",
 ) -> None:
     """Give a client a new token; the old one is accepted until `token revoke`."""
@@ -197,7 +200,7 @@ def token_rotate(
     help=tr("结束轮换：旧令牌立即失效", "End a rotation: the old token is refused at once"),
     epilog=examples("./deploy.sh token revoke desktop-pet"),
 )
-def token_revoke(client: ClientArgument, stack: StackOption = "dev") -> None:
+def token_revoke(client: ClientArgument, yes: AcceptedYesOption = False, stack: StackOption = "dev") -> None:
     """End a rotation: the old token is refused at once."""
     deployment, _, settings = _opened(client, stack)
     if not settings.previous:

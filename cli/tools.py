@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import typer
@@ -12,13 +12,15 @@ from stack.catalog import ServiceSpec, load_catalog
 from stack.contract import LOCK_FILE, Contract, load_lock
 from stack.contract_diff import Change, Effect
 from stack.errors import ConfigurationError
+from stack.hidden_tools import READ_ONLY
 from stack.settings import stack_file
 
 from cli import contracts
 from cli.console import out
+from cli.contracts import RunningTools
 from cli.environment import activate
 from cli.stack import ROOT, StackError
-from cli.steps import FAILED, StackOption, examples
+from cli.steps import FAILED, AcceptedYesOption, StackOption, examples
 from toolchain.home import DyberHome
 from toolchain.language import tr
 
@@ -44,6 +46,7 @@ def tools_lock(
     check: Annotated[
         bool, typer.Option("--check", help=tr("只比较；有差异时退出码为 1", "Only compare; exit code 1 on a difference"))
     ] = False,
+    yes: AcceptedYesOption = False,
 ) -> None:
     """Write the tools as they are now into the lock files, or compare."""
     activate(DyberHome.from_environment())
@@ -91,8 +94,10 @@ def tools_diff(
     """How the running tools differ from the contract, or from another stack's; or the contract from an earlier one."""
     activate(DyberHome.from_environment())
     differs = False
-    for name, before, after in _pairs(service, against, stack):
+    for name, before, after, hidden in _pairs(service, against, stack):
         differs |= show(name, before, after)
+        for where, names in hidden.items():
+            show_hidden(name, where, names)
     if differs:
         raise typer.Exit(FAILED)
 
@@ -121,28 +126,45 @@ def summary(changes: list[Change]) -> str:
     return tr("，", ", ").join(f"{labels[effect]}: {count}" for effect, count in counts.items() if count)
 
 
-def _pairs(service: str | None, against: str | None, stack: str) -> Iterator[tuple[str, Contract, Contract]]:
+def show_hidden(service: str, stack: str, names: Sequence[str]) -> None:
+    """Say which tools of a service a stack's settings hide from agents; that is no change of the contract."""
+    if names:
+        told = tr(f"{stack} 的 {READ_ONLY} 隐藏了", f"hidden by {READ_ONLY} of {stack}")
+        out.print(Text(f"  {service}: {told}: {', '.join(names)}", style="dim"))
+
+
+#: Service, its contract before and after, and by stack the tools that are hidden there.
+Pair = tuple[str, Contract, Contract, dict[str, tuple[str, ...]]]
+
+
+def _pairs(service: str | None, against: str | None, stack: str) -> Iterator[Pair]:
     if against and not (ROOT / stack_file(against)).is_file():
         for spec in _specs(service):
-            yield spec.name, contracts.lock_at(against, spec.name) or NOTHING, _kept(spec)
+            yield spec.name, contracts.lock_at(against, spec.name) or NOTHING, _kept(spec), {}
         return
     found = False
     for spec in _specs(service):
-        container = contracts.service_container(stack, spec.name)
-        other = contracts.service_container(against, spec.name) if against else None
-        if container is None and other is None:
+        running = _running(stack, spec.name)
+        other = _running(against, spec.name) if against else None
+        if running is None and other is None:
             continue
         found = True
-        running = contracts.running_contract(container) if container else NOTHING
+        hidden = {name: tools.hidden for name, tools in ((against, other), (stack, running)) if name and tools}
+        now = running.contract if running else NOTHING
         if against:
-            yield spec.name, contracts.running_contract(other) if other else NOTHING, running
-        elif container:
-            yield spec.name, _kept(spec), running
+            yield spec.name, other.contract if other else NOTHING, now, hidden
+        elif running:
+            yield spec.name, _kept(spec), now, hidden
     if not found:
         raise StackError(
             tr(f"栈 {stack} 中没有运行的服务", f"no service is running in stack {stack}"),
             tr(f"先运行 ./deploy.sh -s {stack}", f"run ./deploy.sh -s {stack} first"),
         )
+
+
+def _running(stack: str, service: str) -> RunningTools | None:
+    container = contracts.service_container(stack, service)
+    return contracts.running_tools(container) if container else None
 
 
 def _specs(service: str | None) -> list[ServiceSpec]:

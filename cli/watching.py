@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 from stack.catalog import load_catalog
+from stack.errors import ConfigurationError
+from stack.settings import StackSettings
 
 from cli import health_report
 from cli.console import err, out
+from cli.effective import Configuration
 from cli.environment import activate
 from cli.health_report import ServiceHealth
 from cli.members import members
-from cli.stack import ROOT, Deployment
+from cli.stack import ROOT, Deployment, StackError
 from cli.steps import FAILED, JsonOption, StackOption, deployed, examples, print_json
 from toolchain.home import DyberHome
 from toolchain.language import tr
@@ -44,10 +50,12 @@ def status(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
     """Health, version, usage, tools and last error of each service; exit code 1 unless all are up."""
     deployment, outputs = deployed(stack)
     found = health_report.collect(deployment.settings, deployment.require_id(), outputs["services"])
+    hidden = _hidden(deployment.settings)
     if as_json:
-        print_json({"stack": stack, "services": [health_report.as_json(one) for one in found]})
+        services = [{**health_report.as_json(one), "hidden_tools": hidden.get(one.name, ())} for one in found]
+        print_json({"stack": stack, "services": services})
     else:
-        print_table(_status_table(found))
+        print_table(_status_table(found, hidden))
         for one in found:
             if one.last_error:
                 out.print(Text.assemble((f"{one.name}: ", "bold"), one.last_error), style="yellow")
@@ -93,7 +101,8 @@ def list_services(as_json: JsonOption = False, stack: StackOption = "dev") -> No
     """List all services of mcp-servers/, and which of them this stack runs."""
     catalog = load_catalog(ROOT / "mcp-servers")
     states = _states(stack)
-    rows = [
+    hidden = _hidden(_settings(stack))
+    rows: list[dict[str, Any]] = [
         {
             "name": spec.alias,
             "title": spec.title,
@@ -101,6 +110,7 @@ def list_services(as_json: JsonOption = False, stack: StackOption = "dev") -> No
             "profile": spec.profile,
             "state": states.get(name, "off"),
             "tools": list(spec.tools),
+            "hidden_tools": hidden.get(name, ()),
             "description": spec.description,
         }
         for name, spec in catalog.items()
@@ -118,7 +128,7 @@ def list_services(as_json: JsonOption = False, stack: StackOption = "dev") -> No
             Text(tr(*_WORDS[state]), style={"running": "green", "stopped": "red"}.get(state, "dim")),
             str(row["port"]),
             str(row["profile"] or "-"),
-            str(len(row["tools"]) or "-"),
+            _tools(len(row["tools"]) - len(row["hidden_tools"]), row["hidden_tools"]),
             str(row["description"] or row["title"]),
         )
     print_table(table)
@@ -127,7 +137,6 @@ def list_services(as_json: JsonOption = False, stack: StackOption = "dev") -> No
 def _states(stack: str) -> dict[str, str]:
     """running or stopped, by service; {} where nothing is deployed or the machine is not set up."""
     from cli.engine import EngineError
-    from cli.stack import StackError
     from toolchain.errors import SetupError
 
     try:
@@ -144,7 +153,27 @@ def _states(stack: str) -> dict[str, str]:
         return {}
 
 
-def _status_table(found: list[ServiceHealth]) -> Table:
+def _settings(stack: str) -> StackSettings | None:
+    """The stack's settings; None where they cannot be used, which other commands explain."""
+    try:
+        return Configuration(stack).settings()
+    except (ConfigurationError, StackError):
+        return None
+
+
+def _hidden(settings: StackSettings | None) -> dict[str, tuple[str, ...]]:
+    """By service, the tools of its contract that the stack's settings keep from agents."""
+    catalog = load_catalog(ROOT / "mcp-servers")
+    return {name: settings.hidden_tools(spec) if settings else () for name, spec in catalog.items()}
+
+
+def _tools(shown: int | None, hidden: Sequence[str]) -> str:
+    """How many tools agents see, and how many are hidden from them."""
+    counted = str(shown) if shown else "-"
+    return f"{counted} (+{len(hidden)} {tr('隐藏', 'hidden')})" if hidden else counted
+
+
+def _status_table(found: list[ServiceHealth], hidden: Mapping[str, Sequence[str]]) -> Table:
     table = _table(
         tr("服务", "service"),
         tr("状态", "state"),
@@ -163,7 +192,7 @@ def _status_table(found: list[ServiceHealth]) -> Table:
             Text(state, style=_STYLES[one.state]),
             f"{one.ready}/{one.replicas}",
             one.version or "-",
-            "-" if one.tools is None else str(one.tools),
+            _tools(one.tools, hidden.get(one.name, ())),
             "-" if one.cpu_percent is None else f"{one.cpu_percent:.1f}%",
             "-" if one.memory_mib is None else f"{one.memory_mib:.0f} / {one.memory_limit_mib:.0f} MiB",
             "-" if one.uptime_seconds is None else duration(one.uptime_seconds),

@@ -43,10 +43,15 @@ def add_service(
         str | None, typer.Option(help=tr("给人看的标题，例如 微博", "Title shown to people, such as 微博"))
     ] = None,
     deploy: Annotated[bool, typer.Option("--deploy", help=tr("创建后立即部署", "Deploy it at once"))] = False,
+    yes: YesOption = False,
     stack: StackOption = "dev",
 ) -> None:
     """Add an MCP service: make its whole folder from the template."""
     catalog = load_catalog(SERVERS)
+    if name is None and yes:
+        raise typer.BadParameter(
+            tr("--yes 时要写出服务名称：./deploy.sh add-service weibo", "with --yes name it: ./deploy.sh add-service weibo")
+        )
     asking = name is None
     folders = {path.name for path in SERVERS.iterdir()}
     if name is None:

@@ -23,18 +23,24 @@ from stack.profile_settings import MONITORING, CacheSettings, MonitoringSettings
 DEFAULT_STACK = "dev"
 #: The client whose token MCP_AUTH_TOKEN is.
 MAIN_CLIENT = "desktop-pet"
+PROFILES, GENERATION = "PROFILES", "BUILD_GENERATION"
+#: In place of a list of profiles: none of them.
+NO_PROFILE = "default"
 LOG_LEVELS = ("debug", "info", "warning", "error")
 _TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
+_PROFILE = re.compile(r"[a-z][a-z0-9-]*")
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{32,256}")
 
 
 class EnvFile(BaseModel):
-    """What a file says. `settings` are laid over the stack file's, key by key; `profiles` are switched on or off;
-    `clients` exist beside the stack file's own; `tokens`, by client, are those that a person chose."""
+    """What a file says. `settings` are laid over the stack file's, key by key; `chosen_profiles` stand in place of the
+    stack file's profiles, and `profiles` are switched on or off in them; `clients` exist beside the stack file's own;
+    `tokens`, by client, are those that a person chose."""
 
     model_config = ConfigDict(frozen=True)
 
     settings: dict[str, Any] = {}
+    chosen_profiles: tuple[str, ...] | None = None
     profiles: dict[str, bool] = {}
     server_names: tuple[str, ...] = ()
     clients: dict[str, Any] = {}
@@ -44,6 +50,8 @@ class EnvFile(BaseModel):
         """The stack file's `content` with this file's values in their places. What has an unexpected form stays as
         it is, for the settings to refuse."""
         merged = _merge(content, self.settings)
+        if self.chosen_profiles is not None:
+            merged["profiles"] = list(self.chosen_profiles)
         if self.profiles and isinstance(own := merged.get("profiles", []), list):
             kept = [name for name in own if self.profiles.get(name, True)]
             merged["profiles"] = [*kept, *(name for name, on in self.profiles.items() if on and name not in kept)]
@@ -131,6 +139,7 @@ class _Reader:
         self._clients = {service_key(service, "MCP_TOKEN"): service for service in services}
         self._secrets = [(service, secret) for service, declared in services.items() for secret in declared]
         self._settings: dict[str, Any] = {}
+        self._chosen_profiles: tuple[str, ...] | None = None
         self._profiles: dict[str, bool] = {}
         self._names: tuple[str, ...] = ()
         self._own_clients: dict[str, Any] = {}
@@ -158,6 +167,7 @@ class _Reader:
             self._set(["gateway", "openDocs"], True)
         return EnvFile(
             settings=self._settings,
+            chosen_profiles=self._chosen_profiles,
             profiles=self._profiles,
             server_names=self._names,
             clients=self._own_clients,
@@ -184,6 +194,18 @@ class _Reader:
                 _refuse("应为主机名或 IP，如 pet.example.com", "must be host names or addresses", value)
         self._names = tuple(name for name in names if name != "localhost")
 
+    def chosen_profiles(self, value: str) -> None:
+        names = [name.strip() for name in value.split(",") if name.strip()]
+        if not names or not all(_PROFILE.fullmatch(name) for name in names):
+            _refuse("应为配置档，如 dev,cache；default 表示没有", "must be profiles, such as dev,cache; default is none",
+                    value)  # fmt: skip
+        self._chosen_profiles = tuple(name for name in names if name != NO_PROFILE)
+
+    def generation(self, value: str) -> None:
+        if not value.isascii() or not value.isdigit():
+            _refuse("应为整数", "must be a whole number", value)
+        self._set(["build", "generation"], int(value))
+
     def gateway_debug(self, value: str) -> None:
         self._set(["gateway", "debug"], _boolean(value))
 
@@ -207,6 +229,8 @@ class _Reader:
 
 
 _GENERAL: dict[str, Callable[[_Reader, str], None]] = {
+    PROFILES: _Reader.chosen_profiles,
+    GENERATION: _Reader.generation,
     "REDIS_PASSWORD": _Reader.password,
     "GATEWAY_DOMAIN": _Reader.domain,
     "GATEWAY_DEBUG": _Reader.gateway_debug,

@@ -23,6 +23,7 @@ from stack.env_file import EnvFile
 from stack.errors import ConfigurationError, explain
 from stack.gateway_model import MAX_REPLICAS
 from stack.gateway_settings import GatewaySettings
+from stack.hidden_tools import hidden_tools
 from stack.profile_settings import BUILT_IN_PROFILES, CACHE, MONITORING, CacheSettings, MonitoringSettings
 from stack.schema import StrictSettings
 from stack.secret_settings import SecretValue
@@ -187,6 +188,11 @@ class StackSettings(StrictSettings):
         own = self.services.get(service)
         return own.secrets if own else {}
 
+    def hidden_tools(self, spec: ServiceSpec) -> tuple[str, ...]:
+        """The tools in the service's contract that this stack's settings keep from agents."""
+        own = self._with_own_values(spec, self.services.get(spec.name))
+        return hidden_tools(own.tools, own.environment)
+
     def select(self, catalog: Mapping[str, ServiceSpec]) -> list[ServiceSpec]:
         """The services this stack runs, with the stack's own values, in order of their ports.
 
@@ -205,8 +211,10 @@ class StackSettings(StrictSettings):
             for profile in self.profiles
             if profile not in known_profiles
         ]
+        # What a client may call is judged by the contract that the stack has, which may be older than the lock files.
+        in_this_stack = {name: self._with_own_values(spec, self.services.get(name)) for name, spec in catalog.items()}
         for client, own_scopes in self.clients.items():
-            problems += own_scopes.problems(f"{source}: clients.{client}", catalog)
+            problems += own_scopes.problems(f"{source}: clients.{client}", in_this_stack)
         problems += [
             f"{source}: tokens.{client}: 没有这个客户端 / no such client; 可用 / known: {', '.join(self.clients)}"
             for client in self.tokens

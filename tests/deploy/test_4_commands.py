@@ -153,3 +153,9 @@ def test_a_backup_comes_back_under_another_state_and_passphrase(deployed: Checko
         deployed._token = ""
         deployed.deploy_sh()
         deployed.start_stand_in()
+
+
+def test_an_untouched_stack_has_the_tools_of_its_contract_also_those_that_it_hides(deployed: Checkout) -> None:
+    compared = deployed.deploy_sh("tools", "diff")
+    assert "xhs_publish_image" in compared.stdout and "DYBER_READ_ONLY" in compared.stdout
+    assert "✗" not in compared.stdout

@@ -35,7 +35,13 @@ def scripts() -> list[tuple[str, str]]:
         for file in WORKFLOWS
         for name, job in yaml.safe_load(file.read_text(encoding="utf-8"))["jobs"].items()
         for step in job["steps"]
+        if "run" in step
     ]
+
+
+def jobs(workflow: str) -> dict[str, Any]:
+    file = REPOSITORY / ".github" / "workflows" / workflow
+    return dict(yaml.safe_load(file.read_text(encoding="utf-8"))["jobs"])
 
 
 def test_the_workflows_have_no_known_weakness() -> None:
@@ -50,21 +56,67 @@ def test_the_workflows_have_no_known_weakness() -> None:
 def test_a_workflow_grants_nothing_by_default_and_runs_nobody_elses_action(file: Path) -> None:
     content = yaml.safe_load(file.read_text(encoding="utf-8"))
     assert content["permissions"] == {}
-    assert not [step for job in content["jobs"].values() for step in job["steps"] if "uses" in step]
+    used = [step["uses"] for job in content["jobs"].values() for step in job["steps"] if "uses" in step]
+    # What GitHub itself offers, as it was when it was looked at.
+    assert [name for name in used if not re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", name)] == []
+    assert file.name == "tests.yml" or used == []
 
 
-def test_a_forks_code_never_runs_on_the_engine() -> None:
-    content = yaml.safe_load((REPOSITORY / ".github/workflows/preview.yml").read_text(encoding="utf-8"))
-    for job in content["jobs"].values():
-        assert "head.repo.full_name == github.repository" in job["if"]
+def test_a_forks_code_never_runs_on_a_machine_of_ours() -> None:
+    for file in WORKFLOWS:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        for job in content["jobs"].values():
+            if "pull_request" in content[True] and job["runs-on"] != "ubuntu-latest":
+                assert "head.repo.full_name == github.repository" in job["if"]
+
+
+def test_no_branch_runs_on_the_runner_of_an_environment() -> None:
+    for file in WORKFLOWS:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        runners = [job["runs-on"] for job in content["jobs"].values()]
+        if any("dyber" in labels for labels in runners if isinstance(labels, list)):
+            assert file.name in ("deploy.yml", "drift.yml")
+            assert set(content[True]) <= {"push", "schedule", "workflow_dispatch"}
+            assert (content[True].get("push") or {"branches": ["main"]}) == {"branches": ["main"]}
+
+
+def test_the_job_that_runs_a_branchs_code_can_only_read_the_repository() -> None:
+    preview = jobs("preview.yml")["preview"]
+    assert preview["permissions"] == {"contents": "read"}
+    assert preview["runs-on"] == ["self-hosted", "dyber-preview"]
+    (script,) = [step["run"] for step in preview["steps"] if "deploy.sh" in step.get("run", "")]
+    assert "--state-copies" in script
+    holders = [step["name"] for step in preview["steps"] if "GH_TOKEN" in step.get("env", {})]
+    assert holders == ["Check out"] and "GH_TOKEN" not in preview["env"]
+
+
+def test_the_job_that_writes_the_comment_runs_what_is_on_the_base() -> None:
+    comment = jobs("preview.yml")["comment"]
+    assert comment["permissions"] == {"contents": "read", "pull-requests": "write"}
+    assert comment["runs-on"] == "ubuntu-latest"
+    assert comment["env"] == {"BASE": "${{ github.event.pull_request.base.sha }}"}
+    assert "deploy.sh" not in str(comment["steps"])
+
+
+def test_every_pull_request_and_main_are_tested_by_the_readmes_command() -> None:
+    content = yaml.safe_load((REPOSITORY / ".github/workflows/tests.yml").read_text(encoding="utf-8"))
+    assert content[True] == {"pull_request": {"branches": ["main"]}, "push": {"branches": ["main"]}}
+    (job,) = content["jobs"].values()
+    assert (job["runs-on"], job["permissions"]) == ("ubuntu-latest", {"contents": "read"})
+    assert any(".ci/run" in step.get("run", "") for step in job["steps"])
+    (cache,) = [step["with"]["path"].split() for step in job["steps"] if "uses" in step]
+    # What is kept is outside of the checkout, and neither a state nor a passphrase is.
+    home = job["env"]["DYBER_HOME"]
+    assert all(path.startswith(f"{home}/") for path in cache)
+    assert not {"state", "passphrase", ""} & {path.removeprefix(f"{home}/").split("/")[0] for path in cache}
 
 
 def test_what_is_applied_waits_for_the_approval_of_its_environment() -> None:
-    jobs = yaml.safe_load((REPOSITORY / ".github/workflows/deploy.yml").read_text(encoding="utf-8"))["jobs"]
-    for name, job in jobs.items():
+    deploying = jobs("deploy.yml")
+    for name, job in deploying.items():
         applies = any("deploy.sh apply" in step["run"] for step in job["steps"])
         assert job.get("environment") == (name if applies else None)
-    assert (jobs["plan-prod"]["needs"], jobs["prod"]["needs"]) == ("test", "plan-prod")
+    assert (deploying["plan-prod"]["needs"], deploying["prod"]["needs"]) == ("test", "plan-prod")
 
 
 @pytest.mark.parametrize(("where", "script"), scripts(), ids=[where for where, _ in scripts()])
@@ -77,19 +129,33 @@ def test_a_script_is_valid_and_takes_nothing_from_an_expression(where: str, scri
 def test_every_deploy_command_in_a_workflow_is_one_that_the_command_line_takes() -> None:
     group = typer.main.get_command(app)
     lines = [line.strip() for _, script in scripts() for line in script.splitlines() if "./deploy.sh " in line]
-    assert len(lines) == 6
+    assert len(lines) == 8
     for line in lines:
         text = line.split("./deploy.sh ")[1].split("||")[0].replace('"${options[@]}"', "--stack test --stack prod")
         word, *arguments = shlex.split(text)
         group.commands[word].make_context(word, arguments)
 
 
+GH = """\
+#!/bin/sh
+printf '%s\\n' "$*" >>"{folder}/asked"
+case "$*" in
+*graphql*) cat "{folder}/login" ;;
+*GET*|*comments?--jq*) cat "{folder}/answer" 2>/dev/null || true ;;
+esac
+for word; do
+    case "$word" in body=@*) cat "${{word#body=@}}" >"{folder}/written" ;; esac
+done
+"""
+
+
 @pytest.fixture
 def github(tmp_path: Path) -> dict[str, str]:
-    """A `gh` that answers with tmp_path/comments.json, through its own --jq, and writes down what it is asked."""
+    """A `gh` that knows whose the token is, lists the entries of tmp_path/answer, and writes down what it is asked."""
     gh = tmp_path / "gh"
-    gh.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$*\" >>{tmp_path}/asked\ncat {tmp_path}/answer 2>/dev/null || true\n")
+    gh.write_text(GH.format(folder=tmp_path))
     gh.chmod(0o755)
+    (tmp_path / "login").write_text("github-actions[bot]\n")
     (tmp_path / "preview.md").write_text(f"{MARKER}\n## Preview\n")
     return {
         **os.environ,
@@ -100,21 +166,100 @@ def github(tmp_path: Path) -> dict[str, str]:
     }
 
 
-def put_comment(tmp_path: Path, environment: dict[str, str]) -> list[str]:
+def answers(tmp_path: Path, *entries: tuple[int, str, str | None]) -> None:
+    """What is there already: id, author and text of each."""
+    lines = [json.dumps({"id": number, "author": author, "body": body}) for number, author, body in entries]
+    (tmp_path / "answer").write_text("\n".join(lines) + "\n")
+
+
+def put_comment(tmp_path: Path, environment: dict[str, str]) -> str:
+    """What the last request is."""
     subprocess.run([CI / "pull-request-comment", tmp_path / "preview.md"], env=environment, check=True)
-    return (tmp_path / "asked").read_text().splitlines()
+    return (tmp_path / "asked").read_text().splitlines()[-1]
 
 
 def test_a_first_preview_makes_a_comment(tmp_path: Path, github: dict[str, str]) -> None:
-    listed, made = put_comment(tmp_path, github)
-    assert "repos/dyber/dyber/issues/7/comments" in listed and f'startswith("{MARKER}")' in listed
+    made = put_comment(tmp_path, github)
     assert made.startswith("api --method POST repos/dyber/dyber/issues/7/comments --field body=@")
+    assert (tmp_path / "written").read_text() == f"{MARKER}\n## Preview\n"
 
 
 def test_the_next_preview_updates_it_in_place(tmp_path: Path, github: dict[str, str]) -> None:
-    (tmp_path / "answer").write_text("4711\n4712\n")
-    _, updated = put_comment(tmp_path, github)
+    answers(tmp_path, (4710, "github-actions[bot]", "tests passed"), (4711, "github-actions[bot]", f"{MARKER}\nold"),
+            (4712, "github-actions[bot]", f"{MARKER}\nolder"))  # fmt: skip
+    updated = put_comment(tmp_path, github)
     assert updated.startswith("api --method PATCH repos/dyber/dyber/issues/comments/4711 --field body=@")
+
+
+def test_a_comment_of_somebody_else_is_never_taken_over(tmp_path: Path, github: dict[str, str]) -> None:
+    answers(tmp_path, (1, "mallory", f"{MARKER}\nmine"), (2, "github-actions", f"{MARKER}\nmine"), (3, "mallory", None))
+    assert put_comment(tmp_path, github).startswith("api --method POST")
+
+
+def test_with_a_persons_token_it_is_that_persons_comment(tmp_path: Path, github: dict[str, str]) -> None:
+    (tmp_path / "login").write_text("alice\n")
+    answers(tmp_path, (1, "github-actions[bot]", f"{MARKER}\nof the bot"), (2, "alice", f"{MARKER}\r\nof alice"))
+    assert "comments/2 " in put_comment(tmp_path, github)
+
+
+def test_a_text_that_quotes_the_marker_is_another_comment(tmp_path: Path, github: dict[str, str]) -> None:
+    answers(tmp_path, (1, "github-actions[bot]", f"> {MARKER}\nold"), (2, "github-actions[bot]", f"x {MARKER}"))
+    assert put_comment(tmp_path, github).startswith("api --method POST")
+
+
+def test_a_text_that_begins_otherwise_gets_the_marker_and_finds_no_other_comment(
+    tmp_path: Path, github: dict[str, str]
+) -> None:
+    (tmp_path / "preview.md").write_text("<!-- dyber-drift -->\ntext\n")
+    answers(tmp_path, (1, "github-actions[bot]", "<!-- dyber-drift -->\nreport"))
+    assert put_comment(tmp_path, github).startswith("api --method POST")
+    assert (tmp_path / "written").read_text() == f"{MARKER}\n<!-- dyber-drift -->\ntext\n"
+
+
+def test_a_comment_goes_from_job_to_job_as_one_line_and_is_cut_where_it_is_too_long(tmp_path: Path) -> None:
+    text = MARKER + "\n小红书 ```diff``` $(id) ${{ github.token }}\n" * 900
+    (tmp_path / "preview.md").write_text(text)
+    packed = subprocess.run([CI / "pack-comment", tmp_path / "preview.md"], capture_output=True, text=True, check=True)
+    # Linux takes 128 KiB in one variable.
+    assert len(packed.stdout) < 128 * 1024 and packed.stdout.split() == [packed.stdout]
+    target = tmp_path / "unpacked.md"
+    subprocess.run([CI / "pack-comment", "--unpack", target], input=packed.stdout, text=True, check=True)
+    assert target.read_text() == text
+    (tmp_path / "large").write_bytes(b"x" * 10_000_000)
+    packed = subprocess.run([CI / "pack-comment", tmp_path / "large"], capture_output=True, text=True, check=True)
+    subprocess.run([CI / "pack-comment", "--unpack", target], input=packed.stdout, text=True, check=False)
+    assert target.stat().st_size == 200_000
+
+
+ON_MAIN = {
+    "GITHUB_EVENT_NAME": "push",
+    "GITHUB_REF": "refs/heads/main",
+    "GITHUB_REPOSITORY": "dyber/dyber",
+    "GITHUB_WORKFLOW_REF": "dyber/dyber/.github/workflows/deploy.yml@refs/heads/main",
+}
+DRIFT = ON_MAIN["GITHUB_WORKFLOW_REF"].replace("deploy", "drift")
+
+
+@pytest.mark.parametrize(
+    ("changes", "taken"),
+    [
+        ({}, True),
+        ({"GITHUB_EVENT_NAME": "schedule", "GITHUB_WORKFLOW_REF": DRIFT}, True),
+        ({"GITHUB_EVENT_NAME": "workflow_dispatch", "GITHUB_WORKFLOW_REF": DRIFT}, True),
+        ({"GITHUB_EVENT_NAME": "pull_request", "GITHUB_REF": "refs/pull/7/merge"}, False),
+        ({"GITHUB_EVENT_NAME": "pull_request_target"}, False),
+        ({"GITHUB_REF": "refs/heads/change"}, False),
+        ({"GITHUB_WORKFLOW_REF": "dyber/dyber/.github/workflows/deploy.yml@refs/heads/change"}, False),
+        ({"GITHUB_WORKFLOW_REF": "dyber/dyber/.github/workflows/other.yml@refs/heads/main"}, False),
+        ({"GITHUB_WORKFLOW_REF": "mallory/x/.github/workflows/deploy.yml@refs/heads/main"}, False),
+        ({"GITHUB_WORKFLOW_REF": ""}, False),
+    ],
+)
+def test_the_runner_of_an_environment_takes_only_what_is_on_main(changes: dict[str, str], taken: bool) -> None:
+    environment = {"PATH": os.environ["PATH"], **ON_MAIN, **changes}
+    done = subprocess.run([CI / "only-main"], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) is taken, done.stderr
+    assert taken or "refused" in done.stderr
 
 
 def keep_issue(tmp_path: Path, environment: dict[str, str], state: str) -> list[str]:
@@ -124,28 +269,32 @@ def keep_issue(tmp_path: Path, environment: dict[str, str], state: str) -> list[
     return (tmp_path / "asked").read_text().splitlines()
 
 
+DRIFT_MARKER = "<!-- dyber-drift -->"
+
+
 def test_drift_opens_an_issue_with_the_report(tmp_path: Path, github: dict[str, str]) -> None:
-    listed, made = keep_issue(tmp_path, github, "open")
-    assert "repos/dyber/dyber/issues?state=open&creator=github-actions%5Bbot%5D" in listed
-    assert 'startswith("<!-- dyber-drift -->")' in listed
+    _, listed, made = keep_issue(tmp_path, github, "open")
+    assert "--method GET repos/dyber/dyber/issues --raw-field state=open" in listed
+    assert "--raw-field creator=github-actions[bot]" in listed
     assert re.search(r"--method POST repos/dyber/dyber/issues --raw-field title=[^ #].* --field body=@", made)
+    assert (tmp_path / "written").read_text().startswith(DRIFT_MARKER)
 
 
 def test_drift_that_stays_updates_that_issue(tmp_path: Path, github: dict[str, str]) -> None:
-    (tmp_path / "answer").write_text("12\n")
-    _, updated = keep_issue(tmp_path, github, "open")
+    answers(tmp_path, (11, "mallory", f"{DRIFT_MARKER}\n"), (12, "github-actions[bot]", f"{DRIFT_MARKER}\n"))
+    *_, updated = keep_issue(tmp_path, github, "open")
     assert updated.startswith("api --method PATCH repos/dyber/dyber/issues/12 --field body=@")
     assert "--raw-field state=open" in updated
 
 
 def test_the_issue_is_closed_when_there_is_no_drift_any_more(tmp_path: Path, github: dict[str, str]) -> None:
-    (tmp_path / "answer").write_text("12\n")
-    _, closed = keep_issue(tmp_path, github, "closed")
+    answers(tmp_path, (12, "github-actions[bot]", f"{DRIFT_MARKER}\n"))
+    *_, closed = keep_issue(tmp_path, github, "closed")
     assert closed.startswith("api --method PATCH repos/dyber/dyber/issues/12 ") and "state=closed" in closed
 
 
 def test_without_drift_and_without_an_issue_nothing_is_made(tmp_path: Path, github: dict[str, str]) -> None:
-    assert len(keep_issue(tmp_path, github, "closed")) == 1
+    assert not any("--method P" in line for line in keep_issue(tmp_path, github, "closed"))
 
 
 class Issuer(BaseHTTPRequestHandler):

@@ -7,13 +7,15 @@ import re
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 
-from cli import bootstrap, engine, machine, ports
+from cli import bootstrap, engine, entry, machine, ports
 from cli.app import app
 from cli.console import Activities
 from cli.entry import with_command_word
@@ -23,11 +25,28 @@ from cli.steps import client_token
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
-def dyber(*arguments: str, language: str = "zh") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(REPOSITORY / "cli"), *arguments],
-        capture_output=True, text=True, env={**os.environ, "DYBER_LANG": language}, check=False,
-    )  # fmt: skip
+@dataclass(frozen=True)
+class Ended:
+    """What a command line printed, and its exit code."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def dyber(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ended]:
+    """Runs a command line in this process, from the program's entry to its exit."""
+
+    def run(*arguments: str, language: str = "zh") -> Ended:
+        monkeypatch.setenv("DYBER_LANG", language)
+        monkeypatch.setattr(sys, "argv", ["deploy.sh", *arguments])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            entry.main()
+        return Ended(int(str(ended.value.code or 0)), *capsys.readouterr())
+
+    return run
 
 
 @pytest.mark.parametrize(
@@ -48,7 +67,10 @@ def test_without_a_command_word_it_deploys(arguments: list[str], expected: list[
 
 
 def test_an_unknown_word_is_an_error_with_the_nearest_one() -> None:
-    result = dyber("depoly")
+    # As a process, which shows that the exit code is that of the process.
+    command = [sys.executable, str(REPOSITORY / "cli"), "depoly"]
+    environment = {**os.environ, "DYBER_LANG": "zh"}
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert result.returncode == 2
     assert "未知命令: depoly" in result.stderr
     assert "deploy" in result.stderr
@@ -69,13 +91,15 @@ def test_an_unknown_word_is_an_error_with_the_nearest_one() -> None:
         (["completion", "tcsh"], "没有 'tcsh'，可用：bash"),
     ],
 )
-def test_a_wrong_command_line_is_explained_in_chinese(arguments: list[str], expected: str) -> None:
+def test_a_wrong_command_line_is_explained_in_chinese(
+    arguments: list[str], expected: str, dyber: Callable[..., Ended]
+) -> None:
     result = dyber(*arguments)
     assert result.returncode == 2
     assert f"✗ {expected}" in result.stderr
 
 
-def test_messages_switch_to_english() -> None:
+def test_messages_switch_to_english(dyber: Callable[..., Ended]) -> None:
     assert "no option --ful; did you mean --full?" in dyber("--ful", language="en").stderr
     assert "unknown command: depoly" in dyber("depoly", language="en").stderr
 
@@ -95,13 +119,13 @@ def test_every_command_has_help_with_an_example(words: tuple[str, ...], command:
 
 
 @pytest.mark.parametrize("arguments", [["help"], ["help", "restart"], ["restart", "--help"]])
-def test_help_is_a_word_and_an_option(arguments: list[str]) -> None:
+def test_help_is_a_word_and_an_option(arguments: list[str], dyber: Callable[..., Ended]) -> None:
     result = dyber(*arguments)
     assert result.returncode == 0
     assert "restart" in result.stdout
 
 
-def test_an_unknown_option_is_an_error_with_the_nearest_one() -> None:
+def test_an_unknown_option_is_an_error_with_the_nearest_one(dyber: Callable[..., Ended]) -> None:
     result = dyber("--dve")
     assert result.returncode == 2
     assert "--dev" in result.stderr
@@ -109,7 +133,7 @@ def test_an_unknown_option_is_an_error_with_the_nearest_one() -> None:
 
 
 @pytest.mark.parametrize("shell", machine.SHELLS)
-def test_a_completion_script_serves_both_names_of_the_command(shell: str) -> None:
+def test_a_completion_script_serves_both_names_of_the_command(shell: str, dyber: Callable[..., Ended]) -> None:
     script = dyber("completion", shell).stdout
     assert "_DEPLOY_SH_COMPLETE" in script
     assert "_DYBER_COMPLETE" in script
@@ -218,3 +242,34 @@ def test_without_a_name_the_main_clients_token_is_meant() -> None:
     assert client_token({"tokens": {"phone": "b"}}, None) == ("phone", "b")
     with pytest.raises(typer.BadParameter, match="pad, phone"):
         client_token({"tokens": {"phone": "b", "pad": "c"}}, None)
+
+
+CHANGING = """
+deploy, setup, preview, destroy, apply, start, stop, restart, add-service weibo, remove-service weibo, promote dev test,
+backup x.backup, recover, clean, update, token create phone, token rotate phone, token revoke phone,
+config set logLevel debug, config unset logLevel, tools lock
+""".replace("\n", " ").split(", ")
+#: Of the words of a command line, those that are no command but needed.
+NEEDED = {"apply": ["x.plan.json"]}
+
+
+@pytest.mark.parametrize("option", ["--yes", "-y"])
+@pytest.mark.parametrize("line", CHANGING)
+def test_every_command_that_changes_something_may_be_told_not_to_ask(line: str, option: str) -> None:
+    words = line.split()
+    command, arguments = COMMANDS[words[0]], words[1:]
+    if words[0] in GROUPS:
+        command, arguments = command.commands[words[1]], words[2:]
+    context = command.make_context(words[0], [*arguments, *NEEDED.get(words[0], []), option])
+    assert context.params["yes"] is True
+
+
+def test_without_a_command_word_it_deploys_and_may_be_told_not_to_ask() -> None:
+    word, *arguments = with_command_word(["--yes", "--full"])
+    assert COMMANDS[word].make_context(word, arguments).params["yes"] is True
+
+
+def test_a_wizard_that_may_not_ask_is_told_what_it_would_have_asked(dyber: Callable[..., Ended]) -> None:
+    result = dyber("add-service", "--yes")
+    assert result.returncode == 2
+    assert "./deploy.sh add-service weibo" in result.stderr

@@ -14,10 +14,11 @@ from stack.settings import StackSettings, parse_settings
 from cli import contracts, engine
 from cli import release as releases
 from cli.promote import short
-from cli.release import Release, image_parts, pinned_images, pins
+from cli.release import KeyPath, Release, image_parts, pinned_images, pins
 from cli.stack import StackError
 
 OLD, NEW = "sha256:" + "a" * 64, "registry.example.com/dyber/template@sha256:" + "b" * 64
+TEMPLATE = ("services", "template")
 CONTRACT = load_lock(contracts.SERVERS / "template")
 CATALOG = {name: spec for name, spec in load_catalog(contracts.SERVERS).items() if name == "template"}
 
@@ -32,7 +33,7 @@ def settings(**values: Any) -> StackSettings:
     return parse_settings("test", {f"dyber:{key}": json.dumps(value) for key, value in values.items()}, environment={})
 
 
-def changes(target: StackSettings, record: Release) -> dict[str, str | None]:
+def changes(target: StackSettings, record: Release) -> dict[KeyPath, str | None]:
     lenient = target.model_copy(update={"profiles": ("dev",), "images": "build"})
     return pins(record, target, lenient.select(CATALOG))
 
@@ -40,12 +41,12 @@ def changes(target: StackSettings, record: Release) -> dict[str, str | None]:
 def test_a_first_promotion_pins_every_image_and_says_what_each_tool_may_do() -> None:
     assert CONTRACT is not None
     assert changes(settings(), release()) == {
-        "services.template.image": NEW,
-        "services.template.contract.sha256": CONTRACT.sha256,
-        **{f"services.template.contract.tools.{tool}": "read" for tool in CONTRACT.tools},
-        "gatewayImage": OLD,
-        "frontImage": OLD,
-        "images": "pinned",
+        (*TEMPLATE, "image"): NEW,
+        (*TEMPLATE, "contract", "sha256"): CONTRACT.sha256,
+        **{(*TEMPLATE, "contract", "tools", tool): "read" for tool in CONTRACT.tools},
+        ("gatewayImage",): OLD,
+        ("frontImage",): OLD,
+        ("images",): "pinned",
     }
 
 
@@ -61,11 +62,12 @@ def test_promoting_the_same_again_writes_nothing() -> None:
 
 
 def test_only_what_differs_is_written() -> None:
-    assert changes(pinned(OLD), release()) == {"services.template.image": NEW}
+    assert changes(pinned(OLD), release()) == {(*TEMPLATE, "image"): NEW}
 
 
 def test_a_tool_that_is_gone_is_removed_from_the_file() -> None:
-    assert changes(pinned(template_gone="write"), release()) == {"services.template.contract.tools.template_gone": None}
+    gone = (*TEMPLATE, "contract", "tools", "template_gone")
+    assert changes(pinned(template_gone="write"), release()) == {gone: None}
 
 
 def test_what_a_service_lacks_in_the_source_is_named() -> None:
@@ -80,7 +82,7 @@ def test_a_profile_that_the_source_lacks_is_named_before_anything_is_written() -
     with pytest.raises(StackError, match="cache") as raised:
         changes(target, release())
     assert "Pulumi.dev.yaml" in raised.value.next_step
-    assert changes(target, release(cache=OLD))["cacheImage"] == OLD
+    assert changes(target, release(cache=OLD))[("cacheImage",)] == OLD
 
 
 def test_every_image_setting_of_a_stack_is_promoted() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from stack.catalog import ServiceSpec
-from stack.settings import StackSettings
+from stack.settings import StackSettings, read_overrides
 
 from cli.choices import Choices, apply, selection
 from cli.selection import Selection, SelectionError, changes, with_profiles, with_services
@@ -105,25 +105,85 @@ def test_changes_are_told_one_by_one() -> None:
 def test_a_stack_file_says_what_runs(tmp_path: Path) -> None:
     file = tmp_path / "Pulumi.dev.yaml"
     file.write_text("config:\n  dyber:profiles: [dev]\n  dyber:services:\n    weibo: {enabled: true, cpus: 1}\n")
-    assert selection(StackFile(file)) == Selection(("dev",), {"weibo": True})
+    assert selection(StackFile(file).values()) == Selection(("dev",), {"weibo": True})
 
 
-def test_building_anew_writes_a_number_that_was_not_used_before(tmp_path: Path) -> None:
-    file = tmp_path / "Pulumi.dev.yaml"
-    file.write_text("# mine\nconfig: {}\n")
-    settings = StackSettings(stack="dev", build={"generation": 3})
-    deployment: Any = SimpleNamespace(file=file, settings=settings)
+def stack(folder: Path, name: str, text: str, **settings: Any) -> Any:
+    """A deployment whose stack's file in `folder` has `text`."""
+    file = folder / f"Pulumi.{name}.yaml"
+    file.write_text(text)
+    for one in CATALOG.values():
+        service = folder / "mcp-servers" / one.name / "service.yaml"
+        service.parent.mkdir(parents=True, exist_ok=True)
+        service.touch()
+    return SimpleNamespace(file=file, settings=StackSettings(stack=name, **settings))
+
+
+def effective(folder: Path) -> Selection:
+    """What runs in the stack dev, of its file and `.env` together."""
+    content = read_overrides(folder, "dev").over(StackFile(folder / "Pulumi.dev.yaml").values())
+    return selection(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "place"), [("dev", ".env"), ("test", "Pulumi.test.yaml")], ids=["of this machine", "reviewed"]
+)
+def test_building_anew_writes_a_number_that_was_not_used_before(tmp_path: Path, name: str, place: str) -> None:
+    deployment = stack(tmp_path, name, "# mine\nconfig: {}\n", build={"generation": 3})
     undo = apply(deployment, Choices(no_cache=True), CATALOG)
-    written = StackFile(file).get("build")["generation"]
-    assert abs(written - time.time()) < 3600
+    content = read_overrides(tmp_path, name).over(StackFile(deployment.file).values())
+    assert abs(content["build"]["generation"] - time.time()) < 3600
+    assert str(content["build"]["generation"]) in (tmp_path / place).read_text()
     undo()
-    assert file.read_text() == "# mine\nconfig: {}\n"
+    assert deployment.file.read_text() == "# mine\nconfig: {}\n"
+    assert not (tmp_path / ".env").exists()
 
 
 def test_pinned_images_are_not_built_anew(tmp_path: Path) -> None:
-    file = tmp_path / "Pulumi.prod.yaml"
-    file.write_text("config: {}\n")
-    deployment: Any = SimpleNamespace(file=file, settings=StackSettings(stack="prod", images="pinned"))
+    deployment = stack(tmp_path, "prod", "config: {}\n", images="pinned")
     with pytest.raises(StackError, match="--no-cache|pinned|摘要"):
         apply(deployment, Choices(no_cache=True), CATALOG)
-    assert file.read_text() == "config: {}\n"
+    assert deployment.file.read_text() == "config: {}\n"
+
+
+TRACKED = "config:\n  dyber:profiles: [dev]\n"
+CHOICES = [
+    Choices(full=True),
+    Choices(profile="default"),
+    Choices(services="xiaohongshu"),
+    Choices(services="weibo"),
+    Choices(services="template redis-cache"),
+    Choices(profile="default,monitoring", services="xiaohongshu template"),
+]
+
+
+@pytest.mark.parametrize("choices", CHOICES, ids=str)
+@pytest.mark.parametrize("env", ["", "MONITORING_ENABLED=true\nTEMPLATE_ENABLED=false # mine\n", "PROFILES=default\n"])
+def test_what_is_chosen_for_dev_is_written_into_the_env_file_and_the_tracked_file_stays(
+    tmp_path: Path, choices: Choices, env: str
+) -> None:
+    deployment = stack(tmp_path, "dev", TRACKED)
+    if env:
+        (tmp_path / ".env").write_text(env)
+    wanted = choices.select(effective(tmp_path), CATALOG)
+    undo = apply(deployment, choices, CATALOG)
+    assert deployment.file.read_text() == TRACKED
+    assert running(effective(tmp_path)) == running(wanted)
+    assert set(effective(tmp_path).profiles) == set(wanted.profiles)
+    undo()
+    assert (tmp_path / ".env").read_text() == env if env else not (tmp_path / ".env").exists()
+
+
+def test_a_choice_that_the_tracked_file_makes_itself_leaves_no_value_behind(tmp_path: Path) -> None:
+    deployment = stack(tmp_path, "dev", TRACKED)
+    apply(deployment, Choices(full=True, services="xiaohongshu"), CATALOG)
+    apply(deployment, Choices(profile="default,dev", services="all"), CATALOG)
+    assert effective(tmp_path) == DEV
+    assert [line for line in (tmp_path / ".env").read_text().splitlines() if line[:1] != "#" and line[-1:] != "="] == []
+
+
+def test_of_another_stack_a_choice_is_a_change_of_its_reviewed_file(tmp_path: Path) -> None:
+    deployment = stack(tmp_path, "test", TRACKED)
+    apply(deployment, Choices(full=True), CATALOG)
+    assert StackFile(deployment.file).get("profiles") == ["dev", "cache", "monitoring"]
+    assert not (tmp_path / ".env.test").exists()

@@ -50,9 +50,9 @@ def test_a_file_of_the_first_version_is_taken_as_it_is() -> None:
     assert found.gateway.server_names == ()
 
 
-def test_all_twelve_keys_are_known() -> None:
+def test_all_twelve_keys_of_the_first_version_are_known_and_two_more() -> None:
     written = [line.split("=")[0] for line in FIRST.splitlines() if "=" in line]
-    assert sorted(env_file.keys(SERVICES)) == sorted(written)
+    assert sorted(env_file.keys(SERVICES)) == sorted([*written, "PROFILES", "BUILD_GENERATION"])
 
 
 @pytest.mark.parametrize(
@@ -64,6 +64,10 @@ def test_all_twelve_keys_are_known() -> None:
         ("LOG_LEVEL=WARNING", {"log_level": "warning"}),
         ("LOG_LEVEL=info\nDEBUG=true", {"log_level": "debug"}),
         ("MONITORING_ENABLED=true", {"profiles": ("monitoring",)}),
+        ("PROFILES=cache, dev", {"profiles": ("cache", "dev")}),
+        ("PROFILES=default", {"profiles": ()}),
+        ("PROFILES=cache\nMONITORING_ENABLED=true", {"profiles": ("cache", "monitoring")}),
+        ("BUILD_GENERATION=7", {"build.generation": 7}),
         ("PROMETHEUS_RETENTION=30d", {"monitoring.retention": "30d"}),
         ("TEMPLATE_ENABLED=on", {"services.template.enabled": True}),
         ("export LOG_LEVEL='error' # quiet", {"log_level": "error"}),
@@ -104,6 +108,8 @@ def test_it_wins_over_the_stack_file_and_leaves_the_rest_of_it() -> None:
         ("\n\nTEMPLATE_ENABLED=maybe\n", r"\.env:3: TEMPLATE_ENABLED = 'maybe'.*true"),
         ("# one\nLOG_LEVEL=loud", r"\.env:2: LOG_LEVEL = 'loud'.*warning"),
         ("PROMETHEUS_RETENTION=forever", r"\.env:1: PROMETHEUS_RETENTION = 'forever'.*15d"),
+        ("PROFILES=Dev", r"\.env:1: PROFILES = 'Dev'.*dev,cache"),
+        ("BUILD_GENERATION=-1", r"\.env:1: BUILD_GENERATION = '-1'"),
         ("GATEWAY_DOMAIN=http://x", r"\.env:1: GATEWAY_DOMAIN = 'http://x'"),
         ("LOG_LEVEL=info\nTEMPLATE_ENABLE=true", r"\.env:2: TEMPLATE_ENABLE:.*TEMPLATE_ENABLED"),
         ("LOG_LEVEL=info\n=x", r"\.env:2: .*KEY=value"),

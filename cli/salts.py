@@ -1,0 +1,47 @@
+"""Keeps the salt of this machine's passphrase out of stack files that git tracks.
+
+`pulumi up` writes a line `encryptionsalt` into a stack's file. The state has the same salt, and Pulumi takes it from
+there; the file needs it for the encrypted values in that file alone.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import yaml
+
+from cli.stack_file import has_encrypted_values, replace_file, without_salt
+
+_SALT = "encryptionsalt:"
+
+
+def remove_from_tracked_files(root: Path) -> list[str]:
+    """Remove the salt from each stack's file in `root` that git tracks and whose committed version has none; the names
+    of the files that changed.
+
+    A file with encrypted values keeps its salt, and so does a checkout that is no git clone.
+    """
+    changed = []
+    for file in sorted(root.glob("Pulumi.*.yaml")):
+        try:
+            text = file.read_bytes().decode("utf-8")
+            if _has_salt(text) and not has_encrypted_values(text) and _is_committed_without_salt(file):
+                replace_file(file, without_salt(text).encode())
+                changed.append(file.name)
+        except (OSError, UnicodeDecodeError, yaml.YAMLError):
+            continue  # Whoever needs the file says what is wrong with it.
+    return changed
+
+
+def _is_committed_without_salt(file: Path) -> bool:
+    command = ["git", "-C", str(file.parent), "show", f"HEAD:./{file.name}"]
+    try:
+        shown = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    except OSError:
+        return False
+    return shown.returncode == 0 and not _has_salt(shown.stdout)
+
+
+def _has_salt(text: str) -> bool:
+    return any(line.startswith(_SALT) for line in text.splitlines())
