@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 from collections.abc import Collection, Iterator, Mapping
@@ -19,7 +20,7 @@ from cli.environment import activate
 from cli.events import Cancelled, DeployError
 from cli.ports import ports_in_use
 from cli.stack import Deployment, StackError
-from toolchain import prerequisites
+from toolchain import prerequisites, proxies
 from toolchain.home import DyberHome
 from toolchain.language import tr
 from toolchain.progress import duration
@@ -46,6 +47,8 @@ def set_up(home: DyberHome, display: Activities) -> None:
             err.print(tr("这台机器还缺少以下部分，现在安装：", "This machine lacks the following; installing now:"))
         about = f" ({tr('约', 'about')} {duration(step.expected_seconds)})" if step.expected_seconds else ""
         err.print(f"  • {step.title}: {step.statement}{about}", markup=False)
+    if steps and (message := proxies.left_out_message(os.environ)):
+        err.print(message, markup=False)
     # Also where nothing is missing: it refuses an engine or a Python that is too old, and a full disk.
     prerequisites.set_up(home, display)
     activate(home)

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import httpx2
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from toolchain import debian
+from toolchain import debian, proxies
 from toolchain.errors import SetupError
 from toolchain.home import DyberHome
 from toolchain.language import tr
@@ -135,12 +135,17 @@ def api_client(host: str, env: Mapping[str, str]) -> httpx2.Client:
         return httpx2.Client(
             transport=httpx2.HTTPTransport(uds=address.path), base_url="http://docker", timeout=timeout
         )
-    if not env.get("DOCKER_TLS_VERIFY"):
-        return httpx2.Client(base_url=f"http://{address.netloc}", timeout=timeout)
+    scheme = "https" if env.get("DOCKER_TLS_VERIFY") else "http"
+    # As the docker command does: through a proxy, unless the engine is on this machine.
+    proxy = proxies.for_address(f"{scheme}://{address.netloc}", env)
+    if scheme == "http":
+        return httpx2.Client(base_url=f"http://{address.netloc}", timeout=timeout, proxy=proxy, trust_env=False)
     certificates = Path(env.get("DOCKER_CERT_PATH") or Path.home() / ".docker")
     context = ssl.create_default_context(cafile=str(certificates / "ca.pem"))
     context.load_cert_chain(certificates / "cert.pem", certificates / "key.pem")
-    return httpx2.Client(verify=context, base_url=f"https://{address.netloc}", timeout=timeout)
+    return httpx2.Client(
+        verify=context, base_url=f"https://{address.netloc}", timeout=timeout, proxy=proxy, trust_env=False
+    )
 
 
 def require_new_enough(engine: Engine, versions: Versions) -> None:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Collection
 from pathlib import Path
 
-from toolchain import pieces
+from toolchain import pieces, proxies
 from toolchain.errors import SetupError
 from toolchain.home import DyberHome
 from toolchain.language import tr
@@ -209,8 +209,8 @@ def go_is_new_enough(go: str, minimum: str) -> bool:
 
 
 def pip_environment(mirrors: Mirrors) -> dict[str, str]:
-    """Index and certificates for pip, not on its command line: an index address may hold a password."""
-    env = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
+    """Index, certificates and proxy for pip, not on its command line: an index address may hold a password."""
+    env = {**proxies.for_python(os.environ), "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
     if mirrors.pip_index_url:
         env["PIP_INDEX_URL"] = mirrors.pip_index_url
     if mirrors.ca_bundle:
