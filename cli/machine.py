@@ -14,7 +14,7 @@ from rich.text import Text
 from stack.gateway_model import GatewaySettings
 from typer.completion import get_completion_script
 
-from cli import state, tests
+from cli import bootstrap, state, tests
 from cli.console import Activities, err, out
 from cli.environment import shell_lines
 from cli.stack import ROOT, StackError
@@ -143,7 +143,8 @@ def update(yes: YesOption = False, stack: StackOption = "dev") -> None:
             tr("先提交或收起自己的改动，再运行一次", "commit or stash your own changes, then run it again"),
         )
     # The new version's own requirements and code do the rest.
-    raise typer.Exit(subprocess.call([_outer_python(), str(ROOT / "cli" / "bootstrap.py"), "deploy", "--stack", stack]))
+    command = [bootstrap.outer_python(), str(ROOT / "cli" / "bootstrap.py"), "deploy", "--stack", stack]
+    raise typer.Exit(subprocess.call(command))
 
 
 @commands.command(
@@ -163,11 +164,6 @@ def test(context: typer.Context) -> None:
 def completion_variable(program: str) -> str:
     """The environment variable by which a completion script asks."""
     return f"_{program}_COMPLETE".replace(".", "_").replace("-", "_").upper()
-
-
-def _outer_python() -> str:
-    """The Python that the virtual environment was made with, which can make it anew."""
-    return getattr(sys, "_base_executable", "") or sys.executable
 
 
 def _git(*arguments: str) -> str:
