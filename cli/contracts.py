@@ -14,7 +14,7 @@ from stack.catalog import ServiceSpec
 from stack.contract import LOCK_FILE, Contract, contract_text, listed_contract, parse_contract
 from stack.errors import ConfigurationError
 
-from cli import engine
+from cli import engine, programs
 from cli.stack import ROOT, StackError
 from toolchain.language import tr
 
@@ -121,13 +121,10 @@ def _run(image: str, command: str, environment: Mapping[str, str], given: bytes 
 
 def _docker(*arguments: str, given: bytes) -> str:
     """Standard output of `docker …`, fed with `given`. Raises StackError with the command's last words."""
-    try:
-        done = subprocess.run(["docker", *arguments], input=given, capture_output=True, timeout=TIMEOUT_SECONDS)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise engine.EngineError(f"docker {arguments[0]}: {error}") from error
+    done = engine.ask(*arguments, input=given, timeout=TIMEOUT_SECONDS)
     if done.returncode:
         raise _silent(arguments[0], done.stderr.decode(errors="replace"))
-    return done.stdout.decode()
+    return str(done.stdout.decode())
 
 
 def _parsed(output: str, source: str) -> Contract:
@@ -149,4 +146,4 @@ def _silent(what: str, output: str) -> StackError:
 
 
 def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=False)
+    return programs.run(["git", *arguments], cwd=ROOT, capture_output=True)

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from cli import programs
 from cli.console import out
 from cli.engine import EngineError
 from cli.members import Member, chosen, members
@@ -80,7 +81,7 @@ def execute(
     terminal = ["--interactive", "--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else ["--interactive"]
     command = context.args[1:] if context.args[:1] == ["--"] else context.args
     command = ["docker", "exec", *terminal, running[0].id, *(command or ["sh"])]
-    raise typer.Exit(subprocess.call(command))
+    raise typer.Exit(programs.call(command))
 
 
 def _label(one: Member) -> str:
@@ -92,9 +93,12 @@ def _stream(
 ) -> tuple[subprocess.Popen[str], threading.Thread]:
     """Copies a container's log to stdout in a thread of its own, line by line."""
     command = ["docker", "logs", "--tail", str(tail), *(["--follow"] if follow else []), one.id]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace"
-    )
+    try:
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace"
+        )
+    except OSError as error:
+        raise programs.not_started("docker", error) from None
 
     def copy() -> None:
         assert process.stdout is not None

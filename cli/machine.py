@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import shutil
-import subprocess
 import sys
 from typing import Annotated
 
@@ -14,7 +13,7 @@ from rich.text import Text
 from stack.gateway_model import GatewaySettings
 from typer.completion import get_completion_script
 
-from cli import bootstrap, state, tests
+from cli import bootstrap, programs, state, tests
 from cli.console import Activities, err, out
 from cli.environment import shell_lines
 from cli.stack import ROOT, StackError
@@ -121,7 +120,7 @@ def update(yes: YesOption = False, stack: StackOption = "dev") -> None:
             tr("当前分支没有跟踪远端分支", "this branch follows no remote one"),
             tr("先运行 git branch --set-upstream-to=origin/main", "run git branch --set-upstream-to=origin/main first"),
         )
-    fetched = subprocess.run(["git", "-C", str(ROOT), "fetch", "--quiet"], capture_output=True, text=True, check=False)
+    fetched = programs.run(["git", "-C", str(ROOT), "fetch", "--quiet"], capture_output=True, text=True)
     if fetched.returncode:
         raise StackError(fetched.stderr.strip() or "git fetch", tr("检查网络后重试", "check the network and try again"))
     news = _git("log", "--oneline", "--no-decorate", "HEAD..@{upstream}")
@@ -131,11 +130,10 @@ def update(yes: YesOption = False, stack: StackOption = "dev") -> None:
     err.print(news, markup=False)
     if not yes and not typer.confirm(tr("更新并部署?", "Update and deploy?"), default=False, err=True):
         raise typer.Exit(FAILED)
-    merged = subprocess.run(
+    merged = programs.run(
         ["git", "-C", str(ROOT), "merge", "--ff-only", "--quiet", "@{upstream}"],
         capture_output=True,
         text=True,
-        check=False,
     )
     if merged.returncode:
         raise StackError(
@@ -144,7 +142,7 @@ def update(yes: YesOption = False, stack: StackOption = "dev") -> None:
         )
     # The new version's own requirements and code do the rest.
     command = [bootstrap.outer_python(), str(ROOT / "cli" / "bootstrap.py"), "deploy", "--stack", stack]
-    raise typer.Exit(subprocess.call(command))
+    raise typer.Exit(programs.call(command))
 
 
 @commands.command(
@@ -169,7 +167,7 @@ def completion_variable(program: str) -> str:
 def _git(*arguments: str) -> str:
     """What git says of this checkout; empty when it says nothing or is not there."""
     try:
-        result = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=False)
-    except OSError:
+        result = programs.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True)
+    except programs.ProgramError:
         return ""
     return result.stdout.strip() if result.returncode == 0 else ""

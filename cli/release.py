@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from stack.contract import Contract, listed_contract
 from stack.profile_settings import BUILT_IN_PROFILES
 from stack.settings import ImageDigest, StackSettings, stack_file
 
-from cli import contracts, engine
+from cli import contracts, engine, programs
 from cli.console import Activities
 from cli.stack import ROOT, Deployment, StackError
 from toolchain.language import tr
@@ -114,7 +113,7 @@ def push(image: str, registry: str, part: str) -> str:
 
 def _push(target: str) -> str:
     # A first push of a large image takes longer than other questions to the engine.
-    done = subprocess.run(["docker", "push", target], capture_output=True, text=True, timeout=1800, check=False)
+    done = engine.ask("push", target, text=True, timeout=1800)
     if done.returncode:
         raise StackError(
             tr(f"推送失败：{done.stderr.strip()}", f"the push failed: {done.stderr.strip()}"),
@@ -144,7 +143,10 @@ def _not_running(stack: str, part: str) -> StackError:
 
 def _revision() -> str:
     def git(*arguments: str) -> str:
-        done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+        try:
+            done = programs.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
+        except programs.ProgramError:
+            return ""
         return done.stdout.strip() if done.returncode == 0 else ""
 
     return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
 import sys
 from pathlib import Path
 
+from cli import programs
 from cli.console import Activities
 from cli.stack import ROOT
 from toolchain import debian, processes, proxies
@@ -54,7 +54,7 @@ def run(arguments: list[str]) -> int:
     """Run pytest with `arguments`, over everything unless they name a file or folder; its exit code."""
     named = any((ROOT / argument.split("::")[0]).exists() for argument in arguments if not argument.startswith("-"))
     command = [sys.executable, "-m", "pytest", *([] if named else EVERYTHING), *arguments]
-    return subprocess.call(command, cwd=ROOT, env=proxies.for_python(os.environ))
+    return programs.call(command, cwd=ROOT, env=proxies.for_python(os.environ))
 
 
 def _requirement_files() -> list[Path]:
