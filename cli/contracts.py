@@ -78,9 +78,13 @@ def lock_at(revision: str, service: str) -> Contract | None:
     return parse_contract(shown.stdout.decode(), f"{revision}:mcp-servers/{service}/{LOCK_FILE}")
 
 
-def service_container(stack: str, service: str) -> dict[str, Any] | None:
-    """`docker inspect` of a running container of a stack's service; None when none runs."""
-    found = engine.containers(f"label=dyber.stack={stack}", f"label=dyber.service={service}", all_states=False)
+def service_container(deployment: str | None, service: str) -> dict[str, Any] | None:
+    """`docker inspect` of a running container of a service; None when none runs. `deployment` is the label value of
+    the state in use (None before the first deployment): another state may have a stack of the same name."""
+    if deployment is None:
+        return None
+    filters = (engine.deployment_filter(deployment), f"label=dyber.service={service}")
+    found = engine.containers(*filters, all_states=False)
     return found[0] if found else None
 
 

@@ -71,7 +71,7 @@ def release_of(deployment: Deployment, display: Activities, without: frozenset[s
         if part in exported and exported[part] != image:
             raise _not_running(name, part)
     for spec in specs:
-        _check_it_runs(name, spec.name, exported.get(spec.name))
+        _check_it_runs(deployment, spec.name, exported.get(spec.name))
     if settings.registry:
         for part, image in sorted(exported.items()):
             if "@" not in image:
@@ -122,13 +122,13 @@ def _push(target: str) -> str:
     return done.stdout
 
 
-def _check_it_runs(stack: str, service: str, image: str | None) -> None:
-    container = contracts.service_container(stack, service)
+def _check_it_runs(deployment: Deployment, service: str, image: str | None) -> None:
+    container = contracts.service_container(deployment.deployment_id(), service)
     if image is None or container is None:
-        raise _not_running(stack, service)
+        raise _not_running(deployment.stack.name, service)
     wanted = engine.docker("image", "inspect", "--format", "{{.Id}}", image).strip()
     if container["Image"] != wanted:
-        raise _not_running(stack, service)
+        raise _not_running(deployment.stack.name, service)
 
 
 def _not_running(stack: str, part: str) -> StackError:

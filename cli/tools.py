@@ -17,7 +17,7 @@ from stack.settings import stack_file
 from cli import contracts
 from cli.console import out
 from cli.environment import activate
-from cli.stack import ROOT, StackError
+from cli.stack import ROOT, Deployment, StackError
 from cli.steps import FAILED, StackOption, examples
 from toolchain.home import DyberHome
 from toolchain.language import tr
@@ -127,9 +127,11 @@ def _pairs(service: str | None, against: str | None, stack: str) -> Iterator[tup
             yield spec.name, contracts.lock_at(against, spec.name) or NOTHING, _kept(spec)
         return
     found = False
+    own_deployment = _deployment_id(stack)
+    other_deployment = _deployment_id(against) if against else None
     for spec in _specs(service):
-        container = contracts.service_container(stack, spec.name)
-        other = contracts.service_container(against, spec.name) if against else None
+        container = contracts.service_container(own_deployment, spec.name)
+        other = contracts.service_container(other_deployment, spec.name)
         if container is None and other is None:
             continue
         found = True
@@ -143,6 +145,10 @@ def _pairs(service: str | None, against: str | None, stack: str) -> Iterator[tup
             tr(f"栈 {stack} 中没有运行的服务", f"no service is running in stack {stack}"),
             tr(f"先运行 ./deploy.sh -s {stack}", f"run ./deploy.sh -s {stack} first"),
         )
+
+
+def _deployment_id(stack: str) -> str | None:
+    return Deployment.open(stack, create=False).deployment_id()
 
 
 def _specs(service: str | None) -> list[ServiceSpec]:
