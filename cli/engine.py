@@ -70,10 +70,17 @@ def images() -> dict[str, str]:
     return dict(line.split(maxsplit=1) for line in lines)
 
 
-def published(container: dict[str, Any]) -> set[int]:
-    """Host ports a container publishes."""
-    bindings = (container.get("HostConfig", {}).get("PortBindings") or {}).values()
-    return {int(item["HostPort"]) for items in bindings for item in items or [] if item.get("HostPort")}
+def published(container: dict[str, Any]) -> set[tuple[str, int]]:
+    """(address, port) of the host's TCP ports that a container publishes. While it runs they are the real ones, also
+    of what asked for any port of a range; '' is every address."""
+    real = container.get("NetworkSettings", {}).get("Ports")
+    bindings = real or container.get("HostConfig", {}).get("PortBindings") or {}
+    return {
+        (item.get("HostIp", ""), int(item["HostPort"]))
+        for port, items in bindings.items()
+        for item in items or []
+        if not port.endswith(("/udp", "/sctp")) and str(item.get("HostPort", "")).isdigit()
+    }
 
 
 def deployment_filter(deployment: str) -> str:

@@ -36,7 +36,8 @@ PID_FILES = {Path("/var/run/docker.pid"): "dockerd", Path("/var/run/docker/conta
 class Engine:
     """An engine that answered.
 
-    host: address in the form of DOCKER_HOST. found: `environment`, `context` or `default`.
+    host: address in the form of DOCKER_HOST. found: `environment`, `context` or `default`. rootless: it runs as an
+    ordinary user.
     """
 
     host: str
@@ -44,6 +45,7 @@ class Engine:
     api_version: str
     found: str
     data_folder: Path | None = None
+    rootless: bool = False
 
     def environment(self) -> dict[str, str]:
         """What `docker` and Pulumi's Docker plugin need in order to talk to it."""
@@ -111,10 +113,12 @@ def ask(host: str, found: str, env: Mapping[str, str]) -> Engine | Unanswered:
         try:
             with api_client(host, env) as client:
                 version = client.get("/version").raise_for_status().json()
-                folder = (
-                    client.get("/info").raise_for_status().json().get("DockerRootDir") if scheme == "unix" else None
-                )
-            return Engine(host, version["Version"], version["ApiVersion"], found, Path(folder) if folder else None)
+                about = client.get("/info").raise_for_status().json() if scheme == "unix" else {}
+            folder = about.get("DockerRootDir")
+            rootless = any("rootless" in str(option) for option in about.get("SecurityOptions") or ())
+            return Engine(
+                host, version["Version"], version["ApiVersion"], found, Path(folder) if folder else None, rootless
+            )
         except (httpx2.HTTPError, OSError, ValueError, KeyError) as error:
             denied = "ermission denied" in str(error)
             return Unanswered(host, str(error) or type(error).__name__, denied)
