@@ -91,6 +91,7 @@ def deploy(
         if chosen:
             deployment = _choose(deployment, chosen)
         check(deployment)
+        env_values.show_taken(stack)
         deployment.recover(display)
         replace = look.repair(deployment)
         with graceful_interrupt():
@@ -123,6 +124,7 @@ def preview(
         set_up(home, display)
         deployment = Deployment.open(stack)
         deployment.check_settings()
+        env_values.show_taken(stack)
         with display.phase(tr("比较", "Comparing")):
             found = deployment.preview(display)
     count = changed(found.changes)

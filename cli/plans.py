@@ -15,7 +15,7 @@ from stack.contract import Contract, load_lock
 from stack.contract_diff import Change
 from stack.errors import ConfigurationError
 
-from cli import contracts, policies, programs
+from cli import contracts, env_values, policies, programs
 from cli.console import Activities, out
 from cli.events import DeployError, explain
 from cli.preview_comment import StackPreview, render
@@ -69,6 +69,7 @@ def apply(
         set_up(home, display)
         deployment = Deployment.open(stack)
         check(deployment)
+        env_values.show_taken(stack)
         deployment.recover(display)
         with graceful_interrupt():
             _, changes = deployment.up(display, plan=file)
@@ -81,6 +82,7 @@ def _preview(stack: str, file: Path, base: str | None) -> StackPreview:
     try:
         deployment = Deployment.open(stack)
         deployment.check_settings()
+        env_values.show_taken(stack)
     except (ConfigurationError, StackError) as error:
         return StackPreview(stack, None, error=str(error))
     except CommandError as error:
