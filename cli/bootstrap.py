@@ -193,7 +193,7 @@ def main(*, damaged: bool = False) -> int:
     except OSError as error:
         say(
             f"无法运行 {command[0]}（{error.strerror}）：它所在的磁盘可能不允许执行程序。把项目放到别处再运行一次",
-            f"cannot run {command[0]} ({error.strerror}): its disk may allow no programs. Move the project and run again",
+            f"cannot run {command[0]} ({error.strerror}): its disk may allow no programs. Move the project, run again",
         )
         return SETUP_FAILED
 
@@ -204,8 +204,8 @@ def cannot_write(error: OSError) -> int:
     say(
         f"无法准备 {VENV}：{place}：{error.strerror}。项目目录要能由你写入且磁盘未满："
         f"sudo chown -R \"$USER\" {shlex.quote(str(ROOT))}，或把项目克隆到自己的目录",
-        f"cannot prepare {VENV}: {place}: {error.strerror}. You must be able to write the project's folder, and its disk "
-        f"must not be full: sudo chown -R \"$USER\" {shlex.quote(str(ROOT))}, or clone the project into a folder of yours",
+        f"cannot prepare {VENV}: {place}: {error.strerror}. The project's folder must be writable for you, and its disk "
+        f"not full: sudo chown -R \"$USER\" {shlex.quote(str(ROOT))}, or clone the project into a folder of yours",
     )
     return SETUP_FAILED
 

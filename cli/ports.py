@@ -16,6 +16,8 @@ from stack.errors import ConfigurationError
 from stack.gateway_inputs import HTTP_PORT
 
 from cli import engine
+from cli.events import RESERVED_RANGES
+from cli.stack import StackError
 from cli.stack_file import StackFile
 from toolchain.engine import find_engine
 from toolchain.language import tr
@@ -77,6 +79,50 @@ def overlap(one: tuple[str, int], other: tuple[str, int]) -> bool:
     )
 
 
+def cannot_be_had(stack: str, ports: list[PortInUse]) -> StackError:
+    """The error for ports that cannot be had, by what stands in the way."""
+    move = f"./deploy.sh config set gateway.portOffset 10000 -s {stack}"
+    by_obstacle = {item.obstacle: [port.shown for port in ports if port.obstacle == item.obstacle] for item in ports}
+    if absent := by_obstacle.get("absent"):
+        shown = ", ".join(absent)
+        return StackError(
+            tr(f"这台机器没有这个地址：{shown}", f"this machine has no such address: {shown}"),
+            tr(
+                f"改正 gateway.bind：./deploy.sh config set gateway.bind 127.0.0.1 -s {stack}",
+                f"mend gateway.bind: ./deploy.sh config set gateway.bind 127.0.0.1 -s {stack}",
+            ),
+        )
+    if taken := by_obstacle.get("taken"):
+        shown = ", ".join(taken)
+        return StackError(
+            tr(f"端口已被占用：{shown}", f"ports are taken: {shown}"),
+            tr(f"停掉占用者；或换一组端口：{move}", f"stop their owner; or move all ports: {move}"),
+        )
+    shown = ", ".join(by_obstacle["reserved"])
+    return StackError(
+        tr(f"Windows 保留了这些端口，虽然没有程序在用：{shown}", f"Windows reserves these ports, though nobody listens: {shown}"),
+        tr(
+            f"查看保留的范围：{RESERVED_RANGES}；换一组端口：{move}",
+            f"list the reserved ranges: {RESERVED_RANGES}; move all ports: {move}",
+        ),
+    )
+
+
+def refuse_low_ports(stack: str, wanted: list[tuple[str, int]]) -> None:
+    """Raises StackError where the engine may not publish all of the `wanted` (address, port) pairs."""
+    ports, lowest = too_low(wanted)
+    if ports:
+        shown = ", ".join(map(str, ports))
+        raise StackError(
+            tr(
+                f"这里不允许 {lowest} 以下的端口：引擎以普通用户身份运行（rootless），不能发布 {shown}",
+                f"ports below {lowest} are not allowed here: the engine runs as an ordinary user (rootless) and cannot "
+                f"publish {shown}",
+            ),
+            low_ports_advice(lowest, stack),
+        )
+
+
 def too_low(wanted: Iterable[tuple[str, int]]) -> tuple[list[int], int]:
     """Those of the `wanted` ports that the engine in use may not publish, and the lowest one that it may."""
     found = find_engine()
@@ -90,7 +136,8 @@ def findings(root: Path) -> list[Finding]:
     lowest = lowest_port(found) if found else 1
     if not found or lowest <= HTTP_PORT:
         return []
-    stacks = [file.name.split(".")[1] for file in sorted(root.glob("Pulumi.*.yaml")) if HTTP_PORT + _offset(file) < lowest]
+    files = sorted(root.glob("Pulumi.*.yaml"))
+    stacks = [file.name.split(".")[1] for file in files if HTTP_PORT + _offset(file) < lowest]
     advice = low_ports_advice(lowest, stacks[0]) if stacks else ""
     version = tr(f"{lowest} 以上", f"{lowest} and up") + (f" ({', '.join(stacks)}: {HTTP_PORT})" if stacks else "")
     return [Finding("ports", tr("可发布的端口", "Ports that can be published"), not stacks, version, found.host, advice)]

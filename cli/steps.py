@@ -17,8 +17,8 @@ from stack.env_file import MAIN_CLIENT
 from cli import remains
 from cli.console import Activities, err
 from cli.environment import activate
-from cli.events import RESERVED_RANGES, Cancelled, DeployError
-from cli.ports import PortInUse, low_ports_advice, ports_in_use, too_low
+from cli.events import Cancelled, DeployError
+from cli.ports import cannot_be_had, ports_in_use, refuse_low_ports
 from cli.stack import Deployment, StackError
 from toolchain import prerequisites, proxies
 from toolchain.home import DyberHome
@@ -61,56 +61,13 @@ def check(deployment: Deployment, replacing: Collection[str] = ()) -> None:
     deployment.check_settings()
     own = deployment.deployment_id()
     wanted = deployment.published_ports()
-    _refuse_low_ports(deployment.stack.name, wanted)
+    refuse_low_ports(deployment.stack.name, wanted)
     taken = ports_in_use(wanted, {*replacing, *([own] if own else [])})
     if (taken or not own) and not replacing:
         _refuse_remains(deployment.stack.name, own)
     if not taken:
         return
-    raise _cannot_be_had(deployment.stack.name, taken)
-
-
-def _cannot_be_had(stack: str, ports: list[PortInUse]) -> StackError:
-    """The error for ports that cannot be had, by what stands in the way."""
-    move = f"./deploy.sh config set gateway.portOffset 10000 -s {stack}"
-    by_obstacle = {item.obstacle: [port.shown for port in ports if port.obstacle == item.obstacle] for item in ports}
-    if absent := by_obstacle.get("absent"):
-        shown = ", ".join(absent)
-        return StackError(
-            tr(f"这台机器没有这个地址：{shown}", f"this machine has no such address: {shown}"),
-            tr(
-                f"改正 gateway.bind：./deploy.sh config set gateway.bind 127.0.0.1 -s {stack}",
-                f"mend gateway.bind: ./deploy.sh config set gateway.bind 127.0.0.1 -s {stack}",
-            ),
-        )
-    if taken := by_obstacle.get("taken"):
-        shown = ", ".join(taken)
-        return StackError(
-            tr(f"端口已被占用：{shown}", f"ports are taken: {shown}"),
-            tr(f"停掉占用者；或换一组端口：{move}", f"stop their owner; or move all ports: {move}"),
-        )
-    shown = ", ".join(by_obstacle["reserved"])
-    return StackError(
-        tr(f"Windows 保留了这些端口，虽然没有程序在用：{shown}", f"Windows reserves these ports, though nobody listens: {shown}"),
-        tr(
-            f"查看保留的范围：{RESERVED_RANGES}；换一组端口：{move}",
-            f"list the reserved ranges: {RESERVED_RANGES}; move all ports: {move}",
-        ),
-    )
-
-
-def _refuse_low_ports(stack: str, wanted: list[tuple[str, int]]) -> None:
-    ports, lowest = too_low(wanted)
-    if ports:
-        shown = ", ".join(map(str, ports))
-        raise StackError(
-            tr(
-                f"这里不允许 {lowest} 以下的端口：引擎以普通用户身份运行（rootless），不能发布 {shown}",
-                f"ports below {lowest} are not allowed here: the engine runs as an ordinary user (rootless) and cannot "
-                f"publish {shown}",
-            ),
-            low_ports_advice(lowest, stack),
-        )
+    raise cannot_be_had(deployment.stack.name, taken)
 
 
 def _refuse_remains(stack: str, own: str | None) -> None:

@@ -15,7 +15,7 @@ from stack.errors import ConfigurationError
 from stack.settings import stack_file
 
 from cli import contracts
-from cli.console import out
+from cli.console import fail, out
 from cli.environment import activate
 from cli.stack import ROOT, Deployment, StackError
 from cli.steps import FAILED, StackOption, examples
@@ -91,10 +91,26 @@ def tools_diff(
     """How the running tools differ from the contract, or from another stack's; or the contract from an earlier one."""
     activate(DyberHome.from_environment())
     differs = False
+    compared = set()
     for name, before, after in _pairs(service, against, stack):
         differs |= show(name, before, after)
-    if differs:
+        compared.add(name)
+    if differs | _tell_silent(stack, service, against, compared):
         raise typer.Exit(FAILED)
+
+
+def _tell_silent(stack: str, service: str | None, against: str | None, compared: set[str]) -> bool:
+    """Name the services of the stack that were not compared because they do not run; whether there are any."""
+    if against and not (ROOT / stack_file(against)).is_file():
+        return False
+    expected = Deployment.open(stack, create=False).outputs()["services"]
+    silent = [name for name in expected if name not in compared and service in (None, name)]
+    if silent:
+        fail(
+            tr(f"没有在运行，工具没有比较：{', '.join(silent)}", f"not running, so not compared: {', '.join(silent)}"),
+            tr(f"查看原因：./deploy.sh status -s {stack}", f"see why: ./deploy.sh status -s {stack}"),
+        )
+    return bool(silent)
 
 
 def show(service: str, before: Contract, after: Contract) -> bool:

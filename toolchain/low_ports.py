@@ -1,4 +1,4 @@
-"""Whether an engine may publish ports below 1024: one that runs as an ordinary user may not, unless the system lets it."""
+"""Whether an engine may publish ports below 1024: an ordinary user's engine may not, unless the system lets it."""
 
 from __future__ import annotations
 

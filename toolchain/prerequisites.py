@@ -304,8 +304,8 @@ def _proxies(env: Mapping[str, str]) -> list[Finding]:
         notes.append(
             tr(
                 "构建镜像的容器够不着这台机器回环地址上的代理；构建需要代理时，让它也监听局域网地址，并设置 DYBER_BUILD_PROXY",
-                "containers that build images cannot reach a proxy on this machine's loopback; if builds need it, let it "
-                "listen on an address of the network too, and set DYBER_BUILD_PROXY",
+                "containers that build images cannot reach a proxy on this machine's loopback; if builds need it, let "
+                "it listen on an address of the network too, and set DYBER_BUILD_PROXY",
             )
         )
     return [Finding("proxies", tr("代理", "Proxy"), True, "", shown, "\n    ".join(filter(None, notes)))]

@@ -2,9 +2,10 @@
 
 Runs on the standard library alone, as the preparation of the virtual environment needs it too.
 
-Pulumi's Python program talks to Pulumi over gRPC on 127.0.0.1. gRPC reads the lower-case variables only, sends loopback
-through the proxy unless `no_grpc_proxy` or `no_proxy` names it, and takes a space in `no_proxy` for part of a name. Go's
-programs read both cases and never send loopback through a proxy. pip and httpx2 have no SOCKS without more packages.
+Pulumi's Python program talks to Pulumi over gRPC on 127.0.0.1. gRPC reads the lower-case variables only, sends
+loopback through the proxy unless `no_grpc_proxy` or `no_proxy` names it, and takes a space in `no_proxy` for part of a
+name. Go's programs read both cases and never send loopback through a proxy. pip and httpx2 have no SOCKS without more
+packages.
 """
 
 from __future__ import annotations

@@ -32,7 +32,8 @@ BASE_UID = 20000
 
 def _profile_name(value: str) -> str:
     if value in reserved_names.PROFILE_WORDS:
-        raise ValueError(f"a profile is not called {' or '.join(reserved_names.PROFILE_WORDS)}: these are words of --profile")
+        words = " or ".join(reserved_names.PROFILE_WORDS)
+        raise ValueError(f"a profile is not called {words}: these are words of --profile")
     return value
 
 

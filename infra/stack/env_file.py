@@ -72,8 +72,8 @@ def file_name(stack: str) -> str:
 
 
 def refuse_unasked(overrides: EnvFile, stack: str, local_env: bool | None) -> None:
-    """Raises ConfigurationError where the file of `stack` says what only the reviewed stack file may say; `local_env` is
-    the stack file's own word on that."""
+    """Raises ConfigurationError where the file of `stack` says what only the reviewed stack file may say; `local_env`
+    is the stack file's own word on that."""
     if local_env is True or (local_env is None and stack == DEFAULT_STACK):
         return
     if unasked := [name for name in overrides.names if name != MAIN_TOKEN]:
@@ -81,8 +81,8 @@ def refuse_unasked(overrides: EnvFile, stack: str, local_env: bool | None) -> No
         raise ConfigurationError(
             f"{file}: {', '.join(unasked)}: 会盖过审阅过的 {reviewed}，所以没有采用，什么也没有改变；确实要用：在 {reviewed} 写 "
             f"dyber:localEnv: true；不用：清空这些键，写进 {reviewed} / would win over {reviewed}, which was reviewed, so "
-            f"nothing was changed; to use them write dyber:localEnv: true in {reviewed}; else empty these keys and say it "
-            f"in {reviewed}"
+            f"nothing was changed; to use them write dyber:localEnv: true in {reviewed}; else empty these keys and say "
+            f"it in {reviewed}"
         )
 
 

@@ -90,8 +90,8 @@ class GatewaySettings(StrictSettings):
     bind: str = Field(
         "127.0.0.1",
         description="网关的端口监听的 IP 地址；127.0.0.1 也包括 ::1（见 ipv6Loopback）；0.0.0.0 是所有网卡的 IPv4，:: 是 IPv6 / "
-        "IP address of the gateway's ports; 127.0.0.1 includes ::1 (see ipv6Loopback); 0.0.0.0 is IPv4 on every network, "
-        ":: is IPv6",
+        "IP address of the gateway's ports; 127.0.0.1 includes ::1 (see ipv6Loopback); 0.0.0.0 is IPv4 on every "
+        "network, :: is IPv6",
         json_schema_extra={"pattern": r"^[0-9a-fA-F.:]+$"},
     )
     ipv6_loopback: bool = Field(

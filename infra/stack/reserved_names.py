@@ -37,7 +37,7 @@ def problem(name: str) -> tuple[str, str] | None:
     if ending:
         return (
             f"服务名 {name!r} 不可用：以 -{ending} 结尾的名字属于系统为 {name.removesuffix(f'-{ending}')} 创建的部分，请换一个",
-            f"service name {name!r} is unusable: names that end with -{ending} belong to parts that the system makes for "
-            f"{name.removesuffix(f'-{ending}')}; choose another",
+            f"service name {name!r} is unusable: names that end with -{ending} belong to parts that the system makes "
+            f"for {name.removesuffix(f'-{ending}')}; choose another",
         )
     return None

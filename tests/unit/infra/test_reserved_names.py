@@ -1,4 +1,4 @@
-"""No service can have a name, an image, a port or a user that the program itself uses: derived from what it declares."""
+"""No service can have a name, an image, a port or a user that the program itself uses, as what it declares shows."""
 
 from __future__ import annotations
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
+from stack import addresses
 from stack.catalog import ServiceSpec, load_catalog
 from stack.errors import ConfigurationError
-from stack import addresses
 from stack.gateway_inputs import gateway_settings, published_ports
 from stack.settings import StackSettings, parse_settings
 
