@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from stack.addresses import engine_is_here
+from stack.addresses import IPV4_LOOPBACK, engine_is_here
 from stack.errors import ConfigurationError
-from stack.gateway_inputs import HTTP_PORT
+from stack.gateway_inputs import HTTP_PORT, HTTPS_PORT
+from stack.settings import stack_file
 
 from cli import engine
 from cli.events import RESERVED_RANGES
@@ -123,6 +124,15 @@ def refuse_low_ports(stack: str, wanted: list[tuple[str, int]]) -> None:
         )
 
 
+def refuse_low_ports_of_file(root: Path, stack: str) -> None:
+    """As `refuse_low_ports`, before the machine is set up, which may take minutes: by the port offset in the stack's
+    file alone. Raises StackError."""
+    file = root / stack_file(stack)
+    if file.is_file():
+        ports = (HTTP_PORT, HTTPS_PORT)
+        refuse_low_ports(stack, [(IPV4_LOOPBACK, port + _offset(file)) for port in ports])
+
+
 def too_low(wanted: Iterable[tuple[str, int]]) -> tuple[list[int], int]:
     """Those of the `wanted` ports that the engine in use may not publish, and the lowest one that it may."""
     found = find_engine()
@@ -147,9 +157,9 @@ def low_ports_advice(lowest: int, stack: str) -> str:
     """How to get around ports that are too low."""
     return tr(
         f"换一组端口：./deploy.sh config set gateway.portOffset 10000 -s {stack}；"
-        f"或允许低端口：sudo sysctl {SETTING}=80（写进 /etc/sysctl.d/ 才会保留），再重启引擎",
+        f"或允许低端口：sudo sysctl {SETTING}=80（写进 /etc/sysctl.d/ 才会保留）",
         f"move all ports: ./deploy.sh config set gateway.portOffset 10000 -s {stack}; or allow low ports (below "
-        f"{lowest}): sudo sysctl {SETTING}=80 (in /etc/sysctl.d/ to keep it), and restart the engine",
+        f"{lowest}): sudo sysctl {SETTING}=80 (in /etc/sysctl.d/ to keep it)",
     )
 
 

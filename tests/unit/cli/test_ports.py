@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cli import engine, ports, steps
+from cli import deploying, engine, ports, steps
 from cli.ports import PortInUse, overlap
 from cli.stack import StackError
 from toolchain import low_ports
@@ -167,6 +167,19 @@ def test_an_engine_of_an_ordinary_user_is_refused_low_ports_before_anything_is_b
         steps.check(stack_that_wants(("127.0.0.1", 80), ("127.0.0.1", 443), ("127.0.0.1", 8080)))
     assert "gateway.portOffset 10000 -s dev" in refused.value.next_step
     assert "sysctl net.ipv4.ip_unprivileged_port_start=80" in refused.value.next_step
+
+
+def test_low_ports_are_refused_before_the_machine_is_set_up(
+    rootless: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Pulumi.dev.yaml").write_text("config: {}\n")
+    (tmp_path / "Pulumi.test.yaml").write_text("config:\n  dyber:gateway:\n    portOffset: 10000\n")
+    monkeypatch.setattr(deploying, "ROOT", tmp_path)
+    monkeypatch.setattr(deploying, "set_up", lambda home, display: pytest.fail("nothing is to be built"))
+    with pytest.raises(StackError, match="below 1024.*80, 443"):
+        deploying.deploy(stack="dev")
+    ports.refuse_low_ports_of_file(tmp_path, "test")
+    ports.refuse_low_ports_of_file(tmp_path, "not-there")
 
 
 def test_a_system_that_allows_low_ports_refuses_none(rootless: Path) -> None:
