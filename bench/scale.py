@@ -23,7 +23,6 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 STACK = "scale"
-LABEL = f"label=dyber.stack={STACK}"
 IMAGE = "dyber-scale-trivial"
 FIRST_PORT = 8003
 #: Answers every request with 200; perl is in the base image.

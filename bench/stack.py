@@ -8,6 +8,7 @@ Seconds are of this machine and this moment; compare them within one run.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
 import subprocess
@@ -23,6 +24,10 @@ def seconds(command: list[str]) -> float:
     if result.returncode:
         raise SystemExit(f"{' '.join(command)}: exit code {result.returncode}\n{result.stdout}{result.stderr}")
     return time.perf_counter() - begun
+
+
+def output(command: list[str]) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def engine_seconds() -> float:
@@ -63,14 +68,12 @@ def main() -> None:
         print(f"| {name} | {statistics.median(values):.1f} | {statistics.median(values) / first:.1f} |")
     print(f"\nEngine with its health checks while nobody calls: {idle:.1%} of a core.")
     print("\n| container | memory |\n|---|---|")
-    listing = subprocess.run(
-        ["docker", "ps", "--quiet", "--filter", f"label=dyber.stack={options.stack}"],
-        capture_output=True, text=True, check=True,
-    ).stdout.split()  # fmt: skip
-    stats = subprocess.run(
-        ["docker", "stats", "--no-stream", "--format", "| {{.Name}} | {{.MemUsage}} |", *listing],
-        capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
+    told = json.loads(output(["pulumi", "stack", "output", "gateway", "--json", "-s", options.stack]))
+    # Another state may have a stack of the same name on this engine.
+    label = '{{index .Config.Labels "dyber.deployment"}}'
+    deployment = output(["docker", "inspect", "--format", label, told["container"]]).strip()
+    listing = output(["docker", "ps", "--quiet", "--filter", f"label=dyber.deployment={deployment}"]).split()
+    stats = output(["docker", "stats", "--no-stream", "--format", "| {{.Name}} | {{.MemUsage}} |", *listing])
     print("\n".join(sorted(stats.split("\n"))).strip())
 
 

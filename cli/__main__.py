@@ -9,10 +9,16 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:1] = [str(ROOT), str(ROOT / "infra")]
 
 if __name__ == "__main__":
-    if find_spec("typer") is None:  # not the Python of the virtual environment
-        from cli.bootstrap import main
+    from cli import bootstrap
 
-        sys.exit(main())
-    from cli.entry import main
-
+    # Whatever is missing in the virtual environment itself was removed from it.
+    damaged = Path(sys.prefix).resolve() == bootstrap.VENV.resolve()
+    if find_spec("typer") is None:
+        sys.exit(bootstrap.main(damaged=damaged))
+    try:
+        from cli.entry import main
+    except ModuleNotFoundError as error:
+        if not damaged or (error.name or "").partition(".")[0] in ("cli", "stack", "toolchain"):
+            raise
+        sys.exit(bootstrap.main(damaged=True))
     main()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import shlex
 import shutil
 import subprocess
@@ -17,10 +18,15 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT))  # for the modules of toolchain that need the standard library only
+
+from toolchain import proxies  # noqa: E402
+
 VENV = ROOT / ".venv"
 STAMP = VENV / ".requirements"
 REQUIREMENTS = ROOT / "requirements.txt"
 SETUP_FAILED = 2
+PROBE_SECONDS = 30
 
 
 def say(chinese: str, english: str) -> None:
@@ -34,8 +40,10 @@ def venv_python() -> Path:
 
 
 def wanted_stamp() -> str:
-    """What the virtual environment must have been made from: this Python's version, the pinned packages, this file."""
-    content = f"{sys.version_info[:2]}\n".encode() + REQUIREMENTS.read_bytes() + Path(__file__).read_bytes()
+    """What the virtual environment must have been prepared for and from: this Python's version, the kind of machine,
+    the folder, the pinned packages, this file."""
+    place = f"{sys.version_info[:2]} {sys.platform} {platform.machine()} {VENV}\n"
+    content = place.encode() + REQUIREMENTS.read_bytes() + Path(__file__).read_bytes()
     return hashlib.sha256(content).hexdigest()
 
 
@@ -45,6 +53,18 @@ def is_ready() -> bool:
         return venv_python().exists() and STAMP.read_text() == wanted_stamp()
     except OSError:
         return False
+
+
+def is_usable() -> bool:
+    """Whether packages can be installed into the virtual environment that is there: whole once, of this Python's
+    version, and with a pip that starts."""
+    probe = "import sys, pip; print(*sys.version_info[:2])"
+    try:
+        asked = [str(venv_python()), "-c", probe]
+        answer = subprocess.run(asked, capture_output=True, text=True, timeout=PROBE_SECONDS)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return STAMP.exists() and answer.stdout.split() == [str(part) for part in sys.version_info[:2]]
 
 
 def run_with_clock(command: list[str]) -> None:
@@ -60,7 +80,14 @@ def run_with_clock(command: list[str]) -> None:
     if sys.stderr.isatty():
         ticker.start()
     try:
-        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+        result = subprocess.run(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env=pip_environment(),
+        )
     finally:
         finished.set()
         if sys.stderr.isatty():
@@ -72,8 +99,8 @@ def run_with_clock(command: list[str]) -> None:
 
 def create_venv() -> None:
     """A fresh virtual environment. Installs python3-venv first where Debian left it out and root may."""
-    shutil.rmtree(VENV, ignore_errors=True)
-    probe = subprocess.run([sys.executable, "-c", "import ensurepip, venv"], capture_output=True)
+    remove_venv()
+    probe = subprocess.run([outer_python(), "-c", "import ensurepip, venv"], capture_output=True)
     if probe.returncode:
         if not hasattr(os, "geteuid") or os.geteuid() != 0 or not shutil.which("apt-get"):
             say(
@@ -84,7 +111,33 @@ def create_venv() -> None:
         say("安装 python3-venv …", "Installing python3-venv …")
         run_with_clock(["apt-get", "update", "-q"])
         run_with_clock(["apt-get", "install", "-qy", "--no-install-recommends", "python3-venv"])
-    run_with_clock([sys.executable, "-m", "venv", str(VENV)])
+    run_with_clock([outer_python(), "-m", "venv", str(VENV)])
+
+
+def remove_venv() -> None:
+    """Empty the virtual environment's folder, which may be a link to one elsewhere. Raises OSError."""
+    if not VENV.is_dir():
+        VENV.unlink(missing_ok=True)
+        return
+    for entry in VENV.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+
+
+def outer_python() -> str:
+    """The Python that virtual environments are made with, also when this one runs in one."""
+    return getattr(sys, "_base_executable", "") or sys.executable
+
+
+def pip_environment() -> dict[str, str]:
+    """This process's environment with the proxies, the index and the certificates that pip can use."""
+    env = proxies.for_python(os.environ)
+    for name, meaning in (("DYBER_PIP_INDEX_URL", "PIP_INDEX_URL"), ("DYBER_CA_BUNDLE", "PIP_CERT")):
+        if env.get(name):
+            env[meaning] = env[name]
+    return env
 
 
 def prepare() -> None:
@@ -93,7 +146,9 @@ def prepare() -> None:
         "准备 Python 环境（.venv，约 1 分钟，仅第一次）…",
         "Preparing the Python environment (.venv, about a minute, only the first time) …",
     )
-    if not venv_python().exists() or not STAMP.exists():
+    if message := proxies.left_out_message(os.environ):
+        print(message, file=sys.stderr, flush=True)
+    if not is_usable():
         create_venv()
     STAMP.unlink(missing_ok=True)
     install = [str(venv_python()), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
@@ -113,19 +168,46 @@ def write_launcher() -> None:
     launcher.chmod(0o755)
 
 
-def main() -> int:
-    """Prepare, then run the dyber command; returns its exit code."""
+def main(*, damaged: bool = False) -> int:
+    """Prepare, then run the dyber command; returns its exit code.
+
+    `damaged`: the virtual environment lacks a package in spite of its stamp, so it is made anew.
+    """
     if sys.version_info < (3, 11):
         say("需要 Python 3.11 或更高版本", "Python 3.11 or newer is needed")
         return SETUP_FAILED
-    if not is_ready():
-        with Lock(ROOT / ".venv.lock"):
-            if not is_ready():
-                prepare()
+    try:
+        if damaged:
+            STAMP.unlink(missing_ok=True)
+        if not is_ready():
+            with Lock(ROOT / ".venv.lock"):
+                if not is_ready():
+                    prepare()
+    except OSError as error:
+        return cannot_write(error)
     command = [str(venv_python()), str(ROOT / "cli"), *sys.argv[1:]]
     if os.name == "nt":
         return subprocess.call(command)
-    os.execv(command[0], command)
+    try:
+        os.execv(command[0], command)
+    except OSError as error:
+        say(
+            f"无法运行 {command[0]}（{error.strerror}）：它所在的磁盘可能不允许执行程序。把项目放到别处再运行一次",
+            f"cannot run {command[0]} ({error.strerror}): its disk may allow no programs. Move the project, run again",
+        )
+        return SETUP_FAILED
+
+
+def cannot_write(error: OSError) -> int:
+    """Say that the virtual environment cannot be made where it belongs, and what to do; returns the exit code."""
+    place = error.filename or VENV
+    say(
+        f"无法准备 {VENV}：{place}：{error.strerror}。项目目录要能由你写入且磁盘未满："
+        f"sudo chown -R \"$USER\" {shlex.quote(str(ROOT))}，或把项目克隆到自己的目录",
+        f"cannot prepare {VENV}: {place}: {error.strerror}. The project's folder must be writable for you, and its disk "
+        f"not full: sudo chown -R \"$USER\" {shlex.quote(str(ROOT))}, or clone the project into a folder of yours",
+    )
+    return SETUP_FAILED
 
 
 class Lock:

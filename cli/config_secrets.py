@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from pulumi import automation as auto
 from pulumi.automation.errors import CommandError
 from stack.settings import NAMESPACE, file_content
 
+from cli import programs
 from cli.environment import activate
 from cli.events import DeployError, explain
 from cli.stack import Deployment, StackError
@@ -38,9 +38,9 @@ def store(stack: str, root: Path, key: str, value: str) -> None:
     where there is none. Raises StackError where Pulumi refuses."""
     activate(DyberHome.from_environment())
     Deployment.open(stack)
-    done = subprocess.run(
+    done = programs.run(
         ["pulumi", "config", "set", "--path", f"{NAMESPACE}:{key}", "--secret", "--stack", stack, "--non-interactive"],
-        cwd=root, input=value, capture_output=True, text=True, encoding="utf-8", check=False,
+        cwd=root, input=value, capture_output=True, text=True, encoding="utf-8",
     )  # fmt: skip
     if done.returncode:
         raise _explained(stack, done.stderr)

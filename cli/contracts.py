@@ -16,7 +16,7 @@ from stack.contract import LOCK_FILE, Contract, contract_text, listed_contract, 
 from stack.errors import ConfigurationError
 from stack.hidden_tools import hidden_tools
 
-from cli import engine
+from cli import engine, programs
 from cli.stack import ROOT, StackError
 from toolchain.language import tr
 
@@ -100,9 +100,13 @@ def lock_at(revision: str, service: str) -> Contract | None:
     return parse_contract(shown.stdout.decode(), f"{revision}:mcp-servers/{service}/{LOCK_FILE}")
 
 
-def service_container(stack: str, service: str) -> dict[str, Any] | None:
-    """`docker inspect` of a running container of a stack's service; None when none runs."""
-    found = engine.containers(f"label=dyber.stack={stack}", f"label=dyber.service={service}", all_states=False)
+def service_container(deployment: str | None, service: str) -> dict[str, Any] | None:
+    """`docker inspect` of a running container of a service; None when none runs. `deployment` is the label value of
+    the state in use (None before the first deployment): another state may have a stack of the same name."""
+    if deployment is None:
+        return None
+    filters = (engine.deployment_filter(deployment), f"label=dyber.service={service}")
+    found = engine.containers(*filters, all_states=False)
     return found[0] if found else None
 
 
@@ -143,13 +147,10 @@ def _run(image: str, command: str, environment: Mapping[str, str], given: bytes 
 
 def _docker(*arguments: str, given: bytes) -> str:
     """Standard output of `docker …`, fed with `given`. Raises StackError with the command's last words."""
-    try:
-        done = subprocess.run(["docker", *arguments], input=given, capture_output=True, timeout=TIMEOUT_SECONDS)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise engine.EngineError(f"docker {arguments[0]}: {error}") from error
+    done = engine.ask(*arguments, input=given, timeout=TIMEOUT_SECONDS)
     if done.returncode:
         raise _silent(arguments[0], done.stderr.decode(errors="replace"))
-    return done.stdout.decode()
+    return str(done.stdout.decode())
 
 
 def _parsed(output: str, source: str) -> Contract:
@@ -171,4 +172,4 @@ def _silent(what: str, output: str) -> StackError:
 
 
 def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=False)
+    return programs.run(["git", *arguments], cwd=ROOT, capture_output=True)

@@ -12,7 +12,6 @@ import io
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tarfile
 import tempfile
@@ -25,7 +24,7 @@ from stack.key_paths import dotted
 from stack.secret_settings import encrypted_paths
 from stack.settings import stack_file
 
-from cli import policies
+from cli import policies, programs
 from cli.stack import StackError
 from cli.state_copy import is_secret
 from toolchain.language import tr
@@ -139,9 +138,9 @@ def _of_a_commit(root: Path, revision: str, tree: Path, state: Path, stack: str,
     secrets = _without_encrypted_values(tree / stack_file(stack))
 
     def pulumi(*arguments: str, given: str = "") -> str:
-        done = subprocess.run(
+        done = programs.run(
             ["pulumi", *arguments, "--non-interactive", "--color=never"],
-            cwd=tree, env=environment, input=given, capture_output=True, text=True, errors="replace", check=False,
+            cwd=tree, env=environment, input=given, capture_output=True, text=True, errors="replace",
         )  # fmt: skip
         if done.returncode:
             raise Failed(_json(done.stdout), done.stderr)
@@ -179,7 +178,7 @@ def isolated(environment: Mapping[str, str], state: Path) -> dict[str, str]:
 
 
 def _check_out(root: Path, revision: str, tree: Path) -> None:
-    archived = subprocess.run(["git", "archive", revision], cwd=root, capture_output=True, check=False)
+    archived = programs.run(["git", "archive", revision], cwd=root, capture_output=True)
     if archived.returncode:
         raise StackError(
             tr(f"读不出 git 版本 {revision}", f"the git revision {revision} cannot be read"),

@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 from stack.catalog import load_catalog
 
-from cli import choices, clients, env_values, preview_table
+from cli import choices, clients, env_values, ports, preview_table
 from cli.choices import Choices
 from cli.console import Activities, err, out
 from cli.drift import look
@@ -87,12 +87,14 @@ def deploy(
     started = time.monotonic()
     home = DyberHome.from_environment()
     chosen = Choices(dev, full, profile, services, no_cache)
+    ports.refuse_low_ports_of_file(ROOT, stack)
     with Activities(home.logs / "deploy.log") as display:
         set_up(home, display)
         deployment = Deployment.open(stack)
         if chosen:
             deployment = _choose(deployment, chosen)
         check(deployment)
+        env_values.show_taken(stack)
         deployment.recover(display)
         replace = look.repair(deployment)
         with graceful_interrupt():
@@ -126,6 +128,7 @@ def preview(
         set_up(home, display)
         deployment = Deployment.open(stack)
         deployment.check_settings()
+        env_values.show_taken(stack)
         with display.phase(tr("比较", "Comparing")):
             found = deployment.preview(display)
     count = changed(found.changes)

@@ -13,27 +13,33 @@ from typing import Any
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
+from cli import programs
+from cli.programs import ProgramError
+from toolchain.language import tr
+
 
 class EngineError(Exception):
-    """The docker command failed; the message is its own."""
+    """The docker command failed; the message is its own. `next_step`: what to do, where that is known."""
+
+    def __init__(self, message: str, next_step: str = "") -> None:
+        super().__init__(message)
+        self.next_step = next_step or tr("运行 ./deploy.sh doctor", "run ./deploy.sh doctor")
 
 
 def docker(*arguments: str, timeout: float = 120) -> str:
     """Standard output of `docker …`, which may take `timeout` seconds. Raises EngineError."""
-    try:
-        result = subprocess.run(
-            ["docker", *arguments],
-            capture_output=True,
-            timeout=timeout,
-            check=False,
-            encoding="utf-8",
-            errors="replace",
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise EngineError(f"docker {arguments[0]}: {error}") from error
+    result = ask(*arguments, timeout=timeout, encoding="utf-8", errors="replace")
     if result.returncode:
         raise EngineError(result.stderr.strip() or f"docker {arguments[0]}: exit code {result.returncode}")
     return result.stdout
+
+
+def ask(*arguments: str, timeout: float, **options: Any) -> subprocess.CompletedProcess[Any]:
+    """The end of `docker …`, whatever its exit code, with all it wrote. Raises EngineError where it does not end."""
+    try:
+        return programs.run(["docker", *arguments], capture_output=True, timeout=timeout, **options)
+    except ProgramError as error:
+        raise EngineError(error.message, error.next_step) from None
 
 
 # A container may go between the list and the look at it.
@@ -64,10 +70,17 @@ def images() -> dict[str, str]:
     return dict(line.split(maxsplit=1) for line in lines)
 
 
-def published(container: dict[str, Any]) -> set[int]:
-    """Host ports a container publishes."""
-    bindings = (container.get("HostConfig", {}).get("PortBindings") or {}).values()
-    return {int(item["HostPort"]) for items in bindings for item in items or [] if item.get("HostPort")}
+def published(container: dict[str, Any]) -> set[tuple[str, int]]:
+    """(address, port) of the host's TCP ports that a container publishes. While it runs they are the real ones, also
+    of what asked for any port of a range; '' is every address."""
+    real = container.get("NetworkSettings", {}).get("Ports")
+    bindings = real or container.get("HostConfig", {}).get("PortBindings") or {}
+    return {
+        (item.get("HostIp", ""), int(item["HostPort"]))
+        for port, items in bindings.items()
+        for item in items or []
+        if not port.endswith(("/udp", "/sctp")) and str(item.get("HostPort", "")).isdigit()
+    }
 
 
 def deployment_filter(deployment: str) -> str:
@@ -92,9 +105,7 @@ def copy_in(container: str, folder: str, archive: bytes) -> None:
 
 
 def _copy(source: str, target: str, archive: bytes = b"") -> bytes:
-    result = subprocess.run(
-        ["docker", "cp", source, target], input=archive, capture_output=True, timeout=120, check=False
-    )
+    result = ask("cp", source, target, input=archive, timeout=120)
     if result.returncode:
         raise EngineError(result.stderr.decode(errors="replace").strip())
     return result.stdout
@@ -121,7 +132,7 @@ def log_tail(container: str, lines: int) -> str:
     """The last lines a container wrote, of both its streams. Raises EngineError."""
     command = ["docker", "logs", "--tail", str(lines), container]
     try:
-        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise EngineError(f"docker logs: {error}") from error
-    return result.stdout.decode("utf-8", errors="replace")
+        result = programs.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+    except ProgramError as error:
+        raise EngineError(error.message, error.next_step) from None
+    return str(result.stdout.decode("utf-8", errors="replace"))

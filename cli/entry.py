@@ -14,12 +14,13 @@ from pulumi.automation.errors import CommandError
 from stack.errors import ConfigurationError
 from typer.completion import completion_init
 
-from cli import salts
+from cli import crashes, salts
 from cli.app import app
 from cli.console import err, fail, use_utf8
 from cli.engine import EngineError
 from cli.events import Cancelled, DeployError, explain
 from cli.machine import PROGRAMS, completion_variable
+from cli.programs import ProgramError
 from cli.selection import SelectionError
 from cli.stack import ROOT, StackError
 from cli.steps import FAILED, INTERRUPTED, OK, USAGE
@@ -81,7 +82,16 @@ def _guarded(run: Callable[[], Any], command: Any) -> int:
     except CommandError as error:
         return _report(explain(str(error), []))
     except EngineError as error:
-        fail(str(error), tr("运行 ./deploy.sh doctor", "run ./deploy.sh doctor"))
+        fail(str(error), error.next_step)
+        return FAILED
+    except ProgramError as error:
+        fail(error.message, error.next_step)
+        return FAILED
+    except BrokenPipeError:
+        crashes.give_up_output()
+        return FAILED
+    except Exception as error:
+        crashes.tell(error)
         return FAILED
 
 

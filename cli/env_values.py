@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from stack.catalog import declared_secrets
-from stack.env_file import DEFAULT_STACK, MAIN_CLIENT, bindings, file_name, keys
-from stack.settings import stack_file
+from stack.env_file import DEFAULT_STACK, MAIN_CLIENT, bindings, file_name, keys, taken
+from stack.settings import read_overrides, stack_file
 
 from cli.console import err
 from cli.stack import ROOT, Deployment, StackError
@@ -24,6 +24,12 @@ _HEADER = """\
 # 这台机器上 {stack} 栈的设置，优先于 {stack_file}；空着的键以该文件为准。不要提交到 git。
 # Settings of the stack {stack} on this machine; they win over {stack_file}, which decides where a key is empty.
 """
+
+
+def show_taken(stack: str) -> None:
+    """Say which keys of the stack's file are in force, never their values. Raises ConfigurationError."""
+    if found := taken(read_overrides(ROOT, stack), stack):
+        err.print(tr(*found), markup=False)
 
 
 def completed(text: str, header: str, wanted: list[str], values: Mapping[str, str]) -> str:

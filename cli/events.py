@@ -33,6 +33,9 @@ _KINDS = {
 #: About how long a first one takes on two cores, seconds.
 _EXPECTED_SECONDS = {"docker:index/remoteImage:RemoteImage": 120.0}
 
+#: Windows' command that lists the ranges of ports which it reserves.
+RESERVED_RANGES = "netsh interface ipv4 show excludedportrange protocol=tcp"
+
 #: What Pulumi, its plugins or the engine say -> what happened, and the next step: (pattern, zh, en, zh step, en step).
 _KNOWN_FAILURES: list[tuple[str, str, str, str, str]] = [
     *STATE_FAILURES,
@@ -44,7 +47,32 @@ _KNOWN_FAILURES: list[tuple[str, str, str, str, str]] = [
         "free some space and run again (docker system df shows what is used); what is done is kept",
     ),
     (
-        r"port is already allocated|address already in use",
+        # Windows keeps ranges of ports for Hyper-V and others; what listens nowhere cannot be had all the same.
+        r"access (to )?a socket in a way forbidden by its access permissions|以一种访问权限不允许的方式做了一个访问套接字的尝试"
+        r"|ports are not available(?!.*(address already in use|only one usage of each socket address))",
+        "Windows 保留了这个端口（没有程序在用也会这样）",
+        "Windows reserves this port, though nobody listens on it",
+        f"查看保留的范围：{RESERVED_RANGES}；换一组端口：./deploy.sh config set gateway.portOffset 10000",
+        f"list the reserved ranges: {RESERVED_RANGES}; move all ports: ./deploy.sh config set gateway.portOffset 10000",
+    ),
+    (
+        r"cannot expose privileged port|error while calling PortManager\.AddPort\(\): .*permission denied",
+        "引擎以普通用户身份运行（rootless），不能发布 1024 以下的端口",
+        "the engine runs as an ordinary user (rootless) and cannot publish ports below 1024",
+        "换一组端口：./deploy.sh config set gateway.portOffset 10000；或 sudo sysctl net.ipv4.ip_unprivileged_port_start=80",
+        "move all ports: ./deploy.sh config set gateway.portOffset 10000; or sudo sysctl "
+        "net.ipv4.ip_unprivileged_port_start=80",
+    ),
+    (
+        r"cannot assign requested address",
+        "这台机器没有 gateway.bind 里的地址",
+        "this machine has no such address as gateway.bind names",
+        "改正它：./deploy.sh config set gateway.bind 127.0.0.1；引擎不能在 ::1 上监听时：gateway.ipv6Loopback false",
+        "mend it: ./deploy.sh config set gateway.bind 127.0.0.1; for an engine that cannot listen on ::1: "
+        "gateway.ipv6Loopback false",
+    ),
+    (
+        r"port is already allocated|address already in use|only one usage of each socket address",
         "端口已被占用",
         "a port is taken",
         "停掉占用者，或在 Pulumi.<栈>.yaml 中设置 dyber:gateway: {portOffset: 10000}",

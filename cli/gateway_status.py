@@ -14,8 +14,8 @@ TIMEOUT_SECONDS = 5.0
 
 def address(settings: StackSettings) -> str:
     """Base URL of the gateway's plain port on this machine."""
-    port, bound = gateway_inputs.published_ports(settings, [])[gateway_inputs.DEVELOPMENT_PORT]
-    bind = ipaddress.ip_address(bound)
+    port, addresses = gateway_inputs.published_ports(settings, [])[gateway_inputs.DEVELOPMENT_PORT]
+    bind = ipaddress.ip_address(addresses[0])
     if bind.is_unspecified:
         bind = ipaddress.ip_address("::1" if bind.version == 6 else "127.0.0.1")
     return f"http://[{bind}]:{port}" if bind.version == 6 else f"http://{bind}:{port}"

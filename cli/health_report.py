@@ -12,7 +12,8 @@ from typing import Any
 from stack.settings import StackSettings
 
 from cli import engine, gateway_status
-from cli.members import Member, members
+from cli.gone import GONE
+from cli.members import Member
 
 LOG_LINES = 300
 _UNITS = {"B": 1, "kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
@@ -20,8 +21,8 @@ _UNITS = {"B": 1, "kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 2**10, "MiB
 
 @dataclass(frozen=True)
 class ServiceHealth:
-    """One service. `state` is that of /api/status (up, degraded, down, unknown), or stopped. `cpu_percent` is of one
-    core, sizes are MiB, of all its containers together; `uptime_seconds` of the youngest."""
+    """One service. `state` is that of /api/status (up, degraded, down, unknown), stopped, or gone. `cpu_percent` is of
+    one core, sizes are MiB, of all its containers together; `uptime_seconds` of the youngest."""
 
     name: str
     state: str
@@ -39,9 +40,12 @@ class ServiceHealth:
     last_error: str | None = None
 
 
-def collect(settings: StackSettings, deployment: str, services: Iterable[str]) -> list[ServiceHealth]:
-    """Every service of the stack, the gateway, and what serves them. Raises EngineError."""
-    found = [one for one in members(deployment, services) if one.kind != "front"]
+def collect(settings: StackSettings, everything: Iterable[Member], services: Iterable[str]) -> list[ServiceHealth]:
+    """Every service of the stack, the gateway, and what serves them; `everything` are its members.
+
+    Raises EngineError.
+    """
+    found = [one for one in everything if one.kind != "front"]
     running = [one for one in found if one.running]
     return report(
         found,
@@ -86,7 +90,7 @@ def _one(
         is_server = bool(own) and own[0].kind == "server"
         state = "unknown" if is_server else "up" if own and well == len(own) else "degraded" if well else "down"
     if not running:
-        state, ready = "stopped", 0
+        state, ready = (GONE if all(one.state == GONE for one in own) else "stopped"), 0
     measured = [used[one.id] for one in running if one.id in used]
     started = [one.started_at for one in running if one.started_at]
     said = said or {}

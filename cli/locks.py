@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import socket
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlparse
@@ -14,6 +13,7 @@ from urllib.request import url2pathname
 from filelock import FileLock
 from pulumi import automation as auto
 
+from cli import programs
 from toolchain import backend
 from toolchain.home import DyberHome
 
@@ -67,9 +67,7 @@ def holders(stack: auto.Stack) -> list[Holder]:
     if url.startswith("file://") and not _lock_files(url, stack.name):
         return []  # As nearly always; asking Pulumi would take half a second.
     command = ["pulumi", "stack", "rename", stack.name, "--stack", stack.name, "--non-interactive", "--color=never"]
-    done = subprocess.run(
-        command, cwd=stack.workspace.work_dir, capture_output=True, text=True, errors="replace", check=False
-    )
+    done = programs.run(command, cwd=stack.workspace.work_dir, capture_output=True, text=True, errors="replace")
     return told(done.stderr)
 
 

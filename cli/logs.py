@@ -10,9 +10,11 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from cli.console import out
+from cli import programs
+from cli.console import fail, out
 from cli.engine import EngineError
-from cli.members import Member, chosen, members
+from cli.gone import GONE, with_gone
+from cli.members import Member, chosen
 from cli.stack import StackError
 from cli.steps import StackOption, deployed, examples
 from toolchain.language import tr
@@ -37,7 +39,11 @@ def logs(
 ) -> None:
     """Show logs; of everything without a service."""
     deployment, outputs = deployed(stack)
-    wanted = chosen(members(deployment.require_id(), outputs["services"]), service)
+    everything, missing = with_gone(deployment, outputs["services"])
+    named = chosen(everything, service)
+    wanted = [one for one in named if one.state != GONE]
+    if not wanted and missing:
+        raise missing.error(stack)
     width = max((len(_label(one)) for one in wanted), default=0)
     lock = threading.Lock()
     streams: list[tuple[subprocess.Popen[str], threading.Thread]] = []
@@ -52,6 +58,8 @@ def logs(
     finally:
         for process, _ in streams:
             process.terminate()
+    if len(wanted) < len(named):
+        fail(missing.message(), missing.next_step(stack))
     if any(process.wait() > 0 for process, _ in streams):
         raise EngineError(tr("有日志读不到", "some logs could not be read"))
 
@@ -71,7 +79,11 @@ def execute(
 ) -> None:
     """Run a command in a service's container; its exit code is this one's."""
     deployment, outputs = deployed(stack)
-    running = [one for one in chosen(members(deployment.require_id(), outputs["services"]), service) if one.running]
+    everything, missing = with_gone(deployment, outputs["services"])
+    named = chosen(everything, service)
+    running = [one for one in named if one.running]
+    if all(one.state == GONE for one in named):
+        raise missing.error(stack)
     if not running:
         raise StackError(
             tr(f"{service} 没有在运行", f"{service} is not running"),
@@ -80,7 +92,7 @@ def execute(
     terminal = ["--interactive", "--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else ["--interactive"]
     command = context.args[1:] if context.args[:1] == ["--"] else context.args
     command = ["docker", "exec", *terminal, running[0].id, *(command or ["sh"])]
-    raise typer.Exit(subprocess.call(command))
+    raise typer.Exit(programs.call(command))
 
 
 def _label(one: Member) -> str:
@@ -92,9 +104,12 @@ def _stream(
 ) -> tuple[subprocess.Popen[str], threading.Thread]:
     """Copies a container's log to stdout in a thread of its own, line by line."""
     command = ["docker", "logs", "--tail", str(tail), *(["--follow"] if follow else []), one.id]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace"
-    )
+    try:
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace"
+        )
+    except OSError as error:
+        raise programs.not_started("docker", error) from None
 
     def copy() -> None:
         assert process.stdout is not None

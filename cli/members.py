@@ -57,6 +57,11 @@ def members(deployment: str, services: Iterable[str]) -> list[Member]:
         for container in engine.containers(engine.deployment_filter(deployment))
         if container["HostConfig"]["RestartPolicy"]["Name"] not in ("", "no")
     ]
+    return in_order(found)
+
+
+def in_order(found: Iterable[Member]) -> list[Member]:
+    """Members in the order of their start."""
     return sorted(found, key=lambda one: (START_ORDER.index(one.kind), one.service, one.replica, one.name))
 
 
@@ -69,7 +74,7 @@ def member(container: Mapping[str, Any], services: set[str]) -> Member:
         id=container["Id"],
         name=container["Name"].lstrip("/"),
         service=service,
-        kind=_kind(service, services),
+        kind=kind_of(service, services),
         replica=_replica(container, service),
         state=state["Status"],
         health=health["Status"] if health else None,
@@ -115,7 +120,8 @@ def _shown(one: Member) -> str:
     return GATEWAY if one.kind == "gateway" else FEATURES.get(one.service, one.service)
 
 
-def _kind(service: str, services: set[str]) -> Kind:
+def kind_of(service: str, services: set[str]) -> Kind:
+    """What the containers with a service's label are; `services` are the names of the stack's MCP services."""
     if service in services:
         return "server"
     if service == "gateway":

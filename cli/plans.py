@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +16,7 @@ from stack.contract_diff import Change
 from stack.errors import ConfigurationError
 from stack.settings import stack_file
 
-from cli import contracts, copy_preview, policies
+from cli import contracts, copy_preview, env_values, policies, programs
 from cli.console import Activities, out
 from cli.events import DeployError, explain
 from cli.preview_comment import StackPreview, render
@@ -88,6 +87,7 @@ def apply(
         set_up(home, display)
         deployment = Deployment.open(stack)
         check(deployment)
+        env_values.show_taken(stack)
         deployment.recover(display)
         with graceful_interrupt():
             _, changes = deployment.up(display, plan=file)
@@ -100,14 +100,15 @@ def _preview(stack: str, file: Path, base: str | None) -> StackPreview:
     try:
         deployment = Deployment.open(stack)
         deployment.check_settings()
+        env_values.show_taken(stack)
     except (ConfigurationError, StackError) as error:
         return StackPreview(stack, None, error=str(error))
     except CommandError as error:
         return StackPreview(stack, None, error=failure(None, str(error)))
-    done = subprocess.run(
+    done = programs.run(
         ["pulumi", "preview", "--json", "--show-replacement-steps", "--non-interactive", "--stack", stack,
          "--save-plan", str(file.resolve()), "--policy-pack", policies.PACK],
-        cwd=ROOT, capture_output=True, text=True, check=False,
+        cwd=ROOT, capture_output=True, text=True,
     )  # fmt: skip
     document = _document(done.stdout)
     if done.returncode or document is None:
@@ -144,13 +145,13 @@ def settings_now(deployment: Deployment) -> str:
 
 def branched_off(revision: str) -> str:
     """Where the present commit branched off `revision`: what others changed there since is not this change's."""
-    done = subprocess.run(["git", "merge-base", revision, "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = programs.run(["git", "merge-base", revision, "HEAD"], cwd=ROOT, capture_output=True, text=True)
     return done.stdout.strip() if done.returncode == 0 else revision
 
 
 def file_at(revision: str, path: str) -> str:
     """A file of the repository in a git revision; '' where it is not there."""
-    shown = subprocess.run(["git", "show", f"{revision}:./{path}"], cwd=ROOT, capture_output=True, check=False)
+    shown = programs.run(["git", "show", f"{revision}:./{path}"], cwd=ROOT, capture_output=True)
     return shown.stdout.decode() if shown.returncode == 0 else ""
 
 
@@ -171,7 +172,7 @@ def _tools(base: str) -> dict[str, Sequence[Change]]:
 
 
 def _head() -> str:
-    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = programs.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True)
     return done.stdout.strip() if done.returncode == 0 else ""
 
 

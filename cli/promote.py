@@ -124,7 +124,7 @@ def _present_contracts(deployment: Deployment, specs: list[ServiceSpec], display
     found: dict[str, Contract] = {}
     images = pinned_images(deployment.settings)
     for spec in specs:
-        container = contracts.service_container(deployment.stack.name, spec.name)
+        container = contracts.service_container(deployment.deployment_id(), spec.name)
         with display.phase(tr(f"读取 {spec.name} 现在的工具", f"Reading the present tools of {spec.name}")):
             if container is not None:
                 found[spec.name] = contracts.running_tools(container).contract

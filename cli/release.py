@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from stack.catalog import ServiceSpec, load_catalog
@@ -16,7 +14,7 @@ from stack.contract import Contract, listed_contract
 from stack.profile_settings import BUILT_IN_PROFILES
 from stack.settings import ImageDigest, StackSettings, stack_file
 
-from cli import contracts, engine
+from cli import contracts, engine, programs
 from cli.console import Activities
 from cli.stack import ROOT, Deployment, StackError
 from toolchain.language import tr
@@ -74,7 +72,7 @@ def release_of(deployment: Deployment, display: Activities, without: frozenset[s
         if part in exported and exported[part] != image:
             raise _not_running(name, part)
     for spec in specs:
-        _check_it_runs(name, spec.name, exported.get(spec.name))
+        _check_it_runs(deployment, spec.name, exported.get(spec.name))
     if settings.registry:
         for part, image in sorted(exported.items()):
             if "@" not in image:
@@ -116,7 +114,7 @@ def push(image: str, registry: str, part: str) -> str:
 
 def _push(target: str) -> str:
     # A first push of a large image takes longer than other questions to the engine.
-    done = subprocess.run(["docker", "push", target], capture_output=True, text=True, timeout=1800, check=False)
+    done = engine.ask("push", target, text=True, timeout=1800)
     if done.returncode:
         raise StackError(
             tr(f"推送失败：{done.stderr.strip()}", f"the push failed: {done.stderr.strip()}"),
@@ -125,13 +123,13 @@ def _push(target: str) -> str:
     return done.stdout
 
 
-def _check_it_runs(stack: str, service: str, image: str | None) -> None:
-    container = contracts.service_container(stack, service)
+def _check_it_runs(deployment: Deployment, service: str, image: str | None) -> None:
+    container = contracts.service_container(deployment.deployment_id(), service)
     if image is None or container is None:
-        raise _not_running(stack, service)
+        raise _not_running(deployment.stack.name, service)
     wanted = engine.docker("image", "inspect", "--format", "{{.Id}}", image).strip()
     if container["Image"] != wanted:
-        raise _not_running(stack, service)
+        raise _not_running(deployment.stack.name, service)
 
 
 def _not_running(stack: str, part: str) -> StackError:
@@ -146,7 +144,10 @@ def _not_running(stack: str, part: str) -> StackError:
 
 def _revision() -> str:
     def git(*arguments: str) -> str:
-        done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+        try:
+            done = programs.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
+        except programs.ProgramError:
+            return ""
         return done.stdout.strip() if done.returncode == 0 else ""
 
     return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")

@@ -11,7 +11,8 @@ import typer
 
 from cli import engine, gateway_status
 from cli.console import Activities, out
-from cli.members import START_ORDER, Member, chosen, members
+from cli.gone import GONE, Gone, with_gone
+from cli.members import START_ORDER, Member, chosen
 from cli.stack import Deployment, StackError
 from cli.steps import AcceptedYesOption, StackOption, deployed, examples
 from toolchain.home import DyberHome
@@ -36,15 +37,20 @@ def start(
     service: ServiceArgument = None, yes: AcceptedYesOption = False, stack: StackOption = "dev"
 ) -> None:
     """Start the containers of a deployed stack that are stopped."""
-    deployment, everything = _members(stack)
-    wanted = [one for one in chosen(everything, service) if not one.running]
-    if not wanted:
+    _, everything, missing = _members(stack)
+    named = chosen(everything, service)
+    wanted = [one for one in named if not one.running and one.state != GONE]
+    if missing.stops_starting:
+        raise missing.error(stack)
+    if not wanted and not _named_gone(named):
         out.print(tr("都已在运行。", "Everything is running."))
         return
     with _display() as display:
         for kind in START_ORDER:
             group = [one for one in wanted if one.kind == kind]
             _each(group, lambda one: _start(one, display))
+    if _named_gone(named):
+        raise missing.error(stack)
     out.print(tr("已启动。查看：./deploy.sh status", "Started. See: ./deploy.sh status"))
 
 
@@ -56,8 +62,11 @@ def stop(
     service: ServiceArgument = None, yes: AcceptedYesOption = False, stack: StackOption = "dev"
 ) -> None:
     """Stop the containers of a deployed stack; they and their data stay."""
-    _, everything = _members(stack)
-    wanted = [one for one in chosen(everything, service) if one.state in ("running", "restarting", "paused")]
+    _, everything, missing = _members(stack)
+    named = chosen(everything, service)
+    if service and _named_gone(named) == named:
+        raise missing.error(stack)
+    wanted = [one for one in named if one.state in ("running", "restarting", "paused")]
     if not wanted:
         out.print(tr("没有在运行的。", "Nothing is running."))
         return
@@ -83,25 +92,31 @@ def restart(
     service: ServiceArgument = None, yes: AcceptedYesOption = False, stack: StackOption = "dev"
 ) -> None:
     """Restart services one container after the other, each only when the one before serves again."""
-    deployment, everything = _members(stack)
-    wanted = chosen(everything, service)
+    deployment, everything, missing = _members(stack)
+    named = chosen(everything, service)
+    if missing.stops_starting:
+        raise missing.error(stack)
     with _display() as display:
-        for one in wanted:
+        for one in (one for one in named if one.state != GONE):
             # The fronts only hold ports; restarting one would cut every open connection for nothing.
             if one.kind != "front" or service is not None:
                 _restart(one, deployment, everything, display)
+    if _named_gone(named):
+        raise missing.error(stack)
     out.print(tr("已重启。查看：./deploy.sh status", "Restarted. See: ./deploy.sh status"))
 
 
-def _members(stack: str) -> tuple[Deployment, list[Member]]:
+def _members(stack: str) -> tuple[Deployment, list[Member], Gone]:
+    """The stack, its members, and what of it is gone. Raises StackError where no container is left."""
     deployment, outputs = deployed(stack)
-    found = members(deployment.require_id(), outputs["services"])
-    if not found:
-        raise StackError(
-            tr(f"栈 {stack} 的容器不见了", f"the containers of stack {stack} are gone"),
-            tr(f"运行 ./deploy.sh -s {stack} 重新创建", f"run ./deploy.sh -s {stack} to make them again"),
-        )
-    return deployment, found
+    found, missing = with_gone(deployment, outputs["services"])
+    if all(one.state == GONE for one in found):
+        raise missing.error(stack)
+    return deployment, found, missing
+
+
+def _named_gone(named: list[Member]) -> list[Member]:
+    return [one for one in named if one.state == GONE]
 
 
 def _display() -> Activities:

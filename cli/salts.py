@@ -6,11 +6,11 @@ there; the file needs it for the encrypted values in that file alone.
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import yaml
 
+from cli.git import git
 from cli.stack_file import has_encrypted_values, replace_file, without_salt
 
 _SALT = "encryptionsalt:"
@@ -35,11 +35,7 @@ def remove_from_tracked_files(root: Path) -> list[str]:
 
 
 def _is_committed_without_salt(file: Path) -> bool:
-    command = ["git", "-C", str(file.parent), "show", f"HEAD:./{file.name}"]
-    try:
-        shown = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-    except OSError:
-        return False
+    shown = git(file.parent, "show", f"HEAD:./{file.name}")
     return shown.returncode == 0 and not _has_salt(shown.stdout)
 
 

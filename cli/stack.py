@@ -86,7 +86,8 @@ class Deployment:
     def published_ports(self) -> list[tuple[str, int]]:
         """(address, host port) of all that this stack's gateway publishes."""
         specs = self.settings.select(load_catalog(ROOT / "mcp-servers"))
-        return [(address, host) for host, address in gateway_inputs.published_ports(self.settings, specs).values()]
+        ports = gateway_inputs.published_ports(self.settings, specs).values()
+        return [(address, host) for host, addresses in ports for address in addresses]
 
     def state(self) -> dict[str, Any]:
         """The stack's state, read once and again after a change; {} before the first deployment."""

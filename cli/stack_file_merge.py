@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import subprocess
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from stack.key_paths import dotted
 from stack.secret_settings import is_encrypted
+
+from cli import programs
 
 Keys = tuple[str, ...]
 _GONE = object()
@@ -108,7 +109,7 @@ def _merged_by_line(base: str, mine: str, theirs: str) -> str | None:
         files = [Path(folder, name) for name in ("mine", "base", "theirs")]
         for file, text in zip(files, (mine, base, theirs), strict=True):
             file.write_bytes(text.encode())
-        done = subprocess.run(["git", "merge-file", "--stdout", *files], capture_output=True, check=False)
+        done = programs.run(["git", "merge-file", "--stdout", *map(str, files)], capture_output=True)
     return done.stdout.decode() if done.returncode == 0 else None
 
 

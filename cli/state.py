@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import yaml
 from stack.errors import ConfigurationError
 
-from cli import secrets_provider
+from cli import programs, secrets_provider
 from cli.events import DeployError, explain
 from toolchain import backend, prerequisites, pulumi_cli, versions
 from toolchain.backend import masked
@@ -46,18 +45,16 @@ def _asked(found: Finding, home: DyberHome, root: Path) -> Finding:
         return found
     environment = {**os.environ, **prerequisites.environment(home)}
     try:
-        done = subprocess.run(
+        done = programs.run(
             ["pulumi", "stack", "ls", "--non-interactive", "--color=never"],
-            cwd=root, env=environment, capture_output=True, text=True, errors="replace", check=False,
+            cwd=root, env=environment, capture_output=True, text=True, errors="replace",
             timeout=ANSWER_SECONDS,
         )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        advice = tr(f"{ANSWER_SECONDS:.0f} 秒没有回答：检查地址和网络",
-                    f"no answer in {ANSWER_SECONDS:.0f} s: check address and network")  # fmt: skip
-        return replace(found, ok=False, advice=advice)
+    except programs.ProgramError as error:
+        return replace(found, ok=False, advice=f"{error.message}. {error.next_step}")
     if done.returncode == 0:
         return found
-    error = explain(done.stderr, [])
-    if not isinstance(error, DeployError):
+    explained = explain(done.stderr, [])
+    if not isinstance(explained, DeployError):
         return found
-    return replace(found, ok=False, advice=f"{error.message}. {error.next_step}")
+    return replace(found, ok=False, advice=f"{explained.message}. {explained.next_step}")

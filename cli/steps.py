@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 from collections.abc import Collection, Iterator, Mapping
@@ -17,9 +18,9 @@ from cli import remains
 from cli.console import Activities, err
 from cli.environment import activate
 from cli.events import Cancelled, DeployError
-from cli.ports import ports_in_use
+from cli.ports import cannot_be_had, ports_in_use, refuse_low_ports
 from cli.stack import Deployment, StackError
-from toolchain import prerequisites
+from toolchain import prerequisites, proxies
 from toolchain.home import DyberHome
 from toolchain.language import tr
 from toolchain.progress import duration
@@ -51,6 +52,8 @@ def set_up(home: DyberHome, display: Activities) -> None:
             err.print(tr("这台机器还缺少以下部分，现在安装：", "This machine lacks the following; installing now:"))
         about = f" ({tr('约', 'about')} {duration(step.expected_seconds)})" if step.expected_seconds else ""
         err.print(f"  • {step.title}: {step.statement}{about}", markup=False)
+    if steps and (message := proxies.left_out_message(os.environ)):
+        err.print(message, markup=False)
     # Also where nothing is missing: it refuses an engine or a Python that is too old, and a full disk.
     prerequisites.set_up(home, display)
     activate(home)
@@ -62,23 +65,14 @@ def check(deployment: Deployment, replacing: Collection[str] = ()) -> None:
     `replacing`: deployments whose containers are to go."""
     deployment.check_settings()
     own = deployment.deployment_id()
-    taken = ports_in_use(deployment.published_ports(), {*replacing, *([own] if own else [])})
+    wanted = deployment.published_ports()
+    refuse_low_ports(deployment.stack.name, wanted)
+    taken = ports_in_use(wanted, {*replacing, *([own] if own else [])})
     if (taken or not own) and not replacing:
         _refuse_remains(deployment.stack.name, own)
     if not taken:
         return
-    described = ", ".join(
-        f"{item.address}:{item.port}" + (f" ({tr('容器', 'container')} {item.owner})" if item.owner else "")
-        for item in taken
-    )
-    name = deployment.stack.name
-    raise StackError(
-        tr(f"端口已被占用：{described}", f"ports are taken: {described}"),
-        tr(
-            f"停掉占用者；或换一组端口：./deploy.sh config set gateway.portOffset 10000 -s {name}",
-            f"stop their owner; or move all ports: ./deploy.sh config set gateway.portOffset 10000 -s {name}",
-        ),
-    )
+    raise cannot_be_had(deployment.stack.name, taken)
 
 
 def _refuse_remains(stack: str, own: str | None) -> None:

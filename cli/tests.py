@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import subprocess
+import os
 import sys
 from pathlib import Path
 
+from cli import programs
 from cli.console import Activities
 from cli.stack import ROOT
-from toolchain import debian, processes
+from toolchain import debian, processes, proxies
 from toolchain.language import tr
 
 REQUIREMENTS = ROOT / "tests" / "requirements.txt"
@@ -33,7 +34,8 @@ def prepare(display: Activities) -> None:
             # One call per file: some are pinned by hash, which pip then asks of everything in the same call.
             for file in _requirement_files():
                 command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "-r", str(file)]
-                processes.stream(command, display, what=f"pip install -r {file.name}", next_step=retry)
+                what = f"pip install -r {file.name}"
+                processes.stream(command, display, what=what, next_step=retry, env=proxies.for_python(os.environ))
         stamp.write_text(wanted)
     missing = [] if CHROMIUM.exists() else ["chromium", "fonts-wqy-microhei"]
     if not REDIS.exists():
@@ -52,7 +54,7 @@ def run(arguments: list[str]) -> int:
     """Run pytest with `arguments`, over everything unless they name a file or folder; its exit code."""
     named = any((ROOT / argument.split("::")[0]).exists() for argument in arguments if not argument.startswith("-"))
     command = [sys.executable, "-m", "pytest", *([] if named else EVERYTHING), *arguments]
-    return subprocess.call(command, cwd=ROOT)
+    return programs.call(command, cwd=ROOT, env=proxies.for_python(os.environ))
 
 
 def _requirement_files() -> list[Path]:

@@ -16,10 +16,10 @@ from stack.hidden_tools import READ_ONLY
 from stack.settings import stack_file
 
 from cli import contracts
-from cli.console import out
+from cli.console import fail, out
 from cli.contracts import RunningTools
 from cli.environment import activate
-from cli.stack import ROOT, StackError
+from cli.stack import ROOT, Deployment, StackError
 from cli.steps import FAILED, AcceptedYesOption, StackOption, examples
 from toolchain.home import DyberHome
 from toolchain.language import tr
@@ -94,12 +94,28 @@ def tools_diff(
     """How the running tools differ from the contract, or from another stack's; or the contract from an earlier one."""
     activate(DyberHome.from_environment())
     differs = False
+    compared = set()
     for name, before, after, hidden in _pairs(service, against, stack):
         differs |= show(name, before, after)
         for where, names in hidden.items():
             show_hidden(name, where, names)
-    if differs:
+        compared.add(name)
+    if differs | _tell_silent(stack, service, against, compared):
         raise typer.Exit(FAILED)
+
+
+def _tell_silent(stack: str, service: str | None, against: str | None, compared: set[str]) -> bool:
+    """Name the services of the stack that were not compared because they do not run; whether there are any."""
+    if against and not (ROOT / stack_file(against)).is_file():
+        return False
+    expected = Deployment.open(stack, create=False).outputs()["services"]
+    silent = [name for name in expected if name not in compared and service in (None, name)]
+    if silent:
+        fail(
+            tr(f"没有在运行，工具没有比较：{', '.join(silent)}", f"not running, so not compared: {', '.join(silent)}"),
+            tr(f"查看原因：./deploy.sh status -s {stack}", f"see why: ./deploy.sh status -s {stack}"),
+        )
+    return bool(silent)
 
 
 def show(service: str, before: Contract, after: Contract) -> bool:
@@ -143,9 +159,11 @@ def _pairs(service: str | None, against: str | None, stack: str) -> Iterator[Pai
             yield spec.name, contracts.lock_at(against, spec.name) or NOTHING, _kept(spec), {}
         return
     found = False
+    own_deployment = _deployment_id(stack)
+    other_deployment = _deployment_id(against) if against else None
     for spec in _specs(service):
-        running = _running(stack, spec.name)
-        other = _running(against, spec.name) if against else None
+        running = _running(own_deployment, spec.name)
+        other = _running(other_deployment, spec.name)
         if running is None and other is None:
             continue
         found = True
@@ -162,9 +180,13 @@ def _pairs(service: str | None, against: str | None, stack: str) -> Iterator[Pai
         )
 
 
-def _running(stack: str, service: str) -> RunningTools | None:
-    container = contracts.service_container(stack, service)
+def _running(deployment: str | None, service: str) -> RunningTools | None:
+    container = contracts.service_container(deployment, service)
     return contracts.running_tools(container) if container else None
+
+
+def _deployment_id(stack: str) -> str | None:
+    return Deployment.open(stack, create=False).deployment_id()
 
 
 def _specs(service: str | None) -> list[ServiceSpec]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import typer
 import yaml
 
-from cli import salts
+from cli import bootstrap, programs, salts
 from cli.console import err, out
 from cli.git import git, git_said
 from cli.stack import ROOT, StackError
@@ -134,7 +133,8 @@ def advance(root: Path, changed_here: Mapping[str, bytes]) -> None:
 
 def deploy(stack: str) -> int:
     """Run the new version's deployment; its exit code."""
-    return subprocess.call([_outer_python(), str(ROOT / "cli" / "bootstrap.py"), "deploy", "--stack", stack])
+    command = [bootstrap.outer_python(), str(ROOT / "cli" / "bootstrap.py"), "deploy", "--stack", stack]
+    return programs.call(command)
 
 
 def _merged(root: Path, name: str) -> bytes:
@@ -184,8 +184,3 @@ def _must(done: subprocess.CompletedProcess[str]) -> None:
 
 def _last_words(done: subprocess.CompletedProcess[str]) -> str:
     return "\n".join(done.stderr.strip().splitlines()[:5])
-
-
-def _outer_python() -> str:
-    """The Python that the virtual environment was made with, which can make it anew."""
-    return getattr(sys, "_base_executable", "") or sys.executable

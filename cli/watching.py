@@ -14,11 +14,11 @@ from stack.errors import ConfigurationError
 from stack.settings import StackSettings
 
 from cli import health_report
-from cli.console import err, out
+from cli.console import err, fail, out
 from cli.effective import Configuration
 from cli.environment import activate
+from cli.gone import GONE, with_gone
 from cli.health_report import ServiceHealth
-from cli.members import members
 from cli.stack import ROOT, Deployment, StackError
 from cli.steps import FAILED, JsonOption, StackOption, deployed, examples, print_json
 from toolchain.home import DyberHome
@@ -28,12 +28,13 @@ from toolchain.progress import duration
 commands = typer.Typer()
 #: Columns of a table that no terminal shows.
 UNBOUNDED = 1000
-_STYLES = {"up": "green", "degraded": "yellow", "down": "red", "stopped": "red", "unknown": "yellow"}
+_STYLES = {"up": "green", "degraded": "yellow", "down": "red", "stopped": "red", GONE: "red", "unknown": "yellow"}
 _WORDS = {
     "up": ("正常", "up"),
     "degraded": ("降级", "degraded"),
     "down": ("不可用", "down"),
     "stopped": ("已停止", "stopped"),
+    GONE: ("不见了", "gone"),
     "unknown": ("未知", "unknown"),
     "running": ("运行中", "running"),
     "off": ("未启用", "off"),
@@ -49,7 +50,8 @@ _WORDS = {
 def status(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
     """Health, version, usage, tools and last error of each service; exit code 1 unless all are up."""
     deployment, outputs = deployed(stack)
-    found = health_report.collect(deployment.settings, deployment.require_id(), outputs["services"])
+    everything, missing = with_gone(deployment, outputs["services"])
+    found = health_report.collect(deployment.settings, everything, outputs["services"])
     hidden = _hidden(deployment.settings)
     if as_json:
         services = [{**health_report.as_json(one), "hidden_tools": hidden.get(one.name, ())} for one in found]
@@ -59,13 +61,15 @@ def status(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
         for one in found:
             if one.last_error:
                 out.print(Text.assemble((f"{one.name}: ", "bold"), one.last_error), style="yellow")
-        if any(one.state == "stopped" for one in found):
+        if missing:
+            fail(missing.message(), missing.next_step(stack))
+        elif any(one.state == "stopped" for one in found):
             err.print(Text("→ " + tr("启动：./deploy.sh start", "start: ./deploy.sh start"), style="yellow"))
         elif any(one.state != "up" for one in found):
             err.print(
                 Text("→ " + tr("查看：./deploy.sh logs <服务>", "see: ./deploy.sh logs <service>"), style="yellow")
             )
-    if any(one.state != "up" for one in found):
+    if missing or any(one.state != "up" for one in found):
         raise typer.Exit(FAILED)
 
 
@@ -76,7 +80,7 @@ def status(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
 def ps(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
     """List this stack's containers."""
     deployment, outputs = deployed(stack)
-    found = members(deployment.require_id(), outputs["services"])
+    found, missing = with_gone(deployment, outputs["services"])
     if as_json:
         keys = ("name", "service", "kind", "replica", "state", "health", "image", "ports", "restarts")
         print_json([{**{key: getattr(one, key) for key in keys}, "id": one.id[:12]} for one in found])
@@ -90,6 +94,8 @@ def ps(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
             one.name, one.service, Text(state, style="green" if one.well else "red"), " ".join(one.ports), one.image
         )
     print_table(table)
+    if missing:
+        fail(missing.message(), missing.next_step(stack))
 
 
 @commands.command(
@@ -125,7 +131,7 @@ def list_services(as_json: JsonOption = False, stack: StackOption = "dev") -> No
         state = str(row["state"])
         table.add_row(
             str(row["name"]),
-            Text(tr(*_WORDS[state]), style={"running": "green", "stopped": "red"}.get(state, "dim")),
+            Text(tr(*_WORDS[state]), style={"running": "green", "stopped": "red", GONE: "red"}.get(state, "dim")),
             str(row["port"]),
             str(row["profile"] or "-"),
             _tools(len(row["tools"]) - len(row["hidden_tools"]), row["hidden_tools"]),
@@ -143,10 +149,10 @@ def _states(stack: str) -> dict[str, str]:
         activate(DyberHome.from_environment())
         deployment = Deployment.open(stack, create=False)
         services = deployment.outputs()["services"]
-        states: dict[str, str] = dict.fromkeys(services, "stopped")
-        for one in members(deployment.require_id(), services):
-            if one.kind == "server" and one.running:
-                states[one.service] = "running"
+        states: dict[str, str] = dict.fromkeys(services, GONE)
+        for one in with_gone(deployment, services)[0]:
+            if one.kind == "server" and states[one.service] != "running":
+                states[one.service] = "running" if one.running else one.state if one.state == GONE else "stopped"
         return states
     except (SetupError, StackError, EngineError) as error:
         err.print(Text(getattr(error, "message", str(error)), style="yellow"))

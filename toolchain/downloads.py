@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import re
 import shutil
@@ -18,6 +19,7 @@ from pathlib import Path
 import httpx2
 from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
+from toolchain import proxies
 from toolchain.language import tr
 from toolchain.progress import Progress
 
@@ -82,7 +84,31 @@ def fetch_pulumi(
 def http_client(ca_bundle: Path | None = None) -> httpx2.Client:
     verify = ssl.create_default_context(cafile=str(ca_bundle)) if ca_bundle else True
     timeout = httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
-    return httpx2.Client(verify=verify, timeout=timeout, follow_redirects=True)
+    return httpx2.Client(transport=_ThroughProxies(verify), timeout=timeout, follow_redirects=True)
+
+
+class _ThroughProxies(httpx2.BaseTransport):
+    """Sends each request through the proxy that the environment names for its address. httpx2 itself would fail at its
+    construction for a proxy that it cannot use, such as socks5:// or socks://."""
+
+    def __init__(self, verify: ssl.SSLContext | bool) -> None:
+        self._verify = verify
+        self._transports: dict[str | None, httpx2.HTTPTransport] = {}
+        self._making = threading.Lock()
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        """The answer to `request`."""
+        proxy = proxies.for_address(str(request.url), os.environ)
+        with self._making:
+            if proxy not in self._transports:
+                self._transports[proxy] = httpx2.HTTPTransport(verify=self._verify, proxy=proxy)
+            transport = self._transports[proxy]
+        return transport.handle_request(request)
+
+    def close(self) -> None:
+        """End all connections."""
+        for transport in self._transports.values():
+            transport.close()
 
 
 def answers(client: httpx2.Client, address: str, seconds: float = CONNECT_SECONDS) -> bool:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import httpx2
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from toolchain import debian
+from toolchain import debian, proxies
 from toolchain.errors import SetupError
 from toolchain.home import DyberHome
 from toolchain.language import tr
@@ -36,7 +36,8 @@ PID_FILES = {Path("/var/run/docker.pid"): "dockerd", Path("/var/run/docker/conta
 class Engine:
     """An engine that answered.
 
-    host: address in the form of DOCKER_HOST. found: `environment`, `context` or `default`.
+    host: address in the form of DOCKER_HOST. found: `environment`, `context` or `default`. rootless: it runs as an
+    ordinary user.
     """
 
     host: str
@@ -44,6 +45,7 @@ class Engine:
     api_version: str
     found: str
     data_folder: Path | None = None
+    rootless: bool = False
 
     def environment(self) -> dict[str, str]:
         """What `docker` and Pulumi's Docker plugin need in order to talk to it."""
@@ -111,10 +113,12 @@ def ask(host: str, found: str, env: Mapping[str, str]) -> Engine | Unanswered:
         try:
             with api_client(host, env) as client:
                 version = client.get("/version").raise_for_status().json()
-                folder = (
-                    client.get("/info").raise_for_status().json().get("DockerRootDir") if scheme == "unix" else None
-                )
-            return Engine(host, version["Version"], version["ApiVersion"], found, Path(folder) if folder else None)
+                about = client.get("/info").raise_for_status().json() if scheme == "unix" else {}
+            folder = about.get("DockerRootDir")
+            rootless = any("rootless" in str(option) for option in about.get("SecurityOptions") or ())
+            return Engine(
+                host, version["Version"], version["ApiVersion"], found, Path(folder) if folder else None, rootless
+            )
         except (httpx2.HTTPError, OSError, ValueError, KeyError) as error:
             denied = "ermission denied" in str(error)
             return Unanswered(host, str(error) or type(error).__name__, denied)
@@ -135,12 +139,17 @@ def api_client(host: str, env: Mapping[str, str]) -> httpx2.Client:
         return httpx2.Client(
             transport=httpx2.HTTPTransport(uds=address.path), base_url="http://docker", timeout=timeout
         )
-    if not env.get("DOCKER_TLS_VERIFY"):
-        return httpx2.Client(base_url=f"http://{address.netloc}", timeout=timeout)
+    scheme = "https" if env.get("DOCKER_TLS_VERIFY") else "http"
+    # As the docker command does: through a proxy, unless the engine is on this machine.
+    proxy = proxies.for_address(f"{scheme}://{address.netloc}", env)
+    if scheme == "http":
+        return httpx2.Client(base_url=f"http://{address.netloc}", timeout=timeout, proxy=proxy, trust_env=False)
     certificates = Path(env.get("DOCKER_CERT_PATH") or Path.home() / ".docker")
     context = ssl.create_default_context(cafile=str(certificates / "ca.pem"))
     context.load_cert_chain(certificates / "cert.pem", certificates / "key.pem")
-    return httpx2.Client(verify=context, base_url=f"https://{address.netloc}", timeout=timeout)
+    return httpx2.Client(
+        verify=context, base_url=f"https://{address.netloc}", timeout=timeout, proxy=proxy, trust_env=False
+    )
 
 
 def require_new_enough(engine: Engine, versions: Versions) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import subprocess
 import sys
 from collections.abc import Collection
 from pathlib import Path
 
-from toolchain import pieces
+from toolchain import pieces, proxies
 from toolchain.errors import SetupError
 from toolchain.home import DyberHome
 from toolchain.language import tr
@@ -30,6 +29,7 @@ NEEDED_DISK_BYTES = 6 * 1024**3
 FETCH_SECONDS = 95.0
 COMPILE_CPU_SECONDS = {"docker": 520.0, "random": 140.0, "pulumi": 360.0}
 WARM_SECONDS = 90.0
+DESCRIBE_SECONDS = 120.0
 
 
 def sources_key(versions: Versions) -> str:
@@ -109,8 +109,13 @@ def _run_builds(
         run_go("build", "-v", "-ldflags", "-s -w", "-o", str(describe), "./cmd/describe", what="go build")
         stream([str(describe), "schema"], progress, what="describe schema", cwd=work, env=env)
         for name in plugins:
-            names = subprocess.run([str(describe), "names", name], capture_output=True, check=True).stdout
-            (out / f"names-{name}.json").write_bytes(names)
+            names = output_of([str(describe), "names", name], timeout=DESCRIBE_SECONDS)
+            if names is None:
+                raise SetupError(
+                    tr(f"describe names {name} 失败", f"describe names {name} failed"),
+                    tr("再运行一次；已完成的部分会保留", "run again; what is done is kept"),
+                )
+            (out / f"names-{name}.json").write_text(names, encoding="utf-8")
         programs = [f"./cmd/pulumi-resource-{name}" for name in plugins]
         run_go("build", "-v", "-ldflags", "-s -w", "-o", f"{out}{os.sep}", *programs, what="go build")
     if "pulumi" in targets:
@@ -209,8 +214,8 @@ def go_is_new_enough(go: str, minimum: str) -> bool:
 
 
 def pip_environment(mirrors: Mirrors) -> dict[str, str]:
-    """Index and certificates for pip, not on its command line: an index address may hold a password."""
-    env = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
+    """Index, certificates and proxy for pip, not on its command line: an index address may hold a password."""
+    env = {**proxies.for_python(os.environ), "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
     if mirrors.pip_index_url:
         env["PIP_INDEX_URL"] = mirrors.pip_index_url
     if mirrors.ca_bundle:

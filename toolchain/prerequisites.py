@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolchain import backend, base_image, debian, engine, go_build, pulumi_cli, versions
+from toolchain import backend, base_image, debian, engine, go_build, proxies, pulumi_cli, versions
 from toolchain.base_image import BaseImage
 from toolchain.engine import Engine
 from toolchain.errors import SetupError
@@ -28,7 +28,7 @@ ENGINE_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of `dyber doctor`. advice: what to do when not ok; empty when ok."""
+    """One line of `dyber doctor`. advice: what to do when not ok; when ok, what is good to know, if anything."""
 
     key: str
     title: str
@@ -83,6 +83,7 @@ def inspect_all(home: DyberHome) -> list[Finding]:
     for suite in pinned.base_suites:
         findings.append(_base_image(suite, found_engine, mirrors))
     findings.append(_backend(home, os.environ))
+    findings += _proxies(os.environ)
     return findings
 
 
@@ -155,6 +156,7 @@ def set_up(home: DyberHome, progress: Progress) -> Environment:
         )
     home.create()
     _ensure_backend(home)
+    os.environ.update(proxies.loopback_bypass(os.environ))
     running = engine.ensure_engine(home, pinned, progress)
 
     def make_base_images() -> dict[str, BaseImage]:
@@ -174,7 +176,7 @@ def environment(home: DyberHome, env: Mapping[str, str] | None = None) -> dict[s
 
     PATH, PULUMI_HOME, PULUMI_BACKEND_URL, PULUMI_CONFIG_PASSPHRASE_FILE, PULUMI_SKIP_UPDATE_CHECK, DYBER_HOME, and where
     they apply PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION, PULUMI_IGNORE_AMBIENT_PLUGINS, DOCKER_HOST, DYBER_CA_BUNDLE,
-    DYBER_PIP_INDEX_URL.
+    DYBER_PIP_INDEX_URL; beside a proxy no_proxy, NO_PROXY and no_grpc_proxy, so that loopback is reached directly.
     """
     env = os.environ if env is None else env
     pinned = versions.load()
@@ -186,6 +188,7 @@ def environment(home: DyberHome, env: Mapping[str, str] | None = None) -> dict[s
         "PATH": os.pathsep.join([str(home.bin), rest] if own else [rest, str(home.bin)]),
         "PULUMI_HOME": str(home.pulumi_home),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
+        **proxies.loopback_bypass(env),
     }
     if not env.get(backend.VARIABLE):
         variables[backend.VARIABLE] = backend.configured(home, env).url
@@ -288,6 +291,24 @@ def _backend(home: DyberHome, env: Mapping[str, str]) -> Finding:
     if os.name == "posix" and not own and file.stat().st_mode & 0o077:
         return Finding("backend", title, False, address, str(file), f"chmod 600 {file}")
     return Finding("backend", title, True, address, str(file))
+
+
+def _proxies(env: Mapping[str, str]) -> list[Finding]:
+    """Which proxy downloads use, where the environment names any."""
+    named = {name: env[name] for name in env if name.lower() in proxies.PROXY_VARIABLES and env[name].strip()}
+    if not named:
+        return []
+    shown = ", ".join(f"{name}={proxies.without_password(value)}" for name, value in sorted(named.items()))
+    notes = [proxies.left_out_message(env)]
+    if proxies.on_loopback(env):
+        notes.append(
+            tr(
+                "构建镜像的容器够不着这台机器回环地址上的代理；构建需要代理时，让它也监听局域网地址，并设置 DYBER_BUILD_PROXY",
+                "containers that build images cannot reach a proxy on this machine's loopback; if builds need it, let "
+                "it listen on an address of the network too, and set DYBER_BUILD_PROXY",
+            )
+        )
+    return [Finding("proxies", tr("代理", "Proxy"), True, "", shown, "\n    ".join(filter(None, notes)))]
 
 
 def _own_passphrase(env: Mapping[str, str]) -> bool:

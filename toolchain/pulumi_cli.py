@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -68,7 +67,7 @@ def find_language_host(home: DyberHome, versions: Versions, cli: Tool | None) ->
         if on_path:
             return Tool(Path(on_path), cli.version, SYSTEM)
     folder = _language_host_folder(home, versions)
-    record, launcher = Record.read(folder), home.bin / name
+    record, launcher = _language_host_record(folder), home.bin / name
     if record is None or not launcher.exists() or launcher.read_bytes() != _launcher_text(home, folder).encode():
         return None
     return Tool(launcher, record.version, record.origin)
@@ -231,7 +230,7 @@ def _install_language_host(home: DyberHome, versions: Versions, mirrors: Mirrors
             exit_code=2,
         )
     folder = _language_host_folder(home, versions)
-    if Record.read(folder) is None:
+    if _language_host_record(folder) is None:
         sdk = f"pulumi=={versions.sdks['pulumi']}"
         with progress.phase(tr("安装 Pulumi 的 Python 语言主机", "Installing the Python language host for Pulumi"), 25):
             # A virtual environment knows its own path, so it is made in place; the record, written last, says that it is whole.
@@ -245,12 +244,12 @@ def _install_language_host(home: DyberHome, versions: Versions, mirrors: Mirrors
                 env=go_build.pip_environment(mirrors),
                 next_step=tr("检查 PyPI 镜像（DYBER_PIP_INDEX_URL）。", "Check the PyPI index (DYBER_PIP_INDEX_URL)."),
             )
-            packages = subprocess.run(
-                [str(python), "-I", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
-                check=True,
-                capture_output=True,
-                text=True,
-            ).stdout.strip()
+            packages = output_of([str(python), "-I", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"])
+            if packages is None:
+                raise SetupError(
+                    tr(f"{python} 没有回答", f"{python} does not answer"),
+                    tr("再运行一次；已完成的部分会保留", "run again; what is done is kept"),
+                )
             shutil.copytree(
                 LANGUAGE_HOST_SOURCES,
                 Path(packages) / LANGUAGE_HOST_PACKAGE,
@@ -294,6 +293,12 @@ def _built_folder(home: DyberHome, versions: Versions) -> Path:
 def _language_host_key(versions: Versions) -> str:
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     return pieces.content_key(versions.sdks["pulumi"], python, files=LANGUAGE_HOST_SOURCES)
+
+
+def _language_host_record(folder: Path) -> Record | None:
+    """None also where the Python that its virtual environment was made with is gone."""
+    python = folder / "bin" / "python"
+    return None if python.is_symlink() and not python.exists() else Record.read(folder)
 
 
 def _language_host_folder(home: DyberHome, versions: Versions) -> Path:

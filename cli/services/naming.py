@@ -7,14 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import typer
+from stack import reserved_names
 from stack.catalog import NAME_PATTERN, SERVICE_PORTS, ServiceSpec, lowest_free_port
-from stack.gateway_model import GATEWAY_PORTS, GatewayService
+from stack.gateway_model import GATEWAY_PORTS
 
 from toolchain.language import tr
-
-#: Names that the repository, Git, Docker's build context, pytest or Windows gives another meaning.
-RESERVED_NAMES = {"kit", "front", "test", "tests", "build", "dist", "and", "or", "not", "con", "prn", "aux", "nul"}
-RESERVED_NAMES |= {f"{device}{number}" for device in ("com", "lpt") for number in range(1, 10)}
 
 
 @dataclass(frozen=True)
@@ -62,13 +59,8 @@ def checked_name(text: str, folders: set[str]) -> str:
                 f"at most 31 characters{instead}",
             )
         )
-    if name in RESERVED_NAMES or not _gateway_takes(name):
-        raise typer.TyperException(
-            tr(
-                f"服务名称 {name!r} 已有别的用途，请换一个",
-                f"service name {name!r} has another meaning; choose another",
-            )
-        )
+    if reason := reserved_names.problem(name):
+        raise typer.TyperException(tr(*reason))
     if name in {folder.lower() for folder in folders}:
         raise typer.TyperException(
             tr(
@@ -123,11 +115,3 @@ def checked_title(text: str) -> str:
             )
         )
     return title
-
-
-def _gateway_takes(name: str) -> bool:
-    try:
-        GatewayService(name, SERVICE_PORTS.start, name, max_call_seconds=60)
-    except ValueError:
-        return False
-    return True

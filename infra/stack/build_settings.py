@@ -9,7 +9,11 @@ from pydantic import Field, field_validator
 from stack.schema import StrictSettings
 
 #: By key of `build`, the environment variable that completes it.
-FROM_ENVIRONMENT = {"pipIndexUrl": "DYBER_PIP_INDEX_URL", "caBundle": "DYBER_CA_BUNDLE"}
+FROM_ENVIRONMENT = {
+    "pipIndexUrl": "DYBER_PIP_INDEX_URL",
+    "caBundle": "DYBER_CA_BUNDLE",
+    "proxy": "DYBER_BUILD_PROXY",
+}
 
 
 class BuildSettings(StrictSettings):
@@ -27,6 +31,12 @@ class BuildSettings(StrictSettings):
         description="构建时信任的证书（PEM 文件），用于有 TLS 代理的网络 / PEM file trusted inside builds, for networks "
         "with a TLS proxy",
     )
+    proxy: str | None = Field(
+        None,
+        pattern=r"^https?://[^@/\s]+/?$",
+        description="构建时用的代理，容器要够得着它（不能是 127.0.0.1），地址里不放口令 / Proxy inside builds, at an address that "
+        "containers reach (not 127.0.0.1), without a password",
+    )
     generation: int = Field(
         0,
         ge=0,
@@ -40,6 +50,13 @@ class BuildSettings(StrictSettings):
         if "{suite}" not in value:
             raise ValueError("must contain {suite}, such as dyber-base:{suite} or debian:{suite}-slim")
         return value
+
+    @property
+    def proxy_arguments(self) -> dict[str, str]:
+        """The build arguments that every Dockerfile knows, which name no image and enter none."""
+        if not self.proxy:
+            return {}
+        return dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), self.proxy)
 
     def base(self, suite: str) -> str:
         """The base image for a Debian suite."""

@@ -13,6 +13,7 @@ from typing import Annotated, Literal, Self
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from stack import reserved_names
 from stack.contract import load_lock
 from stack.errors import ConfigurationError, explain
 from stack.gateway_model import GATEWAY_PORTS, MAX_REPLICAS
@@ -27,6 +28,13 @@ FIRST_NEW_PORT = 8003
 #: First uid of the containers' users; a service runs as BASE_UID + port, so that limits counted per user
 #: (the engine's provider has no pids limit) never span services.
 BASE_UID = 20000
+
+
+def _profile_name(value: str) -> str:
+    if value in reserved_names.PROFILE_WORDS:
+        words = " or ".join(reserved_names.PROFILE_WORDS)
+        raise ValueError(f"a profile is not called {words}: these are words of --profile")
+    return value
 
 
 def _secret_name(value: str) -> str:
@@ -59,7 +67,7 @@ class ServiceSpec(BaseModel):
     description: Annotated[str, Field(max_length=200)] = ""
     port: Annotated[int, Field(ge=SERVICE_PORTS.start, lt=SERVICE_PORTS.stop)]
     package: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")]
-    profile: Annotated[str | None, Field(pattern=r"^[a-z][a-z0-9-]*$")] = None
+    profile: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$"), AfterValidator(_profile_name)] | None = None
     debian_packages: tuple[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9+.-]+$")], ...] = ()
     cpus: Annotated[float, Field(gt=0, le=64)] = 0.5
     memory_mib: Annotated[int, Field(ge=64, le=65536)] = 256
@@ -108,7 +116,7 @@ def load_catalog(servers: Path, *, locks: bool = True) -> dict[str, ServiceSpec]
             specs.append(load_spec(file, locks=locks))
         except ConfigurationError as error:
             problems.append(str(error))
-    problems += _port_clashes(specs)
+    problems += _port_clashes(specs) + _name_clashes(specs)
     if problems:
         raise ConfigurationError("\n".join(problems))
     return {spec.name: spec for spec in sorted(specs, key=lambda spec: spec.port)}
@@ -127,6 +135,8 @@ def load_spec(file: Path, *, locks: bool = True) -> ServiceSpec:
             f"{source}: folder name {name!r} cannot be used: lower-case letters, digits and hyphens, "
             "a letter first, at most 31 characters"
         )
+    if reason := reserved_names.problem(name):
+        raise ConfigurationError("\n".join(f"{source}: {text}" for text in reason))
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -173,6 +183,17 @@ def lowest_free_port(taken: Collection[int]) -> int:
         if port not in taken and port not in GATEWAY_PORTS:
             return port
     raise ConfigurationError(f"{FIRST_NEW_PORT} 到 {SERVICE_PORTS[-1]} 的端口都已用完 / no port is left")
+
+
+def _name_clashes(specs: list[ServiceSpec]) -> list[str]:
+    """On the command line `weibo-mcp` is the service weibo, so that no other one can have this name beside it."""
+    names = {spec.name for spec in specs}
+    return [
+        f"mcp-servers/{spec.name}/{SPEC_FILE}: {spec.name} 是服务 {other} 的另一个名字，请换一个 / "
+        f"{spec.name} is another name of the service {other}; choose another"
+        for spec in specs
+        if (other := spec.name.removesuffix("-mcp")) != spec.name and other in names
+    ]
 
 
 def _port_clashes(specs: list[ServiceSpec]) -> list[str]:

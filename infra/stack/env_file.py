@@ -2,6 +2,9 @@
 
 `.env` belongs to the stack dev, `.env.<stack>` to another. Its keys are those of the system's first version. A key
 without a value changes nothing. `pulumi up` and the dyber command read it alike.
+
+In dev the file wins over the stack's file. Elsewhere the stack's file is what was reviewed, so only the main client's
+token may be said beside it, unless the stack's file has `dyber:localEnv: true`.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from stack.profile_settings import MONITORING, CacheSettings, MonitoringSettings
 DEFAULT_STACK = "dev"
 #: The client whose token MCP_AUTH_TOKEN is.
 MAIN_CLIENT = "desktop-pet"
+MAIN_TOKEN = "MCP_AUTH_TOKEN"
 PROFILES, GENERATION = "PROFILES", "BUILD_GENERATION"
 #: In place of a list of profiles: none of them.
 NO_PROFILE = "default"
@@ -35,7 +39,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{32,256}")
 class EnvFile(BaseModel):
     """What a file says. `settings` are laid over the stack file's, key by key; `chosen_profiles` stand in place of the
     stack file's profiles, and `profiles` are switched on or off in them; `clients` exist beside the stack file's own;
-    `tokens`, by client, are those that a person chose."""
+    `tokens`, by client, are those that a person chose; `names` are the keys that have a value."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -45,6 +49,7 @@ class EnvFile(BaseModel):
     server_names: tuple[str, ...] = ()
     clients: dict[str, Any] = {}
     tokens: dict[str, SecretStr] = {}
+    names: tuple[str, ...] = ()
 
     def over(self, content: Mapping[str, Any]) -> dict[str, Any]:
         """The stack file's `content` with this file's values in their places. What has an unexpected form stays as
@@ -73,6 +78,30 @@ def file_name(stack: str) -> str:
     return ".env" if stack == DEFAULT_STACK else f".env.{stack}"
 
 
+def refuse_unasked(overrides: EnvFile, stack: str, local_env: bool | None) -> None:
+    """Raises ConfigurationError where the file of `stack` says what only the reviewed stack file may say; `local_env`
+    is the stack file's own word on that."""
+    if local_env is True or (local_env is None and stack == DEFAULT_STACK):
+        return
+    if unasked := [name for name in overrides.names if name != MAIN_TOKEN]:
+        file, reviewed = file_name(stack), f"Pulumi.{stack}.yaml"
+        raise ConfigurationError(
+            f"{file}: {', '.join(unasked)}: 会盖过审阅过的 {reviewed}，所以没有采用，什么也没有改变；确实要用：在 {reviewed} 写 "
+            f"dyber:localEnv: true；不用：清空这些键，写进 {reviewed} / would win over {reviewed}, which was reviewed, so "
+            f"nothing was changed; to use them write dyber:localEnv: true in {reviewed}; else empty these keys and say "
+            f"it in {reviewed}"
+        )
+
+
+def taken(overrides: EnvFile, stack: str) -> tuple[str, str] | None:
+    """One line, in Chinese and English, that names what comes from the file of `stack` and shows no value; None where
+    nothing does."""
+    if not overrides.names:
+        return None
+    file, names = file_name(stack), ", ".join(overrides.names)
+    return f"取自 {file}（优先于 Pulumi.{stack}.yaml）：{names}", f"taken from {file}, over Pulumi.{stack}.yaml: {names}"
+
+
 def service_key(service: str, suffix: str) -> str:
     """The key of one service, such as XIAOHONGSHU_ENABLED."""
     return f"{service.upper().replace('-', '_')}_{suffix}"
@@ -83,7 +112,7 @@ def keys(services: Mapping[str, Iterable[str]]) -> list[str]:
     declares."""
     own = [service_key(service, suffix) for service in services for suffix in ("ENABLED", "MCP_TOKEN")]
     secrets = [secret for declared in services.values() for secret in declared]
-    return list(dict.fromkeys(["MCP_AUTH_TOKEN", *own, *secrets, *_GENERAL]))
+    return list(dict.fromkeys([MAIN_TOKEN, *own, *secrets, *_GENERAL]))
 
 
 def bindings(text: str) -> list[Binding]:
@@ -111,6 +140,7 @@ def parse(text: str, source: str, services: Mapping[str, Iterable[str]]) -> EnvF
     known = keys(services)
     reader = _Reader(services)
     problems = []
+    names: list[str] = []
     for binding in bindings(text):
         # The blank lines before a key are part of what was read with it.
         before = binding.original.string[: len(binding.original.string) - len(binding.original.string.lstrip())]
@@ -124,11 +154,12 @@ def parse(text: str, source: str, services: Mapping[str, Iterable[str]]) -> EnvF
         elif binding.key and binding.value:
             try:
                 reader.take(binding.key, binding.value.strip())
+                names.append(binding.key)
             except ValueError as error:
                 problems.append(f"{where}: {binding.key}{error}")
     if problems:
         raise ConfigurationError("\n".join(problems))
-    return reader.result()
+    return reader.result().model_copy(update={"names": tuple(dict.fromkeys(names))})
 
 
 class _Reader:
@@ -153,7 +184,7 @@ class _Reader:
             service = self._clients[key]
             self._tokens[service] = _token(value)
             self._own_clients[service] = {"services": {service: "all"}}
-        elif key == "MCP_AUTH_TOKEN":
+        elif key == MAIN_TOKEN:
             self._tokens[MAIN_CLIENT] = _token(value)
         elif key in _GENERAL:
             _GENERAL[key](self, value)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from stack import gateway_config
+from stack.addresses import IPV4_LOOPBACK
 from stack.catalog import ServiceSpec
 from stack.errors import ConfigurationError
 from stack.gateway_model import MONITORING_PORT, GatewayClient, GatewayService, GatewaySettings
@@ -69,28 +70,38 @@ def gateway_settings(
     )
 
 
-def published_ports(settings: StackSettings, specs: Sequence[ServiceSpec]) -> dict[int, tuple[int, str]]:
-    """(port on the host, address) of everything the stack publishes, by the port inside."""
-    redis = {REDIS_PORT: on_loopback(settings, REDIS_PORT)} if settings.has(CACHE) else {}
+#: Port on the host, and the host's addresses on which it is published.
+Published = tuple[int, tuple[str, ...]]
+
+
+def published_ports(settings: StackSettings, specs: Sequence[ServiceSpec]) -> dict[int, Published]:
+    """Where everything that the stack publishes is on the host, by the port inside."""
+    port, address = redis_port(settings)
+    redis: dict[int, Published] = {REDIS_PORT: (port, (address,))} if settings.has(CACHE) else {}
     return {**gateway_ports(settings, specs), **redis}
 
 
-def on_loopback(settings: StackSettings, port: int) -> tuple[int, str]:
-    """(port on the host, address) of a port that stays on this machine whatever address the gateway is bound to."""
-    return settings.gateway.public(port), "127.0.0.1"
+def redis_port(settings: StackSettings) -> tuple[int, str]:
+    """(port on the host, address) of Redis, which no front holds and so has one address."""
+    return settings.gateway.public(REDIS_PORT), IPV4_LOOPBACK
 
 
-def gateway_ports(settings: StackSettings, specs: Sequence[ServiceSpec]) -> dict[int, tuple[int, str]]:
-    """(port on the host, address) of everything behind the gateway, by the gateway's own port.
+def on_loopback(settings: StackSettings, port: int) -> Published:
+    """Where a port is that stays on this machine whatever address the gateway is bound to."""
+    return settings.gateway.public(port), settings.gateway.loopback
+
+
+def gateway_ports(settings: StackSettings, specs: Sequence[ServiceSpec]) -> dict[int, Published]:
+    """Where everything behind the gateway is on the host, by the gateway's own port.
 
     The old direct ports stay on loopback whatever address the gateway is bound to; so does the plain development
     port where plain HTTP is sent to HTTPS.
     """
     own = settings.gateway
-    development = "127.0.0.1" if own.https_redirect else own.bind
+    development = own.loopback if own.https_redirect else own.addresses
     ports = {
-        HTTP_PORT: (own.public(HTTP_PORT), own.bind),
-        HTTPS_PORT: (own.public(HTTPS_PORT), own.bind),
+        HTTP_PORT: (own.public(HTTP_PORT), own.addresses),
+        HTTPS_PORT: (own.public(HTTPS_PORT), own.addresses),
         DEVELOPMENT_PORT: (own.public(DEVELOPMENT_PORT), development),
     }
     if settings.has(MONITORING):

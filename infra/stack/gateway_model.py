@@ -11,14 +11,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, NoReturn
 
+from stack import reserved_names
+
 #: Where Prometheus is, behind the gateway, and where the gateway tells it of itself and of the services.
 MONITORING_PORT, METRICS_PORT = 9090, 10090
 #: Ports inside the container that belong to the gateway itself.
 GATEWAY_PORTS = (80, 443, 8080, MONITORING_PORT, 10080, METRICS_PORT)
 #: Names under which every gateway answers.
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
-#: First path segments that the gateway keeps for itself, and what else of a stack has a name.
-RESERVED_NAMES = ("api", "health", "gateway", "metrics", "cache", "monitoring", "prometheus")
 #: Streams without data get a ping every 15 s, so no read timeout may be near that.
 SHORTEST_READ_TIMEOUT_SECONDS = 60
 #: A service gets this long, beyond its longest call, to say itself that the call took too long.
@@ -66,11 +66,8 @@ class GatewayService:
                 f"service name {self.name!r} is unusable: lower-case letters, digits and hyphens, a letter first, "
                 "at most 40, such as xiaohongshu",
             )
-        if self.name in RESERVED_NAMES:
-            refuse(
-                f"服务名 {self.name!r} 由系统自己使用，请换一个",
-                f"service name {self.name!r} is the system's own; choose another",
-            )
+        if reason := reserved_names.problem(self.name):
+            refuse(*reason)
         if not 1 <= self.port <= 65535 or self.port in GATEWAY_PORTS:
             refuse(
                 f"服务 {self.name} 的端口 {self.port} 不可用：应为 1 到 65535，且不是网关自己的端口（"

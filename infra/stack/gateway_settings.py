@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from stack import addresses
 from stack.schema import StrictSettings
 
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
@@ -88,8 +89,15 @@ class GatewaySettings(StrictSettings):
 
     bind: str = Field(
         "127.0.0.1",
-        description="网关的端口监听的 IP 地址；0.0.0.0 是所有网卡 / IP address of the gateway's ports; 0.0.0.0 is every one",
+        description="网关的端口监听的 IP 地址；127.0.0.1 也包括 ::1（见 ipv6Loopback）；0.0.0.0 是所有网卡的 IPv4，:: 是 IPv6 / "
+        "IP address of the gateway's ports; 127.0.0.1 includes ::1 (see ipv6Loopback); 0.0.0.0 is IPv4 on every "
+        "network, :: is IPv6",
         json_schema_extra={"pattern": r"^[0-9a-fA-F.:]+$"},
+    )
+    ipv6_loopback: bool = Field(
+        True,
+        description="在本机监听的端口，有 IPv6 时也在 ::1 上监听；引擎做不到时设为 false / Ports on loopback are also on ::1 "
+        "where the machine has IPv6; false for an engine that cannot do that",
     )
     port_offset: int = Field(
         0,
@@ -145,6 +153,16 @@ class GatewaySettings(StrictSettings):
     def dns_names(self) -> tuple[str, ...]:
         """The server names that a public authority can certify: host names, not addresses."""
         return tuple(name for name in self.server_names if not _is_address(name) and "." in name)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Every address of the host on which the gateway's ports are published."""
+        return self.loopback if self.bind == addresses.IPV4_LOOPBACK else (self.bind,)
+
+    @property
+    def loopback(self) -> tuple[str, ...]:
+        """The addresses of ports that stay on this machine whatever address the gateway is bound to."""
+        return addresses.loopback() if self.ipv6_loopback else (addresses.IPV4_LOOPBACK,)
 
     def public(self, port: int) -> int:
         """The host port under which the gateway's own `port` is published."""

@@ -101,7 +101,7 @@ class BuiltImage(pulumi.ComponentResource):
             build=docker.RemoteImageBuildArgs(
                 context=str(root),
                 dockerfile=dockerfile,
-                build_args={**build_arguments, **(mirrors or {})},
+                build_args={**build_arguments, **(mirrors or {}), **build.proxy_arguments},
                 secrets=secrets,
             ),
             opts=pulumi.ResourceOptions(

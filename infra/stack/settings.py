@@ -132,6 +132,12 @@ class StackSettings(StrictSettings):
         description="policy/ 的规则是否能挡住更新；不写：prod 能，其余只建议 / Whether the rules of policy/ stop an update; "
         "unset: in prod they do, elsewhere they advise",
     )
+    local_env: bool | None = Field(
+        None,
+        description="true：采用这台机器的 .env.<栈>，优先于本文件；不写：只有 dev 采用，其余的栈只从中取 MCP_AUTH_TOKEN / true: "
+        "takes this machine's .env.<stack>, which wins over this file; unset: only dev does, other stacks take nothing "
+        "from it but MCP_AUTH_TOKEN",
+    )
     registry: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9._-]+)*$")] | None = Field(
         None,
         description="release 和 promote 把镜像推到哪里，如 registry.example.com/dyber / Where release and promote push "
@@ -307,6 +313,7 @@ def parse_settings(
     """
     overrides = overrides or EnvFile()
     content = file_content(values)
+    env_file.refuse_unasked(overrides, stack, content.get("localEnv"))
     build = content.get("build", {})
     if isinstance(build, dict):
         content["build"] = {**found_by_set_up(environment), **build}
@@ -367,6 +374,8 @@ def load_settings(root: Path) -> StackSettings:
     from pulumi.runtime.config import CONFIG, is_config_secret
 
     values = CONFIG.get()
+    if taken := env_file.taken(read_overrides(root, pulumi.get_stack()), pulumi.get_stack()):
+        pulumi.log.info(" / ".join(taken))
     return read_settings(root, pulumi.get_stack(), values, [key for key in values if is_config_secret(key)])
 
 

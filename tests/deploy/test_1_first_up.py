@@ -10,6 +10,7 @@ import subprocess
 import httpx2
 import pytest
 from deploy_under_test import BASE, OFFSET, SERVICES, STACK, Checkout, inspect, ours
+from stack import addresses
 from stack.components.defaults import security_options
 
 
@@ -60,10 +61,18 @@ def test_neither_a_service_nor_the_gateway_publishes_a_port_of_its_own(deployed:
 FRONTS = {"gateway-front": {80, 443, 8080}, "template-direct": {8002}, "xiaohongshu-direct": {8001}}
 
 
+@pytest.mark.parametrize("address", addresses.loopback())
+def test_the_gateway_answers_on_every_loopback_address_as_localhost(deployed: Checkout, address: str) -> None:
+    host = f"[{address}]" if ":" in address else address
+    for name in ("localhost", host):
+        url = f"http://{host}:{80 + OFFSET}/health"
+        assert httpx2.get(url, headers={"Host": name}, trust_env=False).status_code == 200
+
+
 @pytest.mark.parametrize("front", FRONTS)
 def test_the_fronts_listen_on_loopback_only(deployed: Checkout, front: str) -> None:
     bindings = [item for items in inspect(front)["HostConfig"]["PortBindings"].values() for item in items]
-    assert {item["HostIp"] for item in bindings} == {"127.0.0.1"}
+    assert {item["HostIp"] for item in bindings} == set(addresses.loopback())
     assert {int(item["HostPort"]) - OFFSET for item in bindings} == FRONTS[front]
 
 

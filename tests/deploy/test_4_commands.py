@@ -17,9 +17,11 @@ def env_file(deployed: Checkout) -> Iterator[Checkout]:
     """The stack's .env, which is gone, and its effect undone, after the test."""
     file = deployed.root / f".env.{STACK}"
     try:
+        deployed.configure("localEnv", True)
         yield deployed
     finally:
         file.unlink(missing_ok=True)
+        deployed.configure("localEnv", None)
         deployed.deploy_sh()
 
 
@@ -85,7 +87,9 @@ def test_options_that_cannot_be_used_leave_the_stack_file_alone(deployed: Checko
 def test_env_values_do_what_their_names_say_also_for_plain_pulumi(env_file: Checkout) -> None:
     file, generated = env_file.root / f".env.{STACK}", env_file.token
     file.write_text(f"# mine\nMCP_AUTH_TOKEN={OWN}\nTEMPLATE_MCP_TOKEN={SCOPED}\n")
-    env_file.deploy_sh()
+    told = env_file.deploy_sh().stderr
+    assert f"取自 .env.{STACK}（优先于 Pulumi.{STACK}.yaml）：MCP_AUTH_TOKEN, TEMPLATE_MCP_TOKEN" in told
+    assert OWN not in told
     assert env_file.deploy_sh("token", "show", "desktop-pet").stdout.strip() == OWN
 
     def call(token: str, port: int, path: str) -> int:
@@ -103,6 +107,10 @@ def test_env_values_do_what_their_names_say_also_for_plain_pulumi(env_file: Chec
     assert "PROMETHEUS_RETENTION=\n" in text
     assert file.stat().st_mode & 0o777 == 0o600
     assert env_file.planned_changes() == {}
+    env_file.configure("localEnv", None)
+    refused = env_file.shell(f"pulumi preview -s {STACK} --non-interactive", check=False)
+    assert refused.returncode != 0
+    assert f".env.{STACK}: TEMPLATE_MCP_TOKEN: " in refused.stdout + refused.stderr
     assert OWN not in "".join(path.read_text(errors="replace") for path in env_file.state.rglob("*.json"))
 
 

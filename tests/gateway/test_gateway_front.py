@@ -14,6 +14,7 @@ import pytest
 from gateway.docker_cli import wait_until
 from gateway.front_under_test import FrontUnderTest, build_front
 from gateway.gateway_under_test import ALPHA, TOKEN, GatewayUnderTest
+from stack.components.front import SECOND_ADDRESS
 
 REPLACEMENTS = 3
 CALLERS = 4
@@ -24,7 +25,7 @@ AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
 
 @pytest.fixture(scope="module")
 def front(gateway_image: str) -> Iterator[FrontUnderTest]:
-    running = FrontUnderTest(build_front(), GatewayUnderTest(gateway_image))
+    running = FrontUnderTest(build_front(), GatewayUnderTest(gateway_image), ports=(80, 80 + SECOND_ADDRESS))
     try:
         running.start()
         running.gateway.backend("alpha")
@@ -73,6 +74,11 @@ def test_a_replaced_gateway_costs_no_call(front: FrontUnderTest) -> None:
         results = [result for caller in callers for result in caller.result()]
     assert len(results) > 100
     assert set(results) == {200}, Counter(results)
+
+
+def test_the_second_address_of_a_port_leads_to_the_same_gateway(front: FrontUnderTest) -> None:
+    assert get(front.port(80 + SECOND_ADDRESS), "/api/alpha/ready", {"X-Request-Id": "over-ipv6"}) == 200
+    assert front.gateway.logged("over-ipv6")["remote"] != front.address
 
 
 def test_a_call_that_runs_while_the_gateway_is_replaced_is_answered(front: FrontUnderTest) -> None:

@@ -9,20 +9,23 @@ import pulumi
 import pulumi_docker as docker
 
 from stack.components import defaults
+from stack.gateway_inputs import Published
 from stack.images import Image
 
 FRONT_UID = 20079
 STOP_SECONDS = 10
+#: Added to the front's port for the second address of a port on the host (nginx/front/nginx.conf).
+SECOND_ADDRESS = 30000
 
 
 @dataclass(frozen=True)
 class FrontArgs:
-    """`ports`: (port on the host, address) by the gateway's port; `network`: where the gateway is called `gateway`."""
+    """`ports`: where they are on the host, by the gateway's port; `network`: where the gateway is called `gateway`."""
 
     owner: defaults.Owner
     image: Image
     network: pulumi.Input[str]
-    ports: Mapping[int, tuple[int, str]]
+    ports: Mapping[int, Published]
     memory_mib: int
 
 
@@ -42,10 +45,7 @@ class Front(pulumi.ComponentResource):
             image=args.image.reference,
             labels=defaults.container_labels(args.owner, name),
             networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=args.network)],
-            ports=[
-                docker.ContainerPortArgs(internal=internal, external=external, ip=address)
-                for internal, (external, address) in args.ports.items()
-            ],
+            ports=_ports(args.ports),
             read_only=True,
             tmpfs=defaults.SMALL_TMP,
             healthcheck=defaults.healthcheck("/usr/local/bin/front-healthcheck"),
@@ -65,3 +65,17 @@ class Front(pulumi.ComponentResource):
             ),
         )
         self.register_outputs({"container": self.container.name})
+
+
+def _ports(ports: Mapping[int, Published]) -> list[docker.ContainerPortArgs]:
+    """No two of them lead to the same port of the container: of those the engine tells the order of its own, which the
+    provider would take for a change."""
+    found = [
+        (internal + number * SECOND_ADDRESS, external, address)
+        for internal, (external, addresses) in ports.items()
+        for number, address in enumerate(addresses)
+    ]
+    return [
+        docker.ContainerPortArgs(internal=internal, external=external, ip=address)
+        for internal, external, address in sorted(found)
+    ]

@@ -20,7 +20,7 @@ from stack.components.cache import (
 from stack.components.defaults import Owner
 from stack.components.monitoring import MONITORING_UID, Monitoring, MonitoringArgs
 from stack.components.service import McpService
-from stack.gateway_inputs import REDIS_PORT, on_loopback
+from stack.gateway_inputs import redis_port
 from stack.images import Image, cache_image, monitoring_image
 from stack.profile_settings import CACHE, MONITORING
 from stack.settings import StackSettings
@@ -62,7 +62,7 @@ class Profiles:
                     settings=settings.cache,
                     access=self.access,
                     networks=[services[spec.name].network.name for spec in specs if spec.cache],
-                    publish=on_loopback(settings, REDIS_PORT),
+                    publish=redis_port(settings),
                     keep_data=keep_data,
                 ),
                 opts,

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 import typer
+from stack import reserved_names
 from stack.catalog import load_catalog
-from stack.gateway_model import RESERVED_NAMES
 
 from cli.app import app
 from cli.services import commands, naming, scaffold
@@ -220,7 +220,7 @@ def test_the_lock_file_of_the_template_itself_comes_out_unchanged() -> None:
     assert scaffold.renamed_lock(json.loads(text), Identifiers("template")) == text
 
 
-def test_what_the_gateway_reserves_no_service_is_called() -> None:
-    for name in RESERVED_NAMES:
+def test_no_new_service_is_called_by_a_reserved_name() -> None:
+    for name in (*reserved_names.RESERVED, "weibo-direct"):
         with pytest.raises(typer.TyperException):
             naming.checked_name(name, set())

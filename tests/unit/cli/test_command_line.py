@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from typing import Any
 import pytest
 import typer
 
-from cli import bootstrap, engine, entry, machine, ports
+from cli import bootstrap, entry, machine
 from cli.app import app
 from cli.console import Activities
 from cli.entry import with_command_word
@@ -180,34 +179,6 @@ def test_the_printed_environment_survives_a_shell_word_for_word() -> None:
     value = "a 'quoted' $HOME \"value\" `x`"
     script = "\n".join([*shell_lines({"TRICKY": value}), 'printf %s "$TRICKY"'])
     assert subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout == value
-
-
-def test_a_port_that_somebody_holds_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "containers", lambda *filters, all_states=True: [])
-    with socket.socket() as taken, socket.socket() as free:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        free.bind(("127.0.0.1", 0))
-        free_port = free.getsockname()[1]
-        free.close()
-        wanted = [("127.0.0.1", taken.getsockname()[1]), ("127.0.0.1", free_port)]
-        assert [item.port for item in ports.ports_in_use(wanted, [])] == [wanted[0][1]]
-
-
-def test_a_port_of_our_own_gateway_counts_as_free_and_another_containers_is_named(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def container(name: str, port: int, deployment: str) -> dict[str, object]:
-        return {
-            "Name": f"/{name}",
-            "Config": {"Labels": {"dyber.deployment": deployment}},
-            "HostConfig": {"PortBindings": {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(port)}]}},
-        }
-
-    running = [container("mine", 30080, "abc"), container("theirs", 30443, "other")]
-    monkeypatch.setattr(engine, "containers", lambda *filters, all_states=True: running)
-    found = ports.ports_in_use([("127.0.0.1", 30080), ("127.0.0.1", 30443)], ["abc"])
-    assert [(item.port, item.owner) for item in found] == [(30443, "theirs")]
 
 
 def test_work_is_told_in_plain_lines_off_a_terminal(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -26,6 +26,20 @@ WORDS = {
     "could not find an available, non-overlapping IPv4 address pool among the defaults": "引擎的地址段用完了",
     "Pool overlaps with other one on this address space": "已被引擎上的其他网络使用",
     "listen tcp4 127.0.0.1:80: bind: address already in use": "端口已被占用",
+    "listen tcp 127.0.0.1:80: bind: An attempt was made to access a socket in a way forbidden by its access "
+    "permissions.": "Windows 保留了这个端口",
+    "Ports are not available: exposing port TCP 127.0.0.1:8001 -> 0.0.0.0:0: listen tcp 127.0.0.1:8001: bind: An "
+    "attempt was made to access a socket in a way forbidden by its access permissions.": "Windows 保留了这个端口",
+    "Error response from daemon: Ports are not available: unable to list exposed ports": "Windows 保留了这个端口",
+    "Ports are not available: exposing port TCP 0.0.0.0:80 -> 0.0.0.0:0: listen tcp 0.0.0.0:80: bind: address already "
+    "in use": "端口已被占用",
+    "Ports are not available: listen tcp 0.0.0.0:80: bind: Only one usage of each socket address (protocol/network "
+    "address/port) is normally permitted.": "端口已被占用",
+    "driver failed programming external connectivity: Error starting userland proxy: error while calling "
+    "PortManager.AddPort(): cannot expose privileged port 80, you can add 'net.ipv4.ip_unprivileged_port_start=80' to "
+    "/etc/sysctl.conf": "不能发布 1024 以下的端口",
+    "rootlessport cannot expose privileged port 80": "不能发布 1024 以下的端口",
+    "listen tcp4 192.0.2.7:80: bind: cannot assign requested address": "没有 gateway.bind 里的地址",
     "* container failed to be in healthy state": "没有在时限内变为健康",
     "Cannot connect to the Docker daemon at unix:///var/run/docker.sock": "连不上 Docker 引擎",
     "pull access denied, repository does not exist": "缺少基础镜像",
@@ -45,6 +59,18 @@ def test_known_words_are_explained_and_repeated(words: str, meaning: str) -> Non
     assert meaning in error.message
     assert error.next_step
     assert error.details == [words]
+
+
+@pytest.mark.parametrize("words", [words for words, meaning in WORDS.items() if "Windows" in meaning])
+def test_a_reserved_port_comes_with_the_command_that_lists_the_ranges(
+    words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for language in ("zh", "en"):
+        monkeypatch.setenv("DYBER_LANG", language)
+        error = explain("", [words])
+        assert isinstance(error, DeployError)
+        assert "netsh interface ipv4 show excludedportrange protocol=tcp" in error.next_step
+        assert "gateway.portOffset" in error.next_step
 
 
 def test_the_message_follows_the_language(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,7 +61,12 @@ def test_figures_come_together() -> None:
 
 def test_a_stopped_service_is_stopped_whatever_the_gateway_remembers() -> None:
     assert health([replace(TEMPLATE, state="exited")], said()).state == "stopped"
-    assert health([], said()).state == "stopped"
+
+
+def test_a_service_without_containers_is_gone_and_not_stopped() -> None:
+    assert health([], said()).state == "gone"
+    assert health([replace(TEMPLATE, state="gone")], said()).state == "gone"
+    assert health([replace(TEMPLATE, state="gone"), replace(TEMPLATE, state="exited")], None).state == "stopped"
 
 
 def test_without_the_gateway_a_service_is_not_called_up() -> None:

@@ -51,6 +51,7 @@ def running(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         stack = stacks[arguments[2 if arguments[1] == "--interactive" else 1]]
         return json.dumps(stack["listed"]) if given else f"a line of log\n{stack['printed']}"
 
+    monkeypatch.setattr(tools, "_deployment_id", lambda stack: stack)
     monkeypatch.setattr(contracts, "service_container", container)
     monkeypatch.setattr(contracts, "_docker", docker)
     return stacks

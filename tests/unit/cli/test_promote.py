@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -109,18 +110,31 @@ def test_what_is_no_record_of_a_release_is_refused(tmp_path: Path, text: str) ->
 
 
 def running(monkeypatch: pytest.MonkeyPatch, image: str | None) -> None:
-    found = [{"Image": image}] if image else []
-    monkeypatch.setattr(engine, "containers", lambda *filters, all_states=True: found)
+    """The engine has a container of this deployment with that image, and one of another state's stack dev."""
+    by_deployment = {"label=dyber.deployment=ours": image, "label=dyber.deployment=theirs": "sha256:" + "e" * 64}
+
+    def containers(*filters: str, all_states: bool = True) -> list[dict[str, Any]]:
+        asked = [by_deployment[item] for item in filters if item in by_deployment] or by_deployment.values()
+        return [{"Image": found} for found in asked if found]
+
+    monkeypatch.setattr(engine, "containers", containers)
     monkeypatch.setattr(engine, "docker", lambda *arguments: arguments[-1])
 
 
 @pytest.mark.parametrize("image", [None, "sha256:" + "c" * 64], ids=["nothing runs", "another image runs"])
 def test_only_what_really_runs_is_released(monkeypatch: pytest.MonkeyPatch, image: str | None) -> None:
+    ours: Any = SimpleNamespace(stack=SimpleNamespace(name="dev"), deployment_id=lambda: "ours")
     running(monkeypatch, OLD)
-    releases._check_it_runs("dev", "template", OLD)
+    releases._check_it_runs(ours, "template", OLD)
     running(monkeypatch, image)
     with pytest.raises(StackError, match="template"):
-        releases._check_it_runs("dev", "template", OLD)
+        releases._check_it_runs(ours, "template", OLD)
+
+
+def test_a_stack_that_was_never_deployed_has_no_container_of_another_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    running(monkeypatch, OLD)
+    assert contracts.service_container("ours", "template") == {"Image": OLD}
+    assert contracts.service_container(None, "template") is None
 
 
 def test_a_pushed_image_is_named_by_the_digest_that_the_registry_gave(monkeypatch: pytest.MonkeyPatch) -> None:

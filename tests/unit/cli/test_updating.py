@@ -288,5 +288,12 @@ def test_whoever_says_no_keeps_everything(clone: Clone, monkeypatch: pytest.Monk
     assert snapshot(clone.root) == before
 
 
-def test_the_new_version_is_deployed_by_the_python_that_can_make_its_environment_anew() -> None:
-    assert updating._outer_python() in (sys.executable, getattr(sys, "_base_executable", ""))
+def test_the_new_version_is_deployed_by_the_python_that_can_make_its_environment_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    commands: list[list[str]] = []
+    monkeypatch.setattr(updating.programs, "call", commands.append)
+    updating.deploy("test")
+    ((python, _, *words),) = commands
+    assert python in (sys.executable, getattr(sys, "_base_executable", ""))
+    assert words == ["deploy", "--stack", "test"]

@@ -8,8 +8,9 @@ import re
 
 from hypothesis import given, settings
 from hypothesis import strategies as some
+from stack import reserved_names
 from stack.gateway_config import json_body, quote, render
-from stack.gateway_model import RESERVED_NAMES, GatewayClient, GatewayService, GatewaySettings
+from stack.gateway_model import GatewayClient, GatewayService, GatewaySettings
 
 SERVICE_NAMES = some.from_regex(r"[a-z][a-z0-9]{0,8}(-[a-z0-9]{1,8}){0,2}", fullmatch=True)
 TOKENS = some.text(alphabet="abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", min_size=32, max_size=64)
@@ -71,7 +72,7 @@ def test_tokens_and_titles_leave_no_trace_in_the_nginx_files(
     services = [
         GatewayService(name, 9000 + number, title, 60)
         for number, name in enumerate(names)
-        if name not in RESERVED_NAMES
+        if reserved_names.problem(name) is None
     ]
     clients = [
         GatewayClient(f"client-{number}", (hashlib.sha256(token.encode()).hexdigest(),))

@@ -162,3 +162,45 @@ def test_a_token_that_only_repeats_a_generated_one_changes_nothing() -> None:
     assert accepted_tokens(["new", TOKEN], given) == ["new", TOKEN]
     assert accepted_tokens(["new", "old"], given) == [TOKEN]
     assert accepted_tokens(["new", "old"], None) == ["new", "old"]
+
+
+def local(text: str, stack: str, **values: object) -> StackSettings:
+    """Settings of a stack whose .env file says `text`, and whose own file says `values`."""
+    encoded = {f"dyber:{key}": json.dumps(value) for key, value in values.items()}
+    return parse_settings(stack, encoded, {}, parse(text, env_file.file_name(stack), SERVICES))
+
+
+@pytest.mark.parametrize("stack", ["test", "prod", "e2e"])
+def test_outside_dev_a_local_file_does_not_silently_win_over_the_reviewed_one(stack: str) -> None:
+    text = f"MCP_AUTH_TOKEN={TOKEN}\nLOG_LEVEL=debug\nREDIS_PASSWORD=not-to-be-shown-anywhere\nDEBUG=\n"
+    with pytest.raises(ConfigurationError) as refused:
+        local(text, stack)
+    message = str(refused.value)
+    assert message.startswith(f".env.{stack}: LOG_LEVEL, REDIS_PASSWORD: ")
+    assert f"dyber:localEnv: true in Pulumi.{stack}.yaml" in message
+    assert "not-to-be-shown" not in message and TOKEN not in message
+    assert local(text, stack, localEnv=True).log_level == "debug"
+
+
+def test_in_dev_the_local_file_wins_unless_the_stack_file_refuses_it() -> None:
+    assert local("LOG_LEVEL=debug", "dev").log_level == "debug"
+    with pytest.raises(ConfigurationError, match="localEnv"):
+        local("LOG_LEVEL=debug", "dev", localEnv=False)
+
+
+@pytest.mark.parametrize("stack", ["dev", "test", "prod"])
+def test_the_main_clients_token_which_a_deployment_writes_itself_is_taken_everywhere(stack: str) -> None:
+    given = local(f"MCP_AUTH_TOKEN={TOKEN}\nLOG_LEVEL=\nREDIS_PASSWORD=\n", stack).given_tokens
+    assert given["desktop-pet"].get_secret_value() == TOKEN
+
+
+def test_what_is_taken_is_named_and_no_value_shown() -> None:
+    overrides = parse(f"MCP_AUTH_TOKEN={TOKEN}\nLOG_LEVEL=debug\nDEBUG=\nOF_SOMEBODY_ELSE=1\n", ".env.test", SERVICES)
+    chinese, english = env_file.taken(overrides, "test") or ("", "")
+    assert english == "taken from .env.test, over Pulumi.test.yaml: MCP_AUTH_TOKEN, LOG_LEVEL"
+    assert "MCP_AUTH_TOKEN, LOG_LEVEL" in chinese
+    assert env_file.taken(parse("LOG_LEVEL=\n", ".env", SERVICES), "dev") is None
+
+
+def test_the_local_file_cannot_allow_itself() -> None:
+    assert not [key for key in env_file.keys(SERVICES) if "LOCAL" in key]

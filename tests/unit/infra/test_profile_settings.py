@@ -57,8 +57,8 @@ def test_the_ports_of_the_profiles_are_published_with_them_and_on_loopback_only(
     gateway = {"bind": "0.0.0.0", "portOffset": 10000}
     assert {6379, 9090}.isdisjoint(published_ports(settings(gateway=gateway), []))
     chosen = settings(gateway=gateway, profiles=["cache", "monitoring"])
-    assert published_ports(chosen, [])[6379] == (16379, "127.0.0.1")
-    assert published_ports(chosen, [])[9090] == (19090, "127.0.0.1")
+    assert published_ports(chosen, [])[6379] == (16379, ("127.0.0.1",))
+    assert published_ports(chosen, [])[9090] == (19090, ("127.0.0.1", "::1"))
     assert 6379 not in gateway_ports(chosen, [])
 
 

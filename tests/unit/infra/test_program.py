@@ -100,9 +100,12 @@ def test_the_gateways_ports_and_the_old_direct_ones_are_published_on_loopback(fl
         if name in FRONTS
     }
     assert published == {
-        "gateway-front-nginx": [("127.0.0.1", number, number) for number in (80, 443, 8080)],
-        "template-direct-nginx": [("127.0.0.1", 8002, 8002)],
-        "xiaohongshu-direct-nginx": [("127.0.0.1", 8001, 8001)],
+        "gateway-front-nginx": [
+            *(("127.0.0.1", number, number) for number in (80, 443, 8080)),
+            *(("::1", number, 30000 + number) for number in (80, 443, 8080)),
+        ],
+        "template-direct-nginx": [("127.0.0.1", 8002, 8002), ("::1", 8002, 38002)],
+        "xiaohongshu-direct-nginx": [("127.0.0.1", 8001, 8001), ("::1", 8001, 38001)],
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from stack import addresses
 from stack.catalog import ServiceSpec, load_catalog
 from stack.errors import ConfigurationError
 from stack.gateway_inputs import gateway_settings, published_ports
@@ -148,13 +149,13 @@ def test_the_committed_stacks_share_no_host_port() -> None:
 def test_direct_ports_stay_on_loopback_whatever_the_gateway_is_bound_to() -> None:
     chosen = settings(gateway={"bind": "0.0.0.0"})
     ports = published_ports(chosen, chosen.select(catalog()))
-    assert ports[80] == (80, "0.0.0.0")
-    assert ports[8001] == (8001, "127.0.0.1")
+    assert ports[80] == (80, ("0.0.0.0",))
+    assert ports[8001] == (8001, ("127.0.0.1", "::1"))
 
 
 def test_where_plain_http_is_sent_to_https_the_development_port_stays_on_loopback() -> None:
     chosen = settings(gateway={"bind": "0.0.0.0", "httpsRedirect": True, "portOffset": 10000})
-    assert published_ports(chosen, [])[8080] == (18080, "127.0.0.1")
+    assert published_ports(chosen, [])[8080] == (18080, ("127.0.0.1", "::1"))
     assert gateway_settings(chosen).https_redirect == 10443
 
 
@@ -214,3 +215,28 @@ def test_the_newest_token_comes_first_and_the_previous_one_only_while_rotating()
 def test_a_services_own_rate_wins_over_the_gateways() -> None:
     chosen = settings(gateway={"limits": {"requestsPerSecond": 7}}, services={"template": {"requestsPerSecond": 3}})
     assert (chosen.requests_per_second("template"), chosen.requests_per_second("xiaohongshu")) == (3, 7)
+
+
+@pytest.mark.parametrize(
+    ("gateway", "published"),
+    [
+        ({}, ("127.0.0.1", "::1")),
+        ({"bind": "127.0.0.1"}, ("127.0.0.1", "::1")),
+        ({"ipv6Loopback": False}, ("127.0.0.1",)),
+        ({"bind": "::1"}, ("::1",)),
+        ({"bind": "::"}, ("::",)),
+        ({"bind": "192.168.1.5"}, ("192.168.1.5",)),
+    ],
+)
+def test_the_gateway_is_published_on_the_addresses_it_is_bound_to(
+    gateway: dict[str, object], published: tuple[str, ...]
+) -> None:
+    assert {addresses for _, addresses in published_ports(settings(gateway=gateway), []).values()} == {published}
+
+
+@pytest.mark.parametrize("engine", ["tcp://10.0.0.5:2376", "ssh://me@host.example"])
+def test_without_ipv6_on_the_engines_machine_loopback_is_ipv4(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert addresses.loopback({"DOCKER_HOST": engine}) == ("127.0.0.1",)
+    assert addresses.loopback({"DOCKER_HOST": "unix:///run/user/1000/docker.sock"}) == ("127.0.0.1", "::1")
+    monkeypatch.setattr(addresses, "has_ipv6", lambda: False)
+    assert addresses.loopback({}) == ("127.0.0.1",)

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,8 +32,11 @@ def engine_at(socket_folder: Path) -> Iterator[Callable[..., str]]:
     """Start an engine that knows its version and nothing else; returns its address."""
     servers = []
 
-    def start(version: str = "27.0.1", api_version: str = "1.46", name: str = "docker.sock", status: int = 200) -> str:
-        answers = {"/version": {"Version": version, "ApiVersion": api_version}, "/info": {"DockerRootDir": "/"}}
+    def start(
+        version: str = "27.0.1", api_version: str = "1.46", name: str = "docker.sock", status: int = 200, **info: Any
+    ) -> str:
+        about = {"DockerRootDir": "/", **info}
+        answers = {"/version": {"Version": version, "ApiVersion": api_version}, "/info": about}
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:

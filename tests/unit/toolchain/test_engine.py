@@ -40,6 +40,12 @@ def test_the_engine_that_docker_host_names_is_asked(engine_at, env):
     assert found.environment() == {"DOCKER_HOST": address}
 
 
+def test_an_engine_of_an_ordinary_user_says_that_it_is_one(engine_at, env):
+    options = ["name=seccomp,profile=builtin", "name=rootless", "name=cgroupns"]
+    found = engine.find_engine({**env, "DOCKER_HOST": engine_at(SecurityOptions=options)})
+    assert found is not None and found.rootless
+
+
 def test_no_other_engine_is_used_when_the_chosen_one_does_not_answer(engine_at, env, socket_folder, monkeypatch):
     engine_at()
     monkeypatch.setattr(engine, "DEFAULT_SOCKET", socket_folder / "docker.sock")

@@ -133,6 +133,15 @@ def test_only_what_is_missing_is_built(home, tmp_path, builds):
     assert builds == [["docker"]]
 
 
+def test_a_language_host_whose_python_was_removed_is_installed_anew(home, builds):
+    install(home)
+    assert "language-host" not in pulumi_cli.missing(home, PINNED)
+    python = pulumi_cli._language_host_folder(home, PINNED) / "bin" / "python"
+    python.parent.mkdir()
+    python.symlink_to("/nowhere/python3")
+    assert pulumi_cli.missing(home, PINNED) == ["language-host"]
+
+
 def test_a_build_that_fails_leaves_nothing_installed(home, builds, monkeypatch):
     def fail(_home, _versions, _mirrors, _targets, out: Path, _progress):
         program(out / "pulumi", "half")

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 from stack.settings import setting_tree
 from unit.cli.config.stacks import DEV, PASSWORD, SECURE, Dyber, shown
 
@@ -90,15 +91,24 @@ def test_without_the_passphrase_all_but_the_secrets_is_shown(
     assert "use the right one" in told.err
 
 
+def use_its_env_file(stack_file: Path) -> None:
+    """Let the stack take what its .env.<stack> says."""
+    content = yaml.safe_load(stack_file.read_text(encoding="utf-8"))
+    content["config"]["dyber:localEnv"] = True
+    stack_file.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), encoding="utf-8")
+
+
 def test_the_difference_of_two_stacks_is_what_their_settings_come_to(
     root: Path, dyber: Dyber, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (root / ".env.test").write_text("LOG_LEVEL=debug\n")
+    use_its_env_file(root / "Pulumi.test.yaml")
     assert dyber("diff", "dev", "test", "--json") == 1
     assert json.loads(capsys.readouterr().out) == [
         {"key": "logLevel", "secret": False, "dev": "info", "test": "debug"},
         {"key": "gateway.portOffset", "secret": False, "dev": 0, "test": 10000},
         {"key": "gateway.openDocs", "secret": False, "dev": True, "test": False},
+        {"key": "localEnv", "secret": False, "dev": None, "test": True},
     ]
     assert dyber("diff", "dev", "dev") == 0
     assert "No differences." in capsys.readouterr().out
@@ -108,6 +118,8 @@ def test_secrets_are_compared_and_not_shown(root: Path, dyber: Dyber, capsys: py
     shutil.copy(root / "Pulumi.dev.yaml", root / "Pulumi.test.yaml")
     (root / ".env").write_text(f"REDIS_PASSWORD={PASSWORD}\n")
     (root / ".env.test").write_text(f"REDIS_PASSWORD={PASSWORD}-2\n")
+    use_its_env_file(root / "Pulumi.test.yaml")
+    use_its_env_file(root / "Pulumi.dev.yaml")
     assert dyber("diff", "dev", "test") == 1
     told = capsys.readouterr().out
     assert "cache.password  •••  differs" in told

@@ -1,0 +1,55 @@
+"""What nobody foresaw: the traceback goes into a file, and the person gets one sentence that names it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from datetime import datetime
+from pathlib import Path
+
+from cli.console import fail
+from toolchain.backend import masked
+from toolchain.home import DyberHome
+from toolchain.language import tr
+
+OWNER_ONLY = 0o600
+
+
+def tell(error: BaseException) -> None:
+    """Report an error that no command expects. A file or folder that cannot be used is named; of everything else the
+    traceback is kept, readable by its owner only."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        fail(
+            f"{error.filename}: {error.strerror}",
+            tr("检查这个文件或目录的权限和磁盘空间", "check the permissions of this file or folder, and the disk's space"),
+        )
+        return
+    file = _keep(error)
+    summary = masked(f"{type(error).__name__}: {error}".splitlines()[0])[:200]
+    fail(
+        tr(f"没有预料到的错误：{summary}", f"an unexpected error: {summary}"),
+        tr(f"详情在 {file}；已完成的都会保留", f"details are in {file}; what is done is kept")
+        if file
+        else tr("运行 ./deploy.sh doctor", "run ./deploy.sh doctor"),
+    )
+
+
+def give_up_output() -> None:
+    """Whoever read the output has gone; let nothing more be written, also not when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _keep(error: BaseException) -> Path | None:
+    """The file with the traceback; None where it cannot be written."""
+    folder = DyberHome.from_environment().logs
+    file = folder / f"error-{datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}.log"
+    text = masked("".join(traceback.format_exception(error)))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as log:
+            log.write(text)
+    except OSError:
+        return None
+    return file

@@ -1,0 +1,69 @@
+"""Running other programs: one that cannot be started, or does not end in time, is a clear error with a next step."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from typing import Any
+
+from toolchain.language import tr
+
+#: What to do when a program hangs, by its name.
+_WHEN_HANGING = {
+    "docker": (
+        "Docker 引擎卡住了：重启它（systemctl restart docker，或重启 Docker Desktop），再运行一次",
+        "the Docker engine hangs: restart it (systemctl restart docker, or restart Docker Desktop) and run again",
+    ),
+}
+
+
+class ProgramError(Exception):
+    """A program could not be started, or did not end in time; carries what to do next."""
+
+    def __init__(self, message: str, next_step: str) -> None:
+        super().__init__(message)
+        self.message, self.next_step = message, next_step
+
+
+def run(command: Sequence[str], **options: Any) -> subprocess.CompletedProcess[Any]:
+    """As subprocess.run, which looks at no exit code. Raises ProgramError, whose message names the program and its
+    first argument; the others may hold values that belong on no screen."""
+    with_timeout = options.get("timeout")
+    try:
+        return subprocess.run(list(command), check=False, **options)
+    except subprocess.TimeoutExpired:
+        raise _hanging(command, float(with_timeout or 0)) from None
+    except OSError as error:
+        raise not_started(command[0], error) from None
+
+
+def call(command: Sequence[str], **options: Any) -> int:
+    """As subprocess.call: the program has this one's terminal. Raises ProgramError."""
+    try:
+        return subprocess.call(list(command), **options)
+    except OSError as error:
+        raise not_started(command[0], error) from None
+
+
+def not_started(program: str, error: OSError) -> ProgramError:
+    """The error for a program that the system does not start."""
+    if isinstance(error, FileNotFoundError):
+        return ProgramError(
+            tr(f"找不到程序 {program}", f"there is no program {program}"),
+            tr(f"安装 {program}，或运行 ./deploy.sh doctor", f"install {program}, or run ./deploy.sh doctor"),
+        )
+    return ProgramError(
+        tr(f"无法运行 {program}：{error.strerror}", f"{program} cannot be run: {error.strerror}"),
+        tr("运行 ./deploy.sh doctor", "run ./deploy.sh doctor"),
+    )
+
+
+def _hanging(command: Sequence[str], seconds: float) -> ProgramError:
+    words = " ".join(command[:2])
+    step = _WHEN_HANGING.get(
+        command[0],
+        ("检查网络后再运行一次；./deploy.sh doctor 显示各部分的状况", "check the network and run again; see ./deploy.sh doctor"),
+    )
+    return ProgramError(
+        tr(f"{words} 在 {seconds:g} 秒内没有结束", f"{words} did not end within {seconds:g} s"), tr(*step)
+    )

@@ -1,0 +1,168 @@
+"""The proxy variables of the environment: loopback never goes through a proxy, and SOCKS is left out for Python.
+
+Runs on the standard library alone, as the preparation of the virtual environment needs it too.
+
+Pulumi's Python program talks to Pulumi over gRPC on 127.0.0.1. gRPC reads the lower-case variables only, sends
+loopback through the proxy unless `no_grpc_proxy` or `no_proxy` names it, and takes a space in `no_proxy` for part of a
+name. Go's programs read both cases and never send loopback through a proxy. pip and httpx2 have no SOCKS without more
+packages.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import sys
+import urllib.request
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from toolchain.language import tr
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy", "ftp_proxy")
+#: What pip and httpx2 can talk to a proxy with.
+USABLE_SCHEMES = ("http", "https")
+
+
+def loopback_bypass(env: Mapping[str, str]) -> dict[str, str]:
+    """`no_proxy`, `NO_PROXY` and `no_grpc_proxy` with loopback beside what `env` has; {} where `env` names no proxy.
+
+    Without a proxy variable nothing is added: on macOS and Windows a bare `no_proxy` would hide the system's proxy.
+    """
+    if not any(_both_cases(env, name) for name in PROXY_VARIABLES):
+        return {}
+    lower, upper = env.get("no_proxy"), env.get("NO_PROXY")
+    first = lower if lower is not None else upper or ""
+    second = upper if upper is not None else first
+    grpc = env.get("no_grpc_proxy")
+    return {
+        "no_proxy": _with_loopback(first),
+        "NO_PROXY": _with_loopback(second),
+        # gRPC does not know that `*` is every host.
+        "no_grpc_proxy": _with_loopback(grpc if grpc is not None else first, everything=False),
+    }
+
+
+def unusable(env: Mapping[str, str]) -> dict[str, str]:
+    """The proxy variables of `env` that pip and httpx2 cannot use, and their values."""
+    found = {}
+    for name in PROXY_VARIABLES:
+        for variable in (name, name.upper()):
+            if (value := env.get(variable, "").strip()) and not _is_usable(value):
+                found[variable] = value
+    return found
+
+
+def for_python(env: Mapping[str, str]) -> dict[str, str]:
+    """`env` for pip and other Python programs: loopback is reached directly, and proxies they cannot use are gone."""
+    left_out = unusable(env)
+    kept = {name: value for name, value in env.items() if name not in left_out}
+    return {**kept, **loopback_bypass(env)}
+
+
+def left_out_message(env: Mapping[str, str]) -> str:
+    """One line about the proxies that Python's downloads leave out; '' when there are none."""
+    names = ", ".join(f"{name} ({without_password(value)})" for name, value in unusable(env).items())
+    if not names:
+        return ""
+    others = tr("用 http_proxy、https_proxy 里的代理", "the proxy of http_proxy and https_proxy is used")
+    direct = tr(
+        "直接连接；需要代理时把它的 HTTP 地址写进 http_proxy 和 https_proxy",
+        "connections are direct; if a proxy is needed, name its HTTP address in http_proxy and https_proxy",
+    )
+    has_other = bool(for_address("https://a.example", env))
+    return tr(
+        f"Python 的下载只能用 http:// 和 https:// 的代理，略过 {names}：{others if has_other else direct}",
+        f"Python's downloads can use http:// and https:// proxies only and leave out {names}: "
+        + (others if has_other else direct),
+    )
+
+
+def for_address(address: str, env: Mapping[str, str]) -> str | None:
+    """The proxy through which Python reaches `address`; None: directly."""
+    parts = urlsplit(address)
+    host = parts.hostname or ""
+    if is_loopback(host):
+        return None
+    left_out = unusable(env)
+    usable = {name.lower(): value for name, value in env.items() if name.isupper() and name not in left_out}
+    usable |= {name: value for name, value in env.items() if name.islower() and name not in left_out}
+    proxy = (usable.get(f"{parts.scheme}_proxy") or usable.get("all_proxy") or "").strip()
+    if not proxy:
+        return None if any(_both_cases(env, name) for name in PROXY_VARIABLES) else _of_the_system(parts.scheme, host)
+    listed = env.get("no_proxy") or env.get("NO_PROXY") or ""
+    if urllib.request.proxy_bypass_environment(parts.netloc.rpartition("@")[2], {"no": ",".join(_entries(listed))}):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def on_loopback(env: Mapping[str, str]) -> dict[str, str]:
+    """The proxy variables that name a proxy on this machine's loopback, which no container reaches."""
+    found = {}
+    for name in PROXY_VARIABLES:
+        for variable in (name, name.upper()):
+            value = env.get(variable, "").strip()
+            if value and is_loopback(_host(value)):
+                found[variable] = value
+    return found
+
+
+def without_password(proxy: str) -> str:
+    """A proxy's address as it may be shown: without user and password."""
+    scheme, separator, rest = proxy.rpartition("://")
+    return scheme + separator + rest.rpartition("@")[2]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine itself."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _with_loopback(text: str, *, everything: bool = True) -> str:
+    entries = _entries(text)
+    if "*" in entries:
+        if everything:
+            return "*"
+        entries.remove("*")
+    return ",".join([*entries, *(name for name in LOOPBACK if name not in entries)])
+
+
+def _entries(text: str) -> list[str]:
+    return list(dict.fromkeys(entry for entry in re.split(r"[,\s]+", text) if entry))
+
+
+def _both_cases(env: Mapping[str, str], name: str) -> str:
+    return (env.get(name) or env.get(name.upper()) or "").strip()
+
+
+def _is_usable(proxy: str) -> bool:
+    try:
+        parts = _split(proxy)
+        return parts.scheme.lower() in USABLE_SCHEMES and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _split(proxy: str):  # noqa: ANN202 - SplitResult
+    return urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+
+
+def _host(proxy: str) -> str:
+    try:
+        return _split(proxy).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _of_the_system(scheme: str, host: str) -> str | None:
+    """The proxy that macOS or Windows has in its settings."""
+    if sys.platform not in ("darwin", "win32") or urllib.request.proxy_bypass(host):
+        return None
+    proxy = urllib.request.getproxies().get(scheme)
+    return proxy if proxy and _is_usable(proxy) else None
