@@ -12,7 +12,7 @@ from stack import gateway_inputs
 from stack.catalog import load_catalog
 from stack.settings import StackSettings, read_settings, stack_file
 
-from cli import automation, engine, locks, policies, secrets_provider
+from cli import automation, engine, locks, policies, secrets_provider, state_edits, stored_data
 from cli.console import Activities, err
 from cli.events import EventDisplay
 from toolchain.language import tr
@@ -196,10 +196,12 @@ class Deployment:
         return events.outcomes
 
     def destroy(self, display: Activities) -> None:
-        """Delete everything the stack made, but data volumes that its settings keep."""
+        """Delete everything the stack made, but its data volumes."""
+        state_edits.edit(self.stack, stored_data.retain)
         events = EventDisplay(display)
         with events.failing_clearly():
             self.stack.destroy(refresh=True, show_secrets=False, color="never", on_event=events.handle)
+        self._state = None
 
 
 def settings_file(stack: str) -> Path:
