@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 from pulumi import automation as auto
 from rich.text import Text
-from stack.catalog import load_catalog
 from stack.settings import stack_file
 
 from cli import backup as backups
@@ -114,8 +113,7 @@ def _clean_unused(stack: str, yes: bool) -> None:
     needed: set[str] = set()
     if deployment and deployment.deployment_id():
         deployment.require_idle()
-        settings = deployment.settings
-        needed = settings.with_data(settings.select(load_catalog(ROOT / "mcp-servers")))
+        needed = stored_data.mounted(deployment.resources())
     doomed = stored_data.unused(stored_data.find(stack), needed)
     if not doomed:
         out.print(tr(f"栈 {stack} 没有闲置的数据卷。", f"Stack {stack} has no unused data volumes."))

@@ -95,8 +95,11 @@ def deploy(
         check(deployment)
         deployment.recover(display)
         replace = look.repair(deployment)
+        used = stored_data.mounted(deployment.resources())
         with graceful_interrupt():
             outputs, changes = deployment.up(display, replace=replace)
+    for volume in sorted(used - stored_data.mounted(deployment.resources())):
+        err.print(tr(f"• 数据保留：{volume}", f"• data kept: {volume}"), markup=False)
     env_values.complete(stack, outputs["tokens"])
     _summary(stack, outputs, changes, time.monotonic() - started)
 

@@ -14,7 +14,7 @@ from rich.text import Text
 from stack.gateway_model import GatewaySettings
 from typer.completion import get_completion_script
 
-from cli import state, tests
+from cli import state, stored_data, tests
 from cli.console import Activities, err, out
 from cli.environment import shell_lines
 from cli.stack import ROOT, StackError
@@ -50,7 +50,7 @@ def env() -> None:
 def doctor(as_json: JsonOption = False) -> None:
     """Check each prerequisite: found, version, from where, what to do."""
     home = DyberHome.from_environment()
-    findings = state.with_state(prerequisites.inspect_all(home), home, ROOT)
+    findings = [*state.with_state(prerequisites.inspect_all(home), home, ROOT), *stored_data.findings()]
     if as_json:
         fields = ("key", "title", "ok", "version", "origin", "advice")
         print_json([{name: getattr(item, name) for name in fields} for item in findings])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import typer
 from pulumi import automation as auto
 from pulumi.automation.errors import CommandError
 from rich.text import Text
+from stack.data_volumes import DATA_FOLDER
 from stack.settings import stack_file
 
 from cli import backup as backups
@@ -100,13 +100,13 @@ def _take_over(deployment: Deployment, found: Sequence[Remains], display: Activi
     with display.phase(tr("移除旧的", "Removing the old ones")):
         for item in found:
             remains.remove_containers(one for one in item.containers if not remains.alone(one))
-            remains.remove_rest(item, in_use | _data(deployment.stack.name, item))
+            remains.remove_rest(item, in_use | _data(item))
     return outputs
 
 
-def _data(stack: str, item: Remains) -> set[str]:
-    """Volumes that hold data, also of services that do not run any more: their names are fixed."""
-    return {name for name in item.volumes() if re.fullmatch(rf"dyber-{re.escape(stack)}-.+-data", name)}
+def _data(item: Remains) -> set[str]:
+    """The volumes with data: whatever a container has at /data, also where somebody made the volume by hand."""
+    return item.volumes(at=DATA_FOLDER)
 
 
 def _open(stack: str) -> Deployment:
@@ -145,8 +145,8 @@ def _chosen(found: list[Remains], wanted: list[str]) -> list[Remains]:
 
 
 def _tell(deployment: Deployment, found: Sequence[Remains], *, from_backup: bool) -> None:
-    stack, settings = deployment.stack.name, deployment.settings
-    data = sorted(name for item in found for name in _data(stack, item))
+    settings = deployment.settings
+    data = sorted(name for item in found for name in _data(item))
     lines = [
         (tr("换新的容器", "containers that are replaced"), [name for item in found for name in item.names()]),
         (tr("保留的数据卷", "volumes that stay"), data),

@@ -31,10 +31,14 @@ class Remains:
         """Of its containers."""
         return sorted(item["Name"].lstrip("/") for item in self.containers)
 
-    def volumes(self) -> set[str]:
-        """Names of all volumes that its containers mount."""
+    def volumes(self, at: str | None = None) -> set[str]:
+        """Names of all volumes that its containers mount, or of those that they mount `at` a folder."""
         mounts = (mount for item in self.containers for mount in item.get("Mounts") or ())
-        return {str(mount["Name"]) for mount in mounts if mount["Type"] == "volume"}
+        return {
+            str(mount["Name"])
+            for mount in mounts
+            if mount["Type"] == "volume" and at in (None, mount.get("Destination"))
+        }
 
 
 def find(stack: str, own: str | None) -> list[Remains]:

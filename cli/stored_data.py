@@ -10,14 +10,16 @@ from typing import Any
 
 from rich.text import Text
 from stack import data_volumes
+from stack.errors import ConfigurationError
 
 from cli import engine
 from cli.console import err
 from cli.engine import EngineError
 from cli.health_report import size as bytes_of
 from toolchain.language import tr
+from toolchain.prerequisites import Finding
 
-VOLUME = "docker:index/volume:Volume"
+VOLUME, CONTAINER = "docker:index/volume:Volume", "docker:index/container:Container"
 #: The components that data volumes are children of in a state, now and in earlier versions.
 _PARENTS = ("dyber:data:DataVolumes", "dyber:service:McpService", "dyber:cache:Cache", "dyber:monitoring:Monitoring")
 
@@ -72,13 +74,32 @@ def find(stack: str | None = None) -> list[StoredData]:
 
 
 def unused(found: Iterable[StoredData], needed: Collection[str] = ()) -> list[StoredData]:
-    """Those that no container mounts; the services that `needed` names are to run and only lack a container now."""
-    return [item for item in found if not item.users and item.service not in needed]
+    """Those that no container mounts. `needed` names volumes that are used nevertheless, as their container is missing
+    only until the next deployment."""
+    return [item for item in found if not item.users and item.name not in needed]
 
 
 def command_for(stack: str) -> str:
     """The command that lists the unused data of a stack, asks, and deletes it."""
     return "./deploy.sh clean --unused-data" + ("" if stack == "dev" else f" -s {stack}")
+
+
+def findings() -> list[Finding]:
+    """What `doctor` says of unused data: a line for each stack that has some, whether it is still there or not."""
+    try:
+        data = unused(find())
+    except (EngineError, ConfigurationError):
+        return []  # That the engine does not answer is a finding of its own.
+    return [
+        Finding(
+            f"unused-data-{stack}",
+            tr(f"栈 {stack} 闲置的数据", f"Unused data of stack {stack}"),
+            True,
+            "; ".join(item.told() for item in data if item.stack == stack),
+            advice=tr("不再需要时：", "when no longer needed: ") + command_for(stack),
+        )
+        for stack in sorted({item.stack for item in data})
+    ]
 
 
 def lines(found: Iterable[StoredData]) -> Iterator[str]:
@@ -105,7 +126,24 @@ def delete(found: Iterable[StoredData]) -> list[str]:
 
 def in_state(resources: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The data volumes among the resources of a state."""
-    return [item for item in resources if item["type"] == VOLUME and _is_data(str(item["urn"]))]  # type: ignore[misc]
+    return [item for item in resources if item["type"] == VOLUME and holds_data(str(item["urn"]))]  # type: ignore[misc]
+
+
+def holds_data(urn: str) -> bool:
+    """Whether the volume of this URN holds data, and not a configuration or secrets."""
+    types = urn.split("::")[2].split("$")
+    return urn.endswith("-data") and len(types) > 1 and types[-2] in _PARENTS
+
+
+def mounted(resources: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Names of the data volumes that the containers of a state mount."""
+    return {
+        str(mount["source"])
+        for item in resources
+        if item["type"] == CONTAINER
+        for mount in (item.get("inputs") or {}).get("mounts") or ()
+        if mount.get("target") == data_volumes.DATA_FOLDER and mount.get("source")
+    }
 
 
 def retain(state: Mapping[str, Any]) -> bool:
@@ -133,11 +171,6 @@ def age(created: datetime, now: datetime) -> str:
     if hours < 48:
         return tr(f"{hours} 小时前建立", f"made {hours} hours ago")
     return tr(f"{hours // 24} 天前建立", f"made {hours // 24} days ago")
-
-
-def _is_data(urn: str) -> bool:
-    types = urn.split("::")[2].split("$")
-    return urn.endswith("-data") and len(types) > 1 and types[-2] in _PARENTS
 
 
 def _sizes() -> dict[str, float]:

@@ -8,12 +8,13 @@ from rich.table import Table
 from rich.text import Text
 from stack.catalog import load_catalog
 
-from cli import health_report
+from cli import health_report, stored_data
 from cli.console import err, out
 from cli.environment import activate
 from cli.health_report import ServiceHealth
 from cli.members import members
 from cli.stack import ROOT, Deployment
+from cli.stored_data import StoredData
 from cli.steps import FAILED, JsonOption, StackOption, deployed, examples, print_json
 from toolchain.home import DyberHome
 from toolchain.language import tr
@@ -44,13 +45,16 @@ def status(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
     """Health, version, usage, tools and last error of each service; exit code 1 unless all are up."""
     deployment, outputs = deployed(stack)
     found = health_report.collect(deployment.settings, deployment.require_id(), outputs["services"])
+    data = stored_data.unused(stored_data.find(stack), stored_data.mounted(deployment.resources()))
     if as_json:
-        print_json({"stack": stack, "services": [health_report.as_json(one) for one in found]})
+        services = [health_report.as_json(one) for one in found]
+        print_json({"stack": stack, "services": services, "unused_data": [item.as_json() for item in data]})
     else:
         print_table(_status_table(found))
         for one in found:
             if one.last_error:
                 out.print(Text.assemble((f"{one.name}: ", "bold"), one.last_error), style="yellow")
+        _tell_unused(data, stack)
         if any(one.state == "stopped" for one in found):
             err.print(Text("→ " + tr("启动：./deploy.sh start", "start: ./deploy.sh start"), style="yellow"))
         elif any(one.state != "up" for one in found):
@@ -122,6 +126,15 @@ def list_services(as_json: JsonOption = False, stack: StackOption = "dev") -> No
             str(row["description"] or row["title"]),
         )
     print_table(table)
+
+
+def _tell_unused(data: list[StoredData], stack: str) -> None:
+    if data:
+        out.print(tr("没有服务使用的数据卷：", "Data volumes that no service uses:"))
+        for line in stored_data.lines(data):
+            out.print(line, markup=False)
+        delete = tr("不再需要时删除（先列出、先问）：", "delete them when no longer needed (lists, asks): ")
+        out.print(Text("→ " + delete + stored_data.command_for(stack), style="dim"))
 
 
 def _states(stack: str) -> dict[str, str]:

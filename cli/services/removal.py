@@ -20,11 +20,10 @@ from stack.settings import parse_settings, read_overrides, stack_file
 
 from cli import engine, remains, state_edits, stored_data
 from cli.stack import ROOT
-from cli.stored_data import VOLUME, StoredData
+from cli.stored_data import CONTAINER, VOLUME, StoredData
 
 #: Where removed folders go, in the repository; not under version control.
 REMOVED = ".removed-services"
-CONTAINER = "docker:index/container:Container"
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from stack.errors import ConfigurationError
 
+#: Where a container has its data volume; in the image of every service, for its user alone.
+DATA_FOLDER = "/data"
 #: Seconds that the engine has for its answer.
 ANSWER_SECONDS = 60
 _COLUMNS = ("{{.Name}}", '{{.Label "dyber.stack"}}', '{{.Label "dyber.service"}}')

@@ -9,6 +9,7 @@ import pulumi
 import pulumi_docker as docker
 
 from stack.components import defaults
+from stack.data_volumes import DATA_FOLDER
 from stack.profile_settings import CACHE, MONITORING
 
 #: The component that each data volume was a child of before there was this one; services are in McpService.
@@ -54,7 +55,7 @@ class DataVolumes(pulumi.ComponentResource):
 
     def mount(self, service: str) -> docker.ContainerMountArgs:
         """The service's data volume at /data."""
-        return docker.ContainerMountArgs(target="/data", type="volume", source=self._volumes[service].name)
+        return docker.ContainerMountArgs(target=DATA_FOLDER, type="volume", source=self._volumes[service].name)
 
 
 def _urn_before(service: str) -> str:

@@ -15,6 +15,7 @@ from stack.components.cache import ALIAS as CACHE_HOST
 from stack.components.cache import CACHE_UID, CacheAccess
 from stack.components.contract_check import ContractCheck, ContractCheckArgs
 from stack.components.secret_files import SecretFiles, SecretFilesArgs
+from stack.data_volumes import DATA_FOLDER
 from stack.gateway_inputs import REDIS_PORT
 from stack.images import Image
 
@@ -24,8 +25,6 @@ START_SECONDS = 120
 #: A stopping server first lets callers move on, then waits for the longest call.
 DRAIN_MARGIN_SECONDS = 10
 SECRETS_FOLDER = "/run/dyber-secrets"
-#: In the image of every service, for its user alone.
-DATA_FOLDER = "/data"
 
 
 @dataclass(frozen=True)

@@ -34,8 +34,8 @@ def found(monkeypatch: pytest.MonkeyPatch) -> list[remains.Remains]:
     def containers(*filters: str) -> list[dict[str, Any]]:
         asked.append(filters)
         mounts = [
-            {"Type": "volume", "Name": "dyber-test-xiaohongshu-data"},
-            {"Type": "volume", "Name": "dyber-test-gateway-configuration-1a2b3c"},
+            {"Type": "volume", "Name": "made-by-hand", "Destination": "/data"},
+            {"Type": "volume", "Name": "gateway-configuration-1a2b3c", "Destination": "/etc/dyber"},
             {"Type": "tmpfs"},
         ]
         return [
@@ -60,8 +60,9 @@ def test_remains_are_told_apart_by_their_deployment_and_ones_own_are_none(found:
     assert found[0].since == "2025-12-31"
 
 
-def test_volumes_with_data_are_those_with_a_fixed_name(found: list[remains.Remains]) -> None:
-    assert recovery._data("test", found[0]) == {"dyber-test-xiaohongshu-data"}
+def test_volumes_with_data_are_those_where_a_container_has_its_data(found: list[remains.Remains]) -> None:
+    assert recovery._data(found[0]) == {"made-by-hand"}
+    assert found[0].volumes() == {"made-by-hand", "gateway-configuration-1a2b3c"}
 
 
 def test_where_several_deployments_are_there_one_has_to_be_named(found: list[remains.Remains]) -> None:
