@@ -18,8 +18,9 @@ class EngineError(Exception):
     """The docker command failed; the message is its own."""
 
 
-def docker(*arguments: str, timeout: float = 120) -> str:
-    """Standard output of `docker …`, which may take `timeout` seconds. Raises EngineError."""
+def docker(*arguments: str, timeout: float = 120, undisturbed: bool = False) -> str:
+    """Standard output of `docker …`, which may take `timeout` seconds; `undisturbed` by a Ctrl-C on this terminal.
+    Raises EngineError."""
     try:
         result = subprocess.run(
             ["docker", *arguments],
@@ -28,6 +29,7 @@ def docker(*arguments: str, timeout: float = 120) -> str:
             check=False,
             encoding="utf-8",
             errors="replace",
+            start_new_session=undisturbed,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise EngineError(f"docker {arguments[0]}: {error}") from error

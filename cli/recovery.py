@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,8 +16,9 @@ from stack.data_volumes import DATA_FOLDER
 from stack.settings import stack_file
 
 from cli import backup as backups
-from cli import env_values, remains
+from cli import engine, env_values, remains
 from cli.console import Activities, err, out
+from cli.engine import EngineError
 from cli.remains import Remains
 from cli.stack import ROOT, Deployment, StackError
 from cli.stack_file import has_encrypted_values, replace_file, without_salt
@@ -87,21 +89,50 @@ def recover(
 def _take_over(deployment: Deployment, found: Sequence[Remains], display: Activities) -> dict[str, Any]:
     """The new ones come up beside the old ones as far as that goes; then those that hold ports change places; then the
     rest of the old ones goes. Interrupted, the next run goes on."""
-    first = any(remains.alone(container) for item in found for container in item.containers)
-    if first:
+    alone = [one for item in found for one in item.containers if remains.alone(one)]
+    if alone:
         with display.phase(tr("比较", "Comparing")):
             deployment.preview(display)
         deployment.up_without(display, [f"**{kind}$docker:index/container:Container::**" for kind in LAST])
-        with display.phase(tr("换下占用端口和数据的旧容器", "Making room where only one can be")):
-            remains.remove_containers(one for item in found for one in item.containers if remains.alone(one))
-    # What came up just now need not be looked at again: meanwhile nobody is served.
-    outputs, _ = deployment.up(display, refresh=not first)
+    with _stepping_aside(deployment, alone, display):
+        # What came up just now need not be looked at again: meanwhile nobody is served.
+        outputs, _ = deployment.up(display, refresh=not alone)
+    remains.remove_containers(alone)
     in_use = {str(item["outputs"].get("name")) for item in deployment.resources() if "volume:Volume" in item["type"]}
     with display.phase(tr("移除旧的", "Removing the old ones")):
         for item in found:
             remains.remove_containers(one for one in item.containers if not remains.alone(one))
             remains.remove_rest(item, in_use | _data(item))
     return outputs
+
+
+@contextmanager
+def _stepping_aside(
+    deployment: Deployment, alone: Sequence[Mapping[str, Any]], display: Activities
+) -> Iterator[None]:
+    """Stop the old containers `alone`, so that those that take their places can start. If that fails, the new ones that
+    hold their ports or data go, and the old ones serve again."""
+    running = [str(one["Id"]) for one in alone if one["State"]["Status"] in ("running", "paused")]
+    before = {one["Id"] for one in _own(deployment)}
+    try:
+        if alone:
+            with display.phase(tr("换下占用端口和数据的旧容器", "Making room where only one can be")):
+                remains.stop(alone)
+        yield
+    except BaseException:
+        with display.phase(tr("没有成功：旧容器继续服务", "That failed: the old containers serve again")):
+            new = [one for one in _own(deployment) if one["Id"] not in before]
+            remains.remove_containers(one for one in new if remains.alone(one))
+            for container in running:
+                with suppress(EngineError):
+                    engine.docker("start", container, undisturbed=True)
+        raise
+
+
+def _own(deployment: Deployment) -> list[dict[str, Any]]:
+    """The containers of the new deployment."""
+    identity = deployment.deployment_id()
+    return engine.containers(engine.deployment_filter(identity)) if identity else []
 
 
 def _data(item: Remains) -> set[str]:

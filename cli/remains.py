@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -59,13 +59,18 @@ def alone(container: Mapping[str, Any]) -> bool:
     return bool(engine.published(dict(container))) or container["Config"]["Labels"]["dyber.service"] in _ALONE
 
 
+def stop(containers: Sequence[Mapping[str, Any]]) -> None:
+    """Stop all at once, each with the time it has for its running calls. Raises EngineError."""
+    with ThreadPoolExecutor(max_workers=max(1, len(containers))) as pool:
+        list(pool.map(_stop, containers))
+
+
 def remove_containers(containers: Iterable[Mapping[str, Any]]) -> None:
     """Stop all at once, each with the time it has for its running calls, then remove them. Raises EngineError."""
     containers = list(containers)
     if not containers:
         return
-    with ThreadPoolExecutor(max_workers=len(containers)) as pool:
-        list(pool.map(_stop, containers))
+    stop(containers)
     engine.docker("rm", "--force", *(item["Id"] for item in containers))
 
 

@@ -12,7 +12,7 @@ from stack import gateway_inputs
 from stack.catalog import load_catalog
 from stack.settings import StackSettings, read_settings, stack_file
 
-from cli import automation, engine, locks, policies, secrets_provider, state_edits, stored_data
+from cli import automation, engine, locks, moments, policies, secrets_provider, state_edits, stored_data
 from cli.console import Activities, err
 from cli.events import EventDisplay
 from toolchain.language import tr
@@ -55,6 +55,7 @@ class Deployment:
         Raises StackError, or ConfigurationError for bad settings.
         """
         settings_file(name)
+        moments.put_back_forgotten()
         select = auto.create_or_select_stack if create else auto.select_stack
         try:
             stack = select(

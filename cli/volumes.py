@@ -6,12 +6,13 @@ A container that is made and never started lends the engine's own copying a path
 from __future__ import annotations
 
 import copy
+import secrets
 import subprocess
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
-from cli import engine
+from cli import engine, moments
 from cli.engine import EngineError
 from toolchain import base_image, versions
 
@@ -73,36 +74,37 @@ def load(
 
 @contextmanager
 def paused(containers: Iterable[str]) -> Iterator[None]:
-    """While inside, these running containers write nothing. Raises EngineError."""
-    stopped = []
-    try:
+    """While inside, these running containers write nothing; afterwards all of them go on, whatever happens. Raises
+    EngineError."""
+    containers = list(containers)
+    if not containers:
+        yield
+        return
+    with moments.put_back_afterwards(*(["unpause", container] for container in containers)):
         for container in containers:
             engine.docker("pause", container)
-            stopped.append(container)
         yield
-    finally:
-        for container in stopped:
-            engine.docker("unpause", container)
+
+
+@contextmanager
+def helper(*arguments: str) -> Iterator[str]:
+    """Name of a container of the base image that `docker create` made with these arguments, gone afterwards."""
+    name = f"dyber-volume-{secrets.token_hex(6)}"
+    with moments.put_back_afterwards(["rm", "--force", name]):
+        label = ("--label", "dyber.helper=volume")
+        engine.docker("create", "--name", name, "--network", "none", *label, *arguments)
+        yield name
+
+
+def base_image_name() -> str:
+    """The image that helpers are made of."""
+    return base_image.image_name(versions.load().base_suites[0])
 
 
 @contextmanager
 def _container(volume: str) -> Iterator[str]:
-    image = base_image.image_name(versions.load().base_suites[0])
-    container = engine.docker(
-        "create",
-        "--network",
-        "none",
-        "--label",
-        "dyber.helper=volume",
-        "--volume",
-        f"{volume}:{_INSIDE}",
-        image,
-        "true",
-    ).strip()
-    try:
-        yield container
-    finally:
-        engine.docker("rm", container)
+    with helper("--volume", f"{volume}:{_INSIDE}", base_image_name(), "true") as name:
+        yield name
 
 
 def _moved(member: tarfile.TarInfo, old: str, new: str) -> tarfile.TarInfo:

@@ -11,6 +11,7 @@ import typer
 from pulumi.automation.errors import CommandError
 
 from cli import engine, recovery, remains
+from cli.console import Activities
 from cli.stack import StackError
 from cli.stack_file import without_salt
 
@@ -125,3 +126,29 @@ def test_values_of_a_lost_passphrase_are_for_their_owner_to_remove(file: Path) -
     with pytest.raises(StackError, match="Pulumi.test.yaml"):
         recovery._open("test")
     assert file.read_text() == text
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, StackError])
+def test_the_old_containers_serve_again_when_the_new_ones_cannot_take_their_place(
+    monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    done: list[tuple[str, ...]] = []
+    ports = {"PortBindings": {"80/tcp": [{"HostPort": "80"}]}}
+    old = container("gateway-front", "lost", HostConfig=ports, State={"Status": "running"})
+    new = container("gateway-front", "new", HostConfig=ports)
+    answers = iter([[], [new, container("template", "new")]])
+    monkeypatch.setattr(engine, "containers", lambda *_: next(answers))
+    monkeypatch.setattr(engine, "docker", lambda *arguments, **_: done.append(arguments))
+    deployment = SimpleNamespace(deployment_id=lambda: "new")
+    with (
+        Activities() as display,
+        pytest.raises(error),
+        recovery._stepping_aside(deployment, [old], display),  # type: ignore[arg-type]
+    ):
+        assert done == [("stop", "gateway-front-lost")]
+        raise error("x")
+    assert done[1:] == [
+        ("stop", "gateway-front-new"),
+        ("rm", "--force", "gateway-front-new"),
+        ("start", "gateway-front-lost"),
+    ]
