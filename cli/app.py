@@ -6,7 +6,20 @@ from typing import Annotated
 
 import typer
 
-from cli import backup, cleaning, client_files, deploying, logs, machine, plans, promote, recovery, running, watching
+from cli import (
+    backup,
+    cleaning,
+    client_files,
+    deploying,
+    logs,
+    machine,
+    plans,
+    promote,
+    recovery,
+    restore,
+    running,
+    watching,
+)
 from cli.config import config_app
 from cli.drift import commands as drifting
 from cli.services import commands as services
@@ -26,8 +39,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for group in (
-    deploying, drifting, running, watching, logs, services, client_files, plans, promote, backup, recovery, cleaning,
-    machine,
+    deploying, drifting, running, watching, logs, services, client_files, plans, promote, backup, restore, recovery,
+    cleaning, machine,
 ):  # fmt: skip
     app.add_typer(group.commands)
 app.add_typer(token_app, name="token")

@@ -12,6 +12,7 @@ from stack.settings import stack_file
 
 from cli import backup as backups
 from cli import env_values, state_edits, stored_data
+from cli.backup_file import new_password
 from cli.belongings import belongings, remove
 from cli.console import Activities, err, out
 from cli.environment import activate
@@ -79,7 +80,7 @@ def clean(
     )
     if not yes and not _confirmed(backup):
         raise typer.Exit(FAILED)
-    password = "" if backup is None else backups.new_password()
+    password = "" if backup is None else new_password()
     with Activities(home.logs / "deploy.log") as display:
         deployment.recover(display)
         if backup is not None:

@@ -69,7 +69,7 @@ def put_back_forgotten() -> None:
 def _undo(note: Path) -> list[str]:
     """Run the commands of a note, which then goes, but for those that failed; what they said."""
     problems, left = [], []
-    with _undisturbed():
+    with undisturbed():
         for command in json.loads(note.read_text(encoding="utf-8")):
             try:
                 engine.docker(*command, undisturbed=True)
@@ -85,8 +85,8 @@ def _undo(note: Path) -> list[str]:
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Ctrl-C waits until this is over."""
+def undisturbed() -> Iterator[None]:
+    """Let Ctrl-C wait until this is over."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

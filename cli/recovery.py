@@ -15,8 +15,7 @@ from rich.text import Text
 from stack.data_volumes import DATA_FOLDER
 from stack.settings import stack_file
 
-from cli import backup as backups
-from cli import engine, env_values, remains
+from cli import backup_file, engine, env_values, remains, stack_import
 from cli.console import Activities, err, out
 from cli.engine import EngineError
 from cli.remains import Remains
@@ -49,7 +48,7 @@ def recover(
             exists=True, dir_okay=False,
         ),
     ] = None,
-    password_file: backups.PasswordFile = None,
+    password_file: backup_file.PasswordFile = None,
     deployment_ids: Annotated[
         list[str] | None,
         typer.Option("--deployment", help=tr("引擎上有几个部署时：接管哪个", "Which one, where there are several")),
@@ -68,13 +67,15 @@ def recover(
     if not found:
         out.print(tr("没有要接管的。", "There is nothing to take over."))
         return
-    state = backups.state_of(backup, stack, backups.known_password(password_file)) if backup else None
+    state = backup_file.state_of(backup, stack, backup_file.known_password(password_file)) if backup else None
     _tell(deployment, found, from_backup=backup is not None)
     if not yes and not typer.confirm(tr("确认继续?", "Continue?"), default=False, err=True):
         raise typer.Exit(FAILED)
     with Activities(home.logs / "deploy.log") as display:
         if state is not None:
-            backups.import_state(stack, state)
+            # In another folder first: it adds what the stack's file needs, whatever ends this run.
+            replace_file(deployment.file, stack_import.tried(stack, deployment.file.read_bytes(), state))
+            stack_import.import_state(stack, state)
             deployment = Deployment.open(stack)
             found = remains.find(stack, deployment.deployment_id())
         check(deployment, replacing=[item.deployment for item in found])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -17,7 +17,7 @@ from cli import remains
 from cli.console import Activities, err
 from cli.environment import activate
 from cli.events import Cancelled, DeployError
-from cli.ports import ports_in_use
+from cli.ports import PortInUse, ports_in_use
 from cli.stack import Deployment, StackError
 from toolchain import prerequisites
 from toolchain.home import DyberHome
@@ -60,13 +60,22 @@ def check(deployment: Deployment, replacing: Collection[str] = ()) -> None:
     taken = ports_in_use(deployment.published_ports(), {*replacing, *([own] if own else [])})
     if (taken or not own) and not replacing:
         _refuse_remains(deployment.stack.name, own)
+    _refuse_ports(deployment.stack.name, taken)
+
+
+def refuse_taken_ports(name: str, ports: Iterable[tuple[str, int]], deployments: Collection[str]) -> None:
+    """Raises StackError naming the owners of those of the (address, port) pairs of the stack `name` that are taken; those
+    that containers of `deployments` hold are not."""
+    _refuse_ports(name, ports_in_use(ports, deployments))
+
+
+def _refuse_ports(name: str, taken: list[PortInUse]) -> None:
     if not taken:
         return
     described = ", ".join(
         f"{item.address}:{item.port}" + (f" ({tr('容器', 'container')} {item.owner})" if item.owner else "")
         for item in taken
     )
-    name = deployment.stack.name
     raise StackError(
         tr(f"端口已被占用：{described}", f"ports are taken: {described}"),
         tr(

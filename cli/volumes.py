@@ -17,6 +17,8 @@ from cli.engine import EngineError
 from toolchain import base_image, versions
 
 _INSIDE = "/data"
+#: What copying a large volume may take.
+COPY_SECONDS = 4 * 3600
 
 
 def save(volume: str, tar: tarfile.TarFile, folder: str) -> None:
@@ -47,10 +49,12 @@ def save(volume: str, tar: tarfile.TarFile, folder: str) -> None:
 def load(
     volume: str, labels: Mapping[str, str], tar: tarfile.TarFile, members: Iterable[tarfile.TarInfo], folder: str
 ) -> None:
-    """Make `volume` with `labels` and put `members` of `tar`, which are below `folder`, into it. Raises EngineError."""
+    """Make `volume` with `labels`, unless it is there, and put `members` of `tar`, which are below `folder`, in the place
+    of what is in it. Raises EngineError."""
     engine.docker(
         "volume", "create", *[part for key, value in labels.items() for part in ("--label", f"{key}={value}")], volume
     )
+    clear(volume)
     with _container(volume) as container:
         # From above the volume: only so its own owner and mode come back too.
         process = subprocess.Popen(
@@ -70,6 +74,21 @@ def load(
         problem = process.stderr.read().decode("utf-8", errors="replace").strip()
         if code := process.wait():
             raise EngineError(problem or f"docker cp: exit code {code}")
+
+
+def copy(source: str, target: str) -> None:
+    """Make what is in the volume `target` what is in `source`, with owners and modes. Raises EngineError."""
+    mounts = ("--volume", f"{source}:/from:ro", "--volume", f"{target}:/to")
+    script = "find /to -mindepth 1 -delete && cp -a /from/. /to/"
+    with helper(*mounts, "--user", "0", base_image_name(), "sh", "-c", script) as name:
+        engine.docker("start", "--attach", name, timeout=COPY_SECONDS)
+
+
+def clear(volume: str) -> None:
+    """Delete all that is in a volume. Raises EngineError."""
+    mount = ("--volume", f"{volume}:/to")
+    with helper(*mount, "--user", "0", base_image_name(), "find", "/to", "-mindepth", "1", "-delete") as name:
+        engine.docker("start", "--attach", name, timeout=COPY_SECONDS)
 
 
 @contextmanager
