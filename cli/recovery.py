@@ -74,7 +74,7 @@ def recover(
     with Activities(home.logs / "deploy.log") as display:
         if state is not None:
             # In another folder first: it adds what the stack's file needs, whatever ends this run.
-            replace_file(deployment.file, stack_import.tried(stack, deployment.file.read_bytes(), state))
+            replace_file(deployment.file, stack_import.tried(stack, deployment.file.read_bytes(), state).file)
             stack_import.import_state(stack, state)
             deployment = Deployment.open(stack)
             found = remains.find(stack, deployment.deployment_id())

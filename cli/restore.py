@@ -12,13 +12,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 from pulumi.automation.errors import CommandError
 from stack import data_volumes, env_file, gateway_inputs
 from stack.catalog import declared_secrets, load_catalog
 from stack.env_file import file_name
 from stack.errors import ConfigurationError
-from stack.secret_settings import as_ciphertext
 from stack.settings import StackSettings, parse_settings, read_overrides, stack_file
 
 from cli import archive, engine, moments, state_edits, stored_data, volumes, way_back
@@ -116,11 +114,10 @@ def checked(manifest: Manifest, files: Mapping[str, bytes]) -> Restorable:
     """The backup, if everything in it can be used here; nothing is changed. Raises StackError and ConfigurationError,
     which name what cannot be, EngineError, and what Pulumi says of a state that it cannot import."""
     name = manifest.stack
-    settings = settings_of(name, files)
     stack_yaml = file_for_here(files["stack.yaml"], files.get("passphrase"))
     state = json.loads(files["state.json"])
     try:
-        stack_yaml = tried(name, stack_yaml, state)
+        imported = tried(name, stack_yaml, state)
     except CommandError as error:
         cause = explain(str(error), [])
         told = "; ".join([cause.message, *cause.details]) if isinstance(cause, DeployError) else str(cause)
@@ -128,11 +125,12 @@ def checked(manifest: Manifest, files: Mapping[str, bytes]) -> Restorable:
             tr(f"备份里的状态不能导入：{told}", f"the state in the backup cannot be imported: {told}"),
             tr("什么都没有改变；换一份备份，或给出备份时的口令", "nothing was changed; use another copy or the passphrase of then"),
         ) from None
+    settings = settings_of(name, imported.values, files.get("env"))
     try:
         present = Deployment.open(name, create=False)
     except StackError:
         present = None
-    found = Restorable(manifest, files, stack_yaml, state, settings, present)
+    found = Restorable(manifest, files, imported.file, state, settings, present)
     own = present.deployment_id() if present else None
     if present:
         present.require_idle()
@@ -144,16 +142,13 @@ def checked(manifest: Manifest, files: Mapping[str, bytes]) -> Restorable:
     return found
 
 
-def settings_of(name: str, files: Mapping[str, bytes]) -> StackSettings:
-    """The settings that a backup brings, read with the services of this checkout. Raises ConfigurationError."""
-    content = (yaml.safe_load(files["stack.yaml"].decode()) or {}).get("config") or {}
-    readable = {key: as_ciphertext(value) for key, value in content.items()}
-    values = {key: value if isinstance(value, str) else json.dumps(value) for key, value in readable.items()}
-    if "env" in files:
-        declared = declared_secrets(ROOT / "mcp-servers")
-        overrides = env_file.parse(files["env"].decode("utf-8-sig"), file_name(name), declared)
-    else:
+def settings_of(name: str, values: Mapping[str, str], env: bytes | None) -> StackSettings:
+    """The settings that a backup brings, read with the services of this checkout: Pulumi's configuration `values`, and
+    the text of its .env; where it has none, the present one stays. Raises ConfigurationError."""
+    if env is None:
         overrides = read_overrides(ROOT, name)
+    else:
+        overrides = env_file.parse(env.decode("utf-8-sig"), file_name(name), declared_secrets(ROOT / "mcp-servers"))
     settings = parse_settings(name, values, overrides=overrides)
     gateway_inputs.configuration(settings, settings.select(load_catalog(ROOT / "mcp-servers")), {})
     return settings

@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +41,17 @@ def file_for_here(content: bytes, passphrase_then: bytes | None) -> bytes:
     return content
 
 
-def tried(name: str, content: bytes, state: Mapping[str, Any]) -> bytes:
-    """Import `state` into a stack called `name` in an empty folder, to see that it can be, and return the text of the
-    stack's file that goes with it: `content` with what encrypts the secrets here.
+@dataclass(frozen=True)
+class Tried:
+    """A stack's file that goes with an imported state: its text, and its values in clear, by key."""
+
+    file: bytes
+    values: dict[str, str]
+
+
+def tried(name: str, content: bytes, state: Mapping[str, Any]) -> Tried:
+    """Import `state` into a stack called `name` in an empty folder, to see that it can be. The stack's file is then
+    `content` with what encrypts the secrets here.
 
     Raises CommandError. Nothing outside of that folder changes.
     """
@@ -53,14 +62,16 @@ def tried(name: str, content: bytes, state: Mapping[str, Any]) -> bytes:
         shutil.copy(stack.ROOT / "Pulumi.yaml", folder)
         file = folder / stack_file(name)
         file.write_bytes(content)
-        import_state(name, json.loads(json.dumps(state)), folder, {"PULUMI_BACKEND_URL": backend.as_uri()})
-        return file.read_bytes()
+        variables = {"PULUMI_BACKEND_URL": backend.as_uri()}
+        target = import_state(name, json.loads(json.dumps(state)), folder, variables)
+        values = {key: value.value for key, value in target.get_all_config().items() if value.value is not None}
+        return Tried(file.read_bytes(), values)
 
 
 def import_state(
     name: str, state: dict[str, Any], folder: Path | None = None, variables: Mapping[str, str] | None = None
-) -> None:
-    """Give the stack its state; the secrets in it are encrypted anew, with this machine's passphrase or by the key
+) -> auto.Stack:
+    """Give the stack its state, and return it; the secrets in it are encrypted anew, with this machine's passphrase or by the key
     service that the stack's file names. `folder`: of the project, if it is another one than the repository;
     `variables`: of the environment. Raises CommandError."""
     folder = folder or stack.ROOT
@@ -78,6 +89,7 @@ def import_state(
                 target.remove_config("dyber:restoring")
         state["deployment"]["secrets_providers"] = secrets_provider.in_state(file)
     target.import_stack(auto.Deployment(version=state["version"], deployment=state["deployment"]))
+    return target
 
 
 def has_passphrase(stack_yaml: bytes) -> bool:

@@ -98,7 +98,7 @@ def _saved(path: Path) -> tuple[Manifest, dict[str, bytes]]:
 def _restored(manifest: Manifest, files: dict[str, bytes]) -> auto.Stack:
     state = json.loads(files["state.json"])
     text = stack_import.tried("dev", stack_import.file_for_here(files["stack.yaml"], files.get("passphrase")), state)
-    (Path(stack_import.stack.ROOT) / "Pulumi.dev.yaml").write_bytes(text)
+    (Path(stack_import.stack.ROOT) / "Pulumi.dev.yaml").write_bytes(text.file)
     stack_import.import_state(manifest.stack, state)
     stack = Deployment.open("dev", create=False).stack
     assert stack.outputs()["token"].value == TOKEN
