@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import typer
-from stack.catalog import NAME_PATTERN, SERVICE_PORTS, ServiceSpec, lowest_free_port
+from stack.catalog import NAME_PATTERN, SERVICE_PORTS, ServiceSpec, clashing_name, lowest_free_port
 from stack.gateway_model import GATEWAY_PORTS, GatewayService
 
 from toolchain.language import tr
@@ -62,7 +62,7 @@ def checked_name(text: str, folders: set[str]) -> str:
                 f"at most 31 characters{instead}",
             )
         )
-    if name in RESERVED_NAMES or not _gateway_takes(name):
+    if name in RESERVED_NAMES or not _gateway_takes(name) or clashing_name(name, folders):
         raise typer.TyperException(
             tr(
                 f"服务名称 {name!r} 已有别的用途，请换一个",

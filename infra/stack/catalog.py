@@ -24,6 +24,8 @@ NAME_PATTERN = re.compile(r"[a-z][a-z0-9-]{0,30}")
 #: Ports that services may have, and the first one for a new service; the two below it are taken by tradition.
 SERVICE_PORTS = range(8001, 9000)
 FIRST_NEW_PORT = 8003
+#: Endings of the labels that the program gives to parts of a service, such as its direct port's front.
+PART_ENDINGS = ("-direct", "-contract", "-secrets")
 #: First uid of the containers' users; a service runs as BASE_UID + port, so that limits counted per user
 #: (the engine's provider has no pids limit) never span services.
 BASE_UID = 20000
@@ -108,7 +110,7 @@ def load_catalog(servers: Path, *, locks: bool = True) -> dict[str, ServiceSpec]
             specs.append(load_spec(file, locks=locks))
         except ConfigurationError as error:
             problems.append(str(error))
-    problems += _port_clashes(specs)
+    problems += _port_clashes(specs) + _name_clashes(specs)
     if problems:
         raise ConfigurationError("\n".join(problems))
     return {spec.name: spec for spec in sorted(specs, key=lambda spec: spec.port)}
@@ -173,6 +175,25 @@ def lowest_free_port(taken: Collection[int]) -> int:
         if port not in taken and port not in GATEWAY_PORTS:
             return port
     raise ConfigurationError(f"{FIRST_NEW_PORT} 到 {SERVICE_PORTS[-1]} 的端口都已用完 / no port is left")
+
+
+def clashing_name(name: str, others: Collection[str]) -> str | None:
+    """The one of the `others` whose parts would carry the same label as the service `name`, or the other way round."""
+    for ending in PART_ENDINGS:
+        for other in (name.removesuffix(ending), name + ending):
+            if other != name and other in others:
+                return other
+    return None
+
+
+def _name_clashes(specs: list[ServiceSpec]) -> list[str]:
+    names = {spec.name for spec in specs}
+    return [
+        f"mcp-servers/{name}: 与服务 {other} 的一部分同名，请给其中一个改名 / has the name of a part of service {other}; "
+        "rename one of them"
+        for name in sorted(names)
+        if (other := clashing_name(name, names)) and len(name) > len(other)
+    ]
 
 
 def _port_clashes(specs: list[ServiceSpec]) -> list[str]:

@@ -56,6 +56,14 @@ def test_a_port_taken_twice_names_both_services_and_a_free_one(tmp_path: Path) -
     assert "zhihu/service.yaml: port = 8003: 已被 weibo 使用，可改为 8004" in message
 
 
+@pytest.mark.parametrize("ending", ["-direct", "-contract", "-secrets"])
+def test_a_service_named_like_a_part_of_another_is_refused_with_both_names(tmp_path: Path, ending: str) -> None:
+    for number, name in enumerate(("weibo", f"weibo{ending}", f"zhihu{ending}")):
+        add_service(tmp_path, name, f"title: x\nport: {8003 + number}\npackage: a_server\n")
+    (message,) = refusal(tmp_path).splitlines()
+    assert message.startswith(f"mcp-servers/weibo{ending}: ") and "服务 weibo 的一部分" in message
+
+
 @pytest.mark.parametrize("port", ["8000", "9000", "80", "abc", "8003.5"])
 def test_a_port_outside_the_services_range_is_refused(tmp_path: Path, port: str) -> None:
     add_service(tmp_path, "weibo", f"title: 微博\nport: {port}\npackage: a_server\n")
