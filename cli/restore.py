@@ -78,10 +78,7 @@ def restore(
     home = DyberHome.from_environment()
     if file is None and not undo:
         raise typer.BadParameter(tr("缺少 file：备份文件", "file is missing: the backup"))
-    if undone := _undo_unfinished(home):
-        for name in undone:
-            out.print(tr(f"栈 {name} 原来的一切已放回。", f"What was there of stack {name} is back."), markup=False)
-    elif undo:
+    if not _undo_unfinished(home) and undo:
         out.print(tr("没有被中断的恢复。", "No restore was interrupted."))
     if undo or file is None:
         return
@@ -220,20 +217,21 @@ def _take(back: WayBack, display: Activities) -> None:
         deployment = Deployment.open(back.stack, while_restoring=True)
         deployment.recover(display)
         deployment.up(display)
-    err.print(tr("原来的一切已放回。", "What was there is back."))
 
 
-def _undo_unfinished(home: DyberHome) -> list[str]:
-    """Take the way back of restores that were killed; the names of their stacks."""
+def _undo_unfinished(home: DyberHome) -> bool:
+    """Take the way back of restores that were killed; whether there were any."""
     unfinished = way_back.unfinished()
     if unfinished:
         activate(home)
+        # A copy that is still under way would write into what is put back.
+        moments.put_back_forgotten()
         with Activities(home.logs / "backup.log") as display:
             for back in unfinished:
                 with way_back.alone(back.stack):
                     way_back.release_lock(back.stack)
                     _take(back, display)
-    return [back.stack for back in unfinished]
+    return bool(unfinished)
 
 
 def _tell(found: Restorable) -> None:

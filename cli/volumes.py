@@ -76,7 +76,7 @@ def load(
             raise EngineError(problem or f"docker cp: exit code {code}")
 
 
-def copy(source: str, target: str) -> None:
+def replicate(source: str, target: str) -> None:
     """Make what is in the volume `target` what is in `source`, with owners and modes. Raises EngineError."""
     mounts = ("--volume", f"{source}:/from:ro", "--volume", f"{target}:/to")
     script = "find /to -mindepth 1 -delete && cp -a /from/. /to/"

@@ -24,7 +24,7 @@ from stack.env_file import file_name
 from stack.settings import stack_file
 
 from cli import belongings, engine, locks, remains, stack, volumes
-from cli.console import Activities
+from cli.console import Activities, err
 from cli.engine import EngineError
 from cli.members import START_ORDER, member
 from cli.stack_file import replace_file
@@ -68,7 +68,7 @@ class WayBack:
             if aside:
                 with display.phase(tr(f"把 {volume} 现在的数据放到一边", f"Putting the present data of {volume} aside")):
                     engine.docker("volume", "create", "--label", "dyber.helper=restore", aside)
-                    volumes.copy(volume, aside)
+                    volumes.replicate(volume, aside)
         self.phase = "replacing"
         self.save()
 
@@ -82,6 +82,7 @@ class WayBack:
         """Put back what was there. Returns whether all containers that ran do so again; if not, a deployment makes them
         anew. Raises EngineError, StackError, and then can be taken again."""
         if self.phase == "done":
+            err.print(tr("恢复已经成功，清理旧的部分。", "The restore had succeeded; removing what was there before."))
             self._tidy(self.containers, self.networks, set(self.volumes) - set(self.aside))
             return True
         with display.phase(tr("放回原来的一切", "Putting back what was there")):
@@ -97,6 +98,7 @@ class WayBack:
                 set(_networks(self.deployment)) - set(self.networks),
                 set(_other_volumes(self.stack)) - set(self.volumes) if self.phase == "replacing" else [],
             )
+        err.print(tr(f"栈 {self.stack} 原来的一切已放回。", f"What was there of stack {self.stack} is back."))
         return serving
 
     def _labelled_containers(self) -> list[dict[str, Any]]:
@@ -107,7 +109,7 @@ class WayBack:
             if aside is None:
                 belongings.remove("volume", volume)
             else:
-                volumes.copy(aside, volume)
+                volumes.replicate(aside, volume)
 
     def _put_back_files(self) -> None:
         for name, kept, mode in ((stack_file(self.stack), "stack.yaml", None), (file_name(self.stack), _ENV, 0o600)):
@@ -183,7 +185,7 @@ def prepare(name: str, present: stack.Deployment | None, data: Collection[str], 
             volume: f"dyber-aside-{token}-{number}" if volume in existing else None
             for number, volume in enumerate(sorted(data))
         },
-        has_state=present is not None,
+        has_state=name in {item.name for item in auto.LocalWorkspace(work_dir=str(stack.ROOT)).list_stacks()},
     )
     shutil.rmtree(found.folder, ignore_errors=True)
     found.folder.mkdir(parents=True, mode=0o700)
@@ -191,7 +193,7 @@ def prepare(name: str, present: stack.Deployment | None, data: Collection[str], 
         if (stack.ROOT / file).is_file():
             replace_file(found.folder / kept, (stack.ROOT / file).read_bytes(), 0o600)
             found.files.append(kept)
-    if present:
+    if found.has_state:
         # Its secrets stay encrypted.
         replace_file(found.folder / _STATE, _pulumi("stack", "export", "--stack", name).encode(), 0o600)
     found.save()

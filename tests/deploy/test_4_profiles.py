@@ -185,7 +185,7 @@ def test_switched_off_their_data_stays_is_listed_and_goes_only_when_asked(full: 
     assert all(name in status.stdout for name in own) and f"clean --unused-data -s {STACK}" in status.stdout
     assert all(name in full.deploy_sh("doctor", check=False).stdout for name in own)
     asked = full.deploy_sh("clean", "--unused-data", check=False)
-    assert asked.returncode == 1 and all(name in asked.stderr for name in own)
+    assert asked.returncode != 0 and all(name in asked.stderr for name in own)
     assert own <= set(ours("volume"))
     full.deploy_sh("clean", "--unused-data", "--yes")
     assert not own & set(ours("volume")) and others <= set(ours("volume"))

@@ -62,7 +62,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     monkeypatch.setattr(engine, "docker", found.docker)
     monkeypatch.setattr(engine, "containers", lambda *_, **__: found.inspected)
     monkeypatch.setattr(engine, "labelled_networks", lambda *_: [])
-    monkeypatch.setattr(way_back.volumes, "copy", lambda source, target: found.docker("copy", source, target))
+    monkeypatch.setattr(way_back.volumes, "replicate", lambda source, target: found.docker("copy", source, target))
     monkeypatch.setattr(way_back.data_volumes, "labelled", lambda: [])
     return found
 
@@ -78,9 +78,10 @@ def container(identity: str, status: str = "running") -> dict[str, Any]:
 
 
 @pytest.fixture
-def prepared(root: Path, fake: FakeEngine) -> WayBack:
+def prepared(root: Path, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> WayBack:
     """Before the restore of a stack with one running container, one stopped one, and data."""
     (root / "Pulumi.test.yaml").write_text("config: {now: 1}\n")
+    monkeypatch.setattr(way_back.auto, "LocalWorkspace", lambda work_dir: SimpleNamespace(list_stacks=list))
     fake.inspected = [container("runs"), container("stopped", "exited")]
     fake.answers = {"volume ls": VOLUME}
     return way_back.prepare("test", None, [VOLUME, "dyber-test-new-data"], "of-then")
