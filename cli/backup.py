@@ -53,7 +53,8 @@ def backup(
     password = new_password(password_file)
     with Activities(home.logs / "backup.log") as display:
         create(deployment, file, password, display)
-    out.print(tr(f"已备份到 {file}（{human_size(file.stat().st_size)}）", f"Backed up into {file} ({human_size(file.stat().st_size)})"), markup=False)
+    size = human_size(file.stat().st_size)
+    out.print(tr(f"已备份到 {file}（{size}）", f"Backed up into {file} ({size})"), markup=False)
     out.print(tr("恢复：./deploy.sh restore ", "Restore: ./deploy.sh restore ") + str(file), markup=False)
 
 

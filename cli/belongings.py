@@ -29,14 +29,14 @@ class Belongings:
 
 
 def belongings(deployment: Deployment, *, with_images: bool) -> Belongings:
-    """What is the stack's: containers and networks by the label of its state, data volumes by their labels, other volumes
-    as its state names them. Raises EngineError."""
+    """What is the stack's: containers and networks by the label of its state, data volumes by their labels, other
+    volumes as its state names them. Raises EngineError."""
     owner = deployment.deployment_id()
     resources = deployment.resources()
     own = engine.deployment_filter(owner) if owner else None
     built = _outputs(resources, "docker:index/remoteImage:RemoteImage", "name") if with_images else []
     containers = _names("container", own) if own else []
-    # What a container of somebody else mounts, such as one of another state's stack of this name, is not ours to delete.
+    # What a container of another state's stack of this name mounts is not ours to delete.
     data = [item for item in stored_data.find(deployment.stack.name) if set(item.users) <= set(containers)]
     return Belongings(
         containers=containers,

@@ -65,8 +65,8 @@ class StackPreview:
 
 @dataclass(frozen=True)
 class Step:
-    """One resource that changes; `old_first`: a replacement deletes the old one before the new one is there; `retained`:
-    where it is deleted or replaced, only Pulumi forgets the old one, which stays on the engine."""
+    """One resource that changes; `old_first`: a replacement deletes the old one before the new one is there;
+    `retained`: where it is deleted or replaced, only Pulumi forgets the old one, which stays on the engine."""
 
     op: str
     urn: str

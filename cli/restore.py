@@ -15,6 +15,7 @@ import typer
 from pulumi.automation.errors import CommandError
 from stack import data_volumes, env_file, gateway_inputs
 from stack.catalog import declared_secrets, load_catalog
+from stack.data_volumes import LabelledVolume
 from stack.env_file import file_name
 from stack.errors import ConfigurationError
 from stack.settings import StackSettings, parse_settings, read_overrides, stack_file
@@ -250,15 +251,31 @@ def _tell(found: Restorable) -> None:
 def _refuse_foreign_volumes(found: Restorable, own: str | None) -> None:
     """Raises StackError where a data volume is another stack's, or used by containers of somebody else."""
     name = found.manifest.stack
-    owners = {item.name: item for item in data_volumes.labelled()}
-    containers = {item["Name"].lstrip("/") for item in engine.containers(engine.deployment_filter(own))} if own else set()
+    labelled = data_volumes.labelled()
+    owners = {item.name: item for item in labelled}
+    restored = [
+        LabelledVolume(volume, labels.get("dyber.stack", ""), labels.get("dyber.service", ""))
+        for volume, labels in found.manifest.volumes.items()
+    ]
+    used = data_volumes.of_stack(name, [*labelled, *restored])
+    for service, volume in data_volumes.of_stack(name, restored).items():
+        if used[service] != volume:
+            raise StackError(
+                tr(f"{service} 的数据现在在 {used[service]}，备份里的是 {volume}",
+                   f"the data of {service} is in {used[service]} now, and in {volume} in the backup"),
+                tr(f"先备份，再删除现在的：./deploy.sh clean -s {name}",
+                   f"back the present data up, then delete it: ./deploy.sh clean -s {name}"),
+            )  # fmt: skip
+    own_containers = engine.containers(engine.deployment_filter(own)) if own else []
+    containers = {item["Name"].lstrip("/") for item in own_containers}
     users = {item.name: set(item.users) - containers for item in stored_data.find()}
     for volume in found.manifest.volumes:
         owner = owners.get(volume)
         if owner and owner.stack not in ("", name):
             raise StackError(
                 tr(f"数据卷 {volume} 属于栈 {owner.stack}", f"volume {volume} belongs to stack {owner.stack}"),
-                tr(f"先备份并删除那个栈：./deploy.sh clean -s {owner.stack}", f"back that stack up and delete it first: ./deploy.sh clean -s {owner.stack}"),
+                tr("先备份并删除那个栈：", "back that stack up and delete it first: ")
+                + f"./deploy.sh clean -s {owner.stack}",
             )
         others = users.get(volume) or set(
             engine.docker("ps", "--all", "--filter", f"volume={volume}", "--format", "{{.Names}}").split()
@@ -277,7 +294,8 @@ def _refuse_small_disk(found: Restorable) -> None:
     folder = Path(engine.docker("info", "--format", "{{.DockerRootDir}}").strip() or "/nowhere")
     if not folder.is_dir():
         return
-    present = sum(item.size or 0 for item in stored_data.find(found.manifest.stack) if item.name in found.manifest.volumes)
+    name, restored = found.manifest.stack, found.manifest.volumes
+    present = sum(item.size or 0 for item in stored_data.find(name) if item.name in restored)
     needed, free = found.manifest.size + present, shutil.disk_usage(folder).free
     if needed > free:
         raise StackError(

@@ -71,8 +71,8 @@ def tried(name: str, content: bytes, state: Mapping[str, Any]) -> Tried:
 def import_state(
     name: str, state: dict[str, Any], folder: Path | None = None, variables: Mapping[str, str] | None = None
 ) -> auto.Stack:
-    """Give the stack its state, and return it; the secrets in it are encrypted anew, with this machine's passphrase or by the key
-    service that the stack's file names. `folder`: of the project, if it is another one than the repository;
+    """Give the stack its state, and return it; the secrets in it are encrypted anew, with this machine's passphrase or
+    by the key service that the stack's file names. `folder`: of the project, if it is another one than the repository;
     `variables`: of the environment. Raises CommandError."""
     folder = folder or stack.ROOT
     file = folder / stack_file(name)

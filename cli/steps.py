@@ -64,8 +64,8 @@ def check(deployment: Deployment, replacing: Collection[str] = ()) -> None:
 
 
 def refuse_taken_ports(name: str, ports: Iterable[tuple[str, int]], deployments: Collection[str]) -> None:
-    """Raises StackError naming the owners of those of the (address, port) pairs of the stack `name` that are taken; those
-    that containers of `deployments` hold are not."""
+    """Raises StackError naming the owners of those of the (address, port) pairs of the stack `name` that are taken;
+    those that containers of `deployments` hold are not."""
     _refuse_ports(name, ports_in_use(ports, deployments))
 
 

@@ -147,8 +147,8 @@ def mounted(resources: Iterable[Mapping[str, Any]]) -> set[str]:
 
 
 def retain(state: Mapping[str, Any]) -> bool:
-    """Say in a `state` that Pulumi deletes no data volume; whether that changed anything. States of earlier versions say
-    otherwise, and of a resource that no program declares Pulumi asks only the state."""
+    """Say in a `state` that Pulumi deletes no data volume; whether that changed anything. States of earlier versions
+    say otherwise, and of a resource that no program declares Pulumi asks only the state."""
     deletable = [item for item in in_state(state.get("resources") or []) if not item.get("retainOnDelete")]
     for item in deletable:
         item["retainOnDelete"] = True

@@ -49,8 +49,8 @@ def save(volume: str, tar: tarfile.TarFile, folder: str) -> None:
 def load(
     volume: str, labels: Mapping[str, str], tar: tarfile.TarFile, members: Iterable[tarfile.TarInfo], folder: str
 ) -> None:
-    """Make `volume` with `labels`, unless it is there, and put `members` of `tar`, which are below `folder`, in the place
-    of what is in it. Raises EngineError."""
+    """Make `volume` with `labels`, unless it is there, and put `members` of `tar`, which are below `folder`, in the
+    place of what is in it. Raises EngineError."""
     engine.docker(
         "volume", "create", *[part for key, value in labels.items() for part in ("--label", f"{key}={value}")], volume
     )

@@ -14,8 +14,8 @@ from cli.environment import activate
 from cli.health_report import ServiceHealth
 from cli.members import members
 from cli.stack import ROOT, Deployment
-from cli.stored_data import StoredData
 from cli.steps import FAILED, JsonOption, StackOption, deployed, examples, print_json
+from cli.stored_data import StoredData
 from toolchain.home import DyberHome
 from toolchain.language import tr
 from toolchain.progress import duration

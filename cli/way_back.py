@@ -170,8 +170,8 @@ def prepare(name: str, present: stack.Deployment | None, data: Collection[str], 
     """
     owners = {restored, *filter(None, [present.deployment_id() if present else None])}
     containers = [one for owner in owners for one in engine.containers(engine.deployment_filter(owner))]
-    members = [member(one, set()) for one in containers if one["State"]["Status"] in ("running", "restarting", "paused")]
-    fronts_last = sorted(members, key=lambda one: START_ORDER.index(one.kind))
+    running = [one for one in containers if one["State"]["Status"] in ("running", "restarting", "paused")]
+    fronts_last = sorted((member(one, set()) for one in running), key=lambda one: START_ORDER.index(one.kind))
     existing = set(engine.docker("volume", "ls", "--quiet").split())
     token = secrets.token_hex(4)
     found = WayBack(
@@ -244,6 +244,7 @@ def _pulumi(*arguments: str) -> str:
     )  # fmt: skip
     if done.returncode:
         raise stack.StackError(
-            f"pulumi {' '.join(arguments[:2])}: {done.stderr.strip()}", tr("运行 ./deploy.sh doctor", "run ./deploy.sh doctor")
+            f"pulumi {' '.join(arguments[:2])}: {done.stderr.strip()}",
+            tr("运行 ./deploy.sh doctor", "run ./deploy.sh doctor"),
         )
     return done.stdout

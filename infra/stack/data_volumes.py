@@ -57,7 +57,7 @@ def labelled() -> list[LabelledVolume]:
     if done is None or done.returncode:
         raise ConfigurationError(
             f"Docker 引擎没有说出它的数据卷，什么都没有改变；运行 ./deploy.sh doctor：{problem}\n"
-            f"The Docker engine did not tell its data volumes, and nothing was changed; run ./deploy.sh doctor: {problem}"
+            f"The Docker engine did not tell its data volumes; nothing was changed. Run ./deploy.sh doctor: {problem}"
         )
     return [LabelledVolume(*line.split("\t")) for line in done.stdout.splitlines() if line.count("\t") == 2]
 
@@ -89,7 +89,7 @@ def declared(stack: str, used: Collection[str], present: Collection[LabelledVolu
             raise ConfigurationError(
                 f"数据卷 {name} 属于栈 {owner.stack} 的 {owner.service}，栈 {stack} 的 {service} 不能用它。"
                 f"给其中一个服务改名，或先备份并删除那个卷：./deploy.sh clean -s {owner.stack}\n"
-                f"Volume {name} holds the data of {owner.service} in stack {owner.stack}, so {service} in stack {stack} "
+                f"Volume {name} holds the data of {owner.service} in stack {owner.stack}; {service} in stack {stack} "
                 f"cannot use it. Rename one of the services, or back that volume up and delete it: "
                 f"./deploy.sh clean -s {owner.stack}"
             )

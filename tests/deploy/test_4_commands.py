@@ -123,8 +123,8 @@ def test_clean_without_consent_lists_what_is_ours_and_deletes_nothing(deployed: 
 
 @pytest.fixture
 def backed_up(deployed: Checkout) -> Iterator[Path]:
-    """A backup of the stack, whose data and token of the test's file were others then; no image of template can be built
-    now, so a restore fails when everything is replaced."""
+    """A backup of the stack, whose data and .env were others then; no image of template can be built now, so a restore
+    fails when everything is replaced."""
     archive, file = deployed.root.parent / "older.backup", deployed.root / f".env.{STACK}"
     dockerfile = deployed.root / "mcp-servers" / "template" / "Dockerfile"
     write(deployed, "then")

@@ -1,4 +1,4 @@
-"""Data volumes on the real engine with `pulumi` alone: nothing that it does deletes one, whatever state it starts from."""
+"""Data volumes on the real engine with `pulumi` alone: it never deletes one, whatever state it starts from."""
 
 from __future__ import annotations
 

@@ -88,8 +88,8 @@ class CacheAccess(pulumi.ComponentResource):
 
 @dataclass(frozen=True)
 class CacheArgs:
-    """`networks` are those of the services that use it, `publish` is the (port, address) on the host, `data` is the mount
-    of its data volume."""
+    """`networks` are those of the services that use it, `publish` is the (port, address) on the host, `data` is the
+    mount of its data volume."""
 
     owner: defaults.Owner
     image: Image

@@ -102,7 +102,9 @@ def test_a_stack_that_is_being_restored_is_not_opened(prepared: WayBack) -> None
     assert "./deploy.sh restore --undo" in refused.value.next_step
 
 
-def test_before_its_data_is_aside_only_the_containers_start_again(prepared: WayBack, fake: FakeEngine, root: Path) -> None:
+def test_before_its_data_is_aside_only_the_containers_start_again(
+    prepared: WayBack, fake: FakeEngine, root: Path
+) -> None:
     fake.failing = "copy"
     with Activities() as display, pytest.raises(engine.EngineError):
         prepared.begin(display)
@@ -181,7 +183,8 @@ def volumes(monkeypatch: pytest.MonkeyPatch, fake: FakeEngine) -> Callable[[str,
 
     def give(owner: str, users: tuple[str, ...]) -> None:
         monkeypatch.setattr(restore.data_volumes, "labelled", lambda: [LabelledVolume(VOLUME, owner, "a")])
-        monkeypatch.setattr(restore.stored_data, "find", lambda *_: [StoredData(VOLUME, owner, "a", size=5e9, users=users)])
+        stored = StoredData(VOLUME, owner, "a", size=5e9, users=users)
+        monkeypatch.setattr(restore.stored_data, "find", lambda *_: [stored])
         fake.inspected = [container("own")]
 
     return give
@@ -199,6 +202,16 @@ def test_data_that_somebody_else_uses_is_never_replaced(volumes: Callable[[str, 
         restore._refuse_foreign_volumes(restorable(), "mine")
     volumes("test", ("own",))
     restore._refuse_foreign_volumes(restorable(), "mine")
+
+
+def test_data_under_another_name_of_the_same_service_is_not_left_in_use(
+    fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restore.data_volumes, "labelled", lambda: [LabelledVolume("dyber-t-e-a-data", "t-e", "a")])
+    labels = {"dyber.stack": "t-e", "dyber.service": "a"}
+    manifest = Manifest("t-e", "", {"dyber-t--e-a-data": labels})
+    with pytest.raises(StackError, match="dyber-t-e-a-data"):
+        restore._refuse_foreign_volumes(Restorable(manifest, {}, b"", {}, SimpleNamespace(), None), None)  # type: ignore[arg-type]
 
 
 def test_a_disk_without_room_for_both_is_noticed_first(

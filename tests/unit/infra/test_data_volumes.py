@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from itertools import product
 from types import SimpleNamespace
 
 import pulumi
@@ -65,7 +64,8 @@ def test_a_volume_without_labels_under_the_name_is_taken_over() -> None:
 
 
 def test_volumes_with_configurations_or_secrets_are_no_data() -> None:
-    present = [volume("dev", "gateway", "gateway-configuration-1a2b3c4"), volume("dev", "a-secrets", "a-secrets-1a2b3c4")]
+    others = {"gateway": "dyber-dev-gateway-configuration-1a2b3c", "a-secrets": "dyber-dev-a-secrets-1a2b3c"}
+    present = [volume("dev", service, name) for service, name in others.items()]
     assert declared("dev", set(), present) == {}
 
 
@@ -87,7 +87,7 @@ def test_the_engines_answer_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert data_volumes.labelled() == [LabelledVolume("x", "dev", "a"), LabelledVolume("plain", "", "")]
 
 
-def options(monkeypatch: pytest.MonkeyPatch, recorder_arguments: dict[str, object]) -> dict[str, pulumi.ResourceOptions]:
+def options(monkeypatch: pytest.MonkeyPatch, settings: dict[str, object]) -> dict[str, pulumi.ResourceOptions]:
     """The options with which the program declares its volumes, by logical name."""
     import pulumi_docker as docker
 
@@ -99,11 +99,12 @@ def options(monkeypatch: pytest.MonkeyPatch, recorder_arguments: dict[str, objec
         original(self, resource_name, *args, **kwargs)  # type: ignore[arg-type]
 
     monkeypatch.setattr(docker.Volume, "__init__", init)
-    declare(monkeypatch, **recorder_arguments)  # type: ignore[arg-type]
+    declare(monkeypatch, **settings)  # type: ignore[arg-type]
     return seen
 
 
-@pytest.mark.parametrize(("retention", "profiles"), list(product(["keep", "delete"], [[], ["dev", "cache", "monitoring"]])))
+@pytest.mark.parametrize("retention", ["keep", "delete"])
+@pytest.mark.parametrize("profiles", [[], ["dev", "cache", "monitoring"]], ids=["few", "all"])
 def test_pulumi_never_deletes_a_data_volume(
     monkeypatch: pytest.MonkeyPatch, retention: str, profiles: list[str]
 ) -> None:
@@ -115,8 +116,8 @@ def test_pulumi_never_deletes_a_data_volume(
 
 def test_a_volume_of_the_state_of_before_is_found_under_its_component_of_then(monkeypatch: pytest.MonkeyPatch) -> None:
     declared_options = options(monkeypatch, {"profiles": ["dev", "cache", "monitoring"]})
-    parents = {name: item.aliases[0].parent for name, item in declared_options.items() if item.aliases}  # type: ignore[union-attr,index]
-    assert parents == {
+    aliases = {name: item.aliases for name, item in declared_options.items() if item.aliases}
+    assert {name: alias.parent for name, (alias,) in aliases.items()} == {  # type: ignore[misc,union-attr]
         "xiaohongshu-data": "urn:pulumi:dev::dyber::dyber:service:McpService::xiaohongshu",
         "cache-data": "urn:pulumi:dev::dyber::dyber:cache:Cache::cache",
         "monitoring-data": "urn:pulumi:dev::dyber::dyber:monitoring:Monitoring::monitoring",
