@@ -16,6 +16,7 @@ from cli import (
     plans,
     promote,
     recovery,
+    restore,
     running,
     state_copy,
     updating,
@@ -40,8 +41,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for group in (
-    deploying, drifting, running, watching, logs, services, client_files, plans, promote, backup, recovery, cleaning,
-    machine, updating, state_copy,
+    deploying, drifting, running, watching, logs, services, client_files, plans, promote, backup, restore, recovery,
+    cleaning, machine, updating, state_copy,
 ):  # fmt: skip
     app.add_typer(group.commands)
 app.add_typer(token_app, name="token")

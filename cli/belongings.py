@@ -2,54 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from rich.text import Text
+from stack import data_volumes
 
-from cli import engine
+from cli import engine, stored_data
 from cli.console import err
 from cli.engine import EngineError
 from cli.stack import Deployment
+from cli.stored_data import VOLUME, StoredData
 from toolchain.language import tr
 
 
 @dataclass(frozen=True)
 class Belongings:
-    """What `clean` deletes, by name."""
+    """What `clean` deletes, by name; `data`: its data volumes, and `volumes` the others."""
 
     containers: list[str]
     networks: list[str]
     volumes: list[str]
     images: list[str]
+    data: list[StoredData]
 
 
 def belongings(deployment: Deployment, *, with_images: bool) -> Belongings:
-    """What is the stack's: containers and networks by the label of its state, volumes by name as its state and its
-    settings have them. Raises EngineError."""
+    """What is the stack's: containers and networks by the label of its state, data volumes by their labels, other
+    volumes as its state names them. Raises EngineError."""
     owner = deployment.deployment_id()
     resources = deployment.resources()
     own = engine.deployment_filter(owner) if owner else None
     built = _outputs(resources, "docker:index/remoteImage:RemoteImage", "name") if with_images else []
+    containers = _names("container", own) if own else []
+    # What a container of another state's stack of this name mounts is not ours to delete.
+    data = [item for item in stored_data.find(deployment.stack.name) if set(item.users) <= set(containers)]
     return Belongings(
-        containers=_names("container", own) if own else [],
+        containers=containers,
         networks=_names("network", own) if own else [],
-        volumes=_volumes(deployment.stack.name, _outputs(resources, "docker:index/volume:Volume", "name")),
+        volumes=_volumes(deployment.stack.name, _outputs(resources, VOLUME, "name"), {item.name for item in data}),
         images=sorted(set(built)),
+        data=data,
     )
 
 
-def _volumes(stack: str, in_state: list[str]) -> list[str]:
-    """The state's volumes that exist, and those that outlived an earlier deployment of the stack (dataRetention: keep);
-    not one that a container of somebody else uses."""
+def _volumes(stack: str, in_state: list[str], data: Collection[str]) -> list[str]:
+    """The state's volumes that exist, without `data`."""
     labelled = engine.docker(
         "volume", "ls", "--filter", "label=dyber.project=dyber", "--filter", f"label=dyber.stack={stack}",
         "--format", "{{.Name}}",
     ).split()  # fmt: skip
-    retained = [name for name in labelled if name.startswith(f"dyber-{stack}-") and name not in in_state]
-    unused = [name for name in retained if not engine.docker("ps", "-aq", "--filter", f"volume={name}").split()]
-    return sorted({name for name in in_state if name in labelled} | set(unused))
+    holding = {item.name for item in data_volumes.labelled() if item.holds_data}
+    return sorted(set(in_state) & set(labelled) - set(data) - holding)
 
 
 def _names(kind: str, label: str) -> list[str]:

@@ -10,8 +10,10 @@ import typer
 from rich.text import Text
 from stack.catalog import load_catalog
 
-from cli import choices, clients, env_values, ports, preview_table
+from cli import choices, clients, env_values, ports, preview_table, stored_data
+from cli.belongings import belongings
 from cli.choices import Choices
+from cli.cleaning import list_doomed
 from cli.console import Activities, err, out
 from cli.drift import look
 from cli.environment import activate
@@ -97,8 +99,11 @@ def deploy(
         env_values.show_taken(stack)
         deployment.recover(display)
         replace = look.repair(deployment)
+        used = stored_data.mounted(deployment.resources())
         with graceful_interrupt():
             outputs, changes = deployment.up(display, replace=replace)
+    for volume in sorted(used - stored_data.mounted(deployment.resources())):
+        err.print(tr(f"• 数据保留：{volume}", f"• data kept: {volume}"), markup=False)
     env_values.complete(stack, outputs["tokens"])
     _summary(stack, outputs, changes, time.monotonic() - started)
 
@@ -144,18 +149,30 @@ def preview(
 
 
 @commands.command(
-    help=tr("删除这个栈创建的一切", "Delete everything this stack made"), epilog=examples("./deploy.sh destroy -s test")
+    help=tr(
+        "删除这个栈创建的一切；数据卷按 dataRetention 保留，或列出、询问后删除",
+        "Delete everything this stack made; its data volumes stay, or are listed and deleted, as dataRetention says",
+    ),
+    epilog=examples("./deploy.sh destroy -s test"),
 )
 def destroy(stack: StackOption = "dev", yes: YesOption = False) -> None:
-    """Delete everything this stack made."""
+    """Delete everything this stack made; data volumes as dataRetention says."""
     home = DyberHome.from_environment()
     activate(home)
     deployment = Deployment.open(stack, create=False)
+    kept = deployment.settings.data_retention == "keep"
+    data = belongings(deployment, with_images=False).data
+    if kept and data:
+        err.print(tr("数据会保留（dataRetention: keep）：", "Data will be kept (dataRetention: keep):"))
+        for line in stored_data.lines(data):
+            err.print(line, markup=False)
+    elif data:
+        list_doomed(data)
     if not yes:
         names = [
             item["urn"].rsplit("::", 1)[-1]
             for item in deployment.resources()
-            if item["type"].startswith("docker:index")
+            if item["type"].startswith("docker:index") and not item["urn"].endswith("-data")
         ]
         err.print(tr("将删除：", "Will be deleted: ") + ", ".join(names or ["-"]), markup=False)
         if not typer.confirm(tr("确认继续?", "Continue?"), default=False, err=True):
@@ -165,8 +182,9 @@ def destroy(stack: StackOption = "dev", yes: YesOption = False) -> None:
         deployment.recover(display)
         with graceful_interrupt():
             deployment.destroy(display)
+        if not kept:
+            stored_data.delete(data)
     env_values.forget(stack, generated)
-    kept = deployment.settings.data_retention == "keep"
     note = tr("数据卷已保留（dataRetention: keep）。", " Its data volumes stay (dataRetention: keep).") if kept else ""
     out.print(tr(f"栈 {stack} 已删除。", f"Stack {stack} is gone.") + note)
 

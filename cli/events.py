@@ -225,7 +225,7 @@ def _as_json(step) -> dict[str, Any]:  # noqa: ANN001 - StepEventMetadata, whose
     return {
         "op": str(getattr(step.op, "value", step.op)),
         "urn": step.urn,
-        "oldState": {"inputs": step.old.inputs} if step.old else None,
+        "oldState": {"inputs": step.old.inputs, "retainOnDelete": step.old.retain_on_delete} if step.old else None,
         "newState": {"inputs": step.new.inputs} if step.new else None,
         "replaceReasons": step.keys,
         "diffReasons": step.diffs,

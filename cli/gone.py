@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cli import engine
-from cli.members import Member, in_order, kind_of, members
+from cli.members import GONE, Member, in_order, kind_of, members
 from cli.stack import Deployment, StackError
 from toolchain.language import tr
 
@@ -16,8 +16,6 @@ CONTAINER = "docker:index/container:Container"
 NETWORK = "docker:index/network:Network"
 IMAGE = "docker:index/remoteImage:RemoteImage"
 VOLUME = "docker:index/volume:Volume"
-#: State of a member that is no longer on the engine.
-GONE = "gone"
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,7 @@ from typing import Any
 from stack.settings import StackSettings
 
 from cli import engine, gateway_status
-from cli.gone import GONE
-from cli.members import Member
+from cli.members import GONE, Member
 
 LOG_LINES = 300
 _UNITS = {"B": 1, "kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}

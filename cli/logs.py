@@ -13,8 +13,8 @@ from rich.text import Text
 from cli import programs
 from cli.console import fail, out
 from cli.engine import EngineError
-from cli.gone import GONE, with_gone
-from cli.members import Member, chosen
+from cli.gone import with_gone
+from cli.members import GONE, Member, chosen
 from cli.stack import StackError
 from cli.steps import StackOption, deployed, examples
 from toolchain.language import tr

@@ -12,7 +12,7 @@ from rich.text import Text
 from stack.gateway_model import GatewaySettings
 from typer.completion import get_completion_script
 
-from cli import ports, state, tests
+from cli import ports, state, stored_data, tests
 from cli.console import Activities, out
 from cli.environment import shell_lines
 from cli.git import git_said
@@ -49,7 +49,11 @@ def env() -> None:
 def doctor(as_json: JsonOption = False) -> None:
     """Check each prerequisite: found, version, from where, what to do."""
     home = DyberHome.from_environment()
-    findings = [*state.with_state(prerequisites.inspect_all(home), home, ROOT), *ports.findings(ROOT)]
+    findings = [
+        *state.with_state(prerequisites.inspect_all(home), home, ROOT),
+        *ports.findings(ROOT),
+        *stored_data.findings(),
+    ]
     if as_json:
         fields = ("key", "title", "ok", "version", "origin", "advice")
         print_json([{name: getattr(item, name) for name in fields} for item in findings])

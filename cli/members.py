@@ -15,6 +15,8 @@ from toolchain.language import tr
 Kind = Literal["server", "data", "gateway", "front"]
 #: Callers come in through the front, so it starts last and stops first.
 START_ORDER: tuple[Kind, ...] = ("data", "server", "gateway", "front")
+#: State of a member that is no longer on the engine.
+GONE = "gone"
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
 from stack.contract_diff import MARKS, Change
+from stack.data_volumes import DATA_FOLDER
 from stack.key_paths import dotted
 
+from cli.stored_data import holds_data
 from toolchain.language import tr
 
 #: First line of the comment, by which it is found again and updated in place.
@@ -46,7 +48,8 @@ KINDS = {
     "RandomBytes": ("令牌", "token"),
     "RandomId": ("编号", "id"),
 }
-SERVICE, SECRET_FILES = "dyber:service:McpService", "dyber:secrets:SecretFiles"
+SERVICE = "dyber:service:McpService"
+LOST, KEPT = ("数据会被删除", "data will be deleted"), ("数据保留", "data kept")
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,8 @@ class StackPreview:
 
 @dataclass(frozen=True)
 class Step:
-    """One resource that changes; `old_first`: a replacement deletes the old one before the new one is there."""
+    """One resource that changes; `old_first`: a replacement deletes the old one before the new one is there;
+    `retained`: where it is deleted or replaced, only Pulumi forgets the old one, which stays on the engine."""
 
     op: str
     urn: str
@@ -71,6 +75,7 @@ class Step:
     new: Mapping[str, Any] = field(default_factory=dict)
     reasons: Sequence[str] = ()
     old_first: bool = False
+    retained: bool = False
 
     @property
     def name(self) -> str:
@@ -113,11 +118,9 @@ def steps(preview: Mapping[str, Any]) -> list[Step]:
         old = (item.get("oldState") or {}).get("inputs") or (found[urn].old if urn in found else {})
         new = (item.get("newState") or {}).get("inputs") or (found[urn].new if urn in found else {})
         reasons = item.get("replaceReasons") or item.get("diffReasons") or (found[urn].reasons if urn in found else ())
-        found[urn] = Step(step_op, urn, old, new, tuple(reasons))
-    return [
-        Step(step.op, step.urn, step.old, step.new, step.reasons, _old_first(order[urn], step))
-        for urn, step in found.items()
-    ]
+        retained = bool((item.get("oldState") or {}).get("retainOnDelete")) or (urn in found and found[urn].retained)
+        found[urn] = Step(step_op, urn, old, new, tuple(reasons), retained=retained)
+    return [replace(step, old_first=_old_first(order[urn], step)) for urn, step in found.items()]
 
 
 def _old_first(ops: list[str], step: Step) -> bool:
@@ -168,10 +171,12 @@ def _stack(item: StackPreview) -> Iterator[str]:
 
 
 def what(step: Step) -> str:
-    """Which properties a replacement or update is about, in Markdown, secrets masked."""
-    if step.op not in ("replace", "update"):
-        return ""
+    """Which properties a replacement or update is about, and what becomes of data, in Markdown, secrets masked."""
     told = []
+    if _holds_data(step) and step.op in ("delete", "replace"):
+        told.append(tr(*(KEPT if step.retained else LOST)))
+    if step.op not in ("replace", "update"):
+        return "".join(told)
     for key in step.reasons:
         difference = "; ".join(_difference(str(key), step.old.get(key), step.new.get(key)))
         told.append(f"`{_cell(str(key))}`" + (f": {difference}" if difference else ""))
@@ -214,8 +219,12 @@ def effects(found: Sequence[Step]) -> Iterator[str]:
     served = [step for step in containers if _serves(step) and _of(step) not in moved]
     smooth = sorted({step.name for step in served if not step.old_first})
     cut = sorted({step.name for step in containers if step.old_first and step.new.get("mustRun") is not False})
-    data = [step for step in found if step.kind == "Volume" and SECRET_FILES not in step.types]
-    lost = sorted(step.name for step in data if step.op in ("replace", "delete"))
+    data = [step for step in found if _holds_data(step) and step.op in ("replace", "delete")]
+    lost = sorted(step.name for step in data if not step.retained)
+    deleted = {step.old.get("name") for step in data if not step.retained}
+    stopped = [step for step in found if step.kind == "Container" and step.op == "delete"]
+    kept = {step.name for step in data if step.retained}
+    kept |= {source for step in stopped for source in _mounted_data(step) if source not in deleted}
     gone = sorted(step.name for step in found if step.kind == "Container" and step.op == "delete" and _serves(step))
     if smooth:
         yield f"- ✅ {tr('不丢调用（新的健康后旧的才退出）', 'no call is lost (the new one is healthy first)')}: {_names(smooth)}"
@@ -227,12 +236,26 @@ def effects(found: Sequence[Step]) -> Iterator[str]:
     if gone:
         yield f"- ⚠️ {tr('不再服务', 'no longer served')}: {_names(gone)}"
     if lost:
-        yield f"- ❗ {tr('数据卷将丢失（dataRetention: keep 时保留）', 'data is lost (unless dataRetention: keep)')}: {_names(lost)}"
+        yield f"- ❗ **{tr(*LOST)}**: {_names(lost)}"
+    if kept:
+        yield f"- 💾 {tr(*KEPT)}: {_names(sorted(kept))}"
 
 
 def _serves(step: Step) -> bool:
     stays = (step.new or step.old).get("mustRun") is not False
     return step.name == "gateway-nginx" or (SERVICE in step.types and stays)
+
+
+def _holds_data(step: Step) -> bool:
+    """Whether it is a volume with data, or with the gateway's certificates; other volumes are written anew."""
+    return step.kind == "Volume" and (holds_data(step.urn) or step.name == "gateway-configuration")
+
+
+def _mounted_data(step: Step) -> Iterator[str]:
+    """The data volumes that a container mounted."""
+    for mount in step.old.get("mounts") or ():
+        if isinstance(mount, Mapping) and mount.get("target") == DATA_FOLDER and mount.get("source"):
+            yield str(mount["source"])
 
 
 def _moves(step: Step) -> bool:

@@ -35,4 +35,5 @@ def _row(step: Step) -> Iterator[Text]:
 
 
 def _noticed(changed: Sequence[Step]) -> Iterator[Text]:
-    yield from (Text(plain(line).removeprefix("- ")) for line in effects(changed))
+    for line in effects(changed):
+        yield Text(plain(line).removeprefix("- ").replace("**", ""), style="bold red" if "❗" in line else "")

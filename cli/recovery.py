@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,11 +12,12 @@ import typer
 from pulumi import automation as auto
 from pulumi.automation.errors import CommandError
 from rich.text import Text
+from stack.data_volumes import DATA_FOLDER
 from stack.settings import stack_file
 
-from cli import backup as backups
-from cli import env_values, remains
+from cli import backup_file, engine, env_values, remains, stack_import
 from cli.console import Activities, err, out
+from cli.engine import EngineError
 from cli.remains import Remains
 from cli.stack import ROOT, Deployment, StackError
 from cli.stack_file import has_encrypted_values, replace_file, without_salt
@@ -47,7 +48,7 @@ def recover(
             exists=True, dir_okay=False,
         ),
     ] = None,
-    password_file: backups.PasswordFile = None,
+    password_file: backup_file.PasswordFile = None,
     deployment_ids: Annotated[
         list[str] | None,
         typer.Option("--deployment", help=tr("引擎上有几个部署时：接管哪个", "Which one, where there are several")),
@@ -66,13 +67,15 @@ def recover(
     if not found:
         out.print(tr("没有要接管的。", "There is nothing to take over."))
         return
-    state = backups.state_of(backup, stack, backups.known_password(password_file)) if backup else None
+    state = backup_file.state_of(backup, stack, backup_file.known_password(password_file)) if backup else None
     _tell(deployment, found, from_backup=backup is not None)
     if not yes and not typer.confirm(tr("确认继续?", "Continue?"), default=False, err=True):
         raise typer.Exit(FAILED)
     with Activities(home.logs / "deploy.log") as display:
         if state is not None:
-            backups.import_state(stack, state)
+            # In another folder first: it adds what the stack's file needs, whatever ends this run.
+            replace_file(deployment.file, stack_import.tried(stack, deployment.file.read_bytes(), state).file)
+            stack_import.import_state(stack, state)
             deployment = Deployment.open(stack)
             found = remains.find(stack, deployment.deployment_id())
         check(deployment, replacing=[item.deployment for item in found])
@@ -87,26 +90,55 @@ def recover(
 def _take_over(deployment: Deployment, found: Sequence[Remains], display: Activities) -> dict[str, Any]:
     """The new ones come up beside the old ones as far as that goes; then those that hold ports change places; then the
     rest of the old ones goes. Interrupted, the next run goes on."""
-    first = any(remains.alone(container) for item in found for container in item.containers)
-    if first:
+    alone = [one for item in found for one in item.containers if remains.alone(one)]
+    if alone:
         with display.phase(tr("比较", "Comparing")):
             deployment.preview(display)
         deployment.up_without(display, [f"**{kind}$docker:index/container:Container::**" for kind in LAST])
-        with display.phase(tr("换下占用端口和数据的旧容器", "Making room where only one can be")):
-            remains.remove_containers(one for item in found for one in item.containers if remains.alone(one))
-    # What came up just now need not be looked at again: meanwhile nobody is served.
-    outputs, _ = deployment.up(display, refresh=not first)
+    with _stepping_aside(deployment, alone, display):
+        # What came up just now need not be looked at again: meanwhile nobody is served.
+        outputs, _ = deployment.up(display, refresh=not alone)
+    remains.remove_containers(alone)
     in_use = {str(item["outputs"].get("name")) for item in deployment.resources() if "volume:Volume" in item["type"]}
     with display.phase(tr("移除旧的", "Removing the old ones")):
         for item in found:
             remains.remove_containers(one for one in item.containers if not remains.alone(one))
-            remains.remove_rest(item, in_use | _data(deployment.stack.name, item))
+            remains.remove_rest(item, in_use | _data(item))
     return outputs
 
 
-def _data(stack: str, item: Remains) -> set[str]:
-    """Volumes that hold data, also of services that do not run any more: their names are fixed."""
-    return {name for name in item.volumes() if re.fullmatch(rf"dyber-{re.escape(stack)}-.+-data", name)}
+@contextmanager
+def _stepping_aside(
+    deployment: Deployment, alone: Sequence[Mapping[str, Any]], display: Activities
+) -> Iterator[None]:
+    """Stop the old containers `alone`, so that those that take their places can start. If that fails, the new ones that
+    hold their ports or data go, and the old ones serve again."""
+    running = [str(one["Id"]) for one in alone if one["State"]["Status"] in ("running", "paused")]
+    before = {one["Id"] for one in _own(deployment)}
+    try:
+        if alone:
+            with display.phase(tr("换下占用端口和数据的旧容器", "Making room where only one can be")):
+                remains.stop(alone)
+        yield
+    except BaseException:
+        with display.phase(tr("没有成功：旧容器继续服务", "That failed: the old containers serve again")):
+            new = [one for one in _own(deployment) if one["Id"] not in before]
+            remains.remove_containers(one for one in new if remains.alone(one))
+            for container in running:
+                with suppress(EngineError):
+                    engine.docker("start", container, undisturbed=True)
+        raise
+
+
+def _own(deployment: Deployment) -> list[dict[str, Any]]:
+    """The containers of the new deployment."""
+    identity = deployment.deployment_id()
+    return engine.containers(engine.deployment_filter(identity)) if identity else []
+
+
+def _data(item: Remains) -> set[str]:
+    """The volumes with data: whatever a container has at /data, also where somebody made the volume by hand."""
+    return item.volumes(at=DATA_FOLDER)
 
 
 def _open(stack: str) -> Deployment:
@@ -145,8 +177,8 @@ def _chosen(found: list[Remains], wanted: list[str]) -> list[Remains]:
 
 
 def _tell(deployment: Deployment, found: Sequence[Remains], *, from_backup: bool) -> None:
-    stack, settings = deployment.stack.name, deployment.settings
-    data = sorted(name for item in found for name in _data(stack, item))
+    settings = deployment.settings
+    data = sorted(name for item in found for name in _data(item))
     lines = [
         (tr("换新的容器", "containers that are replaced"), [name for item in found for name in item.names()]),
         (tr("保留的数据卷", "volumes that stay"), data),

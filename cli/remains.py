@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,10 +31,14 @@ class Remains:
         """Of its containers."""
         return sorted(item["Name"].lstrip("/") for item in self.containers)
 
-    def volumes(self) -> set[str]:
-        """Names of all volumes that its containers mount."""
+    def volumes(self, at: str | None = None) -> set[str]:
+        """Names of all volumes that its containers mount, or of those that they mount `at` a folder."""
         mounts = (mount for item in self.containers for mount in item.get("Mounts") or ())
-        return {str(mount["Name"]) for mount in mounts if mount["Type"] == "volume"}
+        return {
+            str(mount["Name"])
+            for mount in mounts
+            if mount["Type"] == "volume" and at in (None, mount.get("Destination"))
+        }
 
 
 def find(stack: str, own: str | None) -> list[Remains]:
@@ -55,13 +59,18 @@ def alone(container: Mapping[str, Any]) -> bool:
     return bool(engine.published(dict(container))) or container["Config"]["Labels"]["dyber.service"] in _ALONE
 
 
+def stop(containers: Sequence[Mapping[str, Any]]) -> None:
+    """Stop all at once, each with the time it has for its running calls. Raises EngineError."""
+    with ThreadPoolExecutor(max_workers=max(1, len(containers))) as pool:
+        list(pool.map(_stop, containers))
+
+
 def remove_containers(containers: Iterable[Mapping[str, Any]]) -> None:
     """Stop all at once, each with the time it has for its running calls, then remove them. Raises EngineError."""
     containers = list(containers)
     if not containers:
         return
-    with ThreadPoolExecutor(max_workers=len(containers)) as pool:
-        list(pool.map(_stop, containers))
+    stop(containers)
     engine.docker("rm", "--force", *(item["Id"] for item in containers))
 
 

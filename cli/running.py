@@ -11,8 +11,8 @@ import typer
 
 from cli import engine, gateway_status
 from cli.console import Activities, out
-from cli.gone import GONE, Gone, with_gone
-from cli.members import START_ORDER, Member, chosen
+from cli.gone import Gone, with_gone
+from cli.members import GONE, START_ORDER, Member, chosen
 from cli.stack import Deployment, StackError
 from cli.steps import AcceptedYesOption, StackOption, deployed, examples
 from toolchain.home import DyberHome

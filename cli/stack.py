@@ -12,7 +12,7 @@ from stack import gateway_inputs
 from stack.catalog import load_catalog
 from stack.settings import StackSettings, read_settings, stack_file
 
-from cli import automation, engine, locks, policies, secrets_provider
+from cli import automation, engine, locks, moments, policies, secrets_provider, state_edits, stored_data
 from cli.console import Activities, err
 from cli.events import EventDisplay
 from toolchain.language import tr
@@ -21,6 +21,8 @@ automation.read_cut_characters()
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = "dyber"
+#: Where a restore keeps its way back (cli.way_back): a folder of each stack with this file in it.
+RESTORES, JOURNAL = ".restores", "journal.json"
 
 
 class StackError(Exception):
@@ -49,11 +51,15 @@ class Deployment:
     _state: dict[str, Any] | None = field(default=None, repr=False)
 
     @classmethod
-    def open(cls, name: str, *, create: bool = True) -> Deployment:
+    def open(cls, name: str, *, create: bool = True, while_restoring: bool = False) -> Deployment:
         """Select the stack `name`, or make it where `create` says so.
 
-        Raises StackError, or ConfigurationError for bad settings.
+        Raises StackError, also for a stack whose restore was killed unless it is opened `while_restoring`, or
+        ConfigurationError for bad settings.
         """
+        moments.put_back_forgotten()
+        if not while_restoring:
+            _refuse_unfinished_restore(name)
         settings_file(name)
         select = auto.create_or_select_stack if create else auto.select_stack
         try:
@@ -127,7 +133,7 @@ class Deployment:
         """Raises StackError when another run is under way."""
         for holder in locks.holders(self.stack):
             if not holder.is_gone():
-                raise _in_use(self.stack.name, holder)
+                raise in_use(self.stack.name, holder)
 
     def recover(self, display: Activities) -> None:
         """Make good what a killed run left behind: its lock, its unfinished operations, its orphaned containers.
@@ -138,7 +144,7 @@ class Deployment:
             if locks.release_abandoned(self.stack):
                 err.print(tr("上次运行被中断：解除遗留的锁", "the last run was killed: removing the lock it left behind"))
         except locks.Held as error:
-            raise _in_use(self.stack.name, error.holder) from None
+            raise in_use(self.stack.name, error.holder) from None
         if self.state().get("pending_operations"):
             with display.phase(tr("清理上次中断的操作", "Clearing operations the last run left unfinished")):
                 self.stack.refresh(clear_pending_creates=True, show_secrets=False, color="never")
@@ -197,10 +203,12 @@ class Deployment:
         return events.outcomes
 
     def destroy(self, display: Activities) -> None:
-        """Delete everything the stack made, but data volumes that its settings keep."""
+        """Delete everything the stack made, but its data volumes."""
+        state_edits.edit(self.stack, stored_data.retain)
         events = EventDisplay(display)
         with events.failing_clearly():
             self.stack.destroy(refresh=True, show_secrets=False, color="never", on_event=events.handle)
+        self._state = None
 
 
 def settings_file(stack: str) -> Path:
@@ -215,6 +223,14 @@ def settings_file(stack: str) -> Path:
     return file
 
 
+def _refuse_unfinished_restore(name: str) -> None:
+    if (ROOT / RESTORES / name / JOURNAL).is_file():
+        raise StackError(
+            tr(f"栈 {name} 的恢复被中断了，或正在进行", f"the restore of stack {name} was interrupted, or is under way"),
+            tr("放回原来的一切：./deploy.sh restore --undo", "put back what was there: ./deploy.sh restore --undo"),
+        )
+
+
 def _not_deployed(stack: str) -> StackError:
     return StackError(
         tr(f"栈 {stack} 还没有部署", f"stack {stack} is not deployed"),
@@ -222,7 +238,7 @@ def _not_deployed(stack: str) -> StackError:
     )
 
 
-def _in_use(stack: str, holder: locks.Holder) -> StackError:
+def in_use(stack: str, holder: locks.Holder) -> StackError:
     who = f"{holder.user}@{holder.host}"
     return StackError(
         tr(f"栈 {stack} 正被 {who}（进程 {holder.pid}，始于 {holder.since}）使用",

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -18,7 +18,7 @@ from cli import remains
 from cli.console import Activities, err
 from cli.environment import activate
 from cli.events import Cancelled, DeployError
-from cli.ports import cannot_be_had, ports_in_use, refuse_low_ports
+from cli.ports import PortInUse, cannot_be_had, ports_in_use, refuse_low_ports
 from cli.stack import Deployment, StackError
 from toolchain import prerequisites, proxies
 from toolchain.home import DyberHome
@@ -70,9 +70,18 @@ def check(deployment: Deployment, replacing: Collection[str] = ()) -> None:
     taken = ports_in_use(wanted, {*replacing, *([own] if own else [])})
     if (taken or not own) and not replacing:
         _refuse_remains(deployment.stack.name, own)
-    if not taken:
-        return
-    raise cannot_be_had(deployment.stack.name, taken)
+    _refuse_ports(deployment.stack.name, taken)
+
+
+def refuse_taken_ports(name: str, ports: Iterable[tuple[str, int]], deployments: Collection[str]) -> None:
+    """Raises StackError naming the owners of those of the (address, port) pairs of the stack `name` that are taken;
+    those that containers of `deployments` hold are not."""
+    _refuse_ports(name, ports_in_use(ports, deployments))
+
+
+def _refuse_ports(name: str, taken: list[PortInUse]) -> None:
+    if taken:
+        raise cannot_be_had(name, taken)
 
 
 def _refuse_remains(stack: str, own: str | None) -> None:

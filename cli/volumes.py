@@ -6,16 +6,19 @@ A container that is made and never started lends the engine's own copying a path
 from __future__ import annotations
 
 import copy
+import secrets
 import subprocess
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
-from cli import engine
+from cli import engine, moments
 from cli.engine import EngineError
 from toolchain import base_image, versions
 
 _INSIDE = "/data"
+#: What copying a large volume may take.
+COPY_SECONDS = 4 * 3600
 
 
 def save(volume: str, tar: tarfile.TarFile, folder: str) -> None:
@@ -46,10 +49,12 @@ def save(volume: str, tar: tarfile.TarFile, folder: str) -> None:
 def load(
     volume: str, labels: Mapping[str, str], tar: tarfile.TarFile, members: Iterable[tarfile.TarInfo], folder: str
 ) -> None:
-    """Make `volume` with `labels` and put `members` of `tar`, which are below `folder`, into it. Raises EngineError."""
+    """Make `volume` with `labels`, unless it is there, and put `members` of `tar`, which are below `folder`, in the
+    place of what is in it. Raises EngineError."""
     engine.docker(
         "volume", "create", *[part for key, value in labels.items() for part in ("--label", f"{key}={value}")], volume
     )
+    clear(volume)
     with _container(volume) as container:
         # From above the volume: only so its own owner and mode come back too.
         process = subprocess.Popen(
@@ -71,38 +76,54 @@ def load(
             raise EngineError(problem or f"docker cp: exit code {code}")
 
 
+def replicate(source: str, target: str) -> None:
+    """Make what is in the volume `target` what is in `source`, with owners and modes. Raises EngineError."""
+    mounts = ("--volume", f"{source}:/from:ro", "--volume", f"{target}:/to")
+    script = "find /to -mindepth 1 -delete && cp -a /from/. /to/"
+    with helper(*mounts, "--user", "0", base_image_name(), "sh", "-c", script) as name:
+        engine.docker("start", "--attach", name, timeout=COPY_SECONDS)
+
+
+def clear(volume: str) -> None:
+    """Delete all that is in a volume. Raises EngineError."""
+    mount = ("--volume", f"{volume}:/to")
+    with helper(*mount, "--user", "0", base_image_name(), "find", "/to", "-mindepth", "1", "-delete") as name:
+        engine.docker("start", "--attach", name, timeout=COPY_SECONDS)
+
+
 @contextmanager
 def paused(containers: Iterable[str]) -> Iterator[None]:
-    """While inside, these running containers write nothing. Raises EngineError."""
-    stopped = []
-    try:
+    """While inside, these running containers write nothing; afterwards all of them go on, whatever happens. Raises
+    EngineError."""
+    containers = list(containers)
+    if not containers:
+        yield
+        return
+    with moments.put_back_afterwards(*(["unpause", container] for container in containers)):
         for container in containers:
             engine.docker("pause", container)
-            stopped.append(container)
         yield
-    finally:
-        for container in stopped:
-            engine.docker("unpause", container)
+
+
+@contextmanager
+def helper(*arguments: str) -> Iterator[str]:
+    """Name of a container of the base image that `docker create` made with these arguments, gone afterwards."""
+    name = f"dyber-volume-{secrets.token_hex(6)}"
+    with moments.put_back_afterwards(["rm", "--force", name]):
+        label = ("--label", "dyber.helper=volume")
+        engine.docker("create", "--name", name, "--network", "none", *label, *arguments)
+        yield name
+
+
+def base_image_name() -> str:
+    """The image that helpers are made of."""
+    return base_image.image_name(versions.load().base_suites[0])
 
 
 @contextmanager
 def _container(volume: str) -> Iterator[str]:
-    image = base_image.image_name(versions.load().base_suites[0])
-    container = engine.docker(
-        "create",
-        "--network",
-        "none",
-        "--label",
-        "dyber.helper=volume",
-        "--volume",
-        f"{volume}:{_INSIDE}",
-        image,
-        "true",
-    ).strip()
-    try:
-        yield container
-    finally:
-        engine.docker("rm", container)
+    with helper("--volume", f"{volume}:{_INSIDE}", base_image_name(), "true") as name:
+        yield name
 
 
 def _moved(member: tarfile.TarInfo, old: str, new: str) -> tarfile.TarInfo:

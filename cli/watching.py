@@ -13,14 +13,16 @@ from stack.catalog import load_catalog
 from stack.errors import ConfigurationError
 from stack.settings import StackSettings
 
-from cli import health_report
+from cli import health_report, stored_data
 from cli.console import err, fail, out
 from cli.effective import Configuration
 from cli.environment import activate
-from cli.gone import GONE, with_gone
+from cli.gone import with_gone
 from cli.health_report import ServiceHealth
+from cli.members import GONE
 from cli.stack import ROOT, Deployment, StackError
 from cli.steps import FAILED, JsonOption, StackOption, deployed, examples, print_json
+from cli.stored_data import StoredData
 from toolchain.home import DyberHome
 from toolchain.language import tr
 from toolchain.progress import duration
@@ -53,14 +55,16 @@ def status(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
     everything, missing = with_gone(deployment, outputs["services"])
     found = health_report.collect(deployment.settings, everything, outputs["services"])
     hidden = _hidden(deployment.settings)
+    data = stored_data.unused(stored_data.find(stack), stored_data.mounted(deployment.resources()))
     if as_json:
         services = [{**health_report.as_json(one), "hidden_tools": hidden.get(one.name, ())} for one in found]
-        print_json({"stack": stack, "services": services})
+        print_json({"stack": stack, "services": services, "unused_data": [item.as_json() for item in data]})
     else:
         print_table(_status_table(found, hidden))
         for one in found:
             if one.last_error:
                 out.print(Text.assemble((f"{one.name}: ", "bold"), one.last_error), style="yellow")
+        _tell_unused(data, stack)
         if missing:
             fail(missing.message(), missing.next_step(stack))
         elif any(one.state == "stopped" for one in found):
@@ -138,6 +142,15 @@ def list_services(as_json: JsonOption = False, stack: StackOption = "dev") -> No
             str(row["description"] or row["title"]),
         )
     print_table(table)
+
+
+def _tell_unused(data: list[StoredData], stack: str) -> None:
+    if data:
+        out.print(tr("没有服务使用的数据卷：", "Data volumes that no service uses:"))
+        for line in stored_data.lines(data):
+            out.print(line, markup=False)
+        delete = tr("不再需要时删除（先列出、先问）：", "delete them when no longer needed (lists, asks): ")
+        out.print(Text("→ " + delete + stored_data.command_for(stack), style="dim"))
 
 
 def _states(stack: str) -> dict[str, str]:

@@ -5,9 +5,10 @@ from pathlib import Path
 import pulumi
 import pulumi_docker as docker
 import pulumi_random as random
-from stack import gateway_inputs, outputs
+from stack import data_volumes, gateway_inputs, outputs
 from stack.access import client_tokens
 from stack.catalog import load_catalog
+from stack.components.data import DataVolumes, DataVolumesArgs
 from stack.components.defaults import Owner
 from stack.components.front import FRONT_UID
 from stack.components.gateway import GATEWAY_UID, Gateway, GatewayArgs
@@ -26,24 +27,32 @@ def deploy(root: Path) -> None:
     # What the gateway cannot take is said before anything is created.
     gateway_inputs.configuration(settings, specs, {})
     gateway_inputs.tls_files(settings)
+    volumes = data_volumes.declared(settings.stack, settings.with_data(specs), data_volumes.labelled())
     engine, generator = docker.Provider("engine"), random.Provider("random")
     opts = pulumi.ResourceOptions(providers=[engine, generator])
 
     deployment = random.RandomId("deployment", byte_length=6, opts=pulumi.ResourceOptions(provider=generator))
     owner = Owner(settings.stack, deployment.hex, Subnets(settings.network_pool))
     tokens = client_tokens(settings, opts)
+    data = DataVolumes("data", DataVolumesArgs(owner, volumes), opts)
     profiles = Profiles(settings, owner, root, opts)
     images = {spec.name: server_image(spec, settings, root / "mcp-servers", opts) for spec in specs}
     images["gateway"] = gateway_image(settings, root / "nginx", GATEWAY_UID, opts)
     images["front"] = front_image(settings, root / "nginx", FRONT_UID, opts)
-    keep_data, check_contracts = settings.data_retention == "keep", settings.contracts == "enforced"
     services = {}
     for spec in specs:
-        cache = profiles.access if spec.cache else None
-        level, secrets = settings.log_level, settings.secrets(spec.name)
-        args = McpServiceArgs(owner, spec, images[spec.name], level, keep_data, cache, check_contracts, secrets)
+        args = McpServiceArgs(
+            owner=owner,
+            spec=spec,
+            image=images[spec.name],
+            log_level=settings.log_level,
+            data=data.mount(spec.name) if spec.data else None,
+            cache=profiles.access if spec.cache else None,
+            check_contract=settings.contracts == "enforced",
+            secrets=settings.secrets(spec.name),
+        )
         services[spec.name] = McpService(spec.name, args, opts)
-    profiles.start(specs, services)
+    profiles.start(specs, services, data)
     fronts, monitoring = images["front"], profiles.monitoring
     gateway = Gateway(
         "gateway",

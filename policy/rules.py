@@ -184,11 +184,12 @@ def long_token(resource: Resource, stack: Stack) -> Iterator[str]:
 
 
 def kept_data(resource: Resource, stack: Stack) -> Iterator[str]:
-    """In production: data volumes outlive mistakes."""
+    """In production: not even `./deploy.sh destroy` deletes data. No update does in any stack."""
     if stack.strict and resource.name.endswith("-data") and not (resource.protect or stack.data_retention == "keep"):
         yield (
-            f"生产数据卷没有保护：在 Pulumi.{stack.name}.yaml 设置 dyber:dataRetention: keep / data of production is "
-            f"unprotected: set dyber:dataRetention: keep in Pulumi.{stack.name}.yaml"
+            f"./deploy.sh destroy 会删除生产数据：在 Pulumi.{stack.name}.yaml 设置 dyber:dataRetention: keep / "
+            f"./deploy.sh destroy would delete data of production: set dyber:dataRetention: keep in "
+            f"Pulumi.{stack.name}.yaml"
         )
 
 

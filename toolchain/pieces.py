@@ -99,7 +99,12 @@ def put_in_place(made: Path, target: Path, record: Record) -> None:
     replaced = made.with_name(made.name + "-replaced")
     if target.exists():
         os.rename(target, replaced)
-    os.rename(made, target)
+    try:
+        os.rename(made, target)
+    except BaseException:
+        if replaced.exists() and not target.exists():
+            os.rename(replaced, target)
+        raise
     remove_tree(replaced)
 
 

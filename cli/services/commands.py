@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,7 @@ import typer
 from stack.catalog import SPEC_FILE, load_catalog
 from stack.errors import ConfigurationError
 
+from cli import stored_data
 from cli.console import err, out
 from cli.environment import activate
 from cli.services import naming, removal, scaffold
@@ -81,13 +81,17 @@ def remove_service(
     delete_data: Annotated[
         bool,
         typer.Option(
-            "--delete-data", help=tr("也删除它的数据卷（--stack 的那个栈）", "Also delete its data (of --stack)")
+            "--delete-data",
+            help=tr(
+                "也立即删除它在 --stack 那个栈里的容器和数据卷",
+                "Also delete its containers and its data in the stack of --stack, at once",
+            ),
         ),
     ] = False,
     yes: YesOption = False,
     stack: StackOption = "dev",
 ) -> None:
-    """Remove an MCP service; its data is kept."""
+    """Remove an MCP service; its data is kept unless --delete-data says otherwise."""
     folder = _existing(name)
     _check_settings(name)
     try:
@@ -95,13 +99,14 @@ def remove_service(
         deployed = removal.deployed(name)
     except SetupError:
         deployed = []  # Nothing is deployed from a machine that was never set up.
-    going = {part.stack.name: part.volumes for part in deployed if delete_data and part.stack.name == stack}
+    going = stack if delete_data else None
     _announce(name, deployed, going)
     if not yes and _ask(tr("确认继续? (y/N): ", "Continue? (y/N): ")).lower() not in ("y", "yes"):
         err.print(tr("什么都没有改变。", "Nothing was changed."))
         raise typer.Exit(FAILED)
     for part in deployed:
-        part.keep_data(name, keep=part.stack.name not in going)
+        if part.name == going:
+            part.delete_data()
     _removed(name, removal.move_aside(ROOT, folder), deployed, going)
 
 
@@ -122,14 +127,14 @@ def _check_settings(name: str) -> None:
         )
 
 
-def _announce(name: str, deployed: list[removal.Deployed], going: Mapping[str, tuple[str, ...]]) -> None:
+def _announce(name: str, deployed: list[removal.Deployed], going: str | None) -> None:
     lines = [tr(f"目录 mcp-servers/{name}（移到 {removal.REMOVED}/）", f"mcp-servers/{name} (to {removal.REMOVED}/)")]
     for part in deployed:
-        stack = part.stack.name
-        when = tr(f"（下次部署 {stack} 时）", f" (when {stack} is deployed)")
+        goes = part.name == going
+        when = "" if goes else tr(f"（下次部署 {part.name} 时）", f" (when {part.name} is deployed)")
+        fate = tr("数据会被删除，无法恢复", "data will be deleted for good") if goes else tr("数据保留", "data kept")
         lines += [tr("容器 ", "container ") + container + when for container in part.containers]
-        fate = tr("删除，无法恢复", "deleted for good") + when if stack in going else tr("保留", "kept")
-        lines += [tr("数据卷 ", "data volume ") + f"{volume}: {fate}" for volume in part.volumes]
+        lines += [tr("数据卷 ", "data volume ") + f"{item.told()}: {fate}" for item in part.data]
     err.print(tr("将移除：", "Will be removed:"))
     for line in lines:
         err.print(f"  {line}", markup=False)
@@ -194,16 +199,20 @@ def _created(identifiers: naming.Identifiers, port: int, stack: str, deploy: boo
         )
 
 
-def _removed(name: str, kept: Path, deployed: list[removal.Deployed], going: Mapping[str, tuple[str, ...]]) -> None:
+def _removed(name: str, kept: Path, deployed: list[removal.Deployed], going: str | None) -> None:
     place = kept.relative_to(ROOT).as_posix()
     out.print(f"[green]✓[/] {tr(f'已移除 {name}', f'Removed {name}')}")
     out.print(tr("  要恢复：", "  to bring it back: ") + f"mv {place} mcp-servers/{name}", markup=False)
     for part in deployed:
-        stack = part.stack.name
-        option = "" if stack == "dev" else f" deploy -s {stack}"
-        out.print(tr("  让容器也消失：", "  to end its containers: ") + f"./deploy.sh{option}", markup=False)
-        for volume in part.volumes if stack not in going else ():
+        option = "" if part.name == "dev" else f" deploy -s {part.name}"
+        if part.stack:
+            done = part.name == going or not part.containers
+            told = tr("  让网关也忘记它：", "  to make the gateway forget it: ") if done else tr(
+                "  让容器也消失：", "  to end its containers: "
+            )  # fmt: skip
+            out.print(f"{told}./deploy.sh{option}", markup=False)
+        for item in part.data if part.name != going else ():
             then = tr(
-                f"  数据保留在 {volume}，不再需要时：", f"  its data is kept in {volume}; when no longer needed: "
+                f"  数据保留在 {item.name}，不再需要时：", f"  its data is kept in {item.name}; when no longer needed: "
             )
-            out.print(f"{then}docker volume rm {volume}", markup=False)
+            out.print(f"{then}{stored_data.command_for(part.name)}", markup=False)

@@ -1,9 +1,10 @@
-"""What removing a service takes away, and keeping its data from being taken along."""
+"""What removing a service takes away, and deleting its data where that is asked for."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,65 +18,62 @@ from stack.errors import ConfigurationError
 from stack.secret_settings import as_ciphertext
 from stack.settings import parse_settings, read_overrides, stack_file
 
+from cli import engine, remains, state_edits, stored_data
 from cli.stack import ROOT
+from cli.stored_data import CONTAINER, VOLUME, StoredData
 
 #: Where removed folders go, in the repository; not under version control.
 REMOVED = ".removed-services"
-VOLUME, CONTAINER = "docker:index/volume:Volume", "docker:index/container:Container"
 
 
 @dataclass(frozen=True)
 class Deployed:
-    """What a deployed stack has of one service: names of containers and data volumes."""
+    """What one stack has of one service: names of its containers, and its data volumes. `stack` is None where the state
+    has none of that `name` and only data is left."""
 
-    stack: auto.Stack
+    name: str
+    stack: auto.Stack | None
     containers: tuple[str, ...]
-    volumes: tuple[str, ...]
+    data: tuple[StoredData, ...]
 
-    def keep_data(self, service: str, keep: bool) -> None:
-        """Decide what the next deployment does with the data of a service that is no longer there.
-
-        In the state, as of what the program no longer names Pulumi asks only there.
-        """
-        exported = self.stack.export_stack()
-        if retain_volumes(exported.deployment or {}, service, keep):
-            self.stack.import_stack(exported)
+    def delete_data(self) -> None:
+        """Delete the data, and the containers that use it, each of which first gets the time it has for its running
+        calls. Raises EngineError."""
+        containers = [item for name in self.containers for item in engine.containers(f"name=^{re.escape(name)}$")]
+        remains.remove_containers(containers)
+        gone = stored_data.delete(self.data)
+        if self.stack:
+            state_edits.forget(self.stack, {*gone, *self.containers}, [VOLUME, CONTAINER])
 
 
 def deployed(service: str) -> list[Deployed]:
-    """Every stack that has a file here, is deployed and has something of `service`."""
+    """Every stack that has containers or data of `service`."""
+    data: dict[str, list[StoredData]] = {}
+    for item in stored_data.find():
+        if item.service == service:
+            data.setdefault(item.stack, []).append(item)
     names = [summary.name for summary in auto.LocalWorkspace(work_dir=str(ROOT)).list_stacks()]
+    stacks: dict[str, auto.Stack | None] = dict.fromkeys(data)
+    for name in names:
+        if (ROOT / stack_file(name)).is_file():
+            stacks[name] = auto.select_stack(stack_name=name, work_dir=str(ROOT))
     found = []
-    for name in sorted(name for name in names if (ROOT / stack_file(name)).is_file()):
-        stack = auto.select_stack(stack_name=name, work_dir=str(ROOT))
-        resources = list((stack.export_stack().deployment or {}).get("resources") or [])
-        containers, volumes = (
-            tuple(str(resource["outputs"]["name"]) for resource in of_service(resources, service, kind))
-            for kind in (CONTAINER, VOLUME)
-        )
-        if containers or volumes:
-            found.append(Deployed(stack, containers, volumes))
+    for name, stack in sorted(stacks.items()):
+        resources = list((stack.export_stack().deployment or {}).get("resources") or []) if stack else []
+        containers = tuple(str(item["outputs"]["name"]) for item in containers_of(resources, service))
+        if containers or name in data:
+            found.append(Deployed(name, stack, containers, tuple(data.get(name, ()))))
     return found
 
 
-def of_service(resources: list[dict[str, Any]], service: str, kind: str) -> list[dict[str, Any]]:
-    """The resources of type `kind` in a state that belong to the component of `service`."""
+def containers_of(resources: list[dict[str, Any]], service: str) -> list[dict[str, Any]]:
+    """The containers in a state that belong to the component of `service` itself."""
     return [
         resource
         for resource in resources
-        if resource["type"] == kind and str(resource.get("parent", "")).endswith(f"dyber:service:McpService::{service}")
+        if resource["type"] == CONTAINER
+        and str(resource.get("parent", "")).endswith(f"dyber:service:McpService::{service}")
     ]
-
-
-def retain_volumes(state: Mapping[str, Any], service: str, keep: bool) -> bool:
-    """In a stack's `state`, say of the service's data volumes whether they outlive their resource, as the resource
-    option retainOnDelete would have; whether that changed anything."""
-    changed = False
-    for volume in of_service(list(state.get("resources") or []), service, VOLUME):
-        if bool(volume.get("retainOnDelete")) != keep:
-            volume["retainOnDelete"] = keep
-            changed = True
-    return changed
 
 
 def broken_settings(root: Path, catalog: Mapping[str, ServiceSpec], service: str) -> list[str]:

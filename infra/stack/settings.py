@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -94,7 +94,10 @@ class StackSettings(StrictSettings):
         "info", description="服务的日志级别 / What the services log"
     )
     data_retention: Literal["delete", "keep"] = Field(
-        "delete", description="keep：删除栈时保留数据卷 / keep: data volumes outlive `destroy`"
+        "delete",
+        description="./deploy.sh destroy 怎么对待数据卷：keep 保留；delete 列出它们、询问后删除。别的改变都不删数据 / What "
+        "./deploy.sh destroy does with data volumes: keep leaves them; delete lists them, asks, and deletes them. "
+        "Nothing else that changes a stack deletes data",
     )
     clients: dict[ClientName, ClientSettings] = Field(
         {"desktop-pet": ClientSettings()},
@@ -183,6 +186,10 @@ class StackSettings(StrictSettings):
     def has(self, profile: str) -> bool:
         """Whether the stack asks for a profile."""
         return profile in self.profiles
+
+    def with_data(self, specs: Iterable[ServiceSpec]) -> set[str]:
+        """What of the stack has a data volume: those of its services `specs` that want one, and the profiles."""
+        return {spec.name for spec in specs if spec.data} | {name for name in BUILT_IN_PROFILES if self.has(name)}
 
     def requests_per_second(self, service: str) -> int:
         """How many calls a second one client may make to a service."""

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import time
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
-from deploy_under_test import BASE, OFFSET, STACK, Checkout, docker, inspect, labelled, ours
+from deploy_under_test import BASE, OFFSET, STACK, Checkout, docker, inspect, interrupt_group, labelled, ours
 
+PASSWORD = {"DYBER_BACKUP_PASSWORD": "correct horse"}
 OWN, SCOPED = "0123456789abcdef" * 4, "fedcba9876543210" * 2
 
 
@@ -121,6 +127,58 @@ def test_clean_without_consent_lists_what_is_ours_and_deletes_nothing(deployed: 
     assert (ours("container"), ours("volume")) == before
     assert all(name in result.stderr for name in (*before[0], *before[1]))
     assert not [name for name in deployed.bystanders.values() if name in result.stderr]
+
+
+@pytest.fixture
+def backed_up(deployed: Checkout) -> Iterator[Path]:
+    """A backup of the stack, whose data and .env were others then; no image of template can be built now, so a restore
+    fails when everything is replaced."""
+    archive, file = deployed.root.parent / "older.backup", deployed.root / f".env.{STACK}"
+    dockerfile = deployed.root / "mcp-servers" / "template" / "Dockerfile"
+    write(deployed, "then")
+    deployed.deploy_sh("backup", str(archive), **PASSWORD)
+    write(deployed, "now")
+    file.write_text("# of now\n")
+    dockerfile.write_text("FROM dyber-base:trixie\nRUN false\n")
+    yield archive
+    dockerfile.unlink()
+    file.unlink(missing_ok=True)
+
+
+def write(deployed: Checkout, text: str) -> None:
+    docker("exec", inspect("xiaohongshu")["Id"], "sh", "-c", f"echo {text} > /data/kept.txt")
+
+
+def everything(deployed: Checkout) -> tuple[Any, ...]:
+    """What a restore replaces."""
+    running = sorted(docker("ps", "--quiet", "--no-trunc", "--filter", f"label=dyber.stack={STACK}").split())
+    files = [deployed.stack_file.read_bytes(), (deployed.root / f".env.{STACK}").read_bytes()]
+    data = docker("exec", inspect("xiaohongshu")["Id"], "cat", "/data/kept.txt")
+    token = deployed.deploy_sh("token", "show").stdout
+    return running, ours("container"), ours("network"), ours("volume"), files, data, token
+
+
+def test_a_restore_that_fails_or_is_killed_leaves_everything_as_it_was(deployed: Checkout, backed_up: Path) -> None:
+    before = everything(deployed)
+    failed = deployed.deploy_sh("restore", str(backed_up), "--yes", check=False, **PASSWORD)
+    assert failed.returncode == 1 and "原来的一切已放回" in failed.stderr
+    assert everything(deployed) == before
+
+    process = subprocess.Popen(
+        ["./deploy.sh", "restore", str(backed_up), "--yes"], cwd=deployed.root, start_new_session=True,
+        env={**deployed.environment, **PASSWORD}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    journal = deployed.root / ".restores" / STACK / "journal.json"
+    while not (journal.is_file() and '"replacing"' in journal.read_text()):
+        assert process.poll() is None
+        time.sleep(0.05)
+    interrupt_group(process, signal.SIGKILL)
+    process.wait()
+    refused = deployed.deploy_sh("status", check=False)
+    assert refused.returncode == 1 and "./deploy.sh restore --undo" in refused.stderr
+    deployed.deploy_sh("restore", "--undo")
+    assert everything(deployed) == before
+    assert not docker("volume", "ls", "--quiet", "--filter", "label=dyber.helper=restore")
 
 
 def test_a_backup_comes_back_under_another_state_and_passphrase(deployed: Checkout) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from deploy_under_test import BASE, OFFSET, Checkout, docker, inspect, ours
+from deploy_under_test import BASE, OFFSET, STACK, Checkout, docker, inspect, ours
 
 PROMETHEUS = f"http://127.0.0.1:{9090 + OFFSET}"
 #: Twice the interval of Prometheus, and some.
@@ -47,8 +47,7 @@ class Calls:
 
 @pytest.fixture(scope="module")
 def full(deployed: Checkout) -> Iterator[Checkout]:
-    """The stack with both profiles, and template alone using the cache. Its files are as before after the tests; the
-    next deployment takes the rest away."""
+    """The stack with both profiles, and template alone using the cache. Its files are as before after the tests."""
     user, bystander = (deployed.root / "mcp-servers" / name / "service.yaml" for name in ("template", "xiaohongshu"))
     files = {file: file.read_text() for file in (user, bystander, deployed.stack_file)}
     for spec, cache in ((user, "true"), (bystander, "false")):
@@ -171,3 +170,23 @@ def test_what_is_removed_by_hand_comes_back_with_its_data(full: Checkout, switch
     assert samples_of("gateway") >= before
     for part in ("cache", "cache-exporter", "monitoring"):
         assert inspect(part)["State"]["Health"]["Status"] == "healthy", part
+
+
+def test_switched_off_their_data_stays_is_listed_and_goes_only_when_asked(full: Checkout, switched_on: object) -> None:
+    own = {f"dyber-{STACK}-{profile}-data" for profile in ("cache", "monitoring")}
+    others = set(ours("volume")) & {f"dyber-{STACK}-xiaohongshu-data"}
+    full.configure("profiles", ["dev"])
+    preview = full.deploy_sh("preview").stdout
+    assert "数据保留" in preview and "数据会被删除" not in preview
+    full.deploy_sh()
+    assert own | others <= set(ours("volume"))
+    assert "没有变化" in full.deploy_sh().stdout
+    status = full.deploy_sh("status")
+    assert all(name in status.stdout for name in own) and f"clean --unused-data -s {STACK}" in status.stdout
+    assert all(name in full.deploy_sh("doctor", check=False).stdout for name in own)
+    asked = full.deploy_sh("clean", "--unused-data", check=False)
+    assert asked.returncode != 0 and all(name in asked.stderr for name in own)
+    assert own <= set(ours("volume"))
+    full.deploy_sh("clean", "--unused-data", "--yes")
+    assert not own & set(ours("volume")) and others <= set(ours("volume"))
+    assert full.planned_changes() == {}

@@ -12,7 +12,8 @@ import yaml
 from pulumi import automation as auto
 from state_projects import environment_for, make_project, use_as_repository
 
-from cli import backup
+from cli import backup, stack_import
+from cli.backup_file import Manifest, verified
 from cli.console import Activities
 from cli.stack import Deployment
 
@@ -87,16 +88,18 @@ def _give_a_secret(deployment: Deployment) -> None:
     deployment.stack.import_stack(state)
 
 
-def _saved(path: Path) -> tuple[backup.Manifest, dict[str, bytes]]:
+def _saved(path: Path) -> tuple[Manifest, dict[str, bytes]]:
     with Activities() as display:
         backup.create(Deployment.open("dev"), path, "of the backup", display)
     assert TOKEN.encode() not in path.read_bytes()
-    return backup._verified(path, "of the backup")
+    return verified(path, "of the backup")
 
 
-def _restored(manifest: backup.Manifest, files: dict[str, bytes]) -> auto.Stack:
-    backup._write_files(manifest, files)
-    backup.import_state(manifest.stack, json.loads(files["state.json"]))
+def _restored(manifest: Manifest, files: dict[str, bytes]) -> auto.Stack:
+    state = json.loads(files["state.json"])
+    text = stack_import.tried("dev", stack_import.file_for_here(files["stack.yaml"], files.get("passphrase")), state)
+    (Path(stack_import.stack.ROOT) / "Pulumi.dev.yaml").write_bytes(text.file)
+    stack_import.import_state(manifest.stack, state)
     stack = Deployment.open("dev", create=False).stack
     assert stack.outputs()["token"].value == TOKEN
     assert TOKEN not in subprocess.check_output(

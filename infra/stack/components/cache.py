@@ -88,8 +88,8 @@ class CacheAccess(pulumi.ComponentResource):
 
 @dataclass(frozen=True)
 class CacheArgs:
-    """`networks` are those of the services that use it, `publish` is the (port, address) on the host.
-    `keep_data`: the data volume outlives `destroy`."""
+    """`networks` are those of the services that use it, `publish` is the (port, address) on the host, `data` is the
+    mount of its data volume."""
 
     owner: defaults.Owner
     image: Image
@@ -97,13 +97,12 @@ class CacheArgs:
     access: CacheAccess
     networks: Sequence[pulumi.Input[str]]
     publish: tuple[int, str]
-    keep_data: bool
+    data: docker.ContainerMountArgs
 
 
 class Cache(pulumi.ComponentResource):
     """Creates:
     - a network of Redis' own, through which its port is published and the exporter asks; nothing gets out of it
-    - a data volume
     - Redis, which is also in the network of each service that uses it, so that those stay apart from each other
 
     Two cannot share the data, so Redis is replaced old-first; meanwhile the services do without.
@@ -133,7 +132,7 @@ class Cache(pulumi.ComponentResource):
                 for network in (self.network.name, *args.networks)
             ],
             ports=[docker.ContainerPortArgs(internal=REDIS_PORT, external=host_port, ip=address)],
-            mounts=[defaults.data_mount(name, args.owner, self, keep=args.keep_data), args.access.mount],
+            mounts=[args.data, args.access.mount],
             read_only=True,
             tmpfs=defaults.SMALL_TMP,
             healthcheck=defaults.healthcheck("/usr/local/bin/cache-healthcheck", start_period="30s"),

@@ -63,23 +63,9 @@ def network_arguments(owner: Owner, service: str, subnet: str | None) -> dict[st
 
 
 def volume_labels(owner: Owner, service: str) -> list[docker.VolumeLabelArgs]:
-    """Labels of a volume. A changed label replaces the volume and its data, so nothing that could change is here."""
+    """Labels of a volume. A changed label replaces the volume, so nothing that could change is here."""
     stable = {"dyber.project": "dyber", "dyber.stack": owner.stack, "dyber.service": service}
     return [docker.VolumeLabelArgs(label=key, value=value) for key, value in stable.items()]
-
-
-def data_mount(name: str, owner: Owner, parent: pulumi.Resource, *, keep: bool) -> docker.ContainerMountArgs:
-    """A data volume at /data. `keep`: it outlives `destroy`.
-
-    Its name is fixed, so a volume that outlived its stack is found again by the next one.
-    """
-    volume = docker.Volume(
-        f"{name}-data",
-        name=f"dyber-{owner.stack}-{name}-data",
-        labels=volume_labels(owner, name),
-        opts=pulumi.ResourceOptions(parent=parent, retain_on_delete=keep, delete_before_replace=True),
-    )
-    return docker.ContainerMountArgs(target="/data", type="volume", source=volume.name)
 
 
 def healthcheck(*command: str, start_period: str | None = None) -> docker.ContainerHealthcheckArgs:

@@ -27,20 +27,20 @@ GO_MEMORY_SHARE = 0.85
 @dataclass(frozen=True)
 class MonitoringArgs:
     """`specs` with the stack's own values. `watches_cache`: there is an exporter of Redis in the network.
-    `keep_data`: the data volume outlives `destroy`."""
+    `data`: the mount of the volume with the samples."""
 
     owner: defaults.Owner
     image: Image
     settings: MonitoringSettings
     specs: list[ServiceSpec]
     watches_cache: bool
-    keep_data: bool
+    data: docker.ContainerMountArgs
 
 
 class Monitoring(pulumi.ComponentResource):
     """Creates:
     - a network without a way out, for Prometheus, the gateway and exporters; services are read through the gateway
-    - a volume with its configuration, which Prometheus sees read-only, and one with its samples
+    - a volume with its configuration, which Prometheus sees read-only
     - Prometheus, replaced old-first, as two cannot share the samples; the gateway passes people on to it
     - a one-shot loader per configuration: checks it with `promtool` in the same image, switches, reloads
 
@@ -95,7 +95,7 @@ class Monitoring(pulumi.ComponentResource):
             networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=self.network.name, aliases=[ALIAS])],
             mounts=[
                 _configuration_mount(volume, read_only=True),
-                defaults.data_mount(name, args.owner, self, keep=args.keep_data),
+                args.data,
             ],
             read_only=True,
             tmpfs=defaults.SMALL_TMP,

@@ -17,6 +17,7 @@ from stack.components.cache import (
     CacheExporter,
     CacheExporterArgs,
 )
+from stack.components.data import DataVolumes
 from stack.components.defaults import Owner
 from stack.components.monitoring import MONITORING_UID, Monitoring, MonitoringArgs
 from stack.components.service import McpService
@@ -49,10 +50,9 @@ class Profiles:
         if settings.has(MONITORING):
             self.images[MONITORING] = monitoring_image(settings, root / "monitoring", MONITORING_UID, opts)
 
-    def start(self, specs: list[ServiceSpec], services: Mapping[str, McpService]) -> None:
-        """Declare Redis and Prometheus, for these services."""
+    def start(self, specs: list[ServiceSpec], services: Mapping[str, McpService], data: DataVolumes) -> None:
+        """Declare Redis and Prometheus, for these services, with their data volumes."""
         settings, owner, opts = self._settings, self._owner, self._opts
-        keep_data = settings.data_retention == "keep"
         if self.access:
             self.cache = Cache(
                 CACHE,
@@ -63,7 +63,7 @@ class Profiles:
                     access=self.access,
                     networks=[services[spec.name].network.name for spec in specs if spec.cache],
                     publish=redis_port(settings),
-                    keep_data=keep_data,
+                    data=data.mount(CACHE),
                 ),
                 opts,
             )
@@ -76,7 +76,7 @@ class Profiles:
                     settings=settings.monitoring,
                     specs=specs,
                     watches_cache=settings.has(CACHE),
-                    keep_data=keep_data,
+                    data=data.mount(MONITORING),
                 ),
                 opts,
             )

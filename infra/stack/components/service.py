@@ -1,4 +1,4 @@
-"""McpService: one MCP server with its own network, its data volume and its hardened container."""
+"""McpService: one MCP server with its own network and its hardened container."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from stack.components.cache import ALIAS as CACHE_HOST
 from stack.components.cache import CACHE_UID, CacheAccess
 from stack.components.contract_check import ContractCheck, ContractCheckArgs
 from stack.components.secret_files import SecretFiles, SecretFilesArgs
+from stack.data_volumes import DATA_FOLDER
 from stack.gateway_inputs import REDIS_PORT
 from stack.images import Image
 
@@ -24,20 +25,18 @@ START_SECONDS = 120
 #: A stopping server first lets callers move on, then waits for the longest call.
 DRAIN_MARGIN_SECONDS = 10
 SECRETS_FOLDER = "/run/dyber-secrets"
-#: In the image of every service, for its user alone.
-DATA_FOLDER = "/data"
 
 
 @dataclass(frozen=True)
 class McpServiceArgs:
-    """`keep_data`: the data volume outlives `destroy`. `cache`: how the service gets at Redis, if it is to use it.
-    `check_contract`: only tools of the contract take calls. `secrets`: those of the stack, by name."""
+    """`data`: the mount of the data volume, if the service has one. `cache`: how the service gets at Redis, if it is to
+    use it. `check_contract`: only tools of the contract take calls. `secrets`: those of the stack, by name."""
 
     owner: defaults.Owner
     spec: ServiceSpec
     image: Image
     log_level: str
-    keep_data: bool
+    data: docker.ContainerMountArgs | None = None
     cache: CacheAccess | None = None
     check_contract: bool = False
     secrets: Mapping[str, SecretStr] = field(default_factory=dict)
@@ -46,7 +45,6 @@ class McpServiceArgs:
 class McpService(pulumi.ComponentResource):
     """Creates:
     - a network that only this service and the gateway share, without a way out unless the service asks for one
-    - a data volume mounted at /data, where the service wants one
     - files with the secrets that the stack gives to it, if there are any
     - where contracts are enforced, the check of its image's tools, without which no container is created
     - its containers, one per replica: auto-named, no host port, aliases `<service>-mcp` and `<service>-mcp-<replica>`,
@@ -72,7 +70,7 @@ class McpService(pulumi.ComponentResource):
         if args.check_contract:
             check = ContractCheckArgs(args.owner, spec, args.image, self._values(args))
             self._contract = ContractCheck(name, check, pulumi.ResourceOptions(parent=self)).sha256
-        mounts = [defaults.data_mount(name, args.owner, self, keep=args.keep_data)] if spec.data else []
+        mounts = [args.data] if args.data else []
         if args.cache:
             mounts.append(args.cache.mount)
         if self._secrets:

@@ -130,7 +130,7 @@ def test_a_secret_that_is_rotated_or_taken_away_interrupts_nobody_and_loses_no_d
     (gone,) = effects(steps({"steps": [step("delete", "Container", "template-server", mustRun=True)]}))
     assert "no longer served" in gone
     (lost,) = effects(steps({"steps": [step("delete", "Volume", "template-data")]}))
-    assert "data is lost" in lost
+    assert "data will be deleted" in lost
 
 
 def test_a_service_whose_network_is_replaced_is_said_to_be_interrupted_and_the_gateway_is_not() -> None:
@@ -180,10 +180,46 @@ def test_a_value_cannot_end_the_tables_cell() -> None:
     assert "| `x` | – | `a \\| b 'c'` |" in text
 
 
-def test_lost_data_is_said() -> None:
-    volume = "urn:pulumi:t::dyber::dyber:service:McpService$docker:index/volume:Volume::xiaohongshu-data"
-    text = render([StackPreview("t", {"steps": [{"op": "delete", "urn": volume, "oldState": {"inputs": {}}}]})], {})
-    assert "- ❗ data is lost (unless dataRetention: keep): `xiaohongshu-data`" in text
+DATA = "urn:pulumi:t::dyber::dyber:data:DataVolumes$docker:index/volume:Volume::xiaohongshu-data"
+DATA_BEFORE = DATA.replace("dyber:data:DataVolumes", "dyber:service:McpService")
+SERVER = "urn:pulumi:t::dyber::dyber:service:McpService$docker:index/container:Container::xiaohongshu-server"
+VOLUME = "dyber-t-xiaohongshu-data"
+
+
+def deletion(urn: str, retain: bool = False, op: str = "delete", **inputs: Any) -> dict[str, Any]:
+    return {"op": op, "urn": urn, "oldState": {"inputs": inputs, "retainOnDelete": retain}}
+
+
+@pytest.mark.parametrize("op", ["delete", "replace"])
+@pytest.mark.parametrize("urn", [DATA, DATA_BEFORE], ids=["now", "before"])
+def test_deleted_data_is_said_in_words_in_its_row_and_below(urn: str, op: str) -> None:
+    text = render([StackPreview("t", {"steps": [deletion(urn, op=op, name=VOLUME)]})], {})
+    assert "| volume `xiaohongshu-data` | data will be deleted" in text
+    assert "- ❗ **data will be deleted**: `xiaohongshu-data`" in text
+    assert "data kept" not in text
+
+
+def test_a_volume_that_pulumi_only_forgets_is_said_to_be_kept() -> None:
+    text = render([StackPreview("t", {"steps": [deletion(DATA, retain=True, name=VOLUME)]})], {})
+    assert "| volume `xiaohongshu-data` | data kept |" in text and "- 💾 data kept: `xiaohongshu-data`" in text
+    assert "deleted" not in text
+
+
+def test_a_service_that_stops_is_said_to_keep_its_data_unless_that_goes_too() -> None:
+    mounts = [{"type": "volume", "target": "/data", "source": VOLUME}]
+    stops = deletion(SERVER, mustRun=True, mounts=mounts)
+    told = "\n".join(effects(steps({"steps": [stops]})))
+    assert "no longer served" in told and f"- 💾 data kept: `{VOLUME}`" in told
+    told = "\n".join(effects(steps({"steps": [stops, deletion(DATA_BEFORE, name=VOLUME)]})))
+    assert "data will be deleted" in told and "data kept" not in told
+
+
+def test_a_configuration_that_is_written_anew_is_no_data_but_certificates_are() -> None:
+    monitoring = "urn:pulumi:t::dyber::dyber:monitoring:Monitoring$docker:index/volume:Volume::monitoring-configuration"
+    assert list(effects(steps({"steps": [deletion(monitoring)]}))) == []
+    gateway = "urn:pulumi:t::dyber::dyber:gateway:Gateway$docker:index/volume:Volume::gateway-configuration"
+    (told,) = effects(steps({"steps": [deletion(gateway, op="replace")]}))
+    assert "data will be deleted" in told
 
 
 def test_changed_tools_are_shown_with_their_mark_and_cannot_end_the_block() -> None:

@@ -46,3 +46,15 @@ def test_no_value_fills_the_screen(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_without_a_change_there_is_no_table() -> None:
     assert table([{"op": "same", "urn": "urn:pulumi:dev::dyber::docker:index/network:Network::x"}]) is None
+
+
+@pytest.mark.parametrize(("retain", "told"), [(False, "数据会被删除"), (True, "数据保留")])
+def test_what_becomes_of_data_is_said_in_words(
+    retain: bool, told: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DYBER_LANG", "zh")
+    urn = "urn:pulumi:dev::dyber::dyber:service:McpService$docker:index/volume:Volume::xiaohongshu-data"
+    step = {"op": "delete", "urn": urn, "oldState": {"inputs": {"name": "x"}, "retainOnDelete": retain}}
+    Console(width=400).print(table([step]))
+    row, noticed = capsys.readouterr().out.splitlines()
+    assert told in row and told in noticed and "**" not in noticed

@@ -11,6 +11,7 @@ import typer
 from pulumi.automation.errors import CommandError
 
 from cli import engine, recovery, remains
+from cli.console import Activities
 from cli.stack import StackError
 from cli.stack_file import without_salt
 
@@ -34,8 +35,8 @@ def found(monkeypatch: pytest.MonkeyPatch) -> list[remains.Remains]:
     def containers(*filters: str) -> list[dict[str, Any]]:
         asked.append(filters)
         mounts = [
-            {"Type": "volume", "Name": "dyber-test-xiaohongshu-data"},
-            {"Type": "volume", "Name": "dyber-test-gateway-configuration-1a2b3c"},
+            {"Type": "volume", "Name": "made-by-hand", "Destination": "/data"},
+            {"Type": "volume", "Name": "gateway-configuration-1a2b3c", "Destination": "/etc/dyber"},
             {"Type": "tmpfs"},
         ]
         return [
@@ -60,8 +61,9 @@ def test_remains_are_told_apart_by_their_deployment_and_ones_own_are_none(found:
     assert found[0].since == "2025-12-31"
 
 
-def test_volumes_with_data_are_those_with_a_fixed_name(found: list[remains.Remains]) -> None:
-    assert recovery._data("test", found[0]) == {"dyber-test-xiaohongshu-data"}
+def test_volumes_with_data_are_those_where_a_container_has_its_data(found: list[remains.Remains]) -> None:
+    assert recovery._data(found[0]) == {"made-by-hand"}
+    assert found[0].volumes() == {"made-by-hand", "gateway-configuration-1a2b3c"}
 
 
 def test_where_several_deployments_are_there_one_has_to_be_named(found: list[remains.Remains]) -> None:
@@ -124,3 +126,29 @@ def test_values_of_a_lost_passphrase_are_for_their_owner_to_remove(file: Path) -
     with pytest.raises(StackError, match="Pulumi.test.yaml"):
         recovery._open("test")
     assert file.read_text() == text
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, StackError])
+def test_the_old_containers_serve_again_when_the_new_ones_cannot_take_their_place(
+    monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    done: list[tuple[str, ...]] = []
+    ports = {"PortBindings": {"80/tcp": [{"HostPort": "80"}]}}
+    old = container("gateway-front", "lost", HostConfig=ports, State={"Status": "running"})
+    new = container("gateway-front", "new", HostConfig=ports)
+    answers = iter([[], [new, container("template", "new")]])
+    monkeypatch.setattr(engine, "containers", lambda *_: next(answers))
+    monkeypatch.setattr(engine, "docker", lambda *arguments, **_: done.append(arguments))
+    deployment = SimpleNamespace(deployment_id=lambda: "new")
+    with (
+        Activities() as display,
+        pytest.raises(error),
+        recovery._stepping_aside(deployment, [old], display),  # type: ignore[arg-type]
+    ):
+        assert done == [("stop", "gateway-front-lost")]
+        raise error("x")
+    assert done[1:] == [
+        ("stop", "gateway-front-new"),
+        ("rm", "--force", "gateway-front-new"),
+        ("start", "gateway-front-lost"),
+    ]

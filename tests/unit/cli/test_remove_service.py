@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,43 +16,11 @@ from stack.catalog import load_catalog
 
 from cli.app import app
 from cli.services import commands, removal
+from cli.stored_data import StoredData
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 Dyber = Callable[..., int]
 SHOWN_VOLUME = "dyber-dev-weibo-data"
-
-
-def state(retain: bool = False) -> dict[str, Any]:
-    """What Pulumi keeps of a stack with two services that have data."""
-    resources = []
-    for service in ("weibo", "zhihu"):
-        parent = f"urn:pulumi:dev::dyber::dyber:service:McpService::{service}"
-        for kind, name in (
-            (removal.VOLUME, f"dyber-dev-{service}-data"),
-            (removal.CONTAINER, f"dyber-dev-{service}-server-1"),
-        ):
-            resources.append({"type": kind, "parent": parent, "outputs": {"name": name}, "retainOnDelete": retain})
-    return {"resources": resources}
-
-
-class FakeStack:
-    """Keeps a state as Pulumi's automation stack does."""
-
-    def __init__(self, name: str, deployment: dict[str, Any]) -> None:
-        self.name, self.deployment, self.imports = name, deployment, 0
-
-    def export_stack(self) -> SimpleNamespace:
-        return SimpleNamespace(deployment=json.loads(json.dumps(self.deployment)))
-
-    def import_stack(self, exported: SimpleNamespace) -> None:
-        self.deployment, self.imports = exported.deployment, self.imports + 1
-
-    def retained(self) -> dict[str, bool]:
-        return {
-            resource["outputs"]["name"]: resource["retainOnDelete"]
-            for resource in self.deployment["resources"]
-            if resource["type"] == removal.VOLUME
-        }
 
 
 @pytest.fixture
@@ -72,17 +41,6 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_services_secrets_are_no_data_to_keep() -> None:
-    found = state()
-    component = "urn:pulumi:dev::dyber::dyber:service:McpService$dyber:secrets:SecretFiles::weibo-secrets"
-    secrets = {"type": removal.VOLUME, "parent": component, "outputs": {"name": "x"}, "retainOnDelete": False}
-    found["resources"].append(secrets)
-    assert removal.retain_volumes(found, "weibo", keep=True)
-    assert [volume["retainOnDelete"] for volume in found["resources"] if volume["type"] == removal.VOLUME] == [
-        True, False, False,
-    ]  # fmt: skip
-
-
 def test_a_stack_that_gives_a_secret_to_the_service_is_named(tmp_path: Path) -> None:
     secrets = "{secrets: {API_KEY: {secure: v1:abc}}}"
     (tmp_path / "Pulumi.dev.yaml").write_text(f"config:\n  dyber:services: {{template: {secrets}}}\n")
@@ -93,27 +51,30 @@ def test_a_stack_that_gives_a_secret_to_the_service_is_named(tmp_path: Path) -> 
     assert problem.startswith("Pulumi.dev.yaml: services.template: 没有这个服务")
 
 
+@dataclass(frozen=True)
+class FakeDeployed(removal.Deployed):
+    """Notes that its data is deleted."""
+
+    deleted: list[str] = field(default_factory=list)
+
+    def delete_data(self) -> None:
+        self.deleted.extend(item.name for item in self.data)
+
+
 @pytest.fixture
-def stacks(monkeypatch: pytest.MonkeyPatch) -> dict[str, FakeStack]:
-    """The deployed stacks: dev deletes data, prod keeps it."""
-    found = {"dev": FakeStack("dev", state()), "prod": FakeStack("prod", state(retain=True))}
-
-    def deployed(service: str) -> list[removal.Deployed]:
-        return [
-            removal.Deployed(
-                stack,  # type: ignore[arg-type]
-                (f"dyber-{name}-{service}-server-1",),
-                (f"dyber-{name}-{service}-data",),
-            )
-            for name, stack in found.items()
-        ]
-
-    monkeypatch.setattr(removal, "deployed", deployed)
+def stacks(monkeypatch: pytest.MonkeyPatch) -> dict[str, FakeDeployed]:
+    """What the stacks dev and prod have of the service."""
+    found = {}
+    for name in ("dev", "prod"):
+        data = StoredData(f"dyber-{name}-weibo-data", name, "weibo", datetime(2026, 1, 2, tzinfo=UTC), 1.2e6)
+        stack = SimpleNamespace(name=name)
+        found[name] = FakeDeployed(name, stack, (f"dyber-{name}-weibo-server-1",), (data,))  # type: ignore[arg-type]
+    monkeypatch.setattr(removal, "deployed", lambda service: list(found.values()))
     return found
 
 
 @pytest.fixture
-def dyber(repository: Path, stacks: dict[str, FakeStack], monkeypatch: pytest.MonkeyPatch) -> Dyber:
+def dyber(repository: Path, stacks: dict[str, FakeDeployed], monkeypatch: pytest.MonkeyPatch) -> Dyber:
     def run(*arguments: str, answers: str = "") -> int:
         monkeypatch.setattr("sys.stdin", io.StringIO(answers))
         return int(typer.main.get_command(app)(["remove-service", *arguments], standalone_mode=False) or 0)
@@ -130,18 +91,18 @@ def test_it_shows_the_folder_the_containers_and_the_data_before_it_asks(
 ) -> None:
     assert dyber("weibo", answers="n\n") == 1
     shown = capsys.readouterr().err
-    for expected in ("mcp-servers/weibo", "dyber-dev-weibo-server-1", f"{SHOWN_VOLUME}: 保留", "确认继续? (y/N): "):
+    for expected in ("mcp-servers/weibo", "dyber-dev-weibo-server-1", SHOWN_VOLUME, "1.2 MB", "数据保留", "确认继续? (y/N): "):
         assert expected in shown
     assert (repository / "mcp-servers" / "weibo").is_dir()
 
 
 @pytest.mark.parametrize("answers", ["", "\n", "n\n"])
 def test_without_consent_nothing_changes(
-    dyber: Dyber, stacks: dict[str, FakeStack], repository: Path, answers: str
+    dyber: Dyber, stacks: dict[str, FakeDeployed], repository: Path, answers: str
 ) -> None:
     assert dyber("weibo", answers=answers) == 1
     assert (repository / "mcp-servers" / "weibo").is_dir()
-    assert stacks["dev"].imports == 0
+    assert not any(stack.deleted for stack in stacks.values())
 
 
 def test_the_folder_is_moved_aside_with_work_nobody_committed(
@@ -155,22 +116,33 @@ def test_the_folder_is_moved_aside_with_work_nobody_committed(
     assert f"mv .removed-services/{folder.name} mcp-servers/weibo" in capsys.readouterr().out
 
 
-def test_data_is_kept_in_every_stack_and_other_services_stay_as_they_were(
-    dyber: Dyber, stacks: dict[str, FakeStack]
-) -> None:
+def test_data_is_kept_in_every_stack(dyber: Dyber, stacks: dict[str, FakeDeployed]) -> None:
     assert dyber("weibo", "--yes") == 0
-    assert stacks["dev"].retained() == {"dyber-dev-weibo-data": True, "dyber-dev-zhihu-data": False}
-    assert stacks["prod"].imports == 0
+    assert not any(stack.deleted for stack in stacks.values())
 
 
 def test_data_is_deleted_in_the_named_stack_only(
-    dyber: Dyber, stacks: dict[str, FakeStack], capsys: pytest.CaptureFixture[str]
+    dyber: Dyber, stacks: dict[str, FakeDeployed], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert dyber("weibo", "--yes", "--delete-data", "--stack", "prod") == 0
-    assert stacks["prod"].retained() == {"dyber-dev-weibo-data": False, "dyber-dev-zhihu-data": True}
-    assert stacks["dev"].retained()["dyber-dev-weibo-data"] is True
-    shown = capsys.readouterr().err
-    assert "dyber-prod-weibo-data: 删除，无法恢复" in shown and "dyber-dev-weibo-data: 保留" in shown
+    assert (stacks["prod"].deleted, stacks["dev"].deleted) == (["dyber-prod-weibo-data"], [])
+    shown = {line.partition("（")[0].strip(): line for line in capsys.readouterr().err.splitlines() if "数据卷" in line}
+    assert shown["数据卷 dyber-prod-weibo-data"].endswith("数据会被删除，无法恢复")
+    assert shown["数据卷 dyber-dev-weibo-data"].endswith("数据保留")
+
+
+def test_deleted_data_takes_its_containers_along_and_the_state_forgets_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[Any] = []
+    monkeypatch.setattr(removal.engine, "containers", lambda *filters: [{"Id": filters[0]}])
+    monkeypatch.setattr(removal.remains, "remove_containers", lambda found: done.append([item["Id"] for item in found]))
+    monkeypatch.setattr(removal.stored_data, "delete", lambda found: [item.name for item in found])
+    monkeypatch.setattr(removal.state_edits, "forget", lambda stack, names, kinds: done.append((names, kinds)))
+    data = StoredData("dyber-dev-weibo-data", "dev", "weibo")
+    removal.Deployed("dev", SimpleNamespace(), ("weibo-server-1",), (data,)).delete_data()  # type: ignore[arg-type]
+    assert done == [
+        ["name=^weibo\\-server\\-1$"],
+        ({"dyber-dev-weibo-data", "weibo-server-1"}, [removal.VOLUME, removal.CONTAINER]),
+    ]
 
 
 def test_a_stack_file_that_names_the_service_is_mended_first(dyber: Dyber, repository: Path) -> None:
@@ -190,7 +162,8 @@ def test_a_service_that_is_broken_itself_can_be_removed(dyber: Dyber, repository
 def test_where_kept_data_is_and_how_it_goes_is_told(dyber: Dyber, capsys: pytest.CaptureFixture[str]) -> None:
     dyber("weibo", "--yes", "--delete-data")
     shown = capsys.readouterr().out
-    assert "docker volume rm dyber-prod-weibo-data" in shown and SHOWN_VOLUME not in shown
+    assert "dyber-prod-weibo-data" in shown and "./deploy.sh clean --unused-data -s prod" in shown
+    assert SHOWN_VOLUME not in shown
 
 
 def test_a_stack_file_that_is_unusable_anyway_does_not_stand_in_the_way(dyber: Dyber, repository: Path) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 
 import pulumi
 import pytest
-from stack import catalog, env_file
+from stack import catalog, data_volumes, env_file
 from stack.catalog import load_catalog
 from stack.components.defaults import security_options
+from stack.data_volumes import LabelledVolume
 from stack.env_file import EnvFile
 from unit.infra.mocked import set_new_event_loop
 
@@ -53,11 +54,13 @@ def declare(
     monkeypatch: pytest.MonkeyPatch,
     changed: dict[str, Any] | None = None,
     encrypted: Collection[str] = (),
+    volumes: Collection[LabelledVolume] = (),
     **values: Any,
 ) -> Recorder:
     """Run the program in the stack dev with these settings; every registration has landed on return.
 
-    `changed` is what the template's service.yaml says otherwise, `encrypted` are keys with something encrypted in them.
+    `changed` is what the template's service.yaml says otherwise, `encrypted` are keys with something encrypted in them,
+    `volumes` are those that the engine has.
     Services that were added stay out of it.
     """
     found = load_catalog(REPOSITORY / "mcp-servers")
@@ -65,6 +68,7 @@ def declare(
     monkeypatch.setattr(catalog, "load_catalog", lambda servers: specs)
     for name in ("DYBER_PIP_INDEX_URL", "DYBER_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(data_volumes, "labelled", lambda: list(volumes))
     # A developer's own .env is none of the tests' business.
     monkeypatch.setattr(env_file, "read", lambda root, stack, services: EnvFile())
     recorder = Recorder()

@@ -1,0 +1,314 @@
+"""`dyber restore`: check first, replace last, and on a failure put back what was there."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pulumi.automation.errors import CommandError
+from stack import data_volumes, env_file, gateway_inputs
+from stack.catalog import declared_secrets, load_catalog
+from stack.data_volumes import LabelledVolume
+from stack.env_file import file_name
+from stack.errors import ConfigurationError
+from stack.settings import StackSettings, parse_settings, read_overrides, stack_file
+
+from cli import archive, engine, moments, state_edits, stored_data, volumes, way_back
+from cli.backup_file import Manifest, PasswordFile, known_password, opened
+from cli.cleaning import list_doomed
+from cli.console import Activities, err, out
+from cli.engine import EngineError
+from cli.environment import activate
+from cli.events import DeployError, explain
+from cli.stack import ROOT, Deployment, StackError
+from cli.stack_file import replace_file
+from cli.stack_import import file_for_here, import_state, passphrase, tried
+from cli.steps import FAILED, YesOption, examples, graceful_interrupt, refuse_taken_ports, set_up
+from cli.stored_data import CONTAINER, human_size
+from cli.way_back import WayBack
+from toolchain.home import DyberHome
+from toolchain.language import tr
+
+commands = typer.Typer()
+NETWORK = "docker:index/network:Network"
+#: With more networks than this, the engine may have no address range left for a second set of them.
+FEW_NETWORKS = 10
+
+
+@dataclass(frozen=True)
+class Restorable:
+    """A backup that has been checked: `files` are to be written, with `stack_yaml` for the stack's file; `present` is
+    the stack as the state knows it now, None where it does not."""
+
+    manifest: Manifest
+    files: Mapping[str, bytes]
+    stack_yaml: bytes
+    state: dict[str, Any]
+    settings: StackSettings
+    present: Deployment | None
+
+
+@commands.command(
+    help=tr(
+        "从备份恢复，也可以在另一台机器上；先检查，失败时放回原来的一切",
+        "Restore a backup, also on another machine; checks first, and puts back what was there if it fails",
+    ),
+    epilog=examples("./deploy.sh restore dyber.backup", "./deploy.sh restore --undo"),
+)
+def restore(
+    file: Annotated[
+        Path | None, typer.Argument(help=tr("备份文件", "The backup"), exists=True, dir_okay=False)
+    ] = None,
+    password_file: PasswordFile = None,
+    undo: Annotated[
+        bool,
+        typer.Option(
+            "--undo", help=tr("放回被中断的恢复之前的一切", "Put back what was there before a restore that was killed")
+        ),
+    ] = False,
+    yes: YesOption = False,
+) -> None:
+    """Restore a backup, also on another machine: what the stack is now is replaced."""
+    home = DyberHome.from_environment()
+    if file is None and not undo:
+        raise typer.BadParameter(tr("缺少 file：备份文件", "file is missing: the backup"))
+    if not _undo_unfinished(home) and undo:
+        out.print(tr("没有被中断的恢复。", "No restore was interrupted."))
+    if undo or file is None:
+        return
+    password = known_password(password_file)
+    manifest, files = opened(file, password)
+    _install_passphrase(home, files.get("passphrase"))
+    with Activities(home.logs / "backup.log") as display:
+        set_up(home, display)
+        with display.phase(tr("检查备份", "Checking the backup")):
+            found = checked(manifest, files)
+    _tell(found)
+    if not yes and not typer.confirm(tr("确认继续?", "Continue?"), default=False, err=True):
+        raise typer.Exit(FAILED)
+    with Activities(home.logs / "backup.log") as display:
+        if found.present:
+            found.present.recover(display)
+        with way_back.alone(manifest.stack):
+            back = way_back.prepare(manifest.stack, found.present, manifest.volumes, deployment_id(found.state))
+            try:
+                _replace(found, back, file, password, display)
+            except BaseException:
+                _put_back(back, display)
+                raise
+            back.succeed()
+    option = "" if manifest.stack == "dev" else f" -s {manifest.stack}"
+    out.print(tr("已恢复。查看：./deploy.sh status", "Restored. See: ./deploy.sh status") + option)
+
+
+def checked(manifest: Manifest, files: Mapping[str, bytes]) -> Restorable:
+    """The backup, if everything in it can be used here; nothing is changed. Raises StackError and ConfigurationError,
+    which name what cannot be, EngineError, and what Pulumi says of a state that it cannot import."""
+    name = manifest.stack
+    stack_yaml = file_for_here(files["stack.yaml"], files.get("passphrase"))
+    state = json.loads(files["state.json"])
+    try:
+        imported = tried(name, stack_yaml, state)
+    except CommandError as error:
+        cause = explain(str(error), [])
+        told = "; ".join([cause.message, *cause.details]) if isinstance(cause, DeployError) else str(cause)
+        raise StackError(
+            tr(f"备份里的状态不能导入：{told}", f"the state in the backup cannot be imported: {told}"),
+            tr("什么都没有改变；换一份备份，或给出备份时的口令", "nothing was changed; use another copy or the passphrase of then"),
+        ) from None
+    settings = settings_of(name, imported.values, files.get("env"))
+    try:
+        present = Deployment.open(name, create=False)
+    except StackError:
+        present = None
+    found = Restorable(manifest, files, imported.file, state, settings, present)
+    own = present.deployment_id() if present else None
+    if present:
+        present.require_idle()
+    _refuse_foreign_volumes(found, own)
+    specs = settings.select(load_catalog(ROOT / "mcp-servers"))
+    ports = [(address, port) for port, address in gateway_inputs.published_ports(settings, specs).values()]
+    refuse_taken_ports(name, ports, {own} if own else set())
+    _refuse_small_disk(found)
+    return found
+
+
+def settings_of(name: str, values: Mapping[str, str], env: bytes | None) -> StackSettings:
+    """The settings that a backup brings, read with the services of this checkout: Pulumi's configuration `values`, and
+    the text of its .env; where it has none, the present one stays. Raises ConfigurationError."""
+    if env is None:
+        overrides = read_overrides(ROOT, name)
+    else:
+        overrides = env_file.parse(env.decode("utf-8-sig"), file_name(name), declared_secrets(ROOT / "mcp-servers"))
+    settings = parse_settings(name, values, overrides=overrides)
+    gateway_inputs.configuration(settings, settings.select(load_catalog(ROOT / "mcp-servers")), {})
+    return settings
+
+
+def deployment_id(state: Mapping[str, Any]) -> str:
+    """The id that everything of a state's stack carries. Raises StackError."""
+    for item in state["deployment"].get("resources") or []:
+        if item["type"] == "random:index/randomId:RandomId" and item["urn"].endswith("::deployment"):
+            return str(item["outputs"]["hex"])
+    raise StackError(
+        tr("备份里的栈没有部署过", "the stack in the backup was never deployed"), tr("换一份备份", "use another copy")
+    )
+
+
+def without_containers(state: dict[str, Any]) -> dict[str, Any]:
+    """A state without its containers and networks: the restored stack makes its own, so that those that the stack has
+    now can stay until it serves."""
+    state_edits.remove_where(state["deployment"], lambda item: item["type"] in (CONTAINER, NETWORK))
+    state["deployment"]["pending_operations"] = []
+    return state
+
+
+def _replace(found: Restorable, back: WayBack, file: Path, password: str, display: Activities) -> None:
+    name = found.manifest.stack
+    back.begin(display)
+    if found.settings.network_pool or len(back.networks) > FEW_NETWORKS:
+        for network in back.networks:
+            engine.docker("network", "rm", network)
+    replace_file(ROOT / stack_file(name), found.stack_yaml)
+    if "env" in found.files:
+        replace_file(ROOT / file_name(name), found.files["env"], 0o600)
+    import_state(name, without_containers(json.loads(json.dumps(found.state))))
+    with display.phase(tr("恢复数据卷", "Restoring the volumes")):
+        _fill(found, file, password)
+    deployment = Deployment.open(name, while_restoring=True)
+    with graceful_interrupt():
+        deployment.up(display)
+
+
+def _fill(found: Restorable, file: Path, password: str) -> None:
+    def volume_of(member: tarfile.TarInfo) -> str:
+        parts = member.name.split("/")
+        return parts[1] if parts[0] == "volumes" and len(parts) > 1 else ""
+
+    with archive.reading(file, password) as tar:
+        for volume, members in groupby(tar, key=volume_of):
+            if volume:
+                volumes.load(volume, found.manifest.volumes[volume], tar, members, f"volumes/{volume}")
+
+
+def _put_back(back: WayBack, display: Activities) -> None:
+    """Take the way back after a failure or Ctrl-C, which does not stop it."""
+    err.print(tr("恢复没有成功，正在放回原来的一切 …", "The restore failed; putting back what was there …"))
+    try:
+        with moments.undisturbed():
+            _take(back, display)
+    except (EngineError, StackError, DeployError, ConfigurationError, CommandError) as error:
+        err.print(str(error), markup=False)
+        err.print(
+            tr("没有全部放回；再试：./deploy.sh restore --undo", "Not all is back; try again: ./deploy.sh restore --undo"),
+            style="bold red",
+        )
+
+
+def _take(back: WayBack, display: Activities) -> None:
+    redeploy = not back.take(display) and back.has_state
+    if redeploy:
+        deployment = Deployment.open(back.stack, while_restoring=True)
+        deployment.recover(display)
+        deployment.up(display)
+
+
+def _undo_unfinished(home: DyberHome) -> bool:
+    """Take the way back of restores that were killed; whether there were any."""
+    unfinished = way_back.unfinished()
+    if unfinished:
+        activate(home)
+        # A copy that is still under way would write into what is put back.
+        moments.put_back_forgotten()
+        with Activities(home.logs / "backup.log") as display:
+            for back in unfinished:
+                with way_back.alone(back.stack):
+                    way_back.release_lock(back.stack)
+                    _take(back, display)
+    return bool(unfinished)
+
+
+def _tell(found: Restorable) -> None:
+    manifest = found.manifest
+    file = stack_file(manifest.stack)
+    err.print(
+        tr(
+            f"栈 {manifest.stack}，备份于 {manifest.created}。它现在的容器、数据、令牌和 {file} 将被替换；失败时全部放回。",
+            f"Stack {manifest.stack}, of {manifest.created}. Its present containers, data, tokens and {file} will be "
+            "replaced; if that fails, all is put back.",
+        )
+    )
+    list_doomed([item for item in stored_data.find(manifest.stack) if item.name in manifest.volumes])
+
+
+def _refuse_foreign_volumes(found: Restorable, own: str | None) -> None:
+    """Raises StackError where a data volume is another stack's, or used by containers of somebody else."""
+    name = found.manifest.stack
+    labelled = data_volumes.labelled()
+    owners = {item.name: item for item in labelled}
+    restored = [
+        LabelledVolume(volume, labels.get("dyber.stack", ""), labels.get("dyber.service", ""))
+        for volume, labels in found.manifest.volumes.items()
+    ]
+    used = data_volumes.of_stack(name, [*labelled, *restored])
+    for service, volume in data_volumes.of_stack(name, restored).items():
+        if used[service] != volume:
+            raise StackError(
+                tr(f"{service} 的数据现在在 {used[service]}，备份里的是 {volume}",
+                   f"the data of {service} is in {used[service]} now, and in {volume} in the backup"),
+                tr(f"先备份，再删除现在的：./deploy.sh clean -s {name}",
+                   f"back the present data up, then delete it: ./deploy.sh clean -s {name}"),
+            )  # fmt: skip
+    own_containers = engine.containers(engine.deployment_filter(own)) if own else []
+    containers = {item["Name"].lstrip("/") for item in own_containers}
+    users = {item.name: set(item.users) - containers for item in stored_data.find()}
+    for volume in found.manifest.volumes:
+        owner = owners.get(volume)
+        if owner and owner.stack not in ("", name):
+            raise StackError(
+                tr(f"数据卷 {volume} 属于栈 {owner.stack}", f"volume {volume} belongs to stack {owner.stack}"),
+                tr("先备份并删除那个栈：", "back that stack up and delete it first: ")
+                + f"./deploy.sh clean -s {owner.stack}",
+            )
+        others = users.get(volume) or set(
+            engine.docker("ps", "--all", "--filter", f"volume={volume}", "--format", "{{.Names}}").split()
+        ) - containers
+        if others:
+            listed = ", ".join(sorted(others))
+            raise StackError(
+                tr(f"数据卷 {volume} 正被 {listed} 使用", f"volume {volume} is used by {listed}"),
+                tr("先移走这些容器，再恢复一次", "remove these containers first, then restore again"),
+            )
+
+
+def _refuse_small_disk(found: Restorable) -> None:
+    """Raises StackError where the engine's disk has no room for the backup's data beside the present one's copy. An
+    engine on another machine is not asked: there a full disk is met before anything is lost."""
+    folder = Path(engine.docker("info", "--format", "{{.DockerRootDir}}").strip() or "/nowhere")
+    if not folder.is_dir():
+        return
+    name, restored = found.manifest.stack, found.manifest.volumes
+    present = sum(item.size or 0 for item in stored_data.find(name) if item.name in restored)
+    needed, free = found.manifest.size + present, shutil.disk_usage(folder).free
+    if needed > free:
+        raise StackError(
+            tr(
+                f"{folder} 只剩 {human_size(free)}，需要 {human_size(needed)}",
+                f"{folder} has {human_size(free)} left; {human_size(needed)} are needed",
+            ),
+            tr("腾出空间后再恢复一次；什么都没有改变", "free some space and restore again; nothing was changed"),
+        )
+
+
+def _install_passphrase(home: DyberHome, then: bytes | None) -> None:
+    """On a machine without one, the backup's passphrase becomes its own."""
+    if then is not None and passphrase() is None and not home.passphrase_file.exists():
+        home.root.mkdir(parents=True, exist_ok=True)
+        replace_file(home.passphrase_file, then, 0o600)

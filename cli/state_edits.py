@@ -1,0 +1,55 @@
+"""Edits of a stack's state, as `pulumi stack export` gives it and `pulumi stack import` takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+from pulumi import automation as auto
+
+
+def edit(stack: auto.Stack, change: Callable[[dict[str, Any]], bool]) -> None:
+    """Change the state in the backend where `change` says that it changed something."""
+    exported = stack.export_stack()
+    state = dict(exported.deployment or {})
+    if change(state):
+        stack.import_stack(auto.Deployment(version=exported.version, deployment=state))
+
+
+def forget(stack: auto.Stack, names: Collection[str], kinds: Collection[str]) -> None:
+    """Take resources of these types and engine names out of the state: they are gone from the engine."""
+    edit(
+        stack,
+        lambda state: remove_where(
+            state, lambda item: item["type"] in kinds and (item.get("outputs") or {}).get("name") in names
+        ),
+    )
+
+
+def remove(state: dict[str, Any], urns: Collection[str]) -> bool:
+    """Take resources out of a state, and out of what the others say that they depend on; whether there were any."""
+    resources = list(state.get("resources") or [])
+    kept = [item for item in resources if item["urn"] not in urns]
+    if len(kept) == len(resources):
+        return False
+    for item in kept:
+        if item.get("dependencies"):
+            item["dependencies"] = _without(item["dependencies"], urns)
+        for name, needed in (item.get("propertyDependencies") or {}).items():
+            item["propertyDependencies"][name] = _without(needed or [], urns)
+        if item.get("deletedWith") in urns:
+            del item["deletedWith"]
+    state["resources"] = kept
+    state["pending_operations"] = [
+        item for item in state.get("pending_operations") or [] if item["resource"]["urn"] not in urns
+    ]
+    return True
+
+
+def remove_where(state: dict[str, Any], doomed: Callable[[dict[str, Any]], bool]) -> bool:
+    """As remove, for the resources of which `doomed` is true."""
+    return remove(state, {item["urn"] for item in state.get("resources") or [] if doomed(item)})
+
+
+def _without(needed: list[str], urns: Collection[str]) -> list[str]:
+    return [urn for urn in needed if urn not in urns]

@@ -1,0 +1,249 @@
+"""The way back from a restore: what a stack was before, kept until the restore has succeeded.
+
+It lies in .restores/<stack> in the repository: the files and the state as they were, and which containers ran. The data
+as it was is in volumes beside the old ones. After a kill, every command on the stack says how to take the way back.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from filelock import FileLock, Timeout
+from pulumi import automation as auto
+from pulumi.automation.errors import StackNotFoundError
+from stack import data_volumes
+from stack.env_file import file_name
+from stack.settings import stack_file
+
+from cli import belongings, engine, locks, programs, remains, stack, volumes
+from cli.console import Activities, err
+from cli.engine import EngineError
+from cli.members import START_ORDER, member
+from cli.stack_file import replace_file
+from toolchain.language import tr
+
+_STATE, _ENV = "state.json", "env"
+#: What has happened so far: nothing but stopped containers; data, files and state may be other ones; all succeeded.
+Phase = Literal["stopped", "replacing", "done"]
+
+
+@dataclass
+class WayBack:
+    """`containers`, `networks` and `volumes` are those that the stack has on the engine before; `running` containers
+    ran, in the order in which they start. `aside`: by data volume, the volume with a copy of its data, None where there
+    was no such volume. `deployment`: the id that the restored stack will have."""
+
+    stack: str
+    deployment: str
+    containers: list[str]
+    running: list[str]
+    networks: list[str]
+    volumes: list[str]
+    aside: dict[str, str | None]
+    has_state: bool
+    phase: Phase = "stopped"
+    files: list[str] = field(default_factory=list)
+
+    @property
+    def folder(self) -> Path:
+        return _folder(self.stack)
+
+    def save(self) -> None:
+        """Write down how far the restore is."""
+        replace_file(self.folder / stack.JOURNAL, json.dumps(asdict(self)).encode(), 0o600)
+
+    def begin(self, display: Activities) -> None:
+        """Stop the stack and put its data aside. Raises EngineError."""
+        with display.phase(tr("停下现在的容器", "Stopping the present containers")):
+            remains.stop(_present(self.running))
+        for volume, aside in self.aside.items():
+            if aside:
+                with display.phase(tr(f"把 {volume} 现在的数据放到一边", f"Putting the present data of {volume} aside")):
+                    engine.docker("volume", "create", "--label", "dyber.helper=restore", aside)
+                    volumes.replicate(volume, aside)
+        self.phase = "replacing"
+        self.save()
+
+    def succeed(self) -> None:
+        """Remove what was there before; from here on there is no way back."""
+        self.phase = "done"
+        self.save()
+        self._tidy(self.containers, self.networks, set(self.volumes) - set(self.aside))
+
+    def take(self, display: Activities) -> bool:
+        """Put back what was there. Returns whether all containers that ran do so again; if not, a deployment makes them
+        anew. Raises EngineError, StackError, and then can be taken again."""
+        if self.phase == "done":
+            err.print(tr("恢复已经成功，清理旧的部分。", "The restore had succeeded; removing what was there before."))
+            self._tidy(self.containers, self.networks, set(self.volumes) - set(self.aside))
+            return True
+        with display.phase(tr("放回原来的一切", "Putting back what was there")):
+            new = [one for one in self._labelled_containers() if one["Id"] not in self.containers]
+            remains.remove_containers(new)
+            if self.phase == "replacing":
+                self._put_back_data()
+                self._put_back_files()
+                self._put_back_state()
+            serving = self._start()
+            self._tidy(
+                [],
+                set(_networks(self.deployment)) - set(self.networks),
+                set(_other_volumes(self.stack)) - set(self.volumes) if self.phase == "replacing" else [],
+            )
+        err.print(tr(f"栈 {self.stack} 原来的一切已放回。", f"What was there of stack {self.stack} is back."))
+        return serving
+
+    def _labelled_containers(self) -> list[dict[str, Any]]:
+        return engine.containers(engine.deployment_filter(self.deployment))
+
+    def _put_back_data(self) -> None:
+        for volume, aside in self.aside.items():
+            if aside is None:
+                belongings.remove("volume", volume)
+            else:
+                volumes.replicate(aside, volume)
+
+    def _put_back_files(self) -> None:
+        for name, kept, mode in ((stack_file(self.stack), "stack.yaml", None), (file_name(self.stack), _ENV, 0o600)):
+            file = stack.ROOT / name
+            if kept in self.files:
+                replace_file(file, (self.folder / kept).read_bytes(), mode)
+            else:
+                file.unlink(missing_ok=True)
+
+    def _put_back_state(self) -> None:
+        if self.has_state:
+            _pulumi("stack", "import", "--stack", self.stack, "--file", str(self.folder / _STATE))
+        else:
+            with suppress(stack.StackError):  # It may not have come that far.
+                _pulumi("stack", "rm", "--stack", self.stack, "--yes", "--force", "--preserve-config")
+
+    def _start(self) -> bool:
+        serving = True
+        for container in self.running:
+            try:
+                engine.docker("start", container)
+            except EngineError:
+                serving = False
+        return serving
+
+    def _tidy(self, containers: Collection[str], networks: Collection[str], other_volumes: Collection[str]) -> None:
+        remains.remove_containers(_present(containers))
+        for network in networks:
+            belongings.remove("network", network)
+        for volume in (*other_volumes, *filter(None, self.aside.values())):
+            belongings.remove("volume", volume)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextmanager
+def alone(name: str) -> Iterator[None]:
+    """While inside, no other restore of the stack `name` is at work. Raises StackError when there is one."""
+    file = _folder(name).with_suffix(".lock")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(file)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise stack.StackError(
+            tr(f"栈 {name} 正在恢复", f"stack {name} is being restored"), tr("等它结束", "wait until that has ended")
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def prepare(name: str, present: stack.Deployment | None, data: Collection[str], restored: str) -> WayBack:
+    """Write down what the stack `name` is now, before anything changes. `present`: the stack, if the state knows it;
+    `data`: names of the volumes that will be filled; `restored`: the deployment id that it will have.
+
+    Raises EngineError and StackError.
+    """
+    owners = {restored, *filter(None, [present.deployment_id() if present else None])}
+    containers = [one for owner in owners for one in engine.containers(engine.deployment_filter(owner))]
+    running = [one for one in containers if one["State"]["Status"] in ("running", "restarting", "paused")]
+    fronts_last = sorted((member(one, set()) for one in running), key=lambda one: START_ORDER.index(one.kind))
+    existing = set(engine.docker("volume", "ls", "--quiet").split())
+    token = secrets.token_hex(4)
+    found = WayBack(
+        stack=name,
+        deployment=restored,
+        containers=[one["Id"] for one in containers],
+        running=[one.id for one in fronts_last],
+        networks=[network for owner in owners for network in _networks(owner)],
+        volumes=_other_volumes(name),
+        aside={
+            volume: f"dyber-aside-{token}-{number}" if volume in existing else None
+            for number, volume in enumerate(sorted(data))
+        },
+        has_state=name in {item.name for item in auto.LocalWorkspace(work_dir=str(stack.ROOT)).list_stacks()},
+    )
+    shutil.rmtree(found.folder, ignore_errors=True)
+    found.folder.mkdir(parents=True, mode=0o700)
+    for file, kept in ((stack_file(name), "stack.yaml"), (file_name(name), _ENV)):
+        if (stack.ROOT / file).is_file():
+            replace_file(found.folder / kept, (stack.ROOT / file).read_bytes(), 0o600)
+            found.files.append(kept)
+    if found.has_state:
+        # Its secrets stay encrypted.
+        replace_file(found.folder / _STATE, _pulumi("stack", "export", "--stack", name).encode(), 0o600)
+    found.save()
+    return found
+
+
+def unfinished() -> list[WayBack]:
+    """The restores that were killed."""
+    found = []
+    for journal in sorted((stack.ROOT / stack.RESTORES).glob(f"*/{stack.JOURNAL}")):
+        found.append(WayBack(**json.loads(journal.read_text(encoding="utf-8"))))
+    return found
+
+
+def release_lock(name: str) -> None:
+    """Remove the lock on the state that the killed run left. Raises StackError when somebody is at work."""
+    with suppress(StackNotFoundError):
+        found = auto.select_stack(stack_name=name, work_dir=str(stack.ROOT))
+        try:
+            locks.release_abandoned(found)
+        except locks.Held as error:
+            raise stack.in_use(name, error.holder) from None
+
+
+def _folder(name: str) -> Path:
+    return stack.ROOT / stack.RESTORES / name
+
+
+def _present(containers: Collection[str]) -> list[dict[str, Any]]:
+    """`docker inspect` of those of the containers that are there."""
+    there = set(engine.docker("ps", "--all", "--quiet", "--no-trunc").split()) & set(containers)
+    return list(json.loads(engine.docker("inspect", "--type", "container", *there))) if there else []
+
+
+def _networks(deployment: str) -> list[str]:
+    return [identity for _, identity, _ in engine.labelled_networks(engine.deployment_filter(deployment))]
+
+
+def _other_volumes(name: str) -> list[str]:
+    """The stack's volumes with configurations and secrets."""
+    return [item.name for item in data_volumes.labelled() if item.stack == name and not item.holds_data]
+
+
+def _pulumi(*arguments: str) -> str:
+    done = programs.run(
+        ["pulumi", *arguments, "--non-interactive", "--color=never"],
+        cwd=stack.ROOT, capture_output=True, text=True, errors="replace",
+    )  # fmt: skip
+    if done.returncode:
+        raise stack.StackError(
+            f"pulumi {' '.join(arguments[:2])}: {done.stderr.strip()}",
+            tr("运行 ./deploy.sh doctor", "run ./deploy.sh doctor"),
+        )
+    return done.stdout

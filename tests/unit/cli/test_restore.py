@@ -1,0 +1,252 @@
+"""A restore is refused before anything changes, and its way back knows how far it came."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from stack.data_volumes import LabelledVolume
+from stack.errors import ConfigurationError
+
+from cli import engine, restore, stack, way_back
+from cli.backup_file import Manifest
+from cli.console import Activities
+from cli.restore import Restorable
+from cli.stack import Deployment, StackError
+from cli.stored_data import StoredData
+from cli.way_back import WayBack
+
+VOLUME = "dyber-test-a-data"
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The repository."""
+    for module in (stack, restore):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
+    return tmp_path
+
+
+class FakeEngine:
+    """Remembers what it is told; `inspected` are its containers."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.answers: dict[str, str] = {}
+        self.inspected: list[dict[str, Any]] = []
+        self.failing = ""
+
+    def docker(self, *arguments: str, **_: object) -> str:
+        line = " ".join(arguments)
+        if self.failing and self.failing in line:
+            raise engine.EngineError("no space left on device")
+        if arguments[0] == "ps":
+            return "\n".join(one["Id"] for one in self.inspected)
+        if arguments[0] == "inspect":
+            return json.dumps([one for one in self.inspected if one["Id"] in arguments])
+        self.told.append(line)
+        return next((answer for start, answer in self.answers.items() if line.startswith(start)), "")
+
+    def did(self, word: str) -> list[str]:
+        return [line for line in self.told if line.startswith(word)]
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
+    found = FakeEngine()
+    monkeypatch.setattr(engine, "docker", found.docker)
+    monkeypatch.setattr(engine, "containers", lambda *_, **__: found.inspected)
+    monkeypatch.setattr(engine, "labelled_networks", lambda *_: [])
+    monkeypatch.setattr(way_back.volumes, "replicate", lambda source, target: found.docker("copy", source, target))
+    monkeypatch.setattr(way_back.data_volumes, "labelled", lambda: [])
+    return found
+
+
+def container(identity: str, status: str = "running") -> dict[str, Any]:
+    return {
+        "Id": identity,
+        "Name": f"/{identity}",
+        "Config": {"Labels": {"dyber.service": "a", "dyber.deployment": "of-then"}, "Image": "x"},
+        "State": {"Status": status},
+        "HostConfig": {},
+    }
+
+
+@pytest.fixture
+def prepared(root: Path, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> WayBack:
+    """Before the restore of a stack with one running container, one stopped one, and data."""
+    (root / "Pulumi.test.yaml").write_text("config: {now: 1}\n")
+    monkeypatch.setattr(way_back.auto, "LocalWorkspace", lambda work_dir: SimpleNamespace(list_stacks=list))
+    fake.inspected = [container("runs"), container("stopped", "exited")]
+    fake.answers = {"volume ls": VOLUME}
+    return way_back.prepare("test", None, [VOLUME, "dyber-test-new-data"], "of-then")
+
+
+def test_what_there_is_is_written_down_before_anything_changes(prepared: WayBack, fake: FakeEngine, root: Path) -> None:
+    assert (prepared.containers, prepared.running) == (["runs", "stopped"], ["runs"])
+    assert prepared.aside["dyber-test-new-data"] is None and prepared.aside[VOLUME]
+    assert prepared.files == ["stack.yaml"]
+    assert way_back.unfinished() == [prepared]
+    assert fake.told == ["volume ls --quiet"]
+    assert prepared.folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_stack_that_is_being_restored_is_not_opened(prepared: WayBack) -> None:
+    with pytest.raises(StackError) as refused:
+        Deployment.open("test")
+    assert "./deploy.sh restore --undo" in refused.value.next_step
+
+
+def test_before_its_data_is_aside_only_the_containers_start_again(
+    prepared: WayBack, fake: FakeEngine, root: Path
+) -> None:
+    fake.failing = "copy"
+    with Activities() as display, pytest.raises(engine.EngineError):
+        prepared.begin(display)
+    (found,) = way_back.unfinished()
+    assert found.phase == "stopped"
+    (root / "Pulumi.test.yaml").write_text("config: {changed: since}\n")
+    with Activities() as display:
+        assert found.take(display)
+    assert fake.did("start") == ["start runs"]
+    assert not fake.did("copy") and "changed" in (root / "Pulumi.test.yaml").read_text()
+    assert not found.folder.exists()
+
+
+def test_afterwards_data_files_and_state_come_back_and_what_is_new_goes(
+    prepared: WayBack, fake: FakeEngine, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states: list[tuple[str, ...]] = []
+    monkeypatch.setattr(way_back, "_pulumi", lambda *arguments: states.append(arguments) or "")
+    with Activities() as display:
+        prepared.begin(display)
+    (root / "Pulumi.test.yaml").write_text("config: {then: 1}\n")
+    (root / ".env.test").write_text("OF=then\n")
+    fake.inspected.append(container("new"))
+    fake.told = []
+    (found,) = way_back.unfinished()
+    assert found.phase == "replacing"
+    with Activities() as display:
+        assert found.take(display)
+    aside = str(found.aside[VOLUME])
+    assert fake.did("rm") == ["rm --force new"]
+    assert fake.did("copy") == [f"copy {aside} {VOLUME}"]
+    assert fake.told.index(f"copy {aside} {VOLUME}") < fake.told.index("start runs")
+    assert {"volume rm dyber-test-new-data", f"volume rm {aside}"} <= set(fake.told)
+    assert f"volume rm {VOLUME}" not in fake.told
+    assert (root / "Pulumi.test.yaml").read_text() == "config: {now: 1}\n"
+    assert not (root / ".env.test").exists()
+    assert states == [("stack", "rm", "--stack", "test", "--yes", "--force", "--preserve-config")]
+    assert way_back.unfinished() == []
+
+
+def test_a_way_back_that_fails_can_be_taken_again(prepared: WayBack, fake: FakeEngine) -> None:
+    with Activities() as display:
+        prepared.begin(display)
+        fake.failing = "copy"
+        with pytest.raises(engine.EngineError):
+            prepared.take(display)
+    assert [found.phase for found in way_back.unfinished()] == ["replacing"]
+    assert not fake.did("start") and not fake.did(f"volume rm {prepared.aside[VOLUME]}")
+
+
+def test_after_a_success_there_is_no_way_back(prepared: WayBack, fake: FakeEngine) -> None:
+    with Activities() as display:
+        prepared.begin(display)
+    prepared.succeed()
+    assert fake.did("rm") == ["rm --force runs stopped"] or fake.did("rm") == ["rm --force stopped runs"]
+    assert f"volume rm {prepared.aside[VOLUME]}" in fake.told and f"volume rm {VOLUME}" not in fake.told
+    assert way_back.unfinished() == []
+
+
+def test_a_restore_that_is_at_work_is_not_undone_by_another(root: Path) -> None:
+    with way_back.alone("test"), pytest.raises(StackError), way_back.alone("test"):
+        pass
+
+
+# -- checks ------------------------------------------------------------------------------------------------------------
+
+
+def restorable(size: int = 0) -> Restorable:
+    manifest = Manifest("test", "2026-01-02 03:04 UTC", {VOLUME: {}}, size)
+    return Restorable(manifest, {}, b"", {}, SimpleNamespace(), None)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def volumes(monkeypatch: pytest.MonkeyPatch, fake: FakeEngine) -> Callable[[str, tuple[str, ...]], None]:
+    """Gives the engine the volume: whose it is, and who uses it."""
+
+    def give(owner: str, users: tuple[str, ...]) -> None:
+        monkeypatch.setattr(restore.data_volumes, "labelled", lambda: [LabelledVolume(VOLUME, owner, "a")])
+        stored = StoredData(VOLUME, owner, "a", size=5e9, users=users)
+        monkeypatch.setattr(restore.stored_data, "find", lambda *_: [stored])
+        fake.inspected = [container("own")]
+
+    return give
+
+
+def test_data_of_another_stack_is_never_replaced(volumes: Callable[[str, tuple[str, ...]], None]) -> None:
+    volumes("other", ())
+    with pytest.raises(StackError, match="other"):
+        restore._refuse_foreign_volumes(restorable(), None)
+
+
+def test_data_that_somebody_else_uses_is_never_replaced(volumes: Callable[[str, tuple[str, ...]], None]) -> None:
+    volumes("test", ("own", "foreign"))
+    with pytest.raises(StackError, match="foreign"):
+        restore._refuse_foreign_volumes(restorable(), "mine")
+    volumes("test", ("own",))
+    restore._refuse_foreign_volumes(restorable(), "mine")
+
+
+def test_data_under_another_name_of_the_same_service_is_not_left_in_use(
+    fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restore.data_volumes, "labelled", lambda: [LabelledVolume("dyber-t-e-a-data", "t-e", "a")])
+    labels = {"dyber.stack": "t-e", "dyber.service": "a"}
+    manifest = Manifest("t-e", "", {"dyber-t--e-a-data": labels})
+    with pytest.raises(StackError, match="dyber-t-e-a-data"):
+        restore._refuse_foreign_volumes(Restorable(manifest, {}, b"", {}, SimpleNamespace(), None), None)  # type: ignore[arg-type]
+
+
+def test_a_disk_without_room_for_both_is_noticed_first(
+    volumes: Callable[[str, tuple[str, ...]], None], fake: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    volumes("test", ())
+    fake.answers = {"info": str(tmp_path)}
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=6e9))
+    restore._refuse_small_disk(restorable(size=900_000_000))
+    with pytest.raises(StackError, match=r"6\.0 GB"):
+        restore._refuse_small_disk(restorable(size=2_000_000_000))
+    fake.answers = {"info": "/on/another/machine"}
+    restore._refuse_small_disk(restorable(size=2_000_000_000))
+
+
+def test_settings_that_cannot_be_used_here_are_noticed_first(root: Path) -> None:
+    shutil.copytree(Path(__file__).parents[3] / "mcp-servers", root / "mcp-servers")
+    with pytest.raises(ConfigurationError, match="nowhere"):
+        restore.settings_of("test", {"dyber:services": '{"nowhere": {"cpus": 1}}'}, None)
+    values = {"dyber:cache": '{"password": "correct-horse-battery"}'}
+    assert restore.settings_of("dev", values, b"LOG_LEVEL=debug\n").log_level == "debug"
+    with pytest.raises(ConfigurationError, match=r"\.env\.test: LOG_LEVEL"):
+        restore.settings_of("test", values, b"LOG_LEVEL=debug\n")
+
+
+def test_the_restored_state_makes_containers_and_networks_of_its_own_and_keeps_the_rest() -> None:
+    kept = {"urn": "u::deployment", "type": "random:index/randomId:RandomId", "outputs": {"hex": "abc"}}
+    volume = {"urn": "u::v", "type": "docker:index/volume:Volume", "dependencies": ["u::n"]}
+    gone = [{"urn": "u::c", "type": restore.CONTAINER}, {"urn": "u::n", "type": restore.NETWORK}]
+    state = {"deployment": {"resources": [kept, volume, *gone], "pending_operations": [{"resource": gone[0]}]}}
+    assert restore.deployment_id(state) == "abc"
+    left = restore.without_containers(state)["deployment"]
+    assert left["resources"] == [kept, {**volume, "dependencies": []}] and left["pending_operations"] == []
+
+
+def test_a_backup_of_nothing_is_refused() -> None:
+    with pytest.raises(StackError):
+        restore.deployment_id({"deployment": {}})
