@@ -3,20 +3,55 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
+import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import TypeVar
 
 import anyio
+from mcp.shared.exceptions import MCPError
+
 from dyber_kit import tracing
-from dyber_kit.errors import ErrorCode, ServiceError
+from dyber_kit.errors import KINDS, ErrorCode, ServiceError
 from dyber_kit.legacy_sse import current_session
+from dyber_kit.logs import without_values
 from dyber_kit.metrics import Metrics
 
 logger = logging.getLogger("dyber.calls")
 
 Result = TypeVar("Result")
+
+
+@dataclass
+class _Deadline:
+    """When a call ends, and what it ends with then."""
+
+    at: float
+    error: ServiceError
+
+
+_deadline: ContextVar[_Deadline | None] = ContextVar("call_deadline", default=None)
+
+
+def seconds_left() -> float:
+    """Seconds until the deadline of the running call, which covers waiting and work; infinite outside a call."""
+    deadline = _deadline.get()
+    return math.inf if deadline is None else max(0.0, deadline.at - time.monotonic())
+
+
+def at_deadline(error: ServiceError) -> None:
+    """Say what the running call ends with, in place of TIMEOUT, when its deadline passes from now on.
+
+    For calls whose effect may have happened already: a caller told of a time-out would try again.
+    """
+    deadline = _deadline.get()
+    if deadline is not None:
+        deadline.error = error
+
 
 class Calls:
     """Runs calls and counts them.
@@ -37,31 +72,50 @@ class Calls:
         """Await `call()` under the deadline and record how it ended.
 
         Raises:
-            ServiceError: The call's own, or TIMEOUT when the deadline passed.
-            Exception: Whatever else the call raised; recorded as INTERNAL.
+            ServiceError: The call's own; TIMEOUT (or what `at_deadline` says) when the deadline passed; INTERNAL for
+                every other exception, with the id under which the log has it.
+            MCPError: The call's own.
         """
         started = time.perf_counter()
         outcome = "cancelled"
         session = current_session.get()
+        limit = _Deadline(
+            time.monotonic() + self.max_seconds,
+            ServiceError(ErrorCode.TIMEOUT, f"操作超过 {self.max_seconds:g} 秒，已中止"),
+        )
+        token = _deadline.set(limit)
         self.in_flight += 1
         with tracing.span(f"call {tool}", {"mcp.tool": tool}) as span:
             try:
                 with session.used() if session else nullcontext(), anyio.move_on_after(self.max_seconds) as deadline:
                     result = await call()
                 if deadline.cancelled_caught:
-                    raise ServiceError(ErrorCode.TIMEOUT, f"操作超过 {self.max_seconds:g} 秒，已中止")
+                    raise limit.error
                 outcome = "ok"
                 return result
             except ServiceError as error:
                 outcome = str(error.code)
                 raise
-            except Exception:
-                outcome = str(ErrorCode.INTERNAL)
-                logger.exception("call crashed", extra={"tool": tool})
+            except MCPError:
+                outcome = "protocol_error"
                 raise
+            except Exception as error:
+                outcome = str(ErrorCode.INTERNAL)
+                raise _crash(tool, error) from error
             finally:
                 self.in_flight -= 1
+                _deadline.reset(token)
                 seconds = time.perf_counter() - started
                 tracing.note_outcome(span, outcome)
                 self._metrics.call_ended(tool, outcome, seconds)
                 logger.info("call", extra={"tool": tool, "outcome": outcome, "seconds": round(seconds, 4)})
+
+
+def _crash(tool: str, error: Exception) -> ServiceError:
+    """What a caller is told of an unforeseen exception; the log has the exception under the same id."""
+    error_id = uuid.uuid4().hex[:12]
+    logger.error("call crashed", extra={"tool": tool, "error_id": error_id}, exc_info=without_values(error))
+    kind = KINDS[ErrorCode.INTERNAL]
+    return ServiceError(
+        ErrorCode.INTERNAL, f"{kind.message}（编号 {error_id}）", f"请管理员在服务日志里查找编号 {error_id}；若持续出现，请反馈问题"
+    )

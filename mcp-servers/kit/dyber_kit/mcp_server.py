@@ -1,0 +1,80 @@
+"""The kit's MCP server: the SDK's, but it understands what clients mean and answers unknown names with known ones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from contextvars import ContextVar
+from dataclasses import replace
+from typing import Any
+
+from mcp.server import MCPServer
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.mcpserver import Context
+from mcp.shared.exceptions import MCPError
+
+from dyber_kit.answers import failed
+from dyber_kit.arguments import shown_name, similar
+from dyber_kit.errors import KINDS, ErrorCode, ServiceError
+
+_LONGEST_ERROR = 1000
+_MOST_NAMES = 40
+
+#: Arguments that are not an object, which the SDK would refuse before the tool can say what it takes.
+_odd_arguments: ContextVar[Any] = ContextVar("odd_arguments", default=None)
+
+
+class KitServer(MCPServer):
+    """An MCP server whose refusals name what there is instead.
+
+    Args:
+        withheld: Names of tools that are left out because the service is read-only.
+        options: What `mcp.server.MCPServer` takes.
+    """
+
+    def __init__(self, *args: Any, withheld: Iterable[str] = (), **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._withheld = frozenset(withheld)
+        self.middleware.append(_understand)
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
+    ) -> Any:
+        """Call a tool by name; an unknown name is answered with the nearest known names."""
+        known = [tool.name for tool in await self.list_tools()]
+        if name not in known:
+            return failed(self._unknown(name, known))
+        odd = _odd_arguments.get()
+        return await super().call_tool(name, arguments if odd is None else odd, context)
+
+    def _unknown(self, name: str, known: list[str]) -> ServiceError:
+        if name in self._withheld:
+            kind = KINDS[ErrorCode.READ_ONLY]
+            return ServiceError(ErrorCode.READ_ONLY, f"{kind.message}，没有提供会修改平台内容的工具 {name}")
+        near = similar(name, known) if len(name) <= 128 else None
+        hint = f"最接近的是 {near}。" if near else ""
+        names = "、".join(known[:_MOST_NAMES]) or "无"
+        return ServiceError(ErrorCode.INVALID_ARGUMENT, f"没有名为 {shown_name(name)} 的工具", f"{hint}可用的工具：{names}")
+
+
+async def _understand(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+    """SDK middleware: arguments may be null or JSON text, and errors repeat no more than a little of what was sent."""
+    token = _odd_arguments.set(None)
+    try:
+        if ctx.method == "tools/call" and ctx.params is not None:
+            arguments = ctx.params.get("arguments")
+            if not isinstance(arguments, dict):
+                _odd_arguments.set(arguments)
+                ctx = replace(ctx, params={**ctx.params, "arguments": {}})
+        return await call_next(ctx)
+    except MCPError as error:
+        raise _shortened(error) from None
+    finally:
+        _odd_arguments.reset(token)
+
+
+def _shortened(error: MCPError) -> MCPError:
+    data = error.error.data
+    if len(error.error.message) <= _LONGEST_ERROR and len(json.dumps(data, default=str)) <= _LONGEST_ERROR:
+        return error
+    return MCPError(code=error.error.code, message=error.error.message[:_LONGEST_ERROR])
