@@ -6,11 +6,11 @@ import inspect
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
-from mcp.types import CallToolResult, TextContent, ToolAnnotations
+from mcp.types import CallToolResult, ContentBlock, TextContent, ToolAnnotations
 from pydantic import BaseModel, PrivateAttr
 
 from dyber_kit.answers import WARNINGS_META, failed, within_limits
@@ -101,7 +101,7 @@ class ServiceTool(Tool):
         except Exception as error:
             raise ValueError(f"tool {name} has a signature that cannot be published: {error}") from error
         built = cast(ServiceTool, made)
-        if (built.output_schema or {}).get("type") != "object":
+        if not _has_structure(built):
             raise ValueError(f"tool {name} needs a Pydantic model as its return type: agents get an output schema")
         built.parameters = _untitled(built.parameters)
         if "$defs" in built.parameters:
@@ -149,6 +149,13 @@ class ServiceTool(Tool):
             result.content = [*result.content, TextContent(type="text", text=f"提示：{'；'.join(read.warnings)}")]
             result.meta = {**(result.meta or {}), WARNINGS_META: read.warnings}
         return result
+
+
+def _has_structure(built: Tool) -> bool:
+    """Whether the tool answers with a model of the service's own, which becomes its output schema."""
+    model = built.fn_metadata.output_model
+    is_model = isinstance(model, type) and issubclass(model, BaseModel) and not issubclass(model, get_args(ContentBlock))
+    return is_model and built.output_schema is not None and not built.fn_metadata.wrap_output
 
 
 def _untitled(schema: dict[str, Any]) -> dict[str, Any]:
