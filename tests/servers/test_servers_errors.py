@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 import re
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import httpx2
 import pytest
-from dyber_kit import ErrorCode, RestRoute, ServiceError, Settings, create_app, required, tool
+from dyber_kit import ErrorCode, Metrics, RestRoute, ServiceError, Settings, create_app, required, tool
+from dyber_kit.calls import Calls, at_deadline, seconds_left
 from dyber_kit.errors import KINDS
 from dyber_kit.server import build_server
 from pydantic import BaseModel, Field
@@ -147,3 +151,71 @@ async def test_metrics_tell_outcomes_apart(failing):
         text = (await http.get(f"{failing}/metrics")).text
     for outcome in ("NOT_FOUND", "INTERNAL"):
         assert f'mcp_tool_calls_total{{outcome="{outcome}",service="failing",tool="rest:fail"}}' in text
+
+
+def ends(text: str) -> str:
+    """What a model reads after the next step: when a retry can help."""
+    return text[text.rindex("（") :]
+
+
+@pytest.mark.parametrize("code", list(ErrorCode))
+def test_a_known_wait_is_the_only_time_a_text_names_and_makes_the_failure_retryable(code):
+    error = ServiceError(code, retry_after=899.2)
+    assert re.fullmatch(r"（15 分钟后再试，到 (\d\d-\d\d )?\d\d:\d\d）", ends(error.text))
+    assert "重试无效" not in error.text and "稍后" not in error.text and "10 分钟" not in error.text
+    assert (error.retryable, error.details["retry_after_seconds"]) == (True, 900)
+    assert datetime.fromisoformat(error.details["retry_at"]).utcoffset() == timedelta(hours=8)
+
+
+@pytest.mark.parametrize("code", list(ErrorCode))
+def test_without_a_known_wait_a_text_does_not_contradict_itself(code):
+    error = ServiceError(code)
+    assert ends(error.text) == ("（稍后可重试）" if error.retryable else "（原样重试无效）")
+    assert error.retryable or not re.search("稍后|再试", KINDS[code].next_step)
+    assert not re.search(r"\d+ ?(秒|分钟|小时)", KINDS[code].next_step)
+
+
+def test_a_wait_that_is_learned_later_is_told_too():
+    error = ServiceError(ErrorCode.CAPTCHA_REQUIRED)
+    error.retry_after = 60
+    assert "60 秒后再试" in str(error)
+
+
+def test_a_failure_that_quotes_too_much_is_cut():
+    error = ServiceError(ErrorCode.UPSTREAM_CHANGED, "长" * 50_000, "远" * 50_000)
+    assert len(error.text) < 2100
+
+
+async def test_the_deadline_covers_waiting_and_ends_the_call_as_timeout_or_as_the_call_says():
+    calls = Calls(Metrics("x"), max_seconds=0.05)
+    lock = asyncio.Lock()
+    await lock.acquire()
+
+    async def waits() -> None:
+        assert 0 < seconds_left() <= 0.05
+        await lock.acquire()
+
+    async def has_begun() -> None:
+        at_deadline(ServiceError(ErrorCode.INTERNAL, "结果未知"))
+        await lock.acquire()
+
+    with pytest.raises(ServiceError) as waited:
+        await calls.run("x", waits)
+    with pytest.raises(ServiceError) as begun:
+        await calls.run("x", has_begun)
+    assert (waited.value.code, begun.value.message) == (ErrorCode.TIMEOUT, "结果未知")
+    assert seconds_left() == math.inf
+
+
+async def test_a_crash_is_in_the_log_under_its_id_and_without_the_values_it_was_about(caplog):
+    calls = Calls(Metrics("x"), max_seconds=5)
+    value = "hunter" + "2"  # In two parts, as the log shows lines of the source.
+
+    async def crash() -> None:
+        Done.model_validate({"ok": value})
+
+    with pytest.raises(ServiceError) as told:
+        await calls.run("x", crash)
+    [record] = [record for record in caplog.records if record.message == "call crashed"]
+    assert record.error_id in told.value.message
+    assert "Done: ok: bool_parsing" in caplog.text and "hunter2" not in caplog.text
