@@ -134,7 +134,10 @@ def test_what_is_not_certain_is_refused_with_bounds_and_an_example(name: str, gi
         ({"count": 100}, "count：应为 1 到 40 的整数（给的是 100），最近的可用值是 40，例如 10"),
         ({"count": 0}, "（给的是 0），最近的可用值是 1，"),
         ({"ratio": -0.5}, "ratio：应为 0 到 1 的数（给的是 -0.5），最近的可用值是 0，例如 0.5"),
-        ({"order": "most_like"}, '应为 "general"、"most_liked"、"time" 之一（给的是 9 个字符的文字），最近的可用值是 "most_liked"'),
+        (
+            {"order": "most_like"},
+            '应为 "general"、"most_liked"、"time" 之一（给的是 9 个字符的文字），最近的可用值是 "most_liked"',
+        ),
         ({"word": "长" * 21}, "word：应为文字（1 到 20 个字符）（给的是 21 个字符的文字）"),
         ({"switch": "perhaps"}, "switch：应为 true 或 false（给的是 7 个字符的文字），例如 false"),
         ({"count": True}, "（给的是 true）"),

@@ -88,7 +88,9 @@ async def test_a_body_of_just_the_limit_is_taken(small, http, chunked):
 
 async def test_a_body_that_only_claims_to_be_large_is_refused_before_it_is_sent(small):
     reader, writer = await asyncio.open_connection("127.0.0.1", int(small.rsplit(":", 1)[1]))
-    writer.write(b"POST /search HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 99999999999\r\n\r\n")
+    writer.write(
+        b"POST /search HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 99999999999\r\n\r\n"
+    )
     assert b" 413 " in await reader.readline()
     writer.close()
 

@@ -30,10 +30,16 @@ def modern(body: dict[str, Any], **headers: str) -> dict[str, str]:
     return {"MCP-Protocol-Version": MODERN, "Mcp-Method": body["method"], **named, **headers}
 
 
-async def send(base: str, body: Any, path: str = "/mcp", method: str = "POST", **headers: str | None) -> httpx2.Response:
+async def send(
+    base: str, body: Any, path: str = "/mcp", method: str = "POST", **headers: str | None
+) -> httpx2.Response:
     """One request with exactly these headers; names are written with `_` for `-`, and None leaves one out."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    chosen = {"content-type": "application/json", "accept": BOTH, **{k.replace("_", "-"): v for k, v in headers.items()}}
+    chosen = {
+        "content-type": "application/json",
+        "accept": BOTH,
+        **{k.replace("_", "-"): v for k, v in headers.items()},
+    }
     async with httpx2.AsyncClient(timeout=30) as http:
         request = http.build_request(method, base + path, content=content)
         for name in ("accept", "content-type"):
@@ -100,13 +106,17 @@ async def test_characters_that_look_like_line_ends_come_back_unchanged(template,
 
 async def test_an_unknown_version_is_negotiated_when_a_client_initializes(template):
     asked = {"protocolVersion": "2099-01-01", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}
-    answer = await send(template, message("initialize", **asked), accept="application/json", mcp_protocol_version="2099-01-01")
+    answer = await send(
+        template, message("initialize", **asked), accept="application/json", mcp_protocol_version="2099-01-01"
+    )
     assert (answer.status_code, answer.json()["result"]["protocolVersion"]) == (200, "2025-11-25")
 
 
 async def test_the_body_decides_where_header_and_body_of_initialize_name_different_known_versions(template):
     asked = {"protocolVersion": "2024-11-05", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}
-    answer = await send(template, message("initialize", **asked), accept="application/json", mcp_protocol_version="2025-11-25")
+    answer = await send(
+        template, message("initialize", **asked), accept="application/json", mcp_protocol_version="2025-11-25"
+    )
     assert answer.json()["result"]["protocolVersion"] == "2024-11-05"
 
 
@@ -183,6 +193,8 @@ async def test_an_id_comes_back_as_it_was_sent(template, request_id, accept, era
         ({"jsonrpc": "2.0", "id": 1.5, "method": "tools/list"}, "id 应为"),
         ({"jsonrpc": "2.0", "id": 1, "method": 5}, "method 应为"),
         ({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": [1]}, "params 应为"),
+        ({"jsonrpc": "2.0", "id": 1, "method": "x" * 300}, "名字超过"),
+        ({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "x" * 300}}, "名字超过"),
         ({"jsonrpc": "2.0", "id": 1}, "缺少 method"),
         ({"id": 1, "method": "tools/list"}, '"jsonrpc": "2.0"'),
         ("hunter2", "JSON-RPC 对象"),
@@ -210,7 +222,9 @@ async def test_what_is_no_message_is_refused_in_one_sentence_that_repeats_nothin
         ("/mcp/messages", "POST", "/api/template/mcp/sse"),
     ],
 )
-async def test_a_method_that_an_address_does_not_take_is_405_with_the_right_address(template, method, path, allowed, hint):
+async def test_a_method_that_an_address_does_not_take_is_405_with_the_right_address(
+    template, method, path, allowed, hint
+):
     if method == allowed:
         method = "POST"
     session = {"mcp_session_id": "made-up", "accept": "text/event-stream", "x_forwarded_prefix": "/api/template"}
@@ -308,3 +322,10 @@ async def test_a_call_over_json_ends_when_its_caller_leaves(template):
 async def test_a_client_that_looks_for_oauth_gets_a_plain_404_in_json(template, path):
     answer = await send(template, b"", path, "GET")
     assert (answer.status_code, answer.json()["error"]) == (404, "not_found")
+
+
+async def test_an_error_repeats_only_a_little_of_what_was_asked_for(template):
+    answer = await send(
+        template, message("resources/read", uri="template://" + "x" * 100_000), accept="application/json"
+    )
+    assert "error" in answer.json() and len(answer.content) < 2000

@@ -127,7 +127,7 @@ def create_app(
         telemetry={"tracing": False},
     )
     api.add_exception_handler(404, _no_such_address)
-    about = {"service": f"{name}-mcp", "version": version, "tools": len(offered)}
+    about: dict[str, str | int] = {"service": f"{name}-mcp", "version": version, "tools": len(offered)}
     _add_service_routes(api, about, calls, metrics, ready, details or dict, [route.path for route in rest])
     add_docs(api)
     for route in rest:

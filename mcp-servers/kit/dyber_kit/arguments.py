@@ -56,9 +56,7 @@ def read_arguments(model: type[Model], schema: Rules, given: Any) -> Reading[Mod
     resembling = _resembling(sent, declared)
     values: dict[str, Any] = {}
     problems: list[str] = []
-    warnings = [
-        f"没有名为 {shown_name(name)} 的参数，已忽略；是否想用 {meant}？" for name, meant in resembling.items()
-    ]
+    warnings = [f"没有名为 {shown_name(name)} 的参数，已忽略；是否想用 {meant}？" for name, meant in resembling.items()]
     for name, rules in declared.items():
         optional = name not in required
         if name not in sent:

@@ -62,7 +62,9 @@ def parse_json(body: bytes) -> Any:
         return value
     except _Repeated as repeated:
         raise ServiceError(
-            ErrorCode.INVALID_ARGUMENT, f"请求正文里的名字 {repeated} 在同一个对象中出现了两次", "请让每个名字只出现一次"
+            ErrorCode.INVALID_ARGUMENT,
+            f"请求正文里的名字 {repeated} 在同一个对象中出现了两次",
+            "请让每个名字只出现一次",
         ) from None
     except RecursionError:
         raise ServiceError(ErrorCode.INVALID_ARGUMENT, "请求正文的 JSON 嵌套太深", "请减少嵌套的层数") from None
@@ -70,7 +72,9 @@ def parse_json(body: bytes) -> Any:
         where = f"第 {error.lineno} 行第 {error.colno} 个字符附近"
         raise ServiceError(ErrorCode.INVALID_ARGUMENT, f"请求正文不是 JSON：{where}有错", _JSON_STEP) from None
     except UnicodeEncodeError:
-        raise ServiceError(ErrorCode.INVALID_ARGUMENT, "请求正文里有半个字符（\\ud800 一类的转义）", "请发送完整的字符") from None
+        raise ServiceError(
+            ErrorCode.INVALID_ARGUMENT, "请求正文里有半个字符（\\ud800 一类的转义）", "请发送完整的字符"
+        ) from None
     except ValueError:
         raise ServiceError(ErrorCode.INVALID_ARGUMENT, "请求正文里有 JSON 不能表示的数", "请只用普通的数") from None
 
@@ -82,8 +86,8 @@ class _Repeated(ValueError):
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) < len(pairs):
-        seen: set[str] = set()
-        again = next(name for name, _ in pairs if name in seen or seen.add(name))
+        names = [name for name, _ in pairs]
+        again = next(name for index, name in enumerate(names) if name in names[:index])
         raise _Repeated("".join(char if char.isprintable() else "?" for char in again[:60]))
     return values
 

@@ -117,5 +117,7 @@ def _crash(tool: str, error: Exception) -> ServiceError:
     logger.error("call crashed", extra={"tool": tool, "error_id": error_id}, exc_info=without_values(error))
     kind = KINDS[ErrorCode.INTERNAL]
     return ServiceError(
-        ErrorCode.INTERNAL, f"{kind.message}（编号 {error_id}）", f"请管理员在服务日志里查找编号 {error_id}；若持续出现，请反馈问题"
+        ErrorCode.INTERNAL,
+        f"{kind.message}（编号 {error_id}）",
+        f"请管理员在服务日志里查找编号 {error_id}；若持续出现，请反馈问题",
     )

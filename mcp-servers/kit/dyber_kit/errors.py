@@ -12,7 +12,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 
 from dyber_kit.text import SHANGHAI, duration
 
-#: Key of a failed answer's `_meta` under which programs read the failure: code, retryable, retry_after_seconds, retry_at.
+#: Key of a failed answer's `_meta` where programs read code, retryable, retry_after_seconds and retry_at.
 ERROR_META = "dyber/error"
 _LONGEST_MESSAGE = 1000
 _LONGEST_NEXT_STEP = 1000

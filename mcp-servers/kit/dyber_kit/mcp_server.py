@@ -37,9 +37,7 @@ class KitServer(MCPServer):
         self._withheld = frozenset(withheld)
         self.middleware.append(_understand)
 
-    async def call_tool(
-        self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
-    ) -> Any:
+    async def call_tool(self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None) -> Any:
         """Call a tool by name; an unknown name is answered with the nearest known names."""
         known = [tool.name for tool in await self.list_tools()]
         if name not in known:
@@ -54,7 +52,9 @@ class KitServer(MCPServer):
         near = similar(name, known) if len(name) <= 128 else None
         hint = f"最接近的是 {near}。" if near else ""
         names = "、".join(known[:_MOST_NAMES]) or "无"
-        return ServiceError(ErrorCode.INVALID_ARGUMENT, f"没有名为 {shown_name(name)} 的工具", f"{hint}可用的工具：{names}")
+        return ServiceError(
+            ErrorCode.INVALID_ARGUMENT, f"没有名为 {shown_name(name)} 的工具", f"{hint}可用的工具：{names}"
+        )
 
 
 async def _understand(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:

@@ -29,6 +29,9 @@ class ReportingContext(Context[Any, Any]):
     _reported_at: float = PrivateAttr(default_factory=time.monotonic)
     _started: float = PrivateAttr(default_factory=time.monotonic)
 
+    def __init__(self, context: Context[Any, Any]) -> None:
+        super().__init__(request_context=context.request_context, mcp_server=context.mcp_server)
+
     async def report_progress(self, progress: float, total: float | None = None, message: str | None = None) -> None:
         """Report progress; see `mcp.server.mcpserver.Context.report_progress`."""
         self._last, self._total, self._reported_at = progress, total, time.monotonic()
@@ -53,7 +56,7 @@ async def reporting(context: Context[Any, Any]) -> AsyncIterator[Context[Any, An
     except ValueError:  # A call from inside the process, without a request.
         yield context
         return
-    tracked = ReportingContext(request_context=asked, mcp_server=context.mcp_server)
+    tracked = ReportingContext(context)
     if (asked.meta or {}).get("progress_token") is None:
         yield tracked
         return

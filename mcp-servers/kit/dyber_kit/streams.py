@@ -29,7 +29,11 @@ async def rpc_error(
     body = json.dumps({"jsonrpc": "2.0", "id": request_id, "error": error}, ensure_ascii=False).encode()
     start: Message = {"type": "http.response.start", "status": status, "headers": []}
     marked = MutableHeaders(scope=start)
-    for name, value in {"Content-Type": "application/json", "Content-Length": str(len(body)), **(headers or {})}.items():
+    for name, value in {
+        "Content-Type": "application/json",
+        "Content-Length": str(len(body)),
+        **(headers or {}),
+    }.items():
         marked[name] = value
     await send(start)
     await send({"type": "http.response.body", "body": body if with_body else b""})

@@ -154,7 +154,9 @@ class ServiceTool(Tool):
 def _has_structure(built: Tool) -> bool:
     """Whether the tool answers with a model of the service's own, which becomes its output schema."""
     model = built.fn_metadata.output_model
-    is_model = isinstance(model, type) and issubclass(model, BaseModel) and not issubclass(model, get_args(ContentBlock))
+    is_model = (
+        isinstance(model, type) and issubclass(model, BaseModel) and not issubclass(model, get_args(ContentBlock))
+    )
     return is_model and built.output_schema is not None and not built.fn_metadata.wrap_output
 
 

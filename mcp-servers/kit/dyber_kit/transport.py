@@ -41,6 +41,7 @@ MESSAGE_PATH = "/mcp/messages/"
 
 _BOTH = b"application/json, text/event-stream"
 _CALLER_WENT = object()
+_LONGEST_NAME = 256
 
 
 class McpTransport:
@@ -227,8 +228,15 @@ def _message_problem(message: Any) -> str | None:
     if "method" in message:
         if not isinstance(message["method"], str):
             return "method 应为文字 / method must be a string"
-        if not isinstance(message.get("params"), dict | None):
+        params = message.get("params")
+        if not isinstance(params, dict | None):
             return "params 应为 JSON 对象 / params must be an object"
+        # Names become names of spans.
+        if any(
+            isinstance(name, str) and len(name) > _LONGEST_NAME
+            for name in (message["method"], (params or {}).get("name"))
+        ):
+            return f"名字超过 {_LONGEST_NAME} 个字符 / a name is longer than {_LONGEST_NAME} characters"
     elif "result" not in message and "error" not in message:
         return "缺少 method / method is missing"
     try:
