@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -12,8 +11,9 @@ from typing import Annotated
 import httpx2
 import pytest
 from dyber_kit import ErrorCode, Metrics, RestRoute, ServiceError, Settings, create_app, required, tool
-from dyber_kit.calls import Calls, at_deadline, seconds_left
+from dyber_kit.calls import Calls
 from dyber_kit.errors import KINDS
+from dyber_kit.pacing import Pacer
 from dyber_kit.server import build_server
 from pydantic import BaseModel, Field
 from stand_in.running import free_port, running
@@ -186,25 +186,30 @@ def test_a_failure_that_quotes_too_much_is_cut():
     assert len(error.text) < 2100
 
 
-async def test_the_deadline_covers_waiting_and_ends_the_call_as_timeout_or_as_the_call_says():
+async def test_the_deadline_covers_waiting_for_a_turn():
     calls = Calls(Metrics("x"), max_seconds=0.05)
-    lock = asyncio.Lock()
-    await lock.acquire()
+    pacer = Pacer("x", min_interval=0, queue_seconds=60)
 
-    async def waits() -> None:
-        assert 0 < seconds_left() <= 0.05
-        await lock.acquire()
+    async def queued() -> None:
+        async with pacer.turn():
+            raise AssertionError("its turn came")
 
-    async def has_begun() -> None:
-        at_deadline(ServiceError(ErrorCode.INTERNAL, "结果未知"))
-        await lock.acquire()
+    async with pacer.turn():
+        with pytest.raises(ServiceError) as ended:
+            await calls.run("x", queued)
+    assert ended.value.code is ErrorCode.TIMEOUT
 
-    with pytest.raises(ServiceError) as waited:
-        await calls.run("x", waits)
-    with pytest.raises(ServiceError) as begun:
-        await calls.run("x", has_begun)
-    assert (waited.value.code, begun.value.message) == (ErrorCode.TIMEOUT, "结果未知")
-    assert seconds_left() == math.inf
+
+async def test_a_call_that_may_have_had_its_effect_ends_at_the_deadline_as_it_says_itself():
+    async def submitted() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            raise ServiceError(ErrorCode.INTERNAL, "结果未知") from None
+
+    with pytest.raises(ServiceError) as ended:
+        await Calls(Metrics("x"), max_seconds=0.05).run("x", submitted)
+    assert ended.value.message == "结果未知"
 
 
 async def test_a_crash_is_in_the_log_under_its_id_and_without_the_values_it_was_about(caplog):

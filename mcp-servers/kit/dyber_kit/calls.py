@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
-from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import TypeVar
 
 import anyio
@@ -24,33 +21,6 @@ from dyber_kit.metrics import Metrics
 logger = logging.getLogger("dyber.calls")
 
 Result = TypeVar("Result")
-
-
-@dataclass
-class _Deadline:
-    """When a call ends, and what it ends with then."""
-
-    at: float
-    error: ServiceError
-
-
-_deadline: ContextVar[_Deadline | None] = ContextVar("call_deadline", default=None)
-
-
-def seconds_left() -> float:
-    """Seconds until the deadline of the running call, which covers waiting and work; infinite outside a call."""
-    deadline = _deadline.get()
-    return math.inf if deadline is None else max(0.0, deadline.at - time.monotonic())
-
-
-def at_deadline(error: ServiceError) -> None:
-    """Say what the running call ends with, in place of TIMEOUT, when its deadline passes from now on.
-
-    For calls whose effect may have happened already: a caller told of a time-out would try again.
-    """
-    deadline = _deadline.get()
-    if deadline is not None:
-        deadline.error = error
 
 
 class Calls:
@@ -71,26 +41,24 @@ class Calls:
     async def run(self, tool: str, call: Callable[[], Awaitable[Result]]) -> Result:
         """Await `call()` under the deadline and record how it ended.
 
+        The deadline covers waiting in queues and the work itself; `anyio.current_effective_deadline()` tells it. A call
+        whose effect may have happened when it is cancelled raises an error of its own in place of TIMEOUT.
+
         Raises:
-            ServiceError: The call's own; TIMEOUT (or what `at_deadline` says) when the deadline passed; INTERNAL for
-                every other exception, with the id under which the log has it.
+            ServiceError: The call's own; TIMEOUT when the deadline passed; INTERNAL for every other exception, with
+                the id under which the log has it.
             MCPError: The call's own.
         """
         started = time.perf_counter()
         outcome = "cancelled"
         session = current_session.get()
-        limit = _Deadline(
-            time.monotonic() + self.max_seconds,
-            ServiceError(ErrorCode.TIMEOUT, f"操作超过 {self.max_seconds:g} 秒，已中止"),
-        )
-        token = _deadline.set(limit)
         self.in_flight += 1
         with tracing.span(f"call {tool}", {"mcp.tool": tool}) as span:
             try:
                 with session.used() if session else nullcontext(), anyio.move_on_after(self.max_seconds) as deadline:
                     result = await call()
                 if deadline.cancelled_caught:
-                    raise limit.error
+                    raise ServiceError(ErrorCode.TIMEOUT, f"操作超过 {self.max_seconds:g} 秒，已中止")
                 outcome = "ok"
                 return result
             except ServiceError as error:
@@ -104,7 +72,6 @@ class Calls:
                 raise _crash(tool, error) from error
             finally:
                 self.in_flight -= 1
-                _deadline.reset(token)
                 seconds = time.perf_counter() - started
                 tracing.note_outcome(span, outcome)
                 self._metrics.call_ended(tool, outcome, seconds)

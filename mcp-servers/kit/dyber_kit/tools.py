@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast, get_args
 
@@ -134,16 +134,19 @@ class ServiceTool(Tool):
             result = await self.fn(**checked, **injected)
         if isinstance(result, BaseModel) and not isinstance(result, CallToolResult):
             result = fit_answer(result, self._max_answer_chars)
-        return self._answer(self.fn_metadata.convert_result(result), read) if convert_result else result
+        parts = list(result.content) if isinstance(result, CallToolResult) else []
+        return self._answer(self.fn_metadata.convert_result(result), parts, read) if convert_result else result
 
-    def _answer(self, result: Any, read: Reading[Any]) -> Any:
-        """The answer with compact text, which is cheaper for models than the SDK's, and with the warnings."""
+    def _answer(self, result: Any, parts: Sequence[ContentBlock], read: Reading[Any]) -> Any:
+        """The answer with compact text, which is cheaper for models than the SDK's, and with the warnings.
+
+        What the tool itself put beside its structure (`parts`: a picture, a text for people) follows the text.
+        """
         if not isinstance(result, CallToolResult):
             return result
         if result.structured_content is not None:
             text = json.dumps(result.structured_content, ensure_ascii=False, separators=(",", ":"))
-            others = [part for part in result.content if not isinstance(part, TextContent)]
-            result.content = [TextContent(type="text", text=text), *others]
+            result.content = [TextContent(type="text", text=text), *parts]
         within_limits(result, self._max_answer_chars)
         if read.warnings:
             result.content = [*result.content, TextContent(type="text", text=f"提示：{'；'.join(read.warnings)}")]
