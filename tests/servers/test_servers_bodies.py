@@ -95,6 +95,17 @@ async def test_a_body_that_only_claims_to_be_large_is_refused_before_it_is_sent(
     writer.close()
 
 
+@pytest.mark.parametrize("path", ["/search", "/mcp"])
+async def test_a_caller_who_leaves_in_the_middle_of_a_body_is_no_crash(small, http, path, caplog):
+    _, writer = await asyncio.open_connection("127.0.0.1", int(small.rsplit(":", 1)[1]))
+    head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n"
+    writer.write(head.encode() + b'{"keyword":')
+    await writer.drain()
+    writer.close()
+    assert (await http.post(f"{small}/search", json={"limit": 1})).status_code == 200
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -11,6 +11,7 @@ from typing import Any
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
+from starlette.requests import ClientDisconnect
 
 from dyber_kit.arguments import read_arguments
 from dyber_kit.bodies import parse_json, read_body
@@ -60,6 +61,8 @@ def add_route(api: FastAPI, route: RestRoute, service: str, calls: Calls, settin
             read = read_arguments(body_model, schema, await _object_in(request, settings.max_body_bytes))
         except ServiceError as error:
             return _failure(head, error, detail=error.message)
+        except ClientDisconnect:
+            return Response(status_code=400)  # For the log: nobody is there to read it.
         try:
             data = await calls.run(f"rest:{route.action}", lambda: _guarded(handler, read.checked))
         except ServiceError as error:
