@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from mcp.server import MCPServer
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.tools import Tool
 from mcp.shared.exceptions import MCPError
 
 from dyber_kit.answers import failed
@@ -28,30 +29,32 @@ class KitServer(MCPServer):
     """An MCP server whose refusals name what there is instead.
 
     Args:
+        name: Name of the service.
+        tools: All its tools; none is added later.
         withheld: Names of tools that are left out because the service is read-only.
-        options: What `mcp.server.MCPServer` takes.
+        options: What `mcp.server.MCPServer` takes besides.
     """
 
-    def __init__(self, *args: Any, withheld: Iterable[str] = (), **options: Any) -> None:
-        super().__init__(*args, **options)
+    def __init__(self, name: str, *, tools: Sequence[Tool], withheld: Iterable[str] = (), **options: Any) -> None:
+        super().__init__(name, tools=list(tools), **options)
+        self._names = [tool.name for tool in tools]
         self._withheld = frozenset(withheld)
         self.middleware.append(_understand)
 
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None) -> Any:
         """Call a tool by name; an unknown name is answered with the nearest known names."""
-        known = [tool.name for tool in await self.list_tools()]
-        if name not in known:
-            return failed(self._unknown(name, known))
+        if name not in self._names:
+            return failed(self._unknown(name))
         odd = _odd_arguments.get()
         return await super().call_tool(name, arguments if odd is None else odd, context)
 
-    def _unknown(self, name: str, known: list[str]) -> ServiceError:
+    def _unknown(self, name: str) -> ServiceError:
         if name in self._withheld:
             kind = KINDS[ErrorCode.READ_ONLY]
             return ServiceError(ErrorCode.READ_ONLY, f"{kind.message}，没有提供会修改平台内容的工具 {name}")
-        near = similar(name, known) if len(name) <= 128 else None
+        near = similar(name, self._names) if len(name) <= 128 else None
         hint = f"最接近的是 {near}。" if near else ""
-        names = "、".join(known[:_MOST_NAMES]) or "无"
+        names = "、".join(self._names[:_MOST_NAMES]) or "无"
         return ServiceError(
             ErrorCode.INVALID_ARGUMENT, f"没有名为 {shown_name(name)} 的工具", f"{hint}可用的工具：{names}"
         )

@@ -52,14 +52,13 @@ class ReportingContext(Context[Any, Any]):
 async def reporting(context: Context[Any, Any]) -> AsyncIterator[Context[Any, Any]]:
     """The context to run a tool with; while it is entered, the caller who asked for progress gets some regularly."""
     try:
-        asked = context.request_context
+        meta = context.request_context.meta or {}
     except ValueError:  # A call from inside the process, without a request.
+        meta = {}
+    if meta.get("progress_token") is None:
         yield context
         return
     tracked = ReportingContext(context)
-    if (asked.meta or {}).get("progress_token") is None:
-        yield tracked
-        return
     reports = asyncio.create_task(tracked.report_in_silence())
     reports.add_done_callback(_note_failure)
     try:
