@@ -81,6 +81,18 @@ def test_null_stands_for_the_default(name: str, given: Any) -> None:
     assert read(**{name: given}) == DEFAULTS
 
 
+def test_null_is_a_value_where_the_rules_say_so() -> None:
+    class Nullable(BaseModel):
+        """One argument that must be given, if only as null."""
+
+        since: int | None
+
+    schema = Nullable.model_json_schema()
+    assert read_arguments(Nullable, schema, {"since": None}).checked.since is None
+    with pytest.raises(ServiceError, match="缺少参数 since"):
+        read_arguments(Nullable, schema, {})
+
+
 @pytest.mark.parametrize("name", ["word", "cursor", "count", "ratio", "switch", "order", "level", "names", "maybe"])
 def test_an_empty_text_stands_for_the_default_where_it_cannot_be_a_value(name: str) -> None:
     assert read(**{name: ""}) == DEFAULTS

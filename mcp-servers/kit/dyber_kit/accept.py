@@ -1,4 +1,4 @@
-"""What form of answer a client asks for in its Accept header. Pure functions."""
+"""Decides in which form a client gets its answer, from its Accept header. Pure functions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import Enum, auto
 
 
 class Form(Enum):
-    """The form of an answer over Streamable HTTP."""
+    """Names the form of an answer over Streamable HTTP."""
 
     JSON = auto()
     """One JSON object: the client reads nothing else, or does not say."""
@@ -17,7 +17,7 @@ class Form(Enum):
 
 
 def answer_form(accept: str | None, wants_progress: bool) -> Form | None:
-    """The form of an answer for a client; None when it reads neither JSON nor an event stream.
+    """Return the form of an answer for a client; None when it reads neither JSON nor an event stream.
 
     A client that accepts everything, or says nothing, gets JSON, which every program can read; a stream when it asked
     for progress, which only a stream can carry.
@@ -43,7 +43,7 @@ def answer_form(accept: str | None, wants_progress: bool) -> Form | None:
 
 
 def _ranges(accept: str) -> dict[tuple[str, str], float]:
-    """The weight of each media range."""
+    """Return the weight of each media range."""
     found: dict[tuple[str, str], float] = {}
     for entry in accept.split(","):
         media, *parameters = (part.strip().lower() for part in entry.split(";"))
@@ -65,7 +65,7 @@ def _number(text: str) -> float:
 
 
 def _weight(ranges: dict[tuple[str, str], float], kind: str, subtype: str) -> float:
-    """The weight of a media type: that of the most specific range which contains it; 0 without one."""
+    """Return the weight of a media type: that of the most specific range which contains it; 0 without one."""
     for candidate in ((kind, subtype), (kind, "*"), ("*", "*")):
         if candidate in ranges:
             return ranges[candidate]

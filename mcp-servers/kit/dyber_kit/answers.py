@@ -1,4 +1,4 @@
-"""Answers of tools: failures as code, cause and next step, and a limit on everything an answer carries."""
+"""Makes answers of failures, and limits everything that an answer carries."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_MEDIA_CHARS = 1_000_000
 
 
 def failed(error: ServiceError) -> CallToolResult:
-    """The answer to a call that ended with `error`: as text for models, under ERROR_META for programs."""
+    """Return the answer to a call that ended with `error`: a text for models, and ERROR_META for programs."""
     return CallToolResult(
         content=[TextContent(type="text", text=error.text)], is_error=True, _meta={ERROR_META: error.details}
     )

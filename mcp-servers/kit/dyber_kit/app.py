@@ -140,12 +140,12 @@ def create_app(
 
 
 async def _no_such_address(request: Request, error: Exception) -> JSONResponse:
-    """Clients that look for OAuth read `error` as a text; a handler's own 404 keeps its detail."""
+    """Answer an unknown address: clients that look for OAuth read `error` as a text."""
     return JSONResponse({"error": "not_found", "detail": getattr(error, "detail", "Not Found")}, 404)
 
 
 def _session_manager(mcp: MCPServer, settings: Settings, json_response: bool) -> StreamableHTTPSessionManager:
-    """A manager of Streamable HTTP without sessions, which answers with JSON or with streams."""
+    """Return a manager of Streamable HTTP without sessions, which answers with JSON or with streams."""
     mcp.streamable_http_app(
         streamable_http_path=MCP_PATH,
         stateless_http=True,

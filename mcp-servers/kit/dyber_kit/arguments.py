@@ -29,14 +29,14 @@ _CLOSE_ENOUGH = 0.75
 
 @dataclass(frozen=True)
 class Reading(Generic[Model]):
-    """Arguments that fit the rules, and what the caller should be told about the rest."""
+    """Holds arguments that fit the rules, and what the caller should be told about the rest."""
 
     checked: Model
     warnings: list[str] = field(default_factory=list)
 
 
 def read_arguments(model: type[Model], schema: Rules, given: Any) -> Reading[Model]:
-    """The arguments in `given` as an instance of `model`.
+    """Return the arguments in `given` as an instance of `model`.
 
     Unknown names are ignored; a name that resembles one of the declared names is told in `warnings`. `null` stands for
     the default.
@@ -68,7 +68,7 @@ def read_arguments(model: type[Model], schema: Rules, given: Any) -> Reading[Mod
             if isinstance(value, str) and value.strip():
                 warnings.append(f"{name} 的值是文字 null，按没有填写处理")
             continue
-        if value is None and not optional:
+        if value is None and means_unset(value, rules):
             problems.append(f"缺少参数 {name}（给的是 null）：{sentence(rules)}")
             continue
         try:
@@ -84,13 +84,13 @@ def read_arguments(model: type[Model], schema: Rules, given: Any) -> Reading[Mod
 
 
 def shown_name(name: str) -> str:
-    """A name that a caller made up, short and on one line."""
+    """Return a name that a caller made up, short and on one line."""
     visible = re.sub(r"[^\w.\-/]", "?", name)
     return visible if len(visible) <= _LONGEST_NAME else visible[:_LONGEST_NAME] + "…"
 
 
 def similar(name: str, known: list[str]) -> str | None:
-    """The one of `known` that `name` most likely stands for; None when none is near."""
+    """Return the name of `known` that `name` most likely stands for; None when none is near."""
     plain = {_plain(other): other for other in reversed(known)}
     close = difflib.get_close_matches(_plain(name), list(plain), 1, _CLOSE_ENOUGH)
     return plain[close[0]] if close else None
@@ -117,7 +117,7 @@ def _as_object(given: Any, declared: Mapping[str, Rules]) -> dict[str, Any]:
 
 
 def _resembling(sent: Mapping[str, Any], declared: Mapping[str, Rules]) -> dict[str, str]:
-    """By unknown name, the declared name that it resembles and that was not given itself."""
+    """Return, by unknown name, the declared name that it resembles and that was not given itself."""
     unused = [name for name in declared if name not in sent]
     unknown = [name for name in sent if name not in declared][:_MOST_NAMES]
     found = {name: similar(name, unused) for name in unknown if len(name) <= _LONGEST_NAME}
@@ -136,7 +136,7 @@ def _problem(name: str, rules: Rules, value: Any, nearest: str | None = None) ->
 
 
 def _broken_bounds(error: ValidationError, values: Mapping[str, Any], declared: Mapping[str, Rules]) -> list[str]:
-    """What is wrong with converted values, one sentence for each argument."""
+    """Return what is wrong with converted values, one sentence for each argument."""
     entries = error.errors(include_url=False, include_context=False, include_input=False)
     names = list(dict.fromkeys(str(entry["loc"][0]) if entry["loc"] else "arguments" for entry in entries))
     rules = {name: declared.get(name, {}) for name in names}

@@ -1,4 +1,4 @@
-"""Request bodies: read up to a limit, and taken as JSON in UTF-8 or refused with what to do."""
+"""Reads request bodies up to a limit, and takes them as JSON in UTF-8 or refuses them with what to do."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _JSON_STEP = "请检查引号、逗号和括号；Windows 命令行里建议把 
 
 
 async def read_body(receive: Receive, headers: Headers, limit: int) -> bytes:
-    """The whole body of a request.
+    """Return the whole body of a request.
 
     Raises:
         ServiceError: INVALID_ARGUMENT with status 413 for more than `limit` bytes, announced or sent.
@@ -48,7 +48,7 @@ async def read_body(receive: Receive, headers: Headers, limit: int) -> bytes:
 
 
 def parse_json(body: bytes) -> Any:
-    """The JSON value in a body.
+    """Return the JSON value in a body.
 
     Raises:
         ServiceError: INVALID_ARGUMENT: with status 400 for a body that is not UTF-8, with 422 for one that is not
@@ -80,7 +80,7 @@ def parse_json(body: bytes) -> Any:
 
 
 class _Repeated(ValueError):
-    """A name that one object has twice."""
+    """Says that one object has a name twice."""
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

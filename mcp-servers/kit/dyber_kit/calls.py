@@ -79,7 +79,7 @@ class Calls:
 
 
 def _crash(tool: str, error: Exception) -> ServiceError:
-    """What a caller is told of an unforeseen exception; the log has the exception under the same id."""
+    """Return what a caller is told of an unforeseen exception; the log has the exception under the same id."""
     error_id = uuid.uuid4().hex[:12]
     logger.error("call crashed", extra={"tool": tool, "error_id": error_id}, exc_info=without_values(error))
     kind = KINDS[ErrorCode.INTERNAL]

@@ -1,4 +1,4 @@
-"""Conversions of argument values whose meaning is certain. Pure functions over JSON values and JSON Schema rules."""
+"""Converts argument values whose meaning is certain. Pure functions over JSON values and JSON Schema rules."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NULL = "null"
 
 
 class Unusable(ValueError):
-    """A value whose meaning for this argument is not certain; `nearest` is a choice that it resembles."""
+    """Says that a value's meaning for an argument is not certain; `nearest` is a choice that it resembles."""
 
     def __init__(self, nearest: str | None = None) -> None:
         super().__init__("unusable value")
@@ -26,7 +26,7 @@ class Unusable(ValueError):
 
 
 def means_unset(value: Any, rules: Rules) -> bool:
-    """Whether a value for an optional argument says that the argument is not set: null, and its text forms."""
+    """Return whether a value says that an argument is not set: null, and its text forms."""
     if value is None:
         return not any(kind_of(branch) == "null" for branch in rules.get("anyOf", ()))
     if not isinstance(value, str):
@@ -41,7 +41,7 @@ def means_unset(value: Any, rules: Rules) -> bool:
 
 
 def convert(value: Any, rules: Rules) -> Any:
-    """`value` in the type that `rules` ask for.
+    """Return `value` in the type that `rules` ask for.
 
     Raises:
         Unusable: The value is not certain to mean anything of that type.
@@ -144,7 +144,7 @@ def _boolean(value: Any) -> bool:
 
 
 def _text(value: Any) -> str:
-    """Numbers are taken for texts of digits, such as ids; what a number loses in writing makes it uncertain."""
+    """Return a text; numbers become texts of digits, such as ids, unless writing them loses something."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool) or not isinstance(value, int | float):

@@ -120,7 +120,7 @@ class ServiceError(ToolError):
 
     @property
     def retryable(self) -> bool:
-        """Whether the same call can succeed later."""
+        """Return whether the same call can succeed later."""
         return KINDS[self.code].retryable or self.retry_after is not None
 
     @property
@@ -130,7 +130,7 @@ class ServiceError(ToolError):
 
     @property
     def details(self) -> dict[str, Any]:
-        """The same for programs; what an answer carries under ERROR_META."""
+        """Return the same for programs; what an answer carries under ERROR_META."""
         content: dict[str, Any] = {"code": str(self.code), "retryable": self.retryable}
         if self.retry_after is not None:
             content["retry_after_seconds"] = math.ceil(self.retry_after)

@@ -58,7 +58,7 @@ def configure_logging(service: str, level: str) -> None:
 
 
 def without_values(error: Exception) -> BaseException:
-    """The exception as the log may show it: Pydantic's texts repeat what they refuse, which may be anything."""
+    """Return the exception as the log may show it: Pydantic's texts repeat what they refuse, which may be anything."""
     if not isinstance(error, ValidationError):
         return error
     places = [

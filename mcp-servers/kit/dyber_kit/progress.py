@@ -1,4 +1,4 @@
-"""Progress of long calls: reported by the kit, so that clients that give up on silence go on waiting."""
+"""Reports the progress of long calls, so that clients that give up on silence go on waiting."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SMALL_STEP = 0.0001
 
 
 class ReportingContext(Context[Any, Any]):
-    """The context of one call, which remembers what was reported last."""
+    """Is the context of one call, and remembers what was reported last."""
 
     _last: float = PrivateAttr(default=0.0)
     _total: float | None = PrivateAttr(default=None)
@@ -50,7 +50,7 @@ class ReportingContext(Context[Any, Any]):
 
 @asynccontextmanager
 async def reporting(context: Context[Any, Any]) -> AsyncIterator[Context[Any, Any]]:
-    """The context to run a tool with; while it is entered, the caller who asked for progress gets some regularly."""
+    """Give the context to run a tool with; until it is left, a caller who asked for progress gets some regularly."""
     try:
         meta = context.request_context.meta or {}
     except ValueError:  # A call from inside the process, without a request.

@@ -83,7 +83,7 @@ def add_route(api: FastAPI, route: RestRoute, service: str, calls: Calls, settin
 
 
 async def _object_in(request: Request, max_bytes: int) -> dict[str, Any]:
-    """The JSON object in a request's body.
+    """Return the JSON object in a request's body.
 
     Raises:
         ServiceError: INVALID_ARGUMENT for a body that is too long, or not a JSON object in UTF-8.

@@ -1,4 +1,4 @@
-"""The rules of one argument, taken from its JSON Schema, in words. Pure functions."""
+"""Puts the rules of one argument, taken from its JSON Schema, into words. Pure functions."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _LONGEST_PATTERN = 80
 
 
 def branches(rules: Rules) -> list[Rules]:
-    """The alternatives of an argument, without null; the rules themselves when there is only one."""
+    """Return the alternatives of an argument, without null; the rules themselves when there is only one."""
     found = [branch for branch in rules.get("anyOf", ()) if kind_of(branch) != "null"]
     return found or [rules]
 
 
 def kind_of(rules: Rules) -> str | None:
-    """The JSON type that the rules ask for; None when they name none."""
+    """Return the JSON type that the rules ask for; None when they name none."""
     if "const" in rules:
         return {str: "string", int: "integer", bool: "boolean"}.get(type(rules["const"]))
     kind = rules.get("type")
@@ -28,23 +28,23 @@ def kind_of(rules: Rules) -> str | None:
 
 
 def allowed(rules: Rules) -> str:
-    """What an argument may be, such as `应为 1 到 40 的整数`."""
+    """Return what an argument may be, such as `应为 1 到 40 的整数`."""
     return "，或".join(_allowed(branch) for branch in branches(rules))
 
 
 def sentence(rules: Rules) -> str:
-    """What an argument may be, with an example."""
+    """Return what an argument may be, with an example."""
     return f"{allowed(rules)}，例如 {example(rules, as_json=True)}"
 
 
 def example(rules: Rules, as_json: bool = False) -> Any:
-    """A value within the bounds: the default where that is one; as JSON text with `as_json`."""
+    """Return a value within the bounds: the default where that is one; as JSON text with `as_json`."""
     value = _example(rules)
     return json.dumps(value, ensure_ascii=False) if as_json else value
 
 
 def describe_given(value: Any) -> str:
-    """What a caller gave, by its kind and size; texts are not repeated, as they may be anything."""
+    """Return what a caller gave, by its kind and size; texts are not repeated, as they may be anything."""
     if value is None:
         return " null"
     if isinstance(value, bool):
@@ -60,7 +60,7 @@ def describe_given(value: Any) -> str:
 
 
 def nearest_allowed(value: Any, rules: Rules) -> str | None:
-    """The bound that a number is beyond; None for everything else."""
+    """Return the bound that a number is beyond; None for everything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     for branch in branches(rules):
@@ -72,7 +72,7 @@ def nearest_allowed(value: Any, rules: Rules) -> str | None:
 
 
 def closest_choice(text: str, choices: list[Any]) -> str | None:
-    """The choice that a text resembles; None when it resembles none."""
+    """Return the choice that a text resembles; None when it resembles none."""
     close = difflib.get_close_matches(text, [str(choice) for choice in choices], 1, 0.5)
     return json.dumps(close[0], ensure_ascii=False) if close else None
 

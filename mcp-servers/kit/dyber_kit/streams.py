@@ -1,4 +1,4 @@
-"""Answers on the wire: JSON-RPC errors, and event streams that every client splits into the same lines."""
+"""Sends JSON-RPC errors, and event streams that every client splits into the same lines."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def mark_text(headers: MutableHeaders) -> None:
 
 
 def escaped_lines(send: Send) -> Send:
-    """`send`, in whose event streams no character inside a line looks like the end of one."""
+    """Return a `send` in whose event streams no character inside a line looks like the end of a line."""
     is_stream = False
 
     async def escaping(message: Message) -> None:
@@ -68,7 +68,7 @@ def escaped_lines(send: Send) -> Send:
 
 
 def json_as_stream(send: Send) -> Send:
-    """`send`, which turns an answer with one JSON object and status 200 into a stream with one event."""
+    """Return a `send` which turns an answer with one JSON object and status 200 into a stream with one event."""
     is_json = False
 
     async def streaming(message: Message) -> None:

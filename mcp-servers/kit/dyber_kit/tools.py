@@ -31,7 +31,7 @@ class ToolDeclaration:
 
     @property
     def name(self) -> str:
-        """The name under which agents call the tool."""
+        """Return the name under which agents call the tool."""
         return getattr(self.function, "__name__", repr(self.function))
 
     @property
@@ -138,7 +138,7 @@ class ServiceTool(Tool):
         return self._answer(self.fn_metadata.convert_result(result), parts, read) if convert_result else result
 
     def _answer(self, result: Any, parts: Sequence[ContentBlock], read: Reading[Any]) -> Any:
-        """The answer with compact text, which is cheaper for models than the SDK's, and with the warnings.
+        """Return the answer with compact text, which is cheaper for models than the SDK's, and with the warnings.
 
         What the tool itself put beside its structure (`parts`: a picture, a text for people) follows the text.
         """
@@ -155,7 +155,7 @@ class ServiceTool(Tool):
 
 
 def _has_structure(built: Tool) -> bool:
-    """Whether the tool answers with a model of the service's own, which becomes its output schema."""
+    """Return whether the tool answers with a model of the service's own, which becomes its output schema."""
     model = built.fn_metadata.output_model
     is_model = (
         isinstance(model, type) and issubclass(model, BaseModel) and not issubclass(model, get_args(ContentBlock))

@@ -1,4 +1,4 @@
-"""The MCP addresses of a service: requests are understood, or refused with one sentence and the right address.
+"""Serves the MCP addresses: requests are understood, or refused with one sentence and the right address.
 
 Streamable HTTP is answered here, in the form that the client reads: the SDK has one session manager for JSON and one
 for streams. The legacy SSE addresses are passed on, after the same checks.
@@ -127,7 +127,7 @@ class McpTransport:
             await self._app(scope, _replay(read[0], receive), send)
 
     async def _read(self, headers: Headers, receive: Receive, send: Send) -> Any:
-        """The body and the JSON-RPC message in it; _CALLER_WENT after a refusal or when the caller has left."""
+        """Return the body and the JSON-RPC message in it; _CALLER_WENT after a refusal or when the caller has left."""
         content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
         if content_type != "application/json":
             await rpc_error(
@@ -195,7 +195,7 @@ async def _never() -> Any:
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
-    """`receive` for an app that reads a body which was read already."""
+    """Return a `receive` for an app that reads a body which was read already."""
     pending = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replayed() -> Any:
@@ -205,14 +205,14 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 
 def _understood_headers(scope: Scope, drop_version: bool) -> Scope:
-    """The request as the SDK takes it: it accepts both forms, and names no version it is only negotiating."""
+    """Return the request as the SDK takes it: with both forms accepted, and without a version that is negotiated."""
     dropped = {b"accept"} | ({MCP_PROTOCOL_VERSION_HEADER.encode()} if drop_version else set())
     headers = [(name, value) for name, value in scope["headers"] if name.lower() not in dropped]
     return {**scope, "headers": [*headers, (b"accept", _BOTH)]}
 
 
 def _message_problem(message: Any) -> str | None:
-    """Why a JSON value is not one JSON-RPC message; None when it is."""
+    """Return why a JSON value is not one JSON-RPC message; None when it is."""
     if isinstance(message, list):
         return (
             "不支持批量请求（JSON 数组），请一次发送一个请求"
@@ -255,7 +255,7 @@ def _version(headers: Headers) -> str | None:
 
 
 def _version_problem(headers: Headers, message: dict[str, Any]) -> tuple[int, str, Any] | None:
-    """Code, sentence and data of a refusal for the version header; None when the SDK may judge."""
+    """Return code, sentence and data of a refusal for the version header; None when the SDK may judge."""
     twice = find_duplicated_routing_header(headers.items())
     if twice is not None:
         return HEADER_MISMATCH, f"请求头 {twice} 出现了多次 / the header {twice} appears more than once", None
