@@ -38,6 +38,8 @@ async def answer(request: Request) -> Response:
         return Response(gzip.compress(b"x" * 5000), headers={"content-encoding": "gzip"})
     if kind == "gzip":
         return Response(gzip.compress("你好".encode()), headers={"content-encoding": "gzip"})
+    if kind == "broken-gzip":
+        return Response(b"no gzip at all", headers={"content-encoding": "gzip"})
     if kind == "odd":
         return Response(b"x", headers={"content-encoding": "br"})
     return PlainTextResponse("ok")
@@ -53,7 +55,7 @@ def site() -> Iterator[str]:
 @pytest.fixture
 async def client(site):
     seen.clear()
-    async with create_client(["127.0.0.1"], base_url=site, max_bytes=1000, retry_wait=0.001) as made:
+    async with create_client(["127.0.0.1"], base_url=site, max_bytes=1000, timeout=5, retry_wait=0.001) as made:
         yield made
 
 
@@ -141,6 +143,59 @@ async def test_a_compressed_body_is_read(client):
 
 async def test_a_compression_nobody_asked_for_is_refused(client):
     assert (await refused(client, "/odd")).code is ErrorCode.UPSTREAM_CHANGED
+
+
+@pytest.mark.parametrize("path", ["/odd", "/large", "/bomb", "/broken-gzip", "/redirect?to=http://example.com/"])
+async def test_answers_that_are_refused_leave_every_connection_usable(client, path):
+    for _ in range(25):  # More than the client keeps open at once.
+        await refused(client, path)
+    assert (await client.get("/ok")).text == "ok"
+
+
+async def test_addresses_that_are_refused_leave_every_connection_usable(site):
+    async with create_client(["0x7f000002", "127.0.0.1"], timeout=5) as client:
+        for _ in range(25):
+            await refused(client, site.replace("127.0.0.1", "0x7f000002") + "/ok")
+        assert (await client.get(f"{site}/ok")).text == "ok"
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"proxy": "http://127.0.0.1:9"},
+        {"mounts": {"all://": httpx2.AsyncHTTPTransport()}},
+        {"transport": httpx2.AsyncHTTPTransport()},
+        {"trust_env": True},
+        {"verify": False},
+        {"cert": "x.pem"},
+        {"limits": httpx2.Limits()},
+    ],
+)
+def test_an_option_that_would_go_around_the_guard_is_refused_by_name(option):
+    with pytest.raises(TypeError, match=next(iter(option))):
+        create_client(["127.0.0.1"], **option)
+
+
+async def test_proxies_of_the_environment_are_not_used(site, monkeypatch):
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+        monkeypatch.setenv(name.upper(), "http://127.0.0.1:9")
+    async with create_client(["127.0.0.1"]) as client:
+        assert (await client.get(f"{site}/ok")).text == "ok"
+
+
+async def test_a_name_that_is_pointed_elsewhere_between_two_requests_is_checked_again(site, monkeypatch):
+    port = int(site.rsplit(":", 1)[1])
+    addresses = iter(["127.0.0.1", "10.0.0.1"])
+
+    async def resolve(_loop, host, *_args, **_options):
+        return [(2, 1, 6, "", (next(addresses), port))]
+
+    monkeypatch.setattr("asyncio.base_events.BaseEventLoop.getaddrinfo", resolve)
+    async with create_client(["platform.example", "127.0.0.1"], retry_wait=0.001) as client:
+        url = f"http://platform.example:{port}/ok"
+        assert (await client.get(url, headers={"connection": "close"})).text == "ok"
+        assert "内部网络" in (await refused(client, url)).message
 
 
 async def test_each_try_is_counted_by_endpoint_and_status(site):

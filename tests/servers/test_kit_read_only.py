@@ -90,6 +90,7 @@ async def test_a_tool_that_is_not_listed_cannot_be_called_either(read_only, conn
     async with connect(read_only) as client:
         result = await client.call_tool("shelf_write", {})
     assert (result.is_error, written) == (True, [])
+    assert result.content[0].text.startswith("READ_ONLY：") and "shelf_write" in result.content[0].text
 
 
 async def test_a_rest_route_that_writes_is_refused_with_its_code_and_the_one_that_reads_is_not(read_only):

@@ -8,6 +8,7 @@ import re
 import pytest
 from dyber_kit import Settings, create_app, tool
 from dyber_kit.contract import all_tools, main, render, tools_contract
+from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel
 from stand_in.running import SERVERS, free_port
 from stand_in.services import PACKAGES, build
@@ -42,12 +43,12 @@ def test_every_tool_has_all_four_hints_and_a_title(contract):
         assert {"title", "readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"} <= set(hints), name
 
 
-def test_inputs_are_flat_described_and_closed(contract):
+def test_inputs_are_flat_and_described_and_take_what_clients_add(contract):
     for name, seen in contract[1]["tools"].items():
         schema = seen["inputSchema"]
         assert "$ref" not in json.dumps(schema), name
         assert schema["type"] == "object"
-        assert schema["additionalProperties"] is False, name
+        assert "additionalProperties" not in schema, name
         for argument, rules in schema["properties"].items():
             assert rules.get("description"), (name, argument)
             assert rules["type"] in ("string", "integer", "number", "boolean"), (name, argument)
@@ -96,6 +97,48 @@ def test_a_tool_without_a_docstring_is_refused():
 
     with pytest.raises(ValueError, match="silent needs a docstring"):
         create_app(name="x", title="x", version="1", instructions="", tools=[silent], settings=Settings())
+
+
+def test_a_tool_that_is_not_async_is_refused_by_name():
+    @tool(title="同步", read_only=True, open_world=False)
+    def blocking() -> Done:
+        """Would hold up every other call."""
+        return Done()
+
+    with pytest.raises(ValueError, match="blocking must be a function written with `async def`"):
+        create_app(name="x", title="x", version="1", instructions="", tools=[blocking], settings=Settings())
+
+
+@pytest.mark.parametrize("answer", [None, str, CallToolResult, TextContent, "missing"])
+def test_a_tool_whose_answer_has_no_structure_is_refused_by_name(answer):
+    async def shapeless():
+        """Answers with whatever it likes."""
+
+    if answer != "missing":
+        shapeless.__annotations__["return"] = answer
+    declared = tool(title="无结构", read_only=True, open_world=False)(shapeless)
+    with pytest.raises(ValueError, match="shapeless"):
+        create_app(name="x", title="x", version="1", instructions="", tools=[declared], settings=Settings())
+
+
+def test_a_tool_that_writes_is_checked_where_the_service_is_read_only_too():
+    @tool(title="写", read_only=False, open_world=False)
+    def writing() -> Done:
+        """Writes."""
+        return Done()
+
+    with pytest.raises(ValueError, match="writing must be"):
+        create_app(name="x", title="x", version="1", instructions="", tools=[writing], settings=Settings(read_only=True))
+
+
+def test_two_tools_of_the_same_name_are_refused():
+    @tool(title="一", read_only=True, open_world=False)
+    async def same() -> Done:
+        """Once."""
+        return Done()
+
+    with pytest.raises(ValueError, match="two tools of x have the same name"):
+        create_app(name="x", title="x", version="1", instructions="", tools=[same, same], settings=Settings())
 
 
 def test_the_command_reports_a_changed_description(tmp_path, capsys):

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import httpx2
 import pytest
-from dyber_kit import ErrorCode, RestRoute, ServiceError, Settings, create_app, required, tool
+from dyber_kit import ErrorCode, Metrics, RestRoute, ServiceError, Settings, create_app, required, tool
+from dyber_kit.calls import Calls
 from dyber_kit.errors import KINDS
+from dyber_kit.pacing import Pacer
 from dyber_kit.server import build_server
 from pydantic import BaseModel, Field
 from stand_in.running import free_port, running
@@ -106,7 +111,8 @@ async def test_a_crash_tells_agents_nothing_internal(failing, connect, code):
     async with connect(failing) as client:
         result = await client.call_tool("failing_fail", {"code": code})
     assert result.is_error
-    assert result.content[0].text == ServiceError(ErrorCode.INTERNAL).text
+    assert re.match(r"INTERNAL：服务内部错误（编号 [0-9a-f]{12}）。下一步：", result.content[0].text)
+    assert "private" not in result.content[0].text and "shape" not in result.content[0].text
 
 
 async def test_a_crash_tells_rest_callers_nothing_internal(failing):
@@ -145,3 +151,76 @@ async def test_metrics_tell_outcomes_apart(failing):
         text = (await http.get(f"{failing}/metrics")).text
     for outcome in ("NOT_FOUND", "INTERNAL"):
         assert f'mcp_tool_calls_total{{outcome="{outcome}",service="failing",tool="rest:fail"}}' in text
+
+
+def ends(text: str) -> str:
+    """What a model reads after the next step: when a retry can help."""
+    return text[text.rindex("（") :]
+
+
+@pytest.mark.parametrize("code", list(ErrorCode))
+def test_a_known_wait_is_the_only_time_a_text_names_and_makes_the_failure_retryable(code):
+    error = ServiceError(code, retry_after=899.2)
+    assert re.fullmatch(r"（15 分钟后再试，到 (\d\d-\d\d )?\d\d:\d\d）", ends(error.text))
+    assert "重试无效" not in error.text and "稍后" not in error.text and "10 分钟" not in error.text
+    assert (error.retryable, error.details["retry_after_seconds"]) == (True, 900)
+    assert datetime.fromisoformat(error.details["retry_at"]).utcoffset() == timedelta(hours=8)
+
+
+@pytest.mark.parametrize("code", list(ErrorCode))
+def test_without_a_known_wait_a_text_does_not_contradict_itself(code):
+    error = ServiceError(code)
+    assert ends(error.text) == ("（稍后可重试）" if error.retryable else "（原样重试无效）")
+    assert error.retryable or not re.search("稍后|再试", KINDS[code].next_step)
+    assert not re.search(r"\d+ ?(秒|分钟|小时)", KINDS[code].next_step)
+
+
+def test_a_wait_that_is_learned_later_is_told_too():
+    error = ServiceError(ErrorCode.CAPTCHA_REQUIRED)
+    error.retry_after = 60
+    assert "60 秒后再试" in str(error)
+
+
+def test_a_failure_that_quotes_too_much_is_cut():
+    error = ServiceError(ErrorCode.UPSTREAM_CHANGED, "长" * 50_000, "远" * 50_000)
+    assert len(error.text) < 2100
+
+
+async def test_the_deadline_covers_waiting_for_a_turn():
+    calls = Calls(Metrics("x"), max_seconds=0.05)
+    pacer = Pacer("x", min_interval=0, queue_seconds=60)
+
+    async def queued() -> None:
+        async with pacer.turn():
+            raise AssertionError("its turn came")
+
+    async with pacer.turn():
+        with pytest.raises(ServiceError) as ended:
+            await calls.run("x", queued)
+    assert ended.value.code is ErrorCode.TIMEOUT
+
+
+async def test_a_call_that_may_have_had_its_effect_ends_at_the_deadline_as_it_says_itself():
+    async def submitted() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            raise ServiceError(ErrorCode.INTERNAL, "结果未知") from None
+
+    with pytest.raises(ServiceError) as ended:
+        await Calls(Metrics("x"), max_seconds=0.05).run("x", submitted)
+    assert ended.value.message == "结果未知"
+
+
+async def test_a_crash_is_in_the_log_under_its_id_and_without_the_values_it_was_about(caplog):
+    calls = Calls(Metrics("x"), max_seconds=5)
+    value = "hunter" + "2"  # In two parts, as the log shows lines of the source.
+
+    async def crash() -> None:
+        Done.model_validate({"ok": value})
+
+    with pytest.raises(ServiceError) as told:
+        await calls.run("x", crash)
+    [record] = [record for record in caplog.records if record.message == "call crashed"]
+    assert record.error_id in told.value.message
+    assert "Done: ok: bool_parsing" in caplog.text and "hunter2" not in caplog.text

@@ -12,6 +12,7 @@ from dyber_kit import ErrorCode, ServiceApp, ServiceError
 from dyber_kit.contract import all_tools
 from dyber_kit.errors import KINDS
 from mcp import Client
+from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 from pydantic import BaseModel
 from pydantic_core import to_json
@@ -33,7 +34,7 @@ class Service:
 
     async def end(self, **arguments: Any) -> BaseModel:
         """Stands in for the function of every tool."""
-        self.received.append(arguments)
+        self.received.append({name: value for name, value in arguments.items() if not isinstance(value, Context)})
         if isinstance(self.outcome, Exception):
             raise self.outcome
         return self.outcome
@@ -107,18 +108,69 @@ async def test_values_next_to_the_bounds_of_each_argument_are_refused_before_any
     assert service.received == []
 
 
-async def test_an_argument_nobody_declared_is_refused_and_a_missing_one_is_named(service):
+async def test_arguments_nobody_declared_are_ignored_and_a_missing_one_is_named(service):
     async with Client(service.app.mcp) as client:
         for tool, schema in (await service.schemas()).items():
-            result = await client.call_tool(tool, {**needed(schema), "argumentNobodyDeclared": 1})
-            assert result.is_error, tool
-            assert "没有名为 argumentNobodyDeclared 的参数" in result.content[0].text, tool
+            added = {"toolCallId": "call_1", "sessionId": "s", "chatInput": "x", "argumentNobodyDeclared": 1}
+            await client.call_tool(tool, {**needed(schema), **added})
+            received = service.received.pop()
+            assert not added.keys() & received.keys(), tool
             for name in schema.get("required", []):
                 others = {key: value for key, value in needed(schema).items() if key != name}
                 result = await client.call_tool(tool, others)
                 assert result.is_error, tool
                 assert f"缺少参数 {name}" in result.content[0].text, tool
     assert service.received == []
+
+
+async def test_null_and_texts_for_it_stand_for_the_default_of_each_optional_argument(service):
+    async with Client(service.app.mcp) as client:
+        for tool, schema in (await service.schemas()).items():
+            await client.call_tool(tool, needed(schema))
+            defaults = service.received[-1]
+            optional = [name for name in schema["properties"] if name not in schema.get("required", [])]
+            await client.call_tool(tool, {**needed(schema), **dict.fromkeys(optional)})
+            assert service.received[-1] == defaults, tool
+            for argument in optional:
+                for unset in ("null", ""):
+                    await client.call_tool(tool, {**needed(schema), argument: unset})
+                    assert service.received[-1] == defaults, (tool, argument, unset)
+
+
+async def test_null_for_a_required_argument_is_told_with_an_example(service):
+    async with Client(service.app.mcp) as client:
+        for tool, schema in (await service.schemas()).items():
+            for name in schema.get("required", []):
+                result = await client.call_tool(tool, {**needed(schema), name: None})
+                assert f"缺少参数 {name}（给的是 null）：应为" in result.content[0].text, (tool, name)
+                assert "，例如 " in result.content[0].text, (tool, name)
+
+
+async def test_numbers_and_switches_as_text_are_read_and_a_switch_is_no_number(service):
+    async with Client(service.app.mcp) as client:
+        for tool, schema in (await service.schemas()).items():
+            for argument, rules in schema["properties"].items():
+                if rules["type"] == "integer":
+                    low = rules["minimum"]
+                    for given in (str(low), f" {low} ", f"{low}.0", float(low)):
+                        await client.call_tool(tool, {**needed(schema), argument: given})
+                        assert service.received[-1][argument] == low, (tool, argument, given)
+                    result = await client.call_tool(tool, {**needed(schema), argument: True})
+                    assert f"{argument}：应为 " in result.content[0].text, (tool, argument)
+                if rules["type"] == "boolean":
+                    for given, meant in (("true", True), ("False", False), ("yes", True)):
+                        await client.call_tool(tool, {**needed(schema), argument: given})
+                        assert service.received[-1][argument] is meant, (tool, argument, given)
+
+
+async def test_what_is_refused_is_told_in_chinese_with_bounds_and_an_example_and_without_the_text_given(service):
+    async with Client(service.app.mcp) as client:
+        for tool, schema in (await service.schemas()).items():
+            for argument, rules in schema["properties"].items():
+                given = {**needed(schema), argument: {"secret": "hunter2"}}
+                text = (await client.call_tool(tool, given)).content[0].text
+                assert f"{argument}：应为" in text and "，例如 " in text, (tool, argument, text)
+                assert "hunter2" not in text and "nput should" not in text, (tool, argument, text)
 
 
 @pytest.mark.parametrize("code", list(ErrorCode))
@@ -133,13 +185,27 @@ async def test_each_tool_tells_each_failure_by_code_cause_and_next_step(service,
             assert [block.text.startswith(expected) for block in result.content] == [True], tool
 
 
-async def test_a_crash_of_any_tool_tells_nothing_internal(service):
-    service.outcome = RuntimeError("/srv/private: token=abc")
+async def test_each_failure_is_told_to_programs_too(service):
+    service.outcome = ServiceError(ErrorCode.CAPTCHA_REQUIRED, retry_after=899.5)
     async with Client(service.app.mcp) as client:
         for tool, schema in (await service.schemas()).items():
             result = await client.call_tool(tool, needed(schema))
+            told = result.meta["dyber/error"]
+            assert (told["code"], told["retry_after_seconds"]) == ("CAPTCHA_REQUIRED", 900), tool
+            assert "15 分钟后再试，到 " in result.content[0].text, tool
+
+
+async def test_a_crash_of_any_tool_tells_nothing_but_an_id_which_the_log_has(service, caplog):
+    service.outcome = RuntimeError("/srv/private: token=abc")
+    async with Client(service.app.mcp) as client:
+        for tool, schema in (await service.schemas()).items():
+            caplog.clear()
+            result = await client.call_tool(tool, needed(schema))
             assert result.is_error, tool
-            assert [block.text for block in result.content] == [ServiceError(ErrorCode.INTERNAL).text], tool
+            [crash] = [record for record in caplog.records if record.message == "call crashed"]
+            texts = [block.text for block in result.content]
+            assert texts[0].startswith(f"INTERNAL：服务内部错误（编号 {crash.error_id}）"), tool
+            assert len(texts) == 1 and "private" not in texts[0], tool
 
 
 async def test_the_tools_are_listed_in_the_same_order_each_time_and_by_each_process(service):

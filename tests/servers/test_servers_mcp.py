@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 import httpx2
+import pytest
+
+
+def call(tool, arguments):
+    return {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": arguments}}
+
+
+async def post(base, message):
+    async with httpx2.AsyncClient() as http:
+        return await http.post(f"{base}/mcp", json=message, headers={"accept": "application/json"})
 
 
 async def test_a_client_lists_the_tools_in_their_declared_order(template, connect):
@@ -34,12 +44,53 @@ async def test_progress_reaches_the_client_step_by_step(template, connect):
     assert seen == [(1, 2, "还剩 1 步"), (2, 2, "还剩 0 步")]
 
 
-async def test_an_unknown_argument_is_refused_and_the_known_ones_are_named(template, connect):
+async def test_what_a_client_adds_of_its_own_is_ignored_without_a_word(template, connect):
     async with connect(template) as client:
-        result = await client.call_tool("template_echo", {"text": "a", "txet": "b"})
+        added = {"text": "你好", "toolCallId": "call_1", "sessionId": "s", "action": "sendMessage"}
+        result = await client.call_tool("template_echo", added)
+    assert result.structured_content == {"text": "你好", "length": 2}
+    assert len(result.content) == 1
+
+
+async def test_a_misspelled_argument_is_told_beside_the_answer(template, connect):
+    async with connect(template) as client:
+        result = await client.call_tool("template_countdown", {"steps": 1, "Interval-MS": 5})
+    assert result.structured_content["steps"] == 1
+    assert "interval_ms？" in result.content[1].text
+    assert result.meta["dyber/warnings"] == ["没有名为 Interval-MS 的参数，已忽略；是否想用 interval_ms？"]
+
+
+async def test_a_required_argument_under_a_similar_name_is_pointed_out(template, connect):
+    async with connect(template) as client:
+        result = await client.call_tool("template_echo", {"txet": "b"})
     assert result.is_error
-    assert result.content[0].text.startswith("INVALID_ARGUMENT：参数不正确：没有名为 txet 的参数")
-    assert "此工具可用的参数：text" in result.content[0].text
+    assert "缺少参数 text（给了 txet，是否想用 text？）" in result.content[0].text
+
+
+async def test_an_unknown_tool_is_answered_with_its_code_and_the_nearest_name(template, connect):
+    async with connect(template) as client:
+        result = await client.call_tool("template_serch", {})
+    assert result.is_error
+    assert result.content[0].text.startswith("INVALID_ARGUMENT：没有名为 template_serch 的工具")
+    assert "最接近的是 template_search" in result.content[0].text
+
+
+@pytest.mark.parametrize("arguments", ['{"text": "x"}', {"text": "x"}])
+async def test_arguments_as_json_text_are_read(template, arguments):
+    answer = await post(template, call("template_echo", arguments))
+    assert answer.json()["result"]["structuredContent"]["text"] == "x"
+
+
+@pytest.mark.parametrize("arguments", [["x"], "x", 5, True, "[1]"])
+async def test_arguments_that_are_no_object_are_answered_with_an_example(template, arguments):
+    result = (await post(template, call("template_echo", arguments))).json()["result"]
+    assert result["isError"]
+    assert 'arguments：应为 JSON 对象，例如 {"text": "…"}' in result["content"][0]["text"]
+
+
+async def test_null_in_place_of_the_arguments_stands_for_none(template):
+    result = (await post(template, call("template_countdown", None))).json()["result"]
+    assert result["structuredContent"]["steps"] == 3
 
 
 async def test_a_missing_argument_is_named(template, connect):

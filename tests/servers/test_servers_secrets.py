@@ -71,7 +71,9 @@ def heard(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             answer = heard.answers["tools/list"]
             for tool in json.loads(answer.partition("data: ")[2] or answer)["result"]["tools"]:
                 smallest = needed(tool["inputSchema"])
-                for what, arguments in (("called", smallest), ("refused", {"argumentNobodyDeclared": SECRET})):
+                wrong = {name: {"wrong": SECRET} for name in tool["inputSchema"]["properties"]}
+                odd = {**wrong, "argumentNobodyDeclared": SECRET} if wrong else [SECRET]
+                for what, arguments in (("called", smallest), ("refused", odd)):
                     call = rpc("tools/call", name=tool["name"], arguments=arguments)
                     heard.answers[f"{tool['name']} {what}"] = http.post("/mcp", json=call).text
         child.terminate()

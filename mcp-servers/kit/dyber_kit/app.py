@@ -7,28 +7,26 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from mcp.server import MCPServer
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from dyber_kit.calls import Calls
 from dyber_kit.docs import DOCS_PATH, OPENAPI_PATH, add_docs
 from dyber_kit.legacy_sse import LegacySessions, LegacySseMiddleware
 from dyber_kit.logs import configure_logging
+from dyber_kit.mcp_server import KitServer
 from dyber_kit.metrics import Metrics
 from dyber_kit.middleware import GatewayMiddleware
-from dyber_kit.rest import RestRoute, endpoint
+from dyber_kit.rest import RestRoute, add_route
 from dyber_kit.settings import Settings
 from dyber_kit.tools import ServiceTool, ToolDeclaration
 from dyber_kit.tracing import tracing
-
-MCP_PATH = "/mcp"
-SSE_PATH = "/mcp/sse"
-MESSAGE_PATH = "/mcp/messages/"
+from dyber_kit.transport import MCP_PATH, MESSAGE_PATH, SSE_PATH, McpTransport
 
 # Host and Origin are checked once, by the gateway; the SDK's own list would refuse the gateway's names.
 _GATEWAY_CHECKS_HOSTS = TransportSecuritySettings(enable_dns_rebinding_protection=False)
@@ -86,21 +84,25 @@ def create_app(
     configure_logging(name, settings.log_level)
     metrics = metrics or Metrics(name)
     calls = Calls(metrics, settings.max_call_seconds)
-    tools = [declared for declared in tools if declared.read_only or not settings.read_only]
-    mcp = MCPServer(
+    offered = [declared for declared in tools if declared.read_only or not settings.read_only]
+    # Built too where they are not offered: a mistake in a tool that writes shows at the first start.
+    built = {declared.name: ServiceTool.build(declared, calls, settings.max_answer_chars) for declared in tools}
+    if len(built) < len(tools):
+        raise ValueError(f"two tools of {name} have the same name")
+    mcp = KitServer(
         name,
         title=title,
         version=version,
         instructions=instructions,
         log_level="WARNING",
-        tools=[ServiceTool.build(declared, calls, settings.max_answer_chars) for declared in tools],
+        tools=[built[declared.name] for declared in offered],
+        withheld=built.keys() - {declared.name for declared in offered},
         # The tools never change while the process lives, and a listening stream would hold up draining.
         subscriptions=False,
     )
     configure_logging(name, settings.log_level)  # MCPServer installs handlers of its own.
-    streamable = mcp.streamable_http_app(
-        streamable_http_path=MCP_PATH, stateless_http=True, transport_security=_GATEWAY_CHECKS_HOSTS
-    )
+    streams = _session_manager(mcp, settings, json_response=False)
+    documents = _session_manager(mcp, settings, json_response=True)
     sse = mcp.sse_app(sse_path=SSE_PATH, message_path=MESSAGE_PATH, transport_security=_GATEWAY_CHECKS_HOSTS)
 
     @asynccontextmanager
@@ -109,7 +111,8 @@ def create_app(
             await stack.enter_async_context(tracing(name, version))
             if lifespan is not None:
                 await stack.enter_async_context(lifespan())
-            await stack.enter_async_context(mcp.session_manager.run())
+            await stack.enter_async_context(streams.run())
+            await stack.enter_async_context(documents.run())
             yield
 
     api = FastAPI(
@@ -123,19 +126,34 @@ def create_app(
         # FastAPI's own spans would repeat the kit's, and add some for every probe.
         telemetry={"tracing": False},
     )
-    about = {"service": f"{name}-mcp", "version": version, "tools": len(tools)}
+    api.add_exception_handler(404, _no_such_address)
+    about: dict[str, str | int] = {"service": f"{name}-mcp", "version": version, "tools": len(offered)}
     _add_service_routes(api, about, calls, metrics, ready, details or dict, [route.path for route in rest])
     add_docs(api)
     for route in rest:
-        api.post(route.path)(endpoint(route, name, calls, settings.read_only))
-    # Lifted, not mounted: a mount answers /mcp with a redirect, and GET would hold idle streams.
-    handler = next(route for route in streamable.routes if route.path == MCP_PATH).endpoint
-    for path in (MCP_PATH, MCP_PATH + "/"):
-        api.router.routes.append(Route(path, handler, methods=["POST", "DELETE"]))
+        add_route(api, route, name, calls, settings)
     api.router.routes.extend(sse.routes)
     sessions = LegacySessions()
-    asgi = GatewayMiddleware(LegacySseMiddleware(api, sessions, SSE_PATH, MESSAGE_PATH), calls)
+    legacy = LegacySseMiddleware(api, sessions, SSE_PATH, MESSAGE_PATH)
+    asgi = GatewayMiddleware(McpTransport(legacy, streams, documents, settings.max_body_bytes), calls)
     return ServiceApp(asgi=asgi, mcp=mcp, calls=calls, sessions=sessions, settings=settings)
+
+
+async def _no_such_address(request: Request, error: Exception) -> JSONResponse:
+    """Answer an unknown address: clients that look for OAuth read `error` as a text."""
+    return JSONResponse({"error": "not_found", "detail": getattr(error, "detail", "Not Found")}, 404)
+
+
+def _session_manager(mcp: MCPServer, settings: Settings, json_response: bool) -> StreamableHTTPSessionManager:
+    """Return a manager of Streamable HTTP without sessions, which answers with JSON or with streams."""
+    mcp.streamable_http_app(
+        streamable_http_path=MCP_PATH,
+        stateless_http=True,
+        json_response=json_response,
+        max_request_body_size=settings.max_body_bytes,
+        transport_security=_GATEWAY_CHECKS_HOSTS,
+    )
+    return mcp.session_manager
 
 
 def _add_service_routes(

@@ -10,6 +10,7 @@ from enum import IntEnum
 
 from dyber_kit.errors import ErrorCode, LocalRefusal, ServiceError
 from dyber_kit.metrics import Metrics
+from dyber_kit.text import duration
 
 logger = logging.getLogger("dyber.breaker")
 
@@ -123,14 +124,3 @@ class Breaker:
         logger.warning(
             "breaker open", extra={"breaker": self.name, "code": str(error.code), "pause_seconds": self._pause}
         )
-
-
-def duration(seconds: float) -> str:
-    """A length of time for people: `45 秒`, `12 分钟`, `3 小时 5 分钟`."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} 秒"
-    minutes = -int(-seconds // 60)
-    if minutes < 120:
-        return f"{minutes} 分钟"
-    hours, rest = divmod(minutes, 60)
-    return f"{hours} 小时 {rest} 分钟" if rest else f"{hours} 小时"

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from mcp.server.mcpserver.exceptions import ToolError
+
+from dyber_kit.text import SHANGHAI, duration
+
+#: Key of a failed answer's `_meta` where programs read code, retryable, retry_after_seconds and retry_at.
+ERROR_META = "dyber/error"
+_LONGEST_MESSAGE = 1000
+_LONGEST_NEXT_STEP = 1000
 
 
 class ErrorCode(StrEnum):
@@ -44,9 +54,9 @@ KINDS: dict[ErrorCode, ErrorKind] = {
         401, "平台账号的登录已失效", "请重新登录平台账号（扫码或导入新的 Cookie），再重试", False
     ),
     ErrorCode.NOT_FOUND: ErrorKind(404, "内容不存在或已被删除", "请检查链接或编号，或换一条内容", False),
-    ErrorCode.RATE_LIMITED: ErrorKind(429, "平台限制了访问频率", "请停止操作，至少等待 10 分钟后再试", True),
+    ErrorCode.RATE_LIMITED: ErrorKind(429, "平台限制了访问频率", "请先停止操作，不要连续重试", True),
     ErrorCode.CAPTCHA_REQUIRED: ErrorKind(
-        403, "平台要求人工验证", "请在自己的浏览器里打开平台完成验证，稍后再试", False
+        403, "平台要求人工验证", "请告诉用户：在自己的浏览器里打开平台，完成验证后再继续", False
     ),
     ErrorCode.ACCESS_RESTRICTED: ErrorKind(
         403, "平台限制了对此内容的访问", "请确认账号有权查看此内容，或换一条内容", False
@@ -54,7 +64,7 @@ KINDS: dict[ErrorCode, ErrorKind] = {
     ErrorCode.UPSTREAM_CHANGED: ErrorKind(
         502, "平台页面结构已变化，无法读取", "请升级本服务；若已是最新版，请反馈问题", False
     ),
-    ErrorCode.UPSTREAM_UNREACHABLE: ErrorKind(502, "无法连接平台", "请检查服务器能否访问平台网站，稍后再试", True),
+    ErrorCode.UPSTREAM_UNREACHABLE: ErrorKind(502, "无法连接平台", "请检查服务器能否访问平台网站", True),
     ErrorCode.INVALID_ARGUMENT: ErrorKind(422, "参数不正确", "请按提示修改参数后重试", False),
     ErrorCode.CONFIRMATION_REQUIRED: ErrorKind(
         409,
@@ -68,8 +78,8 @@ KINDS: dict[ErrorCode, ErrorKind] = {
     ErrorCode.NOT_CONFIGURED: ErrorKind(
         503, "服务缺少必需的设置", "请管理员按服务的 README 补上缺少的设置或机密后重新部署", False
     ),
-    ErrorCode.TIMEOUT: ErrorKind(504, "操作超时", "请稍后重试，或减少请求的数量", True),
-    ErrorCode.BUSY: ErrorKind(503, "服务正忙", "请等待几秒后重试", True),
+    ErrorCode.TIMEOUT: ErrorKind(504, "操作超时", "请减少请求的数量，或等平台恢复", True),
+    ErrorCode.BUSY: ErrorKind(503, "服务正忙", "请一次只发一个请求", True),
     ErrorCode.INTERNAL: ErrorKind(500, "服务内部错误", "请查看服务日志；若持续出现，请反馈问题", False),
 }
 
@@ -79,10 +89,11 @@ class ServiceError(ToolError):
 
     Args:
         code: Which failure this is; supplies every default below.
-        message: What happened, in Chinese, without internals or secrets.
-        next_step: What the reader should do now, in Chinese.
+        message: What happened, in Chinese, without internals or secrets; cut after 1000 characters.
+        next_step: What the reader should do now, in Chinese; the time to wait comes from `retry_after`, not from here.
         retry_after: Seconds after which a retry can help, when known; also sent as the `Retry-After` header.
         whole_account: For ACCESS_RESTRICTED: the platform refuses the account, and not just one item.
+        status: HTTP status for REST callers, where it is not that of the code.
     """
 
     def __init__(
@@ -93,23 +104,53 @@ class ServiceError(ToolError):
         *,
         retry_after: float | None = None,
         whole_account: bool = False,
+        status: int | None = None,
     ) -> None:
         kind = KINDS[code]
         self.code = code
-        self.message = message or kind.message
-        self.next_step = next_step or kind.next_step
-        self.retryable = kind.retryable
+        self.message = _cut(message or kind.message, _LONGEST_MESSAGE)
+        self.next_step = _cut(next_step or kind.next_step, _LONGEST_NEXT_STEP)
         self.retry_after = retry_after
         self.whole_account = whole_account
-        self.status = kind.status
-        super().__init__(self.text)
+        self.status = status or kind.status
+        super().__init__(self.message)
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def retryable(self) -> bool:
+        """Return whether the same call can succeed later."""
+        return KINDS[self.code].retryable or self.retry_after is not None
 
     @property
     def text(self) -> str:
-        """One line for a model: code first, then cause, next step and whether a retry can help."""
-        retry = "可重试" if self.retryable else "重试无效"
-        return f"{self.code}：{self.message}。下一步：{self.next_step}（{retry}）"
+        """One line for a model: code first, then cause, next step, and when a retry can help."""
+        return f"{self.code}：{self.message}。下一步：{self.next_step}（{self._when()}）"
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """Return the same for programs; what an answer carries under ERROR_META."""
+        content: dict[str, Any] = {"code": str(self.code), "retryable": self.retryable}
+        if self.retry_after is not None:
+            content["retry_after_seconds"] = math.ceil(self.retry_after)
+            content["retry_at"] = self._retry_at().isoformat(timespec="seconds")
+        return content
+
+    def _when(self) -> str:
+        if self.retry_after is None:
+            return "稍后可重试" if self.retryable else "原样重试无效"
+        until, now = self._retry_at(), datetime.now(SHANGHAI)
+        clock = until.strftime("%H:%M" if until.date() == now.date() else "%m-%d %H:%M")
+        return f"{duration(self.retry_after)}后再试，到 {clock}"
+
+    def _retry_at(self) -> datetime:
+        return datetime.now(SHANGHAI) + timedelta(seconds=math.ceil(self.retry_after or 0))
 
 
 class LocalRefusal(ServiceError):
     """Refused by this service's own queue or breaker: the platform was not asked."""
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -22,6 +22,12 @@ from dyber_kit.metrics import Metrics
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 _PROXIES_OWN = ipaddress.ip_network("198.18.0.0/15")
 _PASSING_STATUSES = {500, 502, 503, 504}
+# What `httpx2.AsyncClient` takes and the guard does not depend on. Proxies, mounts, transports, certificates and the
+# environment are left out: each opens a way to the network around the guard.
+_OPTIONS = {
+    "auth", "base_url", "cookies", "default_encoding", "event_hooks", "follow_redirects", "headers", "max_redirects",
+    "params",
+}  # fmt: skip
 #: Given with `extensions={ENDPOINT: "hot_list"}`, names the request in the metrics.
 ENDPOINT = "dyber.endpoint"
 
@@ -50,18 +56,26 @@ def create_client(
         max_bytes: Largest body, after decompression.
         attempts: Most tries of a safe request.
         retry_wait: Seconds of the first pause between tries, at most; it doubles.
-        options: More of `httpx2.AsyncClient`'s own (base_url, headers, cookies…).
+        options: More of `httpx2.AsyncClient`'s own: auth, base_url, cookies, default_encoding, event_hooks,
+            follow_redirects, headers, max_redirects, params.
+
+    Raises:
+        TypeError: Another option was given, such as `proxy`, `mounts`, `transport`, `verify` or `trust_env`: with it
+            the client could reach what this guard keeps it from.
 
     Requests raise:
         ServiceError: INVALID_ARGUMENT for a host that is not allowed; UPSTREAM_UNREACHABLE without an answer;
             UPSTREAM_CHANGED for a body that is too large or oddly compressed.
     """
+    unguarded = sorted(options.keys() - _OPTIONS)
+    if unguarded:
+        raise TypeError(f"create_client() does not take {', '.join(unguarded)}: requests would go around its guard")
     transport = _GuardedTransport(tuple(allowed_hosts), metrics, max_bytes, attempts, retry_wait)
     options.setdefault("follow_redirects", True)
     options.setdefault("max_redirects", 5)
     headers = httpx2.Headers(options.pop("headers", None))
     headers.setdefault("accept-encoding", "gzip")
-    return httpx2.AsyncClient(transport=transport, timeout=timeout, headers=headers, **options)
+    return httpx2.AsyncClient(transport=transport, trust_env=False, timeout=timeout, headers=headers, **options)
 
 
 def host_allowed(host: str, allowed_hosts: Iterable[str]) -> bool:
@@ -164,7 +178,12 @@ class _GuardedTransport(httpx2.AsyncBaseTransport):
             raise ServiceError(ErrorCode.UPSTREAM_UNREACHABLE, f"{request.url.host} 没有在限时内回答") from error
         except httpx2.TransportError as error:
             raise ServiceError(ErrorCode.UPSTREAM_UNREACHABLE, f"无法连接 {request.url.host}") from error
-        return self._limited(response)
+        try:
+            return self._limited(response)
+        except BaseException:
+            # Only the client closes answers, and it never sees this one.
+            await response.aclose()
+            raise
 
     async def _send(self, request: httpx2.Request) -> httpx2.Response:
         endpoint = str(request.extensions.get(ENDPOINT, "other"))

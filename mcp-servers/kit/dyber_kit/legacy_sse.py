@@ -15,15 +15,24 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
+from mcp.types import INVALID_REQUEST
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from dyber_kit.streams import rpc_error
 
 SESSION_HEADER = "X-Dyber-Session"
 #: Without a POST or a running call for this long, in seconds, a session may be ended: its last answer has gone out.
 QUIET_SECONDS = 0.5
 
+_NO_SESSION = (
+    "地址里缺少 session_id；请使用打开 SSE 流时收到的地址"
+    " / the address has no session_id; use the address that the SSE stream announced"
+)
+_UNKNOWN_SESSION = (
+    "没有这个会话，或它已经结束；请重新打开 SSE 流 / no such session, or it has ended; open the SSE stream again"
+)
 _SESSION_ID = re.compile(rb"session_id=([0-9a-f]{32})")
 
 
@@ -131,11 +140,12 @@ class LegacySseMiddleware:
             self._sessions.open.pop(session_id, None)
 
     async def _message(self, scope: Scope, receive: Receive, send: Send) -> None:
-        session = self._sessions.open.get(Request(scope).query_params.get("session_id", ""))
-        if session is None:
-            await self._app(scope, receive, send)
-        elif session.ended.is_set():
-            await PlainTextResponse("Could not find session", status_code=404)(scope, receive, send)
+        session_id = Request(scope).query_params.get("session_id")
+        session = self._sessions.open.get(session_id or "")
+        if session_id is None:
+            await rpc_error(send, 400, INVALID_REQUEST, _NO_SESSION)
+        elif session is None or session.ended.is_set():
+            await rpc_error(send, 404, INVALID_REQUEST, _UNKNOWN_SESSION)
         else:
             token = current_session.set(session)
             try:

@@ -7,6 +7,7 @@ import logging
 import sys
 from dataclasses import dataclass
 
+from pydantic import ValidationError
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
@@ -54,3 +55,14 @@ def configure_logging(service: str, level: str) -> None:
     # These two say at INFO what the kit's own call and request lines already say.
     for chatty in ("mcp", "httpx2"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLevelName(level.upper())))
+
+
+def without_values(error: Exception) -> BaseException:
+    """Return the exception as the log may show it: Pydantic's texts repeat what they refuse, which may be anything."""
+    if not isinstance(error, ValidationError):
+        return error
+    places = [
+        f"{'.'.join(str(part) for part in entry['loc'])}: {entry['type']}"
+        for entry in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+    return ValueError(f"{error.title}: {'; '.join(places)[:500]}").with_traceback(error.__traceback__)

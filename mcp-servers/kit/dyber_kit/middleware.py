@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dyber_kit.calls import Calls
 from dyber_kit.logs import RequestInfo, current_request
+from dyber_kit.streams import mark_text
 from dyber_kit.tracing import request_span
 
 logger = logging.getLogger("dyber.requests")
@@ -54,6 +55,7 @@ class GatewayMiddleware:
                 status = message["status"]
                 marked = MutableHeaders(scope=message)
                 marked["X-Request-Id"] = info.request_id
+                mark_text(marked)
                 if self._calls.draining:
                     marked["Connection"] = "close"
             await send(message)

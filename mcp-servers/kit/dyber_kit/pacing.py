@@ -14,11 +14,11 @@ from pathlib import Path
 
 import anyio
 
-from dyber_kit.breaker import Breaker, duration
+from dyber_kit.breaker import Breaker
 from dyber_kit.errors import ErrorCode, LocalRefusal
 from dyber_kit.files import write_private
 from dyber_kit.metrics import Metrics
-from dyber_kit.text import SHANGHAI
+from dyber_kit.text import SHANGHAI, duration
 
 logger = logging.getLogger("dyber.pacing")
 

@@ -8,12 +8,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import HTTPException
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
+from starlette.requests import ClientDisconnect
 
+from dyber_kit.arguments import read_arguments
+from dyber_kit.bodies import parse_json, read_body
 from dyber_kit.calls import Calls
 from dyber_kit.errors import ErrorCode, ServiceError
+from dyber_kit.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -42,31 +46,59 @@ def required(value: str, detail: str) -> str:
     return value
 
 
-def endpoint(
-    route: RestRoute, service: str, calls: Calls, read_only: bool = False
-) -> Callable[..., Awaitable[JSONResponse]]:
-    """A FastAPI endpoint that runs `route.handler` and wraps what comes back; `read_only` refuses those that write."""
-    body_model = next(iter(inspect.signature(route.handler, eval_str=True).parameters.values())).annotation
-    head = {"service": service, "action": route.action}
+def add_route(api: FastAPI, route: RestRoute, service: str, calls: Calls, settings: Settings) -> None:
+    """Serve `route`: its body is read within limits and understood like the arguments of a tool.
 
-    async def answer(body: Any) -> JSONResponse:
+    While the service is read-only, a route that writes is refused.
+    """
+    body_model = next(iter(inspect.signature(route.handler, eval_str=True).parameters.values())).annotation
+    schema = body_model.model_json_schema()
+    head = {"service": service, "action": route.action}
+    handler = route.handler if route.read_only or not settings.read_only else _refuse_write
+
+    async def answer(request: Request) -> Response:
         try:
-            handler = route.handler if route.read_only or not read_only else _refuse_write
-            data = await calls.run(f"rest:{route.action}", lambda: _guarded(handler, body))
+            read = read_arguments(body_model, schema, await _object_in(request, settings.max_body_bytes))
+        except ServiceError as error:
+            return _failure(head, error, detail=error.message)
+        except ClientDisconnect:
+            return Response(status_code=400)  # For the log: nobody is there to read it.
+        try:
+            data = await calls.run(f"rest:{route.action}", lambda: _guarded(handler, read.checked))
         except ServiceError as error:
             return _failure(head, error)
-        except Exception:
-            return _failure(head, ServiceError(ErrorCode.INTERNAL))
         if isinstance(data, _Refused):
             raise data.error
         content = {"status": "success", **head, "data": _plain(data)}
         if isinstance(data, list):
             content["count"] = len(data)
+        if read.warnings:
+            content["warnings"] = read.warnings
         return JSONResponse(content)
 
-    answer.__annotations__ = {"body": body_model, "return": JSONResponse}
     answer.__doc__ = inspect.getdoc(route.handler)
-    return answer
+    answer.__name__ = route.action
+    described = {"required": True, "content": {"application/json": {"schema": schema}}}
+    api.post(route.path, openapi_extra={"requestBody": described})(answer)
+
+
+async def _object_in(request: Request, max_bytes: int) -> dict[str, Any]:
+    """Return the JSON object in a request's body.
+
+    Raises:
+        ServiceError: INVALID_ARGUMENT for a body that is too long, or not a JSON object in UTF-8.
+    """
+    body = await read_body(request.receive, request.headers, max_bytes)
+    value = parse_json(body)
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    # A page of another site can send every other type without asking first.
+    if content_type != "application/json" and not content_type.endswith("+json"):
+        raise ServiceError(
+            ErrorCode.INVALID_ARGUMENT, "请求正文应为 JSON 对象", "请发送 Content-Type: application/json"
+        )
+    if not isinstance(value, dict):
+        raise ServiceError(ErrorCode.INVALID_ARGUMENT, "请求正文应为 JSON 对象", '请发送形如 {"名字": 值} 的正文')
+    return value
 
 
 @dataclass(frozen=True)
@@ -86,8 +118,9 @@ async def _refuse_write(_: Any) -> None:
     raise ServiceError(ErrorCode.READ_ONLY)
 
 
-def _failure(head: dict[str, str], error: ServiceError) -> JSONResponse:
+def _failure(head: dict[str, str], error: ServiceError, **more: str) -> JSONResponse:
     content: dict[str, Any] = {
+        **more,
         "status": "error",
         **head,
         "error": error.message,

@@ -22,6 +22,7 @@ class Settings:
         read_only: Leave out what changes something on the platform (DYBER_READ_ONLY).
         privacy: Hash user ids and mask nicknames (DYBER_PRIVACY); see `dyber_kit.privacy`.
         max_answer_chars: Longest answer of a tool, in characters of JSON (MAX_ANSWER_CHARS).
+        max_body_bytes: Longest body of a request, over MCP and REST (MAX_BODY_BYTES).
     """
 
     host: str = "127.0.0.1"
@@ -32,6 +33,7 @@ class Settings:
     read_only: bool = True
     privacy: bool = False
     max_answer_chars: int = 24_000
+    max_body_bytes: int = 2**20
 
     @classmethod
     def from_environment(cls, default_port: int = 8000) -> Settings:
@@ -53,6 +55,7 @@ class Settings:
             read_only=environment_flag("DYBER_READ_ONLY", True),
             privacy=environment_flag("DYBER_PRIVACY", False),
             max_answer_chars=int(environment_number("MAX_ANSWER_CHARS", 24_000, 2_000, 1_000_000)),
+            max_body_bytes=int(environment_number("MAX_BODY_BYTES", 2**20, 1024, 64 * 2**20)),
         )
 
 

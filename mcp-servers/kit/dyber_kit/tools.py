@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from mcp.server.mcpserver import Context
-from mcp.server.mcpserver.exceptions import UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool
-from mcp.shared.exceptions import MCPError
-from mcp.types import CallToolResult, TextContent, ToolAnnotations
-from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
+from mcp.types import CallToolResult, ContentBlock, TextContent, ToolAnnotations
+from pydantic import BaseModel, PrivateAttr
 
+from dyber_kit.answers import WARNINGS_META, failed, within_limits
+from dyber_kit.arguments import Reading, read_arguments
 from dyber_kit.calls import Calls
-from dyber_kit.cursors import fit_answer, too_large
-from dyber_kit.errors import KINDS, ErrorCode, ServiceError
+from dyber_kit.cursors import fit_answer
+from dyber_kit.errors import ServiceError
+from dyber_kit.progress import reporting
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,11 @@ class ToolDeclaration:
     function: Callable[..., Awaitable[Any]]
     title: str
     annotations: ToolAnnotations
+
+    @property
+    def name(self) -> str:
+        """Return the name under which agents call the tool."""
+        return getattr(self.function, "__name__", repr(self.function))
 
     @property
     def read_only(self) -> bool:
@@ -64,7 +70,7 @@ def tool(
 
 
 class ServiceTool(Tool):
-    """A tool that refuses unknown arguments, runs under `Calls` and answers errors as code, cause, next step."""
+    """A tool that understands what callers mean, runs under `Calls` and answers errors as code, cause, next step."""
 
     _calls: Calls = PrivateAttr()
     _max_answer_chars: int = PrivateAttr()
@@ -74,67 +80,87 @@ class ServiceTool(Tool):
         """Make the running tool; its answers stay within `max_answer_chars` characters of JSON.
 
         Raises:
-            ValueError: The tool has no docstring, or its inputs are not flat (agents drop `$ref`s).
+            ValueError: The function is not async, or has no docstring or no return type that makes an output schema,
+                or its inputs are not flat (agents drop `$ref`s); the message names the function.
         """
+        name = declaration.name
+        if not inspect.iscoroutinefunction(declaration.function):
+            raise ValueError(f"tool {name} must be a function written with `async def`")
         # Cleaned here: Python 3.13 strips a docstring's indentation, earlier versions keep it.
         description = inspect.getdoc(declaration.function)
         if not description:
-            raise ValueError(f"tool {declaration.function.__name__} needs a docstring: it is what agents read")
-        made = cls.from_function(
-            declaration.function,
-            title=declaration.title,
-            description=description,
-            annotations=declaration.annotations,
-            structured_output=True,
-        )
+            raise ValueError(f"tool {name} needs a docstring: it is what agents read")
+        try:
+            made = cls.from_function(
+                declaration.function,
+                title=declaration.title,
+                description=description,
+                annotations=declaration.annotations,
+                structured_output=True,
+            )
+        except Exception as error:
+            raise ValueError(f"tool {name} has a signature that cannot be published: {error}") from error
         built = cast(ServiceTool, made)
-        loose = built.fn_metadata.arg_model
-        strict: Any = type(loose.__name__, (loose,), {"model_config": ConfigDict(extra="forbid"), "__doc__": loose.__doc__})
-        built.fn_metadata.arg_model = strict
-        built.parameters = _untitled(strict.model_json_schema(by_alias=True))
+        if not _has_structure(built):
+            raise ValueError(f"tool {name} needs a Pydantic model as its return type: agents get an output schema")
+        built.parameters = _untitled(built.parameters)
         if "$defs" in built.parameters:
-            raise ValueError(f"tool {built.name} has nested inputs; use flat scalars and Literal")
+            raise ValueError(f"tool {name} has nested inputs; use flat scalars and Literal")
         built._calls = calls
         built._max_answer_chars = max_answer_chars
         return built
 
-    async def run(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False) -> Any:
+    async def run(self, arguments: Any, context: Context[Any, Any], convert_result: bool = False) -> Any:
         """Run the tool; see `mcp.server.mcpserver.tools.Tool.run` for the arguments.
 
+        With `convert_result`, a foreseen failure is an answer with `is_error`; without, it is raised.
+
         Raises:
-            ServiceError: A foreseen failure; its text is what the model reads.
-            UnexpectedToolError: A crash; the text carries no internals.
+            ServiceError: A foreseen failure, or INTERNAL for a crash; its text is what the model reads.
+            MCPError: A failure that the protocol itself answers.
         """
         try:
             return await self._calls.run(self.name, lambda: self._execute(arguments, context, convert_result))
-        except (ServiceError, MCPError):
+        except ServiceError as error:
+            if convert_result:
+                return failed(error)
             raise
-        except Exception as error:
-            raise UnexpectedToolError(ServiceError(ErrorCode.INTERNAL).text) from error
 
-    async def _execute(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool) -> Any:
-        try:
-            checked = self.fn_metadata.validate_arguments(arguments)
-        except ValidationError as error:
-            raise invalid_arguments(error, list(self.parameters.get("properties", {}))) from None
-        injected = {self.context_kwarg: context} if self.context_kwarg else {}
-        result = await self.fn(**checked, **injected)
+    async def _execute(self, arguments: Any, context: Context[Any, Any], convert_result: bool) -> Any:
+        read = read_arguments(self.fn_metadata.arg_model, self.parameters, arguments)
+        checked = read.checked.model_dump_one_level()
+        async with reporting(context) as reported:
+            injected = {self.context_kwarg: reported} if self.context_kwarg else {}
+            result = await self.fn(**checked, **injected)
         if isinstance(result, BaseModel) and not isinstance(result, CallToolResult):
             result = fit_answer(result, self._max_answer_chars)
-        return self._compact(self.fn_metadata.convert_result(result)) if convert_result else result
+        parts = list(result.content) if isinstance(result, CallToolResult) else []
+        return self._answer(self.fn_metadata.convert_result(result), parts, read) if convert_result else result
 
-    def _compact(self, result: Any) -> Any:
-        """The SDK indents the text copy of structured results; models pay for that by the token.
+    def _answer(self, result: Any, parts: Sequence[ContentBlock], read: Reading[Any]) -> Any:
+        """Return the answer with compact text, which is cheaper for models than the SDK's, and with the warnings.
 
-        Raises ServiceError for what `fit_answer` never saw, such as a result with a picture, and is too long.
+        What the tool itself put beside its structure (`parts`: a picture, a text for people) follows the text.
         """
-        if isinstance(result, CallToolResult) and result.structured_content is not None:
+        if not isinstance(result, CallToolResult):
+            return result
+        if result.structured_content is not None:
             text = json.dumps(result.structured_content, ensure_ascii=False, separators=(",", ":"))
-            if len(text) > self._max_answer_chars:
-                raise too_large(len(text), self._max_answer_chars)
-            pictures = [part for part in result.content if not isinstance(part, TextContent)]
-            result.content = [TextContent(type="text", text=text), *pictures]
+            result.content = [TextContent(type="text", text=text), *parts]
+        within_limits(result, self._max_answer_chars)
+        if read.warnings:
+            result.content = [*result.content, TextContent(type="text", text=f"提示：{'；'.join(read.warnings)}")]
+            result.meta = {**(result.meta or {}), WARNINGS_META: read.warnings}
         return result
+
+
+def _has_structure(built: Tool) -> bool:
+    """Return whether the tool answers with a model of the service's own, which becomes its output schema."""
+    model = built.fn_metadata.output_model
+    is_model = (
+        isinstance(model, type) and issubclass(model, BaseModel) and not issubclass(model, get_args(ContentBlock))
+    )
+    return is_model and built.output_schema is not None and not built.fn_metadata.wrap_output
 
 
 def _untitled(schema: dict[str, Any]) -> dict[str, Any]:
@@ -143,22 +169,3 @@ def _untitled(schema: dict[str, Any]) -> dict[str, Any]:
     for rules in arguments.values():
         rules.pop("title", None)
     return {**{key: value for key, value in schema.items() if key != "title"}, "properties": arguments}
-
-
-def invalid_arguments(error: ValidationError, known: list[str]) -> ServiceError:
-    """What is wrong with each argument, without echoing rejected values."""
-    problems: list[str] = []
-    for entry in error.errors(include_url=False, include_input=False):
-        name = ".".join(str(part) for part in entry["loc"]) or "arguments"
-        if entry["type"] == "extra_forbidden":
-            problems.append(f"没有名为 {name} 的参数")
-        elif entry["type"] == "missing":
-            problems.append(f"缺少参数 {name}")
-        else:
-            problems.append(f"{name}：{entry['msg']}")
-    names = "、".join(known) or "无"
-    return ServiceError(
-        ErrorCode.INVALID_ARGUMENT,
-        f"{KINDS[ErrorCode.INVALID_ARGUMENT].message}：{'；'.join(problems)}",
-        f"此工具可用的参数：{names}",
-    )

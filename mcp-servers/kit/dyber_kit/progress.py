@@ -1,0 +1,72 @@
+"""Reports the progress of long calls, so that clients that give up on silence go on waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from mcp.server.mcpserver import Context
+from pydantic import PrivateAttr
+
+logger = logging.getLogger("dyber.progress")
+
+#: Longest silence of a call whose caller asked for progress. Clients and proxies are promised at most 10 s.
+SILENCE_SECONDS = 8.0
+# The protocol wants each value to be larger than the one before, and a tool's next step must still be larger than
+# what was sent in its silence.
+_SMALL_STEP = 0.0001
+
+
+class ReportingContext(Context[Any, Any]):
+    """Is the context of one call, and remembers what was reported last."""
+
+    _last: float = PrivateAttr(default=0.0)
+    _total: float | None = PrivateAttr(default=None)
+    _reported_at: float = PrivateAttr(default_factory=time.monotonic)
+    _started: float = PrivateAttr(default_factory=time.monotonic)
+
+    def __init__(self, context: Context[Any, Any]) -> None:
+        super().__init__(request_context=context.request_context, mcp_server=context.mcp_server)
+
+    async def report_progress(self, progress: float, total: float | None = None, message: str | None = None) -> None:
+        """Report progress; see `mcp.server.mcpserver.Context.report_progress`."""
+        self._last, self._total, self._reported_at = progress, total, time.monotonic()
+        await super().report_progress(progress, total, message)
+
+    async def report_in_silence(self) -> None:
+        """Report after each SILENCE_SECONDS in which the tool did not report anything itself; until cancelled."""
+        while True:
+            wait = self._reported_at + SILENCE_SECONDS - time.monotonic()
+            if wait > 0:
+                await asyncio.sleep(wait)
+                continue
+            seconds = round(time.monotonic() - self._started)
+            await self.report_progress(self._last + _SMALL_STEP, self._total, f"仍在进行，已用 {seconds} 秒")
+
+
+@asynccontextmanager
+async def reporting(context: Context[Any, Any]) -> AsyncIterator[Context[Any, Any]]:
+    """Give the context to run a tool with; until it is left, a caller who asked for progress gets some regularly."""
+    try:
+        meta = context.request_context.meta or {}
+    except ValueError:  # A call from inside the process, without a request.
+        meta = {}
+    if meta.get("progress_token") is None:
+        yield context
+        return
+    tracked = ReportingContext(context)
+    reports = asyncio.create_task(tracked.report_in_silence())
+    reports.add_done_callback(_note_failure)
+    try:
+        yield tracked
+    finally:
+        reports.cancel()
+
+
+def _note_failure(reports: asyncio.Task[None]) -> None:
+    if not reports.cancelled() and reports.exception():
+        logger.warning("progress not sent", extra={"reason": type(reports.exception()).__name__})

@@ -1,0 +1,86 @@
+"""Sends JSON-RPC errors, and event streams that every client splits into the same lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import Message, Send
+
+# Line ends for Python's and JavaScript's line readers, though not for the format; JSON has an escape for each.
+_LINE_ENDS = {char.encode(): f"\\u{ord(char):04x}".encode() for char in "\u0085\u2028\u2029"}
+
+
+async def rpc_error(
+    send: Send,
+    status: int,
+    code: int,
+    message: str,
+    request_id: Any = None,
+    data: Any = None,
+    *,
+    headers: Mapping[str, str] | None = None,
+    with_body: bool = True,
+) -> None:
+    """Send a JSON-RPC error as the whole answer of a request; `with_body=False` sends its headers only (HEAD)."""
+    error = {"code": code, "message": message} | ({} if data is None else {"data": data})
+    body = json.dumps({"jsonrpc": "2.0", "id": request_id, "error": error}, ensure_ascii=False).encode()
+    start: Message = {"type": "http.response.start", "status": status, "headers": []}
+    marked = MutableHeaders(scope=start)
+    for name, value in {
+        "Content-Type": "application/json",
+        "Content-Length": str(len(body)),
+        **(headers or {}),
+    }.items():
+        marked[name] = value
+    await send(start)
+    await send({"type": "http.response.body", "body": body if with_body else b""})
+
+
+def mark_text(headers: MutableHeaders) -> None:
+    """Name the encoding of JSON and event streams, and ask proxies to pass streams on as they come."""
+    content_type = headers.get("content-type", "")
+    if content_type in ("application/json", "text/event-stream"):
+        headers["Content-Type"] = f"{content_type}; charset=utf-8"
+    if content_type.startswith("text/event-stream"):
+        headers["Cache-Control"] = "no-cache, no-transform"
+        headers["X-Accel-Buffering"] = "no"
+
+
+def escaped_lines(send: Send) -> Send:
+    """Return a `send` in whose event streams no character inside a line looks like the end of a line."""
+    is_stream = False
+
+    async def escaping(message: Message) -> None:
+        nonlocal is_stream
+        if message["type"] == "http.response.start":
+            is_stream = MutableHeaders(scope=message).get("content-type", "").startswith("text/event-stream")
+        elif is_stream and message.get("body"):
+            body = message["body"]
+            for char, escape in _LINE_ENDS.items():
+                body = body.replace(char, escape)
+            message = {**message, "body": body}
+        await send(message)
+
+    return escaping
+
+
+def json_as_stream(send: Send) -> Send:
+    """Return a `send` which turns an answer with one JSON object and status 200 into a stream with one event."""
+    is_json = False
+
+    async def streaming(message: Message) -> None:
+        nonlocal is_json
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            is_json = message["status"] == 200 and headers.get("content-type", "").startswith("application/json")
+            if is_json:
+                headers["Content-Type"] = "text/event-stream"
+                del headers["Content-Length"]
+        elif is_json and message.get("body"):
+            message = {**message, "body": b"event: message\r\ndata: " + message["body"] + b"\r\n\r\n"}
+        await send(message)
+
+    return streaming
