@@ -128,5 +128,6 @@ def _service(settings: StackSettings, spec: ServiceSpec) -> GatewayService:
         replicas=spec.replicas,
         read_tools=tuple(name for name, reads in spec.tools.items() if reads),
         write_tools=tuple(name for name, reads in spec.tools.items() if not reads),
+        once_tools=spec.once_tools,
         requests_per_second=settings.requests_per_second(spec.name),
     )

@@ -46,7 +46,8 @@ class GatewayService:
     `port` is the port its containers listen on and its direct port on the gateway; `title` is shown to people;
     `max_call_seconds` is the longest call it takes; `replicas` is the number of its containers, which the gateway
     finds as `<name>-mcp-1`, `<name>-mcp-2`, … besides `<name>-mcp`. `read_tools` and `write_tools` are the names in
-    the service's lock file; both empty: unknown. `requests_per_second` bounds each client's calls to this service.
+    the service's lock file; both empty: unknown. `once_tools` are those of `read_tools` of which no call is sent again
+    after a failure. `requests_per_second` bounds each client's calls to this service.
     Raises ValueError (Chinese, then English) for unusable values.
     """
 
@@ -57,6 +58,7 @@ class GatewayService:
     replicas: int = 1
     read_tools: tuple[str, ...] = ()
     write_tools: tuple[str, ...] = ()
+    once_tools: tuple[str, ...] = ()
     requests_per_second: int = 50
 
     def __post_init__(self) -> None:
@@ -100,6 +102,11 @@ class GatewayService:
                     f"服务 {self.name} 的工具名 {tool!r} 不可用：请用字母、数字和 _ . -，最长 128 个字符",
                     f"tool name {tool!r} of service {self.name} is unusable: letters, digits and _ . -, at most 128",
                 )
+
+    @property
+    def resent_tools(self) -> tuple[str, ...]:
+        """The tools of which a call is sent again when the connection broke before there was an answer."""
+        return tuple(tool for tool in self.read_tools if tool not in self.once_tools)
 
     @property
     def host(self) -> str:

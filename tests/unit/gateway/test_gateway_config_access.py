@@ -162,3 +162,11 @@ def test_without_proxies_nobody_may_tell_an_address() -> None:
     text = "".join(rendered().values())
     assert "proxy_protocol" not in text
     assert "real_ip" not in text
+
+
+def test_a_tool_that_may_not_be_called_twice_is_in_the_scope_of_reading_and_is_not_sent_again() -> None:
+    service = GatewayService("alpha", 8001, "甲", 60, read_tools=("search", "qrcode"), once_tools=("qrcode",))
+    files = render(GatewaySettings(), [service], [])
+    assert json.loads(files["njs/scopes.json"])["read_tools"] == {"alpha": "\nqrcode\nsearch\n"}
+    assert '"~^alpha\\|search$" 1;' in files["upstreams.conf"]
+    assert "qrcode" not in files["upstreams.conf"]
