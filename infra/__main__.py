@@ -32,14 +32,14 @@ def deploy(root: Path) -> None:
     deployment = random.RandomId("deployment", byte_length=6, opts=pulumi.ResourceOptions(provider=generator))
     owner = Owner(settings.stack, deployment.hex, Subnets(settings.network_pool))
     tokens = client_tokens(settings, opts)
-    profiles = Profiles(settings, owner, root, opts)
+    profiles = Profiles(settings, owner, root, specs, opts)
     images = {spec.name: server_image(spec, settings, root / "mcp-servers", opts) for spec in specs}
     images["gateway"] = gateway_image(settings, root / "nginx", GATEWAY_UID, opts)
     images["front"] = front_image(settings, root / "nginx", FRONT_UID, opts)
     keep_data, check_contracts = settings.data_retention == "keep", settings.contracts == "enforced"
     services = {}
     for spec in specs:
-        cache = profiles.access if spec.cache else None
+        cache = profiles.access.services[spec.name] if profiles.access and spec.cache else None
         level, secrets = settings.log_level, settings.secrets(spec.name)
         args = McpServiceArgs(owner, spec, images[spec.name], level, keep_data, cache, check_contracts, secrets)
         services[spec.name] = McpService(spec.name, args, opts)
