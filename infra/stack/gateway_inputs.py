@@ -54,6 +54,7 @@ def gateway_settings(
         server_names=own.server_names,
         allowed_origins=own.allowed_origins,
         max_body_mib=own.max_body_mib,
+        body_memory_mib=own.body_memory_mib,
         burst=own.limits.burst,
         streams_per_client=own.limits.streams_per_client,
         refused_per_minute=own.limits.refused_per_minute,

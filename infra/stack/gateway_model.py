@@ -159,7 +159,7 @@ class GatewaySettings:
 
     `server_names` are accepted besides localhost, 127.0.0.1 and [::1], and become names of the certificate;
     `allowed_origins` are web origins, such as https://pet.example, whose pages may call; `max_body_mib` is the largest
-    request body in MiB; `version` is shown in the information document.
+    request body in MiB, `body_memory_mib` what bodies may take together; `version` is shown in the information document.
     Limits: `burst` calls may come at once beyond a service's requests_per_second; `streams_per_client` are open
     together; `refused_per_minute` calls without a good token are answered per address before it gets 429.
     The breaker of a service opens after `breaker_failures` calls in a row that it did not answer, and lets one call
@@ -174,6 +174,7 @@ class GatewaySettings:
     server_names: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
     max_body_mib: int = 16
+    body_memory_mib: int = 384
     worker_processes: int = 2
     version: str = "2.0.0"
     burst: int = 100
@@ -209,6 +210,7 @@ class GatewaySettings:
                 f"max_body_mib {self.max_body_mib} 不可用：应为 1 到 64", f"max_body_mib {self.max_body_mib}: 1 to 64"
             )
         bounds = {
+            "body_memory_mib": (16, 8192),
             "worker_processes": (1, 64),
             "burst": (1, 100_000),
             "streams_per_client": (1, 10_000),

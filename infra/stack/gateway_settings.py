@@ -146,6 +146,11 @@ class GatewaySettings(StrictSettings):
         """The server names that a public authority can certify: host names, not addresses."""
         return tuple(name for name in self.server_names if not _is_address(name) and "." in name)
 
+    @property
+    def body_memory_mib(self) -> int:
+        """Of `memory_mib`, what request bodies may take together while they arrive and are passed on."""
+        return self.memory_mib // 2
+
     def public(self, port: int) -> int:
         """The host port under which the gateway's own `port` is published."""
         return port + self.port_offset
