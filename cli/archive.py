@@ -50,6 +50,8 @@ def write(path: Path, password: str, fill: Callable[[tarfile.TarFile], None]) ->
             with tarfile.open(fileobj=sink, mode="w|", format=tarfile.PAX_FORMAT) as tar:
                 fill(tar)
             sink.finish()
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(draft, path)
     except BaseException:
         draft.unlink(missing_ok=True)

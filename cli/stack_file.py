@@ -106,8 +106,8 @@ class StackFile:
 
 
 def replace_file(path: Path, content: bytes, mode: int | None = None) -> None:
-    """Write `content` so that a reader sees the old file or the new one, and nothing between. `mode`: permission
-    bits; None keeps the present file's."""
+    """Write `content` so that a reader sees the old file or the new one, and nothing between, also after a power cut.
+    `mode`: permission bits; None keeps the present file's."""
     if mode is None:
         mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # 0600
@@ -115,6 +115,8 @@ def replace_file(path: Path, content: bytes, mode: int | None = None) -> None:
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
         draft.chmod(mode)
         os.replace(draft, path)
     except BaseException:

@@ -35,7 +35,7 @@ def deploy(root: Path) -> None:
     owner = Owner(settings.stack, deployment.hex, Subnets(settings.network_pool))
     tokens = client_tokens(settings, opts)
     data = DataVolumes("data", DataVolumesArgs(owner, volumes), opts)
-    profiles = Profiles(settings, owner, root, opts)
+    profiles = Profiles(settings, owner, root, specs, opts)
     images = {spec.name: server_image(spec, settings, root / "mcp-servers", opts) for spec in specs}
     images["gateway"] = gateway_image(settings, root / "nginx", GATEWAY_UID, opts)
     images["front"] = front_image(settings, root / "nginx", FRONT_UID, opts)
@@ -47,7 +47,7 @@ def deploy(root: Path) -> None:
             image=images[spec.name],
             log_level=settings.log_level,
             data=data.mount(spec.name) if spec.data else None,
-            cache=profiles.access if spec.cache else None,
+            cache=profiles.access.services[spec.name] if profiles.access and spec.cache else None,
             check_contract=settings.contracts == "enforced",
             secrets=settings.secrets(spec.name),
         )

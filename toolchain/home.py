@@ -76,11 +76,13 @@ class DyberHome:
         """The passphrase file, made once with a random value and mode 0600, never overwritten."""
         self.root.mkdir(parents=True, exist_ok=True)
         path = self.passphrase_file
-        # Written in full before it gets its name: a run killed half-way leaves no empty passphrase.
+        # Written in full before it gets its name: neither a killed run nor a power cut leaves an empty passphrase.
         descriptor, name = tempfile.mkstemp(prefix=f"{path.name}.", dir=self.root)  # 0600
         draft = Path(name)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(secrets.token_urlsafe(32))
+            file.flush()
+            os.fsync(file.fileno())
         try:
             os.link(draft, path)
         except FileExistsError:

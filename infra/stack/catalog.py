@@ -20,7 +20,7 @@ from stack.gateway_model import GATEWAY_PORTS, MAX_REPLICAS
 from stack.setting_tree import Setting
 
 SPEC_FILE = "service.yaml"
-GIVEN_BY_THE_FOLDER = {"name", "folder", "tools", "contract_sha256"}
+GIVEN_BY_THE_FOLDER = {"name", "folder", "tools", "once_tools", "contract_sha256"}
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9-]{0,30}")
 #: Ports that services may have, and the first one for a new service; the two below it are taken by tradition.
 SERVICE_PORTS = range(8001, 9000)
@@ -50,8 +50,9 @@ SecretName = Annotated[VariableName, AfterValidator(_secret_name)]
 class ServiceSpec(BaseModel):
     """What `service.yaml` says of one service. Sizes are MiB, `cpus` cores, times seconds.
 
-    `tools` and `contract_sha256` come from the lock file beside it, empty without that file, or from what was promoted
-    into the stack: by name, whether the tool only reads; and which contract that is (stack.contract).
+    `tools`, `once_tools` and `contract_sha256` come from the lock file beside it, empty without that file, or from what
+    was promoted into the stack: by name, whether the tool only reads; which of those may not be called again after a
+    failure; and which contract that is (stack.contract).
     `cache`: the service uses Redis where the stack has it.
     `max_replicas` is 1 where two containers would be in each other's way (one account, one browser profile).
     `seccomp` names a profile of stack/seccomp that its containers have in place of the engine's own.
@@ -82,6 +83,7 @@ class ServiceSpec(BaseModel):
     environment: dict[VariableName, str] = Field(default_factory=dict)
     secrets: dict[SecretName, Literal["required", "optional"]] = Field(default_factory=dict)
     tools: dict[str, bool] = Field(default_factory=dict)
+    once_tools: tuple[str, ...] = ()
     contract_sha256: str = ""
 
     @model_validator(mode="after")
@@ -150,7 +152,7 @@ def load_spec(file: Path, *, locks: bool = True) -> ServiceSpec:
         )
     given = {str(key): value for key, value in content.items()}
     if locks and (contract := load_lock(file.parent)):
-        given.update(tools=contract.read_only, contract_sha256=contract.sha256)
+        given.update(tools=contract.read_only, once_tools=contract.once, contract_sha256=contract.sha256)
     try:
         spec = ServiceSpec(name=name, folder=file.parent, **given)
     except ValidationError as error:

@@ -22,11 +22,16 @@ LOCK_FILE = "tools.lock.json"
 
 
 class ContractSettings(StrictSettings):
-    """The contract that was promoted into a stack, `sha256` as in the lock file of then; by tool, what it may do."""
+    """The contract that was promoted into a stack, `sha256` as in the lock file of then; by tool, what it may do.
+
+    `read-once` is a tool that only reads, but says that a second call is another call (`idempotentHint: false`).
+    """
 
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="契约的哈希 / The contract's hash")
-    tools: dict[str, Literal["read", "write"]] = Field(
-        default_factory=dict, description="按工具：只读还是可写 / By tool, whether it only reads or writes too"
+    tools: dict[str, Literal["read", "read-once", "write"]] = Field(
+        default_factory=dict,
+        description="按工具：只读、只读但网关不重发、可写 / By tool: it only reads; it only reads, and the gateway never "
+        "sends a call of it again; or it writes too",
     )
 
 
@@ -47,15 +52,26 @@ class Contract:
         return {name: reads_only(tool) for name, tool in self.tools.items()}
 
     @property
+    def once(self) -> tuple[str, ...]:
+        """Names of the tools that only read and yet say that a call must not be repeated."""
+        return tuple(name for name, tool in self.tools.items() if reads_only(tool) and not repeatable(tool))
+
+    @property
     def settings(self) -> dict[str, Any]:
         """What a promotion writes into a stack's file: the content of ContractSettings."""
         kinds = {name: "read" if reads else "write" for name, reads in self.read_only.items()}
-        return {"sha256": self.sha256, "tools": kinds}
+        return {"sha256": self.sha256, "tools": {**kinds, **dict.fromkeys(self.once, "read-once")}}
 
 
 def reads_only(tool: Mapping[str, Any]) -> bool:
     """Whether a tool's annotations say that it only reads."""
     return (tool.get("annotations") or {}).get("readOnlyHint") is True
+
+
+def repeatable(tool: Mapping[str, Any]) -> bool:
+    """Whether a tool's annotations leave open that the same call is made twice. A tool that only reads does not have to
+    say so; one that says `idempotentHint: false` means it."""
+    return (tool.get("annotations") or {}).get("idempotentHint") is not False
 
 
 def listed_contract(tools: Iterable[Mapping[str, Any]]) -> Contract:
@@ -78,7 +94,7 @@ def parse_contract(text: str, source: str) -> Contract:
         }
         contract = Contract(tools)
         matches = contract.sha256 == stated
-        contract.read_only  # noqa: B018 - raises for annotations that are none
+        contract.once  # noqa: B018 - raises for annotations that are none
     except (ValueError, KeyError, TypeError, AttributeError):
         raise ConfigurationError(
             f"{source}: 读不懂，请重新生成：./deploy.sh tools lock\n"

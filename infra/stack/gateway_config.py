@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ from stack.gateway_model import GatewayClient, GatewayService, GatewaySettings, 
 NGINX_FOLDER = Path(__file__).resolve().parents[2] / "nginx"
 #: Where the gateway and the loader mount the configuration volume.
 CONFIGURATION_ROOT = "/etc/dyber"
+#: Calls without a good token that one address may have open: they are answered at once, so more are held open on purpose.
+#: Behind Docker all callers may have one address, so it is more than a browser or a monitor needs.
+ANONYMOUS_CONNECTIONS = 100
 _UNQUOTABLE = re.compile(r"""["'\\$;{}\s\x00-\x20\x7f]""")
 
 
@@ -48,6 +52,8 @@ def render(
         "certificate": f"{CONFIGURATION_ROOT}/tls/{hashlib.sha256(names.encode()).hexdigest()[:16]}.pem",
         "errors": _errors(),
         "zones": _zones(settings, ordered_services),
+        "body_limits": body_limits(settings),
+        "anonymous_connections": ANONYMOUS_CONNECTIONS,
     }
     environment = _environment()
     files = {
@@ -142,6 +148,30 @@ def _zone(role: str, directive: str, key: str, size: str, rate: str = "") -> dic
     return {"directive": directive, "key": key, "name": f"{role}_{parameters}", "size": size, "rate": rate}
 
 
+@dataclass(frozen=True)
+class BodyLimit:
+    """Calls with a body of one kind that may run at once: of one client, and of all together."""
+
+    client: int
+    total: int
+
+
+def body_limits(settings: GatewaySettings) -> dict[str, BodyLimit]:
+    """By kind of body (nginx/templates/limits.conf.j2), how many may be there at once, so that all together fit into
+    the memory for bodies, and a client that fills its part leaves the others theirs.
+
+    `small` bodies are in Nginx's own memory; `medium` ones have less than 1 MB; `large` and `unannounced` ones may be
+    as large as a body can be.
+    """
+    memory, largest = settings.body_memory_mib, settings.max_body_mib
+    totals = {"medium": memory // 12, "large": memory * 3 // 10 // largest, "unannounced": memory * 6 // 10 // largest}
+    shared = {kind: max(2, total) for kind, total in totals.items()}
+    return {
+        "small": BodyLimit(client=256, total=1024),
+        **{kind: BodyLimit(client=max(1, total // 2), total=total) for kind, total in shared.items()},
+    }
+
+
 def _zones(settings: GatewaySettings, services: list[GatewayService]) -> dict[str | int, dict[str, str]]:
     """The zones that limits count in: by role, and for calls by the rate."""
     zones: dict[str | int, dict[str, str]] = {
@@ -153,6 +183,10 @@ def _zones(settings: GatewaySettings, services: list[GatewayService]) -> dict[st
     if settings.open_docs:
         zones["readers"] = _zone("readers", "limit_req_zone", "$reading_address", "4m", "5r/s")
     zones["streams"] = _zone("streams", "limit_conn_zone", "$streaming_client", "1m")
+    zones["anonymous"] = _zone("anonymous", "limit_conn_zone", "$unknown_address", "1m")
+    for kind in body_limits(settings):
+        zones[f"{kind} of a client"] = _zone(f"{kind}_client", "limit_conn_zone", f"$client_of_{kind}_body", "256k")
+        zones[kind] = _zone(f"{kind}_bodies", "limit_conn_zone", f"${kind}_bodies", "64k")
     return zones
 
 

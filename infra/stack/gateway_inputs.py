@@ -55,6 +55,7 @@ def gateway_settings(
         server_names=own.server_names,
         allowed_origins=own.allowed_origins,
         max_body_mib=own.max_body_mib,
+        body_memory_mib=own.body_memory_mib,
         burst=own.limits.burst,
         streams_per_client=own.limits.streams_per_client,
         refused_per_minute=own.limits.refused_per_minute,
@@ -139,5 +140,6 @@ def _service(settings: StackSettings, spec: ServiceSpec) -> GatewayService:
         replicas=spec.replicas,
         read_tools=tuple(name for name, reads in spec.tools.items() if reads),
         write_tools=tuple(name for name, reads in spec.tools.items() if not reads),
+        once_tools=spec.once_tools,
         requests_per_second=settings.requests_per_second(spec.name),
     )

@@ -46,7 +46,8 @@ class GatewayService:
     `port` is the port its containers listen on and its direct port on the gateway; `title` is shown to people;
     `max_call_seconds` is the longest call it takes; `replicas` is the number of its containers, which the gateway
     finds as `<name>-mcp-1`, `<name>-mcp-2`, … besides `<name>-mcp`. `read_tools` and `write_tools` are the names in
-    the service's lock file; both empty: unknown. `requests_per_second` bounds each client's calls to this service.
+    the service's lock file; both empty: unknown. `once_tools` are those of `read_tools` of which no call is sent again
+    after a failure. `requests_per_second` bounds each client's calls to this service.
     Raises ValueError (Chinese, then English) for unusable values.
     """
 
@@ -57,6 +58,7 @@ class GatewayService:
     replicas: int = 1
     read_tools: tuple[str, ...] = ()
     write_tools: tuple[str, ...] = ()
+    once_tools: tuple[str, ...] = ()
     requests_per_second: int = 50
 
     def __post_init__(self) -> None:
@@ -97,6 +99,11 @@ class GatewayService:
                     f"服务 {self.name} 的工具名 {tool!r} 不可用：请用字母、数字和 _ . -，最长 128 个字符",
                     f"tool name {tool!r} of service {self.name} is unusable: letters, digits and _ . -, at most 128",
                 )
+
+    @property
+    def resent_tools(self) -> tuple[str, ...]:
+        """The tools of which a call is sent again when the connection broke before there was an answer."""
+        return tuple(tool for tool in self.read_tools if tool not in self.once_tools)
 
     @property
     def host(self) -> str:
@@ -149,7 +156,7 @@ class GatewaySettings:
 
     `server_names` are accepted besides localhost, 127.0.0.1 and [::1], and become names of the certificate;
     `allowed_origins` are web origins, such as https://pet.example, whose pages may call; `max_body_mib` is the largest
-    request body in MiB; `version` is shown in the information document.
+    request body in MiB, `body_memory_mib` what bodies may take together; `version` is shown in the information document.
     Limits: `burst` calls may come at once beyond a service's requests_per_second; `streams_per_client` are open
     together; `refused_per_minute` calls without a good token are answered per address before it gets 429.
     The breaker of a service opens after `breaker_failures` calls in a row that it did not answer, and lets one call
@@ -164,6 +171,7 @@ class GatewaySettings:
     server_names: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
     max_body_mib: int = 16
+    body_memory_mib: int = 384
     worker_processes: int = 2
     version: str = "2.0.0"
     burst: int = 100
@@ -199,6 +207,7 @@ class GatewaySettings:
                 f"max_body_mib {self.max_body_mib} 不可用：应为 1 到 64", f"max_body_mib {self.max_body_mib}: 1 to 64"
             )
         bounds = {
+            "body_memory_mib": (16, 8192),
             "worker_processes": (1, 64),
             "burst": (1, 100_000),
             "streams_per_client": (1, 10_000),

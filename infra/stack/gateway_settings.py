@@ -155,6 +155,11 @@ class GatewaySettings(StrictSettings):
         return tuple(name for name in self.server_names if not _is_address(name) and "." in name)
 
     @property
+    def body_memory_mib(self) -> int:
+        """Of `memory_mib`, what request bodies may take together while they arrive and are passed on."""
+        return self.memory_mib // 2
+
+    @property
     def addresses(self) -> tuple[str, ...]:
         """Every address of the host on which the gateway's ports are published."""
         return self.loopback if self.bind == addresses.IPV4_LOOPBACK else (self.bind,)

@@ -60,7 +60,7 @@ def export(
     if profiles.cache and profiles.access:
         url = _url("redis", "127.0.0.1", settings.gateway.public(REDIS_PORT))
         pulumi.export("cache", {"url": url, "container": profiles.cache.container.name})
-        pulumi.export("cache_password", profiles.access.password)
+        pulumi.export("cache_password", profiles.access.people.password)
     if profiles.monitoring:
         pulumi.export(
             "monitoring",

@@ -7,7 +7,7 @@ PARTS = (
     *("gateway", "front", "cache", "monitoring", "hub", "console", "base"),
     *("engine", "random", "deployment", "prometheus"),
     *("gateway-front", "gateway-loader", "gateway-certificate", "gateway-acme"),
-    *("cache-password", "cache-exporter", "monitoring-loader", "monitoring-direct"),
+    *("cache-metrics", "cache-password", "cache-exporter", "monitoring-loader", "monitoring-direct"),
 )
 #: First segments of the gateway's own paths.
 PATHS = ("api", "health", "metrics")

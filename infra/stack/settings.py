@@ -291,7 +291,14 @@ class StackSettings(StrictSettings):
         if own.egress is not None:
             changes["internet"] = own.egress == "internet"
         if own.contract is not None:
-            changes["tools"] = {tool: kind == "read" for tool, kind in own.contract.tools.items()}
+            kinds = own.contract.tools
+            changes["tools"] = {tool: kind != "write" for tool, kind in kinds.items()}
+            # A stack's file of before there was `read-once` says `read`; then the lock file knows.
+            changes["once_tools"] = tuple(
+                tool
+                for tool, kind in kinds.items()
+                if kind == "read-once" or (kind == "read" and tool in spec.once_tools)
+            )
             changes["contract_sha256"] = own.contract.sha256
         return spec.model_copy(update=changes)
 

@@ -28,11 +28,13 @@ def build_front() -> str:
 
 @dataclass
 class FrontUnderTest:
-    """`gateway` is the one that serves now; `replace_gateway` puts another in its place, new-first."""
+    """`gateway` is the one that serves now; `replace_gateway` puts another in its place, new-first. `options` are the
+    engine's for the front."""
 
     front_image: str
     gateway: GatewayUnderTest
     ports: tuple[int, ...] = (80,)
+    options: tuple[str, ...] = ()
     name: str = field(default_factory=lambda: unique("front"))
 
     def start(self) -> None:
@@ -42,7 +44,7 @@ class FrontUnderTest:
         docker(
             "run", "--detach", "--name", self.name, "--label", LABEL, "--network", self.gateway.network,
             *(f"--publish=127.0.0.1::{port}" for port in self.ports), *CONFINED, "--ulimit=nofile=16384:16384",
-            *READ_ONLY, self.front_image,
+            *READ_ONLY, *self.options, self.front_image,
         )  # fmt: skip
         wait_until(self._takes_connections, "the front takes connections")
 

@@ -15,8 +15,8 @@ from stack.gateway_model import GatewayService
 
 REPLICAS = 3
 ALPHA = GatewayService(
-    "alpha", 9000, "甲", 5, replicas=REPLICAS, read_tools=("alpha_search", "alpha.read"), write_tools=("alpha_post",),
-    requests_per_second=100_000,
+    "alpha", 9000, "甲", 5, replicas=REPLICAS, read_tools=("alpha_search", "alpha.read", "alpha_qrcode"),
+    write_tools=("alpha_post",), once_tools=("alpha_qrcode",), requests_per_second=100_000,
 )  # fmt: skip
 #: Seconds in which a container that hangs is found out.
 FOUND_OUT = 4
@@ -176,6 +176,8 @@ def modern(method: str, name: str = "") -> dict[str, str]:
         (modern("resources/read", "notes://1"), 2),
         (modern("tools/call", "alpha_search"), 2),
         (modern("tools/call", "alpha.read"), 2),
+        # It only reads, but says that a second call is another call.
+        (modern("tools/call", "alpha_qrcode"), 1),
         (modern("tools/call", "alpha_post"), 1),
         (modern("tools/call", "alphaXread"), 1),
         (modern("tools/call", "ALPHA_SEARCH"), 1),
@@ -188,7 +190,7 @@ def modern(method: str, name: str = "") -> dict[str, str]:
     ],
     ids=lambda value: "-".join(value.values()) or "nothing" if isinstance(value, dict) else str(value),
 )
-def test_only_a_call_that_reads_is_made_again_when_its_connection_breaks(
+def test_only_a_call_that_reads_and_may_be_repeated_is_made_again_when_its_connection_breaks(
     one_container: GatewayUnderTest, headers: dict[str, str], attempts: int
 ) -> None:
     marker = f"broken-{time.monotonic_ns()}"

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import http.client
+import re
+import select
 import socket
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from threading import Event
 
 import pytest
-from gateway.docker_cli import wait_until
-from gateway.front_under_test import FrontUnderTest, build_front
+from gateway.docker_cli import docker, wait_until
+from gateway.front_under_test import FRONT_FOLDER, FrontUnderTest, build_front
 from gateway.gateway_under_test import ALPHA, TOKEN, GatewayUnderTest
 from stack.components.front import SECOND_ADDRESS
 
@@ -108,3 +111,39 @@ def test_a_caller_cannot_claim_another_address(front: FrontUnderTest) -> None:
 def test_without_a_gateway_connections_end_at_once_and_it_is_found_again(front: FrontUnderTest) -> None:
     front.gateway.restart()
     wait_until(lambda: get(front.port(80), "/api/alpha/ready") == 200, "the gateway is found again")
+
+
+def test_one_address_leaves_connections_for_the_others(gateway_image: str, tmp_path: Path) -> None:
+    configuration, count = re.subn(r"limit_conn addresses \d+;", "limit_conn addresses 5;", front_configuration())
+    assert count == 1
+    few = tmp_path / "front.conf"
+    few.write_text(configuration)
+    few.chmod(0o444)
+    options = (f"--volume={few}:/etc/dyber/front.conf:ro",)
+    running = FrontUnderTest(build_front(), GatewayUnderTest(gateway_image), options=options)
+    try:
+        running.start()
+        running.configure()
+        connections = [socket.create_connection(("127.0.0.1", running.port(80)), timeout=20) for _ in range(8)]
+        # Who is let through has said nothing yet, so nothing comes back.
+        wait_until(lambda: len(select.select(connections, [], [], 0)[0]) == 3, "those beyond the limit are closed", 5)
+        ask = (
+            f"exec 3<>/dev/tcp/{running.address}/80; "
+            "printf 'GET /health HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3; head -n 1 <&3"
+        )
+        assert "200 OK" in docker("exec", running.gateway.name, "bash", "-c", ask)
+        for connection in connections:
+            connection.close()
+    finally:
+        running.stop()
+
+
+def test_one_address_may_have_as_many_connections_as_streams_are_promised() -> None:
+    (limit,) = re.findall(r"limit_conn addresses (\d+);", front_configuration())
+    (connections,) = re.findall(r"worker_connections (\d+);", front_configuration())
+    # Two for each, and those that it listens with.
+    assert 5000 < int(limit) < (int(connections) - 1010) / 2 - 500
+
+
+def front_configuration() -> str:
+    return (FRONT_FOLDER / "nginx.conf").read_text()

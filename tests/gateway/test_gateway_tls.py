@@ -8,7 +8,6 @@ import ssl
 import pytest
 from gateway.docker_cli import docker
 from gateway.gateway_under_test import ALPHA, GatewayUnderTest
-from stack.gateway_config import render
 from stack.gateway_model import GatewaySettings
 
 
@@ -26,6 +25,13 @@ def strict(gateway: GatewayUnderTest) -> ssl.SSLContext:
     context = ssl.create_default_context(cadata=certificate(gateway))
     context.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
     return context
+
+
+def negotiated(gateway: GatewayUnderTest, curves: str) -> str:
+    """The key of the exchange that a client with these curves agrees on; empty where there is none."""
+    script = f"openssl s_client -connect 127.0.0.1:443 -servername localhost -groups {curves} </dev/null 2>&1 || true"
+    lines = docker("exec", gateway.name, "bash", "-c", script).splitlines()
+    return next((line for line in lines if "Temp Key" in line), "")
 
 
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "::1", "pet.example"])
@@ -55,6 +61,16 @@ def test_old_tls_is_refused(gateway: GatewayUnderTest) -> None:
         handshake(gateway, "localhost", context)
 
 
+@pytest.mark.parametrize("curve", ["X25519", "prime256v1", "secp384r1"])
+def test_a_client_that_knows_one_of_the_curves_is_served(gateway: GatewayUnderTest, curve: str) -> None:
+    assert curve in negotiated(gateway, curve)
+
+
+@pytest.mark.parametrize("curve", ["secp521r1", "X448", "brainpoolP256r1", "ffdhe2048"])
+def test_other_curves_are_not_used(gateway: GatewayUnderTest, curve: str) -> None:
+    assert negotiated(gateway, curve) == ""
+
+
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_a_returning_client_resumes_its_session(gateway: GatewayUnderTest, version: ssl.TLSVersion) -> None:
     context = strict(gateway)
@@ -80,7 +96,7 @@ def test_a_cipher_without_forward_secrecy_is_refused(gateway: GatewayUnderTest) 
 def test_only_the_gateway_can_read_the_key(gateway: GatewayUnderTest) -> None:
     listing = docker("exec", gateway.name, "bash", "-c", "stat --format='%a %u %n' /etc/dyber/tls/*")
     modes = {name.rsplit(".", 1)[1]: (mode, owner) for mode, owner, name in map(str.split, listing.splitlines())}
-    assert modes == {"pem": ("600", "20080"), "crt": ("644", "20080")}
+    assert modes == {"pem": ("600", "20080"), "crt": ("644", "20080"), "chain": ("644", "20080")}
     assert "PRIVATE KEY" not in certificate(gateway)
 
 
@@ -93,12 +109,3 @@ def test_the_certificate_stays_until_the_names_change(own_gateway: GatewayUnderT
     assert certificate(own_gateway) != first
     with handshake(own_gateway, "two.example", strict(own_gateway)) as connection:
         assert connection.version() == "TLSv1.3"
-
-
-def test_a_certificate_that_ends_soon_is_made_anew(own_gateway: GatewayUnderTest) -> None:
-    files = render(GatewaySettings(), [], [])
-    short = "sed 's/CERTIFICATE_DAYS=825/CERTIFICATE_DAYS=30/' /usr/local/bin/apply-config >/tmp/short"
-    assert own_gateway.load(files, f"{short}; bash /tmp/short /staging").exit_code == 0
-    first = certificate(own_gateway)
-    assert own_gateway.load(files).exit_code == 0
-    assert certificate(own_gateway) != first

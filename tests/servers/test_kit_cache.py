@@ -247,6 +247,14 @@ async def test_a_redis_that_is_down_is_said_once_and_memory_serves(monkeypatch, 
     assert 'cache_redis_up{service="x"} 0.0' in generate_latest(metrics.registry).decode()
 
 
+async def test_a_deployed_service_has_its_own_name_in_every_key(redis, monkeypatch):
+    monkeypatch.setenv("DYBER_SERVICE", "folder-name")
+    cache = connected(monkeypatch, redis, service="name in the package")
+    await cache.set("key", 1, 60)
+    assert await cache._redis.keys("dyber:folder-name:*") == [b"dyber:folder-name:1:key"]
+    await cache.close()
+
+
 async def test_a_wrong_password_only_costs_the_cache(redis, monkeypatch, caplog):
     connected(monkeypatch, redis)
     monkeypatch.setenv("DYBER_REDIS_PASSWORD", "wrong-password")

@@ -54,9 +54,22 @@ def test_the_stamp_changes_with_the_session(store):
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"cookies": 1}', "\udcff"])
-def test_an_unreadable_session_asks_for_a_new_login_and_names_the_file(store, content):
+def test_a_damaged_session_is_set_aside_and_told_and_a_login_can_follow(store, content, caplog):
     store.write(STATE)
-    store.path().write_bytes(content.encode("utf-8", "surrogateescape"))
+    damaged = content.encode("utf-8", "surrogateescape")
+    store.path().write_bytes(damaged)
+    assert store.read() is None
+    assert store.accounts() == []
+    assert store.stamp() is None
+    assert "storage_state.json.damaged" in [record.file for record in caplog.records]
+    assert store.path().with_name("storage_state.json.damaged").read_bytes() == damaged
+    store.write(STATE)
+    assert store.read() == STATE
+
+
+def test_a_session_that_can_neither_be_read_nor_set_aside_asks_for_a_login_and_names_the_file(store):
+    store.path().mkdir(parents=True)
+    store.path().with_name("storage_state.json.damaged").write_text("in the way")
     with pytest.raises(ServiceError) as caught:
         store.read()
     assert caught.value.code is ErrorCode.LOGIN_REQUIRED

@@ -1,9 +1,9 @@
-"""The profile `cache`: Redis, the password for it, and what tells Prometheus of it."""
+"""The profile `cache`: Redis, its users and their passwords, and what tells Prometheus of it."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -25,32 +25,70 @@ PASSWORD_BYTES = 32
 MAX_PROCESSES = 128
 STOP_SECONDS = 10
 EXPORTER_MEMORY_MIB = 64
-#: What services and people may do: everything with data, nothing with the server, or through it with others.
+#: What people may do with the published port: everything with data, nothing with the server, or through it with others.
 DATA_USER = ("~*", "&*", "+@all", "-@admin", "-@dangerous", "+info")
-#: What the exporter may do: ask how Redis is.
+#: What the exporter and the health check may do: ask how Redis is.
 METRICS_USER = ("+@connection", "+info", "+slowlog|len", "+slowlog|get", "+latency|latest", "+latency|histogram")
+#: What a service may do with its own keys. No command tells of the keys or channels of others, or takes their data
+#: along; scripts are left out, as one that does not end stops Redis for everybody.
+SERVICE_COMMANDS = (
+    *("+@read", "+@write", "+@connection", "+@transaction", "+@pubsub"),
+    *("-@dangerous", "-@admin", "-@scripting", "-scan", "-randomkey", "-dbsize", "-pubsub"),
+)
+
+
+def service_user(service: str) -> str:
+    """The name of a service's user in Redis."""
+    return f"service-{service}"
+
+
+def service_rules(service: str) -> tuple[str, ...]:
+    """What a service's user may do, as rules of Redis' ACL: keys and channels that begin with its prefix only."""
+    return (f"~dyber:{service}:*", f"&dyber:{service}:*", *SERVICE_COMMANDS)
+
+
+def redis_command(max_data_mib: int, users: Iterable[tuple[str, str, Sequence[str]]]) -> list[str]:
+    """The command that runs Redis. `users` are names, SHA-256 of passwords, and rules of Redis' ACL."""
+    command = ["redis-server", "/etc/dyber/redis.conf", "--maxmemory", f"{max_data_mib}mb"]
+    for user, sha256, rules in users:
+        command += ["--user", user, "on", f"#{sha256}", *rules]
+    return command
+
+
+@dataclass(frozen=True, eq=False)
+class CacheLogin:
+    """A user of Redis: `password` is a secret; so is `sha256`, its hash, where a person chose the password."""
+
+    user: str
+    password: pulumi.Output[str]
+    sha256: pulumi.Output[str]
 
 
 @dataclass(frozen=True)
 class CacheAccessArgs:
-    """`image` is the cache's."""
+    """`image` is the cache's; `services` are the names of those that use it."""
 
     owner: defaults.Owner
     image: Image
     settings: CacheSettings
+    services: Sequence[str]
 
 
 class CacheAccess(pulumi.ComponentResource):
-    """The password of Redis. Creates a random one, unless the settings give one, and a file with it, which whoever is
-    in the group CACHE_UID can read.
+    """The users of Redis and their passwords: one for people, one for whatever asks how Redis is, and one for each
+    service, which reaches nothing of the others. Creates random passwords (that of people may come from the settings),
+    and a file with that of `metrics`, which whoever is in the group CACHE_UID can read.
 
     With another password the services that use it are replaced, new-first. Redis without them, or they without Redis,
     costs them speed only.
     """
 
-    password: pulumi.Output[str]
-    #: SHA-256 of the password; a secret if the password is not random.
-    sha256: pulumi.Output[str]
+    #: For people, as the user `default`.
+    people: CacheLogin
+    metrics: CacheLogin
+    #: By service.
+    services: dict[str, CacheLogin]
+    #: Of the password of `metrics`.
     file: pulumi.Output[str]
     mount: docker.ContainerMountArgs
     #: Writes the file: what reads it depends on this.
@@ -59,31 +97,42 @@ class CacheAccess(pulumi.ComponentResource):
     def __init__(self, name: str, args: CacheAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("dyber:cache:CacheAccess", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        own = args.settings.password
-        if own:
-            self.password = pulumi.Output.secret(own.get_secret_value())
+        keepers = {"generation": str(args.settings.generation)}
+
+        def random_login(user: str, resource: str) -> CacheLogin:
+            generated = random.RandomBytes(resource, length=PASSWORD_BYTES, keepers=keepers, opts=child)
+            password = pulumi.Output.secret(generated.hex)
+            # As with tokens: nothing follows from the hash of 256 random bits, and in clear the preview stays readable.
+            return CacheLogin(user, password, pulumi.Output.unsecret(_hashed(password)))
+
+        if chosen := args.settings.password:
+            password = pulumi.Output.secret(chosen.get_secret_value())
+            self.people = CacheLogin("default", password, _hashed(password))
         else:
-            generation = {"generation": str(args.settings.generation)}
-            generated = random.RandomBytes(f"{name}-password", length=PASSWORD_BYTES, keepers=generation, opts=child)
-            self.password = pulumi.Output.secret(generated.hex)
-        sha256 = self.password.apply(lambda password: hashlib.sha256(password.encode()).hexdigest())
-        # As with tokens: nothing follows from the hash of 256 random bits, and in clear the preview stays readable.
-        self.sha256 = sha256 if own else pulumi.Output.unsecret(sha256)
+            self.people = random_login("default", f"{name}-password")
+        self.metrics = random_login("metrics", f"{name}-metrics-password")
+        self.services = {
+            service: random_login(service_user(service), f"{name}-password-of-{service}") for service in args.services
+        }
         files = SecretFiles(
-            f"{name}-password",
+            f"{name}-metrics",
             SecretFilesArgs(
                 owner=args.owner,
                 image=args.image,
                 uid=CACHE_UID,
                 owned=PASSWORD_FOLDER,
                 folder=PASSWORD_FOLDER,
-                contents={"password": self.password},
+                contents={"metrics": self.metrics.password},
                 processes=MAX_PROCESSES,
             ),
             child,
         )
-        self.file, self.mount, self.written = files.file("password"), files.mount, files.written
+        self.file, self.mount, self.written = files.file("metrics"), files.mount, files.written
         self.register_outputs({})
+
+
+def _hashed(password: pulumi.Output[str]) -> pulumi.Output[str]:
+    return password.apply(lambda text: hashlib.sha256(text.encode()).hexdigest())
 
 
 @dataclass(frozen=True)
@@ -105,7 +154,8 @@ class Cache(pulumi.ComponentResource):
     - a network of Redis' own, through which its port is published and the exporter asks; nothing gets out of it
     - Redis, which is also in the network of each service that uses it, so that those stay apart from each other
 
-    Two cannot share the data, so Redis is replaced old-first; meanwhile the services do without.
+    Two cannot share the data, so Redis is replaced old-first; meanwhile the services do without. An update does not
+    wait for Redis, and its container runs on also where Redis cannot start (cache/bin/cache-run).
     """
 
     network: docker.Network
@@ -136,8 +186,8 @@ class Cache(pulumi.ComponentResource):
             read_only=True,
             tmpfs=defaults.SMALL_TMP,
             healthcheck=defaults.healthcheck("/usr/local/bin/cache-healthcheck", start_period="30s"),
-            wait=True,
-            wait_timeout=60,
+            # Services do without it, so nothing waits for it.
+            wait=False,
             stop_signal="SIGTERM",
             stop_timeout=STOP_SECONDS,
             destroy_grace_seconds=STOP_SECONDS,
@@ -156,17 +206,18 @@ class Cache(pulumi.ComponentResource):
         self.register_outputs({"container": self.container.name})
 
     def _command(self, args: CacheArgs) -> pulumi.Output[list[str]]:
-        def command(sha256: str) -> list[str]:
-            known = ("on", f"#{sha256}")
-            return [
-                "redis-server",
-                "/etc/dyber/redis.conf",
-                *("--maxmemory", f"{args.settings.max_data_mib}mb"),
-                *("--user", "default", *known, *DATA_USER),
-                *("--user", "metrics", *known, *METRICS_USER),
-            ]
-
-        return args.access.sha256.apply(command)
+        access = args.access
+        rules = {
+            access.people: DATA_USER,
+            access.metrics: METRICS_USER,
+            **{login: service_rules(service) for service, login in sorted(access.services.items())},
+        }
+        return pulumi.Output.all(*[login.sha256 for login in rules]).apply(
+            lambda hashes: redis_command(
+                args.settings.max_data_mib,
+                [(login.user, sha256, allowed) for (login, allowed), sha256 in zip(rules.items(), hashes, strict=True)],
+            )
+        )
 
 
 @dataclass(frozen=True)

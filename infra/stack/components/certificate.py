@@ -1,9 +1,10 @@
-"""Certificates of port 443 that the gateway does not sign itself: the user's own files, or an ACME authority's."""
+"""Certificates of port 443: what renews the self-signed one, the user's own files, or an ACME authority's."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_docker as docker
@@ -81,6 +82,39 @@ class CertificateFiles(pulumi.ComponentResource):
 
 
 @dataclass(frozen=True)
+class SelfSignedCertificateArgs:
+    """`image` and `uid` are the gateway's, `volume` is its configuration volume."""
+
+    owner: defaults.Owner
+    image: Image
+    uid: int
+    volume: pulumi.Input[str]
+
+
+class SelfSignedCertificate(pulumi.ComponentResource):
+    """Creates the container that renews the gateway's self-signed certificate for as long as it runs, and makes a
+    damaged one anew. The first one is made by the loader. The gateway itself cannot write where certificates are."""
+
+    container: docker.Container
+
+    def __init__(
+        self, name: str, args: SelfSignedCertificateArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("dyber:gateway:SelfSignedCertificate", name, None, opts)
+        self.container = docker.Container(
+            f"{name}-certificate-keeper",
+            command=["/usr/local/bin/certificate-keeper"],
+            network_mode="none",
+            healthcheck=defaults.healthcheck("/bin/sh", "-c", "! [ -e /tmp/failed ]"),
+            **_keeper(f"{name}-certificate", args.owner, args.image, args.uid, args.volume),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=args.image.built_by, replace_on_changes=defaults.REPLACE_ON_CHANGES
+            ),
+        )
+        self.register_outputs({"container": self.container.name})
+
+
+@dataclass(frozen=True)
 class AcmeCertificateArgs:
     """`names` are DNS names for which the authority reaches the gateway on port 80; the first is the subject.
     `directory` is the authority's directory URL; `authorities` is PEM text with what to trust when asking it, empty:
@@ -120,14 +154,9 @@ class AcmeCertificate(pulumi.ComponentResource):
         }
         self.container = docker.Container(
             f"{name}-acme",
-            image=args.image.reference,
             command=["/usr/local/bin/acme-keeper"],
             envs=[f"{key}={value}" for key, value in environment.items()],
-            labels=defaults.container_labels(args.owner, f"{name}-acme"),
             networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=args.network)],
-            mounts=[_volume_mount(args.volume)],
-            read_only=True,
-            tmpfs=defaults.SMALL_TMP,
             healthcheck=docker.ContainerHealthcheckArgs(
                 tests=["CMD", "/usr/local/bin/acme-healthcheck"],
                 interval="30s",
@@ -135,11 +164,7 @@ class AcmeCertificate(pulumi.ComponentResource):
                 retries=3,
                 start_period="10m0s",
             ),
-            wait=False,
-            stop_signal="SIGTERM",
-            restart="unless-stopped",
-            must_run=True,
-            **defaults.confined(uid=args.uid, memory_mib=MEMORY_MIB, cpus=1.0, processes=MAX_PROCESSES),
+            **_keeper(f"{name}-acme", args.owner, args.image, args.uid, args.volume),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=args.image.built_by,
@@ -149,6 +174,24 @@ class AcmeCertificate(pulumi.ComponentResource):
             ),
         )
         self.register_outputs({"container": self.container.name})
+
+
+def _keeper(
+    service: str, owner: defaults.Owner, image: Image, uid: int, volume: pulumi.Input[str]
+) -> dict[str, Any]:
+    """What the containers that keep certificates have in common. Nothing waits for them."""
+    return {
+        "image": image.reference,
+        "labels": defaults.container_labels(owner, service),
+        "mounts": [_volume_mount(volume)],
+        "read_only": True,
+        "tmpfs": defaults.SMALL_TMP,
+        "wait": False,
+        "stop_signal": "SIGTERM",
+        "restart": "unless-stopped",
+        "must_run": True,
+        **defaults.confined(uid=uid, memory_mib=MEMORY_MIB, cpus=1.0, processes=MAX_PROCESSES),
+    }
 
 
 def _volume_mount(volume: pulumi.Input[str]) -> docker.ContainerMountArgs:

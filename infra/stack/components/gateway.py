@@ -13,7 +13,14 @@ from stack import gateway_config, gateway_inputs
 from stack.access import ClientToken
 from stack.catalog import ServiceSpec
 from stack.components import defaults, one_shot
-from stack.components.certificate import AcmeCertificate, AcmeCertificateArgs, CertificateFiles, CertificateFilesArgs
+from stack.components.certificate import (
+    AcmeCertificate,
+    AcmeCertificateArgs,
+    CertificateFiles,
+    CertificateFilesArgs,
+    SelfSignedCertificate,
+    SelfSignedCertificateArgs,
+)
 from stack.components.front import Front, FrontArgs
 from stack.components.monitoring import Monitoring
 from stack.components.service import DRAIN_MARGIN_SECONDS, McpService
@@ -52,6 +59,7 @@ class Gateway(pulumi.ComponentResource):
     - the gateway's container, in every service's network and in that of Prometheus; a new one serves before the old one drains
     - a volume with its configuration, which the gateway sees read-only
     - a one-shot loader per configuration: checks it with `nginx -t` in the same image, switches, reloads
+    - what renews its certificate, unless that is the user's own
 
     A configuration that Nginx refuses fails the update with Nginx's own words; the old one keeps serving.
     Neither waits for the services: the gateway finds their containers by name, so one that does not start
@@ -74,7 +82,7 @@ class Gateway(pulumi.ComponentResource):
         self.container = self._gateway(name, args, edge, volume)
         loader = self._loader(name, args, volume, self._configuration(args, edge), self._own_files(name, args, volume))
         fronts = self._fronts(name, args, edge)
-        self._acme(name, args, edge, volume, [self.container, loader, *fronts])
+        self._keeper(name, args, edge, volume, [self.container, loader, *fronts])
         self.configuration_version = one_shot.outcome(
             loader,
             refused="网关拒绝了新配置，旧配置仍在服务。Nginx 的原话如下：\n"
@@ -122,7 +130,7 @@ class Gateway(pulumi.ComponentResource):
         )
         return [stored.container]
 
-    def _acme(
+    def _keeper(
         self,
         name: str,
         args: GatewayArgs,
@@ -130,8 +138,11 @@ class Gateway(pulumi.ComponentResource):
         volume: docker.Volume,
         answers_challenges: list[pulumi.Resource],
     ) -> None:
-        """What gets and renews a certificate, if the settings ask for that, once its challenges can be answered."""
+        """What renews the certificate; for ACME what gets it, too, once its challenges can be answered."""
         tls = args.settings.gateway.tls
+        if tls.source == "self-signed":
+            keeper = SelfSignedCertificateArgs(args.owner, args.image, GATEWAY_UID, volume.name)
+            SelfSignedCertificate(name, keeper, pulumi.ResourceOptions(parent=self))
         if tls.source != "acme":
             return
         AcmeCertificate(
@@ -173,7 +184,10 @@ class Gateway(pulumi.ComponentResource):
             ],
             mounts=[self._configuration_mount(volume, read_only=True)],
             read_only=True,
-            tmpfs={path: "rw,nosuid,nodev,noexec,size=64m,mode=1777" for path in ("/run", "/tmp")},
+            tmpfs={
+                path: f"rw,nosuid,nodev,noexec,size={mib}m,mode=1777"
+                for path, mib in {"/run": 64, "/tmp": args.settings.gateway.body_memory_mib}.items()
+            },
             healthcheck=defaults.healthcheck("/usr/local/bin/gateway-healthcheck"),
             wait=True,
             wait_timeout=60,

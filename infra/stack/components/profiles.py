@@ -40,13 +40,21 @@ class Profiles:
     cache: Cache | None = None
     monitoring: Monitoring | None = None
 
-    def __init__(self, settings: StackSettings, owner: Owner, root: Path, opts: pulumi.ResourceOptions) -> None:
-        """`root` is the repository."""
+    def __init__(
+        self,
+        settings: StackSettings,
+        owner: Owner,
+        root: Path,
+        specs: list[ServiceSpec],
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        """`root` is the repository, `specs` are the stack's services."""
         self._settings, self._owner, self._opts = settings, owner, opts
         self.images = {}
         if settings.has(CACHE):
             self.images[CACHE] = cache_image(settings, root / "cache", CACHE_UID, opts)
-            self.access = CacheAccess(CACHE, CacheAccessArgs(owner, self.images[CACHE], settings.cache), opts)
+            users = [spec.name for spec in specs if spec.cache]
+            self.access = CacheAccess(CACHE, CacheAccessArgs(owner, self.images[CACHE], settings.cache, users), opts)
         if settings.has(MONITORING):
             self.images[MONITORING] = monitoring_image(settings, root / "monitoring", MONITORING_UID, opts)
 

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from stack.catalog import ServiceSpec
 from stack.components import defaults
 from stack.components.cache import ALIAS as CACHE_HOST
-from stack.components.cache import CACHE_UID, CacheAccess
+from stack.components.cache import CacheLogin
 from stack.components.contract_check import ContractCheck, ContractCheckArgs
 from stack.components.secret_files import SecretFiles, SecretFilesArgs
 from stack.data_volumes import DATA_FOLDER
@@ -25,11 +25,13 @@ START_SECONDS = 120
 #: A stopping server first lets callers move on, then waits for the longest call.
 DRAIN_MARGIN_SECONDS = 10
 SECRETS_FOLDER = "/run/dyber-secrets"
+#: Name of the file with the password of Redis among a service's secrets, whose own names never begin like this.
+CACHE_SECRET = "DYBER_REDIS_PASSWORD"  # noqa: S105 - a name
 
 
 @dataclass(frozen=True)
 class McpServiceArgs:
-    """`data`: the mount of the data volume, if the service has one. `cache`: how the service gets at Redis, if it is to
+    """`data`: the mount of the data volume, if the service has one. `cache`: the service's user in Redis, if it is to
     use it. `check_contract`: only tools of the contract take calls. `secrets`: those of the stack, by name."""
 
     owner: defaults.Owner
@@ -37,7 +39,7 @@ class McpServiceArgs:
     image: Image
     log_level: str
     data: docker.ContainerMountArgs | None = None
-    cache: CacheAccess | None = None
+    cache: CacheLogin | None = None
     check_contract: bool = False
     secrets: Mapping[str, SecretStr] = field(default_factory=dict)
 
@@ -65,14 +67,13 @@ class McpService(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self._secrets = self._secret_files(name, args) if args.secrets else None
+        secrets = self._secret_contents(args)
+        self._secrets = self._secret_files(name, args, secrets) if secrets else None
         self._contract: pulumi.Output[str] | None = None
         if args.check_contract:
             check = ContractCheckArgs(args.owner, spec, args.image, self._values(args))
             self._contract = ContractCheck(name, check, pulumi.ResourceOptions(parent=self)).sha256
         mounts = [args.data] if args.data else []
-        if args.cache:
-            mounts.append(args.cache.mount)
         if self._secrets:
             mounts.append(self._secrets.mount)
         self.containers = [self._server(name, replica, args, mounts) for replica in range(1, spec.replicas + 1)]
@@ -80,7 +81,17 @@ class McpService(pulumi.ComponentResource):
             {"containers": [container.name for container in self.containers], "network": self.network.name}
         )
 
-    def _secret_files(self, name: str, args: McpServiceArgs) -> SecretFiles:
+    def _secret_contents(self, args: McpServiceArgs) -> dict[str, pulumi.Input[str]]:
+        contents: dict[str, pulumi.Input[str]] = {
+            key: secret.get_secret_value() for key, secret in args.secrets.items()
+        }
+        if args.cache:
+            contents[CACHE_SECRET] = args.cache.password
+        return contents
+
+    def _secret_files(
+        self, name: str, args: McpServiceArgs, contents: Mapping[str, pulumi.Input[str]]
+    ) -> SecretFiles:
         return SecretFiles(
             f"{name}-secrets",
             SecretFilesArgs(
@@ -89,7 +100,7 @@ class McpService(pulumi.ComponentResource):
                 uid=args.spec.uid,
                 owned=DATA_FOLDER,
                 folder=SECRETS_FOLDER,
-                contents={key: secret.get_secret_value() for key, secret in args.secrets.items()},
+                contents=contents,
                 processes=MAX_PROCESSES,
             ),
             pulumi.ResourceOptions(parent=self),
@@ -121,7 +132,6 @@ class McpService(pulumi.ComponentResource):
             stop_signal="SIGTERM",
             restart="unless-stopped",
             must_run=True,
-            group_adds=[str(CACHE_UID)] if args.cache else None,
             **defaults.confined(
                 uid=spec.uid,
                 memory_mib=spec.memory_mib,
@@ -131,7 +141,7 @@ class McpService(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[*args.image.built_by, *(files.written for files in (args.cache, self._secrets) if files)],
+                depends_on=[*args.image.built_by, *([self._secrets.written] if self._secrets else [])],
                 delete_before_replace=False,
                 replace_on_changes=defaults.REPLACE_ON_CHANGES,
             ),
@@ -143,10 +153,11 @@ class McpService(pulumi.ComponentResource):
             environment += [
                 f"DYBER_REDIS_HOST={CACHE_HOST}",
                 f"DYBER_REDIS_PORT={REDIS_PORT}",
-                pulumi.Output.concat("DYBER_REDIS_PASSWORD_FILE=", args.cache.file),
+                f"DYBER_REDIS_USER={args.cache.user}",
             ]
         if files := self._secrets:
-            environment += [pulumi.Output.concat(f"{key}_FILE=", files.file(key)) for key in sorted(args.secrets)]
+            names = sorted(self._secret_contents(args))
+            environment += [pulumi.Output.concat(f"{key}_FILE=", files.file(key)) for key in names]
         if self._contract is not None:
             # Not for the server to read: without the outcome of the check there is no container.
             environment.append(pulumi.Output.concat("DYBER_TOOLS_SHA256=", self._contract))

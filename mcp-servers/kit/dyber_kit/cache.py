@@ -76,7 +76,9 @@ class Cache:
 
     @classmethod
     def from_environment(cls, service: str, version: str, *, metrics: Metrics | None = None) -> Cache:
-        """A cache in Redis at DYBER_REDIS_HOST (DYBER_REDIS_PORT, DYBER_REDIS_PASSWORD or its _FILE), else in memory.
+        """A cache in Redis at DYBER_REDIS_HOST (DYBER_REDIS_PORT, DYBER_REDIS_USER, DYBER_REDIS_PASSWORD or its _FILE),
+        else in memory. Where DYBER_SERVICE is set, it stands for `service` in the keys: Redis lets each service use its
+        own keys only.
 
         Raises:
             ValueError: A variable has a value that cannot be used; the message names it.
@@ -92,12 +94,14 @@ class Cache:
         redis = Redis(
             host=host,
             port=int(environment_number("DYBER_REDIS_PORT", 6379, 1, 65535)),
+            username=os.environ.get("DYBER_REDIS_USER", "").strip() or None,
             password=environment_secret("DYBER_REDIS_PASSWORD"),
             socket_timeout=_REDIS_SECONDS,
             socket_connect_timeout=_REDIS_SECONDS,
             retry=Retry(NoBackoff(), 0),
             max_connections=20,
         )
+        service = os.environ.get("DYBER_SERVICE", "").strip() or service
         return cls(service, version, redis=redis, metrics=metrics)
 
     async def get(self, key: str) -> Any | None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from pathlib import Path
 from typing import Any
 
 from dyber_kit.errors import ErrorCode, ServiceError
 from dyber_kit.files import write_private
+
+logger = logging.getLogger("dyber.sessions")
 
 DEFAULT_ACCOUNT = "default"
 
@@ -56,10 +59,10 @@ class SessionStore:
             return None
 
     def read(self, account: str = DEFAULT_ACCOUNT) -> StorageState | None:
-        """The account's session, or None.
+        """The account's session, or None. A damaged file is renamed to `<name>.damaged`, so that a login can follow.
 
         Raises:
-            ServiceError: LOGIN_REQUIRED when the file is there but no session can be read from it.
+            ServiceError: LOGIN_REQUIRED when the file is there but can neither be read nor be set aside.
         """
         path = self.path(account)
         try:
@@ -68,13 +71,22 @@ class SessionStore:
             return None
         except (OSError, ValueError):
             state = None
-        if not isinstance(state, dict) or not isinstance(state.get("cookies"), list):
+        if isinstance(state, dict) and isinstance(state.get("cookies"), list):
+            return state
+        damaged = path.with_name(f"{path.name}.damaged")
+        try:
+            path.replace(damaged)
+        except OSError:
             raise ServiceError(
                 ErrorCode.LOGIN_REQUIRED,
                 "会话文件无法读取",
                 f"请重新登录或重新导入会话，或删除数据卷里的 {path.name}",
-            )
-        return state
+            ) from None
+        logger.error(
+            "会话文件损坏，已改名，请重新登录 / the session file was damaged and renamed; log in again",
+            extra={"file": damaged.name},
+        )
+        return None
 
     def write(self, state: StorageState, account: str = DEFAULT_ACCOUNT) -> None:
         """Keep the account's session. Raises OSError when the volume cannot be written."""

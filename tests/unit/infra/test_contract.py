@@ -54,6 +54,30 @@ def test_tools_as_a_client_lists_them_make_the_same_contract(lock: str) -> None:
     assert listed_contract(reversed(listed)).sha256 == json.loads(lock)["sha256"]
 
 
+def annotated(**hints: bool) -> dict[str, object]:
+    return {"name": "tool", "annotations": hints}
+
+
+def test_a_tool_that_reads_but_is_another_call_each_time_is_promoted_as_such() -> None:
+    once = listed_contract([annotated(readOnlyHint=True, idempotentHint=False)])
+    assert (once.once, once.settings["tools"]) == (("tool",), {"tool": "read-once"})
+    assert once.read_only == {"tool": True}
+
+
+@pytest.mark.parametrize(
+    ("hints", "kind"),
+    [
+        ({"readOnlyHint": True, "idempotentHint": True}, "read"),
+        ({"readOnlyHint": True}, "read"),
+        ({"idempotentHint": True}, "write"),
+        ({"idempotentHint": False}, "write"),
+        ({}, "write"),
+    ],
+)
+def test_other_tools_are_promoted_as_reading_or_writing(hints: dict[str, bool], kind: str) -> None:
+    assert listed_contract([annotated(**hints)]).settings["tools"] == {"tool": kind}
+
+
 def test_a_promoted_contract_says_by_name_what_a_tool_may_do() -> None:
     writing = listed_contract([{"name": "post"}, {"name": "get", "annotations": {"readOnlyHint": True}}])
     assert writing.settings == {"sha256": writing.sha256, "tools": {"post": "write", "get": "read"}}
@@ -125,3 +149,14 @@ def _rehashed(content: dict) -> str:
     for tool in listed:
         tool.pop("sha256")
     return json.dumps({**content, "sha256": listed_contract(listed).sha256}, indent=2)
+
+
+@pytest.mark.parametrize("kind", ["read", "read-once"])
+def test_a_promoted_tool_is_not_sent_again_where_the_contract_or_the_lock_file_says_so(kind: str) -> None:
+    catalog = load_catalog(SERVERS)
+    (name,) = catalog["xiaohongshu"].once_tools
+    promoted = {"sha256": "0" * 64, "tools": {name: kind, "xhs_search_notes": "read-once"}}
+    settings = parse_settings("test", {"dyber:services": json.dumps({"xiaohongshu": {"contract": promoted}})}, {})
+    (spec,) = [spec for spec in settings.select(catalog) if spec.name == "xiaohongshu"]
+    assert sorted(spec.once_tools) == sorted([name, "xhs_search_notes"])
+    assert spec.tools == {name: True, "xhs_search_notes": True}

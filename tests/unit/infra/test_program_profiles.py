@@ -19,13 +19,13 @@ from unit.infra.test_program import TOKEN, Recorder, declare, ordered
 PASSWORD = TOKEN[::-1]
 ADDED = {
     "cache-redis",
-    "cache-password",
+    "cache-metrics",
     "cache-exporter",
     "monitoring-prometheus",
     "monitoring-loader",
     "monitoring-direct-nginx",
 }
-ONE_SHOT = {"gateway-loader", "monitoring-loader", "cache-password"}
+ONE_SHOT = {"gateway-loader", "monitoring-loader", "cache-metrics"}
 ALL = ["dev", "cache", "monitoring"]
 
 
@@ -62,7 +62,7 @@ def test_each_part_comes_with_its_profile(monkeypatch: pytest.MonkeyPatch, full:
         return set(declare(monkeypatch, profiles=["dev", *profiles]).inputs("Container"))
 
     assert containers().isdisjoint(ADDED)
-    assert containers("cache") & ADDED == {"cache-redis", "cache-password"}
+    assert containers("cache") & ADDED == {"cache-redis", "cache-metrics"}
     assert containers("monitoring") & ADDED == {
         "monitoring-prometheus",
         "monitoring-loader",
@@ -118,13 +118,31 @@ def test_prometheus_is_in_no_network_of_a_service_and_its_own_has_no_way_out(ful
     assert full.inputs("Network")["monitoring-network"]["internal"] is True
 
 
-def test_the_password_is_in_one_upload_and_for_pulumi_a_secret(full: Recorder) -> None:
+def uploaded(recorder: Recorder, container: str) -> dict[str, str]:
+    """By path, what a one-shot container is given."""
+    uploads = unwrap_rpc_secret(recorder.inputs("Container")[container]["uploads"])
+    return {upload["file"]: upload["content"] for upload in uploads}
+
+
+def test_each_password_is_in_one_upload_and_for_pulumi_a_secret(full: Recorder) -> None:
     holders = {item.name for item in full.resources if PASSWORD in json.dumps(item.inputs, default=str)}
-    assert holders == {"cache-password", "cache-password-revision"}
+    # All random passwords are equal here.
+    writers = {"cache-metrics", "template-secrets"}
+    assert holders == {*writers, *(f"{name}-revision" for name in writers)}
     assert PASSWORD not in json.dumps([in_clear(item.inputs) for item in full.resources], default=str)
-    uploads = full.inputs("Container")["cache-password"]["uploads"]
-    contents = {upload["file"]: upload["content"] for upload in unwrap_rpc_secret(uploads)}
-    assert [file for file, content in contents.items() if PASSWORD in content] == ["/staging/secrets/password"]
+    for container, file in (("cache-metrics", "metrics"), ("template-secrets", "DYBER_REDIS_PASSWORD")):
+        holding = [path for path, content in uploaded(full, container).items() if PASSWORD in content]
+        assert holding == [f"/staging/secrets/{file}"]
+
+
+def test_each_user_of_redis_has_a_password_of_its_own_and_another_generation_makes_others(
+    monkeypatch: pytest.MonkeyPatch, full: Recorder
+) -> None:
+    names = {"cache-password", "cache-metrics-password", "cache-password-of-template"}
+    made = {name: inputs for name, inputs in full.inputs("RandomBytes").items() if name.startswith("cache-")}
+    assert set(made) == names
+    others = declare(monkeypatch, profiles=ALL, cache={"generation": 2}).inputs("RandomBytes")
+    assert all(others[name] != made[name] for name in names)
 
 
 def test_of_a_password_of_ones_own_even_the_hash_is_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,18 +160,25 @@ def test_redis_knows_the_hash_of_the_password_and_lets_nobody_in_without(full: R
     accepted = hashlib.sha256(PASSWORD.encode()).hexdigest()
     assert f"--user default on #{accepted} " in command
     assert f"--user metrics on #{accepted} " in command
+    assert f"--user service-template on #{accepted} ~dyber:template:* &dyber:template:* " in command
+    assert "service-xiaohongshu" not in command
     assert "nopass" not in command
     assert "-@admin -@dangerous" in command
+
+
+def test_an_update_does_not_wait_for_redis(full: Recorder) -> None:
+    assert full.inputs("Container")["cache-redis"]["wait"] is False
 
 
 def test_a_service_that_uses_the_cache_is_told_where_it_is_and_others_are_not(full: Recorder) -> None:
     containers = full.inputs("Container")
     told = dict(entry.split("=", 1) for entry in containers["template-server"]["envs"])
     assert (told["DYBER_REDIS_HOST"], told["DYBER_REDIS_PORT"]) == ("cache", "6379")
-    assert told["DYBER_REDIS_PASSWORD_FILE"].startswith("/run/dyber-cache/password-")
+    assert told["DYBER_REDIS_USER"] == "service-template"
+    assert told["DYBER_REDIS_PASSWORD_FILE"].startswith("/run/dyber-secrets/DYBER_REDIS_PASSWORD-")
     (mount,) = containers["template-server"]["mounts"]
-    assert (mount["target"], mount["readOnly"]) == ("/run/dyber-cache", True)
-    assert containers["template-server"]["groupAdds"] == ["26379"]
+    assert (mount["target"], mount["readOnly"]) == ("/run/dyber-secrets", True)
+    assert "groupAdds" not in containers["template-server"]
     assert "REDIS" not in json.dumps(containers["xiaohongshu-server"])
 
 
@@ -239,7 +264,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     return names
 
 
-@pytest.mark.parametrize("name", ["monitoring-loader", "cache-password"])
+@pytest.mark.parametrize("name", ["monitoring-loader", "cache-metrics", "template-secrets"])
 def test_what_a_loader_refuses_fails_the_update_in_its_own_words(
     monkeypatch: pytest.MonkeyPatch, failing: list[str], name: str
 ) -> None:

@@ -1,0 +1,77 @@
+"""What the gateway's scopes rest on: a server does what the headers of a modern call say, or nothing.
+
+A token for some tools passes the gateway by `Mcp-Method` and `Mcp-Name` alone. So each service is asked, over HTTP and
+in every way a body could say something else, for a tool that the headers do not name; it must never run. Services are
+found by their folders."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+from collections.abc import Iterator
+
+import pytest
+from dyber_kit.contract import all_tools
+from stand_in.header_attacks import Target, bodies, doubled, dumped, header_attempts, replaced, serving
+from stand_in.running import free_port
+from stand_in.services import PACKAGES
+
+
+@pytest.fixture(scope="module", params=sorted(PACKAGES))
+def target(request: pytest.FixtureRequest) -> Iterator[Target]:
+    """Each service that has a folder."""
+    with serving(PACKAGES[request.param], all_tools(free_port())) as found:
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def nothing_called_yet(target: Target) -> None:
+    target.called.clear()
+
+
+def test_a_call_whose_headers_and_body_agree_is_done(target: Target) -> None:
+    assert target.send(dumped(target.body(target.wanted)), replaced(target.headers, "Mcp-Name", target.wanted)) == 200
+    assert target.called == [target.wanted]
+
+
+def test_no_body_makes_a_server_run_a_tool_that_the_headers_do_not_name(target: Target) -> None:
+    for attempt, body in bodies(target).items():
+        for path in ("/mcp", "/mcp/"):
+            status = target.send(body, target.headers, path)
+            assert target.wanted not in target.called, attempt
+            assert status != 500, attempt
+
+
+def test_a_key_that_is_there_twice_is_read_once_and_for_all(target: Target) -> None:
+    # Read as the allowed tool, it may run as that; never checked as one and run as the other.
+    target.send(doubled(target, target.wanted, target.allowed), target.headers)
+    assert target.wanted not in target.called
+
+
+def test_no_header_makes_a_server_run_a_tool_that_the_gateway_did_not_see(target: Target) -> None:
+    for attempt, headers in header_attempts(target).items():
+        for body in (dumped(target.body(target.wanted)), gzip.compress(dumped(target.body(target.wanted)))):
+            status = target.send(body, headers)
+            assert target.wanted not in target.called, attempt
+            assert status != 500, attempt
+
+
+def test_a_request_behind_the_body_is_a_request_of_its_own_or_none(target: Target) -> None:
+    """A body shorter or longer than announced must not smuggle a second request past the gateway."""
+    call = dumped(target.body(target.wanted))
+    hidden = b"POST /mcp HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(call), call)
+    host, port = target.base.removeprefix("http://").rsplit(":", 1)
+    lines = "".join(f"{name}: {value}\r\n" for name, value in target.headers).encode()
+    for framing in (
+        b"Transfer-Encoding: chunked\r\nContent-Length: %d\r\n" % (5 + len(hidden)),
+        b"Content-Length: 0\r\nContent-Length: %d\r\n" % len(hidden),
+    ):
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            connection.sendall(b"POST /mcp HTTP/1.1\r\nHost: x\r\n" + lines + framing + b"\r\n0\r\n\r\n" + hidden)
+            connection.settimeout(2)
+            try:
+                while connection.recv(65536):
+                    pass
+            except TimeoutError:
+                pass
+        assert target.wanted not in target.called, framing
