@@ -51,7 +51,8 @@ def gateway_settings(
     """What the gateway as a whole needs to know. Raises ValueError for unusable values."""
     own = settings.gateway
     return GatewaySettings(
-        server_names=own.server_names,
+        server_names=(*own.server_names, *own.bound_names),
+        any_address=own.on_every_address,
         allowed_origins=own.allowed_origins,
         max_body_mib=own.max_body_mib,
         burst=own.limits.burst,

@@ -142,6 +142,25 @@ class GatewaySettings(StrictSettings):
         return self
 
     @property
+    def on_every_address(self) -> bool:
+        """Whether the gateway listens on every address of the machine."""
+        return ipaddress.ip_address(self.bind).is_unspecified
+
+    @property
+    def local_host(self) -> str:
+        """The host of a URL by which a program on this machine reaches the gateway, an IPv6 address in brackets."""
+        address = ipaddress.ip_address(self.bind)
+        if address.is_unspecified:
+            return "[::1]" if address.version == 6 else "127.0.0.1"
+        return f"[{address}]" if address.version == 6 else str(address)
+
+    @property
+    def bound_names(self) -> tuple[str, ...]:
+        """The address that the gateway listens on as a host name, when it is one address of a network."""
+        address = ipaddress.ip_address(self.bind)
+        return () if address.is_unspecified or address.is_loopback else (self.local_host,)
+
+    @property
     def dns_names(self) -> tuple[str, ...]:
         """The server names that a public authority can certify: host names, not addresses."""
         return tuple(name for name in self.server_names if not _is_address(name) and "." in name)
