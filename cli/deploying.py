@@ -193,5 +193,5 @@ def _summary(stack: str, outputs: dict[str, Any], changes: Mapping[str, int], se
     out.print(tr("  令牌", "  token") + f": ./deploy.sh token show{option}", markup=False)
     out.print(tr("  客户端配置", "  client configuration") + f" (./deploy.sh clients{option}):", markup=False)
     out.print(clients.render("claude-code", outputs["services"], None), markup=False)
-    if hint := client_addresses.trust_hint(gateway):
+    if hint := client_addresses.trust_hint(gateway, option):
         out.print("  " + hint, markup=False)
