@@ -63,7 +63,7 @@ def container_hint(bind: str, option: str = "") -> str:
 
 def trust_hint(gateway: Mapping[str, Any], option: str = "") -> str | None:
     """How clients come to trust a self-signed certificate; None where the addresses do not need that."""
-    if not str(gateway.get("url", "")).startswith("https:") or gateway.get("certificate") != "self-signed":
+    if gateway.get("url") != gateway["https"] or gateway.get("certificate") != "self-signed":
         return None
     return tr(
         f"证书是自签名的，客户端要先信任它：./deploy.sh clients --certificate{option} > dyber.pem，然后 "

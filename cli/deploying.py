@@ -186,7 +186,7 @@ def _summary(stack: str, outputs: dict[str, Any], changes: Mapping[str, int], se
     what = tr(f"{count} 项变化", f"{count} changes") if count else tr("没有变化", "no changes")
     out.print(f"\n[green]✓[/] {tr('部署完成', 'Deployed')} ({what}, {duration(seconds)})")
     gateway = outputs["gateway"]
-    addresses = [gateway[kind] for kind in ("http", "https", "development") if kind in gateway]
+    addresses = dict.fromkeys(gateway[kind] for kind in ("url", "http", "https", "development") if kind in gateway)
     out.print(f"  {tr('网关', 'gateway')}: {'  '.join(addresses)}", markup=False)
     for name, service in outputs["services"].items():
         out.print(f"  {name} ({service['title']}): {service['mcp']}", markup=False)

@@ -51,9 +51,10 @@ def gateway_settings(
     """What the gateway as a whole needs to know. Raises ValueError for unusable values."""
     own = settings.gateway
     return GatewaySettings(
-        server_names=(*own.server_names, *own.bound_names),
+        server_names=(*own.server_names, *own.own_names),
         any_address=own.on_every_address,
-        allowed_origins=own.allowed_origins,
+        # A page that came through a proxy with TLS names an origin that the gateway could not know.
+        allowed_origins=(*own.allowed_origins, *([own.public_url] if own.public_url else [])),
         max_body_mib=own.max_body_mib,
         burst=own.limits.burst,
         streams_per_client=own.limits.streams_per_client,

@@ -84,14 +84,17 @@ def export(
 def gateway_urls(settings: GatewaySettings) -> dict[str, str]:
     """Base URLs of the gateway as a client on the same machine (or of the first server name) writes them.
 
-    Where plain HTTP only leads to HTTPS, there is no `http`, and the development port is on loopback.
+    `url` is what clients should use. Where plain HTTP only leads to HTTPS, there is no `http`, and the development port is
+    on loopback.
     """
     host = settings.server_names[0] if settings.server_names else settings.local_host
     plain = _url("http", host, settings.public(HTTP_PORT))
     secure = _url("https", host, settings.public(HTTPS_PORT))
     development = "127.0.0.1" if settings.https_redirect else host
     urls = {"https": secure, "development": _url("http", development, settings.public(DEVELOPMENT_PORT))}
-    return {"url": secure, **urls} if settings.https_redirect else {"url": plain, "http": plain, **urls}
+    if not settings.https_redirect:
+        urls["http"] = plain
+    return {"url": settings.public_url or (secure if settings.https_redirect else plain), **urls}
 
 
 def service_urls(base: str, spec: ServiceSpec, settings: GatewaySettings) -> dict[str, str]:

@@ -84,6 +84,7 @@ def test_a_gateway_on_loopback_is_said_to_be_out_of_reach_of_containers(bind: st
         ({"https_redirect": True}, "https://127.0.0.1"),
         ({"https_redirect": True, "port_offset": 10000, "server_names": ("pet.example",)}, "https://pet.example:10443"),
         ({"https_redirect": True, "bind": "::1"}, "https://[::1]"),
+        ({"public_url": "https://pet.example", "port_offset": 10000}, "https://pet.example"),
     ],
 )
 def test_the_printed_address_is_one_that_works(settings: dict[str, object], url: str) -> None:
@@ -102,5 +103,6 @@ def test_a_self_signed_certificate_is_said_to_need_trust_only_where_it_is_used()
     plain = {"url": "http://127.0.0.1", "https": "https://127.0.0.1", "certificate": "self-signed"}
     assert client_addresses.trust_hint(plain) is None
     assert client_addresses.trust_hint({**plain, "url": plain["https"], "certificate": "acme"}) is None
+    assert client_addresses.trust_hint({**plain, "url": "https://pet.example"}) is None
     hint = client_addresses.trust_hint({**plain, "url": plain["https"]}, " -s test")
     assert "./deploy.sh clients --certificate -s test" in hint
