@@ -30,7 +30,9 @@ def is_loopback(url: str) -> bool:
 def for_containers(services: Mapping[str, Any]) -> dict[str, Any]:
     """The services as a container on this machine reaches them: what means the container itself there is replaced."""
     return {
-        name: {key: _seen_from_a_container(value) if key in ("url", "mcp", "sse") else value for key, value in one.items()}
+        name: {
+            key: _seen_from_a_container(value) if key in ("url", "mcp", "sse") else value for key, value in one.items()
+        }
         for name, one in services.items()
     }
 
@@ -44,21 +46,26 @@ def _seen_from_a_container(url: str) -> str:
 
 
 def container_hint(bind: str, option: str = "") -> str:
-    """What a client in a container needs besides its configuration, for a gateway that listens on `bind`; `option` names
-    the stack in commands."""
+    """What a client in a container needs besides its configuration, for a gateway that listens on `bind`.
+
+    `option` names the stack in commands.
+    """
     add_host = tr(
         f"Linux 上启动容器时加 --add-host {CONTAINER_HOST}:host-gateway（Docker Desktop 自带）",
         f"on Linux start the container with --add-host {CONTAINER_HOST}:host-gateway (Docker Desktop has it)",
     )
     if not ipaddress.ip_address(bind).is_loopback:
         return add_host
-    return tr(
-        f"网关现在只在 {bind} 监听，Linux 上的容器够不着：./deploy.sh config set gateway.bind 172.17.0.1{option}（只有"
-        f"本机和它的容器够得着；docker0 的地址，见 ip addr show docker0），再 ./deploy.sh{option}；",
-        f"the gateway listens on {bind} only, where containers on Linux cannot reach it: ./deploy.sh config set "
-        f"gateway.bind 172.17.0.1{option} (this machine and its containers alone can reach that; the address of docker0, "
-        f"see ip addr show docker0), then ./deploy.sh{option}; ",
-    ) + add_host
+    return (
+        tr(
+            f"网关现在只在 {bind} 监听，Linux 上的容器够不着：./deploy.sh config set gateway.bind 172.17.0.1{option}"
+            f"（docker0 的地址，只有本机和它的容器够得着），再 ./deploy.sh{option}；",
+            f"the gateway listens on {bind} only, where containers on Linux cannot reach it: ./deploy.sh config set "
+            f"gateway.bind 172.17.0.1{option} (the address of docker0, which only this machine and its containers reach), "
+            f"then ./deploy.sh{option}; ",
+        )
+        + add_host
+    )
 
 
 def trust_hint(gateway: Mapping[str, Any], option: str = "") -> str | None:
@@ -67,10 +74,11 @@ def trust_hint(gateway: Mapping[str, Any], option: str = "") -> str | None:
         return None
     return tr(
         f"证书是自签名的，客户端要先信任它：./deploy.sh clients --certificate{option} > dyber.pem，然后 "
-        "NODE_EXTRA_CA_CERTS=dyber.pem（Node.js 的客户端）、SSL_CERT_FILE=dyber.pem（Python、Codex），或装进系统的证书库",
-        f"the certificate is self-signed, so clients must be told to trust it: ./deploy.sh clients --certificate{option} > "
-        "dyber.pem, then NODE_EXTRA_CA_CERTS=dyber.pem (clients on Node.js), SSL_CERT_FILE=dyber.pem (Python, Codex), or "
-        "add it to the system's certificates",
+        "NODE_EXTRA_CA_CERTS=dyber.pem（Node.js 的客户端）、SSL_CERT_FILE=dyber.pem（Python、Codex），"
+        "或装进系统的证书库",
+        "the certificate is self-signed, so clients must be told to trust it: ./deploy.sh clients "
+        f"--certificate{option} > dyber.pem, then NODE_EXTRA_CA_CERTS=dyber.pem (clients on Node.js), "
+        "SSL_CERT_FILE=dyber.pem (Python, Codex), or add it to the system's certificates",
     )
 
 

@@ -73,7 +73,12 @@ def client_configuration(
         services = client_addresses.for_containers(services)
         _hint(client_addresses.container_hint(deployment.settings.gateway.bind, option))
     elif format in clients.IN_CONTAINERS and any(client_addresses.is_loopback(one["mcp"]) for one in services.values()):
-        _hint(tr(f"{format} 在容器里运行的话，加 --from-container", f"add --from-container if {format} runs in a container"))
+        _hint(
+            tr(
+                f"{format} 在容器里运行的话，加 --from-container",
+                f"add --from-container if {format} runs in a container",
+            )
+        )
     sys.stdout.write(clients.render(format, services, token if with_token else None) + "\n")
     for hint in (clients.note(format, services), client_addresses.trust_hint(gateway, option)):
         if hint:
@@ -88,7 +93,8 @@ def usable(
 ) -> dict[str, Any]:
     """The services that the client may call with a program of this format; warns of what the program may be refused.
 
-    `scopes` are the client's; None: it may call everything. `option` names the stack in commands. Raises typer.BadParameter when nothing is left.
+    `scopes` are the client's; None: it may call everything. `option` names the stack in commands.
+    Raises typer.BadParameter when nothing is left.
     """
     if scopes is None:
         return dict(services)
@@ -103,16 +109,16 @@ def usable(
             tr(
                 f"{client} 在 {names} 只有部分工具的权限，只有 MCP 2026-07-28 的程序能这样用；更老的 {format} 会得到 403。"
                 f"那就另建一个：{fix}",
-                f"{client} may call only some tools of {names}, which takes a program of MCP 2026-07-28; an older {format} "
-                f"gets 403. Then make another client: {fix}",
+                f"{client} may call only some tools of {names}, which takes a program of MCP 2026-07-28; an older "
+                f"{format} gets 403. Then make another client: {fix}",
             )
         )
         return allowed
     whole = {name: service for name, service in allowed.items() if name not in limited}
     refusal = tr(
         f"{format} 用旧的 SSE 方式，不能用只有部分工具的权限（{names}）。另建一个客户端：{fix}",
-        f"{format} uses the legacy transport, which a scope of some tools does not allow ({names}). Make another client: "
-        f"{fix}",
+        f"{format} uses the legacy transport, which a scope of some tools does not allow ({names}). Make another "
+        f"client: {fix}",
     )
     if not whole:
         raise typer.BadParameter(refusal)

@@ -75,7 +75,7 @@ def _vscode(services: Mapping[str, Any], access: Access) -> dict[str, Any]:
 
 
 def _gemini(services: Mapping[str, Any], access: Access) -> dict[str, Any]:
-    """`url` alone would be the legacy transport there. `timeout` is in milliseconds, by its documentation of MCP servers."""
+    """`url` alone would be the legacy transport there. Its documentation says that `timeout` is in milliseconds."""
     authorization = access.bearer("${" + TOKEN_VARIABLE + "}")
     return {
         "mcpServers": {
@@ -159,8 +159,8 @@ def _codex(services: Mapping[str, Any], access: Access) -> str:
 
 
 def _cline(services: Mapping[str, Any], access: Access) -> dict[str, Any]:
-    """Cline takes an entry without `type` for the legacy transport; `timeout` is in seconds, 60 without it. It fills in no
-    variables."""
+    """Cline takes an entry without `type` for the legacy transport, and fills in no variables. `timeout` is in seconds,
+    60 without it."""
     return {
         "mcpServers": {
             name: {
@@ -176,7 +176,7 @@ def _cline(services: Mapping[str, Any], access: Access) -> dict[str, Any]:
 
 
 def _cherry_studio(services: Mapping[str, Any], access: Access) -> dict[str, Any]:
-    """Its import from JSON refuses the whole text for a key that it does not know; `timeout` is in seconds, 60 without it."""
+    """Its import from JSON refuses the whole text for an unknown key; `timeout` is in seconds, 60 without it."""
     return {
         "mcpServers": {
             name: {
@@ -193,8 +193,10 @@ def _cherry_studio(services: Mapping[str, Any], access: Access) -> dict[str, Any
 
 
 def _dify(services: Mapping[str, Any], access: Access) -> list[dict[str, Any]]:
-    """What Dify's form for an MCP server over HTTP asks for, by the names of its interface; both timeouts are in seconds,
-    30 and 300 without them."""
+    """The fields of Dify's form for an MCP server over HTTP, by the names of its interface.
+
+    Both timeouts are in seconds, 30 and 300 without them.
+    """
     return [
         {
             "name": service.get("title", name),
@@ -302,13 +304,13 @@ IN_CONTAINERS = ("dify", "n8n", "lobechat")
 NOTES = {
     "n8n": tr(
         "在 n8n 里新建一个 Bearer Auth 凭据并在节点里选它，令牌见 ./deploy.sh token show",
-        "make a credential of the kind Bearer Auth in n8n and choose it in the nodes; the token: ./deploy.sh token show",
+        "make a credential of the kind Bearer Auth in n8n and choose it in the nodes; see ./deploy.sh token show",
     ),
     "lobechat": tr(
         "老版本的导入不带请求头：导入后在表单里选 Bearer Token 认证并填令牌。等待时限是 LobeChat 服务端的环境变量 "
         "MCP_TOOL_TIMEOUT（毫秒）：{milliseconds}",
-        "older versions import no headers: choose Bearer Token in the form afterwards. How long it waits is the variable "
-        "MCP_TOOL_TIMEOUT (milliseconds) of LobeChat's server: {milliseconds}",
+        "older versions import no headers: choose Bearer Token in the form afterwards. How long it waits is a variable "
+        "of LobeChat's server, MCP_TOOL_TIMEOUT in milliseconds: {milliseconds}",
     ),
     "cursor": tr("Cursor 没有等待时限的设置", "Cursor has no setting for how long it waits"),
     "vscode": tr("VS Code 没有等待时限的设置", "VS Code has no setting for how long it waits"),

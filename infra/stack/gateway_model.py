@@ -17,8 +17,8 @@ MONITORING_PORT, METRICS_PORT = 9090, 10090
 GATEWAY_PORTS = (80, 443, 8080, MONITORING_PORT, 10080, METRICS_PORT)
 #: Names under which every gateway answers.
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
-#: How containers call the machine that they run on: with Docker, and with Podman. No public name can be like them, so no
-#: web site can make a browser send them.
+#: How containers call the machine that they run on: with Docker, and with Podman. No public name ends like these, so
+#: no web site can make a browser send them.
 CONTAINER_NAMES = ("host.docker.internal", "host.containers.internal")
 #: First path segments that the gateway keeps for itself, and what else of a stack has a name.
 RESERVED_NAMES = ("api", "health", "gateway", "metrics", "cache", "monitoring", "prometheus")

@@ -167,8 +167,8 @@ class GatewaySettings(StrictSettings):
 
     @property
     def own_names(self) -> tuple[str, ...]:
-        """Host names that follow from other settings: of `public_url`, and the address to listen on when it is one address
-        of a network."""
+        """Host names that follow from other settings: that of `public_url`, and the address of `bind` unless it is one of
+        loopback or stands for every address."""
         public = urlsplit(self.public_url).netloc if self.public_url else ""
         address = ipaddress.ip_address(self.bind)
         bound = () if address.is_unspecified or address.is_loopback else (self.local_host,)

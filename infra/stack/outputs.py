@@ -31,8 +31,8 @@ def export(
 
     gateway: {url, http, https, development: base URLs, of which `url` is the best and `http` is absent where it only
     leads to HTTPS; certificate: its source; container, configuration_version}; services: by name
-    {title, url, mcp, sse, direct, max_call_seconds, containers}; tokens (secret): by client; chosen_tokens: the clients whose token a
-    person chose; images: by name, the image's id.
+    {title, url, mcp, sse, direct, max_call_seconds, containers}; tokens (secret): by client; chosen_tokens: the
+    clients whose token a person chose; images: by name, the image's id.
     With their profiles: cache: {url, container}, cache_password (secret); monitoring: {url, container,
     configuration_version}.
     """
@@ -84,8 +84,8 @@ def export(
 def gateway_urls(settings: GatewaySettings) -> dict[str, str]:
     """Base URLs of the gateway as a client on the same machine (or of the first server name) writes them.
 
-    `url` is what clients should use. Where plain HTTP only leads to HTTPS, there is no `http`, and the development port is
-    on loopback.
+    `url` is what clients should use. Where plain HTTP only leads to HTTPS, there is no `http`, and the development
+    port is on loopback.
     """
     host = settings.server_names[0] if settings.server_names else settings.local_host
     plain = _url("http", host, settings.public(HTTP_PORT))

@@ -1,4 +1,4 @@
-"""A stock Nginx with TLS in front of the gateway, as people put it there: one proxy_pass, and everything else as it is."""
+"""A stock Nginx with TLS in front of the gateway: one proxy_pass, and everything else by default."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 
 NAME = "dyber-e2e-own-proxy"
-#: Host becomes the address after proxy_pass, answers are held back and compressed, and HTTP/1.0 is spoken, all by default.
+#: Host becomes the address after proxy_pass, answers are held back and compressed, and HTTP/1.0 is spoken.
 CONFIGURATION = """\
 pid /tmp/own-proxy.pid;
 error_log stderr;

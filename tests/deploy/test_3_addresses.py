@@ -32,8 +32,9 @@ print(socket.inet_ntoa(bytes.fromhex(route[2])[::-1]))
 def in_a_container(program: str, *arguments: str) -> str:
     """What a Python program prints in a container on the engine's default network."""
     return docker(
-        "run", "--rm", "--label", "dyber.test=deploy", "--add-host", "host.docker.internal:host-gateway", "--no-healthcheck",
-        "--entrypoint", "/opt/venv/bin/python", inspect("template")["Image"], "-c", program, *arguments,
+        "run", "--rm", "--label", "dyber.test=deploy", "--add-host", "host.docker.internal:host-gateway",
+        "--no-healthcheck", "--entrypoint", "/opt/venv/bin/python", inspect("template")["Image"],
+        "-c", program, *arguments,
     )  # fmt: skip
 
 
