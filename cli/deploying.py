@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 from stack.catalog import load_catalog
 
-from cli import choices, clients, env_values, ports, preview_table, stored_data
+from cli import choices, client_addresses, clients, env_values, ports, preview_table, stored_data
 from cli.belongings import belongings
 from cli.choices import Choices
 from cli.cleaning import list_doomed
@@ -210,11 +210,12 @@ def _summary(stack: str, outputs: dict[str, Any], changes: Mapping[str, int], se
     what = tr(f"{count} 项变化", f"{count} changes") if count else tr("没有变化", "no changes")
     out.print(f"\n[green]✓[/] {tr('部署完成', 'Deployed')} ({what}, {duration(seconds)})")
     gateway = outputs["gateway"]
-    out.print(
-        f"  {tr('网关', 'gateway')}: {gateway['http']}  {gateway['https']}  {gateway['development']}", markup=False
-    )
+    addresses = dict.fromkeys(gateway[kind] for kind in ("url", "http", "https", "development") if kind in gateway)
+    out.print(f"  {tr('网关', 'gateway')}: {'  '.join(addresses)}", markup=False)
     for name, service in outputs["services"].items():
         out.print(f"  {name} ({service['title']}): {service['mcp']}", markup=False)
     out.print(tr("  令牌", "  token") + f": ./deploy.sh token show{option}", markup=False)
     out.print(tr("  客户端配置", "  client configuration") + f" (./deploy.sh clients{option}):", markup=False)
     out.print(clients.render("claude-code", outputs["services"], None), markup=False)
+    if hint := client_addresses.trust_hint(gateway, option):
+        out.print("  " + hint, markup=False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -51,6 +51,7 @@ def render(
         "server_names": settings.all_server_names,
         "certificate": f"{CONFIGURATION_ROOT}/tls/{hashlib.sha256(names.encode()).hexdigest()[:16]}.pem",
         "errors": _errors(),
+        "token_problems": _error_table()["unauthorized"]["problems"],
         "zones": _zones(settings, ordered_services),
         "body_limits": body_limits(settings),
         "anonymous_connections": ANONYMOUS_CONNECTIONS,
@@ -79,13 +80,28 @@ def quote(value: object) -> str:
     return f'"{text}"'
 
 
-def json_body(fields: dict[str, Any], **variables: str) -> str:
-    """A JSON object as the text argument of Nginx's `return`; `variables` are further keys with Nginx variables."""
-    text = json.dumps(fields, ensure_ascii=False).replace("$", "\\u0024")
-    literal = text.replace("\\", "\\\\").replace("'", "\\'")
+def json_body(fields: dict[str, Any], shows: Mapping[str, str] | None = None, **variables: str) -> str:
+    """A JSON object as the text argument of Nginx's `return`.
+
+    `shows`: by placeholder, such as `{host}`, the Nginx variable that stands there; `variables` are further keys with
+    Nginx variables. What is in the variables must need no escaping in JSON.
+    """
+    literal = _escaped(json.dumps(fields, ensure_ascii=False))
+    for placeholder, variable in (shows or {}).items():
+        literal = literal.replace(f"{{{placeholder}}}", f"${{{variable}}}")
     for key, variable in variables.items():
         literal = f'{literal[:-1]}, "{key}": "${variable}"}}'
     return f"'{literal}\\n'"
+
+
+def json_text(value: str) -> str:
+    """The inside of a JSON string as one Nginx argument."""
+    return f"'{_escaped(json.dumps(value, ensure_ascii=False)[1:-1])}'"
+
+
+def _escaped(text: str) -> str:
+    """JSON as it stands between Nginx's single quotes; a dollar sign would begin a variable there."""
+    return text.replace("$", "\\u0024").replace("\\", "\\\\").replace("'", "\\'")
 
 
 def _refuse_doubled(chinese: str, english: str, values: Sequence[object], *, show: bool = True) -> None:
@@ -214,12 +230,23 @@ def _catalog(settings: GatewaySettings, services: list[GatewayService]) -> str:
             ),
             "services": paths,
         },
+        "meant_service": _error_fields(
+            "unknown_service",
+            "没有这个服务；你要的也许是 {address}",
+            "No such service; perhaps {address} is meant",
+        ),
         "forbidden": _error_fields("forbidden", table["forbidden"]["zh"], table["forbidden"]["en"]),
         "https_port": settings.https_redirect,
         "use_https": _error_fields(
             "use_https",
-            "请改用 https:// 地址，见 location",
-            "Use the https:// address in location",
+            "这里只接受 HTTPS；请把客户端里的地址改为 {location}（自签名证书要先让客户端信任：./deploy.sh clients --certificate）",
+            "HTTPS only: write {location} as the address in your client (it must trust a self-signed certificate: "
+            "./deploy.sh clients --certificate)",
+        ),
+        "use_slash": _error_fields(
+            "use_slash",
+            "服务的根地址以 / 结尾：{location}；MCP 客户端的地址以 /mcp 结尾",
+            "The root of a service ends with a slash: {location}; an MCP client's address ends with /mcp",
         ),
     }
     return json.dumps(content, ensure_ascii=True, indent=2) + "\n"
@@ -235,7 +262,10 @@ def _errors() -> list[dict[str, Any]]:
     errors = []
     for code, entry in _error_table().items():
         variables = {"service": "service"} if entry.get("service") else {}
-        body = json_body(_error_fields(code, entry["zh"], entry["en"]), **variables, request_id="gateway_request_id")
+        if "problems" in entry:
+            variables["reason"] = "token_problem"
+        fields = _error_fields(code, entry["zh"], entry["en"])
+        body = json_body(fields, entry.get("shows"), **variables, request_id="gateway_request_id")
         errors.append({"early": False, "retry": False, **entry, "code": code, "body": body})
     return errors
 
@@ -251,4 +281,5 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["quote"] = quote
+    environment.filters["json_text"] = json_text
     return environment

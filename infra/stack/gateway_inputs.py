@@ -52,8 +52,10 @@ def gateway_settings(
     """What the gateway as a whole needs to know. Raises ValueError for unusable values."""
     own = settings.gateway
     return GatewaySettings(
-        server_names=own.server_names,
-        allowed_origins=own.allowed_origins,
+        server_names=(*own.server_names, *own.own_names),
+        any_address=own.on_every_address,
+        # A page that came through a proxy with TLS names an origin that the gateway could not know.
+        allowed_origins=(*own.allowed_origins, *([own.public_url] if own.public_url else [])),
         max_body_mib=own.max_body_mib,
         body_memory_mib=own.body_memory_mib,
         burst=own.limits.burst,

@@ -19,6 +19,9 @@ MONITORING_PORT, METRICS_PORT = 9090, 10090
 GATEWAY_PORTS = (80, 443, 8080, MONITORING_PORT, 10080, METRICS_PORT)
 #: Names under which every gateway answers.
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+#: How containers call the machine that they run on: with Docker, and with Podman. No public name ends like these, so
+#: no web site can make a browser send them.
+CONTAINER_NAMES = ("host.docker.internal", "host.containers.internal")
 #: Streams without data get a ping every 15 s, so no read timeout may be near that.
 SHORTEST_READ_TIMEOUT_SECONDS = 60
 #: A service gets this long, beyond its longest call, to say itself that the call took too long.
@@ -36,7 +39,8 @@ _CLIENT_NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _HOST_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _TOKEN_HASH = re.compile(r"[0-9a-f]{64}")
-_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9._\[\]:-]+")
+#: `null` is what pages without an address send, such as those of desktop programs.
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9._\[\]:-]+|file://|null")
 
 
 @dataclass(frozen=True)
@@ -154,9 +158,11 @@ class GatewayClient:
 class GatewaySettings:
     """What the gateway as a whole needs to know. Raises ValueError (Chinese, then English) for unusable values.
 
-    `server_names` are accepted besides localhost, 127.0.0.1 and [::1], and become names of the certificate;
-    `allowed_origins` are web origins, such as https://pet.example, whose pages may call; `max_body_mib` is the largest
-    request body in MiB, `body_memory_mib` what bodies may take together; `version` is shown in the information document.
+    `server_names` are accepted besides localhost, 127.0.0.1, [::1] and the names that containers have for this machine,
+    and become names of the certificate; `any_address`: also every IP address is accepted as a host, for a gateway that
+    listens on all of the machine's; `allowed_origins` are web origins, such as https://pet.example, whose pages may
+    call; `max_body_mib` is the largest request body in MiB, `body_memory_mib` what bodies may take together; `version`
+    is shown in the information document.
     Limits: `burst` calls may come at once beyond a service's requests_per_second; `streams_per_client` are open
     together; `refused_per_minute` calls without a good token are answered per address before it gets 429.
     The breaker of a service opens after `breaker_failures` calls in a row that it did not answer, and lets one call
@@ -169,6 +175,7 @@ class GatewaySettings:
     """
 
     server_names: tuple[str, ...] = ()
+    any_address: bool = False
     allowed_origins: tuple[str, ...] = ()
     max_body_mib: int = 16
     body_memory_mib: int = 384
@@ -198,9 +205,10 @@ class GatewaySettings:
         for origin in self.allowed_origins:
             if not _ORIGIN.fullmatch(origin):
                 refuse(
-                    f"网页来源 {origin!r} 不可用：请写成 https://pet.example.com 或 http://localhost:6274，小写，不带路径",
-                    f"web origin {origin!r} is unusable: such as https://pet.example.com or http://localhost:6274, "
-                    "lower case, without a path",
+                    f"网页来源 {origin!r} 不可用：请写成 https://pet.example.com、http://localhost:6274、app://obsidian.md 或 "
+                    "null，小写，不带路径",
+                    f"web origin {origin!r} is unusable: such as https://pet.example.com, http://localhost:6274, "
+                    "app://obsidian.md or null, lower case, without a path",
                 )
         if not 1 <= self.max_body_mib <= 64:
             refuse(
@@ -238,7 +246,8 @@ class GatewaySettings:
     @property
     def all_server_names(self) -> tuple[str, ...]:
         """Every accepted host name, once, in a stable order."""
-        return (*LOOPBACK_NAMES, *sorted(set(self.server_names) - set(LOOPBACK_NAMES)))
+        always = (*LOOPBACK_NAMES, *CONTAINER_NAMES)
+        return (*always, *sorted(set(self.server_names) - set(always)))
 
 
 def refuse(chinese: str, english: str) -> NoReturn:

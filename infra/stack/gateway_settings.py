@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
 from stack import addresses
 from stack.schema import StrictSettings
 
+_PORT = re.compile(r":[0-9]+$")
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 
 
@@ -110,8 +113,16 @@ class GatewaySettings(StrictSettings):
         description="localhost 之外接受的主机名和地址，也写进证书 / Host names and addresses accepted besides localhost, "
         "also in the certificate",
     )
+    public_url: str | None = Field(
+        None,
+        pattern=r"^https?://[a-z0-9.\[\]:-]+$",
+        description="自己的代理在网关前面时客户端用的地址，如 https://pet.example.com / The address clients use when a proxy of "
+        "your own is before the gateway",
+    )
     allowed_origins: tuple[str, ...] = Field(
-        (), description="哪些网站的页面可以调用，如 https://app.example.com / Web origins whose pages may call"
+        (),
+        description="哪些网站的页面可以调用，如 https://app.example.com；桌面程序如 app://obsidian.md、null / Web origins whose "
+        "pages may call; of desktop programs such as app://obsidian.md or null",
     )
     max_body_mib: int = Field(16, ge=1, le=64, description="请求体最大多少 MiB / Largest request body in MiB")
     memory_mib: int = Field(
@@ -148,6 +159,28 @@ class GatewaySettings(StrictSettings):
         if self.tls.source == "acme" and not self.dns_names:
             raise ValueError("tls.source acme needs a host name in serverNames, such as pet.example.com")
         return self
+
+    @property
+    def on_every_address(self) -> bool:
+        """Whether the gateway listens on every address of the machine."""
+        return ipaddress.ip_address(self.bind).is_unspecified
+
+    @property
+    def local_host(self) -> str:
+        """The host of a URL by which a program on this machine reaches the gateway, an IPv6 address in brackets."""
+        address = ipaddress.ip_address(self.bind)
+        if address.is_unspecified:
+            return "[::1]" if address.version == 6 else "127.0.0.1"
+        return f"[{address}]" if address.version == 6 else str(address)
+
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """Host names that follow from other settings: that of `public_url`, and the address of `bind` unless it is one of
+        loopback or stands for every address."""
+        public = urlsplit(self.public_url).netloc if self.public_url else ""
+        address = ipaddress.ip_address(self.bind)
+        bound = () if address.is_unspecified or address.is_loopback else (self.local_host,)
+        return (*((_PORT.sub("", public),) if public else ()), *bound)
 
     @property
     def dns_names(self) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 
 import pulumi
@@ -30,9 +29,10 @@ def export(
 ) -> None:
     """Register the stack's outputs.
 
-    gateway: {http, https, development: base URLs, container, configuration_version}; services: by name
-    {title, url, mcp, sse, direct, containers}; tokens (secret): by client; chosen_tokens: the clients whose token a
-    person chose; images: by name, the image's id.
+    gateway: {url, http, https, development: base URLs, of which `url` is the best and `http` is absent where it only
+    leads to HTTPS; certificate: its source; container, configuration_version}; services: by name
+    {title, url, mcp, sse, direct, max_call_seconds, containers}; tokens (secret): by client; chosen_tokens: the
+    clients whose token a person chose; images: by name, the image's id.
     With their profiles: cache: {url, container}, cache_password (secret); monitoring: {url, container,
     configuration_version}.
     """
@@ -41,6 +41,7 @@ def export(
         "gateway",
         {
             **urls,
+            "certificate": settings.gateway.tls.source,
             "container": gateway.container.name,
             "configuration_version": gateway.configuration_version,
         },
@@ -50,7 +51,8 @@ def export(
         {
             spec.name: {
                 "title": spec.title,
-                **service_urls(urls["http"], spec, settings.gateway),
+                **service_urls(urls["url"], spec, settings.gateway),
+                "max_call_seconds": spec.max_call_seconds,
                 "containers": [container.name for container in services[spec.name].containers],
             }
             for spec in specs
@@ -80,13 +82,19 @@ def export(
 
 
 def gateway_urls(settings: GatewaySettings) -> dict[str, str]:
-    """Base URLs of the gateway as a client on the same machine (or of the first server name) writes them."""
-    host = _host(settings)
-    return {
-        "http": _url("http", host, settings.public(HTTP_PORT)),
-        "https": _url("https", host, settings.public(HTTPS_PORT)),
-        "development": _url("http", host, settings.public(DEVELOPMENT_PORT)),
-    }
+    """Base URLs of the gateway as a client on the same machine (or of the first server name) writes them.
+
+    `url` is what clients should use. Where plain HTTP only leads to HTTPS, there is no `http`, and the development
+    port is on loopback.
+    """
+    host = settings.server_names[0] if settings.server_names else settings.local_host
+    plain = _url("http", host, settings.public(HTTP_PORT))
+    secure = _url("https", host, settings.public(HTTPS_PORT))
+    development = "127.0.0.1" if settings.https_redirect else host
+    urls = {"https": secure, "development": _url("http", development, settings.public(DEVELOPMENT_PORT))}
+    if not settings.https_redirect:
+        urls["http"] = plain
+    return {"url": settings.public_url or (secure if settings.https_redirect else plain), **urls}
 
 
 def service_urls(base: str, spec: ServiceSpec, settings: GatewaySettings) -> dict[str, str]:
@@ -98,14 +106,6 @@ def service_urls(base: str, spec: ServiceSpec, settings: GatewaySettings) -> dic
         "sse": f"{url}/mcp/sse",
         "direct": _url("http", "127.0.0.1", settings.public(spec.port)),
     }
-
-
-def _host(settings: GatewaySettings) -> str:
-    if settings.server_names:
-        return settings.server_names[0]
-    address = ipaddress.ip_address(settings.bind)
-    host = "127.0.0.1" if address.is_unspecified or address.is_loopback else str(address)
-    return f"[{host}]" if ":" in host else host
 
 
 def _url(scheme: str, host: str, port: int) -> str:

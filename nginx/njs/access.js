@@ -101,12 +101,14 @@ function forbidden(r) {
     r.return(403, JSON.stringify(body) + '\n');
 }
 
-// Not r.return: that would send a page, and callers read JSON.
-function toHttps(r) {
-    const v = r.variables;
-    const port = catalog.https_port === 443 ? '' : `:${catalog.https_port}`;
-    const location = `https://${v.host}${port}${v.request_uri}`;
-    const body = JSON.stringify(Object.assign({}, catalog.use_https, { location, request_id: v.gateway_request_id }));
+// Sends the caller to another address. Not r.return: that would send a page, and callers read JSON.
+function sendOn(r, location, fields) {
+    const body = JSON.stringify(Object.assign({}, fields, {
+        error: fields.error.replace('{location}', () => location),
+        error_en: fields.error_en.replace('{location}', () => location),
+        location,
+        request_id: r.variables.gateway_request_id,
+    }));
     r.status = 308;
     r.headersOut['Content-Type'] = 'application/json';
     r.headersOut.Location = location;
@@ -114,6 +116,17 @@ function toHttps(r) {
     r.sendHeader();
     r.send(body + '\n');
     r.finish();
+}
+
+function toHttps(r) {
+    const v = r.variables;
+    const port = catalog.https_port === 443 ? '' : `:${catalog.https_port}`;
+    sendOn(r, `https://${v.host}${port}${v.request_uri}`, catalog.use_https);
+}
+
+function addSlash(r) {
+    const v = r.variables;
+    sendOn(r, `${v.uri}/${v.is_args}${v.args || ''}`, catalog.use_slash);
 }
 
 // In the access phase, so that limits on callers count before the token is looked at. A call that is made again has been
@@ -129,4 +142,4 @@ function check(r) {
     }
 }
 
-export default { check, forbidden, toHttps };
+export default { addSlash, check, forbidden, toHttps };

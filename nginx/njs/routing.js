@@ -44,10 +44,19 @@ function choose(r) {
     return peers.length ? peers[Math.floor(Math.random() * peers.length)] : '';
 }
 
+// Asks proxies before the gateway to pass every event on at once; Nginx itself keeps this header of services back.
+function passAtOnce(r) {
+    if ((r.headersOut['Content-Type'] || '').startsWith('text/event-stream')) {
+        r.headersOut['X-Accel-Buffering'] = 'no';
+        r.headersOut['Cache-Control'] = 'no-cache, no-transform';
+    }
+}
+
 // When a service's answer begins. Not at its end: a stream's end may be hours away, and its session is needed at once.
 function answered(r) {
     const service = r.variables.service;
     breaker.succeeded(service, r);
+    passAtOnce(r);
     const session = r.variables.upstream_http_mcp_session_id || r.variables.upstream_http_x_dyber_session;
     if (session && SESSION.test(session)) {
         SESSIONS.set(`${service} ${session}`, peerName(lastAddress(r.variables.upstream_addr)));

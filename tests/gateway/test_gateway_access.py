@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import pytest
-from gateway.gateway_under_test import OTHER_TOKEN, TOKEN, GatewayUnderTest
+from gateway.gateway_under_test import ALPHA, CLIENT, OTHER_TOKEN, SETTINGS, TOKEN, GatewayUnderTest
 
 SERVICE_ADDRESSES = [(80, "/api/alpha/ready"), (443, "/api/alpha/ready"), (8080, "/alpha/ready"), (9000, "/ready")]
 
@@ -66,9 +67,33 @@ def test_an_unknown_host_gets_421_json(gateway: GatewayUnderTest, port: int) -> 
     assert (answer.status, answer.json()["code"]) == (421, "unknown_host")
 
 
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1234", "127.0.0.1:80", "[::1]", "[::1]:8080", "pet.example"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost", "LOCALHOST:1234", "localhost.", "localhost.:80", "127.0.0.1:80", "[::1]", "[::1]:8080",
+        "pet.example", "pet.example.", "host.docker.internal", "host.docker.internal:80", "host.containers.internal",
+    ],
+)  # fmt: skip
 def test_known_hosts_are_served(gateway: GatewayUnderTest, host: str) -> None:
     assert gateway.request("/health", headers={"Host": host}).status == 200
+
+
+def test_an_unknown_host_is_told_its_name_and_the_setting(gateway: GatewayUnderTest) -> None:
+    body = gateway.request("/health", headers={"Host": "192.168.1.5:8080"}).json()
+    for text in (body["error"], body["error_en"]):
+        assert "192.168.1.5:8080" in text
+        assert "gateway.serverNames" in text
+    long = gateway.request("/health", headers={"Host": "x" * 3000}).json()
+    assert "x" * 128 in long["error"]
+    assert len(long["error"]) < 400
+
+
+def test_a_gateway_on_every_address_is_served_by_each_of_them(own_gateway: GatewayUnderTest) -> None:
+    own_gateway.configure(replace(SETTINGS, any_address=True), (ALPHA,), (CLIENT,))
+    for host in ("192.168.1.5", "10.0.0.7:80", "[fd00::5]", "[fd00::5]:8080"):
+        assert own_gateway.request("/health", headers={"Host": host}).status == 200
+    for host in ("evil.example", "192.168.1.5.evil.example", "1.2.3.4.5", "fd00--5.evil.example"):
+        assert own_gateway.request("/health", headers={"Host": host}).status == 421
 
 
 @pytest.mark.parametrize(
@@ -78,6 +103,33 @@ def test_a_foreign_origin_gets_403_json(gateway: GatewayUnderTest, origin: str) 
     answer = gateway.request("/api/alpha/ready", headers={"Origin": origin, "Host": "localhost"})
     assert (answer.status, answer.json()["code"]) == (403, "foreign_origin")
     assert answer.headers["Access-Control-Allow-Origin"] is None
+    for text in (answer.json()["error"], answer.json()["error_en"]):
+        assert f" {origin} " in text
+        assert "gateway.allowedOrigins" in text
+
+
+@pytest.mark.parametrize("origin", ["https://" + "x" * 3000, 'https://a"b\\c', "https://猫.example"])
+def test_a_refused_origin_is_shown_within_bounds(gateway: GatewayUnderTest, origin: str) -> None:
+    answer = gateway.request("/health", headers={"Origin": origin.encode(), "Host": "localhost"})
+    assert answer.status == 403
+    assert "gateway.allowedOrigins" in answer.json()["error"]
+    assert len(answer.json()["error"]) < 300
+
+
+@pytest.mark.parametrize("origin", ["null", "app://obsidian.md", "tauri://localhost", "file://"])
+def test_the_origin_of_a_desktop_program_can_be_allowed(own_gateway: GatewayUnderTest, origin: str) -> None:
+    own_gateway.backend("alpha")
+    own_gateway.configure(SETTINGS, (ALPHA,), (CLIENT,))
+    assert own_gateway.request("/api/alpha/ready", headers={"Origin": origin}).status == 403
+    own_gateway.configure(replace(SETTINGS, allowed_origins=(origin,)), (ALPHA,), (CLIENT,))
+    answer = own_gateway.request("/api/alpha/ready", headers={"Origin": origin})
+    assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (200, origin)
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "none"])
+def test_what_a_browser_says_of_the_site_alone_refuses_nobody(gateway: GatewayUnderTest, site: str) -> None:
+    headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}
+    assert gateway.request("/api/alpha/ready", headers=headers).status == 200
 
 
 def test_a_page_of_the_gateway_itself_may_call(gateway: GatewayUnderTest) -> None:
@@ -105,6 +157,22 @@ def test_a_preflight_of_an_allowed_origin_needs_no_token(gateway: GatewayUnderTe
     assert answer.status == 204
     assert "Authorization" in answer.headers["Access-Control-Allow-Headers"]
     assert "POST" in answer.headers["Access-Control-Allow-Methods"]
+
+
+def test_a_preflight_allows_the_headers_that_it_asks_for(gateway: GatewayUnderTest) -> None:
+    wanted = "authorization,content-type,mcp-method,mcp-name,mcp-param-x,mcp-protocol-version,mcp-session-id"
+    headers = {
+        "Origin": "https://pet.example",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": wanted,
+        "Access-Control-Request-Private-Network": "true",
+    }
+    answer = gateway.request("/api/alpha/mcp", method="OPTIONS", token=None, headers=headers)
+    assert answer.headers.get_all("Access-Control-Allow-Headers") == [wanted]
+    assert answer.headers.get_all("Access-Control-Allow-Private-Network") == ["true"]
+    headers["Access-Control-Request-Headers"] = "authorization, x\tbad"
+    answer = gateway.request("/api/alpha/mcp", method="OPTIONS", token=None, headers=headers)
+    assert answer.headers["Access-Control-Allow-Headers"].startswith("Authorization, Content-Type, ")
 
 
 def test_a_preflight_of_a_foreign_origin_gets_403(gateway: GatewayUnderTest) -> None:

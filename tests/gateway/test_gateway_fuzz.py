@@ -125,9 +125,11 @@ credentials = some.lists(
 
 
 def is_good(lines: list[bytes]) -> bool:
-    """The one way in: one Authorization header, whose scheme may be written in any case."""
+    """The one way in: one Authorization header. Its scheme may be written in any case, and twice; quotes around the
+    token or the value do not matter."""
     sent = [line.split(b":", 1)[1] for line in lines if line.lower().startswith(b"authorization:")]
-    return len(sent) == 1 and bool(re.fullmatch(rb"[ \t]*(?i:bearer) +%s[ \t]*" % TOKEN.encode(), sent[0]))
+    good = rb"""[ \t]*(["']?)(?:(?i:bearer)[ \t]+)+(["']?)%s\2\1[ \t]*""" % TOKEN.encode()
+    return len(sent) == 1 and bool(re.fullmatch(good, sent[0]))
 
 
 @often
@@ -142,7 +144,15 @@ def test_nothing_but_the_good_token_gets_in(fuzzed: Fuzzed, lines: list[bytes], 
 
 
 def test_the_good_token_gets_in_on_the_same_line(fuzzed: Fuzzed) -> None:
-    for line in (AUTH, AUTH.replace(b"Bearer ", b"bEARER  "), b"authorization:Bearer " + TOKEN.encode() + b"  "):
+    token = TOKEN.encode()
+    for line in (
+        AUTH,
+        AUTH.replace(b"Bearer ", b"bEARER  "),
+        b"authorization:Bearer " + token + b"  ",
+        b"Authorization: Bearer bearer\t" + token,
+        b'Authorization: Bearer "' + token + b'"',
+        b"Authorization: 'Bearer " + token + b"'",
+    ):
         assert is_good([line])
         assert fuzzed.line.ask(b"/api/alpha/x", line).status == 200
 

@@ -66,7 +66,8 @@ def test_a_replicas_metrics_are_read_through_the_gateway_without_what_the_caller
     ],
 )
 def test_nothing_else_is_there(monitored: GatewayUnderTest, path: str, status: int) -> None:
-    assert asked(monitored, path)[0] == status
+    answer, body = asked(monitored, path)
+    assert (answer, json.loads(body)["code"]) == (status, "metrics_only")
 
 
 def test_from_another_network_there_is_nothing_to_see(monitored: GatewayUnderTest) -> None:
@@ -79,7 +80,8 @@ def test_from_another_network_there_is_nothing_to_see(monitored: GatewayUnderTes
             monitored.image, "sleep", "60",
         )  # fmt: skip
         for path in ("/metrics", "/services/alpha/1"):
-            assert asked(monitored, path, stranger)[0] == 403, path
+            status, body = asked(monitored, path, stranger)
+            assert (status, json.loads(body)["code"]) == (403, "metrics_only"), path
     finally:
         docker("rm", "--force", stranger)
         docker("network", "disconnect", network, monitored.name)

@@ -35,6 +35,17 @@ def test_the_first_event_arrives_while_the_stream_is_still_open(
     stream.close()
 
 
+@pytest.mark.parametrize(("port", "path"), [(80, "/api/alpha/events"), (443, "/api/alpha/events"), (9000, "/events")])
+def test_a_stream_asks_proxies_before_the_gateway_to_pass_it_on_at_once(
+    gateway: GatewayUnderTest, port: int, path: str
+) -> None:
+    stream = open_stream(gateway, f"{path}?count=1&every=1", port)
+    assert stream.headers.get_all("X-Accel-Buffering") == ["no"]
+    assert stream.headers.get_all("Cache-Control") == ["no-cache, no-transform"]
+    assert stream.headers.get_all("Content-Type") == ["text/event-stream; charset=utf-8"]
+    assert gateway.request("/api/alpha/x").headers["X-Accel-Buffering"] is None
+
+
 def test_a_stream_lives_through_a_new_configuration(own_gateway: GatewayUnderTest) -> None:
     own_gateway.backend("alpha")
     own_gateway.configure(services=(ALPHA,))

@@ -21,7 +21,9 @@ function echo(r) {
 
 // One event every `every` milliseconds, `count` times.
 async function events(r) {
-    r.headersOut['Content-Type'] = 'text/event-stream';
+    r.headersOut['Content-Type'] = 'text/event-stream; charset=utf-8';
+    r.headersOut['X-Accel-Buffering'] = 'no';
+    r.headersOut['Cache-Control'] = 'no-store';
     r.status = 200;
     r.sendHeader();
     for (let number = 0; number < Number(r.args.count); number++) {

@@ -25,6 +25,7 @@ PAIRS = [
     ("docs/monitoring.md", "docs/monitoring.en.md"),
     ("docs/settings.md", "docs/settings.en.md"),
     ("docs/recovery.md", "docs/recovery.en.md"),
+    ("docs/behind-your-own-proxy.md", "docs/behind-your-own-proxy.en.md"),
 ]
 #: Commands with commands below them.
 GROUPS = ["token", "tools", "config"]
