@@ -21,6 +21,7 @@ class ErrorCode(StrEnum):
     UPSTREAM_UNREACHABLE = "UPSTREAM_UNREACHABLE"
     INVALID_ARGUMENT = "INVALID_ARGUMENT"
     CONFIRMATION_REQUIRED = "CONFIRMATION_REQUIRED"
+    OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
     READ_ONLY = "READ_ONLY"
     NOT_CONFIGURED = "NOT_CONFIGURED"
     TIMEOUT = "TIMEOUT"
@@ -44,9 +45,9 @@ KINDS: dict[ErrorCode, ErrorKind] = {
         401, "平台账号的登录已失效", "请重新登录平台账号（扫码或导入新的 Cookie），再重试", False
     ),
     ErrorCode.NOT_FOUND: ErrorKind(404, "内容不存在或已被删除", "请检查链接或编号，或换一条内容", False),
-    ErrorCode.RATE_LIMITED: ErrorKind(429, "平台限制了访问频率", "请停止操作，至少等待 10 分钟后再试", True),
+    ErrorCode.RATE_LIMITED: ErrorKind(429, "平台限制了访问频率", "请先停止操作，不要连续重试", True),
     ErrorCode.CAPTCHA_REQUIRED: ErrorKind(
-        403, "平台要求人工验证", "请在自己的浏览器里打开平台完成验证，稍后再试", False
+        403, "平台要求人工验证", "请告诉用户：在自己的浏览器里打开平台，完成验证后再继续", False
     ),
     ErrorCode.ACCESS_RESTRICTED: ErrorKind(
         403, "平台限制了对此内容的访问", "请确认账号有权查看此内容，或换一条内容", False
@@ -59,7 +60,15 @@ KINDS: dict[ErrorCode, ErrorKind] = {
     ErrorCode.CONFIRMATION_REQUIRED: ErrorKind(
         409,
         "此操作会修改平台上的内容，需要先确认",
-        "请先以 dry_run=true 调用，把结果给用户看；用户同意后，用相同的参数和返回的确认码再调用一次",
+        "请先以 dry_run=true 调用，把结果给用户看；用户同意后，把 dry_run 改为 false，"
+        "用相同的其他参数和返回的确认码再调用一次",
+        False,
+    ),
+    # A status of its own, which no client and no proxy repeats by itself.
+    ErrorCode.OUTCOME_UNKNOWN: ErrorKind(
+        424,
+        "操作已经提交，但没有看到结果，可能已经生效",
+        "请先让用户在平台上查看是否已经生效；确认没有生效之前不要再做一次，以免重复",
         False,
     ),
     ErrorCode.READ_ONLY: ErrorKind(
