@@ -112,6 +112,17 @@ def iso_utc(time: datetime | None) -> str | None:
     return None if time is None else time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+def duration(seconds: float) -> str:
+    """A length of time for people: `45 秒`, `12 分钟`, `3 小时 5 分钟`."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} 秒"
+    minutes = -int(-seconds // 60)
+    if minutes < 120:
+        return f"{minutes} 分钟"
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} 小时 {rest} 分钟" if rest else f"{hours} 小时"
+
+
 class _Text(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
