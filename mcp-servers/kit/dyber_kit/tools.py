@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -12,7 +12,7 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.shared.exceptions import MCPError
-from mcp.types import CallToolResult, TextContent, ToolAnnotations
+from mcp.types import CallToolResult, ContentBlock, TextContent, ToolAnnotations
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 
 from dyber_kit.calls import Calls
@@ -121,19 +121,21 @@ class ServiceTool(Tool):
         result = await self.fn(**checked, **injected)
         if isinstance(result, BaseModel) and not isinstance(result, CallToolResult):
             result = fit_answer(result, self._max_answer_chars)
-        return self._compact(self.fn_metadata.convert_result(result)) if convert_result else result
+        parts = list(result.content) if isinstance(result, CallToolResult) else []
+        return self._compact(self.fn_metadata.convert_result(result), parts) if convert_result else result
 
-    def _compact(self, result: Any) -> Any:
-        """The SDK indents the text copy of structured results; models pay for that by the token.
+    def _compact(self, result: Any, parts: Sequence[ContentBlock]) -> Any:
+        """The SDK indents the text copy of structured results; models pay for that by the token. What the tool itself
+        put beside its structure (`parts`: a picture, a text for people) follows the copy.
 
         Raises ServiceError for what `fit_answer` never saw, such as a result with a picture, and is too long.
         """
         if isinstance(result, CallToolResult) and result.structured_content is not None:
             text = json.dumps(result.structured_content, ensure_ascii=False, separators=(",", ":"))
-            if len(text) > self._max_answer_chars:
-                raise too_large(len(text), self._max_answer_chars)
-            pictures = [part for part in result.content if not isinstance(part, TextContent)]
-            result.content = [TextContent(type="text", text=text), *pictures]
+            size = len(text) + sum(len(part.text) for part in parts if isinstance(part, TextContent))
+            if size > self._max_answer_chars:
+                raise too_large(size, self._max_answer_chars)
+            result.content = [TextContent(type="text", text=text), *parts]
         return result
 
 
