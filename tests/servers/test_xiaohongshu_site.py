@@ -169,7 +169,7 @@ async def test_a_note_that_quotes_a_wall_is_still_a_note(client):
     [
         (data.REMOVED_NOTE, "NOT_FOUND", "该笔记已被删除"),
         (data.PRIVATE_NOTE, "ACCESS_RESTRICTED", "仅作者可见"),
-        (data.RATE_LIMITED_NOTE, "RATE_LIMITED", "10 分钟"),
+        (data.RATE_LIMITED_NOTE, "RATE_LIMITED", "不要连续重试"),
         (data.LOGIN_NOTE, "LOGIN_REQUIRED", "登录"),
         (data.CAPTCHA_NOTE, "CAPTCHA_REQUIRED", "验证"),
         (data.MISSING_NOTE, "NOT_FOUND", "不存在"),
