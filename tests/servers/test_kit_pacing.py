@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 import anyio
 import pytest
 from dyber_kit import ErrorCode, Metrics, ServiceError
-from dyber_kit.breaker import Breaker, BreakerState, duration
+from dyber_kit.breaker import Breaker, BreakerState
 from dyber_kit.errors import LocalRefusal
 from dyber_kit.pacing import Pacer
-from dyber_kit.text import SHANGHAI
+from dyber_kit.text import SHANGHAI, duration
 from prometheus_client import generate_latest
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=SHANGHAI)
@@ -97,7 +97,6 @@ async def test_a_wait_longer_than_allowed_is_refused_at_once_with_the_time(clock
     await take(queue)
     error = await refusal(queue)
     assert (error.code, error.retry_after, clock.slept) == (ErrorCode.BUSY, 100, [])
-    assert "2 分钟" in error.next_step
 
 
 async def test_a_turn_that_never_ends_makes_the_others_busy_and_then_frees_the_queue():
@@ -128,7 +127,6 @@ async def test_the_daily_cap_refuses_and_says_how_long_until_midnight(clock):
     error = await refusal(queue)
     assert error.code is ErrorCode.RATE_LIMITED
     assert error.retry_after == 12 * 3600
-    assert "12 小时" in error.text
 
 
 async def test_a_new_day_brings_new_turns(clock):
@@ -152,6 +150,7 @@ async def test_a_damaged_count_starts_again_and_does_not_stop_the_service(clock,
     queue = pacer(clock, daily_cap=1, data_dir=tmp_path)
     await take(queue)
     assert queue.used_today == 1
+    assert (tmp_path / "pacing-site.json.damaged").read_text() == content
 
 
 async def test_a_full_volume_does_not_stop_the_queue(clock, tmp_path, caplog):
@@ -196,7 +195,7 @@ async def test_a_wall_opens_the_breaker_which_then_refuses_with_the_same_code_an
     clock.seconds += 60
     error = await refusal(guarded)
     assert (error.code, error.retry_after) == (wall.code, 540)
-    assert "9 分钟" in error.next_step
+    assert "已暂停访问平台" in error.message
 
 
 @pytest.mark.parametrize(
@@ -309,3 +308,67 @@ async def test_those_who_wait_when_the_wall_goes_up_are_not_sent_against_it():
 )
 def test_lengths_of_time_are_readable(seconds, text):
     assert duration(seconds) == text
+
+
+def kept_breaker(clock: Clock, folder, **options) -> Breaker:
+    return breaker(clock, data_dir=folder, wall_clock=lambda: 1_700_000_000 + clock.seconds, **options)
+
+
+async def test_an_open_pause_survives_a_restart_with_its_cause_and_its_doubling(clock, tmp_path):
+    before = kept_breaker(clock, tmp_path)
+    await hit(before, ServiceError(ErrorCode.CAPTCHA_REQUIRED, "要验证", "去验证"))
+    clock.seconds += 100
+    after = kept_breaker(clock, tmp_path)
+    error = await refusal(after)
+    assert (error.code, error.retry_after, after.state) == (ErrorCode.CAPTCHA_REQUIRED, 500, BreakerState.OPEN)
+    assert "要验证" in error.message
+    clock.seconds += 501
+    trying = kept_breaker(clock, tmp_path)
+    assert trying.state is BreakerState.HALF_OPEN
+    await hit(trying, ServiceError(ErrorCode.CAPTCHA_REQUIRED))
+    assert (await refusal(kept_breaker(clock, tmp_path))).retry_after == 1200
+
+
+async def test_a_closed_breaker_leaves_nothing_to_a_restart(clock, tmp_path):
+    guarded = kept_breaker(clock, tmp_path)
+    await hit(guarded, ServiceError(ErrorCode.RATE_LIMITED))
+    clock.seconds += 601
+    async with guarded.guard():
+        pass
+    assert list(tmp_path.iterdir()) == []
+    assert kept_breaker(clock, tmp_path).state is BreakerState.CLOSED
+
+
+async def test_a_pause_is_never_longer_than_the_longest_when_the_clock_was_set_back(clock, tmp_path):
+    await hit(kept_breaker(clock, tmp_path), ServiceError(ErrorCode.RATE_LIMITED))
+    set_back = breaker(clock, data_dir=tmp_path, wall_clock=lambda: 1_000_000_000)
+    assert (await refusal(set_back)).retry_after == 2000
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"code": "NO_SUCH", "message": "", "next_step": ""}', "\udcff"])
+async def test_a_damaged_pause_is_set_aside_and_told(clock, tmp_path, caplog, content):
+    (tmp_path / "breaker-site.json").write_bytes(content.encode("utf-8", "surrogateescape"))
+    assert kept_breaker(clock, tmp_path).state is BreakerState.CLOSED
+    assert [file.name for file in tmp_path.iterdir()] == ["breaker-site.json.damaged"]
+    assert "breaker's state not readable" in caplog.text
+
+
+async def test_a_pause_that_cannot_be_kept_still_holds(clock, tmp_path, caplog):
+    (tmp_path / "file").write_text("")
+    guarded = kept_breaker(clock, tmp_path / "file" / "below")
+    await hit(guarded, ServiceError(ErrorCode.RATE_LIMITED))
+    assert guarded.state is BreakerState.OPEN
+    assert "breaker not kept" in caplog.text
+
+
+@pytest.mark.parametrize("code", [ErrorCode.RATE_LIMITED, ErrorCode.CAPTCHA_REQUIRED])
+async def test_the_first_error_of_a_wall_tells_the_same_wait_as_the_next(clock, code):
+    guarded = breaker(clock)
+    with pytest.raises(ServiceError) as caught:
+        async with guarded.guard():
+            raise ServiceError(code)
+    first, second = caught.value, await refusal(guarded)
+    assert (first.code, first.retry_after) == (code, 600)
+    assert (first.message, first.next_step) == (second.message, second.next_step)
+    assert "分钟" not in first.message + first.next_step  # the time is told once, from retry_after
+    assert not isinstance(first, LocalRefusal)

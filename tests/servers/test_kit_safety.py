@@ -8,7 +8,8 @@ import pytest
 from dyber_kit import ErrorCode, ServiceError, Settings, environment_secret
 from dyber_kit import confirm as confirm_module
 from dyber_kit.confirm import MAX_TOKEN_CHARS, Confirmations
-from dyber_kit.files import write_private
+from dyber_kit.errors import KINDS
+from dyber_kit.files import set_aside, write_private
 from dyber_kit.privacy import Privacy
 
 
@@ -81,6 +82,14 @@ def test_a_private_file_survives_a_failed_replacement(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [file]
 
 
+def test_a_damaged_file_is_kept_under_another_name(tmp_path):
+    file = tmp_path / "state.json"
+    file.write_text("{")
+    kept = set_aside(file)
+    assert (file.exists(), kept.read_text(), kept.name) == (False, "{", "state.json.damaged")
+    assert set_aside(file) is None
+
+
 def test_privacy_mode_hides_who_but_keeps_people_apart(tmp_path):
     privacy = Privacy.create(True, tmp_path)
     assert privacy.user_id("5f1a") == privacy.user_id("5f1a") != privacy.user_id("5f1b")
@@ -134,6 +143,40 @@ def test_a_token_expires(monkeypatch):
     later = confirm_module.time.time() + 61
     monkeypatch.setattr(confirm_module.time, "time", lambda: later)
     assert refused(confirmations, token) == "确认码已过期"
+
+
+def test_a_checked_token_is_used_up_only_when_it_is_spent():
+    confirmations = Confirmations()
+    token = confirmations.issue("x_comment", CALL)
+    first, second = (confirmations.check(token, "x_comment", CALL) for _ in range(2))
+    first.spend()
+    with pytest.raises(ServiceError, match="已经用过") as caught:
+        second.spend()
+    assert "可能已经生效" in caught.value.next_step
+    assert refused(confirmations, token) == "确认码已经用过"
+
+
+def test_a_permit_outlives_its_token_and_is_still_spent_once(monkeypatch):
+    confirmations = Confirmations(valid_seconds=60)
+    token = confirmations.issue("x_comment", CALL)
+    first, second = (confirmations.check(token, "x_comment", CALL) for _ in range(2))
+    later = confirm_module.time.time() + 61
+    monkeypatch.setattr(confirm_module.time, "time", lambda: later)
+    first.spend()
+    with pytest.raises(ServiceError, match="已经用过"):
+        second.spend()
+
+
+def test_an_unknown_outcome_is_never_to_be_repeated():
+    kind = KINDS[ErrorCode.OUTCOME_UNKNOWN]
+    assert kind.retryable is False
+    assert [code for code, other in KINDS.items() if other.status == kind.status] == [ErrorCode.OUTCOME_UNKNOWN]
+    assert "可能已经生效" in kind.message
+    assert "查看" in kind.next_step
+
+
+def test_a_confirmation_asked_for_says_that_dry_run_must_become_false():
+    assert "dry_run 改为 false" in KINDS[ErrorCode.CONFIRMATION_REQUIRED].next_step
 
 
 @pytest.mark.parametrize("token", ["", "x", "汉字", "A" * 44, "=" * 10])

@@ -7,7 +7,7 @@ import stat
 
 import pytest
 from dyber_kit import ErrorCode, ServiceError
-from dyber_kit.cookies import import_cookies
+from dyber_kit.cookies import MAX_IMPORT_CHARS, import_cookies
 from dyber_kit.sessions import SessionStore
 
 STATE = {"cookies": [{"name": "web_session", "value": "SECRET", "domain": ".site.test"}], "origins": []}
@@ -84,7 +84,7 @@ def test_what_is_no_account_name_is_refused(store, account):
 
 def read(text: object, *domains: str) -> dict:
     text = text if isinstance(text, str) else json.dumps(text)
-    return import_cookies(text, domains or ("site.test",))
+    return import_cookies(text, domains or ("site.test",)).state
 
 
 def test_a_storage_state_is_imported():
@@ -126,7 +126,7 @@ def test_cookies_of_other_sites_are_dropped():
     ("text", "reason"),
     [
         ("", "没有内容"),
-        ("x" * 200_001, "超过 200000"),
+        ("x" * (MAX_IMPORT_CHARS + 1), f"超过 {MAX_IMPORT_CHARS}"),
         ('{"cookies": [', "JSON 在第 1 行"),
         ("{}", "没有 cookies 列表"),
         ("[1]", "第 1 个 Cookie 不是"),

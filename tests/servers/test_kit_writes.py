@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any
 
+import httpx2
 import pytest
 from dyber_kit import Settings, create_app, tool
 from dyber_kit import confirm as confirm_module
 from dyber_kit.confirm import MAX_TOKEN_CHARS, Confirmations
 from dyber_kit.server import build_server
 from mcp import Client
+from mcp.client.sse import sse_client
+from mcp.client.streamable_http import streamable_http_client
 from pydantic import BaseModel, Field
 from stand_in.running import free_port, running
+
+Connect = Callable[[str], AbstractAsyncContextManager[Client]]
 
 written: list[str] = []
 confirmations = Confirmations(valid_seconds=60)
@@ -120,3 +126,27 @@ async def test_a_confirmation_that_came_too_late_writes_nothing(board, monkeypat
         refused = await refusal(client, "board_pin", text="好", confirmation=token)
     assert refused.startswith("CONFIRMATION_REQUIRED：确认码已过期")
     assert written == []
+
+
+def by(client: str) -> dict[str, Connect]:
+    """Connections as the gateway makes them for `client`, by transport."""
+    headers = {"X-Dyber-Client": client}
+    return {
+        "streamable": lambda base: Client(
+            streamable_http_client(f"{base}/mcp", http_client=httpx2.AsyncClient(headers=headers))
+        ),
+        "sse": lambda base: Client(sse_client(f"{base}/mcp/sse", headers=headers), mode="legacy"),
+    }
+
+
+@pytest.mark.parametrize("transport", ["streamable", "sse"])
+async def test_a_confirmation_is_of_use_to_no_other_client(board, transport):
+    async with by("laptop")[transport](board) as client:
+        token = await shown(client, "好")
+    async with by("phone")[transport](board) as other:
+        text = await refusal(other, "board_pin", text="好", confirmation=token)
+    assert "另一个客户端" in text
+    assert written == []
+    async with by("laptop")[transport](board) as again:
+        result = await again.call_tool("board_pin", {"text": "好", "dry_run": False, "confirmation": token})
+    assert (result.structured_content["done"], written) == (True, ["board_pin 好"])

@@ -93,11 +93,41 @@ def test_titles_are_measured():
 
 
 def test_times_are_chinas():
-    posting = analyze(COFFEE).posting
+    late = note(5, published_at=datetime(2026, 3, 1, 16, 30, tzinfo=UTC))
+    posting = analyze([*COFFEE, late]).posting
     assert (posting.by_hour[0], posting.by_hour[9]) == (1, 1)  # 16:30 and 01:00 UTC
     assert posting.by_weekday == [2, 0, 0, 0, 0, 0, 0]  # both on Monday the 2nd
     assert posting.by_week == {"2026-W10": 2}
+
+
+def test_estimated_times_are_no_posting_times():
+    posting = analyze(COFFEE).posting
+    assert (posting.n, sum(posting.by_hour), posting.by_hour[0]) == (1, 1, 0)
     assert posting.estimated_share == 0.5
+
+
+def test_authors_of_one_name_are_counted_apart():
+    people = [note(number, author="小**", author_ref=ref, likes=10) for number, ref in enumerate(["a", "b:t1", "b:t2"])]
+    authors = analyze(people).top_authors
+    assert [(share.name, share.user_ref, share.notes, share.total_likes) for share in authors] == [
+        ("小**", "b:t1", 2, 20), ("小**", "a", 1, 10),
+    ]  # fmt: skip
+
+
+def test_at_least_stays_at_least():
+    found = analyze(COFFEE)
+    assert (found.top_notes[0].likes, found.top_notes[0].lower_bounds) == (10_000, ["likes"])
+    assert found.engagement["likes"].lower_bounds == 1
+    assert [(share.name, share.lower_bound) for share in found.top_authors] == [("阿二", True), ("阿一", False)]
+
+
+@pytest.mark.parametrize(
+    ("comments", "caveat"), [((), "没有读到评论"), (("好", "哈哈"), "没有反复出现的实词"), (("豆子", "豆子"), None)]
+)
+def test_an_analysis_without_themes_says_why(comments, caveat):
+    caveats = analyze([note(1, opened=True, comment_texts=comments)]).caveats
+    about_themes = [line for line in caveats if "没有评论主题" in line]
+    assert [caveat in line for line in about_themes] == ([True] if caveat else [])
 
 
 def test_the_sample_says_what_it_is():

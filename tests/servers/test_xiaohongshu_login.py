@@ -11,18 +11,21 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx2
 import pytest
 from dyber_kit import Settings
 from dyber_kit.browser import BrowserSettings
+from dyber_kit.qr import as_text
 from dyber_kit.server import build_server
 from stand_in import xiaohongshu_data as data
 from stand_in.running import SERVERS, free_port, running
 from stand_in.xiaohongshu_calls import Caller, logged_in, unhurried
+from stand_in.xiaohongshu_login import QR_ROWS, QR_URL, picture
 from xiaohongshu_server import session
+from xiaohongshu_server.login_steps import PROOFS
 from xiaohongshu_server.service import build_app
 
 REF = f"{data.NORMAL_NOTE}:{data.TOKEN}"
@@ -49,9 +52,10 @@ async def until_logged_in(client: Caller, account: str = "") -> dict:
 
 
 @pytest.fixture
-def no_session(xiaohongshu_data: Path) -> Iterator[Path]:
-    """The data folder, with no session before and none left after."""
+def no_session(xiaohongshu_data: Path, site: str) -> Iterator[Path]:
+    """The data folder, with no session before and none left after, nor a code that waits."""
     yield xiaohongshu_data
+    httpx2.post(f"{site}/stand-in/scan", params={"then": "old"})
     for file in xiaohongshu_data.glob("storage_state*.json"):
         file.unlink()
 
@@ -62,12 +66,16 @@ async def test_a_scanned_code_logs_in_and_the_session_is_kept(client, site, no_s
     code = result.structured_content
     assert (code["logged_in"], code["account"]) == (False, "default")
     assert code["expires_at"].endswith("Z")
-    text, image = result.content
+    text, image, drawing = result.content
     assert json.loads(text.text) == code
+    assert drawing.text == as_text(QR_ROWS)
     assert image.mime_type == "image/png"
     assert base64.b64decode(image.data).startswith(b"\x89PNG")
     pending = await client("xhs_login_status")
-    assert (pending["logged_in"], pending["login_pending"]) == (False, True)
+    assert (pending["logged_in"], pending["login_pending"], pending["login_step"]) == (False, True, "scan")
+    assert pending["login_expires_at"] == code["expires_at"]
+    assert "不要重新获取" in pending["next_step"]
+    assert "xhs_login_qrcode" not in pending["next_step"]
     await scan(site, "fresh")
     status = await until_logged_in(client)
     assert (status["logged_in"], status["nickname"], status["next_step"]) == (True, "账号fresh", None)
@@ -85,9 +93,108 @@ async def test_notes_are_read_while_a_code_waits(client, no_session):
     assert (await client("xhs_get_note", note=REF, comments=0))["note_ref"] == REF
 
 
+@pytest.fixture
+def login(stand_in) -> Iterator[Callable[[str], None]]:
+    """Tells the stand-in which second proof it wants after a scan."""
+
+    def want(proof: str) -> None:
+        stand_in.app.state.login = proof
+
+    yield want
+    stand_in.app.state.login = None
+
+
+async def at_step(client: Caller, step: str) -> dict:
+    """The status once the login waits for `step`."""
+    give_up = time.monotonic() + 30
+    while True:
+        status = await client("xhs_login_status")
+        if status["login_step"] == step or time.monotonic() > give_up:
+            return status
+        await asyncio.sleep(0.2)
+
+
+def test_a_drawn_code_is_the_pictures_code():
+    """Both halves of each character are the modules above each other; around them is the margin."""
+    halves = {"█": "00", "▀": "01", "▄": "10", " ": "11"}
+    lines = as_text(QR_ROWS).split("\n")
+    rows = ["".join(halves[char][half] for char in line) for line in lines for half in (0, 1)]
+    assert [row[2:-2] for row in rows[2 : 2 + len(QR_ROWS)]] == QR_ROWS
+    assert {row for row in rows[:2] + rows[2 + len(QR_ROWS) :]} == {"0" * (len(QR_ROWS) + 4)}
+
+
+async def test_a_client_without_pictures_gets_the_code_as_text_and_as_its_address(client, no_session):
+    result = await client.result("xhs_login_qrcode")
+    assert result.structured_content["url"] == QR_URL
+    texts = [part.text for part in result.content if part.type == "text"]
+    assert texts[1] == as_text(QR_ROWS)
+    (image,) = [part for part in result.content if part.type == "image"]
+    assert len(base64.b64decode(image.data)) < 1024 < len(picture())
+
+
+async def test_a_picture_that_is_no_plain_code_is_passed_on_as_it_is(client, no_session, monkeypatch):
+    framed = picture(["1" * 30] * 30)
+    monkeypatch.setattr("stand_in.xiaohongshu_login.picture", lambda: framed)
+    result = await client.result("xhs_login_qrcode")
+    assert [part.type for part in result.content] == ["text", "image"]
+    assert result.content[1].data == framed.partition(",")[2]
+
+
+@pytest.mark.parametrize("url", ["http://evil.test/x", "javascript:alert(1)", "https://xiaohongshu.com.evil.test/", 3])
+async def test_a_foreign_address_is_not_passed_on(client, no_session, monkeypatch, url):
+    monkeypatch.setattr("stand_in.xiaohongshu_login.QR_URL", url)
+    assert (await client("xhs_login_qrcode"))["url"] is None
+
+
+@pytest.mark.parametrize(
+    ("proof", "step", "said"),
+    [("sms", "sms_code", "短信验证码"), ("slider", "captcha", "滑块"), ("captcha", "second_code", "再扫一个")],
+)
+async def test_a_second_proof_is_named_at_once_with_what_to_do(client, site, no_session, login, proof, step, said):
+    login(proof)
+    await client("xhs_login_qrcode")
+    await scan(site, "proof")
+    status = await at_step(client, step)
+    assert (status["logged_in"], status["login_pending"], status["login_step"]) == (False, True, step)
+    assert said in status["next_step"]
+    assert "自己的浏览器" in status["next_step"]
+    login(None)
+    again = await client("xhs_login_qrcode")
+    assert again["replaced"] is True
+    assert f"之前的二维码已作废（它停在：{PROOFS[step]}）" in again["next_step"]
+    assert (await client("xhs_login_status"))["login_step"] == "scan"
+
+
+async def test_a_scan_that_waits_for_its_confirmation_is_told(client, site, no_session):
+    await client("xhs_login_qrcode")
+    async with httpx2.AsyncClient() as http:
+        await http.post(f"{site}/stand-in/scan", params={"then": "scanned"})
+    assert "确认登录" in (await at_step(client, "confirm"))["next_step"]
+    await scan(site, "slow")
+    assert (await until_logged_in(client))["nickname"] == "账号slow"
+
+
+async def test_a_code_that_grew_old_is_told_as_such(client, site, no_session):
+    await client("xhs_login_qrcode")
+    async with httpx2.AsyncClient() as http:
+        await http.post(f"{site}/stand-in/scan", params={"then": "old"})
+    status = await at_step(client, "expired")
+    assert status["login_pending"] is False
+    assert "再调用 xhs_login_qrcode" in status["next_step"]
+
+
+async def test_asking_for_the_status_while_a_code_waits_opens_no_page(client, stand_in, no_session):
+    await client("xhs_login_qrcode")
+    stand_in.app.state.pages.clear()
+    await client("xhs_login_status")
+    assert stand_in.app.state.pages == []
+
+
 async def test_a_second_code_replaces_the_first(client, site, stand_in, no_session):
     await client("xhs_login_qrcode")
-    await client("xhs_login_qrcode", account="second")
+    second = await client("xhs_login_qrcode", account="second")
+    assert second["replaced"] is True
+    assert "之前的二维码已作废" in second["next_step"]
     assert (await client("xhs_login_status"))["login_pending"] is False
     assert (await client("xhs_login_status", account="second"))["login_pending"] is True
     await scan(site, "two")
@@ -178,7 +285,7 @@ async def test_imported_cookies_log_the_account_in(client, site, xiaohongshu_dat
         {"name": "SID", "value": "other", "domain": ".example.com", "path": "/"},
     ])  # fmt: skip
     status, printed, _ = command(monkeypatch, capsys, xiaohongshu_data, site, export, "import")
-    assert (status, printed) == (0, "账号 default：已导入 web_session\n")
+    assert (status, printed) == (0, "账号 default：已从JSON 列表导入 web_session\n")
     assert (await client("xhs_login_status"))["nickname"] == "账号import"
     status, printed, _ = command(monkeypatch, capsys, xiaohongshu_data, site, "", "delete")
     assert (status, printed) == (0, "账号 default：已删除会话\n")
@@ -198,6 +305,7 @@ def test_an_import_for_a_further_account_goes_into_its_own_file(site, tmp_path, 
     ("given", "arguments", "reason"),
     [
         ("not a cookie", ["import"], "无法导入 Cookie"),
+        ("curl https://example.com/ -H 'cookie: a=b'", ["import"], "这是发给 example.com 的 cURL 命令"),
         ("a=b", ["import", "--account", "third"], "没有名为 third 的账号"),
     ],
 )
@@ -206,6 +314,28 @@ def test_an_import_that_cannot_be_done_says_why(site, tmp_path, monkeypatch, cap
     assert (status, printed) == (1, "")
     assert reason in said
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_import_without_the_login_cookie_warns_and_never_replaces_a_login(site, tmp_path, monkeypatch, capsys):
+    status, printed, _ = command(monkeypatch, capsys, tmp_path, site, '{"a1": "x", "webId": "y"}', "import")
+    assert status == 0
+    assert "没有 web_session" in printed and "不会是登录状态" in printed
+    assert command(monkeypatch, capsys, tmp_path, site, "a1=x; web_session=y", "import")[0] == 0
+    status, printed, said = command(monkeypatch, capsys, tmp_path, site, "a1=z", "import")
+    assert (status, printed) == (1, "")
+    assert "没有用它替换" in said
+    assert "web_session" in (tmp_path / "storage_state.json").read_text()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_an_export_is_read_as_windows_writes_it(site, tmp_path, encoding):
+    path = os.pathsep.join(str(SERVERS / folder) for folder in ("kit", "xiaohongshu"))
+    done = subprocess.run(
+        [sys.executable, "-m", "xiaohongshu_server.session", "import"], input="Cookie: web_session=y".encode(encoding),
+        env={**os.environ, "PYTHONPATH": path, "DYBER_DATA": str(tmp_path)}, capture_output=True, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "web_session" in (tmp_path / "storage_state.json").read_text()
 
 
 def test_the_command_runs_as_the_readme_says(tmp_path, site):

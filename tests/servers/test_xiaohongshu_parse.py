@@ -1,4 +1,4 @@
-"""Objects, references and walls, without a browser."""
+"""Objects and references, without a browser."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ from xiaohongshu_server.references import (
     search_url,
     user_url,
 )
-from xiaohongshu_server.walls import page_wall, platform_code_wall, status_wall
 
 BASE = "https://www.xiaohongshu.com"
 ID = data.NORMAL_NOTE
@@ -123,39 +122,6 @@ def test_whatever_is_passed_the_browser_only_opens_the_configured_site(text):
 
 def test_a_keyword_cannot_leave_its_place_in_the_address():
     assert search_url("a&b=c#d/e?", BASE).count("&") == 1
-
-
-@pytest.mark.parametrize(
-    ("status", "code"),
-    [
-        (461, ErrorCode.CAPTCHA_REQUIRED),
-        (471, ErrorCode.CAPTCHA_REQUIRED),
-        (429, ErrorCode.RATE_LIMITED),
-        (401, ErrorCode.LOGIN_REQUIRED),
-        (403, ErrorCode.ACCESS_RESTRICTED),
-    ],
-)
-def test_statuses_of_the_sites_calls_have_codes(status, code):
-    assert status_wall(status, on_page=False).code is code
-
-
-def test_a_missing_call_of_the_page_is_no_wall():
-    assert status_wall(404, on_page=False) is None
-
-
-@pytest.mark.parametrize(("code", "expected"), [(300011, "ACCESS_RESTRICTED"), (-510001, "NOT_FOUND"), (0, None)])
-def test_platform_codes_are_known(code, expected):
-    wall = platform_code_wall(code)
-    assert (wall.code if wall else None) == expected
-
-
-@pytest.mark.parametrize(("code", "whole_account"), [(300011, True), (300012, True), (-510001, False)])
-def test_a_refused_account_is_told_from_a_note_that_is_gone(code, whole_account):
-    assert platform_code_wall(code).error().whole_account is whole_account
-
-
-def test_an_ordinary_page_is_no_wall():
-    assert page_wall({"url": f"{BASE}/explore", "blocked_text": "", "text": "咖啡", "login_box": False}) is None
 
 
 @pytest.mark.parametrize("value", ["ftp://x", "https://www.xiaohongshu.com/path", "nonsense"])

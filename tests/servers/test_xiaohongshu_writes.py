@@ -15,6 +15,7 @@ from xiaohongshu_server.publishing import files_to_publish, topics_to_publish
 from xiaohongshu_server.service import build_app
 
 REF = f"{data.NORMAL_NOTE}:{data.TOKEN}"
+NOTE = "《手冲咖啡入门》（作者 用户7）"
 WRITES = {"xhs_publish_image", "xhs_publish_video", "xhs_comment", "xhs_reply", "xhs_like", "xhs_favorite"}
 
 
@@ -68,10 +69,13 @@ def test_a_service_is_read_only_unless_told_otherwise(monkeypatch):
 @pytest.mark.parametrize(
     ("tool", "arguments", "shown"),
     [
-        ("xhs_comment", {"note": REF, "content": "写得好"}, "评论：写得好"),
-        ("xhs_reply", {"note": REF, "comment_id": "comment-1", "content": "同意"}, "评论 comment-1：同意"),
-        ("xhs_like", {"note": REF}, "点赞笔记"),
-        ("xhs_favorite", {"note": REF, "undo": True}, "取消收藏笔记"),
+        ("xhs_comment", {"note": REF, "content": "写得好"}, f"在笔记{NOTE}下评论：写得好"),
+        (
+            "xhs_reply", {"note": REF, "comment_id": "comment-1", "content": "同意"},
+            f"在笔记{NOTE}下回复用户1 的评论“评论1”：同意",
+        ),
+        ("xhs_like", {"note": REF}, f"点赞笔记{NOTE}"),
+        ("xhs_favorite", {"note": REF, "undo": True}, f"取消收藏笔记{NOTE}"),
         ("xhs_publish_image", {"images": "一.jpg,two.png", "title": "标题", "content": "正文"}, "2 个文件（一.jpg、two.png）"),
         ("xhs_publish_video", {"video": "clip.mp4", "title": "标题", "content": "正文"}, "公开发布视频《标题》"),
     ],
@@ -80,6 +84,7 @@ async def test_a_dry_run_says_what_would_be_done_and_does_nothing(client, writes
     planned = await client(tool, **arguments)
     assert shown in planned["summary"]
     assert planned["confirmation"]
+    assert "dry_run=false" in planned["next_step"]
     assert writes == []
 
 
@@ -115,10 +120,8 @@ async def test_a_reply_goes_to_its_comment_also_far_down(client, writes):
     assert [(write["target_comment_id"], write["content"]) for write in writes] == [("comment-22", "同意")]
 
 
-async def test_a_reply_to_a_comment_that_is_not_there_writes_nothing(client, writes):
-    arguments = {"note": REF, "comment_id": "comment-99", "content": "同意"}
-    planned = await client("xhs_reply", **arguments)
-    text = await client.refusal("xhs_reply", **arguments, dry_run=False, confirmation=planned["confirmation"])
+async def test_a_reply_to_a_comment_that_is_not_there_is_refused_before_it_is_confirmed(client, writes):
+    text = await client.refusal("xhs_reply", note=REF, comment_id="comment-99", content="同意")
     assert text.startswith("NOT_FOUND：在这条笔记下没有找到该评论")
     assert writes == []
 
@@ -160,13 +163,38 @@ async def test_a_note_that_takes_no_comments_says_so(client, writes, monkeypatch
     assert writes == []
 
 
-async def test_a_guest_must_log_in(xiaohongshu, writes, uploads):
+async def test_a_guest_must_log_in_before_anything_is_confirmed(xiaohongshu, writes, uploads):
     guest = Caller(xiaohongshu)
-    assert (await refused(guest, "xhs_like", note=REF)).startswith("LOGIN_REQUIRED：")
-    text = await refused(guest, "xhs_publish_image", images="two.png", title="标题", content="正文")
+    assert (await guest.refusal("xhs_like", note=REF)).startswith("LOGIN_REQUIRED：")
+    text = await guest.refusal("xhs_publish_image", images="two.png", title="标题", content="正文")
     assert text.startswith("LOGIN_REQUIRED：")
     assert "xhs_login_qrcode" in text
     assert writes == []
+
+
+async def test_who_is_logged_out_between_dry_run_and_confirmation_keeps_the_confirmation(
+    xiaohongshu, site, xiaohongshu_data, writes
+):
+    client = Caller(xiaohongshu)
+    with logged_in(xiaohongshu_data, site):
+        planned = await client("xhs_like", note=REF)
+    confirmed_call = {"note": REF, "dry_run": False, "confirmation": planned["confirmation"]}
+    assert (await client.refusal("xhs_like", **confirmed_call)).startswith("LOGIN_REQUIRED：")
+    with logged_in(xiaohongshu_data, site):
+        assert (await client("xhs_like", **confirmed_call))["done"] is True
+    assert len(writes) == 1
+
+
+async def test_the_title_is_judged_by_the_page_too(client, writes, uploads):
+    text = await refused(client, "xhs_publish_image", images="two.png", title="\U0001f600" * 20, content="正文")
+    assert text.startswith("INVALID_ARGUMENT：title：小红书页面认为标题太长（40/20）")
+    assert writes == []
+
+
+@pytest.mark.parametrize("title", ["a" * 40, "汉" * 20])
+async def test_a_title_as_long_as_the_site_takes_is_published(client, writes, uploads, title):
+    await confirmed(client, "xhs_publish_image", images="two.png", title=title, content="正文")
+    assert [write["title"] for write in writes] == [title]
 
 
 async def test_pictures_are_published_with_title_text_and_topics(client, writes, uploads):
@@ -230,6 +258,16 @@ def test_only_files_of_the_folder_can_be_published(uploads, names, kind, reason)
         files_to_publish(names, kind, uploads)
     assert refusal.value.code is ErrorCode.INVALID_ARGUMENT
     assert reason in refusal.value.message
+
+
+def test_all_missing_files_are_named_without_the_servers_folders(uploads):
+    with pytest.raises(ServiceError, match="没有文件 a.jpg、b.png") as refusal:
+        files_to_publish("a.jpg, two.png, b.png", "image", uploads)
+    assert str(uploads) not in refusal.value.text
+    for names in ("", "../x.jpg", "clip.mp4"):
+        with pytest.raises(ServiceError) as refusal:
+            files_to_publish(names, "image", uploads)
+        assert str(uploads) not in refusal.value.text
 
 
 def test_without_a_data_folder_it_is_said_what_to_set():

@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from stand_in import xiaohongshu_data as data
 from stand_in.xiaohongshu_html import NOTE_BODY, config, filter_panel, logged_in, member, page
-from stand_in.xiaohongshu_login import login_routes
+from stand_in.xiaohongshu_login import PROOFS, login_routes
 from stand_in.xiaohongshu_writing import write_routes
 
 # keyword -> what the search page does; anything else is an ordinary search
@@ -34,6 +34,10 @@ SEARCHES: dict[str, dict[str, Any]] = {
     "跳转验证": {"redirect": "/website-login/captcha?redirectPath=x"},
     "受限": {"redirect": "/website-login/error?error_code=300011&error_msg=账号异常"},
     "封禁": {"api_code": 300012},
+    "没有权限": {"api_code": -104},
+    "陌生代码": {"api_code": -9999},
+    "接口故障": {"api_status": 502},
+    "接口断线": {"cut_off": True},
     "裸引用": {"plain": True},
     "旧状态": {"old_keyword": "别的", "old_feeds": [data.feed_item(40, "别的")], "delay_ms": 600},
     "无筛选": {"no_filters": True},
@@ -42,8 +46,17 @@ SEARCHES: dict[str, dict[str, Any]] = {
 _WALL_TEXT = {"login": "登录后查看搜索结果", "rate": "访问频次异常，请勿频繁操作或重启试试"}
 
 
+ENGLISH = "<h1>Sorry, This Page Isn\u2019t Available Right Now.</h1><p>Open the app and scan to see this note</p>"
+
+
+def refusal(code: int) -> Response:
+    """What the site's data calls answer when they refuse: HTTP 200, a code and the site's words."""
+    return JSONResponse({"success": False, "code": code, "msg": data.REFUSALS[code], "data": {}})
+
+
 async def search_page(request: Request) -> Response:
     """The page of search results; fills its state by a call of its own."""
+    request.app.state.pages.append(str(request.url))
     keyword = request.query_params.get("keyword", "")
     switch = SEARCHES.get(keyword, {})
     if redirect := switch.get("redirect"):
@@ -71,7 +84,9 @@ async def search_call(request: Request) -> Response:
     if status := switch.get("api_status"):
         return JSONResponse({"success": False}, status, headers={"Verifytype": "102", "Verifyuuid": "u"})
     if code := switch.get("api_code"):
-        return JSONResponse({"success": False, "code": code, "msg": "网络连接异常"})
+        return refusal(code)
+    if switch.get("cut_off"):
+        return Response("{}", headers={"content-length": "1000"})
     total = switch.get("total", data.SEARCH_TOTAL)
     first = (number - 1) * data.SEARCH_PAGE
     last = min(first + data.SEARCH_PAGE, total)
@@ -87,6 +102,7 @@ async def search_call(request: Request) -> Response:
 
 async def note_page(request: Request) -> Response:
     """A note's page: note in the HTML, comments by calls of its own while scrolling."""
+    request.app.state.pages.append(str(request.url))
     note_id = request.path_params["note_id"]
     if request.query_params.get("xsec_token") != data.TOKEN:
         return RedirectResponse("/404?source=note&error_code=-510001&error_msg=当前笔记暂时无法浏览", 302)
@@ -97,6 +113,11 @@ async def note_page(request: Request) -> Response:
     }.get(note_id)
     if blocked:
         return page(config(kind="none"), f"<div class='{blocked[0]}'>{blocked[1]}</div>")
+    if note_id == data.AWAY_NOTE:
+        return page(config(kind="none"), f"<div class='access-wrapper'>{ENGLISH}</div>")
+    if note_id == data.ENGLISH_NOTE and not request.app.state.seen_english:
+        request.app.state.seen_english = True
+        return page(config(kind="none"), f"<div class='error-wrapper'>{ENGLISH}</div>")
     if note_id == data.LOGIN_NOTE:
         return page(config(kind="none"), "<div class='login-container'>登录探索更多内容</div>")
     if note_id == data.CAPTCHA_NOTE:
@@ -107,12 +128,20 @@ async def note_page(request: Request) -> Response:
         return page("", "", 461)
     note = data.note(note_id)
     values = {"kind": "note", "noteId": note_id, "note": note, "total": int(note["interactInfo"]["commentCount"])}
+    values |= {"user": member(request) or {"guest": True}, "loggedIn": logged_in(request)}
+    if code := {data.FORBIDDEN_NOTE: -104, data.STRANGE_NOTE: -9999}.get(note_id):
+        values["feed_code"] = code
     if note_id == data.SLOW_NOTE:
         values["delay_ms"] = 1500
     if note_id == data.OLD_STATE_NOTE:
         values |= {"old_state": True, "delay_ms": 600}
     body = NOTE_BODY if note_id != data.SHY_NOTE else NOTE_BODY.replace("class='input-box'", "class='closed' hidden")
     return page(config(**values), body, script="note")
+
+
+async def feed_call(request: Request) -> Response:
+    """GET /api/sns/web/v1/feed: the refusal asked for."""
+    return refusal(int(request.query_params["code"]))
 
 
 async def comment_call(request: Request) -> Response:
@@ -142,6 +171,7 @@ async def reply_call(request: Request) -> Response:
 
 async def user_page(request: Request) -> Response:
     """A profile: data in the HTML, notes by calls of its own while scrolling."""
+    request.app.state.pages.append(str(request.url))
     user_id = request.path_params["user_id"]
     if request.query_params.get("xsec_token") != data.USER_TOKEN:
         return RedirectResponse("/404?source=user&error_code=-510001&error_msg=用户不存在", 302)
@@ -154,18 +184,22 @@ async def user_page(request: Request) -> Response:
 async def user_posted_call(request: Request) -> Response:
     """GET /api/sns/web/v1/user_posted, as the page itself calls it."""
     start = int(request.query_params["cursor"])
+    if request.query_params["user_id"] == data.FORBIDDEN_USER:
+        return refusal(-104)
     notes = data.user_notes(request.query_params["user_id"], start, 10)
     return JSONResponse({"success": True, "data": {"notes": notes, "has_more": start + len(notes) < data.USER_NOTES}})
 
 
 async def explore(request: Request) -> Response:
     """The home page: its feed, its search box, and whether somebody is logged in."""
+    request.app.state.pages.append(str(request.url))
     body = "<input id='search-input'><div id='cards'></div>"
     if user := member(request):
         links = f"<div class='main-container'><a href='/user/profile/{user['userId']}'><span>我</span></a></div>"
         return page(config(kind="home", user=user, loggedIn=True, feed=data.HOME_TOTAL), body + links)
     login = "<div class='login-container'>登录<img class='qrcode-img'></div>"
-    return page(config(kind="home", user={"guest": True}, loggedIn=False, feed=data.HOME_TOTAL), body + login)
+    values = {"user": {"guest": True}, "loggedIn": False, "feed": data.HOME_TOTAL, "proofs": PROOFS}
+    return page(config(kind="home", **values), body + login)
 
 
 async def home_call(request: Request) -> Response:
@@ -186,6 +220,8 @@ async def recommend_call(request: Request) -> Response:
     typed = request.query_params["keyword"]
     if typed == "验证码":
         return JSONResponse({"success": False}, 461)
+    if typed == "陌生代码":
+        return refusal(-9999)
     items = [{"text": typed + end, "type": "search"} for end in ("", "推荐", "教程\u200b")]
     return JSONResponse({"success": True, "data": {"sug_items": items}})
 
@@ -213,11 +249,17 @@ async def short_link(request: Request) -> Response:
 
 async def plain_page(request: Request) -> Response:
     """Where redirects end."""
+    if request.url.path.endswith("/captcha") and request.query_params.get("verifyType") == "124":
+        return page(config(kind="none"), "<p>扫码验证身份</p><p>请使用已登录该账号的小红书 App 扫码</p>")
     return page(config(kind="none"), f"<p>{request.url.path}</p>")
 
 
 def create_site() -> Starlette:
-    """A stand-in of its own, with a state of its own: `searches`, `writes` and `sessions` tell what was asked of it."""
+    """A stand-in of its own, with a state of its own.
+
+    `searches`, `writes`, `pages` and `sessions` tell what was asked of it; `login` names the second proof that it wants
+    after a scan, or is "refused".
+    """
     site = Starlette(
         routes=[
             Route("/search_result", search_page),
@@ -228,6 +270,7 @@ def create_site() -> Starlette:
             Route("/api/sns/web/v1/search/notes", search_call, methods=["POST"]),
             Route("/api/sns/web/v1/search/querytrending", trending_call),
             Route("/api/sns/web/v1/search/recommend", recommend_call),
+            Route("/api/sns/web/v1/feed", feed_call),
             Route("/api/sns/web/v1/homefeed", home_call, methods=["POST"]),
             Route("/api/sns/web/v1/user_posted", user_posted_call),
             Route("/api/sns/web/v2/comment/page", comment_call),
@@ -243,6 +286,9 @@ def create_site() -> Starlette:
     site.state.searches = []
     site.state.writes = []
     site.state.sessions = {}
+    site.state.pages = []
+    site.state.login = None
+    site.state.seen_english = False
     return site
 
 

@@ -25,10 +25,17 @@ GUARDED_NOTE = ID_PREFIX + "0e"  # its comment call answers HTTP 471
 SHY_NOTE = ID_PREFIX + "0f"  # no comments can be written
 STRICT_NOTE = ID_PREFIX + "10"  # the site refuses what is written or clicked here
 LIKED_NOTE = ID_PREFIX + "11"  # already liked and collected
+FORBIDDEN_NOTE = ID_PREFIX + "12"  # its data call answers -104
+STRANGE_NOTE = ID_PREFIX + "13"  # its data call answers a code that nobody knows
+ENGLISH_NOTE = ID_PREFIX + "14"  # shows the site's English page once, then the note
+AWAY_NOTE = ID_PREFIX + "15"  # shows the site's English page always
+LOST_NOTE = ID_PREFIX + "16"  # what is written or clicked here is taken, but the answer is a gateway's 504
+SILENT_NOTE = ID_PREFIX + "17"  # what is written or clicked here is taken, and never answered
 
 USER = "5f" + f"{7:022x}"
 CLOSED_USER = "5f" + "c" * 22
 EMPTY_USER = "5f" + "e" * 22
+FORBIDDEN_USER = "5f" + "d" * 22  # the list of notes answers -104
 HOME_TOTAL = 30
 USER_NOTES = 25
 
@@ -40,6 +47,12 @@ SEARCH_TOTAL = 45
 SEARCH_PAGE = 20
 # ends with "=", contains "+" and "/": everything a careless URL would break
 TOKEN = "ABtoken_x-y+z/9="
+#: What the site answers with codes that refuse.
+REFUSALS: dict[int, str] = {
+    -104: "您当前登录的账号没有权限访问",
+    -9999: "系统<b>开小差</b>\u200b了，" + "请稍后再来" * 40,
+    300012: "网络连接异常",
+}
 USER_TOKEN = "USER-TOKEN-NOT-FOR-NOTES="
 
 

@@ -69,7 +69,9 @@ if (PAGE.kind === "note") {
 
   const other = { note: ref({ noteId: "0".repeat(24), title: "上一页" }), comments: rawOnly({ list: [], hasMore: false }) };
   if (PAGE.old_state) state.note.noteDetailMap["0".repeat(24)] = other;
-  later(() => {
+  // Without the note in its HTML, the page asks for it, and shows nothing when it is refused.
+  if (PAGE.feed_code) json(`/api/sns/web/v1/feed?code=${PAGE.feed_code}`);
+  else later(() => {
     app.insertAdjacentText("afterbegin", note.desc);
     state.note.noteDetailMap[PAGE.noteId] = valueOnly({ note: ref(note), comments: rawOnly(comments) });
     if (PAGE.total === 0) {

@@ -43,6 +43,7 @@ if (PAGE.kind === "search" && !PAGE.never) {
     });
     if (!answer.ok) return;
     const { data } = await answer.json();
+    if (!data) return;
     if (page === 1) {
       set(state.search, "feeds", []);
       set(state.search, "searchContext", { keyword: PAGE.keyword });
@@ -93,6 +94,7 @@ if (PAGE.kind === "user") {
     if (busy || start >= PAGE.total) return;
     busy = true;
     const { data } = await json(`/api/sns/web/v1/user_posted?user_id=${PAGE.userId}&cursor=${start}`);
+    if (!data) return;
     start += data.notes.length;
     get(state.user, "notes")[0].push(...data.notes);
     app.style.height = `${start * 100 + 900}px`;
@@ -112,12 +114,16 @@ const login = document.querySelector(".login-container .qrcode-img");
 if (login) {
   later(async () => {
     const { data } = await json("/api/sns/web/v1/login/qrcode/create", { method: "POST" });
+    if (!data) return;
     login.src = data.picture;
     const poll = setInterval(async () => {
-      const { data: { code_status: status } } = await json(`/api/sns/web/v1/login/qrcode/status?qr_id=${data.qr_id}`);
+      const answer = await json(`/api/sns/web/v1/login/qrcode/status?qr_id=${data.qr_id}`);
+      const { code_status: status, proof } = answer.data;
       if (status !== 2) return;
       clearInterval(poll);
-      location.reload();
+      if (proof === "captcha") location.href = "/website-login/captcha?redirectPath=x&verifyType=124";
+      else if (proof) document.querySelector(".login-container").innerHTML = PAGE.proofs[proof];
+      else location.reload();
     }, 200);
   });
 }

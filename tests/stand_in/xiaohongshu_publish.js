@@ -24,6 +24,14 @@ if (PAGE.kind === "publish") {
     form.hidden = false;
     setTimeout(() => { button.disabled = false; button.setAttribute("submit-disabled", "false"); }, 150);
   });
+  // The site counts UTF-16 units: two for each that is not ASCII, forty in all.
+  const title = form.querySelector(".d-input input");
+  title.addEventListener("input", () => {
+    const width = [...Array(title.value.length).keys()].reduce((sum, at) => sum + (title.value.charCodeAt(at) > 127 ? 2 : 1), 0);
+    const suffix = form.querySelector(".max_suffix");
+    suffix.innerText = `${Math.ceil(width / 2)}/20`;
+    suffix.hidden = width <= 40;
+  });
   editor.addEventListener("input", () => {
     const typed = /#([^#\s]+)$/.exec(editor.innerText);
     topics.hidden = !typed;

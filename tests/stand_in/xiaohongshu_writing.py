@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from starlette.requests import Request
@@ -20,7 +21,7 @@ PUBLISH_BODY = f"""
   <input class='upload-input' type='file' multiple accept='.mp4,.mov'>
   <div class='img-preview-area'></div></div>
 <div class='form' hidden>
-  <div class='d-input'><input placeholder='填写标题会有更多赞哦'></div>
+  <div class='d-input'><input placeholder='填写标题会有更多赞哦'><div class='max_suffix' hidden></div></div>
   <div class='ql-editor' contenteditable='true' style='min-height:40px'></div>
   <div id='creator-editor-topic-container' hidden><div class='item'></div></div>
   {BUTTON}
@@ -36,6 +37,14 @@ def _refused(request: Request, note_id: str | None) -> Response | None:
     return None
 
 
+async def _unanswered(request: Request, note_id: str | None) -> Response | None:
+    """What is taken may lose its answer on the way."""
+    if note_id == data.SILENT_NOTE:
+        while not await request.is_disconnected():
+            await asyncio.sleep(0.05)
+    return Response("<h1>504 Gateway Time-out</h1>", 504) if note_id in (data.LOST_NOTE, data.SILENT_NOTE) else None
+
+
 async def click(request: Request) -> Response:
     """POST …/note/like, …/note/collect, each with /undo."""
     body = await request.json()
@@ -43,7 +52,7 @@ async def click(request: Request) -> Response:
         return refused
     action = request.url.path.removeprefix("/api/sns/web/v1/note/")
     _keep(request, {"action": action, "note_id": body["note_id"]})
-    return JSONResponse({"success": True, "code": 0})
+    return await _unanswered(request, body["note_id"]) or JSONResponse({"success": True, "code": 0})
 
 
 async def comment(request: Request) -> Response:
@@ -52,11 +61,14 @@ async def comment(request: Request) -> Response:
     if refused := _refused(request, body["note_id"]):
         return refused
     _keep(request, {"action": "comment", **body})
+    if lost := await _unanswered(request, body["note_id"]):
+        return lost
     return JSONResponse({"success": True, "code": 0, "data": {"comment": {"id": "new-comment", **body}}})
 
 
 async def publish_page(request: Request) -> Response:
     """The creator site's page; sends a guest to its login."""
+    request.app.state.pages.append(str(request.url))
     if not logged_in(request):
         return RedirectResponse("/login?redirectReason=401", 302)
     widget = request.cookies["web_session"] == "session-widget"
@@ -77,6 +89,8 @@ async def publish(request: Request) -> Response:
     if "敏感" in body["title"]:
         return JSONResponse({"success": False, "code": -9007, "msg": "内容违规"})
     _keep(request, {"action": "publish", **body})
+    if "失联" in body["title"]:
+        return Response("<h1>502 Bad Gateway</h1>", 502)
     return JSONResponse({"success": True, "data": {"id": data.NORMAL_NOTE}})
 
 

@@ -14,15 +14,17 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 import anyio
-from playwright.async_api import Browser, BrowserContext, BrowserType, Error, Page, Playwright, async_playwright
+from playwright.async_api import Browser, BrowserContext, BrowserType, Error, Page, Playwright
 
 from dyber_kit import tracing
 from dyber_kit.errors import ErrorCode, ServiceError
+from dyber_kit.launching import CLOSE_SECONDS, Launcher
 from dyber_kit.metrics import Metrics
-from dyber_kit.sessions import DEFAULT_ACCOUNT, SessionStore
+from dyber_kit.sessions import DEFAULT_ACCOUNT, SessionStore, StorageState
 from dyber_kit.settings import environment_flag, environment_number
 
 logger = logging.getLogger("dyber.browser")
@@ -41,8 +43,8 @@ _FLAGS = [
     "--renderer-process-limit=2",
 ]
 _NO_SANDBOX = re.compile(r"No usable sandbox|Failed to move to new namespace|zygote_host_impl|without --no-sandbox")
+_GONE = re.compile(r"has been closed|Connection closed|crashed", re.IGNORECASE)
 _NO_IMAGES = "--blink-settings=imagesEnabled=false"
-_CLOSE_SECONDS = 5.0
 _LAUNCH_SECONDS = 30.0
 
 
@@ -92,7 +94,7 @@ class BrowserSettings:
 
 
 class BrowserPool:
-    """Owns the connection to one browser: relaunches it after a crash, and reloads a session that has changed.
+    """Opens pages in one browser, which a `Launcher` keeps running, and reloads a session that has changed.
 
     Each account has a context of its own, with the session that `sessions` keeps for it. The user's own browser has
     one account, the one logged in there, and is never closed.
@@ -108,8 +110,8 @@ class BrowserPool:
     ) -> None:
         self._settings = settings
         self._sessions = sessions
-        self._playwright: Playwright | None = None
-        self._browser: Browser | None = None
+        self._launcher = Launcher(self._start, self._no_browser(), self._next_step())
+        self._contexts_of: Browser | None = None
         self._contexts: dict[str, _Context] = {}
         self._turns = asyncio.Semaphore(settings.max_pages)
         self._changing = asyncio.Lock()
@@ -135,26 +137,15 @@ class BrowserPool:
     async def running(self) -> AsyncIterator[None]:
         """Run the browser for the life of the process.
 
-        A browser that cannot start leaves the service up but not ready, with the reason in /ready.
+        A browser that cannot start leaves the service up but not ready, with the reason in /ready; it is tried again
+        in the background.
         """
-        async with async_playwright() as playwright:
-            self._playwright = playwright
-            await self.problem()
-            try:
-                yield
-            finally:
-                self._playwright = None
-                await self._drop_browser()
+        async with self._launcher.running():
+            yield
 
     async def problem(self) -> str | None:
-        """None when pages can be opened (launching the browser if need be), else why not, in Chinese."""
-        try:
-            async with self._changing:
-                await self._ensure_browser()
-        except (Error, OSError) as error:
-            logger.error("browser does not start", extra={"reason": str(error)[:500]})
-            return self._no_browser()
-        return None
+        """Return why no page can be opened now, in Chinese, or None; starts nothing and waits for nothing."""
+        return self._launcher.problem
 
     @asynccontextmanager
     async def page(self, account: str = DEFAULT_ACCOUNT, *, in_turn: bool = True) -> AsyncIterator[Page]:
@@ -165,8 +156,8 @@ class BrowserPool:
             in_turn: False for a page that stays open between calls, such as one that waits for a login.
 
         Raises:
-            ServiceError: BUSY when no turn came within `queue_seconds`; INTERNAL when no browser starts;
-                LOGIN_REQUIRED when the kept session cannot be read.
+            ServiceError: BUSY when no turn came within `queue_seconds`; INTERNAL when no browser starts, or when it
+                crashed under the page; LOGIN_REQUIRED when the kept session cannot be read.
         """
         async with self._turn() if in_turn else contextlib.nullcontext():
             with tracing.span("browser page"):
@@ -175,6 +166,10 @@ class BrowserPool:
                 self._served += 1
                 try:
                     yield page
+                except Exception as error:
+                    if not is_gone(error, page):
+                        raise
+                    raise crashed() from error
                 finally:
                     self._open -= 1
                     with anyio.CancelScope(shield=True):
@@ -198,37 +193,45 @@ class BrowserPool:
         with anyio.move_on_after(self._settings.queue_seconds) as waiting:
             await self._turns.acquire()
         if waiting.cancelled_caught:
-            raise ServiceError(ErrorCode.BUSY, "浏览器正在处理其他请求", "请等待十几秒后重试，一次只发一个请求")
+            raise ServiceError(ErrorCode.BUSY, "浏览器正在处理其他请求", "请一次只发一个请求", retry_after=15)
         try:
             yield
         finally:
             self._turns.release()
 
     async def _new_page(self, account: str) -> tuple[_Context, Page]:
+        # Waited for before the lock: callers wait for a start side by side, and not one after the other.
+        await self._launcher.browser()
         async with self._changing:
             if self._served >= self._settings.recycle_pages and not self._open and not self.attached:
-                await self._drop_browser()
+                await self._launcher.discard(await self._launcher.browser())
             for last_try in (False, True):
+                browser = await self._launcher.browser()
                 try:
-                    context = await self._ensure_context(account)
+                    context = await self._ensure_context(browser, account)
                     page = await context.context.new_page()
                     context.pages += 1
                     return context, page
-                except (Error, OSError) as error:
-                    if last_try:
-                        raise ServiceError(ErrorCode.INTERNAL, self._no_browser(), self._next_step()) from error
+                except Exception as error:
+                    if not isinstance(error, (Error, OSError)) and not is_gone(error):
+                        raise
                     # A browser that has just died still counts as connected for a moment.
-                    await self._drop_browser()
+                    await self._launcher.discard(browser, crashed=True)
+                    if last_try:
+                        raise crashed() from error
         raise AssertionError("unreachable")
 
-    async def _ensure_context(self, account: str) -> _Context:
+    async def _ensure_context(self, browser: Browser, account: str) -> _Context:
         if self.attached and account != DEFAULT_ACCOUNT:
             raise ServiceError(
                 ErrorCode.INVALID_ARGUMENT,
                 "使用用户自己的浏览器时只有一个账号",
                 "请不要指定账号；账号就是该浏览器里登录的账号",
             )
-        browser = await self._ensure_browser()
+        if browser is not self._contexts_of:
+            self._contexts.clear()
+            self._contexts_of, self._served = browser, 0
+            logger.info("browser ready", extra={"version": browser.version, **self.about()})
         stamp = self._sessions.stamp(account) if self._sessions and not self.attached else None
         current = self._contexts.get(account)
         if current is not None and current.stamp == stamp:
@@ -242,12 +245,7 @@ class BrowserPool:
             made = _Context(browser.contexts[0], None)
         else:
             state = self._sessions.read(account) if self._sessions and stamp is not None else None
-            context = await browser.new_context(
-                locale=self._settings.locale,
-                timezone_id=self._settings.timezone,
-                viewport={"width": 1280, "height": 900},
-                storage_state=state,  # type: ignore[arg-type] - checked by Playwright
-            )
+            context = await self._new_context(browser, account, state)
             made = _Context(context, stamp)
         self._contexts[account] = made
         return made
@@ -257,21 +255,33 @@ class BrowserPool:
         if context.stale and not context.pages:
             await _close(context.context)
 
-    async def _ensure_browser(self) -> Browser:
-        if self._browser is not None and self._browser.is_connected():
-            return self._browser
-        if self._playwright is None:
-            raise Error("the browser is shutting down")
-        self._contexts.clear()
-        self._served = 0
-        chromium = self._playwright.chromium
+    async def _new_context(self, browser: Browser, account: str, state: StorageState | None) -> BrowserContext:
+        """Make a context with the kept session; cookies that the browser does not take are left out and named."""
+        options: dict[str, Any] = {
+            "locale": self._settings.locale,
+            "timezone_id": self._settings.timezone,
+            "viewport": {"width": 1280, "height": 900},
+        }
+        try:
+            return await browser.new_context(**options, storage_state=state)  # type: ignore[arg-type]
+        except Error:
+            if state is None or not browser.is_connected():
+                raise
+        context = await browser.new_context(**options)
+        refused = []
+        for cookie in state["cookies"]:
+            try:
+                await context.add_cookies([cookie])
+            except (Error, TypeError, ValueError):
+                refused.append(str(cookie.get("name")) if isinstance(cookie, dict) else "?")
+        logger.error("cookies not usable", extra={"account": account, "cookies": refused})
+        return context
+
+    async def _start(self, playwright: Playwright) -> Browser:
         if self._settings.cdp_url is not None:
             address = await _by_address(self._settings.cdp_url)
-            self._browser = await chromium.connect_over_cdp(address, timeout=_LAUNCH_SECONDS * 1000)
-        else:
-            self._browser = await self._launch(chromium)
-        logger.info("browser ready", extra={"version": self._browser.version, **self.about()})
-        return self._browser
+            return await playwright.chromium.connect_over_cdp(address, timeout=_LAUNCH_SECONDS * 1000)
+        return await self._launch(playwright.chromium)
 
     async def _launch(self, chromium: BrowserType) -> Browser:
         wanted = self._settings.chromium_sandbox
@@ -296,14 +306,6 @@ class BrowserPool:
             return browser
         raise AssertionError("unreachable")
 
-    async def _drop_browser(self) -> None:
-        """Close our Chromium; of the user's browser, only the connection."""
-        browser, self._browser = self._browser, None
-        self._contexts.clear()
-        if browser is not None:
-            with anyio.CancelScope(shield=True):
-                await _close(browser)
-
     def _no_browser(self) -> str:
         if self.attached:
             return f"无法连接用户的浏览器（{self._settings.cdp_url}）"
@@ -313,6 +315,21 @@ class BrowserPool:
         if self.attached:
             return "请确认浏览器以 --remote-debugging-port 启动、BROWSER_CDP_URL 正确且能从容器访问，再重试"
         return "请查看服务日志，确认容器内存足够后重试"
+
+
+def crashed() -> ServiceError:
+    """Return the failure to report when the browser or its page crashed in the middle of a call."""
+    return ServiceError(ErrorCode.INTERNAL, "浏览器在操作中崩溃，正在重新启动", "请再试一次", retry_after=5)
+
+
+def is_gone(error: Exception, page: Page | None = None) -> bool:
+    """Whether the error says that the browser, its page or Playwright's own process is gone."""
+    if isinstance(error, ServiceError):
+        return False
+    # What Playwright raises when its own process is gone has no class of its own.
+    if _GONE.search(str(error)):
+        return True
+    return isinstance(error, Error) and page is not None and page.is_closed()
 
 
 @dataclass(eq=False)
@@ -344,6 +361,6 @@ async def _by_address(url: str) -> str:
     return parts._replace(netloc=f"{host}:{parts.port}").geturl()
 
 
-async def _close(closable: Page | BrowserContext | Browser) -> None:
-    with anyio.move_on_after(_CLOSE_SECONDS), contextlib.suppress(Error):
+async def _close(closable: Page | BrowserContext) -> None:
+    with anyio.move_on_after(CLOSE_SECONDS), contextlib.suppress(Exception):
         await closable.close()

@@ -8,7 +8,6 @@ import logging
 import os
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cachetools import TLRUCache
@@ -17,6 +16,7 @@ from pydantic_core import from_json, to_json
 
 from dyber_kit.metrics import Metrics
 from dyber_kit.settings import environment_number, environment_secret
+from dyber_kit.sharing import SharedWork
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -68,7 +68,7 @@ class Cache:
             timer=clock,
             getsizeof=lambda entry: len(entry[0]) + 200,
         )
-        self._loading: dict[str, _Load] = {}
+        self._sharing = SharedWork()
         self._redis_is_up = redis is not None
         self._retry_redis_at = 0.0
         if metrics and redis is not None:
@@ -130,18 +130,7 @@ class Cache:
         Concurrent callers of one key share one loader. It goes on while anybody still waits for it; its error goes to
         all of them and is not kept. Returns JSON values also where the loader returned a Pydantic model.
         """
-        load = self._loading.get(key)
-        if load is None:
-            load = self._loading[key] = _Load(asyncio.ensure_future(self._load(key, ttl, loader)))
-        load.waiting += 1
-        try:
-            return from_json(await asyncio.shield(load.task))
-        finally:
-            load.waiting -= 1
-            if not load.waiting:
-                # The next caller starts anew, and does not join a loader that is being stopped.
-                del self._loading[key]
-                load.task.cancel()
+        return from_json(await self._sharing.run(key, lambda: self._load(key, ttl, loader)))
 
     async def get_or_load_model(
         self, model: type[Model], key: str, ttl: float, loader: Callable[[], Awaitable[Model]]
@@ -211,11 +200,3 @@ class Cache:
         if len(key) > _LONGEST_PLAIN_KEY:
             key = "sha256:" + hashlib.sha256(key.encode()).hexdigest()
         return self._prefix + key
-
-
-@dataclass(eq=False)
-class _Load:
-    """A running loader, given up when nobody waits for it any more."""
-
-    task: asyncio.Future[bytes]
-    waiting: int = 0

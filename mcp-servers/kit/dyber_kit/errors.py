@@ -31,6 +31,7 @@ class ErrorCode(StrEnum):
     UPSTREAM_UNREACHABLE = "UPSTREAM_UNREACHABLE"
     INVALID_ARGUMENT = "INVALID_ARGUMENT"
     CONFIRMATION_REQUIRED = "CONFIRMATION_REQUIRED"
+    OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
     READ_ONLY = "READ_ONLY"
     NOT_CONFIGURED = "NOT_CONFIGURED"
     TIMEOUT = "TIMEOUT"
@@ -69,7 +70,15 @@ KINDS: dict[ErrorCode, ErrorKind] = {
     ErrorCode.CONFIRMATION_REQUIRED: ErrorKind(
         409,
         "此操作会修改平台上的内容，需要先确认",
-        "请先以 dry_run=true 调用，把结果给用户看；用户同意后，用相同的参数和返回的确认码再调用一次",
+        "请先以 dry_run=true 调用，把结果给用户看；用户同意后，把 dry_run 改为 false，"
+        "用相同的其他参数和返回的确认码再调用一次",
+        False,
+    ),
+    # A status of its own, which no client and no proxy repeats by itself.
+    ErrorCode.OUTCOME_UNKNOWN: ErrorKind(
+        424,
+        "操作已经提交，但没有看到结果，可能已经生效",
+        "请先让用户在平台上查看是否已经生效；确认没有生效之前不要再做一次，以免重复",
         False,
     ),
     ErrorCode.READ_ONLY: ErrorKind(
@@ -120,7 +129,9 @@ class ServiceError(ToolError):
 
     @property
     def retryable(self) -> bool:
-        """Return whether the same call can succeed later."""
+        """Return whether the same call can succeed later; a repeated write could be done twice."""
+        if self.code is ErrorCode.OUTCOME_UNKNOWN:
+            return False
         return KINDS[self.code].retryable or self.retry_after is not None
 
     @property

@@ -34,3 +34,16 @@ def read_or_create(path: Path, make: Callable[[], bytes]) -> bytes:
     except FileNotFoundError:
         write_private(path, make())
         return path.read_bytes()
+
+
+def set_aside(path: Path) -> Path | None:
+    """Rename a damaged file to `<name>.damaged`, in place of an earlier one, so that work goes on without it.
+
+    Returns the new path, or None when the file could not be renamed.
+    """
+    target = path.with_name(f"{path.name}.damaged")
+    try:
+        os.replace(path, target)
+    except OSError:
+        return None
+    return target

@@ -16,9 +16,9 @@ import anyio
 
 from dyber_kit.breaker import Breaker
 from dyber_kit.errors import ErrorCode, LocalRefusal
-from dyber_kit.files import write_private
+from dyber_kit.files import set_aside, write_private
 from dyber_kit.metrics import Metrics
-from dyber_kit.text import SHANGHAI, duration
+from dyber_kit.text import SHANGHAI
 
 logger = logging.getLogger("dyber.pacing")
 
@@ -119,8 +119,8 @@ class Pacer:
             left = (datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), SHANGHAI) - now).total_seconds()
             raise LocalRefusal(
                 ErrorCode.RATE_LIMITED,
-                f"今天的 {self._daily_cap} 次访问已用完，{duration(left)}后恢复",
-                f"请在 {duration(left)}后再来；上限用来保护账号，由管理员设置",
+                f"今天的 {self._daily_cap} 次访问已用完，明天恢复",
+                "请明天再来；上限用来保护账号，由管理员设置",
                 retry_after=left,
             )
 
@@ -129,7 +129,7 @@ class Pacer:
         return LocalRefusal(
             ErrorCode.BUSY,
             f"访问平台的请求正在排队{ahead}",
-            f"请在 {duration(seconds)}后重试，一次只发一个请求",
+            "请一次只发一个请求",
             retry_after=seconds,
         )
 
@@ -146,12 +146,17 @@ class Pacer:
             logger.error("daily count not kept", extra={"queue": self.name, "reason": str(error)})
 
     def _read(self) -> tuple[date | None, int]:
+        if self._file is None:
+            return None, 0
         try:
-            kept = json.loads(self._file.read_bytes()) if self._file else {}
+            kept = json.loads(self._file.read_bytes())
             return date.fromisoformat(kept["day"]), int(kept["used"])
         except FileNotFoundError:
             return None, 0
         except (OSError, ValueError, KeyError, TypeError) as error:
-            if self._file:
-                logger.error("daily count not readable", extra={"queue": self.name, "reason": str(error)})
+            kept_as = None if isinstance(error, OSError) else set_aside(self._file)
+            logger.error(
+                "daily count not readable, counting starts anew",
+                extra={"queue": self.name, "reason": str(error), "kept_as": str(kept_as or self._file)},
+            )
             return None, 0

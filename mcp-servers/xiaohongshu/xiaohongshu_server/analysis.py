@@ -25,7 +25,7 @@ from xiaohongshu_server.analysis_models import (
 )
 from xiaohongshu_server.keywords import keywords
 
-_TOP_NOTES, _TOP_AUTHORS, _TOP_TAGS, _TOP_WORDS, _TOP_THEMES, _MOST_WEEKS = 5, 5, 15, 20, 10, 12
+_TOP_NOTES, _TOP_AUTHORS, _TOP_TAGS, _TOP_WORDS, _TOP_THEMES, _MOST_WEEKS = 10, 5, 15, 20, 10, 12
 _COUNTS = ("likes", "collects", "comments", "shares")
 _EMOJI = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf\u2b50\u2b55]")
 _QUESTION = re.compile(r"[?？]|[吗呢]$|怎么|如何|为什么|哪个|哪些|多少")
@@ -35,12 +35,16 @@ _SMALL_SAMPLE = 10
 
 @dataclass(frozen=True)
 class SampleNote:
-    """One note of the sample; `opened` when text, tags and comments come from its own page."""
+    """One note of the sample; `opened` when text, tags and comments come from its own page.
+
+    `author_ref` tells authors of the same name apart, also where names are masked.
+    """
 
     note_ref: str
     title: str
     type: str
     author: str
+    author_ref: str | None = None
     likes: int | None = None
     collects: int | None = None
     comments: int | None = None
@@ -65,6 +69,7 @@ def analyze(notes: Sequence[SampleNote], query: str = "", *, ranked: bool = Fals
     """
     times = sorted(note.published_at for note in notes if note.published_at)
     opened = [note for note in notes if note.opened]
+    themes = _words([text for note in opened for text in note.comment_texts], _TOP_THEMES, query)
     return Analysis(
         sample=SampleSize(
             n=len(notes),
@@ -73,12 +78,18 @@ def analyze(notes: Sequence[SampleNote], query: str = "", *, ranked: bool = Fals
             last=iso_utc(times[-1]) if times else None,
             partial=partial,
         ),
-        engagement={name: _spread([getattr(note, name) for note in notes]) for name in _COUNTS},
+        engagement={name: _spread(notes, name) for name in _COUNTS},
         rate_collect_per_like=_rate(notes, "collects"),
         rate_comment_per_like=_rate(notes, "comments"),
         types=_types(notes),
         top_notes=[
-            TopNote(note_ref=note.note_ref, title=note.title, likes=note.likes, collects=note.collects)
+            TopNote(
+                note_ref=note.note_ref,
+                title=note.title,
+                likes=note.likes,
+                collects=note.collects,
+                lower_bounds=[name for name in note.lower_bounds if name in ("likes", "collects")],
+            )
             for note in sorted(notes, key=lambda note: -(note.likes or 0))[:_TOP_NOTES]
         ],
         top_authors=_authors(notes),
@@ -86,13 +97,13 @@ def analyze(notes: Sequence[SampleNote], query: str = "", *, ranked: bool = Fals
         keywords=_words([f"{note.title}\n{note.text}" for note in notes], _TOP_WORDS, query),
         title_patterns=_titles(notes),
         posting=_posting(notes),
-        comment_themes=_words([text for note in opened for text in note.comment_texts], _TOP_THEMES, query),
-        caveats=_caveats(notes, ranked, partial),
+        comment_themes=themes,
+        caveats=_caveats(notes, themes, ranked, partial),
     )
 
 
-def _spread(values: Sequence[int | None]) -> Spread | None:
-    known = sorted(value for value in values if value is not None)
+def _spread(notes: Sequence[SampleNote], name: str) -> Spread | None:
+    known = sorted(value for note in notes if (value := getattr(note, name)) is not None)
     if not known:
         return None
     return Spread(
@@ -101,6 +112,7 @@ def _spread(values: Sequence[int | None]) -> Spread | None:
         p90=_percentile(known, 0.9),
         max=known[-1],
         n=len(known),
+        lower_bounds=sum(name in note.lower_bounds for note in notes),
     )
 
 
@@ -131,15 +143,26 @@ def _types(notes: Sequence[SampleNote]) -> dict[str, TypeShare]:
 
 
 def _authors(notes: Sequence[SampleNote]) -> list[AuthorShare]:
-    by_name: dict[str, list[SampleNote]] = defaultdict(list)
+    # Several people share a name, and masked names are shared by most.
+    by_author: dict[str, list[SampleNote]] = defaultdict(list)
     for note in notes:
-        if note.author:
-            by_name[note.author].append(note)
+        if author := _person(note):
+            by_author[author].append(note)
     shares = [
-        AuthorShare(name=name, notes=len(written), total_likes=sum(note.likes or 0 for note in written))
-        for name, written in by_name.items()
+        AuthorShare(
+            name=written[0].author,
+            user_ref=written[0].author_ref,
+            notes=len(written),
+            total_likes=sum(note.likes or 0 for note in written),
+            lower_bound=any("likes" in note.lower_bounds for note in written),
+        )
+        for written in by_author.values()
     ]
     return sorted(shares, key=lambda share: (-share.total_likes, -share.notes, share.name))[:_TOP_AUTHORS]
+
+
+def _person(note: SampleNote) -> str:
+    return note.author_ref.partition(":")[0] if note.author_ref else note.author
 
 
 def _tags(notes: Sequence[SampleNote]) -> list[TagShare]:
@@ -175,19 +198,21 @@ def _titles(notes: Sequence[SampleNote]) -> TitlePatterns:
 
 
 def _posting(notes: Sequence[SampleNote]) -> Posting:
-    local = [note.published_at.astimezone(SHANGHAI) for note in notes if note.published_at]
+    dated = [note for note in notes if note.published_at]
+    # What is derived from ids says when a draft was begun, and not when people post.
+    local = [note.published_at.astimezone(SHANGHAI) for note in dated if note.published_at and not note.time_estimated]
     hours, days = Counter(time.hour for time in local), Counter(time.weekday() for time in local)
     weeks = Counter(f"{year}-W{week:02}" for year, week, _ in (time.isocalendar() for time in local))
-    estimated = sum(note.time_estimated for note in notes if note.published_at)
     return Posting(
+        n=len(local),
         by_hour=[hours[hour] for hour in range(24)],
         by_weekday=[days[day] for day in range(7)],
         by_week=dict(sorted(weeks.items())[-_MOST_WEEKS:]),
-        estimated_share=round(estimated / len(local), 3) if local else 0.0,
+        estimated_share=round((len(dated) - len(local)) / len(dated), 3) if dated else 0.0,
     )
 
 
-def _caveats(notes: Sequence[SampleNote], ranked: bool, partial: bool) -> list[str]:
+def _caveats(notes: Sequence[SampleNote], themes: Sequence[WordShare], ranked: bool, partial: bool) -> list[str]:
     caveats = []
     if not notes:
         return ["样本为空，没有可分析的内容"]
@@ -203,7 +228,12 @@ def _caveats(notes: Sequence[SampleNote], ranked: bool, partial: bool) -> list[s
     elif any((note.likes or 0) >= 10_000 for note in notes):
         caveats.append("过万的数量由平台四舍五入显示")
     if any(note.time_estimated for note in notes):
-        caveats.append("未打开详情的笔记，发布时间由笔记编号推算")
-    if not any(note.opened for note in notes):
+        caveats.append("未打开详情的笔记，发布时间由笔记编号推算，没有计入 posting")
+    opened = [note for note in notes if note.opened]
+    if not opened:
         caveats.append("没有打开笔记详情：标签与关键词只来自标题，没有评论主题")
+    elif not any(note.comment_texts for note in opened):
+        caveats.append("打开的笔记没有读到评论，没有评论主题")
+    elif not themes:
+        caveats.append("评论里没有反复出现的实词，没有评论主题")
     return caveats

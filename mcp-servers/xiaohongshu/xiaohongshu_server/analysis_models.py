@@ -20,13 +20,15 @@ class SampleSize(BaseModel):
 
 
 class Spread(BaseModel):
-    """How one count is spread over the `n` notes that show it."""
+    """How one count is spread over the `n` notes that show it; `lower_bounds` of them show "10万+": it is at least
+    this."""
 
     mean: float
     median: float
     p90: int
     max: int
     n: int
+    lower_bounds: int = 0
 
 
 class TypeShare(BaseModel):
@@ -37,20 +39,23 @@ class TypeShare(BaseModel):
 
 
 class TopNote(BaseModel):
-    """A note with many likes."""
+    """A note with many likes; `lower_bounds` names the counts that are at least this."""
 
     note_ref: str
     title: str
     likes: int | None = None
     collects: int | None = None
+    lower_bounds: list[str] = []
 
 
 class AuthorShare(BaseModel):
-    """An author's part in the sample."""
+    """An author's part in the sample; `lower_bound`: the likes are at least this."""
 
     name: str
+    user_ref: str | None = None
     notes: int
     total_likes: int
+    lower_bound: bool = False
 
 
 class TagShare(BaseModel):
@@ -79,8 +84,10 @@ class TitlePatterns(BaseModel):
 
 
 class Posting(BaseModel):
-    """When the notes were published, in China's time: hours 0 to 23, Monday to Sunday, ISO weeks."""
+    """When the `n` notes whose time the site tells were published, in China's time: hours 0 to 23, Monday to Sunday,
+    ISO weeks. `estimated_share` of all notes with a time are left out, as theirs is derived from their ids."""
 
+    n: int
     by_hour: list[int]
     by_weekday: list[int]
     by_week: dict[str, int]

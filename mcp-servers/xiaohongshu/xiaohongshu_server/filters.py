@@ -40,5 +40,9 @@ class SearchFilters:
             (group, words[value]) for name, (group, words) in PANEL.items() if (value := getattr(self, name)) in words
         ]
 
+    def applied(self) -> dict[str, str]:
+        """Name and value of each filter that differs from the page's own."""
+        return {name: value for name in PANEL if (value := getattr(self, name)) != getattr(SearchFilters(), name)}
+
     def __str__(self) -> str:
         return "/".join((self.sort, self.note_type, self.publish_time, self.scope, self.distance))

@@ -41,12 +41,17 @@ class NoteSummary(BaseModel):
 
 
 class NoteList(Answer):
-    """Notes of a search or of the home feed. `complete`: the site has no more than these and those before."""
+    """Notes of a search or of the home feed. `complete`: the site has no more than these and those before.
+
+    `applied` names the filters that were set on the page, `warnings` what is odd or missing in the list.
+    """
 
     items: list[NoteSummary]
     count: int
     complete: bool
     next_cursor: str | None = None
+    applied: dict[str, str] = {}
+    warnings: list[str] = []
     source: Source = "browser"
     fetched_at: str
 
@@ -153,24 +158,36 @@ class ResolvedLink(Answer):
 
 
 class LoginStatus(Answer):
-    """Whether an account's browser is logged in. `risk` is "restricted" while the platform turns us away."""
+    """Whether an account's browser is logged in; `logged_in` is null where it cannot be looked up now.
+
+    `risk` says why the platform turns us away, `paused_until` until when no page is opened. `login_step` is what a
+    login by QR code waits for, or how it ended.
+    """
 
     account: str
-    logged_in: bool
+    logged_in: bool | None
     nickname: str | None = None
     user_id: str | None = None
     session_age_s: int | None = None
     login_pending: bool = False
-    risk: Literal["ok", "restricted"] = "ok"
+    login_step: Literal["scan", "confirm", "sms_code", "captcha", "second_code", "expired", "failed"] | None = None
+    login_expires_at: str | None = None
+    risk: Literal["ok", "captcha", "limited", "restricted"] = "ok"
+    paused_until: str | None = None
     next_step: str | None = None
     checked_at: str
 
 
 class LoginCode(Answer):
-    """A QR code to scan with the phone's app; the picture comes beside this as image content."""
+    """A QR code to scan with the phone's app; the picture and its drawing come beside this as image and text content.
+
+    `url` is what the code says, for those who can only show an address. `replaced`: an earlier code was given up.
+    """
 
     account: str
     logged_in: bool
+    url: str | None = None
+    replaced: bool = False
     expires_at: str | None = None
     next_step: str
 

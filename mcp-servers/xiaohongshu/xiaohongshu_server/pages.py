@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from dyber_kit import ErrorCode, Metrics, ServiceError
-from dyber_kit.breaker import Breaker, BreakerState
+from dyber_kit.breaker import Breaker
 from dyber_kit.browser import BrowserPool
 from dyber_kit.pacing import Pacer
 from dyber_kit.sessions import DEFAULT_ACCOUNT, SessionStore
@@ -20,6 +22,14 @@ from xiaohongshu_server.walls import LOGIN_NEXT_STEP
 PLATFORM = "xiaohongshu"
 
 
+@dataclass(frozen=True)
+class Pause:
+    """Why no page is opened now, and until when."""
+
+    code: ErrorCode
+    until: datetime
+
+
 class Pages:
     """Pages of each account. All accounts share one queue and one breaker: what the platform refuses to one of them
     is not tried again with another.
@@ -28,7 +38,7 @@ class Pages:
         browser: Where pages are opened.
         sessions: Sessions that outlive the process, or None.
         site: Accounts and pace.
-        data_dir: Where the day's count is kept, or None.
+        data_dir: Where the day's count and an open pause are kept, or None.
         metrics: Where queue, breaker, login and requests to the site are shown.
     """
 
@@ -44,7 +54,7 @@ class Pages:
         self._sessions = sessions
         self._names = site.accounts
         self._metrics = metrics
-        self._breaker = Breaker(PLATFORM, pause_seconds=site.pause_seconds, metrics=metrics)
+        self._breaker = Breaker(PLATFORM, pause_seconds=site.pause_seconds, data_dir=data_dir, metrics=metrics)
         self._pacer = Pacer(
             PLATFORM,
             min_interval=site.interval_seconds,
@@ -77,9 +87,10 @@ class Pages:
         return self._browser.attached
 
     @property
-    def restricted(self) -> bool:
-        """Whether a wall keeps us from opening pages now."""
-        return self._breaker.state is not BreakerState.CLOSED
+    def pause(self) -> Pause | None:
+        """The pause in which no page is opened, or None."""
+        cause, left = self._breaker.cause, self._breaker.seconds_left
+        return Pause(cause, datetime.now(UTC) + timedelta(seconds=left)) if cause and left else None
 
     def turn(self) -> AbstractAsyncContextManager[None]:
         """A turn at the site; see `Pacer.turn`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from dyber_kit.privacy import Privacy
 from dyber_kit.text import clean_text, iso_utc, parse_count, parse_time
@@ -24,6 +24,11 @@ class Parser:
     def __init__(self, base_url: str, privacy: Privacy) -> None:
         self._base_url = base_url
         self._privacy = privacy
+
+    @property
+    def names(self) -> Literal["masked", "plain"]:
+        """How people are named; answers kept for later are kept apart by it."""
+        return "masked" if self._privacy.enabled else "plain"
 
     def notes(self, feeds: list[Any], now: datetime) -> list[NoteSummary]:
         """The notes among feed items; live rooms and query suggestions are left out."""
@@ -60,6 +65,16 @@ class Parser:
             published_at=_moment(note.get("time"), now),
             fetched_at=stamp(now),
         )
+
+    def headline(self, note: Json) -> str:
+        """A note by its title and author, to be recognised by people."""
+        author = self._author(_object(note.get("user"))).name or "未知"
+        return f"《{text(note.get('title')) or '无标题'}》（作者 {author}）"
+
+    def comment_line(self, comment: Json) -> str:
+        """A comment by its author and the start of its text."""
+        author = self._author(_object(comment.get("userInfo"))).name or "未知"
+        return f"{author} 的评论“{clean_text(comment.get('content'), 60, html=False).text}”"
 
     def comments(self, comments: list[Any], limit: int, include_replies: bool, now: datetime) -> list[Comment]:
         """Comment objects of the page's state."""

@@ -11,9 +11,10 @@ IMAGE_TYPES = (".jpg", ".jpeg", ".png", ".webp")
 VIDEO_TYPES = (".mp4", ".mov")
 MOST_IMAGES = 18
 MOST_TOPICS = 10
-MOST_TITLE = 20
 MOST_CONTENT = 1000
 _MOST_BYTES = {"image": 20 * 2**20, "video": 500 * 2**20}
+# Callers cannot see the server's folders; the README says how files get there.
+_FOLDER = "服务的 uploads 文件夹（见小红书服务 README 的“写入”）"
 _NAME = re.compile(r"[\w][\w .()-]{0,119}")
 
 
@@ -21,8 +22,8 @@ def files_to_publish(names: str, kind: str, folder: Path | None) -> list[Path]:
     """The files that `names` (separated by commas) stand for in `folder`.
 
     Raises:
-        ServiceError: INVALID_ARGUMENT, naming the file that is missing, elsewhere, too large or of another type;
-            NOT_CONFIGURED without a folder.
+        ServiceError: INVALID_ARGUMENT, naming all files that are missing, or one that is elsewhere, too large or of
+            another type; NOT_CONFIGURED without a folder.
     """
     if folder is None:
         raise ServiceError(
@@ -33,7 +34,10 @@ def files_to_publish(names: str, kind: str, folder: Path | None) -> list[Path]:
     listed = [name.strip() for name in re.split(r"[,，\n]", names) if name.strip()]
     most = MOST_IMAGES if kind == "image" else 1
     if not 1 <= len(listed) <= most:
-        raise _refused(f"文件有 {len(listed)} 个，应为 1 到 {most} 个", f"请写 {folder} 里的文件名，用逗号分开")
+        raise _refused(f"文件有 {len(listed)} 个，应为 1 到 {most} 个", f"请写{_FOLDER}里的文件名，用逗号分开")
+    missing = [name for name in listed if _NAME.fullmatch(name) and not (folder / name).is_file()]
+    if missing:
+        raise _refused(f"没有文件 {'、'.join(missing)}", f"请用户先把它们放进{_FOLDER}，或改用那里已有的文件")
     return [_file(name, kind, folder) for name in listed]
 
 
@@ -49,11 +53,9 @@ def _file(name: str, kind: str, folder: Path) -> Path:
     types = IMAGE_TYPES if kind == "image" else VIDEO_TYPES
     path = folder / name
     if not _NAME.fullmatch(name) or path.is_symlink():
-        raise _refused(f"文件名 {name[:60]!r} 不可用", f"只能用 {folder} 里的文件名，不能带路径")
+        raise _refused(f"文件名 {name[:60]!r} 不可用", f"只能用{_FOLDER}里的文件名，不能带路径")
     if path.suffix.lower() not in types:
         raise _refused(f"{name} 的类型不支持", f"可用的类型：{'、'.join(types)}")
-    if not path.is_file():
-        raise _refused(f"没有文件 {name}", f"请先把它放进 {folder}")
     size = path.stat().st_size
     if not 0 < size <= _MOST_BYTES[kind]:
         raise _refused(f"{name} 有 {size} 字节", f"应为 1 到 {_MOST_BYTES[kind] // 2**20} MiB")

@@ -19,8 +19,9 @@ from xiaohongshu_server.filters import SearchFilters
 from xiaohongshu_server.pages import Pages
 from xiaohongshu_server.parse import number
 from xiaohongshu_server.references import NoteReference, UserReference, home_url, note_url, search_url, user_url
+from xiaohongshu_server.submitting import time_left
 from xiaohongshu_server.visit import STALL_SECONDS, Paths, Snapshot, Visit
-from xiaohongshu_server.walls import NO_RESULT_TEXTS, Wall, page_wall, platform_code_wall, status_wall
+from xiaohongshu_server.walls import NO_RESULT_TEXTS, Wall, answer_wall, page_wall
 
 _SEARCH_CALL = "/v1/search/notes"
 _POSTED_CALL = "/v1/user_posted"
@@ -33,6 +34,7 @@ ME: Paths = {"user": ["user", "userInfo"], "logged_in": ["user", "loggedIn"]}
 _MOST_REPLY_CLICKS = 8
 _CLICK_MS = 5_000
 _SUGGEST_SECONDS = 8.0
+_CALL_RESERVE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class SiteReader:
     def __init__(self, pages: Pages, base_url: str, page_seconds: float) -> None:
         self._pages = pages
         self._base_url = base_url
-        self._page_seconds = page_seconds
+        self.page_seconds = page_seconds
 
     async def search(self, account: str, keyword: str, filters: SearchFilters, wanted: int) -> tuple[list[Any], bool]:
         """Feed items for `keyword` and whether the site has no more; an empty list only when it says so."""
@@ -120,11 +122,13 @@ class SiteReader:
             )
 
     @asynccontextmanager
-    async def visit_note(self, account: str, reference: NoteReference) -> AsyncIterator[tuple[Visit, dict[str, Any]]]:
-        """A note's page, once its note is there."""
+    async def visit_note(
+        self, account: str, reference: NoteReference, seconds: float | None = None
+    ) -> AsyncIterator[tuple[Visit, dict[str, Any]]]:
+        """A note's page, once its note is there; see `visit` for `seconds`."""
         place = ["note", "noteDetailMap", reference.note_id]
-        paths = {"note": [*place, "note"], "comments": [*place, "comments"]}
-        async with self.visit(account, note_url(reference, self._base_url), paths) as visit:
+        paths = {"note": [*place, "note"], "comments": [*place, "comments"], **ME}
+        async with self.visit(account, note_url(reference, self._base_url), paths, seconds) as visit:
 
             def ready(snapshot: Snapshot) -> dict[str, Any] | None:
                 note = snapshot["state"]["note"]
@@ -157,8 +161,8 @@ class SiteReader:
             complete = await visit.grow(lambda s: len(_posted(s)), ended, wanted)
             snapshot = await visit.snapshot()
             notes = _posted(snapshot) if snapshot else []
-            if not notes and visit.refused:
-                raise visit.refused.error()
+            if not notes and visit.call_wall:
+                raise visit.call_wall.error()
             return page, notes[:wanted], complete and len(notes) <= wanted
 
     async def suggestions(self, account: str, keyword: str) -> list[str]:
@@ -178,14 +182,12 @@ class SiteReader:
                     if keyword:
                         await box.press_sequentially(keyword, delay=60)
                 response = await answered.value
-                wall = status_wall(response.status, on_page=False)
-                answer = {} if wall else await response.json()
+                answer = await _json(response)
             except PlaywrightTimeout as error:
                 snapshot = await visit.snapshot()
                 wall = visit.wall(snapshot) if snapshot else None
                 raise wall.error() if wall else ServiceError(ErrorCode.UPSTREAM_CHANGED) from error
-            wall = wall or platform_code_wall(answer.get("code"))
-            if wall:
+            if wall := answer_wall(response.status, answer):
                 raise wall.error()
             return _words(answer.get("data"))
 
@@ -201,15 +203,25 @@ class SiteReader:
 
     @asynccontextmanager
     async def visit(self, account: str, url: str, paths: Paths, seconds: float | None = None) -> AsyncIterator[Visit]:
-        """A page of `account` at `url`, in its turn, closed on exit; raises TIMEOUT after `seconds` or as usual."""
-        seconds = seconds or self._page_seconds
+        """A page of `account` at `url`, in its turn, closed on exit.
+
+        Raises:
+            ServiceError: TIMEOUT after `seconds` or as usual, or when the whole call, whose time also went into
+                waiting for the turn, has no time left for a page.
+        """
         async with self._pages.page(account) as page:
+            # Ended before the call is, so that what can be said is said.
+            seconds = min(seconds or self.page_seconds, time_left() - _CALL_RESERVE_SECONDS)
+            if seconds <= 0:
+                raise ServiceError(
+                    ErrorCode.TIMEOUT, "排队用完了这次调用的时间，没有打开页面", "请稍后重试，一次只发一个请求"
+                )
             visit = Visit(page, paths, seconds)
             with anyio.move_on_after(seconds) as deadline:
                 await visit.open(url)
                 yield visit
             if deadline.cancelled_caught:
-                raise ServiceError(ErrorCode.TIMEOUT, f"小红书页面在 {seconds:g} 秒内没有读完")
+                raise ServiceError(ErrorCode.TIMEOUT, f"小红书页面在 {seconds:.0f} 秒内没有读完")
 
 
 def who(snapshot: Snapshot) -> list[dict[str, Any] | None] | None:
@@ -326,6 +338,15 @@ def _comments_ended(snapshot: Snapshot) -> bool:
         return True
     comments = snapshot["state"]["comments"]
     return bool(_comment_list(snapshot)) and comments.get("hasMore") is False
+
+
+async def _json(response: Response) -> dict[str, Any]:
+    """Return the JSON object of an answer; {} when it has none."""
+    try:
+        answer = await response.json()
+    except (Error, ValueError):
+        return {}
+    return answer if isinstance(answer, dict) else {}
 
 
 def _words(data: Any) -> list[str]:

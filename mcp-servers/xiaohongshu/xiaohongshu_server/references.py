@@ -14,6 +14,8 @@ from urllib.parse import SplitResult, parse_qs, quote, urlencode, urlsplit
 from dyber_kit import ErrorCode, ServiceError
 
 PLATFORM_DOMAINS = ("xiaohongshu.com", "rednote.com")
+#: The cookie without which nobody is logged in.
+LOGIN_COOKIE = "web_session"
 SHORT_LINK_DOMAINS = ("xhslink.com", "xhslink.cn")
 
 _ID = re.compile(r"[0-9a-f]{24}")

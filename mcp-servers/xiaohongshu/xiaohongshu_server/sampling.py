@@ -12,6 +12,7 @@ from dyber_kit.text import iso_utc
 
 from xiaohongshu_server.analysis import SampleNote, analyze
 from xiaohongshu_server.analysis_models import Analysis
+from xiaohongshu_server.arguments import search_words
 from xiaohongshu_server.filters import SearchFilters
 from xiaohongshu_server.models import Note, NoteSummary
 from xiaohongshu_server.site import Site
@@ -54,13 +55,14 @@ class Sampler:
             ServiceError: INVALID_ARGUMENT unless exactly one is given; or why the sample cannot be read. A note that
                 cannot be opened only makes the sample partial.
         """
-        if sum(map(bool, (keyword, user, notes))) != 1:
+        keyword = search_words("keyword", keyword, empty=True)
+        user, named = user.strip(), notes.replace(",", " ").replace("，", " ").split()
+        if sum(map(bool, (keyword, user, named))) != 1:
             raise ServiceError(
                 ErrorCode.INVALID_ARGUMENT, "keyword、user、notes 应恰好填一个", "搜索词、用户或一组笔记，选其一"
             )
         give_up = time.monotonic() + self._max_seconds - _NOTE_SECONDS
         await report(0, detail_sample + 1, "读取样本")
-        named = notes.replace(",", " ").split()
         if len(named) > _MOST_NAMED:
             raise ServiceError(ErrorCode.INVALID_ARGUMENT, f"notes 有 {len(named)} 条", f"最多 {_MOST_NAMED} 条")
         if named:
@@ -102,6 +104,7 @@ def _summary(item: NoteSummary) -> SampleNote:
         title=item.title,
         type=item.type,
         author=item.author.name,
+        author_ref=item.author.user_ref,
         likes=item.likes,
         collects=item.collects,
         comments=item.comments,
@@ -118,6 +121,7 @@ def _detail(note: Note) -> SampleNote:
         title=note.title,
         type=note.type,
         author=note.author.name,
+        author_ref=note.author.user_ref,
         likes=note.likes,
         collects=note.collects,
         comments=note.comments_total,

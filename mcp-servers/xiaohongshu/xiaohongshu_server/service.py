@@ -12,6 +12,7 @@ from dyber_kit.confirm import Confirmations
 from dyber_kit.privacy import Privacy
 from dyber_kit.sessions import SessionStore
 
+from xiaohongshu_server.accounts import Accounts
 from xiaohongshu_server.config import SiteSettings
 from xiaohongshu_server.links import Links
 from xiaohongshu_server.login import Logins
@@ -47,7 +48,7 @@ def build_app(
     links = Links(chosen.base_url, metrics)
     cache = Cache.from_environment(NAME, VERSION, metrics=metrics)
     parser = Parser(chosen.base_url, Privacy.create(settings.privacy, settings.data_dir))
-    site = Site(reader, pages, logins, links, parser, cache, chosen, settings.max_answer_chars)
+    site = Site(reader, pages, links, parser, cache, chosen, settings.max_answer_chars)
 
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:
@@ -71,7 +72,7 @@ def build_app(
             "RATE_LIMITED stop."
         ),
         tools=[
-            *read_tools(site, Sampler(site, settings.max_call_seconds)),
+            *read_tools(site, Accounts(reader, pages, logins), Sampler(site, settings.max_call_seconds)),
             *write_tools(site, SiteWriter(reader, chosen.creator_url), pages, writes, chosen.uploads),
         ],
         rest=rest_routes(site),

@@ -7,6 +7,7 @@ printed. The running service notices the change by itself.
 from __future__ import annotations
 
 import argparse
+import codecs
 import sys
 from urllib.parse import urlsplit
 
@@ -15,7 +16,7 @@ from dyber_kit.cookies import import_cookies
 from dyber_kit.sessions import DEFAULT_ACCOUNT, SessionStore
 
 from xiaohongshu_server.config import SiteSettings
-from xiaohongshu_server.references import PLATFORM_DOMAINS
+from xiaohongshu_server.references import LOGIN_COOKIE, PLATFORM_DOMAINS
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -44,11 +45,37 @@ def run(action: str, account: str, settings: Settings) -> str:
     kept_as = DEFAULT_ACCOUNT if account == site.accounts[0] else account
     if action == "import":
         own = urlsplit(site.base_url).hostname or ""
-        store.write(import_cookies(sys.stdin.read(), [*PLATFORM_DOMAINS, own]), kept_as)
-        return f"账号 {account}：已导入 {'、'.join(store.cookie_names(kept_as))}"
+        imported = import_cookies(_standard_input(), [*PLATFORM_DOMAINS, own], LOGIN_COOKIE)
+        if not imported.logged_in and _has_login(store, kept_as):
+            raise ValueError(
+                f"{imported.warnings[0]}。账号 {account} 已有会话，没有用它替换；确要替换，请先 delete"
+            )
+        store.write(imported.state, kept_as)
+        done = f"账号 {account}：已从{imported.form}导入 {'、'.join(store.cookie_names(kept_as))}"
+        return "\n".join([done, *(f"注意：{warning}" for warning in imported.warnings)])
     if action == "delete":
         return f"账号 {account}：{'已删除会话' if store.delete(kept_as) else '本来就没有会话'}"
     return f"账号 {account}：{'、'.join(store.cookie_names(kept_as)) or '没有会话'}"
+
+
+def _standard_input() -> str:
+    """Read standard input as UTF-8, or as UTF-16 with its mark, which PowerShell writes. Raises ValueError."""
+    binary = getattr(sys.stdin, "buffer", None)
+    if binary is None:
+        return sys.stdin.read()
+    content = binary.read()
+    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        return content.decode("utf-16" if wide else "utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError("标准输入不是 UTF-8 文本：请把导出的内容存为 UTF-8 文件再导入") from None
+
+
+def _has_login(store: SessionStore, kept_as: str) -> bool:
+    try:
+        return LOGIN_COOKIE in store.cookie_names(kept_as)
+    except ServiceError:
+        return False  # A damaged session is no login.
 
 
 if __name__ == "__main__":

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.cache import Cache
 from dyber_kit.cursors import decode_cursor, encode_cursor, fit_items
+from dyber_kit.sharing import SharedWork
 from pydantic import BaseModel
 
+from xiaohongshu_server.arguments import search_words
 from xiaohongshu_server.config import SiteSettings
 from xiaohongshu_server.filters import SearchFilters
+from xiaohongshu_server.hints import search_warnings
 from xiaohongshu_server.links import Links
-from xiaohongshu_server.login import Code, Logins
 from xiaohongshu_server.models import (
     Comments,
-    LoginStatus,
     Note,
     NoteList,
     NoteSummary,
     ResolvedLink,
+    Source,
     Suggestions,
     User,
 )
@@ -39,7 +40,6 @@ from xiaohongshu_server.references import (
     parse_user,
     user_url,
 )
-from xiaohongshu_server.walls import LOGIN_NEXT_STEP
 
 #: Deeper pages of a search would scroll through everything before them again.
 MOST_SEARCHED = 200
@@ -69,7 +69,6 @@ class Site:
     Args:
         reader: Reads pages.
         pages: Knows the accounts.
-        logins: Shows QR codes.
         links: Follows share links.
         parser: Makes models of what was read.
         cache: Keeps answers and tokens.
@@ -81,7 +80,6 @@ class Site:
         self,
         reader: SiteReader,
         pages: Pages,
-        logins: Logins,
         links: Links,
         parser: Parser,
         cache: Cache,
@@ -90,10 +88,10 @@ class Site:
     ) -> None:
         self._reader = reader
         self._pages = pages
-        self._logins = logins
         self._links = links
         self._parser = parser
         self._cache = cache
+        self._sharing = SharedWork()
         self._site = site
         self._max_list_chars = max_answer_chars - _FRAME_CHARS
 
@@ -101,22 +99,17 @@ class Site:
         self, keyword: str, filters: SearchFilters, limit: int, cursor: str = "", account: str = ""
     ) -> NoteList:
         """Notes for `keyword`, `limit` after those that `cursor` says were given before."""
-        account = self._pages.account(account)
-        kind = f"search:{account}:{filters}:{keyword}"
+        account, keyword = self._pages.account(account), search_words("keyword", keyword)
+        kind = f"search:{self._parser.names}:{account}:{filters}:{keyword}"
         start = _offset(decode_cursor(kind, cursor)) if cursor else 0
         wanted = min(start + limit, MOST_SEARCHED)
+        source: Source = "cache"
         kept = await self._cache.get(kind)
         found = _Found.model_validate(kept) if kept else None
-        source = "cache"
         if found is None or (len(found.items) < wanted and not found.complete):
-            feeds, complete = await self._reader.search(account, keyword, filters, wanted)
-            now = datetime.now(UTC)
-            items = self._parser.notes(feeds, now)
-            if feeds and not items:
-                raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
-            await self._remember(feed_tokens(feeds))
-            found = _Found(items=items, complete=complete, fetched_at=stamp(now))
-            await self._cache.set(kind, found, self._ttl(_SEARCH_SECONDS))
+            found = await self._sharing.run(
+                f"{kind}:{wanted}", lambda: self._search(kind, account, keyword, filters, wanted)
+            )
             source = "browser"
         page = fit_items(found.items[start:wanted], self._max_list_chars)
         end = start + len(page)
@@ -126,9 +119,24 @@ class Site:
             count=len(page),
             complete=found.complete and end >= len(found.items),
             next_cursor=encode_cursor(kind, {"start": end}) if more else None,
+            applied=filters.applied(),
+            warnings=search_warnings(filters, page, nothing=not found.items, now=datetime.now(UTC)),
             source=source,
             fetched_at=found.fetched_at,
         )
+
+    async def _search(
+        self, kind: str, account: str, keyword: str, filters: SearchFilters, wanted: int
+    ) -> _Found:
+        feeds, complete = await self._reader.search(account, keyword, filters, wanted)
+        now = datetime.now(UTC)
+        items = self._parser.notes(feeds, now)
+        if feeds and not items:
+            raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
+        await self._remember(feed_tokens(feeds))
+        found = _Found(items=items, complete=complete, fetched_at=stamp(now))
+        await self._cache.set(kind, found, self._ttl(_SEARCH_SECONDS))
+        return found
 
     async def home(self, limit: int, account: str = "") -> NoteList:
         """The home feed of the account."""
@@ -213,7 +221,7 @@ class Site:
 
     async def suggestions(self, keyword: str, account: str = "") -> Suggestions:
         """Words the search box offers for `keyword`, or unasked for ""."""
-        account = self._pages.account(account)
+        account, keyword = self._pages.account(account), search_words("keyword", keyword, empty=True)
 
         async def load() -> Suggestions:
             words = [word for word in map(text, await self._reader.suggestions(account, keyword)) if word]
@@ -230,29 +238,6 @@ class Site:
         return ResolvedLink(
             kind="note" if is_note else "user", ref=str(reference), url=url, has_token=reference.token is not None
         )
-
-    async def login_status(self, account: str = "") -> LoginStatus:
-        """Whether the account's browser is logged in."""
-        account = self._pages.account(account)
-        user = await self._reader.me(account)
-        self._pages.note_login(account, user is not None)
-        written = self._pages.session_stamp(account)
-        return LoginStatus(
-            account=account,
-            logged_in=user is not None,
-            nickname=text(user.get("nickname")) or None if user else None,
-            user_id=(user.get("userId") or user.get("user_id")) if user else None,
-            session_age_s=max(0, int(time.time() - written / 1e9)) if written else None,
-            login_pending=self._logins.pending(account),
-            risk="restricted" if self._pages.restricted else "ok",
-            next_step=None if user else LOGIN_NEXT_STEP,
-            checked_at=stamp(datetime.now(UTC)),
-        )
-
-    async def login_code(self, account: str = "") -> tuple[str, Code | None]:
-        """The account meant, and a QR code to log it in; None when it is logged in."""
-        account = self._pages.account(account)
-        return account, await self._logins.start(account)
 
     async def note_reference(self, note: str) -> NoteReference:
         """The note that a caller names, with the token last seen for it when the caller has none."""
@@ -286,13 +271,27 @@ class Site:
         load: Callable[[], Awaitable[Model]],
         keep: Callable[[Model], bool] = lambda _: True,
     ) -> Model:
+        """The answer kept under `key`, else what `load` returns; equal calls at the same time share one `load`."""
+        key = f"{self._parser.names}:{key}"
         kept = await self._cache.get(key)
         if kept is not None:
             return model.model_validate(kept | {"source": "cache"})
-        loaded = await load()
-        if keep(loaded):
-            await self._cache.set(key, loaded, self._ttl(seconds))
-        return loaded
+
+        async def load_and_keep() -> Model:
+            loaded = await load()
+            if keep(loaded):
+                await self._cache.set(key, loaded, self._ttl(seconds))
+            return loaded
+
+        return await self._sharing.run(key, load_and_keep)
+
+    def headline(self, note: dict[str, Any]) -> str:
+        """A note object by title and author, for people."""
+        return self._parser.headline(note)
+
+    def comment_line(self, comment: dict[str, Any]) -> str:
+        """A comment object by author and text, for people."""
+        return self._parser.comment_line(comment)
 
     def _ttl(self, seconds: float) -> float:
         return min(seconds, self._site.cache_seconds)

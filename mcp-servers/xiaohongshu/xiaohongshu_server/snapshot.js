@@ -39,6 +39,9 @@
     state: Object.fromEntries(Object.entries(paths).map(([name, path]) => [name, at(path)])),
     blocked_text: blocked ? blocked.innerText.slice(0, 300) : "",
     login_box: Boolean(shown(".login-container")),
+    qr: shown(".login-container .qrcode-img")?.src ?? "",
+    code_input: Boolean([...document.querySelectorAll("input")].find(
+      (input) => input.getClientRects().length > 0 && input.placeholder.includes("验证码"))),
     no_comments: Boolean(shown(".no-comments-text")),
     end_marker: Boolean(shown(".end-container")),
     text: document.body ? document.body.innerText.slice(0, 3000) : "",

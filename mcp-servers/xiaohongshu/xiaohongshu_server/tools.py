@@ -9,11 +9,13 @@ from dyber_kit.cursors import MAX_CURSOR_CHARS
 from dyber_kit.text import iso_utc
 from dyber_kit.tools import ToolDeclaration
 from mcp.server.mcpserver import Context
-from mcp.types import CallToolResult, ImageContent
+from mcp.types import CallToolResult, ImageContent, TextContent
 from pydantic import Field
 
+from xiaohongshu_server.accounts import Accounts
 from xiaohongshu_server.analysis_models import Analysis
 from xiaohongshu_server.filters import Distance, NoteType, PublishTime, Scope, SearchFilters, Sort
+from xiaohongshu_server.login_steps import PROOFS, Step
 from xiaohongshu_server.models import (
     Comments,
     LoginCode,
@@ -32,18 +34,18 @@ Account = Annotated[str, Field(description="Empty: first", max_length=32)]
 Replies = Annotated[bool, Field(description="With replies")]
 
 
-def read_tools(site: Site, sampler: Sampler) -> list[ToolDeclaration]:
+def read_tools(site: Site, accounts: Accounts, sampler: Sampler) -> list[ToolDeclaration]:
     """The tools that change nothing, in the order agents see them."""
 
     @tool(title="小红书登录状态", read_only=True, open_world=True)
     async def xhs_login_status(account: Account = "") -> LoginStatus:
         """Is the service's browser logged in? Use after LOGIN_REQUIRED."""
-        return await site.login_status(account)
+        return await accounts.status(account)
 
     @tool(title="小红书扫码登录", read_only=True, open_world=True, idempotent=False)
     async def xhs_login_qrcode(account: Account = "") -> Annotated[CallToolResult, LoginCode]:
         """Get a QR code image; the user scans it with the Xiaohongshu app. A new code replaces the last one."""
-        return await login_code(site, account)
+        return await login_code(accounts, account)
 
     @tool(title="搜索小红书笔记", read_only=True, open_world=True)
     async def xhs_search_notes(
@@ -57,9 +59,9 @@ def read_tools(site: Site, sampler: Sampler) -> list[ToolDeclaration]:
         cursor: Annotated[str, Field(description="next_cursor, same query", max_length=MAX_CURSOR_CHARS)] = "",
         account: Account = "",
     ) -> NoteList:
-        """Search notes: title, author, counts, note_ref each. Empty items means nothing found, never a failure."""
+        """Search notes: title, author, counts, note_ref each. No items: nothing found, see warnings."""
         filters = SearchFilters(sort, note_type, publish_time, scope, distance)
-        return await site.search(keyword.strip(), filters, limit, cursor, account)
+        return await site.search(keyword, filters, limit, cursor, account)
 
     @tool(title="读取小红书笔记", read_only=True, open_world=True)
     async def xhs_get_note(
@@ -104,7 +106,7 @@ def read_tools(site: Site, sampler: Sampler) -> list[ToolDeclaration]:
         account: Account = "",
     ) -> Suggestions:
         """Words the search box suggests. Not a hot list."""
-        return await site.suggestions(keyword.strip(), account)
+        return await site.suggestions(keyword, account)
 
     @tool(title="解析小红书链接", read_only=True, open_world=True)
     async def xhs_resolve_link(
@@ -124,7 +126,7 @@ def read_tools(site: Site, sampler: Sampler) -> list[ToolDeclaration]:
         account: Account = "",
     ) -> Analysis:
         """Statistics over notes: engagement, formats, authors, tags, keywords, titles, posting times, caveats."""
-        return await sampler.analyze(keyword.strip(), user, notes, sample, detail_sample, account, ctx.report_progress)
+        return await sampler.analyze(keyword, user, notes, sample, detail_sample, account, ctx.report_progress)
 
     return [
         xhs_login_status, xhs_login_qrcode, xhs_search_notes, xhs_get_note, xhs_get_comments, xhs_get_user,
@@ -132,17 +134,27 @@ def read_tools(site: Site, sampler: Sampler) -> list[ToolDeclaration]:
     ]  # fmt: skip
 
 
-async def login_code(site: Site, account: str) -> CallToolResult:
-    """A QR code as image content beside its structured description."""
-    account, code = await site.login_code(account)
+async def login_code(accounts: Accounts, account: str) -> CallToolResult:
+    """A QR code as picture and as text beside its structured description."""
+    account, code = await accounts.code(account)
     if code is None:
         answer = LoginCode(account=account, logged_in=True, next_step="已经登录，不必扫码")
         return CallToolResult(content=[], structured_content=answer.model_dump(mode="json"))
+    ended = f"之前的二维码已作废{_stood_at(code.replaced)}。" if code.replaced else ""
     answer = LoginCode(
         account=account,
         logged_in=False,
+        url=code.url,
+        replaced=code.replaced is not None,
         expires_at=iso_utc(code.expires_at),
-        next_step="请用户用小红书 App 扫码并在手机上确认，然后用 xhs_login_status 查看；过期后重新获取",
+        next_step=f"{ended}请用户用小红书 App 扫码并在手机上确认，然后用 xhs_login_status 查看；在那之前不要重新获取。"
+        "看不到图片时，把下面的字符画原样放进等宽的代码块（深色背景），或把 url 做成二维码",
     )
-    image = ImageContent(type="image", data=code.base64, mime_type="image/png")
-    return CallToolResult(content=[image], structured_content=answer.model_dump(mode="json"))
+    parts: list[ImageContent | TextContent] = [ImageContent(type="image", data=code.base64, mime_type="image/png")]
+    if code.text:
+        parts.append(TextContent(type="text", text=code.text))
+    return CallToolResult(content=parts, structured_content=answer.model_dump(mode="json"))
+
+
+def _stood_at(step: Step) -> str:
+    return f"（它停在：{PROOFS[step]}）" if step in PROOFS else ""

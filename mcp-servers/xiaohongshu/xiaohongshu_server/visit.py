@@ -11,10 +11,11 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from dyber_kit import ErrorCode, ServiceError
+from dyber_kit.browser import crashed, is_gone
 from playwright.async_api import Error, Page, Request, Response
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
-from xiaohongshu_server.walls import Wall, page_wall, platform_code_wall, status_wall
+from xiaohongshu_server.walls import Wall, answer_wall, page_wall, status_wall
 
 _SNAPSHOT = files("xiaohongshu_server").joinpath("snapshot.js").read_text(encoding="utf-8")
 _SCROLL = """() => {
@@ -33,7 +34,7 @@ _NO_STATE_SECONDS = 3.0
 _REPORT_SECONDS = 0.5
 _API_PATH = "/api/sns/web/"
 # A refusal of these stops the read; others (who am I, suggestions) fail for every guest and do not matter.
-_DATA_CALLS = ("/search/notes", "/feed", "/homefeed", "/user_posted", "/user/otherinfo")
+_DATA_CALLS = ("/search/notes", "/feed", "/homefeed", "/user_posted", "/user/otherinfo", "/login/qrcode/create")
 COMMENT_CALL = "/v2/comment/page"
 _ALWAYS_MATTERS = (ErrorCode.CAPTCHA_REQUIRED, ErrorCode.RATE_LIMITED)
 
@@ -65,6 +66,7 @@ class Visit:
         self._calls: set[Request] = set()
         page.on("request", lambda request: self._calls.add(request))
         page.on("response", self._on_response)
+        page.on("requestfailed", self._on_failure)
 
     async def open(self, url: str) -> None:
         """Go to `url`.
@@ -88,7 +90,7 @@ class Visit:
             return
         if response.status >= 500:
             raise ServiceError(ErrorCode.UPSTREAM_UNREACHABLE, f"小红书返回了错误（HTTP {response.status}）")
-        self._page_wall = status_wall(response.status, on_page=True)
+        self._page_wall = status_wall(response.status)
         if self._page_wall is not None and self._page_wall.certain:
             raise self._page_wall.error()
 
@@ -97,8 +99,8 @@ class Visit:
         try:
             return await self.page.evaluate(_SNAPSHOT, self._paths)
         except Error as error:
-            if self.page.is_closed() or "crash" in str(error).lower():
-                raise ServiceError(ErrorCode.INTERNAL, "浏览器页面崩溃", "请稍后重试") from error
+            if is_gone(error, self.page):
+                raise crashed() from error
             return None
 
     async def until(self, find: Callable[[Snapshot], Found | None]) -> Found:
@@ -124,7 +126,7 @@ class Visit:
                 if strange_since and now - strange_since > _NO_STATE_SECONDS:
                     raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
             await asyncio.sleep(_POLL_SECONDS)
-        raise ServiceError(ErrorCode.TIMEOUT, f"小红书页面在 {self.seconds:g} 秒内没有加载出内容")
+        raise ServiceError(ErrorCode.TIMEOUT, f"小红书页面在 {self.seconds:.0f} 秒内没有加载出内容")
 
     async def grow(self, count: Callable[[Snapshot], int], ended: Callable[[Snapshot], bool], wanted: int) -> bool:
         """Scroll until `count` reaches `wanted`; True when the list ended by the site's own word.
@@ -152,7 +154,13 @@ class Visit:
 
     def wall(self, snapshot: Snapshot) -> Wall | None:
         """What stands before the data: by the page's calls, its looks, or its HTTP status."""
-        return self._call_walls[0] if self._call_walls else page_wall(snapshot) or self._page_wall
+        return self.call_wall or page_wall(snapshot) or self._page_wall
+
+    @property
+    def call_wall(self) -> Wall | None:
+        """How the site refused a call that brings data."""
+        certain = next((wall for wall in self._call_walls if wall.certain), None)
+        return certain or (self._call_walls[0] if self._call_walls else None)
 
     @property
     def refused(self) -> Wall | None:
@@ -174,21 +182,27 @@ class Visit:
         path = urlsplit(response.url).path
         if not path.startswith(_API_PATH):
             if response.request.is_navigation_request() and response.frame == self.page.main_frame:
-                self._page_wall = status_wall(response.status, on_page=True)
+                self._page_wall = status_wall(response.status)
             return
-        wall = status_wall(response.status, on_page=False)
+        try:
+            answer = json.loads(await response.body())
+        except (Error, ValueError):
+            answer = None  # No JSON, no body (HTTP 461), or gone with the page: then the status decides.
+        wall = answer_wall(response.status, answer)
         if wall is None:
-            try:
-                answer = json.loads(await response.body())
-            except (Error, ValueError):
-                return  # Gone with the page, or not JSON: the polling decides.
-            wall = platform_code_wall(answer.get("code")) if isinstance(answer, dict) else None
             fresh = response.request not in self._old_calls
             if fresh and isinstance(answer, dict) and isinstance(answer.get("data"), dict):
                 self.answers.setdefault(path.removeprefix("/api/sns/web"), []).append(answer["data"])
-        if wall is None:
-            return
+        else:
+            self._note(path, wall)
+
+    def _on_failure(self, request: Request) -> None:
+        path = urlsplit(request.url).path
+        if path.startswith(_API_PATH) and "ERR_ABORTED" not in (request.failure or ""):
+            self._note(path, Wall(ErrorCode.UPSTREAM_UNREACHABLE, certain=False))
+
+    def _note(self, path: str, wall: Wall) -> None:
         if path.endswith(COMMENT_CALL):
             self.comment_wall = wall
-        elif path.endswith(_DATA_CALLS) or wall.code in _ALWAYS_MATTERS:
+        elif path.endswith(_DATA_CALLS) or (wall.code in _ALWAYS_MATTERS and not wall.guessed):
             self._call_walls.append(wall)

@@ -11,17 +11,28 @@ from dyber_kit.confirm import MAX_TOKEN_CHARS, Confirmations
 from dyber_kit.tools import ToolDeclaration
 from pydantic import Field
 
+from xiaohongshu_server.arguments import title as checked_title
+from xiaohongshu_server.arguments import written_text
 from xiaohongshu_server.models import WriteResult
 from xiaohongshu_server.pages import Pages
-from xiaohongshu_server.publishing import MOST_CONTENT, MOST_TITLE, files_to_publish, topics_to_publish
+from xiaohongshu_server.publishing import MOST_CONTENT, files_to_publish, topics_to_publish
 from xiaohongshu_server.site import Site
 from xiaohongshu_server.tools import Account, NoteArgument
 from xiaohongshu_server.writer import SiteWriter
 
+_MOST_TITLE_CHARS = 300
 DryRun = Annotated[bool, Field(description="true: only show what would be done")]
-Confirmation = Annotated[str, Field(description="From the dry run, once the user agrees", max_length=MAX_TOKEN_CHARS)]
+Confirmation = Annotated[
+    str, Field(description="From the dry run; once the user agrees, with dry_run=false", max_length=MAX_TOKEN_CHARS)
+]
 Undo = Annotated[bool, Field(description="Take it back")]
-Title = Annotated[str, Field(description="Title", min_length=1, max_length=MOST_TITLE)]
+# The length is counted in `arguments`: a composed emoji has many characters.
+Title = Annotated[
+    str,
+    Field(
+        description="At most 40 wide: Chinese and emoji count 2, others 1", min_length=1, max_length=_MOST_TITLE_CHARS
+    ),
+]
 Content = Annotated[str, Field(description="Text", min_length=1, max_length=MOST_CONTENT)]
 Topics = Annotated[str, Field(description="Topics, separated by spaces", max_length=300)]
 Remark = Annotated[str, Field(description="Text", min_length=1, max_length=300)]
@@ -37,13 +48,26 @@ class Writes:
         self,
         name: str,
         arguments: dict[str, Any],
-        summary: str,
         dry_run: bool,
         confirmation: str,
-        act: Callable[[], Awaitable[bool | None]],
+        plan: Callable[[], Awaitable[str]],
+        act: Callable[[Callable[[], None]], Awaitable[bool | None]],
     ) -> WriteResult:
-        """A dry run issues a token for exactly `arguments`; with it, `act` runs. Raises ServiceError."""
+        """Look what would be done and issue a token for exactly `arguments`, or with the token do it.
+
+        Args:
+            name: The tool's name.
+            arguments: All that decides what is done.
+            dry_run: Only look.
+            confirmation: The token of the dry run.
+            plan: Looks at the site, raises what would keep the write from being done, and returns it in words.
+            act: Writes; calls what it is given immediately before the submit. False when it was so already.
+
+        Raises:
+            ServiceError: What `plan` and `act` raise, or CONFIRMATION_REQUIRED.
+        """
         if dry_run:
+            summary = await plan()
             return WriteResult(
                 done=False,
                 dry_run=True,
@@ -52,14 +76,14 @@ class Writes:
                 valid_seconds=int(self._confirmations.valid_seconds),
                 next_step="请把 summary 给用户看；用户同意后，用相同参数加 dry_run=false 和 confirmation 再调用一次",
             )
-        self._confirmations.redeem(confirmation, name, arguments)
-        changed = await act()
+        permit = self._confirmations.check(confirmation, name, arguments)
+        changed = await act(permit.spend)
         return WriteResult(
             done=True,
             dry_run=False,
-            summary=summary,
+            summary="本来就是这样，没有改动" if changed is False else "已完成",
             already_so=changed is False,
-            next_step="本来就是这样，没有改动" if changed is False else "已完成",
+            next_step="请告诉用户结果",
         )
 
 
@@ -81,17 +105,23 @@ def write_tools(
         dry_run: bool, confirmation: str, account: str,
     ) -> WriteResult:  # fmt: skip
         account = pages.account(account)
+        title, content = checked_title(title), written_text("content", content)
         files, tags = files_to_publish(names, kind, uploads), topics_to_publish(topics)
         # Sizes too: a file that was changed after the user agreed is another file.
         listed = [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files]
         arguments = {"account": account, "files": listed, "title": title, "content": content, "topics": tags}
-        shown = f"用账号 {account} 公开发布{'图文' if kind == 'image' else '视频'}《{title}》：{len(files)} 个文件（"
-        shown += f"{'、'.join(file.name for file in files)}），话题 {'、'.join(tags) or '无'}，正文：{content}"
 
-        async def act() -> None:
-            await writer.publish(account, kind, files, title, content, tags)
+        async def plan() -> str:
+            await writer.look_at_publishing(account)
+            what = {"image": "图文", "video": "视频"}[kind]
+            names = "、".join(file.name for file in files)
+            shown = f"用账号 {account} 公开发布{what}《{title}》：{len(files)} 个文件（{names}）"
+            return f"{shown}，话题 {'、'.join(tags) or '无'}，正文：{content}"
 
-        return await writes.run(name, arguments, shown, dry_run, confirmation, act)
+        async def act(spend: Callable[[], None]) -> None:
+            await writer.publish(account, kind, files, title, content, tags, spend)
+
+        return await writes.run(name, arguments, dry_run, confirmation, plan, act)
 
     async def mark(
         name: str,
@@ -103,14 +133,19 @@ def write_tools(
         account: str,
     ) -> WriteResult:
         account, reference = pages.account(account), await site.note_reference(note)
-        word = ("取消" if undo else "") + {"like": "点赞", "favorite": "收藏"}[what]
+
+        async def plan() -> str:
+            target = await writer.look(account, reference)
+            word = ("取消" if undo else "") + {"like": "点赞", "favorite": "收藏"}[what]
+            return f"用账号 {account} {word}笔记{site.headline(target.note)}"
+
         return await writes.run(
             name,
             {"account": account, "note": reference.note_id, "undo": undo},
-            f"用账号 {account} {word}笔记 {reference.note_id}",
             dry_run,
             confirmation,
-            lambda: writer.mark(account, reference, what, not undo),
+            plan,
+            lambda spend: writer.mark(account, reference, what, not undo, spend),
         )
 
     @tool(title="发布小红书图文", read_only=False, open_world=True, idempotent=False)
@@ -152,14 +187,20 @@ def write_tools(
         account: Account = "",
     ) -> WriteResult:
         """Comment on a note. Public at once."""
-        chosen, reference = pages.account(account), await site.note_reference(note)
+        chosen, words = pages.account(account), written_text("content", content)
+        reference = await site.note_reference(note)
+
+        async def plan() -> str:
+            target = await writer.look(chosen, reference)
+            return f"用账号 {chosen} 在笔记{site.headline(target.note)}下评论：{words}"
+
         return await writes.run(
             "xhs_comment",
-            {"account": chosen, "note": reference.note_id, "content": content},
-            f"用账号 {chosen} 在笔记 {reference.note_id} 下评论：{content}",
+            {"account": chosen, "note": reference.note_id, "content": words},
             dry_run,
             confirmation,
-            lambda: writer.comment(chosen, reference, content),
+            plan,
+            lambda spend: writer.comment(chosen, reference, words, spend),
         )
 
     @tool(title="回复小红书评论", read_only=False, open_world=True, idempotent=False)
@@ -174,14 +215,21 @@ def write_tools(
         account: Account = "",
     ) -> WriteResult:
         """Reply to a comment of a note. Public at once."""
-        chosen, reference = pages.account(account), await site.note_reference(note)
+        chosen, words = pages.account(account), written_text("content", content)
+        reference = await site.note_reference(note)
+
+        async def plan() -> str:
+            target = await writer.look(chosen, reference, comment_id)
+            answered = site.comment_line(target.comment) if target.comment else f"评论 {comment_id}"
+            return f"用账号 {chosen} 在笔记{site.headline(target.note)}下回复{answered}：{words}"
+
         return await writes.run(
             "xhs_reply",
-            {"account": chosen, "note": reference.note_id, "comment": comment_id, "content": content},
-            f"用账号 {chosen} 回复笔记 {reference.note_id} 下的评论 {comment_id}：{content}",
+            {"account": chosen, "note": reference.note_id, "comment": comment_id, "content": words},
             dry_run,
             confirmation,
-            lambda: writer.reply(chosen, reference, comment_id, content),
+            plan,
+            lambda spend: writer.reply(chosen, reference, comment_id, words, spend),
         )
 
     @tool(title="点赞小红书笔记", read_only=False, open_world=True)

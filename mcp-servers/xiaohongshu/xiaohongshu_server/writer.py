@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from dyber_kit import ErrorCode, ServiceError
-from playwright.async_api import Error, Locator, Page, Response
+from dyber_kit.browser import crashed, is_gone
+from playwright.async_api import Error, Locator, Page
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
-from xiaohongshu_server.reader import SiteReader
+from xiaohongshu_server.reader import SiteReader, who
 from xiaohongshu_server.references import NoteReference
+from xiaohongshu_server.submitting import ANSWER_SECONDS, submitted
 from xiaohongshu_server.visit import Snapshot, Visit
-from xiaohongshu_server.walls import Wall, platform_code_wall, status_wall
+from xiaohongshu_server.walls import Wall
 
 _CLICK_MS = 8_000
-_ANSWER_MS = 15_000
+_LEAVE_MS = 10_000
 _UPLOAD_MS = 60_000
 _VIDEO_MS = 80_000
 _TYPE_DELAY_MS = 25
 #: Longest a visit that publishes may take, in seconds: uploads and typing.
 PUBLISH_SECONDS = 110.0
 _TOPIC_MS = 4_000
+# Pages tell who visits in their first state; one that does not is no reason to refuse.
+_WHO_SECONDS = 5.0
+_POLL_SECONDS = 0.2
 _COMMENT_POSTED = "/comment/post"
 _NOTE_POSTED = "/v2/note"
 _MARKS: dict[str, tuple[str, str, str]] = {
@@ -35,8 +42,18 @@ _MARKS: dict[str, tuple[str, str, str]] = {
 }
 
 
+@dataclass(frozen=True)
+class Target:
+    """What a write is about: the note object of its page and, for a reply, the comment object where it was loaded."""
+
+    note: dict[str, Any]
+    comment: dict[str, Any] | None = None
+
+
 class SiteWriter:
-    """Every method raises ServiceError when the site did not take what was written.
+    """Every method raises ServiceError when the site did not take what was written, or when that is not known.
+
+    Those that write take `spend`, which they call immediately before the submit.
 
     Args:
         reader: Opens notes.
@@ -47,49 +64,61 @@ class SiteWriter:
         self._reader = reader
         self._creator_url = creator_url
 
+    async def look(self, account: str, reference: NoteReference, comment_id: str | None = None) -> Target:
+        """Return what a write would be about, for a dry run; raises what would keep it from being done."""
+        async with self._reader.visit_note(account, reference) as (visit, note):
+            await _require_member(visit)
+            comment = await _find_comment(visit, comment_id) if comment_id else None
+            return Target(note, comment)
+
+    async def look_at_publishing(self, account: str) -> None:
+        """Raise what would keep the account from publishing, for a dry run."""
+        async with self._visit_publishing(account):
+            pass
+
     async def mark(
-        self, account: str, reference: NoteReference, what: Literal["like", "favorite"], wanted: bool
+        self,
+        account: str,
+        reference: NoteReference,
+        what: Literal["like", "favorite"],
+        wanted: bool,
+        spend: Callable[[], None],
     ) -> bool:
         """Like or favorite a note, or take that back; False when it was so already."""
         field, call, button = _MARKS[what]
-        async with self._reader.visit_note(account, reference) as (visit, note):
+
+        def marked(snapshot: Snapshot) -> bool | None:
+            info = (snapshot["state"]["note"] or {}).get("interactInfo") or {}
+            return True if bool(info.get(field)) is wanted else None
+
+        async with self._visit_note(account, reference) as (visit, note):
+            await _require_member(visit)
             if bool((note.get("interactInfo") or {}).get(field)) is wanted:
+                spend()
                 return False
-            async with _answered(visit.page, call):
-                await _click(visit.page.locator(button).last, "按钮")
+            target = visit.page.locator(button).last
+            await _click(target, "按钮", trial=True)
+            async with submitted(visit.page, call, spend, lambda: visit.until(marked)):
+                await _click(target, "按钮")
+            return True
 
-            def marked(snapshot: Snapshot) -> bool | None:
-                info = (snapshot["state"]["note"] or {}).get("interactInfo") or {}
-                return True if bool(info.get(field)) is wanted else None
-
-            return await visit.until(marked)
-
-    async def comment(self, account: str, reference: NoteReference, content: str) -> None:
+    async def comment(self, account: str, reference: NoteReference, content: str, spend: Callable[[], None]) -> None:
         """Write a comment below a note."""
-        async with self._reader.visit_note(account, reference) as (visit, _):
+        async with self._visit_note(account, reference) as (visit, _):
+            await _require_member(visit)
             await _click(visit.page.locator("div.input-box div.content-edit span").first, "评论框")
-            await self._send(visit, content)
+            await self._send(visit, content, spend)
 
-    async def reply(self, account: str, reference: NoteReference, comment_id: str, content: str) -> None:
+    async def reply(
+        self, account: str, reference: NoteReference, comment_id: str, content: str, spend: Callable[[], None]
+    ) -> None:
         """Answer a comment of a note."""
-        if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", comment_id):
-            raise ServiceError(ErrorCode.INVALID_ARGUMENT, "comment_id 无效", "请用 xhs_get_comments 里的 comment_id")
-        async with self._reader.visit_note(account, reference) as (visit, _):
+        async with self._visit_note(account, reference) as (visit, _):
+            await _require_member(visit)
+            await _find_comment(visit, comment_id)
             row = visit.page.locator(f"[id='comment-{comment_id}']").first
-
-            def listed(snapshot: Snapshot) -> int:
-                comments = (snapshot["state"]["comments"] or {}).get("list") or []
-                found.update(str(comment.get("id")) for comment in comments if isinstance(comment, dict))
-                return len(comments)
-
-            found: set[str] = set()
-            await visit.grow(listed, lambda s: comment_id in found or s["end_marker"], wanted=10_000)
-            if comment_id not in found and not await row.count():
-                raise ServiceError(
-                    ErrorCode.NOT_FOUND, "在这条笔记下没有找到该评论", "请用 xhs_get_comments 核对；它可能已被删除"
-                )
             await _click(row.locator(".interactions .reply").first, "回复按钮")
-            await self._send(visit, content)
+            await self._send(visit, content, spend)
 
     async def publish(
         self,
@@ -99,32 +128,48 @@ class SiteWriter:
         title: str,
         content: str,
         topics: Sequence[str],
+        spend: Callable[[], None],
     ) -> None:
         """Publish a note with pictures or one video from local files."""
-        url = f"{self._creator_url}/publish/publish?source=official"
-        async with self._reader.visit(account, url, {}, PUBLISH_SECONDS) as visit:
+        async with self._visit_publishing(account) as visit:
             page = visit.page
-            if urlsplit(page.url).path.startswith("/login"):
-                raise Wall(ErrorCode.LOGIN_REQUIRED, certain=True).error()
             tab = page.locator("div.creator-tab").filter(has_text="上传图文" if kind == "image" else "上传视频")
             await _click(tab.first, "上传入口")
             await self._upload(page, kind, files)
-            await _type(page.locator("div.d-input input").first, title, "标题框")
+            field = page.locator("div.d-input input").first
+            await _type(field, title, "标题框")
+            await _check_title(page, field, title)
             editor = page.locator("div.ql-editor").first
             await _type(editor, content, "正文框")
             for topic in topics:
                 await self._topic(page, editor, topic)
-            async with _answered(page, _NOTE_POSTED):
-                await _press_publish(page)
-            try:
-                await page.wait_for_url(lambda shown: "/publish/publish" not in shown, timeout=_ANSWER_MS)
-            except PlaywrightTimeout as error:
-                raise _unsure("没有看到发布成功的页面") from error
 
-    async def _send(self, visit: Visit, content: str) -> None:
+            async def left() -> None:
+                await page.wait_for_url(lambda shown: "/publish/publish" not in shown, timeout=_LEAVE_MS)
+
+            async with submitted(page, _NOTE_POSTED, spend, left):
+                await _press_publish(page)
+
+    def _visit_note(
+        self, account: str, reference: NoteReference
+    ) -> AbstractAsyncContextManager[tuple[Visit, dict[str, Any]]]:
+        """Visit a note for longer than to read it: the answer to the submit comes on top."""
+        return self._reader.visit_note(account, reference, self._reader.page_seconds + ANSWER_SECONDS)
+
+    @asynccontextmanager
+    async def _visit_publishing(self, account: str) -> AsyncIterator[Visit]:
+        url = f"{self._creator_url}/publish/publish?source=official"
+        async with self._reader.visit(account, url, {}, PUBLISH_SECONDS) as visit:
+            if urlsplit(visit.page.url).path.startswith("/login"):
+                raise Wall(ErrorCode.LOGIN_REQUIRED, certain=True).error()
+            yield visit
+
+    async def _send(self, visit: Visit, content: str, spend: Callable[[], None]) -> None:
         await _type(visit.page.locator("div.input-box div.content-edit p.content-input").first, content, "评论框")
-        async with _answered(visit.page, _COMMENT_POSTED):
-            await _click(visit.page.locator("div.bottom button.submit").first, "发送按钮")
+        button = visit.page.locator("div.bottom button.submit").first
+        await _click(button, "发送按钮", trial=True)
+        async with submitted(visit.page, _COMMENT_POSTED, spend):
+            await _click(button, "发送按钮")
 
     async def _upload(self, page: Page, kind: str, files: Sequence[Path]) -> None:
         try:
@@ -142,7 +187,7 @@ class SiteWriter:
                 ErrorCode.TIMEOUT, "文件没有上传完成", "请换小一些的文件，或稍后重试；什么都没有发布"
             ) from error
         except Error as error:
-            raise _not_there("上传入口") from error
+            raise _gone_or(error, "上传入口") from error
 
     async def _topic(self, page: Page, editor: Locator, topic: str) -> None:
         """Type `#topic` and take the site's own suggestion; a topic the site does not know stays as text."""
@@ -154,39 +199,59 @@ class SiteWriter:
             await editor.press_sequentially(" ")
 
 
-@asynccontextmanager
-async def _answered(page: Page, call: str) -> AsyncIterator[None]:
-    """Run what makes the page call `…call…`, and raise what the site answered when it refused."""
+async def _require_member(visit: Visit) -> None:
+    """Raise LOGIN_REQUIRED when the page is shown to a guest."""
+    give_up = time.monotonic() + _WHO_SECONDS
+    while time.monotonic() < give_up:
+        snapshot = await visit.snapshot()
+        found = who(snapshot) if snapshot else None
+        if found:
+            if found[0] is None:
+                raise Wall(ErrorCode.LOGIN_REQUIRED, certain=True).error()
+            return
+        await asyncio.sleep(_POLL_SECONDS)
 
-    def ours(response: Response) -> bool:
-        return call in urlsplit(response.url).path and response.request.method == "POST"
 
+async def _find_comment(visit: Visit, comment_id: str) -> dict[str, Any] | None:
+    """Scroll until the comment is there; returns its object, or None when only its row is. Raises NOT_FOUND."""
+    found: dict[str, dict[str, Any]] = {}
+
+    def listed(snapshot: Snapshot) -> int:
+        comments = (snapshot["state"]["comments"] or {}).get("list") or []
+        found.update((str(comment.get("id")), comment) for comment in comments if isinstance(comment, dict))
+        return len(comments)
+
+    await visit.grow(listed, lambda s: comment_id in found or s["end_marker"], wanted=10_000)
+    if comment_id not in found and not await visit.page.locator(f"[id='comment-{comment_id}']").count():
+        raise ServiceError(
+            ErrorCode.NOT_FOUND, "在这条笔记下没有找到该评论", "请用 xhs_get_comments 核对；它可能已被删除"
+        )
+    return found.get(comment_id)
+
+
+async def _check_title(page: Page, field: Locator, title: str) -> None:
+    """Raise INVALID_ARGUMENT when the site cut the title or says that it is too long."""
+    warning = page.locator("div.d-input .max_suffix").first
     try:
-        async with page.expect_response(ours, timeout=_ANSWER_MS) as waiting:
-            yield
-        response = await waiting.value
-    except PlaywrightTimeout as error:
-        raise _unsure("平台没有回答") from error
-    wall = status_wall(response.status, on_page=False)
-    answer: Any = {}
-    if wall is None:
-        try:
-            answer = await response.json()
-        except (Error, ValueError):
-            return  # The page is on its way elsewhere; the caller looks at the page itself.
-        wall = platform_code_wall(answer.get("code"))
-    if wall is not None:
-        raise wall.error()
-    if answer.get("success") is False:
-        shown = str(answer.get("msg") or "没有说明原因")[:100]
-        raise ServiceError(ErrorCode.ACCESS_RESTRICTED, f"小红书没有接受：{shown}", "请按提示修改内容，或换一条笔记")
-
-
-async def _click(target: Locator, name: str) -> None:
-    try:
-        await target.click(timeout=_CLICK_MS)
+        too_long = await warning.is_visible()
+        count = (await warning.inner_text()).strip()[:20] if too_long else ""
+        taken = await field.input_value(timeout=_CLICK_MS)
     except Error as error:
-        raise _not_there(name) from error
+        raise _gone_or(error, "标题框") from error
+    if too_long or taken.strip() != title:
+        raise ServiceError(
+            ErrorCode.INVALID_ARGUMENT,
+            f"title：小红书页面认为标题太长（{count or '已被截短'}），没有提交",
+            "请缩短标题；有的表情算 2 个字以上",
+        )
+
+
+async def _click(target: Locator, name: str, *, trial: bool = False) -> None:
+    """Click, or with `trial` only make sure that it could be clicked."""
+    try:
+        await target.click(timeout=_CLICK_MS, trial=trial)
+    except Error as error:
+        raise _gone_or(error, name) from error
 
 
 async def _press_publish(page: Page) -> None:
@@ -206,7 +271,11 @@ async def _type(target: Locator, content: str, name: str) -> None:
         await target.click(timeout=_CLICK_MS)
         await target.press_sequentially(content, delay=_TYPE_DELAY_MS, timeout=_CLICK_MS + len(content) * 200)
     except Error as error:
-        raise _not_there(name) from error
+        raise _gone_or(error, name) from error
+
+
+def _gone_or(error: Error, name: str) -> ServiceError:
+    return crashed() if is_gone(error) else _not_there(name)
 
 
 def _not_there(name: str) -> ServiceError:
@@ -215,7 +284,3 @@ def _not_there(name: str) -> ServiceError:
         f"页面上没有可用的{name}，什么都没有提交",
         "请确认账号已登录、这条笔记允许此操作；否则请升级本服务",
     )
-
-
-def _unsure(what: str) -> ServiceError:
-    return ServiceError(ErrorCode.TIMEOUT, f"{what}，不确定是否成功", "请先在小红书里查看结果，不要直接重试，以免重复")
