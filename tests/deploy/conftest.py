@@ -91,6 +91,14 @@ def restored(deployed: Checkout) -> Iterator[Checkout]:
     deployed.deploy_sh()
 
 
+@pytest.fixture
+def restored_file(deployed: Checkout) -> Iterator[Checkout]:
+    """The stack's file as it was, after a test that deploys nothing."""
+    before = deployed.stack_file.read_text()
+    yield deployed
+    deployed.stack_file.write_text(before)
+
+
 def _of_an_added_service(path: Path) -> bool:
     """Whether a file belongs to a service that somebody added: these tests count what the deployed ones have."""
     return path.parts[0] == "mcp-servers" and len(path.parts) > 2 and path.parts[1] not in ("kit", *SERVICES)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 
 import httpx2
 import pytest
@@ -137,11 +136,3 @@ def test_another_service_touches_no_other_service(deployed: Checkout) -> None:
         shutil.rmtree(folder)
     assert {name for name in planned if not name.startswith("weibo")} == {"gateway-nginx", "gateway-loader"}
     assert {planned[name] for name in planned if name.startswith("weibo")} == {"create"}
-
-
-@pytest.fixture
-def restored_file(deployed: Checkout) -> Iterator[Checkout]:
-    """The stack's file as it was, after a test that deploys nothing."""
-    before = deployed.stack_file.read_text()
-    yield deployed
-    deployed.stack_file.write_text(before)

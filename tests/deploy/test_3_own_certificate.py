@@ -57,9 +57,9 @@ def test_ones_own_certificate_is_served_and_a_wrong_key_is_refused(restored: Che
         assert secret not in file.read_text(errors="replace"), file
 
 
-def test_a_missing_file_is_named_before_anything_changes(restored: Checkout, tmp_path: Path) -> None:
-    use(restored, tmp_path / "none.crt", tmp_path / "none.key")
-    failed = restored.deploy_sh(check=False)
+def test_a_missing_file_is_named_before_anything_changes(restored_file: Checkout, tmp_path: Path) -> None:
+    use(restored_file, tmp_path / "none.crt", tmp_path / "none.key")
+    failed = restored_file.deploy_sh(check=False)
     assert failed.returncode == 2
     assert f"gateway.tls.certificateFile = '{tmp_path / 'none.crt'}'" in failed.stderr
 

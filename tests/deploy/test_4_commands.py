@@ -213,12 +213,17 @@ def test_a_backup_comes_back_under_another_state_and_passphrase(deployed: Checko
         found = docker("exec", inspect("xiaohongshu")["Id"], "sh", "-c", script)
         assert found == f"mine\n600:28001\n{folder_mode}"
         assert "没有变化" in deployed.deploy_sh(**elsewhere).stdout
-    finally:
+    except BaseException:
         deployed.deploy_sh("clean", "--yes", check=False, **elsewhere)
         deployed.stack_file.write_bytes(settings)
         deployed._token = ""
         deployed.deploy_sh()
+        raise
+    finally:
         deployed.start_stand_in()
+    # From here on the stack lives where it was restored: bringing the old one back would take as long as all of this.
+    deployed.environment.update(elsewhere)
+    deployed.state = folder
 
 
 def test_an_untouched_stack_has_the_tools_of_its_contract_also_those_that_it_hides(deployed: Checkout) -> None:

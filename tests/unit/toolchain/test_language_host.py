@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,8 +53,9 @@ class StandInEngine(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.E
         return empty_pb2.Empty()
 
 
-@pytest.fixture
-def engine() -> Iterator[tuple[StandInEngine, str]]:
+@pytest.fixture(scope="module")
+def listening() -> Iterator[tuple[StandInEngine, str]]:
+    """The engine of all tests, and its address."""
     stand_in = StandInEngine()
     server = grpc.server(ThreadPoolExecutor(8))
     resource_pb2_grpc.add_ResourceMonitorServicer_to_server(stand_in, server)
@@ -65,9 +67,20 @@ def engine() -> Iterator[tuple[StandInEngine, str]]:
 
 
 @pytest.fixture
-def host(engine) -> Iterator[tuple[subprocess.Popen, language_pb2_grpc.LanguageRuntimeStub]]:
+def engine(listening: tuple[StandInEngine, str]) -> tuple[StandInEngine, str]:
+    """The engine, which has not been told anything yet."""
+    listening[0].outputs, listening[0].messages = {}, []
+    return listening
+
+
+Host = tuple[subprocess.Popen, language_pb2_grpc.LanguageRuntimeStub]
+
+
+@contextmanager
+def started(address: str) -> Iterator[Host]:
+    """A host of the engine at this address."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "toolchain.language_host", "-tracing=x", engine[1]],
+        [sys.executable, "-m", "toolchain.language_host", "-tracing=x", address],
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         text=True,
@@ -79,6 +92,19 @@ def host(engine) -> Iterator[tuple[subprocess.Popen, language_pb2_grpc.LanguageR
     process.kill()
     process.wait()
     process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def host(listening) -> Iterator[Host]:
+    """The host of all tests that leave it running."""
+    with started(listening[1]) as running:
+        yield running
+
+
+@pytest.fixture
+def own_host(engine) -> Iterator[Host]:
+    with started(engine[1]) as running:
+        yield running
 
 
 @pytest.fixture
@@ -95,7 +121,11 @@ def info(tmp_path: Path) -> language_pb2.ProgramInfo:
 
 @pytest.fixture
 def run(engine, host, info) -> Callable[..., language_pb2.RunResponse]:
-    """Run a program's text to its end."""
+    return runner(engine, host, info)
+
+
+def runner(engine, host: Host, info) -> Callable[..., language_pb2.RunResponse]:
+    """A function that runs a program's text to its end."""
 
     def run(text: str, **more) -> language_pb2.RunResponse:
         Path(info.program_directory, "__main__.py").write_text(text, encoding="utf-8")
@@ -273,13 +303,14 @@ def test_an_interrupted_program_says_nothing_because_the_engine_does(run, engine
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_ending_the_host_ends_the_program_quietly(host, run, engine, info, how):
+def test_ending_the_host_ends_the_program_quietly(own_host, engine, info, how):
+    run = runner(engine, own_host, info)
     marker = Path(info.root_directory, "running")
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(run, f"import pathlib, time\npathlib.Path({str(marker)!r}).touch()\ntime.sleep(600)\n")
         while not marker.exists():
             assert not answer.done(), answer.result()
-        host[0].send_signal(how)
-        assert host[0].wait(timeout=30) == 0
+        own_host[0].send_signal(how)
+        assert own_host[0].wait(timeout=30) == 0
         assert answer.exception(timeout=30) is not None or answer.result().error
     assert engine[0].messages == []
