@@ -25,10 +25,10 @@ def tell(error: BaseException) -> None:
             tr("检查这个文件或目录的权限和磁盘空间", "check the permissions of this file or folder, and the disk's space"),
         )
         return
-    file = _keep(error)
-    summary = masked(f"{type(error).__name__}: {error}".splitlines()[0])[:200]
+    file, kind = _keep(error), type(error).__name__
+    # Not its words: what nobody foresaw may quote a secret.
     fail(
-        tr(f"没有预料到的错误：{summary}", f"an unexpected error: {summary}"),
+        tr(f"没有预料到的错误（{kind}）", f"an unexpected error ({kind})"),
         tr(f"详情在 {file}；已完成的都会保留", f"details are in {file}; what is done is kept")
         if file
         else tr("运行 ./deploy.sh doctor", "run ./deploy.sh doctor"),

@@ -62,9 +62,16 @@ def ports_in_use(wanted: Iterable[tuple[str, int]], deployments: Collection[str]
         if owner:
             found.append(PortInUse(address, port, owner))
         elif not any(overlap((address, port), other) for other in own) and engine_is_here():
-            if obstacle := _obstacle(address, port):
+            obstacle = _obstacle(address, port)
+            if obstacle and (obstacle != "absent" or _engine_is_of_this_system()):
                 found.append(PortInUse(address, port, None, obstacle))
     return found
+
+
+def _engine_is_of_this_system() -> bool:
+    """Whether the engine runs in this system itself and not in a virtual machine, which has other addresses."""
+    found = find_engine()
+    return bool(found and found.data_folder and found.data_folder.exists())
 
 
 def overlap(one: tuple[str, int], other: tuple[str, int]) -> bool:

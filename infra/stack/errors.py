@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -61,7 +62,8 @@ def explain(error: ValidationError, source: str, root: Setting, prefix: str = ""
             or _holds_secrets(problem["input"])
             or (place is not None and place.has_secrets())
         )
-        value = "" if hidden else f" = {problem['input']!r}"
+        # An address may hold a user and a password.
+        value = "" if hidden else re.sub(r"(://)[^/@\s]+@", r"\1****@", f" = {problem['input']!r}")
         lines.append(f"{source}: {key}{value}: {chinese} / {message}")
         if instead := correction(problem, root, prefix):
             lines.append(as_told(instead))

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from toolchain import proxies
+
 
 @pytest.mark.parametrize(
     ("kind", "message", "source_line"),
@@ -46,3 +48,10 @@ def test_no_command_complains_about_plugins_or_updates(project):
     shown = project.ok("preview")
     for word in ("warning", "$PATH", "plugin", "new version"):
         assert word not in shown
+
+
+def test_a_proxy_in_the_environment_does_not_stand_between_pulumi_and_its_program(project):
+    dead = "http://127.0.0.1:9"
+    given = {"http_proxy": dead, "https_proxy": dead}
+    assert project.pulumi("preview", **given).returncode != 0  # what gRPC makes of these variables alone
+    project.ok("preview", **given | proxies.loopback_bypass(given))

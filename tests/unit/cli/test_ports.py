@@ -102,6 +102,15 @@ def test_nothing_is_tried_on_this_machine_for_an_engine_elsewhere(taken: int, mo
     assert ports.ports_in_use([("127.0.0.1", taken)], []) == []
 
 
+@pytest.mark.parametrize(("folder", "found"), [("/", ["absent"]), ("/in/a/virtual/machine", [])])
+def test_an_address_that_this_machine_lacks_is_told_where_the_engine_runs_here(
+    folder: str, found: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running(monkeypatch)
+    monkeypatch.setattr(ports, "find_engine", lambda: Engine("unix:///x", "27", "1.46", "default", Path(folder)))
+    assert [item.obstacle for item in ports.ports_in_use([("192.0.2.5", 30080)], [])] == found
+
+
 @pytest.mark.parametrize(
     ("number", "platform", "meaning"),
     [

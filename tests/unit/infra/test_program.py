@@ -20,6 +20,7 @@ from unit.infra.mocked import set_new_event_loop
 REPOSITORY = Path(__file__).resolve().parents[3]
 SERVICES = ("xiaohongshu", "template")
 TOKEN = "c0ffee" * 10 + "0000"
+PROXY_ARGUMENTS = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")
 
 
 class Recorder(pulumi.runtime.Mocks):
@@ -259,3 +260,15 @@ def test_networks_have_ranges_of_their_own_where_there_is_a_pool_for_them(monkey
 
 def test_without_a_pool_the_engine_chooses_the_ranges(fleet: Recorder) -> None:
     assert not any("ipamConfigs" in inputs for inputs in fleet.inputs("Network").values())
+
+
+def test_builds_go_through_the_proxy_that_containers_reach_and_no_image_is_named_by_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plain = declare(monkeypatch).inputs("RemoteImage")
+    monkeypatch.setenv("DYBER_BUILD_PROXY", "http://192.168.1.5:7890")
+    proxied = declare(monkeypatch).inputs("RemoteImage")
+    for name, image in proxied.items():
+        added = set(image["build"]["buildArgs"].items()) - set(plain[name]["build"]["buildArgs"].items())
+        assert added == {(key, "http://192.168.1.5:7890") for key in PROXY_ARGUMENTS}, name
+        assert image["name"] == plain[name]["name"]

@@ -240,3 +240,10 @@ def test_without_ipv6_on_the_engines_machine_loopback_is_ipv4(engine: str, monke
     assert addresses.loopback({"DOCKER_HOST": "unix:///run/user/1000/docker.sock"}) == ("127.0.0.1", "::1")
     monkeypatch.setattr(addresses, "has_ipv6", lambda: False)
     assert addresses.loopback({}) == ("127.0.0.1",)
+
+
+def test_a_proxy_for_builds_holds_no_password() -> None:
+    with pytest.raises(ConfigurationError, match="build.proxy") as refused:
+        settings(build={"proxy": "http://me:hunter2@proxy.example:3128"})
+    assert "hunter2" not in str(refused.value)
+    assert "proxy.example:3128" in str(refused.value)
