@@ -51,9 +51,6 @@ class Keeper:
     def check_now(self) -> None:
         docker("kill", "--signal", "HUP", self.name)
 
-    def stop(self) -> None:
-        docker("stop", self.name)
-
     def healthy(self) -> bool:
         return subprocess.run(["docker", "exec", self.name, HEALTHCHECK], timeout=30, check=False).returncode == 0
 
@@ -216,30 +213,6 @@ def test_a_keeper_that_starts_again_gives_the_gateway_what_it_had_without_asking
         assert stored(site.gateway, "acme") == before
     finally:
         site.pebble.resume()
-
-
-@pytest.mark.parametrize(
-    ("files", "count"),
-    [
-        ("acme/*/private/key.pem", 1),
-        ("acme/*/private/pet.example/key.pem", 1),
-        ("acme/*/pet.example/cert.pem", 1),
-        ("acme/*/private/key.pem acme/*/private/pet.example/key.pem acme/*/pet.example/cert.pem tls/acme.pem", 4),
-    ],
-    ids=["account", "key", "certificate", "everything"],
-)
-def test_damaged_files_are_set_aside_told_and_made_anew(site: Site, files: str, count: int) -> None:
-    keeper = site.keeper()
-    keeper.wait_for("issued")
-    keeper.stop()
-    site.run_on_volume(f"cd /etc/dyber; truncate --size=40 {files}; test $(ls {files} | wc -l) = {count}")
-    again = site.keeper(ACME_RENEW_BEFORE_DAYS="1000")
-    again.wait_for("damaged", count)
-    again.check_now()
-    wait_until(lambda: again.events("issued") or again.events("renewed"), "there is a certificate again", seconds=60)
-    assert len(again.events("damaged")) == count
-    wait_until_served(site.gateway, stored(site.gateway, "acme"))
-    verified(site.gateway, site.pebble.root())
 
 
 def test_another_name_asks_for_another_certificate(site: Site) -> None:

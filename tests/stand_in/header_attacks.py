@@ -33,6 +33,7 @@ class Target:
     allowed: str
     wanted: str
     arguments: dict[str, Any]
+    allowed_arguments: dict[str, Any]
     called: list[str] = field(default_factory=list)
     prefix: str = ""
     extra: Headers = field(default_factory=list)
@@ -50,11 +51,12 @@ class Target:
 
     def body(self, tool: str, **params: Any) -> dict[str, Any]:
         """A call of a tool."""
+        arguments = self.allowed_arguments if tool == self.allowed else self.arguments
         return {
             "jsonrpc": "2.0",
             "id": 1,
             "method": "tools/call",
-            "params": {"name": tool, "arguments": self.arguments, "_meta": META, **params},
+            "params": {"name": tool, "arguments": arguments, "_meta": META, **params},
         }
 
     def send(self, body: bytes, headers: Headers, path: str = "/mcp") -> int:
@@ -80,7 +82,7 @@ def serving(package: str, settings: Settings) -> Iterator[Target]:
     tools = tools_of(app)
     allowed, wanted = tools[0], tools[-1]
     assert allowed.name != wanted.name
-    target = Target("", allowed.name, wanted.name, needed(wanted.parameters))
+    target = Target("", allowed.name, wanted.name, needed(wanted.parameters), needed(allowed.parameters))
 
     def noting(name: str) -> Any:
         async def end(**_: Any) -> None:
