@@ -66,7 +66,12 @@ def find(stack: str | None = None) -> list[StoredData]:
     }
     found = [
         StoredData(
-            item.name, item.stack, item.service, created.get(item.name), sizes.get(item.name), mounting.get(item.name, ())
+            name=item.name,
+            stack=item.stack,
+            service=item.service,
+            created=created.get(item.name),
+            size=sizes.get(item.name),
+            users=mounting.get(item.name, ()),
         )
         for item in volumes
     ]
