@@ -268,7 +268,7 @@ def _refuse_foreign_volumes(found: Restorable, own: str | None) -> None:
             )  # fmt: skip
     own_containers = engine.containers(engine.deployment_filter(own)) if own else []
     containers = {item["Name"].lstrip("/") for item in own_containers}
-    users = {item.name: set(item.users) - containers for item in stored_data.find()}
+    users = stored_data.users()
     for volume in found.manifest.volumes:
         owner = owners.get(volume)
         if owner and owner.stack not in ("", name):
@@ -277,10 +277,7 @@ def _refuse_foreign_volumes(found: Restorable, own: str | None) -> None:
                 tr("先备份并删除那个栈：", "back that stack up and delete it first: ")
                 + f"./deploy.sh clean -s {owner.stack}",
             )
-        others = users.get(volume) or set(
-            engine.docker("ps", "--all", "--filter", f"volume={volume}", "--format", "{{.Names}}").split()
-        ) - containers
-        if others:
+        if others := set(users.get(volume, ())) - containers:
             listed = ", ".join(sorted(others))
             raise StackError(
                 tr(f"数据卷 {volume} 正被 {listed} 使用", f"volume {volume} is used by {listed}"),

@@ -59,14 +59,19 @@ def find(stack: str | None = None) -> list[StoredData]:
     volumes = [item for item in data_volumes.labelled() if item.holds_data and stack in (None, item.stack)]
     if not volumes:
         return []
-    sizes, users = _sizes(), _users()
+    sizes, mounting = _sizes(), users()
     created = {
         item["Name"]: _time(item.get("CreatedAt", ""))
         for item in json.loads(engine.docker("volume", "inspect", *(item.name for item in volumes)))
     }
     found = [
         StoredData(
-            item.name, item.stack, item.service, created.get(item.name), sizes.get(item.name), users.get(item.name, ())
+            name=item.name,
+            stack=item.stack,
+            service=item.service,
+            created=created.get(item.name),
+            size=sizes.get(item.name),
+            users=mounting.get(item.name, ()),
         )
         for item in volumes
     ]
@@ -182,15 +187,15 @@ def _sizes() -> dict[str, float]:
     return {item["Name"]: bytes_of(item["Size"]) for item in listed or () if item.get("Size") not in (None, "N/A", "")}
 
 
-def _users() -> dict[str, tuple[str, ...]]:
-    """By volume, the containers that mount it."""
-    users: dict[str, tuple[str, ...]] = {}
+def users() -> dict[str, tuple[str, ...]]:
+    """By volume, the names of the containers that mount it. Raises EngineError."""
+    found: dict[str, tuple[str, ...]] = {}
     shown = engine.docker("ps", "--all", "--no-trunc", "--format", "{{.Names}}\t{{.Mounts}}")
     for line in shown.splitlines():
         container, _, mounts = line.partition("\t")
         for volume in filter(None, mounts.split(",")):
-            users[volume] = (*users.get(volume, ()), container)
-    return users
+            found[volume] = (*found.get(volume, ()), container)
+    return found
 
 
 def _time(text: str) -> datetime | None:

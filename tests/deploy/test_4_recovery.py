@@ -23,6 +23,8 @@ def alone(deployed: Checkout) -> Iterator[Checkout]:
     source.write_text(before + "\n# of its own\n")
     try:
         deployed.deploy_sh()
+        # Of profiles that other tests switched on.
+        deployed.deploy_sh("clean", "--unused-data", "--yes")
         yield deployed
     finally:
         source.write_text(before)

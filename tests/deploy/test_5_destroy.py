@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from deploy_under_test import Checkout, docker, inspect, ours
+from deploy_under_test import STACK, Checkout, docker, inspect, ours
 
 
-def test_destroy_without_consent_destroys_nothing(deployed: Checkout) -> None:
-    before = ours("container")
+def test_destroy_without_consent_tells_what_becomes_of_data_and_destroys_nothing(deployed: Checkout) -> None:
+    before = ours("container"), ours("volume")
     result = deployed.deploy_sh("destroy", check=False)
     assert result.returncode != 0
-    assert ours("container") == before
+    assert "数据会被删除" in result.stderr and f"dyber-{STACK}-xiaohongshu-data（xiaohongshu，" in result.stderr
+    assert (ours("container"), ours("volume")) == before
 
 
 def test_data_that_is_to_be_kept_outlives_destroy_and_is_found_again(deployed: Checkout) -> None:
@@ -17,7 +18,8 @@ def test_data_that_is_to_be_kept_outlives_destroy_and_is_found_again(deployed: C
     docker("exec", inspect("xiaohongshu")["Id"], "sh", "-c", "echo mine > /data/kept.txt")
     deployed.configure("dataRetention", "keep")
     deployed.deploy_sh()
-    assert "数据卷已保留" in deployed.deploy_sh("destroy", "--yes").stdout
+    destroyed = deployed.deploy_sh("destroy", "--yes")
+    assert "数据会保留" in destroyed.stderr and "数据卷已保留" in destroyed.stdout
     assert (len(ours("container")), len(ours("network")), len(ours("volume"))) == (0, 0, 1)
     deployed.configure("dataRetention", None)
     deployed.deploy_sh()

@@ -185,6 +185,7 @@ def volumes(monkeypatch: pytest.MonkeyPatch, fake: FakeEngine) -> Callable[[str,
         monkeypatch.setattr(restore.data_volumes, "labelled", lambda: [LabelledVolume(VOLUME, owner, "a")])
         stored = StoredData(VOLUME, owner, "a", size=5e9, users=users)
         monkeypatch.setattr(restore.stored_data, "find", lambda *_: [stored])
+        monkeypatch.setattr(restore.stored_data, "users", lambda: {VOLUME: users})
         fake.inspected = [container("own")]
 
     return give
