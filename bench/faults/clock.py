@@ -1,4 +1,7 @@
-"""Images whose programs see a clock that can be set apart from the machine's: with libfaketime, on top of the usual ones."""
+"""Images whose programs see a clock that can be set apart from the machine's: with libfaketime, on top of the usual ones.
+
+Redis and Chromium do not start with the library, and it does not reach programs in Go: these keep the right clock.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,9 @@ from pathlib import Path
 #: Read anew every second; /tmp is the one place where every container may write.
 FILE = "/tmp/.clock"  # noqa: S108 - in a container
 LIBRARY = "/usr/local/lib/libfaketime.so.1"
-#: Chromium does not start with the library, so it alone keeps the right clock.
+#: Parts whose images stay as they are.
+RIGHT = ("cache", "monitoring")
+#: Takes the library from Chromium's environment.
 CHROMIUM = "/usr/local/bin/chromium-with-the-right-clock"
 PREFIX = "dyber-chaos-clock-"
 DOCKERFILE = f"""\

@@ -180,8 +180,8 @@ class Stack:
 
     def volume(self, service: str) -> Path:
         """The folder that is /data of a service."""
-        volume = f"dyber-{STACK}-{service}-data"
-        return Path(self.engine.docker("volume", "inspect", "--format", "{{.Mountpoint}}", volume).stdout.strip())
+        mounts = self.containers(service)[0]["Mounts"]
+        return next(Path(mount["Source"]) for mount in mounts if mount["Destination"] == "/data")
 
     def runs(self) -> Counter[str]:
         """How often each write was done."""
