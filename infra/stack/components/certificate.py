@@ -137,7 +137,7 @@ class AcmeCertificate(pulumi.ComponentResource):
             ),
             wait=False,
             stop_signal="SIGTERM",
-            restart="unless-stopped",
+            restart=defaults.RESTART,
             must_run=True,
             **defaults.confined(uid=args.uid, memory_mib=MEMORY_MIB, cpus=1.0, processes=MAX_PROCESSES),
             opts=pulumi.ResourceOptions(
