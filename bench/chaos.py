@@ -110,7 +110,7 @@ def run(folder: Path, faults: list[Fault], seconds: float) -> int:
     stack.deploy(variants)
     rows: list[Row] = []
     try:
-        with Load(stack.callers(), stack.token, f"{stack.base}/api/template/mcp/sse", STREAMS) as load:
+        with Load(stack.callers(), stack.token, f"{stack.base}/api/template/mcp/sse", STREAMS, stack.all_up) as load:
             if load.seconds_until_right(time.monotonic(), WHOLE_SECONDS)[0] is None:
                 raise SystemExit(f"the stack does not answer rightly before any fault: {load.calls[-5:]}")
             for number, fault in enumerate(faults, 1):

@@ -36,10 +36,13 @@ class Caller:
 
 
 class Load:
-    """A context in which all `callers` call, and `streams` legacy SSE streams are held open at `stream_address`."""
+    """A context in which all `callers` call, and `streams` legacy SSE streams are held open at `stream_address`. `all_up`
+    tells what else must hold before all counts as whole."""
 
-    def __init__(self, callers: list[Caller], token: str, stream_address: str, streams: int) -> None:
-        self.callers, self.token = callers, token
+    def __init__(
+        self, callers: list[Caller], token: str, stream_address: str, streams: int, all_up: Callable[[], bool]
+    ) -> None:
+        self.callers, self.token, self.all_up = callers, token, all_up
         self.stream_address, self.streams = stream_address, streams
         self.calls: list[Call] = []
         #: Moments at which a stream broke off without a proper end.
@@ -73,17 +76,23 @@ class Load:
         return since
 
     def seconds_until_right(self, moment: float, limit: float) -> tuple[float | None, str]:
-        """Waits until calls of every kind are right and all streams are open. Returns the seconds that this took from
-        `moment` on, and None after `limit` seconds; and what was waited for last."""
+        """Waits until calls of every kind are right, all streams are open and all is up. Returns the seconds that this took
+        from `moment` on, and None after `limit` seconds; and what was waited for last."""
+        up: float | None = None
         while True:
             now = time.monotonic()
             right = self.right_since(moment)
             waiting = [kind for kind, since in right.items() if since is None or now - since < STEADY_SECONDS]
             if self.open_streams < self.streams:
                 waiting.append("streams")
+            if up is None and self.all_up():
+                up = time.monotonic()
+            if up is None:
+                waiting.append("/api/status")
             if not waiting:
-                last = max(right, key=lambda kind: right[kind] or 0)
-                return (right[last] or 0) - moment, last
+                moments = {**right, "/api/status": up}
+                last = max(moments, key=lambda kind: moments[kind] or 0)
+                return (moments[last] or 0) - moment, last
             if now - moment > limit:
                 return None, ", ".join(waiting)
             time.sleep(LOOK_SECONDS)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import yaml
 from faults import clock
 from faults.engine import Engine
@@ -177,6 +178,14 @@ class Stack:
         names = self.engine.docker("ps", "--all", "--quiet", "--filter", label).stdout.split()
         found = json.loads(self.engine.docker("inspect", *names).stdout) if names else []
         return [one for one in found if one["HostConfig"]["RestartPolicy"]["Name"] not in ("", "no")]
+
+    def all_up(self) -> bool:
+        """Whether the gateway says that every replica of every service is ready."""
+        try:
+            details = httpx2.get(f"{self.base}/api/status", timeout=5).json()["details"].values()
+        except (httpx2.HTTPError, ValueError, KeyError):
+            return False
+        return all(one["replicas"]["ready"] == one["replicas"]["total"] for one in details)
 
     def volume(self, service: str) -> Path:
         """The folder that is /data of a service."""
