@@ -167,7 +167,7 @@ def show_details(row: Row) -> None:
         lines.append(f"{row.streams_cut} legacy streams cut")
     if row.done_though_refused:
         lines.append(f"{row.done_though_refused} writes done though refused")
-    lines += [f"lost: {call.kind} {call.code}" for call in row.not_excused[:5]]
+    lines += [f"lost: {row.told(call)}" for call in row.not_excused[:10]]
     for line in lines:
         print(f"{row.fault}: {line}")
 

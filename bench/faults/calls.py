@@ -38,10 +38,11 @@ class Call:
 
 @dataclass(frozen=True)
 class Window:
-    """From the moment a container was killed until the engine said that it was dead."""
+    """From the moment `container` was killed until the engine said that it was dead."""
 
     begun: float
     ended: float
+    container: str = ""
 
     def has(self, call: Call) -> bool:
         """Whether the call was under way at that moment."""
@@ -113,6 +114,14 @@ class Row:
     def not_excused(self) -> list[Call]:
         """Lost calls that were not under way at a container when it was killed."""
         return [call for call in self.lost if not any(window.has(call) for window in self.killed)]
+
+    def told(self, call: Call) -> str:
+        """A lost call in words, with the last kill before it ended."""
+        before = [window for window in self.killed if window.begun <= call.ended]
+        if not before:
+            return f"{call.kind}: {call.code}"
+        last = max(before, key=lambda window: window.begun)
+        return f"{call.kind}, {call.begun - last.ended:.2f} s after {last.container} was dead: {call.code}"
 
     @property
     def doubled(self) -> list[str]:

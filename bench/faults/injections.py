@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +19,9 @@ DEATH_SECONDS = 10
 DOWN_SECONDS = 5
 WHOLE_SECONDS = 120
 HOUR = 3600
-#: Commands that write NOISE into the middle of Redis' log of changes.
+#: After so many seconds every program has looked at the clock anew.
+CLOCK_SECONDS = 4
+#: What is written into the middle of Redis' log of changes.
 NOISE = b"\x00\xffnot of Redis\r\n" * 8
 
 
@@ -36,17 +39,23 @@ class Scene:
     notes: list[str] = field(default_factory=list)
     slowest: tuple[float | None, str] | None = None
 
-    def kill(self, container: str) -> None:
+    def kill(self, container: str, name: str) -> None:
         """Kill a container's first process, as the kernel does when memory is short, and wait until the engine saw it."""
         state = "{{.State.Pid}} {{.State.StartedAt}}"
         pid, started = self.engine.docker("inspect", "--format", state, container).stdout.split()
+        with self.killing(name):
+            subprocess.run(["kill", "-KILL", pid], check=True)
+            wait_for(
+                lambda: self.engine.docker("inspect", "--format", state, container).stdout.split() != [pid, started],
+                DEATH_SECONDS, f"{name} is not dead",
+            )  # fmt: skip
+
+    @contextmanager
+    def killing(self, what: str) -> Iterator[None]:
+        """What happens in the context kills containers."""
         begun = time.monotonic()
-        subprocess.run(["kill", "-KILL", pid], check=True)
-        wait_for(
-            lambda: self.engine.docker("inspect", "--format", state, container).stdout.split() != [pid, started],
-            DEATH_SECONDS, f"{container} is not dead",
-        )  # fmt: skip
-        self.killed.append(Window(begun, time.monotonic()))
+        yield
+        self.killed.append(Window(begun, time.monotonic(), what))
 
 
 @dataclass(frozen=True)
@@ -71,7 +80,7 @@ def containers_killed(scene: Scene) -> None:
     names = {one["Id"]: f"{one['Config']['Labels']['dyber.service']} {one['Name'][1:]}" for one in found}
     for identity, name in sorted(names.items(), key=lambda item: item[1]):
         scene.say(f"  killing {name}")
-        scene.kill(identity)
+        scene.kill(identity, name)
         begun = scene.killed[-1].begun
         seconds, _ = scene.load.seconds_until_right(begun, WHOLE_SECONDS)
         scene.say(f"  {'not whole' if seconds is None else f'whole after {seconds:.1f} s'}")
@@ -83,29 +92,36 @@ def containers_killed(scene: Scene) -> None:
 
 def engine_killed(scene: Scene) -> None:
     """The daemon dies; a new one, as systemd would start it, takes over what it finds."""
-    begun = time.monotonic()
-    scene.engine.kill()
-    scene.killed.append(Window(begun, time.monotonic()))
+    with scene.killing("the engine"):
+        scene.engine.kill()
     time.sleep(DOWN_SECONDS)
-    scene.engine.start()
+    # The new one kills all containers that it finds running before it starts them.
+    with scene.killing("all containers"):
+        scene.engine.start()
 
 
 def power_lost(scene: Scene) -> None:
     """Every process of the engine and of all containers dies at once."""
-    begun = time.monotonic()
-    scene.engine.power_off()
-    scene.killed.append(Window(begun, time.monotonic()))
+    with scene.killing("all"):
+        scene.engine.power_off()
     time.sleep(DOWN_SECONDS)
     scene.engine.start()
 
 
 def network_cut(scene: Scene) -> None:
     """Nothing gets through template's network for a while, in silence."""
-    (network,) = networks(scene, "template")
+    with cut(scene, "template"):
+        time.sleep(scene.seconds)
+
+
+@contextmanager
+def cut(scene: Scene, service: str) -> Iterator[None]:
+    """A context in which nothing gets through a service's network."""
+    (network,) = networks(scene, service)
     bridge = "br-" + network[:12]
     subprocess.run(["ip", "link", "set", bridge, "down"], check=True)
     try:
-        time.sleep(scene.seconds)
+        yield
     finally:
         subprocess.run(["ip", "link", "set", bridge, "up"], check=True)
 
@@ -128,28 +144,25 @@ def networks(scene: Scene, service: str) -> list[str]:
 def clock_ahead(scene: Scene) -> None:
     """The clocks of all containers that can have another one jump an hour ahead, and later back: the second jump is the
     fault's end."""
-    set_clocks(scene, HOUR)
     try:
+        set_clocks(scene, HOUR)
         time.sleep(scene.seconds / 2)
         # A breaker that opens now must not stay open until the right clock has caught up.
-        (network,) = networks(scene, "template")
-        bridge = "br-" + network[:12]
-        subprocess.run(["ip", "link", "set", bridge, "down"], check=True)
-        try:
+        with cut(scene, "template"):
             time.sleep(scene.seconds / 2)
             set_clocks(scene, 0)
-        finally:
-            subprocess.run(["ip", "link", "set", bridge, "up"], check=True)
-    finally:
+    except BaseException:
         set_clocks(scene, 0)
+        raise
 
 
 def set_clocks(scene: Scene, ahead: int) -> None:
-    """Set the clocks of all containers that can have another one; they look once a second."""
+    """Set the clocks of all containers that can have another one."""
     for container in scene.stack.containers():
         if container["Config"]["Labels"]["dyber.service"] in clock.RIGHT:
             continue
         scene.engine.docker("exec", container["Id"], "sh", "-c", f"echo +{ahead} > {clock.FILE}")
+    time.sleep(CLOCK_SECONDS)
 
 
 def disk_full(scene: Scene) -> None:
@@ -191,7 +204,7 @@ def redis_corrupted(scene: Scene) -> None:
     with log.open("r+b") as file:
         file.seek(log.stat().st_size // 2)
         file.write(NOISE)
-    scene.kill(cache["Id"])
+    scene.kill(cache["Id"], "cache")
     time.sleep(scene.seconds)
 
 

@@ -225,7 +225,8 @@ class Stack:
             problems.append(f"status: exit code {status.returncode}")
             self.say(status.stdout + status.stderr)
         if drift.returncode:
-            problems.append(f"drift: {last_line(drift)}")
+            told = drift.stdout.strip().splitlines()
+            problems.append(f"drift: {len(told)} differences" if told else f"drift: {last_line(drift)}")
             self.say(drift.stdout + drift.stderr)
         try:
             now = self.seen()
