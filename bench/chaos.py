@@ -8,9 +8,9 @@ examples:
     .venv/bin/python bench/chaos.py --only clock --only redis
 
 Needs root on Linux, with Docker's programs installed and `./deploy.sh setup` done. Everything runs in namespaces of its
-own: a second Docker engine whose data is on a small file system in a temporary folder, the stack `chaos` of a copy of the
-working tree, and the clients. The machine's own engine builds the images, and nothing else happens to it; its clock, disk
-and networks stay as they are. All of it is gone when this ends, also on Ctrl-C.
+own: a second Docker engine whose data is on a small file system in a temporary folder, the stack `chaos` of a copy of
+the working tree, and the clients. The machine's own engine builds the images, and nothing else happens to it; the
+machine's clock, disk and networks stay as they are. All of it is gone when this ends, also on Ctrl-C.
 
 A call is ok with the right answer; refused when the answer says why, or nobody listened, so that nothing was done; lost
 when the connection broke, or the answer has no words. Exit code 1: a call was lost that was not in flight at a killed

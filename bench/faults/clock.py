@@ -1,4 +1,4 @@
-"""Images whose programs see a clock that can be set apart from the machine's: with libfaketime, on top of the usual ones.
+"""Images whose programs see a clock that can be set apart from the machine's: libfaketime on top of the usual ones.
 
 Redis and Chromium do not start with the library, and it does not reach programs in Go: these keep the right clock.
 """

@@ -1,4 +1,4 @@
-"""A Docker engine apart from the machine's: in namespaces of its own, with its data on a small file system of its own."""
+"""A Docker engine apart from the machine's: in other namespaces, with its data on a small file system."""
 
 from __future__ import annotations
 
@@ -105,9 +105,8 @@ class Engine:
     def copy_images(self, references: list[str]) -> None:
         """Bring images here from the machine's own engine."""
         with subprocess.Popen(["docker", "save", *references], stdout=subprocess.PIPE) as saving:
-            loading = subprocess.run(
-                ["docker", "--host", self.host, "load", "--quiet"], stdin=saving.stdout, capture_output=True, check=False
-            )
+            load = ["docker", "--host", self.host, "load", "--quiet"]
+            loading = subprocess.run(load, stdin=saving.stdout, capture_output=True, check=False)
         if saving.returncode or loading.returncode:
             raise RuntimeError(f"images cannot be copied: {loading.stderr.decode(errors='replace')}")
 

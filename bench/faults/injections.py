@@ -40,7 +40,7 @@ class Scene:
     slowest: tuple[float | None, str] | None = None
 
     def kill(self, container: str, name: str) -> None:
-        """Kill a container's first process, as the kernel does when memory is short, and wait until the engine saw it."""
+        """Kill a container's first process, as the kernel does when memory is short. Returns when the engine saw it."""
         state = "{{.State.Pid}} {{.State.StartedAt}}"
         pid, started = self.engine.docker("inspect", "--format", state, container).stdout.split()
         with self.killing(name):
@@ -60,8 +60,8 @@ class Scene:
 
 @dataclass(frozen=True)
 class Fault:
-    """`inject` returns when the fault is over. `deploying_mends`: coming back takes a `./deploy.sh`, so that one may have
-    changes."""
+    """`inject` returns when the fault is over. `deploying_mends`: coming back takes a `./deploy.sh`, so the one after it
+    may have changes."""
 
     name: str
     about: str

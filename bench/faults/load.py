@@ -36,8 +36,8 @@ class Caller:
 
 
 class Load:
-    """A context in which all `callers` call, and `streams` legacy SSE streams are held open at `stream_address`. `all_up`
-    tells what else must hold before all counts as whole."""
+    """A context in which all `callers` call, and `streams` legacy SSE streams are held open at `stream_address`.
+    `all_up` tells what else must hold before all counts as whole."""
 
     def __init__(
         self, callers: list[Caller], token: str, stream_address: str, streams: int, all_up: Callable[[], bool]
@@ -65,8 +65,8 @@ class Load:
         return [call for call in list(self.calls) if call.ended >= moment]
 
     def right_since(self, moment: float) -> dict[str, float | None]:
-        """By kind of call, the end of the first right answer after `moment` and after the last answer that was not right;
-        None where there is none yet."""
+        """By kind of call, the end of the first right answer after `moment` and after the last answer that was not
+        right; None where there is none yet."""
         since: dict[str, float | None] = {caller.kind: None for caller in self.callers}
         for call in self.since(moment):
             if call.outcome is not Outcome.OK:
@@ -76,8 +76,8 @@ class Load:
         return since
 
     def seconds_until_right(self, moment: float, limit: float) -> tuple[float | None, str]:
-        """Waits until calls of every kind are right, all streams are open and all is up. Returns the seconds that this took
-        from `moment` on, and None after `limit` seconds; and what was waited for last."""
+        """Waits until calls of every kind are right, all streams are open and all is up. Returns the seconds that this
+        took from `moment` on, None after `limit` seconds; and what was waited for last."""
         up: float | None = None
         while True:
             now = time.monotonic()

@@ -33,6 +33,9 @@ BUILT = "docker:index/remoteImage:RemoteImage"
 #: Keys of the stack's file that name images of what is no service.
 PARTS = {"gateway": "gatewayImage", "front": "frontImage", "cache": "cacheImage", "monitoring": "monitoringImage"}
 
+#: What is said of this machine, and not of a stack.
+OF_THE_MACHINE = ("DYBER_HOME", "DYBER_APT_MIRROR", "DYBER_PIP_INDEX_URL", "DYBER_CA_BUNDLE")
+
 Say = Callable[[str], None]
 
 
@@ -75,8 +78,8 @@ class Stack:
             (self.folder / name).mkdir()
 
     def build_images(self) -> dict[str, str]:
-        """Let the program build its images on the machine's own engine, which reaches the package registries, and nothing
-        else. Returns their references by the name of the service or part."""
+        """Let the program build its images, and nothing else, on the machine's own engine, which reaches the package
+        registries. Returns their references by the name of the service or part."""
         self._write_settings({})
         environment = self._environment("state-of-images", docker_host=None)
         script = (
@@ -217,8 +220,8 @@ class Stack:
         if deployed.returncode:
             problems.append(f"deploy: {last_line(deployed)}")
         elif "no changes" not in deployed.stdout:
-            told = next((line for line in deployed.stdout.splitlines() if "Deployed" in line), "deploy changed something")
-            (mended if may_mend else problems).append(f"deploy: {told.strip()}")
+            told = next((line.strip() for line in deployed.stdout.splitlines() if "Deployed" in line), "changes")
+            (mended if may_mend else problems).append(f"deploy: {told}")
         if may_mend:
             status, drift = self.deploy_sh("status"), self.deploy_sh("drift")
         if status.returncode:
@@ -254,17 +257,18 @@ class Stack:
             timeout=READ_LIMIT_SECONDS,
         )  # fmt: skip
         if result.returncode:
-            raise RuntimeError(f"{' '.join(command)}: {result.returncode}\n{result.stdout[-3000:]}\n{result.stderr[-3000:]}")
+            said = f"{result.stdout[-3000:]}\n{result.stderr[-3000:]}"
+            raise RuntimeError(f"{' '.join(command)}: {result.returncode}\n{said}")
         return result
 
     def _environment(self, state: str, docker_host: str | None) -> dict[str, str]:
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("PULUMI_", "DYBER_", "DOCKER_"))}
-        home = {key: os.environ[key] for key in ("DYBER_HOME", "DYBER_APT_MIRROR", "DYBER_PIP_INDEX_URL", "DYBER_CA_BUNDLE")
-                if key in os.environ}  # fmt: skip
-        kept.pop("VIRTUAL_ENV", None)
+        kept = {
+            key: value
+            for key, value in os.environ.items()
+            if key in OF_THE_MACHINE or not key.startswith(("PULUMI_", "DYBER_", "DOCKER_", "VIRTUAL_ENV"))
+        }
         return {
             **kept,
-            **home,
             **({"DOCKER_HOST": docker_host} if docker_host else {}),
             "DYBER_LANG": "en",
             "DYBER_STACK": STACK,
