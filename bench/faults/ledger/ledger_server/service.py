@@ -29,9 +29,12 @@ def build_app(settings: Settings | None = None) -> ServiceApp:
         """Keep an entry. Each call makes another file, so that an entry that was kept twice is seen."""
         if settings.data_dir is None:
             raise ServiceError(ErrorCode.NOT_CONFIGURED, "没有数据目录")
+        file = settings.data_dir / f"{entry}.{uuid.uuid4().hex}"
         try:
-            (settings.data_dir / f"{entry}.{uuid.uuid4().hex}").touch(exist_ok=False)
+            # More than fits into a folder's own blocks: on a full disk nothing is kept.
+            file.write_text(entry * 10, encoding="ascii")
         except OSError as error:
+            file.unlink(missing_ok=True)
             raise ServiceError(ErrorCode.BUSY, f"写不进去：{error.strerror}") from error
         return Kept(entry=entry)
 
