@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +22,10 @@ WHOLE_SECONDS = 120
 HOUR = 3600
 #: After so many seconds every program has looked at the clock anew.
 CLOCK_SECONDS = 4
-#: What is written into the middle of Redis' log of changes.
+#: Redis has so many entries more when NOISE is written into the middle of its log of changes.
+ENTRIES = 1000
+#: Redis writes its log every second.
+SAVED_SECONDS = 2
 NOISE = b"\x00\xffnot of Redis\r\n" * 8
 
 
@@ -194,18 +198,25 @@ def fill(file: int) -> None:
 def redis_corrupted(scene: Scene) -> None:
     """Bytes in the middle of Redis' log are not its own, and it is killed before it can write a new one."""
     (cache,) = scene.stack.containers("cache")
-    fill_cache = "".join(f"set chaos-{number} {number:064d}\\n" for number in range(1000))
-    scene.engine.docker(
-        "exec", cache["Id"], "bash", "-c",
-        f"printf '{fill_cache}' | REDISCLI_AUTH=$(<$CACHE_PASSWORD_FILE) redis-cli > /dev/null",
-    )  # fmt: skip
-    time.sleep(2)
-    (log,) = scene.stack.volume("cache").glob("appendonlydir/*.incr.aof")
+    fill_cache(scene.stack.cache_address, scene.stack.cache_password())
+    time.sleep(SAVED_SECONDS)
+    logs = scene.stack.volume("cache").glob("appendonlydir/*.incr.aof")
+    log = max(logs, key=lambda file: file.stat().st_mtime)
     with log.open("r+b") as file:
         file.seek(log.stat().st_size // 2)
         file.write(NOISE)
     scene.kill(cache["Id"], "cache")
     time.sleep(scene.seconds)
+
+
+def fill_cache(address: tuple[str, int], password: str) -> None:
+    """Keep ENTRIES in Redis. Raises RuntimeError with its answer to whatever it refuses."""
+    commands = [f"AUTH {password}", *(f"SET chaos-{number} {number:064d}" for number in range(ENTRIES))]
+    with socket.create_connection(address, timeout=10) as connection, connection.makefile("rb") as answers:
+        connection.sendall("".join(f"{command}\r\n" for command in commands).encode())
+        for _ in commands:
+            if (answer := answers.readline()) != b"+OK\r\n":
+                raise RuntimeError(f"Redis: {answer.decode().strip() or 'no answer'}")
 
 
 FAULTS = {

@@ -195,6 +195,16 @@ class Stack:
         mounts = self.containers(service)[0]["Mounts"]
         return next(Path(mount["Source"]) for mount in mounts if mount["Destination"] == "/data")
 
+    @property
+    def cache_address(self) -> tuple[str, int]:
+        """Where Redis is published."""
+        return "127.0.0.1", 6379 + OFFSET
+
+    def cache_password(self) -> str:
+        """The password with which people use Redis."""
+        script = f'eval "$(./deploy.sh env)"; pulumi stack output cache_password --show-secrets -s {STACK}'
+        return self._run(["bash", "-e", "-c", script], self._environment("state", self.engine.host)).stdout.strip()
+
     def runs(self) -> Counter[str]:
         """How often each write was done."""
         return Counter(file.name.partition(".")[0] for file in self.volume("ledger").iterdir())
@@ -233,7 +243,7 @@ class Stack:
             self.say(drift.stdout + drift.stderr)
         try:
             now = self.seen()
-        except (OSError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
             problems.append(f"data cannot be read: {error}")
         else:
             problems += [f"another {what}" for what, value in self.before.items() if now[what] != value]
