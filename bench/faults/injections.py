@@ -64,8 +64,8 @@ class Scene:
 
 @dataclass(frozen=True)
 class Fault:
-    """`inject` returns when the fault is over. `deploying_mends`: coming back takes a `./deploy.sh`, so the next one may
-    have changes."""
+    """`inject` returns when the fault is over. `deploying_mends`: coming back takes a `./deploy.sh`, so the next one
+    may have changes."""
 
     name: str
     about: str
