@@ -12,13 +12,25 @@ function key(service, what) {
     return `${service} ${what}`;
 }
 
+// When the breaker opened; undefined: it is closed. A moment that is still to come means that the clock was set back
+// meanwhile: the breaker then counts as opened now, or it would stay open until the clock has caught up.
+function openedAt(service) {
+    const opened = BREAKERS.get(key(service, 'opened'));
+    const now = Date.now();
+    if (opened === undefined || opened <= now + SKEW_MS) {
+        return opened;
+    }
+    BREAKERS.set(key(service, 'opened'), now);
+    return now;
+}
+
 function remaining(opened) {
     return opened + topology.breaker.seconds * 1000 - Date.now();
 }
 
 // Seconds until a call to the service may be tried again; 0: now. In the half-open state one caller alone gets 0.
 function refuses(service) {
-    const opened = BREAKERS.get(key(service, 'opened'));
+    const opened = openedAt(service);
     if (opened === undefined) {
         return 0;
     }
@@ -32,7 +44,7 @@ function refuses(service) {
 
 // The breaker's state: 'closed', 'open' or 'half-open'.
 function state(service) {
-    const opened = BREAKERS.get(key(service, 'opened'));
+    const opened = openedAt(service);
     if (opened === undefined) {
         return 'closed';
     }
@@ -47,7 +59,7 @@ function isTrial(r, opened) {
 
 // The service answered the call, whatever its answer was.
 function succeeded(service, r) {
-    const opened = BREAKERS.get(key(service, 'opened'));
+    const opened = openedAt(service);
     if (opened === undefined) {
         if (BREAKERS.has(key(service, 'failures'))) {
             BREAKERS.delete(key(service, 'failures'));
@@ -61,7 +73,7 @@ function succeeded(service, r) {
 
 // The gateway had to answer 502 or 504 itself. True when this opened the breaker.
 function failed(service, r) {
-    const opened = BREAKERS.get(key(service, 'opened'));
+    const opened = openedAt(service);
     if (opened === undefined) {
         const failures = BREAKERS.incr(key(service, 'failures'), 1, 0);
         return failures >= topology.breaker.failures && BREAKERS.add(key(service, 'opened'), Date.now());
@@ -76,7 +88,7 @@ function failed(service, r) {
 
 // The client left before there was an answer; was it the trial, another may be tried.
 function abandoned(service, r) {
-    const opened = BREAKERS.get(key(service, 'opened'));
+    const opened = openedAt(service);
     if (opened !== undefined && isTrial(r, opened)) {
         BREAKERS.delete(key(service, 'trial'));
     }

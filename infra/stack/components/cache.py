@@ -191,7 +191,7 @@ class Cache(pulumi.ComponentResource):
             stop_signal="SIGTERM",
             stop_timeout=STOP_SECONDS,
             destroy_grace_seconds=STOP_SECONDS,
-            restart="unless-stopped",
+            restart=defaults.RESTART,
             must_run=True,
             **defaults.confined(
                 uid=CACHE_UID, memory_mib=args.settings.memory_mib, cpus=1.0, processes=MAX_PROCESSES
@@ -261,7 +261,7 @@ class CacheExporter(pulumi.ComponentResource):
             stop_signal="SIGTERM",
             stop_timeout=STOP_SECONDS,
             destroy_grace_seconds=STOP_SECONDS,
-            restart="unless-stopped",
+            restart=defaults.RESTART,
             must_run=True,
             **defaults.confined(
                 uid=EXPORTER_UID, memory_mib=EXPORTER_MEMORY_MIB, cpus=0.5, processes=MAX_PROCESSES

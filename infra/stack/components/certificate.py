@@ -188,7 +188,7 @@ def _keeper(
         "tmpfs": defaults.SMALL_TMP,
         "wait": False,
         "stop_signal": "SIGTERM",
-        "restart": "unless-stopped",
+        "restart": defaults.RESTART,
         "must_run": True,
         **defaults.confined(uid=uid, memory_mib=MEMORY_MIB, cpus=1.0, processes=MAX_PROCESSES),
     }

@@ -25,6 +25,9 @@ _CHECK = f"""\
 mark=/tmp/.healthy
 [ ! -e $mark ] || sleep {HEALTHY_CHECK_SECONDS - CHECK_SECONDS}
 if "$@"; then : > $mark; else rm -f $mark; exit 1; fi"""
+#: Restart policy of what is meant to run. With `unless-stopped` nothing comes back when the engine was killed: the next
+#: engine stops the containers that ran on, and then takes them for stopped by hand.
+RESTART = "always"
 SECCOMP_PROFILES = Path(__file__).parents[1] / "seccomp"
 
 

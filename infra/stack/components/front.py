@@ -54,7 +54,7 @@ class Front(pulumi.ComponentResource):
             stop_signal="SIGQUIT",
             stop_timeout=STOP_SECONDS,
             destroy_grace_seconds=STOP_SECONDS,
-            restart="unless-stopped",
+            restart=defaults.RESTART,
             must_run=True,
             **defaults.confined(uid=FRONT_UID, memory_mib=args.memory_mib, cpus=1.0, processes=1024),
             opts=pulumi.ResourceOptions(

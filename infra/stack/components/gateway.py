@@ -194,7 +194,7 @@ class Gateway(pulumi.ComponentResource):
             stop_signal="SIGQUIT",
             stop_timeout=drain_seconds,
             destroy_grace_seconds=drain_seconds,
-            restart="unless-stopped",
+            restart=defaults.RESTART,
             must_run=True,
             **defaults.confined(
                 uid=GATEWAY_UID, memory_mib=args.settings.gateway.memory_mib, cpus=2.0, processes=MAX_PROCESSES

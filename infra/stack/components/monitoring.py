@@ -105,7 +105,7 @@ class Monitoring(pulumi.ComponentResource):
             stop_signal="SIGTERM",
             stop_timeout=STOP_SECONDS,
             destroy_grace_seconds=STOP_SECONDS,
-            restart="unless-stopped",
+            restart=defaults.RESTART,
             must_run=True,
             **defaults.confined(
                 uid=MONITORING_UID, memory_mib=settings.memory_mib, cpus=1.0, processes=MAX_PROCESSES

@@ -130,7 +130,7 @@ class McpService(pulumi.ComponentResource):
             destroy_grace_seconds=spec.max_call_seconds + DRAIN_MARGIN_SECONDS,
             stop_timeout=spec.max_call_seconds + DRAIN_MARGIN_SECONDS,
             stop_signal="SIGTERM",
-            restart="unless-stopped",
+            restart=defaults.RESTART,
             must_run=True,
             **defaults.confined(
                 uid=spec.uid,

@@ -167,6 +167,16 @@ def test_every_container_is_confined(fleet: Recorder) -> None:
             assert inputs["healthcheck"]["tests"], name
 
 
+def test_what_is_meant_to_run_comes_back_when_the_engine_was_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    tls = {"tls": {"source": "acme"}, "serverNames": ["pet.example.com"]}
+    declared = declare(monkeypatch, profiles=["dev", "cache", "monitoring"], gateway=tls)
+    policies = {name: inputs["restart"] for name, inputs in declared.inputs("Container").items() if inputs["mustRun"]}
+    assert {"gateway-nginx", "gateway-acme", "cache-redis", "monitoring-prometheus"} <= set(policies)
+    # An engine that is started after it was killed takes containers that still ran for stopped by hand, and starts no
+    # such container whose policy is `unless-stopped`.
+    assert set(policies.values()) == {"always"}
+
+
 def test_services_do_not_share_a_network_and_the_gateway_is_in_all(fleet: Recorder) -> None:
     containers = fleet.inputs("Container")
     of = {name: [item["name"] for item in inputs.get("networksAdvanced", [])] for name, inputs in containers.items()}

@@ -1,0 +1,176 @@
+"""A stack under steady load while one thing after the other breaks: what was lost, and what was wrong afterwards.
+
+    .venv/bin/python bench/chaos.py [--only FAULT] [--seconds 60]
+
+examples:
+    .venv/bin/python bench/chaos.py                                 # every fault, ten minutes and more
+    .venv/bin/python bench/chaos.py --only engine --seconds 10
+    .venv/bin/python bench/chaos.py --only clock --only redis
+
+Needs root on Linux, with Docker's programs installed and `./deploy.sh setup` done. Everything runs in namespaces of its
+own: a second Docker engine whose data is on a small file system in a temporary folder, the stack `chaos` of a copy of
+the working tree, and the clients. The machine's own engine builds the images, and nothing else happens to it; the
+machine's clock, disk and networks stay as they are. All of it is gone when this ends, also on Ctrl-C.
+
+A call is ok with the right answer; refused when the answer says why, or nobody listened, so that nothing was done; lost
+when the connection broke, or the answer has no words. Exit code 1: a call was lost that was not in flight at a killed
+container, a write was done twice, or something was wrong afterwards.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from faults import clock
+from faults.calls import Row, table
+from faults.engine import Engine, apart, missing_programs, remove_cgroups
+from faults.injections import FAULTS, WHOLE_SECONDS, Fault, Scene
+from faults.load import Load
+from faults.stack import Stack
+
+INSIDE = "DYBER_CHAOS_FOLDER"
+STREAMS = 10
+BASE_IMAGES = ("dyber-base:trixie", "dyber-base:forky")
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def options() -> argparse.Namespace:
+    about, _, rest = (__doc__ or "").partition("\n\n")
+    faults = "\n".join(f"    {fault.name:<14}{fault.about}" for fault in FAULTS.values())
+    parser = argparse.ArgumentParser(
+        description=about, epilog=f"{rest}\nfaults:\n{faults}", formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", action="append", choices=FAULTS, metavar="FAULT", help="this fault; may be repeated")
+    parser.add_argument("--seconds", type=float, default=60, help="how long faults that last do last (default: 60)")
+    chosen = parser.parse_args()
+    if not 1 <= chosen.seconds <= 3600:
+        parser.error("--seconds must be 1 to 3600")
+    return chosen
+
+
+def main() -> int:
+    chosen = options()
+    if folder := os.environ.get(INSIDE):
+        return run(Path(folder), [FAULTS[name] for name in chosen.only or FAULTS], chosen.seconds)
+    if sys.platform != "linux" or os.geteuid() != 0:
+        raise SystemExit("bench/chaos.py needs root on Linux: it makes namespaces and a file system of its own")
+    if missing := missing_programs():
+        raise SystemExit(f"bench/chaos.py needs these programs, which are not installed: {', '.join(missing)}")
+    with tempfile.TemporaryDirectory(prefix="dyber-chaos-", ignore_cleanup_errors=True) as name:
+        try:
+            return run_apart(name)
+        finally:
+            remove_cgroups()
+
+
+def run_apart(folder: str) -> int:
+    """This program again, in namespaces of its own; its exit code. A signal that ends this one ends all of it."""
+    child = subprocess.Popen(
+        apart([sys.executable, str(Path(__file__).resolve()), *sys.argv[1:]]), env={**os.environ, INSIDE: folder}
+    )
+    signal.signal(signal.SIGTERM, lambda *_: child.kill())
+    while True:
+        try:
+            code = child.wait()
+        except KeyboardInterrupt:
+            say("stopping …")
+            continue
+        return code if code >= 0 else 128 - code
+
+
+def run(folder: Path, faults: list[Fault], seconds: float) -> int:
+    """Everything that happens apart; 0 when all was well."""
+    engine = Engine(folder)
+    stack = Stack(folder, engine, say)
+    say("copying the working tree, building images on this machine's engine …")
+    stack.copy()
+    images = stack.build_images()
+    variants = {
+        name: image if name in clock.RIGHT else clock.build(name, image, folder_for(folder, name))
+        for name, image in images.items()
+    }
+    try:
+        say("starting the second engine, copying images to it …")
+        engine.start()
+        engine.copy_images([*BASE_IMAGES, *variants.values()])
+    finally:
+        made = [variant for name, variant in variants.items() if name not in clock.RIGHT]
+        subprocess.run(["docker", "rmi", *made, images["ledger"]], check=False, capture_output=True)
+    say("deploying …")
+    stack.deploy(variants)
+    rows: list[Row] = []
+    try:
+        with Load(stack.callers(), stack.token, f"{stack.base}/api/template/mcp/sse", STREAMS, stack.all_up) as load:
+            if load.seconds_until_right(time.monotonic(), WHOLE_SECONDS)[0] is None:
+                raise SystemExit(f"the stack does not answer rightly before any fault: {load.calls[-5:]}")
+            for number, fault in enumerate(faults, 1):
+                say(f"{number}/{len(faults)} {fault.name}: {fault.about} …")
+                rows.append(measure(fault, stack, load, seconds))
+                say("  " + " | ".join(rows[-1].cells()))
+    except KeyboardInterrupt:
+        say("stopped; what was measured until now:")
+    # All writes of all rows are counted together: what a client sent may arrive late.
+    runs = stack.runs()
+    for row in rows:
+        row.runs = runs
+        row.wrong += [f"{len(row.forgotten)} writes answered as done are not there"] if row.forgotten else []
+    print(table(rows))
+    for row in rows:
+        show_details(row)
+    return 0 if rows and all(row.good for row in rows) else 1
+
+
+def folder_for(folder: Path, image: str) -> Path:
+    """An empty folder to build an image from."""
+    made = folder / "builds" / image
+    made.mkdir(parents=True)
+    return made
+
+
+def measure(fault: Fault, stack: Stack, load: Load, seconds: float) -> Row:
+    """The row of one fault."""
+    scene = Scene(stack, stack.engine, load, seconds, say)
+    begun = time.monotonic()
+    problems: list[str] = []
+    try:
+        fault.inject(scene)
+    except (RuntimeError, OSError, ValueError, subprocess.SubprocessError) as error:
+        problems.append(f"{type(error).__name__}: {str(error).splitlines()[0]}")
+        say(str(error))
+    over = time.monotonic()
+    whole, last = load.seconds_until_right(over, WHOLE_SECONDS)
+    if scene.slowest:
+        whole, last = scene.slowest if whole is not None else (None, last)
+    found, mended = stack.wrong(fault.deploying_mends)
+    calls = load.since(begun)
+    cuts = sum(begun <= cut for cut in load.cuts)
+    return Row(
+        fault.name, calls, scene.killed, whole_seconds=whole, whole_after=last, streams_cut=cuts,
+        wrong=problems + found, notes=scene.notes + mended,
+    )  # fmt: skip
+
+
+def show_details(row: Row) -> None:
+    """What does not fit into the table."""
+    lines = [*row.notes]
+    if row.streams_cut:
+        lines.append(f"{row.streams_cut} legacy streams cut")
+    if row.done_though_refused:
+        lines.append(f"{row.done_though_refused} writes done though refused")
+    lines += [f"lost: {row.told(call)}" for call in row.not_excused[:10]]
+    for line in lines:
+        print(f"{row.fault}: {line}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

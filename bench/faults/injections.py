@@ -1,0 +1,235 @@
+"""The faults: each is done to the stack while the load goes on, and ends with what an outsider would put right."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from faults import clock
+from faults.calls import Window
+from faults.engine import Engine
+from faults.load import Load
+from faults.stack import Say, Stack, wait_for
+
+DEATH_SECONDS = 10
+DOWN_SECONDS = 5
+WHOLE_SECONDS = 120
+HOUR = 3600
+#: After so many seconds every program has looked at the clock anew.
+CLOCK_SECONDS = 4
+#: Redis has so many entries more when NOISE is written into the middle of its log of changes.
+ENTRIES = 1000
+#: Redis writes its log every second.
+SAVED_SECONDS = 2
+NOISE = b"\x00\xffnot of Redis\r\n" * 8
+
+
+@dataclass
+class Scene:
+    """Where a fault happens. `seconds`: how long it lasts; `killed` and `notes` are for its row. `slowest`: of faults
+    that are many, the seconds until whole of the slowest, and which one that was."""
+
+    stack: Stack
+    engine: Engine
+    load: Load
+    seconds: float
+    say: Say
+    killed: list[Window] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    slowest: tuple[float | None, str] | None = None
+
+    def kill(self, container: str, name: str) -> None:
+        """Kill a container's first process, as the kernel does when memory is short. Returns when the engine saw it."""
+        state = "{{.State.Pid}} {{.State.StartedAt}}"
+        pid, started = self.engine.docker("inspect", "--format", state, container).stdout.split()
+        with self.killing(name):
+            subprocess.run(["kill", "-KILL", pid], check=True)
+            wait_for(
+                lambda: self.engine.docker("inspect", "--format", state, container).stdout.split() != [pid, started],
+                DEATH_SECONDS, f"{name} is not dead",
+            )  # fmt: skip
+
+    @contextmanager
+    def killing(self, what: str) -> Iterator[None]:
+        """What happens in the context kills containers."""
+        begun = time.monotonic()
+        yield
+        self.killed.append(Window(begun, time.monotonic(), what))
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`inject` returns when the fault is over. `deploying_mends`: coming back takes a `./deploy.sh`, so the next one
+    may have changes."""
+
+    name: str
+    about: str
+    inject: Callable[[Scene], None]
+    deploying_mends: bool = False
+
+
+def nothing(scene: Scene) -> None:
+    """What the load is like without any fault."""
+    time.sleep(scene.seconds)
+
+
+def containers_killed(scene: Scene) -> None:
+    """Each container in turn, the next one when all is whole again."""
+    found = scene.stack.containers()
+    names = {one["Id"]: f"{one['Config']['Labels']['dyber.service']} {one['Name'][1:]}" for one in found}
+    for identity, name in sorted(names.items(), key=lambda item: item[1]):
+        scene.say(f"  killing {name}")
+        scene.kill(identity, name)
+        begun = scene.killed[-1].begun
+        seconds, _ = scene.load.seconds_until_right(begun, WHOLE_SECONDS)
+        scene.say(f"  {'not whole' if seconds is None else f'whole after {seconds:.1f} s'}")
+        service = name.split()[0]
+        if scene.slowest is None or seconds is None or (scene.slowest[0] is not None and seconds > scene.slowest[0]):
+            scene.slowest = (seconds, service)
+    scene.notes.append(f"{len(names)} containers")
+
+
+def engine_killed(scene: Scene) -> None:
+    """The daemon dies; a new one, as systemd would start it, takes over what it finds."""
+    with scene.killing("the engine"):
+        scene.engine.kill()
+    time.sleep(DOWN_SECONDS)
+    # The new one kills all containers that it finds running before it starts them.
+    with scene.killing("all containers"):
+        scene.engine.start()
+
+
+def power_lost(scene: Scene) -> None:
+    """Every process of the engine and of all containers dies at once."""
+    with scene.killing("all"):
+        scene.engine.power_off()
+    time.sleep(DOWN_SECONDS)
+    scene.engine.start()
+
+
+def network_cut(scene: Scene) -> None:
+    """Nothing gets through template's network for a while, in silence."""
+    with cut(scene, "template"):
+        time.sleep(scene.seconds)
+
+
+@contextmanager
+def cut(scene: Scene, service: str) -> Iterator[None]:
+    """A context in which nothing gets through a service's network."""
+    (network,) = networks(scene, service)
+    bridge = "br-" + network[:12]
+    subprocess.run(["ip", "link", "set", bridge, "down"], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["ip", "link", "set", bridge, "up"], check=True)
+
+
+def network_disconnected(scene: Scene) -> None:
+    """Somebody takes the containers of the ledger out of their network; a deployment is the way back."""
+    (network,) = networks(scene, "ledger")
+    for container in scene.stack.containers("ledger"):
+        scene.engine.docker("network", "disconnect", "--force", network, container["Id"])
+    time.sleep(scene.seconds)
+    scene.stack.deploy_sh("deploy", check=True)
+
+
+def networks(scene: Scene, service: str) -> list[str]:
+    """Ids of a service's networks."""
+    label = f"label=dyber.service={service}"
+    return scene.engine.docker("network", "ls", "--quiet", "--no-trunc", "--filter", label).stdout.split()
+
+
+def clock_ahead(scene: Scene) -> None:
+    """The clocks of all containers that can have another one jump an hour ahead, and later back: the second jump is the
+    fault's end."""
+    try:
+        set_clocks(scene, HOUR)
+        time.sleep(scene.seconds / 2)
+        # A breaker that opens now must not stay open until the right clock has caught up.
+        with cut(scene, "template"):
+            time.sleep(scene.seconds / 2)
+            set_clocks(scene, 0)
+    except BaseException:
+        set_clocks(scene, 0)
+        raise
+
+
+def set_clocks(scene: Scene, ahead: int) -> None:
+    """Set the clocks of all containers that can have another one."""
+    for container in scene.stack.containers():
+        if container["Config"]["Labels"]["dyber.service"] in clock.RIGHT:
+            continue
+        scene.engine.docker("exec", container["Id"], "sh", "-c", f"echo +{ahead} > {clock.FILE}")
+    time.sleep(CLOCK_SECONDS)
+
+
+def disk_full(scene: Scene) -> None:
+    """Not a byte is left where the engine keeps volumes, logs and its own state."""
+    ballast = scene.engine.disk / "ballast"
+    try:
+        deadline = time.monotonic() + scene.seconds
+        with ballast.open("wb") as file:
+            while time.monotonic() < deadline:
+                fill(file.fileno())
+                time.sleep(0.5)
+    finally:
+        ballast.unlink(missing_ok=True)
+
+
+def fill(file: int) -> None:
+    """Give a file all that is left of its file system, without writing it."""
+    step = 2**30
+    while step >= 4096:
+        size = Path(f"/proc/self/fd/{file}").stat().st_size
+        result = subprocess.run(
+            ["fallocate", "--offset", str(size), "--length", str(step), f"/proc/self/fd/{file}"],
+            pass_fds=[file], capture_output=True, check=False,
+        )  # fmt: skip
+        if result.returncode:
+            step //= 2
+
+
+def redis_corrupted(scene: Scene) -> None:
+    """Bytes in the middle of Redis' log are not its own, and it is killed before it can write a new one."""
+    (cache,) = scene.stack.containers("cache")
+    fill_cache(scene.stack.cache_address, scene.stack.cache_password())
+    time.sleep(SAVED_SECONDS)
+    logs = scene.stack.volume("cache").glob("appendonlydir/*.incr.aof")
+    log = max(logs, key=lambda file: file.stat().st_mtime)
+    with log.open("r+b") as file:
+        file.seek(log.stat().st_size // 2)
+        file.write(NOISE)
+    scene.kill(cache["Id"], "cache")
+    time.sleep(scene.seconds)
+
+
+def fill_cache(address: tuple[str, int], password: str) -> None:
+    """Keep ENTRIES in Redis. Raises RuntimeError with its answer to whatever it refuses."""
+    commands = [f"AUTH {password}", *(f"SET chaos-{number} {number:064d}" for number in range(ENTRIES))]
+    with socket.create_connection(address, timeout=10) as connection, connection.makefile("rb") as answers:
+        connection.sendall("".join(f"{command}\r\n" for command in commands).encode())
+        for _ in commands:
+            if (answer := answers.readline()) != b"+OK\r\n":
+                raise RuntimeError(f"Redis: {answer.decode().strip() or 'no answer'}")
+
+
+FAULTS = {
+    fault.name: fault
+    for fault in (
+        Fault("nothing", "the load alone", nothing),
+        Fault("containers", "each container killed in turn", containers_killed),
+        Fault("engine", "the engine killed, and started after 5 s", engine_killed),
+        Fault("power", "engine and all containers killed at once, and started after 5 s", power_lost),
+        Fault("network", "the network of template cut", network_cut),
+        Fault("disconnected", "ledger taken out of its network, then ./deploy.sh", network_disconnected, True),
+        Fault("clock", "all clocks an hour ahead, then back while a breaker is open", clock_ahead),
+        Fault("disk", "the disk of the engine and all volumes full", disk_full),
+        Fault("redis", "Redis' log damaged and Redis killed", redis_corrupted),
+    )
+}

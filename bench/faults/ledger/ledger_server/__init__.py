@@ -1,0 +1,1 @@
+"""A service that keeps an entry for each call."""

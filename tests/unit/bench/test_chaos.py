@@ -1,0 +1,106 @@
+"""bench/chaos.py: what becomes of a call is told from its answer, and the table says what was lost and what was not."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+sys.path.append(str(Path(__file__).resolve().parents[3] / "bench"))
+
+from faults.calls import Call, Outcome, Row, Window, classify, table  # noqa: E402
+
+
+def result(text: str, *, error: bool = False) -> str:
+    return json.dumps({"result": {"content": [{"type": "text", "text": text}], "isError": error}}, ensure_ascii=False)
+
+
+def call(begun: float, ended: float, outcome: Outcome = Outcome.OK, *, kind: str = "read", code: str = "") -> Call:
+    return Call(f"call-{begun}", kind, begun, ended, outcome, code)
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "outcome"),
+    [
+        (200, result("the-id"), (Outcome.OK, "")),
+        (200, f"event: message\ndata: {result('the-id')}\n\n", (Outcome.OK, "")),
+        (200, result("BUSY：服务正忙", error=True), (Outcome.REFUSED, "BUSY")),
+        (200, f"event: message\ndata: {result('BUSY：服务正忙', error=True)}\n\n", (Outcome.REFUSED, "BUSY")),
+        (200, json.dumps({"error": {"code": -32603, "message": "the-id"}}), (Outcome.REFUSED, "JSON-RPC -32603")),
+        (503, json.dumps({"code": "circuit_open", "error": "…"}), (Outcome.REFUSED, "circuit_open")),
+        (401, json.dumps({"error": "unauthorized"}), (Outcome.REFUSED, "unauthorized")),
+        (502, "<html>502 Bad Gateway</html>", (Outcome.LOST, "502 without words")),
+        (500, "", (Outcome.LOST, "500 without words")),
+        (503, json.dumps({"status": "error"}), (Outcome.LOST, "503 without words")),
+    ],
+)
+def test_an_answer_is_right_or_refused_with_its_code_or_lost(
+    status: int, text: str, outcome: tuple[Outcome, str]
+) -> None:
+    assert classify(status, text, "the-id") == outcome
+
+
+def test_an_answer_to_another_call_is_no_right_one() -> None:
+    assert classify(200, result("another"), "the-id")[0] is Outcome.LOST
+    assert classify(200, "", "the-id")[0] is Outcome.LOST
+
+
+@pytest.mark.parametrize(
+    ("begun", "ended", "excused"), [(1, 9.9, False), (1, 10, True), (10.5, 20, True), (11, 12, True), (11.1, 12, False)]
+)
+def test_a_lost_call_is_excused_when_it_was_in_flight_at_a_killed_container(
+    begun: float, ended: float, excused: bool
+) -> None:
+    row = Row("x", [call(begun, ended, Outcome.LOST)], [Window(10, 11)])
+    assert (not row.not_excused) == excused == row.good
+
+
+def test_without_a_killed_container_no_lost_call_is_excused() -> None:
+    assert not Row("x", [call(1, 2, Outcome.LOST)]).good
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        Row("never whole", [], whole_seconds=None),
+        Row("wrong", [], wrong=["status: exit code 1"]),
+        Row("doubled", [call(1, 2, kind="write")], runs=Counter({"call-1": 2})),
+    ],
+)
+def test_a_row_is_not_good_for_what_is_wrong_afterwards(row: Row) -> None:
+    assert not row.good
+
+
+def test_a_write_that_was_answered_and_is_not_there_is_forgotten() -> None:
+    calls = [
+        call(1, 2, kind="write"),
+        call(3, 4, kind="write"),
+        call(5, 6, Outcome.REFUSED, kind="write", code="service_down"),
+        call(7, 8, Outcome.REFUSED, kind="write", code="service_down"),
+        call(9, 10),
+    ]
+    row = Row("x", calls, runs=Counter({"call-1": 1, "call-5": 1}))
+    assert (row.forgotten, row.done_though_refused, row.doubled) == (["call-3"], 1, [])
+
+
+def test_the_table_has_a_row_of_figures_for_each_fault() -> None:
+    calls = [
+        call(1, 2, kind="write"),
+        call(3, 4, Outcome.REFUSED, code="service_down"),
+        call(5, 6, Outcome.REFUSED, code="circuit_open"),
+        call(7, 8, Outcome.REFUSED, code="service_down"),
+        call(9, 10, Outcome.LOST, code="ReadError()"),
+        call(20, 21, Outcome.LOST, code="502 without words"),
+    ]
+    killed = Row("engine", calls, [Window(9.5, 9.6)], Counter({"call-1": 2}), 12.34, "page")
+    good = Row("nothing", calls[:1], runs=Counter({"call-1": 1}))
+    never = Row("redis", [], whole_seconds=None, whole_after="get", wrong=["a | b"])
+    assert table([killed, good, never]).splitlines()[2:] == [
+        "| engine | 6 | 1 | 3 (service_down 2, circuit_open 1) | 2 (1 in flight at a killed container) | 1 | 12.3 (page) "
+        "| nothing |",
+        "| nothing | 1 | 1 | 0 | 0 | 0 | 0.0 | nothing |",
+        "| redis | 0 | 0 | 0 | 0 | 0 | never (get) | a / b |",
+    ]
