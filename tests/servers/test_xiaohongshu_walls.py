@@ -87,6 +87,11 @@ def test_a_status_without_words_may_still_pass(status, code):
     assert (wall.code, wall.certain) == (code, False)
 
 
+def test_a_gateways_error_is_out_of_reach_whatever_its_body_says():
+    wall = refused(502, success=False)
+    assert (wall.code, wall.certain) == ("UPSTREAM_UNREACHABLE", False)
+
+
 ENGLISH = "Sorry, This Page Isn\u2019t Available Right Now.\nOpen the app and scan to see this note"
 
 

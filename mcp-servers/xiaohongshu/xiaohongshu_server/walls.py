@@ -139,12 +139,13 @@ def answer_wall(status: int, answer: Any) -> Wall | None:
     code = _STATUS_CODES.get(status)
     if code is not None and code is not ErrorCode.NOT_FOUND:
         return Wall(code, True, shown)
+    if status >= 500:
+        return Wall(ErrorCode.UPSTREAM_UNREACHABLE, False, shown or f"HTTP {status}")
     refused = body.get("success") is False or (body.get("success") is not True and platform_code not in _GOOD_CODES)
     if refused:
-        named = f"{shown or '没有说明原因'}（代码 {site_words(str(platform_code))}）"
+        number = "" if platform_code is None else f"（代码 {site_words(str(platform_code))}）"
+        named = f"{shown or '没有说明原因'}{number}"
         return Wall(_by_words(shown, _ANSWER_TEXTS) or ErrorCode.ACCESS_RESTRICTED, True, named, guessed=True)
-    if status >= 500:
-        return Wall(ErrorCode.UPSTREAM_UNREACHABLE, False, f"HTTP {status}")
     # A call that the site has no more (404) is one of those that its pages can do without.
     odd = status >= 400 and _STATUS_CODES.get(status) is not ErrorCode.NOT_FOUND
     return Wall(ErrorCode.ACCESS_RESTRICTED, False, f"HTTP {status}") if odd else None
