@@ -23,7 +23,10 @@ PasswordFile = Annotated[
     Path | None,
     typer.Option(
         "--password-file",
-        help=tr(f"口令在此文件里（或用环境变量 {PASSWORD_VARIABLE}）", f"Password (or {PASSWORD_VARIABLE})"),
+        help=tr(
+            f"口令在此文件里（或用环境变量 {PASSWORD_VARIABLE}）",
+            f"File with the password (or the variable {PASSWORD_VARIABLE})",
+        ),
     ),
 ]
 
@@ -94,7 +97,7 @@ def opened(file: Path, password: str) -> tuple[Manifest, dict[str, bytes]]:
         ) from None
     except ArchiveError as error:
         raise StackError(
-            tr(f"{file} 不是完整的备份：{error}", f"{file} is no whole backup: {error}"),
+            tr(f"{file} 不是完整的备份：{error}", f"{file} is not a complete backup: {error}"),
             tr("换一份备份", "use another copy"),
         ) from None
 

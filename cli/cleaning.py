@@ -101,7 +101,7 @@ def list_doomed(data: list[StoredData]) -> None:
     """Tell which data volumes are about to be deleted for good."""
     if data:
         err.print(
-            Text(tr("数据会被删除，无法恢复：", "Data will be deleted, and cannot be had back:"), style="bold red")
+            Text(tr("数据会被删除，无法恢复：", "Data will be deleted for good:"), style="bold red")
         )
         for line in stored_data.lines(data):
             err.print(line, markup=False)

@@ -85,7 +85,7 @@ def client_configuration(
             _hint(hint)
     if sys.stdout.isatty():
         place = clients.FILES[format]
-        _hint(tr(f"写到 {place}", f"goes into {place}"))
+        _hint(tr(f"放到这里：{place}", f"where it goes: {place}"))
 
 
 def usable(

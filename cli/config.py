@@ -143,8 +143,8 @@ def config_unset(
         raise StackError(
             tr(f"{name} 里没有 {dotted(path)}", f"{name} does not set {dotted(path)}"),
             tr(
-                f"来源：./deploy.sh config show {dotted(path)}",
-                f"what does: ./deploy.sh config show {dotted(path)}",
+                f"看它的值从哪里来：./deploy.sh config show {dotted(path)}",
+                f"see where its value comes from: ./deploy.sh config show {dotted(path)}",
             )
             + _option(stack),
         )

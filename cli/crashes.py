@@ -28,7 +28,7 @@ def tell(error: BaseException) -> None:
     file, kind = _keep(error), type(error).__name__
     # Not its words: what nobody foresaw may quote a secret.
     fail(
-        tr(f"没有预料到的错误（{kind}）", f"an unexpected error ({kind})"),
+        tr(f"意料之外的错误（{kind}）", f"an unexpected error ({kind})"),
         tr(f"详情在 {file}；已完成的都会保留", f"details are in {file}; what is done is kept")
         if file
         else tr("运行 ./deploy.sh doctor", "run ./deploy.sh doctor"),

@@ -56,7 +56,7 @@ class Gone:
         if lost := [name for name in self.volumes if name.endswith("-data")]:
             return tr(
                 f"{command} 会重新创建；{', '.join(lost)} 里的数据只能从备份恢复：./deploy.sh restore",
-                f"{command} makes it again; the data of {', '.join(lost)} can only be had back from a backup: "
+                f"{command} makes it again; the data of {', '.join(lost)} can only come from a backup: "
                 "./deploy.sh restore",
             )
         return tr(

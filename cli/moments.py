@@ -58,7 +58,10 @@ def put_back_forgotten() -> None:
             continue  # Its command is still at work.
         try:
             if note.exists() and not _undo(note):
-                told = tr("上次运行被中断：已复原它暂时改动的容器", "the last run was killed: put back what it had changed")
+                told = tr(
+                    "上次运行被中断：已复原它暂时改动的容器",
+                    "the last run was killed: the containers that it had paused or stopped are as before",
+                )
                 err.print(told)
         finally:
             lock.release()

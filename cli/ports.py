@@ -97,7 +97,7 @@ def cannot_be_had(stack: str, ports: list[PortInUse]) -> StackError:
             tr(f"这台机器没有这个地址：{shown}", f"this machine has no such address: {shown}"),
             tr(
                 f"改正 gateway.bind：./deploy.sh config set gateway.bind 127.0.0.1 -s {stack}",
-                f"mend gateway.bind: ./deploy.sh config set gateway.bind 127.0.0.1 -s {stack}",
+                f"correct gateway.bind: ./deploy.sh config set gateway.bind 127.0.0.1 -s {stack}",
             ),
         )
     if taken := by_obstacle.get("taken"):

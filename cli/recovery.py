@@ -117,7 +117,7 @@ def _stepping_aside(
     before = {one["Id"] for one in _own(deployment)}
     try:
         if alone:
-            with display.phase(tr("换下占用端口和数据的旧容器", "Making room where only one can be")):
+            with display.phase(tr("换下占用端口和数据的旧容器", "Stopping old containers that hold ports or data")):
                 remains.stop(alone)
         yield
     except BaseException:

@@ -78,7 +78,9 @@ def restore(
     """Restore a backup, also on another machine: what the stack is now is replaced."""
     home = DyberHome.from_environment()
     if file is None and not undo:
-        raise typer.BadParameter(tr("缺少 file：备份文件", "file is missing: the backup"))
+        raise typer.BadParameter(
+            tr("缺少 file：写出备份文件，如 dyber.backup", "file is missing: name the backup, such as dyber.backup")
+        )
     if not _undo_unfinished(home) and undo:
         out.print(tr("没有被中断的恢复。", "No restore was interrupted."))
     if undo or file is None:
@@ -121,7 +123,10 @@ def checked(manifest: Manifest, files: Mapping[str, bytes]) -> Restorable:
         told = "; ".join([cause.message, *cause.details]) if isinstance(cause, DeployError) else str(cause)
         raise StackError(
             tr(f"备份里的状态不能导入：{told}", f"the state in the backup cannot be imported: {told}"),
-            tr("什么都没有改变；换一份备份，或给出备份时的口令", "nothing was changed; use another copy or the passphrase of then"),
+            tr(
+                "什么都没有改变；换一份备份，或给出备份时的口令",
+                "nothing was changed; use another backup, or give the passphrase it was made with",
+            ),
         ) from None
     settings = settings_of(name, imported.values, files.get("env"))
     try:

@@ -97,7 +97,7 @@ class WayBack:
                 set(_networks(self.deployment)) - set(self.networks),
                 set(_other_volumes(self.stack)) - set(self.volumes) if self.phase == "replacing" else [],
             )
-        err.print(tr(f"栈 {self.stack} 原来的一切已放回。", f"What was there of stack {self.stack} is back."))
+        err.print(tr(f"栈 {self.stack} 原来的一切已放回。", f"Stack {self.stack} is as it was before."))
         return serving
 
     def _labelled_containers(self) -> list[dict[str, Any]]:

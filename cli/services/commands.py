@@ -208,7 +208,7 @@ def _removed(name: str, kept: Path, deployed: list[removal.Deployed], going: str
         if part.stack:
             done = part.name == going or not part.containers
             told = tr("  让网关也忘记它：", "  to make the gateway forget it: ") if done else tr(
-                "  让容器也消失：", "  to end its containers: "
+                "  移除它的容器：", "  to remove its containers: "
             )  # fmt: skip
             out.print(f"{told}./deploy.sh{option}", markup=False)
         for item in part.data if part.name != going else ():

@@ -56,7 +56,7 @@ def labelled() -> list[LabelledVolume]:
         done, problem = None, str(error)
     if done is None or done.returncode:
         raise ConfigurationError(
-            f"Docker 引擎没有说出它的数据卷，什么都没有改变；运行 ./deploy.sh doctor：{problem}\n"
+            f"无法从 Docker 引擎得知有哪些数据卷，什么都没有改变；运行 ./deploy.sh doctor：{problem}\n"
             f"The Docker engine did not tell its data volumes; nothing was changed. Run ./deploy.sh doctor: {problem}"
         )
     return [LabelledVolume(*line.split("\t")) for line in done.stdout.splitlines() if line.count("\t") == 2]

@@ -117,12 +117,12 @@ class GatewaySettings(StrictSettings):
         None,
         pattern=r"^https?://[a-z0-9.\[\]:-]+$",
         description="自己的代理在网关前面时客户端用的地址，如 https://pet.example.com / The address clients use when a proxy of "
-        "your own is before the gateway",
+        "your own is in front of the gateway",
     )
     allowed_origins: tuple[str, ...] = Field(
         (),
-        description="哪些网站的页面可以调用，如 https://app.example.com；桌面程序如 app://obsidian.md、null / Web origins whose "
-        "pages may call; of desktop programs such as app://obsidian.md or null",
+        description="哪些网站的页面可以调用，如 https://app.example.com；桌面程序的来源如 app://obsidian.md、null / Web origins whose "
+        "pages may call; those of desktop programs look like app://obsidian.md or null",
     )
     max_body_mib: int = Field(16, ge=1, le=64, description="请求体最大多少 MiB / Largest request body in MiB")
     memory_mib: int = Field(

@@ -95,7 +95,7 @@ class StackSettings(StrictSettings):
     )
     data_retention: Literal["delete", "keep"] = Field(
         "delete",
-        description="./deploy.sh destroy 怎么对待数据卷：keep 保留；delete 列出它们、询问后删除。别的改变都不删数据 / What "
+        description="./deploy.sh destroy 如何处理数据卷：keep 保留；delete 列出它们、询问后删除。别的改变都不删数据 / What "
         "./deploy.sh destroy does with data volumes: keep leaves them; delete lists them, asks, and deletes them. "
         "Nothing else that changes a stack deletes data",
     )
