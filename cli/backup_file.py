@@ -33,7 +33,7 @@ PasswordFile = Annotated[
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a backup holds. `volumes`: labels by name; `size`: bytes of what is in them."""
+    """Describes what a backup holds: `volumes` maps names to labels, `size` is the bytes of all data."""
 
     stack: str
     created: str
@@ -42,7 +42,7 @@ class Manifest:
 
 
 def new_password(file: Path | None = None) -> str:
-    """The password for a new backup, asked twice where nothing gives it. Raises typer.BadParameter."""
+    """Return the password for a new backup; ask for it twice where nothing gives it. Raises typer.BadParameter."""
     password = _given_password(file) or typer.prompt(
         tr("为备份设一个口令（至少 8 个字符）", "A password for the backup (at least 8 characters)"),
         hide_input=True,
@@ -55,7 +55,7 @@ def new_password(file: Path | None = None) -> str:
 
 
 def known_password(file: Path | None = None) -> str:
-    """The password of an existing backup."""
+    """Return the password of an existing backup."""
     return _given_password(file) or str(
         typer.prompt(tr("备份的口令", "The backup's password"), hide_input=True, err=True)
     )
@@ -77,7 +77,7 @@ def _given_password(file: Path | None) -> str | None:
 
 
 def state_of(file: Path, stack: str, password: str) -> dict[str, Any]:
-    """The state that a backup of `stack` holds, for import_state. Raises StackError."""
+    """Return the state that a backup of `stack` holds, for import_state. Raises StackError."""
     manifest, files = opened(file, password)
     if manifest.stack != stack:
         raise StackError(
@@ -88,7 +88,7 @@ def state_of(file: Path, stack: str, password: str) -> dict[str, Any]:
 
 
 def opened(file: Path, password: str) -> tuple[Manifest, dict[str, bytes]]:
-    """As _verified. Raises StackError."""
+    """Return the same as `verified`, but raise StackError with a next step."""
     try:
         return verified(file, password)
     except WrongPassword:
@@ -103,7 +103,7 @@ def opened(file: Path, password: str) -> tuple[Manifest, dict[str, bytes]]:
 
 
 def verified(path: Path, password: str) -> tuple[Manifest, dict[str, bytes]]:
-    """The small files of a backup, which was read to its end. Raises ArchiveError."""
+    """Read a backup to its end and return its small files. Raises ArchiveError."""
     files: dict[str, bytes] = {}
     size = 0
     with archive.reading(path, password) as tar:

@@ -91,7 +91,7 @@ def client_configuration(
 def usable(
     format: str, client: str, services: Mapping[str, Any], scopes: Mapping[str, Any] | None, option: str = ""
 ) -> dict[str, Any]:
-    """The services that the client may call with a program of this format; warns of what the program may be refused.
+    """Return the services that the client may call with a program of this format; warn where the program may get 403.
 
     `scopes` are the client's; None: it may call everything. `option` names the stack in commands.
     Raises typer.BadParameter when nothing is left.

@@ -1,4 +1,4 @@
-"""What a stack's state still has and the engine no longer: what a `docker prune` took while the stack was stopped."""
+"""Finds what a stack's state still has but the engine has lost, for example after `docker prune` on a stopped stack."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class Gone:
 
     @property
     def stops_starting(self) -> bool:
-        """Whether containers that are still there cannot be started: their network or their data is gone."""
+        """Tell whether the remaining containers cannot be started because their network or their data is gone."""
         return bool(self.networks or self.volumes)
 
     def message(self) -> str:
-        """One sentence that names everything that is gone."""
+        """Return one sentence that names everything that is gone."""
         parts = (
             (tr("容器", "containers"), [one.name for one in self.containers]),
             (tr("网络", "networks"), self.networks),
@@ -51,7 +51,7 @@ class Gone:
         )
 
     def next_step(self, stack: str) -> str:
-        """How everything comes back, and what does not."""
+        """Return how everything comes back, and what cannot come back."""
         command = "./deploy.sh" if stack == "dev" else f"./deploy.sh -s {stack}"
         if lost := [name for name in self.volumes if name.endswith("-data")]:
             return tr(
@@ -65,12 +65,12 @@ class Gone:
         )
 
     def error(self, stack: str) -> StackError:
-        """What a command raises that needs something of this."""
+        """Return the error for a command that needs something that is gone."""
         return StackError(self.message(), self.next_step(stack))
 
 
 def find(deployment: Deployment, services: Iterable[str]) -> Gone:
-    """What of a deployed stack is no longer on the engine. Raises EngineError."""
+    """Return the parts of a deployed stack that the engine no longer has. Raises EngineError."""
     own = engine.deployment_filter(deployment.require_id())
     present = {item["Id"] for item in engine.containers(own)}
     networks = {identity for _, identity, _ in engine.labelled_networks(own)}
@@ -86,8 +86,8 @@ def compare(
     volumes: Collection[str],
     services: set[str],
 ) -> Gone:
-    """The state's `resources` that the engine has not: it has these ids of containers and networks, and these names of
-    images and volumes."""
+    """Return the `resources` of the state that the engine does not have, given its ids of containers and networks and
+    its names of images and volumes."""
     found: dict[str, list[Any]] = {CONTAINER: [], NETWORK: [], IMAGE: [], VOLUME: []}
     # What waits to be deleted is replaced already.
     for item in (item for item in resources if not item.get("delete")):
@@ -105,8 +105,8 @@ def compare(
 
 
 def with_gone(deployment: Deployment, services: Iterable[str]) -> tuple[list[Member], Gone]:
-    """All members of a deployed stack in the order of their start, with those that are gone, and all that is gone.
-    Raises EngineError."""
+    """Return all members of a deployed stack in their start order, including those that are gone, and everything that
+    is gone. Raises EngineError."""
     services = list(services)
     missing = find(deployment, services)
     everything = [*members(deployment.require_id(), services), *missing.containers]

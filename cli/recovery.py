@@ -131,13 +131,14 @@ def _stepping_aside(
 
 
 def _own(deployment: Deployment) -> list[dict[str, Any]]:
-    """The containers of the new deployment."""
+    """Return the containers of the new deployment."""
     identity = deployment.deployment_id()
     return engine.containers(engine.deployment_filter(identity)) if identity else []
 
 
 def _data(item: Remains) -> set[str]:
-    """The volumes with data: whatever a container has at /data, also where somebody made the volume by hand."""
+    """Return the volumes with data: whatever a container mounts at /data, even where somebody made the volume by
+    hand."""
     return item.volumes(at=DATA_FOLDER)
 
 

@@ -1,4 +1,4 @@
-"""`dyber restore`: check first, replace last, and on a failure put back what was there."""
+"""Implements `dyber restore`: check first, replace last, and after a failure put back what was there."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def restore(
     ] = False,
     yes: YesOption = False,
 ) -> None:
-    """Restore a backup, also on another machine: what the stack is now is replaced."""
+    """Restore a backup, also on another machine; it replaces the stack as it is now."""
     home = DyberHome.from_environment()
     if file is None and not undo:
         raise typer.BadParameter(
@@ -111,8 +111,9 @@ def restore(
 
 
 def checked(manifest: Manifest, files: Mapping[str, bytes]) -> Restorable:
-    """The backup, if everything in it can be used here; nothing is changed. Raises StackError and ConfigurationError,
-    which name what cannot be, EngineError, and what Pulumi says of a state that it cannot import."""
+    """Check that everything in the backup can be used here, change nothing, and return the backup. Raises StackError
+    and ConfigurationError, which name what cannot be used, EngineError, and Pulumi's error for a state that it cannot
+    import."""
     name = manifest.stack
     stack_yaml = file_for_here(files["stack.yaml"], files.get("passphrase"))
     state = json.loads(files["state.json"])
@@ -158,7 +159,7 @@ def settings_of(name: str, values: Mapping[str, str], env: bytes | None) -> Stac
 
 
 def deployment_id(state: Mapping[str, Any]) -> str:
-    """The id that everything of a state's stack carries. Raises StackError."""
+    """Return the deployment id that all parts of a state's stack carry. Raises StackError."""
     for item in state["deployment"].get("resources") or []:
         if item["type"] == "random:index/randomId:RandomId" and item["urn"].endswith("::deployment"):
             return str(item["outputs"]["hex"])
@@ -168,8 +169,8 @@ def deployment_id(state: Mapping[str, Any]) -> str:
 
 
 def without_containers(state: dict[str, Any]) -> dict[str, Any]:
-    """A state without its containers and networks: the restored stack makes its own, so that those that the stack has
-    now can stay until it serves."""
+    """Return the state without its containers and networks: the restored stack makes new ones, so the present ones can
+    stay until it serves."""
     state_edits.remove_where(state["deployment"], lambda item: item["type"] in (CONTAINER, NETWORK))
     state["deployment"]["pending_operations"] = []
     return state
@@ -204,7 +205,7 @@ def _fill(found: Restorable, file: Path, password: str) -> None:
 
 
 def _put_back(back: WayBack, display: Activities) -> None:
-    """Take the way back after a failure or Ctrl-C, which does not stop it."""
+    """Put back what was there after a failure or Ctrl-C; a further Ctrl-C does not stop this."""
     err.print(tr("恢复没有成功，正在放回原来的一切 …", "The restore failed; putting back what was there …"))
     try:
         with moments.undisturbed():
@@ -226,7 +227,7 @@ def _take(back: WayBack, display: Activities) -> None:
 
 
 def _undo_unfinished(home: DyberHome) -> bool:
-    """Take the way back of restores that were killed; whether there were any."""
+    """Undo restores that were killed; return whether there were any."""
     unfinished = way_back.unfinished()
     if unfinished:
         activate(home)
@@ -310,7 +311,7 @@ def _refuse_small_disk(found: Restorable) -> None:
 
 
 def _install_passphrase(home: DyberHome, then: bytes | None) -> None:
-    """On a machine without one, the backup's passphrase becomes its own."""
+    """Install the backup's passphrase on a machine that has none."""
     if then is not None and passphrase() is None and not home.passphrase_file.exists():
         home.root.mkdir(parents=True, exist_ok=True)
         replace_file(home.passphrase_file, then, 0o600)

@@ -105,7 +105,7 @@ def tools_diff(
 
 
 def _tell_silent(stack: str, service: str | None, against: str | None, compared: set[str]) -> bool:
-    """Name the services of the stack that were not compared because they do not run; whether there are any."""
+    """Name the services of the stack that were not compared because they do not run; return whether there are any."""
     if against and not (ROOT / stack_file(against)).is_file():
         return False
     expected = Deployment.open(stack, create=False).outputs()["services"]

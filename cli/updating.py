@@ -1,4 +1,5 @@
-"""`dyber update`: the newest version of this checkout, with what was changed in it here, and its deployment."""
+"""Implements `dyber update`: gets the newest version of this checkout, keeps local changes of stack files, and
+deploys."""
 
 from __future__ import annotations
 
@@ -82,7 +83,7 @@ def fetch(root: Path) -> None:
 
 
 def plan(root: Path) -> dict[str, bytes]:
-    """By name, the stack files that were changed here, as they will be after the update.
+    """Return the locally changed stack files by name, with the content they will have after the update.
 
     Raises StackError, having changed nothing, for whatever would be lost or cannot be put together: commits of this
     branch, files that both sides changed, keys of a stack's file that both changed, files that stand in the way.
@@ -132,7 +133,7 @@ def advance(root: Path, changed_here: Mapping[str, bytes]) -> None:
 
 
 def deploy(stack: str) -> int:
-    """Run the new version's deployment; its exit code."""
+    """Run the new version's deployment and return its exit code."""
     command = [bootstrap.outer_python(), str(ROOT / "cli" / "bootstrap.py"), "deploy", "--stack", stack]
     return programs.call(command)
 

@@ -173,7 +173,7 @@ def _states(stack: str) -> dict[str, str]:
 
 
 def _settings(stack: str) -> StackSettings | None:
-    """The stack's settings; None where they cannot be used, which other commands explain."""
+    """Return the stack's settings; None if they are unusable, which other commands explain."""
     try:
         return Configuration(stack).settings()
     except (ConfigurationError, StackError):
@@ -187,7 +187,7 @@ def _hidden(settings: StackSettings | None) -> dict[str, tuple[str, ...]]:
 
 
 def _tools(shown: int | None, hidden: Sequence[str]) -> str:
-    """How many tools agents see, and how many are hidden from them."""
+    """Return how many tools agents see, and how many are hidden from them."""
     counted = str(shown) if shown else "-"
     return f"{counted} (+{len(hidden)} {tr('隐藏', 'hidden')})" if hidden else counted
 

@@ -106,7 +106,7 @@ class GatewayService:
 
     @property
     def resent_tools(self) -> tuple[str, ...]:
-        """The tools of which a call is sent again when the connection broke before there was an answer."""
+        """Return the tools whose calls the gateway sends again after a connection broke before there was an answer."""
         return tuple(tool for tool in self.read_tools if tool not in self.once_tools)
 
     @property

@@ -175,8 +175,8 @@ class GatewaySettings(StrictSettings):
 
     @property
     def own_names(self) -> tuple[str, ...]:
-        """Host names that follow from other settings: that of `public_url`, and the address of `bind` unless it is one of
-        loopback or stands for every address."""
+        """Return the host names that follow from other settings: that of `public_url`, and the address of `bind` unless
+        it is a loopback address or stands for every address."""
         public = urlsplit(self.public_url).netloc if self.public_url else ""
         address = ipaddress.ip_address(self.bind)
         bound = () if address.is_unspecified or address.is_loopback else (self.local_host,)
@@ -189,7 +189,7 @@ class GatewaySettings(StrictSettings):
 
     @property
     def body_memory_mib(self) -> int:
-        """Of `memory_mib`, what request bodies may take together while they arrive and are passed on."""
+        """Return how much of `memory_mib` request bodies may take together while they arrive and are passed on."""
         return self.memory_mib // 2
 
     @property

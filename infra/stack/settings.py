@@ -188,7 +188,7 @@ class StackSettings(StrictSettings):
         return profile in self.profiles
 
     def with_data(self, specs: Iterable[ServiceSpec]) -> set[str]:
-        """What of the stack has a data volume: those of its services `specs` that want one, and the profiles."""
+        """Return what in the stack has a data volume: the profiles, and those of its services `specs` that want one."""
         return {spec.name for spec in specs if spec.data} | {name for name in BUILT_IN_PROFILES if self.has(name)}
 
     def requests_per_second(self, service: str) -> int:
@@ -202,7 +202,7 @@ class StackSettings(StrictSettings):
         return own.secrets if own else {}
 
     def hidden_tools(self, spec: ServiceSpec) -> tuple[str, ...]:
-        """The tools in the service's contract that this stack's settings keep from agents."""
+        """Return the tools in the service's contract that this stack's settings hide from agents."""
         own = self._with_own_values(spec, self.services.get(spec.name))
         return hidden_tools(own.tools, own.environment)
 
