@@ -39,7 +39,7 @@ class Gone:
     def message(self) -> str:
         """Return one sentence that names everything that is gone."""
         parts = (
-            (tr("容器", "containers"), [one.name for one in self.containers]),
+            (tr("容器", "containers"), [container.name for container in self.containers]),
             (tr("网络", "networks"), self.networks),
             (tr("镜像", "images"), self.images),
             (tr("数据卷", "volumes"), self.volumes),
@@ -71,9 +71,9 @@ class Gone:
 
 def find(deployment: Deployment, services: Iterable[str]) -> Gone:
     """Return the parts of a deployed stack that the engine no longer has. Raises EngineError."""
-    own = engine.deployment_filter(deployment.require_id())
-    present = {item["Id"] for item in engine.containers(own)}
-    networks = {identity for _, identity, _ in engine.labelled_networks(own)}
+    label = engine.deployment_filter(deployment.require_id())
+    present = {item["Id"] for item in engine.containers(label)}
+    networks = {identity for _, identity, _ in engine.labelled_networks(label)}
     volumes = set(engine.docker("volume", "ls", "--format", "{{.Name}}").split())
     return compare(deployment.resources(), present, networks, set(engine.images()), volumes, set(services))
 
@@ -88,20 +88,20 @@ def compare(
 ) -> Gone:
     """Return the `resources` of the state that the engine does not have, given its ids of containers and networks and
     its names of images and volumes."""
-    found: dict[str, list[Any]] = {CONTAINER: [], NETWORK: [], IMAGE: [], VOLUME: []}
+    lost: dict[str, list[Any]] = {CONTAINER: [], NETWORK: [], IMAGE: [], VOLUME: []}
     # What waits to be deleted is replaced already.
     for item in (item for item in resources if not item.get("delete")):
         kind, identity, inputs = item["type"], str(item.get("id")), item.get("inputs") or {}
         name = str((item.get("outputs") or {}).get("name") or inputs.get("name"))
         if kind == CONTAINER and inputs.get("mustRun") and identity not in containers:
-            found[kind].append(_placeholder(name, item, services))
+            lost[kind].append(_placeholder(name, item, services))
         elif kind == NETWORK and identity not in networks:
-            found[kind].append(name)
+            lost[kind].append(name)
         elif kind == IMAGE and name not in images:
-            found[kind].append(name)
+            lost[kind].append(name)
         elif kind == VOLUME and name not in volumes:
-            found[kind].append(name)
-    return Gone(*(tuple(found[kind]) for kind in (CONTAINER, NETWORK, IMAGE, VOLUME)))
+            lost[kind].append(name)
+    return Gone(*(tuple(lost[kind]) for kind in (CONTAINER, NETWORK, IMAGE, VOLUME)))
 
 
 def with_gone(deployment: Deployment, services: Iterable[str]) -> tuple[list[Member], Gone]:

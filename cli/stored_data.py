@@ -64,7 +64,7 @@ def find(stack: str | None = None) -> list[StoredData]:
         item["Name"]: _time(item.get("CreatedAt", ""))
         for item in json.loads(engine.docker("volume", "inspect", *(item.name for item in volumes)))
     }
-    found = [
+    data = [
         StoredData(
             name=item.name,
             stack=item.stack,
@@ -75,13 +75,13 @@ def find(stack: str | None = None) -> list[StoredData]:
         )
         for item in volumes
     ]
-    return sorted(found, key=lambda item: (item.stack, item.name))
+    return sorted(data, key=lambda item: (item.stack, item.name))
 
 
-def unused(found: Iterable[StoredData], needed: Collection[str] = ()) -> list[StoredData]:
+def unused(data: Iterable[StoredData], needed: Collection[str] = ()) -> list[StoredData]:
     """Return the volumes that no container mounts. Volumes in `needed` count as used: their container is only missing
     until the next deployment."""
-    return [item for item in found if not item.users and item.name not in needed]
+    return [item for item in data if not item.users and item.name not in needed]
 
 
 def command_for(stack: str) -> str:
@@ -108,16 +108,16 @@ def findings() -> list[Finding]:
     ]
 
 
-def lines(found: Iterable[StoredData]) -> Iterator[str]:
+def lines(data: Iterable[StoredData]) -> Iterator[str]:
     """One line for each volume, for a list."""
-    yield from (f"  {item.told()}" for item in found)
+    yield from (f"  {item.told()}" for item in data)
 
 
-def delete(found: Iterable[StoredData]) -> list[str]:
+def delete(data: Iterable[StoredData]) -> list[str]:
     """Delete volumes with all that is in them; one that a container mounts stays, and that is told. Returns the names
     of those that are gone."""
     gone = []
-    for item in found:
+    for item in data:
         try:
             engine.docker("volume", "rm", item.name)
         except EngineError as error:
