@@ -62,7 +62,7 @@ def check_it_can_follow(root: Path) -> None:
     if git(root, "symbolic-ref", "--quiet", "HEAD").returncode:
         commit = git_said(root, "rev-parse", "--short", "HEAD")
         raise StackError(
-            tr(f"现在停在提交 {commit}，不在任何分支上", f"commit {commit} is checked out, not a branch"),
+            tr(f"现在停在提交 {commit}，不在任何分支上", f"commit {commit} is checked out, so no branch can be updated"),
             tr("先回到分支：git switch main", "go to a branch first: git switch main"),
         )
     if not git_said(root, "rev-parse", "--abbrev-ref", "@{upstream}"):
