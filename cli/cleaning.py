@@ -47,7 +47,7 @@ def clean(
             "--unused-data",
             help=tr(
                 "只删除没有服务使用的数据卷，别的都不动；栈已经不在时也行",
-                "Only the data volumes that nothing uses; works also for a stack that is gone",
+                "Delete only data volumes that no service uses; works even if the stack is gone",
             ),
         ),
     ] = False,

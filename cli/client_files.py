@@ -31,7 +31,13 @@ commands = typer.Typer()
 def client_configuration(
     format: Annotated[str, typer.Argument(help=", ".join(clients.FORMATS))] = "claude-code",
     client: Annotated[
-        str | None, typer.Option(help=tr("为哪个客户端：用它的令牌，只列它可用的服务", "For which client"))
+        str | None,
+        typer.Option(
+            help=tr(
+                "为哪个客户端：用它的令牌，只列它可用的服务",
+                "The client whose token is used and whose services are listed",
+            )
+        ),
     ] = None,
     with_token: Annotated[
         bool,

@@ -51,7 +51,7 @@ def recover(
     password_file: backup_file.PasswordFile = None,
     deployment_ids: Annotated[
         list[str] | None,
-        typer.Option("--deployment", help=tr("引擎上有几个部署时：接管哪个", "Which one, where there are several")),
+        typer.Option("--deployment", help=tr("引擎上有几个部署时：接管哪个", "The deployment to take over, if there are several")),
     ] = None,
     yes: YesOption = False,
     stack: StackOption = "dev",

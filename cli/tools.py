@@ -85,7 +85,7 @@ def tools_diff(
         typer.Option(
             help=tr(
                 "与另一个栈运行中的工具比较；或 git 版本：那时的契约与现在的契约",
-                "The tools running in another stack; or a git revision: the contract of then and now",
+                "The tools running in another stack; or a git revision: its contract against the present one",
             )
         ),
     ] = None,

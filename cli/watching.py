@@ -104,7 +104,7 @@ def ps(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
 
 @commands.command(
     "list",
-    help=tr("列出所有可用的服务", "List all services there are"),
+    help=tr("列出所有可用的服务", "List all available services"),
     epilog=examples("./deploy.sh list", "./deploy.sh list --json"),
 )
 def list_services(as_json: JsonOption = False, stack: StackOption = "dev") -> None:

@@ -73,7 +73,7 @@ def add_service(
 
 @commands.command(
     "remove-service",
-    help=tr("移除一个MCP服务；它的数据会保留", "Remove an MCP service; its data is kept"),
+    help=tr("移除一个MCP服务；默认保留它的数据", "Remove an MCP service; by default its data is kept"),
     epilog=examples("./deploy.sh remove-service weibo", "./deploy.sh remove-service weibo --yes --delete-data"),
 )
 def remove_service(
