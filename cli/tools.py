@@ -25,7 +25,9 @@ from toolchain.home import DyberHome
 from toolchain.language import tr
 
 tools_app = typer.Typer(
-    help=tr("工具契约：智能体看到的工具", "Contracts of tools: what agents see"), no_args_is_help=True
+    help=tr("工具契约：智能体看到的工具", "Contracts of tools: what agents see"),
+    epilog=examples("./deploy.sh tools diff", "./deploy.sh tools lock template"),
+    no_args_is_help=True,
 )
 ServiceArgument = Annotated[
     str | None, typer.Argument(help=tr("服务；省略则为全部", "The service; all when left out"), show_default=False)
