@@ -101,8 +101,16 @@ async def test_a_session_put_in_place_is_used_without_a_restart(platform, settin
         assert await me(pool, platform) == "guest"
 
 
-async def test_an_unreadable_session_asks_for_a_login(settings, tmp_path):
+async def test_with_a_damaged_session_pages_open_as_a_guest(settings, tmp_path):
     (tmp_path / "storage_state.json").write_text("{")
+    pool = BrowserPool(settings, SessionStore(tmp_path))
+    async with pool.running(), pool.page() as page:
+        assert await page.context.cookies() == []
+    assert (tmp_path / "storage_state.json.damaged").read_text() == "{"
+
+
+async def test_a_session_that_cannot_be_read_asks_for_a_login(settings, tmp_path):
+    (tmp_path / "storage_state.json").mkdir()
     pool = BrowserPool(settings, SessionStore(tmp_path))
     async with pool.running():
         with pytest.raises(ServiceError) as caught:

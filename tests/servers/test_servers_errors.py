@@ -158,7 +158,13 @@ def ends(text: str) -> str:
     return text[text.rindex("（") :]
 
 
-@pytest.mark.parametrize("code", list(ErrorCode))
+def test_a_write_without_a_known_outcome_never_names_a_time_to_try_again():
+    error = ServiceError(ErrorCode.OUTCOME_UNKNOWN, retry_after=899.2)
+    assert ends(error.text) == "（原样重试无效）"
+    assert error.details == {"code": "OUTCOME_UNKNOWN", "retryable": False}
+
+
+@pytest.mark.parametrize("code", [code for code in ErrorCode if code is not ErrorCode.OUTCOME_UNKNOWN])
 def test_a_known_wait_is_the_only_time_a_text_names_and_makes_the_failure_retryable(code):
     error = ServiceError(code, retry_after=899.2)
     assert re.fullmatch(r"（15 分钟后再试，到 (\d\d-\d\d )?\d\d:\d\d）", ends(error.text))

@@ -251,14 +251,15 @@ async def test_an_unknown_account_names_the_known_ones(client):
 
 
 @pytest.mark.parametrize("content", ["{", '{"cookies": 3}'])
-async def test_a_broken_session_file_is_named_and_does_no_lasting_harm(client, xiaohongshu_data, content):
+async def test_a_damaged_session_file_is_set_aside_and_calls_go_on_as_a_guest(client, xiaohongshu_data, content):
     kept = xiaohongshu_data / "storage_state.json"
+    aside = xiaohongshu_data / "storage_state.json.damaged"
+    kept.write_text(content)
     try:
-        kept.write_text(content)
-        assert "会话文件无法读取" in await client.refusal("xhs_search_notes", keyword="咖啡")
+        assert (await client("xhs_search_notes", keyword="咖啡", limit=1))["count"] == 1
+        assert (kept.exists(), aside.read_text()) == (False, content)
     finally:
-        kept.unlink()
-    assert (await client("xhs_search_notes", keyword="咖啡", limit=1))["count"] == 1
+        aside.unlink(missing_ok=True)
 
 
 async def test_the_login_state_is_in_the_metrics(xiaohongshu, client, site, xiaohongshu_data):

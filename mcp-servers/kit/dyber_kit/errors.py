@@ -119,7 +119,8 @@ class ServiceError(ToolError):
         self.code = code
         self.message = _cut(message or kind.message, _LONGEST_MESSAGE)
         self.next_step = _cut(next_step or kind.next_step, _LONGEST_NEXT_STEP)
-        self.retry_after = retry_after
+        # Nothing may suggest to repeat what was perhaps done already.
+        self.retry_after = None if code is ErrorCode.OUTCOME_UNKNOWN else retry_after
         self.whole_account = whole_account
         self.status = status or kind.status
         super().__init__(self.message)
@@ -129,9 +130,7 @@ class ServiceError(ToolError):
 
     @property
     def retryable(self) -> bool:
-        """Return whether the same call can succeed later; a repeated write could be done twice."""
-        if self.code is ErrorCode.OUTCOME_UNKNOWN:
-            return False
+        """Return whether the same call can succeed later."""
         return KINDS[self.code].retryable or self.retry_after is not None
 
     @property

@@ -62,14 +62,16 @@ class SessionStore:
         """The account's session, or None. A damaged file is renamed to `<name>.damaged`, so that a login can follow.
 
         Raises:
-            ServiceError: LOGIN_REQUIRED when the file is there but can neither be read nor be set aside.
+            ServiceError: LOGIN_REQUIRED when the file is there but cannot be read, or is damaged and cannot be renamed.
         """
         path = self.path(account)
         try:
             state = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError):
+        except OSError:
+            raise _unreadable(path) from None
+        except ValueError:
             state = None
         if isinstance(state, dict) and isinstance(state.get("cookies"), list):
             return state
@@ -77,11 +79,7 @@ class SessionStore:
         try:
             path.replace(damaged)
         except OSError:
-            raise ServiceError(
-                ErrorCode.LOGIN_REQUIRED,
-                "会话文件无法读取",
-                f"请重新登录或重新导入会话，或删除数据卷里的 {path.name}",
-            ) from None
+            raise _unreadable(path) from None
         logger.error(
             "会话文件损坏，已改名，请重新登录 / the session file was damaged and renamed; log in again",
             extra={"file": damaged.name},
@@ -104,3 +102,12 @@ class SessionStore:
         """Names, never values, of the session's cookies, sorted. Raises ServiceError like `read`."""
         state = self.read(account) or {"cookies": []}
         return sorted({str(cookie.get("name")) for cookie in state["cookies"] if isinstance(cookie, dict)})
+
+
+def _unreadable(path: Path) -> ServiceError:
+    """Return the error for a session file that may be good but cannot be read now."""
+    return ServiceError(
+        ErrorCode.LOGIN_REQUIRED,
+        "会话文件无法读取",
+        f"请重新登录或重新导入会话，或删除数据卷里的 {path.name}",
+    )
