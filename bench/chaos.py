@@ -1,4 +1,5 @@
-"""A stack under steady load while one thing after the other breaks: what was lost, and what was wrong afterwards.
+"""Breaks one thing after the other in a stack under steady load, and reports what was lost and what was wrong
+afterwards.
 
     .venv/bin/python bench/chaos.py [--only FAULT] [--seconds 60]
 
@@ -74,7 +75,8 @@ def main() -> int:
 
 
 def run_apart(folder: str) -> int:
-    """This program again, in namespaces of its own; its exit code. A signal that ends this one ends all of it."""
+    """Run this program again in namespaces of its own and return its exit code. A signal that ends this process ends
+    all of it."""
     child = subprocess.Popen(
         apart([sys.executable, str(Path(__file__).resolve()), *sys.argv[1:]]), env={**os.environ, INSIDE: folder}
     )
@@ -89,7 +91,7 @@ def run_apart(folder: str) -> int:
 
 
 def run(folder: Path, faults: list[Fault], seconds: float) -> int:
-    """Everything that happens apart; 0 when all was well."""
+    """Run everything that happens inside the namespaces; return 0 when all was well."""
     engine = Engine(folder)
     stack = Stack(folder, engine, say)
     say("copying the working tree, building images on this machine's engine …")
@@ -131,14 +133,14 @@ def run(folder: Path, faults: list[Fault], seconds: float) -> int:
 
 
 def folder_for(folder: Path, image: str) -> Path:
-    """An empty folder to build an image from."""
+    """Return an empty folder to build an image from."""
     made = folder / "builds" / image
     made.mkdir(parents=True)
     return made
 
 
 def measure(fault: Fault, stack: Stack, load: Load, seconds: float) -> Row:
-    """The row of one fault."""
+    """Return the table row of one fault."""
     scene = Scene(stack, stack.engine, load, seconds, say)
     begun = time.monotonic()
     problems: list[str] = []
@@ -161,7 +163,7 @@ def measure(fault: Fault, stack: Stack, load: Load, seconds: float) -> Row:
 
 
 def show_details(row: Row) -> None:
-    """What does not fit into the table."""
+    """Print what does not fit into the table."""
     lines = [*row.notes]
     if row.streams_cut:
         lines.append(f"{row.streams_cut} legacy streams cut")

@@ -23,14 +23,17 @@ PasswordFile = Annotated[
     Path | None,
     typer.Option(
         "--password-file",
-        help=tr(f"口令在此文件里（或用环境变量 {PASSWORD_VARIABLE}）", f"Password (or {PASSWORD_VARIABLE})"),
+        help=tr(
+            f"口令在此文件里（或用环境变量 {PASSWORD_VARIABLE}）",
+            f"File with the password (or the variable {PASSWORD_VARIABLE})",
+        ),
     ),
 ]
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a backup holds. `volumes`: labels by name; `size`: bytes of what is in them."""
+    """Describes what a backup holds: `volumes` maps names to labels, `size` is the bytes of all data."""
 
     stack: str
     created: str
@@ -39,7 +42,7 @@ class Manifest:
 
 
 def new_password(file: Path | None = None) -> str:
-    """The password for a new backup, asked twice where nothing gives it. Raises typer.BadParameter."""
+    """Return the password for a new backup; ask for it twice where nothing gives it. Raises typer.BadParameter."""
     password = _given_password(file) or typer.prompt(
         tr("为备份设一个口令（至少 8 个字符）", "A password for the backup (at least 8 characters)"),
         hide_input=True,
@@ -52,7 +55,7 @@ def new_password(file: Path | None = None) -> str:
 
 
 def known_password(file: Path | None = None) -> str:
-    """The password of an existing backup."""
+    """Return the password of an existing backup."""
     return _given_password(file) or str(
         typer.prompt(tr("备份的口令", "The backup's password"), hide_input=True, err=True)
     )
@@ -74,7 +77,7 @@ def _given_password(file: Path | None) -> str | None:
 
 
 def state_of(file: Path, stack: str, password: str) -> dict[str, Any]:
-    """The state that a backup of `stack` holds, for import_state. Raises StackError."""
+    """Return the state that a backup of `stack` holds, for import_state. Raises StackError."""
     manifest, files = opened(file, password)
     if manifest.stack != stack:
         raise StackError(
@@ -85,7 +88,7 @@ def state_of(file: Path, stack: str, password: str) -> dict[str, Any]:
 
 
 def opened(file: Path, password: str) -> tuple[Manifest, dict[str, bytes]]:
-    """As _verified. Raises StackError."""
+    """Return the same as `verified`, but raise StackError with a next step."""
     try:
         return verified(file, password)
     except WrongPassword:
@@ -94,13 +97,13 @@ def opened(file: Path, password: str) -> tuple[Manifest, dict[str, bytes]]:
         ) from None
     except ArchiveError as error:
         raise StackError(
-            tr(f"{file} 不是完整的备份：{error}", f"{file} is no whole backup: {error}"),
+            tr(f"{file} 不是完整的备份：{error}", f"{file} is not a complete backup: {error}"),
             tr("换一份备份", "use another copy"),
         ) from None
 
 
 def verified(path: Path, password: str) -> tuple[Manifest, dict[str, bytes]]:
-    """The small files of a backup, which was read to its end. Raises ArchiveError."""
+    """Read a backup to its end and return its small files. Raises ArchiveError."""
     files: dict[str, bytes] = {}
     size = 0
     with archive.reading(path, password) as tar:

@@ -19,7 +19,7 @@ from toolchain.language import tr
 
 @dataclass(frozen=True)
 class Belongings:
-    """What `clean` deletes, by name; `data`: its data volumes, and `volumes` the others."""
+    """Lists what `clean` deletes, by name; `data` are the stack's data volumes, `volumes` the others."""
 
     containers: list[str]
     networks: list[str]
@@ -29,8 +29,8 @@ class Belongings:
 
 
 def belongings(deployment: Deployment, *, with_images: bool) -> Belongings:
-    """What is the stack's: containers and networks by the label of its state, data volumes by their labels, other
-    volumes as its state names them. Raises EngineError."""
+    """Return what belongs to the stack. Containers and networks are found by the label of its state, data volumes by
+    their labels, other volumes by their names in its state. Raises EngineError."""
     owner = deployment.deployment_id()
     resources = deployment.resources()
     own = engine.deployment_filter(owner) if owner else None
@@ -48,7 +48,7 @@ def belongings(deployment: Deployment, *, with_images: bool) -> Belongings:
 
 
 def _volumes(stack: str, in_state: list[str], data: Collection[str]) -> list[str]:
-    """The state's volumes that exist, without `data`."""
+    """Return the volumes of the state that exist, without those in `data`."""
     labelled = engine.docker(
         "volume", "ls", "--filter", "label=dyber.project=dyber", "--filter", f"label=dyber.stack={stack}",
         "--format", "{{.Name}}",

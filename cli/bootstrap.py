@@ -40,8 +40,8 @@ def venv_python() -> Path:
 
 
 def wanted_stamp() -> str:
-    """What the virtual environment must have been prepared for and from: this Python's version, the kind of machine,
-    the folder, the pinned packages, this file."""
+    """Return what the virtual environment must have been prepared for: this Python version, the kind of machine, the
+    folder, the pinned packages, and this file."""
     place = f"{sys.version_info[:2]} {sys.platform} {platform.machine()} {VENV}\n"
     content = place.encode() + REQUIREMENTS.read_bytes() + Path(__file__).read_bytes()
     return hashlib.sha256(content).hexdigest()
@@ -56,8 +56,8 @@ def is_ready() -> bool:
 
 
 def is_usable() -> bool:
-    """Whether packages can be installed into the virtual environment that is there: whole once, of this Python's
-    version, and with a pip that starts."""
+    """Tell whether packages can be installed into the existing virtual environment: it was completed once, belongs to
+    this Python version, and its pip starts."""
     probe = "import sys, pip; print(*sys.version_info[:2])"
     try:
         asked = [str(venv_python()), "-c", probe]
@@ -115,7 +115,7 @@ def create_venv() -> None:
 
 
 def remove_venv() -> None:
-    """Empty the virtual environment's folder, which may be a link to one elsewhere. Raises OSError."""
+    """Empty the folder of the virtual environment, which may be a link to a folder elsewhere. Raises OSError."""
     if not VENV.is_dir():
         VENV.unlink(missing_ok=True)
         return
@@ -127,7 +127,7 @@ def remove_venv() -> None:
 
 
 def outer_python() -> str:
-    """The Python that virtual environments are made with, also when this one runs in one."""
+    """Return the Python that makes virtual environments, even when this program runs inside one."""
     return getattr(sys, "_base_executable", "") or sys.executable
 
 

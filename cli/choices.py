@@ -42,7 +42,7 @@ class Choices:
 
 
 def apply(deployment: Deployment, choices: Choices, catalog: Mapping[str, ServiceSpec]) -> Callable[[], None]:
-    """Write `choices` down, saying what changes; returns what puts the file back as it was.
+    """Write `choices` down and say what changes; return a function that restores the file.
 
     Of the stack dev they are written into `.env`, which is of this machine alone; of another stack into its own file,
     which is reviewed. Raises SelectionError, and StackError where images are pinned and so never built.
@@ -92,7 +92,8 @@ def _put(file: StackFile, before: Selection, after: Selection, generation: int |
 def _as_env_values(
     file: Selection, before: Selection, after: Selection, generation: int | None, catalog: Mapping[str, ServiceSpec]
 ) -> dict[str, str]:
-    """By key of `.env`, what makes of the stack file's selection the one `after`; '' where the file says it already."""
+    """Return the values, by key of `.env`, that turn the stack file's selection into `after`; '' where the file already
+    says so."""
     values: dict[str, str] = {}
     if before.profiles != after.profiles:
         names = ",".join(after.profiles) or env_file.NO_PROFILE
@@ -110,8 +111,8 @@ def _as_env_values(
 
 
 def overruled(settings: StackSettings, file: StackFile, catalog: Mapping[str, ServiceSpec]) -> list[str]:
-    """What `.env` decides otherwise than the stack's file does, one line each; nothing of dev, whose choices are in
-    `.env`."""
+    """Return one line for each setting that `.env` decides differently from the stack's file; none for dev, whose
+    choices are in `.env`."""
     if settings.stack == env_file.DEFAULT_STACK:
         return []
     said = selection(file.values())
@@ -132,7 +133,8 @@ def overruled(settings: StackSettings, file: StackFile, catalog: Mapping[str, Se
 
 
 def selection(content: Mapping[str, Any]) -> Selection:
-    """What a stack's settings, by key, say of what runs; values of another form are left to the settings to refuse."""
+    """Return what a stack's settings say about what runs; values of an unexpected form are left for the settings to
+    refuse."""
     profiles: Any = content.get("profiles", [])
     services: Any = content.get("services", {})
     enabled = {

@@ -47,7 +47,7 @@ def clean(
             "--unused-data",
             help=tr(
                 "只删除没有服务使用的数据卷，别的都不动；栈已经不在时也行",
-                "Only the data volumes that nothing uses; works also for a stack that is gone",
+                "Delete only data volumes that no service uses; works even if the stack is gone",
             ),
         ),
     ] = False,
@@ -101,7 +101,7 @@ def list_doomed(data: list[StoredData]) -> None:
     """Tell which data volumes are about to be deleted for good."""
     if data:
         err.print(
-            Text(tr("数据会被删除，无法恢复：", "Data will be deleted, and cannot be had back:"), style="bold red")
+            Text(tr("数据会被删除，无法恢复：", "Data will be deleted for good:"), style="bold red")
         )
         for line in stored_data.lines(data):
             err.print(line, markup=False)

@@ -1,4 +1,4 @@
-"""Addresses of the gateway as clients must write them: of containers on this machine, and over HTTPS."""
+"""Builds the addresses that clients must use: for clients in containers on this machine, and over HTTPS."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TIMEOUT_SECONDS = 5.0
 
 
 def is_loopback(url: str) -> bool:
-    """Whether only programs on this machine, outside of containers, can use the URL."""
+    """Tell whether only programs on this machine, outside of containers, can use the URL."""
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -28,7 +28,8 @@ def is_loopback(url: str) -> bool:
 
 
 def for_containers(services: Mapping[str, Any]) -> dict[str, Any]:
-    """The services as a container on this machine reaches them: what means the container itself there is replaced."""
+    """Return the services with addresses that a container on this machine can reach: loopback addresses are replaced,
+    as they mean the container itself there."""
     return {
         name: {
             key: _seen_from_a_container(value) if key in ("url", "mcp", "sse") else value for key, value in one.items()
@@ -46,7 +47,7 @@ def _seen_from_a_container(url: str) -> str:
 
 
 def container_hint(bind: str, option: str = "") -> str:
-    """What a client in a container needs besides its configuration, for a gateway that listens on `bind`.
+    """Return what a client in a container needs besides its configuration if the gateway listens on `bind`.
 
     `option` names the stack in commands.
     """
@@ -69,7 +70,7 @@ def container_hint(bind: str, option: str = "") -> str:
 
 
 def trust_hint(gateway: Mapping[str, Any], option: str = "") -> str | None:
-    """How clients come to trust a self-signed certificate; None where the addresses do not need that."""
+    """Return how to make clients trust a self-signed certificate; None if the addresses do not need that."""
     if gateway.get("url") != gateway["https"] or gateway.get("certificate") != "self-signed":
         return None
     return tr(
@@ -83,7 +84,7 @@ def trust_hint(gateway: Mapping[str, Any], option: str = "") -> str | None:
 
 
 def certificate(gateway: Mapping[str, Any]) -> str:
-    """The certificate that the gateway serves, as PEM. Raises StackError when it does not answer."""
+    """Return the certificate that the gateway serves, as PEM. Raises StackError when the gateway does not answer."""
     parts = urlsplit(gateway["https"])
     address = (str(parts.hostname), parts.port or 443)
     try:

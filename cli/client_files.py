@@ -31,7 +31,13 @@ commands = typer.Typer()
 def client_configuration(
     format: Annotated[str, typer.Argument(help=", ".join(clients.FORMATS))] = "claude-code",
     client: Annotated[
-        str | None, typer.Option(help=tr("为哪个客户端：用它的令牌，只列它可用的服务", "For which client"))
+        str | None,
+        typer.Option(
+            help=tr(
+                "为哪个客户端：用它的令牌，只列它可用的服务",
+                "The client whose token is used and whose services are listed",
+            )
+        ),
     ] = None,
     with_token: Annotated[
         bool,
@@ -85,13 +91,13 @@ def client_configuration(
             _hint(hint)
     if sys.stdout.isatty():
         place = clients.FILES[format]
-        _hint(tr(f"写到 {place}", f"goes into {place}"))
+        _hint(tr(f"放到这里：{place}", f"where it goes: {place}"))
 
 
 def usable(
     format: str, client: str, services: Mapping[str, Any], scopes: Mapping[str, Any] | None, option: str = ""
 ) -> dict[str, Any]:
-    """The services that the client may call with a program of this format; warns of what the program may be refused.
+    """Return the services that the client may call with a program of this format; warn where the program may get 403.
 
     `scopes` are the client's; None: it may call everything. `option` names the stack in commands.
     Raises typer.BadParameter when nothing is left.

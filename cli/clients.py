@@ -18,7 +18,7 @@ DEADLINE_MARGIN_SECONDS = 30
 
 
 def deadline_seconds(service: Mapping[str, Any]) -> int:
-    """How long a client should wait for an answer of the service; many give up after 30 or 60 s by themselves."""
+    """Return how many seconds a client should wait for an answer; many programs give up after 30 or 60 s by default."""
     return int(service.get("max_call_seconds", LONGEST_CALL_SECONDS)) + DEADLINE_MARGIN_SECONDS
 
 
@@ -329,6 +329,7 @@ def render(format: str, services: Mapping[str, Any], token: str | None) -> str:
 
 
 def note(format: str, services: Mapping[str, Any]) -> str | None:
-    """What the program needs besides this configuration, such as a setting that is not in it; None: nothing."""
+    """Return what the program needs besides this configuration, such as a setting outside of it; None if it needs
+    nothing."""
     longest = max((deadline_seconds(service) for service in services.values()), default=0)
     return NOTES[format].format(milliseconds=longest * 1000) if format in NOTES else None

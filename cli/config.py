@@ -22,7 +22,11 @@ from cli.stack import StackError
 from cli.steps import FAILED, AcceptedYesOption, JsonOption, StackOption, examples, print_json
 from toolchain.language import tr
 
-config_app = typer.Typer(help=tr("栈的设置", "A stack's settings"), no_args_is_help=True)
+config_app = typer.Typer(
+    help=tr("栈的设置", "A stack's settings"),
+    epilog=examples("./deploy.sh config show", "./deploy.sh config set gateway.portOffset 10000"),
+    no_args_is_help=True,
+)
 KEY_HELP = tr("键，如 gateway.portOffset", "A key, such as gateway.portOffset")
 #: Columns that a value may take before what says it is no longer aligned.
 VALUE_WIDTH = 40
@@ -143,8 +147,8 @@ def config_unset(
         raise StackError(
             tr(f"{name} 里没有 {dotted(path)}", f"{name} does not set {dotted(path)}"),
             tr(
-                f"来源：./deploy.sh config show {dotted(path)}",
-                f"what does: ./deploy.sh config show {dotted(path)}",
+                f"看它的值从哪里来：./deploy.sh config show {dotted(path)}",
+                f"see where its value comes from: ./deploy.sh config show {dotted(path)}",
             )
             + _option(stack),
         )

@@ -49,7 +49,8 @@ class RunningTools:
 
 
 def running_tools(container: Mapping[str, Any]) -> RunningTools:
-    """What the server in a running `container` (as `docker inspect` tells it) shows agents, and what it hides.
+    """Return the tools that the server in a running `container` (as `docker inspect` describes it) shows to agents, and
+    those it hides.
 
     Raises StackError.
     """
@@ -65,7 +66,7 @@ def running_tools(container: Mapping[str, Any]) -> RunningTools:
 
 
 def with_hidden(listed: Contract, printed: Contract, environment: Mapping[str, str]) -> RunningTools:
-    """The tools that a server lists, and those that its code has (`printed`) and that its environment hides."""
+    """Combine the tools that a server lists with those that its code has (`printed`) and its environment hides."""
     hidden = tuple(name for name in hidden_tools(printed.read_only, environment) if name not in listed.tools)
     return RunningTools(Contract({**listed.tools, **{name: printed.tools[name] for name in hidden}}), hidden)
 

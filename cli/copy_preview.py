@@ -45,7 +45,8 @@ class Failed(Exception):
 
 
 def preview(root: Path, stack: str, copy: Path, base: str) -> dict[str, Any]:
-    """What `pulumi preview --json` of the commit that is checked out says, without what it says of `base` alike.
+    """Preview the checked-out commit on a copy of the state, and leave out everything that a preview of `base` says
+    too.
 
     Raises Failed; StackError where there is no copy, or a revision cannot be read.
     """
@@ -67,8 +68,8 @@ def preview(root: Path, stack: str, copy: Path, base: str) -> dict[str, Any]:
 
 
 def compared(base: Mapping[str, Any], head: Mapping[str, Any]) -> dict[str, Any]:
-    """The preview of the `head` without the steps that are in that of the `base` too, and with the resources of before
-    as the base would have them."""
+    """Return the preview of `head` without the steps that `base` has too; previous resources are those that `base`
+    would make."""
     before, after = _by_resource(_with_known_names(base)), _by_resource(_with_known_names(head))
     steps = []
     for urn, own in after.items():
@@ -87,7 +88,8 @@ def compared(base: Mapping[str, Any], head: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _with_known_names(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The preview with the names that Pulumi makes up for new resources, which are random, as they are without that."""
+    """Replace the random names that Pulumi gives new resources by stable names, so that two previews can be
+    compared."""
     made_up = set()
     for step in document.get("steps") or ():
         inputs = (step.get("newState") or {}).get("inputs") or {}
@@ -111,7 +113,7 @@ def _operations(steps: list[Mapping[str, Any]]) -> set[str]:
 
 
 def _inputs(steps: list[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """What a resource is to be; None where it is to be deleted, or is not there."""
+    """Return the inputs that a resource is to have; None where it is deleted or absent."""
     for step in steps:
         if step.get("newState") and step["op"] not in ("delete", "delete-replaced"):
             return dict(step["newState"].get("inputs") or {})
@@ -119,12 +121,12 @@ def _inputs(steps: list[Mapping[str, Any]]) -> dict[str, Any] | None:
 
 
 def _reasons(keys: list[str], before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """The keys of which the change is the reason; all where it is none."""
+    """Return those of the keys whose values differ; all keys where no value does."""
     return [key for key in keys if before.get(key) != after.get(key)] or keys
 
 
 def _concealed(value: Any) -> Any:
-    """A value with what Pulumi prints in place of a secret."""
+    """Replace each secret in a value by what Pulumi prints for it."""
     if is_secret(value):
         return "[secret]"
     if isinstance(value, Mapping):
@@ -164,7 +166,8 @@ def _of_a_commit(root: Path, revision: str, tree: Path, state: Path, stack: str,
 
 
 def isolated(environment: Mapping[str, str], state: Path) -> dict[str, str]:
-    """The environment without what leads to a state, a key or an account; its state is in the folder `state`."""
+    """Return the environment without anything that leads to a state, a key or an account; its own state is in the
+    folder `state`."""
     state.mkdir(parents=True)
     own = {name: value for name, value in environment.items() if not name.startswith(CREDENTIALS)}
     own.pop("DYBER_SECRETS_PROVIDER", None)
@@ -192,7 +195,8 @@ def _check_out(root: Path, revision: str, tree: Path) -> None:
 
 
 def _without_encrypted_values(file: Path) -> dict[tuple[str, ...], str]:
-    """Take the encrypted values, and what encrypted them, out of a stack's file; by path, a placeholder for each.
+    """Remove the encrypted values and the encryption settings from a stack's file; return a placeholder for each, by
+    path.
 
     Another ciphertext has another placeholder, so that a secret that was changed shows as a change.
     """

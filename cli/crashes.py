@@ -1,4 +1,4 @@
-"""What nobody foresaw: the traceback goes into a file, and the person gets one sentence that names it."""
+"""Handles unexpected errors: the traceback goes into a file, and the user sees one sentence that names the file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def tell(error: BaseException) -> None:
     file, kind = _keep(error), type(error).__name__
     # Not its words: what nobody foresaw may quote a secret.
     fail(
-        tr(f"没有预料到的错误（{kind}）", f"an unexpected error ({kind})"),
+        tr(f"意料之外的错误（{kind}）", f"an unexpected error ({kind})"),
         tr(f"详情在 {file}；已完成的都会保留", f"details are in {file}; what is done is kept")
         if file
         else tr("运行 ./deploy.sh doctor", "run ./deploy.sh doctor"),
@@ -36,12 +36,12 @@ def tell(error: BaseException) -> None:
 
 
 def give_up_output() -> None:
-    """Whoever read the output has gone; let nothing more be written, also not when Python ends."""
+    """Discard all further output because its reader has gone, including what Python would write at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _keep(error: BaseException) -> Path | None:
-    """The file with the traceback; None where it cannot be written."""
+    """Write the traceback to a file and return its path; None if the file cannot be written."""
     folder = DyberHome.from_environment().logs
     file = folder / f"error-{datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}.log"
     text = masked("".join(traceback.format_exception(error)))

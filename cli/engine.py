@@ -27,8 +27,8 @@ class EngineError(Exception):
 
 
 def docker(*arguments: str, timeout: float = 120, undisturbed: bool = False) -> str:
-    """Standard output of `docker …`, which may take `timeout` seconds; `undisturbed` by a Ctrl-C on this terminal.
-    Raises EngineError."""
+    """Run `docker …` and return its standard output; it may take `timeout` seconds, and is `undisturbed` by a Ctrl-C on
+    this terminal. Raises EngineError."""
     result = ask(
         *arguments, timeout=timeout, encoding="utf-8", errors="replace", start_new_session=undisturbed
     )
@@ -38,7 +38,8 @@ def docker(*arguments: str, timeout: float = 120, undisturbed: bool = False) -> 
 
 
 def ask(*arguments: str, timeout: float, **options: Any) -> subprocess.CompletedProcess[Any]:
-    """The end of `docker …`, whatever its exit code, with all it wrote. Raises EngineError where it does not end."""
+    """Run `docker …` and return its exit code and output, whatever the exit code. Raises EngineError if it does not
+    end."""
     try:
         return programs.run(["docker", *arguments], capture_output=True, timeout=timeout, **options)
     except ProgramError as error:

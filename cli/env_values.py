@@ -27,7 +27,7 @@ _HEADER = """\
 
 
 def show_taken(stack: str) -> None:
-    """Say which keys of the stack's file are in force, never their values. Raises ConfigurationError."""
+    """Print which keys of the local env file are in force, never their values. Raises ConfigurationError."""
     if found := taken(read_overrides(ROOT, stack), stack):
         err.print(tr(*found), markup=False)
 
@@ -105,7 +105,8 @@ def forget(stack: str, token: str | None) -> None:
 
 
 def write(root: Path, stack: str, values: Mapping[str, str]) -> Callable[[], None]:
-    """Give keys of the stack's file in `root` these values, '' for a key without one; returns what puts the file back.
+    """Set keys in the stack's env file in `root`, '' for a key without a value; return a function that restores the
+    file.
 
     A key that is not there and gets no value is not added.
     """

@@ -66,9 +66,9 @@ _KNOWN_FAILURES: list[tuple[str, str, str, str, str]] = [
     (
         r"cannot assign requested address",
         "这台机器没有 gateway.bind 里的地址",
-        "this machine has no such address as gateway.bind names",
+        "this machine does not have the address in gateway.bind",
         "改正它：./deploy.sh config set gateway.bind 127.0.0.1；引擎不能在 ::1 上监听时：gateway.ipv6Loopback false",
-        "mend it: ./deploy.sh config set gateway.bind 127.0.0.1; for an engine that cannot listen on ::1: "
+        "correct it: ./deploy.sh config set gateway.bind 127.0.0.1; for an engine that cannot listen on ::1: "
         "gateway.ipv6Loopback false",
     ),
     (

@@ -1,4 +1,4 @@
-"""Asking git about a checkout."""
+"""Runs git in a checkout."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cli.programs import ProgramError
 
 
 def git(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """`git …` in the checkout `root`, its words in English; exit code 127 where there is no git."""
+    """Run `git …` in the checkout `root` with English output; the exit code is 127 where git is missing."""
     command = ["git", "-C", str(root), *arguments]
     try:
         return programs.run(command, capture_output=True, text=True, encoding="utf-8", errors="surrogateescape")
@@ -19,6 +19,6 @@ def git(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def git_said(root: Path, *arguments: str) -> str:
-    """What git says of the checkout; '' when it says nothing or is not there."""
+    """Return git's answer about the checkout; '' when git says nothing or is missing."""
     done = git(root, *arguments)
     return done.stdout.strip() if done.returncode == 0 else ""

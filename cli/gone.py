@@ -1,4 +1,4 @@
-"""What a stack's state still has and the engine no longer: what a `docker prune` took while the stack was stopped."""
+"""Finds what a stack's state still has but the engine has lost, for example after `docker prune` on a stopped stack."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class Gone:
 
     @property
     def stops_starting(self) -> bool:
-        """Whether containers that are still there cannot be started: their network or their data is gone."""
+        """Tell whether the remaining containers cannot be started because their network or their data is gone."""
         return bool(self.networks or self.volumes)
 
     def message(self) -> str:
-        """One sentence that names everything that is gone."""
+        """Return one sentence that names everything that is gone."""
         parts = (
-            (tr("容器", "containers"), [one.name for one in self.containers]),
+            (tr("容器", "containers"), [container.name for container in self.containers]),
             (tr("网络", "networks"), self.networks),
             (tr("镜像", "images"), self.images),
             (tr("数据卷", "volumes"), self.volumes),
@@ -51,12 +51,12 @@ class Gone:
         )
 
     def next_step(self, stack: str) -> str:
-        """How everything comes back, and what does not."""
+        """Return how everything comes back, and what cannot come back."""
         command = "./deploy.sh" if stack == "dev" else f"./deploy.sh -s {stack}"
         if lost := [name for name in self.volumes if name.endswith("-data")]:
             return tr(
                 f"{command} 会重新创建；{', '.join(lost)} 里的数据只能从备份恢复：./deploy.sh restore",
-                f"{command} makes it again; the data of {', '.join(lost)} can only be had back from a backup: "
+                f"{command} makes it again; the data of {', '.join(lost)} can only come from a backup: "
                 "./deploy.sh restore",
             )
         return tr(
@@ -65,15 +65,15 @@ class Gone:
         )
 
     def error(self, stack: str) -> StackError:
-        """What a command raises that needs something of this."""
+        """Return the error for a command that needs something that is gone."""
         return StackError(self.message(), self.next_step(stack))
 
 
 def find(deployment: Deployment, services: Iterable[str]) -> Gone:
-    """What of a deployed stack is no longer on the engine. Raises EngineError."""
-    own = engine.deployment_filter(deployment.require_id())
-    present = {item["Id"] for item in engine.containers(own)}
-    networks = {identity for _, identity, _ in engine.labelled_networks(own)}
+    """Return the parts of a deployed stack that the engine no longer has. Raises EngineError."""
+    label = engine.deployment_filter(deployment.require_id())
+    present = {item["Id"] for item in engine.containers(label)}
+    networks = {identity for _, identity, _ in engine.labelled_networks(label)}
     volumes = set(engine.docker("volume", "ls", "--format", "{{.Name}}").split())
     return compare(deployment.resources(), present, networks, set(engine.images()), volumes, set(services))
 
@@ -86,27 +86,27 @@ def compare(
     volumes: Collection[str],
     services: set[str],
 ) -> Gone:
-    """The state's `resources` that the engine has not: it has these ids of containers and networks, and these names of
-    images and volumes."""
-    found: dict[str, list[Any]] = {CONTAINER: [], NETWORK: [], IMAGE: [], VOLUME: []}
+    """Return the `resources` of the state that the engine does not have, given its ids of containers and networks and
+    its names of images and volumes."""
+    lost: dict[str, list[Any]] = {CONTAINER: [], NETWORK: [], IMAGE: [], VOLUME: []}
     # What waits to be deleted is replaced already.
     for item in (item for item in resources if not item.get("delete")):
         kind, identity, inputs = item["type"], str(item.get("id")), item.get("inputs") or {}
         name = str((item.get("outputs") or {}).get("name") or inputs.get("name"))
         if kind == CONTAINER and inputs.get("mustRun") and identity not in containers:
-            found[kind].append(_placeholder(name, item, services))
+            lost[kind].append(_placeholder(name, item, services))
         elif kind == NETWORK and identity not in networks:
-            found[kind].append(name)
+            lost[kind].append(name)
         elif kind == IMAGE and name not in images:
-            found[kind].append(name)
+            lost[kind].append(name)
         elif kind == VOLUME and name not in volumes:
-            found[kind].append(name)
-    return Gone(*(tuple(found[kind]) for kind in (CONTAINER, NETWORK, IMAGE, VOLUME)))
+            lost[kind].append(name)
+    return Gone(*(tuple(lost[kind]) for kind in (CONTAINER, NETWORK, IMAGE, VOLUME)))
 
 
 def with_gone(deployment: Deployment, services: Iterable[str]) -> tuple[list[Member], Gone]:
-    """All members of a deployed stack in the order of their start, with those that are gone, and all that is gone.
-    Raises EngineError."""
+    """Return all members of a deployed stack in their start order, including those that are gone, and everything that
+    is gone. Raises EngineError."""
     services = list(services)
     missing = find(deployment, services)
     everything = [*members(deployment.require_id(), services), *missing.containers]

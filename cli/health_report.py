@@ -40,7 +40,8 @@ class ServiceHealth:
 
 
 def collect(settings: StackSettings, everything: Iterable[Member], services: Iterable[str]) -> list[ServiceHealth]:
-    """Every service of the stack, the gateway, and what serves them; `everything` are its members.
+    """Report on every service of the stack, on the gateway and on the parts that serve them; `everything` are the
+    stack's members.
 
     Raises EngineError.
     """

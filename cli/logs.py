@@ -24,7 +24,7 @@ _COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "bright_cyan", "bright
 
 
 @commands.command(
-    help=tr("查看日志；不写服务就是全部", "Show logs; of everything without a service"),
+    help=tr("查看日志；不写服务就是全部", "Show logs; without a service, of everything"),
     epilog=examples(
         "./deploy.sh logs", "./deploy.sh logs -f xiaohongshu-mcp", "./deploy.sh logs api-gateway --tail 20"
     ),
@@ -37,7 +37,7 @@ def logs(
     tail: Annotated[int, typer.Option(min=0, help=tr("每个容器最后几行", "Last lines of each container"))] = 100,
     stack: StackOption = "dev",
 ) -> None:
-    """Show logs; of everything without a service."""
+    """Show logs; without a service, of everything."""
     deployment, outputs = deployed(stack)
     everything, missing = with_gone(deployment, outputs["services"])
     named = chosen(everything, service)

@@ -63,7 +63,7 @@ def members(deployment: str, services: Iterable[str]) -> list[Member]:
 
 
 def in_order(found: Iterable[Member]) -> list[Member]:
-    """Members in the order of their start."""
+    """Return members in the order in which they start."""
     return sorted(found, key=lambda one: (START_ORDER.index(one.kind), one.service, one.replica, one.name))
 
 
@@ -123,7 +123,8 @@ def _shown(one: Member) -> str:
 
 
 def kind_of(service: str, services: set[str]) -> Kind:
-    """What the containers with a service's label are; `services` are the names of the stack's MCP services."""
+    """Return the kind of the containers with a service's label; `services` are the names of the stack's MCP
+    services."""
     if service in services:
         return "server"
     if service == "gateway":

@@ -1,4 +1,4 @@
-"""What a command changes on the engine for a moment, such as a container that it pauses, and putting that back.
+"""Undoes temporary changes on the engine, such as a paused container, whatever happens to the command that made them.
 
 Before the change, a note says how it is undone. Whatever ends the command undoes it, Ctrl-C too; after a kill, the next
 command finds the note and does.
@@ -49,7 +49,7 @@ def put_back_afterwards(*undo: Sequence[str]) -> Iterator[None]:
 
 
 def put_back_forgotten() -> None:
-    """Undo what killed commands could not, and tell it. What cannot be undone now stays noted."""
+    """Undo what killed commands left behind, and say so. What cannot be undone now stays noted."""
     for note in sorted(_folder().glob("*.json")):
         lock = FileLock(note.with_suffix(".lock"))
         try:
@@ -58,7 +58,10 @@ def put_back_forgotten() -> None:
             continue  # Its command is still at work.
         try:
             if note.exists() and not _undo(note):
-                told = tr("上次运行被中断：已复原它暂时改动的容器", "the last run was killed: put back what it had changed")
+                told = tr(
+                    "上次运行被中断：已复原它暂时改动的容器",
+                    "the last run was killed: the containers that it had paused or stopped are as before",
+                )
                 err.print(told)
         finally:
             lock.release()
@@ -67,7 +70,7 @@ def put_back_forgotten() -> None:
 
 
 def _undo(note: Path) -> list[str]:
-    """Run the commands of a note, which then goes, but for those that failed; what they said."""
+    """Run the commands of a note and delete it; commands that failed stay in it. Returns their errors."""
     problems, left = [], []
     with undisturbed():
         for command in json.loads(note.read_text(encoding="utf-8")):

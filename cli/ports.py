@@ -1,4 +1,4 @@
-"""Can the ports be had that the gateway is going to publish?"""
+"""Checks before a deployment whether the ports that the gateway publishes are free and allowed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Obstacle = Literal["taken", "reserved", "absent"]
 
 @dataclass(frozen=True)
 class PortInUse:
-    """A host port that cannot be had; `owner` is the name of a container that holds it, or None."""
+    """A host port that is not available; `owner` is the name of the container that holds it, or None."""
 
     address: str
     port: int
@@ -40,7 +40,7 @@ class PortInUse:
 
     @property
     def shown(self) -> str:
-        """Address and port, and whose it is."""
+        """Return the address and port, and who holds it."""
         address = f"[{self.address}]" if ":" in self.address else self.address
         return f"{address}:{self.port}" + (f" ({tr('容器', 'container')} {self.owner})" if self.owner else "")
 
@@ -75,8 +75,8 @@ def _engine_is_of_this_system() -> bool:
 
 
 def overlap(one: tuple[str, int], other: tuple[str, int]) -> bool:
-    """Whether two (address, port) pairs cannot both be listened on. The engine says '' where it publishes a port on
-    every address of both families; it publishes `::` for IPv6 alone."""
+    """Tell whether two (address, port) pairs exclude each other. The engine reports '' for a port that is published on
+    every address of both families, and `::` for IPv6 alone."""
     if one[1] != other[1]:
         return False
     if "" in (one[0], other[0]):
@@ -88,7 +88,7 @@ def overlap(one: tuple[str, int], other: tuple[str, int]) -> bool:
 
 
 def cannot_be_had(stack: str, ports: list[PortInUse]) -> StackError:
-    """The error for ports that cannot be had, by what stands in the way."""
+    """Return the error for ports that are not available, with the reason."""
     move = f"./deploy.sh config set gateway.portOffset 10000 -s {stack}"
     by_obstacle = {item.obstacle: [port.shown for port in ports if port.obstacle == item.obstacle] for item in ports}
     if absent := by_obstacle.get("absent"):
@@ -97,7 +97,7 @@ def cannot_be_had(stack: str, ports: list[PortInUse]) -> StackError:
             tr(f"这台机器没有这个地址：{shown}", f"this machine has no such address: {shown}"),
             tr(
                 f"改正 gateway.bind：./deploy.sh config set gateway.bind 127.0.0.1 -s {stack}",
-                f"mend gateway.bind: ./deploy.sh config set gateway.bind 127.0.0.1 -s {stack}",
+                f"correct gateway.bind: ./deploy.sh config set gateway.bind 127.0.0.1 -s {stack}",
             ),
         )
     if taken := by_obstacle.get("taken"):
@@ -132,8 +132,8 @@ def refuse_low_ports(stack: str, wanted: list[tuple[str, int]]) -> None:
 
 
 def refuse_low_ports_of_file(root: Path, stack: str) -> None:
-    """As `refuse_low_ports`, before the machine is set up, which may take minutes: by the port offset in the stack's
-    file alone. Raises StackError."""
+    """Do what `refuse_low_ports` does before the machine is set up, which may take minutes; only the port offset in the
+    stack's file is known then. Raises StackError."""
     file = root / stack_file(stack)
     if file.is_file():
         ports = (HTTP_PORT, HTTPS_PORT)
@@ -141,14 +141,15 @@ def refuse_low_ports_of_file(root: Path, stack: str) -> None:
 
 
 def too_low(wanted: Iterable[tuple[str, int]]) -> tuple[list[int], int]:
-    """Those of the `wanted` ports that the engine in use may not publish, and the lowest one that it may."""
+    """Return those of the `wanted` ports that the engine may not publish, and the lowest port that it may."""
     found = find_engine()
     lowest = lowest_port(found) if found else 1
     return sorted({port for _, port in wanted if port < lowest}), lowest
 
 
 def findings(root: Path) -> list[Finding]:
-    """What `doctor` says of an engine that may not publish low ports: the stacks of the checkout that need them."""
+    """Return what `doctor` reports about an engine that may not publish low ports: which stacks of the checkout need
+    them."""
     found = find_engine()
     lowest = lowest_port(found) if found else 1
     if not found or lowest <= HTTP_PORT:
@@ -161,7 +162,7 @@ def findings(root: Path) -> list[Finding]:
 
 
 def low_ports_advice(lowest: int, stack: str) -> str:
-    """How to get around ports that are too low."""
+    """Return what to do about ports that are too low."""
     return tr(
         f"换一组端口：./deploy.sh config set gateway.portOffset 10000 -s {stack}；"
         f"或允许低端口：sudo sysctl {SETTING}=80（写进 /etc/sysctl.d/ 才会保留）",
@@ -179,7 +180,7 @@ def _offset(file: Path) -> int:
 
 
 def _obstacle(address: str, port: int) -> Obstacle | None:
-    """Why nothing can listen on a port of this machine; None where something can, or nothing is known."""
+    """Return why nothing can listen on a port of this machine; None if something can, or if the reason is unknown."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_STREAM) as probe:

@@ -1,4 +1,4 @@
-"""Running other programs: one that cannot be started, or does not end in time, is a clear error with a next step."""
+"""Runs other programs; one that cannot be started, or does not end in time, becomes a clear error with a next step."""
 
 from __future__ import annotations
 

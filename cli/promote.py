@@ -120,7 +120,7 @@ def _runs(deployment: Deployment) -> list[ServiceSpec]:
 
 
 def _present_contracts(deployment: Deployment, specs: list[ServiceSpec], display: Activities) -> dict[str, Contract]:
-    """By service, the stack's tools now, also those that it hides; a service that never ran there is not in it."""
+    """Return the stack's present tools by service, including hidden ones; services that never ran there are missing."""
     found: dict[str, Contract] = {}
     images = pinned_images(deployment.settings)
     for spec in specs:

@@ -51,7 +51,7 @@ def recover(
     password_file: backup_file.PasswordFile = None,
     deployment_ids: Annotated[
         list[str] | None,
-        typer.Option("--deployment", help=tr("引擎上有几个部署时：接管哪个", "Which one, where there are several")),
+        typer.Option("--deployment", help=tr("引擎上有几个部署时：接管哪个", "The deployment to take over, if there are several")),
     ] = None,
     yes: YesOption = False,
     stack: StackOption = "dev",
@@ -117,7 +117,7 @@ def _stepping_aside(
     before = {one["Id"] for one in _own(deployment)}
     try:
         if alone:
-            with display.phase(tr("换下占用端口和数据的旧容器", "Making room where only one can be")):
+            with display.phase(tr("换下占用端口和数据的旧容器", "Stopping old containers that hold ports or data")):
                 remains.stop(alone)
         yield
     except BaseException:
@@ -131,13 +131,14 @@ def _stepping_aside(
 
 
 def _own(deployment: Deployment) -> list[dict[str, Any]]:
-    """The containers of the new deployment."""
+    """Return the containers of the new deployment."""
     identity = deployment.deployment_id()
     return engine.containers(engine.deployment_filter(identity)) if identity else []
 
 
 def _data(item: Remains) -> set[str]:
-    """The volumes with data: whatever a container has at /data, also where somebody made the volume by hand."""
+    """Return the volumes with data: whatever a container mounts at /data, even where somebody made the volume by
+    hand."""
     return item.volumes(at=DATA_FOLDER)
 
 

@@ -32,7 +32,7 @@ class Remains:
         return sorted(item["Name"].lstrip("/") for item in self.containers)
 
     def volumes(self, at: str | None = None) -> set[str]:
-        """Names of all volumes that its containers mount, or of those that they mount `at` a folder."""
+        """Return the names of all volumes that its containers mount, or only of those mounted `at` a folder."""
         mounts = (mount for item in self.containers for mount in item.get("Mounts") or ())
         return {
             str(mount["Name"])

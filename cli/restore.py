@@ -1,4 +1,4 @@
-"""`dyber restore`: check first, replace last, and on a failure put back what was there."""
+"""Implements `dyber restore`: check first, replace last, and after a failure put back what was there."""
 
 from __future__ import annotations
 
@@ -75,10 +75,12 @@ def restore(
     ] = False,
     yes: YesOption = False,
 ) -> None:
-    """Restore a backup, also on another machine: what the stack is now is replaced."""
+    """Restore a backup, also on another machine; it replaces the stack as it is now."""
     home = DyberHome.from_environment()
     if file is None and not undo:
-        raise typer.BadParameter(tr("缺少 file：备份文件", "file is missing: the backup"))
+        raise typer.BadParameter(
+            tr("缺少 file：写出备份文件，如 dyber.backup", "file is missing: name the backup, such as dyber.backup")
+        )
     if not _undo_unfinished(home) and undo:
         out.print(tr("没有被中断的恢复。", "No restore was interrupted."))
     if undo or file is None:
@@ -89,17 +91,18 @@ def restore(
     with Activities(home.logs / "backup.log") as display:
         set_up(home, display)
         with display.phase(tr("检查备份", "Checking the backup")):
-            found = checked(manifest, files)
-    _tell(found)
+            restorable = checked(manifest, files)
+    _tell(restorable)
     if not yes and not typer.confirm(tr("确认继续?", "Continue?"), default=False, err=True):
         raise typer.Exit(FAILED)
     with Activities(home.logs / "backup.log") as display:
-        if found.present:
-            found.present.recover(display)
+        if restorable.present:
+            restorable.present.recover(display)
         with way_back.alone(manifest.stack):
-            back = way_back.prepare(manifest.stack, found.present, manifest.volumes, deployment_id(found.state))
+            restored_id = deployment_id(restorable.state)
+            back = way_back.prepare(manifest.stack, restorable.present, manifest.volumes, restored_id)
             try:
-                _replace(found, back, file, password, display)
+                _replace(restorable, back, file, password, display)
             except BaseException:
                 _put_back(back, display)
                 raise
@@ -109,8 +112,9 @@ def restore(
 
 
 def checked(manifest: Manifest, files: Mapping[str, bytes]) -> Restorable:
-    """The backup, if everything in it can be used here; nothing is changed. Raises StackError and ConfigurationError,
-    which name what cannot be, EngineError, and what Pulumi says of a state that it cannot import."""
+    """Check that everything in the backup can be used here, change nothing, and return the backup. Raises StackError
+    and ConfigurationError, which name what cannot be used, EngineError, and Pulumi's error for a state that it cannot
+    import."""
     name = manifest.stack
     stack_yaml = file_for_here(files["stack.yaml"], files.get("passphrase"))
     state = json.loads(files["state.json"])
@@ -121,23 +125,26 @@ def checked(manifest: Manifest, files: Mapping[str, bytes]) -> Restorable:
         told = "; ".join([cause.message, *cause.details]) if isinstance(cause, DeployError) else str(cause)
         raise StackError(
             tr(f"备份里的状态不能导入：{told}", f"the state in the backup cannot be imported: {told}"),
-            tr("什么都没有改变；换一份备份，或给出备份时的口令", "nothing was changed; use another copy or the passphrase of then"),
+            tr(
+                "什么都没有改变；换一份备份，或给出备份时的口令",
+                "nothing was changed; use another backup, or give the passphrase it was made with",
+            ),
         ) from None
     settings = settings_of(name, imported.values, files.get("env"))
     try:
         present = Deployment.open(name, create=False)
     except StackError:
         present = None
-    found = Restorable(manifest, files, imported.file, state, settings, present)
-    own = present.deployment_id() if present else None
+    restorable = Restorable(manifest, files, imported.file, state, settings, present)
+    present_id = present.deployment_id() if present else None
     if present:
         present.require_idle()
-    _refuse_foreign_volumes(found, own)
+    _refuse_foreign_volumes(restorable, present_id)
     specs = settings.select(load_catalog(ROOT / "mcp-servers"))
     ports = [(address, port) for port, address in gateway_inputs.published_ports(settings, specs).values()]
-    refuse_taken_ports(name, ports, {own} if own else set())
-    _refuse_small_disk(found)
-    return found
+    refuse_taken_ports(name, ports, {present_id} if present_id else set())
+    _refuse_small_disk(restorable)
+    return restorable
 
 
 def settings_of(name: str, values: Mapping[str, str], env: bytes | None) -> StackSettings:
@@ -153,7 +160,7 @@ def settings_of(name: str, values: Mapping[str, str], env: bytes | None) -> Stac
 
 
 def deployment_id(state: Mapping[str, Any]) -> str:
-    """The id that everything of a state's stack carries. Raises StackError."""
+    """Return the deployment id that all parts of a state's stack carry. Raises StackError."""
     for item in state["deployment"].get("resources") or []:
         if item["type"] == "random:index/randomId:RandomId" and item["urn"].endswith("::deployment"):
             return str(item["outputs"]["hex"])
@@ -163,31 +170,31 @@ def deployment_id(state: Mapping[str, Any]) -> str:
 
 
 def without_containers(state: dict[str, Any]) -> dict[str, Any]:
-    """A state without its containers and networks: the restored stack makes its own, so that those that the stack has
-    now can stay until it serves."""
+    """Return the state without its containers and networks: the restored stack makes new ones, so the present ones can
+    stay until it serves."""
     state_edits.remove_where(state["deployment"], lambda item: item["type"] in (CONTAINER, NETWORK))
     state["deployment"]["pending_operations"] = []
     return state
 
 
-def _replace(found: Restorable, back: WayBack, file: Path, password: str, display: Activities) -> None:
-    name = found.manifest.stack
+def _replace(restorable: Restorable, back: WayBack, file: Path, password: str, display: Activities) -> None:
+    name = restorable.manifest.stack
     back.begin(display)
-    if found.settings.network_pool or len(back.networks) > FEW_NETWORKS:
+    if restorable.settings.network_pool or len(back.networks) > FEW_NETWORKS:
         for network in back.networks:
             engine.docker("network", "rm", network)
-    replace_file(ROOT / stack_file(name), found.stack_yaml)
-    if "env" in found.files:
-        replace_file(ROOT / file_name(name), found.files["env"], 0o600)
-    import_state(name, without_containers(json.loads(json.dumps(found.state))))
+    replace_file(ROOT / stack_file(name), restorable.stack_yaml)
+    if "env" in restorable.files:
+        replace_file(ROOT / file_name(name), restorable.files["env"], 0o600)
+    import_state(name, without_containers(json.loads(json.dumps(restorable.state))))
     with display.phase(tr("恢复数据卷", "Restoring the volumes")):
-        _fill(found, file, password)
+        _fill(restorable, file, password)
     deployment = Deployment.open(name, while_restoring=True)
     with graceful_interrupt():
         deployment.up(display)
 
 
-def _fill(found: Restorable, file: Path, password: str) -> None:
+def _fill(restorable: Restorable, file: Path, password: str) -> None:
     def volume_of(member: tarfile.TarInfo) -> str:
         parts = member.name.split("/")
         return parts[1] if parts[0] == "volumes" and len(parts) > 1 else ""
@@ -195,11 +202,11 @@ def _fill(found: Restorable, file: Path, password: str) -> None:
     with archive.reading(file, password) as tar:
         for volume, members in groupby(tar, key=volume_of):
             if volume:
-                volumes.load(volume, found.manifest.volumes[volume], tar, members, f"volumes/{volume}")
+                volumes.load(volume, restorable.manifest.volumes[volume], tar, members, f"volumes/{volume}")
 
 
 def _put_back(back: WayBack, display: Activities) -> None:
-    """Take the way back after a failure or Ctrl-C, which does not stop it."""
+    """Put back what was there after a failure or Ctrl-C; a further Ctrl-C does not stop this."""
     err.print(tr("恢复没有成功，正在放回原来的一切 …", "The restore failed; putting back what was there …"))
     try:
         with moments.undisturbed():
@@ -221,7 +228,7 @@ def _take(back: WayBack, display: Activities) -> None:
 
 
 def _undo_unfinished(home: DyberHome) -> bool:
-    """Take the way back of restores that were killed; whether there were any."""
+    """Undo restores that were killed; return whether there were any."""
     unfinished = way_back.unfinished()
     if unfinished:
         activate(home)
@@ -235,8 +242,8 @@ def _undo_unfinished(home: DyberHome) -> bool:
     return bool(unfinished)
 
 
-def _tell(found: Restorable) -> None:
-    manifest = found.manifest
+def _tell(restorable: Restorable) -> None:
+    manifest = restorable.manifest
     file = stack_file(manifest.stack)
     err.print(
         tr(
@@ -248,14 +255,14 @@ def _tell(found: Restorable) -> None:
     list_doomed([item for item in stored_data.find(manifest.stack) if item.name in manifest.volumes])
 
 
-def _refuse_foreign_volumes(found: Restorable, own: str | None) -> None:
+def _refuse_foreign_volumes(restorable: Restorable, present_id: str | None) -> None:
     """Raises StackError where a data volume is another stack's, or used by containers of somebody else."""
-    name = found.manifest.stack
+    name = restorable.manifest.stack
     labelled = data_volumes.labelled()
     owners = {item.name: item for item in labelled}
     restored = [
         LabelledVolume(volume, labels.get("dyber.stack", ""), labels.get("dyber.service", ""))
-        for volume, labels in found.manifest.volumes.items()
+        for volume, labels in restorable.manifest.volumes.items()
     ]
     used = data_volumes.of_stack(name, [*labelled, *restored])
     for service, volume in data_volumes.of_stack(name, restored).items():
@@ -266,10 +273,10 @@ def _refuse_foreign_volumes(found: Restorable, own: str | None) -> None:
                 tr(f"先备份，再删除现在的：./deploy.sh clean -s {name}",
                    f"back the present data up, then delete it: ./deploy.sh clean -s {name}"),
             )  # fmt: skip
-    own_containers = engine.containers(engine.deployment_filter(own)) if own else []
+    own_containers = engine.containers(engine.deployment_filter(present_id)) if present_id else []
     containers = {item["Name"].lstrip("/") for item in own_containers}
     users = stored_data.users()
-    for volume in found.manifest.volumes:
+    for volume in restorable.manifest.volumes:
         owner = owners.get(volume)
         if owner and owner.stack not in ("", name):
             raise StackError(
@@ -285,15 +292,15 @@ def _refuse_foreign_volumes(found: Restorable, own: str | None) -> None:
             )
 
 
-def _refuse_small_disk(found: Restorable) -> None:
+def _refuse_small_disk(restorable: Restorable) -> None:
     """Raises StackError where the engine's disk has no room for the backup's data beside the present one's copy. An
     engine on another machine is not asked: there a full disk is met before anything is lost."""
     folder = Path(engine.docker("info", "--format", "{{.DockerRootDir}}").strip() or "/nowhere")
     if not folder.is_dir():
         return
-    name, restored = found.manifest.stack, found.manifest.volumes
+    name, restored = restorable.manifest.stack, restorable.manifest.volumes
     present = sum(item.size or 0 for item in stored_data.find(name) if item.name in restored)
-    needed, free = found.manifest.size + present, shutil.disk_usage(folder).free
+    needed, free = restorable.manifest.size + present, shutil.disk_usage(folder).free
     if needed > free:
         raise StackError(
             tr(
@@ -305,7 +312,7 @@ def _refuse_small_disk(found: Restorable) -> None:
 
 
 def _install_passphrase(home: DyberHome, then: bytes | None) -> None:
-    """On a machine without one, the backup's passphrase becomes its own."""
+    """Install the backup's passphrase on a machine that has none."""
     if then is not None and passphrase() is None and not home.passphrase_file.exists():
         home.root.mkdir(parents=True, exist_ok=True)
         replace_file(home.passphrase_file, then, 0o600)

@@ -17,8 +17,8 @@ _SALT = "encryptionsalt:"
 
 
 def remove_from_tracked_files(root: Path) -> list[str]:
-    """Remove the salt from each stack's file in `root` that git tracks and whose committed version has none; the names
-    of the files that changed.
+    """Remove the salt from each stack file in `root` that git tracks and that was committed without one; return the
+    names of the changed files.
 
     A file with encrypted values keeps its salt, and so does a checkout that is no git clone.
     """

@@ -1,4 +1,4 @@
-"""Merging a stack's file key by key: what was changed here, and what a new version of the repository changes in it."""
+"""Merges a stack's file key by key: changes made here with changes that a new version of the repository brings."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class MergeConflict(Exception):
 
 
 def merged(base: str, mine: str, theirs: str) -> str:
-    """The text `theirs` of a stack's file with the changes that were made from `base` to `mine`.
+    """Return the text `theirs` of a stack's file with the changes that lead from `base` to `mine`.
 
     Comments of both are kept. Raises MergeConflict where both changed a setting in different ways, or where a comment
     that was written here would be lost; yaml.YAMLError for a text that is no YAML.
@@ -56,7 +56,7 @@ def merged(base: str, mine: str, theirs: str) -> str:
 
 
 def _applies(path: Keys, value: Any, old: Mapping[Keys, Any], new: Mapping[Keys, Any]) -> bool:
-    """Whether a change at `path` to `value` goes together with what changed from `old` to `new`."""
+    """Tell whether setting `path` to `value` is compatible with the changes from `old` to `new`."""
     if new.get(path, _GONE) in (old.get(path, _GONE), value):
         return all(
             new.get(other, _GONE) == old.get(other, _GONE)
@@ -83,7 +83,7 @@ def _with(values: Mapping[Keys, Any], changes: Mapping[Keys, Any]) -> dict[Keys,
 
 
 def _leaves(text: str) -> dict[Keys, Any]:
-    """By path, every value of a stack's file that is no mapping, or an empty one."""
+    """Return every value of a stack's file, by path, that is no mapping or is an empty one."""
     content = yaml.safe_load(text)
     return dict(_walk(content, ())) if content else {}
 
@@ -104,7 +104,7 @@ def _walk(value: Any, path: Keys) -> Iterator[tuple[Keys, Any]]:
 
 
 def _merged_by_line(base: str, mine: str, theirs: str) -> str | None:
-    """What git makes of the three texts; None where the same lines were changed."""
+    """Return git's merge of the three texts; None where the same lines were changed."""
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder, name) for name in ("mine", "base", "theirs")]
         for file, text in zip(files, (mine, base, theirs), strict=True):

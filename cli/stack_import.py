@@ -1,4 +1,4 @@
-"""Giving a stack a state from elsewhere: a backup's, encrypted anew with what this machine has."""
+"""Gives a stack a state from elsewhere, such as a backup's, encrypted anew with this machine's passphrase or key."""
 
 from __future__ import annotations
 

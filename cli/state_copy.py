@@ -1,4 +1,4 @@
-"""`dyber state-copy`: a stack's state without its secrets, on which a pull request can be previewed.
+"""Implements `dyber state-copy`: a stack's state without its secrets, on which a pull request can be previewed.
 
 Every secret is replaced by a placeholder of the same form. Two places that held the same secret hold the same
 placeholder; nobody can compute a secret from one, as the key that placeholders are made with is thrown away.
@@ -43,7 +43,7 @@ SHORTEST = 12
 def state_copy(
     file: Annotated[
         Path | None,
-        typer.Option("--out", help=tr(f"写到哪个文件；默认 {FOLDER}/<栈>.json", f"Default: {FOLDER}/<stack>.json")),
+        typer.Option("--out", help=tr(f"写到哪个文件；默认 {FOLDER}/<栈>.json", f"File to write; default: {FOLDER}/<stack>.json")),
     ] = None,
     stack: StackOption = "dev",
 ) -> None:
@@ -58,7 +58,7 @@ def state_copy(
 
 
 def without_secrets(deployment: Mapping[str, Any]) -> dict[str, Any]:
-    """A deployment as `pulumi stack export --show-secrets` prints it, with a placeholder for every secret.
+    """Return a deployment, as `pulumi stack export --show-secrets` prints it, with a placeholder for every secret.
 
     Text of a secret that is also found outside of secrets is replaced there too. Raises StackError for a secret that
     was not decrypted.
@@ -73,7 +73,7 @@ def without_secrets(deployment: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def placeholder(key: bytes, text: str) -> str:
-    """What stands for a secret text; the same for the same text and key."""
+    """Return the placeholder for a secret text; the same for the same text and key."""
     return "placeholder-" + hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:48]
 
 

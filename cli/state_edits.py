@@ -1,4 +1,4 @@
-"""Edits of a stack's state, as `pulumi stack export` gives it and `pulumi stack import` takes it."""
+"""Edits a stack's state, as `pulumi stack export` gives it and `pulumi stack import` takes it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def forget(stack: auto.Stack, names: Collection[str], kinds: Collection[str]) ->
 
 
 def remove(state: dict[str, Any], urns: Collection[str]) -> bool:
-    """Take resources out of a state, and out of what the others say that they depend on; whether there were any."""
+    """Remove resources from a state and from the dependencies of others; return whether there were any."""
     resources = list(state.get("resources") or [])
     kept = [item for item in resources if item["urn"] not in urns]
     if len(kept) == len(resources):
@@ -47,7 +47,7 @@ def remove(state: dict[str, Any], urns: Collection[str]) -> bool:
 
 
 def remove_where(state: dict[str, Any], doomed: Callable[[dict[str, Any]], bool]) -> bool:
-    """As remove, for the resources of which `doomed` is true."""
+    """Do the same as `remove` for the resources for which `doomed` is true."""
     return remove(state, {item["urn"] for item in state.get("resources") or [] if doomed(item)})
 
 

@@ -1,4 +1,4 @@
-"""Data volumes on the engine: whose they are, how large and how old, whether anything uses them, and deleting them."""
+"""Finds data volumes on the engine (owner, size, age, users) and deletes them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class StoredData:
     users: tuple[str, ...] = ()
 
     def told(self, now: datetime | None = None) -> str:
-        """Name, service, size and age, for people."""
+        """Return name, service, size and age for people."""
         details = [self.service]
         if self.size is not None:
             details.append(human_size(self.size))
@@ -46,13 +46,13 @@ class StoredData:
         return self.name + tr(f"（{'，'.join(details)}）", f" ({', '.join(details)})")
 
     def as_json(self) -> dict[str, Any]:
-        """What --json prints."""
+        """Return what --json prints."""
         created = self.created.isoformat() if self.created else None
         return {"name": self.name, "stack": self.stack, "service": self.service, "bytes": self.size, "created": created}
 
 
 def find(stack: str | None = None) -> list[StoredData]:
-    """The data volumes of a stack, or of all stacks, whether they are used or not.
+    """Return the data volumes of a stack, or of all stacks, whether they are used or not.
 
     Raises EngineError, and ConfigurationError when the engine does not answer.
     """
@@ -64,7 +64,7 @@ def find(stack: str | None = None) -> list[StoredData]:
         item["Name"]: _time(item.get("CreatedAt", ""))
         for item in json.loads(engine.docker("volume", "inspect", *(item.name for item in volumes)))
     }
-    found = [
+    data = [
         StoredData(
             name=item.name,
             stack=item.stack,
@@ -75,22 +75,23 @@ def find(stack: str | None = None) -> list[StoredData]:
         )
         for item in volumes
     ]
-    return sorted(found, key=lambda item: (item.stack, item.name))
+    return sorted(data, key=lambda item: (item.stack, item.name))
 
 
-def unused(found: Iterable[StoredData], needed: Collection[str] = ()) -> list[StoredData]:
-    """Those that no container mounts. `needed` names volumes that are used nevertheless, as their container is missing
-    only until the next deployment."""
-    return [item for item in found if not item.users and item.name not in needed]
+def unused(data: Iterable[StoredData], needed: Collection[str] = ()) -> list[StoredData]:
+    """Return the volumes that no container mounts. Volumes in `needed` count as used: their container is only missing
+    until the next deployment."""
+    return [item for item in data if not item.users and item.name not in needed]
 
 
 def command_for(stack: str) -> str:
-    """The command that lists the unused data of a stack, asks, and deletes it."""
+    """Return the command that lists a stack's unused data, asks, and deletes it."""
     return "./deploy.sh clean --unused-data" + ("" if stack == "dev" else f" -s {stack}")
 
 
 def findings() -> list[Finding]:
-    """What `doctor` says of unused data: a line for each stack that has some, whether it is still there or not."""
+    """Return what `doctor` says about unused data: a line for each stack that has some, even if the stack itself is
+    gone."""
     try:
         data = unused(find())
     except (EngineError, ConfigurationError):
@@ -107,16 +108,16 @@ def findings() -> list[Finding]:
     ]
 
 
-def lines(found: Iterable[StoredData]) -> Iterator[str]:
+def lines(data: Iterable[StoredData]) -> Iterator[str]:
     """One line for each volume, for a list."""
-    yield from (f"  {item.told()}" for item in found)
+    yield from (f"  {item.told()}" for item in data)
 
 
-def delete(found: Iterable[StoredData]) -> list[str]:
+def delete(data: Iterable[StoredData]) -> list[str]:
     """Delete volumes with all that is in them; one that a container mounts stays, and that is told. Returns the names
     of those that are gone."""
     gone = []
-    for item in found:
+    for item in data:
         try:
             engine.docker("volume", "rm", item.name)
         except EngineError as error:
@@ -130,7 +131,7 @@ def delete(found: Iterable[StoredData]) -> list[str]:
 
 
 def in_state(resources: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The data volumes among the resources of a state."""
+    """Return the data volumes among the resources of a state."""
     return [item for item in resources if item["type"] == VOLUME and holds_data(str(item["urn"]))]  # type: ignore[misc]
 
 
@@ -141,7 +142,7 @@ def holds_data(urn: str) -> bool:
 
 
 def mounted(resources: Iterable[Mapping[str, Any]]) -> set[str]:
-    """Names of the data volumes that the containers of a state mount."""
+    """Return the names of the data volumes that the containers of a state mount."""
     return {
         str(mount["source"])
         for item in resources
@@ -161,7 +162,7 @@ def retain(state: Mapping[str, Any]) -> bool:
 
 
 def human_size(size: float) -> str:
-    """Such as `1.2 MB`."""
+    """Return a size for people, such as `1.2 MB`."""
     for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if size >= factor:
             return f"{size / factor:.1f} {unit}"
@@ -169,7 +170,7 @@ def human_size(size: float) -> str:
 
 
 def age(created: datetime, now: datetime) -> str:
-    """How long ago that was, for people."""
+    """Return for people how long ago that was."""
     hours = max(0, int((now - created).total_seconds() // 3600))
     if hours < 1:
         return tr("不到 1 小时前建立", "made less than an hour ago")

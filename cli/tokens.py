@@ -32,7 +32,11 @@ from cli.steps import (
 from toolchain.home import DyberHome
 from toolchain.language import tr
 
-token_app = typer.Typer(help=tr("客户端的令牌", "Clients' tokens"), no_args_is_help=True)
+token_app = typer.Typer(
+    help=tr("客户端的令牌", "Clients' tokens"),
+    epilog=examples("./deploy.sh token list", "./deploy.sh token show desktop-pet"),
+    no_args_is_help=True,
+)
 ClientArgument = Annotated[str, typer.Argument(help=tr("客户端", "The client"))]
 
 

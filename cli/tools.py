@@ -25,7 +25,9 @@ from toolchain.home import DyberHome
 from toolchain.language import tr
 
 tools_app = typer.Typer(
-    help=tr("工具契约：智能体看到的工具", "Contracts of tools: what agents see"), no_args_is_help=True
+    help=tr("工具契约：智能体看到的工具", "Contracts of tools: what agents see"),
+    epilog=examples("./deploy.sh tools diff", "./deploy.sh tools lock template"),
+    no_args_is_help=True,
 )
 ServiceArgument = Annotated[
     str | None, typer.Argument(help=tr("服务；省略则为全部", "The service; all when left out"), show_default=False)
@@ -85,7 +87,7 @@ def tools_diff(
         typer.Option(
             help=tr(
                 "与另一个栈运行中的工具比较；或 git 版本：那时的契约与现在的契约",
-                "The tools running in another stack; or a git revision: the contract of then and now",
+                "The tools running in another stack; or a git revision: its contract against the present one",
             )
         ),
     ] = None,
@@ -105,7 +107,7 @@ def tools_diff(
 
 
 def _tell_silent(stack: str, service: str | None, against: str | None, compared: set[str]) -> bool:
-    """Name the services of the stack that were not compared because they do not run; whether there are any."""
+    """Name the services of the stack that were not compared because they do not run; return whether there are any."""
     if against and not (ROOT / stack_file(against)).is_file():
         return False
     expected = Deployment.open(stack, create=False).outputs()["services"]

@@ -1,4 +1,5 @@
-"""`dyber update`: the newest version of this checkout, with what was changed in it here, and its deployment."""
+"""Implements `dyber update`: gets the newest version of this checkout, keeps local changes of stack files, and
+deploys."""
 
 from __future__ import annotations
 
@@ -46,7 +47,7 @@ def update(yes: YesOption = False, stack: StackOption = "dev") -> None:
         raise typer.Exit(FAILED)
     advance(ROOT, changed_here)
     if changed_here:
-        err.print(tr(f"更新前的文件留在 .git/{KEPT}/", f"the files of before the update are in .git/{KEPT}/"))
+        err.print(tr(f"更新前的文件留在 .git/{KEPT}/", f"the files as they were before are in .git/{KEPT}/"))
     # The new version's own requirements and code do the rest.
     raise typer.Exit(deploy(stack))
 
@@ -61,12 +62,12 @@ def check_it_can_follow(root: Path) -> None:
     if git(root, "symbolic-ref", "--quiet", "HEAD").returncode:
         commit = git_said(root, "rev-parse", "--short", "HEAD")
         raise StackError(
-            tr(f"现在停在提交 {commit}，不在任何分支上", f"commit {commit} is checked out, and no branch"),
+            tr(f"现在停在提交 {commit}，不在任何分支上", f"commit {commit} is checked out, so no branch can be updated"),
             tr("先回到分支：git switch main", "go to a branch first: git switch main"),
         )
     if not git_said(root, "rev-parse", "--abbrev-ref", "@{upstream}"):
         raise StackError(
-            tr("当前分支没有跟踪远端分支", "this branch follows no remote one"),
+            tr("当前分支没有跟踪远端分支", "this branch follows no remote branch"),
             tr("先运行 git branch --set-upstream-to=origin/main", "run git branch --set-upstream-to=origin/main first"),
         )
 
@@ -77,19 +78,19 @@ def fetch(root: Path) -> None:
     if fetched.returncode:
         raise StackError(
             _last_words(fetched) or "git fetch",
-            tr("检查网络后重试；现在的版本照常运行", "check the network and try again; the present version runs on"),
+            tr("检查网络后重试；现在的版本照常运行", "check the network and try again; the present version keeps running"),
         )
 
 
 def plan(root: Path) -> dict[str, bytes]:
-    """By name, the stack files that were changed here, as they will be after the update.
+    """Return the locally changed stack files by name, with the content they will have after the update.
 
     Raises StackError, having changed nothing, for whatever would be lost or cannot be put together: commits of this
     branch, files that both sides changed, keys of a stack's file that both changed, files that stand in the way.
     """
     if git(root, "merge-base", "--is-ancestor", "HEAD", "@{upstream}").returncode:
         raise StackError(
-            tr("这个分支有远端没有的提交", "this branch has commits that the remote one has not"),
+            tr("这个分支有远端没有的提交", "this branch has commits that the remote branch lacks"),
             tr("先运行 git rebase @{upstream}（或 git merge），再运行一次",
                "run git rebase @{upstream} (or git merge) first, then again"),
         )  # fmt: skip
@@ -132,7 +133,7 @@ def advance(root: Path, changed_here: Mapping[str, bytes]) -> None:
 
 
 def deploy(stack: str) -> int:
-    """Run the new version's deployment; its exit code."""
+    """Run the new version's deployment and return its exit code."""
     command = [bootstrap.outer_python(), str(ROOT / "cli" / "bootstrap.py"), "deploy", "--stack", stack]
     return programs.call(command)
 
@@ -152,7 +153,7 @@ def _merged(root: Path, name: str) -> bytes:
     except (yaml.YAMLError, UnicodeDecodeError):
         raise StackError(
             tr(f"{name}: 不是有效的 YAML，不能与新版本合并", f"{name}: no valid YAML, so it cannot be merged"),
-            tr("改好后再运行一次", "mend it and run again"),
+            tr("改好后再运行一次", "correct it and run again"),
         ) from None
 
 

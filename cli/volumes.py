@@ -77,7 +77,7 @@ def load(
 
 
 def replicate(source: str, target: str) -> None:
-    """Make what is in the volume `target` what is in `source`, with owners and modes. Raises EngineError."""
+    """Copy the content of the volume `source` to the volume `target`, with owners and modes. Raises EngineError."""
     mounts = ("--volume", f"{source}:/from:ro", "--volume", f"{target}:/to")
     script = "find /to -mindepth 1 -delete && cp -a /from/. /to/"
     with helper(*mounts, "--user", "0", base_image_name(), "sh", "-c", script) as name:
@@ -93,7 +93,7 @@ def clear(volume: str) -> None:
 
 @contextmanager
 def paused(containers: Iterable[str]) -> Iterator[None]:
-    """While inside, these running containers write nothing; afterwards all of them go on, whatever happens. Raises
+    """Pause these running containers inside the context; afterwards all of them continue, whatever happens. Raises
     EngineError."""
     containers = list(containers)
     if not containers:
@@ -116,7 +116,7 @@ def helper(*arguments: str) -> Iterator[str]:
 
 
 def base_image_name() -> str:
-    """The image that helpers are made of."""
+    """Return the image from which helper containers are made."""
     return base_image.image_name(versions.load().base_suites[0])
 
 

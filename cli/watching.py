@@ -104,7 +104,7 @@ def ps(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
 
 @commands.command(
     "list",
-    help=tr("列出所有可用的服务", "List all services there are"),
+    help=tr("列出所有可用的服务", "List all available services"),
     epilog=examples("./deploy.sh list", "./deploy.sh list --json"),
 )
 def list_services(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
@@ -173,7 +173,7 @@ def _states(stack: str) -> dict[str, str]:
 
 
 def _settings(stack: str) -> StackSettings | None:
-    """The stack's settings; None where they cannot be used, which other commands explain."""
+    """Return the stack's settings; None if they are unusable, which other commands explain."""
     try:
         return Configuration(stack).settings()
     except (ConfigurationError, StackError):
@@ -187,7 +187,7 @@ def _hidden(settings: StackSettings | None) -> dict[str, tuple[str, ...]]:
 
 
 def _tools(shown: int | None, hidden: Sequence[str]) -> str:
-    """How many tools agents see, and how many are hidden from them."""
+    """Return how many tools agents see, and how many are hidden from them."""
     counted = str(shown) if shown else "-"
     return f"{counted} (+{len(hidden)} {tr('隐藏', 'hidden')})" if hidden else counted
 

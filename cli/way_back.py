@@ -1,4 +1,4 @@
-"""The way back from a restore: what a stack was before, kept until the restore has succeeded.
+"""Keeps what a stack was before a restore until the restore has succeeded, and puts it back otherwise.
 
 It lies in .restores/<stack> in the repository: the files and the state as they were, and which containers ran. The data
 as it was is in volumes beside the old ones. After a kill, every command on the stack says how to take the way back.
@@ -72,7 +72,7 @@ class WayBack:
         self.save()
 
     def succeed(self) -> None:
-        """Remove what was there before; from here on there is no way back."""
+        """Remove what was there before; after this there is no way back."""
         self.phase = "done"
         self.save()
         self._tidy(self.containers, self.networks, set(self.volumes) - set(self.aside))
@@ -97,7 +97,7 @@ class WayBack:
                 set(_networks(self.deployment)) - set(self.networks),
                 set(_other_volumes(self.stack)) - set(self.volumes) if self.phase == "replacing" else [],
             )
-        err.print(tr(f"栈 {self.stack} 原来的一切已放回。", f"What was there of stack {self.stack} is back."))
+        err.print(tr(f"栈 {self.stack} 原来的一切已放回。", f"Stack {self.stack} is as it was before."))
         return serving
 
     def _labelled_containers(self) -> list[dict[str, Any]]:
@@ -200,7 +200,7 @@ def prepare(name: str, present: stack.Deployment | None, data: Collection[str], 
 
 
 def unfinished() -> list[WayBack]:
-    """The restores that were killed."""
+    """Return the restores that were killed."""
     found = []
     for journal in sorted((stack.ROOT / stack.RESTORES).glob(f"*/{stack.JOURNAL}")):
         found.append(WayBack(**json.loads(journal.read_text(encoding="utf-8"))))
@@ -222,7 +222,7 @@ def _folder(name: str) -> Path:
 
 
 def _present(containers: Collection[str]) -> list[dict[str, Any]]:
-    """`docker inspect` of those of the containers that are there."""
+    """Return `docker inspect` of those of the containers that exist."""
     there = set(engine.docker("ps", "--all", "--quiet", "--no-trunc").split()) & set(containers)
     return list(json.loads(engine.docker("inspect", "--type", "container", *there))) if there else []
 
@@ -232,7 +232,7 @@ def _networks(deployment: str) -> list[str]:
 
 
 def _other_volumes(name: str) -> list[str]:
-    """The stack's volumes with configurations and secrets."""
+    """Return the stack's volumes with configurations and secrets."""
     return [item.name for item in data_volumes.labelled() if item.stack == name and not item.holds_data]
 
 

@@ -184,7 +184,7 @@ def long_token(resource: Resource, stack: Stack) -> Iterator[str]:
 
 
 def kept_data(resource: Resource, stack: Stack) -> Iterator[str]:
-    """In production: not even `./deploy.sh destroy` deletes data. No update does in any stack."""
+    """Require in production that not even `./deploy.sh destroy` deletes data. No update deletes data in any stack."""
     if stack.strict and resource.name.endswith("-data") and not (resource.protect or stack.data_retention == "keep"):
         yield (
             f"./deploy.sh destroy 会删除生产数据：在 Pulumi.{stack.name}.yaml 设置 dyber:dataRetention: keep / "

@@ -97,7 +97,7 @@ class _ThroughProxies(httpx2.BaseTransport):
         self._making = threading.Lock()
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        """The answer to `request`."""
+        """Return the answer to `request`."""
         proxy = proxies.for_address(str(request.url), os.environ)
         with self._making:
             if proxy not in self._transports:

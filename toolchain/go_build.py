@@ -214,7 +214,8 @@ def go_is_new_enough(go: str, minimum: str) -> bool:
 
 
 def pip_environment(mirrors: Mirrors) -> dict[str, str]:
-    """Index, certificates and proxy for pip, not on its command line: an index address may hold a password."""
+    """Return index, certificates and proxy for pip as environment variables: an index address may hold a password,
+    which a command line would show."""
     env = {**proxies.for_python(os.environ), "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
     if mirrors.pip_index_url:
         env["PIP_INDEX_URL"] = mirrors.pip_index_url

@@ -1,4 +1,5 @@
-"""Whether an engine may publish ports below 1024: an ordinary user's engine may not, unless the system lets it."""
+"""Finds out whether an engine may publish ports below 1024; an ordinary user's engine may only if the system lets
+it."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ HELPER, CAPABILITY = "rootlesskit", "security.capability"
 
 
 def lowest_port(engine: Engine) -> int:
-    """The lowest port that `engine` can publish; 1 where it can publish all, or where nothing is known."""
+    """Return the lowest port that `engine` can publish; 1 if it can publish all, or if that is unknown."""
     if not engine.rootless:
         return 1
     if sys.platform != "linux":

@@ -294,7 +294,7 @@ def _backend(home: DyberHome, env: Mapping[str, str]) -> Finding:
 
 
 def _proxies(env: Mapping[str, str]) -> list[Finding]:
-    """Which proxy downloads use, where the environment names any."""
+    """Return the finding about the proxy that downloads use, if the environment names one."""
     named = {name: env[name] for name in env if name.lower() in proxies.PROXY_VARIABLES and env[name].strip()}
     if not named:
         return []

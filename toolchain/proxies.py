@@ -1,4 +1,4 @@
-"""The proxy variables of the environment: loopback never goes through a proxy, and SOCKS is left out for Python.
+"""Prepares the proxy variables: loopback never goes through a proxy, and SOCKS is left out for Python.
 
 Runs on the standard library alone, as the preparation of the virtual environment needs it too.
 
@@ -26,7 +26,8 @@ USABLE_SCHEMES = ("http", "https")
 
 
 def loopback_bypass(env: Mapping[str, str]) -> dict[str, str]:
-    """`no_proxy`, `NO_PROXY` and `no_grpc_proxy` with loopback beside what `env` has; {} where `env` names no proxy.
+    """Return `no_proxy`, `NO_PROXY` and `no_grpc_proxy` with loopback added to what `env` has; {} if `env` names no
+    proxy.
 
     Without a proxy variable nothing is added: on macOS and Windows a bare `no_proxy` would hide the system's proxy.
     """
@@ -45,7 +46,7 @@ def loopback_bypass(env: Mapping[str, str]) -> dict[str, str]:
 
 
 def unusable(env: Mapping[str, str]) -> dict[str, str]:
-    """The proxy variables of `env` that pip and httpx2 cannot use, and their values."""
+    """Return the proxy variables of `env`, with their values, that pip and httpx2 cannot use."""
     found = {}
     for name in PROXY_VARIABLES:
         for variable in (name, name.upper()):
@@ -55,14 +56,15 @@ def unusable(env: Mapping[str, str]) -> dict[str, str]:
 
 
 def for_python(env: Mapping[str, str]) -> dict[str, str]:
-    """`env` for pip and other Python programs: loopback is reached directly, and proxies they cannot use are gone."""
+    """Return `env` for pip and other Python programs: loopback is reached directly, and proxies they cannot use are
+    gone."""
     left_out = unusable(env)
     kept = {name: value for name, value in env.items() if name not in left_out}
     return {**kept, **loopback_bypass(env)}
 
 
 def left_out_message(env: Mapping[str, str]) -> str:
-    """One line about the proxies that Python's downloads leave out; '' when there are none."""
+    """Return one line about the proxies that Python's downloads leave out; '' if there are none."""
     names = ", ".join(f"{name} ({without_password(value)})" for name, value in unusable(env).items())
     if not names:
         return ""
@@ -80,7 +82,7 @@ def left_out_message(env: Mapping[str, str]) -> str:
 
 
 def for_address(address: str, env: Mapping[str, str]) -> str | None:
-    """The proxy through which Python reaches `address`; None: directly."""
+    """Return the proxy through which Python reaches `address`; None means directly."""
     parts = urlsplit(address)
     host = parts.hostname or ""
     if is_loopback(host):
@@ -98,7 +100,7 @@ def for_address(address: str, env: Mapping[str, str]) -> str | None:
 
 
 def on_loopback(env: Mapping[str, str]) -> dict[str, str]:
-    """The proxy variables that name a proxy on this machine's loopback, which no container reaches."""
+    """Return the proxy variables that name a proxy on this machine's loopback, which no container reaches."""
     found = {}
     for name in PROXY_VARIABLES:
         for variable in (name, name.upper()):
@@ -109,13 +111,13 @@ def on_loopback(env: Mapping[str, str]) -> dict[str, str]:
 
 
 def without_password(proxy: str) -> str:
-    """A proxy's address as it may be shown: without user and password."""
+    """Return a proxy's address as it may be shown: without user and password."""
     scheme, separator, rest = proxy.rpartition("://")
     return scheme + separator + rest.rpartition("@")[2]
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address is this machine itself."""
+    """Tell whether a host name or address is this machine itself."""
     if host.lower() == "localhost":
         return True
     try:
@@ -161,7 +163,7 @@ def _host(proxy: str) -> str:
 
 
 def _of_the_system(scheme: str, host: str) -> str | None:
-    """The proxy that macOS or Windows has in its settings."""
+    """Return the proxy that macOS or Windows has in its settings."""
     if sys.platform not in ("darwin", "win32") or urllib.request.proxy_bypass(host):
         return None
     proxy = urllib.request.getproxies().get(scheme)

@@ -1,4 +1,4 @@
-"""What became of each call under a fault, and the table of it. Nothing here talks to anybody."""
+"""Classifies what became of each call under a fault, and makes the table. Nothing here uses the network."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ class Window:
     container: str = ""
 
     def has(self, call: Call) -> bool:
-        """Whether the call was under way at that moment."""
+        """Tell whether the call was under way at that moment."""
         return call.begun <= self.ended and call.ended >= self.begun
 
 
 def classify(status: int, text: str, expected: str) -> tuple[Outcome, str]:
-    """Outcome and code of an answer: right when it is a result with `expected` in it, refused when it says why in a way
-    that programs can read, else lost."""
+    """Return outcome and code of an answer: right when it is a result with `expected` in it, refused when it gives a
+    reason that programs can read, else lost."""
     content = _content(text)
     if status == 200:
         if code := _tool_error(content):

@@ -1,4 +1,4 @@
-"""A Docker engine apart from the machine's: in other namespaces, with its data on a small file system."""
+"""Runs a Docker engine of its own: in other namespaces, with its data on a small file system."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NEEDED = ("unshare", "dockerd", "docker", "mke2fs", "mount", "ip", "fallocate")
 
 
 def missing_programs() -> list[str]:
-    """Programs that are needed and are not on PATH."""
+    """Return the needed programs that are not on PATH."""
     return [name for name in NEEDED if shutil.which(name) is None]
 
 

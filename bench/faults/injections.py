@@ -1,4 +1,5 @@
-"""The faults: each is done to the stack while the load goes on, and ends with what an outsider would put right."""
+"""Injects the faults: each hits the stack while the load goes on, and ends with the repair that an outsider would
+make."""
 
 from __future__ import annotations
 
@@ -74,12 +75,12 @@ class Fault:
 
 
 def nothing(scene: Scene) -> None:
-    """What the load is like without any fault."""
+    """Do nothing, to see the load without any fault."""
     time.sleep(scene.seconds)
 
 
 def containers_killed(scene: Scene) -> None:
-    """Each container in turn, the next one when all is whole again."""
+    """Kill each container in turn; the next one when all is whole again."""
     found = scene.stack.containers()
     names = {one["Id"]: f"{one['Config']['Labels']['dyber.service']} {one['Name'][1:]}" for one in found}
     for identity, name in sorted(names.items(), key=lambda item: item[1]):
@@ -95,7 +96,7 @@ def containers_killed(scene: Scene) -> None:
 
 
 def engine_killed(scene: Scene) -> None:
-    """The daemon dies; a new one, as systemd would start it, takes over what it finds."""
+    """Kill the daemon and start a new one, as systemd would, which takes over what it finds."""
     with scene.killing("the engine"):
         scene.engine.kill()
     time.sleep(DOWN_SECONDS)
@@ -105,7 +106,7 @@ def engine_killed(scene: Scene) -> None:
 
 
 def power_lost(scene: Scene) -> None:
-    """Every process of the engine and of all containers dies at once."""
+    """Kill every process of the engine and of all containers at once."""
     with scene.killing("all"):
         scene.engine.power_off()
     time.sleep(DOWN_SECONDS)
@@ -113,7 +114,7 @@ def power_lost(scene: Scene) -> None:
 
 
 def network_cut(scene: Scene) -> None:
-    """Nothing gets through template's network for a while, in silence."""
+    """Drop all traffic of template's network silently for a while."""
     with cut(scene, "template"):
         time.sleep(scene.seconds)
 
@@ -131,7 +132,7 @@ def cut(scene: Scene, service: str) -> Iterator[None]:
 
 
 def network_disconnected(scene: Scene) -> None:
-    """Somebody takes the containers of the ledger out of their network; a deployment is the way back."""
+    """Disconnect the ledger's containers from their network; a deployment connects them again."""
     (network,) = networks(scene, "ledger")
     for container in scene.stack.containers("ledger"):
         scene.engine.docker("network", "disconnect", "--force", network, container["Id"])
@@ -146,8 +147,8 @@ def networks(scene: Scene, service: str) -> list[str]:
 
 
 def clock_ahead(scene: Scene) -> None:
-    """The clocks of all containers that can have another one jump an hour ahead, and later back: the second jump is the
-    fault's end."""
+    """Set the clocks of all containers that can have another clock an hour ahead, and later back, which ends the
+    fault."""
     try:
         set_clocks(scene, HOUR)
         time.sleep(scene.seconds / 2)
@@ -170,7 +171,7 @@ def set_clocks(scene: Scene, ahead: int) -> None:
 
 
 def disk_full(scene: Scene) -> None:
-    """Not a byte is left where the engine keeps volumes, logs and its own state."""
+    """Fill the disk where the engine keeps volumes, logs and its own state."""
     ballast = scene.engine.disk / "ballast"
     try:
         deadline = time.monotonic() + scene.seconds
@@ -183,7 +184,7 @@ def disk_full(scene: Scene) -> None:
 
 
 def fill(file: int) -> None:
-    """Give a file all that is left of its file system, without writing it."""
+    """Make a file take all the space that its file system has left, without writing to it."""
     step = 2**30
     while step >= 4096:
         size = Path(f"/proc/self/fd/{file}").stat().st_size
@@ -196,7 +197,7 @@ def fill(file: int) -> None:
 
 
 def redis_corrupted(scene: Scene) -> None:
-    """Bytes in the middle of Redis' log are not its own, and it is killed before it can write a new one."""
+    """Overwrite bytes in the middle of Redis' log and kill Redis before it can write a new log."""
     (cache,) = scene.stack.containers("cache")
     fill_cache(scene.stack.cache_address, scene.stack.cache_password())
     time.sleep(SAVED_SECONDS)

@@ -1,4 +1,4 @@
-"""Steady load on a stack by several clients: each call has an id, and what became of it is kept."""
+"""Puts steady load on a stack with several clients; each call has an id, and its outcome is kept."""
 
 from __future__ import annotations
 
@@ -61,12 +61,12 @@ class Load:
         self._thread.join(PATIENCE_SECONDS + 5)
 
     def since(self, moment: float) -> list[Call]:
-        """The calls that ended after a moment."""
+        """Return the calls that ended after a moment."""
         return [call for call in list(self.calls) if call.ended >= moment]
 
     def right_since(self, moment: float) -> dict[str, float | None]:
-        """By kind of call, the end of the first right answer after `moment` and after the last answer that was not
-        right; None where there is none yet."""
+        """Return, by kind of call, the end of the first right answer after `moment` and after the last answer that was
+        not right; None where there is none yet."""
         since: dict[str, float | None] = {caller.kind: None for caller in self.callers}
         for call in self.since(moment):
             if call.outcome is not Outcome.OK:
@@ -76,8 +76,8 @@ class Load:
         return since
 
     def seconds_until_right(self, moment: float, limit: float) -> tuple[float | None, str]:
-        """Waits until calls of every kind are right, all streams are open and all is up. Returns the seconds that this
-        took from `moment` on, None after `limit` seconds; and what was waited for last."""
+        """Wait until calls of every kind are right, all streams are open and all is up. Returns the seconds from
+        `moment` on, None after `limit` seconds, and what was waited for last."""
         up: float | None = None
         while True:
             now = time.monotonic()

@@ -1,4 +1,4 @@
-"""The stack that the faults meet: a copy of the working tree with a state of its own, deployed on the engine apart."""
+"""Deploys the stack that the faults hit: a copy of the working tree with its own state, on a separate engine."""
 
 from __future__ import annotations
 
@@ -210,7 +210,7 @@ class Stack:
         return Counter(file.name.partition(".")[0] for file in self.volume("ledger").iterdir())
 
     def seen(self) -> dict[str, str]:
-        """What must not change: the token, data, the session, the volumes."""
+        """Return what must not change: the token, data, the session, the volumes."""
         data = self.volume("xiaohongshu")
         cookies = json.loads((data / SESSION).read_text())["cookies"]
         return {
@@ -221,8 +221,8 @@ class Stack:
         }
 
     def wrong(self, may_mend: bool) -> tuple[list[str], list[str]]:
-        """Looks at all that could be wrong after a fault. Returns what is, and what a deployment mended where
-        `may_mend` says that this is its part."""
+        """Look for everything that could be wrong after a fault. Returns what is wrong, and what a deployment repaired
+        if `may_mend` allows it to."""
         problems, mended = [], []
         status = self.deploy_sh("status")
         drift = self.deploy_sh("drift")

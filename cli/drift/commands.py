@@ -26,8 +26,8 @@ commands = typer.Typer()
 @commands.command(
     help=tr(
         "检查引擎上的东西是否仍如部署时（不做改变）。退出码：0 一致，1 有差异，2 没能检查",
-        "Whether what is on the engine is still as it was deployed; changes nothing. Exit codes: 0 it is, 1 it is not, "
-        "2 it could not be looked at",
+        "Check whether the engine is still as it was deployed; changes nothing. Exit codes: 0 no difference, 1 "
+        "differences, 2 could not check",
     ),
     epilog=examples("./deploy.sh drift", "./deploy.sh drift -s test -s prod", "./deploy.sh drift --json"),
 )
@@ -41,7 +41,7 @@ def drift(
         Path | None, typer.Option("--markdown", help=tr("另写一份 Markdown 报告", "Also write a report in Markdown"))
     ] = None,
 ) -> None:
-    """Whether what is on the engine is still as it was deployed; changes nothing."""
+    """Check whether the engine is still as it was deployed; changes nothing."""
     home = DyberHome.from_environment()
     activate(home)
     with Activities(home.logs / "drift.log") as display:

@@ -73,7 +73,7 @@ def add_service(
 
 @commands.command(
     "remove-service",
-    help=tr("移除一个MCP服务；它的数据会保留", "Remove an MCP service; its data is kept"),
+    help=tr("移除一个MCP服务；默认保留它的数据", "Remove an MCP service; by default its data is kept"),
     epilog=examples("./deploy.sh remove-service weibo", "./deploy.sh remove-service weibo --yes --delete-data"),
 )
 def remove_service(
@@ -208,7 +208,7 @@ def _removed(name: str, kept: Path, deployed: list[removal.Deployed], going: str
         if part.stack:
             done = part.name == going or not part.containers
             told = tr("  让网关也忘记它：", "  to make the gateway forget it: ") if done else tr(
-                "  让容器也消失：", "  to end its containers: "
+                "  移除它的容器：", "  to remove its containers: "
             )  # fmt: skip
             out.print(f"{told}./deploy.sh{option}", markup=False)
         for item in part.data if part.name != going else ():

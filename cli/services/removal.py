@@ -1,4 +1,4 @@
-"""What removing a service takes away, and deleting its data where that is asked for."""
+"""Finds what removing a service takes away, and deletes its data where that is asked for."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Deployed:
 
 
 def deployed(service: str) -> list[Deployed]:
-    """Every stack that has containers or data of `service`."""
+    """Return every stack that has containers or data of `service`."""
     data: dict[str, list[StoredData]] = {}
     for item in stored_data.find():
         if item.service == service:
@@ -67,7 +67,7 @@ def deployed(service: str) -> list[Deployed]:
 
 
 def containers_of(resources: list[dict[str, Any]], service: str) -> list[dict[str, Any]]:
-    """The containers in a state that belong to the component of `service` itself."""
+    """Return the containers in a state that belong to the component of `service` itself."""
     return [
         resource
         for resource in resources

@@ -1,4 +1,4 @@
-"""The addresses of this machine's loopback on which ports are published."""
+"""Finds the addresses of this machine's loopback on which ports are published."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LOCAL_ENGINES = ("unix://", "npipe://", "fd://")
 
 
 def loopback(env: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-    """127.0.0.1, and ::1 where the engine is on this machine and the machine has IPv6.
+    """Return 127.0.0.1, and ::1 if the engine is on this machine and the machine has IPv6.
 
     Programs that are told `localhost` try ::1 first on Windows, in Node 18 and in many containers.
     """
@@ -20,13 +20,13 @@ def loopback(env: Mapping[str, str] = os.environ) -> tuple[str, ...]:
 
 
 def engine_is_here(env: Mapping[str, str] = os.environ) -> bool:
-    """Whether the engine that DOCKER_HOST names is on this machine."""
+    """Tell whether the engine that DOCKER_HOST names is on this machine."""
     host = env.get("DOCKER_HOST", "")
     return not host or host.startswith(_LOCAL_ENGINES)
 
 
 def has_ipv6() -> bool:
-    """Whether something can listen on ::1 on this machine."""
+    """Tell whether something can listen on ::1 on this machine."""
     try:
         with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
             probe.bind((IPV6_LOOPBACK, 0))

@@ -53,7 +53,8 @@ class BuildSettings(StrictSettings):
 
     @property
     def proxy_arguments(self) -> dict[str, str]:
-        """The build arguments that every Dockerfile knows, which name no image and enter none."""
+        """Return the proxy build arguments; every Dockerfile knows them, and they change neither an image's name nor
+        its content."""
         if not self.proxy:
             return {}
         return dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), self.proxy)

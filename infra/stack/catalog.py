@@ -188,7 +188,8 @@ def lowest_free_port(taken: Collection[int]) -> int:
 
 
 def _name_clashes(specs: list[ServiceSpec]) -> list[str]:
-    """On the command line `weibo-mcp` is the service weibo, so that no other one can have this name beside it."""
+    """Return a problem for each name that the command line takes for another service: `weibo-mcp` is the service
+    `weibo`."""
     names = {spec.name for spec in specs}
     return [
         f"mcp-servers/{spec.name}/{SPEC_FILE}: {spec.name} 是服务 {other} 的另一个名字，请换一个 / "

@@ -69,8 +69,8 @@ def reads_only(tool: Mapping[str, Any]) -> bool:
 
 
 def repeatable(tool: Mapping[str, Any]) -> bool:
-    """Whether a tool's annotations leave open that the same call is made twice. A tool that only reads does not have to
-    say so; one that says `idempotentHint: false` means it."""
+    """Tell whether a tool's annotations allow making the same call twice. A read-only tool need not say so;
+    `idempotentHint: false` forbids it."""
     return (tool.get("annotations") or {}).get("idempotentHint") is not False
 
 

@@ -1,4 +1,4 @@
-"""The volumes that hold data: their names, and which of them the engine has.
+"""Names the volumes that hold data, and tells which of them the engine has.
 
 A data volume outlives the service that uses it, the stack, and the state. Its name is fixed, so a service that comes
 back finds its data; its labels say whose it is.
@@ -29,7 +29,7 @@ class LabelledVolume:
 
     @property
     def holds_data(self) -> bool:
-        """Whether it is a data volume, and not one with a configuration or with secrets."""
+        """Tell whether it is a data volume, not a volume with a configuration or secrets."""
         return self.name in (volume_name(self.stack, self.service), _name_before(self.stack, self.service))
 
 
@@ -40,12 +40,13 @@ def volume_name(stack: str, service: str) -> str:
 
 
 def _name_before(stack: str, service: str) -> str:
-    """The name that such a volume got when hyphens were not doubled yet; ambiguous, so its labels have to agree."""
+    """Return the name such a volume had before hyphens were doubled; it is ambiguous, so the volume's labels have to
+    agree."""
     return f"dyber-{stack}-{service}-data"
 
 
 def labelled() -> list[LabelledVolume]:
-    """Every volume of the engine with labels of ours. Raises ConfigurationError when the engine does not answer."""
+    """Return every volume of the engine with our labels. Raises ConfigurationError when the engine does not answer."""
     command = ["docker", "volume", "ls", "--filter", "label=dyber.project=dyber", "--format", "\t".join(_COLUMNS)]
     try:
         done = subprocess.run(
@@ -56,7 +57,7 @@ def labelled() -> list[LabelledVolume]:
         done, problem = None, str(error)
     if done is None or done.returncode:
         raise ConfigurationError(
-            f"Docker 引擎没有说出它的数据卷，什么都没有改变；运行 ./deploy.sh doctor：{problem}\n"
+            f"无法从 Docker 引擎得知有哪些数据卷，什么都没有改变；运行 ./deploy.sh doctor：{problem}\n"
             f"The Docker engine did not tell its data volumes; nothing was changed. Run ./deploy.sh doctor: {problem}"
         )
     return [LabelledVolume(*line.split("\t")) for line in done.stdout.splitlines() if line.count("\t") == 2]

@@ -79,8 +79,8 @@ def file_name(stack: str) -> str:
 
 
 def refuse_unasked(overrides: EnvFile, stack: str, local_env: bool | None) -> None:
-    """Raises ConfigurationError where the file of `stack` says what only the reviewed stack file may say; `local_env`
-    is the stack file's own word on that."""
+    """Refuse settings in the env file of `stack` that only the reviewed stack file may have; `local_env` is what that
+    file says about it. Raises ConfigurationError."""
     if local_env is True or (local_env is None and stack == DEFAULT_STACK):
         return
     if unasked := [name for name in overrides.names if name != MAIN_TOKEN]:
@@ -94,8 +94,8 @@ def refuse_unasked(overrides: EnvFile, stack: str, local_env: bool | None) -> No
 
 
 def taken(overrides: EnvFile, stack: str) -> tuple[str, str] | None:
-    """One line, in Chinese and English, that names what comes from the file of `stack` and shows no value; None where
-    nothing does."""
+    """Return one line, in Chinese and English, that names the keys taken from the stack's env file and shows no value;
+    None if there are none."""
     if not overrides.names:
         return None
     file, names = file_name(stack), ", ".join(overrides.names)

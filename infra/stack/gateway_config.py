@@ -81,7 +81,7 @@ def quote(value: object) -> str:
 
 
 def json_body(fields: dict[str, Any], shows: Mapping[str, str] | None = None, **variables: str) -> str:
-    """A JSON object as the text argument of Nginx's `return`.
+    """Return a JSON object as the text argument of Nginx's `return`.
 
     `shows`: by placeholder, such as `{host}`, the Nginx variable that stands there; `variables` are further keys with
     Nginx variables. What is in the variables must need no escaping in JSON.
@@ -95,7 +95,7 @@ def json_body(fields: dict[str, Any], shows: Mapping[str, str] | None = None, **
 
 
 def json_text(value: str) -> str:
-    """The inside of a JSON string as one Nginx argument."""
+    """Return the inside of a JSON string as one Nginx argument."""
     return f"'{_escaped(json.dumps(value, ensure_ascii=False)[1:-1])}'"
 
 
@@ -173,8 +173,8 @@ class BodyLimit:
 
 
 def body_limits(settings: GatewaySettings) -> dict[str, BodyLimit]:
-    """By kind of body (nginx/templates/limits.conf.j2), how many may be there at once, so that all together fit into
-    the memory for bodies, and a client that fills its part leaves the others theirs.
+    """Return by kind of body (nginx/templates/limits.conf.j2) how many may be there at once, so that all fit into the
+    memory for bodies and one client cannot fill the part of the others.
 
     `small` bodies are in Nginx's own memory; `medium` ones have less than 1 MB; `large` and `unannounced` ones may be
     as large as a body can be.

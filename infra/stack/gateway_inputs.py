@@ -78,24 +78,24 @@ Published = tuple[int, tuple[str, ...]]
 
 
 def published_ports(settings: StackSettings, specs: Sequence[ServiceSpec]) -> dict[int, Published]:
-    """Where everything that the stack publishes is on the host, by the port inside."""
+    """Return where everything that the stack publishes is on the host, by the port inside."""
     port, address = redis_port(settings)
     redis: dict[int, Published] = {REDIS_PORT: (port, (address,))} if settings.has(CACHE) else {}
     return {**gateway_ports(settings, specs), **redis}
 
 
 def redis_port(settings: StackSettings) -> tuple[int, str]:
-    """(port on the host, address) of Redis, which no front holds and so has one address."""
+    """Return (port on the host, address) of Redis, which no front holds, so that it has one address."""
     return settings.gateway.public(REDIS_PORT), IPV4_LOOPBACK
 
 
 def on_loopback(settings: StackSettings, port: int) -> Published:
-    """Where a port is that stays on this machine whatever address the gateway is bound to."""
+    """Return where a port is that stays on this machine, whatever address the gateway is bound to."""
     return settings.gateway.public(port), settings.gateway.loopback
 
 
 def gateway_ports(settings: StackSettings, specs: Sequence[ServiceSpec]) -> dict[int, Published]:
-    """Where everything behind the gateway is on the host, by the gateway's own port.
+    """Return where everything behind the gateway is on the host, by the gateway's own port.
 
     The old direct ports stay on loopback whatever address the gateway is bound to; so does the plain development
     port where plain HTTP is sent to HTTPS.

@@ -106,7 +106,7 @@ class GatewayService:
 
     @property
     def resent_tools(self) -> tuple[str, ...]:
-        """The tools of which a call is sent again when the connection broke before there was an answer."""
+        """Return the tools whose calls the gateway sends again after a connection broke before there was an answer."""
         return tuple(tool for tool in self.read_tools if tool not in self.once_tools)
 
     @property
@@ -207,7 +207,7 @@ class GatewaySettings:
                 refuse(
                     f"网页来源 {origin!r} 不可用：请写成 https://pet.example.com、http://localhost:6274、app://obsidian.md 或 "
                     "null，小写，不带路径",
-                    f"web origin {origin!r} is unusable: such as https://pet.example.com, http://localhost:6274, "
+                    f"web origin {origin!r} is unusable; write it like https://pet.example.com, http://localhost:6274, "
                     "app://obsidian.md or null, lower case, without a path",
                 )
         if not 1 <= self.max_body_mib <= 64:

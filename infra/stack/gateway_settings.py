@@ -117,12 +117,12 @@ class GatewaySettings(StrictSettings):
         None,
         pattern=r"^https?://[a-z0-9.\[\]:-]+$",
         description="自己的代理在网关前面时客户端用的地址，如 https://pet.example.com / The address clients use when a proxy of "
-        "your own is before the gateway",
+        "your own is in front of the gateway",
     )
     allowed_origins: tuple[str, ...] = Field(
         (),
-        description="哪些网站的页面可以调用，如 https://app.example.com；桌面程序如 app://obsidian.md、null / Web origins whose "
-        "pages may call; of desktop programs such as app://obsidian.md or null",
+        description="哪些网站的页面可以调用，如 https://app.example.com；桌面程序的来源如 app://obsidian.md、null / Web origins whose "
+        "pages may call; those of desktop programs look like app://obsidian.md or null",
     )
     max_body_mib: int = Field(16, ge=1, le=64, description="请求体最大多少 MiB / Largest request body in MiB")
     memory_mib: int = Field(
@@ -175,8 +175,8 @@ class GatewaySettings(StrictSettings):
 
     @property
     def own_names(self) -> tuple[str, ...]:
-        """Host names that follow from other settings: that of `public_url`, and the address of `bind` unless it is one of
-        loopback or stands for every address."""
+        """Return the host names that follow from other settings: that of `public_url`, and the address of `bind` unless
+        it is a loopback address or stands for every address."""
         public = urlsplit(self.public_url).netloc if self.public_url else ""
         address = ipaddress.ip_address(self.bind)
         bound = () if address.is_unspecified or address.is_loopback else (self.local_host,)
@@ -189,7 +189,7 @@ class GatewaySettings(StrictSettings):
 
     @property
     def body_memory_mib(self) -> int:
-        """Of `memory_mib`, what request bodies may take together while they arrive and are passed on."""
+        """Return how much of `memory_mib` request bodies may take together while they arrive and are passed on."""
         return self.memory_mib // 2
 
     @property

@@ -1,4 +1,4 @@
-"""Tools that a service has and does not show: its contract has them, and a setting decides whether agents see them.
+"""Finds the tools that are in a service's contract but that a setting hides from agents.
 
 A setting that hides tools changes no contract. The kit knows one such setting, DYBER_READ_ONLY (dyber_kit.settings):
 unless it is false, tools that write are neither listed nor callable.
@@ -13,7 +13,7 @@ _FALSE = ("0", "false", "no", "off")
 
 
 def hidden_tools(tools: Mapping[str, bool], environment: Mapping[str, str]) -> tuple[str, ...]:
-    """The names of `tools` (by name, whether a tool only reads) that a service in this `environment` does not show."""
+    """Return the names of `tools` (by name, whether a tool only reads) that a service hides in this `environment`."""
     if environment.get(READ_ONLY, "").strip().lower() in _FALSE:
         return ()
     return tuple(name for name, reads in tools.items() if not reads)

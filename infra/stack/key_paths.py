@@ -1,4 +1,4 @@
-"""How a setting's path is written: `gateway.bind`, and `contract.tools["notes.search"]` for a key with a dot in it.
+"""Writes the path of a setting as text: `gateway.bind`, or `contract.tools["notes.search"]` for a key with a dot.
 
 Pulumi writes paths in the same way (`pulumi config set --path`).
 """
@@ -14,7 +14,7 @@ _PART = re.compile(r'(?P<plain>[^.\[\]"\\]+)|\["(?P<quoted>(?:[^"\\]|\\["\\])*)"
 
 
 def dotted(path: Sequence[str]) -> str:
-    """The path as text; `parts` reads it."""
+    """Return the path as text, which `parts` can read."""
     text = ""
     for key in path:
         if _PLAIN.fullmatch(key):
@@ -26,7 +26,8 @@ def dotted(path: Sequence[str]) -> str:
 
 
 def parts(text: str) -> tuple[str, ...]:
-    """The keys of a path. Raises ValueError for text that is no path, such as an empty key or an open bracket."""
+    """Return the keys of a path. Raises ValueError for text that is no path, such as an empty key or an open
+    bracket."""
     keys: list[str] = []
     position = 0
     while position < len(text) or not keys:

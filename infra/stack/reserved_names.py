@@ -1,4 +1,4 @@
-"""Names that no service may have, and why: the one list for the catalogue, the gateway's model and `add-service`."""
+"""Lists the names that no service may have: one list for the catalogue, the gateway's model and `add-service`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RESERVED = frozenset((*PARTS, *PATHS, *WORDS, *ELSEWHERE))
 
 
 def problem(name: str) -> tuple[str, str] | None:
-    """Why no service can be called `name`, in Chinese and English; None where one can."""
+    """Return why no service can be called `name`, in Chinese and English; None if a service can."""
     if name in RESERVED:
         return (
             f"服务名 {name!r} 已有别的用途，请换一个",

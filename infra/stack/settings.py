@@ -95,7 +95,7 @@ class StackSettings(StrictSettings):
     )
     data_retention: Literal["delete", "keep"] = Field(
         "delete",
-        description="./deploy.sh destroy 怎么对待数据卷：keep 保留；delete 列出它们、询问后删除。别的改变都不删数据 / What "
+        description="./deploy.sh destroy 如何处理数据卷：keep 保留；delete 列出它们、询问后删除。别的改变都不删数据 / What "
         "./deploy.sh destroy does with data volumes: keep leaves them; delete lists them, asks, and deletes them. "
         "Nothing else that changes a stack deletes data",
     )
@@ -188,7 +188,7 @@ class StackSettings(StrictSettings):
         return profile in self.profiles
 
     def with_data(self, specs: Iterable[ServiceSpec]) -> set[str]:
-        """What of the stack has a data volume: those of its services `specs` that want one, and the profiles."""
+        """Return what in the stack has a data volume: the profiles, and those of its services `specs` that want one."""
         return {spec.name for spec in specs if spec.data} | {name for name in BUILT_IN_PROFILES if self.has(name)}
 
     def requests_per_second(self, service: str) -> int:
@@ -202,7 +202,7 @@ class StackSettings(StrictSettings):
         return own.secrets if own else {}
 
     def hidden_tools(self, spec: ServiceSpec) -> tuple[str, ...]:
-        """The tools in the service's contract that this stack's settings keep from agents."""
+        """Return the tools in the service's contract that this stack's settings hide from agents."""
         own = self._with_own_values(spec, self.services.get(spec.name))
         return hidden_tools(own.tools, own.environment)
 

@@ -1,4 +1,4 @@
-"""The profile `cache`: Redis, its users and their passwords, and what tells Prometheus of it."""
+"""Declares the profile `cache`: Redis, its users and passwords, and its exporter for Prometheus."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ SERVICE_COMMANDS = (
 
 
 def service_user(service: str) -> str:
-    """The name of a service's user in Redis."""
+    """Return the name of a service's user in Redis."""
     return f"service-{service}"
 
 
 def service_rules(service: str) -> tuple[str, ...]:
-    """What a service's user may do, as rules of Redis' ACL: keys and channels that begin with its prefix only."""
+    """Return what a service's user may do, as Redis ACL rules: only keys and channels that begin with its prefix."""
     return (f"~dyber:{service}:*", f"&dyber:{service}:*", *SERVICE_COMMANDS)
 
 
 def redis_command(max_data_mib: int, users: Iterable[tuple[str, str, Sequence[str]]]) -> list[str]:
-    """The command that runs Redis. `users` are names, SHA-256 of passwords, and rules of Redis' ACL."""
+    """Return the command that runs Redis. `users` are names, SHA-256 of passwords, and Redis ACL rules."""
     command = ["redis-server", "/etc/dyber/redis.conf", "--maxmemory", f"{max_data_mib}mb"]
     for user, sha256, rules in users:
         command += ["--user", user, "on", f"#{sha256}", *rules]

@@ -1,4 +1,4 @@
-"""Certificates of port 443: what renews the self-signed one, the user's own files, or an ACME authority's."""
+"""Declares what keeps the certificate of port 443: self-signed, the user's own files, or from an ACME authority."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ class AcmeCertificate(pulumi.ComponentResource):
 def _keeper(
     service: str, owner: defaults.Owner, image: Image, uid: int, volume: pulumi.Input[str]
 ) -> dict[str, Any]:
-    """What the containers that keep certificates have in common. Nothing waits for them."""
+    """Declare what all containers that keep certificates share. Nothing waits for them."""
     return {
         "image": image.reference,
         "labels": defaults.container_labels(owner, service),

@@ -1,4 +1,4 @@
-"""DataVolumes: all volumes of a stack that hold data, whether a service uses them now or not."""
+"""Declares all volumes of a stack that hold data, whether a service uses them now or not."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class DataVolumes(pulumi.ComponentResource):
         self.register_outputs({})
 
     def mount(self, service: str) -> docker.ContainerMountArgs:
-        """The service's data volume at /data."""
+        """Return the mount of the service's data volume at /data."""
         return docker.ContainerMountArgs(target=DATA_FOLDER, type="volume", source=self._volumes[service].name)
 
 

@@ -1,4 +1,5 @@
-"""Reads the arguments of a call as callers send them: what is certain is converted, the rest is told in one sentence.
+"""Reads the arguments of a call as callers send them: certain meanings are converted, anything else is refused in one
+sentence.
 
 Models send `null` for what they do not set, numbers as text, lists as JSON text; clients add fields of their own. The
 rules come from the published JSON Schema, so that agents are told the same bounds that they were shown.

@@ -1,4 +1,4 @@
-"""Reads request bodies up to a limit, and takes them as JSON in UTF-8 or refuses them with what to do."""
+"""Reads request bodies up to a limit; accepts JSON in UTF-8 and refuses anything else with a next step."""
 
 from __future__ import annotations
 

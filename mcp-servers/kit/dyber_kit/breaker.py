@@ -87,12 +87,12 @@ class Breaker:
 
     @property
     def cause(self) -> ErrorCode | None:
-        """The code of the wall that opened it, until a call has got through; None while closed."""
+        """Return the code of the error that opened the breaker, until a call has succeeded; None while it is closed."""
         return self._cause.code if self._cause else None
 
     @property
     def seconds_left(self) -> float:
-        """How long the pause still lasts; 0 when no call is refused for it."""
+        """Return how many seconds the pause still lasts; 0 if it refuses no call."""
         return max(0.0, self._until - self._clock()) if self._cause else 0.0
 
     def check(self) -> None:
@@ -165,7 +165,7 @@ class Breaker:
             logger.error("breaker not kept", extra={"breaker": self.name, "reason": str(error)})
 
     def _restore(self) -> None:
-        """Take up the state that an earlier process kept; a damaged file is set aside."""
+        """Load the state that an earlier process kept; a damaged file is set aside."""
         if self._file is None:
             return
         try:

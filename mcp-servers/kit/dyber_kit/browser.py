@@ -323,7 +323,7 @@ def crashed() -> ServiceError:
 
 
 def is_gone(error: Exception, page: Page | None = None) -> bool:
-    """Whether the error says that the browser, its page or Playwright's own process is gone."""
+    """Tell whether the error says that the browser, its page or Playwright's own process is gone."""
     if isinstance(error, ServiceError):
         return False
     # What Playwright raises when its own process is gone has no class of its own.

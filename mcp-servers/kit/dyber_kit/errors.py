@@ -135,7 +135,7 @@ class ServiceError(ToolError):
 
     @property
     def text(self) -> str:
-        """One line for a model: code first, then cause, next step, and when a retry can help."""
+        """Return one line for a model: code first, then cause, next step, and when a retry can help."""
         return f"{self.code}：{self.message}。下一步：{self.next_step}（{self._when()}）"
 
     @property

@@ -1,4 +1,4 @@
-"""Keeps one browser running in the background: started with the service, again after a crash, with pauses between
+"""Keeps one browser running in the background: it is started with the service and after a crash, with pauses between
 failed starts."""
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Launcher:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Keep the browser running; the first start is waited for a moment, so that a healthy service starts ready."""
+        """Keep the browser running; wait a moment for the first start, so that a healthy service is ready at once."""
         self._stopping = self._failed = False
         self._early_crashes = 0
         self._tried.clear()
@@ -75,7 +75,7 @@ class Launcher:
 
     @property
     def problem(self) -> str | None:
-        """Why no page can be opened now, in Chinese; None when pages can be opened."""
+        """Return why no page can be opened now, in Chinese; None when pages can be opened."""
         if self._current() is not None:
             return None
         if not self._failed:

@@ -1,4 +1,4 @@
-"""Extends the SDK's MCP server, so that it understands what clients mean and answers unknown names with known ones."""
+"""Extends the SDK's MCP server: it tolerates unusual requests of clients and answers unknown names with known ones."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _odd_arguments: ContextVar[Any] = ContextVar("odd_arguments", default=None)
 
 
 class KitServer(MCPServer):
-    """Serves MCP, and names in its refusals what there is instead.
+    """Serves MCP; its refusals name what exists instead.
 
     Args:
         name: Name of the service.
@@ -61,7 +61,7 @@ class KitServer(MCPServer):
 
 
 async def _understand(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-    """Take arguments that are null or JSON text, and repeat no more than a little of what was sent in errors."""
+    """Accept arguments that are null or JSON text; errors repeat only a little of what was sent."""
     token = _odd_arguments.set(None)
     try:
         if ctx.method == "tools/call" and ctx.params is not None:

@@ -1,4 +1,4 @@
-"""Reports the progress of long calls, so that clients that give up on silence go on waiting."""
+"""Reports the progress of long calls, so that clients that give up on silence keep waiting."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SMALL_STEP = 0.0001
 
 
 class ReportingContext(Context[Any, Any]):
-    """Is the context of one call, and remembers what was reported last."""
+    """Holds the context of one call and remembers what was reported last."""
 
     _last: float = PrivateAttr(default=0.0)
     _total: float | None = PrivateAttr(default=None)

@@ -47,7 +47,7 @@ def required(value: str, detail: str) -> str:
 
 
 def add_route(api: FastAPI, route: RestRoute, service: str, calls: Calls, settings: Settings) -> None:
-    """Serve `route`: its body is read within limits and understood like the arguments of a tool.
+    """Serve `route`; its body is read within limits and converted like the arguments of a tool.
 
     While the service is read-only, a route that writes is refused.
     """

@@ -1,4 +1,4 @@
-"""Equal calls at the same time share one piece of work."""
+"""Lets equal calls at the same time share one piece of work."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class SharedWork:
 
 @dataclass(eq=False)
 class _Work:
-    """A running task, given up when nobody waits for it any more."""
+    """Holds a running task, which is cancelled when nobody waits for it any more."""
 
     task: asyncio.Future[Any]
     waiting: int = 0

@@ -113,7 +113,7 @@ def iso_utc(time: datetime | None) -> str | None:
 
 
 def duration(seconds: float) -> str:
-    """A length of time for people: `45 秒`, `12 分钟`, `3 小时 5 分钟`."""
+    """Return a length of time for people: `45 秒`, `12 分钟`, `3 小时 5 分钟`."""
     if seconds < 90:
         return f"{max(1, round(seconds))} 秒"
     minutes = -int(-seconds // 60)

@@ -1,4 +1,4 @@
-"""Serves the MCP addresses: requests are understood, or refused with one sentence and the right address.
+"""Serves the MCP addresses: it answers requests, or refuses them with one sentence and the right address.
 
 Streamable HTTP is answered here, in the form that the client reads: the SDK has one session manager for JSON and one
 for streams. The legacy SSE addresses are passed on, after the same checks.
@@ -177,7 +177,7 @@ async def _guarded(manager: StreamableHTTPSessionManager, scope: Scope, receive:
 async def _unless_caller_leaves(
     manager: StreamableHTTPSessionManager, scope: Scope, body: bytes, receive: Receive, send: Send
 ) -> None:
-    """Answer with JSON; a caller who leaves ends the call, as the SDK does it for streams only."""
+    """Answer with JSON; if the caller leaves, end the call, which the SDK does for streams only."""
     async with anyio.create_task_group() as group:
 
         async def watch() -> None:

@@ -1,4 +1,4 @@
-"""Whether accounts are logged in, and codes to log them in; what the login tools answer."""
+"""Tells whether accounts are logged in, and gets codes to log them in, for the login tools."""
 
 from __future__ import annotations
 

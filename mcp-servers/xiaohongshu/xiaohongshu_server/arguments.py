@@ -1,4 +1,4 @@
-"""Texts that callers give, checked before any page is opened: what is certainly wrong costs no visit."""
+"""Checks texts from callers before any page is opened: what is certainly wrong costs no visit."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def title_width(text: str) -> int:
 
 
 def _checked(name: str, value: str) -> str:
-    """Return the value with line ends made one and tabs made blanks; refuse other control characters."""
+    """Return the value with uniform line ends and with tabs turned into blanks; refuse other control characters."""
     value = value.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
     odd = next((char for char in value if char != "\n" and unicodedata.category(char) in ("Cc", "Cs")), None)
     if odd is not None:

@@ -1,4 +1,4 @@
-"""What an agent should know of a list that is empty or odd."""
+"""Explains empty or odd lists to an agent."""
 
 from __future__ import annotations
 

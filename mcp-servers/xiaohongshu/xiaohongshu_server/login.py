@@ -216,6 +216,6 @@ class Logins:
 
 
 def _member(snapshot: Snapshot) -> list[dict[str, Any] | None] | None:
-    """Return who visits, as `who` tells; a login box is only shown to guests."""
+    """Return the visitor, as `who` tells; the login box is only shown to guests."""
     found = who(snapshot)
     return [None] if found is None and snapshot["login_box"] else found

@@ -1,4 +1,4 @@
-"""What a login by QR code waits for, and what the user should do then."""
+"""Tells what a login by QR code is waiting for, and what the user should do then."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ class Pages:
 
     @property
     def pause(self) -> Pause | None:
-        """The pause in which no page is opened, or None."""
+        """Return the pause during which no page is opened, or None."""
         cause, left = self._breaker.cause, self._breaker.seconds_left
         return Pause(cause, datetime.now(UTC) + timedelta(seconds=left)) if cause and left else None
 

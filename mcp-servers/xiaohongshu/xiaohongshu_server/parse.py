@@ -67,12 +67,12 @@ class Parser:
         )
 
     def headline(self, note: Json) -> str:
-        """A note by its title and author, to be recognised by people."""
+        """Return a note's title and author, by which people recognise it."""
         author = self._author(_object(note.get("user"))).name or "未知"
         return f"《{text(note.get('title')) or '无标题'}》（作者 {author}）"
 
     def comment_line(self, comment: Json) -> str:
-        """A comment by its author and the start of its text."""
+        """Return a comment's author and the start of its text, by which people recognise it."""
         author = self._author(_object(comment.get("userInfo"))).name or "未知"
         return f"{author} 的评论“{clean_text(comment.get('content'), 60, html=False).text}”"
 

@@ -271,7 +271,8 @@ class Site:
         load: Callable[[], Awaitable[Model]],
         keep: Callable[[Model], bool] = lambda _: True,
     ) -> Model:
-        """The answer kept under `key`, else what `load` returns; equal calls at the same time share one `load`."""
+        """Return the answer kept under `key`, or else what `load` returns; equal calls at the same time share one
+        `load`."""
         key = f"{self._parser.names}:{key}"
         kept = await self._cache.get(key)
         if kept is not None:
@@ -286,11 +287,11 @@ class Site:
         return await self._sharing.run(key, load_and_keep)
 
     def headline(self, note: dict[str, Any]) -> str:
-        """A note object by title and author, for people."""
+        """Return title and author of a note object, for people."""
         return self._parser.headline(note)
 
     def comment_line(self, comment: dict[str, Any]) -> str:
-        """A comment object by author and text, for people."""
+        """Return author and text of a comment object, for people."""
         return self._parser.comment_line(comment)
 
     def _ttl(self, seconds: float) -> float:

@@ -1,4 +1,4 @@
-"""The moment of a write: before it nothing was done, after it only the site's own answer says what was."""
+"""Handles the moment of a write: before it nothing was done, and after it only the site's own answer tells what was."""
 
 from __future__ import annotations
 

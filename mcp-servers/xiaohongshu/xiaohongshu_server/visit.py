@@ -158,7 +158,7 @@ class Visit:
 
     @property
     def call_wall(self) -> Wall | None:
-        """How the site refused a call that brings data."""
+        """Return how the site refused a call that brings data."""
         certain = next((wall for wall in self._call_walls if wall.certain), None)
         return certain or (self._call_walls[0] if self._call_walls else None)
 

@@ -53,7 +53,7 @@ class Writes:
         plan: Callable[[], Awaitable[str]],
         act: Callable[[Callable[[], None]], Awaitable[bool | None]],
     ) -> WriteResult:
-        """Look what would be done and issue a token for exactly `arguments`, or with the token do it.
+        """Show what would be done and issue a token for exactly `arguments`; with that token, do it.
 
         Args:
             name: The tool's name.

@@ -65,14 +65,14 @@ class SiteWriter:
         self._creator_url = creator_url
 
     async def look(self, account: str, reference: NoteReference, comment_id: str | None = None) -> Target:
-        """Return what a write would be about, for a dry run; raises what would keep it from being done."""
+        """Return what a write would be about, for a dry run; raise what would prevent it."""
         async with self._reader.visit_note(account, reference) as (visit, note):
             await _require_member(visit)
             comment = await _find_comment(visit, comment_id) if comment_id else None
             return Target(note, comment)
 
     async def look_at_publishing(self, account: str) -> None:
-        """Raise what would keep the account from publishing, for a dry run."""
+        """Raise what would prevent the account from publishing, for a dry run."""
         async with self._visit_publishing(account):
             pass
 
