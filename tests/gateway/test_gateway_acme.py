@@ -51,6 +51,10 @@ class Keeper:
     def check_now(self) -> None:
         docker("kill", "--signal", "HUP", self.name)
 
+    def made(self) -> int:
+        """How often it got a certificate."""
+        return len(self.events("issued")) + len(self.events("renewed"))
+
     def healthy(self) -> bool:
         return subprocess.run(["docker", "exec", self.name, HEALTHCHECK], timeout=30, check=False).returncode == 0
 
@@ -213,6 +217,64 @@ def test_a_keeper_that_starts_again_gives_the_gateway_what_it_had_without_asking
         assert stored(site.gateway, "acme") == before
     finally:
         site.pebble.resume()
+
+
+def test_damaged_files_are_set_aside_told_and_made_anew_without_a_lost_call(site: Site) -> None:
+    gateway = site.gateway
+    wait_until(lambda: gateway.request("/api/alpha/ready", port=443).status == 200, "alpha is reached")
+    keeper = site.keeper(ACME_RENEW_BEFORE_DAYS="1000")
+    keeper.wait_for("issued")
+    account, key, certificate = "private/key.pem", "private/pet.example/key.pem", "pet.example/cert.pem"
+    with traffic(gateway, "alpha"):
+        for number, (damage, files) in enumerate(
+            [
+                ("truncate --size=40", [account]),
+                ("truncate --size=0", [key]),
+                ("sed -i s/CERTIFICATE/CERTAINLY/", [certificate]),
+                ("f() { rm $@; mkdir $@; }; f", [account, certificate]),
+                ("truncate --size=40", [account, key, certificate]),
+                ("f() { rm -r private; touch private; }; f", ["private"]),
+            ],
+            start=1,
+        ):
+            told = len(keeper.events("damaged"))
+            names = " ".join(files)
+            site.run_on_volume(f"cd /etc/dyber/acme/*/ && {damage} {names}")
+            keeper.check_now()
+            try:
+                wait_until(lambda count=number: keeper.made() == count + 1, f"made anew after {damage} {names}", 60)
+            except AssertionError as error:
+                raise AssertionError(docker("logs", keeper.name)) from error
+            damaged = keeper.events("damaged")[told:]
+            assert len(damaged) == len(files)
+            for file, event in zip(files, damaged, strict=True):
+                assert f"{file}.damaged" in event["zh"] and f"{file}.damaged" in event["en"]
+            assert site.run_on_volume(f"cd /etc/dyber/acme/*/ && ls -d {'.damaged '.join(files)}.damaged")
+        wait_until_served(gateway, stored(gateway, "acme"))
+    verified(gateway, site.pebble.root())
+    assert keeper.events("failed") == []
+
+
+def test_while_nothing_can_be_had_for_a_damaged_certificate_the_self_signed_one_serves(site: Site) -> None:
+    gateway = site.gateway
+    keeper = site.keeper()
+    keeper.wait_for("issued")
+    site.pebble.halt()
+    try:
+        site.run_on_volume("cd /etc/dyber && truncate --size=40 tls/acme.pem acme/*/pet.example/cert.pem")
+        keeper.check_now()
+        keeper.wait_for("failed")
+        assert len(keeper.events("damaged")) == 2
+        wait_until_served(gateway, stored(gateway, "acme"))
+        verified(gateway, authority_of_stand_in(site))
+    finally:
+        site.pebble.resume()
+    with traffic(gateway, "alpha"):
+        keeper.check_now()
+        keeper.wait_for("issued", 2)
+        wait_until_served(gateway, stored(gateway, "acme"))
+    verified(gateway, site.pebble.root())
+    assert site.run_on_volume("ls /etc/dyber/tls/acme.pem.damaged")
 
 
 def test_another_name_asks_for_another_certificate(site: Site) -> None:
