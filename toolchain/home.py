@@ -83,7 +83,7 @@ class DyberHome:
             text = self.passphrase_file.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError):
             return False
-        return bool(text) and text.isprintable()
+        return bool(text) and "\0" not in text
 
     def ensure_passphrase(self) -> Path:
         """The passphrase file, made once with a random value and mode 0600, never overwritten."""
