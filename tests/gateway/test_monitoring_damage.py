@@ -136,8 +136,8 @@ def test_damaged_blocks_keep_nobody_from_reading_the_others(monitoring: Monitori
     *damaged, good = before
     short, cut, gone, odd, no_chunks = damaged
     monitoring.on_volumes(
-        f"truncate --size=0 {short}/index; truncate --size=10 {cut}/index; rm {gone}/index; echo odd >{odd}/tombstones; "
-        f"rm -r {no_chunks}/chunks"
+        f"truncate --size=0 {short}/index; truncate --size=10 {cut}/index; rm {gone}/index; "
+        f"echo odd >{odd}/tombstones; rm -r {no_chunks}/chunks"
     )
     monitoring.start_and_wait()
     found = monitoring.found()

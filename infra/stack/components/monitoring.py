@@ -44,8 +44,8 @@ class Monitoring(pulumi.ComponentResource):
     - Prometheus, replaced old-first, as two cannot share the samples; the gateway passes people on to it
     - a one-shot loader per configuration: checks it with `promtool` in the same image, switches, reloads
 
-    A configuration or rule that promtool refuses fails the update with its words; the old one stays in use. Nothing waits
-    for Prometheus longer than a moment: where it does not come up, its container runs on and tries again
+    A configuration or rule that promtool refuses fails the update with its words; the old one stays in use. The update
+    waits for Prometheus half a minute at most: where it does not come up, its container runs on and tries again
     (monitoring/bin/monitoring-run), and takes the configuration when it starts.
     """
 
