@@ -159,7 +159,10 @@ def test_a_block_that_prometheus_leaves_out_by_itself_is_left_to_it(monitoring: 
 @pytest.mark.parametrize(
     ("damage", "aside"),
     [
-        ("rm -r wal; touch wal wbl; rm queries.active; mkdir queries.active", {"wal", "wbl", "queries.active"}),
+        (
+            "rm -r wal; touch wal wbl; rm queries.active; mkdir queries.active; chown --reference=. queries.active",
+            {"wal", "wbl", "queries.active"},
+        ),
         ("rm -r chunks_head; touch chunks_head", {"chunks_head"}),
         ("echo odd-bytes >chunks_head/000001", {"chunks_head"}),
         ("cp $(ls wal/0* | tail -n 1) wal/00000099", {"wal", "chunks_head"}),
@@ -192,15 +195,21 @@ def test_damage_that_prometheus_mends_and_a_lock_of_another_owner_cost_no_block(
 
 
 def test_only_the_newest_damage_is_kept(monitoring: MonitoringUnderTest) -> None:
-    monitoring.on_volumes("mkdir damaged; touch damaged/earlier; echo odd >chunks_head/000001")
+    monitoring.on_volumes("mkdir damaged; touch damaged/earlier; chown --reference=. damaged; echo odd >chunks_head/000001")
     monitoring.start_and_wait()
     assert [name for name in monitoring.found() if "damaged/" in name] == ["damaged/chunks_head"]
 
 
-def test_a_volume_that_cannot_be_written_leaves_it_its_memory(monitoring: MonitoringUnderTest) -> None:
-    monitoring.on_volumes("chown root:root .; chmod 0500 .")
+@pytest.mark.parametrize(
+    "damage",
+    ["chown root:root .; chmod 0500 .", "rm queries.active; mkdir queries.active"],
+    ids=["the volume", "a folder on it"],
+)
+def test_what_it_may_neither_write_nor_move_leaves_it_its_memory(monitoring: MonitoringUnderTest, damage: str) -> None:
+    monitoring.on_volumes(damage)
     monitoring.start_and_wait()
     assert "只在内存" in monitoring.told()[-1]
+    assert len(blocks(monitoring.found())) == BLOCKS
 
 
 def test_a_prometheus_that_does_not_start_is_tried_again_and_fails_no_delivery(
