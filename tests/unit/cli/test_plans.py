@@ -79,7 +79,11 @@ def test_a_mandatory_violation_is_why_the_update_failed_and_advice_is_not(capsys
 
 
 @pytest.mark.parametrize("content", [b"", b"\0\0", b"\xff", b'{"manifest":', b"[1]", b"3"])
-def test_a_damaged_plan_is_refused_before_anything_starts(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_plan_is_refused_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    monkeypatch.setenv("DYBER_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(plans, "set_up", lambda *_: pytest.fail("something starts"))
     file = tmp_path / "test.plan.json"
     file.write_bytes(content)
     with pytest.raises(StackError) as refused:
