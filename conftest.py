@@ -6,6 +6,7 @@ Every service's package and test helpers can be imported by name, as soon as its
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from xdist.scheduler import LoadScopeScheduling
 TIERS = ["unit", "servers", "toolchain", "gateway", "deploy"]
 HERE = Path(__file__).parent
 IN_PARALLEL = "PYTEST_XDIST_WORKER" in os.environ
+
+# A shell without job control starts background jobs with SIGINT ignored, which every program started here would inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 for _spec in sorted((HERE / "mcp-servers").glob("*/service.yaml")):
     sys.path += [str(_spec.parent), str(_spec.parent / "tests")]

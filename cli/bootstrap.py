@@ -50,7 +50,7 @@ def wanted_stamp() -> str:
 def is_ready() -> bool:
     """Whether the virtual environment is whole and up to date."""
     try:
-        return venv_python().exists() and STAMP.read_text() == wanted_stamp()
+        return venv_python().exists() and STAMP.read_bytes() == wanted_stamp().encode()
     except OSError:
         return False
 

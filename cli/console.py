@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from toolchain.backend import masked
+from toolchain.damage import make_room_for_file
 from toolchain.language import tr
 from toolchain.progress import duration
 
@@ -124,7 +125,7 @@ class Activities:
         if self._log:
             text = masked(text)
             with self._lock:
-                self._log.parent.mkdir(parents=True, exist_ok=True)
+                make_room_for_file(self._log)
                 with self._log.open("a", encoding="utf-8") as file:
                     file.write(text + "\n")
 

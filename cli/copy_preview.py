@@ -56,6 +56,12 @@ def preview(root: Path, stack: str, copy: Path, base: str) -> dict[str, Any]:
             tr(f"在部署 {stack} 的机器上运行 ./deploy.sh state-copy -s {stack}，把文件放到这里",
                f"run ./deploy.sh state-copy -s {stack} on the machine that deploys it, and put the file here"),
         )  # fmt: skip
+    if not isinstance((_json(copy.read_text(encoding="utf-8", errors="replace")) or {}).get("deployment"), dict):
+        raise StackError(
+            tr(f"{copy} 不是状态副本，或损坏了", f"{copy} is no copy of a state, or is damaged"),
+            tr(f"在部署 {stack} 的机器上重新生成：./deploy.sh state-copy -s {stack}",
+               f"make it anew on the machine that deploys {stack}: ./deploy.sh state-copy -s {stack}"),
+        )  # fmt: skip
     documents = []
     with tempfile.TemporaryDirectory(prefix="dyber-preview-") as folder:
         for revision in (base, "HEAD"):
@@ -219,5 +225,5 @@ def _without_encrypted_values(file: Path) -> dict[tuple[str, ...], str]:
 def _json(text: str) -> dict[str, Any] | None:
     try:
         return dict(json.loads(text))
-    except ValueError:
+    except (ValueError, TypeError):
         return None

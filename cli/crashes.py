@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cli.console import fail
 from toolchain.backend import masked
+from toolchain.damage import make_folder
 from toolchain.home import DyberHome
 from toolchain.language import tr
 
@@ -46,7 +47,7 @@ def _keep(error: BaseException) -> Path | None:
     file = folder / f"error-{datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}.log"
     text = masked("".join(traceback.format_exception(error)))
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
         with os.fdopen(descriptor, "w", encoding="utf-8") as log:
             log.write(text)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from stack.catalog import declared_secrets
-from stack.env_file import DEFAULT_STACK, MAIN_CLIENT, bindings, file_name, keys, taken
+from stack.env_file import DEFAULT_STACK, MAIN_CLIENT, bindings, file_name, keys, taken, text_of
 from stack.settings import read_overrides, stack_file
 
 from cli.console import err
@@ -138,6 +138,6 @@ def write(root: Path, stack: str, values: Mapping[str, str]) -> Callable[[], Non
 
 def _read(path: Path) -> str | None:
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return text_of(path)
     except FileNotFoundError:
         return None

@@ -13,6 +13,7 @@ from stack.settings import StackSettings
 
 from cli import engine, gateway_status
 from cli.members import GONE, Member
+from toolchain.language import tr
 
 LOG_LINES = 300
 _UNITS = {"B": 1, "kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
@@ -149,5 +150,6 @@ def last_error(log: str) -> str | None:
                 return f"{found[1]} {found[2]}"
             continue
         if isinstance(entry, dict) and entry.get("level") in ("ERROR", "CRITICAL"):
-            return f"{str(entry.get('time', ''))[:19]} {entry.get('message', '')}".strip()
+            said = entry.get("message") or tr(str(entry.get("zh", "")), str(entry.get("en", "")))
+            return f"{str(entry.get('time', ''))[:19]} {said}".strip()
     return None

@@ -10,11 +10,11 @@ from pathlib import Path
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
-from filelock import FileLock
 from pulumi import automation as auto
 
 from cli import programs
 from toolchain import backend
+from toolchain.damage import lock_at
 from toolchain.home import DyberHome
 
 _HOLDER = re.compile(r"created by (?P<user>.*)@(?P<host>\S+) \(pid (?P<pid>\d+)\) at (?P<since>\S+)")
@@ -46,9 +46,8 @@ def release_abandoned(stack: auto.Stack) -> bool:
     """Remove the locks that killed runs on this machine left, and say whether there were any. Raises Held, and then
     removes nothing."""
     home = DyberHome.from_environment()
-    home.locks.mkdir(parents=True, exist_ok=True)
     # Two runs that find the same abandoned lock: the second must not remove the one that the first takes next.
-    with FileLock(home.locks / f"recover-{stack.name}.lock"):
+    with lock_at(home.locks / f"recover-{stack.name}.lock"):
         found = holders(stack)
         for holder in found:
             if not holder.is_gone():

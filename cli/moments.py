@@ -16,15 +16,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
+from pydantic import TypeAdapter, ValidationError
 
 from cli import engine
 from cli.console import err
 from cli.engine import EngineError
 from cli.stack_file import replace_file
+from toolchain.damage import lock_at, make_folder, set_aside
 from toolchain.home import DyberHome
 from toolchain.language import tr
 
+_COMMANDS = TypeAdapter(list[list[str]])
 #: What the engine says where nothing is left to undo.
 _NOTHING_LEFT = re.compile(r"is not paused|no such container|not found", re.IGNORECASE)
 
@@ -34,14 +37,15 @@ def put_back_afterwards(*undo: Sequence[str]) -> Iterator[None]:
     """Inside, what the docker commands `undo` put back may be changed; afterwards they are all run, also when one of
     them fails. Raises EngineError for one that failed, which the next command of dyber tries again."""
     note = _folder() / f"{os.getpid()}-{secrets.token_hex(4)}.json"
-    note.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(note.parent.parent)
+    commands = [list(command) for command in undo]
     try:
-        with FileLock(note.with_suffix(".lock")):
-            replace_file(note, json.dumps(list(map(list, undo))).encode(), 0o600)
+        with lock_at(note.with_suffix(".lock")):
+            replace_file(note, json.dumps(commands).encode(), 0o600)
             try:
                 yield
             finally:
-                problems = _undo(note)
+                problems = _undo(note, commands)
     finally:
         note.with_suffix(".lock").unlink(missing_ok=True)
     if problems:
@@ -51,13 +55,13 @@ def put_back_afterwards(*undo: Sequence[str]) -> Iterator[None]:
 def put_back_forgotten() -> None:
     """Undo what killed commands left behind, and say so. What cannot be undone now stays noted."""
     for note in sorted(_folder().glob("*.json")):
-        lock = FileLock(note.with_suffix(".lock"))
+        lock = lock_at(note.with_suffix(".lock"))
         try:
             lock.acquire(timeout=0)
         except Timeout:
             continue  # Its command is still at work.
         try:
-            if note.exists() and not _undo(note):
+            if note.exists() and (commands := _noted(note)) is not None and not _undo(note, commands):
                 told = tr(
                     "上次运行被中断：已复原它暂时改动的容器",
                     "the last run was killed: the containers that it had paused or stopped are as before",
@@ -69,11 +73,27 @@ def put_back_forgotten() -> None:
                 note.with_suffix(".lock").unlink(missing_ok=True)
 
 
-def _undo(note: Path) -> list[str]:
+def _noted(note: Path) -> list[list[str]] | None:
+    """Return the commands of a note; None for a damaged note, which is set aside."""
+    try:
+        return _COMMANDS.validate_json(note.read_bytes(), strict=True)
+    except (IsADirectoryError, ValidationError):
+        set_aside(
+            note,
+            tr(
+                "上次运行被中断时可能有容器停在暂停状态，查看：./deploy.sh status；继续：docker unpause <容器>",
+                "the last run was killed and may have left a container paused. See ./deploy.sh status; "
+                "to go on: docker unpause CONTAINER",
+            ),
+        )
+        return None
+
+
+def _undo(note: Path, commands: list[list[str]]) -> list[str]:
     """Run the commands of a note and delete it; commands that failed stay in it. Returns their errors."""
     problems, left = [], []
     with undisturbed():
-        for command in json.loads(note.read_text(encoding="utf-8")):
+        for command in commands:
             try:
                 engine.docker(*command, undisturbed=True)
             except EngineError as error:

@@ -82,6 +82,7 @@ def apply(
             tr(f"没有计划 {file}", f"there is no plan {file}"),
             tr(f"先运行 ./deploy.sh plan -s {stack}", f"run ./deploy.sh plan -s {stack} first"),
         )
+    _refuse_damaged(file, stack)
     home = DyberHome.from_environment()
     with Activities(home.logs / "deploy.log") as display:
         set_up(home, display)
@@ -92,6 +93,14 @@ def apply(
         with graceful_interrupt():
             _, changes = deployment.up(display, plan=file)
     out.print(tr(f"已按计划部署（{changed(changes)} 项变化）。", f"Deployed as planned ({changed(changes)} changes)."))
+
+
+def _refuse_damaged(file: Path, stack: str) -> None:
+    if _document(file.read_text(encoding="utf-8", errors="replace")) is None:
+        raise StackError(
+            tr(f"{file} 不是计划，或损坏了", f"{file} is no plan, or is damaged"),
+            tr(f"重新生成并审阅：./deploy.sh plan -s {stack}", f"make it anew and review it: ./deploy.sh plan -s {stack}"),
+        )
 
 
 def _preview(stack: str, file: Path, base: str | None) -> StackPreview:
@@ -158,7 +167,7 @@ def file_at(revision: str, path: str) -> str:
 def _document(text: str) -> dict[str, Any] | None:
     try:
         return dict(json.loads(text))
-    except ValueError:
+    except (ValueError, TypeError):
         return None
 
 

@@ -28,7 +28,7 @@ def prepare(display: Activities) -> None:
     """
     stamp = Path(sys.prefix) / ".test-requirements"
     wanted = hashlib.sha256(b"".join(file.read_bytes() for file in _requirement_files())).hexdigest()
-    if not stamp.exists() or stamp.read_text() != wanted:
+    if not stamp.exists() or stamp.read_bytes() != wanted.encode():
         retry = tr("检查网络后重试", "check the network and try again")
         with display.phase(tr("安装测试所需的 Python 包", "Installing the tests' Python packages"), 40):
             # One call per file: some are pinned by hash, which pip then asks of everything in the same call.

@@ -15,9 +15,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from pulumi import automation as auto
 from pulumi.automation.errors import StackNotFoundError
+from pydantic import TypeAdapter, ValidationError
 from stack import data_volumes
 from stack.env_file import file_name
 from stack.settings import stack_file
@@ -27,6 +28,7 @@ from cli.console import Activities, err
 from cli.engine import EngineError
 from cli.members import START_ORDER, member
 from cli.stack_file import replace_file
+from toolchain.damage import SUFFIX, lock_at, set_aside
 from toolchain.language import tr
 
 _STATE, _ENV = "state.json", "env"
@@ -147,8 +149,7 @@ class WayBack:
 def alone(name: str) -> Iterator[None]:
     """While inside, no other restore of the stack `name` is at work. Raises StackError when there is one."""
     file = _folder(name).with_suffix(".lock")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(file)
+    lock = lock_at(file)
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -200,11 +201,26 @@ def prepare(name: str, present: stack.Deployment | None, data: Collection[str], 
 
 
 def unfinished() -> list[WayBack]:
-    """Return the restores that were killed."""
+    """Return the restores that were killed. A damaged record of one is set aside with all that was kept for undoing it."""
     found = []
     for journal in sorted((stack.ROOT / stack.RESTORES).glob(f"*/{stack.JOURNAL}")):
-        found.append(WayBack(**json.loads(journal.read_text(encoding="utf-8"))))
+        try:
+            found.append(TypeAdapter(WayBack).validate_json(journal.read_bytes()))
+        except (IsADirectoryError, ValidationError):
+            # Its folder keeps what may be the only copy of the files and the state as they were.
+            journal.rename(journal.with_name(journal.name + SUFFIX))
+            set_aside(journal.parent, _way_back_lost(journal.parent.name))
     return found
+
+
+def _way_back_lost(name: str) -> str:
+    return tr(
+        f"栈 {name} 被中断的恢复不能自动放回：其中是原来的栈文件和状态，原来的数据在这些卷里："
+        "docker volume ls --filter label=dyber.helper=restore；把备份再恢复一次：./deploy.sh restore <备份>",
+        f"the interrupted restore of stack {name} cannot be undone by itself: the stack's file and state as they were "
+        "are in there, the data as it was in these volumes: docker volume ls --filter label=dyber.helper=restore. "
+        "Restore the backup once more: ./deploy.sh restore BACKUP",
+    )
 
 
 def release_lock(name: str) -> None:

@@ -17,6 +17,7 @@ import httpx2
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from toolchain import debian, proxies
+from toolchain.damage import make_room_for_file
 from toolchain.errors import SetupError
 from toolchain.home import DyberHome
 from toolchain.language import tr
@@ -265,7 +266,7 @@ def start(home: DyberHome, progress: Progress) -> Engine:
         where = str(log)  # on its way up, or not answering; either way not ours to end
     else:
         remove_stale_pid_files(PID_FILES)
-        log.parent.mkdir(parents=True, exist_ok=True)
+        make_room_for_file(log)
         with log.open("ab") as output:
             subprocess.Popen(
                 ["dockerd", "--host", f"unix://{DEFAULT_SOCKET}"],

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from platformdirs import user_data_dir
 
+from toolchain.damage import make_folder
+
 
 @dataclass(frozen=True)
 class DyberHome:
@@ -69,8 +71,19 @@ class DyberHome:
         self.root.mkdir(parents=True, exist_ok=True)
         if os.name == "posix":
             self.root.chmod(0o700)
-        for folder in (self.bin, self.tools, self.plugins, self.state, self.build, self.locks, self.logs):
-            folder.mkdir(parents=True, exist_ok=True)
+        for folder in (self.bin, self.tools, self.pulumi_home, self.plugins, self.build, self.locks, self.logs):
+            make_folder(folder)
+        # Whatever is in its place may be somebody's state.
+        self.state.mkdir(parents=True, exist_ok=True)
+
+    def has_passphrase(self) -> bool:
+        """Whether the passphrase file has something in it that can be a passphrase: a power cut leaves nothing or
+        zero bytes."""
+        try:
+            text = self.passphrase_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            return False
+        return bool(text) and "\0" not in text
 
     def ensure_passphrase(self) -> Path:
         """The passphrase file, made once with a random value and mode 0600, never overwritten."""

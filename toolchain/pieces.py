@@ -18,8 +18,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
+from toolchain.damage import lock_at, make_folder, make_room_for_file
 from toolchain.home import DyberHome
 from toolchain.language import tr
 from toolchain.progress import Progress
@@ -62,8 +63,7 @@ def content_key(*parts: str, files: Path | None = None, skip: Callable[[Path], b
 @contextmanager
 def only_one(home: DyberHome, name: str, progress: Progress) -> Iterator[None]:
     """Hold the lock called `name`; says so when another set-up has it, and waits. A dead holder's lock is free."""
-    home.locks.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(home.locks / f"{name}.lock")
+    lock = lock_at(home.locks / f"{name}.lock")
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -81,7 +81,7 @@ def draft(home: DyberHome, name: str) -> Iterator[Path]:
 
     Folders of the same name that a killed run left are removed first.
     """
-    home.build.mkdir(parents=True, exist_ok=True)
+    make_folder(home.build)
     for left in home.build.glob(f"{DRAFT_PREFIX}{name}-*"):
         remove_tree(left)
     folder = Path(tempfile.mkdtemp(prefix=f"{DRAFT_PREFIX}{name}-", dir=home.build))
@@ -133,7 +133,7 @@ def link(source: Path, target: Path) -> None:
     """Make `target` the same executable file as `source`: a hard link, or a copy where there are none. Atomic."""
     if is_linked(source, target):
         return
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_room_for_file(target)
     new = target.with_name(f".{target.name}.{os.getpid()}")
     new.unlink(missing_ok=True)
     try:
@@ -145,9 +145,9 @@ def link(source: Path, target: Path) -> None:
 
 def write_executable(target: Path, text: str) -> None:
     """Write a script atomically, unless it is there with the same text."""
-    if target.exists() and target.read_bytes() == text.encode() and os.access(target, os.X_OK):
+    if target.is_file() and target.read_bytes() == text.encode() and os.access(target, os.X_OK):
         return
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_room_for_file(target)
     new = target.with_name(f".{target.name}.{os.getpid()}")
     new.write_bytes(text.encode())
     new.chmod(0o755)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from toolchain import backend, base_image, debian, engine, go_build, proxies, pulumi_cli, versions
 from toolchain.base_image import BaseImage
+from toolchain.damage import set_aside
 from toolchain.engine import Engine
 from toolchain.errors import SetupError
 from toolchain.home import DyberHome
@@ -281,7 +282,7 @@ def _backend(home: DyberHome, env: Mapping[str, str]) -> Finding:
         return Finding("backend", title, True, address, tr("口令来自环境变量", "passphrase from the environment"))
     own = env.get("PULUMI_CONFIG_PASSPHRASE_FILE")
     file = Path(own) if own else home.passphrase_file
-    if not file.exists() or file.stat().st_size == 0:
+    if not file.exists() or file.stat().st_size == 0 or not (own or home.has_passphrase()):
         advice = tr("运行 dyber setup 生成", "`dyber setup` makes it")
         if own:
             advice = _own_file_advice()
@@ -338,16 +339,19 @@ def _ensure_backend(home: DyberHome) -> None:
                 exit_code=2,
             )
         return
-    if not home.passphrase_file.exists() and _has_stacks(home):
-        raise _lost_passphrase(home)
+    if not home.has_passphrase():
+        if _has_stacks(home):
+            raise _lost_passphrase(home)
+        if home.passphrase_file.exists():
+            set_aside(home.passphrase_file)
     home.ensure_passphrase()
 
 
 def _lost_passphrase(home: DyberHome) -> SetupError:
     return SetupError(
         tr(
-            f"{home.state} 里已有部署状态，但口令文件 {home.passphrase_file} 不见了。",
-            f"There is state in {home.state}, but its passphrase file {home.passphrase_file} is gone.",
+            f"{home.state} 里已有部署状态，但口令文件 {home.passphrase_file} 不见了或损坏了。",
+            f"There is state in {home.state}, but its passphrase file {home.passphrase_file} is gone or damaged.",
         ),
         tr(
             f"从备份恢复 {home.passphrase_file}；没有备份时，把 {home.state} 移走后重新部署。",

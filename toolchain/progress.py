@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol, TextIO
 
+from toolchain.damage import make_room_for_file
 from toolchain.language import tr
 
 
@@ -67,7 +68,7 @@ class PlainProgress:
     def line(self, text: str) -> None:
         if self._log is not None:
             with self._lock:
-                self._log.parent.mkdir(parents=True, exist_ok=True)
+                make_room_for_file(self._log)
                 with self._log.open("a", encoding="utf-8") as file:
                     file.write(text + "\n")
 

@@ -68,7 +68,7 @@ def find_language_host(home: DyberHome, versions: Versions, cli: Tool | None) ->
             return Tool(Path(on_path), cli.version, SYSTEM)
     folder = _language_host_folder(home, versions)
     record, launcher = _language_host_record(folder), home.bin / name
-    if record is None or not launcher.exists() or launcher.read_bytes() != _launcher_text(home, folder).encode():
+    if record is None or not launcher.is_file() or launcher.read_bytes() != _launcher_text(home, folder).encode():
         return None
     return Tool(launcher, record.version, record.origin)
 

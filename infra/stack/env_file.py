@@ -127,12 +127,34 @@ def read(root: Path, stack: str, services: Mapping[str, Iterable[str]]) -> EnvFi
     """
     path = root / file_name(stack)
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = text_of(path)
     except FileNotFoundError:
         return EnvFile()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path.name}: 读不了 / cannot be read: {error}") from None
     return parse(text, path.name, services)
+
+
+def text_of(path: Path) -> str:
+    """The text of a stack's file of values. Raises FileNotFoundError, and ConfigurationError naming the line where the
+    file is no text."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ConfigurationError(f"{path.name}: 读不了 / cannot be read: {error}") from None
+    try:
+        text = content.decode("utf-8-sig")
+        position = len(text.partition("\0")[0].encode()) if "\0" in text else None
+    except UnicodeDecodeError as error:
+        position = error.start
+    if position is None:
+        return text
+    line = content.count(b"\n", 0, position) + 1
+    raise ConfigurationError(
+        f"{path.name}:{line}: 有不是 UTF-8 文本的字节：用编辑器改好这一行，或把文件另存为 UTF-8；整个文件坏了就移走它，换上备份"
+        " / has bytes that are no UTF-8 text: mend this line in an editor, or save the file as UTF-8; if the whole file "
+        "is damaged, move it away and put back a copy"
+    )
 
 
 def parse(text: str, source: str, services: Mapping[str, Iterable[str]]) -> EnvFile:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,14 +45,17 @@ def password_of(user: str) -> str:
 
 @dataclass
 class CacheUnderTest:
-    """`folder` is where the password of `metrics` is on this machine."""
+    """`folder` is where the password of `metrics` is on this machine; `helper` a container that has the volume too."""
 
     folder: Path
     services: tuple[str, ...] = ()
     volume: str = field(default_factory=lambda: unique("volume"))
+    helper: str = ""
     name: str = field(default_factory=lambda: unique("cache"))
+    started: bool = False
 
     def start(self) -> None:
+        self.started = True
         password = self.folder / "metrics"
         password.write_text(password_of("metrics"))
         password.chmod(0o444)
@@ -97,7 +100,11 @@ class CacheUnderTest:
         docker("kill", self.name)
 
     def restart(self) -> None:
-        docker("start", self.name)
+        """Starts it, or starts it again, and waits until it answers."""
+        if self.started:
+            docker("start", self.name)
+        else:
+            self.start()
         self.wait_until_healthy()
 
     def restarts(self) -> int:
@@ -106,6 +113,8 @@ class CacheUnderTest:
 
     def on_volume(self, script: str) -> str:
         """What a shell script says that runs as root in /data, on the volume."""
+        if self.helper:
+            return docker("exec", "--user=0", "--workdir=/data", self.helper, "bash", "-euc", script)
         return docker(
             "run", "--rm", "--label", LABEL, "--user=0", "--network=none", f"--volume={self.volume}:/data",
             "--workdir=/data", IMAGE, "bash", "-euc", script,
@@ -131,17 +140,27 @@ def running_cache(folder: Path, services: Iterable[str] = ()) -> Iterator[CacheU
 
 
 @contextmanager
-def small_volume(mib: int) -> Iterator[str]:
-    """A volume in memory that holds so much, and keeps it while it is used; its name."""
-    name, holder = unique("volume"), unique("holder")
+def small_volume(mib: int) -> Iterator[tuple[str, str]]:
+    """A volume in memory that holds so much; its name, and a container that has it at /data and so keeps it."""
+    volume = unique("volume")
     options = ("type=tmpfs", "device=tmpfs", f"o=size={mib}m,uid={CACHE_UID},mode=0700")
-    docker("volume", "create", "--label", LABEL, *(f"--opt={option}" for option in options), name)
+    docker("volume", "create", "--label", LABEL, *(f"--opt={option}" for option in options), volume)
+    try:
+        with helper({volume: "/data"}) as name:
+            yield volume, name
+    finally:
+        docker("volume", "rm", "--force", volume)
+
+
+@contextmanager
+def helper(volumes: Mapping[str, str]) -> Iterator[str]:
+    """A container that does nothing but have these volumes at these places; its name."""
+    name = unique("helper")
+    mounts = [f"--volume={volume}:{place}" for volume, place in volumes.items()]
     try:
         docker(
-            "run", "--detach", "--name", holder, "--label", LABEL, "--network=none", f"--volume={name}:/data", IMAGE,
-            "sleep", "infinity",
+            "run", "--detach", "--name", name, "--label", LABEL, "--network=none", *mounts, IMAGE, "sleep", "infinity"
         )  # fmt: skip
         yield name
     finally:
-        docker("rm", "--force", holder)
-        docker("volume", "rm", "--force", name)
+        docker("rm", "--force", name)

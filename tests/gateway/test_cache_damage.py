@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from cli.health_report import last_error
-from gateway.cache_under_test import CacheUnderTest, build_cache, running_cache, small_volume
+from gateway.cache_under_test import CacheUnderTest, build_cache, helper, running_cache, small_volume
 from gateway.docker_cli import docker, wait_until
 from redis.exceptions import ResponseError
 
@@ -21,20 +21,37 @@ def image() -> str:
     return build_cache()
 
 
+@pytest.fixture(scope="module")
+def volumes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CacheUnderTest]:
+    """A cache that is only its volume: its helper copies files with keys there, from a cache that has stopped."""
+    with running_cache(tmp_path_factory.mktemp("filled")) as filled:
+        fill(filled)
+        filled.stop()
+        shared = CacheUnderTest(tmp_path_factory.mktemp("shared"))
+        try:
+            with helper({filled.volume: "/filled", shared.volume: "/data"}) as name:
+                shared.helper = name
+                yield shared
+        finally:
+            docker("volume", "rm", "--force", shared.volume)
+
+
 @pytest.fixture
-def cache(tmp_path: Path) -> Iterator[CacheUnderTest]:
-    """With keys in its log, and stopped."""
-    with running_cache(tmp_path) as running:
-        fill(running)
-        running.stop()
-        yield running
+def cache(volumes: CacheUnderTest) -> Iterator[CacheUnderTest]:
+    """With keys in its log, and not started."""
+    volumes.on_volume("find . -mindepth 1 -delete; cp -a /filled/. .")
+    cache = CacheUnderTest(volumes.folder, volume=volumes.volume, helper=volumes.helper)
+    try:
+        yield cache
+    finally:
+        docker("rm", "--force", cache.name)
 
 
 @pytest.fixture
 def full(tmp_path: Path) -> Iterator[CacheUnderTest]:
     """Running, with a key, on a small volume that something else then filled."""
-    with small_volume(4) as volume:
-        cache = CacheUnderTest(tmp_path, volume=volume)
+    with small_volume(4) as (volume, name):
+        cache = CacheUnderTest(tmp_path, volume=volume, helper=name)
         try:
             cache.start()
             cache.wait_until_healthy()

@@ -17,6 +17,8 @@ from gateway.pebble import Pebble
 
 ACME = dataclasses.replace(SETTINGS, server_names=("pet.example", "www.pet.example"), certificate="acme")
 HEALTHCHECK = "/usr/local/bin/acme-healthcheck"
+#: Begins a script that works on the keeper's files for its authority.
+STATE = "set -e; cd $(ls -d /etc/dyber/acme/*/ | grep -v challenges); chmod -R u+w ."
 
 
 @dataclass
@@ -50,6 +52,10 @@ class Keeper:
 
     def check_now(self) -> None:
         docker("kill", "--signal", "HUP", self.name)
+
+    def made(self) -> int:
+        """How often it got a certificate."""
+        return len(self.events("issued")) + len(self.events("renewed"))
 
     def healthy(self) -> bool:
         return subprocess.run(["docker", "exec", self.name, HEALTHCHECK], timeout=30, check=False).returncode == 0
@@ -213,6 +219,63 @@ def test_a_keeper_that_starts_again_gives_the_gateway_what_it_had_without_asking
         assert stored(site.gateway, "acme") == before
     finally:
         site.pebble.resume()
+
+
+def test_damaged_files_are_set_aside_told_and_made_anew_without_a_lost_call(site: Site) -> None:
+    gateway = site.gateway
+    wait_until(lambda: gateway.request("/api/alpha/ready", port=443).status == 200, "alpha is reached")
+    keeper = site.keeper(ACME_RENEW_BEFORE_DAYS="1000")
+    keeper.wait_for("issued")
+    account, key, certificate = "private/key.pem", "private/pet.example/key.pem", "pet.example/cert.pem"
+    with traffic(gateway, "alpha"):
+        for number, (damage, files) in enumerate(
+            [
+                ("truncate --size=40", [account]),
+                ("truncate --size=0", [key]),
+                ("sed -i s/CERTIFICATE/CERTAINLY/", [certificate]),
+                ("f() { rm $@; mkdir $@; }; f", [account, certificate]),
+                ("truncate --size=40", [account, key, certificate]),
+                ("f() { rm -r private; touch private; }; f", ["private"]),
+            ],
+            start=1,
+        ):
+            told = len(keeper.events("damaged"))
+            names = " ".join(files)
+            site.run_on_volume(f"{STATE}; {damage} {names}")
+            keeper.check_now()
+            try:
+                wait_until(lambda count=number: keeper.made() == count + 1, f"made anew after {damage} {names}", 60)
+            except AssertionError as error:
+                raise AssertionError(docker("logs", keeper.name)) from error
+            damaged = keeper.events("damaged")[told:]
+            assert len(damaged) == len(files)
+            for file, event in zip(files, damaged, strict=True):
+                assert f"{file}.damaged" in event["zh"] and f"{file}.damaged" in event["en"]
+            assert site.run_on_volume(f"{STATE}; ls -d {'.damaged '.join(files)}.damaged")
+        wait_until_served(gateway, stored(gateway, "acme"))
+    verified(gateway, site.pebble.root())
+    assert keeper.events("failed") == []
+
+
+def test_until_a_damaged_certificate_is_made_anew_the_self_signed_one_serves(site: Site) -> None:
+    gateway = site.gateway
+    keeper = site.keeper()
+    keeper.wait_for("issued")
+    docker("pause", site.pebble.name)
+    try:
+        site.run_on_volume(f"{STATE}; truncate --size=40 ../../tls/acme.pem pet.example/cert.pem")
+        keeper.check_now()
+        keeper.wait_for("damaged", 2)
+        wait_until_served(gateway, stored(gateway, "acme"))
+        verified(gateway, authority_of_stand_in(site))
+        with traffic(gateway, "alpha"):
+            docker("unpause", site.pebble.name)
+            keeper.wait_for("issued", 2)
+            wait_until_served(gateway, stored(gateway, "acme"))
+    finally:
+        subprocess.run(["docker", "unpause", site.pebble.name], capture_output=True, timeout=30, check=False)
+    verified(gateway, site.pebble.root())
+    assert site.run_on_volume("ls /etc/dyber/tls/acme.pem.damaged")
 
 
 def test_another_name_asks_for_another_certificate(site: Site) -> None:

@@ -44,7 +44,9 @@ class Monitoring(pulumi.ComponentResource):
     - Prometheus, replaced old-first, as two cannot share the samples; the gateway passes people on to it
     - a one-shot loader per configuration: checks it with `promtool` in the same image, switches, reloads
 
-    A configuration or rule that promtool refuses fails the update with its words; the old one stays in use.
+    A configuration or rule that promtool refuses fails the update with its words; the old one stays in use. The update
+    waits for Prometheus half a minute at most: where it does not come up, its container runs on and tries again
+    (monitoring/bin/monitoring-run), and takes the configuration when it starts.
     """
 
     network: docker.Network
@@ -100,8 +102,8 @@ class Monitoring(pulumi.ComponentResource):
             read_only=True,
             tmpfs=defaults.SMALL_TMP,
             healthcheck=defaults.healthcheck("/usr/local/bin/monitoring-healthcheck", start_period="2m0s"),
-            wait=True,
-            wait_timeout=180,
+            # Services do without it, so nothing waits for it; the loader does, for a moment.
+            wait=False,
             stop_signal="SIGTERM",
             stop_timeout=STOP_SECONDS,
             destroy_grace_seconds=STOP_SECONDS,

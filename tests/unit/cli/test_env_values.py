@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from stack.errors import ConfigurationError
 
 from cli import env_values
 from cli.env_values import completed, without_value
@@ -80,3 +81,10 @@ def test_each_secret_that_a_service_declares_has_a_line_to_fill_in(root: Path) -
     (folder / "service.yaml").write_text("secrets: {WEIBO_COOKIE: required}\n")
     env_values.complete("dev", {})
     assert "WEIBO_MCP_TOKEN=\nWEIBO_COOKIE=\n" in (root / ".env").read_text(encoding="utf-8")
+
+
+def test_a_damaged_file_is_refused_by_its_line_and_stays(root: Path) -> None:
+    (root / ".env").write_bytes(b"LOG_LEVEL=debug\nFOO=\xff\n")
+    with pytest.raises(ConfigurationError, match=r"\.env:2: "):
+        env_values.complete("dev", {})
+    assert (root / ".env").read_bytes() == b"LOG_LEVEL=debug\nFOO=\xff\n"

@@ -119,3 +119,5 @@ def test_the_newest_error_of_a_log_is_found() -> None:
     assert last_error(log) == "2026-11-24T11:00:00 new"
     assert last_error("2026/11/24 11:00:00 [error] 8#8: upstream") == "2026/11/24 11:00:00 8#8: upstream"
     assert last_error("all is well") is None
+    event = '{"time":"2026-11-24T11:00:00Z","level":"ERROR","event":"damaged","zh":"损坏","en":"damaged"}'
+    assert last_error(event) in ("2026-11-24T11:00:00 损坏", "2026-11-24T11:00:00 damaged")

@@ -103,3 +103,29 @@ def test_a_note_holds_what_is_to_be_done_before_anything_changes(fake: Engine, t
         (note,) = (file for file in notes(tmp_path) if file.suffix == ".json")
         assert json.loads(note.read_text()) == [["unpause", "a"]]
         assert note.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    "damage", [b"", b"\0" * 64, b"\xff\xfe", b'[["unpause"', b'{"unpause": "a"}', b'["unpause", "a"]', b"[[1]]"]
+)
+def test_a_damaged_note_is_set_aside_and_the_others_are_put_back(
+    fake: Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: bytes
+) -> None:
+    fake.paused = {"a"}
+    folder = tmp_path / "locks" / "moments"
+    folder.mkdir(parents=True)
+    (folder / "1-a.json").write_bytes(damage)
+    (folder / "2-b.json").write_text('[["unpause", "a"]]')
+    moments.put_back_forgotten()
+    assert (fake.paused, [note.name for note in notes(tmp_path)]) == (set(), ["1-a.json.damaged"])
+    assert (folder / "1-a.json.damaged").read_bytes() == damage
+    assert "./deploy.sh status" in capsys.readouterr().err
+    moments.put_back_forgotten()
+    assert capsys.readouterr().err == ""
+
+
+def test_all_go_on_though_the_note_was_damaged_meanwhile(fake: Engine, tmp_path: Path) -> None:
+    with volumes.paused(["a", "b"]):
+        (note,) = (tmp_path / "locks" / "moments").glob("*.json")
+        note.write_bytes(b"\0")
+    assert (fake.paused, notes(tmp_path)) == (set(), [])

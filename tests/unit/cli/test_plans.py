@@ -10,6 +10,7 @@ from pulumi.automation.events import PolicyEvent
 
 from cli import plans, policies
 from cli.events import DeployError, EventDisplay, explain
+from cli.stack import StackError
 
 
 class Quiet:
@@ -75,3 +76,17 @@ def test_a_mandatory_violation_is_why_the_update_failed_and_advice_is_not(capsys
     assert isinstance(error, DeployError)
     assert "rules" in error.message
     assert error.details == ["against the rules: template-server: image x:1 is no digest (pinned-image)"]
+
+
+@pytest.mark.parametrize("content", [b"", b"\0\0", b"\xff", b'{"manifest":', b"[1]", b"3"])
+def test_a_damaged_plan_is_refused_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    monkeypatch.setenv("DYBER_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(plans, "set_up", lambda *_: pytest.fail("something starts"))
+    file = tmp_path / "test.plan.json"
+    file.write_bytes(content)
+    with pytest.raises(StackError) as refused:
+        plans.apply(file, yes=True, stack="test")
+    assert str(file) in refused.value.message and "./deploy.sh plan -s test" in refused.value.next_step
+    assert file.read_bytes() == content

@@ -251,3 +251,17 @@ def test_the_restored_state_makes_containers_and_networks_of_its_own_and_keeps_t
 def test_a_backup_of_nothing_is_refused() -> None:
     with pytest.raises(StackError):
         restore.deployment_id({"deployment": {}})
+
+
+@pytest.mark.parametrize("damage", [b"", b"\0" * 64, b"\xff", b"[]", b'{"stack": "test"}'])
+def test_a_damaged_way_back_is_set_aside_with_what_it_kept(
+    prepared: WayBack, root: Path, capsys: pytest.CaptureFixture[str], damage: bytes
+) -> None:
+    (prepared.folder / "journal.json").write_bytes(damage)
+    assert way_back.unfinished() == []
+    aside = prepared.folder.with_name("test.damaged")
+    assert (aside / "stack.yaml").read_text() == "config: {now: 1}\n"
+    assert (aside / "journal.json.damaged").read_bytes() == damage
+    told = capsys.readouterr().err
+    assert str(prepared.folder) in told and "./deploy.sh restore" in told and "dyber.helper=restore" in told
+    assert way_back.unfinished() == []

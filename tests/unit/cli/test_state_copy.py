@@ -155,3 +155,12 @@ def test_copies_without_a_base_are_refused() -> None:
     command = typer.main.get_command(app)
     with pytest.raises(typer.BadParameter, match="--base"):
         command.main(["plan", "-s", "prod", "--state-copies", "x"], standalone_mode=False)
+
+
+@pytest.mark.parametrize("content", [b"", b"\0\0", b"\xff", b"[]", b'{"version": 3}'])
+def test_a_damaged_copy_is_refused_with_the_command_that_makes_it_anew(tmp_path: Path, content: bytes) -> None:
+    copy = tmp_path / "prod.json"
+    copy.write_bytes(content)
+    with pytest.raises(StackError) as refused:
+        copy_preview.preview(tmp_path, "prod", copy, "main")
+    assert str(copy) in refused.value.message and "./deploy.sh state-copy -s prod" in refused.value.next_step

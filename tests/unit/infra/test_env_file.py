@@ -204,3 +204,24 @@ def test_what_is_taken_is_named_and_no_value_shown() -> None:
 
 def test_the_local_file_cannot_allow_itself() -> None:
     assert not [key for key in env_file.keys(SERVICES) if "LOCAL" in key]
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (f"# 注释\nMCP_AUTH_TOKEN={TOKEN}\nLOG_LEVEL=".encode() + b"\xff\n", 3),
+        (f"MCP_AUTH_TOKEN={TOKEN}\n".encode() + b"\0" * 512, 2),
+        (b"\0" * 4096, 1),
+        ("LOG_LEVEL=info\n".encode("utf-16"), 1),
+    ],
+    ids=["odd byte", "zeros at the end", "zeros only", "UTF-16"],
+)
+def test_bytes_that_are_no_text_name_the_line_and_the_way_out_and_the_file_stays(
+    tmp_path: Path, content: bytes, line: int
+) -> None:
+    (tmp_path / ".env").write_bytes(content)
+    with pytest.raises(ConfigurationError) as refused:
+        env_file.read(tmp_path, "dev", SERVICES)
+    assert f".env:{line}: " in str(refused.value) and "UTF-8" in str(refused.value)
+    assert TOKEN not in str(refused.value)
+    assert [path.name for path in tmp_path.iterdir()] == [".env"] and (tmp_path / ".env").read_bytes() == content

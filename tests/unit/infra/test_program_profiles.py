@@ -166,8 +166,11 @@ def test_redis_knows_the_hash_of_the_password_and_lets_nobody_in_without(full: R
     assert "-@admin -@dangerous" in command
 
 
-def test_an_update_does_not_wait_for_redis(full: Recorder) -> None:
-    assert full.inputs("Container")["cache-redis"]["wait"] is False
+@pytest.mark.parametrize("name", ["cache-redis", "monitoring-prometheus"])
+def test_an_update_waits_neither_for_redis_nor_for_prometheus(full: Recorder, name: str) -> None:
+    container = full.inputs("Container")[name]
+    assert container["wait"] is False
+    assert "waitTimeout" not in container
 
 
 def test_a_service_that_uses_the_cache_is_told_where_it_is_and_others_are_not(full: Recorder) -> None:

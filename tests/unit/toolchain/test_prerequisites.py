@@ -150,3 +150,22 @@ def test_a_passphrase_that_others_can_read_is_reported(home):
     assert backend_ok()
     home.passphrase_file.chmod(0o644)
     assert not backend_ok()
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"\0" * 43, b"\xff\xfe"])
+def test_a_damaged_passphrase_is_made_anew_only_where_nothing_needs_it(home, content: bytes):
+    home.root.mkdir(parents=True)
+    home.passphrase_file.write_bytes(content)
+    assert not home.has_passphrase()
+    prerequisites._ensure_backend(home)
+    assert home.has_passphrase()
+    aside = home.root / "passphrase.damaged"
+    assert aside.read_bytes() == content
+
+    home.passphrase_file.write_bytes(content)
+    stack = home.state / ".pulumi" / "stacks" / "dyber" / "dev.json"
+    stack.parent.mkdir(parents=True)
+    stack.write_text("{}")
+    with pytest.raises(SetupError, match="passphrase"):
+        prerequisites._ensure_backend(home)
+    assert home.passphrase_file.read_bytes() == content
