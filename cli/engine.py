@@ -26,12 +26,9 @@ class EngineError(Exception):
         self.next_step = next_step or tr("运行 ./deploy.sh doctor", "run ./deploy.sh doctor")
 
 
-def docker(*arguments: str, timeout: float = 120, undisturbed: bool = False) -> str:
-    """Run `docker …` and return its standard output; it may take `timeout` seconds, and is `undisturbed` by a Ctrl-C on
-    this terminal. Raises EngineError."""
-    result = ask(
-        *arguments, timeout=timeout, encoding="utf-8", errors="replace", start_new_session=undisturbed
-    )
+def docker(*arguments: str, timeout: float = 120) -> str:
+    """Standard output of `docker …`, which may take `timeout` seconds. Raises EngineError."""
+    result = ask(*arguments, timeout=timeout, encoding="utf-8", errors="replace")
     if result.returncode:
         raise EngineError(result.stderr.strip() or f"docker {arguments[0]}: exit code {result.returncode}")
     return result.stdout

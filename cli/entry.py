@@ -14,7 +14,7 @@ from pulumi.automation.errors import CommandError
 from stack.errors import ConfigurationError
 from typer.completion import completion_init
 
-from cli import crashes, salts
+from cli import crashes, programs, salts
 from cli.app import app
 from cli.console import err, fail, use_utf8
 from cli.engine import EngineError
@@ -41,7 +41,9 @@ def main() -> None:
     try:
         code = _guarded(lambda: command(arguments, prog_name="deploy.sh", standalone_mode=False), command)
     finally:
-        salts.remove_from_tracked_files(ROOT)
+        # Only Pulumi writes salts; a command that did not start it has no business in these files.
+        if programs.was_started("pulumi"):
+            salts.remove_from_tracked_files(ROOT)
     sys.exit(code)
 
 

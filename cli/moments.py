@@ -19,7 +19,7 @@ from pathlib import Path
 from filelock import Timeout
 from pydantic import TypeAdapter, ValidationError
 
-from cli import engine
+from cli import engine, programs
 from cli.console import err
 from cli.engine import EngineError
 from cli.stack_file import replace_file
@@ -95,7 +95,7 @@ def _undo(note: Path, commands: list[list[str]]) -> list[str]:
     with undisturbed():
         for command in commands:
             try:
-                engine.docker(*command, undisturbed=True)
+                engine.docker(*command)
             except EngineError as error:
                 if not _NOTHING_LEFT.search(str(error)):
                     left.append(command)
@@ -109,14 +109,16 @@ def _undo(note: Path, commands: list[list[str]]) -> list[str]:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Let Ctrl-C wait until this is over."""
+    """Let Ctrl-C wait until this is over; the programs that are started inside do not get it."""
     if threading.current_thread() is not threading.main_thread():
-        yield
+        with programs.in_sessions_of_their_own():
+            yield
         return
     asked = []
     previous = signal.signal(signal.SIGINT, lambda number, frame: asked.append(number))
     try:
-        yield
+        with programs.in_sessions_of_their_own():
+            yield
     finally:
         signal.signal(signal.SIGINT, previous)
     if asked:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import PurePath
 from typing import Any
 
 from toolchain.language import tr
@@ -15,6 +17,39 @@ _WHEN_HANGING = {
         "the Docker engine hangs: restart it (systemctl restart docker, or restart Docker Desktop) and run again",
     ),
 }
+
+
+#: How many blocks are under way whose programs a Ctrl-C on the terminal must not reach.
+_apart: list[None] = []
+
+
+@contextmanager
+def in_sessions_of_their_own() -> Iterator[None]:
+    """Let no program that is started inside, by whatever thread, get a Ctrl-C from this one's terminal."""
+    _apart.append(None)
+    try:
+        yield
+    finally:
+        _apart.pop()
+
+
+def apart() -> bool:
+    """Whether a program that is started now belongs into a session of its own (subprocess's start_new_session)."""
+    return bool(_apart)
+
+
+#: Names of the programs that were started so far.
+_started: set[str] = set()
+
+
+def note_start(command: Sequence[str]) -> None:
+    """Remember that the program of this command is started."""
+    _started.add(PurePath(command[0]).stem)
+
+
+def was_started(program: str) -> bool:
+    """Whether this process has started a program of this name."""
+    return program in _started
 
 
 class ProgramError(Exception):
@@ -29,8 +64,9 @@ def run(command: Sequence[str], **options: Any) -> subprocess.CompletedProcess[A
     """As subprocess.run, which looks at no exit code. Raises ProgramError, whose message names the program and its
     first argument; the others may hold values that belong on no screen."""
     with_timeout = options.get("timeout")
+    note_start(command)
     try:
-        return subprocess.run(list(command), check=False, **options)
+        return subprocess.run(list(command), check=False, start_new_session=apart(), **options)
     except subprocess.TimeoutExpired:
         raise _hanging(command, float(with_timeout or 0)) from None
     except OSError as error:
@@ -39,6 +75,7 @@ def run(command: Sequence[str], **options: Any) -> subprocess.CompletedProcess[A
 
 def call(command: Sequence[str], **options: Any) -> int:
     """As subprocess.call: the program has this one's terminal. Raises ProgramError."""
+    note_start(command)
     try:
         return subprocess.call(list(command), **options)
     except OSError as error:

@@ -15,7 +15,7 @@ from rich.text import Text
 from stack.data_volumes import DATA_FOLDER
 from stack.settings import stack_file
 
-from cli import backup_file, engine, env_values, remains, stack_import
+from cli import backup_file, engine, env_values, moments, remains, stack_import
 from cli.console import Activities, err, out
 from cli.engine import EngineError
 from cli.remains import Remains
@@ -121,12 +121,13 @@ def _stepping_aside(
                 remains.stop(alone)
         yield
     except BaseException:
-        with display.phase(tr("没有成功：旧容器继续服务", "That failed: the old containers serve again")):
+        title = tr("没有成功：旧容器继续服务", "That failed: the old containers serve again")
+        with display.phase(title), moments.undisturbed():
             new = [one for one in _own(deployment) if one["Id"] not in before]
             remains.remove_containers(one for one in new if remains.alone(one))
             for container in running:
                 with suppress(EngineError):
-                    engine.docker("start", container, undisturbed=True)
+                    engine.docker("start", container)
         raise
 
 

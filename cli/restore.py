@@ -6,7 +6,7 @@ import json
 import shutil
 import tarfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,18 +17,16 @@ from stack import data_volumes, env_file, gateway_inputs
 from stack.catalog import declared_secrets, load_catalog
 from stack.data_volumes import LabelledVolume
 from stack.env_file import file_name
-from stack.errors import ConfigurationError
 from stack.settings import StackSettings, parse_settings, read_overrides, stack_file
 
 from cli import archive, engine, moments, state_edits, stored_data, volumes, way_back
 from cli.backup_file import Manifest, PasswordFile, known_password, opened
 from cli.cleaning import list_doomed
 from cli.console import Activities, err, out
-from cli.engine import EngineError
 from cli.environment import activate
 from cli.events import DeployError, explain
 from cli.stack import ROOT, Deployment, StackError
-from cli.stack_file import replace_file
+from cli.stack_file import StackFile, replace_file
 from cli.stack_import import file_for_here, import_state, passphrase, tried
 from cli.steps import FAILED, YesOption, examples, graceful_interrupt, refuse_taken_ports, set_up
 from cli.stored_data import CONTAINER, human_size
@@ -45,7 +43,8 @@ FEW_NETWORKS = 10
 @dataclass(frozen=True)
 class Restorable:
     """A backup that has been checked: `files` are to be written, with `stack_yaml` for the stack's file; `present` is
-    the stack as the state knows it now, None where it does not."""
+    the stack as the state knows it now, None where it does not. `local_env`: whether `stack_yaml` was given the key
+    localEnv, which the backup's .env needs and the backup does not have."""
 
     manifest: Manifest
     files: Mapping[str, bytes]
@@ -53,6 +52,7 @@ class Restorable:
     state: dict[str, Any]
     settings: StackSettings
     present: Deployment | None
+    local_env: bool = False
 
 
 @commands.command(
@@ -95,18 +95,19 @@ def restore(
     _tell(restorable)
     if not yes and not typer.confirm(tr("确认继续?", "Continue?"), default=False, err=True):
         raise typer.Exit(FAILED)
-    with Activities(home.logs / "backup.log") as display:
+    with Activities(home.logs / "backup.log") as display, way_back.alone(manifest.stack):
+        with display.phase(tr("检查现在的栈", "Checking the present stack")):
+            # While the question waited, the stack may have been deployed, or something else have taken its ports.
+            restorable = with_present(restorable)
         if restorable.present:
             restorable.present.recover(display)
-        with way_back.alone(manifest.stack):
-            restored_id = deployment_id(restorable.state)
-            back = way_back.prepare(manifest.stack, restorable.present, manifest.volumes, restored_id)
-            try:
-                _replace(restorable, back, file, password, display)
-            except BaseException:
-                _put_back(back, display)
-                raise
-            back.succeed()
+        back = way_back.prepare(manifest.stack, restorable.present, manifest.volumes, deployment_id(restorable.state))
+        try:
+            _replace(restorable, back, file, password, display)
+        except BaseException:
+            _put_back(back, display)
+            raise
+        back.succeed()
     option = "" if manifest.stack == "dev" else f" -s {manifest.stack}"
     out.print(tr("已恢复。查看：./deploy.sh status", "Restored. See: ./deploy.sh status") + option)
 
@@ -117,6 +118,9 @@ def checked(manifest: Manifest, files: Mapping[str, bytes]) -> Restorable:
     import."""
     name = manifest.stack
     stack_yaml = file_for_here(files["stack.yaml"], files.get("passphrase"))
+    local_env = _lacks_local_env(name, stack_yaml, files.get("env"))
+    if local_env:
+        stack_yaml = _with_local_env(name, stack_yaml)
     state = json.loads(files["state.json"])
     try:
         imported = tried(name, stack_yaml, state)
@@ -131,17 +135,22 @@ def checked(manifest: Manifest, files: Mapping[str, bytes]) -> Restorable:
             ),
         ) from None
     settings = settings_of(name, imported.values, files.get("env"))
-    try:
-        present = Deployment.open(name, create=False)
-    except StackError:
-        present = None
-    restorable = Restorable(manifest, files, imported.file, state, settings, present)
+    return with_present(Restorable(manifest, files, imported.file, state, settings, None, local_env))
+
+
+def with_present(restorable: Restorable) -> Restorable:
+    """The backup with the stack as it is at this moment, if it can take that stack's place: nobody is at work on the
+    stack, and volumes, ports and disk can be had. Nothing is changed. Raises StackError and EngineError."""
+    name = restorable.manifest.stack
+    # The present settings are of no use here, and may be what the user wants to get rid of.
+    present = Deployment.known_to_the_state(name)
+    restorable = replace(restorable, present=present)
     present_id = present.deployment_id() if present else None
     if present:
         present.require_idle()
     _refuse_foreign_volumes(restorable, present_id)
-    specs = settings.select(load_catalog(ROOT / "mcp-servers"))
-    ports = [(address, port) for port, address in gateway_inputs.published_ports(settings, specs).values()]
+    specs = restorable.settings.select(load_catalog(ROOT / "mcp-servers"))
+    ports = gateway_inputs.published_addresses(restorable.settings, specs)
     refuse_taken_ports(name, ports, {present_id} if present_id else set())
     _refuse_small_disk(restorable)
     return restorable
@@ -150,13 +159,28 @@ def checked(manifest: Manifest, files: Mapping[str, bytes]) -> Restorable:
 def settings_of(name: str, values: Mapping[str, str], env: bytes | None) -> StackSettings:
     """The settings that a backup brings, read with the services of this checkout: Pulumi's configuration `values`, and
     the text of its .env; where it has none, the present one stays. Raises ConfigurationError."""
-    if env is None:
-        overrides = read_overrides(ROOT, name)
-    else:
-        overrides = env_file.parse(env.decode("utf-8-sig"), file_name(name), declared_secrets(ROOT / "mcp-servers"))
+    overrides = read_overrides(ROOT, name) if env is None else _parsed_env(name, env)
     settings = parse_settings(name, values, overrides=overrides)
     gateway_inputs.configuration(settings, settings.select(load_catalog(ROOT / "mcp-servers")), {})
     return settings
+
+
+def _parsed_env(name: str, env: bytes) -> env_file.EnvFile:
+    return env_file.parse(env.decode("utf-8-sig"), file_name(name), declared_secrets(ROOT / "mcp-servers"))
+
+
+def _lacks_local_env(name: str, stack_yaml: bytes, env: bytes | None) -> bool:
+    """Whether the .env of a backup won over its stack's file without localEnv, as it did in earlier versions."""
+    if env is None or name == env_file.DEFAULT_STACK:
+        return False
+    said = StackFile(ROOT / stack_file(name), stack_yaml).values()
+    return not {"localEnv", "local_env"} & set(said) and bool(env_file.beside_the_token(_parsed_env(name, env)))
+
+
+def _with_local_env(name: str, stack_yaml: bytes) -> bytes:
+    file = StackFile(ROOT / stack_file(name), stack_yaml)
+    file.set("localEnv", True)
+    return file.text().encode()
 
 
 def deployment_id(state: Mapping[str, Any]) -> str:
@@ -211,8 +235,9 @@ def _put_back(back: WayBack, display: Activities) -> None:
     try:
         with moments.undisturbed():
             _take(back, display)
-    except (EngineError, StackError, DeployError, ConfigurationError, CommandError) as error:
-        err.print(str(error), markup=False)
+    except Exception as error:
+        # Whatever it is, such as a full disk: what made the restore fail is told too, and this must not take its place.
+        err.print(str(error) or type(error).__name__, markup=False)
         err.print(
             tr("没有全部放回；再试：./deploy.sh restore --undo", "Not all is back; try again: ./deploy.sh restore --undo"),
             style="bold red",
@@ -252,6 +277,16 @@ def _tell(restorable: Restorable) -> None:
             "replaced; if that fails, all is put back.",
         )
     )
+    if restorable.local_env:
+        env = file_name(manifest.stack)
+        err.print(
+            tr(
+                f"备份里的 {env} 优先于 {file}，那时不必写明；为此在恢复的 {file} 里写入 dyber:localEnv: true",
+                f"The backup's {env} wins over {file}, which nothing had to say then; so dyber:localEnv: true is "
+                f"written into the restored {file}",
+            ),
+            markup=False,
+        )
     list_doomed([item for item in stored_data.find(manifest.stack) if item.name in manifest.volumes])
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from cli.git import git
-from cli.stack_file import has_encrypted_values, replace_file, without_salt
+from cli.stack_file import has_encrypted_values, replace_unchanged_file, without_salt
 
 _SALT = "encryptionsalt:"
 
@@ -20,15 +20,17 @@ def remove_from_tracked_files(root: Path) -> list[str]:
     """Remove the salt from each stack file in `root` that git tracks and that was committed without one; return the
     names of the changed files.
 
-    A file with encrypted values keeps its salt, and so does a checkout that is no git clone.
+    A file with encrypted values keeps its salt, and so does a checkout that is no git clone. A file that somebody else
+    changes meanwhile is left to the next command.
     """
     changed = []
     for file in sorted(root.glob("Pulumi.*.yaml")):
         try:
-            text = file.read_bytes().decode("utf-8")
+            content = file.read_bytes()
+            text = content.decode("utf-8")
             if _has_salt(text) and not has_encrypted_values(text) and _is_committed_without_salt(file):
-                replace_file(file, without_salt(text).encode())
-                changed.append(file.name)
+                if replace_unchanged_file(file, content, without_salt(text).encode()):
+                    changed.append(file.name)
         except (OSError, UnicodeDecodeError, yaml.YAMLError):
             continue  # Whoever needs the file says what is wrong with it.
     return changed

@@ -17,7 +17,7 @@ from cli.console import Activities, err
 from cli.events import EventDisplay
 from toolchain.language import tr
 
-automation.read_cut_characters()
+automation.start_pulumi_well()
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = "dyber"
@@ -74,6 +74,20 @@ class Deployment:
         given = {key: value.value for key, value in config.items() if value.value is not None}
         return cls(stack, read_settings(ROOT, name, given, [key for key, value in config.items() if value.secret]))
 
+    @classmethod
+    def known_to_the_state(cls, name: str) -> Deployment | None:
+        """Open the stack `name` for its state alone, None where the state does not know it. Its file is not read and may
+        be missing or unusable; `settings` are the defaults.
+
+        Raises StackError for a stack whose restore was killed.
+        """
+        moments.put_back_forgotten()
+        _refuse_unfinished_restore(name)
+        try:
+            return cls(auto.select_stack(stack_name=name, work_dir=str(ROOT)), StackSettings(stack=name))
+        except auto.errors.StackNotFoundError:
+            return None
+
     # -- reading ---------------------------------------------------------------------------------------------------
 
     def outputs(self) -> dict[str, Any]:
@@ -92,8 +106,7 @@ class Deployment:
     def published_ports(self) -> list[tuple[str, int]]:
         """(address, host port) of all that this stack's gateway publishes."""
         specs = self.settings.select(load_catalog(ROOT / "mcp-servers"))
-        ports = gateway_inputs.published_ports(self.settings, specs).values()
-        return [(address, host) for host, addresses in ports for address in addresses]
+        return gateway_inputs.published_addresses(self.settings, specs)
 
     def state(self) -> dict[str, Any]:
         """The stack's state, read once and again after a change; {} before the first deployment."""
@@ -177,6 +190,10 @@ class Deployment:
         self._up(display, refresh=True, exclude=list(exclude), exclude_dependents=True)
 
     def _up(self, display: Activities, **options: Any) -> tuple[dict[str, Any], Mapping[str, int]]:
+        # What is not declared any more would be deleted otherwise, in the very run that brings this version.
+        if stored_data.deletable(self.state()):
+            state_edits.edit(self.stack, stored_data.retain)
+            self._state = None
         events = EventDisplay(display)
         title = tr(f"比较并应用栈 {self.stack.name}", f"Comparing and applying stack {self.stack.name}")
         with display.phase(title), events.failing_clearly():

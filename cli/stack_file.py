@@ -6,6 +6,8 @@ import io
 import json
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +34,10 @@ class StackFile:
     """One `Pulumi.<stack>.yaml`. Keys are below `dyber:`, such as `gateway`. Raises ConfigurationError for YAML that
     cannot be read."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, content: bytes | None = None) -> None:
+        """`content`: the text of the file, where that is not on the disk at `path`."""
         self.path = path
-        self.before = path.read_bytes()
+        self.before = path.read_bytes() if content is None else content
         self._yaml = YAML()
         self._yaml.preserve_quotes = True
         self._yaml.width = 4096
@@ -108,6 +111,22 @@ class StackFile:
 def replace_file(path: Path, content: bytes, mode: int | None = None) -> None:
     """Write `content` so that a reader sees the old file or the new one, and nothing between, also after a power cut.
     `mode`: permission bits; None keeps the present file's."""
+    with _draft(path, content, mode) as draft:
+        os.replace(draft, path)
+
+
+def replace_unchanged_file(path: Path, before: bytes, content: bytes) -> bool:
+    """As replace_file, but only where the file still is as it was read, `before`; whether it was."""
+    with _draft(path, content) as draft:
+        unchanged = path.read_bytes() == before
+        if unchanged:
+            os.replace(draft, path)
+    return unchanged
+
+
+@contextmanager
+def _draft(path: Path, content: bytes, mode: int | None = None) -> Iterator[Path]:
+    """A file beside `path` with `content` and the permission bits for it; gone afterwards, unless it was moved."""
     if mode is None:
         mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # 0600
@@ -118,10 +137,9 @@ def replace_file(path: Path, content: bytes, mode: int | None = None) -> None:
             file.flush()
             os.fsync(file.fileno())
         draft.chmod(mode)
-        os.replace(draft, path)
-    except BaseException:
+        yield draft
+    finally:
         draft.unlink(missing_ok=True)
-        raise
 
 
 def _flat(value: Any) -> Any:

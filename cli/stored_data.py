@@ -155,10 +155,15 @@ def mounted(resources: Iterable[Mapping[str, Any]]) -> set[str]:
 def retain(state: Mapping[str, Any]) -> bool:
     """Say in a `state` that Pulumi deletes no data volume; whether that changed anything. States of earlier versions
     say otherwise, and of a resource that no program declares Pulumi asks only the state."""
-    deletable = [item for item in in_state(state.get("resources") or []) if not item.get("retainOnDelete")]
-    for item in deletable:
+    found = deletable(state)
+    for item in found:
         item["retainOnDelete"] = True
-    return bool(deletable)
+    return bool(found)
+
+
+def deletable(state: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The data volumes in a `state` that Pulumi would delete once no program declares them."""
+    return [item for item in in_state(state.get("resources") or []) if not item.get("retainOnDelete")]
 
 
 def human_size(size: float) -> str:

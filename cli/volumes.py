@@ -12,7 +12,7 @@ import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
-from cli import engine, moments
+from cli import engine, moments, programs
 from cli.engine import EngineError
 from toolchain import base_image, versions
 
@@ -28,6 +28,7 @@ def save(volume: str, tar: tarfile.TarFile, folder: str) -> None:
             ["docker", "cp", "--archive", f"{container}:{_INSIDE}/.", "-"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            start_new_session=programs.apart(),
         )
         assert process.stdout is not None and process.stderr is not None
         try:
@@ -58,7 +59,10 @@ def load(
     with _container(volume) as container:
         # From above the volume: only so its own owner and mode come back too.
         process = subprocess.Popen(
-            ["docker", "cp", "--archive", "-", f"{container}:/"], stdin=subprocess.PIPE, stderr=subprocess.PIPE
+            ["docker", "cp", "--archive", "-", f"{container}:/"],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=programs.apart(),
         )
         assert process.stdin is not None and process.stderr is not None
         try:
@@ -77,7 +81,9 @@ def load(
 
 
 def replicate(source: str, target: str) -> None:
-    """Copy the content of the volume `source` to the volume `target`, with owners and modes. Raises EngineError."""
+    """Make what is in the volume `target` what is in `source`, with owners and modes. Raises EngineError, also where
+    there is no `source`: Docker would make it, and the target would be emptied."""
+    engine.docker("volume", "inspect", source)
     mounts = ("--volume", f"{source}:/from:ro", "--volume", f"{target}:/to")
     script = "find /to -mindepth 1 -delete && cp -a /from/. /to/"
     with helper(*mounts, "--user", "0", base_image_name(), "sh", "-c", script) as name:

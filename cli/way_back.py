@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -32,15 +32,17 @@ from toolchain.damage import SUFFIX, lock_at, set_aside
 from toolchain.language import tr
 
 _STATE, _ENV = "state.json", "env"
-#: What has happened so far: nothing but stopped containers; data, files and state may be other ones; all succeeded.
-Phase = Literal["stopped", "replacing", "done"]
+#: What has happened so far: nothing but stopped containers; data, files and state may be other ones; after a failure they
+#: are the old ones again; or the restore succeeded.
+Phase = Literal["stopped", "replacing", "back", "done"]
 
 
 @dataclass
 class WayBack:
     """`containers`, `networks` and `volumes` are those that the stack has on the engine before; `running` containers
     ran, in the order in which they start. `aside`: by data volume, the volume with a copy of its data, None where there
-    was no such volume. `deployment`: the id that the restored stack will have."""
+    was no such volume. `deployment`: the id that the restored stack will have. `restarts`: by container that the engine
+    starts again by itself, when it does, as `docker update --restart` takes it."""
 
     stack: str
     deployment: str
@@ -52,6 +54,7 @@ class WayBack:
     has_state: bool
     phase: Phase = "stopped"
     files: list[str] = field(default_factory=list)
+    restarts: dict[str, str] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -64,6 +67,8 @@ class WayBack:
     def begin(self, display: Activities) -> None:
         """Stop the stack and put its data aside. Raises EngineError."""
         with display.phase(tr("停下现在的容器", "Stopping the present containers")):
+            # An engine that starts anew, such as after a power cut, would start them in the middle of the restore.
+            self._update_restarts(dict.fromkeys(self.restarts, "no"))
             remains.stop(_present(self.running))
         for volume, aside in self.aside.items():
             if aside:
@@ -87,17 +92,22 @@ class WayBack:
             self._tidy(self.containers, self.networks, set(self.volumes) - set(self.aside))
             return True
         with display.phase(tr("放回原来的一切", "Putting back what was there")):
+            if self.phase == "replacing":
+                remains.stop(_present(self.containers))
             new = [one for one in self._labelled_containers() if one["Id"] not in self.containers]
             remains.remove_containers(new)
             if self.phase == "replacing":
                 self._put_back_data()
                 self._put_back_files()
                 self._put_back_state()
+                # From here on, nothing is copied from the volumes that were put aside: they may go.
+                self.phase = "back"
+                self.save()
             serving = self._start()
             self._tidy(
                 [],
                 set(_networks(self.deployment)) - set(self.networks),
-                set(_other_volumes(self.stack)) - set(self.volumes) if self.phase == "replacing" else [],
+                set(_other_volumes(self.stack)) - set(self.volumes) if self.phase == "back" else [],
             )
         err.print(tr(f"栈 {self.stack} 原来的一切已放回。", f"Stack {self.stack} is as it was before."))
         return serving
@@ -127,8 +137,16 @@ class WayBack:
             with suppress(stack.StackError):  # It may not have come that far.
                 _pulumi("stack", "rm", "--stack", self.stack, "--yes", "--force", "--preserve-config")
 
+    def _update_restarts(self, policies: Mapping[str, str]) -> None:
+        """Give containers that are there their restart policies. Raises EngineError."""
+        there = {one["Id"] for one in _present(policies)}
+        for container, policy in policies.items():
+            if container in there:
+                engine.docker("update", f"--restart={policy}", container)
+
     def _start(self) -> bool:
         serving = True
+        self._update_restarts(self.restarts)
         for container in self.running:
             try:
                 engine.docker("start", container)
@@ -142,7 +160,17 @@ class WayBack:
             belongings.remove("network", network)
         for volume in (*other_volumes, *filter(None, self.aside.values())):
             belongings.remove("volume", volume)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        try:
+            (self.folder / stack.JOURNAL).unlink(missing_ok=True)
+            shutil.rmtree(self.folder)
+        except OSError as error:
+            raise stack.StackError(
+                tr(f"不能删除 {error.filename}：{error.strerror}", f"{error.filename} cannot be removed: {error.strerror}"),
+                tr(
+                    f"数据、文件和状态都已就位；删除文件夹 {self.folder}",
+                    f"data, files and state are in place; delete the folder {self.folder}",
+                ),
+            ) from None
 
 
 @contextmanager
@@ -185,6 +213,7 @@ def prepare(name: str, present: stack.Deployment | None, data: Collection[str], 
             volume: f"dyber-aside-{token}-{number}" if volume in existing else None
             for number, volume in enumerate(sorted(data))
         },
+        restarts={one["Id"]: policy for one in containers if (policy := _restart_policy(one)) != "no"},
         has_state=name in {item.name for item in auto.LocalWorkspace(work_dir=str(stack.ROOT)).list_stacks()},
     )
     shutil.rmtree(found.folder, ignore_errors=True)
@@ -241,6 +270,13 @@ def _present(containers: Collection[str]) -> list[dict[str, Any]]:
     """Return `docker inspect` of those of the containers that exist."""
     there = set(engine.docker("ps", "--all", "--quiet", "--no-trunc").split()) & set(containers)
     return list(json.loads(engine.docker("inspect", "--type", "container", *there))) if there else []
+
+
+def _restart_policy(container: Mapping[str, Any]) -> str:
+    """When the engine starts the container again by itself, such as `always` or `on-failure:3`."""
+    policy = container["HostConfig"].get("RestartPolicy") or {}
+    name, tries = policy.get("Name") or "no", policy.get("MaximumRetryCount")
+    return f"{name}:{tries}" if tries else name
 
 
 def _networks(deployment: str) -> list[str]:

@@ -27,7 +27,7 @@ def deploy(root: Path) -> None:
     # What the gateway cannot take is said before anything is created.
     gateway_inputs.configuration(settings, specs, {})
     gateway_inputs.tls_files(settings)
-    volumes = data_volumes.declared(settings.stack, settings.with_data(specs), data_volumes.labelled())
+    volumes = data_volumes.declared(settings.stack, settings.with_data(specs), data_volumes.present_for(settings.stack))
     engine, generator = docker.Provider("engine"), random.Provider("random")
     opts = pulumi.ResourceOptions(providers=[engine, generator])
 

@@ -6,6 +6,7 @@ back finds its data; its labels say whose it is.
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from stack.errors import ConfigurationError
 DATA_FOLDER = "/data"
 #: Seconds that the engine has for its answer.
 ANSWER_SECONDS = 60
+_SERVICE = re.compile(r"[a-z][a-z0-9-]*")
 _COLUMNS = ("{{.Name}}", '{{.Label "dyber.stack"}}', '{{.Label "dyber.service"}}')
 
 
@@ -46,8 +48,25 @@ def _name_before(stack: str, service: str) -> str:
 
 
 def labelled() -> list[LabelledVolume]:
-    """Return every volume of the engine with our labels. Raises ConfigurationError when the engine does not answer."""
-    command = ["docker", "volume", "ls", "--filter", "label=dyber.project=dyber", "--format", "\t".join(_COLUMNS)]
+    """Every volume of the engine with labels of ours. Raises ConfigurationError when the engine does not answer."""
+    return _listed("label=dyber.project=dyber")
+
+
+def present_for(stack: str) -> list[LabelledVolume]:
+    """As labelled, with the volumes without labels that have the name of a data volume of `stack`: a person made them, so
+    that the stack uses them. They are given as if they had the labels. Raises ConfigurationError."""
+    prefix, suffix = volume_name(stack, "\n").split("\n")
+    by_name = _listed(f"name={prefix}")
+    made_by_hand = []
+    for volume in by_name:
+        service = volume.name.removeprefix(prefix).removesuffix(suffix)
+        if not volume.stack and _SERVICE.fullmatch(service) and volume.name == volume_name(stack, service):
+            made_by_hand.append(LabelledVolume(volume.name, stack, service))
+    return [*labelled(), *made_by_hand]
+
+
+def _listed(chosen: str) -> list[LabelledVolume]:
+    command = ["docker", "volume", "ls", "--filter", chosen, "--format", "\t".join(_COLUMNS)]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, errors="replace", timeout=ANSWER_SECONDS, check=False
@@ -77,7 +96,7 @@ def of_stack(stack: str, present: Iterable[LabelledVolume]) -> dict[str, str]:
 
 def declared(stack: str, used: Collection[str], present: Collection[LabelledVolume]) -> dict[str, str]:
     """The names of the data volumes that a stack declares, by service: those of the services that `used` names, and
-    those on the engine that nothing uses now, as what is not declared could be deleted.
+    those on the engine that nothing uses now, as what is not declared could be deleted. `present`: see present_for.
 
     Raises ConfigurationError where a name is taken by the data of another stack.
     """

@@ -78,12 +78,17 @@ def file_name(stack: str) -> str:
     return ".env" if stack == DEFAULT_STACK else f".env.{stack}"
 
 
+def beside_the_token(overrides: EnvFile) -> list[str]:
+    """The keys with a value that outside of dev are taken only where the stack's file has localEnv: true."""
+    return [name for name in overrides.names if name != MAIN_TOKEN]
+
+
 def refuse_unasked(overrides: EnvFile, stack: str, local_env: bool | None) -> None:
     """Refuse settings in the env file of `stack` that only the reviewed stack file may have; `local_env` is what that
     file says about it. Raises ConfigurationError."""
     if local_env is True or (local_env is None and stack == DEFAULT_STACK):
         return
-    if unasked := [name for name in overrides.names if name != MAIN_TOKEN]:
+    if unasked := beside_the_token(overrides):
         file, reviewed = file_name(stack), f"Pulumi.{stack}.yaml"
         raise ConfigurationError(
             f"{file}: {', '.join(unasked)}: 会盖过审阅过的 {reviewed}，所以没有采用，什么也没有改变；确实要用：在 {reviewed} 写 "

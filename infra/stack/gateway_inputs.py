@@ -84,6 +84,12 @@ def published_ports(settings: StackSettings, specs: Sequence[ServiceSpec]) -> di
     return {**gateway_ports(settings, specs), **redis}
 
 
+def published_addresses(settings: StackSettings, specs: Sequence[ServiceSpec]) -> list[tuple[str, int]]:
+    """Every (address, port) of the host that the stack publishes something on."""
+    ports = published_ports(settings, specs).values()
+    return [(address, port) for port, addresses in ports for address in addresses]
+
+
 def redis_port(settings: StackSettings) -> tuple[int, str]:
     """Return (port on the host, address) of Redis, which no front holds, so that it has one address."""
     return settings.gateway.public(REDIS_PORT), IPV4_LOOPBACK

@@ -158,24 +158,30 @@ def everything(deployed: Checkout) -> tuple[Any, ...]:
     return running, ours("container"), ours("network"), ours("volume"), files, data, token
 
 
+def kill_in_phase(deployed: Checkout, phase: str, *arguments: str) -> None:
+    """Kill `restore` with these arguments as soon as it has come to this phase."""
+    process = subprocess.Popen(
+        ["./deploy.sh", "restore", *arguments], cwd=deployed.root, start_new_session=True,
+        env={**deployed.environment, **PASSWORD}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    journal = deployed.root / ".restores" / STACK / "journal.json"
+    while not (journal.is_file() and f'"{phase}"' in journal.read_text()):
+        assert process.poll() is None
+        time.sleep(0.05)
+    interrupt_group(process, signal.SIGKILL)
+    process.wait()
+
+
 def test_a_restore_that_fails_or_is_killed_leaves_everything_as_it_was(deployed: Checkout, backed_up: Path) -> None:
     before = everything(deployed)
     failed = deployed.deploy_sh("restore", str(backed_up), "--yes", check=False, **PASSWORD)
     assert failed.returncode == 1 and "原来的一切已放回" in failed.stderr
     assert everything(deployed) == before
 
-    process = subprocess.Popen(
-        ["./deploy.sh", "restore", str(backed_up), "--yes"], cwd=deployed.root, start_new_session=True,
-        env={**deployed.environment, **PASSWORD}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    journal = deployed.root / ".restores" / STACK / "journal.json"
-    while not (journal.is_file() and '"replacing"' in journal.read_text()):
-        assert process.poll() is None
-        time.sleep(0.05)
-    interrupt_group(process, signal.SIGKILL)
-    process.wait()
+    kill_in_phase(deployed, "replacing", str(backed_up), "--yes")
     refused = deployed.deploy_sh("status", check=False)
     assert refused.returncode == 1 and "./deploy.sh restore --undo" in refused.stderr
+    kill_in_phase(deployed, "back", "--undo")
     deployed.deploy_sh("restore", "--undo")
     assert everything(deployed) == before
     assert not docker("volume", "ls", "--quiet", "--filter", "label=dyber.helper=restore")

@@ -52,7 +52,7 @@ if os.environ.get("BEFORE"):
     for service in used:
         McpService(service)
 else:
-    DataVolumes("data", DataVolumesArgs(owner, data_volumes.declared(stack, used, data_volumes.labelled())), opts)
+    DataVolumes("data", DataVolumesArgs(owner, data_volumes.declared(stack, used, data_volumes.present_for(stack))), opts)
 """
 
 
@@ -124,6 +124,17 @@ def test_a_service_that_stops_in_the_first_update_from_an_old_state_keeps_its_da
     assert (content(leaves), content(stays)) == ("mine", "mine")
     project.up(used="leaves")
     assert (content(leaves), content(stays)) == ("mine", "mine")
+
+
+def test_a_volume_made_by_hand_stays_when_its_service_stops_in_the_first_update_from_an_old_state(
+    project: Project,
+) -> None:
+    volume = f"dyber-{STACK.replace('-', '--')}-leaves-data"
+    docker("volume", "create", volume)
+    write(volume)
+    project.up(used="leaves", BEFORE="1")
+    project.up(used="")
+    assert content(volume) == "mine"
 
 
 def test_a_volume_that_somebody_made_and_filled_is_taken_over(project: Project) -> None:

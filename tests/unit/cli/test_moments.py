@@ -7,11 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from cli import engine, moments, volumes
+from cli import engine, moments, programs, volumes
 from cli.engine import EngineError
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -129,3 +130,22 @@ def test_all_go_on_though_the_note_was_damaged_meanwhile(fake: Engine, tmp_path:
         (note,) = (tmp_path / "locks" / "moments").glob("*.json")
         note.write_bytes(b"\0")
     assert (fake.paused, notes(tmp_path)) == (set(), [])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sessions are POSIX")
+def test_a_program_that_is_started_while_nothing_may_disturb_gets_no_interrupt_of_the_terminal() -> None:
+    show = [sys.executable, "-c", "import os; print(os.getsid(0))"]
+
+    def is_apart() -> bool:
+        done = programs.run(show, capture_output=True, text=True)
+        return int(done.stdout) != os.getsid(0)
+
+    assert not is_apart()
+    with moments.undisturbed():
+        assert is_apart()
+        with ThreadPoolExecutor() as pool:
+            assert pool.submit(is_apart).result()
+        with moments.undisturbed():
+            pass
+        assert is_apart()
+    assert not is_apart()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from cli import entry, programs, salts
 from cli.salts import remove_from_tracked_files
 
 TRACKED = "# dev / 开发\nconfig:\n  dyber:profiles: [dev] # who\n"
@@ -68,3 +70,31 @@ def test_a_file_that_git_does_not_track_is_left_alone(clone: Path, tmp_path_fact
 def test_a_file_that_cannot_be_read_is_no_failure(clone: Path) -> None:
     (clone / "Pulumi.dev.yaml").write_bytes(SALT.encode() + b"config: [\xff")
     assert remove_from_tracked_files(clone) == []
+
+
+def test_an_edit_that_is_made_meanwhile_stays(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, edited = clone / "Pulumi.dev.yaml", SALT + TRACKED + "  dyber:logLevel: debug\n"
+    file.write_text(SALT + TRACKED, encoding="utf-8")
+    asked = salts.git
+
+    def edit(*arguments: Any) -> Any:
+        file.write_text(edited, encoding="utf-8")
+        return asked(*arguments)
+
+    monkeypatch.setattr(salts, "git", edit)
+    assert remove_from_tracked_files(clone) == []
+    assert file.read_text(encoding="utf-8") == edited
+    assert [path.name for path in clone.iterdir() if path.name != ".git"] == [file.name]
+
+
+@pytest.mark.parametrize("started", [[], ["pulumi"]], ids=["no-pulumi", "pulumi"])
+def test_only_a_command_that_started_pulumi_looks_for_salts(
+    clone: Path, monkeypatch: pytest.MonkeyPatch, started: list[str]
+) -> None:
+    (clone / "Pulumi.dev.yaml").write_text(SALT + TRACKED, encoding="utf-8")
+    monkeypatch.setattr(entry, "ROOT", clone)
+    monkeypatch.setattr(entry.sys, "argv", ["deploy.sh", "--version"])
+    monkeypatch.setattr(programs, "_started", set(started))
+    with pytest.raises(SystemExit):
+        entry.main()
+    assert (git(clone, "status", "--porcelain") == "") is bool(started)

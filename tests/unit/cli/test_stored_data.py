@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from stack.data_volumes import LabelledVolume
 
 from cli import engine, stored_data
+from cli.console import Activities
 from cli.engine import EngineError
+from cli.stack import Deployment
 from cli.stored_data import StoredData
 
 NOW = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
@@ -103,3 +106,30 @@ def test_everything_that_the_engine_says_of_a_volume_is_joined(monkeypatch: pyte
     (finding,) = stored_data.findings()
     assert finding.ok and names["gone"] in finding.version
     assert finding.advice.endswith("./deploy.sh clean --unused-data -s gone")
+
+
+@pytest.mark.parametrize("retained", [True, False])
+def test_the_first_deployment_from_a_state_of_before_deletes_no_data_that_is_not_declared(
+    monkeypatch: pytest.MonkeyPatch, retained: bool
+) -> None:
+    done: list[str] = []
+    state = {"resources": [resource("dyber:service:McpService", "a-data", retainOnDelete=retained)]}
+
+    class Stack:
+        name = "dev"
+
+        def export_stack(self) -> SimpleNamespace:
+            return SimpleNamespace(version=3, deployment=state)
+
+        def import_stack(self, changed: Any) -> None:
+            assert changed.deployment["resources"][0]["retainOnDelete"] is True
+            done.append("import")
+
+        def up(self, **_: Any) -> SimpleNamespace:
+            done.append("up")
+            return SimpleNamespace(outputs={}, summary=SimpleNamespace(resource_changes={}))
+
+    deployment = Deployment(Stack(), SimpleNamespace())  # type: ignore[arg-type]
+    with Activities() as display:
+        deployment.up(display)
+    assert done == (["up"] if retained else ["import", "up"])

@@ -87,6 +87,30 @@ def test_the_engines_answer_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert data_volumes.labelled() == [LabelledVolume("x", "dev", "a"), LabelledVolume("plain", "", "")]
 
 
+def test_a_volume_made_by_hand_under_the_name_is_declared_though_its_service_is_switched_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = {
+        "label=": ["dyber-t-e-old-data\tt-e\told"],
+        "name=": [
+            "dyber-t--e-hand-made-data\t\t",
+            "dyber-t--e--other-data\t\t",  # of a stack t-e-
+            "mydyber-t--e-a-data\t\t",
+            "dyber-t--e-a-data-2\t\t",
+            "dyber-t--e-labelled-data\tx\ty",
+        ],
+    }
+
+    def run(command: list[str], **_: object) -> SimpleNamespace:
+        chosen = command[command.index("--filter") + 1]
+        lines = next(lines for start, lines in names.items() if chosen.startswith(start))
+        return SimpleNamespace(returncode=0, stdout="\n".join(lines), stderr="")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    found = declared("t-e", set(), data_volumes.present_for("t-e"))
+    assert found == {"hand-made": "dyber-t--e-hand-made-data", "old": "dyber-t-e-old-data"}
+
+
 def options(monkeypatch: pytest.MonkeyPatch, settings: dict[str, object]) -> dict[str, pulumi.ResourceOptions]:
     """The options with which the program declares its volumes, by logical name."""
     import pulumi_docker as docker

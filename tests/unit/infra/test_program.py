@@ -69,7 +69,7 @@ def declare(
     monkeypatch.setattr(catalog, "load_catalog", lambda servers: specs)
     for name in ("DYBER_PIP_INDEX_URL", "DYBER_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(data_volumes, "labelled", lambda: list(volumes))
+    monkeypatch.setattr(data_volumes, "present_for", lambda stack: list(volumes))
     # A developer's own .env is none of the tests' business.
     monkeypatch.setattr(env_file, "read", lambda root, stack, services: EnvFile())
     recorder = Recorder()
