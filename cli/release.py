@@ -14,8 +14,9 @@ from stack.contract import Contract, listed_contract
 from stack.profile_settings import BUILT_IN_PROFILES
 from stack.settings import ImageDigest, StackSettings, stack_file
 
-from cli import contracts, engine, programs
+from cli import contracts, engine
 from cli.console import Activities
+from cli.git import git_said
 from cli.stack import ROOT, Deployment, StackError
 from toolchain.language import tr
 
@@ -143,14 +144,8 @@ def _not_running(stack: str, part: str) -> StackError:
 
 
 def _revision() -> str:
-    def git(*arguments: str) -> str:
-        try:
-            done = programs.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
-        except programs.ProgramError:
-            return ""
-        return done.stdout.strip() if done.returncode == 0 else ""
-
-    return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
+    changed = git_said(ROOT, "status", "--porcelain", "--untracked-files=no")
+    return git_said(ROOT, "rev-parse", "HEAD") + ("+" if changed else "")
 
 
 def pins(release: Release, target: StackSettings, specs: list[ServiceSpec]) -> dict[KeyPath, str | None]:
