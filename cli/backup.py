@@ -16,6 +16,7 @@ from cli import archive, engine, volumes
 from cli.backup_file import FORMAT, PasswordFile, new_password
 from cli.console import Activities, out
 from cli.environment import activate
+from cli.resource_types import VOLUME
 from cli.stack import ROOT, Deployment
 from cli.stack_import import has_passphrase, passphrase
 from cli.steps import FAILED, StackOption, YesOption, examples
@@ -67,7 +68,7 @@ def create(deployment: Deployment, path: Path, password: str, display: Activitie
     names = [
         str(item["outputs"]["name"])
         for item in deployment.resources()
-        if item["type"] == "docker:index/volume:Volume" and item.get("outputs")
+        if item["type"] == VOLUME and item.get("outputs")
     ]
     labels = {name: dict(json.loads(engine.docker("volume", "inspect", name))[0]["Labels"] or {}) for name in names}
     manifest = {

@@ -12,8 +12,9 @@ from stack import data_volumes
 from cli import engine, stored_data
 from cli.console import err
 from cli.engine import EngineError
+from cli.resource_types import IMAGE, VOLUME
 from cli.stack import Deployment
-from cli.stored_data import VOLUME, StoredData
+from cli.stored_data import StoredData
 from toolchain.language import tr
 
 
@@ -34,7 +35,7 @@ def belongings(deployment: Deployment, *, with_images: bool) -> Belongings:
     owner = deployment.deployment_id()
     resources = deployment.resources()
     own = engine.deployment_filter(owner) if owner else None
-    built = _outputs(resources, "docker:index/remoteImage:RemoteImage", "name") if with_images else []
+    built = _outputs(resources, IMAGE, "name") if with_images else []
     containers = _names("container", own) if own else []
     # What a container of another state's stack of this name mounts is not ours to delete.
     data = [item for item in stored_data.find(deployment.stack.name) if set(item.users) <= set(containers)]

@@ -16,9 +16,10 @@ from cli.backup_file import new_password
 from cli.belongings import belongings, remove
 from cli.console import Activities, err, out
 from cli.environment import activate
+from cli.resource_types import VOLUME
 from cli.stack import ROOT, Deployment
 from cli.steps import FAILED, StackOption, YesOption, examples, graceful_interrupt
-from cli.stored_data import VOLUME, StoredData
+from cli.stored_data import StoredData
 from toolchain.home import DyberHome
 from toolchain.language import tr
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import ipaddress
-import ssl
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from stack.gateway_config import CONFIGURATION_ROOT
 from stack.gateway_model import CONTAINER_NAMES
 
+from cli import engine
 from cli.stack import StackError
 from toolchain.language import tr
 
 #: What a container calls the machine that it runs on. Docker on Linux needs --add-host for it.
 CONTAINER_HOST = CONTAINER_NAMES[0]
-_TIMEOUT_SECONDS = 5.0
+#: Where the gateway's container has its certificates.
+_CERTIFICATES = f"{CONFIGURATION_ROOT}/tls"
 
 
 def is_loopback(url: str) -> bool:
@@ -83,17 +85,38 @@ def trust_hint(gateway: Mapping[str, Any], option: str = "") -> str | None:
     )
 
 
-def certificate(gateway: Mapping[str, Any]) -> str:
-    """Return the certificate that the gateway serves, as PEM. Raises StackError when the gateway does not answer."""
-    parts = urlsplit(gateway["https"])
-    address = (str(parts.hostname), parts.port or 443)
-    try:
-        return ssl.get_server_certificate(address, timeout=_TIMEOUT_SECONDS)
-    except (OSError, ValueError) as error:
+def certificate(gateway: Mapping[str, Any], deployment: str) -> str:
+    """Return the certificate that clients are to trust, as PEM: the authority of the self-signed one, or the last of the chain
+    that comes from elsewhere. Read in the gateway's container, of the state that has the label value `deployment`.
+
+    Raises StackError where no gateway runs, or EngineError.
+    """
+    found = engine.containers(engine.deployment_filter(deployment), "label=dyber.service=gateway", all_states=False)
+    if not found:
         raise StackError(
-            tr(
-                f"从 {gateway['https']} 取不到证书：{error}",
-                f"the certificate of {gateway['https']} cannot be read: {error}",
-            ),
-            tr("网关在运行吗：./deploy.sh status", "is the gateway running: ./deploy.sh status"),
-        ) from None
+            tr("网关没有在运行，取不到它的证书", "the gateway does not run, so its certificate cannot be read"),
+            tr("看看 ./deploy.sh status；再 ./deploy.sh", "see ./deploy.sh status; then ./deploy.sh"),
+        )
+    source = gateway["certificate"]
+    file = f"{_CERTIFICATES}/{'gateway.crt' if source == 'self-signed' else f'{source}.pem'}"
+    # These files hold keys as well, which stay in the container.
+    only_certificates = "/-BEGIN CERTIFICATE-/,/-END CERTIFICATE-/p"
+    certificates = engine.docker("exec", found[0]["Id"], "sed", "-n", only_certificates, file)
+    begins = certificates.rfind("-----BEGIN CERTIFICATE-----")
+    if begins < 0:
+        raise StackError(
+            tr(f"网关容器的 {file} 里没有证书", f"there is no certificate in {file} of the gateway's container"),
+            tr("看看 ./deploy.sh logs gateway；再 ./deploy.sh", "see ./deploy.sh logs gateway; then ./deploy.sh"),
+        )
+    return certificates[begins:]
+
+
+def public_authority_hint(gateway: Mapping[str, Any]) -> str | None:
+    """Why clients need not trust the certificate themselves; None for a self-signed one."""
+    if gateway["certificate"] == "self-signed":
+        return None
+    return tr(
+        "这是网关证书链的最后一张；公认机构签发的证书客户端已经信任，不用另外导入",
+        "this is the last certificate of the gateway's chain; clients trust a public authority already, so only a "
+        "private authority has to be added",
+    )

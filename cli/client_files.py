@@ -54,7 +54,7 @@ def client_configuration(
     ] = False,
     certificate: Annotated[
         bool,
-        typer.Option("--certificate", help=tr("只打印网关的证书（PEM）", "Print the gateway's certificate (PEM) only")),
+        typer.Option("--certificate", help=tr("只打印客户端要信任的证书（PEM）", "Print only the certificate that clients must trust (PEM)")),
     ] = False,
     stack: StackOption = "dev",
 ) -> None:
@@ -69,7 +69,9 @@ def client_configuration(
     deployment, outputs = deployed(stack)
     gateway = outputs["gateway"]
     if certificate:
-        sys.stdout.write(client_addresses.certificate(gateway))
+        sys.stdout.write(client_addresses.certificate(gateway, deployment.require_id()))
+        if hint := client_addresses.public_authority_hint(gateway):
+            _hint(hint)
         return
     option = "" if stack == "dev" else f" -s {stack}"
     name, token = client_token(outputs, client) if with_token or client else (None, None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import subprocess
 import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +15,8 @@ from stack.contract import LOCK_FILE, Contract, contract_text, listed_contract, 
 from stack.errors import ConfigurationError
 from stack.hidden_tools import hidden_tools
 
-from cli import engine, programs
+from cli import engine
+from cli.git import git
 from cli.stack import ROOT, StackError
 from toolchain.language import tr
 
@@ -89,16 +89,16 @@ def source_contract(spec: ServiceSpec) -> tuple[Contract, str]:
 
 def lock_at(revision: str, service: str) -> Contract | None:
     """The lock file of a service in a git revision; None where there is none. Raises StackError for an unknown one."""
-    known = _git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+    known = git(ROOT, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
     if known.returncode:
         raise StackError(
             tr(f"没有这样的栈或 git 版本：{revision}", f"there is no such stack or git revision: {revision}"),
             tr("例：--against main，或 --against test", "for example: --against main, or --against test"),
         )
-    shown = _git("show", f"{revision}:./mcp-servers/{service}/{LOCK_FILE}")
+    shown = git(ROOT, "show", f"{revision}:./mcp-servers/{service}/{LOCK_FILE}")
     if shown.returncode:
         return None
-    return parse_contract(shown.stdout.decode(), f"{revision}:mcp-servers/{service}/{LOCK_FILE}")
+    return parse_contract(shown.stdout, f"{revision}:mcp-servers/{service}/{LOCK_FILE}")
 
 
 def service_container(deployment: str | None, service: str) -> dict[str, Any] | None:
@@ -170,7 +170,3 @@ def _silent(what: str, output: str) -> StackError:
             "if it needs new dependencies, build its image first: ./deploy.sh deploy; else mend what is said above",
         ),
     )
-
-
-def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
-    return programs.run(["git", *arguments], cwd=ROOT, capture_output=True)

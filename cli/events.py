@@ -12,6 +12,7 @@ from pulumi.automation.events import EngineEvent, PolicyEvent
 
 from cli import policies
 from cli.console import Activities, err
+from cli.resource_types import CONTAINER, IMAGE, NETWORK, VOLUME
 from cli.state_failures import STATE_FAILURES
 from toolchain.backend import masked
 from toolchain.language import tr
@@ -25,13 +26,13 @@ _VERBS = {
     "retain": ("保留", "keep"),
 }
 _KINDS = {
-    "docker:index/remoteImage:RemoteImage": ("镜像", "image"),
-    "docker:index/container:Container": ("容器", "container"),
-    "docker:index/network:Network": ("网络", "network"),
-    "docker:index/volume:Volume": ("数据卷", "volume"),
+    IMAGE: ("镜像", "image"),
+    CONTAINER: ("容器", "container"),
+    NETWORK: ("网络", "network"),
+    VOLUME: ("数据卷", "volume"),
 }
 #: About how long a first one takes on two cores, seconds.
-_EXPECTED_SECONDS = {"docker:index/remoteImage:RemoteImage": 120.0}
+_EXPECTED_SECONDS = {IMAGE: 120.0}
 
 #: Windows' command that lists the ranges of ports which it reserves.
 RESERVED_RANGES = "netsh interface ipv4 show excludedportrange protocol=tcp"

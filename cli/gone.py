@@ -9,13 +9,9 @@ from typing import Any
 
 from cli import engine
 from cli.members import GONE, Member, in_order, kind_of, members
+from cli.resource_types import CONTAINER, IMAGE, NETWORK, VOLUME
 from cli.stack import Deployment, StackError
 from toolchain.language import tr
-
-CONTAINER = "docker:index/container:Container"
-NETWORK = "docker:index/network:Network"
-IMAGE = "docker:index/remoteImage:RemoteImage"
-VOLUME = "docker:index/volume:Volume"
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from stack.settings import stack_file
 from cli import contracts, copy_preview, env_values, policies, programs
 from cli.console import Activities, out
 from cli.events import DeployError, explain
+from cli.git import git, git_said
 from cli.preview_comment import StackPreview, render
 from cli.stack import ROOT, Deployment, StackError
 from cli.steps import FAILED, AcceptedYesOption, StackOption, changed, check, examples, graceful_interrupt, set_up
@@ -65,7 +66,7 @@ def plan(
                 else:
                     previews.append(_preview(stack, directory / f"{stack}.plan.json", base))
     comment = directory / COMMENT
-    comment.write_text(render(previews, _tools(base) if base else {}, _head()), encoding="utf-8")
+    comment.write_text(render(previews, _tools(base) if base else {}, git_said(ROOT, "rev-parse", "HEAD")), encoding="utf-8")
     out.print(tr("已写入 ", "written: ") + str(comment), markup=False)
     if any(item.preview is None for item in previews):
         raise typer.Exit(FAILED)
@@ -154,14 +155,13 @@ def settings_now(deployment: Deployment) -> str:
 
 def branched_off(revision: str) -> str:
     """Where the present commit branched off `revision`: what others changed there since is not this change's."""
-    done = programs.run(["git", "merge-base", revision, "HEAD"], cwd=ROOT, capture_output=True, text=True)
-    return done.stdout.strip() if done.returncode == 0 else revision
+    return git_said(ROOT, "merge-base", revision, "HEAD") or revision
 
 
 def file_at(revision: str, path: str) -> str:
     """A file of the repository in a git revision; '' where it is not there."""
-    shown = programs.run(["git", "show", f"{revision}:./{path}"], cwd=ROOT, capture_output=True)
-    return shown.stdout.decode() if shown.returncode == 0 else ""
+    shown = git(ROOT, "show", f"{revision}:./{path}")
+    return shown.stdout if shown.returncode == 0 else ""
 
 
 def _document(text: str) -> dict[str, Any] | None:
@@ -178,11 +178,6 @@ def _tools(base: str) -> dict[str, Sequence[Change]]:
         before, after = contracts.lock_at(base, name), load_lock(spec.folder)
         changes[name] = contract_diff.compare(before or Contract({}), after or Contract({}))
     return changes
-
-
-def _head() -> str:
-    done = programs.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True)
-    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 commands = typer.Typer()

@@ -89,7 +89,7 @@ def promote(
     )
 
 
-def write(deployment: Deployment, changes: Mapping[KeyPath, str | None]) -> None:
+def write(deployment: Deployment, changes: Mapping[KeyPath, str | int | None]) -> None:
     """Write settings by path into the stack's file, which keeps its comments; on failure it is as before."""
     file = StackFile(deployment.file)
     for (key, *inside), value in changes.items():

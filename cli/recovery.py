@@ -19,6 +19,7 @@ from cli import backup_file, engine, env_values, moments, remains, stack_import
 from cli.console import Activities, err, out
 from cli.engine import EngineError
 from cli.remains import Remains
+from cli.resource_types import CONTAINER
 from cli.stack import ROOT, Deployment, StackError
 from cli.stack_file import has_encrypted_values, replace_file, without_salt
 from cli.steps import FAILED, StackOption, YesOption, check, examples, graceful_interrupt, set_up
@@ -94,7 +95,7 @@ def _take_over(deployment: Deployment, found: Sequence[Remains], display: Activi
     if alone:
         with display.phase(tr("比较", "Comparing")):
             deployment.preview(display)
-        deployment.up_without(display, [f"**{kind}$docker:index/container:Container::**" for kind in LAST])
+        deployment.up_without(display, [f"**{kind}${CONTAINER}::**" for kind in LAST])
     with _stepping_aside(deployment, alone, display):
         # What came up just now need not be looked at again: meanwhile nobody is served.
         outputs, _ = deployment.up(display, refresh=not alone)

@@ -11,11 +11,13 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 from stack.catalog import ServiceSpec, load_catalog
 from stack.contract import Contract, listed_contract
+from stack.image_interface import INTERFACE
 from stack.profile_settings import BUILT_IN_PROFILES
 from stack.settings import ImageDigest, StackSettings, stack_file
 
-from cli import contracts, engine, programs
+from cli import contracts, engine
 from cli.console import Activities
+from cli.git import git_said
 from cli.stack import ROOT, Deployment, StackError
 from toolchain.language import tr
 
@@ -27,12 +29,14 @@ KeyPath = tuple[str, ...]
 @dataclass(frozen=True)
 class Release:
     """`images`: by the name of a service, or of another part such as gateway, a reference that cannot move;
-    `contracts`: by service; `revision`: of the repository, with `+` where there were uncommitted changes."""
+    `contracts`: by service; `revision`: of the repository, with `+` where there were uncommitted changes; `interface`: the
+    number of stack.image_interface that the images were built for, 0 where a record of before says nothing."""
 
     stack: str
     revision: str
     images: Mapping[str, str]
     contracts: Mapping[str, Contract]
+    interface: int = 0
 
     def dumps(self) -> str:
         """The release as JSON text, for another machine to promote."""
@@ -40,7 +44,13 @@ class Release:
             service: [{"name": name, **tool} for name, tool in contract.tools.items()]
             for service, contract in self.contracts.items()
         }
-        content = {"stack": self.stack, "revision": self.revision, "images": dict(self.images), "tools": tools}
+        content = {
+            "stack": self.stack,
+            "revision": self.revision,
+            "interface": self.interface,
+            "images": dict(self.images),
+            "tools": tools,
+        }
         return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
 
     @classmethod
@@ -50,7 +60,8 @@ class Release:
             content = json.loads(file.read_text(encoding="utf-8"))
             images = {str(name): _DIGEST.validate_python(image) for name, image in content["images"].items()}
             tools = {str(service): listed_contract(listed) for service, listed in content["tools"].items()}
-            return cls(str(content["stack"]), str(content["revision"]), images, tools)
+            interface = int(content.get("interface", 0))
+            return cls(str(content["stack"]), str(content["revision"]), images, tools, interface)
         except (OSError, ValueError, ValidationError, KeyError, TypeError, AttributeError):
             raise StackError(
                 tr(f"{file}：不是发布记录", f"{file}: is no record of a release"),
@@ -66,7 +77,8 @@ def release_of(deployment: Deployment, display: Activities, without: frozenset[s
     """
     settings, name = deployment.settings, deployment.stack.name
     specs = [spec for spec in settings.select(load_catalog(contracts.SERVERS)) if spec.name not in without]
-    exported = {part: image for part, image in deployment.outputs()["images"].items() if part not in without}
+    outputs = deployment.outputs()
+    exported = {part: image for part, image in outputs["images"].items() if part not in without}
     images = dict(exported)
     for part, image in pinned_images(settings).items():
         if part in exported and exported[part] != image:
@@ -82,7 +94,7 @@ def release_of(deployment: Deployment, display: Activities, without: frozenset[s
     for spec in specs:
         with display.phase(tr(f"读取 {spec.name} 的工具", f"Reading the tools of {spec.name}")):
             found[spec.name] = contracts.image_contract(images[spec.name], spec.environment)
-    return Release(name, _revision(), images, found)
+    return Release(name, _revision(), images, found, int(outputs.get("images_interface", 0)))
 
 
 def pinned_images(settings: StackSettings) -> dict[str, str]:
@@ -143,22 +155,19 @@ def _not_running(stack: str, part: str) -> StackError:
 
 
 def _revision() -> str:
-    def git(*arguments: str) -> str:
-        try:
-            done = programs.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
-        except programs.ProgramError:
-            return ""
-        return done.stdout.strip() if done.returncode == 0 else ""
-
-    return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
+    changed = git_said(ROOT, "status", "--porcelain", "--untracked-files=no")
+    return git_said(ROOT, "rev-parse", "HEAD") + ("+" if changed else "")
 
 
-def pins(release: Release, target: StackSettings, specs: list[ServiceSpec]) -> dict[KeyPath, str | None]:
+def pins(release: Release, target: StackSettings, specs: list[ServiceSpec]) -> dict[KeyPath, str | int | None]:
     """What the target's file needs to run the release: value by path under `dyber:`, None for what is to be removed.
 
-    Only what differs is in it. Raises StackError for a service of the target (its `specs`) that the release lacks.
+    Only what differs is in it. Raises StackError for a service of the target (its `specs`) that the release lacks, and
+    for a release of images that this program cannot run.
     """
-    wanted: dict[KeyPath, str] = {}
+    if release.interface != INTERFACE:
+        raise _other_interface(release)
+    wanted: dict[KeyPath, str | int] = {}
     missing = [spec.name for spec in specs if spec.name not in release.images]
     if missing:
         raise StackError(
@@ -190,9 +199,34 @@ def pins(release: Release, target: StackSettings, specs: list[ServiceSpec]) -> d
         wanted |= _service_pins(spec.name, release.images[spec.name], contract["sha256"], contract["tools"])
     wanted |= {(f"{part}Image",): release.images[part] for part in image_parts() if part in release.images}
     wanted[("images",)] = "pinned"
+    wanted[("imagesInterface",)] = release.interface
     present = _present(target)
     stale = {path: None for path in present if path not in wanted and _is_a_tool(path, specs)}
     return {path: value for path, value in {**wanted, **stale}.items() if present.get(path) != value}
+
+
+def _other_interface(release: Release) -> StackError:
+    if release.interface > INTERFACE:
+        return StackError(
+            tr(
+                f"{release.stack} 的镜像属于更新的版本（接口 {release.interface}，本程序是 {INTERFACE}）",
+                f"the images of {release.stack} are of a newer version (interface {release.interface}, this program has "
+                f"{INTERFACE})",
+            ),
+            tr("先更新程序：./deploy.sh update", "update the program first: ./deploy.sh update"),
+        )
+    return StackError(
+        tr(
+            f"{release.stack} 运行的镜像属于更早的版本（接口 {release.interface}，本程序要 {INTERFACE}），没有写入",
+            f"the images that {release.stack} runs are of an older version (interface {release.interface}, this program "
+            f"needs {INTERFACE}); nothing was written",
+        ),
+        tr(
+            f"先用本程序部署来源栈，再晋级：./deploy.sh deploy -s {release.stack}（release 写的记录也要重新生成）",
+            f"deploy the source with this program, then promote: ./deploy.sh deploy -s {release.stack} (and write a record "
+            "of release anew)",
+        ),
+    )
 
 
 def _service_pins(service: str, image: str | None, sha256: str, tools: Mapping[str, str]) -> dict[KeyPath, str]:
@@ -206,9 +240,11 @@ def _is_a_tool(path: KeyPath, specs: list[ServiceSpec]) -> bool:
     return any(path[:-1] == ("services", spec.name, "contract", "tools") for spec in specs)
 
 
-def _present(settings: StackSettings) -> dict[KeyPath, str]:
+def _present(settings: StackSettings) -> dict[KeyPath, str | int]:
     """What the stack's file says now of all that a promotion writes."""
-    found: dict[KeyPath, str] = {("images",): settings.images}
+    found: dict[KeyPath, str | int] = {("images",): settings.images}
+    if settings.images_interface:
+        found[("imagesInterface",)] = settings.images_interface
     for name, own in settings.services.items():
         if own.contract:
             found |= _service_pins(name, own.image, own.contract.sha256, own.contract.tools)

@@ -19,7 +19,7 @@ PAGES = {"zh": "docs/settings.md", "en": "docs/settings.en.md"}
 ENVIRONMENTS = ("dev", "test", "prod")
 #: Written by commands (promote, token rotate, deploy --no-cache): what they say is no default of an environment.
 WRITTEN_BY_COMMANDS = {
-    *("image", "contract", "gatewayImage", "frontImage", "cacheImage", "monitoringImage"),
+    *("image", "contract", "gatewayImage", "frontImage", "cacheImage", "monitoringImage", "imagesInterface"),
     *("tokens", "generation"),
 }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pulumi import automation as auto
-from stack import gateway_inputs
+from stack import gateway_inputs, image_interface
 from stack.catalog import load_catalog
 from stack.settings import StackSettings, read_settings, stack_file
 
@@ -100,6 +100,7 @@ class Deployment:
     def check_settings(self) -> None:
         """Raises ConfigurationError for what the program would refuse, before Pulumi is started."""
         specs = self.settings.select(load_catalog(ROOT / "mcp-servers"))
+        image_interface.refuse_other(self.settings)
         gateway_inputs.configuration(self.settings, specs, {})
         gateway_inputs.tls_files(self.settings)
 

@@ -16,10 +16,10 @@ from cli import engine
 from cli.console import err
 from cli.engine import EngineError
 from cli.health_report import size as bytes_of
+from cli.resource_types import CONTAINER, VOLUME
 from toolchain.language import tr
 from toolchain.prerequisites import Finding
 
-VOLUME, CONTAINER = "docker:index/volume:Volume", "docker:index/container:Container"
 #: The components that data volumes are children of in a state, now and in earlier versions.
 _PARENTS = ("dyber:data:DataVolumes", "dyber:service:McpService", "dyber:cache:Cache", "dyber:monitoring:Monitoring")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pulumi
 import pulumi_docker as docker
 import pulumi_random as random
-from stack import data_volumes, gateway_inputs, outputs
+from stack import data_volumes, gateway_inputs, image_interface, outputs
 from stack.access import client_tokens
 from stack.catalog import load_catalog
 from stack.components.data import DataVolumes, DataVolumesArgs
@@ -24,7 +24,8 @@ def deploy(root: Path) -> None:
     """Declare everything of one stack; `root` is the repository."""
     settings = load_settings(root)
     specs = settings.select(load_catalog(root / "mcp-servers"))
-    # What the gateway cannot take is said before anything is created.
+    # What cannot work is said before anything is created.
+    image_interface.refuse_other(settings)
     gateway_inputs.configuration(settings, specs, {})
     gateway_inputs.tls_files(settings)
     volumes = data_volumes.declared(settings.stack, settings.with_data(specs), data_volumes.present_for(settings.stack))

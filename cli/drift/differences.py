@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from cli.preview_comment import Step, what
+from cli.resource_types import CONTAINER, IMAGE
 
-CONTAINER = "docker:index/container:Container"
-IMAGE = "docker:index/remoteImage:RemoteImage"
 Condition = Literal[
     "gone", "stopped", "paused", "changed", "renamed", "disconnected", "connected", "files", "unknown", "unfinished"
 ]

@@ -19,8 +19,9 @@ from stack.secret_settings import as_ciphertext
 from stack.settings import parse_settings, read_overrides, stack_file
 
 from cli import engine, remains, state_edits, stored_data
+from cli.resource_types import CONTAINER, VOLUME
 from cli.stack import ROOT
-from cli.stored_data import CONTAINER, VOLUME, StoredData
+from cli.stored_data import StoredData
 
 #: Where removed folders go, in the repository; not under version control.
 REMOVED = ".removed-services"

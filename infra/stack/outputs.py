@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pulumi
 
+from stack import image_interface
 from stack.access import ClientToken
 from stack.catalog import ServiceSpec
 from stack.components.gateway import Gateway
@@ -32,7 +33,7 @@ def export(
     gateway: {url, http, https, development: base URLs, of which `url` is the best and `http` is absent where it only
     leads to HTTPS; certificate: its source; container, configuration_version}; services: by name
     {title, url, mcp, sse, direct, max_call_seconds, containers}; tokens (secret): by client; chosen_tokens: the
-    clients whose token a person chose; images: by name, the image's id.
+    clients whose token a person chose; images: by name, the image's id; images_interface: the number that these have.
     With their profiles: cache: {url, container}, cache_password (secret); monitoring: {url, container,
     configuration_version}.
     """
@@ -59,6 +60,7 @@ def export(
         },
     )
     pulumi.export("images", {name: image.image_id for name, image in images.items()})
+    pulumi.export("images_interface", image_interface.INTERFACE)
     if profiles.cache and profiles.access:
         url = _url("redis", "127.0.0.1", settings.gateway.public(REDIS_PORT))
         pulumi.export("cache", {"url": url, "container": profiles.cache.container.name})

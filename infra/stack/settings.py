@@ -164,6 +164,11 @@ class StackSettings(StrictSettings):
         None,
         description="Prometheus 的镜像，按摘要；由 promote 写入 / The image of Prometheus by digest; written by promote",
     )
+    images_interface: Annotated[int, Field(ge=0)] = Field(
+        0,
+        description="按摘要给出的镜像是为程序的哪个接口构建的；由 promote 写入，与程序不符的不部署 / The program's interface that "
+        "the images by digest were built for; written by promote, and images of another one are not deployed",
+    )
     build: BuildSettings = Field(BuildSettings(), description="怎么构建镜像 / How images are built")
     given_tokens: dict[ClientName, SecretStr] = Field(
         default_factory=dict, exclude=True, description="来自 .env 的令牌，按客户端 / Tokens of .env, by client"
@@ -261,7 +266,7 @@ class StackSettings(StrictSettings):
                 )
         problems += [
             f"{source}: {key}: images 为 pinned 时必须给出摘要 / needed while images is pinned"
-            for key, image in self._own_images().items()
+            for key, image in self.part_images().items()
             if self.images == "pinned" and not image
         ]
         if not selected:
@@ -270,7 +275,7 @@ class StackSettings(StrictSettings):
             raise ConfigurationError("\n".join(problems))
         return selected
 
-    def _own_images(self) -> dict[str, str | None]:
+    def part_images(self) -> dict[str, str | None]:
         """By key, the images of everything that is not a service."""
         images = {"gatewayImage": self.gateway_image, "frontImage": self.front_image}
         if self.has(CACHE):

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser import BrowserPool, BrowserSettings
+from dyber_kit.launching import Launcher
 from dyber_kit.sessions import SessionStore
 
 Place = Callable[[str], BrowserSettings]
@@ -158,3 +159,43 @@ async def test_a_kept_cookie_that_the_browser_refuses_costs_only_itself(place, t
         assert "user" in {kept["name"] for kept in await page.context.cookies()}
     (record,) = [record for record in caplog.records if record.message == "cookies not usable"]
     assert set(record.cookies) <= {"late", "odd", "bare"} and record.cookies
+
+
+class BrowserThatEndedAtOnce:
+    """A browser that was gone before anything listened for its end: it tells nobody."""
+
+    def on(self, event: str, handler: object) -> None:
+        pass
+
+    def is_connected(self) -> bool:
+        return False
+
+    async def close(self) -> None:
+        pass
+
+
+class DriverWithoutProcess:
+    async def start(self) -> DriverWithoutProcess:
+        return self
+
+    async def stop(self) -> None:
+        pass
+
+
+class LastingBrowser(BrowserThatEndedAtOnce):
+    def is_connected(self) -> bool:
+        return True
+
+
+async def test_a_browser_that_ends_before_anything_listens_is_started_again_without_a_call(monkeypatch):
+    monkeypatch.setattr("dyber_kit.launching.async_playwright", DriverWithoutProcess)
+    started = []
+
+    async def launch(driver: object) -> BrowserThatEndedAtOnce:
+        started.append(driver)
+        return BrowserThatEndedAtOnce() if len(started) == 1 else LastingBrowser()
+
+    launcher = Launcher(launch, "浏览器无法启动", "请稍等")
+    async with launcher.running():
+        await until(lambda: launcher.problem is None)
+    assert len(started) == 2

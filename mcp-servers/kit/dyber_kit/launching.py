@@ -159,6 +159,10 @@ class Launcher:
                 self._browser, self._started_at = browser, time.monotonic()
                 self._failed = False
                 self._tried.set()
+                if not browser.is_connected():
+                    # It ended before anything listened, so no event will tell.
+                    self._lost(browser)
+                    continue
                 if not self._early_crashes:
                     pause = _FIRST_PAUSE_SECONDS
         finally:

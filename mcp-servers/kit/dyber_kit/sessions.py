@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dyber_kit.errors import ErrorCode, ServiceError
-from dyber_kit.files import write_private
+from dyber_kit.files import set_aside, write_private
 
 logger = logging.getLogger("dyber.sessions")
 
@@ -75,11 +75,9 @@ class SessionStore:
             state = None
         if isinstance(state, dict) and isinstance(state.get("cookies"), list):
             return state
-        damaged = path.with_name(f"{path.name}.damaged")
-        try:
-            path.replace(damaged)
-        except OSError:
-            raise _unreadable(path) from None
+        damaged = set_aside(path)
+        if damaged is None:
+            raise _unreadable(path)
         logger.error(
             "会话文件损坏，已改名，请重新登录 / the session file was damaged and renamed; log in again",
             extra={"file": damaged.name},

@@ -7,8 +7,9 @@ import typer
 from stack.gateway_settings import GatewaySettings
 from stack.outputs import gateway_urls
 
-from cli import client_addresses, clients
+from cli import client_addresses, clients, engine
 from cli.client_files import usable
+from cli.stack import StackError
 
 SERVICES = {"template": {"mcp": "x"}, "xiaohongshu": {"mcp": "y"}}
 MODERN = sorted(set(clients.FORMATS) - set(clients.LEGACY_TRANSPORT))
@@ -106,3 +107,37 @@ def test_a_self_signed_certificate_is_said_to_need_trust_only_where_it_is_used()
     assert client_addresses.trust_hint({**plain, "url": "https://pet.example"}) is None
     hint = client_addresses.trust_hint({**plain, "url": plain["https"]}, " -s test")
     assert "./deploy.sh clients --certificate -s test" in hint
+
+
+CERTIFICATES = [f"-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n" for text in ("c2VydmVk", "cm9vdA==")]
+
+
+@pytest.mark.parametrize(
+    ("source", "file"), [("self-signed", "gateway.crt"), ("files", "files.pem"), ("acme", "acme.pem")]
+)
+def test_the_certificate_to_trust_is_the_authority_and_is_read_in_the_gateways_container(
+    source: str, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def docker(*arguments: str, **_: object) -> str:
+        asked.append(arguments)
+        return "".join(CERTIFICATES)
+
+    monkeypatch.setattr(engine, "containers", lambda *filters, **_: [{"Id": "0123"}] if len(filters) == 2 else [])
+    monkeypatch.setattr(engine, "docker", docker)
+    assert client_addresses.certificate({"certificate": source}, "abc") == CERTIFICATES[-1]
+    ((*command, asked_file),) = asked
+    assert command[:3] == ["exec", "0123", "sed"]
+    assert asked_file == f"/etc/dyber/tls/{file}"
+    assert (client_addresses.public_authority_hint({"certificate": source}) is None) is (source == "self-signed")
+
+
+def test_without_a_running_gateway_or_a_certificate_the_next_step_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "containers", lambda *filters, **_: [])
+    with pytest.raises(StackError, match="网关没有在运行"):
+        client_addresses.certificate({"certificate": "self-signed"}, "abc")
+    monkeypatch.setattr(engine, "containers", lambda *filters, **_: [{"Id": "0123"}])
+    monkeypatch.setattr(engine, "docker", lambda *arguments, **_: "")
+    with pytest.raises(StackError, match="gateway.crt"):
+        client_addresses.certificate({"certificate": "self-signed"}, "abc")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from stack.catalog import load_catalog
 from stack.contract import Contract, load_lock
+from stack.image_interface import INTERFACE
 from stack.settings import StackSettings, parse_settings
 
 from cli import contracts, engine
@@ -27,14 +29,14 @@ CATALOG = {name: spec for name, spec in load_catalog(contracts.SERVERS).items() 
 def release(**images: str) -> Release:
     assert CONTRACT is not None
     everything = {"template": NEW, "gateway": OLD, "front": OLD, **images}
-    return Release("dev", "0123abc", everything, {"template": CONTRACT})
+    return Release("dev", "0123abc", everything, {"template": CONTRACT}, INTERFACE)
 
 
 def settings(**values: Any) -> StackSettings:
     return parse_settings("test", {f"dyber:{key}": json.dumps(value) for key, value in values.items()}, environment={})
 
 
-def changes(target: StackSettings, record: Release) -> dict[KeyPath, str | None]:
+def changes(target: StackSettings, record: Release) -> dict[KeyPath, str | int | None]:
     lenient = target.model_copy(update={"profiles": ("dev",), "images": "build"})
     return pins(record, target, lenient.select(CATALOG))
 
@@ -48,6 +50,7 @@ def test_a_first_promotion_pins_every_image_and_says_what_each_tool_may_do() -> 
         ("gatewayImage",): OLD,
         ("frontImage",): OLD,
         ("images",): "pinned",
+        ("imagesInterface",): INTERFACE,
     }
 
 
@@ -55,7 +58,7 @@ def pinned(image: str = NEW, **tools: str) -> StackSettings:
     assert CONTRACT is not None
     contract = {**CONTRACT.settings, "tools": {**CONTRACT.settings["tools"], **tools}}
     services = {"template": {"image": image, "contract": contract, "memoryMib": 128}}
-    return settings(images="pinned", services=services, gatewayImage=OLD, frontImage=OLD)
+    return settings(images="pinned", services=services, gatewayImage=OLD, frontImage=OLD, imagesInterface=INTERFACE)
 
 
 def test_promoting_the_same_again_writes_nothing() -> None:
@@ -72,7 +75,7 @@ def test_a_tool_that_is_gone_is_removed_from_the_file() -> None:
 
 
 def test_what_a_service_lacks_in_the_source_is_named() -> None:
-    record = Release("dev", "", {"gateway": OLD, "front": OLD}, {})
+    record = Release("dev", "", {"gateway": OLD, "front": OLD}, {}, INTERFACE)
     with pytest.raises(StackError, match="template.*dev") as refused:
         changes(settings(), record)
     assert "Pulumi.test.yaml" in refused.value.next_step
@@ -164,3 +167,22 @@ def test_a_digest_is_shown_short() -> None:
 
 def test_a_contract_without_tools_is_a_contract() -> None:
     assert len(Contract({}).sha256) == 64
+
+
+@pytest.mark.parametrize(("interface", "step"), [(0, "./deploy.sh deploy -s dev"), (INTERFACE + 1, "./deploy.sh update")])
+def test_images_that_this_program_cannot_run_are_not_promoted(interface: int, step: str) -> None:
+    with pytest.raises(StackError, match=str(interface)) as refused:
+        changes(settings(), replace(release(), interface=interface))
+    assert step in refused.value.next_step
+
+
+def test_promoting_again_writes_the_number_that_a_file_of_before_lacks() -> None:
+    assert changes(pinned().model_copy(update={"images_interface": 0}), release()) == {("imagesInterface",): INTERFACE}
+
+
+def test_a_record_of_before_there_was_a_number_is_of_images_of_before(tmp_path: Path) -> None:
+    content = json.loads(release().dumps())
+    del content["interface"]
+    file = tmp_path / "release.json"
+    file.write_text(json.dumps(content), encoding="utf-8")
+    assert Release.load(file).interface == 0

@@ -15,6 +15,7 @@ from stack.catalog import load_catalog
 from stack.components.defaults import security_options
 from stack.data_volumes import LabelledVolume
 from stack.env_file import EnvFile
+from stack.image_interface import INTERFACE
 from unit.infra.mocked import set_new_event_loop
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -239,6 +240,7 @@ def test_a_pinned_stack_builds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         services={"xiaohongshu": {"image": digest}},
         gatewayImage=digest,
         frontImage=digest,
+        imagesInterface=INTERFACE,
     )
     assert pinned.inputs("RemoteImage") == {}
     assert pinned.inputs("Container")["xiaohongshu-server"]["image"] == digest

@@ -12,6 +12,7 @@ import pulumi
 import pytest
 from pulumi.runtime.rpc import unwrap_rpc_secret
 from stack.catalog import ServiceSpec, load_catalog
+from stack.image_interface import INTERFACE
 from unit.infra.mocked import in_clear
 from unit.infra.test_program import TOKEN, Recorder, declare, ordered
 
@@ -243,6 +244,7 @@ def test_a_pinned_stack_needs_the_images_of_its_profiles_and_builds_none(monkeyp
         "services": {"xiaohongshu": {"image": digest}},
         "gatewayImage": digest,
         "frontImage": digest,
+        "imagesInterface": INTERFACE,
     }
     with pytest.raises(pulumi.RunError, match="(?s)cacheImage.*monitoringImage"):
         declare(monkeypatch, **pinned)

@@ -12,6 +12,7 @@ import typer
 from stack import gateway_inputs
 from stack.catalog import load_catalog
 from stack.contract import Contract, listed_contract
+from stack.image_interface import INTERFACE
 from stack.settings import StackSettings, parse_settings, setting_tree
 from unit.cli.config.stacks import Dyber, shown
 
@@ -39,7 +40,7 @@ def read(root: Path) -> StackSettings:
 
 def release(tools: Contract) -> Release:
     images = {"template": IMAGE, "xiaohongshu": IMAGE, "gateway": IMAGE, "front": IMAGE}
-    return Release("dev", "0123", images, {"template": tools, "xiaohongshu": tools})
+    return Release("dev", "0123", images, {"template": tools, "xiaohongshu": tools}, INTERFACE)
 
 
 @pytest.fixture
