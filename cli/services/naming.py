@@ -59,7 +59,7 @@ def checked_name(text: str, folders: set[str]) -> str:
                 f"at most 31 characters{instead}",
             )
         )
-    if reason := reserved_names.problem(name):
+    if reason := reserved_names.problem_of_a_new_one(name):
         raise typer.TyperException(tr(*reason))
     if name in {folder.lower() for folder in folders}:
         raise typer.TyperException(

@@ -138,7 +138,7 @@ def load_spec(file: Path, *, locks: bool = True) -> ServiceSpec:
             "a letter first, at most 31 characters"
         )
     if reason := reserved_names.problem(name):
-        raise ConfigurationError("\n".join(f"{source}: {text}" for text in reason))
+        raise ConfigurationError(_to_be_renamed(name, reason))
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -187,11 +187,28 @@ def lowest_free_port(taken: Collection[int]) -> int:
     raise ConfigurationError(f"{FIRST_NEW_PORT} 到 {SERVICE_PORTS[-1]} 的端口都已用完 / no port is left")
 
 
+def _to_be_renamed(name: str, reason: reserved_names.Reason) -> str:
+    """What is wrong with a service's name, and how a service that was deployed under it goes on with its data."""
+    source = f"mcp-servers/{name}/{SPEC_FILE}"
+    chinese, english = reason
+    return (
+        f"{source}: {chinese}。已经部署过：改目录名（port 不变）再部署；数据仍在数据卷 dyber-<栈>-{name}-data，"
+        "搬过去见 docs/recovery.md 的“改服务名”\n"
+        f"{source}: {english}. Where it was deployed: rename the folder (same port) and deploy; its data is still in the "
+        f"volume dyber-<stack>-{name}-data, see “Rename a service” in docs/recovery.en.md for bringing it along"
+    )
+
+
 def _name_clashes(specs: list[ServiceSpec]) -> list[str]:
-    """Return a problem for each name that the command line takes for another service: `weibo-mcp` is the service
-    `weibo`."""
+    """Return a problem for each name that a service cannot have beside another. The command line takes `weibo-mcp` for
+    the service `weibo`, and `weibo-direct` is a part of it."""
     names = {spec.name for spec in specs}
-    return [
+    parts = [
+        _to_be_renamed(spec.name, reason)
+        for spec in specs
+        if (reason := reserved_names.problem_beside(spec.name, names))
+    ]
+    return parts + [
         f"mcp-servers/{spec.name}/{SPEC_FILE}: {spec.name} 是服务 {other} 的另一个名字，请换一个 / "
         f"{spec.name} is another name of the service {other}; choose another"
         for spec in specs

@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from gateway.certificates import stored, traffic, verified, wait_until_served, workers
 from gateway.conftest import started
 from gateway.docker_cli import CONFINED, LABEL, READ_ONLY, docker, unique, wait_until
-from gateway.gateway_under_test import ALPHA, SETTINGS, GatewayUnderTest
+from gateway.gateway_under_test import ALPHA, CLIENT, SETTINGS, GatewayUnderTest
+from stack.gateway_config import render
 from stack.gateway_model import GatewaySettings
 
 LONGEST = timedelta(days=398)
@@ -168,7 +169,10 @@ def test_one_of_before_that_lasts_too_long_is_replaced(own_gateway: GatewayUnder
         "-days 825 -subj /CN=x -keyout /tmp/key -out /tmp/new && cat /tmp/key /tmp/new >$pem"
     )
     assert own_gateway.load({}, long).exit_code == 0
-    own_gateway.configure(settings, (ALPHA,))
+    replaced = own_gateway.load(render(settings, (ALPHA,), (CLIENT,)))
+    assert replaced.exit_code == 0
+    assert "./deploy.sh clients --certificate" in replaced.stderr
+    assert own_gateway.load(render(settings, (ALPHA,), (CLIENT,))).stderr == ""
     own = parsed(verified(own_gateway, certificate(own_gateway)))
     assert own.not_valid_after_utc - own.not_valid_before_utc <= LONGEST
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import select
 import socket
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
+from gateway import http2_call
 from gateway.conftest import started
 from gateway.docker_cli import docker, wait_until
 from gateway.gateway_under_test import ALPHA, CLIENT, OTHER_TOKEN, SETTINGS, TOKEN, GatewayUnderTest
@@ -25,6 +27,7 @@ UPLOADS = 8
 HEAD = f"POST /api/alpha/ready HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n"
 ANNOUNCED = f"{HEAD}Content-Length: {16 * MIB}\r\n\r\n".encode()
 UNANNOUNCED = f"{HEAD}Transfer-Encoding: chunked\r\n\r\n{16 * MIB:x}\r\n".encode()
+HYPHENATED = UNANNOUNCED.replace(b"POST", b"M-SEARCH", 1)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +57,7 @@ def refused(connections: list[socket.socket]) -> int:
     return len(readable)
 
 
-@pytest.mark.parametrize("head", [ANNOUNCED, UNANNOUNCED], ids=["with its length", "in chunks"])
+@pytest.mark.parametrize("head", [ANNOUNCED, UNANNOUNCED, HYPHENATED], ids=["with its length", "in chunks", "M-SEARCH"])
 def test_many_slow_uploads_of_one_client_cost_no_other_client_a_call(busy: GatewayUnderTest, head: bytes) -> None:
     port = busy.port(80)
     with ThreadPoolExecutor(UPLOADS) as pool:
@@ -68,6 +71,21 @@ def test_many_slow_uploads_of_one_client_cost_no_other_client_a_call(busy: Gatew
     finally:
         for upload in uploads:
             upload.close()
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_a_call_over_http2_that_should_have_no_body_fills_no_temporary_file(busy: GatewayUnderTest, method: str) -> None:
+    port, path = busy.port(80), "/api/alpha/ready"
+    large = http2_call.call(port, method, path, TOKEN, b"x" * 60_000)
+    assert json.loads(large)["code"] == "too_large"
+    for body in (b"", b"x" * 5_000):
+        assert b'"code"' not in http2_call.call(port, method, path, TOKEN, body)
+
+
+def test_a_call_over_http2_with_another_method_is_counted_as_an_upload(busy: GatewayUnderTest) -> None:
+    with closing(most_of_a_body(busy.port(80), UNANNOUNCED)):
+        answer = http2_call.call(busy.port(80), "QUERY", "/api/alpha/ready", TOKEN, b"{}")
+        assert json.loads(answer)["code"] == "rate_limited"
 
 
 def test_the_limit_is_told_as_one(busy: GatewayUnderTest) -> None:

@@ -90,7 +90,7 @@ class Gateway(pulumi.ComponentResource):
             failed="新配置没有送达网关，旧配置仍在服务；Nginx 的话见网关容器的日志：\n"
             "The new configuration did not reach the gateway; the old one keeps serving. "
             "See also the log of the gateway's container:",
-        ).apply(one_shot.last_line)
+        ).apply(_version)
         self.register_outputs({"container": self.container.name, "configurationVersion": self.configuration_version})
 
     def _fronts(self, name: str, args: GatewayArgs, edge: docker.Network) -> list[Front]:
@@ -247,6 +247,13 @@ class Gateway(pulumi.ComponentResource):
         return docker.ContainerMountArgs(
             target=gateway_config.CONFIGURATION_ROOT, type="volume", source=volume.name, read_only=read_only
         )
+
+
+def _version(lines: list[str]) -> str:
+    """The version that serves now: the loader's last line. Its warnings are shown."""
+    for line in lines[:-1]:
+        pulumi.log.warn(line)
+    return one_shot.last_line(lines)
 
 
 def _subnets(ipam_configs: list[Any] | None) -> list[str]:

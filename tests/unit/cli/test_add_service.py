@@ -222,6 +222,6 @@ def test_the_lock_file_of_the_template_itself_comes_out_unchanged() -> None:
 
 
 def test_no_new_service_is_called_by_a_reserved_name() -> None:
-    for name in (*reserved_names.RESERVED, "weibo-direct"):
+    for name in (*reserved_names.RESERVED, *reserved_names.ELSEWHERE, "weibo-direct"):
         with pytest.raises(typer.TyperException):
             naming.checked_name(name, set())

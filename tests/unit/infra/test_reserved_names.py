@@ -83,14 +83,17 @@ def logical_names(recorder: Recorder) -> set[str]:
 def test_every_name_that_the_program_uses_is_refused_to_services(names: Any, declared: list[Recorder]) -> None:
     used = {name for recorder in declared for name in names(recorder) if not of_a_service(name)}
     assert used
-    assert {name for name in used if reserved_names.problem(name) is None} == set()
+    refused = {name for name in used if reserved_names.problem(name) or reserved_names.problem_beside(name, SERVICES)}
+    assert used - refused == set()
 
 
 def test_what_belongs_to_every_service_is_refused_with_its_ending(declared: list[Recorder]) -> None:
     parts = {name for recorder in declared for name in labels(recorder) if name.startswith("template-")}
     assert {"template-direct", "template-secrets"} <= parts
-    assert {name for name in parts if reserved_names.problem(name) is None} == set()
-    assert reserved_names.problem("template-contract")
+    services = {*SERVICES, "weibo"}
+    assert {name for name in parts if reserved_names.problem_beside(name, services) is None} == set()
+    assert reserved_names.problem_beside("template-contract", services)
+    assert {name for name in parts if reserved_names.problem_of_a_new_one(name) is None} == set()
 
 
 def test_words_of_the_command_line_and_profiles_are_refused_to_services() -> None:
@@ -123,7 +126,7 @@ def test_the_gateways_ports_are_refused_to_services() -> None:
             GatewayService("weibo", port, "weibo", max_call_seconds=60)
 
 
-@pytest.mark.parametrize("name", ["front", "gateway", "base", "engine", "hub", "console", "weibo-direct", "con"])
+@pytest.mark.parametrize("name", ["front", "gateway", "base", "engine", "cache", "kit"])
 def test_a_folder_with_a_reserved_name_is_refused_by_catalogue_and_gateway_alike(name: str, tmp_path: Path) -> None:
     add_service(tmp_path, name, "title: x\nport: 8003\npackage: a_server\n")
     with pytest.raises(ConfigurationError, match=f"mcp-servers/{name}/service.yaml: .*{name}"):
@@ -144,3 +147,26 @@ def test_a_profile_is_not_called_like_a_word_of_the_command_line(word: str, tmp_
     add_service(tmp_path, "weibo", f"title: x\nport: 8003\npackage: a_server\nprofile: {word}\n")
     with pytest.raises(ConfigurationError, match="profile"):
         load_catalog(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["notes-secrets", "weibo-direct", "build", "hub", "test", "con", "com1"])
+def test_a_name_that_collides_with_nothing_goes_on_working_and_is_refused_only_to_a_new_service(
+    name: str, tmp_path: Path
+) -> None:
+    add_service(tmp_path, name, "title: x\nport: 8003\npackage: a_server\n")
+    assert list(load_catalog(tmp_path)) == [name]
+    assert GatewayService(name, 8003, "x", max_call_seconds=60).name == name
+    assert reserved_names.problem_of_a_new_one(name)
+
+
+@pytest.mark.parametrize("ending", reserved_names.ENDINGS)
+def test_a_service_called_like_a_part_of_another_is_refused_beside_it_with_the_way_on(
+    ending: str, tmp_path: Path
+) -> None:
+    add_service(tmp_path, "notes", "title: x\nport: 8003\npackage: a_server\n")
+    add_service(tmp_path, f"notes-{ending}", "title: x\nport: 8004\npackage: a_server\n")
+    with pytest.raises(ConfigurationError) as refused:
+        load_catalog(tmp_path)
+    assert f"mcp-servers/notes-{ending}/service.yaml: " in str(refused.value)
+    assert f"dyber-<stack>-notes-{ending}-data" in str(refused.value)
+    assert "docs/recovery.en.md" in str(refused.value)
