@@ -20,6 +20,8 @@ from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 
 STACK = "e2e"
+#: What is promoted from it.
+NEXT, LAST = "e2e-next", "e2e-last"
 #: The services of the repository; what a user adds beside them is not deployed here.
 SERVICES = ("xiaohongshu", "template")
 #: Beside the committed stacks, and below the ports that systems hand out by themselves.
@@ -43,7 +45,7 @@ def ours(kind: str) -> list[str]:
 
 def remove_leftovers() -> None:
     """What a killed test run left behind."""
-    remove_labelled(f"dyber.stack={STACK}", "dyber.test=deploy")
+    remove_labelled(*(f"dyber.stack={stack}" for stack in (STACK, NEXT, LAST)), "dyber.test=deploy")
 
 
 def inspect(service: str) -> dict[str, Any]:

@@ -18,12 +18,11 @@ from pathlib import Path
 import httpx2
 import pytest
 import yaml
-from deploy_under_test import OFFSET, STACK, Checkout, docker, inspect
+from deploy_under_test import LAST, NEXT, OFFSET, STACK, Checkout, docker, inspect
 from leftovers import remove_labelled
 from steady_load import SteadyLoad, nothing_lost
 
 #: Their ports too are below those that systems hand out by themselves.
-NEXT, LAST = "e2e-next", "e2e-last"
 NEXT_BASE, LAST_BASE = (f"http://127.0.0.1:{80 + OFFSET + further}" for further in (1000, 2000))
 FILE = """\
 # 下一个环境
