@@ -29,12 +29,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from faults import clock
-from faults.calls import Row, table
-from faults.engine import Engine, apart, missing_programs, remove_cgroups
-from faults.injections import FAULTS, WHOLE_SECONDS, Fault, Scene
-from faults.load import Load
-from faults.stack import Stack
+from bench.faults import clock
+from bench.faults.calls import Row, table
+from bench.faults.engine import Engine, apart, missing_programs, remove_cgroups
+from bench.faults.injections import FAULTS, WHOLE_SECONDS, Fault, Scene
+from bench.faults.load import Load
+from bench.faults.stack import Stack
 
 INSIDE = "DYBER_CHAOS_FOLDER"
 STREAMS = 10

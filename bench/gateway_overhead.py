@@ -21,10 +21,10 @@ import httpx2
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "infra")]
 
-from gateway.docker_cli import CONFINED, LABEL, READ_ONLY, docker, unique, wait_until  # noqa: E402
-from gateway.front_under_test import FrontUnderTest  # noqa: E402
-from gateway.gateway_under_test import GatewayUnderTest  # noqa: E402
-from stack.gateway_model import GatewayClient, GatewayService, GatewaySettings  # noqa: E402
+from infra.rendering.gateway_model import GatewayClient, GatewayService, GatewaySettings  # noqa: E402
+from tests.gateway.docker_cli import CONFINED, LABEL, READ_ONLY, docker, unique, wait_until  # noqa: E402
+from tests.gateway.front_under_test import FrontUnderTest  # noqa: E402
+from tests.gateway.gateway_under_test import GatewayUnderTest  # noqa: E402
 
 TOKEN = "0f" * 32
 TEMPLATE = GatewayService("template", 8002, "模板", 60, requests_per_second=100_000)

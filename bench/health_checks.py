@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from stack import engine_seconds  # bench/stack.py
+from infra import engine_seconds  # bench/stack.py
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 IMAGE, LABEL = "dyber-base:trixie", "dyber.test=health-checks"
@@ -26,7 +26,7 @@ ROUNDS, SETTLE_SECONDS, MEASURE_SECONDS = 3, 10, 60
 def options() -> dict[str, list[str]]:
     """Arguments of `docker run` by kind of check."""
     # The package of the Pulumi program has the name of this folder's stack.py.
-    script = "from stack.components.defaults import healthcheck as h; c = h('/bin/true'); print(c.interval, c.tests[3], sep='\\n')"
+    script = "from infra.components.docker.defaults import healthcheck as h; c = h('/bin/true'); print(c.interval, c.tests[3], sep='\\n')"
     interval, check = subprocess.run(
         [sys.executable, "-c", script], cwd=REPOSITORY / "infra", check=True, capture_output=True, text=True
     ).stdout.split("\n", 1)

@@ -40,10 +40,11 @@ sys.path += [str(SERVERS / name) for name in SPECS]
 import template_stand_in  # noqa: E402
 from dyber_kit import Settings  # noqa: E402
 from dyber_kit.contract import all_tools  # noqa: E402
-from stand_in import xiaohongshu  # noqa: E402
-from stand_in.running import free_port, process, running  # noqa: E402
-from stand_in.tokens import SEEN, tokens, tokens_of  # noqa: E402
-from stand_in.xiaohongshu_calls import logged_in  # noqa: E402
+
+from tests.stand_in import xiaohongshu  # noqa: E402
+from tests.stand_in.running import free_port, process, running  # noqa: E402
+from tests.stand_in.tokens import SEEN, tokens, tokens_of  # noqa: E402
+from tests.stand_in.xiaohongshu_calls import logged_in  # noqa: E402
 
 BARE = """
 import os, uvicorn

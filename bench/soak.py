@@ -39,10 +39,11 @@ sys.path[:0] = [str(ROOT / "tests"), str(SERVERS / "template" / "tests")]
 sys.path += [str(SERVERS / folder) for folder in ("kit", "xiaohongshu")]
 
 import template_stand_in  # noqa: E402
-from stand_in import xiaohongshu  # noqa: E402
-from stand_in import xiaohongshu_data as data  # noqa: E402
-from stand_in.running import free_port, process, running  # noqa: E402
-from stand_in.xiaohongshu_calls import logged_in  # noqa: E402
+
+from tests.stand_in import xiaohongshu  # noqa: E402
+from tests.stand_in import xiaohongshu_data as data  # noqa: E402
+from tests.stand_in.running import free_port, process, running  # noqa: E402
+from tests.stand_in.xiaohongshu_calls import logged_in  # noqa: E402
 
 SAMPLE_SECONDS = 10.0
 SETTLE_SECONDS = 20

@@ -1,24 +1,24 @@
-"""Entry point: `python cli …` (what deploy.sh and deploy.cmd run), or `python -m cli …` with any Python."""
+"""Entry point of the command: `python cli/__main__.py` (what deploy.sh runs), `python -m cli`, or `dyber` when installed."""
 
+import runpy
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-# The program's own modules (stack.*) are imported as the Pulumi program imports them: from infra/.
-sys.path[:1] = [str(ROOT), str(ROOT / "infra")]
+ROOT = Path(__file__).resolve().parents[1]
 
-if __name__ == "__main__":
-    from cli import bootstrap
 
-    # Whatever is missing in the virtual environment itself was removed from it.
-    damaged = Path(sys.prefix).resolve() == bootstrap.VENV.resolve()
-    if find_spec("typer") is None:
-        sys.exit(bootstrap.main(damaged=damaged))
+def run() -> None:
+    """Run the command; prepares the virtual environment first where a package is missing."""
     try:
         from cli.entry import main
     except ModuleNotFoundError as error:
-        if not damaged or (error.name or "").partition(".")[0] in ("cli", "stack", "toolchain"):
+        # A missing module inside one of the project's packages is a fault of the program, which no installation mends.
+        if (error.name or "").startswith(("cli.", "infra.", "toolchain.")):
             raise
-        sys.exit(bootstrap.main(damaged=True))
+        damaged = Path(sys.prefix).resolve() == (ROOT / ".venv").resolve()
+        sys.exit(runpy.run_path(str(ROOT / "cli" / "bootstrap.py"))["main"](damaged=damaged))
     main()
+
+
+if __name__ == "__main__":
+    run()

@@ -6,28 +6,28 @@ from typing import Annotated
 
 import typer
 
-from cli import (
+from cli.commands import (
     backup,
-    cleaning,
-    client_files,
-    deploying,
+    clean,
+    clients,
+    deploy,
     logs,
     machine,
-    plans,
+    plan,
     promote,
-    recovery,
+    recover,
     restore,
-    running,
+    run,
+    services,
     state_copy,
-    updating,
-    watching,
+    status,
+    update,
 )
-from cli.config import config_app
-from cli.drift import commands as drifting
-from cli.services import commands as services
-from cli.steps import examples
-from cli.tokens import token_app
-from cli.tools import tools_app
+from cli.commands import drift as drifting
+from cli.commands.config import config_app
+from cli.commands.options import examples
+from cli.commands.tokens import token_app
+from cli.commands.tools import tools_app
 from toolchain.language import tr
 
 app = typer.Typer(
@@ -41,8 +41,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for group in (
-    deploying, drifting, running, watching, logs, services, client_files, plans, promote, backup, restore, recovery,
-    cleaning, machine, updating, state_copy,
+    deploy, drifting, run, status, logs, services, clients, plan, promote, backup, restore, recover,
+    clean, machine, update, state_copy,
 ):  # fmt: skip
     app.add_typer(group.commands)
 app.add_typer(token_app, name="token")

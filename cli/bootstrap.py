@@ -18,13 +18,15 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.append(str(ROOT))  # for the modules of toolchain that need the standard library only
+# Nothing is installed yet when this runs, so the project's folder is not on the import path.
+sys.path.append(str(ROOT))
 
 from toolchain import proxies  # noqa: E402
 
 VENV = ROOT / ".venv"
 STAMP = VENV / ".requirements"
 REQUIREMENTS = ROOT / "requirements.txt"
+PROJECT = ROOT / "pyproject.toml"
 SETUP_FAILED = 2
 PROBE_SECONDS = 30
 
@@ -41,9 +43,9 @@ def venv_python() -> Path:
 
 def wanted_stamp() -> str:
     """Return what the virtual environment must have been prepared for: this Python version, the kind of machine, the
-    folder, the pinned packages, and this file."""
+    folder, the pinned packages, the project's metadata, and this file."""
     place = f"{sys.version_info[:2]} {sys.platform} {platform.machine()} {VENV}\n"
-    content = place.encode() + REQUIREMENTS.read_bytes() + Path(__file__).read_bytes()
+    content = place.encode() + REQUIREMENTS.read_bytes() + PROJECT.read_bytes() + Path(__file__).read_bytes()
     return hashlib.sha256(content).hexdigest()
 
 
@@ -153,19 +155,9 @@ def prepare() -> None:
     STAMP.unlink(missing_ok=True)
     install = [str(venv_python()), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
     run_with_clock([*install, "-r", str(REQUIREMENTS)])
-    write_launcher()
+    # The project itself, editable: its packages are imported from this folder, and it brings the `dyber` command.
+    run_with_clock([*install, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)])
     STAMP.write_text(wanted_stamp())
-
-
-def write_launcher() -> None:
-    """The `dyber` command in the virtual environment, for shells that have run `eval "$(./deploy.sh env)"`."""
-    python, cli = venv_python(), ROOT / "cli"
-    if os.name == "nt":
-        (python.parent / "dyber.cmd").write_text(f'@"{python}" "{cli}" %*\n')
-        return
-    launcher = python.parent / "dyber"
-    launcher.write_text(f'#!/bin/sh\nexec {shlex.quote(str(python))} {shlex.quote(str(cli))} "$@"\n')
-    launcher.chmod(0o755)
 
 
 def main(*, damaged: bool = False) -> int:
@@ -185,7 +177,7 @@ def main(*, damaged: bool = False) -> int:
                     prepare()
     except OSError as error:
         return cannot_write(error)
-    command = [str(venv_python()), str(ROOT / "cli"), *sys.argv[1:]]
+    command = [str(venv_python()), "-P", str(ROOT / "cli" / "__main__.py"), *sys.argv[1:]]
     if os.name == "nt":
         return subprocess.call(command)
     try:

@@ -11,20 +11,23 @@ from typing import Any
 
 import typer
 from pulumi.automation.errors import CommandError
-from stack.errors import ConfigurationError
 from typer.completion import completion_init
 
-from cli import crashes, programs, salts
 from cli.app import app
-from cli.console import err, fail, use_utf8
-from cli.engine import EngineError
-from cli.events import Cancelled, DeployError, explain
-from cli.machine import PROGRAMS, completion_variable
-from cli.programs import ProgramError
-from cli.selection import SelectionError
-from cli.stack import ROOT, StackError
-from cli.steps import FAILED, INTERRUPTED, OK, USAGE
-from cli.usage import usage_message
+from cli.commands.machine import PROGRAMS, completion_variable
+from cli.commands.options import FAILED, INTERRUPTED, OK, USAGE
+from cli.configuration import salts
+from cli.configuration.selection import SelectionError
+from cli.deployment.events import Cancelled, DeployError, explain
+from cli.engine.engine import EngineError
+from cli.system import programs
+from cli.system.checkout import ROOT
+from cli.system.errors import StackError
+from cli.system.programs import ProgramError
+from cli.terminal import crashes
+from cli.terminal.console import err, fail, use_utf8
+from cli.terminal.usage import usage_message
+from infra.schema.problems import ConfigurationError
 from toolchain.errors import SetupError
 from toolchain.language import tr
 

@@ -5,19 +5,22 @@ from pathlib import Path
 import pulumi
 import pulumi_docker as docker
 import pulumi_random as random
-from stack import data_volumes, gateway_inputs, image_interface, outputs
-from stack.access import client_tokens
-from stack.catalog import load_catalog
-from stack.components.data import DataVolumes, DataVolumesArgs
-from stack.components.defaults import Owner
-from stack.components.front import FRONT_UID
-from stack.components.gateway import GATEWAY_UID, Gateway, GatewayArgs
-from stack.components.profiles import Profiles
-from stack.components.service import McpService, McpServiceArgs
-from stack.errors import ConfigurationError
-from stack.images import front_image, gateway_image, server_image
-from stack.settings import load_settings
-from stack.subnets import Subnets
+
+from infra import outputs
+from infra.access import client_tokens
+from infra.components.docker.data import DataVolumes, DataVolumesArgs
+from infra.components.docker.defaults import Owner
+from infra.components.docker.front import FRONT_UID
+from infra.components.docker.gateway import GATEWAY_UID, Gateway, GatewayArgs
+from infra.components.docker.profiles import Profiles
+from infra.components.docker.service import McpService, McpServiceArgs
+from infra.parts import data_volumes, image_interface
+from infra.parts.images import front_image, gateway_image, server_image
+from infra.parts.subnets import Subnets
+from infra.rendering import gateway_inputs
+from infra.schema.problems import ConfigurationError
+from infra.services.catalog import load_catalog
+from infra.settings.stack import load_settings
 
 
 def deploy(root: Path) -> None:

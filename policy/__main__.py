@@ -17,7 +17,8 @@ from pulumi_policy import (
     ResourceValidationPolicy,
 )
 from pulumi_policy.proxy import UnknownValueError
-from rules import RULES, Resource, Stack, known
+
+from policy.rules import RULES, Resource, Stack, known
 
 ROOT = Path(__file__).resolve().parent.parent
 stack_of = cache(lambda name: Stack.of(f"urn:pulumi:{name}::", ROOT))

@@ -10,11 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolchain import backend, base_image, debian, engine, go_build, proxies, pulumi_cli, versions
-from toolchain.base_image import BaseImage
+from toolchain import backend, debian, proxies, pulumi_cli, versions
 from toolchain.damage import set_aside
-from toolchain.engine import Engine
+from toolchain.engine import base_image
+from toolchain.engine import installation as engine
+from toolchain.engine.base_image import BaseImage
+from toolchain.engine.installation import Engine
 from toolchain.errors import SetupError
+from toolchain.from_source import go_build
 from toolchain.home import DyberHome
 from toolchain.language import tr
 from toolchain.mirrors import Mirrors

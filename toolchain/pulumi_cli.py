@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolchain import downloads, go_build, pieces
+from toolchain import downloads, pieces
 from toolchain.errors import SetupError
+from toolchain.from_source import go_build
 from toolchain.home import DyberHome
 from toolchain.language import tr
 from toolchain.mirrors import Mirrors
@@ -23,7 +24,7 @@ from toolchain.progress import Progress
 from toolchain.versions import Versions, version_tuple
 
 EXE = ".exe" if os.name == "nt" else ""
-LANGUAGE_HOST_SOURCES = Path(__file__).with_name("language_host")
+LANGUAGE_HOST_SOURCES = Path(__file__).parent / "from_source" / "language_host"
 LANGUAGE_HOST_PACKAGE = "dyber_language_host"
 PLUGIN_INSTALL_SECONDS = 180.0
 BUILT, DOWNLOADED, SYSTEM = "go-modules", "official", "system"

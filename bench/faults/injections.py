@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from faults import clock
-from faults.calls import Window
-from faults.engine import Engine
-from faults.load import Load
-from faults.stack import Say, Stack, wait_for
+from bench.faults import clock
+from bench.faults.calls import Window
+from bench.faults.engine import Engine
+from bench.faults.load import Load
+from bench.faults.stack import Say, Stack, wait_for
 
 DEATH_SECONDS = 10
 DOWN_SECONDS = 5

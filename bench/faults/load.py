@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx2
-from faults.calls import NO_LISTENER, Call, Outcome, classify
+
+from bench.faults.calls import NO_LISTENER, Call, Outcome, classify
 
 PROTOCOL = "2026-07-28"
 META = {"io.modelcontextprotocol/protocolVersion": PROTOCOL, "io.modelcontextprotocol/clientCapabilities": {}}

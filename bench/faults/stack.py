@@ -15,9 +15,10 @@ from typing import Any
 
 import httpx2
 import yaml
-from faults import clock
-from faults.engine import Engine
-from faults.load import Caller
+
+from bench.faults import clock
+from bench.faults.engine import Engine
+from bench.faults.load import Caller
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 STACK = "chaos"

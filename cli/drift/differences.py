@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from cli.preview_comment import Step, what
-from cli.resource_types import CONTAINER, IMAGE
+from cli.deployment.resource_types import CONTAINER, IMAGE
+from cli.previews.preview_comment import Step, what
 
 Condition = Literal[
     "gone", "stopped", "paused", "changed", "renamed", "disconnected", "connected", "files", "unknown", "unfinished"

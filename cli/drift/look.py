@@ -7,12 +7,12 @@ import io
 import tarfile
 from contextlib import suppress
 
-from cli import engine
-from cli.console import Activities, err
+from cli.deployment.deployment import Deployment
 from cli.drift import differences
 from cli.drift.differences import Delivery, Difference
-from cli.engine import EngineError
-from cli.stack import Deployment
+from cli.engine import engine
+from cli.engine.engine import EngineError
+from cli.terminal.console import Activities, err
 from toolchain.language import tr
 
 

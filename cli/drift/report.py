@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.drift.differences import Condition, Difference
-from cli.preview_comment import KINDS, MOST_CHARACTERS, plain
+from cli.previews.preview_comment import KINDS, MOST_CHARACTERS, plain
 from toolchain.language import tr
 
 #: First line of the issue, by which it is found again and updated in place.

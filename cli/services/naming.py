@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import typer
-from stack import reserved_names
-from stack.catalog import NAME_PATTERN, SERVICE_PORTS, ServiceSpec, lowest_free_port
-from stack.gateway_model import GATEWAY_PORTS
 
+from infra.rendering.gateway_model import GATEWAY_PORTS
+from infra.services import reserved_names
+from infra.services.catalog import NAME_PATTERN, SERVICE_PORTS, ServiceSpec, lowest_free_port
 from toolchain.language import tr
 
 

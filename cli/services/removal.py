@@ -13,15 +13,17 @@ from typing import Any
 
 import yaml
 from pulumi import automation as auto
-from stack.catalog import ServiceSpec
-from stack.errors import ConfigurationError
-from stack.secret_settings import as_ciphertext
-from stack.settings import parse_settings, read_overrides, stack_file
 
-from cli import engine, remains, state_edits, stored_data
-from cli.resource_types import CONTAINER, VOLUME
-from cli.stack import ROOT
-from cli.stored_data import StoredData
+from cli.deployment import state_edits
+from cli.deployment.resource_types import CONTAINER, VOLUME
+from cli.engine import engine, stored_data
+from cli.engine.stored_data import StoredData
+from cli.inventory import remains
+from cli.system.checkout import ROOT
+from infra.schema.problems import ConfigurationError
+from infra.services.catalog import ServiceSpec
+from infra.settings.secrets import as_ciphertext
+from infra.settings.stack import parse_settings, read_overrides, stack_file
 
 #: Where removed folders go, in the repository; not under version control.
 REMOVED = ".removed-services"

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from stack.catalog import SPEC_FILE
-from stack.contract import LOCK_FILE, digest
 
 from cli.services.naming import Identifiers
+from infra.services.catalog import SPEC_FILE
+from infra.services.contract import LOCK_FILE, digest
 
 TEMPLATE = "template"
 TEMPLATE_TITLE, TEMPLATE_PORT = 'TITLE = "模板 MCP"', "DEFAULT_PORT = 8002"

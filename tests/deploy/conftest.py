@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from deploy_under_test import OFFSET, SERVICES, STACK, Checkout, docker, remove_leftovers
+
+from tests.deploy.checkout import OFFSET, SERVICES, STACK, Checkout, docker, remove_leftovers
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

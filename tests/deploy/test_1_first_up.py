@@ -9,9 +9,10 @@ import subprocess
 
 import httpx2
 import pytest
-from deploy_under_test import BASE, OFFSET, SERVICES, STACK, Checkout, inspect, ours
-from stack import addresses
-from stack.components.defaults import security_options
+
+from infra.components.docker.defaults import security_options
+from infra.settings import addresses
+from tests.deploy.checkout import BASE, OFFSET, SERVICES, STACK, Checkout, inspect, ours
 
 
 def test_the_one_command_ends_with_urls_and_how_to_see_the_token(deployed: Checkout) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import httpx2
 import pytest
-from deploy_under_test import BASE, OFFSET, Checkout, mcp_client
+
+from tests.deploy.checkout import BASE, OFFSET, Checkout, mcp_client
 
 TRANSPORTS = ["http", "sse"]
 

@@ -14,10 +14,11 @@ from typing import Any
 
 import httpx2
 import pytest
-from deploy_under_test import BASE, Checkout, docker, inspect
 from mcp import Client
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
+
+from tests.deploy.checkout import BASE, Checkout, docker, inspect
 
 NAME = "dyber-e2e-own-proxy"
 #: Host becomes the address after proxy_pass, answers are held back and compressed, and HTTP/1.0 is spoken.

@@ -7,9 +7,10 @@ import ssl
 
 import httpx2
 import pytest
-from deploy_under_test import OFFSET, Checkout, docker, inspect
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
+
+from tests.deploy.checkout import OFFSET, Checkout, docker, inspect
 
 #: Run in a container: asks for a service's readiness at each of the addresses.
 ASK = """

@@ -6,7 +6,8 @@ import shutil
 
 import httpx2
 import pytest
-from deploy_under_test import BASE, STACK, Checkout, docker, inspect, mcp_client
+
+from tests.deploy.checkout import BASE, STACK, Checkout, docker, inspect, mcp_client
 
 
 def identities() -> dict[str, str]:

@@ -18,8 +18,9 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from deploy_under_test import BASE, STACK, Checkout, docker, inspect, mcp_client, ours
-from steady_load import SteadyLoad, nothing_lost
+
+from tests.deploy.checkout import BASE, STACK, Checkout, docker, inspect, mcp_client, ours
+from tests.deploy.steady_load import SteadyLoad, nothing_lost
 
 REPLICAS = 2
 CALL_SECONDS = 5

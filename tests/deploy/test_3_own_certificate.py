@@ -7,7 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from deploy_under_test import OFFSET, Checkout, inspect
+from tests.deploy.checkout import OFFSET, Checkout, inspect
 
 NAME = "pet.example"
 ADDRESS = ("127.0.0.1", 443 + OFFSET)

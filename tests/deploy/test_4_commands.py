@@ -12,7 +12,8 @@ from typing import Any
 
 import httpx2
 import pytest
-from deploy_under_test import BASE, OFFSET, STACK, Checkout, docker, inspect, interrupt_group, labelled, ours
+
+from tests.deploy.checkout import BASE, OFFSET, STACK, Checkout, docker, inspect, interrupt_group, labelled, ours
 
 PASSWORD = {"DYBER_BACKUP_PASSWORD": "correct horse"}
 OWN, SCOPED = "0123456789abcdef" * 4, "fedcba9876543210" * 2

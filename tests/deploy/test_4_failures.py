@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from deploy_under_test import OFFSET, STACK, Checkout, docker, inspect, interrupt_group, ours
+
+from tests.deploy.checkout import OFFSET, STACK, Checkout, docker, inspect, interrupt_group, ours
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from deploy_under_test import STACK, Checkout
+
+from tests.deploy.checkout import STACK, Checkout
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from typing import Any
 
 import httpx2
 import pytest
-from deploy_under_test import BASE, OFFSET, STACK, Checkout, docker, inspect, ours
+
+from tests.deploy.checkout import BASE, OFFSET, STACK, Checkout, docker, inspect, ours
 
 PROMETHEUS = f"http://127.0.0.1:{9090 + OFFSET}"
 #: Twice the interval of Prometheus, and some.

@@ -18,9 +18,10 @@ from pathlib import Path
 import httpx2
 import pytest
 import yaml
-from deploy_under_test import LAST, NEXT, OFFSET, STACK, Checkout, docker, inspect
-from leftovers import remove_labelled
-from steady_load import SteadyLoad, nothing_lost
+
+from tests.deploy.checkout import LAST, NEXT, OFFSET, STACK, Checkout, docker, inspect
+from tests.deploy.steady_load import SteadyLoad, nothing_lost
+from tests.support.leftovers import remove_labelled
 
 #: Their ports too are below those that systems hand out by themselves.
 NEXT_BASE, LAST_BASE = (f"http://127.0.0.1:{80 + OFFSET + further}" for further in (1000, 2000))

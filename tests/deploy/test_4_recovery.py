@@ -9,8 +9,9 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from deploy_under_test import BASE, STACK, Checkout, docker, inspect, ours
-from leftovers import remove_labelled
+
+from tests.deploy.checkout import BASE, STACK, Checkout, docker, inspect, ours
+from tests.support.leftovers import remove_labelled
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploy_under_test import STACK, Checkout, docker, inspect, ours
+from tests.deploy.checkout import STACK, Checkout, docker, inspect, ours
 
 
 def test_destroy_without_consent_tells_what_becomes_of_data_and_destroys_nothing(deployed: Checkout) -> None:

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gateway.docker_cli import CONFINED, LABEL, docker, unique, wait_until
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from stack.components import defaults
-from stack.components.cache import (
+
+from infra.components.docker import defaults
+from infra.components.docker.cache import (
     CACHE_UID,
     DATA_USER,
     METRICS_USER,
@@ -24,6 +24,7 @@ from stack.components.cache import (
     service_rules,
     service_user,
 )
+from tests.gateway.docker_cli import CONFINED, LABEL, docker, unique, wait_until
 
 FOLDER = Path(__file__).resolve().parents[2] / "cache"
 BASE_IMAGE = "dyber-base:trixie"

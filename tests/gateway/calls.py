@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Event
 
-from gateway.docker_cli import wait_until
-from gateway.gateway_under_test import TOKEN, GatewayUnderTest
+from tests.gateway.docker_cli import wait_until
+from tests.gateway.gateway_under_test import TOKEN, GatewayUnderTest
 
 CALLERS = 4
 PAUSE_SECONDS = 0.005

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from gateway.docker_cli import docker, unique, wait_until
-from gateway.gateway_under_test import TOKEN, GatewayUnderTest
+from tests.gateway.docker_cli import docker, unique, wait_until
+from tests.gateway.gateway_under_test import TOKEN, GatewayUnderTest
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from gateway.docker_cli import build_image
-from gateway.gateway_under_test import GatewayUnderTest
+
+from tests.gateway.docker_cli import build_image
+from tests.gateway.gateway_under_test import GatewayUnderTest
 
 NGINX_FOLDER = Path(__file__).resolve().parents[2] / "nginx"
 

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from gateway.docker_cli import BASE_IMAGE, CONFINED, LABEL, READ_ONLY, docker, unique, wait_until
-from gateway.gateway_under_test import CLIENT, SETTINGS, GatewayUnderTest
-from stack.gateway_model import GatewayClient, GatewayService, GatewaySettings
+from infra.rendering.gateway_model import GatewayClient, GatewayService, GatewaySettings
+from tests.gateway.docker_cli import BASE_IMAGE, CONFINED, LABEL, READ_ONLY, docker, unique, wait_until
+from tests.gateway.gateway_under_test import CLIENT, SETTINGS, GatewayUnderTest
 
 #: How long the front may remember an address (nginx/front/nginx.conf), and a little more.
 DNS_SECONDS = 1.2

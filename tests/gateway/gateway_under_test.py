@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gateway.docker_cli import CONFINED, LABEL, READ_ONLY, archive, docker, unique, wait_until
-from stack.gateway_config import render
-from stack.gateway_model import GatewayClient, GatewayService, GatewaySettings
+from infra.rendering.gateway_config import render
+from infra.rendering.gateway_model import GatewayClient, GatewayService, GatewaySettings
+from tests.gateway.docker_cli import CONFINED, LABEL, READ_ONLY, archive, docker, unique, wait_until
 
 BACKEND = Path(__file__).parent / "backend"
 TOKEN = "0f" * 32

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from filelock import FileLock
-from gateway.certificates import Authority
-from gateway.docker_cli import CONFINED, LABEL, archive, docker, unique, wait_until
 
-from toolchain.go_build import build_environment, find_go
+from tests.gateway.certificates import Authority
+from tests.gateway.docker_cli import CONFINED, LABEL, archive, docker, unique, wait_until
+from toolchain.from_source.go_build import build_environment, find_go
 from toolchain.home import DyberHome
 from toolchain.mirrors import Mirrors
 from toolchain.progress import PlainProgress

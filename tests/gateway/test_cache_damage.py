@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cli.health_report import last_error
-from gateway.cache_under_test import CacheUnderTest, build_cache, helper, running_cache, small_volume
-from gateway.docker_cli import docker, wait_until
 from redis.exceptions import ResponseError
+
+from cli.inventory.health_report import last_error
+from tests.gateway.cache_under_test import CacheUnderTest, build_cache, helper, running_cache, small_volume
+from tests.gateway.docker_cli import docker, wait_until
 
 KEYS = 200
 NEWEST = "$(ls -t appendonlydir/*.incr.aof | head -n 1)"

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 from dyber_kit.cache import Cache
-from gateway.cache_under_test import CacheUnderTest, build_cache, password_of, running_cache
 from redis.exceptions import AuthenticationError, NoPermissionError
-from stack.components.cache import service_user
+
+from infra.components.docker.cache import service_user
+from tests.gateway.cache_under_test import CacheUnderTest, build_cache, password_of, running_cache
 
 OTHERS = "dyber:beta:1:key"
 

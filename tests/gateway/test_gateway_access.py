@@ -6,7 +6,8 @@ import hashlib
 from dataclasses import replace
 
 import pytest
-from gateway.gateway_under_test import ALPHA, CLIENT, OTHER_TOKEN, SETTINGS, TOKEN, GatewayUnderTest
+
+from tests.gateway.gateway_under_test import ALPHA, CLIENT, OTHER_TOKEN, SETTINGS, TOKEN, GatewayUnderTest
 
 SERVICE_ADDRESSES = [(80, "/api/alpha/ready"), (443, "/api/alpha/ready"), (8080, "/alpha/ready"), (9000, "/ready")]
 

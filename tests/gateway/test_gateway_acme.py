@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from gateway.certificates import Authority, stored, traffic, verified, wait_until_served, workers
-from gateway.conftest import started
-from gateway.docker_cli import CONFINED, LABEL, READ_ONLY, docker, unique, wait_until
-from gateway.gateway_under_test import ALPHA, SETTINGS, GatewayUnderTest
-from gateway.pebble import Pebble
+
+from tests.gateway.certificates import Authority, stored, traffic, verified, wait_until_served, workers
+from tests.gateway.conftest import started
+from tests.gateway.docker_cli import CONFINED, LABEL, READ_ONLY, docker, unique, wait_until
+from tests.gateway.gateway_under_test import ALPHA, SETTINGS, GatewayUnderTest
+from tests.gateway.pebble import Pebble
 
 ACME = dataclasses.replace(SETTINGS, server_names=("pet.example", "www.pet.example"), certificate="acme")
 HEALTHCHECK = "/usr/local/bin/acme-healthcheck"

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from gateway.calls import CALLERS, READ_HEADERS, arrived, calling, lost, reached
-from gateway.docker_cli import docker, wait_until
-from gateway.gateway_under_test import SETTINGS, TOKEN, GatewayUnderTest
-from stack.gateway_model import GatewayService
+
+from infra.rendering.gateway_model import GatewayService
+from tests.gateway.calls import CALLERS, READ_HEADERS, arrived, calling, lost, reached
+from tests.gateway.docker_cli import docker, wait_until
+from tests.gateway.gateway_under_test import SETTINGS, TOKEN, GatewayUnderTest
 
 REPLICAS = 3
 ALPHA = GatewayService(

@@ -8,11 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from gateway.calls import reached
-from gateway.docker_cli import docker, wait_until
-from gateway.gateway_under_test import ALPHA, CLIENT, HUNG, SETTINGS, TOKEN, Answer, GatewayUnderTest
-from stack.gateway_config import render
-from stack.gateway_model import GatewayService, GatewaySettings
+
+from infra.rendering.gateway_config import render
+from infra.rendering.gateway_model import GatewayService, GatewaySettings
+from tests.gateway.calls import reached
+from tests.gateway.docker_cli import docker, wait_until
+from tests.gateway.gateway_under_test import ALPHA, CLIENT, HUNG, SETTINGS, TOKEN, Answer, GatewayUnderTest
 
 FAILURES = 3
 QUICK = replace(SETTINGS, breaker_failures=FAILURES, breaker_seconds=2)

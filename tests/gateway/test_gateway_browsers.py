@@ -12,9 +12,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from gateway.conftest import started
-from gateway.gateway_under_test import ALPHA, CLIENT, SETTINGS, TOKEN, GatewayUnderTest
 from playwright.sync_api import Error, Frame, Page, sync_playwright
+
+from tests.gateway.conftest import started
+from tests.gateway.gateway_under_test import ALPHA, CLIENT, SETTINGS, TOKEN, GatewayUnderTest
 
 #: What a page of an MCP client does; the session's id is in a header that pages see only if it is exposed to them.
 CALL = """async ([url, token]) => {

@@ -6,10 +6,11 @@ import dataclasses
 from collections.abc import Iterator
 
 import pytest
-from gateway.certificates import Authority, Pair, stored, traffic, verified, wait_until_served, workers
-from gateway.conftest import started
-from gateway.docker_cli import docker, wait_until
-from gateway.gateway_under_test import ALPHA, SETTINGS, GatewayUnderTest, Loaded
+
+from tests.gateway.certificates import Authority, Pair, stored, traffic, verified, wait_until_served, workers
+from tests.gateway.conftest import started
+from tests.gateway.docker_cli import docker, wait_until
+from tests.gateway.gateway_under_test import ALPHA, SETTINGS, GatewayUnderTest, Loaded
 
 FILES = dataclasses.replace(SETTINGS, certificate="files")
 NAMES = "DNS:localhost\nIP:127.0.0.1\nIP:::1\nDNS:pet.example\n"

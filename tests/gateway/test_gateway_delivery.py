@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import subprocess
 
-from gateway.docker_cli import docker, unique
-from gateway.gateway_under_test import ABSENT, ALPHA, CLIENT, SETTINGS, GatewayUnderTest
-from stack.gateway_config import render
-from stack.gateway_model import GatewaySettings
+from infra.rendering.gateway_config import render
+from infra.rendering.gateway_model import GatewaySettings
+from tests.gateway.docker_cli import docker, unique
+from tests.gateway.gateway_under_test import ABSENT, ALPHA, CLIENT, SETTINGS, GatewayUnderTest
 
 GOOD = render(SETTINGS, [ALPHA], [CLIENT])
 

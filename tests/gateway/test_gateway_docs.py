@@ -7,8 +7,9 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
-from gateway.conftest import started
-from gateway.gateway_under_test import ALPHA, CLIENT, OTHER_TOKEN, SETTINGS, TOKEN, GatewayUnderTest
+
+from tests.gateway.conftest import started
+from tests.gateway.gateway_under_test import ALPHA, CLIENT, OTHER_TOKEN, SETTINGS, TOKEN, GatewayUnderTest
 
 DOCUMENTS = ["/docs", "/docs/", "/docs/assets/swagger-ui-bundle.js", "/docs/assets/a.b-c_1.css", "/openapi.json",
              "/docs?theme=dark"]  # fmt: skip

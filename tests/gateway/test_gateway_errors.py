@@ -6,7 +6,8 @@ import re
 import socket
 
 import pytest
-from gateway.gateway_under_test import TOKEN, GatewayUnderTest
+
+from tests.gateway.gateway_under_test import TOKEN, GatewayUnderTest
 
 
 def raw(gateway: GatewayUnderTest, data: bytes, port: int = 80) -> bytes:

@@ -14,10 +14,11 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from gateway.docker_cli import docker, wait_until
-from gateway.front_under_test import FRONT_FOLDER, FrontUnderTest, build_front
-from gateway.gateway_under_test import ALPHA, TOKEN, GatewayUnderTest
-from stack.components.front import SECOND_ADDRESS
+
+from infra.components.docker.front import SECOND_ADDRESS
+from tests.gateway.docker_cli import docker, wait_until
+from tests.gateway.front_under_test import FRONT_FOLDER, FrontUnderTest, build_front
+from tests.gateway.gateway_under_test import ALPHA, TOKEN, GatewayUnderTest
 
 REPLACEMENTS = 3
 CALLERS = 4

@@ -15,11 +15,12 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import unquote_to_bytes
 
 import pytest
-from gateway.docker_cli import docker
-from gateway.gateway_under_test import ALPHA, SETTINGS, TOKEN, GatewayUnderTest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as some
-from stack.gateway_model import GatewayService
+
+from infra.rendering.gateway_model import GatewayService
+from tests.gateway.docker_cli import docker
+from tests.gateway.gateway_under_test import ALPHA, SETTINGS, TOKEN, GatewayUnderTest
 
 FAST = {"requests_per_second": 100_000}
 SERVICES = (replace(ALPHA, **FAST), GatewayService("beta", 9003, "乙", 5, **FAST))

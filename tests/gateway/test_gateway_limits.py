@@ -14,11 +14,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from gateway.conftest import started
-from gateway.docker_cli import wait_until
-from gateway.gateway_under_test import ABSENT, ALPHA, CLIENT, HUNG, OTHER_TOKEN, SETTINGS, TOKEN, Answer
-from gateway.gateway_under_test import GatewayUnderTest as Gateway
-from stack.gateway_model import GatewayClient
+
+from infra.rendering.gateway_model import GatewayClient
+from tests.gateway.conftest import started
+from tests.gateway.docker_cli import wait_until
+from tests.gateway.gateway_under_test import ABSENT, ALPHA, CLIENT, HUNG, OTHER_TOKEN, SETTINGS, TOKEN, Answer
+from tests.gateway.gateway_under_test import GatewayUnderTest as Gateway
 
 OTHER_HASH = (hashlib.sha256(OTHER_TOKEN.encode()).hexdigest(),)
 WRONG_TOKEN = "wrong" * 8

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from gateway.conftest import started
-from gateway.gateway_under_test import ALPHA, CLIENT, OTHER_TOKEN, SETTINGS, TOKEN, GatewayUnderTest
+
+from tests.gateway.conftest import started
+from tests.gateway.gateway_under_test import ALPHA, CLIENT, OTHER_TOKEN, SETTINGS, TOKEN, GatewayUnderTest
 
 ENTRANCES = [(80, "/api/alpha"), (443, "/api/alpha"), (8080, "/api/alpha"), (8080, "/alpha"), (9000, "")]
 DISCOVERY = [

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import socket
 
-from gateway.docker_cli import wait_until
-from gateway.gateway_under_test import OTHER_TOKEN, TOKEN, GatewayUnderTest
+from tests.gateway.docker_cli import wait_until
+from tests.gateway.gateway_under_test import OTHER_TOKEN, TOKEN, GatewayUnderTest
 
 SECRET = "query-secret-4711"
 

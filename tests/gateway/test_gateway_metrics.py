@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from gateway.calls import reached
-from gateway.docker_cli import wait_until
-from gateway.gateway_under_test import ABSENT, ALPHA, CLIENT, HUNG, OTHER_TOKEN, SETTINGS, GatewayUnderTest
 from prometheus_client.parser import text_string_to_metric_families
-from stack.gateway_model import GatewayClient, GatewayService
+
+from infra.rendering.gateway_model import GatewayClient, GatewayService
+from tests.gateway.calls import reached
+from tests.gateway.docker_cli import wait_until
+from tests.gateway.gateway_under_test import ABSENT, ALPHA, CLIENT, HUNG, OTHER_TOKEN, SETTINGS, GatewayUnderTest
 
 Samples = dict[tuple[str, ...], float]
 

@@ -8,10 +8,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from gateway.certificates import Authority
-from gateway.docker_cli import CONFINED, LABEL, docker, unique, wait_until
-from gateway.gateway_under_test import ABSENT, ALPHA, SETTINGS, GatewayUnderTest
 from prometheus_client.parser import text_string_to_metric_families
+
+from tests.gateway.certificates import Authority
+from tests.gateway.docker_cli import CONFINED, LABEL, docker, unique, wait_until
+from tests.gateway.gateway_under_test import ABSENT, ALPHA, SETTINGS, GatewayUnderTest
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from gateway.docker_cli import docker, wait_until
-from gateway.gateway_under_test import ALPHA, SETTINGS, TOKEN, GatewayUnderTest
-from stack.gateway_model import GatewayService
+
+from infra.rendering.gateway_model import GatewayService
+from tests.gateway.docker_cli import docker, wait_until
+from tests.gateway.gateway_under_test import ALPHA, SETTINGS, TOKEN, GatewayUnderTest
 
 BETA = GatewayService("beta", 9003, "乙", 5)
 AUTH = f"Authorization: Bearer {TOKEN}\r\n".encode()

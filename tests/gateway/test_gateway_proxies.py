@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from gateway.conftest import started
-from gateway.gateway_under_test import ALPHA, CLIENT, SETTINGS, TOKEN, GatewayUnderTest
+
+from tests.gateway.conftest import started
+from tests.gateway.gateway_under_test import ALPHA, CLIENT, SETTINGS, TOKEN, GatewayUnderTest
 
 CALLER, OTHER_CALLER = "203.0.113.9", "203.0.113.10"
 ENTRANCES = [(80, "/api/alpha"), (443, "/api/alpha"), (8080, "/alpha"), (9000, "")]

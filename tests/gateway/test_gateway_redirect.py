@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from gateway.conftest import started
-from gateway.docker_cli import CONFINED, LABEL, docker, unique
-from gateway.gateway_under_test import ALPHA, CLIENT, SETTINGS, TOKEN, GatewayUnderTest
-from stack.gateway_config import render
-from stack.gateway_model import GatewaySettings
+
+from infra.rendering.gateway_config import render
+from infra.rendering.gateway_model import GatewaySettings
+from tests.gateway.conftest import started
+from tests.gateway.docker_cli import CONFINED, LABEL, docker, unique
+from tests.gateway.gateway_under_test import ALPHA, CLIENT, SETTINGS, TOKEN, GatewayUnderTest
 
 YEAR = 31_536_000
 CHALLENGE = "/.well-known/acme-challenge/"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from gateway.calls import arrived, calling, lost, reached
-from gateway.docker_cli import docker
-from gateway.gateway_under_test import ALPHA, CLIENT, SETTINGS, GatewayUnderTest
-from stack.gateway_config import render
+from infra.rendering.gateway_config import render
+from tests.gateway.calls import arrived, calling, lost, reached
+from tests.gateway.docker_cli import docker
+from tests.gateway.gateway_under_test import ALPHA, CLIENT, SETTINGS, GatewayUnderTest
 
 REPLACEMENTS = 3
 BUSY = replace(ALPHA, requests_per_second=100_000)

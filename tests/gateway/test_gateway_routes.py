@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from gateway.gateway_under_test import GatewayUnderTest
+
+from tests.gateway.gateway_under_test import GatewayUnderTest
 
 
 @pytest.mark.parametrize(

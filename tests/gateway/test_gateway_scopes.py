@@ -7,11 +7,12 @@ import http.client
 from collections.abc import Iterator, Mapping
 
 import pytest
-from gateway.conftest import started
-from gateway.gateway_under_test import ABSENT, OTHER_TOKEN, TOKEN, Answer, GatewayUnderTest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
-from stack.gateway_model import GatewayClient, GatewayService, Scope
+
+from infra.rendering.gateway_model import GatewayClient, GatewayService, Scope
+from tests.gateway.conftest import started
+from tests.gateway.gateway_under_test import ABSENT, OTHER_TOKEN, TOKEN, Answer, GatewayUnderTest
 
 READ_TOOLS = ("alpha_search", "alpha_get.note")
 WRITE_TOOLS = ("alpha_publish", "alpha_Delete")

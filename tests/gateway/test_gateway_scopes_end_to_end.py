@@ -9,14 +9,15 @@ from dataclasses import replace
 
 import pytest
 from dyber_kit.contract import all_tools
-from gateway.conftest import started
-from gateway.docker_cli import CONFINED, LABEL, archive, docker, unique, wait_until
-from gateway.front_under_test import build_front
-from gateway.gateway_under_test import SETTINGS, TOKEN, GatewayUnderTest
-from stack.gateway_model import GatewayClient, GatewayService
-from stand_in.header_attacks import Target, bodies, dumped, header_attempts, replaced, serving
-from stand_in.running import free_port
-from stand_in.services import PACKAGES
+
+from infra.rendering.gateway_model import GatewayClient, GatewayService
+from tests.gateway.conftest import started
+from tests.gateway.docker_cli import CONFINED, LABEL, archive, docker, unique, wait_until
+from tests.gateway.front_under_test import build_front
+from tests.gateway.gateway_under_test import SETTINGS, TOKEN, GatewayUnderTest
+from tests.stand_in.header_attacks import Target, bodies, dumped, header_attempts, replaced, serving
+from tests.stand_in.running import free_port
+from tests.stand_in.services import PACKAGES
 
 #: Stands where a service's container would, and passes everything on to the service in this process.
 RELAY = """

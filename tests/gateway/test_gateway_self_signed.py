@@ -12,12 +12,13 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from gateway.certificates import stored, traffic, verified, wait_until_served, workers
-from gateway.conftest import started
-from gateway.docker_cli import CONFINED, LABEL, READ_ONLY, docker, unique, wait_until
-from gateway.gateway_under_test import ALPHA, CLIENT, SETTINGS, GatewayUnderTest
-from stack.gateway_config import render
-from stack.gateway_model import GatewaySettings
+
+from infra.rendering.gateway_config import render
+from infra.rendering.gateway_model import GatewaySettings
+from tests.gateway.certificates import stored, traffic, verified, wait_until_served, workers
+from tests.gateway.conftest import started
+from tests.gateway.docker_cli import CONFINED, LABEL, READ_ONLY, docker, unique, wait_until
+from tests.gateway.gateway_under_test import ALPHA, CLIENT, SETTINGS, GatewayUnderTest
 
 LONGEST = timedelta(days=398)
 PEM = "/etc/dyber/tls/$(sha256sum </etc/dyber/current/tls.names | cut -c1-16).pem"

@@ -8,7 +8,8 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from gateway.gateway_under_test import TOKEN, GatewayUnderTest
+
+from tests.gateway.gateway_under_test import TOKEN, GatewayUnderTest
 
 SLOW_HEADERS = 420
 SLOW_BODIES = 40

@@ -12,12 +12,13 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
-from gateway import http2_call
-from gateway.conftest import started
-from gateway.docker_cli import docker, wait_until
-from gateway.gateway_under_test import ALPHA, CLIENT, OTHER_TOKEN, SETTINGS, TOKEN, GatewayUnderTest
-from stack.gateway_config import ANONYMOUS_CONNECTIONS, body_limits
-from stack.gateway_model import GatewayClient
+
+from infra.rendering.gateway_config import ANONYMOUS_CONNECTIONS, body_limits
+from infra.rendering.gateway_model import GatewayClient
+from tests.gateway import http2_call
+from tests.gateway.conftest import started
+from tests.gateway.docker_cli import docker, wait_until
+from tests.gateway.gateway_under_test import ALPHA, CLIENT, OTHER_TOKEN, SETTINGS, TOKEN, GatewayUnderTest
 
 MIB = 2**20
 #: As much as the gateway's container has here for its temporary files.

@@ -7,10 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from gateway.calls import reached
-from gateway.docker_cli import docker, wait_until
-from gateway.gateway_under_test import ABSENT, ALPHA, CLIENT, HUNG, SETTINGS, GatewayUnderTest
-from stack.gateway_config import render
+
+from infra.rendering.gateway_config import render
+from tests.gateway.calls import reached
+from tests.gateway.docker_cli import docker, wait_until
+from tests.gateway.gateway_under_test import ABSENT, ALPHA, CLIENT, HUNG, SETTINGS, GatewayUnderTest
 
 
 def status(gateway: GatewayUnderTest) -> dict:

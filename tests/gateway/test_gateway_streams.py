@@ -5,9 +5,10 @@ from __future__ import annotations
 import http.client
 
 import pytest
-from gateway.docker_cli import docker, wait_until
-from gateway.gateway_under_test import ABSENT, ALPHA, SETTINGS, TOKEN, GatewayUnderTest
-from stack.gateway_model import GatewaySettings
+
+from infra.rendering.gateway_model import GatewaySettings
+from tests.gateway.docker_cli import docker, wait_until
+from tests.gateway.gateway_under_test import ABSENT, ALPHA, SETTINGS, TOKEN, GatewayUnderTest
 
 
 def open_stream(gateway: GatewayUnderTest, path: str, port: int = 80) -> http.client.HTTPResponse:

@@ -6,9 +6,10 @@ import socket
 import ssl
 
 import pytest
-from gateway.docker_cli import docker
-from gateway.gateway_under_test import ALPHA, GatewayUnderTest
-from stack.gateway_model import GatewaySettings
+
+from infra.rendering.gateway_model import GatewaySettings
+from tests.gateway.docker_cli import docker
+from tests.gateway.gateway_under_test import ALPHA, GatewayUnderTest
 
 
 def certificate(gateway: GatewayUnderTest) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from gateway.gateway_under_test import TOKEN, GatewayUnderTest
+
+from tests.gateway.gateway_under_test import TOKEN, GatewayUnderTest
 
 WRONG = "5e" * 32
 

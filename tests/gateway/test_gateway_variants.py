@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from gateway.docker_cli import CONFINED, LABEL, archive, docker, unique
-from stack.gateway_config import CONFIGURATION_ROOT, render
-from stack.gateway_model import GatewayClient, GatewayService, GatewaySettings, Scope
+
+from infra.rendering.gateway_config import CONFIGURATION_ROOT, render
+from infra.rendering.gateway_model import GatewayClient, GatewayService, GatewaySettings, Scope
+from tests.gateway.docker_cli import CONFINED, LABEL, archive, docker, unique
 
 LONGEST_NAME = "a" + "-bcdefgh" * 4 + "-bcdefg"
 

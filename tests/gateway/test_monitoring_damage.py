@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from gateway.docker_cli import CONFINED, LABEL, READ_ONLY, docker, unique, wait_until
-from stack.components.monitoring import MONITORING_UID
+
+from infra.components.docker.monitoring import MONITORING_UID
+from tests.gateway.docker_cli import CONFINED, LABEL, READ_ONLY, docker, unique, wait_until
 
 FOLDER = Path(__file__).resolve().parents[2] / "monitoring"
 BASE_IMAGE = "dyber-base:trixie"

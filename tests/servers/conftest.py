@@ -14,11 +14,12 @@ from dyber_kit.browser import BrowserSettings
 from dyber_kit.server import build_server
 from mcp import Client
 from mcp.client.sse import sse_client
-from stand_in import xiaohongshu as stand_in_site
-from stand_in.running import StandIn, free_port, running
-from stand_in.xiaohongshu_calls import unhurried
 from template_server.service import build_app as build_template
 from xiaohongshu_server.service import build_app as build_xiaohongshu
+
+from tests.stand_in import xiaohongshu as stand_in_site
+from tests.stand_in.running import StandIn, free_port, running
+from tests.stand_in.xiaohongshu_calls import unhurried
 
 Connect = Callable[[str], AbstractAsyncContextManager[Client]]
 

@@ -20,11 +20,12 @@ from dyber_kit import browser as browser_module
 from dyber_kit.browser import BrowserPool, BrowserSettings
 from dyber_kit.sessions import SessionStore
 from prometheus_client import generate_latest
-from stand_in.running import free_port, running
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+
+from tests.stand_in.running import free_port, running
 
 
 async def login(request: Request) -> Response:

@@ -17,7 +17,8 @@ from dyber_kit import cache as cache_module
 from dyber_kit.cache import Cache
 from prometheus_client import generate_latest
 from pydantic import BaseModel
-from stand_in.running import free_port
+
+from tests.stand_in.running import free_port
 
 REDIS = Path("/usr/bin/redis-check-rdb")  # The server itself: what it is called decides what it does.
 PASSWORD = "cache-password"

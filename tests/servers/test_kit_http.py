@@ -11,11 +11,12 @@ import uvicorn
 from dyber_kit import ErrorCode, Metrics, ServiceError
 from dyber_kit.http import ENDPOINT, create_client, host_allowed, is_public
 from prometheus_client import generate_latest
-from stand_in.running import free_port, running
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
+
+from tests.stand_in.running import free_port, running
 
 seen: list[str] = []
 

@@ -12,7 +12,8 @@ from dyber_kit.server import build_server
 from mcp import Client
 from mcp.server.mcpserver import Context
 from pydantic import BaseModel
-from stand_in.running import free_port, running
+
+from tests.stand_in.running import free_port, running
 
 PROMISED = progress.SILENCE_SECONDS
 #: Reports that were seen; the tools end when there are enough.

@@ -11,7 +11,8 @@ from dyber_kit import Metrics, RestRoute, ServiceApp, Settings, create_app, tool
 from dyber_kit.server import build_server
 from prometheus_client import generate_latest
 from pydantic import BaseModel
-from stand_in.running import free_port, running
+
+from tests.stand_in.running import free_port, running
 
 written: list[str] = []
 

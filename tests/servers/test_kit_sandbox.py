@@ -11,7 +11,8 @@ import pytest
 from dyber_kit import Settings, create_app
 from dyber_kit.browser import BrowserPool, BrowserSettings
 from dyber_kit.server import build_server
-from stand_in.running import free_port, running
+
+from tests.stand_in.running import free_port, running
 
 # Both stand for Chromium at a place where its sandbox is permitted, or is not; tests run as root, where it never is.
 PERMITTED = 'echo "$@" >> "$0.log"; exec {chromium} "$@" --no-sandbox'

@@ -17,7 +17,8 @@ from mcp import Client
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from pydantic import BaseModel, Field
-from stand_in.running import free_port, running
+
+from tests.stand_in.running import free_port, running
 
 Connect = Callable[[str], AbstractAsyncContextManager[Client]]
 

@@ -11,7 +11,8 @@ import pytest
 from dyber_kit import RestRoute, Settings, create_app
 from dyber_kit.server import build_server
 from pydantic import BaseModel, Field
-from stand_in.running import free_port, running
+
+from tests.stand_in.running import free_port, running
 
 LIMIT = 4096
 SECRET = "hunter2-and-more"

@@ -10,8 +10,9 @@ from dyber_kit import Settings, create_app, tool
 from dyber_kit.contract import all_tools, main, render, tools_contract
 from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel
-from stand_in.running import SERVERS, free_port
-from stand_in.services import PACKAGES, build
+
+from tests.stand_in.running import SERVERS, free_port
+from tests.stand_in.services import PACKAGES, build
 
 
 @pytest.fixture(params=sorted(PACKAGES))

@@ -12,7 +12,8 @@ import pytest
 from dyber_kit import Settings
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
-from stand_in.running import process
+
+from tests.stand_in.running import process
 
 STEPS = 12
 LONG_CALL = {

@@ -16,7 +16,8 @@ from dyber_kit.errors import KINDS
 from dyber_kit.pacing import Pacer
 from dyber_kit.server import build_server
 from pydantic import BaseModel, Field
-from stand_in.running import free_port, running
+
+from tests.stand_in.running import free_port, running
 
 
 class Done(BaseModel):

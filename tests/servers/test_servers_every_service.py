@@ -16,8 +16,9 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 from pydantic import BaseModel
 from pydantic_core import to_json
-from stand_in.running import free_port
-from stand_in.services import PACKAGES, Rules, answer_of, build, needed, tools_of
+
+from tests.stand_in.running import free_port
+from tests.stand_in.services import PACKAGES, Rules, answer_of, build, needed, tools_of
 
 
 @dataclass

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 
 import pytest
 from dyber_kit.contract import all_tools
-from stand_in.header_attacks import Target, bodies, doubled, dumped, header_attempts, replaced, serving
-from stand_in.running import free_port
-from stand_in.services import PACKAGES
+
+from tests.stand_in.header_attacks import Target, bodies, doubled, dumped, header_attempts, replaced, serving
+from tests.stand_in.running import free_port
+from tests.stand_in.services import PACKAGES
 
 
 @pytest.fixture(scope="module", params=sorted(PACKAGES))

@@ -9,7 +9,8 @@ import sys
 
 import httpx2
 import pytest
-from stand_in.running import SERVERS, free_port
+
+from tests.stand_in.running import SERVERS, free_port
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import httpx2
 import pytest
-from stand_in.running import process
+
+from tests.stand_in.running import process
 
 ACCEPT = {"accept": "application/json, text/event-stream"}
 INITIALIZE = {

@@ -18,8 +18,9 @@ import httpx2
 import pytest
 from mcp import Client
 from mcp.types import CallToolResult
-from stand_in.running import process, python_path
-from stand_in.services import MARK, PACKAGES, STEPS, UNTIL, needed, resident
+
+from tests.stand_in.running import process, python_path
+from tests.stand_in.services import MARK, PACKAGES, STEPS, UNTIL, needed, resident
 
 CALLERS, CALLS_EACH = 20, 10
 MANY = 10_000

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 import httpx2
 import pytest
-from stand_in.running import free_port, process
-from stand_in.services import SPECS, needed
+
+from tests.stand_in.running import free_port, process
+from tests.stand_in.services import SPECS, needed
 
 SECRET = "s3cret-5f2c9a71"
 SENT = {

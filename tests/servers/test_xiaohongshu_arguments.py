@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.contract import all_tools
-from stand_in import xiaohongshu_data as data
-from stand_in.running import free_port
-from stand_in.services import tools_of
-from stand_in.xiaohongshu_calls import Caller
 from xiaohongshu_server.arguments import MOST_TITLE_WIDTH, search_words, title, title_width, written_text
 from xiaohongshu_server.service import build_app
+
+from tests.stand_in import xiaohongshu_data as data
+from tests.stand_in.running import free_port
+from tests.stand_in.services import tools_of
+from tests.stand_in.xiaohongshu_calls import Caller
 
 REF = f"{data.NORMAL_NOTE}:{data.TOKEN}"
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"

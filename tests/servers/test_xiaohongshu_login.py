@@ -20,13 +20,14 @@ from dyber_kit import Settings
 from dyber_kit.browser import BrowserSettings
 from dyber_kit.qr import as_text
 from dyber_kit.server import build_server
-from stand_in import xiaohongshu_data as data
-from stand_in.running import SERVERS, free_port, running
-from stand_in.xiaohongshu_calls import Caller, logged_in, unhurried
-from stand_in.xiaohongshu_login import QR_ROWS, QR_URL, picture
 from xiaohongshu_server import session
 from xiaohongshu_server.login_steps import PROOFS
 from xiaohongshu_server.service import build_app
+
+from tests.stand_in import xiaohongshu_data as data
+from tests.stand_in.running import SERVERS, free_port, running
+from tests.stand_in.xiaohongshu_calls import Caller, logged_in, unhurried
+from tests.stand_in.xiaohongshu_login import QR_ROWS, QR_URL, picture
 
 REF = f"{data.NORMAL_NOTE}:{data.TOKEN}"
 

@@ -9,7 +9,6 @@ from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.privacy import Privacy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stand_in import xiaohongshu_data as data
 from xiaohongshu_server.config import SiteSettings
 from xiaohongshu_server.parse import Parser, comment_tokens, counted, estimated_time, feed_tokens
 from xiaohongshu_server.references import (
@@ -24,6 +23,8 @@ from xiaohongshu_server.references import (
     search_url,
     user_url,
 )
+
+from tests.stand_in import xiaohongshu_data as data
 
 BASE = "https://www.xiaohongshu.com"
 ID = data.NORMAL_NOTE

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
-from stand_in import xiaohongshu_data as data
+
+from tests.stand_in import xiaohongshu_data as data
 
 REF = f"{data.NORMAL_NOTE}:{data.TOKEN}"
 

@@ -12,10 +12,11 @@ from dyber_kit import Settings
 from dyber_kit.browser import BrowserSettings
 from dyber_kit.cache import Cache
 from dyber_kit.server import build_server
-from stand_in import xiaohongshu_data as data
-from stand_in.running import free_port, running
-from stand_in.xiaohongshu_calls import Caller, unhurried
 from xiaohongshu_server.service import build_app
+
+from tests.stand_in import xiaohongshu_data as data
+from tests.stand_in.running import free_port, running
+from tests.stand_in.xiaohongshu_calls import Caller, unhurried
 
 REF = f"{data.NORMAL_NOTE}:{data.TOKEN}"
 SLOW = f"{data.SLOW_NOTE}:{data.TOKEN}"

@@ -15,12 +15,13 @@ import pytest_asyncio
 from dyber_kit import ErrorCode, Metrics, ServiceError
 from dyber_kit.browser import BrowserPool, BrowserSettings
 from dyber_kit.sessions import SessionStore
-from stand_in import xiaohongshu_data as data
-from stand_in.xiaohongshu_calls import Caller, logged_in, unhurried
 from xiaohongshu_server.pages import Pages
 from xiaohongshu_server.reader import SiteReader
 from xiaohongshu_server.references import NoteReference
 from xiaohongshu_server.writer import SiteWriter
+
+from tests.stand_in import xiaohongshu_data as data
+from tests.stand_in.xiaohongshu_calls import Caller, logged_in, unhurried
 
 # One browser serves all tests of this file.
 pytestmark = pytest.mark.asyncio(loop_scope="module")

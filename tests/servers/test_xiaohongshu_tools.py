@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from dyber_kit import Settings
 from dyber_kit.contract import all_tools
-from stand_in.running import free_port
-from stand_in.tokens import SEEN, tokens_of
 from xiaohongshu_server.analysis_models import Analysis
 from xiaohongshu_server.models import Comments, Note, NoteList
 from xiaohongshu_server.service import build_app
+
+from tests.stand_in.running import free_port
+from tests.stand_in.tokens import SEEN, tokens_of
 
 
 def listed(settings: Settings) -> list[dict[str, Any]]:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from dyber_kit import ErrorCode
-from stand_in.xiaohongshu_data import REFUSALS
 from xiaohongshu_server.walls import Wall, answer_wall, page_wall
+
+from tests.stand_in.xiaohongshu_data import REFUSALS
 
 BASE = "https://www.xiaohongshu.com"
 

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 from dyber_kit import ErrorCode, ServiceError, Settings
-from stand_in import xiaohongshu_data as data
-from stand_in.running import free_port
-from stand_in.xiaohongshu_calls import Caller, logged_in
 from xiaohongshu_server.publishing import files_to_publish, topics_to_publish
 from xiaohongshu_server.service import build_app
+
+from tests.stand_in import xiaohongshu_data as data
+from tests.stand_in.running import free_port
+from tests.stand_in.xiaohongshu_calls import Caller, logged_in
 
 REF = f"{data.NORMAL_NOTE}:{data.TOKEN}"
 NOTE = "《手冲咖啡入门》（作者 用户7）"

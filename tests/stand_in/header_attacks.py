@@ -13,8 +13,8 @@ from typing import Any
 from dyber_kit import ErrorCode, ServiceError, Settings
 from dyber_kit.server import build_server
 
-from stand_in.running import running
-from stand_in.services import build, needed, tools_of
+from tests.stand_in.running import running
+from tests.stand_in.services import build, needed, tools_of
 
 MODERN = "2026-07-28"
 META = {

@@ -25,7 +25,7 @@ from mcp.types import CallToolResult
 from polyfactory.factories.pydantic_factory import ModelFactory
 from pydantic import BaseModel
 
-from stand_in.running import SERVERS
+from tests.stand_in.running import SERVERS
 
 SPECS: dict[str, dict[str, Any]] = {
     spec.parent.name: yaml.safe_load(spec.read_text(encoding="utf-8")) for spec in SERVERS.glob("*/service.yaml")

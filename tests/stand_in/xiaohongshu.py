@@ -16,10 +16,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from stand_in import xiaohongshu_data as data
-from stand_in.xiaohongshu_html import NOTE_BODY, config, filter_panel, logged_in, member, page
-from stand_in.xiaohongshu_login import PROOFS, login_routes
-from stand_in.xiaohongshu_writing import write_routes
+from tests.stand_in import xiaohongshu_data as data
+from tests.stand_in.xiaohongshu_html import NOTE_BODY, config, filter_panel, logged_in, member, page
+from tests.stand_in.xiaohongshu_login import PROOFS, login_routes
+from tests.stand_in.xiaohongshu_writing import write_routes
 
 # keyword -> what the search page does; anything else is an ordinary search
 SEARCHES: dict[str, dict[str, Any]] = {

@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from stand_in import xiaohongshu_data as data
-from stand_in.xiaohongshu_html import config, logged_in, page
+from tests.stand_in import xiaohongshu_data as data
+from tests.stand_in.xiaohongshu_html import config, logged_in, page
 
 BUTTON = "<div class='publish-page-publish-btn'><button class='bg-red' disabled>发布</button></div>"
 # One element that draws two buttons, of which only the right one publishes.

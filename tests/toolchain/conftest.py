@@ -11,16 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from leftovers import remove_labelled
-from state_services import LABEL as LABEL_OF_STATE
-from state_services import Cloud, Postgres, cloud, postgres
 
-import toolchain
-
-# pytest calls this folder `toolchain`, which is also the name of the package under test.
-if getattr(toolchain, "__file__", None) is None:
-    toolchain.__path__ = [*toolchain.__path__, str(Path(__file__).parents[2] / "toolchain")]
-
+from tests.support.leftovers import remove_labelled
+from tests.toolchain.state_services import LABEL as LABEL_OF_STATE
+from tests.toolchain.state_services import Cloud, Postgres, cloud, postgres
 from toolchain import prerequisites
 from toolchain.home import DyberHome
 from toolchain.progress import PlainProgress

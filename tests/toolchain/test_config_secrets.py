@@ -49,7 +49,7 @@ class Checkout:
         )  # fmt: skip
 
     def config(self, *arguments: str, given: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-        return self.run(sys.executable, "cli", "config", *arguments, given=given, **environment)
+        return self.run(sys.executable, "-m", "cli", "config", *arguments, given=given, **environment)
 
 
 @pytest.fixture(scope="module")

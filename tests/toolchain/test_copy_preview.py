@@ -7,12 +7,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from state_projects import StateProject, environment_for, make_project, use_environment
 
-from cli.copy_preview import PASSPHRASE, preview
-from cli.preview_comment import steps
-from cli.stack import StackError
-from cli.state_copy import without_secrets
+from cli.commands.state_copy import without_secrets
+from cli.previews.copy_preview import PASSPHRASE, preview
+from cli.previews.preview_comment import steps
+from cli.system.errors import StackError
+from tests.toolchain.state_projects import StateProject, environment_for, make_project, use_environment
 
 TOKEN, PASSPHRASE_OF_PROD = "hunter2-of-production", "the passphrase of production"
 PROGRAM = """\

@@ -27,9 +27,9 @@ import os
 
 import pulumi
 import pulumi_docker as docker
-from stack import data_volumes
-from stack.components import defaults
-from stack.components.data import DataVolumes, DataVolumesArgs
+from infra.parts import data_volumes
+from infra.components.docker import defaults
+from infra.components.docker.data import DataVolumes, DataVolumesArgs
 
 used = os.environ["USED"].split()
 stack = pulumi.get_stack()

@@ -6,9 +6,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from state_projects import StateProject, environment_for, make_project
 
-from cli.salts import remove_from_tracked_files
+from cli.configuration.salts import remove_from_tracked_files
+from tests.toolchain.state_projects import StateProject, environment_for, make_project
 
 PROGRAM = """\
 import pulumi

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 import yaml
 from pulumi import automation as auto
-from state_projects import environment_for, make_project, use_as_repository
 
-from cli import backup, stack_import
-from cli.backup_file import Manifest, verified
-from cli.console import Activities
-from cli.stack import Deployment
+from cli.commands import backup
+from cli.deployment import state_import
+from cli.deployment.deployment import Deployment
+from cli.recovery.backup_file import Manifest, verified
+from cli.terminal.console import Activities
+from tests.toolchain.state_projects import environment_for, make_project, use_as_repository
 
 TOKEN = "hunter2-of-the-provider"
 
@@ -97,9 +98,9 @@ def _saved(path: Path) -> tuple[Manifest, dict[str, bytes]]:
 
 def _restored(manifest: Manifest, files: dict[str, bytes]) -> auto.Stack:
     state = json.loads(files["state.json"])
-    text = stack_import.tried("dev", stack_import.file_for_here(files["stack.yaml"], files.get("passphrase")), state)
-    (Path(stack_import.stack.ROOT) / "Pulumi.dev.yaml").write_bytes(text.file)
-    stack_import.import_state(manifest.stack, state)
+    text = state_import.tried("dev", state_import.file_for_here(files["stack.yaml"], files.get("passphrase")), state)
+    (Path(state_import.stack.ROOT) / "Pulumi.dev.yaml").write_bytes(text.file)
+    state_import.import_state(manifest.stack, state)
     stack = Deployment.open("dev", create=False).stack
     assert stack.outputs()["token"].value == TOKEN
     assert TOKEN not in subprocess.check_output(

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 from pulumi import automation as auto
-from state_projects import StateProject, environment_for, make_project, use_environment
 
-from cli import locks
-from cli.console import Activities
-from cli.stack import Deployment, StackError
+from cli.deployment import locks
+from cli.deployment.deployment import Deployment
+from cli.system.errors import StackError
+from cli.terminal.console import Activities
+from tests.toolchain.state_projects import StateProject, environment_for, make_project, use_environment
 
 TOKEN = "hunter2-of-the-state"
 BACKENDS = ("s3", "postgres")

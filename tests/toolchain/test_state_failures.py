@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 from pulumi import automation as auto
-from state_projects import environment_for, use_as_repository
 from typer.testing import CliRunner
 
 from cli.app import app
+from cli.commands.options import stack_outputs
+from cli.deployment.deployment import Deployment
 from cli.entry import _guarded
-from cli.stack import Deployment
-from cli.steps import stack_outputs
+from tests.toolchain.state_projects import environment_for, use_as_repository
 
 CLOSED = "127.0.0.1:1"
 
@@ -109,7 +109,7 @@ def test_a_stack_whose_key_is_out_of_reach_stays_as_it_is(refused, file: Path, a
 
 
 def test_doctor_shows_backend_and_secrets_provider_without_the_password(file: Path, database, monkeypatch) -> None:
-    monkeypatch.setattr("cli.machine.ROOT", file.parent)
+    monkeypatch.setattr("cli.commands.machine.ROOT", file.parent)
     url = f"postgres://dyber:not-the-password@127.0.0.1:{database.port}/postgres?sslmode=disable"
     monkeypatch.setenv("PULUMI_BACKEND_URL", url)
     monkeypatch.setenv("DYBER_SECRETS_PROVIDER", "awskms://alias/dyber")

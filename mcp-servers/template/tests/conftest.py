@@ -10,10 +10,11 @@ import uvicorn
 from dyber_kit import Metrics, Settings
 from dyber_kit.cache import Cache
 from dyber_kit.server import build_server
-from stand_in.running import free_port, running
 from template_server.config import FeedSettings
 from template_server.feed import FeedReader
 from template_server.service import NAME, VERSION, build_app
+
+from tests.stand_in.running import free_port, running
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).resolve().parents[3] / "bench"))
 
-from faults.calls import Call, Outcome, Row, Window, classify, table  # noqa: E402
+from bench.faults.calls import Call, Outcome, Row, Window, classify, table  # noqa: E402
 
 
 def result(text: str, *, error: bool = False) -> str:

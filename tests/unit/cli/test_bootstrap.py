@@ -13,7 +13,7 @@ import pytest
 from cli import bootstrap
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-NEEDED = ("cli/bootstrap.py", "toolchain/__init__.py", "toolchain/language.py", "toolchain/proxies.py")
+NEEDED = ("pyproject.toml", "cli/__init__.py", "cli/bootstrap.py", "toolchain/__init__.py", "toolchain/language.py", "toolchain/proxies.py")
 
 
 @pytest.fixture
@@ -22,10 +22,12 @@ def venv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / ".venv"
     (folder / "bin").mkdir(parents=True)
     (tmp_path / "requirements.txt").write_text("")
+    (tmp_path / "pyproject.toml").write_text("")
     monkeypatch.setattr(bootstrap, "ROOT", tmp_path)
     monkeypatch.setattr(bootstrap, "VENV", folder)
     monkeypatch.setattr(bootstrap, "STAMP", folder / ".requirements")
     monkeypatch.setattr(bootstrap, "REQUIREMENTS", tmp_path / "requirements.txt")
+    monkeypatch.setattr(bootstrap, "PROJECT", tmp_path / "pyproject.toml")
     bootstrap.STAMP.write_text("of an earlier version")
     answering(folder, f"echo {sys.version_info[0]} {sys.version_info[1]}")
     monkeypatch.setenv("DYBER_LANG", "en")
@@ -124,7 +126,7 @@ def test_an_environment_without_pip_is_mended_in_the_same_run(tmp_path: Path) ->
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(REPOSITORY / name, tmp_path / name)
     (tmp_path / "cli" / "__main__.py").write_text("import pip\nprint('started')\n")
-    (tmp_path / "requirements.txt").write_text("")
+    (tmp_path / "requirements.txt").write_text("hatchling==1.33.0\neditables==0.6\n")
     bare = [bootstrap.outer_python(), "-m", "venv", "--without-pip", str(tmp_path / ".venv")]
     subprocess.run(bare, check=True)
     (tmp_path / ".venv" / ".requirements").write_text("of the version before")

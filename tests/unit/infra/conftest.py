@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from stack import addresses
+
+from infra.settings import addresses
 
 
 @pytest.fixture(autouse=True)

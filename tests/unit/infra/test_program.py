@@ -10,13 +10,16 @@ from typing import Any
 
 import pulumi
 import pytest
-from stack import catalog, data_volumes, env_file
-from stack.catalog import load_catalog
-from stack.components.defaults import security_options
-from stack.data_volumes import LabelledVolume
-from stack.env_file import EnvFile
-from stack.image_interface import INTERFACE
-from unit.infra.mocked import set_new_event_loop
+
+from infra.components.docker.defaults import security_options
+from infra.parts import data_volumes
+from infra.parts.data_volumes import LabelledVolume
+from infra.parts.image_interface import INTERFACE
+from infra.services import catalog
+from infra.services.catalog import load_catalog
+from infra.settings import env_file
+from infra.settings.env_file import EnvFile
+from tests.unit.infra.mocked import set_new_event_loop
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 SERVICES = ("xiaohongshu", "template")
@@ -206,7 +209,7 @@ def test_the_token_is_nowhere_but_in_the_outputs(fleet: Recorder) -> None:
 
 
 def test_the_gateway_gets_the_hash_of_the_token(fleet: Recorder) -> None:
-    from stack.access import token_hash
+    from infra.access import token_hash
 
     uploads = fleet.inputs("Container")["gateway-loader"]["uploads"]
     assert any(token_hash(TOKEN) in upload["content"] for upload in uploads)

@@ -11,10 +11,11 @@ from typing import Any
 import pulumi
 import pytest
 from pulumi.runtime.rpc import unwrap_rpc_secret
-from stack.catalog import ServiceSpec, load_catalog
-from stack.image_interface import INTERFACE
-from unit.infra.mocked import in_clear
-from unit.infra.test_program import TOKEN, Recorder, declare, ordered
+
+from infra.parts.image_interface import INTERFACE
+from infra.services.catalog import ServiceSpec, load_catalog
+from tests.unit.infra.mocked import in_clear
+from tests.unit.infra.test_program import TOKEN, Recorder, declare, ordered
 
 #: What RandomBytes of the mocks gives everybody but the client desktop-pet.
 PASSWORD = TOKEN[::-1]

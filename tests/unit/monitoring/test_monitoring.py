@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 import yaml
-from stack.catalog import ServiceSpec
-from stack.gateway_config import render as render_gateway
-from stack.gateway_model import GatewayService, GatewaySettings
-from stack.monitoring_config import render
+
+from infra.rendering.gateway_config import render as render_gateway
+from infra.rendering.gateway_model import GatewayService, GatewaySettings
+from infra.rendering.monitoring_config import render
+from infra.services.catalog import ServiceSpec
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 RULES = sorted((REPOSITORY / "monitoring" / "rules").glob("*.yml"))

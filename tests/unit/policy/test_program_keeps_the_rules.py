@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from unit.infra.test_program import declare
 
 from policy.rules import RULES, Resource, Stack, problems
+from tests.unit.infra.test_program import declare
 
 #: In production images are pinned by digest; here they are built.
 STRICT = Stack("prod", strict=True, data_retention="keep")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.console import Activities
+from cli.terminal.console import Activities
 from toolchain import backend, prerequisites
 from toolchain.backend import Backend, configured, masked
 from toolchain.errors import SetupError

@@ -8,8 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from toolchain import base_image, debian, debian_releases
-from toolchain.engine import Engine
+from toolchain import debian
+from toolchain.engine import base_image, debian_releases
+from toolchain.engine.installation import Engine
 from toolchain.errors import SetupError
 from toolchain.home import DyberHome
 from toolchain.mirrors import Mirrors

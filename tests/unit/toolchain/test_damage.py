@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli import bootstrap
-from cli.console import Activities
+from cli.terminal.console import Activities
 from toolchain import pieces
 from toolchain.damage import lock_at, make_folder, set_aside
 from toolchain.home import DyberHome

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from toolchain import debian, engine, versions
-from toolchain.engine import Engine
+from toolchain import debian, versions
+from toolchain.engine import installation
+from toolchain.engine.installation import Engine
 from toolchain.errors import SetupError
 from toolchain.home import DyberHome
 from toolchain.progress import PlainProgress
@@ -26,7 +27,7 @@ def env(tmp_path: Path) -> dict[str, str]:
 @pytest.fixture
 def no_engine(monkeypatch, tmp_path, command):
     """A machine without any engine, of a user who may not install one."""
-    monkeypatch.setattr(engine, "DEFAULT_SOCKET", tmp_path / "docker.sock")
+    monkeypatch.setattr(installation, "DEFAULT_SOCKET", tmp_path / "docker.sock")
     monkeypatch.setattr(debian, "can_install", lambda: False)
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "XDG_RUNTIME_DIR"):
@@ -35,57 +36,57 @@ def no_engine(monkeypatch, tmp_path, command):
 
 def test_the_engine_that_docker_host_names_is_asked(engine_at, env):
     address = engine_at(version="27.0.1", api_version="1.46")
-    found = engine.find_engine({**env, "DOCKER_HOST": address})
+    found = installation.find_engine({**env, "DOCKER_HOST": address})
     assert found == Engine(address, "27.0.1", "1.46", "environment", Path("/"))
     assert found.environment() == {"DOCKER_HOST": address}
 
 
 def test_an_engine_of_an_ordinary_user_says_that_it_is_one(engine_at, env):
     options = ["name=seccomp,profile=builtin", "name=rootless", "name=cgroupns"]
-    found = engine.find_engine({**env, "DOCKER_HOST": engine_at(SecurityOptions=options)})
+    found = installation.find_engine({**env, "DOCKER_HOST": engine_at(SecurityOptions=options)})
     assert found is not None and found.rootless
 
 
 def test_no_other_engine_is_used_when_the_chosen_one_does_not_answer(engine_at, env, socket_folder, monkeypatch):
     engine_at()
-    monkeypatch.setattr(engine, "DEFAULT_SOCKET", socket_folder / "docker.sock")
+    monkeypatch.setattr(installation, "DEFAULT_SOCKET", socket_folder / "docker.sock")
     chosen = f"unix://{socket_folder}/missing.sock"
-    found, unanswered = engine.look_for_engine({**env, "DOCKER_HOST": chosen})
+    found, unanswered = installation.look_for_engine({**env, "DOCKER_HOST": chosen})
     assert found is None
     assert [one.host for one in unanswered] == [chosen]
 
 
 def test_the_default_socket_needs_no_docker_host(engine_at, env, socket_folder, monkeypatch):
     engine_at()
-    monkeypatch.setattr(engine, "DEFAULT_SOCKET", socket_folder / "docker.sock")
-    found = engine.find_engine(env)
+    monkeypatch.setattr(installation, "DEFAULT_SOCKET", socket_folder / "docker.sock")
+    found = installation.find_engine(env)
     assert found is not None and found.environment() == {}
 
 
 def test_the_engine_of_the_docker_context_is_told_to_pulumi(engine_at, env, command, monkeypatch, tmp_path):
     address = engine_at()
-    monkeypatch.setattr(engine, "DEFAULT_SOCKET", tmp_path / "docker.sock")
+    monkeypatch.setattr(installation, "DEFAULT_SOCKET", tmp_path / "docker.sock")
     command("docker", f"echo {address}")
-    found = engine.find_engine({**env, "PATH": os.environ["PATH"]})
+    found = installation.find_engine({**env, "PATH": os.environ["PATH"]})
     assert found is not None
     assert found.environment() == {"DOCKER_HOST": address}
 
 
 def test_a_rootless_engine_is_found_in_the_runtime_folder(engine_at, env, socket_folder, monkeypatch, tmp_path):
     address = engine_at()
-    monkeypatch.setattr(engine, "DEFAULT_SOCKET", tmp_path / "docker.sock")
-    found = engine.find_engine({**env, "XDG_RUNTIME_DIR": str(socket_folder)})
+    monkeypatch.setattr(installation, "DEFAULT_SOCKET", tmp_path / "docker.sock")
+    found = installation.find_engine({**env, "XDG_RUNTIME_DIR": str(socket_folder)})
     assert found is not None and found.host == address
 
 
 def test_an_address_that_only_the_docker_command_reaches_is_asked_through_it(env, command):
     command("docker", """echo '{"Version": "28.1.0", "ApiVersion": "1.49"}'""")
-    found = engine.find_engine({**env, "PATH": os.environ["PATH"], "DOCKER_HOST": "ssh://somebody@host.example"})
+    found = installation.find_engine({**env, "PATH": os.environ["PATH"], "DOCKER_HOST": "ssh://somebody@host.example"})
     assert found == Engine("ssh://somebody@host.example", "28.1.0", "1.49", "environment", None)
 
 
 def test_an_engine_in_trouble_does_not_count(engine_at, env):
-    assert engine.find_engine({**env, "DOCKER_HOST": engine_at(status=500)}) is None
+    assert installation.find_engine({**env, "DOCKER_HOST": engine_at(status=500)}) is None
 
 
 @pytest.mark.parametrize(
@@ -94,24 +95,24 @@ def test_an_engine_in_trouble_does_not_count(engine_at, env):
 def test_an_engine_is_refused_below_the_minimum_api(api_version, accepted):
     answered = Engine("unix:///x", "1.0", api_version, "default")
     if accepted:
-        engine.require_new_enough(answered, PINNED)
+        installation.require_new_enough(answered, PINNED)
     else:
         with pytest.raises(SetupError, match=api_version) as refused:
-            engine.require_new_enough(answered, PINNED)
+            installation.require_new_enough(answered, PINNED)
         assert refused.value.exit_code == 2
 
 
 def test_set_up_refuses_an_engine_that_is_too_old(engine_at, monkeypatch, tmp_path):
     monkeypatch.setenv("DOCKER_HOST", engine_at(version="19.03", api_version="1.40"))
     with pytest.raises(SetupError, match="19.03"):
-        engine.ensure_engine(DyberHome(tmp_path), PINNED, QUIET)
+        installation.ensure_engine(DyberHome(tmp_path), PINNED, QUIET)
 
 
 def test_without_an_engine_and_rights_the_user_is_told_what_to_install(no_engine, tmp_path):
     with pytest.raises(SetupError) as refused:
-        engine.ensure_engine(DyberHome(tmp_path), PINNED, QUIET)
+        installation.ensure_engine(DyberHome(tmp_path), PINNED, QUIET)
     assert refused.value.exit_code == 2
-    assert refused.value.next_step == engine.installation_advice()
+    assert refused.value.next_step == installation.installation_advice()
 
 
 @pytest.mark.parametrize(
@@ -119,29 +120,29 @@ def test_without_an_engine_and_rights_the_user_is_told_what_to_install(no_engine
     [("win32", "winget install Docker.DockerDesktop"), ("darwin", "brew install --cask docker")],
 )
 def test_the_advice_fits_the_kind_of_machine(monkeypatch, platform, product):
-    monkeypatch.setattr(engine.sys, "platform", platform)
-    assert product in engine.installation_advice()
+    monkeypatch.setattr(installation.sys, "platform", platform)
+    assert product in installation.installation_advice()
 
 
 def test_a_user_without_rights_to_the_socket_is_told_about_the_group(no_engine, tmp_path, monkeypatch):
-    denied = engine.Unanswered("unix:///var/run/docker.sock", "[Errno 13] Permission denied", denied=True)
-    monkeypatch.setattr(engine, "look_for_engine", lambda _env: (None, [denied]))
+    denied = installation.Unanswered("unix:///var/run/docker.sock", "[Errno 13] Permission denied", denied=True)
+    monkeypatch.setattr(installation, "look_for_engine", lambda _env: (None, [denied]))
     with pytest.raises(SetupError, match="usermod -aG docker"):
-        engine.ensure_engine(DyberHome(tmp_path), PINNED, QUIET)
+        installation.ensure_engine(DyberHome(tmp_path), PINNED, QUIET)
 
 
 def test_a_chosen_engine_that_does_not_answer_is_named(no_engine, tmp_path, monkeypatch):
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/gone.sock")
     with pytest.raises(SetupError, match="gone.sock"):
-        engine.ensure_engine(DyberHome(tmp_path), PINNED, QUIET)
+        installation.ensure_engine(DyberHome(tmp_path), PINNED, QUIET)
 
 
 def test_stale_pid_files_are_removed_and_those_of_a_running_daemon_stay(tmp_path):
-    if engine.program_of(os.getpid()) is None:
+    if installation.program_of(os.getpid()) is None:
         pytest.skip("needs /proc")
     gone = subprocess.Popen(["/bin/true"])
     gone.wait()
-    own_name = engine.program_of(os.getpid())
+    own_name = installation.program_of(os.getpid())
     files = {
         "gone": (str(gone.pid), "dockerd"),
         "reused": (str(os.getpid()), "dockerd"),
@@ -151,22 +152,22 @@ def test_stale_pid_files_are_removed_and_those_of_a_running_daemon_stay(tmp_path
     for name, (content, _) in files.items():
         (tmp_path / name).write_text(content)
     programs = {tmp_path / name: program for name, (_, program) in files.items()} | {tmp_path / "absent": "dockerd"}
-    removed = engine.remove_stale_pid_files(programs)
+    removed = installation.remove_stale_pid_files(programs)
     assert sorted(path.name for path in removed) == ["broken", "gone", "reused"]
     assert [path.name for path in tmp_path.iterdir()] == ["running"]
 
 
 def test_starting_waits_until_the_engine_answers_and_names_its_log_when_it_does_not(engine_at, socket_folder):
     address = engine_at()
-    assert isinstance(engine.wait_until_it_answers(5, "log", address), Engine)
+    assert isinstance(installation.wait_until_it_answers(5, "log", address), Engine)
     with pytest.raises(SetupError, match="dockerd.log"):
-        engine.wait_until_it_answers(0.2, "/logs/dockerd.log", f"unix://{socket_folder}/never.sock")
+        installation.wait_until_it_answers(0.2, "/logs/dockerd.log", f"unix://{socket_folder}/never.sock")
 
 
 def test_a_full_disk_under_the_engine_is_told(tmp_path, monkeypatch):
     answered = Engine("unix:///x", "27.0", "1.46", "default", tmp_path)
-    monkeypatch.setattr(engine, "NEEDED_DISK_BYTES", 1 << 60)
+    monkeypatch.setattr(installation, "NEEDED_DISK_BYTES", 1 << 60)
     with pytest.raises(SetupError, match=str(tmp_path)):
-        engine.require_disk(answered)
-    monkeypatch.setattr(engine, "NEEDED_DISK_BYTES", 1)
-    engine.require_disk(answered)
+        installation.require_disk(answered)
+    monkeypatch.setattr(installation, "NEEDED_DISK_BYTES", 1)
+    installation.require_disk(answered)

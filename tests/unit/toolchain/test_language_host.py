@@ -23,7 +23,7 @@ from pulumi.runtime.proto import (
     resource_pb2_grpc,
 )
 
-from toolchain.language_host import plugin_process
+from toolchain.from_source.language_host import plugin_process
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -80,7 +80,7 @@ Host = tuple[subprocess.Popen, language_pb2_grpc.LanguageRuntimeStub]
 def started(address: str) -> Iterator[Host]:
     """A host of the engine at this address."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "toolchain.language_host", "-tracing=x", address],
+        [sys.executable, "-m", "toolchain.from_source.language_host", "-tracing=x", address],
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         text=True,

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from toolchain import base_image, engine, prerequisites, pulumi_cli, versions
-from toolchain.engine import Engine
+from toolchain import prerequisites, pulumi_cli, versions
+from toolchain.engine import base_image, installation
+from toolchain.engine.installation import Engine
 from toolchain.errors import SetupError
 from toolchain.home import DyberHome
 from toolchain.pieces import Record, write_executable, write_record
@@ -28,7 +29,7 @@ def home(tmp_path: Path, command, monkeypatch: pytest.MonkeyPatch) -> DyberHome:
     """A machine with nothing on it: no programs on PATH, no engine, an empty home."""
     for name in OWN_SETTINGS:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(engine, "candidates", lambda env: iter(()))
+    monkeypatch.setattr(installation, "candidates", lambda env: iter(()))
     return DyberHome(tmp_path / "home")
 
 
@@ -107,13 +108,13 @@ def test_pulumi_may_fetch_plugins_unless_ours_are_installed(home):
 
 def test_an_engine_found_through_a_context_is_passed_on(home, monkeypatch):
     found = Engine("unix:///run/user/1000/docker.sock", "27.0", "1.46", "context")
-    monkeypatch.setattr(engine, "find_engine", lambda _env=None: found)
+    monkeypatch.setattr(installation, "find_engine", lambda _env=None: found)
     assert prerequisites.environment(home)["DOCKER_HOST"] == found.host
 
 
 def test_set_up_stops_before_it_builds_when_there_is_no_engine(home, monkeypatch):
     monkeypatch.setattr(
-        engine, "_install_and_start", lambda *_: (_ for _ in ()).throw(SetupError("no engine", exit_code=2))
+        installation, "_install_and_start", lambda *_: (_ for _ in ()).throw(SetupError("no engine", exit_code=2))
     )
     monkeypatch.setattr(pulumi_cli, "install", lambda *_: pytest.fail("built without an engine"))
     with pytest.raises(SetupError, match="no engine"):
@@ -122,7 +123,7 @@ def test_set_up_stops_before_it_builds_when_there_is_no_engine(home, monkeypatch
 
 def test_an_error_while_images_are_made_is_not_lost(home, monkeypatch):
     ready = Engine("unix:///x", "27.0", "1.46", "default")
-    monkeypatch.setattr(engine, "ensure_engine", lambda *_: ready)
+    monkeypatch.setattr(installation, "ensure_engine", lambda *_: ready)
     monkeypatch.setattr(pulumi_cli, "install", lambda *_: None)
     monkeypatch.setattr(base_image, "ensure", lambda *_: (_ for _ in ()).throw(SetupError("no mirror")))
     with pytest.raises(SetupError, match="no mirror"):

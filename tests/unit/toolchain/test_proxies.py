@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from toolchain import downloads, engine, go_build, prerequisites, proxies
+from toolchain import downloads, prerequisites, proxies
+from toolchain.engine import installation
+from toolchain.from_source import go_build
 from toolchain.home import DyberHome
 from toolchain.mirrors import Mirrors
 
@@ -117,7 +119,7 @@ def test_downloads_from_loopback_go_through_no_proxy(server: str, monkeypatch: p
 
 def test_an_engine_on_loopback_is_asked_through_no_proxy(server: str) -> None:
     host = server.replace("http://", "tcp://")
-    with engine.api_client(host, {"http_proxy": DEAD, "all_proxy": "socks5://127.0.0.1:9"}) as client:
+    with installation.api_client(host, {"http_proxy": DEAD, "all_proxy": "socks5://127.0.0.1:9"}) as client:
         assert client.get("/version").text == "direct"
 
 

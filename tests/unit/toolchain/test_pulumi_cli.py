@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from toolchain import downloads, go_build, pulumi_cli, versions
+from toolchain import downloads, pulumi_cli, versions
 from toolchain.errors import SetupError
+from toolchain.from_source import go_build
 from toolchain.home import DyberHome
 from toolchain.mirrors import Mirrors
 from toolchain.pieces import Record, write_executable, write_record

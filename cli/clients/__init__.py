@@ -1,0 +1,1 @@
+"""Configurations for MCP clients and the addresses in them."""

@@ -1,0 +1,121 @@
+"""Builds the addresses that clients must use: for clients in containers on this machine, and over HTTPS."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from cli.engine import engine
+from cli.system.errors import StackError
+from infra.rendering.gateway_config import CONFIGURATION_ROOT
+from infra.rendering.gateway_model import CONTAINER_NAMES
+from toolchain.language import tr
+
+#: What a container calls the machine that it runs on. Docker on Linux needs --add-host for it.
+CONTAINER_HOST = CONTAINER_NAMES[0]
+#: Where the gateway's container has its certificates.
+_CERTIFICATES = f"{CONFIGURATION_ROOT}/tls"
+
+
+def is_loopback(url: str) -> bool:
+    """Tell whether only programs on this machine, outside of containers, can use the URL."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def for_containers(services: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the services with addresses that a container on this machine can reach: loopback addresses are replaced,
+    as they mean the container itself there."""
+    return {
+        name: {
+            key: _seen_from_a_container(value) if key in ("url", "mcp", "sse") else value for key, value in one.items()
+        }
+        for name, one in services.items()
+    }
+
+
+def _seen_from_a_container(url: str) -> str:
+    if not is_loopback(url):
+        return url
+    parts = urlsplit(url)
+    port = f":{parts.port}" if parts.port else ""
+    return parts._replace(netloc=f"{CONTAINER_HOST}{port}").geturl()
+
+
+def container_hint(bind: str, option: str = "") -> str:
+    """Return what a client in a container needs besides its configuration if the gateway listens on `bind`.
+
+    `option` names the stack in commands.
+    """
+    add_host = tr(
+        f"Linux 上启动容器时加 --add-host {CONTAINER_HOST}:host-gateway（Docker Desktop 自带）",
+        f"on Linux start the container with --add-host {CONTAINER_HOST}:host-gateway (Docker Desktop has it)",
+    )
+    if not ipaddress.ip_address(bind).is_loopback:
+        return add_host
+    return (
+        tr(
+            f"网关现在只在 {bind} 监听，Linux 上的容器够不着：./deploy.sh config set gateway.bind 172.17.0.1{option}"
+            f"（docker0 的地址，只有本机和它的容器够得着），再 ./deploy.sh{option}；",
+            f"the gateway listens on {bind} only, where containers on Linux cannot reach it: ./deploy.sh config set "
+            f"gateway.bind 172.17.0.1{option} (the address of docker0, which only this machine and its containers reach), "
+            f"then ./deploy.sh{option}; ",
+        )
+        + add_host
+    )
+
+
+def trust_hint(gateway: Mapping[str, Any], option: str = "") -> str | None:
+    """Return how to make clients trust a self-signed certificate; None if the addresses do not need that."""
+    if gateway.get("url") != gateway["https"] or gateway.get("certificate") != "self-signed":
+        return None
+    return tr(
+        f"证书是自签名的，客户端要先信任它：./deploy.sh clients --certificate{option} > dyber.pem，然后 "
+        "NODE_EXTRA_CA_CERTS=dyber.pem（Node.js 的客户端）、SSL_CERT_FILE=dyber.pem（Python、Codex），"
+        "或装进系统的证书库",
+        "the certificate is self-signed, so clients must be told to trust it: ./deploy.sh clients "
+        f"--certificate{option} > dyber.pem, then NODE_EXTRA_CA_CERTS=dyber.pem (clients on Node.js), "
+        "SSL_CERT_FILE=dyber.pem (Python, Codex), or add it to the system's certificates",
+    )
+
+
+def certificate(gateway: Mapping[str, Any], deployment: str) -> str:
+    """Return the certificate that clients are to trust, as PEM: the authority of the self-signed one, or the last of the chain
+    that comes from elsewhere. Read in the gateway's container, of the state that has the label value `deployment`.
+
+    Raises StackError where no gateway runs, or EngineError.
+    """
+    found = engine.containers(engine.deployment_filter(deployment), "label=dyber.service=gateway", all_states=False)
+    if not found:
+        raise StackError(
+            tr("网关没有在运行，取不到它的证书", "the gateway does not run, so its certificate cannot be read"),
+            tr("看看 ./deploy.sh status；再 ./deploy.sh", "see ./deploy.sh status; then ./deploy.sh"),
+        )
+    source = gateway["certificate"]
+    file = f"{_CERTIFICATES}/{'gateway.crt' if source == 'self-signed' else f'{source}.pem'}"
+    # These files hold keys as well, which stay in the container.
+    only_certificates = "/-BEGIN CERTIFICATE-/,/-END CERTIFICATE-/p"
+    certificates = engine.docker("exec", found[0]["Id"], "sed", "-n", only_certificates, file)
+    begins = certificates.rfind("-----BEGIN CERTIFICATE-----")
+    if begins < 0:
+        raise StackError(
+            tr(f"网关容器的 {file} 里没有证书", f"there is no certificate in {file} of the gateway's container"),
+            tr("看看 ./deploy.sh logs gateway；再 ./deploy.sh", "see ./deploy.sh logs gateway; then ./deploy.sh"),
+        )
+    return certificates[begins:]
+
+
+def public_authority_hint(gateway: Mapping[str, Any]) -> str | None:
+    """Why clients need not trust the certificate themselves; None for a self-signed one."""
+    if gateway["certificate"] == "self-signed":
+        return None
+    return tr(
+        "这是网关证书链的最后一张；公认机构签发的证书客户端已经信任，不用另外导入",
+        "this is the last certificate of the gateway's chain; clients trust a public authority already, so only a "
+        "private authority has to be added",
+    )

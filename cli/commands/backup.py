@@ -1,0 +1,110 @@
+"""`dyber backup`: one stack with its data, state, settings and passphrase in one encrypted file."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.commands.options import FAILED, StackOption, YesOption, examples
+from cli.deployment.deployment import Deployment
+from cli.deployment.environment import activate
+from cli.deployment.resource_types import VOLUME
+from cli.deployment.state_import import has_passphrase, passphrase
+from cli.engine import engine, volumes
+from cli.engine.stored_data import human_size
+from cli.recovery import archive
+from cli.recovery.backup_file import FORMAT, PasswordFile, new_password
+from cli.system.checkout import ROOT
+from cli.terminal.console import Activities, out
+from infra.settings.env_file import file_name
+from toolchain.home import DyberHome
+from toolchain.language import tr
+
+commands = typer.Typer()
+
+
+@commands.command(
+    help=tr(
+        "把数据、状态、设置和口令备份到一个加密文件",
+        "Back data, state, settings and passphrase up, into an encrypted file",
+    ),
+    epilog=examples(
+        "./deploy.sh backup dyber.backup", "./deploy.sh backup dyber.backup --password-file ~/.backup-password"
+    ),
+)
+def backup(
+    file: Annotated[Path, typer.Argument(help=tr("写到这个文件", "The file to write"))],
+    password_file: PasswordFile = None,
+    yes: YesOption = False,
+    stack: StackOption = "dev",
+) -> None:
+    """Back data, state, settings and passphrase up, into an encrypted file."""
+    home = DyberHome.from_environment()
+    activate(home)
+    deployment = Deployment.open(stack, create=False)
+    deployment.require_id()
+    if file.exists() and not yes and not typer.confirm(
+        tr(f"{file} 已存在，覆盖?", f"{file} exists; overwrite it?"), default=False, err=True
+    ):  # fmt: skip
+        raise typer.Exit(FAILED)
+    password = new_password(password_file)
+    with Activities(home.logs / "backup.log") as display:
+        create(deployment, file, password, display)
+    size = human_size(file.stat().st_size)
+    out.print(tr(f"已备份到 {file}（{size}）", f"Backed up into {file} ({size})"), markup=False)
+    out.print(tr("恢复：./deploy.sh restore ", "Restore: ./deploy.sh restore ") + str(file), markup=False)
+
+
+def create(deployment: Deployment, path: Path, password: str, display: Activities) -> None:
+    """Make a backup of a deployed stack, which goes on running: what writes into a volume pauses while it is copied.
+
+    Raises EngineError.
+    """
+    stack = deployment.stack.name
+    names = [
+        str(item["outputs"]["name"])
+        for item in deployment.resources()
+        if item["type"] == VOLUME and item.get("outputs")
+    ]
+    labels = {name: dict(json.loads(engine.docker("volume", "inspect", name))[0]["Labels"] or {}) for name in names}
+    manifest = {
+        "format": FORMAT,
+        "stack": stack,
+        "created": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        "volumes": labels,
+    }
+    exported = deployment.stack.export_stack()
+    files = {
+        "manifest.json": json.dumps(manifest).encode(),
+        "state.json": json.dumps({"version": exported.version, "deployment": exported.deployment}).encode(),
+        "stack.yaml": deployment.file.read_bytes(),
+    }
+    own_passphrase = passphrase()
+    if own_passphrase is not None and has_passphrase(files["stack.yaml"]):
+        files["passphrase"] = own_passphrase
+    if (own := ROOT / file_name(stack)).is_file():
+        files["env"] = own.read_bytes()
+
+    def fill(tar: tarfile.TarFile) -> None:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(content), 0o600
+            tar.addfile(member, io.BytesIO(content))
+        for volume in names:
+            with display.phase(tr(f"备份数据卷 {volume}", f"Saving volume {volume}")):
+                writers = engine.docker(
+                    "ps", "--quiet", "--filter", f"volume={volume}", "--filter", "status=running",
+                    "--format", '{{.ID}} {{.Label "dyber.service"}}',
+                ).splitlines()  # fmt: skip
+                # The gateway only reads, and all calls go through it.
+                with volumes.paused([line.split()[0] for line in writers if not line.endswith(" gateway")]):
+                    volumes.save(volume, tar, f"volumes/{volume}")
+
+    with display.phase(tr("备份", "Backing up")):
+        archive.write(path, password, fill)

@@ -1,0 +1,138 @@
+"""`dyber clients`: a ready configuration for an MCP client."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from cli.clients import addresses, formats
+from cli.commands.options import StackOption, client_token, deployed, examples
+from cli.terminal.console import err
+from toolchain.language import tr
+
+commands = typer.Typer()
+
+
+@commands.command(
+    "clients",
+    help=tr("打印可直接使用的 MCP 客户端配置", "Print a ready MCP client configuration"),
+    epilog=examples(
+        "./deploy.sh clients claude-code > .mcp.json",
+        "./deploy.sh clients codex >> ~/.codex/config.toml",
+        "./deploy.sh clients qwen-agent --with-token",
+        "./deploy.sh clients n8n --from-container",
+        "./deploy.sh clients --certificate > dyber.pem",
+    ),
+)
+def client_configuration(
+    format: Annotated[str, typer.Argument(help=", ".join(formats.FORMATS))] = "claude-code",
+    client: Annotated[
+        str | None,
+        typer.Option(
+            help=tr(
+                "为哪个客户端：用它的令牌，只列它可用的服务",
+                "The client whose token is used and whose services are listed",
+            )
+        ),
+    ] = None,
+    with_token: Annotated[
+        bool,
+        typer.Option(
+            "--with-token", help=tr("写入令牌本身，而不是 ${DYBER_TOKEN}", "Write the token itself, not ${DYBER_TOKEN}")
+        ),
+    ] = False,
+    from_container: Annotated[
+        bool,
+        typer.Option(
+            "--from-container",
+            help=tr("客户端在这台机器的容器里运行", "For a client that runs in a container on this machine"),
+        ),
+    ] = False,
+    certificate: Annotated[
+        bool,
+        typer.Option("--certificate", help=tr("只打印客户端要信任的证书（PEM）", "Print only the certificate that clients must trust (PEM)")),
+    ] = False,
+    stack: StackOption = "dev",
+) -> None:
+    """Print a ready MCP client configuration."""
+    if format not in formats.FORMATS:
+        raise typer.BadParameter(
+            tr(
+                f"没有格式 {format!r}，可用：{', '.join(formats.FORMATS)}",
+                f"no format {format!r}; known: {', '.join(formats.FORMATS)}",
+            )
+        )
+    deployment, outputs = deployed(stack)
+    gateway = outputs["gateway"]
+    if certificate:
+        sys.stdout.write(addresses.certificate(gateway, deployment.require_id()))
+        if hint := addresses.public_authority_hint(gateway):
+            _hint(hint)
+        return
+    option = "" if stack == "dev" else f" -s {stack}"
+    name, token = client_token(outputs, client) if with_token or client else (None, None)
+    known = deployment.settings.clients.get(name or "")
+    services = usable(format, name or "", outputs["services"], known.services if known else None, option)
+    if from_container:
+        services = addresses.for_containers(services)
+        _hint(addresses.container_hint(deployment.settings.gateway.bind, option))
+    elif format in formats.IN_CONTAINERS and any(addresses.is_loopback(one["mcp"]) for one in services.values()):
+        _hint(
+            tr(
+                f"{format} 在容器里运行的话，加 --from-container",
+                f"add --from-container if {format} runs in a container",
+            )
+        )
+    sys.stdout.write(formats.render(format, services, token if with_token else None) + "\n")
+    for hint in (formats.note(format, services), addresses.trust_hint(gateway, option)):
+        if hint:
+            _hint(hint)
+    if sys.stdout.isatty():
+        place = formats.FILES[format]
+        _hint(tr(f"放到这里：{place}", f"where it goes: {place}"))
+
+
+def usable(
+    format: str, client: str, services: Mapping[str, Any], scopes: Mapping[str, Any] | None, option: str = ""
+) -> dict[str, Any]:
+    """Return the services that the client may call with a program of this format; warn where the program may get 403.
+
+    `scopes` are the client's; None: it may call everything. `option` names the stack in commands.
+    Raises typer.BadParameter when nothing is left.
+    """
+    if scopes is None:
+        return dict(services)
+    allowed = {name: service for name, service in services.items() if name in scopes}
+    limited = [name for name in allowed if scopes[name] != "all"]
+    if not limited:
+        return allowed
+    fix = f"./deploy.sh token create {client}-all --services {','.join(f'{name}=all' for name in limited)}{option}"
+    names = ", ".join(limited)
+    if format not in formats.LEGACY_TRANSPORT:
+        _hint(
+            tr(
+                f"{client} 在 {names} 只有部分工具的权限，只有 MCP 2026-07-28 的程序能这样用；更老的 {format} 会得到 403。"
+                f"那就另建一个：{fix}",
+                f"{client} may call only some tools of {names}, which takes a program of MCP 2026-07-28; an older "
+                f"{format} gets 403. Then make another client: {fix}",
+            )
+        )
+        return allowed
+    whole = {name: service for name, service in allowed.items() if name not in limited}
+    refusal = tr(
+        f"{format} 用旧的 SSE 方式，不能用只有部分工具的权限（{names}）。另建一个客户端：{fix}",
+        f"{format} uses the legacy transport, which a scope of some tools does not allow ({names}). Make another "
+        f"client: {fix}",
+    )
+    if not whole:
+        raise typer.BadParameter(refusal)
+    _hint(refusal)
+    return whole
+
+
+def _hint(text: str) -> None:
+    err.print(Text("→ " + text, style="yellow"))

@@ -1,0 +1,368 @@
+"""`dyber config …`: what a stack's settings are, where they come from, and changing them in its file."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+from rich.cells import cell_len
+from rich.text import Text
+
+from cli.commands.options import FAILED, AcceptedYesOption, JsonOption, StackOption, examples, print_json
+from cli.configuration import config_secrets, settings_reference
+from cli.configuration.config_keys import complete_key, complete_key_or_value, parse, typed, write
+from cli.configuration.effective import DEFAULT, HIDDEN, MISSING, Configuration, KeyPath, Value, masked
+from cli.configuration.settings_reference import shown
+from cli.system.errors import StackError
+from cli.terminal.console import err, fail, out
+from infra.schema.key_paths import dotted
+from infra.schema.problems import ConfigurationError
+from toolchain.language import tr
+
+config_app = typer.Typer(
+    help=tr("栈的设置", "A stack's settings"),
+    epilog=examples("./deploy.sh config show", "./deploy.sh config set gateway.portOffset 10000"),
+    no_args_is_help=True,
+)
+KEY_HELP = tr("键，如 gateway.portOffset", "A key, such as gateway.portOffset")
+#: Columns that a value may take before what says it is no longer aligned.
+VALUE_WIDTH = 40
+
+
+@config_app.command(
+    "show",
+    help=tr(
+        "显示生效的设置，包括默认值，以及各自的来源；机密不显示",
+        "Show the settings as they are, defaults too, and where each comes from; secrets stay hidden",
+    ),
+    epilog=examples(
+        "./deploy.sh config show", "./deploy.sh config show gateway.limits -s test", "./deploy.sh config show --json"
+    ),
+)
+def config_show(
+    key: Annotated[str | None, typer.Argument(help=KEY_HELP, autocompletion=complete_key, show_default=False)] = None,
+    as_json: JsonOption = False,
+    stack: StackOption = "dev",
+) -> None:
+    """Show the settings as they are, and where each comes from."""
+    configuration = Configuration(stack)
+    path = parse(key, configuration.tree) if key else ()
+    rows = [value for at, value in configuration.values().items() if at[: len(path)] == path]
+    if not rows:
+        raise StackError(
+            tr(f"栈 {stack} 没有设置 {key}", f"stack {stack} does not set {key}"),
+            tr(f"设置它：./deploy.sh config set {key} …", f"set it: ./deploy.sh config set {key} …"),
+        )
+    if as_json:
+        print_json([_as_json(value) for value in rows])
+    else:
+        default = {DEFAULT: tr("默认", "default")}
+        _table([(value.key, _text(value), default.get(value.source, value.source)) for value in rows])
+        if len(rows) == 1 and rows[0].path == path:
+            _about(configuration, path)
+    if configuration.problem:
+        fail(configuration.problem.message, configuration.problem.next_step)
+
+
+@config_app.command(
+    "set",
+    help=tr(
+        "把设置写进栈文件；先检查全部设置，不部署",
+        "Write settings into the stack's file; all settings are checked first, nothing is deployed",
+    ),
+    epilog=examples(
+        "./deploy.sh config set gateway.limits.requestsPerSecond 20",
+        "./deploy.sh config set profiles dev,cache -s test",
+        "./deploy.sh config set gateway.tls.source files gateway.tls.certificateFile a.pem gateway.tls.keyFile a.key",
+        "./deploy.sh config set cache.password --secret",
+    ),
+)
+def config_set(
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            help=tr("键和值，可以多对", "A key and its value, or several of them"),
+            metavar="KEY VALUE ...",
+            autocompletion=complete_key_or_value,
+            show_default=False,
+        ),
+    ],
+    secret: Annotated[
+        bool,
+        typer.Option(
+            "--secret",
+            help=tr(
+                "机密：值从标准输入读取或询问，加密后写入",
+                "A secret: its value is read from stdin or asked for, and encrypted",
+            ),
+        ),
+    ] = False,
+    yes: AcceptedYesOption = False,
+    stack: StackOption = "dev",
+) -> None:
+    """Write settings into the stack's file, when all of them together can be used."""
+    configuration = _readable(stack)
+    if secret:
+        _set_secret(configuration, words)
+        return
+    if len(words) % 2:
+        raise typer.BadParameter(
+            tr(f"{words[-1]} 后面缺少值", f"{words[-1]} needs a value")
+            + tr("；机密用 --secret", "; for a secret use --secret")
+        )
+    given: dict[KeyPath, Any] = {}
+    for key, text in zip(words[::2], words[1::2], strict=True):
+        path = parse(key, configuration.tree)
+        setting = configuration.tree.find(path)
+        assert setting is not None
+        given[path] = typed(text, setting)
+        for inner, below, _ in setting.values(given[path], path):
+            if below.secret:
+                raise typer.BadParameter(
+                    f"{dotted(inner)}: "
+                    + tr("机密的值不能写在命令行上：", "a secret's value cannot be on a command line: ")
+                    + f"./deploy.sh config set {dotted(inner)} --secret{_option(stack)}"
+                )
+    _change(configuration, given)
+
+
+@config_app.command(
+    "unset",
+    help=tr("从栈文件中删除设置，回到默认值", "Remove a setting from the stack's file, back to its default"),
+    epilog=examples("./deploy.sh config unset gateway.limits", "./deploy.sh config unset cache.password -s test"),
+)
+def config_unset(
+    key: Annotated[str, typer.Argument(help=KEY_HELP, autocompletion=complete_key)],
+    yes: AcceptedYesOption = False,
+    stack: StackOption = "dev",
+) -> None:
+    """Remove a setting from the stack's file, when what is left can be used."""
+    configuration = _readable(stack)
+    path = parse(key, configuration.tree)
+    if not _is_set(configuration, path):
+        name = configuration.file.path.name
+        raise StackError(
+            tr(f"{name} 里没有 {dotted(path)}", f"{name} does not set {dotted(path)}"),
+            tr(
+                f"看它的值从哪里来：./deploy.sh config show {dotted(path)}",
+                f"see where its value comes from: ./deploy.sh config show {dotted(path)}",
+            )
+            + _option(stack),
+        )
+    _change(configuration, {path: None})
+
+
+@config_app.command(
+    "diff",
+    help=tr(
+        "两个栈生效的设置的差别；有差别时退出码为 1", "How the settings of two stacks differ; exit code 1 when they do"
+    ),
+    epilog=examples("./deploy.sh config diff dev test", "./deploy.sh config diff test prod --json"),
+)
+def config_diff(
+    one: Annotated[str, typer.Argument(help=tr("一个栈", "One stack"))],
+    other: Annotated[str, typer.Argument(help=tr("另一个栈", "The other stack"))],
+    as_json: JsonOption = False,
+) -> None:
+    """How the settings of two stacks differ."""
+    configurations = [Configuration(one), Configuration(other)]
+    before, after = (configuration.values() for configuration in configurations)
+    unreadable = next((item.problem for item in configurations if item.problem), None)
+    differing = [
+        path
+        for path in dict.fromkeys([*before, *after])
+        if _plain(before.get(path)) != _plain(after.get(path)) and not _unknown(before.get(path), after.get(path))
+    ]
+    if as_json:
+        print_json([_difference(path, {one: before.get(path), other: after.get(path)}) for path in differing])
+    elif differing:
+        rows = [(dotted(path), *_both(before.get(path), after.get(path))) for path in differing]
+        _table([("", one, other), *rows])
+    else:
+        out.print(tr("没有差别。", "No differences."))
+    if unreadable:
+        raise StackError(unreadable.message + tr("；没有比较机密", "; secrets were not compared"), unreadable.next_step)
+    if differing:
+        raise typer.Exit(FAILED)
+
+
+@config_app.command(
+    "reference",
+    hidden=True,
+    help=tr(
+        "从设置的定义重新写出 docs/ 里的设置参考和 JSON Schema",
+        "Write the reference of the settings and the JSON Schema in docs/ anew, from the definition of the settings",
+    ),
+    epilog=examples("./deploy.sh config reference"),
+)
+def config_reference() -> None:
+    """Write what is generated from the settings' models."""
+    for path, text in settings_reference.files().items():
+        path.write_text(text, encoding="utf-8")
+        out.print(tr("已写入 ", "written: ") + str(path), markup=False)
+
+
+def _readable(stack: str) -> Configuration:
+    """The configuration of a stack, all of which can be checked. Raises StackError where secrets cannot be decrypted."""
+    configuration = Configuration(stack)
+    if configuration.problem:
+        raise configuration.problem
+    return configuration
+
+
+def _set_secret(configuration: Configuration, words: list[str]) -> None:
+    if len(words) != 1:
+        raise typer.BadParameter(
+            tr("机密的值不写在命令行上，只写键", "a secret's value is not written on the command line, only its key")
+        )
+    path = parse(words[0], configuration.tree)
+    key, setting = dotted(path), configuration.tree.find(path)
+    if setting is None or not setting.secret:
+        known = ", ".join(dotted(leaf) for leaf, leaf_setting in configuration.tree.leaves() if leaf_setting.secret)
+        raise typer.BadParameter(
+            tr(
+                f"{key} 不是机密，在状态里会是明文。机密：{known}",
+                f"{key} is no secret, and would be in clear in the state; secrets: {known}",
+            )
+        )
+    value = _ask(key)
+    _check(configuration, [path], _problems(configuration), {path: value})
+    config_secrets.store(configuration.stack, configuration.root, key, value)
+    _told(configuration, [f"{key}: {HIDDEN}"])
+
+
+def _ask(key: str) -> str:
+    """The value, asked for without an echo, or of standard input, without the end of its line."""
+    if sys.stdin.isatty():
+        return str(typer.prompt(key, hide_input=True, confirmation_prompt=True, err=True))
+    return sys.stdin.read().removesuffix("\n").removesuffix("\r")
+
+
+def _change(configuration: Configuration, given: Mapping[KeyPath, Any]) -> None:
+    """Write the values, where None removes one, when all settings together can be used."""
+    lines = []
+    present = _problems(configuration)
+    for path, value in given.items():
+        before = _in_file(configuration, path)
+        if value is None or before != value:
+            after = MISSING if value is None else value
+            lines.append(
+                f"{dotted(path)}: {_word(configuration, path, before)} → {_word(configuration, path, after)}"
+            )
+        write(configuration.file, path, value, configuration.tree)
+    still_wrong = _check(configuration, list(given), present)
+    if not lines:
+        out.print(tr("没有变化。", "No changes."))
+        return
+    configuration.file.save()
+    _told(configuration, lines)
+    values = {} if still_wrong else configuration.values()
+    for path in given:
+        if path in values and values[path].source not in (configuration.file.path.name, DEFAULT):
+            err.print(Text(f"• {values[path].source} → {dotted(path)}: {_text(values[path])}", style="yellow"))
+
+
+def _problems(configuration: Configuration, clear: Mapping[KeyPath, str] | None = None) -> list[str]:
+    """What is wrong with all settings together, as lines."""
+    try:
+        configuration.check(clear)
+    except ConfigurationError as error:
+        return str(error).splitlines()
+    return []
+
+
+def _check(
+    configuration: Configuration,
+    changed: Sequence[KeyPath],
+    present: Sequence[str],
+    clear: Mapping[KeyPath, str] | None = None,
+) -> list[str]:
+    """Raises ConfigurationError where the settings at `changed` are wrong, or make anything wrong that was not so before
+    (`present`). What was, is told and returned: it can be mended one by one."""
+    left = _problems(configuration, clear)
+    keys = "|".join(re.escape(text) for path in changed for text in (dotted(path), ".".join(path)))
+    if set(left) - set(present) or any(re.search(rf"(?<![\w.-])({keys})(?![\w-])", line) for line in left):
+        raise ConfigurationError("\n".join([*left, tr("没有写入。", "Nothing was written.")]))
+    for line in left:
+        err.print(Text(f"• {line}", style="yellow"))
+    return left
+
+
+def _told(configuration: Configuration, lines: list[str]) -> None:
+    for line in lines:
+        out.print(Text(f"• {configuration.file.path.name}: {line}"))
+    out.print(tr("下一步：", "Next: ") + f"./deploy.sh preview{_option(configuration.stack)}", markup=False)
+
+
+def _in_file(configuration: Configuration, path: KeyPath) -> Any:
+    content: Any = configuration.file.values()
+    for key in path:
+        if not isinstance(content, Mapping) or key not in content:
+            return MISSING
+        content = content[key]
+    return content
+
+
+def _is_set(configuration: Configuration, path: KeyPath) -> bool:
+    above = _in_file(configuration, path[:-1])
+    return _in_file(configuration, path) is not MISSING or (isinstance(above, list) and path[-1] in above)
+
+
+def _about(configuration: Configuration, path: KeyPath) -> None:
+    setting = configuration.tree.find(path)
+    assert setting is not None
+    kind = settings_reference.kind(setting, tr("zh", "en"))
+    out.print(Text(f"  {tr(*setting.description)}", style="dim"))
+    out.print(Text(f"  {kind}{tr('；默认 ', '; default ')}{shown(setting.default)}", style="dim"))
+
+
+def _table(rows: list[tuple[str, str, str]]) -> None:
+    keys = max(cell_len(row[0]) for row in rows)
+    values = min(max(cell_len(row[1]) for row in rows), VALUE_WIDTH)
+    for key, value, last in rows:
+        gap = "  " + " " * max(values - cell_len(value), 0)
+        out.print(Text.assemble(f"{key}{' ' * (keys - cell_len(key))}  ", (value, "bold"), gap, (last, "dim")))
+
+
+def _as_json(value: Value) -> dict[str, Any]:
+    own = None if value.secret else value.value
+    return {"key": value.key, "value": own, "source": value.source, "secret": value.secret}
+
+
+def _difference(path: KeyPath, values: Mapping[str, Value | None]) -> dict[str, Any]:
+    secret = any(value is not None and value.secret for value in values.values())
+    own = {} if secret else {stack: value.value if value else None for stack, value in values.items()}
+    return {"key": dotted(path), "secret": secret, **own}
+
+
+def _both(one: Value | None, other: Value | None) -> tuple[str, str]:
+    if (one and one.secret) or (other and other.secret):
+        return (HIDDEN, tr("不同", "differs"))
+    return _text(one), _text(other)
+
+
+def _plain(value: Value | None) -> Any:
+    """What is compared; an empty mapping says as little as none."""
+    return None if value is None or value.value == {} else value.value
+
+
+def _unknown(*values: Value | None) -> bool:
+    """Whether one of them is a secret that could not be decrypted."""
+    return any(value and value.secret and value.value is None and value.source != DEFAULT for value in values)
+
+
+def _text(value: Value | None) -> str:
+    if value is None:
+        return "–"
+    return HIDDEN if value.secret and value.source != DEFAULT else shown(value.value)
+
+
+def _word(configuration: Configuration, path: KeyPath, value: Any) -> str:
+    return "–" if value is MISSING else shown(masked(configuration.tree, path, value))
+
+
+def _option(stack: str) -> str:
+    return "" if stack == "dev" else f" -s {stack}"

@@ -1,0 +1,129 @@
+"""`dyber doctor`, `env`, `version`, `completion`, `update`, `test`: this machine and this checkout."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from typing import Annotated
+
+import typer
+from rich.cells import cell_len
+from rich.text import Text
+from typer.completion import get_completion_script
+
+from cli.commands.options import FAILED, JsonOption, examples, print_json, set_up
+from cli.deployment import state_health
+from cli.deployment.environment import shell_lines
+from cli.engine import ports, stored_data
+from cli.machine import test_run
+from cli.system.checkout import ROOT
+from cli.system.git import git_said
+from cli.terminal.console import Activities, out
+from infra.rendering.gateway_model import GatewaySettings
+from toolchain import prerequisites, pulumi_cli, versions
+from toolchain.home import DyberHome
+from toolchain.language import tr
+
+commands = typer.Typer()
+SHELLS = ("bash", "zsh", "fish", "powershell")
+#: Under which names the command is completed: in the checkout, and in an environment made by `env`.
+PROGRAMS = ("deploy.sh", "dyber")
+
+
+@commands.command(
+    help=tr("打印手工运行 pulumi 所需的环境变量", "Print what a shell needs to run pulumi by hand"),
+    epilog=examples('eval "$(./deploy.sh env)"', "pulumi preview -s dev"),
+)
+def env() -> None:
+    """Print what a shell needs to run pulumi by hand."""
+    home = DyberHome.from_environment()
+    for line in shell_lines(prerequisites.environment(home)):
+        sys.stdout.write(line + "\n")
+
+
+@commands.command(
+    help=tr(
+        "检查每个先决条件：有没有、版本、来源、怎么办",
+        "Check each prerequisite: found, version, from where, what to do",
+    ),
+    epilog=examples("./deploy.sh doctor", "./deploy.sh doctor --json"),
+)
+def doctor(as_json: JsonOption = False) -> None:
+    """Check each prerequisite: found, version, from where, what to do."""
+    home = DyberHome.from_environment()
+    findings = [
+        *state_health.with_state(prerequisites.inspect_all(home), home, ROOT),
+        *ports.findings(ROOT),
+        *stored_data.findings(),
+    ]
+    if as_json:
+        fields = ("key", "title", "ok", "version", "origin", "advice")
+        print_json([{name: getattr(item, name) for name in fields} for item in findings])
+    else:
+        width = max(cell_len(item.title) for item in findings)
+        for item in findings:
+            mark, style = ("✓", "green") if item.ok else ("✗", "red")
+            title = item.title + " " * (width - cell_len(item.title))
+            out.print(Text.assemble((mark, style), f" {title}  {item.version}  ", (item.origin, "dim")))
+            if item.advice:
+                out.print(Text(f"  → {item.advice}", style="yellow"))
+    if not all(item.ok for item in findings):
+        raise typer.Exit(FAILED)
+
+
+@commands.command(
+    help=tr("打印版本", "Print the versions"), epilog=examples("./deploy.sh version", "./deploy.sh version --json")
+)
+def version(as_json: JsonOption = False) -> None:
+    """Print the versions of the system and of what it runs on."""
+    home = DyberHome.from_environment()
+    pinned = versions.load()
+    cli = pulumi_cli.find_cli(home, pinned)
+    found = {
+        "dyber": GatewaySettings().version,
+        "commit": git_said(ROOT, "rev-parse", "--short", "HEAD") or None,
+        "pulumi": cli.version if cli else None,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+    if as_json:
+        print_json(found)
+        return
+    for name, value in found.items():
+        out.print(f"{name:<8}{value or '-'}", markup=False)
+
+
+@commands.command(
+    help=tr(
+        "打印命令补全脚本：bash、zsh、fish 或 powershell", "Print a completion script: bash, zsh, fish or powershell"
+    ),
+    epilog=examples('eval "$(./deploy.sh completion bash)"', "./deploy.sh completion powershell >> $PROFILE"),
+)
+def completion(shell: Annotated[str, typer.Argument(help=", ".join(SHELLS))]) -> None:
+    """Print a completion script for a shell."""
+    if shell not in SHELLS:
+        raise typer.BadParameter(
+            tr(f"没有 {shell!r}，可用：{', '.join(SHELLS)}", f"no {shell!r}; known: {', '.join(SHELLS)}")
+        )
+    for program in PROGRAMS:
+        script = get_completion_script(prog_name=program, complete_var=completion_variable(program), shell=shell)
+        sys.stdout.write(script + "\n")
+
+
+@commands.command(
+    help=tr("运行全部测试；其余参数交给 pytest", "Run all tests; further arguments go to pytest"),
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    epilog=examples("./deploy.sh test", "./deploy.sh test tests/unit", "./deploy.sh test -k gateway"),
+)
+def test(context: typer.Context) -> None:
+    """Run all tests; further arguments go to pytest."""
+    home = DyberHome.from_environment()
+    with Activities(home.logs / "setup.log") as display:
+        set_up(home, display)
+        test_run.prepare(display)
+    raise typer.Exit(test_run.run(context.args))
+
+
+def completion_variable(program: str) -> str:
+    """The environment variable by which a completion script asks."""
+    return f"_{program}_COMPLETE".replace(".", "_").replace("-", "_").upper()

@@ -1,0 +1,212 @@
+"""`dyber plan` and `dyber apply`: what a change will do, as a comment for its review, and doing just that."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pulumi.automation.errors import CommandError
+
+from cli.commands.options import (
+    FAILED,
+    AcceptedYesOption,
+    StackOption,
+    changed,
+    check,
+    examples,
+    graceful_interrupt,
+    set_up,
+)
+from cli.configuration import env_values
+from cli.deployment import policies
+from cli.deployment.deployment import Deployment
+from cli.deployment.events import DeployError, explain
+from cli.previews import copy_preview
+from cli.previews.preview_comment import StackPreview, render
+from cli.release import contracts
+from cli.system import programs
+from cli.system.checkout import ROOT
+from cli.system.errors import StackError
+from cli.system.git import git, git_said
+from cli.terminal.console import Activities, out
+from infra.schema.problems import ConfigurationError
+from infra.services import contract_diff
+from infra.services.catalog import load_catalog
+from infra.services.contract import Contract, load_lock
+from infra.services.contract_diff import Change
+from infra.settings.stack import stack_file
+from toolchain.backend import masked
+from toolchain.home import DyberHome
+from toolchain.language import tr
+
+COMMENT = "preview.md"
+
+
+def plan(
+    stacks: Annotated[
+        list[str], typer.Option("--stack", "-s", help=tr("栈，可重复", "A stack, may be given several times"))
+    ],
+    directory: Annotated[Path, typer.Option("--out", help=tr("写到哪个目录", "The folder to write to"))] = Path("plans"),
+    base: Annotated[
+        str | None,
+        typer.Option(help=tr("与哪个 git 版本比较设置和工具", "The git revision to compare settings and tools with")),
+    ] = None,
+    copies: Annotated[
+        Path | None,
+        typer.Option(
+            "--state-copies",
+            help=tr(
+                "在 state-copy 写的副本上预览已提交的内容：不需要机密，也不保存计划",
+                "Preview what is committed on copies that state-copy wrote: needs no secret, and saves no plan",
+            ),
+        ),
+    ] = None,
+) -> None:
+    """Save a plan for each stack and one Markdown comment about all; changes nothing."""
+    if copies and not base:
+        raise typer.BadParameter(tr("--state-copies 要与 --base 一起用", "--state-copies needs --base"))
+    base = branched_off(base) if base else None
+    home = DyberHome.from_environment()
+    directory.mkdir(parents=True, exist_ok=True)
+    with Activities(home.logs / "deploy.log") as display:
+        set_up(home, display)
+        previews = []
+        for stack in stacks:
+            with display.phase(tr(f"预览栈 {stack}", f"Previewing stack {stack}")):
+                if copies and base:
+                    previews.append(_preview_on_a_copy(stack, copies / f"{stack}.json", base))
+                else:
+                    previews.append(_preview(stack, directory / f"{stack}.plan.json", base))
+    comment = directory / COMMENT
+    comment.write_text(render(previews, _tools(base) if base else {}, git_said(ROOT, "rev-parse", "HEAD")), encoding="utf-8")
+    out.print(tr("已写入 ", "written: ") + str(comment), markup=False)
+    if any(item.preview is None for item in previews):
+        raise typer.Exit(FAILED)
+
+
+def apply(
+    file: Annotated[Path, typer.Argument(help=tr("plan 写的计划", "A plan that plan wrote"))],
+    yes: AcceptedYesOption = False,
+    stack: StackOption = "dev",
+) -> None:
+    """Do what a saved plan says, and nothing else."""
+    if not file.is_file():
+        raise StackError(
+            tr(f"没有计划 {file}", f"there is no plan {file}"),
+            tr(f"先运行 ./deploy.sh plan -s {stack}", f"run ./deploy.sh plan -s {stack} first"),
+        )
+    _refuse_damaged(file, stack)
+    home = DyberHome.from_environment()
+    with Activities(home.logs / "deploy.log") as display:
+        set_up(home, display)
+        deployment = Deployment.open(stack)
+        check(deployment)
+        env_values.show_taken(stack)
+        deployment.recover(display)
+        with graceful_interrupt():
+            _, changes = deployment.up(display, plan=file)
+    out.print(tr(f"已按计划部署（{changed(changes)} 项变化）。", f"Deployed as planned ({changed(changes)} changes)."))
+
+
+def _refuse_damaged(file: Path, stack: str) -> None:
+    if _document(file.read_text(encoding="utf-8", errors="replace")) is None:
+        raise StackError(
+            tr(f"{file} 不是计划，或损坏了", f"{file} is no plan, or is damaged"),
+            tr(f"重新生成并审阅：./deploy.sh plan -s {stack}", f"make it anew and review it: ./deploy.sh plan -s {stack}"),
+        )
+
+
+def _preview(stack: str, file: Path, base: str | None) -> StackPreview:
+    """The preview of one stack, its plan saved in `file`; a stack that cannot be previewed carries why."""
+    file.unlink(missing_ok=True)
+    try:
+        deployment = Deployment.open(stack)
+        deployment.check_settings()
+        env_values.show_taken(stack)
+    except (ConfigurationError, StackError) as error:
+        return StackPreview(stack, None, error=str(error))
+    except CommandError as error:
+        return StackPreview(stack, None, error=failure(None, str(error)))
+    done = programs.run(
+        ["pulumi", "preview", "--json", "--show-replacement-steps", "--non-interactive", "--stack", stack,
+         "--save-plan", str(file.resolve()), "--policy-pack", policies.PACK],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    document = _document(done.stdout)
+    if done.returncode or document is None:
+        file.unlink(missing_ok=True)
+        return StackPreview(stack, None, error=failure(document, done.stderr))
+    return StackPreview(
+        stack, document, file_at(base, deployment.file.name) if base else "", settings_now(deployment) if base else ""
+    )
+
+
+def _preview_on_a_copy(stack: str, copy: Path, base: str) -> StackPreview:
+    """The preview of what is committed, of one stack, on a copy of its state without secrets."""
+    try:
+        document = copy_preview.preview(ROOT, stack, copy, base)
+    except StackError as error:
+        return StackPreview(stack, None, error=f"{error.message}\n{error.next_step}")
+    except copy_preview.Failed as failed:
+        return StackPreview(stack, None, error=failure(failed.document, failed.errors))
+    file = stack_file(stack)
+    return StackPreview(stack, document, file_at(base, file), file_at("HEAD", file))
+
+
+def failure(document: dict[str, Any] | None, errors: str) -> str:
+    """Why a preview failed, in its own words."""
+    told = [str(item.get("message", "")) for item in (document or {}).get("diagnostics") or ()]
+    error = explain(errors, [text.strip() for text in told if text.strip()])
+    return "\n".join([error.message, *error.details]) if isinstance(error, DeployError) else masked(errors)
+
+
+def settings_now(deployment: Deployment) -> str:
+    """The text of the stack's file."""
+    return deployment.file.read_text(encoding="utf-8")
+
+
+def branched_off(revision: str) -> str:
+    """Where the present commit branched off `revision`: what others changed there since is not this change's."""
+    return git_said(ROOT, "merge-base", revision, "HEAD") or revision
+
+
+def file_at(revision: str, path: str) -> str:
+    """A file of the repository in a git revision; '' where it is not there."""
+    shown = git(ROOT, "show", f"{revision}:./{path}")
+    return shown.stdout if shown.returncode == 0 else ""
+
+
+def _document(text: str) -> dict[str, Any] | None:
+    try:
+        return dict(json.loads(text))
+    except (ValueError, TypeError):
+        return None
+
+
+def _tools(base: str) -> dict[str, Sequence[Change]]:
+    """By service, how the contracts in the repository changed since `base`."""
+    changes = {}
+    for name, spec in load_catalog(contracts.SERVERS).items():
+        before, after = contracts.lock_at(base, name), load_lock(spec.folder)
+        changes[name] = contract_diff.compare(before or Contract({}), after or Contract({}))
+    return changes
+
+
+commands = typer.Typer()
+commands.command(
+    help=tr(
+        "为每个栈保存计划，并写出一份 Markdown 评论；不做改变",
+        "Save a plan for each stack and one Markdown comment about all; changes nothing",
+    ),
+    epilog=examples(
+        "./deploy.sh plan -s test -s prod --base origin/main --out plans",
+        "./deploy.sh plan -s test -s prod --base origin/main --state-copies state-copies",
+    ),
+)(plan)
+commands.command(
+    help=tr("只做保存的计划里的改变", "Do what a saved plan says, and nothing else"),
+    epilog=examples("./deploy.sh apply plans/test.plan.json -s test"),
+)(apply)

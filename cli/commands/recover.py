@@ -1,0 +1,216 @@
+"""`dyber recover`: a stack whose state was lost, taken over by a new one, with its data and the least interruption."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pulumi import automation as auto
+from pulumi.automation.errors import CommandError
+from rich.text import Text
+
+from cli.commands.options import FAILED, StackOption, YesOption, check, examples, graceful_interrupt, set_up
+from cli.configuration import env_values
+from cli.configuration.stack_file import has_encrypted_values, replace_file, without_salt
+from cli.deployment import state_import
+from cli.deployment.deployment import Deployment
+from cli.deployment.resource_types import CONTAINER
+from cli.engine import engine, moments
+from cli.engine.engine import EngineError
+from cli.inventory import remains
+from cli.inventory.remains import Remains
+from cli.recovery import backup_file
+from cli.system.checkout import ROOT
+from cli.system.errors import StackError
+from cli.terminal.console import Activities, err, out
+from infra.parts.data_volumes import DATA_FOLDER
+from infra.settings.stack import stack_file
+from toolchain.home import DyberHome
+from toolchain.language import tr
+from toolchain.progress import duration
+
+#: Whose containers cannot be there twice: they start once the old ones are gone (remains.alone says which those are).
+LAST = ["dyber:gateway:Front", "dyber:gateway:AcmeCertificate", "dyber:cache:Cache", "dyber:monitoring:Monitoring"]
+
+commands = typer.Typer()
+
+
+@commands.command(
+    help=tr(
+        "状态丢失后接管引擎上还在的部署：数据保留，容器换新（先询问）",
+        "After the state was lost, take over what is still on the engine: data stays, containers are replaced (asks "
+        "first)",
+    ),
+    epilog=examples("./deploy.sh recover", "./deploy.sh recover -s test --backup test.backup"),
+)
+def recover(
+    backup: Annotated[
+        Path | None,
+        typer.Option(
+            help=tr("状态和令牌取自这个备份，数据不动", "Take state and tokens of this backup; data stays as it is"),
+            exists=True, dir_okay=False,
+        ),
+    ] = None,
+    password_file: backup_file.PasswordFile = None,
+    deployment_ids: Annotated[
+        list[str] | None,
+        typer.Option("--deployment", help=tr("引擎上有几个部署时：接管哪个", "The deployment to take over, if there are several")),
+    ] = None,
+    yes: YesOption = False,
+    stack: StackOption = "dev",
+) -> None:
+    """After the state was lost, take over what is still on the engine."""
+    started = time.monotonic()
+    home = DyberHome.from_environment()
+    with Activities(home.logs / "deploy.log") as display:
+        # The tools are gone with the state where both were in DYBER_HOME.
+        set_up(home, display)
+    deployment = _open(stack)
+    found = _chosen(remains.find(stack, deployment.deployment_id()), deployment_ids or [])
+    if not found:
+        out.print(tr("没有要接管的。", "There is nothing to take over."))
+        return
+    state = backup_file.state_of(backup, stack, backup_file.known_password(password_file)) if backup else None
+    _tell(deployment, found, from_backup=backup is not None)
+    if not yes and not typer.confirm(tr("确认继续?", "Continue?"), default=False, err=True):
+        raise typer.Exit(FAILED)
+    with Activities(home.logs / "deploy.log") as display:
+        if state is not None:
+            # In another folder first: it adds what the stack's file needs, whatever ends this run.
+            replace_file(deployment.file, state_import.tried(stack, deployment.file.read_bytes(), state).file)
+            state_import.import_state(stack, state)
+            deployment = Deployment.open(stack)
+            found = remains.find(stack, deployment.deployment_id())
+        check(deployment, replacing=[item.deployment for item in found])
+        deployment.recover(display)
+        with graceful_interrupt():
+            outputs = _take_over(deployment, found, display)
+    env_values.complete(stack, outputs["tokens"])
+    out.print(f"\n[green]✓[/] {tr('已接管', 'Taken over')} ({duration(time.monotonic() - started)})")
+    out.print(tr("  令牌", "  token") + ": ./deploy.sh token show" + ("" if stack == "dev" else f" -s {stack}"))
+
+
+def _take_over(deployment: Deployment, found: Sequence[Remains], display: Activities) -> dict[str, Any]:
+    """The new ones come up beside the old ones as far as that goes; then those that hold ports change places; then the
+    rest of the old ones goes. Interrupted, the next run goes on."""
+    alone = [one for item in found for one in item.containers if remains.alone(one)]
+    if alone:
+        with display.phase(tr("比较", "Comparing")):
+            deployment.preview(display)
+        deployment.up_without(display, [f"**{kind}${CONTAINER}::**" for kind in LAST])
+    with _stepping_aside(deployment, alone, display):
+        # What came up just now need not be looked at again: meanwhile nobody is served.
+        outputs, _ = deployment.up(display, refresh=not alone)
+    remains.remove_containers(alone)
+    in_use = {str(item["outputs"].get("name")) for item in deployment.resources() if "volume:Volume" in item["type"]}
+    with display.phase(tr("移除旧的", "Removing the old ones")):
+        for item in found:
+            remains.remove_containers(one for one in item.containers if not remains.alone(one))
+            remains.remove_rest(item, in_use | _data(item))
+    return outputs
+
+
+@contextmanager
+def _stepping_aside(
+    deployment: Deployment, alone: Sequence[Mapping[str, Any]], display: Activities
+) -> Iterator[None]:
+    """Stop the old containers `alone`, so that those that take their places can start. If that fails, the new ones that
+    hold their ports or data go, and the old ones serve again."""
+    running = [str(one["Id"]) for one in alone if one["State"]["Status"] in ("running", "paused")]
+    before = {one["Id"] for one in _own(deployment)}
+    try:
+        if alone:
+            with display.phase(tr("换下占用端口和数据的旧容器", "Stopping old containers that hold ports or data")):
+                remains.stop(alone)
+        yield
+    except BaseException:
+        title = tr("没有成功：旧容器继续服务", "That failed: the old containers serve again")
+        with display.phase(title), moments.undisturbed():
+            new = [one for one in _own(deployment) if one["Id"] not in before]
+            remains.remove_containers(one for one in new if remains.alone(one))
+            for container in running:
+                with suppress(EngineError):
+                    engine.docker("start", container)
+        raise
+
+
+def _own(deployment: Deployment) -> list[dict[str, Any]]:
+    """Return the containers of the new deployment."""
+    identity = deployment.deployment_id()
+    return engine.containers(engine.deployment_filter(identity)) if identity else []
+
+
+def _data(item: Remains) -> set[str]:
+    """Return the volumes with data: whatever a container mounts at /data, even where somebody made the volume by
+    hand."""
+    return item.volumes(at=DATA_FOLDER)
+
+
+def _open(stack: str) -> Deployment:
+    """The stack, in a state of this machine. Where that is new, a salt of the lost passphrase in the stack's file is of
+    no use any more."""
+    try:
+        return Deployment.open(stack)
+    except CommandError as error:
+        known = [item.name for item in auto.LocalWorkspace(work_dir=str(ROOT)).list_stacks()]
+        if "incorrect passphrase" not in str(error) or stack in known:
+            raise
+    file = ROOT / stack_file(stack)
+    text = file.read_text(encoding="utf-8")
+    if has_encrypted_values(text):
+        raise StackError(
+            tr(f"{file.name} 里有用丢失的口令加密的值", f"{file.name} has values encrypted with the lost passphrase"),
+            tr("从文件中删去这些值，接管后重新设置", "remove these values from it; set them again afterwards"),
+        )
+    replace_file(file, without_salt(text).encode())
+    err.print(tr(f"{file.name}: 删去旧口令的 encryptionsalt", f"{file.name}: removed the lost passphrase's salt"))
+    return Deployment.open(stack)
+
+
+def _chosen(found: list[Remains], wanted: list[str]) -> list[Remains]:
+    known = {item.deployment: item for item in found}
+    if unknown := [name for name in wanted if name not in known]:
+        raise typer.BadParameter(
+            tr(f"没有部署 {unknown[0]}，有：", f"no deployment {unknown[0]}; known: ") + ", ".join(known)
+        )
+    if len(found) > 1 and not wanted:
+        listed = ", ".join(f"{item.deployment} ({item.since})" for item in found)
+        raise typer.BadParameter(
+            tr(f"引擎上有几个部署，用 --deployment 指定：{listed}", f"several are there; name one by --deployment: {listed}")
+        )
+    return [known[name] for name in wanted] if wanted else found
+
+
+def _tell(deployment: Deployment, found: Sequence[Remains], *, from_backup: bool) -> None:
+    settings = deployment.settings
+    data = sorted(name for item in found for name in _data(item))
+    lines = [
+        (tr("换新的容器", "containers that are replaced"), [name for item in found for name in item.names()]),
+        (tr("保留的数据卷", "volumes that stay"), data),
+    ]
+    new = [] if from_backup else [client for client in settings.clients if client not in settings.given_tokens]
+    lines.append((tr("得到新令牌的客户端", "clients that get a new token"), new))
+    lines.append((tr("令牌不变（在 .env 里）", "tokens that stay (in .env)"), list(settings.given_tokens)))
+    for title, names in lines:
+        if names:
+            err.print(Text.assemble((f"{title}: ", "bold"), ", ".join(names)))
+    for item in found:
+        err.print(
+            tr(
+                f"这个部署（{item.deployment}）的状态若还在别处（另一台机器、DYBER_HOME 或 PULUMI_BACKEND_URL），"
+                "请停在这里，改用它。",
+                f"If the state of this deployment ({item.deployment}) still exists (on another machine, in another "
+                "DYBER_HOME or PULUMI_BACKEND_URL), stop here and use that.",
+            )
+        )
+    if new:
+        err.print(
+            tr(
+                "丢失的令牌无法从引擎取回（网关只有摘要）；有备份就用 --backup。",
+                "Lost tokens cannot be had from the engine (the gateway has only hashes); with a backup: --backup",
+            )
+        )

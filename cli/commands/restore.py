@@ -1,0 +1,359 @@
+"""Implements `dyber restore`: check first, replace last, and after a failure put back what was there."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pulumi.automation.errors import CommandError
+
+from cli.commands.clean import list_doomed
+from cli.commands.options import FAILED, YesOption, examples, graceful_interrupt, refuse_taken_ports, set_up
+from cli.configuration.stack_file import StackFile, replace_file
+from cli.deployment import state_edits
+from cli.deployment.deployment import Deployment
+from cli.deployment.environment import activate
+from cli.deployment.events import DeployError, explain
+from cli.deployment.state_import import file_for_here, import_state, passphrase, tried
+from cli.engine import engine, moments, stored_data, volumes
+from cli.engine.stored_data import CONTAINER, human_size
+from cli.recovery import archive, way_back
+from cli.recovery.backup_file import Manifest, PasswordFile, known_password, opened
+from cli.recovery.way_back import WayBack
+from cli.system.checkout import ROOT
+from cli.system.errors import StackError
+from cli.terminal.console import Activities, err, out
+from infra.parts import data_volumes
+from infra.parts.data_volumes import LabelledVolume
+from infra.rendering import gateway_inputs
+from infra.services.catalog import declared_secrets, load_catalog
+from infra.settings import env_file
+from infra.settings.env_file import file_name
+from infra.settings.stack import StackSettings, parse_settings, read_overrides, stack_file
+from toolchain.home import DyberHome
+from toolchain.language import tr
+
+commands = typer.Typer()
+NETWORK = "docker:index/network:Network"
+#: With more networks than this, the engine may have no address range left for a second set of them.
+FEW_NETWORKS = 10
+
+
+@dataclass(frozen=True)
+class Restorable:
+    """A backup that has been checked: `files` are to be written, with `stack_yaml` for the stack's file; `present` is
+    the stack as the state knows it now, None where it does not. `local_env`: whether `stack_yaml` was given the key
+    localEnv, which the backup's .env needs and the backup does not have."""
+
+    manifest: Manifest
+    files: Mapping[str, bytes]
+    stack_yaml: bytes
+    state: dict[str, Any]
+    settings: StackSettings
+    present: Deployment | None
+    local_env: bool = False
+
+
+@commands.command(
+    help=tr(
+        "从备份恢复，也可以在另一台机器上；先检查，失败时放回原来的一切",
+        "Restore a backup, also on another machine; checks first, and puts back what was there if it fails",
+    ),
+    epilog=examples("./deploy.sh restore dyber.backup", "./deploy.sh restore --undo"),
+)
+def restore(
+    file: Annotated[
+        Path | None, typer.Argument(help=tr("备份文件", "The backup"), exists=True, dir_okay=False)
+    ] = None,
+    password_file: PasswordFile = None,
+    undo: Annotated[
+        bool,
+        typer.Option(
+            "--undo", help=tr("放回被中断的恢复之前的一切", "Put back what was there before a restore that was killed")
+        ),
+    ] = False,
+    yes: YesOption = False,
+) -> None:
+    """Restore a backup, also on another machine; it replaces the stack as it is now."""
+    home = DyberHome.from_environment()
+    if file is None and not undo:
+        raise typer.BadParameter(
+            tr("缺少 file：写出备份文件，如 dyber.backup", "file is missing: name the backup, such as dyber.backup")
+        )
+    if not _undo_unfinished(home) and undo:
+        out.print(tr("没有被中断的恢复。", "No restore was interrupted."))
+    if undo or file is None:
+        return
+    password = known_password(password_file)
+    manifest, files = opened(file, password)
+    _install_passphrase(home, files.get("passphrase"))
+    with Activities(home.logs / "backup.log") as display:
+        set_up(home, display)
+        with display.phase(tr("检查备份", "Checking the backup")):
+            restorable = checked(manifest, files)
+    _tell(restorable)
+    if not yes and not typer.confirm(tr("确认继续?", "Continue?"), default=False, err=True):
+        raise typer.Exit(FAILED)
+    with Activities(home.logs / "backup.log") as display, way_back.alone(manifest.stack):
+        with display.phase(tr("检查现在的栈", "Checking the present stack")):
+            # While the question waited, the stack may have been deployed, or something else have taken its ports.
+            restorable = with_present(restorable)
+        if restorable.present:
+            restorable.present.recover(display)
+        back = way_back.prepare(manifest.stack, restorable.present, manifest.volumes, deployment_id(restorable.state))
+        try:
+            _replace(restorable, back, file, password, display)
+        except BaseException:
+            _put_back(back, display)
+            raise
+        back.succeed()
+    option = "" if manifest.stack == "dev" else f" -s {manifest.stack}"
+    out.print(tr("已恢复。查看：./deploy.sh status", "Restored. See: ./deploy.sh status") + option)
+
+
+def checked(manifest: Manifest, files: Mapping[str, bytes]) -> Restorable:
+    """Check that everything in the backup can be used here, change nothing, and return the backup. Raises StackError
+    and ConfigurationError, which name what cannot be used, EngineError, and Pulumi's error for a state that it cannot
+    import."""
+    name = manifest.stack
+    stack_yaml = file_for_here(files["stack.yaml"], files.get("passphrase"))
+    local_env = _lacks_local_env(name, stack_yaml, files.get("env"))
+    if local_env:
+        stack_yaml = _with_local_env(name, stack_yaml)
+    state = json.loads(files["state.json"])
+    try:
+        imported = tried(name, stack_yaml, state)
+    except CommandError as error:
+        cause = explain(str(error), [])
+        told = "; ".join([cause.message, *cause.details]) if isinstance(cause, DeployError) else str(cause)
+        raise StackError(
+            tr(f"备份里的状态不能导入：{told}", f"the state in the backup cannot be imported: {told}"),
+            tr(
+                "什么都没有改变；换一份备份，或给出备份时的口令",
+                "nothing was changed; use another backup, or give the passphrase it was made with",
+            ),
+        ) from None
+    settings = settings_of(name, imported.values, files.get("env"))
+    return with_present(Restorable(manifest, files, imported.file, state, settings, None, local_env))
+
+
+def with_present(restorable: Restorable) -> Restorable:
+    """The backup with the stack as it is at this moment, if it can take that stack's place: nobody is at work on the
+    stack, and volumes, ports and disk can be had. Nothing is changed. Raises StackError and EngineError."""
+    name = restorable.manifest.stack
+    # The present settings are of no use here, and may be what the user wants to get rid of.
+    present = Deployment.known_to_the_state(name)
+    restorable = replace(restorable, present=present)
+    present_id = present.deployment_id() if present else None
+    if present:
+        present.require_idle()
+    _refuse_foreign_volumes(restorable, present_id)
+    specs = restorable.settings.select(load_catalog(ROOT / "mcp-servers"))
+    ports = gateway_inputs.published_addresses(restorable.settings, specs)
+    refuse_taken_ports(name, ports, {present_id} if present_id else set())
+    _refuse_small_disk(restorable)
+    return restorable
+
+
+def settings_of(name: str, values: Mapping[str, str], env: bytes | None) -> StackSettings:
+    """The settings that a backup brings, read with the services of this checkout: Pulumi's configuration `values`, and
+    the text of its .env; where it has none, the present one stays. Raises ConfigurationError."""
+    overrides = read_overrides(ROOT, name) if env is None else _parsed_env(name, env)
+    settings = parse_settings(name, values, overrides=overrides)
+    gateway_inputs.configuration(settings, settings.select(load_catalog(ROOT / "mcp-servers")), {})
+    return settings
+
+
+def _parsed_env(name: str, env: bytes) -> env_file.EnvFile:
+    return env_file.parse(env.decode("utf-8-sig"), file_name(name), declared_secrets(ROOT / "mcp-servers"))
+
+
+def _lacks_local_env(name: str, stack_yaml: bytes, env: bytes | None) -> bool:
+    """Whether the .env of a backup won over its stack's file without localEnv, as it did in earlier versions."""
+    if env is None or name == env_file.DEFAULT_STACK:
+        return False
+    said = StackFile(ROOT / stack_file(name), stack_yaml).values()
+    return not {"localEnv", "local_env"} & set(said) and bool(env_file.beside_the_token(_parsed_env(name, env)))
+
+
+def _with_local_env(name: str, stack_yaml: bytes) -> bytes:
+    file = StackFile(ROOT / stack_file(name), stack_yaml)
+    file.set("localEnv", True)
+    return file.text().encode()
+
+
+def deployment_id(state: Mapping[str, Any]) -> str:
+    """Return the deployment id that all parts of a state's stack carry. Raises StackError."""
+    for item in state["deployment"].get("resources") or []:
+        if item["type"] == "random:index/randomId:RandomId" and item["urn"].endswith("::deployment"):
+            return str(item["outputs"]["hex"])
+    raise StackError(
+        tr("备份里的栈没有部署过", "the stack in the backup was never deployed"), tr("换一份备份", "use another copy")
+    )
+
+
+def without_containers(state: dict[str, Any]) -> dict[str, Any]:
+    """Return the state without its containers and networks: the restored stack makes new ones, so the present ones can
+    stay until it serves."""
+    state_edits.remove_where(state["deployment"], lambda item: item["type"] in (CONTAINER, NETWORK))
+    state["deployment"]["pending_operations"] = []
+    return state
+
+
+def _replace(restorable: Restorable, back: WayBack, file: Path, password: str, display: Activities) -> None:
+    name = restorable.manifest.stack
+    back.begin(display)
+    if restorable.settings.network_pool or len(back.networks) > FEW_NETWORKS:
+        for network in back.networks:
+            engine.docker("network", "rm", network)
+    replace_file(ROOT / stack_file(name), restorable.stack_yaml)
+    if "env" in restorable.files:
+        replace_file(ROOT / file_name(name), restorable.files["env"], 0o600)
+    import_state(name, without_containers(json.loads(json.dumps(restorable.state))))
+    with display.phase(tr("恢复数据卷", "Restoring the volumes")):
+        _fill(restorable, file, password)
+    deployment = Deployment.open(name, while_restoring=True)
+    with graceful_interrupt():
+        deployment.up(display)
+
+
+def _fill(restorable: Restorable, file: Path, password: str) -> None:
+    def volume_of(member: tarfile.TarInfo) -> str:
+        parts = member.name.split("/")
+        return parts[1] if parts[0] == "volumes" and len(parts) > 1 else ""
+
+    with archive.reading(file, password) as tar:
+        for volume, members in groupby(tar, key=volume_of):
+            if volume:
+                volumes.load(volume, restorable.manifest.volumes[volume], tar, members, f"volumes/{volume}")
+
+
+def _put_back(back: WayBack, display: Activities) -> None:
+    """Put back what was there after a failure or Ctrl-C; a further Ctrl-C does not stop this."""
+    err.print(tr("恢复没有成功，正在放回原来的一切 …", "The restore failed; putting back what was there …"))
+    try:
+        with moments.undisturbed():
+            _take(back, display)
+    except Exception as error:
+        # Whatever it is, such as a full disk: what made the restore fail is told too, and this must not take its place.
+        err.print(str(error) or type(error).__name__, markup=False)
+        err.print(
+            tr("没有全部放回；再试：./deploy.sh restore --undo", "Not all is back; try again: ./deploy.sh restore --undo"),
+            style="bold red",
+        )
+
+
+def _take(back: WayBack, display: Activities) -> None:
+    redeploy = not back.take(display) and back.has_state
+    if redeploy:
+        deployment = Deployment.open(back.stack, while_restoring=True)
+        deployment.recover(display)
+        deployment.up(display)
+
+
+def _undo_unfinished(home: DyberHome) -> bool:
+    """Undo restores that were killed; return whether there were any."""
+    unfinished = way_back.unfinished()
+    if unfinished:
+        activate(home)
+        # A copy that is still under way would write into what is put back.
+        moments.put_back_forgotten()
+        with Activities(home.logs / "backup.log") as display:
+            for back in unfinished:
+                with way_back.alone(back.stack):
+                    way_back.release_lock(back.stack)
+                    _take(back, display)
+    return bool(unfinished)
+
+
+def _tell(restorable: Restorable) -> None:
+    manifest = restorable.manifest
+    file = stack_file(manifest.stack)
+    err.print(
+        tr(
+            f"栈 {manifest.stack}，备份于 {manifest.created}。它现在的容器、数据、令牌和 {file} 将被替换；失败时全部放回。",
+            f"Stack {manifest.stack}, of {manifest.created}. Its present containers, data, tokens and {file} will be "
+            "replaced; if that fails, all is put back.",
+        )
+    )
+    if restorable.local_env:
+        env = file_name(manifest.stack)
+        err.print(
+            tr(
+                f"备份里的 {env} 优先于 {file}，那时不必写明；为此在恢复的 {file} 里写入 dyber:localEnv: true",
+                f"The backup's {env} wins over {file}, which nothing had to say then; so dyber:localEnv: true is "
+                f"written into the restored {file}",
+            ),
+            markup=False,
+        )
+    list_doomed([item for item in stored_data.find(manifest.stack) if item.name in manifest.volumes])
+
+
+def _refuse_foreign_volumes(restorable: Restorable, present_id: str | None) -> None:
+    """Raises StackError where a data volume is another stack's, or used by containers of somebody else."""
+    name = restorable.manifest.stack
+    labelled = data_volumes.labelled()
+    owners = {item.name: item for item in labelled}
+    restored = [
+        LabelledVolume(volume, labels.get("dyber.stack", ""), labels.get("dyber.service", ""))
+        for volume, labels in restorable.manifest.volumes.items()
+    ]
+    used = data_volumes.of_stack(name, [*labelled, *restored])
+    for service, volume in data_volumes.of_stack(name, restored).items():
+        if used[service] != volume:
+            raise StackError(
+                tr(f"{service} 的数据现在在 {used[service]}，备份里的是 {volume}",
+                   f"the data of {service} is in {used[service]} now, and in {volume} in the backup"),
+                tr(f"先备份，再删除现在的：./deploy.sh clean -s {name}",
+                   f"back the present data up, then delete it: ./deploy.sh clean -s {name}"),
+            )  # fmt: skip
+    own_containers = engine.containers(engine.deployment_filter(present_id)) if present_id else []
+    containers = {item["Name"].lstrip("/") for item in own_containers}
+    users = stored_data.users()
+    for volume in restorable.manifest.volumes:
+        owner = owners.get(volume)
+        if owner and owner.stack not in ("", name):
+            raise StackError(
+                tr(f"数据卷 {volume} 属于栈 {owner.stack}", f"volume {volume} belongs to stack {owner.stack}"),
+                tr("先备份并删除那个栈：", "back that stack up and delete it first: ")
+                + f"./deploy.sh clean -s {owner.stack}",
+            )
+        if others := set(users.get(volume, ())) - containers:
+            listed = ", ".join(sorted(others))
+            raise StackError(
+                tr(f"数据卷 {volume} 正被 {listed} 使用", f"volume {volume} is used by {listed}"),
+                tr("先移走这些容器，再恢复一次", "remove these containers first, then restore again"),
+            )
+
+
+def _refuse_small_disk(restorable: Restorable) -> None:
+    """Raises StackError where the engine's disk has no room for the backup's data beside the present one's copy. An
+    engine on another machine is not asked: there a full disk is met before anything is lost."""
+    folder = Path(engine.docker("info", "--format", "{{.DockerRootDir}}").strip() or "/nowhere")
+    if not folder.is_dir():
+        return
+    name, restored = restorable.manifest.stack, restorable.manifest.volumes
+    present = sum(item.size or 0 for item in stored_data.find(name) if item.name in restored)
+    needed, free = restorable.manifest.size + present, shutil.disk_usage(folder).free
+    if needed > free:
+        raise StackError(
+            tr(
+                f"{folder} 只剩 {human_size(free)}，需要 {human_size(needed)}",
+                f"{folder} has {human_size(free)} left; {human_size(needed)} are needed",
+            ),
+            tr("腾出空间后再恢复一次；什么都没有改变", "free some space and restore again; nothing was changed"),
+        )
+
+
+def _install_passphrase(home: DyberHome, then: bytes | None) -> None:
+    """Install the backup's passphrase on a machine that has none."""
+    if then is not None and passphrase() is None and not home.passphrase_file.exists():
+        home.root.mkdir(parents=True, exist_ok=True)
+        replace_file(home.passphrase_file, then, 0o600)

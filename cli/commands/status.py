@@ -1,0 +1,238 @@
+"""`dyber status`, `ps` and `list`: what runs, how well, and what there is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cli.commands.options import FAILED, JsonOption, StackOption, deployed, examples, print_json
+from cli.configuration.effective import Configuration
+from cli.deployment.deployment import Deployment
+from cli.deployment.environment import activate
+from cli.engine import stored_data
+from cli.engine.stored_data import StoredData
+from cli.inventory import health_report
+from cli.inventory.gone import with_gone
+from cli.inventory.health_report import ServiceHealth
+from cli.inventory.members import GONE
+from cli.system.checkout import ROOT
+from cli.system.errors import StackError
+from cli.terminal.console import err, fail, out
+from infra.schema.problems import ConfigurationError
+from infra.services.catalog import load_catalog
+from infra.settings.stack import StackSettings
+from toolchain.home import DyberHome
+from toolchain.language import tr
+from toolchain.progress import duration
+
+commands = typer.Typer()
+#: Columns of a table that no terminal shows.
+UNBOUNDED = 1000
+_STYLES = {"up": "green", "degraded": "yellow", "down": "red", "stopped": "red", GONE: "red", "unknown": "yellow"}
+_WORDS = {
+    "up": ("正常", "up"),
+    "degraded": ("降级", "degraded"),
+    "down": ("不可用", "down"),
+    "stopped": ("已停止", "stopped"),
+    GONE: ("不见了", "gone"),
+    "unknown": ("未知", "unknown"),
+    "running": ("运行中", "running"),
+    "off": ("未启用", "off"),
+}
+
+
+@commands.command(
+    help=tr(
+        "每个服务的健康、版本、用量、工具和最近的错误", "Health, version, usage, tools and last error of each service"
+    ),
+    epilog=examples("./deploy.sh status", "./deploy.sh status --json"),
+)
+def status(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
+    """Health, version, usage, tools and last error of each service; exit code 1 unless all are up."""
+    deployment, outputs = deployed(stack)
+    everything, missing = with_gone(deployment, outputs["services"])
+    found = health_report.collect(deployment.settings, everything, outputs["services"])
+    hidden = _hidden(deployment.settings)
+    data = stored_data.unused(stored_data.find(stack), stored_data.mounted(deployment.resources()))
+    if as_json:
+        services = [{**health_report.as_json(one), "hidden_tools": hidden.get(one.name, ())} for one in found]
+        print_json({"stack": stack, "services": services, "unused_data": [item.as_json() for item in data]})
+    else:
+        print_table(_status_table(found, hidden))
+        for one in found:
+            if one.last_error:
+                out.print(Text.assemble((f"{one.name}: ", "bold"), one.last_error), style="yellow")
+        _tell_unused(data, stack)
+        if missing:
+            fail(missing.message(), missing.next_step(stack))
+        elif any(one.state == "stopped" for one in found):
+            err.print(Text("→ " + tr("启动：./deploy.sh start", "start: ./deploy.sh start"), style="yellow"))
+        elif any(one.state != "up" for one in found):
+            err.print(
+                Text("→ " + tr("查看：./deploy.sh logs <服务>", "see: ./deploy.sh logs <service>"), style="yellow")
+            )
+    if missing or any(one.state != "up" for one in found):
+        raise typer.Exit(FAILED)
+
+
+@commands.command(
+    help=tr("列出这个栈的容器", "List this stack's containers"),
+    epilog=examples("./deploy.sh ps", "./deploy.sh ps --json"),
+)
+def ps(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
+    """List this stack's containers."""
+    deployment, outputs = deployed(stack)
+    found, missing = with_gone(deployment, outputs["services"])
+    if as_json:
+        keys = ("name", "service", "kind", "replica", "state", "health", "image", "ports", "restarts")
+        print_json([{**{key: getattr(one, key) for key in keys}, "id": one.id[:12]} for one in found])
+        return
+    table = _table(
+        tr("容器", "container"), tr("服务", "service"), tr("状态", "state"), tr("端口", "ports"), tr("镜像", "image")
+    )
+    for one in found:
+        state = f"{one.state} ({one.health})" if one.running and one.health else one.state
+        table.add_row(
+            one.name, one.service, Text(state, style="green" if one.well else "red"), " ".join(one.ports), one.image
+        )
+    print_table(table)
+    if missing:
+        fail(missing.message(), missing.next_step(stack))
+
+
+@commands.command(
+    "list",
+    help=tr("列出所有可用的服务", "List all available services"),
+    epilog=examples("./deploy.sh list", "./deploy.sh list --json"),
+)
+def list_services(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
+    """List all services of mcp-servers/, and which of them this stack runs."""
+    catalog = load_catalog(ROOT / "mcp-servers")
+    states = _states(stack)
+    hidden = _hidden(_settings(stack))
+    rows: list[dict[str, Any]] = [
+        {
+            "name": spec.alias,
+            "title": spec.title,
+            "port": spec.port,
+            "profile": spec.profile,
+            "state": states.get(name, "off"),
+            "tools": list(spec.tools),
+            "hidden_tools": hidden.get(name, ()),
+            "description": spec.description,
+        }
+        for name, spec in catalog.items()
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    table = _table(
+        tr("服务", "service"), tr("状态", "state"), tr("端口", "port"), tr("配置档", "profile"), tr("工具", "tools"), ""
+    )
+    for row in rows:
+        state = str(row["state"])
+        table.add_row(
+            str(row["name"]),
+            Text(tr(*_WORDS[state]), style={"running": "green", "stopped": "red", GONE: "red"}.get(state, "dim")),
+            str(row["port"]),
+            str(row["profile"] or "-"),
+            _tools(len(row["tools"]) - len(row["hidden_tools"]), row["hidden_tools"]),
+            str(row["description"] or row["title"]),
+        )
+    print_table(table)
+
+
+def _tell_unused(data: list[StoredData], stack: str) -> None:
+    if data:
+        out.print(tr("没有服务使用的数据卷：", "Data volumes that no service uses:"))
+        for line in stored_data.lines(data):
+            out.print(line, markup=False)
+        delete = tr("不再需要时删除（先列出、先问）：", "delete them when no longer needed (lists, asks): ")
+        out.print(Text("→ " + delete + stored_data.command_for(stack), style="dim"))
+
+
+def _states(stack: str) -> dict[str, str]:
+    """running or stopped, by service; {} where nothing is deployed or the machine is not set up."""
+    from cli.engine.engine import EngineError
+    from toolchain.errors import SetupError
+
+    try:
+        activate(DyberHome.from_environment())
+        deployment = Deployment.open(stack, create=False)
+        services = deployment.outputs()["services"]
+        states: dict[str, str] = dict.fromkeys(services, GONE)
+        for one in with_gone(deployment, services)[0]:
+            if one.kind == "server" and states[one.service] != "running":
+                states[one.service] = "running" if one.running else one.state if one.state == GONE else "stopped"
+        return states
+    except (SetupError, StackError, EngineError) as error:
+        err.print(Text(getattr(error, "message", str(error)), style="yellow"))
+        return {}
+
+
+def _settings(stack: str) -> StackSettings | None:
+    """Return the stack's settings; None if they are unusable, which other commands explain."""
+    try:
+        return Configuration(stack).settings()
+    except (ConfigurationError, StackError):
+        return None
+
+
+def _hidden(settings: StackSettings | None) -> dict[str, tuple[str, ...]]:
+    """By service, the tools of its contract that the stack's settings keep from agents."""
+    catalog = load_catalog(ROOT / "mcp-servers")
+    return {name: settings.hidden_tools(spec) if settings else () for name, spec in catalog.items()}
+
+
+def _tools(shown: int | None, hidden: Sequence[str]) -> str:
+    """Return how many tools agents see, and how many are hidden from them."""
+    counted = str(shown) if shown else "-"
+    return f"{counted} (+{len(hidden)} {tr('隐藏', 'hidden')})" if hidden else counted
+
+
+def _status_table(found: list[ServiceHealth], hidden: Mapping[str, Sequence[str]]) -> Table:
+    table = _table(
+        tr("服务", "service"),
+        tr("状态", "state"),
+        tr("副本", "replicas"),
+        tr("版本", "version"),
+        tr("工具", "tools"),
+        "CPU",
+        tr("内存", "memory"),
+        tr("已运行", "uptime"),
+        tr("重启", "restarts"),
+    )
+    for one in found:
+        state = tr(*_WORDS[one.state]) + (f" ({one.code})" if one.code and one.state != "up" else "")
+        table.add_row(
+            one.name,
+            Text(state, style=_STYLES[one.state]),
+            f"{one.ready}/{one.replicas}",
+            one.version or "-",
+            _tools(one.tools, hidden.get(one.name, ())),
+            "-" if one.cpu_percent is None else f"{one.cpu_percent:.1f}%",
+            "-" if one.memory_mib is None else f"{one.memory_mib:.0f} / {one.memory_limit_mib:.0f} MiB",
+            "-" if one.uptime_seconds is None else duration(one.uptime_seconds),
+            str(one.restarts),
+        )
+    return table
+
+
+def print_table(table: Table) -> None:
+    """On a terminal as wide as it is, elsewhere as wide as the table."""
+    if out.is_terminal:
+        out.print(table, soft_wrap=False)
+    else:
+        Console(file=out.file, width=UNBOUNDED, highlight=False).print(table)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table

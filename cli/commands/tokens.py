@@ -1,0 +1,260 @@
+"""`dyber token …`: clients' tokens, and their rotation without a moment in which none is accepted."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from cli.commands.options import (
+    AcceptedYesOption,
+    JsonOption,
+    StackOption,
+    check,
+    client_token,
+    deployed,
+    examples,
+    graceful_interrupt,
+    print_json,
+    stack_outputs,
+)
+from cli.configuration import env_values
+from cli.configuration.selection import service_name
+from cli.configuration.stack_file import StackFile
+from cli.deployment.deployment import Deployment
+from cli.system.checkout import ROOT
+from cli.system.errors import StackError
+from cli.terminal.console import Activities, out
+from infra.services.catalog import ServiceSpec, load_catalog
+from infra.settings import env_file
+from infra.settings.clients import TokenSettings
+from infra.settings.env_file import MAIN_CLIENT
+from toolchain.home import DyberHome
+from toolchain.language import tr
+
+token_app = typer.Typer(
+    help=tr("客户端的令牌", "Clients' tokens"),
+    epilog=examples("./deploy.sh token list", "./deploy.sh token show desktop-pet"),
+    no_args_is_help=True,
+)
+ClientArgument = Annotated[str, typer.Argument(help=tr("客户端", "The client"))]
+
+
+@token_app.command(
+    "list",
+    help=tr("列出有令牌的客户端", "List the clients that have a token"),
+    epilog=examples("./deploy.sh token list", "./deploy.sh token list --json"),
+)
+def token_list(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
+    """List the clients that have a token; as JSON also what each may call."""
+    deployment, outputs = deployed(stack)
+    names = sorted(outputs["tokens"])
+    if not as_json:
+        for client in names:
+            sys.stdout.write(client + "\n")
+        return
+    rows = []
+    for client in names:
+        own, settings = deployment.settings.token(client), deployment.settings.clients.get(client)
+        rows.append(
+            {
+                "client": client,
+                "services": settings.services if settings else None,
+                "generation": own.generation,
+                "previous_accepted": own.previous,
+                "chosen": client in outputs.get("chosen_tokens", []),
+            }
+        )
+    print_json(rows)
+
+
+@token_app.command(
+    "show",
+    help=tr(
+        "打印一个客户端的令牌（不写名字就是 desktop-pet）",
+        "Print a client's token (desktop-pet without a name)",
+    ),
+    epilog=examples("./deploy.sh token show", "./deploy.sh token show desktop-pet"),
+)
+def token_show(
+    client: Annotated[str | None, typer.Argument()] = None, as_json: JsonOption = False, stack: StackOption = "dev"
+) -> None:
+    """Print a client's token (desktop-pet without a name)."""
+    name, token = client_token(stack_outputs(stack), client)
+    if as_json:
+        print_json({"client": name, "token": token})
+    else:
+        sys.stdout.write(token + "\n")
+
+
+@token_app.command(
+    "create",
+    help=tr(
+        "添加一个客户端并给它令牌（写进栈文件并部署）",
+        "Add a client, which gets a token (into the stack's file, deployed)",
+    ),
+    epilog=examples(
+        "./deploy.sh token create phone",
+        "./deploy.sh token create phone --services xiaohongshu=read,template=all",
+        "./deploy.sh token create phone --services template=template_echo+template_info",
+    ),
+)
+def token_create(
+    client: Annotated[str, typer.Argument(help=tr("新客户端的名字", "The new client's name"))],
+    services: Annotated[
+        str | None,
+        typer.Option(
+            help=tr(
+                "它能用的服务：名字=all、read 或用 + 连接的工具；不写就是全部",
+                "What it may call: name=all, read, or tools joined by +; without it, everything",
+            )
+        ),
+    ] = None,
+    yes: AcceptedYesOption = False,
+    stack: StackOption = "dev",
+) -> None:
+    """Add a client, which gets a token; written into the stack's file and deployed."""
+    deployment, outputs = deployed(stack)
+    if client in outputs["tokens"] or client in deployment.settings.clients:
+        raise typer.BadParameter(tr(f"已有客户端 {client!r}", f"there is a client {client!r} already"))
+    file = StackFile(deployment.file)
+    scopes = parse_scopes(services, load_catalog(ROOT / "mcp-servers")) if services is not None else None
+    present = file.get("clients")
+    if not isinstance(present, dict):
+        # The client that is there by default stays, and a plain list of clients becomes a mapping.
+        names = present if isinstance(present, list) else deployment.settings.clients
+        file.set("clients", {str(name): {} for name in names if name in deployment.settings.clients})
+    file.set_in("clients", [client], {"services": scopes} if scopes else {})
+    _deploy_with(file, stack)
+    option = "" if stack == "dev" else f" -s {stack}"
+    out.print(tr("令牌：", "The token: ") + f"./deploy.sh token show {client}{option}", markup=False)
+
+
+def parse_scopes(text: str, catalog: Mapping[str, ServiceSpec]) -> dict[str, str | list[str]]:
+    """What a client may call, by service, of `xiaohongshu=read,template=all`; a service alone is all of it.
+
+    Raises SelectionError for an unknown service, typer.BadParameter for text of another form.
+    """
+    scopes: dict[str, str | list[str]] = {}
+    for part in text.replace(" ", ",").split(","):
+        if not part:
+            continue
+        word, _, scope = part.partition("=")
+        name = service_name(word, catalog)
+        scopes[name] = scope if scope in ("all", "read") else scope.split("+") if scope else "all"
+    if not scopes:
+        raise typer.BadParameter(
+            tr("应为 服务=范围，如 xiaohongshu=read", "write service=scope, such as xiaohongshu=read")
+        )
+    return scopes
+
+
+@token_app.command(
+    "rotate",
+    help=tr(
+        "给客户端一个新令牌；旧的在 token revoke 之前仍可用",
+        "Give a client a new token; the old one is accepted until token revoke",
+    ),
+    epilog=examples("./deploy.sh token rotate desktop-pet", "./deploy.sh token rotate desktop-pet --now"),
+)
+def token_rotate(
+    client: ClientArgument,
+    now: Annotated[
+        bool,
+        typer.Option("--now", help=tr("旧令牌立即失效（已泄露时）", "The old one ends at once (when it has leaked)")),
+    ] = False,
+    yes: AcceptedYesOption = False,
+    stack: StackOption = "dev",
+) -> None:
+    """Give a client a new token; the old one is accepted until `token revoke`."""
+    deployment, outputs, settings = _opened(client, stack)
+    if client in outputs.get("chosen_tokens", []):
+        place = env_file.file_name(stack)
+        raise StackError(
+            tr(f"{client} 的令牌是你在 {place} 里指定的", f"you chose the token of {client} yourself, in {place}"),
+            tr(
+                "在那里换一个，或清空那一行以使用生成的令牌，再运行 ./deploy.sh；旧令牌随即失效",
+                "write another one there, or empty that line for a generated one, and run ./deploy.sh; the old one then "
+                "ends at once",
+            ),
+        )
+    if settings.previous and not now:
+        raise StackError(
+            tr(f"{client} 的上一次轮换还没有结束", f"the last rotation of {client} is not over"),
+            tr(
+                f"先让旧令牌失效：./deploy.sh token revoke {client}；或加 --now",
+                f"end the old token first: ./deploy.sh token revoke {client}; or add --now",
+            ),
+        )
+    _apply(deployment, client, TokenSettings(generation=settings.generation + 1, previous=not now))
+    option = "" if stack == "dev" else f" -s {stack}"
+    out.print(tr("新令牌：", "The new token: ") + f"./deploy.sh token show {client}{option}", markup=False)
+    if now:
+        out.print(tr("旧令牌已失效。", "The old token is no longer accepted."))
+        return
+    out.print(
+        tr("旧令牌仍可用；都换好之后：", "The old one is still accepted; when all have the new one: ")
+        + f"./deploy.sh token revoke {client}{option}",
+        markup=False,
+    )
+
+
+@token_app.command(
+    "revoke",
+    help=tr("结束轮换：旧令牌立即失效", "End a rotation: the old token is refused at once"),
+    epilog=examples("./deploy.sh token revoke desktop-pet"),
+)
+def token_revoke(client: ClientArgument, yes: AcceptedYesOption = False, stack: StackOption = "dev") -> None:
+    """End a rotation: the old token is refused at once."""
+    deployment, _, settings = _opened(client, stack)
+    if not settings.previous:
+        raise StackError(
+            tr(f"{client} 只有一个令牌，没有旧的可撤", f"{client} has one token only, no old one to end"),
+            tr(
+                f"要立即换掉它：./deploy.sh token rotate {client} --now；要去掉这个客户端：从栈文件的 clients 中删除",
+                f"to replace it at once: ./deploy.sh token rotate {client} --now; to remove the client: delete it "
+                "from clients in the stack's file",
+            ),
+        )
+    _apply(deployment, client, TokenSettings(generation=settings.generation, previous=False))
+    out.print(tr("旧令牌已失效。", "The old token is no longer accepted."))
+
+
+def _opened(client: str, stack: str) -> tuple[Deployment, dict[str, Any], TokenSettings]:
+    """The deployed stack, its outputs, and where the client's rotation stands. Raises typer.BadParameter for an unknown
+    client."""
+    deployment, outputs = deployed(stack)
+    client_token(outputs, client)
+    return deployment, outputs, deployment.settings.token(client)
+
+
+def _apply(deployment: Deployment, client: str, settings: TokenSettings) -> None:
+    """Write the rotation into the stack's file and bring the gateway to it; on failure the file is as before."""
+    file = StackFile(deployment.file)
+    file.set_in("tokens", [client, "generation"], settings.generation)
+    file.set_in("tokens", [client, "previous"], settings.previous)
+    _deploy_with(file, deployment.stack.name)
+
+
+def _deploy_with(file: StackFile, stack: str) -> None:
+    """Bring the stack to the changed `file`, which on failure is as before."""
+    file.save()
+    repeated = None
+    try:
+        with Activities(DyberHome.from_environment().logs / "deploy.log") as display:
+            deployment = Deployment.open(stack)
+            check(deployment)
+            deployment.recover(display)
+            # What .env repeats of a token that has had its day must not count as one that somebody chose.
+            repeated = env_values.generated(deployment)
+            env_values.forget(stack, repeated)
+            with graceful_interrupt():
+                outputs, _ = deployment.up(display)
+    except BaseException:
+        file.restore()
+        if repeated:
+            env_values.complete(stack, {MAIN_CLIENT: repeated})
+        raise
+    env_values.complete(stack, outputs["tokens"])

@@ -1,0 +1,190 @@
+"""Implements `dyber update`: gets the newest version of this checkout, keeps local changes of stack files, and
+deploys."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import typer
+import yaml
+
+from cli import bootstrap
+from cli.commands.options import FAILED, StackOption, YesOption, examples
+from cli.configuration import salts
+from cli.configuration.stack_file import replace_file
+from cli.configuration.stack_file_merge import MergeConflict, merged
+from cli.system import programs
+from cli.system.checkout import ROOT
+from cli.system.errors import StackError
+from cli.system.git import git, git_said
+from cli.terminal.console import err, out
+from toolchain.language import tr
+
+commands = typer.Typer()
+#: In the folder .git: what stack files were like before the last update.
+KEPT = "dyber-before-update"
+_STACK_FILE = re.compile(r"Pulumi\.[^/]+\.yaml")
+
+
+@commands.command(
+    help=tr("取得新版本并部署（先询问）", "Get the newest version and deploy it (asks first)"),
+    epilog=examples("./deploy.sh update", "./deploy.sh update --yes"),
+)
+def update(yes: YesOption = False, stack: StackOption = "dev") -> None:
+    """Get the newest version of this checkout and deploy it (asks first)."""
+    check_it_can_follow(ROOT)
+    fetch(ROOT)
+    news = git_said(ROOT, "log", "--oneline", "--no-decorate", "HEAD..@{upstream}")
+    if not news:
+        out.print(tr("已经是最新的。", "This is the newest version."))
+        return
+    salts.remove_from_tracked_files(ROOT)
+    changed_here = plan(ROOT)
+    err.print(news, markup=False)
+    for name in changed_here:
+        err.print(tr(f"• {name}: 保留这里的改动", f"• {name}: what was changed here stays"), markup=False)
+    if not yes and not typer.confirm(tr("更新并部署?", "Update and deploy?"), default=False, err=True):
+        raise typer.Exit(FAILED)
+    advance(ROOT, changed_here)
+    if changed_here:
+        err.print(tr(f"更新前的文件留在 .git/{KEPT}/", f"the files as they were before are in .git/{KEPT}/"))
+    # The new version's own requirements and code do the rest.
+    raise typer.Exit(deploy(stack))
+
+
+def check_it_can_follow(root: Path) -> None:
+    """Raises StackError where the checkout has no remote branch to follow."""
+    if not git_said(root, "rev-parse", "--git-dir"):
+        raise StackError(
+            tr("这里不是 git 克隆", "this is no git clone"),
+            tr("下载新版本覆盖后运行 ./deploy.sh", "put the new version here and run ./deploy.sh"),
+        )
+    if git(root, "symbolic-ref", "--quiet", "HEAD").returncode:
+        commit = git_said(root, "rev-parse", "--short", "HEAD")
+        raise StackError(
+            tr(f"现在停在提交 {commit}，不在任何分支上", f"commit {commit} is checked out, so no branch can be updated"),
+            tr("先回到分支：git switch main", "go to a branch first: git switch main"),
+        )
+    if not git_said(root, "rev-parse", "--abbrev-ref", "@{upstream}"):
+        raise StackError(
+            tr("当前分支没有跟踪远端分支", "this branch follows no remote branch"),
+            tr("先运行 git branch --set-upstream-to=origin/main", "run git branch --set-upstream-to=origin/main first"),
+        )
+
+
+def fetch(root: Path) -> None:
+    """Ask the remote for news. Raises StackError with git's own words."""
+    fetched = git(root, "fetch", "--quiet")
+    if fetched.returncode:
+        raise StackError(
+            _last_words(fetched) or "git fetch",
+            tr("检查网络后重试；现在的版本照常运行", "check the network and try again; the present version keeps running"),
+        )
+
+
+def plan(root: Path) -> dict[str, bytes]:
+    """Return the locally changed stack files by name, with the content they will have after the update.
+
+    Raises StackError, having changed nothing, for whatever would be lost or cannot be put together: commits of this
+    branch, files that both sides changed, keys of a stack's file that both changed, files that stand in the way.
+    """
+    if git(root, "merge-base", "--is-ancestor", "HEAD", "@{upstream}").returncode:
+        raise StackError(
+            tr("这个分支有远端没有的提交", "this branch has commits that the remote branch lacks"),
+            tr("先运行 git rebase @{upstream}（或 git merge），再运行一次",
+               "run git rebase @{upstream} (or git merge) first, then again"),
+        )  # fmt: skip
+    theirs = _names(root, "diff", "--name-only", "--no-renames", "--relative", "-z", "HEAD", "@{upstream}")
+    mine = _names(root, "diff", "--name-only", "--no-renames", "--relative", "-z", "HEAD")
+    if in_the_way := sorted(name for name in theirs - mine if _is_new_and_there(root, name)):
+        raise StackError(
+            tr(f"新版本带来的文件这里已经有了：{', '.join(in_the_way)}",
+               f"the new version brings files that are here already: {', '.join(in_the_way)}"),
+            tr("改名或移走，再运行一次", "rename them or move them away, then run it again"),
+        )  # fmt: skip
+    if both := sorted(name for name in theirs & mine if not _is_mergeable(root, name)):
+        raise StackError(
+            tr(f"这里和新版本都改了：{', '.join(both)}", f"changed both here and in the new version: {', '.join(both)}"),
+            tr("先提交或收起自己的改动（git stash），再运行一次", "commit or stash your own changes, then run it again"),
+        )
+    return {name: _merged(root, name) for name in sorted(theirs & mine)}
+
+
+def advance(root: Path, changed_here: Mapping[str, bytes]) -> None:
+    """Move the branch to the remote's commit, with these contents of stack files that were changed here.
+
+    What they were like stays in the folder .git; where git refuses, they are as before. Raises StackError.
+    """
+    kept = Path(git_said(root, "rev-parse", "--absolute-git-dir")) / KEPT
+    before = {name: (root / name).read_bytes() for name in changed_here}
+    for name, content in before.items():
+        kept.mkdir(exist_ok=True)
+        replace_file(kept / name, content, 0o600)
+    try:
+        for name in before:
+            _must(git(root, "checkout", "--quiet", "HEAD", "--", name))
+        _must(git(root, "merge", "--ff-only", "--quiet", "@{upstream}"))
+    except BaseException:
+        for name, content in before.items():
+            replace_file(root / name, content)
+        raise
+    for name, content in changed_here.items():
+        replace_file(root / name, content)
+
+
+def deploy(stack: str) -> int:
+    """Run the new version's deployment and return its exit code."""
+    command = [bootstrap.outer_python(), str(ROOT / "cli" / "bootstrap.py"), "deploy", "--stack", stack]
+    return programs.call(command)
+
+
+def _merged(root: Path, name: str) -> bytes:
+    base, theirs = (git(root, "show", f"{revision}:./{name}").stdout for revision in ("HEAD", "@{upstream}"))
+    try:
+        return merged(base, (root / name).read_bytes().decode(), theirs).encode()
+    except MergeConflict as conflict:
+        raise StackError(
+            tr(f"{name}: 这里和新版本都改了 {', '.join(conflict.keys)}",
+               f"{name}: {', '.join(conflict.keys)}: changed both here and in the new version"),
+            tr(f"看新版本的值：git diff HEAD @{{upstream}} -- {name}；在文件里写成同样的值或撤销，再运行一次",
+               f"see the new version's: git diff HEAD @{{upstream}} -- {name}; write the same value into the file, or "
+               "undo your change, then run it again"),
+        ) from None  # fmt: skip
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise StackError(
+            tr(f"{name}: 不是有效的 YAML，不能与新版本合并", f"{name}: no valid YAML, so it cannot be merged"),
+            tr("改好后再运行一次", "correct it and run again"),
+        ) from None
+
+
+def _is_mergeable(root: Path, name: str) -> bool:
+    """Whether a name is that of a stack's file which is there before, here and after."""
+    there = all(_has(root, revision, name) for revision in ("HEAD", "@{upstream}"))
+    return bool(_STACK_FILE.fullmatch(name)) and there and (root / name).is_file()
+
+
+def _is_new_and_there(root: Path, name: str) -> bool:
+    return not _has(root, "HEAD", name) and (root / name).exists()
+
+
+def _has(root: Path, revision: str, name: str) -> bool:
+    return git(root, "cat-file", "-e", f"{revision}:./{name}").returncode == 0
+
+
+def _names(root: Path, *arguments: str) -> set[str]:
+    return set(filter(None, git(root, *arguments).stdout.split("\0")))
+
+
+def _must(done: subprocess.CompletedProcess[str]) -> None:
+    if done.returncode:
+        raise StackError(
+            _last_words(done) or "git",
+            tr("先提交或收起自己的改动，再运行一次", "commit or stash your own changes, then run it again"),
+        )
+
+
+def _last_words(done: subprocess.CompletedProcess[str]) -> str:
+    return "\n".join(done.stderr.strip().splitlines()[:5])

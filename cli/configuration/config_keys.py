@@ -1,0 +1,139 @@
+"""Keys and values as people write them on a command line: `gateway.limits.requestsPerSecond 20`."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from typing import Any
+
+import typer
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from cli.configuration.effective import KeyPath
+from cli.configuration.stack_file import StackFile
+from cli.deployment import deployment as stacks
+from infra.schema.corrections import nearest
+from infra.schema.key_paths import dotted, parts
+from infra.schema.setting_tree import ANY_KEY, Setting
+from infra.services.catalog import SPEC_FILE
+from infra.settings.env_file import MAIN_CLIENT
+from infra.settings.stack import NAMESPACE, setting_tree, stack_file
+from toolchain.language import tr
+
+_TRUE, _FALSE = ("true", "yes", "on"), ("false", "no", "off")
+
+
+def parse(key: str, tree: Setting) -> KeyPath:
+    """The path of `gateway.bind`, with or without `dyber:`. Raises typer.BadParameter for a key that is not there, naming
+    the one that was probably meant."""
+    text = key.removeprefix(f"{NAMESPACE}:")
+    try:
+        path = parts(text)
+    except ValueError:
+        path = ()
+    if path and tree.find(path) is not None:
+        return path
+    near = (_with_dots_in_the_last_key(path, tree) or nearest(path, tree)) if path else None
+    if near is None:
+        written = {dotted(known): known for known, _ in tree.leaves()}
+        found = difflib.get_close_matches(text, written, n=1)
+        near = written[found[0]] if found else None
+    hint = tr(f"。是不是 {dotted(near)}？", f"; did you mean {dotted(near)}?") if near else ""
+    raise typer.BadParameter(
+        tr(f"没有这个键 {key!r}", f"no key {key!r}")
+        + (hint or tr(f"。可用：{', '.join(tree.properties)}", f"; known: {', '.join(tree.properties)}"))
+    )
+
+
+def _with_dots_in_the_last_key(path: KeyPath, tree: Setting) -> KeyPath | None:
+    """The path with its end as one free key, such as the tool `notes.search`, where that is a setting."""
+    for depth in range(1, len(path) - 1):
+        above = tree.find(path[:depth])
+        if above is not None and above.entry is not None and not above.entry.properties and above.entry.entry is None:
+            return (*path[:depth], ".".join(path[depth:]))
+    return None
+
+
+def typed(text: str, setting: Setting) -> Any:
+    """The value that `text` is for a setting: number, true or false, list (`a,b` or `[a, b]`), mapping (JSON), or text.
+    What does not fit stays text, for the settings to refuse."""
+    types, word = setting.types, text.strip()
+    if word in setting.choices:
+        return word
+    if (word.startswith("[") and "array" in types) or (word.startswith("{") and "object" in types):
+        try:
+            return YAML(typ="safe").load(word)
+        except YAMLError:
+            return text
+    if "boolean" in types and word.lower() in (*_TRUE, *_FALSE):
+        return word.lower() in _TRUE
+    for name, number in (("integer", int), ("number", float)):
+        if name in types:
+            try:
+                return number(word)
+            except ValueError:
+                pass
+    if "array" in types:
+        return [part.strip() for part in word.split(",") if part.strip()]
+    return text
+
+
+def write(file: StackFile, path: KeyPath, value: Any, tree: Setting) -> None:
+    """Give the setting at `path` a value in `file`; None removes it. A list where keys are free becomes a mapping first,
+    and what such a mapping has by default stays in it."""
+    key, *inside = path
+    if not inside:
+        file.set(key, value)
+        return
+    setting = tree.properties[key]
+    present = file.get(key)
+    if setting.entry is not None and not isinstance(present, dict):
+        names = present if isinstance(present, list) else setting.default or ()
+        if names:
+            file.set(key, {str(name): {} for name in names})
+    file.set_in(key, inside, value)
+    name = inside[0]
+    # Such a mapping means something by the names in it alone: a client stays one, whatever is no longer said of it.
+    if (
+        value is None
+        and len(inside) > 1
+        and setting.entry is not None
+        and setting.default
+        and name not in file.get(key, ())
+    ):
+        file.set_in(key, [name], {})
+
+
+def complete_key(context: typer.Context, incomplete: str) -> list[str]:
+    """The keys that begin with `incomplete`, for a shell."""
+    return [key for key in _known(context) if key.startswith(incomplete)]
+
+
+def complete_key_or_value(context: typer.Context, incomplete: str) -> list[str]:
+    """Of `KEY VALUE KEY VALUE …`, what can follow."""
+    before = context.params.get("words") or ()
+    if len(before) % 2 == 0:
+        return complete_key(context, incomplete)
+    try:
+        setting = setting_tree().find(parts(before[-1].removeprefix(f"{NAMESPACE}:")))
+    except ValueError:
+        setting = None
+    values = [] if setting is None else [*setting.choices, *(("true", "false") if "boolean" in setting.types else ())]
+    return [value for value in values if value.startswith(incomplete)]
+
+
+def _known(context: typer.Context) -> Iterator[str]:
+    root = stacks.ROOT
+    services = [file.parent.name for file in sorted((root / "mcp-servers").glob(f"*/{SPEC_FILE}"))]
+    path = root / stack_file(str(context.params.get("stack") or "dev"))
+    own = StackFile(path).get("clients") if path.is_file() else None
+    clients = [str(name) for name in own or (MAIN_CLIENT,)]
+    for leaf, _ in setting_tree().leaves():
+        first, rest = leaf[0], leaf[1:]
+        if not rest or rest[0] != ANY_KEY:
+            yield dotted(leaf)
+            continue
+        # Of a free key further down nothing is known; what holds it is a key as well.
+        below = rest[1 : rest.index(ANY_KEY, 1) if ANY_KEY in rest[1:] else None]
+        yield from (dotted((first, name, *below)) for name in (services if first == "services" else clients))

@@ -1,0 +1,144 @@
+"""Writing `.env`: new keys after a deployment, and the main client's generated token, which old scripts read there.
+
+The user's own lines and comments stay as they are; the file is readable by its owner only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from cli.configuration.stack_file import replace_file
+from cli.deployment.deployment import Deployment
+from cli.system.checkout import ROOT
+from cli.system.errors import StackError
+from cli.terminal.console import err
+from infra.services.catalog import declared_secrets
+from infra.settings.env_file import DEFAULT_STACK, MAIN_CLIENT, bindings, file_name, keys, taken, text_of
+from infra.settings.stack import read_overrides, stack_file
+from toolchain.language import tr
+
+TOKEN_KEY = "MCP_AUTH_TOKEN"
+OWNER_ONLY = 0o600
+_HEADER = """\
+# 这台机器上 {stack} 栈的设置，优先于 {stack_file}；空着的键以该文件为准。不要提交到 git。
+# Settings of the stack {stack} on this machine; they win over {stack_file}, which decides where a key is empty.
+"""
+
+
+def show_taken(stack: str) -> None:
+    """Print which keys of the local env file are in force, never their values. Raises ConfigurationError."""
+    if found := taken(read_overrides(ROOT, stack), stack):
+        err.print(tr(*found), markup=False)
+
+
+def completed(text: str, header: str, wanted: list[str], values: Mapping[str, str]) -> str:
+    """`text` with a line for every wanted key that it has none for; `values` fill those that are there but empty.
+
+    What the user wrote is never changed.
+    """
+    result = []
+    seen = set()
+    for binding in bindings(text or header):
+        line = binding.original.string
+        if binding.key:
+            seen.add(binding.key)
+            if not binding.value and binding.key in values:
+                line = with_value(line, values[binding.key])
+        result.append(line)
+    joined = "".join(result)
+    if joined and not joined.endswith("\n"):
+        joined += "\n"
+    return joined + "".join(f"{key}={values.get(key, '')}\n" for key in wanted if key not in seen)
+
+
+def with_value(line: str, value: str) -> str:
+    """A line of the file with another value, its comment and line end as they were."""
+    found = re.fullmatch(r"(\s*(?:export\s+)?[A-Za-z_][A-Za-z0-9_]*\s*)(?:=[^#\r\n]*?)?(\s*#[^\r\n]*)?(\r?\n?)", line)
+    if found is None:
+        return line
+    return f"{found[1].rstrip(' ')}={value}{found[2] or ''}{found[3]}"
+
+
+def without_value(text: str, key: str, value: str) -> str:
+    """`text` with `key` empty where its value was `value`."""
+    return "".join(
+        with_value(binding.original.string, "")
+        if binding.key == key and binding.value == value
+        else binding.original.string
+        for binding in bindings(text)
+    )
+
+
+def complete(stack: str, tokens: Mapping[str, str]) -> None:
+    """Bring the stack's file up to date after a deployment. The one of dev is made where there is none."""
+    path = ROOT / file_name(stack)
+    before = _read(path)
+    if before is None and stack != DEFAULT_STACK:
+        return
+    values = {TOKEN_KEY: tokens[MAIN_CLIENT]} if MAIN_CLIENT in tokens else {}
+    header = _HEADER.format(stack=stack, stack_file=stack_file(stack))
+    text = completed(before or "", header, keys(declared_secrets(ROOT / "mcp-servers")), values)
+    if text != before or path.stat().st_mode & 0o077:
+        replace_file(path, text.encode(), OWNER_ONLY)
+        if before is None:
+            err.print(tr(f"已写入 {path.name}（0600）", f"wrote {path.name} (0600)"))
+
+
+def generated(deployment: Deployment) -> str | None:
+    """The main client's token, where the stack made it and its file at most repeats it."""
+    try:
+        outputs = deployment.outputs()
+    except StackError:
+        return None
+    if MAIN_CLIENT in outputs.get("chosen_tokens", []):
+        return None
+    return outputs["tokens"].get(MAIN_CLIENT)
+
+
+def forget(stack: str, token: str | None) -> None:
+    """Empty the line that repeats a generated token which is no longer the one."""
+    path = ROOT / file_name(stack)
+    text = _read(path)
+    if token and text is not None and (after := without_value(text, TOKEN_KEY, token)) != text:
+        replace_file(path, after.encode(), OWNER_ONLY)
+
+
+def write(root: Path, stack: str, values: Mapping[str, str]) -> Callable[[], None]:
+    """Set keys in the stack's env file in `root`, '' for a key without a value; return a function that restores the
+    file.
+
+    A key that is not there and gets no value is not added.
+    """
+    path = root / file_name(stack)
+    before = _read(path)
+    text = before if before is not None else _HEADER.format(stack=stack, stack_file=stack_file(stack))
+    lines = [
+        with_value(binding.original.string, values[binding.key])
+        if binding.key in values and (binding.value or values[binding.key])
+        else binding.original.string
+        for binding in bindings(text)
+    ]
+    present = {binding.key for binding in bindings(text)}
+    missing = [f"{key}={value}\n" for key, value in values.items() if value and key not in present]
+    if missing and lines and not lines[-1].endswith("\n"):
+        lines.append("\n")
+    after = "".join([*lines, *missing])
+    if after != before and (before is not None or missing):
+        replace_file(path, after.encode(), OWNER_ONLY)
+
+    def undo() -> None:
+        if before is None:
+            path.unlink(missing_ok=True)
+        elif _read(path) != before:
+            replace_file(path, before.encode(), OWNER_ONLY)
+
+    return undo
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return text_of(path)
+    except FileNotFoundError:
+        return None

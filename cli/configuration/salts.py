@@ -1,0 +1,45 @@
+"""Keeps the salt of this machine's passphrase out of stack files that git tracks.
+
+`pulumi up` writes a line `encryptionsalt` into a stack's file. The state has the same salt, and Pulumi takes it from
+there; the file needs it for the encrypted values in that file alone.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from cli.configuration.stack_file import has_encrypted_values, replace_unchanged_file, without_salt
+from cli.system.git import git
+
+_SALT = "encryptionsalt:"
+
+
+def remove_from_tracked_files(root: Path) -> list[str]:
+    """Remove the salt from each stack file in `root` that git tracks and that was committed without one; return the
+    names of the changed files.
+
+    A file with encrypted values keeps its salt, and so does a checkout that is no git clone. A file that somebody else
+    changes meanwhile is left to the next command.
+    """
+    changed = []
+    for file in sorted(root.glob("Pulumi.*.yaml")):
+        try:
+            content = file.read_bytes()
+            text = content.decode("utf-8")
+            if _has_salt(text) and not has_encrypted_values(text) and _is_committed_without_salt(file):
+                if replace_unchanged_file(file, content, without_salt(text).encode()):
+                    changed.append(file.name)
+        except (OSError, UnicodeDecodeError, yaml.YAMLError):
+            continue  # Whoever needs the file says what is wrong with it.
+    return changed
+
+
+def _is_committed_without_salt(file: Path) -> bool:
+    shown = git(file.parent, "show", f"HEAD:./{file.name}")
+    return shown.returncode == 0 and not _has_salt(shown.stdout)
+
+
+def _has_salt(text: str) -> bool:
+    return any(line.startswith(_SALT) for line in text.splitlines())

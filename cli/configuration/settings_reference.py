@@ -1,0 +1,248 @@
+"""What is generated from the settings' models: the JSON Schema of a stack's file, and the reference in both languages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cli.system.checkout import ROOT
+from infra.schema.setting_tree import ANY_KEY, Setting
+from infra.settings.stack import NAMESPACE, setting_tree, stack_file
+
+SCHEMA = "docs/stack.schema.json"
+PAGES = {"zh": "docs/settings.md", "en": "docs/settings.en.md"}
+#: The environments that the project has a stack file for, in the order of promotion.
+ENVIRONMENTS = ("dev", "test", "prod")
+#: Written by commands (promote, token rotate, deploy --no-cache): what they say is no default of an environment.
+WRITTEN_BY_COMMANDS = {
+    *("image", "contract", "gatewayImage", "frontImage", "cacheImage", "monitoringImage", "imagesInterface"),
+    *("tokens", "generation"),
+}
+
+_SECURE = {
+    "type": "object",
+    "description": "加密的值，由 ./deploy.sh config set <键> --secret 写入 / An encrypted value, written by "
+    "./deploy.sh config set KEY --secret",
+    "properties": {"secure": {"type": "string"}},
+    "required": ["secure"],
+    "additionalProperties": False,
+}
+#: What Pulumi itself keeps in the file, beside `config`.
+_OF_PULUMI = ("encryptionsalt", "encryptedkey", "secretsprovider")
+_TYPES = {
+    "integer": ("整数", "integer"),
+    "number": ("数字", "number"),
+    "boolean": ("`true`、`false`", "`true`, `false`"),
+    "string": ("文字", "text"),
+    "array": ("列表", "list"),
+    "object": ("键值对", "mapping"),
+}
+
+
+def files() -> dict[Path, str]:
+    """Every generated file, with the text that it should have."""
+    contents = environment_files({name: (ROOT / stack_file(name)).read_text(encoding="utf-8") for name in ENVIRONMENTS})
+    pages = {ROOT / path: page(language, contents) for language, path in PAGES.items()}
+    return {ROOT / SCHEMA: json.dumps(schema(), ensure_ascii=False, indent=2) + "\n", **pages}
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a `Pulumi.<stack>.yaml`. Other namespaces than ours can hold anything."""
+    tree = setting_tree()
+    own = {f"{NAMESPACE}:{key}": _tidy(setting.schema) for key, setting in tree.properties.items()}
+    definitions = {name: _tidy(value, described=False) for name, value in tree.definitions.items()}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Pulumi.<stack>.yaml",
+        "description": "一个栈的设置；说明见 docs/settings.md / The settings of a stack; see docs/settings.en.md",
+        "type": "object",
+        "properties": {
+            "config": {
+                "type": ["object", "null"],
+                "properties": own,
+                "propertyNames": {"anyOf": [{"enum": list(own)}, {"not": {"pattern": f"^{NAMESPACE}:"}}]},
+            },
+            "environment": {},
+            **{key: {"type": "string"} for key in _OF_PULUMI},
+        },
+        "additionalProperties": False,
+        "$defs": {**definitions, "Secure": _SECURE},
+    }
+
+
+def environment_files(texts: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """By environment, what the `texts` of its stack file say below our namespace."""
+    found = {}
+    for name, text in texts.items():
+        config = (yaml.safe_load(text) or {}).get("config") or {}
+        prefix = f"{NAMESPACE}:"
+        found[name] = {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)}
+    return found
+
+
+def page(language: str, environments: Mapping[str, Mapping[str, Any]]) -> str:
+    """The reference in `zh` or `en`. `environments`: as `environment_files` gives them."""
+    zh, tree = language == "zh", setting_tree()
+    groups: dict[str, list[tuple[tuple[str, ...], Setting]]] = {"": []}
+    for path, setting in tree.leaves():
+        groups.setdefault(path[0] if len(path) > 1 else "", []).append((path, setting))
+    lines = [_HEAD_ZH if zh else _HEAD_EN]
+    header = "| 键 | 取值 | 默认 | 环境 | 含义 |" if zh else "| Key | Values | Default | Environments | Meaning |"
+    for group, rows in groups.items():
+        title = group or ("顶层" if zh else "Top level")
+        about = tree.properties[group].description[0 if zh else 1] if group else ""
+        lines += ["", f"## {title}", "", *([about + ("。" if zh else "."), ""] if about else [])]
+        lines += [header, "|---|---|---|---|---|"]
+        lines += [_row(path, setting, language, environments) for path, setting in rows]
+    return "\n".join(lines) + "\n"
+
+
+def kind(setting: Setting, language: str) -> str:
+    """What values a setting can have, in `zh` or `en`, as Markdown."""
+    zh = language == "zh"
+    if setting.secret:
+        return "机密" if zh else "secret"
+    words = [f"`{choice}`" for choice in setting.choices]
+    types = sorted(setting.types - ({"string"} if setting.choices else set()))
+    words += [_TYPES[name][0 if zh else 1] for name in types]
+    return ("、" if zh else ", ").join(words) + _limits(setting, zh)
+
+
+def _limits(setting: Setting, zh: bool) -> str:
+    lower, upper = setting.bounds
+    if lower is None and upper is None:
+        return ""
+    above = ">" if any("exclusiveMinimum" in form for form in setting.alternatives) else ""
+    if upper is None:
+        return f" {above}{lower} " + ("起" if zh else "and up")
+    return f" {above}{lower}–{upper}"
+
+
+def shown(value: Any) -> str:
+    """A value as it is written in a stack's file; – for none."""
+    if value is None:
+        return "–"
+    if isinstance(value, str):
+        return value or "''"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(shown, value))}]"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {shown(below)}" for key, below in value.items() if below is not None) + "}"
+    return json.dumps(value)
+
+
+def _row(path: tuple[str, ...], setting: Setting, language: str, environments: Mapping[str, Mapping[str, Any]]) -> str:
+    zh = language == "zh"
+    said = []
+    for name, content in environments.items():
+        for at, value in _at(content, path):
+            where = "" if at == path else f" {'.'.join(at)}"
+            said.append(f"{name}{where}: `{'•••' if setting.secret else shown(value)}`")
+    default = "–" if setting.default in (None, "") else f"`{shown(setting.default)}`"
+    cells = [
+        f"`{'.'.join(path)}`", kind(setting, language), default, "<br>".join(said) or "–", setting.description[0 if zh else 1],
+    ]  # fmt: skip
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _at(content: Any, path: tuple[str, ...], above: tuple[str, ...] = ()) -> Iterable[tuple[tuple[str, ...], Any]]:
+    """What `content` has at `path`, where ANY_KEY stands for every key."""
+    if not path:
+        yield above, content
+        return
+    if isinstance(content, Mapping):
+        for key in list(content) if path[0] == ANY_KEY else [path[0]]:
+            if key in content and key not in WRITTEN_BY_COMMANDS:
+                yield from _at(content[key], path[1:], (*above, key))
+
+
+def _tidy(value: Any, described: bool = True) -> Any:
+    """A schema without what only Python's side says (titles, docstrings), closed, and with encrypted values for secrets."""
+    if isinstance(value, list):
+        return [_tidy(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    words = ("title",) if described else ("title", "description")
+    # A property may have such a name too; it is no text.
+    tidied = {key: _tidy(own) for key, own in value.items() if key not in words or not isinstance(own, str)}
+    if tidied.get("writeOnly"):
+        return {"$ref": "#/$defs/Secure"}
+    if "patternProperties" in tidied:
+        tidied.setdefault("additionalProperties", False)
+    return tidied
+
+
+_HEAD_ZH = f"""\
+# 设置
+
+[English](settings.en.md)
+
+由设置的定义生成：`./deploy.sh config reference`；不要手工修改。
+
+每个栈的设置在 `Pulumi.<栈>.yaml` 的 `config:` 之下，键前加 `{NAMESPACE}:`；写错的键和值会在做任何改变之前被指出来。
+
+```bash
+./deploy.sh config show                                      # 生效的设置，和各自的来源
+./deploy.sh config show gateway.limits -s test
+./deploy.sh config set gateway.limits.requestsPerSecond 20   # 检查全部设置，再写进栈文件
+./deploy.sh config set profiles dev,cache
+./deploy.sh config set cache.password --secret               # 询问或从标准输入读取，加密后写入
+./deploy.sh config unset gateway.limits.requestsPerSecond
+./deploy.sh config diff dev test                             # 两个栈的差别（有差别时退出码为 1）
+./deploy.sh preview                                          # 然后看会改变什么
+```
+
+一个值依次取自：`.env`（只是这台机器上的，见[命令](commands.md)）、栈文件、服务的 `service.yaml` 或这台机器的镜像站变量、下表的默认。
+各环境之间的不同只写在 [Pulumi.dev.yaml](../Pulumi.dev.yaml)、[Pulumi.test.yaml](../Pulumi.test.yaml) 和
+[Pulumi.prod.yaml](../Pulumi.prod.yaml) 里，就是下表“环境”一列；由命令写入的（镜像、契约、令牌的轮换）不在其中。
+机密只以 `secure:` 的密文写在文件里。
+
+编辑器按栈文件第一行的 [JSON Schema]({Path(SCHEMA).name}) 补全和检查（VS Code 装 YAML 扩展）；新的栈文件也写上这一行：
+
+```yaml
+# yaml-language-server: $schema={SCHEMA}
+config:
+  {NAMESPACE}:gateway:
+    portOffset: 30000
+```"""
+_HEAD_EN = f"""\
+# Settings
+
+[中文](settings.md)
+
+Generated from the definition of the settings by `./deploy.sh config reference`; not to be edited.
+
+The settings of a stack are below `config:` in `Pulumi.<stack>.yaml`, their keys with `{NAMESPACE}:` before them. A wrong key
+or value is pointed out before anything changes.
+
+```bash
+./deploy.sh config show                                      # the settings as they are, and where each comes from
+./deploy.sh config show gateway.limits -s test
+./deploy.sh config set gateway.limits.requestsPerSecond 20   # checks all settings, then writes the stack's file
+./deploy.sh config set profiles dev,cache
+./deploy.sh config set cache.password --secret               # asks for it or reads stdin, and encrypts it
+./deploy.sh config unset gateway.limits.requestsPerSecond
+./deploy.sh config diff dev test                             # how two stacks differ (exit code 1 when they do)
+./deploy.sh preview                                          # then see what would change
+```
+
+A value is taken from the first that says it: `.env` (of this machine alone, see [commands](commands.en.md)), the stack's
+file, the service's `service.yaml` or this machine's variables for mirrors, the default below.
+What is different between the environments is said in [Pulumi.dev.yaml](../Pulumi.dev.yaml),
+[Pulumi.test.yaml](../Pulumi.test.yaml) and [Pulumi.prod.yaml](../Pulumi.prod.yaml) alone, and is the column Environments
+below, but for what commands write there (images, contracts, the rotation of tokens).
+A secret is in the file only encrypted, as `secure:`.
+
+Editors complete and check stack files by the [JSON Schema]({Path(SCHEMA).name}) that the first line names (VS Code with the
+YAML extension); a new stack file has that line too:
+
+```yaml
+# yaml-language-server: $schema={SCHEMA}
+config:
+  {NAMESPACE}:gateway:
+    portOffset: 30000
+```"""

@@ -1,0 +1,1 @@
+"""One stack, driven through Pulumi: open, preview, update, outputs, state, locks, events."""

@@ -1,0 +1,26 @@
+"""Pulumi's Automation API, made to start Pulumi as this project needs it.
+
+Pulumi cuts long texts after so many bytes, also within a character. The thread that reads its output would end there, and
+Pulumi would wait for ever for somebody to read on, holding the stack's lock.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from types import SimpleNamespace
+from typing import Any
+
+from pulumi.automation import _cmd
+
+from cli.system import programs
+
+
+def start_pulumi_well() -> None:
+    """From now on the Automation API reads what Pulumi cut as the replacement character U+FFFD, keeps a Ctrl-C from
+    Pulumi where programs.apart says so, and leaves a note that Pulumi ran."""
+    _cmd.subprocess = SimpleNamespace(**{**vars(subprocess), "Popen": _popen})
+
+
+def _popen(command: list[str], **options: Any) -> subprocess.Popen[Any]:
+    programs.note_start(command)
+    return subprocess.Popen(command, errors="replace", start_new_session=programs.apart(), **options)

@@ -1,0 +1,261 @@
+"""One stack, driven through Pulumi's Automation API: open, recover, preview, up, destroy, outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pulumi import automation as auto
+
+from cli.deployment import automation, locks, policies, secrets_provider, state_edits
+from cli.deployment.events import EventDisplay
+from cli.engine import engine, moments, stored_data
+from cli.system.checkout import ROOT
+from cli.system.errors import StackError
+from cli.terminal.console import Activities, err
+from infra.parts import image_interface
+from infra.rendering import gateway_inputs
+from infra.services.catalog import load_catalog
+from infra.settings.stack import StackSettings, read_settings, stack_file
+from toolchain.language import tr
+
+automation.start_pulumi_well()
+
+PROJECT = "dyber"
+#: Where a restore keeps its way back (cli.way_back): a folder of each stack with this file in it.
+RESTORES, JOURNAL = ".restores", "journal.json"
+
+
+@dataclass(frozen=True)
+class Preview:
+    """`text`: Pulumi's own words, secrets masked; `changes`: how many, by kind; `steps`: as in `pulumi preview --json`."""
+
+    text: str
+    changes: Mapping[str, int]
+    steps: list[dict[str, Any]]
+
+
+@dataclass
+class Deployment:
+    """An opened stack. Every method that changes things takes a display for its progress."""
+
+    stack: auto.Stack
+    settings: StackSettings
+    _state: dict[str, Any] | None = field(default=None, repr=False)
+
+    @classmethod
+    def open(cls, name: str, *, create: bool = True, while_restoring: bool = False) -> Deployment:
+        """Select the stack `name`, or make it where `create` says so.
+
+        Raises StackError, also for a stack whose restore was killed unless it is opened `while_restoring`, or
+        ConfigurationError for bad settings.
+        """
+        moments.put_back_forgotten()
+        if not while_restoring:
+            _refuse_unfinished_restore(name)
+        settings_file(name)
+        select = auto.create_or_select_stack if create else auto.select_stack
+        try:
+            stack = select(
+                stack_name=name,
+                work_dir=str(ROOT),
+                opts=secrets_provider.options(ROOT / stack_file(name)) if create else None,
+            )
+        except auto.errors.StackNotFoundError:
+            raise _not_deployed(name) from None
+        config = stack.get_all_config()
+        given = {key: value.value for key, value in config.items() if value.value is not None}
+        return cls(stack, read_settings(ROOT, name, given, [key for key, value in config.items() if value.secret]))
+
+    @classmethod
+    def known_to_the_state(cls, name: str) -> Deployment | None:
+        """Open the stack `name` for its state alone, None where the state does not know it. Its file is not read and may
+        be missing or unusable; `settings` are the defaults.
+
+        Raises StackError for a stack whose restore was killed.
+        """
+        moments.put_back_forgotten()
+        _refuse_unfinished_restore(name)
+        try:
+            return cls(auto.select_stack(stack_name=name, work_dir=str(ROOT)), StackSettings(stack=name))
+        except auto.errors.StackNotFoundError:
+            return None
+
+    # -- reading ---------------------------------------------------------------------------------------------------
+
+    def outputs(self) -> dict[str, Any]:
+        """The stack's outputs, secrets in clear. Raises StackError when the stack is not deployed."""
+        values = {key: output.value for key, output in self.stack.outputs().items()}
+        if "gateway" not in values:
+            raise _not_deployed(self.stack.name)
+        return values
+
+    def check_settings(self) -> None:
+        """Raises ConfigurationError for what the program would refuse, before Pulumi is started."""
+        specs = self.settings.select(load_catalog(ROOT / "mcp-servers"))
+        image_interface.refuse_other(self.settings)
+        gateway_inputs.configuration(self.settings, specs, {})
+        gateway_inputs.tls_files(self.settings)
+
+    def published_ports(self) -> list[tuple[str, int]]:
+        """(address, host port) of all that this stack's gateway publishes."""
+        specs = self.settings.select(load_catalog(ROOT / "mcp-servers"))
+        return gateway_inputs.published_addresses(self.settings, specs)
+
+    def state(self) -> dict[str, Any]:
+        """The stack's state, read once and again after a change; {} before the first deployment."""
+        if self._state is None:
+            self._state = dict(self.stack.export_stack().deployment or {})
+        return self._state
+
+    def resources(self) -> list[dict[str, Any]]:
+        """Resources in the stack's state."""
+        return list(self.state().get("resources") or [])
+
+    def deployment_id(self) -> str | None:
+        """The label value that everything of this stack's state carries; None before the first deployment."""
+        for resource in self.resources():
+            if resource["type"] == "random:index/randomId:RandomId" and resource["urn"].endswith("::deployment"):
+                return str(resource["outputs"]["hex"])
+        return None
+
+    def require_id(self) -> str:
+        """As deployment_id. Raises StackError before the first deployment."""
+        if (found := self.deployment_id()) is None:
+            raise _not_deployed(self.stack.name)
+        return found
+
+    @property
+    def file(self) -> Path:
+        """The stack's file of settings."""
+        return ROOT / stack_file(self.stack.name)
+
+    # -- changing --------------------------------------------------------------------------------------------------
+
+    def set(self, path: str, value: str) -> None:
+        """Write one setting, such as `gateway.portOffset`, into the stack's file; what else is there stays."""
+        self.stack.set_config(f"{PROJECT}:{path}", auto.ConfigValue(value), path=True)
+
+    def require_idle(self) -> None:
+        """Raises StackError when another run is under way."""
+        for holder in locks.holders(self.stack):
+            if not holder.is_gone():
+                raise in_use(self.stack.name, holder)
+
+    def recover(self, display: Activities) -> None:
+        """Make good what a killed run left behind: its lock, its unfinished operations, its orphaned containers.
+
+        Raises StackError when another run is really under way.
+        """
+        try:
+            if locks.release_abandoned(self.stack):
+                err.print(tr("上次运行被中断：解除遗留的锁", "the last run was killed: removing the lock it left behind"))
+        except locks.Held as error:
+            raise in_use(self.stack.name, error.holder) from None
+        if self.state().get("pending_operations"):
+            with display.phase(tr("清理上次中断的操作", "Clearing operations the last run left unfinished")):
+                self.stack.refresh(clear_pending_creates=True, show_secrets=False, color="never")
+            self._state = None
+        deployment = self.deployment_id()
+        if deployment:
+            for name in engine.sweep(deployment, {str(item.get("id")) for item in self.resources()}):
+                err.print(tr(f"移除遗留的 {name}", f"removed leftover {name}"))
+
+    def up(
+        self, display: Activities, plan: Path | None = None, replace: Sequence[str] = (), refresh: bool = True
+    ) -> tuple[dict[str, Any], Mapping[str, int]]:
+        """Bring the engine to what the program says, noticing (`refresh`) what was removed by hand, and replacing the
+        resources with the URNs `replace`; with a saved `plan`, do just what it says, or fail.
+
+        Returns the stack's outputs (secrets in clear) and the number of changes by kind.
+        """
+        return self._up(
+            display,
+            # What a refresh finds out is not in the plan, and would be refused as not planned.
+            refresh=refresh and plan is None,
+            plan=str(plan.resolve()) if plan else None,
+            replace=list(replace) or None,
+            policy_packs=[policies.PACK],
+        )
+
+    def up_without(self, display: Activities, exclude: Sequence[str]) -> None:
+        """As `up`, but leave what has one of these URNs, or patterns of such, as it is, with all that depends on it. The
+        rules are not asked, as they would judge what is left out without its inputs: see `preview`."""
+        self._up(display, refresh=True, exclude=list(exclude), exclude_dependents=True)
+
+    def _up(self, display: Activities, **options: Any) -> tuple[dict[str, Any], Mapping[str, int]]:
+        # What is not declared any more would be deleted otherwise, in the very run that brings this version.
+        if stored_data.deletable(self.state()):
+            state_edits.edit(self.stack, stored_data.retain)
+            self._state = None
+        events = EventDisplay(display)
+        title = tr(f"比较并应用栈 {self.stack.name}", f"Comparing and applying stack {self.stack.name}")
+        with display.phase(title), events.failing_clearly():
+            result = self.stack.up(show_secrets=False, color="never", on_event=events.handle, **options)
+        self._state = None
+        outputs = {key: output.value for key, output in result.outputs.items()}
+        return outputs, dict(result.summary.resource_changes or {})
+
+    def preview(self, display: Activities) -> Preview:
+        """What `up` would change."""
+        events = EventDisplay(display, quiet=True)
+        with events.failing_clearly():
+            result = self.stack.preview(
+                refresh=True, diff=True, color="never", on_event=events.handle, policy_packs=[policies.PACK]
+            )
+        changes = {str(getattr(op, "value", op)): n for op, n in result.change_summary.items()}
+        return Preview(result.stdout, changes, events.steps)
+
+    def refreshed(self, display: Activities) -> list[dict[str, Any]]:
+        """What the providers find on the engine now, as steps from the state to that; the state stays as it is."""
+        events = EventDisplay(display, quiet=True)
+        with events.failing_clearly():
+            self.stack.preview_refresh(color="never", show_secrets=False, on_event=events.handle)
+        return events.outcomes
+
+    def destroy(self, display: Activities) -> None:
+        """Delete everything the stack made, but its data volumes."""
+        state_edits.edit(self.stack, stored_data.retain)
+        events = EventDisplay(display)
+        with events.failing_clearly():
+            self.stack.destroy(refresh=True, show_secrets=False, color="never", on_event=events.handle)
+        self._state = None
+
+
+def settings_file(stack: str) -> Path:
+    """The stack's file of settings. Raises StackError, naming the known stacks, where there is none."""
+    file = ROOT / stack_file(stack)
+    if not file.is_file():
+        known = ", ".join(sorted(file.name.split(".")[1] for file in ROOT.glob("Pulumi.*.yaml")))
+        raise StackError(
+            tr(f"没有栈文件 {file.name}", f"there is no stack file {file.name}"),
+            tr(f"可用的栈：{known}；或新建该文件", f"known stacks: {known}; or create that file"),
+        )
+    return file
+
+
+def _refuse_unfinished_restore(name: str) -> None:
+    if (ROOT / RESTORES / name / JOURNAL).is_file():
+        raise StackError(
+            tr(f"栈 {name} 的恢复被中断了，或正在进行", f"the restore of stack {name} was interrupted, or is under way"),
+            tr("放回原来的一切：./deploy.sh restore --undo", "put back what was there: ./deploy.sh restore --undo"),
+        )
+
+
+def _not_deployed(stack: str) -> StackError:
+    return StackError(
+        tr(f"栈 {stack} 还没有部署", f"stack {stack} is not deployed"),
+        tr(f"先运行 ./deploy.sh --stack {stack}", f"run ./deploy.sh --stack {stack} first"),
+    )
+
+
+def in_use(stack: str, holder: locks.Holder) -> StackError:
+    who = f"{holder.user}@{holder.host}"
+    return StackError(
+        tr(f"栈 {stack} 正被 {who}（进程 {holder.pid}，始于 {holder.since}）使用",
+           f"stack {stack} is in use by {who} (process {holder.pid}, since {holder.since})"),
+        tr(f"等它结束；确认它已不在时运行 pulumi cancel -s {stack}",
+           f"wait for it; if it is surely gone, run: pulumi cancel -s {stack}"),
+    )  # fmt: skip

@@ -1,0 +1,23 @@
+"""The policy pack of policy/, which every update runs with, and its violations as lines for people."""
+
+from __future__ import annotations
+
+import re
+
+from pulumi.automation.events import PolicyEvent
+
+from cli.system.checkout import ROOT
+from toolchain.language import tr
+
+PACK = str(ROOT / "policy")
+MANDATORY = "mandatory"
+
+
+def told(event: PolicyEvent) -> str:
+    """`resource: what is wrong (rule)`, in the language of the command line."""
+    # The rule's description comes first; the pack gives what is wrong in both languages (policy/rules.py).
+    text = re.sub(r"<\{%.*?%\}>", "", event.message).strip().splitlines()[-1].strip()
+    chinese, _, english = text.partition(" / ")
+    name = (event.resource_urn or "").rsplit("::", 1)[-1]
+    rule = event.policy_name.removesuffix("-advice")
+    return f"{name}: {tr(chinese, english or chinese)} ({rule})"

@@ -1,0 +1,109 @@
+"""Gives a stack a state from elsewhere, such as a backup's, encrypted anew with this machine's passphrase or key."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pulumi import automation as auto
+
+from cli.configuration.stack_file import has_encrypted_values, without_salt
+from cli.deployment import deployment, secrets_provider
+from cli.system.errors import StackError
+from infra.settings.stack import stack_file
+from toolchain.home import DyberHome
+from toolchain.language import tr
+
+
+def file_for_here(content: bytes, passphrase_then: bytes | None) -> bytes:
+    """The text of a stack's file from a backup, fit for this machine's passphrase: under another one than
+    `passphrase_then`, the salt is left out. What a key service encrypted, it decrypts here too.
+
+    Raises StackError for encrypted values in it that could not be read here.
+    """
+    if has_passphrase(content) and passphrase() != passphrase_then:
+        if has_encrypted_values(content.decode()):
+            raise StackError(
+                tr("栈文件里有用另一个口令加密的值", "the stack's file has values encrypted with another passphrase"),
+                tr(
+                    "用 PULUMI_CONFIG_PASSPHRASE_FILE 指定备份时的口令文件，再恢复一次",
+                    "name the passphrase of that time with PULUMI_CONFIG_PASSPHRASE_FILE and restore again",
+                ),
+            )
+        content = without_salt(content.decode()).encode()
+    return content
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A stack's file that goes with an imported state: its text, and its values in clear, by key."""
+
+    file: bytes
+    values: dict[str, str]
+
+
+def tried(name: str, content: bytes, state: Mapping[str, Any]) -> Tried:
+    """Import `state` into a stack called `name` in an empty folder, to see that it can be. The stack's file is then
+    `content` with what encrypts the secrets here.
+
+    Raises CommandError. Nothing outside of that folder changes.
+    """
+    with tempfile.TemporaryDirectory(prefix="dyber-import-") as temporary:
+        folder = Path(temporary)
+        backend = folder / "state"
+        backend.mkdir()
+        shutil.copy(deployment.ROOT / "Pulumi.yaml", folder)
+        file = folder / stack_file(name)
+        file.write_bytes(content)
+        variables = {"PULUMI_BACKEND_URL": backend.as_uri()}
+        target = import_state(name, json.loads(json.dumps(state)), folder, variables)
+        values = {key: value.value for key, value in target.get_all_config().items() if value.value is not None}
+        return Tried(file.read_bytes(), values)
+
+
+def import_state(
+    name: str, state: dict[str, Any], folder: Path | None = None, variables: Mapping[str, str] | None = None
+) -> auto.Stack:
+    """Give the stack its state, and return it; the secrets in it are encrypted anew, with this machine's passphrase or
+    by the key service that the stack's file names. `folder`: of the project, if it is another one than the repository;
+    `variables`: of the environment. Raises CommandError."""
+    folder = folder or deployment.ROOT
+    file = folder / stack_file(name)
+    options = auto.LocalWorkspaceOptions(
+        secrets_provider=secrets_provider.for_new_stack(file), env_vars=dict(variables or {})
+    )
+    target = auto.create_or_select_stack(stack_name=name, work_dir=str(folder), opts=options)
+    if (state["deployment"].get("secrets_providers") or {}).get("type") in secrets_provider.TYPES:
+        if not secrets_provider.recorded(file):
+            # A secret, for a moment, makes Pulumi write a salt for its passphrase into the stack's file.
+            try:
+                target.set_config("dyber:restoring", auto.ConfigValue("", secret=True))
+            finally:
+                target.remove_config("dyber:restoring")
+        state["deployment"]["secrets_providers"] = secrets_provider.in_state(file)
+    target.import_stack(auto.Deployment(version=state["version"], deployment=state["deployment"]))
+    return target
+
+
+def has_passphrase(stack_yaml: bytes) -> bool:
+    """Whether the stack's secrets are encrypted with a passphrase, not by a key service."""
+    return (yaml.safe_load(stack_yaml) or {}).get("secretsprovider") in (None, "default", secrets_provider.PASSPHRASE)
+
+
+def passphrase() -> bytes | None:
+    """This machine's passphrase, as Pulumi takes it."""
+    if (given := os.environ.get("PULUMI_CONFIG_PASSPHRASE")) is not None:
+        return given.encode()
+    file = os.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE")
+    path = Path(file) if file else DyberHome.from_environment().passphrase_file
+    try:
+        return path.read_bytes().strip()
+    except OSError:
+        return None

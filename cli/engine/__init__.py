@@ -1,0 +1,1 @@
+"""The container engine: containers, volumes, ports, stored data."""

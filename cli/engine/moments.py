@@ -1,0 +1,130 @@
+"""Undoes temporary changes on the engine, such as a paused container, whatever happens to the command that made them.
+
+Before the change, a note says how it is undone. Whatever ends the command undoes it, Ctrl-C too; after a kill, the next
+command finds the note and does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import Timeout
+from pydantic import TypeAdapter, ValidationError
+
+from cli.configuration.stack_file import replace_file
+from cli.engine import engine
+from cli.engine.engine import EngineError
+from cli.system import programs
+from cli.terminal.console import err
+from toolchain.damage import lock_at, make_folder, set_aside
+from toolchain.home import DyberHome
+from toolchain.language import tr
+
+_COMMANDS = TypeAdapter(list[list[str]])
+#: What the engine says where nothing is left to undo.
+_NOTHING_LEFT = re.compile(r"is not paused|no such container|not found", re.IGNORECASE)
+
+
+@contextmanager
+def put_back_afterwards(*undo: Sequence[str]) -> Iterator[None]:
+    """Inside, what the docker commands `undo` put back may be changed; afterwards they are all run, also when one of
+    them fails. Raises EngineError for one that failed, which the next command of dyber tries again."""
+    note = _folder() / f"{os.getpid()}-{secrets.token_hex(4)}.json"
+    make_folder(note.parent.parent)
+    commands = [list(command) for command in undo]
+    try:
+        with lock_at(note.with_suffix(".lock")):
+            replace_file(note, json.dumps(commands).encode(), 0o600)
+            try:
+                yield
+            finally:
+                problems = _undo(note, commands)
+    finally:
+        note.with_suffix(".lock").unlink(missing_ok=True)
+    if problems:
+        raise EngineError("; ".join(problems))
+
+
+def put_back_forgotten() -> None:
+    """Undo what killed commands left behind, and say so. What cannot be undone now stays noted."""
+    for note in sorted(_folder().glob("*.json")):
+        lock = lock_at(note.with_suffix(".lock"))
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            continue  # Its command is still at work.
+        try:
+            if note.exists() and (commands := _noted(note)) is not None and not _undo(note, commands):
+                told = tr(
+                    "上次运行被中断：已复原它暂时改动的容器",
+                    "the last run was killed: the containers that it had paused or stopped are as before",
+                )
+                err.print(told)
+        finally:
+            lock.release()
+            if not note.exists():
+                note.with_suffix(".lock").unlink(missing_ok=True)
+
+
+def _noted(note: Path) -> list[list[str]] | None:
+    """Return the commands of a note; None for a damaged note, which is set aside."""
+    try:
+        return _COMMANDS.validate_json(note.read_bytes(), strict=True)
+    except (IsADirectoryError, ValidationError):
+        set_aside(
+            note,
+            tr(
+                "上次运行被中断时可能有容器停在暂停状态，查看：./deploy.sh status；继续：docker unpause <容器>",
+                "the last run was killed and may have left a container paused. See ./deploy.sh status; "
+                "to go on: docker unpause CONTAINER",
+            ),
+        )
+        return None
+
+
+def _undo(note: Path, commands: list[list[str]]) -> list[str]:
+    """Run the commands of a note and delete it; commands that failed stay in it. Returns their errors."""
+    problems, left = [], []
+    with undisturbed():
+        for command in commands:
+            try:
+                engine.docker(*command)
+            except EngineError as error:
+                if not _NOTHING_LEFT.search(str(error)):
+                    left.append(command)
+                    problems.append(f"docker {' '.join(command)}: {error}")
+        if left:
+            replace_file(note, json.dumps(left).encode(), 0o600)
+        else:
+            note.unlink(missing_ok=True)
+    return problems
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let Ctrl-C wait until this is over; the programs that are started inside do not get it."""
+    if threading.current_thread() is not threading.main_thread():
+        with programs.in_sessions_of_their_own():
+            yield
+        return
+    asked = []
+    previous = signal.signal(signal.SIGINT, lambda number, frame: asked.append(number))
+    try:
+        with programs.in_sessions_of_their_own():
+            yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    if asked:
+        raise KeyboardInterrupt
+
+
+def _folder() -> Path:
+    return DyberHome.from_environment().locks / "moments"

@@ -1,0 +1,207 @@
+"""Checks before a deployment whether the ports that the gateway publishes are free and allowed."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import socket
+import sys
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from cli.configuration.stack_file import StackFile
+from cli.engine import engine
+from cli.system.errors import StackError
+from infra.rendering.gateway_inputs import HTTP_PORT, HTTPS_PORT
+from infra.schema.problems import ConfigurationError
+from infra.settings.addresses import IPV4_LOOPBACK, engine_is_here
+from infra.settings.stack import stack_file
+from toolchain.engine.installation import find_engine
+from toolchain.engine.low_ports import SETTING, lowest_port
+from toolchain.language import tr
+from toolchain.prerequisites import Finding
+
+#: Windows' command that lists the ranges of ports which it reserves.
+RESERVED_RANGES = "netsh interface ipv4 show excludedportrange protocol=tcp"
+#: `taken`: somebody listens there; `reserved`: Windows keeps it for others; `absent`: no such address on this machine.
+Obstacle = Literal["taken", "reserved", "absent"]
+
+
+@dataclass(frozen=True)
+class PortInUse:
+    """A host port that is not available; `owner` is the name of the container that holds it, or None."""
+
+    address: str
+    port: int
+    owner: str | None
+    obstacle: Obstacle = "taken"
+
+    @property
+    def shown(self) -> str:
+        """Return the address and port, and who holds it."""
+        address = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{address}:{self.port}" + (f" ({tr('容器', 'container')} {self.owner})" if self.owner else "")
+
+
+def ports_in_use(wanted: Iterable[tuple[str, int]], deployments: Collection[str]) -> list[PortInUse]:
+    """Those of the `wanted` (address, port) pairs that cannot be had; those of our own `deployments` are free."""
+    own: set[tuple[str, int]] = set()
+    owners: dict[tuple[str, int], str] = {}
+    for container in engine.containers(all_states=False):
+        labels = container.get("Config", {}).get("Labels") or {}
+        for published in engine.published(container):
+            if labels.get("dyber.deployment") in deployments:
+                own.add(published)
+            else:
+                owners[published] = container["Name"].lstrip("/")
+    found = []
+    for address, port in wanted:
+        owner = next((name for other, name in owners.items() if overlap((address, port), other)), None)
+        if owner:
+            found.append(PortInUse(address, port, owner))
+        elif not any(overlap((address, port), other) for other in own) and engine_is_here():
+            obstacle = _obstacle(address, port)
+            if obstacle and (obstacle != "absent" or _engine_is_of_this_system()):
+                found.append(PortInUse(address, port, None, obstacle))
+    return found
+
+
+def _engine_is_of_this_system() -> bool:
+    """Whether the engine runs in this system itself and not in a virtual machine, which has other addresses."""
+    found = find_engine()
+    return bool(found and found.data_folder and found.data_folder.exists())
+
+
+def overlap(one: tuple[str, int], other: tuple[str, int]) -> bool:
+    """Tell whether two (address, port) pairs exclude each other. The engine reports '' for a port that is published on
+    every address of both families, and `::` for IPv6 alone."""
+    if one[1] != other[1]:
+        return False
+    if "" in (one[0], other[0]):
+        return True
+    first, second = ipaddress.ip_address(one[0]), ipaddress.ip_address(other[0])
+    return first == second or (
+        first.version == second.version and (first.is_unspecified or second.is_unspecified)
+    )
+
+
+def cannot_be_had(stack: str, ports: list[PortInUse]) -> StackError:
+    """Return the error for ports that are not available, with the reason."""
+    move = f"./deploy.sh config set gateway.portOffset 10000 -s {stack}"
+    by_obstacle = {item.obstacle: [port.shown for port in ports if port.obstacle == item.obstacle] for item in ports}
+    if absent := by_obstacle.get("absent"):
+        shown = ", ".join(absent)
+        return StackError(
+            tr(f"这台机器没有这个地址：{shown}", f"this machine has no such address: {shown}"),
+            tr(
+                f"改正 gateway.bind：./deploy.sh config set gateway.bind 127.0.0.1 -s {stack}",
+                f"correct gateway.bind: ./deploy.sh config set gateway.bind 127.0.0.1 -s {stack}",
+            ),
+        )
+    if taken := by_obstacle.get("taken"):
+        shown = ", ".join(taken)
+        return StackError(
+            tr(f"端口已被占用：{shown}", f"ports are taken: {shown}"),
+            tr(f"停掉占用者；或换一组端口：{move}", f"stop their owner; or move all ports: {move}"),
+        )
+    shown = ", ".join(by_obstacle["reserved"])
+    return StackError(
+        tr(f"Windows 保留了这些端口，虽然没有程序在用：{shown}", f"Windows reserves these ports, though nobody listens: {shown}"),
+        tr(
+            f"查看保留的范围：{RESERVED_RANGES}；换一组端口：{move}",
+            f"list the reserved ranges: {RESERVED_RANGES}; move all ports: {move}",
+        ),
+    )
+
+
+def refuse_low_ports(stack: str, wanted: list[tuple[str, int]]) -> None:
+    """Raises StackError where the engine may not publish all of the `wanted` (address, port) pairs."""
+    ports, lowest = too_low(wanted)
+    if ports:
+        shown = ", ".join(map(str, ports))
+        raise StackError(
+            tr(
+                f"这里不允许 {lowest} 以下的端口：引擎以普通用户身份运行（rootless），不能发布 {shown}",
+                f"ports below {lowest} are not allowed here: the engine runs as an ordinary user (rootless) and cannot "
+                f"publish {shown}",
+            ),
+            low_ports_advice(lowest, stack),
+        )
+
+
+def refuse_low_ports_of_file(root: Path, stack: str) -> None:
+    """Do what `refuse_low_ports` does before the machine is set up, which may take minutes; only the port offset in the
+    stack's file is known then. Raises StackError."""
+    file = root / stack_file(stack)
+    if file.is_file():
+        ports = (HTTP_PORT, HTTPS_PORT)
+        refuse_low_ports(stack, [(IPV4_LOOPBACK, port + _offset(file)) for port in ports])
+
+
+def too_low(wanted: Iterable[tuple[str, int]]) -> tuple[list[int], int]:
+    """Return those of the `wanted` ports that the engine may not publish, and the lowest port that it may."""
+    found = find_engine()
+    lowest = lowest_port(found) if found else 1
+    return sorted({port for _, port in wanted if port < lowest}), lowest
+
+
+def findings(root: Path) -> list[Finding]:
+    """Return what `doctor` reports about an engine that may not publish low ports: which stacks of the checkout need
+    them."""
+    found = find_engine()
+    lowest = lowest_port(found) if found else 1
+    if not found or lowest <= HTTP_PORT:
+        return []
+    files = sorted(root.glob("Pulumi.*.yaml"))
+    stacks = [file.name.split(".")[1] for file in files if HTTP_PORT + _offset(file) < lowest]
+    advice = low_ports_advice(lowest, stacks[0]) if stacks else ""
+    version = tr(f"{lowest} 以上", f"{lowest} and up") + (f" ({', '.join(stacks)}: {HTTP_PORT})" if stacks else "")
+    return [Finding("ports", tr("可发布的端口", "Ports that can be published"), not stacks, version, found.host, advice)]
+
+
+def low_ports_advice(lowest: int, stack: str) -> str:
+    """Return what to do about ports that are too low."""
+    return tr(
+        f"换一组端口：./deploy.sh config set gateway.portOffset 10000 -s {stack}；"
+        f"或允许低端口：sudo sysctl {SETTING}=80（写进 /etc/sysctl.d/ 才会保留）",
+        f"move all ports: ./deploy.sh config set gateway.portOffset 10000 -s {stack}; or allow low ports (below "
+        f"{lowest}): sudo sysctl {SETTING}=80 (in /etc/sysctl.d/ to keep it)",
+    )
+
+
+def _offset(file: Path) -> int:
+    try:
+        gateway: Any = StackFile(file).get("gateway") or {}
+        return int(gateway.get("portOffset", 0))
+    except (OSError, ConfigurationError, ValueError, TypeError, AttributeError):
+        return 0
+
+
+def _obstacle(address: str, port: int) -> Obstacle | None:
+    """Return why nothing can listen on a port of this machine; None if something can, or if the reason is unknown."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            if sys.platform == "win32":
+                # There SO_REUSEADDR would take the port away from whoever has it.
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+            else:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            probe.bind((address, port))
+    except OSError as error:
+        return obstacle(error, sys.platform)
+    return None
+
+
+def obstacle(error: OSError, platform: str) -> Obstacle | None:
+    """What a refused `bind` means on a system. Elsewhere than on Windows, an ordinary user's lack of the right to low
+    ports says nothing: the engine may have it."""
+    if error.errno == errno.EADDRINUSE:
+        return "taken"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return "absent"
+    return "reserved" if platform == "win32" and error.errno == errno.EACCES else None

@@ -1,0 +1,211 @@
+"""Finds data volumes on the engine (owner, size, age, users) and deletes them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.text import Text
+
+from cli.deployment.resource_types import CONTAINER, VOLUME
+from cli.engine import engine
+from cli.engine.engine import EngineError
+from cli.engine.sizes import size as bytes_of
+from cli.terminal.console import err
+from infra.parts import data_volumes
+from infra.schema.problems import ConfigurationError
+from toolchain.language import tr
+from toolchain.prerequisites import Finding
+
+#: The components that data volumes are children of in a state, now and in earlier versions.
+_PARENTS = ("dyber:data:DataVolumes", "dyber:service:McpService", "dyber:cache:Cache", "dyber:monitoring:Monitoring")
+
+
+@dataclass(frozen=True)
+class StoredData:
+    """One data volume. `size` is bytes, None where the engine does not tell; `users` are names of containers, running
+    or not, that mount it."""
+
+    name: str
+    stack: str
+    service: str
+    created: datetime | None = None
+    size: float | None = None
+    users: tuple[str, ...] = ()
+
+    def told(self, now: datetime | None = None) -> str:
+        """Return name, service, size and age for people."""
+        details = [self.service]
+        if self.size is not None:
+            details.append(human_size(self.size))
+        if self.created:
+            details.append(age(self.created, now or datetime.now(UTC)))
+        return self.name + tr(f"（{'，'.join(details)}）", f" ({', '.join(details)})")
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what --json prints."""
+        created = self.created.isoformat() if self.created else None
+        return {"name": self.name, "stack": self.stack, "service": self.service, "bytes": self.size, "created": created}
+
+
+def find(stack: str | None = None) -> list[StoredData]:
+    """Return the data volumes of a stack, or of all stacks, whether they are used or not.
+
+    Raises EngineError, and ConfigurationError when the engine does not answer.
+    """
+    volumes = [item for item in data_volumes.labelled() if item.holds_data and stack in (None, item.stack)]
+    if not volumes:
+        return []
+    sizes, mounting = _sizes(), users()
+    created = {
+        item["Name"]: _time(item.get("CreatedAt", ""))
+        for item in json.loads(engine.docker("volume", "inspect", *(item.name for item in volumes)))
+    }
+    data = [
+        StoredData(
+            name=item.name,
+            stack=item.stack,
+            service=item.service,
+            created=created.get(item.name),
+            size=sizes.get(item.name),
+            users=mounting.get(item.name, ()),
+        )
+        for item in volumes
+    ]
+    return sorted(data, key=lambda item: (item.stack, item.name))
+
+
+def unused(data: Iterable[StoredData], needed: Collection[str] = ()) -> list[StoredData]:
+    """Return the volumes that no container mounts. Volumes in `needed` count as used: their container is only missing
+    until the next deployment."""
+    return [item for item in data if not item.users and item.name not in needed]
+
+
+def command_for(stack: str) -> str:
+    """Return the command that lists a stack's unused data, asks, and deletes it."""
+    return "./deploy.sh clean --unused-data" + ("" if stack == "dev" else f" -s {stack}")
+
+
+def findings() -> list[Finding]:
+    """Return what `doctor` says about unused data: a line for each stack that has some, even if the stack itself is
+    gone."""
+    try:
+        data = unused(find())
+    except (EngineError, ConfigurationError):
+        return []  # That the engine does not answer is a finding of its own.
+    return [
+        Finding(
+            f"unused-data-{stack}",
+            tr(f"栈 {stack} 闲置的数据", f"Unused data of stack {stack}"),
+            True,
+            "; ".join(item.told() for item in data if item.stack == stack),
+            advice=tr("不再需要时：", "when no longer needed: ") + command_for(stack),
+        )
+        for stack in sorted({item.stack for item in data})
+    ]
+
+
+def lines(data: Iterable[StoredData]) -> Iterator[str]:
+    """One line for each volume, for a list."""
+    yield from (f"  {item.told()}" for item in data)
+
+
+def delete(data: Iterable[StoredData]) -> list[str]:
+    """Delete volumes with all that is in them; one that a container mounts stays, and that is told. Returns the names
+    of those that are gone."""
+    gone = []
+    for item in data:
+        try:
+            engine.docker("volume", "rm", item.name)
+        except EngineError as error:
+            text = str(error).lower()
+            if "no such" not in text and "not found" not in text:
+                told = tr(f"保留 {item.name}：{error}", f"kept {item.name}: {error}")
+                err.print(Text(told, style="yellow"))
+                continue
+        gone.append(item.name)
+    return gone
+
+
+def in_state(resources: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the data volumes among the resources of a state."""
+    return [item for item in resources if item["type"] == VOLUME and holds_data(str(item["urn"]))]  # type: ignore[misc]
+
+
+def holds_data(urn: str) -> bool:
+    """Whether the volume of this URN holds data, and not a configuration or secrets."""
+    types = urn.split("::")[2].split("$")
+    return urn.endswith("-data") and len(types) > 1 and types[-2] in _PARENTS
+
+
+def mounted(resources: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return the names of the data volumes that the containers of a state mount."""
+    return {
+        str(mount["source"])
+        for item in resources
+        if item["type"] == CONTAINER
+        for mount in (item.get("inputs") or {}).get("mounts") or ()
+        if mount.get("target") == data_volumes.DATA_FOLDER and mount.get("source")
+    }
+
+
+def retain(state: Mapping[str, Any]) -> bool:
+    """Say in a `state` that Pulumi deletes no data volume; whether that changed anything. States of earlier versions
+    say otherwise, and of a resource that no program declares Pulumi asks only the state."""
+    found = deletable(state)
+    for item in found:
+        item["retainOnDelete"] = True
+    return bool(found)
+
+
+def deletable(state: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The data volumes in a `state` that Pulumi would delete once no program declares them."""
+    return [item for item in in_state(state.get("resources") or []) if not item.get("retainOnDelete")]
+
+
+def human_size(size: float) -> str:
+    """Return a size for people, such as `1.2 MB`."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= factor:
+            return f"{size / factor:.1f} {unit}"
+    return f"{size:.0f} B"
+
+
+def age(created: datetime, now: datetime) -> str:
+    """Return for people how long ago that was."""
+    hours = max(0, int((now - created).total_seconds() // 3600))
+    if hours < 1:
+        return tr("不到 1 小时前建立", "made less than an hour ago")
+    if hours < 48:
+        return tr(f"{hours} 小时前建立", f"made {hours} hours ago")
+    return tr(f"{hours // 24} 天前建立", f"made {hours // 24} days ago")
+
+
+def _sizes() -> dict[str, float]:
+    """Bytes by volume; {} from an engine that does not tell."""
+    try:
+        listed = json.loads(engine.docker("system", "df", "--verbose", "--format", "{{json .Volumes}}") or "[]")
+    except (EngineError, ValueError):
+        return {}
+    return {item["Name"]: bytes_of(item["Size"]) for item in listed or () if item.get("Size") not in (None, "N/A", "")}
+
+
+def users() -> dict[str, tuple[str, ...]]:
+    """By volume, the names of the containers that mount it. Raises EngineError."""
+    found: dict[str, tuple[str, ...]] = {}
+    shown = engine.docker("ps", "--all", "--no-trunc", "--format", "{{.Names}}\t{{.Mounts}}")
+    for line in shown.splitlines():
+        container, _, mounts = line.partition("\t")
+        for volume in filter(None, mounts.split(",")):
+            found[volume] = (*found.get(volume, ()), container)
+    return found
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None

@@ -1,0 +1,1 @@
+"""What a stack has on the engine, and how well that is."""

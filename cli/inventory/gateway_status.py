@@ -1,0 +1,33 @@
+"""What the gateway itself says: /api/status, asked on this machine."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+import httpx2
+
+from infra.rendering import gateway_inputs
+from infra.settings.stack import StackSettings
+
+TIMEOUT_SECONDS = 5.0
+
+
+def address(settings: StackSettings) -> str:
+    """Base URL of the gateway's plain port on this machine."""
+    port, addresses = gateway_inputs.published_ports(settings, [])[gateway_inputs.DEVELOPMENT_PORT]
+    bind = ipaddress.ip_address(addresses[0])
+    if bind.is_unspecified:
+        bind = ipaddress.ip_address("::1" if bind.version == 6 else "127.0.0.1")
+    return f"http://[{bind}]:{port}" if bind.version == 6 else f"http://{bind}:{port}"
+
+
+def fetch(settings: StackSettings) -> dict[str, Any] | None:
+    """The document of /api/status; None when the gateway does not give it."""
+    try:
+        # Any gateway answers to localhost; a proxy of the environment would not find this machine.
+        with httpx2.Client(timeout=TIMEOUT_SECONDS, trust_env=False) as client:
+            answer = client.get(f"{address(settings)}/api/status", headers={"Host": "localhost"})
+        return dict(answer.json()) if answer.status_code == 200 else None
+    except (httpx2.HTTPError, ValueError):
+        return None

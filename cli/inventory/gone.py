@@ -1,0 +1,133 @@
+"""Finds what a stack's state still has but the engine has lost, for example after `docker prune` on a stopped stack."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cli.deployment.deployment import Deployment
+from cli.deployment.resource_types import CONTAINER, IMAGE, NETWORK, VOLUME
+from cli.engine import engine
+from cli.inventory.members import GONE, Member, in_order, kind_of, members
+from cli.system.errors import StackError
+from toolchain.language import tr
+
+
+@dataclass(frozen=True)
+class Gone:
+    """`containers`: those that are meant to run, as members in the state `gone`; the others by name. Images alone are
+    no loss: nothing that runs needs them, and the next deployment makes them again."""
+
+    containers: tuple[Member, ...] = ()
+    networks: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.containers or self.networks or self.volumes)
+
+    @property
+    def stops_starting(self) -> bool:
+        """Tell whether the remaining containers cannot be started because their network or their data is gone."""
+        return bool(self.networks or self.volumes)
+
+    def message(self) -> str:
+        """Return one sentence that names everything that is gone."""
+        parts = (
+            (tr("容器", "containers"), [container.name for container in self.containers]),
+            (tr("网络", "networks"), self.networks),
+            (tr("镜像", "images"), self.images),
+            (tr("数据卷", "volumes"), self.volumes),
+        )
+        listed = "; ".join(f"{kind} {', '.join(names)}" for kind, names in parts if names)
+        return tr(
+            f"已不在引擎上（被删除，或被 docker prune 清理）：{listed}",
+            f"no longer on the engine (removed, or taken by docker prune): {listed}",
+        )
+
+    def next_step(self, stack: str) -> str:
+        """Return how everything comes back, and what cannot come back."""
+        command = "./deploy.sh" if stack == "dev" else f"./deploy.sh -s {stack}"
+        if lost := [name for name in self.volumes if name.endswith("-data")]:
+            return tr(
+                f"{command} 会重新创建；{', '.join(lost)} 里的数据只能从备份恢复：./deploy.sh restore",
+                f"{command} makes it again; the data of {', '.join(lost)} can only come from a backup: "
+                "./deploy.sh restore",
+            )
+        return tr(
+            f"{command} 会重新创建；令牌、数据和设置都还在",
+            f"{command} makes it again; tokens, data and settings are kept",
+        )
+
+    def error(self, stack: str) -> StackError:
+        """Return the error for a command that needs something that is gone."""
+        return StackError(self.message(), self.next_step(stack))
+
+
+def find(deployment: Deployment, services: Iterable[str]) -> Gone:
+    """Return the parts of a deployed stack that the engine no longer has. Raises EngineError."""
+    label = engine.deployment_filter(deployment.require_id())
+    present = {item["Id"] for item in engine.containers(label)}
+    networks = {identity for _, identity, _ in engine.labelled_networks(label)}
+    volumes = set(engine.docker("volume", "ls", "--format", "{{.Name}}").split())
+    return compare(deployment.resources(), present, networks, set(engine.images()), volumes, set(services))
+
+
+def compare(
+    resources: Iterable[Mapping[str, Any]],
+    containers: Collection[str],
+    networks: Collection[str],
+    images: Collection[str],
+    volumes: Collection[str],
+    services: set[str],
+) -> Gone:
+    """Return the `resources` of the state that the engine does not have, given its ids of containers and networks and
+    its names of images and volumes."""
+    lost: dict[str, list[Any]] = {CONTAINER: [], NETWORK: [], IMAGE: [], VOLUME: []}
+    # What waits to be deleted is replaced already.
+    for item in (item for item in resources if not item.get("delete")):
+        kind, identity, inputs = item["type"], str(item.get("id")), item.get("inputs") or {}
+        name = str((item.get("outputs") or {}).get("name") or inputs.get("name"))
+        if kind == CONTAINER and inputs.get("mustRun") and identity not in containers:
+            lost[kind].append(_placeholder(name, item, services))
+        elif kind == NETWORK and identity not in networks:
+            lost[kind].append(name)
+        elif kind == IMAGE and name not in images:
+            lost[kind].append(name)
+        elif kind == VOLUME and name not in volumes:
+            lost[kind].append(name)
+    return Gone(*(tuple(lost[kind]) for kind in (CONTAINER, NETWORK, IMAGE, VOLUME)))
+
+
+def with_gone(deployment: Deployment, services: Iterable[str]) -> tuple[list[Member], Gone]:
+    """Return all members of a deployed stack in their start order, including those that are gone, and everything that
+    is gone. Raises EngineError."""
+    services = list(services)
+    missing = find(deployment, services)
+    everything = [*members(deployment.require_id(), services), *missing.containers]
+    return in_order(everything), missing
+
+
+def _placeholder(name: str, resource: Mapping[str, Any], services: set[str]) -> Member:
+    inputs = resource["inputs"]
+    labels = {str(item["label"]): str(item["value"]) for item in inputs.get("labels") or ()}
+    service = labels.get("dyber.service", "")
+    logical = str(resource["urn"]).rsplit("::", 1)[-1]
+    replica = re.fullmatch(rf"{re.escape(service)}-server-(\d+)", logical)
+    return Member(
+        id="",
+        name=name,
+        service=service,
+        kind=kind_of(service, services),
+        replica=int(replica[1]) if replica else 1,
+        state=GONE,
+        health=None,
+        started_at=None,
+        restarts=0,
+        image=str(inputs.get("image", "")),
+        memory_bytes=0,
+        stop_seconds=0,
+        ports=(),
+    )

@@ -1,0 +1,61 @@
+"""`deploy.sh test`: what the tests need beside the product, and running them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+from cli.system import programs
+from cli.system.checkout import ROOT
+from cli.terminal.console import Activities
+from toolchain import debian, processes, proxies
+from toolchain.language import tr
+
+REQUIREMENTS = ROOT / "tests" / "requirements.txt"
+CHROMIUM = Path("/usr/bin/chromium")
+#: The whole Redis server under another name; its own package would also start it as a service.
+REDIS = Path("/usr/bin/redis-check-rdb")
+#: Checks the rules of Prometheus.
+PROMTOOL = Path(sys.prefix) / "bin" / "promtool"
+
+
+def prepare(display: Activities) -> None:
+    """Install the tests' Python packages, Debian's Chromium, Redis and promtool where they are missing.
+
+    Raises SetupError.
+    """
+    stamp = Path(sys.prefix) / ".test-requirements"
+    wanted = hashlib.sha256(b"".join(file.read_bytes() for file in _requirement_files())).hexdigest()
+    if not stamp.exists() or stamp.read_bytes() != wanted.encode():
+        retry = tr("检查网络后重试", "check the network and try again")
+        with display.phase(tr("安装测试所需的 Python 包", "Installing the tests' Python packages"), 40):
+            # One call per file: some are pinned by hash, which pip then asks of everything in the same call.
+            for file in _requirement_files():
+                command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "-r", str(file)]
+                what = f"pip install -r {file.name}"
+                processes.stream(command, display, what=what, next_step=retry, env=proxies.for_python(os.environ))
+        stamp.write_text(wanted)
+    missing = [] if CHROMIUM.exists() else ["chromium", "fonts-wqy-microhei"]
+    if not REDIS.exists():
+        missing.append("redis-tools")
+    if missing:
+        debian.install(missing, display)
+    if not PROMTOOL.exists():
+        debian.take_program("prometheus", "usr/bin/promtool", PROMTOOL, display)
+
+
+#: The deployment waits most of the time, so it runs beside everything else (conftest.py makes the groups).
+EVERYTHING = ["--numprocesses", "2", "--dist", "loadscope", "--no-loadscope-reorder"]
+
+
+def run(arguments: list[str]) -> int:
+    """Run pytest with `arguments`, over everything unless they name a file or folder; its exit code."""
+    named = any((ROOT / argument.split("::")[0]).exists() for argument in arguments if not argument.startswith("-"))
+    command = [sys.executable, "-m", "pytest", *([] if named else EVERYTHING), *arguments]
+    return programs.call(command, cwd=ROOT, env=proxies.for_python(os.environ))
+
+
+def _requirement_files() -> list[Path]:
+    return [REQUIREMENTS, *sorted((ROOT / "mcp-servers").glob("*/requirements.txt"))]

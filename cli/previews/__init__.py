@@ -1,0 +1,1 @@
+"""What a change does, as a table, as a comment and as a document."""

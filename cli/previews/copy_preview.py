@@ -1,0 +1,230 @@
+"""Previewing a commit on a copy of a stack's state that has no secrets, as `dyber state-copy` writes it.
+
+The program of a pull request runs during a preview. Here it gets placeholders in place of secrets, a state in a folder
+that is deleted afterwards, and no credentials. As placeholders are not what was deployed, the base of the change is
+previewed in the same way, and only what the two previews differ in is the change's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import sys
+import tarfile
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cli.commands.state_copy import is_secret
+from cli.deployment import policies
+from cli.system import programs
+from cli.system.errors import StackError
+from infra.schema.key_paths import dotted
+from infra.settings.secrets import encrypted_paths
+from infra.settings.stack import stack_file
+from toolchain.language import tr
+
+#: Nothing that it encrypts is secret.
+PASSPHRASE = "placeholder"
+#: Variables of these names lead to states, keys or accounts.
+CREDENTIALS = ("PULUMI_", "AWS_", "AZURE_", "ARM_", "GOOGLE_", "VAULT_", "PG", "ACTIONS_", "GITHUB_TOKEN", "GH_TOKEN")
+_OF_A_PROVIDER = ("encryptionsalt:", "secretsprovider:", "encryptedkey:")
+
+
+class Failed(Exception):
+    """A preview that failed: what it printed as JSON, if it did, and its errors."""
+
+    def __init__(self, document: dict[str, Any] | None, errors: str) -> None:
+        super().__init__(errors)
+        self.document, self.errors = document, errors
+
+
+def preview(root: Path, stack: str, copy: Path, base: str) -> dict[str, Any]:
+    """Preview the checked-out commit on a copy of the state, and leave out everything that a preview of `base` says
+    too.
+
+    Raises Failed; StackError where there is no copy, or a revision cannot be read.
+    """
+    if not copy.is_file():
+        raise StackError(
+            tr(f"没有状态副本 {copy}", f"there is no copy of the state {copy}"),
+            tr(f"在部署 {stack} 的机器上运行 ./deploy.sh state-copy -s {stack}，把文件放到这里",
+               f"run ./deploy.sh state-copy -s {stack} on the machine that deploys it, and put the file here"),
+        )  # fmt: skip
+    if not isinstance((_json(copy.read_text(encoding="utf-8", errors="replace")) or {}).get("deployment"), dict):
+        raise StackError(
+            tr(f"{copy} 不是状态副本，或损坏了", f"{copy} is no copy of a state, or is damaged"),
+            tr(f"在部署 {stack} 的机器上重新生成：./deploy.sh state-copy -s {stack}",
+               f"make it anew on the machine that deploys {stack}: ./deploy.sh state-copy -s {stack}"),
+        )  # fmt: skip
+    documents = []
+    with tempfile.TemporaryDirectory(prefix="dyber-preview-") as folder:
+        for revision in (base, "HEAD"):
+            # The same folder for both: resources hold paths, by which everything would differ.
+            tree, state = Path(folder, "dyber"), Path(folder, "state")
+            documents.append(_of_a_commit(root, revision, tree, state, stack, copy))
+            shutil.rmtree(tree)
+            shutil.rmtree(state)
+    return compared(*documents)
+
+
+def compared(base: Mapping[str, Any], head: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the preview of `head` without the steps that `base` has too; previous resources are those that `base`
+    would make."""
+    before, after = _by_resource(_with_known_names(base)), _by_resource(_with_known_names(head))
+    steps = []
+    for urn, own in after.items():
+        others = before.get(urn, [])
+        if _operations(own) == _operations(others) and _inputs(own) == _inputs(others):
+            continue
+        planned = _inputs(others)
+        for step in own:
+            step = dict(step)
+            if planned is not None:
+                step["oldState"] = {**(step.get("oldState") or {}), "inputs": planned}
+                for key in ("replaceReasons", "diffReasons"):
+                    step[key] = _reasons(step.get(key) or [], planned, _inputs(own) or {})
+            steps.append(step)
+    return {**head, "steps": _concealed(steps)}
+
+
+def _with_known_names(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Replace the random names that Pulumi gives new resources by stable names, so that two previews can be
+    compared."""
+    made_up = set()
+    for step in document.get("steps") or ():
+        inputs = (step.get("newState") or {}).get("inputs") or {}
+        if "name" in inputs.get("__defaults", ()) and step["op"] in ("create", "replace", "create-replacement"):
+            made_up.add(str(inputs["name"]))
+    text = json.dumps(document)
+    for name in made_up:
+        text = text.replace(name, f"{name.rpartition('-')[0]}-new")
+    return dict(json.loads(text))
+
+
+def _by_resource(document: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for step in document.get("steps") or ():
+        found.setdefault(str(step["urn"]), []).append(step)
+    return found
+
+
+def _operations(steps: list[Mapping[str, Any]]) -> set[str]:
+    return {str(step["op"]) for step in steps} - {"same", "refresh"}
+
+
+def _inputs(steps: list[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Return the inputs that a resource is to have; None where it is deleted or absent."""
+    for step in steps:
+        if step.get("newState") and step["op"] not in ("delete", "delete-replaced"):
+            return dict(step["newState"].get("inputs") or {})
+    return None
+
+
+def _reasons(keys: list[str], before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Return those of the keys whose values differ; all keys where no value does."""
+    return [key for key in keys if before.get(key) != after.get(key)] or keys
+
+
+def _concealed(value: Any) -> Any:
+    """Replace each secret in a value by what Pulumi prints for it."""
+    if is_secret(value):
+        return "[secret]"
+    if isinstance(value, Mapping):
+        return {key: _concealed(below) for key, below in value.items()}
+    return [_concealed(below) for below in value] if isinstance(value, list) else value
+
+
+def _of_a_commit(root: Path, revision: str, tree: Path, state: Path, stack: str, copy: Path) -> dict[str, Any]:
+    _check_out(root, revision, tree)
+    environment = isolated(os.environ, state)
+    secrets = _without_encrypted_values(tree / stack_file(stack))
+
+    def pulumi(*arguments: str, given: str = "") -> str:
+        done = programs.run(
+            ["pulumi", *arguments, "--non-interactive", "--color=never"],
+            cwd=tree, env=environment, input=given, capture_output=True, text=True, errors="replace",
+        )  # fmt: skip
+        if done.returncode:
+            raise Failed(_json(done.stdout), done.stderr)
+        return done.stdout
+
+    # A new stack is the selected one.
+    pulumi("stack", "init", stack)
+    empty = json.loads(pulumi("stack", "export"))
+    content = json.loads(copy.read_text(encoding="utf-8"))
+    content["deployment"]["secrets_providers"] = empty["deployment"].get("secrets_providers")
+    pulumi("stack", "import", given=json.dumps(content))
+    for path, value in secrets.items():
+        pulumi("config", "set", "--path", "--secret", dotted(path), given=value)
+    printed = pulumi(
+        "preview", "--json", "--show-secrets", "--show-replacement-steps", "--policy-pack", policies.PACK
+    )
+    document = _json(printed)
+    if document is None:
+        raise Failed(None, printed)
+    return document
+
+
+def isolated(environment: Mapping[str, str], state: Path) -> dict[str, str]:
+    """Return the environment without anything that leads to a state, a key or an account; its own state is in the
+    folder `state`."""
+    state.mkdir(parents=True)
+    own = {name: value for name, value in environment.items() if not name.startswith(CREDENTIALS)}
+    own.pop("DYBER_SECRETS_PROVIDER", None)
+    own |= {name: environment[name] for name in ("PULUMI_HOME", "PULUMI_SKIP_UPDATE_CHECK") if name in environment}
+    return {
+        **own,
+        "PULUMI_BACKEND_URL": f"file://{state.as_posix()}",
+        "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+    }
+
+
+def _check_out(root: Path, revision: str, tree: Path) -> None:
+    archived = programs.run(["git", "archive", revision], cwd=root, capture_output=True)
+    if archived.returncode:
+        raise StackError(
+            tr(f"读不出 git 版本 {revision}", f"the git revision {revision} cannot be read"),
+            archived.stderr.decode(errors="replace").strip(),
+        )
+    tree.mkdir()
+    with tarfile.open(fileobj=io.BytesIO(archived.stdout)) as archive:
+        archive.extractall(tree, filter="data")
+    # Both commits run in this one's virtual environment.
+    (tree / ".venv").symlink_to(sys.prefix, target_is_directory=True)
+
+
+def _without_encrypted_values(file: Path) -> dict[tuple[str, ...], str]:
+    """Remove the encrypted values and the encryption settings from a stack's file; return a placeholder for each, by
+    path.
+
+    Another ciphertext has another placeholder, so that a secret that was changed shows as a change.
+    """
+    if not file.is_file():
+        return {}
+    content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    config = content.get("config") or {}
+    found = {}
+    for path in list(encrypted_paths(config)):
+        place = config
+        for key in path[:-1]:
+            place = place[key]
+        ciphertext = str(place.pop(path[-1])["secure"])
+        found[path] = "placeholder-" + hashlib.sha256(ciphertext.encode()).hexdigest()[:32]
+    kept = {key: value for key, value in content.items() if f"{key}:" not in _OF_A_PROVIDER}
+    file.write_text(yaml.safe_dump(kept, allow_unicode=True), encoding="utf-8")
+    return found
+
+
+def _json(text: str) -> dict[str, Any] | None:
+    try:
+        return dict(json.loads(text))
+    except (ValueError, TypeError):
+        return None

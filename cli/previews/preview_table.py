@@ -1,0 +1,39 @@
+"""What a deployment would change, as a table on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from cli.previews.preview_comment import KINDS, OPS, Step, effects, plain, steps, what
+from toolchain.language import tr
+
+_STYLES = {"create": "green", "replace": "yellow", "update": "yellow", "delete": "red"}
+
+
+def table(found: list[dict[str, Any]]) -> Group | None:
+    """The steps of a preview (`Preview.steps`) in the order of operation and name, then what users notice of them; None
+    where nothing changes."""
+    changed = steps({"steps": found})
+    if not changed:
+        return None
+    rows = Table.grid(padding=(0, 2))
+    for step in sorted(changed, key=lambda step: (list(OPS).index(step.op), step.name)):
+        rows.add_row(*_row(step))
+    return Group(rows, *_noticed(changed))
+
+
+def _row(step: Step) -> Iterator[Text]:
+    yield Text(tr(*OPS[step.op][1:]), style=_STYLES[step.op])
+    yield Text(tr(*KINDS.get(step.kind, (step.kind, step.kind))))
+    yield Text(step.name, style="bold")
+    yield Text(plain(what(step)), style="dim")
+
+
+def _noticed(changed: Sequence[Step]) -> Iterator[Text]:
+    for line in effects(changed):
+        yield Text(plain(line).removeprefix("- ").replace("**", ""), style="bold red" if "❗" in line else "")

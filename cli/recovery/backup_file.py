@@ -1,0 +1,121 @@
+"""The contents of a backup and the password that opens it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli.recovery import archive
+from cli.recovery.archive import ArchiveError, WrongPassword
+from cli.system.errors import StackError
+from toolchain.language import tr
+
+PASSWORD_VARIABLE = "DYBER_BACKUP_PASSWORD"
+MINIMUM_PASSWORD = 8
+FORMAT = 1
+PasswordFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--password-file",
+        help=tr(
+            f"口令在此文件里（或用环境变量 {PASSWORD_VARIABLE}）",
+            f"File with the password (or the variable {PASSWORD_VARIABLE})",
+        ),
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Describes what a backup holds: `volumes` maps names to labels, `size` is the bytes of all data."""
+
+    stack: str
+    created: str
+    volumes: dict[str, dict[str, str]]
+    size: int = 0
+
+
+def new_password(file: Path | None = None) -> str:
+    """Return the password for a new backup; ask for it twice where nothing gives it. Raises typer.BadParameter."""
+    password = _given_password(file) or typer.prompt(
+        tr("为备份设一个口令（至少 8 个字符）", "A password for the backup (at least 8 characters)"),
+        hide_input=True,
+        confirmation_prompt=tr("再输入一次", "Once more"),
+        err=True,
+    )
+    if len(password) < MINIMUM_PASSWORD:
+        raise typer.BadParameter(tr("口令至少 8 个字符", "a password needs at least 8 characters"))
+    return str(password)
+
+
+def known_password(file: Path | None = None) -> str:
+    """Return the password of an existing backup."""
+    return _given_password(file) or str(
+        typer.prompt(tr("备份的口令", "The backup's password"), hide_input=True, err=True)
+    )
+
+
+def _given_password(file: Path | None) -> str | None:
+    if file is not None:
+        try:
+            return file.read_text(encoding="utf-8").rstrip("\r\n")
+        except OSError as error:
+            raise typer.BadParameter(f"{file}: {error.strerror}") from None
+    given = os.environ.get(PASSWORD_VARIABLE)
+    if given or sys.stdin.isatty():
+        return given
+    raise typer.BadParameter(
+        tr(f"没有终端可问口令：用 --password-file 或环境变量 {PASSWORD_VARIABLE}",
+           f"no terminal to ask for the password: use --password-file or {PASSWORD_VARIABLE}")
+    )  # fmt: skip
+
+
+def state_of(file: Path, stack: str, password: str) -> dict[str, Any]:
+    """Return the state that a backup of `stack` holds, for import_state. Raises StackError."""
+    manifest, files = opened(file, password)
+    if manifest.stack != stack:
+        raise StackError(
+            tr(f"{file} 是栈 {manifest.stack} 的备份", f"{file} is a backup of stack {manifest.stack}"),
+            tr(f"加上 -s {manifest.stack}", f"add -s {manifest.stack}"),
+        )
+    return dict(json.loads(files["state.json"]))
+
+
+def opened(file: Path, password: str) -> tuple[Manifest, dict[str, bytes]]:
+    """Return the same as `verified`, but raise StackError with a next step."""
+    try:
+        return verified(file, password)
+    except WrongPassword:
+        raise StackError(
+            tr(f"口令打不开 {file}", f"the password does not open {file}"), tr("换一个口令再试", "try another password")
+        ) from None
+    except ArchiveError as error:
+        raise StackError(
+            tr(f"{file} 不是完整的备份：{error}", f"{file} is not a complete backup: {error}"),
+            tr("换一份备份", "use another copy"),
+        ) from None
+
+
+def verified(path: Path, password: str) -> tuple[Manifest, dict[str, bytes]]:
+    """Read a backup to its end and return its small files. Raises ArchiveError."""
+    files: dict[str, bytes] = {}
+    size = 0
+    with archive.reading(path, password) as tar:
+        for member in tar:
+            size += member.size
+            content = tar.extractfile(member) if member.isfile() and "/" not in member.name else None
+            if content is not None:
+                files[member.name] = content.read()
+    try:
+        manifest = json.loads(files["manifest.json"])
+        if manifest["format"] != FORMAT or not {"state.json", "stack.yaml"} <= set(files):
+            raise ArchiveError(f"format {manifest['format']}")
+        return Manifest(manifest["stack"], manifest["created"], manifest["volumes"], size), files
+    except (KeyError, ValueError) as error:
+        raise ArchiveError(str(error)) from error

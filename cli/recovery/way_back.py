@@ -1,0 +1,305 @@
+"""Keeps what a stack was before a restore until the restore has succeeded, and puts it back otherwise.
+
+It lies in .restores/<stack> in the repository: the files and the state as they were, and which containers ran. The data
+as it was is in volumes beside the old ones. After a kill, every command on the stack says how to take the way back.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from filelock import Timeout
+from pulumi import automation as auto
+from pulumi.automation.errors import StackNotFoundError
+from pydantic import TypeAdapter, ValidationError
+
+from cli.configuration.stack_file import replace_file
+from cli.deployment import deployment as stack
+from cli.deployment import locks
+from cli.engine import engine, volumes
+from cli.engine.engine import EngineError
+from cli.inventory import belongings, remains
+from cli.inventory.members import START_ORDER, member
+from cli.system import programs
+from cli.terminal.console import Activities, err
+from infra.parts import data_volumes
+from infra.settings.env_file import file_name
+from infra.settings.stack import stack_file
+from toolchain.damage import SUFFIX, lock_at, set_aside
+from toolchain.language import tr
+
+_STATE, _ENV = "state.json", "env"
+#: What has happened so far: nothing but stopped containers; data, files and state may be other ones; after a failure they
+#: are the old ones again; or the restore succeeded.
+Phase = Literal["stopped", "replacing", "back", "done"]
+
+
+@dataclass
+class WayBack:
+    """`containers`, `networks` and `volumes` are those that the stack has on the engine before; `running` containers
+    ran, in the order in which they start. `aside`: by data volume, the volume with a copy of its data, None where there
+    was no such volume. `deployment`: the id that the restored stack will have. `restarts`: by container that the engine
+    starts again by itself, when it does, as `docker update --restart` takes it."""
+
+    stack: str
+    deployment: str
+    containers: list[str]
+    running: list[str]
+    networks: list[str]
+    volumes: list[str]
+    aside: dict[str, str | None]
+    has_state: bool
+    phase: Phase = "stopped"
+    files: list[str] = field(default_factory=list)
+    restarts: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        return _folder(self.stack)
+
+    def save(self) -> None:
+        """Write down how far the restore is."""
+        replace_file(self.folder / stack.JOURNAL, json.dumps(asdict(self)).encode(), 0o600)
+
+    def begin(self, display: Activities) -> None:
+        """Stop the stack and put its data aside. Raises EngineError."""
+        with display.phase(tr("停下现在的容器", "Stopping the present containers")):
+            # An engine that starts anew, such as after a power cut, would start them in the middle of the restore.
+            self._update_restarts(dict.fromkeys(self.restarts, "no"))
+            remains.stop(_present(self.running))
+        for volume, aside in self.aside.items():
+            if aside:
+                with display.phase(tr(f"把 {volume} 现在的数据放到一边", f"Putting the present data of {volume} aside")):
+                    engine.docker("volume", "create", "--label", "dyber.helper=restore", aside)
+                    volumes.replicate(volume, aside)
+        self.phase = "replacing"
+        self.save()
+
+    def succeed(self) -> None:
+        """Remove what was there before; after this there is no way back."""
+        self.phase = "done"
+        self.save()
+        self._tidy(self.containers, self.networks, set(self.volumes) - set(self.aside))
+
+    def take(self, display: Activities) -> bool:
+        """Put back what was there. Returns whether all containers that ran do so again; if not, a deployment makes them
+        anew. Raises EngineError, StackError, and then can be taken again."""
+        if self.phase == "done":
+            err.print(tr("恢复已经成功，清理旧的部分。", "The restore had succeeded; removing what was there before."))
+            self._tidy(self.containers, self.networks, set(self.volumes) - set(self.aside))
+            return True
+        with display.phase(tr("放回原来的一切", "Putting back what was there")):
+            if self.phase == "replacing":
+                remains.stop(_present(self.containers))
+            new = [one for one in self._labelled_containers() if one["Id"] not in self.containers]
+            remains.remove_containers(new)
+            if self.phase == "replacing":
+                self._put_back_data()
+                self._put_back_files()
+                self._put_back_state()
+                # From here on, nothing is copied from the volumes that were put aside: they may go.
+                self.phase = "back"
+                self.save()
+            serving = self._start()
+            self._tidy(
+                [],
+                set(_networks(self.deployment)) - set(self.networks),
+                set(_other_volumes(self.stack)) - set(self.volumes) if self.phase == "back" else [],
+            )
+        err.print(tr(f"栈 {self.stack} 原来的一切已放回。", f"Stack {self.stack} is as it was before."))
+        return serving
+
+    def _labelled_containers(self) -> list[dict[str, Any]]:
+        return engine.containers(engine.deployment_filter(self.deployment))
+
+    def _put_back_data(self) -> None:
+        for volume, aside in self.aside.items():
+            if aside is None:
+                belongings.remove("volume", volume)
+            else:
+                volumes.replicate(aside, volume)
+
+    def _put_back_files(self) -> None:
+        for name, kept, mode in ((stack_file(self.stack), "stack.yaml", None), (file_name(self.stack), _ENV, 0o600)):
+            file = stack.ROOT / name
+            if kept in self.files:
+                replace_file(file, (self.folder / kept).read_bytes(), mode)
+            else:
+                file.unlink(missing_ok=True)
+
+    def _put_back_state(self) -> None:
+        if self.has_state:
+            _pulumi("stack", "import", "--stack", self.stack, "--file", str(self.folder / _STATE))
+        else:
+            with suppress(stack.StackError):  # It may not have come that far.
+                _pulumi("stack", "rm", "--stack", self.stack, "--yes", "--force", "--preserve-config")
+
+    def _update_restarts(self, policies: Mapping[str, str]) -> None:
+        """Give containers that are there their restart policies. Raises EngineError."""
+        there = {one["Id"] for one in _present(policies)}
+        for container, policy in policies.items():
+            if container in there:
+                engine.docker("update", f"--restart={policy}", container)
+
+    def _start(self) -> bool:
+        serving = True
+        self._update_restarts(self.restarts)
+        for container in self.running:
+            try:
+                engine.docker("start", container)
+            except EngineError:
+                serving = False
+        return serving
+
+    def _tidy(self, containers: Collection[str], networks: Collection[str], other_volumes: Collection[str]) -> None:
+        remains.remove_containers(_present(containers))
+        for network in networks:
+            belongings.remove("network", network)
+        for volume in (*other_volumes, *filter(None, self.aside.values())):
+            belongings.remove("volume", volume)
+        try:
+            (self.folder / stack.JOURNAL).unlink(missing_ok=True)
+            shutil.rmtree(self.folder)
+        except OSError as error:
+            raise stack.StackError(
+                tr(f"不能删除 {error.filename}：{error.strerror}", f"{error.filename} cannot be removed: {error.strerror}"),
+                tr(
+                    f"数据、文件和状态都已就位；删除文件夹 {self.folder}",
+                    f"data, files and state are in place; delete the folder {self.folder}",
+                ),
+            ) from None
+
+
+@contextmanager
+def alone(name: str) -> Iterator[None]:
+    """While inside, no other restore of the stack `name` is at work. Raises StackError when there is one."""
+    file = _folder(name).with_suffix(".lock")
+    lock = lock_at(file)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise stack.StackError(
+            tr(f"栈 {name} 正在恢复", f"stack {name} is being restored"), tr("等它结束", "wait until that has ended")
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def prepare(name: str, present: stack.Deployment | None, data: Collection[str], restored: str) -> WayBack:
+    """Write down what the stack `name` is now, before anything changes. `present`: the stack, if the state knows it;
+    `data`: names of the volumes that will be filled; `restored`: the deployment id that it will have.
+
+    Raises EngineError and StackError.
+    """
+    owners = {restored, *filter(None, [present.deployment_id() if present else None])}
+    containers = [one for owner in owners for one in engine.containers(engine.deployment_filter(owner))]
+    running = [one for one in containers if one["State"]["Status"] in ("running", "restarting", "paused")]
+    fronts_last = sorted((member(one, set()) for one in running), key=lambda one: START_ORDER.index(one.kind))
+    existing = set(engine.docker("volume", "ls", "--quiet").split())
+    token = secrets.token_hex(4)
+    found = WayBack(
+        stack=name,
+        deployment=restored,
+        containers=[one["Id"] for one in containers],
+        running=[one.id for one in fronts_last],
+        networks=[network for owner in owners for network in _networks(owner)],
+        volumes=_other_volumes(name),
+        aside={
+            volume: f"dyber-aside-{token}-{number}" if volume in existing else None
+            for number, volume in enumerate(sorted(data))
+        },
+        restarts={one["Id"]: policy for one in containers if (policy := _restart_policy(one)) != "no"},
+        has_state=name in {item.name for item in auto.LocalWorkspace(work_dir=str(stack.ROOT)).list_stacks()},
+    )
+    shutil.rmtree(found.folder, ignore_errors=True)
+    found.folder.mkdir(parents=True, mode=0o700)
+    for file, kept in ((stack_file(name), "stack.yaml"), (file_name(name), _ENV)):
+        if (stack.ROOT / file).is_file():
+            replace_file(found.folder / kept, (stack.ROOT / file).read_bytes(), 0o600)
+            found.files.append(kept)
+    if found.has_state:
+        # Its secrets stay encrypted.
+        replace_file(found.folder / _STATE, _pulumi("stack", "export", "--stack", name).encode(), 0o600)
+    found.save()
+    return found
+
+
+def unfinished() -> list[WayBack]:
+    """Return the restores that were killed. A damaged record of one is set aside with all that was kept for undoing it."""
+    found = []
+    for journal in sorted((stack.ROOT / stack.RESTORES).glob(f"*/{stack.JOURNAL}")):
+        try:
+            found.append(TypeAdapter(WayBack).validate_json(journal.read_bytes()))
+        except (IsADirectoryError, ValidationError):
+            # Its folder keeps what may be the only copy of the files and the state as they were.
+            journal.rename(journal.with_name(journal.name + SUFFIX))
+            set_aside(journal.parent, _way_back_lost(journal.parent.name))
+    return found
+
+
+def _way_back_lost(name: str) -> str:
+    return tr(
+        f"栈 {name} 被中断的恢复不能自动放回：其中是原来的栈文件和状态，原来的数据在这些卷里："
+        "docker volume ls --filter label=dyber.helper=restore；把备份再恢复一次：./deploy.sh restore <备份>",
+        f"the interrupted restore of stack {name} cannot be undone by itself: the stack's file and state as they were "
+        "are in there, the data as it was in these volumes: docker volume ls --filter label=dyber.helper=restore. "
+        "Restore the backup once more: ./deploy.sh restore BACKUP",
+    )
+
+
+def release_lock(name: str) -> None:
+    """Remove the lock on the state that the killed run left. Raises StackError when somebody is at work."""
+    with suppress(StackNotFoundError):
+        found = auto.select_stack(stack_name=name, work_dir=str(stack.ROOT))
+        try:
+            locks.release_abandoned(found)
+        except locks.Held as error:
+            raise stack.in_use(name, error.holder) from None
+
+
+def _folder(name: str) -> Path:
+    return stack.ROOT / stack.RESTORES / name
+
+
+def _present(containers: Collection[str]) -> list[dict[str, Any]]:
+    """Return `docker inspect` of those of the containers that exist."""
+    there = set(engine.docker("ps", "--all", "--quiet", "--no-trunc").split()) & set(containers)
+    return list(json.loads(engine.docker("inspect", "--type", "container", *there))) if there else []
+
+
+def _restart_policy(container: Mapping[str, Any]) -> str:
+    """When the engine starts the container again by itself, such as `always` or `on-failure:3`."""
+    policy = container["HostConfig"].get("RestartPolicy") or {}
+    name, tries = policy.get("Name") or "no", policy.get("MaximumRetryCount")
+    return f"{name}:{tries}" if tries else name
+
+
+def _networks(deployment: str) -> list[str]:
+    return [identity for _, identity, _ in engine.labelled_networks(engine.deployment_filter(deployment))]
+
+
+def _other_volumes(name: str) -> list[str]:
+    """Return the stack's volumes with configurations and secrets."""
+    return [item.name for item in data_volumes.labelled() if item.stack == name and not item.holds_data]
+
+
+def _pulumi(*arguments: str) -> str:
+    done = programs.run(
+        ["pulumi", *arguments, "--non-interactive", "--color=never"],
+        cwd=stack.ROOT, capture_output=True, text=True, errors="replace",
+    )  # fmt: skip
+    if done.returncode:
+        raise stack.StackError(
+            f"pulumi {' '.join(arguments[:2])}: {done.stderr.strip()}",
+            tr("运行 ./deploy.sh doctor", "run ./deploy.sh doctor"),
+        )
+    return done.stdout

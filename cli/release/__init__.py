@@ -1,0 +1,1 @@
+"""Releases: images by digest with the contracts of their tools."""

@@ -1,0 +1,1 @@
+"""Other programs, git and the checkout's folder."""

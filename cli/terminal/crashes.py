@@ -1,0 +1,56 @@
+"""Handles unexpected errors: the traceback goes into a file, and the user sees one sentence that names the file."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from datetime import datetime
+from pathlib import Path
+
+from cli.terminal.console import fail
+from toolchain.backend import masked
+from toolchain.damage import make_folder
+from toolchain.home import DyberHome
+from toolchain.language import tr
+
+OWNER_ONLY = 0o600
+
+
+def tell(error: BaseException) -> None:
+    """Report an error that no command expects. A file or folder that cannot be used is named; of everything else the
+    traceback is kept, readable by its owner only."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        fail(
+            f"{error.filename}: {error.strerror}",
+            tr("检查这个文件或目录的权限和磁盘空间", "check the permissions of this file or folder, and the disk's space"),
+        )
+        return
+    file, kind = _keep(error), type(error).__name__
+    # Not its words: what nobody foresaw may quote a secret.
+    fail(
+        tr(f"意料之外的错误（{kind}）", f"an unexpected error ({kind})"),
+        tr(f"详情在 {file}；已完成的都会保留", f"details are in {file}; what is done is kept")
+        if file
+        else tr("运行 ./deploy.sh doctor", "run ./deploy.sh doctor"),
+    )
+
+
+def give_up_output() -> None:
+    """Discard all further output because its reader has gone, including what Python would write at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _keep(error: BaseException) -> Path | None:
+    """Write the traceback to a file and return its path; None if the file cannot be written."""
+    folder = DyberHome.from_environment().logs
+    file = folder / f"error-{datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}.log"
+    text = masked("".join(traceback.format_exception(error)))
+    try:
+        make_folder(folder)
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as log:
+            log.write(text)
+    except OSError:
+        return None
+    return file

@@ -1,0 +1,1 @@
+"""ComponentResources, one package for each kind of engine."""

@@ -1,0 +1,125 @@
+"""ContractCheck: a service's tools, looked at before its container may take calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_docker as docker
+
+from infra.components.docker import defaults
+from infra.parts.images import Image
+from infra.schema.problems import ConfigurationError
+from infra.services import contract_diff
+from infra.services.catalog import ServiceSpec
+from infra.services.contract import Contract, load_lock, printed_contract
+
+#: Processes and threads of the service's user, which its own containers share.
+MAX_PROCESSES = 2048
+#: Lines of a difference that are shown.
+MOST_LINES = 60
+
+
+@dataclass(frozen=True)
+class ContractCheckArgs:
+    """`environment`: the one that the service's containers get, as it may decide which tools there are."""
+
+    owner: defaults.Owner
+    spec: ServiceSpec
+    image: Image
+    environment: Mapping[str, str]
+
+
+class ContractCheck(pulumi.ComponentResource):
+    """Creates a one-shot container of the service's image, without a network, that prints the image's tools.
+
+    `sha256` is the contract's when they are those of the contract. Else it raises RunError with what differs: who takes
+    it as an input is not created, and what runs keeps serving.
+    """
+
+    sha256: pulumi.Output[str]
+
+    def __init__(self, name: str, args: ContractCheckArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("dyber:service:ContractCheck", name, None, opts)
+        spec = args.spec
+        tmpfs = {"/tmp": f"rw,nosuid,nodev,size={spec.tmp_mib}m,mode=1777"}
+        if spec.data:
+            tmpfs["/data"] = "rw,nosuid,nodev,size=16m,mode=1777"
+        container = docker.Container(
+            f"{name}-contract",
+            image=args.image.reference,
+            command=["/bin/sh", "-c", 'exec python -m dyber_kit.contract "$PACKAGE"'],
+            envs=[f"{key}={value}" for key, value in sorted(args.environment.items())],
+            labels=defaults.container_labels(args.owner, f"{name}-contract"),
+            network_mode="none",
+            read_only=True,
+            tmpfs=tmpfs,
+            must_run=False,
+            attach=True,
+            logs=True,
+            restart="no",
+            **defaults.confined(
+                uid=spec.uid, memory_mib=max(spec.memory_mib, 256), cpus=spec.cpus, processes=MAX_PROCESSES
+            ),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=args.image.built_by,
+                # Delete-first would take the service's container, which depends on the outcome, along.
+                delete_before_replace=False,
+                replace_on_changes=defaults.REPLACE_ON_CHANGES,
+            ),
+        )
+        self.sha256 = pulumi.Output.all(container.exit_code, container.container_logs).apply(
+            lambda printed: _checked(spec, *printed)
+        )
+        self.register_outputs({"sha256": self.sha256})
+
+
+def _checked(spec: ServiceSpec, exit_code: int | None, output: str | None) -> str:
+    problem = difference(spec, exit_code, output)
+    if problem:
+        raise pulumi.RunError(problem)
+    return spec.contract_sha256
+
+
+def difference(spec: ServiceSpec, exit_code: int | None, output: str | None) -> str:
+    """Why a service whose image printed `output` must not be put in service, '' if it may; Chinese, then English."""
+    name = spec.name
+    try:
+        actual = printed_contract(output or "", name)
+    except ConfigurationError:
+        actual = None
+    if exit_code or actual is None:
+        last = "\n".join((output or "").strip().splitlines()[-10:])
+        return (
+            f"服务 {name} 说不出自己的工具（退出码 {exit_code}），没有投入服务；旧容器仍在服务。它的原话：\n"
+            f"Service {name} could not tell its tools (exit code {exit_code}) and was not put in service; the old "
+            f"container keeps serving. In its own words:\n{last}"
+        )
+    if actual.sha256 == spec.contract_sha256 and actual.read_only == spec.tools:
+        return ""
+    return (
+        f"服务 {name} 的工具与契约不符，没有投入服务；旧容器仍在服务。有意修改：./deploy.sh tools lock {name}，"
+        "审阅并提交；已固定摘要的栈：./deploy.sh promote\n"
+        f"The tools of service {name} are not those of its contract; it was not put in service, the old container "
+        f"keeps serving. Changed on purpose: ./deploy.sh tools lock {name}, review, commit; in a pinned stack: "
+        f"./deploy.sh promote\n" + _told(spec, actual)
+    )
+
+
+def _told(spec: ServiceSpec, actual: Contract) -> str:
+    lock = load_lock(spec.folder)
+    if lock is None or lock.sha256 != spec.contract_sha256:
+        # The promoted contract is older or newer than the lock file here: only its names are known.
+        names = sorted({*spec.tools, *actual.tools})
+        lines = [f"  {name}: {_kind(spec.tools, name)} → {_kind(actual.read_only, name)}" for name in names]
+        return "\n".join([f"  sha256 {spec.contract_sha256[:16]}… → {actual.sha256[:16]}…", *lines[:MOST_LINES]])
+    changes = contract_diff.compare(lock, actual)
+    told = [line for change in changes for line in change.lines(f"{change.zh} / {change.en}")]
+    more = [f"  … {len(told) - MOST_LINES}"] if len(told) > MOST_LINES else []
+    return "\n".join([*told[:MOST_LINES], *more])
+
+
+def _kind(tools: Mapping[str, bool], name: str) -> str:
+    return {True: "read", False: "write", None: "-"}[tools.get(name)]

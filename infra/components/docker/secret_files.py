@@ -1,0 +1,100 @@
+"""SecretFiles: secrets as files in a volume, which is how a container gets at them without anybody else seeing them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+import pulumi_docker as docker
+import pulumi_random as random
+
+from infra.components.docker import defaults, one_shot
+from infra.parts.images import Image
+
+SCRIPT = Path(__file__).with_name("store-secrets")
+STAGING = "/staging"
+MEMORY_MIB = 32
+
+
+@dataclass(frozen=True)
+class SecretFilesArgs:
+    """`contents` by name, without `-`. `image` has a shell and the folder `owned`, whose owner and mode a fresh volume
+    takes over: `uid`. Readers find the files in `folder`. `processes` as for defaults.confined, shared by all
+    containers of `uid`."""
+
+    owner: defaults.Owner
+    image: Image
+    uid: int
+    owned: str
+    folder: str
+    contents: Mapping[str, pulumi.Input[str]]
+    processes: int
+
+
+class SecretFiles(pulumi.ComponentResource):
+    """Creates a volume and a one-shot container that writes the secrets into it. Who mounts the volume and is of the
+    user or the group `uid` can read them; they are in no environment, label, log or command line, and in the state
+    they are secrets.
+
+    Other contents are other files, so that what is told their names is replaced; those before stay for containers
+    that are about to go.
+    """
+
+    #: For readers.
+    mount: docker.ContainerMountArgs
+    #: Writes the files: what reads them depends on this.
+    written: docker.Container
+
+    def __init__(self, name: str, args: SecretFilesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("dyber:secrets:SecretFiles", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        contents = {key: pulumi.Output.secret(value) for key, value in sorted(args.contents.items())}
+        self._revision = random.RandomId(f"{name}-revision", byte_length=4, keepers=contents, opts=child)
+        volume = docker.Volume(name, labels=defaults.volume_labels(args.owner, name), opts=child)
+        staged = f"{STAGING}/secrets"
+        self.written = docker.Container(
+            name,
+            image=args.image.reference,
+            command=["/bin/sh", f"{STAGING}/{SCRIPT.name}", staged, args.owned, self._revision.hex],
+            labels=defaults.container_labels(args.owner, name),
+            network_mode="none",
+            mounts=[_mount(volume, args.owned, read_only=False)],
+            uploads=[
+                docker.ContainerUploadArgs(
+                    file=f"{STAGING}/{SCRIPT.name}", content=SCRIPT.read_text(encoding="utf-8"), permissions="0444"
+                ),
+                *[
+                    docker.ContainerUploadArgs(file=f"{staged}/{key}", content=value, permissions="0444")
+                    for key, value in contents.items()
+                ],
+            ],
+            must_run=False,
+            attach=True,
+            logs=True,
+            restart="no",
+            **defaults.confined(uid=args.uid, memory_mib=MEMORY_MIB, cpus=1.0, processes=args.processes),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=args.image.built_by,
+                # Delete-first would take the readers, which depend on the outcome, along.
+                delete_before_replace=False,
+                replace_on_changes=defaults.REPLACE_ON_CHANGES,
+            ),
+        )
+        self._folder = args.folder
+        self._outcome = one_shot.outcome(
+            self.written, refused="", failed=f"机密没有写成，旧的仍在使用 / {name}: the secrets could not be written:"
+        )
+        self.mount = _mount(volume, args.folder, read_only=True)
+        self.register_outputs({})
+
+    def file(self, key: str) -> pulumi.Output[str]:
+        """Path of a secret's file for readers. It fails with RunError when the files could not be written."""
+        known = pulumi.Output.all(self._revision.hex, self._outcome)
+        return known.apply(lambda values: f"{self._folder}/{key}-{values[0]}")
+
+
+def _mount(volume: docker.Volume, target: str, *, read_only: bool) -> docker.ContainerMountArgs:
+    return docker.ContainerMountArgs(target=target, type="volume", source=volume.name, read_only=read_only)

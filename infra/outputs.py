@@ -1,0 +1,115 @@
+"""What a stack exports: all that the CLI and other stacks may rely on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pulumi
+
+from infra.access import ClientToken
+from infra.components.docker.gateway import Gateway
+from infra.components.docker.profiles import Profiles
+from infra.components.docker.service import McpService
+from infra.parts import image_interface
+from infra.parts.images import Image
+from infra.rendering.gateway_inputs import DEVELOPMENT_PORT, HTTP_PORT, HTTPS_PORT, REDIS_PORT
+from infra.rendering.gateway_model import MONITORING_PORT
+from infra.services.catalog import ServiceSpec
+from infra.settings.gateway import GatewaySettings
+from infra.settings.stack import StackSettings
+
+
+def export(
+    settings: StackSettings,
+    specs: list[ServiceSpec],
+    services: Mapping[str, McpService],
+    gateway: Gateway,
+    images: Mapping[str, Image],
+    tokens: Mapping[str, ClientToken],
+    profiles: Profiles,
+) -> None:
+    """Register the stack's outputs.
+
+    gateway: {url, http, https, development: base URLs, of which `url` is the best and `http` is absent where it only
+    leads to HTTPS; certificate: its source; container, configuration_version}; services: by name
+    {title, url, mcp, sse, direct, max_call_seconds, containers}; tokens (secret): by client; chosen_tokens: the
+    clients whose token a person chose; images: by name, the image's id; images_interface: the number that these have.
+    With their profiles: cache: {url, container}, cache_password (secret); monitoring: {url, container,
+    configuration_version}.
+    """
+    urls = gateway_urls(settings.gateway)
+    pulumi.export(
+        "gateway",
+        {
+            **urls,
+            "certificate": settings.gateway.tls.source,
+            "container": gateway.container.name,
+            "configuration_version": gateway.configuration_version,
+        },
+    )
+    pulumi.export(
+        "services",
+        {
+            spec.name: {
+                "title": spec.title,
+                **service_urls(urls["url"], spec, settings.gateway),
+                "max_call_seconds": spec.max_call_seconds,
+                "containers": [container.name for container in services[spec.name].containers],
+            }
+            for spec in specs
+        },
+    )
+    pulumi.export("images", {name: image.image_id for name, image in images.items()})
+    pulumi.export("images_interface", image_interface.INTERFACE)
+    if profiles.cache and profiles.access:
+        url = _url("redis", "127.0.0.1", settings.gateway.public(REDIS_PORT))
+        pulumi.export("cache", {"url": url, "container": profiles.cache.container.name})
+        pulumi.export("cache_password", profiles.access.people.password)
+    if profiles.monitoring:
+        pulumi.export(
+            "monitoring",
+            {
+                "url": _url("http", "127.0.0.1", settings.gateway.public(MONITORING_PORT)),
+                "container": profiles.monitoring.container.name,
+                "configuration_version": profiles.monitoring.configuration_version,
+            },
+        )
+    pulumi.export("tokens", pulumi.Output.secret({client: token.token for client, token in tokens.items()}))
+    pulumi.export(
+        "chosen_tokens",
+        pulumi.Output.all(**{client: token.chosen for client, token in tokens.items()}).apply(
+            lambda chosen: sorted(client for client, own in chosen.items() if own)
+        ),
+    )
+
+
+def gateway_urls(settings: GatewaySettings) -> dict[str, str]:
+    """Base URLs of the gateway as a client on the same machine (or of the first server name) writes them.
+
+    `url` is what clients should use. Where plain HTTP only leads to HTTPS, there is no `http`, and the development
+    port is on loopback.
+    """
+    host = settings.server_names[0] if settings.server_names else settings.local_host
+    plain = _url("http", host, settings.public(HTTP_PORT))
+    secure = _url("https", host, settings.public(HTTPS_PORT))
+    development = "127.0.0.1" if settings.https_redirect else host
+    urls = {"https": secure, "development": _url("http", development, settings.public(DEVELOPMENT_PORT))}
+    if not settings.https_redirect:
+        urls["http"] = plain
+    return {"url": settings.public_url or (secure if settings.https_redirect else plain), **urls}
+
+
+def service_urls(base: str, spec: ServiceSpec, settings: GatewaySettings) -> dict[str, str]:
+    """Addresses of one service: REST base, both MCP transports, and the old direct port."""
+    url = f"{base}/api/{spec.name}"
+    return {
+        "url": f"{url}/",
+        "mcp": f"{url}/mcp",
+        "sse": f"{url}/mcp/sse",
+        "direct": _url("http", "127.0.0.1", settings.public(spec.port)),
+    }
+
+
+def _url(scheme: str, host: str, port: int) -> str:
+    standard = {"http": 80, "https": 443}.get(scheme)
+    return f"{scheme}://{host}" if port == standard else f"{scheme}://{host}:{port}"

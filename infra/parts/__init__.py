@@ -1,0 +1,1 @@
+"""What the parts of a stack are made of: images, data volumes, address ranges."""

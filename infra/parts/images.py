@@ -1,0 +1,193 @@
+"""Where images come from: built here, named by the hash of their sources, or pinned by digest.
+
+An image built here is called `dyber-<name>:<content hash>`: the tag changes exactly when the sources do, so a
+preview already shows which containers a change replaces, and nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+import pulumi_docker as docker
+
+from infra.schema.problems import ConfigurationError
+from infra.services.catalog import ServiceSpec
+from infra.settings.build import BuildSettings
+from infra.settings.stack import StackSettings
+
+_IGNORED_PARTS = {"__pycache__", ".pytest_cache", "tests"}
+_IGNORED_SUFFIXES = {".pyc", ".md"}
+CA_BUNDLE_SECRET = "ca_bundle"
+#: Debian suites of the base images: that of most, and the one whose nginx resolves upstreams by itself.
+SERVER_SUITE, GATEWAY_SUITE = "trixie", "forky"
+
+
+def content_hash(root: Path, parts: Iterable[str], build_arguments: Mapping[str, str]) -> str:
+    """64 hex digits over the files under `root` named by `parts` (files or folders) and the build arguments.
+
+    Names, contents and the executable bit count; documentation, tests and caches do not, as they do not enter an
+    image. Raises ConfigurationError for a part that does not exist.
+    """
+    digest = hashlib.sha256(json.dumps(dict(build_arguments), sort_keys=True).encode())
+    for part in sorted(parts):
+        path = root / part
+        if not path.exists():
+            raise ConfigurationError(f"缺少文件 {path} / file is missing: {path}")
+        files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+        for file in files:
+            relative = file.relative_to(root)
+            if _IGNORED_PARTS & set(relative.parts) or file.suffix in _IGNORED_SUFFIXES:
+                continue
+            mode = b"x" if file.stat().st_mode & 0o100 else b"-"
+            for field in (relative.as_posix().encode(), mode, file.read_bytes()):
+                digest.update(len(field).to_bytes(8, "big") + field)
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Image:
+    """`reference`: what to run, known before anything is built; `image_id`: which image that is (`sha256:…`);
+    `built_by`: what containers of it depend on."""
+
+    reference: str
+    image_id: pulumi.Input[str]
+    built_by: tuple[pulumi.Resource, ...] = ()
+
+
+class BuiltImage(pulumi.ComponentResource):
+    """An image built on the stack's engine from `root`, rebuilt when, and only when, its sources change.
+
+    `mirrors` are build arguments that say where packages come from; they do not name the image.
+
+    Creates one docker.RemoteImage. `reference` is the name to run: a plain string, so that containers are replaced
+    when the sources change and not when only the way of building did.
+    """
+
+    reference: str
+    image_id: pulumi.Output[str]
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        root: Path,
+        parts: Iterable[str],
+        build_arguments: Mapping[str, str],
+        build: BuildSettings,
+        dockerfile: str = "Dockerfile",
+        mirrors: Mapping[str, str] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("dyber:image:BuiltImage", name, None, opts)
+        if build.generation:
+            # Declared by the Dockerfiles before their first RUN, so that no layer comes from a cache.
+            build_arguments = {**build_arguments, "BUILD_GENERATION": str(build.generation)}
+        tag = content_hash(root, parts, build_arguments)[:16]
+        secrets = None
+        if build.ca_bundle:
+            secrets = [docker.RemoteImageBuildSecretArgs(id=CA_BUNDLE_SECRET, src=build.ca_bundle)]
+        self.reference = f"dyber-{name}:{tag}"
+        image = docker.RemoteImage(
+            f"{name}-image",
+            name=self.reference,
+            # Without it a rebuild deletes the tag that running containers were made from.
+            keep_locally=True,
+            triggers={"content": tag},
+            build=docker.RemoteImageBuildArgs(
+                context=str(root),
+                dockerfile=dockerfile,
+                build_args={**build_arguments, **(mirrors or {}), **build.proxy_arguments},
+                secrets=secrets,
+            ),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                # Delete-first would also replace every container that depends on the image.
+                delete_before_replace=False,
+                custom_timeouts=pulumi.CustomTimeouts(create="40m", update="40m"),
+            ),
+        )
+        self.image_id = image.image_id
+        self.register_outputs({"reference": self.reference, "imageId": self.image_id})
+
+
+def server_image(spec: ServiceSpec, settings: StackSettings, servers: Path, opts: pulumi.ResourceOptions) -> Image:
+    """The image of a service: its pinned digest, or built from `servers` (the folder mcp-servers/).
+
+    The service's own Dockerfile is used where it has one, else the shared one.
+    """
+    own = settings.services.get(spec.name)
+    if own and own.image:
+        return Image(reference=own.image, image_id=own.image)
+    if (spec.folder / "Dockerfile").is_file():
+        dockerfile, own_parts = f"{spec.name}/Dockerfile", {spec.name}
+    else:
+        # Just what the shared Dockerfile copies: a new title in service.yaml is no new image.
+        dockerfile, own_parts = "Dockerfile", {f"{spec.name}/{spec.package}", f"{spec.name}/requirements.txt"}
+    built = BuiltImage(
+        spec.name,
+        root=servers,
+        dockerfile=dockerfile,
+        parts={dockerfile, "healthcheck", "kit/dyber_kit", "kit/requirements.txt", *own_parts},
+        build_arguments={
+            "BASE_IMAGE": settings.build.base(SERVER_SUITE),
+            "SERVICE": spec.name,
+            "PACKAGE": spec.package,
+            "DEBIAN_PACKAGES": " ".join(spec.debian_packages),
+            "UID": str(spec.uid),
+            "APT_OPTIONS": settings.build.apt_options,
+        },
+        build=settings.build,
+        mirrors={"PIP_INDEX_URL": settings.build.pip_index_url or ""},
+        opts=opts,
+    )
+    return Image(reference=built.reference, image_id=built.image_id, built_by=(built,))
+
+
+def gateway_image(settings: StackSettings, nginx: Path, uid: int, opts: pulumi.ResourceOptions) -> Image:
+    """The gateway's image: its pinned digest, or built from `nginx` (the folder nginx/)."""
+    parts = {"Dockerfile", "bin", "bootstrap"}
+    return _own_image("gateway", settings.gateway_image, settings, nginx, parts, uid, opts)
+
+
+def front_image(settings: StackSettings, nginx: Path, uid: int, opts: pulumi.ResourceOptions) -> Image:
+    """The image of what holds the host's ports: its pinned digest, or built from `nginx`/front."""
+    parts = {"Dockerfile", "healthcheck", "nginx.conf"}
+    return _own_image("front", settings.front_image, settings, nginx / "front", parts, uid, opts)
+
+
+def cache_image(settings: StackSettings, cache: Path, uid: int, opts: pulumi.ResourceOptions) -> Image:
+    """The image of Redis: its pinned digest, or built from `cache` (the folder cache/)."""
+    parts = {"Dockerfile", "bin", "redis.conf"}
+    return _own_image("cache", settings.cache_image, settings, cache, parts, uid, opts, SERVER_SUITE)
+
+
+def monitoring_image(settings: StackSettings, monitoring: Path, uid: int, opts: pulumi.ResourceOptions) -> Image:
+    """The image of Prometheus: its pinned digest, or built from `monitoring` (the folder monitoring/)."""
+    parts = {"Dockerfile", "bin", "bootstrap"}
+    return _own_image("monitoring", settings.monitoring_image, settings, monitoring, parts, uid, opts, SERVER_SUITE)
+
+
+def _own_image(
+    name: str,
+    pinned: str | None,
+    settings: StackSettings,
+    root: Path,
+    parts: set[str],
+    uid: int,
+    opts: pulumi.ResourceOptions,
+    suite: str = GATEWAY_SUITE,
+) -> Image:
+    if pinned:
+        return Image(reference=pinned, image_id=pinned)
+    arguments = {
+        "BASE_IMAGE": settings.build.base(suite),
+        "UID": str(uid),
+        "APT_OPTIONS": settings.build.apt_options,
+    }
+    built = BuiltImage(name, root=root, parts=parts, build_arguments=arguments, build=settings.build, opts=opts)
+    return Image(reference=built.reference, image_id=built.image_id, built_by=(built,))

@@ -1,0 +1,1 @@
+"""Settings and services become text: the configuration of the gateway and of Prometheus."""

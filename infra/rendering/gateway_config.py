@@ -1,0 +1,285 @@
+"""The gateway's configuration as text: a pure function of settings, services and clients.
+
+Knows nothing of Pulumi or Docker. The templates, the njs modules and the table of errors are in nginx/.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from infra.rendering.gateway_model import GatewayClient, GatewayService, GatewaySettings, refuse, tls_names
+
+NGINX_FOLDER = Path(__file__).resolve().parents[2] / "nginx"
+#: Where the gateway and the loader mount the configuration volume.
+CONFIGURATION_ROOT = "/etc/dyber"
+#: Calls without a good token that one address may have open: they are answered at once, so more are held open on purpose.
+#: Behind Docker all callers may have one address, so it is more than a browser or a monitor needs.
+ANONYMOUS_CONNECTIONS = 100
+_UNQUOTABLE = re.compile(r"""["'\\$;{}\s\x00-\x20\x7f]""")
+
+
+def render(
+    settings: GatewaySettings, services: Iterable[GatewayService], clients: Iterable[GatewayClient]
+) -> dict[str, str]:
+    """The gateway's configuration: text by path relative to the configuration's folder; `nginx.conf` is the entry.
+
+    Equal input gives byte-identical output, whatever the order of services and clients.
+    Raises ValueError (Chinese, then English) when two services share a name or a port, two clients a token, or a
+    client's scope names a tool that its service is known not to have. A scope for another service is ignored.
+    """
+    ordered_services = sorted(services, key=lambda service: (service.port, service.name))
+    ordered_clients = sorted(clients, key=lambda client: client.name)
+    _refuse_doubled("服务名", "service name", [service.name for service in ordered_services])
+    _refuse_doubled("服务端口", "service port", [service.port for service in ordered_services])
+    _refuse_doubled("客户端名", "client name", [client.name for client in ordered_clients])
+    _refuse_doubled("令牌", "token", [value for client in ordered_clients for value in client.token_sha256], show=False)
+    _refuse_unusable_scopes(ordered_services, ordered_clients)
+    names = tls_names(settings.all_server_names)
+    context = {
+        "settings": settings,
+        "services": ordered_services,
+        "clients": ordered_clients,
+        "server_names": settings.all_server_names,
+        "certificate": f"{CONFIGURATION_ROOT}/tls/{hashlib.sha256(names.encode()).hexdigest()[:16]}.pem",
+        "errors": _errors(),
+        "token_problems": _error_table()["unauthorized"]["problems"],
+        "zones": _zones(settings, ordered_services),
+        "body_limits": body_limits(settings),
+        "anonymous_connections": ANONYMOUS_CONNECTIONS,
+    }
+    environment = _environment()
+    files = {
+        "tls.names": names,
+        "njs/catalog.json": _catalog(settings, ordered_services),
+        "njs/scopes.json": _scopes(ordered_services, ordered_clients),
+    }
+    for template in sorted(environment.list_templates(extensions=["j2"])):
+        files[template.removesuffix(".j2")] = environment.get_template(template).render(context)
+    for module in sorted((NGINX_FOLDER / "njs").glob("*.js")):
+        files[f"njs/{module.name}"] = module.read_text(encoding="utf-8")
+    return files
+
+
+def quote(value: object) -> str:
+    """`value` as one Nginx argument. Raises ValueError for characters that mean something to Nginx.
+
+    Names are checked where they come in; this is the second lock.
+    """
+    text = str(value)
+    if not text or _UNQUOTABLE.search(text) or text.startswith("~"):
+        refuse(f"{text!r} 不能写进 Nginx 配置", f"{text!r} cannot be written into an Nginx configuration")
+    return f'"{text}"'
+
+
+def json_body(fields: dict[str, Any], shows: Mapping[str, str] | None = None, **variables: str) -> str:
+    """Return a JSON object as the text argument of Nginx's `return`.
+
+    `shows`: by placeholder, such as `{host}`, the Nginx variable that stands there; `variables` are further keys with
+    Nginx variables. What is in the variables must need no escaping in JSON.
+    """
+    literal = _escaped(json.dumps(fields, ensure_ascii=False))
+    for placeholder, variable in (shows or {}).items():
+        literal = literal.replace(f"{{{placeholder}}}", f"${{{variable}}}")
+    for key, variable in variables.items():
+        literal = f'{literal[:-1]}, "{key}": "${variable}"}}'
+    return f"'{literal}\\n'"
+
+
+def json_text(value: str) -> str:
+    """Return the inside of a JSON string as one Nginx argument."""
+    return f"'{_escaped(json.dumps(value, ensure_ascii=False)[1:-1])}'"
+
+
+def _escaped(text: str) -> str:
+    """JSON as it stands between Nginx's single quotes; a dollar sign would begin a variable there."""
+    return text.replace("$", "\\u0024").replace("\\", "\\\\").replace("'", "\\'")
+
+
+def _refuse_doubled(chinese: str, english: str, values: Sequence[object], *, show: bool = True) -> None:
+    doubled = sorted({str(value) for value in values if values.count(value) > 1})
+    if doubled:
+        which = " " + ", ".join(doubled) if show else ""
+        refuse(f"{chinese}重复：{which.strip()}" if show else f"{chinese}重复", f"{english} used twice:{which}")
+
+
+def _refuse_unusable_scopes(services: list[GatewayService], clients: list[GatewayClient]) -> None:
+    tools = {service.name: {*service.read_tools, *service.write_tools} for service in services}
+    for client in clients:
+        for service, scope in (client.scopes or {}).items():
+            if isinstance(scope, str):
+                if scope not in ("all", "read"):
+                    refuse(
+                        f"客户端 {client.name} 对服务 {service} 的权限 {scope!r} 不可用：应为 all、read 或一组工具名",
+                        f"scope {scope!r} of client {client.name} for service {service} is unusable: all, read or "
+                        "names of tools",
+                    )
+                continue
+            known = tools.get(service)
+            unknown = sorted(set(scope) - known) if known else []
+            if unknown:
+                refuse(
+                    f"服务 {service} 没有客户端 {client.name} 的权限里写的工具：{'、'.join(unknown)}；"
+                    f"现有：{'、'.join(sorted(known))}",
+                    f"service {service} has no such tools as the scope of client {client.name} names: "
+                    f"{', '.join(unknown)}; there are: {', '.join(sorted(known))}",
+                )
+
+
+def _scopes(services: list[GatewayService], clients: list[GatewayClient]) -> str:
+    """What each client may call, and which tools only read, as JSON. Null is everything; each tool is on a line."""
+    names = {service.name for service in services}
+    content = {
+        "clients": {
+            client.name: None
+            if client.scopes is None
+            else {
+                name: scope if isinstance(scope, str) else _lines(scope)
+                for name, scope in sorted(client.scopes.items())
+                if name in names
+            }
+            for client in clients
+        },
+        "read_tools": {service.name: _lines(service.read_tools) for service in services},
+    }
+    return json.dumps(content, ensure_ascii=True, indent=1) + "\n"
+
+
+def _lines(tools: Iterable[str]) -> str:
+    """The names, each between two ends of line, of which neighbours share one."""
+    return "".join(f"\n{tool}" for tool in sorted(set(tools))) + "\n"
+
+
+def _zone(role: str, directive: str, key: str, size: str, rate: str = "") -> dict[str, str]:
+    """A shared-memory zone. Its name changes with its parameters: Nginx does not reload a zone that has others."""
+    parameters = hashlib.sha256(f"{directive} {key} {size} {rate}".encode()).hexdigest()[:8]
+    return {"directive": directive, "key": key, "name": f"{role}_{parameters}", "size": size, "rate": rate}
+
+
+@dataclass(frozen=True)
+class BodyLimit:
+    """Calls with a body of one kind that may run at once: of one client, and of all together."""
+
+    client: int
+    total: int
+
+
+def body_limits(settings: GatewaySettings) -> dict[str, BodyLimit]:
+    """Return by kind of body (nginx/templates/limits.conf.j2) how many may be there at once, so that all fit into the
+    memory for bodies and one client cannot fill the part of the others.
+
+    `small` bodies are in Nginx's own memory; `medium` ones have less than 1 MB; `large` and `unannounced` ones may be
+    as large as a body can be.
+    """
+    memory, largest = settings.body_memory_mib, settings.max_body_mib
+    totals = {"medium": memory // 12, "large": memory * 3 // 10 // largest, "unannounced": memory * 6 // 10 // largest}
+    shared = {kind: max(2, total) for kind, total in totals.items()}
+    return {
+        "small": BodyLimit(client=256, total=1024),
+        **{kind: BodyLimit(client=max(1, total // 2), total=total) for kind, total in shared.items()},
+    }
+
+
+def _zones(settings: GatewaySettings, services: list[GatewayService]) -> dict[str | int, dict[str, str]]:
+    """The zones that limits count in: by role, and for calls by the rate."""
+    zones: dict[str | int, dict[str, str]] = {
+        rate: _zone("calls", "limit_req_zone", "$calling_client", "4m", f"{rate}r/s")
+        for rate in sorted({service.requests_per_second for service in services})
+    }
+    per_minute = f"{settings.refused_per_minute}r/m"
+    zones["refused"] = _zone("refused", "limit_req_zone", "$unknown_address", "4m", per_minute)
+    if settings.open_docs:
+        zones["readers"] = _zone("readers", "limit_req_zone", "$reading_address", "4m", "5r/s")
+    zones["streams"] = _zone("streams", "limit_conn_zone", "$streaming_client", "1m")
+    zones["anonymous"] = _zone("anonymous", "limit_conn_zone", "$unknown_address", "1m")
+    for kind in body_limits(settings):
+        zones[f"{kind} of a client"] = _zone(f"{kind}_client", "limit_conn_zone", f"$client_of_{kind}_body", "256k")
+        zones[kind] = _zone(f"{kind}_bodies", "limit_conn_zone", f"${kind}_bodies", "64k")
+    return zones
+
+
+def _error_fields(code: str, chinese: str, english: str) -> dict[str, Any]:
+    return {"status": "error", "code": code, "error": chinese, "error_en": english}
+
+
+def _catalog(settings: GatewaySettings, services: list[GatewayService]) -> str:
+    """JSON with what the gateway itself says of the services."""
+    table = _error_table()
+    paths = [f"/api/{service.name}" for service in services]
+    content = {
+        "names": [service.name for service in services],
+        "information": {
+            "message": "DyberPet MCP Gateway",
+            "version": settings.version,
+            "services": paths,
+            "titles": {service.name: service.title for service in services},
+        },
+        "unknown_service": {
+            **_error_fields(
+                "unknown_service",
+                f"没有这个服务；现有服务：{'、'.join(paths) or '（无）'}",
+                f"No such service; services: {', '.join(paths) or '(none)'}",
+            ),
+            "services": paths,
+        },
+        "meant_service": _error_fields(
+            "unknown_service",
+            "没有这个服务；你要的也许是 {address}",
+            "No such service; perhaps {address} is meant",
+        ),
+        "forbidden": _error_fields("forbidden", table["forbidden"]["zh"], table["forbidden"]["en"]),
+        "https_port": settings.https_redirect,
+        "use_https": _error_fields(
+            "use_https",
+            "这里只接受 HTTPS；请把客户端里的地址改为 {location}（自签名证书要先让客户端信任：./deploy.sh clients --certificate）",
+            "HTTPS only: write {location} as the address in your client (it must trust a self-signed certificate: "
+            "./deploy.sh clients --certificate)",
+        ),
+        "use_slash": _error_fields(
+            "use_slash",
+            "服务的根地址以 / 结尾：{location}；MCP 客户端的地址以 /mcp 结尾",
+            "The root of a service ends with a slash: {location}; an MCP client's address ends with /mcp",
+        ),
+    }
+    return json.dumps(content, ensure_ascii=True, indent=2) + "\n"
+
+
+@cache
+def _error_table() -> dict[str, dict[str, Any]]:
+    return json.loads((NGINX_FOLDER / "errors.json").read_text(encoding="utf-8"))
+
+
+def _errors() -> list[dict[str, Any]]:
+    """The table of errors with each one's body."""
+    errors = []
+    for code, entry in _error_table().items():
+        variables = {"service": "service"} if entry.get("service") else {}
+        if "problems" in entry:
+            variables["reason"] = "token_problem"
+        fields = _error_fields(code, entry["zh"], entry["en"])
+        body = json_body(fields, entry.get("shows"), **variables, request_id="gateway_request_id")
+        errors.append({"early": False, "retry": False, **entry, "code": code, "body": body})
+    return errors
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(NGINX_FOLDER / "templates"),
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # noqa: S701 - not HTML; `quote` and `json_body` do what Nginx needs
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["quote"] = quote
+    environment.filters["json_text"] = json_text
+    return environment

@@ -1,0 +1,47 @@
+"""Prometheus' configuration as text: a pure function of the services. Templates and rules are in monitoring/."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+import jinja2
+
+from infra.rendering.gateway_model import METRICS_PORT
+from infra.services.catalog import ServiceSpec
+
+MONITORING_FOLDER = Path(__file__).resolve().parents[2] / "monitoring"
+#: Where Prometheus and the loader mount the configuration volume.
+CONFIGURATION_ROOT = "/etc/dyber"
+EXPORTER_PORT = 9121
+#: Names on the network of Prometheus.
+GATEWAY_HOST, EXPORTER_HOST = "gateway", "cache-exporter"
+
+
+def render(services: Iterable[ServiceSpec], *, cache: bool) -> dict[str, str]:
+    """Text by path relative to the configuration's folder; `prometheus.yml` is the entry.
+
+    `cache`: there is a Redis to watch. Equal input gives byte-identical output, whatever the order of the services.
+    """
+    context = {
+        "services": sorted(services, key=lambda service: service.port),
+        "gateway": f"{GATEWAY_HOST}:{METRICS_PORT}",
+        "cache": f"{EXPORTER_HOST}:{EXPORTER_PORT}" if cache else "",
+    }
+    files = {"prometheus.yml": _environment().get_template("prometheus.yml.j2").render(context)}
+    for rules in sorted((MONITORING_FOLDER / "rules").glob("*.yml")):
+        files[f"rules/{rules.name}"] = rules.read_text(encoding="utf-8")
+    return files
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(MONITORING_FOLDER / "templates"),
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # noqa: S701 - not HTML; every value passes `tojson`
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

@@ -1,0 +1,1 @@
+"""What a stack's file and `.env` can say, as validated models."""

@@ -1,0 +1,88 @@
+"""What a stack's file says of the clients: which services and tools each may call, and where its token stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from infra.schema.strict_settings import StrictSettings
+from infra.services.catalog import ServiceSpec
+
+ClientName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+ToolName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,128}$")]
+#: Everything, the tools that only read, or the tools named.
+Scope = Literal["all", "read"] | Annotated[tuple[ToolName, ...], Field(min_length=1)]
+
+
+class ClientSettings(StrictSettings):
+    """One client. `services` unset: every service, also those to come."""
+
+    services: dict[str, Scope] | None = Field(
+        None,
+        min_length=1,
+        description="按服务：all、read（只读的工具）或工具的列表；不写则为所有服务 / By service: all, read (tools that only "
+        "read), or a list of tools; unset: every service",
+    )
+
+    def problems(self, where: str, catalog: Mapping[str, ServiceSpec]) -> list[str]:
+        """What cannot be meant, one line each, beginning with `where`: unknown services and tools."""
+        found = []
+        for service, scope in (self.services or {}).items():
+            key = f"{where}.services.{service}"
+            if service not in catalog:
+                found.append(f"{key}: 没有这个服务 / no such service; 可用 / known: {', '.join(catalog) or '-'}")
+                continue
+            tools = catalog[service].tools
+            if scope == "all":
+                continue
+            if not tools:
+                found.append(
+                    f"{key}: 服务没有 tools.lock.json，不知道有哪些工具；只能写 all / "
+                    "the service has no tools.lock.json, so its tools are unknown; only all is possible"
+                )
+            elif scope != "read":
+                found += [
+                    f"{key}: {tool!r}: 没有这个工具 / no such tool; 可用 / known: {', '.join(tools)}"
+                    for tool in scope
+                    if tool not in tools
+                ]
+        return found
+
+
+#: What a stack's file can say of its clients: also a plain list of those that may call everything.
+ClientsInFile = (
+    Annotated[dict[ClientName, ClientSettings], Field(min_length=1)] | Annotated[list[ClientName], Field(min_length=1)]
+)
+
+
+class TokenSettings(StrictSettings):
+    """Where the rotation of a client's token stands; written by `dyber token rotate` and `dyber token revoke`."""
+
+    generation: int = Field(
+        1, ge=1, le=100_000, description="这个客户端的第几个令牌 / Counts the tokens this client has had"
+    )
+    previous: bool = Field(False, description="前一个令牌仍可用 / The token before is still accepted")
+
+    @model_validator(mode="after")
+    def _there_is_a_previous_one(self) -> TokenSettings:
+        if self.previous and self.generation == 1:
+            raise ValueError("generation 1 has no previous token")
+        return self
+
+    @property
+    def accepted(self) -> tuple[int, ...]:
+        """The generations whose tokens are accepted, the newest first."""
+        return (self.generation, self.generation - 1) if self.previous else (self.generation,)
+
+
+def as_mapping(value: Any) -> Any:
+    """A plain list of client names is a mapping of clients that may call everything. Raises ValueError for a name
+    that is there twice."""
+    if not isinstance(value, list | tuple):
+        return value
+    doubled = sorted({str(name) for name in value if value.count(name) > 1})
+    if doubled:
+        raise ValueError(f"each client once; doubled: {', '.join(doubled)}")
+    return {name: {} for name in value}

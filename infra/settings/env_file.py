@@ -1,0 +1,327 @@
+"""`.env` beside the stack files: what this machine says instead of one stack's file.
+
+`.env` belongs to the stack dev, `.env.<stack>` to another. Its keys are those of the system's first version. A key
+without a value changes nothing. `pulumi up` and the dyber command read it alike.
+
+In dev the file wins over the stack's file. Elsewhere the stack's file is what was reviewed, so only the main client's
+token may be said beside it, unless the stack's file has `dyber:localEnv: true`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import io
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from dotenv.parser import Binding, parse_stream
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+
+from infra.rendering.gateway_model import certificate_name
+from infra.schema.problems import ConfigurationError
+from infra.settings.profiles import MONITORING, CacheSettings, MonitoringSettings
+
+DEFAULT_STACK = "dev"
+#: The client whose token MCP_AUTH_TOKEN is.
+MAIN_CLIENT = "desktop-pet"
+MAIN_TOKEN = "MCP_AUTH_TOKEN"
+PROFILES, GENERATION = "PROFILES", "BUILD_GENERATION"
+#: In place of a list of profiles: none of them.
+NO_PROFILE = "default"
+LOG_LEVELS = ("debug", "info", "warning", "error")
+_TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
+_PROFILE = re.compile(r"[a-z][a-z0-9-]*")
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{32,256}")
+
+
+class EnvFile(BaseModel):
+    """What a file says. `settings` are laid over the stack file's, key by key; `chosen_profiles` stand in place of the
+    stack file's profiles, and `profiles` are switched on or off in them; `clients` exist beside the stack file's own;
+    `tokens`, by client, are those that a person chose; `names` are the keys that have a value."""
+
+    model_config = ConfigDict(frozen=True)
+
+    settings: dict[str, Any] = {}
+    chosen_profiles: tuple[str, ...] | None = None
+    profiles: dict[str, bool] = {}
+    server_names: tuple[str, ...] = ()
+    clients: dict[str, Any] = {}
+    tokens: dict[str, SecretStr] = {}
+    names: tuple[str, ...] = ()
+
+    def over(self, content: Mapping[str, Any]) -> dict[str, Any]:
+        """The stack file's `content` with this file's values in their places. What has an unexpected form stays as
+        it is, for the settings to refuse."""
+        merged = _merge(content, self.settings)
+        if self.chosen_profiles is not None:
+            merged["profiles"] = list(self.chosen_profiles)
+        if self.profiles and isinstance(own := merged.get("profiles", []), list):
+            kept = [name for name in own if self.profiles.get(name, True)]
+            merged["profiles"] = [*kept, *(name for name, on in self.profiles.items() if on and name not in kept)]
+        if self.server_names and isinstance(gateway := merged.get("gateway", {}), dict):
+            own = gateway.get("serverNames", [])
+            if isinstance(own, list):
+                added = [name for name in self.server_names if name not in own]
+                merged["gateway"] = {**gateway, "serverNames": [*own, *added]}
+        clients = merged.get("clients", {MAIN_CLIENT: {}})
+        if self.clients and isinstance(clients, list):
+            clients = {name: {} for name in clients}
+        if self.clients and isinstance(clients, dict):
+            merged["clients"] = {**self.clients, **clients}
+        return merged
+
+
+def file_name(stack: str) -> str:
+    """Name of the file that belongs to a stack."""
+    return ".env" if stack == DEFAULT_STACK else f".env.{stack}"
+
+
+def beside_the_token(overrides: EnvFile) -> list[str]:
+    """The keys with a value that outside of dev are taken only where the stack's file has localEnv: true."""
+    return [name for name in overrides.names if name != MAIN_TOKEN]
+
+
+def refuse_unasked(overrides: EnvFile, stack: str, local_env: bool | None) -> None:
+    """Refuse settings in the env file of `stack` that only the reviewed stack file may have; `local_env` is what that
+    file says about it. Raises ConfigurationError."""
+    if local_env is True or (local_env is None and stack == DEFAULT_STACK):
+        return
+    if unasked := beside_the_token(overrides):
+        file, reviewed = file_name(stack), f"Pulumi.{stack}.yaml"
+        raise ConfigurationError(
+            f"{file}: {', '.join(unasked)}: 会盖过审阅过的 {reviewed}，所以没有采用，什么也没有改变；确实要用：在 {reviewed} 写 "
+            f"dyber:localEnv: true；不用：清空这些键，写进 {reviewed} / would win over {reviewed}, which was reviewed, so "
+            f"nothing was changed; to use them write dyber:localEnv: true in {reviewed}; else empty these keys and say "
+            f"it in {reviewed}"
+        )
+
+
+def taken(overrides: EnvFile, stack: str) -> tuple[str, str] | None:
+    """Return one line, in Chinese and English, that names the keys taken from the stack's env file and shows no value;
+    None if there are none."""
+    if not overrides.names:
+        return None
+    file, names = file_name(stack), ", ".join(overrides.names)
+    return f"取自 {file}（优先于 Pulumi.{stack}.yaml）：{names}", f"taken from {file}, over Pulumi.{stack}.yaml: {names}"
+
+
+def service_key(service: str, suffix: str) -> str:
+    """The key of one service, such as XIAOHONGSHU_ENABLED."""
+    return f"{service.upper().replace('-', '_')}_{suffix}"
+
+
+def keys(services: Mapping[str, Iterable[str]]) -> list[str]:
+    """Every key there is, in the order in which a new file lists them. `services`: by name, what secrets each
+    declares."""
+    own = [service_key(service, suffix) for service in services for suffix in ("ENABLED", "MCP_TOKEN")]
+    secrets = [secret for declared in services.values() for secret in declared]
+    return list(dict.fromkeys([MAIN_TOKEN, *own, *secrets, *_GENERAL]))
+
+
+def bindings(text: str) -> list[Binding]:
+    """The file's lines as python-dotenv takes them apart; together they are the text again."""
+    return list(parse_stream(io.StringIO(text)))
+
+
+def read(root: Path, stack: str, services: Mapping[str, Iterable[str]]) -> EnvFile:
+    """What the file of `stack` in `root` says; nothing where there is none. `services` as for `keys`.
+
+    Raises ConfigurationError naming the file, the line, the key and, unless it is a secret, the value.
+    """
+    path = root / file_name(stack)
+    try:
+        text = text_of(path)
+    except FileNotFoundError:
+        return EnvFile()
+    return parse(text, path.name, services)
+
+
+def text_of(path: Path) -> str:
+    """The text of a stack's file of values. Raises FileNotFoundError, and ConfigurationError naming the line where the
+    file is no text."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ConfigurationError(f"{path.name}: 读不了 / cannot be read: {error}") from None
+    try:
+        text = content.decode("utf-8-sig")
+        position = len(text.partition("\0")[0].encode()) if "\0" in text else None
+    except UnicodeDecodeError as error:
+        position = error.start
+    if position is None:
+        return text
+    line = content.count(b"\n", 0, position) + 1
+    raise ConfigurationError(
+        f"{path.name}:{line}: 有不是 UTF-8 文本的字节：用编辑器改好这一行，或把文件另存为 UTF-8；整个文件坏了就移走它，换上备份"
+        " / has bytes that are no UTF-8 text: mend this line in an editor, or save the file as UTF-8; if the whole file "
+        "is damaged, move it away and put back a copy"
+    )
+
+
+def parse(text: str, source: str, services: Mapping[str, Iterable[str]]) -> EnvFile:
+    """What `text` says; `source` is the name of its file. Raises ConfigurationError as `read` does."""
+    known = keys(services)
+    reader = _Reader(services)
+    problems = []
+    names: list[str] = []
+    for binding in bindings(text):
+        # The blank lines before a key are part of what was read with it.
+        before = binding.original.string[: len(binding.original.string) - len(binding.original.string.lstrip())]
+        where = f"{source}:{binding.original.line + before.count(chr(10))}"
+        if binding.error:
+            problems.append(f"{where}: 读不懂，应为 键=值 / not understood; write KEY=value")
+        elif binding.key and binding.key not in known:
+            near = difflib.get_close_matches(binding.key, known, n=1, cutoff=0.85)
+            if near:
+                problems.append(f"{where}: {binding.key}: 没有这个键，是不是 / no such key, did you mean {near[0]}")
+        elif binding.key and binding.value:
+            try:
+                reader.take(binding.key, binding.value.strip())
+                names.append(binding.key)
+            except ValueError as error:
+                problems.append(f"{where}: {binding.key}{error}")
+    if problems:
+        raise ConfigurationError("\n".join(problems))
+    return reader.result().model_copy(update={"names": tuple(dict.fromkeys(names))})
+
+
+class _Reader:
+    """Collects what the keys mean, one after the other. Raises ValueError for a value that cannot be used."""
+
+    def __init__(self, services: Mapping[str, Iterable[str]]) -> None:
+        self._services = {service_key(service, "ENABLED"): service for service in services}
+        self._clients = {service_key(service, "MCP_TOKEN"): service for service in services}
+        self._secrets = [(service, secret) for service, declared in services.items() for secret in declared]
+        self._settings: dict[str, Any] = {}
+        self._chosen_profiles: tuple[str, ...] | None = None
+        self._profiles: dict[str, bool] = {}
+        self._names: tuple[str, ...] = ()
+        self._own_clients: dict[str, Any] = {}
+        self._tokens: dict[str, SecretStr] = {}
+        self._debug = False
+
+    def take(self, key: str, value: str) -> None:
+        if key in self._services:
+            self._set(["services", self._services[key], "enabled"], _boolean(value))
+        elif key in self._clients:
+            service = self._clients[key]
+            self._tokens[service] = _token(value)
+            self._own_clients[service] = {"services": {service: "all"}}
+        elif key == MAIN_TOKEN:
+            self._tokens[MAIN_CLIENT] = _token(value)
+        elif key in _GENERAL:
+            _GENERAL[key](self, value)
+        for service, secret in self._secrets:
+            if key == secret:
+                self._set(["services", service, "secrets", key], SecretStr(value))
+
+    def result(self) -> EnvFile:
+        if self._debug:
+            self._set(["logLevel"], "debug")
+            self._set(["gateway", "openDocs"], True)
+        return EnvFile(
+            settings=self._settings,
+            chosen_profiles=self._chosen_profiles,
+            profiles=self._profiles,
+            server_names=self._names,
+            clients=self._own_clients,
+            tokens=self._tokens,
+        )
+
+    def _set(self, path: list[str], value: Any) -> None:
+        place = self._settings
+        for part in path[:-1]:
+            place = place.setdefault(part, {})
+        place[path[-1]] = value
+
+    def password(self, value: str) -> None:
+        try:
+            CacheSettings(password=SecretStr(value))
+        except ValidationError:
+            _refuse("应为 16 到 128 个可见字符，不含空格", "must be 16 to 128 visible characters without a space")
+        self._set(["cache", "password"], SecretStr(value))
+
+    def domain(self, value: str) -> None:
+        names = [name.strip() for name in value.split(",") if name.strip()]
+        for name in names:
+            if certificate_name(name) is None:
+                _refuse("应为主机名或 IP，如 pet.example.com", "must be host names or addresses", value)
+        self._names = tuple(name for name in names if name != "localhost")
+
+    def chosen_profiles(self, value: str) -> None:
+        names = [name.strip() for name in value.split(",") if name.strip()]
+        if not names or not all(_PROFILE.fullmatch(name) for name in names):
+            _refuse("应为配置档，如 dev,cache；default 表示没有", "must be profiles, such as dev,cache; default is none",
+                    value)  # fmt: skip
+        self._chosen_profiles = tuple(name for name in names if name != NO_PROFILE)
+
+    def generation(self, value: str) -> None:
+        if not value.isascii() or not value.isdigit():
+            _refuse("应为整数", "must be a whole number", value)
+        self._set(["build", "generation"], int(value))
+
+    def gateway_debug(self, value: str) -> None:
+        self._set(["gateway", "debug"], _boolean(value))
+
+    def debug(self, value: str) -> None:
+        self._debug = _boolean(value)
+
+    def log_level(self, value: str) -> None:
+        if value.lower() not in LOG_LEVELS:
+            _refuse(f"应为 {'、'.join(LOG_LEVELS)} 之一", f"must be one of {', '.join(LOG_LEVELS)}", value)
+        self._set(["logLevel"], value.lower())
+
+    def monitoring(self, value: str) -> None:
+        self._profiles[MONITORING] = _boolean(value)
+
+    def retention(self, value: str) -> None:
+        try:
+            MonitoringSettings(retention=value)
+        except ValidationError:
+            _refuse("应为时长，从 1h 到 10y，如 15d", "must be a duration from 1h to 10y, such as 15d", value)
+        self._set(["monitoring", "retention"], value)
+
+
+_GENERAL: dict[str, Callable[[_Reader, str], None]] = {
+    PROFILES: _Reader.chosen_profiles,
+    GENERATION: _Reader.generation,
+    "REDIS_PASSWORD": _Reader.password,
+    "GATEWAY_DOMAIN": _Reader.domain,
+    "GATEWAY_DEBUG": _Reader.gateway_debug,
+    "DEBUG": _Reader.debug,
+    "LOG_LEVEL": _Reader.log_level,
+    "MONITORING_ENABLED": _Reader.monitoring,
+    "PROMETHEUS_RETENTION": _Reader.retention,
+}
+
+
+def _boolean(value: str) -> bool:
+    if value.lower() not in (*_TRUE, *_FALSE):
+        _refuse("应为 true 或 false", "must be true or false", value)
+    return value.lower() in _TRUE
+
+
+def _token(value: str) -> SecretStr:
+    if not _TOKEN.fullmatch(value):
+        _refuse(
+            "应为 32 到 256 个字母、数字或 . _ ~ + / = -",
+            "must be 32 to 256 letters, digits or . _ ~ + / = -",
+        )
+    return SecretStr(value)
+
+
+def _refuse(chinese: str, english: str, value: str | None = None) -> NoReturn:
+    """A secret's value is not repeated: leave `value` out."""
+    raise ValueError(f"{'' if value is None else f' = {value!r}'}: {chinese} / {english}")
+
+
+def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        own = merged.get(key, {})
+        merged[key] = _merge(own, value) if isinstance(value, Mapping) and isinstance(own, Mapping) else value
+    return merged

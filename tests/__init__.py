@@ -1,0 +1,1 @@
+"""The tests, by tier: unit, servers, toolchain, gateway, deploy."""

@@ -1,0 +1,228 @@
+"""`add-service`: a whole folder or nothing, under a name and a port that can be used."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import typer
+
+from cli.app import app
+from cli.commands import services
+from cli.services import naming, scaffold
+from cli.services.naming import Identifiers
+from infra.services import reserved_names
+from infra.services.catalog import load_catalog
+
+REPOSITORY = Path(__file__).resolve().parents[4]
+SERVERS = REPOSITORY / "mcp-servers"
+
+Dyber = Callable[..., int]
+
+
+@pytest.fixture
+def servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with the template as its only service."""
+    folder = tmp_path / "mcp-servers"
+    shutil.copytree(SERVERS / "template", folder / "template", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "kit").mkdir()
+    monkeypatch.setattr(services, "SERVERS", folder)
+    monkeypatch.setenv("DYBER_LANG", "zh")
+    return folder
+
+
+class Terminal(io.StringIO):
+    """Somebody types these lines; `^C` is that key."""
+
+    def readline(self, *_: int) -> str:
+        line = super().readline()
+        if line == "^C\n":
+            raise KeyboardInterrupt
+        return line
+
+
+@pytest.fixture
+def dyber(servers: Path, monkeypatch: pytest.MonkeyPatch) -> Dyber:
+    """Runs a command line with `answers` on standard input; its exit code."""
+
+    def run(*arguments: str, answers: str = "") -> int:
+        monkeypatch.setattr("sys.stdin", Terminal(answers))
+        return int(typer.main.get_command(app)(list(arguments), standalone_mode=False) or 0)
+
+    return run
+
+
+def everything(root: Path) -> list[str]:
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*"))
+
+
+def refusal(dyber: Dyber, *arguments: str, answers: str = "") -> str:
+    with pytest.raises(typer.TyperException) as refused:
+        dyber("add-service", *arguments, answers=answers)
+    return refused.value.format_message()
+
+
+def test_it_asks_with_the_original_words(dyber: Dyber, servers: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert dyber("add-service", answers="weibo\n8010\n") == 0
+    assert capsys.readouterr().err == "请输入服务名称 (如: weibo, douyin): 请输入服务端口 (推荐8003+): "
+    assert load_catalog(servers)["weibo"].port == 8010
+
+
+def test_an_empty_answer_for_the_port_takes_the_lowest_free_one(dyber: Dyber, servers: Path) -> None:
+    dyber("add-service", "first", "--port", "8003")
+    assert dyber("add-service", answers="weibo\n\n") == 0
+    assert load_catalog(servers)["weibo"].port == 8004
+
+
+def test_with_a_name_it_asks_nothing(dyber: Dyber, servers: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert dyber("add-service", "weibo", "--title", '微博 "热搜"') == 0
+    assert capsys.readouterr().err == ""
+    spec = load_catalog(servers)["weibo"]
+    assert (spec.port, spec.title, spec.package, spec.profile) == (8003, '微博 "热搜"', "weibo_server", None)
+
+
+def test_it_says_how_to_test_and_to_deploy(dyber: Dyber, capsys: pytest.CaptureFixture[str]) -> None:
+    dyber("add-service", "weibo", "--stack", "test")
+    shown = capsys.readouterr().out
+    assert "./deploy.sh test -k weibo\n" in shown
+    assert "./deploy.sh deploy -s test\n" in shown
+
+
+def test_with_deploy_the_stack_is_deployed(dyber: Dyber, monkeypatch: pytest.MonkeyPatch) -> None:
+    deployed: list[str] = []
+    group = typer.main.get_command(app)
+    monkeypatch.setattr(group.commands["deploy"], "callback", lambda stack, **_: deployed.append(stack))
+    monkeypatch.setattr(typer.main, "get_command", lambda _: group)
+    assert dyber("add-service", "weibo", "--deploy", "--stack", "test") == 0
+    assert deployed == ["test"]
+
+
+def test_nothing_but_the_new_folder_changes(dyber: Dyber, servers: Path) -> None:
+    before = {path: path.read_bytes() for path in servers.parent.rglob("*") if path.is_file()}
+    dyber("add-service", "weibo")
+    after = {path: path.read_bytes() for path in servers.parent.rglob("*") if path.is_file()}
+    assert {path: text for path, text in after.items() if servers / "weibo" not in path.parents} == before
+    assert [path.name for path in servers.parent.iterdir()] == ["mcp-servers"]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("", "服务名称不能为空"),
+        ("Weibo", "例如 weibo"),
+        ("we_ibo", "例如 we-ibo"),
+        ("-weibo", "例如 weibo"),
+        ("weibo-", "例如 weibo"),
+        ("we--ibo", "例如 we-ibo"),
+        ("../evil", "例如 evil"),
+        ("a/b", "例如 a-b"),
+        ("x y", "例如 x-y"),
+        ("8weibo", "例如 weibo"),
+        ("微博", "最多 31 个字符"),
+        ("a" * 32, "最多 31 个字符"),
+        ("api", "已有别的用途"),
+        ("health", "已有别的用途"),
+        ("front", "已有别的用途"),
+        ("template-direct", "以 -direct 结尾"),
+        ("tests", "已有别的用途"),
+        ("con", "已有别的用途"),
+        ("template", "已有目录 mcp-servers/template"),
+    ],
+)
+def test_a_name_that_cannot_be_used_is_refused_and_nothing_is_made(
+    dyber: Dyber, servers: Path, name: str, told: str
+) -> None:
+    before = everything(servers.parent)
+    assert told in refusal(dyber, answers=f"{name}\n8003\n")
+    assert everything(servers.parent) == before
+
+
+@pytest.mark.parametrize(
+    ("port", "told"),
+    [
+        ("abc", "8001 到 8999 的整数，例如 8003"),
+        ("80", "8001 到 8999"),
+        ("9000", "8001 到 8999"),
+        ("8003.5", "8001 到 8999"),
+        ("²", "8001 到 8999"),
+        ("8080", "网关自己的，可用 8003"),
+        ("8002", "已被 template 使用，可用 8003"),
+    ],
+)
+def test_a_port_that_cannot_be_used_is_refused_and_nothing_is_made(
+    dyber: Dyber, servers: Path, port: str, told: str
+) -> None:
+    before = everything(servers.parent)
+    assert told in refusal(dyber, "weibo", "--port", port)
+    assert everything(servers.parent) == before
+
+
+@pytest.mark.parametrize("title", ["", "x" * 61, "a\nb"])
+def test_a_title_that_cannot_be_shown_is_refused(dyber: Dyber, servers: Path, title: str) -> None:
+    assert "标题" in refusal(dyber, "weibo", "--title", title)
+    assert not (servers / "weibo").exists()
+
+
+@pytest.mark.parametrize("answers", ["", "weibo\n"])
+def test_an_end_of_input_makes_nothing(dyber: Dyber, servers: Path, answers: str) -> None:
+    before = everything(servers.parent)
+    assert dyber("add-service", answers=answers) == 1
+    assert everything(servers.parent) == before
+
+
+@pytest.mark.parametrize("answers", ["^C\n", "weibo\n^C\n"])
+def test_an_interrupt_at_a_question_makes_nothing(dyber: Dyber, servers: Path, answers: str) -> None:
+    before = everything(servers.parent)
+    assert dyber("add-service", answers=answers) == 130
+    assert everything(servers.parent) == before
+
+
+def test_a_failure_while_it_is_made_leaves_nothing(
+    dyber: Dyber, servers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, *_: object, **__: object) -> None:
+        raise OSError("no space left on device")
+
+    before = everything(servers.parent)
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="no space"):
+        dyber("add-service", "weibo")
+    assert everything(servers.parent) == before
+
+
+def test_hyphens_become_what_each_place_takes(servers: Path) -> None:
+    folder = scaffold.create(servers, Identifiers("my-shop"), 8003, "商店")
+    assert (folder / "my_shop_server" / "__main__.py").is_file()
+    tools = (folder / "my_shop_server" / "tools.py").read_text(encoding="utf-8")
+    assert "async def my_shop_echo(" in tools and "from my_shop_server.feed import" in tools
+    assert "MY_SHOP_UPSTREAM_URL" in (folder / "my_shop_server" / "config.py").read_text(encoding="utf-8")
+    service = (folder / "my_shop_server" / "service.py").read_text(encoding="utf-8")
+    assert 'NAME = "my-shop"\nTITLE = "商店"' in service and "DEFAULT_PORT = 8003" in service
+    assert "MyShop response:" in (folder / "my_shop_server" / "rest.py").read_text(encoding="utf-8")
+
+
+def test_nothing_of_the_template_is_left_in_a_new_service(servers: Path) -> None:
+    folder = scaffold.create(servers, Identifiers("weibo"), 8003, "微博")
+    for path in folder.rglob("*"):
+        assert "template" not in path.name.lower()
+        if path.is_file():
+            text = path.read_text(encoding="utf-8")
+            assert "template" not in text.lower() and "8002" not in text, path
+    assert {path.name for path in folder.iterdir()} == {path.name for path in (servers / "template").iterdir()} - {
+        "template_server"
+    } | {"weibo_server"}
+
+
+def test_the_lock_file_of_the_template_itself_comes_out_unchanged() -> None:
+    text = (SERVERS / "template" / "tools.lock.json").read_text(encoding="utf-8")
+    assert scaffold.renamed_lock(json.loads(text), Identifiers("template")) == text
+
+
+def test_no_new_service_is_called_by_a_reserved_name() -> None:
+    for name in (*reserved_names.RESERVED, *reserved_names.ELSEWHERE, "weibo-direct"):
+        with pytest.raises(typer.TyperException):
+            naming.checked_name(name, set())

@@ -1,0 +1,156 @@
+"""Whose remains are whose, what of them holds data, and what has to go before its successor starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import typer
+from pulumi.automation.errors import CommandError
+
+from cli.commands import recover
+from cli.configuration.stack_file import without_salt
+from cli.engine import engine
+from cli.inventory import remains
+from cli.system.errors import StackError
+from cli.terminal.console import Activities
+
+
+def container(service: str, deployment: str, created: str = "2026-01-02T03:04:05Z", **more: Any) -> dict[str, Any]:
+    return {
+        "Id": f"{service}-{deployment}",
+        "Name": f"/dyber-test-{service}",
+        "Created": created,
+        "Config": {"Labels": {"dyber.service": service, "dyber.deployment": deployment}},
+        "HostConfig": {},
+        **more,
+    }
+
+
+@pytest.fixture
+def found(monkeypatch: pytest.MonkeyPatch) -> list[remains.Remains]:
+    """Of an engine with three deployments of one stack, one of them its own."""
+    asked: list[tuple[str, ...]] = []
+
+    def containers(*filters: str) -> list[dict[str, Any]]:
+        asked.append(filters)
+        mounts = [
+            {"Type": "volume", "Name": "made-by-hand", "Destination": "/data"},
+            {"Type": "volume", "Name": "gateway-configuration-1a2b3c", "Destination": "/etc/dyber"},
+            {"Type": "tmpfs"},
+        ]
+        return [
+            container("gateway", "own"),
+            container("xiaohongshu", "lost", Mounts=mounts),
+            container("template", "lost", created="2025-12-31T00:00:00Z"),
+            container("template", "other"),
+        ]
+
+    monkeypatch.setattr(engine, "containers", containers)
+    monkeypatch.setattr(engine, "labelled_networks", lambda *_: [("lost", "n1", "net-1"), ("own", "n2", "net-2")])
+    result = remains.find("test", "own")
+    assert asked == [("label=dyber.project=dyber", "label=dyber.stack=test")]
+    return result
+
+
+def test_remains_are_told_apart_by_their_deployment_and_ones_own_are_none(found: list[remains.Remains]) -> None:
+    assert [(item.deployment, len(item.containers), item.networks) for item in found] == [
+        ("lost", 2, {"n1": "net-1"}),
+        ("other", 1, {}),
+    ]
+    assert found[0].since == "2025-12-31"
+
+
+def test_volumes_with_data_are_those_where_a_container_has_its_data(found: list[remains.Remains]) -> None:
+    assert recover._data(found[0]) == {"made-by-hand"}
+    assert found[0].volumes() == {"made-by-hand", "gateway-configuration-1a2b3c"}
+
+
+def test_where_several_deployments_are_there_one_has_to_be_named(found: list[remains.Remains]) -> None:
+    with pytest.raises(typer.BadParameter, match="lost.*other"):
+        recover._chosen(found, [])
+    assert recover._chosen(found, ["other"]) == [found[1]]
+    assert recover._chosen(found[:1], []) == found[:1]
+    with pytest.raises(typer.BadParameter, match="nobody"):
+        recover._chosen(found, ["nobody"])
+
+
+@pytest.mark.parametrize(
+    ("service", "ports", "expected"),
+    [
+        ("gateway-front", {"80/tcp": [{"HostPort": "80"}]}, True),
+        ("cache", {}, True),
+        ("monitoring", {}, True),
+        ("gateway", {}, False),
+        ("xiaohongshu", {}, False),
+    ],
+)
+def test_what_holds_a_port_or_data_of_its_own_goes_before_its_successor_starts(
+    service: str, ports: dict[str, Any], expected: bool
+) -> None:
+    assert remains.alone(container(service, "lost", HostConfig={"PortBindings": ports})) is expected
+
+
+def test_a_stack_file_without_its_salt_is_otherwise_the_same() -> None:
+    assert without_salt("# mine\nencryptionsalt: v1:abc=\nconfig:\n  dyber:logLevel: info\n") == (
+        "# mine\nconfig:\n  dyber:logLevel: info\n"
+    )
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Of a stack whose state and passphrase are lost; it can be opened once the passphrase's salt is gone from it."""
+    file = tmp_path / "Pulumi.test.yaml"
+
+    def opened(stack: str) -> str:
+        if "encryptionsalt" in file.read_text():
+            result = SimpleNamespace(stdout="", stderr="error: incorrect passphrase", code=255)
+            raise CommandError(result)
+        return stack
+
+    monkeypatch.setattr(recover, "ROOT", tmp_path)
+    monkeypatch.setattr(recover.Deployment, "open", opened)
+    monkeypatch.setattr(recover.auto, "LocalWorkspace", lambda work_dir: SimpleNamespace(list_stacks=list))
+    return file
+
+
+def test_the_salt_of_a_lost_passphrase_goes_and_nothing_else(file: Path) -> None:
+    file.write_text("encryptionsalt: v1:abc=\nconfig:\n  dyber:logLevel: info # secure: no\n")
+    assert recover._open("test") == "test"
+    assert file.read_text() == "config:\n  dyber:logLevel: info # secure: no\n"
+
+
+def test_values_of_a_lost_passphrase_are_for_their_owner_to_remove(file: Path) -> None:
+    text = "encryptionsalt: v1:abc=\nconfig:\n  dyber:cache:\n    password:\n      secure: v1:x=\n"
+    file.write_text(text)
+    with pytest.raises(StackError, match="Pulumi.test.yaml"):
+        recover._open("test")
+    assert file.read_text() == text
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, StackError])
+def test_the_old_containers_serve_again_when_the_new_ones_cannot_take_their_place(
+    monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    done: list[tuple[str, ...]] = []
+    ports = {"PortBindings": {"80/tcp": [{"HostPort": "80"}]}}
+    old = container("gateway-front", "lost", HostConfig=ports, State={"Status": "running"})
+    new = container("gateway-front", "new", HostConfig=ports)
+    answers = iter([[], [new, container("template", "new")]])
+    monkeypatch.setattr(engine, "containers", lambda *_: next(answers))
+    monkeypatch.setattr(engine, "docker", lambda *arguments, **_: done.append(arguments))
+    deployment = SimpleNamespace(deployment_id=lambda: "new")
+    with (
+        Activities() as display,
+        pytest.raises(error),
+        recover._stepping_aside(deployment, [old], display),  # type: ignore[arg-type]
+    ):
+        assert done == [("stop", "gateway-front-lost")]
+        raise error("x")
+    assert done[1:] == [
+        ("stop", "gateway-front-new"),
+        ("rm", "--force", "gateway-front-new"),
+        ("start", "gateway-front-lost"),
+    ]

@@ -1,0 +1,182 @@
+"""`remove-service`: says what goes, asks, loses nothing, and keeps the data unless told otherwise."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import typer
+
+from cli.app import app
+from cli.commands import services
+from cli.engine.stored_data import StoredData
+from cli.services import removal
+from infra.services.catalog import load_catalog
+
+REPOSITORY = Path(__file__).resolve().parents[4]
+Dyber = Callable[..., int]
+SHOWN_VOLUME = "dyber-dev-weibo-data"
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with the services weibo and template, and one stack."""
+    for number, name in enumerate(("template", "weibo")):
+        package = tmp_path / "mcp-servers" / name / f"{name}_server"
+        package.mkdir(parents=True)
+        (package / "__main__.py").write_text("")
+        profile = "profile: dev\n" if name == "template" else ""
+        text = f"title: x\nport: {8002 + number}\npackage: {name}_server\n{profile}"
+        (package.parent / "service.yaml").write_text(text)
+    (tmp_path / "Pulumi.dev.yaml").write_text("config:\n  dyber:profiles: [dev]\n")
+    monkeypatch.setattr(services, "ROOT", tmp_path)
+    monkeypatch.setattr(services, "SERVERS", tmp_path / "mcp-servers")
+    monkeypatch.setattr(services, "activate", lambda home: None)
+    monkeypatch.setenv("DYBER_LANG", "zh")
+    return tmp_path
+
+
+def test_a_stack_that_gives_a_secret_to_the_service_is_named(tmp_path: Path) -> None:
+    secrets = "{secrets: {API_KEY: {secure: v1:abc}}}"
+    (tmp_path / "Pulumi.dev.yaml").write_text(f"config:\n  dyber:services: {{template: {secrets}}}\n")
+    catalog = load_catalog(REPOSITORY / "mcp-servers")
+    template = catalog["template"].model_copy(update={"secrets": {"API_KEY": "required"}})
+    other = template.model_copy(update={"name": "weibo", "profile": None, "secrets": {}})
+    (problem,) = removal.broken_settings(tmp_path, {"template": template, "weibo": other}, "template")
+    assert problem.startswith("Pulumi.dev.yaml: services.template: 没有这个服务")
+
+
+@dataclass(frozen=True)
+class FakeDeployed(removal.Deployed):
+    """Notes that its data is deleted."""
+
+    deleted: list[str] = field(default_factory=list)
+
+    def delete_data(self) -> None:
+        self.deleted.extend(item.name for item in self.data)
+
+
+@pytest.fixture
+def stacks(monkeypatch: pytest.MonkeyPatch) -> dict[str, FakeDeployed]:
+    """What the stacks dev and prod have of the service."""
+    found = {}
+    for name in ("dev", "prod"):
+        data = StoredData(f"dyber-{name}-weibo-data", name, "weibo", datetime(2026, 1, 2, tzinfo=UTC), 1.2e6)
+        stack = SimpleNamespace(name=name)
+        found[name] = FakeDeployed(name, stack, (f"dyber-{name}-weibo-server-1",), (data,))  # type: ignore[arg-type]
+    monkeypatch.setattr(removal, "deployed", lambda service: list(found.values()))
+    return found
+
+
+@pytest.fixture
+def dyber(repository: Path, stacks: dict[str, FakeDeployed], monkeypatch: pytest.MonkeyPatch) -> Dyber:
+    def run(*arguments: str, answers: str = "") -> int:
+        monkeypatch.setattr("sys.stdin", io.StringIO(answers))
+        return int(typer.main.get_command(app)(["remove-service", *arguments], standalone_mode=False) or 0)
+
+    return run
+
+
+def kept(repository: Path) -> list[Path]:
+    return sorted((repository / removal.REMOVED).glob("*"))
+
+
+def test_it_shows_the_folder_the_containers_and_the_data_before_it_asks(
+    dyber: Dyber, repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert dyber("weibo", answers="n\n") == 1
+    shown = capsys.readouterr().err
+    for expected in ("mcp-servers/weibo", "dyber-dev-weibo-server-1", SHOWN_VOLUME, "1.2 MB", "数据保留", "确认继续? (y/N): "):
+        assert expected in shown
+    assert (repository / "mcp-servers" / "weibo").is_dir()
+
+
+@pytest.mark.parametrize("answers", ["", "\n", "n\n"])
+def test_without_consent_nothing_changes(
+    dyber: Dyber, stacks: dict[str, FakeDeployed], repository: Path, answers: str
+) -> None:
+    assert dyber("weibo", answers=answers) == 1
+    assert (repository / "mcp-servers" / "weibo").is_dir()
+    assert not any(stack.deleted for stack in stacks.values())
+
+
+def test_the_folder_is_moved_aside_with_work_nobody_committed(
+    dyber: Dyber, repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (repository / "mcp-servers" / "weibo" / "draft.py").write_text("mine")
+    assert dyber("weibo", answers="y\n") == 0
+    assert not (repository / "mcp-servers" / "weibo").exists()
+    (folder,) = kept(repository)
+    assert (folder / "draft.py").read_text() == "mine"
+    assert f"mv .removed-services/{folder.name} mcp-servers/weibo" in capsys.readouterr().out
+
+
+def test_data_is_kept_in_every_stack(dyber: Dyber, stacks: dict[str, FakeDeployed]) -> None:
+    assert dyber("weibo", "--yes") == 0
+    assert not any(stack.deleted for stack in stacks.values())
+
+
+def test_data_is_deleted_in_the_named_stack_only(
+    dyber: Dyber, stacks: dict[str, FakeDeployed], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert dyber("weibo", "--yes", "--delete-data", "--stack", "prod") == 0
+    assert (stacks["prod"].deleted, stacks["dev"].deleted) == (["dyber-prod-weibo-data"], [])
+    shown = {line.partition("（")[0].strip(): line for line in capsys.readouterr().err.splitlines() if "数据卷" in line}
+    assert shown["数据卷 dyber-prod-weibo-data"].endswith("数据会被删除，无法恢复")
+    assert shown["数据卷 dyber-dev-weibo-data"].endswith("数据保留")
+
+
+def test_deleted_data_takes_its_containers_along_and_the_state_forgets_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[Any] = []
+    monkeypatch.setattr(removal.engine, "containers", lambda *filters: [{"Id": filters[0]}])
+    monkeypatch.setattr(removal.remains, "remove_containers", lambda found: done.append([item["Id"] for item in found]))
+    monkeypatch.setattr(removal.stored_data, "delete", lambda found: [item.name for item in found])
+    monkeypatch.setattr(removal.state_edits, "forget", lambda stack, names, kinds: done.append((names, kinds)))
+    data = StoredData("dyber-dev-weibo-data", "dev", "weibo")
+    removal.Deployed("dev", SimpleNamespace(), ("weibo-server-1",), (data,)).delete_data()  # type: ignore[arg-type]
+    assert done == [
+        ["name=^weibo\\-server\\-1$"],
+        ({"dyber-dev-weibo-data", "weibo-server-1"}, [removal.VOLUME, removal.CONTAINER]),
+    ]
+
+
+def test_a_stack_file_that_names_the_service_is_mended_first(dyber: Dyber, repository: Path) -> None:
+    (repository / "Pulumi.prod.yaml").write_text("config:\n  dyber:services: {weibo: {cpus: 2}}\n")
+    with pytest.raises(typer.TyperException) as refused:
+        dyber("weibo", "--yes")
+    assert "Pulumi.prod.yaml: services.weibo" in refused.value.format_message()
+    assert (repository / "mcp-servers" / "weibo").is_dir()
+
+
+def test_a_service_that_is_broken_itself_can_be_removed(dyber: Dyber, repository: Path) -> None:
+    (repository / "mcp-servers" / "weibo" / "service.yaml").write_text("title: [")
+    assert dyber("weibo", "--yes") == 0
+    assert not (repository / "mcp-servers" / "weibo").exists()
+
+
+def test_where_kept_data_is_and_how_it_goes_is_told(dyber: Dyber, capsys: pytest.CaptureFixture[str]) -> None:
+    dyber("weibo", "--yes", "--delete-data")
+    shown = capsys.readouterr().out
+    assert "dyber-prod-weibo-data" in shown and "./deploy.sh clean --unused-data -s prod" in shown
+    assert SHOWN_VOLUME not in shown
+
+
+def test_a_stack_file_that_is_unusable_anyway_does_not_stand_in_the_way(dyber: Dyber, repository: Path) -> None:
+    (repository / "Pulumi.prod.yaml").write_text("config:\n  dyber:logLevel: loud\n")
+    assert dyber("weibo", "--yes") == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("weib", "可用：template, weibo"), ("template", "不能移除"), ("../x", "没有服务")]
+)
+def test_what_is_no_service_or_has_to_stay_is_refused(dyber: Dyber, repository: Path, name: str, told: str) -> None:
+    with pytest.raises(typer.TyperException) as refused:
+        dyber(name, "--yes")
+    assert told in refused.value.format_message()
+    assert kept(repository) == []

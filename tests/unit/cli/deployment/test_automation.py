@@ -1,0 +1,44 @@
+"""The Automation API reads what Pulumi really writes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from pulumi.automation import PulumiCommand
+
+from cli.deployment import automation
+from cli.engine import moments
+from cli.system import programs
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the stand-in for pulumi is a shell script")
+def test_a_text_that_pulumi_cut_within_a_character_is_read_to_its_end(tmp_path: Path) -> None:
+    pulumi = tmp_path / "bin" / "pulumi"
+    pulumi.parent.mkdir()
+    pulumi.write_text("#!/bin/sh\n[ \"$1\" = version ] && echo v3.259.0 && exit\nprintf '\\345\\260 cut\\nthe end\\n'\n")
+    pulumi.chmod(0o755)
+    automation.start_pulumi_well()
+    answer = PulumiCommand(str(tmp_path)).run(["preview"], str(tmp_path), {})
+    assert answer.stdout.splitlines() == ["\ufffd cut", "the end"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the stand-in for pulumi is a shell script")
+def test_pulumi_is_noted_and_gets_no_interrupt_while_nothing_may_disturb(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(programs, "_started", set())
+    pulumi = tmp_path / "bin" / "pulumi"
+    pulumi.parent.mkdir()
+    show = f"{sys.executable} -c 'import os; print(os.getsid(0))'"
+    pulumi.write_text(f'#!/bin/sh\n[ "$1" = version ] && echo v3.259.0 && exit\n{show}\n')
+    pulumi.chmod(0o755)
+    automation.start_pulumi_well()
+    command = PulumiCommand(str(tmp_path))
+    assert not programs.was_started("pulumi")
+    assert int(command.run(["up"], str(tmp_path), {}).stdout) == os.getsid(0)
+    assert programs.was_started("pulumi")
+    with moments.undisturbed():
+        assert int(command.run(["up"], str(tmp_path), {}).stdout) != os.getsid(0)

@@ -1,0 +1,135 @@
+"""Data volumes as people see them, and what counts as unused."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from cli.deployment.deployment import Deployment
+from cli.engine import engine, stored_data
+from cli.engine.engine import EngineError
+from cli.engine.stored_data import StoredData
+from cli.terminal.console import Activities
+from infra.parts.data_volumes import LabelledVolume
+
+NOW = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
+URN = "urn:pulumi:dev::dyber::{}$docker:index/volume:Volume::{}"
+
+
+def resource(component: str, name: str, **more: Any) -> dict[str, Any]:
+    return {"type": stored_data.VOLUME, "urn": URN.format(component, name), **more}
+
+
+@pytest.fixture
+def english(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DYBER_LANG", "en")
+
+
+def test_a_volume_is_told_with_its_service_size_and_age(english: None) -> None:
+    item = StoredData("dyber-dev-a-data", "dev", "a", NOW - timedelta(days=12), 1_230_000)
+    assert item.told(NOW) == "dyber-dev-a-data (a, 1.2 MB, made 12 days ago)"
+    assert StoredData("dyber-dev-a-data", "dev", "a").told(NOW) == "dyber-dev-a-data (a)"
+
+
+@pytest.mark.parametrize(
+    ("hours", "told"), [(0, "less than an hour"), (5, "5 hours"), (47, "47 hours"), (48, "2 days"), (-3, "less than")]
+)
+def test_an_age_is_told_in_the_unit_that_fits(english: None, hours: int, told: str) -> None:
+    assert told in stored_data.age(NOW - timedelta(hours=hours), NOW)
+
+
+def test_unused_is_what_no_container_mounts_and_no_deployment_needs() -> None:
+    used = StoredData("dyber-dev-a-data", "dev", "a", users=("a-server",))
+    lacking, idle = StoredData("dyber-dev-b-data", "dev", "b"), StoredData("dyber-dev-c-data", "dev", "c")
+    assert stored_data.unused([used, lacking, idle], {"dyber-dev-b-data"}) == [idle]
+
+
+def test_data_is_told_from_configurations_and_secrets_in_every_version_of_the_state() -> None:
+    data = [
+        resource("dyber:data:DataVolumes", "a-data"),
+        resource("dyber:service:McpService", "a-data"),
+        resource("dyber:cache:Cache", "cache-data"),
+        resource("dyber:monitoring:Monitoring", "monitoring-data"),
+    ]
+    others = [
+        resource("dyber:monitoring:Monitoring", "monitoring-configuration"),
+        resource("dyber:service:McpService$dyber:secrets:SecretFiles", "my-data"),
+        {"type": "docker:index/network:Network", "urn": URN.format("dyber:service:McpService", "a-data")},
+    ]
+    assert stored_data.in_state([*data, *others]) == data
+
+
+def test_a_state_of_before_is_told_to_delete_no_data_and_nothing_else() -> None:
+    old = resource("dyber:service:McpService", "a-data", retainOnDelete=False)
+    other = resource("dyber:gateway:Gateway", "gateway-configuration")
+    state = {"resources": [old, resource("dyber:data:DataVolumes", "b-data", retainOnDelete=True), other]}
+    assert stored_data.retain(state)
+    assert old["retainOnDelete"] is True and "retainOnDelete" not in other
+    assert not stored_data.retain(state)
+
+
+def test_what_somebody_uses_is_not_deleted_and_what_is_gone_counts_as_deleted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def docker(*arguments: str, **_: object) -> str:
+        if arguments[-1] == "used":
+            raise EngineError("volume is in use - [abc]")
+        if arguments[-1] == "gone":
+            raise EngineError("Error: No such volume: gone")
+        return ""
+
+    monkeypatch.setattr(engine, "docker", docker)
+    found = [StoredData(name, "dev", "a") for name in ("used", "gone", "there")]
+    assert stored_data.delete(found) == ["gone", "there"]
+    assert "used" in capsys.readouterr().err
+
+
+def test_everything_that_the_engine_says_of_a_volume_is_joined(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = {"dev": "dyber-dev-a-data", "gone": "dyber-gone-a-data"}
+    present = [LabelledVolume(name, stack, "a") for stack, name in names.items()]
+    monkeypatch.setattr(
+        stored_data.data_volumes, "labelled", lambda: [*present, LabelledVolume("x-configuration-1", "dev", "x")]
+    )
+    answers = {
+        "system": '[{"Name": "dyber-dev-a-data", "Size": "1.5MB"}, {"Name": "dyber-gone-a-data", "Size": "N/A"}]',
+        "ps": "a-server-1\tdyber-dev-a-data,other\nb\t\n",
+        "volume": '[{"Name": "dyber-dev-a-data", "CreatedAt": "2026-03-01T00:00:00Z"}, {"Name": "dyber-gone-a-data"}]',
+    }
+    monkeypatch.setattr(engine, "docker", lambda *arguments, **_: answers[arguments[0]])
+    used, idle = stored_data.find()
+    assert used == StoredData(names["dev"], "dev", "a", datetime(2026, 3, 1, tzinfo=UTC), 1.5e6, ("a-server-1",))
+    assert (idle.name, idle.size, idle.created, idle.users) == (names["gone"], None, None, ())
+    assert [item.name for item in stored_data.find("gone")] == [names["gone"]]
+    (finding,) = stored_data.findings()
+    assert finding.ok and names["gone"] in finding.version
+    assert finding.advice.endswith("./deploy.sh clean --unused-data -s gone")
+
+
+@pytest.mark.parametrize("retained", [True, False])
+def test_the_first_deployment_from_a_state_of_before_deletes_no_data_that_is_not_declared(
+    monkeypatch: pytest.MonkeyPatch, retained: bool
+) -> None:
+    done: list[str] = []
+    state = {"resources": [resource("dyber:service:McpService", "a-data", retainOnDelete=retained)]}
+
+    class Stack:
+        name = "dev"
+
+        def export_stack(self) -> SimpleNamespace:
+            return SimpleNamespace(version=3, deployment=state)
+
+        def import_stack(self, changed: Any) -> None:
+            assert changed.deployment["resources"][0]["retainOnDelete"] is True
+            done.append("import")
+
+        def up(self, **_: Any) -> SimpleNamespace:
+            done.append("up")
+            return SimpleNamespace(outputs={}, summary=SimpleNamespace(resource_changes={}))
+
+    deployment = Deployment(Stack(), SimpleNamespace())  # type: ignore[arg-type]
+    with Activities() as display:
+        deployment.up(display)
+    assert done == (["up"] if retained else ["import", "up"])

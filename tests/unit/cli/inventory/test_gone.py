@@ -1,0 +1,189 @@
+"""What a prune took from a stopped stack is named by every command, and nothing is called running that is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from cli.commands import logs, run, status, tools
+from cli.engine import engine
+from cli.inventory import gone
+from cli.system.errors import StackError
+from tests.unit.cli.inventory.test_health_report import container
+
+PREFIX = "urn:pulumi:dev::dyber::"
+SERVICES = {"template": {}}
+
+
+def resource(kind: str, logical: str, **inputs: Any) -> dict[str, Any]:
+    """A resource of the state, whose id is its logical name."""
+    return {"type": kind, "urn": f"{PREFIX}{kind}::{logical}", "id": logical, "inputs": inputs,
+            "outputs": {"name": inputs.get("name", f"dyber-dev-{logical}-0")}}  # fmt: skip
+
+
+def in_state(service: str, logical: str, *, must_run: bool = True) -> dict[str, Any]:
+    labels = [{"label": "dyber.service", "value": service}]
+    return resource(gone.CONTAINER, logical, mustRun=must_run, labels=labels, image="dyber-x:1")
+
+
+STATE = [
+    in_state("template", "template-1"),
+    in_state("template", "template-server-2"),
+    in_state("gateway", "gateway-1"),
+    in_state("gateway-front", "gateway-front-1"),
+    in_state("gateway-loader", "gateway-loader", must_run=False),
+    {**in_state("template", "old"), "delete": True},
+    resource(gone.NETWORK, "template-network"),
+    resource(gone.IMAGE, "template-image", name="dyber-template:1"),
+    resource(gone.VOLUME, "template-data", name="dyber-dev-template-data"),
+]
+EVERYTHING = {str(item["id"]) for item in STATE}
+
+
+@pytest.fixture
+def stack(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """A deployed stack whose engine has only what it is told; returns the containers that were started and stopped."""
+    monkeypatch.setenv("DYBER_LANG", "en")
+    done: list[str] = []
+    deployment = SimpleNamespace(
+        resources=lambda: STATE,
+        require_id=lambda: "abc",
+        deployment_id=lambda: "abc",
+        settings=None,
+        outputs=lambda: {"services": SERVICES},
+    )
+
+    def has(*there: str, networks: bool = True, images: bool = True, volumes: bool = True, **state: Any) -> list[str]:
+        containers = [container(name.rpartition("-")[0], number=name.rpartition("-")[2], **state) for name in there]
+        for item in containers:
+            item["HostConfig"]["RestartPolicy"] = {"Name": "unless-stopped"}
+        monkeypatch.setattr(engine, "containers", lambda *filters, all_states=True: containers)
+        monkeypatch.setattr(
+            engine, "labelled_networks", lambda own: [("abc", "template-network", "n")] if networks else []
+        )
+        monkeypatch.setattr(engine, "images", lambda: {"dyber-template:1": "sha256:1"} if images else {})
+        monkeypatch.setattr(engine, "docker", lambda *words, **_: "dyber-dev-template-data\n" if volumes else "")
+        return done
+
+    for module in (run, logs, status):
+        monkeypatch.setattr(module, "deployed", lambda stack: (deployment, {"services": SERVICES}))
+    monkeypatch.setattr(run, "_display", nullcontext)
+    monkeypatch.setattr(run, "_start", lambda one, display: done.append(f"start {one.id}"))
+    monkeypatch.setattr(run, "_stop", lambda one, display: done.append(f"stop {one.id}"))
+    monkeypatch.setattr(run, "_restart", lambda one, *_: done.append(f"restart {one.id}"))
+    monkeypatch.setattr(status.health_report.gateway_status, "fetch", lambda settings: None)
+    monkeypatch.setattr(tools.Deployment, "open", lambda name, create=True: deployment)
+    return has
+
+
+ALL = ("template-1", "template-server-2", "gateway-1", "gateway-front-1")
+
+
+def test_what_the_state_has_and_the_engine_not_is_told_by_kind() -> None:
+    found = gone.compare(STATE, {"gateway-1", "gateway-front-1"}, set(), set(), set(), set(SERVICES))
+    assert [(one.service, one.kind, one.replica, one.state) for one in found.containers] == [
+        ("template", "server", 1, "gone"),
+        ("template", "server", 2, "gone"),
+    ]
+    assert found.networks == ("dyber-dev-template-network-0",)
+    assert found.images == ("dyber-template:1",)
+    assert found.volumes == ("dyber-dev-template-data",)
+
+
+def test_nothing_is_gone_of_a_whole_stack_nor_when_only_images_are() -> None:
+    volumes = {"dyber-dev-template-data"}
+    assert not gone.compare(STATE, EVERYTHING, EVERYTHING, {"dyber-template:1"}, volumes, set(SERVICES))
+    assert not gone.compare(STATE, EVERYTHING, EVERYTHING, set(), volumes, set(SERVICES))
+
+
+def test_what_comes_back_is_promised_only_where_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DYBER_LANG", "en")
+    assert "tokens, data and settings are kept" in gone.Gone(networks=("n",)).next_step("test")
+    assert "./deploy.sh -s test" in gone.Gone(networks=("n",)).next_step("test")
+    assert "from a backup" in gone.Gone(volumes=("dyber-dev-template-data",)).next_step("dev")
+
+
+def test_start_starts_the_rest_and_says_what_is_gone(stack: Callable[..., list[str]]) -> None:
+    done = stack("gateway-1", "gateway-front-1", Status="exited")
+    with pytest.raises(StackError, match="no longer on the engine.*template-1.*template-server-2") as refused:
+        run.start(None, stack="dev")
+    assert done == ["start gateway-1", "start gateway-front-1"]
+    assert "./deploy.sh makes it again" in refused.value.next_step
+
+
+def test_start_does_not_say_that_all_run_while_one_is_gone(
+    stack: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack(*ALL[1:])
+    for word in (None, "template"):
+        with pytest.raises(StackError, match="template-1"):
+            run.start(word, stack="dev")
+    run.start("api-gateway", stack="dev")
+    assert capsys.readouterr().out == "Everything is running.\n"
+
+
+def test_containers_whose_network_is_gone_are_not_started_in_vain(stack: Callable[..., list[str]]) -> None:
+    done = stack(*ALL, networks=False, Status="exited")
+    for command in (run.start, run.restart):
+        with pytest.raises(StackError, match="networks dyber-dev-template-network-0"):
+            command(None, stack="dev")
+    assert done == []
+
+
+@pytest.mark.parametrize("command", [run.start, run.stop, run.restart, logs.logs])
+def test_a_stack_of_which_no_container_is_left_says_so(command: Any, stack: Callable[..., list[str]]) -> None:
+    stack(networks=False, images=False)
+    with pytest.raises(StackError, match="containers .*template-1.*networks .*images dyber-template:1"):
+        command(None, stack="dev", **({"follow": False, "tail": 1} if command is logs.logs else {}))
+
+
+def test_stop_and_restart_of_what_is_gone_say_so(stack: Callable[..., list[str]]) -> None:
+    done = stack("gateway-1", "gateway-front-1")
+    for command in (run.stop, run.restart):
+        with pytest.raises(StackError, match="template-1"):
+            command("template-mcp", stack="dev")
+    assert done == []
+    run.stop(None, stack="dev")
+    assert done == ["stop gateway-front-1", "stop gateway-1"]
+
+
+def test_a_command_in_a_container_that_is_gone_is_not_sent_to_start(stack: Callable[..., list[str]]) -> None:
+    stack("gateway-1", "gateway-front-1")
+    with pytest.raises(StackError, match="no longer on the engine"):
+        logs.execute(SimpleNamespace(args=[]), "template-mcp", stack="dev")
+
+
+def test_status_calls_it_gone_and_fails(stack: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]) -> None:
+    stack("gateway-1", "template-1", "template-server-2", Status="exited")
+    with pytest.raises(status.typer.Exit):
+        status.status(as_json=False, stack="dev")
+    told = capsys.readouterr()
+    assert "gateway-front-1" in told.err
+    assert "makes it again" in told.err
+    assert "./deploy.sh start" not in told.err
+
+
+def test_status_and_list_show_a_service_without_containers_as_gone(
+    stack: Callable[..., list[str]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack("gateway-1", "gateway-front-1", Status="exited")
+    with pytest.raises(status.typer.Exit):
+        status.status(as_json=False, stack="dev")
+    assert "gone" in capsys.readouterr().out
+    monkeypatch.setattr(status, "activate", lambda home: None)
+    monkeypatch.setattr(status.Deployment, "open", tools.Deployment.open)
+    assert status._states("dev") == {"template": "gone"}
+
+
+def test_tools_diff_names_a_service_that_it_could_not_ask(
+    stack: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack("gateway-1")
+    assert tools._tell_silent("dev", None, None, set())
+    assert "not compared: template" in capsys.readouterr().err
+    assert not tools._tell_silent("dev", None, None, {"template"})
+    assert not tools._tell_silent("dev", "weibo", None, set())

@@ -1,0 +1,129 @@
+"""Another program that hangs, or is not there, ends in one clear error; what nobody foresaw ends in a file."""
+
+from __future__ import annotations
+
+import ast
+import stat
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cli import entry
+from cli.engine import engine
+from cli.engine.engine import EngineError
+from cli.system import programs
+from cli.system.programs import ProgramError
+
+REPOSITORY = Path(__file__).resolve().parents[4]
+#: What runs without the packages of the virtual environment, and what runs the others.
+RUN_PROGRAMS_THEMSELVES = {"bootstrap.py", "programs.py"}
+
+
+@pytest.fixture(autouse=True)
+def english(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DYBER_LANG", "en")
+
+
+@pytest.fixture
+def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Makes a docker command of a shell script's text."""
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    def make(script: str) -> None:
+        program = tmp_path / "docker"
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+
+    return make
+
+
+def test_an_engine_that_hangs_is_named_with_what_to_do(docker: Callable[[str], None]) -> None:
+    docker("exec sleep 60")
+    with pytest.raises(EngineError, match=r"docker ps did not end within 0\.1 s") as refused:
+        engine.docker("ps", "--filter", "hidden", timeout=0.1)
+    assert "restart" in refused.value.next_step
+    assert "hidden" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: engine.copy_out("container", "/data"),
+        lambda: engine.log_tail("container", 10),
+        lambda: engine.ask("push", "image", timeout=1),
+    ],
+    ids=["copy", "log", "push"],
+)
+def test_no_question_to_a_hanging_engine_ends_in_a_traceback(
+    ask: Callable[[], object], docker: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    docker("exec sleep 60")
+    run = programs.subprocess.run
+    monkeypatch.setattr(programs.subprocess, "run", lambda *args, **options: run(*args, **options | {"timeout": 0.1}))
+    with pytest.raises(EngineError, match="did not end within"):
+        ask()
+
+
+def test_a_program_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(ProgramError, match="no program git") as refused:
+        programs.run(["git", "status"], capture_output=True)
+    assert "install git" in refused.value.next_step
+    with pytest.raises(EngineError, match="no program docker"):
+        engine.docker("ps")
+
+
+@pytest.mark.parametrize("file", sorted((REPOSITORY / "cli").rglob("*.py")), ids=lambda file: file.name)
+def test_commands_run_other_programs_in_one_place(file: Path) -> None:
+    if file.name in RUN_PROGRAMS_THEMSELVES:
+        return
+    calls = {
+        ast.unparse(node.func) for node in ast.walk(ast.parse(file.read_text("utf-8"))) if isinstance(node, ast.Call)
+    }
+    assert not calls & {f"subprocess.{name}" for name in ("run", "call", "check_call", "check_output")}
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ProgramError("pulumi stack did not end", "run again"), "run again"),
+        (EngineError("it hangs", "restart it"), "restart it"),
+        (PermissionError(13, "Permission denied", "/srv/state"), "/srv/state: Permission denied"),
+    ],
+)
+def test_a_failure_outside_is_one_message_without_a_traceback(
+    error: Exception, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails() -> None:
+        raise error
+
+    assert entry._guarded(fails, None) == entry.FAILED
+    shown = capsys.readouterr().err
+    assert said in shown
+    assert "Traceback" not in shown
+
+
+def test_what_nobody_foresaw_is_kept_in_a_file_of_its_owner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DYBER_HOME", str(tmp_path))
+
+    def fails() -> None:
+        raise RuntimeError("postgres://me:hunter2@host/db is odd")
+
+    assert entry._guarded(fails, None) == entry.FAILED
+    shown = capsys.readouterr().err
+    (file,) = (tmp_path / "logs").iterdir()
+    assert str(file) in shown.replace("\n", "")
+    assert "Traceback" not in shown
+    assert "Traceback" in file.read_text()
+    assert "hunter2" not in shown + file.read_text()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_output_that_nobody_reads_any_more_is_no_error_to_tell() -> None:
+    code = "from cli import crashes; crashes.give_up_output(); print('unread')"
+    done = programs.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

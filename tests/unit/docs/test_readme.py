@@ -1,0 +1,125 @@
+"""The READMEs speak of commands and files that exist, and both of the same ones."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+
+from cli.app import app
+from cli.clients.formats import FORMATS
+from cli.entry import with_command_word
+from infra.settings import env_file
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+READMES = ["README.md", "README.en.md"]
+PAIRS = [
+    ("README.md", "README.en.md"),
+    ("docs/commands.md", "docs/commands.en.md"),
+    ("docs/gateway.md", "docs/gateway.en.md"),
+    ("docs/calling.md", "docs/calling.en.md"),
+    ("docs/environments.md", "docs/environments.en.md"),
+    ("docs/monitoring.md", "docs/monitoring.en.md"),
+    ("docs/settings.md", "docs/settings.en.md"),
+    ("docs/recovery.md", "docs/recovery.en.md"),
+    ("docs/behind-your-own-proxy.md", "docs/behind-your-own-proxy.en.md"),
+]
+#: Commands with commands below them.
+GROUPS = ["token", "tools", "config"]
+PAGES = [page for pair in PAIRS for page in pair]
+SEED_COMMANDS = """
+./deploy.sh
+./deploy.sh deploy
+./deploy.sh --dev
+./deploy.sh --full
+./deploy.sh --services "xiaohongshu-mcp api-gateway"
+./deploy.sh --profile cache
+./deploy.sh start
+./deploy.sh stop
+./deploy.sh restart
+./deploy.sh status
+./deploy.sh ps
+./deploy.sh logs
+./deploy.sh logs xiaohongshu-mcp
+./deploy.sh list
+./deploy.sh add-service
+./deploy.sh clean
+./deploy.sh --services "your-service-mcp"
+./deploy.sh --profile monitoring
+./deploy.sh logs service-name
+./deploy.sh deploy --no-cache
+""".strip().splitlines()
+
+
+def commands(readme: str) -> list[str]:
+    """The lines of the bash blocks, without comments."""
+    text = (REPOSITORY / readme).read_text(encoding="utf-8")
+    blocks = "\n".join(re.findall(r"```bash\n(.*?)```", text, re.DOTALL)).replace("\\\n", " ")
+    return [line.split(" #")[0].strip() for line in blocks.splitlines() if line.strip()]
+
+
+@pytest.mark.parametrize(("chinese", "english"), PAIRS)
+def test_both_languages_give_the_same_commands(chinese: str, english: str) -> None:
+    found = [[re.sub(r'"message": "[^"]*"', "", line) for line in commands(page)] for page in (chinese, english)]
+    assert found[0] == found[1]
+    assert found[0]
+
+
+ON_PAGES = [line for chinese, _ in PAIRS for line in commands(chinese) if line.startswith("./deploy.sh")]
+IN_TABLES = [
+    re.sub(r"（.*|; only.*", "", line).replace("\\|", "|").split(" |")[0]
+    for line in re.findall(r"`(\./deploy\.sh [^`…<]+)`", (REPOSITORY / "docs/commands.md").read_text(encoding="utf-8"))
+]
+
+
+@pytest.mark.parametrize("line", sorted({*ON_PAGES, *IN_TABLES, *SEED_COMMANDS}))
+def test_every_deploy_command_is_one_that_the_command_line_takes(line: str, tmp_path: Path) -> None:
+    arguments = shlex.split(line.split(" >")[0])[1:]
+    for word in ("restore", "--backup"):
+        if word in arguments and arguments[0] != "clean":
+            file = arguments.index(word) + 1
+            (tmp_path / arguments[file]).touch()
+            arguments[file] = str(tmp_path / arguments[file])
+    group = typer.main.get_command(app)
+    words = with_command_word(arguments)
+    command = group.commands[words[0]]
+    if words[0] in GROUPS:
+        command, words = command.commands[words[1]], words[1:]
+    # Parsing checks options and arguments, and runs nothing.
+    command.make_context(words[0], words[1:])
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_linked_file_is_there(page: str) -> None:
+    file = REPOSITORY / page
+    links = re.findall(r"\]\((?!http)([^)#]+)\)", file.read_text(encoding="utf-8"))
+    assert links
+    assert [link for link in links if not (file.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", ["docs/commands.md", "docs/commands.en.md"])
+def test_every_command_and_key_and_format_is_told_of(page: str) -> None:
+    text = (REPOSITORY / page).read_text(encoding="utf-8")
+    group = typer.main.get_command(app).commands
+    words = [name for name in group if name not in ("deploy", "remove-service", *GROUPS)]
+    words += [f"{word} {name}" for word in GROUPS for name, own in group[word].commands.items() if not own.hidden]
+    assert [word for word in words if f"./deploy.sh {word}" not in text] == []
+    assert [key for key in env_file.keys({"xiaohongshu": [], "template": []}) if f"`{key}`" not in text] == []
+    assert [name for name in FORMATS if f"`{name}`" not in text] == []
+
+
+def test_the_settings_named_in_the_readme_exist() -> None:
+    from infra.settings.stack import StackSettings
+
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    named = re.findall(r"^\| `(gateway\.\w+|profiles|clients|services\.<名字>|dataRetention|logLevel)` \|", text, re.M)
+    assert len(named) == 11
+    aliases = {field.alias: field.annotation for field in StackSettings.model_fields.values()}
+    for name in named:
+        key, _, nested = name.partition(".")
+        assert key in aliases
+        if key == "gateway":
+            assert nested in {field.alias for field in aliases[key].model_fields.values()}

@@ -1,0 +1,57 @@
+"""The script that writes secrets into their volume, run as it is."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from infra.components.docker.secret_files import SCRIPT
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="a shell script")
+
+
+@pytest.fixture
+def volume(tmp_path: Path) -> Path:
+    (tmp_path / "volume").mkdir(mode=0o700)
+    return tmp_path / "volume"
+
+
+def store(volume: Path, revision: str, **secrets: str) -> None:
+    staged = volume.parent / f"staged-{revision}-{time.monotonic_ns()}"
+    staged.mkdir()
+    for name, value in secrets.items():
+        (staged / name).write_text(value)
+    command = ["/bin/sh", str(SCRIPT), str(staged), str(volume), revision]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == done.stderr == ""
+
+
+def stored(volume: Path) -> dict[str, str]:
+    return {file.name: file.read_text() for file in volume.iterdir()}
+
+
+def test_each_secret_is_a_file_that_only_its_user_and_group_can_read(volume: Path) -> None:
+    store(volume, "aa", API_KEY="one", GITHUB_TOKEN="two\nlines\n")
+    assert stored(volume) == {"API_KEY-aa": "one", "GITHUB_TOKEN-aa": "two\nlines\n"}
+    assert {file.stat().st_mode & 0o777 for file in volume.iterdir()} == {0o440}
+
+
+def test_those_before_stay_for_containers_that_are_about_to_go_and_older_ones_are_deleted(volume: Path) -> None:
+    store(volume, "aa", API_KEY="1", GITHUB_TOKEN="1")
+    store(volume, "bb", API_KEY="2")
+    assert sorted(stored(volume)) == ["API_KEY-aa", "API_KEY-bb", "GITHUB_TOKEN-aa"]
+    store(volume, "cc", API_KEY="3")
+    assert stored(volume) == {"API_KEY-bb": "2", "API_KEY-cc": "3"}
+
+
+def test_writing_the_same_again_changes_nothing_and_clears_what_was_interrupted(volume: Path) -> None:
+    store(volume, "aa", API_KEY="1")
+    store(volume, "bb", API_KEY="2")
+    (volume / ".partial-bb").write_text("half")
+    before = stored(volume)
+    store(volume, "bb", API_KEY="2")
+    assert stored(volume) == {name: value for name, value in before.items() if not name.startswith(".")}

@@ -1,0 +1,66 @@
+"""Images by digest of an older or newer version of the program are refused before anything changes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pulumi
+import pytest
+
+from cli.deployment.deployment import Deployment
+from infra.parts import image_interface
+from infra.parts.image_interface import INTERFACE
+from infra.schema.problems import ConfigurationError
+from infra.settings.stack import parse_settings
+from tests.unit.infra.test_program import declare
+
+DIGEST = "sha256:" + "a" * 64
+PINNED: dict[str, Any] = {
+    "images": "pinned",
+    "services": {"xiaohongshu": {"image": DIGEST}},
+    "gatewayImage": DIGEST,
+    "frontImage": DIGEST,
+}
+
+
+def refusal(stack: str = "test", **values: Any) -> str:
+    settings = parse_settings(stack, {f"dyber:{key}": json.dumps(value) for key, value in values.items()}, {})
+    with pytest.raises(ConfigurationError) as refused:
+        image_interface.refuse_other(settings)
+    return str(refused.value)
+
+
+def test_images_that_were_promoted_before_there_was_a_number_are_refused_with_the_next_step() -> None:
+    told = refusal(**PINNED)
+    assert "Pulumi.test.yaml: dyber:imagesInterface = 0: gatewayImage, frontImage" in told
+    assert "promote again: ./deploy.sh promote dev test" in told
+    assert "./deploy.sh promote test prod" in refusal("prod", **PINNED)
+    assert "./deploy.sh promote <from> elsewhere" in refusal("elsewhere", **PINNED)
+
+
+@pytest.mark.parametrize("key", ["gatewayImage", "frontImage", "cacheImage", "monitoringImage"])
+def test_a_single_image_by_digest_is_judged_too(key: str) -> None:
+    assert f"imagesInterface = 0: {key}" in refusal(**{"profiles": ["cache", "monitoring"], key: DIGEST})
+
+
+def test_images_of_a_newer_program_ask_for_an_update() -> None:
+    assert "./deploy.sh update" in refusal(**PINNED, imagesInterface=INTERFACE + 1)
+
+
+def test_what_is_built_here_and_what_has_the_number_is_taken() -> None:
+    for values in ({}, {**PINNED, "imagesInterface": INTERFACE}):
+        settings = parse_settings("test", {f"dyber:{key}": json.dumps(value) for key, value in values.items()}, {})
+        image_interface.refuse_other(settings)
+
+
+def test_the_program_refuses_older_images_before_it_declares_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(pulumi.RunError, match="imagesInterface"):
+        declare(monkeypatch, **PINNED)
+
+
+def test_commands_refuse_older_images_before_pulumi_is_started() -> None:
+    settings = parse_settings("dev", {f"dyber:{key}": json.dumps(value) for key, value in PINNED.items()}, {})
+    stack: Any = None
+    with pytest.raises(ConfigurationError, match="imagesInterface"):
+        Deployment(stack, settings).check_settings()

@@ -1,0 +1,46 @@
+"""Address ranges of networks: none overlaps another, each is large enough, and they are where they were."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network
+from itertools import pairwise
+
+import pytest
+
+from infra.parts.subnets import EXAMPLE, Subnets, parse_pool
+from infra.rendering.gateway_model import MAX_REPLICAS
+from infra.services.catalog import SERVICE_PORTS
+
+SUBNETS = Subnets(EXAMPLE)
+
+
+def every_range() -> list[IPv4Network]:
+    services = [SUBNETS.service(port, internal=internal) for port in SERVICE_PORTS for internal in (True, False)]
+    return [IPv4Network(text or "") for text in (*services, SUBNETS.part("cache"), SUBNETS.part("monitoring"), SUBNETS.edge())]
+
+
+def test_no_two_overlap_and_all_are_in_the_pool() -> None:
+    found = sorted(every_range())
+    assert all(before.broadcast_address < after.network_address for before, after in pairwise(found))
+    assert all(each.subnet_of(IPv4Network(EXAMPLE)) for each in found)
+
+
+def test_each_holds_what_may_be_in_it_while_everything_is_replaced() -> None:
+    assert min(each.num_addresses for each in every_range()) - 3 > 2 * MAX_REPLICAS + 3
+    assert IPv4Network(SUBNETS.edge() or "").num_addresses - 3 > len(SERVICE_PORTS)
+
+
+def test_a_service_keeps_its_range_unless_its_way_out_changes() -> None:
+    assert SUBNETS.service(8003, internal=True) == "10.200.0.128/26"
+    assert SUBNETS.service(8003, internal=False) == "10.201.0.128/26"
+    assert SUBNETS.edge() == "10.201.252.0/22"
+
+
+def test_without_a_pool_the_engine_chooses() -> None:
+    assert {Subnets().service(8001, internal=True), Subnets().part("cache"), Subnets().edge()} == {None}
+
+
+@pytest.mark.parametrize("text", ["10.200.0.0/16", "10.201.0.0/15", "8.0.0.0/15", "fd00::/15", "somewhere"])
+def test_a_pool_that_cannot_be_used_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(ValueError, match="10.200.0.0/15"):
+        parse_pool(text)

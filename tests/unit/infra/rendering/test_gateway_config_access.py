@@ -1,0 +1,183 @@
+"""What is rendered of scopes, limits, redirects and proxies, and what is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from infra.rendering.gateway_config import body_limits, render
+from infra.rendering.gateway_model import GatewayClient, GatewayService, GatewaySettings, Scope
+
+HASH = hashlib.sha256(b"token").hexdigest()
+ALPHA = GatewayService("alpha", 8001, "甲", 60, read_tools=("search",), write_tools=("publish",))
+BETA = GatewayService("beta", 8002, "乙", 60, requests_per_second=7)
+
+
+def rendered(scopes: Mapping[str, Scope] | None = None, **settings: object) -> dict[str, str]:
+    return render(GatewaySettings(**settings), [ALPHA, BETA], [GatewayClient("pet", (HASH,), scopes)])
+
+
+def scopes_of(files: dict[str, str]) -> dict:
+    return json.loads(files["njs/scopes.json"])
+
+
+def listens(text: str) -> list[str]:
+    return re.findall(r"listen ([^;]+);", text)
+
+
+def test_no_scopes_are_every_service() -> None:
+    files = rendered()
+    assert scopes_of(files)["clients"] == {"pet": None}
+    assert '"pet" 1;' in files["access.conf"].split("map $client $whole_client")[1].split("}")[0]
+
+
+def test_scopes_are_kept_by_client_and_service() -> None:
+    files = rendered({"beta": "all", "alpha": ("publish", "search")})
+    assert scopes_of(files) == {
+        "clients": {"pet": {"alpha": "\npublish\nsearch\n", "beta": "all"}},
+        "read_tools": {"alpha": "\nsearch\n", "beta": "\n"},
+    }
+    assert '"pet" 1;' not in files["access.conf"]
+
+
+def test_a_client_of_no_service_is_not_one_of_every_service() -> None:
+    assert scopes_of(rendered({}))["clients"] == {"pet": {}}
+
+
+def test_a_scope_for_a_service_that_is_not_here_is_left_out() -> None:
+    assert scopes_of(rendered({"gone": ("x",), "beta": "read"}))["clients"] == {"pet": {"beta": "read"}}
+
+
+def test_an_unknown_tool_is_refused_in_both_languages_and_named() -> None:
+    with pytest.raises(ValueError, match=r"(?s)serch.*publish、search.*\n.*client pet names: serch;.*publish, search"):
+        rendered({"alpha": ("search", "serch")})
+
+
+def test_a_tool_of_a_service_whose_tools_are_unknown_is_taken() -> None:
+    assert scopes_of(rendered({"beta": ("anything",)}))["clients"]["pet"]["beta"] == "\nanything\n"
+
+
+def test_another_word_than_all_and_read_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"(?s)权限 'write'.*\n.*scope 'write' of client pet for service alpha"):
+        rendered({"alpha": "write"})  # type: ignore[dict-item]
+
+
+@given(some.permutations(["alpha", "beta"]), some.permutations(["search", "publish"]))
+def test_the_order_of_scopes_and_tools_does_not_matter(services: list[str], tools: list[str]) -> None:
+    assert rendered({name: tuple(tools) for name in services}) == rendered(
+        {"alpha": ("search", "publish"), "beta": ("search", "publish")}
+    )
+
+
+ZONES = re.compile(r"zone=(\w+):(.*);")
+
+
+def zones(**settings: object) -> dict[str, str]:
+    return dict(ZONES.findall(rendered(**settings)["limits.conf"]))
+
+
+def test_each_rate_has_a_zone_of_its_own() -> None:
+    rates = [zone for zone in zones().values() if "rate" in zone]
+    assert sorted(rates) == ["4m rate=30r/m", "4m rate=50r/s", "4m rate=7r/s"]
+
+
+def test_a_zone_with_other_parameters_has_another_name() -> None:
+    before, after = zones(), zones(refused_per_minute=31)
+    assert {rest for name, rest in before.items() if name not in after} == {"4m rate=30r/m"}
+    assert {rest for name, rest in after.items() if name not in before} == {"4m rate=31r/m"}
+
+
+def test_each_service_is_limited_by_its_own_rate() -> None:
+    files = rendered(burst=12)
+    for service, rate in (("alpha", "50r/s"), ("beta", "7r/s")):
+        zone = next(name for name, rest in zones().items() if rest.endswith(f"rate={rate}"))
+        location = files["servers.conf"].split(f'location ^~ "/api/{service}/" {{')[1].split("}\n\n    location")[0]
+        assert f"limit_req zone={zone} burst=12 nodelay;" in location
+        assert "include caller_limits.conf;" in location
+
+
+def test_a_second_attempt_is_not_limited_again() -> None:
+    attempts = re.findall(r'location "@again[^{]*\{([^}]*)\}', rendered()["servers.conf"])
+    assert len(attempts) == 2 * 4
+    assert not any("limit" in attempt for attempt in attempts)
+
+
+def test_one_guess_a_minute_needs_no_burst() -> None:
+    assert "burst" not in rendered(refused_per_minute=1)["caller_limits.conf"]
+
+
+@pytest.mark.parametrize(("code", "status"), [("rate_limited", 429), ("circuit_open", 503)])
+def test_who_has_to_wait_is_told_how_long(code: str, status: int) -> None:
+    location = rendered()["server.conf"].split(f"location @{code} {{")[1].split("\n}")[0]
+    assert "add_header Retry-After $retry_after always;" in location
+    assert f"return {status} " in location
+
+
+def test_plain_http_is_served_by_default() -> None:
+    assert "toHttps" not in rendered()["servers.conf"]
+
+
+def test_a_redirect_leaves_no_service_on_port_80() -> None:
+    servers = re.split(r"^server \{", rendered(https_redirect=8443)["servers.conf"], flags=re.MULTILINE)[1:]
+    on_80 = [server for server in servers if any(listen.split()[0] == "80" for listen in listens(server))]
+    assert len(on_80) == 2
+    assert not any("proxy_pass" in server or "gateway.conf" in server for server in on_80)
+    assert "js_content access.toHttps;" in on_80[1]
+    assert '"https_port": 8443' in rendered(https_redirect=8443)["njs/catalog.json"]
+
+
+def test_https_only_is_promised_where_it_is_set_and_on_tls_only() -> None:
+    assert "Strict-Transport-Security" not in "".join(rendered().values())
+    files = rendered(hsts_seconds=600)
+    assert "add_header Strict-Transport-Security $strict_transport always;" in files["server.conf"]
+    assert re.search(r'map \$https \$strict_transport \{\s*default "";\s*on "max-age=600";', files["access.conf"])
+
+
+@pytest.mark.parametrize("https_redirect", [None, 443])
+def test_challenges_are_served_once_and_only_with_acme(https_redirect: int | None) -> None:
+    served = "alias /etc/dyber/acme/challenges/;"
+    names = ("pet.example",)
+    acme = rendered(certificate="acme", server_names=names, https_redirect=https_redirect)
+    assert acme["servers.conf"].count(served) == 1
+    for certificate in ("self-signed", "files"):
+        assert served not in rendered(certificate=certificate, https_redirect=https_redirect)["servers.conf"]
+
+
+@pytest.mark.parametrize("https_redirect", [None, 443])
+def test_behind_proxies_every_published_port_speaks_their_protocol(https_redirect: int | None) -> None:
+    files = rendered(trusted_proxies=("172.18.0.0/16", "10.0.0.1"), https_redirect=https_redirect)
+    published = listens(files["servers.conf"])
+    assert len(published) == 10
+    assert all("proxy_protocol" in listen.split() for listen in published)
+    assert listens(files["internal.conf"]) == ["127.0.0.1:10080"]
+    assert re.findall(r"set_real_ip_from (.*);", files["access.conf"]) == ['"172.18.0.0/16"', '"10.0.0.1"']
+    assert "real_ip_header proxy_protocol;" in files["access.conf"]
+
+
+def test_without_proxies_nobody_may_tell_an_address() -> None:
+    text = "".join(rendered().values())
+    assert "proxy_protocol" not in text
+    assert "real_ip" not in text
+
+
+def test_a_tool_that_may_not_be_called_twice_is_in_the_scope_of_reading_and_is_not_sent_again() -> None:
+    service = GatewayService("alpha", 8001, "甲", 60, read_tools=("search", "qrcode"), once_tools=("qrcode",))
+    files = render(GatewaySettings(), [service], [])
+    assert json.loads(files["njs/scopes.json"])["read_tools"] == {"alpha": "\nqrcode\nsearch\n"}
+    assert '"~^alpha\\|search$" 1;' in files["upstreams.conf"]
+    assert "qrcode" not in files["upstreams.conf"]
+
+
+@given(largest=some.integers(1, 64), memory=some.integers(192, 8192))
+def test_bodies_of_one_client_leave_the_others_memory_and_those_of_all_fit_into_it(largest: int, memory: int) -> None:
+    limits = body_limits(GatewaySettings(max_body_mib=largest, body_memory_mib=memory))
+    sizes = {"medium": 1, "large": largest, "unannounced": largest}
+    assert all(1 <= limit.client < limit.total for limit in limits.values())
+    if memory >= 6 * largest:
+        assert sum(limits[kind].total * mib for kind, mib in sizes.items()) <= memory

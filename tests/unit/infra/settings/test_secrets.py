@@ -1,0 +1,246 @@
+"""Secrets of services: declared by the service, encrypted in the stack's file, delivered as files."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+import yaml
+
+from infra.schema.problems import ConfigurationError
+from infra.services.catalog import ServiceSpec, declared_secrets, load_catalog
+from infra.settings import env_file
+from infra.settings.env_file import parse
+from infra.settings.stack import StackSettings, parse_settings, read_settings
+from tests.unit.infra.mocked import in_clear
+from tests.unit.infra.test_program import Recorder, declare, ordered
+
+REPOSITORY = Path(__file__).resolve().parents[4]
+VALUE, OTHER = "ghp_correct-horse-battery-staple", "ghp_another-value"
+DECLARED = {"GITHUB_TOKEN": "optional", "API_KEY": "optional"}
+
+
+def catalog(**secrets: str) -> dict[str, ServiceSpec]:
+    """The template alone, declaring these secrets."""
+    template = load_catalog(REPOSITORY / "mcp-servers")["template"]
+    return {"template": template.model_copy(update={"profile": None, "secrets": secrets})}
+
+
+def settings(own: dict[str, Any]) -> StackSettings:
+    return parse_settings("dev", {"dyber:services": json.dumps({"template": own})}, {})
+
+
+def refusal(own: dict[str, Any], **declared: str) -> str:
+    with pytest.raises(ConfigurationError) as refused:
+        settings(own).select(catalog(**declared))
+    assert VALUE not in str(refused.value)
+    return str(refused.value)
+
+
+# -- declared ------------------------------------------------------------------------------------------------------
+
+
+def test_a_name_that_the_service_does_not_declare_is_refused_with_the_nearest() -> None:
+    message = refusal({"secrets": {"GITHUB_TOKE": VALUE}}, GITHUB_TOKEN="optional")
+    assert "Pulumi.dev.yaml: services.template.secrets.GITHUB_TOKE: " in message
+    assert "mcp-servers/template/service.yaml" in message
+    assert "did you mean GITHUB_TOKEN" in message
+
+
+def test_a_required_secret_that_is_missing_is_named_with_the_command_that_writes_it() -> None:
+    message = refusal({}, GITHUB_TOKEN="required", API_KEY="optional")
+    command = "./deploy.sh config set services.template.secrets.GITHUB_TOKEN --secret -s dev"
+    assert command in message
+    assert "API_KEY" not in message
+
+
+def test_a_service_that_does_not_run_needs_no_secret() -> None:
+    services = {"template": {"enabled": False}, "xiaohongshu": {"enabled": True}}
+    chosen = parse_settings("dev", {"dyber:services": json.dumps(services)}, {})
+    found = {"xiaohongshu": load_catalog(REPOSITORY / "mcp-servers")["xiaohongshu"], **catalog(API_KEY="required")}
+    assert [spec.name for spec in chosen.select(found)] == ["xiaohongshu"]
+
+
+def test_a_secret_among_the_environment_is_refused() -> None:
+    message = refusal({"environment": {"GITHUB_TOKEN": VALUE}}, GITHUB_TOKEN="optional")
+    assert "services.template.environment.GITHUB_TOKEN" in message
+
+
+@pytest.mark.parametrize("value", ["", " \n", 7, ["x"], {"a": VALUE}, "a\0b"])
+def test_a_value_that_no_file_could_carry_is_refused_and_not_repeated(value: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"services\.template\.secrets\.API_KEY: ") as refused:
+        settings({"secrets": {"API_KEY": value}})
+    assert VALUE not in str(refused.value)
+
+
+@pytest.mark.parametrize("own", [[{"secrets": {"API_KEY": VALUE}}], {"secrets": VALUE}, {"secrets": [VALUE]}])
+def test_what_has_an_unexpected_form_is_refused_and_not_repeated(own: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"Pulumi.dev.yaml: services\.template") as refused:
+        settings(own)
+    assert VALUE not in str(refused.value)
+
+
+def test_a_value_does_not_show_when_settings_are_printed() -> None:
+    found = settings({"secrets": {"API_KEY": VALUE}})
+    assert found.secrets("template")["API_KEY"].get_secret_value() == VALUE
+    assert VALUE not in repr(found) and VALUE not in str(found.model_dump())
+
+
+def service(folder: Path, text: str) -> Path:
+    (folder / "weibo" / "a_server").mkdir(parents=True)
+    (folder / "weibo" / "a_server" / "__main__.py").write_text("")
+    (folder / "weibo" / "service.yaml").write_text(f"title: x\nport: 8003\npackage: a_server\n{text}", encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("secrets: {DYBER_KEY: optional}", "neither begins with DYBER_"),
+        ("secrets: {KEY_FILE: optional}", "nor ends with _FILE"),
+        ("secrets: {key: optional}", "weibo/service.yaml: secrets.key"),
+        (f"secrets: {{KEY: {VALUE}}}", "secrets.KEY: 不是可选的值 / .*'required' or 'optional'"),
+        ("secrets: {KEY: optional}\nenvironment: {KEY: x}", "KEY: a secret, so not in environment"),
+    ],
+)
+def test_a_declaration_that_cannot_be_is_refused(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words) as refused:
+        load_catalog(service(tmp_path, text))
+    assert VALUE not in str(refused.value)
+
+
+def test_what_services_declare_is_found_also_beside_a_broken_one(tmp_path: Path) -> None:
+    (service(tmp_path, "secrets: {KEY: required}") / "broken").mkdir()
+    (tmp_path / "broken" / "service.yaml").write_text("title: [")
+    assert declared_secrets(tmp_path) == {"broken": (), "weibo": ("KEY",)}
+
+
+# -- encrypted -----------------------------------------------------------------------------------------------------
+
+SECURE = {"secure": "v1:YWJj:ZGVm"}
+
+
+def read(root: Path, written: Any, *, encrypted: bool = True) -> StackSettings:
+    """The settings of a repository whose stack's file has `written` under services, which Pulumi decrypted."""
+    (root / "Pulumi.dev.yaml").write_text(yaml.safe_dump({"config": {"dyber:services": written}}))
+    values = {"dyber:services": json.dumps({"template": {"secrets": {"API_KEY": VALUE, "GITHUB_TOKEN": VALUE}}})}
+    return read_settings(root, "dev", values, ["dyber:services"] if encrypted else [])
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"template": {"secrets": {"API_KEY": SECURE, "GITHUB_TOKEN": SECURE}}},
+        {"template": {"secrets": SECURE}},
+        {"template": SECURE},
+        SECURE,
+    ],
+)
+def test_what_pulumi_encrypted_is_taken_whatever_part_of_the_file_that_is(tmp_path: Path, written: Any) -> None:
+    found = read(tmp_path, written).secrets("template")
+    assert sorted(found) == ["API_KEY", "GITHUB_TOKEN"]
+    assert {value.get_secret_value() for value in found.values()} == {VALUE}
+
+
+def test_a_value_in_clear_beside_an_encrypted_one_is_refused_with_the_command_that_encrypts_it(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        read(tmp_path, {"template": {"secrets": {"API_KEY": SECURE, "GITHUB_TOKEN": VALUE}}})
+    (line,) = str(refused.value).splitlines()
+    assert line.startswith("Pulumi.dev.yaml: services.template.secrets.GITHUB_TOKEN: 机密是明文")
+    assert "./deploy.sh config set services.template.secrets.GITHUB_TOKEN --secret -s dev" in line
+    assert VALUE not in line
+
+
+def test_where_nothing_is_encrypted_every_secret_is_refused_wherever_it_is_written(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"(?s)secrets\.API_KEY.*secrets\.GITHUB_TOKEN"):
+        read(tmp_path, {}, encrypted=False)
+
+
+# -- .env ----------------------------------------------------------------------------------------------------------
+
+SERVICES = {"template": ["GITHUB_TOKEN"], "weibo": ["GITHUB_TOKEN", "API_KEY"]}
+
+
+def test_a_declared_secret_in_env_goes_to_the_services_that_declare_it_and_wins() -> None:
+    values = {"dyber:services": json.dumps({"template": {"cpus": 1, "secrets": {"GITHUB_TOKEN": OTHER}}})}
+    found = parse_settings("dev", values, {}, parse(f"GITHUB_TOKEN={VALUE}\nAPI_KEY=", ".env", SERVICES))
+    assert {name: list(own.secrets) for name, own in found.services.items()} == {
+        "template": ["GITHUB_TOKEN"],
+        "weibo": ["GITHUB_TOKEN"],
+    }
+    assert found.secrets("template")["GITHUB_TOKEN"].get_secret_value() == VALUE
+    assert found.services["template"].environment == {} and found.services["template"].cpus == 1
+
+
+def test_a_new_env_has_a_line_for_each_declared_secret_and_knows_near_misses() -> None:
+    assert [key for key in env_file.keys(SERVICES) if key in ("GITHUB_TOKEN", "API_KEY")] == ["GITHUB_TOKEN", "API_KEY"]
+    with pytest.raises(ConfigurationError, match=r"\.env:1: GITHUB_TOKN:.*GITHUB_TOKEN") as refused:
+        parse(f"GITHUB_TOKN={VALUE}", ".env", SERVICES)
+    assert VALUE not in str(refused.value)
+
+
+# -- delivered -----------------------------------------------------------------------------------------------------
+
+
+def fleet(monkeypatch: pytest.MonkeyPatch, secrets: dict[str, str], **template: Any) -> Recorder:
+    services = {"template": {"secrets": secrets, **template}}
+    return declare(monkeypatch, {"secrets": DECLARED}, ["services"], profiles=["dev"], services=services)
+
+
+def changes(before: Recorder, after: Recorder) -> set[str]:
+    """Names of the resources that are new or differ."""
+    old = {(item.typ, item.name): item.inputs for item in ordered(before)}
+    return {item.name for item in ordered(after) if old.get((item.typ, item.name)) != item.inputs}
+
+
+def test_a_value_is_in_one_upload_and_for_pulumi_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    declared = fleet(monkeypatch, {"GITHUB_TOKEN": VALUE})
+    holders = {item.name for item in declared.resources if VALUE in json.dumps(item.inputs, default=str)}
+    assert holders == {"template-secrets", "template-secrets-revision"}
+    assert VALUE not in json.dumps([in_clear(item.inputs) for item in declared.resources], default=str)
+
+
+def test_the_service_is_told_files_that_it_cannot_change_and_no_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    containers = fleet(monkeypatch, {"GITHUB_TOKEN": VALUE, "API_KEY": OTHER}, replicas=2).inputs("Container")
+    for name in ("template-server", "template-server-2"):
+        told = dict(entry.split("=", 1) for entry in containers[name]["envs"])
+        assert re.fullmatch(r"/run/dyber-secrets/GITHUB_TOKEN-[0-9a-f]+", told["GITHUB_TOKEN_FILE"])
+        assert re.fullmatch(r"/run/dyber-secrets/API_KEY-[0-9a-f]+", told["API_KEY_FILE"])
+        (mount,) = containers[name]["mounts"]
+        assert (mount["target"], mount["readOnly"]) == ("/run/dyber-secrets", True)
+    assert "dyber-secrets" not in json.dumps(containers["xiaohongshu-server"])
+
+
+def test_what_writes_them_is_the_services_user_confined_and_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    containers = fleet(monkeypatch, {"GITHUB_TOKEN": VALUE}).inputs("Container")
+    writer, server = containers["template-secrets"], containers["template-server"]
+    assert (writer["user"], writer["image"]) == (server["user"], server["image"])
+    assert (writer["networkMode"], writer["mustRun"], writer["restart"]) == ("none", False, "no")
+    assert writer["capabilities"] == {"drops": ["ALL"]} and writer["memory"] == writer["memorySwap"]
+    assert writer["mounts"][0]["source"] == server["mounts"][0]["source"]
+
+
+def test_a_secret_touches_its_service_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    without = declare(monkeypatch, {"secrets": DECLARED}, profiles=["dev"])
+    first, second = (fleet(monkeypatch, {"GITHUB_TOKEN": value}) for value in (VALUE, OTHER))
+    files = {"template-secrets", "template-secrets-revision"}
+    assert changes(without, first) == {*files, "template-server"}
+    assert changes(first, second) == files
+
+
+def test_a_writer_that_fails_ends_the_update_in_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = Recorder.new_resource
+
+    def new_resource(self: Recorder, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        identity, outputs = answer(self, args)
+        if args.name == "template-secrets":
+            outputs.update(exitCode=1, containerLogs="No space left on device")
+        return identity, outputs
+
+    monkeypatch.setattr(Recorder, "new_resource", new_resource)
+    with pytest.raises(pulumi.RunError, match="机密没有写成.*template-secrets: .*\nNo space left on device"):
+        fleet(monkeypatch, {"GITHUB_TOKEN": VALUE})

@@ -1,0 +1,1 @@
+"""Builds Pulumi and its plugins from source where release downloads are blocked."""
