@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from pathlib import Path
 
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+
+from tests.support.service_packages import make_importable
 
 TIERS = ["unit", "servers", "toolchain", "gateway", "deploy"]
 HERE = Path(__file__).parent
@@ -21,8 +22,7 @@ IN_PARALLEL = "PYTEST_XDIST_WORKER" in os.environ
 # A shell without job control starts background jobs with SIGINT ignored, which every program started here would inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-for _spec in sorted((HERE / "mcp-servers").glob("*/service.yaml")):
-    sys.path += [str(_spec.parent), str(_spec.parent / "tests")]
+make_importable()
 
 
 def _tier(item: pytest.Item) -> str:

@@ -12,19 +12,14 @@ import argparse
 import asyncio
 import hashlib
 import statistics
-import sys
 import time
-from pathlib import Path
 
 import httpx2
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "infra")]
-
-from infra.rendering.gateway_model import GatewayClient, GatewayService, GatewaySettings  # noqa: E402
-from tests.gateway.docker_cli import CONFINED, LABEL, READ_ONLY, docker, unique, wait_until  # noqa: E402
-from tests.gateway.front_under_test import FrontUnderTest  # noqa: E402
-from tests.gateway.gateway_under_test import GatewayUnderTest  # noqa: E402
+from infra.rendering.gateway_model import GatewayClient, GatewayService, GatewaySettings
+from tests.gateway.docker_cli import CONFINED, LABEL, READ_ONLY, docker, unique, wait_until
+from tests.gateway.front_under_test import FrontUnderTest
+from tests.gateway.gateway_under_test import GatewayUnderTest
 
 TOKEN = "0f" * 32
 TEMPLATE = GatewayService("template", 8002, "模板", 60, requests_per_second=100_000)

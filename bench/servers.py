@@ -31,11 +31,12 @@ import yaml
 from mcp import Client
 from starlette.applications import Starlette
 
+from tests.support.service_packages import make_importable
+
 ROOT = Path(__file__).resolve().parent.parent
 SERVERS = ROOT / "mcp-servers"
 SPECS = {spec.parent.name: yaml.safe_load(spec.read_text()) for spec in sorted(SERVERS.glob("*/service.yaml"))}
-sys.path[:0] = [str(ROOT / "tests"), str(SERVERS / "kit"), str(SERVERS / "template" / "tests")]
-sys.path += [str(SERVERS / name) for name in SPECS]
+make_importable()
 
 import template_stand_in  # noqa: E402
 from dyber_kit import Settings  # noqa: E402

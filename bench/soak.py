@@ -33,10 +33,11 @@ import uvicorn
 from mcp import Client
 from mcp.client.sse import sse_client
 
+from tests.support.service_packages import make_importable
+
 ROOT = Path(__file__).resolve().parent.parent
 SERVERS = ROOT / "mcp-servers"
-sys.path[:0] = [str(ROOT / "tests"), str(SERVERS / "template" / "tests")]
-sys.path += [str(SERVERS / folder) for folder in ("kit", "xiaohongshu")]
+make_importable()
 
 import template_stand_in  # noqa: E402
 

@@ -15,20 +15,14 @@ import hashlib
 import re
 import resource
 import ssl
-import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from bench.gateway_overhead import newest, percentile
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "infra")]
-
-from infra.rendering.gateway_model import GatewayClient, GatewayService, GatewaySettings  # noqa: E402
-from tests.gateway.docker_cli import CONFINED, LABEL, archive, docker, unique, wait_until  # noqa: E402
-from tests.gateway.gateway_under_test import GatewayUnderTest  # noqa: E402
+from infra.rendering.gateway_model import GatewayClient, GatewayService, GatewaySettings
+from tests.gateway.docker_cli import CONFINED, LABEL, archive, docker, unique, wait_until
+from tests.gateway.gateway_under_test import GatewayUnderTest
 
 TOKEN = "0f" * 32
 CLIENT = GatewayClient("bench", (hashlib.sha256(TOKEN.encode()).hexdigest(),))

@@ -36,6 +36,11 @@ def prepare(display: Activities) -> None:
                 command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "-r", str(file)]
                 what = f"pip install -r {file.name}"
                 processes.stream(command, display, what=what, next_step=retry, env=proxies.for_python(os.environ))
+            kit = ["--no-deps", "--no-build-isolation", "--editable", str(ROOT / "mcp-servers" / "kit")]
+            command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", *kit]
+            processes.stream(
+                command, display, what="pip install -e kit", next_step=retry, env=proxies.for_python(os.environ)
+            )
         stamp.write_text(wanted)
     missing = [] if CHROMIUM.exists() else ["chromium", "fonts-wqy-microhei"]
     if not REDIS.exists():

@@ -54,7 +54,7 @@ class Served:
 def served(request: pytest.FixtureRequest, chromium: str) -> Iterator[Served]:
     """Each service that has a folder, as a process of its own."""
     quiet = {"LOG_LEVEL": "error", "DYBER_READ_ONLY": "false", "CHROMIUM_PATH": chromium}
-    with process("stand_in.services", PACKAGES[request.param], **quiet) as (child, base):
+    with process("tests.stand_in.services", PACKAGES[request.param], **quiet) as (child, base):
         with httpx2.Client(headers={**HEADERS, "connection": "close"}, timeout=60) as http:
             body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
             answer = http.post(f"{base}/mcp", json=body).text
@@ -199,7 +199,7 @@ def flat(memory: list[float]) -> bool:
 @pytest.mark.parametrize("package", sorted(PACKAGES.values()))
 def test_memory_stays_flat_over_10000_calls_without_http(package):
     environment = {**os.environ, "PYTHONPATH": python_path(), "LOG_LEVEL": "error", "DYBER_READ_ONLY": "false"}
-    command = [sys.executable, "-m", "stand_in.services", package, str(MANY)]
+    command = [sys.executable, "-m", "tests.stand_in.services", package, str(MANY)]
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert ended.returncode == 0, ended.stderr
     assert flat(json.loads(ended.stdout)), ended.stdout

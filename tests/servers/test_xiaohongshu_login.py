@@ -135,7 +135,7 @@ async def test_a_client_without_pictures_gets_the_code_as_text_and_as_its_addres
 
 async def test_a_picture_that_is_no_plain_code_is_passed_on_as_it_is(client, no_session, monkeypatch):
     framed = picture(["1" * 30] * 30)
-    monkeypatch.setattr("stand_in.xiaohongshu_login.picture", lambda: framed)
+    monkeypatch.setattr("tests.stand_in.xiaohongshu_login.picture", lambda: framed)
     result = await client.result("xhs_login_qrcode")
     assert [part.type for part in result.content] == ["text", "image"]
     assert result.content[1].data == framed.partition(",")[2]
@@ -143,7 +143,7 @@ async def test_a_picture_that_is_no_plain_code_is_passed_on_as_it_is(client, no_
 
 @pytest.mark.parametrize("url", ["http://evil.test/x", "javascript:alert(1)", "https://xiaohongshu.com.evil.test/", 3])
 async def test_a_foreign_address_is_not_passed_on(client, no_session, monkeypatch, url):
-    monkeypatch.setattr("stand_in.xiaohongshu_login.QR_URL", url)
+    monkeypatch.setattr("tests.stand_in.xiaohongshu_login.QR_URL", url)
     assert (await client("xhs_login_qrcode"))["url"] is None
 
 

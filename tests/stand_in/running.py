@@ -40,7 +40,7 @@ def free_port() -> int:
 
 def python_path() -> str:
     """PYTHONPATH with the kit, every service and these helpers."""
-    folders = [SERVERS / "kit", ROOT / "tests", *(spec.parent for spec in SERVERS.glob("*/service.yaml"))]
+    folders = [SERVERS / "kit", ROOT, *(spec.parent for spec in SERVERS.glob("*/service.yaml"))]
     return os.pathsep.join(map(str, folders))
 
 

@@ -1,7 +1,7 @@
 """Every service that has a folder, with the functions behind its tools replaced: nothing is asked of any platform.
 
-`python -m stand_in.services PACKAGE` serves such a service, on HOST and PORT like any other;
-`python -m stand_in.services PACKAGE CALLS` calls its tools in turn and prints the process's memory, MiB, after each
+`python -m tests.stand_in.services PACKAGE` serves such a service, on HOST and PORT like any other;
+`python -m tests.stand_in.services PACKAGE CALLS` calls its tools in turn and prints the process's memory, MiB, after each
 quarter of the calls.
 """
 

@@ -1,7 +1,7 @@
 """A stand-in for xiaohongshu.com: same paths, same state objects, same walls. Nothing here is real data.
 
 Keywords and note ids choose the behaviour; see `SEARCHES` and `xiaohongshu_data`. A guest logs in by a QR code, which
-`POST /stand-in/scan` scans. Run it with `python -m stand_in.xiaohongshu --port N`; HOST sets the address.
+`POST /stand-in/scan` scans. Run it with `python -m tests.stand_in.xiaohongshu --port N`; HOST sets the address.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ class Project:
             **prerequisites.environment(home),
             "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
             "PULUMI_CONFIG_PASSPHRASE": "only for this test",
-            "PYTHONPATH": str(REPOSITORY / "infra"),
+            "PYTHONPATH": str(REPOSITORY),
         }
 
     def pulumi(self, *arguments: str, used: str, **environment: str) -> str:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
-sys.path.append(str(Path(__file__).resolve().parents[3] / "bench"))
-
-from bench.faults.calls import Call, Outcome, Row, Window, classify, table  # noqa: E402
+from bench.faults.calls import Call, Outcome, Row, Window, classify, table
 
 
 def result(text: str, *, error: bool = False) -> str:

@@ -37,7 +37,7 @@ def template_uses_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
         found = load_catalog(servers)
         return {name: spec.model_copy(update={"cache": name == "template"}) for name, spec in found.items()}
 
-    monkeypatch.setattr("unit.infra.test_program.load_catalog", load)
+    monkeypatch.setattr("tests.unit.infra.test_program.load_catalog", load)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from toolchain import versions
 
 REPOSITORY = Path(__file__).parents[3]
-GO_MODULE = REPOSITORY / "toolchain" / "pulumi-go"
+GO_MODULE = REPOSITORY / "toolchain" / "from_source" / "pulumi-go"
 PINNED = versions.load()
 
 

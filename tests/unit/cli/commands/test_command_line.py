@@ -161,7 +161,7 @@ def test_nothing_but_posix_branches_calls_what_only_posix_has() -> None:
         r"\b(os\.(geteuid|getuid|killpg|fork|chown|setsid)|import (fcntl|pwd|grp|termios|resource))\b"
     )
     found = []
-    for file in sorted((REPOSITORY / "cli").glob("*.py")):
+    for file in sorted((REPOSITORY / "cli").rglob("*.py")):
         lines = file.read_text(encoding="utf-8").splitlines()
         for number, line in enumerate(lines):
             context = "\n".join(lines[max(0, number - 6) : number + 1])

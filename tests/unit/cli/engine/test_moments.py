@@ -89,7 +89,7 @@ def test_what_a_running_command_has_paused_is_left_to_it(fake: Engine) -> None:
 
 def test_after_a_kill_the_next_command_puts_back(fake: Engine, tmp_path: Path) -> None:
     script = (
-        "import os, signal; from cli import moments\n"
+        "import os, signal; from cli.engine import moments\n"
         "with moments.put_back_afterwards(['unpause', 'a']): os.kill(os.getpid(), signal.SIGKILL)"
     )
     path = os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "infra")])

@@ -124,6 +124,6 @@ def test_what_nobody_foresaw_is_kept_in_a_file_of_its_owner(
 
 
 def test_output_that_nobody_reads_any_more_is_no_error_to_tell() -> None:
-    code = "from cli import crashes; crashes.give_up_output(); print('unread')"
+    code = "from cli.terminal import crashes; crashes.give_up_output(); print('unread')"
     done = programs.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
