@@ -10,13 +10,13 @@ from __future__ import annotations
 import argparse
 import statistics
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from infra import engine_seconds  # bench/stack.py
+from bench.stack import engine_seconds
+from infra.components.docker.defaults import healthcheck  # bench/stack.py
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 IMAGE, LABEL = "dyber-base:trixie", "dyber.test=health-checks"
@@ -25,11 +25,8 @@ ROUNDS, SETTLE_SECONDS, MEASURE_SECONDS = 3, 10, 60
 
 def options() -> dict[str, list[str]]:
     """Arguments of `docker run` by kind of check."""
-    # The package of the Pulumi program has the name of this folder's stack.py.
-    script = "from infra.components.docker.defaults import healthcheck as h; c = h('/bin/true'); print(c.interval, c.tests[3], sep='\\n')"
-    interval, check = subprocess.run(
-        [sys.executable, "-c", script], cwd=REPOSITORY / "infra", check=True, capture_output=True, text=True
-    ).stdout.split("\n", 1)
+    ours_check = healthcheck("/bin/true")
+    interval, check = ours_check.interval, ours_check.tests[3]
     ours = f"set -- /bin/true\n{check}"
     return {
         "none": ["--no-healthcheck"],

@@ -16,10 +16,10 @@ from typer.completion import completion_init
 from cli.app import app
 from cli.commands.machine import PROGRAMS, completion_variable
 from cli.commands.options import FAILED, INTERRUPTED, OK, USAGE
-from cli.configuration import salts
 from cli.configuration.selection import SelectionError
 from cli.deployment.events import Cancelled, DeployError, explain
 from cli.engine.engine import EngineError
+from cli.stack_files import salts
 from cli.system import programs
 from cli.system.checkout import ROOT
 from cli.system.errors import StackError

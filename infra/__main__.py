@@ -12,15 +12,15 @@ from infra.components.docker.data import DataVolumes, DataVolumesArgs
 from infra.components.docker.defaults import Owner
 from infra.components.docker.front import FRONT_UID
 from infra.components.docker.gateway import GATEWAY_UID, Gateway, GatewayArgs
+from infra.components.docker.images import front_image, gateway_image, server_image
 from infra.components.docker.profiles import Profiles
 from infra.components.docker.service import McpService, McpServiceArgs
+from infra.configuration import load_settings
 from infra.parts import data_volumes, image_interface
-from infra.parts.images import front_image, gateway_image, server_image
-from infra.parts.subnets import Subnets
 from infra.rendering import gateway_inputs
 from infra.schema.problems import ConfigurationError
 from infra.services.catalog import load_catalog
-from infra.settings.stack import load_settings
+from infra.settings.subnets import Subnets
 
 
 def deploy(root: Path) -> None:

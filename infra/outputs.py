@@ -8,13 +8,13 @@ import pulumi
 
 from infra.access import ClientToken
 from infra.components.docker.gateway import Gateway
+from infra.components.docker.images import Image
 from infra.components.docker.profiles import Profiles
 from infra.components.docker.service import McpService
 from infra.parts import image_interface
-from infra.parts.images import Image
 from infra.rendering.gateway_inputs import DEVELOPMENT_PORT, HTTP_PORT, HTTPS_PORT, REDIS_PORT
-from infra.rendering.gateway_model import MONITORING_PORT
 from infra.services.catalog import ServiceSpec
+from infra.services.ports import MONITORING_PORT
 from infra.settings.gateway import GatewaySettings
 from infra.settings.stack import StackSettings
 

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolchain import backend, debian, proxies, pulumi_cli, versions
+from toolchain import debian, proxies, versions
 from toolchain.damage import set_aside
 from toolchain.engine import base_image
 from toolchain.engine import installation as engine
@@ -22,7 +22,8 @@ from toolchain.home import DyberHome
 from toolchain.language import tr
 from toolchain.mirrors import Mirrors
 from toolchain.progress import Progress
-from toolchain.pulumi_cli import BUILT, SYSTEM, Tool
+from toolchain.pulumi import backend, pulumi_cli
+from toolchain.pulumi.pulumi_cli import BUILT, SYSTEM, Tool
 from toolchain.versions import version_tuple
 
 LANGUAGE_HOST_SECONDS = 25.0

@@ -14,9 +14,9 @@ import typer
 from cli.commands.options import FAILED, StackOption, YesOption, examples
 from cli.deployment.deployment import Deployment
 from cli.deployment.environment import activate
-from cli.deployment.resource_types import VOLUME
 from cli.deployment.state_import import has_passphrase, passphrase
 from cli.engine import engine, volumes
+from cli.engine.resource_types import VOLUME
 from cli.engine.stored_data import human_size
 from cli.recovery import archive
 from cli.recovery.backup_file import FORMAT, PasswordFile, new_password

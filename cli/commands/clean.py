@@ -15,8 +15,8 @@ from cli.configuration import env_values
 from cli.deployment import state_edits
 from cli.deployment.deployment import Deployment
 from cli.deployment.environment import activate
-from cli.deployment.resource_types import VOLUME
 from cli.engine import stored_data
+from cli.engine.resource_types import VOLUME
 from cli.engine.stored_data import StoredData
 from cli.inventory.belongings import belongings, remove
 from cli.recovery.backup_file import new_password

@@ -27,13 +27,13 @@ from cli.commands.options import (
 )
 from cli.configuration import choices, env_values
 from cli.configuration.choices import Choices
-from cli.configuration.stack_file import StackFile
 from cli.deployment.deployment import Deployment
 from cli.deployment.environment import activate
 from cli.drift import look
 from cli.engine import ports, stored_data
 from cli.inventory.belongings import belongings
 from cli.previews import preview_table
+from cli.stack_files.stack_file import StackFile
 from cli.system.checkout import ROOT
 from cli.terminal.console import Activities, err, out
 from infra.services.catalog import load_catalog

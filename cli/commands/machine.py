@@ -20,9 +20,10 @@ from cli.system.checkout import ROOT
 from cli.system.git import git_said
 from cli.terminal.console import Activities, out
 from infra.rendering.gateway_model import GatewaySettings
-from toolchain import prerequisites, pulumi_cli, versions
+from toolchain import prerequisites, versions
 from toolchain.home import DyberHome
 from toolchain.language import tr
+from toolchain.pulumi import pulumi_cli
 
 commands = typer.Typer()
 SHELLS = ("bash", "zsh", "fish", "powershell")

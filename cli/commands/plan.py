@@ -38,9 +38,9 @@ from infra.services.catalog import load_catalog
 from infra.services.contract import Contract, load_lock
 from infra.services.contract_diff import Change
 from infra.settings.stack import stack_file
-from toolchain.backend import masked
 from toolchain.home import DyberHome
 from toolchain.language import tr
+from toolchain.pulumi.backend import masked
 
 COMMENT = "preview.md"
 

@@ -12,11 +12,11 @@ from rich.text import Text
 
 from cli.commands import tools
 from cli.commands.options import FAILED, StackOption, YesOption, examples
-from cli.configuration.stack_file import StackFile
 from cli.deployment.deployment import Deployment
 from cli.deployment.environment import activate
 from cli.release import contracts
 from cli.release.release import KeyPath, Release, pinned_images, pins, release_of
+from cli.stack_files.stack_file import StackFile
 from cli.system.errors import StackError
 from cli.terminal.console import Activities, err, out
 from infra.services import contract_diff

@@ -15,15 +15,15 @@ from rich.text import Text
 
 from cli.commands.options import FAILED, StackOption, YesOption, check, examples, graceful_interrupt, set_up
 from cli.configuration import env_values
-from cli.configuration.stack_file import has_encrypted_values, replace_file, without_salt
 from cli.deployment import state_import
 from cli.deployment.deployment import Deployment
-from cli.deployment.resource_types import CONTAINER
 from cli.engine import engine, moments
 from cli.engine.engine import EngineError
+from cli.engine.resource_types import CONTAINER
 from cli.inventory import remains
 from cli.inventory.remains import Remains
 from cli.recovery import backup_file
+from cli.stack_files.stack_file import has_encrypted_values, replace_file, without_salt
 from cli.system.checkout import ROOT
 from cli.system.errors import StackError
 from cli.terminal.console import Activities, err, out

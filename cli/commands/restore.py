@@ -16,7 +16,6 @@ from pulumi.automation.errors import CommandError
 
 from cli.commands.clean import list_doomed
 from cli.commands.options import FAILED, YesOption, examples, graceful_interrupt, refuse_taken_ports, set_up
-from cli.configuration.stack_file import StackFile, replace_file
 from cli.deployment import state_edits
 from cli.deployment.deployment import Deployment
 from cli.deployment.environment import activate
@@ -27,6 +26,7 @@ from cli.engine.stored_data import CONTAINER, human_size
 from cli.recovery import archive, way_back
 from cli.recovery.backup_file import Manifest, PasswordFile, known_password, opened
 from cli.recovery.way_back import WayBack
+from cli.stack_files.stack_file import StackFile, replace_file
 from cli.system.checkout import ROOT
 from cli.system.errors import StackError
 from cli.terminal.console import Activities, err, out

@@ -22,8 +22,8 @@ from cli.commands.options import (
 )
 from cli.configuration import env_values
 from cli.configuration.selection import service_name
-from cli.configuration.stack_file import StackFile
 from cli.deployment.deployment import Deployment
+from cli.stack_files.stack_file import StackFile
 from cli.system.checkout import ROOT
 from cli.system.errors import StackError
 from cli.terminal.console import Activities, out

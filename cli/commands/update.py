@@ -13,9 +13,9 @@ import yaml
 
 from cli import bootstrap
 from cli.commands.options import FAILED, StackOption, YesOption, examples
-from cli.configuration import salts
-from cli.configuration.stack_file import replace_file
-from cli.configuration.stack_file_merge import MergeConflict, merged
+from cli.stack_files import salts
+from cli.stack_files.stack_file import replace_file
+from cli.stack_files.stack_file_merge import MergeConflict, merged
 from cli.system import programs
 from cli.system.checkout import ROOT
 from cli.system.errors import StackError

@@ -12,8 +12,8 @@ from rich.text import Text
 
 from cli.configuration import env_values
 from cli.configuration.selection import FEATURES, Selection, changes, with_profiles, with_services
-from cli.configuration.stack_file import StackFile
 from cli.deployment.deployment import Deployment
+from cli.stack_files.stack_file import StackFile
 from cli.system.errors import StackError
 from cli.terminal.console import err
 from infra.services.catalog import ServiceSpec

@@ -11,8 +11,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from cli.configuration.effective import KeyPath
-from cli.configuration.stack_file import StackFile
 from cli.deployment import deployment as stacks
+from cli.stack_files.stack_file import StackFile
 from infra.schema.corrections import nearest
 from infra.schema.key_paths import dotted, parts
 from infra.schema.setting_tree import ANY_KEY, Setting

@@ -13,10 +13,10 @@ from pydantic import SecretStr
 from pydantic.alias_generators import to_camel
 
 from cli.configuration.config_secrets import decrypted
-from cli.configuration.stack_file import StackFile
 from cli.deployment.deployment import settings_file
-from cli.previews.preview_comment import HIDDEN, SECRET_NAME
+from cli.stack_files.stack_file import StackFile
 from cli.system.errors import StackError
+from cli.terminal.masking import HIDDEN, SECRET_NAME
 from infra.rendering import gateway_inputs
 from infra.schema.key_paths import dotted
 from infra.schema.setting_tree import ANY_KEY, Setting

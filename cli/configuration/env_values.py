@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from cli.configuration.stack_file import replace_file
 from cli.deployment.deployment import Deployment
+from cli.stack_files.stack_file import replace_file
 from cli.system.checkout import ROOT
 from cli.system.errors import StackError
 from cli.terminal.console import err

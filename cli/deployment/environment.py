@@ -9,10 +9,11 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from toolchain import backend, prerequisites
+from toolchain import prerequisites
 from toolchain.errors import SetupError
 from toolchain.home import DyberHome
 from toolchain.language import tr
+from toolchain.pulumi import backend
 
 
 def activate(home: DyberHome) -> None:

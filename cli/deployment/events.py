@@ -11,12 +11,12 @@ from pulumi import automation as auto
 from pulumi.automation.events import EngineEvent, PolicyEvent
 
 from cli.deployment import policies
-from cli.deployment.resource_types import CONTAINER, IMAGE, NETWORK, VOLUME
 from cli.deployment.state_failures import STATE_FAILURES
 from cli.engine.ports import RESERVED_RANGES
+from cli.engine.resource_types import CONTAINER, IMAGE, NETWORK, VOLUME
 from cli.terminal.console import Activities, err
-from toolchain.backend import masked
 from toolchain.language import tr
+from toolchain.pulumi.backend import masked
 
 _VERBS = {
     "create": ("创建", "create"),

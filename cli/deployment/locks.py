@@ -13,9 +13,9 @@ from urllib.request import url2pathname
 from pulumi import automation as auto
 
 from cli.system import programs
-from toolchain import backend
 from toolchain.damage import lock_at
 from toolchain.home import DyberHome
+from toolchain.pulumi import backend
 
 _HOLDER = re.compile(r"created by (?P<user>.*)@(?P<host>\S+) \(pid (?P<pid>\d+)\) at (?P<since>\S+)")
 

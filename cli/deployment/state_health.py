@@ -12,11 +12,12 @@ from cli.deployment import secrets_provider
 from cli.deployment.events import DeployError, explain
 from cli.system import programs
 from infra.schema.problems import ConfigurationError
-from toolchain import backend, prerequisites, pulumi_cli, versions
-from toolchain.backend import masked
+from toolchain import prerequisites, versions
 from toolchain.home import DyberHome
 from toolchain.language import tr
 from toolchain.prerequisites import Finding
+from toolchain.pulumi import backend, pulumi_cli
+from toolchain.pulumi.backend import masked
 
 ANSWER_SECONDS = 30.0
 

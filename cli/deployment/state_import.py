@@ -14,8 +14,8 @@ from typing import Any
 import yaml
 from pulumi import automation as auto
 
-from cli.configuration.stack_file import has_encrypted_values, without_salt
 from cli.deployment import deployment, secrets_provider
+from cli.stack_files.stack_file import has_encrypted_values, without_salt
 from cli.system.errors import StackError
 from infra.settings.stack import stack_file
 from toolchain.home import DyberHome

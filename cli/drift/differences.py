@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from cli.deployment.resource_types import CONTAINER, IMAGE
+from cli.engine.resource_types import CONTAINER, IMAGE
 from cli.previews.preview_comment import Step, what
 
 Condition = Literal[

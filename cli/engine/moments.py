@@ -19,9 +19,9 @@ from pathlib import Path
 from filelock import Timeout
 from pydantic import TypeAdapter, ValidationError
 
-from cli.configuration.stack_file import replace_file
 from cli.engine import engine
 from cli.engine.engine import EngineError
+from cli.stack_files.stack_file import replace_file
 from cli.system import programs
 from cli.terminal.console import err
 from toolchain.damage import lock_at, make_folder, set_aside

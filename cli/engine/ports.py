@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from cli.configuration.stack_file import StackFile
 from cli.engine import engine
+from cli.stack_files.stack_file import StackFile
 from cli.system.errors import StackError
 from infra.rendering.gateway_inputs import HTTP_PORT, HTTPS_PORT
 from infra.schema.problems import ConfigurationError

@@ -10,9 +10,9 @@ from typing import Any
 
 from rich.text import Text
 
-from cli.deployment.resource_types import CONTAINER, VOLUME
 from cli.engine import engine
 from cli.engine.engine import EngineError
+from cli.engine.resource_types import CONTAINER, VOLUME
 from cli.engine.sizes import size as bytes_of
 from cli.terminal.console import err
 from infra.parts import data_volumes

@@ -9,9 +9,9 @@ from typing import Any
 from rich.text import Text
 
 from cli.deployment.deployment import Deployment
-from cli.deployment.resource_types import IMAGE, VOLUME
 from cli.engine import engine, stored_data
 from cli.engine.engine import EngineError
+from cli.engine.resource_types import IMAGE, VOLUME
 from cli.engine.stored_data import StoredData
 from cli.terminal.console import err
 from infra.parts import data_volumes

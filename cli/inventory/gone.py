@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cli.deployment.deployment import Deployment
-from cli.deployment.resource_types import CONTAINER, IMAGE, NETWORK, VOLUME
 from cli.engine import engine
+from cli.engine.resource_types import CONTAINER, IMAGE, NETWORK, VOLUME
 from cli.inventory.members import GONE, Member, in_order, kind_of, members
 from cli.system.errors import StackError
 from toolchain.language import tr

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from cli.engine.stored_data import holds_data
+from cli.terminal.masking import HIDDEN, SECRET_NAME
 from infra.parts.data_volumes import DATA_FOLDER
 from infra.schema.key_paths import dotted
 from infra.services.contract_diff import MARKS, Change
@@ -21,7 +22,6 @@ from toolchain.language import tr
 
 #: First line of the comment, by which it is found again and updated in place.
 MARKER = "<!-- dyber-preview -->"
-HIDDEN = "•••"
 #: What Pulumi writes for a text that is not known before the update, and a stand-in for it.
 UNKNOWN, LATER = "04da6b54-80e4-46f7-96ec-b56ff0331ba9", "\0"
 #: GitHub refuses comments of more characters.
@@ -29,8 +29,6 @@ MOST_CHARACTERS = 60_000
 #: Differences of longer texts are counted, not shown.
 MOST_TEXT = 200
 
-#: Names of settings and environment variables whose values are not shown.
-SECRET_NAME = re.compile(r"token|secret|password|passwd|cookie|credential|private|api_?key", re.IGNORECASE)
 #: By operation: a sign, and its names.
 OPS = {
     "create": ("➕", "新建", "create"),

@@ -20,13 +20,13 @@ from pulumi import automation as auto
 from pulumi.automation.errors import StackNotFoundError
 from pydantic import TypeAdapter, ValidationError
 
-from cli.configuration.stack_file import replace_file
 from cli.deployment import deployment as stack
 from cli.deployment import locks
 from cli.engine import engine, volumes
 from cli.engine.engine import EngineError
 from cli.inventory import belongings, remains
 from cli.inventory.members import START_ORDER, member
+from cli.stack_files.stack_file import replace_file
 from cli.system import programs
 from cli.terminal.console import Activities, err
 from infra.parts import data_volumes

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import typer
 
-from infra.rendering.gateway_model import GATEWAY_PORTS
 from infra.services import reserved_names
 from infra.services.catalog import NAME_PATTERN, SERVICE_PORTS, ServiceSpec, lowest_free_port
+from infra.services.ports import GATEWAY_PORTS
 from toolchain.language import tr
 
 

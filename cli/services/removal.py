@@ -15,8 +15,8 @@ import yaml
 from pulumi import automation as auto
 
 from cli.deployment import state_edits
-from cli.deployment.resource_types import CONTAINER, VOLUME
 from cli.engine import engine, stored_data
+from cli.engine.resource_types import CONTAINER, VOLUME
 from cli.engine.stored_data import StoredData
 from cli.inventory import remains
 from cli.system.checkout import ROOT

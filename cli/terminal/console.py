@@ -14,10 +14,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from toolchain.backend import masked
 from toolchain.damage import make_room_for_file
 from toolchain.language import tr
 from toolchain.progress import duration
+from toolchain.pulumi.backend import masked
 
 
 class _Narration(Console):

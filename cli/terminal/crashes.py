@@ -9,10 +9,10 @@ from datetime import datetime
 from pathlib import Path
 
 from cli.terminal.console import fail
-from toolchain.backend import masked
 from toolchain.damage import make_folder
 from toolchain.home import DyberHome
 from toolchain.language import tr
+from toolchain.pulumi.backend import masked
 
 OWNER_ONLY = 0o600
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from infra.rendering import gateway_config
-from infra.rendering.gateway_model import MONITORING_PORT, GatewayClient, GatewayService, GatewaySettings
+from infra.rendering.gateway_model import GatewayClient, GatewayService, GatewaySettings
 from infra.schema.problems import ConfigurationError
 from infra.services.catalog import ServiceSpec
+from infra.services.ports import MONITORING_PORT
 from infra.settings.addresses import IPV4_LOOPBACK
 from infra.settings.profiles import CACHE, MONITORING
 from infra.settings.stack import StackSettings, stack_file

@@ -11,12 +11,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, NoReturn
 
+from infra.schema.host_names import certificate_name
 from infra.services import reserved_names
+from infra.services.catalog import MAX_REPLICAS
+from infra.services.ports import GATEWAY_PORTS
 
-#: Where Prometheus is, behind the gateway, and where the gateway tells it of itself and of the services.
-MONITORING_PORT, METRICS_PORT = 9090, 10090
-#: Ports inside the container that belong to the gateway itself.
-GATEWAY_PORTS = (80, 443, 8080, MONITORING_PORT, 10080, METRICS_PORT)
 #: Names under which every gateway answers.
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 #: How containers call the machine that they run on: with Docker, and with Podman. No public name ends like these, so
@@ -27,9 +26,6 @@ SHORTEST_READ_TIMEOUT_SECONDS = 60
 #: A service gets this long, beyond its longest call, to say itself that the call took too long.
 READ_TIMEOUT_MARGIN_SECONDS = 15
 
-#: More would ask for an engine per machine, not for more containers on one.
-MAX_REPLICAS = 16
-
 #: What a client may call at one service: everything, the tools that only read, or the tools named.
 Scope = Literal["all", "read"] | tuple[str, ...]
 CertificateSource = Literal["self-signed", "files", "acme"]
@@ -37,7 +33,6 @@ CertificateSource = Literal["self-signed", "files", "acme"]
 _SERVICE_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _CLIENT_NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
-_HOST_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _TOKEN_HASH = re.compile(r"[0-9a-f]{64}")
 #: `null` is what pages without an address send, such as those of desktop programs.
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9._\[\]:-]+|file://|null")
@@ -252,21 +247,6 @@ class GatewaySettings:
 
 def refuse(chinese: str, english: str) -> NoReturn:
     raise ValueError(f"{chinese}\n{english}")
-
-
-def certificate_name(name: str) -> str | None:
-    """The host name as an entry of a certificate's subjectAltName; None when it is not a usable host name."""
-    bare = name[1:-1] if name.startswith("[") and name.endswith("]") else name
-    try:
-        address = ipaddress.ip_address(bare)
-    except ValueError:
-        labels = name.split(".")
-        usable = len(name) <= 253 and all(_HOST_LABEL.fullmatch(label) for label in labels)
-        return f"DNS:{name}" if usable and not labels[-1].isdigit() else None
-    bracketed = bare != name
-    if bracketed != (address.version == 6) or str(address) != bare:
-        return None
-    return f"IP:{address}"
 
 
 def tls_names(names: Iterable[str]) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import jinja2
 
-from infra.rendering.gateway_model import METRICS_PORT
 from infra.services.catalog import ServiceSpec
+from infra.services.ports import METRICS_PORT
 
 MONITORING_FOLDER = Path(__file__).resolve().parents[2] / "monitoring"
 #: Where Prometheus and the loader mount the configuration volume.

@@ -13,13 +13,15 @@ from typing import Annotated, Literal, Self
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from infra.rendering.gateway_model import GATEWAY_PORTS, MAX_REPLICAS
 from infra.schema.problems import ConfigurationError, explain
 from infra.schema.setting_tree import Setting
 from infra.services import reserved_names
 from infra.services.contract import load_lock
+from infra.services.ports import GATEWAY_PORTS
 
 SPEC_FILE = "service.yaml"
+#: More would ask for an engine per machine, not for more containers on one.
+MAX_REPLICAS = 16
 GIVEN_BY_THE_FOLDER = {"name", "folder", "tools", "once_tools", "contract_sha256"}
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9-]{0,30}")
 #: Ports that services may have, and the first one for a new service; the two below it are taken by tradition.

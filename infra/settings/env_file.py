@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 from dotenv.parser import Binding, parse_stream
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
-from infra.rendering.gateway_model import certificate_name
+from infra.schema.host_names import certificate_name
 from infra.schema.problems import ConfigurationError
 from infra.settings.profiles import MONITORING, CacheSettings, MonitoringSettings
 

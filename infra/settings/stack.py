@@ -1,4 +1,4 @@
-"""The only reader of Pulumi configuration: a typed, validated model of one stack's settings.
+"""The typed, validated model of one stack's settings.
 
 Keys in `Pulumi.<stack>.yaml` are camelCase under the namespace `dyber:`; unknown keys are errors.
 """
@@ -13,13 +13,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 
-from infra.parts.subnets import parse_pool
-from infra.rendering.gateway_model import MAX_REPLICAS
 from infra.schema.corrections import as_told, yaml_lines
 from infra.schema.problems import ConfigurationError, explain
 from infra.schema.setting_tree import Setting
 from infra.schema.strict_settings import StrictSettings
-from infra.services.catalog import ServiceSpec, VariableName, declared_secrets
+from infra.services.catalog import MAX_REPLICAS, ServiceSpec, VariableName, declared_secrets
 from infra.services.contract import LOCK_FILE, ContractSettings
 from infra.services.hidden_tools import hidden_tools
 from infra.settings import env_file
@@ -30,6 +28,7 @@ from infra.settings.env_file import EnvFile
 from infra.settings.gateway import GatewaySettings
 from infra.settings.profiles import BUILT_IN_PROFILES, CACHE, MONITORING, CacheSettings, MonitoringSettings
 from infra.settings.secrets import SecretValue
+from infra.settings.subnets import parse_pool
 
 NAMESPACE = "dyber"
 #: Fields of StackSettings that do not come from a stack's file.
@@ -386,17 +385,6 @@ def read_settings(
     """
     secret_settings.refuse_clear_text(stack, values, secret_keys, root / stack_file(stack))
     return parse_settings(stack, values, overrides=read_overrides(root, stack))
-
-
-def load_settings(root: Path) -> StackSettings:
-    """Settings of the stack that is running this program, of the repository at `root`. Raises ConfigurationError."""
-    import pulumi
-    from pulumi.runtime.config import CONFIG, is_config_secret
-
-    values = CONFIG.get()
-    if taken := env_file.taken(read_overrides(root, pulumi.get_stack()), pulumi.get_stack()):
-        pulumi.log.info(" / ".join(taken))
-    return read_settings(root, pulumi.get_stack(), values, [key for key in values if is_config_secret(key)])
 
 
 def _decode(text: str) -> Any:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from toolchain import pulumi_cli, versions
-from toolchain.from_source import sdk_comparison
+from toolchain import versions
+from toolchain.pulumi import pulumi_cli, sdk_comparison
 
 
 @pytest.mark.parametrize(("plugin", "tokens", "properties"), [("docker", 17, 624), ("random", 10, 67)])

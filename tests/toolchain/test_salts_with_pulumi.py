@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.configuration.salts import remove_from_tracked_files
+from cli.stack_files.salts import remove_from_tracked_files
 from tests.toolchain.state_projects import StateProject, environment_for, make_project
 
 PROGRAM = """\

@@ -10,7 +10,7 @@ import pulumi
 import pulumi_docker as docker
 
 from infra.components.docker import defaults, one_shot
-from infra.parts.images import Image
+from infra.components.docker.images import Image
 from infra.rendering import gateway_config
 
 STAGING = "/staging"

@@ -9,7 +9,7 @@ import pulumi
 import pulumi_docker as docker
 
 from infra.components.docker import defaults
-from infra.parts.images import Image
+from infra.components.docker.images import Image
 from infra.schema.problems import ConfigurationError
 from infra.services import contract_diff
 from infra.services.catalog import ServiceSpec

@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 import pulumi_docker as docker
 
-from infra.parts.subnets import Subnets
+from infra.settings.subnets import Subnets
 
 #: Changes the provider would report as "updated" without applying them.
 REPLACE_ON_CHANGES = ["mounts", "tmpfs", "healthcheck"]

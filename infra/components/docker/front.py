@@ -9,7 +9,7 @@ import pulumi
 import pulumi_docker as docker
 
 from infra.components.docker import defaults
-from infra.parts.images import Image
+from infra.components.docker.images import Image
 from infra.rendering.gateway_inputs import Published
 
 FRONT_UID = 20079

@@ -20,13 +20,14 @@ from infra.components.docker.certificate import (
     SelfSignedCertificateArgs,
 )
 from infra.components.docker.front import Front, FrontArgs
+from infra.components.docker.images import Image
 from infra.components.docker.monitoring import Monitoring
 from infra.components.docker.service import DRAIN_MARGIN_SECONDS, McpService
-from infra.parts.images import Image
 from infra.rendering import gateway_config, gateway_inputs
-from infra.rendering.gateway_model import MONITORING_PORT, tls_names
+from infra.rendering.gateway_model import tls_names
 from infra.rendering.monitoring_config import GATEWAY_HOST
 from infra.services.catalog import ServiceSpec
+from infra.services.ports import MONITORING_PORT
 from infra.settings.stack import StackSettings
 
 GATEWAY_UID = 20080

@@ -8,10 +8,10 @@ import pulumi
 import pulumi_docker as docker
 
 from infra.components.docker import defaults, one_shot
-from infra.parts.images import Image
+from infra.components.docker.images import Image
 from infra.rendering import monitoring_config
-from infra.rendering.gateway_model import MONITORING_PORT
 from infra.services.catalog import ServiceSpec
+from infra.services.ports import MONITORING_PORT
 from infra.settings.profiles import MonitoringSettings
 
 MONITORING_UID = 29090

@@ -18,9 +18,9 @@ from infra.components.docker.cache import (
 )
 from infra.components.docker.data import DataVolumes
 from infra.components.docker.defaults import Owner
+from infra.components.docker.images import Image, cache_image, monitoring_image
 from infra.components.docker.monitoring import MONITORING_UID, Monitoring, MonitoringArgs
 from infra.components.docker.service import McpService
-from infra.parts.images import Image, cache_image, monitoring_image
 from infra.rendering.gateway_inputs import redis_port
 from infra.services.catalog import ServiceSpec
 from infra.settings.profiles import CACHE, MONITORING

@@ -11,7 +11,7 @@ import pulumi_docker as docker
 import pulumi_random as random
 
 from infra.components.docker import defaults, one_shot
-from infra.parts.images import Image
+from infra.components.docker.images import Image
 
 SCRIPT = Path(__file__).with_name("store-secrets")
 STAGING = "/staging"

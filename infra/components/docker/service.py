@@ -13,9 +13,9 @@ from infra.components.docker import defaults
 from infra.components.docker.cache import ALIAS as CACHE_HOST
 from infra.components.docker.cache import CacheLogin
 from infra.components.docker.contract_check import ContractCheck, ContractCheckArgs
+from infra.components.docker.images import Image
 from infra.components.docker.secret_files import SecretFiles, SecretFilesArgs
 from infra.parts.data_volumes import DATA_FOLDER
-from infra.parts.images import Image
 from infra.rendering.gateway_inputs import REDIS_PORT
 from infra.services.catalog import ServiceSpec
 

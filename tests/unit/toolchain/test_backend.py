@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.terminal.console import Activities
-from toolchain import backend, prerequisites
-from toolchain.backend import Backend, configured, masked
+from toolchain import prerequisites
 from toolchain.errors import SetupError
 from toolchain.home import DyberHome
 from toolchain.progress import PlainProgress
+from toolchain.pulumi import backend
+from toolchain.pulumi.backend import Backend, configured, masked
 
 HOME = DyberHome(Path("/home/someone/dyber"))
 

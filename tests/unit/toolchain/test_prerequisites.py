@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from toolchain import prerequisites, pulumi_cli, versions
+from toolchain import prerequisites, versions
 from toolchain.engine import base_image, installation
 from toolchain.engine.installation import Engine
 from toolchain.errors import SetupError
 from toolchain.home import DyberHome
 from toolchain.pieces import Record, write_executable, write_record
 from toolchain.progress import PlainProgress
+from toolchain.pulumi import pulumi_cli
 
 PINNED = versions.load()
 OWN_SETTINGS = (

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from toolchain import downloads, pulumi_cli, versions
+from toolchain import downloads, versions
 from toolchain.errors import SetupError
 from toolchain.from_source import go_build
 from toolchain.home import DyberHome
 from toolchain.mirrors import Mirrors
 from toolchain.pieces import Record, write_executable, write_record
 from toolchain.progress import PlainProgress
+from toolchain.pulumi import pulumi_cli
 
 PINNED = versions.load()
 QUIET = PlainProgress(io.StringIO())

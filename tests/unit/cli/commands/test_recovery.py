@@ -11,9 +11,9 @@ import typer
 from pulumi.automation.errors import CommandError
 
 from cli.commands import recover
-from cli.configuration.stack_file import without_salt
 from cli.engine import engine
 from cli.inventory import remains
+from cli.stack_files.stack_file import without_salt
 from cli.system.errors import StackError
 from cli.terminal.console import Activities
 

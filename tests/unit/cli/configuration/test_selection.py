@@ -11,7 +11,7 @@ import pytest
 
 from cli.configuration.choices import Choices, apply, selection
 from cli.configuration.selection import Selection, SelectionError, changes, with_profiles, with_services
-from cli.configuration.stack_file import StackFile
+from cli.stack_files.stack_file import StackFile
 from cli.system.errors import StackError
 from infra.services.catalog import ServiceSpec
 from infra.settings.stack import StackSettings, read_overrides

@@ -10,8 +10,8 @@ import pytest
 from pydantic import SecretStr
 
 from infra.components.docker.defaults import Owner
+from infra.components.docker.images import Image
 from infra.components.docker.service import McpService, McpServiceArgs
-from infra.parts.images import Image
 from infra.services.catalog import load_spec
 from infra.services.contract import LOCK_FILE
 from tests.unit.infra.mocked import set_new_event_loop

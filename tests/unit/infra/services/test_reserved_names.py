@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from cli.configuration.selection import ALL, FEATURES, FULL, GATEWAY
-from infra.rendering.gateway_model import GATEWAY_PORTS, GatewayService
+from infra.rendering.gateway_model import GatewayService
 from infra.schema.problems import ConfigurationError
 from infra.services import reserved_names
 from infra.services.catalog import BASE_UID, SERVICE_PORTS, load_catalog
+from infra.services.ports import GATEWAY_PORTS
 from infra.settings import env_file
 from infra.settings.profiles import BUILT_IN_PROFILES
 from tests.unit.infra.services.test_catalog import add_service

@@ -7,9 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from infra.parts.subnets import EXAMPLE, Subnets, parse_pool
-from infra.rendering.gateway_model import MAX_REPLICAS
-from infra.services.catalog import SERVICE_PORTS
+from infra.services.catalog import MAX_REPLICAS, SERVICE_PORTS
+from infra.settings.subnets import EXAMPLE, Subnets, parse_pool
 
 SUBNETS = Subnets(EXAMPLE)
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from cli import entry
-from cli.configuration import salts
-from cli.configuration.salts import remove_from_tracked_files
+from cli.stack_files import salts
+from cli.stack_files.salts import remove_from_tracked_files
 from cli.system import programs
 
 TRACKED = "# dev / 开发\nconfig:\n  dyber:profiles: [dev] # who\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from cli.configuration.stack_file import has_encrypted_values, replace_unchanged_file, without_salt
+from cli.stack_files.stack_file import has_encrypted_values, replace_unchanged_file, without_salt
 from cli.system.git import git
 
 _SALT = "encryptionsalt:"

@@ -24,7 +24,7 @@ from toolchain.progress import Progress
 from toolchain.versions import Versions, version_tuple
 
 EXE = ".exe" if os.name == "nt" else ""
-LANGUAGE_HOST_SOURCES = Path(__file__).parent / "from_source" / "language_host"
+LANGUAGE_HOST_SOURCES = Path(__file__).parents[1] / "from_source" / "language_host"
 LANGUAGE_HOST_PACKAGE = "dyber_language_host"
 PLUGIN_INSTALL_SECONDS = 180.0
 BUILT, DOWNLOADED, SYSTEM = "go-modules", "official", "system"

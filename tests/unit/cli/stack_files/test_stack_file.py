@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cli.configuration.stack_file import StackFile, replace_file
+from cli.stack_files.stack_file import StackFile, replace_file
 from infra.schema.problems import ConfigurationError
 
 TEXT = """\

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.parts.images import content_hash
+from infra.components.docker.images import content_hash
 from infra.schema.problems import ConfigurationError
 
 REPOSITORY = Path(__file__).resolve().parents[4]

@@ -1,6 +1,6 @@
 """Compares what a plugin built here speaks with what the Python SDK on PyPI says.
 
-`python -m toolchain.from_source.sdk_comparison docker` prints the differences; part of every upgrade. The plugin's side is the
+`python -m toolchain.pulumi.sdk_comparison docker` prints the differences; part of every upgrade. The plugin's side is the
 names.json that the build puts beside the plugin (toolchain/from_source/pulumi-go/internal/names).
 """
 
@@ -188,7 +188,7 @@ def _count(type_: Type) -> int:
 def main(arguments: list[str]) -> int:
     from toolchain import versions
     from toolchain.home import DyberHome
-    from toolchain.pulumi_cli import find_plugin
+    from toolchain.pulumi.pulumi_cli import find_plugin
 
     (plugin,) = arguments
     tool = find_plugin(DyberHome.from_environment(), versions.load(), plugin)

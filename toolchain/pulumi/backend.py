@@ -16,7 +16,7 @@ from toolchain.home import DyberHome
 from toolchain.language import tr
 
 VARIABLE = "PULUMI_BACKEND_URL"
-PROJECT_FILE = Path(__file__).resolve().parents[1] / "Pulumi.yaml"
+PROJECT_FILE = Path(__file__).resolve().parents[2] / "Pulumi.yaml"
 #: What the Pulumi CLI opens by itself, and Pulumi's own service.
 SCHEMES = ("file", "s3", "gs", "azblob", "postgres", "https", "http")
 EXAMPLES = "file:///srv/dyber-state, s3://bucket?region=eu-central-1, postgres://user@host/database"

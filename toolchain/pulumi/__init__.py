@@ -1,0 +1,1 @@
+"""The pulumi command, its plugins and its backend on this machine."""
