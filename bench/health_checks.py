@@ -38,9 +38,7 @@ def options() -> dict[str, list[str]]:
 @contextmanager
 def containers(count: int, arguments: list[str]) -> Iterator[None]:
     command = ["docker", "run", "--detach", "--network", "none", "--label", LABEL, *arguments, IMAGE, "sleep", "600"]
-    started = [
-        subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip() for _ in range(count)
-    ]
+    started = [subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip() for _ in range(count)]
     try:
         yield
     finally:

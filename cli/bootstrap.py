@@ -195,9 +195,9 @@ def cannot_write(error: OSError) -> int:
     place = error.filename or VENV
     say(
         f"无法准备 {VENV}：{place}：{error.strerror}。项目目录要能由你写入且磁盘未满："
-        f"sudo chown -R \"$USER\" {shlex.quote(str(ROOT))}，或把项目克隆到自己的目录",
+        f'sudo chown -R "$USER" {shlex.quote(str(ROOT))}，或把项目克隆到自己的目录',
         f"cannot prepare {VENV}: {place}: {error.strerror}. The project's folder must be writable for you, and its disk "
-        f"not full: sudo chown -R \"$USER\" {shlex.quote(str(ROOT))}, or clone the project into a folder of yours",
+        f'not full: sudo chown -R "$USER" {shlex.quote(str(ROOT))}, or clone the project into a folder of yours',
     )
     return SETUP_FAILED
 

@@ -35,8 +35,7 @@ def make_folder(folder: Path) -> None:
 
 
 def make_room_for_file(path: Path) -> None:
-    """Make the folder of a file of the program's own. A folder in place of the file is set aside; a link is a person's.
-    """
+    """Make the folder of a file of the program's own. A folder in place of the file is set aside; a link is a person's."""
     make_folder(path.parent)
     if path.is_dir() and not path.is_symlink():
         set_aside(path)

@@ -155,5 +155,3 @@ class Load:
             finally:
                 self.open_streams -= opened
             await asyncio.sleep(LOOK_SECONDS)
-
-

@@ -64,7 +64,10 @@ def clean(
     if unused_data:
         if backup or images:
             raise typer.BadParameter(
-                tr("--unused-data 不能与 --backup、--images 同用", "--unused-data goes with neither --backup nor --images")
+                tr(
+                    "--unused-data 不能与 --backup、--images 同用",
+                    "--unused-data goes with neither --backup nor --images",
+                )
             )
         _clean_unused(stack, yes)
         return
@@ -104,9 +107,7 @@ def clean(
 def list_doomed(data: list[StoredData]) -> None:
     """Tell which data volumes are about to be deleted for good."""
     if data:
-        err.print(
-            Text(tr("数据会被删除，无法恢复：", "Data will be deleted for good:"), style="bold red")
-        )
+        err.print(Text(tr("数据会被删除，无法恢复：", "Data will be deleted for good:"), style="bold red"))
         for line in stored_data.lines(data):
             err.print(line, markup=False)
 

@@ -54,7 +54,10 @@ def client_configuration(
     ] = False,
     certificate: Annotated[
         bool,
-        typer.Option("--certificate", help=tr("只打印客户端要信任的证书（PEM）", "Print only the certificate that clients must trust (PEM)")),
+        typer.Option(
+            "--certificate",
+            help=tr("只打印客户端要信任的证书（PEM）", "Print only the certificate that clients must trust (PEM)"),
+        ),
     ] = False,
     stack: StackOption = "dev",
 ) -> None:

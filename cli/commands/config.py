@@ -249,9 +249,7 @@ def _change(configuration: Configuration, given: Mapping[KeyPath, Any]) -> None:
         before = _in_file(configuration, path)
         if value is None or before != value:
             after = MISSING if value is None else value
-            lines.append(
-                f"{dotted(path)}: {_word(configuration, path, before)} → {_word(configuration, path, after)}"
-            )
+            lines.append(f"{dotted(path)}: {_word(configuration, path, before)} → {_word(configuration, path, after)}")
         write(configuration.file, path, value, configuration.tree)
     still_wrong = _check(configuration, list(given), present)
     if not lines:

@@ -148,7 +148,9 @@ def preview(
         out.print(found.text, markup=False)
     elif count and (rows := preview_table.table(found.steps)):
         out.print(rows)
-        out.print(tr("每个值的对比：./deploy.sh preview --diff", "Every value: ./deploy.sh preview --diff"), style="dim")
+        out.print(
+            tr("每个值的对比：./deploy.sh preview --diff", "Every value: ./deploy.sh preview --diff"), style="dim"
+        )
     if not (count or as_json):
         out.print(tr("没有变化。", "No changes."))
 

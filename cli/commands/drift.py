@@ -35,7 +35,9 @@ commands = typer.Typer()
 def drift(
     stacks: Annotated[
         list[str],
-        typer.Option("--stack", "-s", help=tr("栈，可重复", "A stack, may be given several times"), envvar="DYBER_STACK"),
+        typer.Option(
+            "--stack", "-s", help=tr("栈，可重复", "A stack, may be given several times"), envvar="DYBER_STACK"
+        ),
     ] = ["dev"],  # noqa: B006 - how typer takes a default
     to_json: JsonOption = False,
     to_file: Annotated[

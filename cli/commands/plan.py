@@ -49,7 +49,9 @@ def plan(
     stacks: Annotated[
         list[str], typer.Option("--stack", "-s", help=tr("栈，可重复", "A stack, may be given several times"))
     ],
-    directory: Annotated[Path, typer.Option("--out", help=tr("写到哪个目录", "The folder to write to"))] = Path("plans"),
+    directory: Annotated[Path, typer.Option("--out", help=tr("写到哪个目录", "The folder to write to"))] = Path(
+        "plans"
+    ),
     base: Annotated[
         str | None,
         typer.Option(help=tr("与哪个 git 版本比较设置和工具", "The git revision to compare settings and tools with")),
@@ -81,7 +83,9 @@ def plan(
                 else:
                     previews.append(_preview(stack, directory / f"{stack}.plan.json", base))
     comment = directory / COMMENT
-    comment.write_text(render(previews, _tools(base) if base else {}, git_said(ROOT, "rev-parse", "HEAD")), encoding="utf-8")
+    comment.write_text(
+        render(previews, _tools(base) if base else {}, git_said(ROOT, "rev-parse", "HEAD")), encoding="utf-8"
+    )
     out.print(tr("已写入 ", "written: ") + str(comment), markup=False)
     if any(item.preview is None for item in previews):
         raise typer.Exit(FAILED)
@@ -115,7 +119,10 @@ def _refuse_damaged(file: Path, stack: str) -> None:
     if _document(file.read_text(encoding="utf-8", errors="replace")) is None:
         raise StackError(
             tr(f"{file} 不是计划，或损坏了", f"{file} is no plan, or is damaged"),
-            tr(f"重新生成并审阅：./deploy.sh plan -s {stack}", f"make it anew and review it: ./deploy.sh plan -s {stack}"),
+            tr(
+                f"重新生成并审阅：./deploy.sh plan -s {stack}",
+                f"make it anew and review it: ./deploy.sh plan -s {stack}",
+            ),
         )
 
 

@@ -46,12 +46,16 @@ def release(stack: StackOption = "dev") -> None:
 
 
 def promote(
-    source: Annotated[str, typer.Argument(help=tr("来源：栈，或 release 写的文件", "From: a stack, or a file of release"))],
+    source: Annotated[
+        str, typer.Argument(help=tr("来源：栈，或 release 写的文件", "From: a stack, or a file of release"))
+    ],
     target: Annotated[str, typer.Argument(help=tr("目标栈", "To: a stack"))],
     yes: YesOption = False,
     accept_breaking: Annotated[
         bool,
-        typer.Option("--accept-breaking", help=tr("接受会影响调用方的工具改变", "Accept changes of tools that break callers")),
+        typer.Option(
+            "--accept-breaking", help=tr("接受会影响调用方的工具改变", "Accept changes of tools that break callers")
+        ),
     ] = False,
 ) -> None:
     """Write the digests and contracts of what one stack runs into the file of the next; deploys nothing."""
@@ -78,15 +82,19 @@ def promote(
         raise typer.Exit(FAILED)
     write(deployment, changes)
     out.print(
-        tr(f"已写入 {deployment.file.name}（{len(changes)} 项）。", f"{deployment.file.name} written ({len(changes)} lines)."),
+        tr(
+            f"已写入 {deployment.file.name}（{len(changes)} 项）。",
+            f"{deployment.file.name} written ({len(changes)} lines).",
+        ),
         markup=False,
     )
-    out.print(
-        tr("审阅并提交：", "Review and commit: ") + f"git diff {deployment.file.name}", markup=False
-    )
+    out.print(tr("审阅并提交：", "Review and commit: ") + f"git diff {deployment.file.name}", markup=False)
     out.print(tr("然后：", "Then: ") + f"./deploy.sh deploy -s {target}", markup=False)
     out.print(
-        tr("要退回：撤销该文件的改变（git revert），再部署一次。", "To go back: revert the file (git revert), deploy again."),
+        tr(
+            "要退回：撤销该文件的改变（git revert），再部署一次。",
+            "To go back: revert the file (git revert), deploy again.",
+        ),
         markup=False,
     )
 

@@ -52,13 +52,16 @@ def recover(
         Path | None,
         typer.Option(
             help=tr("状态和令牌取自这个备份，数据不动", "Take state and tokens of this backup; data stays as it is"),
-            exists=True, dir_okay=False,
+            exists=True,
+            dir_okay=False,
         ),
     ] = None,
     password_file: backup_file.PasswordFile = None,
     deployment_ids: Annotated[
         list[str] | None,
-        typer.Option("--deployment", help=tr("引擎上有几个部署时：接管哪个", "The deployment to take over, if there are several")),
+        typer.Option(
+            "--deployment", help=tr("引擎上有几个部署时：接管哪个", "The deployment to take over, if there are several")
+        ),
     ] = None,
     yes: YesOption = False,
     stack: StackOption = "dev",
@@ -115,9 +118,7 @@ def _take_over(deployment: Deployment, found: Sequence[Remains], display: Activi
 
 
 @contextmanager
-def _stepping_aside(
-    deployment: Deployment, alone: Sequence[Mapping[str, Any]], display: Activities
-) -> Iterator[None]:
+def _stepping_aside(deployment: Deployment, alone: Sequence[Mapping[str, Any]], display: Activities) -> Iterator[None]:
     """Stop the old containers `alone`, so that those that take their places can start. If that fails, the new ones that
     hold their ports or data go, and the old ones serve again."""
     running = [str(one["Id"]) for one in alone if one["State"]["Status"] in ("running", "paused")]
@@ -180,7 +181,10 @@ def _chosen(found: list[Remains], wanted: list[str]) -> list[Remains]:
     if len(found) > 1 and not wanted:
         listed = ", ".join(f"{item.deployment} ({item.since})" for item in found)
         raise typer.BadParameter(
-            tr(f"引擎上有几个部署，用 --deployment 指定：{listed}", f"several are there; name one by --deployment: {listed}")
+            tr(
+                f"引擎上有几个部署，用 --deployment 指定：{listed}",
+                f"several are there; name one by --deployment: {listed}",
+            )
         )
     return [known[name] for name in wanted] if wanted else found
 

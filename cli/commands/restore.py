@@ -69,9 +69,7 @@ class Restorable:
     epilog=examples("./deploy.sh restore dyber.backup", "./deploy.sh restore --undo"),
 )
 def restore(
-    file: Annotated[
-        Path | None, typer.Argument(help=tr("备份文件", "The backup"), exists=True, dir_okay=False)
-    ] = None,
+    file: Annotated[Path | None, typer.Argument(help=tr("备份文件", "The backup"), exists=True, dir_okay=False)] = None,
     password_file: PasswordFile = None,
     undo: Annotated[
         bool,
@@ -245,7 +243,10 @@ def _put_back(back: WayBack, display: Activities) -> None:
         # Whatever it is, such as a full disk: what made the restore fail is told too, and this must not take its place.
         err.print(str(error) or type(error).__name__, markup=False)
         err.print(
-            tr("没有全部放回；再试：./deploy.sh restore --undo", "Not all is back; try again: ./deploy.sh restore --undo"),
+            tr(
+                "没有全部放回；再试：./deploy.sh restore --undo",
+                "Not all is back; try again: ./deploy.sh restore --undo",
+            ),
             style="bold red",
         )
 

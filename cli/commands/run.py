@@ -35,9 +35,7 @@ ServiceArgument = Annotated[
     help=tr("启动已部署、已停止的容器", "Start the stopped containers of a deployed stack"),
     epilog=examples("./deploy.sh start", "./deploy.sh start xiaohongshu-mcp"),
 )
-def start(
-    service: ServiceArgument = None, yes: AcceptedYesOption = False, stack: StackOption = "dev"
-) -> None:
+def start(service: ServiceArgument = None, yes: AcceptedYesOption = False, stack: StackOption = "dev") -> None:
     """Start the containers of a deployed stack that are stopped."""
     _, everything, missing = _members(stack)
     named = chosen(everything, service)
@@ -60,9 +58,7 @@ def start(
     help=tr("停止容器；容器和数据保留", "Stop the containers; they and their data are kept"),
     epilog=examples("./deploy.sh stop", "./deploy.sh stop template-mcp"),
 )
-def stop(
-    service: ServiceArgument = None, yes: AcceptedYesOption = False, stack: StackOption = "dev"
-) -> None:
+def stop(service: ServiceArgument = None, yes: AcceptedYesOption = False, stack: StackOption = "dev") -> None:
     """Stop the containers of a deployed stack; they and their data stay."""
     _, everything, missing = _members(stack)
     named = chosen(everything, service)
@@ -90,9 +86,7 @@ def stop(
     ),
     epilog=examples("./deploy.sh restart", "./deploy.sh restart xiaohongshu-mcp"),
 )
-def restart(
-    service: ServiceArgument = None, yes: AcceptedYesOption = False, stack: StackOption = "dev"
-) -> None:
+def restart(service: ServiceArgument = None, yes: AcceptedYesOption = False, stack: StackOption = "dev") -> None:
     """Restart services one container after the other, each only when the one before serves again."""
     deployment, everything, missing = _members(stack)
     named = chosen(everything, service)

@@ -50,7 +50,10 @@ def add_service(
     catalog = load_catalog(SERVERS)
     if name is None and yes:
         raise typer.BadParameter(
-            tr("--yes 时要写出服务名称：./deploy.sh add-service weibo", "with --yes name it: ./deploy.sh add-service weibo")
+            tr(
+                "--yes 时要写出服务名称：./deploy.sh add-service weibo",
+                "with --yes name it: ./deploy.sh add-service weibo",
+            )
         )
     asking = name is None
     folders = {path.name for path in SERVERS.iterdir()}

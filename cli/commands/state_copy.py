@@ -32,7 +32,9 @@ FOLDER = Path("state-copies")
 def state_copy(
     file: Annotated[
         Path | None,
-        typer.Option("--out", help=tr(f"写到哪个文件；默认 {FOLDER}/<栈>.json", f"File to write; default: {FOLDER}/<stack>.json")),
+        typer.Option(
+            "--out", help=tr(f"写到哪个文件；默认 {FOLDER}/<栈>.json", f"File to write; default: {FOLDER}/<stack>.json")
+        ),
     ] = None,
     stack: StackOption = "dev",
 ) -> None:

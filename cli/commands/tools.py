@@ -41,14 +41,16 @@ STYLES = {Effect.BREAKS: "red", Effect.READS: "yellow", Effect.COMPATIBLE: "gree
 @tools_app.command(
     "lock",
     help=tr(
-        f"把现在的工具写进 {LOCK_FILE}，供审阅和提交", f"Write the tools as they are now into {LOCK_FILE}, to be reviewed"
+        f"把现在的工具写进 {LOCK_FILE}，供审阅和提交",
+        f"Write the tools as they are now into {LOCK_FILE}, to be reviewed",
     ),
     epilog=examples("./deploy.sh tools lock template", "./deploy.sh tools lock --check"),
 )
 def tools_lock(
     service: ServiceArgument = None,
     check: Annotated[
-        bool, typer.Option("--check", help=tr("只比较；有差异时退出码为 1", "Only compare; exit code 1 on a difference"))
+        bool,
+        typer.Option("--check", help=tr("只比较；有差异时退出码为 1", "Only compare; exit code 1 on a difference")),
     ] = False,
     yes: AcceptedYesOption = False,
 ) -> None:
@@ -200,9 +202,7 @@ def _specs(service: str | None) -> list[ServiceSpec]:
         return list(catalog.values())
     if service not in catalog:
         known = ", ".join(catalog)
-        raise typer.BadParameter(
-            tr(f"没有服务 {service!r}，可用：{known}", f"no service {service!r}; known: {known}")
-        )
+        raise typer.BadParameter(tr(f"没有服务 {service!r}，可用：{known}", f"no service {service!r}; known: {known}"))
     return [catalog[service]]
 
 

@@ -65,7 +65,9 @@ def check_it_can_follow(root: Path) -> None:
     if git(root, "symbolic-ref", "--quiet", "HEAD").returncode:
         commit = git_said(root, "rev-parse", "--short", "HEAD")
         raise StackError(
-            tr(f"现在停在提交 {commit}，不在任何分支上", f"commit {commit} is checked out, so no branch can be updated"),
+            tr(
+                f"现在停在提交 {commit}，不在任何分支上", f"commit {commit} is checked out, so no branch can be updated"
+            ),
             tr("先回到分支：git switch main", "go to a branch first: git switch main"),
         )
     if not git_said(root, "rev-parse", "--abbrev-ref", "@{upstream}"):
@@ -81,7 +83,10 @@ def fetch(root: Path) -> None:
     if fetched.returncode:
         raise StackError(
             _last_words(fetched) or "git fetch",
-            tr("检查网络后重试；现在的版本照常运行", "check the network and try again; the present version keeps running"),
+            tr(
+                "检查网络后重试；现在的版本照常运行",
+                "check the network and try again; the present version keeps running",
+            ),
         )
 
 
@@ -107,8 +112,12 @@ def plan(root: Path) -> dict[str, bytes]:
         )  # fmt: skip
     if both := sorted(name for name in theirs & mine if not _is_mergeable(root, name)):
         raise StackError(
-            tr(f"这里和新版本都改了：{', '.join(both)}", f"changed both here and in the new version: {', '.join(both)}"),
-            tr("先提交或收起自己的改动（git stash），再运行一次", "commit or stash your own changes, then run it again"),
+            tr(
+                f"这里和新版本都改了：{', '.join(both)}", f"changed both here and in the new version: {', '.join(both)}"
+            ),
+            tr(
+                "先提交或收起自己的改动（git stash），再运行一次", "commit or stash your own changes, then run it again"
+            ),
         )
     return {name: _merged(root, name) for name in sorted(theirs & mine)}
 

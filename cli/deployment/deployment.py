@@ -151,7 +151,9 @@ class Deployment:
         """
         try:
             if locks.release_abandoned(self.stack):
-                err.print(tr("上次运行被中断：解除遗留的锁", "the last run was killed: removing the lock it left behind"))
+                err.print(
+                    tr("上次运行被中断：解除遗留的锁", "the last run was killed: removing the lock it left behind")
+                )
         except locks.Held as error:
             raise in_use(self.stack.name, error.holder) from None
         if self.state().get("pending_operations"):
@@ -239,7 +241,9 @@ def settings_file(stack: str) -> Path:
 def _refuse_unfinished_restore(name: str) -> None:
     if (ROOT / RESTORES / name / JOURNAL).is_file():
         raise StackError(
-            tr(f"栈 {name} 的恢复被中断了，或正在进行", f"the restore of stack {name} was interrupted, or is under way"),
+            tr(
+                f"栈 {name} 的恢复被中断了，或正在进行", f"the restore of stack {name} was interrupted, or is under way"
+            ),
             tr("放回原来的一切：./deploy.sh restore --undo", "put back what was there: ./deploy.sh restore --undo"),
         )
 

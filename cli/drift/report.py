@@ -97,7 +97,9 @@ def as_json(reports: Sequence[Report]) -> dict[str, Any]:
 
 def markdown(reports: Sequence[Report]) -> str:
     """The text of an issue; its second line is a title."""
-    text = "\n".join([MARKER, f"## {tr('引擎与部署不一致', 'The engine is not as it was deployed')}", *_sections(reports)])
+    text = "\n".join(
+        [MARKER, f"## {tr('引擎与部署不一致', 'The engine is not as it was deployed')}", *_sections(reports)]
+    )
     if len(text) <= MOST_CHARACTERS:
         return text + "\n"
     return text[: MOST_CHARACTERS - 10] + "\n…\n"

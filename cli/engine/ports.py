@@ -82,9 +82,7 @@ def overlap(one: tuple[str, int], other: tuple[str, int]) -> bool:
     if "" in (one[0], other[0]):
         return True
     first, second = ipaddress.ip_address(one[0]), ipaddress.ip_address(other[0])
-    return first == second or (
-        first.version == second.version and (first.is_unspecified or second.is_unspecified)
-    )
+    return first == second or (first.version == second.version and (first.is_unspecified or second.is_unspecified))
 
 
 def cannot_be_had(stack: str, ports: list[PortInUse]) -> StackError:
@@ -108,7 +106,10 @@ def cannot_be_had(stack: str, ports: list[PortInUse]) -> StackError:
         )
     shown = ", ".join(by_obstacle["reserved"])
     return StackError(
-        tr(f"Windows 保留了这些端口，虽然没有程序在用：{shown}", f"Windows reserves these ports, though nobody listens: {shown}"),
+        tr(
+            f"Windows 保留了这些端口，虽然没有程序在用：{shown}",
+            f"Windows reserves these ports, though nobody listens: {shown}",
+        ),
         tr(
             f"查看保留的范围：{RESERVED_RANGES}；换一组端口：{move}",
             f"list the reserved ranges: {RESERVED_RANGES}; move all ports: {move}",
@@ -158,7 +159,9 @@ def findings(root: Path) -> list[Finding]:
     stacks = [file.name.split(".")[1] for file in files if HTTP_PORT + _offset(file) < lowest]
     advice = low_ports_advice(lowest, stacks[0]) if stacks else ""
     version = tr(f"{lowest} 以上", f"{lowest} and up") + (f" ({', '.join(stacks)}: {HTTP_PORT})" if stacks else "")
-    return [Finding("ports", tr("可发布的端口", "Ports that can be published"), not stacks, version, found.host, advice)]
+    return [
+        Finding("ports", tr("可发布的端口", "Ports that can be published"), not stacks, version, found.host, advice)
+    ]
 
 
 def low_ports_advice(lowest: int, stack: str) -> str:

@@ -163,9 +163,7 @@ def _of_a_commit(root: Path, revision: str, tree: Path, state: Path, stack: str,
     pulumi("stack", "import", given=json.dumps(content))
     for path, value in secrets.items():
         pulumi("config", "set", "--path", "--secret", dotted(path), given=value)
-    printed = pulumi(
-        "preview", "--json", "--show-secrets", "--show-replacement-steps", "--policy-pack", policies.PACK
-    )
+    printed = pulumi("preview", "--json", "--show-secrets", "--show-replacement-steps", "--policy-pack", policies.PACK)
     document = _json(printed)
     if document is None:
         raise Failed(None, printed)

@@ -194,7 +194,10 @@ def _difference(key: str, old: Any, new: Any) -> Iterator[str]:
         return
     # What appears or disappears whole is a list that was or will be empty.
     before, after = old or [], new or []
-    removed, added = [value for value in before if value not in after], [value for value in after if value not in before]
+    removed, added = (
+        [value for value in before if value not in after],
+        [value for value in after if value not in before],
+    )
     if all(isinstance(value, str) for value in [*before, *after]):
         if UNKNOWN not in after:
             yield from (f"− {_code(_variable(value))}" for value in removed)

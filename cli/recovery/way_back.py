@@ -76,7 +76,9 @@ class WayBack:
             remains.stop(_present(self.running))
         for volume, aside in self.aside.items():
             if aside:
-                with display.phase(tr(f"把 {volume} 现在的数据放到一边", f"Putting the present data of {volume} aside")):
+                with display.phase(
+                    tr(f"把 {volume} 现在的数据放到一边", f"Putting the present data of {volume} aside")
+                ):
                     engine.docker("volume", "create", "--label", "dyber.helper=restore", aside)
                     volumes.replicate(volume, aside)
         self.phase = "replacing"
@@ -169,7 +171,10 @@ class WayBack:
             shutil.rmtree(self.folder)
         except OSError as error:
             raise stack.StackError(
-                tr(f"不能删除 {error.filename}：{error.strerror}", f"{error.filename} cannot be removed: {error.strerror}"),
+                tr(
+                    f"不能删除 {error.filename}：{error.strerror}",
+                    f"{error.filename} cannot be removed: {error.strerror}",
+                ),
                 tr(
                     f"数据、文件和状态都已就位；删除文件夹 {self.folder}",
                     f"data, files and state are in place; delete the folder {self.folder}",

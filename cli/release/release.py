@@ -133,7 +133,10 @@ def _push(target: str) -> str:
     if done.returncode:
         raise StackError(
             tr(f"推送失败：{done.stderr.strip()}", f"the push failed: {done.stderr.strip()}"),
-            tr("检查 dyber:registry；需要登录时先 docker login", "check dyber:registry; where a login is needed: docker login"),
+            tr(
+                "检查 dyber:registry；需要登录时先 docker login",
+                "check dyber:registry; where a login is needed: docker login",
+            ),
         )
     return done.stdout
 
@@ -153,7 +156,10 @@ def _not_running(stack: str, part: str) -> StackError:
             f"栈 {stack} 中的 {part} 没有在运行 {stack_file(stack)} 和源码所说的镜像",
             f"{part} in stack {stack} does not run the image that {stack_file(stack)} and the sources say",
         ),
-        tr(f"先部署并试过再发布：./deploy.sh deploy -s {stack}", f"deploy and try it first: ./deploy.sh deploy -s {stack}"),
+        tr(
+            f"先部署并试过再发布：./deploy.sh deploy -s {stack}",
+            f"deploy and try it first: ./deploy.sh deploy -s {stack}",
+        ),
     )
 
 

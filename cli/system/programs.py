@@ -99,7 +99,10 @@ def _hanging(command: Sequence[str], seconds: float) -> ProgramError:
     words = " ".join(command[:2])
     step = _WHEN_HANGING.get(
         command[0],
-        ("检查网络后再运行一次；./deploy.sh doctor 显示各部分的状况", "check the network and run again; see ./deploy.sh doctor"),
+        (
+            "检查网络后再运行一次；./deploy.sh doctor 显示各部分的状况",
+            "check the network and run again; see ./deploy.sh doctor",
+        ),
     )
     return ProgramError(
         tr(f"{words} 在 {seconds:g} 秒内没有结束", f"{words} did not end within {seconds:g} s"), tr(*step)

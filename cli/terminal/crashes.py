@@ -23,7 +23,10 @@ def tell(error: BaseException) -> None:
     if isinstance(error, OSError) and error.filename and error.strerror:
         fail(
             f"{error.filename}: {error.strerror}",
-            tr("检查这个文件或目录的权限和磁盘空间", "check the permissions of this file or folder, and the disk's space"),
+            tr(
+                "检查这个文件或目录的权限和磁盘空间",
+                "check the permissions of this file or folder, and the disk's space",
+            ),
         )
         return
     file, kind = _keep(error), type(error).__name__

@@ -158,8 +158,10 @@ def _argument(name: str, old: Schema, new: Schema) -> Iterator[_What]:
     zh, en = f"参数 {name} 的", f"argument {name}: "
     if _types(old) != _types(new):
         effect = Effect.COMPATIBLE if _types(old) and _types(old) < _types(new) else Effect.BREAKS
-        yield effect, f"{zh}类型：{_shown(_types(old))} → {_shown(_types(new))}", (
-            f"{en}type {_shown(_types(old))} -> {_shown(_types(new))}"
+        yield (
+            effect,
+            f"{zh}类型：{_shown(_types(old))} → {_shown(_types(new))}",
+            (f"{en}type {_shown(_types(old))} -> {_shown(_types(new))}"),
         )
     yield from _choices(zh, en, old, new)
     for bound, larger_narrows in _BOUNDS.items():

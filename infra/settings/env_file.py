@@ -104,7 +104,10 @@ def taken(overrides: EnvFile, stack: str) -> tuple[str, str] | None:
     if not overrides.names:
         return None
     file, names = file_name(stack), ", ".join(overrides.names)
-    return f"取自 {file}（优先于 Pulumi.{stack}.yaml）：{names}", f"taken from {file}, over Pulumi.{stack}.yaml: {names}"
+    return (
+        f"取自 {file}（优先于 Pulumi.{stack}.yaml）：{names}",
+        f"taken from {file}, over Pulumi.{stack}.yaml: {names}",
+    )
 
 
 def service_key(service: str, suffix: str) -> str:

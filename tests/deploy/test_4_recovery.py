@@ -129,9 +129,7 @@ def elsewhere(alone: Checkout, tmp_path: Path) -> Iterator[dict[str, str]]:
     alone.stack_file.write_bytes(before)
 
 
-def test_a_lost_state_comes_from_a_backup_and_nothing_is_replaced(
-    alone: Checkout, elsewhere: dict[str, str]
-) -> None:
+def test_a_lost_state_comes_from_a_backup_and_nothing_is_replaced(alone: Checkout, elsewhere: dict[str, str]) -> None:
     token, before = alone.token, identities()
     archive, password = alone.root.parent / "lost.backup", {"DYBER_BACKUP_PASSWORD": "correct horse"}
     alone.deploy_sh("backup", str(archive), **password)

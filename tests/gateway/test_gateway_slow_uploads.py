@@ -75,7 +75,9 @@ def test_many_slow_uploads_of_one_client_cost_no_other_client_a_call(busy: Gatew
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_a_call_over_http2_that_should_have_no_body_fills_no_temporary_file(busy: GatewayUnderTest, method: str) -> None:
+def test_a_call_over_http2_that_should_have_no_body_fills_no_temporary_file(
+    busy: GatewayUnderTest, method: str
+) -> None:
     port, path = busy.port(80), "/api/alpha/ready"
     large = http2_call.call(port, method, path, TOKEN, b"x" * 60_000)
     assert json.loads(large)["code"] == "too_large"

@@ -196,7 +196,9 @@ def test_damage_that_prometheus_mends_and_a_lock_of_another_owner_cost_no_block(
 
 
 def test_only_the_newest_damage_is_kept(monitoring: MonitoringUnderTest) -> None:
-    monitoring.on_volumes("mkdir damaged; touch damaged/earlier; chown --reference=. damaged; echo odd >chunks_head/000001")
+    monitoring.on_volumes(
+        "mkdir damaged; touch damaged/earlier; chown --reference=. damaged; echo odd >chunks_head/000001"
+    )
     monitoring.start_and_wait()
     assert [name for name in monitoring.found() if "damaged/" in name] == ["damaged/chunks_head"]
 

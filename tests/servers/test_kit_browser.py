@@ -131,7 +131,11 @@ def chromium_of_this_process() -> set[int]:
             except OSError:
                 continue
             mine = f"PYTEST_RUN={os.getpid()}".encode() in environment
-            if mine and any(b"--mute-audio" in word for word in words) and not any(b"--type=" in word for word in words):
+            if (
+                mine
+                and any(b"--mute-audio" in word for word in words)
+                and not any(b"--type=" in word for word in words)
+            ):
                 found.add(int(entry.name))
     return found
 

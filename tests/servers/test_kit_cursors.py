@@ -29,7 +29,9 @@ def test_a_cursor_brings_its_position_back():
     assert decode_cursor("search:茶", encode_cursor("search:茶", {"page": 2, "id": "x"})) == {"page": 2, "id": "x"}
 
 
-@pytest.mark.parametrize("change", [lambda c: c[:-2], lambda c: "A" + c[1:], lambda c: "", lambda c: "??", lambda c: c * 2])
+@pytest.mark.parametrize(
+    "change", [lambda c: c[:-2], lambda c: "A" + c[1:], lambda c: "", lambda c: "??", lambda c: c * 2]
+)
 def test_an_altered_cursor_is_refused(change):
     with pytest.raises(ServiceError) as caught:
         decode_cursor("search", change(encode_cursor("search", {"page": 2})))

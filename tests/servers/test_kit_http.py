@@ -70,7 +70,9 @@ async def test_an_allowed_host_answers(client):
     assert (await client.get("/ok")).text == "ok"
 
 
-@pytest.mark.parametrize("url", ["http://localhost:1/x", "http://example.com/", "ftp://127.0.0.1/x", "http://127.0.0.2/"])
+@pytest.mark.parametrize(
+    "url", ["http://localhost:1/x", "http://example.com/", "ftp://127.0.0.1/x", "http://127.0.0.2/"]
+)
 async def test_any_other_address_is_refused(client, url):
     error = await refused(client, url)
     assert error.code is ErrorCode.INVALID_ARGUMENT

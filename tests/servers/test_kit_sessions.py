@@ -89,7 +89,9 @@ def read(text: object, *domains: str) -> dict:
 
 def test_a_storage_state_is_imported():
     origin = {"origin": "https://www.site.test", "localStorage": [{"name": "a", "value": "b"}]}
-    imported = read({"cookies": [{**COOKIE, "expires": 1900000000, "sameSite": "None", "secure": True}], "origins": [origin]})
+    imported = read(
+        {"cookies": [{**COOKIE, "expires": 1900000000, "sameSite": "None", "secure": True}], "origins": [origin]}
+    )
     assert imported["origins"] == [origin]
     assert imported["cookies"] == [
         {**COOKIE, "expires": 1900000000.0, "httpOnly": False, "secure": True, "sameSite": "None"}
@@ -116,7 +118,9 @@ def test_a_header_is_imported(text):
 
 def test_cookies_of_other_sites_are_dropped():
     others = [{**COOKIE, "domain": domain} for domain in (".bank.test", "evilsite.test", "site.test.evil.test")]
-    assert [cookie["domain"] for cookie in read([*others, COOKIE, {**COOKIE, "domain": "www.site.test"}])["cookies"]] == [
+    assert [
+        cookie["domain"] for cookie in read([*others, COOKIE, {**COOKIE, "domain": "www.site.test"}])["cookies"]
+    ] == [
         ".site.test",
         "www.site.test",
     ]
@@ -134,7 +138,10 @@ def test_cookies_of_other_sites_are_dropped():
         ('[{"name": "a", "value": "SECRET;x", "domain": "site.test"}]', "Cookie a 的 value"),
         ('[{"name": "a", "value": "SECRET"}]', "Cookie a 没有 domain"),
         ("a=1; SECRET", "第 2 段不是"),
-        ('[{"name": "a", "value": "SECRET", "domain": "bank.test"}]', "没有 site.test 的 Cookie（找到的网站：bank.test）"),
+        (
+            '[{"name": "a", "value": "SECRET", "domain": "bank.test"}]',
+            "没有 site.test 的 Cookie（找到的网站：bank.test）",
+        ),
         ("[]", "找到的网站：无"),
     ],
 )

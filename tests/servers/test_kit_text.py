@@ -77,7 +77,9 @@ def test_a_shown_time_is_read(shown, expected):
     assert parse_time(shown, NOW) == expected
 
 
-@pytest.mark.parametrize("shown", ["", None, True, "99-99", "2023-02-30", "昨天 25:00", "很久以前", 12, -1, 1e20, "nan"])
+@pytest.mark.parametrize(
+    "shown", ["", None, True, "99-99", "2023-02-30", "昨天 25:00", "很久以前", 12, -1, 1e20, "nan"]
+)
 def test_what_is_no_time_is_none(shown):
     assert parse_time(shown, NOW) is None
 

@@ -129,7 +129,9 @@ def test_a_tool_that_writes_is_checked_where_the_service_is_read_only_too():
         return Done()
 
     with pytest.raises(ValueError, match="writing must be"):
-        create_app(name="x", title="x", version="1", instructions="", tools=[writing], settings=Settings(read_only=True))
+        create_app(
+            name="x", title="x", version="1", instructions="", tools=[writing], settings=Settings(read_only=True)
+        )
 
 
 def test_two_tools_of_the_same_name_are_refused():

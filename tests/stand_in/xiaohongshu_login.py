@@ -15,13 +15,16 @@ from starlette.routing import Route
 QR_URL = (
     "https://www.xiaohongshu.com/mobile/login?qrId=482913760000000001&ruleId=4&xhs_code=482913&timestamp=1760000000000"
 )
-QR_ROWS = [f"{int(row, 16):041b}" for row in """
+QR_ROWS = [
+    f"{int(row, 16):041b}"
+    for row in """
     1fdaa12f47f 1054c709e41 17547cd0b5d 17583a7c35d 174592f795d 1051ed19b41 1fd5555557f 10ba5800 19c37cd092f
     ab7292ecf5 cd2f4f2811 4a7b1d6c09 15893a3cb1 12a9cff7177 57f282e451 1f323ce6d23 13c85e90b22 1216a16707c
     12ce39e69d1 19847df4f09 571c5a2ca2 1b1893fb173 768182a129 d950c92db3 1b627ed29a1 19b6296f4fd 6d6f4f211d 9b1d1c13
     bec92a4e83 18bdc573d75 55b20f29a1 48e3c979f1 19515fd2bf8 1ba077319 1fcf39f7755 10524cf4b11 1755c486bfa
     17449173187 17481477da5 10550ce2d5b 1fde7f50d22
-""".split()]
+""".split()
+]
 _MARGIN, _PIXELS = 4, 6
 
 # kind of second proof -> what the login page shows after the scan; "captcha" leads to a page of its own

@@ -193,9 +193,7 @@ class Cache(pulumi.ComponentResource):
             destroy_grace_seconds=STOP_SECONDS,
             restart=defaults.RESTART,
             must_run=True,
-            **defaults.confined(
-                uid=CACHE_UID, memory_mib=args.settings.memory_mib, cpus=1.0, processes=MAX_PROCESSES
-            ),
+            **defaults.confined(uid=CACHE_UID, memory_mib=args.settings.memory_mib, cpus=1.0, processes=MAX_PROCESSES),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[*args.image.built_by, args.access.written],
@@ -263,9 +261,7 @@ class CacheExporter(pulumi.ComponentResource):
             destroy_grace_seconds=STOP_SECONDS,
             restart=defaults.RESTART,
             must_run=True,
-            **defaults.confined(
-                uid=EXPORTER_UID, memory_mib=EXPORTER_MEMORY_MIB, cpus=0.5, processes=MAX_PROCESSES
-            ),
+            **defaults.confined(uid=EXPORTER_UID, memory_mib=EXPORTER_MEMORY_MIB, cpus=0.5, processes=MAX_PROCESSES),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[*args.image.built_by, args.access.written],

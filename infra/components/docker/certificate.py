@@ -97,9 +97,7 @@ class SelfSignedCertificate(pulumi.ComponentResource):
 
     container: docker.Container
 
-    def __init__(
-        self, name: str, args: SelfSignedCertificateArgs, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
+    def __init__(self, name: str, args: SelfSignedCertificateArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("dyber:gateway:SelfSignedCertificate", name, None, opts)
         self.container = docker.Container(
             f"{name}-certificate-keeper",
@@ -176,9 +174,7 @@ class AcmeCertificate(pulumi.ComponentResource):
         self.register_outputs({"container": self.container.name})
 
 
-def _keeper(
-    service: str, owner: defaults.Owner, image: Image, uid: int, volume: pulumi.Input[str]
-) -> dict[str, Any]:
+def _keeper(service: str, owner: defaults.Owner, image: Image, uid: int, volume: pulumi.Input[str]) -> dict[str, Any]:
     """Declare what all containers that keep certificates share. Nothing waits for them."""
     return {
         "image": image.reference,

@@ -109,9 +109,7 @@ class Monitoring(pulumi.ComponentResource):
             destroy_grace_seconds=STOP_SECONDS,
             restart=defaults.RESTART,
             must_run=True,
-            **defaults.confined(
-                uid=MONITORING_UID, memory_mib=settings.memory_mib, cpus=1.0, processes=MAX_PROCESSES
-            ),
+            **defaults.confined(uid=MONITORING_UID, memory_mib=settings.memory_mib, cpus=1.0, processes=MAX_PROCESSES),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=args.image.built_by,

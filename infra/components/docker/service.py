@@ -89,9 +89,7 @@ class McpService(pulumi.ComponentResource):
             contents[CACHE_SECRET] = args.cache.password
         return contents
 
-    def _secret_files(
-        self, name: str, args: McpServiceArgs, contents: Mapping[str, pulumi.Input[str]]
-    ) -> SecretFiles:
+    def _secret_files(self, name: str, args: McpServiceArgs, contents: Mapping[str, pulumi.Input[str]]) -> SecretFiles:
         return SecretFiles(
             f"{name}-secrets",
             SecretFilesArgs(

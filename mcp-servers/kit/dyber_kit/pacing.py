@@ -116,7 +116,9 @@ class Pacer:
             self._breaker.check()
         if self._daily_cap is not None and self.used_today >= self._daily_cap:
             now = self._now().astimezone(SHANGHAI)
-            left = (datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), SHANGHAI) - now).total_seconds()
+            left = (
+                datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), SHANGHAI) - now
+            ).total_seconds()
             raise LocalRefusal(
                 ErrorCode.RATE_LIMITED,
                 f"今天的 {self._daily_cap} 次访问已用完，明天恢复",

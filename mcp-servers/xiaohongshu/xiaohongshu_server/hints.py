@@ -13,9 +13,7 @@ _ORDERS = {"most_liked": "likes", "most_commented": "comments", "most_collected"
 _PERIODS = {"day": timedelta(days=2), "week": timedelta(days=8), "half_year": timedelta(days=185)}
 
 
-def search_warnings(
-    filters: SearchFilters, items: Sequence[NoteSummary], *, nothing: bool, now: datetime
-) -> list[str]:
+def search_warnings(filters: SearchFilters, items: Sequence[NoteSummary], *, nothing: bool, now: datetime) -> list[str]:
     """Return what is odd or missing in one page of search results, in Chinese.
 
     Args:

@@ -47,9 +47,7 @@ def run(action: str, account: str, settings: Settings) -> str:
         own = urlsplit(site.base_url).hostname or ""
         imported = import_cookies(_standard_input(), [*PLATFORM_DOMAINS, own], LOGIN_COOKIE)
         if not imported.logged_in and _has_login(store, kept_as):
-            raise ValueError(
-                f"{imported.warnings[0]}。账号 {account} 已有会话，没有用它替换；确要替换，请先 delete"
-            )
+            raise ValueError(f"{imported.warnings[0]}。账号 {account} 已有会话，没有用它替换；确要替换，请先 delete")
         store.write(imported.state, kept_as)
         done = f"账号 {account}：已从{imported.form}导入 {'、'.join(store.cookie_names(kept_as))}"
         return "\n".join([done, *(f"注意：{warning}" for warning in imported.warnings)])

@@ -125,9 +125,7 @@ class Site:
             fetched_at=found.fetched_at,
         )
 
-    async def _search(
-        self, kind: str, account: str, keyword: str, filters: SearchFilters, wanted: int
-    ) -> _Found:
+    async def _search(self, kind: str, account: str, keyword: str, filters: SearchFilters, wanted: int) -> _Found:
         feeds, complete = await self._reader.search(account, keyword, filters, wanted)
         now = datetime.now(UTC)
         items = self._parser.notes(feeds, now)

@@ -13,7 +13,14 @@ import pytest
 from cli import bootstrap
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-NEEDED = ("pyproject.toml", "cli/__init__.py", "cli/bootstrap.py", "toolchain/__init__.py", "toolchain/language.py", "toolchain/proxies.py")
+NEEDED = (
+    "pyproject.toml",
+    "cli/__init__.py",
+    "cli/bootstrap.py",
+    "toolchain/__init__.py",
+    "toolchain/language.py",
+    "toolchain/proxies.py",
+)
 
 
 @pytest.fixture
@@ -46,9 +53,7 @@ def test_a_good_environment_is_brought_up_to_date(venv: Path) -> None:
     assert bootstrap.is_usable()
 
 
-@pytest.mark.parametrize(
-    "script", ["exit 1", "echo 3 9"], ids=["pip is gone", "made by another version of Python"]
-)
+@pytest.mark.parametrize("script", ["exit 1", "echo 3 9"], ids=["pip is gone", "made by another version of Python"])
 def test_an_environment_that_packages_cannot_be_installed_into_is_made_anew(venv: Path, script: str) -> None:
     answering(venv, script)
     assert not bootstrap.is_usable()

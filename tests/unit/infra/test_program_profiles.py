@@ -91,9 +91,7 @@ def test_what_is_added_is_confined(full: Recorder) -> None:
 
 
 def test_both_ports_stay_on_loopback_wherever_the_gateway_is_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    containers = declare(
-        monkeypatch, profiles=ALL, gateway={"bind": "0.0.0.0", "portOffset": 100}
-    ).inputs("Container")
+    containers = declare(monkeypatch, profiles=ALL, gateway={"bind": "0.0.0.0", "portOffset": 100}).inputs("Container")
     published = {
         name: [(port["ip"], port["external"], port["internal"]) for port in inputs["ports"]]
         for name, inputs in containers.items()

@@ -110,7 +110,9 @@ def test_a_self_signed_certificate_is_said_to_need_trust_only_where_it_is_used()
     assert "./deploy.sh clients --certificate -s test" in hint
 
 
-CERTIFICATES = [f"-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n" for text in ("c2VydmVk", "cm9vdA==")]
+CERTIFICATES = [
+    f"-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n" for text in ("c2VydmVk", "cm9vdA==")
+]
 
 
 @pytest.mark.parametrize(

@@ -141,9 +141,7 @@ def outcome(op: str, reasons: list[str] | None = None, **after: Any) -> dict[str
         (outcome("update", ["name"], name="b"), []),  # looked at directly
     ],
 )
-def test_what_a_refresh_finds_is_told_by_what_happened(
-    item: dict[str, Any], expected: list[tuple[str, str]]
-) -> None:
+def test_what_a_refresh_finds_is_told_by_what_happened(item: dict[str, Any], expected: list[tuple[str, str]]) -> None:
     assert [(found.condition, found.details) for found in refreshed([item])] == expected
 
 

@@ -170,7 +170,9 @@ def test_a_contract_without_tools_is_a_contract() -> None:
     assert len(Contract({}).sha256) == 64
 
 
-@pytest.mark.parametrize(("interface", "step"), [(0, "./deploy.sh deploy -s dev"), (INTERFACE + 1, "./deploy.sh update")])
+@pytest.mark.parametrize(
+    ("interface", "step"), [(0, "./deploy.sh deploy -s dev"), (INTERFACE + 1, "./deploy.sh update")]
+)
 def test_images_that_this_program_cannot_run_are_not_promoted(interface: int, step: str) -> None:
     with pytest.raises(StackError, match=str(interface)) as refused:
         changes(settings(), replace(release(), interface=interface))

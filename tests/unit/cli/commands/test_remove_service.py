@@ -92,7 +92,14 @@ def test_it_shows_the_folder_the_containers_and_the_data_before_it_asks(
 ) -> None:
     assert dyber("weibo", answers="n\n") == 1
     shown = capsys.readouterr().err
-    for expected in ("mcp-servers/weibo", "dyber-dev-weibo-server-1", SHOWN_VOLUME, "1.2 MB", "数据保留", "确认继续? (y/N): "):
+    for expected in (
+        "mcp-servers/weibo",
+        "dyber-dev-weibo-server-1",
+        SHOWN_VOLUME,
+        "1.2 MB",
+        "数据保留",
+        "确认继续? (y/N): ",
+    ):
         assert expected in shown
     assert (repository / "mcp-servers" / "weibo").is_dir()
 

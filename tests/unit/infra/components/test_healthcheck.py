@@ -18,7 +18,11 @@ def check(tmp_path: Path) -> list[str]:
     script = str(arguments[3]).replace("/tmp/.healthy", str(tmp_path / "mark"))  # noqa: S108 - the container's own
     slumber = f"sleep {defaults.HEALTHY_CHECK_SECONDS - defaults.CHECK_SECONDS}"
     assert slumber in script
-    return [*map(str, arguments[1:3]), script.replace(slumber, f"echo slept >> {tmp_path}/slept"), *map(str, arguments[4:])]
+    return [
+        *map(str, arguments[1:3]),
+        script.replace(slumber, f"echo slept >> {tmp_path}/slept"),
+        *map(str, arguments[4:]),
+    ]
 
 
 def test_it_takes_its_time_only_once_it_has_succeeded(check: list[str], tmp_path: Path) -> None:

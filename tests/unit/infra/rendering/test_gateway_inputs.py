@@ -51,7 +51,9 @@ def test_the_address_that_clients_use_is_a_name_and_an_origin(url: str, name: st
     assert settings.allowed_origins == ("app://obsidian.md", url)
 
 
-@pytest.mark.parametrize("url", ["pet.example", "https://pet.example/api", "https://Pet.example", "https://a b", "ftp://x"])
+@pytest.mark.parametrize(
+    "url", ["pet.example", "https://pet.example/api", "https://Pet.example", "https://a b", "ftp://x"]
+)
 def test_an_address_with_more_than_scheme_and_host_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="publicUrl"):
         of(publicUrl=url)

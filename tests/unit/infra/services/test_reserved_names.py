@@ -33,7 +33,9 @@ def declared() -> Iterator[list[Recorder]]:
     with pytest.MonkeyPatch.context() as patch:
         changed = {"secrets": {"TEMPLATE_TOKEN": "optional"}}
         found = [declare(patch, changed, encrypted=["services"], **EVERYTHING)]
-        patch.setattr("infra.rendering.gateway_inputs.tls_files", lambda settings: {"certificateFile": "", "keyFile": ""})
+        patch.setattr(
+            "infra.rendering.gateway_inputs.tls_files", lambda settings: {"certificateFile": "", "keyFile": ""}
+        )
         files = {"tls": {"source": "files", "certificateFile": "a.pem", "keyFile": "b.pem"}}
         found.append(declare(patch, **{**EVERYTHING, "services": {}, "gateway": files}))
         yield found

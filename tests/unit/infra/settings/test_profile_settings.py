@@ -37,7 +37,9 @@ def test_a_wrong_value_is_repeated_with_its_key(values: dict[str, Any], expected
     assert expected in refusal(**values)
 
 
-@pytest.mark.parametrize("password", ["short", "with a space in the middle", "x" * 129, 12345, "密码密码密码密码密码密码密码密码"])
+@pytest.mark.parametrize(
+    "password", ["short", "with a space in the middle", "x" * 129, 12345, "密码密码密码密码密码密码密码密码"]
+)
 def test_a_refused_password_is_not_repeated(password: object) -> None:
     message = refusal(cache={"password": password})
     assert "cache.password: " in message

@@ -15,7 +15,10 @@ SUBNETS = Subnets(EXAMPLE)
 
 def every_range() -> list[IPv4Network]:
     services = [SUBNETS.service(port, internal=internal) for port in SERVICE_PORTS for internal in (True, False)]
-    return [IPv4Network(text or "") for text in (*services, SUBNETS.part("cache"), SUBNETS.part("monitoring"), SUBNETS.edge())]
+    return [
+        IPv4Network(text or "")
+        for text in (*services, SUBNETS.part("cache"), SUBNETS.part("monitoring"), SUBNETS.edge())
+    ]
 
 
 def test_no_two_overlap_and_all_are_in_the_pool() -> None:
