@@ -32,7 +32,7 @@ from cli.deployment.environment import activate
 from cli.drift import look
 from cli.engine import ports, stored_data
 from cli.inventory.belongings import belongings
-from cli.previews import preview_table
+from cli.previews import table as preview_table
 from cli.stack_files.stack_file import StackFile
 from cli.system.checkout import ROOT
 from cli.terminal.console import Activities, err, out

@@ -25,7 +25,8 @@ from cli.deployment import policies
 from cli.deployment.deployment import Deployment
 from cli.deployment.events import DeployError, explain
 from cli.previews import copy_preview
-from cli.previews.preview_comment import StackPreview, render
+from cli.previews.comment import render
+from cli.previews.model import StackPreview
 from cli.release import contracts
 from cli.system import programs
 from cli.system.checkout import ROOT

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from cli.engine.resource_types import CONTAINER, IMAGE
-from cli.previews.preview_comment import Step, what
+from cli.previews.comment import what
+from cli.previews.model import Step
 
 Condition = Literal[
     "gone", "stopped", "paused", "changed", "renamed", "disconnected", "connected", "files", "unknown", "unfinished"

@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.drift.differences import Condition, Difference
-from cli.previews.preview_comment import KINDS, MOST_CHARACTERS, plain
+from cli.previews.comment import MOST_CHARACTERS, plain
+from cli.previews.model import KINDS
 from toolchain.language import tr
 
 #: First line of the issue, by which it is found again and updated in place.

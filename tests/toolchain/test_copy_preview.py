@@ -10,7 +10,7 @@ import pytest
 
 from cli.deployment.state_without_secrets import without_secrets
 from cli.previews.copy_preview import PASSPHRASE, preview
-from cli.previews.preview_comment import steps
+from cli.previews.model import steps
 from cli.system.errors import StackError
 from tests.toolchain.state_projects import StateProject, environment_for, make_project, use_environment
 

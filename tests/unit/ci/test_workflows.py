@@ -21,7 +21,7 @@ import yaml
 from cli.app import app
 from cli.drift.differences import Difference
 from cli.drift.report import Report, markdown
-from cli.previews.preview_comment import MARKER
+from cli.previews.comment import MARKER
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 WORKFLOWS = sorted((REPOSITORY / ".github" / "workflows").glob("*.yml"))

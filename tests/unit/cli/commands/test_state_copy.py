@@ -14,7 +14,7 @@ from cli.commands import plan
 from cli.deployment.state_without_secrets import IS_SECRET, SIGNATURE, without_secrets
 from cli.previews import copy_preview
 from cli.previews.copy_preview import Failed, compared, isolated
-from cli.previews.preview_comment import UNKNOWN, steps
+from cli.previews.model import UNKNOWN, steps
 from cli.system.errors import StackError
 
 TOKEN = "correct-horse-battery-staple"

@@ -14,7 +14,7 @@ from cli.commands import promote
 from cli.configuration import config_secrets
 from cli.configuration.config_keys import parse
 from cli.configuration.effective import Configuration
-from cli.previews.preview_comment import changed_settings
+from cli.previews.values import changed_settings
 from cli.release.release import Release, pins
 from cli.stack_files.stack_file import StackFile
 from infra.parts.image_interface import INTERFACE

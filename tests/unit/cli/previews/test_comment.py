@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from cli.commands.plan import failure
-from cli.previews.preview_comment import MARKER, MOST_CHARACTERS, StackPreview, changed_settings, effects, render, steps
+from cli.previews.comment import MARKER, MOST_CHARACTERS, lines_of, render
+from cli.previews.model import StackPreview, Step, effects, steps
+from cli.previews.values import changed_settings
 from cli.release import contracts
 from infra.services.contract import Contract, load_lock
 from infra.services.contract_diff import compare
@@ -25,6 +27,11 @@ def english(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def recorded(name: str) -> dict[str, Any]:
     return dict(json.loads((PREVIEWS / f"{name}.json").read_text(encoding="utf-8")))
+
+
+def noticed(changed: list[Step]) -> list[str]:
+    """What users notice, as the lines of the comment."""
+    return list(lines_of(effects(changed)))
 
 
 def comment(name: str, **settings: str) -> str:
@@ -124,12 +131,12 @@ def test_a_secret_that_is_rotated_or_taken_away_interrupts_nobody_and_loses_no_d
         step("replace", "Container", "template-server", mustRun=True),
     ]
     for changes in (rotated, taken):
-        assert list(effects(steps({"steps": changes}))) == [
+        assert noticed(steps({"steps": changes})) == [
             "- ✅ no call is lost (the new one is healthy first): `template-server`"
         ]
-    (gone,) = effects(steps({"steps": [step("delete", "Container", "template-server", mustRun=True)]}))
+    (gone,) = noticed(steps({"steps": [step("delete", "Container", "template-server", mustRun=True)]}))
     assert "no longer served" in gone
-    (lost,) = effects(steps({"steps": [step("delete", "Volume", "template-data")]}))
+    (lost,) = noticed(steps({"steps": [step("delete", "Volume", "template-data")]}))
     assert "data will be deleted" in lost
 
 
@@ -140,7 +147,7 @@ def test_a_service_whose_network_is_replaced_is_said_to_be_interrupted_and_the_g
         step("replace", "Container", "template-server-2", mustRun=True),
         step("replace", "Container", "gateway-nginx", mustRun=True),
     ]
-    assert list(effects(steps({"steps": changes}))) == [
+    assert noticed(steps({"steps": changes})) == [
         "- ✅ no call is lost (the new one is healthy first): `gateway-nginx`",
         "- ⚠️ calls get 502 or 503 for some seconds (another network): `template`",
     ]
@@ -208,17 +215,17 @@ def test_a_volume_that_pulumi_only_forgets_is_said_to_be_kept() -> None:
 def test_a_service_that_stops_is_said_to_keep_its_data_unless_that_goes_too() -> None:
     mounts = [{"type": "volume", "target": "/data", "source": VOLUME}]
     stops = deletion(SERVER, mustRun=True, mounts=mounts)
-    told = "\n".join(effects(steps({"steps": [stops]})))
+    told = "\n".join(noticed(steps({"steps": [stops]})))
     assert "no longer served" in told and f"- 💾 data kept: `{VOLUME}`" in told
-    told = "\n".join(effects(steps({"steps": [stops, deletion(DATA_BEFORE, name=VOLUME)]})))
+    told = "\n".join(noticed(steps({"steps": [stops, deletion(DATA_BEFORE, name=VOLUME)]})))
     assert "data will be deleted" in told and "data kept" not in told
 
 
 def test_a_configuration_that_is_written_anew_is_no_data_but_certificates_are() -> None:
     monitoring = "urn:pulumi:t::dyber::dyber:monitoring:Monitoring$docker:index/volume:Volume::monitoring-configuration"
-    assert list(effects(steps({"steps": [deletion(monitoring)]}))) == []
+    assert noticed(steps({"steps": [deletion(monitoring)]})) == []
     gateway = "urn:pulumi:t::dyber::dyber:gateway:Gateway$docker:index/volume:Volume::gateway-configuration"
-    (told,) = effects(steps({"steps": [deletion(gateway, op="replace")]}))
+    (told,) = noticed(steps({"steps": [deletion(gateway, op="replace")]}))
     assert "data will be deleted" in told
 
 

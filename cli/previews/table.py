@@ -9,7 +9,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from cli.previews.preview_comment import KINDS, OPS, Step, effects, plain, steps, what
+from cli.previews.comment import lines_of, plain, what
+from cli.previews.model import KINDS, OPS, Step, effects, steps
 from toolchain.language import tr
 
 _STYLES = {"create": "green", "replace": "yellow", "update": "yellow", "delete": "red"}
@@ -35,5 +36,5 @@ def _row(step: Step) -> Iterator[Text]:
 
 
 def _noticed(changed: Sequence[Step]) -> Iterator[Text]:
-    for line in effects(changed):
+    for line in lines_of(effects(changed)):
         yield Text(plain(line).removeprefix("- ").replace("**", ""), style="bold red" if "❗" in line else "")

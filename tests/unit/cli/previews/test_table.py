@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from cli.previews.preview_table import table
+from cli.previews.table import table
 
 PREVIEWS = Path(__file__).parent / "data"
 
