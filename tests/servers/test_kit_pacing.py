@@ -12,7 +12,7 @@ from dyber_kit import ErrorCode, Metrics, ServiceError
 from dyber_kit.breaker import Breaker, BreakerState
 from dyber_kit.errors import LocalRefusal
 from dyber_kit.pacing import Pacer
-from dyber_kit.text import SHANGHAI, duration
+from dyber_kit.times import SHANGHAI, duration
 from prometheus_client import generate_latest
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=SHANGHAI)

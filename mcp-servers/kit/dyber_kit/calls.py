@@ -14,7 +14,7 @@ from mcp.shared.exceptions import MCPError
 
 from dyber_kit import tracing
 from dyber_kit.errors import KINDS, ErrorCode, ServiceError
-from dyber_kit.legacy_sse import current_session
+from dyber_kit.legacy_sessions import current_session
 from dyber_kit.logs import without_values
 from dyber_kit.metrics import Metrics
 

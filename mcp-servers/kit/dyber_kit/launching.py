@@ -14,7 +14,7 @@ import anyio
 from playwright.async_api import Browser, Playwright, async_playwright
 
 from dyber_kit.errors import ErrorCode, ServiceError
-from dyber_kit.text import duration
+from dyber_kit.times import duration
 
 logger = logging.getLogger("dyber.browser")
 

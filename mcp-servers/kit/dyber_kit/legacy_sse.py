@@ -7,12 +7,8 @@ itself, so this wraps its two routes.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
-import time
-from collections.abc import Callable, Iterator
-from contextvars import ContextVar
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
 from mcp.types import INVALID_REQUEST
@@ -20,11 +16,10 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dyber_kit.legacy_sessions import LegacySession, current_session
 from dyber_kit.streams import rpc_error
 
 SESSION_HEADER = "X-Dyber-Session"
-#: Without a POST or a running call for this long, in seconds, a session may be ended: its last answer has gone out.
-QUIET_SECONDS = 0.5
 
 _NO_SESSION = (
     "地址里缺少 session_id；请使用打开 SSE 流时收到的地址"
@@ -34,34 +29,6 @@ _UNKNOWN_SESSION = (
     "没有这个会话，或它已经结束；请重新打开 SSE 流 / no such session, or it has ended; open the SSE stream again"
 )
 _SESSION_ID = re.compile(rb"session_id=([0-9a-f]{32})")
-
-
-@dataclass(eq=False)
-class LegacySession:
-    """One open stream."""
-
-    calls: int = 0
-    last_used: float = field(default_factory=time.monotonic)
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def quiet(self) -> bool:
-        """Nothing is running or on its way in."""
-        return not self.calls and time.monotonic() - self.last_used >= QUIET_SECONDS
-
-    @contextlib.contextmanager
-    def used(self) -> Iterator[None]:
-        """Counts a POST or a call as running."""
-        self.calls += 1
-        try:
-            yield
-        finally:
-            self.calls -= 1
-            self.last_used = time.monotonic()
-
-
-#: The session a call came through; None for every other way.
-current_session: ContextVar[LegacySession | None] = ContextVar("legacy_session", default=None)
 
 
 class LegacySessions:

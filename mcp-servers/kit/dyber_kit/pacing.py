@@ -18,7 +18,7 @@ from dyber_kit.breaker import Breaker
 from dyber_kit.errors import ErrorCode, LocalRefusal
 from dyber_kit.files import set_aside, write_private
 from dyber_kit.metrics import Metrics
-from dyber_kit.text import SHANGHAI
+from dyber_kit.times import SHANGHAI
 
 logger = logging.getLogger("dyber.pacing")
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from html.parser import HTMLParser
 from typing import Any, NamedTuple
 
-#: China has had one time zone without daylight saving since 1991.
-SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
+from dyber_kit.times import SHANGHAI
 
 _UNITS = {"": 1, "k": 1_000, "千": 1_000, "w": 10_000, "万": 10_000, "亿": 100_000_000}
 _COUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([kw千万亿]?)(\+?)", re.IGNORECASE)
@@ -105,22 +104,6 @@ def parse_time(shown: Any, now: datetime, tz: tzinfo = SHANGHAI) -> datetime | N
         return _relative(text, now.astimezone(tz)) or _calendar(text, now.astimezone(tz)) or _standard(text, tz)
     except (ValueError, OverflowError):
         return None
-
-
-def iso_utc(time: datetime | None) -> str | None:
-    """`2025-05-19T03:00:21Z`: the form every answer uses."""
-    return None if time is None else time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def duration(seconds: float) -> str:
-    """Return a length of time for people: `45 秒`, `12 分钟`, `3 小时 5 分钟`."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} 秒"
-    minutes = -int(-seconds // 60)
-    if minutes < 120:
-        return f"{minutes} 分钟"
-    hours, rest = divmod(minutes, 60)
-    return f"{hours} 小时 {rest} 分钟" if rest else f"{hours} 小时"
 
 
 class _Text(HTMLParser):

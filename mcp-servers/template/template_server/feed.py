@@ -15,7 +15,8 @@ from dyber_kit.cache import Cache
 from dyber_kit.cursors import decode_cursor, encode_cursor, fit_items
 from dyber_kit.http import ENDPOINT, create_client
 from dyber_kit.pacing import Pacer
-from dyber_kit.text import clean_text, iso_utc, parse_time
+from dyber_kit.text import clean_text, parse_time
+from dyber_kit.times import iso_utc
 from pydantic import ValidationError
 
 from template_server.config import FeedSettings

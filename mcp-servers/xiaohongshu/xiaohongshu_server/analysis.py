@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from dyber_kit.text import SHANGHAI, iso_utc
+from dyber_kit.times import SHANGHAI, iso_utc
 
 from xiaohongshu_server.analysis_models import (
     Analysis,

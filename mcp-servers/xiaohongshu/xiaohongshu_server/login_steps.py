@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 from urllib.parse import urlsplit
 
-from dyber_kit.text import SHANGHAI
+from dyber_kit.times import SHANGHAI
 
 from xiaohongshu_server.visit import Snapshot
 

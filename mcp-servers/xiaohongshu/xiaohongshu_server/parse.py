@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from dyber_kit.privacy import Privacy
-from dyber_kit.text import clean_text, iso_utc, parse_count, parse_time
+from dyber_kit.text import clean_text, parse_count, parse_time
+from dyber_kit.times import iso_utc
 
 from xiaohongshu_server.models import Author, Comment, Note, NoteSummary, Reply, User
 from xiaohongshu_server.references import NoteReference, UserReference, is_id, note_url, user_url

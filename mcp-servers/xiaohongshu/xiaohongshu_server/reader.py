@@ -19,8 +19,7 @@ from xiaohongshu_server.filters import SearchFilters
 from xiaohongshu_server.pages import Pages
 from xiaohongshu_server.parse import number
 from xiaohongshu_server.references import NoteReference, UserReference, home_url, note_url, search_url, user_url
-from xiaohongshu_server.submitting import time_left
-from xiaohongshu_server.visit import STALL_SECONDS, Paths, Snapshot, Visit
+from xiaohongshu_server.visit import STALL_SECONDS, Paths, Snapshot, Visit, time_left
 from xiaohongshu_server.walls import NO_RESULT_TEXTS, Wall, answer_wall, page_wall
 
 _SEARCH_CALL = "/v1/search/notes"

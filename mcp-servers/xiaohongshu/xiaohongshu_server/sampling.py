@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from dyber_kit import ErrorCode, ServiceError
-from dyber_kit.text import iso_utc
+from dyber_kit.times import iso_utc
 
 from xiaohongshu_server.analysis import SampleNote, analyze
 from xiaohongshu_server.analysis_models import Analysis

@@ -13,6 +13,7 @@ import anyio
 from dyber_kit import ErrorCode, ServiceError
 from playwright.async_api import Error, Page, Request, Response
 
+from xiaohongshu_server.visit import time_left
 from xiaohongshu_server.walls import answer_wall
 
 logger = logging.getLogger("xiaohongshu.submitting")
@@ -121,11 +122,6 @@ async def submitted(
         raise unknown(call, error) from error
     finally:
         submission.close()
-
-
-def time_left() -> float:
-    """Return how many seconds the call, or the visit within it, still has."""
-    return anyio.current_effective_deadline() - anyio.current_time()
 
 
 def unknown(call: str, reason: object) -> ServiceError:

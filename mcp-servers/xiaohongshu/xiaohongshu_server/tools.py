@@ -6,7 +6,7 @@ from typing import Annotated
 
 from dyber_kit import tool
 from dyber_kit.cursors import MAX_CURSOR_CHARS
-from dyber_kit.text import iso_utc
+from dyber_kit.times import iso_utc
 from dyber_kit.tools import ToolDeclaration
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, ImageContent, TextContent

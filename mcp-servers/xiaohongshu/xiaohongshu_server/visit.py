@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+import anyio
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser import crashed, is_gone
 from playwright.async_api import Error, Page, Request, Response
@@ -206,3 +207,8 @@ class Visit:
             self.comment_wall = wall
         elif path.endswith(_DATA_CALLS) or (wall.code in _ALWAYS_MATTERS and not wall.guessed):
             self._call_walls.append(wall)
+
+
+def time_left() -> float:
+    """Return how many seconds the call, or the visit within it, still has."""
+    return anyio.current_effective_deadline() - anyio.current_time()
