@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from dyber_kit.cache import Cache
+from dyber_kit.upstream.cache import Cache
 from redis.exceptions import AuthenticationError, NoPermissionError
 
 from infra.components.docker.cache import service_user

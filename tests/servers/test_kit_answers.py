@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from dyber_kit import ErrorCode, ServiceError
-from dyber_kit.answers import MAX_MEDIA_CHARS, failed, within_limits
+from dyber_kit.calling.answers import MAX_MEDIA_CHARS, failed, within_limits
 from mcp.types import AudioContent, CallToolResult, EmbeddedResource, ImageContent, TextContent, TextResourceContents
 
 LIMIT = 1000

@@ -13,12 +13,12 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import dyber_kit
 import pytest
 import uvicorn
 from dyber_kit import ErrorCode, Metrics, ServiceError
-from dyber_kit import browser as browser_module
-from dyber_kit.browser import BrowserPool, BrowserSettings
-from dyber_kit.sessions import SessionStore
+from dyber_kit.browser.pool import BrowserPool, BrowserSettings
+from dyber_kit.browser.sessions import SessionStore
 from prometheus_client import generate_latest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -292,7 +292,7 @@ def test_the_browsers_settings_come_from_the_environment(monkeypatch):
 
 def test_the_kit_does_not_need_playwright():
     code = "import dyber_kit, sys; assert not any(name.startswith('playwright') for name in sys.modules)"
-    environment = {**os.environ, "PYTHONPATH": str(Path(browser_module.__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(dyber_kit.__file__).parents[1])}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True)
 
 

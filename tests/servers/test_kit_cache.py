@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 from dyber_kit import ErrorCode, Metrics, ServiceError
-from dyber_kit import cache as cache_module
-from dyber_kit.cache import Cache
+from dyber_kit.upstream import cache as cache_module
+from dyber_kit.upstream.cache import Cache
 from prometheus_client import generate_latest
 from pydantic import BaseModel
 

@@ -7,7 +7,7 @@ import math
 
 import pytest
 from dyber_kit import ErrorCode, ServiceError
-from dyber_kit.cookies import CookieImport, import_cookies, seconds_of
+from dyber_kit.browser.cookies import CookieImport, import_cookies, seconds_of
 from playwright.async_api import async_playwright
 
 DOMAIN = "site.test"

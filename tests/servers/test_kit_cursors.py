@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from dyber_kit import ErrorCode, ServiceError
-from dyber_kit.cursors import answer_chars, decode_cursor, encode_cursor, fit_answer, fit_items
+from dyber_kit.calling.cursors import answer_chars, decode_cursor, encode_cursor, fit_answer, fit_items
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel

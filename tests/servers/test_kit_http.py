@@ -9,7 +9,7 @@ import httpx2
 import pytest
 import uvicorn
 from dyber_kit import ErrorCode, Metrics, ServiceError
-from dyber_kit.http import ENDPOINT, create_client, host_allowed, is_public
+from dyber_kit.upstream.http import ENDPOINT, create_client, host_allowed, is_public
 from prometheus_client import generate_latest
 from starlette.applications import Starlette
 from starlette.requests import Request

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 from dyber_kit import ErrorCode, ServiceError
-from dyber_kit.browser import BrowserPool, BrowserSettings
-from dyber_kit.launching import Launcher
-from dyber_kit.sessions import SessionStore
+from dyber_kit.browser.launching import Launcher
+from dyber_kit.browser.pool import BrowserPool, BrowserSettings
+from dyber_kit.browser.sessions import SessionStore
 
 Place = Callable[[str], BrowserSettings]
 
@@ -73,7 +73,7 @@ async def test_a_browser_that_exits_at_once_is_not_started_for_each_probe_and_ca
 
 
 async def test_a_start_that_hangs_holds_up_neither_probes_nor_calls(place, monkeypatch):
-    monkeypatch.setattr("dyber_kit.launching._START_SECONDS", 0.2)
+    monkeypatch.setattr("dyber_kit.browser.launching._START_SECONDS", 0.2)
     settings = place("exec sleep 600")
     pool = BrowserPool(settings)
     async with pool.running():
@@ -87,7 +87,7 @@ async def test_a_start_that_hangs_holds_up_neither_probes_nor_calls(place, monke
 
 
 async def test_a_start_that_hung_too_long_is_a_failed_one(place, monkeypatch):
-    monkeypatch.setattr("dyber_kit.browser._LAUNCH_SECONDS", 0.3)
+    monkeypatch.setattr("dyber_kit.browser.pool._LAUNCH_SECONDS", 0.3)
     pool = BrowserPool(place("exec sleep 600"))
     async with pool.running():
         assert "浏览器无法启动" in (await pool.problem() or "")
@@ -95,7 +95,7 @@ async def test_a_start_that_hung_too_long_is_a_failed_one(place, monkeypatch):
 
 
 async def test_a_browser_that_starts_at_last_serves_without_a_restart_of_the_service(place, monkeypatch):
-    monkeypatch.setattr("dyber_kit.launching._FIRST_PAUSE_SECONDS", 0.1)
+    monkeypatch.setattr("dyber_kit.browser.launching._FIRST_PAUSE_SECONDS", 0.1)
     settings = place('[ -e "$0.mended" ] || exit 1; exec {chromium} "$@"')
     pool = BrowserPool(settings)
     async with pool.running():
@@ -119,7 +119,7 @@ async def test_a_browser_that_crashes_under_a_page_is_named_and_comes_back(place
 
 
 async def test_a_browser_that_crashes_again_and_again_is_started_with_pauses(place, monkeypatch):
-    monkeypatch.setattr("dyber_kit.launching._MOST_EARLY_CRASHES", 1)
+    monkeypatch.setattr("dyber_kit.browser.launching._MOST_EARLY_CRASHES", 1)
     settings = place('exec {chromium} "$@"')
     pool = BrowserPool(settings)
     async with pool.running():
@@ -130,7 +130,7 @@ async def test_a_browser_that_crashes_again_and_again_is_started_with_pauses(pla
 
 
 async def test_playwrights_own_process_comes_back_too(place, monkeypatch):
-    monkeypatch.setattr("dyber_kit.launching._FIRST_PAUSE_SECONDS", 0.1)
+    monkeypatch.setattr("dyber_kit.browser.launching._FIRST_PAUSE_SECONDS", 0.1)
     settings = place('exec {chromium} "$@"')
     pool = BrowserPool(settings)
     async with pool.running():
@@ -188,7 +188,7 @@ class LastingBrowser(BrowserThatEndedAtOnce):
 
 
 async def test_a_browser_that_ends_before_anything_listens_is_started_again_without_a_call(monkeypatch):
-    monkeypatch.setattr("dyber_kit.launching.async_playwright", DriverWithoutProcess)
+    monkeypatch.setattr("dyber_kit.browser.launching.async_playwright", DriverWithoutProcess)
     started = []
 
     async def launch(driver: object) -> BrowserThatEndedAtOnce:

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 import anyio
 import pytest
 from dyber_kit import ErrorCode, Metrics, ServiceError
-from dyber_kit.breaker import Breaker, BreakerState
 from dyber_kit.errors import LocalRefusal
-from dyber_kit.pacing import Pacer
 from dyber_kit.times import SHANGHAI, duration
+from dyber_kit.upstream.breaker import Breaker, BreakerState
+from dyber_kit.upstream.pacing import Pacer
 from prometheus_client import generate_latest
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=SHANGHAI)
@@ -25,7 +25,7 @@ class Clock:
         self.seconds = 1000.0
         self.slept: list[float] = []
         if monkeypatch:
-            monkeypatch.setattr("dyber_kit.pacing.anyio.sleep", self.sleep)
+            monkeypatch.setattr("dyber_kit.upstream.pacing.anyio.sleep", self.sleep)
 
     def __call__(self) -> float:
         return self.seconds
@@ -68,7 +68,7 @@ async def test_the_second_turn_waits_for_the_interval(clock):
 
 
 async def test_jitter_only_ever_adds(clock, monkeypatch):
-    monkeypatch.setattr("dyber_kit.pacing.random.uniform", lambda low, high: high)
+    monkeypatch.setattr("dyber_kit.upstream.pacing.random.uniform", lambda low, high: high)
     queue = pacer(clock, jitter=5)
     await take(queue)
     await take(queue)

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import httpx2
 import pytest
-from dyber_kit import Settings, create_app, progress, tool
-from dyber_kit.server import build_server
+from dyber_kit import Settings, create_app, tool
+from dyber_kit.calling import progress
+from dyber_kit.serving.server import build_server
 from mcp import Client
 from mcp.server.mcpserver import Context
 from pydantic import BaseModel

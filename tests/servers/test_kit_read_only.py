@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 from dyber_kit import Metrics, RestRoute, ServiceApp, Settings, create_app, tool
-from dyber_kit.server import build_server
+from dyber_kit.serving.server import build_server
 from prometheus_client import generate_latest
 from pydantic import BaseModel
 

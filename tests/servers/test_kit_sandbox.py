@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx2
 import pytest
 from dyber_kit import Settings, create_app
-from dyber_kit.browser import BrowserPool, BrowserSettings
-from dyber_kit.server import build_server
+from dyber_kit.browser.pool import BrowserPool, BrowserSettings
+from dyber_kit.serving.server import build_server
 
 from tests.stand_in.running import free_port, running
 
@@ -25,7 +25,7 @@ DENIED = (
 @pytest.fixture
 def place(chromium: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
     """Makes an executable that behaves like Chromium at such a place, for a user that is not root."""
-    monkeypatch.setattr("dyber_kit.browser.os.geteuid", lambda: 1000)
+    monkeypatch.setattr("dyber_kit.browser.pool.os.geteuid", lambda: 1000)
 
     def make(behaviour: str) -> Path:
         script = tmp_path / "chromium"

@@ -7,8 +7,8 @@ import stat
 
 import pytest
 from dyber_kit import ErrorCode, ServiceError
-from dyber_kit.cookies import MAX_IMPORT_CHARS, import_cookies
-from dyber_kit.sessions import SessionStore
+from dyber_kit.browser.cookies import MAX_IMPORT_CHARS, import_cookies
+from dyber_kit.browser.sessions import SessionStore
 
 STATE = {"cookies": [{"name": "web_session", "value": "SECRET", "domain": ".site.test"}], "origins": []}
 COOKIE = {"name": "web_session", "value": "SECRET", "domain": ".site.test", "path": "/"}

@@ -7,7 +7,7 @@ import asyncio
 import anyio
 import pytest
 from dyber_kit import ErrorCode, ServiceError
-from dyber_kit.sharing import SharedWork
+from dyber_kit.upstream.sharing import SharedWork
 
 
 class Work:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from dyber_kit.text import Count, clean_text, parse_count, parse_time
 from dyber_kit.times import SHANGHAI, iso_utc
+from dyber_kit.upstream.text import Count, clean_text, parse_count, parse_time
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -117,7 +117,7 @@ async def test_a_collector_that_is_not_there_costs_no_call_and_no_stop():
 def test_without_an_endpoint_the_exporter_is_not_even_loaded():
     script = (
         "import asyncio, sys\n"
-        "from dyber_kit.tracing import tracing\n"
+        "from dyber_kit.observing.tracing import tracing\n"
         "async def main():\n"
         "    async with tracing('x', '1'): pass\n"
         "asyncio.run(main())\n"

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 import httpx2
 import pytest
 from dyber_kit import RestRoute, Settings, create_app
-from dyber_kit.server import build_server
+from dyber_kit.serving.server import build_server
 from pydantic import BaseModel, Field
 
 from tests.stand_in.running import free_port, running

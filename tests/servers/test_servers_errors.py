@@ -11,10 +11,10 @@ from typing import Annotated
 import httpx2
 import pytest
 from dyber_kit import ErrorCode, Metrics, RestRoute, ServiceError, Settings, create_app, required, tool
-from dyber_kit.calls import Calls
+from dyber_kit.calling.calls import Calls
 from dyber_kit.errors import KINDS
-from dyber_kit.pacing import Pacer
-from dyber_kit.server import build_server
+from dyber_kit.serving.server import build_server
+from dyber_kit.upstream.pacing import Pacer
 from pydantic import BaseModel, Field
 
 from tests.stand_in.running import free_port, running

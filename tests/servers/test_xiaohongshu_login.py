@@ -17,9 +17,9 @@ from pathlib import Path
 import httpx2
 import pytest
 from dyber_kit import Settings
-from dyber_kit.browser import BrowserSettings
-from dyber_kit.qr import as_text
-from dyber_kit.server import build_server
+from dyber_kit.browser.pool import BrowserSettings
+from dyber_kit.browser.qr import as_text
+from dyber_kit.serving.server import build_server
 from xiaohongshu_server import session
 from xiaohongshu_server.login_steps import PROOFS
 from xiaohongshu_server.service import build_app

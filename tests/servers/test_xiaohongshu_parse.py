@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 from dyber_kit import ErrorCode, ServiceError
-from dyber_kit.privacy import Privacy
+from dyber_kit.upstream.privacy import Privacy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from xiaohongshu_server.config import SiteSettings

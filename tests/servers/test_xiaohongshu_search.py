@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from dyber_kit import Settings
-from dyber_kit.browser import BrowserSettings
-from dyber_kit.server import build_server
+from dyber_kit.browser.pool import BrowserSettings
+from dyber_kit.serving.server import build_server
 from xiaohongshu_server.filters import PANEL, SearchFilters
 from xiaohongshu_server.service import build_app
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from dyber_kit import Settings
-from dyber_kit.browser import BrowserSettings
-from dyber_kit.cache import Cache
-from dyber_kit.server import build_server
+from dyber_kit.browser.pool import BrowserSettings
+from dyber_kit.serving.server import build_server
+from dyber_kit.upstream.cache import Cache
 from xiaohongshu_server.service import build_app
 
 from tests.stand_in import xiaohongshu_data as data

@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager
 import httpx2
 import pytest
 from dyber_kit import Settings
-from dyber_kit.browser import BrowserSettings
-from dyber_kit.server import build_server
+from dyber_kit.browser.pool import BrowserSettings
+from dyber_kit.serving.server import build_server
 from xiaohongshu_server.config import SiteSettings
 from xiaohongshu_server.counting import endpoint
 from xiaohongshu_server.service import build_app

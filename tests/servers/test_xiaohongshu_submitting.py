@@ -13,8 +13,8 @@ import anyio
 import pytest
 import pytest_asyncio
 from dyber_kit import ErrorCode, Metrics, ServiceError
-from dyber_kit.browser import BrowserPool, BrowserSettings
-from dyber_kit.sessions import SessionStore
+from dyber_kit.browser.pool import BrowserPool, BrowserSettings
+from dyber_kit.browser.sessions import SessionStore
 from xiaohongshu_server.pages import Pages
 from xiaohongshu_server.reader import SiteReader
 from xiaohongshu_server.references import NoteReference

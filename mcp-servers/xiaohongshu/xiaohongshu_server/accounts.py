@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from dyber_kit import ErrorCode, ServiceError
-from dyber_kit.sharing import SharedWork
 from dyber_kit.times import iso_utc
+from dyber_kit.upstream.sharing import SharedWork
 
 from xiaohongshu_server.login import Code, Logins
 from xiaohongshu_server.login_steps import advice

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 from dyber_kit import ErrorCode, ServiceError
-from dyber_kit.text import clean_text
+from dyber_kit.upstream.text import clean_text
 
 #: Longest words to search for, in characters.
 MOST_KEYWORD = 100

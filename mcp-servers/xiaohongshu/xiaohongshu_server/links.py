@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urljoin, urlsplit
 
 from dyber_kit import ErrorCode, Metrics, ServiceError
-from dyber_kit.http import ENDPOINT, create_client
+from dyber_kit.upstream.http import ENDPOINT, create_client
 
 from xiaohongshu_server.references import (
     PLATFORM_DOMAINS,

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from dyber_kit import ErrorCode, ServiceError
-from dyber_kit.qr import as_png, as_text, read_rows
+from dyber_kit.browser.qr import as_png, as_text, read_rows
 
 from xiaohongshu_server.login_steps import Step, step_of
 from xiaohongshu_server.pages import Pages

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from dyber_kit import ErrorCode, Metrics, ServiceError
-from dyber_kit.breaker import Breaker
-from dyber_kit.browser import BrowserPool
-from dyber_kit.pacing import Pacer
-from dyber_kit.sessions import DEFAULT_ACCOUNT, SessionStore
+from dyber_kit.browser.pool import BrowserPool
+from dyber_kit.browser.sessions import DEFAULT_ACCOUNT, SessionStore
+from dyber_kit.upstream.breaker import Breaker
+from dyber_kit.upstream.pacing import Pacer
 from playwright.async_api import Page
 
 from xiaohongshu_server.config import SiteSettings

@@ -6,9 +6,9 @@ import re
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from dyber_kit.privacy import Privacy
-from dyber_kit.text import clean_text, parse_count, parse_time
 from dyber_kit.times import iso_utc
+from dyber_kit.upstream.privacy import Privacy
+from dyber_kit.upstream.text import clean_text, parse_count, parse_time
 
 from xiaohongshu_server.models import Author, Comment, Note, NoteSummary, Reply, User
 from xiaohongshu_server.references import NoteReference, UserReference, is_id, note_url, user_url

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from dyber_kit import Metrics, ServiceApp, Settings, create_app
-from dyber_kit.browser import BrowserPool, BrowserSettings
-from dyber_kit.cache import Cache
-from dyber_kit.confirm import Confirmations
-from dyber_kit.privacy import Privacy
-from dyber_kit.sessions import SessionStore
+from dyber_kit.browser.pool import BrowserPool, BrowserSettings
+from dyber_kit.browser.sessions import SessionStore
+from dyber_kit.calling.confirm import Confirmations
+from dyber_kit.upstream.cache import Cache
+from dyber_kit.upstream.privacy import Privacy
 
 from xiaohongshu_server.accounts import Accounts
 from xiaohongshu_server.config import SiteSettings

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from dyber_kit import ErrorCode, ServiceError
-from dyber_kit.cache import Cache
-from dyber_kit.cursors import decode_cursor, encode_cursor, fit_items
-from dyber_kit.sharing import SharedWork
+from dyber_kit.calling.cursors import decode_cursor, encode_cursor, fit_items
+from dyber_kit.upstream.cache import Cache
+from dyber_kit.upstream.sharing import SharedWork
 from pydantic import BaseModel
 
 from xiaohongshu_server.arguments import search_words

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 from dyber_kit import tool
-from dyber_kit.cursors import MAX_CURSOR_CHARS
+from dyber_kit.calling.cursors import MAX_CURSOR_CHARS
+from dyber_kit.calling.tools import ToolDeclaration
 from dyber_kit.times import iso_utc
-from dyber_kit.tools import ToolDeclaration
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, ImageContent, TextContent
 from pydantic import Field

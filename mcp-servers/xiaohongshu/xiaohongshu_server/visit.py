@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import anyio
 from dyber_kit import ErrorCode, ServiceError
-from dyber_kit.browser import crashed, is_gone
+from dyber_kit.browser.pool import crashed, is_gone
 from playwright.async_api import Error, Page, Request, Response
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.errors import KINDS
-from dyber_kit.text import clean_text
+from dyber_kit.upstream.text import clean_text
 
 LOGIN_NEXT_STEP = (
     "请调用 xhs_login_qrcode，让用户用小红书手机 App 扫码登录（建议使用专门的账号）；"

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from dyber_kit import tool
-from dyber_kit.confirm import MAX_TOKEN_CHARS, Confirmations
-from dyber_kit.tools import ToolDeclaration
+from dyber_kit.calling.confirm import MAX_TOKEN_CHARS, Confirmations
+from dyber_kit.calling.tools import ToolDeclaration
 from pydantic import Field
 
 from xiaohongshu_server.arguments import title as checked_title

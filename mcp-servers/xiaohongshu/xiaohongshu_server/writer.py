@@ -12,7 +12,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from dyber_kit import ErrorCode, ServiceError
-from dyber_kit.browser import crashed, is_gone
+from dyber_kit.browser.pool import crashed, is_gone
 from playwright.async_api import Error, Locator, Page
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 

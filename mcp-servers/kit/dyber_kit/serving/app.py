@@ -15,18 +15,18 @@ from mcp.server.transport_security import TransportSecuritySettings
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import Receive, Scope, Send
 
-from dyber_kit.calls import Calls
-from dyber_kit.docs import DOCS_PATH, OPENAPI_PATH, add_docs
-from dyber_kit.legacy_sse import LegacySessions, LegacySseMiddleware
-from dyber_kit.logs import configure_logging
-from dyber_kit.mcp_server import KitServer
-from dyber_kit.metrics import Metrics
-from dyber_kit.middleware import GatewayMiddleware
-from dyber_kit.rest import RestRoute, add_route
+from dyber_kit.calling.calls import Calls
+from dyber_kit.calling.tools import ServiceTool, ToolDeclaration
+from dyber_kit.observing.logs import configure_logging
+from dyber_kit.observing.metrics import Metrics
+from dyber_kit.observing.tracing import tracing
+from dyber_kit.serving.docs import DOCS_PATH, OPENAPI_PATH, add_docs
+from dyber_kit.serving.legacy_sse import LegacySessions, LegacySseMiddleware
+from dyber_kit.serving.mcp_server import KitServer
+from dyber_kit.serving.middleware import GatewayMiddleware
+from dyber_kit.serving.rest import RestRoute, add_route
+from dyber_kit.serving.transport import MCP_PATH, MESSAGE_PATH, SSE_PATH, McpTransport
 from dyber_kit.settings import Settings
-from dyber_kit.tools import ServiceTool, ToolDeclaration
-from dyber_kit.tracing import tracing
-from dyber_kit.transport import MCP_PATH, MESSAGE_PATH, SSE_PATH, McpTransport
 
 # Host and Origin are checked once, by the gateway; the SDK's own list would refuse the gateway's names.
 _GATEWAY_CHECKS_HOSTS = TransportSecuritySettings(enable_dns_rebinding_protection=False)

@@ -15,9 +15,9 @@ import httpx2
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, retry_if_result, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
-from dyber_kit import tracing
 from dyber_kit.errors import ErrorCode, ServiceError
-from dyber_kit.metrics import Metrics
+from dyber_kit.observing import tracing
+from dyber_kit.observing.metrics import Metrics
 
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 _PROXIES_OWN = ipaddress.ip_network("198.18.0.0/15")

@@ -14,9 +14,9 @@ from cachetools import TLRUCache
 from pydantic import BaseModel
 from pydantic_core import from_json, to_json
 
-from dyber_kit.metrics import Metrics
+from dyber_kit.observing.metrics import Metrics
 from dyber_kit.settings import environment_number, environment_secret
-from dyber_kit.sharing import SharedWork
+from dyber_kit.upstream.sharing import SharedWork
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis

@@ -10,10 +10,10 @@ import uuid
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dyber_kit.calls import Calls
-from dyber_kit.logs import RequestInfo, current_request
-from dyber_kit.streams import mark_text
-from dyber_kit.tracing import request_span
+from dyber_kit.calling.calls import Calls
+from dyber_kit.observing.logs import RequestInfo, current_request
+from dyber_kit.observing.tracing import request_span
+from dyber_kit.serving.streams import mark_text
 
 logger = logging.getLogger("dyber.requests")
 

@@ -1,6 +1,6 @@
 """QR codes for clients that show no pictures: read from a page's picture, drawn as text and as a small PNG.
 
-Needs `playwright`, like `browser`.
+Needs `playwright`, like `pool`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from importlib.resources import files
 
 from playwright.async_api import Error, Page
 
-_READ = files("dyber_kit").joinpath("qr.js").read_text(encoding="utf-8")
+_READ = files("dyber_kit.browser").joinpath("qr.js").read_text(encoding="utf-8")
 # Light modules around a code, without which phones do not find it.
 _TEXT_MARGIN, _PICTURE_MARGIN = 2, 4
 _PIXELS = 4

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dyber_kit.errors import ErrorCode, LocalRefusal, ServiceError
 from dyber_kit.files import set_aside, write_private
-from dyber_kit.metrics import Metrics
+from dyber_kit.observing.metrics import Metrics
 
 logger = logging.getLogger("dyber.breaker")
 

@@ -20,11 +20,11 @@ from urllib.parse import urlsplit
 import anyio
 from playwright.async_api import Browser, BrowserContext, BrowserType, Error, Page, Playwright
 
-from dyber_kit import tracing
+from dyber_kit.browser.launching import CLOSE_SECONDS, Launcher
+from dyber_kit.browser.sessions import DEFAULT_ACCOUNT, SessionStore, StorageState
 from dyber_kit.errors import ErrorCode, ServiceError
-from dyber_kit.launching import CLOSE_SECONDS, Launcher
-from dyber_kit.metrics import Metrics
-from dyber_kit.sessions import DEFAULT_ACCOUNT, SessionStore, StorageState
+from dyber_kit.observing import tracing
+from dyber_kit.observing.metrics import Metrics
 from dyber_kit.settings import environment_flag, environment_number
 
 logger = logging.getLogger("dyber.browser")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mcp.types import AudioContent, CallToolResult, ImageContent, TextContent
 from pydantic_core import to_json
 
-from dyber_kit.cursors import too_large
+from dyber_kit.calling.cursors import too_large
 from dyber_kit.errors import ERROR_META, ServiceError
 
 #: Key of an answer's `_meta` with what the caller should know about its arguments, as a list of sentences.

@@ -16,8 +16,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dyber_kit.legacy_sessions import LegacySession, current_session
-from dyber_kit.streams import rpc_error
+from dyber_kit.calling.legacy_sessions import LegacySession, current_session
+from dyber_kit.serving.streams import rpc_error
 
 SESSION_HEADER = "X-Dyber-Session"
 

@@ -14,8 +14,8 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
 from mcp.shared.exceptions import MCPError
 
-from dyber_kit.answers import failed
-from dyber_kit.arguments import shown_name, similar
+from dyber_kit.calling.answers import failed
+from dyber_kit.calling.arguments import shown_name, similar
 from dyber_kit.errors import KINDS, ErrorCode, ServiceError
 
 _LONGEST_ERROR = 1000

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dyber_kit.errors import ErrorCode, ServiceError
-from dyber_kit.logs import current_request
+from dyber_kit.observing.logs import current_request
 
 #: Longest token accepted; give a tool's `confirmation` argument this `max_length`.
 MAX_TOKEN_CHARS = 64

@@ -11,7 +11,7 @@ import uvicorn
 from sse_starlette.sse import AppStatus
 from starlette.types import Scope
 
-from dyber_kit.app import ServiceApp
+from dyber_kit.serving.app import ServiceApp
 
 logger = logging.getLogger("dyber.server")
 

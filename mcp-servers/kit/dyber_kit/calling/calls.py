@@ -12,11 +12,11 @@ from typing import TypeVar
 import anyio
 from mcp.shared.exceptions import MCPError
 
-from dyber_kit import tracing
+from dyber_kit.calling.legacy_sessions import current_session
 from dyber_kit.errors import KINDS, ErrorCode, ServiceError
-from dyber_kit.legacy_sessions import current_session
-from dyber_kit.logs import without_values
-from dyber_kit.metrics import Metrics
+from dyber_kit.observing import tracing
+from dyber_kit.observing.logs import without_values
+from dyber_kit.observing.metrics import Metrics
 
 logger = logging.getLogger("dyber.calls")
 

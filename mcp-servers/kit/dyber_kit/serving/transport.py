@@ -27,11 +27,11 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from dyber_kit.accept import Form, answer_form
-from dyber_kit.bodies import parse_json, read_body
 from dyber_kit.errors import ServiceError
-from dyber_kit.logs import without_values
-from dyber_kit.streams import escaped_lines, json_as_stream, rpc_error
+from dyber_kit.observing.logs import without_values
+from dyber_kit.serving.accept import Form, answer_form
+from dyber_kit.serving.bodies import parse_json, read_body
+from dyber_kit.serving.streams import escaped_lines, json_as_stream, rpc_error
 
 logger = logging.getLogger("dyber.transport")
 

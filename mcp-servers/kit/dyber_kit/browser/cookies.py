@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from dyber_kit.cookie_forms import Export, NotCookies, read_export
+from dyber_kit.browser.cookie_forms import Export, NotCookies, read_export
+from dyber_kit.browser.sessions import StorageState
 from dyber_kit.errors import ErrorCode, ServiceError
-from dyber_kit.sessions import StorageState
 
 #: Longest import accepted, in characters; exports often hold the whole browser.
 MAX_IMPORT_CHARS = 4_000_000

@@ -1,4 +1,4 @@
-"""A legacy SSE session, which knows whether a call runs in it. See `legacy_sse`."""
+"""A legacy SSE session knows whether a call runs in it; `serving.legacy_sse` opens and ends sessions."""
 
 from __future__ import annotations
 

@@ -13,12 +13,12 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, ContentBlock, TextContent, ToolAnnotations
 from pydantic import BaseModel, PrivateAttr
 
-from dyber_kit.answers import WARNINGS_META, failed, within_limits
-from dyber_kit.arguments import Reading, read_arguments
-from dyber_kit.calls import Calls
-from dyber_kit.cursors import fit_answer
+from dyber_kit.calling.answers import WARNINGS_META, failed, within_limits
+from dyber_kit.calling.arguments import Reading, read_arguments
+from dyber_kit.calling.calls import Calls
+from dyber_kit.calling.cursors import fit_answer
+from dyber_kit.calling.progress import reporting
 from dyber_kit.errors import ServiceError
-from dyber_kit.progress import reporting
 
 
 @dataclass(frozen=True)

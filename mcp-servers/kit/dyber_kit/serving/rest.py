@@ -13,10 +13,10 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
 
-from dyber_kit.arguments import read_arguments
-from dyber_kit.bodies import parse_json, read_body
-from dyber_kit.calls import Calls
+from dyber_kit.calling.arguments import read_arguments
+from dyber_kit.calling.calls import Calls
 from dyber_kit.errors import ErrorCode, ServiceError
+from dyber_kit.serving.bodies import parse_json, read_body
 from dyber_kit.settings import Settings
 
 

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import anyio
 
-from dyber_kit.breaker import Breaker
 from dyber_kit.errors import ErrorCode, LocalRefusal
 from dyber_kit.files import set_aside, write_private
-from dyber_kit.metrics import Metrics
+from dyber_kit.observing.metrics import Metrics
 from dyber_kit.times import SHANGHAI
+from dyber_kit.upstream.breaker import Breaker
 
 logger = logging.getLogger("dyber.pacing")
 

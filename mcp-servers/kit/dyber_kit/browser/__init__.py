@@ -1,0 +1,1 @@
+"""Access to platforms through Chromium: pages, sessions, cookies, QR codes."""

@@ -1,0 +1,1 @@
+"""Access to platforms: HTTP, pace, pauses after refusals, cached answers, clean text, privacy."""
