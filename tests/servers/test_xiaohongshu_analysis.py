@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from xiaohongshu_server.analysis import SampleNote, analyze
-from xiaohongshu_server.keywords import Keyword, keywords, words
+from xiaohongshu_server.analysis.keywords import Keyword, keywords, words
+from xiaohongshu_server.analysis.statistics import SampleNote, analyze
 
 
 def note(number: int, **values: object) -> SampleNote:

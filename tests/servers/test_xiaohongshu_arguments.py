@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.contract import all_tools
-from xiaohongshu_server.arguments import MOST_TITLE_WIDTH, search_words, title, title_width, written_text
+from xiaohongshu_server.model.arguments import MOST_TITLE_WIDTH, search_words, title, title_width, written_text
 from xiaohongshu_server.service import build_app
 
 from tests.stand_in import xiaohongshu_data as data

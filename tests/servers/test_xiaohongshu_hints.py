@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from xiaohongshu_server.filters import SearchFilters
-from xiaohongshu_server.hints import search_warnings
-from xiaohongshu_server.login_steps import advice, step_of
-from xiaohongshu_server.models import Author, NoteSummary
+from xiaohongshu_server.login.steps import advice, step_of
+from xiaohongshu_server.model.answers import Author, NoteSummary
+from xiaohongshu_server.model.filters import SearchFilters
+from xiaohongshu_server.reading.hints import search_warnings
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 

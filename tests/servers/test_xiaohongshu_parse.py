@@ -10,8 +10,7 @@ from dyber_kit.upstream.privacy import Privacy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from xiaohongshu_server.config import SiteSettings
-from xiaohongshu_server.parse import Parser, comment_tokens, counted, estimated_time, feed_tokens
-from xiaohongshu_server.references import (
+from xiaohongshu_server.model.references import (
     NoteReference,
     UserReference,
     first_link,
@@ -23,6 +22,7 @@ from xiaohongshu_server.references import (
     search_url,
     user_url,
 )
+from xiaohongshu_server.reading.parse import Parser, comment_tokens, counted, estimated_time, feed_tokens
 
 from tests.stand_in import xiaohongshu_data as data
 

@@ -6,7 +6,7 @@ import pytest
 from dyber_kit import Settings
 from dyber_kit.browser.pool import BrowserSettings
 from dyber_kit.serving.server import build_server
-from xiaohongshu_server.filters import PANEL, SearchFilters
+from xiaohongshu_server.model.filters import PANEL, SearchFilters
 from xiaohongshu_server.service import build_app
 
 from tests.stand_in import xiaohongshu_data as data
@@ -53,7 +53,7 @@ async def test_a_filter_that_leaves_nothing_gives_an_empty_list(client):
 
 
 async def test_a_page_without_the_panel_names_the_filter(client, monkeypatch):
-    monkeypatch.setattr("xiaohongshu_server.reader._CLICK_MS", 500)
+    monkeypatch.setattr("xiaohongshu_server.reading.reader._CLICK_MS", 500)
     text = await client.refusal("xhs_search_notes", keyword="无筛选", scope="following")
     assert text.startswith("UPSTREAM_CHANGED：搜索页没有找到筛选“搜索范围：已关注”")
 
@@ -195,7 +195,7 @@ async def test_all_notes_of_a_user_are_marked_as_all(client):
 
 
 async def test_a_user_without_notes_has_none(client, monkeypatch):
-    monkeypatch.setattr("xiaohongshu_server.visit.STALL_SECONDS", 1)
+    monkeypatch.setattr("xiaohongshu_server.browsing.visit.STALL_SECONDS", 1)
     user = await client("xhs_get_user", user=f"{data.EMPTY_USER}:{data.USER_TOKEN}")
     assert (user["notes"], user["name"]) == ([], "用户18")
 

@@ -10,8 +10,8 @@ import pytest
 from dyber_kit import Settings
 from dyber_kit.browser.pool import BrowserSettings
 from dyber_kit.serving.server import build_server
+from xiaohongshu_server.browsing.counting import endpoint
 from xiaohongshu_server.config import SiteSettings
-from xiaohongshu_server.counting import endpoint
 from xiaohongshu_server.service import build_app
 
 from tests.stand_in import xiaohongshu_data as data

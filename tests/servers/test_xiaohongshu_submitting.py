@@ -15,10 +15,10 @@ import pytest_asyncio
 from dyber_kit import ErrorCode, Metrics, ServiceError
 from dyber_kit.browser.pool import BrowserPool, BrowserSettings
 from dyber_kit.browser.sessions import SessionStore
-from xiaohongshu_server.pages import Pages
-from xiaohongshu_server.reader import SiteReader
-from xiaohongshu_server.references import NoteReference
-from xiaohongshu_server.writer import SiteWriter
+from xiaohongshu_server.browsing.pages import Pages
+from xiaohongshu_server.model.references import NoteReference
+from xiaohongshu_server.reading.reader import SiteReader
+from xiaohongshu_server.writing.writer import SiteWriter
 
 from tests.stand_in import xiaohongshu_data as data
 from tests.stand_in.xiaohongshu_calls import Caller, logged_in, unhurried
@@ -73,7 +73,7 @@ async def test_a_gateways_timeout_after_the_submit_is_an_unknown_outcome(client,
 
 async def test_a_submit_that_is_never_answered_is_an_unknown_outcome(client, writes, monkeypatch):
     arguments = await planned(client, "xhs_comment", note=ref(data.SILENT_NOTE), content="写得好")
-    monkeypatch.setattr("xiaohongshu_server.submitting.ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr("xiaohongshu_server.writing.submitting.ANSWER_SECONDS", 0.5)
     await unknown(client, "xhs_comment", arguments)
     assert len(writes) == 1
 
@@ -168,7 +168,7 @@ async def test_a_browser_that_crashes_after_the_submit_leaves_an_unknown_outcome
 
 
 async def test_a_write_with_too_little_time_left_submits_nothing_and_spends_nothing(desk, writes, monkeypatch):
-    monkeypatch.setattr("xiaohongshu_server.submitting.ANSWER_SECONDS", 1000)
+    monkeypatch.setattr("xiaohongshu_server.writing.submitting.ANSWER_SECONDS", 1000)
     with pytest.raises(ServiceError, match="什么都没有提交") as caught:
         with anyio.move_on_after(500):
             await desk.comment(data.NORMAL_NOTE)
@@ -177,7 +177,7 @@ async def test_a_write_with_too_little_time_left_submits_nothing_and_spends_noth
 
 
 async def test_a_write_that_waited_away_its_time_opens_no_page(desk, writes, stand_in, monkeypatch):
-    monkeypatch.setattr("xiaohongshu_server.reader._CALL_RESERVE_SECONDS", 1000)
+    monkeypatch.setattr("xiaohongshu_server.reading.reader._CALL_RESERVE_SECONDS", 1000)
     stand_in.app.state.pages.clear()
     with pytest.raises(ServiceError, match="排队用完了") as caught:
         with anyio.move_on_after(500):
@@ -196,7 +196,7 @@ async def test_a_write_that_is_refused_its_turn_spends_nothing(desk, writes):
 
 
 async def test_what_fails_before_the_submit_spends_nothing(desk, writes, monkeypatch):
-    monkeypatch.setattr("xiaohongshu_server.writer._CLICK_MS", 500)
+    monkeypatch.setattr("xiaohongshu_server.writing.writer._CLICK_MS", 500)
     for note, code in [
         (data.SHY_NOTE, ErrorCode.UPSTREAM_CHANGED),
         (data.REMOVED_NOTE, ErrorCode.NOT_FOUND),

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from dyber_kit import Settings
 from dyber_kit.contract import all_tools
-from xiaohongshu_server.analysis_models import Analysis
-from xiaohongshu_server.models import Comments, Note, NoteList
+from xiaohongshu_server.analysis.answers import Analysis
+from xiaohongshu_server.model.answers import Comments, Note, NoteList
 from xiaohongshu_server.service import build_app
 
 from tests.stand_in.running import free_port

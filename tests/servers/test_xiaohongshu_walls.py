@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from dyber_kit import ErrorCode
-from xiaohongshu_server.walls import Wall, answer_wall, page_wall
+from xiaohongshu_server.browsing.walls import Wall, answer_wall, page_wall
 
 from tests.stand_in.xiaohongshu_data import REFUSALS
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from dyber_kit import ErrorCode, ServiceError, Settings
-from xiaohongshu_server.publishing import files_to_publish, topics_to_publish
 from xiaohongshu_server.service import build_app
+from xiaohongshu_server.writing.publishing import files_to_publish, topics_to_publish
 
 from tests.stand_in import xiaohongshu_data as data
 from tests.stand_in.running import free_port
@@ -158,7 +158,7 @@ async def test_what_the_site_refuses_is_an_error(client, writes):
 
 
 async def test_a_note_that_takes_no_comments_says_so(client, writes, monkeypatch):
-    monkeypatch.setattr("xiaohongshu_server.writer._CLICK_MS", 500)
+    monkeypatch.setattr("xiaohongshu_server.writing.writer._CLICK_MS", 500)
     text = await refused(client, "xhs_comment", note=f"{data.SHY_NOTE}:{data.TOKEN}", content="x")
     assert text.startswith("UPSTREAM_CHANGED：页面上没有可用的评论框，什么都没有提交")
     assert writes == []

@@ -16,7 +16,7 @@ from dyber_kit.browser.cookies import import_cookies
 from dyber_kit.browser.sessions import DEFAULT_ACCOUNT, SessionStore
 
 from xiaohongshu_server.config import SiteSettings
-from xiaohongshu_server.references import LOGIN_COOKIE, PLATFORM_DOMAINS
+from xiaohongshu_server.model.references import LOGIN_COOKIE, PLATFORM_DOMAINS
 
 
 def main(arguments: list[str] | None = None) -> int:

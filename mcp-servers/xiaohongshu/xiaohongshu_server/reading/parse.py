@@ -10,8 +10,8 @@ from dyber_kit.times import iso_utc
 from dyber_kit.upstream.privacy import Privacy
 from dyber_kit.upstream.text import clean_text, parse_count, parse_time
 
-from xiaohongshu_server.models import Author, Comment, Note, NoteSummary, Reply, User
-from xiaohongshu_server.references import NoteReference, UserReference, is_id, note_url, user_url
+from xiaohongshu_server.model.answers import Author, Comment, Note, NoteSummary, Reply, User
+from xiaohongshu_server.model.references import NoteReference, UserReference, is_id, note_url, user_url
 
 _TOPIC = re.compile(r"#([^#\[\]\s]+)\[话题\]#")
 _EARLIEST = datetime(2013, 1, 1, tzinfo=UTC).timestamp()

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from xiaohongshu_server.schema import Answer
+from xiaohongshu_server.model.schema import Answer
 
 Source = Literal["browser", "cache"]
 

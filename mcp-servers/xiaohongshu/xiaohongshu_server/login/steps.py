@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from dyber_kit.times import SHANGHAI
 
-from xiaohongshu_server.visit import Snapshot
+from xiaohongshu_server.browsing.visit import Snapshot
 
 Step = Literal["scan", "confirm", "sms_code", "captcha", "second_code", "expired", "failed"]
 PROOFS: dict[Step, str] = {

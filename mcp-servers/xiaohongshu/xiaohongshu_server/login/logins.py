@@ -16,12 +16,12 @@ from urllib.parse import urlsplit
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser.qr import as_png, as_text, read_rows
 
-from xiaohongshu_server.login_steps import Step, step_of
-from xiaohongshu_server.pages import Pages
-from xiaohongshu_server.reader import ME, who
-from xiaohongshu_server.references import PLATFORM_DOMAINS, home_url, within
-from xiaohongshu_server.visit import Snapshot, Visit
-from xiaohongshu_server.walls import Wall
+from xiaohongshu_server.browsing.pages import Pages
+from xiaohongshu_server.browsing.visit import Snapshot, Visit
+from xiaohongshu_server.browsing.walls import Wall
+from xiaohongshu_server.login.steps import Step, step_of
+from xiaohongshu_server.model.references import PLATFORM_DOMAINS, home_url, within
+from xiaohongshu_server.reading.reader import ME, who
 
 logger = logging.getLogger("xiaohongshu.login")
 

@@ -16,9 +16,9 @@ from dyber_kit.browser.pool import crashed, is_gone
 from playwright.async_api import Error, Page, Request, Response
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
-from xiaohongshu_server.walls import Wall, answer_wall, page_wall, status_wall
+from xiaohongshu_server.browsing.walls import Wall, answer_wall, page_wall, status_wall
 
-_SNAPSHOT = files("xiaohongshu_server").joinpath("snapshot.js").read_text(encoding="utf-8")
+_SNAPSHOT = files("xiaohongshu_server.browsing").joinpath("snapshot.js").read_text(encoding="utf-8")
 _SCROLL = """() => {
   const scroller = document.querySelector(".note-scroller");
   if (scroller) scroller.scrollTop = scroller.scrollHeight;

@@ -13,8 +13,8 @@ import anyio
 from dyber_kit import ErrorCode, ServiceError
 from playwright.async_api import Error, Page, Request, Response
 
-from xiaohongshu_server.visit import time_left
-from xiaohongshu_server.walls import answer_wall
+from xiaohongshu_server.browsing.visit import time_left
+from xiaohongshu_server.browsing.walls import answer_wall
 
 logger = logging.getLogger("xiaohongshu.submitting")
 

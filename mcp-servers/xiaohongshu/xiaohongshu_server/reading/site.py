@@ -12,12 +12,9 @@ from dyber_kit.upstream.cache import Cache
 from dyber_kit.upstream.sharing import SharedWork
 from pydantic import BaseModel
 
-from xiaohongshu_server.arguments import search_words
+from xiaohongshu_server.browsing.pages import Pages
 from xiaohongshu_server.config import SiteSettings
-from xiaohongshu_server.filters import SearchFilters
-from xiaohongshu_server.hints import search_warnings
-from xiaohongshu_server.links import Links
-from xiaohongshu_server.models import (
+from xiaohongshu_server.model.answers import (
     Comments,
     Note,
     NoteList,
@@ -27,10 +24,9 @@ from xiaohongshu_server.models import (
     Suggestions,
     User,
 )
-from xiaohongshu_server.pages import Pages
-from xiaohongshu_server.parse import Parser, comment_tokens, feed_tokens, stamp, text
-from xiaohongshu_server.reader import SiteReader
-from xiaohongshu_server.references import (
+from xiaohongshu_server.model.arguments import search_words
+from xiaohongshu_server.model.filters import SearchFilters
+from xiaohongshu_server.model.references import (
     NoteReference,
     UserReference,
     first_link,
@@ -40,6 +36,10 @@ from xiaohongshu_server.references import (
     parse_user,
     user_url,
 )
+from xiaohongshu_server.reading.hints import search_warnings
+from xiaohongshu_server.reading.links import Links
+from xiaohongshu_server.reading.parse import Parser, comment_tokens, feed_tokens, stamp, text
+from xiaohongshu_server.reading.reader import SiteReader
 
 #: Deeper pages of a search would scroll through everything before them again.
 MOST_SEARCHED = 200

@@ -15,9 +15,9 @@ from dyber_kit.upstream.breaker import Breaker
 from dyber_kit.upstream.pacing import Pacer
 from playwright.async_api import Page
 
+from xiaohongshu_server.browsing.counting import count_requests
+from xiaohongshu_server.browsing.walls import LOGIN_NEXT_STEP
 from xiaohongshu_server.config import SiteSettings
-from xiaohongshu_server.counting import count_requests
-from xiaohongshu_server.walls import LOGIN_NEXT_STEP
 
 PLATFORM = "xiaohongshu"
 

@@ -15,12 +15,12 @@ from dyber_kit import ErrorCode, ServiceError
 from playwright.async_api import Error, Response
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
-from xiaohongshu_server.filters import SearchFilters
-from xiaohongshu_server.pages import Pages
-from xiaohongshu_server.parse import number
-from xiaohongshu_server.references import NoteReference, UserReference, home_url, note_url, search_url, user_url
-from xiaohongshu_server.visit import STALL_SECONDS, Paths, Snapshot, Visit, time_left
-from xiaohongshu_server.walls import NO_RESULT_TEXTS, Wall, answer_wall, page_wall
+from xiaohongshu_server.browsing.pages import Pages
+from xiaohongshu_server.browsing.visit import STALL_SECONDS, Paths, Snapshot, Visit, time_left
+from xiaohongshu_server.browsing.walls import NO_RESULT_TEXTS, Wall, answer_wall, page_wall
+from xiaohongshu_server.model.filters import SearchFilters
+from xiaohongshu_server.model.references import NoteReference, UserReference, home_url, note_url, search_url, user_url
+from xiaohongshu_server.reading.parse import number
 
 _SEARCH_CALL = "/v1/search/notes"
 _POSTED_CALL = "/v1/user_posted"

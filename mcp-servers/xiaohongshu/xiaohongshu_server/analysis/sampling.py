@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.times import iso_utc
 
-from xiaohongshu_server.analysis import SampleNote, analyze
-from xiaohongshu_server.analysis_models import Analysis
-from xiaohongshu_server.arguments import search_words
-from xiaohongshu_server.filters import SearchFilters
-from xiaohongshu_server.models import Note, NoteSummary
-from xiaohongshu_server.site import Site
+from xiaohongshu_server.analysis.answers import Analysis
+from xiaohongshu_server.analysis.statistics import SampleNote, analyze
+from xiaohongshu_server.model.answers import Note, NoteSummary
+from xiaohongshu_server.model.arguments import search_words
+from xiaohongshu_server.model.filters import SearchFilters
+from xiaohongshu_server.reading.site import Site
 
 _MOST_NAMED = 10
 _COMMENTS_PER_NOTE = 10

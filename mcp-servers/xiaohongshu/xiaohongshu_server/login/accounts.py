@@ -10,13 +10,13 @@ from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.times import iso_utc
 from dyber_kit.upstream.sharing import SharedWork
 
-from xiaohongshu_server.login import Code, Logins
-from xiaohongshu_server.login_steps import advice
-from xiaohongshu_server.models import LoginStatus
-from xiaohongshu_server.pages import Pages
-from xiaohongshu_server.parse import stamp, text
-from xiaohongshu_server.reader import SiteReader
-from xiaohongshu_server.walls import LOGIN_NEXT_STEP
+from xiaohongshu_server.browsing.pages import Pages
+from xiaohongshu_server.browsing.walls import LOGIN_NEXT_STEP
+from xiaohongshu_server.login.logins import Code, Logins
+from xiaohongshu_server.login.steps import advice
+from xiaohongshu_server.model.answers import LoginStatus
+from xiaohongshu_server.reading.parse import stamp, text
+from xiaohongshu_server.reading.reader import SiteReader
 
 Risk = Literal["ok", "captcha", "limited", "restricted"]
 

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from dyber_kit.times import SHANGHAI, iso_utc
 
-from xiaohongshu_server.analysis_models import (
+from xiaohongshu_server.analysis.answers import (
     Analysis,
     AuthorShare,
     Posting,
@@ -23,7 +23,7 @@ from xiaohongshu_server.analysis_models import (
     TypeShare,
     WordShare,
 )
-from xiaohongshu_server.keywords import keywords
+from xiaohongshu_server.analysis.keywords import keywords
 
 _TOP_NOTES, _TOP_AUTHORS, _TOP_TAGS, _TOP_WORDS, _TOP_THEMES, _MOST_WEEKS = 10, 5, 15, 20, 10, 12
 _COUNTS = ("likes", "collects", "comments", "shares")

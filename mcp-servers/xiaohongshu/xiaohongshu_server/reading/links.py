@@ -7,7 +7,7 @@ from urllib.parse import urljoin, urlsplit
 from dyber_kit import ErrorCode, Metrics, ServiceError
 from dyber_kit.upstream.http import ENDPOINT, create_client
 
-from xiaohongshu_server.references import (
+from xiaohongshu_server.model.references import (
     PLATFORM_DOMAINS,
     SHORT_LINK_DOMAINS,
     NoteReference,

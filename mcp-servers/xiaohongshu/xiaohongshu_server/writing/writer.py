@@ -16,11 +16,11 @@ from dyber_kit.browser.pool import crashed, is_gone
 from playwright.async_api import Error, Locator, Page
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
-from xiaohongshu_server.reader import SiteReader, who
-from xiaohongshu_server.references import NoteReference
-from xiaohongshu_server.submitting import ANSWER_SECONDS, submitted
-from xiaohongshu_server.visit import Snapshot, Visit
-from xiaohongshu_server.walls import Wall
+from xiaohongshu_server.browsing.visit import Snapshot, Visit
+from xiaohongshu_server.browsing.walls import Wall
+from xiaohongshu_server.model.references import NoteReference
+from xiaohongshu_server.reading.reader import SiteReader, who
+from xiaohongshu_server.writing.submitting import ANSWER_SECONDS, submitted
 
 _CLICK_MS = 8_000
 _LEAVE_MS = 10_000

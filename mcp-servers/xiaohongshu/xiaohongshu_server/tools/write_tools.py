@@ -11,14 +11,14 @@ from dyber_kit.calling.confirm import MAX_TOKEN_CHARS, Confirmations
 from dyber_kit.calling.tools import ToolDeclaration
 from pydantic import Field
 
-from xiaohongshu_server.arguments import title as checked_title
-from xiaohongshu_server.arguments import written_text
-from xiaohongshu_server.models import WriteResult
-from xiaohongshu_server.pages import Pages
-from xiaohongshu_server.publishing import MOST_CONTENT, files_to_publish, topics_to_publish
-from xiaohongshu_server.site import Site
-from xiaohongshu_server.tools import Account, NoteArgument
-from xiaohongshu_server.writer import SiteWriter
+from xiaohongshu_server.browsing.pages import Pages
+from xiaohongshu_server.model.answers import WriteResult
+from xiaohongshu_server.model.arguments import title as checked_title
+from xiaohongshu_server.model.arguments import written_text
+from xiaohongshu_server.reading.site import Site
+from xiaohongshu_server.tools.read_tools import Account, NoteArgument
+from xiaohongshu_server.writing.publishing import MOST_CONTENT, files_to_publish, topics_to_publish
+from xiaohongshu_server.writing.writer import SiteWriter
 
 _MOST_TITLE_CHARS = 300
 DryRun = Annotated[bool, Field(description="true: only show what would be done")]

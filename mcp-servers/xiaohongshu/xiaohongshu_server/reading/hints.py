@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from xiaohongshu_server.filters import PANEL, SearchFilters
-from xiaohongshu_server.models import NoteSummary
+from xiaohongshu_server.model.answers import NoteSummary
+from xiaohongshu_server.model.filters import PANEL, SearchFilters
 
 # The count by which the site orders, and how far back it looks; a day is added for what is derived from ids.
 _ORDERS = {"most_liked": "likes", "most_commented": "comments", "most_collected": "collects"}

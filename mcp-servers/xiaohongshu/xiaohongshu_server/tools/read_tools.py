@@ -12,11 +12,11 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, ImageContent, TextContent
 from pydantic import Field
 
-from xiaohongshu_server.accounts import Accounts
-from xiaohongshu_server.analysis_models import Analysis
-from xiaohongshu_server.filters import Distance, NoteType, PublishTime, Scope, SearchFilters, Sort
-from xiaohongshu_server.login_steps import PROOFS, Step
-from xiaohongshu_server.models import (
+from xiaohongshu_server.analysis.answers import Analysis
+from xiaohongshu_server.analysis.sampling import Sampler
+from xiaohongshu_server.login.accounts import Accounts
+from xiaohongshu_server.login.steps import PROOFS, Step
+from xiaohongshu_server.model.answers import (
     Comments,
     LoginCode,
     LoginStatus,
@@ -26,8 +26,8 @@ from xiaohongshu_server.models import (
     Suggestions,
     User,
 )
-from xiaohongshu_server.sampling import Sampler
-from xiaohongshu_server.site import Site
+from xiaohongshu_server.model.filters import Distance, NoteType, PublishTime, Scope, SearchFilters, Sort
+from xiaohongshu_server.reading.site import Site
 
 NoteArgument = Annotated[str, Field(description="note_ref, note URL or share link", max_length=1000)]
 Account = Annotated[str, Field(description="Empty: first", max_length=32)]

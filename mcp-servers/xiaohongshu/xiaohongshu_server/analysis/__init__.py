@@ -1,0 +1,1 @@
+"""Figures about a sample of notes."""

@@ -1,0 +1,1 @@
+"""What callers send and get: references, filters, texts, answers and their schemas."""

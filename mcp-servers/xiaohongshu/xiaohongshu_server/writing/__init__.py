@@ -1,0 +1,1 @@
+"""Writing on the site by its buttons and fields."""
