@@ -28,7 +28,7 @@ def test_a_new_service_passes_its_tests_at_once(tmp_path: Path) -> None:
     for name in ("conftest.py", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path / name)
     made = scaffold.create(tmp_path / "mcp-servers", Identifiers("corner-shop"), 8998, "街角小店")
-    tests = [str(made / "tests"), *(f"tests/servers/{file}" for file in SHARED)]
+    tests = [str(made / "tests"), *(f"tests/servers/every_service/{file}" for file in SHARED)]
     command = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", *tests, "-k", CHOSEN]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=180, check=False)
     assert result.returncode == 0, result.stdout
