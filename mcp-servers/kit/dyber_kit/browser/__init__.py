@@ -1,1 +1,1 @@
-"""Access to platforms through Chromium: pages, sessions, cookies, QR codes."""
+"""This package drives Chromium: pages, sessions, cookies and QR codes."""

@@ -1,1 +1,1 @@
-"""A call from its arguments to its answer: what tools declare, and what is checked, converted and limited."""
+"""This package handles a call: its declared arguments, its deadline, its confirmation and its answer."""

@@ -1,1 +1,1 @@
-"""Log lines, metrics and spans."""
+"""This package writes log lines, counts metrics and sends spans."""

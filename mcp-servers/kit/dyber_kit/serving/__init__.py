@@ -1,1 +1,1 @@
-"""The application around the tools of a service: MCP and REST addresses, documentation, start and stop."""
+"""This package serves a service's tools: MCP and REST addresses, documentation, start and stop."""

@@ -1,1 +1,1 @@
-"""Access to platforms: HTTP, pace, pauses after refusals, cached answers, clean text, privacy."""
+"""This package reads platforms over HTTP: paced, paused after refusals, cached, as clean text."""

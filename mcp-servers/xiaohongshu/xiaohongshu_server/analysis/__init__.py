@@ -1,1 +1,1 @@
-"""Figures about a sample of notes."""
+"""This package gathers a sample of notes and computes figures about it."""

@@ -1,1 +1,1 @@
-"""Pages of the site in the browser: opening them at a person's pace, and recognising refusals."""
+"""This package opens pages of the site at a person's pace and recognises refusals."""

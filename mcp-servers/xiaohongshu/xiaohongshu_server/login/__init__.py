@@ -1,1 +1,1 @@
-"""Logging accounts in by QR code, and telling whether they are logged in."""
+"""This package logs accounts in by QR code and tells whether they are logged in."""

@@ -1,1 +1,1 @@
-"""What callers send and get: references, filters, texts, answers and their schemas."""
+"""This package defines what callers send and get: references, filters, texts, answers and their schemas."""

@@ -1,1 +1,1 @@
-"""Reading the site: searches, notes, profiles, comments and share links, as objects of the model."""
+"""This package reads the site: searches, notes, profiles, comments and share links."""

@@ -1,1 +1,1 @@
-"""The MCP tools."""
+"""This package declares the MCP tools."""

@@ -1,1 +1,1 @@
-"""Writing on the site by its buttons and fields."""
+"""This package writes on the site through its buttons and fields."""
