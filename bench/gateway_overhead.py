@@ -17,9 +17,9 @@ import time
 import httpx2
 
 from infra.rendering.gateway_model import GatewayClient, GatewayService, GatewaySettings
-from tests.gateway.docker_cli import CONFINED, LABEL, READ_ONLY, docker, unique, wait_until
-from tests.gateway.front_under_test import FrontUnderTest
-from tests.gateway.gateway_under_test import GatewayUnderTest
+from tests.gateway.support.docker_cli import CONFINED, LABEL, READ_ONLY, docker, unique, wait_until
+from tests.gateway.support.front_under_test import FrontUnderTest
+from tests.gateway.support.gateway_under_test import GatewayUnderTest
 
 TOKEN = "0f" * 32
 TEMPLATE = GatewayService("template", 8002, "模板", 60, requests_per_second=100_000)

@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 
 from bench.gateway_overhead import newest, percentile
 from infra.rendering.gateway_model import GatewayClient, GatewayService, GatewaySettings
-from tests.gateway.docker_cli import CONFINED, LABEL, archive, docker, unique, wait_until
-from tests.gateway.gateway_under_test import GatewayUnderTest
+from tests.gateway.support.docker_cli import CONFINED, LABEL, archive, docker, unique, wait_until
+from tests.gateway.support.gateway_under_test import GatewayUnderTest
 
 TOKEN = "0f" * 32
 CLIENT = GatewayClient("bench", (hashlib.sha256(TOKEN.encode()).hexdigest(),))

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway.docker_cli import build_image
-from tests.gateway.gateway_under_test import GatewayUnderTest
+from tests.gateway.support.docker_cli import build_image
+from tests.gateway.support.gateway_under_test import GatewayUnderTest
 
 NGINX_FOLDER = Path(__file__).resolve().parents[2] / "nginx"
 

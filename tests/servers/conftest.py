@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import uvicorn
 from dyber_kit import Settings
-from dyber_kit.browser import BrowserSettings
-from dyber_kit.server import build_server
+from dyber_kit.browser.pool import BrowserSettings
+from dyber_kit.serving.server import build_server
 from mcp import Client
 from mcp.client.sse import sse_client
 from template_server.service import build_app as build_template

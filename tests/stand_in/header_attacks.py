@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dyber_kit import ErrorCode, ServiceError, Settings
-from dyber_kit.server import build_server
+from dyber_kit.serving.server import build_server
 
 from tests.stand_in.running import running
 from tests.stand_in.services import build, needed, tools_of

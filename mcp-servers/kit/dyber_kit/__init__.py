@@ -1,12 +1,12 @@
 """The library every DyberPet MCP server is made of."""
 
-from dyber_kit.app import ServiceApp, create_app
+from dyber_kit.calling.tools import tool
 from dyber_kit.errors import ErrorCode, ServiceError
-from dyber_kit.metrics import Metrics
-from dyber_kit.rest import RestRoute, required
-from dyber_kit.server import run
+from dyber_kit.observing.metrics import Metrics
+from dyber_kit.serving.app import ServiceApp, create_app
+from dyber_kit.serving.rest import RestRoute, required
+from dyber_kit.serving.server import run
 from dyber_kit.settings import Settings, environment_flag, environment_number, environment_secret
-from dyber_kit.tools import tool
 
 __all__ = [
     "ErrorCode",

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from dyber_kit.app import ServiceApp
+from dyber_kit.serving.app import ServiceApp
 from dyber_kit.settings import Settings
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from mcp.server.mcpserver.exceptions import ToolError
 
-from dyber_kit.text import SHANGHAI, duration
+from dyber_kit.times import SHANGHAI, duration
 
 #: Key of a failed answer's `_meta` where programs read code, retryable, retry_after_seconds and retry_at.
 ERROR_META = "dyber/error"

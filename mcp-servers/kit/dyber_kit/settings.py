@@ -20,7 +20,7 @@ class Settings:
         max_call_seconds: Longest a call may take, and how long a stopping server waits (MAX_CALL_SECONDS).
         data_dir: Folder for what must survive a restart (DYBER_DATA), or None.
         read_only: Leave out what changes something on the platform (DYBER_READ_ONLY).
-        privacy: Hash user ids and mask nicknames (DYBER_PRIVACY); see `dyber_kit.privacy`.
+        privacy: Hash user ids and mask nicknames (DYBER_PRIVACY); see `dyber_kit.upstream.privacy`.
         max_answer_chars: Longest answer of a tool, in characters of JSON (MAX_ANSWER_CHARS).
         max_body_bytes: Longest body of a request, over MCP and REST (MAX_BODY_BYTES).
     """

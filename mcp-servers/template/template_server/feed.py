@@ -10,12 +10,13 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx2
 from dyber_kit import ErrorCode, Metrics, ServiceError, Settings
-from dyber_kit.breaker import Breaker
-from dyber_kit.cache import Cache
-from dyber_kit.cursors import decode_cursor, encode_cursor, fit_items
-from dyber_kit.http import ENDPOINT, create_client
-from dyber_kit.pacing import Pacer
-from dyber_kit.text import clean_text, iso_utc, parse_time
+from dyber_kit.calling.cursors import decode_cursor, encode_cursor, fit_items
+from dyber_kit.times import iso_utc
+from dyber_kit.upstream.breaker import Breaker
+from dyber_kit.upstream.cache import Cache
+from dyber_kit.upstream.http import ENDPOINT, create_client
+from dyber_kit.upstream.pacing import Pacer
+from dyber_kit.upstream.text import clean_text, parse_time
 from pydantic import ValidationError
 
 from template_server.config import FeedSettings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dyber_kit import Metrics, ServiceApp, Settings, create_app
-from dyber_kit.cache import Cache
+from dyber_kit.upstream.cache import Cache
 
 from template_server.config import FeedSettings
 from template_server.feed import FeedReader

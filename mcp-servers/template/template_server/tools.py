@@ -7,8 +7,8 @@ import time
 from typing import Annotated
 
 from dyber_kit import tool
-from dyber_kit.cursors import MAX_CURSOR_CHARS
-from dyber_kit.tools import ToolDeclaration
+from dyber_kit.calling.cursors import MAX_CURSOR_CHARS
+from dyber_kit.calling.tools import ToolDeclaration
 from mcp.server.mcpserver import Context
 from pydantic import Field
 

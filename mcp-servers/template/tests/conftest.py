@@ -8,8 +8,8 @@ import pytest
 import template_stand_in
 import uvicorn
 from dyber_kit import Metrics, Settings
-from dyber_kit.cache import Cache
-from dyber_kit.server import build_server
+from dyber_kit.serving.server import build_server
+from dyber_kit.upstream.cache import Cache
 from template_server.config import FeedSettings
 from template_server.feed import FeedReader
 from template_server.service import NAME, VERSION, build_app

@@ -7,8 +7,8 @@ from typing import Any
 from dyber_kit import RestRoute, required
 from pydantic import BaseModel, Field
 
-from xiaohongshu_server.filters import SearchFilters
-from xiaohongshu_server.site import Site
+from xiaohongshu_server.model.filters import SearchFilters
+from xiaohongshu_server.reading.site import Site
 
 
 class SearchBody(BaseModel):

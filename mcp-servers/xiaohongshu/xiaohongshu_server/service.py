@@ -6,25 +6,25 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from dyber_kit import Metrics, ServiceApp, Settings, create_app
-from dyber_kit.browser import BrowserPool, BrowserSettings
-from dyber_kit.cache import Cache
-from dyber_kit.confirm import Confirmations
-from dyber_kit.privacy import Privacy
-from dyber_kit.sessions import SessionStore
+from dyber_kit.browser.pool import BrowserPool, BrowserSettings
+from dyber_kit.browser.sessions import SessionStore
+from dyber_kit.calling.confirm import Confirmations
+from dyber_kit.upstream.cache import Cache
+from dyber_kit.upstream.privacy import Privacy
 
-from xiaohongshu_server.accounts import Accounts
+from xiaohongshu_server.analysis.sampling import Sampler
+from xiaohongshu_server.browsing.pages import Pages
 from xiaohongshu_server.config import SiteSettings
-from xiaohongshu_server.links import Links
-from xiaohongshu_server.login import Logins
-from xiaohongshu_server.pages import Pages
-from xiaohongshu_server.parse import Parser
-from xiaohongshu_server.reader import SiteReader
+from xiaohongshu_server.login.accounts import Accounts
+from xiaohongshu_server.login.logins import Logins
+from xiaohongshu_server.reading.links import Links
+from xiaohongshu_server.reading.parse import Parser
+from xiaohongshu_server.reading.reader import SiteReader
+from xiaohongshu_server.reading.site import Site
 from xiaohongshu_server.rest import rest_routes
-from xiaohongshu_server.sampling import Sampler
-from xiaohongshu_server.site import Site
-from xiaohongshu_server.tools import read_tools
-from xiaohongshu_server.write_tools import Writes, write_tools
-from xiaohongshu_server.writer import SiteWriter
+from xiaohongshu_server.tools.read_tools import read_tools
+from xiaohongshu_server.tools.write_tools import Writes, write_tools
+from xiaohongshu_server.writing.writer import SiteWriter
 
 NAME = "xiaohongshu"
 VERSION = "2.0.0"

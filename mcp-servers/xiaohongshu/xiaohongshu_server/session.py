@@ -12,11 +12,11 @@ import sys
 from urllib.parse import urlsplit
 
 from dyber_kit import ServiceError, Settings
-from dyber_kit.cookies import import_cookies
-from dyber_kit.sessions import DEFAULT_ACCOUNT, SessionStore
+from dyber_kit.browser.cookies import import_cookies
+from dyber_kit.browser.sessions import DEFAULT_ACCOUNT, SessionStore
 
 from xiaohongshu_server.config import SiteSettings
-from xiaohongshu_server.references import LOGIN_COOKIE, PLATFORM_DOMAINS
+from xiaohongshu_server.model.references import LOGIN_COOKIE, PLATFORM_DOMAINS
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,0 +1,1 @@
+"""This package drives Chromium: pages, sessions, cookies and QR codes."""

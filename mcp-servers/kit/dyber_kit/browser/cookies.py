@@ -1,0 +1,199 @@
+"""Imports cookies in the forms people have, and keeps only those of the platform."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from dyber_kit.browser.cookie_forms import Export, NotCookies, read_export
+from dyber_kit.browser.sessions import StorageState
+from dyber_kit.errors import ErrorCode, ServiceError
+
+#: Longest import accepted, in characters; exports often hold the whole browser.
+MAX_IMPORT_CHARS = 4_000_000
+
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"[^\x00-\x1f;\x7f]*")
+_SAME_SITE = {"strict": "Strict", "lax": "Lax", "none": "None", "no_restriction": "None"}
+# Browsers refuse a cookie whose name and value together are longer.
+_MOST_CHARS = 4096
+# Larger numbers of seconds are milliseconds, and yet larger ones microseconds.
+_MOST_SECONDS, _MOST_MILLISECONDS = 1e11, 1e14
+_SESSION = -1.0
+_FORMS = (
+    "浏览器扩展导出的 JSON、cookies.txt（Netscape）、Playwright 的 storage_state、{名: 值}、"
+    "“Cookie: 名=值; 名=值”、Set-Cookie 行，或复制的 cURL 命令（bash、cmd）"
+)
+
+
+@dataclass(frozen=True)
+class CookieImport:
+    """What was imported.
+
+    Attributes:
+        state: The storage state to keep.
+        form: What the text was, in Chinese, for example “cookies.txt”.
+        logged_in: Whether a login can come of it: the login cookie is there and has not expired.
+        warnings: What the person should know, in Chinese, without any value.
+    """
+
+    state: StorageState
+    form: str
+    logged_in: bool
+    warnings: list[str] = field(default_factory=list)
+
+
+def import_cookies(text: str, domains: Sequence[str], login_cookie: str | None = None) -> CookieImport:
+    """Make a storage state of what somebody pasted; see `cookie_forms` for the forms.
+
+    Cookies and stored data of other sites are dropped before anything is judged: exports often hold the whole
+    browser. Cookies without a domain, as in a header, are taken to be of `domains[0]`.
+
+    Args:
+        text: The export.
+        domains: The platform's registered domains, for example `["xiaohongshu.com"]`.
+        login_cookie: Name of the cookie without which nobody is logged in; None when there is no such cookie.
+
+    Raises:
+        ServiceError: INVALID_ARGUMENT; says what was recognised, what is wrong and what to give, without any value.
+    """
+    text = text.strip("\ufeff \t\r\n")
+    if not text:
+        raise _refused("没有内容")
+    if len(text) > MAX_IMPORT_CHARS:
+        raise _refused(f"内容超过 {MAX_IMPORT_CHARS} 个字符")
+    try:
+        export = read_export(text, domains)
+    except NotCookies as error:
+        raise _refused(str(error), error.give) from None
+    cookies = _platform_cookies(export, domains)
+    if not cookies:
+        found = "、".join(sorted({site for entry in export.cookies if (site := _site(entry))})[:5]) or "无"
+        raise _refused(f"这是{export.form}，但没有 {domains[0]} 的 Cookie（找到的网站：{found}）")
+    now = time.time()
+    alive = [cookie for cookie in cookies if cookie["expires"] == _SESSION or cookie["expires"] > now]
+    logged_in = login_cookie is None or any(cookie["name"] == login_cookie and cookie["value"] for cookie in alive)
+    warnings = []
+    if not logged_in:
+        expired = any(cookie["name"] == login_cookie and cookie["value"] for cookie in cookies)
+        why = f"{login_cookie} 已过期" if expired else f"没有 {login_cookie}（它是 HttpOnly，有的导出方式看不到）"
+        warnings.append(f"导入的 Cookie {why}，不会是登录状态；请先在浏览器里登录，再用能导出 HttpOnly 的扩展导出")
+    elif len(alive) < len(cookies):
+        warnings.append(f"{len(cookies) - len(alive)} 个 Cookie 已过期，不会起作用")
+    origins = [origin for origin in export.origins if _origin_belongs(origin, domains)]
+    return CookieImport({"cookies": cookies, "origins": origins}, export.form, logged_in, warnings)
+
+
+def _platform_cookies(export: Export, domains: Sequence[str]) -> list[dict[str, Any]]:
+    kept: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for number, entry in enumerate(export.cookies, 1):
+        site = _site(entry)
+        if site and not _belongs(site, domains):
+            continue
+        cookie = _cookie(entry, number, domains[0] if export.of_platform else None)
+        # Of equal cookies the last counts, as in a browser.
+        kept[cookie["name"], cookie["domain"], cookie["path"]] = cookie
+    return list(kept.values())
+
+
+def _site(entry: Any) -> str | None:
+    """Return the host that an entry names, or None."""
+    domain = entry.get("domain") if isinstance(entry, dict) else None
+    if not isinstance(domain, str):
+        return None
+    # Some extensions write an address here.
+    host = re.sub(r"^[a-z]+://|[/:].*$", "", domain.strip().lower()).strip(".")
+    return host or None
+
+
+def _cookie(entry: Any, number: int, default_domain: str | None) -> dict[str, Any]:
+    """Return Playwright's form of an entry; `number` names it when it is unusable."""
+    if not isinstance(entry, dict):
+        raise _refused(f"第 {number} 个 Cookie 不是 JSON 对象")
+    name, value, site = entry.get("name"), entry.get("value"), _site(entry)
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise _refused(f"第 {number} 个 Cookie 的 name 缺失或无效")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str) or not _VALUE.fullmatch(value) or len(name) + len(value) > _MOST_CHARS:
+        raise _refused(f"Cookie {name} 的 value 缺失、太长或含有不允许的字符")
+    if site is None and default_domain is None:
+        raise _refused(f"Cookie {name} 没有 domain")
+    dotted = site is None or (entry["domain"].strip().startswith(".") and entry.get("hostOnly") is not True)
+    domain = f".{default_domain}" if site is None else f"{'.' if dotted else ''}{site}"
+    path = entry.get("path")
+    same_site = _SAME_SITE.get(str(entry.get("sameSite") or "").lower(), "Lax")
+    # Browsers refuse a cookie with one of these prefixes that does not keep to its rules.
+    secure = entry.get("secure") is True or name.startswith(("__Secure-", "__Host-"))
+    if name.startswith("__Host-"):
+        domain, path = domain.lstrip("."), "/"
+    return {
+        "name": name,
+        "value": value,
+        "domain": domain,
+        "path": path if isinstance(path, str) and path.startswith("/") else "/",
+        "expires": seconds_of(entry.get("expires")),
+        "httpOnly": entry.get("httpOnly") is True,
+        "secure": secure,
+        # Browsers refuse SameSite=None without Secure.
+        "sameSite": same_site if secure or same_site != "None" else "Lax",
+    }
+
+
+def seconds_of(expires: Any) -> float:
+    """Return an expiry as seconds since 1970, or -1 (a session cookie) for what is none.
+
+    Understands seconds, milliseconds and microseconds, as numbers or as text, ISO 8601 and the dates of HTTP headers.
+    """
+    if isinstance(expires, bool) or expires is None:
+        return _SESSION
+    if isinstance(expires, str):
+        expires = _from_text(expires.strip())
+    if not isinstance(expires, int | float):
+        return _SESSION
+    try:
+        number = float(expires)
+    except OverflowError:
+        return _SESSION
+    if number >= _MOST_MILLISECONDS:
+        number /= 1e6
+    elif number >= _MOST_SECONDS:
+        number /= 1e3
+    usable = math.isfinite(number) and 0 < number < _MOST_SECONDS
+    return number if usable else _SESSION
+
+
+def _from_text(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    for read in (datetime.fromisoformat, parsedate_to_datetime):
+        try:
+            moment = read(text)
+        except (ValueError, TypeError, IndexError):
+            continue
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    return None
+
+
+def _belongs(domain: str, domains: Sequence[str]) -> bool:
+    domain = domain.lstrip(".")
+    return any(domain == own or domain.endswith(f".{own}") for own in domains)
+
+
+def _origin_belongs(origin: Any, domains: Sequence[str]) -> bool:
+    address = origin.get("origin") if isinstance(origin, dict) else None
+    match = re.fullmatch(r"https?://([^/:]+)(?::\d+)?", address) if isinstance(address, str) else None
+    return match is not None and _belongs(match[1].lower(), domains)
+
+
+def _refused(reason: str, give: str = "") -> ServiceError:
+    step = give or f"可用的格式：{_FORMS}"
+    return ServiceError(ErrorCode.INVALID_ARGUMENT, f"无法导入 Cookie：{reason}", step)

@@ -1,0 +1,366 @@
+"""One browser for the whole process: Chromium of its own, or the user's by CDP.
+
+Needs `playwright`, which only services with a browser install; nothing else of the kit imports this module.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import re
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import anyio
+from playwright.async_api import Browser, BrowserContext, BrowserType, Error, Page, Playwright
+
+from dyber_kit.browser.launching import CLOSE_SECONDS, Launcher
+from dyber_kit.browser.sessions import DEFAULT_ACCOUNT, SessionStore, StorageState
+from dyber_kit.errors import ErrorCode, ServiceError
+from dyber_kit.observing import tracing
+from dyber_kit.observing.metrics import Metrics
+from dyber_kit.settings import environment_flag, environment_number
+
+logger = logging.getLogger("dyber.browser")
+
+_FLAGS = [
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-extensions",
+    "--disable-breakpad",
+    "--no-first-run",
+    "--mute-audio",
+    "--renderer-process-limit=2",
+]
+_NO_SANDBOX = re.compile(r"No usable sandbox|Failed to move to new namespace|zygote_host_impl|without --no-sandbox")
+_GONE = re.compile(r"has been closed|Connection closed|crashed", re.IGNORECASE)
+_NO_IMAGES = "--blink-settings=imagesEnabled=false"
+_LAUNCH_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class BrowserSettings:
+    """How the browser runs.
+
+    Attributes:
+        chromium_path: Chromium's executable (CHROMIUM_PATH).
+        chromium_sandbox: Use Chromium's own sandbox (CHROMIUM_SANDBOX). None: wherever it works. It needs user
+            namespaces, which engines permit by a seccomp profile only; without it the container is the boundary.
+        cdp_url: Attach to the user's browser here, for example `http://host:9222` (BROWSER_CDP_URL), or None.
+        max_pages: Most pages open at once (BROWSER_MAX_PAGES).
+        queue_seconds: Longest wait for a page before BUSY, in seconds.
+        recycle_pages: Restart an idle browser after this many pages, since browsers grow.
+        images: Load pictures; most of a page's traffic and memory, and text needs none.
+        locale: Language of the pages.
+        timezone: Time zone of the pages.
+    """
+
+    chromium_path: str = "/usr/bin/chromium"
+    chromium_sandbox: bool | None = None
+    cdp_url: str | None = None
+    max_pages: int = 1
+    queue_seconds: float = 15.0
+    recycle_pages: int = 500
+    images: bool = False
+    locale: str = "zh-CN"
+    timezone: str = "Asia/Shanghai"
+
+    @classmethod
+    def from_environment(cls) -> BrowserSettings:
+        """Read the environment.
+
+        Raises:
+            ValueError: A variable has a value that cannot be used; the message names it.
+        """
+        cdp_url = os.environ.get("BROWSER_CDP_URL", "").strip() or None
+        if cdp_url is not None:
+            check_cdp_url(cdp_url)
+        return cls(
+            chromium_path=os.environ.get("CHROMIUM_PATH") or "/usr/bin/chromium",
+            chromium_sandbox=environment_flag("CHROMIUM_SANDBOX", True) if os.environ.get("CHROMIUM_SANDBOX") else None,
+            cdp_url=cdp_url,
+            max_pages=int(environment_number("BROWSER_MAX_PAGES", 1, 1, 8)),
+        )
+
+
+class BrowserPool:
+    """Opens pages in one browser, which a `Launcher` keeps running, and reloads a session that has changed.
+
+    Each account has a context of its own, with the session that `sessions` keeps for it. The user's own browser has
+    one account, the one logged in there, and is never closed.
+
+    Args:
+        settings: How the browser runs.
+        sessions: Kept sessions, or None to start without one.
+        metrics: Where `browser_pages_open` is shown.
+    """
+
+    def __init__(
+        self, settings: BrowserSettings, sessions: SessionStore | None = None, metrics: Metrics | None = None
+    ) -> None:
+        self._settings = settings
+        self._sessions = sessions
+        self._launcher = Launcher(self._start, self._no_browser(), self._next_step())
+        self._contexts_of: Browser | None = None
+        self._contexts: dict[str, _Context] = {}
+        self._turns = asyncio.Semaphore(settings.max_pages)
+        self._changing = asyncio.Lock()
+        self._open = 0
+        self._served = 0
+        self._sandboxed: bool | None = None
+        if metrics:
+            metrics.watch_pages(lambda: self._open)
+
+    @property
+    def attached(self) -> bool:
+        """Whether this is the user's own browser."""
+        return self._settings.cdp_url is not None
+
+    def about(self) -> dict[str, str]:
+        """What /ready says of the browser: whose it is and what confines its pages."""
+        if self.attached:
+            return {"browser": "user's own"}
+        sandbox = {None: "not started", True: "own sandbox", False: "container only"}[self._sandboxed]
+        return {"browser": "chromium", "browser_sandbox": sandbox}
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run the browser for the life of the process.
+
+        A browser that cannot start leaves the service up but not ready, with the reason in /ready; it is tried again
+        in the background.
+        """
+        async with self._launcher.running():
+            yield
+
+    async def problem(self) -> str | None:
+        """Return why no page can be opened now, in Chinese, or None; starts nothing and waits for nothing."""
+        return self._launcher.problem
+
+    @asynccontextmanager
+    async def page(self, account: str = DEFAULT_ACCOUNT, *, in_turn: bool = True) -> AsyncIterator[Page]:
+        """A fresh page of the account, closed on exit. Callers take turns.
+
+        Args:
+            account: Whose session the page has.
+            in_turn: False for a page that stays open between calls, such as one that waits for a login.
+
+        Raises:
+            ServiceError: BUSY when no turn came within `queue_seconds`; INTERNAL when no browser starts, or when it
+                crashed under the page; LOGIN_REQUIRED when the kept session cannot be read.
+        """
+        async with self._turn() if in_turn else contextlib.nullcontext():
+            with tracing.span("browser page"):
+                context, page = await self._new_page(account)
+                self._open += 1
+                self._served += 1
+                try:
+                    yield page
+                except Exception as error:
+                    if not is_gone(error, page):
+                        raise
+                    raise crashed() from error
+                finally:
+                    self._open -= 1
+                    with anyio.CancelScope(shield=True):
+                        await _close(page)
+                        await self._left(context)
+
+    async def save_session(self, account: str = DEFAULT_ACCOUNT) -> None:
+        """Keep what the account's context is logged in with, so that it survives a restart.
+
+        Without a store, or with the user's own browser, there is nothing to keep. Raises OSError.
+        """
+        current = self._contexts.get(account)
+        if self._sessions is None or self.attached or current is None:
+            return
+        state = await current.context.storage_state()
+        self._sessions.write({**state}, account)
+        current.stamp = self._sessions.stamp(account)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        with anyio.move_on_after(self._settings.queue_seconds) as waiting:
+            await self._turns.acquire()
+        if waiting.cancelled_caught:
+            raise ServiceError(ErrorCode.BUSY, "浏览器正在处理其他请求", "请一次只发一个请求", retry_after=15)
+        try:
+            yield
+        finally:
+            self._turns.release()
+
+    async def _new_page(self, account: str) -> tuple[_Context, Page]:
+        # Waited for before the lock: callers wait for a start side by side, and not one after the other.
+        await self._launcher.browser()
+        async with self._changing:
+            if self._served >= self._settings.recycle_pages and not self._open and not self.attached:
+                await self._launcher.discard(await self._launcher.browser())
+            for last_try in (False, True):
+                browser = await self._launcher.browser()
+                try:
+                    context = await self._ensure_context(browser, account)
+                    page = await context.context.new_page()
+                    context.pages += 1
+                    return context, page
+                except Exception as error:
+                    if not isinstance(error, (Error, OSError)) and not is_gone(error):
+                        raise
+                    # A browser that has just died still counts as connected for a moment.
+                    await self._launcher.discard(browser, crashed=True)
+                    if last_try:
+                        raise crashed() from error
+        raise AssertionError("unreachable")
+
+    async def _ensure_context(self, browser: Browser, account: str) -> _Context:
+        if self.attached and account != DEFAULT_ACCOUNT:
+            raise ServiceError(
+                ErrorCode.INVALID_ARGUMENT,
+                "使用用户自己的浏览器时只有一个账号",
+                "请不要指定账号；账号就是该浏览器里登录的账号",
+            )
+        if browser is not self._contexts_of:
+            self._contexts.clear()
+            self._contexts_of, self._served = browser, 0
+            logger.info("browser ready", extra={"version": browser.version, **self.about()})
+        stamp = self._sessions.stamp(account) if self._sessions and not self.attached else None
+        current = self._contexts.get(account)
+        if current is not None and current.stamp == stamp:
+            return current
+        if current is not None:
+            del self._contexts[account]
+            current.stale = True
+            if not current.pages:
+                await _close(current.context)
+        if self.attached and browser.contexts:
+            made = _Context(browser.contexts[0], None)
+        else:
+            state = self._sessions.read(account) if self._sessions and stamp is not None else None
+            context = await self._new_context(browser, account, state)
+            made = _Context(context, stamp)
+        self._contexts[account] = made
+        return made
+
+    async def _left(self, context: _Context) -> None:
+        context.pages -= 1
+        if context.stale and not context.pages:
+            await _close(context.context)
+
+    async def _new_context(self, browser: Browser, account: str, state: StorageState | None) -> BrowserContext:
+        """Make a context with the kept session; cookies that the browser does not take are left out and named."""
+        options: dict[str, Any] = {
+            "locale": self._settings.locale,
+            "timezone_id": self._settings.timezone,
+            "viewport": {"width": 1280, "height": 900},
+        }
+        try:
+            return await browser.new_context(**options, storage_state=state)  # type: ignore[arg-type]
+        except Error:
+            if state is None or not browser.is_connected():
+                raise
+        context = await browser.new_context(**options)
+        refused = []
+        for cookie in state["cookies"]:
+            try:
+                await context.add_cookies([cookie])
+            except (Error, TypeError, ValueError):
+                refused.append(str(cookie.get("name")) if isinstance(cookie, dict) else "?")
+        logger.error("cookies not usable", extra={"account": account, "cookies": refused})
+        return context
+
+    async def _start(self, playwright: Playwright) -> Browser:
+        if self._settings.cdp_url is not None:
+            address = await _by_address(self._settings.cdp_url)
+            return await playwright.chromium.connect_over_cdp(address, timeout=_LAUNCH_SECONDS * 1000)
+        return await self._launch(playwright.chromium)
+
+    async def _launch(self, chromium: BrowserType) -> Browser:
+        wanted = self._settings.chromium_sandbox
+        tries = [wanted] if wanted is not None else [True, False]
+        # Chromium refuses its sandbox to root; what was denied once stays denied while the process lives.
+        if wanted is None and (os.geteuid() == 0 or self._sandboxed is False):
+            tries = [False]
+        for sandbox in tries:
+            try:
+                browser = await chromium.launch(
+                    executable_path=self._settings.chromium_path,
+                    chromium_sandbox=sandbox,
+                    args=_FLAGS if self._settings.images else [*_FLAGS, _NO_IMAGES],
+                    timeout=_LAUNCH_SECONDS * 1000,
+                )
+            except Error as error:
+                if sandbox is tries[-1] or not _NO_SANDBOX.search(str(error)):
+                    raise
+                logger.warning("chromium's own sandbox is not permitted here; the container alone confines its pages")
+                continue
+            self._sandboxed = sandbox
+            return browser
+        raise AssertionError("unreachable")
+
+    def _no_browser(self) -> str:
+        if self.attached:
+            return f"无法连接用户的浏览器（{self._settings.cdp_url}）"
+        return f"浏览器无法启动（{self._settings.chromium_path}），请查看服务日志"
+
+    def _next_step(self) -> str:
+        if self.attached:
+            return "请确认浏览器以 --remote-debugging-port 启动、BROWSER_CDP_URL 正确且能从容器访问，再重试"
+        return "请查看服务日志，确认容器内存足够后重试"
+
+
+def crashed() -> ServiceError:
+    """Return the failure to report when the browser or its page crashed in the middle of a call."""
+    return ServiceError(ErrorCode.INTERNAL, "浏览器在操作中崩溃，正在重新启动", "请再试一次", retry_after=5)
+
+
+def is_gone(error: Exception, page: Page | None = None) -> bool:
+    """Tell whether the error says that the browser, its page or Playwright's own process is gone."""
+    if isinstance(error, ServiceError):
+        return False
+    # What Playwright raises when its own process is gone has no class of its own.
+    if _GONE.search(str(error)):
+        return True
+    return isinstance(error, Error) and page is not None and page.is_closed()
+
+
+@dataclass(eq=False)
+class _Context:
+    context: BrowserContext
+    stamp: int | None
+    pages: int = 0
+    stale: bool = False
+
+
+def check_cdp_url(url: str) -> None:
+    """Refuse what cannot be the address of a browser's debugging port. Raises ValueError."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https", "ws", "wss") and parts.hostname and parts.port
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError(f"环境变量 BROWSER_CDP_URL 的值 {url!r} 无效，应形如 http://host:9222")
+
+
+async def _by_address(url: str) -> str:
+    """The URL with its host as an IP address: browsers answer debugging requests under no other name but localhost."""
+    parts = urlsplit(url)
+    found = await asyncio.get_running_loop().getaddrinfo(parts.hostname, parts.port, type=socket.SOCK_STREAM)
+    # Debugging ports listen on IPv4 unless told otherwise.
+    address = str(min(found, key=lambda entry: entry[0] != socket.AF_INET)[4][0])
+    host = f"[{address}]" if ":" in address else address
+    return parts._replace(netloc=f"{host}:{parts.port}").geturl()
+
+
+async def _close(closable: Page | BrowserContext) -> None:
+    with anyio.move_on_after(CLOSE_SECONDS), contextlib.suppress(Exception):
+        await closable.close()

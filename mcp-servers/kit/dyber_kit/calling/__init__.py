@@ -1,0 +1,1 @@
+"""This package handles a call: its declared arguments, its deadline, its confirmation and its answer."""

@@ -1,0 +1,43 @@
+"""Makes answers of failures, and limits everything that an answer carries."""
+
+from __future__ import annotations
+
+from mcp.types import AudioContent, CallToolResult, ImageContent, TextContent
+from pydantic_core import to_json
+
+from dyber_kit.calling.cursors import too_large
+from dyber_kit.errors import ERROR_META, ServiceError
+
+#: Key of an answer's `_meta` with what the caller should know about its arguments, as a list of sentences.
+WARNINGS_META = "dyber/warnings"
+#: Largest picture or sound in an answer, in characters of Base64.
+MAX_MEDIA_CHARS = 1_000_000
+
+
+def failed(error: ServiceError) -> CallToolResult:
+    """Return the answer to a call that ended with `error`: a text for models, and ERROR_META for programs."""
+    return CallToolResult(
+        content=[TextContent(type="text", text=error.text)], is_error=True, _meta={ERROR_META: error.details}
+    )
+
+
+def within_limits(result: CallToolResult, max_chars: int) -> None:
+    """Check every part of an answer against its limit.
+
+    Raises:
+        ServiceError: INVALID_ARGUMENT: the structure, or a text or a resource beside it, is longer than `max_chars`,
+            or a picture or sound is larger than MAX_MEDIA_CHARS.
+    """
+    media = [part for part in result.content if isinstance(part, ImageContent | AudioContent)]
+    others = [part for part in result.content if not isinstance(part, ImageContent | AudioContent)]
+    written = sum(len(part.text) if isinstance(part, TextContent) else _json_chars(part) for part in others)
+    largest = max([written, _json_chars(result.structured_content), _json_chars(result.meta)])
+    if largest > max_chars:
+        raise too_large(largest, max_chars)
+    heaviest = max((len(part.data) for part in media), default=0)
+    if heaviest > MAX_MEDIA_CHARS:
+        raise too_large(heaviest, MAX_MEDIA_CHARS)
+
+
+def _json_chars(value: object) -> int:
+    return 0 if value is None else len(to_json(value).decode())

@@ -1,0 +1,155 @@
+"""Reads the arguments of a call as callers send them: certain meanings are converted, anything else is refused in one
+sentence.
+
+Models send `null` for what they do not set, numbers as text, lists as JSON text; clients add fields of their own. The
+rules come from the published JSON Schema, so that agents are told the same bounds that they were shown.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from dyber_kit.calling.conversions import Unusable, convert, means_unset
+from dyber_kit.calling.rules import Rules, allowed, describe_given, example, nearest_allowed, sentence
+from dyber_kit.errors import KINDS, ErrorCode, ServiceError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_MOST_PROBLEMS = 5
+_MOST_NAMES = 30
+_LONGEST_NAME = 60
+_CLOSE_ENOUGH = 0.75
+
+
+@dataclass(frozen=True)
+class Reading(Generic[Model]):
+    """Holds arguments that fit the rules, and what the caller should be told about the rest."""
+
+    checked: Model
+    warnings: list[str] = field(default_factory=list)
+
+
+def read_arguments(model: type[Model], schema: Rules, given: Any) -> Reading[Model]:
+    """Return the arguments in `given` as an instance of `model`.
+
+    Unknown names are ignored; a name that resembles one of the declared names is told in `warnings`. `null` stands for
+    the default.
+
+    Args:
+        model: Checks the converted arguments.
+        schema: JSON Schema of the model, with `properties` and `required`.
+        given: What the caller sent: an object, the JSON text of one, or None for no arguments.
+
+    Raises:
+        ServiceError: INVALID_ARGUMENT, naming each problem with the bounds and an example; texts that were given are
+            not repeated.
+    """
+    declared: Mapping[str, Rules] = schema.get("properties", {})
+    required = set(schema.get("required", ()))
+    sent = _as_object(given, declared)
+    resembling = _resembling(sent, declared)
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    warnings = [f"没有名为 {shown_name(name)} 的参数，已忽略；是否想用 {meant}？" for name, meant in resembling.items()]
+    for name, rules in declared.items():
+        optional = name not in required
+        if name not in sent:
+            if not optional:
+                problems.append(_missing(name, rules, resembling))
+            continue
+        value = sent[name]
+        if optional and means_unset(value, rules):
+            if isinstance(value, str) and value.strip():
+                warnings.append(f"{name} 的值是文字 null，按没有填写处理")
+            continue
+        if value is None and means_unset(value, rules):
+            problems.append(f"缺少参数 {name}（给的是 null）：{sentence(rules)}")
+            continue
+        try:
+            values[name] = convert(value, rules)
+        except Unusable as unusable:
+            problems.append(_problem(name, rules, value, unusable.nearest))
+    if problems:
+        raise _refusal(problems, list(declared))
+    try:
+        return Reading(model.model_validate(values), warnings)
+    except ValidationError as error:
+        raise _refusal(_broken_bounds(error, values, declared), list(declared)) from None
+
+
+def shown_name(name: str) -> str:
+    """Return a name that a caller made up, short and on one line."""
+    visible = re.sub(r"[^\w.\-/]", "?", name)
+    return visible if len(visible) <= _LONGEST_NAME else visible[:_LONGEST_NAME] + "…"
+
+
+def similar(name: str, known: list[str]) -> str | None:
+    """Return the name of `known` that `name` most likely stands for; None when none is near."""
+    plain = {_plain(other): other for other in reversed(known)}
+    close = difflib.get_close_matches(_plain(name), list(plain), 1, _CLOSE_ENOUGH)
+    return plain[close[0]] if close else None
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^0-9a-z\u4e00-\u9fff]", "", name.casefold())
+
+
+def _as_object(given: Any, declared: Mapping[str, Rules]) -> dict[str, Any]:
+    if given is None:
+        return {}
+    if isinstance(given, str):
+        if not given.strip() or given.strip() == "null":
+            return {}
+        try:
+            given = json.loads(given)
+        except (ValueError, RecursionError):
+            given = None
+    if isinstance(given, dict):
+        return given
+    shape = json.dumps({name: example(rules) for name, rules in list(declared.items())[:3]}, ensure_ascii=False)
+    raise _refusal([f"arguments：应为 JSON 对象，例如 {shape}"], list(declared))
+
+
+def _resembling(sent: Mapping[str, Any], declared: Mapping[str, Rules]) -> dict[str, str]:
+    """Return, by unknown name, the declared name that it resembles and that was not given itself."""
+    unused = [name for name in declared if name not in sent]
+    unknown = [name for name in sent if name not in declared][:_MOST_NAMES]
+    found = {name: similar(name, unused) for name in unknown if len(name) <= _LONGEST_NAME}
+    return {name: meant for name, meant in found.items() if meant}
+
+
+def _missing(name: str, rules: Rules, resembling: Mapping[str, str]) -> str:
+    instead = next((given for given, meant in resembling.items() if meant == name), None)
+    hint = f"（给了 {shown_name(instead)}，是否想用 {name}？）" if instead else ""
+    return f"缺少参数 {name}{hint}：{sentence(rules)}"
+
+
+def _problem(name: str, rules: Rules, value: Any, nearest: str | None = None) -> str:
+    near = f"，最近的可用值是 {nearest}" if nearest else ""
+    return f"{name}：{allowed(rules)}（给的是{describe_given(value)}）{near}，例如 {example(rules, as_json=True)}"
+
+
+def _broken_bounds(error: ValidationError, values: Mapping[str, Any], declared: Mapping[str, Rules]) -> list[str]:
+    """Return what is wrong with converted values, one sentence for each argument."""
+    entries = error.errors(include_url=False, include_context=False, include_input=False)
+    names = list(dict.fromkeys(str(entry["loc"][0]) if entry["loc"] else "arguments" for entry in entries))
+    rules = {name: declared.get(name, {}) for name in names}
+    return [
+        _problem(name, rules[name], values.get(name), nearest_allowed(values.get(name), rules[name])) for name in names
+    ]
+
+
+def _refusal(problems: list[str], known: list[str]) -> ServiceError:
+    more = f"；另有 {len(problems) - _MOST_PROBLEMS} 处" if len(problems) > _MOST_PROBLEMS else ""
+    return ServiceError(
+        ErrorCode.INVALID_ARGUMENT,
+        f"{KINDS[ErrorCode.INVALID_ARGUMENT].message}：{'；'.join(problems[:_MOST_PROBLEMS])}{more}",
+        f"请按提示修改参数后重试。此工具可用的参数：{'、'.join(known) or '无'}",
+    )

@@ -1,0 +1,90 @@
+"""Every tool and REST call goes through here: deadline, metrics, log line, in-flight count."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
+from typing import TypeVar
+
+import anyio
+from mcp.shared.exceptions import MCPError
+
+from dyber_kit.calling.legacy_sessions import current_session
+from dyber_kit.errors import KINDS, ErrorCode, ServiceError
+from dyber_kit.observing import tracing
+from dyber_kit.observing.logs import without_values
+from dyber_kit.observing.metrics import Metrics
+
+logger = logging.getLogger("dyber.calls")
+
+Result = TypeVar("Result")
+
+
+class Calls:
+    """Runs calls and counts them.
+
+    Args:
+        metrics: Where they are counted.
+        max_seconds: Deadline of one call, in seconds.
+    """
+
+    def __init__(self, metrics: Metrics, max_seconds: float) -> None:
+        self.max_seconds = max_seconds
+        self.in_flight = 0
+        self.draining = False
+        self._metrics = metrics
+        metrics.watch_in_flight(lambda: self.in_flight)
+
+    async def run(self, tool: str, call: Callable[[], Awaitable[Result]]) -> Result:
+        """Await `call()` under the deadline and record how it ended.
+
+        The deadline covers waiting in queues and the work itself; `anyio.current_effective_deadline()` tells it. A call
+        whose effect may have happened when it is cancelled raises an error of its own in place of TIMEOUT.
+
+        Raises:
+            ServiceError: The call's own; TIMEOUT when the deadline passed; INTERNAL for every other exception, with
+                the id under which the log has it.
+            MCPError: The call's own.
+        """
+        started = time.perf_counter()
+        outcome = "cancelled"
+        session = current_session.get()
+        self.in_flight += 1
+        with tracing.span(f"call {tool}", {"mcp.tool": tool}) as span:
+            try:
+                with session.used() if session else nullcontext(), anyio.move_on_after(self.max_seconds) as deadline:
+                    result = await call()
+                if deadline.cancelled_caught:
+                    raise ServiceError(ErrorCode.TIMEOUT, f"操作超过 {self.max_seconds:g} 秒，已中止")
+                outcome = "ok"
+                return result
+            except ServiceError as error:
+                outcome = str(error.code)
+                raise
+            except MCPError:
+                outcome = "protocol_error"
+                raise
+            except Exception as error:
+                outcome = str(ErrorCode.INTERNAL)
+                raise _crash(tool, error) from error
+            finally:
+                self.in_flight -= 1
+                seconds = time.perf_counter() - started
+                tracing.note_outcome(span, outcome)
+                self._metrics.call_ended(tool, outcome, seconds)
+                logger.info("call", extra={"tool": tool, "outcome": outcome, "seconds": round(seconds, 4)})
+
+
+def _crash(tool: str, error: Exception) -> ServiceError:
+    """Return what a caller is told of an unforeseen exception; the log has the exception under the same id."""
+    error_id = uuid.uuid4().hex[:12]
+    logger.error("call crashed", extra={"tool": tool, "error_id": error_id}, exc_info=without_values(error))
+    kind = KINDS[ErrorCode.INTERNAL]
+    return ServiceError(
+        ErrorCode.INTERNAL,
+        f"{kind.message}（编号 {error_id}）",
+        f"请管理员在服务日志里查找编号 {error_id}；若持续出现，请反馈问题",
+    )

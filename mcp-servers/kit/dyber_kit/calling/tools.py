@@ -1,0 +1,171 @@
+"""MCP tools: how a service declares them and how the kit runs them."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast, get_args
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.tools import Tool
+from mcp.types import CallToolResult, ContentBlock, TextContent, ToolAnnotations
+from pydantic import BaseModel, PrivateAttr
+
+from dyber_kit.calling.answers import WARNINGS_META, failed, within_limits
+from dyber_kit.calling.arguments import Reading, read_arguments
+from dyber_kit.calling.calls import Calls
+from dyber_kit.calling.cursors import fit_answer
+from dyber_kit.calling.progress import reporting
+from dyber_kit.errors import ServiceError
+
+
+@dataclass(frozen=True)
+class ToolDeclaration:
+    """One tool as a service wrote it; `create_app` turns it into a running tool."""
+
+    function: Callable[..., Awaitable[Any]]
+    title: str
+    annotations: ToolAnnotations
+
+    @property
+    def name(self) -> str:
+        """Return the name under which agents call the tool."""
+        return getattr(self.function, "__name__", repr(self.function))
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the tool changes nothing outside the server."""
+        return bool(self.annotations.read_only_hint)
+
+
+def tool(
+    *, title: str, read_only: bool, open_world: bool, destructive: bool = False, idempotent: bool = True
+) -> Callable[[Callable[..., Awaitable[Any]]], ToolDeclaration]:
+    """Declare an async function as an MCP tool named after the function.
+
+    The docstring is what agents read. Parameters must be flat scalars, `Literal`s or lists of scalars
+    with `Field(description=...)`; the return type must be a Pydantic model.
+
+    Args:
+        title: Name shown to people, in Chinese.
+        read_only: The tool changes nothing outside the server; others exist only with DYBER_READ_ONLY=false.
+        open_world: The tool talks to something outside the server.
+        destructive: The tool may delete or overwrite; meaningless when read_only.
+        idempotent: Repeating the same call has no further effect.
+    """
+    annotations = ToolAnnotations(
+        title=title,
+        read_only_hint=read_only,
+        destructive_hint=destructive,
+        idempotent_hint=idempotent,
+        open_world_hint=open_world,
+    )
+
+    def declare(function: Callable[..., Awaitable[Any]]) -> ToolDeclaration:
+        return ToolDeclaration(function=function, title=title, annotations=annotations)
+
+    return declare
+
+
+class ServiceTool(Tool):
+    """A tool that understands what callers mean, runs under `Calls` and answers errors as code, cause, next step."""
+
+    _calls: Calls = PrivateAttr()
+    _max_answer_chars: int = PrivateAttr()
+
+    @classmethod
+    def build(cls, declaration: ToolDeclaration, calls: Calls, max_answer_chars: int) -> ServiceTool:
+        """Make the running tool; its answers stay within `max_answer_chars` characters of JSON.
+
+        Raises:
+            ValueError: The function is not async, or has no docstring or no return type that makes an output schema,
+                or its inputs are not flat (agents drop `$ref`s); the message names the function.
+        """
+        name = declaration.name
+        if not inspect.iscoroutinefunction(declaration.function):
+            raise ValueError(f"tool {name} must be a function written with `async def`")
+        # Cleaned here: Python 3.13 strips a docstring's indentation, earlier versions keep it.
+        description = inspect.getdoc(declaration.function)
+        if not description:
+            raise ValueError(f"tool {name} needs a docstring: it is what agents read")
+        try:
+            made = cls.from_function(
+                declaration.function,
+                title=declaration.title,
+                description=description,
+                annotations=declaration.annotations,
+                structured_output=True,
+            )
+        except Exception as error:
+            raise ValueError(f"tool {name} has a signature that cannot be published: {error}") from error
+        built = cast(ServiceTool, made)
+        if not _has_structure(built):
+            raise ValueError(f"tool {name} needs a Pydantic model as its return type: agents get an output schema")
+        built.parameters = _untitled(built.parameters)
+        if "$defs" in built.parameters:
+            raise ValueError(f"tool {name} has nested inputs; use flat scalars and Literal")
+        built._calls = calls
+        built._max_answer_chars = max_answer_chars
+        return built
+
+    async def run(self, arguments: Any, context: Context[Any, Any], convert_result: bool = False) -> Any:
+        """Run the tool; see `mcp.server.mcpserver.tools.Tool.run` for the arguments.
+
+        With `convert_result`, a foreseen failure is an answer with `is_error`; without, it is raised.
+
+        Raises:
+            ServiceError: A foreseen failure, or INTERNAL for a crash; its text is what the model reads.
+            MCPError: A failure that the protocol itself answers.
+        """
+        try:
+            return await self._calls.run(self.name, lambda: self._execute(arguments, context, convert_result))
+        except ServiceError as error:
+            if convert_result:
+                return failed(error)
+            raise
+
+    async def _execute(self, arguments: Any, context: Context[Any, Any], convert_result: bool) -> Any:
+        read = read_arguments(self.fn_metadata.arg_model, self.parameters, arguments)
+        checked = read.checked.model_dump_one_level()
+        async with reporting(context) as reported:
+            injected = {self.context_kwarg: reported} if self.context_kwarg else {}
+            result = await self.fn(**checked, **injected)
+        if isinstance(result, BaseModel) and not isinstance(result, CallToolResult):
+            result = fit_answer(result, self._max_answer_chars)
+        parts = list(result.content) if isinstance(result, CallToolResult) else []
+        return self._answer(self.fn_metadata.convert_result(result), parts, read) if convert_result else result
+
+    def _answer(self, result: Any, parts: Sequence[ContentBlock], read: Reading[Any]) -> Any:
+        """Return the answer with compact text, which is cheaper for models than the SDK's, and with the warnings.
+
+        What the tool itself put beside its structure (`parts`: a picture, a text for people) follows the text.
+        """
+        if not isinstance(result, CallToolResult):
+            return result
+        if result.structured_content is not None:
+            text = json.dumps(result.structured_content, ensure_ascii=False, separators=(",", ":"))
+            result.content = [TextContent(type="text", text=text), *parts]
+        within_limits(result, self._max_answer_chars)
+        if read.warnings:
+            result.content = [*result.content, TextContent(type="text", text=f"提示：{'；'.join(read.warnings)}")]
+            result.meta = {**(result.meta or {}), WARNINGS_META: read.warnings}
+        return result
+
+
+def _has_structure(built: Tool) -> bool:
+    """Return whether the tool answers with a model of the service's own, which becomes its output schema."""
+    model = built.fn_metadata.output_model
+    is_model = (
+        isinstance(model, type) and issubclass(model, BaseModel) and not issubclass(model, get_args(ContentBlock))
+    )
+    return is_model and built.output_schema is not None and not built.fn_metadata.wrap_output
+
+
+def _untitled(schema: dict[str, Any]) -> dict[str, Any]:
+    """`schema` without the titles Pydantic makes of names: they say nothing new, and agents pay for every word."""
+    arguments = {name: {**rules} for name, rules in schema.get("properties", {}).items()}
+    for rules in arguments.values():
+        rules.pop("title", None)
+    return {**{key: value for key, value in schema.items() if key != "title"}, "properties": arguments}

@@ -1,0 +1,1 @@
+"""This package writes log lines, counts metrics and sends spans."""

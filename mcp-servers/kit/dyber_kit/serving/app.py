@@ -1,0 +1,194 @@
+"""`create_app`: everything a service needs around its tools."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+from mcp.server import MCPServer
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp.server.transport_security import TransportSecuritySettings
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.types import Receive, Scope, Send
+
+from dyber_kit.calling.calls import Calls
+from dyber_kit.calling.tools import ServiceTool, ToolDeclaration
+from dyber_kit.observing.logs import configure_logging
+from dyber_kit.observing.metrics import Metrics
+from dyber_kit.observing.tracing import tracing
+from dyber_kit.serving.docs import DOCS_PATH, OPENAPI_PATH, add_docs
+from dyber_kit.serving.legacy_sse import LegacySessions, LegacySseMiddleware
+from dyber_kit.serving.mcp_server import KitServer
+from dyber_kit.serving.middleware import GatewayMiddleware
+from dyber_kit.serving.rest import RestRoute, add_route
+from dyber_kit.serving.transport import MCP_PATH, MESSAGE_PATH, SSE_PATH, McpTransport
+from dyber_kit.settings import Settings
+
+# Host and Origin are checked once, by the gateway; the SDK's own list would refuse the gateway's names.
+_GATEWAY_CHECKS_HOSTS = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+
+Ready = Callable[[], Awaitable[str | None]]
+
+
+@dataclass(frozen=True)
+class ServiceApp:
+    """A finished ASGI application together with what runs it."""
+
+    asgi: GatewayMiddleware
+    mcp: MCPServer
+    calls: Calls
+    sessions: LegacySessions
+    settings: Settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.asgi(scope, receive, send)
+
+
+def create_app(
+    *,
+    name: str,
+    title: str,
+    version: str,
+    instructions: str,
+    tools: Sequence[ToolDeclaration],
+    rest: Sequence[RestRoute] = (),
+    lifespan: Callable[[], AbstractAsyncContextManager[None]] | None = None,
+    ready: Ready | None = None,
+    details: Callable[[], dict[str, str]] | None = None,
+    settings: Settings | None = None,
+    metrics: Metrics | None = None,
+) -> ServiceApp:
+    """Build the application of one service.
+
+    Args:
+        name: Service name, for example `xiaohongshu`; the name of its folder.
+        title: Name shown to people, in Chinese.
+        version: Version of the service.
+        instructions: What agents should know before they use the tools.
+        tools: Made with `dyber_kit.tool`, in the order agents see them.
+        rest: POST routes kept for callers that do not speak MCP.
+        lifespan: Context that starts what the service needs (a browser); entered once per process.
+        ready: Returns None when calls can be served, else why not, in Chinese.
+        details: What /ready adds about the service's parts, such as how its browser is confined.
+        settings: Defaults to the environment. Where it says read-only, tools that write are left out.
+        metrics: The service's metrics, when its parts (queue, cache, browser…) count there too.
+
+    Raises:
+        ValueError: A tool or an environment variable is not usable; the message says which.
+    """
+    settings = settings or Settings.from_environment()
+    configure_logging(name, settings.log_level)
+    metrics = metrics or Metrics(name)
+    calls = Calls(metrics, settings.max_call_seconds)
+    offered = [declared for declared in tools if declared.read_only or not settings.read_only]
+    # Built too where they are not offered: a mistake in a tool that writes shows at the first start.
+    built = {declared.name: ServiceTool.build(declared, calls, settings.max_answer_chars) for declared in tools}
+    if len(built) < len(tools):
+        raise ValueError(f"two tools of {name} have the same name")
+    mcp = KitServer(
+        name,
+        title=title,
+        version=version,
+        instructions=instructions,
+        log_level="WARNING",
+        tools=[built[declared.name] for declared in offered],
+        withheld=built.keys() - {declared.name for declared in offered},
+        # The tools never change while the process lives, and a listening stream would hold up draining.
+        subscriptions=False,
+    )
+    configure_logging(name, settings.log_level)  # MCPServer installs handlers of its own.
+    streams = _session_manager(mcp, settings, json_response=False)
+    documents = _session_manager(mcp, settings, json_response=True)
+    sse = mcp.sse_app(sse_path=SSE_PATH, message_path=MESSAGE_PATH, transport_security=_GATEWAY_CHECKS_HOSTS)
+
+    @asynccontextmanager
+    async def run_parts(_: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(tracing(name, version))
+            if lifespan is not None:
+                await stack.enter_async_context(lifespan())
+            await stack.enter_async_context(streams.run())
+            await stack.enter_async_context(documents.run())
+            yield
+
+    api = FastAPI(
+        title=title,
+        version=version,
+        description=instructions,
+        lifespan=run_parts,
+        openapi_url=OPENAPI_PATH,
+        docs_url=None,
+        redoc_url=None,
+        # FastAPI's own spans would repeat the kit's, and add some for every probe.
+        telemetry={"tracing": False},
+    )
+    api.add_exception_handler(404, _no_such_address)
+    about: dict[str, str | int] = {"service": f"{name}-mcp", "version": version, "tools": len(offered)}
+    _add_service_routes(api, about, calls, metrics, ready, details or dict, [route.path for route in rest])
+    add_docs(api)
+    for route in rest:
+        add_route(api, route, name, calls, settings)
+    api.router.routes.extend(sse.routes)
+    sessions = LegacySessions()
+    legacy = LegacySseMiddleware(api, sessions, SSE_PATH, MESSAGE_PATH)
+    asgi = GatewayMiddleware(McpTransport(legacy, streams, documents, settings.max_body_bytes), calls)
+    return ServiceApp(asgi=asgi, mcp=mcp, calls=calls, sessions=sessions, settings=settings)
+
+
+async def _no_such_address(request: Request, error: Exception) -> JSONResponse:
+    """Answer an unknown address: clients that look for OAuth read `error` as a text."""
+    return JSONResponse({"error": "not_found", "detail": getattr(error, "detail", "Not Found")}, 404)
+
+
+def _session_manager(mcp: MCPServer, settings: Settings, json_response: bool) -> StreamableHTTPSessionManager:
+    """Return a manager of Streamable HTTP without sessions, which answers with JSON or with streams."""
+    mcp.streamable_http_app(
+        streamable_http_path=MCP_PATH,
+        stateless_http=True,
+        json_response=json_response,
+        max_request_body_size=settings.max_body_bytes,
+        transport_security=_GATEWAY_CHECKS_HOSTS,
+    )
+    return mcp.session_manager
+
+
+def _add_service_routes(
+    api: FastAPI,
+    service: dict[str, str | int],
+    calls: Calls,
+    metrics: Metrics,
+    ready: Ready | None,
+    details: Callable[[], dict[str, str]],
+    rest_paths: list[str],
+) -> None:
+    label, version = str(service["service"]), str(service["version"])
+    endpoints = [*rest_paths, MCP_PATH, SSE_PATH, "/health", "/ready", "/metrics", DOCS_PATH]
+
+    @api.get("/")
+    async def about() -> dict[str, str | list[str]]:
+        """What this service is and where its endpoints are."""
+        return {"service": label, "status": "running", "version": version, "endpoints": endpoints}
+
+    @api.get("/health")
+    async def health() -> dict[str, str | float]:
+        """The process answers; says nothing about calls (see /ready)."""
+        return {"status": "healthy", "service": label, "timestamp": time.time()}
+
+    @api.get("/ready")
+    async def is_ready() -> JSONResponse:
+        """200 when calls can be served, else 503 with the reason."""
+        if calls.draining:
+            return JSONResponse({"status": "draining", **service, "reason": "服务正在停止"}, 503)
+        reason = await ready() if ready is not None else None
+        if reason is not None:
+            return JSONResponse({"status": "unavailable", **service, **details(), "reason": reason}, 503)
+        return JSONResponse({"status": "ready", **service, **details()})
+
+    @api.get("/metrics", response_class=Response)
+    async def show_metrics() -> Response:
+        """Prometheus metrics of this process."""
+        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,83 @@
+"""Extends the SDK's MCP server: it tolerates unusual requests of clients and answers unknown names with known ones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from contextvars import ContextVar
+from dataclasses import replace
+from typing import Any
+
+from mcp.server import MCPServer
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.tools import Tool
+from mcp.shared.exceptions import MCPError
+
+from dyber_kit.calling.answers import failed
+from dyber_kit.calling.arguments import shown_name, similar
+from dyber_kit.errors import KINDS, ErrorCode, ServiceError
+
+_LONGEST_ERROR = 1000
+_MOST_NAMES = 40
+
+#: Arguments that are not an object, which the SDK would refuse before the tool can say what it takes.
+_odd_arguments: ContextVar[Any] = ContextVar("odd_arguments", default=None)
+
+
+class KitServer(MCPServer):
+    """Serves MCP; its refusals name what exists instead.
+
+    Args:
+        name: Name of the service.
+        tools: All its tools; none is added later.
+        withheld: Names of tools that are left out because the service is read-only.
+        options: What `mcp.server.MCPServer` takes besides.
+    """
+
+    def __init__(self, name: str, *, tools: Sequence[Tool], withheld: Iterable[str] = (), **options: Any) -> None:
+        super().__init__(name, tools=list(tools), **options)
+        self._names = [tool.name for tool in tools]
+        self._withheld = frozenset(withheld)
+        self.middleware.append(_understand)
+
+    async def call_tool(self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None) -> Any:
+        """Call a tool by name; an unknown name is answered with the nearest known names."""
+        if name not in self._names:
+            return failed(self._unknown(name))
+        odd = _odd_arguments.get()
+        return await super().call_tool(name, arguments if odd is None else odd, context)
+
+    def _unknown(self, name: str) -> ServiceError:
+        if name in self._withheld:
+            kind = KINDS[ErrorCode.READ_ONLY]
+            return ServiceError(ErrorCode.READ_ONLY, f"{kind.message}，没有提供会修改平台内容的工具 {name}")
+        near = similar(name, self._names) if len(name) <= 128 else None
+        hint = f"最接近的是 {near}。" if near else ""
+        names = "、".join(self._names[:_MOST_NAMES]) or "无"
+        return ServiceError(
+            ErrorCode.INVALID_ARGUMENT, f"没有名为 {shown_name(name)} 的工具", f"{hint}可用的工具：{names}"
+        )
+
+
+async def _understand(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+    """Accept arguments that are null or JSON text; errors repeat only a little of what was sent."""
+    token = _odd_arguments.set(None)
+    try:
+        if ctx.method == "tools/call" and ctx.params is not None:
+            arguments = ctx.params.get("arguments")
+            if not isinstance(arguments, dict):
+                _odd_arguments.set(arguments)
+                ctx = replace(ctx, params={**ctx.params, "arguments": {}})
+        return await call_next(ctx)
+    except MCPError as error:
+        raise _shortened(error) from None
+    finally:
+        _odd_arguments.reset(token)
+
+
+def _shortened(error: MCPError) -> MCPError:
+    data = error.error.data
+    if len(error.error.message) <= _LONGEST_ERROR and len(json.dumps(data, default=str)) <= _LONGEST_ERROR:
+        return error
+    return MCPError(code=error.error.code, message=error.error.message[:_LONGEST_ERROR])

@@ -1,0 +1,81 @@
+"""One ASGI wrapper around the whole app: path prefix, request ids, request log, closing connections on drain."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+import uuid
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from dyber_kit.calling.calls import Calls
+from dyber_kit.observing.logs import RequestInfo, current_request
+from dyber_kit.observing.tracing import request_span
+from dyber_kit.serving.streams import mark_text
+
+logger = logging.getLogger("dyber.requests")
+
+_PREFIX = re.compile(r"(?:/[A-Za-z0-9][A-Za-z0-9._-]{0,63}){1,4}")
+_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_QUIET = {"/health", "/ready", "/metrics"}
+
+
+class GatewayMiddleware:
+    """Makes a server behave behind the gateway as it does alone.
+
+    `X-Forwarded-Prefix` becomes `root_path`, so that SSE endpoint events, redirects and /docs carry it.
+    """
+
+    def __init__(self, app: ASGIApp, calls: Calls) -> None:
+        self._app = app
+        self._calls = calls
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        path = scope["path"]
+        info = RequestInfo(
+            request_id=_checked(headers.get("x-request-id")) or uuid.uuid4().hex,
+            traceparent=_checked(headers.get("traceparent")) or "-",
+            client=_checked(headers.get("x-dyber-client")) or "-",
+        )
+        prefix = headers.get("x-forwarded-prefix", "").rstrip("/")
+        if _PREFIX.fullmatch(prefix):
+            raw_path = scope.get("raw_path") or path.encode()
+            scope = {**scope, "root_path": prefix, "path": prefix + path, "raw_path": prefix.encode() + raw_path}
+        status = 0
+
+        async def send_marked(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                marked = MutableHeaders(scope=message)
+                marked["X-Request-Id"] = info.request_id
+                mark_text(marked)
+                if self._calls.draining:
+                    marked["Connection"] = "close"
+            await send(message)
+
+        token = current_request.set(info)
+        started = time.perf_counter()
+        try:
+            if path in _QUIET:
+                await self._app(scope, receive, send_marked)
+                return
+            with request_span(f"{scope['method']} {path}", headers) as span:
+                await self._app(scope, receive, send_marked)
+                span.set_attribute("http.response.status_code", status)
+        finally:
+            if path not in _QUIET:
+                seconds = round(time.perf_counter() - started, 4)
+                extra = {"method": scope["method"], "path": path, "status": status, "seconds": seconds}
+                logger.info("request", extra=extra)
+            current_request.reset(token)
+
+
+def _checked(value: str | None) -> str | None:
+    return value if value and _ID.fullmatch(value) else None

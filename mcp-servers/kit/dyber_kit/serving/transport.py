@@ -1,0 +1,307 @@
+"""Serves the MCP addresses: it answers requests, or refuses them with one sentence and the right address.
+
+Streamable HTTP is answered here, in the form that the client reads: the SDK has one session manager for JSON and one
+for streams. The legacy SSE addresses are passed on, after the same checks.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import anyio
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp.shared.inbound import MCP_PROTOCOL_VERSION_HEADER, find_duplicated_routing_header
+from mcp.types import (
+    HEADER_MISMATCH,
+    INTERNAL_ERROR,
+    INVALID_REQUEST,
+    PARSE_ERROR,
+    PROTOCOL_VERSION_META_KEY,
+    UNSUPPORTED_PROTOCOL_VERSION,
+    jsonrpc_message_adapter,
+)
+from mcp.types.version import KNOWN_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
+from pydantic import ValidationError
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from dyber_kit.errors import ServiceError
+from dyber_kit.observing.logs import without_values
+from dyber_kit.serving.accept import Form, answer_form
+from dyber_kit.serving.bodies import parse_json, read_body
+from dyber_kit.serving.streams import escaped_lines, json_as_stream, rpc_error
+
+logger = logging.getLogger("dyber.transport")
+
+MCP_PATH = "/mcp"
+SSE_PATH = "/mcp/sse"
+MESSAGE_PATH = "/mcp/messages/"
+
+_BOTH = b"application/json, text/event-stream"
+_CALLER_WENT = object()
+_LONGEST_NAME = 256
+
+
+class McpTransport:
+    """Answers the MCP addresses; leaves every other request to `app`.
+
+    Args:
+        app: The rest of the service, with the SDK's legacy SSE routes.
+        streams: The SDK's session manager that answers with streams.
+        documents: The SDK's session manager that answers with JSON.
+        max_body_bytes: Longest body of a request.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        streams: StreamableHTTPSessionManager,
+        documents: StreamableHTTPSessionManager,
+        max_body_bytes: int,
+    ) -> None:
+        self._app = app
+        self._streams = streams
+        self._documents = documents
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        prefix = scope.get("root_path", "")
+        path = scope["path"].removeprefix(prefix)
+        method = scope["method"]
+        if path.rstrip("/") == MCP_PATH:
+            if method == "POST":
+                await self._streamable(scope, receive, send)
+            else:
+                await _wrong_method("POST", _mcp_hint(prefix), send, method)
+        elif path.rstrip("/") == SSE_PATH:
+            if method == "GET":
+                await self._app({**scope, "path": prefix + SSE_PATH}, receive, escaped_lines(send))
+            else:
+                await _wrong_method("GET", _sse_hint(prefix), send, method)
+        elif path.rstrip("/") == MESSAGE_PATH.rstrip("/"):
+            if method == "POST":
+                await self._message({**scope, "path": prefix + MESSAGE_PATH}, receive, send)
+            else:
+                await _wrong_method("POST", _message_hint(prefix), send, method)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _streamable(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        read = await self._read(headers, receive, send)
+        if read is _CALLER_WENT:
+            return
+        body, message = read
+        form = answer_form(headers.get("accept"), _wants_progress(message))
+        if form is None:
+            await rpc_error(
+                send,
+                406,
+                INVALID_REQUEST,
+                "此地址的回答是 JSON 或事件流，请发送 Accept: application/json, text/event-stream"
+                " / answers are JSON or an event stream; send Accept: application/json, text/event-stream",
+                message.get("id"),
+            )
+            return
+        refused = _version_problem(headers, message)
+        if refused is not None:
+            await rpc_error(send, 400, *refused[:2], message.get("id"), refused[2])
+            return
+        negotiates = message.get("method") == "initialize" and _version(headers) not in KNOWN_PROTOCOL_VERSIONS
+        understood = _understood_headers(scope, drop_version=negotiates)
+        modern = not negotiates and _version(headers) in MODERN_PROTOCOL_VERSIONS
+        if form is Form.JSON:
+            await _unless_caller_leaves(self._documents, understood, body, receive, send)
+            return
+        answer = json_as_stream(send) if form is Form.STREAM and modern else send
+        await _guarded(self._streams, understood, _replay(body, receive), escaped_lines(answer))
+
+    async def _message(self, scope: Scope, receive: Receive, send: Send) -> None:
+        read = await self._read(Headers(scope=scope), receive, send)
+        if read is not _CALLER_WENT:
+            await self._app(scope, _replay(read[0], receive), send)
+
+    async def _read(self, headers: Headers, receive: Receive, send: Send) -> Any:
+        """Return the body and the JSON-RPC message in it; _CALLER_WENT after a refusal or when the caller has left."""
+        content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+        if content_type != "application/json":
+            await rpc_error(
+                send,
+                415,
+                INVALID_REQUEST,
+                "请求正文应为 JSON，请发送 Content-Type: application/json"
+                " / the body must be JSON; send Content-Type: application/json",
+            )
+            return _CALLER_WENT
+        try:
+            body = await read_body(receive, headers, self._max_body_bytes)
+            message = parse_json(body)
+        except ClientDisconnect:
+            return _CALLER_WENT
+        except ServiceError as error:
+            status = 413 if error.status == 413 else 400
+            code = INVALID_REQUEST if status == 413 else PARSE_ERROR
+            await rpc_error(send, status, code, f"{error.message}。{error.next_step}")
+            return _CALLER_WENT
+        problem = _message_problem(message)
+        if problem is not None:
+            known_id = message.get("id") if isinstance(message, dict) else None
+            await rpc_error(send, 400, INVALID_REQUEST, problem, known_id if _is_id(known_id) else None)
+            return _CALLER_WENT
+        return body, message
+
+
+async def _guarded(manager: StreamableHTTPSessionManager, scope: Scope, receive: Receive, send: Send) -> None:
+    """Let the SDK answer; a crash of its own is an answer too, when none has begun."""
+    started = False
+
+    async def noting(message: Any) -> None:
+        nonlocal started
+        started = True
+        await send(message)
+
+    try:
+        await manager.handle_request(scope, receive, noting)
+    except Exception as error:
+        logger.error("transport crashed", exc_info=without_values(error))
+        if started:
+            raise
+        await rpc_error(send, 500, INTERNAL_ERROR, "服务内部错误 / internal error")
+
+
+async def _unless_caller_leaves(
+    manager: StreamableHTTPSessionManager, scope: Scope, body: bytes, receive: Receive, send: Send
+) -> None:
+    """Answer with JSON; if the caller leaves, end the call, which the SDK does for streams only."""
+    async with anyio.create_task_group() as group:
+
+        async def watch() -> None:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            group.cancel_scope.cancel()
+
+        group.start_soon(watch)
+        await _guarded(manager, scope, _replay(body, _never), send)
+        group.cancel_scope.cancel()
+
+
+async def _never() -> Any:
+    await anyio.sleep_forever()
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` for an app that reads a body which was read already."""
+    pending = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replayed() -> Any:
+        return pending.pop() if pending else await receive()
+
+    return replayed
+
+
+def _understood_headers(scope: Scope, drop_version: bool) -> Scope:
+    """Return the request as the SDK takes it: with both forms accepted, and without a version that is negotiated."""
+    dropped = {b"accept"} | ({MCP_PROTOCOL_VERSION_HEADER.encode()} if drop_version else set())
+    headers = [(name, value) for name, value in scope["headers"] if name.lower() not in dropped]
+    return {**scope, "headers": [*headers, (b"accept", _BOTH)]}
+
+
+def _message_problem(message: Any) -> str | None:
+    """Return why a JSON value is not one JSON-RPC message; None when it is."""
+    if isinstance(message, list):
+        return (
+            "不支持批量请求（JSON 数组），请一次发送一个请求"
+            " / batches (JSON arrays) are not supported; send one request at a time"
+        )
+    if not isinstance(message, dict) or message.get("jsonrpc") != "2.0":
+        return (
+            '请求正文应为一个 JSON-RPC 对象，带 "jsonrpc": "2.0"'
+            ' / the body must be one JSON-RPC object with "jsonrpc": "2.0"'
+        )
+    if "id" in message and not _is_id(message["id"]):
+        return "id 应为文字或整数 / id must be a string or an integer"
+    if "method" in message:
+        if not isinstance(message["method"], str):
+            return "method 应为文字 / method must be a string"
+        params = message.get("params")
+        if not isinstance(params, dict | None):
+            return "params 应为 JSON 对象 / params must be an object"
+        # Names become names of spans.
+        if any(
+            isinstance(name, str) and len(name) > _LONGEST_NAME
+            for name in (message["method"], (params or {}).get("name"))
+        ):
+            return f"名字超过 {_LONGEST_NAME} 个字符 / a name is longer than {_LONGEST_NAME} characters"
+    elif "result" not in message and "error" not in message:
+        return "缺少 method / method is missing"
+    try:
+        jsonrpc_message_adapter.validate_python(message, by_name=False)
+    except ValidationError:
+        return "请求正文不是 JSON-RPC 的请求、通知或回答 / the body is no JSON-RPC request, notification or response"
+    return None
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool))
+
+
+def _version(headers: Headers) -> str | None:
+    return headers.get(MCP_PROTOCOL_VERSION_HEADER)
+
+
+def _version_problem(headers: Headers, message: dict[str, Any]) -> tuple[int, str, Any] | None:
+    """Return code, sentence and data of a refusal for the version header; None when the SDK may judge."""
+    twice = find_duplicated_routing_header(headers.items())
+    if twice is not None:
+        return HEADER_MISMATCH, f"请求头 {twice} 出现了多次 / the header {twice} appears more than once", None
+    version = _version(headers)
+    if version is None or version in KNOWN_PROTOCOL_VERSIONS or message.get("method") == "initialize":
+        return None
+    params = message.get("params")
+    meta = params.get("_meta") if params else None
+    if isinstance(meta, dict) and PROTOCOL_VERSION_META_KEY in meta:
+        return None
+    supported = list(KNOWN_PROTOCOL_VERSIONS)
+    return (
+        UNSUPPORTED_PROTOCOL_VERSION,
+        f"不支持请求头 {MCP_PROTOCOL_VERSION_HEADER} 里的协议版本，可用：{'、'.join(supported)}"
+        f" / unsupported protocol version; supported: {', '.join(supported)}",
+        {"supported": supported, "requested": version[:100]},
+    )
+
+
+def _wants_progress(message: dict[str, Any]) -> bool:
+    params = message.get("params")
+    meta = params.get("_meta") if isinstance(params, dict) else None
+    return isinstance(meta, dict) and meta.get("progressToken") is not None
+
+
+async def _wrong_method(allowed: str, hint: str, send: Send, method: str) -> None:
+    await rpc_error(send, 405, INVALID_REQUEST, hint, headers={"Allow": allowed}, with_body=method != "HEAD")
+
+
+def _mcp_hint(prefix: str) -> str:
+    return (
+        f"此地址只接受 POST（Streamable HTTP，没有会话）；旧版 SSE 客户端请用 {prefix}{SSE_PATH}"
+        f" / this address takes POST only (Streamable HTTP without sessions); legacy SSE clients use {prefix}{SSE_PATH}"
+    )
+
+
+def _sse_hint(prefix: str) -> str:
+    return (
+        f"这是旧版 SSE 的地址，用 GET 打开；Streamable HTTP 客户端请用 {prefix}{MCP_PATH}"
+        f" / this is the legacy SSE address, to be opened with GET; Streamable HTTP clients use {prefix}{MCP_PATH}"
+    )
+
+
+def _message_hint(prefix: str) -> str:
+    return (
+        f"此地址只接受旧版 SSE 会话的 POST；请先用 GET 打开 {prefix}{SSE_PATH}，或改用 {prefix}{MCP_PATH}"
+        f" / this address takes the POSTs of a legacy SSE session; open {prefix}{SSE_PATH} with GET first,"
+        f" or use {prefix}{MCP_PATH}"
+    )

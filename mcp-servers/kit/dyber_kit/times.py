@@ -1,0 +1,24 @@
+"""Writes times and lengths of time as answers and messages do. Pure functions."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+#: China has had one time zone without daylight saving since 1991.
+SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
+
+
+def iso_utc(time: datetime | None) -> str | None:
+    """`2025-05-19T03:00:21Z`: the form every answer uses."""
+    return None if time is None else time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time for people: `45 秒`, `12 分钟`, `3 小时 5 分钟`."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} 秒"
+    minutes = -int(-seconds // 60)
+    if minutes < 120:
+        return f"{minutes} 分钟"
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} 小时 {rest} 分钟" if rest else f"{hours} 小时"

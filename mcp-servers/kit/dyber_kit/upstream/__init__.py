@@ -1,0 +1,1 @@
+"""This package reads platforms over HTTP: paced, paused after refusals, cached, as clean text."""

@@ -1,0 +1,202 @@
+"""Answers kept for a while: in this process, or in Redis when one is configured. Same interface, same behaviour."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from cachetools import TLRUCache
+from pydantic import BaseModel
+from pydantic_core import from_json, to_json
+
+from dyber_kit.observing.metrics import Metrics
+from dyber_kit.settings import environment_number, environment_secret
+from dyber_kit.upstream.sharing import SharedWork
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+logger = logging.getLogger("dyber.cache")
+
+# A cache that is slower than this is worth less than none.
+_REDIS_SECONDS = 0.5
+_REDIS_PAUSE_SECONDS = 5.0
+_LONGEST_PLAIN_KEY = 200
+
+Value = TypeVar("Value")
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Cache:
+    """JSON values under keys of this service and version.
+
+    Values are copies: changing what was returned changes nothing here. Redis that is down, slow or full of other
+    people's rubbish only costs speed: after a failure the process's own memory serves for 5 s, then Redis is tried
+    again. `None` is never kept.
+
+    Args:
+        service: First part of every key.
+        version: Second part, so that a new release does not read what an old one wrote.
+        redis: Connected lazily; None keeps everything in this process.
+        max_bytes: Most memory the values in this process take; the least recently used go first.
+        metrics: Where hits and misses are counted.
+        clock: Seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        version: str,
+        *,
+        redis: Redis | None = None,
+        max_bytes: int = 8 * 2**20,
+        metrics: Metrics | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._prefix = f"dyber:{service}:{version}:"
+        self._redis = redis
+        self._metrics = metrics
+        self._clock = clock
+        self._memory: TLRUCache[str, tuple[bytes, float]] = TLRUCache(
+            maxsize=max_bytes,
+            ttu=lambda _key, entry, now: now + entry[1],
+            timer=clock,
+            getsizeof=lambda entry: len(entry[0]) + 200,
+        )
+        self._sharing = SharedWork()
+        self._redis_is_up = redis is not None
+        self._retry_redis_at = 0.0
+        if metrics and redis is not None:
+            metrics.redis_up(True)
+
+    @classmethod
+    def from_environment(cls, service: str, version: str, *, metrics: Metrics | None = None) -> Cache:
+        """A cache in Redis at DYBER_REDIS_HOST (DYBER_REDIS_PORT, DYBER_REDIS_USER, DYBER_REDIS_PASSWORD or its _FILE),
+        else in memory. Where DYBER_SERVICE is set, it stands for `service` in the keys: Redis lets each service use its
+        own keys only.
+
+        Raises:
+            ValueError: A variable has a value that cannot be used; the message names it.
+        """
+        host = os.environ.get("DYBER_REDIS_HOST", "").strip()
+        if not host:
+            return cls(service, version, metrics=metrics)
+        # Imported here: services without Redis do not pay for the client.
+        from redis.asyncio import Redis
+        from redis.asyncio.retry import Retry
+        from redis.backoff import NoBackoff
+
+        redis = Redis(
+            host=host,
+            port=int(environment_number("DYBER_REDIS_PORT", 6379, 1, 65535)),
+            username=os.environ.get("DYBER_REDIS_USER", "").strip() or None,
+            password=environment_secret("DYBER_REDIS_PASSWORD"),
+            socket_timeout=_REDIS_SECONDS,
+            socket_connect_timeout=_REDIS_SECONDS,
+            retry=Retry(NoBackoff(), 0),
+            max_connections=20,
+        )
+        service = os.environ.get("DYBER_SERVICE", "").strip() or service
+        return cls(service, version, redis=redis, metrics=metrics)
+
+    async def get(self, key: str) -> Any | None:
+        """The value under `key`, or None when there is none (any more)."""
+        found = await self._read(key)
+        return None if found is None else from_json(found)
+
+    async def set(self, key: str, value: Any, ttl: float) -> None:
+        """Keep `value` (JSON or a Pydantic model) for `ttl` seconds.
+
+        Raises:
+            pydantic_core.PydanticSerializationError: `value` has no JSON form.
+        """
+        content = to_json(value)
+        if value is None or ttl <= 0:
+            return
+        stored = await self._ask(lambda redis: redis.set(self._key(key), content, px=max(1, round(ttl * 1000))))
+        if stored is None:
+            # A value larger than the whole cache is not kept.
+            if len(content) + 200 <= self._memory.maxsize:
+                self._memory[key] = (content, ttl)
+
+    async def get_or_load(self, key: str, ttl: float, loader: Callable[[], Awaitable[Any]]) -> Any:
+        """The value under `key`, else what `loader()` returns, kept for `ttl` seconds.
+
+        Concurrent callers of one key share one loader. It goes on while anybody still waits for it; its error goes to
+        all of them and is not kept. Returns JSON values also where the loader returned a Pydantic model.
+        """
+        return from_json(await self._sharing.run(key, lambda: self._load(key, ttl, loader)))
+
+    async def get_or_load_model(
+        self, model: type[Model], key: str, ttl: float, loader: Callable[[], Awaitable[Model]]
+    ) -> Model:
+        """`get_or_load` for a Pydantic model. A kept value that no longer fits the model is loaded anew."""
+        found = await self.get_or_load(key, ttl, loader)
+        try:
+            return model.model_validate(found)
+        except ValueError:
+            logger.warning("cached value does not fit", extra={"model": model.__name__})
+            fresh = await loader()
+            await self.set(key, fresh, ttl)
+            return fresh
+
+    async def close(self) -> None:
+        """Close the connections to Redis."""
+        if self._redis is not None:
+            await self._redis.aclose()
+
+    async def _load(self, key: str, ttl: float, loader: Callable[[], Awaitable[Any]]) -> bytes:
+        found = await self._read(key)
+        if found is not None:
+            return found
+        value = await loader()
+        await self.set(key, value, ttl)
+        return to_json(value)
+
+    async def _read(self, key: str) -> bytes | None:
+        answer = await self._ask(lambda redis: redis.get(self._key(key)), missing=b"")
+        if answer is None:
+            entry = self._memory.get(key)
+            found, backend = (entry[0] if entry else None), "memory"
+        else:
+            found, backend = (answer or None), "redis"
+        if self._metrics:
+            self._metrics.cache_lookup(backend, found is not None)
+        return found
+
+    async def _ask(self, command: Callable[[Redis], Awaitable[Value | None]], missing: Any = True) -> Any | None:
+        """Redis's answer (`missing` for its nil), or None when Redis cannot be asked now."""
+        if self._redis is None or (not self._redis_is_up and self._clock() < self._retry_redis_at):
+            return None
+        from redis.exceptions import RedisError
+
+        try:
+            async with asyncio.timeout(_REDIS_SECONDS * 2):
+                answer = await command(self._redis)
+        except (RedisError, OSError, TimeoutError) as error:
+            self._retry_redis_at = self._clock() + _REDIS_PAUSE_SECONDS
+            self._note_redis(False, type(error).__name__)
+            return None
+        self._note_redis(True)
+        return missing if answer is None else answer
+
+    def _note_redis(self, up: bool, reason: str = "") -> None:
+        if up is self._redis_is_up:
+            return
+        self._redis_is_up = up
+        if self._metrics:
+            self._metrics.redis_up(up)
+        if up:
+            logger.info("redis answers again")
+        else:
+            logger.warning("redis does not answer; caching in this process", extra={"reason": reason})
+
+    def _key(self, key: str) -> str:
+        if len(key) > _LONGEST_PLAIN_KEY:
+            key = "sha256:" + hashlib.sha256(key.encode()).hexdigest()
+        return self._prefix + key

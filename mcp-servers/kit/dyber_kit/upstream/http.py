@@ -1,0 +1,259 @@
+"""HTTP to platforms: only to the hosts that were agreed, never into the private network, and never without limits."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+import zlib
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Any
+
+import httpcore2
+import httpx2
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, retry_if_result, stop_after_attempt
+from tenacity.wait import wait_random_exponential
+
+from dyber_kit.errors import ErrorCode, ServiceError
+from dyber_kit.observing import tracing
+from dyber_kit.observing.metrics import Metrics
+
+_SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+_PROXIES_OWN = ipaddress.ip_network("198.18.0.0/15")
+_PASSING_STATUSES = {500, 502, 503, 504}
+# What `httpx2.AsyncClient` takes and the guard does not depend on. Proxies, mounts, transports, certificates and the
+# environment are left out: each opens a way to the network around the guard.
+_OPTIONS = {
+    "auth", "base_url", "cookies", "default_encoding", "event_hooks", "follow_redirects", "headers", "max_redirects",
+    "params",
+}  # fmt: skip
+#: Given with `extensions={ENDPOINT: "hot_list"}`, names the request in the metrics.
+ENDPOINT = "dyber.endpoint"
+
+
+def create_client(
+    allowed_hosts: Sequence[str],
+    *,
+    metrics: Metrics | None = None,
+    timeout: float = 10.0,
+    max_bytes: int = 4 * 2**20,
+    attempts: int = 3,
+    retry_wait: float = 0.5,
+    **options: Any,
+) -> httpx2.AsyncClient:
+    """A client that refuses every host but `allowed_hosts`, also after redirects.
+
+    Names are resolved once and the connection goes to the checked address, so that a name cannot be re-pointed in
+    between. Addresses of private, loopback and link-local networks are refused unless the list names exactly that
+    address. Proxies of the environment are not used. Safe methods are repeated on connection errors and on 500, 502,
+    503 and 504; others never.
+
+    Args:
+        allowed_hosts: `api.example.com`, `*.example.com` (not `example.com` itself), or an IP address.
+        metrics: Where requests are counted; name them with `extensions={ENDPOINT: "hot_list"}`.
+        timeout: Seconds for connecting, and for each wait for data.
+        max_bytes: Largest body, after decompression.
+        attempts: Most tries of a safe request.
+        retry_wait: Seconds of the first pause between tries, at most; it doubles.
+        options: More of `httpx2.AsyncClient`'s own: auth, base_url, cookies, default_encoding, event_hooks,
+            follow_redirects, headers, max_redirects, params.
+
+    Raises:
+        TypeError: Another option was given, such as `proxy`, `mounts`, `transport`, `verify` or `trust_env`: with it
+            the client could reach what this guard keeps it from.
+
+    Requests raise:
+        ServiceError: INVALID_ARGUMENT for a host that is not allowed; UPSTREAM_UNREACHABLE without an answer;
+            UPSTREAM_CHANGED for a body that is too large or oddly compressed.
+    """
+    unguarded = sorted(options.keys() - _OPTIONS)
+    if unguarded:
+        raise TypeError(f"create_client() does not take {', '.join(unguarded)}: requests would go around its guard")
+    transport = _GuardedTransport(tuple(allowed_hosts), metrics, max_bytes, attempts, retry_wait)
+    options.setdefault("follow_redirects", True)
+    options.setdefault("max_redirects", 5)
+    headers = httpx2.Headers(options.pop("headers", None))
+    headers.setdefault("accept-encoding", "gzip")
+    return httpx2.AsyncClient(transport=transport, trust_env=False, timeout=timeout, headers=headers, **options)
+
+
+def host_allowed(host: str, allowed_hosts: Iterable[str]) -> bool:
+    """Whether `host` is on the list; `*.example.com` stands for every name below example.com."""
+    host = host.lower().rstrip(".")
+    return any(
+        host.endswith(allowed[1:].lower()) if allowed.startswith("*.") else host == allowed.lower()
+        for allowed in allowed_hosts
+    )
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is on the public internet; also looks into IPv4 addresses wrapped in IPv6.
+
+    198.18.0.0/15 counts as public: transparent proxies hand it out in place of every real address.
+    """
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        wrapped = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+        if wrapped is None and ip in ipaddress.ip_network("64:ff9b::/96"):
+            wrapped = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        if wrapped is not None:
+            ip = wrapped
+    return (ip.is_global and not ip.is_multicast) or ip in _PROXIES_OWN
+
+
+class _CheckedBackend(httpcore2.AnyIOBackend):
+    """Connects to the address that was checked, not to the name."""
+
+    def __init__(self, allowed_hosts: tuple[str, ...]) -> None:
+        self._allowed_hosts = allowed_hosts
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
+        try:
+            async with asyncio.timeout(timeout):
+                found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except TimeoutError as error:
+            raise httpcore2.ConnectTimeout(f"{host}: name resolution took too long") from error
+        except OSError as error:
+            raise httpcore2.ConnectError(f"{host}: {error}") from error
+        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        refused = [address for address in addresses if not is_public(address) and address not in self._allowed_hosts]
+        if refused:
+            raise _not_allowed(f"{host}（指向内部网络）")
+        failure: Exception | None = None
+        for address in addresses:
+            try:
+                return await super().connect_tcp(address, port, timeout, local_address, socket_options)
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+                failure = error
+        raise failure or httpcore2.ConnectError(f"{host}: no address")
+
+
+class _GuardedTransport(httpx2.AsyncBaseTransport):
+    def __init__(
+        self,
+        allowed_hosts: tuple[str, ...],
+        metrics: Metrics | None,
+        max_bytes: int,
+        attempts: int,
+        retry_wait: float,
+    ) -> None:
+        self._allowed_hosts = allowed_hosts
+        self._metrics = metrics
+        self._max_bytes = max_bytes
+        self._attempts = attempts
+        self._retry_wait = retry_wait
+        context = ssl.create_default_context()
+        self._inner = httpx2.AsyncHTTPTransport(verify=context, trust_env=False)
+        # httpx2 has no argument for the backend of its own pool.
+        self._inner._pool = httpcore2.AsyncConnectionPool(
+            ssl_context=context,
+            max_connections=20,
+            max_keepalive_connections=10,
+            keepalive_expiry=30,
+            network_backend=_CheckedBackend(allowed_hosts),
+        )
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        if request.url.scheme not in ("http", "https") or not host_allowed(request.url.host, self._allowed_hosts):
+            raise _not_allowed(request.url.host or str(request.url.scheme))
+        retrying = AsyncRetrying(
+            stop=stop_after_attempt(self._attempts if request.method in _SAFE_METHODS else 1),
+            wait=wait_random_exponential(multiplier=self._retry_wait, max=self._retry_wait * 8),
+            retry=retry_if_exception_type(httpx2.TransportError)
+            | retry_if_result(lambda answer: answer.status_code in _PASSING_STATUSES),
+            before_sleep=_discard,
+            retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
+        )
+        try:
+            response = await retrying(self._send, request)
+        except httpx2.TimeoutException as error:
+            raise ServiceError(ErrorCode.UPSTREAM_UNREACHABLE, f"{request.url.host} 没有在限时内回答") from error
+        except httpx2.TransportError as error:
+            raise ServiceError(ErrorCode.UPSTREAM_UNREACHABLE, f"无法连接 {request.url.host}") from error
+        try:
+            return self._limited(response)
+        except BaseException:
+            # Only the client closes answers, and it never sees this one.
+            await response.aclose()
+            raise
+
+    async def _send(self, request: httpx2.Request) -> httpx2.Response:
+        endpoint = str(request.extensions.get(ENDPOINT, "other"))
+        status: int | str = "error"
+        # Without the address: its query may carry what a platform takes for a key.
+        about = {"http.request.method": request.method, "server.address": request.url.host}
+        with tracing.span(f"upstream {endpoint}", about) as span:
+            try:
+                response = await self._inner.handle_async_request(request)
+                status = response.status_code
+                span.set_attribute("http.response.status_code", status)
+                return response
+            finally:
+                if self._metrics:
+                    self._metrics.upstream_request(endpoint, status)
+
+    def _limited(self, response: httpx2.Response) -> httpx2.Response:
+        encoding = response.headers.get("content-encoding", "identity").strip().lower()
+        if encoding not in ("identity", "gzip", "x-gzip"):
+            raise ServiceError(ErrorCode.UPSTREAM_CHANGED, f"平台的回答用了没有请求的压缩方式 {encoding[:20]}")
+        headers = httpx2.Headers(response.headers)
+        if encoding != "identity":
+            # Read here and not by the client: its decoder has no limit, and a kilobyte can become a gigabyte.
+            del headers["content-encoding"]
+            headers.pop("content-length", None)
+        return httpx2.Response(
+            response.status_code,
+            headers=headers,
+            stream=_LimitedStream(response, encoding != "identity", self._max_bytes),
+            extensions=response.extensions,
+        )
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+class _LimitedStream(httpx2.AsyncByteStream):
+    def __init__(self, response: httpx2.Response, gzip: bool, max_bytes: int) -> None:
+        self._response = response
+        self._inflate = zlib.decompressobj(16 + zlib.MAX_WBITS) if gzip else None
+        self._max_bytes = max_bytes
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        total = 0
+        try:
+            async for chunk in self._response.aiter_raw():
+                if self._inflate:
+                    chunk = self._inflate.decompress(chunk, self._max_bytes - total + 1)
+                total += len(chunk)
+                if total > self._max_bytes or (self._inflate and self._inflate.unconsumed_tail):
+                    raise ServiceError(
+                        ErrorCode.UPSTREAM_CHANGED, f"平台的回答超过 {self._max_bytes // 1024} KiB，已停止读取"
+                    )
+                yield chunk
+        except zlib.error as error:
+            raise ServiceError(ErrorCode.UPSTREAM_CHANGED, "平台的回答无法解压") from error
+        except httpx2.TransportError as error:
+            raise ServiceError(ErrorCode.UPSTREAM_UNREACHABLE, "平台的回答中途断开") from error
+
+    async def aclose(self) -> None:
+        await self._response.aclose()
+
+
+async def _discard(state: RetryCallState) -> None:
+    """Give the connection of an answer that is not used back to the pool."""
+    if state.outcome and not state.outcome.failed:
+        await state.outcome.result().aclose()
+
+
+def _not_allowed(host: str) -> ServiceError:
+    return ServiceError(
+        ErrorCode.INVALID_ARGUMENT, f"不允许访问 {host[:100]}", "请使用该平台自己的链接，不要使用其他网站的地址"
+    )

@@ -1,0 +1,164 @@
+"""One call to a platform at a time, not too often, and not too many in a day."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, nullcontext
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import anyio
+
+from dyber_kit.errors import ErrorCode, LocalRefusal
+from dyber_kit.files import set_aside, write_private
+from dyber_kit.observing.metrics import Metrics
+from dyber_kit.times import SHANGHAI
+from dyber_kit.upstream.breaker import Breaker
+
+logger = logging.getLogger("dyber.pacing")
+
+
+class Pacer:
+    """A serial queue for one platform.
+
+    Args:
+        name: The platform, or platform and account; the `queue` label and part of a file name.
+        min_interval: Seconds between the starts of two turns.
+        jitter: Up to this many seconds, drawn anew each time, are added to `min_interval`.
+        daily_cap: Turns per day (Asia/Shanghai); None for no limit.
+        queue_seconds: Longest wait for a turn.
+        data_dir: Where the day's count survives a restart; None keeps it in memory.
+        breaker: Asked before and after waiting, and told how the turn ended.
+        metrics: Where `queue_depth` and `queue_turns_today` are shown.
+        now: The present, with a time zone.
+        clock: Seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        min_interval: float,
+        jitter: float = 0.0,
+        daily_cap: int | None = None,
+        queue_seconds: float = 30.0,
+        data_dir: Path | None = None,
+        breaker: Breaker | None = None,
+        metrics: Metrics | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(SHANGHAI),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.name = name
+        self.waiting = 0
+        self._min_interval = min_interval
+        self._jitter = jitter
+        self._daily_cap = daily_cap
+        self._queue_seconds = queue_seconds
+        self._breaker = breaker
+        self._now = now
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._next_start = float("-inf")
+        self._file = data_dir / f"pacing-{name}.json" if data_dir else None
+        self._day, self._used = self._read()
+        if metrics:
+            metrics.watch_queue(name, lambda: self.waiting, lambda: self.used_today)
+
+    @property
+    def used_today(self) -> int:
+        """Turns taken since midnight in Shanghai."""
+        return self._used if self._day == self._today() else 0
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for a turn and hold it.
+
+        Raises:
+            ServiceError: RATE_LIMITED when the day's turns are used up, with the time left; BUSY when no turn comes
+                within `queue_seconds`; and what the breaker refuses with.
+        """
+        self._check()
+        deadline = self._clock() + self._queue_seconds
+        self.waiting += 1
+        try:
+            with anyio.move_on_after(self._queue_seconds) as waited:
+                await self._lock.acquire()
+            if waited.cancelled_caught:
+                raise self._busy(max(self._next_start - self._clock(), self._min_interval))
+        except BaseException:
+            self.waiting -= 1
+            raise
+        try:
+            try:
+                self._check()
+                pause = self._next_start - self._clock()
+                if pause > deadline - self._clock():
+                    raise self._busy(pause)
+                if pause > 0:
+                    await anyio.sleep(pause)
+                    self._check()
+            finally:
+                self.waiting -= 1
+            self._next_start = self._clock() + self._min_interval + random.uniform(0, self._jitter)
+            self._count()
+            async with self._breaker.guard() if self._breaker else nullcontext():
+                yield
+        finally:
+            self._lock.release()
+
+    def _check(self) -> None:
+        if self._breaker:
+            self._breaker.check()
+        if self._daily_cap is not None and self.used_today >= self._daily_cap:
+            now = self._now().astimezone(SHANGHAI)
+            left = (
+                datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), SHANGHAI) - now
+            ).total_seconds()
+            raise LocalRefusal(
+                ErrorCode.RATE_LIMITED,
+                f"今天的 {self._daily_cap} 次访问已用完，明天恢复",
+                "请明天再来；上限用来保护账号，由管理员设置",
+                retry_after=left,
+            )
+
+    def _busy(self, seconds: float) -> LocalRefusal:
+        ahead = f"，前面还有 {self.waiting - 1} 个" if self.waiting > 1 else ""
+        return LocalRefusal(
+            ErrorCode.BUSY,
+            f"访问平台的请求正在排队{ahead}",
+            "请一次只发一个请求",
+            retry_after=seconds,
+        )
+
+    def _today(self) -> date:
+        return self._now().astimezone(SHANGHAI).date()
+
+    def _count(self) -> None:
+        self._day, self._used = self._today(), self.used_today + 1
+        if self._file is None:
+            return
+        try:
+            write_private(self._file, json.dumps({"day": self._day.isoformat(), "used": self._used}).encode())
+        except OSError as error:
+            logger.error("daily count not kept", extra={"queue": self.name, "reason": str(error)})
+
+    def _read(self) -> tuple[date | None, int]:
+        if self._file is None:
+            return None, 0
+        try:
+            kept = json.loads(self._file.read_bytes())
+            return date.fromisoformat(kept["day"]), int(kept["used"])
+        except FileNotFoundError:
+            return None, 0
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            kept_as = None if isinstance(error, OSError) else set_aside(self._file)
+            logger.error(
+                "daily count not readable, counting starts anew",
+                extra={"queue": self.name, "reason": str(error), "kept_as": str(kept_as or self._file)},
+            )
+            return None, 0

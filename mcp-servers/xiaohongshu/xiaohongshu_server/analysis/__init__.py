@@ -1,0 +1,1 @@
+"""This package gathers a sample of notes and computes figures about it."""

@@ -1,0 +1,239 @@
+"""What a sample of notes tells: engagement, formats, authors, tags, words, times. A pure function over the notes."""
+
+from __future__ import annotations
+
+import re
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from dyber_kit.times import SHANGHAI, iso_utc
+
+from xiaohongshu_server.analysis.answers import (
+    Analysis,
+    AuthorShare,
+    Posting,
+    SampleSize,
+    Spread,
+    TagShare,
+    TitlePatterns,
+    TopNote,
+    TypeShare,
+    WordShare,
+)
+from xiaohongshu_server.analysis.keywords import keywords
+
+_TOP_NOTES, _TOP_AUTHORS, _TOP_TAGS, _TOP_WORDS, _TOP_THEMES, _MOST_WEEKS = 10, 5, 15, 20, 10, 12
+_COUNTS = ("likes", "collects", "comments", "shares")
+_EMOJI = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf\u2b50\u2b55]")
+_QUESTION = re.compile(r"[?？]|[吗呢]$|怎么|如何|为什么|哪个|哪些|多少")
+_TAG_IN_TEXT = re.compile(r"#([^#\[\]\s]+)(?:\[话题\]#)?")
+_SMALL_SAMPLE = 10
+
+
+@dataclass(frozen=True)
+class SampleNote:
+    """One note of the sample; `opened` when text, tags and comments come from its own page.
+
+    `author_ref` tells authors of the same name apart, also where names are masked.
+    """
+
+    note_ref: str
+    title: str
+    type: str
+    author: str
+    author_ref: str | None = None
+    likes: int | None = None
+    collects: int | None = None
+    comments: int | None = None
+    shares: int | None = None
+    lower_bounds: tuple[str, ...] = ()
+    published_at: datetime | None = None
+    time_estimated: bool = False
+    opened: bool = False
+    text: str = ""
+    tags: tuple[str, ...] = ()
+    comment_texts: tuple[str, ...] = field(default=())
+
+
+def analyze(notes: Sequence[SampleNote], query: str = "", *, ranked: bool = False, partial: bool = False) -> Analysis:
+    """Describe `notes`.
+
+    Args:
+        notes: The sample; may be empty.
+        query: The keyword they were found by; its words are left out of `keywords`.
+        ranked: The platform's own ranking chose them.
+        partial: Fewer notes, or fewer opened notes, than were asked for.
+    """
+    times = sorted(note.published_at for note in notes if note.published_at)
+    opened = [note for note in notes if note.opened]
+    themes = _words([text for note in opened for text in note.comment_texts], _TOP_THEMES, query)
+    return Analysis(
+        sample=SampleSize(
+            n=len(notes),
+            n_detail=len(opened),
+            first=iso_utc(times[0]) if times else None,
+            last=iso_utc(times[-1]) if times else None,
+            partial=partial,
+        ),
+        engagement={name: _spread(notes, name) for name in _COUNTS},
+        rate_collect_per_like=_rate(notes, "collects"),
+        rate_comment_per_like=_rate(notes, "comments"),
+        types=_types(notes),
+        top_notes=[
+            TopNote(
+                note_ref=note.note_ref,
+                title=note.title,
+                likes=note.likes,
+                collects=note.collects,
+                lower_bounds=[name for name in note.lower_bounds if name in ("likes", "collects")],
+            )
+            for note in sorted(notes, key=lambda note: -(note.likes or 0))[:_TOP_NOTES]
+        ],
+        top_authors=_authors(notes),
+        top_tags=_tags(notes),
+        keywords=_words([f"{note.title}\n{note.text}" for note in notes], _TOP_WORDS, query),
+        title_patterns=_titles(notes),
+        posting=_posting(notes),
+        comment_themes=themes,
+        caveats=_caveats(notes, themes, ranked, partial),
+    )
+
+
+def _spread(notes: Sequence[SampleNote], name: str) -> Spread | None:
+    known = sorted(value for note in notes if (value := getattr(note, name)) is not None)
+    if not known:
+        return None
+    return Spread(
+        mean=round(statistics.fmean(known), 1),
+        median=statistics.median(known),
+        p90=_percentile(known, 0.9),
+        max=known[-1],
+        n=len(known),
+        lower_bounds=sum(name in note.lower_bounds for note in notes),
+    )
+
+
+def _percentile(ordered: Sequence[int], share: float) -> int:
+    """Nearest rank: the smallest value that at least `share` of the values do not exceed."""
+    rank = -int(-share * len(ordered) // 1)
+    return ordered[max(rank, 1) - 1]
+
+
+def _rate(notes: Sequence[SampleNote], name: str) -> float | None:
+    pairs = [
+        (value, note.likes) for note in notes if (value := getattr(note, name)) is not None and note.likes is not None
+    ]
+    likes = sum(like for _, like in pairs)
+    return round(sum(value for value, _ in pairs) / likes, 3) if likes else None
+
+
+def _types(notes: Sequence[SampleNote]) -> dict[str, TypeShare]:
+    shares = {}
+    for kind in ("image", "video"):
+        likes = [note.likes for note in notes if note.type == kind and note.likes is not None]
+        count = sum(note.type == kind for note in notes)
+        shares[kind] = TypeShare(
+            share=round(count / len(notes), 3) if notes else 0.0,
+            median_likes=statistics.median(likes) if likes else None,
+        )
+    return shares
+
+
+def _authors(notes: Sequence[SampleNote]) -> list[AuthorShare]:
+    # Several people share a name, and masked names are shared by most.
+    by_author: dict[str, list[SampleNote]] = defaultdict(list)
+    for note in notes:
+        if author := _person(note):
+            by_author[author].append(note)
+    shares = [
+        AuthorShare(
+            name=written[0].author,
+            user_ref=written[0].author_ref,
+            notes=len(written),
+            total_likes=sum(note.likes or 0 for note in written),
+            lower_bound=any("likes" in note.lower_bounds for note in written),
+        )
+        for written in by_author.values()
+    ]
+    return sorted(shares, key=lambda share: (-share.total_likes, -share.notes, share.name))[:_TOP_AUTHORS]
+
+
+def _person(note: SampleNote) -> str:
+    return note.author_ref.partition(":")[0] if note.author_ref else note.author
+
+
+def _tags(notes: Sequence[SampleNote]) -> list[TagShare]:
+    by_tag: dict[str, list[SampleNote]] = defaultdict(list)
+    for note in notes:
+        for tag in dict.fromkeys([*note.tags, *_TAG_IN_TEXT.findall(note.text)]):
+            by_tag[tag].append(note)
+    shares = []
+    for tag, tagged in by_tag.items():
+        likes = [note.likes for note in tagged if note.likes is not None]
+        shares.append(TagShare(tag=tag, count=len(tagged), median_likes=statistics.median(likes) if likes else None))
+    return sorted(shares, key=lambda share: (-share.count, -(share.median_likes or 0), share.tag))[:_TOP_TAGS]
+
+
+def _words(texts: Sequence[str], most: int, query: str) -> list[WordShare]:
+    without_tags = [_TAG_IN_TEXT.sub(" ", text) for text in texts]
+    found = keywords(without_tags, most, leave_out=query.split())
+    return [WordShare(word=entry.word, weight=entry.weight, df=entry.df) for entry in found]
+
+
+def _titles(notes: Sequence[SampleNote]) -> TitlePatterns:
+    titles = [note.title for note in notes if note.title]
+
+    def share(has: Callable[[str], object]) -> float:
+        return round(sum(bool(has(title)) for title in titles) / len(titles), 3) if titles else 0.0
+
+    return TitlePatterns(
+        avg_len=round(statistics.fmean(map(len, titles)), 1) if titles else 0.0,
+        with_number=share(re.compile(r"\d").search),
+        with_emoji=share(_EMOJI.search),
+        with_question=share(_QUESTION.search),
+    )
+
+
+def _posting(notes: Sequence[SampleNote]) -> Posting:
+    dated = [note for note in notes if note.published_at]
+    # What is derived from ids says when a draft was begun, and not when people post.
+    local = [note.published_at.astimezone(SHANGHAI) for note in dated if note.published_at and not note.time_estimated]
+    hours, days = Counter(time.hour for time in local), Counter(time.weekday() for time in local)
+    weeks = Counter(f"{year}-W{week:02}" for year, week, _ in (time.isocalendar() for time in local))
+    return Posting(
+        n=len(local),
+        by_hour=[hours[hour] for hour in range(24)],
+        by_weekday=[days[day] for day in range(7)],
+        by_week=dict(sorted(weeks.items())[-_MOST_WEEKS:]),
+        estimated_share=round((len(dated) - len(local)) / len(dated), 3) if dated else 0.0,
+    )
+
+
+def _caveats(notes: Sequence[SampleNote], themes: Sequence[WordShare], ranked: bool, partial: bool) -> list[str]:
+    caveats = []
+    if not notes:
+        return ["样本为空，没有可分析的内容"]
+    if ranked:
+        caveats.append("样本来自搜索结果，受平台排序影响，不代表全部笔记")
+    if len(notes) < _SMALL_SAMPLE:
+        caveats.append(f"样本只有 {len(notes)} 条，结论仅供参考")
+    if partial:
+        caveats.append("取到的笔记或详情少于要求的数量")
+    rounded = sum(bool(note.lower_bounds) for note in notes)
+    if rounded:
+        caveats.append(f"{rounded} 条笔记的数量显示为“10万+”一类，按下限计算")
+    elif any((note.likes or 0) >= 10_000 for note in notes):
+        caveats.append("过万的数量由平台四舍五入显示")
+    if any(note.time_estimated for note in notes):
+        caveats.append("未打开详情的笔记，发布时间由笔记编号推算，没有计入 posting")
+    opened = [note for note in notes if note.opened]
+    if not opened:
+        caveats.append("没有打开笔记详情：标签与关键词只来自标题，没有评论主题")
+    elif not any(note.comment_texts for note in opened):
+        caveats.append("打开的笔记没有读到评论，没有评论主题")
+    elif not themes:
+        caveats.append("评论里没有反复出现的实词，没有评论主题")
+    return caveats

@@ -1,0 +1,1 @@
+"""This package logs accounts in by QR code and tells whether they are logged in."""

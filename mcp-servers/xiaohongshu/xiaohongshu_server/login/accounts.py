@@ -1,0 +1,109 @@
+"""Tells whether accounts are logged in, and gets codes to log them in, for the login tools."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from dyber_kit import ErrorCode, ServiceError
+from dyber_kit.times import iso_utc
+from dyber_kit.upstream.sharing import SharedWork
+
+from xiaohongshu_server.browsing.pages import Pages
+from xiaohongshu_server.browsing.walls import LOGIN_NEXT_STEP
+from xiaohongshu_server.login.logins import Code, Logins
+from xiaohongshu_server.login.steps import advice
+from xiaohongshu_server.model.answers import LoginStatus
+from xiaohongshu_server.reading.parse import stamp, text
+from xiaohongshu_server.reading.reader import SiteReader
+
+Risk = Literal["ok", "captcha", "limited", "restricted"]
+
+_RISKS: dict[ErrorCode, Risk] = {
+    ErrorCode.CAPTCHA_REQUIRED: "captcha",
+    ErrorCode.RATE_LIMITED: "limited",
+    ErrorCode.ACCESS_RESTRICTED: "restricted",
+}
+
+
+class Accounts:
+    """Answers about the accounts' logins.
+
+    Args:
+        reader: Looks who is logged in.
+        pages: Knows the accounts, their sessions and the pause.
+        logins: Shows QR codes.
+    """
+
+    def __init__(self, reader: SiteReader, pages: Pages, logins: Logins) -> None:
+        self._reader = reader
+        self._pages = pages
+        self._logins = logins
+        self._sharing = SharedWork()
+
+    async def status(self, account: str = "") -> LoginStatus:
+        """Return whether the account's browser is logged in.
+
+        While a code waits, its own page tells, and no other is opened; during a pause the answer says until when.
+        Raises ServiceError for whatever else stands before the page.
+        """
+        account = self._pages.account(account)
+        progress = self._logins.progress(account)
+        if progress is not None and progress.pending:
+            return self._answer(
+                account,
+                logged_in=False,
+                login_pending=True,
+                login_step=progress.step,
+                login_expires_at=iso_utc(progress.expires_at),
+                next_step=advice(progress.step, progress.expires_at, self._pages.attached),
+            )
+        try:
+            user = await self._sharing.run(account, lambda: self._reader.me(account))
+        except ServiceError as error:
+            if error.code not in _RISKS or error.retry_after is None:
+                raise
+            return self._paused(account, error)
+        self._pages.note_login(account, user is not None)
+        if user is not None:
+            return self._answer(account, logged_in=True, user=user)
+        ended = advice(progress.step, progress.expires_at, self._pages.attached) if progress else None
+        return self._answer(
+            account,
+            logged_in=False,
+            login_step=progress.step if progress else None,
+            next_step=ended or LOGIN_NEXT_STEP,
+        )
+
+    async def code(self, account: str = "") -> tuple[str, Code | None]:
+        """Return the account meant, and a QR code to log it in; None when it is logged in."""
+        account = self._pages.account(account)
+        return account, await self._logins.start(account)
+
+    def _paused(self, account: str, error: ServiceError) -> LoginStatus:
+        until = datetime.now(UTC) + timedelta(seconds=error.retry_after or 0)
+        return self._answer(
+            account,
+            logged_in=None,
+            risk=_RISKS[error.code],
+            paused_until=iso_utc(until),
+            next_step=f"{error.message}。{error.next_step}",
+        )
+
+    def _answer(
+        self, account: str, logged_in: bool | None, user: dict[str, Any] | None = None, **more: Any
+    ) -> LoginStatus:
+        user = user or {}
+        written = self._pages.session_stamp(account)
+        if "risk" not in more and (pause := self._pages.pause) is not None:
+            more |= {"risk": _RISKS[pause.code], "paused_until": iso_utc(pause.until)}
+        return LoginStatus(
+            account=account,
+            logged_in=logged_in,
+            nickname=text(user.get("nickname")) or None,
+            user_id=user.get("userId") or user.get("user_id"),
+            session_age_s=max(0, int(time.time() - written / 1e9)) if written else None,
+            checked_at=stamp(datetime.now(UTC)),
+            **more,
+        )

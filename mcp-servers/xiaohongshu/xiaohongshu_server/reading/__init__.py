@@ -1,0 +1,1 @@
+"""This package reads the site: searches, notes, profiles, comments and share links."""

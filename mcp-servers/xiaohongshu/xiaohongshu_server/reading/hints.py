@@ -1,0 +1,47 @@
+"""Explains empty or odd lists to an agent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from xiaohongshu_server.model.answers import NoteSummary
+from xiaohongshu_server.model.filters import PANEL, SearchFilters
+
+# The count by which the site orders, and how far back it looks; a day is added for what is derived from ids.
+_ORDERS = {"most_liked": "likes", "most_commented": "comments", "most_collected": "collects"}
+_PERIODS = {"day": timedelta(days=2), "week": timedelta(days=8), "half_year": timedelta(days=185)}
+
+
+def search_warnings(filters: SearchFilters, items: Sequence[NoteSummary], *, nothing: bool, now: datetime) -> list[str]:
+    """Return what is odd or missing in one page of search results, in Chinese.
+
+    Args:
+        filters: What was applied.
+        items: The notes of this page.
+        nothing: The whole search brought none.
+        now: The present, with a time zone.
+    """
+    warnings = []
+    applied = filters.applied()
+    if nothing:
+        named = "、".join(f"{PANEL[name][0]}={PANEL[name][1][value]}" for name, value in applied.items())
+        warnings.append(
+            f"小红书在这些筛选下没有结果：{named}；可以去掉一部分再试" if named else "小红书没有找到这个词的笔记"
+        )
+    if filters.distance != "any":
+        warnings.append(
+            "“同城”“附近”按账号所在地计算，账号没有位置时结果为空；要某个城市的内容，请把城市名写进 keyword"
+        )
+    if nothing and filters.scope != "all":
+        warnings.append("“已看过”“未看过”“已关注”须先登录，并只算这个账号的记录")
+    if order := _ORDERS.get(filters.sort):
+        counts = [count for item in items if (count := getattr(item, order)) is not None]
+        if counts != sorted(counts, reverse=True):
+            warnings.append(f"小红书给出的顺序并不严格按 {order} 从多到少")
+    if period := _PERIODS.get(filters.publish_time):
+        times = [datetime.fromisoformat(item.published_at) for item in items if item.published_at]
+        old = sum(time < now - period for time in times)
+        if old:
+            warnings.append(f"{old} 条的发布时间（由笔记编号推算）早于 {filters.publish_time} 的范围")
+    return warnings

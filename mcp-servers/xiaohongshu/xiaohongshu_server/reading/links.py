@@ -1,0 +1,64 @@
+"""Share links: followed by plain HTTP, hop by hop, and only as far as the platform's own address."""
+
+from __future__ import annotations
+
+from urllib.parse import urljoin, urlsplit
+
+from dyber_kit import ErrorCode, Metrics, ServiceError
+from dyber_kit.upstream.http import ENDPOINT, create_client
+
+from xiaohongshu_server.model.references import (
+    PLATFORM_DOMAINS,
+    SHORT_LINK_DOMAINS,
+    NoteReference,
+    UserReference,
+    first_link,
+    is_short_link,
+    parse_link,
+)
+
+_MOST_HOPS = 4
+_HOW = "请在浏览器里打开短链接，再复制地址栏里的完整链接"
+
+
+class Links:
+    """Turns whatever people paste into a note or a user."""
+
+    def __init__(self, base_url: str, metrics: Metrics | None = None) -> None:
+        self._base_url = base_url
+        base_host = urlsplit(base_url).hostname or ""
+        below = [f"*.{domain}" for domain in (*PLATFORM_DOMAINS, *SHORT_LINK_DOMAINS)]
+        self._client = create_client(
+            [*PLATFORM_DOMAINS, *SHORT_LINK_DOMAINS, *below, base_host],
+            metrics=metrics,
+            max_bytes=256 * 1024,
+            attempts=2,
+            follow_redirects=False,
+        )
+
+    async def resolve(self, text: str) -> NoteReference | UserReference:
+        """The note or user that the first link in `text` names.
+
+        Raises:
+            ServiceError: INVALID_ARGUMENT for other sites or pages; NOT_FOUND for a dead short link;
+                UPSTREAM_UNREACHABLE without an answer.
+        """
+        return parse_link(await self.expand(text), self._base_url)
+
+    async def expand(self, text: str) -> str:
+        """The first link in `text`, followed while it is a short link."""
+        url = first_link(text)
+        for _ in range(_MOST_HOPS):
+            if not is_short_link(url, self._base_url):
+                return url
+            # GET: some short-link services answer HEAD with an error.
+            answer = await self._client.get(url, extensions={ENDPOINT: "short_link"})
+            location = answer.headers.get("location")
+            if not answer.is_redirect or not location:
+                raise ServiceError(ErrorCode.NOT_FOUND, "短链接已失效或无法识别", _HOW)
+            url = urljoin(url, location)
+        raise ServiceError(ErrorCode.NOT_FOUND, "短链接跳转次数过多", _HOW)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()

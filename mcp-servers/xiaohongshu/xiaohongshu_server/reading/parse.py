@@ -1,0 +1,242 @@
+"""Pure functions from the site's objects to our models."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from dyber_kit.times import iso_utc
+from dyber_kit.upstream.privacy import Privacy
+from dyber_kit.upstream.text import clean_text, parse_count, parse_time
+
+from xiaohongshu_server.model.answers import Author, Comment, Note, NoteSummary, Reply, User
+from xiaohongshu_server.model.references import NoteReference, UserReference, is_id, note_url, user_url
+
+_TOPIC = re.compile(r"#([^#\[\]\s]+)\[话题\]#")
+_EARLIEST = datetime(2013, 1, 1, tzinfo=UTC).timestamp()
+
+Json = dict[str, Any]
+
+
+class Parser:
+    """Reads the site's objects as models; `privacy` decides whether people are named."""
+
+    def __init__(self, base_url: str, privacy: Privacy) -> None:
+        self._base_url = base_url
+        self._privacy = privacy
+
+    @property
+    def names(self) -> Literal["masked", "plain"]:
+        """How people are named; answers kept for later are kept apart by it."""
+        return "masked" if self._privacy.enabled else "plain"
+
+    def notes(self, feeds: list[Any], now: datetime) -> list[NoteSummary]:
+        """The notes among feed items; live rooms and query suggestions are left out."""
+        return [self._summary(feed["id"], feed, card, now) for feed in feeds if (card := _card(feed))]
+
+    def note(self, note: Json, reference: NoteReference, max_chars: int, now: datetime) -> Note:
+        """A note object of the page's state, without comments."""
+        described = clean_text(note.get("desc"), html=False).text
+        named = [text(_object(tag).get("name")) for tag in note.get("tagList") or []]
+        tags = list(dict.fromkeys(tag for tag in [*named, *_TOPIC.findall(described)] if tag))
+        content = _TOPIC.sub(r"#\1", described)
+        counts, lower_bounds = counted(
+            _object(note.get("interactInfo")), likes="likedCount", collects="collectedCount",
+            comments_total="commentCount", shares="shareCount|sharedCount",
+        )  # fmt: skip
+        reference = NoteReference(reference.note_id, note.get("xsecToken") or reference.token, reference.source)
+        images = [
+            _object(image).get("urlDefault") or _object(image).get("url") for image in note.get("imageList") or []
+        ]
+        return Note(
+            note_ref=str(reference),
+            url=note_url(reference, self._base_url),
+            title=text(note.get("title")),
+            content=content[:max_chars],
+            truncated=len(content) > max_chars,
+            type=_note_type(note),
+            tags=tags,
+            author=self._author(_object(note.get("user"))),
+            **counts,
+            lower_bounds=lower_bounds,
+            images=[url for url in images if isinstance(url, str)],
+            video_seconds=_seconds(note),
+            location=self._location(note),
+            published_at=_moment(note.get("time"), now),
+            fetched_at=stamp(now),
+        )
+
+    def headline(self, note: Json) -> str:
+        """Return a note's title and author, by which people recognise it."""
+        author = self._author(_object(note.get("user"))).name or "未知"
+        return f"《{text(note.get('title')) or '无标题'}》（作者 {author}）"
+
+    def comment_line(self, comment: Json) -> str:
+        """Return a comment's author and the start of its text, by which people recognise it."""
+        author = self._author(_object(comment.get("userInfo"))).name or "未知"
+        return f"{author} 的评论“{clean_text(comment.get('content'), 60, html=False).text}”"
+
+    def comments(self, comments: list[Any], limit: int, include_replies: bool, now: datetime) -> list[Comment]:
+        """Comment objects of the page's state."""
+        items = []
+        for raw in comments[:limit]:
+            comment = _object(raw)
+            replies = comment.get("subComments") or [] if include_replies else []
+            items.append(
+                Comment(
+                    comment_id=str(comment.get("id") or ""),
+                    author=self._author(_object(comment.get("userInfo")), with_token=False),
+                    content=text(comment.get("content")),
+                    likes=number(comment.get("likeCount")),
+                    published_at=_moment(comment.get("createTime"), now),
+                    location=self._location(comment),
+                    reply_count=number(comment.get("subCommentCount")),
+                    replies=[self._reply(_object(reply), now) for reply in replies],
+                )
+            )
+        return items
+
+    def user(self, page: Json, notes: list[NoteSummary], reference: UserReference, now: datetime) -> User:
+        """The profile object of a user's page."""
+        basic = _object(page.get("basicInfo"))
+        interactions = {entry.get("type"): entry.get("count") for entry in map(_object, page.get("interactions") or [])}
+        counts, lower_bounds = counted(interactions, follows="follows", fans="fans", likes_and_collects="interaction")
+        tags = [text(_object(tag).get("name")) for tag in page.get("tags") or []]
+        return User(
+            user_ref=self._user_ref(reference) or "",
+            url=user_url(reference, self._base_url) if not self._privacy.enabled else "",
+            name=self._privacy.nickname(text(basic.get("nickname"))) or "",
+            description=text(basic.get("desc")),
+            red_id=self._privacy.user_id(str(basic.get("redId") or "") or None),
+            location=self._location(basic),
+            tags=[tag for tag in tags if tag],
+            **counts,
+            lower_bounds=lower_bounds,
+            notes=notes,
+            fetched_at=stamp(now),
+        )
+
+    def _summary(self, note_id: str, feed: Json, card: Json, now: datetime) -> NoteSummary:
+        reference = NoteReference(note_id, feed.get("xsecToken") or card.get("xsecToken") or None)
+        counts, lower_bounds = counted(
+            _object(card.get("interactInfo")), likes="likedCount", collects="collectedCount",
+            comments="commentCount", shares="sharedCount",
+        )  # fmt: skip
+        published_at = estimated_time(note_id, now)
+        cover = _object(card.get("cover")).get("urlDefault")
+        return NoteSummary(
+            note_ref=str(reference),
+            url=note_url(reference, self._base_url),
+            title=text(card.get("displayTitle")),
+            type=_note_type(card),
+            author=self._author(_object(card.get("user"))),
+            **counts,
+            lower_bounds=lower_bounds,
+            cover=cover if isinstance(cover, str) else None,
+            published_at=published_at,
+            time_estimated=published_at is not None,
+        )
+
+    def _reply(self, raw: Json, now: datetime) -> Reply:
+        return Reply(
+            comment_id=str(raw.get("id") or ""),
+            author=self._author(_object(raw.get("userInfo")), with_token=False),
+            content=text(raw.get("content")),
+            likes=number(raw.get("likeCount")),
+            published_at=_moment(raw.get("createTime"), now),
+        )
+
+    def _author(self, user: Json, with_token: bool = True) -> Author:
+        name = text(user.get("nickname") or user.get("nickName"))
+        user_id = user.get("userId")
+        if not is_id(user_id):
+            return Author(name=self._privacy.nickname(name) or "")
+        reference = UserReference(user_id, (user.get("xsecToken") or None) if with_token else None)
+        return Author(name=self._privacy.nickname(name) or "", user_ref=self._user_ref(reference))
+
+    def _user_ref(self, reference: UserReference) -> str | None:
+        return self._privacy.user_id(reference.user_id) if self._privacy.enabled else str(reference)
+
+    def _location(self, raw: Json) -> str | None:
+        return None if self._privacy.enabled else text(raw.get("ipLocation")) or None
+
+
+def counted(info: Json, **fields: str) -> tuple[dict[str, int | None], list[str]]:
+    """Numbers by our names, read from the site's keys ("a|b": the first that is a number), and which end in "+"."""
+    values: dict[str, int | None] = {}
+    lower_bounds = []
+    for name, keys in fields.items():
+        count = next((found for key in keys.split("|") if (found := parse_count(info.get(key)))), None)
+        values[name] = count.value if count else None
+        if count and count.lower_bound:
+            lower_bounds.append(name)
+    return values, lower_bounds
+
+
+def number(shown: Any) -> int | None:
+    """A count, or None when there is no number."""
+    count = parse_count(shown)
+    return count.value if count else None
+
+
+def estimated_time(note_id: str, now: datetime) -> str | None:
+    """Creation time read from the first eight hex digits of a note id; observed, not documented."""
+    seconds = int(note_id[:8], 16)
+    plausible = _EARLIEST < seconds <= now.timestamp() + 86_400
+    return iso_utc(datetime.fromtimestamp(seconds, UTC)) if plausible else None
+
+
+def stamp(now: datetime) -> str:
+    """When something was read, as every answer writes it."""
+    return iso_utc(now) or ""
+
+
+def feed_tokens(feeds: list[Any]) -> dict[str, str]:
+    """Token by id of the notes and authors in feed items: agents drop tokens."""
+    tokens: dict[str, str] = {}
+    for feed in feeds:
+        card = _card(feed)
+        if card is None:
+            continue
+        user = _object(card.get("user"))
+        for identifier, token in (
+            (feed.get("id"), feed.get("xsecToken") or card.get("xsecToken")),
+            (user.get("userId"), user.get("xsecToken")),
+        ):
+            if is_id(identifier) and isinstance(token, str) and token:
+                tokens[identifier] = token
+    return tokens
+
+
+def comment_tokens(comments: list[Any]) -> dict[str, str]:
+    """Token by id of those who commented."""
+    people = [_object(_object(comment).get("userInfo")) for comment in comments]
+    return {user["userId"]: user["xsecToken"] for user in people if is_id(user.get("userId")) and user.get("xsecToken")}
+
+
+def _card(feed: Any) -> Json | None:
+    card = _object(feed).get("noteCard")
+    known = _object(feed).get("modelType") in ("note", None) and is_id(_object(feed).get("id"))
+    return card if known and isinstance(card, dict) else None
+
+
+def text(value: Any) -> str:
+    return clean_text(value, html=False).text
+
+
+def _moment(value: Any, now: datetime) -> str | None:
+    return iso_utc(parse_time(value, now))
+
+
+def _note_type(card: Json) -> str:
+    return "video" if card.get("type") == "video" else "image"
+
+
+def _seconds(note: Json) -> float | None:
+    duration = _object(_object(note.get("video")).get("capa")).get("duration")
+    return float(duration) if isinstance(duration, int | float) and not isinstance(duration, bool) else None
+
+
+def _object(value: Any) -> Json:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,369 @@
+"""Reads the site's pages: searches, notes, profiles, the home feed, suggestions, and who is logged in."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import anyio
+from dyber_kit import ErrorCode, ServiceError
+from playwright.async_api import Error, Response
+from playwright.async_api import TimeoutError as PlaywrightTimeout
+
+from xiaohongshu_server.browsing.pages import Pages
+from xiaohongshu_server.browsing.visit import STALL_SECONDS, Paths, Snapshot, Visit, time_left
+from xiaohongshu_server.browsing.walls import NO_RESULT_TEXTS, Wall, answer_wall, page_wall
+from xiaohongshu_server.model.filters import SearchFilters
+from xiaohongshu_server.model.references import NoteReference, UserReference, home_url, note_url, search_url, user_url
+from xiaohongshu_server.reading.parse import number
+
+_SEARCH_CALL = "/v1/search/notes"
+_POSTED_CALL = "/v1/user_posted"
+_SUGGEST_CALLS = ("/search/recommend", "/search/querytrending")
+_SEARCH: Paths = {"feeds": ["search", "feeds"], "keyword": ["search", "searchContext", "keyword"]}
+_HOME: Paths = {"feeds": ["feed", "feeds"]}
+_USER: Paths = {"page": ["user", "userPageData"], "notes": ["user", "notes"]}
+ME: Paths = {"user": ["user", "userInfo"], "logged_in": ["user", "loggedIn"]}
+# More clicks on "show more replies" than this would take longer than anybody waits.
+_MOST_REPLY_CLICKS = 8
+_CLICK_MS = 5_000
+_SUGGEST_SECONDS = 8.0
+_CALL_RESERVE_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class NotePage:
+    """What one note page held.
+
+    Attributes:
+        note: The note object of the page's state.
+        comments: Comment objects, in the site's order.
+        complete: Whether those are all the comments the site offers.
+        total: Comments the site says there are.
+        comment_wall: Why comments did not load, when the site said so.
+    """
+
+    note: dict[str, Any]
+    comments: list[Any]
+    complete: bool
+    total: int | None
+    comment_wall: Wall | None = None
+
+
+class SiteReader:
+    """Every method opens one page, in its turn, and raises ServiceError for whatever stands before the data."""
+
+    def __init__(self, pages: Pages, base_url: str, page_seconds: float) -> None:
+        self._pages = pages
+        self._base_url = base_url
+        self.page_seconds = page_seconds
+
+    async def search(self, account: str, keyword: str, filters: SearchFilters, wanted: int) -> tuple[list[Any], bool]:
+        """Feed items for `keyword` and whether the site has no more; an empty list only when it says so."""
+        async with self.visit(account, search_url(keyword, self._base_url), _SEARCH) as visit:
+
+            def ready(snapshot: Snapshot) -> list[Any] | None:
+                shown = snapshot["state"]["keyword"]
+                if isinstance(shown, str) and shown and shown != keyword:
+                    return None  # Still the state of an earlier search.
+                return _feeds(snapshot) or ([] if _nothing_found(visit, snapshot) else None)
+
+            found = await visit.until(ready)
+            for group, word in filters.chosen() if found else []:
+                found = await _filter(visit, found, group, word)
+                if not found:
+                    break
+            if not found:
+                return [], True
+            ended = await visit.grow(
+                lambda s: len(_feeds(s)),
+                lambda s: s["end_marker"] or visit.last_answer(_SEARCH_CALL).get("has_more") is False,
+                wanted,
+            )
+            if len(found) < wanted and visit.refused:
+                raise visit.refused.error()
+            snapshot = await visit.snapshot()
+            return _feeds(snapshot) if snapshot else found, ended
+
+    async def home(self, account: str, wanted: int) -> list[Any]:
+        """Items of the home feed."""
+        async with self.visit(account, home_url(self._base_url), _HOME) as visit:
+            found = await visit.until(lambda s: _feeds(s) or None)
+            await visit.grow(lambda s: len(_feeds(s)), lambda s: s["end_marker"], wanted)
+            snapshot = await visit.snapshot()
+            return (_feeds(snapshot) if snapshot else found)[:wanted]
+
+    async def note(self, account: str, reference: NoteReference, comments: int, replies: bool = False) -> NotePage:
+        """A note and up to `comments` of its comments; with `replies`, also those behind "show more"."""
+        async with self.visit_note(account, reference) as (visit, note):
+            total = number((note.get("interactInfo") or {}).get("commentCount"))
+            if total == 0:
+                return NotePage(note, [], True, 0)
+            if comments == 0:
+                return NotePage(note, [], False, total)
+            ended = await visit.grow(_comment_count, _comments_ended, comments)
+            if replies:
+                await _open_replies(visit, comments)
+            snapshot = await visit.snapshot()
+            listed = _comment_list(snapshot) if snapshot else []
+            wall = visit.comment_wall or (page_wall(snapshot) if snapshot and not listed else None)
+            return NotePage(
+                note=note,
+                comments=listed[:comments],
+                complete=ended and len(listed) <= comments,
+                total=total,
+                comment_wall=None if ended else wall,
+            )
+
+    @asynccontextmanager
+    async def visit_note(
+        self, account: str, reference: NoteReference, seconds: float | None = None
+    ) -> AsyncIterator[tuple[Visit, dict[str, Any]]]:
+        """A note's page, once its note is there; see `visit` for `seconds`."""
+        place = ["note", "noteDetailMap", reference.note_id]
+        paths = {"note": [*place, "note"], "comments": [*place, "comments"], **ME}
+        async with self.visit(account, note_url(reference, self._base_url), paths, seconds) as visit:
+
+            def ready(snapshot: Snapshot) -> dict[str, Any] | None:
+                note = snapshot["state"]["note"]
+                return note if isinstance(note, dict) and note.get("noteId") == reference.note_id else None
+
+            try:
+                note = await visit.until(ready)
+            except ServiceError as error:
+                raise _missing_token(error, reference, "笔记", "note_ref") from error
+            yield visit, note
+
+    async def user(self, account: str, reference: UserReference, wanted: int) -> tuple[dict[str, Any], list[Any], bool]:
+        """A profile's page object, up to `wanted` of its notes, and whether these are all."""
+        async with self.visit(account, user_url(reference, self._base_url), _USER) as visit:
+
+            def ready(snapshot: Snapshot) -> dict[str, Any] | None:
+                page = snapshot["state"]["page"]
+                basic = page.get("basicInfo") if isinstance(page, dict) else None
+                return page if isinstance(basic, dict) and basic.get("nickname") else None
+
+            def ended(snapshot: Snapshot) -> bool:
+                return snapshot["end_marker"] or visit.last_answer(_POSTED_CALL).get("has_more") is False
+
+            try:
+                page = await visit.until(ready)
+            except ServiceError as error:
+                raise _missing_token(error, reference, "用户", "user_ref") from error
+            if wanted == 0:
+                return page, [], False
+            complete = await visit.grow(lambda s: len(_posted(s)), ended, wanted)
+            snapshot = await visit.snapshot()
+            notes = _posted(snapshot) if snapshot else []
+            if not notes and visit.call_wall:
+                raise visit.call_wall.error()
+            return page, notes[:wanted], complete and len(notes) <= wanted
+
+    async def suggestions(self, account: str, keyword: str) -> list[str]:
+        """Words that the search box offers, after a click on it and, where there is a keyword, typing it."""
+        async with self.visit(account, home_url(self._base_url), {}) as visit:
+            call = _SUGGEST_CALLS[0] if keyword else _SUGGEST_CALLS[1]
+
+            def wanted(response: Response) -> bool:
+                parts = urlsplit(response.url)
+                typed = parse_qs(parts.query).get("keyword", [""])[0]
+                return parts.path.endswith(call) and typed == keyword
+
+            box = visit.page.locator("#search-input").first
+            try:
+                async with visit.page.expect_response(wanted, timeout=_SUGGEST_SECONDS * 1000) as answered:
+                    await box.click(timeout=_CLICK_MS)
+                    if keyword:
+                        await box.press_sequentially(keyword, delay=60)
+                response = await answered.value
+                answer = await _json(response)
+            except PlaywrightTimeout as error:
+                snapshot = await visit.snapshot()
+                wall = visit.wall(snapshot) if snapshot else None
+                raise wall.error() if wall else ServiceError(ErrorCode.UPSTREAM_CHANGED) from error
+            if wall := answer_wall(response.status, answer):
+                raise wall.error()
+            return _words(answer.get("data"))
+
+    async def me(self, account: str) -> dict[str, Any] | None:
+        """The logged-in user's object, or None for a guest."""
+        async with self.visit(account, home_url(self._base_url), ME) as visit:
+            try:
+                return (await visit.until(who))[0]
+            except ServiceError as error:
+                if error.code is ErrorCode.LOGIN_REQUIRED:
+                    return None
+                raise
+
+    @asynccontextmanager
+    async def visit(self, account: str, url: str, paths: Paths, seconds: float | None = None) -> AsyncIterator[Visit]:
+        """A page of `account` at `url`, in its turn, closed on exit.
+
+        Raises:
+            ServiceError: TIMEOUT after `seconds` or as usual, or when the whole call, whose time also went into
+                waiting for the turn, has no time left for a page.
+        """
+        async with self._pages.page(account) as page:
+            # Ended before the call is, so that what can be said is said.
+            seconds = min(seconds or self.page_seconds, time_left() - _CALL_RESERVE_SECONDS)
+            if seconds <= 0:
+                raise ServiceError(
+                    ErrorCode.TIMEOUT, "排队用完了这次调用的时间，没有打开页面", "请稍后重试，一次只发一个请求"
+                )
+            visit = Visit(page, paths, seconds)
+            with anyio.move_on_after(seconds) as deadline:
+                await visit.open(url)
+                yield visit
+            if deadline.cancelled_caught:
+                raise ServiceError(ErrorCode.TIMEOUT, f"小红书页面在 {seconds:.0f} 秒内没有读完")
+
+
+def who(snapshot: Snapshot) -> list[dict[str, Any] | None] | None:
+    """[user] for a member, [None] for a guest, None while the page does not know."""
+    user = snapshot["state"]["user"]
+    user = user if isinstance(user, dict) else {}
+    if user.get("guest") is True or snapshot["state"]["logged_in"] is False:
+        return [None]
+    return [user] if user.get("userId") or user.get("user_id") else None
+
+
+async def _filter(visit: Visit, before: list[Any], group: str, word: str) -> list[Any]:
+    """Choose `word` of `group` in the filter panel; what the site then lists."""
+    visit.forget(_SEARCH_CALL)
+    try:
+        try:
+            await _click_filter(visit, group, word)
+        except PlaywrightTimeout:
+            # The panel goes when the page draws its results anew.
+            await _click_filter(visit, group, word)
+    except PlaywrightTimeout as error:
+        raise ServiceError(
+            ErrorCode.UPSTREAM_CHANGED, f"搜索页没有找到筛选“{group}：{word}”", "请去掉这个筛选条件后重试，或升级本服务"
+        ) from error
+    known = {item.get("id") for item in before}
+
+    def refilled(snapshot: Snapshot) -> list[Any] | None:
+        feeds = _feeds(snapshot)
+        answers = visit.answers.get(_SEARCH_CALL)
+        if answers is None:
+            # No call seen: only a list without any old item is surely the new one.
+            return feeds if feeds and not known & {item.get("id") for item in feeds} else None
+        answered = {
+            item.get("id") for answer in answers for item in answer.get("items") or [] if isinstance(item, dict)
+        }
+        if feeds and all(item.get("id") in answered for item in feeds):
+            return feeds
+        return [] if not feeds and _nothing_found(visit, snapshot) else None
+
+    return await visit.until(refilled)
+
+
+async def _open_replies(visit: Visit, comments: int) -> None:
+    """Click "show more replies" below the first `comments` comments, a few times."""
+    for _ in range(_MOST_REPLY_CLICKS):
+        rows = visit.page.locator(".parent-comment")
+        last = min(await rows.count(), comments)
+        more = None
+        for row in range(last):
+            button = rows.nth(row).locator(".show-more")
+            if await button.count():
+                more = button.first
+                break
+        if more is None or visit.comment_wall or visit.refused:
+            return
+        snapshot = await visit.snapshot()
+        before = _reply_count(snapshot) if snapshot else 0
+        try:
+            await more.click(timeout=_CLICK_MS)
+        except Error:
+            return
+        give_up = time.monotonic() + STALL_SECONDS
+        while time.monotonic() < give_up:
+            snapshot = await visit.snapshot()
+            if snapshot and _reply_count(snapshot) > before:
+                break
+            await anyio.sleep(0.2)
+
+
+async def _click_filter(visit: Visit, group: str, word: str) -> None:
+    await visit.page.locator("div.filter").first.hover(timeout=_CLICK_MS)
+    filters = visit.page.locator("div.filter-panel div.filters")
+    exactly = re.compile(rf"^\s*{re.escape(word)}\s*$")
+    row = filters.filter(has=visit.page.locator(f"xpath=./span[normalize-space()='{group}']"))
+    await row.locator("div.tags").filter(has_text=exactly).first.click(timeout=_CLICK_MS)
+
+
+def _feeds(snapshot: Snapshot) -> list[Any]:
+    items = snapshot["state"]["feeds"]
+    listed = items if isinstance(items, list) else []
+    return [item for item in listed if isinstance(item, dict) and item.get("modelType") == "note"]
+
+
+def _posted(snapshot: Snapshot) -> list[Any]:
+    tabs = snapshot["state"]["notes"]
+    first = tabs[0] if isinstance(tabs, list) and tabs else []
+    return [item for item in first if isinstance(item, dict)] if isinstance(first, list) else []
+
+
+def _nothing_found(visit: Visit, snapshot: Snapshot) -> bool:
+    answer = visit.last_answer(_SEARCH_CALL)
+    by_answer = answer.get("has_more") is False and not answer.get("items")
+    return by_answer or any(text in snapshot["text"] for text in NO_RESULT_TEXTS)
+
+
+def _comment_list(snapshot: Snapshot) -> list[Any]:
+    comments = snapshot["state"]["comments"]
+    listed = comments.get("list") if isinstance(comments, dict) else None
+    return listed if isinstance(listed, list) else []
+
+
+def _comment_count(snapshot: Snapshot) -> int:
+    return len(_comment_list(snapshot))
+
+
+def _reply_count(snapshot: Snapshot) -> int:
+    return sum(
+        len(comment.get("subComments") or []) for comment in _comment_list(snapshot) if isinstance(comment, dict)
+    )
+
+
+def _comments_ended(snapshot: Snapshot) -> bool:
+    if snapshot["no_comments"] or snapshot["end_marker"]:
+        return True
+    comments = snapshot["state"]["comments"]
+    return bool(_comment_list(snapshot)) and comments.get("hasMore") is False
+
+
+async def _json(response: Response) -> dict[str, Any]:
+    """Return the JSON object of an answer; {} when it has none."""
+    try:
+        answer = await response.json()
+    except (Error, ValueError):
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def _words(data: Any) -> list[str]:
+    """The words in an answer of the search box's calls, whichever list holds them."""
+    lists = [value for value in data.values() if isinstance(value, list)] if isinstance(data, dict) else []
+    entries = [entry for listed in lists for entry in listed if isinstance(entry, dict)]
+    words = [next((e[k] for k in ("search_word", "text", "title", "query", "name") if e.get(k)), None) for e in entries]
+    if entries and not any(words):
+        raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
+    return [word for word in words if isinstance(word, str)]
+
+
+def _missing_token(error: ServiceError, reference: NoteReference | UserReference, what: str, name: str) -> ServiceError:
+    """The site hides what is opened without its token: say that instead of "removed"."""
+    if error.code is ErrorCode.NOT_FOUND and reference.token is None:
+        return ServiceError(
+            ErrorCode.NOT_FOUND,
+            f"{what}不存在，或缺少 xsec_token 而无法查看",
+            f"请使用结果里完整的 {name}，或带 xsec_token 的完整链接",
+        )
+    return error

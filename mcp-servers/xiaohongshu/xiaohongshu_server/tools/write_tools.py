@@ -1,0 +1,257 @@
+"""The MCP tools that write: only with DYBER_READ_ONLY=false, and each in two steps."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from dyber_kit import tool
+from dyber_kit.calling.confirm import MAX_TOKEN_CHARS, Confirmations
+from dyber_kit.calling.tools import ToolDeclaration
+from pydantic import Field
+
+from xiaohongshu_server.browsing.pages import Pages
+from xiaohongshu_server.model.answers import WriteResult
+from xiaohongshu_server.model.arguments import title as checked_title
+from xiaohongshu_server.model.arguments import written_text
+from xiaohongshu_server.reading.site import Site
+from xiaohongshu_server.tools.read_tools import Account, NoteArgument
+from xiaohongshu_server.writing.publishing import MOST_CONTENT, files_to_publish, topics_to_publish
+from xiaohongshu_server.writing.writer import SiteWriter
+
+_MOST_TITLE_CHARS = 300
+DryRun = Annotated[bool, Field(description="true: only show what would be done")]
+Confirmation = Annotated[
+    str, Field(description="From the dry run; once the user agrees, with dry_run=false", max_length=MAX_TOKEN_CHARS)
+]
+Undo = Annotated[bool, Field(description="Take it back")]
+# The length is counted in `arguments`: a composed emoji has many characters.
+Title = Annotated[
+    str,
+    Field(
+        description="At most 40 wide: Chinese and emoji count 2, others 1", min_length=1, max_length=_MOST_TITLE_CHARS
+    ),
+]
+Content = Annotated[str, Field(description="Text", min_length=1, max_length=MOST_CONTENT)]
+Topics = Annotated[str, Field(description="Topics, separated by spaces", max_length=300)]
+Remark = Annotated[str, Field(description="Text", min_length=1, max_length=300)]
+
+
+class Writes:
+    """Carries out what was confirmed."""
+
+    def __init__(self, confirmations: Confirmations) -> None:
+        self._confirmations = confirmations
+
+    async def run(
+        self,
+        name: str,
+        arguments: dict[str, Any],
+        dry_run: bool,
+        confirmation: str,
+        plan: Callable[[], Awaitable[str]],
+        act: Callable[[Callable[[], None]], Awaitable[bool | None]],
+    ) -> WriteResult:
+        """Show what would be done and issue a token for exactly `arguments`; with that token, do it.
+
+        Args:
+            name: The tool's name.
+            arguments: All that decides what is done.
+            dry_run: Only look.
+            confirmation: The token of the dry run.
+            plan: Looks at the site, raises what would keep the write from being done, and returns it in words.
+            act: Writes; calls what it is given immediately before the submit. False when it was so already.
+
+        Raises:
+            ServiceError: What `plan` and `act` raise, or CONFIRMATION_REQUIRED.
+        """
+        if dry_run:
+            summary = await plan()
+            return WriteResult(
+                done=False,
+                dry_run=True,
+                summary=summary,
+                confirmation=self._confirmations.issue(name, arguments),
+                valid_seconds=int(self._confirmations.valid_seconds),
+                next_step="请把 summary 给用户看；用户同意后，用相同参数加 dry_run=false 和 confirmation 再调用一次",
+            )
+        permit = self._confirmations.check(confirmation, name, arguments)
+        changed = await act(permit.spend)
+        return WriteResult(
+            done=True,
+            dry_run=False,
+            summary="本来就是这样，没有改动" if changed is False else "已完成",
+            already_so=changed is False,
+            next_step="请告诉用户结果",
+        )
+
+
+def write_tools(
+    site: Site, writer: SiteWriter, pages: Pages, writes: Writes, uploads: Path | None
+) -> list[ToolDeclaration]:
+    """The tools that change something on the platform, in the order agents see them.
+
+    Args:
+        site: Reads what callers name.
+        writer: Does it.
+        pages: Knows the accounts.
+        writes: Asks for confirmation.
+        uploads: Folder that files to publish are taken from, or None.
+    """
+
+    async def publish(
+        name: str, kind: Literal["image", "video"], names: str, title: str, content: str, topics: str,
+        dry_run: bool, confirmation: str, account: str,
+    ) -> WriteResult:  # fmt: skip
+        account = pages.account(account)
+        title, content = checked_title(title), written_text("content", content)
+        files, tags = files_to_publish(names, kind, uploads), topics_to_publish(topics)
+        # Sizes too: a file that was changed after the user agreed is another file.
+        listed = [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files]
+        arguments = {"account": account, "files": listed, "title": title, "content": content, "topics": tags}
+
+        async def plan() -> str:
+            await writer.look_at_publishing(account)
+            what = {"image": "图文", "video": "视频"}[kind]
+            names = "、".join(file.name for file in files)
+            shown = f"用账号 {account} 公开发布{what}《{title}》：{len(files)} 个文件（{names}）"
+            return f"{shown}，话题 {'、'.join(tags) or '无'}，正文：{content}"
+
+        async def act(spend: Callable[[], None]) -> None:
+            await writer.publish(account, kind, files, title, content, tags, spend)
+
+        return await writes.run(name, arguments, dry_run, confirmation, plan, act)
+
+    async def mark(
+        name: str,
+        what: Literal["like", "favorite"],
+        note: str,
+        undo: bool,
+        dry_run: bool,
+        confirmation: str,
+        account: str,
+    ) -> WriteResult:
+        account, reference = pages.account(account), await site.note_reference(note)
+
+        async def plan() -> str:
+            target = await writer.look(account, reference)
+            word = ("取消" if undo else "") + {"like": "点赞", "favorite": "收藏"}[what]
+            return f"用账号 {account} {word}笔记{site.headline(target.note)}"
+
+        return await writes.run(
+            name,
+            {"account": account, "note": reference.note_id, "undo": undo},
+            dry_run,
+            confirmation,
+            plan,
+            lambda spend: writer.mark(account, reference, what, not undo, spend),
+        )
+
+    @tool(title="发布小红书图文", read_only=False, open_world=True, idempotent=False)
+    async def xhs_publish_image(
+        images: Annotated[str, Field(description="File names in the uploads folder, comma-separated", max_length=2000)],
+        title: Title,
+        content: Content,
+        topics: Topics = "",
+        dry_run: DryRun = True,
+        confirmation: Confirmation = "",
+        account: Account = "",
+    ) -> WriteResult:
+        """Publish a note with 1 to 18 images. Public at once."""
+        return await publish(
+            "xhs_publish_image", "image", images, title, content, topics, dry_run, confirmation, account
+        )
+
+    @tool(title="发布小红书视频", read_only=False, open_world=True, idempotent=False)
+    async def xhs_publish_video(
+        video: Annotated[str, Field(description="File name in the uploads folder", min_length=1, max_length=120)],
+        title: Title,
+        content: Content,
+        topics: Topics = "",
+        dry_run: DryRun = True,
+        confirmation: Confirmation = "",
+        account: Account = "",
+    ) -> WriteResult:
+        """Publish a note with one video. Public at once."""
+        return await publish(
+            "xhs_publish_video", "video", video, title, content, topics, dry_run, confirmation, account
+        )
+
+    @tool(title="评论小红书笔记", read_only=False, open_world=True, idempotent=False)
+    async def xhs_comment(
+        note: NoteArgument,
+        content: Remark,
+        dry_run: DryRun = True,
+        confirmation: Confirmation = "",
+        account: Account = "",
+    ) -> WriteResult:
+        """Comment on a note. Public at once."""
+        chosen, words = pages.account(account), written_text("content", content)
+        reference = await site.note_reference(note)
+
+        async def plan() -> str:
+            target = await writer.look(chosen, reference)
+            return f"用账号 {chosen} 在笔记{site.headline(target.note)}下评论：{words}"
+
+        return await writes.run(
+            "xhs_comment",
+            {"account": chosen, "note": reference.note_id, "content": words},
+            dry_run,
+            confirmation,
+            plan,
+            lambda spend: writer.comment(chosen, reference, words, spend),
+        )
+
+    @tool(title="回复小红书评论", read_only=False, open_world=True, idempotent=False)
+    async def xhs_reply(
+        note: NoteArgument,
+        comment_id: Annotated[
+            str, Field(description="From xhs_get_comments", pattern=r"^[A-Za-z0-9-]+$", max_length=64)
+        ],
+        content: Remark,
+        dry_run: DryRun = True,
+        confirmation: Confirmation = "",
+        account: Account = "",
+    ) -> WriteResult:
+        """Reply to a comment of a note. Public at once."""
+        chosen, words = pages.account(account), written_text("content", content)
+        reference = await site.note_reference(note)
+
+        async def plan() -> str:
+            target = await writer.look(chosen, reference, comment_id)
+            answered = site.comment_line(target.comment) if target.comment else f"评论 {comment_id}"
+            return f"用账号 {chosen} 在笔记{site.headline(target.note)}下回复{answered}：{words}"
+
+        return await writes.run(
+            "xhs_reply",
+            {"account": chosen, "note": reference.note_id, "comment": comment_id, "content": words},
+            dry_run,
+            confirmation,
+            plan,
+            lambda spend: writer.reply(chosen, reference, comment_id, words, spend),
+        )
+
+    @tool(title="点赞小红书笔记", read_only=False, open_world=True)
+    async def xhs_like(
+        note: NoteArgument,
+        undo: Undo = False,
+        dry_run: DryRun = True,
+        confirmation: Confirmation = "",
+        account: Account = "",
+    ) -> WriteResult:
+        """Like a note, or take the like back."""
+        return await mark("xhs_like", "like", note, undo, dry_run, confirmation, account)
+
+    @tool(title="收藏小红书笔记", read_only=False, open_world=True)
+    async def xhs_favorite(
+        note: NoteArgument,
+        undo: Undo = False,
+        dry_run: DryRun = True,
+        confirmation: Confirmation = "",
+        account: Account = "",
+    ) -> WriteResult:
+        """Favorite (collect) a note, or take it back."""
+        return await mark("xhs_favorite", "favorite", note, undo, dry_run, confirmation, account)
+
+    return [xhs_publish_image, xhs_publish_video, xhs_comment, xhs_reply, xhs_like, xhs_favorite]

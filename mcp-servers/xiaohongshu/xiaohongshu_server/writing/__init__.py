@@ -1,0 +1,1 @@
+"""This package writes on the site through its buttons and fields."""

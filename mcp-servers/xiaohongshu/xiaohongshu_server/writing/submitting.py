@@ -1,0 +1,153 @@
+"""Handles the moment of a write: before it nothing was done, and after it only the site's own answer tells what was."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import anyio
+from dyber_kit import ErrorCode, ServiceError
+from playwright.async_api import Error, Page, Request, Response
+
+from xiaohongshu_server.browsing.visit import time_left
+from xiaohongshu_server.browsing.walls import answer_wall
+
+logger = logging.getLogger("xiaohongshu.submitting")
+
+#: How long the site may take to answer a submit. A call that has less time left submits nothing.
+ANSWER_SECONDS = 15.0
+# A click that failed may still have made the page send something.
+_SETTLE_SECONDS = 0.5
+_REQUEST_TIMEOUT = 408
+
+
+class Submission:
+    """The page's POST to a call, from the click on.
+
+    Args:
+        page: The page.
+        call: Part of the path of the page's call.
+    """
+
+    def __init__(self, page: Page, call: str) -> None:
+        self.sent = False
+        self._page = page
+        self._call = call
+        # None when the request failed or the page is gone.
+        self._response: asyncio.Future[Response | None] = asyncio.get_running_loop().create_future()
+        self._listeners: dict[Any, Callable[[Any], None]] = {
+            "request": self._on_request,
+            "response": self._on_response,
+            "requestfailed": self._on_failure,
+            "crash": self._on_end,
+            "close": self._on_end,
+        }
+        for event, listener in self._listeners.items():
+            page.on(event, listener)
+
+    async def answer(self) -> Response | None:
+        """Wait for the site's answer; None when there will be none. Raises TimeoutError after ANSWER_SECONDS."""
+        with anyio.fail_after(ANSWER_SECONDS):
+            return await self._response
+
+    def close(self) -> None:
+        """Stop listening."""
+        for event, listener in self._listeners.items():
+            self._page.remove_listener(event, listener)
+
+    def _ours(self, request: Request) -> bool:
+        return self._call in urlsplit(request.url).path and request.method == "POST"
+
+    def _on_request(self, request: Request) -> None:
+        self.sent = self.sent or self._ours(request)
+
+    def _on_response(self, response: Response) -> None:
+        if self._ours(response.request):
+            self._end(response)
+
+    def _on_failure(self, request: Request) -> None:
+        if self._ours(request):
+            self._end(None)
+
+    def _on_end(self, _: object) -> None:
+        self._end(None)
+
+    def _end(self, response: Response | None) -> None:
+        if not self._response.done():
+            self._response.set_result(response)
+
+
+@asynccontextmanager
+async def submitted(
+    page: Page, call: str, spend: Callable[[], None], seen: Callable[[], Awaitable[object]] | None = None
+) -> AsyncIterator[None]:
+    """Run the body, which makes the page submit, and wait for what the site answers.
+
+    Args:
+        page: The page.
+        call: Part of the path of the page's POST.
+        spend: Called when nothing stands before the submit any more; uses the confirmation up.
+        seen: Waits until the page itself shows that it is done; asked when the answer could not be read.
+
+    Raises:
+        ServiceError: TIMEOUT before the submit, when the call has too little time left; what the site refused with;
+            OUTCOME_UNKNOWN when the call was cancelled, ran out of time, lost the browser or was answered by a gateway
+            after the submit may have been sent.
+    """
+    if time_left() < ANSWER_SECONDS:
+        raise ServiceError(
+            ErrorCode.TIMEOUT,
+            "排队与打开页面用完了这次调用的时间，什么都没有提交",
+            "请用同一个确认码重试（它没有用掉），一次只发一个请求",
+        )
+    spend()
+    submission = Submission(page, call)
+    try:
+        try:
+            yield
+        except ServiceError as error:
+            await asyncio.sleep(_SETTLE_SECONDS)
+            if submission.sent or error.code is not ErrorCode.UPSTREAM_CHANGED:
+                raise unknown(call, error) from error
+            raise
+        response = await submission.answer()
+        if response is None:
+            raise unknown(call, "the request failed")
+        await _judge(call, response, seen)
+    except (Error, TimeoutError, anyio.get_cancelled_exc_class()) as error:
+        raise unknown(call, error) from error
+    finally:
+        submission.close()
+
+
+def unknown(call: str, reason: object) -> ServiceError:
+    """Return the failure to report when a write may have been done; the log says why it is not known."""
+    logger.warning("outcome of a write unknown", extra={"call": call, "reason": str(reason)[:200]})
+    return ServiceError(ErrorCode.OUTCOME_UNKNOWN)
+
+
+async def _judge(call: str, response: Response, seen: Callable[[], Awaitable[object]] | None) -> None:
+    if response.status >= 500 or response.status == _REQUEST_TIMEOUT:
+        raise unknown(call, f"HTTP {response.status}")
+    try:
+        answer: Any = await response.json()
+    except (Error, ValueError) as error:
+        answer = None
+        if response.status < 400 and seen is None:
+            raise unknown(call, error) from error
+    wall = answer_wall(response.status, answer)
+    if wall is not None and wall.code is ErrorCode.ACCESS_RESTRICTED and not wall.whole_account:
+        raise ServiceError(
+            ErrorCode.ACCESS_RESTRICTED, f"小红书没有接受：{wall.shown}", "请按提示修改内容，或换一条笔记"
+        )
+    if wall is not None:
+        raise wall.error()
+    if answer is None and seen is not None:
+        try:
+            await seen()
+        except ServiceError as error:
+            raise unknown(call, error) from error

@@ -1,0 +1,286 @@
+"""Writes on the site as a person would: by its buttons and fields, one thing per visit, and checked afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from dyber_kit import ErrorCode, ServiceError
+from dyber_kit.browser.pool import crashed, is_gone
+from playwright.async_api import Error, Locator, Page
+from playwright.async_api import TimeoutError as PlaywrightTimeout
+
+from xiaohongshu_server.browsing.visit import Snapshot, Visit
+from xiaohongshu_server.browsing.walls import Wall
+from xiaohongshu_server.model.references import NoteReference
+from xiaohongshu_server.reading.reader import SiteReader, who
+from xiaohongshu_server.writing.submitting import ANSWER_SECONDS, submitted
+
+_CLICK_MS = 8_000
+_LEAVE_MS = 10_000
+_UPLOAD_MS = 60_000
+_VIDEO_MS = 80_000
+_TYPE_DELAY_MS = 25
+#: Longest a visit that publishes may take, in seconds: uploads and typing.
+PUBLISH_SECONDS = 110.0
+_TOPIC_MS = 4_000
+# Pages tell who visits in their first state; one that does not is no reason to refuse.
+_WHO_SECONDS = 5.0
+_POLL_SECONDS = 0.2
+_COMMENT_POSTED = "/comment/post"
+_NOTE_POSTED = "/v2/note"
+_MARKS: dict[str, tuple[str, str, str]] = {
+    # what: field of interactInfo, part of the call's path, button
+    "like": ("liked", "/note/like", ".interact-container .like-wrapper .like-lottie, .interact-container .like-lottie"),
+    "favorite": ("collected", "/note/collect", ".interact-container .collect-icon, .interact-container #collect"),
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a write is about: the note object of its page and, for a reply, the comment object where it was loaded."""
+
+    note: dict[str, Any]
+    comment: dict[str, Any] | None = None
+
+
+class SiteWriter:
+    """Every method raises ServiceError when the site did not take what was written, or when that is not known.
+
+    Those that write take `spend`, which they call immediately before the submit.
+
+    Args:
+        reader: Opens notes.
+        creator_url: Origin of the site where notes are published.
+    """
+
+    def __init__(self, reader: SiteReader, creator_url: str) -> None:
+        self._reader = reader
+        self._creator_url = creator_url
+
+    async def look(self, account: str, reference: NoteReference, comment_id: str | None = None) -> Target:
+        """Return what a write would be about, for a dry run; raise what would prevent it."""
+        async with self._reader.visit_note(account, reference) as (visit, note):
+            await _require_member(visit)
+            comment = await _find_comment(visit, comment_id) if comment_id else None
+            return Target(note, comment)
+
+    async def look_at_publishing(self, account: str) -> None:
+        """Raise what would prevent the account from publishing, for a dry run."""
+        async with self._visit_publishing(account):
+            pass
+
+    async def mark(
+        self,
+        account: str,
+        reference: NoteReference,
+        what: Literal["like", "favorite"],
+        wanted: bool,
+        spend: Callable[[], None],
+    ) -> bool:
+        """Like or favorite a note, or take that back; False when it was so already."""
+        field, call, button = _MARKS[what]
+
+        def marked(snapshot: Snapshot) -> bool | None:
+            info = (snapshot["state"]["note"] or {}).get("interactInfo") or {}
+            return True if bool(info.get(field)) is wanted else None
+
+        async with self._visit_note(account, reference) as (visit, note):
+            await _require_member(visit)
+            if bool((note.get("interactInfo") or {}).get(field)) is wanted:
+                spend()
+                return False
+            target = visit.page.locator(button).last
+            await _click(target, "按钮", trial=True)
+            async with submitted(visit.page, call, spend, lambda: visit.until(marked)):
+                await _click(target, "按钮")
+            return True
+
+    async def comment(self, account: str, reference: NoteReference, content: str, spend: Callable[[], None]) -> None:
+        """Write a comment below a note."""
+        async with self._visit_note(account, reference) as (visit, _):
+            await _require_member(visit)
+            await _click(visit.page.locator("div.input-box div.content-edit span").first, "评论框")
+            await self._send(visit, content, spend)
+
+    async def reply(
+        self, account: str, reference: NoteReference, comment_id: str, content: str, spend: Callable[[], None]
+    ) -> None:
+        """Answer a comment of a note."""
+        async with self._visit_note(account, reference) as (visit, _):
+            await _require_member(visit)
+            await _find_comment(visit, comment_id)
+            row = visit.page.locator(f"[id='comment-{comment_id}']").first
+            await _click(row.locator(".interactions .reply").first, "回复按钮")
+            await self._send(visit, content, spend)
+
+    async def publish(
+        self,
+        account: str,
+        kind: Literal["image", "video"],
+        files: Sequence[Path],
+        title: str,
+        content: str,
+        topics: Sequence[str],
+        spend: Callable[[], None],
+    ) -> None:
+        """Publish a note with pictures or one video from local files."""
+        async with self._visit_publishing(account) as visit:
+            page = visit.page
+            tab = page.locator("div.creator-tab").filter(has_text="上传图文" if kind == "image" else "上传视频")
+            await _click(tab.first, "上传入口")
+            await self._upload(page, kind, files)
+            field = page.locator("div.d-input input").first
+            await _type(field, title, "标题框")
+            await _check_title(page, field, title)
+            editor = page.locator("div.ql-editor").first
+            await _type(editor, content, "正文框")
+            for topic in topics:
+                await self._topic(page, editor, topic)
+
+            async def left() -> None:
+                await page.wait_for_url(lambda shown: "/publish/publish" not in shown, timeout=_LEAVE_MS)
+
+            async with submitted(page, _NOTE_POSTED, spend, left):
+                await _press_publish(page)
+
+    def _visit_note(
+        self, account: str, reference: NoteReference
+    ) -> AbstractAsyncContextManager[tuple[Visit, dict[str, Any]]]:
+        """Visit a note for longer than to read it: the answer to the submit comes on top."""
+        return self._reader.visit_note(account, reference, self._reader.page_seconds + ANSWER_SECONDS)
+
+    @asynccontextmanager
+    async def _visit_publishing(self, account: str) -> AsyncIterator[Visit]:
+        url = f"{self._creator_url}/publish/publish?source=official"
+        async with self._reader.visit(account, url, {}, PUBLISH_SECONDS) as visit:
+            if urlsplit(visit.page.url).path.startswith("/login"):
+                raise Wall(ErrorCode.LOGIN_REQUIRED, certain=True).error()
+            yield visit
+
+    async def _send(self, visit: Visit, content: str, spend: Callable[[], None]) -> None:
+        await _type(visit.page.locator("div.input-box div.content-edit p.content-input").first, content, "评论框")
+        button = visit.page.locator("div.bottom button.submit").first
+        await _click(button, "发送按钮", trial=True)
+        async with submitted(visit.page, _COMMENT_POSTED, spend):
+            await _click(button, "发送按钮")
+
+    async def _upload(self, page: Page, kind: str, files: Sequence[Path]) -> None:
+        try:
+            await page.locator("input.upload-input[type=file]").first.set_input_files(list(files), timeout=_CLICK_MS)
+            if kind == "image":
+                await (
+                    page.locator(".img-preview-area .pr")
+                    .nth(len(files) - 1)
+                    .wait_for(state="attached", timeout=_UPLOAD_MS)
+                )
+            else:
+                await page.locator("div.d-input input").first.wait_for(timeout=_VIDEO_MS)
+        except PlaywrightTimeout as error:
+            raise ServiceError(
+                ErrorCode.TIMEOUT, "文件没有上传完成", "请换小一些的文件，或稍后重试；什么都没有发布"
+            ) from error
+        except Error as error:
+            raise _gone_or(error, "上传入口") from error
+
+    async def _topic(self, page: Page, editor: Locator, topic: str) -> None:
+        """Type `#topic` and take the site's own suggestion; a topic the site does not know stays as text."""
+        await editor.press_sequentially(f" #{topic}", delay=_TYPE_DELAY_MS)
+        offered = page.locator("#creator-editor-topic-container .item").filter(has_text=topic).first
+        try:
+            await offered.click(timeout=_TOPIC_MS)
+        except PlaywrightTimeout:
+            await editor.press_sequentially(" ")
+
+
+async def _require_member(visit: Visit) -> None:
+    """Raise LOGIN_REQUIRED when the page is shown to a guest."""
+    give_up = time.monotonic() + _WHO_SECONDS
+    while time.monotonic() < give_up:
+        snapshot = await visit.snapshot()
+        found = who(snapshot) if snapshot else None
+        if found:
+            if found[0] is None:
+                raise Wall(ErrorCode.LOGIN_REQUIRED, certain=True).error()
+            return
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _find_comment(visit: Visit, comment_id: str) -> dict[str, Any] | None:
+    """Scroll until the comment is there; returns its object, or None when only its row is. Raises NOT_FOUND."""
+    found: dict[str, dict[str, Any]] = {}
+
+    def listed(snapshot: Snapshot) -> int:
+        comments = (snapshot["state"]["comments"] or {}).get("list") or []
+        found.update((str(comment.get("id")), comment) for comment in comments if isinstance(comment, dict))
+        return len(comments)
+
+    await visit.grow(listed, lambda s: comment_id in found or s["end_marker"], wanted=10_000)
+    if comment_id not in found and not await visit.page.locator(f"[id='comment-{comment_id}']").count():
+        raise ServiceError(
+            ErrorCode.NOT_FOUND, "在这条笔记下没有找到该评论", "请用 xhs_get_comments 核对；它可能已被删除"
+        )
+    return found.get(comment_id)
+
+
+async def _check_title(page: Page, field: Locator, title: str) -> None:
+    """Raise INVALID_ARGUMENT when the site cut the title or says that it is too long."""
+    warning = page.locator("div.d-input .max_suffix").first
+    try:
+        too_long = await warning.is_visible()
+        count = (await warning.inner_text()).strip()[:20] if too_long else ""
+        taken = await field.input_value(timeout=_CLICK_MS)
+    except Error as error:
+        raise _gone_or(error, "标题框") from error
+    if too_long or taken.strip() != title:
+        raise ServiceError(
+            ErrorCode.INVALID_ARGUMENT,
+            f"title：小红书页面认为标题太长（{count or '已被截短'}），没有提交",
+            "请缩短标题；有的表情算 2 个字以上",
+        )
+
+
+async def _click(target: Locator, name: str, *, trial: bool = False) -> None:
+    """Click, or with `trial` only make sure that it could be clicked."""
+    try:
+        await target.click(timeout=_CLICK_MS, trial=trial)
+    except Error as error:
+        raise _gone_or(error, name) from error
+
+
+async def _press_publish(page: Page) -> None:
+    widget = page.locator("xhs-publish-btn")
+    if not await widget.count():
+        await _click(page.locator(".publish-page-publish-btn button.bg-red").first, "发布按钮")
+        return
+    # One element draws both buttons: to keep a draft on the left, to publish on the right.
+    box = await widget.first.bounding_box()
+    if box is None or await widget.first.get_attribute("submit-disabled") == "true":
+        raise _not_there("发布按钮")
+    await page.mouse.click(box["x"] + box["width"] * 0.65, box["y"] + box["height"] / 2)
+
+
+async def _type(target: Locator, content: str, name: str) -> None:
+    try:
+        await target.click(timeout=_CLICK_MS)
+        await target.press_sequentially(content, delay=_TYPE_DELAY_MS, timeout=_CLICK_MS + len(content) * 200)
+    except Error as error:
+        raise _gone_or(error, name) from error
+
+
+def _gone_or(error: Error, name: str) -> ServiceError:
+    return crashed() if is_gone(error) else _not_there(name)
+
+
+def _not_there(name: str) -> ServiceError:
+    return ServiceError(
+        ErrorCode.UPSTREAM_CHANGED,
+        f"页面上没有可用的{name}，什么都没有提交",
+        "请确认账号已登录、这条笔记允许此操作；否则请升级本服务",
+    )

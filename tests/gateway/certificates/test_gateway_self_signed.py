@@ -1,0 +1,207 @@
+"""The self-signed certificate: as long as clients allow, renewed in time by itself, made anew when it is damaged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from infra.rendering.gateway_config import render
+from infra.rendering.gateway_model import GatewaySettings
+from tests.gateway.conftest import started
+from tests.gateway.support.certificates import stored, traffic, verified, wait_until_served, workers
+from tests.gateway.support.docker_cli import CONFINED, LABEL, READ_ONLY, docker, unique, wait_until
+from tests.gateway.support.gateway_under_test import ALPHA, CLIENT, SETTINGS, GatewayUnderTest
+
+LONGEST = timedelta(days=398)
+PEM = "/etc/dyber/tls/$(sha256sum </etc/dyber/current/tls.names | cut -c1-16).pem"
+
+
+def aged(gateway: GatewayUnderTest, days: int) -> None:
+    """Makes the certificates anew as they would have been made so many days ago, and serves the first of them."""
+    earlier = f"now=$(($(date +%s) - {days * 86400}))"
+    older = f"sed 's/now=$(date +%s)/{earlier}/' /usr/local/bin/certificate-files >/tmp/older"
+    make = "source /tmp/older; lock; names=$ROOT/current/tls.names; make_certificate $names $(certificate_id $names)"
+    loaded = gateway.load({}, f"{older}; {make}; publish_certificate $(certificate_id $names)")
+    assert loaded.exit_code == 0, loaded
+
+
+@dataclass
+class Keeper:
+    """A container that runs the keeper, as in production: no network, nothing writable but the volume and /tmp."""
+
+    gateway: GatewayUnderTest
+    name: str
+
+    def start(self) -> None:
+        docker(
+            "run", "--detach", "--name", self.name, "--label", LABEL, "--network=none",
+            "--volume", f"{self.gateway.volume}:/etc/dyber", *CONFINED, *READ_ONLY, self.gateway.image,
+            "/usr/local/bin/certificate-keeper",
+        )  # fmt: skip
+        self.gateway.others.append(self.name)
+        wait_until(lambda: self.events("started"), "the keeper has started")
+
+    def events(self, event: str) -> list[dict]:
+        entries = map(json.loads, docker("logs", self.name).splitlines())
+        return [entry for entry in entries if entry["event"] == event]
+
+    def check_now(self) -> None:
+        docker("kill", "--signal", "HUP", self.name)
+
+
+@pytest.fixture(scope="module")
+def kept(gateway_image: str) -> Iterator[tuple[GatewayUnderTest, Keeper]]:
+    with started(gateway_image) as gateway:
+        gateway.backend("alpha")
+        gateway.configure(services=(ALPHA,))
+        keeper = Keeper(gateway, unique("keeper"))
+        keeper.start()
+        wait_until(lambda: gateway.request("/api/alpha/ready", port=443).status == 200, "alpha is reached")
+        yield gateway, keeper
+
+
+@pytest.fixture
+def site(kept: tuple[GatewayUnderTest, Keeper]) -> GatewayUnderTest:
+    return kept[0]
+
+
+@pytest.fixture
+def keeper(kept: tuple[GatewayUnderTest, Keeper]) -> Keeper:
+    return kept[1]
+
+
+def name_of(gateway: GatewayUnderTest) -> str:
+    return docker("exec", gateway.name, "bash", "-c", f"basename {PEM} .pem")
+
+
+def certificate(gateway: GatewayUnderTest) -> str:
+    """What a user would hand to clients."""
+    return docker("exec", gateway.name, "cat", "/etc/dyber/tls/gateway.crt") + "\n"
+
+
+def parsed(pem: str) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(pem.encode())
+
+
+def test_it_lasts_as_long_as_clients_allow_and_has_a_key_and_a_signature_of_today(site: GatewayUnderTest) -> None:
+    now = datetime.now(UTC)
+    own = parsed(verified(site, certificate(site)))
+    assert own.not_valid_before_utc < now - timedelta(minutes=50), "a client whose clock is slow refuses it"
+    assert timedelta(days=390) < own.not_valid_after_utc - now
+    assert own.not_valid_after_utc - own.not_valid_before_utc <= LONGEST
+    for one in (own, parsed(certificate(site))):
+        key = one.public_key()
+        assert isinstance(key, ec.EllipticCurvePublicKey)
+        assert key.curve.name == "secp256r1"
+        assert one.signature_hash_algorithm is not None
+        assert one.signature_hash_algorithm.name == "sha256"
+
+
+def test_the_key_that_could_sign_more_is_nowhere(site: GatewayUnderTest) -> None:
+    keys = docker("exec", site.name, "bash", "-c", "grep -rl 'PRIVATE KEY' /etc/dyber /tmp /run 2>/dev/null || true")
+    assert keys.split() == [docker("exec", site.name, "bash", "-c", f"echo {PEM}")]
+    authority = parsed(certificate(site)).public_key()
+    (own,) = docker("exec", site.name, "bash", "-c", f"openssl pkey -in {PEM} -pubout").split("\n\n")
+    assert own.encode() != authority.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).strip()
+
+
+def test_there_are_enough_for_ten_years_without_a_gap(site: GatewayUnderTest) -> None:
+    chain = docker("exec", site.name, "bash", "-c", f"pem={PEM}; cat ${{pem%pem}}chain").encode()
+    authority, *signed = x509.load_pem_x509_certificates(chain)
+    for earlier, later in pairwise(signed):
+        assert later.not_valid_before_utc < earlier.not_valid_after_utc - timedelta(days=50)
+        assert later.not_valid_after_utc - later.not_valid_before_utc <= LONGEST
+        later.verify_directly_issued_by(authority)
+    assert authority.not_valid_after_utc - datetime.now(UTC) > timedelta(days=3650)
+    assert signed[-2].not_valid_after_utc < authority.not_valid_after_utc
+
+
+def test_one_that_ends_soon_is_renewed_under_traffic_without_a_lost_call(
+    site: GatewayUnderTest, keeper: Keeper
+) -> None:
+    aged(site, 350)
+    trusted = certificate(site)
+    wait_until_served(site, (old := stored(site, name_of(site))))
+    before = workers(site)
+    with traffic(site, "alpha"):
+        keeper.check_now()
+        wait_until(lambda: keeper.events("renewed"), "the certificate is renewed")
+        new = stored(site, name_of(site))
+        wait_until_served(site, new)
+    assert workers(site) == before
+    assert parsed(new).not_valid_after_utc - parsed(old).not_valid_after_utc > timedelta(days=300)
+    # Who trusts what there was before trusts the new one.
+    assert certificate(site) == trusted
+    assert verified(site, trusted) == new
+
+
+def test_a_deployment_renews_it_too(own_gateway: GatewayUnderTest) -> None:
+    settings = GatewaySettings(server_names=("pet.example",))
+    own_gateway.configure(settings, ())
+    aged(own_gateway, 700)
+    trusted = certificate(own_gateway)
+    own_gateway.configure(settings, (ALPHA,))
+    assert certificate(own_gateway) == trusted
+    assert parsed(verified(own_gateway, trusted)).not_valid_after_utc > datetime.now(UTC) + timedelta(days=300)
+
+
+@pytest.mark.parametrize("days", [11 * 335 + 397, -2], ids=["used up", "of a clock that was ahead"])
+def test_one_that_clients_refuse_is_made_anew(own_gateway: GatewayUnderTest, days: int) -> None:
+    settings = GatewaySettings(server_names=("pet.example",))
+    own_gateway.configure(settings, ())
+    aged(own_gateway, days)
+    own_gateway.configure(settings, (ALPHA,))
+    verified(own_gateway, certificate(own_gateway))
+
+
+def test_one_of_before_that_lasts_too_long_is_replaced(own_gateway: GatewayUnderTest) -> None:
+    settings = GatewaySettings(server_names=("pet.example",))
+    own_gateway.configure(settings, ())
+    long = (
+        f"pem={PEM}; rm ${{pem%pem}}chain; openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc "
+        "-days 825 -subj /CN=x -keyout /tmp/key -out /tmp/new && cat /tmp/key /tmp/new >$pem"
+    )
+    assert own_gateway.load({}, long).exit_code == 0
+    replaced = own_gateway.load(render(settings, (ALPHA,), (CLIENT,)))
+    assert replaced.exit_code == 0
+    assert "./deploy.sh clients --certificate" in replaced.stderr
+    assert own_gateway.load(render(settings, (ALPHA,), (CLIENT,))).stderr == ""
+    own = parsed(verified(own_gateway, certificate(own_gateway)))
+    assert own.not_valid_after_utc - own.not_valid_before_utc <= LONGEST
+
+
+def test_a_damaged_one_is_set_aside_told_and_made_anew(site: GatewayUnderTest, keeper: Keeper) -> None:
+    damages = ("truncate --size=0", "sed -i s/PRIVATE/PIRATE/", "rm", "truncate --size=300")
+    for number, damage in enumerate(damages, start=1):
+        site.load({}, f"{damage} {PEM}")
+        keeper.check_now()
+        wait_until(lambda count=number: len(keeper.events("remade")) == count, f"made anew after {damage}")
+    wait_until_served(site, stored(site, name_of(site)))
+    verified(site, certificate(site))
+    assert "损坏" in keeper.events("remade")[-1]["message"]
+    assert f"{name_of(site)}.pem.damaged" in docker("exec", site.name, "ls", "/etc/dyber/tls")
+
+
+def test_a_deployment_makes_a_damaged_one_anew(own_gateway: GatewayUnderTest) -> None:
+    settings = GatewaySettings(server_names=("two.example",))
+    own_gateway.configure(settings, ())
+    own_gateway.load({}, f"truncate --size=300 {PEM}")
+    own_gateway.configure(settings, (ALPHA,))
+    verified(own_gateway, certificate(own_gateway), "two.example")
+
+
+def test_the_keeper_leaves_a_gateway_alone_that_has_its_certificate_from_elsewhere(
+    site: GatewayUnderTest, keeper: Keeper
+) -> None:
+    site.configure(replace(SETTINGS, certificate="files"), (ALPHA,))
+    keeper.check_now()
+    docker("exec", keeper.name, "sleep", "0.5")
+    assert "gateway.crt" not in docker("exec", site.name, "ls", "/etc/dyber/tls").split()

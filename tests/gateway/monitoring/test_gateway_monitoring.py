@@ -1,0 +1,131 @@
+"""What Prometheus reads, where only its network may, and its own pages behind the gateway."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.gateway.support.certificates import Authority
+from tests.gateway.support.docker_cli import CONFINED, LABEL, docker, unique, wait_until
+from tests.gateway.support.gateway_under_test import ABSENT, ALPHA, SETTINGS, GatewayUnderTest
+
+
+@pytest.fixture(scope="module")
+def monitored(gateway_image: str) -> Iterator[GatewayUnderTest]:
+    """A gateway whose services are, for once, in the network of Prometheus."""
+    running = GatewayUnderTest(gateway_image, ports=(80, 443, 9090))
+    try:
+        running.start()
+        running.backend("alpha")
+        subnet = docker("network", "inspect", "--format", "{{(index .IPAM.Config 0).Subnet}}", running.network)
+        settings = replace(SETTINGS, certificate="files", monitoring_networks=(subnet,))
+        running.configure(settings, (replace(ALPHA, replicas=2), ABSENT))
+        yield running
+    finally:
+        running.stop()
+
+
+def asked(gateway: GatewayUnderTest, path: str, container: str | None = None) -> tuple[int, str]:
+    """Status and body of the metrics' address, from a container; unset: from one in the network of Prometheus."""
+    script = (
+        f"exec 3<>/dev/tcp/{gateway.name}/10090; "
+        f"printf 'GET {path} HTTP/1.0\\r\\nHost: gateway:10090\\r\\nAuthorization: Bearer x\\r\\n\\r\\n' >&3; cat <&3"
+    )
+    head, _, body = docker("exec", container or gateway.others[0], "bash", "-c", script).partition("\r\n\r\n")
+    return int(head.split()[1]), body
+
+
+def test_the_gateways_own_metrics_need_no_token_there(monitored: GatewayUnderTest) -> None:
+    status, body = asked(monitored, "/metrics")
+    assert status == 200
+    assert "dyber_gateway_requests" in {family.name for family in text_string_to_metric_families(body)}
+
+
+def test_a_replicas_metrics_are_read_through_the_gateway_without_what_the_caller_sent(
+    monitored: GatewayUnderTest,
+) -> None:
+    wait_until(lambda: asked(monitored, "/services/alpha/1")[0] == 200, "alpha is reached")
+    seen = json.loads(asked(monitored, "/services/alpha/1")[1])
+    assert (seen["method"], seen["uri"]) == ("GET", "/metrics")
+    assert "authorization" not in {name.lower() for name in seen["headers"]}
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/services/alpha/2", 502),
+        (f"/services/{ABSENT.name}/1", 502),
+        ("/services/alpha/3", 404),
+        ("/services/alpha/1/ready", 404),
+        ("/services/other/1", 404),
+        ("/api/alpha/ready", 404),
+    ],
+)
+def test_nothing_else_is_there(monitored: GatewayUnderTest, path: str, status: int) -> None:
+    answer, body = asked(monitored, path)
+    assert (answer, json.loads(body)["code"]) == (status, "metrics_only")
+
+
+def test_from_another_network_there_is_nothing_to_see(monitored: GatewayUnderTest) -> None:
+    network, stranger = unique("network"), unique("stranger")
+    docker("network", "create", "--label", LABEL, network)
+    try:
+        docker("network", "connect", network, monitored.name)
+        docker(
+            "run", "--detach", "--name", stranger, "--label", LABEL, "--network", network, *CONFINED,
+            monitored.image, "sleep", "60",
+        )  # fmt: skip
+        for path in ("/metrics", "/services/alpha/1"):
+            status, body = asked(monitored, path, stranger)
+            assert (status, json.loads(body)["code"]) == (403, "metrics_only"), path
+    finally:
+        docker("rm", "--force", stranger)
+        docker("network", "disconnect", network, monitored.name)
+        docker("network", "rm", network)
+
+
+@pytest.mark.parametrize(("days", "key"), [(90, "ec:prime256v1"), (14000, "rsa:2048")])
+def test_the_end_of_the_certificate_is_told(monitored: GatewayUnderTest, days: int, key: str) -> None:
+    pair = Authority(monitored.others[0]).issue("pet.example", days=days, key=key)
+    files = {"certificate.pem": pair.chain, "key.pem": pair.key, "tls.names": "DNS:pet.example\n"}
+    stored = monitored.load(files, "/usr/local/bin/store-certificate /staging")
+    assert stored.exit_code == 0, stored.stderr
+    end = datetime.fromisoformat(stored.stdout.split("notAfter=")[1].strip()).astimezone(UTC)
+
+    def told() -> list[float]:
+        families = text_string_to_metric_families(asked(monitored, "/metrics")[1])
+        return [
+            sample.value
+            for family in families
+            for sample in family.samples
+            if sample.name == "dyber_gateway_certificate_end_seconds"
+        ]
+
+    assert told() == [end.timestamp()]
+
+
+def test_the_pages_of_prometheus_need_no_token_but_a_known_host_and_no_foreign_page(
+    monitored: GatewayUnderTest,
+) -> None:
+    # There is no Prometheus here; that the gateway asks for it is what counts.
+    absent = monitored.request("/", port=9090, token=None)
+    assert (absent.status, absent.json()["code"], absent.json()["service"]) == (502, "service_down", "prometheus")
+    foreign = monitored.request("/", port=9090, token=None, headers={"Host": "rebound.example:9090"})
+    assert (foreign.status, foreign.json()["code"]) == (421, "unknown_host")
+    page = monitored.request("/api/v1/query", port=9090, token=None, headers={"Origin": "https://foreign.example"})
+    assert (page.status, page.json()["code"]) == (403, "foreign_origin")
+
+
+@pytest.mark.parametrize("path", ["/-/quit", "/-/reload"])
+def test_nobody_ends_or_reloads_prometheus_from_outside(monitored: GatewayUnderTest, path: str) -> None:
+    assert monitored.request(path, port=9090, method="POST").status == 404
+
+
+def test_the_links_of_alerts_lead_to_the_pages_that_debian_has(monitored: GatewayUnderTest) -> None:
+    answer = monitored.request("/graph?g0.expr=up", port=9090)
+    assert (answer.status, answer.headers["Location"]) == (302, "/classic/graph?g0.expr=up")

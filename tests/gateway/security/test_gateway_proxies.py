@@ -1,0 +1,87 @@
+"""Behind proxies that speak the PROXY protocol: the caller's address is the one they tell."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from tests.gateway.conftest import started
+from tests.gateway.support.gateway_under_test import ALPHA, CLIENT, SETTINGS, TOKEN, GatewayUnderTest
+
+CALLER, OTHER_CALLER = "203.0.113.9", "203.0.113.10"
+ENTRANCES = [(80, "/api/alpha"), (443, "/api/alpha"), (8080, "/alpha"), (9000, "")]
+
+
+@pytest.fixture(scope="module")
+def behind_proxies(gateway_image: str) -> Iterator[GatewayUnderTest]:
+    with started(gateway_image) as running:
+        running.backend("alpha")
+        configure(running, "0.0.0.0/0")
+        yield running
+
+
+def configure(gateway: GatewayUnderTest, *trusted_proxies: str) -> None:
+    settings = replace(SETTINGS, trusted_proxies=trusted_proxies, refused_per_minute=3)
+    gateway.configure(settings, (ALPHA,), (CLIENT,))
+
+
+def announced(caller: str) -> bytes:
+    return f"PROXY TCP4 {caller} 198.51.100.1 50000 80\r\n".encode()
+
+
+def exchange(gateway: GatewayUnderTest, port: int, first: bytes, path: str, token: str = TOKEN) -> tuple[int, bytes]:
+    """Sends `first`, then one request; status 0 when the gateway closes without an answer."""
+    request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", gateway.port(port)), timeout=20) as plain:
+        plain.sendall(first)
+        connection = plain
+        if port == 443:
+            connection = ssl._create_unverified_context().wrap_socket(plain)  # noqa: S323 - not what is tested
+        try:
+            connection.sendall(request.encode())
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        except ConnectionError:
+            answer = b""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return (int(head.split()[1]) if head else 0), body
+
+
+@pytest.mark.parametrize(("port", "prefix"), ENTRANCES)
+def test_the_service_learns_the_real_address(behind_proxies: GatewayUnderTest, port: int, prefix: str) -> None:
+    status, body = exchange(behind_proxies, port, announced(CALLER), f"{prefix}/x")
+    assert status == 200
+    headers = {name.lower(): value for name, value in json.loads(body)["headers"].items()}
+    assert (headers["x-real-ip"], headers["x-forwarded-for"]) == (CALLER, CALLER)
+
+
+def test_guesses_count_by_the_real_address(behind_proxies: GatewayUnderTest) -> None:
+    statuses = [exchange(behind_proxies, 80, announced(CALLER), "/api/alpha/x", "wrong" * 8)[0] for _ in range(9)]
+    assert statuses[:3] == [401] * 3
+    assert statuses[-1] == 429
+    assert exchange(behind_proxies, 80, announced(OTHER_CALLER), "/api/alpha/x", "wrong" * 8)[0] == 401
+
+
+@pytest.mark.parametrize("port", [80, 8080, 9000])
+def test_who_does_not_speak_the_protocol_is_not_served(behind_proxies: GatewayUnderTest, port: int) -> None:
+    assert exchange(behind_proxies, port, b"", "/health")[0] == 0
+
+
+def test_the_container_still_knows_that_it_is_healthy(behind_proxies: GatewayUnderTest) -> None:
+    assert behind_proxies.healthy()
+
+
+def test_an_address_told_by_a_stranger_is_not_believed(own_gateway: GatewayUnderTest) -> None:
+    own_gateway.backend("alpha")
+    configure(own_gateway, "192.0.2.0/24")
+    status, body = exchange(own_gateway, 80, announced(CALLER), "/api/alpha/x")
+    assert status == 200
+    assert CALLER.encode() not in body
+
+
+def test_the_protocol_is_not_spoken_by_default(gateway: GatewayUnderTest) -> None:
+    assert exchange(gateway, 80, announced(CALLER), "/health")[0] == 400

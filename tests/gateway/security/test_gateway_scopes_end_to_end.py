@@ -1,0 +1,99 @@
+"""A token for one tool, at real services behind the real gateway: no body and no header makes another tool run."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from dyber_kit.contract import all_tools
+
+from infra.rendering.gateway_model import GatewayClient, GatewayService
+from tests.gateway.conftest import started
+from tests.gateway.support.docker_cli import CONFINED, LABEL, archive, docker, unique, wait_until
+from tests.gateway.support.front_under_test import build_front
+from tests.gateway.support.gateway_under_test import SETTINGS, TOKEN, GatewayUnderTest
+from tests.stand_in.header_attacks import Target, bodies, dumped, header_attempts, replaced, serving
+from tests.stand_in.running import free_port
+from tests.stand_in.services import PACKAGES
+
+#: Stands where a service's container would, and passes everything on to the service in this process.
+RELAY = """
+pid /tmp/nginx.pid;
+error_log stderr crit;
+events {{ }}
+stream {{
+    server {{
+        listen 9000;
+        proxy_pass {address};
+    }}
+}}
+"""
+
+
+def relay(gateway: GatewayUnderTest, service: str, port: int) -> None:
+    """Starts it, from the front's image, which carries bytes as they are."""
+    host = docker("network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", gateway.network)
+    name = unique("relay")
+    configuration = "load_module /usr/lib/nginx/modules/ngx_stream_module.so;" + RELAY.format(address=f"{host}:{port}")
+    docker(
+        "create", "--name", name, "--label", LABEL, "--network", gateway.network, "--network-alias", f"{service}-mcp",
+        "--network-alias", f"{service}-mcp-1", *CONFINED, build_front(), "nginx", "-e", "stderr", "-c",
+        "/relay/nginx.conf", "-g", "daemon off;",
+    )  # fmt: skip
+    gateway.others.append(name)
+    docker("cp", "-", f"{name}:/", stdin=archive({"relay/nginx.conf": configuration}))
+    docker("start", name)
+
+
+@pytest.fixture(scope="module")
+def gateway(gateway_image: str) -> Iterator[GatewayUnderTest]:
+    with started(gateway_image) as running:
+        yield running
+
+
+@pytest.fixture(scope="module", params=sorted(PACKAGES))
+def target(request: pytest.FixtureRequest, gateway: GatewayUnderTest) -> Iterator[Target]:
+    """Each service that has a folder, as a client sees it whose token is for one of its tools."""
+    settings = replace(all_tools(free_port()), host="0.0.0.0")  # noqa: S104 - the relay is in another network
+    with serving(PACKAGES[request.param], settings) as found:
+        relay(gateway, request.param, settings.port)
+        service = GatewayService(
+            request.param, 9000, "甲", 5, read_tools=(found.allowed,), write_tools=(found.wanted,),
+            requests_per_second=10_000,
+        )  # fmt: skip
+        hashes = (hashlib.sha256(TOKEN.encode()).hexdigest(),)
+        client = GatewayClient("narrow", hashes, {request.param: (found.allowed,)})
+        gateway.configure(SETTINGS, (service,), (client,))
+        found.base = f"http://127.0.0.1:{gateway.port(80)}"
+        found.extra = [("Authorization", f"Bearer {TOKEN}")]
+        found.prefix = f"/api/{request.param}"
+        call = dumped(found.body(found.allowed))
+        wait_until(lambda: found.send(call, found.headers) == 200, "the service is reached")
+        yield found
+
+
+def test_the_tool_of_the_token_runs(target: Target) -> None:
+    target.called.clear()
+    assert target.send(dumped(target.body(target.allowed)), target.headers) == 200
+    assert target.called == [target.allowed]
+
+
+def test_another_tool_is_forbidden(target: Target) -> None:
+    target.called.clear()
+    headers = replaced(target.headers, "Mcp-Name", target.wanted)
+    assert target.send(dumped(target.body(target.wanted)), headers) == 403
+    assert target.called == []
+
+
+def test_no_body_and_no_header_makes_another_tool_run(target: Target) -> None:
+    for attempt, body in bodies(target).items():
+        target.send(body, target.headers)
+        assert target.wanted not in target.called, attempt
+    body = dumped(target.body(target.wanted))
+    for attempt, headers in header_attempts(target).items():
+        for sent in (body, gzip.compress(body)):
+            target.send(sent, headers)
+            assert target.wanted not in target.called, attempt

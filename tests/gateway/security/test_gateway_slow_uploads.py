@@ -1,0 +1,125 @@
+"""Large bodies that come slowly: one client that sends many of them costs no other client a call."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import select
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+
+from infra.rendering.gateway_config import ANONYMOUS_CONNECTIONS, body_limits
+from infra.rendering.gateway_model import GatewayClient
+from tests.gateway.conftest import started
+from tests.gateway.support import http2_call
+from tests.gateway.support.docker_cli import docker, wait_until
+from tests.gateway.support.gateway_under_test import ALPHA, CLIENT, OTHER_TOKEN, SETTINGS, TOKEN, GatewayUnderTest
+
+MIB = 2**20
+#: As much as the gateway's container has here for its temporary files.
+LARGE_BODIES = replace(SETTINGS, max_body_mib=16, body_memory_mib=64)
+OTHER = GatewayClient("other", (hashlib.sha256(OTHER_TOKEN.encode()).hexdigest(),))
+UPLOADS = 8
+HEAD = f"POST /api/alpha/ready HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n"
+ANNOUNCED = f"{HEAD}Content-Length: {16 * MIB}\r\n\r\n".encode()
+UNANNOUNCED = f"{HEAD}Transfer-Encoding: chunked\r\n\r\n{16 * MIB:x}\r\n".encode()
+HYPHENATED = UNANNOUNCED.replace(b"POST", b"M-SEARCH", 1)
+
+
+@pytest.fixture(scope="module")
+def busy(gateway_image: str) -> Iterator[GatewayUnderTest]:
+    with started(gateway_image) as running:
+        running.backend("alpha")
+        running.configure(LARGE_BODIES, (replace(ALPHA, requests_per_second=10_000),), (CLIENT, OTHER))
+        wait_until(lambda: running.request("/api/alpha/ready").status == 200, "alpha is reached")
+        yield running
+
+
+def most_of_a_body(port: int, head: bytes) -> socket.socket:
+    """A connection that sent 15 of 16 MiB, or as much as the gateway took."""
+    connection = socket.create_connection(("127.0.0.1", port), timeout=20)
+    try:
+        connection.sendall(head)
+        for _ in range(15):
+            connection.sendall(b"x" * MIB)
+    except OSError:
+        pass
+    return connection
+
+
+def refused(connections: list[socket.socket]) -> int:
+    """How many of them got an answer."""
+    readable, _, _ = select.select(connections, [], [], 0)
+    return len(readable)
+
+
+@pytest.mark.parametrize("head", [ANNOUNCED, UNANNOUNCED, HYPHENATED], ids=["with its length", "in chunks", "M-SEARCH"])
+def test_many_slow_uploads_of_one_client_cost_no_other_client_a_call(busy: GatewayUnderTest, head: bytes) -> None:
+    port = busy.port(80)
+    with ThreadPoolExecutor(UPLOADS) as pool:
+        uploads = list(pool.map(lambda _: most_of_a_body(port, head), range(UPLOADS)))
+    try:
+        wait_until(lambda: refused(uploads) == UPLOADS - 1, "all uploads but one are refused")
+        for size in (10, 20_000, 200_000, 3 * MIB, 15 * MIB):
+            answer = busy.request("/api/alpha/ready", method="POST", token=OTHER_TOKEN, body=b"y" * size)
+            assert answer.status == 200, (size, answer.body)
+        assert busy.request("/api/alpha/ready", method="POST", body=b"{}").status == 200
+    finally:
+        for upload in uploads:
+            upload.close()
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_a_call_over_http2_that_should_have_no_body_fills_no_temporary_file(
+    busy: GatewayUnderTest, method: str
+) -> None:
+    port, path = busy.port(80), "/api/alpha/ready"
+    large = http2_call.call(port, method, path, TOKEN, b"x" * 60_000)
+    assert json.loads(large)["code"] == "too_large"
+    for body in (b"", b"x" * 5_000):
+        assert b'"code"' not in http2_call.call(port, method, path, TOKEN, body)
+
+
+def test_a_call_over_http2_with_another_method_is_counted_as_an_upload(busy: GatewayUnderTest) -> None:
+    with closing(most_of_a_body(busy.port(80), UNANNOUNCED)):
+        answer = http2_call.call(busy.port(80), "QUERY", "/api/alpha/ready", TOKEN, b"{}")
+        assert json.loads(answer)["code"] == "rate_limited"
+
+
+def test_the_limit_is_told_as_one(busy: GatewayUnderTest) -> None:
+    with closing(most_of_a_body(busy.port(80), ANNOUNCED)):
+        answers = [busy.request("/api/alpha/ready", method="POST", body=b"y" * 2 * MIB) for _ in range(3)]
+        assert {answer.status for answer in answers} == {429}
+        assert answers[0].json()["code"] == "rate_limited"
+        assert answers[0].headers["Retry-After"] == "1"
+    wait_until(
+        lambda: busy.request("/api/alpha/ready", method="POST", body=b"y" * 2 * MIB).status == 200, "there is room"
+    )
+
+
+def test_all_bodies_that_are_let_through_fit_into_the_memory_for_them(busy: GatewayUnderTest) -> None:
+    total = docker("exec", busy.name, "df", "--output=size", "--block-size=1M", "/tmp").split()[-1]
+    assert int(total) == LARGE_BODIES.body_memory_mib
+    assert body_limits(LARGE_BODIES)["large"].total * 16 <= LARGE_BODIES.body_memory_mib
+
+
+def test_calls_without_a_token_are_bounded_by_address_and_those_with_one_are_not(busy: GatewayUnderTest) -> None:
+    # Each is answered at once, and stays open as long as its body is still to come.
+    head = f"POST /api/alpha/ready HTTP/1.1\r\nHost: localhost\r\nContent-Length: {MIB}\r\n\r\n".encode()
+    connections = [socket.create_connection(("127.0.0.1", busy.port(80)), 20) for _ in range(ANONYMOUS_CONNECTIONS + 5)]
+    try:
+        for connection in connections:
+            connection.sendall(head)
+        wait_until(lambda: refused(connections) == len(connections), "all are answered")
+        statuses = [connection.recv(64).split()[1] for connection in connections]
+        assert set(statuses) == {b"401", b"429"}
+        assert statuses.count(b"401") == ANONYMOUS_CONNECTIONS
+        assert busy.request("/api/alpha/ready").status == 200
+    finally:
+        for connection in connections:
+            connection.close()

@@ -1,0 +1,37 @@
+"""What add-service makes passes its own tests and the tests that all services share, as it is."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from cli.services import scaffold
+from cli.services.naming import Identifiers
+from tests.stand_in.running import ROOT
+
+NEEDED = ("tests/stand_in", "tests/servers", "mcp-servers")
+SHARED = (
+    "test_servers_contract.py",
+    "test_servers_every_service.py",
+    "test_servers_secrets.py",
+    "test_servers_load.py",
+)
+#: Of the load tests, the long ones are left out.
+CHOSEN = "corner-shop and not 200_calls"
+
+
+def test_a_new_service_passes_its_tests_at_once(tmp_path: Path) -> None:
+    for name in NEEDED:
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("conftest.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    made = scaffold.create(tmp_path / "mcp-servers", Identifiers("corner-shop"), 8998, "街角小店")
+    tests = [str(made / "tests"), *(f"tests/servers/every_service/{file}" for file in SHARED)]
+    command = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", *tests, "-k", CHOSEN]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=180, check=False)
+    assert result.returncode == 0, result.stdout
+    passed = [line for line in result.stdout.splitlines() if " PASSED" in line]
+    for file in ("test_corner_shop_feed.py", "test_corner_shop_service.py", *SHARED):
+        assert any(file in line for line in passed), file

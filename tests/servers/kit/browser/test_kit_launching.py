@@ -1,0 +1,201 @@
+"""The browser is started by one background task: probes and calls ask a flag, and a failing start is not repeated for
+each of them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from dyber_kit import ErrorCode, ServiceError
+from dyber_kit.browser.launching import Launcher
+from dyber_kit.browser.pool import BrowserPool, BrowserSettings
+from dyber_kit.browser.sessions import SessionStore
+
+Place = Callable[[str], BrowserSettings]
+
+
+@pytest.fixture
+def place(chromium: str, tmp_path: Path) -> Place:
+    """Makes an executable that notes each start and then behaves as told."""
+
+    def make(behaviour: str) -> BrowserSettings:
+        script = tmp_path / "chromium"
+        script.write_text(f'#!/bin/sh\necho "$$" >> "$0.log"\n{behaviour.format(chromium=chromium)}\n')
+        script.chmod(0o755)
+        return BrowserSettings(chromium_path=str(script))
+
+    return make
+
+
+def starts(settings: BrowserSettings) -> list[int]:
+    """Process ids of the starts so far."""
+    log = Path(f"{settings.chromium_path}.log")
+    return [int(line) for line in log.read_text().split()] if log.exists() else []
+
+
+async def refusal(pool: BrowserPool) -> ServiceError:
+    with pytest.raises(ServiceError) as caught:
+        async with pool.page():
+            pass
+    return caught.value
+
+
+async def opened(pool: BrowserPool) -> str:
+    async with pool.page() as page:
+        await page.goto("data:text/html,<p>ok")
+        return await page.inner_text("p")
+
+
+async def until(condition: Callable[[], object], seconds: float = 30) -> None:
+    give_up = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < give_up, "not within the time"
+        await asyncio.sleep(0.05)
+
+
+async def test_a_browser_that_exits_at_once_is_not_started_for_each_probe_and_call(place):
+    settings = place("exit 1")
+    pool = BrowserPool(settings)
+    async with pool.running():
+        before = len(starts(settings))
+        problems = [await pool.problem() for _ in range(50)]
+        errors = [await refusal(pool) for _ in range(10)]
+        assert len(starts(settings)) - before <= 1  # the background task's own next try
+    assert all("浏览器无法启动" in problem for problem in problems)
+    assert {error.code for error in errors} == {ErrorCode.INTERNAL}
+    assert all(error.retry_after >= 1 for error in errors)
+
+
+async def test_a_start_that_hangs_holds_up_neither_probes_nor_calls(place, monkeypatch):
+    monkeypatch.setattr("dyber_kit.browser.launching._START_SECONDS", 0.2)
+    settings = place("exec sleep 600")
+    pool = BrowserPool(settings)
+    async with pool.running():
+        await until(lambda: starts(settings))
+        assert await pool.problem() == "浏览器正在启动"
+        errors = await asyncio.gather(*(refusal(pool) for _ in range(5)))
+        assert {error.code for error in errors} == {ErrorCode.BUSY}
+        assert all(error.retry_after for error in errors)
+        (pid,) = starts(settings)
+    await until(lambda: not Path(f"/proc/{pid}").exists())
+
+
+async def test_a_start_that_hung_too_long_is_a_failed_one(place, monkeypatch):
+    monkeypatch.setattr("dyber_kit.browser.pool._LAUNCH_SECONDS", 0.3)
+    pool = BrowserPool(place("exec sleep 600"))
+    async with pool.running():
+        assert "浏览器无法启动" in (await pool.problem() or "")
+        assert (await refusal(pool)).retry_after >= 1
+
+
+async def test_a_browser_that_starts_at_last_serves_without_a_restart_of_the_service(place, monkeypatch):
+    monkeypatch.setattr("dyber_kit.browser.launching._FIRST_PAUSE_SECONDS", 0.1)
+    settings = place('[ -e "$0.mended" ] || exit 1; exec {chromium} "$@"')
+    pool = BrowserPool(settings)
+    async with pool.running():
+        assert await pool.problem() is not None
+        Path(f"{settings.chromium_path}.mended").touch()
+        await until(lambda: pool._launcher.problem is None)
+        assert await opened(pool) == "ok"
+
+
+async def test_a_browser_that_crashes_under_a_page_is_named_and_comes_back(place):
+    settings = place('exec {chromium} "$@"')
+    pool = BrowserPool(settings)
+    async with pool.running():
+        with pytest.raises(ServiceError, match="崩溃") as caught:
+            async with pool.page() as page:
+                os.kill(starts(settings)[-1], signal.SIGKILL)
+                await page.goto("data:text/html,<p>ok")
+        assert (caught.value.code, caught.value.retry_after) == (ErrorCode.INTERNAL, 5)
+        assert await opened(pool) == "ok"
+        assert await pool.problem() is None
+
+
+async def test_a_browser_that_crashes_again_and_again_is_started_with_pauses(place, monkeypatch):
+    monkeypatch.setattr("dyber_kit.browser.launching._MOST_EARLY_CRASHES", 1)
+    settings = place('exec {chromium} "$@"')
+    pool = BrowserPool(settings)
+    async with pool.running():
+        os.kill(starts(settings)[-1], signal.SIGKILL)
+        await until(lambda: pool._launcher._early_crashes)
+        assert (await refusal(pool)).retry_after >= 1
+        assert len(starts(settings)) == 1
+
+
+async def test_playwrights_own_process_comes_back_too(place, monkeypatch):
+    monkeypatch.setattr("dyber_kit.browser.launching._FIRST_PAUSE_SECONDS", 0.1)
+    settings = place('exec {chromium} "$@"')
+    pool = BrowserPool(settings)
+    async with pool.running():
+        parent = Path(f"/proc/{starts(settings)[-1]}/stat").read_text().rsplit(") ", 1)[1].split()[1]
+        os.kill(int(parent), signal.SIGKILL)
+        give_up = time.monotonic() + 30
+        while True:
+            try:
+                assert await opened(pool) == "ok"
+                break
+            except ServiceError:
+                assert time.monotonic() < give_up
+                await asyncio.sleep(0.1)
+
+
+async def test_a_kept_cookie_that_the_browser_refuses_costs_only_itself(place, tmp_path, caplog):
+    cookie = {"name": "user", "value": "an", "domain": "site.test", "path": "/", "expires": -1}
+    cookie |= {"httpOnly": False, "secure": False, "sameSite": "Lax"}
+    odd = {**cookie, "name": "odd", "value": "a;b\x00"}
+    broken = [{**cookie, "name": "late", "expires": -7}, odd, {"name": "bare"}]
+    store = SessionStore(tmp_path / "data")
+    store.path().parent.mkdir()
+    store.path().write_text(json.dumps({"cookies": [*broken, cookie], "origins": []}))
+    pool = BrowserPool(place('exec {chromium} "$@"'), store)
+    async with pool.running(), pool.page() as page:
+        assert "user" in {kept["name"] for kept in await page.context.cookies()}
+    (record,) = [record for record in caplog.records if record.message == "cookies not usable"]
+    assert set(record.cookies) <= {"late", "odd", "bare"} and record.cookies
+
+
+class BrowserThatEndedAtOnce:
+    """A browser that was gone before anything listened for its end: it tells nobody."""
+
+    def on(self, event: str, handler: object) -> None:
+        pass
+
+    def is_connected(self) -> bool:
+        return False
+
+    async def close(self) -> None:
+        pass
+
+
+class DriverWithoutProcess:
+    async def start(self) -> DriverWithoutProcess:
+        return self
+
+    async def stop(self) -> None:
+        pass
+
+
+class LastingBrowser(BrowserThatEndedAtOnce):
+    def is_connected(self) -> bool:
+        return True
+
+
+async def test_a_browser_that_ends_before_anything_listens_is_started_again_without_a_call(monkeypatch):
+    monkeypatch.setattr("dyber_kit.browser.launching.async_playwright", DriverWithoutProcess)
+    started = []
+
+    async def launch(driver: object) -> BrowserThatEndedAtOnce:
+        started.append(driver)
+        return BrowserThatEndedAtOnce() if len(started) == 1 else LastingBrowser()
+
+    launcher = Launcher(launch, "浏览器无法启动", "请稍等")
+    async with launcher.running():
+        await until(lambda: launcher.problem is None)
+    assert len(started) == 2

@@ -1,0 +1,90 @@
+"""Chromium's own sandbox: used where it is permitted, given up where it is not, and never in silence."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx2
+import pytest
+from dyber_kit import Settings, create_app
+from dyber_kit.browser.pool import BrowserPool, BrowserSettings
+from dyber_kit.serving.server import build_server
+
+from tests.stand_in.running import free_port, running
+
+# Both stand for Chromium at a place where its sandbox is permitted, or is not; tests run as root, where it never is.
+PERMITTED = 'echo "$@" >> "$0.log"; exec {chromium} "$@" --no-sandbox'
+DENIED = (
+    'echo "$@" >> "$0.log"; case "$*" in *--no-sandbox*) exec {chromium} "$@";; esac; '
+    'echo "FATAL: No usable sandbox! If you are running on a new kernel…" >&2; exit 1'
+)
+
+
+@pytest.fixture
+def place(chromium: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Makes an executable that behaves like Chromium at such a place, for a user that is not root."""
+    monkeypatch.setattr("dyber_kit.browser.pool.os.geteuid", lambda: 1000)
+
+    def make(behaviour: str) -> Path:
+        script = tmp_path / "chromium"
+        script.write_text(f"#!/bin/sh\n{behaviour.format(chromium=chromium)}\n")
+        script.chmod(0o755)
+        return script
+
+    return make
+
+
+async def test_the_sandbox_is_used_where_it_is_permitted(place):
+    pool = BrowserPool(BrowserSettings(chromium_path=str(place(PERMITTED))))
+    async with pool.running(), pool.page():
+        assert pool.about() == {"browser": "chromium", "browser_sandbox": "own sandbox"}
+
+
+async def test_where_it_is_denied_the_browser_starts_without_it_and_says_so(place, caplog):
+    chromium = place(DENIED)
+    pool = BrowserPool(BrowserSettings(chromium_path=str(chromium)))
+    with caplog.at_level(logging.WARNING, "dyber.browser"):
+        async with pool.running(), pool.page():
+            assert pool.about()["browser_sandbox"] == "container only"
+    assert any("sandbox is not permitted" in record.message for record in caplog.records)
+
+
+async def test_a_sandbox_that_was_denied_is_not_tried_at_every_start(place):
+    chromium = place(DENIED)
+    pool = BrowserPool(BrowserSettings(chromium_path=str(chromium), recycle_pages=1))
+    async with pool.running():
+        for _ in range(3):
+            async with pool.page():
+                pass
+    starts = chromium.with_name("chromium.log").read_text().splitlines()
+    assert ["--no-sandbox" in start for start in starts] == [False, True, True, True]
+
+
+async def test_without_its_sandbox_the_browser_does_not_start_when_it_is_demanded(place):
+    pool = BrowserPool(BrowserSettings(chromium_path=str(place(DENIED)), chromium_sandbox=True))
+    async with pool.running():
+        assert "浏览器无法启动" in (await pool.problem() or "")
+        assert pool.about()["browser_sandbox"] == "not started"
+
+
+@pytest.mark.parametrize(("value", "wanted"), [("", None), ("true", True), ("false", False)])
+def test_the_environment_decides_whether_it_is_demanded(monkeypatch, value, wanted):
+    monkeypatch.setenv("CHROMIUM_SANDBOX", value)
+    assert BrowserSettings.from_environment().chromium_sandbox is wanted
+
+
+@pytest.mark.parametrize(("problem", "status"), [(None, 200), ("坏了", 503)])
+async def test_ready_tells_what_a_service_says_of_its_parts(problem, status):
+    async def ready() -> str | None:
+        return problem
+
+    app = create_app(
+        name="x", title="x", version="1", instructions="", tools=[], ready=ready,
+        details=lambda: {"browser_sandbox": "own sandbox"}, settings=Settings(port=free_port()),
+    )  # fmt: skip
+    with running(build_server(app)) as base:
+        async with httpx2.AsyncClient() as http:
+            answer = await http.get(f"{base}/ready")
+    assert (answer.status_code, answer.json()["browser_sandbox"]) == (status, "own sandbox")

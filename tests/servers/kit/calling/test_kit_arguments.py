@@ -1,0 +1,228 @@
+"""Values of arguments: which are converted, because their meaning is certain, and what is said of the others."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import pytest
+from dyber_kit import ErrorCode, ServiceError
+from dyber_kit.calling.arguments import read_arguments
+from dyber_kit.serving.accept import Form, answer_form
+from pydantic import BaseModel, Field
+
+
+class Arguments(BaseModel):
+    """One argument of each kind."""
+
+    word: Annotated[str, Field(min_length=1, max_length=20)] = "词"
+    cursor: Annotated[str, Field(max_length=20)] = ""
+    count: Annotated[int, Field(ge=1, le=40)] = 10
+    ratio: Annotated[float, Field(ge=0, le=1)] = 0.5
+    switch: bool = False
+    order: Literal["general", "most_liked", "time"] = "general"
+    level: Literal[1, 2, 3] = 1
+    names: Annotated[list[str], Field(max_length=3)] = []
+    numbers: list[int] = []
+    options: dict[str, int] = {}
+    maybe: int | None = 7
+
+
+SCHEMA = Arguments.model_json_schema()
+DEFAULTS = Arguments()
+
+
+def read(**given: Any) -> Arguments:
+    return read_arguments(Arguments, SCHEMA, given).checked
+
+
+def refusal(given: Any) -> str:
+    with pytest.raises(ServiceError) as refused:
+        read_arguments(Arguments, SCHEMA, given)
+    assert refused.value.code is ErrorCode.INVALID_ARGUMENT
+    return refused.value.text
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "meant"),
+    [
+        ("count", "10", 10),
+        ("count", " ７ ", 7),
+        ("count", 10.0, 10),
+        ("count", "10.0", 10),
+        ("ratio", "0.25", 0.25),
+        ("ratio", 1, 1.0),
+        ("switch", "true", True),
+        ("switch", "FALSE", False),
+        ("switch", "是", True),
+        ("switch", 1, True),
+        ("word", 123, "123"),
+        ("word", 2.5, "2.5"),
+        ("order", "Most-Liked ", "most_liked"),
+        ("level", "2", 2),
+        ("names", '["a", "b"]', ["a", "b"]),
+        ("names", "a", ["a"]),
+        ("names", ["a", 5], ["a", "5"]),
+        ("numbers", "[1, 2]", [1, 2]),
+        ("numbers", 3, [3]),
+        ("numbers", "3", [3]),
+        ("options", '{"x": 1}', {"x": 1}),
+        ("maybe", "3", 3),
+        ("maybe", None, None),
+    ],
+)
+def test_what_is_certain_is_converted(name: str, given: Any, meant: Any) -> None:
+    value = getattr(read(**{name: given}), name)
+    assert (value, type(value)) == (meant, type(meant))
+
+
+@pytest.mark.parametrize("name", [name for name in Arguments.model_fields if name != "maybe"])
+@pytest.mark.parametrize("given", [None, "null", " null "])
+def test_null_stands_for_the_default(name: str, given: Any) -> None:
+    assert read(**{name: given}) == DEFAULTS
+
+
+def test_null_is_a_value_where_the_rules_say_so() -> None:
+    class Nullable(BaseModel):
+        """One argument that must be given, if only as null."""
+
+        since: int | None
+
+    schema = Nullable.model_json_schema()
+    assert read_arguments(Nullable, schema, {"since": None}).checked.since is None
+    with pytest.raises(ServiceError, match="缺少参数 since"):
+        read_arguments(Nullable, schema, {})
+
+
+@pytest.mark.parametrize("name", ["word", "cursor", "count", "ratio", "switch", "order", "level", "names", "maybe"])
+def test_an_empty_text_stands_for_the_default_where_it_cannot_be_a_value(name: str) -> None:
+    assert read(**{name: ""}) == DEFAULTS
+
+
+def test_the_text_null_in_place_of_a_text_is_told() -> None:
+    assert read_arguments(Arguments, SCHEMA, {"cursor": "null"}).warnings == ["cursor 的值是文字 null，按没有填写处理"]
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("count", True),
+        ("count", 10.5),
+        ("count", "十"),
+        ("count", "1e1"),
+        ("count", float("inf")),
+        ("count", [10]),
+        ("count", "9" * 5000),
+        ("ratio", "nan"),
+        ("ratio", False),
+        ("ratio", 10**400),
+        ("switch", "maybe"),
+        ("switch", 2),
+        ("word", True),
+        ("word", ["a"]),
+        ("word", {"a": 1}),
+        ("word", 1e30),
+        ("order", "hottest"),
+        ("order", 1),
+        ("level", 4),
+        ("level", True),
+        ("names", {"a": 1}),
+        ("names", ["a", ["b"]]),
+        ("names", ["a", "b", "c", "d"]),
+        ("numbers", ["one"]),
+        ("options", "[1]"),
+        ("options", 5),
+        ("word", "\ud800"),
+    ],
+)
+def test_what_is_not_certain_is_refused_with_bounds_and_an_example(name: str, given: Any) -> None:
+    text = refusal({name: given})
+    assert f"{name}：应为" in text and "（给的是" in text and "，例如 " in text
+    assert len(text) < 400
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"count": 100}, "count：应为 1 到 40 的整数（给的是 100），最近的可用值是 40，例如 10"),
+        ({"count": 0}, "（给的是 0），最近的可用值是 1，"),
+        ({"ratio": -0.5}, "ratio：应为 0 到 1 的数（给的是 -0.5），最近的可用值是 0，例如 0.5"),
+        (
+            {"order": "most_like"},
+            '应为 "general"、"most_liked"、"time" 之一（给的是 9 个字符的文字），最近的可用值是 "most_liked"',
+        ),
+        ({"word": "长" * 21}, "word：应为文字（1 到 20 个字符）（给的是 21 个字符的文字）"),
+        ({"switch": "perhaps"}, "switch：应为 true 或 false（给的是 7 个字符的文字），例如 false"),
+        ({"count": True}, "（给的是 true）"),
+        ({"names": ["a"] * 4}, "names：应为列表（最多 3 项）（给的是 4 项的列表）"),
+    ],
+)
+def test_the_sentence_names_the_bounds_what_was_given_and_the_nearest_value(given: Any, told: str) -> None:
+    assert told in refusal(given)
+
+
+def test_texts_that_were_given_are_never_repeated() -> None:
+    text = refusal({"count": "hunter2", "order": "hunter2", "switch": "hunter2", "options": "hunter2"})
+    assert "hunter2" not in text
+
+
+def test_more_problems_than_anyone_reads_are_counted() -> None:
+    wrong = {name: {"a": "b"} for name in Arguments.model_fields if name != "options"}
+    assert "；另有 5 处" in refusal(wrong)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [("Count", "count"), ("counts", "count"), ("curser", "cursor"), ("SWITCH", "switch")],
+)
+def test_a_name_that_resembles_a_declared_name_is_told(given: str, meant: str) -> None:
+    [told] = read_arguments(Arguments, SCHEMA, {given: 1}).warnings
+    assert f"没有名为 {given} 的参数" in told and f"是否想用 {meant}？" in told
+
+
+@pytest.mark.parametrize("given", ["toolCallId", "sessionId", "action", "x" * 5000, ""])
+def test_any_other_name_is_ignored_without_a_word(given: str) -> None:
+    assert read_arguments(Arguments, SCHEMA, {given: 1}).warnings == []
+
+
+def test_a_name_beside_the_declared_name_itself_is_no_misspelling() -> None:
+    assert read_arguments(Arguments, SCHEMA, {"count": 1, "counts": 2}).warnings == []
+
+
+@pytest.mark.parametrize("given", [None, "", "null", "{}", {}])
+def test_no_arguments_are_the_defaults(given: Any) -> None:
+    assert read_arguments(Arguments, SCHEMA, given).checked == DEFAULTS
+
+
+def test_arguments_as_one_json_text_are_read() -> None:
+    assert read_arguments(Arguments, SCHEMA, '{"count": "5"}').checked.count == 5
+
+
+BOTH = "application/json, text/event-stream"
+
+
+@pytest.mark.parametrize(
+    ("accept", "form", "form_with_progress"),
+    [
+        (None, Form.JSON, Form.EITHER),
+        ("", Form.JSON, Form.EITHER),
+        ("*/*", Form.JSON, Form.EITHER),
+        ("application/json", Form.JSON, Form.JSON),
+        ("Application/JSON;q=0.5", Form.JSON, Form.JSON),
+        ("application/json, */*", Form.JSON, Form.EITHER),
+        ("application/*", Form.JSON, Form.JSON),
+        ("text/event-stream", Form.STREAM, Form.STREAM),
+        (" text/event-stream ; q=0.5 ", Form.STREAM, Form.STREAM),
+        ("text/*", Form.STREAM, Form.STREAM),
+        (BOTH, Form.EITHER, Form.EITHER),
+        ("text/event-stream, application/json", Form.EITHER, Form.EITHER),
+        ("application/json;q=0.5,text/event-stream;q=0.5", Form.EITHER, Form.EITHER),
+        ("application/json, text/event-stream;q=0.1", Form.JSON, Form.EITHER),
+        ("application/json;q=0, text/event-stream", Form.STREAM, Form.STREAM),
+        ("application/json, text/event-stream;q=0", Form.JSON, Form.JSON),
+        ("application/json;q=odd, text/event-stream", Form.EITHER, Form.EITHER),
+        ("text/html", None, None),
+        ("*/*;q=0", None, None),
+    ],
+)
+def test_the_form_of_an_answer_follows_what_the_client_reads(accept: str, form: Form, form_with_progress: Form) -> None:
+    assert (answer_form(accept, False), answer_form(accept, True)) == (form, form_with_progress)

@@ -1,0 +1,127 @@
+"""A call whose caller asked for progress is never silent for long, whatever its tool does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import httpx2
+import pytest
+from dyber_kit import Settings, create_app, tool
+from dyber_kit.calling import progress
+from dyber_kit.serving.server import build_server
+from mcp import Client
+from mcp.server.mcpserver import Context
+from pydantic import BaseModel
+
+from tests.stand_in.running import free_port, running
+
+PROMISED = progress.SILENCE_SECONDS
+#: Reports that were seen; the tools end when there are enough.
+seen: list[tuple[float, float | None, str | None]] = []
+ENOUGH = 3
+
+
+class Done(BaseModel):
+    """Nothing to say."""
+
+    ok: bool = True
+
+
+async def until_enough(already: int) -> Done:
+    while len(seen) < already + ENOUGH:
+        await asyncio.sleep(0.01)
+    return Done()
+
+
+@tool(title="沉默", read_only=True, open_world=False)
+async def long_silent() -> Done:
+    """Say nothing until the caller has heard enough."""
+    return await until_enough(0)
+
+
+@tool(title="分步", read_only=True, open_world=False)
+async def long_stepwise(ctx: Context) -> Done:
+    """Report two steps with silence between them."""
+    await ctx.report_progress(1, 2, "第一步")
+    await until_enough(1)
+    await ctx.report_progress(2, 2, "第二步")
+    return Done()
+
+
+@tool(title="一下", read_only=True, open_world=False)
+async def long_short() -> Done:
+    """Be silent for several times as long as is allowed."""
+    await asyncio.sleep(0.3)
+    return Done()
+
+
+@pytest.fixture(scope="module")
+def impatient() -> Iterator[str]:
+    """Base URL of a service in which silence lasts a twentieth of a second."""
+    patience = pytest.MonkeyPatch()
+    patience.setattr(progress, "SILENCE_SECONDS", 0.05)
+    tools = [long_silent, long_stepwise, long_short]
+    app = create_app(
+        name="long", title="长", version="1", instructions="", tools=tools, settings=Settings(port=free_port())
+    )
+    with running(build_server(app)) as base:
+        yield base
+    patience.undo()
+
+
+async def note(step: float, total: float | None, text: str | None) -> None:
+    seen.append((step, total, text))
+
+
+@pytest.fixture(autouse=True)
+def nothing_seen() -> None:
+    seen.clear()
+
+
+def test_the_promise_of_ten_seconds_is_kept():
+    assert 0 < PROMISED < 10
+
+
+async def test_a_tool_that_reports_nothing_is_reported_by_the_kit(impatient, connect):
+    async with connect(impatient) as client:
+        assert not (await client.call_tool("long_silent", progress_callback=note)).is_error
+    steps = [step for step, _, _ in seen]
+    assert len(steps) >= ENOUGH and steps == sorted(set(steps))
+    assert all(text and text.startswith("仍在进行，已用 ") for _, _, text in seen)
+
+
+async def test_between_the_steps_of_a_tool_the_kit_reports_without_overtaking_the_next_step(impatient, connect):
+    async with connect(impatient) as client:
+        await client.call_tool("long_stepwise", progress_callback=note)
+    steps = [step for step, _, _ in seen]
+    assert (steps[0], steps[-1]) == (1, 2)
+    assert steps == sorted(set(steps)) and len(steps) >= ENOUGH + 2
+    assert {total for _, total, _ in seen} == {2}
+
+
+async def test_a_caller_who_reads_json_only_gets_its_answer_and_nothing_else(impatient):
+    params = {"name": "long_short", "arguments": {}, "_meta": {"progressToken": "p"}}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    async with httpx2.AsyncClient() as http:
+        answer = await http.post(f"{impatient}/mcp", json=body, headers={"accept": "application/json"})
+    assert answer.json()["result"]["structuredContent"] == {"ok": True}
+
+
+async def test_a_caller_who_takes_anything_gets_a_stream_when_it_asked_for_progress(impatient):
+    params = {"name": "long_short", "arguments": {}, "_meta": {"progressToken": "p"}}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    async with httpx2.AsyncClient() as http:
+        answer = await http.post(f"{impatient}/mcp", json=body, headers={"accept": "*/*"})
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert answer.text.count('"notifications/progress"') >= 2
+
+
+async def test_a_caller_who_did_not_ask_gets_no_progress(impatient):
+    async with Client(f"{impatient}/mcp", mode="legacy") as client:
+        await client.call_tool("long_short")
+    params = {"name": "long_short", "arguments": {}}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    async with httpx2.AsyncClient() as http:
+        answer = await http.post(f"{impatient}/mcp", json=body, headers={"accept": "text/event-stream"})
+    assert "notifications/progress" not in answer.text

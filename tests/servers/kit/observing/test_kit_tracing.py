@@ -1,0 +1,128 @@
+"""Spans reach a collector inside the caller's trace; a collector that is not there costs nothing but spans."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+import pytest
+import template_stand_in
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+
+from tests.stand_in.running import SERVERS, free_port, process, running
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+CALLER = "00f067aa0ba902b7"
+HEADERS = {"accept": "application/json, text/event-stream", "traceparent": f"00-{TRACE}-{CALLER}-01"}
+
+
+def values(attributes: Any) -> dict[str, Any]:
+    return {entry.key: getattr(entry.value, entry.value.WhichOneof("value")) for entry in attributes}
+
+
+@dataclass
+class Collector:
+    """An OTLP/HTTP receiver."""
+
+    base: str = ""
+    spans: list[Span] = field(default_factory=list)
+    resource: dict[str, Any] = field(default_factory=dict)
+
+    def named(self, name: str) -> Span:
+        """The span of that name; there must be one."""
+        (found,) = [span for span in self.spans if span.name == name]
+        return found
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    received = Collector()
+    app = FastAPI()
+
+    @app.post("/v1/traces")
+    async def take(request: Request) -> Response:
+        for group in ExportTraceServiceRequest.FromString(await request.body()).resource_spans:
+            received.resource = values(group.resource.attributes)
+            received.spans += [span for scope in group.scope_spans for span in scope.spans]
+        return Response(media_type="application/x-protobuf")
+
+    with running(uvicorn.Server(uvicorn.Config(app, port=free_port(), log_level="warning"))) as base:
+        received.base = base
+        yield received
+
+
+async def call_then_stop(endpoint: str, tool: str, arguments: dict[str, Any], **environment: str) -> httpx2.Response:
+    """Calls a tool as a traced caller does, and stops the server, which sends its last spans."""
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": arguments}}
+    with process("template_server", OTEL_EXPORTER_OTLP_ENDPOINT=endpoint, **environment) as (child, base):
+        async with httpx2.AsyncClient(timeout=30) as http:
+            answer = await http.post(f"{base}/mcp", json=message, headers=HEADERS)
+            assert (await http.get(f"{base}/ready")).status_code == 200
+        child.send_signal(signal.SIGTERM)
+        await asyncio.to_thread(child.communicate, None, 30)
+    assert child.returncode in (0, -signal.SIGTERM)
+    return answer
+
+
+async def test_a_call_and_its_request_to_the_platform_are_spans_of_the_callers_trace(collector):
+    config = uvicorn.Config(template_stand_in.app, port=free_port(), log_level="warning")
+    with running(uvicorn.Server(config)) as upstream:
+        url = f"{upstream}/ok/feed.json?start=21"
+        await call_then_stop(collector.base, "template_search", {"query": "第"}, TEMPLATE_UPSTREAM_URL=url)
+    names = ("POST /mcp", "tools/call template_search", "call template_search", "upstream feed")
+    request, method, call, asked = chain = [collector.named(name) for name in names]
+    assert {span.trace_id.hex() for span in chain} == {TRACE}
+    assert request.parent_span_id.hex() == CALLER
+    parents = [span.parent_span_id for span in (method, call, asked)]
+    assert parents == [span.span_id for span in (request, method, call)]
+    assert values(request.attributes)["http.response.status_code"] == 200
+    assert values(call.attributes) == {"mcp.tool": "template_search", "mcp.outcome": "ok"}
+    assert values(asked.attributes) == {
+        "http.request.method": "GET",
+        "server.address": "127.0.0.1",
+        "http.response.status_code": 200,
+    }
+    assert collector.resource["service.name"] == "template-mcp"
+
+
+async def test_a_failed_call_is_marked_by_its_code_and_carries_no_text(collector):
+    await call_then_stop(collector.base, "template_search", {"query": "PRIVATE-WORDS"})
+    call = collector.named("call template_search")
+    assert values(call.attributes)["mcp.outcome"] == "NOT_CONFIGURED"
+    assert (call.status.code, call.status.message) == (Status.STATUS_CODE_ERROR, "ServiceError")
+    assert not call.events
+    assert not any(b"PRIVATE-WORDS" in span.SerializeToString() for span in collector.spans)
+
+
+async def test_probes_and_scrapes_leave_no_spans(collector):
+    await call_then_stop(collector.base, "template_echo", {"text": "x"})
+    names = sorted(span.name for span in collector.spans)
+    assert names == ["POST /mcp", "call template_echo", "tools/call template_echo"]
+
+
+async def test_a_collector_that_is_not_there_costs_no_call_and_no_stop():
+    answer = await call_then_stop(f"http://127.0.0.1:{free_port()}", "template_echo", {"text": "still here"})
+    assert "still here" in answer.text
+
+
+def test_without_an_endpoint_the_exporter_is_not_even_loaded():
+    script = (
+        "import asyncio, sys\n"
+        "from dyber_kit.observing.tracing import tracing\n"
+        "async def main():\n"
+        "    async with tracing('x', '1'): pass\n"
+        "asyncio.run(main())\n"
+        "sys.exit('opentelemetry.sdk.trace' in sys.modules)\n"
+    )
+    environment = {"PYTHONPATH": str(SERVERS / "kit")}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, timeout=60, check=False)
+    assert done.returncode == 0

@@ -1,0 +1,306 @@
+"""The cache, in process and in a real Redis; a Redis that fails only costs speed."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from dyber_kit import ErrorCode, Metrics, ServiceError
+from dyber_kit.upstream import cache as cache_module
+from dyber_kit.upstream.cache import Cache
+from prometheus_client import generate_latest
+from pydantic import BaseModel
+
+from tests.stand_in.running import free_port
+
+REDIS = Path("/usr/bin/redis-check-rdb")  # The server itself: what it is called decides what it does.
+PASSWORD = "cache-password"
+
+
+class Hot(BaseModel):
+    words: list[str]
+
+
+@contextmanager
+def redis_server(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    if not REDIS.exists():
+        pytest.fail("Redis is missing: apt-get install -y redis-tools")
+    config = folder / "redis.conf"
+    config.write_text(f'port {port}\nbind 127.0.0.1\nrequirepass {PASSWORD}\nsave ""\ndir {folder}\n')
+    server = subprocess.Popen(["redis-server", str(config)], executable=REDIS, stdout=subprocess.DEVNULL)
+    try:
+        for _ in range(200):
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except ConnectionRefusedError:
+                time.sleep(0.02)
+        yield server
+    finally:
+        server.send_signal(signal.SIGCONT)
+        server.kill()
+        server.wait()
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory) -> Iterator[int]:
+    """Port of a running Redis."""
+    port = free_port()
+    with redis_server(tmp_path_factory.mktemp("redis"), port):
+        yield port
+
+
+def connected(monkeypatch, port: int, metrics: Metrics | None = None, service: str = "x", version: str = "1") -> Cache:
+    monkeypatch.setenv("DYBER_REDIS_HOST", "127.0.0.1")
+    monkeypatch.setenv("DYBER_REDIS_PORT", str(port))
+    monkeypatch.setenv("DYBER_REDIS_PASSWORD", PASSWORD)
+    return Cache.from_environment(service, version, metrics=metrics)
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def cache(request, monkeypatch) -> AsyncIterator[Cache]:
+    """The test runs once per backend."""
+    if request.param == "redis":
+        port = request.getfixturevalue("redis")
+        made = connected(monkeypatch, port, service=request.node.name[:60])
+    else:
+        made = Cache("x", "1")
+    yield made
+    await made.close()
+
+
+async def test_what_was_set_is_found(cache):
+    await cache.set("热搜", {"words": ["茶"], "n": 1.5}, 60)
+    assert await cache.get("热搜") == {"words": ["茶"], "n": 1.5}
+
+
+async def test_what_was_never_set_is_missing(cache):
+    assert await cache.get("nothing") is None
+
+
+async def test_a_value_is_gone_after_its_time(cache):
+    await cache.set("key", 1, 0.05)
+    await asyncio.sleep(0.1)
+    assert await cache.get("key") is None
+
+
+async def test_a_value_without_time_to_live_is_not_kept(cache):
+    await cache.set("key", 1, 0)
+    assert await cache.get("key") is None
+
+
+async def test_a_long_key_works_like_any_other(cache):
+    await cache.set("k" * 5000, 1, 60)
+    assert await cache.get("k" * 5000) == 1
+    assert await cache.get("k" * 5001) is None
+
+
+async def test_changing_a_found_value_changes_nothing_in_the_cache(cache):
+    await cache.set("key", [1], 60)
+    (await cache.get("key")).append(2)
+    assert await cache.get("key") == [1]
+
+
+async def test_concurrent_callers_share_one_loader(cache):
+    loads = 0
+
+    async def load() -> dict[str, int]:
+        nonlocal loads
+        loads += 1
+        await asyncio.sleep(0.02)
+        return {"n": loads}
+
+    found = await asyncio.gather(*(cache.get_or_load("key", 60, load) for _ in range(50)))
+    assert (loads, found) == (1, [{"n": 1}] * 50)
+    assert await cache.get_or_load("key", 60, load) == {"n": 1}
+
+
+async def test_a_failure_reaches_every_caller_and_is_not_kept(cache):
+    loads = 0
+
+    async def fail() -> None:
+        nonlocal loads
+        loads += 1
+        await asyncio.sleep(0.02)
+        raise ServiceError(ErrorCode.NOT_FOUND)
+
+    failures = await asyncio.gather(*(cache.get_or_load("key", 60, fail) for _ in range(3)), return_exceptions=True)
+    assert [failure.code for failure in failures] == [ErrorCode.NOT_FOUND] * 3
+    with pytest.raises(ServiceError):
+        await cache.get_or_load("key", 60, fail)
+    assert loads == 2
+
+
+async def test_a_caller_who_leaves_does_not_take_the_loader_from_the_others(cache):
+    going = asyncio.Event()
+
+    async def load() -> str:
+        going.set()
+        await asyncio.sleep(0.05)
+        return "loaded"
+
+    first = asyncio.create_task(cache.get_or_load("key", 60, load))
+    await going.wait()
+    second = asyncio.create_task(cache.get_or_load("key", 60, load))
+    await asyncio.sleep(0.01)
+    first.cancel()
+    assert await second == "loaded"
+
+
+async def test_a_loader_nobody_waits_for_any_more_is_stopped(cache):
+    going, stopped = asyncio.Event(), asyncio.Event()
+
+    async def load() -> None:
+        going.set()
+        try:
+            await asyncio.sleep(30)
+        finally:
+            stopped.set()
+
+    only = asyncio.create_task(cache.get_or_load("key", 60, load))
+    await going.wait()
+    only.cancel()
+    await asyncio.wait_for(stopped.wait(), 5)
+
+
+async def test_a_caller_who_comes_while_an_abandoned_loader_is_being_stopped_gets_an_answer(cache):
+    going = asyncio.Event()
+
+    async def hang() -> None:
+        going.set()
+        await asyncio.sleep(30)
+
+    async def load() -> str:
+        return "loaded"
+
+    only = asyncio.create_task(cache.get_or_load("key", 60, hang))
+    await going.wait()
+    only.cancel()
+    await asyncio.wait([only])
+    assert await cache.get_or_load("key", 60, load) == "loaded"
+
+
+async def test_models_come_back_as_models(cache):
+    async def load() -> Hot:
+        return Hot(words=["茶"])
+
+    for _ in range(2):
+        assert await cache.get_or_load_model(Hot, "hot", 60, load) == Hot(words=["茶"])
+
+
+async def test_a_kept_value_that_no_longer_fits_is_loaded_anew(cache):
+    await cache.set("hot", {"old": "shape"}, 60)
+
+    async def load() -> Hot:
+        return Hot(words=["茶"])
+
+    assert await cache.get_or_load_model(Hot, "hot", 60, load) == Hot(words=["茶"])
+    assert await cache.get("hot") == {"words": ["茶"]}
+
+
+async def test_memory_is_bounded_by_bytes_and_the_least_used_goes_first():
+    cache = Cache("x", "1", max_bytes=10_000)
+    for number in range(50):
+        await cache.set(f"key{number}", "v" * 800, 60)
+    assert await cache.get("key0") is None
+    assert await cache.get("key49") == "v" * 800
+    await cache.set("huge", "v" * 20_000, 60)
+    assert await cache.get("huge") is None
+    assert await cache.get("key49") == "v" * 800
+
+
+async def test_services_and_versions_do_not_see_each_other_in_redis(redis, monkeypatch):
+    one = connected(monkeypatch, redis, service="one")
+    await one.set("key", 1, 60)
+    others = [connected(monkeypatch, redis, service="two"), connected(monkeypatch, redis, service="one", version="2")]
+    assert [await other.get("key") for other in others] == [None, None]
+    assert await connected(monkeypatch, redis, service="one").get("key") == 1
+
+
+async def test_hits_and_misses_are_counted_by_backend(redis, monkeypatch):
+    metrics = Metrics("x")
+    cache = connected(monkeypatch, redis, metrics, service="counted")
+    await cache.get("key")
+    await cache.set("key", 1, 60)
+    await cache.get("key")
+    shown = generate_latest(metrics.registry).decode()
+    assert 'cache_misses_total{backend="redis",service="x"} 1.0' in shown
+    assert 'cache_hits_total{backend="redis",service="x"} 1.0' in shown
+    assert 'cache_redis_up{service="x"} 1.0' in shown
+
+
+async def test_a_redis_that_is_down_is_said_once_and_memory_serves(monkeypatch, caplog):
+    metrics = Metrics("x")
+    cache = connected(monkeypatch, free_port(), metrics)
+    await cache.set("key", 1, 60)
+    assert await cache.get("key") == 1
+    monkeypatch.setattr(cache_module, "_REDIS_PAUSE_SECONDS", 0)
+    for _ in range(5):
+        assert await cache.get("key") == 1
+    assert caplog.text.count("redis does not answer") == 1
+    assert 'cache_redis_up{service="x"} 0.0' in generate_latest(metrics.registry).decode()
+
+
+async def test_a_deployed_service_has_its_own_name_in_every_key(redis, monkeypatch):
+    monkeypatch.setenv("DYBER_SERVICE", "folder-name")
+    cache = connected(monkeypatch, redis, service="name in the package")
+    await cache.set("key", 1, 60)
+    assert await cache._redis.keys("dyber:folder-name:*") == [b"dyber:folder-name:1:key"]
+    await cache.close()
+
+
+async def test_a_wrong_password_only_costs_the_cache(redis, monkeypatch, caplog):
+    connected(monkeypatch, redis)
+    monkeypatch.setenv("DYBER_REDIS_PASSWORD", "wrong-password")
+    cache = Cache.from_environment("x", "1")
+    await cache.set("key", 1, 60)
+    assert await cache.get("key") == 1
+    assert "wrong-password" not in caplog.text
+
+
+async def test_a_redis_that_hangs_is_left_alone_after_the_first_try_and_used_again_later(tmp_path, monkeypatch, caplog):
+    caplog.set_level("INFO", logger="dyber.cache")
+    port = free_port()
+    with redis_server(tmp_path, port) as server:
+        cache = connected(monkeypatch, port)
+        cache._clock = lambda: now
+        now = 0.0
+        await cache.set("kept", "in redis", 60)
+        server.send_signal(signal.SIGSTOP)
+        tries = 0
+        ask = cache._redis.get
+
+        def counted(key: str):
+            nonlocal tries
+            tries += 1
+            return ask(key)
+
+        monkeypatch.setattr(cache._redis, "get", counted)
+        assert await cache.get("kept") is None
+        for _ in range(5):
+            await cache.get("kept")
+        assert tries == 1
+        server.send_signal(signal.SIGCONT)
+        now = 6.0
+        assert await cache.get("kept") == "in redis"
+        await cache.close()
+    assert (caplog.text.count("redis does not answer"), caplog.text.count("redis answers again")) == (1, 1)
+
+
+async def test_a_loader_still_runs_once_when_redis_is_down(monkeypatch):
+    cache = connected(monkeypatch, free_port())
+    loads = 0
+
+    async def load() -> int:
+        nonlocal loads
+        loads += 1
+        return loads
+
+    assert [await cache.get_or_load("key", 60, load) for _ in range(3)] == [1, 1, 1]

@@ -1,0 +1,256 @@
+"""The HTTP client for platforms: which hosts, how much, how often."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+
+import httpx2
+import pytest
+import uvicorn
+from dyber_kit import ErrorCode, Metrics, ServiceError
+from dyber_kit.upstream.http import ENDPOINT, create_client, host_allowed, is_public
+from prometheus_client import generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from tests.stand_in.running import free_port, running
+
+seen: list[str] = []
+
+
+async def answer(request: Request) -> Response:
+    kind = request.path_params["kind"]
+    seen.append(f"{request.method} {kind}")
+    if kind == "redirect":
+        return RedirectResponse(request.query_params["to"])
+    if kind == "flaky":
+        recovered = seen.count(f"{request.method} flaky") > 2
+        return PlainTextResponse("", 200 if recovered else 503)
+    if kind == "broken":
+        return PlainTextResponse("no", 502)
+    if kind == "missing":
+        return PlainTextResponse("no", 404)
+    if kind == "large":
+        return PlainTextResponse("x" * 5000)
+    if kind == "bomb":
+        return Response(gzip.compress(b"x" * 5000), headers={"content-encoding": "gzip"})
+    if kind == "gzip":
+        return Response(gzip.compress("你好".encode()), headers={"content-encoding": "gzip"})
+    if kind == "broken-gzip":
+        return Response(b"no gzip at all", headers={"content-encoding": "gzip"})
+    if kind == "odd":
+        return Response(b"x", headers={"content-encoding": "br"})
+    return PlainTextResponse("ok")
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[str]:
+    app = Starlette(routes=[Route("/{kind}", answer, methods=["GET", "POST"])])
+    with running(uvicorn.Server(uvicorn.Config(app, port=free_port(), log_level="warning"))) as base:
+        yield base
+
+
+@pytest.fixture
+async def client(site):
+    seen.clear()
+    async with create_client(["127.0.0.1"], base_url=site, max_bytes=1000, timeout=5, retry_wait=0.001) as made:
+        yield made
+
+
+async def refused(client: httpx2.AsyncClient, url: str, method: str = "GET", **options: object) -> ServiceError:
+    with pytest.raises(ServiceError) as caught:
+        await client.request(method, url, **options)
+    return caught.value
+
+
+async def test_an_allowed_host_answers(client):
+    assert (await client.get("/ok")).text == "ok"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://localhost:1/x", "http://example.com/", "ftp://127.0.0.1/x", "http://127.0.0.2/"]
+)
+async def test_any_other_address_is_refused(client, url):
+    error = await refused(client, url)
+    assert error.code is ErrorCode.INVALID_ARGUMENT
+
+
+async def test_a_redirect_to_another_host_is_refused(client):
+    error = await refused(client, "/redirect", params={"to": "http://example.com/"})
+    assert (error.code, seen) == (ErrorCode.INVALID_ARGUMENT, ["GET redirect"])
+
+
+async def test_a_redirect_within_the_list_is_followed(client):
+    assert (await client.get("/redirect", params={"to": "/ok"})).text == "ok"
+
+
+@pytest.mark.parametrize("name", ["localhost", "127.1", "0x7f000001"])
+async def test_an_allowed_name_that_points_into_the_private_network_is_refused(site, name):
+    async with create_client([name], retry_wait=0.001) as client:
+        error = await refused(client, site.replace("127.0.0.1", name) + "/ok")
+    assert error.code is ErrorCode.INVALID_ARGUMENT
+    assert "内部网络" in error.message
+
+
+async def test_the_connection_goes_to_the_address_that_was_checked(site, monkeypatch):
+    port = int(site.rsplit(":", 1)[1])
+    asked = []
+
+    async def resolve(_loop, host, *_args, **_options):
+        asked.append(host)
+        return [(2, 1, 6, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr("asyncio.base_events.BaseEventLoop.getaddrinfo", resolve)
+    async with create_client(["platform.example", "127.0.0.1"]) as client:
+        assert (await client.get(f"http://platform.example:{port}/ok")).text == "ok"
+    assert asked[0] == "platform.example"
+
+
+async def test_safe_requests_are_repeated_on_server_errors(client):
+    assert (await client.get("/flaky")).status_code == 200
+    assert seen == ["GET flaky"] * 3
+
+
+async def test_the_last_answer_is_returned_when_repeating_did_not_help(client):
+    assert (await client.get("/broken")).status_code == 502
+    assert seen == ["GET broken"] * 3
+
+
+async def test_what_may_have_an_effect_is_never_repeated(client):
+    assert (await client.post("/broken")).status_code == 502
+    assert seen == ["POST broken"]
+
+
+async def test_a_clear_refusal_is_not_repeated(client):
+    assert (await client.get("/missing")).status_code == 404
+    assert seen == ["GET missing"]
+
+
+async def test_a_host_that_does_not_answer_is_unreachable():
+    async with create_client(["127.0.0.1"], retry_wait=0.001) as client:
+        error = await refused(client, f"http://127.0.0.1:{free_port()}/")
+    assert error.code is ErrorCode.UPSTREAM_UNREACHABLE
+
+
+@pytest.mark.parametrize("path", ["/large", "/bomb"])
+async def test_a_body_beyond_the_limit_is_not_read_on(client, path):
+    assert "已停止读取" in (await refused(client, path)).message
+
+
+async def test_a_compressed_body_is_read(client):
+    assert (await client.get("/gzip")).text == "你好"
+
+
+async def test_a_compression_nobody_asked_for_is_refused(client):
+    assert (await refused(client, "/odd")).code is ErrorCode.UPSTREAM_CHANGED
+
+
+@pytest.mark.parametrize("path", ["/odd", "/large", "/bomb", "/broken-gzip", "/redirect?to=http://example.com/"])
+async def test_answers_that_are_refused_leave_every_connection_usable(client, path):
+    for _ in range(25):  # More than the client keeps open at once.
+        await refused(client, path)
+    assert (await client.get("/ok")).text == "ok"
+
+
+async def test_addresses_that_are_refused_leave_every_connection_usable(site):
+    async with create_client(["0x7f000002", "127.0.0.1"], timeout=5) as client:
+        for _ in range(25):
+            await refused(client, site.replace("127.0.0.1", "0x7f000002") + "/ok")
+        assert (await client.get(f"{site}/ok")).text == "ok"
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"proxy": "http://127.0.0.1:9"},
+        {"mounts": {"all://": httpx2.AsyncHTTPTransport()}},
+        {"transport": httpx2.AsyncHTTPTransport()},
+        {"trust_env": True},
+        {"verify": False},
+        {"cert": "x.pem"},
+        {"limits": httpx2.Limits()},
+    ],
+)
+def test_an_option_that_would_go_around_the_guard_is_refused_by_name(option):
+    with pytest.raises(TypeError, match=next(iter(option))):
+        create_client(["127.0.0.1"], **option)
+
+
+async def test_proxies_of_the_environment_are_not_used(site, monkeypatch):
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+        monkeypatch.setenv(name.upper(), "http://127.0.0.1:9")
+    async with create_client(["127.0.0.1"]) as client:
+        assert (await client.get(f"{site}/ok")).text == "ok"
+
+
+async def test_a_name_that_is_pointed_elsewhere_between_two_requests_is_checked_again(site, monkeypatch):
+    port = int(site.rsplit(":", 1)[1])
+    addresses = iter(["127.0.0.1", "10.0.0.1"])
+
+    async def resolve(_loop, host, *_args, **_options):
+        return [(2, 1, 6, "", (next(addresses), port))]
+
+    monkeypatch.setattr("asyncio.base_events.BaseEventLoop.getaddrinfo", resolve)
+    async with create_client(["platform.example", "127.0.0.1"], retry_wait=0.001) as client:
+        url = f"http://platform.example:{port}/ok"
+        assert (await client.get(url, headers={"connection": "close"})).text == "ok"
+        assert "内部网络" in (await refused(client, url)).message
+
+
+async def test_each_try_is_counted_by_endpoint_and_status(site):
+    seen.clear()
+    metrics = Metrics("x")
+    async with create_client(["127.0.0.1"], base_url=site, metrics=metrics, retry_wait=0.001) as client:
+        await client.get("/flaky", extensions={ENDPOINT: "hot"})
+        await refused(client, f"http://127.0.0.1:{free_port()}/")
+    shown = generate_latest(metrics.registry).decode()
+    assert 'upstream_requests_total{endpoint="hot",service="x",status="503"} 2.0' in shown
+    assert 'upstream_requests_total{endpoint="hot",service="x",status="200"} 1.0' in shown
+    assert 'upstream_requests_total{endpoint="other",service="x",status="error"} 3.0' in shown
+
+
+@pytest.mark.parametrize(
+    ("host", "allowed"),
+    [
+        ("weibo.com", True),
+        ("WEIBO.com.", True),
+        ("m.weibo.cn", True),
+        ("a.b.weibo.cn", True),
+        ("weibo.cn", False),
+        ("evilweibo.cn", False),
+        ("weibo.com.evil.example", False),
+        ("", False),
+    ],
+)
+def test_the_list_means_what_it_says(host, allowed):
+    assert host_allowed(host, ["weibo.com", "*.weibo.cn"]) is allowed
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("1.1.1.1", True),
+        ("2606:4700::1111", True),
+        ("198.18.0.5", True),
+        ("10.0.0.1", False),
+        ("172.17.0.1", False),
+        ("192.168.1.1", False),
+        ("127.0.0.1", False),
+        ("169.254.169.254", False),
+        ("100.64.0.1", False),
+        ("0.0.0.0", False),
+        ("224.0.0.1", False),
+        ("::1", False),
+        ("fe80::1%eth0", False),
+        ("fd00::1", False),
+        ("::ffff:127.0.0.1", False),
+        ("64:ff9b::a00:1", False),
+        ("2002:7f00:1::", False),
+    ],
+)
+def test_addresses_inside_the_network_are_told_from_public_ones(address, public):
+    assert is_public(address) is public

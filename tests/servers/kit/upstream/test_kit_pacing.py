@@ -1,0 +1,374 @@
+"""The queue in front of a platform, and the breaker that stops it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import datetime, timedelta
+
+import anyio
+import pytest
+from dyber_kit import ErrorCode, Metrics, ServiceError
+from dyber_kit.errors import LocalRefusal
+from dyber_kit.times import SHANGHAI, duration
+from dyber_kit.upstream.breaker import Breaker, BreakerState
+from dyber_kit.upstream.pacing import Pacer
+from prometheus_client import generate_latest
+
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=SHANGHAI)
+
+
+class Clock:
+    """A clock that stands still until told; sleeping moves it on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch | None = None) -> None:
+        self.seconds = 1000.0
+        self.slept: list[float] = []
+        if monkeypatch:
+            monkeypatch.setattr("dyber_kit.upstream.pacing.anyio.sleep", self.sleep)
+
+    def __call__(self) -> float:
+        return self.seconds
+
+    def now(self) -> datetime:
+        return NOON + timedelta(seconds=self.seconds - 1000)
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.seconds += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+def pacer(clock: Clock, **options) -> Pacer:
+    return Pacer("site", **{"min_interval": 10, "queue_seconds": 30, "clock": clock, "now": clock.now, **options})
+
+
+async def take(queue: Pacer) -> None:
+    async with queue.turn():
+        pass
+
+
+async def refusal(queue: Pacer | Breaker) -> ServiceError:
+    with pytest.raises(ServiceError) as caught:
+        async with queue.turn() if isinstance(queue, Pacer) else queue.guard():
+            raise AssertionError("not refused")
+    return caught.value
+
+
+async def test_the_second_turn_waits_for_the_interval(clock):
+    queue = pacer(clock)
+    await take(queue)
+    clock.seconds += 4
+    await take(queue)
+    assert clock.slept == [6]
+
+
+async def test_jitter_only_ever_adds(clock, monkeypatch):
+    monkeypatch.setattr("dyber_kit.upstream.pacing.random.uniform", lambda low, high: high)
+    queue = pacer(clock, jitter=5)
+    await take(queue)
+    await take(queue)
+    assert clock.slept == [15]
+
+
+async def test_turns_are_given_one_at_a_time_in_order():
+    queue = Pacer("site", min_interval=0, queue_seconds=30)
+    inside, order = 0, []
+
+    async def work(number: int) -> None:
+        nonlocal inside
+        async with queue.turn():
+            inside += 1
+            assert inside == 1
+            order.append(number)
+            await asyncio.sleep(0)
+            inside -= 1
+
+    await asyncio.gather(*(work(number) for number in range(20)))
+    assert order == list(range(20))
+
+
+async def test_a_wait_longer_than_allowed_is_refused_at_once_with_the_time(clock):
+    queue = pacer(clock, min_interval=100)
+    await take(queue)
+    error = await refusal(queue)
+    assert (error.code, error.retry_after, clock.slept) == (ErrorCode.BUSY, 100, [])
+
+
+async def test_a_turn_that_never_ends_makes_the_others_busy_and_then_frees_the_queue():
+    queue = Pacer("site", min_interval=0, queue_seconds=0.05)
+    async with queue.turn():
+        error = await refusal(queue)
+    assert error.code is ErrorCode.BUSY
+    assert queue.waiting == 0
+    await take(queue)
+
+
+async def test_a_cancelled_wait_leaves_no_trace_in_the_queue():
+    queue = Pacer("site", min_interval=0, queue_seconds=30)
+    async with queue.turn():
+        waiting = asyncio.create_task(take(queue))
+        await asyncio.sleep(0.01)
+        assert queue.waiting == 1
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        assert queue.waiting == 0
+    await take(queue)
+
+
+async def test_the_daily_cap_refuses_and_says_how_long_until_midnight(clock):
+    queue = pacer(clock, daily_cap=2, min_interval=0)
+    await take(queue)
+    await take(queue)
+    error = await refusal(queue)
+    assert error.code is ErrorCode.RATE_LIMITED
+    assert error.retry_after == 12 * 3600
+
+
+async def test_a_new_day_brings_new_turns(clock):
+    queue = pacer(clock, daily_cap=1, min_interval=0)
+    await take(queue)
+    clock.seconds += 12 * 3600
+    await take(queue)
+    assert queue.used_today == 1
+
+
+async def test_the_days_count_survives_a_restart(clock, tmp_path):
+    await take(pacer(clock, daily_cap=1, data_dir=tmp_path))
+    error = await refusal(pacer(clock, daily_cap=1, data_dir=tmp_path))
+    assert error.code is ErrorCode.RATE_LIMITED
+    assert json.loads((tmp_path / "pacing-site.json").read_bytes()) == {"day": "2026-03-01", "used": 1}
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"day": "x", "used": 1}', '{"day": "2026-03-01"}'])
+async def test_a_damaged_count_starts_again_and_does_not_stop_the_service(clock, tmp_path, content):
+    (tmp_path / "pacing-site.json").write_text(content)
+    queue = pacer(clock, daily_cap=1, data_dir=tmp_path)
+    await take(queue)
+    assert queue.used_today == 1
+    assert (tmp_path / "pacing-site.json.damaged").read_text() == content
+
+
+async def test_a_full_volume_does_not_stop_the_queue(clock, tmp_path, caplog):
+    (tmp_path / "file").write_text("")
+    await take(pacer(clock, daily_cap=5, data_dir=tmp_path / "file"))
+    assert "daily count not kept" in caplog.text
+
+
+async def test_metrics_show_who_waits_and_how_many_turns_were_taken():
+    metrics = Metrics("x")
+    queue = Pacer("site", min_interval=0, metrics=metrics)
+    async with queue.turn():
+        waiting = asyncio.create_task(take(queue))
+        await asyncio.sleep(0.01)
+        shown = generate_latest(metrics.registry).decode()
+    await waiting
+    assert 'queue_depth{queue="site",service="x"} 1.0' in shown
+    assert 'queue_turns_today{queue="site",service="x"} 1.0' in shown
+
+
+def breaker(clock: Clock, **options) -> Breaker:
+    return Breaker("site", **{"pause_seconds": 600, "max_pause_seconds": 2000, "clock": clock, **options})
+
+
+async def hit(target: Breaker | Pacer, error: Exception) -> None:
+    with pytest.raises(type(error)):
+        async with target.guard() if isinstance(target, Breaker) else target.turn():
+            raise error
+
+
+@pytest.mark.parametrize(
+    "wall",
+    [
+        ServiceError(ErrorCode.RATE_LIMITED),
+        ServiceError(ErrorCode.CAPTCHA_REQUIRED),
+        ServiceError(ErrorCode.ACCESS_RESTRICTED, whole_account=True),
+    ],
+)
+async def test_a_wall_opens_the_breaker_which_then_refuses_with_the_same_code_and_the_time(clock, wall):
+    guarded = breaker(clock)
+    await hit(guarded, wall)
+    clock.seconds += 60
+    error = await refusal(guarded)
+    assert (error.code, error.retry_after) == (wall.code, 540)
+    assert "已暂停访问平台" in error.message
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ServiceError(ErrorCode.NOT_FOUND),
+        ServiceError(ErrorCode.ACCESS_RESTRICTED),
+        ServiceError(ErrorCode.TIMEOUT),
+        LocalRefusal(ErrorCode.RATE_LIMITED),
+        RuntimeError("x"),
+    ],
+)
+async def test_other_failures_do_not_open_it(clock, error):
+    guarded = breaker(clock)
+    await hit(guarded, error)
+    assert guarded.state is BreakerState.CLOSED
+
+
+async def test_after_the_pause_one_call_tries_while_the_others_are_refused(clock):
+    guarded = breaker(clock)
+    await hit(guarded, ServiceError(ErrorCode.RATE_LIMITED))
+    clock.seconds += 601
+    assert guarded.state is BreakerState.HALF_OPEN
+    async with guarded.guard():
+        assert (await refusal(guarded)).code is ErrorCode.BUSY
+    assert guarded.state is BreakerState.CLOSED
+
+
+async def test_a_trial_that_meets_the_wall_again_pauses_twice_as_long_within_limits(clock):
+    guarded = breaker(clock)
+    pauses = []
+    for _ in range(4):
+        await hit(guarded, ServiceError(ErrorCode.RATE_LIMITED))
+        pauses.append((await refusal(guarded)).retry_after)
+        clock.seconds += pauses[-1]
+    assert pauses == [600, 1200, 2000, 2000]
+
+
+async def test_a_trial_that_fails_otherwise_lets_the_next_one_try(clock):
+    guarded = breaker(clock)
+    await hit(guarded, ServiceError(ErrorCode.RATE_LIMITED))
+    clock.seconds += 601
+    await hit(guarded, ServiceError(ErrorCode.TIMEOUT))
+    assert guarded.state is BreakerState.HALF_OPEN
+    async with guarded.guard():
+        pass
+    assert guarded.state is BreakerState.CLOSED
+
+
+async def test_a_cancelled_trial_lets_the_next_one_try(clock):
+    guarded = breaker(clock)
+    await hit(guarded, ServiceError(ErrorCode.RATE_LIMITED))
+    clock.seconds += 601
+    with anyio.move_on_after(0.01):
+        async with guarded.guard():
+            await asyncio.sleep(5)
+    async with guarded.guard():
+        pass
+    assert guarded.state is BreakerState.CLOSED
+
+
+async def test_a_call_that_began_before_the_wall_does_not_close_the_breaker(clock):
+    guarded = breaker(clock)
+    async with guarded.guard():
+        await hit(guarded, ServiceError(ErrorCode.RATE_LIMITED))
+    assert guarded.state is BreakerState.OPEN
+
+
+async def test_a_platform_that_names_a_longer_pause_gets_it(clock):
+    guarded = breaker(clock)
+    await hit(guarded, ServiceError(ErrorCode.RATE_LIMITED, retry_after=1500))
+    assert (await refusal(guarded)).retry_after == 1500
+
+
+async def test_the_breakers_state_is_in_the_metrics(clock):
+    metrics = Metrics("x")
+    guarded = breaker(clock, metrics=metrics)
+    await hit(guarded, ServiceError(ErrorCode.RATE_LIMITED))
+    assert 'breaker_state{breaker="site",service="x"} 2.0' in generate_latest(metrics.registry).decode()
+
+
+async def test_an_open_breaker_costs_no_turn_and_no_waiting(clock):
+    queue = pacer(clock, breaker=breaker(clock))
+    await hit(queue, ServiceError(ErrorCode.CAPTCHA_REQUIRED))
+    assert (await refusal(queue)).code is ErrorCode.CAPTCHA_REQUIRED
+    assert (queue.used_today, clock.slept) == (1, [])
+
+
+async def test_those_who_wait_when_the_wall_goes_up_are_not_sent_against_it():
+    queue = Pacer("site", min_interval=0, breaker=Breaker("site"))
+    reached = []
+
+    async def wait_for_turn() -> None:
+        async with queue.turn():
+            reached.append(True)
+
+    with pytest.raises(ServiceError):
+        async with queue.turn():
+            others = [asyncio.create_task(wait_for_turn()) for _ in range(5)]
+            await asyncio.sleep(0.01)
+            raise ServiceError(ErrorCode.CAPTCHA_REQUIRED)
+    failures = await asyncio.gather(*others, return_exceptions=True)
+    assert [failure.code for failure in failures] == [ErrorCode.CAPTCHA_REQUIRED] * 5
+    assert reached == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.2, "1 秒"), (45, "45 秒"), (91, "2 分钟"), (600, "10 分钟"), (7200, "2 小时"), (11_100, "3 小时 5 分钟")],
+)
+def test_lengths_of_time_are_readable(seconds, text):
+    assert duration(seconds) == text
+
+
+def kept_breaker(clock: Clock, folder, **options) -> Breaker:
+    return breaker(clock, data_dir=folder, wall_clock=lambda: 1_700_000_000 + clock.seconds, **options)
+
+
+async def test_an_open_pause_survives_a_restart_with_its_cause_and_its_doubling(clock, tmp_path):
+    before = kept_breaker(clock, tmp_path)
+    await hit(before, ServiceError(ErrorCode.CAPTCHA_REQUIRED, "要验证", "去验证"))
+    clock.seconds += 100
+    after = kept_breaker(clock, tmp_path)
+    error = await refusal(after)
+    assert (error.code, error.retry_after, after.state) == (ErrorCode.CAPTCHA_REQUIRED, 500, BreakerState.OPEN)
+    assert "要验证" in error.message
+    clock.seconds += 501
+    trying = kept_breaker(clock, tmp_path)
+    assert trying.state is BreakerState.HALF_OPEN
+    await hit(trying, ServiceError(ErrorCode.CAPTCHA_REQUIRED))
+    assert (await refusal(kept_breaker(clock, tmp_path))).retry_after == 1200
+
+
+async def test_a_closed_breaker_leaves_nothing_to_a_restart(clock, tmp_path):
+    guarded = kept_breaker(clock, tmp_path)
+    await hit(guarded, ServiceError(ErrorCode.RATE_LIMITED))
+    clock.seconds += 601
+    async with guarded.guard():
+        pass
+    assert list(tmp_path.iterdir()) == []
+    assert kept_breaker(clock, tmp_path).state is BreakerState.CLOSED
+
+
+async def test_a_pause_is_never_longer_than_the_longest_when_the_clock_was_set_back(clock, tmp_path):
+    await hit(kept_breaker(clock, tmp_path), ServiceError(ErrorCode.RATE_LIMITED))
+    set_back = breaker(clock, data_dir=tmp_path, wall_clock=lambda: 1_000_000_000)
+    assert (await refusal(set_back)).retry_after == 2000
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"code": "NO_SUCH", "message": "", "next_step": ""}', "\udcff"])
+async def test_a_damaged_pause_is_set_aside_and_told(clock, tmp_path, caplog, content):
+    (tmp_path / "breaker-site.json").write_bytes(content.encode("utf-8", "surrogateescape"))
+    assert kept_breaker(clock, tmp_path).state is BreakerState.CLOSED
+    assert [file.name for file in tmp_path.iterdir()] == ["breaker-site.json.damaged"]
+    assert "breaker's state not readable" in caplog.text
+
+
+async def test_a_pause_that_cannot_be_kept_still_holds(clock, tmp_path, caplog):
+    (tmp_path / "file").write_text("")
+    guarded = kept_breaker(clock, tmp_path / "file" / "below")
+    await hit(guarded, ServiceError(ErrorCode.RATE_LIMITED))
+    assert guarded.state is BreakerState.OPEN
+    assert "breaker not kept" in caplog.text
+
+
+@pytest.mark.parametrize("code", [ErrorCode.RATE_LIMITED, ErrorCode.CAPTCHA_REQUIRED])
+async def test_the_first_error_of_a_wall_tells_the_same_wait_as_the_next(clock, code):
+    guarded = breaker(clock)
+    with pytest.raises(ServiceError) as caught:
+        async with guarded.guard():
+            raise ServiceError(code)
+    first, second = caught.value, await refusal(guarded)
+    assert (first.code, first.retry_after) == (code, 600)
+    assert (first.message, first.next_step) == (second.message, second.next_step)
+    assert "分钟" not in first.message + first.next_step  # the time is told once, from retry_after
+    assert not isinstance(first, LocalRefusal)

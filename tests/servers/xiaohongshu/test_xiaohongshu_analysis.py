@@ -1,0 +1,177 @@
+"""xhs_analyze's function on fixed notes: every figure worked out by hand."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from xiaohongshu_server.analysis.keywords import Keyword, keywords, words
+from xiaohongshu_server.analysis.statistics import SampleNote, analyze
+
+
+def note(number: int, **values: object) -> SampleNote:
+    defaults = {"note_ref": f"n{number}", "title": f"标题{number}", "type": "image", "author": f"作者{number}"}
+    return SampleNote(**(defaults | values))
+
+
+COFFEE = [
+    note(
+        1, title="手冲咖啡3步入门", likes=100, collects=50, comments=10, shares=1, author="阿一",
+        published_at=datetime(2026, 3, 1, 16, 30, tzinfo=UTC), time_estimated=True,
+        opened=True, text="水温很重要。#手冲[话题]# #咖啡[话题]#", tags=("咖啡",),
+        comment_texts=("水温多少合适", "豆子哪里买", "豆子新鲜吗"),
+    ),
+    note(
+        2, title="咖啡豆子怎么选？", likes=300, collects=30, comments=20, author="阿一",
+        published_at=datetime(2026, 3, 2, 1, 0, tzinfo=UTC),
+        opened=True, text="豆子的烘焙和水温", tags=("咖啡", "豆子"),
+    ),
+    note(3, title="咖啡机开箱🎉", type="video", likes=10_000, lower_bounds=("likes",), author="阿二"),
+    note(4, title="拉花", likes=None, collects=5, author=""),
+]  # fmt: skip
+
+
+def test_counts_are_spread_over_the_notes_that_show_them():
+    likes = analyze(COFFEE).engagement["likes"]
+    assert (likes.n, likes.mean, likes.median, likes.p90, likes.max) == (3, 3466.7, 300, 10_000, 10_000)
+
+
+def test_the_ninetieth_percentile_is_a_value_of_the_sample():
+    ten = [note(number, likes=number) for number in range(1, 11)]
+    assert analyze(ten).engagement["likes"].p90 == 9
+
+
+def test_a_count_that_no_note_shows_has_no_figures():
+    assert analyze([note(1)]).engagement["shares"] is None
+
+
+def test_rates_use_only_notes_that_show_both_counts():
+    found = analyze(COFFEE)
+    assert found.rate_collect_per_like == 0.2  # (50 + 30) / (100 + 300)
+    assert found.rate_comment_per_like == 0.075
+
+
+def test_no_likes_at_all_give_no_rate():
+    assert analyze([note(1, likes=0, collects=3)]).rate_collect_per_like is None
+
+
+def test_formats_have_their_share_and_median_likes():
+    types = analyze(COFFEE).types
+    assert (types["image"].share, types["image"].median_likes) == (0.75, 200)
+    assert (types["video"].share, types["video"].median_likes) == (0.25, 10_000)
+
+
+def test_top_notes_come_by_likes():
+    assert [top.note_ref for top in analyze(COFFEE).top_notes] == ["n3", "n2", "n1", "n4"]
+
+
+def test_authors_are_summed_and_nameless_ones_left_out():
+    authors = [(share.name, share.notes, share.total_likes) for share in analyze(COFFEE).top_authors]
+    assert authors == [("阿二", 1, 10_000), ("阿一", 2, 400)]
+
+
+def test_a_tag_counts_once_per_note_wherever_it_stands():
+    tags = {share.tag: (share.count, share.median_likes) for share in analyze(COFFEE).top_tags}
+    assert tags == {"咖啡": (2, 200), "手冲": (1, 100), "豆子": (1, 300)}
+
+
+def test_keywords_leave_out_the_query_and_what_stands_in_one_note_only():
+    found = {share.word: share.df for share in analyze(COFFEE, "咖啡").keywords}
+    assert found == {"水温": 2}
+
+
+def test_themes_come_from_the_comments():
+    assert [(theme.word, theme.df) for theme in analyze(COFFEE, "咖啡").comment_themes] == [("豆子", 2)]
+
+
+def test_titles_are_measured():
+    titles = analyze(COFFEE).title_patterns
+    assert titles.avg_len == 6.0  # 8, 8, 6 and 2 characters
+    assert (titles.with_number, titles.with_emoji, titles.with_question) == (0.25, 0.25, 0.25)
+
+
+def test_times_are_chinas():
+    late = note(5, published_at=datetime(2026, 3, 1, 16, 30, tzinfo=UTC))
+    posting = analyze([*COFFEE, late]).posting
+    assert (posting.by_hour[0], posting.by_hour[9]) == (1, 1)  # 16:30 and 01:00 UTC
+    assert posting.by_weekday == [2, 0, 0, 0, 0, 0, 0]  # both on Monday the 2nd
+    assert posting.by_week == {"2026-W10": 2}
+
+
+def test_estimated_times_are_no_posting_times():
+    posting = analyze(COFFEE).posting
+    assert (posting.n, sum(posting.by_hour), posting.by_hour[0]) == (1, 1, 0)
+    assert posting.estimated_share == 0.5
+
+
+def test_authors_of_one_name_are_counted_apart():
+    people = [note(number, author="小**", author_ref=ref, likes=10) for number, ref in enumerate(["a", "b:t1", "b:t2"])]
+    authors = analyze(people).top_authors
+    assert [(share.name, share.user_ref, share.notes, share.total_likes) for share in authors] == [
+        ("小**", "b:t1", 2, 20), ("小**", "a", 1, 10),
+    ]  # fmt: skip
+
+
+def test_at_least_stays_at_least():
+    found = analyze(COFFEE)
+    assert (found.top_notes[0].likes, found.top_notes[0].lower_bounds) == (10_000, ["likes"])
+    assert found.engagement["likes"].lower_bounds == 1
+    assert [(share.name, share.lower_bound) for share in found.top_authors] == [("阿二", True), ("阿一", False)]
+
+
+@pytest.mark.parametrize(
+    ("comments", "caveat"), [((), "没有读到评论"), (("好", "哈哈"), "没有反复出现的实词"), (("豆子", "豆子"), None)]
+)
+def test_an_analysis_without_themes_says_why(comments, caveat):
+    caveats = analyze([note(1, opened=True, comment_texts=comments)]).caveats
+    about_themes = [line for line in caveats if "没有评论主题" in line]
+    assert [caveat in line for line in about_themes] == ([True] if caveat else [])
+
+
+def test_the_sample_says_what_it_is():
+    sample = analyze(COFFEE, partial=True).sample
+    assert (sample.n, sample.n_detail, sample.partial) == (4, 2, True)
+    assert (sample.first, sample.last) == ("2026-03-01T16:30:00Z", "2026-03-02T01:00:00Z")
+
+
+def test_caveats_name_ranking_size_gaps_and_estimates():
+    caveats = "\n".join(analyze(COFFEE, ranked=True, partial=True).caveats)
+    for part in ("排序影响", "只有 4 条", "少于要求", "1 条笔记的数量", "推算"):
+        assert part in caveats
+    assert "没有打开笔记详情" not in caveats
+
+
+def test_a_sample_without_opened_notes_says_that_it_knows_titles_only():
+    assert any("没有打开笔记详情" in caveat for caveat in analyze([note(1)]).caveats)
+
+
+def test_an_empty_sample_is_empty_and_not_an_error():
+    found = analyze([])
+    assert (found.sample.n, found.engagement["likes"], found.caveats) == (0, None, ["样本为空，没有可分析的内容"])
+
+
+def test_a_word_weighs_more_where_a_text_repeats_it():
+    found = keywords(["水温 水温 水温", "豆子", "豆子", "水温"], 5)
+    assert found == [Keyword("水温", 0.312, 2), Keyword("豆子", 0.25, 2)]
+
+
+@pytest.mark.parametrize("text", ["", "的 了 是", "https://example.com/a", "[笑哭R] @某人", "！！！", "🎉🎉"])
+def test_texts_without_content_have_no_words(text):
+    assert words(text) == []
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.builds(
+    SampleNote, note_ref=st.text(), title=st.text(max_size=30), type=st.sampled_from(["image", "video"]),
+    author=st.text(max_size=5), likes=st.none() | st.integers(0, 10**7), collects=st.none() | st.integers(0, 10**7),
+    published_at=st.none() | st.datetimes(datetime(2013, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),
+    opened=st.booleans(), text=st.text(max_size=100),
+), max_size=12))  # fmt: skip
+def test_no_sample_breaks_it_and_shares_stay_shares(notes):
+    found = analyze(notes, "词")
+    assert found.sample.n == len(notes)
+    assert 0 <= found.posting.estimated_share <= 1
+    assert all(0 <= share.share <= 1 for share in found.types.values())
+    assert all(0 < entry.weight < 1 for entry in found.keywords)

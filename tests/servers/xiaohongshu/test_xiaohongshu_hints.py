@@ -1,0 +1,88 @@
+"""What is odd in a list, and what a login waits for: decided without a browser."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from xiaohongshu_server.login.steps import advice, step_of
+from xiaohongshu_server.model.answers import Author, NoteSummary
+from xiaohongshu_server.model.filters import SearchFilters
+from xiaohongshu_server.reading.hints import search_warnings
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+def item(likes: int | None = None, published_at: str | None = None) -> NoteSummary:
+    return NoteSummary(
+        note_ref="n", url="u", title="t", type="image", author=Author(name="a"), likes=likes, published_at=published_at
+    )
+
+
+def warned(filters: SearchFilters, *items: NoteSummary, nothing: bool = False) -> str:
+    return "\n".join(search_warnings(filters, items, nothing=nothing, now=NOW))
+
+
+def test_an_ordinary_list_has_no_warnings():
+    assert warned(SearchFilters(), item(1), item(2)) == ""
+
+
+def test_an_empty_list_names_the_filters_that_were_applied():
+    found = warned(SearchFilters(sort="latest", note_type="video"), nothing=True)
+    assert "排序依据=最新" in found and "笔记类型=视频" in found
+    assert "没有找到这个词" in warned(SearchFilters(), nothing=True)
+
+
+def test_a_filter_by_distance_says_where_distance_counts_from():
+    assert "账号所在地" in warned(SearchFilters(distance="nearby"), nothing=True)
+
+
+def test_an_empty_list_of_what_was_seen_says_that_a_login_is_needed():
+    assert "须先登录" in warned(SearchFilters(scope="seen"), nothing=True)
+
+
+@pytest.mark.parametrize(("likes", "odd"), [((3, 2, None, 1), False), ((1, 2), True)])
+def test_an_order_that_is_none_is_told(likes, odd):
+    assert ("顺序" in warned(SearchFilters(sort="most_liked"), *map(item, likes))) is odd
+
+
+@pytest.mark.parametrize(("day", "odd"), [("2026-11-16", False), ("2026-11-01", True)])
+def test_a_date_outside_the_period_is_told(day, odd):
+    found = warned(SearchFilters(publish_time="week"), item(published_at=f"{day}T00:00:00Z"))
+    assert ("早于 week" in found) is odd
+
+
+def test_applied_filters_are_those_that_differ_from_the_page():
+    assert SearchFilters(sort="latest", distance="any").applied() == {"sort": "latest"}
+
+
+LOGIN_BOX = "手机号登录\n获取验证码\n扫码"
+
+
+@pytest.mark.parametrize(
+    ("page", "code_status", "step"),
+    [
+        ({"qr": "data:", "text": LOGIN_BOX, "code_input": True}, 0, "scan"),
+        ({"qr": "data:", "text": LOGIN_BOX, "code_input": True}, None, "scan"),
+        ({"qr": "data:", "text": LOGIN_BOX, "code_input": True}, 1, "confirm"),
+        ({"qr": "data:", "text": LOGIN_BOX}, 3, "expired"),
+        ({"text": "请输入短信验证码", "code_input": True}, 2, "sms_code"),
+        ({"text": "请拖动滑块"}, 2, "captcha"),
+        ({"url": "https://x/website-login/captcha?a=b", "text": "请拖动滑块"}, 2, "captcha"),
+        ({"url": "https://x/website-login/captcha", "text": "请使用 App 扫码验证"}, 2, "second_code"),
+        ({"url": "https://x/website-login/captcha", "text": "短信已发送"}, 2, "sms_code"),
+    ],
+)
+def test_the_step_of_a_login_is_read_from_its_page(page, code_status, step):
+    snapshot = {"url": "https://x/explore", "qr": "", "text": "", "code_input": False, **page}
+    assert step_of(snapshot, code_status, captcha=False) == step
+
+
+def test_a_captcha_of_the_pages_calls_is_a_step_too():
+    snapshot = {"url": "https://x/explore", "qr": "data:", "text": LOGIN_BOX, "code_input": True}
+    assert step_of(snapshot, 0, captcha=True) == "captcha"
+
+
+def test_only_in_the_users_own_browser_a_proof_can_be_given_where_it_is_asked_for():
+    assert "在打开的小红书标签页" in advice("sms_code", NOW, attached=True)
+    assert "导入 Cookie" in advice("sms_code", NOW, attached=False)

@@ -1,0 +1,391 @@
+"""Logging in: QR code, session files, cookies from the command line, several accounts, the user's own browser."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import json
+import os
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+from dyber_kit import Settings
+from dyber_kit.browser.pool import BrowserSettings
+from dyber_kit.browser.qr import as_text
+from dyber_kit.serving.server import build_server
+from xiaohongshu_server import session
+from xiaohongshu_server.login.steps import PROOFS
+from xiaohongshu_server.service import build_app
+
+from tests.stand_in import xiaohongshu_data as data
+from tests.stand_in.running import SERVERS, free_port, running
+from tests.stand_in.xiaohongshu_calls import Caller, logged_in, unhurried
+from tests.stand_in.xiaohongshu_login import QR_ROWS, QR_URL, picture
+
+REF = f"{data.NORMAL_NOTE}:{data.TOKEN}"
+
+
+@pytest.fixture
+def client(xiaohongshu: str) -> Caller:
+    return Caller(xiaohongshu)
+
+
+async def scan(site: str, name: str) -> None:
+    """Scan every code that the stand-in shows, as `name`."""
+    async with httpx2.AsyncClient() as http:
+        await http.post(f"{site}/stand-in/scan", params={"name": name})
+
+
+async def until_logged_in(client: Caller, account: str = "") -> dict:
+    give_up = time.monotonic() + 30
+    while True:
+        status = await client("xhs_login_status", account=account)
+        if (status["logged_in"] and not status["login_pending"]) or time.monotonic() > give_up:
+            return status
+        await asyncio.sleep(0.3)
+
+
+@pytest.fixture
+def no_session(xiaohongshu_data: Path, site: str) -> Iterator[Path]:
+    """The data folder, with no session before and none left after, nor a code that waits."""
+    yield xiaohongshu_data
+    httpx2.post(f"{site}/stand-in/scan", params={"then": "old"})
+    for file in xiaohongshu_data.glob("storage_state*.json"):
+        file.unlink()
+
+
+async def test_a_scanned_code_logs_in_and_the_session_is_kept(client, site, no_session):
+    assert (await client("xhs_login_status"))["logged_in"] is False
+    result = await client.result("xhs_login_qrcode")
+    code = result.structured_content
+    assert (code["logged_in"], code["account"]) == (False, "default")
+    assert code["expires_at"].endswith("Z")
+    text, image, drawing = result.content
+    assert json.loads(text.text) == code
+    assert drawing.text == as_text(QR_ROWS)
+    assert image.mime_type == "image/png"
+    assert base64.b64decode(image.data).startswith(b"\x89PNG")
+    pending = await client("xhs_login_status")
+    assert (pending["logged_in"], pending["login_pending"], pending["login_step"]) == (False, True, "scan")
+    assert pending["login_expires_at"] == code["expires_at"]
+    assert "不要重新获取" in pending["next_step"]
+    assert "xhs_login_qrcode" not in pending["next_step"]
+    await scan(site, "fresh")
+    status = await until_logged_in(client)
+    assert (status["logged_in"], status["nickname"], status["next_step"]) == (True, "账号fresh", None)
+    assert 0 <= status["session_age_s"] < 60
+    kept = no_session / "storage_state.json"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert "session-fresh" in kept.read_text()
+    assert "session-fresh" not in str(status)
+    again = await client("xhs_login_qrcode")
+    assert (again["logged_in"], again["expires_at"]) == (True, None)
+
+
+async def test_notes_are_read_while_a_code_waits(client, no_session):
+    await client("xhs_login_qrcode")
+    assert (await client("xhs_get_note", note=REF, comments=0))["note_ref"] == REF
+
+
+@pytest.fixture
+def login(stand_in) -> Iterator[Callable[[str], None]]:
+    """Tells the stand-in which second proof it wants after a scan."""
+
+    def want(proof: str) -> None:
+        stand_in.app.state.login = proof
+
+    yield want
+    stand_in.app.state.login = None
+
+
+async def at_step(client: Caller, step: str) -> dict:
+    """The status once the login waits for `step`."""
+    give_up = time.monotonic() + 30
+    while True:
+        status = await client("xhs_login_status")
+        if status["login_step"] == step or time.monotonic() > give_up:
+            return status
+        await asyncio.sleep(0.2)
+
+
+def test_a_drawn_code_is_the_pictures_code():
+    """Both halves of each character are the modules above each other; around them is the margin."""
+    halves = {"█": "00", "▀": "01", "▄": "10", " ": "11"}
+    lines = as_text(QR_ROWS).split("\n")
+    rows = ["".join(halves[char][half] for char in line) for line in lines for half in (0, 1)]
+    assert [row[2:-2] for row in rows[2 : 2 + len(QR_ROWS)]] == QR_ROWS
+    assert {row for row in rows[:2] + rows[2 + len(QR_ROWS) :]} == {"0" * (len(QR_ROWS) + 4)}
+
+
+async def test_a_client_without_pictures_gets_the_code_as_text_and_as_its_address(client, no_session):
+    result = await client.result("xhs_login_qrcode")
+    assert result.structured_content["url"] == QR_URL
+    texts = [part.text for part in result.content if part.type == "text"]
+    assert texts[1] == as_text(QR_ROWS)
+    (image,) = [part for part in result.content if part.type == "image"]
+    assert len(base64.b64decode(image.data)) < 1024 < len(picture())
+
+
+async def test_a_picture_that_is_no_plain_code_is_passed_on_as_it_is(client, no_session, monkeypatch):
+    framed = picture(["1" * 30] * 30)
+    monkeypatch.setattr("tests.stand_in.xiaohongshu_login.picture", lambda: framed)
+    result = await client.result("xhs_login_qrcode")
+    assert [part.type for part in result.content] == ["text", "image"]
+    assert result.content[1].data == framed.partition(",")[2]
+
+
+@pytest.mark.parametrize("url", ["http://evil.test/x", "javascript:alert(1)", "https://xiaohongshu.com.evil.test/", 3])
+async def test_a_foreign_address_is_not_passed_on(client, no_session, monkeypatch, url):
+    monkeypatch.setattr("tests.stand_in.xiaohongshu_login.QR_URL", url)
+    assert (await client("xhs_login_qrcode"))["url"] is None
+
+
+@pytest.mark.parametrize(
+    ("proof", "step", "said"),
+    [("sms", "sms_code", "短信验证码"), ("slider", "captcha", "滑块"), ("captcha", "second_code", "再扫一个")],
+)
+async def test_a_second_proof_is_named_at_once_with_what_to_do(client, site, no_session, login, proof, step, said):
+    login(proof)
+    await client("xhs_login_qrcode")
+    await scan(site, "proof")
+    status = await at_step(client, step)
+    assert (status["logged_in"], status["login_pending"], status["login_step"]) == (False, True, step)
+    assert said in status["next_step"]
+    assert "自己的浏览器" in status["next_step"]
+    login(None)
+    again = await client("xhs_login_qrcode")
+    assert again["replaced"] is True
+    assert f"之前的二维码已作废（它停在：{PROOFS[step]}）" in again["next_step"]
+    assert (await client("xhs_login_status"))["login_step"] == "scan"
+
+
+async def test_a_scan_that_waits_for_its_confirmation_is_told(client, site, no_session):
+    await client("xhs_login_qrcode")
+    async with httpx2.AsyncClient() as http:
+        await http.post(f"{site}/stand-in/scan", params={"then": "scanned"})
+    assert "确认登录" in (await at_step(client, "confirm"))["next_step"]
+    await scan(site, "slow")
+    assert (await until_logged_in(client))["nickname"] == "账号slow"
+
+
+async def test_a_code_that_grew_old_is_told_as_such(client, site, no_session):
+    await client("xhs_login_qrcode")
+    async with httpx2.AsyncClient() as http:
+        await http.post(f"{site}/stand-in/scan", params={"then": "old"})
+    status = await at_step(client, "expired")
+    assert status["login_pending"] is False
+    assert "再调用 xhs_login_qrcode" in status["next_step"]
+
+
+async def test_asking_for_the_status_while_a_code_waits_opens_no_page(client, stand_in, no_session):
+    await client("xhs_login_qrcode")
+    stand_in.app.state.pages.clear()
+    await client("xhs_login_status")
+    assert stand_in.app.state.pages == []
+
+
+async def test_a_second_code_replaces_the_first(client, site, stand_in, no_session):
+    await client("xhs_login_qrcode")
+    second = await client("xhs_login_qrcode", account="second")
+    assert second["replaced"] is True
+    assert "之前的二维码已作废" in second["next_step"]
+    assert (await client("xhs_login_status"))["login_pending"] is False
+    assert (await client("xhs_login_status", account="second"))["login_pending"] is True
+    await scan(site, "two")
+    status = await until_logged_in(client, "second")
+    assert (status["account"], status["nickname"]) == ("second", "账号two")
+    assert (await client("xhs_login_status"))["logged_in"] is False
+
+
+async def test_a_code_that_nobody_scans_is_given_up(chromium, site, tmp_path):
+    app = build_app(
+        Settings(port=free_port(), data_dir=tmp_path),
+        unhurried(site, login_seconds=0.1),
+        BrowserSettings(chromium_path=chromium),
+    )
+    with running(build_server(app)) as base:
+        client = Caller(base)
+        await client("xhs_login_qrcode")
+        await asyncio.sleep(1.2)
+        assert (await client("xhs_login_status"))["login_pending"] is False
+    assert not (tmp_path / "storage_state.json").exists()
+
+
+async def test_a_session_file_logs_the_browser_in_without_a_restart(client, site, xiaohongshu_data):
+    assert (await client("xhs_login_status"))["session_age_s"] is None
+    with logged_in(xiaohongshu_data, site):
+        result = await client.result("xhs_login_status")
+        status = result.structured_content
+        assert (status["logged_in"], status["nickname"]) == (True, "测试账号")
+        assert "SECRET" not in result.content[0].text
+        assert (await client("xhs_search_notes", keyword="登录墙", limit=1))["count"] == 1
+    assert (await client("xhs_login_status"))["logged_in"] is False
+
+
+async def test_a_session_that_the_site_no_longer_knows_has_expired(client, site, xiaohongshu_data):
+    with logged_in(xiaohongshu_data, site) as session_file:
+        session_file.write_text(session_file.read_text().replace("session-SECRET", "guest-old"))
+        text = await client.refusal("xhs_search_notes", keyword="登录墙")
+        assert text.startswith("LOGIN_EXPIRED：")
+        assert "xhs_login_qrcode" in text
+        assert (await client("xhs_login_status"))["logged_in"] is False
+
+
+async def test_accounts_have_sessions_of_their_own(client, site, xiaohongshu_data):
+    with logged_in(xiaohongshu_data, site, "eins"), logged_in(xiaohongshu_data, site, "zwei", "second"):
+        first, second = await client("xhs_login_status"), await client("xhs_login_status", account="second")
+        assert (first["nickname"], second["nickname"]) == ("账号eins", "账号zwei")
+        assert (await client("xhs_login_status", account="default"))["nickname"] == "账号eins"
+
+
+async def test_an_unknown_account_names_the_known_ones(client):
+    text = await client.refusal("xhs_search_notes", keyword="咖啡", account="third")
+    assert text.startswith("INVALID_ARGUMENT：没有名为 third 的账号")
+    assert "default、second、widget" in text
+
+
+@pytest.mark.parametrize("content", ["{", '{"cookies": 3}'])
+async def test_a_damaged_session_file_is_set_aside_and_calls_go_on_as_a_guest(client, xiaohongshu_data, content):
+    kept = xiaohongshu_data / "storage_state.json"
+    aside = xiaohongshu_data / "storage_state.json.damaged"
+    kept.write_text(content)
+    try:
+        assert (await client("xhs_search_notes", keyword="咖啡", limit=1))["count"] == 1
+        assert (kept.exists(), aside.read_text()) == (False, content)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+async def test_the_login_state_is_in_the_metrics(xiaohongshu, client, site, xiaohongshu_data):
+    with logged_in(xiaohongshu_data, site):
+        await client("xhs_login_status")
+        async with httpx2.AsyncClient() as http:
+            metrics = (await http.get(f"{xiaohongshu}/metrics")).text
+    assert 'login_state{account="default",service="xiaohongshu"} 1.0' in metrics
+
+
+def command(monkeypatch, capsys, data_dir: Path, site: str, given: str, *arguments: str) -> tuple[int, str, str]:
+    monkeypatch.setenv("DYBER_DATA", str(data_dir))
+    monkeypatch.setenv("XHS_BASE_URL", site)
+    monkeypatch.setenv("XHS_ACCOUNTS", "default,second")
+    monkeypatch.setattr(sys, "stdin", io.StringIO(given))
+    status = session.main(list(arguments))
+    return status, *capsys.readouterr()
+
+
+async def test_imported_cookies_log_the_account_in(client, site, xiaohongshu_data, monkeypatch, capsys):
+    host = httpx2.URL(site).host
+    export = json.dumps([
+        {"name": "web_session", "value": "session-import", "domain": host, "path": "/"},
+        {"name": "SID", "value": "other", "domain": ".example.com", "path": "/"},
+    ])  # fmt: skip
+    status, printed, _ = command(monkeypatch, capsys, xiaohongshu_data, site, export, "import")
+    assert (status, printed) == (0, "账号 default：已从JSON 列表导入 web_session\n")
+    assert (await client("xhs_login_status"))["nickname"] == "账号import"
+    status, printed, _ = command(monkeypatch, capsys, xiaohongshu_data, site, "", "delete")
+    assert (status, printed) == (0, "账号 default：已删除会话\n")
+    assert (await client("xhs_login_status"))["logged_in"] is False
+
+
+def test_an_import_for_a_further_account_goes_into_its_own_file(site, tmp_path, monkeypatch, capsys):
+    header = "a1=x; web_session=y"
+    assert command(monkeypatch, capsys, tmp_path, site, header, "import", "--account", "second")[0] == 0
+    kept = json.loads((tmp_path / "storage_state.second.json").read_text())
+    assert {cookie["domain"] for cookie in kept["cookies"]} == {".xiaohongshu.com"}
+    shown = command(monkeypatch, capsys, tmp_path, site, "", "show", "--account", "second")
+    assert shown == (0, "账号 second：a1、web_session\n", "")
+
+
+@pytest.mark.parametrize(
+    ("given", "arguments", "reason"),
+    [
+        ("not a cookie", ["import"], "无法导入 Cookie"),
+        ("curl https://example.com/ -H 'cookie: a=b'", ["import"], "这是发给 example.com 的 cURL 命令"),
+        ("a=b", ["import", "--account", "third"], "没有名为 third 的账号"),
+    ],
+)
+def test_an_import_that_cannot_be_done_says_why(site, tmp_path, monkeypatch, capsys, given, arguments, reason):
+    status, printed, said = command(monkeypatch, capsys, tmp_path, site, given, *arguments)
+    assert (status, printed) == (1, "")
+    assert reason in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_import_without_the_login_cookie_warns_and_never_replaces_a_login(site, tmp_path, monkeypatch, capsys):
+    status, printed, _ = command(monkeypatch, capsys, tmp_path, site, '{"a1": "x", "webId": "y"}', "import")
+    assert status == 0
+    assert "没有 web_session" in printed and "不会是登录状态" in printed
+    assert command(monkeypatch, capsys, tmp_path, site, "a1=x; web_session=y", "import")[0] == 0
+    status, printed, said = command(monkeypatch, capsys, tmp_path, site, "a1=z", "import")
+    assert (status, printed) == (1, "")
+    assert "没有用它替换" in said
+    assert "web_session" in (tmp_path / "storage_state.json").read_text()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_an_export_is_read_as_windows_writes_it(site, tmp_path, encoding):
+    path = os.pathsep.join(str(SERVERS / folder) for folder in ("kit", "xiaohongshu"))
+    done = subprocess.run(
+        [sys.executable, "-m", "xiaohongshu_server.session", "import"], input="Cookie: web_session=y".encode(encoding),
+        env={**os.environ, "PYTHONPATH": path, "DYBER_DATA": str(tmp_path)}, capture_output=True, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "web_session" in (tmp_path / "storage_state.json").read_text()
+
+
+def test_the_command_runs_as_the_readme_says(tmp_path, site):
+    path = os.pathsep.join(str(SERVERS / folder) for folder in ("kit", "xiaohongshu"))
+    done = subprocess.run(
+        [sys.executable, "-m", "xiaohongshu_server.session", "show"],
+        env={**os.environ, "PYTHONPATH": path, "DYBER_DATA": str(tmp_path)}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "账号 default：没有会话\n", "")
+
+
+@pytest.fixture
+def users_browser(chromium: str, tmp_path: Path) -> Iterator[str]:
+    """A second real Chromium with a debugging port, as a user would start it; its CDP address."""
+    port = free_port()
+    browser = subprocess.Popen(
+        [
+            chromium, "--headless=new", "--no-sandbox", "--no-first-run", "--disable-gpu", "--disable-quic",
+            f"--remote-debugging-port={port}", f"--user-data-dir={tmp_path / 'profile'}", "about:blank",
+        ],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    address = f"http://127.0.0.1:{port}"
+    try:
+        give_up = time.monotonic() + 30
+        while True:
+            try:
+                httpx2.get(f"{address}/json/version", timeout=2)
+                break
+            except httpx2.HTTPError:
+                if time.monotonic() > give_up:
+                    raise
+                time.sleep(0.1)
+        yield address
+    finally:
+        browser.terminate()
+        browser.wait(20)
+
+
+async def test_the_users_own_browser_is_used_with_its_login_and_stays_open(users_browser, site):
+    app = build_app(Settings(port=free_port()), unhurried(site), BrowserSettings(cdp_url=users_browser))
+    with running(build_server(app)) as base:
+        client = Caller(base)
+        assert (await client("xhs_login_status"))["logged_in"] is False
+        code = await client("xhs_login_qrcode")
+        assert code["logged_in"] is False
+        await scan(site, "mine")
+        assert (await until_logged_in(client))["nickname"] == "账号mine"
+        assert (await client("xhs_search_notes", keyword="登录墙", limit=2))["count"] == 2
+    pages = httpx2.get(f"{users_browser}/json/list", timeout=5).json()
+    assert [page["url"] for page in pages if page["type"] == "page"] == ["about:blank"]

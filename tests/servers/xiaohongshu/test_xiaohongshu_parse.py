@@ -1,0 +1,222 @@
+"""Objects and references, without a browser."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from dyber_kit import ErrorCode, ServiceError
+from dyber_kit.upstream.privacy import Privacy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from xiaohongshu_server.config import SiteSettings
+from xiaohongshu_server.model.references import (
+    NoteReference,
+    UserReference,
+    first_link,
+    is_short_link,
+    note_url,
+    parse_link,
+    parse_note,
+    parse_user,
+    search_url,
+    user_url,
+)
+from xiaohongshu_server.reading.parse import Parser, comment_tokens, counted, estimated_time, feed_tokens
+
+from tests.stand_in import xiaohongshu_data as data
+
+BASE = "https://www.xiaohongshu.com"
+ID = data.NORMAL_NOTE
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+PARSER = Parser(BASE, Privacy(False))
+
+
+def test_a_notes_time_is_estimated_from_its_id():
+    assert estimated_time("69ba1706" + "0" * 16, NOW).startswith("2026-03-18")
+
+
+def test_no_time_is_estimated_from_the_future():
+    assert estimated_time("ffffffff" + "0" * 16, NOW) is None
+
+
+def test_search_items_drop_what_is_no_note_and_mark_lower_bounds():
+    items = PARSER.notes(
+        [data.feed_item(1, "茶"), data.other_item(2), data.live_item(), None, {"modelType": "note"}], NOW
+    )
+    assert len(items) == 1
+    assert (items[0].likes, items[0].lower_bounds, items[0].type) == (100_000, ["likes"], "video")
+    assert items[0].time_estimated
+
+
+def test_a_search_item_uses_the_notes_token_and_not_its_authors():
+    item = PARSER.notes([data.feed_item(0, "茶")], NOW)[0]
+    assert item.note_ref == f"{ID}:{data.TOKEN}"
+
+
+def test_topics_become_tags_and_leave_the_text_readable():
+    note = PARSER.note(data.note(ID), NoteReference(ID), 4000, NOW)
+    assert note.tags == ["咖啡", "手冲"]
+    assert "[话题]" not in note.content
+    assert "#咖啡 #手冲" in note.content
+
+
+def test_a_long_text_is_cut_and_says_so():
+    note = PARSER.note(data.note(ID), NoteReference(ID), 100, NOW)
+    assert (len(note.content), note.truncated) == (100, True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{ID}:{data.TOKEN}",
+        f"{BASE}/explore/{ID}?xsec_token=ABtoken_x-y%2Bz%2F9%3D&xsec_source=pc_search",
+        f"{BASE}/explore/{ID}?xsec_token=ABtoken_x-y+z/9=&xsec_source=pc_search",
+        f"https://xiaohongshu.com/discovery/item/{ID}?xsec_token=ABtoken_x-y%2Bz%2F9%3D",
+        f"{BASE}/user/profile/{'a' * 24}/{ID}?xsec_token=ABtoken_x-y%2Bz%2F9%3D",
+    ],
+)
+def test_references_and_links_lead_to_the_same_note_with_its_whole_token(text):
+    reference = parse_note(text, BASE)
+    assert (reference.note_id, reference.token) == (ID, data.TOKEN)
+
+
+def test_a_reference_survives_a_round_trip_through_its_url():
+    reference = NoteReference(ID, data.TOKEN)
+    assert parse_note(note_url(reference, BASE), BASE) == reference
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"http://169.254.169.254/explore/{ID}",
+        f"http://localhost:8002/explore/{ID}",
+        f"https://xiaohongshu.com.evil.example/explore/{ID}",
+        f"https://evilxiaohongshu.com/explore/{ID}",
+        f"https://www.xiaohongshu.com@evil.example/explore/{ID}",
+        f"https://www.xiaohongshu.com:6379/explore/{ID}",
+        f"https://www.xiaohongshu.com:bad/explore/{ID}",
+        f"file:///explore/{ID}",
+        "javascript:alert(1)",
+        f"{BASE}/explore/not-an-id",
+        "https://xhslink.com/a/abc",
+        "随便",
+    ],
+)
+def test_a_link_to_anywhere_else_is_refused(text):
+    with pytest.raises(ServiceError) as refused:
+        parse_note(text, BASE)
+    assert refused.value.code is ErrorCode.INVALID_ARGUMENT
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.text(max_size=200))
+def test_whatever_is_passed_the_browser_only_opens_the_configured_site(text):
+    try:
+        reference = parse_note(text, BASE)
+    except ServiceError:
+        return
+    assert note_url(reference, BASE).startswith(f"{BASE}/explore/")
+
+
+def test_a_keyword_cannot_leave_its_place_in_the_address():
+    assert search_url("a&b=c#d/e?", BASE).count("&") == 1
+
+
+@pytest.mark.parametrize("value", ["ftp://x", "https://www.xiaohongshu.com/path", "nonsense"])
+def test_an_unusable_base_url_is_named_at_start(value, monkeypatch):
+    monkeypatch.setenv("XHS_BASE_URL", value)
+    with pytest.raises(ValueError, match="XHS_BASE_URL"):
+        SiteSettings.from_environment(None)
+
+
+@pytest.mark.parametrize("value", ["Main", "a,a", "a b", "x" * 33])
+def test_unusable_accounts_are_named_at_start(value, monkeypatch):
+    monkeypatch.setenv("XHS_ACCOUNTS", value)
+    with pytest.raises(ValueError, match="XHS_ACCOUNTS"):
+        SiteSettings.from_environment(None)
+
+
+def test_accounts_come_in_the_order_given(monkeypatch):
+    monkeypatch.setenv("XHS_ACCOUNTS", "main, second")
+    assert SiteSettings.from_environment(None).accounts == ("main", "second")
+
+
+def test_a_count_takes_the_first_key_with_a_number():
+    info = {"shareCount": "", "sharedCount": "10万+"}
+    assert counted(info, shares="shareCount|sharedCount", likes="likedCount") == (
+        {"shares": 100_000, "likes": None},
+        ["shares"],
+    )
+
+
+def test_tokens_of_notes_and_authors_are_not_mixed_up():
+    tokens = feed_tokens([data.feed_item(0, "茶"), data.other_item(1)])
+    assert tokens == {ID: data.TOKEN, data.user(0)["userId"]: data.USER_TOKEN}
+    assert comment_tokens(data.comments(ID, 1, 1)) == {data.user(1)["userId"]: data.USER_TOKEN}
+
+
+def test_privacy_masks_people_and_keeps_notes_usable():
+    masked = Parser(BASE, Privacy(True, b"salt"))
+    note = masked.note(data.note(ID), NoteReference(ID, data.TOKEN), 4000, NOW)
+    assert (note.author.name, note.location, note.note_ref) == ("用**", None, f"{ID}:{data.TOKEN}")
+    assert note.author.user_ref.startswith("u_")
+    (comment,) = masked.comments(data.comments(ID, 0, 1), 1, True, NOW)
+    assert (comment.author.name, comment.location, comment.replies[0].author.name) == ("用**", None, "用**")
+    reference = UserReference(data.USER, data.USER_TOKEN)
+    user = masked.user(data.user_page(data.USER), [], reference, NOW)
+    assert data.USER not in user.model_dump_json()
+    assert "123456789" not in user.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{data.USER}:{data.USER_TOKEN}",
+        f"{BASE}/user/profile/{data.USER}?xsec_token={data.USER_TOKEN}&xsec_source=pc_note",
+        f"看看TA https://www.rednote.com/user/profile/{data.USER}?xsec_token={data.USER_TOKEN} ，很有趣",
+    ],
+)
+def test_references_and_links_lead_to_the_same_user(text):
+    assert parse_user(text, BASE) == UserReference(data.USER, data.USER_TOKEN)
+
+
+def test_a_user_survives_a_round_trip_through_its_url():
+    reference = UserReference(data.USER, data.USER_TOKEN)
+    assert parse_link(user_url(reference, BASE), BASE) == reference
+
+
+def test_a_note_below_a_profile_is_a_note():
+    found = parse_link(f"{BASE}/user/profile/{data.USER}/{ID}?xsec_token=abc", BASE)
+    assert found == NoteReference(ID, "abc")
+
+
+@pytest.mark.parametrize(
+    ("text", "link"),
+    [
+        ("48 小红书 http://xhslink.com/o/AbC12 复制", "http://xhslink.com/o/AbC12"),
+        ("看https://xhslink.cn/m/x，快", "https://xhslink.cn/m/x"),
+        (" 没有链接 ", "没有链接"),
+    ],
+)
+def test_the_link_is_found_in_what_people_paste(text, link):
+    assert first_link(text) == link
+
+
+@pytest.mark.parametrize(
+    ("url", "short"),
+    [
+        ("http://xhslink.com/o/AbC12", True),
+        ("https://xhslink.cn/m/x/", True),
+        ("https://www.xhslink.com/a1B2", True),
+        (f"{BASE}/explore/{ID}", False),
+        ("http://xhslink.com.evil.example/o/x", False),
+        ("http://xhslink.com:6379/o/x", False),
+        ("http://xhslink.com/o/x/../../y", False),
+        ("http://[bad/o/x", False),
+    ],
+)
+def test_only_the_platforms_share_links_are_followed(url, short):
+    assert is_short_link(url, BASE) is short

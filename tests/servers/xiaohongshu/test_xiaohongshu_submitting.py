@@ -1,0 +1,213 @@
+"""Writes whose outcome nobody knows: said as such, never to be repeated; and when a confirmation is used up."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import anyio
+import pytest
+import pytest_asyncio
+from dyber_kit import ErrorCode, Metrics, ServiceError
+from dyber_kit.browser.pool import BrowserPool, BrowserSettings
+from dyber_kit.browser.sessions import SessionStore
+from xiaohongshu_server.browsing.pages import Pages
+from xiaohongshu_server.model.references import NoteReference
+from xiaohongshu_server.reading.reader import SiteReader
+from xiaohongshu_server.writing.writer import SiteWriter
+
+from tests.stand_in import xiaohongshu_data as data
+from tests.stand_in.xiaohongshu_calls import Caller, logged_in, unhurried
+
+# One browser serves all tests of this file.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+def ref(note: str) -> str:
+    return f"{note}:{data.TOKEN}"
+
+
+@pytest.fixture
+def writes(stand_in) -> list[dict]:
+    stand_in.app.state.writes.clear()
+    return stand_in.app.state.writes
+
+
+@pytest.fixture
+def client(xiaohongshu: str, site: str, xiaohongshu_data: Path):
+    with logged_in(xiaohongshu_data, site):
+        yield Caller(xiaohongshu)
+
+
+async def planned(client: Caller, tool: str, **arguments: object) -> dict[str, object]:
+    """The arguments of the confirmed call."""
+    plan = await client(tool, **arguments)
+    return {**arguments, "dry_run": False, "confirmation": plan["confirmation"]}
+
+
+async def unknown(client: Caller, tool: str, arguments: dict[str, object]) -> None:
+    text = await client.refusal(tool, **arguments)
+    assert text.startswith("OUTCOME_UNKNOWN：")
+    assert "可能已经生效" in text and "可重试" not in text
+    again = await client.refusal(tool, **arguments)
+    assert again.startswith("CONFIRMATION_REQUIRED：确认码已经用过")
+    assert "可能已经生效" in again
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("xhs_comment", {"content": "写得好"}),
+        ("xhs_reply", {"content": "同意", "comment_id": "comment-1"}),
+        ("xhs_like", {}),
+    ],
+)
+async def test_a_gateways_timeout_after_the_submit_is_an_unknown_outcome(client, writes, tool, arguments):
+    await unknown(client, tool, await planned(client, tool, note=ref(data.LOST_NOTE), **arguments))
+    assert len(writes) == 1
+
+
+async def test_a_submit_that_is_never_answered_is_an_unknown_outcome(client, writes, monkeypatch):
+    arguments = await planned(client, "xhs_comment", note=ref(data.SILENT_NOTE), content="写得好")
+    monkeypatch.setattr("xiaohongshu_server.writing.submitting.ANSWER_SECONDS", 0.5)
+    await unknown(client, "xhs_comment", arguments)
+    assert len(writes) == 1
+
+
+async def test_a_note_published_into_a_gateways_error_is_an_unknown_outcome(client, writes, xiaohongshu_data):
+    uploads = xiaohongshu_data / "uploads"
+    uploads.mkdir(exist_ok=True)
+    (uploads / "two.png").write_bytes(b"png")
+    arguments = await planned(client, "xhs_publish_image", images="two.png", title="失联", content="正文")
+    await unknown(client, "xhs_publish_image", arguments)
+    assert len(writes) == 1
+
+
+class Desk:
+    """A writer of its own, on the stand-in."""
+
+    def __init__(self, browser: BrowserPool, site: str, pid_file: Path, **settings: float) -> None:
+        chosen = unhurried(site, **settings)
+        self.browser, self.site, self.pid_file, self.spent = browser, site, pid_file, 0
+        self.pages = Pages(browser, None, chosen, None, Metrics("x"))
+        self._writer = SiteWriter(SiteReader(self.pages, site, chosen.page_seconds), site)
+
+    def spend(self) -> None:
+        self.spent += 1
+
+    async def comment(self, note: str = data.SILENT_NOTE) -> None:
+        await self._writer.comment("default", NoteReference(note, data.TOKEN), "写得好", self.spend)
+
+
+@pytest.fixture(scope="module")
+def executable(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Chromium, which notes its process id beside itself."""
+    script = tmp_path_factory.mktemp("desk") / "chromium"
+    script.write_text(f'#!/bin/sh\necho $$ > "$0.pid"\nexec {chromium} "$@"\n')
+    script.chmod(0o755)
+    return script
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser(executable: Path, site: str) -> AsyncIterator[BrowserPool]:
+    """A browser in which somebody is logged in."""
+    pool = BrowserPool(BrowserSettings(chromium_path=str(executable)), SessionStore(executable.parent))
+    with logged_in(executable.parent, site):
+        async with pool.running():
+            yield pool
+
+
+@pytest.fixture
+def desk(browser: BrowserPool, site: str, executable: Path) -> Desk:
+    return Desk(browser, site, executable.with_name("chromium.pid"))
+
+
+async def until(condition: Callable[[], object]) -> None:
+    give_up = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < give_up
+        await asyncio.sleep(0.02)
+
+
+async def outcome(task: asyncio.Task) -> ErrorCode:
+    with pytest.raises(ServiceError) as caught:
+        await task
+    return caught.value.code
+
+
+async def test_a_call_cancelled_after_the_submit_is_an_unknown_outcome(desk, writes):
+    task = asyncio.create_task(desk.comment())
+    await until(lambda: writes)
+    task.cancel()
+    assert await outcome(task) is ErrorCode.OUTCOME_UNKNOWN
+    assert desk.spent == 1
+
+
+async def test_a_call_whose_deadline_passes_after_the_submit_is_an_unknown_outcome(desk, writes):
+    deadline = anyio.CancelScope()
+
+    async def call() -> None:
+        with deadline:
+            await desk.comment()
+
+    task = asyncio.create_task(call())
+    await until(lambda: writes)
+    deadline.deadline = anyio.current_time()
+    assert await outcome(task) is ErrorCode.OUTCOME_UNKNOWN
+
+
+async def test_a_browser_that_crashes_after_the_submit_leaves_an_unknown_outcome(desk, writes):
+    task = asyncio.create_task(desk.comment())
+    await until(lambda: writes)
+    os.kill(int(desk.pid_file.read_text()), signal.SIGKILL)
+    assert await outcome(task) is ErrorCode.OUTCOME_UNKNOWN
+
+
+async def test_a_write_with_too_little_time_left_submits_nothing_and_spends_nothing(desk, writes, monkeypatch):
+    monkeypatch.setattr("xiaohongshu_server.writing.submitting.ANSWER_SECONDS", 1000)
+    with pytest.raises(ServiceError, match="什么都没有提交") as caught:
+        with anyio.move_on_after(500):
+            await desk.comment(data.NORMAL_NOTE)
+    assert caught.value.code is ErrorCode.TIMEOUT
+    assert (desk.spent, writes) == (0, [])
+
+
+async def test_a_write_that_waited_away_its_time_opens_no_page(desk, writes, stand_in, monkeypatch):
+    monkeypatch.setattr("xiaohongshu_server.reading.reader._CALL_RESERVE_SECONDS", 1000)
+    stand_in.app.state.pages.clear()
+    with pytest.raises(ServiceError, match="排队用完了") as caught:
+        with anyio.move_on_after(500):
+            await desk.comment(data.NORMAL_NOTE)
+    assert caught.value.code is ErrorCode.TIMEOUT
+    assert (desk.spent, stand_in.app.state.pages) == (0, [])
+
+
+async def test_a_write_that_is_refused_its_turn_spends_nothing(desk, writes):
+    hurried = Desk(desk.browser, desk.site, desk.pid_file, queue_seconds=0.05)
+    async with hurried.pages.turn():
+        with pytest.raises(ServiceError) as caught:
+            await hurried.comment(data.NORMAL_NOTE)
+    assert caught.value.code is ErrorCode.BUSY
+    assert (hurried.spent, writes) == (0, [])
+
+
+async def test_what_fails_before_the_submit_spends_nothing(desk, writes, monkeypatch):
+    monkeypatch.setattr("xiaohongshu_server.writing.writer._CLICK_MS", 500)
+    for note, code in [
+        (data.SHY_NOTE, ErrorCode.UPSTREAM_CHANGED),
+        (data.REMOVED_NOTE, ErrorCode.NOT_FOUND),
+    ]:
+        with pytest.raises(ServiceError) as caught:
+            await desk.comment(note)
+        assert caught.value.code is code
+    assert (desk.spent, writes) == (0, [])
+
+
+async def test_what_the_site_refuses_is_no_unknown_outcome(desk, writes):
+    with pytest.raises(ServiceError) as caught:
+        await desk.comment(data.STRICT_NOTE)
+    assert (caught.value.code, desk.spent, writes) == (ErrorCode.RATE_LIMITED, 1, [])
