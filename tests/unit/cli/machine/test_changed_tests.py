@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from cli import entry
+from cli.commands import machine
 from cli.machine.changed_tests import EVERYTHING, PLACES, Repository, changed_files, choose, explanation
 from cli.system.errors import StackError
 
@@ -146,3 +149,16 @@ def test_without_a_main_branch_the_error_names_what_to_do(tmp_path: Path) -> Non
     with pytest.raises(StackError) as refused:
         changed_files(tmp_path)
     assert str(tmp_path) in refused.value.message and "git fetch origin main" in refused.value.next_step
+
+
+def test_without_a_change_the_command_says_so_and_ends_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    git(tmp_path, "init", "--initial-branch", "main")
+    commit(tmp_path, "file")
+    monkeypatch.setattr(machine, "ROOT", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["deploy.sh", "test", "--changed"])
+    with pytest.raises(SystemExit) as ended:
+        entry.main()
+    assert not ended.value.code
+    assert "there is no test to run" in capsys.readouterr().err
