@@ -66,6 +66,8 @@ class Checkout:
     environment: dict[str, str]
     bystanders: dict[str, str]
     first: subprocess.CompletedProcess[str] | None = None
+    #: Whether the stack still has what its file said during an earlier test.
+    behind: bool = False
     _token: str = field(default="", repr=False)
 
     def deploy_sh(
@@ -76,6 +78,8 @@ class Checkout:
             ["./deploy.sh", *arguments], cwd=self.root, env={**self.environment, **environment},
             capture_output=True, text=True, timeout=timeout, check=False,
         )  # fmt: skip
+        if not arguments and result.returncode == 0:
+            self.behind = False
         if check and result.returncode:
             raise AssertionError(
                 f"./deploy.sh {' '.join(arguments)}: {result.returncode}\n{result.stdout}\n{result.stderr}"

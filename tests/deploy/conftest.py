@@ -83,13 +83,26 @@ def deployed(checkout: Checkout) -> Checkout:
     return checkout
 
 
+@pytest.fixture(autouse=True)
+def up_to_date(deployed: Checkout, request: pytest.FixtureRequest) -> None:
+    """The stack is deployed as its file says before each test, unless the test takes it as it is."""
+    if deployed.behind and "as_is" not in request.fixturenames:
+        deployed.deploy_sh()
+
+
+@pytest.fixture
+def as_is(deployed: Checkout) -> Checkout:
+    """The stack, perhaps with what the test before deployed: for tests that deploy first, or nothing at all."""
+    return deployed
+
+
 @pytest.fixture
 def restored(deployed: Checkout) -> Iterator[Checkout]:
-    """The stack's file as it was, and deployed, after the test."""
+    """The stack's file as it was after the test; the next deployment brings the stack in line with it."""
     before = deployed.stack_file.read_text()
     yield deployed
     deployed.stack_file.write_text(before)
-    deployed.deploy_sh()
+    deployed.behind = True
 
 
 @pytest.fixture

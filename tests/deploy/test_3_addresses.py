@@ -53,6 +53,13 @@ def bridge(deployed: Checkout) -> str:
     return in_a_container(ROUTE).strip()
 
 
+def test_a_loopback_address_is_replaced_for_a_container_and_the_setting_is_named(deployed: Checkout) -> None:
+    printed = deployed.deploy_sh("clients", "dify", "--from-container")
+    urls = [entry["server_url"] for entry in json.loads(printed.stdout)]
+    assert f"http://host.docker.internal:{80 + OFFSET}/api/template/mcp" in urls
+    assert "gateway.bind" in printed.stderr
+
+
 async def test_printed_addresses_work_over_https_and_in_containers(restored: Checkout, bridge: str) -> None:
     gateway = restored.configured("gateway")
     restored.configure("gateway", {**gateway, "httpsRedirect": True, "bind": bridge})
@@ -83,10 +90,3 @@ async def test_printed_addresses_work_over_https_and_in_containers(restored: Che
     ready = nodes["template"].removesuffix("/mcp") + "/ready"
     answers = in_a_container(ASK, restored.token, pem, ready, ready.replace(bridge, "host.docker.internal"))
     assert answers.split() == ["200", "200"]
-
-
-def test_a_loopback_address_is_replaced_for_a_container_and_the_setting_is_named(deployed: Checkout) -> None:
-    printed = deployed.deploy_sh("clients", "dify", "--from-container")
-    urls = [entry["server_url"] for entry in json.loads(printed.stdout)]
-    assert f"http://host.docker.internal:{80 + OFFSET}/api/template/mcp" in urls
-    assert "gateway.bind" in printed.stderr
