@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.checkout import OFFSET, SERVICES, STACK, Checkout, docker, remove_leftovers
+from tests.deploy.checkout import OFFSET, SERVICES, STACK, TEST_LABEL, Checkout, docker, remove_leftovers
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -123,10 +123,10 @@ def _make_bystanders() -> dict[str, str]:
     # A name of its own for each run: a killed engine may hold on to a network of the run before.
     prefix = f"dyber-bystander-{secrets.token_hex(4)}"
     names = {"container": prefix, "network": f"{prefix}-network", "volume": f"{prefix}-data"}
-    docker("volume", "create", "--label", "dyber.test=deploy", names["volume"])
-    docker("network", "create", "--label", "dyber.test=deploy", names["network"])
+    docker("volume", "create", "--label", TEST_LABEL, names["volume"])
+    docker("network", "create", "--label", TEST_LABEL, names["network"])
     docker(
-        "run", "--detach", "--name", names["container"], "--network", names["network"], "--label", "dyber.test=deploy",
+        "run", "--detach", "--name", names["container"], "--network", names["network"], "--label", TEST_LABEL,
         "--volume", f"{names['volume']}:/data", "dyber-base:trixie", "sleep", "infinity",
     )  # fmt: skip
     return names

@@ -10,7 +10,7 @@ import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
-from tests.deploy.checkout import OFFSET, Checkout, docker, inspect
+from tests.deploy.checkout import OFFSET, TEST_LABEL, Checkout, docker, inspect
 
 #: Run in a container: asks for a service's readiness at each of the addresses.
 ASK = """
@@ -34,7 +34,7 @@ print(socket.inet_ntoa(bytes.fromhex(route[2])[::-1]))
 def in_a_container(program: str, *arguments: str) -> str:
     """What a Python program prints in a container on the engine's default network."""
     return docker(
-        "run", "--rm", "--label", "dyber.test=deploy", "--add-host", "host.docker.internal:host-gateway",
+        "run", "--rm", "--label", TEST_LABEL, "--add-host", "host.docker.internal:host-gateway",
         "--no-healthcheck", "--entrypoint", "/opt/venv/bin/python", inspect("template")["Image"],
         "-c", program, *arguments,
     )  # fmt: skip

@@ -13,7 +13,18 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.deploy.checkout import BASE, OFFSET, STACK, Checkout, docker, inspect, interrupt_group, labelled, ours
+from tests.deploy.checkout import (
+    BASE,
+    OFFSET,
+    STACK,
+    TEST_LABEL,
+    Checkout,
+    docker,
+    inspect,
+    interrupt_group,
+    labelled,
+    ours,
+)
 
 PASSWORD = {"DYBER_BACKUP_PASSWORD": "correct horse"}
 OWN, SCOPED = "0123456789abcdef" * 4, "fedcba9876543210" * 2
@@ -200,9 +211,9 @@ def test_a_backup_comes_back_under_another_state_and_passphrase(deployed: Checko
     deployed.deploy_sh("clean", "--yes")
     assert (ours("container"), ours("network"), ours("volume")) == ([], [], [])
     assert set(deployed.bystanders.values()) <= {
-        *labelled("container", "dyber.test=deploy"),
-        *labelled("network", "dyber.test=deploy"),
-        *labelled("volume", "dyber.test=deploy"),
+        *labelled("container", TEST_LABEL),
+        *labelled("network", TEST_LABEL),
+        *labelled("volume", TEST_LABEL),
     }
     folder = deployed.root.parent / "elsewhere"
     folder.mkdir()
