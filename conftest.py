@@ -1,5 +1,6 @@
 """Tiers: every test is marked with its folder's name, and cheap tiers run first; a service's own tests are of the tier
-`servers`. In two processes the deployment has one to itself, and the files of the other tiers share the other.
+`servers`. In several processes the longest come first: the two parts of the deployment, each in a process of its own and
+with a stack of its own, then the files of the other tiers, which all processes share.
 
 Every service's package and test helpers can be imported by name, as soon as its folder is there."""
 
@@ -16,6 +17,8 @@ from xdist.scheduler import LoadScopeScheduling
 from tests.support.service_packages import make_importable
 
 TIERS = ["unit", "servers", "toolchain", "gateway", "deploy"]
+#: One of the two parts of the deployment's tests; they take about as long as the rest.
+CHANGES_OF_A_DEPLOYMENT = tuple(f"tests/deploy/test_{number}_" for number in (1, 2, 3))
 HERE = Path(__file__).parent
 IN_PARALLEL = "PYTEST_XDIST_WORKER" in os.environ
 
@@ -31,8 +34,8 @@ def _tier(item: pytest.Item) -> str:
 
 
 def _turn(item: pytest.Item) -> int:
-    tier = _tier(item)
-    return -1 if IN_PARALLEL and tier == "deploy" else TIERS.index(tier)
+    turn = TIERS.index(_tier(item))
+    return -turn if IN_PARALLEL else turn
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -41,13 +44,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_turn)
 
 
-class _OneDeploys(LoadScopeScheduling):
-    """Hands out whole files, and the deployment's all together, as they share one stack."""
+class _Groups(LoadScopeScheduling):
+    """Hands out whole files; those together that share a stack: a part of the deployment, and all of the toolchain."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::", 1)[0]
-        return "deploy" if file.startswith("tests/deploy/") else file
+        if file.startswith("tests/deploy/"):
+            return "deployment" if file.startswith(CHANGES_OF_A_DEPLOYMENT) else "commands on a deployment"
+        return "toolchain" if file.startswith("tests/toolchain/") else file
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _OneDeploys:
-    return _OneDeploys(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _Groups:
+    return _Groups(config, log)

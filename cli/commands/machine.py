@@ -15,10 +15,10 @@ from cli.commands.options import FAILED, JsonOption, examples, print_json, set_u
 from cli.deployment import state_health
 from cli.deployment.environment import shell_lines
 from cli.engine import ports, stored_data
-from cli.machine import test_run
+from cli.machine import changed_tests, test_run
 from cli.system.checkout import ROOT
 from cli.system.git import git_said
-from cli.terminal.console import Activities, out
+from cli.terminal.console import Activities, err, out
 from infra.rendering.gateway_model import GatewaySettings
 from toolchain import prerequisites, versions
 from toolchain.home import DyberHome
@@ -114,15 +114,41 @@ def completion(shell: Annotated[str, typer.Argument(help=", ".join(SHELLS))]) ->
 @commands.command(
     help=tr("运行全部测试；其余参数交给 pytest", "Run all tests; further arguments go to pytest"),
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-    epilog=examples("./deploy.sh test", "./deploy.sh test tests/unit", "./deploy.sh test -k gateway"),
+    epilog=examples(
+        "./deploy.sh test",
+        "./deploy.sh test tests/unit",
+        "./deploy.sh test -k gateway",
+        "./deploy.sh test --changed",
+        "./deploy.sh test --changed -x",
+    ),
 )
-def test(context: typer.Context) -> None:
-    """Run all tests; further arguments go to pytest."""
+def test(
+    context: typer.Context,
+    changed: Annotated[
+        bool,
+        typer.Option(
+            "--changed",
+            help=tr(
+                "只跑改动的文件涉及的测试（与 main 分叉处比较，含未提交的改动）",
+                "Run only the tests that changed files concern (since the branch left main, uncommitted changes too)",
+            ),
+        ),
+    ] = False,
+) -> None:
+    """Run all tests, or those that changed files concern; further arguments go to pytest."""
+    chosen: list[str] = []
+    if changed:
+        places = changed_tests.choose(changed_tests.changed_files(ROOT), changed_tests.Repository.at(ROOT))
+        for line in changed_tests.explanation(places):
+            err.print(line, markup=False, highlight=False, soft_wrap=True)
+        if not places:
+            return
+        chosen = [place for place in places if place != changed_tests.EVERYTHING]
     home = DyberHome.from_environment()
     with Activities(home.logs / "setup.log") as display:
         set_up(home, display)
         test_run.prepare(display)
-    raise typer.Exit(test_run.run(context.args))
+    raise typer.Exit(test_run.run([*chosen, *context.args]))
 
 
 def completion_variable(program: str) -> str:

@@ -51,8 +51,8 @@ def prepare(display: Activities) -> None:
         debian.take_program("prometheus", "usr/bin/promtool", PROMTOOL, display)
 
 
-#: The deployment waits most of the time, so it runs beside everything else (conftest.py makes the groups).
-EVERYTHING = ["--numprocesses", "2", "--dist", "loadscope", "--no-loadscope-reorder"]
+#: The two parts of the deployment wait much of the time, so the other tests run beside them (conftest.py makes the groups).
+EVERYTHING = ["--numprocesses", "3", "--dist", "loadscope", "--no-loadscope-reorder"]
 
 
 def run(arguments: list[str]) -> int:

@@ -20,15 +20,19 @@ from mcp.client.streamable_http import streamable_http_client
 
 from tests.support.leftovers import labelled, remove_labelled
 
-STACK = "e2e"
+#: Tests that run at once in several processes deploy a stack each.
+PROCESS = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+STACK = f"e2e{PROCESS or ''}"
 #: What is promoted from it.
-NEXT, LAST = "e2e-next", "e2e-last"
+NEXT, LAST = f"{STACK}-next", f"{STACK}-last"
+#: What these tests start beside the stack.
+TEST_LABEL = f"dyber.test=deploy-{STACK}"
 #: The services of the repository; what a user adds beside them is not deployed here.
 SERVICES = ("xiaohongshu", "template")
 #: Beside the committed stacks, and below the ports that systems hand out by themselves.
-OFFSET = 22000
+OFFSET = 22000 + 20 * PROCESS
 BASE = f"http://127.0.0.1:{80 + OFFSET}"
-STAND_IN = "dyber-e2e-stand-in"
+STAND_IN = f"dyber-{STACK}-stand-in"
 
 
 def docker(*arguments: str, check: bool = True) -> str:
@@ -46,7 +50,7 @@ def ours(kind: str) -> list[str]:
 
 def remove_leftovers() -> None:
     """What a killed test run left behind."""
-    remove_labelled(*(f"dyber.stack={stack}" for stack in (STACK, NEXT, LAST)), "dyber.test=deploy")
+    remove_labelled(*(f"dyber.stack={stack}" for stack in (STACK, NEXT, LAST)), TEST_LABEL)
 
 
 def inspect(service: str) -> dict[str, Any]:
@@ -66,6 +70,8 @@ class Checkout:
     environment: dict[str, str]
     bystanders: dict[str, str]
     first: subprocess.CompletedProcess[str] | None = None
+    #: Whether the stack still has what its file said during an earlier test.
+    behind: bool = False
     _token: str = field(default="", repr=False)
 
     def deploy_sh(
@@ -76,6 +82,8 @@ class Checkout:
             ["./deploy.sh", *arguments], cwd=self.root, env={**self.environment, **environment},
             capture_output=True, text=True, timeout=timeout, check=False,
         )  # fmt: skip
+        if not arguments and result.returncode == 0:
+            self.behind = False
         if check and result.returncode:
             raise AssertionError(
                 f"./deploy.sh {' '.join(arguments)}: {result.returncode}\n{result.stdout}\n{result.stderr}"
@@ -135,7 +143,7 @@ class Checkout:
         ).split()  # fmt: skip
         docker(
             "run", "--detach", "--no-healthcheck", "--name", STAND_IN, "--network", network, "--network-alias", "xhs-stand-in",
-            "--label", "dyber.test=deploy", "--volume", f"{self.root / 'tests'}:/srv/tests:ro", "--env", "PYTHONPATH=/srv",
+            "--label", TEST_LABEL, "--volume", f"{self.root / 'tests'}:/srv/tests:ro", "--env", "PYTHONPATH=/srv",
             "--env", "HOST=0.0.0.0", "--entrypoint", "/opt/venv/bin/python", inspect("xiaohongshu")["Image"],
             "-m", "tests.stand_in.xiaohongshu", "--port", "8100",
         )  # fmt: skip

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.checkout import OFFSET, SERVICES, STACK, Checkout, docker, remove_leftovers
+from tests.deploy.checkout import OFFSET, SERVICES, STACK, TEST_LABEL, Checkout, docker, remove_leftovers
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -83,13 +83,26 @@ def deployed(checkout: Checkout) -> Checkout:
     return checkout
 
 
+@pytest.fixture(autouse=True)
+def up_to_date(deployed: Checkout, request: pytest.FixtureRequest) -> None:
+    """The stack is deployed as its file says before each test, unless the test takes it as it is."""
+    if deployed.behind and "as_is" not in request.fixturenames:
+        deployed.deploy_sh()
+
+
+@pytest.fixture
+def as_is(deployed: Checkout) -> Checkout:
+    """The stack, perhaps with what the test before deployed: for tests that deploy first, or nothing at all."""
+    return deployed
+
+
 @pytest.fixture
 def restored(deployed: Checkout) -> Iterator[Checkout]:
-    """The stack's file as it was, and deployed, after the test."""
+    """The stack's file as it was after the test; the next deployment brings the stack in line with it."""
     before = deployed.stack_file.read_text()
     yield deployed
     deployed.stack_file.write_text(before)
-    deployed.deploy_sh()
+    deployed.behind = True
 
 
 @pytest.fixture
@@ -110,10 +123,10 @@ def _make_bystanders() -> dict[str, str]:
     # A name of its own for each run: a killed engine may hold on to a network of the run before.
     prefix = f"dyber-bystander-{secrets.token_hex(4)}"
     names = {"container": prefix, "network": f"{prefix}-network", "volume": f"{prefix}-data"}
-    docker("volume", "create", "--label", "dyber.test=deploy", names["volume"])
-    docker("network", "create", "--label", "dyber.test=deploy", names["network"])
+    docker("volume", "create", "--label", TEST_LABEL, names["volume"])
+    docker("network", "create", "--label", TEST_LABEL, names["network"])
     docker(
-        "run", "--detach", "--name", names["container"], "--network", names["network"], "--label", "dyber.test=deploy",
+        "run", "--detach", "--name", names["container"], "--network", names["network"], "--label", TEST_LABEL,
         "--volume", f"{names['volume']}:/data", "dyber-base:trixie", "sleep", "infinity",
     )  # fmt: skip
     return names

@@ -18,9 +18,9 @@ from mcp import Client
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 
-from tests.deploy.checkout import BASE, Checkout, docker, inspect
+from tests.deploy.checkout import BASE, STACK, TEST_LABEL, Checkout, docker, inspect
 
-NAME = "dyber-e2e-own-proxy"
+NAME = f"dyber-{STACK}-own-proxy"
 #: Host becomes the address after proxy_pass, answers are held back and compressed, and HTTP/1.0 is spoken.
 CONFIGURATION = """\
 pid /tmp/own-proxy.pid;
@@ -67,7 +67,7 @@ def own_proxy(deployed: Checkout, tmp_path_factory: pytest.TempPathFactory) -> I
         file.chmod(0o644)
     image = inspect("gateway")["Image"]
     docker(
-        "run", "--detach", "--name", NAME, "--label", "dyber.test=deploy", "--network", "host", "--no-healthcheck",
+        "run", "--detach", "--name", NAME, "--label", TEST_LABEL, "--network", "host", "--no-healthcheck",
         "--volume", f"{folder}:/own-proxy:ro", image, "nginx", "-c", "/own-proxy/nginx.conf", "-g", "daemon off;",
     )  # fmt: skip
     try:

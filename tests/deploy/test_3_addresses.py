@@ -10,7 +10,7 @@ import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
-from tests.deploy.checkout import OFFSET, Checkout, docker, inspect
+from tests.deploy.checkout import OFFSET, TEST_LABEL, Checkout, docker, inspect
 
 #: Run in a container: asks for a service's readiness at each of the addresses.
 ASK = """
@@ -34,7 +34,7 @@ print(socket.inet_ntoa(bytes.fromhex(route[2])[::-1]))
 def in_a_container(program: str, *arguments: str) -> str:
     """What a Python program prints in a container on the engine's default network."""
     return docker(
-        "run", "--rm", "--label", "dyber.test=deploy", "--add-host", "host.docker.internal:host-gateway",
+        "run", "--rm", "--label", TEST_LABEL, "--add-host", "host.docker.internal:host-gateway",
         "--no-healthcheck", "--entrypoint", "/opt/venv/bin/python", inspect("template")["Image"],
         "-c", program, *arguments,
     )  # fmt: skip
@@ -51,6 +51,13 @@ def of_strict_clients(pem: str) -> ssl.SSLContext:
 def bridge(deployed: Checkout) -> str:
     """This machine's address on the engine's default network."""
     return in_a_container(ROUTE).strip()
+
+
+def test_a_loopback_address_is_replaced_for_a_container_and_the_setting_is_named(deployed: Checkout) -> None:
+    printed = deployed.deploy_sh("clients", "dify", "--from-container")
+    urls = [entry["server_url"] for entry in json.loads(printed.stdout)]
+    assert f"http://host.docker.internal:{80 + OFFSET}/api/template/mcp" in urls
+    assert "gateway.bind" in printed.stderr
 
 
 async def test_printed_addresses_work_over_https_and_in_containers(restored: Checkout, bridge: str) -> None:
@@ -83,10 +90,3 @@ async def test_printed_addresses_work_over_https_and_in_containers(restored: Che
     ready = nodes["template"].removesuffix("/mcp") + "/ready"
     answers = in_a_container(ASK, restored.token, pem, ready, ready.replace(bridge, "host.docker.internal"))
     assert answers.split() == ["200", "200"]
-
-
-def test_a_loopback_address_is_replaced_for_a_container_and_the_setting_is_named(deployed: Checkout) -> None:
-    printed = deployed.deploy_sh("clients", "dify", "--from-container")
-    urls = [entry["server_url"] for entry in json.loads(printed.stdout)]
-    assert f"http://host.docker.internal:{80 + OFFSET}/api/template/mcp" in urls
-    assert "gateway.bind" in printed.stderr

@@ -14,6 +14,18 @@ def identities() -> dict[str, str]:
     return {service: inspect(service)["Id"] for service in ("template", "xiaohongshu", "gateway")}
 
 
+def test_containers_removed_by_hand_come_back(as_is: Checkout) -> None:
+    for service in ("template", "gateway"):
+        docker("rm", "--force", inspect(service)["Id"])
+    as_is.deploy_sh()
+    for service in ("template", "gateway"):
+        assert inspect(service)["State"]["Health"]["Status"] == "healthy"
+    answer = httpx2.post(
+        f"{BASE}/api/template/test", json={"message": "x"}, headers={"Authorization": f"Bearer {as_is.token}"}
+    )
+    assert answer.status_code == 200
+
+
 def test_a_second_up_changes_nothing(deployed: Checkout) -> None:
     before = identities()
     assert "没有变化" in deployed.deploy_sh().stdout
@@ -24,20 +36,6 @@ def test_plain_pulumi_up_expects_no_changes_either(deployed: Checkout) -> None:
     deployed.shell(f"pulumi up --yes --skip-preview --refresh --expect-no-changes -s {STACK} --non-interactive")
 
 
-def test_one_changed_setting_changes_only_that_service(restored: Checkout) -> None:
-    services = restored.configured("services")
-    restored.configure("services", {**services, "template": {"environment": {"GREETING": "hi"}}})
-    assert set(restored.planned_changes()) == {"template-server"}
-    before = identities()
-    restored.deploy_sh()
-    after = identities()
-    assert after["template"] != before["template"]
-    assert {key: after[key] for key in ("xiaohongshu", "gateway")} == {
-        key: before[key] for key in ("xiaohongshu", "gateway")
-    }
-    assert "GREETING=hi" in inspect("template")["Config"]["Env"]
-
-
 def test_a_changed_source_file_changes_only_that_services_image_and_container(deployed: Checkout) -> None:
     source = deployed.root / "mcp-servers" / "template" / "template_server" / "__init__.py"
     before = source.read_text() if source.exists() else ""
@@ -46,23 +44,6 @@ def test_a_changed_source_file_changes_only_that_services_image_and_container(de
         assert set(deployed.planned_changes()) == {"template-image", "template-server"}
     finally:
         source.write_text(before)
-
-
-async def test_a_gateway_setting_arrives_without_replacing_the_gateway_or_cutting_a_stream(restored: Checkout) -> None:
-    headers = {"Authorization": f"Bearer {restored.token}"}
-    body = b'{"message": "' + b"x" * (2 << 20) + b'"}'
-    before = inspect("gateway")
-    async with mcp_client("template", "sse", restored.token) as client:
-        assert (await client.list_tools()).tools
-        restored.configure("gateway", {**restored.configured("gateway"), "maxBodyMib": 1})
-        restored.deploy_sh()
-        # The stream that was open before the change still carries calls.
-        result = await client.call_tool("template_echo", {"text": "still here"})
-        assert "still here" in result.content[0].text
-    refused = httpx2.post(f"{BASE}/api/template/test", content=body, headers=headers)
-    assert (refused.status_code, refused.json()["code"]) == (413, "too_large")
-    after = inspect("gateway")
-    assert (after["Id"], after["State"]["StartedAt"]) == (before["Id"], before["State"]["StartedAt"])
 
 
 async def test_a_configuration_that_nginx_refuses_fails_in_its_own_words_and_the_old_one_serves(
@@ -85,17 +66,6 @@ async def test_a_configuration_that_nginx_refuses_fails_in_its_own_words_and_the
         assert (await client.list_tools()).tools
     deployed.deploy_sh()
     assert "没有变化" in deployed.deploy_sh().stdout
-
-
-@pytest.mark.parametrize("service", ["template", "gateway"])
-def test_a_container_removed_by_hand_comes_back(deployed: Checkout, service: str) -> None:
-    docker("rm", "--force", inspect(service)["Id"])
-    deployed.deploy_sh()
-    assert inspect(service)["State"]["Health"]["Status"] == "healthy"
-    answer = httpx2.post(
-        f"{BASE}/api/template/test", json={"message": "x"}, headers={"Authorization": f"Bearer {deployed.token}"}
-    )
-    assert answer.status_code == 200
 
 
 #: A change of each kind in the stack's file, and all that it touches.
@@ -137,3 +107,34 @@ def test_another_service_touches_no_other_service(deployed: Checkout) -> None:
         shutil.rmtree(folder)
     assert {name for name in planned if not name.startswith("weibo")} == {"gateway-nginx", "gateway-loader"}
     assert {planned[name] for name in planned if name.startswith("weibo")} == {"create"}
+
+
+def test_one_changed_setting_changes_only_that_service(deployed: Checkout) -> None:
+    services = deployed.configured("services")
+    deployed.configure("services", {**services, "template": {"environment": {"GREETING": "hi"}}})
+    assert set(deployed.planned_changes()) == {"template-server"}
+    before = identities()
+    deployed.deploy_sh()
+    after = identities()
+    assert after["template"] != before["template"]
+    assert {key: after[key] for key in ("xiaohongshu", "gateway")} == {
+        key: before[key] for key in ("xiaohongshu", "gateway")
+    }
+    assert "GREETING=hi" in inspect("template")["Config"]["Env"]
+
+
+async def test_a_gateway_setting_arrives_without_replacing_the_gateway_or_cutting_a_stream(restored: Checkout) -> None:
+    headers = {"Authorization": f"Bearer {restored.token}"}
+    body = b'{"message": "' + b"x" * (2 << 20) + b'"}'
+    before = inspect("gateway")
+    async with mcp_client("template", "sse", restored.token) as client:
+        assert (await client.list_tools()).tools
+        restored.configure("gateway", {**restored.configured("gateway"), "maxBodyMib": 1})
+        restored.deploy_sh()
+        # The stream that was open before the change still carries calls.
+        result = await client.call_tool("template_echo", {"text": "still here"})
+        assert "still here" in result.content[0].text
+    refused = httpx2.post(f"{BASE}/api/template/test", content=body, headers=headers)
+    assert (refused.status_code, refused.json()["code"]) == (413, "too_large")
+    after = inspect("gateway")
+    assert (after["Id"], after["State"]["StartedAt"]) == (before["Id"], before["State"]["StartedAt"])

@@ -19,7 +19,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.deploy.checkout import BASE, STACK, Checkout, docker, inspect, mcp_client, ours
+from tests.deploy.checkout import BASE, STACK, TEST_LABEL, Checkout, docker, inspect, mcp_client, ours
 from tests.deploy.steady_load import SteadyLoad, nothing_lost
 
 REPLICAS = 2
@@ -40,7 +40,7 @@ def loaded(deployed: Checkout) -> Iterator[Checkout]:
     deployed.deploy_sh()
     yield deployed
     deployed.stack_file.write_text(before)
-    deployed.deploy_sh()
+    deployed.behind = True
     # Without the rotation in its file the client has another token.
     deployed._token = ""
 
@@ -120,7 +120,7 @@ async def test_an_added_service_is_live_after_one_up_and_when_removed_leaves_not
             loaded.deploy_sh()
             headers = {"Authorization": f"Bearer {load.token}"}
             assert httpx2.get(f"{BASE}/api/{folder.name}/health", headers=headers).status_code == 404
-            base = ("--rm", "--label", "dyber.test=deploy", "--volume", f"{volume}:/data", "dyber-base:trixie")
+            base = ("--rm", "--label", TEST_LABEL, "--volume", f"{volume}:/data", "dyber-base:trixie")
             assert docker("run", *base, "cat", "/data/kept.txt") == "mine\n"
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -34,7 +34,9 @@ def served() -> str:
     return ssl.get_server_certificate(ADDRESS)
 
 
-def test_ones_own_certificate_is_served_and_a_wrong_key_is_refused(restored: Checkout, tmp_path: Path) -> None:
+def test_ones_own_certificate_is_served_and_a_wrong_key_is_refused(
+    as_is: Checkout, restored: Checkout, tmp_path: Path
+) -> None:
     (first, first_key), (second, second_key) = make_pair(tmp_path, 1), make_pair(tmp_path, 2)
     use(restored, first, first_key)
     restored.deploy_sh()
@@ -57,7 +59,9 @@ def test_ones_own_certificate_is_served_and_a_wrong_key_is_refused(restored: Che
         assert secret not in file.read_text(errors="replace"), file
 
 
-def test_a_missing_file_is_named_before_anything_changes(restored_file: Checkout, tmp_path: Path) -> None:
+def test_a_missing_file_is_named_before_anything_changes(
+    as_is: Checkout, restored_file: Checkout, tmp_path: Path
+) -> None:
     use(restored_file, tmp_path / "none.crt", tmp_path / "none.key")
     failed = restored_file.deploy_sh(check=False)
     assert failed.returncode == 2

@@ -13,7 +13,18 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.deploy.checkout import BASE, OFFSET, STACK, Checkout, docker, inspect, interrupt_group, labelled, ours
+from tests.deploy.checkout import (
+    BASE,
+    OFFSET,
+    STACK,
+    TEST_LABEL,
+    Checkout,
+    docker,
+    inspect,
+    interrupt_group,
+    labelled,
+    ours,
+)
 
 PASSWORD = {"DYBER_BACKUP_PASSWORD": "correct horse"}
 OWN, SCOPED = "0123456789abcdef" * 4, "fedcba9876543210" * 2
@@ -21,7 +32,7 @@ OWN, SCOPED = "0123456789abcdef" * 4, "fedcba9876543210" * 2
 
 @pytest.fixture
 def env_file(deployed: Checkout) -> Iterator[Checkout]:
-    """The stack's .env, which is gone, and its effect undone, after the test."""
+    """The stack's .env, which is gone after the test; the next deployment undoes its effect."""
     file = deployed.root / f".env.{STACK}"
     try:
         deployed.configure("localEnv", True)
@@ -29,7 +40,37 @@ def env_file(deployed: Checkout) -> Iterator[Checkout]:
     finally:
         file.unlink(missing_ok=True)
         deployed.configure("localEnv", None)
-        deployed.deploy_sh()
+        deployed.behind = True
+
+
+def test_env_values_do_what_their_names_say_also_for_plain_pulumi(as_is: Checkout, env_file: Checkout) -> None:
+    file, generated = env_file.root / f".env.{STACK}", env_file.token
+    file.write_text(f"# mine\nMCP_AUTH_TOKEN={OWN}\nTEMPLATE_MCP_TOKEN={SCOPED}\n")
+    told = env_file.deploy_sh().stderr
+    assert f"取自 .env.{STACK}（优先于 Pulumi.{STACK}.yaml）：MCP_AUTH_TOKEN, TEMPLATE_MCP_TOKEN" in told
+    assert OWN not in told
+    assert env_file.deploy_sh("token", "show", "desktop-pet").stdout.strip() == OWN
+
+    def call(token: str, port: int, path: str) -> int:
+        headers = {"Authorization": f"Bearer {token}"}
+        return httpx2.post(
+            f"http://127.0.0.1:{port + OFFSET}{path}", json={"message": "x"}, headers=headers
+        ).status_code
+
+    assert call(OWN, 8002, "/test") == 200
+    assert call(SCOPED, 8002, "/test") == 200
+    assert call(SCOPED, 8001, "/search") == 403
+    assert call(generated, 8002, "/test") == 401
+    text = file.read_text()
+    assert text.startswith(f"# mine\nMCP_AUTH_TOKEN={OWN}\n")
+    assert "PROMETHEUS_RETENTION=\n" in text
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert env_file.planned_changes() == {}
+    env_file.configure("localEnv", None)
+    refused = env_file.shell(f"pulumi preview -s {STACK} --non-interactive", check=False)
+    assert refused.returncode != 0
+    assert f".env.{STACK}: TEMPLATE_MCP_TOKEN: " in refused.stdout + refused.stderr
+    assert OWN not in "".join(path.read_text(errors="replace") for path in env_file.state.rglob("*.json"))
 
 
 def test_status_agrees_with_the_gateway(deployed: Checkout) -> None:
@@ -89,36 +130,6 @@ def test_options_that_cannot_be_used_leave_the_stack_file_alone(deployed: Checko
         assert result.returncode == 2
         assert "xiaohongshu-mcp" in result.stderr or "cache" in result.stderr
     assert deployed.stack_file.read_bytes() == before
-
-
-def test_env_values_do_what_their_names_say_also_for_plain_pulumi(env_file: Checkout) -> None:
-    file, generated = env_file.root / f".env.{STACK}", env_file.token
-    file.write_text(f"# mine\nMCP_AUTH_TOKEN={OWN}\nTEMPLATE_MCP_TOKEN={SCOPED}\n")
-    told = env_file.deploy_sh().stderr
-    assert f"取自 .env.{STACK}（优先于 Pulumi.{STACK}.yaml）：MCP_AUTH_TOKEN, TEMPLATE_MCP_TOKEN" in told
-    assert OWN not in told
-    assert env_file.deploy_sh("token", "show", "desktop-pet").stdout.strip() == OWN
-
-    def call(token: str, port: int, path: str) -> int:
-        headers = {"Authorization": f"Bearer {token}"}
-        return httpx2.post(
-            f"http://127.0.0.1:{port + OFFSET}{path}", json={"message": "x"}, headers=headers
-        ).status_code
-
-    assert call(OWN, 8002, "/test") == 200
-    assert call(SCOPED, 8002, "/test") == 200
-    assert call(SCOPED, 8001, "/search") == 403
-    assert call(generated, 8002, "/test") == 401
-    text = file.read_text()
-    assert text.startswith(f"# mine\nMCP_AUTH_TOKEN={OWN}\n")
-    assert "PROMETHEUS_RETENTION=\n" in text
-    assert file.stat().st_mode & 0o777 == 0o600
-    assert env_file.planned_changes() == {}
-    env_file.configure("localEnv", None)
-    refused = env_file.shell(f"pulumi preview -s {STACK} --non-interactive", check=False)
-    assert refused.returncode != 0
-    assert f".env.{STACK}: TEMPLATE_MCP_TOKEN: " in refused.stdout + refused.stderr
-    assert OWN not in "".join(path.read_text(errors="replace") for path in env_file.state.rglob("*.json"))
 
 
 def test_clean_without_consent_lists_what_is_ours_and_deletes_nothing(deployed: Checkout) -> None:
@@ -200,9 +211,9 @@ def test_a_backup_comes_back_under_another_state_and_passphrase(deployed: Checko
     deployed.deploy_sh("clean", "--yes")
     assert (ours("container"), ours("network"), ours("volume")) == ([], [], [])
     assert set(deployed.bystanders.values()) <= {
-        *labelled("container", "dyber.test=deploy"),
-        *labelled("network", "dyber.test=deploy"),
-        *labelled("volume", "dyber.test=deploy"),
+        *labelled("container", TEST_LABEL),
+        *labelled("network", TEST_LABEL),
+        *labelled("volume", TEST_LABEL),
     }
     folder = deployed.root.parent / "elsewhere"
     folder.mkdir()

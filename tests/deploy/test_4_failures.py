@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.checkout import OFFSET, STACK, Checkout, docker, inspect, interrupt_group, ours
+from tests.deploy.checkout import OFFSET, STACK, TEST_LABEL, Checkout, docker, inspect, interrupt_group, ours
 
 
 @pytest.fixture
@@ -150,10 +150,10 @@ def test_the_other_projects_things_are_untouched(deployed: Checkout) -> None:
 
 
 def test_a_server_that_hangs_is_restarted(deployed: Checkout) -> None:
-    name = "dyber-e2e-hanging"
+    name = f"dyber-{STACK}-hanging"
     docker("rm", "--force", name, check=False)
     docker(
-        "run", "--detach", "--name", name, "--label", "dyber.test=deploy", "--restart", "unless-stopped",
+        "run", "--detach", "--name", name, "--label", TEST_LABEL, "--restart", "unless-stopped",
         "--user", "28002:28002", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--env", "PORT=8002",
         "--env", "DYBER_SERVICE=template", "--env", "DYBER_HANG_CHECKS=2", "--health-cmd", "/opt/dyber/healthcheck",
         "--health-interval", "1s", "--health-timeout", "3s", inspect("template")["Image"],

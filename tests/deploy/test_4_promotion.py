@@ -158,7 +158,7 @@ def test_an_image_whose_tools_are_not_the_promoted_ones_is_not_put_in_service(pa
 
 
 def test_a_strict_stack_refuses_what_breaks_a_rule_and_another_is_advised(pair: Checkout) -> None:
-    defaults = pair.root / "infra" / "stack" / "components" / "defaults.py"
+    defaults = pair.root / "infra" / "components" / "docker" / "defaults.py"
     before, text = running_image(NEXT), defaults.read_text()
     defaults.write_text(text.replace('drops=["ALL"]', 'drops=["NET_RAW"]'))
     try:

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.deploy.checkout import BASE, STACK, Checkout, docker, inspect, ours
+from tests.deploy.checkout import BASE, STACK, TEST_LABEL, Checkout, docker, inspect, ours
 from tests.support.leftovers import remove_labelled
 
 
@@ -78,7 +78,7 @@ def drift_by_hand(alone: Checkout) -> set[tuple[str, str]]:
     docker("tag", gateway["Image"], template["Config"]["Image"])
     (volume,) = [mount["Name"] for mount in gateway["Mounts"] if mount["Destination"] == "/etc/dyber"]
     docker(
-        "run", "--rm", "--user", "0", "--label", "dyber.test=deploy", "--volume", f"{volume}:/etc/dyber",
+        "run", "--rm", "--user", "0", "--label", TEST_LABEL, "--volume", f"{volume}:/etc/dyber",
         "--entrypoint", "sh", gateway["Image"], "-c", "echo '# mine' >> /etc/dyber/current/limits.conf",
     )  # fmt: skip
     return {

@@ -15,7 +15,7 @@ from tests.toolchain.state_services import CREDENTIALS, PASSWORD
 from toolchain import prerequisites
 from toolchain.home import DyberHome
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 PULUMI_YAML = f"""\
 name: state-test

@@ -1,0 +1,173 @@
+"""Chooses the tests that changed files concern, by the folders that the files are in.
+
+The rule is a table, not a record of what each test ran: most tests start containers, servers and commands, read
+templates, Dockerfiles and YAML, and none of this is visible to a tool that traces Python within the test's process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cli.system.errors import StackError
+from cli.system.git import git_said
+from toolchain.language import tr
+
+#: Where the changes of a branch begin; the first that exists is used.
+MAIN = ("main", "origin/main")
+#: Files that every test depends on: all tests run.
+SHARED = ("conftest.py", "pyproject.toml", "requirements.txt", "tests/__init__.py", "tests/requirements.txt")
+#: The tests of real deployments take as long as all others together, so only a change of their own files chooses them.
+DEPLOY = "tests/deploy"
+SERVERS, GATEWAY = "tests/servers", "tests/gateway"
+#: Used when the table has no tests for a file.
+OTHERWISE = "tests/unit"
+#: Stands for all tests.
+EVERYTHING = "*"
+#: What a changed file concerns, by the beginning of its path; the first line that fits is used. A place is a folder,
+#: a file, or a folder and a word (`folder:word`): the files in the folder whose path names the word.
+PLACES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("tests/stand_in/", (SERVERS,)),
+    ("tests/support/", (SERVERS, "tests/toolchain", GATEWAY, DEPLOY)),
+    ("cli/__init__.py", ("tests/unit/cli",)),
+    ("cli/commands/", ("tests/unit/cli/commands",)),
+    ("infra/rendering/monitoring", ("tests/unit/infra", "tests/unit/monitoring", f"{GATEWAY}:monitoring")),
+    ("infra/rendering/", ("tests/unit/infra", GATEWAY)),
+    ("infra/", ("tests/unit/infra", "tests/unit/policy", "tests/unit/cli/configuration")),
+    ("policy/", ("tests/unit/policy",)),
+    ("toolchain/", ("tests/unit/toolchain", "tests/unit/cli/test_bootstrap.py", "tests/toolchain")),
+    ("deploy.", ("tests/unit/cli/test_bootstrap.py",)),
+    ("nginx/", ("tests/unit/nginx", "tests/unit/infra/rendering", GATEWAY)),
+    ("monitoring/", ("tests/unit/monitoring", f"{GATEWAY}:monitoring")),
+    ("cache/", (f"{GATEWAY}:cache", f"{SERVERS}:cache")),
+    ("mcp-servers/kit/", (SERVERS, "mcp-servers")),
+    ("mcp-servers/Dockerfile", ("tests/unit/infra/components", SERVERS)),
+    ("mcp-servers/healthcheck", ("tests/unit/infra/components", SERVERS)),
+    ("bench/", ("tests/unit/bench",)),
+    (".github/", ("tests/unit/ci",)),
+    ("docs/", ("tests/unit/docs",)),
+    ("README", ("tests/unit/docs",)),
+    ("Pulumi.", ("tests/unit/docs", "tests/unit/infra", "tests/unit/cli/configuration")),
+)
+
+
+@dataclass(frozen=True)
+class Repository:
+    """What the rule knows of the checkout: the paths of its test files and the names of its services."""
+
+    test_files: tuple[str, ...]
+    services: tuple[str, ...]
+
+    @classmethod
+    def at(cls, root: Path) -> Repository:
+        """Look into the checkout at `root`."""
+        files = [*root.glob("tests/**/test_*.py"), *root.glob("mcp-servers/*/tests/**/test_*.py")]
+        services = (spec.parent.name for spec in root.glob("mcp-servers/*/service.yaml"))
+        return cls(tuple(sorted(file.relative_to(root).as_posix() for file in files)), tuple(sorted(services)))
+
+    def existing(self, place: str) -> list[str]:
+        """Return the place, or the files that its word means, where there are tests."""
+        folder, _, word = place.partition(":")
+        if word:
+            return [file for file in self.below(folder) if word in file.removeprefix(folder)]
+        return [place] if place in self.test_files or self.below(place) else []
+
+    def below(self, folder: str) -> list[str]:
+        """Return the test files in a folder and its folders."""
+        return [file for file in self.test_files if file.startswith(f"{folder}/")]
+
+    def about_service(self, name: str) -> list[str]:
+        """Return the servers' tests of this service and of every service: not the kit's, not another service's."""
+        others = {"kit", *self.services} - {name}
+        marks = tuple(f"{before}{other.replace('-', '_')}" for other in others for before in ("/", "test_"))
+        return [file for file in self.below(SERVERS) if not any(mark in file for mark in marks)]
+
+
+def changed_files(root: Path) -> list[str]:
+    """Return the paths that differ from where the branch left main, committed or not, new files included.
+
+    Raises StackError outside a git checkout, and where it has no main branch.
+    """
+    bases = (git_said(root, "merge-base", branch, "HEAD") for branch in MAIN)
+    base = next(filter(None, bases), "")
+    if not base:
+        raise StackError(
+            tr(
+                f"{root} 里没有分支 main 或 origin/main，不知道与什么比较",
+                f"{root} has no branch main or origin/main to compare with",
+            ),
+            tr(
+                "先运行 git fetch origin main，或写出要跑的测试，如 ./deploy.sh test tests/unit",
+                "run git fetch origin main, or name the tests, such as ./deploy.sh test tests/unit",
+            ),
+        )
+    # Without renames: a moved file concerns the tests of its old place and of its new one.
+    listings = (
+        git_said(root, "diff", "--name-only", "--no-renames", "-z", base),
+        git_said(root, "ls-files", "--others", "--exclude-standard", "-z"),
+    )
+    return sorted({path for listing in listings for path in listing.split("\0") if path})
+
+
+def choose(changed: Iterable[str], repository: Repository) -> dict[str, list[str]]:
+    """Choose the folders and files of tests to run, each with the changed files that concern it.
+
+    Where a changed file concerns every test, the only key is EVERYTHING.
+    """
+    reasons: dict[str, list[str]] = {}
+    for path in changed:
+        if path in SHARED:
+            return {EVERYTHING: [path]}
+        for place in _places(path, repository):
+            reasons.setdefault(place, []).append(path)
+    return {
+        place: paths
+        for place, paths in sorted(reasons.items())
+        if not any(place.startswith(f"{other}/") for other in reasons)
+    }
+
+
+def _places(path: str, repository: Repository) -> list[str]:
+    """Return the existing folders and files of tests that one changed file concerns."""
+    found = [place for wanted in _wanted(path, repository) for place in repository.existing(wanted)]
+    return found or [OTHERWISE]
+
+
+def _wanted(path: str, repository: Repository) -> Iterable[str]:
+    if path in repository.test_files:
+        return [path]
+    for beginning, places in PLACES:
+        if path.startswith(beginning):
+            return places
+    parts = path.split("/")
+    if parts[0] == "tests" or parts[2:3] == ["tests"]:
+        return [path.rpartition("/")[0]]
+    if parts[0] == "cli":
+        # Commands stand on all other packages, so their tests see what a change there breaks.
+        tests = f"tests/unit/cli/{parts[1]}"
+        return [tests, "tests/unit/cli/commands"] if repository.existing(tests) else ["tests/unit/cli"]
+    if parts[0] == "mcp-servers" and len(parts) > 2:
+        return [f"mcp-servers/{parts[1]}", *repository.about_service(parts[1])]
+    return []
+
+
+def explanation(places: dict[str, list[str]]) -> list[str]:
+    """Return the lines that say what `choose` chose, and why."""
+    if not places:
+        return [tr("与 main 相比没有改动，没有要跑的测试。", "Nothing differs from main: there is no test to run.")]
+    if EVERYTHING in places:
+        (path,) = places[EVERYTHING]
+        return [tr(f"{path} 关系到每个测试，跑全部。", f"{path} concerns every test: all of them run.")]
+    lines = [tr("改动的文件涉及这些测试：", "The changed files concern these tests:")]
+    for place, paths in places.items():
+        more = tr(f" 等 {len(paths)} 个文件", f" and {len(paths) - 1} more") if len(paths) > 1 else ""
+        lines.append(f"  {place} ← {paths[0]}{more}")
+    if not any(place.startswith(DEPLOY) for place in places):
+        lines.append(
+            tr(
+                f"真实部署的测试不在其中，需要时：./deploy.sh test {DEPLOY}",
+                f"The tests of a real deployment are not among them; run them with ./deploy.sh test {DEPLOY}",
+            )
+        )
+    return lines
