@@ -1,4 +1,4 @@
-"""`dyber backup`: one stack with its data, state, settings and passphrase in one encrypted file."""
+"""`dyber backup` writes one stack with its data, state, settings and passphrase into one age file."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ commands = typer.Typer()
         "Back data, state, settings and passphrase up, into an encrypted file",
     ),
     epilog=examples(
-        "./deploy.sh backup dyber.backup", "./deploy.sh backup dyber.backup --password-file ~/.backup-password"
+        "./deploy.sh backup dyber.tar.age", "./deploy.sh backup dyber.tar.age --password-file ~/.backup-password"
     ),
 )
 def backup(

@@ -66,7 +66,7 @@ class Restorable:
         "从备份恢复，也可以在另一台机器上；先检查，失败时放回原来的一切",
         "Restore a backup, also on another machine; checks first, and puts back what was there if it fails",
     ),
-    epilog=examples("./deploy.sh restore dyber.backup", "./deploy.sh restore --undo"),
+    epilog=examples("./deploy.sh restore dyber.tar.age", "./deploy.sh restore --undo"),
 )
 def restore(
     file: Annotated[Path | None, typer.Argument(help=tr("备份文件", "The backup"), exists=True, dir_okay=False)] = None,
@@ -83,7 +83,7 @@ def restore(
     home = DyberHome.from_environment()
     if file is None and not undo:
         raise typer.BadParameter(
-            tr("缺少 file：写出备份文件，如 dyber.backup", "file is missing: name the backup, such as dyber.backup")
+            tr("缺少 file：写出备份文件，如 dyber.tar.age", "file is missing: name the backup, such as dyber.tar.age")
         )
     if not _undo_unfinished(home) and undo:
         out.print(tr("没有被中断的恢复。", "No restore was interrupted."))

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.recovery import archive
-from cli.recovery.archive import ArchiveError, WrongPassword
+from cli.recovery.archive_errors import ArchiveError, WrongPassword, newer, no_backup
 from cli.system.errors import StackError
 from toolchain.language import tr
 
@@ -91,15 +91,10 @@ def opened(file: Path, password: str) -> tuple[Manifest, dict[str, bytes]]:
     """Return the same as `verified`, but raise StackError with a next step."""
     try:
         return verified(file, password)
-    except WrongPassword:
-        raise StackError(
-            tr(f"口令打不开 {file}", f"the password does not open {file}"), tr("换一个口令再试", "try another password")
-        ) from None
+    except WrongPassword as error:
+        raise StackError(tr(f"口令打不开 {file}", f"the password does not open {file}"), error.next_step) from None
     except ArchiveError as error:
-        raise StackError(
-            tr(f"{file} 不是完整的备份：{error}", f"{file} is not a complete backup: {error}"),
-            tr("换一份备份", "use another copy"),
-        ) from None
+        raise StackError(tr(f"不能使用 {file}：{error}", f"{file} cannot be used: {error}"), error.next_step) from None
 
 
 def verified(path: Path, password: str) -> tuple[Manifest, dict[str, bytes]]:
@@ -114,8 +109,10 @@ def verified(path: Path, password: str) -> tuple[Manifest, dict[str, bytes]]:
                 files[member.name] = content.read()
     try:
         manifest = json.loads(files["manifest.json"])
-        if manifest["format"] != FORMAT or not {"state.json", "stack.yaml"} <= set(files):
-            raise ArchiveError(f"format {manifest['format']}")
+        if manifest["format"] > FORMAT:
+            raise newer()
+        if not {"state.json", "stack.yaml"} <= set(files):
+            raise no_backup()
         return Manifest(manifest["stack"], manifest["created"], manifest["volumes"], size), files
-    except (KeyError, ValueError) as error:
-        raise ArchiveError(str(error)) from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise no_backup() from error

@@ -76,7 +76,7 @@ def is_ignored(name: str) -> bool:
 
 def test_the_documentation_tells_of_files_that_commands_write() -> None:
     names = {name for _, name in written()}
-    assert {"dyber.backup", "plans", "release.json", ".mcp.json", "dev.state.json", "new-passphrase"} <= names
+    assert {"dyber.tar.age", "plans", "release.json", ".mcp.json", "dev.state.json", "new-passphrase"} <= names
     assert ("plan", "plans") in defaults()
 
 
@@ -88,7 +88,7 @@ def test_git_ignores_it(where: str, name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [*DRAFTS, str(draft_of(Path("mine.backup"))), f"plans/{COMMENT}", COMMENT, "plans/test.plan.json",
+    [*DRAFTS, str(draft_of(Path("mine.tar.age"))), "mine.backup", f"plans/{COMMENT}", COMMENT, "plans/test.plan.json",
      f"{REMOVED}/weibo/x", "drift.md", "before.dyber", "a.pem", "a.key", ".venv.lock", "state-copies/test.json"],
 )  # fmt: skip
 def test_git_ignores_what_commands_leave_behind(name: str) -> None:
