@@ -26,6 +26,8 @@ PAIRS = [
     ("docs/settings.md", "docs/settings.en.md"),
     ("docs/recovery.md", "docs/recovery.en.md"),
     ("docs/behind-your-own-proxy.md", "docs/behind-your-own-proxy.en.md"),
+    ("docs/state.md", "docs/state.en.md"),
+    ("CONTRIBUTING.md", "CONTRIBUTING.en.md"),
 ]
 #: Commands with commands below them.
 GROUPS = ["token", "tools", "config"]
