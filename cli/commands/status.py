@@ -58,7 +58,8 @@ def status(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
     everything, missing = with_gone(deployment, outputs["services"])
     found = health_report.collect(deployment.settings, everything, outputs["services"])
     hidden = _hidden(deployment.settings)
-    data = stored_data.unused(stored_data.find(stack), stored_data.mounted(deployment.resources()))
+    data = stored_data.unused(stored_data.find(stack, sizes=False), stored_data.mounted(deployment.resources()))
+    data = stored_data.measured(data)
     if as_json:
         services = [{**health_report.as_json(one), "hidden_tools": hidden.get(one.name, ())} for one in found]
         print_json({"stack": stack, "services": services, "unused_data": [item.as_json() for item in data]})

@@ -20,7 +20,7 @@ from filelock import Timeout
 from pydantic import TypeAdapter, ValidationError
 
 from cli.engine import engine
-from cli.engine.engine import EngineError
+from cli.engine.errors import EngineError, NotOnEngine
 from cli.stack_files.stack_file import replace_file
 from cli.system import programs
 from cli.terminal.console import err
@@ -29,8 +29,8 @@ from toolchain.home import DyberHome
 from toolchain.language import tr
 
 _COMMANDS = TypeAdapter(list[list[str]])
-#: What the engine says where nothing is left to undo.
-_NOTHING_LEFT = re.compile(r"is not paused|no such container|not found", re.IGNORECASE)
+#: What the engine says of a container that goes on already; it has no status of its own for that.
+_NOT_PAUSED = re.compile(r"is not paused", re.IGNORECASE)
 
 
 @contextmanager
@@ -96,9 +96,9 @@ def _undo(note: Path, commands: list[list[str]]) -> list[str]:
     with undisturbed():
         for command in commands:
             try:
-                engine.docker(*command)
+                _run(command)
             except EngineError as error:
-                if not _NOTHING_LEFT.search(str(error)):
+                if not isinstance(error, NotOnEngine) and not _NOT_PAUSED.search(str(error)):
                     left.append(command)
                     problems.append(f"docker {' '.join(command)}: {error}")
         if left:
@@ -106,6 +106,18 @@ def _undo(note: Path, commands: list[list[str]]) -> list[str]:
         else:
             note.unlink(missing_ok=True)
     return problems
+
+
+def _run(command: list[str]) -> None:
+    """Do what one command of a note says. Raises EngineError."""
+    with engine.asking() as client:
+        match command:
+            case ["unpause", container]:
+                client.unpause(container)
+            case ["rm", "--force", container]:
+                client.remove_container(container, force=True)
+            case _:
+                raise EngineError(tr("不认识的复原命令", "an unknown command to put something back"))
 
 
 @contextmanager

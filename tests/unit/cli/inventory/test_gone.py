@@ -66,7 +66,10 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
             engine, "labelled_networks", lambda own: [("abc", "template-network", "n")] if networks else []
         )
         monkeypatch.setattr(engine, "images", lambda: {"dyber-template:1": "sha256:1"} if images else {})
-        monkeypatch.setattr(engine, "docker", lambda *words, **_: "dyber-dev-template-data\n" if volumes else "")
+        data = {"Name": "dyber-dev-template-data", "Labels": {}}
+        monkeypatch.setattr(engine, "volumes", lambda *filters: [data] if volumes else [])
+        monkeypatch.setattr(engine, "measure", lambda ids: {})
+        monkeypatch.setattr(engine, "log_tail", lambda container, lines: "")
         return done
 
     for module in (run, logs, status):
