@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from cli.deployment.deployment import Deployment
 from cli.deployment.environment import activate
@@ -20,13 +19,14 @@ from cli.engine.ports import PortInUse, cannot_be_had, ports_in_use, refuse_low_
 from cli.inventory import remains
 from cli.system.errors import StackError
 from cli.terminal.console import Activities, err
+from cli.terminal.usage import FAILED, INTERRUPTED, OK, USAGE, examples
 from infra.settings.env_file import MAIN_CLIENT
 from toolchain import prerequisites, proxies
 from toolchain.home import DyberHome
 from toolchain.language import tr
 from toolchain.progress import duration
 
-OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+__all__ = ["FAILED", "INTERRUPTED", "OK", "USAGE", "examples"]
 
 StackOption = Annotated[
     str,
@@ -39,11 +39,6 @@ AcceptedYesOption = Annotated[
     bool,
     typer.Option("--yes", "-y", help=tr("不再询问（这个命令本来就不问）", "Do not ask (this command never does)")),
 ]
-
-
-def examples(*lines: str) -> str:
-    """Help text with examples, one per line."""
-    return "\n\n".join([tr("例：", "Examples:"), *(f"  [cyan]{escape(line)}[/cyan]" for line in lines)])
 
 
 def set_up(home: DyberHome, display: Activities) -> None:
