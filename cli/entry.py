@@ -80,14 +80,13 @@ def _interrupted() -> int:
 def _failed(error: Exception) -> int:
     """Report a failure, and return the exit code for it."""
     # What a command that succeeds does not need is imported here.
-    from pulumi.automation.errors import CommandError
-
     from cli.configuration.selection import SelectionError
     from cli.deployment.events import Cancelled, DeployError, explain
     from cli.engine.errors import EngineError
     from infra.schema.problems import ConfigurationError
 
-    if isinstance(error, CommandError):
+    pulumi = sys.modules.get("pulumi.automation.errors")
+    if pulumi and isinstance(error, pulumi.CommandError):
         error = explain(str(error), [])
     match error:
         case Cancelled():

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cli.commands.options import AcceptedYesOption, StackOption, deployed, examples
+from cli.commands.reading import AcceptedYesOption, StackOption, deployed
 from cli.deployment.deployment import Deployment
 from cli.engine import engine
 from cli.inventory import gateway_status
@@ -17,6 +17,7 @@ from cli.inventory.gone import Gone, with_gone
 from cli.inventory.members import GONE, START_ORDER, Member, chosen
 from cli.system.errors import StackError
 from cli.terminal.console import Activities, out
+from cli.terminal.usage import examples
 from toolchain.home import DyberHome
 from toolchain.language import tr
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from pulumi import automation as auto
 
 from cli.commands import restore
 from cli.commands.restore import Restorable
@@ -357,15 +358,15 @@ def test_a_present_file_that_cannot_be_used_blocks_no_restore(
     exported = SimpleNamespace(deployment={"resources": resources})
     monkeypatch.setattr(deployment.moments, "put_back_forgotten", lambda: None)
     monkeypatch.setattr(
-        deployment.auto, "select_stack", lambda stack_name, work_dir: SimpleNamespace(export_stack=lambda: exported)
+        auto, "select_stack", lambda stack_name, work_dir: SimpleNamespace(export_stack=lambda: exported)
     )
     found = Deployment.known_to_the_state("prod")
     assert found and found.deployment_id() == "abc"
 
     def unknown(stack_name: str, work_dir: str) -> None:
-        raise deployment.auto.errors.StackNotFoundError(SimpleNamespace(stdout="", stderr="", code=1))  # type: ignore[arg-type]
+        raise auto.errors.StackNotFoundError(SimpleNamespace(stdout="", stderr="", code=1))  # type: ignore[arg-type]
 
-    monkeypatch.setattr(deployment.auto, "select_stack", unknown)
+    monkeypatch.setattr(auto, "select_stack", unknown)
     assert Deployment.known_to_the_state("prod") is None
 
 

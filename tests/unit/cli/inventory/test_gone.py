@@ -73,7 +73,7 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
         return done
 
     for module in (run, logs, status):
-        monkeypatch.setattr(module, "deployed", lambda stack: (deployment, {"services": SERVICES}))
+        monkeypatch.setattr(module, "deployed", lambda stack, **_: (deployment, {"services": SERVICES}))
     monkeypatch.setattr(run, "_display", nullcontext)
     monkeypatch.setattr(run, "_start", lambda one, display: done.append(f"start {one.id}"))
     monkeypatch.setattr(run, "_stop", lambda one, display: done.append(f"stop {one.id}"))
@@ -178,7 +178,7 @@ def test_status_and_list_show_a_service_without_containers_as_gone(
         status.status(as_json=False, stack="dev")
     assert "gone" in capsys.readouterr().out
     monkeypatch.setattr(status, "activate", lambda home: None)
-    monkeypatch.setattr(status.Deployment, "open", tools.Deployment.open)
+    monkeypatch.setattr(status.Deployment, "read", tools.Deployment.open)
     assert status._states("dev") == {"template": "gone"}
 
 
