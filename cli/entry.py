@@ -10,24 +10,15 @@ from collections.abc import Callable
 from typing import Any
 
 import typer
-from pulumi.automation.errors import CommandError
-from typer.completion import completion_init
 
 from cli.app import app
-from cli.commands.machine import PROGRAMS, completion_variable
-from cli.commands.options import FAILED, INTERRUPTED, OK, USAGE
-from cli.configuration.selection import SelectionError
-from cli.deployment.events import Cancelled, DeployError, explain
-from cli.engine.engine import EngineError
-from cli.stack_files import salts
 from cli.system import programs
 from cli.system.checkout import ROOT
 from cli.system.errors import StackError
 from cli.system.programs import ProgramError
 from cli.terminal import crashes
 from cli.terminal.console import err, fail, use_utf8
-from cli.terminal.usage import usage_message
-from infra.schema.problems import ConfigurationError
+from cli.terminal.usage import FAILED, INTERRUPTED, OK, PROGRAMS, USAGE, completion_variable, usage_message
 from toolchain.errors import SetupError
 from toolchain.language import tr
 
@@ -38,6 +29,8 @@ def main() -> None:
     command = typer.main.get_command(app)
     for program in PROGRAMS:
         if (variable := completion_variable(program)) in os.environ:
+            from typer.completion import completion_init
+
             completion_init()
             command(prog_name=program, complete_var=variable)  # answers a shell that completes a line, and ends
     arguments = with_command_word(sys.argv[1:])
@@ -46,6 +39,8 @@ def main() -> None:
     finally:
         # Only Pulumi writes salts; a command that did not start it has no business in these files.
         if programs.was_started("pulumi"):
+            from cli.stack_files import salts
+
             salts.remove_from_tracked_files(ROOT)
     sys.exit(code)
 
@@ -68,45 +63,53 @@ def _guarded(run: Callable[[], Any], command: Any) -> int:
     except typer.TyperException as error:
         _usage(error, command)
         return USAGE
-    except SelectionError as error:
-        fail(str(error), "./deploy.sh list")
-        return USAGE
-    except (KeyboardInterrupt, typer.Abort, Cancelled) as error:
-        return _report(error)
-    except ConfigurationError as error:
-        fail(str(error), tr("改好后再运行一次", "mend it and run again"))
-        return USAGE
-    except SetupError as error:
-        fail(error.message, error.next_step)
-        return error.exit_code
-    except StackError as error:
-        fail(error.message, error.next_step)
-        return FAILED
-    except DeployError as error:
-        return _report(error)
-    except CommandError as error:
-        return _report(explain(str(error), []))
-    except EngineError as error:
-        fail(str(error), error.next_step)
-        return FAILED
-    except ProgramError as error:
-        fail(error.message, error.next_step)
-        return FAILED
+    except (KeyboardInterrupt, typer.Abort):
+        return _interrupted()
     except BrokenPipeError:
         crashes.give_up_output()
         return FAILED
     except Exception as error:
-        crashes.tell(error)
-        return FAILED
+        return _failed(error)
 
 
-def _report(error: BaseException) -> int:
-    if not isinstance(error, DeployError):
-        err.print(tr("已停止；再次运行会接着做。", "Stopped; the next run goes on from here."))
-        return INTERRUPTED
-    for text in error.details:
-        err.print(text, markup=False)
-    fail(error.message, error.next_step)
+def _interrupted() -> int:
+    err.print(tr("已停止；再次运行会接着做。", "Stopped; the next run goes on from here."))
+    return INTERRUPTED
+
+
+def _failed(error: Exception) -> int:
+    """Report a failure, and return the exit code for it."""
+    # What a command that succeeds does not need is imported here.
+    from cli.configuration.selection import SelectionError
+    from cli.deployment.events import Cancelled, DeployError, explain
+    from cli.engine.errors import EngineError
+    from infra.schema.problems import ConfigurationError
+
+    pulumi = sys.modules.get("pulumi.automation.errors")
+    if pulumi and isinstance(error, pulumi.CommandError):
+        error = explain(str(error), [])
+    match error:
+        case Cancelled():
+            return _interrupted()
+        case SelectionError():
+            fail(str(error), "./deploy.sh list")
+            return USAGE
+        case ConfigurationError():
+            fail(str(error), tr("改好后再运行一次", "mend it and run again"))
+            return USAGE
+        case SetupError():
+            fail(error.message, error.next_step)
+            return error.exit_code
+        case DeployError():
+            for text in error.details:
+                err.print(text, markup=False)
+            fail(error.message, error.next_step)
+        case StackError() | ProgramError():
+            fail(error.message, error.next_step)
+        case EngineError():
+            fail(str(error), error.next_step)
+        case _:
+            crashes.tell(error)
     return FAILED
 
 

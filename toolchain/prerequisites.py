@@ -176,7 +176,7 @@ def set_up(home: DyberHome, progress: Progress) -> Environment:
     return Environment(environment(home), running, base_images, cli)
 
 
-def environment(home: DyberHome, env: Mapping[str, str] | None = None) -> dict[str, str]:
+def environment(home: DyberHome, env: Mapping[str, str] | None = None, *, ask_engine: bool = True) -> dict[str, str]:
     """Variables to add to `env` (default: this process's) for `pulumi` and `docker`. What the user set stays.
 
     PATH, PULUMI_HOME, PULUMI_BACKEND_URL, PULUMI_CONFIG_PASSPHRASE_FILE, PULUMI_SKIP_UPDATE_CHECK, DYBER_HOME, and where
@@ -205,7 +205,7 @@ def environment(home: DyberHome, env: Mapping[str, str] | None = None) -> dict[s
     plugins = [pulumi_cli.find_plugin(home, pinned, name) for name in pinned.plugins]
     if any(plugin and plugin.origin == BUILT for plugin in plugins):
         variables["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
-    found_engine = engine.find_engine(env)
+    found_engine = engine.find_engine(env) if ask_engine else None
     if found_engine:
         variables.update(found_engine.environment())
     mirrors = Mirrors.from_environment(env)

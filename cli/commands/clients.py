@@ -10,8 +10,9 @@ import typer
 from rich.text import Text
 
 from cli.clients import addresses, formats
-from cli.commands.options import StackOption, client_token, deployed, examples
+from cli.commands.reading import StackOption, client_token, deployed
 from cli.terminal.console import err
+from cli.terminal.usage import examples
 from toolchain.language import tr
 
 commands = typer.Typer()
@@ -69,7 +70,7 @@ def client_configuration(
                 f"no format {format!r}; known: {', '.join(formats.FORMATS)}",
             )
         )
-    deployment, outputs = deployed(stack)
+    deployment, outputs = deployed(stack, with_settings=True, ask_engine=certificate)
     gateway = outputs["gateway"]
     if certificate:
         sys.stdout.write(addresses.certificate(gateway, deployment.require_id()))

@@ -10,13 +10,14 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from cli.commands.options import StackOption, deployed, examples
+from cli.commands.reading import StackOption, deployed
 from cli.engine.engine import EngineError
 from cli.inventory.gone import with_gone
 from cli.inventory.members import GONE, Member, chosen
 from cli.system import programs
 from cli.system.errors import StackError
 from cli.terminal.console import fail, out
+from cli.terminal.usage import examples
 from toolchain.language import tr
 
 commands = typer.Typer()

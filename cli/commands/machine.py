@@ -19,6 +19,7 @@ from cli.machine import changed_tests, test_run
 from cli.system.checkout import ROOT
 from cli.system.git import git_said
 from cli.terminal.console import Activities, err, out
+from cli.terminal.usage import PROGRAMS, completion_variable
 from infra.rendering.gateway_model import GatewaySettings
 from toolchain import prerequisites, versions
 from toolchain.home import DyberHome
@@ -27,8 +28,6 @@ from toolchain.pulumi import pulumi_cli
 
 commands = typer.Typer()
 SHELLS = ("bash", "zsh", "fish", "powershell")
-#: Under which names the command is completed: in the checkout, and in an environment made by `env`.
-PROGRAMS = ("deploy.sh", "dyber")
 
 
 @commands.command(
@@ -149,8 +148,3 @@ def test(
         set_up(home, display)
         test_run.prepare(display)
     raise typer.Exit(test_run.run([*chosen, *context.args]))
-
-
-def completion_variable(program: str) -> str:
-    """The environment variable by which a completion script asks."""
-    return f"_{program}_COMPLETE".replace(".", "_").replace("-", "_").upper()

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-from rich.markup import escape
-
+from cli.commands.reading import (
+    AcceptedYesOption,
+    JsonOption,
+    StackOption,
+    YesOption,
+    client_token,
+    deployed,
+    print_json,
+    stack_outputs,
+)
 from cli.deployment.deployment import Deployment
 from cli.deployment.environment import activate
 from cli.deployment.events import Cancelled, DeployError
@@ -20,30 +25,27 @@ from cli.engine.ports import PortInUse, cannot_be_had, ports_in_use, refuse_low_
 from cli.inventory import remains
 from cli.system.errors import StackError
 from cli.terminal.console import Activities, err
-from infra.settings.env_file import MAIN_CLIENT
+from cli.terminal.usage import FAILED, INTERRUPTED, OK, USAGE, examples
 from toolchain import prerequisites, proxies
 from toolchain.home import DyberHome
 from toolchain.language import tr
 from toolchain.progress import duration
 
-OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
-
-StackOption = Annotated[
-    str,
-    typer.Option("--stack", "-s", help=tr("栈：dev、test 或 prod", "Stack: dev, test or prod"), envvar="DYBER_STACK"),
+__all__ = [
+    "AcceptedYesOption",
+    "FAILED",
+    "INTERRUPTED",
+    "JsonOption",
+    "OK",
+    "StackOption",
+    "USAGE",
+    "YesOption",
+    "client_token",
+    "deployed",
+    "examples",
+    "print_json",
+    "stack_outputs",
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help=tr("以 JSON 输出", "Print JSON"))]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help=tr("不再询问", "Do not ask"))]
-#: Of commands that change something and never ask: scripts may give it to all of them alike.
-AcceptedYesOption = Annotated[
-    bool,
-    typer.Option("--yes", "-y", help=tr("不再询问（这个命令本来就不问）", "Do not ask (this command never does)")),
-]
-
-
-def examples(*lines: str) -> str:
-    """Help text with examples, one per line."""
-    return "\n\n".join([tr("例：", "Examples:"), *(f"  [cyan]{escape(line)}[/cyan]" for line in lines)])
 
 
 def set_up(home: DyberHome, display: Activities) -> None:
@@ -130,39 +132,6 @@ def graceful_interrupt() -> Iterator[None]:
         raise
     finally:
         signal.signal(signal.SIGINT, previous)
-
-
-def deployed(stack: str) -> tuple[Deployment, dict[str, Any]]:
-    """A deployed stack and its outputs, secrets in clear. Raises StackError when it is not deployed."""
-    activate(DyberHome.from_environment())
-    deployment = Deployment.open(stack, create=False)
-    return deployment, deployment.outputs()
-
-
-def stack_outputs(stack: str) -> dict[str, Any]:
-    """Outputs of a deployed stack, secrets in clear. Raises StackError when it is not deployed."""
-    return deployed(stack)[1]
-
-
-def client_token(outputs: dict[str, Any], client: str | None) -> tuple[str, str]:
-    """Name and newest token of `client`; without a name of the main client, or of the only one. Raises
-    typer.BadParameter naming those there are."""
-    tokens: dict[str, str] = outputs["tokens"]
-    if client is None and (MAIN_CLIENT in tokens or len(tokens) == 1):
-        client = MAIN_CLIENT if MAIN_CLIENT in tokens else next(iter(tokens))
-    if client not in tokens:
-        known = ", ".join(sorted(tokens))
-        raise typer.BadParameter(
-            tr(f"请指定客户端：{known}", f"name a client: {known}")
-            if client is None
-            else tr(f"没有客户端 {client!r}，可用：{known}", f"no client {client!r}; known: {known}")
-        )
-    return client, tokens[client]
-
-
-def print_json(value: Any) -> None:
-    """`value` as JSON on stdout."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
 def changed(changes: Mapping[str, int]) -> int:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cli.commands.options import AcceptedYesOption, StackOption, deployed, examples
+from cli.commands.reading import AcceptedYesOption, StackOption, deployed
 from cli.deployment.deployment import Deployment
 from cli.engine import engine
 from cli.inventory import gateway_status
@@ -17,6 +17,7 @@ from cli.inventory.gone import Gone, with_gone
 from cli.inventory.members import GONE, START_ORDER, Member, chosen
 from cli.system.errors import StackError
 from cli.terminal.console import Activities, out
+from cli.terminal.usage import examples
 from toolchain.home import DyberHome
 from toolchain.language import tr
 
@@ -130,14 +131,16 @@ def _each(group: Iterable[Member], work) -> None:  # noqa: ANN001
 
 def _start(one: Member, display: Activities) -> None:
     with display.phase(tr(f"启动 {one.service}", f"Starting {one.service}")):
-        engine.docker("start", one.id)
+        with engine.asking() as client:
+            client.start(one.id)
         wait_until_well(one, display)
 
 
 def _stop(one: Member, display: Activities) -> None:
     # The container's own time: running calls end first.
     with display.phase(tr(f"停止 {one.service}", f"Stopping {one.service}"), one.stop_seconds):
-        engine.docker("stop", one.id, timeout=one.stop_seconds + 60)
+        with engine.asking() as client:
+            client.stop(one.id, timeout=one.stop_seconds)
 
 
 def _restart(one: Member, deployment: Deployment, everything: list[Member], display: Activities) -> None:
@@ -145,7 +148,8 @@ def _restart(one: Member, deployment: Deployment, everything: list[Member], disp
     label = one.service if replicas == 1 else f"{one.service} {one.replica}/{replicas}"
     with display.phase(tr(f"重启 {label}", f"Restarting {label}")):
         seconds = GATEWAY_STOP_SECONDS if one.kind == "gateway" else one.stop_seconds
-        engine.docker("restart", "--time", str(seconds), one.id, timeout=seconds + 120)
+        with engine.asking() as client:
+            client.restart(one.id, timeout=seconds)
         wait_until_well(one, display)
         if one.kind == "server" and any(other.kind == "gateway" and other.running for other in everything):
             _wait_until_ready(one.service, replicas, deployment, display)
@@ -155,10 +159,9 @@ def wait_until_well(one: Member, display: Activities) -> None:
     """Wait until a container runs and is healthy. Raises StackError when it ended, or takes too long."""
     deadline = time.monotonic() + HEALTHY_SECONDS
     while time.monotonic() < deadline:
-        text = engine.docker(
-            "inspect", "--format", "{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{end}}", one.id
-        )
-        state, _, health = text.strip().partition(" ")
+        with engine.asking() as client:
+            told = client.inspect_container(one.id)["State"]
+        state, health = told["Status"], (told.get("Health") or {}).get("Status", "")
         if state == "running" and health in ("", "healthy"):
             return
         display.detail(health or state)

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cli.commands.options import FAILED, JsonOption, StackOption, deployed, examples, print_json
+from cli.commands.reading import JsonOption, StackOption, deployed, print_json
 from cli.configuration.effective import Configuration
 from cli.deployment.deployment import Deployment
 from cli.deployment.environment import activate
@@ -23,6 +23,7 @@ from cli.inventory.members import GONE
 from cli.system.checkout import ROOT
 from cli.system.errors import StackError
 from cli.terminal.console import err, fail, out
+from cli.terminal.usage import FAILED, examples
 from infra.schema.problems import ConfigurationError
 from infra.services.catalog import load_catalog
 from infra.settings.stack import StackSettings
@@ -54,11 +55,12 @@ _WORDS = {
 )
 def status(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
     """Health, version, usage, tools and last error of each service; exit code 1 unless all are up."""
-    deployment, outputs = deployed(stack)
+    deployment, outputs = deployed(stack, with_settings=True)
     everything, missing = with_gone(deployment, outputs["services"])
     found = health_report.collect(deployment.settings, everything, outputs["services"])
     hidden = _hidden(deployment.settings)
-    data = stored_data.unused(stored_data.find(stack), stored_data.mounted(deployment.resources()))
+    data = stored_data.unused(stored_data.find(stack, sizes=False), stored_data.mounted(deployment.resources()))
+    data = stored_data.measured(data)
     if as_json:
         services = [{**health_report.as_json(one), "hidden_tools": hidden.get(one.name, ())} for one in found]
         print_json({"stack": stack, "services": services, "unused_data": [item.as_json() for item in data]})
@@ -163,7 +165,7 @@ def _states(stack: str) -> dict[str, str]:
 
     try:
         activate(DyberHome.from_environment())
-        deployment = Deployment.open(stack, create=False)
+        deployment = Deployment.read(stack)
         services = deployment.outputs()["services"]
         states: dict[str, str] = dict.fromkeys(services, GONE)
         for one in with_gone(deployment, services)[0]:

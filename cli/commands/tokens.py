@@ -1,38 +1,36 @@
-"""`dyber token …`: clients' tokens, and their rotation without a moment in which none is accepted."""
+"""`dyber token …`: clients' tokens, and their rotation without a moment in which none is accepted.
+
+`token show` is to answer at once, so what only the other commands need is imported where they need it.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.commands.options import (
+from cli.commands.reading import (
     AcceptedYesOption,
     JsonOption,
     StackOption,
-    check,
     client_token,
     deployed,
-    examples,
-    graceful_interrupt,
     print_json,
     stack_outputs,
 )
-from cli.configuration import env_values
-from cli.configuration.selection import service_name
-from cli.deployment.deployment import Deployment
-from cli.stack_files.stack_file import StackFile
 from cli.system.checkout import ROOT
 from cli.system.errors import StackError
-from cli.terminal.console import Activities, out
-from infra.services.catalog import ServiceSpec, load_catalog
-from infra.settings import env_file
-from infra.settings.clients import TokenSettings
-from infra.settings.env_file import MAIN_CLIENT
-from toolchain.home import DyberHome
+from cli.terminal.console import out
+from cli.terminal.usage import examples
 from toolchain.language import tr
+
+if TYPE_CHECKING:
+    from cli.deployment.deployment import Deployment
+    from cli.stack_files.stack_file import StackFile
+    from infra.services.catalog import ServiceSpec
+    from infra.settings.clients import TokenSettings
 
 token_app = typer.Typer(
     help=tr("客户端的令牌", "Clients' tokens"),
@@ -49,7 +47,7 @@ ClientArgument = Annotated[str, typer.Argument(help=tr("客户端", "The client"
 )
 def token_list(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
     """List the clients that have a token; as JSON also what each may call."""
-    deployment, outputs = deployed(stack)
+    deployment, outputs = deployed(stack, with_settings=as_json, ask_engine=False)
     names = sorted(outputs["tokens"])
     if not as_json:
         for client in names:
@@ -116,6 +114,9 @@ def token_create(
     stack: StackOption = "dev",
 ) -> None:
     """Add a client, which gets a token; written into the stack's file and deployed."""
+    from cli.stack_files.stack_file import StackFile
+    from infra.services.catalog import load_catalog
+
     deployment, outputs = deployed(stack)
     if client in outputs["tokens"] or client in deployment.settings.clients:
         raise typer.BadParameter(tr(f"已有客户端 {client!r}", f"there is a client {client!r} already"))
@@ -137,6 +138,8 @@ def parse_scopes(text: str, catalog: Mapping[str, ServiceSpec]) -> dict[str, str
 
     Raises SelectionError for an unknown service, typer.BadParameter for text of another form.
     """
+    from cli.configuration.selection import service_name
+
     scopes: dict[str, str | list[str]] = {}
     for part in text.replace(" ", ",").split(","):
         if not part:
@@ -169,6 +172,9 @@ def token_rotate(
     stack: StackOption = "dev",
 ) -> None:
     """Give a client a new token; the old one is accepted until `token revoke`."""
+    from infra.settings import env_file
+    from infra.settings.clients import TokenSettings
+
     deployment, outputs, settings = _opened(client, stack)
     if client in outputs.get("chosen_tokens", []):
         place = env_file.file_name(stack)
@@ -208,6 +214,8 @@ def token_rotate(
 )
 def token_revoke(client: ClientArgument, yes: AcceptedYesOption = False, stack: StackOption = "dev") -> None:
     """End a rotation: the old token is refused at once."""
+    from infra.settings.clients import TokenSettings
+
     deployment, _, settings = _opened(client, stack)
     if not settings.previous:
         raise StackError(
@@ -232,6 +240,8 @@ def _opened(client: str, stack: str) -> tuple[Deployment, dict[str, Any], TokenS
 
 def _apply(deployment: Deployment, client: str, settings: TokenSettings) -> None:
     """Write the rotation into the stack's file and bring the gateway to it; on failure the file is as before."""
+    from cli.stack_files.stack_file import StackFile
+
     file = StackFile(deployment.file)
     file.set_in("tokens", [client, "generation"], settings.generation)
     file.set_in("tokens", [client, "previous"], settings.previous)
@@ -240,6 +250,13 @@ def _apply(deployment: Deployment, client: str, settings: TokenSettings) -> None
 
 def _deploy_with(file: StackFile, stack: str) -> None:
     """Bring the stack to the changed `file`, which on failure is as before."""
+    from cli.commands.options import check, graceful_interrupt
+    from cli.configuration import env_values
+    from cli.deployment.deployment import Deployment
+    from cli.terminal.console import Activities
+    from infra.settings.env_file import MAIN_CLIENT
+    from toolchain.home import DyberHome
+
     file.save()
     repeated = None
     try:

@@ -5,9 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pulumi import automation as auto
-from pulumi.automation.errors import CommandError
-
 from cli.deployment.deployment import Deployment
 from cli.deployment.environment import activate
 from cli.deployment.events import DeployError, explain
@@ -24,6 +21,9 @@ def decrypted(stack: str, root: Path) -> dict[str, Any]:
 
     Raises StackError where they cannot be decrypted.
     """
+    from pulumi import automation as auto
+    from pulumi.automation.errors import CommandError
+
     try:
         activate(DyberHome.from_environment())
         values = auto.LocalWorkspace(work_dir=str(root)).get_all_config(stack)

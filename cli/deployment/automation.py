@@ -7,17 +7,27 @@ Pulumi would wait for ever for somebody to read on, holding the stack's lock.
 from __future__ import annotations
 
 import subprocess
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
-
-from pulumi.automation import _cmd
 
 from cli.system import programs
 
 
+def api() -> Any:
+    """Return the module of the Automation API, which takes half a second to import: only what changes a stack does."""
+    start_pulumi_well()
+    from pulumi import automation
+
+    return automation
+
+
+@cache
 def start_pulumi_well() -> None:
     """From now on the Automation API reads what Pulumi cut as the replacement character U+FFFD, keeps a Ctrl-C from
     Pulumi where programs.apart says so, and leaves a note that Pulumi ran."""
+    from pulumi.automation import _cmd
+
     _cmd.subprocess = SimpleNamespace(**{**vars(subprocess), "Popen": _popen})
 
 

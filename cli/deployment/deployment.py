@@ -1,27 +1,25 @@
-"""One stack, driven through Pulumi's Automation API: open, recover, preview, up, destroy, outputs."""
+"""One stack: read through the pulumi command, and changed through Pulumi's Automation API."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pulumi import automation as auto
-
-from cli.deployment import automation, locks, policies, secrets_provider, state_edits
-from cli.deployment.events import EventDisplay
-from cli.engine import engine, moments, stored_data
+from cli.deployment import automation, reading
+from cli.engine import moments
 from cli.system.checkout import ROOT
 from cli.system.errors import StackError
-from cli.terminal.console import Activities, err
-from infra.parts import image_interface
-from infra.rendering import gateway_inputs
-from infra.services.catalog import load_catalog
-from infra.settings.stack import StackSettings, read_settings, stack_file
 from toolchain.language import tr
 
-automation.start_pulumi_well()
+if TYPE_CHECKING:
+    from pulumi import automation as auto
+
+    from cli.deployment import locks
+    from cli.terminal.console import Activities
+    from infra.settings.stack import StackSettings
 
 PROJECT = "dyber"
 #: Where a restore keeps its way back (cli.way_back): a folder of each stack with this file in it.
@@ -37,13 +35,30 @@ class Preview:
     steps: list[dict[str, Any]]
 
 
-@dataclass
 class Deployment:
     """An opened stack. Every method that changes things takes a display for its progress."""
 
-    stack: auto.Stack
-    settings: StackSettings
-    _state: dict[str, Any] | None = field(default=None, repr=False)
+    def __init__(self, stack: auto.Stack | None, settings: StackSettings | None, name: str = "") -> None:
+        """`stack` and `settings` are read when they are first needed, where they are not given: then by `name`."""
+        self._stack, self._settings, self._name = stack, settings, name
+        self._state: dict[str, Any] | None = None
+
+    @classmethod
+    def read(cls, name: str, *, with_settings: bool = False) -> Deployment:
+        """Read a deployed stack's state, and at the same time its settings where they are needed anyhow.
+
+        Raises as `open` does, but for the settings only `with_settings`.
+        """
+        moments.put_back_forgotten()
+        _refuse_unfinished_restore(name)
+        settings_file(name)
+        found = cls(None, None, name)
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            settings = pool.submit(_settings, name) if with_settings else None
+            found.state()
+            if settings:
+                found._settings = settings.result()
+        return found
 
     @classmethod
     def open(cls, name: str, *, create: bool = True, while_restoring: bool = False) -> Deployment:
@@ -56,6 +71,10 @@ class Deployment:
         if not while_restoring:
             _refuse_unfinished_restore(name)
         settings_file(name)
+        from cli.deployment import secrets_provider
+        from infra.settings.stack import stack_file
+
+        auto = automation.api()
         select = auto.create_or_select_stack if create else auto.select_stack
         try:
             stack = select(
@@ -65,9 +84,7 @@ class Deployment:
             )
         except auto.errors.StackNotFoundError:
             raise _not_deployed(name) from None
-        config = stack.get_all_config()
-        given = {key: value.value for key, value in config.items() if value.value is not None}
-        return cls(stack, read_settings(ROOT, name, given, [key for key, value in config.items() if value.secret]))
+        return cls(stack, _settings(name))
 
     @classmethod
     def known_to_the_state(cls, name: str) -> Deployment | None:
@@ -78,22 +95,52 @@ class Deployment:
         """
         moments.put_back_forgotten()
         _refuse_unfinished_restore(name)
+        from infra.settings.stack import StackSettings
+
+        auto = automation.api()
         try:
             return cls(auto.select_stack(stack_name=name, work_dir=str(ROOT)), StackSettings(stack=name))
         except auto.errors.StackNotFoundError:
             return None
 
+    @property
+    def name(self) -> str:
+        """The stack's name."""
+        return self._stack.name if self._stack else self._name
+
+    @property
+    def stack(self) -> auto.Stack:
+        """The stack as the Automation API has it."""
+        if self._stack is None:
+            auto = automation.api()
+            try:
+                self._stack = auto.select_stack(stack_name=self._name, work_dir=str(ROOT))
+            except auto.errors.StackNotFoundError:
+                raise _not_deployed(self._name) from None
+        return self._stack
+
+    @property
+    def settings(self) -> StackSettings:
+        """The stack's settings. Raises ConfigurationError for those that cannot be used."""
+        if self._settings is None:
+            self._settings = _settings(self._name)
+        return self._settings
+
     # -- reading ---------------------------------------------------------------------------------------------------
 
     def outputs(self) -> dict[str, Any]:
         """The stack's outputs, secrets in clear. Raises StackError when the stack is not deployed."""
-        values = {key: output.value for key, output in self.stack.outputs().items()}
+        values = reading.outputs(self.state())
         if "gateway" not in values:
-            raise _not_deployed(self.stack.name)
+            raise _not_deployed(self.name)
         return values
 
     def check_settings(self) -> None:
         """Raises ConfigurationError for what the program would refuse, before Pulumi is started."""
+        from infra.parts import image_interface
+        from infra.rendering import gateway_inputs
+        from infra.services.catalog import load_catalog
+
         specs = self.settings.select(load_catalog(ROOT / "mcp-servers"))
         image_interface.refuse_other(self.settings)
         gateway_inputs.configuration(self.settings, specs, {})
@@ -101,12 +148,20 @@ class Deployment:
 
     def published_ports(self) -> list[tuple[str, int]]:
         """(address, host port) of all that this stack's gateway publishes."""
+        from infra.rendering import gateway_inputs
+        from infra.services.catalog import load_catalog
+
         specs = self.settings.select(load_catalog(ROOT / "mcp-servers"))
         return gateway_inputs.published_addresses(self.settings, specs)
 
     def state(self) -> dict[str, Any]:
         """The stack's state, read once and again after a change; {} before the first deployment."""
-        if self._state is None:
+        if self._state is None and self._stack is None:
+            try:
+                self._state = reading.state(self._name)
+            except reading.NoSuchStack:
+                raise _not_deployed(self._name) from None
+        elif self._state is None:
             self._state = dict(self.stack.export_stack().deployment or {})
         return self._state
 
@@ -124,22 +179,25 @@ class Deployment:
     def require_id(self) -> str:
         """As deployment_id. Raises StackError before the first deployment."""
         if (found := self.deployment_id()) is None:
-            raise _not_deployed(self.stack.name)
+            raise _not_deployed(self.name)
         return found
 
     @property
     def file(self) -> Path:
         """The stack's file of settings."""
-        return ROOT / stack_file(self.stack.name)
+        return ROOT / _file_name(self.name)
 
     # -- changing --------------------------------------------------------------------------------------------------
 
     def set(self, path: str, value: str) -> None:
         """Write one setting, such as `gateway.portOffset`, into the stack's file; what else is there stays."""
+        auto = automation.api()
         self.stack.set_config(f"{PROJECT}:{path}", auto.ConfigValue(value), path=True)
 
     def require_idle(self) -> None:
         """Raises StackError when another run is under way."""
+        from cli.deployment import locks
+
         for holder in locks.holders(self.stack):
             if not holder.is_gone():
                 raise in_use(self.stack.name, holder)
@@ -149,6 +207,10 @@ class Deployment:
 
         Raises StackError when another run is really under way.
         """
+        from cli.deployment import locks
+        from cli.engine import engine
+        from cli.terminal.console import err
+
         try:
             if locks.release_abandoned(self.stack):
                 err.print(
@@ -173,6 +235,8 @@ class Deployment:
 
         Returns the stack's outputs (secrets in clear) and the number of changes by kind.
         """
+        from cli.deployment import policies
+
         return self._up(
             display,
             # What a refresh finds out is not in the plan, and would be refused as not planned.
@@ -188,6 +252,10 @@ class Deployment:
         self._up(display, refresh=True, exclude=list(exclude), exclude_dependents=True)
 
     def _up(self, display: Activities, **options: Any) -> tuple[dict[str, Any], Mapping[str, int]]:
+        from cli.deployment import state_edits
+        from cli.deployment.events import EventDisplay
+        from cli.engine import stored_data
+
         # What is not declared any more would be deleted otherwise, in the very run that brings this version.
         if stored_data.deletable(self.state()):
             state_edits.edit(self.stack, stored_data.retain)
@@ -202,6 +270,9 @@ class Deployment:
 
     def preview(self, display: Activities) -> Preview:
         """What `up` would change."""
+        from cli.deployment import policies
+        from cli.deployment.events import EventDisplay
+
         events = EventDisplay(display, quiet=True)
         with events.failing_clearly():
             result = self.stack.preview(
@@ -212,6 +283,8 @@ class Deployment:
 
     def refreshed(self, display: Activities) -> list[dict[str, Any]]:
         """What the providers find on the engine now, as steps from the state to that; the state stays as it is."""
+        from cli.deployment.events import EventDisplay
+
         events = EventDisplay(display, quiet=True)
         with events.failing_clearly():
             self.stack.preview_refresh(color="never", show_secrets=False, on_event=events.handle)
@@ -219,6 +292,10 @@ class Deployment:
 
     def destroy(self, display: Activities) -> None:
         """Delete everything the stack made, but its data volumes."""
+        from cli.deployment import state_edits
+        from cli.deployment.events import EventDisplay
+        from cli.engine import stored_data
+
         state_edits.edit(self.stack, stored_data.retain)
         events = EventDisplay(display)
         with events.failing_clearly():
@@ -226,9 +303,27 @@ class Deployment:
         self._state = None
 
 
+def _settings(stack: str) -> StackSettings:
+    """Read the settings of a stack's file. Raises ConfigurationError."""
+    from infra.settings.stack import read_settings
+
+    try:
+        config = reading.configuration(stack)
+    except reading.NoSuchStack:
+        raise _not_deployed(stack) from None
+    given = {key: item.value for key, item in config.items() if item.value is not None}
+    return read_settings(ROOT, stack, given, [key for key, item in config.items() if item.secret])
+
+
+def _file_name(stack: str) -> str:
+    from infra.settings.stack import stack_file
+
+    return stack_file(stack)
+
+
 def settings_file(stack: str) -> Path:
     """The stack's file of settings. Raises StackError, naming the known stacks, where there is none."""
-    file = ROOT / stack_file(stack)
+    file = ROOT / _file_name(stack)
     if not file.is_file():
         known = ", ".join(sorted(file.name.split(".")[1] for file in ROOT.glob("Pulumi.*.yaml")))
         raise StackError(

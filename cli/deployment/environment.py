@@ -16,13 +16,14 @@ from toolchain.language import tr
 from toolchain.pulumi import backend
 
 
-def activate(home: DyberHome) -> None:
-    """Put what Pulumi needs into this process's environment, and so into that of all it starts.
+def activate(home: DyberHome, *, ask_engine: bool = True) -> None:
+    """Put what Pulumi needs into this process's environment, and so into that of all it starts. What reads a state
+    needs no engine, and need not `ask_engine` which there is.
 
     Raises SetupError on a machine that has not been set up, or for a state backend that there is not.
     """
     backend.configured(home).check()
-    os.environ.update(prerequisites.environment(home))
+    os.environ.update(prerequisites.environment(home, ask_engine=ask_engine))
     if not shutil.which("pulumi"):
         raise SetupError(
             tr("这台机器还没有准备好：没有 pulumi", "this machine is not set up: there is no pulumi"),

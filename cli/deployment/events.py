@@ -5,10 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
-
-from pulumi import automation as auto
-from pulumi.automation.events import EngineEvent, PolicyEvent
+from typing import TYPE_CHECKING, Any
 
 from cli.deployment import policies
 from cli.deployment.state_failures import STATE_FAILURES
@@ -17,6 +14,9 @@ from cli.engine.resource_types import CONTAINER, IMAGE, NETWORK, VOLUME
 from cli.terminal.console import Activities, err
 from toolchain.language import tr
 from toolchain.pulumi.backend import masked
+
+if TYPE_CHECKING:
+    from pulumi.automation.events import EngineEvent, PolicyEvent
 
 _VERBS = {
     "create": ("创建", "create"),
@@ -212,6 +212,8 @@ class EventDisplay:
     @contextmanager
     def failing_clearly(self) -> Iterator[None]:
         """Turn Pulumi's failure inside into DeployError or Cancelled."""
+        from pulumi import automation as auto
+
         try:
             yield
         except auto.errors.CommandError as error:

@@ -7,15 +7,17 @@ import re
 import socket
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlparse
 from urllib.request import url2pathname
-
-from pulumi import automation as auto
 
 from cli.system import programs
 from toolchain.damage import lock_at
 from toolchain.home import DyberHome
 from toolchain.pulumi import backend
+
+if TYPE_CHECKING:
+    from pulumi import automation as auto
 
 _HOLDER = re.compile(r"created by (?P<user>.*)@(?P<host>\S+) \(pid (?P<pid>\d+)\) at (?P<since>\S+)")
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-
-from pulumi.automation.events import PolicyEvent
+from typing import TYPE_CHECKING
 
 from cli.system.checkout import ROOT
 from toolchain.language import tr
+
+if TYPE_CHECKING:
+    from pulumi.automation.events import PolicyEvent
 
 PACK = str(ROOT / "policy")
 MANDATORY = "mandatory"

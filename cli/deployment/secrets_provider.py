@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from pulumi import automation as auto
 
 from infra.schema.problems import ConfigurationError
+
+if TYPE_CHECKING:
+    from pulumi import automation as auto
 
 VARIABLE = "DYBER_SECRETS_PROVIDER"
 PASSPHRASE = "passphrase"
@@ -44,6 +46,8 @@ def for_new_stack(file: Path) -> str | None:
 def options(file: Path) -> auto.LocalWorkspaceOptions:
     """For a stack that may have to be made. Without it Pulumi would put a passphrase in the place of the provider that
     the file names."""
+    from pulumi import automation as auto
+
     return auto.LocalWorkspaceOptions(secrets_provider=for_new_stack(file))
 
 

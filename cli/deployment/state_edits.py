@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pulumi import automation as auto
+if TYPE_CHECKING:
+    from pulumi import automation as auto
 
 
 def edit(stack: auto.Stack, change: Callable[[dict[str, Any]], bool]) -> None:
@@ -13,6 +14,8 @@ def edit(stack: auto.Stack, change: Callable[[dict[str, Any]], bool]) -> None:
     exported = stack.export_stack()
     state = dict(exported.deployment or {})
     if change(state):
+        from pulumi import automation as auto
+
         stack.import_stack(auto.Deployment(version=exported.version, deployment=state))
 
 

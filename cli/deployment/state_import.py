@@ -14,12 +14,14 @@ from typing import Any
 import yaml
 from pulumi import automation as auto
 
-from cli.deployment import deployment, secrets_provider
+from cli.deployment import automation, deployment, secrets_provider
 from cli.stack_files.stack_file import has_encrypted_values, without_salt
 from cli.system.errors import StackError
 from infra.settings.stack import stack_file
 from toolchain.home import DyberHome
 from toolchain.language import tr
+
+automation.start_pulumi_well()
 
 
 def file_for_here(content: bytes, passphrase_then: bytes | None) -> bytes:

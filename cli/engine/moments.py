@@ -17,26 +17,25 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import Timeout
-from pydantic import TypeAdapter, ValidationError
 
 from cli.engine import engine
-from cli.engine.engine import EngineError
-from cli.stack_files.stack_file import replace_file
+from cli.engine.errors import EngineError, NotOnEngine
 from cli.system import programs
 from cli.terminal.console import err
 from toolchain.damage import lock_at, make_folder, set_aside
 from toolchain.home import DyberHome
 from toolchain.language import tr
 
-_COMMANDS = TypeAdapter(list[list[str]])
-#: What the engine says where nothing is left to undo.
-_NOTHING_LEFT = re.compile(r"is not paused|no such container|not found", re.IGNORECASE)
+#: What the engine says of a container that goes on already; it has no status of its own for that.
+_NOT_PAUSED = re.compile(r"is not paused", re.IGNORECASE)
 
 
 @contextmanager
 def put_back_afterwards(*undo: Sequence[str]) -> Iterator[None]:
     """Inside, what the docker commands `undo` put back may be changed; afterwards they are all run, also when one of
     them fails. Raises EngineError for one that failed, which the next command of dyber tries again."""
+    from cli.stack_files.stack_file import replace_file
+
     note = _folder() / f"{os.getpid()}-{secrets.token_hex(4)}.json"
     make_folder(note.parent.parent)
     commands = [list(command) for command in undo]
@@ -76,8 +75,11 @@ def put_back_forgotten() -> None:
 
 def _noted(note: Path) -> list[list[str]] | None:
     """Return the commands of a note; None for a damaged note, which is set aside."""
+    # There is a note only after a kill; nearly every command looks, and need not wait for this import.
+    from pydantic import TypeAdapter, ValidationError
+
     try:
-        return _COMMANDS.validate_json(note.read_bytes(), strict=True)
+        return TypeAdapter(list[list[str]]).validate_json(note.read_bytes(), strict=True)
     except (IsADirectoryError, ValidationError):
         set_aside(
             note,
@@ -96,16 +98,30 @@ def _undo(note: Path, commands: list[list[str]]) -> list[str]:
     with undisturbed():
         for command in commands:
             try:
-                engine.docker(*command)
+                _run(command)
             except EngineError as error:
-                if not _NOTHING_LEFT.search(str(error)):
+                if not isinstance(error, NotOnEngine) and not _NOT_PAUSED.search(str(error)):
                     left.append(command)
                     problems.append(f"docker {' '.join(command)}: {error}")
         if left:
+            from cli.stack_files.stack_file import replace_file
+
             replace_file(note, json.dumps(left).encode(), 0o600)
         else:
             note.unlink(missing_ok=True)
     return problems
+
+
+def _run(command: list[str]) -> None:
+    """Do what one command of a note says. Raises EngineError."""
+    with engine.asking() as client:
+        match command:
+            case ["unpause", container]:
+                client.unpause(container)
+            case ["rm", "--force", container]:
+                client.remove_container(container, force=True)
+            case _:
+                raise EngineError(tr("不认识的复原命令", "an unknown command to put something back"))
 
 
 @contextmanager

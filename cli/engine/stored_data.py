@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from rich.text import Text
 
 from cli.engine import engine
-from cli.engine.engine import EngineError
+from cli.engine.errors import EngineError, NotOnEngine
 from cli.engine.resource_types import CONTAINER, VOLUME
-from cli.engine.sizes import size as bytes_of
 from cli.terminal.console import err
 from infra.parts import data_volumes
-from infra.schema.problems import ConfigurationError
+from infra.parts.data_volumes import LabelledVolume
 from toolchain.language import tr
 from toolchain.prerequisites import Finding
 
@@ -51,31 +50,41 @@ class StoredData:
         return {"name": self.name, "stack": self.stack, "service": self.service, "bytes": self.size, "created": created}
 
 
-def find(stack: str | None = None) -> list[StoredData]:
-    """Return the data volumes of a stack, or of all stacks, whether they are used or not.
+def find(stack: str | None = None, *, sizes: bool = True) -> list[StoredData]:
+    """Return the data volumes of a stack, or of all stacks, whether they are used or not. Without their `sizes`, for
+    which the engine reads all of its disk, the answer comes sooner.
 
-    Raises EngineError, and ConfigurationError when the engine does not answer.
+    Raises EngineError.
     """
-    volumes = [item for item in data_volumes.labelled() if item.holds_data and stack in (None, item.stack)]
+    told = engine.volumes("label=dyber.project=dyber")
+    volumes = [item for item in map(_labelled, told) if item.holds_data and stack in (None, item.stack)]
     if not volumes:
         return []
-    sizes, mounting = _sizes(), users()
-    created = {
-        item["Name"]: _time(item.get("CreatedAt", ""))
-        for item in json.loads(engine.docker("volume", "inspect", *(item.name for item in volumes)))
-    }
+    mounting = users()
+    created = {item["Name"]: _time(item.get("CreatedAt", "")) for item in told}
     data = [
         StoredData(
             name=item.name,
             stack=item.stack,
             service=item.service,
             created=created.get(item.name),
-            size=sizes.get(item.name),
             users=mounting.get(item.name, ()),
         )
         for item in volumes
     ]
-    return sorted(data, key=lambda item: (item.stack, item.name))
+    data.sort(key=lambda item: (item.stack, item.name))
+    return measured(data) if sizes else data
+
+
+def measured(data: list[StoredData]) -> list[StoredData]:
+    """Return the same volumes with the sizes that the engine tells."""
+    if not data:
+        return []
+    try:
+        sizes = engine.volume_sizes()
+    except EngineError:
+        return data
+    return [replace(item, size=sizes.get(item.name)) for item in data]
 
 
 def unused(data: Iterable[StoredData], needed: Collection[str] = ()) -> list[StoredData]:
@@ -93,8 +102,8 @@ def findings() -> list[Finding]:
     """Return what `doctor` says about unused data: a line for each stack that has some, even if the stack itself is
     gone."""
     try:
-        data = unused(find())
-    except (EngineError, ConfigurationError):
+        data = measured(unused(find(sizes=False)))
+    except EngineError:
         return []  # That the engine does not answer is a finding of its own.
     return [
         Finding(
@@ -119,13 +128,12 @@ def delete(data: Iterable[StoredData]) -> list[str]:
     gone = []
     for item in data:
         try:
-            engine.docker("volume", "rm", item.name)
+            with suppress(NotOnEngine), engine.asking() as client:
+                client.remove_volume(item.name)
         except EngineError as error:
-            text = str(error).lower()
-            if "no such" not in text and "not found" not in text:
-                told = tr(f"保留 {item.name}：{error}", f"kept {item.name}: {error}")
-                err.print(Text(told, style="yellow"))
-                continue
+            told = tr(f"保留 {item.name}：{error}", f"kept {item.name}: {error}")
+            err.print(Text(told, style="yellow"))
+            continue
         gone.append(item.name)
     return gone
 
@@ -184,24 +192,19 @@ def age(created: datetime, now: datetime) -> str:
     return tr(f"{hours // 24} 天前建立", f"made {hours // 24} days ago")
 
 
-def _sizes() -> dict[str, float]:
-    """Bytes by volume; {} from an engine that does not tell."""
-    try:
-        listed = json.loads(engine.docker("system", "df", "--verbose", "--format", "{{json .Volumes}}") or "[]")
-    except (EngineError, ValueError):
-        return {}
-    return {item["Name"]: bytes_of(item["Size"]) for item in listed or () if item.get("Size") not in (None, "N/A", "")}
-
-
 def users() -> dict[str, tuple[str, ...]]:
     """By volume, the names of the containers that mount it. Raises EngineError."""
     found: dict[str, tuple[str, ...]] = {}
-    shown = engine.docker("ps", "--all", "--no-trunc", "--format", "{{.Names}}\t{{.Mounts}}")
-    for line in shown.splitlines():
-        container, _, mounts = line.partition("\t")
-        for volume in filter(None, mounts.split(",")):
-            found[volume] = (*found.get(volume, ()), container)
+    for container in engine.listed_containers():
+        for mount in container.get("Mounts") or ():
+            if volume := mount.get("Name"):
+                found[volume] = (*found.get(volume, ()), container["Names"][0].lstrip("/"))
     return found
+
+
+def _labelled(volume: Mapping[str, Any]) -> LabelledVolume:
+    labels = volume.get("Labels") or {}
+    return LabelledVolume(volume["Name"], labels.get("dyber.stack", ""), labels.get("dyber.service", ""))
 
 
 def _time(text: str) -> datetime | None:

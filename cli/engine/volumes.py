@@ -109,7 +109,8 @@ def paused(containers: Iterable[str]) -> Iterator[None]:
         return
     with moments.put_back_afterwards(*(["unpause", container] for container in containers)):
         for container in containers:
-            engine.docker("pause", container)
+            with engine.asking() as client:
+                client.pause(container)
         yield
 
 

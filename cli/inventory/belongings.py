@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from rich.text import Text
 
 from cli.deployment.deployment import Deployment
 from cli.engine import engine, stored_data
-from cli.engine.engine import EngineError
+from cli.engine.errors import EngineError, NotOnEngine
 from cli.engine.resource_types import IMAGE, VOLUME
 from cli.engine.stored_data import StoredData
 from cli.terminal.console import err
@@ -36,12 +37,12 @@ def belongings(deployment: Deployment, *, with_images: bool) -> Belongings:
     resources = deployment.resources()
     own = engine.deployment_filter(owner) if owner else None
     built = _outputs(resources, IMAGE, "name") if with_images else []
-    containers = _names("container", own) if own else []
+    containers = sorted(item["Names"][0].lstrip("/") for item in engine.listed_containers(own)) if own else []
     # What a container of another state's stack of this name mounts is not ours to delete.
     data = [item for item in stored_data.find(deployment.stack.name) if set(item.users) <= set(containers)]
     return Belongings(
         containers=containers,
-        networks=_names("network", own) if own else [],
+        networks=sorted(name for _, _, name in engine.labelled_networks(own)) if own else [],
         volumes=_volumes(deployment.stack.name, _outputs(resources, VOLUME, "name"), {item.name for item in data}),
         images=sorted(set(built)),
         data=data,
@@ -50,18 +51,9 @@ def belongings(deployment: Deployment, *, with_images: bool) -> Belongings:
 
 def _volumes(stack: str, in_state: list[str], data: Collection[str]) -> list[str]:
     """Return the volumes of the state that exist, without those in `data`."""
-    labelled = engine.docker(
-        "volume", "ls", "--filter", "label=dyber.project=dyber", "--filter", f"label=dyber.stack={stack}",
-        "--format", "{{.Name}}",
-    ).split()  # fmt: skip
+    labelled = {item["Name"] for item in engine.volumes("label=dyber.project=dyber", f"label=dyber.stack={stack}")}
     holding = {item.name for item in data_volumes.labelled() if item.holds_data}
-    return sorted(set(in_state) & set(labelled) - set(data) - holding)
-
-
-def _names(kind: str, label: str) -> list[str]:
-    listing = ["ps", "--all"] if kind == "container" else [kind, "ls"]
-    column = "{{.Names}}" if kind == "container" else "{{.Name}}"
-    return sorted(engine.docker(*listing, "--filter", label, "--format", column).split())
+    return sorted(set(in_state) & labelled - set(data) - holding)
 
 
 def _outputs(resources: Iterable[dict[str, Any]], type_token: str, key: str) -> list[str]:
@@ -69,10 +61,9 @@ def _outputs(resources: Iterable[dict[str, Any]], type_token: str, key: str) -> 
 
 
 def remove(kind: str, name: str) -> None:
-    """Remove what nobody uses; what is gone already, or used by somebody else, is left alone."""
+    """Remove a `network` or `volume` that nobody uses; what is gone already, or used by somebody else, is left alone."""
     try:
-        engine.docker(kind, "rm", name)
-    except EngineError as error:
-        text = str(error).lower()
-        if "no such" not in text and "not found" not in text:
-            err.print(Text(tr(f"保留 {name}（还有人使用）", f"kept {name} (still in use)"), style="yellow"))
+        with suppress(NotOnEngine), engine.asking() as client:
+            {"network": client.remove_network, "volume": client.remove_volume}[kind](name)
+    except EngineError:
+        err.print(Text(tr(f"保留 {name}（还有人使用）", f"kept {name} (still in use)"), style="yellow"))

@@ -10,7 +10,7 @@ from typing import Any
 from cli.deployment.deployment import Deployment
 from cli.engine import engine
 from cli.engine.resource_types import CONTAINER, IMAGE, NETWORK, VOLUME
-from cli.inventory.members import GONE, Member, in_order, kind_of, members
+from cli.inventory.members import GONE, Member, in_order, kind_of, members_of
 from cli.system.errors import StackError
 from toolchain.language import tr
 
@@ -68,11 +68,19 @@ class Gone:
 
 def find(deployment: Deployment, services: Iterable[str]) -> Gone:
     """Return the parts of a deployed stack that the engine no longer has. Raises EngineError."""
-    label = engine.deployment_filter(deployment.require_id())
-    present = {item["Id"] for item in engine.containers(label)}
-    networks = {identity for _, identity, _ in engine.labelled_networks(label)}
-    volumes = set(engine.docker("volume", "ls", "--format", "{{.Name}}").split())
+    return _missing(deployment, engine.containers(_label(deployment)), services)
+
+
+def _missing(deployment: Deployment, containers: Iterable[Mapping[str, Any]], services: Iterable[str]) -> Gone:
+    """Return what the engine no longer has, where it has these `containers` of the stack."""
+    present = {item["Id"] for item in containers}
+    networks = {identity for _, identity, _ in engine.labelled_networks(_label(deployment))}
+    volumes = {item["Name"] for item in engine.volumes()}
     return compare(deployment.resources(), present, networks, set(engine.images()), volumes, set(services))
+
+
+def _label(deployment: Deployment) -> str:
+    return engine.deployment_filter(deployment.require_id())
 
 
 def compare(
@@ -105,8 +113,9 @@ def with_gone(deployment: Deployment, services: Iterable[str]) -> tuple[list[Mem
     """Return all members of a deployed stack in their start order, including those that are gone, and everything that
     is gone. Raises EngineError."""
     services = list(services)
-    missing = find(deployment, services)
-    everything = [*members(deployment.require_id(), services), *missing.containers]
+    containers = engine.containers(_label(deployment))
+    missing = _missing(deployment, containers, services)
+    everything = [*members_of(containers, services), *missing.containers]
     return in_order(everything), missing
 
 

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from cli.engine import engine
-from cli.engine.sizes import size
+from cli.engine.engine import Measured
 from cli.inventory import gateway_status
 from cli.inventory.members import GONE, Member
 from infra.settings.stack import StackSettings
 from toolchain.language import tr
 
 LOG_LINES = 300
+#: Seconds between the two measurements from which the use of the processors comes.
+MEASURING_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -48,14 +51,14 @@ def collect(settings: StackSettings, everything: Iterable[Member], services: Ite
     """
     found = [one for one in everything if one.kind != "front"]
     running = [one for one in found if one.running]
-    return report(
-        found,
-        list(services),
-        gateway_status.fetch(settings),
-        usage(running),
-        {one.id: last_error(engine.log_tail(one.id, LOG_LINES)) for one in running},
-        datetime.now(UTC),
-    )
+    started = time.monotonic()
+    before = engine.measure(one.id for one in running)
+    status = gateway_status.fetch(settings)
+    errors = {one.id: last_error(engine.log_tail(one.id, LOG_LINES)) for one in running}
+    # In less time a container that does little would seem to do nothing, or a lot.
+    time.sleep(max(0.0, started + MEASURING_SECONDS - time.monotonic()))
+    used = usage(before, engine.measure(before))
+    return report(found, list(services), status, used, errors, datetime.now(UTC))
 
 
 def report(
@@ -120,18 +123,9 @@ def as_json(one: ServiceHealth) -> dict[str, Any]:
     return rounded
 
 
-def usage(found: Iterable[Member]) -> dict[str, tuple[float, float]]:
-    """CPU percent of one core and bytes of memory, by container id. Raises EngineError."""
-    ids = [one.id for one in found]
-    if not ids:
-        return {}
-    lines = engine.docker("stats", "--no-stream", "--no-trunc", "--format", "{{json .}}", *ids).splitlines()
-    result = {}
-    for line in lines:
-        row = json.loads(line)
-        memory = size(row["MemUsage"].split("/")[0])
-        result[row["ID"]] = (float(row["CPUPerc"].rstrip("%") or 0), memory)
-    return result
+def usage(before: Mapping[str, Measured], after: Mapping[str, Measured]) -> dict[str, tuple[float, float]]:
+    """Return CPU percent of one core and bytes of memory, by the id of a container that was measured twice."""
+    return {identity: (now.percent_since(before[identity]), float(now.memory_bytes)) for identity, now in after.items()}
 
 
 def last_error(log: str) -> str | None:

@@ -53,13 +53,14 @@ def members(deployment: str, services: Iterable[str]) -> list[Member]:
 
     `services` are the names of the stack's MCP services. Raises EngineError.
     """
+    return members_of(engine.containers(engine.deployment_filter(deployment)), services)
+
+
+def members_of(containers: Iterable[Mapping[str, Any]], services: Iterable[str]) -> list[Member]:
+    """Return as `members` does what these containers, all of one deployment, are."""
     known = set(services)
-    found = [
-        member(container, known)
-        for container in engine.containers(engine.deployment_filter(deployment))
-        if container["HostConfig"]["RestartPolicy"]["Name"] not in ("", "no")
-    ]
-    return in_order(found)
+    lasting = [item for item in containers if item["HostConfig"]["RestartPolicy"]["Name"] not in ("", "no")]
+    return in_order(member(container, known) for container in lasting)
 
 
 def in_order(found: Iterable[Member]) -> list[Member]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from cli.engine import engine
+from cli.engine.errors import NotOnEngine
 from cli.inventory.belongings import remove
 
 #: Of these two cannot run at once: they hold host ports, or data that is theirs alone.
@@ -71,7 +73,9 @@ def remove_containers(containers: Iterable[Mapping[str, Any]]) -> None:
     if not containers:
         return
     stop(containers)
-    engine.docker("rm", "--force", *(item["Id"] for item in containers))
+    for item in containers:
+        with suppress(NotOnEngine), engine.asking() as client:
+            client.remove_container(item["Id"], force=True)
 
 
 def remove_rest(found: Remains, kept_volumes: Iterable[str]) -> None:
@@ -84,4 +88,5 @@ def remove_rest(found: Remains, kept_volumes: Iterable[str]) -> None:
 
 def _stop(container: Mapping[str, Any]) -> None:
     seconds = container["Config"].get("StopTimeout") or 10
-    engine.docker("stop", container["Id"], timeout=seconds + 60)
+    with engine.asking() as client:
+        client.stop(container["Id"], timeout=seconds)

@@ -11,7 +11,7 @@ from typing import Any
 from toolchain.language import tr
 
 #: What to do when a program hangs, by its name.
-_WHEN_HANGING = {
+WHEN_HANGING = {
     "docker": (
         "Docker 引擎卡住了：重启它（systemctl restart docker，或重启 Docker Desktop），再运行一次",
         "the Docker engine hangs: restart it (systemctl restart docker, or restart Docker Desktop) and run again",
@@ -97,7 +97,7 @@ def not_started(program: str, error: OSError) -> ProgramError:
 
 def _hanging(command: Sequence[str], seconds: float) -> ProgramError:
     words = " ".join(command[:2])
-    step = _WHEN_HANGING.get(
+    step = WHEN_HANGING.get(
         command[0],
         (
             "检查网络后再运行一次；./deploy.sh doctor 显示各部分的状况",

@@ -1,12 +1,28 @@
-"""What is wrong with a command line, in the user's language: the framework itself speaks English only."""
+"""How a command line is used: examples, exit codes, and what is wrong with it in the user's language."""
 
 from __future__ import annotations
 
 import re
 
 import typer
+from rich.markup import escape
 
 from toolchain.language import tr
+
+#: The exit codes of all commands.
+OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+#: Under which names the command is completed: in the checkout, and in an environment made by `env`.
+PROGRAMS = ("deploy.sh", "dyber")
+
+
+def examples(*lines: str) -> str:
+    """Help text with examples, one per line."""
+    return "\n\n".join([tr("例：", "Examples:"), *(f"  [cyan]{escape(line)}[/cyan]" for line in lines)])
+
+
+def completion_variable(program: str) -> str:
+    """The environment variable by which a completion script asks."""
+    return f"_{program}_COMPLETE".replace(".", "_").replace("-", "_").upper()
 
 
 def usage_message(error: typer.TyperException) -> str:

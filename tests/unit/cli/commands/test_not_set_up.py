@@ -14,7 +14,7 @@ from toolchain.home import DyberHome
 
 
 def test_without_pulumi_the_next_step_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
-    monkeypatch.setattr(prerequisites, "environment", lambda home: {"PATH": str(tmp_path)})
+    monkeypatch.setattr(prerequisites, "environment", lambda home, **_: {"PATH": str(tmp_path)})
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK", "")
     with pytest.raises(SetupError) as refused:
@@ -31,6 +31,6 @@ def test_what_set_up_refuses_is_refused_also_where_nothing_is_missing(
 
     monkeypatch.setattr(prerequisites, "plan", lambda home: [])
     monkeypatch.setattr(prerequisites, "set_up", too_old)
-    monkeypatch.setattr(environment.prerequisites, "environment", lambda home: {})
+    monkeypatch.setattr(environment.prerequisites, "environment", lambda home, **_: {})
     with Activities() as display, pytest.raises(SetupError, match="too old"):
         options.set_up(DyberHome(tmp_path), display)

@@ -16,6 +16,7 @@ from cli.inventory import remains
 from cli.stack_files.stack_file import without_salt
 from cli.system.errors import StackError
 from cli.terminal.console import Activities
+from tests.support import engine_in_words
 
 
 def container(service: str, deployment: str, created: str = "2026-01-02T03:04:05Z", **more: Any) -> dict[str, Any]:
@@ -140,7 +141,7 @@ def test_the_old_containers_serve_again_when_the_new_ones_cannot_take_their_plac
     new = container("gateway-front", "new", HostConfig=ports)
     answers = iter([[], [new, container("template", "new")]])
     monkeypatch.setattr(engine, "containers", lambda *_: next(answers))
-    monkeypatch.setattr(engine, "docker", lambda *arguments, **_: done.append(arguments))
+    engine_in_words.use(monkeypatch, lambda *arguments, **_: done.append(arguments))
     deployment = SimpleNamespace(deployment_id=lambda: "new")
     with (
         Activities() as display,

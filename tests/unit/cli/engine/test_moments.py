@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from cli.engine import engine, moments, volumes
+from cli.engine import moments, volumes
 from cli.engine.engine import EngineError
 from cli.system import programs
+from tests.support import engine_in_words
 
 REPOSITORY = Path(__file__).resolve().parents[4]
 
@@ -46,7 +47,7 @@ class Engine:
 def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Engine:
     found = Engine()
     monkeypatch.setenv("DYBER_HOME", str(tmp_path))
-    monkeypatch.setattr(engine, "docker", found.docker)
+    engine_in_words.use(monkeypatch, found.docker)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -10,10 +11,9 @@ import pytest
 
 from cli.deployment.deployment import Deployment
 from cli.engine import engine, stored_data
-from cli.engine.engine import EngineError
+from cli.engine.errors import EngineError, NotOnEngine
 from cli.engine.stored_data import StoredData
 from cli.terminal.console import Activities
-from infra.parts.data_volumes import LabelledVolume
 
 NOW = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
 URN = "urn:pulumi:dev::dyber::{}$docker:index/volume:Volume::{}"
@@ -74,31 +74,35 @@ def test_a_state_of_before_is_told_to_delete_no_data_and_nothing_else() -> None:
 def test_what_somebody_uses_is_not_deleted_and_what_is_gone_counts_as_deleted(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def docker(*arguments: str, **_: object) -> str:
-        if arguments[-1] == "used":
-            raise EngineError("volume is in use - [abc]")
-        if arguments[-1] == "gone":
-            raise EngineError("Error: No such volume: gone")
-        return ""
+    class Client:
+        def remove_volume(self, name: str) -> None:
+            if name == "used":
+                raise EngineError("volume is in use - [abc]")
+            if name == "gone":
+                raise NotOnEngine("no such volume")
 
-    monkeypatch.setattr(engine, "docker", docker)
+    monkeypatch.setattr(engine, "asking", lambda: nullcontext(Client()))
     found = [StoredData(name, "dev", "a") for name in ("used", "gone", "there")]
     assert stored_data.delete(found) == ["gone", "there"]
     assert "used" in capsys.readouterr().err
 
 
+def labels(stack: str, service: str) -> dict[str, str]:
+    return {"dyber.stack": stack, "dyber.service": service}
+
+
 def test_everything_that_the_engine_says_of_a_volume_is_joined(monkeypatch: pytest.MonkeyPatch) -> None:
     names = {"dev": "dyber-dev-a-data", "gone": "dyber-gone-a-data"}
-    present = [LabelledVolume(name, stack, "a") for stack, name in names.items()]
-    monkeypatch.setattr(
-        stored_data.data_volumes, "labelled", lambda: [*present, LabelledVolume("x-configuration-1", "dev", "x")]
-    )
-    answers = {
-        "system": '[{"Name": "dyber-dev-a-data", "Size": "1.5MB"}, {"Name": "dyber-gone-a-data", "Size": "N/A"}]',
-        "ps": "a-server-1\tdyber-dev-a-data,other\nb\t\n",
-        "volume": '[{"Name": "dyber-dev-a-data", "CreatedAt": "2026-03-01T00:00:00Z"}, {"Name": "dyber-gone-a-data"}]',
-    }
-    monkeypatch.setattr(engine, "docker", lambda *arguments, **_: answers[arguments[0]])
+    told = [
+        {"Name": names["dev"], "Labels": labels("dev", "a"), "CreatedAt": "2026-03-01T00:00:00Z"},
+        {"Name": names["gone"], "Labels": labels("gone", "a")},
+        {"Name": "x-configuration-1", "Labels": labels("dev", "x")},
+    ]
+    monkeypatch.setattr(engine, "volumes", lambda *filters: told)
+    monkeypatch.setattr(engine, "volume_sizes", lambda: {names["dev"]: 1_500_000})
+    mounts = [{"Type": "volume", "Name": names["dev"]}, {"Type": "bind"}, {"Type": "volume", "Name": "other"}]
+    listed = [{"Names": ["/a-server-1"], "Mounts": mounts}, {"Names": ["/b"], "Mounts": []}]
+    monkeypatch.setattr(engine, "listed_containers", lambda *filters: listed)
     used, idle = stored_data.find()
     assert used == StoredData(names["dev"], "dev", "a", datetime(2026, 3, 1, tzinfo=UTC), 1.5e6, ("a-server-1",))
     assert (idle.name, idle.size, idle.created, idle.users) == (names["gone"], None, None, ())

@@ -66,11 +66,14 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
             engine, "labelled_networks", lambda own: [("abc", "template-network", "n")] if networks else []
         )
         monkeypatch.setattr(engine, "images", lambda: {"dyber-template:1": "sha256:1"} if images else {})
-        monkeypatch.setattr(engine, "docker", lambda *words, **_: "dyber-dev-template-data\n" if volumes else "")
+        data = {"Name": "dyber-dev-template-data", "Labels": {}}
+        monkeypatch.setattr(engine, "volumes", lambda *filters: [data] if volumes else [])
+        monkeypatch.setattr(engine, "measure", lambda ids: {})
+        monkeypatch.setattr(engine, "log_tail", lambda container, lines: "")
         return done
 
     for module in (run, logs, status):
-        monkeypatch.setattr(module, "deployed", lambda stack: (deployment, {"services": SERVICES}))
+        monkeypatch.setattr(module, "deployed", lambda stack, **_: (deployment, {"services": SERVICES}))
     monkeypatch.setattr(run, "_display", nullcontext)
     monkeypatch.setattr(run, "_start", lambda one, display: done.append(f"start {one.id}"))
     monkeypatch.setattr(run, "_stop", lambda one, display: done.append(f"stop {one.id}"))
@@ -175,7 +178,7 @@ def test_status_and_list_show_a_service_without_containers_as_gone(
         status.status(as_json=False, stack="dev")
     assert "gone" in capsys.readouterr().out
     monkeypatch.setattr(status, "activate", lambda home: None)
-    monkeypatch.setattr(status.Deployment, "open", tools.Deployment.open)
+    monkeypatch.setattr(status.Deployment, "read", tools.Deployment.open)
     assert status._states("dev") == {"template": "gone"}
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from cli.configuration.selection import SelectionError
-from cli.engine.sizes import size
-from cli.inventory.health_report import ServiceHealth, as_json, last_error, report
+from cli.engine.engine import measured_of
+from cli.inventory.health_report import ServiceHealth, as_json, last_error, report, usage
 from cli.inventory.members import Member, chosen, member
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -104,11 +104,34 @@ def test_an_unknown_name_is_an_error_naming_what_there_is() -> None:
         chosen([TEMPLATE, GATEWAY, FRONT], "weibo")
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"), [("35.2MiB", 35.2 * 2**20), (" 1GiB ", 2**30), ("512B", 512), ("1.5kB", 1500), ("--", 0)]
-)
-def test_dockers_sizes_are_read(text: str, expected: float) -> None:
-    assert size(text) == expected
+def told(own: int, everything: int, **memory: int) -> dict[str, Any]:
+    """What the engine tells of a container that used the processors for so many nanoseconds."""
+    return {
+        "cpu_stats": {"cpu_usage": {"total_usage": own}, "system_cpu_usage": everything, "online_cpus": 2},
+        "memory_stats": {"usage": 2**20, "stats": memory},
+    }
+
+
+def measured(*given: Any, **memory: int) -> Any:
+    found = measured_of(told(*given, **memory))
+    assert found is not None
+    return found
+
+
+def test_the_use_of_the_processors_between_two_looks_is_in_percent_of_one_core() -> None:
+    earlier, now = measured(1_000, 10_000), measured(1_500, 12_000)
+    assert usage({"a": earlier}, {"a": now}) == {"a": (50.0, 2**20)}
+    assert usage({"a": earlier}, {"a": earlier}) == {"a": (0.0, 2**20)}
+
+
+@pytest.mark.parametrize("name", ["inactive_file", "total_inactive_file"])
+def test_files_that_memory_may_drop_do_not_count_as_used(name: str) -> None:
+    assert measured(1, 1, **{name: 2**19}).memory_bytes == 2**19
+    assert measured(1, 1, **{name: 2**21}).memory_bytes == 2**20
+
+
+def test_a_container_that_does_not_run_has_no_figures() -> None:
+    assert measured_of({"cpu_stats": {"cpu_usage": {"total_usage": 0}}, "memory_stats": {}}) is None
 
 
 def test_the_newest_error_of_a_log_is_found() -> None:

@@ -18,6 +18,7 @@ from cli.recovery import way_back
 from cli.recovery.way_back import WayBack
 from cli.system.errors import StackError
 from cli.terminal.console import Activities
+from tests.support import engine_in_words
 
 DATA, OTHER = "dyber-test-a-data", "dyber-test-b-data"
 
@@ -106,8 +107,8 @@ def restoring(root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Engin
     def begin() -> Engine:
         shutil.rmtree(root / deployment.RESTORES, ignore_errors=True)
         found = Engine()
+        engine_in_words.use(monkeypatch, found.docker)
         for name, told in {
-            "docker": found.docker,
             "containers": lambda *_, **__: list(found.containers.values()),
             "labelled_networks": lambda *_: [],
         }.items():

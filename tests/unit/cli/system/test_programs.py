@@ -51,10 +51,9 @@ def test_an_engine_that_hangs_is_named_with_what_to_do(docker: Callable[[str], N
     "ask",
     [
         lambda: engine.copy_out("container", "/data"),
-        lambda: engine.log_tail("container", 10),
         lambda: engine.ask("push", "image", timeout=1),
     ],
-    ids=["copy", "log", "push"],
+    ids=["copy", "push"],
 )
 def test_no_question_to_a_hanging_engine_ends_in_a_traceback(
     ask: Callable[[], object], docker: Callable[[str], None], monkeypatch: pytest.MonkeyPatch

@@ -1,0 +1,17 @@
+"""The failures of the engine that every command reports in the same way."""
+
+from __future__ import annotations
+
+from toolchain.language import tr
+
+
+class EngineError(Exception):
+    """The engine refused, or did not answer; the message is the engine's. `next_step`: what to do, where it is known."""
+
+    def __init__(self, message: str, next_step: str = "") -> None:
+        super().__init__(message)
+        self.next_step = next_step or tr("运行 ./deploy.sh doctor", "run ./deploy.sh doctor")
+
+
+class NotOnEngine(EngineError):
+    """The engine has nothing of that name or id."""
