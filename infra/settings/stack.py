@@ -155,7 +155,7 @@ class StackSettings(StrictSettings):
         None, description="网关的镜像，按摘要；由 promote 写入 / The gateway's image by digest; written by promote"
     )
     front_image: ImageDigest | None = Field(
-        None, description="网关前端的镜像，按摘要；由 promote 写入 / The front's image by digest; written by promote"
+        None, description="网关前置的镜像，按摘要；由 promote 写入 / The front's image by digest; written by promote"
     )
     cache_image: ImageDigest | None = Field(
         None, description="Redis 的镜像，按摘要；由 promote 写入 / The image of Redis by digest; written by promote"
