@@ -17,7 +17,7 @@ from infra.components.docker.profiles import Profiles
 from infra.components.docker.service import McpService, McpServiceArgs
 from infra.configuration import load_settings
 from infra.parts import data_volumes, image_interface
-from infra.rendering import gateway_inputs
+from infra.rendering.gateway import inputs as gateway_inputs
 from infra.schema.problems import ConfigurationError
 from infra.services.catalog import load_catalog
 from infra.settings.subnets import Subnets

@@ -12,9 +12,8 @@ from infra.components.docker.images import Image
 from infra.components.docker.profiles import Profiles
 from infra.components.docker.service import McpService
 from infra.parts import image_interface
-from infra.rendering.gateway_inputs import DEVELOPMENT_PORT, HTTP_PORT, HTTPS_PORT, REDIS_PORT
 from infra.services.catalog import ServiceSpec
-from infra.services.ports import MONITORING_PORT
+from infra.services.ports import DEVELOPMENT_PORT, HTTP_PORT, HTTPS_PORT, MONITORING_PORT, REDIS_PORT
 from infra.settings.gateway import GatewaySettings
 from infra.settings.stack import StackSettings
 

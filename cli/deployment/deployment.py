@@ -15,8 +15,8 @@ from cli.engine import engine, moments, stored_data
 from cli.system.checkout import ROOT
 from cli.system.errors import StackError
 from cli.terminal.console import Activities, err
-from infra.parts import image_interface
-from infra.rendering import gateway_inputs
+from infra.parts import image_interface, published_ports
+from infra.rendering.gateway import inputs as gateway_inputs
 from infra.services.catalog import load_catalog
 from infra.settings.stack import StackSettings, read_settings, stack_file
 from toolchain.language import tr
@@ -102,7 +102,7 @@ class Deployment:
     def published_ports(self) -> list[tuple[str, int]]:
         """(address, host port) of all that this stack's gateway publishes."""
         specs = self.settings.select(load_catalog(ROOT / "mcp-servers"))
-        return gateway_inputs.published_addresses(self.settings, specs)
+        return published_ports.published_addresses(self.settings, specs)
 
     def state(self) -> dict[str, Any]:
         """The stack's state, read once and again after a change; {} before the first deployment."""

@@ -13,8 +13,8 @@ import pulumi_random as random
 from infra.components.docker import defaults
 from infra.components.docker.images import Image
 from infra.components.docker.secret_files import SecretFiles, SecretFilesArgs
-from infra.rendering.gateway_inputs import REDIS_PORT
-from infra.rendering.monitoring_config import EXPORTER_HOST, EXPORTER_PORT
+from infra.rendering.monitoring import EXPORTER_HOST, EXPORTER_PORT
+from infra.services.ports import REDIS_PORT
 from infra.settings.profiles import CacheSettings
 
 CACHE_UID, EXPORTER_UID = 26379, 29121

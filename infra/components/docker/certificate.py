@@ -11,7 +11,7 @@ import pulumi_docker as docker
 
 from infra.components.docker import defaults, one_shot
 from infra.components.docker.images import Image
-from infra.rendering import gateway_config
+from infra.rendering.gateway.configuration import CONFIGURATION_ROOT
 
 STAGING = "/staging"
 MEMORY_MIB = 64
@@ -191,9 +191,7 @@ def _keeper(service: str, owner: defaults.Owner, image: Image, uid: int, volume:
 
 
 def _volume_mount(volume: pulumi.Input[str]) -> docker.ContainerMountArgs:
-    return docker.ContainerMountArgs(
-        target=gateway_config.CONFIGURATION_ROOT, type="volume", source=volume, read_only=False
-    )
+    return docker.ContainerMountArgs(target=CONFIGURATION_ROOT, type="volume", source=volume, read_only=False)
 
 
 def _served(lines: list[str]) -> str:

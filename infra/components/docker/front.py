@@ -10,7 +10,7 @@ import pulumi_docker as docker
 
 from infra.components.docker import defaults
 from infra.components.docker.images import Image
-from infra.rendering.gateway_inputs import Published
+from infra.parts.published_ports import Published
 
 FRONT_UID = 20079
 STOP_SECONDS = 10

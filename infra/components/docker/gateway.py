@@ -23,9 +23,11 @@ from infra.components.docker.front import Front, FrontArgs
 from infra.components.docker.images import Image
 from infra.components.docker.monitoring import Monitoring
 from infra.components.docker.service import DRAIN_MARGIN_SECONDS, McpService
-from infra.rendering import gateway_config, gateway_inputs
-from infra.rendering.gateway_model import tls_names
-from infra.rendering.monitoring_config import GATEWAY_HOST
+from infra.parts import published_ports
+from infra.rendering.gateway import inputs as gateway_inputs
+from infra.rendering.gateway.configuration import CONFIGURATION_ROOT
+from infra.rendering.gateway.model import GatewayNetworks, tls_names
+from infra.rendering.monitoring import GATEWAY_HOST
 from infra.services.catalog import ServiceSpec
 from infra.services.ports import MONITORING_PORT
 from infra.settings.stack import StackSettings
@@ -97,7 +99,7 @@ class Gateway(pulumi.ComponentResource):
     def _fronts(self, name: str, args: GatewayArgs, edge: docker.Network) -> list[Front]:
         # After the gateway: whoever finds an open port finds somebody behind it.
         opts = pulumi.ResourceOptions(parent=self, depends_on=[self.container])
-        ports = gateway_inputs.gateway_ports(args.settings, args.specs)
+        ports = published_ports.gateway_ports(args.settings, args.specs)
         own = {spec.port: f"{spec.name}-direct" for spec in args.specs}
         if args.monitoring:
             own[MONITORING_PORT] = "monitoring-direct"
@@ -167,7 +169,7 @@ class Gateway(pulumi.ComponentResource):
         monitoring = args.monitoring.network.ipam_configs if args.monitoring else []
         return pulumi.Output.all(hashes, edge.ipam_configs, monitoring).apply(
             lambda known: gateway_inputs.configuration(
-                args.settings, args.specs, known[0], _subnets(known[1]), _subnets(known[2])
+                args.settings, args.specs, known[0], GatewayNetworks(_subnets(known[1]), _subnets(known[2]))
             )
         )
 
@@ -246,7 +248,7 @@ class Gateway(pulumi.ComponentResource):
 
     def _configuration_mount(self, volume: docker.Volume, *, read_only: bool) -> docker.ContainerMountArgs:
         return docker.ContainerMountArgs(
-            target=gateway_config.CONFIGURATION_ROOT, type="volume", source=volume.name, read_only=read_only
+            target=CONFIGURATION_ROOT, type="volume", source=volume.name, read_only=read_only
         )
 
 
@@ -257,6 +259,6 @@ def _version(lines: list[str]) -> str:
     return one_shot.last_line(lines)
 
 
-def _subnets(ipam_configs: list[Any] | None) -> list[str]:
-    """The networks' address ranges, of a docker.Network's `ipam_configs`."""
-    return sorted(config["subnet"] for config in ipam_configs or [] if config.get("subnet"))
+def _subnets(ipam_configs: list[Any] | None) -> tuple[str, ...]:
+    """Return the networks' address ranges, of a docker.Network's `ipam_configs`."""
+    return tuple(sorted(config["subnet"] for config in ipam_configs or [] if config.get("subnet")))

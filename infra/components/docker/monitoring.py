@@ -9,7 +9,7 @@ import pulumi_docker as docker
 
 from infra.components.docker import defaults, one_shot
 from infra.components.docker.images import Image
-from infra.rendering import monitoring_config
+from infra.rendering import monitoring as monitoring_configuration
 from infra.services.catalog import ServiceSpec
 from infra.services.ports import MONITORING_PORT
 from infra.settings.profiles import MonitoringSettings
@@ -81,7 +81,7 @@ class Monitoring(pulumi.ComponentResource):
             image=args.image.reference,
             command=[
                 "prometheus",
-                f"--config.file={monitoring_config.CONFIGURATION_ROOT}/current/prometheus.yml",
+                f"--config.file={monitoring_configuration.CONFIGURATION_ROOT}/current/prometheus.yml",
                 "--storage.tsdb.path=/data",
                 f"--storage.tsdb.retention.time={settings.retention}",
                 f"--storage.tsdb.retention.size={settings.disk_mib}MB",
@@ -119,7 +119,7 @@ class Monitoring(pulumi.ComponentResource):
         )
 
     def _loader(self, name: str, args: MonitoringArgs, volume: docker.Volume) -> docker.Container:
-        files = monitoring_config.render(args.specs, cache=args.watches_cache)
+        files = monitoring_configuration.render(args.specs, cache=args.watches_cache)
         in_prometheus = pulumi.Output.concat("container:", self.container.id)
         return docker.Container(
             f"{name}-loader",
@@ -144,5 +144,5 @@ class Monitoring(pulumi.ComponentResource):
 
 def _configuration_mount(volume: docker.Volume, *, read_only: bool) -> docker.ContainerMountArgs:
     return docker.ContainerMountArgs(
-        target=monitoring_config.CONFIGURATION_ROOT, type="volume", source=volume.name, read_only=read_only
+        target=monitoring_configuration.CONFIGURATION_ROOT, type="volume", source=volume.name, read_only=read_only
     )

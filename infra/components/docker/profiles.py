@@ -21,7 +21,7 @@ from infra.components.docker.defaults import Owner
 from infra.components.docker.images import Image, cache_image, monitoring_image
 from infra.components.docker.monitoring import MONITORING_UID, Monitoring, MonitoringArgs
 from infra.components.docker.service import McpService
-from infra.rendering.gateway_inputs import redis_port
+from infra.parts.published_ports import redis_port
 from infra.services.catalog import ServiceSpec
 from infra.settings.profiles import CACHE, MONITORING
 from infra.settings.stack import StackSettings

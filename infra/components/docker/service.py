@@ -16,8 +16,8 @@ from infra.components.docker.contract_check import ContractCheck, ContractCheckA
 from infra.components.docker.images import Image
 from infra.components.docker.secret_files import SecretFiles, SecretFilesArgs
 from infra.parts.data_volumes import DATA_FOLDER
-from infra.rendering.gateway_inputs import REDIS_PORT
 from infra.services.catalog import ServiceSpec
+from infra.services.ports import REDIS_PORT
 
 #: Processes and threads one service may have, for all its containers together. Chromium alone needs about 200.
 MAX_PROCESSES = 2048
