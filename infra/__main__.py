@@ -9,7 +9,7 @@ import pulumi_random as random
 from infra import outputs
 from infra.access import client_tokens
 from infra.components.docker.data import DataVolumes, DataVolumesArgs
-from infra.components.docker.defaults import Owner
+from infra.components.docker.defaults import StackIdentity
 from infra.components.docker.front import FRONT_UID
 from infra.components.docker.gateway import GATEWAY_UID, Gateway, GatewayArgs
 from infra.components.docker.images import front_image, gateway_image, server_image
@@ -36,17 +36,17 @@ def deploy(root: Path) -> None:
     opts = pulumi.ResourceOptions(providers=[engine, generator])
 
     deployment = random.RandomId("deployment", byte_length=6, opts=pulumi.ResourceOptions(provider=generator))
-    owner = Owner(settings.stack, deployment.hex, Subnets(settings.network_pool))
+    identity = StackIdentity(settings.stack, deployment.hex, Subnets(settings.network_pool))
     tokens = client_tokens(settings, opts)
-    data = DataVolumes("data", DataVolumesArgs(owner, volumes), opts)
-    profiles = Profiles(settings, owner, root, specs, opts)
+    data = DataVolumes("data", DataVolumesArgs(identity, volumes), opts)
+    profiles = Profiles(settings, identity, root, specs, opts)
     images = {spec.name: server_image(spec, settings, root / "mcp-servers", opts) for spec in specs}
     images["gateway"] = gateway_image(settings, root / "nginx", GATEWAY_UID, opts)
     images["front"] = front_image(settings, root / "nginx", FRONT_UID, opts)
     services = {}
     for spec in specs:
         args = McpServiceArgs(
-            owner=owner,
+            identity=identity,
             spec=spec,
             image=images[spec.name],
             log_level=settings.log_level,
@@ -60,7 +60,7 @@ def deploy(root: Path) -> None:
     fronts, monitoring = images["front"], profiles.monitoring
     gateway = Gateway(
         "gateway",
-        GatewayArgs(owner, images["gateway"], fronts, settings, specs, list(services.values()), tokens, monitoring),
+        GatewayArgs(identity, images["gateway"], fronts, settings, specs, list(services.values()), tokens, monitoring),
         opts,
     )
     outputs.export(settings, specs, services, gateway, images | profiles.images, tokens, profiles)

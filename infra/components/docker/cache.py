@@ -68,7 +68,7 @@ class CacheLogin:
 class CacheAccessArgs:
     """`image` is the cache's; `services` are the names of those that use it."""
 
-    owner: defaults.Owner
+    identity: defaults.StackIdentity
     image: Image
     settings: CacheSettings
     services: Sequence[str]
@@ -117,7 +117,7 @@ class CacheAccess(pulumi.ComponentResource):
         files = SecretFiles(
             f"{name}-metrics",
             SecretFilesArgs(
-                owner=args.owner,
+                identity=args.identity,
                 image=args.image,
                 uid=CACHE_UID,
                 owned=PASSWORD_FOLDER,
@@ -140,7 +140,7 @@ class CacheArgs:
     """`networks` are those of the services that use it, `publish` is the (port, address) on the host, `data` is the
     mount of its data volume."""
 
-    owner: defaults.Owner
+    identity: defaults.StackIdentity
     image: Image
     settings: CacheSettings
     access: CacheAccess
@@ -167,7 +167,7 @@ class Cache(pulumi.ComponentResource):
             f"{name}-edge",
             # Not `internal`, which publishes no ports.
             options={"com.docker.network.bridge.enable_ip_masquerade": "false"},
-            **defaults.network_arguments(args.owner, name, args.owner.subnets.part("cache")),
+            **defaults.network_arguments(args.identity, name, args.identity.subnets.part("cache")),
             opts=pulumi.ResourceOptions(parent=self),
         )
         host_port, address = args.publish
@@ -176,7 +176,7 @@ class Cache(pulumi.ComponentResource):
             image=args.image.reference,
             command=self._command(args),
             envs=[pulumi.Output.concat("CACHE_PASSWORD_FILE=", args.access.file)],
-            labels=defaults.container_labels(args.owner, name),
+            labels=defaults.container_labels(args.identity, name),
             networks_advanced=[
                 docker.ContainerNetworksAdvancedArgs(name=network, aliases=[ALIAS])
                 for network in (self.network.name, *args.networks)
@@ -222,7 +222,7 @@ class Cache(pulumi.ComponentResource):
 class CacheExporterArgs:
     """`network` is that of Prometheus."""
 
-    owner: defaults.Owner
+    identity: defaults.StackIdentity
     image: Image
     access: CacheAccess
     cache: Cache
@@ -244,7 +244,7 @@ class CacheExporter(pulumi.ComponentResource):
                 f"CACHE_ADDRESS=redis://{ALIAS}:{REDIS_PORT}",
                 pulumi.Output.concat("CACHE_PASSWORD_FILE=", args.access.file),
             ],
-            labels=defaults.container_labels(args.owner, name),
+            labels=defaults.container_labels(args.identity, name),
             networks_advanced=[
                 docker.ContainerNetworksAdvancedArgs(name=args.cache.network.name),
                 docker.ContainerNetworksAdvancedArgs(name=args.network, aliases=[EXPORTER_HOST]),

@@ -25,7 +25,7 @@ class CertificateFilesArgs:
     configuration's `tls.names`: a name that the certificate lacks is warned of. `image` and `uid` are the gateway's,
     `volume` is its configuration volume."""
 
-    owner: defaults.Owner
+    identity: defaults.StackIdentity
     image: Image
     uid: int
     volume: pulumi.Input[str]
@@ -56,7 +56,7 @@ class CertificateFiles(pulumi.ComponentResource):
             f"{name}-certificate",
             image=args.image.reference,
             command=["/usr/local/bin/store-certificate", STAGING],
-            labels=defaults.container_labels(args.owner, f"{name}-certificate"),
+            labels=defaults.container_labels(args.identity, f"{name}-certificate"),
             network_mode="none",
             mounts=[_volume_mount(args.volume)],
             uploads=[
@@ -85,7 +85,7 @@ class CertificateFiles(pulumi.ComponentResource):
 class SelfSignedCertificateArgs:
     """`image` and `uid` are the gateway's, `volume` is its configuration volume."""
 
-    owner: defaults.Owner
+    identity: defaults.StackIdentity
     image: Image
     uid: int
     volume: pulumi.Input[str]
@@ -104,7 +104,7 @@ class SelfSignedCertificate(pulumi.ComponentResource):
             command=["/usr/local/bin/certificate-keeper"],
             network_mode="none",
             healthcheck=defaults.healthcheck("/bin/sh", "-c", "! [ -e /tmp/failed ]"),
-            **_keeper(f"{name}-certificate", args.owner, args.image, args.uid, args.volume),
+            **_keeper(f"{name}-certificate", args.identity, args.image, args.uid, args.volume),
             opts=pulumi.ResourceOptions(
                 parent=self, depends_on=args.image.built_by, replace_on_changes=defaults.REPLACE_ON_CHANGES
             ),
@@ -119,7 +119,7 @@ class AcmeCertificateArgs:
     the public authorities. `network` has a way to the authority. `image` and `uid` are the gateway's, `volume` is its
     configuration volume. `renew_before_days` is how long before its end a certificate is renewed at the latest."""
 
-    owner: defaults.Owner
+    identity: defaults.StackIdentity
     image: Image
     uid: int
     volume: pulumi.Input[str]
@@ -162,7 +162,7 @@ class AcmeCertificate(pulumi.ComponentResource):
                 retries=3,
                 start_period="10m0s",
             ),
-            **_keeper(f"{name}-acme", args.owner, args.image, args.uid, args.volume),
+            **_keeper(f"{name}-acme", args.identity, args.image, args.uid, args.volume),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=args.image.built_by,
@@ -174,11 +174,13 @@ class AcmeCertificate(pulumi.ComponentResource):
         self.register_outputs({"container": self.container.name})
 
 
-def _keeper(service: str, owner: defaults.Owner, image: Image, uid: int, volume: pulumi.Input[str]) -> dict[str, Any]:
+def _keeper(
+    service: str, identity: defaults.StackIdentity, image: Image, uid: int, volume: pulumi.Input[str]
+) -> dict[str, Any]:
     """Declare what all containers that keep certificates share. Nothing waits for them."""
     return {
         "image": image.reference,
-        "labels": defaults.container_labels(owner, service),
+        "labels": defaults.container_labels(identity, service),
         "mounts": [_volume_mount(volume)],
         "read_only": True,
         "tmpfs": defaults.SMALL_TMP,

@@ -21,7 +21,7 @@ _SERVICE_BEFORE = "dyber:service:McpService"
 class DataVolumesArgs:
     """`names`: of the volumes, by service (infra.parts.data_volumes.declared)."""
 
-    owner: defaults.Owner
+    identity: defaults.StackIdentity
     names: Mapping[str, str]
 
 
@@ -38,7 +38,7 @@ class DataVolumes(pulumi.ComponentResource):
             service: docker.Volume(
                 f"{service}-data",
                 name=volume,
-                labels=defaults.volume_labels(args.owner, service),
+                labels=defaults.volume_labels(args.identity, service),
                 opts=pulumi.ResourceOptions(
                     parent=self,
                     aliases=[pulumi.Alias(parent=_urn_before(service))],

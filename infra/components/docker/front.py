@@ -22,7 +22,7 @@ SECOND_ADDRESS = 30000
 class FrontArgs:
     """`ports`: where they are on the host, by the gateway's port; `network`: where the gateway is called `gateway`."""
 
-    owner: defaults.Owner
+    identity: defaults.StackIdentity
     image: Image
     network: pulumi.Input[str]
     ports: Mapping[int, Published]
@@ -43,7 +43,7 @@ class Front(pulumi.ComponentResource):
         self.container = docker.Container(
             f"{name}-nginx",
             image=args.image.reference,
-            labels=defaults.container_labels(args.owner, name),
+            labels=defaults.container_labels(args.identity, name),
             networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=args.network)],
             ports=_ports(args.ports),
             read_only=True,

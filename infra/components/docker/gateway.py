@@ -45,7 +45,7 @@ DIRECT_FRONT_MEMORY_MIB = 64
 class GatewayArgs:
     """`specs` with the stack's own values; `services`, `tokens` and `monitoring` as declared in this program."""
 
-    owner: defaults.Owner
+    identity: defaults.StackIdentity
     image: Image
     front_image: Image
     settings: StackSettings
@@ -78,10 +78,10 @@ class Gateway(pulumi.ComponentResource):
         edge = docker.Network(
             f"{name}-edge",
             internal=False,
-            **defaults.network_arguments(args.owner, name, args.owner.subnets.edge()),
+            **defaults.network_arguments(args.identity, name, args.identity.subnets.edge()),
             opts=child,
         )
-        volume = docker.Volume(f"{name}-configuration", labels=defaults.volume_labels(args.owner, name), opts=child)
+        volume = docker.Volume(f"{name}-configuration", labels=defaults.volume_labels(args.identity, name), opts=child)
         self.container = self._gateway(name, args, edge, volume)
         loader = self._loader(name, args, volume, self._configuration(args, edge), self._own_files(name, args, volume))
         fronts = self._fronts(name, args, edge)
@@ -109,7 +109,7 @@ class Gateway(pulumi.ComponentResource):
             *[(front, DIRECT_FRONT_MEMORY_MIB, {port: ports[port]}) for port, front in own.items()],
         ]
         return [
-            Front(front, FrontArgs(args.owner, args.front_image, edge.name, published, memory_mib), opts)
+            Front(front, FrontArgs(args.identity, args.front_image, edge.name, published, memory_mib), opts)
             for front, memory_mib, published in held
         ]
 
@@ -121,7 +121,7 @@ class Gateway(pulumi.ComponentResource):
         stored = CertificateFiles(
             name,
             CertificateFilesArgs(
-                owner=args.owner,
+                identity=args.identity,
                 image=args.image,
                 uid=GATEWAY_UID,
                 volume=volume.name,
@@ -144,14 +144,14 @@ class Gateway(pulumi.ComponentResource):
         """What renews the certificate; for ACME what gets it, too, once its challenges can be answered."""
         tls = args.settings.gateway.tls
         if tls.source == "self-signed":
-            keeper = SelfSignedCertificateArgs(args.owner, args.image, GATEWAY_UID, volume.name)
+            keeper = SelfSignedCertificateArgs(args.identity, args.image, GATEWAY_UID, volume.name)
             SelfSignedCertificate(name, keeper, pulumi.ResourceOptions(parent=self))
         if tls.source != "acme":
             return
         AcmeCertificate(
             name,
             AcmeCertificateArgs(
-                owner=args.owner,
+                identity=args.identity,
                 image=args.image,
                 uid=GATEWAY_UID,
                 volume=volume.name,
@@ -179,7 +179,7 @@ class Gateway(pulumi.ComponentResource):
         return docker.Container(
             f"{name}-nginx",
             image=args.image.reference,
-            labels=defaults.container_labels(args.owner, name),
+            labels=defaults.container_labels(args.identity, name),
             networks_advanced=[
                 docker.ContainerNetworksAdvancedArgs(name=edge.name, aliases=[ALIAS]),
                 *[docker.ContainerNetworksAdvancedArgs(name=service.network.name) for service in args.services],
@@ -233,7 +233,7 @@ class Gateway(pulumi.ComponentResource):
             f"{name}-loader",
             image=args.image.reference,
             command=["/usr/local/bin/apply-config", STAGING],
-            labels=defaults.container_labels(args.owner, f"{name}-loader"),
+            labels=defaults.container_labels(args.identity, f"{name}-loader"),
             network_mode="none",
             pid_mode=pulumi.Output.concat("container:", self.container.id),
             mounts=[self._configuration_mount(volume, read_only=False)],

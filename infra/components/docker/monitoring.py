@@ -29,7 +29,7 @@ class MonitoringArgs:
     """`specs` with the stack's own values. `watches_cache`: there is an exporter of Redis in the network.
     `data`: the mount of the volume with the samples."""
 
-    owner: defaults.Owner
+    identity: defaults.StackIdentity
     image: Image
     settings: MonitoringSettings
     specs: list[ServiceSpec]
@@ -59,10 +59,10 @@ class Monitoring(pulumi.ComponentResource):
         self.network = docker.Network(
             f"{name}-network",
             internal=True,
-            **defaults.network_arguments(args.owner, name, args.owner.subnets.part("monitoring")),
+            **defaults.network_arguments(args.identity, name, args.identity.subnets.part("monitoring")),
             opts=child,
         )
-        volume = docker.Volume(f"{name}-configuration", labels=defaults.volume_labels(args.owner, name), opts=child)
+        volume = docker.Volume(f"{name}-configuration", labels=defaults.volume_labels(args.identity, name), opts=child)
         self.container = self._prometheus(name, args, volume)
         loader = self._loader(name, args, volume)
         self.configuration_version = one_shot.outcome(
@@ -93,7 +93,7 @@ class Monitoring(pulumi.ComponentResource):
                 "--query.max-samples=5000000",
             ],
             envs=[f"GOMEMLIMIT={int(settings.memory_mib * GO_MEMORY_SHARE)}MiB"],
-            labels=defaults.container_labels(args.owner, name),
+            labels=defaults.container_labels(args.identity, name),
             networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=self.network.name, aliases=[ALIAS])],
             mounts=[
                 _configuration_mount(volume, read_only=True),
@@ -125,7 +125,7 @@ class Monitoring(pulumi.ComponentResource):
             f"{name}-loader",
             image=args.image.reference,
             command=["/usr/local/bin/apply-monitoring", STAGING],
-            labels=defaults.container_labels(args.owner, f"{name}-loader"),
+            labels=defaults.container_labels(args.identity, f"{name}-loader"),
             network_mode=in_prometheus,
             pid_mode=in_prometheus,
             mounts=[_configuration_mount(volume, read_only=False)],

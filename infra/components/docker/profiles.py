@@ -17,7 +17,7 @@ from infra.components.docker.cache import (
     CacheExporterArgs,
 )
 from infra.components.docker.data import DataVolumes
-from infra.components.docker.defaults import Owner
+from infra.components.docker.defaults import StackIdentity
 from infra.components.docker.images import Image, cache_image, monitoring_image
 from infra.components.docker.monitoring import MONITORING_UID, Monitoring, MonitoringArgs
 from infra.components.docker.service import McpService
@@ -43,29 +43,29 @@ class Profiles:
     def __init__(
         self,
         settings: StackSettings,
-        owner: Owner,
+        identity: StackIdentity,
         root: Path,
         specs: list[ServiceSpec],
         opts: pulumi.ResourceOptions,
     ) -> None:
         """`root` is the repository, `specs` are the stack's services."""
-        self._settings, self._owner, self._opts = settings, owner, opts
+        self._settings, self._owner, self._opts = settings, identity, opts
         self.images = {}
         if settings.has(CACHE):
             self.images[CACHE] = cache_image(settings, root / "cache", CACHE_UID, opts)
             users = [spec.name for spec in specs if spec.cache]
-            self.access = CacheAccess(CACHE, CacheAccessArgs(owner, self.images[CACHE], settings.cache, users), opts)
+            self.access = CacheAccess(CACHE, CacheAccessArgs(identity, self.images[CACHE], settings.cache, users), opts)
         if settings.has(MONITORING):
             self.images[MONITORING] = monitoring_image(settings, root / "monitoring", MONITORING_UID, opts)
 
     def start(self, specs: list[ServiceSpec], services: Mapping[str, McpService], data: DataVolumes) -> None:
         """Declare Redis and Prometheus, for these services, with their data volumes."""
-        settings, owner, opts = self._settings, self._owner, self._opts
+        settings, identity, opts = self._settings, self._owner, self._opts
         if self.access:
             self.cache = Cache(
                 CACHE,
                 CacheArgs(
-                    owner=owner,
+                    identity=identity,
                     image=self.images[CACHE],
                     settings=settings.cache,
                     access=self.access,
@@ -79,7 +79,7 @@ class Profiles:
             self.monitoring = Monitoring(
                 MONITORING,
                 MonitoringArgs(
-                    owner=owner,
+                    identity=identity,
                     image=self.images[MONITORING],
                     settings=settings.monitoring,
                     specs=specs,
@@ -92,6 +92,6 @@ class Profiles:
             network = self.monitoring.network.name
             CacheExporter(
                 f"{CACHE}-exporter",
-                CacheExporterArgs(owner, self.images[CACHE], self.access, self.cache, network),
+                CacheExporterArgs(identity, self.images[CACHE], self.access, self.cache, network),
                 opts,
             )

@@ -24,7 +24,7 @@ class SecretFilesArgs:
     takes over: `uid`. Readers find the files in `folder`. `processes` as for defaults.confined, shared by all
     containers of `uid`."""
 
-    owner: defaults.Owner
+    identity: defaults.StackIdentity
     image: Image
     uid: int
     owned: str
@@ -52,13 +52,13 @@ class SecretFiles(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         contents = {key: pulumi.Output.secret(value) for key, value in sorted(args.contents.items())}
         self._revision = random.RandomId(f"{name}-revision", byte_length=4, keepers=contents, opts=child)
-        volume = docker.Volume(name, labels=defaults.volume_labels(args.owner, name), opts=child)
+        volume = docker.Volume(name, labels=defaults.volume_labels(args.identity, name), opts=child)
         staged = f"{STAGING}/secrets"
         self.written = docker.Container(
             name,
             image=args.image.reference,
             command=["/bin/sh", f"{STAGING}/{SCRIPT.name}", staged, args.owned, self._revision.hex],
-            labels=defaults.container_labels(args.owner, name),
+            labels=defaults.container_labels(args.identity, name),
             network_mode="none",
             mounts=[_mount(volume, args.owned, read_only=False)],
             uploads=[

@@ -34,7 +34,7 @@ class McpServiceArgs:
     """`data`: the mount of the data volume, if the service has one. `cache`: the service's user in Redis, if it is to
     use it. `check_contract`: only tools of the contract take calls. `secrets`: those of the stack, by name."""
 
-    owner: defaults.Owner
+    identity: defaults.StackIdentity
     spec: ServiceSpec
     image: Image
     log_level: str
@@ -63,7 +63,7 @@ class McpService(pulumi.ComponentResource):
             f"{name}-network",
             internal=not spec.internet,
             **defaults.network_arguments(
-                args.owner, name, args.owner.subnets.service(spec.port, internal=not spec.internet)
+                args.identity, name, args.identity.subnets.service(spec.port, internal=not spec.internet)
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -71,7 +71,7 @@ class McpService(pulumi.ComponentResource):
         self._secrets = self._secret_files(name, args, secrets) if secrets else None
         self._contract: pulumi.Output[str] | None = None
         if args.check_contract:
-            check = ContractCheckArgs(args.owner, spec, args.image, self._values(args))
+            check = ContractCheckArgs(args.identity, spec, args.image, self._values(args))
             self._contract = ContractCheck(name, check, pulumi.ResourceOptions(parent=self)).sha256
         mounts = [args.data] if args.data else []
         if self._secrets:
@@ -93,7 +93,7 @@ class McpService(pulumi.ComponentResource):
         return SecretFiles(
             f"{name}-secrets",
             SecretFilesArgs(
-                owner=args.owner,
+                identity=args.identity,
                 image=args.image,
                 uid=args.spec.uid,
                 owned=DATA_FOLDER,
@@ -112,7 +112,7 @@ class McpService(pulumi.ComponentResource):
             f"{name}-server" if replica == 1 else f"{name}-server-{replica}",
             image=args.image.reference,
             envs=self._environment(args),
-            labels=defaults.container_labels(args.owner, name),
+            labels=defaults.container_labels(args.identity, name),
             networks_advanced=[
                 docker.ContainerNetworksAdvancedArgs(
                     name=self.network.name, aliases=[spec.alias, f"{spec.alias}-{replica}"]
