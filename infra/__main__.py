@@ -10,13 +10,13 @@ from infra import outputs
 from infra.access import client_tokens
 from infra.components.docker.data import DataVolumes, DataVolumesArgs
 from infra.components.docker.defaults import StackIdentity
-from infra.components.docker.front import FRONT_UID
-from infra.components.docker.gateway import GATEWAY_UID, Gateway, GatewayArgs
+from infra.components.docker.gateway import Gateway, GatewayArgs
 from infra.components.docker.images import front_image, gateway_image, server_image
 from infra.components.docker.profiles import Profiles
 from infra.components.docker.service import McpService, McpServiceArgs
 from infra.configuration import load_settings
 from infra.parts import data_volumes, image_interface
+from infra.parts.gateway import FRONT_UID, GATEWAY_UID
 from infra.rendering.gateway import inputs as gateway_inputs
 from infra.schema.problems import ConfigurationError
 from infra.services.catalog import load_catalog
@@ -50,7 +50,7 @@ def deploy(root: Path) -> None:
             spec=spec,
             image=images[spec.name],
             log_level=settings.log_level,
-            data=data.mount(spec.name) if spec.data else None,
+            data=data.volume(spec.name) if spec.data else None,
             cache=profiles.access.services[spec.name] if profiles.access and spec.cache else None,
             check_contract=settings.contracts == "enforced",
             secrets=settings.secrets(spec.name),

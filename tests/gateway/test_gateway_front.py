@@ -15,7 +15,7 @@ from threading import Event
 
 import pytest
 
-from infra.components.docker.front import SECOND_ADDRESS
+from infra.parts.gateway import SECOND_ADDRESS
 from tests.gateway.docker_cli import docker, wait_until
 from tests.gateway.front_under_test import FRONT_FOLDER, FrontUnderTest, build_front
 from tests.gateway.gateway_under_test import ALPHA, TOKEN, GatewayUnderTest

@@ -8,7 +8,6 @@ from pathlib import Path
 import pulumi
 
 from infra.components.docker.cache import (
-    CACHE_UID,
     Cache,
     CacheAccess,
     CacheAccessArgs,
@@ -19,9 +18,12 @@ from infra.components.docker.cache import (
 from infra.components.docker.data import DataVolumes
 from infra.components.docker.defaults import StackIdentity
 from infra.components.docker.images import Image, cache_image, monitoring_image
-from infra.components.docker.monitoring import MONITORING_UID, Monitoring, MonitoringArgs
+from infra.components.docker.monitoring import Monitoring, MonitoringArgs
 from infra.components.docker.service import McpService
+from infra.parts.cache import CACHE_UID
+from infra.parts.monitoring import MONITORING_UID
 from infra.parts.published_ports import redis_port
+from infra.parts.service import network_name
 from infra.services.catalog import ServiceSpec
 from infra.settings.profiles import CACHE, MONITORING
 from infra.settings.stack import StackSettings
@@ -69,9 +71,11 @@ class Profiles:
                     image=self.images[CACHE],
                     settings=settings.cache,
                     access=self.access,
-                    networks=[services[spec.name].network.name for spec in specs if spec.cache],
+                    networks={
+                        network_name(spec.name): services[spec.name].network.name for spec in specs if spec.cache
+                    },
                     publish=redis_port(settings),
-                    data=data.mount(CACHE),
+                    data=data.volume(CACHE),
                 ),
                 opts,
             )
@@ -84,7 +88,7 @@ class Profiles:
                     settings=settings.monitoring,
                     specs=specs,
                     watches_cache=settings.has(CACHE),
-                    data=data.mount(MONITORING),
+                    data=data.volume(MONITORING),
                 ),
                 opts,
             )

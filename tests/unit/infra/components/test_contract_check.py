@@ -52,7 +52,7 @@ def declare(engine: Engine, check_contract: bool = True, **secrets: str) -> dict
         McpService(
             "template",
             McpServiceArgs(
-                StackIdentity("dev", "0123"), spec, image, "info", False, check_contract=check_contract, secrets=given
+                StackIdentity("dev", "0123"), spec, image, "info", None, check_contract=check_contract, secrets=given
             ),
         )
 
