@@ -20,10 +20,11 @@ from infra.components.docker.certificate import (
     SelfSignedCertificateArgs,
 )
 from infra.components.docker.front import Front, FrontArgs
-from infra.components.docker.images import Image
+from infra.components.docker.images import FRONT, GATEWAY, Image
 from infra.components.docker.monitoring import Monitoring
 from infra.components.docker.service import McpService
 from infra.parts import gateway as parts
+from infra.parts.composition import Composition
 from infra.parts.monitoring import NETWORK as MONITORING_NETWORK
 from infra.parts.service import network_name
 from infra.rendering.gateway import inputs as gateway_inputs
@@ -36,16 +37,29 @@ STAGING = "/staging"
 
 @dataclass(frozen=True)
 class GatewayArgs:
-    """`specs` with the stack's own values; `services`, `tokens` and `monitoring` as declared in this program."""
+    """`images` and `services` by name, `tokens` by client, `monitoring` as declared in this program."""
 
+    composition: Composition
     identity: defaults.StackIdentity
-    image: Image
-    front_image: Image
-    settings: StackSettings
-    specs: list[ServiceSpec]
-    services: list[McpService]
+    images: Mapping[str, Image]
+    services: Mapping[str, McpService]
     tokens: Mapping[str, ClientToken]
     monitoring: Monitoring | None = None
+
+    @property
+    def settings(self) -> StackSettings:
+        """Return the settings of the stack."""
+        return self.composition.settings
+
+    @property
+    def specs(self) -> list[ServiceSpec]:
+        """Return the services of the stack, with the stack's values."""
+        return self.composition.services
+
+    @property
+    def image(self) -> Image:
+        """Return the image of the gateway."""
+        return self.images[GATEWAY]
 
 
 class Gateway(pulumi.ComponentResource):
@@ -72,10 +86,7 @@ class Gateway(pulumi.ComponentResource):
         volume = docker.Volume(
             parts.CONFIGURATION_VOLUME, labels=defaults.volume_labels(args.identity, name), opts=child
         )
-        networks = {
-            network_name(spec.name): service.network.name
-            for spec, service in zip(args.specs, args.services, strict=True)
-        }
+        networks = {network_name(service): made.network.name for service, made in args.services.items()}
         monitoring = {MONITORING_NETWORK: args.monitoring.network.name} if args.monitoring else {}
         self.container = containers.declare_server(
             parts.gateway(args.settings.gateway, args.specs, list(networks), next(iter(monitoring), None)),
@@ -102,7 +113,7 @@ class Gateway(pulumi.ComponentResource):
         # After the gateway: whoever finds an open port finds somebody behind it.
         opts = pulumi.ResourceOptions(parent=self, depends_on=[self.container])
         return [
-            Front(front.name, FrontArgs(args.identity, args.front_image, edge.name, front), opts)
+            Front(front.name, FrontArgs(args.identity, args.images[FRONT], edge.name, front), opts)
             for front in parts.fronts(args.settings, args.specs)
         ]
 

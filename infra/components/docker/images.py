@@ -15,6 +15,8 @@ from pathlib import Path
 import pulumi
 import pulumi_docker as docker
 
+from infra.parts.composition import Composition
+from infra.parts.gateway import FRONT_UID, GATEWAY_UID
 from infra.schema.problems import ConfigurationError
 from infra.services.catalog import ServiceSpec
 from infra.settings.build import BuildSettings
@@ -22,6 +24,7 @@ from infra.settings.stack import StackSettings
 
 _IGNORED_PARTS = {"__pycache__", ".pytest_cache", "tests"}
 _IGNORED_SUFFIXES = {".pyc", ".md"}
+GATEWAY, FRONT = "gateway", "front"
 CA_BUNDLE_SECRET = "ca_bundle"
 #: Debian suites of the base images: that of most, and the one whose nginx resolves upstreams by itself.
 SERVER_SUITE, GATEWAY_SUITE = "trixie", "forky"
@@ -113,6 +116,18 @@ class BuiltImage(pulumi.ComponentResource):
         )
         self.image_id = image.image_id
         self.register_outputs({"reference": self.reference, "imageId": self.image_id})
+
+
+def stack_images(composition: Composition, root: Path, opts: pulumi.ResourceOptions) -> dict[str, Image]:
+    """Return the images of the stack's services by their names, of the gateway and of the front; `root` is the
+    repository."""
+    settings = composition.settings
+    servers = {spec.name: server_image(spec, settings, root / "mcp-servers", opts) for spec in composition.services}
+    return {
+        **servers,
+        GATEWAY: gateway_image(settings, root / "nginx", GATEWAY_UID, opts),
+        FRONT: front_image(settings, root / "nginx", FRONT_UID, opts),
+    }
 
 
 def server_image(spec: ServiceSpec, settings: StackSettings, servers: Path, opts: pulumi.ResourceOptions) -> Image:

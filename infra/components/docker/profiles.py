@@ -21,12 +21,11 @@ from infra.components.docker.images import Image, cache_image, monitoring_image
 from infra.components.docker.monitoring import Monitoring, MonitoringArgs
 from infra.components.docker.service import McpService
 from infra.parts.cache import CACHE_UID
+from infra.parts.composition import Composition
 from infra.parts.monitoring import MONITORING_UID
 from infra.parts.published_ports import redis_port
 from infra.parts.service import network_name
-from infra.services.catalog import ServiceSpec
 from infra.settings.profiles import CACHE, MONITORING
-from infra.settings.stack import StackSettings
 
 
 class Profiles:
@@ -44,25 +43,26 @@ class Profiles:
 
     def __init__(
         self,
-        settings: StackSettings,
+        composition: Composition,
         identity: StackIdentity,
         root: Path,
-        specs: list[ServiceSpec],
         opts: pulumi.ResourceOptions,
     ) -> None:
-        """`root` is the repository, `specs` are the stack's services."""
-        self._settings, self._owner, self._opts = settings, identity, opts
+        """Declare the images, and the users of Redis; `root` is the repository."""
+        self._composition, self._identity, self._opts = composition, identity, opts
+        settings = composition.settings
         self.images = {}
         if settings.has(CACHE):
             self.images[CACHE] = cache_image(settings, root / "cache", CACHE_UID, opts)
-            users = [spec.name for spec in specs if spec.cache]
+            users = [spec.name for spec in composition.services if spec.cache]
             self.access = CacheAccess(CACHE, CacheAccessArgs(identity, self.images[CACHE], settings.cache, users), opts)
         if settings.has(MONITORING):
             self.images[MONITORING] = monitoring_image(settings, root / "monitoring", MONITORING_UID, opts)
 
-    def start(self, specs: list[ServiceSpec], services: Mapping[str, McpService], data: DataVolumes) -> None:
+    def start(self, services: Mapping[str, McpService], data: DataVolumes) -> None:
         """Declare Redis and Prometheus, for these services, with their data volumes."""
-        settings, identity, opts = self._settings, self._owner, self._opts
+        identity, opts = self._identity, self._opts
+        settings, specs = self._composition.settings, self._composition.services
         if self.access:
             self.cache = Cache(
                 CACHE,
