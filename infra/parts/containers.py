@@ -71,17 +71,18 @@ SMALL_TMP = TemporaryFolder("/tmp", 16)
 @dataclass(frozen=True)
 class Probe:
     """A command that tells whether a container is healthy. For `start_seconds` after its start failures do not count;
-    None leaves no such time."""
+    None leaves no such time. `steady`: it is as frequent before the container is healthy as after that."""
 
     command: tuple[str, ...]
     start_seconds: int | None = None
+    steady: bool = False
 
 
 @dataclass(frozen=True)
 class Stop:
-    """How a container is stopped: this signal, then so much time for its running calls."""
+    """How a container is stopped: this signal, then so much time for its running calls. None is the engine's own."""
 
-    seconds: int
+    seconds: int | None
     signal: str = "SIGTERM"
 
 
@@ -89,8 +90,10 @@ class Stop:
 class Server:
     """A container that is meant to run all the time, with a read-only root.
 
-    `name` tells it from the others of the stack; `label` is the service it is counted to. `environment` is in order.
-    `replaced`: its successor is healthy before it goes, or comes when it is gone, as both cannot have what they need.
+    `name` tells it from the others of the stack; `label` is the service it is counted to. Without `memberships` it has
+    no network at all. `environment` is in order.
+    `replaced`: its successor is healthy before it goes, or comes when it is gone, as both cannot have what they need;
+    None leaves the order to what makes it.
     `wait_seconds` is how long a deployment waits until it is healthy; None: not at all.
     """
 
@@ -100,7 +103,7 @@ class Server:
     memberships: tuple[Membership, ...]
     probe: Probe
     stop: Stop
-    replaced: Literal["new first", "old first"]
+    replaced: Literal["new first", "old first"] | None
     wait_seconds: int | None
     command: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()

@@ -27,7 +27,7 @@ def declare_server(
     image: Image,
     opts: pulumi.ResourceOptions,
     *,
-    networks: Mapping[str, pulumi.Input[str]],
+    networks: Mapping[str, pulumi.Input[str]] | None = None,
     volumes: Mapping[str, pulumi.Input[str]] | None = None,
     environment: Iterable[pulumi.Input[str]] = (),
     command: pulumi.Input[Sequence[str]] | None = None,
@@ -49,12 +49,14 @@ def declare_server(
         command=command if command is not None else list(server.command) or None,
         envs=variables or None,
         labels=defaults.container_labels(identity, server.label),
+        network_mode=None if server.memberships else "none",
         networks_advanced=[
             docker.ContainerNetworksAdvancedArgs(
-                name=networks[membership.network], aliases=list(membership.aliases) or None
+                name=(networks or {})[membership.network], aliases=list(membership.aliases) or None
             )
             for membership in server.memberships
-        ],
+        ]
+        or None,
         mounts=None if volumes is None else [mount(item, volumes[item.volume]) for item in server.mounts],
         read_only=True,
         tmpfs=temporary_folders(server.temporary),
@@ -72,7 +74,7 @@ def declare_server(
             opts,
             pulumi.ResourceOptions(
                 depends_on=[*image.built_by, *depends_on],
-                delete_before_replace=server.replaced == "old first",
+                delete_before_replace=None if server.replaced is None else server.replaced == "old first",
                 replace_on_changes=defaults.REPLACE_ON_CHANGES,
             ),
         ),
@@ -106,6 +108,10 @@ def temporary_folders(folders: Iterable[TemporaryFolder]) -> dict[str, str]:
 def healthcheck(probe: Probe) -> docker.ContainerHealthcheckArgs:
     """Return the argument `healthcheck` of docker.Container."""
     start = None if probe.start_seconds is None else _duration(probe.start_seconds)
+    if probe.steady:
+        return docker.ContainerHealthcheckArgs(
+            tests=["CMD", *probe.command], interval="30s", timeout="10s", retries=3, start_period=start
+        )
     return defaults.healthcheck(*probe.command, start_period=start)
 
 

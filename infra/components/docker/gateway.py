@@ -13,16 +13,16 @@ from infra.access import ClientToken
 from infra.components.docker import containers, defaults, one_shot
 from infra.components.docker.certificate import (
     AcmeCertificate,
-    AcmeCertificateArgs,
     CertificateFiles,
     CertificateFilesArgs,
+    KeeperArgs,
     SelfSignedCertificate,
-    SelfSignedCertificateArgs,
 )
 from infra.components.docker.front import Front, FrontArgs
 from infra.components.docker.images import FRONT, GATEWAY, Image
 from infra.components.docker.monitoring import Monitoring
 from infra.components.docker.service import McpService
+from infra.parts import certificate
 from infra.parts import gateway as parts
 from infra.parts.composition import Composition
 from infra.parts.monitoring import NETWORK as MONITORING_NETWORK
@@ -127,7 +127,6 @@ class Gateway(pulumi.ComponentResource):
             CertificateFilesArgs(
                 identity=args.identity,
                 image=args.image,
-                uid=parts.GATEWAY_UID,
                 volume=volume.name,
                 certificate=files["certificateFile"],
                 key=files["keyFile"],
@@ -148,25 +147,17 @@ class Gateway(pulumi.ComponentResource):
         """What renews the certificate; for ACME what gets it, too, once its challenges can be answered."""
         tls = args.settings.gateway.tls
         if tls.source == "self-signed":
-            keeper = SelfSignedCertificateArgs(args.identity, args.image, parts.GATEWAY_UID, volume.name)
+            keeper = KeeperArgs(args.identity, args.image, certificate.self_signed(), volume.name, edge.name)
             SelfSignedCertificate(name, keeper, pulumi.ResourceOptions(parent=self))
-        if tls.source != "acme":
-            return
-        AcmeCertificate(
-            name,
-            AcmeCertificateArgs(
-                identity=args.identity,
-                image=args.image,
-                uid=parts.GATEWAY_UID,
-                volume=volume.name,
-                network=edge.name,
+        if tls.source == "acme":
+            acme = certificate.acme(
                 names=args.settings.gateway.dns_names,
                 directory=tls.acme_directory,
                 email=tls.acme_email or "",
                 authorities=gateway_inputs.tls_files(args.settings).get("acmeCaFile", ""),
-            ),
-            pulumi.ResourceOptions(parent=self, depends_on=answers_challenges),
-        )
+            )
+            keeper = KeeperArgs(args.identity, args.image, acme, volume.name, edge.name)
+            AcmeCertificate(name, keeper, pulumi.ResourceOptions(parent=self, depends_on=answers_challenges))
 
     def _configuration(self, args: GatewayArgs, edge: docker.Network) -> pulumi.Output[dict[str, str]]:
         hashes = pulumi.Output.all(**{client: token.sha256 for client, token in args.tokens.items()})
@@ -183,7 +174,7 @@ class Gateway(pulumi.ComponentResource):
         args: GatewayArgs,
         volume: docker.Volume,
         configuration: pulumi.Output[dict[str, str]],
-        certificate: list[pulumi.Resource],
+        certificate_stored: list[pulumi.Resource],
     ) -> docker.Container:
         uploads = configuration.apply(
             lambda files: [
@@ -205,7 +196,7 @@ class Gateway(pulumi.ComponentResource):
             logs=True,
             restart="no",
             **containers.confinement(parts.LOADER),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=certificate, replace_on_changes=["mounts"]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=certificate_stored, replace_on_changes=["mounts"]),
         )
 
 
