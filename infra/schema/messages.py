@@ -111,6 +111,28 @@ MESSAGES: dict[str, str | tuple[str, str]] = {
         "{name} 是服务 {other} 的另一个名字，请换一个 / {name} is another name of the service {other}; choose another"
     ),
     "port_taken": ("已被 {owner} 使用，可改为 {free}", "taken by {owner}; {free} is free"),
+    # Images and volumes
+    "source_missing": "缺少文件 {path} / file is missing: {path}",
+    "images_of_newer_program": (
+        "{images} 属于更新的版本（本程序是 {interface}）；什么都没有改变。先更新程序：./deploy.sh update",
+        "{images} are of a newer version (this program has {interface}); nothing was changed. Update the program first: "
+        "./deploy.sh update",
+    ),
+    "images_of_older_program": (
+        "{images} 属于更早的版本（本程序要 {interface}）；什么都没有改变。先部署来源栈，再重新晋级：{promote}",
+        "{images} are of an older version (this program needs {interface}); nothing was changed. Deploy the stack they "
+        "come from, then promote again: {promote}",
+    ),
+    "volumes_unknown": (
+        "无法从 Docker 引擎得知有哪些数据卷，什么都没有改变；运行 ./deploy.sh doctor：{reason}",
+        "The Docker engine did not tell its data volumes; nothing was changed. Run ./deploy.sh doctor: {reason}",
+    ),
+    "volume_of_another_stack": (
+        "数据卷 {volume} 属于栈 {other_stack} 的 {other_service}，栈 {stack} 的 {service} 不能用它。给其中一个服务改名，或先备份"
+        "并删除那个卷：./deploy.sh clean -s {other_stack}",
+        "Volume {volume} holds the data of {other_service} in stack {other_stack}; {service} in stack {stack} cannot use "
+        "it. Rename one of the services, or back that volume up and delete it: ./deploy.sh clean -s {other_stack}",
+    ),
     # tools.lock.json
     "contract_not_readable": (
         "读不懂，请重新生成：./deploy.sh tools lock",

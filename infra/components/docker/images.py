@@ -17,7 +17,7 @@ import pulumi_docker as docker
 
 from infra.parts.composition import Composition
 from infra.parts.gateway import FRONT_UID, GATEWAY_UID
-from infra.schema.problems import ConfigurationError
+from infra.schema.problems import ConfigurationError, Problem
 from infra.services.catalog import ServiceSpec
 from infra.settings.build import BuildSettings
 from infra.settings.stack import StackSettings
@@ -40,7 +40,7 @@ def content_hash(root: Path, parts: Iterable[str], build_arguments: Mapping[str,
     for part in sorted(parts):
         path = root / part
         if not path.exists():
-            raise ConfigurationError(f"缺少文件 {path} / file is missing: {path}")
+            raise ConfigurationError(Problem("source_missing", parameters={"path": path}))
         files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
         for file in files:
             relative = file.relative_to(root)
