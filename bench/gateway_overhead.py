@@ -16,7 +16,8 @@ import time
 
 import httpx2
 
-from infra.rendering.gateway_model import GatewayClient, GatewayService, GatewaySettings
+from infra.rendering.gateway.model import GatewayClient, GatewayService
+from infra.settings.gateway import GatewaySettings, LimitSettings
 from tests.gateway.support.docker_cli import CONFINED, LABEL, READ_ONLY, docker, unique, wait_until
 from tests.gateway.support.front_under_test import FrontUnderTest
 from tests.gateway.support.gateway_under_test import GatewayUnderTest
@@ -114,7 +115,7 @@ def main() -> None:
             "--env", "HOST=0.0.0.0", "--env", "DYBER_SERVICE=template", *CONFINED, *READ_ONLY, newest("dyber-template"),
         )  # fmt: skip
         client = GatewayClient("bench", (hashlib.sha256(TOKEN.encode()).hexdigest(),))
-        front.configure(GatewaySettings(burst=100_000), (TEMPLATE,), (client,))
+        front.configure(GatewaySettings(limits=LimitSettings(burst=100_000)), (TEMPLATE,), (client,))
         direct = docker("port", server, "8002/tcp").strip()
         urls = {"direct": f"http://{direct}/mcp", "gateway": f"http://127.0.0.1:{front.port(80)}/api/template/mcp"}
 

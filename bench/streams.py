@@ -20,14 +20,15 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 
 from bench.gateway_overhead import newest, percentile
-from infra.rendering.gateway_model import GatewayClient, GatewayService, GatewaySettings
+from infra.rendering.gateway.model import GatewayClient, GatewayService
+from infra.settings.gateway import GatewaySettings, LimitSettings
 from tests.gateway.support.docker_cli import CONFINED, LABEL, archive, docker, unique, wait_until
 from tests.gateway.support.gateway_under_test import GatewayUnderTest
 
 TOKEN = "0f" * 32
 CLIENT = GatewayClient("bench", (hashlib.sha256(TOKEN.encode()).hexdigest(),))
 SERVICE = GatewayService("streams", 9000, "流", 60, requests_per_second=100_000)
-SETTINGS = GatewaySettings(streams_per_client=10_000, burst=100_000)
+SETTINGS = GatewaySettings(limits=LimitSettings(streams_per_client=10_000, burst=100_000))
 HEADERS = f"Host: localhost\r\nAuthorization: Bearer {TOKEN}\r\n"
 STREAM = f"GET /api/streams/mcp/sse HTTP/1.1\r\n{HEADERS}\r\n".encode()
 CALL = f"POST /api/streams/call HTTP/1.1\r\n{HEADERS}Content-Length: 2\r\n\r\n{{}}".encode()

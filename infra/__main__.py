@@ -1,72 +1,40 @@
-"""The Pulumi program: settings, images, services, gateway, outputs."""
+"""The Pulumi program: from a stack's settings to its outputs."""
 
 from pathlib import Path
 
 import pulumi
-import pulumi_docker as docker
-import pulumi_random as random
 
 from infra import outputs
 from infra.access import client_tokens
 from infra.components.docker.data import DataVolumes, DataVolumesArgs
-from infra.components.docker.defaults import Owner
-from infra.components.docker.front import FRONT_UID
-from infra.components.docker.gateway import GATEWAY_UID, Gateway, GatewayArgs
-from infra.components.docker.images import front_image, gateway_image, server_image
+from infra.components.docker.gateway import Gateway, GatewayArgs
+from infra.components.docker.images import stack_images
 from infra.components.docker.profiles import Profiles
-from infra.components.docker.service import McpService, McpServiceArgs
+from infra.components.docker.stack import declare_services, identify, providers
 from infra.configuration import load_settings
-from infra.parts import data_volumes, image_interface
-from infra.rendering import gateway_inputs
+from infra.parts.composition import compose
 from infra.schema.problems import ConfigurationError
-from infra.services.catalog import load_catalog
-from infra.settings.subnets import Subnets
 
 
 def deploy(root: Path) -> None:
     """Declare everything of one stack; `root` is the repository."""
     settings = load_settings(root)
-    specs = settings.select(load_catalog(root / "mcp-servers"))
-    # What cannot work is said before anything is created.
-    image_interface.refuse_other(settings)
-    gateway_inputs.configuration(settings, specs, {})
-    gateway_inputs.tls_files(settings)
-    volumes = data_volumes.declared(settings.stack, settings.with_data(specs), data_volumes.present_for(settings.stack))
-    engine, generator = docker.Provider("engine"), random.Provider("random")
-    opts = pulumi.ResourceOptions(providers=[engine, generator])
-
-    deployment = random.RandomId("deployment", byte_length=6, opts=pulumi.ResourceOptions(provider=generator))
-    owner = Owner(settings.stack, deployment.hex, Subnets(settings.network_pool))
+    composition = compose(settings, root)
+    opts = providers()
+    identity = identify(settings, opts)
     tokens = client_tokens(settings, opts)
-    data = DataVolumes("data", DataVolumesArgs(owner, volumes), opts)
-    profiles = Profiles(settings, owner, root, specs, opts)
-    images = {spec.name: server_image(spec, settings, root / "mcp-servers", opts) for spec in specs}
-    images["gateway"] = gateway_image(settings, root / "nginx", GATEWAY_UID, opts)
-    images["front"] = front_image(settings, root / "nginx", FRONT_UID, opts)
-    services = {}
-    for spec in specs:
-        args = McpServiceArgs(
-            owner=owner,
-            spec=spec,
-            image=images[spec.name],
-            log_level=settings.log_level,
-            data=data.mount(spec.name) if spec.data else None,
-            cache=profiles.access.services[spec.name] if profiles.access and spec.cache else None,
-            check_contract=settings.contracts == "enforced",
-            secrets=settings.secrets(spec.name),
-        )
-        services[spec.name] = McpService(spec.name, args, opts)
-    profiles.start(specs, services, data)
-    fronts, monitoring = images["front"], profiles.monitoring
+    data = DataVolumes("data", DataVolumesArgs(identity, composition.data_volumes), opts)
+    profiles = Profiles(composition, identity, root, opts)
+    images = stack_images(composition, root, opts)
+    services = declare_services(composition, identity, images, data, profiles, opts)
+    profiles.start(services, data)
     gateway = Gateway(
-        "gateway",
-        GatewayArgs(owner, images["gateway"], fronts, settings, specs, list(services.values()), tokens, monitoring),
-        opts,
+        "gateway", GatewayArgs(composition, identity, images, services, tokens, profiles.monitoring), opts
     )
-    outputs.export(settings, specs, services, gateway, images | profiles.images, tokens, profiles)
+    outputs.export(composition, services, gateway, images | profiles.images, tokens, profiles)
 
 
 try:
-    deploy(Path(__file__).resolve().parent.parent)
+    deploy(Path(__file__).resolve().parents[1])
 except ConfigurationError as error:
     raise pulumi.RunError(str(error)) from None

@@ -12,16 +12,14 @@ from infra.components.docker.images import Image
 from infra.components.docker.profiles import Profiles
 from infra.components.docker.service import McpService
 from infra.parts import image_interface
-from infra.rendering.gateway_inputs import DEVELOPMENT_PORT, HTTP_PORT, HTTPS_PORT, REDIS_PORT
+from infra.parts.composition import Composition
 from infra.services.catalog import ServiceSpec
-from infra.services.ports import MONITORING_PORT
+from infra.services.ports import DEVELOPMENT_PORT, HTTP_PORT, HTTPS_PORT, MONITORING_PORT, REDIS_PORT
 from infra.settings.gateway import GatewaySettings
-from infra.settings.stack import StackSettings
 
 
 def export(
-    settings: StackSettings,
-    specs: list[ServiceSpec],
+    composition: Composition,
     services: Mapping[str, McpService],
     gateway: Gateway,
     images: Mapping[str, Image],
@@ -37,6 +35,7 @@ def export(
     With their profiles: cache: {url, container}, cache_password (secret); monitoring: {url, container,
     configuration_version}.
     """
+    settings, specs = composition.settings, composition.services
     urls = gateway_urls(settings.gateway)
     pulumi.export(
         "gateway",

@@ -209,7 +209,7 @@ RULES: dict[str, tuple[frozenset[str], Rule]] = {
 }
 
 
-def problems(resource: Resource, stack: Stack) -> list[tuple[str, str]]:
+def violations(resource: Resource, stack: Stack) -> list[tuple[str, str]]:
     """(rule, what is wrong) of one resource."""
     return [
         (name, problem)

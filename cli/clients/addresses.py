@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from cli.engine import engine
 from cli.system.errors import StackError
-from infra.rendering.gateway_config import CONFIGURATION_ROOT
-from infra.rendering.gateway_model import CONTAINER_NAMES
+from infra.rendering.gateway.configuration import CONFIGURATION_ROOT
+from infra.settings.gateway import CONTAINER_NAMES
 from toolchain.language import tr
 
 #: What a container calls the machine that it runs on. Docker on Linux needs --add-host for it.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -19,7 +18,7 @@ from cli.configuration.settings_reference import shown
 from cli.system.errors import StackError
 from cli.terminal.console import err, fail, out
 from infra.schema.key_paths import dotted
-from infra.schema.problems import ConfigurationError
+from infra.schema.problems import ConfigurationError, Problem
 from toolchain.language import tr
 
 config_app = typer.Typer(
@@ -263,29 +262,29 @@ def _change(configuration: Configuration, given: Mapping[KeyPath, Any]) -> None:
             err.print(Text(f"• {values[path].source} → {dotted(path)}: {_text(values[path])}", style="yellow"))
 
 
-def _problems(configuration: Configuration, clear: Mapping[KeyPath, str] | None = None) -> list[str]:
-    """What is wrong with all settings together, as lines."""
+def _problems(configuration: Configuration, clear: Mapping[KeyPath, str] | None = None) -> list[Problem]:
+    """Return what is wrong with all settings together."""
     try:
         configuration.check(clear)
     except ConfigurationError as error:
-        return str(error).splitlines()
+        return list(error.problems)
     return []
 
 
 def _check(
     configuration: Configuration,
     changed: Sequence[KeyPath],
-    present: Sequence[str],
+    present: Sequence[Problem],
     clear: Mapping[KeyPath, str] | None = None,
-) -> list[str]:
+) -> list[Problem]:
     """Raises ConfigurationError where the settings at `changed` are wrong, or make anything wrong that was not so before
     (`present`). What was, is told and returned: it can be mended one by one."""
     left = _problems(configuration, clear)
-    keys = "|".join(re.escape(text) for path in changed for text in (dotted(path), ".".join(path)))
-    if set(left) - set(present) or any(re.search(rf"(?<![\w.-])({keys})(?![\w-])", line) for line in left):
-        raise ConfigurationError("\n".join([*left, tr("没有写入。", "Nothing was written.")]))
-    for line in left:
-        err.print(Text(f"• {line}", style="yellow"))
+    file = configuration.file.path.name
+    if any(problem not in present or any(problem.concerns(file, path) for path in changed) for problem in left):
+        raise ConfigurationError(*left, tr("没有写入。", "Nothing was written."))
+    for problem in left:
+        err.print(Text(f"• {problem.text()}", style="yellow"))
     return left
 
 

@@ -20,7 +20,7 @@ from cli.system.checkout import ROOT
 from cli.system.git import git_said
 from cli.terminal.console import Activities, err, out
 from cli.terminal.usage import PROGRAMS, completion_variable
-from infra.rendering.gateway_model import GatewaySettings
+from infra.version import VERSION
 from toolchain import prerequisites, versions
 from toolchain.home import DyberHome
 from toolchain.language import tr
@@ -80,7 +80,7 @@ def version(as_json: JsonOption = False) -> None:
     pinned = versions.load()
     cli = pulumi_cli.find_cli(home, pinned)
     found = {
-        "dyber": GatewaySettings().version,
+        "dyber": VERSION,
         "commit": git_said(ROOT, "rev-parse", "--short", "HEAD") or None,
         "pulumi": cli.version if cli else None,
         "python": platform.python_version(),

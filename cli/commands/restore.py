@@ -30,9 +30,9 @@ from cli.stack_files.stack_file import StackFile, replace_file
 from cli.system.checkout import ROOT
 from cli.system.errors import StackError
 from cli.terminal.console import Activities, err, out
-from infra.parts import data_volumes
+from infra.parts import data_volumes, published_ports
 from infra.parts.data_volumes import LabelledVolume
-from infra.rendering import gateway_inputs
+from infra.rendering.gateway import inputs as gateway_inputs
 from infra.services.catalog import declared_secrets, load_catalog
 from infra.settings import env_file
 from infra.settings.env_file import file_name
@@ -154,7 +154,7 @@ def with_present(restorable: Restorable) -> Restorable:
         present.require_idle()
     _refuse_foreign_volumes(restorable, present_id)
     specs = restorable.settings.select(load_catalog(ROOT / "mcp-servers"))
-    ports = gateway_inputs.published_addresses(restorable.settings, specs)
+    ports = published_ports.published_addresses(restorable.settings, specs)
     refuse_taken_ports(name, ports, {present_id} if present_id else set())
     _refuse_small_disk(restorable)
     return restorable

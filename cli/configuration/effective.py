@@ -17,7 +17,7 @@ from cli.deployment.deployment import settings_file
 from cli.stack_files.stack_file import StackFile
 from cli.system.errors import StackError
 from cli.terminal.masking import HIDDEN, SECRET_NAME
-from infra.rendering import gateway_inputs
+from infra.rendering.gateway import inputs as gateway_inputs
 from infra.schema.key_paths import dotted
 from infra.schema.setting_tree import ANY_KEY, Setting
 from infra.services.catalog import SPEC_FILE, ServiceSpec, load_catalog

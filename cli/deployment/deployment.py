@@ -138,7 +138,7 @@ class Deployment:
     def check_settings(self) -> None:
         """Raises ConfigurationError for what the program would refuse, before Pulumi is started."""
         from infra.parts import image_interface
-        from infra.rendering import gateway_inputs
+        from infra.rendering.gateway import inputs as gateway_inputs
         from infra.services.catalog import load_catalog
 
         specs = self.settings.select(load_catalog(ROOT / "mcp-servers"))
@@ -148,11 +148,11 @@ class Deployment:
 
     def published_ports(self) -> list[tuple[str, int]]:
         """(address, host port) of all that this stack's gateway publishes."""
-        from infra.rendering import gateway_inputs
+        from infra.parts import published_ports
         from infra.services.catalog import load_catalog
 
         specs = self.settings.select(load_catalog(ROOT / "mcp-servers"))
-        return gateway_inputs.published_addresses(self.settings, specs)
+        return published_ports.published_addresses(self.settings, specs)
 
     def state(self) -> dict[str, Any]:
         """The stack's state, read once and again after a change; {} before the first deployment."""

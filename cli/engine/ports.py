@@ -14,8 +14,8 @@ from typing import Any, Literal
 from cli.engine import engine
 from cli.stack_files.stack_file import StackFile
 from cli.system.errors import StackError
-from infra.rendering.gateway_inputs import HTTP_PORT, HTTPS_PORT
 from infra.schema.problems import ConfigurationError
+from infra.services.ports import HTTP_PORT, HTTPS_PORT
 from infra.settings.addresses import IPV4_LOOPBACK, engine_is_here
 from infra.settings.stack import stack_file
 from toolchain.engine.installation import find_engine

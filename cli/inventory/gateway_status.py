@@ -7,7 +7,8 @@ from typing import Any
 
 import httpx2
 
-from infra.rendering import gateway_inputs
+from infra.parts import published_ports
+from infra.services.ports import DEVELOPMENT_PORT
 from infra.settings.stack import StackSettings
 
 TIMEOUT_SECONDS = 5.0
@@ -15,7 +16,7 @@ TIMEOUT_SECONDS = 5.0
 
 def address(settings: StackSettings) -> str:
     """Base URL of the gateway's plain port on this machine."""
-    port, addresses = gateway_inputs.published_ports(settings, [])[gateway_inputs.DEVELOPMENT_PORT]
+    port, addresses = published_ports.published_ports(settings, [])[DEVELOPMENT_PORT]
     bind = ipaddress.ip_address(addresses[0])
     if bind.is_unspecified:
         bind = ipaddress.ip_address("::1" if bind.version == 6 else "127.0.0.1")

@@ -13,7 +13,7 @@ from cli.engine.errors import NotOnEngine
 from cli.inventory.belongings import remove
 
 #: Of these two cannot run at once: they hold host ports, or data that is theirs alone.
-_ALONE = {"cache", "monitoring", "gateway-acme"}
+_NEVER_TWO_AT_ONCE = {"cache", "monitoring", "gateway-acme"}
 
 
 @dataclass
@@ -58,7 +58,9 @@ def find(stack: str, own: str | None) -> list[Remains]:
 
 def alone(container: Mapping[str, Any]) -> bool:
     """Whether a container must go before the one that takes its place can start."""
-    return bool(engine.published(dict(container))) or container["Config"]["Labels"]["dyber.service"] in _ALONE
+    return (
+        bool(engine.published(dict(container))) or container["Config"]["Labels"]["dyber.service"] in _NEVER_TWO_AT_ONCE
+    )
 
 
 def stop(containers: Sequence[Mapping[str, Any]]) -> None:

@@ -96,7 +96,7 @@ def broken_settings(root: Path, catalog: Mapping[str, ServiceSpec], service: str
         try:
             settings.select(without)
         except ConfigurationError as error:
-            problems += str(error).splitlines()
+            problems += [problem.text() for problem in error.problems]
     return problems
 
 

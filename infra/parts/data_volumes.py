@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from infra.schema.problems import ConfigurationError
+from infra.schema.problems import ConfigurationError, Problem
 
 #: Where a container has its data volume; in the image of every service, for its user alone.
 DATA_FOLDER = "/data"
@@ -75,10 +75,7 @@ def _listed(chosen: str) -> list[LabelledVolume]:
     except (OSError, subprocess.TimeoutExpired) as error:
         done, problem = None, str(error)
     if done is None or done.returncode:
-        raise ConfigurationError(
-            f"无法从 Docker 引擎得知有哪些数据卷，什么都没有改变；运行 ./deploy.sh doctor：{problem}\n"
-            f"The Docker engine did not tell its data volumes; nothing was changed. Run ./deploy.sh doctor: {problem}"
-        )
+        raise ConfigurationError(Problem("volumes_unknown", parameters={"reason": problem}))
     return [LabelledVolume(*line.split("\t")) for line in done.stdout.splitlines() if line.count("\t") == 2]
 
 
@@ -106,11 +103,12 @@ def declared(stack: str, used: Collection[str], present: Collection[LabelledVolu
     for service, name in names.items():
         owner = owners.get(name)
         if owner and (owner.stack, owner.service) != (stack, service):
-            raise ConfigurationError(
-                f"数据卷 {name} 属于栈 {owner.stack} 的 {owner.service}，栈 {stack} 的 {service} 不能用它。"
-                f"给其中一个服务改名，或先备份并删除那个卷：./deploy.sh clean -s {owner.stack}\n"
-                f"Volume {name} holds the data of {owner.service} in stack {owner.stack}; {service} in stack {stack} "
-                f"cannot use it. Rename one of the services, or back that volume up and delete it: "
-                f"./deploy.sh clean -s {owner.stack}"
-            )
+            parameters = {
+                "volume": name,
+                "stack": stack,
+                "service": service,
+                "other_stack": owner.stack,
+                "other_service": owner.service,
+            }
+            raise ConfigurationError(Problem("volume_of_another_stack", parameters=parameters))
     return names

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.schema.problems import ConfigurationError
+from infra.schema.problems import ConfigurationError, Problem
+from infra.settings.stack_files import NAMESPACE, stack_file
 
 if TYPE_CHECKING:
     from infra.settings.stack import StackSettings
@@ -22,21 +23,16 @@ def refuse_other(settings: StackSettings) -> None:
     given = [key for key, image in settings.part_images().items() if image]
     if not given or settings.images_interface == INTERFACE:
         return
-    source = f"Pulumi.{settings.stack}.yaml"
-    said = f"dyber:imagesInterface = {settings.images_interface}"
-    if settings.images_interface > INTERFACE:
-        raise ConfigurationError(
-            f"{source}: {said}: {', '.join(given)} 属于更新的版本（本程序是 {INTERFACE}）；什么都没有改变。先更新程序："
-            "./deploy.sh update\n"
-            f"{source}: {said}: {', '.join(given)} are of a newer version (this program has {INTERFACE}); nothing was "
-            "changed. Update the program first: ./deploy.sh update"
-        )
+    is_newer = settings.images_interface > INTERFACE
     promote = f"./deploy.sh promote {_SOURCES.get(settings.stack, '<from>')} {settings.stack}"
     raise ConfigurationError(
-        f"{source}: {said}: {', '.join(given)} 属于更早的版本（本程序要 {INTERFACE}）；什么都没有改变。先部署来源栈，再重新晋级："
-        f"{promote}\n"
-        f"{source}: {said}: {', '.join(given)} are of an older version (this program needs {INTERFACE}); nothing was "
-        f"changed. Deploy the stack they come from, then promote again: {promote}"
+        Problem(
+            "images_of_newer_program" if is_newer else "images_of_older_program",
+            stack_file(settings.stack),
+            (f"{NAMESPACE}:imagesInterface",),
+            settings.images_interface,
+            {"images": ", ".join(given), "interface": INTERFACE, "promote": promote},
+        )
     )
 
 

@@ -25,14 +25,9 @@ def yaml_lines(path: Sequence[str], value: Any, note: str = "", prefix: str = ""
     return lines
 
 
-def as_told(lines: Sequence[str]) -> str:
-    """Lines to write, as part of an error."""
-    return "\n".join(["  应写 / write:", *(f"    {line}" for line in lines)])
-
-
 def correction(problem: ErrorDetails, root: Setting, prefix: str = "") -> list[str]:
     """Lines of YAML in place of what one of Pydantic's errors is about; none where nothing fits."""
-    path, place = located(problem, root)
+    path, place = place_of(problem, root)
     kind, given = problem["type"], problem["input"]
     if kind == "extra_forbidden":
         return _other_key(path, given, root, prefix)
@@ -58,7 +53,7 @@ def correction(problem: ErrorDetails, root: Setting, prefix: str = "") -> list[s
     return []
 
 
-def located(problem: ErrorDetails, root: Setting) -> tuple[tuple[str, ...], Setting | None]:
+def place_of(problem: ErrorDetails, root: Setting) -> tuple[tuple[str, ...], Setting | None]:
     """Path and setting of what an error is about, without what Pydantic adds of its own (which form of several it
     tried). The setting is None for a key that is not there, or that is itself wrong."""
     path: list[str] = []

@@ -1,76 +1,119 @@
-"""The one error that a person can mend by editing a file, and how validation errors become such messages."""
+"""Defines a problem of a configuration as data, and the error that carries such problems.
+
+The words are in infra.schema.messages; nothing else makes text of a problem, and nothing reads that text.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
-from infra.schema.corrections import as_told, correction, located
+from infra.schema import messages
+from infra.schema.corrections import correction, place_of
 from infra.schema.setting_tree import Setting
 
-# Pydantic's error types (https://docs.pydantic.dev/latest/errors/validation_errors/) that people meet here.
-_CHINESE = {
-    "extra_forbidden": "没有这个键",
-    "missing": "缺少这个键",
-    "int_parsing": "应为整数",
-    "int_type": "应为整数",
-    "float_parsing": "应为数字",
-    "float_type": "应为数字",
-    "bool_parsing": "应为 true 或 false",
-    "bool_type": "应为 true 或 false",
-    "string_type": "应为文字",
-    "string_pattern_mismatch": "格式不对",
-    "list_type": "应为列表",
-    "tuple_type": "应为列表",
-    "dict_type": "应为键值对",
-    "model_type": "应为键值对",
-    "literal_error": "不是可选的值",
-    "string_too_short": "太短",
-    "string_too_long": "太长",
-    "greater_than_equal": "太小",
-    "greater_than": "太小",
-    "less_than_equal": "太大",
-    "less_than": "太大",
-}
+#: Stands for the value of a problem that shows none: there is no value, or it is secret.
+NOT_SHOWN: Any = object()
 #: Keys below which everything is secret.
 _SECRET_KEYS = {"password", "secrets"}
 
 
-class ConfigurationError(Exception):
-    """What a person wrote cannot be used. The message names the value, the file and what to write instead,
-    Chinese first, then English."""
+@dataclass(frozen=True)
+class Problem:
+    """Something in a file that cannot be used.
 
-
-def explain(error: ValidationError, source: str, root: Setting, prefix: str = "") -> str:
-    """The problems of `error`, each naming `source` (a file), the key and the value found there, unless that is a secret;
-    then the YAML to write instead, where that can be known.
-
-    `root` is what can be set; `prefix` is what the keys of the file begin with, such as `dyber:`.
+    `message` is a key of infra.schema.messages.MESSAGES, or an error type of Pydantic with its words in the parameter
+    `words`; `parameters` fill the message in. `file` and `line` say where it is, `path` with which keys, `value` what
+    is written there. `instead` are the lines to write in its place, `known_keys` the keys that could be there; both are
+    empty where there is nothing to propose.
     """
-    lines = []
-    for problem in error.errors():
-        key = ".".join(str(part) for part in problem["loc"]) or "(root)"
-        chinese = _CHINESE.get(problem["type"], "不可用")
-        message = problem["msg"].removeprefix("Value error, ")
-        _, place = located(problem, root)
-        hidden = (
-            problem["type"] in ("missing", "extra_forbidden")
-            or bool(_SECRET_KEYS & set(problem["loc"]))
-            or _holds_secrets(problem["input"])
-            or (place is not None and place.has_secrets())
+
+    message: str
+    file: str = ""
+    path: tuple[str, ...] = ()
+    value: Any = NOT_SHOWN
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    line: int | None = None
+    instead: tuple[str, ...] = ()
+    known_keys: tuple[str, ...] = ()
+
+    @property
+    def shows_value(self) -> bool:
+        """Tell whether the value is there and may be shown."""
+        return self.value is not NOT_SHOWN
+
+    def concerns(self, file: str, path: Sequence[str]) -> bool:
+        """Tell whether it is about the key `path` of `file`, or about a key below that."""
+        return self.file == file and self.path[: len(path)] == tuple(path)
+
+    def text(self) -> str:
+        """Return the problem in words, Chinese and English."""
+        return messages.text(self)
+
+
+class ConfigurationError(Exception):
+    """What a person wrote cannot be used. `problems` say what and where; as a string it is all of them in words.
+
+    A text in place of a problem is for what has no place in a file.
+    """
+
+    def __init__(self, *problems: Problem | str) -> None:
+        super().__init__(*problems)
+        self.problems = tuple(
+            problem if isinstance(problem, Problem) else Problem(messages.WORDS, parameters={"words": problem})
+            for problem in problems
         )
-        # An address may hold a user and a password.
-        value = "" if hidden else re.sub(r"(://)[^/@\s]+@", r"\1****@", f" = {problem['input']!r}")
-        lines.append(f"{source}: {key}{value}: {chinese} / {message}")
-        if instead := correction(problem, root, prefix):
-            lines.append(as_told(instead))
-        elif problem["type"] == "extra_forbidden":
-            above = root.find([str(part) for part in problem["loc"][:-1]])
-            lines.append(f"  可用的键 / known keys: {', '.join(above.properties if above else root.properties)}")
-    return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return "\n".join(problem.text() for problem in self.problems)
+
+
+def unusable(message: str, **parameters: Any) -> PydanticCustomError:
+    """Return the error that a validator of a model raises for a message of MESSAGES."""
+    return PydanticCustomError(message, messages.filled_in(message, parameters), {"parameters": parameters})  # type: ignore[arg-type]
+
+
+def validation_problems(error: ValidationError, file: str, root: Setting, prefix: str = "") -> list[Problem]:
+    """Return the problems of `error`, with the YAML to write instead where that can be known.
+
+    `root` is what can be set in `file`; `prefix` is what the keys of the file begin with, such as `dyber:`.
+    """
+    return [_validation_problem(details, file, root, prefix) for details in error.errors()]
+
+
+def _validation_problem(details: ErrorDetails, file: str, root: Setting, prefix: str) -> Problem:
+    kind, path = details["type"], tuple(str(part) for part in details["loc"])
+    if kind in messages.MESSAGES:
+        return Problem(kind, file, path, parameters=details["ctx"]["parameters"])
+    instead = correction(details, root, prefix)
+    known_keys: tuple[str, ...] = ()
+    if kind == "extra_forbidden" and not instead:
+        above = root.find(path[:-1])
+        known_keys = tuple(above.properties if above else root.properties)
+    return Problem(
+        kind,
+        file,
+        path,
+        value=NOT_SHOWN if _is_hidden(details, root) else details["input"],
+        parameters={"words": details["msg"].removeprefix("Value error, ")},
+        instead=tuple(instead),
+        known_keys=known_keys,
+    )
+
+
+def _is_hidden(details: ErrorDetails, root: Setting) -> bool:
+    """Tell whether there is no value to show, or one that holds secrets."""
+    _, place = place_of(details, root)
+    return (
+        details["type"] in ("missing", "extra_forbidden")
+        or bool(_SECRET_KEYS & set(details["loc"]))
+        or _holds_secrets(details["input"])
+        or (place is not None and place.has_secrets())
+    )
 
 
 def _holds_secrets(value: Any) -> bool:

@@ -13,7 +13,7 @@ from typing import Annotated, Literal, Self
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from infra.schema.problems import ConfigurationError, explain
+from infra.schema.problems import ConfigurationError, Problem, validation_problems
 from infra.schema.setting_tree import Setting
 from infra.services import reserved_names
 from infra.services.contract import load_lock
@@ -112,17 +112,17 @@ def load_catalog(servers: Path, *, locks: bool = True) -> dict[str, ServiceSpec]
     Raises ConfigurationError naming every file that cannot be used, or a port that two services claim.
     """
     if not servers.is_dir():
-        raise ConfigurationError(f"找不到服务目录 {servers} / no such folder: {servers}")
+        raise ConfigurationError(Problem("no_catalog", parameters={"folder": servers}))
     specs: list[ServiceSpec] = []
-    problems: list[str] = []
+    problems: list[Problem] = []
     for file in sorted(servers.glob(f"*/{SPEC_FILE}")):
         try:
             specs.append(load_spec(file, locks=locks))
         except ConfigurationError as error:
-            problems.append(str(error))
+            problems += error.problems
     problems += _port_clashes(specs) + _name_clashes(specs)
     if problems:
-        raise ConfigurationError("\n".join(problems))
+        raise ConfigurationError(*problems)
     return {spec.name: spec for spec in sorted(specs, key=lambda spec: spec.port)}
 
 
@@ -134,36 +134,29 @@ def load_spec(file: Path, *, locks: bool = True) -> ServiceSpec:
     source = f"mcp-servers/{file.parent.name}/{file.name}"
     name = file.parent.name
     if not NAME_PATTERN.fullmatch(name):
-        raise ConfigurationError(
-            f"{source}: 服务目录名 {name!r} 不可用，请用小写字母、数字和连字符（最多 31 个字符，字母开头）\n"
-            f"{source}: folder name {name!r} cannot be used: lower-case letters, digits and hyphens, "
-            "a letter first, at most 31 characters"
-        )
+        raise ConfigurationError(Problem("service_folder_name", source, parameters={"name": name}))
     if reason := reserved_names.problem(name):
         raise ConfigurationError(_to_be_renamed(name, reason))
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{source}: 不是有效的 YAML / not valid YAML: {error}") from error
+        raise ConfigurationError(Problem("not_yaml", source, parameters={"reason": error})) from error
     if not isinstance(content, dict):
-        raise ConfigurationError(f"{source}: 应为键值对，如 port: 8003 / must be keys and values, such as port: 8003")
+        raise ConfigurationError(Problem("service_no_mapping", source))
     reserved = sorted(GIVEN_BY_THE_FOLDER & set(content))
     if reserved:
-        raise ConfigurationError(
-            f"{source}: {', '.join(reserved)}: 由目录决定，请删除 / given by the folder, remove it"
-        )
+        raise ConfigurationError(*(Problem("given_by_the_folder", source, (key,)) for key in reserved))
     given = {str(key): value for key, value in content.items()}
     if locks and (contract := load_lock(file.parent)):
         given.update(tools=contract.read_only, once_tools=contract.once, contract_sha256=contract.sha256)
     try:
         spec = ServiceSpec(name=name, folder=file.parent, **given)
     except ValidationError as error:
-        raise ConfigurationError(explain(error, source, Setting.of(ServiceSpec, GIVEN_BY_THE_FOLDER))) from error
+        root = Setting.of(ServiceSpec, GIVEN_BY_THE_FOLDER)
+        raise ConfigurationError(*validation_problems(error, source, root)) from error
     if not (file.parent / spec.package / "__main__.py").is_file():
-        raise ConfigurationError(
-            f"{source}: package = {spec.package!r}: 缺少文件 mcp-servers/{name}/{spec.package}/__main__.py\n"
-            f"{source}: package = {spec.package!r}: file mcp-servers/{name}/{spec.package}/__main__.py is missing"
-        )
+        missing = f"mcp-servers/{name}/{spec.package}/__main__.py"
+        raise ConfigurationError(Problem("package_missing", source, ("package",), spec.package, {"path": missing}))
     return spec
 
 
@@ -186,22 +179,18 @@ def lowest_free_port(taken: Collection[int]) -> int:
     for port in range(FIRST_NEW_PORT, SERVICE_PORTS.stop):
         if port not in taken and port not in GATEWAY_PORTS:
             return port
-    raise ConfigurationError(f"{FIRST_NEW_PORT} 到 {SERVICE_PORTS[-1]} 的端口都已用完 / no port is left")
+    raise ConfigurationError(Problem("no_port_left", parameters={"first": FIRST_NEW_PORT, "last": SERVICE_PORTS[-1]}))
 
 
-def _to_be_renamed(name: str, reason: reserved_names.Reason) -> str:
-    """What is wrong with a service's name, and how a service that was deployed under it goes on with its data."""
-    source = f"mcp-servers/{name}/{SPEC_FILE}"
+def _to_be_renamed(name: str, reason: reserved_names.Reason) -> Problem:
+    """Return what is wrong with a service's name, and how a service that was deployed under it goes on with its
+    data."""
     chinese, english = reason
-    return (
-        f"{source}: {chinese}。已经部署过：改目录名（port 不变）再部署；数据仍在数据卷 dyber-<栈>-{name}-data，"
-        "搬过去见 docs/recovery.md 的“改服务名”\n"
-        f"{source}: {english}. Where it was deployed: rename the folder (same port) and deploy; its data is still in the "
-        f"volume dyber-<stack>-{name}-data, see “Rename a service” in docs/recovery.en.md for bringing it along"
-    )
+    parameters = {"name": name, "chinese": chinese, "english": english}
+    return Problem("service_to_be_renamed", f"mcp-servers/{name}/{SPEC_FILE}", parameters=parameters)
 
 
-def _name_clashes(specs: list[ServiceSpec]) -> list[str]:
+def _name_clashes(specs: list[ServiceSpec]) -> list[Problem]:
     """Return a problem for each name that a service cannot have beside another. The command line takes `weibo-mcp` for
     the service `weibo`, and `weibo-direct` is a part of it."""
     names = {spec.name for spec in specs}
@@ -211,23 +200,24 @@ def _name_clashes(specs: list[ServiceSpec]) -> list[str]:
         if (reason := reserved_names.problem_beside(spec.name, names))
     ]
     return parts + [
-        f"mcp-servers/{spec.name}/{SPEC_FILE}: {spec.name} 是服务 {other} 的另一个名字，请换一个 / "
-        f"{spec.name} is another name of the service {other}; choose another"
+        Problem(
+            "service_called_like_another",
+            f"mcp-servers/{spec.name}/{SPEC_FILE}",
+            parameters={"name": spec.name, "other": other},
+        )
         for spec in specs
         if (other := spec.name.removesuffix("-mcp")) != spec.name and other in names
     ]
 
 
-def _port_clashes(specs: list[ServiceSpec]) -> list[str]:
+def _port_clashes(specs: list[ServiceSpec]) -> list[Problem]:
     owners: dict[int, str] = {}
     problems = []
     taken = {spec.port for spec in specs}
     for spec in specs:
         owner = owners.setdefault(spec.port, spec.name)
         if owner != spec.name:
-            free = lowest_free_port(taken)
-            problems.append(
-                f"mcp-servers/{spec.name}/{SPEC_FILE}: port = {spec.port}: 已被 {owner} 使用，可改为 {free}\n"
-                f"mcp-servers/{spec.name}/{SPEC_FILE}: port = {spec.port}: taken by {owner}; {free} is free"
-            )
+            file = f"mcp-servers/{spec.name}/{SPEC_FILE}"
+            parameters = {"owner": owner, "free": lowest_free_port(taken)}
+            problems.append(Problem("port_taken", file, ("port",), spec.port, parameters))
     return problems

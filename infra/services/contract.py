@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from infra.schema.problems import ConfigurationError
+from infra.schema.problems import ConfigurationError, Problem
 from infra.schema.strict_settings import StrictSettings
 
 LOCK_FILE = "tools.lock.json"
@@ -96,16 +96,9 @@ def parse_contract(text: str, source: str) -> Contract:
         matches = contract.sha256 == stated
         contract.once  # noqa: B018 - raises for annotations that are none
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise ConfigurationError(
-            f"{source}: 读不懂，请重新生成：./deploy.sh tools lock\n"
-            f"{source}: cannot be read; write it anew: ./deploy.sh tools lock"
-        ) from None
+        raise ConfigurationError(Problem("contract_not_readable", source)) from None
     if not matches:
-        raise ConfigurationError(
-            f"{source}: sha256 = {stated!r}: 与其中的工具不符（手工改过？），请重新生成：./deploy.sh tools lock\n"
-            f"{source}: sha256 = {stated!r}: is not that of the tools in it (edited by hand?); write it anew: "
-            "./deploy.sh tools lock"
-        )
+        raise ConfigurationError(Problem("contract_changed_by_hand", source, ("sha256",), stated))
     return contract
 
 

@@ -1,7 +1,9 @@
-"""The ports inside the gateway's container that belong to the gateway itself; a service's port is another number."""
+"""The ports inside containers: those of the gateway itself, from which each service's port differs, and Redis'."""
 
+HTTP_PORT, HTTPS_PORT, DEVELOPMENT_PORT = 80, 443, 8080
+REDIS_PORT = 6379
 #: Where Prometheus is, behind the gateway.
 MONITORING_PORT = 9090
 #: Where the gateway tells Prometheus of itself and of the services.
 METRICS_PORT = 10090
-GATEWAY_PORTS = (80, 443, 8080, MONITORING_PORT, 10080, METRICS_PORT)
+GATEWAY_PORTS = (HTTP_PORT, HTTPS_PORT, DEVELOPMENT_PORT, MONITORING_PORT, 10080, METRICS_PORT)

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from infra.schema.messages import listed
+from infra.schema.problems import Problem
 from infra.schema.strict_settings import StrictSettings
 from infra.services.catalog import ServiceSpec
 
@@ -26,25 +28,22 @@ class ClientSettings(StrictSettings):
         "read), or a list of tools; unset: every service",
     )
 
-    def problems(self, where: str, catalog: Mapping[str, ServiceSpec]) -> list[str]:
-        """What cannot be meant, one line each, beginning with `where`: unknown services and tools."""
+    def unknown_scopes(self, file: str, client: str, catalog: Mapping[str, ServiceSpec]) -> list[Problem]:
+        """Return a problem for each service and tool that there is not; `file` says this of `client`."""
         found = []
         for service, scope in (self.services or {}).items():
-            key = f"{where}.services.{service}"
+            path = ("clients", client, "services", service)
             if service not in catalog:
-                found.append(f"{key}: 没有这个服务 / no such service; 可用 / known: {', '.join(catalog) or '-'}")
+                found.append(Problem("no_such_service", file, path, parameters={"known": listed(catalog)}))
                 continue
             tools = catalog[service].tools
             if scope == "all":
                 continue
             if not tools:
-                found.append(
-                    f"{key}: 服务没有 tools.lock.json，不知道有哪些工具；只能写 all / "
-                    "the service has no tools.lock.json, so its tools are unknown; only all is possible"
-                )
+                found.append(Problem("tools_unknown", file, path))
             elif scope != "read":
                 found += [
-                    f"{key}: {tool!r}: 没有这个工具 / no such tool; 可用 / known: {', '.join(tools)}"
+                    Problem("no_such_tool", file, path, parameters={"tool": tool, "known": ", ".join(tools)})
                     for tool in scope
                     if tool not in tools
                 ]

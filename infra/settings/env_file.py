@@ -20,7 +20,7 @@ from dotenv.parser import Binding, parse_stream
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from infra.schema.host_names import certificate_name
-from infra.schema.problems import ConfigurationError
+from infra.schema.problems import NOT_SHOWN, ConfigurationError, Problem
 from infra.settings.profiles import MONITORING, CacheSettings, MonitoringSettings
 
 DEFAULT_STACK = "dev"
@@ -90,12 +90,7 @@ def refuse_unasked(overrides: EnvFile, stack: str, local_env: bool | None) -> No
         return
     if unasked := beside_the_token(overrides):
         file, reviewed = file_name(stack), f"Pulumi.{stack}.yaml"
-        raise ConfigurationError(
-            f"{file}: {', '.join(unasked)}: 会盖过审阅过的 {reviewed}，所以没有采用，什么也没有改变；确实要用：在 {reviewed} 写 "
-            f"dyber:localEnv: true；不用：清空这些键，写进 {reviewed} / would win over {reviewed}, which was reviewed, so "
-            f"nothing was changed; to use them write dyber:localEnv: true in {reviewed}; else empty these keys and say "
-            f"it in {reviewed}"
-        )
+        raise ConfigurationError(Problem("env_unasked", file, (", ".join(unasked),), parameters={"reviewed": reviewed}))
 
 
 def taken(overrides: EnvFile, stack: str) -> tuple[str, str] | None:
@@ -149,7 +144,7 @@ def text_of(path: Path) -> str:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise ConfigurationError(f"{path.name}: 读不了 / cannot be read: {error}") from None
+        raise ConfigurationError(Problem("env_not_readable", path.name, parameters={"reason": error})) from None
     try:
         text = content.decode("utf-8-sig")
         position = len(text.partition("\0")[0].encode()) if "\0" in text else None
@@ -158,42 +153,49 @@ def text_of(path: Path) -> str:
     if position is None:
         return text
     line = content.count(b"\n", 0, position) + 1
-    raise ConfigurationError(
-        f"{path.name}:{line}: 有不是 UTF-8 文本的字节：用编辑器改好这一行，或把文件另存为 UTF-8；整个文件坏了就移走它，换上备份"
-        " / has bytes that are no UTF-8 text: mend this line in an editor, or save the file as UTF-8; if the whole file "
-        "is damaged, move it away and put back a copy"
-    )
+    raise ConfigurationError(Problem("env_not_text", path.name, line=line))
 
 
 def parse(text: str, source: str, services: Mapping[str, Iterable[str]]) -> EnvFile:
     """What `text` says; `source` is the name of its file. Raises ConfigurationError as `read` does."""
     known = keys(services)
     reader = _Reader(services)
-    problems = []
+    problems: list[Problem] = []
     names: list[str] = []
     for binding in bindings(text):
         # The blank lines before a key are part of what was read with it.
         before = binding.original.string[: len(binding.original.string) - len(binding.original.string.lstrip())]
-        where = f"{source}:{binding.original.line + before.count(chr(10))}"
+        line = binding.original.line + before.count("\n")
         if binding.error:
-            problems.append(f"{where}: 读不懂，应为 键=值 / not understood; write KEY=value")
+            problems.append(Problem("env_no_pair", source, line=line))
         elif binding.key and binding.key not in known:
             near = difflib.get_close_matches(binding.key, known, n=1, cutoff=0.85)
             if near:
-                problems.append(f"{where}: {binding.key}: 没有这个键，是不是 / no such key, did you mean {near[0]}")
+                problems.append(
+                    Problem("env_key_misspelt", source, (binding.key,), parameters={"near": near[0]}, line=line)
+                )
         elif binding.key and binding.value:
             try:
                 reader.take(binding.key, binding.value.strip())
                 names.append(binding.key)
-            except ValueError as error:
-                problems.append(f"{where}: {binding.key}{error}")
+            except _UnusableValue as error:
+                parameters = {"chinese": error.chinese, "english": error.english}
+                problems.append(Problem("env_value", source, (binding.key,), error.value, parameters, line))
     if problems:
-        raise ConfigurationError("\n".join(problems))
+        raise ConfigurationError(*problems)
     return reader.result().model_copy(update={"names": tuple(dict.fromkeys(names))})
 
 
+class _UnusableValue(Exception):
+    """A value of the file cannot be used; `value` is NOT_SHOWN where it is secret."""
+
+    def __init__(self, chinese: str, english: str, value: Any) -> None:
+        super().__init__(english)
+        self.chinese, self.english, self.value = chinese, english, value
+
+
 class _Reader:
-    """Collects what the keys mean, one after the other. Raises ValueError for a value that cannot be used."""
+    """Collects what the keys mean, one after the other. Raises _UnusableValue for a value that cannot be used."""
 
     def __init__(self, services: Mapping[str, Iterable[str]]) -> None:
         self._services = {service_key(service, "ENABLED"): service for service in services}
@@ -317,9 +319,9 @@ def _token(value: str) -> SecretStr:
     return SecretStr(value)
 
 
-def _refuse(chinese: str, english: str, value: str | None = None) -> NoReturn:
-    """A secret's value is not repeated: leave `value` out."""
-    raise ValueError(f"{'' if value is None else f' = {value!r}'}: {chinese} / {english}")
+def _refuse(chinese: str, english: str, value: Any = NOT_SHOWN) -> NoReturn:
+    """Raise _UnusableValue; the value of a secret is left out, so that nothing repeats it."""
+    raise _UnusableValue(chinese, english, value)
 
 
 def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

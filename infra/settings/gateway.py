@@ -4,25 +4,36 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
+from infra.schema.host_names import certificate_name
+from infra.schema.problems import unusable
 from infra.schema.strict_settings import StrictSettings
 from infra.settings import addresses
 
 _PORT = re.compile(r":[0-9]+$")
+#: `null` is what pages without an address send, such as those of desktop programs.
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9._\[\]:-]+|file://|null")
+#: Names under which every gateway answers.
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+#: How containers call the machine that they run on: with Docker, and with Podman. No public name ends like these, so
+#: no web site can make a browser send them.
+CONTAINER_NAMES = ("host.docker.internal", "host.containers.internal")
+DAY_SECONDS = 86_400
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
+
+
+RequestsPerSecond = Annotated[int, Field(ge=1, le=100_000)]
 
 
 class LimitSettings(StrictSettings):
     """How much one caller may ask for; beyond it the answer is 429, and nobody else notices."""
 
-    requests_per_second: int = Field(
+    requests_per_second: RequestsPerSecond = Field(
         50,
-        ge=1,
-        le=100_000,
         description="一个客户端每秒对一个服务的调用数 / Calls a second of one client to one service",
     )
     burst: int = Field(
@@ -85,6 +96,11 @@ class TlsSettings(StrictSettings):
         if self.source == "self-signed" and self.hsts_days:
             raise ValueError("hstsDays needs a real certificate: source files or acme")
         return self
+
+    @property
+    def hsts_seconds(self) -> int:
+        """Return how long browsers insist on HTTPS; 0 promises nothing."""
+        return self.hsts_days * DAY_SECONDS
 
 
 class GatewaySettings(StrictSettings):
@@ -160,6 +176,16 @@ class GatewaySettings(StrictSettings):
             raise ValueError("tls.source acme needs a host name in serverNames, such as pet.example.com")
         return self
 
+    @model_validator(mode="after")
+    def _names_and_origins_are_usable(self) -> GatewaySettings:
+        for name in (*self.server_names, *self.own_names):
+            if certificate_name(name) is None:
+                raise unusable("host_name", name=name)
+        for origin in self.allowed_origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise unusable("web_origin", origin=origin)
+        return self
+
     @property
     def on_every_address(self) -> bool:
         """Whether the gateway listens on every address of the machine."""
@@ -181,6 +207,18 @@ class GatewaySettings(StrictSettings):
         address = ipaddress.ip_address(self.bind)
         bound = () if address.is_unspecified or address.is_loopback else (self.local_host,)
         return (*((_PORT.sub("", public),) if public else ()), *bound)
+
+    @property
+    def all_server_names(self) -> tuple[str, ...]:
+        """Return every host name that is accepted, once, in a stable order; all are names of the certificate."""
+        always = (*LOOPBACK_NAMES, *CONTAINER_NAMES)
+        return (*always, *sorted({*self.server_names, *self.own_names} - set(always)))
+
+    @property
+    def all_origins(self) -> tuple[str, ...]:
+        """Return the origins whose pages may call. A page that came through the user's own proxy names an origin that
+        the gateway could not know, that of `public_url`."""
+        return (*self.allowed_origins, *([self.public_url] if self.public_url else []))
 
     @property
     def dns_names(self) -> tuple[str, ...]:

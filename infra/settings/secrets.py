@@ -11,7 +11,8 @@ from typing import Annotated, Any
 import yaml
 from pydantic import AfterValidator, SecretStr
 
-from infra.schema.problems import ConfigurationError
+from infra.schema.messages import listed
+from infra.schema.problems import ConfigurationError, Problem
 from infra.services.catalog import ServiceSpec
 
 #: Key in the configuration below which the secrets of all services are.
@@ -44,37 +45,38 @@ def refuse_clear_text(stack: str, values: Mapping[str, str], secret_keys: Collec
     something in them is encrypted (`secret_keys`); which values those are, only the file says.
     """
     written = _yaml(file).get(SERVICES_KEY) if SERVICES_KEY in secret_keys else _json(values.get(SERVICES_KEY))
-    if problems := [
-        f"{file.name}: services.{service}.secrets.{name}: 机密是明文；从文件中删除，换掉它，再运行（值从标准输入读）/ "
-        f"a secret in clear text; delete it there, change it where it is from, then run (it reads the value from its "
-        f"input): {command(stack, service, name)}"
+    if in_clear := [
+        Problem(
+            "secret_in_clear",
+            file.name,
+            ("services", service, "secrets", name),
+            parameters={"command": command(stack, service, name)},
+        )
         for service, name, value in _secrets(written)
         if not is_encrypted(value)
     ]:
-        raise ConfigurationError("\n".join(problems))
+        raise ConfigurationError(*in_clear)
 
 
-def problems(source: str, stack: str, spec: ServiceSpec, given: Collection[str]) -> Iterator[str]:
-    """What is wrong with the secrets that a stack gives to a service, one line each, beginning with `source`: names
-    that its service.yaml does not declare, and required ones that are not there."""
+def unfit_secrets(file: str, stack: str, spec: ServiceSpec, given: Collection[str]) -> Iterator[Problem]:
+    """Yield what is wrong with the secrets that the `file` of a stack gives to a service: names that its service.yaml
+    does not declare, required ones that are not there, and secrets among the environment variables."""
+    secrets, environment = ("services", spec.name, "secrets"), ("services", spec.name, "environment")
     for name in sorted(set(given) - set(spec.secrets)):
-        near = difflib.get_close_matches(name, spec.secrets, n=1)
-        known = f"是不是 / did you mean {near[0]}" if near else f"可用 / known: {', '.join(spec.secrets) or '-'}"
-        yield (
-            f"{source}: services.{spec.name}.secrets.{name}: 没有声明在 mcp-servers/{spec.name}/service.yaml 的 "
-            f"secrets / not declared in the secrets of its service.yaml; {known}"
-        )
+        path = (*secrets, name)
+        if near := difflib.get_close_matches(name, spec.secrets, n=1):
+            parameters = {"service": spec.name, "near": near[0]}
+            yield Problem("secret_name_misspelt", file, path, parameters=parameters)
+        else:
+            parameters = {"service": spec.name, "known": listed(spec.secrets)}
+            yield Problem("secret_not_declared", file, path, parameters=parameters)
     for name, need in spec.secrets.items():
         if need == "required" and name not in given:
-            yield (
-                f"{source}: services.{spec.name}.secrets.{name}: 服务需要这个机密；写入它（从标准输入读）/ needed by "
-                f"the service; write it (it reads the value from its input): {command(stack, spec.name, name)}"
-            )
+            parameters = {"command": command(stack, spec.name, name)}
+            yield Problem("secret_missing", file, (*secrets, name), parameters=parameters)
     for name in sorted(set(spec.secrets) & set(spec.environment)):
-        yield (
-            f"{source}: services.{spec.name}.environment.{name}: 这是机密，删除它，换掉它，再运行 / a secret; "
-            f"delete it there, change it where it is from, then run: {command(stack, spec.name, name)}"
-        )
+        parameters = {"command": command(stack, spec.name, name)}
+        yield Problem("secret_in_environment", file, (*environment, name), parameters=parameters)
 
 
 def is_encrypted(value: Any) -> bool:

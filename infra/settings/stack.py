@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 
-from infra.schema.corrections import as_told, yaml_lines
-from infra.schema.problems import ConfigurationError, explain
+from infra.schema.problems import ConfigurationError, Problem, validation_problems
 from infra.schema.setting_tree import Setting
 from infra.schema.strict_settings import StrictSettings
-from infra.services.catalog import MAX_REPLICAS, ServiceSpec, VariableName, declared_secrets
-from infra.services.contract import LOCK_FILE, ContractSettings
+from infra.services.catalog import ServiceSpec, declared_secrets
 from infra.services.hidden_tools import hidden_tools
 from infra.settings import env_file
 from infra.settings import secrets as secret_settings
@@ -27,58 +25,13 @@ from infra.settings.clients import ClientName, ClientSettings, ClientsInFile, To
 from infra.settings.env_file import EnvFile
 from infra.settings.gateway import GatewaySettings
 from infra.settings.profiles import BUILT_IN_PROFILES, CACHE, MONITORING, CacheSettings, MonitoringSettings
-from infra.settings.secrets import SecretValue
+from infra.settings.selection import select
+from infra.settings.services import ImageDigest, ServiceSettings
+from infra.settings.stack_files import NAMESPACE, stack_file
 from infra.settings.subnets import parse_pool
 
-NAMESPACE = "dyber"
 #: Fields of StackSettings that do not come from a stack's file.
 NOT_IN_THE_FILE = ("stack", "given_tokens")
-#: An image without a tag that could move: `name@sha256:…`, or the id of an image on this engine.
-ImageDigest = Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9._/:-]*@)?sha256:[0-9a-f]{64}$")]
-
-
-class ServiceSettings(StrictSettings):
-    """What a stack says of one service; what it leaves out is as in the service's service.yaml."""
-
-    enabled: bool | None = Field(
-        None,
-        description="运行与否，不管配置档；不写则由配置档决定 / Runs or not, whatever its profile; unset: as that says",
-    )
-    cpus: float | None = Field(None, gt=0, le=64, description="每个副本的 CPU 核数 / CPU cores of each replica")
-    memory_mib: int | None = Field(None, ge=64, le=65536, description="每个副本的内存，MiB / MiB of each replica")
-    replicas: int | None = Field(
-        None, ge=1, le=MAX_REPLICAS, description="分担调用的容器数 / Containers that share the calls"
-    )
-    max_call_seconds: int | None = Field(
-        None, ge=1, le=3600, description="一次调用最多多少秒，再久就被结束 / A call that takes more seconds is ended"
-    )
-    requests_per_second: int | None = Field(
-        None,
-        ge=1,
-        le=100_000,
-        description="每个客户端每秒的调用数；不写则同 gateway.limits / Calls a second of one client; "
-        "unset: as in gateway.limits",
-    )
-    egress: Literal["internet", "none"] | None = Field(
-        None,
-        description="能否上网；不写则按 service.yaml。改它会中断调用几秒 / Whether it reaches the internet; unset: as its "
-        "service.yaml says. A change interrupts its calls for seconds",
-    )
-    environment: dict[VariableName, str] = Field(
-        default_factory=dict,
-        description="加到 service.yaml 之上的环境变量，不放机密 / Environment variables beside those of service.yaml; "
-        "nothing secret",
-    )
-    secrets: dict[VariableName, SecretValue] = Field(
-        default_factory=dict,
-        description="service.yaml 声明的机密，由 Pulumi 加密 / Secrets that its service.yaml declares, encrypted by Pulumi",
-    )
-    image: ImageDigest | None = Field(
-        None, description="按摘要的镜像，由 promote 写入 / The image, by its digest; written by promote"
-    )
-    contract: ContractSettings | None = Field(
-        None, description="与镜像一起晋级的工具契约 / The tools' contract that was promoted with the image"
-    )
 
 
 class StackSettings(StrictSettings):
@@ -208,72 +161,20 @@ class StackSettings(StrictSettings):
 
     def hidden_tools(self, spec: ServiceSpec) -> tuple[str, ...]:
         """Return the tools in the service's contract that this stack's settings hide from agents."""
-        own = self._with_own_values(spec, self.services.get(spec.name))
+        own = self.with_stack_values(spec)
         return hidden_tools(own.tools, own.environment)
 
     def select(self, catalog: Mapping[str, ServiceSpec]) -> list[ServiceSpec]:
-        """The services this stack runs, with the stack's own values, in order of their ports.
+        """Return the services this stack runs, with the stack's values, in order of their ports.
 
-        Raises ConfigurationError when the stack names a service, or a profile, that no folder provides.
+        Raises ConfigurationError where the stack's file does not fit the services that there are.
         """
-        source = stack_file(self.stack)
-        problems = [
-            f"{source}: services.{name}: 没有这个服务 / no such service; 可用 / known: {', '.join(catalog) or '-'}"
-            for name in self.services
-            if name not in catalog
-        ]
-        known_profiles = sorted({*BUILT_IN_PROFILES, *(spec.profile for spec in catalog.values() if spec.profile)})
-        problems += [
-            f"{source}: profiles: {profile!r}: 没有这个配置档 / no such profile; "
-            f"可用 / known: {', '.join(known_profiles) or '-'}"
-            for profile in self.profiles
-            if profile not in known_profiles
-        ]
-        # What a client may call is judged by the contract that the stack has, which may be older than the lock files.
-        in_this_stack = {name: self._with_own_values(spec, self.services.get(name)) for name, spec in catalog.items()}
-        for client, own_scopes in self.clients.items():
-            problems += own_scopes.problems(f"{source}: clients.{client}", in_this_stack)
-        problems += [
-            f"{source}: tokens.{client}: 没有这个客户端 / no such client; 可用 / known: {', '.join(self.clients)}"
-            for client in self.tokens
-            if client not in self.clients
-        ]
-        selected = []
-        for name, spec in catalog.items():
-            own = self.services.get(name)
-            enabled = own.enabled if own else None
-            if enabled is None:
-                enabled = spec.profile is None or spec.profile in self.profiles
-            if not enabled:
-                continue
-            if self.images == "pinned" and not (own and own.image):
-                problems.append(
-                    f"{source}: services.{name}.image: images 为 pinned 时必须给出摘要 / needed while images is "
-                    f"pinned, such as sha256:<64 hex digits>"
-                )
-            selected.append(spec := self._with_own_values(spec, own))
-            problems += secret_settings.problems(source, self.stack, spec, self.secrets(name))
-            if spec.replicas > spec.max_replicas:
-                problems.append(
-                    f"{source}: services.{name}.replicas = {spec.replicas}: 这个服务最多 {spec.max_replicas} 个（"
-                    f"mcp-servers/{name}/service.yaml 的 max_replicas）/ at most {spec.max_replicas}, says its "
-                    "service.yaml\n" + instead(("services", name, "replicas"), spec.max_replicas)
-                )
-            if self.contracts == "enforced" and not spec.contract_sha256:
-                problems.append(
-                    f"mcp-servers/{name}/{LOCK_FILE}: contracts 为 enforced 时必须有；写入它 / needed while contracts is "
-                    f"enforced; write it: ./deploy.sh tools lock {name}"
-                )
-        problems += [
-            f"{source}: {key}: images 为 pinned 时必须给出摘要 / needed while images is pinned"
-            for key, image in self.part_images().items()
-            if self.images == "pinned" and not image
-        ]
-        if not selected:
-            problems.append(f"{source}: 没有启用任何服务 / no service is enabled")
-        if problems:
-            raise ConfigurationError("\n".join(problems))
-        return selected
+        return select(self, catalog)
+
+    def with_stack_values(self, spec: ServiceSpec) -> ServiceSpec:
+        """Return what service.yaml says, with the values of this stack in their places."""
+        own = self.services.get(spec.name)
+        return own.applied_to(spec) if own else spec
 
     def part_images(self) -> dict[str, str | None]:
         """By key, the images of everything that is not a service."""
@@ -283,39 +184,6 @@ class StackSettings(StrictSettings):
         if self.has(MONITORING):
             images["monitoringImage"] = self.monitoring_image
         return images
-
-    def _with_own_values(self, spec: ServiceSpec, own: ServiceSettings | None) -> ServiceSpec:
-        if own is None:
-            return spec
-        changes: dict[str, Any] = {"environment": {**spec.environment, **own.environment}}
-        if own.cpus is not None:
-            changes["cpus"] = own.cpus
-        for key in ("memory_mib", "replicas", "max_call_seconds"):
-            if getattr(own, key) is not None:
-                changes[key] = getattr(own, key)
-        if own.egress is not None:
-            changes["internet"] = own.egress == "internet"
-        if own.contract is not None:
-            kinds = own.contract.tools
-            changes["tools"] = {tool: kind != "write" for tool, kind in kinds.items()}
-            # A stack's file of before there was `read-once` says `read`; then the lock file knows.
-            changes["once_tools"] = tuple(
-                tool
-                for tool, kind in kinds.items()
-                if kind == "read-once" or (kind == "read" and tool in spec.once_tools)
-            )
-            changes["contract_sha256"] = own.contract.sha256
-        return spec.model_copy(update=changes)
-
-
-def instead(path: Sequence[str], value: Any) -> str:
-    """What to write in a stack's file, as errors show it."""
-    return as_told(yaml_lines(path, value, prefix=f"{NAMESPACE}:"))
-
-
-def stack_file(stack: str) -> str:
-    """Name of a stack's configuration file."""
-    return f"Pulumi.{stack}.yaml"
 
 
 def parse_settings(
@@ -338,23 +206,24 @@ def parse_settings(
         content["build"] = {**found_by_set_up(environment), **build}
     content = overrides.over(content)
     if {"givenTokens", "given_tokens"} & set(content):
+        parameters = {"env_file": env_file.file_name(stack)}
         raise ConfigurationError(
-            f"{stack_file(stack)}: dyber:givenTokens: 没有这个键；令牌写在 {env_file.file_name(stack)} / "
-            f"no such key; tokens belong into {env_file.file_name(stack)}"
+            Problem("token_in_stack_file", stack_file(stack), ("dyber:givenTokens",), parameters=parameters)
         )
     try:
         settings = StackSettings(stack=stack, given_tokens=overrides.tokens, **content)
     except ValidationError as error:
-        raise ConfigurationError(explain(error, stack_file(stack), setting_tree(), f"{NAMESPACE}:")) from error
+        problems = validation_problems(error, stack_file(stack), setting_tree(), f"{NAMESPACE}:")
+        raise ConfigurationError(*problems) from error
     except TypeError as error:
-        raise ConfigurationError(
-            f"{stack_file(stack)}: dyber:stack: 由 Pulumi 的栈名决定，请删除 / given by the stack's name, remove it"
-        ) from error
+        raise ConfigurationError(Problem("stack_is_given", stack_file(stack), ("dyber:stack",))) from error
     for client in settings.given_tokens:
         if client not in settings.clients:
+            parameters = {"stack_file": stack_file(stack), "client": client}
             raise ConfigurationError(
-                f"{env_file.file_name(stack)}: MCP_AUTH_TOKEN: {stack_file(stack)} 的 clients 里没有 {client} / "
-                f"there is no {client} among the clients of {stack_file(stack)}"
+                Problem(
+                    "token_without_client", env_file.file_name(stack), (env_file.MAIN_TOKEN,), parameters=parameters
+                )
             )
     return settings
 

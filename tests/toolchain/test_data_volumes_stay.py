@@ -33,7 +33,7 @@ from infra.components.docker.data import DataVolumes, DataVolumesArgs
 
 used = os.environ["USED"].split()
 stack = pulumi.get_stack()
-owner = defaults.Owner(stack, "none")
+identity = defaults.StackIdentity(stack, "none")
 opts = pulumi.ResourceOptions(providers=[docker.Provider("engine")])
 
 
@@ -43,7 +43,7 @@ class McpService(pulumi.ComponentResource):
         docker.Volume(
             f"{service}-data",
             name=f"dyber-{stack}-{service}-data",
-            labels=defaults.volume_labels(owner, service),
+            labels=defaults.volume_labels(identity, service),
             opts=pulumi.ResourceOptions(parent=self, retain_on_delete=False, delete_before_replace=True),
         )
 
@@ -52,7 +52,7 @@ if os.environ.get("BEFORE"):
     for service in used:
         McpService(service)
 else:
-    DataVolumes("data", DataVolumesArgs(owner, data_volumes.declared(stack, used, data_volumes.present_for(stack))), opts)
+    DataVolumes("data", DataVolumesArgs(identity, data_volumes.declared(stack, used, data_volumes.present_for(stack))), opts)
 """
 
 

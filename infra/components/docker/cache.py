@@ -3,56 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_docker as docker
 import pulumi_random as random
 
-from infra.components.docker import defaults
+from infra.components.docker import containers, defaults
 from infra.components.docker.images import Image
 from infra.components.docker.secret_files import SecretFiles, SecretFilesArgs
-from infra.rendering.gateway_inputs import REDIS_PORT
-from infra.rendering.monitoring_config import EXPORTER_HOST, EXPORTER_PORT
+from infra.parts import cache as parts
+from infra.parts.monitoring import NETWORK as MONITORING_NETWORK
+from infra.services.ports import REDIS_PORT
 from infra.settings.profiles import CacheSettings
 
-CACHE_UID, EXPORTER_UID = 26379, 29121
-#: Name of Redis on every network it is in.
-ALIAS = "cache"
-PASSWORD_FOLDER = "/run/dyber-cache"  # noqa: S105 - a folder
 PASSWORD_BYTES = 32
-MAX_PROCESSES = 128
-STOP_SECONDS = 10
-EXPORTER_MEMORY_MIB = 64
-#: What people may do with the published port: everything with data, nothing with the server, or through it with others.
-DATA_USER = ("~*", "&*", "+@all", "-@admin", "-@dangerous", "+info")
-#: What the exporter and the health check may do: ask how Redis is.
-METRICS_USER = ("+@connection", "+info", "+slowlog|len", "+slowlog|get", "+latency|latest", "+latency|histogram")
-#: What a service may do with its own keys. No command tells of the keys or channels of others, or takes their data
-#: along; scripts are left out, as one that does not end stops Redis for everybody.
-SERVICE_COMMANDS = (
-    *("+@read", "+@write", "+@connection", "+@transaction", "+@pubsub"),
-    *("-@dangerous", "-@admin", "-@scripting", "-scan", "-randomkey", "-dbsize", "-pubsub"),
-)
-
-
-def service_user(service: str) -> str:
-    """Return the name of a service's user in Redis."""
-    return f"service-{service}"
-
-
-def service_rules(service: str) -> tuple[str, ...]:
-    """Return what a service's user may do, as Redis ACL rules: only keys and channels that begin with its prefix."""
-    return (f"~dyber:{service}:*", f"&dyber:{service}:*", *SERVICE_COMMANDS)
-
-
-def redis_command(max_data_mib: int, users: Iterable[tuple[str, str, Sequence[str]]]) -> list[str]:
-    """Return the command that runs Redis. `users` are names, SHA-256 of passwords, and Redis ACL rules."""
-    command = ["redis-server", "/etc/dyber/redis.conf", "--maxmemory", f"{max_data_mib}mb"]
-    for user, sha256, rules in users:
-        command += ["--user", user, "on", f"#{sha256}", *rules]
-    return command
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +34,7 @@ class CacheLogin:
 class CacheAccessArgs:
     """`image` is the cache's; `services` are the names of those that use it."""
 
-    owner: defaults.Owner
+    identity: defaults.StackIdentity
     image: Image
     settings: CacheSettings
     services: Sequence[str]
@@ -90,7 +56,7 @@ class CacheAccess(pulumi.ComponentResource):
     services: dict[str, CacheLogin]
     #: Of the password of `metrics`.
     file: pulumi.Output[str]
-    mount: docker.ContainerMountArgs
+    volume: docker.Volume
     #: Writes the file: what reads it depends on this.
     written: docker.Container
 
@@ -112,22 +78,23 @@ class CacheAccess(pulumi.ComponentResource):
             self.people = random_login("default", f"{name}-password")
         self.metrics = random_login("metrics", f"{name}-metrics-password")
         self.services = {
-            service: random_login(service_user(service), f"{name}-password-of-{service}") for service in args.services
+            service: random_login(parts.service_user(service), f"{name}-password-of-{service}")
+            for service in args.services
         }
         files = SecretFiles(
             f"{name}-metrics",
             SecretFilesArgs(
-                owner=args.owner,
+                identity=args.identity,
                 image=args.image,
-                uid=CACHE_UID,
-                owned=PASSWORD_FOLDER,
-                folder=PASSWORD_FOLDER,
+                uid=parts.CACHE_UID,
+                owned=parts.PASSWORD_FOLDER,
+                folder=parts.PASSWORD_FOLDER,
                 contents={"metrics": self.metrics.password},
-                processes=MAX_PROCESSES,
+                processes=parts.MAX_PROCESSES,
             ),
             child,
         )
-        self.file, self.mount, self.written = files.file("metrics"), files.mount, files.written
+        self.file, self.volume, self.written = files.file("metrics"), files.volume, files.written
         self.register_outputs({})
 
 
@@ -137,16 +104,16 @@ def _hashed(password: pulumi.Output[str]) -> pulumi.Output[str]:
 
 @dataclass(frozen=True)
 class CacheArgs:
-    """`networks` are those of the services that use it, `publish` is the (port, address) on the host, `data` is the
-    mount of its data volume."""
+    """`networks` are those of the services that use it: their names on the engine, by their names within the stack.
+    `publish` is the (port, address) on the host, `data` is the name of its data volume on the engine."""
 
-    owner: defaults.Owner
+    identity: defaults.StackIdentity
     image: Image
     settings: CacheSettings
     access: CacheAccess
-    networks: Sequence[pulumi.Input[str]]
+    networks: Mapping[str, pulumi.Input[str]]
     publish: tuple[int, str]
-    data: docker.ContainerMountArgs
+    data: pulumi.Input[str]
 
 
 class Cache(pulumi.ComponentResource):
@@ -163,55 +130,38 @@ class Cache(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: CacheArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("dyber:cache:Cache", name, None, opts)
-        self.network = docker.Network(
-            f"{name}-edge",
+        child = pulumi.ResourceOptions(parent=self)
+        self.network = containers.declare_network(
+            parts.edge(args.identity.subnets),
+            args.identity,
+            child,
             # Not `internal`, which publishes no ports.
             options={"com.docker.network.bridge.enable_ip_masquerade": "false"},
-            **defaults.network_arguments(args.owner, name, args.owner.subnets.part("cache")),
-            opts=pulumi.ResourceOptions(parent=self),
         )
         host_port, address = args.publish
-        self.container = docker.Container(
-            f"{name}-redis",
-            image=args.image.reference,
+        self.container = containers.declare_server(
+            parts.redis(args.settings, list(args.networks)),
+            args.identity,
+            args.image,
+            child,
+            networks={parts.EDGE: self.network.name, **args.networks},
+            volumes={parts.DATA_VOLUME: args.data, parts.PASSWORD_VOLUME: args.access.volume.name},
+            environment=[_password_file(args.access)],
             command=self._command(args),
-            envs=[pulumi.Output.concat("CACHE_PASSWORD_FILE=", args.access.file)],
-            labels=defaults.container_labels(args.owner, name),
-            networks_advanced=[
-                docker.ContainerNetworksAdvancedArgs(name=network, aliases=[ALIAS])
-                for network in (self.network.name, *args.networks)
-            ],
+            depends_on=[args.access.written],
             ports=[docker.ContainerPortArgs(internal=REDIS_PORT, external=host_port, ip=address)],
-            mounts=[args.data, args.access.mount],
-            read_only=True,
-            tmpfs=defaults.SMALL_TMP,
-            healthcheck=defaults.healthcheck("/usr/local/bin/cache-healthcheck", start_period="30s"),
-            # Services do without it, so nothing waits for it.
-            wait=False,
-            stop_signal="SIGTERM",
-            stop_timeout=STOP_SECONDS,
-            destroy_grace_seconds=STOP_SECONDS,
-            restart=defaults.RESTART,
-            must_run=True,
-            **defaults.confined(uid=CACHE_UID, memory_mib=args.settings.memory_mib, cpus=1.0, processes=MAX_PROCESSES),
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                depends_on=[*args.image.built_by, args.access.written],
-                delete_before_replace=True,
-                replace_on_changes=defaults.REPLACE_ON_CHANGES,
-            ),
         )
         self.register_outputs({"container": self.container.name})
 
     def _command(self, args: CacheArgs) -> pulumi.Output[list[str]]:
         access = args.access
         rules = {
-            access.people: DATA_USER,
-            access.metrics: METRICS_USER,
-            **{login: service_rules(service) for service, login in sorted(access.services.items())},
+            access.people: parts.DATA_USER,
+            access.metrics: parts.METRICS_USER,
+            **{login: parts.service_rules(service) for service, login in sorted(access.services.items())},
         }
         return pulumi.Output.all(*[login.sha256 for login in rules]).apply(
-            lambda hashes: redis_command(
+            lambda hashes: parts.redis_command(
                 args.settings.max_data_mib,
                 [(login.user, sha256, allowed) for (login, allowed), sha256 in zip(rules.items(), hashes, strict=True)],
             )
@@ -220,9 +170,9 @@ class Cache(pulumi.ComponentResource):
 
 @dataclass(frozen=True)
 class CacheExporterArgs:
-    """`network` is that of Prometheus."""
+    """`network` is the name of Prometheus' network on the engine."""
 
-    owner: defaults.Owner
+    identity: defaults.StackIdentity
     image: Image
     access: CacheAccess
     cache: Cache
@@ -236,37 +186,19 @@ class CacheExporter(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: CacheExporterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("dyber:cache:CacheExporter", name, None, opts)
-        self.container = docker.Container(
-            name,
-            image=args.image.reference,
-            command=["/usr/local/bin/cache-exporter"],
-            envs=[
-                f"CACHE_ADDRESS=redis://{ALIAS}:{REDIS_PORT}",
-                pulumi.Output.concat("CACHE_PASSWORD_FILE=", args.access.file),
-            ],
-            labels=defaults.container_labels(args.owner, name),
-            networks_advanced=[
-                docker.ContainerNetworksAdvancedArgs(name=args.cache.network.name),
-                docker.ContainerNetworksAdvancedArgs(name=args.network, aliases=[EXPORTER_HOST]),
-            ],
-            mounts=[args.access.mount],
-            group_adds=[str(CACHE_UID)],
-            read_only=True,
-            tmpfs=defaults.SMALL_TMP,
-            healthcheck=defaults.healthcheck("bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{EXPORTER_PORT}"),
-            wait=True,
-            wait_timeout=60,
-            stop_signal="SIGTERM",
-            stop_timeout=STOP_SECONDS,
-            destroy_grace_seconds=STOP_SECONDS,
-            restart=defaults.RESTART,
-            must_run=True,
-            **defaults.confined(uid=EXPORTER_UID, memory_mib=EXPORTER_MEMORY_MIB, cpus=0.5, processes=MAX_PROCESSES),
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                depends_on=[*args.image.built_by, args.access.written],
-                delete_before_replace=False,
-                replace_on_changes=defaults.REPLACE_ON_CHANGES,
-            ),
+        self.container = containers.declare_server(
+            parts.exporter(MONITORING_NETWORK),
+            args.identity,
+            args.image,
+            pulumi.ResourceOptions(parent=self),
+            networks={parts.EDGE: args.cache.network.name, MONITORING_NETWORK: args.network},
+            volumes={parts.PASSWORD_VOLUME: args.access.volume.name},
+            environment=[_password_file(args.access)],
+            depends_on=[args.access.written],
+            group_adds=[str(parts.CACHE_UID)],
         )
         self.register_outputs({"container": self.container.name})
+
+
+def _password_file(access: CacheAccess) -> pulumi.Output[str]:
+    return pulumi.Output.concat(f"{parts.PASSWORD_FILE_VARIABLE}=", access.file)

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pulumi
 import pulumi_docker as docker
 
-from infra.components.docker import defaults, one_shot
+from infra.components.docker import containers, defaults, one_shot
 from infra.components.docker.images import Image
-from infra.rendering import gateway_config
+from infra.parts.certificate import LIMITS
+from infra.parts.containers import Server
+from infra.parts.gateway import CONFIGURATION_VOLUME, EDGE, WRITABLE_CONFIGURATION
 
 STAGING = "/staging"
-MEMORY_MIB = 64
-#: Processes of the gateway's user on the whole engine, for the gateway and what is here together.
-MAX_PROCESSES = 512
 
 
 @dataclass(frozen=True)
 class CertificateFilesArgs:
     """`certificate` and `key` are PEM text, the server's own certificate first. `tls_names` is the text of the
-    configuration's `tls.names`: a name that the certificate lacks is warned of. `image` and `uid` are the gateway's,
-    `volume` is its configuration volume."""
+    configuration's `tls.names`: a name that the certificate lacks is warned of. `image` is the gateway's, `volume` its
+    configuration volume."""
 
-    owner: defaults.Owner
+    identity: defaults.StackIdentity
     image: Image
-    uid: int
     volume: pulumi.Input[str]
     certificate: pulumi.Input[str]
     key: pulumi.Input[str]
@@ -56,9 +52,9 @@ class CertificateFiles(pulumi.ComponentResource):
             f"{name}-certificate",
             image=args.image.reference,
             command=["/usr/local/bin/store-certificate", STAGING],
-            labels=defaults.container_labels(args.owner, f"{name}-certificate"),
+            labels=defaults.container_labels(args.identity, f"{name}-certificate"),
             network_mode="none",
-            mounts=[_volume_mount(args.volume)],
+            mounts=[containers.mount(WRITABLE_CONFIGURATION, args.volume)],
             uploads=[
                 docker.ContainerUploadArgs(file=f"{STAGING}/{path}", content=text, permissions="0444")
                 for path, text in contents.items()
@@ -67,7 +63,7 @@ class CertificateFiles(pulumi.ComponentResource):
             attach=True,
             logs=True,
             restart="no",
-            **defaults.confined(uid=args.uid, memory_mib=MEMORY_MIB, cpus=1.0, processes=MAX_PROCESSES),
+            **containers.confinement(LIMITS),
             opts=pulumi.ResourceOptions(
                 parent=self, depends_on=args.image.built_by, replace_on_changes=defaults.REPLACE_ON_CHANGES
             ),
@@ -82,13 +78,15 @@ class CertificateFiles(pulumi.ComponentResource):
 
 
 @dataclass(frozen=True)
-class SelfSignedCertificateArgs:
-    """`image` and `uid` are the gateway's, `volume` is its configuration volume."""
+class KeeperArgs:
+    """`keeper` is decided in infra.parts.certificate. `image` is the gateway's, `volume` the name of its configuration
+    volume on the engine, `network` that of the network with a way to the authority."""
 
-    owner: defaults.Owner
+    identity: defaults.StackIdentity
     image: Image
-    uid: int
+    keeper: Server
     volume: pulumi.Input[str]
+    network: pulumi.Input[str]
 
 
 class SelfSignedCertificate(pulumi.ComponentResource):
@@ -97,38 +95,10 @@ class SelfSignedCertificate(pulumi.ComponentResource):
 
     container: docker.Container
 
-    def __init__(self, name: str, args: SelfSignedCertificateArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: KeeperArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("dyber:gateway:SelfSignedCertificate", name, None, opts)
-        self.container = docker.Container(
-            f"{name}-certificate-keeper",
-            command=["/usr/local/bin/certificate-keeper"],
-            network_mode="none",
-            healthcheck=defaults.healthcheck("/bin/sh", "-c", "! [ -e /tmp/failed ]"),
-            **_keeper(f"{name}-certificate", args.owner, args.image, args.uid, args.volume),
-            opts=pulumi.ResourceOptions(
-                parent=self, depends_on=args.image.built_by, replace_on_changes=defaults.REPLACE_ON_CHANGES
-            ),
-        )
+        self.container = _keeper(args, pulumi.ResourceOptions(parent=self))
         self.register_outputs({"container": self.container.name})
-
-
-@dataclass(frozen=True)
-class AcmeCertificateArgs:
-    """`names` are DNS names for which the authority reaches the gateway on port 80; the first is the subject.
-    `directory` is the authority's directory URL; `authorities` is PEM text with what to trust when asking it, empty:
-    the public authorities. `network` has a way to the authority. `image` and `uid` are the gateway's, `volume` is its
-    configuration volume. `renew_before_days` is how long before its end a certificate is renewed at the latest."""
-
-    owner: defaults.Owner
-    image: Image
-    uid: int
-    volume: pulumi.Input[str]
-    network: pulumi.Input[str]
-    names: Sequence[str]
-    directory: str
-    email: str = ""
-    authorities: str = ""
-    renew_before_days: int = 30
 
 
 class AcmeCertificate(pulumi.ComponentResource):
@@ -141,58 +111,20 @@ class AcmeCertificate(pulumi.ComponentResource):
 
     container: docker.Container
 
-    def __init__(self, name: str, args: AcmeCertificateArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: KeeperArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("dyber:gateway:AcmeCertificate", name, None, opts)
-        environment = {
-            "ACME_DIRECTORY": args.directory,
-            "ACME_EMAIL": args.email,
-            "ACME_NAMES": " ".join(args.names),
-            "ACME_CA": args.authorities,
-            "ACME_RENEW_BEFORE_DAYS": str(args.renew_before_days),
-        }
-        self.container = docker.Container(
-            f"{name}-acme",
-            command=["/usr/local/bin/acme-keeper"],
-            envs=[f"{key}={value}" for key, value in environment.items()],
-            networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=args.network)],
-            healthcheck=docker.ContainerHealthcheckArgs(
-                tests=["CMD", "/usr/local/bin/acme-healthcheck"],
-                interval="30s",
-                timeout="10s",
-                retries=3,
-                start_period="10m0s",
-            ),
-            **_keeper(f"{name}-acme", args.owner, args.image, args.uid, args.volume),
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                depends_on=args.image.built_by,
-                # Two at once would ask the authority twice.
-                delete_before_replace=True,
-                replace_on_changes=defaults.REPLACE_ON_CHANGES,
-            ),
-        )
+        self.container = _keeper(args, pulumi.ResourceOptions(parent=self))
         self.register_outputs({"container": self.container.name})
 
 
-def _keeper(service: str, owner: defaults.Owner, image: Image, uid: int, volume: pulumi.Input[str]) -> dict[str, Any]:
-    """Declare what all containers that keep certificates share. Nothing waits for them."""
-    return {
-        "image": image.reference,
-        "labels": defaults.container_labels(owner, service),
-        "mounts": [_volume_mount(volume)],
-        "read_only": True,
-        "tmpfs": defaults.SMALL_TMP,
-        "wait": False,
-        "stop_signal": "SIGTERM",
-        "restart": defaults.RESTART,
-        "must_run": True,
-        **defaults.confined(uid=uid, memory_mib=MEMORY_MIB, cpus=1.0, processes=MAX_PROCESSES),
-    }
-
-
-def _volume_mount(volume: pulumi.Input[str]) -> docker.ContainerMountArgs:
-    return docker.ContainerMountArgs(
-        target=gateway_config.CONFIGURATION_ROOT, type="volume", source=volume, read_only=False
+def _keeper(args: KeeperArgs, opts: pulumi.ResourceOptions) -> docker.Container:
+    return containers.declare_server(
+        args.keeper,
+        args.identity,
+        args.image,
+        opts,
+        networks={EDGE: args.network},
+        volumes={CONFIGURATION_VOLUME: args.volume},
     )
 
 

@@ -25,7 +25,7 @@ MOST_LINES = 60
 class ContractCheckArgs:
     """`environment`: the one that the service's containers get, as it may decide which tools there are."""
 
-    owner: defaults.Owner
+    identity: defaults.StackIdentity
     spec: ServiceSpec
     image: Image
     environment: Mapping[str, str]
@@ -51,7 +51,7 @@ class ContractCheck(pulumi.ComponentResource):
             image=args.image.reference,
             command=["/bin/sh", "-c", 'exec python -m dyber_kit.contract "$PACKAGE"'],
             envs=[f"{key}={value}" for key, value in sorted(args.environment.items())],
-            labels=defaults.container_labels(args.owner, f"{name}-contract"),
+            labels=defaults.container_labels(args.identity, f"{name}-contract"),
             network_mode="none",
             read_only=True,
             tmpfs=tmpfs,

@@ -9,7 +9,6 @@ import pulumi
 import pulumi_docker as docker
 
 from infra.components.docker import defaults
-from infra.parts.data_volumes import DATA_FOLDER
 from infra.settings.profiles import CACHE, MONITORING
 
 #: The component that each data volume was a child of before there was this one; services are in McpService.
@@ -21,7 +20,7 @@ _SERVICE_BEFORE = "dyber:service:McpService"
 class DataVolumesArgs:
     """`names`: of the volumes, by service (infra.parts.data_volumes.declared)."""
 
-    owner: defaults.Owner
+    identity: defaults.StackIdentity
     names: Mapping[str, str]
 
 
@@ -38,7 +37,7 @@ class DataVolumes(pulumi.ComponentResource):
             service: docker.Volume(
                 f"{service}-data",
                 name=volume,
-                labels=defaults.volume_labels(args.owner, service),
+                labels=defaults.volume_labels(args.identity, service),
                 opts=pulumi.ResourceOptions(
                     parent=self,
                     aliases=[pulumi.Alias(parent=_urn_before(service))],
@@ -53,9 +52,9 @@ class DataVolumes(pulumi.ComponentResource):
         }
         self.register_outputs({})
 
-    def mount(self, service: str) -> docker.ContainerMountArgs:
-        """Return the mount of the service's data volume at /data."""
-        return docker.ContainerMountArgs(target=DATA_FOLDER, type="volume", source=self._volumes[service].name)
+    def volume(self, service: str) -> pulumi.Output[str]:
+        """Return the name of a service's data volume on the engine."""
+        return self._volumes[service].name
 
 
 def _urn_before(service: str) -> str:

@@ -32,10 +32,12 @@ SECCOMP_PROFILES = Path(__file__).with_name("seccomp")
 
 
 @dataclass(frozen=True)
-class Owner:
-    """Whose a container or network is: the stack's name, and the `deployment` id kept in its state, which tells
-    the stacks of two states on one engine apart. Leftovers of a killed run are found by it. `subnets`: the addresses
-    its networks have."""
+class StackIdentity:
+    """Identifies the stack that containers, networks and volumes belong to, for their labels and address ranges.
+
+    `deployment` is an id kept in the stack's state, which tells the stacks of two states on one engine apart; what a
+    killed run left is found by it. `subnets` are the address ranges of the stack's networks.
+    """
 
     stack: str
     deployment: pulumi.Input[str]
@@ -51,23 +53,23 @@ class Owner:
         }
 
 
-def container_labels(owner: Owner, service: str) -> list[docker.ContainerLabelArgs]:
+def container_labels(identity: StackIdentity, service: str) -> list[docker.ContainerLabelArgs]:
     """Labels of a container."""
-    return [docker.ContainerLabelArgs(label=key, value=value) for key, value in owner.labels(service).items()]
+    return [docker.ContainerLabelArgs(label=key, value=value) for key, value in identity.labels(service).items()]
 
 
-def network_arguments(owner: Owner, service: str, subnet: str | None) -> dict[str, Any]:
+def network_arguments(identity: StackIdentity, service: str, subnet: str | None) -> dict[str, Any]:
     """What every network has: labels, and its range of addresses; None: the engine chooses one."""
-    labels = [docker.NetworkLabelArgs(label=key, value=value) for key, value in owner.labels(service).items()]
+    labels = [docker.NetworkLabelArgs(label=key, value=value) for key, value in identity.labels(service).items()]
     return {
         "labels": labels,
         "ipam_configs": [docker.NetworkIpamConfigArgs(subnet=subnet)] if subnet else None,
     }
 
 
-def volume_labels(owner: Owner, service: str) -> list[docker.VolumeLabelArgs]:
+def volume_labels(identity: StackIdentity, service: str) -> list[docker.VolumeLabelArgs]:
     """Labels of a volume. A changed label replaces the volume, so nothing that could change is here."""
-    stable = {"dyber.project": "dyber", "dyber.stack": owner.stack, "dyber.service": service}
+    stable = {"dyber.project": "dyber", "dyber.stack": identity.stack, "dyber.service": service}
     return [docker.VolumeLabelArgs(label=key, value=value) for key, value in stable.items()]
 
 

@@ -15,13 +15,16 @@ from pathlib import Path
 import pulumi
 import pulumi_docker as docker
 
-from infra.schema.problems import ConfigurationError
+from infra.parts.composition import Composition
+from infra.parts.gateway import FRONT_UID, GATEWAY_UID
+from infra.schema.problems import ConfigurationError, Problem
 from infra.services.catalog import ServiceSpec
 from infra.settings.build import BuildSettings
 from infra.settings.stack import StackSettings
 
 _IGNORED_PARTS = {"__pycache__", ".pytest_cache", "tests"}
 _IGNORED_SUFFIXES = {".pyc", ".md"}
+GATEWAY, FRONT = "gateway", "front"
 CA_BUNDLE_SECRET = "ca_bundle"
 #: Debian suites of the base images: that of most, and the one whose nginx resolves upstreams by itself.
 SERVER_SUITE, GATEWAY_SUITE = "trixie", "forky"
@@ -37,7 +40,7 @@ def content_hash(root: Path, parts: Iterable[str], build_arguments: Mapping[str,
     for part in sorted(parts):
         path = root / part
         if not path.exists():
-            raise ConfigurationError(f"缺少文件 {path} / file is missing: {path}")
+            raise ConfigurationError(Problem("source_missing", parameters={"path": path}))
         files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
         for file in files:
             relative = file.relative_to(root)
@@ -113,6 +116,18 @@ class BuiltImage(pulumi.ComponentResource):
         )
         self.image_id = image.image_id
         self.register_outputs({"reference": self.reference, "imageId": self.image_id})
+
+
+def stack_images(composition: Composition, root: Path, opts: pulumi.ResourceOptions) -> dict[str, Image]:
+    """Return the images of the stack's services by their names, of the gateway and of the front; `root` is the
+    repository."""
+    settings = composition.settings
+    servers = {spec.name: server_image(spec, settings, root / "mcp-servers", opts) for spec in composition.services}
+    return {
+        **servers,
+        GATEWAY: gateway_image(settings, root / "nginx", GATEWAY_UID, opts),
+        FRONT: front_image(settings, root / "nginx", FRONT_UID, opts),
+    }
 
 
 def server_image(spec: ServiceSpec, settings: StackSettings, servers: Path, opts: pulumi.ResourceOptions) -> Image:

@@ -7,34 +7,27 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_docker as docker
 
-from infra.components.docker import defaults, one_shot
+from infra.components.docker import containers, defaults, one_shot
 from infra.components.docker.images import Image
-from infra.rendering import monitoring_config
+from infra.parts import monitoring as parts
+from infra.rendering import monitoring as monitoring_configuration
 from infra.services.catalog import ServiceSpec
-from infra.services.ports import MONITORING_PORT
 from infra.settings.profiles import MonitoringSettings
 
-MONITORING_UID = 29090
-#: Name of Prometheus on its network (nginx/templates/servers.conf.j2).
-ALIAS = "prometheus"
 STAGING = "/staging"
-MAX_PROCESSES = 256
-STOP_SECONDS = 30
-#: Of the container's memory, what Go may take before it collects its garbage more often.
-GO_MEMORY_SHARE = 0.85
 
 
 @dataclass(frozen=True)
 class MonitoringArgs:
     """`specs` with the stack's own values. `watches_cache`: there is an exporter of Redis in the network.
-    `data`: the mount of the volume with the samples."""
+    `data`: the name on the engine of the volume with the samples."""
 
-    owner: defaults.Owner
+    identity: defaults.StackIdentity
     image: Image
     settings: MonitoringSettings
     specs: list[ServiceSpec]
     watches_cache: bool
-    data: docker.ContainerMountArgs
+    data: pulumi.Input[str]
 
 
 class Monitoring(pulumi.ComponentResource):
@@ -56,14 +49,20 @@ class Monitoring(pulumi.ComponentResource):
     def __init__(self, name: str, args: MonitoringArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("dyber:monitoring:Monitoring", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        self.network = docker.Network(
-            f"{name}-network",
-            internal=True,
-            **defaults.network_arguments(args.owner, name, args.owner.subnets.part("monitoring")),
-            opts=child,
+        self.network = containers.declare_network(
+            parts.network(args.identity.subnets), args.identity, child, internal=True
         )
-        volume = docker.Volume(f"{name}-configuration", labels=defaults.volume_labels(args.owner, name), opts=child)
-        self.container = self._prometheus(name, args, volume)
+        volume = docker.Volume(
+            parts.CONFIGURATION_VOLUME, labels=defaults.volume_labels(args.identity, name), opts=child
+        )
+        self.container = containers.declare_server(
+            parts.prometheus(args.settings),
+            args.identity,
+            args.image,
+            child,
+            networks={parts.NETWORK: self.network.name},
+            volumes={parts.CONFIGURATION_VOLUME: volume.name, parts.DATA_VOLUME: args.data},
+        )
         loader = self._loader(name, args, volume)
         self.configuration_version = one_shot.outcome(
             loader,
@@ -74,61 +73,17 @@ class Monitoring(pulumi.ComponentResource):
         ).apply(one_shot.last_line)
         self.register_outputs({"container": self.container.name, "configurationVersion": self.configuration_version})
 
-    def _prometheus(self, name: str, args: MonitoringArgs, volume: docker.Volume) -> docker.Container:
-        settings = args.settings
-        return docker.Container(
-            f"{name}-prometheus",
-            image=args.image.reference,
-            command=[
-                "prometheus",
-                f"--config.file={monitoring_config.CONFIGURATION_ROOT}/current/prometheus.yml",
-                "--storage.tsdb.path=/data",
-                f"--storage.tsdb.retention.time={settings.retention}",
-                f"--storage.tsdb.retention.size={settings.disk_mib}MB",
-                f"--web.listen-address=0.0.0.0:{MONITORING_PORT}",
-                # No page of another origin.
-                "--web.cors.origin=$^",
-                # Neither must one question take all memory.
-                "--query.max-concurrency=4",
-                "--query.max-samples=5000000",
-            ],
-            envs=[f"GOMEMLIMIT={int(settings.memory_mib * GO_MEMORY_SHARE)}MiB"],
-            labels=defaults.container_labels(args.owner, name),
-            networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=self.network.name, aliases=[ALIAS])],
-            mounts=[
-                _configuration_mount(volume, read_only=True),
-                args.data,
-            ],
-            read_only=True,
-            tmpfs=defaults.SMALL_TMP,
-            healthcheck=defaults.healthcheck("/usr/local/bin/monitoring-healthcheck", start_period="2m0s"),
-            # Services do without it, so nothing waits for it; the loader does, for a moment.
-            wait=False,
-            stop_signal="SIGTERM",
-            stop_timeout=STOP_SECONDS,
-            destroy_grace_seconds=STOP_SECONDS,
-            restart=defaults.RESTART,
-            must_run=True,
-            **defaults.confined(uid=MONITORING_UID, memory_mib=settings.memory_mib, cpus=1.0, processes=MAX_PROCESSES),
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                depends_on=args.image.built_by,
-                delete_before_replace=True,
-                replace_on_changes=defaults.REPLACE_ON_CHANGES,
-            ),
-        )
-
     def _loader(self, name: str, args: MonitoringArgs, volume: docker.Volume) -> docker.Container:
-        files = monitoring_config.render(args.specs, cache=args.watches_cache)
+        files = monitoring_configuration.render(args.specs, cache=args.watches_cache)
         in_prometheus = pulumi.Output.concat("container:", self.container.id)
         return docker.Container(
             f"{name}-loader",
             image=args.image.reference,
             command=["/usr/local/bin/apply-monitoring", STAGING],
-            labels=defaults.container_labels(args.owner, f"{name}-loader"),
+            labels=defaults.container_labels(args.identity, f"{name}-loader"),
             network_mode=in_prometheus,
             pid_mode=in_prometheus,
-            mounts=[_configuration_mount(volume, read_only=False)],
+            mounts=[containers.mount(parts.WRITABLE_CONFIGURATION, volume.name)],
             uploads=[
                 docker.ContainerUploadArgs(file=f"{STAGING}/{path}", content=text, permissions="0444")
                 for path, text in sorted(files.items())
@@ -137,12 +92,6 @@ class Monitoring(pulumi.ComponentResource):
             attach=True,
             logs=True,
             restart="no",
-            **defaults.confined(uid=MONITORING_UID, memory_mib=128, cpus=1.0, processes=MAX_PROCESSES),
+            **containers.confinement(parts.LOADER),
             opts=pulumi.ResourceOptions(parent=self, replace_on_changes=["mounts"]),
         )
-
-
-def _configuration_mount(volume: docker.Volume, *, read_only: bool) -> docker.ContainerMountArgs:
-    return docker.ContainerMountArgs(
-        target=monitoring_config.CONFIGURATION_ROOT, type="volume", source=volume.name, read_only=read_only
-    )

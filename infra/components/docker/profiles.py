@@ -8,7 +8,6 @@ from pathlib import Path
 import pulumi
 
 from infra.components.docker.cache import (
-    CACHE_UID,
     Cache,
     CacheAccess,
     CacheAccessArgs,
@@ -17,14 +16,16 @@ from infra.components.docker.cache import (
     CacheExporterArgs,
 )
 from infra.components.docker.data import DataVolumes
-from infra.components.docker.defaults import Owner
+from infra.components.docker.defaults import StackIdentity
 from infra.components.docker.images import Image, cache_image, monitoring_image
-from infra.components.docker.monitoring import MONITORING_UID, Monitoring, MonitoringArgs
+from infra.components.docker.monitoring import Monitoring, MonitoringArgs
 from infra.components.docker.service import McpService
-from infra.rendering.gateway_inputs import redis_port
-from infra.services.catalog import ServiceSpec
+from infra.parts.cache import CACHE_UID
+from infra.parts.composition import Composition
+from infra.parts.monitoring import MONITORING_UID
+from infra.parts.published_ports import redis_port
+from infra.parts.service import network_name
 from infra.settings.profiles import CACHE, MONITORING
-from infra.settings.stack import StackSettings
 
 
 class Profiles:
@@ -42,36 +43,39 @@ class Profiles:
 
     def __init__(
         self,
-        settings: StackSettings,
-        owner: Owner,
+        composition: Composition,
+        identity: StackIdentity,
         root: Path,
-        specs: list[ServiceSpec],
         opts: pulumi.ResourceOptions,
     ) -> None:
-        """`root` is the repository, `specs` are the stack's services."""
-        self._settings, self._owner, self._opts = settings, owner, opts
+        """Declare the images, and the users of Redis; `root` is the repository."""
+        self._composition, self._identity, self._opts = composition, identity, opts
+        settings = composition.settings
         self.images = {}
         if settings.has(CACHE):
             self.images[CACHE] = cache_image(settings, root / "cache", CACHE_UID, opts)
-            users = [spec.name for spec in specs if spec.cache]
-            self.access = CacheAccess(CACHE, CacheAccessArgs(owner, self.images[CACHE], settings.cache, users), opts)
+            users = [spec.name for spec in composition.services if spec.cache]
+            self.access = CacheAccess(CACHE, CacheAccessArgs(identity, self.images[CACHE], settings.cache, users), opts)
         if settings.has(MONITORING):
             self.images[MONITORING] = monitoring_image(settings, root / "monitoring", MONITORING_UID, opts)
 
-    def start(self, specs: list[ServiceSpec], services: Mapping[str, McpService], data: DataVolumes) -> None:
+    def start(self, services: Mapping[str, McpService], data: DataVolumes) -> None:
         """Declare Redis and Prometheus, for these services, with their data volumes."""
-        settings, owner, opts = self._settings, self._owner, self._opts
+        identity, opts = self._identity, self._opts
+        settings, specs = self._composition.settings, self._composition.services
         if self.access:
             self.cache = Cache(
                 CACHE,
                 CacheArgs(
-                    owner=owner,
+                    identity=identity,
                     image=self.images[CACHE],
                     settings=settings.cache,
                     access=self.access,
-                    networks=[services[spec.name].network.name for spec in specs if spec.cache],
+                    networks={
+                        network_name(spec.name): services[spec.name].network.name for spec in specs if spec.cache
+                    },
                     publish=redis_port(settings),
-                    data=data.mount(CACHE),
+                    data=data.volume(CACHE),
                 ),
                 opts,
             )
@@ -79,12 +83,12 @@ class Profiles:
             self.monitoring = Monitoring(
                 MONITORING,
                 MonitoringArgs(
-                    owner=owner,
+                    identity=identity,
                     image=self.images[MONITORING],
                     settings=settings.monitoring,
                     specs=specs,
                     watches_cache=settings.has(CACHE),
-                    data=data.mount(MONITORING),
+                    data=data.volume(MONITORING),
                 ),
                 opts,
             )
@@ -92,6 +96,6 @@ class Profiles:
             network = self.monitoring.network.name
             CacheExporter(
                 f"{CACHE}-exporter",
-                CacheExporterArgs(owner, self.images[CACHE], self.access, self.cache, network),
+                CacheExporterArgs(identity, self.images[CACHE], self.access, self.cache, network),
                 opts,
             )

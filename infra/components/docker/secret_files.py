@@ -11,7 +11,9 @@ import pulumi_docker as docker
 import pulumi_random as random
 
 from infra.components.docker import defaults, one_shot
+from infra.components.docker.containers import mount
 from infra.components.docker.images import Image
+from infra.parts.containers import Mount
 
 SCRIPT = Path(__file__).with_name("store-secrets")
 STAGING = "/staging"
@@ -24,7 +26,7 @@ class SecretFilesArgs:
     takes over: `uid`. Readers find the files in `folder`. `processes` as for defaults.confined, shared by all
     containers of `uid`."""
 
-    owner: defaults.Owner
+    identity: defaults.StackIdentity
     image: Image
     uid: int
     owned: str
@@ -42,8 +44,7 @@ class SecretFiles(pulumi.ComponentResource):
     that are about to go.
     """
 
-    #: For readers.
-    mount: docker.ContainerMountArgs
+    volume: docker.Volume
     #: Writes the files: what reads them depends on this.
     written: docker.Container
 
@@ -52,15 +53,15 @@ class SecretFiles(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         contents = {key: pulumi.Output.secret(value) for key, value in sorted(args.contents.items())}
         self._revision = random.RandomId(f"{name}-revision", byte_length=4, keepers=contents, opts=child)
-        volume = docker.Volume(name, labels=defaults.volume_labels(args.owner, name), opts=child)
+        self.volume = docker.Volume(name, labels=defaults.volume_labels(args.identity, name), opts=child)
         staged = f"{STAGING}/secrets"
         self.written = docker.Container(
             name,
             image=args.image.reference,
             command=["/bin/sh", f"{STAGING}/{SCRIPT.name}", staged, args.owned, self._revision.hex],
-            labels=defaults.container_labels(args.owner, name),
+            labels=defaults.container_labels(args.identity, name),
             network_mode="none",
-            mounts=[_mount(volume, args.owned, read_only=False)],
+            mounts=[mount(Mount(name, args.owned, read_only=False), self.volume.name)],
             uploads=[
                 docker.ContainerUploadArgs(
                     file=f"{STAGING}/{SCRIPT.name}", content=SCRIPT.read_text(encoding="utf-8"), permissions="0444"
@@ -87,14 +88,9 @@ class SecretFiles(pulumi.ComponentResource):
         self._outcome = one_shot.outcome(
             self.written, refused="", failed=f"机密没有写成，旧的仍在使用 / {name}: the secrets could not be written:"
         )
-        self.mount = _mount(volume, args.folder, read_only=True)
         self.register_outputs({})
 
     def file(self, key: str) -> pulumi.Output[str]:
         """Path of a secret's file for readers. It fails with RunError when the files could not be written."""
         known = pulumi.Output.all(self._revision.hex, self._outcome)
         return known.apply(lambda values: f"{self._folder}/{key}-{values[0]}")
-
-
-def _mount(volume: docker.Volume, target: str, *, read_only: bool) -> docker.ContainerMountArgs:
-    return docker.ContainerMountArgs(target=target, type="volume", source=volume.name, read_only=read_only)

@@ -8,7 +8,7 @@ import pytest
 from dyber_kit.upstream.cache import Cache
 from redis.exceptions import AuthenticationError, NoPermissionError
 
-from infra.components.docker.cache import service_user
+from infra.parts.cache import service_user
 from tests.gateway.support.cache_under_test import CacheUnderTest, build_cache, password_of, running_cache
 
 OTHERS = "dyber:beta:1:key"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import subprocess
 from collections.abc import Iterator
@@ -13,10 +12,10 @@ import pytest
 from tests.gateway.conftest import started
 from tests.gateway.support.certificates import Authority, stored, traffic, verified, wait_until_served, workers
 from tests.gateway.support.docker_cli import CONFINED, LABEL, READ_ONLY, docker, unique, wait_until
-from tests.gateway.support.gateway_under_test import ALPHA, SETTINGS, GatewayUnderTest
+from tests.gateway.support.gateway_under_test import ALPHA, SETTINGS, GatewayUnderTest, changed
 from tests.gateway.support.pebble import Pebble
 
-ACME = dataclasses.replace(SETTINGS, server_names=("pet.example", "www.pet.example"), certificate="acme")
+ACME = changed(SETTINGS, server_names=("pet.example", "www.pet.example"), tls={"source": "acme"})
 HEALTHCHECK = "/usr/local/bin/acme-healthcheck"
 #: Begins a script that works on the keeper's files for its authority.
 STATE = "set -e; cd $(ls -d /etc/dyber/acme/*/ | grep -v challenges); chmod -R u+w ."
@@ -134,11 +133,11 @@ def test_until_the_first_certificate_a_self_signed_one_is_served(site: Site) -> 
     assert verified(site.gateway, authority_of_stand_in(site)) == own
 
 
-@pytest.mark.parametrize("https_redirect", [None, 443])
+@pytest.mark.parametrize("https_redirect", [False, True])
 def test_the_first_certificate_is_issued_through_port_80_and_served_without_a_reload(
-    site: Site, https_redirect: int | None
+    site: Site, https_redirect: bool
 ) -> None:
-    site.gateway.configure(dataclasses.replace(ACME, https_redirect=https_redirect), (ALPHA,))
+    site.gateway.configure(changed(ACME, https_redirect=https_redirect), (ALPHA,))
     before = workers(site.gateway)
     keeper = site.keeper(ACME_NAMES="pet.example www.pet.example")
     issued = keeper.wait_for("issued")

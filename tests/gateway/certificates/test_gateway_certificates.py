@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 
 import pytest
@@ -10,9 +9,9 @@ import pytest
 from tests.gateway.conftest import started
 from tests.gateway.support.certificates import Authority, Pair, stored, traffic, verified, wait_until_served, workers
 from tests.gateway.support.docker_cli import docker, wait_until
-from tests.gateway.support.gateway_under_test import ALPHA, SETTINGS, GatewayUnderTest, Loaded
+from tests.gateway.support.gateway_under_test import ALPHA, SETTINGS, GatewayUnderTest, Loaded, changed
 
-FILES = dataclasses.replace(SETTINGS, certificate="files")
+FILES = changed(SETTINGS, tls={"source": "files"})
 NAMES = "DNS:localhost\nIP:127.0.0.1\nIP:::1\nDNS:pet.example\n"
 
 
@@ -88,7 +87,7 @@ def test_one_that_is_replaced_interrupts_neither_streams_nor_calls(
 def test_it_survives_a_new_configuration_and_a_restart(site: GatewayUnderTest, authority: Authority) -> None:
     pair = authority.issue("pet.example")
     stored_well(site, pair)
-    site.configure(dataclasses.replace(FILES, server_names=("pet.example", "other.example")), (ALPHA,))
+    site.configure(changed(FILES, server_names=("pet.example", "other.example")), (ALPHA,))
     site.restart()
     wait_until_served(site, pair.subject)
 
@@ -97,7 +96,7 @@ def test_the_key_goes_with_the_last_configuration_that_needs_it(site: GatewayUnd
     stored_well(site, authority.issue("pet.example"))
     for number in range(4):
         names = (f"name{number}.example",)
-        site.configure(dataclasses.replace(SETTINGS, server_names=names), (ALPHA,))
+        site.configure(changed(SETTINGS, server_names=names), (ALPHA,))
     assert "files.pem" not in docker("exec", site.name, "ls", "/etc/dyber/tls").split()
 
 

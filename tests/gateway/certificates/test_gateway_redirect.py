@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
-from infra.rendering.gateway_config import render
-from infra.rendering.gateway_model import GatewaySettings
+from infra.rendering.gateway.configuration import render
+from infra.settings.gateway import GatewaySettings
 from tests.gateway.conftest import started
 from tests.gateway.support.docker_cli import CONFINED, LABEL, docker, unique
-from tests.gateway.support.gateway_under_test import ALPHA, CLIENT, SETTINGS, TOKEN, GatewayUnderTest
+from tests.gateway.support.gateway_under_test import ALPHA, CLIENT, SETTINGS, TOKEN, GatewayUnderTest, changed
 
 YEAR = 31_536_000
 CHALLENGE = "/.well-known/acme-challenge/"
-REDIRECTED = replace(SETTINGS, https_redirect=8443, hsts_seconds=YEAR)
+REDIRECTED = changed(SETTINGS, https_redirect=True, port_offset=8000, tls={"hsts_days": 365})
 
 
 def configure(gateway: GatewayUnderTest, settings: GatewaySettings) -> None:
@@ -49,7 +48,7 @@ def test_plain_http_is_sent_on_to_https(redirecting: GatewayUnderTest, host: str
 
 
 def test_the_usual_port_is_left_out(own_gateway: GatewayUnderTest) -> None:
-    configure(own_gateway, replace(SETTINGS, https_redirect=443))
+    configure(own_gateway, changed(SETTINGS, https_redirect=True))
     answer = own_gateway.request("/api/alpha/x", headers={"Host": "pet.example:80"})
     assert answer.headers["Location"] == "https://pet.example/api/alpha/x"
 
@@ -114,11 +113,11 @@ def challenged(gateway: GatewayUnderTest, settings: GatewaySettings) -> None:
     assert loaded.exit_code == 0, loaded.stderr
 
 
-@pytest.mark.parametrize("https_redirect", [None, 443])
+@pytest.mark.parametrize("https_redirect", [False, True])
 def test_the_authority_reads_challenges_on_plain_http_without_a_token(
-    own_gateway: GatewayUnderTest, https_redirect: int | None
+    own_gateway: GatewayUnderTest, https_redirect: bool
 ) -> None:
-    challenged(own_gateway, replace(SETTINGS, certificate="acme", https_redirect=https_redirect))
+    challenged(own_gateway, changed(SETTINGS, https_redirect=https_redirect, tls={"source": "acme"}))
     answer = own_gateway.request(f"{CHALLENGE}TOKEN_4-711", token=None, headers={"Host": "pet.example"})
     assert (answer.status, answer.body) == (200, b"proof.of.key")
     assert answer.headers["Content-Type"] == "text/plain"

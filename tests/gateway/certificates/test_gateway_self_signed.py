@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -13,12 +13,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from infra.rendering.gateway_config import render
-from infra.rendering.gateway_model import GatewaySettings
+from infra.rendering.gateway.configuration import render
+from infra.settings.gateway import GatewaySettings
 from tests.gateway.conftest import started
 from tests.gateway.support.certificates import stored, traffic, verified, wait_until_served, workers
 from tests.gateway.support.docker_cli import CONFINED, LABEL, READ_ONLY, docker, unique, wait_until
-from tests.gateway.support.gateway_under_test import ALPHA, CLIENT, SETTINGS, GatewayUnderTest
+from tests.gateway.support.gateway_under_test import ALPHA, CLIENT, SETTINGS, GatewayUnderTest, changed
 
 LONGEST = timedelta(days=398)
 PEM = "/etc/dyber/tls/$(sha256sum </etc/dyber/current/tls.names | cut -c1-16).pem"
@@ -201,7 +201,7 @@ def test_a_deployment_makes_a_damaged_one_anew(own_gateway: GatewayUnderTest) ->
 def test_the_keeper_leaves_a_gateway_alone_that_has_its_certificate_from_elsewhere(
     site: GatewayUnderTest, keeper: Keeper
 ) -> None:
-    site.configure(replace(SETTINGS, certificate="files"), (ALPHA,))
+    site.configure(changed(SETTINGS, tls={"source": "files"}), (ALPHA,))
     keeper.check_now()
     docker("exec", keeper.name, "sleep", "0.5")
     assert "gateway.crt" not in docker("exec", site.name, "ls", "/etc/dyber/tls").split()

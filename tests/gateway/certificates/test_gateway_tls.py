@@ -7,7 +7,7 @@ import ssl
 
 import pytest
 
-from infra.rendering.gateway_model import GatewaySettings
+from infra.settings.gateway import GatewaySettings
 from tests.gateway.support.docker_cli import docker
 from tests.gateway.support.gateway_under_test import ALPHA, GatewayUnderTest
 

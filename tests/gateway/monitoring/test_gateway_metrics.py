@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from infra.rendering.gateway_model import GatewayClient, GatewayService
+from infra.rendering.gateway.model import GatewayClient, GatewayService
+from infra.version import VERSION
 from tests.gateway.support.calls import reached
 from tests.gateway.support.docker_cli import wait_until
 from tests.gateway.support.gateway_under_test import (
@@ -18,6 +19,7 @@ from tests.gateway.support.gateway_under_test import (
     OTHER_TOKEN,
     SETTINGS,
     GatewayUnderTest,
+    changed,
 )
 
 Samples = dict[tuple[str, ...], float]
@@ -103,7 +105,7 @@ def test_time_is_summed_by_service(own_gateway: GatewayUnderTest) -> None:
 def test_the_state_of_services_is_told(own_gateway: GatewayUnderTest) -> None:
     own_gateway.backend("alpha")
     services = (replace(ALPHA, replicas=2), HUNG, replace(ABSENT, name="lacking"))
-    own_gateway.configure(replace(SETTINGS, breaker_failures=2, breaker_seconds=600), services=services)
+    own_gateway.configure(changed(SETTINGS, breaker={"failures": 2, "seconds": 600}), services=services)
     wait_until(lambda: len(samples(own_gateway).get("dyber_gateway_probe_seconds", {})) == 4, "every replica was asked")
     for _ in range(2):
         own_gateway.request("/api/lacking/x")
@@ -120,7 +122,7 @@ def test_the_state_of_services_is_told(own_gateway: GatewayUnderTest) -> None:
         ("lacking", "1"),
     }
     assert found["dyber_gateway_connections"][("active",)] >= 1
-    assert next(iter(found["dyber_gateway_build_info"]))[0] == SETTINGS.version
+    assert next(iter(found["dyber_gateway_build_info"]))[0] == VERSION
 
 
 def test_counters_outlive_a_new_configuration_and_services_that_left_vanish(own_gateway: GatewayUnderTest) -> None:

@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from infra.rendering.gateway.model import GatewayNetworks
 from tests.gateway.support.certificates import Authority
 from tests.gateway.support.docker_cli import CONFINED, LABEL, docker, unique, wait_until
-from tests.gateway.support.gateway_under_test import ABSENT, ALPHA, SETTINGS, GatewayUnderTest
+from tests.gateway.support.gateway_under_test import ABSENT, ALPHA, SETTINGS, GatewayUnderTest, changed
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +24,9 @@ def monitored(gateway_image: str) -> Iterator[GatewayUnderTest]:
         running.start()
         running.backend("alpha")
         subnet = docker("network", "inspect", "--format", "{{(index .IPAM.Config 0).Subnet}}", running.network)
-        settings = replace(SETTINGS, certificate="files", monitoring_networks=(subnet,))
-        running.configure(settings, (replace(ALPHA, replicas=2), ABSENT))
+        settings = changed(SETTINGS, tls={"source": "files"})
+        services = (replace(ALPHA, replicas=2), ABSENT)
+        running.configure(settings, services, networks=GatewayNetworks(monitoring=(subnet,)))
         yield running
     finally:
         running.stop()

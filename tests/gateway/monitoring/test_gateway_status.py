@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from infra.rendering.gateway_config import render
+from infra.rendering.gateway.configuration import render
 from tests.gateway.support.calls import reached
 from tests.gateway.support.docker_cli import docker, wait_until
 from tests.gateway.support.gateway_under_test import ABSENT, ALPHA, CLIENT, HUNG, SETTINGS, GatewayUnderTest

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.components.docker.monitoring import MONITORING_UID
+from infra.parts.monitoring import MONITORING_UID
 from tests.gateway.support.docker_cli import CONFINED, LABEL, READ_ONLY, docker, unique, wait_until
 
 FOLDER = Path(__file__).resolve().parents[3] / "monitoring"

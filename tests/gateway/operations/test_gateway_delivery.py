@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import subprocess
 
-from infra.rendering.gateway_config import render
-from infra.rendering.gateway_model import GatewaySettings
+from infra.rendering.gateway.configuration import render
+from infra.settings.gateway import GatewaySettings
 from tests.gateway.support.docker_cli import docker, unique
 from tests.gateway.support.gateway_under_test import ABSENT, ALPHA, CLIENT, SETTINGS, GatewayUnderTest
 

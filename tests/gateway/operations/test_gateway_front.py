@@ -15,7 +15,7 @@ from threading import Event
 
 import pytest
 
-from infra.components.docker.front import SECOND_ADDRESS
+from infra.parts.gateway import SECOND_ADDRESS
 from tests.gateway.support.docker_cli import docker, wait_until
 from tests.gateway.support.front_under_test import FRONT_FOLDER, FrontUnderTest, build_front
 from tests.gateway.support.gateway_under_test import ALPHA, TOKEN, GatewayUnderTest

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from infra.rendering.gateway_config import render
+from infra.rendering.gateway.configuration import render
 from tests.gateway.support.calls import arrived, calling, lost, reached
 from tests.gateway.support.docker_cli import docker
 from tests.gateway.support.gateway_under_test import ALPHA, CLIENT, SETTINGS, GatewayUnderTest

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from infra.rendering.gateway_config import CONFIGURATION_ROOT, render
-from infra.rendering.gateway_model import GatewayClient, GatewayService, GatewaySettings, Scope
+from infra.rendering.gateway.configuration import CONFIGURATION_ROOT, render
+from infra.rendering.gateway.model import GatewayClient, GatewayNetworks, GatewayService, Scope
+from infra.settings.gateway import GatewaySettings
 from tests.gateway.support.docker_cli import CONFINED, LABEL, archive, docker, unique
+from tests.gateway.support.gateway_under_test import changed
 
 LONGEST_NAME = "a" + "-bcdefgh" * 4 + "-bcdefg"
 
@@ -30,8 +32,8 @@ def scoped(number: int, **scopes: Scope) -> GatewayClient:
     return GatewayClient(f"scoped-{number}", (hashlib.sha256(f"scoped {number}".encode()).hexdigest(),), scopes)
 
 
-def with_settings(**changes: object) -> dict[str, str]:
-    return render(GatewaySettings(**changes), [ALPHA, BETA], [client(1), scoped(1, alpha="read")])
+def with_settings(networks: GatewayNetworks = GatewayNetworks(), **changes: object) -> dict[str, str]:
+    return render(changed(GatewaySettings(), **changes), [ALPHA, BETA], [client(1), scoped(1, alpha="read")], networks)
 
 
 VARIANTS = {
@@ -48,7 +50,6 @@ VARIANTS = {
             server_names=tuple(f"host-{number}.{'sub.' * 20}example.com" for number in range(20)) + ("[fd00::5]",),
             allowed_origins=tuple(f"https://origin-{number}.example" for number in range(20)),
             max_body_mib=64,
-            worker_processes=8,
         ),
         [GatewayService(f"s{number}", 9000 + number, "标题" * 50, 86400) for number in range(60)]
         + [GatewayService(LONGEST_NAME, 65535, "长", 86400)],
@@ -72,17 +73,14 @@ VARIANTS = {
         ],
         [scoped(number, **{f"s{service}": "read" for service in range(60)}) for number in range(200)],
     ),
-    "limits": with_settings(burst=1, streams_per_client=1, refused_per_minute=1),
-    "redirect": with_settings(https_redirect=8443),
-    "hsts": with_settings(https_redirect=443, hsts_seconds=63_072_000, certificate="files"),
-    "acme": with_settings(certificate="acme", server_names=("pet.example",)),
-    "acme and redirect": with_settings(certificate="acme", server_names=("pet.example",), https_redirect=443),
+    "limits": with_settings(limits={"burst": 1, "streams_per_client": 1, "refused_per_minute": 1}),
+    "redirect": with_settings(https_redirect=True, port_offset=8000),
+    "hsts": with_settings(https_redirect=True, tls={"hsts_days": 730, "source": "files"}),
+    "acme": with_settings(server_names=("pet.example",), tls={"source": "acme"}),
+    "acme and redirect": with_settings(server_names=("pet.example",), https_redirect=True, tls={"source": "acme"}),
     "open docs": with_settings(open_docs=True),
-    "proxies": with_settings(trusted_proxies=("172.18.0.0/16", "fd00::/8", "10.0.0.1"), https_redirect=443),
-    "everything": with_settings(
-        server_names=("pet.example",), allowed_origins=("https://pet.example",), https_redirect=443, hsts_seconds=1,
-        certificate="acme", open_docs=True, trusted_proxies=("0.0.0.0/0",),
-    ),
+    "proxies": with_settings(networks=GatewayNetworks(("172.18.0.0/16", "fd00::/8", "10.0.0.1")), https_redirect=True),
+    "everything": with_settings(server_names=("pet.example",), allowed_origins=("https://pet.example",), https_redirect=True, open_docs=True, networks=GatewayNetworks(("0.0.0.0/0",)), tls={"hsts_days": 1, "source": "acme"}),
 }  # fmt: skip
 
 

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 
 import pytest
 
-from tests.gateway.support.gateway_under_test import ALPHA, CLIENT, OTHER_TOKEN, SETTINGS, TOKEN, GatewayUnderTest
+from tests.gateway.support.gateway_under_test import (
+    ALPHA,
+    CLIENT,
+    OTHER_TOKEN,
+    SETTINGS,
+    TOKEN,
+    GatewayUnderTest,
+    changed,
+)
 
 SERVICE_ADDRESSES = [(80, "/api/alpha/ready"), (443, "/api/alpha/ready"), (8080, "/alpha/ready"), (9000, "/ready")]
 
@@ -90,7 +97,7 @@ def test_an_unknown_host_is_told_its_name_and_the_setting(gateway: GatewayUnderT
 
 
 def test_a_gateway_on_every_address_is_served_by_each_of_them(own_gateway: GatewayUnderTest) -> None:
-    own_gateway.configure(replace(SETTINGS, any_address=True), (ALPHA,), (CLIENT,))
+    own_gateway.configure(changed(SETTINGS, bind="0.0.0.0"), (ALPHA,), (CLIENT,))
     for host in ("192.168.1.5", "10.0.0.7:80", "[fd00::5]", "[fd00::5]:8080"):
         assert own_gateway.request("/health", headers={"Host": host}).status == 200
     for host in ("evil.example", "192.168.1.5.evil.example", "1.2.3.4.5", "fd00--5.evil.example"):
@@ -122,7 +129,7 @@ def test_the_origin_of_a_desktop_program_can_be_allowed(own_gateway: GatewayUnde
     own_gateway.backend("alpha")
     own_gateway.configure(SETTINGS, (ALPHA,), (CLIENT,))
     assert own_gateway.request("/api/alpha/ready", headers={"Origin": origin}).status == 403
-    own_gateway.configure(replace(SETTINGS, allowed_origins=(origin,)), (ALPHA,), (CLIENT,))
+    own_gateway.configure(changed(SETTINGS, allowed_origins=(origin,)), (ALPHA,), (CLIENT,))
     answer = own_gateway.request("/api/alpha/ready", headers={"Origin": origin})
     assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (200, origin)
 

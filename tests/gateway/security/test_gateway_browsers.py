@@ -8,14 +8,13 @@ import json
 import shutil
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from playwright.sync_api import Error, Frame, Page, sync_playwright
 
 from tests.gateway.conftest import started
-from tests.gateway.support.gateway_under_test import ALPHA, CLIENT, SETTINGS, TOKEN, GatewayUnderTest
+from tests.gateway.support.gateway_under_test import ALPHA, CLIENT, SETTINGS, TOKEN, GatewayUnderTest, changed
 
 #: What a page of an MCP client does; the session's id is in a header that pages see only if it is exposed to them.
 CALL = """async ([url, token]) => {
@@ -65,7 +64,7 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
 def allowing(gateway_image: str, origin: str) -> Iterator[GatewayUnderTest]:
     with started(gateway_image) as running:
         running.backend("alpha")
-        running.configure(replace(SETTINGS, allowed_origins=(origin, "null")), (ALPHA,), (CLIENT,))
+        running.configure(changed(SETTINGS, allowed_origins=(origin, "null")), (ALPHA,), (CLIENT,))
         yield running
 
 

@@ -18,9 +18,9 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as some
 
-from infra.rendering.gateway_model import GatewayService
+from infra.rendering.gateway.model import GatewayService
 from tests.gateway.support.docker_cli import docker
-from tests.gateway.support.gateway_under_test import ALPHA, SETTINGS, TOKEN, GatewayUnderTest
+from tests.gateway.support.gateway_under_test import ALPHA, SETTINGS, TOKEN, GatewayUnderTest, changed
 
 FAST = {"requests_per_second": 100_000}
 SERVICES = (replace(ALPHA, **FAST), GatewayService("beta", 9003, "乙", 5, **FAST))
@@ -80,7 +80,7 @@ def fuzzed(gateway_image: str) -> Iterator[Fuzzed]:
     try:
         running.start()
         names = {running.backend(service): service for service in ("alpha", "beta")}
-        running.configure(replace(SETTINGS, burst=100_000), SERVICES)
+        running.configure(changed(SETTINGS, limits={"burst": 100_000}), SERVICES)
         hosts = {docker("inspect", "--format", "{{.Config.Hostname}}", name): names[name] for name in names}
         yield Fuzzed(running, Line(running.port(80)), hosts)
     finally:

@@ -15,10 +15,20 @@ from typing import Any
 
 import pytest
 
-from infra.rendering.gateway_model import GatewayClient
+from infra.rendering.gateway.model import GatewayClient
 from tests.gateway.conftest import started
 from tests.gateway.support.docker_cli import wait_until
-from tests.gateway.support.gateway_under_test import ABSENT, ALPHA, CLIENT, HUNG, OTHER_TOKEN, SETTINGS, TOKEN, Answer
+from tests.gateway.support.gateway_under_test import (
+    ABSENT,
+    ALPHA,
+    CLIENT,
+    HUNG,
+    OTHER_TOKEN,
+    SETTINGS,
+    TOKEN,
+    Answer,
+    changed,
+)
 from tests.gateway.support.gateway_under_test import GatewayUnderTest as Gateway
 
 OTHER_HASH = (hashlib.sha256(OTHER_TOKEN.encode()).hexdigest(),)
@@ -52,7 +62,7 @@ class Limited:
             ABSENT,
         )
         clients = (GatewayClient(self.client, CLIENT.token_sha256), GatewayClient(f"other-{self.number}", OTHER_HASH))
-        settings = replace(SETTINGS, breaker_failures=1000, **{**limits, **changes})
+        settings = changed(SETTINGS, breaker={"failures": 1000}, limits={**limits, **changes})
         self.gateway.configure(settings, services, clients)
 
     def request(self, path: str, **options: Any) -> Answer:
@@ -134,7 +144,7 @@ def test_other_clients_and_other_services_do_not_notice(limited: Limited) -> Non
 
 
 def test_a_call_that_is_tried_again_counts_once(limited: Limited) -> None:
-    settings = replace(SETTINGS, burst=2, breaker_failures=1000)
+    settings = changed(SETTINGS, limits={"burst": 2}, breaker={"failures": 1000})
     client = GatewayClient("again", CLIENT.token_sha256)
     limited.gateway.configure(settings, (replace(ABSENT, requests_per_second=1),), (client,))
     assert repeated(3, lambda: limited.request("/api/absent/x"))[0] == [502, 502, 502]

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
 from tests.gateway.conftest import started
-from tests.gateway.support.gateway_under_test import ALPHA, CLIENT, OTHER_TOKEN, SETTINGS, TOKEN, GatewayUnderTest
+from tests.gateway.support.gateway_under_test import (
+    ALPHA,
+    CLIENT,
+    OTHER_TOKEN,
+    SETTINGS,
+    TOKEN,
+    GatewayUnderTest,
+    changed,
+)
 
 ENTRANCES = [(80, "/api/alpha"), (443, "/api/alpha"), (8080, "/api/alpha"), (8080, "/alpha"), (9000, "")]
 DISCOVERY = [
@@ -29,7 +36,7 @@ REFUSED_PER_MINUTE = 5
 def strict(gateway_image: str) -> Iterator[GatewayUnderTest]:
     with started(gateway_image) as running:
         running.backend("alpha")
-        running.configure(replace(SETTINGS, refused_per_minute=REFUSED_PER_MINUTE), (ALPHA,), (CLIENT,))
+        running.configure(changed(SETTINGS, limits={"refused_per_minute": REFUSED_PER_MINUTE}), (ALPHA,), (CLIENT,))
         yield running
 
 
@@ -55,6 +62,6 @@ def test_an_address_of_a_service_that_looks_like_a_login_is_open_to_who_may_call
 
 
 def test_probes_are_answered_on_plain_http_where_that_leads_to_https(own_gateway: GatewayUnderTest) -> None:
-    own_gateway.configure(replace(SETTINGS, https_redirect=8443), (ALPHA,), (CLIENT,))
+    own_gateway.configure(changed(SETTINGS, https_redirect=True, port_offset=8000), (ALPHA,), (CLIENT,))
     answer = own_gateway.request("/.well-known/oauth-protected-resource/api/alpha/mcp", token=None)
     assert (answer.status, answer.json()["code"]) == (404, "no_oauth")

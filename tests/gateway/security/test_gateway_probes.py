@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from infra.rendering.gateway_model import GatewayService
+from infra.rendering.gateway.model import GatewayService
 from tests.gateway.support.docker_cli import docker, wait_until
 from tests.gateway.support.gateway_under_test import ALPHA, SETTINGS, TOKEN, GatewayUnderTest
 

@@ -6,12 +6,12 @@ import json
 import socket
 import ssl
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
+from infra.rendering.gateway.model import GatewayNetworks
 from tests.gateway.conftest import started
-from tests.gateway.support.gateway_under_test import ALPHA, CLIENT, SETTINGS, TOKEN, GatewayUnderTest
+from tests.gateway.support.gateway_under_test import ALPHA, CLIENT, SETTINGS, TOKEN, GatewayUnderTest, changed
 
 CALLER, OTHER_CALLER = "203.0.113.9", "203.0.113.10"
 ENTRANCES = [(80, "/api/alpha"), (443, "/api/alpha"), (8080, "/alpha"), (9000, "")]
@@ -26,8 +26,8 @@ def behind_proxies(gateway_image: str) -> Iterator[GatewayUnderTest]:
 
 
 def configure(gateway: GatewayUnderTest, *trusted_proxies: str) -> None:
-    settings = replace(SETTINGS, trusted_proxies=trusted_proxies, refused_per_minute=3)
-    gateway.configure(settings, (ALPHA,), (CLIENT,))
+    settings = changed(SETTINGS, limits={"refused_per_minute": 3})
+    gateway.configure(settings, (ALPHA,), (CLIENT,), GatewayNetworks(trusted_proxies))
 
 
 def announced(caller: str) -> bytes:

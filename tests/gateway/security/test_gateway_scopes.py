@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from infra.rendering.gateway_model import GatewayClient, GatewayService, Scope
+from infra.rendering.gateway.model import GatewayClient, GatewayService, Scope
 from tests.gateway.conftest import started
 from tests.gateway.support.gateway_under_test import ABSENT, OTHER_TOKEN, TOKEN, Answer, GatewayUnderTest
 

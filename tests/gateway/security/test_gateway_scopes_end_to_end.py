@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from dyber_kit.contract import all_tools
 
-from infra.rendering.gateway_model import GatewayClient, GatewayService
+from infra.rendering.gateway.model import GatewayClient, GatewayService
 from tests.gateway.conftest import started
 from tests.gateway.support.docker_cli import CONFINED, LABEL, archive, docker, unique, wait_until
 from tests.gateway.support.front_under_test import build_front

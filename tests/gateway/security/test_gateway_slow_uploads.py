@@ -13,16 +13,24 @@ from dataclasses import replace
 
 import pytest
 
-from infra.rendering.gateway_config import ANONYMOUS_CONNECTIONS, body_limits
-from infra.rendering.gateway_model import GatewayClient
+from infra.rendering.gateway.configuration import ANONYMOUS_CONNECTIONS, body_limits
+from infra.rendering.gateway.model import GatewayClient
 from tests.gateway.conftest import started
 from tests.gateway.support import http2_call
 from tests.gateway.support.docker_cli import docker, wait_until
-from tests.gateway.support.gateway_under_test import ALPHA, CLIENT, OTHER_TOKEN, SETTINGS, TOKEN, GatewayUnderTest
+from tests.gateway.support.gateway_under_test import (
+    ALPHA,
+    CLIENT,
+    OTHER_TOKEN,
+    SETTINGS,
+    TOKEN,
+    GatewayUnderTest,
+    changed,
+)
 
 MIB = 2**20
 #: As much as the gateway's container has here for its temporary files.
-LARGE_BODIES = replace(SETTINGS, max_body_mib=16, body_memory_mib=64)
+LARGE_BODIES = changed(SETTINGS, max_body_mib=16, memory_mib=128)
 OTHER = GatewayClient("other", (hashlib.sha256(OTHER_TOKEN.encode()).hexdigest(),))
 UPLOADS = 8
 HEAD = f"POST /api/alpha/ready HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n"

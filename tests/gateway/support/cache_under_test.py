@@ -15,7 +15,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from infra.components.docker import defaults
-from infra.components.docker.cache import (
+from infra.parts.cache import (
     CACHE_UID,
     DATA_USER,
     METRICS_USER,

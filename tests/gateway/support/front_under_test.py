@@ -5,10 +5,11 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from infra.rendering.gateway_model import GatewayClient, GatewayService, GatewaySettings
+from infra.rendering.gateway.model import GatewayClient, GatewayNetworks, GatewayService
+from infra.settings.gateway import GatewaySettings
 from tests.gateway.support.docker_cli import BASE_IMAGE, CONFINED, LABEL, READ_ONLY, docker, unique, wait_until
 from tests.gateway.support.gateway_under_test import CLIENT, SETTINGS, GatewayUnderTest
 
@@ -59,8 +60,8 @@ class FrontUnderTest:
         clients: Iterable[GatewayClient] = (CLIENT,),
     ) -> str:
         """Delivers a configuration that trusts the front, and returns its version."""
-        trusting = replace(settings, trusted_proxies=(self.subnet,))
-        return self.gateway.configure(trusting, tuple(services), tuple(clients))
+        trusted = GatewayNetworks(trusted_proxies=(self.subnet,))
+        return self.gateway.configure(settings, tuple(services), tuple(clients), trusted)
 
     def replace_gateway(self, grace_seconds: int = 30) -> None:
         """A new gateway on the same volume; when it is healthy the old one drains and goes."""

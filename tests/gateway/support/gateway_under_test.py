@@ -10,9 +10,11 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from infra.rendering.gateway_config import render
-from infra.rendering.gateway_model import GatewayClient, GatewayService, GatewaySettings
+from infra.rendering.gateway.configuration import render
+from infra.rendering.gateway.model import GatewayClient, GatewayNetworks, GatewayService
+from infra.settings.gateway import GatewaySettings, LimitSettings
 from tests.gateway.support.docker_cli import CONFINED, LABEL, READ_ONLY, archive, docker, unique, wait_until
 
 BACKEND = Path(__file__).parent / "backend"
@@ -27,9 +29,22 @@ SETTINGS = GatewaySettings(
     allowed_origins=("https://pet.example",),
     max_body_mib=1,
     # So many tests without a good token come from one address.
-    refused_per_minute=6000,
+    limits=LimitSettings(refused_per_minute=6000),
 )
 CLIENT = GatewayClient("desktop-pet", (hashlib.sha256(TOKEN.encode()).hexdigest(),))
+
+
+def changed(settings: GatewaySettings, **changes: Any) -> GatewaySettings:
+    """Returns settings with other values; of a group, such as `limits`, a dictionary says which of its keys change.
+
+    They are not checked, so that a test can have what a stack's file could not say.
+    """
+    groups = {
+        key: getattr(settings, key).model_copy(update=value)
+        for key, value in changes.items()
+        if isinstance(value, dict)
+    }
+    return settings.model_copy(update={**changes, **groups})
 
 
 @dataclass
@@ -130,9 +145,10 @@ class GatewayUnderTest:
         settings: GatewaySettings = SETTINGS,
         services: tuple[GatewayService, ...] = (ALPHA, HUNG, ABSENT),
         clients: tuple[GatewayClient, ...] = (CLIENT,),
+        networks: GatewayNetworks = GatewayNetworks(),
     ) -> str:
         """Delivers a configuration and returns its version."""
-        loaded = self.load(render(settings, services, clients))
+        loaded = self.load(render(settings, services, clients, networks))
         assert loaded.exit_code == 0, loaded.stderr
         return loaded.stdout.strip()
 

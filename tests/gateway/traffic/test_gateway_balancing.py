@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import pytest
 
-from infra.rendering.gateway_model import GatewayService
+from infra.rendering.gateway.model import GatewayService
 from tests.gateway.support.calls import CALLERS, READ_HEADERS, arrived, calling, lost, reached
 from tests.gateway.support.docker_cli import docker, wait_until
-from tests.gateway.support.gateway_under_test import SETTINGS, TOKEN, GatewayUnderTest
+from tests.gateway.support.gateway_under_test import SETTINGS, TOKEN, GatewayUnderTest, changed
 
 REPLICAS = 3
 ALPHA = GatewayService(
@@ -156,7 +156,7 @@ def one_container(gateway_image: str) -> Iterator[GatewayUnderTest]:
     try:
         running.start()
         running.backend("alpha")
-        running.configure(replace(SETTINGS, breaker_failures=1000), services=(replace(ALPHA, replicas=1),))
+        running.configure(changed(SETTINGS, breaker={"failures": 1000}), services=(replace(ALPHA, replicas=1),))
         reached(running, 1)
         yield running
     finally:

@@ -9,16 +9,26 @@ from dataclasses import replace
 
 import pytest
 
-from infra.rendering.gateway_config import render
-from infra.rendering.gateway_model import GatewayService, GatewaySettings
+from infra.rendering.gateway.configuration import render
+from infra.rendering.gateway.model import GatewayService
+from infra.settings.gateway import GatewaySettings
 from tests.gateway.support.calls import reached
 from tests.gateway.support.docker_cli import docker, wait_until
-from tests.gateway.support.gateway_under_test import ALPHA, CLIENT, HUNG, SETTINGS, TOKEN, Answer, GatewayUnderTest
+from tests.gateway.support.gateway_under_test import (
+    ALPHA,
+    CLIENT,
+    HUNG,
+    SETTINGS,
+    TOKEN,
+    Answer,
+    GatewayUnderTest,
+    changed,
+)
 
 FAILURES = 3
-QUICK = replace(SETTINGS, breaker_failures=FAILURES, breaker_seconds=2)
+QUICK = changed(SETTINGS, breaker={"failures": FAILURES, "seconds": 2})
 #: Long enough that an open breaker stays open for a whole test.
-LASTING = replace(QUICK, breaker_seconds=600)
+LASTING = changed(QUICK, breaker={"seconds": 600})
 BUSY = replace(ALPHA, requests_per_second=100_000)
 #: Each test has a service of its own, because the state outlives a configuration.
 GONE = GatewayService("gone", 9003, "不在", 5)
@@ -86,13 +96,13 @@ def test_refused_calls_do_not_keep_it_open(own_gateway: GatewayUnderTest) -> Non
 
 def test_an_open_breaker_outlives_a_new_configuration(own_gateway: GatewayUnderTest) -> None:
     opened(own_gateway, "gone-f")
-    own_gateway.configure(replace(LASTING, breaker_failures=FAILURES + 1), services=(BUSY, gone("gone-f"), HUNG))
+    own_gateway.configure(changed(LASTING, breaker={"failures": FAILURES + 1}), services=(BUSY, gone("gone-f"), HUNG))
     assert call(own_gateway, "gone-f").json()["code"] == "circuit_open"
 
 
 def test_changed_settings_of_the_breaker_are_taken(own_gateway: GatewayUnderTest) -> None:
     opened(own_gateway, "gone-g")
-    own_gateway.configure(replace(LASTING, breaker_seconds=1), services=(BUSY, gone("gone-g")))
+    own_gateway.configure(changed(LASTING, breaker={"seconds": 1}), services=(BUSY, gone("gone-g")))
     wait_until(lambda: state(own_gateway, "gone-g") == "half-open", "half-open by the new settings")
     assert call(own_gateway, "gone-g").status == 502
 
@@ -162,7 +172,7 @@ def test_a_trial_whose_caller_left_makes_room_for_another(own_gateway: GatewayUn
 @pytest.mark.parametrize("status", [400, 404, 429, 500, 502, 503, 504])
 def test_what_the_service_itself_answers_never_opens_it(gateway: GatewayUnderTest, status: int) -> None:
     wait_until(lambda: gateway.request("/api/alpha/ready").status == 200, "alpha is reached")
-    count = SETTINGS.breaker_failures + 2
+    count = SETTINGS.breaker.failures + 2
     answers = [call(gateway, "alpha", f"/answer?status={status}") for _ in range(count)]
     assert [answer.status for answer in answers] == [status] * count
     assert state(gateway, "alpha") == "closed"

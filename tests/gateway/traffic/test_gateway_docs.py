@@ -9,7 +9,15 @@ from dataclasses import replace
 import pytest
 
 from tests.gateway.conftest import started
-from tests.gateway.support.gateway_under_test import ALPHA, CLIENT, OTHER_TOKEN, SETTINGS, TOKEN, GatewayUnderTest
+from tests.gateway.support.gateway_under_test import (
+    ALPHA,
+    CLIENT,
+    OTHER_TOKEN,
+    SETTINGS,
+    TOKEN,
+    GatewayUnderTest,
+    changed,
+)
 
 DOCUMENTS = ["/docs", "/docs/", "/docs/assets/swagger-ui-bundle.js", "/docs/assets/a.b-c_1.css", "/openapi.json",
              "/docs?theme=dark"]  # fmt: skip
@@ -21,7 +29,7 @@ WRONG_TOKEN = "wrong" * 8
 def open_docs(gateway_image: str) -> Iterator[GatewayUnderTest]:
     with started(gateway_image) as running:
         running.backend("alpha")
-        running.configure(replace(SETTINGS, open_docs=True, refused_per_minute=3), (ALPHA,), (CLIENT,))
+        running.configure(changed(SETTINGS, open_docs=True, limits={"refused_per_minute": 3}), (ALPHA,), (CLIENT,))
         yield running
 
 
@@ -80,7 +88,9 @@ def fresh_docs(fresh_gateway: GatewayUnderTest) -> GatewayUnderTest:
     """One guess a minute, and nothing read yet."""
     fresh_gateway.backend("alpha")
     alpha = replace(ALPHA, requests_per_second=1000)
-    fresh_gateway.configure(replace(SETTINGS, open_docs=True, refused_per_minute=1, burst=1000), (alpha,), (CLIENT,))
+    fresh_gateway.configure(
+        changed(SETTINGS, open_docs=True, limits={"refused_per_minute": 1, "burst": 1000}), (alpha,), (CLIENT,)
+    )
     return fresh_gateway
 
 

@@ -6,7 +6,7 @@ import http.client
 
 import pytest
 
-from infra.rendering.gateway_model import GatewaySettings
+from infra.settings.gateway import GatewaySettings
 from tests.gateway.support.docker_cli import docker, wait_until
 from tests.gateway.support.gateway_under_test import ABSENT, ALPHA, SETTINGS, TOKEN, GatewayUnderTest
 

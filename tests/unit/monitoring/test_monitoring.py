@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from infra.rendering.gateway_config import render as render_gateway
-from infra.rendering.gateway_model import GatewayService, GatewaySettings
-from infra.rendering.monitoring_config import render
+from infra.rendering.gateway.configuration import render as render_gateway
+from infra.rendering.gateway.model import GatewayNetworks, GatewayService
+from infra.rendering.monitoring import render
 from infra.services.catalog import ServiceSpec
+from infra.settings.gateway import GatewaySettings
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 RULES = sorted((REPOSITORY / "monitoring" / "rules").glob("*.yml"))
@@ -82,9 +82,10 @@ def test_every_replica_is_read_at_an_address_that_the_gateway_has() -> None:
     targets = jobs(render(FLEET, cache=False))["services"]["static_configs"]
     paths = [target["labels"]["__metrics_path__"] for target in targets]
     gateway = render_gateway(
-        replace(GatewaySettings(), monitoring_networks=("172.30.0.0/16",)),
+        GatewaySettings(),
         [GatewayService(spec.name, spec.port, spec.title, 60, spec.replicas) for spec in FLEET],
         [],
+        GatewayNetworks(monitoring=("172.30.0.0/16",)),
     )["monitoring.conf"]
     assert paths == ["/services/template/1", "/services/weibo/1", "/services/weibo/2"]
     assert re.findall(r'"(/services/\S+)" "(\S+)";', gateway) == [
@@ -118,7 +119,7 @@ def test_the_order_of_the_services_makes_no_difference() -> None:
 def test_the_gateway_tells_its_metrics_to_the_network_of_prometheus_alone(
     networks: tuple[str, ...], expected: list[str]
 ) -> None:
-    files = render_gateway(replace(GatewaySettings(), monitoring_networks=networks), [], [])
+    files = render_gateway(GatewaySettings(), [], [], GatewayNetworks(monitoring=networks))
     text = files["monitoring.conf"]
     assert re.findall(r'allow "(.+)";', text) == expected
     assert ("deny all;" in text) == bool(networks)

@@ -18,7 +18,7 @@ from policy.rules import (
     Resource,
     Stack,
     known,
-    problems,
+    violations,
 )
 
 DEV, TEST, PROD = Stack("dev"), Stack("test"), Stack("prod", strict=True, data_retention="keep")
@@ -48,7 +48,7 @@ def container(within: str = IN_SERVICE, base: dict[str, Any] = SERVER, **changes
 
 
 def broken(resource: Resource, stack: Stack = PROD) -> set[str]:
-    return {rule for rule, _ in problems(resource, stack)}
+    return {rule for rule, _ in violations(resource, stack)}
 
 
 @pytest.mark.parametrize("stack", [DEV, TEST, PROD], ids=lambda stack: stack.name)

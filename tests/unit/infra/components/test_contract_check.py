@@ -9,7 +9,7 @@ import pulumi
 import pytest
 from pydantic import SecretStr
 
-from infra.components.docker.defaults import Owner
+from infra.components.docker.defaults import StackIdentity
 from infra.components.docker.images import Image
 from infra.components.docker.service import McpService, McpServiceArgs
 from infra.services.catalog import load_spec
@@ -52,7 +52,7 @@ def declare(engine: Engine, check_contract: bool = True, **secrets: str) -> dict
         McpService(
             "template",
             McpServiceArgs(
-                Owner("dev", "0123"), spec, image, "info", False, check_contract=check_contract, secrets=given
+                StackIdentity("dev", "0123"), spec, image, "info", None, check_contract=check_contract, secrets=given
             ),
         )
 

@@ -8,8 +8,9 @@ import re
 
 import pytest
 
-from infra.rendering.gateway_config import json_body, quote, render
-from infra.rendering.gateway_model import GatewayClient, GatewayService, GatewaySettings
+from infra.rendering.gateway.configuration import json_body, quote, render
+from infra.rendering.gateway.model import GatewayClient, GatewayService
+from infra.settings.gateway import GatewaySettings
 
 TOKEN = "5ecret" * 8
 HASH = hashlib.sha256(TOKEN.encode()).hexdigest()
@@ -160,7 +161,7 @@ def test_every_status_that_nginx_may_answer_itself_has_a_body() -> None:
 
 
 def test_the_documents_list_the_services_by_port() -> None:
-    document = catalog(rendered(settings=GatewaySettings(version="9.8.7")))
+    document = catalog(rendered(version="9.8.7"))
     assert document["information"] == {
         "message": "DyberPet MCP Gateway",
         "version": "9.8.7",

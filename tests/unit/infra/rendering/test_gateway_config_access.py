@@ -11,16 +11,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from infra.rendering.gateway_config import body_limits, render
-from infra.rendering.gateway_model import GatewayClient, GatewayService, GatewaySettings, Scope
+from infra.rendering.gateway.configuration import body_limits, render
+from infra.rendering.gateway.model import GatewayClient, GatewayNetworks, GatewayService, Scope
+from infra.settings.gateway import GatewaySettings
 
 HASH = hashlib.sha256(b"token").hexdigest()
 ALPHA = GatewayService("alpha", 8001, "甲", 60, read_tools=("search",), write_tools=("publish",))
+#: Settings for a certificate of the user.
+FILES = {"source": "files", "certificate_file": "c.pem", "key_file": "k.pem"}
 BETA = GatewayService("beta", 8002, "乙", 60, requests_per_second=7)
 
 
-def rendered(scopes: Mapping[str, Scope] | None = None, **settings: object) -> dict[str, str]:
-    return render(GatewaySettings(**settings), [ALPHA, BETA], [GatewayClient("pet", (HASH,), scopes)])
+def rendered(
+    scopes: Mapping[str, Scope] | None = None, networks: GatewayNetworks = GatewayNetworks(), **settings: object
+) -> dict[str, str]:
+    return render(GatewaySettings(**settings), [ALPHA, BETA], [GatewayClient("pet", (HASH,), scopes)], networks)
 
 
 def scopes_of(files: dict[str, str]) -> dict:
@@ -88,13 +93,13 @@ def test_each_rate_has_a_zone_of_its_own() -> None:
 
 
 def test_a_zone_with_other_parameters_has_another_name() -> None:
-    before, after = zones(), zones(refused_per_minute=31)
+    before, after = zones(), zones(limits={"refused_per_minute": 31})
     assert {rest for name, rest in before.items() if name not in after} == {"4m rate=30r/m"}
     assert {rest for name, rest in after.items() if name not in before} == {"4m rate=31r/m"}
 
 
 def test_each_service_is_limited_by_its_own_rate() -> None:
-    files = rendered(burst=12)
+    files = rendered(limits={"burst": 12})
     for service, rate in (("alpha", "50r/s"), ("beta", "7r/s")):
         zone = next(name for name, rest in zones().items() if rest.endswith(f"rate={rate}"))
         location = files["servers.conf"].split(f'location ^~ "/api/{service}/" {{')[1].split("}\n\n    location")[0]
@@ -109,7 +114,7 @@ def test_a_second_attempt_is_not_limited_again() -> None:
 
 
 def test_one_guess_a_minute_needs_no_burst() -> None:
-    assert "burst" not in rendered(refused_per_minute=1)["caller_limits.conf"]
+    assert "burst" not in rendered(limits={"refused_per_minute": 1})["caller_limits.conf"]
 
 
 @pytest.mark.parametrize(("code", "status"), [("rate_limited", 429), ("circuit_open", 503)])
@@ -124,34 +129,36 @@ def test_plain_http_is_served_by_default() -> None:
 
 
 def test_a_redirect_leaves_no_service_on_port_80() -> None:
-    servers = re.split(r"^server \{", rendered(https_redirect=8443)["servers.conf"], flags=re.MULTILINE)[1:]
+    servers = re.split(
+        r"^server \{", rendered(https_redirect=True, port_offset=8000)["servers.conf"], flags=re.MULTILINE
+    )[1:]
     on_80 = [server for server in servers if any(listen.split()[0] == "80" for listen in listens(server))]
     assert len(on_80) == 2
     assert not any("proxy_pass" in server or "gateway.conf" in server for server in on_80)
     assert "js_content access.toHttps;" in on_80[1]
-    assert '"https_port": 8443' in rendered(https_redirect=8443)["njs/catalog.json"]
+    assert '"https_port": 8443' in rendered(https_redirect=True, port_offset=8000)["njs/catalog.json"]
 
 
 def test_https_only_is_promised_where_it_is_set_and_on_tls_only() -> None:
     assert "Strict-Transport-Security" not in "".join(rendered().values())
-    files = rendered(hsts_seconds=600)
+    files = rendered(tls={**FILES, "hsts_days": 7})
     assert "add_header Strict-Transport-Security $strict_transport always;" in files["server.conf"]
-    assert re.search(r'map \$https \$strict_transport \{\s*default "";\s*on "max-age=600";', files["access.conf"])
+    assert re.search(r'map \$https \$strict_transport \{\s*default "";\s*on "max-age=604800";', files["access.conf"])
 
 
-@pytest.mark.parametrize("https_redirect", [None, 443])
-def test_challenges_are_served_once_and_only_with_acme(https_redirect: int | None) -> None:
+@pytest.mark.parametrize("https_redirect", [False, True])
+def test_challenges_are_served_once_and_only_with_acme(https_redirect: bool) -> None:
     served = "alias /etc/dyber/acme/challenges/;"
     names = ("pet.example",)
-    acme = rendered(certificate="acme", server_names=names, https_redirect=https_redirect)
+    acme = rendered(tls={"source": "acme"}, server_names=names, https_redirect=https_redirect)
     assert acme["servers.conf"].count(served) == 1
-    for certificate in ("self-signed", "files"):
-        assert served not in rendered(certificate=certificate, https_redirect=https_redirect)["servers.conf"]
+    for tls in ({"source": "self-signed"}, FILES):
+        assert served not in rendered(tls=tls, https_redirect=https_redirect)["servers.conf"]
 
 
-@pytest.mark.parametrize("https_redirect", [None, 443])
-def test_behind_proxies_every_published_port_speaks_their_protocol(https_redirect: int | None) -> None:
-    files = rendered(trusted_proxies=("172.18.0.0/16", "10.0.0.1"), https_redirect=https_redirect)
+@pytest.mark.parametrize("https_redirect", [False, True])
+def test_behind_proxies_every_published_port_speaks_their_protocol(https_redirect: bool) -> None:
+    files = rendered(networks=GatewayNetworks(("172.18.0.0/16", "10.0.0.1")), https_redirect=https_redirect)
     published = listens(files["servers.conf"])
     assert len(published) == 10
     assert all("proxy_protocol" in listen.split() for listen in published)
@@ -174,9 +181,9 @@ def test_a_tool_that_may_not_be_called_twice_is_in_the_scope_of_reading_and_is_n
     assert "qrcode" not in files["upstreams.conf"]
 
 
-@given(largest=some.integers(1, 64), memory=some.integers(192, 8192))
+@given(largest=some.integers(1, 64), memory=some.integers(192, 4096))
 def test_bodies_of_one_client_leave_the_others_memory_and_those_of_all_fit_into_it(largest: int, memory: int) -> None:
-    limits = body_limits(GatewaySettings(max_body_mib=largest, body_memory_mib=memory))
+    limits = body_limits(GatewaySettings(max_body_mib=largest, memory_mib=2 * memory))
     sizes = {"medium": 1, "large": largest, "unannounced": largest}
     assert all(1 <= limit.client < limit.total for limit in limits.values())
     if memory >= 6 * largest:

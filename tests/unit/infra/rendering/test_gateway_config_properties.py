@@ -9,9 +9,10 @@ import re
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from infra.rendering.gateway_config import json_body, quote, render
-from infra.rendering.gateway_model import GatewayClient, GatewayService, GatewaySettings
+from infra.rendering.gateway.configuration import json_body, quote, render
+from infra.rendering.gateway.model import GatewayClient, GatewayService
 from infra.services import reserved_names
+from infra.settings.gateway import GatewaySettings
 
 SERVICE_NAMES = some.from_regex(r"[a-z][a-z0-9]{0,8}(-[a-z0-9]{1,8}){0,2}", fullmatch=True)
 TOKENS = some.text(alphabet="abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", min_size=32, max_size=64)

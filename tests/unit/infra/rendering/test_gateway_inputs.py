@@ -6,13 +6,17 @@ from typing import Any
 
 import pytest
 
-from infra.rendering.gateway_inputs import gateway_settings
-from infra.rendering.gateway_model import GatewaySettings
+from infra.settings.gateway import GatewaySettings
 from infra.settings.stack import StackSettings
 
 
 def of(**gateway: Any) -> GatewaySettings:
-    return gateway_settings(StackSettings(stack="dev", gateway=gateway))
+    return StackSettings(stack="dev", gateway=gateway).gateway
+
+
+def names_of(settings: GatewaySettings) -> tuple[str, ...]:
+    """The names that the gateway has besides those of every gateway."""
+    return tuple(name for name in settings.all_server_names if name not in GatewaySettings().all_server_names)
 
 
 @pytest.mark.parametrize(
@@ -20,20 +24,20 @@ def of(**gateway: Any) -> GatewaySettings:
 )
 def test_the_address_it_listens_on_is_a_name_of_the_gateway(bind: str, name: str) -> None:
     settings = of(bind=bind, serverNames=["pet.example"])
-    assert settings.server_names == ("pet.example", name)
-    assert not settings.any_address
+    assert set(names_of(settings)) == {"pet.example", name}
+    assert not settings.on_every_address
 
 
 @pytest.mark.parametrize("bind", ["127.0.0.1", "::1"])
 def test_loopback_adds_no_name(bind: str) -> None:
-    assert of(bind=bind).server_names == ()
-    assert not of(bind=bind).any_address
+    assert names_of(of(bind=bind)) == ()
+    assert not of(bind=bind).on_every_address
 
 
 @pytest.mark.parametrize("bind", ["0.0.0.0", "::"])
 def test_on_every_address_every_address_is_a_name(bind: str) -> None:
-    assert of(bind=bind).any_address
-    assert of(bind=bind).server_names == ()
+    assert of(bind=bind).on_every_address
+    assert names_of(of(bind=bind)) == ()
 
 
 @pytest.mark.parametrize(
@@ -47,8 +51,8 @@ def test_on_every_address_every_address_is_a_name(bind: str) -> None:
 )
 def test_the_address_that_clients_use_is_a_name_and_an_origin(url: str, name: str) -> None:
     settings = of(publicUrl=url, allowedOrigins=["app://obsidian.md"])
-    assert settings.server_names == (name,)
-    assert settings.allowed_origins == ("app://obsidian.md", url)
+    assert names_of(settings) == (name,)
+    assert settings.all_origins == ("app://obsidian.md", url)
 
 
 @pytest.mark.parametrize(

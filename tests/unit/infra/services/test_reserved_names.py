@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cli.configuration.selection import ALL, FEATURES, FULL, GATEWAY
-from infra.rendering.gateway_model import GatewayService
+from infra.rendering.gateway.model import GatewayService
 from infra.schema.problems import ConfigurationError
 from infra.services import reserved_names
 from infra.services.catalog import BASE_UID, SERVICE_PORTS, load_catalog
@@ -34,7 +34,7 @@ def declared() -> Iterator[list[Recorder]]:
         changed = {"secrets": {"TEMPLATE_TOKEN": "optional"}}
         found = [declare(patch, changed, encrypted=["services"], **EVERYTHING)]
         patch.setattr(
-            "infra.rendering.gateway_inputs.tls_files", lambda settings: {"certificateFile": "", "keyFile": ""}
+            "infra.rendering.gateway.inputs.tls_files", lambda settings: {"certificateFile": "", "keyFile": ""}
         )
         files = {"tls": {"source": "files", "certificateFile": "a.pem", "keyFile": "b.pem"}}
         found.append(declare(patch, **{**EVERYTHING, "services": {}, "gateway": files}))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infra.rendering.gateway_inputs import gateway_ports, published_ports
+from infra.parts.published_ports import gateway_ports, published_ports
 from infra.schema.problems import ConfigurationError
 from tests.unit.infra.settings.test_settings import catalog, refusal, settings
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.rendering.gateway_inputs import gateway_settings, published_ports
+from infra.parts.published_ports import published_ports
+from infra.rendering.gateway.inputs import configuration
 from infra.schema.problems import ConfigurationError
 from infra.services.catalog import ServiceSpec, load_catalog
 from infra.settings import addresses
@@ -157,7 +158,7 @@ def test_direct_ports_stay_on_loopback_whatever_the_gateway_is_bound_to() -> Non
 def test_where_plain_http_is_sent_to_https_the_development_port_stays_on_loopback() -> None:
     chosen = settings(gateway={"bind": "0.0.0.0", "httpsRedirect": True, "portOffset": 10000})
     assert published_ports(chosen, [])[8080] == (18080, ("127.0.0.1", "::1"))
-    assert gateway_settings(chosen).https_redirect == 10443
+    assert json.loads(configuration(chosen, [], {})["njs/catalog.json"])["https_port"] == 10443
 
 
 def selection_refused(**values: Any) -> str:

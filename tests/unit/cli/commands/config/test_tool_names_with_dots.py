@@ -18,7 +18,7 @@ from cli.previews.values import changed_settings
 from cli.release.release import Release, pins
 from cli.stack_files.stack_file import StackFile
 from infra.parts.image_interface import INTERFACE
-from infra.rendering import gateway_inputs
+from infra.rendering.gateway import inputs as gateway_inputs
 from infra.services.catalog import load_catalog
 from infra.services.contract import Contract, listed_contract
 from infra.settings.stack import StackSettings, parse_settings, setting_tree

@@ -1,6 +1,7 @@
-"""What the gateway's configuration is made of: services, clients and their scopes, limits, certificates.
+"""Defines the services, clients and networks that the gateway's configuration is rendered from.
 
-Knows nothing of Pulumi or Docker. Every value is checked here, before it comes near Nginx.
+The settings of the gateway as a whole are infra.settings.gateway.GatewaySettings. What is defined here checks its
+values itself, before they come near Nginx; numbers that settings and service.yaml bound are not bounded again.
 """
 
 from __future__ import annotations
@@ -13,14 +14,8 @@ from typing import Literal, NoReturn
 
 from infra.schema.host_names import certificate_name
 from infra.services import reserved_names
-from infra.services.catalog import MAX_REPLICAS
 from infra.services.ports import GATEWAY_PORTS
 
-#: Names under which every gateway answers.
-LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
-#: How containers call the machine that they run on: with Docker, and with Podman. No public name ends like these, so
-#: no web site can make a browser send them.
-CONTAINER_NAMES = ("host.docker.internal", "host.containers.internal")
 #: Streams without data get a ping every 15 s, so no read timeout may be near that.
 SHORTEST_READ_TIMEOUT_SECONDS = 60
 #: A service gets this long, beyond its longest call, to say itself that the call took too long.
@@ -28,14 +23,11 @@ READ_TIMEOUT_MARGIN_SECONDS = 15
 
 #: What a client may call at one service: everything, the tools that only read, or the tools named.
 Scope = Literal["all", "read"] | tuple[str, ...]
-CertificateSource = Literal["self-signed", "files", "acme"]
 
 _SERVICE_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _CLIENT_NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _TOKEN_HASH = re.compile(r"[0-9a-f]{64}")
-#: `null` is what pages without an address send, such as those of desktop programs.
-_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9._\[\]:-]+|file://|null")
 
 
 @dataclass(frozen=True)
@@ -80,17 +72,6 @@ class GatewayService:
             refuse(
                 f"服务 {self.name} 的 max_call_seconds {self.max_call_seconds} 不可用：应为 1 到 86400 秒",
                 f"max_call_seconds {self.max_call_seconds} of service {self.name} is unusable: 1 to 86400 seconds",
-            )
-
-        if not 1 <= self.replicas <= MAX_REPLICAS:
-            refuse(
-                f"服务 {self.name} 的 replicas {self.replicas} 不可用：应为 1 到 {MAX_REPLICAS}",
-                f"replicas {self.replicas} of service {self.name} is unusable: 1 to {MAX_REPLICAS}",
-            )
-        if not 1 <= self.requests_per_second <= 100_000:
-            refuse(
-                f"服务 {self.name} 的 requests_per_second {self.requests_per_second} 不可用：应为 1 到 100000",
-                f"requests_per_second {self.requests_per_second} of service {self.name} is unusable: 1 to 100000",
             )
         for tool in (*self.read_tools, *self.write_tools):
             if not _TOOL_NAME.fullmatch(tool):
@@ -150,85 +131,18 @@ class GatewayClient:
 
 
 @dataclass(frozen=True)
-class GatewaySettings:
-    """What the gateway as a whole needs to know. Raises ValueError (Chinese, then English) for unusable values.
+class GatewayNetworks:
+    """Networks of the gateway that the engine gave their address ranges. Raises ValueError for what is no network.
 
-    `server_names` are accepted besides localhost, 127.0.0.1, [::1] and the names that containers have for this machine,
-    and become names of the certificate; `any_address`: also every IP address is accepted as a host, for a gateway that
-    listens on all of the machine's; `allowed_origins` are web origins, such as https://pet.example, whose pages may
-    call; `max_body_mib` is the largest request body in MiB, `body_memory_mib` what bodies may take together; `version`
-    is shown in the information document.
-    Limits: `burst` calls may come at once beyond a service's requests_per_second; `streams_per_client` are open
-    together; `refused_per_minute` calls without a good token are answered per address before it gets 429.
-    The breaker of a service opens after `breaker_failures` calls in a row that it did not answer, and lets one call
-    try again after `breaker_seconds`.
-    `https_redirect` is the public HTTPS port to which plain HTTP on port 80 is sent; `hsts_seconds` 0 promises nothing;
-    `open_docs`: /docs of the services needs no token; `certificate` says where the certificate comes from;
-    `trusted_proxies` are the networks of proxies before the gateway, which then speak the PROXY protocol;
-    `monitoring_networks` are those of the Prometheus called `prometheus`, which may read all metrics; none: there is no
-    Prometheus; `debug`: why a call failed is in the log, in Nginx's own words.
+    `trusted_proxies` are those of the proxies before the gateway, which then speak the PROXY protocol; `monitoring`
+    are those of the Prometheus called `prometheus`, which may read all metrics. Without any there is no such thing.
     """
 
-    server_names: tuple[str, ...] = ()
-    any_address: bool = False
-    allowed_origins: tuple[str, ...] = ()
-    max_body_mib: int = 16
-    body_memory_mib: int = 384
-    worker_processes: int = 2
-    version: str = "2.0.0"
-    burst: int = 100
-    streams_per_client: int = 100
-    refused_per_minute: int = 30
-    breaker_failures: int = 5
-    breaker_seconds: int = 10
-    https_redirect: int | None = None
-    hsts_seconds: int = 0
-    open_docs: bool = False
-    certificate: CertificateSource = "self-signed"
     trusted_proxies: tuple[str, ...] = ()
-    monitoring_networks: tuple[str, ...] = ()
-    debug: bool = False
+    monitoring: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in self.server_names:
-            if certificate_name(name) is None:
-                refuse(
-                    f"主机名 {name!r} 不可用：请写主机名或 IP 地址，不带端口，如 pet.example.com、192.168.1.5",
-                    f"host name {name!r} is unusable: a host name or an IP address without a port, such as "
-                    "pet.example.com, 192.168.1.5 or [fd00::5]",
-                )
-        for origin in self.allowed_origins:
-            if not _ORIGIN.fullmatch(origin):
-                refuse(
-                    f"网页来源 {origin!r} 不可用：请写成 https://pet.example.com、http://localhost:6274、app://obsidian.md 或 "
-                    "null，小写，不带路径",
-                    f"web origin {origin!r} is unusable; write it like https://pet.example.com, http://localhost:6274, "
-                    "app://obsidian.md or null, lower case, without a path",
-                )
-        if not 1 <= self.max_body_mib <= 64:
-            refuse(
-                f"max_body_mib {self.max_body_mib} 不可用：应为 1 到 64", f"max_body_mib {self.max_body_mib}: 1 to 64"
-            )
-        bounds = {
-            "body_memory_mib": (16, 8192),
-            "worker_processes": (1, 64),
-            "burst": (1, 100_000),
-            "streams_per_client": (1, 10_000),
-            "refused_per_minute": (1, 6_000),
-            "breaker_failures": (1, 1_000),
-            "breaker_seconds": (1, 3_600),
-            "hsts_seconds": (0, 63_072_000),
-        }
-        for key, (least, most) in bounds.items():
-            value = getattr(self, key)
-            if not least <= value <= most:
-                refuse(f"{key} {value} 不可用：应为 {least} 到 {most}", f"{key} {value}: {least} to {most}")
-        if self.https_redirect is not None and not 1 <= self.https_redirect <= 65535:
-            refuse(
-                f"https_redirect {self.https_redirect} 不可用：应为 1 到 65535 的端口",
-                f"https_redirect {self.https_redirect}: a port, 1 to 65535",
-            )
-        for key in ("trusted_proxies", "monitoring_networks"):
+        for key in ("trusted_proxies", "monitoring"):
             for network in getattr(self, key):
                 try:
                     ipaddress.ip_network(network)
@@ -237,12 +151,6 @@ class GatewaySettings:
                         f"{key} {network!r} 不可用：请写网段，如 172.18.0.0/16",
                         f"{key} {network!r} is unusable: a network such as 172.18.0.0/16",
                     )
-
-    @property
-    def all_server_names(self) -> tuple[str, ...]:
-        """Every accepted host name, once, in a stable order."""
-        always = (*LOOPBACK_NAMES, *CONTAINER_NAMES)
-        return (*always, *sorted(set(self.server_names) - set(always)))
 
 
 def refuse(chinese: str, english: str) -> NoReturn:

@@ -1,6 +1,7 @@
-"""The gateway's configuration as text: a pure function of settings, services and clients.
+"""Renders the gateway's configuration as text: a pure function of settings, services, clients and networks.
 
-Knows nothing of Pulumi or Docker. The templates, the njs modules and the table of errors are in nginx/.
+The templates read the fields of GatewaySettings under their names, so a new setting needs its field and its line in a
+template. The templates, the njs modules and the table of errors are in nginx/.
 """
 
 from __future__ import annotations
@@ -16,9 +17,12 @@ from typing import Any
 
 import jinja2
 
-from infra.rendering.gateway_model import GatewayClient, GatewayService, GatewaySettings, refuse, tls_names
+from infra.rendering.gateway.model import GatewayClient, GatewayNetworks, GatewayService, refuse, tls_names
+from infra.services.ports import HTTPS_PORT
+from infra.settings.gateway import GatewaySettings
+from infra.version import VERSION
 
-NGINX_FOLDER = Path(__file__).resolve().parents[2] / "nginx"
+NGINX_FOLDER = Path(__file__).resolve().parents[3] / "nginx"
 #: Where the gateway and the loader mount the configuration volume.
 CONFIGURATION_ROOT = "/etc/dyber"
 #: Calls without a good token that one address may have open: they are answered at once, so more are held open on purpose.
@@ -28,7 +32,11 @@ _UNQUOTABLE = re.compile(r"""["'\\$;{}\s\x00-\x20\x7f]""")
 
 
 def render(
-    settings: GatewaySettings, services: Iterable[GatewayService], clients: Iterable[GatewayClient]
+    settings: GatewaySettings,
+    services: Iterable[GatewayService],
+    clients: Iterable[GatewayClient],
+    networks: GatewayNetworks = GatewayNetworks(),
+    version: str = VERSION,
 ) -> dict[str, str]:
     """The gateway's configuration: text by path relative to the configuration's folder; `nginx.conf` is the entry.
 
@@ -46,6 +54,8 @@ def render(
     names = tls_names(settings.all_server_names)
     context = {
         "settings": settings,
+        "networks": networks,
+        "version": version,
         "services": ordered_services,
         "clients": ordered_clients,
         "server_names": settings.all_server_names,
@@ -59,7 +69,7 @@ def render(
     environment = _environment()
     files = {
         "tls.names": names,
-        "njs/catalog.json": _catalog(settings, ordered_services),
+        "njs/catalog.json": _catalog(settings, ordered_services, version),
         "njs/scopes.json": _scopes(ordered_services, ordered_clients),
     }
     for template in sorted(environment.list_templates(extensions=["j2"])):
@@ -194,7 +204,7 @@ def _zones(settings: GatewaySettings, services: list[GatewayService]) -> dict[st
         rate: _zone("calls", "limit_req_zone", "$calling_client", "4m", f"{rate}r/s")
         for rate in sorted({service.requests_per_second for service in services})
     }
-    per_minute = f"{settings.refused_per_minute}r/m"
+    per_minute = f"{settings.limits.refused_per_minute}r/m"
     zones["refused"] = _zone("refused", "limit_req_zone", "$unknown_address", "4m", per_minute)
     if settings.open_docs:
         zones["readers"] = _zone("readers", "limit_req_zone", "$reading_address", "4m", "5r/s")
@@ -210,7 +220,7 @@ def _error_fields(code: str, chinese: str, english: str) -> dict[str, Any]:
     return {"status": "error", "code": code, "error": chinese, "error_en": english}
 
 
-def _catalog(settings: GatewaySettings, services: list[GatewayService]) -> str:
+def _catalog(settings: GatewaySettings, services: list[GatewayService], version: str) -> str:
     """JSON with what the gateway itself says of the services."""
     table = _error_table()
     paths = [f"/api/{service.name}" for service in services]
@@ -218,7 +228,7 @@ def _catalog(settings: GatewaySettings, services: list[GatewayService]) -> str:
         "names": [service.name for service in services],
         "information": {
             "message": "DyberPet MCP Gateway",
-            "version": settings.version,
+            "version": version,
             "services": paths,
             "titles": {service.name: service.title for service in services},
         },
@@ -236,7 +246,7 @@ def _catalog(settings: GatewaySettings, services: list[GatewayService]) -> str:
             "No such service; perhaps {address} is meant",
         ),
         "forbidden": _error_fields("forbidden", table["forbidden"]["zh"], table["forbidden"]["en"]),
-        "https_port": settings.https_redirect,
+        "https_port": settings.public(HTTPS_PORT) if settings.https_redirect else None,
         "use_https": _error_fields(
             "use_https",
             "这里只接受 HTTPS；请把客户端里的地址改为 {location}（自签名证书要先让客户端信任：./deploy.sh clients --certificate）",

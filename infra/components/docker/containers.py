@@ -1,0 +1,121 @@
+"""Makes the networks and servers of infra.parts on a Docker engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pulumi
+import pulumi_docker as docker
+
+from infra.components.docker import defaults
+from infra.components.docker.images import Image
+from infra.parts.containers import Confinement, Mount, Network, Probe, Server, TemporaryFolder
+
+
+def declare_network(
+    network: Network, identity: defaults.StackIdentity, opts: pulumi.ResourceOptions, **options: Any
+) -> docker.Network:
+    """Declare a network; `options` are further arguments of docker.Network."""
+    arguments = defaults.network_arguments(identity, network.label, network.subnet)
+    return docker.Network(network.name, **arguments, **options, opts=opts)
+
+
+def declare_server(
+    server: Server,
+    identity: defaults.StackIdentity,
+    image: Image,
+    opts: pulumi.ResourceOptions,
+    *,
+    networks: Mapping[str, pulumi.Input[str]] | None = None,
+    volumes: Mapping[str, pulumi.Input[str]] | None = None,
+    environment: Iterable[pulumi.Input[str]] = (),
+    command: pulumi.Input[Sequence[str]] | None = None,
+    depends_on: Iterable[pulumi.Resource] = (),
+    **options: Any,
+) -> docker.Container:
+    """Declare the container of `server`.
+
+    `networks` and `volumes` are their names on the engine, by the names that the server knows them by. `environment`
+    are variables whose values are known only when other resources are there, `command` stands in place of the server's
+    for the same reason; `depends_on` is what has to be there first, besides the image. `options` are further arguments
+    of docker.Container.
+    """
+    variables = [*(f"{key}={value}" for key, value in server.environment), *environment]
+    waiting = {"wait": True, "wait_timeout": server.wait_seconds} if server.wait_seconds else {"wait": False}
+    return docker.Container(
+        server.name,
+        image=image.reference,
+        command=command if command is not None else list(server.command) or None,
+        envs=variables or None,
+        labels=defaults.container_labels(identity, server.label),
+        network_mode=None if server.memberships else "none",
+        networks_advanced=[
+            docker.ContainerNetworksAdvancedArgs(
+                name=(networks or {})[membership.network], aliases=list(membership.aliases) or None
+            )
+            for membership in server.memberships
+        ]
+        or None,
+        mounts=None if volumes is None else [mount(item, volumes[item.volume]) for item in server.mounts],
+        read_only=True,
+        tmpfs=temporary_folders(server.temporary),
+        healthcheck=healthcheck(server.probe),
+        stop_signal=server.stop.signal,
+        # Deleting ignores stop_timeout; both give running calls their time.
+        stop_timeout=server.stop.seconds,
+        destroy_grace_seconds=server.stop.seconds,
+        restart=defaults.RESTART,
+        must_run=True,
+        **waiting,
+        **confinement(server.confinement),
+        **options,
+        opts=pulumi.ResourceOptions.merge(
+            opts,
+            pulumi.ResourceOptions(
+                depends_on=[*image.built_by, *depends_on],
+                delete_before_replace=None if server.replaced is None else server.replaced == "old first",
+                replace_on_changes=defaults.REPLACE_ON_CHANGES,
+            ),
+        ),
+    )
+
+
+def mount(item: Mount, volume: pulumi.Input[str]) -> docker.ContainerMountArgs:
+    """Return the mount of a volume, whose name on the engine is `volume`."""
+    return docker.ContainerMountArgs(target=item.folder, type="volume", source=volume, read_only=item.read_only)
+
+
+def confinement(limits: Confinement) -> dict[str, Any]:
+    """Return the arguments that confine a container."""
+    return defaults.confined(
+        uid=limits.uid,
+        memory_mib=limits.memory_mib,
+        cpus=limits.cpus,
+        processes=limits.processes,
+        seccomp=limits.seccomp,
+    )
+
+
+def temporary_folders(folders: Iterable[TemporaryFolder]) -> dict[str, str]:
+    """Return the argument `tmpfs` of docker.Container."""
+    return {
+        folder.path: f"rw,nosuid,nodev,{'' if folder.programs else 'noexec,'}size={folder.mib}m,mode=1777"
+        for folder in folders
+    }
+
+
+def healthcheck(probe: Probe) -> docker.ContainerHealthcheckArgs:
+    """Return the argument `healthcheck` of docker.Container."""
+    start = None if probe.start_seconds is None else _duration(probe.start_seconds)
+    if probe.steady:
+        return docker.ContainerHealthcheckArgs(
+            tests=["CMD", *probe.command], interval="30s", timeout="10s", retries=3, start_period=start
+        )
+    return defaults.healthcheck(*probe.command, start_period=start)
+
+
+def _duration(seconds: int) -> str:
+    """Write seconds as the engine does, as another spelling would be a change: `30s`, `2m0s`."""
+    minutes, rest = divmod(seconds, 60)
+    return f"{minutes}m{rest}s" if minutes else f"{rest}s"

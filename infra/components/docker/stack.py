@@ -1,0 +1,58 @@
+"""Declares what the parts of a stack share, and its services."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pulumi
+import pulumi_docker as docker
+import pulumi_random as random
+
+from infra.components.docker.data import DataVolumes
+from infra.components.docker.defaults import StackIdentity
+from infra.components.docker.images import Image
+from infra.components.docker.profiles import Profiles
+from infra.components.docker.service import McpService, McpServiceArgs
+from infra.parts.composition import Composition
+from infra.settings.stack import StackSettings
+from infra.settings.subnets import Subnets
+
+
+def providers() -> pulumi.ResourceOptions:
+    """Declare the providers of the engine and of random values, and return the options that choose them."""
+    return pulumi.ResourceOptions(providers=[docker.Provider("engine"), random.Provider("random")])
+
+
+def identify(settings: StackSettings, opts: pulumi.ResourceOptions) -> StackIdentity:
+    """Declare the id that tells this stack from one of the same name in another state."""
+    deployment = random.RandomId("deployment", byte_length=6, opts=opts)
+    return StackIdentity(settings.stack, deployment.hex, Subnets(settings.network_pool))
+
+
+def declare_services(
+    composition: Composition,
+    identity: StackIdentity,
+    images: Mapping[str, Image],
+    data: DataVolumes,
+    profiles: Profiles,
+    opts: pulumi.ResourceOptions,
+) -> dict[str, McpService]:
+    """Declare the services of the stack; return them by name."""
+    settings, access = composition.settings, profiles.access
+    return {
+        spec.name: McpService(
+            spec.name,
+            McpServiceArgs(
+                identity=identity,
+                spec=spec,
+                image=images[spec.name],
+                log_level=settings.log_level,
+                data=data.volume(spec.name) if spec.data else None,
+                cache=access.services[spec.name] if access and spec.cache else None,
+                check_contract=settings.contracts == "enforced",
+                secrets=settings.secrets(spec.name),
+            ),
+            opts,
+        )
+        for spec in composition.services
+    }

@@ -1,0 +1,32 @@
+"""Decides which services and data volumes a stack has, and refuses what cannot work before anything is created."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.parts import data_volumes, image_interface
+from infra.rendering.gateway import inputs as gateway_inputs
+from infra.services import catalog
+from infra.services.catalog import ServiceSpec
+from infra.settings.stack import StackSettings
+
+
+@dataclass(frozen=True)
+class Composition:
+    """What a stack is made of: `services` with the stack's values, and the names of its data volumes by service."""
+
+    settings: StackSettings
+    services: list[ServiceSpec]
+    data_volumes: Mapping[str, str]
+
+
+def compose(settings: StackSettings, root: Path) -> Composition:
+    """Decide what the stack is made of; `root` is the repository. Raises ConfigurationError for what cannot work."""
+    services = settings.select(catalog.load_catalog(root / "mcp-servers"))
+    image_interface.refuse_other(settings)
+    gateway_inputs.configuration(settings, services, {})
+    gateway_inputs.tls_files(settings)
+    present = data_volumes.present_for(settings.stack)
+    return Composition(settings, services, data_volumes.declared(settings.stack, settings.with_data(services), present))

@@ -1,0 +1,116 @@
+"""Decides what the gateway is: its fronts with their ports, its container and networks, and who keeps its certificate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from infra.parts.containers import (
+    Confinement,
+    Membership,
+    Mount,
+    Network,
+    Probe,
+    Server,
+    Stop,
+    TemporaryFolder,
+)
+from infra.parts.published_ports import Published, gateway_ports
+from infra.parts.service import DRAIN_MARGIN_SECONDS
+from infra.rendering.gateway.configuration import CONFIGURATION_ROOT
+from infra.rendering.monitoring import GATEWAY_HOST
+from infra.services.catalog import ServiceSpec
+from infra.services.ports import MONITORING_PORT
+from infra.settings.gateway import GatewaySettings
+from infra.settings.profiles import MONITORING
+from infra.settings.stack import StackSettings
+from infra.settings.subnets import Subnets
+
+GATEWAY_UID, FRONT_UID = 20080, 20079
+#: Of the gateway's user on the engine: the old and the new gateway, a loader, what brings certificates.
+MAX_PROCESSES, MAX_FRONT_PROCESSES = 512, 1024
+#: Name of the gateway's containers on the network that it shares with the fronts (nginx/front/nginx.conf).
+ALIAS = "gateway"
+#: The network and the volume within the stack.
+EDGE, CONFIGURATION_VOLUME = "gateway-edge", "gateway-configuration"
+DIRECT_FRONT_MEMORY_MIB = 64
+FRONT_STOP_SECONDS = 10
+#: Added to the front's port for the second address of a port on the host (nginx/front/nginx.conf).
+SECOND_ADDRESS = 30000
+#: What loads a configuration may use, as the gateway's user, and how it has the configuration's volume.
+LOADER = Confinement(GATEWAY_UID, 128, 1.0, MAX_PROCESSES)
+WRITABLE_CONFIGURATION = Mount(CONFIGURATION_VOLUME, CONFIGURATION_ROOT, read_only=False)
+
+
+@dataclass(frozen=True)
+class Front:
+    """Holds ports of the host for the gateway: each is (port inside, port on the host, address on the host)."""
+
+    name: str
+    server: Server
+    ports: tuple[tuple[int, int, str], ...]
+
+
+def edge(subnets: Subnets) -> Network:
+    """Return the network of the fronts and the gateway."""
+    return Network(EDGE, "gateway", way_out=True, subnet=subnets.edge())
+
+
+def gateway(
+    settings: GatewaySettings, specs: Sequence[ServiceSpec], networks: Sequence[str], monitoring: str | None
+) -> Server:
+    """Return the gateway, in every service's network (`networks`) and in that of Prometheus, if there is one.
+
+    A new one serves before the old one drains; it sees its configuration read-only.
+    """
+    memberships = [Membership(EDGE, (ALIAS,)), *map(Membership, networks)]
+    if monitoring:
+        memberships.append(Membership(monitoring, (GATEWAY_HOST,)))
+    return Server(
+        "gateway-nginx",
+        "gateway",
+        Confinement(GATEWAY_UID, settings.memory_mib, 2.0, MAX_PROCESSES),
+        tuple(memberships),
+        Probe(("/usr/local/bin/gateway-healthcheck",)),
+        # SIGQUIT lets running calls end; streams that are still open then are cut.
+        Stop(max(spec.max_call_seconds for spec in specs) + DRAIN_MARGIN_SECONDS, signal="SIGQUIT"),
+        replaced="new first",
+        wait_seconds=60,
+        mounts=(Mount(CONFIGURATION_VOLUME, CONFIGURATION_ROOT, read_only=True),),
+        temporary=(TemporaryFolder("/run", 64), TemporaryFolder("/tmp", settings.body_memory_mib)),
+    )
+
+
+def fronts(settings: StackSettings, specs: Sequence[ServiceSpec]) -> list[Front]:
+    """Return the front of the gateway's own ports, and one for each service's direct port and for that of Prometheus."""
+    ports = gateway_ports(settings, specs)
+    direct = {spec.port: f"{spec.name}-direct" for spec in specs}
+    if settings.has(MONITORING):
+        direct[MONITORING_PORT] = "monitoring-direct"
+    shared = {port: public for port, public in ports.items() if port not in direct}
+    return [
+        _front("gateway-front", settings.gateway.memory_mib, shared),
+        *(_front(name, DIRECT_FRONT_MEMORY_MIB, {port: ports[port]}) for port, name in direct.items()),
+    ]
+
+
+def _front(name: str, memory_mib: int, ports: dict[int, Published]) -> Front:
+    server = Server(
+        f"{name}-nginx",
+        name,
+        Confinement(FRONT_UID, memory_mib, 1.0, MAX_FRONT_PROCESSES),
+        (Membership(EDGE),),
+        Probe(("/usr/local/bin/front-healthcheck",)),
+        Stop(FRONT_STOP_SECONDS, signal="SIGQUIT"),
+        # Host ports cannot be held twice.
+        replaced="old first",
+        wait_seconds=60,
+    )
+    # No two of them lead to the same port of the container: of those the engine tells the order of its own, which the
+    # provider would take for a change.
+    held = [
+        (internal + number * SECOND_ADDRESS, external, address)
+        for internal, (external, addresses) in ports.items()
+        for number, address in enumerate(addresses)
+    ]
+    return Front(name, server, tuple(sorted(held)))

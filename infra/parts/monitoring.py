@@ -1,0 +1,58 @@
+"""Decides what the profile `monitoring` is: Prometheus, its network and its limits."""
+
+from __future__ import annotations
+
+from infra.parts.containers import Confinement, Membership, Mount, Network, Probe, Server, Stop
+from infra.parts.data_volumes import DATA_FOLDER
+from infra.rendering.monitoring import CONFIGURATION_ROOT
+from infra.services.ports import MONITORING_PORT
+from infra.settings.profiles import MONITORING, MonitoringSettings
+from infra.settings.subnets import Subnets
+
+MONITORING_UID = 29090
+#: Name of Prometheus on its network (nginx/templates/servers.conf.j2).
+ALIAS = "prometheus"
+#: The network and the volumes within the stack.
+NETWORK, CONFIGURATION_VOLUME, DATA_VOLUME = (f"{MONITORING}-{name}" for name in ("network", "configuration", "data"))
+MAX_PROCESSES = 256
+STOP_SECONDS = 30
+#: Of the container's memory, what Go may take before it collects its garbage more often.
+GO_MEMORY_SHARE = 0.85
+#: What loads a configuration may use, as the user of Prometheus, and how it has the configuration's volume.
+LOADER = Confinement(MONITORING_UID, 128, 1.0, MAX_PROCESSES)
+WRITABLE_CONFIGURATION = Mount(CONFIGURATION_VOLUME, CONFIGURATION_ROOT, read_only=False)
+
+
+def network(subnets: Subnets) -> Network:
+    """Return the network of Prometheus, the gateway and exporters; services are read through the gateway."""
+    return Network(NETWORK, MONITORING, way_out=False, subnet=subnets.part(MONITORING))
+
+
+def prometheus(settings: MonitoringSettings) -> Server:
+    """Return Prometheus, which sees its configuration read-only. Two cannot share the samples."""
+    return Server(
+        f"{MONITORING}-prometheus",
+        MONITORING,
+        Confinement(MONITORING_UID, settings.memory_mib, 1.0, MAX_PROCESSES),
+        (Membership(NETWORK, (ALIAS,)),),
+        Probe(("/usr/local/bin/monitoring-healthcheck",), start_seconds=120),
+        Stop(STOP_SECONDS),
+        replaced="old first",
+        # Services do without it, so nothing waits for it; what loads its configuration does, for a moment.
+        wait_seconds=None,
+        command=(
+            "prometheus",
+            f"--config.file={CONFIGURATION_ROOT}/current/prometheus.yml",
+            f"--storage.tsdb.path={DATA_FOLDER}",
+            f"--storage.tsdb.retention.time={settings.retention}",
+            f"--storage.tsdb.retention.size={settings.disk_mib}MB",
+            f"--web.listen-address=0.0.0.0:{MONITORING_PORT}",
+            # No page of another origin.
+            "--web.cors.origin=$^",
+            # Neither must one question take all memory.
+            "--query.max-concurrency=4",
+            "--query.max-samples=5000000",
+        ),
+        environment=(("GOMEMLIMIT", f"{int(settings.memory_mib * GO_MEMORY_SHARE)}MiB"),),
+        mounts=(Mount(CONFIGURATION_VOLUME, CONFIGURATION_ROOT, read_only=True), Mount(DATA_VOLUME, DATA_FOLDER)),
+    )

@@ -1,0 +1,129 @@
+"""Decides what one MCP server is: its network, its replicas and their limits, and the files of its secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from infra.parts.containers import (
+    CACHE_HOST,
+    CACHE_PORT,
+    Confinement,
+    Membership,
+    Mount,
+    Network,
+    Probe,
+    Server,
+    Stop,
+    TemporaryFolder,
+)
+from infra.parts.data_volumes import DATA_FOLDER
+from infra.services.catalog import ServiceSpec
+from infra.settings.subnets import Subnets
+
+#: Processes and threads one service may have, for all its containers together. Chromium alone needs about 200.
+MAX_PROCESSES = 2048
+START_SECONDS = 120
+#: A stopping server first lets callers move on, then waits for the longest call.
+DRAIN_MARGIN_SECONDS = 10
+SECRETS_FOLDER = "/run/dyber-secrets"
+#: Name of the file with the password of Redis among a service's secrets, whose own names never begin like this.
+CACHE_SECRET = "DYBER_REDIS_PASSWORD"  # noqa: S105 - a name
+PROBE = Probe(("/opt/dyber/healthcheck",), start_seconds=30)
+
+
+@dataclass(frozen=True)
+class Service:
+    """An MCP server: only it and the gateway are in `network`; `servers` are its replicas.
+
+    `environment` is the part of theirs that may decide which tools there are. `secrets` are the names of the files in
+    SECRETS_FOLDER, each told as `<name>_FILE`.
+    """
+
+    network: Network
+    servers: tuple[Server, ...]
+    environment: dict[str, str]
+    secrets: tuple[str, ...]
+
+
+def service(
+    spec: ServiceSpec,
+    *,
+    log_level: str,
+    subnets: Subnets,
+    data: bool,
+    secrets: Collection[str],
+    cache_user: str | None,
+) -> Service:
+    """Decide what the service is. `data`: it gets its data volume; `secrets` are the names of those that the stack
+    gives to it; `cache_user` is its user in Redis, None where it does without."""
+    network = Network(
+        network_name(spec.name),
+        spec.name,
+        way_out=spec.internet,
+        subnet=subnets.service(spec.port, internal=not spec.internet),
+    )
+    environment = _environment(spec, log_level)
+    names = sorted({*secrets, *([CACHE_SECRET] if cache_user else [])})
+    mounts = [Mount(data_volume(spec.name), DATA_FOLDER)] if data else []
+    if names:
+        mounts.append(Mount(secrets_volume(spec.name), SECRETS_FOLDER, read_only=True))
+    servers = [
+        Server(
+            f"{spec.name}-server" if replica == 1 else f"{spec.name}-server-{replica}",
+            spec.name,
+            Confinement(spec.uid, spec.memory_mib, spec.cpus, MAX_PROCESSES, spec.seccomp),
+            (Membership(network.name, (spec.alias, f"{spec.alias}-{replica}")),),
+            PROBE,
+            Stop(spec.max_call_seconds + DRAIN_MARGIN_SECONDS),
+            replaced="new first",
+            wait_seconds=START_SECONDS,
+            environment=_in_order(environment, cache_user),
+            mounts=tuple(mounts),
+            temporary=(temporary_folder(spec),),
+        )
+        for replica in range(1, spec.replicas + 1)
+    ]
+    return Service(network, tuple(servers), environment, tuple(names))
+
+
+def network_name(service: str) -> str:
+    """Return the name of a service's network within its stack."""
+    return f"{service}-network"
+
+
+def data_volume(service: str) -> str:
+    """Return the name of a service's data volume within its stack."""
+    return f"{service}-data"
+
+
+def secrets_volume(service: str) -> str:
+    """Return the name of the volume with a service's secrets within its stack."""
+    return f"{service}-secrets"
+
+
+def temporary_folder(spec: ServiceSpec) -> TemporaryFolder:
+    """Return the /tmp of the service's containers."""
+    return TemporaryFolder("/tmp", spec.tmp_mib, programs=True)
+
+
+def _environment(spec: ServiceSpec, log_level: str) -> dict[str, str]:
+    return {
+        "DYBER_SERVICE": spec.name,
+        "HOST": "0.0.0.0",
+        "PORT": str(spec.port),
+        "LOG_LEVEL": log_level,
+        "MAX_CALL_SECONDS": str(spec.max_call_seconds),
+        **({"DYBER_DATA": DATA_FOLDER} if spec.data else {}),
+        **spec.environment,
+    }
+
+
+def _in_order(environment: dict[str, str], cache_user: str | None) -> tuple[tuple[str, str], ...]:
+    """Return the environment in a fixed order: another one would replace the containers."""
+    cache = (
+        (("DYBER_REDIS_HOST", CACHE_HOST), ("DYBER_REDIS_PORT", str(CACHE_PORT)), ("DYBER_REDIS_USER", cache_user))
+        if cache_user
+        else ()
+    )
+    return (*sorted(environment.items()), *cache)

@@ -1,0 +1,74 @@
+"""Turns a stack's settings and services into what the gateway's configuration is rendered from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from infra.rendering.gateway.configuration import render
+from infra.rendering.gateway.model import GatewayClient, GatewayNetworks, GatewayService
+from infra.schema.messages import WORDS
+from infra.schema.problems import ConfigurationError, Problem
+from infra.services.catalog import ServiceSpec
+from infra.settings.stack import StackSettings, stack_file
+
+#: Paths in a stack's file are relative to the folder that holds it.
+REPOSITORY = Path(__file__).resolve().parents[3]
+
+
+def configuration(
+    settings: StackSettings,
+    specs: Sequence[ServiceSpec],
+    hashes: Mapping[str, Sequence[str]],
+    networks: GatewayNetworks = GatewayNetworks(),
+) -> dict[str, str]:
+    """Return the gateway's rendered configuration, by relative path. `hashes` are the SHA-256 of each client's tokens.
+
+    Raises ConfigurationError for what the gateway cannot take.
+    """
+    try:
+        services = [_service(settings, spec) for spec in specs]
+        clients = [
+            GatewayClient(client, tuple(values), settings.clients[client].services) for client, values in hashes.items()
+        ]
+        return render(settings.gateway, services, clients, networks)
+    except ValueError as error:
+        file = stack_file(settings.stack)
+        raise ConfigurationError(Problem(WORDS, file, ("gateway",), parameters={"words": error})) from error
+
+
+def tls_files(settings: StackSettings) -> dict[str, str]:
+    """Return the text of the files that gateway.tls names, by key: certificateFile and keyFile, or acmeCaFile; {} for
+    neither.
+
+    Raises ConfigurationError naming a file that cannot be read.
+    """
+    own = settings.gateway.tls
+    named = {"certificateFile": own.certificate_file, "keyFile": own.key_file, "acmeCaFile": own.acme_ca_file}
+    texts = {}
+    for key, path in named.items():
+        if path is None:
+            continue
+        try:
+            texts[key] = (REPOSITORY / Path(path).expanduser()).read_text(encoding="ascii")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not PEM"
+            problem = Problem(
+                "not_readable", stack_file(settings.stack), ("gateway", "tls", key), path, {"reason": reason}
+            )
+            raise ConfigurationError(problem) from None
+    return texts
+
+
+def _service(settings: StackSettings, spec: ServiceSpec) -> GatewayService:
+    return GatewayService(
+        name=spec.name,
+        port=spec.port,
+        title=spec.title,
+        max_call_seconds=spec.max_call_seconds,
+        replicas=spec.replicas,
+        read_tools=tuple(name for name, reads in spec.tools.items() if reads),
+        write_tools=tuple(name for name, reads in spec.tools.items() if not reads),
+        once_tools=spec.once_tools,
+        requests_per_second=settings.requests_per_second(spec.name),
+    )

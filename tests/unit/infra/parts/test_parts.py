@@ -1,0 +1,79 @@
+"""What the parts of a stack are is decided without any engine: who is in which network, what is mounted, how it stops."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from infra.parts import cache, gateway, monitoring, service
+from infra.parts.containers import Membership, Mount
+from infra.services.catalog import ServiceSpec
+from infra.settings.gateway import GatewaySettings
+from infra.settings.profiles import CacheSettings, MonitoringSettings
+from infra.settings.stack import StackSettings
+from infra.settings.subnets import Subnets
+
+SPEC = ServiceSpec(
+    name="weibo",
+    folder=Path("/nowhere"),
+    title="微博",
+    port=8003,
+    package="weibo_server",
+    replicas=2,
+    data=True,
+    max_call_seconds=90,
+)
+SLOW = SPEC.model_copy(update={"name": "slow", "port": 8004, "max_call_seconds": 300})
+
+
+def weibo(secrets: tuple[str, ...] = (), cache_user: str | None = None) -> service.Service:
+    return service.service(SPEC, log_level="info", subnets=Subnets(), data=True, secrets=secrets, cache_user=cache_user)
+
+
+def test_a_service_is_reached_in_its_network_by_its_name_and_each_replica_by_a_name_of_its_own() -> None:
+    first, second = weibo().servers
+    assert first.memberships == (Membership("weibo-network", ("weibo-mcp", "weibo-mcp-1")),)
+    assert second.memberships == (Membership("weibo-network", ("weibo-mcp", "weibo-mcp-2")),)
+    assert (first.stop.seconds, first.stop.signal, first.replaced) == (100, "SIGTERM", "new first")
+
+
+def test_secrets_are_files_that_a_service_can_only_read() -> None:
+    made = weibo(("API_KEY",), cache_user="service-weibo")
+    assert made.secrets == ("API_KEY", "DYBER_REDIS_PASSWORD")
+    assert made.servers[0].mounts == (
+        Mount("weibo-data", "/data"),
+        Mount("weibo-secrets", "/run/dyber-secrets", read_only=True),
+    )
+    assert made.servers[0].environment[-1] == ("DYBER_REDIS_USER", "service-weibo")
+    assert "weibo-secrets" not in {mount.volume for mount in weibo().servers[0].mounts}
+
+
+def test_the_gateway_waits_for_the_longest_call_of_all_services() -> None:
+    server = gateway.gateway(GatewaySettings(), [SPEC, SLOW], ["weibo-network", "slow-network"], None)
+    assert (server.stop.seconds, server.stop.signal) == (310, "SIGQUIT")
+    assert [item.network for item in server.memberships] == ["gateway-edge", "weibo-network", "slow-network"]
+
+
+def test_a_front_is_in_no_network_but_that_of_the_gateway_and_no_two_ports_are_the_same_inside() -> None:
+    fronts = gateway.fronts(StackSettings(stack="dev", profiles=["monitoring"]), [SPEC])
+    assert [front.name for front in fronts] == ["gateway-front", "weibo-direct", "monitoring-direct"]
+    for front in fronts:
+        assert front.server.memberships == (Membership("gateway-edge"),)
+        inside = [port for port, _, _ in front.ports]
+        assert len(inside) == len(set(inside)) > 0
+
+
+def test_what_holds_data_alone_goes_before_its_successor_comes() -> None:
+    redis = cache.redis(CacheSettings(), ["weibo-network"])
+    prometheus = monitoring.prometheus(MonitoringSettings())
+    assert {redis.replaced, prometheus.replaced} == {"old first"}
+    assert cache.exporter("monitoring-network").replaced == "new first"
+    assert [item.aliases for item in redis.memberships] == [("cache",), ("cache",)]
+
+
+def test_deciding_needs_neither_pulumi_nor_docker() -> None:
+    modules = ("cache", "containers", "gateway", "monitoring", "service")
+    program = "".join(f"import infra.parts.{name}\n" for name in modules)
+    program += "import sys\nassert not {'pulumi', 'pulumi_docker', 'docker'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
