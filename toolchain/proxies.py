@@ -151,7 +151,7 @@ def _is_usable(proxy: str) -> bool:
         return False
 
 
-def _split(proxy: str):  # noqa: ANN202 - SplitResult
+def _split(proxy: str):
     return urlsplit(proxy if "://" in proxy else f"http://{proxy}")
 
 

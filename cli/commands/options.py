@@ -107,7 +107,6 @@ def _refuse_remains(stack: str, own: str | None) -> None:
 @contextmanager
 def graceful_interrupt() -> Iterator[None]:
     """On Ctrl-C let Pulumi, which gets it too, end its running steps, so that nothing is lost; say so once."""
-
     interrupted = False
 
     def handler(signum: int, frame: Any) -> None:

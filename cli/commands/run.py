@@ -119,7 +119,7 @@ def _display() -> Activities:
     return Activities(DyberHome.from_environment().logs / "run.log")
 
 
-def _each(group: Iterable[Member], work) -> None:  # noqa: ANN001
+def _each(group: Iterable[Member], work) -> None:
     """Do it to all of the group at once; the first failure is raised when all have ended."""
     group = list(group)
     if group:

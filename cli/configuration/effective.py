@@ -53,6 +53,7 @@ class Value:
 
     @property
     def key(self) -> str:
+        """The setting's place as a user writes it, with dots."""
         return dotted(self.path)
 
 

@@ -256,6 +256,7 @@ def _not_deployed(stack: str) -> StackError:
 
 
 def in_use(stack: str, holder: locks.Holder) -> StackError:
+    """Return the error that says who is changing the stack right now."""
     who = f"{holder.user}@{holder.host}"
     return StackError(
         tr(f"栈 {stack} 正被 {who}（进程 {holder.pid}，始于 {holder.since}）使用",

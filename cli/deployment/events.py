@@ -177,7 +177,7 @@ class EventDisplay:
         elif event.policy_event:
             self._violated(event.policy_event)
 
-    def _started(self, step) -> None:  # noqa: ANN001 - StepEventMetadata, whose module is private
+    def _started(self, step) -> None:
         op = str(getattr(step.op, "value", step.op))
         if op == "delete" and step.old and step.old.retain_on_delete:
             op = "retain"  # Only Pulumi's state forgets it.
@@ -220,7 +220,7 @@ class EventDisplay:
             raise explain(str(error), self.errors) from None
 
 
-def _as_json(step) -> dict[str, Any]:  # noqa: ANN001 - StepEventMetadata, whose module is private
+def _as_json(step) -> dict[str, Any]:
     return {
         "op": str(getattr(step.op, "value", step.op)),
         "urn": step.urn,

@@ -98,7 +98,7 @@ def has_passphrase(stack_yaml: bytes) -> bool:
 
 
 def passphrase() -> bytes | None:
-    """This machine's passphrase, as Pulumi takes it."""
+    """Return the passphrase that Pulumi uses on this machine."""
     if (given := os.environ.get("PULUMI_CONFIG_PASSPHRASE")) is not None:
         return given.encode()
     file = os.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE")

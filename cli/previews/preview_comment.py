@@ -77,6 +77,7 @@ class Step:
 
     @property
     def name(self) -> str:
+        """The resource's name, the last part of its URN."""
         return self.urn.rsplit("::", 1)[-1]
 
     @property
@@ -86,6 +87,7 @@ class Step:
 
     @property
     def kind(self) -> str:
+        """The last part of the resource's type."""
         return self.types[-1].rsplit(":", 1)[-1]
 
 

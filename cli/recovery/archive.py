@@ -1,6 +1,6 @@
-"""The form of a backup: a tar, encrypted with a password as libsodium does files.
+r"""The form of a backup: a tar, encrypted with a password as libsodium does files.
 
-    "DYBER-BACKUP-1\\n" | salt, 16 bytes | secretstream header, 24 bytes | frames
+    "DYBER-BACKUP-1\n" | salt, 16 bytes | secretstream header, 24 bytes | frames
 
 The key is argon2id (3 passes, 256 MiB) of the password and the salt. Every frame holds 1 MiB, the last one what is
 left; the first is empty, so that a wrong password is told from a damaged file. The last frame is marked: a file that
@@ -52,7 +52,7 @@ def write(path: Path, password: str, fill: Callable[[tarfile.TarFile], None]) ->
             sink.finish()
             file.flush()
             os.fsync(file.fileno())
-        os.replace(draft, path)
+        draft.replace(path)
     except BaseException:
         draft.unlink(missing_ok=True)
         raise

@@ -62,6 +62,7 @@ class WayBack:
 
     @property
     def folder(self) -> Path:
+        """The folder in which the way back is kept."""
         return _folder(self.stack)
 
     def save(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import time
 from collections.abc import Mapping
@@ -104,5 +103,5 @@ def move_aside(root: Path, folder: Path) -> Path:
     """Take a service's folder out of mcp-servers/, in one step and with all that is in it; returns its new place."""
     kept = root / REMOVED / f"{folder.name}-{time.strftime('%Y%m%d-%H%M%S')}"
     kept.parent.mkdir(exist_ok=True)
-    os.rename(folder, kept)
+    folder.rename(kept)
     return kept

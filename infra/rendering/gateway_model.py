@@ -246,6 +246,7 @@ class GatewaySettings:
 
 
 def refuse(chinese: str, english: str) -> NoReturn:
+    """Raise a ValueError with the message in both languages."""
     raise ValueError(f"{chinese}\n{english}")
 
 

@@ -186,6 +186,7 @@ def _count(type_: Type) -> int:
 
 
 def main(arguments: list[str]) -> int:
+    """Print the differences of each SDK that is named; returns 1 if there are any."""
     from toolchain import versions
     from toolchain.home import DyberHome
     from toolchain.pulumi.pulumi_cli import find_plugin

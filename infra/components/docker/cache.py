@@ -20,7 +20,7 @@ from infra.settings.profiles import CacheSettings
 CACHE_UID, EXPORTER_UID = 26379, 29121
 #: Name of Redis on every network it is in.
 ALIAS = "cache"
-PASSWORD_FOLDER = "/run/dyber-cache"  # noqa: S105 - a folder
+PASSWORD_FOLDER = "/run/dyber-cache"
 PASSWORD_BYTES = 32
 MAX_PROCESSES = 128
 STOP_SECONDS = 10
@@ -150,7 +150,9 @@ class CacheArgs:
 
 
 class Cache(pulumi.ComponentResource):
-    """Creates:
+    """The cache that services share.
+
+    Creates:
     - a network of Redis' own, through which its port is published and the exporter asks; nothing gets out of it
     - Redis, which is also in the network of each service that uses it, so that those stay apart from each other
 

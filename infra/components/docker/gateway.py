@@ -54,7 +54,9 @@ class GatewayArgs:
 
 
 class Gateway(pulumi.ComponentResource):
-    """Creates:
+    """The gateway with its ports.
+
+    Creates:
     - fronts, which alone publish its ports: one for the gateway's own, one for each service's direct port and one for
       that of Prometheus
     - the gateway's container, in every service's network and in that of Prometheus; a new one serves before the old one drains

@@ -26,7 +26,7 @@ START_SECONDS = 120
 DRAIN_MARGIN_SECONDS = 10
 SECRETS_FOLDER = "/run/dyber-secrets"
 #: Name of the file with the password of Redis among a service's secrets, whose own names never begin like this.
-CACHE_SECRET = "DYBER_REDIS_PASSWORD"  # noqa: S105 - a name
+CACHE_SECRET = "DYBER_REDIS_PASSWORD"
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,9 @@ class McpServiceArgs:
 
 
 class McpService(pulumi.ComponentResource):
-    """Creates:
+    """One MCP service with its replicas.
+
+    Creates:
     - a network that only this service and the gateway share, without a way out unless the service asks for one
     - files with the secrets that the stack gives to it, if there are any
     - where contracts are enforced, the check of its image's tools, without which no container is created

@@ -204,7 +204,7 @@ def feed_tokens(feeds: list[Any]) -> dict[str, str]:
             (user.get("userId"), user.get("xsecToken")),
         ):
             if is_id(identifier) and isinstance(token, str) and token:
-                tokens[identifier] = token
+                tokens[identifier] = token  # noqa: PERF403 - two sources per feed
     return tokens
 
 
@@ -221,6 +221,7 @@ def _card(feed: Any) -> Json | None:
 
 
 def text(value: Any) -> str:
+    """Return the value as text without control and invisible characters."""
     return clean_text(value, html=False).text
 
 

@@ -64,7 +64,7 @@ class Visit:
         # Calls asked before `forget`, whose answers are of no interest any more.
         self._old_calls: set[Request] = set()
         self._calls: set[Request] = set()
-        page.on("request", lambda request: self._calls.add(request))
+        page.on("request", self._calls.add)
         page.on("response", self._on_response)
         page.on("requestfailed", self._on_failure)
 

@@ -37,6 +37,7 @@ def base_interpreter() -> str:
 
 
 def interpreter(info: language_pb2.ProgramInfo) -> str:
+    """Return the Python that runs the program: of its virtual environment, else this one."""
     folder = virtual_environment(info)
     if folder is None:
         return base_interpreter()
@@ -75,12 +76,14 @@ def ask(info: language_pb2.ProgramInfo, code: str) -> list:
 
 
 def about(info: language_pb2.ProgramInfo) -> dict[str, str]:
+    """Return the Python's path and version, for `pulumi about`."""
     answer = ask(info, "import json, platform, sys; print(json.dumps([sys.executable, platform.python_version()]))")
     executable, version = answer
     return {"executable": executable, "version": version}
 
 
 def installed_packages(info: language_pb2.ProgramInfo) -> list[tuple[str, str]]:
+    """Return name and version of each Python package that the program can import."""
     answer = ask(
         info,
         "import importlib.metadata as m, json\n"
