@@ -210,7 +210,7 @@ class Lock:
 
     def __enter__(self) -> None:
         self.file = self.path.open("w")
-        if os.name == "nt":
+        if sys.platform == "win32":
             import msvcrt
 
             msvcrt.locking(self.file.fileno(), msvcrt.LK_LOCK, 1)

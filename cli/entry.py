@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 from pulumi.automation.errors import CommandError
-from typer.completion import completion_init
+from typer.completion import completion_init  # type: ignore[attr-defined] # imported there, not exported
 
 from cli.app import app
 from cli.commands.machine import PROGRAMS, completion_variable

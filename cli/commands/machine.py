@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.cells import cell_len
 from rich.text import Text
-from typer.completion import get_completion_script
+from typer.completion import get_completion_script  # type: ignore[attr-defined] # imported there, not exported
 
 from cli.commands.options import FAILED, JsonOption, examples, print_json, set_up
 from cli.deployment import state_health

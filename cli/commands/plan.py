@@ -195,7 +195,7 @@ def _document(text: str) -> dict[str, Any] | None:
 
 def _tools(base: str) -> dict[str, Sequence[Change]]:
     """By service, how the contracts in the repository changed since `base`."""
-    changes = {}
+    changes: dict[str, Sequence[Change]] = {}
     for name, spec in load_catalog(contracts.SERVERS).items():
         before, after = contracts.lock_at(base, name), load_lock(spec.folder)
         changes[name] = contract_diff.compare(before or Contract({}), after or Contract({}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import typer
@@ -112,7 +112,7 @@ def complete_key(context: typer.Context, incomplete: str) -> list[str]:
 
 def complete_key_or_value(context: typer.Context, incomplete: str) -> list[str]:
     """Of `KEY VALUE KEY VALUE …`, what can follow."""
-    before = context.params.get("words") or ()
+    before: Sequence[str] = context.params.get("words") or ()
     if len(before) % 2 == 0:
         return complete_key(context, incomplete)
     try:

@@ -18,7 +18,8 @@ from cli.system import programs
 def start_pulumi_well() -> None:
     """From now on the Automation API reads what Pulumi cut as the replacement character U+FFFD, keeps a Ctrl-C from
     Pulumi where programs.apart says so, and leaves a note that Pulumi ran."""
-    _cmd.subprocess = SimpleNamespace(**{**vars(subprocess), "Popen": _popen})
+    replaced = SimpleNamespace(**{**vars(subprocess), "Popen": _popen})
+    _cmd.subprocess = replaced  # type: ignore[attr-defined, assignment] # the module that it imports
 
 
 def _popen(command: list[str], **options: Any) -> subprocess.Popen[Any]:

@@ -12,7 +12,7 @@ from pulumi import automation as auto
 from cli.deployment import automation, locks, policies, secrets_provider, state_edits
 from cli.deployment.events import EventDisplay
 from cli.engine import engine, moments, stored_data
-from cli.system.checkout import ROOT
+from cli.system.checkout import ROOT as ROOT
 from cli.system.errors import StackError
 from cli.terminal.console import Activities, err
 from infra.parts import image_interface
@@ -198,7 +198,8 @@ class Deployment:
             result = self.stack.up(show_secrets=False, color="never", on_event=events.handle, **options)
         self._state = None
         outputs = {key: output.value for key, output in result.outputs.items()}
-        return outputs, dict(result.summary.resource_changes or {})
+        changes: Mapping[Any, int] = result.summary.resource_changes or {}
+        return outputs, dict(changes)
 
     def preview(self, display: Activities) -> Preview:
         """What `up` would change."""

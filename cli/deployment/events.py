@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from pulumi import automation as auto
-from pulumi.automation.events import EngineEvent, PolicyEvent
+from pulumi.automation.events import EngineEvent, PolicyEvent, StepEventMetadata
 
 from cli.deployment import policies
 from cli.deployment.state_failures import STATE_FAILURES
@@ -177,7 +177,7 @@ class EventDisplay:
         elif event.policy_event:
             self._violated(event.policy_event)
 
-    def _started(self, step) -> None:
+    def _started(self, step: StepEventMetadata) -> None:
         op = str(getattr(step.op, "value", step.op))
         if op == "delete" and step.old and step.old.retain_on_delete:
             op = "retain"  # Only Pulumi's state forgets it.
@@ -220,7 +220,7 @@ class EventDisplay:
             raise explain(str(error), self.errors) from None
 
 
-def _as_json(step) -> dict[str, Any]:
+def _as_json(step: StepEventMetadata) -> dict[str, Any]:
     return {
         "op": str(getattr(step.op, "value", step.op)),
         "urn": step.urn,

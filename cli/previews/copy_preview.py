@@ -153,7 +153,8 @@ def _of_a_commit(root: Path, revision: str, tree: Path, state: Path, stack: str,
         )  # fmt: skip
         if done.returncode:
             raise Failed(_json(done.stdout), done.stderr)
-        return done.stdout
+        printed: str = done.stdout
+        return printed
 
     # A new stack is the selected one.
     pulumi("stack", "init", stack)

@@ -124,8 +124,7 @@ def _refuse_unusable_scopes(services: list[GatewayService], clients: list[Gatewa
                     )
                 continue
             known = tools.get(service)
-            unknown = sorted(set(scope) - known) if known else []
-            if unknown:
+            if known and (unknown := sorted(set(scope) - known)):
                 refuse(
                     f"服务 {service} 没有客户端 {client.name} 的权限里写的工具：{'、'.join(unknown)}；"
                     f"现有：{'、'.join(sorted(known))}",
@@ -254,7 +253,8 @@ def _catalog(settings: GatewaySettings, services: list[GatewayService]) -> str:
 
 @cache
 def _error_table() -> dict[str, dict[str, Any]]:
-    return json.loads((NGINX_FOLDER / "errors.json").read_text(encoding="utf-8"))
+    table: dict[str, dict[str, Any]] = json.loads((NGINX_FOLDER / "errors.json").read_text(encoding="utf-8"))
+    return table
 
 
 def _errors() -> list[dict[str, Any]]:

@@ -101,7 +101,7 @@ class CacheAccess(pulumi.ComponentResource):
 
         def random_login(user: str, resource: str) -> CacheLogin:
             generated = random.RandomBytes(resource, length=PASSWORD_BYTES, keepers=keepers, opts=child)
-            password = pulumi.Output.secret(generated.hex)
+            password: pulumi.Output[str] = pulumi.Output.secret(generated.hex)
             # As with tokens: nothing follows from the hash of 256 random bits, and in clear the preview stays readable.
             return CacheLogin(user, password, pulumi.Output.unsecret(_hashed(password)))
 

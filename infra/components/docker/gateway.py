@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -166,7 +166,7 @@ class Gateway(pulumi.ComponentResource):
 
     def _configuration(self, args: GatewayArgs, edge: docker.Network) -> pulumi.Output[dict[str, str]]:
         hashes = pulumi.Output.all(**{client: token.sha256 for client, token in args.tokens.items()})
-        monitoring = args.monitoring.network.ipam_configs if args.monitoring else []
+        monitoring: pulumi.Input[Sequence[Any]] = args.monitoring.network.ipam_configs if args.monitoring else []
         return pulumi.Output.all(hashes, edge.ipam_configs, monitoring).apply(
             lambda known: gateway_inputs.configuration(
                 args.settings, args.specs, known[0], _subnets(known[1]), _subnets(known[2])

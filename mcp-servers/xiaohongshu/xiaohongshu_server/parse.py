@@ -99,7 +99,9 @@ class Parser:
     def user(self, page: Json, notes: list[NoteSummary], reference: UserReference, now: datetime) -> User:
         """The profile object of a user's page."""
         basic = _object(page.get("basicInfo"))
-        interactions = {entry.get("type"): entry.get("count") for entry in map(_object, page.get("interactions") or [])}
+        interactions = {
+            str(entry.get("type")): entry.get("count") for entry in map(_object, page.get("interactions") or [])
+        }
         counts, lower_bounds = counted(interactions, follows="follows", fans="fans", likes_and_collects="interaction")
         tags = [text(_object(tag).get("name")) for tag in page.get("tags") or []]
         return User(

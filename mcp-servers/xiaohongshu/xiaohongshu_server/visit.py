@@ -97,7 +97,8 @@ class Visit:
     async def snapshot(self) -> Snapshot | None:
         """The page's state now; None while it is between two documents."""
         try:
-            return await self.page.evaluate(_SNAPSHOT, self._paths)
+            snapshot: Snapshot | None = await self.page.evaluate(_SNAPSHOT, self._paths)
+            return snapshot
         except Error as error:
             if is_gone(error, self.page):
                 raise crashed() from error
@@ -120,7 +121,7 @@ class Visit:
                     return found
                 wall = self.wall(snapshot)
                 wall_since = (wall_since or now) if wall else None
-                if wall and (wall.certain or now - wall_since > _WALL_SECONDS):
+                if wall and (wall.certain or now - (wall_since or now) > _WALL_SECONDS):
                     raise wall.error()
                 strange_since = (strange_since or now) if snapshot["complete"] and not snapshot["has_state"] else None
                 if strange_since and now - strange_since > _NO_STATE_SECONDS:

@@ -16,8 +16,13 @@ import sys
 import sysconfig
 import traceback
 import types
+from collections.abc import Coroutine, Generator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pulumi.runtime.proto import language_pb2
 
 MOST_THREADS = 1024
 
@@ -46,7 +51,7 @@ def main() -> None:
     os._exit(0 if ok else 1)  # threads that the program left behind must not keep the deployment waiting
 
 
-def run(request) -> bool:
+def run(request: language_pb2.RunRequest) -> bool:
     """Run the program; False after an error, which the user has then seen in the engine's log."""
     import grpc
     import pulumi
@@ -109,7 +114,7 @@ def run_main(program: str) -> None:
     runpy.run_path(program, run_name="__main__")
 
 
-def program_path(request) -> str:
+def program_path(request: language_pb2.RunRequest) -> str:
     """Return the program's file or folder as the request names it."""
     folder = request.info.program_directory or request.pwd or "."
     return os.path.normpath(Path(folder, request.info.entry_point or request.program or "."))
@@ -135,13 +140,18 @@ class FirstTracebacks:
         self._root = root
         self._seen: list[tuple[BaseException, types.TracebackType]] = []
 
-    def task(self, loop, coroutine, **options) -> asyncio.Task:
+    def task(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        coroutine: Coroutine[Any, Any, Any] | Generator[Any, None, Any],
+        **options: Any,
+    ) -> asyncio.Task[Any]:
         """Make a task, as the event loop's task factory, and note the error that it ends with."""
         task = asyncio.Task(coroutine, loop=loop, **options)
         task.add_done_callback(self._note)
         return task
 
-    def _note(self, task: asyncio.Task) -> None:
+    def _note(self, task: asyncio.Task[Any]) -> None:
         error = None if task.cancelled() else task.exception()
         if error is None or error.__traceback__ is None or any(known is error for known, _ in self._seen):
             return
