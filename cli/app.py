@@ -11,6 +11,7 @@ from cli.commands import (
     clean,
     clients,
     deploy,
+    development,
     logs,
     machine,
     plan,
@@ -42,7 +43,7 @@ app = typer.Typer(
 )
 for group in (
     deploy, drifting, run, status, logs, services, clients, plan, promote, backup, restore, recover,
-    clean, machine, update, state_copy,
+    clean, machine, development, update, state_copy,
 ):  # fmt: skip
     app.add_typer(group.commands)
 app.add_typer(token_app, name="token")

@@ -15,7 +15,7 @@ from cli.commands.options import FAILED, JsonOption, examples, print_json, set_u
 from cli.deployment import state_health
 from cli.deployment.environment import shell_lines
 from cli.engine import ports, stored_data
-from cli.machine import test_run
+from cli.machine import linting, test_run
 from cli.system.checkout import ROOT
 from cli.system.git import git_said
 from cli.terminal.console import Activities, out
@@ -122,6 +122,7 @@ def test(context: typer.Context) -> None:
     with Activities(home.logs / "setup.log") as display:
         set_up(home, display)
         test_run.prepare(display)
+        linting.prepare(ROOT, home, display)
     raise typer.Exit(test_run.run(context.args))
 
 
