@@ -210,10 +210,11 @@ class Lock:
 
     def __enter__(self) -> None:
         self.file = self.path.open("w")
-        if sys.platform == "win32":
+        if os.name == "nt":
             import msvcrt
 
-            msvcrt.locking(self.file.fileno(), msvcrt.LK_LOCK, 1)
+            locking, mode = msvcrt.locking, msvcrt.LK_LOCK  # type: ignore[attr-defined] # only on Windows
+            locking(self.file.fileno(), mode, 1)
         else:
             import fcntl
 

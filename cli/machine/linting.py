@@ -25,7 +25,7 @@ ACTIONLINT_PACKAGE = "github.com/rhysd/actionlint/cmd/actionlint"
 SHELL_LINES = ("#!/bin/sh", "#!/bin/bash", "#!/usr/bin/env bash", "# shellcheck shell=")
 #: Where lines of text are not English, or names of packages and addresses.
 NOT_SPELLED = ("requirements.txt", "go.sum", "go.mod", ".lock.json", ".svg", ".png")
-IMPORT_LINTER = "from importlinter.cli import lint_imports_command as check; check()"
+IMPORT_LINTER = "from importlinter.cli import lint_imports_command as check; check(['--no-logo'])"
 
 
 @dataclass(frozen=True)
