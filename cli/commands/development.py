@@ -48,7 +48,7 @@ def lint(
             tr(f"这些工具发现了问题：{names}", f"these tools found faults: {names}"),
             tr(
                 "改正上面列出的；./deploy.sh lint --fix 能改正一部分",
-                "correct what is listed; lint --fix does a part of it",
+                "correct what is listed; ./deploy.sh lint --fix does a part of it",
             ),
         )
         raise typer.Exit(FAILED)

@@ -23,7 +23,7 @@ SCRIPTS = Path(sysconfig.get_path("scripts"))
 ACTIONLINT_PACKAGE = "github.com/rhysd/actionlint/cmd/actionlint"
 #: The first line of a shell script, and of a file that scripts read.
 SHELL_LINES = ("#!/bin/sh", "#!/bin/bash", "#!/usr/bin/env bash", "# shellcheck shell=")
-#: Where lines of text are not English, or names of packages and addresses.
+#: How the names of files end that have no English text.
 NOT_SPELLED = ("requirements.txt", "go.sum", "go.mod", ".lock.json", ".svg", ".png")
 IMPORT_LINTER = "from importlinter.cli import lint_imports_command as check; check(['--no-logo'])"
 
@@ -73,7 +73,7 @@ def check(tool: Tool, root: Path, *, mend: bool = False) -> None:
 def actionlint(root: Path) -> Path:
     """Return where actionlint is, once it is built; a change of its pins gives another place."""
     module = root / "tests" / "actionlint"
-    return SCRIPTS / f"actionlint-{content_key(files=module)}"
+    return SCRIPTS / f"actionlint-{content_key(files=module)}{go_build.EXE}"
 
 
 def prepare(root: Path, home: DyberHome, progress: Progress) -> None:

@@ -15,7 +15,7 @@ from toolchain.progress import Progress
 def sources(root: Path) -> dict[Path, Path]:
     """Return, by the requirements.txt that is made from it, the file that names what is needed.
 
-    A file may keep to the versions of those before it (`-c` in it), as the tests install them all together.
+    The order counts: a file with a line `-c` keeps to the versions of a requirements.txt that is made before it.
     """
     servers = root / "mcp-servers"
     kit = {servers / "kit" / "requirements.txt": servers / "kit" / "pyproject.toml"}
