@@ -3,7 +3,7 @@ afterwards.
 
     .venv/bin/python bench/chaos.py [--only FAULT] [--seconds 60]
 
-examples:
+Examples:
     .venv/bin/python bench/chaos.py                                 # every fault, ten minutes and more
     .venv/bin/python bench/chaos.py --only engine --seconds 10
     .venv/bin/python bench/chaos.py --only clock --only redis

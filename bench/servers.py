@@ -136,7 +136,7 @@ def started(name: str, **environment: str):
 
 @contextmanager
 def as_deployed() -> Iterator[tuple[int, str]]:
-    """template at its own log level, its lines read and thrown away; its process id and base URL."""
+    """Template at its own log level, its lines read and thrown away; its process id and base URL."""
     with process("template_server") as (child, base):
         threading.Thread(target=lambda: any(False for _ in child.stdout or ()), daemon=True).start()
         yield child.pid, base

@@ -146,6 +146,20 @@ LISTED = {
         ),
     ),
     "test": Listed("machine", tr("运行全部测试；其余参数交给 pytest", "Run all tests; further arguments go to pytest")),
+    "lint": Listed(
+        "development",
+        tr(
+            "检查代码、类型、分层、拼写、脚本、工作流和 Dockerfile；有问题时退出码为 1",
+            "Check code, types, layers, spelling, scripts, workflows and Dockerfiles; exit code 1 on a fault",
+        ),
+    ),
+    "lock": Listed(
+        "development",
+        tr(
+            "重新生成各个 requirements.txt：按 requirements.in 固定每个 Python 包的版本和哈希",
+            "Make each requirements.txt anew: every Python package that requirements.in needs, with version and hashes",
+        ),
+    ),
     "update": Listed("update", tr("取得新版本并部署（先询问）", "Get the newest version and deploy it (asks first)")),
     "state-copy": Listed(
         "state_copy",

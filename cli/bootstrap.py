@@ -134,7 +134,7 @@ def outer_python() -> str:
 
 
 def pip_environment() -> dict[str, str]:
-    """This process's environment with the proxies, the index and the certificates that pip can use."""
+    """Return the environment with the proxies, the index and the certificates that pip can use."""
     env = proxies.for_python(os.environ)
     for name, meaning in (("DYBER_PIP_INDEX_URL", "PIP_INDEX_URL"), ("DYBER_CA_BUNDLE", "PIP_CERT")):
         if env.get(name):
@@ -165,7 +165,7 @@ def main(*, damaged: bool = False) -> int:
 
     `damaged`: the virtual environment lacks a package in spite of its stamp, so it is made anew.
     """
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - an older Python runs this file too, to be told
         say("需要 Python 3.11 或更高版本", "Python 3.11 or newer is needed")
         return SETUP_FAILED
     try:
@@ -209,11 +209,12 @@ class Lock:
         self.path = path
 
     def __enter__(self) -> None:
-        self.file = open(self.path, "w")
+        self.file = self.path.open("w")
         if os.name == "nt":
             import msvcrt
 
-            msvcrt.locking(self.file.fileno(), msvcrt.LK_LOCK, 1)
+            locking, mode = msvcrt.locking, msvcrt.LK_LOCK  # type: ignore[attr-defined] # only on Windows
+            locking(self.file.fileno(), mode, 1)
         else:
             import fcntl
 

@@ -29,7 +29,7 @@ def main() -> None:
     command = typer.main.get_command(app)
     for program in PROGRAMS:
         if (variable := completion_variable(program)) in os.environ:
-            from typer.completion import completion_init
+            from typer.completion import completion_init  # type: ignore[attr-defined] # imported there, not exported
 
             completion_init()
             command(prog_name=program, complete_var=variable)  # answers a shell that completes a line, and ends

@@ -57,7 +57,9 @@ class ClientToken(pulumi.ComponentResource):
                 for generation in settings.accepted
             ]
         )
-        values = pulumi.Output.secret(generated.apply(lambda known: accepted_tokens(known, given)))
+        values: pulumi.Output[list[str]] = pulumi.Output.secret(
+            generated.apply(lambda known: accepted_tokens(known, given))
+        )
         self.token = values.apply(lambda known: known[0])
         self.sha256 = pulumi.Output.unsecret(values.apply(lambda known: [token_hash(value) for value in known]))
         self.chosen = pulumi.Output.unsecret(

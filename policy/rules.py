@@ -131,7 +131,7 @@ def limited(resource: Resource, stack: Stack) -> Iterator[str]:
         yield "memorySwap 应等于 memory / memorySwap must equal memory"
     if not _positive(inputs.get("cpus")):
         yield "没有 CPU 上限：设置 cpus / no CPU limit: set cpus"
-    if "nproc" not in {item.get("name") for item in _items(inputs.get("ulimits"))} and UNKNOWN != inputs.get("ulimits"):
+    if "nproc" not in {item.get("name") for item in _items(inputs.get("ulimits"))} and inputs.get("ulimits") != UNKNOWN:
         yield "没有进程数上限：设置 ulimit nproc / no limit of processes: set the ulimit nproc"
     log_options = inputs.get("logOpts")
     if log_options != UNKNOWN and not (log_options or {}).get("max-size"):

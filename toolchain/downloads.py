@@ -31,7 +31,7 @@ PATIENCE_SECONDS = 15.0
 
 
 class NotAvailable(Exception):
-    """This way cannot be used here and now; there are others. The text says why."""
+    """A way to get something that cannot be used here and now; there are others. The text says why."""
 
 
 def archive_name(version: str) -> str:
@@ -82,6 +82,7 @@ def fetch_pulumi(
 
 
 def http_client(ca_bundle: Path | None = None) -> httpx2.Client:
+    """Return an HTTP client that trusts the given certificates and gives up on silent servers."""
     verify = ssl.create_default_context(cafile=str(ca_bundle)) if ca_bundle else True
     timeout = httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
     return httpx2.Client(transport=_ThroughProxies(verify), timeout=timeout, follow_redirects=True)

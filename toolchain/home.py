@@ -42,6 +42,7 @@ class DyberHome:
 
     @property
     def plugins(self) -> Path:
+        """Where Pulumi's plugins are installed."""
         return self.pulumi_home / "plugins"
 
     @property
@@ -51,6 +52,7 @@ class DyberHome:
 
     @property
     def passphrase_file(self) -> Path:
+        """The file with the passphrase that encrypts secrets in the state."""
         return self.root / "passphrase"
 
     @property
@@ -60,10 +62,12 @@ class DyberHome:
 
     @property
     def locks(self) -> Path:
+        """Where the locks of set-up are."""
         return self.root / "locks"
 
     @property
     def logs(self) -> Path:
+        """Where set-up and crashes write their logs."""
         return self.root / "logs"
 
     def create(self) -> None:

@@ -40,6 +40,7 @@ class Record:
 
     @classmethod
     def read(cls, folder: Path) -> Record | None:
+        """Return the record in `folder`; None if there is none that can be read."""
         try:
             return cls(**json.loads((folder / RECORD).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
@@ -98,17 +99,18 @@ def put_in_place(made: Path, target: Path, record: Record) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     replaced = made.with_name(made.name + "-replaced")
     if target.exists():
-        os.rename(target, replaced)
+        target.rename(replaced)
     try:
-        os.rename(made, target)
+        made.rename(target)
     except BaseException:
         if replaced.exists() and not target.exists():
-            os.rename(replaced, target)
+            replaced.rename(target)
         raise
     remove_tree(replaced)
 
 
 def write_record(folder: Path, record: Record) -> None:
+    """Write the record into the folder of its piece."""
     (folder / RECORD).write_text(json.dumps(asdict(record), indent=1) + "\n", encoding="utf-8")
 
 
@@ -123,7 +125,7 @@ def is_linked(source: Path, target: Path) -> bool:
     """Whether `link` has nothing to do."""
     if not (source.exists() and target.exists()):
         return False
-    if os.path.samefile(source, target):
+    if source.samefile(target):
         return True
     here, there = source.stat(), target.stat()
     return (here.st_size, here.st_mtime_ns) == (there.st_size, there.st_mtime_ns)
@@ -140,7 +142,7 @@ def link(source: Path, target: Path) -> None:
         os.link(source, new)
     except OSError:
         shutil.copy2(source, new)
-    os.replace(new, target)
+    new.replace(target)
 
 
 def write_executable(target: Path, text: str) -> None:
@@ -151,16 +153,16 @@ def write_executable(target: Path, text: str) -> None:
     new = target.with_name(f".{target.name}.{os.getpid()}")
     new.write_bytes(text.encode())
     new.chmod(0o755)
-    os.replace(new, target)
+    new.replace(target)
 
 
 def remove_tree(folder: Path) -> None:
     """Remove a folder, also one with read-only parts such as Go's module cache. Nothing happens when it is absent."""
 
-    def retry_writable(function, path, _error) -> None:
-        for place in (os.path.dirname(path), path):
-            if os.path.exists(place) and not os.path.islink(place):
-                os.chmod(place, os.stat(place).st_mode | stat.S_IRWXU)
+    def retry_writable(function: Callable[..., object], path: str, _error: object) -> None:
+        for place in (Path(path).parent, Path(path)):
+            if place.exists() and not place.is_symlink():
+                place.chmod(place.stat().st_mode | stat.S_IRWXU)
         function(path)
 
     if folder.exists():

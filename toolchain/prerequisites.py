@@ -76,17 +76,16 @@ def inspect_all(home: DyberHome) -> list[Finding]:
             pulumi_cli.find_language_host(home, pinned, cli),
         )
     )
-    for name in pinned.plugins:
-        findings.append(
-            _tool(
-                f"plugin-{name}",
-                tr(f"Pulumi 插件 {name}", f"Pulumi plugin {name}"),
-                pulumi_cli.find_plugin(home, pinned, name),
-            )
+    findings += [
+        _tool(
+            f"plugin-{name}",
+            tr(f"Pulumi 插件 {name}", f"Pulumi plugin {name}"),
+            pulumi_cli.find_plugin(home, pinned, name),
         )
+        for name in pinned.plugins
+    ]
     mirrors = Mirrors.from_environment()
-    for suite in pinned.base_suites:
-        findings.append(_base_image(suite, found_engine, mirrors))
+    findings += [_base_image(suite, found_engine, mirrors) for suite in pinned.base_suites]
     findings.append(_backend(home, os.environ))
     findings += _proxies(os.environ)
     return findings

@@ -105,4 +105,5 @@ def output_of(command: Sequence[str], *, timeout: float = 10.0, env: Mapping[str
 
 
 def is_root() -> bool:
+    """Tell whether this process runs as root."""
     return hasattr(os, "geteuid") and os.geteuid() == 0

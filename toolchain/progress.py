@@ -44,6 +44,7 @@ class PlainProgress:
 
     @contextmanager
     def phase(self, title: str, expect_seconds: float | None = None) -> Iterator[None]:
+        """Show that the step `title` begins, and how long it took when it ends."""
         about = (
             tr(f"（约 {duration(expect_seconds)}）", f" (about {duration(expect_seconds)})") if expect_seconds else ""
         )
@@ -60,12 +61,14 @@ class PlainProgress:
             self._say(f"✓ {title} {tr('用时', 'took')} {duration(took)}")
 
     def detail(self, text: str) -> None:
+        """Show a line of what goes on inside a step, unless the last one was shown a moment ago."""
         now = time.monotonic()
         if now - self._last_detail >= self.DETAIL_EVERY_SECONDS:
             self._last_detail = now
             self._say(f"  {text}")
 
     def line(self, text: str) -> None:
+        """Write a line to the log, if there is one."""
         if self._log is not None:
             with self._lock:
                 make_room_for_file(self._log)

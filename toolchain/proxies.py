@@ -15,7 +15,7 @@ import re
 import sys
 import urllib.request
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from toolchain.language import tr
 
@@ -94,7 +94,8 @@ def for_address(address: str, env: Mapping[str, str]) -> str | None:
     if not proxy:
         return None if any(_both_cases(env, name) for name in PROXY_VARIABLES) else _of_the_system(parts.scheme, host)
     listed = env.get("no_proxy") or env.get("NO_PROXY") or ""
-    if urllib.request.proxy_bypass_environment(parts.netloc.rpartition("@")[2], {"no": ",".join(_entries(listed))}):
+    bypassed = urllib.request.proxy_bypass_environment  # type: ignore[attr-defined] # the stubs lack it
+    if bypassed(parts.netloc.rpartition("@")[2], {"no": ",".join(_entries(listed))}):
         return None
     return proxy if "://" in proxy else f"http://{proxy}"
 
@@ -151,7 +152,7 @@ def _is_usable(proxy: str) -> bool:
         return False
 
 
-def _split(proxy: str):  # noqa: ANN202 - SplitResult
+def _split(proxy: str) -> SplitResult:
     return urlsplit(proxy if "://" in proxy else f"http://{proxy}")
 
 

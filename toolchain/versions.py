@@ -37,6 +37,7 @@ class Versions:
 
 @cache
 def load(path: Path = VERSIONS_FILE) -> Versions:
+    """Read the pinned versions."""
     with path.open("rb") as file:
         data = tomllib.load(file)
     return Versions(

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 #: Read anew every second; /tmp is the one place where every container may write.
-FILE = "/tmp/.clock"  # noqa: S108 - in a container
+FILE = "/tmp/.clock"
 LIBRARY = "/usr/local/lib/libfaketime.so.1"
 #: Parts whose images stay as they are.
 RIGHT = ("cache", "monitoring")

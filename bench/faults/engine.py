@@ -85,7 +85,11 @@ class Engine:
 
     def power_off(self) -> None:
         """Kill the daemon and all that it ever started, as when the machine loses power."""
-        below = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _is_of_a_container(pid)]
+        below = [
+            pid
+            for pid in map(int, filter(str.isdigit, (entry.name for entry in Path("/proc").iterdir())))
+            if _is_of_a_container(pid)
+        ]
         self.kill()
         for pid in below:
             try:

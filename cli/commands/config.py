@@ -13,10 +13,11 @@ from rich.text import Text
 from cli.commands.options import FAILED, AcceptedYesOption, JsonOption, StackOption, examples, print_json
 from cli.configuration import config_secrets, settings_reference
 from cli.configuration.config_keys import complete_key, complete_key_or_value, parse, typed, write
-from cli.configuration.effective import DEFAULT, HIDDEN, MISSING, Configuration, KeyPath, Value, masked
+from cli.configuration.effective import DEFAULT, MISSING, Configuration, KeyPath, Value, masked
 from cli.configuration.settings_reference import shown
 from cli.system.errors import StackError
 from cli.terminal.console import err, fail, out
+from cli.terminal.masking import HIDDEN
 from infra.schema.key_paths import dotted
 from infra.schema.problems import ConfigurationError, Problem
 from toolchain.language import tr

@@ -9,13 +9,13 @@ from typing import Annotated
 import typer
 from rich.cells import cell_len
 from rich.text import Text
-from typer.completion import get_completion_script
+from typer.completion import get_completion_script  # type: ignore[attr-defined] # imported there, not exported
 
 from cli.commands.options import FAILED, JsonOption, examples, print_json, set_up
 from cli.deployment import state_health
 from cli.deployment.environment import shell_lines
 from cli.engine import ports, stored_data
-from cli.machine import changed_tests, test_run
+from cli.machine import changed_tests, linting, test_run
 from cli.system.checkout import ROOT
 from cli.system.git import git_said
 from cli.terminal.console import Activities, err, out
@@ -147,4 +147,5 @@ def test(
     with Activities(home.logs / "setup.log") as display:
         set_up(home, display)
         test_run.prepare(display)
+        linting.prepare(ROOT, home, display)
     raise typer.Exit(test_run.run([*chosen, *context.args]))

@@ -32,13 +32,13 @@ from toolchain.language import tr
 from toolchain.progress import duration
 
 __all__ = [
-    "AcceptedYesOption",
     "FAILED",
     "INTERRUPTED",
-    "JsonOption",
     "OK",
-    "StackOption",
     "USAGE",
+    "AcceptedYesOption",
+    "JsonOption",
+    "StackOption",
     "YesOption",
     "client_token",
     "deployed",
@@ -109,7 +109,6 @@ def _refuse_remains(stack: str, own: str | None) -> None:
 @contextmanager
 def graceful_interrupt() -> Iterator[None]:
     """On Ctrl-C let Pulumi, which gets it too, end its running steps, so that nothing is lost; say so once."""
-
     interrupted = False
 
     def handler(signum: int, frame: Any) -> None:

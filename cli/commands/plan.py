@@ -38,7 +38,7 @@ from infra.services import contract_diff
 from infra.services.catalog import load_catalog
 from infra.services.contract import Contract, load_lock
 from infra.services.contract_diff import Change
-from infra.settings.stack import stack_file
+from infra.settings.stack_files import stack_file
 from toolchain.home import DyberHome
 from toolchain.language import tr
 from toolchain.pulumi.backend import masked
@@ -196,7 +196,7 @@ def _document(text: str) -> dict[str, Any] | None:
 
 def _tools(base: str) -> dict[str, Sequence[Change]]:
     """By service, how the contracts in the repository changed since `base`."""
-    changes = {}
+    changes: dict[str, Sequence[Change]] = {}
     for name, spec in load_catalog(contracts.SERVERS).items():
         before, after = contracts.lock_at(base, name), load_lock(spec.folder)
         changes[name] = contract_diff.compare(before or Contract({}), after or Contract({}))

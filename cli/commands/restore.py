@@ -22,7 +22,8 @@ from cli.deployment.environment import activate
 from cli.deployment.events import DeployError, explain
 from cli.deployment.state_import import file_for_here, import_state, passphrase, tried
 from cli.engine import engine, moments, stored_data, volumes
-from cli.engine.stored_data import CONTAINER, human_size
+from cli.engine.resource_types import CONTAINER
+from cli.engine.stored_data import human_size
 from cli.recovery import archive, way_back
 from cli.recovery.backup_file import Manifest, PasswordFile, known_password, opened
 from cli.recovery.way_back import WayBack
@@ -36,7 +37,8 @@ from infra.rendering.gateway import inputs as gateway_inputs
 from infra.services.catalog import declared_secrets, load_catalog
 from infra.settings import env_file
 from infra.settings.env_file import file_name
-from infra.settings.stack import StackSettings, parse_settings, read_overrides, stack_file
+from infra.settings.stack import StackSettings, parse_settings, read_overrides
+from infra.settings.stack_files import stack_file
 from toolchain.home import DyberHome
 from toolchain.language import tr
 

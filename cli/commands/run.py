@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated
 
@@ -120,7 +120,7 @@ def _display() -> Activities:
     return Activities(DyberHome.from_environment().logs / "run.log")
 
 
-def _each(group: Iterable[Member], work) -> None:  # noqa: ANN001
+def _each(group: Iterable[Member], work: Callable[[Member], object]) -> None:
     """Do it to all of the group at once; the first failure is raised when all have ended."""
     group = list(group)
     if group:

@@ -159,7 +159,7 @@ def _tell_unused(data: list[StoredData], stack: str) -> None:
 
 
 def _states(stack: str) -> dict[str, str]:
-    """running or stopped, by service; {} where nothing is deployed or the machine is not set up."""
+    """Running or stopped, by service; {} where nothing is deployed or the machine is not set up."""
     from cli.engine.engine import EngineError
     from toolchain.errors import SetupError
 

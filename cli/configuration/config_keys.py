@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import typer
@@ -18,7 +18,8 @@ from infra.schema.key_paths import dotted, parts
 from infra.schema.setting_tree import ANY_KEY, Setting
 from infra.services.catalog import SPEC_FILE
 from infra.settings.env_file import MAIN_CLIENT
-from infra.settings.stack import NAMESPACE, setting_tree, stack_file
+from infra.settings.stack import setting_tree
+from infra.settings.stack_files import NAMESPACE, stack_file
 from toolchain.language import tr
 
 _TRUE, _FALSE = ("true", "yes", "on"), ("false", "no", "off")
@@ -112,7 +113,7 @@ def complete_key(context: typer.Context, incomplete: str) -> list[str]:
 
 def complete_key_or_value(context: typer.Context, incomplete: str) -> list[str]:
     """Of `KEY VALUE KEY VALUE …`, what can follow."""
-    before = context.params.get("words") or ()
+    before: Sequence[str] = context.params.get("words") or ()
     if len(before) % 2 == 0:
         return complete_key(context, incomplete)
     try:

@@ -24,16 +24,16 @@ from infra.services.catalog import SPEC_FILE, ServiceSpec, load_catalog
 from infra.settings.build import FROM_ENVIRONMENT, found_by_set_up
 from infra.settings.env_file import EnvFile, file_name
 from infra.settings.secrets import encrypted_paths, is_encrypted
+from infra.settings.services import ServiceSettings
 from infra.settings.stack import (
-    NAMESPACE,
     NOT_IN_THE_FILE,
-    ServiceSettings,
     StackSettings,
     file_content,
     parse_settings,
     read_overrides,
     setting_tree,
 )
+from infra.settings.stack_files import NAMESPACE
 
 #: A key, taken apart: `gateway.bind` is ("gateway", "bind").
 KeyPath = tuple[str, ...]
@@ -53,6 +53,7 @@ class Value:
 
     @property
     def key(self) -> str:
+        """The setting's place as a user writes it, with dots."""
         return dotted(self.path)
 
 

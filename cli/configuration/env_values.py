@@ -16,7 +16,8 @@ from cli.system.errors import StackError
 from cli.terminal.console import err
 from infra.services.catalog import declared_secrets
 from infra.settings.env_file import DEFAULT_STACK, MAIN_CLIENT, bindings, file_name, keys, taken, text_of
-from infra.settings.stack import read_overrides, stack_file
+from infra.settings.stack import read_overrides
+from infra.settings.stack_files import stack_file
 from toolchain.language import tr
 
 TOKEN_KEY = "MCP_AUTH_TOKEN"
@@ -94,7 +95,8 @@ def generated(deployment: Deployment) -> str | None:
         return None
     if MAIN_CLIENT in outputs.get("chosen_tokens", []):
         return None
-    return outputs["tokens"].get(MAIN_CLIENT)
+    tokens: dict[str, str] = outputs["tokens"]
+    return tokens.get(MAIN_CLIENT)
 
 
 def forget(stack: str, token: str | None) -> None:
@@ -116,7 +118,7 @@ def write(root: Path, stack: str, values: Mapping[str, str]) -> Callable[[], Non
     text = before if before is not None else _HEADER.format(stack=stack, stack_file=stack_file(stack))
     lines = [
         with_value(binding.original.string, values[binding.key])
-        if binding.key in values and (binding.value or values[binding.key])
+        if binding.key is not None and binding.key in values and (binding.value or values[binding.key])
         else binding.original.string
         for binding in bindings(text)
     ]

@@ -29,6 +29,7 @@ class Selection:
     enabled: Mapping[str, bool] = field(default_factory=dict)
 
     def runs(self, spec: ServiceSpec) -> bool:
+        """Tell whether the service is deployed: as the stack file says by name, else as its profile is chosen."""
         return self.enabled.get(spec.name, spec.profile is None or spec.profile in self.profiles)
 
 

@@ -28,7 +28,8 @@ def start_pulumi_well() -> None:
     Pulumi where programs.apart says so, and leaves a note that Pulumi ran."""
     from pulumi.automation import _cmd
 
-    _cmd.subprocess = SimpleNamespace(**{**vars(subprocess), "Popen": _popen})
+    replaced = SimpleNamespace(**{**vars(subprocess), "Popen": _popen})
+    _cmd.subprocess = replaced  # type: ignore[attr-defined, assignment] # the module that it imports
 
 
 def _popen(command: list[str], **options: Any) -> subprocess.Popen[Any]:

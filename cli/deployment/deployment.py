@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cli.deployment import automation, reading
 from cli.engine import moments
-from cli.system.checkout import ROOT
+from cli.system.checkout import ROOT as ROOT
 from cli.system.errors import StackError
 from toolchain.language import tr
 
@@ -72,7 +72,7 @@ class Deployment:
             _refuse_unfinished_restore(name)
         settings_file(name)
         from cli.deployment import secrets_provider
-        from infra.settings.stack import stack_file
+        from infra.settings.stack_files import stack_file
 
         auto = automation.api()
         select = auto.create_or_select_stack if create else auto.select_stack
@@ -266,7 +266,8 @@ class Deployment:
             result = self.stack.up(show_secrets=False, color="never", on_event=events.handle, **options)
         self._state = None
         outputs = {key: output.value for key, output in result.outputs.items()}
-        return outputs, dict(result.summary.resource_changes or {})
+        changes: Mapping[Any, int] = result.summary.resource_changes or {}
+        return outputs, dict(changes)
 
     def preview(self, display: Activities) -> Preview:
         """What `up` would change."""
@@ -316,7 +317,7 @@ def _settings(stack: str) -> StackSettings:
 
 
 def _file_name(stack: str) -> str:
-    from infra.settings.stack import stack_file
+    from infra.settings.stack_files import stack_file
 
     return stack_file(stack)
 
@@ -351,6 +352,7 @@ def _not_deployed(stack: str) -> StackError:
 
 
 def in_use(stack: str, holder: locks.Holder) -> StackError:
+    """Return the error that says who is changing the stack right now."""
     who = f"{holder.user}@{holder.host}"
     return StackError(
         tr(f"栈 {stack} 正被 {who}（进程 {holder.pid}，始于 {holder.since}）使用",

@@ -16,7 +16,7 @@ from toolchain.language import tr
 from toolchain.pulumi.backend import masked
 
 if TYPE_CHECKING:
-    from pulumi.automation.events import EngineEvent, PolicyEvent
+    from pulumi.automation.events import EngineEvent, PolicyEvent, StepEventMetadata
 
 _VERBS = {
     "create": ("创建", "create"),
@@ -177,7 +177,7 @@ class EventDisplay:
         elif event.policy_event:
             self._violated(event.policy_event)
 
-    def _started(self, step) -> None:  # noqa: ANN001 - StepEventMetadata, whose module is private
+    def _started(self, step: StepEventMetadata) -> None:
         op = str(getattr(step.op, "value", step.op))
         if op == "delete" and step.old and step.old.retain_on_delete:
             op = "retain"  # Only Pulumi's state forgets it.
@@ -222,7 +222,7 @@ class EventDisplay:
             raise explain(str(error), self.errors) from None
 
 
-def _as_json(step) -> dict[str, Any]:  # noqa: ANN001 - StepEventMetadata, whose module is private
+def _as_json(step: StepEventMetadata) -> dict[str, Any]:
     return {
         "op": str(getattr(step.op, "value", step.op)),
         "urn": step.urn,

@@ -103,4 +103,6 @@ def is_alive(pid: int) -> bool:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return not Path("/proc/self").exists()  # without a /proc: alive, and nothing more is known
-    return bool(re.search(r"^Name:\s*pulumi", status, re.M)) and not re.search(r"^State:\s*[ZX]", status, re.M)
+    return bool(re.search(r"^Name:\s*pulumi", status, re.MULTILINE)) and not re.search(
+        r"^State:\s*[ZX]", status, re.MULTILINE
+    )

@@ -17,7 +17,7 @@ from pulumi import automation as auto
 from cli.deployment import automation, deployment, secrets_provider
 from cli.stack_files.stack_file import has_encrypted_values, without_salt
 from cli.system.errors import StackError
-from infra.settings.stack import stack_file
+from infra.settings.stack_files import stack_file
 from toolchain.home import DyberHome
 from toolchain.language import tr
 
@@ -100,7 +100,7 @@ def has_passphrase(stack_yaml: bytes) -> bool:
 
 
 def passphrase() -> bytes | None:
-    """This machine's passphrase, as Pulumi takes it."""
+    """Return the passphrase that Pulumi uses on this machine."""
     if (given := os.environ.get("PULUMI_CONFIG_PASSPHRASE")) is not None:
         return given.encode()
     file = os.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE")

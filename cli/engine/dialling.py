@@ -24,7 +24,7 @@ class DialAdapter(UnixHTTPAdapter):
     """Sends the SDK's requests through docker commands, each of which is one connection to the engine."""
 
     def __init__(self, timeout: float) -> None:
-        super().__init__("http+unix://docker", timeout)
+        super().__init__("http+unix://docker", timeout)  # type: ignore[arg-type] # parts of a second work too
 
     def get_connection(self, url: Any, proxies: Any = None) -> UnixHTTPConnectionPool:
         """Return the pool of connections, which is the same for every `url`."""
@@ -36,8 +36,8 @@ class DialAdapter(UnixHTTPAdapter):
 
 
 class _Pool(UnixHTTPConnectionPool):
-    def _new_conn(self) -> _Connection:
-        return _Connection("docker", "", self.timeout)
+    def _new_conn(self) -> _Connection:  # type: ignore[override] # the stubs know urllib3 1 only
+        return _Connection("docker", "", self.timeout)  # type: ignore[arg-type]
 
 
 class _Connection(UnixHTTPConnection):

@@ -25,7 +25,7 @@ __all__ = ["EngineError", "NotOnEngine"]
 
 def docker(*arguments: str, timeout: float = 120) -> str:
     """Standard output of `docker …`, which may take `timeout` seconds. Raises EngineError."""
-    result = ask(*arguments, timeout=timeout, encoding="utf-8", errors="replace")
+    result: subprocess.CompletedProcess[str] = ask(*arguments, timeout=timeout, encoding="utf-8", errors="replace")
     if result.returncode:
         raise EngineError(result.stderr.strip() or f"docker {arguments[0]}: exit code {result.returncode}")
     return result.stdout
@@ -170,7 +170,7 @@ def copy_in(container: str, folder: str, archive: bytes) -> None:
 
 
 def _copy(source: str, target: str, archive: bytes = b"") -> bytes:
-    result = ask("cp", source, target, input=archive, timeout=120)
+    result: subprocess.CompletedProcess[bytes] = ask("cp", source, target, input=archive, timeout=120)
     if result.returncode:
         raise EngineError(result.stderr.decode(errors="replace").strip())
     return result.stdout

@@ -64,6 +64,9 @@ def remove(kind: str, name: str) -> None:
     """Remove a `network` or `volume` that nobody uses; what is gone already, or used by somebody else, is left alone."""
     try:
         with suppress(NotOnEngine), engine.asking() as client:
-            {"network": client.remove_network, "volume": client.remove_volume}[kind](name)
+            if kind == "network":
+                client.remove_network(name)
+            else:
+                client.remove_volume(name)
     except EngineError:
         err.print(Text(tr(f"保留 {name}（还有人使用）", f"kept {name} (still in use)"), style="yellow"))

@@ -40,6 +40,7 @@ class Member:
 
     @property
     def running(self) -> bool:
+        """Whether the container runs."""
         return self.state == "running"
 
     @property

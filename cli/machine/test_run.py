@@ -26,6 +26,18 @@ def prepare(display: Activities) -> None:
 
     Raises SetupError.
     """
+    install_packages(display)
+    missing = [] if CHROMIUM.exists() else ["chromium", "fonts-wqy-microhei"]
+    if not REDIS.exists():
+        missing.append("redis-tools")
+    if missing:
+        debian.install(missing, display)
+    if not PROMTOOL.exists():
+        debian.take_program("prometheus", "usr/bin/promtool", PROMTOOL, display)
+
+
+def install_packages(display: Activities) -> None:
+    """Install the Python packages of the tests and of the tools that check the code. Raises SetupError."""
     stamp = Path(sys.prefix) / ".test-requirements"
     wanted = hashlib.sha256(b"".join(file.read_bytes() for file in _requirement_files())).hexdigest()
     if not stamp.exists() or stamp.read_bytes() != wanted.encode():
@@ -42,13 +54,6 @@ def prepare(display: Activities) -> None:
                 command, display, what="pip install -e kit", next_step=retry, env=proxies.for_python(os.environ)
             )
         stamp.write_text(wanted)
-    missing = [] if CHROMIUM.exists() else ["chromium", "fonts-wqy-microhei"]
-    if not REDIS.exists():
-        missing.append("redis-tools")
-    if missing:
-        debian.install(missing, display)
-    if not PROMTOOL.exists():
-        debian.take_program("prometheus", "usr/bin/promtool", PROMTOOL, display)
 
 
 #: The two parts of the deployment wait much of the time, so the other tests run beside them (conftest.py makes the groups).

@@ -27,7 +27,7 @@ from cli.system import programs
 from cli.system.errors import StackError
 from infra.schema.key_paths import dotted
 from infra.settings.secrets import encrypted_paths
-from infra.settings.stack import stack_file
+from infra.settings.stack_files import stack_file
 from toolchain.language import tr
 
 #: Nothing that it encrypts is secret.
@@ -153,7 +153,8 @@ def _of_a_commit(root: Path, revision: str, tree: Path, state: Path, stack: str,
         )  # fmt: skip
         if done.returncode:
             raise Failed(_json(done.stdout), done.stderr)
-        return done.stdout
+        printed: str = done.stdout
+        return printed
 
     # A new stack is the selected one.
     pulumi("stack", "init", stack)

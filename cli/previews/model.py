@@ -59,6 +59,7 @@ class Step:
 
     @property
     def name(self) -> str:
+        """The resource's name, the last part of its URN."""
         return self.urn.rsplit("::", 1)[-1]
 
     @property
@@ -68,6 +69,7 @@ class Step:
 
     @property
     def kind(self) -> str:
+        """The last part of the resource's type."""
         return self.types[-1].rsplit(":", 1)[-1]
 
 

@@ -59,6 +59,7 @@ class Encrypting(io.RawIOBase):
         self._waiting = bytearray()
 
     def write(self, data: bytes) -> int:  # type: ignore[override]
+        """Encrypt `data`; the last chunk waits for `finish`."""
         self._waiting += data
         # The last chunk, which has data too, is known only at the end.
         while len(self._waiting) > CHUNK_BYTES:
@@ -89,6 +90,7 @@ class Decrypting(io.RawIOBase):
         self._ended = False
 
     def read(self, size: int = -1) -> bytes:
+        """Return up to `size` decrypted bytes, all of them without a size. Raises ArchiveError for a damaged file."""
         while not self._ended and (size < 0 or len(self._waiting) < size):
             self._waiting += self._read_chunk()
         end = len(self._waiting) if size < 0 else size

@@ -29,7 +29,7 @@ def write(path: Path, password: str, fill: Callable[[tarfile.TarFile], None]) ->
             sink.finish()
             file.flush()
             os.fsync(file.fileno())
-        os.replace(draft, path)
+        draft.replace(path)
     except BaseException:
         draft.unlink(missing_ok=True)
         raise

@@ -1,6 +1,6 @@
-"""Decrypts backups of earlier versions, which had a format that only this program reads. None are written any more.
+r"""Decrypts backups of earlier versions, which had a format that only this program reads. None are written any more.
 
-    "DYBER-BACKUP-1\\n" | salt, 16 bytes | secretstream header, 24 bytes | frames
+    "DYBER-BACKUP-1\n" | salt, 16 bytes | secretstream header, 24 bytes | frames
 
 The key is argon2id (3 passes, 256 MiB) of the password and the salt. Every frame holds 1 MiB, the last one the rest;
 the first is empty, which tells a wrong password from a damaged file. The last frame is marked.
@@ -46,6 +46,7 @@ class Decrypting(io.RawIOBase):
             raise WrongPassword from None
 
     def read(self, size: int = -1) -> bytes:
+        """Return up to `size` decrypted bytes, all of them without a size. Raises ArchiveError for a damaged file."""
         while not self._ended and (size < 0 or len(self._waiting) < size):
             frame = self._file.read(_FRAME_BYTES + _OVERHEAD)
             if len(frame) < _OVERHEAD:

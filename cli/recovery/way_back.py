@@ -28,10 +28,11 @@ from cli.inventory import belongings, remains
 from cli.inventory.members import START_ORDER, member
 from cli.stack_files.stack_file import replace_file
 from cli.system import programs
+from cli.system.errors import StackError
 from cli.terminal.console import Activities, err
 from infra.parts import data_volumes
 from infra.settings.env_file import file_name
-from infra.settings.stack import stack_file
+from infra.settings.stack_files import stack_file
 from toolchain.damage import SUFFIX, lock_at, set_aside
 from toolchain.language import tr
 
@@ -62,6 +63,7 @@ class WayBack:
 
     @property
     def folder(self) -> Path:
+        """The folder in which the way back is kept."""
         return _folder(self.stack)
 
     def save(self) -> None:
@@ -140,7 +142,7 @@ class WayBack:
         if self.has_state:
             _pulumi("stack", "import", "--stack", self.stack, "--file", str(self.folder / _STATE))
         else:
-            with suppress(stack.StackError):  # It may not have come that far.
+            with suppress(StackError):  # It may not have come that far.
                 _pulumi("stack", "rm", "--stack", self.stack, "--yes", "--force", "--preserve-config")
 
     def _update_restarts(self, policies: Mapping[str, str]) -> None:
@@ -170,7 +172,7 @@ class WayBack:
             (self.folder / stack.JOURNAL).unlink(missing_ok=True)
             shutil.rmtree(self.folder)
         except OSError as error:
-            raise stack.StackError(
+            raise StackError(
                 tr(
                     f"不能删除 {error.filename}：{error.strerror}",
                     f"{error.filename} cannot be removed: {error.strerror}",
@@ -190,7 +192,7 @@ def alone(name: str) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise stack.StackError(
+        raise StackError(
             tr(f"栈 {name} 正在恢复", f"stack {name} is being restored"), tr("等它结束", "wait until that has ended")
         ) from None
     try:
@@ -303,8 +305,9 @@ def _pulumi(*arguments: str) -> str:
         cwd=stack.ROOT, capture_output=True, text=True, errors="replace",
     )  # fmt: skip
     if done.returncode:
-        raise stack.StackError(
+        raise StackError(
             f"pulumi {' '.join(arguments[:2])}: {done.stderr.strip()}",
             tr("运行 ./deploy.sh doctor", "run ./deploy.sh doctor"),
         )
-    return done.stdout
+    printed: str = done.stdout
+    return printed

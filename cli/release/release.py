@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import CompletedProcess
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -21,7 +22,9 @@ from infra.parts.image_interface import INTERFACE
 from infra.services.catalog import ServiceSpec, load_catalog
 from infra.services.contract import Contract, listed_contract
 from infra.settings.profiles import BUILT_IN_PROFILES
-from infra.settings.stack import ImageDigest, StackSettings, stack_file
+from infra.settings.services import ImageDigest
+from infra.settings.stack import StackSettings
+from infra.settings.stack_files import stack_file
 from toolchain.language import tr
 
 _DIGEST = TypeAdapter(ImageDigest)
@@ -129,7 +132,7 @@ def push(image: str, registry: str, part: str) -> str:
 
 def _push(target: str) -> str:
     # A first push of a large image takes longer than other questions to the engine.
-    done = engine.ask("push", target, text=True, timeout=1800)
+    done: CompletedProcess[str] = engine.ask("push", target, text=True, timeout=1800)
     if done.returncode:
         raise StackError(
             tr(f"推送失败：{done.stderr.strip()}", f"the push failed: {done.stderr.strip()}"),
@@ -240,7 +243,7 @@ def _other_interface(release: Release) -> StackError:
 
 def _service_pins(service: str, image: str | None, sha256: str, tools: Mapping[str, str]) -> dict[KeyPath, str]:
     base = ("services", service)
-    pinned = {(*base, "image"): image} if image else {}
+    pinned: dict[KeyPath, str] = {(*base, "image"): image} if image else {}
     pinned[(*base, "contract", "sha256")] = sha256
     return pinned | {(*base, "contract", "tools", tool): kind for tool, kind in tools.items()}
 

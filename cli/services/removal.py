@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import time
 from collections.abc import Mapping
@@ -23,7 +22,8 @@ from cli.system.checkout import ROOT
 from infra.schema.problems import ConfigurationError
 from infra.services.catalog import ServiceSpec
 from infra.settings.secrets import as_ciphertext
-from infra.settings.stack import parse_settings, read_overrides, stack_file
+from infra.settings.stack import parse_settings, read_overrides
+from infra.settings.stack_files import stack_file
 
 #: Where removed folders go, in the repository; not under version control.
 REMOVED = ".removed-services"
@@ -104,5 +104,5 @@ def move_aside(root: Path, folder: Path) -> Path:
     """Take a service's folder out of mcp-servers/, in one step and with all that is in it; returns its new place."""
     kept = root / REMOVED / f"{folder.name}-{time.strftime('%Y%m%d-%H%M%S')}"
     kept.parent.mkdir(exist_ok=True)
-    os.rename(folder, kept)
+    folder.rename(kept)
     return kept

@@ -7,7 +7,6 @@ and nothing else, so that renaming it makes a new service.
 from __future__ import annotations
 
 import json
-import os
 import re
 import tempfile
 from collections.abc import Iterator
@@ -42,7 +41,7 @@ def create(servers: Path, identifiers: Identifiers, port: int, title: str) -> Pa
         target = servers / identifiers.name
         if target.exists():
             raise FileExistsError(target)
-        os.rename(made, target)
+        made.rename(target)
     return target
 
 

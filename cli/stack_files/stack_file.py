@@ -18,7 +18,7 @@ from ruamel.yaml.error import YAMLError
 
 from infra.schema.problems import ConfigurationError
 from infra.settings.secrets import encrypted_paths
-from infra.settings.stack import NAMESPACE
+from infra.settings.stack_files import NAMESPACE
 
 
 def without_salt(text: str) -> str:
@@ -113,7 +113,7 @@ def replace_file(path: Path, content: bytes, mode: int | None = None) -> None:
     """Write `content` so that a reader sees the old file or the new one, and nothing between, also after a power cut.
     `mode`: permission bits; None keeps the present file's."""
     with _draft(path, content, mode) as draft:
-        os.replace(draft, path)
+        draft.replace(path)
 
 
 def replace_unchanged_file(path: Path, before: bytes, content: bytes) -> bool:
@@ -121,7 +121,7 @@ def replace_unchanged_file(path: Path, before: bytes, content: bytes) -> bool:
     with _draft(path, content) as draft:
         unchanged = path.read_bytes() == before
         if unchanged:
-            os.replace(draft, path)
+            draft.replace(path)
     return unchanged
 
 

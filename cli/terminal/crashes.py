@@ -47,7 +47,7 @@ def give_up_output() -> None:
 def _keep(error: BaseException) -> Path | None:
     """Write the traceback to a file and return its path; None if the file cannot be written."""
     folder = DyberHome.from_environment().logs
-    file = folder / f"error-{datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}.log"
+    file = folder / f"error-{datetime.now().astimezone():%Y%m%d-%H%M%S}-{os.getpid()}.log"
     text = masked("".join(traceback.format_exception(error)))
     try:
         make_folder(folder)

@@ -15,9 +15,9 @@ CACHE_UID, EXPORTER_UID = 26379, 29121
 EDGE = f"{CACHE}-edge"
 #: Volumes within the stack: the data, and the password of the user `metrics`.
 DATA_VOLUME, PASSWORD_VOLUME = f"{CACHE}-data", f"{CACHE}-metrics"
-PASSWORD_FOLDER = "/run/dyber-cache"  # noqa: S105 - a folder
+PASSWORD_FOLDER = "/run/dyber-cache"
 #: The variable that tells where the password of the user `metrics` is.
-PASSWORD_FILE_VARIABLE = "CACHE_PASSWORD_FILE"  # noqa: S105 - a name
+PASSWORD_FILE_VARIABLE = "CACHE_PASSWORD_FILE"
 MAX_PROCESSES = 128
 STOP_SECONDS = 10
 EXPORTER_MEMORY_MIB = 64

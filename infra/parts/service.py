@@ -28,7 +28,7 @@ START_SECONDS = 120
 DRAIN_MARGIN_SECONDS = 10
 SECRETS_FOLDER = "/run/dyber-secrets"
 #: Name of the file with the password of Redis among a service's secrets, whose own names never begin like this.
-CACHE_SECRET = "DYBER_REDIS_PASSWORD"  # noqa: S105 - a name
+CACHE_SECRET = "DYBER_REDIS_PASSWORD"
 PROBE = Probe(("/opt/dyber/healthcheck",), start_seconds=30)
 
 

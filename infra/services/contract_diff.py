@@ -241,9 +241,10 @@ def _result_value(field: str, old: Schema, new: Schema) -> Iterator[_What]:
         yield Effect.READS, f"结果中的 {field} 的可能值：{shown}", f"result {field}: possible values {shown}"
     yield from _text(f"结果中的 {field} 的说明", f"result {field}: description", old.get("description"),
                      new.get("description"))  # fmt: skip
-    for inner, end in ((lambda schema: schema, "."), (lambda schema: schema.get("items") or {}, "[].")):
-        if isinstance(inner(old), Mapping) and isinstance(inner(new), Mapping):
-            yield from _result(f"{field}{end}", inner(old), inner(new))
+    yield from _result(f"{field}.", old, new)
+    old_items, new_items = old.get("items") or {}, new.get("items") or {}
+    if isinstance(old_items, Mapping) and isinstance(new_items, Mapping):
+        yield from _result(f"{field}[].", old_items, new_items)
 
 
 def _essence(schema: Schema) -> dict[str, Any]:

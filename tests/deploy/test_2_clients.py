@@ -38,7 +38,7 @@ async def test_a_client_searches_and_reads_notes_through_the_real_browser(deploy
 async def test_without_the_right_token_there_is_no_client(
     deployed: Checkout, transport: str, token: str | None
 ) -> None:
-    with pytest.raises(BaseException):  # noqa: B017, PT011 - an exception group whose shape is the SDK's own
+    with pytest.raises(BaseException):  # noqa: B017 - an exception group whose shape is the SDK's own
         async with mcp_client("template", transport, token) as client:
             await client.list_tools()
 

@@ -49,7 +49,7 @@ def of_strict_clients(pem: str) -> ssl.SSLContext:
 
 @pytest.fixture
 def bridge(deployed: Checkout) -> str:
-    """This machine's address on the engine's default network."""
+    """The address of this machine on the engine's default network."""
     return in_a_container(ROUTE).strip()
 
 

@@ -57,7 +57,7 @@ def logged_in(data_dir: Path, site: str, name: str = "SECRET", account: str = "d
         "name": "web_session", "value": f"session-{name}", "domain": urlsplit(site).hostname, "path": "/",
         "expires": -1, "httpOnly": True, "secure": False, "sameSite": "Lax",
     }  # fmt: skip
-    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as opened:
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as opened:
         json.dump({"cookies": [cookie], "origins": []}, opened)
     try:
         yield file

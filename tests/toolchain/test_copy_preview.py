@@ -104,7 +104,7 @@ def test_a_program_that_looks_everywhere_sees_no_secret_and_only_its_changes_are
     seen = (tmp_path / "seen").read_text()
     assert "placeholder-" in seen and f"'PULUMI_CONFIG_PASSPHRASE': '{PASSPHRASE}'" in seen
     assert [secret for secret in secrets if secret in seen or secret in json.dumps(document)] == []
-    assert TOKEN == prod.pulumi("config", "get", "token", "-s", "dev")
+    assert prod.pulumi("config", "get", "token", "-s", "dev") == TOKEN
     # The id that depends on secrets is replaced because of its length, not because of the placeholders.
     derived, added = sorted(steps(document), key=lambda step: step.name, reverse=True)
     assert (added.op, added.name) == ("create", "added")

@@ -37,7 +37,7 @@ def projects(home, database, aws, tmp_path_factory) -> dict[str, StateProject]:
 
 @pytest.fixture(params=BACKENDS)
 def project(request, projects, monkeypatch) -> StateProject:
-    """This process's environment is the project's."""
+    """A project whose environment this process has."""
     found = projects[request.param]
     use_environment(found.environment, monkeypatch)
     return found

@@ -51,10 +51,12 @@ class BaseImage:
 
 
 def image_name(suite: str) -> str:
+    """Return the name of the base image of a Debian suite."""
     return f"{REPOSITORY}:{suite}"
 
 
 def content_key(suite: str, mirrors: Mirrors) -> str:
+    """Return a key over everything that the base image of a Debian suite is made from."""
     return pieces.content_key(RECIPE, suite, mirrors.apt, mirrors.apt_security, *PACKAGES)
 
 
@@ -277,4 +279,5 @@ def _labels(suite: str, mirrors: Mirrors, origin: str, relaxed: bool) -> list[st
 
 
 def docker_env(engine: Engine, env: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment with which the `docker` program reaches this engine."""
     return {**(os.environ if env is None else env), **engine.environment()}

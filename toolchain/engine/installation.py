@@ -69,6 +69,7 @@ def find_engine(env: Mapping[str, str] | None = None) -> Engine | None:
 
 
 def look_for_engine(env: Mapping[str, str]) -> tuple[Engine | None, list[Unanswered]]:
+    """Return the first engine that answers, and the places that should have one but did not answer."""
     unanswered: list[Unanswered] = []
     for host, found in candidates(env):
         answer = ask(host, found, env)
@@ -154,6 +155,7 @@ def api_client(host: str, env: Mapping[str, str]) -> httpx2.Client:
 
 
 def require_new_enough(engine: Engine, versions: Versions) -> None:
+    """Raise SetupError if the engine's API is older than the program needs."""
     if version_tuple(engine.api_version) < version_tuple(versions.docker_minimum_api):
         raise SetupError(
             tr(
@@ -281,6 +283,7 @@ def start(home: DyberHome, progress: Progress) -> Engine:
 
 
 def wait_until_it_answers(seconds: float, log_place: str, host: str = f"unix://{DEFAULT_SOCKET}") -> Engine:
+    """Return the engine at `host` as soon as it answers. Raises SetupError when it never does."""
     not_yet = retry_if_result(lambda answer: not isinstance(answer, Engine))
     try:
         answer = Retrying(stop=stop_after_delay(seconds), wait=wait_fixed(0.3), retry=not_yet)(
@@ -317,6 +320,7 @@ def program_of(pid: int) -> str | None:
 
 
 def debian_has(package: str) -> bool:
+    """Tell whether Debian's package lists have a package of this name."""
     return debian.can_install() and output_of(["apt-cache", "show", "--no-all-versions", package]) not in (None, "")
 
 

@@ -209,6 +209,7 @@ def find_go(home: DyberHome, versions: Versions, mirrors: Mirrors, progress: Pro
 
 
 def go_is_new_enough(go: str, minimum: str) -> bool:
+    """Tell whether the `go` program runs and is at least version `minimum`."""
     said = output_of([go, "env", "GOVERSION"], env={**os.environ, "GOTOOLCHAIN": "local"})
     return bool(said and said.startswith("go") and version_tuple(said) >= version_tuple(minimum))
 

@@ -34,6 +34,7 @@ class Backend:
 
     @property
     def is_local(self) -> bool:
+        """Whether the state is in a folder of this machine."""
         return self.url.startswith("file:")
 
     def check(self) -> None:

@@ -25,6 +25,7 @@ from pulumi import _types  # the only place where the SDK keeps wire names and t
 
 # "str", ["list", type], ["map", type], or {wire name: type}
 Type = Any
+Properties = dict[str, Any]
 
 KNOWN_DIFFERENCES = {
     "docker": {
@@ -69,7 +70,7 @@ def _modules(package_name: str) -> list[ModuleType]:
     ]
 
 
-def _compare_resources(module: ModuleType, speaks: dict) -> Iterator[tuple[str, list[str]]]:
+def _compare_resources(module: ModuleType, speaks: Properties) -> Iterator[tuple[str, list[str]]]:
     for name, resource in inspect.getmembers(module, inspect.isclass):
         if not issubclass(resource, pulumi.Resource) or resource.__module__ != module.__name__:
             continue
@@ -89,7 +90,7 @@ def _compare_resources(module: ModuleType, speaks: dict) -> Iterator[tuple[str, 
         yield token, found
 
 
-def _compare_functions(module: ModuleType, speaks: dict) -> Iterator[tuple[str, list[str]]]:
+def _compare_functions(module: ModuleType, speaks: Properties) -> Iterator[tuple[str, list[str]]]:
     for name, function in inspect.getmembers(module, inspect.isfunction):
         if function.__module__ != module.__name__ or not name.startswith("get_") or name.endswith("_output"):
             continue
@@ -137,7 +138,7 @@ def _normal(hint: Any) -> Type:
     return "any"
 
 
-def _of_union(members: tuple) -> Any:
+def _of_union(members: tuple[Any, ...]) -> Any:
     """The member that says most: an args class, else the plain type; not None, outputs or typed dictionaries."""
     plain = [member for member in members if member is not type(None)]
     useful = [
@@ -169,7 +170,7 @@ def _differences(path: str, plugin: Type, sdk: Type, inputs_only: bool) -> Itera
         yield f"{path}: {_short(plugin)} in the plugin, {_short(sdk)} in the SDK"
 
 
-def _without_id(properties: dict) -> dict:
+def _without_id(properties: Properties) -> Properties:
     return {wire: value for wire, value in properties.items() if wire != "id"}
 
 
@@ -186,6 +187,7 @@ def _count(type_: Type) -> int:
 
 
 def main(arguments: list[str]) -> int:
+    """Print how a plugin and its SDK differ; returns 1 if a difference is not among the known ones."""
     from toolchain import versions
     from toolchain.home import DyberHome
     from toolchain.pulumi.pulumi_cli import find_plugin

@@ -67,7 +67,7 @@ class CacheAccess(pulumi.ComponentResource):
 
         def random_login(user: str, resource: str) -> CacheLogin:
             generated = random.RandomBytes(resource, length=PASSWORD_BYTES, keepers=keepers, opts=child)
-            password = pulumi.Output.secret(generated.hex)
+            password: pulumi.Output[str] = pulumi.Output.secret(generated.hex)
             # As with tokens: nothing follows from the hash of 256 random bits, and in clear the preview stays readable.
             return CacheLogin(user, password, pulumi.Output.unsecret(_hashed(password)))
 
@@ -117,7 +117,9 @@ class CacheArgs:
 
 
 class Cache(pulumi.ComponentResource):
-    """Creates:
+    """The cache that services share.
+
+    Creates:
     - a network of Redis' own, through which its port is published and the exporter asks; nothing gets out of it
     - Redis, which is also in the network of each service that uses it, so that those stay apart from each other
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ class StackIdentity:
 
     stack: str
     deployment: pulumi.Input[str]
-    subnets: Subnets = Subnets()
+    subnets: Subnets = field(default_factory=Subnets)
 
     def labels(self, service: str) -> dict[str, pulumi.Input[str]]:
         """Stable labels, as a changed label replaces what carries it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,7 +63,9 @@ class GatewayArgs:
 
 
 class Gateway(pulumi.ComponentResource):
-    """Creates:
+    """The gateway with its ports.
+
+    Creates:
     - fronts, which alone publish its ports: one for the gateway's own, one for each service's direct port and one for
       that of Prometheus
     - the gateway's container, in every service's network and in that of Prometheus; a new one serves before the old one drains
@@ -161,7 +163,7 @@ class Gateway(pulumi.ComponentResource):
 
     def _configuration(self, args: GatewayArgs, edge: docker.Network) -> pulumi.Output[dict[str, str]]:
         hashes = pulumi.Output.all(**{client: token.sha256 for client, token in args.tokens.items()})
-        monitoring = args.monitoring.network.ipam_configs if args.monitoring else []
+        monitoring: pulumi.Input[Sequence[Any]] = args.monitoring.network.ipam_configs if args.monitoring else []
         return pulumi.Output.all(hashes, edge.ipam_configs, monitoring).apply(
             lambda known: gateway_inputs.configuration(
                 args.settings, args.specs, known[0], GatewayNetworks(_subnets(known[1]), _subnets(known[2]))

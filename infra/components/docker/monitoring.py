@@ -31,7 +31,9 @@ class MonitoringArgs:
 
 
 class Monitoring(pulumi.ComponentResource):
-    """Creates:
+    """Prometheus with its configuration and data.
+
+    Creates:
     - a network without a way out, for Prometheus, the gateway and exporters; services are read through the gateway
     - a volume with its configuration, which Prometheus sees read-only
     - Prometheus, replaced old-first, as two cannot share the samples; the gateway passes people on to it

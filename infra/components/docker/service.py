@@ -35,7 +35,9 @@ class McpServiceArgs:
 
 
 class McpService(pulumi.ComponentResource):
-    """Creates what infra.parts.service decides:
+    """One MCP service with its replicas.
+
+    Creates what infra.parts.service decides:
     - a network that only this service and the gateway share, without a way out unless the service asks for one
     - files with the secrets that the stack gives to it, if there are any
     - where contracts are enforced, the check of its image's tools, without which no container is created

@@ -134,8 +134,7 @@ def _refuse_unusable_scopes(services: list[GatewayService], clients: list[Gatewa
                     )
                 continue
             known = tools.get(service)
-            unknown = sorted(set(scope) - known) if known else []
-            if unknown:
+            if known and (unknown := sorted(set(scope) - known)):
                 refuse(
                     f"服务 {service} 没有客户端 {client.name} 的权限里写的工具：{'、'.join(unknown)}；"
                     f"现有：{'、'.join(sorted(known))}",
@@ -264,7 +263,8 @@ def _catalog(settings: GatewaySettings, services: list[GatewayService], version:
 
 @cache
 def _error_table() -> dict[str, dict[str, Any]]:
-    return json.loads((NGINX_FOLDER / "errors.json").read_text(encoding="utf-8"))
+    table: dict[str, dict[str, Any]] = json.loads((NGINX_FOLDER / "errors.json").read_text(encoding="utf-8"))
+    return table
 
 
 def _errors() -> list[dict[str, Any]]:
@@ -285,7 +285,7 @@ def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(NGINX_FOLDER / "templates"),
         undefined=jinja2.StrictUndefined,
-        autoescape=False,  # noqa: S701 - not HTML; `quote` and `json_body` do what Nginx needs
+        autoescape=False,
         keep_trailing_newline=True,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -154,6 +154,7 @@ class GatewayNetworks:
 
 
 def refuse(chinese: str, english: str) -> NoReturn:
+    """Raise a ValueError with the message in both languages."""
     raise ValueError(f"{chinese}\n{english}")
 
 

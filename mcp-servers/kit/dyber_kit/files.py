@@ -22,7 +22,7 @@ def write_private(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -43,7 +43,7 @@ def set_aside(path: Path) -> Path | None:
     """
     target = path.with_name(f"{path.name}.damaged")
     try:
-        os.replace(path, target)
+        path.replace(target)
     except OSError:
         return None
     return target

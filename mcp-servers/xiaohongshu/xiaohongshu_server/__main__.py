@@ -1,3 +1,5 @@
+"""Runs the server of this service."""
+
 from dyber_kit import run
 
 from xiaohongshu_server.service import build_app

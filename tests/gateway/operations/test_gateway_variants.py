@@ -47,7 +47,7 @@ VARIANTS = {
     ),
     "many": render(
         GatewaySettings(
-            server_names=tuple(f"host-{number}.{'sub.' * 20}example.com" for number in range(20)) + ("[fd00::5]",),
+            server_names=(*(f"host-{number}.{'sub.' * 20}example.com" for number in range(20)), "[fd00::5]"),
             allowed_origins=tuple(f"https://origin-{number}.example" for number in range(20)),
             max_body_mib=64,
         ),

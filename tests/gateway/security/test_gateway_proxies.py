@@ -41,7 +41,7 @@ def exchange(gateway: GatewayUnderTest, port: int, first: bytes, path: str, toke
         plain.sendall(first)
         connection = plain
         if port == 443:
-            connection = ssl._create_unverified_context().wrap_socket(plain)  # noqa: S323 - not what is tested
+            connection = ssl._create_unverified_context().wrap_socket(plain)
         try:
             connection.sendall(request.encode())
             answer = b"".join(iter(lambda: connection.recv(65536), b""))

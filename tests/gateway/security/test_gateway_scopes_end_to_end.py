@@ -57,7 +57,7 @@ def gateway(gateway_image: str) -> Iterator[GatewayUnderTest]:
 @pytest.fixture(scope="module", params=sorted(PACKAGES))
 def target(request: pytest.FixtureRequest, gateway: GatewayUnderTest) -> Iterator[Target]:
     """Each service that has a folder, as a client sees it whose token is for one of its tools."""
-    settings = replace(all_tools(free_port()), host="0.0.0.0")  # noqa: S104 - the relay is in another network
+    settings = replace(all_tools(free_port()), host="0.0.0.0")
     with serving(PACKAGES[request.param], settings) as found:
         relay(gateway, request.param, settings.port)
         service = GatewayService(

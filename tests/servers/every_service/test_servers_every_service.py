@@ -167,7 +167,7 @@ async def test_numbers_and_switches_as_text_are_read_and_a_switch_is_no_number(s
 async def test_what_is_refused_is_told_in_chinese_with_bounds_and_an_example_and_without_the_text_given(service):
     async with Client(service.app.mcp) as client:
         for tool, schema in (await service.schemas()).items():
-            for argument, rules in schema["properties"].items():
+            for argument in schema["properties"]:
                 given = {**needed(schema), argument: {"secret": "hunter2"}}
                 text = (await client.call_tool(tool, given)).content[0].text
                 assert f"{argument}：应为" in text and "，例如 " in text, (tool, argument, text)

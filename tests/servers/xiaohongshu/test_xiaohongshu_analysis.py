@@ -162,11 +162,15 @@ def test_texts_without_content_have_no_words(text):
     assert words(text) == []
 
 
+# Without a time zone: Hypothesis adds it.
+EARLIEST, LATEST = datetime(2013, 1, 1), datetime(2030, 1, 1)  # noqa: DTZ001
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.builds(
     SampleNote, note_ref=st.text(), title=st.text(max_size=30), type=st.sampled_from(["image", "video"]),
     author=st.text(max_size=5), likes=st.none() | st.integers(0, 10**7), collects=st.none() | st.integers(0, 10**7),
-    published_at=st.none() | st.datetimes(datetime(2013, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),
+    published_at=st.none() | st.datetimes(EARLIEST, LATEST, timezones=st.just(UTC)),
     opened=st.booleans(), text=st.text(max_size=100),
 ), max_size=12))  # fmt: skip
 def test_no_sample_breaks_it_and_shares_stay_shares(notes):

@@ -121,7 +121,7 @@ def test_a_drawn_code_is_the_pictures_code():
     lines = as_text(QR_ROWS).split("\n")
     rows = ["".join(halves[char][half] for char in line) for line in lines for half in (0, 1)]
     assert [row[2:-2] for row in rows[2 : 2 + len(QR_ROWS)]] == QR_ROWS
-    assert {row for row in rows[:2] + rows[2 + len(QR_ROWS) :]} == {"0" * (len(QR_ROWS) + 4)}
+    assert set(rows[:2] + rows[2 + len(QR_ROWS) :]) == {"0" * (len(QR_ROWS) + 4)}
 
 
 async def test_a_client_without_pictures_gets_the_code_as_text_and_as_its_address(client, no_session):

@@ -59,7 +59,24 @@ def test_a_workflow_grants_nothing_by_default_and_runs_nobody_elses_action(file:
     used = [step["uses"] for job in content["jobs"].values() for step in job["steps"] if "uses" in step]
     # What GitHub itself offers, as it was when it was looked at.
     assert [name for name in used if not re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", name)] == []
-    assert file.name == "tests.yml" or used == []
+    assert file.name == "tests.yml" or {name.split("@")[0] for name in used} == {"actions/checkout"}
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
+def test_every_job_checks_out_first_and_keeps_no_token_for_what_follows(file: Path) -> None:
+    for job in yaml.safe_load(file.read_text(encoding="utf-8"))["jobs"].values():
+        first, *others = job["steps"]
+        assert first["uses"].startswith("actions/checkout@")
+        assert first["with"]["persist-credentials"] is False
+        assert "token" not in first["with"]
+        assert [step for step in others if step.get("uses", "").startswith("actions/checkout@")] == []
+
+
+def test_a_runner_of_ours_keeps_what_git_ignores() -> None:
+    for file in WORKFLOWS:
+        for job in yaml.safe_load(file.read_text(encoding="utf-8"))["jobs"].values():
+            kept = job["steps"][0]["with"].get("clean") is False
+            assert kept == (job["runs-on"] != "ubuntu-latest")
 
 
 def test_a_forks_code_never_runs_on_a_machine_of_ours() -> None:
@@ -87,7 +104,8 @@ def test_the_job_that_runs_a_branchs_code_can_only_read_the_repository() -> None
     (script,) = [step["run"] for step in preview["steps"] if "deploy.sh" in step.get("run", "")]
     assert "--state-copies" in script
     holders = [step["name"] for step in preview["steps"] if "GH_TOKEN" in step.get("env", {})]
-    assert holders == ["Check out"] and "GH_TOKEN" not in preview["env"]
+    assert holders == [] and "GH_TOKEN" not in preview["env"]
+    assert preview["steps"][0]["with"]["ref"] == "${{ env.COMMIT }}"
 
 
 def test_the_job_that_writes_the_comment_runs_what_is_on_the_base() -> None:
@@ -95,6 +113,7 @@ def test_the_job_that_writes_the_comment_runs_what_is_on_the_base() -> None:
     assert comment["permissions"] == {"contents": "read", "pull-requests": "write"}
     assert comment["runs-on"] == "ubuntu-latest"
     assert comment["env"] == {"BASE": "${{ github.event.pull_request.base.sha }}"}
+    assert comment["steps"][0]["with"]["ref"] == "${{ env.BASE }}"
     assert "deploy.sh" not in str(comment["steps"])
 
 
@@ -104,7 +123,7 @@ def test_every_pull_request_and_main_are_tested_by_the_readmes_command() -> None
     (job,) = content["jobs"].values()
     assert (job["runs-on"], job["permissions"]) == ("ubuntu-latest", {"contents": "read"})
     assert any(".ci/run" in step.get("run", "") for step in job["steps"])
-    (cache,) = [step["with"]["path"].split() for step in job["steps"] if "uses" in step]
+    (cache,) = [step["with"]["path"].split() for step in job["steps"] if "path" in step.get("with", {})]
     # What is kept is outside of the checkout, and neither a state nor a passphrase is.
     home = job["env"]["DYBER_HOME"]
     assert all(path.startswith(f"{home}/") for path in cache)
@@ -114,7 +133,7 @@ def test_every_pull_request_and_main_are_tested_by_the_readmes_command() -> None
 def test_what_is_applied_waits_for_the_approval_of_its_environment() -> None:
     deploying = jobs("deploy.yml")
     for name, job in deploying.items():
-        applies = any("deploy.sh apply" in step["run"] for step in job["steps"])
+        applies = any("deploy.sh apply" in step.get("run", "") for step in job["steps"])
         assert job.get("environment") == (name if applies else None)
     assert (deploying["plan-prod"]["needs"], deploying["prod"]["needs"]) == ("test", "plan-prod")
 

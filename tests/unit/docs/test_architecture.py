@@ -57,7 +57,10 @@ def headings(page: str) -> list[int]:
 
 def rows_by_section(page: str) -> list[int]:
     """How many rows of tables each section has."""
-    return [len(re.findall(r"^\|", section, re.MULTILINE)) for section in re.split(r"^#+ ", text_of(page), flags=re.M)]
+    return [
+        len(re.findall(r"^\|", section, re.MULTILINE))
+        for section in re.split(r"^#+ ", text_of(page), flags=re.MULTILINE)
+    ]
 
 
 def glossary(page: str) -> list[list[str]]:

@@ -22,7 +22,7 @@ PAGES = sorted(
 WRITTEN = re.compile(
     r"(?:(?<=\s)>{1,2}|--out|--markdown|--backup|deploy\.sh backup|apply)\s+([A-Za-z0-9._-][A-Za-z0-9._/-]*)"
 )
-CLIENT_FILES = re.compile(r"^\| `[a-z-]+` \| `([^`~]*\.[^`~]+)`", re.M)
+CLIENT_FILES = re.compile(r"^\| `[a-z-]+` \| `([^`~]*\.[^`~]+)`", re.MULTILINE)
 #: Parts of the program print these names of files that they write beside others.
 DRAFTS = [".Pulumi.dev.yaml.x1y2", ".Pulumi.test.yaml.abc", "..env.x1y2", "..env.test.x1y2", ".env", ".env.prod"]
 

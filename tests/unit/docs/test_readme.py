@@ -117,7 +117,9 @@ def test_the_settings_named_in_the_readme_exist() -> None:
     from infra.settings.stack import StackSettings
 
     text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    named = re.findall(r"^\| `(gateway\.\w+|profiles|clients|services\.<名字>|dataRetention|logLevel)` \|", text, re.M)
+    named = re.findall(
+        r"^\| `(gateway\.\w+|profiles|clients|services\.<名字>|dataRetention|logLevel)` \|", text, re.MULTILINE
+    )
     assert len(named) == 11
     aliases = {field.alias: field.annotation for field in StackSettings.model_fields.values()}
     for name in named:

@@ -17,7 +17,7 @@ PINNED = versions.load()
 @pytest.mark.parametrize("package", sorted(PINNED.sdks))
 def test_requirements_pin_the_same_sdk(package):
     lines = (REPOSITORY / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    assert f"{package}=={PINNED.sdks[package]}" in lines
+    assert f"{package}=={PINNED.sdks[package]}" in [line.removesuffix(" \\") for line in lines]
 
 
 @pytest.mark.parametrize("plugin", sorted(PINNED.plugins))

@@ -32,6 +32,7 @@ class Children:
                 self._running.discard(child)
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """Send a signal to every child process that still runs."""
         with self._lock:
             for child in self._running:
                 if child.poll() is None:

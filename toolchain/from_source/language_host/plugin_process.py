@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import queue
 import subprocess
 import threading
 from collections.abc import Iterator
 
+import grpc
 from pulumi.runtime.proto import language_pb2
 
 from . import projects
@@ -17,7 +19,7 @@ CHUNK_BYTES = 64 * 1024
 
 
 def run(
-    request: language_pb2.RunPluginRequest, children: Children, context
+    request: language_pb2.RunPluginRequest, children: Children, context: grpc.ServicerContext
 ) -> Iterator[language_pb2.RunPluginResponse]:
     """Yield what the plugin prints and, at last, its exit code. Raises projects.ProjectError."""
     folder = projects.virtual_environment(request.info)
@@ -66,7 +68,7 @@ def command(request: language_pb2.RunPluginRequest) -> list[str]:
     return [*python, program, *request.args]
 
 
-def _read(name: str, pipe, outputs: queue.Queue[tuple[str, bytes]]) -> None:
+def _read(name: str, pipe: io.BufferedReader, outputs: queue.Queue[tuple[str, bytes]]) -> None:
     while data := pipe.read1(CHUNK_BYTES):
         outputs.put((name, data))
     outputs.put((name, b""))

@@ -39,7 +39,7 @@ def run(request: language_pb2.RunRequest, engine_address: str, children: Childre
         raise
     finally:
         os.close(program_end)
-    with open(answer_end, "rb") as answers, children.watch(child):
+    with os.fdopen(answer_end, "rb") as answers, children.watch(child):
         assert child.stdin is not None
         with suppress(BrokenPipeError), child.stdin:
             child.stdin.write(handed_over.SerializeToString())

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from google.protobuf import json_format
 from pulumi.runtime.proto import language_pb2
@@ -37,6 +38,7 @@ def base_interpreter() -> str:
 
 
 def interpreter(info: language_pb2.ProgramInfo) -> str:
+    """Return the Python that runs the program: of its virtual environment, else the one outside of any."""
     folder = virtual_environment(info)
     if folder is None:
         return base_interpreter()
@@ -60,7 +62,7 @@ def environment(info: language_pb2.ProgramInfo) -> dict[str, str]:
     return env
 
 
-def ask(info: language_pb2.ProgramInfo, code: str) -> list:
+def ask(info: language_pb2.ProgramInfo, code: str) -> list[Any]:
     """Run `code` in the project's Python; it prints one JSON list."""
     done = subprocess.run(
         [interpreter(info), "-I", "-c", code],
@@ -71,16 +73,19 @@ def ask(info: language_pb2.ProgramInfo, code: str) -> list:
     )
     if done.returncode != 0:
         raise ProjectError(f"{interpreter(info)} failed: {done.stderr.strip()}")
-    return json.loads(done.stdout)
+    answer: list[Any] = json.loads(done.stdout)
+    return answer
 
 
 def about(info: language_pb2.ProgramInfo) -> dict[str, str]:
+    """Return the Python's path and version, for `pulumi about`."""
     answer = ask(info, "import json, platform, sys; print(json.dumps([sys.executable, platform.python_version()]))")
     executable, version = answer
     return {"executable": executable, "version": version}
 
 
 def installed_packages(info: language_pb2.ProgramInfo) -> list[tuple[str, str]]:
+    """Return name and version of each Python package that the program can import."""
     answer = ask(
         info,
         "import importlib.metadata as m, json\n"
@@ -89,7 +94,7 @@ def installed_packages(info: language_pb2.ProgramInfo) -> list[tuple[str, str]]:
     return [(name, version) for name, version in answer]
 
 
-def required_plugins(info: language_pb2.ProgramInfo) -> list[dict[str, str]]:
+def required_plugins(info: language_pb2.ProgramInfo) -> list[dict[str, Any]]:
     """What the installed Pulumi SDKs ask for in their `pulumi-plugin.json`."""
     answer = ask(
         info,

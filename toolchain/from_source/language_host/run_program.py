@@ -7,6 +7,7 @@ May import nothing but the standard library and `pulumi`, and only what the SDK 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import logging
 import os
@@ -15,17 +16,24 @@ import sys
 import sysconfig
 import traceback
 import types
+from collections.abc import Coroutine, Generator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pulumi.runtime.proto import language_pb2
 
 MOST_THREADS = 1024
 
 
 def main() -> None:
+    """Run the requested program and exit with 0, or with 1 after an error."""
     answer_descriptor = int(sys.argv[1])
     os.set_inheritable(answer_descriptor, False)
     request_bytes = sys.stdin.buffer.read()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    sys.stdin = io.TextIOWrapper(open(0, "rb", closefd=False))
+    sys.stdin = io.TextIOWrapper(io.FileIO(0, closefd=False))
 
     try:
         from pulumi.runtime.proto import language_pb2
@@ -43,7 +51,7 @@ def main() -> None:
     os._exit(0 if ok else 1)  # threads that the program left behind must not keep the deployment waiting
 
 
-def run(request) -> bool:
+def run(request: language_pb2.RunRequest) -> bool:
     """Run the program; False after an error, which the user has then seen in the engine's log."""
     import grpc
     import pulumi
@@ -68,11 +76,11 @@ def run(request) -> bool:
 
     program = program_path(request)
     sys.argv = [program]
-    sys.path[0] = program if os.path.isdir(program) else os.path.dirname(program)
+    sys.path[0] = program if Path(program).is_dir() else str(Path(program).parent)
 
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    root = request.info.root_directory or os.path.dirname(program)
+    root = request.info.root_directory or str(Path(program).parent)
     first_tracebacks = FirstTracebacks(root)
     loop.set_task_factory(first_tracebacks.task)
     # The SDK blocks one thread per resource that is being registered.
@@ -96,10 +104,8 @@ def run(request) -> bool:
         pulumi.log.error("Program failed with an unhandled exception:\n" + readable_traceback(error, root))
         return False
     finally:
-        try:
+        with contextlib.suppress(KeyboardInterrupt):
             finish_tasks(loop)
-        except KeyboardInterrupt:
-            pass
     return True
 
 
@@ -108,12 +114,14 @@ def run_main(program: str) -> None:
     runpy.run_path(program, run_name="__main__")
 
 
-def program_path(request) -> str:
+def program_path(request: language_pb2.RunRequest) -> str:
+    """Return the program's file or folder as the request names it."""
     folder = request.info.program_directory or request.pwd or "."
-    return os.path.normpath(os.path.join(folder, request.info.entry_point or request.program or "."))
+    return os.path.normpath(Path(folder, request.info.entry_point or request.program or "."))
 
 
 def finish_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    """Cancel the tasks that the program left behind and wait for their end."""
     tasks = asyncio.all_tasks(loop)
     for task in tasks:
         task.cancel()
@@ -132,12 +140,18 @@ class FirstTracebacks:
         self._root = root
         self._seen: list[tuple[BaseException, types.TracebackType]] = []
 
-    def task(self, loop, coroutine, **options) -> asyncio.Task:
+    def task(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        coroutine: Coroutine[Any, Any, Any] | Generator[Any, None, Any],
+        **options: Any,
+    ) -> asyncio.Task[Any]:
+        """Make a task, as the event loop's task factory, and note the error that it ends with."""
         task = asyncio.Task(coroutine, loop=loop, **options)
         task.add_done_callback(self._note)
         return task
 
-    def _note(self, task: asyncio.Task) -> None:
+    def _note(self, task: asyncio.Task[Any]) -> None:
         error = None if task.cancelled() else task.exception()
         if error is None or error.__traceback__ is None or any(known is error for known, _ in self._seen):
             return
@@ -145,6 +159,7 @@ class FirstTracebacks:
             self._seen.append((error, error.__traceback__))
 
     def restore(self, error: BaseException) -> None:
+        """Give the error the traceback that it had first."""
         for known, first in self._seen:
             if known is error:
                 error.__traceback__ = first
@@ -176,6 +191,7 @@ def chain(report: traceback.TracebackException) -> list[traceback.TracebackExcep
 
 
 def user_part(frames: list[traceback.FrameSummary], root: str, users_elsewhere: bool) -> list[traceback.FrameSummary]:
+    """Return the frames from the user's first one on; the last one if `users_elsewhere`."""
     for position, frame in enumerate(frames):
         if is_users(frame.filename, root):
             return frames[position:]
@@ -186,6 +202,7 @@ def user_part(frames: list[traceback.FrameSummary], root: str, users_elsewhere: 
 
 
 def is_users(filename: str, root: str) -> bool:
+    """Tell whether a file lies in the project's folder and belongs to no installed package."""
     if filename.startswith("<"):
         return False
     path = os.path.realpath(filename)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import grpc
 from google.protobuf import empty_pb2
@@ -19,6 +20,8 @@ from .children import Children
 MESSAGE_BYTES = 400 * 1024 * 1024
 OPTIONS = [("grpc.max_receive_message_length", MESSAGE_BYTES), ("grpc.max_send_message_length", MESSAGE_BYTES)]
 
+Answer = TypeVar("Answer")
+
 
 class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
     """One per engine run. Calls that this host does not know answer UNIMPLEMENTED by inheritance."""
@@ -27,67 +30,87 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         self._engine_address = engine_address
         self.children = Children()
 
-    def Handshake(self, request, context):
+    def Handshake(
+        self, request: language_pb2.LanguageHandshakeRequest, context: grpc.ServicerContext
+    ) -> language_pb2.LanguageHandshakeResponse:
         self._engine_address = request.engine_address or self._engine_address
         return language_pb2.LanguageHandshakeResponse()
 
-    def GetPluginInfo(self, request, context):
+    def GetPluginInfo(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:
         return plugin_pb2.PluginInfo(version=VERSION)
 
-    def RuntimeOptionsPrompts(self, request, context):
+    def RuntimeOptionsPrompts(
+        self, request: language_pb2.RuntimeOptionsRequest, context: grpc.ServicerContext
+    ) -> language_pb2.RuntimeOptionsResponse:
         return language_pb2.RuntimeOptionsResponse()
 
-    def Template(self, request, context):
+    def Template(
+        self, request: language_pb2.TemplateRequest, context: grpc.ServicerContext
+    ) -> language_pb2.TemplateResponse:
         return language_pb2.TemplateResponse()
 
-    def About(self, request, context):
+    def About(self, request: language_pb2.AboutRequest, context: grpc.ServicerContext) -> language_pb2.AboutResponse:
         about = _or_abort(context, projects.about, request.info)
         return language_pb2.AboutResponse(metadata={"toolchain": "pip"}, **about)
 
-    def GetProgramDependencies(self, request, context):
+    def GetProgramDependencies(
+        self, request: language_pb2.GetProgramDependenciesRequest, context: grpc.ServicerContext
+    ) -> language_pb2.GetProgramDependenciesResponse:
         packages = _or_abort(context, projects.installed_packages, request.info)
         return language_pb2.GetProgramDependenciesResponse(
             dependencies=[language_pb2.DependencyInfo(name=name, version=version) for name, version in packages]
         )
 
-    def GetRequiredPlugins(self, request, context):
+    def GetRequiredPlugins(
+        self, request: language_pb2.GetRequiredPluginsRequest, context: grpc.ServicerContext
+    ) -> language_pb2.GetRequiredPluginsResponse:
         plugins = _or_abort(context, projects.required_plugins, request.info)
         return language_pb2.GetRequiredPluginsResponse(
             plugins=[plugin_pb2.PluginDependency(**plugin) for plugin in plugins]
         )
 
-    def GetRequiredPackages(self, request, context):
+    def GetRequiredPackages(
+        self, request: language_pb2.GetRequiredPackagesRequest, context: grpc.ServicerContext
+    ) -> language_pb2.GetRequiredPackagesResponse:
         plugins = _or_abort(context, projects.required_plugins, request.info)
         return language_pb2.GetRequiredPackagesResponse(
             packages=[plugin_pb2.PackageDependency(**plugin) for plugin in plugins]
         )
 
-    def InstallDependencies(self, request, context) -> Iterator[language_pb2.InstallDependenciesResponse]:
+    def InstallDependencies(
+        self, request: language_pb2.InstallDependenciesRequest, context: grpc.ServicerContext
+    ) -> Iterator[language_pb2.InstallDependenciesResponse]:
         try:
             for output in dependencies.install(request, self.children):
                 yield language_pb2.InstallDependenciesResponse(stdout=output)
         except projects.ProjectError as error:
             context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
 
-    def Run(self, request, context):
+    def Run(self, request: language_pb2.RunRequest, context: grpc.ServicerContext) -> language_pb2.RunResponse:
         context.add_callback(self.children.stop)
         try:
             return program_process.run(request, self._engine_address, self.children)
         except projects.ProjectError as error:
             return language_pb2.RunResponse(error=str(error))
 
-    def RunPlugin(self, request, context) -> Iterator[language_pb2.RunPluginResponse]:
+    def RunPlugin(
+        self, request: language_pb2.RunPluginRequest, context: grpc.ServicerContext
+    ) -> Iterator[language_pb2.RunPluginResponse]:
         try:
             yield from plugin_process.run(request, self.children, context)
         except projects.ProjectError as error:
             context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
 
-    def Cancel(self, request, context):
+    def Cancel(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> empty_pb2.Empty:
         self.children.stop()
         return empty_pb2.Empty()
 
 
-def _or_abort(context, question, info):
+def _or_abort(
+    context: grpc.ServicerContext,
+    question: Callable[[language_pb2.ProgramInfo], Answer],
+    info: language_pb2.ProgramInfo,
+) -> Answer:
     try:
         return question(info)
     except projects.ProjectError as error:

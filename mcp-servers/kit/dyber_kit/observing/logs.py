@@ -21,7 +21,9 @@ class RequestInfo:
     client: str = "-"
 
 
-current_request: contextvars.ContextVar[RequestInfo] = contextvars.ContextVar("request", default=RequestInfo())
+NO_REQUEST = RequestInfo()
+
+current_request: contextvars.ContextVar[RequestInfo] = contextvars.ContextVar("request", default=NO_REQUEST)
 
 
 class _RequestFields(logging.Filter):

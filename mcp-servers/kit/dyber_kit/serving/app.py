@@ -45,6 +45,7 @@ class ServiceApp:
     settings: Settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection."""
         await self.asgi(scope, receive, send)
 
 

@@ -34,7 +34,7 @@ def add_docs(api: FastAPI) -> None:
         document["security"] = [{"token": []}]
         return document
 
-    api.openapi = schema  # type: ignore[method-assign] - FastAPI's documented way to extend the schema
+    api.openapi = schema  # type: ignore[method-assign] # FastAPI's documented way to extend the schema
 
     @api.get(DOCS_PATH, include_in_schema=False)
     async def docs(request: Request) -> HTMLResponse:

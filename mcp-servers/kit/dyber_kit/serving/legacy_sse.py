@@ -59,6 +59,7 @@ class LegacySseMiddleware:
         self._message_path = message_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer the paths of the old SSE transport, and pass every other connection on."""
         path = scope["path"].removeprefix(scope.get("root_path", "")) if scope["type"] == "http" else ""
         if path == self._sse_path and scope["method"] == "GET":
             await self._stream(scope, receive, send)

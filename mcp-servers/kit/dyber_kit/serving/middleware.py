@@ -33,6 +33,7 @@ class GatewayMiddleware:
         self._calls = calls
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection and count the call."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -62,7 +62,7 @@ class DrainingServer(uvicorn.Server):
 
     def _hang_up(self, scope: Scope) -> None:
         for connection in list(self.server_state.connections):
-            if connection.client == scope["client"]:
+            if getattr(connection, "client", None) == scope["client"]:
                 connection.transport.close()
 
     async def _release_streams(self) -> None:
@@ -75,7 +75,7 @@ class DrainingServer(uvicorn.Server):
 def build_server(app: ServiceApp) -> DrainingServer:
     """A server for `app`, not yet running; `await serve()` runs it inside an existing event loop."""
     # By default the SSE library cuts every stream, also those with an answer pending, at the first SIGTERM.
-    AppStatus.disable_automatic_graceful_drain()
+    AppStatus.disable_automatic_graceful_drain()  # type: ignore[no-untyped-call] # the library has no types for it
     AppStatus.should_exit = False
     config = uvicorn.Config(
         app,

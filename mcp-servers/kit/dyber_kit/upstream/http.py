@@ -173,7 +173,7 @@ class _GuardedTransport(httpx2.AsyncBaseTransport):
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
         )
         try:
-            response = await retrying(self._send, request)
+            response: httpx2.Response = await retrying(self._send, request)
         except httpx2.TimeoutException as error:
             raise ServiceError(ErrorCode.UPSTREAM_UNREACHABLE, f"{request.url.host} 没有在限时内回答") from error
         except httpx2.TransportError as error:

@@ -212,8 +212,12 @@ def _calendar(text: str, now: datetime) -> datetime | None:
     return None
 
 
+def _weibo(text: str) -> datetime:
+    return datetime.strptime(text, _WEIBO)  # noqa: DTZ007 - the format has %z
+
+
 def _standard(text: str, tz: tzinfo) -> datetime | None:
-    for read in (datetime.fromisoformat, lambda value: datetime.strptime(value, _WEIBO), parsedate_to_datetime):
+    for read in (datetime.fromisoformat, _weibo, parsedate_to_datetime):
         try:
             found = read(text)
         except (ValueError, TypeError):

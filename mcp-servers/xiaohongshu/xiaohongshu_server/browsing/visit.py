@@ -65,7 +65,7 @@ class Visit:
         # Calls asked before `forget`, whose answers are of no interest any more.
         self._old_calls: set[Request] = set()
         self._calls: set[Request] = set()
-        page.on("request", lambda request: self._calls.add(request))
+        page.on("request", self._calls.add)
         page.on("response", self._on_response)
         page.on("requestfailed", self._on_failure)
 
@@ -98,7 +98,8 @@ class Visit:
     async def snapshot(self) -> Snapshot | None:
         """The page's state now; None while it is between two documents."""
         try:
-            return await self.page.evaluate(_SNAPSHOT, self._paths)
+            snapshot: Snapshot | None = await self.page.evaluate(_SNAPSHOT, self._paths)
+            return snapshot
         except Error as error:
             if is_gone(error, self.page):
                 raise crashed() from error
@@ -121,7 +122,7 @@ class Visit:
                     return found
                 wall = self.wall(snapshot)
                 wall_since = (wall_since or now) if wall else None
-                if wall and (wall.certain or now - wall_since > _WALL_SECONDS):
+                if wall and (wall.certain or now - (wall_since or now) > _WALL_SECONDS):
                     raise wall.error()
                 strange_since = (strange_since or now) if snapshot["complete"] and not snapshot["has_state"] else None
                 if strange_since and now - strange_since > _NO_STATE_SECONDS:

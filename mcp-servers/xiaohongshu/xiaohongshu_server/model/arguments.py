@@ -74,7 +74,7 @@ def title_width(text: str) -> int:
         if char == _JOINER:
             joined = True
             continue
-        if char == _EMOJI_STYLE or char == _KEYCAP:
+        if char in (_EMOJI_STYLE, _KEYCAP):
             # Turns the character before it into an emoji.
             width += 2 - previous if previous else 0
             previous = 2 if previous else 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 from urllib.parse import SplitResult, parse_qs, quote, urlencode, urlsplit
 
 from dyber_kit import ErrorCode, ServiceError
@@ -121,7 +121,7 @@ def home_url(base_url: str) -> str:
     return f"{base_url}/explore"
 
 
-def is_id(value: object) -> bool:
+def is_id(value: object) -> TypeGuard[str]:
     """Whether `value` has the form of the platform's ids of notes and users."""
     return isinstance(value, str) and _ID.fullmatch(value) is not None
 

@@ -100,7 +100,9 @@ class Parser:
     def user(self, page: Json, notes: list[NoteSummary], reference: UserReference, now: datetime) -> User:
         """The profile object of a user's page."""
         basic = _object(page.get("basicInfo"))
-        interactions = {entry.get("type"): entry.get("count") for entry in map(_object, page.get("interactions") or [])}
+        interactions = {
+            str(entry.get("type")): entry.get("count") for entry in map(_object, page.get("interactions") or [])
+        }
         counts, lower_bounds = counted(interactions, follows="follows", fans="fans", likes_and_collects="interaction")
         tags = [text(_object(tag).get("name")) for tag in page.get("tags") or []]
         return User(
@@ -205,7 +207,7 @@ def feed_tokens(feeds: list[Any]) -> dict[str, str]:
             (user.get("userId"), user.get("xsecToken")),
         ):
             if is_id(identifier) and isinstance(token, str) and token:
-                tokens[identifier] = token
+                tokens[identifier] = token  # noqa: PERF403 - two sources per feed
     return tokens
 
 
@@ -222,6 +224,7 @@ def _card(feed: Any) -> Json | None:
 
 
 def text(value: Any) -> str:
+    """Return the value as text without control and invisible characters."""
     return clean_text(value, html=False).text
 
 

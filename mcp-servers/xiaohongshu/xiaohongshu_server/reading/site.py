@@ -232,7 +232,8 @@ class Site:
         reference = await self._links.resolve(link)
         await self._remember({_id(reference): reference.token} if reference.token else {})
         is_note = isinstance(reference, NoteReference)
-        url = note_url(reference, self._site.base_url) if is_note else user_url(reference, self._site.base_url)
+        base = self._site.base_url
+        url = note_url(reference, base) if isinstance(reference, NoteReference) else user_url(reference, base)
         return ResolvedLink(
             kind="note" if is_note else "user", ref=str(reference), url=url, has_token=reference.token is not None
         )

@@ -219,7 +219,7 @@ def test_without_a_name_the_main_clients_token_is_meant() -> None:
 CHANGING = """
 deploy, setup, preview, destroy, apply, start, stop, restart, add-service weibo, remove-service weibo, promote dev test,
 backup x.backup, recover, clean, update, token create phone, token rotate phone, token revoke phone,
-config set logLevel debug, config unset logLevel, tools lock
+config set logLevel debug, config unset logLevel, tools lock, lock
 """.replace("\n", " ").split(", ")
 #: Of the words of a command line, those that are no command but needed.
 NEEDED = {"apply": ["x.plan.json"]}

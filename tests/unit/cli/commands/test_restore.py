@@ -73,7 +73,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     monkeypatch.setattr(engine, "containers", lambda *_, **__: found.inspected)
     monkeypatch.setattr(engine, "labelled_networks", lambda *_: [])
     monkeypatch.setattr(way_back.volumes, "replicate", lambda source, target: found.docker("copy", source, target))
-    monkeypatch.setattr(way_back.data_volumes, "labelled", lambda: [])
+    monkeypatch.setattr(way_back.data_volumes, "labelled", list)
     return found
 
 
@@ -297,9 +297,9 @@ class Present:
 def check(root: Path, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Restorable]:
     """Checks a backup of the stack prod with these files, as far as neither Pulumi nor an engine is needed."""
     shutil.copytree(REPOSITORY / "mcp-servers", root / "mcp-servers")
-    monkeypatch.setattr(restore.data_volumes, "labelled", lambda: [])
+    monkeypatch.setattr(restore.data_volumes, "labelled", list)
     monkeypatch.setattr(restore.stored_data, "find", lambda *_: [])
-    monkeypatch.setattr(restore.stored_data, "users", lambda: {})
+    monkeypatch.setattr(restore.stored_data, "users", dict)
     monkeypatch.setattr(restore, "file_for_here", lambda content, _: content)
 
     def tried(name: str, content: bytes, state: object) -> Tried:

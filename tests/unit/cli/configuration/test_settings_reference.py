@@ -78,7 +78,7 @@ def problems(content: Any) -> list[str]:
 
 def without_environments(text: str) -> str:
     """The page with that column empty: it follows the stack files, which belong to whoever uses them."""
-    return re.sub(r"^((?:\| (?:[^|\\]|\\.)*){3})\| (?:[^|\\]|\\.)*", r"\1| ", text, flags=re.M)
+    return re.sub(r"^((?:\| (?:[^|\\]|\\.)*){3})\| (?:[^|\\]|\\.)*", r"\1| ", text, flags=re.MULTILINE)
 
 
 def test_the_schema_is_what_the_models_say() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -58,8 +59,7 @@ class Engine:
             case ("inspect", _):
                 return json.dumps([one for identity, one in self.containers.items() if identity in words])
             case ("create", _):
-                mounted = [word.split(":")[0] for before, word in zip(words, words[1:], strict=False)
-                           if before == "--volume"]  # fmt: skip
+                mounted = [word.split(":")[0] for before, word in pairwise(words) if before == "--volume"]
                 self.helpers[words[2]] = mounted
                 for volume in mounted:
                     self.volumes.setdefault(volume, "")  # Docker makes what is not there.
@@ -113,7 +113,7 @@ def restoring(root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Engin
             "labelled_networks": lambda *_: [],
         }.items():
             monkeypatch.setattr(engine, name, told)
-        monkeypatch.setattr(way_back.data_volumes, "labelled", lambda: [])
+        monkeypatch.setattr(way_back.data_volumes, "labelled", list)
         monkeypatch.setattr(way_back.auto, "LocalWorkspace", lambda work_dir: SimpleNamespace(list_stacks=list))
         monkeypatch.setattr(way_back, "_pulumi", lambda *_: "")
         (root / "Pulumi.test.yaml").write_text("config: {now: 1}\n")

@@ -69,7 +69,8 @@ def without(stack: dict[str, Any], tool: str) -> None:
 
 def differs(against: str | None = None) -> bool:
     pairs = list(tools._pairs("xiaohongshu", against, "dev"))
-    return any([tools.show(name, before, after) for name, before, after, _ in pairs])
+    shown = [tools.show(name, before, after) for name, before, after, _ in pairs]
+    return any(shown)
 
 
 def test_a_stack_that_runs_as_it_was_committed_has_the_tools_of_its_contract(running: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ def check(tmp_path: Path) -> list[str]:
     """The check as the engine runs it, with a mark and a slumber of the test's own; it asks whether `ready` exists."""
     arguments = defaults.healthcheck("/usr/bin/test", "-e", str(tmp_path / "ready")).tests
     assert isinstance(arguments, list) and arguments[0] == "CMD"
-    script = str(arguments[3]).replace("/tmp/.healthy", str(tmp_path / "mark"))  # noqa: S108 - the container's own
+    script = str(arguments[3]).replace("/tmp/.healthy", str(tmp_path / "mark"))
     slumber = f"sleep {defaults.HEALTHY_CHECK_SECONDS - defaults.CHECK_SECONDS}"
     assert slumber in script
     return [

@@ -1,0 +1,120 @@
+"""`deploy.sh lint`: the tools that check code, types, layers, spelling, scripts, workflows and Dockerfiles."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import sysconfig
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cli.system import git, programs
+from toolchain import processes, versions
+from toolchain.errors import SetupError
+from toolchain.from_source import go_build
+from toolchain.home import DyberHome
+from toolchain.language import tr
+from toolchain.mirrors import Mirrors
+from toolchain.pieces import content_key
+from toolchain.progress import Progress
+
+SCRIPTS = Path(sysconfig.get_path("scripts"))
+ACTIONLINT_PACKAGE = "github.com/rhysd/actionlint/cmd/actionlint"
+#: The first line of a shell script, and of a file that scripts read.
+SHELL_LINES = ("#!/bin/sh", "#!/bin/bash", "#!/usr/bin/env bash", "# shellcheck shell=")
+#: How the names of files end that have no English text.
+NOT_SPELLED = ("requirements.txt", "go.sum", "go.mod", ".lock.json", ".svg", ".png")
+IMPORT_LINTER = "from importlinter.cli import lint_imports_command as check; check(['--no-logo'])"
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A program that checks files of the repository. `mending`: the arguments with which it corrects them."""
+
+    name: str
+    command: tuple[str, ...]
+    mending: tuple[str, ...] = ()
+
+
+class Complaint(Exception):
+    """A tool found something; the text is what it printed."""
+
+
+def tools(root: Path) -> list[Tool]:
+    """Return the tools in the order in which they run, the quick ones first. Raises SetupError."""
+    files = _files(root)
+    scripts = [file for file in files if _is_shell_script(root / file)]
+    workflows = [file for file in files if file.startswith(".github/workflows/")]
+    dockerfiles = [file for file in files if Path(file).name == "Dockerfile"]
+    spelled = [file for file in files if not file.endswith(NOT_SPELLED)]
+    ruff, python = _program("ruff"), sys.executable
+    shellcheck = _program("shellcheck")
+    return [
+        Tool("ruff", (ruff, "check", "--quiet"), (ruff, "check", "--quiet", "--fix")),
+        Tool("format", (ruff, "format", "--quiet", "--diff"), (ruff, "format", "--quiet")),
+        Tool("codespell", (python, "-m", "codespell_lib", *spelled)),
+        Tool("shellcheck", (shellcheck, *scripts)),
+        Tool("actionlint", (str(actionlint(root)), "-shellcheck", shellcheck, "-pyflakes", "", *workflows)),
+        Tool("hadolint", (_program("hadolint"), *dockerfiles)),
+        Tool("imports", (python, "-c", IMPORT_LINTER)),
+        Tool("mypy", (python, "-m", "mypy")),
+    ]
+
+
+def check(tool: Tool, root: Path, *, mend: bool = False) -> None:
+    """Run the tool on the repository at `root`. Raises Complaint when it finds something that it did not mend."""
+    command = tool.mending if mend and tool.mending else tool.command
+    done = programs.run(command, cwd=root, capture_output=True, text=True, errors="replace")
+    if done.returncode:
+        raise Complaint((done.stdout + done.stderr).strip())
+
+
+def actionlint(root: Path) -> Path:
+    """Return where actionlint is, once it is built; a change of its pins gives another place."""
+    module = root / "tests" / "actionlint"
+    return SCRIPTS / f"actionlint-{content_key(files=module)}{go_build.EXE}"
+
+
+def prepare(root: Path, home: DyberHome, progress: Progress) -> None:
+    """Build actionlint from its Go module unless it is there. Raises SetupError."""
+    program = actionlint(root)
+    if program.exists():
+        return
+    for old in SCRIPTS.glob("actionlint-*"):
+        old.unlink()
+    mirrors = Mirrors.from_environment()
+    with progress.phase(tr("构建 actionlint", "Building actionlint"), 30):
+        go = go_build.find_go(home, versions.load(), mirrors, progress)
+        draft = program.with_suffix(".part")
+        processes.stream(
+            [go, "build", "-o", str(draft), ACTIONLINT_PACKAGE],
+            progress,
+            what="go build actionlint",
+            next_step=tr(
+                "检查 Go 模块代理（DYBER_GOPROXY）后重试", "check the Go module proxy (DYBER_GOPROXY), try again"
+            ),
+            cwd=root / "tests" / "actionlint",
+            env=go_build.build_environment(home, mirrors),
+        )
+        draft.replace(program)
+
+
+def _program(name: str) -> str:
+    return shutil.which(name, path=str(SCRIPTS)) or str(SCRIPTS / name)
+
+
+def _files(root: Path) -> Sequence[str]:
+    listed = git.git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    if listed.returncode:
+        raise SetupError(
+            tr(f"{root} 不是 git 克隆：{listed.stderr.strip()}", f"{root} is no git clone: {listed.stderr.strip()}"),
+            tr("用 git clone 取得项目后再检查", "get the project with git clone, then check it"),
+        )
+    return sorted(name for name in set(listed.stdout.split("\0")) if name and (root / name).is_file())
+
+
+def _is_shell_script(file: Path) -> bool:
+    with file.open("rb") as opened:
+        beginning = opened.read(200).decode(errors="replace").splitlines()[:2]
+    return any(line.startswith(SHELL_LINES) for line in beginning)

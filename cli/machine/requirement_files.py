@@ -1,0 +1,62 @@
+"""`deploy.sh lock`: the requirements.txt files, which pin every Python package with the hashes of its files."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from toolchain import processes, proxies, versions
+from toolchain.language import tr
+from toolchain.mirrors import Mirrors
+from toolchain.progress import Progress
+
+
+def sources(root: Path) -> dict[Path, Path]:
+    """Return, by the requirements.txt that is made from it, the file that names what is needed.
+
+    The order counts: a file with a line `-c` keeps to the versions of a requirements.txt that is made before it.
+    """
+    servers = root / "mcp-servers"
+    kit = {servers / "kit" / "requirements.txt": servers / "kit" / "pyproject.toml"}
+    named = [*sorted(servers.glob("*/requirements.in")), root / "requirements.in", root / "tests" / "requirements.in"]
+    return kit | {file.with_suffix(".txt"): file for file in named}
+
+
+def lock(root: Path, progress: Progress, *, upgrade: bool = False) -> list[Path]:
+    """Make all requirements.txt files anew and return those that changed. `upgrade`: with the newest versions of
+    what is not named itself, instead of those that the files have. Raises SetupError."""
+    changed = []
+    for target, source in sources(root).items():
+        name = target.relative_to(root).as_posix()
+        before = target.read_bytes() if target.exists() else b""
+        with progress.phase(name):
+            processes.stream(
+                [
+                    sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes",
+                    "--python-version", versions.load().python_minimum,
+                    "--custom-compile-command", "./deploy.sh lock",
+                    source.name, "--output-file", target.name, *(["--upgrade"] if upgrade else []),
+                ],
+                progress,
+                what=name,
+                next_step=tr(
+                    f"检查 {source.relative_to(root)} 里的版本与网络（DYBER_PIP_INDEX_URL）后重试",
+                    f"check the versions in {source.relative_to(root)} and the network (DYBER_PIP_INDEX_URL), try again",
+                ),
+                cwd=source.parent,
+                env=_environment(),
+            )  # fmt: skip
+        if target.read_bytes() != before:
+            changed.append(target)
+    return changed
+
+
+def _environment() -> dict[str, str]:
+    mirrors = Mirrors.from_environment()
+    env = proxies.for_python(os.environ)
+    if mirrors.pip_index_url:
+        env["UV_DEFAULT_INDEX"] = mirrors.pip_index_url
+    if mirrors.ca_bundle:
+        env["SSL_CERT_FILE"] = str(mirrors.ca_bundle)
+    return env

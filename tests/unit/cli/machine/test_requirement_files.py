@@ -1,0 +1,78 @@
+"""Every Python package is pinned with hashes, in one version wherever it is installed."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from cli.machine import requirement_files
+from cli.system.checkout import ROOT
+
+SOURCES = requirement_files.sources(ROOT)
+LOCKS = sorted(SOURCES)
+
+
+def entries(lock: Path) -> list[str]:
+    """The pinned packages of a file, each with the hashes that follow it."""
+    text = lock.read_text(encoding="utf-8").replace("\\\n", "")
+    return [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]
+
+
+def pins(lock: Path) -> dict[str, str]:
+    """By package and the machines that take it, its version."""
+    found = {}
+    for entry in entries(lock):
+        requirement = entry.split("--hash")[0].strip()
+        name, _, version = requirement.split(" ;")[0].partition("==")
+        found[f"{name} ;{requirement.partition(' ;')[2]}"] = version
+    return found
+
+
+def named(source: Path) -> list[str]:
+    """What a file names itself, as `name==version`."""
+    text = source.read_text(encoding="utf-8")
+    if source.suffix == ".toml":
+        return list(tomllib.loads(text)["project"]["dependencies"])
+    return [line for line in text.splitlines() if line and not line.startswith(("#", "-"))]
+
+
+def test_the_program_the_tests_the_kit_and_the_services_are_locked() -> None:
+    assert {lock.relative_to(ROOT).as_posix() for lock in LOCKS} >= {
+        "requirements.txt",
+        "tests/requirements.txt",
+        "mcp-servers/kit/requirements.txt",
+        "mcp-servers/xiaohongshu/requirements.txt",
+    }
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.relative_to(ROOT).as_posix())
+def test_every_package_has_one_version_and_hashes(lock: Path) -> None:
+    assert [entry for entry in entries(lock) if not re.match(r"\S+==\S+ .*--hash=sha256:[0-9a-f]{64}", entry)] == []
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.relative_to(ROOT).as_posix())
+def test_a_file_says_what_makes_it_and_no_registry(lock: Path) -> None:
+    text = lock.read_text(encoding="utf-8")
+    assert "./deploy.sh lock" in text.splitlines()[1]
+    assert "://" not in text
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.relative_to(ROOT).as_posix())
+def test_what_is_named_is_locked_in_the_named_version(lock: Path) -> None:
+    locked = {
+        re.sub(r"[-_.]+", "-", f"{name.split(' ;')[0]}=={version}".lower()) for name, version in pins(lock).items()
+    }
+    wanted = {re.sub(r"[-_.]+", "-", requirement.lower()) for requirement in named(SOURCES[lock])}
+    assert wanted and wanted <= locked
+
+
+def test_what_is_installed_together_agrees() -> None:
+    together: dict[str, set[str]] = {}
+    for lock in LOCKS:
+        for package, version in pins(lock).items():
+            together.setdefault(package.split(" ;")[0], set()).add(version)
+    # An older Python takes an older one.
+    assert {name for name, versions in together.items() if len(versions) > 1} <= {"pyee"}
