@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from cli.app import app
 from cli.commands import development
-from cli.machine import linting
+from cli.machine import linting, test_run
 from cli.machine.linting import Complaint, Tool
 from cli.system.checkout import ROOT
 from toolchain.errors import SetupError
@@ -102,13 +102,15 @@ def test_without_git_the_next_step_is_named(tmp_path: Path) -> None:
 def test_the_command_names_each_tool_that_failed(monkeypatch: pytest.MonkeyPatch, repository: Path) -> None:
     (repository / "cli" / "faulty.py").write_text('"""Is faulty."""\n\nimport os\n\nNAME  = 1\n', encoding="utf-8")
     monkeypatch.setattr(development, "ROOT", repository)
+    monkeypatch.setattr(test_run, "install_packages", lambda display: None)
     result = CliRunner().invoke(app, ["lint", "ruff", "format", "shellcheck"])
     assert result.exit_code == 1
     assert "ruff, format" in result.output
     assert "F401" in result.output
 
 
-def test_a_tool_that_is_unknown_is_refused_with_the_known_ones() -> None:
+def test_a_tool_that_is_unknown_is_refused_with_the_known_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(test_run, "install_packages", lambda display: None)
     result = CliRunner().invoke(app, ["lint", "pylint"])
     assert result.exit_code == 2
     assert "pylint" in result.output and "mypy" in result.output
