@@ -11,7 +11,7 @@ import pytest
 import yaml
 from pulumi import automation as auto
 
-from cli.commands import backup
+from cli.commands.data import backup
 from cli.deployment import state_import
 from cli.deployment.deployment import Deployment
 from cli.recovery.backup_file import Manifest, verified

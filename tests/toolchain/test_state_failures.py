@@ -109,7 +109,7 @@ def test_a_stack_whose_key_is_out_of_reach_stays_as_it_is(refused, file: Path, a
 
 
 def test_doctor_shows_backend_and_secrets_provider_without_the_password(file: Path, database, monkeypatch) -> None:
-    monkeypatch.setattr("cli.commands.machine.ROOT", file.parent)
+    monkeypatch.setattr("cli.commands.machine.machine.ROOT", file.parent)
     url = f"postgres://dyber:not-the-password@127.0.0.1:{database.port}/postgres?sslmode=disable"
     monkeypatch.setenv("PULUMI_BACKEND_URL", url)
     monkeypatch.setenv("DYBER_SECRETS_PROVIDER", "awskms://alias/dyber")

@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from cli.app import app
-from cli.commands.plan import COMMENT
+from cli.commands.deployment.plan import COMMENT
 from cli.recovery.archive import draft_of
 from cli.services.removal import REMOVED
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from cli.commands.plan import file_at
+from cli.commands.deployment.plan import file_at
 from cli.configuration import settings_reference
 from cli.configuration.settings_reference import ENVIRONMENTS, PAGES, SCHEMA, environment_files, page, schema
 from infra.settings.stack import parse_settings, setting_tree

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from cli.commands import deploy, options
+from cli.commands import options
+from cli.commands.deployment import deploy
 from cli.engine import engine, ports
 from cli.engine.ports import PortInUse, overlap
 from cli.system.errors import StackError

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from cli.commands import logs, run, status, tools
+from cli.commands.operation import logs, run, status
+from cli.commands.settings import tools
 from cli.engine import engine
 from cli.inventory import gone
 from cli.system.errors import StackError

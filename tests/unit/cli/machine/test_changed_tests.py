@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli import entry
-from cli.commands import machine
+from cli.commands.machine import machine
 from cli.machine.changed_tests import EVERYTHING, PLACES, Repository, changed_files, choose, explanation
 from cli.system.errors import StackError
 
@@ -29,7 +29,7 @@ SMALL = Repository(
         "tests/servers/test_template_makes_services.py",
         "tests/servers/xiaohongshu/test_search.py",
         "tests/toolchain/test_state_backends.py",
-        "tests/unit/cli/commands/test_restore.py",
+        "tests/unit/cli/commands/data/test_restore.py",
         "tests/unit/cli/configuration/test_selection.py",
         "tests/unit/cli/engine/test_ports.py",
         "tests/unit/cli/test_bootstrap.py",
@@ -51,7 +51,7 @@ def english(monkeypatch: pytest.MonkeyPatch) -> None:
     ("path", "chosen"),
     [
         ("cli/engine/ports.py", ["tests/unit/cli/commands", "tests/unit/cli/engine"]),
-        ("cli/commands/restore.py", ["tests/unit/cli/commands"]),
+        ("cli/commands/data/restore.py", ["tests/unit/cli/commands"]),
         ("cli/machine/test_run.py", ["tests/unit/cli"]),
         ("cli/app.py", ["tests/unit/cli"]),
         ("infra/settings/stack.py", ["tests/unit/cli/configuration", "tests/unit/infra", "tests/unit/policy"]),
@@ -89,7 +89,7 @@ def test_a_changed_file_chooses_the_tests_of_what_it_belongs_to(path: str, chose
 
 def test_a_folder_takes_in_what_is_chosen_below_it() -> None:
     below = "tests/unit/cli/engine/test_ports.py"
-    assert set(choose(["cli/app.py", below, "cli/commands/run.py"], SMALL)) == {"tests/unit/cli"}
+    assert set(choose(["cli/app.py", below, "cli/commands/operation/run.py"], SMALL)) == {"tests/unit/cli"}
 
 
 def test_a_file_that_concerns_every_test_wins_over_all_others() -> None:

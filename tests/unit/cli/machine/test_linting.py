@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.app import app
-from cli.commands import development
+from cli.commands.machine import development
 from cli.machine import linting, test_run
 from cli.machine.linting import Complaint, Tool
 from cli.system.checkout import ROOT

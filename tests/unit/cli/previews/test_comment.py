@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cli.commands.plan import failure
+from cli.commands.deployment.plan import failure
 from cli.previews.comment import MARKER, MOST_CHARACTERS, lines_of, render
 from cli.previews.model import StackPreview, Step, effects, steps
 from cli.previews.values import changed_settings

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from cli.commands import restore
-from cli.commands.restore import Restorable
+from cli.commands.data import restore
+from cli.commands.data.restore import Restorable
 from cli.recovery import age_encryption, archive
 from cli.recovery.backup_file import FORMAT, opened
 from cli.system.errors import StackError

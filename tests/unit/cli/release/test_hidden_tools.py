@@ -11,7 +11,8 @@ from dyber_kit import Settings
 from dyber_kit.contract import all_tools, render, tools_contract
 from xiaohongshu_server.service import build_app
 
-from cli.commands import status, tools
+from cli.commands.operation import status
+from cli.commands.settings import tools
 from cli.release import contracts
 from cli.system.errors import StackError
 from infra.services.catalog import load_catalog

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cli.commands.promote import short
+from cli.commands.deployment.promote import short
 from cli.engine import engine
 from cli.release import contracts
 from cli.release import release as releases

@@ -11,7 +11,7 @@ import yaml
 
 from cli.system.errors import StackError
 from infra.settings.stack import setting_tree
-from tests.unit.cli.commands.config.stacks import DEV, PASSWORD, SECURE, Dyber, shown
+from tests.unit.cli.commands.settings.config.stacks import DEV, PASSWORD, SECURE, Dyber, shown
 
 
 def test_every_value_is_shown_with_what_says_it(

@@ -9,7 +9,7 @@ import typer
 from pulumi import automation as auto
 from rich.text import Text
 
-from cli.commands import backup as backups
+from cli.commands.data import backup as backups
 from cli.commands.options import FAILED, StackOption, YesOption, examples, graceful_interrupt
 from cli.configuration import env_values
 from cli.deployment import state_edits

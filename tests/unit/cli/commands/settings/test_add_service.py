@@ -12,13 +12,13 @@ import pytest
 import typer
 
 from cli.app import app
-from cli.commands import services
+from cli.commands.settings import services
 from cli.services import naming, scaffold
 from cli.services.naming import Identifiers
 from infra.services import reserved_names
 from infra.services.catalog import load_catalog
 
-REPOSITORY = Path(__file__).resolve().parents[4]
+REPOSITORY = Path(__file__).resolve().parents[5]
 SERVERS = REPOSITORY / "mcp-servers"
 
 Dyber = Callable[..., int]

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from pulumi.automation.errors import CommandError
 
-from cli.commands.clean import list_doomed
+from cli.commands.data.clean import list_doomed
 from cli.commands.options import FAILED, YesOption, examples, graceful_interrupt, refuse_taken_ports, set_up
 from cli.deployment import state_edits
 from cli.deployment.deployment import Deployment

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from cli.commands import tools
+from cli.commands.settings import tools
 from cli.release import contracts
 from cli.system.errors import StackError
 from infra.services.catalog import load_spec

@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from cli.app import app
-from cli.commands import plan
+from cli.commands.deployment import plan
 from cli.deployment.state_without_secrets import IS_SECRET, SIGNATURE, without_secrets
 from cli.previews import copy_preview
 from cli.previews.copy_preview import Failed, compared, isolated

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from cli.clients import addresses as client_addresses
 from cli.clients import formats
-from cli.commands.clean import list_doomed
+from cli.commands.data.clean import list_doomed
 from cli.commands.options import (
     FAILED,
     AcceptedYesOption,

@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from cli.commands import tools
 from cli.commands.options import FAILED, StackOption, YesOption, examples
+from cli.commands.settings import tools
 from cli.deployment.deployment import Deployment
 from cli.deployment.environment import activate
 from cli.release import contracts

@@ -6,7 +6,7 @@ import pytest
 import typer
 
 from cli.clients import addresses, formats
-from cli.commands.clients import usable
+from cli.commands.settings.clients import usable
 from cli.engine import engine
 from cli.system.errors import StackError
 from infra.outputs import gateway_urls

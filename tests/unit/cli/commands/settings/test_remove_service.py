@@ -14,12 +14,12 @@ import pytest
 import typer
 
 from cli.app import app
-from cli.commands import services
+from cli.commands.settings import services
 from cli.engine.stored_data import StoredData
 from cli.services import removal
 from infra.services.catalog import load_catalog
 
-REPOSITORY = Path(__file__).resolve().parents[4]
+REPOSITORY = Path(__file__).resolve().parents[5]
 Dyber = Callable[..., int]
 SHOWN_VOLUME = "dyber-dev-weibo-data"
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer
 
-from cli.commands import promote
+from cli.commands.deployment import promote
 from cli.configuration import config_secrets
 from cli.configuration.config_keys import parse
 from cli.configuration.effective import Configuration
@@ -22,7 +22,7 @@ from infra.rendering.gateway import inputs as gateway_inputs
 from infra.services.catalog import load_catalog
 from infra.services.contract import Contract, listed_contract
 from infra.settings.stack import StackSettings, parse_settings, setting_tree
-from tests.unit.cli.commands.config.stacks import Dyber, shown
+from tests.unit.cli.commands.settings.config.stacks import Dyber, shown
 
 IMAGE = "sha256:" + "a" * 64
 NAMES = ["notes.search", "a.b.c", "get_token", "secrets", "123", "on", "Null", "-", ".", "x" * 128, "true.false"]

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import typer
 
-from cli.commands import config
+from cli.commands.settings import config
 from cli.configuration import config_secrets
 from cli.configuration.config_keys import parse, typed
 from cli.system.errors import StackError
 from infra.schema.problems import ConfigurationError
 from infra.settings.stack import setting_tree
-from tests.unit.cli.commands.config.stacks import DEV, PASSWORD, SECURE, TEST, Dyber, shown
+from tests.unit.cli.commands.settings.config.stacks import DEV, PASSWORD, SECURE, TEST, Dyber, shown
 
 
 @pytest.mark.usefixtures("undecryptable")

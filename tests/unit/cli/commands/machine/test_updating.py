@@ -11,7 +11,7 @@ import typer
 import yaml
 
 from cli.app import app
-from cli.commands import update as updating
+from cli.commands.machine import update as updating
 from cli.system.errors import StackError
 
 DEV = """\

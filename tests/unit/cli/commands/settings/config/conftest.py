@@ -13,9 +13,9 @@ from cli.app import app
 from cli.configuration import effective
 from cli.deployment import deployment as stack
 from cli.system.errors import StackError
-from tests.unit.cli.commands.config.stacks import DEV, TEST, Dyber
+from tests.unit.cli.commands.settings.config.stacks import DEV, TEST, Dyber
 
-REPOSITORY = Path(__file__).resolve().parents[5]
+REPOSITORY = Path(__file__).resolve().parents[6]
 
 
 @pytest.fixture

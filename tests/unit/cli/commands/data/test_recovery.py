@@ -10,7 +10,7 @@ import pytest
 import typer
 from pulumi.automation.errors import CommandError
 
-from cli.commands import recover
+from cli.commands.data import recover
 from cli.engine import engine
 from cli.inventory import remains
 from cli.stack_files.stack_file import without_salt

@@ -13,8 +13,8 @@ import pytest
 import yaml
 from pulumi import automation as auto
 
-from cli.commands import restore
-from cli.commands.restore import Restorable
+from cli.commands.data import restore
+from cli.commands.data.restore import Restorable
 from cli.deployment import deployment
 from cli.deployment.deployment import Deployment
 from cli.deployment.state_import import Tried
@@ -30,7 +30,7 @@ from infra.parts.data_volumes import LabelledVolume
 from infra.schema.problems import ConfigurationError
 from tests.support import engine_in_words
 
-REPOSITORY = Path(__file__).resolve().parents[4]
+REPOSITORY = Path(__file__).resolve().parents[5]
 VOLUME = "dyber-test-a-data"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pulumi.automation.events import PolicyEvent
 
-from cli.commands import plan
+from cli.commands.deployment import plan
 from cli.deployment import policies
 from cli.deployment.events import DeployError, EventDisplay, explain
 from cli.system.errors import StackError

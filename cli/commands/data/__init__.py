@@ -1,0 +1,1 @@
+"""Commands about data: backup, restore, recovery, deletion."""

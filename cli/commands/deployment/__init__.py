@@ -1,0 +1,1 @@
+"""Commands that deploy, preview, plan and promote stacks, and that find drift."""
