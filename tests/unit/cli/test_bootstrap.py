@@ -15,6 +15,7 @@ from cli import bootstrap
 REPOSITORY = Path(__file__).resolve().parents[3]
 NEEDED = (
     "pyproject.toml",
+    "infra/version.py",
     "cli/__init__.py",
     "cli/bootstrap.py",
     "toolchain/__init__.py",
