@@ -11,7 +11,7 @@ from cli.services import scaffold
 from cli.services.naming import Identifiers
 from tests.stand_in.running import ROOT
 
-NEEDED = ("tests/stand_in", "tests/servers", "mcp-servers")
+NEEDED = ("tests/stand_in", "tests/support", "tests/servers", "mcp-servers")
 SHARED = (
     "test_servers_contract.py",
     "test_servers_every_service.py",
@@ -25,7 +25,7 @@ CHOSEN = "corner-shop and not 200_calls"
 def test_a_new_service_passes_its_tests_at_once(tmp_path: Path) -> None:
     for name in NEEDED:
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("conftest.py", "pyproject.toml"):
+    for name in ("conftest.py", "pyproject.toml", "tests/__init__.py"):
         shutil.copy(ROOT / name, tmp_path / name)
     made = scaffold.create(tmp_path / "mcp-servers", Identifiers("corner-shop"), 8998, "街角小店")
     tests = [str(made / "tests"), *(f"tests/servers/every_service/{file}" for file in SHARED)]

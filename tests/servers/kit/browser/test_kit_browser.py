@@ -292,7 +292,7 @@ def test_the_browsers_settings_come_from_the_environment(monkeypatch):
 
 def test_the_kit_does_not_need_playwright():
     code = "import dyber_kit, sys; assert not any(name.startswith('playwright') for name in sys.modules)"
-    environment = {**os.environ, "PYTHONPATH": str(Path(dyber_kit.__file__).parents[3])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(dyber_kit.__file__).parents[1])}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True)
 
 
