@@ -74,7 +74,7 @@ class ConfigurationError(Exception):
 
 def unusable(message: str, **parameters: Any) -> PydanticCustomError:
     """Return the error that a validator of a model raises for a message of MESSAGES."""
-    return PydanticCustomError(message, messages.filled_in(message, parameters), {"parameters": parameters})  # type: ignore[arg-type]
+    return PydanticCustomError(message, messages.filled_in(message, parameters), {"parameters": parameters})
 
 
 def validation_problems(error: ValidationError, file: str, root: Setting, prefix: str = "") -> list[Problem]:
