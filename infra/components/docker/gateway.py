@@ -85,7 +85,9 @@ class Gateway(pulumi.ComponentResource):
             parts.CONFIGURATION_VOLUME, labels=defaults.volume_labels(args.identity, name), opts=child
         )
         networks = {network_name(service): made.network.name for service, made in args.services.items()}
-        monitoring = {MONITORING_NETWORK: args.monitoring.network.name} if args.monitoring else {}
+        monitoring: dict[str, pulumi.Output[str]] = {}
+        if args.monitoring:
+            monitoring[MONITORING_NETWORK] = args.monitoring.network.name
         self.container = containers.declare_server(
             parts.gateway(args.settings.gateway, args.specs, list(networks), next(iter(monitoring), None)),
             args.identity,

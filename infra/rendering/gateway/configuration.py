@@ -135,7 +135,7 @@ def _refuse_unusable_scopes(services: list[GatewayService], clients: list[Gatewa
                 continue
             known = tools.get(service)
             unknown = sorted(set(scope) - known) if known else []
-            if unknown:
+            if known and unknown:
                 refuse(
                     f"服务 {service} 没有客户端 {client.name} 的权限里写的工具：{'、'.join(unknown)}；"
                     f"现有：{'、'.join(sorted(known))}",
