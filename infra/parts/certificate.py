@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from infra.parts.containers import Confinement, Membership, Probe, Server, Stop
+from infra.parts.containers import STAGING, Confinement, Membership, Probe, Server, Stop, Task
 from infra.parts.gateway import EDGE, GATEWAY_UID, MAX_PROCESSES, WRITABLE_CONFIGURATION
 
 MEMORY_MIB = 64
 LIMITS = Confinement(GATEWAY_UID, MEMORY_MIB, 1.0, MAX_PROCESSES)
+#: Checks the user's own certificate and puts it where the gateway serves it.
+STORE = Task(
+    "gateway-certificate",
+    "gateway-certificate",
+    LIMITS,
+    ("/usr/local/bin/store-certificate", STAGING),
+    mounts=(WRITABLE_CONFIGURATION,),
+)
 #: How long before its end a certificate is renewed at the latest.
 RENEW_BEFORE_DAYS = 30
 

@@ -109,3 +109,24 @@ class Server:
     environment: tuple[tuple[str, str], ...] = ()
     mounts: tuple[Mount, ...] = ()
     temporary: tuple[TemporaryFolder, ...] = (SMALL_TMP,)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A container that does one thing and ends; a deployment waits for its outcome. It has no network unless it joins
+    that of another container.
+
+    `name`, `label`, `environment` and `mounts` are as for Server. With `temporary` its root is read-only.
+    """
+
+    name: str
+    label: str
+    confinement: Confinement
+    command: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    temporary: tuple[TemporaryFolder, ...] = ()
+
+
+#: Where tasks find the files that they are given.
+STAGING = "/staging"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from infra.parts.containers import (
+    STAGING,
     Confinement,
     Membership,
     Mount,
@@ -13,6 +14,7 @@ from infra.parts.containers import (
     Probe,
     Server,
     Stop,
+    Task,
     TemporaryFolder,
 )
 from infra.parts.published_ports import Published, gateway_ports
@@ -37,9 +39,15 @@ DIRECT_FRONT_MEMORY_MIB = 64
 FRONT_STOP_SECONDS = 10
 #: Added to the front's port for the second address of a port on the host (nginx/front/nginx.conf).
 SECOND_ADDRESS = 30000
-#: What loads a configuration may use, as the gateway's user, and how it has the configuration's volume.
-LOADER = Confinement(GATEWAY_UID, 128, 1.0, MAX_PROCESSES)
 WRITABLE_CONFIGURATION = Mount(CONFIGURATION_VOLUME, CONFIGURATION_ROOT, read_only=False)
+#: Checks a configuration with the gateway's own Nginx, switches to it, and tells the gateway.
+LOADER = Task(
+    "gateway-loader",
+    "gateway-loader",
+    Confinement(GATEWAY_UID, 128, 1.0, MAX_PROCESSES),
+    ("/usr/local/bin/apply-config", STAGING),
+    mounts=(WRITABLE_CONFIGURATION,),
+)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infra.parts.containers import Confinement, Membership, Mount, Network, Probe, Server, Stop
+from infra.parts.containers import STAGING, Confinement, Membership, Mount, Network, Probe, Server, Stop, Task
 from infra.parts.data_volumes import DATA_FOLDER
 from infra.rendering.monitoring import CONFIGURATION_ROOT
 from infra.services.ports import MONITORING_PORT
@@ -18,9 +18,14 @@ MAX_PROCESSES = 256
 STOP_SECONDS = 30
 #: Of the container's memory, what Go may take before it collects its garbage more often.
 GO_MEMORY_SHARE = 0.85
-#: What loads a configuration may use, as the user of Prometheus, and how it has the configuration's volume.
-LOADER = Confinement(MONITORING_UID, 128, 1.0, MAX_PROCESSES)
-WRITABLE_CONFIGURATION = Mount(CONFIGURATION_VOLUME, CONFIGURATION_ROOT, read_only=False)
+#: Checks a configuration with promtool, switches to it, and tells Prometheus.
+LOADER = Task(
+    f"{MONITORING}-loader",
+    f"{MONITORING}-loader",
+    Confinement(MONITORING_UID, 128, 1.0, MAX_PROCESSES),
+    ("/usr/local/bin/apply-monitoring", STAGING),
+    mounts=(Mount(CONFIGURATION_VOLUME, CONFIGURATION_ROOT, read_only=False),),
+)
 
 
 def network(subnets: Subnets) -> Network:

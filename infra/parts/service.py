@@ -15,6 +15,7 @@ from infra.parts.containers import (
     Probe,
     Server,
     Stop,
+    Task,
     TemporaryFolder,
 )
 from infra.parts.data_volumes import DATA_FOLDER
@@ -26,6 +27,8 @@ MAX_PROCESSES = 2048
 START_SECONDS = 120
 #: A stopping server first lets callers move on, then waits for the longest call.
 DRAIN_MARGIN_SECONDS = 10
+#: Memory, at least, and space for data of what prints a service's tools.
+CONTRACT_MEMORY_MIB, CONTRACT_DATA_MIB = 256, 16
 SECRETS_FOLDER = "/run/dyber-secrets"
 #: Name of the file with the password of Redis among a service's secrets, whose own names never begin like this.
 CACHE_SECRET = "DYBER_REDIS_PASSWORD"
@@ -85,6 +88,21 @@ def service(
         for replica in range(1, spec.replicas + 1)
     ]
     return Service(network, tuple(servers), environment, tuple(names))
+
+
+def contract_check(spec: ServiceSpec, environment: dict[str, str]) -> Task:
+    """Return what prints the tools of the service's image; `environment` is the part that may decide which there are."""
+    temporary = [temporary_folder(spec)]
+    if spec.data:
+        temporary.append(TemporaryFolder(DATA_FOLDER, CONTRACT_DATA_MIB, programs=True))
+    return Task(
+        f"{spec.name}-contract",
+        f"{spec.name}-contract",
+        Confinement(spec.uid, max(spec.memory_mib, CONTRACT_MEMORY_MIB), spec.cpus, MAX_PROCESSES),
+        ("/bin/sh", "-c", 'exec python -m dyber_kit.contract "$PACKAGE"'),
+        tuple(sorted(environment.items())),
+        temporary=tuple(temporary),
+    )
 
 
 def network_name(service: str) -> str:

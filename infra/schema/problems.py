@@ -29,7 +29,8 @@ class Problem:
     `message` is a key of infra.schema.messages.MESSAGES, or an error type of Pydantic with its words in the parameter
     `words`; `parameters` fill the message in. `file` and `line` say where it is, `path` with which keys, `value` what
     is written there. `instead` are the lines to write in its place, `known_keys` the keys that could be there; both are
-    empty where there is nothing to propose.
+    empty where there is nothing to propose. Two problems are equal where everything of them is: parameters are plain
+    values, never errors.
     """
 
     message: str

@@ -140,7 +140,7 @@ def load_spec(file: Path, *, locks: bool = True) -> ServiceSpec:
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(Problem("not_yaml", source, parameters={"reason": error})) from error
+        raise ConfigurationError(Problem("not_yaml", source, parameters={"reason": str(error)})) from error
     if not isinstance(content, dict):
         raise ConfigurationError(Problem("service_no_mapping", source))
     reserved = sorted(GIVEN_BY_THE_FOLDER & set(content))

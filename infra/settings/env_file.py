@@ -144,7 +144,7 @@ def text_of(path: Path) -> str:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise ConfigurationError(Problem("env_not_readable", path.name, parameters={"reason": error})) from None
+        raise ConfigurationError(Problem("env_not_readable", path.name, parameters={"reason": str(error)})) from None
     try:
         text = content.decode("utf-8-sig")
         position = len(text.partition("\0")[0].encode()) if "\0" in text else None

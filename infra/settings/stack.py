@@ -30,6 +30,20 @@ from infra.settings.services import ImageDigest, ServiceSettings
 from infra.settings.stack_files import NAMESPACE, stack_file
 from infra.settings.subnets import parse_pool
 
+__all__ = [
+    "NAMESPACE",
+    "NOT_IN_THE_FILE",
+    "ImageDigest",
+    "ServiceSettings",
+    "StackSettings",
+    "file_content",
+    "parse_settings",
+    "read_overrides",
+    "read_settings",
+    "setting_tree",
+    "stack_file",
+]
+
 #: Fields of StackSettings that do not come from a stack's file.
 NOT_IN_THE_FILE = ("stack", "given_tokens")
 

@@ -9,11 +9,9 @@ import pulumi_docker as docker
 
 from infra.components.docker import containers, defaults, one_shot
 from infra.components.docker.images import Image
-from infra.parts.certificate import LIMITS
+from infra.parts.certificate import STORE
 from infra.parts.containers import Server
-from infra.parts.gateway import CONFIGURATION_VOLUME, EDGE, WRITABLE_CONFIGURATION
-
-STAGING = "/staging"
+from infra.parts.gateway import CONFIGURATION_VOLUME, EDGE
 
 
 @dataclass(frozen=True)
@@ -48,25 +46,15 @@ class CertificateFiles(pulumi.ComponentResource):
             "key.pem": pulumi.Output.secret(args.key),
             "tls.names": args.tls_names,
         }
-        self.container = docker.Container(
-            f"{name}-certificate",
-            image=args.image.reference,
-            command=["/usr/local/bin/store-certificate", STAGING],
-            labels=defaults.container_labels(args.identity, f"{name}-certificate"),
-            network_mode="none",
-            mounts=[containers.mount(WRITABLE_CONFIGURATION, args.volume)],
-            uploads=[
-                docker.ContainerUploadArgs(file=f"{STAGING}/{path}", content=text, permissions="0444")
-                for path, text in contents.items()
-            ],
-            must_run=False,
-            attach=True,
-            logs=True,
-            restart="no",
-            **containers.confinement(LIMITS),
-            opts=pulumi.ResourceOptions(
+        self.container = containers.declare_task(
+            STORE,
+            args.identity,
+            args.image,
+            pulumi.ResourceOptions(
                 parent=self, depends_on=args.image.built_by, replace_on_changes=defaults.REPLACE_ON_CHANGES
             ),
+            volumes={CONFIGURATION_VOLUME: args.volume},
+            uploads=[containers.staged(path, text) for path, text in contents.items()],
         )
         self.certificate = one_shot.outcome(
             self.container,

@@ -10,7 +10,7 @@ import pulumi_docker as docker
 
 from infra.components.docker import defaults
 from infra.components.docker.images import Image
-from infra.parts.containers import Confinement, Mount, Network, Probe, Server, TemporaryFolder
+from infra.parts.containers import STAGING, Confinement, Mount, Network, Probe, Server, Task, TemporaryFolder
 
 
 def declare_network(
@@ -79,6 +79,44 @@ def declare_server(
             ),
         ),
     )
+
+
+def declare_task(
+    task: Task,
+    identity: defaults.StackIdentity,
+    image: Image,
+    opts: pulumi.ResourceOptions,
+    *,
+    volumes: Mapping[str, pulumi.Input[str]] | None = None,
+    command: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None,
+    network_mode: pulumi.Input[str] = "none",
+    **options: Any,
+) -> docker.Container:
+    """Declare the container of `task`; what it says is its outcome (one_shot.outcome). Arguments are as for
+    declare_server."""
+    return docker.Container(
+        task.name,
+        image=image.reference,
+        command=command if command is not None else list(task.command),
+        envs=[f"{key}={value}" for key, value in task.environment] or None,
+        labels=defaults.container_labels(identity, task.label),
+        network_mode=network_mode,
+        mounts=None if volumes is None else [mount(item, volumes[item.volume]) for item in task.mounts],
+        read_only=True if task.temporary else None,
+        tmpfs=temporary_folders(task.temporary) or None,
+        must_run=False,
+        attach=True,
+        logs=True,
+        restart="no",
+        **confinement(task.confinement),
+        **options,
+        opts=opts,
+    )
+
+
+def staged(path: str, content: pulumi.Input[str]) -> docker.ContainerUploadArgs:
+    """Return a file that a task is given, below STAGING."""
+    return docker.ContainerUploadArgs(file=f"{STAGING}/{path}", content=content, permissions="0444")
 
 
 def mount(item: Mount, volume: pulumi.Input[str]) -> docker.ContainerMountArgs:

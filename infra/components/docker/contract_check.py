@@ -6,17 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
-import pulumi_docker as docker
 
-from infra.components.docker import defaults
+from infra.components.docker import containers, defaults
 from infra.components.docker.images import Image
+from infra.parts.service import contract_check
 from infra.schema.problems import ConfigurationError
 from infra.services import contract_diff
 from infra.services.catalog import ServiceSpec
 from infra.services.contract import Contract, load_lock, printed_contract
 
-#: Processes and threads of the service's user, which its own containers share.
-MAX_PROCESSES = 2048
 #: Lines of a difference that are shown.
 MOST_LINES = 60
 
@@ -28,7 +26,7 @@ class ContractCheckArgs:
     identity: defaults.StackIdentity
     spec: ServiceSpec
     image: Image
-    environment: Mapping[str, str]
+    environment: dict[str, str]
 
 
 class ContractCheck(pulumi.ComponentResource):
@@ -43,26 +41,11 @@ class ContractCheck(pulumi.ComponentResource):
     def __init__(self, name: str, args: ContractCheckArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("dyber:service:ContractCheck", name, None, opts)
         spec = args.spec
-        tmpfs = {"/tmp": f"rw,nosuid,nodev,size={spec.tmp_mib}m,mode=1777"}
-        if spec.data:
-            tmpfs["/data"] = "rw,nosuid,nodev,size=16m,mode=1777"
-        container = docker.Container(
-            f"{name}-contract",
-            image=args.image.reference,
-            command=["/bin/sh", "-c", 'exec python -m dyber_kit.contract "$PACKAGE"'],
-            envs=[f"{key}={value}" for key, value in sorted(args.environment.items())],
-            labels=defaults.container_labels(args.identity, f"{name}-contract"),
-            network_mode="none",
-            read_only=True,
-            tmpfs=tmpfs,
-            must_run=False,
-            attach=True,
-            logs=True,
-            restart="no",
-            **defaults.confined(
-                uid=spec.uid, memory_mib=max(spec.memory_mib, 256), cpus=spec.cpus, processes=MAX_PROCESSES
-            ),
-            opts=pulumi.ResourceOptions(
+        container = containers.declare_task(
+            contract_check(spec, args.environment),
+            args.identity,
+            args.image,
+            pulumi.ResourceOptions(
                 parent=self,
                 depends_on=args.image.built_by,
                 # Delete-first would take the service's container, which depends on the outcome, along.

@@ -32,8 +32,6 @@ from infra.rendering.gateway.model import GatewayNetworks, tls_names
 from infra.services.catalog import ServiceSpec
 from infra.settings.stack import StackSettings
 
-STAGING = "/staging"
-
 
 @dataclass(frozen=True)
 class GatewayArgs:
@@ -89,7 +87,9 @@ class Gateway(pulumi.ComponentResource):
             parts.CONFIGURATION_VOLUME, labels=defaults.volume_labels(args.identity, name), opts=child
         )
         networks = {network_name(service): made.network.name for service, made in args.services.items()}
-        monitoring = {MONITORING_NETWORK: args.monitoring.network.name} if args.monitoring else {}
+        monitoring: dict[str, pulumi.Output[str]] = {}
+        if args.monitoring:
+            monitoring[MONITORING_NETWORK] = args.monitoring.network.name
         self.container = containers.declare_server(
             parts.gateway(args.settings.gateway, args.specs, list(networks), next(iter(monitoring), None)),
             args.identity,
@@ -98,7 +98,7 @@ class Gateway(pulumi.ComponentResource):
             networks={parts.EDGE: edge.name, **networks, **monitoring},
             volumes={parts.CONFIGURATION_VOLUME: volume.name},
         )
-        loader = self._loader(name, args, volume, self._configuration(args, edge), self._own_files(name, args, volume))
+        loader = self._loader(args, volume, self._configuration(args, edge), self._own_files(name, args, volume))
         fronts = self._fronts(args, edge)
         self._keeper(name, args, edge, volume, [self.container, loader, *fronts])
         self.configuration_version = one_shot.outcome(
@@ -172,33 +172,22 @@ class Gateway(pulumi.ComponentResource):
 
     def _loader(
         self,
-        name: str,
         args: GatewayArgs,
         volume: docker.Volume,
         configuration: pulumi.Output[dict[str, str]],
         certificate_stored: list[pulumi.Resource],
     ) -> docker.Container:
         uploads = configuration.apply(
-            lambda files: [
-                docker.ContainerUploadArgs(file=f"{STAGING}/{path}", content=text, permissions="0444")
-                for path, text in sorted(files.items())
-            ]
+            lambda files: [containers.staged(path, text) for path, text in sorted(files.items())]
         )
-        return docker.Container(
-            f"{name}-loader",
-            image=args.image.reference,
-            command=["/usr/local/bin/apply-config", STAGING],
-            labels=defaults.container_labels(args.identity, f"{name}-loader"),
-            network_mode="none",
+        return containers.declare_task(
+            parts.LOADER,
+            args.identity,
+            args.image,
+            pulumi.ResourceOptions(parent=self, depends_on=certificate_stored, replace_on_changes=["mounts"]),
+            volumes={parts.CONFIGURATION_VOLUME: volume.name},
             pid_mode=pulumi.Output.concat("container:", self.container.id),
-            mounts=[containers.mount(parts.WRITABLE_CONFIGURATION, volume.name)],
             uploads=uploads,
-            must_run=False,
-            attach=True,
-            logs=True,
-            restart="no",
-            **containers.confinement(parts.LOADER),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=certificate_stored, replace_on_changes=["mounts"]),
         )
 
 

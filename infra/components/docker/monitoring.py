@@ -14,8 +14,6 @@ from infra.rendering import monitoring as monitoring_configuration
 from infra.services.catalog import ServiceSpec
 from infra.settings.profiles import MonitoringSettings
 
-STAGING = "/staging"
-
 
 @dataclass(frozen=True)
 class MonitoringArgs:
@@ -65,7 +63,7 @@ class Monitoring(pulumi.ComponentResource):
             networks={parts.NETWORK: self.network.name},
             volumes={parts.CONFIGURATION_VOLUME: volume.name, parts.DATA_VOLUME: args.data},
         )
-        loader = self._loader(name, args, volume)
+        loader = self._loader(args, volume)
         self.configuration_version = one_shot.outcome(
             loader,
             refused="",
@@ -75,25 +73,16 @@ class Monitoring(pulumi.ComponentResource):
         ).apply(one_shot.last_line)
         self.register_outputs({"container": self.container.name, "configurationVersion": self.configuration_version})
 
-    def _loader(self, name: str, args: MonitoringArgs, volume: docker.Volume) -> docker.Container:
+    def _loader(self, args: MonitoringArgs, volume: docker.Volume) -> docker.Container:
         files = monitoring_configuration.render(args.specs, cache=args.watches_cache)
         in_prometheus = pulumi.Output.concat("container:", self.container.id)
-        return docker.Container(
-            f"{name}-loader",
-            image=args.image.reference,
-            command=["/usr/local/bin/apply-monitoring", STAGING],
-            labels=defaults.container_labels(args.identity, f"{name}-loader"),
+        return containers.declare_task(
+            parts.LOADER,
+            args.identity,
+            args.image,
+            pulumi.ResourceOptions(parent=self, replace_on_changes=["mounts"]),
+            volumes={parts.CONFIGURATION_VOLUME: volume.name},
             network_mode=in_prometheus,
             pid_mode=in_prometheus,
-            mounts=[containers.mount(parts.WRITABLE_CONFIGURATION, volume.name)],
-            uploads=[
-                docker.ContainerUploadArgs(file=f"{STAGING}/{path}", content=text, permissions="0444")
-                for path, text in sorted(files.items())
-            ],
-            must_run=False,
-            attach=True,
-            logs=True,
-            restart="no",
-            **containers.confinement(parts.LOADER),
-            opts=pulumi.ResourceOptions(parent=self, replace_on_changes=["mounts"]),
+            uploads=[containers.staged(path, text) for path, text in sorted(files.items())],
         )

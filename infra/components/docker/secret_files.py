@@ -10,13 +10,11 @@ import pulumi
 import pulumi_docker as docker
 import pulumi_random as random
 
-from infra.components.docker import defaults, one_shot
-from infra.components.docker.containers import mount
+from infra.components.docker import containers, defaults, one_shot
 from infra.components.docker.images import Image
-from infra.parts.containers import Mount
+from infra.parts.containers import STAGING, Confinement, Mount, Task
 
 SCRIPT = Path(__file__).with_name("store-secrets")
-STAGING = "/staging"
 MEMORY_MIB = 32
 
 
@@ -54,35 +52,29 @@ class SecretFiles(pulumi.ComponentResource):
         contents = {key: pulumi.Output.secret(value) for key, value in sorted(args.contents.items())}
         self._revision = random.RandomId(f"{name}-revision", byte_length=4, keepers=contents, opts=child)
         self.volume = docker.Volume(name, labels=defaults.volume_labels(args.identity, name), opts=child)
-        staged = f"{STAGING}/secrets"
-        self.written = docker.Container(
+        task = Task(
             name,
-            image=args.image.reference,
-            command=["/bin/sh", f"{STAGING}/{SCRIPT.name}", staged, args.owned, self._revision.hex],
-            labels=defaults.container_labels(args.identity, name),
-            network_mode="none",
-            mounts=[mount(Mount(name, args.owned, read_only=False), self.volume.name)],
-            uploads=[
-                docker.ContainerUploadArgs(
-                    file=f"{STAGING}/{SCRIPT.name}", content=SCRIPT.read_text(encoding="utf-8"), permissions="0444"
-                ),
-                *[
-                    docker.ContainerUploadArgs(file=f"{staged}/{key}", content=value, permissions="0444")
-                    for key, value in contents.items()
-                ],
-            ],
-            must_run=False,
-            attach=True,
-            logs=True,
-            restart="no",
-            **defaults.confined(uid=args.uid, memory_mib=MEMORY_MIB, cpus=1.0, processes=args.processes),
-            opts=pulumi.ResourceOptions(
+            name,
+            Confinement(args.uid, MEMORY_MIB, 1.0, args.processes),
+            mounts=(Mount(name, args.owned, read_only=False),),
+        )
+        self.written = containers.declare_task(
+            task,
+            args.identity,
+            args.image,
+            pulumi.ResourceOptions(
                 parent=self,
                 depends_on=args.image.built_by,
                 # Delete-first would take the readers, which depend on the outcome, along.
                 delete_before_replace=False,
                 replace_on_changes=defaults.REPLACE_ON_CHANGES,
             ),
+            volumes={name: self.volume.name},
+            command=["/bin/sh", f"{STAGING}/{SCRIPT.name}", f"{STAGING}/secrets", args.owned, self._revision.hex],
+            uploads=[
+                containers.staged(SCRIPT.name, SCRIPT.read_text(encoding="utf-8")),
+                *(containers.staged(f"secrets/{key}", value) for key, value in contents.items()),
+            ],
         )
         self._folder = args.folder
         self._outcome = one_shot.outcome(

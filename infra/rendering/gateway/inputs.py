@@ -35,7 +35,7 @@ def configuration(
         return render(settings.gateway, services, clients, networks)
     except ValueError as error:
         file = stack_file(settings.stack)
-        raise ConfigurationError(Problem(WORDS, file, ("gateway",), parameters={"words": error})) from error
+        raise ConfigurationError(Problem(WORDS, file, ("gateway",), parameters={"words": str(error)})) from error
 
 
 def tls_files(settings: StackSettings) -> dict[str, str]:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from infra.rendering.gateway.inputs import configuration
 from infra.schema.messages import MESSAGES
 from infra.schema.problems import ConfigurationError, Problem
-from infra.settings.stack import parse_settings
+from infra.services.catalog import ServiceSpec, load_spec
+from infra.settings import env_file
+from infra.settings.stack import StackSettings, parse_settings
 
 FILE = "Pulumi.dev.yaml"
 
@@ -43,6 +48,27 @@ def test_a_problem_concerns_its_key_and_those_above_it() -> None:
     assert problem.concerns(FILE, ("gateway",))
     assert not problem.concerns(FILE, ("gateway", "limits", "bur"))
     assert not problem.concerns("Pulumi.test.yaml", ("gateway",))
+
+
+def test_what_is_wrong_twice_in_the_same_way_is_the_same_problem(tmp_path: Path) -> None:
+    def problems_of(cause: Callable[[], object]) -> tuple[Problem, ...]:
+        with pytest.raises(ConfigurationError) as error:
+            cause()
+        return error.value.problems
+
+    folder = tmp_path / "weibo"
+    folder.mkdir()
+    (folder / "service.yaml").write_text("port: [", encoding="utf-8")
+    (tmp_path / ".env").mkdir()
+    settings = StackSettings(stack="dev")
+    service = ServiceSpec(name="a", folder=tmp_path, title="a", port=8001, package="a")
+    causes = [
+        lambda: load_spec(folder / "service.yaml"),
+        lambda: env_file.text_of(tmp_path / ".env"),
+        lambda: configuration(settings, [service, service], {}),
+    ]
+    for cause in causes:
+        assert problems_of(cause) == problems_of(cause)
 
 
 def test_words_begin_with_the_place_and_hide_passwords_of_addresses() -> None:
