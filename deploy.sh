@@ -1,7 +1,8 @@
 #!/bin/sh
-# Finds a Python, which makes the virtual environment and hands over to the dyber command.
+# Finds a Python, which makes the virtual environment and hands over to the dyber command. The virtual environment's
+# comes first, once there is one: what stands before a system's Python may take longer to start it than the command takes.
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd) || exit 1
-for python in python3 python3.13 python3.12 python3.11 python3.14; do
+for python in "$here/.venv/bin/python" python3 python3.13 python3.12 python3.11 python3.14; do
     if command -v "$python" >/dev/null 2>&1 &&
         "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
         exec "$python" "$here/cli/bootstrap.py" "$@"

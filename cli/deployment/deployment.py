@@ -262,10 +262,12 @@ class Deployment:
             self._state = None
         events = EventDisplay(display)
         title = tr(f"比较并应用栈 {self.stack.name}", f"Comparing and applying stack {self.stack.name}")
+        # The outputs are in the state, which is read anyhow; the Automation API would ask Pulumi for them, and twice.
+        self.stack.workspace.stack_outputs = lambda stack_name: {}  # type: ignore[method-assign]
         with display.phase(title), events.failing_clearly():
             result = self.stack.up(show_secrets=False, color="never", on_event=events.handle, **options)
         self._state = None
-        outputs = {key: output.value for key, output in result.outputs.items()}
+        outputs = reading.outputs(self.state())
         changes: Mapping[Any, int] = result.summary.resource_changes or {}
         return outputs, dict(changes)
 

@@ -20,31 +20,26 @@ def remove_from_tracked_files(root: Path) -> list[str]:
     A file with encrypted values keeps its salt, and so does a checkout that is no git clone. A file that somebody else
     changes meanwhile is left to the next command.
     """
-    with_salt = [file for file in sorted(root.glob("Pulumi.*.yaml")) if _has_salt_in(file)]
-    return [file.name for file in with_salt if _remove_from(file)]
+    return [file.name for file in sorted(root.glob("Pulumi.*.yaml")) if _remove_from(file)]
 
 
 def _remove_from(file: Path) -> bool:
     """Remove the salt from one file where it has no business; whether that changed it."""
-    # Most commands find no salt, and need not wait for these imports.
+    try:
+        content = file.read_bytes()
+        text = content.decode("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False  # Whoever needs the file says what is wrong with it.
+    if not _has_salt(text) or not _is_committed_without_salt(file):
+        return False
+    # Most commands come no further, and need not wait for these imports.
     import yaml
 
     from cli.stack_files.stack_file import has_encrypted_values, replace_unchanged_file, without_salt
 
     try:
-        content = file.read_bytes()
-        text = content.decode("utf-8")
-        if has_encrypted_values(text) or not _is_committed_without_salt(file):
-            return False
-        return replace_unchanged_file(file, content, without_salt(text).encode())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return False  # Whoever needs the file says what is wrong with it.
-
-
-def _has_salt_in(file: Path) -> bool:
-    try:
-        return _has_salt(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError):
+        return not has_encrypted_values(text) and replace_unchanged_file(file, content, without_salt(text).encode())
+    except (OSError, yaml.YAMLError):
         return False
 
 

@@ -121,6 +121,7 @@ def test_the_first_deployment_from_a_state_of_before_deletes_no_data_that_is_not
 
     class Stack:
         name = "dev"
+        workspace = SimpleNamespace()
 
         def export_stack(self) -> SimpleNamespace:
             return SimpleNamespace(version=3, deployment=state)
