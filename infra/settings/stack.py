@@ -26,6 +26,7 @@ from infra.settings.build import BuildSettings, found_by_set_up
 from infra.settings.clients import ClientName, ClientSettings, ClientsInFile, TokenSettings, as_mapping
 from infra.settings.env_file import EnvFile
 from infra.settings.gateway import GatewaySettings
+from infra.settings.names import stack_file
 from infra.settings.profiles import BUILT_IN_PROFILES, CACHE, MONITORING, CacheSettings, MonitoringSettings
 from infra.settings.secrets import SecretValue
 from infra.settings.subnets import parse_pool
@@ -311,11 +312,6 @@ class StackSettings(StrictSettings):
 def instead(path: Sequence[str], value: Any) -> str:
     """What to write in a stack's file, as errors show it."""
     return as_told(yaml_lines(path, value, prefix=f"{NAMESPACE}:"))
-
-
-def stack_file(stack: str) -> str:
-    """Name of a stack's configuration file."""
-    return f"Pulumi.{stack}.yaml"
 
 
 def parse_settings(

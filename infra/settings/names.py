@@ -1,0 +1,11 @@
+"""Names that also those need who read no settings, and are not to wait for the import of the settings' model."""
+
+from __future__ import annotations
+
+#: The client whose token MCP_AUTH_TOKEN is.
+MAIN_CLIENT = "desktop-pet"
+
+
+def stack_file(stack: str) -> str:
+    """Name of a stack's configuration file."""
+    return f"Pulumi.{stack}.yaml"
