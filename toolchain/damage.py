@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-
-from filelock import FileLock
+from typing import TYPE_CHECKING
 
 from toolchain.language import tr
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 SUFFIX = ".damaged"
 
@@ -43,5 +45,8 @@ def make_room_for_file(path: Path) -> None:
 
 def lock_at(path: Path) -> FileLock:
     """The lock at `path`, where it can be taken whatever was there. What a lock file contains does not matter."""
+    # Most commands take no lock, and need not wait for this import.
+    from filelock import FileLock
+
     make_room_for_file(path)
     return FileLock(path)

@@ -18,8 +18,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from filelock import Timeout
-
 from toolchain.damage import lock_at, make_folder, make_room_for_file
 from toolchain.home import DyberHome
 from toolchain.language import tr
@@ -64,6 +62,8 @@ def content_key(*parts: str, files: Path | None = None, skip: Callable[[Path], b
 @contextmanager
 def only_one(home: DyberHome, name: str, progress: Progress) -> Iterator[None]:
     """Hold the lock called `name`; says so when another set-up has it, and waits. A dead holder's lock is free."""
+    from filelock import Timeout
+
     lock = lock_at(home.locks / f"{name}.lock")
     try:
         lock.acquire(timeout=0)

@@ -13,6 +13,7 @@ import typer
 
 from cli.deployment.deployment import Deployment
 from cli.deployment.environment import activate
+from infra.settings.names import MAIN_CLIENT
 from toolchain.home import DyberHome
 from toolchain.language import tr
 
@@ -49,8 +50,6 @@ def stack_outputs(stack: str) -> dict[str, Any]:
 def client_token(outputs: dict[str, Any], client: str | None) -> tuple[str, str]:
     """Name and newest token of `client`; without a name of the main client, or of the only one. Raises
     typer.BadParameter naming those there are."""
-    from infra.settings.env_file import MAIN_CLIENT
-
     tokens: dict[str, str] = outputs["tokens"]
     if client is None and (MAIN_CLIENT in tokens or len(tokens) == 1):
         client = MAIN_CLIENT if MAIN_CLIENT in tokens else next(iter(tokens))

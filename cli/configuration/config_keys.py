@@ -17,9 +17,8 @@ from infra.schema.corrections import nearest
 from infra.schema.key_paths import dotted, parts
 from infra.schema.setting_tree import ANY_KEY, Setting
 from infra.services.catalog import SPEC_FILE
-from infra.settings.env_file import MAIN_CLIENT
+from infra.settings.names import MAIN_CLIENT, NAMESPACE, stack_file
 from infra.settings.stack import setting_tree
-from infra.settings.stack_files import NAMESPACE, stack_file
 from toolchain.language import tr
 
 _TRUE, _FALSE = ("true", "yes", "on"), ("false", "no", "off")

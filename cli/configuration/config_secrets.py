@@ -10,8 +10,8 @@ from cli.deployment.environment import activate
 from cli.deployment.events import DeployError, explain
 from cli.system import programs
 from cli.system.errors import StackError
+from infra.settings.names import NAMESPACE
 from infra.settings.stack import file_content
-from infra.settings.stack_files import NAMESPACE
 from toolchain.errors import SetupError
 from toolchain.home import DyberHome
 from toolchain.language import tr

@@ -23,6 +23,7 @@ from infra.schema.setting_tree import ANY_KEY, Setting
 from infra.services.catalog import SPEC_FILE, ServiceSpec, load_catalog
 from infra.settings.build import FROM_ENVIRONMENT, found_by_set_up
 from infra.settings.env_file import EnvFile, file_name
+from infra.settings.names import NAMESPACE
 from infra.settings.secrets import encrypted_paths, is_encrypted
 from infra.settings.services import ServiceSettings
 from infra.settings.stack import (
@@ -33,7 +34,6 @@ from infra.settings.stack import (
     read_overrides,
     setting_tree,
 )
-from infra.settings.stack_files import NAMESPACE
 
 #: A key, taken apart: `gateway.bind` is ("gateway", "bind").
 KeyPath = tuple[str, ...]

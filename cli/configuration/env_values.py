@@ -15,9 +15,9 @@ from cli.system.checkout import ROOT
 from cli.system.errors import StackError
 from cli.terminal.console import err
 from infra.services.catalog import declared_secrets
-from infra.settings.env_file import DEFAULT_STACK, MAIN_CLIENT, bindings, file_name, keys, taken, text_of
+from infra.settings.env_file import DEFAULT_STACK, bindings, file_name, keys, taken, text_of
+from infra.settings.names import MAIN_CLIENT, stack_file
 from infra.settings.stack import read_overrides
-from infra.settings.stack_files import stack_file
 from toolchain.language import tr
 
 TOKEN_KEY = "MCP_AUTH_TOKEN"

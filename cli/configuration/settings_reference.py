@@ -11,8 +11,8 @@ import yaml
 
 from cli.system.checkout import ROOT
 from infra.schema.setting_tree import ANY_KEY, Setting
+from infra.settings.names import NAMESPACE, stack_file
 from infra.settings.stack import setting_tree
-from infra.settings.stack_files import NAMESPACE, stack_file
 
 SCHEMA = "docs/stack.schema.json"
 PAGES = {"zh": "docs/settings.md", "en": "docs/settings.en.md"}

@@ -12,6 +12,7 @@ from cli.deployment import automation, reading
 from cli.engine import moments
 from cli.system.checkout import ROOT as ROOT
 from cli.system.errors import StackError
+from infra.settings.names import stack_file
 from toolchain.language import tr
 
 if TYPE_CHECKING:
@@ -72,7 +73,6 @@ class Deployment:
             _refuse_unfinished_restore(name)
         settings_file(name)
         from cli.deployment import secrets_provider
-        from infra.settings.stack_files import stack_file
 
         auto = automation.api()
         select = auto.create_or_select_stack if create else auto.select_stack
@@ -185,7 +185,7 @@ class Deployment:
     @property
     def file(self) -> Path:
         """The stack's file of settings."""
-        return ROOT / _file_name(self.name)
+        return ROOT / stack_file(self.name)
 
     # -- changing --------------------------------------------------------------------------------------------------
 
@@ -318,15 +318,9 @@ def _settings(stack: str) -> StackSettings:
     return read_settings(ROOT, stack, given, [key for key, item in config.items() if item.secret])
 
 
-def _file_name(stack: str) -> str:
-    from infra.settings.stack_files import stack_file
-
-    return stack_file(stack)
-
-
 def settings_file(stack: str) -> Path:
     """The stack's file of settings. Raises StackError, naming the known stacks, where there is none."""
-    file = ROOT / _file_name(stack)
+    file = ROOT / stack_file(stack)
     if not file.is_file():
         known = ", ".join(sorted(file.name.split(".")[1] for file in ROOT.glob("Pulumi.*.yaml")))
         raise StackError(

@@ -17,7 +17,7 @@ from pulumi import automation as auto
 from cli.deployment import automation, deployment, secrets_provider
 from cli.stack_files.stack_file import has_encrypted_values, without_salt
 from cli.system.errors import StackError
-from infra.settings.stack_files import stack_file
+from infra.settings.names import stack_file
 from toolchain.home import DyberHome
 from toolchain.language import tr
 

@@ -24,7 +24,11 @@ __all__ = ["EngineError", "NotOnEngine"]
 
 
 def docker(*arguments: str, timeout: float = 120) -> str:
-    """Standard output of `docker …`, which may take `timeout` seconds. Raises EngineError."""
+    """Standard output of `docker …`, which may take `timeout` seconds. Raises EngineError.
+
+    For what the SDK has no equivalent of, such as a push with the credentials that the docker command has, and for
+    callers that do not use `asking` yet.
+    """
     result: subprocess.CompletedProcess[str] = ask(*arguments, timeout=timeout, encoding="utf-8", errors="replace")
     if result.returncode:
         raise EngineError(result.stderr.strip() or f"docker {arguments[0]}: exit code {result.returncode}")

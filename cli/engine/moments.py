@@ -16,8 +16,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import Timeout
-
 from cli.engine import engine
 from cli.engine.errors import EngineError, NotOnEngine
 from cli.system import programs
@@ -54,7 +52,13 @@ def put_back_afterwards(*undo: Sequence[str]) -> Iterator[None]:
 
 def put_back_forgotten() -> None:
     """Undo what killed commands left behind, and say so. What cannot be undone now stays noted."""
-    for note in sorted(_folder().glob("*.json")):
+    notes = sorted(_folder().glob("*.json"))
+    if not notes:
+        return
+    # Nearly every command looks for notes, and there are some only after a kill: the others need not wait for this.
+    from filelock import Timeout
+
+    for note in notes:
         lock = lock_at(note.with_suffix(".lock"))
         try:
             lock.acquire(timeout=0)
@@ -75,7 +79,6 @@ def put_back_forgotten() -> None:
 
 def _noted(note: Path) -> list[list[str]] | None:
     """Return the commands of a note; None for a damaged note, which is set aside."""
-    # There is a note only after a kill; nearly every command looks, and need not wait for this import.
     from pydantic import TypeAdapter, ValidationError
 
     try:

@@ -17,7 +17,7 @@ from cli.system.errors import StackError
 from infra.schema.problems import ConfigurationError
 from infra.services.ports import HTTP_PORT, HTTPS_PORT
 from infra.settings.addresses import IPV4_LOOPBACK, engine_is_here
-from infra.settings.stack_files import stack_file
+from infra.settings.names import stack_file
 from toolchain.engine.installation import find_engine
 from toolchain.engine.low_ports import SETTING, lowest_port
 from toolchain.language import tr

@@ -26,8 +26,8 @@ from cli.deployment.state_without_secrets import is_secret
 from cli.system import programs
 from cli.system.errors import StackError
 from infra.schema.key_paths import dotted
+from infra.settings.names import stack_file
 from infra.settings.secrets import encrypted_paths
-from infra.settings.stack_files import stack_file
 from toolchain.language import tr
 
 #: Nothing that it encrypts is secret.

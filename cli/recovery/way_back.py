@@ -32,7 +32,7 @@ from cli.system.errors import StackError
 from cli.terminal.console import Activities, err
 from infra.parts import data_volumes
 from infra.settings.env_file import file_name
-from infra.settings.stack_files import stack_file
+from infra.settings.names import stack_file
 from toolchain.damage import SUFFIX, lock_at, set_aside
 from toolchain.language import tr
 

@@ -21,10 +21,10 @@ from cli.terminal.console import Activities
 from infra.parts.image_interface import INTERFACE
 from infra.services.catalog import ServiceSpec, load_catalog
 from infra.services.contract import Contract, listed_contract
+from infra.settings.names import stack_file
 from infra.settings.profiles import BUILT_IN_PROFILES
 from infra.settings.services import ImageDigest
 from infra.settings.stack import StackSettings
-from infra.settings.stack_files import stack_file
 from toolchain.language import tr
 
 _DIGEST = TypeAdapter(ImageDigest)

@@ -21,9 +21,9 @@ from cli.inventory import remains
 from cli.system.checkout import ROOT
 from infra.schema.problems import ConfigurationError
 from infra.services.catalog import ServiceSpec
+from infra.settings.names import stack_file
 from infra.settings.secrets import as_ciphertext
 from infra.settings.stack import parse_settings, read_overrides
-from infra.settings.stack_files import stack_file
 
 #: Where removed folders go, in the repository; not under version control.
 REMOVED = ".removed-services"

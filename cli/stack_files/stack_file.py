@@ -17,8 +17,8 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
 from infra.schema.problems import ConfigurationError
+from infra.settings.names import NAMESPACE
 from infra.settings.secrets import encrypted_paths
-from infra.settings.stack_files import NAMESPACE
 
 
 def without_salt(text: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.schema.problems import ConfigurationError, Problem
-from infra.settings.stack_files import NAMESPACE, stack_file
+from infra.settings.names import NAMESPACE, stack_file
 
 if TYPE_CHECKING:
     from infra.settings.stack import StackSettings

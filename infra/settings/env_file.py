@@ -21,11 +21,10 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from infra.schema.host_names import certificate_name
 from infra.schema.problems import NOT_SHOWN, ConfigurationError, Problem
+from infra.settings.names import MAIN_CLIENT
 from infra.settings.profiles import MONITORING, CacheSettings, MonitoringSettings
 
 DEFAULT_STACK = "dev"
-#: The client whose token MCP_AUTH_TOKEN is.
-MAIN_CLIENT = "desktop-pet"
 MAIN_TOKEN = "MCP_AUTH_TOKEN"
 PROFILES, GENERATION = "PROFILES", "BUILD_GENERATION"
 #: In place of a list of profiles: none of them.

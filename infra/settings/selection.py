@@ -10,9 +10,9 @@ from infra.schema.messages import listed
 from infra.schema.problems import ConfigurationError, Problem
 from infra.services.catalog import ServiceSpec
 from infra.services.contract import LOCK_FILE
+from infra.settings.names import NAMESPACE, stack_file
 from infra.settings.profiles import BUILT_IN_PROFILES
 from infra.settings.secrets import unfit_secrets
-from infra.settings.stack_files import NAMESPACE, stack_file
 
 if TYPE_CHECKING:
     from infra.settings.stack import StackSettings

@@ -24,10 +24,10 @@ from infra.settings.build import BuildSettings, found_by_set_up
 from infra.settings.clients import ClientName, ClientSettings, ClientsInFile, TokenSettings, as_mapping
 from infra.settings.env_file import EnvFile
 from infra.settings.gateway import GatewaySettings
+from infra.settings.names import NAMESPACE, stack_file
 from infra.settings.profiles import BUILT_IN_PROFILES, CACHE, MONITORING, CacheSettings, MonitoringSettings
 from infra.settings.selection import select
 from infra.settings.services import ImageDigest, ServiceSettings
-from infra.settings.stack_files import NAMESPACE, stack_file
 from infra.settings.subnets import parse_pool
 
 __all__ = [

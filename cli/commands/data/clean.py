@@ -22,7 +22,7 @@ from cli.inventory.belongings import belongings, remove
 from cli.recovery.backup_file import new_password
 from cli.system.checkout import ROOT
 from cli.terminal.console import Activities, err, out
-from infra.settings.stack_files import stack_file
+from infra.settings.names import stack_file
 from toolchain.home import DyberHome
 from toolchain.language import tr
 

@@ -28,7 +28,7 @@ from cli.system.checkout import ROOT
 from cli.system.errors import StackError
 from cli.terminal.console import Activities, err, out
 from infra.parts.data_volumes import DATA_FOLDER
-from infra.settings.stack_files import stack_file
+from infra.settings.names import stack_file
 from toolchain.home import DyberHome
 from toolchain.language import tr
 from toolchain.progress import duration

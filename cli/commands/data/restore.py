@@ -37,8 +37,8 @@ from infra.rendering.gateway import inputs as gateway_inputs
 from infra.services.catalog import declared_secrets, load_catalog
 from infra.settings import env_file
 from infra.settings.env_file import file_name
+from infra.settings.names import stack_file
 from infra.settings.stack import StackSettings, parse_settings, read_overrides
-from infra.settings.stack_files import stack_file
 from toolchain.home import DyberHome
 from toolchain.language import tr
 

@@ -38,7 +38,7 @@ from infra.services import contract_diff
 from infra.services.catalog import load_catalog
 from infra.services.contract import Contract, load_lock
 from infra.services.contract_diff import Change
-from infra.settings.stack_files import stack_file
+from infra.settings.names import stack_file
 from toolchain.home import DyberHome
 from toolchain.language import tr
 from toolchain.pulumi.backend import masked

@@ -92,6 +92,7 @@ def execute(
         )
     terminal = ["--interactive", "--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else ["--interactive"]
     command = context.args[1:] if context.args[:1] == ["--"] else context.args
+    # The docker command, as the SDK cannot lend a container this terminal, with its size, its signals and raw input.
     command = ["docker", "exec", *terminal, running[0].id, *(command or ["sh"])]
     raise typer.Exit(programs.call(command))
 
@@ -104,6 +105,7 @@ def _stream(
     one: Member, prefix: str, colour: str, *, follow: bool, tail: int, lock: threading.Lock
 ) -> tuple[subprocess.Popen[str], threading.Thread]:
     """Copies a container's log to stdout in a thread of its own, line by line."""
+    # The docker command, as a program can be ended at any moment while it waits for lines; a request of the SDK cannot.
     command = ["docker", "logs", "--tail", str(tail), *(["--follow"] if follow else []), one.id]
     try:
         process = subprocess.Popen(

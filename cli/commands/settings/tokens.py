@@ -254,7 +254,7 @@ def _deploy_with(file: StackFile, stack: str) -> None:
     from cli.configuration import env_values
     from cli.deployment.deployment import Deployment
     from cli.terminal.console import Activities
-    from infra.settings.env_file import MAIN_CLIENT
+    from infra.settings.names import MAIN_CLIENT
     from toolchain.home import DyberHome
 
     file.save()

@@ -22,7 +22,7 @@ from infra.services.catalog import ServiceSpec, load_catalog
 from infra.services.contract import LOCK_FILE, Contract, load_lock
 from infra.services.contract_diff import Change, Effect
 from infra.services.hidden_tools import READ_ONLY
-from infra.settings.stack_files import stack_file
+from infra.settings.names import stack_file
 from toolchain.home import DyberHome
 from toolchain.language import tr
 

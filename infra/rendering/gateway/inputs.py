@@ -10,8 +10,8 @@ from infra.rendering.gateway.model import GatewayClient, GatewayNetworks, Gatewa
 from infra.schema.messages import WORDS
 from infra.schema.problems import ConfigurationError, Problem
 from infra.services.catalog import ServiceSpec
+from infra.settings.names import stack_file
 from infra.settings.stack import StackSettings
-from infra.settings.stack_files import stack_file
 
 #: Paths in a stack's file are relative to the folder that holds it.
 REPOSITORY = Path(__file__).resolve().parents[3]

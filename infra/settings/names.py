@@ -1,0 +1,13 @@
+"""Names that those need too who read no settings, and are not to wait for the import of the settings' model."""
+
+from __future__ import annotations
+
+#: The namespace of this program's keys in a stack's file.
+NAMESPACE = "dyber"
+#: The client whose token MCP_AUTH_TOKEN is.
+MAIN_CLIENT = "desktop-pet"
+
+
+def stack_file(stack: str) -> str:
+    """Return the name of a stack's configuration file."""
+    return f"Pulumi.{stack}.yaml"
