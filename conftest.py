@@ -14,6 +14,7 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from messages.catalogue import compile_catalogue
 from tests.support.service_packages import make_importable
 
 TIERS = ["unit", "servers", "toolchain", "gateway", "deploy"]
@@ -26,6 +27,8 @@ IN_PARALLEL = "PYTEST_XDIST_WORKER" in os.environ
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 make_importable()
+if not IN_PARALLEL:
+    compile_catalogue()
 
 
 def _tier(item: pytest.Item) -> str:

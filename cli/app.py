@@ -15,7 +15,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_command_from_info, get_command_name
 
 from cli.terminal.usage import examples
-from toolchain.language import tr
+from messages import tr
 
 
 @dataclass(frozen=True)
@@ -32,160 +32,105 @@ class Listed:
 LISTED = {
     "deploy": Listed(
         "deployment.deploy",
-        tr("准备这台机器并部署（默认命令）", "Set this machine up and deploy (the default command)"),
+        tr("Set this machine up and deploy (the default command)"),
     ),
-    "setup": Listed("deployment.deploy", tr("只准备这台机器，不部署", "Only set this machine up")),
-    "preview": Listed(
-        "deployment.deploy", tr("显示部署会改变什么，不做改变", "Show what a deployment would change, changing nothing")
-    ),
+    "setup": Listed("deployment.deploy", tr("Only set this machine up")),
+    "preview": Listed("deployment.deploy", tr("Show what a deployment would change, changing nothing")),
     "destroy": Listed(
         "deployment.deploy",
         tr(
-            "删除这个栈创建的一切；数据卷按 dataRetention 保留，或列出、询问后删除",
-            "Delete everything this stack made; its data volumes stay, or are listed and deleted, as dataRetention says",
+            "Delete everything this stack made; its data volumes stay, or are listed and deleted, as dataRetention says"
         ),
     ),
     "drift": Listed(
         "deployment.drift",
         tr(
-            "检查引擎上的东西是否仍如部署时（不做改变）。退出码：0 一致，1 有差异，2 没能检查",
-            "Check whether the engine is still as it was deployed; changes nothing. Exit codes: 0 no difference, 1 differences, 2 could not check",
+            "Check whether the engine is still as it was deployed; changes nothing. Exit codes: 0 no "
+            "difference, 1 differences, 2 could not check"
         ),
     ),
-    "start": Listed(
-        "operation.run", tr("启动已部署、已停止的容器", "Start the stopped containers of a deployed stack")
-    ),
-    "stop": Listed(
-        "operation.run", tr("停止容器；容器和数据保留", "Stop the containers; they and their data are kept")
-    ),
+    "start": Listed("operation.run", tr("Start the stopped containers of a deployed stack")),
+    "stop": Listed("operation.run", tr("Stop the containers; they and their data are kept")),
     "restart": Listed(
         "operation.run",
-        tr(
-            "逐个副本重启：前一个恢复服务后才轮到下一个",
-            "Restart replica by replica, each when the one before serves again",
-        ),
+        tr("Restart replica by replica, each when the one before serves again"),
     ),
     "status": Listed(
         "operation.status",
-        tr(
-            "每个服务的健康、版本、用量、工具和最近的错误",
-            "Health, version, usage, tools and last error of each service",
-        ),
+        tr("Health, version, usage, tools and last error of each service"),
     ),
-    "ps": Listed("operation.status", tr("列出这个栈的容器", "List this stack's containers")),
-    "list": Listed("operation.status", tr("列出所有可用的服务", "List all available services")),
-    "logs": Listed("operation.logs", tr("查看日志；不写服务就是全部", "Show logs; without a service, of everything")),
+    "ps": Listed("operation.status", tr("List this stack's containers")),
+    "list": Listed("operation.status", tr("List all available services")),
+    "logs": Listed("operation.logs", tr("Show logs; without a service, of everything")),
     "exec": Listed(
         "operation.logs",
-        tr("在服务的容器里运行命令（默认打开 sh）", "Run a command in a service's container (sh by default)"),
+        tr("Run a command in a service's container (sh by default)"),
     ),
     "add-service": Listed(
         "settings.services",
-        tr("添加新MCP服务：由模板创建一个完整的目录", "Add an MCP service: make its whole folder from the template"),
+        tr("Add an MCP service: make its whole folder from the template"),
     ),
     "remove-service": Listed(
         "settings.services",
-        tr("移除一个MCP服务；默认保留它的数据", "Remove an MCP service; by default its data is kept"),
+        tr("Remove an MCP service; by default its data is kept"),
     ),
-    "clients": Listed(
-        "settings.clients", tr("打印可直接使用的 MCP 客户端配置", "Print a ready MCP client configuration")
-    ),
+    "clients": Listed("settings.clients", tr("Print a ready MCP client configuration")),
     "plan": Listed(
         "deployment.plan",
-        tr(
-            "为每个栈保存计划，并写出一份 Markdown 评论；不做改变",
-            "Save a plan for each stack and one Markdown comment about all; changes nothing",
-        ),
+        tr("Save a plan for each stack and one Markdown comment about all; changes nothing"),
     ),
-    "apply": Listed("deployment.plan", tr("只做保存的计划里的改变", "Do what a saved plan says, and nothing else")),
+    "apply": Listed("deployment.plan", tr("Do what a saved plan says, and nothing else")),
     "release": Listed(
         "deployment.promote",
-        tr(
-            "打印一个栈运行的镜像摘要与工具契约（JSON）；设置了 dyber:registry 时先推送镜像",
-            "Print the image digests and contracts of what a stack runs (JSON); push its images if it names a registry",
-        ),
+        tr("Print the image digests and contracts of what a stack runs (JSON); push its images if it names a registry"),
     ),
     "promote": Listed(
         "deployment.promote",
-        tr(
-            "把一个栈运行的镜像摘要和工具契约写进下一个栈的文件；不部署",
-            "Write the digests and contracts of what one stack runs into the next one's file; deploys nothing",
-        ),
+        tr("Write the digests and contracts of what one stack runs into the next one's file; deploys nothing"),
     ),
     "backup": Listed(
         "data.backup",
-        tr(
-            "把数据、状态、设置和口令备份到一个加密文件",
-            "Back data, state, settings and passphrase up, into an encrypted file",
-        ),
+        tr("Back data, state, settings and passphrase up, into an encrypted file"),
     ),
     "restore": Listed(
         "data.restore",
-        tr(
-            "从备份恢复，也可以在另一台机器上；先检查，失败时放回原来的一切",
-            "Restore a backup, also on another machine; checks first, and puts back what was there if it fails",
-        ),
+        tr("Restore a backup, also on another machine; checks first, and puts back what was there if it fails"),
     ),
     "recover": Listed(
         "data.recover",
         tr(
-            "状态丢失后接管引擎上还在的部署：数据保留，容器换新（先询问）",
-            "After the state was lost, take over what is still on the engine: data stays, containers are replaced (asks first)",
+            "After the state was lost, take over what is still on the engine: data stays, containers are "
+            "replaced (asks first)"
         ),
     ),
-    "clean": Listed(
-        "data.clean", tr("删除这个栈和它的全部数据（先询问）", "Delete this stack and all its data (asks first)")
-    ),
-    "env": Listed(
-        "machine.machine", tr("打印手工运行 pulumi 所需的环境变量", "Print what a shell needs to run pulumi by hand")
-    ),
+    "clean": Listed("data.clean", tr("Delete this stack and all its data (asks first)")),
+    "env": Listed("machine.machine", tr("Print what a shell needs to run pulumi by hand")),
     "doctor": Listed(
         "machine.machine",
-        tr(
-            "检查每个先决条件：有没有、版本、来源、怎么办",
-            "Check each prerequisite: found, version, from where, what to do",
-        ),
+        tr("Check each prerequisite: found, version, from where, what to do"),
     ),
-    "version": Listed("machine.machine", tr("打印版本", "Print the versions")),
+    "version": Listed("machine.machine", tr("Print the versions")),
     "completion": Listed(
         "machine.machine",
-        tr(
-            "打印命令补全脚本：bash、zsh、fish 或 powershell",
-            "Print a completion script: bash, zsh, fish or powershell",
-        ),
+        tr("Print a completion script: bash, zsh, fish or powershell"),
     ),
-    "test": Listed(
-        "machine.machine", tr("运行全部测试；其余参数交给 pytest", "Run all tests; further arguments go to pytest")
-    ),
+    "test": Listed("machine.machine", tr("Run all tests; further arguments go to pytest")),
     "lint": Listed(
         "machine.development",
-        tr(
-            "检查代码、类型、分层、拼写、脚本、工作流和 Dockerfile；有问题时退出码为 1",
-            "Check code, types, layers, spelling, scripts, workflows and Dockerfiles; exit code 1 on a fault",
-        ),
+        tr("Check code, types, layers, spelling, scripts, workflows and Dockerfiles; exit code 1 on a fault"),
     ),
     "lock": Listed(
         "machine.development",
-        tr(
-            "重新生成各个 requirements.txt：按 requirements.in 固定每个 Python 包的版本和哈希",
-            "Make each requirements.txt anew: every Python package that requirements.in needs, with version and hashes",
-        ),
+        tr("Make each requirements.txt anew: every Python package that requirements.in needs, with version and hashes"),
     ),
-    "update": Listed(
-        "machine.update", tr("取得新版本并部署（先询问）", "Get the newest version and deploy it (asks first)")
-    ),
+    "update": Listed("machine.update", tr("Get the newest version and deploy it (asks first)")),
     "state-copy": Listed(
         "deployment.state_copy",
-        tr(
-            "写一份没有机密的状态，用来预览合并请求",
-            "Write a stack's state without its secrets, to preview pull requests with",
-        ),
+        tr("Write a stack's state without its secrets, to preview pull requests with"),
     ),
-    "token": Listed("settings.tokens", tr("客户端的令牌", "Clients' tokens"), "token_app"),
-    "tools": Listed(
-        "settings.tools", tr("工具契约：智能体看到的工具", "Contracts of tools: what agents see"), "tools_app"
-    ),
-    "config": Listed("settings.config", tr("栈的设置", "A stack's settings"), "config_app"),
+    "token": Listed("settings.tokens", tr("Clients' tokens"), "token_app"),
+    "tools": Listed("settings.tools", tr("Contracts of tools: what agents see"), "tools_app"),
+    "config": Listed("settings.config", tr("A stack's settings"), "config_app"),
 }
 
 
@@ -255,11 +200,8 @@ def load(name: str) -> Any:
 
 app = typer.Typer(
     cls=LazyGroup,
-    help=tr("DyberPet 多MCP服务器部署系统", "DyberPet: many MCP servers behind one gateway"),
-    epilog=tr(
-        "不写命令就是 deploy：./deploy.sh --dev。每个命令的例子：./deploy.sh help <命令>",
-        "No command means deploy: ./deploy.sh --dev. Examples of each: ./deploy.sh help COMMAND",
-    ),
+    help=tr("DyberPet: many MCP servers behind one gateway"),
+    epilog=tr("No command means deploy: ./deploy.sh --dev. Examples of each: ./deploy.sh help COMMAND"),
     add_completion=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -271,10 +213,10 @@ def whole() -> None:
     """Stand for the application, which has commands and no options of its own."""
 
 
-@app.command("help", help=tr("显示帮助", "Show help"), epilog=examples("./deploy.sh help", "./deploy.sh help deploy"))
+@app.command("help", help=tr("Show help"), epilog=examples("./deploy.sh help", "./deploy.sh help deploy"))
 def show_help(
     context: typer.Context,
-    command: Annotated[str | None, typer.Argument(help=tr("命令", "A command"))] = None,
+    command: Annotated[str | None, typer.Argument(help=tr("A command"))] = None,
 ) -> None:
     """Show help, of one command or of all."""
     above = context.parent
@@ -284,5 +226,5 @@ def show_help(
         return
     found = above.command.get_command(above, command)  # type: ignore[attr-defined]
     if found is None:
-        raise typer.BadParameter(tr(f"没有命令 {command!r}", f"no command {command!r}"))
+        raise typer.BadParameter(tr("no command {command!r}", command=command))
     typer.echo(found.get_help(typer.Context(found, info_name=command, parent=above)))

@@ -27,6 +27,7 @@ VENV = ROOT / ".venv"
 STAMP = VENV / ".requirements"
 REQUIREMENTS = ROOT / "requirements.txt"
 PROJECT = ROOT / "pyproject.toml"
+MESSAGES = ROOT / "messages" / "zh" / "LC_MESSAGES" / "dyber.po"
 SETUP_FAILED = 2
 PROBE_SECONDS = 30
 
@@ -43,9 +44,10 @@ def venv_python() -> Path:
 
 def wanted_stamp() -> str:
     """Return what the virtual environment must have been prepared for: this Python version, the kind of machine, the
-    folder, the pinned packages, the project's metadata, and this file."""
+    folder, the pinned packages, the project's metadata, its messages, and this file."""
     place = f"{sys.version_info[:2]} {sys.platform} {platform.machine()} {VENV}\n"
-    content = place.encode() + REQUIREMENTS.read_bytes() + PROJECT.read_bytes() + Path(__file__).read_bytes()
+    files = (REQUIREMENTS, PROJECT, MESSAGES, Path(__file__))
+    content = place.encode() + b"".join(file.read_bytes() for file in files)
     return hashlib.sha256(content).hexdigest()
 
 
@@ -148,8 +150,12 @@ def prepare() -> None:
         "准备 Python 环境（.venv，约 1 分钟，仅第一次）…",
         "Preparing the Python environment (.venv, about a minute, only the first time) …",
     )
-    if message := proxies.left_out_message(os.environ):
-        print(message, file=sys.stderr, flush=True)
+    if names := ", ".join(proxies.unusable(os.environ)):
+        # The catalogue of messages is not compiled yet.
+        say(
+            f"Python 的下载不能用 SOCKS 代理，略过 {names}",
+            f"Python's downloads cannot use SOCKS proxies: {names} is left out",
+        )
     if not is_usable():
         create_venv()
     STAMP.unlink(missing_ok=True)
@@ -157,6 +163,7 @@ def prepare() -> None:
     run_with_clock([*install, "-r", str(REQUIREMENTS)])
     # The project itself, editable: its packages are imported from this folder, and it brings the `dyber` command.
     run_with_clock([*install, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)])
+    run_with_clock([str(venv_python()), "-m", "messages.catalogue"])
     STAMP.write_text(wanted_stamp())
 
 

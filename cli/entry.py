@@ -19,8 +19,8 @@ from cli.system.programs import ProgramError
 from cli.terminal import crashes
 from cli.terminal.console import err, fail, use_utf8
 from cli.terminal.usage import FAILED, INTERRUPTED, OK, PROGRAMS, USAGE, completion_variable, usage_message
+from messages import tr
 from toolchain.errors import SetupError
-from toolchain.language import tr
 
 
 def main() -> None:
@@ -73,7 +73,7 @@ def _guarded(run: Callable[[], Any], command: Any) -> int:
 
 
 def _interrupted() -> int:
-    err.print(tr("已停止；再次运行会接着做。", "Stopped; the next run goes on from here."))
+    err.print(tr("Stopped; the next run goes on from here."))
     return INTERRUPTED
 
 
@@ -95,7 +95,7 @@ def _failed(error: Exception) -> int:
             fail(str(error), "./deploy.sh list")
             return USAGE
         case ConfigurationError():
-            fail(str(error), tr("改好后再运行一次", "mend it and run again"))
+            fail(str(error), tr("mend it and run again"))
             return USAGE
         case SetupError():
             fail(error.message, error.next_step)
@@ -118,7 +118,7 @@ def _usage(error: typer.TyperException, command: Any) -> None:
     names = list(getattr(command, "commands", {}))
     if word and not word.startswith("-") and word not in names:
         near = difflib.get_close_matches(word, names, n=1)
-        suggestion = tr(f"是不是 {near[0]}？", f"did you mean {near[0]}? ") if near else ""
-        fail(tr(f"未知命令: {word}", f"unknown command: {word}"), suggestion + "./deploy.sh --help")
+        suggestion = tr("did you mean {near}? ", near=near[0]) if near else ""
+        fail(tr("unknown command: {word}", word=word), suggestion + "./deploy.sh --help")
         return
     fail(usage_message(error), f"{shlex.join(['./deploy.sh', *with_command_word(sys.argv[1:])[:1]])} --help")

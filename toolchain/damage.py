@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolchain.language import tr
+from messages import tr
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -24,8 +24,8 @@ def set_aside(path: Path, meaning: str = "") -> Path:
         number += 1
         place = path.with_name(f"{path.name}{SUFFIX}-{number}")
     path.rename(place)
-    told = tr(f"{path} 损坏，已改名为 {place.name}", f"{path} was damaged and is now {place.name}")
-    print(f"{told}{tr('；', '; ') + meaning if meaning else ''}", file=sys.stderr, flush=True)
+    told = tr("{path} was damaged and is now {name}", path=path, name=place.name)
+    print(f"{told}{tr('; ') + meaning if meaning else ''}", file=sys.stderr, flush=True)
     return place
 
 

@@ -8,8 +8,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from messages import tr
 from toolchain.errors import SetupError
-from toolchain.language import tr
 from toolchain.processes import is_root, stream
 from toolchain.progress import Progress
 
@@ -29,16 +29,13 @@ def install(packages: Sequence[str], progress: Progress) -> None:
     names = " ".join(packages)
     if not can_install():
         raise SetupError(
-            tr(f"需要安装 Debian 软件包：{names}", f"Debian packages are needed: {names}"),
-            tr(f"运行：{install_command(packages)}", f"Run: {install_command(packages)}"),
+            tr("Debian packages are needed: {names}", names=names),
+            tr("Run: {packages}", packages=install_command(packages)),
             exit_code=2,
         )
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    next_step = tr(
-        f"查看上面 apt 的输出，修复后运行：{install_command(packages)}",
-        f"Read apt's words above, then run: {install_command(packages)}",
-    )
-    with progress.phase(tr(f"安装 Debian 软件包：{names}", f"Installing Debian packages: {names}"), 45):
+    next_step = tr("Read apt's words above, then run: {packages}", packages=install_command(packages))
+    with progress.phase(tr("Installing Debian packages: {names}", names=names), 45):
         _update(progress)
         stream(
             ["apt-get", "install", "-y", "--no-install-recommends", *packages],
@@ -56,8 +53,8 @@ def take_program(package: str, member: str, target: Path, progress: Progress) ->
     `member` is the program's path in the package, such as usr/bin/promtool. Raises SetupError when not possible.
     """
     what = f"{package}: {member}"
-    retry = tr("检查网络和软件源后重试", "check the network and the package sources, and try again")
-    with progress.phase(tr(f"取出 {what}", f"Taking {what}"), 10), tempfile.TemporaryDirectory() as folder:
+    retry = tr("check the network and the package sources, and try again")
+    with progress.phase(tr("Taking {what}", what=what), 10), tempfile.TemporaryDirectory() as folder:
         if can_install():
             _update(progress)
         stream(["apt-get", "download", package], progress, what=what, next_step=retry, cwd=Path(folder))

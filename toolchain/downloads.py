@@ -19,8 +19,8 @@ from pathlib import Path
 import httpx2
 from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
+from messages import tr
 from toolchain import proxies
-from toolchain.language import tr
 from toolchain.progress import Progress
 
 CONNECT_SECONDS = 3.0
@@ -40,10 +40,7 @@ def archive_name(version: str) -> str:
     machine = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}.get(platform.machine().lower())
     if system is None or machine is None:
         raise NotAvailable(
-            tr(
-                f"Pulumi 没有 {sys.platform}/{platform.machine()} 的发行包",
-                f"Pulumi has no release for {sys.platform}/{platform.machine()}",
-            )
+            tr("Pulumi has no release for {platform}/{machine}", platform=sys.platform, machine=platform.machine())
         )
     return f"pulumi-v{version}-{system}-{machine}." + ("zip" if system == "windows" else "tar.gz")
 
@@ -62,9 +59,7 @@ def fetch_pulumi(
             address = f"{folder.format(version=version)}/{archive}"
             try:
                 if not answers(client, address):
-                    raise NotAvailable(
-                        tr(f"{CONNECT_SECONDS:.0f} 秒内没有应答", f"no answer within {CONNECT_SECONDS:.0f} s")
-                    )
+                    raise NotAvailable(tr("no answer within {connect_seconds:.0f} s", connect_seconds=CONNECT_SECONDS))
                 expected = _checksum(
                     client, f"{folder.format(version=version)}/pulumi-{version}-checksums.txt", archive
                 )
@@ -134,7 +129,7 @@ def _checksum(client: httpx2.Client, address: str, archive: str) -> str:
     response.raise_for_status()
     match = re.search(rf"^([0-9a-f]{{64}}) [ *]{re.escape(archive)}$", response.text, re.MULTILINE)
     if not match:
-        raise NotAvailable(tr(f"校验和文件里没有 {archive}", f"the checksum file does not list {archive}"))
+        raise NotAvailable(tr("the checksum file does not list {archive}", archive=archive))
     return match[1]
 
 
@@ -153,14 +148,13 @@ def _download(client: httpx2.Client, address: str, target: Path, sha256: str, pr
             progress.detail(f"{done / 1e6:.0f} / {total / 1e6:.0f} MB" if total else f"{done / 1e6:.0f} MB")
             elapsed = time.monotonic() - start
             if elapsed > PATIENCE_SECONDS and done / elapsed < SLOWEST_BYTES_PER_SECOND:
-                raise NotAvailable(
-                    tr(f"下载太慢（{done / elapsed / 1000:.0f} kB/s）", f"too slow ({done / elapsed / 1000:.0f} kB/s)")
-                )
+                raise NotAvailable(tr("too slow ({value:.0f} kB/s)", value=done / elapsed / 1000))
     if digest.hexdigest() != sha256:
         raise NotAvailable(
             tr(
-                f"校验和不符，已丢弃（应为 {sha256}，得到 {digest.hexdigest()}）",
-                f"wrong checksum, thrown away (expected {sha256}, got {digest.hexdigest()})",
+                "wrong checksum, thrown away (expected {sha256}, got {hexdigest})",
+                sha256=sha256,
+                hexdigest=digest.hexdigest(),
             )
         )
 

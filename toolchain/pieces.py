@@ -18,9 +18,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from messages import tr
 from toolchain.damage import lock_at, make_folder, make_room_for_file
 from toolchain.home import DyberHome
-from toolchain.language import tr
 from toolchain.progress import Progress
 
 RECORD = "dyber.json"
@@ -68,7 +68,7 @@ def only_one(home: DyberHome, name: str, progress: Progress) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        with progress.phase(tr(f"等待另一个正在进行的安装（{name}）", f"Waiting for another set-up ({name})")):
+        with progress.phase(tr("Waiting for another set-up ({name})", name=name)):
             lock.acquire()
     try:
         yield

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from messages import tr
 from toolchain import debian, proxies, versions
 from toolchain.damage import set_aside
 from toolchain.engine import base_image
@@ -19,7 +20,6 @@ from toolchain.engine.installation import Engine
 from toolchain.errors import SetupError
 from toolchain.from_source import go_build
 from toolchain.home import DyberHome
-from toolchain.language import tr
 from toolchain.mirrors import Mirrors
 from toolchain.progress import Progress
 from toolchain.pulumi import backend, pulumi_cli
@@ -72,14 +72,14 @@ def inspect_all(home: DyberHome) -> list[Finding]:
     findings.append(
         _tool(
             "language-host",
-            tr("Pulumi Python 语言主机", "Pulumi's Python language host"),
+            tr("Pulumi's Python language host"),
             pulumi_cli.find_language_host(home, pinned, cli),
         )
     )
     findings += [
         _tool(
             f"plugin-{name}",
-            tr(f"Pulumi 插件 {name}", f"Pulumi plugin {name}"),
+            tr("Pulumi plugin {name}", name=name),
             pulumi_cli.find_plugin(home, pinned, name),
         )
         for name in pinned.plugins
@@ -98,47 +98,35 @@ def plan(home: DyberHome) -> list[Step]:
     found_engine = engine.find_engine()
     if found_engine is None:
         statement = (
-            tr(
-                "安装 Debian 软件包 docker.io、iptables 并启动 Docker",
-                "Installs the Debian packages docker.io and iptables, and starts Docker",
-            )
+            tr("Installs the Debian packages docker.io and iptables, and starts Docker")
             if debian.can_install()
             else engine.installation_advice()
         )
-        steps.append(Step(tr("Docker 引擎", "Docker engine"), statement, ENGINE_SECONDS))
+        steps.append(Step(tr("Docker engine"), statement, ENGINE_SECONDS))
     missing = pulumi_cli.missing(home, pinned)
     built = [name for name in missing if name != "language-host"]
     if built:
         names = ", ".join(f"{name} {pinned.pulumi_cli if name == 'pulumi' else pinned.plugins[name]}" for name in built)
         statement = tr(
-            f"{names} → {home.root}（官方下载可用时几分钟内完成；否则从 Go 模块构建，临时占用约 5 GB）",
-            f"{names} → {home.root} (faster where Pulumi's own download can be reached; else built from Go modules, with 5 GB of disk meanwhile)",
+            "{names} → {root} (faster where Pulumi's own download can be reached; else built from Go "
+            "modules, with 5 GB of disk meanwhile)",
+            names=names,
+            root=home.root,
         )
-        steps.append(
-            Step(tr("Pulumi 与插件", "Pulumi and its plugins"), statement, go_build.expected_seconds(home, built))
-        )
+        steps.append(Step(tr("Pulumi and its plugins"), statement, go_build.expected_seconds(home, built)))
     if "language-host" in missing:
-        statement = tr(
-            f"独立的 Python 虚拟环境 → {home.tools}", f"A Python virtual environment of its own → {home.tools}"
-        )
-        steps.append(
-            Step(tr("Pulumi Python 语言主机", "Pulumi's Python language host"), statement, LANGUAGE_HOST_SECONDS)
-        )
+        statement = tr("A Python virtual environment of its own → {tools}", tools=home.tools)
+        steps.append(Step(tr("Pulumi's Python language host"), statement, LANGUAGE_HOST_SECONDS))
     mirrors = Mirrors.from_environment()
     for suite in pinned.base_suites:
         if not _base_image(suite, found_engine, mirrors).ok:
-            statement = tr(
-                f"Docker 镜像 {base_image.image_name(suite)}，约 85 MB",
-                f"Docker image {base_image.image_name(suite)}, about 85 MB",
-            )
-            steps.append(Step(tr(f"基础镜像 {suite}", f"Base image {suite}"), statement, BASE_IMAGE_SECONDS))
+            statement = tr("Docker image {image_name}, about 85 MB", image_name=base_image.image_name(suite))
+            steps.append(Step(tr("Base image {suite}", suite=suite), statement, BASE_IMAGE_SECONDS))
     if not _own_passphrase(os.environ) and not _backend(home, os.environ).ok:
-        statement = tr(
-            f"随机口令文件 {home.passphrase_file}（0600）", f"A random passphrase in {home.passphrase_file} (0600)"
-        )
+        statement = tr("A random passphrase in {passphrase_file} (0600)", passphrase_file=home.passphrase_file)
         if not backend.configured(home).origin:
-            statement += tr(f"，本地状态目录 {home.state}", f", local state in {home.state}")
-        steps.append(Step(tr("状态与口令", "State and passphrase"), statement, 1.0))
+            statement += tr(", local state in {state}", state=home.state)
+        steps.append(Step(tr("State and passphrase"), statement, 1.0))
     return steps
 
 
@@ -152,10 +140,11 @@ def set_up(home: DyberHome, progress: Progress) -> Environment:
     if not _python(pinned).ok:
         raise SetupError(
             tr(
-                f"需要 Python {pinned.python_minimum} 以上，当前是 {sys.version.split()[0]}。",
-                f"Python {pinned.python_minimum} or newer is needed, this is {sys.version.split()[0]}.",
+                "Python {python_minimum} or newer is needed, this is {split}.",
+                python_minimum=pinned.python_minimum,
+                split=sys.version.split()[0],
             ),
-            tr("安装新版 Python 后重试。", "Install a newer Python and try again."),
+            tr("Install a newer Python and try again."),
             exit_code=2,
         )
     home.create()
@@ -220,22 +209,16 @@ def environment(home: DyberHome, env: Mapping[str, str] | None = None, *, ask_en
 
 def _python(pinned: versions.Versions) -> Finding:
     ok = sys.version_info[:2] >= version_tuple(pinned.python_minimum)
-    advice = (
-        ""
-        if ok
-        else tr(f"安装 Python {pinned.python_minimum} 以上", f"Install Python {pinned.python_minimum} or newer")
-    )
+    advice = "" if ok else tr("Install Python {python_minimum} or newer", python_minimum=pinned.python_minimum)
     return Finding("python", "Python", ok, sys.version.split()[0], sys.executable, advice)
 
 
 def _engine(found: Engine | None, unanswered: list[engine.Unanswered], pinned: versions.Versions) -> Finding:
-    title = tr("Docker 引擎", "Docker engine")
+    title = tr("Docker engine")
     if found is None:
         tried = "; ".join(f"{one.host}: {one.reason}" for one in unanswered)
         if debian.can_install():
-            return Finding(
-                "engine", title, False, "", tried, tr("运行 dyber setup 自动安装", "`dyber setup` installs it")
-            )
+            return Finding("engine", title, False, "", tried, tr("`dyber setup` installs it"))
         return Finding("engine", title, False, "", tried, engine.installation_advice())
     try:
         engine.require_new_enough(found, pinned)
@@ -246,7 +229,7 @@ def _engine(found: Engine | None, unanswered: list[engine.Unanswered], pinned: v
 
 def _disk(home: DyberHome, found: Engine | None) -> Finding:
     """Room for images where the engine keeps them, and for work where we keep ours."""
-    title = tr("磁盘空间", "Disk space")
+    title = tr("Disk space")
     place = next(folder for folder in (home.root, *home.root.parents) if folder.exists())
     free = {str(place): shutil.disk_usage(place).free}
     engine_free = engine.free_disk(found) if found else None
@@ -254,27 +237,27 @@ def _disk(home: DyberHome, found: Engine | None) -> Finding:
         free[str(found.data_folder)] = engine_free
     least = min(free, key=lambda folder: free[folder])
     ok = free[least] >= engine.NEEDED_DISK_BYTES
-    advice = "" if ok else tr(f"清理 {least}，至少要 4 GB", f"Free some space on {least}: at least 4 GB")
+    advice = "" if ok else tr("Free some space on {least}: at least 4 GB", least=least)
     return Finding("disk", title, ok, f"{free[least] / 1e9:.0f} GB", least, advice)
 
 
 def _tool(key: str, title: str, tool: Tool | None) -> Finding:
     if tool is None:
-        return Finding(key, title, False, advice=tr("运行 dyber setup 安装", "`dyber setup` installs it"))
+        return Finding(key, title, False, advice=tr("`dyber setup` installs it"))
     return Finding(key, title, True, tool.version, f"{tool.origin}: {tool.path}")
 
 
 def _base_image(suite: str, found: Engine | None, mirrors: Mirrors) -> Finding:
-    key, title = f"base-image-{suite}", tr(f"基础镜像 {suite}", f"Base image {suite}")
+    key, title = f"base-image-{suite}", tr("Base image {suite}", suite=suite)
     image = base_image.find(suite, found) if found and shutil.which("docker") else None
     if image is None or image.key != base_image.content_key(suite, mirrors):
-        return Finding(key, title, False, advice=tr("运行 dyber setup 生成", "`dyber setup` makes it"))
-    relaxed = tr("，接受过期的 Release 文件", ", accepts expired Release files") if image.valid_until_relaxed else ""
+        return Finding(key, title, False, advice=tr("`dyber setup` makes it"))
+    relaxed = tr(", accepts expired Release files") if image.valid_until_relaxed else ""
     return Finding(key, title, True, image.key, f"{image.origin}{relaxed}")
 
 
 def _backend(home: DyberHome, env: Mapping[str, str]) -> Finding:
-    title = tr("状态与口令", "State and passphrase")
+    title = tr("State and passphrase")
     chosen = backend.configured(home, env)
     address = backend.masked(chosen.url)
     try:
@@ -282,11 +265,11 @@ def _backend(home: DyberHome, env: Mapping[str, str]) -> Finding:
     except SetupError as error:
         return Finding("backend", title, False, address, chosen.origin, error.next_step)
     if "PULUMI_CONFIG_PASSPHRASE" in env:
-        return Finding("backend", title, True, address, tr("口令来自环境变量", "passphrase from the environment"))
+        return Finding("backend", title, True, address, tr("passphrase from the environment"))
     own = env.get("PULUMI_CONFIG_PASSPHRASE_FILE")
     file = Path(own) if own else home.passphrase_file
     if not file.exists() or file.stat().st_size == 0 or not (own or home.has_passphrase()):
-        advice = tr("运行 dyber setup 生成", "`dyber setup` makes it")
+        advice = tr("`dyber setup` makes it")
         if own:
             advice = _own_file_advice()
         elif _has_stacks(home):
@@ -307,12 +290,11 @@ def _proxies(env: Mapping[str, str]) -> list[Finding]:
     if proxies.on_loopback(env):
         notes.append(
             tr(
-                "构建镜像的容器够不着这台机器回环地址上的代理；构建需要代理时，让它也监听局域网地址，并设置 DYBER_BUILD_PROXY",
-                "containers that build images cannot reach a proxy on this machine's loopback; if builds need it, let "
-                "it listen on an address of the network too, and set DYBER_BUILD_PROXY",
+                "containers that build images cannot reach a proxy on this machine's loopback; if builds need "
+                "it, let it listen on an address of the network too, and set DYBER_BUILD_PROXY"
             )
         )
-    return [Finding("proxies", tr("代理", "Proxy"), True, "", shown, "\n    ".join(filter(None, notes)))]
+    return [Finding("proxies", tr("Proxy"), True, "", shown, "\n    ".join(filter(None, notes)))]
 
 
 def _own_passphrase(env: Mapping[str, str]) -> bool:
@@ -321,10 +303,7 @@ def _own_passphrase(env: Mapping[str, str]) -> bool:
 
 
 def _own_file_advice() -> str:
-    return tr(
-        "把口令写进这个文件，或去掉 PULUMI_CONFIG_PASSPHRASE_FILE",
-        "write the passphrase into this file, or unset PULUMI_CONFIG_PASSPHRASE_FILE",
-    )
+    return tr("write the passphrase into this file, or unset PULUMI_CONFIG_PASSPHRASE_FILE")
 
 
 def _has_stacks(home: DyberHome) -> bool:
@@ -337,7 +316,7 @@ def _ensure_backend(home: DyberHome) -> None:
         own = os.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE")
         if "PULUMI_CONFIG_PASSPHRASE" not in os.environ and own and not Path(own).is_file():
             raise SetupError(
-                tr(f"PULUMI_CONFIG_PASSPHRASE_FILE: 没有文件 {own}", f"PULUMI_CONFIG_PASSPHRASE_FILE: no file {own}"),
+                tr("PULUMI_CONFIG_PASSPHRASE_FILE: no file {own}", own=own),
                 _own_file_advice(),
                 exit_code=2,
             )
@@ -353,11 +332,13 @@ def _ensure_backend(home: DyberHome) -> None:
 def _lost_passphrase(home: DyberHome) -> SetupError:
     return SetupError(
         tr(
-            f"{home.state} 里已有部署状态，但口令文件 {home.passphrase_file} 不见了或损坏了。",
-            f"There is state in {home.state}, but its passphrase file {home.passphrase_file} is gone or damaged.",
+            "There is state in {state}, but its passphrase file {passphrase_file} is gone or damaged.",
+            state=home.state,
+            passphrase_file=home.passphrase_file,
         ),
         tr(
-            f"从备份恢复 {home.passphrase_file}；没有备份时，把 {home.state} 移走后重新部署。",
-            f"Restore {home.passphrase_file} from a backup; without one, move {home.state} away and deploy anew.",
+            "Restore {passphrase_file} from a backup; without one, move {state} away and deploy anew.",
+            passphrase_file=home.passphrase_file,
+            state=home.state,
         ),
     )

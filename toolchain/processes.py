@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from messages import tr
 from toolchain.errors import SetupError
-from toolchain.language import tr
 from toolchain.progress import Progress
 
 LAST_LINES_SHOWN = 15
@@ -45,10 +45,7 @@ def stream(
         )
     except OSError as error:
         raise SetupError(
-            tr(
-                f"{what}：无法启动 {command[0]}（{error.strerror}）",
-                f"{what}: cannot start {command[0]} ({error.strerror})",
-            ),
+            tr("{what}: cannot start {command} ({strerror})", what=what, command=command[0], strerror=error.strerror),
             next_step,
         ) from error
     expired = threading.Event()
@@ -77,14 +74,10 @@ def stream(
         if timer:
             timer.cancel()
     if expired.is_set():
-        raise SetupError(
-            tr(f"{what}：超过 {timeout:.0f} 秒没有完成", f"{what}: not done after {timeout:.0f} s"), next_step
-        )
+        raise SetupError(tr("{what}: not done after {timeout:.0f} s", what=what, timeout=timeout), next_step)
     if code != 0:
         words = "\n".join(f"    {line}" for line in last)
-        raise SetupError(
-            tr(f"{what}失败（退出码 {code}）：\n{words}", f"{what} failed (exit code {code}):\n{words}"), next_step
-        )
+        raise SetupError(tr("{what} failed (exit code {code}):\n{words}", what=what, code=code, words=words), next_step)
 
 
 def output_of(command: Sequence[str], *, timeout: float = 10.0, env: Mapping[str, str] | None = None) -> str | None:

@@ -10,8 +10,8 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol, TextIO
 
+from messages import tr
 from toolchain.damage import make_room_for_file
-from toolchain.language import tr
 
 
 class Progress(Protocol):
@@ -45,9 +45,7 @@ class PlainProgress:
     @contextmanager
     def phase(self, title: str, expect_seconds: float | None = None) -> Iterator[None]:
         """Show that the step `title` begins, and how long it took when it ends."""
-        about = (
-            tr(f"（约 {duration(expect_seconds)}）", f" (about {duration(expect_seconds)})") if expect_seconds else ""
-        )
+        about = tr(" (about {expect_seconds})", expect_seconds=duration(expect_seconds)) if expect_seconds else ""
         self._say(f"▸ {title}{about}")
         self.line(f"== {title}")
         start = time.monotonic()
@@ -58,7 +56,7 @@ class PlainProgress:
             raise
         took = time.monotonic() - start
         if took >= 1:
-            self._say(f"✓ {title} {tr('用时', 'took')} {duration(took)}")
+            self._say(f"✓ {title} {tr('took')} {duration(took)}")
 
     def detail(self, text: str) -> None:
         """Show a line of what goes on inside a step, unless the last one was shown a moment ago."""
@@ -85,8 +83,8 @@ def note(progress: Progress, text: str) -> None:
 def duration(seconds: float) -> str:
     """`8 s` / `8 秒`, `5 min` / `5 分钟`, `9 min 27 s` / `9 分 27 秒`; for people."""
     if seconds < 90:
-        return tr(f"{seconds:.0f} 秒", f"{seconds:.0f} s")
+        return tr("{seconds:.0f} s", seconds=seconds)
     minutes, rest = divmod(round(seconds), 60)
     if rest == 0:
-        return tr(f"{minutes} 分钟", f"{minutes} min")
-    return tr(f"{minutes} 分 {rest} 秒", f"{minutes} min {rest} s")
+        return tr("{minutes} min", minutes=minutes)
+    return tr("{minutes} min {rest} s", minutes=minutes, rest=rest)

@@ -17,7 +17,7 @@ import urllib.request
 from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
 
-from toolchain.language import tr
+from messages import tr
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy", "ftp_proxy")
@@ -68,16 +68,13 @@ def left_out_message(env: Mapping[str, str]) -> str:
     names = ", ".join(f"{name} ({without_password(value)})" for name, value in unusable(env).items())
     if not names:
         return ""
-    others = tr("用 http_proxy、https_proxy 里的代理", "the proxy of http_proxy and https_proxy is used")
-    direct = tr(
-        "直接连接；需要代理时把它的 HTTP 地址写进 http_proxy 和 https_proxy",
-        "connections are direct; if a proxy is needed, name its HTTP address in http_proxy and https_proxy",
-    )
+    others = tr("the proxy of http_proxy and https_proxy is used")
+    direct = tr("connections are direct; if a proxy is needed, name its HTTP address in http_proxy and https_proxy")
     has_other = bool(for_address("https://a.example", env))
     return tr(
-        f"Python 的下载只能用 http:// 和 https:// 的代理，略过 {names}：{others if has_other else direct}",
-        f"Python's downloads can use http:// and https:// proxies only and leave out {names}: "
-        + (others if has_other else direct),
+        "Python's downloads can use http:// and https:// proxies only and leave out {names}: {instead}",
+        names=names,
+        instead=others if has_other else direct,
     )
 
 

@@ -11,7 +11,7 @@ from cli.engine import engine
 from cli.system.errors import StackError
 from infra.rendering.gateway.configuration import CONFIGURATION_ROOT
 from infra.settings.gateway import CONTAINER_NAMES
-from toolchain.language import tr
+from messages import tr
 
 #: What a container calls the machine that it runs on. Docker on Linux needs --add-host for it.
 CONTAINER_HOST = CONTAINER_NAMES[0]
@@ -53,18 +53,18 @@ def container_hint(bind: str, option: str = "") -> str:
     `option` names the stack in commands.
     """
     add_host = tr(
-        f"Linux 上启动容器时加 --add-host {CONTAINER_HOST}:host-gateway（Docker Desktop 自带）",
-        f"on Linux start the container with --add-host {CONTAINER_HOST}:host-gateway (Docker Desktop has it)",
+        "on Linux start the container with --add-host {container_host}:host-gateway (Docker Desktop has it)",
+        container_host=CONTAINER_HOST,
     )
     if not ipaddress.ip_address(bind).is_loopback:
         return add_host
     return (
         tr(
-            f"网关现在只在 {bind} 监听，Linux 上的容器够不着：./deploy.sh config set gateway.bind 172.17.0.1{option}"
-            f"（docker0 的地址，只有本机和它的容器够得着），再 ./deploy.sh{option}；",
-            f"the gateway listens on {bind} only, where containers on Linux cannot reach it: ./deploy.sh config set "
-            f"gateway.bind 172.17.0.1{option} (the address of docker0, which only this machine and its containers reach), "
-            f"then ./deploy.sh{option}; ",
+            "the gateway listens on {bind} only, where containers on Linux cannot reach it: ./deploy.sh "
+            "config set gateway.bind 172.17.0.1{option} (the address of docker0, which only this machine "
+            "and its containers reach), then ./deploy.sh{option}; ",
+            bind=bind,
+            option=option,
         )
         + add_host
     )
@@ -75,12 +75,10 @@ def trust_hint(gateway: Mapping[str, Any], option: str = "") -> str | None:
     if gateway.get("url") != gateway["https"] or gateway.get("certificate") != "self-signed":
         return None
     return tr(
-        f"证书是自签名的，客户端要先信任它：./deploy.sh clients --certificate{option} > dyber.pem，然后 "
-        "NODE_EXTRA_CA_CERTS=dyber.pem（Node.js 的客户端）、SSL_CERT_FILE=dyber.pem（Python、Codex），"
-        "或装进系统的证书库",
         "the certificate is self-signed, so clients must be told to trust it: ./deploy.sh clients "
-        f"--certificate{option} > dyber.pem, then NODE_EXTRA_CA_CERTS=dyber.pem (clients on Node.js), "
+        "--certificate{option} > dyber.pem, then NODE_EXTRA_CA_CERTS=dyber.pem (clients on Node.js), "
         "SSL_CERT_FILE=dyber.pem (Python, Codex), or add it to the system's certificates",
+        option=option,
     )
 
 
@@ -93,8 +91,8 @@ def certificate(gateway: Mapping[str, Any], deployment: str) -> str:
     found = engine.containers(engine.deployment_filter(deployment), "label=dyber.service=gateway", all_states=False)
     if not found:
         raise StackError(
-            tr("网关没有在运行，取不到它的证书", "the gateway does not run, so its certificate cannot be read"),
-            tr("看看 ./deploy.sh status；再 ./deploy.sh", "see ./deploy.sh status; then ./deploy.sh"),
+            tr("the gateway does not run, so its certificate cannot be read"),
+            tr("see ./deploy.sh status; then ./deploy.sh"),
         )
     source = gateway["certificate"]
     file = f"{_CERTIFICATES}/{'gateway.crt' if source == 'self-signed' else f'{source}.pem'}"
@@ -104,8 +102,8 @@ def certificate(gateway: Mapping[str, Any], deployment: str) -> str:
     begins = certificates.rfind("-----BEGIN CERTIFICATE-----")
     if begins < 0:
         raise StackError(
-            tr(f"网关容器的 {file} 里没有证书", f"there is no certificate in {file} of the gateway's container"),
-            tr("看看 ./deploy.sh logs gateway；再 ./deploy.sh", "see ./deploy.sh logs gateway; then ./deploy.sh"),
+            tr("there is no certificate in {file} of the gateway's container", file=file),
+            tr("see ./deploy.sh logs gateway; then ./deploy.sh"),
         )
     return certificates[begins:]
 
@@ -115,7 +113,6 @@ def public_authority_hint(gateway: Mapping[str, Any]) -> str | None:
     if gateway["certificate"] == "self-signed":
         return None
     return tr(
-        "这是网关证书链的最后一张；公认机构签发的证书客户端已经信任，不用另外导入",
-        "this is the last certificate of the gateway's chain; clients trust a public authority already, so only a "
-        "private authority has to be added",
+        "this is the last certificate of the gateway's chain; clients trust a public authority already, "
+        "so only a private authority has to be added"
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from toolchain.language import tr
+from messages import tr
 
 TOKEN_VARIABLE = "DYBER_TOKEN"
 PLACEHOLDER = "<TOKEN>"
@@ -289,12 +289,10 @@ FILES = {
     "qwen-agent": "function_list",
     "dyberpet": "config.json",
     "cline": "cline_mcp_settings.json",
-    "cherry-studio": tr("设置 → MCP 服务器 → 从 JSON 导入", "Settings → MCP Servers → Import from JSON"),
-    "dify": tr("工具 → MCP → 添加 MCP 服务（HTTP），逐项填写", "Tools → MCP → Add MCP Server (HTTP), field by field"),
-    "n8n": tr("粘贴到工作流的画布上", "paste onto the canvas of a workflow"),
-    "lobechat": tr(
-        "插件 → 自定义 MCP → 快速导入 JSON，一次一个", "Plugins → custom MCP → quick import of JSON, one at a time"
-    ),
+    "cherry-studio": tr("Settings → MCP Servers → Import from JSON"),
+    "dify": tr("Tools → MCP → Add MCP Server (HTTP), field by field"),
+    "n8n": tr("paste onto the canvas of a workflow"),
+    "lobechat": tr("Plugins → custom MCP → quick import of JSON, one at a time"),
 }
 #: Formats of the legacy transport, which only a token of the scope `all` can use.
 LEGACY_TRANSPORT = ("qwen-agent", "dyberpet")
@@ -303,18 +301,15 @@ IN_CONTAINERS = ("dify", "n8n", "lobechat")
 #: What a program needs besides its configuration.
 NOTES = {
     "n8n": tr(
-        "在 n8n 里新建一个 Bearer Auth 凭据并在节点里选它，令牌见 ./deploy.sh token show",
-        "make a credential of the kind Bearer Auth in n8n and choose it in the nodes; see ./deploy.sh token show",
+        "make a credential of the kind Bearer Auth in n8n and choose it in the nodes; see ./deploy.sh token show"
     ),
     "lobechat": tr(
-        "老版本的导入不带请求头：导入后在表单里选 Bearer Token 认证并填令牌。等待时限是 LobeChat 服务端的环境变量 "
-        "MCP_TOOL_TIMEOUT（毫秒）：{milliseconds}",
-        "older versions import no headers: choose Bearer Token in the form afterwards. How long it waits is a variable "
-        "of LobeChat's server, MCP_TOOL_TIMEOUT in milliseconds: {milliseconds}",
+        "older versions import no headers: choose Bearer Token in the form afterwards. How long it "
+        "waits is a variable of LobeChat's server, MCP_TOOL_TIMEOUT in milliseconds: {milliseconds}"
     ),
-    "cursor": tr("Cursor 没有等待时限的设置", "Cursor has no setting for how long it waits"),
-    "vscode": tr("VS Code 没有等待时限的设置", "VS Code has no setting for how long it waits"),
-    "claude-desktop": tr("Claude Desktop 没有等待时限的设置", "Claude Desktop has no setting for how long it waits"),
+    "cursor": tr("Cursor has no setting for how long it waits"),
+    "vscode": tr("VS Code has no setting for how long it waits"),
+    "claude-desktop": tr("Claude Desktop has no setting for how long it waits"),
 }
 
 

@@ -26,9 +26,9 @@ from cli.inventory import remains
 from cli.system.errors import StackError
 from cli.terminal.console import Activities, err
 from cli.terminal.usage import FAILED, INTERRUPTED, OK, USAGE, examples
+from messages import tr
 from toolchain import prerequisites, proxies
 from toolchain.home import DyberHome
-from toolchain.language import tr
 from toolchain.progress import duration
 
 __all__ = [
@@ -52,8 +52,8 @@ def set_up(home: DyberHome, display: Activities) -> None:
     """Install what this machine lacks, saying what first; this process then finds it."""
     for step in (steps := prerequisites.plan(home)):
         if step is steps[0]:
-            err.print(tr("这台机器还缺少以下部分，现在安装：", "This machine lacks the following; installing now:"))
-        about = f" ({tr('约', 'about')} {duration(step.expected_seconds)})" if step.expected_seconds else ""
+            err.print(tr("This machine lacks the following; installing now:"))
+        about = f" ({tr('about')} {duration(step.expected_seconds)})" if step.expected_seconds else ""
         err.print(f"  • {step.title}: {step.statement}{about}", markup=False)
     if steps and (message := proxies.left_out_message(os.environ)):
         err.print(message, markup=False)
@@ -94,14 +94,16 @@ def _refuse_remains(stack: str, own: str | None) -> None:
     count = sum(len(item.containers) for item in found)
     raise StackError(
         tr(
-            f"引擎上有栈 {stack} 的 {count} 个容器，这里的状态不认识它们（部署 {', '.join(i.deployment for i in found)}）",
-            f"the engine has {count} containers of stack {stack} that the state here does not know (deployment "
-            f"{', '.join(item.deployment for item in found)})",
+            "the engine has {count} containers of stack {stack} that the state here does not know (deployment {found})",
+            count=count,
+            stack=stack,
+            found=", ".join(item.deployment for item in found),
+            found_2=", ".join(i.deployment for i in found),
         ),
         tr(
-            f"状态在别处：用它（DYBER_HOME 或 PULUMI_BACKEND_URL）；状态丢了：./deploy.sh recover -s {stack}（数据保留）",
             "their state is elsewhere: use that (DYBER_HOME or PULUMI_BACKEND_URL); it was lost: "
-            f"./deploy.sh recover -s {stack} (data stays)",
+            "./deploy.sh recover -s {stack} (data stays)",
+            stack=stack,
         ),
     )
 
@@ -114,12 +116,7 @@ def graceful_interrupt() -> Iterator[None]:
     def handler(signum: int, frame: Any) -> None:
         nonlocal interrupted
         interrupted = True
-        err.print(
-            tr(
-                "正在停止：等运行中的步骤结束，已完成的会保留 …",
-                "Stopping: letting the running steps end; what is done is kept …",
-            )
-        )
+        err.print(tr("Stopping: letting the running steps end; what is done is kept …"))
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     previous = signal.signal(signal.SIGINT, handler)

@@ -14,19 +14,19 @@ import typer
 from cli.deployment.deployment import Deployment
 from cli.deployment.environment import activate
 from infra.settings.names import MAIN_CLIENT
+from messages import tr
 from toolchain.home import DyberHome
-from toolchain.language import tr
 
 StackOption = Annotated[
     str,
-    typer.Option("--stack", "-s", help=tr("栈：dev、test 或 prod", "Stack: dev, test or prod"), envvar="DYBER_STACK"),
+    typer.Option("--stack", "-s", help=tr("Stack: dev, test or prod"), envvar="DYBER_STACK"),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help=tr("以 JSON 输出", "Print JSON"))]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help=tr("不再询问", "Do not ask"))]
+JsonOption = Annotated[bool, typer.Option("--json", help=tr("Print JSON"))]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help=tr("Do not ask"))]
 #: Of commands that change something and never ask: scripts may give it to all of them alike.
 AcceptedYesOption = Annotated[
     bool,
-    typer.Option("--yes", "-y", help=tr("不再询问（这个命令本来就不问）", "Do not ask (this command never does)")),
+    typer.Option("--yes", "-y", help=tr("Do not ask (this command never does)")),
 ]
 
 
@@ -56,9 +56,9 @@ def client_token(outputs: dict[str, Any], client: str | None) -> tuple[str, str]
     if client not in tokens:
         known = ", ".join(sorted(tokens))
         raise typer.BadParameter(
-            tr(f"请指定客户端：{known}", f"name a client: {known}")
+            tr("name a client: {known}", known=known)
             if client is None
-            else tr(f"没有客户端 {client!r}，可用：{known}", f"no client {client!r}; known: {known}")
+            else tr("no client {client!r}; known: {known}", client=client, known=known)
         )
     return client, tokens[client]
 

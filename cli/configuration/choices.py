@@ -19,7 +19,7 @@ from cli.terminal.console import err
 from infra.services.catalog import ServiceSpec
 from infra.settings import env_file
 from infra.settings.stack import StackSettings, read_overrides
-from toolchain.language import tr
+from messages import tr
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ def apply(deployment: Deployment, choices: Choices, catalog: Mapping[str, Servic
     """
     if choices.no_cache and deployment.settings.images == "pinned":
         raise StackError(
-            tr("这个栈的镜像由摘要固定，不在这里构建", "this stack's images are pinned by digest, not built here"),
-            tr("去掉 --no-cache", "leave --no-cache out"),
+            tr("this stack's images are pinned by digest, not built here"),
+            tr("leave --no-cache out"),
         )
     file, stack = StackFile(deployment.file), deployment.settings.stack
     on_this_machine = stack == env_file.DEFAULT_STACK
@@ -147,7 +147,7 @@ def selection(content: Mapping[str, Any]) -> Selection:
 
 
 def _running(runs: bool) -> str:
-    return tr("运行", "runs") if runs else tr("不运行", "does not run")
+    return tr("runs") if runs else tr("does not run")
 
 
 def _words(text: str | None) -> list[str]:

@@ -19,7 +19,7 @@ from infra.schema.setting_tree import ANY_KEY, Setting
 from infra.services.catalog import SPEC_FILE
 from infra.settings.names import MAIN_CLIENT, NAMESPACE, stack_file
 from infra.settings.stack import setting_tree
-from toolchain.language import tr
+from messages import tr
 
 _TRUE, _FALSE = ("true", "yes", "on"), ("false", "no", "off")
 
@@ -39,10 +39,9 @@ def parse(key: str, tree: Setting) -> KeyPath:
         written = {dotted(known): known for known, _ in tree.leaves()}
         found = difflib.get_close_matches(text, written, n=1)
         near = written[found[0]] if found else None
-    hint = tr(f"。是不是 {dotted(near)}？", f"; did you mean {dotted(near)}?") if near else ""
+    hint = tr("; did you mean {near}?", near=dotted(near)) if near else ""
     raise typer.BadParameter(
-        tr(f"没有这个键 {key!r}", f"no key {key!r}")
-        + (hint or tr(f"。可用：{', '.join(tree.properties)}", f"; known: {', '.join(tree.properties)}"))
+        tr("no key {key!r}", key=key) + (hint or tr("; known: {properties}", properties=", ".join(tree.properties)))
     )
 
 

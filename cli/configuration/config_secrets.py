@@ -12,9 +12,9 @@ from cli.system import programs
 from cli.system.errors import StackError
 from infra.settings.names import NAMESPACE
 from infra.settings.stack import file_content
+from messages import tr
 from toolchain.errors import SetupError
 from toolchain.home import DyberHome
-from toolchain.language import tr
 
 
 def decrypted(stack: str, root: Path) -> dict[str, Any]:
@@ -53,20 +53,17 @@ def _explained(stack: str, output: str) -> StackError:
         option = "" if stack == "dev" else f" -s {stack}"
         return _unreadable(
             stack,
-            tr("这里还没有这个栈", "the stack is not known here"),
-            tr(
-                f"部署它：./deploy.sh{option}；或选对状态后端（./deploy.sh doctor）",
-                f"deploy it: ./deploy.sh{option}; or choose the right backend (./deploy.sh doctor)",
-            ),
+            tr("the stack is not known here"),
+            tr("deploy it: ./deploy.sh{option}; or choose the right backend (./deploy.sh doctor)", option=option),
         )
     known = explain(output, [])
     reason = next((line for line in output.splitlines() if "error:" in line), "").partition("error:")[2].strip()
     if isinstance(known, DeployError) and known.message != explain("", []).args[0]:
         return _unreadable(stack, known.message, known.next_step)
-    return _unreadable(stack, reason or output.strip(), tr("运行 ./deploy.sh doctor", "run ./deploy.sh doctor"))
+    return _unreadable(stack, reason or output.strip(), tr("run ./deploy.sh doctor"))
 
 
 def _unreadable(stack: str, reason: str, next_step: str) -> StackError:
     return StackError(
-        tr(f"栈 {stack} 的机密用不了：{reason}", f"the secrets of stack {stack} cannot be used: {reason}"), next_step
+        tr("the secrets of stack {stack} cannot be used: {reason}", stack=stack, reason=reason), next_step
     )

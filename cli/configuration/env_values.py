@@ -18,7 +18,7 @@ from infra.services.catalog import declared_secrets
 from infra.settings.env_file import DEFAULT_STACK, bindings, file_name, keys, taken, text_of
 from infra.settings.names import MAIN_CLIENT, stack_file
 from infra.settings.stack import read_overrides
-from toolchain.language import tr
+from messages import either, tr
 
 TOKEN_KEY = "MCP_AUTH_TOKEN"
 OWNER_ONLY = 0o600
@@ -31,7 +31,7 @@ _HEADER = """\
 def show_taken(stack: str) -> None:
     """Print which keys of the local env file are in force, never their values. Raises ConfigurationError."""
     if found := taken(read_overrides(ROOT, stack), stack):
-        err.print(tr(*found), markup=False)
+        err.print(either(*found), markup=False)
 
 
 def completed(text: str, header: str, wanted: list[str], values: Mapping[str, str]) -> str:
@@ -84,7 +84,7 @@ def complete(stack: str, tokens: Mapping[str, str]) -> None:
     if text != before or path.stat().st_mode & 0o077:
         replace_file(path, text.encode(), OWNER_ONLY)
         if before is None:
-            err.print(tr(f"已写入 {path.name}（0600）", f"wrote {path.name} (0600)"))
+            err.print(tr("wrote {name} (0600)", name=path.name))
 
 
 def generated(deployment: Deployment) -> str | None:

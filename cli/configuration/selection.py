@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from infra.services.catalog import ServiceSpec
 from infra.settings.profiles import CACHE, MONITORING
-from toolchain.language import tr
+from messages import tr
 
 GATEWAY = "api-gateway"
 #: What a profile beyond the services' own switches on, by the name it had from the first.
@@ -50,7 +50,7 @@ def with_profiles(now: Selection, words: Iterable[str], catalog: Mapping[str, Se
         elif word in known:
             asked.append(word)
         else:
-            raise _unknown(word, tr("配置档", "profile"), [*known, "full", "default"])
+            raise _unknown(word, tr("profile"), [*known, "full", "default"])
     profiles += [name for name in dict.fromkeys(asked) if name not in profiles]
     enabled = {
         name: on for name, on in now.enabled.items() if on or name not in catalog or catalog[name].profile not in asked
@@ -76,10 +76,7 @@ def with_services(now: Selection, words: Iterable[str], catalog: Mapping[str, Se
         else:
             chosen.add(service_name(word, catalog))
     if not chosen:
-        raise SelectionError(
-            tr("至少选一个 MCP 服务：", "choose at least one MCP service: ")
-            + ", ".join(f"{name}-mcp" for name in catalog)
-        )
+        raise SelectionError(tr("choose at least one MCP service: ") + ", ".join(f"{name}-mcp" for name in catalog))
     profiles = (
         *(name for name in now.profiles if name not in FEATURES or name in features),
         *(name for name in FEATURES if name in features and name not in now.profiles),
@@ -95,7 +92,7 @@ def service_name(word: str, catalog: Mapping[str, ServiceSpec]) -> str:
         if name in catalog:
             return name
     known = [*(f"{name}-mcp" for name in catalog), GATEWAY, *FEATURES.values()]
-    raise _unknown(word, tr("服务", "service"), known)
+    raise _unknown(word, tr("service"), known)
 
 
 def changes(before: Selection, after: Selection) -> list[str]:
@@ -120,7 +117,5 @@ def _word(value: bool | None) -> str:
 
 def _unknown(word: str, what: str, known: list[str]) -> SelectionError:
     near = difflib.get_close_matches(word, known, n=1)
-    hint = tr(f"是不是 {near[0]}？", f"did you mean {near[0]}? ") if near else ""
-    return SelectionError(
-        tr(f"没有{what} {word!r}。{hint}可用：", f"no {what} {word!r}. {hint}known: ") + ", ".join(known)
-    )
+    hint = tr("did you mean {near}? ", near=near[0]) if near else ""
+    return SelectionError(tr("no {what} {word!r}. {hint}known: ", what=what, word=word, hint=hint) + ", ".join(known))

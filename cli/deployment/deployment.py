@@ -13,7 +13,7 @@ from cli.engine import moments
 from cli.system.checkout import ROOT as ROOT
 from cli.system.errors import StackError
 from infra.settings.names import stack_file
-from toolchain.language import tr
+from messages import tr
 
 if TYPE_CHECKING:
     from pulumi import automation as auto
@@ -213,19 +213,17 @@ class Deployment:
 
         try:
             if locks.release_abandoned(self.stack):
-                err.print(
-                    tr("上次运行被中断：解除遗留的锁", "the last run was killed: removing the lock it left behind")
-                )
+                err.print(tr("the last run was killed: removing the lock it left behind"))
         except locks.Held as error:
             raise in_use(self.stack.name, error.holder) from None
         if self.state().get("pending_operations"):
-            with display.phase(tr("清理上次中断的操作", "Clearing operations the last run left unfinished")):
+            with display.phase(tr("Clearing operations the last run left unfinished")):
                 self.stack.refresh(clear_pending_creates=True, show_secrets=False, color="never")
             self._state = None
         deployment = self.deployment_id()
         if deployment:
             for name in engine.sweep(deployment, {str(item.get("id")) for item in self.resources()}):
-                err.print(tr(f"移除遗留的 {name}", f"removed leftover {name}"))
+                err.print(tr("removed leftover {name}", name=name))
 
     def up(
         self, display: Activities, plan: Path | None = None, replace: Sequence[str] = (), refresh: bool = True
@@ -261,7 +259,7 @@ class Deployment:
             state_edits.edit(self.stack, stored_data.retain)
             self._state = None
         events = EventDisplay(display)
-        title = tr(f"比较并应用栈 {self.stack.name}", f"Comparing and applying stack {self.stack.name}")
+        title = tr("Comparing and applying stack {name}", name=self.stack.name)
         # The outputs are in the state, which is read anyhow; the Automation API would ask Pulumi for them, and twice.
         self.stack.workspace.stack_outputs = lambda stack_name: {}  # type: ignore[method-assign]
         with display.phase(title), events.failing_clearly():
@@ -324,8 +322,8 @@ def settings_file(stack: str) -> Path:
     if not file.is_file():
         known = ", ".join(sorted(file.name.split(".")[1] for file in ROOT.glob("Pulumi.*.yaml")))
         raise StackError(
-            tr(f"没有栈文件 {file.name}", f"there is no stack file {file.name}"),
-            tr(f"可用的栈：{known}；或新建该文件", f"known stacks: {known}; or create that file"),
+            tr("there is no stack file {name}", name=file.name),
+            tr("known stacks: {known}; or create that file", known=known),
         )
     return file
 
@@ -333,17 +331,15 @@ def settings_file(stack: str) -> Path:
 def _refuse_unfinished_restore(name: str) -> None:
     if (ROOT / RESTORES / name / JOURNAL).is_file():
         raise StackError(
-            tr(
-                f"栈 {name} 的恢复被中断了，或正在进行", f"the restore of stack {name} was interrupted, or is under way"
-            ),
-            tr("放回原来的一切：./deploy.sh restore --undo", "put back what was there: ./deploy.sh restore --undo"),
+            tr("the restore of stack {name} was interrupted, or is under way", name=name),
+            tr("put back what was there: ./deploy.sh restore --undo"),
         )
 
 
 def _not_deployed(stack: str) -> StackError:
     return StackError(
-        tr(f"栈 {stack} 还没有部署", f"stack {stack} is not deployed"),
-        tr(f"先运行 ./deploy.sh --stack {stack}", f"run ./deploy.sh --stack {stack} first"),
+        tr("stack {stack} is not deployed", stack=stack),
+        tr("run ./deploy.sh --stack {stack} first", stack=stack),
     )
 
 
@@ -351,8 +347,6 @@ def in_use(stack: str, holder: locks.Holder) -> StackError:
     """Return the error that says who is changing the stack right now."""
     who = f"{holder.user}@{holder.host}"
     return StackError(
-        tr(f"栈 {stack} 正被 {who}（进程 {holder.pid}，始于 {holder.since}）使用",
-           f"stack {stack} is in use by {who} (process {holder.pid}, since {holder.since})"),
-        tr(f"等它结束；确认它已不在时运行 pulumi cancel -s {stack}",
-           f"wait for it; if it is surely gone, run: pulumi cancel -s {stack}"),
+        tr("stack {stack} is in use by {who} (process {pid}, since {since})", stack=stack, who=who, pid=holder.pid, since=holder.since),
+        tr("wait for it; if it is surely gone, run: pulumi cancel -s {stack}", stack=stack),
     )  # fmt: skip

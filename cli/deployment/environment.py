@@ -9,10 +9,10 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from messages import tr
 from toolchain import prerequisites
 from toolchain.errors import SetupError
 from toolchain.home import DyberHome
-from toolchain.language import tr
 from toolchain.pulumi import backend
 
 
@@ -26,8 +26,8 @@ def activate(home: DyberHome, *, ask_engine: bool = True) -> None:
     os.environ.update(prerequisites.environment(home, ask_engine=ask_engine))
     if not shutil.which("pulumi"):
         raise SetupError(
-            tr("这台机器还没有准备好：没有 pulumi", "this machine is not set up: there is no pulumi"),
-            tr("先运行 ./deploy.sh", "run ./deploy.sh first"),
+            tr("this machine is not set up: there is no pulumi"),
+            tr("run ./deploy.sh first"),
             exit_code=2,
         )
     os.environ["PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK"] = "true"

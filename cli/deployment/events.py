@@ -9,130 +9,120 @@ from typing import TYPE_CHECKING, Any
 
 from cli.deployment import policies
 from cli.deployment.state_failures import STATE_FAILURES
-from cli.engine.ports import RESERVED_RANGES
 from cli.engine.resource_types import CONTAINER, IMAGE, NETWORK, VOLUME
 from cli.terminal.console import Activities, err
-from toolchain.language import tr
+from messages import mark, tr
 from toolchain.pulumi.backend import masked
 
 if TYPE_CHECKING:
     from pulumi.automation.events import EngineEvent, PolicyEvent, StepEventMetadata
 
 _VERBS = {
-    "create": ("创建", "create"),
-    "create-replacement": ("替换", "replace"),
-    "update": ("更新", "update"),
-    "delete": ("删除", "delete"),
-    "delete-replaced": ("移除旧的", "remove old"),
-    "retain": ("保留", "keep"),
+    "create": mark("create"),
+    "create-replacement": mark("replace"),
+    "update": mark("update"),
+    "delete": mark("delete"),
+    "delete-replaced": mark("remove old"),
+    "retain": mark("keep"),
 }
 _KINDS = {
-    IMAGE: ("镜像", "image"),
-    CONTAINER: ("容器", "container"),
-    NETWORK: ("网络", "network"),
-    VOLUME: ("数据卷", "volume"),
+    IMAGE: mark("image"),
+    CONTAINER: mark("container"),
+    NETWORK: mark("network"),
+    VOLUME: mark("volume"),
 }
 #: About how long a first one takes on two cores, seconds.
 _EXPECTED_SECONDS = {IMAGE: 120.0}
 
-#: What Pulumi, its plugins or the engine say -> what happened, and the next step: (pattern, zh, en, zh step, en step).
-_KNOWN_FAILURES: list[tuple[str, str, str, str, str]] = [
+#: What Pulumi, its plugins or the engine say: (pattern, what happened, the next step).
+_KNOWN_FAILURES: list[tuple[str, str, str]] = [
     *STATE_FAILURES,
     (
         r"no space left on device|disk quota exceeded",
-        "磁盘满了",
-        "the disk is full",
-        "腾出空间后再运行一次（docker system df 显示占用）；已完成的部分会保留",
-        "free some space and run again (docker system df shows what is used); what is done is kept",
+        mark("the disk is full"),
+        mark("free some space and run again (docker system df shows what is used); what is done is kept"),
     ),
     (
         # Windows keeps ranges of ports for Hyper-V and others; what listens nowhere cannot be had all the same.
         r"access (to )?a socket in a way forbidden by its access permissions|以一种访问权限不允许的方式做了一个访问套接字的尝试"
         r"|ports are not available(?!.*(address already in use|only one usage of each socket address))",
-        "Windows 保留了这个端口（没有程序在用也会这样）",
-        "Windows reserves this port, though nobody listens on it",
-        f"查看保留的范围：{RESERVED_RANGES}；换一组端口：./deploy.sh config set gateway.portOffset 10000",
-        f"list the reserved ranges: {RESERVED_RANGES}; move all ports: ./deploy.sh config set gateway.portOffset 10000",
+        mark("Windows reserves this port, though nobody listens on it"),
+        mark(
+            "list the reserved ranges: netsh interface ipv4 show excludedportrange protocol=tcp; move all "
+            "ports: ./deploy.sh config set gateway.portOffset 10000"
+        ),
     ),
     (
         r"cannot expose privileged port|error while calling PortManager\.AddPort\(\): .*permission denied",
-        "引擎以普通用户身份运行（rootless），不能发布 1024 以下的端口",
-        "the engine runs as an ordinary user (rootless) and cannot publish ports below 1024",
-        "换一组端口：./deploy.sh config set gateway.portOffset 10000；或 sudo sysctl net.ipv4.ip_unprivileged_port_start=80",
-        "move all ports: ./deploy.sh config set gateway.portOffset 10000; or sudo sysctl "
-        "net.ipv4.ip_unprivileged_port_start=80",
+        mark("the engine runs as an ordinary user (rootless) and cannot publish ports below 1024"),
+        mark(
+            "move all ports: ./deploy.sh config set gateway.portOffset 10000; or sudo sysctl "
+            "net.ipv4.ip_unprivileged_port_start=80"
+        ),
     ),
     (
         r"cannot assign requested address",
-        "这台机器没有 gateway.bind 里的地址",
-        "this machine does not have the address in gateway.bind",
-        "改正它：./deploy.sh config set gateway.bind 127.0.0.1；引擎不能在 ::1 上监听时：gateway.ipv6Loopback false",
-        "correct it: ./deploy.sh config set gateway.bind 127.0.0.1; for an engine that cannot listen on ::1: "
-        "gateway.ipv6Loopback false",
+        mark("this machine does not have the address in gateway.bind"),
+        mark(
+            "correct it: ./deploy.sh config set gateway.bind 127.0.0.1; for an engine that cannot listen on "
+            "::1: gateway.ipv6Loopback false"
+        ),
     ),
     (
         r"port is already allocated|address already in use|only one usage of each socket address",
-        "端口已被占用",
-        "a port is taken",
-        "停掉占用者，或在 Pulumi.<栈>.yaml 中设置 dyber:gateway: {portOffset: 10000}",
-        "stop its owner, or set dyber:gateway: {portOffset: 10000} in Pulumi.<stack>.yaml",
+        mark("a port is taken"),
+        mark("stop its owner, or set dyber:gateway: {portOffset: 10000} in Pulumi.<stack>.yaml"),
     ),
     (
         r"^(违反规则：|against the rules: )",
-        "这个栈的规则不允许这次改变",
-        "the rules of this stack do not allow the change",
-        "按上面的提示修正；规则在 policy/，只有 dyber:policy 为 mandatory 的栈（默认 prod）会因此停下",
-        "mend what is said above; the rules are in policy/, and stop only stacks where dyber:policy is mandatory "
-        "(by default prod)",
+        mark("the rules of this stack do not allow the change"),
+        mark(
+            "mend what is said above; the rules are in policy/, and stop only stacks where dyber:policy is "
+            "mandatory (by default prod)"
+        ),
     ),
     (
         r"violates plan:",
-        "要做的与批准的计划不一样",
-        "what is to be done is not what the plan says that was approved",
-        "计划之后有了别的改变：重新运行 ./deploy.sh plan，审阅后再 apply；已完成的部分会保留",
-        "something changed after the plan: run ./deploy.sh plan anew, review it, then apply; what is done is kept",
+        mark("what is to be done is not what the plan says that was approved"),
+        mark(
+            "something changed after the plan: run ./deploy.sh plan anew, review it, then apply; what is done is kept"
+        ),
     ),
     (
         r"failed to be in healthy state",
-        "容器没有在时限内变为健康",
-        "a container did not become healthy in time",
-        "用 docker logs 查看它的日志；旧的容器仍在服务",
-        "see its log with docker logs; the old container keeps serving",
+        mark("a container did not become healthy in time"),
+        mark("see its log with docker logs; the old container keeps serving"),
     ),
     (
         r"Cannot connect to the Docker daemon|error pinging Docker|docker daemon",
-        "连不上 Docker 引擎",
-        "the Docker engine does not answer",
-        "运行 ./deploy.sh doctor",
-        "run ./deploy.sh doctor",
+        mark("the Docker engine does not answer"),
+        mark("run ./deploy.sh doctor"),
     ),
     (
         "could not find an available, non-overlapping IPv4 address pool|all predefined address pools have been",
-        "引擎的地址段用完了（默认约 30 个网络，每个服务一个）",
-        "the engine has no address range left for a network (about 30 by default; each service takes one)",
-        "在栈文件中设置 dyber:networkPool，例如 10.200.0.0/15（别处不用的网段），再部署一次",
-        "set dyber:networkPool in the stack's file, such as 10.200.0.0/15 (a range used nowhere else), and deploy again",
+        mark("the engine has no address range left for a network (about 30 by default; each service takes one)"),
+        mark(
+            "set dyber:networkPool in the stack's file, such as 10.200.0.0/15 (a range used nowhere else), "
+            "and deploy again"
+        ),
     ),
     (
         "Pool overlaps with other one on this address space",
-        "networkPool 的地址段已被引擎上的其他网络使用",
-        "the range of networkPool is taken by other networks of the engine",
-        "为这个栈换一个，例如 10.202.0.0/15；每个栈一个",
-        "choose another for this stack, such as 10.202.0.0/15; each stack has its own",
+        mark("the range of networkPool is taken by other networks of the engine"),
+        mark("choose another for this stack, such as 10.202.0.0/15; each stack has its own"),
     ),
     (
         r"pull access denied|dyber-base:.*not found|failed to resolve source metadata",
-        "缺少基础镜像",
-        "a base image is missing",
-        "运行 ./deploy.sh setup",
-        "run ./deploy.sh setup",
+        mark("a base image is missing"),
+        mark("run ./deploy.sh setup"),
     ),
     (
         r"Could not resolve|Temporary failure resolving|Could not find a version|Connection timed out|CERTIFICATE_VERIFY",
-        "构建镜像时下载软件包失败",
-        "downloading packages failed while building an image",
-        "检查网络；可用 DYBER_APT_MIRROR、DYBER_PIP_INDEX_URL 设置镜像站，用 DYBER_CA_BUNDLE 设置代理的证书",
-        "check the network; DYBER_APT_MIRROR and DYBER_PIP_INDEX_URL set mirrors, DYBER_CA_BUNDLE a proxy's certificates",
+        mark("downloading packages failed while building an image"),
+        mark(
+            "check the network; DYBER_APT_MIRROR and DYBER_PIP_INDEX_URL set mirrors, DYBER_CA_BUNDLE a "
+            "proxy's certificates"
+        ),
     ),
 ]
 
@@ -184,7 +174,7 @@ class EventDisplay:
         if self._quiet or op not in _VERBS or step.type not in _KINDS:
             return
         name = step.urn.rsplit("::", 1)[-1]
-        title = f"{tr(*_VERBS[op])} {tr(*_KINDS[step.type])} {name}"
+        title = f"{tr(_VERBS[op])} {tr(_KINDS[step.type])} {name}"
         self._running[step.urn] = self._display.start(
             title, _EXPECTED_SECONDS.get(step.type) if "create" in op else None
         )
@@ -205,8 +195,8 @@ class EventDisplay:
     def _violated(self, event: PolicyEvent) -> None:
         text = policies.told(event)
         if event.enforcement_level != policies.MANDATORY:
-            err.print(tr("建议：", "advice: ") + text, markup=False, style="yellow")
-        elif (error := tr("违反规则：", "against the rules: ") + text) not in self.errors:
+            err.print(tr("advice: ") + text, markup=False, style="yellow")
+        elif (error := tr("against the rules: ") + text) not in self.errors:
             self.errors.append(error)
 
     @contextmanager
@@ -239,15 +229,12 @@ def explain(output: str, errors: list[str]) -> Exception:
         return Cancelled()
     details = [masked(text) for text in errors if not _is_noise(text)] or _error_lines(masked(output))
     everything = "\n".join([*errors, output])
-    for pattern, zh, en, zh_step, en_step in _KNOWN_FAILURES:
+    for pattern, message, next_step in _KNOWN_FAILURES:
         if re.search(pattern, everything, re.IGNORECASE | re.MULTILINE):
-            return DeployError(tr(zh, en), tr(zh_step, en_step), details)
+            return DeployError(tr(message), tr(next_step), details)
     return DeployError(
-        tr("部署没有完成", "the deployment did not finish"),
-        tr(
-            "按上面的提示修正后再运行一次；已完成的部分会保留",
-            "mend what is said above and run again; what is done is kept",
-        ),
+        tr("the deployment did not finish"),
+        tr("mend what is said above and run again; what is done is kept"),
         details,
     )
 

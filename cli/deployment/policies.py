@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from cli.system.checkout import ROOT
-from toolchain.language import tr
+from messages import either
 
 if TYPE_CHECKING:
     from pulumi.automation.events import PolicyEvent
@@ -22,4 +22,4 @@ def told(event: PolicyEvent) -> str:
     chinese, _, english = text.partition(" / ")
     name = (event.resource_urn or "").rsplit("::", 1)[-1]
     rule = event.policy_name.removesuffix("-advice")
-    return f"{name}: {tr(chinese, english or chinese)} ({rule})"
+    return f"{name}: {either(chinese, english or chinese)} ({rule})"

@@ -12,9 +12,9 @@ from cli.deployment import secrets_provider
 from cli.deployment.events import DeployError, explain
 from cli.system import programs
 from infra.schema.problems import ConfigurationError
+from messages import tr
 from toolchain import prerequisites, versions
 from toolchain.home import DyberHome
-from toolchain.language import tr
 from toolchain.prerequisites import Finding
 from toolchain.pulumi import backend, pulumi_cli
 from toolchain.pulumi.backend import masked
@@ -29,11 +29,11 @@ def with_state(findings: list[Finding], home: DyberHome, root: Path) -> list[Fin
 
 def secrets(root: Path) -> Finding:
     """Which secrets provider the stacks of the checkout have, and which a new one gets."""
-    title = tr("机密加密", "Encryption of secrets")
+    title = tr("Encryption of secrets")
     try:
         stacks: dict[str, list[str]] = {}
         for file in sorted(root.glob("Pulumi.*.yaml")):
-            provider = secrets_provider.for_new_stack(file) or tr("口令", "passphrase")
+            provider = secrets_provider.for_new_stack(file) or tr("passphrase")
             stacks.setdefault(provider, []).append(file.name.split(".")[1])
     except (ConfigurationError, yaml.YAMLError) as error:
         return Finding("secrets", title, False, advice=str(error))

@@ -18,8 +18,8 @@ from cli.deployment import automation, deployment, secrets_provider
 from cli.stack_files.stack_file import has_encrypted_values, without_salt
 from cli.system.errors import StackError
 from infra.settings.names import stack_file
+from messages import tr
 from toolchain.home import DyberHome
-from toolchain.language import tr
 
 automation.start_pulumi_well()
 
@@ -33,11 +33,8 @@ def file_for_here(content: bytes, passphrase_then: bytes | None) -> bytes:
     if has_passphrase(content) and passphrase() != passphrase_then:
         if has_encrypted_values(content.decode()):
             raise StackError(
-                tr("栈文件里有用另一个口令加密的值", "the stack's file has values encrypted with another passphrase"),
-                tr(
-                    "用 PULUMI_CONFIG_PASSPHRASE_FILE 指定备份时的口令文件，再恢复一次",
-                    "name the passphrase of that time with PULUMI_CONFIG_PASSPHRASE_FILE and restore again",
-                ),
+                tr("the stack's file has values encrypted with another passphrase"),
+                tr("name the passphrase of that time with PULUMI_CONFIG_PASSPHRASE_FILE and restore again"),
             )
         content = without_salt(content.decode()).encode()
     return content

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cli.system.errors import StackError
-from toolchain.language import tr
+from messages import tr
 
 #: Pulumi's mark of a secret in a state, and its value (sdk/go/common/resource).
 SIGNATURE, IS_SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
@@ -90,7 +90,7 @@ def _texts(value: Any) -> Iterator[str]:
 def _decrypted(value: Mapping[str, Any]) -> Any:
     if "plaintext" not in value:
         raise StackError(
-            tr("状态里有没解密的机密，不能做副本", "the state has a secret that was not decrypted, so no copy is made"),
-            tr("检查口令：./deploy.sh doctor", "check the passphrase: ./deploy.sh doctor"),
+            tr("the state has a secret that was not decrypted, so no copy is made"),
+            tr("check the passphrase: ./deploy.sh doctor"),
         )
     return json.loads(value["plaintext"])

@@ -13,7 +13,7 @@ from cli.drift.differences import Delivery, Difference
 from cli.engine import engine
 from cli.engine.engine import EngineError
 from cli.terminal.console import Activities, err
-from toolchain.language import tr
+from messages import tr
 
 
 def find(deployment: Deployment, display: Activities) -> list[Difference]:
@@ -21,7 +21,7 @@ def find(deployment: Deployment, display: Activities) -> list[Difference]:
     use just now, DeployError, EngineError."""
     deployment.require_id()
     deployment.require_idle()
-    with display.phase(tr(f"对照栈 {deployment.stack.name} 与引擎", f"Comparing stack {deployment.stack.name}")):
+    with display.phase(tr("Comparing stack {name}", name=deployment.stack.name)):
         return [
             *differences.unfinished(deployment.state()),
             *differences.refreshed(deployment.refreshed(display)),
@@ -40,19 +40,19 @@ def repair(deployment: Deployment) -> list[str]:
         match item.condition:
             case "paused":
                 engine.docker("unpause", item.container)
-                done = tr("继续运行", "resumed")
+                done = tr("resumed")
             case "renamed":
                 engine.docker("rename", item.container, item.old_name)
-                done = tr("恢复名称", "renamed back")
+                done = tr("renamed back")
             case "disconnected":
                 _connect(item)
-                done = tr(f"重新接入网络 {item.network}", f"connected to {item.network} again")
+                done = tr("connected to {network} again", network=item.network)
             case "connected":
                 engine.docker("network", "disconnect", item.network, item.container)
-                done = tr(f"从网络 {item.network} 断开", f"disconnected from {item.network}")
+                done = tr("disconnected from {network}", network=item.network)
             case "files":
                 _deliver(item)
-                done = tr("重新送达文件", "delivered its files again")
+                done = tr("delivered its files again")
             case "changed":
                 replace.append(item.urn)
                 continue

@@ -12,21 +12,21 @@ from rich.text import Text
 from cli.drift.differences import Condition, Difference
 from cli.previews.comment import MOST_CHARACTERS, plain
 from cli.previews.model import KINDS
-from toolchain.language import tr
+from messages import mark, tr
 
 #: First line of the issue, by which it is found again and updated in place.
 MARKER = "<!-- dyber-drift -->"
-CONDITIONS: dict[Condition, tuple[str, str]] = {
-    "gone": ("不在了", "gone"),
-    "stopped": ("已停止", "stopped"),
-    "paused": ("已暂停", "paused"),
-    "changed": ("被改动", "changed"),
-    "renamed": ("被改名", "renamed"),
-    "disconnected": ("与网络断开", "not in its network"),
-    "connected": ("被接入别的网络", "in another network"),
-    "files": ("送达的文件被改动", "its files were changed"),
-    "unknown": ("不在状态里", "not in the state"),
-    "unfinished": ("操作被中断", "interrupted"),
+CONDITIONS: dict[Condition, str] = {
+    "gone": mark("gone"),
+    "stopped": mark("stopped"),
+    "paused": mark("paused"),
+    "changed": mark("changed"),
+    "renamed": mark("renamed"),
+    "disconnected": mark("not in its network"),
+    "connected": mark("in another network"),
+    "files": mark("its files were changed"),
+    "unknown": mark("not in the state"),
+    "unfinished": mark("interrupted"),
 }
 
 
@@ -44,7 +44,7 @@ def way_back(stack: str, difference: Difference) -> str:
     """The command that puts it back."""
     command = "./deploy.sh" if stack == "dev" else f"./deploy.sh -s {stack}"
     if difference.kind == "Volume" and difference.condition == "gone":
-        return command + tr("（是空的；数据：./deploy.sh restore）", " (empty; its data: ./deploy.sh restore)")
+        return command + tr(" (empty; its data: ./deploy.sh restore)")
     return command
 
 
@@ -98,9 +98,7 @@ def as_json(reports: Sequence[Report]) -> dict[str, Any]:
 
 def markdown(reports: Sequence[Report]) -> str:
     """The text of an issue; its second line is a title."""
-    text = "\n".join(
-        [MARKER, f"## {tr('引擎与部署不一致', 'The engine is not as it was deployed')}", *_sections(reports)]
-    )
+    text = "\n".join([MARKER, f"## {tr('The engine is not as it was deployed')}", *_sections(reports)])
     if len(text) <= MOST_CHARACTERS:
         return text + "\n"
     return text[: MOST_CHARACTERS - 10] + "\n…\n"
@@ -110,15 +108,15 @@ def _sections(reports: Sequence[Report]) -> Iterator[str]:
     for report in reports:
         yield ""
         if report.error:
-            yield f"### {report.stack}: {tr('没能检查', 'could not be looked at')}"
+            yield f"### {report.stack}: {tr('could not be looked at')}"
             yield from ("", f"> {report.error.replace(chr(10), ' ')}", f"> → {report.next_step}")
             continue
         if not report.differences:
-            yield f"### {report.stack}: {tr('没有差异', 'no drift')}"
+            yield f"### {report.stack}: {tr('no drift')}"
             continue
-        yield f"### {report.stack}: {tr(f'{len(report.differences)} 处差异', f'{len(report.differences)} to put back')}"
+        yield f"### {report.stack}: {tr('{differences} to put back', differences=len(report.differences))}"
         yield ""
-        yield f"| {tr('资源', 'resource')} | {tr('差异', 'what differs')} | {tr('恢复', 'way back')} |"
+        yield f"| {tr('resource')} | {tr('what differs')} | {tr('way back')} |"
         yield "|---|---|---|"
         for difference in report.differences:
             kind, name, what = _told(difference)
@@ -126,6 +124,6 @@ def _sections(reports: Sequence[Report]) -> Iterator[str]:
 
 
 def _told(difference: Difference) -> tuple[str, str, str]:
-    kind = tr(*KINDS.get(difference.kind, (difference.kind, difference.kind)))
-    condition = tr(*CONDITIONS[difference.condition])
+    kind = tr(KINDS.get(difference.kind, difference.kind))
+    condition = tr(CONDITIONS[difference.condition])
     return kind, difference.name, condition + (f": {difference.details}" if difference.details else "")

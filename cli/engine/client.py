@@ -22,8 +22,8 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 from cli.engine.dialling import DialAdapter
 from cli.engine.errors import EngineError, NotOnEngine
 from cli.system import programs
+from messages import tr
 from toolchain import proxies
-from toolchain.language import tr
 
 #: The engine has so long for each answer, unless the caller says otherwise.
 ANSWER_SECONDS = 120
@@ -82,8 +82,8 @@ def address() -> dict[str, Any]:
     if not context:
         name = os.environ.get("DOCKER_CONTEXT") or get_current_context_name()
         raise EngineError(
-            tr(f"没有 docker context {name!r}", f"there is no docker context {name!r}"),
-            tr("查看已有的：docker context ls", "list those there are: docker context ls"),
+            tr("there is no docker context {name!r}", name=name),
+            tr("list those there are: docker context ls"),
         )
     return context
 
@@ -114,24 +114,16 @@ def _no_answer(error: Exception) -> EngineError:
             return EngineError(reason.message, reason.next_step)
     if any(isinstance(reason, TimeoutError | ReadTimeoutError | requests.Timeout) for reason in reasons):
         return EngineError(
-            tr("Docker 引擎没有在限定时间内应答", "the Docker engine did not answer in time"),
-            tr(*programs.WHEN_HANGING["docker"]),
+            tr("the Docker engine did not answer in time"),
+            tr(programs.WHEN_HANGING["docker"]),
         )
     if any(isinstance(reason, PermissionError) for reason in reasons):
         return EngineError(
-            tr("Docker 正在运行，但当前用户无权使用它", "Docker is running, but this user may not use it"),
-            tr(
-                "运行 `sudo usermod -aG docker $USER`，重新登录后再试",
-                "run `sudo usermod -aG docker $USER`, log in again and retry",
-            ),
+            tr("Docker is running, but this user may not use it"),
+            tr("run `sudo usermod -aG docker $USER`, log in again and retry"),
         )
     host = address()["base_url"]
-    return EngineError(
-        tr(
-            f"Docker 引擎没有应答（{host}）：{reasons[-1]}",
-            f"the Docker engine does not answer ({host}): {reasons[-1]}",
-        )
-    )
+    return EngineError(tr("the Docker engine does not answer ({host}): {reasons}", host=host, reasons=reasons[-1]))
 
 
 def _reasons(error: BaseException) -> Iterator[BaseException]:

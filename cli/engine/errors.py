@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from toolchain.language import tr
+from messages import tr
 
 
 class EngineError(Exception):
@@ -10,7 +10,7 @@ class EngineError(Exception):
 
     def __init__(self, message: str, next_step: str = "") -> None:
         super().__init__(message)
-        self.next_step = next_step or tr("运行 ./deploy.sh doctor", "run ./deploy.sh doctor")
+        self.next_step = next_step or tr("run ./deploy.sh doctor")
 
 
 class NotOnEngine(EngineError):

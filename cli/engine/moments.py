@@ -20,9 +20,9 @@ from cli.engine import engine
 from cli.engine.errors import EngineError, NotOnEngine
 from cli.system import programs
 from cli.terminal.console import err
+from messages import tr
 from toolchain.damage import lock_at, make_folder, set_aside
 from toolchain.home import DyberHome
-from toolchain.language import tr
 
 #: What the engine says of a container that goes on already; it has no status of its own for that.
 _NOT_PAUSED = re.compile(r"is not paused", re.IGNORECASE)
@@ -66,10 +66,7 @@ def put_back_forgotten() -> None:
             continue  # Its command is still at work.
         try:
             if note.exists() and (commands := _noted(note)) is not None and not _undo(note, commands):
-                told = tr(
-                    "上次运行被中断：已复原它暂时改动的容器",
-                    "the last run was killed: the containers that it had paused or stopped are as before",
-                )
+                told = tr("the last run was killed: the containers that it had paused or stopped are as before")
                 err.print(told)
         finally:
             lock.release()
@@ -87,9 +84,8 @@ def _noted(note: Path) -> list[list[str]] | None:
         set_aside(
             note,
             tr(
-                "上次运行被中断时可能有容器停在暂停状态，查看：./deploy.sh status；继续：docker unpause <容器>",
-                "the last run was killed and may have left a container paused. See ./deploy.sh status; "
-                "to go on: docker unpause CONTAINER",
+                "the last run was killed and may have left a container paused. See ./deploy.sh status; to go "
+                "on: docker unpause CONTAINER"
             ),
         )
         return None
@@ -124,7 +120,7 @@ def _run(command: list[str]) -> None:
             case ["rm", "--force", container]:
                 client.remove_container(container, force=True)
             case _:
-                raise EngineError(tr("不认识的复原命令", "an unknown command to put something back"))
+                raise EngineError(tr("an unknown command to put something back"))
 
 
 @contextmanager

@@ -18,9 +18,9 @@ from infra.schema.problems import ConfigurationError
 from infra.services.ports import HTTP_PORT, HTTPS_PORT
 from infra.settings.addresses import IPV4_LOOPBACK, engine_is_here
 from infra.settings.names import stack_file
+from messages import tr
 from toolchain.engine.installation import find_engine
 from toolchain.engine.low_ports import SETTING, lowest_port
-from toolchain.language import tr
 from toolchain.prerequisites import Finding
 
 #: Windows' command that lists the ranges of ports which it reserves.
@@ -42,7 +42,7 @@ class PortInUse:
     def shown(self) -> str:
         """Return the address and port, and who holds it."""
         address = f"[{self.address}]" if ":" in self.address else self.address
-        return f"{address}:{self.port}" + (f" ({tr('容器', 'container')} {self.owner})" if self.owner else "")
+        return f"{address}:{self.port}" + (f" ({tr('container')} {self.owner})" if self.owner else "")
 
 
 def ports_in_use(wanted: Iterable[tuple[str, int]], deployments: Collection[str]) -> list[PortInUse]:
@@ -92,27 +92,22 @@ def cannot_be_had(stack: str, ports: list[PortInUse]) -> StackError:
     if absent := by_obstacle.get("absent"):
         shown = ", ".join(absent)
         return StackError(
-            tr(f"这台机器没有这个地址：{shown}", f"this machine has no such address: {shown}"),
-            tr(
-                f"改正 gateway.bind：./deploy.sh config set gateway.bind 127.0.0.1 -s {stack}",
-                f"correct gateway.bind: ./deploy.sh config set gateway.bind 127.0.0.1 -s {stack}",
-            ),
+            tr("this machine has no such address: {shown}", shown=shown),
+            tr("correct gateway.bind: ./deploy.sh config set gateway.bind 127.0.0.1 -s {stack}", stack=stack),
         )
     if taken := by_obstacle.get("taken"):
         shown = ", ".join(taken)
         return StackError(
-            tr(f"端口已被占用：{shown}", f"ports are taken: {shown}"),
-            tr(f"停掉占用者；或换一组端口：{move}", f"stop their owner; or move all ports: {move}"),
+            tr("ports are taken: {shown}", shown=shown),
+            tr("stop their owner; or move all ports: {move}", move=move),
         )
     shown = ", ".join(by_obstacle["reserved"])
     return StackError(
+        tr("Windows reserves these ports, though nobody listens: {shown}", shown=shown),
         tr(
-            f"Windows 保留了这些端口，虽然没有程序在用：{shown}",
-            f"Windows reserves these ports, though nobody listens: {shown}",
-        ),
-        tr(
-            f"查看保留的范围：{RESERVED_RANGES}；换一组端口：{move}",
-            f"list the reserved ranges: {RESERVED_RANGES}; move all ports: {move}",
+            "list the reserved ranges: {reserved_ranges}; move all ports: {move}",
+            reserved_ranges=RESERVED_RANGES,
+            move=move,
         ),
     )
 
@@ -124,9 +119,10 @@ def refuse_low_ports(stack: str, wanted: list[tuple[str, int]]) -> None:
         shown = ", ".join(map(str, ports))
         raise StackError(
             tr(
-                f"这里不允许 {lowest} 以下的端口：引擎以普通用户身份运行（rootless），不能发布 {shown}",
-                f"ports below {lowest} are not allowed here: the engine runs as an ordinary user (rootless) and cannot "
-                f"publish {shown}",
+                "ports below {lowest} are not allowed here: the engine runs as an ordinary user (rootless) and "
+                "cannot publish {shown}",
+                lowest=lowest,
+                shown=shown,
             ),
             low_ports_advice(lowest, stack),
         )
@@ -158,19 +154,18 @@ def findings(root: Path) -> list[Finding]:
     files = sorted(root.glob("Pulumi.*.yaml"))
     stacks = [file.name.split(".")[1] for file in files if HTTP_PORT + _offset(file) < lowest]
     advice = low_ports_advice(lowest, stacks[0]) if stacks else ""
-    version = tr(f"{lowest} 以上", f"{lowest} and up") + (f" ({', '.join(stacks)}: {HTTP_PORT})" if stacks else "")
-    return [
-        Finding("ports", tr("可发布的端口", "Ports that can be published"), not stacks, version, found.host, advice)
-    ]
+    version = tr("{lowest} and up", lowest=lowest) + (f" ({', '.join(stacks)}: {HTTP_PORT})" if stacks else "")
+    return [Finding("ports", tr("Ports that can be published"), not stacks, version, found.host, advice)]
 
 
 def low_ports_advice(lowest: int, stack: str) -> str:
     """Return what to do about ports that are too low."""
     return tr(
-        f"换一组端口：./deploy.sh config set gateway.portOffset 10000 -s {stack}；"
-        f"或允许低端口：sudo sysctl {SETTING}=80（写进 /etc/sysctl.d/ 才会保留）",
-        f"move all ports: ./deploy.sh config set gateway.portOffset 10000 -s {stack}; or allow low ports (below "
-        f"{lowest}): sudo sysctl {SETTING}=80 (in /etc/sysctl.d/ to keep it)",
+        "move all ports: ./deploy.sh config set gateway.portOffset 10000 -s {stack}; or allow low ports "
+        "(below {lowest}): sudo sysctl {setting}=80 (in /etc/sysctl.d/ to keep it)",
+        stack=stack,
+        lowest=lowest,
+        setting=SETTING,
     )
 
 

@@ -16,7 +16,7 @@ from cli.engine.resource_types import CONTAINER, VOLUME
 from cli.terminal.console import err
 from infra.parts import data_volumes
 from infra.parts.data_volumes import LabelledVolume
-from toolchain.language import tr
+from messages import tr
 from toolchain.prerequisites import Finding
 
 #: The components that data volumes are children of in a state, now and in earlier versions.
@@ -42,7 +42,7 @@ class StoredData:
             details.append(human_size(self.size))
         if self.created:
             details.append(age(self.created, now or datetime.now(UTC)))
-        return self.name + tr(f"（{'，'.join(details)}）", f" ({', '.join(details)})")
+        return self.name + tr(" ({details})", details=", ".join(details), details_2="，".join(details))
 
     def as_json(self) -> dict[str, Any]:
         """Return what --json prints."""
@@ -108,10 +108,10 @@ def findings() -> list[Finding]:
     return [
         Finding(
             f"unused-data-{stack}",
-            tr(f"栈 {stack} 闲置的数据", f"Unused data of stack {stack}"),
+            tr("Unused data of stack {stack}", stack=stack),
             True,
             "; ".join(item.told() for item in data if item.stack == stack),
-            advice=tr("不再需要时：", "when no longer needed: ") + command_for(stack),
+            advice=tr("when no longer needed: ") + command_for(stack),
         )
         for stack in sorted({item.stack for item in data})
     ]
@@ -131,7 +131,7 @@ def delete(data: Iterable[StoredData]) -> list[str]:
             with suppress(NotOnEngine), engine.asking() as client:
                 client.remove_volume(item.name)
         except EngineError as error:
-            told = tr(f"保留 {item.name}：{error}", f"kept {item.name}: {error}")
+            told = tr("kept {name}: {error}", name=item.name, error=error)
             err.print(Text(told, style="yellow"))
             continue
         gone.append(item.name)
@@ -186,10 +186,10 @@ def age(created: datetime, now: datetime) -> str:
     """Return for people how long ago that was."""
     hours = max(0, int((now - created).total_seconds() // 3600))
     if hours < 1:
-        return tr("不到 1 小时前建立", "made less than an hour ago")
+        return tr("made less than an hour ago")
     if hours < 48:
-        return tr(f"{hours} 小时前建立", f"made {hours} hours ago")
-    return tr(f"{hours // 24} 天前建立", f"made {hours // 24} days ago")
+        return tr("made {hours} hours ago", hours=hours)
+    return tr("made {value} days ago", value=hours // 24)
 
 
 def users() -> dict[str, tuple[str, ...]]:

@@ -16,7 +16,7 @@ from cli.engine.resource_types import IMAGE, VOLUME
 from cli.engine.stored_data import StoredData
 from cli.terminal.console import err
 from infra.parts import data_volumes
-from toolchain.language import tr
+from messages import tr
 
 
 @dataclass(frozen=True)
@@ -69,4 +69,4 @@ def remove(kind: str, name: str) -> None:
             else:
                 client.remove_volume(name)
     except EngineError:
-        err.print(Text(tr(f"保留 {name}（还有人使用）", f"kept {name} (still in use)"), style="yellow"))
+        err.print(Text(tr("kept {name} (still in use)", name=name), style="yellow"))

@@ -12,7 +12,7 @@ from cli.engine import engine
 from cli.engine.resource_types import CONTAINER, IMAGE, NETWORK, VOLUME
 from cli.inventory.members import GONE, Member, in_order, kind_of, members_of
 from cli.system.errors import StackError
-from toolchain.language import tr
+from messages import tr
 
 
 @dataclass(frozen=True)
@@ -36,30 +36,24 @@ class Gone:
     def message(self) -> str:
         """Return one sentence that names everything that is gone."""
         parts = (
-            (tr("容器", "containers"), [container.name for container in self.containers]),
-            (tr("网络", "networks"), self.networks),
-            (tr("镜像", "images"), self.images),
-            (tr("数据卷", "volumes"), self.volumes),
+            (tr("containers"), [container.name for container in self.containers]),
+            (tr("networks"), self.networks),
+            (tr("images"), self.images),
+            (tr("volumes"), self.volumes),
         )
         listed = "; ".join(f"{kind} {', '.join(names)}" for kind, names in parts if names)
-        return tr(
-            f"已不在引擎上（被删除，或被 docker prune 清理）：{listed}",
-            f"no longer on the engine (removed, or taken by docker prune): {listed}",
-        )
+        return tr("no longer on the engine (removed, or taken by docker prune): {listed}", listed=listed)
 
     def next_step(self, stack: str) -> str:
         """Return how everything comes back, and what cannot come back."""
         command = "./deploy.sh" if stack == "dev" else f"./deploy.sh -s {stack}"
         if lost := [name for name in self.volumes if name.endswith("-data")]:
             return tr(
-                f"{command} 会重新创建；{', '.join(lost)} 里的数据只能从备份恢复：./deploy.sh restore",
-                f"{command} makes it again; the data of {', '.join(lost)} can only come from a backup: "
-                "./deploy.sh restore",
+                "{command} makes it again; the data of {lost} can only come from a backup: ./deploy.sh restore",
+                command=command,
+                lost=", ".join(lost),
             )
-        return tr(
-            f"{command} 会重新创建；令牌、数据和设置都还在",
-            f"{command} makes it again; tokens, data and settings are kept",
-        )
+        return tr("{command} makes it again; tokens, data and settings are kept", command=command)
 
     def error(self, stack: str) -> StackError:
         """Return the error for a command that needs something that is gone."""

@@ -15,7 +15,7 @@ from cli.engine.engine import Measured
 from cli.inventory import gateway_status
 from cli.inventory.members import GONE, Member
 from infra.settings.stack import StackSettings
-from toolchain.language import tr
+from messages import either
 
 LOG_LINES = 300
 #: Seconds between the two measurements from which the use of the processors comes.
@@ -138,6 +138,6 @@ def last_error(log: str) -> str | None:
                 return f"{found[1]} {found[2]}"
             continue
         if isinstance(entry, dict) and entry.get("level") in ("ERROR", "CRITICAL"):
-            said = entry.get("message") or tr(str(entry.get("zh", "")), str(entry.get("en", "")))
+            said = entry.get("message") or either(str(entry.get("zh", "")), str(entry.get("en", "")))
             return f"{str(entry.get('time', ''))[:19]} {said}".strip()
     return None

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from cli.configuration.selection import FEATURES, GATEWAY, SelectionError
 from cli.engine import engine
-from toolchain.language import tr
+from messages import tr
 
 Kind = Literal["server", "data", "gateway", "front"]
 #: Callers come in through the front, so it starts last and stops first.
@@ -112,8 +112,7 @@ def chosen(all_members: list[Member], word: str | None) -> list[Member]:
     if not found:
         known = [_shown(one) for one in all_members if one.kind != "front"]
         raise SelectionError(
-            tr(f"没有正在管理的服务 {word!r}。可用：", f"no service {word!r} is deployed. known: ")
-            + ", ".join(dict.fromkeys(known))
+            tr("no service {word!r} is deployed. known: ", word=word) + ", ".join(dict.fromkeys(known))
         )
     return found
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cli.system.errors import StackError
 from cli.system.git import git_said
-from toolchain.language import tr
+from messages import tr
 
 #: Where the changes of a branch begin; the first that exists is used.
 MAIN = ("main", "origin/main")
@@ -93,14 +93,8 @@ def changed_files(root: Path) -> list[str]:
     base = next(filter(None, bases), "")
     if not base:
         raise StackError(
-            tr(
-                f"{root} 里没有分支 main 或 origin/main，不知道与什么比较",
-                f"{root} has no branch main or origin/main to compare with",
-            ),
-            tr(
-                "先运行 git fetch origin main，或写出要跑的测试，如 ./deploy.sh test tests/unit",
-                "run git fetch origin main, or name the tests, such as ./deploy.sh test tests/unit",
-            ),
+            tr("{root} has no branch main or origin/main to compare with", root=root),
+            tr("run git fetch origin main, or name the tests, such as ./deploy.sh test tests/unit"),
         )
     # Without renames: a moved file concerns the tests of its old place and of its new one.
     listings = (
@@ -155,19 +149,19 @@ def _wanted(path: str, repository: Repository) -> Iterable[str]:
 def explanation(places: dict[str, list[str]]) -> list[str]:
     """Return the lines that say what `choose` chose, and why."""
     if not places:
-        return [tr("与 main 相比没有改动，没有要跑的测试。", "Nothing differs from main: there is no test to run.")]
+        return [tr("Nothing differs from main: there is no test to run.")]
     if EVERYTHING in places:
         (path,) = places[EVERYTHING]
-        return [tr(f"{path} 关系到每个测试，跑全部。", f"{path} concerns every test: all of them run.")]
-    lines = [tr("改动的文件涉及这些测试：", "The changed files concern these tests:")]
+        return [tr("{path} concerns every test: all of them run.", path=path)]
+    lines = [tr("The changed files concern these tests:")]
     for place, paths in places.items():
-        more = tr(f" 等 {len(paths)} 个文件", f" and {len(paths) - 1} more") if len(paths) > 1 else ""
+        more = tr(" and {value} more", value=len(paths) - 1, paths=len(paths)) if len(paths) > 1 else ""
         lines.append(f"  {place} ← {paths[0]}{more}")
     if not any(place.startswith(DEPLOY) for place in places):
         lines.append(
             tr(
-                f"真实部署的测试不在其中，需要时：./deploy.sh test {DEPLOY}",
-                f"The tests of a real deployment are not among them; run them with ./deploy.sh test {DEPLOY}",
+                "The tests of a real deployment are not among them; run them with ./deploy.sh test {deploy}",
+                deploy=DEPLOY,
             )
         )
     return lines

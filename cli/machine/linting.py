@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli.system import git, programs
+from messages import tr
 from toolchain import processes, versions
 from toolchain.errors import SetupError
 from toolchain.from_source import go_build
 from toolchain.home import DyberHome
-from toolchain.language import tr
 from toolchain.mirrors import Mirrors
 from toolchain.pieces import content_key
 from toolchain.progress import Progress
@@ -84,16 +84,14 @@ def prepare(root: Path, home: DyberHome, progress: Progress) -> None:
     for old in SCRIPTS.glob("actionlint-*"):
         old.unlink()
     mirrors = Mirrors.from_environment()
-    with progress.phase(tr("构建 actionlint", "Building actionlint"), 30):
+    with progress.phase(tr("Building actionlint"), 30):
         go = go_build.find_go(home, versions.load(), mirrors, progress)
         draft = program.with_suffix(".part")
         processes.stream(
             [go, "build", "-o", str(draft), ACTIONLINT_PACKAGE],
             progress,
             what="go build actionlint",
-            next_step=tr(
-                "检查 Go 模块代理（DYBER_GOPROXY）后重试", "check the Go module proxy (DYBER_GOPROXY), try again"
-            ),
+            next_step=tr("check the Go module proxy (DYBER_GOPROXY), try again"),
             cwd=root / "tests" / "actionlint",
             env=go_build.build_environment(home, mirrors),
         )
@@ -108,8 +106,8 @@ def _files(root: Path) -> Sequence[str]:
     listed = git.git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     if listed.returncode:
         raise SetupError(
-            tr(f"{root} 不是 git 克隆：{listed.stderr.strip()}", f"{root} is no git clone: {listed.stderr.strip()}"),
-            tr("用 git clone 取得项目后再检查", "get the project with git clone, then check it"),
+            tr("{root} is no git clone: {strip}", root=root, strip=listed.stderr.strip()),
+            tr("get the project with git clone, then check it"),
         )
     return sorted(name for name in set(listed.stdout.split("\0")) if name and (root / name).is_file())
 

@@ -6,8 +6,8 @@ import os
 import sys
 from pathlib import Path
 
+from messages import tr
 from toolchain import processes, proxies, versions
-from toolchain.language import tr
 from toolchain.mirrors import Mirrors
 from toolchain.progress import Progress
 
@@ -40,10 +40,7 @@ def lock(root: Path, progress: Progress, *, upgrade: bool = False) -> list[Path]
                 ],
                 progress,
                 what=name,
-                next_step=tr(
-                    f"检查 {source.relative_to(root)} 里的版本与网络（DYBER_PIP_INDEX_URL）后重试",
-                    f"check the versions in {source.relative_to(root)} and the network (DYBER_PIP_INDEX_URL), try again",
-                ),
+                next_step=tr("check the versions in {relative_to} and the network (DYBER_PIP_INDEX_URL), try again", relative_to=source.relative_to(root)),
                 cwd=source.parent,
                 env=_environment(),
             )  # fmt: skip

@@ -10,8 +10,8 @@ from pathlib import Path
 from cli.system import programs
 from cli.system.checkout import ROOT
 from cli.terminal.console import Activities
+from messages import tr
 from toolchain import debian, processes, proxies
-from toolchain.language import tr
 
 REQUIREMENTS = ROOT / "tests" / "requirements.txt"
 CHROMIUM = Path("/usr/bin/chromium")
@@ -41,8 +41,8 @@ def install_packages(display: Activities) -> None:
     stamp = Path(sys.prefix) / ".test-requirements"
     wanted = hashlib.sha256(b"".join(file.read_bytes() for file in _requirement_files())).hexdigest()
     if not stamp.exists() or stamp.read_bytes() != wanted.encode():
-        retry = tr("检查网络后重试", "check the network and try again")
-        with display.phase(tr("安装测试所需的 Python 包", "Installing the tests' Python packages"), 40):
+        retry = tr("check the network and try again")
+        with display.phase(tr("Installing the tests' Python packages"), 40):
             # One call per file: some are pinned by hash, which pip then asks of everything in the same call.
             for file in _requirement_files():
                 command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "-r", str(file)]

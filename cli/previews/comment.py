@@ -13,53 +13,53 @@ from cli.previews.model import KINDS, OPS, UNKNOWN, Effects, StackPreview, Step,
 from cli.previews.values import LATER, changed_settings, shown_value, shown_variable
 from cli.terminal.masking import HIDDEN
 from infra.services.contract_diff import MARKS, Change
-from toolchain.language import tr
+from messages import either, mark, tr
 
 #: First line of the comment, by which it is found again and updated in place.
 MARKER = "<!-- dyber-preview -->"
 #: GitHub refuses comments of more characters.
 MOST_CHARACTERS = 60_000
-LOST, KEPT = ("数据会被删除", "data will be deleted"), ("数据保留", "data kept")
+LOST, KEPT = mark("data will be deleted"), mark("data kept")
 
 
 def render(previews: Sequence[StackPreview], tools: Mapping[str, Sequence[Change]], revision: str = "") -> str:
     """The comment. `tools`: by service, how its contract changes; `revision`: the commit that was previewed."""
-    parts = [MARKER, f"## {tr('部署预览', 'Deployment preview')}" + (f" `{revision[:12]}`" if revision else "")]
+    parts = [MARKER, f"## {tr('Deployment preview')}" + (f" `{revision[:12]}`" if revision else "")]
     for item in previews:
         parts += ["", *_stack(item)]
     parts += ["", *_tools(tools)]
     text = "\n".join(parts).rstrip() + "\n"
     if len(text) <= MOST_CHARACTERS:
         return text
-    end = tr("…（太长，其余从略；完整内容：./deploy.sh preview）", "… (too long; all of it: ./deploy.sh preview)")
+    end = tr("… (too long; all of it: ./deploy.sh preview)")
     return text[: MOST_CHARACTERS - len(end) - 2] + "\n" + end + "\n"
 
 
 def _stack(item: StackPreview) -> Iterator[str]:
     if item.preview is None:
-        yield f"### {item.stack}: {tr('预览失败', 'the preview failed')}"
+        yield f"### {item.stack}: {tr('the preview failed')}"
         yield from _block(item.error.strip().splitlines()[-30:])
         return
     found = steps(item.preview)
     settings = changed_settings(item.settings_before, item.settings_after)
     counts = [(op, sum(step.op == op for step in found)) for op in OPS]
-    told = " · ".join(f"{tr(*OPS[op][1:])} {count}" for op, count in counts if count)
-    yield f"### {item.stack}: {told or tr('没有变化', 'no changes')}"
+    told = " · ".join(f"{tr(OPS[op][1])} {count}" for op, count in counts if count)
+    yield f"### {item.stack}: {told or tr('no changes')}"
     if settings:
         yield ""
-        yield f"| {tr('设置', 'setting')} | {tr('之前', 'before')} | {tr('之后', 'after')} |"
+        yield f"| {tr('setting')} | {tr('before')} | {tr('after')} |"
         yield "|---|---|---|"
         for key, before, after in settings:
             yield f"| `{_cell(key)}` | {_code(before)} | {_code(after)} |"
     if not found:
         return
     yield ""
-    yield f"| {tr('变化', 'change')} | {tr('资源', 'resource')} | {tr('什么变了', 'what changes')} |"
+    yield f"| {tr('change')} | {tr('resource')} | {tr('what changes')} |"
     yield "|---|---|---|"
     for step in sorted(found, key=lambda step: (list(OPS).index(step.op), step.name)):
-        sign, zh, en = OPS[step.op]
-        kind = tr(*KINDS.get(step.kind, (step.kind, step.kind)))
-        yield f"| {sign} {tr(zh, en)} | {kind} `{_cell(step.name)}` | {what(step)} |"
+        sign, name = OPS[step.op]
+        kind = tr(KINDS.get(step.kind, step.kind))
+        yield f"| {sign} {tr(name)} | {kind} `{_cell(step.name)}` | {what(step)} |"
     yield ""
     yield from lines_of(effects(found))
 
@@ -68,7 +68,7 @@ def what(step: Step) -> str:
     """Which properties a replacement or update is about, and what becomes of data, in Markdown, secrets masked."""
     told = []
     if loses_or_keeps_data(step):
-        told.append(tr(*(KEPT if step.retained else LOST)))
+        told.append(tr(KEPT if step.retained else LOST))
     if step.op not in ("replace", "update"):
         return "".join(told)
     for key in step.reasons:
@@ -106,31 +106,31 @@ def _difference(key: str, old: Any, new: Any) -> Iterator[str]:
 def lines_of(noticed: Effects) -> Iterator[str]:
     """What users notice, as Markdown list items."""
     if noticed.smooth:
-        told = tr("不丢调用（新的健康后旧的才退出）", "no call is lost (the new one is healthy first)")
+        told = tr("no call is lost (the new one is healthy first)")
         yield f"- ✅ {told}: {_names(noticed.smooth)}"
     if noticed.interrupted:
-        told = tr("约 2 秒内拒绝新连接", "new connections are refused for about 2 s")
+        told = tr("new connections are refused for about 2 s")
         yield f"- ⚠️ {told}: {_names(noticed.interrupted)}"
     if noticed.moved:
-        told = tr("几秒内得到 502 或 503（网络被替换）", "calls get 502 or 503 for some seconds (another network)")
+        told = tr("calls get 502 or 503 for some seconds (another network)")
         yield f"- ⚠️ {told}: {_names(noticed.moved)}"
     if noticed.gone:
-        yield f"- ⚠️ {tr('不再服务', 'no longer served')}: {_names(noticed.gone)}"
+        yield f"- ⚠️ {tr('no longer served')}: {_names(noticed.gone)}"
     if noticed.lost:
-        yield f"- ❗ **{tr(*LOST)}**: {_names(noticed.lost)}"
+        yield f"- ❗ **{tr(LOST)}**: {_names(noticed.lost)}"
     if noticed.kept:
-        yield f"- 💾 {tr(*KEPT)}: {_names(noticed.kept)}"
+        yield f"- 💾 {tr(KEPT)}: {_names(noticed.kept)}"
 
 
 def _tools(tools: Mapping[str, Sequence[Change]]) -> Iterator[str]:
     changed = {service: changes for service, changes in tools.items() if changes}
     if not changed:
-        yield f"**{tr('工具', 'Tools')}**: {tr('没有变化', 'no changes')}"
+        yield f"**{tr('Tools')}**: {tr('no changes')}"
         return
-    yield f"### {tr('智能体看到的工具', 'Tools that agents see')}"
-    yield f"`✗` {tr('影响调用方', 'breaks callers')} · `~` {tr('智能体读到的内容改变', 'changes what agents read')} · `+` {tr('兼容', 'compatible')}"
+    yield f"### {tr('Tools that agents see')}"
+    yield f"`✗` {tr('breaks callers')} · `~` {tr('changes what agents read')} · `+` {tr('compatible')}"
     for service, changes in sorted(changed.items()):
-        lines = [line for change in changes for line in change.lines(tr(change.zh, change.en))]
+        lines = [line for change in changes for line in change.lines(either(change.zh, change.en))]
         worst = MARKS[min(change.effect for change in changes)]
         yield from ("", f"<details open><summary><b>{service}</b> {worst}</summary>", "")
         yield from _block(lines)
@@ -151,7 +151,7 @@ def _names(names: Sequence[str]) -> str:
 
 def _code(text: str) -> str:
     if text == LATER:
-        return tr("（部署时才知道）", "(known after the update)")
+        return tr("(known after the update)")
     return text if text in ("–", HIDDEN) else f"`{_cell(text)}`"
 
 

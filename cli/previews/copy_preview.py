@@ -28,7 +28,7 @@ from cli.system.errors import StackError
 from infra.schema.key_paths import dotted
 from infra.settings.names import stack_file
 from infra.settings.secrets import encrypted_paths
-from toolchain.language import tr
+from messages import tr
 
 #: Nothing that it encrypts is secret.
 PASSPHRASE = "placeholder"
@@ -53,15 +53,13 @@ def preview(root: Path, stack: str, copy: Path, base: str) -> dict[str, Any]:
     """
     if not copy.is_file():
         raise StackError(
-            tr(f"没有状态副本 {copy}", f"there is no copy of the state {copy}"),
-            tr(f"在部署 {stack} 的机器上运行 ./deploy.sh state-copy -s {stack}，把文件放到这里",
-               f"run ./deploy.sh state-copy -s {stack} on the machine that deploys it, and put the file here"),
+            tr("there is no copy of the state {copy}", copy=copy),
+            tr("run ./deploy.sh state-copy -s {stack} on the machine that deploys it, and put the file here", stack=stack),
         )  # fmt: skip
     if not isinstance((_json(copy.read_text(encoding="utf-8", errors="replace")) or {}).get("deployment"), dict):
         raise StackError(
-            tr(f"{copy} 不是状态副本，或损坏了", f"{copy} is no copy of a state, or is damaged"),
-            tr(f"在部署 {stack} 的机器上重新生成：./deploy.sh state-copy -s {stack}",
-               f"make it anew on the machine that deploys {stack}: ./deploy.sh state-copy -s {stack}"),
+            tr("{copy} is no copy of a state, or is damaged", copy=copy),
+            tr("make it anew on the machine that deploys {stack}: ./deploy.sh state-copy -s {stack}", stack=stack),
         )  # fmt: skip
     documents = []
     with tempfile.TemporaryDirectory(prefix="dyber-preview-") as folder:
@@ -190,7 +188,7 @@ def _check_out(root: Path, revision: str, tree: Path) -> None:
     archived = programs.run(["git", "archive", revision], cwd=root, capture_output=True)
     if archived.returncode:
         raise StackError(
-            tr(f"读不出 git 版本 {revision}", f"the git revision {revision} cannot be read"),
+            tr("the git revision {revision} cannot be read", revision=revision),
             archived.stderr.decode(errors="replace").strip(),
         )
     tree.mkdir()

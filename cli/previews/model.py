@@ -9,25 +9,26 @@ from typing import Any
 
 from cli.engine.stored_data import holds_data
 from infra.parts.data_volumes import DATA_FOLDER
+from messages import mark
 
 #: What Pulumi writes for a text that is not known before the update.
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-#: By operation: a sign, and its names.
+#: By operation: a sign, and its name.
 OPS = {
-    "create": ("➕", "新建", "create"),
-    "replace": ("🔁", "替换", "replace"),
-    "update": ("✏️", "更新", "update"),
-    "delete": ("🗑️", "删除", "delete"),
+    "create": ("➕", mark("create")),
+    "replace": ("🔁", mark("replace")),
+    "update": ("✏️", mark("update")),
+    "delete": ("🗑️", mark("delete")),
 }
 #: Steps that are parts of a replacement.
 _PARTS = {"create-replacement": "replace", "delete-replaced": "replace"}
 KINDS = {
-    "Container": ("容器", "container"),
-    "RemoteImage": ("镜像", "image"),
-    "Network": ("网络", "network"),
-    "Volume": ("数据卷", "volume"),
-    "RandomBytes": ("令牌", "token"),
-    "RandomId": ("编号", "id"),
+    "Container": mark("container"),
+    "RemoteImage": mark("image"),
+    "Network": mark("network"),
+    "Volume": mark("volume"),
+    "RandomBytes": mark("token"),
+    "RandomId": mark("id"),
 }
 SERVICE = "dyber:service:McpService"
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from cli.previews.comment import lines_of, plain, what
 from cli.previews.model import KINDS, OPS, Step, effects, steps
-from toolchain.language import tr
+from messages import tr
 
 _STYLES = {"create": "green", "replace": "yellow", "update": "yellow", "delete": "red"}
 
@@ -29,8 +29,8 @@ def table(found: list[dict[str, Any]]) -> Group | None:
 
 
 def _row(step: Step) -> Iterator[Text]:
-    yield Text(tr(*OPS[step.op][1:]), style=_STYLES[step.op])
-    yield Text(tr(*KINDS.get(step.kind, (step.kind, step.kind))))
+    yield Text(tr(OPS[step.op][1]), style=_STYLES[step.op])
+    yield Text(tr(KINDS.get(step.kind, step.kind)))
     yield Text(step.name, style="bold")
     yield Text(plain(what(step)), style="dim")
 

@@ -11,7 +11,7 @@ import yaml
 from cli.previews.model import UNKNOWN
 from cli.terminal.masking import HIDDEN, SECRET_NAME
 from infra.schema.key_paths import dotted
-from toolchain.language import tr
+from messages import tr
 
 #: A stand-in for a text that is not known before the update.
 LATER = "\0"
@@ -53,7 +53,7 @@ def shown_value(path: Sequence[str], value: Any) -> str:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= MOST_TEXT else tr(f"（{len(text)} 个字符）", f"({len(text)} characters)")
+    return text if len(text) <= MOST_TEXT else tr("({text} characters)", text=len(text))
 
 
 def _settings(text: str) -> dict[tuple[str, ...], Any]:

@@ -26,7 +26,7 @@ from nacl import bindings as sodium
 from nacl.exceptions import CryptoError
 
 from cli.recovery.archive_errors import ArchiveError, WrongPassword, damaged, newer, no_backup
-from toolchain.language import tr
+from messages import tr
 
 #: The binary logarithm of scrypt's cost, and the highest that is read, both as in `age`: 18 takes 256 MiB, 22 4 GiB.
 WORK_FACTOR, MAX_WORK_FACTOR = 18, 22
@@ -134,10 +134,11 @@ def _read_header(file: BinaryIO, password: str) -> bytes:
     if work_factor > MAX_WORK_FACTOR:
         raise ArchiveError(
             tr(
-                f"它的 scrypt 工作因子 {work_factor} 大于 {MAX_WORK_FACTOR}，age 也不打开这样的文件",
-                f"its scrypt work factor {work_factor} is above {MAX_WORK_FACTOR}, which age does not open either",
+                "its scrypt work factor {work_factor} is above {max_work_factor}, which age does not open either",
+                work_factor=work_factor,
+                max_work_factor=MAX_WORK_FACTOR,
             ),
-            tr("换一份备份", "use another copy of the backup"),
+            tr("use another copy of the backup"),
         )
     key = _password_key(password, salt, work_factor)
     try:
@@ -154,14 +155,14 @@ def _refusal(start: bytes) -> ArchiveError:
     if start.startswith(b"-----BEGIN AGE ENCRYPTED FILE-----"):
         command = "grep -v -e ----- FILE | base64 --decode > new.tar.age"
         return ArchiveError(
-            tr("它是 age 的文本形式（armor）", "it is in age's text form (armor)"),
-            tr(f"变成二进制，再恢复新文件：{command}", f"make it binary, then restore the new file: {command}"),
+            tr("it is in age's text form (armor)"),
+            tr("make it binary, then restore the new file: {command}", command=command),
         )
     if start.startswith(_VERSION + b"-> ") and not start.startswith(_VERSION + b"-> scrypt "):
         command = "age --decrypt --identity KEY FILE | age --passphrase > new.tar.age"
         return ArchiveError(
-            tr("它用 age 密钥加密，不是用口令", "it is encrypted for an age key, not with a password"),
-            tr(f"重新加密，再恢复新文件：{command}", f"encrypt it anew, then restore the new file: {command}"),
+            tr("it is encrypted for an age key, not with a password"),
+            tr("encrypt it anew, then restore the new file: {command}", command=command),
         )
     if start.startswith(_VERSION):
         return damaged()

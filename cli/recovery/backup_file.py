@@ -14,7 +14,7 @@ import typer
 from cli.recovery import archive
 from cli.recovery.archive_errors import ArchiveError, WrongPassword, newer, no_backup
 from cli.system.errors import StackError
-from toolchain.language import tr
+from messages import tr
 
 PASSWORD_VARIABLE = "DYBER_BACKUP_PASSWORD"
 MINIMUM_PASSWORD = 8
@@ -23,10 +23,7 @@ PasswordFile = Annotated[
     Path | None,
     typer.Option(
         "--password-file",
-        help=tr(
-            f"口令在此文件里（或用环境变量 {PASSWORD_VARIABLE}）",
-            f"File with the password (or the variable {PASSWORD_VARIABLE})",
-        ),
+        help=tr("File with the password (or the variable {password_variable})", password_variable=PASSWORD_VARIABLE),
     ),
 ]
 
@@ -44,21 +41,19 @@ class Manifest:
 def new_password(file: Path | None = None) -> str:
     """Return the password for a new backup; ask for it twice where nothing gives it. Raises typer.BadParameter."""
     password = _given_password(file) or typer.prompt(
-        tr("为备份设一个口令（至少 8 个字符）", "A password for the backup (at least 8 characters)"),
+        tr("A password for the backup (at least 8 characters)"),
         hide_input=True,
-        confirmation_prompt=tr("再输入一次", "Once more"),
+        confirmation_prompt=tr("Once more"),
         err=True,
     )
     if len(password) < MINIMUM_PASSWORD:
-        raise typer.BadParameter(tr("口令至少 8 个字符", "a password needs at least 8 characters"))
+        raise typer.BadParameter(tr("a password needs at least 8 characters"))
     return str(password)
 
 
 def known_password(file: Path | None = None) -> str:
     """Return the password of an existing backup."""
-    return _given_password(file) or str(
-        typer.prompt(tr("备份的口令", "The backup's password"), hide_input=True, err=True)
-    )
+    return _given_password(file) or str(typer.prompt(tr("The backup's password"), hide_input=True, err=True))
 
 
 def _given_password(file: Path | None) -> str | None:
@@ -71,8 +66,7 @@ def _given_password(file: Path | None) -> str | None:
     if given or sys.stdin.isatty():
         return given
     raise typer.BadParameter(
-        tr(f"没有终端可问口令：用 --password-file 或环境变量 {PASSWORD_VARIABLE}",
-           f"no terminal to ask for the password: use --password-file or {PASSWORD_VARIABLE}")
+        tr("no terminal to ask for the password: use --password-file or {password_variable}", password_variable=PASSWORD_VARIABLE)
     )  # fmt: skip
 
 
@@ -81,8 +75,8 @@ def state_of(file: Path, stack: str, password: str) -> dict[str, Any]:
     manifest, files = opened(file, password)
     if manifest.stack != stack:
         raise StackError(
-            tr(f"{file} 是栈 {manifest.stack} 的备份", f"{file} is a backup of stack {manifest.stack}"),
-            tr(f"加上 -s {manifest.stack}", f"add -s {manifest.stack}"),
+            tr("{file} is a backup of stack {stack}", file=file, stack=manifest.stack),
+            tr("add -s {stack}", stack=manifest.stack),
         )
     return dict(json.loads(files["state.json"]))
 
@@ -92,9 +86,9 @@ def opened(file: Path, password: str) -> tuple[Manifest, dict[str, bytes]]:
     try:
         return verified(file, password)
     except WrongPassword as error:
-        raise StackError(tr(f"口令打不开 {file}", f"the password does not open {file}"), error.next_step) from None
+        raise StackError(tr("the password does not open {file}", file=file), error.next_step) from None
     except ArchiveError as error:
-        raise StackError(tr(f"不能使用 {file}：{error}", f"{file} cannot be used: {error}"), error.next_step) from None
+        raise StackError(tr("{file} cannot be used: {error}", file=file, error=error), error.next_step) from None
 
 
 def verified(path: Path, password: str) -> tuple[Manifest, dict[str, bytes]]:

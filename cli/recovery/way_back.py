@@ -33,8 +33,8 @@ from cli.terminal.console import Activities, err
 from infra.parts import data_volumes
 from infra.settings.env_file import file_name
 from infra.settings.names import stack_file
+from messages import tr
 from toolchain.damage import SUFFIX, lock_at, set_aside
-from toolchain.language import tr
 
 _STATE, _ENV = "state.json", "env"
 #: What has happened so far: nothing but stopped containers; data, files and state may be other ones; after a failure they
@@ -72,15 +72,13 @@ class WayBack:
 
     def begin(self, display: Activities) -> None:
         """Stop the stack and put its data aside. Raises EngineError."""
-        with display.phase(tr("停下现在的容器", "Stopping the present containers")):
+        with display.phase(tr("Stopping the present containers")):
             # An engine that starts anew, such as after a power cut, would start them in the middle of the restore.
             self._update_restarts(dict.fromkeys(self.restarts, "no"))
             remains.stop(_present(self.running))
         for volume, aside in self.aside.items():
             if aside:
-                with display.phase(
-                    tr(f"把 {volume} 现在的数据放到一边", f"Putting the present data of {volume} aside")
-                ):
+                with display.phase(tr("Putting the present data of {volume} aside", volume=volume)):
                     engine.docker("volume", "create", "--label", "dyber.helper=restore", aside)
                     volumes.replicate(volume, aside)
         self.phase = "replacing"
@@ -96,10 +94,10 @@ class WayBack:
         """Put back what was there. Returns whether all containers that ran do so again; if not, a deployment makes them
         anew. Raises EngineError, StackError, and then can be taken again."""
         if self.phase == "done":
-            err.print(tr("恢复已经成功，清理旧的部分。", "The restore had succeeded; removing what was there before."))
+            err.print(tr("The restore had succeeded; removing what was there before."))
             self._tidy(self.containers, self.networks, set(self.volumes) - set(self.aside))
             return True
-        with display.phase(tr("放回原来的一切", "Putting back what was there")):
+        with display.phase(tr("Putting back what was there")):
             if self.phase == "replacing":
                 remains.stop(_present(self.containers))
             new = [one for one in self._labelled_containers() if one["Id"] not in self.containers]
@@ -117,7 +115,7 @@ class WayBack:
                 set(_networks(self.deployment)) - set(self.networks),
                 set(_other_volumes(self.stack)) - set(self.volumes) if self.phase == "back" else [],
             )
-        err.print(tr(f"栈 {self.stack} 原来的一切已放回。", f"Stack {self.stack} is as it was before."))
+        err.print(tr("Stack {stack} is as it was before.", stack=self.stack))
         return serving
 
     def _labelled_containers(self) -> list[dict[str, Any]]:
@@ -173,14 +171,8 @@ class WayBack:
             shutil.rmtree(self.folder)
         except OSError as error:
             raise StackError(
-                tr(
-                    f"不能删除 {error.filename}：{error.strerror}",
-                    f"{error.filename} cannot be removed: {error.strerror}",
-                ),
-                tr(
-                    f"数据、文件和状态都已就位；删除文件夹 {self.folder}",
-                    f"data, files and state are in place; delete the folder {self.folder}",
-                ),
+                tr("{filename} cannot be removed: {strerror}", filename=error.filename, strerror=error.strerror),
+                tr("data, files and state are in place; delete the folder {folder}", folder=self.folder),
             ) from None
 
 
@@ -192,9 +184,7 @@ def alone(name: str) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise StackError(
-            tr(f"栈 {name} 正在恢复", f"stack {name} is being restored"), tr("等它结束", "wait until that has ended")
-        ) from None
+        raise StackError(tr("stack {name} is being restored", name=name), tr("wait until that has ended")) from None
     try:
         yield
     finally:
@@ -255,11 +245,10 @@ def unfinished() -> list[WayBack]:
 
 def _way_back_lost(name: str) -> str:
     return tr(
-        f"栈 {name} 被中断的恢复不能自动放回：其中是原来的栈文件和状态，原来的数据在这些卷里："
-        "docker volume ls --filter label=dyber.helper=restore；把备份再恢复一次：./deploy.sh restore <备份>",
-        f"the interrupted restore of stack {name} cannot be undone by itself: the stack's file and state as they were "
-        "are in there, the data as it was in these volumes: docker volume ls --filter label=dyber.helper=restore. "
-        "Restore the backup once more: ./deploy.sh restore BACKUP",
+        "the interrupted restore of stack {name} cannot be undone by itself: the stack's file and state "
+        "as they were are in there, the data as it was in these volumes: docker volume ls --filter "
+        "label=dyber.helper=restore. Restore the backup once more: ./deploy.sh restore BACKUP",
+        name=name,
     )
 
 
@@ -307,7 +296,7 @@ def _pulumi(*arguments: str) -> str:
     if done.returncode:
         raise StackError(
             f"pulumi {' '.join(arguments[:2])}: {done.stderr.strip()}",
-            tr("运行 ./deploy.sh doctor", "run ./deploy.sh doctor"),
+            tr("run ./deploy.sh doctor"),
         )
     printed: str = done.stdout
     return printed

@@ -18,7 +18,7 @@ from infra.schema.problems import ConfigurationError
 from infra.services.catalog import ServiceSpec
 from infra.services.contract import LOCK_FILE, Contract, contract_text, listed_contract, parse_contract
 from infra.services.hidden_tools import hidden_tools
-from toolchain.language import tr
+from messages import tr
 
 SERVERS = ROOT / "mcp-servers"
 #: Importing a service and everything it depends on.
@@ -92,8 +92,8 @@ def lock_at(revision: str, service: str) -> Contract | None:
     known = git(ROOT, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
     if known.returncode:
         raise StackError(
-            tr(f"没有这样的栈或 git 版本：{revision}", f"there is no such stack or git revision: {revision}"),
-            tr("例：--against main，或 --against test", "for example: --against main, or --against test"),
+            tr("there is no such stack or git revision: {revision}", revision=revision),
+            tr("for example: --against main, or --against test"),
         )
     shown = git(ROOT, "show", f"{revision}:./mcp-servers/{service}/{LOCK_FILE}")
     if shown.returncode:
@@ -115,8 +115,8 @@ def _newest_image(service: str) -> str:
     listed = engine.docker("image", "ls", "--quiet", "--no-trunc", f"dyber-{service}").split()
     if not listed:
         raise StackError(
-            tr(f"引擎上没有 {service} 的镜像", f"there is no image of {service} on the engine"),
-            tr("先部署一次：./deploy.sh", "deploy it once: ./deploy.sh"),
+            tr("there is no image of {service} on the engine", service=service),
+            tr("deploy it once: ./deploy.sh"),
         )
     return listed[0]
 
@@ -164,9 +164,6 @@ def _parsed(output: str, source: str) -> Contract:
 def _silent(what: str, output: str) -> StackError:
     words = "\n".join(output.strip().splitlines()[-5:])
     return StackError(
-        tr(f"{what}：问不出它的工具\n{words}", f"{what}: its tools could not be learned\n{words}"),
-        tr(
-            "若新加了依赖，先 ./deploy.sh deploy 构建镜像；否则按上面的提示修正",
-            "if it needs new dependencies, build its image first: ./deploy.sh deploy; else mend what is said above",
-        ),
+        tr("{what}: its tools could not be learned\n{words}", what=what, words=words),
+        tr("if it needs new dependencies, build its image first: ./deploy.sh deploy; else mend what is said above"),
     )

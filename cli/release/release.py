@@ -25,7 +25,7 @@ from infra.settings.names import stack_file
 from infra.settings.profiles import BUILT_IN_PROFILES
 from infra.settings.services import ImageDigest
 from infra.settings.stack import StackSettings
-from toolchain.language import tr
+from messages import tr
 
 _DIGEST = TypeAdapter(ImageDigest)
 #: A setting's keys, such as ("services", "template", "image").
@@ -70,8 +70,8 @@ class Release:
             return cls(str(content["stack"]), str(content["revision"]), images, tools, interface)
         except (OSError, ValueError, ValidationError, KeyError, TypeError, AttributeError):
             raise StackError(
-                tr(f"{file}：不是发布记录", f"{file}: is no record of a release"),
-                tr("重新生成：./deploy.sh release > release.json", "write it anew: ./deploy.sh release > release.json"),
+                tr("{file}: is no record of a release", file=file),
+                tr("write it anew: ./deploy.sh release > release.json"),
             ) from None
 
 
@@ -94,11 +94,11 @@ def release_of(deployment: Deployment, display: Activities, without: frozenset[s
     if settings.registry:
         for part, image in sorted(exported.items()):
             if "@" not in image:
-                with display.phase(tr(f"推送镜像 {part}", f"Pushing image {part}")):
+                with display.phase(tr("Pushing image {part}", part=part)):
                     images[part] = push(image, settings.registry, part)
     found = {}
     for spec in specs:
-        with display.phase(tr(f"读取 {spec.name} 的工具", f"Reading the tools of {spec.name}")):
+        with display.phase(tr("Reading the tools of {name}", name=spec.name)):
             found[spec.name] = contracts.image_contract(images[spec.name], spec.environment)
     return Release(name, _revision(), images, found, int(outputs.get("images_interface", 0)))
 
@@ -135,11 +135,8 @@ def _push(target: str) -> str:
     done: CompletedProcess[str] = engine.ask("push", target, text=True, timeout=1800)
     if done.returncode:
         raise StackError(
-            tr(f"推送失败：{done.stderr.strip()}", f"the push failed: {done.stderr.strip()}"),
-            tr(
-                "检查 dyber:registry；需要登录时先 docker login",
-                "check dyber:registry; where a login is needed: docker login",
-            ),
+            tr("the push failed: {strip}", strip=done.stderr.strip()),
+            tr("check dyber:registry; where a login is needed: docker login"),
         )
     return done.stdout
 
@@ -156,13 +153,12 @@ def _check_it_runs(deployment: Deployment, service: str, image: str | None) -> N
 def _not_running(stack: str, part: str) -> StackError:
     return StackError(
         tr(
-            f"栈 {stack} 中的 {part} 没有在运行 {stack_file(stack)} 和源码所说的镜像",
-            f"{part} in stack {stack} does not run the image that {stack_file(stack)} and the sources say",
+            "{part} in stack {stack} does not run the image that {stack_2} and the sources say",
+            part=part,
+            stack=stack,
+            stack_2=stack_file(stack),
         ),
-        tr(
-            f"先部署并试过再发布：./deploy.sh deploy -s {stack}",
-            f"deploy and try it first: ./deploy.sh deploy -s {stack}",
-        ),
+        tr("deploy and try it first: ./deploy.sh deploy -s {stack}", stack=stack),
     )
 
 
@@ -184,26 +180,31 @@ def pins(release: Release, target: StackSettings, specs: list[ServiceSpec]) -> d
     if missing:
         raise StackError(
             tr(
-                f"栈 {target.stack} 运行 {', '.join(missing)}，而 {release.stack} 没有",
-                f"stack {target.stack} runs {', '.join(missing)}, which {release.stack} does not",
+                "stack {stack} runs {missing}, which {stack_2} does not",
+                stack=target.stack,
+                missing=", ".join(missing),
+                stack_2=release.stack,
             ),
             tr(
-                f"在 {release.stack} 中启用并部署；或在 {stack_file(target.stack)} 中设置 services.<服务>.enabled: false",
-                f"enable and deploy it in {release.stack}; or set services.<service>.enabled: false in "
-                f"{stack_file(target.stack)}",
+                "enable and deploy it in {stack}; or set services.<service>.enabled: false in {stack_2}",
+                stack=release.stack,
+                stack_2=stack_file(target.stack),
             ),
         )
     for profile in BUILT_IN_PROFILES:
         if target.has(profile) and profile not in release.images:
             raise StackError(
                 tr(
-                    f"栈 {target.stack} 有配置档 {profile}，而 {release.stack} 没有",
-                    f"stack {target.stack} has the profile {profile}, which {release.stack} has not",
+                    "stack {stack} has the profile {profile}, which {stack_2} has not",
+                    stack=target.stack,
+                    profile=profile,
+                    stack_2=release.stack,
                 ),
                 tr(
-                    f"在 {stack_file(release.stack)} 的 profiles 中加上 {profile} 并部署；或从 {stack_file(target.stack)} 中去掉",
-                    f"add {profile} to profiles in {stack_file(release.stack)} and deploy; or take it out of "
-                    f"{stack_file(target.stack)}",
+                    "add {profile} to profiles in {stack} and deploy; or take it out of {stack_2}",
+                    profile=profile,
+                    stack=stack_file(release.stack),
+                    stack_2=stack_file(target.stack),
                 ),
             )
     for spec in specs:
@@ -221,22 +222,25 @@ def _other_interface(release: Release) -> StackError:
     if release.interface > INTERFACE:
         return StackError(
             tr(
-                f"{release.stack} 的镜像属于更新的版本（接口 {release.interface}，本程序是 {INTERFACE}）",
-                f"the images of {release.stack} are of a newer version (interface {release.interface}, this program has "
-                f"{INTERFACE})",
+                "the images of {stack} are of a newer version (interface {interface}, this program has {interface_2})",
+                stack=release.stack,
+                interface=release.interface,
+                interface_2=INTERFACE,
             ),
-            tr("先更新程序：./deploy.sh update", "update the program first: ./deploy.sh update"),
+            tr("update the program first: ./deploy.sh update"),
         )
     return StackError(
         tr(
-            f"{release.stack} 运行的镜像属于更早的版本（接口 {release.interface}，本程序要 {INTERFACE}），没有写入",
-            f"the images that {release.stack} runs are of an older version (interface {release.interface}, this program "
-            f"needs {INTERFACE}); nothing was written",
+            "the images that {stack} runs are of an older version (interface {interface}, this program "
+            "needs {interface_2}); nothing was written",
+            stack=release.stack,
+            interface=release.interface,
+            interface_2=INTERFACE,
         ),
         tr(
-            f"先用本程序部署来源栈，再晋级：./deploy.sh deploy -s {release.stack}（release 写的记录也要重新生成）",
-            f"deploy the source with this program, then promote: ./deploy.sh deploy -s {release.stack} (and write a record "
-            "of release anew)",
+            "deploy the source with this program, then promote: ./deploy.sh deploy -s {stack} (and write a "
+            "record of release anew)",
+            stack=release.stack,
         ),
     )
 

@@ -11,7 +11,7 @@ import typer
 from infra.services import reserved_names
 from infra.services.catalog import NAME_PATTERN, SERVICE_PORTS, ServiceSpec, lowest_free_port
 from infra.services.ports import GATEWAY_PORTS
-from toolchain.language import tr
+from messages import either, tr
 
 
 @dataclass(frozen=True)
@@ -48,26 +48,22 @@ def checked_name(text: str, folders: set[str]) -> str:
     """
     name = text.strip()
     if not name:
-        raise typer.TyperException(tr("服务名称不能为空，例如 weibo", "the service needs a name, such as weibo"))
+        raise typer.TyperException(tr("the service needs a name, such as weibo"))
     if not NAME_PATTERN.fullmatch(name) or name.endswith("-") or "--" in name:
         near = "-".join(re.findall(r"[a-z0-9]+", re.sub(r"^[^a-z]+", "", name.lower())))[:31].rstrip("-")
-        instead = tr(f"，例如 {near}", f", such as {near}") if near else ""
+        instead = tr(", such as {near}", near=near) if near else ""
         raise typer.TyperException(
             tr(
-                f"服务名称 {name!r} 不可用：请用小写字母、数字和单个连字符，字母开头，最多 31 个字符{instead}",
-                f"service name {name!r} cannot be used: lower-case letters, digits and single hyphens, a letter first, "
-                f"at most 31 characters{instead}",
+                "service name {name!r} cannot be used: lower-case letters, digits and single hyphens, a letter "
+                "first, at most 31 characters{instead}",
+                name=name,
+                instead=instead,
             )
         )
     if reason := reserved_names.problem_of_a_new_one(name):
-        raise typer.TyperException(tr(*reason))
+        raise typer.TyperException(either(*reason))
     if name in {folder.lower() for folder in folders}:
-        raise typer.TyperException(
-            tr(
-                f"已有目录 mcp-servers/{name}，请换一个名称",
-                f"mcp-servers/{name} is there already; choose another name",
-            )
-        )
+        raise typer.TyperException(tr("mcp-servers/{name} is there already; choose another name", name=name))
     return name
 
 
@@ -84,22 +80,19 @@ def checked_port(text: str, catalog: Mapping[str, ServiceSpec]) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) not in SERVICE_PORTS:
         raise typer.TyperException(
             tr(
-                f"端口 {text!r} 不可用：应为 {SERVICE_PORTS.start} 到 {SERVICE_PORTS[-1]} 的整数，例如 {free}",
-                f"port {text!r} cannot be used: a number from {SERVICE_PORTS.start} to {SERVICE_PORTS[-1]}, "
-                f"such as {free}",
+                "port {text!r} cannot be used: a number from {start} to {service_ports}, such as {free}",
+                text=text,
+                start=SERVICE_PORTS.start,
+                service_ports=SERVICE_PORTS[-1],
+                free=free,
             )
         )
     port = int(text)
     if port in GATEWAY_PORTS:
-        raise typer.TyperException(
-            tr(f"端口 {port} 是网关自己的，可用 {free}", f"port {port} is the gateway's own; {free} is free")
-        )
+        raise typer.TyperException(tr("port {port} is the gateway's own; {free} is free", port=port, free=free))
     if port in taken:
         raise typer.TyperException(
-            tr(
-                f"端口 {port} 已被 {taken[port]} 使用，可用 {free}",
-                f"port {port} is taken by {taken[port]}; {free} is free",
-            )
+            tr("port {port} is taken by {taken}; {free} is free", port=port, taken=taken[port], free=free)
         )
     return port
 
@@ -108,10 +101,5 @@ def checked_title(text: str) -> str:
     """`text` as the title shown to people, 1 to 60 characters on one line. Raises typer.TyperException."""
     title = text.strip()
     if not 1 <= len(title) <= 60 or not title.isprintable():
-        raise typer.TyperException(
-            tr(
-                f"标题 {text!r} 不可用：一行，1 到 60 个字符",
-                f"title {text!r} cannot be used: one line, 1 to 60 characters",
-            )
-        )
+        raise typer.TyperException(tr("title {text!r} cannot be used: one line, 1 to 60 characters", text=text))
     return title

@@ -8,13 +8,12 @@ from contextlib import contextmanager
 from pathlib import PurePath
 from typing import Any
 
-from toolchain.language import tr
+from messages import mark, tr
 
 #: What to do when a program hangs, by its name.
 WHEN_HANGING = {
-    "docker": (
-        "Docker 引擎卡住了：重启它（systemctl restart docker，或重启 Docker Desktop），再运行一次",
-        "the Docker engine hangs: restart it (systemctl restart docker, or restart Docker Desktop) and run again",
+    "docker": mark(
+        "the Docker engine hangs: restart it (systemctl restart docker, or restart Docker Desktop) and run again"
     ),
 }
 
@@ -86,24 +85,16 @@ def not_started(program: str, error: OSError) -> ProgramError:
     """The error for a program that the system does not start."""
     if isinstance(error, FileNotFoundError):
         return ProgramError(
-            tr(f"找不到程序 {program}", f"there is no program {program}"),
-            tr(f"安装 {program}，或运行 ./deploy.sh doctor", f"install {program}, or run ./deploy.sh doctor"),
+            tr("there is no program {program}", program=program),
+            tr("install {program}, or run ./deploy.sh doctor", program=program),
         )
     return ProgramError(
-        tr(f"无法运行 {program}：{error.strerror}", f"{program} cannot be run: {error.strerror}"),
-        tr("运行 ./deploy.sh doctor", "run ./deploy.sh doctor"),
+        tr("{program} cannot be run: {strerror}", program=program, strerror=error.strerror),
+        tr("run ./deploy.sh doctor"),
     )
 
 
 def _hanging(command: Sequence[str], seconds: float) -> ProgramError:
     words = " ".join(command[:2])
-    step = WHEN_HANGING.get(
-        command[0],
-        (
-            "检查网络后再运行一次；./deploy.sh doctor 显示各部分的状况",
-            "check the network and run again; see ./deploy.sh doctor",
-        ),
-    )
-    return ProgramError(
-        tr(f"{words} 在 {seconds:g} 秒内没有结束", f"{words} did not end within {seconds:g} s"), tr(*step)
-    )
+    step = WHEN_HANGING.get(command[0], mark("check the network and run again; see ./deploy.sh doctor"))
+    return ProgramError(tr("{words} did not end within {seconds:g} s", words=words, seconds=seconds), tr(step))

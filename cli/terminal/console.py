@@ -14,8 +14,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from messages import tr
 from toolchain.damage import make_room_for_file
-from toolchain.language import tr
 from toolchain.progress import duration
 from toolchain.pulumi.backend import masked
 
@@ -94,7 +94,7 @@ class Activities:
             self._running[key] = activity
         self.line(f"== {title}")
         if not self._live:
-            about = f" ({tr('约', 'about')} {duration(expect_seconds)})" if expect_seconds else ""
+            about = f" ({tr('about')} {duration(expect_seconds)})" if expect_seconds else ""
             err.print(Text(f"▸ {title}{about}"))
         return key
 
@@ -138,7 +138,7 @@ class Activities:
             spinner = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"[int(now * 8) % 10]
             clock = duration(now - activity.started)
             if activity.expect_seconds:
-                clock += f" / {tr('约', 'about')} {duration(activity.expect_seconds)}"
+                clock += f" / {tr('about')} {duration(activity.expect_seconds)}"
             table.add_row(
                 Text(spinner, style="cyan"),
                 activity.title,

@@ -9,9 +9,9 @@ from datetime import datetime
 from pathlib import Path
 
 from cli.terminal.console import fail
+from messages import tr
 from toolchain.damage import make_folder
 from toolchain.home import DyberHome
-from toolchain.language import tr
 from toolchain.pulumi.backend import masked
 
 OWNER_ONLY = 0o600
@@ -23,19 +23,14 @@ def tell(error: BaseException) -> None:
     if isinstance(error, OSError) and error.filename and error.strerror:
         fail(
             f"{error.filename}: {error.strerror}",
-            tr(
-                "检查这个文件或目录的权限和磁盘空间",
-                "check the permissions of this file or folder, and the disk's space",
-            ),
+            tr("check the permissions of this file or folder, and the disk's space"),
         )
         return
     file, kind = _keep(error), type(error).__name__
     # Not its words: what nobody foresaw may quote a secret.
     fail(
-        tr(f"意料之外的错误（{kind}）", f"an unexpected error ({kind})"),
-        tr(f"详情在 {file}；已完成的都会保留", f"details are in {file}; what is done is kept")
-        if file
-        else tr("运行 ./deploy.sh doctor", "run ./deploy.sh doctor"),
+        tr("an unexpected error ({kind})", kind=kind),
+        tr("details are in {file}; what is done is kept", file=file) if file else tr("run ./deploy.sh doctor"),
     )
 
 

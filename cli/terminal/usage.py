@@ -7,7 +7,7 @@ import re
 import typer
 from rich.markup import escape
 
-from toolchain.language import tr
+from messages import tr
 
 #: The exit codes of all commands.
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -17,7 +17,7 @@ PROGRAMS = ("deploy.sh", "dyber")
 
 def examples(*lines: str) -> str:
     """Help text with examples, one per line."""
-    return "\n\n".join([tr("例：", "Examples:"), *(f"  [cyan]{escape(line)}[/cyan]" for line in lines)])
+    return "\n\n".join([tr("Examples:"), *(f"  [cyan]{escape(line)}[/cyan]" for line in lines)])
 
 
 def completion_variable(program: str) -> str:
@@ -30,25 +30,25 @@ def usage_message(error: typer.TyperException) -> str:
     option = getattr(error, "option_name", None)
     if option is not None and hasattr(error, "possibilities"):
         near = ", ".join(sorted(error.possibilities or ()))
-        hint = tr(f"。是不是 {near}？", f"; did you mean {near}?") if near else ""
-        return tr(f"没有选项 {option}", f"no option {option}") + hint
+        hint = tr("; did you mean {near}?", near=near) if near else ""
+        return tr("no option {option}", option=option) + hint
     if option is not None:
         if "does not take a value" in error.message:
-            return tr(f"{option} 后面不能有值", f"{option} takes no value")
-        return tr(f"{option} 后面缺少值", f"{option} needs a value")
+            return tr("{option} takes no value", option=option)
+        return tr("{option} needs a value", option=option)
     if isinstance(error, typer.BadParameter):
         name = _parameter(error)
         if hasattr(error, "param_type"):
-            return tr(f"缺少 {name}", f"{name} is missing")
-        return tr(f"{name} 的值不能用: {error.message}", f"{name}: {error.message}") if name else error.message
+            return tr("{name} is missing", name=name)
+        return tr("{name}: {text}", name=name, text=error.message) if name else error.message
     if found := re.fullmatch(r"Got unexpected extra arguments?(?:\(s\))? \((.+)\)", error.message):
-        return tr(f"多余的参数: {found[1]}", f"unexpected arguments: {found[1]}")
+        return tr("unexpected arguments: {found}", found=found[1])
     if found := re.match(r"No such command '([^']*)'\.(?: Did you mean (.+)\?)?", error.message):
         near = (found[2] or "").replace("'", "")
-        hint = tr(f"。是不是 {near}？", f"; did you mean {near}?") if near else ""
-        return tr(f"未知命令: {found[1]}", f"unknown command: {found[1]}") + hint
+        hint = tr("; did you mean {near}?", near=near) if near else ""
+        return tr("unknown command: {found}", found=found[1]) + hint
     # A group of commands without one of them has told its help, and says nothing more.
-    return error.format_message() or tr("缺少命令", "a command is missing")
+    return error.format_message() or tr("a command is missing")
 
 
 def _parameter(error: typer.BadParameter) -> str:

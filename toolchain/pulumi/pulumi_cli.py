@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from messages import tr
 from toolchain import downloads, pieces
 from toolchain.errors import SetupError
 from toolchain.from_source import go_build
 from toolchain.home import DyberHome
-from toolchain.language import tr
 from toolchain.mirrors import Mirrors
 from toolchain.pieces import Record
 from toolchain.processes import output_of, stream
@@ -133,15 +133,13 @@ def install(home: DyberHome, versions: Versions, mirrors: Mirrors, progress: Pro
             _install_language_host(home, versions, mirrors, progress)
     still = missing(home, versions)
     if still:
-        raise SetupError(
-            tr(f"安装后仍然缺少：{', '.join(still)}", f"still missing after the installation: {', '.join(still)}")
-        )
+        raise SetupError(tr("still missing after the installation: {still}", still=", ".join(still)))
 
 
 def _download_cli(home: DyberHome, versions: Versions, mirrors: Mirrors, progress: Progress) -> bool:
     """True when Pulumi's own release was installed."""
     version = versions.pulumi_cli
-    with progress.phase(tr(f"尝试官方下载 Pulumi {version}", f"Trying Pulumi's own download ({version})")):
+    with progress.phase(tr("Trying Pulumi's own download ({version})", version=version)):
         with pieces.draft(home, "download") as made:
             content = made / "content"
             try:
@@ -150,12 +148,7 @@ def _download_cli(home: DyberHome, versions: Versions, mirrors: Mirrors, progres
                 )
             except downloads.NotAvailable as reason:
                 progress.line(str(reason))
-                progress.detail(
-                    tr(
-                        "官方下载不可用，改为从 Go 模块构建",
-                        "the official download cannot be used here; building from Go modules instead",
-                    )
-                )
+                progress.detail(tr("the official download cannot be used here; building from Go modules instead"))
                 return False
             progress.line(origin)
             target = _download_folder(home, versions)
@@ -176,7 +169,7 @@ def _download_plugin(
             for folder in versions.pulumi_downloads
         ):
             return False
-    with progress.phase(tr(f"下载插件 {name} {version}", f"Downloading the plugin {name} {version}")):
+    with progress.phase(tr("Downloading the plugin {name} {version}", name=name, version=version)):
         try:
             stream(
                 [str(cli.path), "plugin", "install", "resource", name, version],
@@ -187,12 +180,7 @@ def _download_plugin(
             )
         except SetupError as error:
             progress.line(str(error))
-            progress.detail(
-                tr(
-                    "官方插件下载不可用，改为从 Go 模块构建",
-                    "the official plugin cannot be had here; building from Go modules instead",
-                )
-            )
+            progress.detail(tr("the official plugin cannot be had here; building from Go modules instead"))
             return False
     return find_plugin(home, versions, name) is not None
 
@@ -223,17 +211,14 @@ def _install_language_host(home: DyberHome, versions: Versions, mirrors: Mirrors
     """A virtual environment with the SDK and our language host, and a launcher beside `pulumi`."""
     if os.name == "nt":
         raise SetupError(
-            tr("Windows 上需要 Pulumi 官方发行包。", "On Windows Pulumi's own release is needed."),
-            tr(
-                "运行 `winget install pulumi`，或在 WSL2 里使用本项目。",
-                "Run `winget install pulumi`, or use this project inside WSL2.",
-            ),
+            tr("On Windows Pulumi's own release is needed."),
+            tr("Run `winget install pulumi`, or use this project inside WSL2."),
             exit_code=2,
         )
     folder = _language_host_folder(home, versions)
     if _language_host_record(folder) is None:
         sdk = f"pulumi=={versions.sdks['pulumi']}"
-        with progress.phase(tr("安装 Pulumi 的 Python 语言主机", "Installing the Python language host for Pulumi"), 25):
+        with progress.phase(tr("Installing the Python language host for Pulumi"), 25):
             # A virtual environment knows its own path, so it is made in place; the record, written last, says that it is whole.
             pieces.remove_tree(folder)
             python = folder / "bin" / "python"
@@ -243,13 +228,13 @@ def _install_language_host(home: DyberHome, versions: Versions, mirrors: Mirrors
                 progress,
                 what=f"pip install {sdk}",
                 env=go_build.pip_environment(mirrors),
-                next_step=tr("检查 PyPI 镜像（DYBER_PIP_INDEX_URL）。", "Check the PyPI index (DYBER_PIP_INDEX_URL)."),
+                next_step=tr("Check the PyPI index (DYBER_PIP_INDEX_URL)."),
             )
             packages = output_of([str(python), "-I", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"])
             if packages is None:
                 raise SetupError(
-                    tr(f"{python} 没有回答", f"{python} does not answer"),
-                    tr("再运行一次；已完成的部分会保留", "run again; what is done is kept"),
+                    tr("{python} does not answer", python=python),
+                    tr("run again; what is done is kept"),
                 )
             shutil.copytree(
                 LANGUAGE_HOST_SOURCES,

@@ -23,23 +23,20 @@ from cli.recovery.backup_file import FORMAT, PasswordFile, new_password
 from cli.system.checkout import ROOT
 from cli.terminal.console import Activities, out
 from infra.settings.env_file import file_name
+from messages import tr
 from toolchain.home import DyberHome
-from toolchain.language import tr
 
 commands = typer.Typer()
 
 
 @commands.command(
-    help=tr(
-        "把数据、状态、设置和口令备份到一个加密文件",
-        "Back data, state, settings and passphrase up, into an encrypted file",
-    ),
+    help=tr("Back data, state, settings and passphrase up, into an encrypted file"),
     epilog=examples(
         "./deploy.sh backup dyber.tar.age", "./deploy.sh backup dyber.tar.age --password-file ~/.backup-password"
     ),
 )
 def backup(
-    file: Annotated[Path, typer.Argument(help=tr("写到这个文件", "The file to write"))],
+    file: Annotated[Path, typer.Argument(help=tr("The file to write"))],
     password_file: PasswordFile = None,
     yes: YesOption = False,
     stack: StackOption = "dev",
@@ -50,15 +47,15 @@ def backup(
     deployment = Deployment.open(stack, create=False)
     deployment.require_id()
     if file.exists() and not yes and not typer.confirm(
-        tr(f"{file} 已存在，覆盖?", f"{file} exists; overwrite it?"), default=False, err=True
+        tr("{file} exists; overwrite it?", file=file), default=False, err=True
     ):  # fmt: skip
         raise typer.Exit(FAILED)
     password = new_password(password_file)
     with Activities(home.logs / "backup.log") as display:
         create(deployment, file, password, display)
     size = human_size(file.stat().st_size)
-    out.print(tr(f"已备份到 {file}（{size}）", f"Backed up into {file} ({size})"), markup=False)
-    out.print(tr("恢复：./deploy.sh restore ", "Restore: ./deploy.sh restore ") + str(file), markup=False)
+    out.print(tr("Backed up into {file} ({size})", file=file, size=size), markup=False)
+    out.print(tr("Restore: ./deploy.sh restore ") + str(file), markup=False)
 
 
 def create(deployment: Deployment, path: Path, password: str, display: Activities) -> None:
@@ -97,7 +94,7 @@ def create(deployment: Deployment, path: Path, password: str, display: Activitie
             member.size, member.mode = len(content), 0o600
             tar.addfile(member, io.BytesIO(content))
         for volume in names:
-            with display.phase(tr(f"备份数据卷 {volume}", f"Saving volume {volume}")):
+            with display.phase(tr("Saving volume {volume}", volume=volume)):
                 writers = engine.docker(
                     "ps", "--quiet", "--filter", f"volume={volume}", "--filter", "status=running",
                     "--format", '{{.ID}} {{.Label "dyber.service"}}',
@@ -106,5 +103,5 @@ def create(deployment: Deployment, path: Path, password: str, display: Activitie
                 with volumes.paused([line.split()[0] for line in writers if not line.endswith(" gateway")]):
                     volumes.save(volume, tar, f"volumes/{volume}")
 
-    with display.phase(tr("备份", "Backing up")):
+    with display.phase(tr("Backing up")):
         archive.write(path, password, fill)

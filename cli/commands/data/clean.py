@@ -23,14 +23,14 @@ from cli.recovery.backup_file import new_password
 from cli.system.checkout import ROOT
 from cli.terminal.console import Activities, err, out
 from infra.settings.names import stack_file
+from messages import tr
 from toolchain.home import DyberHome
-from toolchain.language import tr
 
 commands = typer.Typer()
 
 
 @commands.command(
-    help=tr("删除这个栈和它的全部数据（先询问）", "Delete this stack and all its data (asks first)"),
+    help=tr("Delete this stack and all its data (asks first)"),
     epilog=examples(
         "./deploy.sh clean",
         "./deploy.sh clean --backup before.dyber",
@@ -39,20 +39,13 @@ commands = typer.Typer()
     ),
 )
 def clean(
-    backup: Annotated[
-        Path | None, typer.Option(help=tr("先把一切备份到这个文件", "First back everything up into this file"))
-    ] = None,
-    images: Annotated[
-        bool, typer.Option("--images", help=tr("也删除为它构建的镜像", "Also the images built for it"))
-    ] = False,
+    backup: Annotated[Path | None, typer.Option(help=tr("First back everything up into this file"))] = None,
+    images: Annotated[bool, typer.Option("--images", help=tr("Also the images built for it"))] = False,
     unused_data: Annotated[
         bool,
         typer.Option(
             "--unused-data",
-            help=tr(
-                "只删除没有服务使用的数据卷，别的都不动；栈已经不在时也行",
-                "Delete only data volumes that no service uses; works even if the stack is gone",
-            ),
+            help=tr("Delete only data volumes that no service uses; works even if the stack is gone"),
         ),
     ] = False,
     yes: YesOption = False,
@@ -63,28 +56,21 @@ def clean(
     activate(home)
     if unused_data:
         if backup or images:
-            raise typer.BadParameter(
-                tr(
-                    "--unused-data 不能与 --backup、--images 同用",
-                    "--unused-data goes with neither --backup nor --images",
-                )
-            )
+            raise typer.BadParameter(tr("--unused-data goes with neither --backup nor --images"))
         _clean_unused(stack, yes)
         return
     deployment = Deployment.open(stack, create=False)
     doomed = belongings(deployment, with_images=images)
     for title, names in (
-        (tr("容器", "containers"), doomed.containers),
-        (tr("网络", "networks"), doomed.networks),
-        (tr("配置与机密的卷", "volumes with configuration and secrets"), doomed.volumes),
-        (tr("镜像", "images"), doomed.images),
+        (tr("containers"), doomed.containers),
+        (tr("networks"), doomed.networks),
+        (tr("volumes with configuration and secrets"), doomed.volumes),
+        (tr("images"), doomed.images),
     ):
         if names:
             err.print(Text.assemble((f"{title}: ", "bold"), ", ".join(names)))
     list_doomed(doomed.data)
-    err.print(
-        tr("还有这个栈的令牌和状态。不碰其他任何东西。", "And the stack's tokens and state. Nothing else is touched.")
-    )
+    err.print(tr("And the stack's tokens and state. Nothing else is touched."))
     if not yes and not _confirmed(backup):
         raise typer.Exit(FAILED)
     password = "" if backup is None else new_password()
@@ -101,13 +87,13 @@ def clean(
         for image in doomed.images:
             remove("image", image)
     env_values.forget(stack, token)
-    out.print(tr(f"栈 {stack} 和它的数据已删除。", f"Stack {stack} and its data are gone."))
+    out.print(tr("Stack {stack} and its data are gone.", stack=stack))
 
 
 def list_doomed(data: list[StoredData]) -> None:
     """Tell which data volumes are about to be deleted for good."""
     if data:
-        err.print(Text(tr("数据会被删除，无法恢复：", "Data will be deleted for good:"), style="bold red"))
+        err.print(Text(tr("Data will be deleted for good:"), style="bold red"))
         for line in stored_data.lines(data):
             err.print(line, markup=False)
 
@@ -122,15 +108,15 @@ def _clean_unused(stack: str, yes: bool) -> None:
         needed = stored_data.mounted(deployment.resources())
     doomed = stored_data.unused(stored_data.find(stack), needed)
     if not doomed:
-        out.print(tr(f"栈 {stack} 没有闲置的数据卷。", f"Stack {stack} has no unused data volumes."))
+        out.print(tr("Stack {stack} has no unused data volumes.", stack=stack))
         return
     list_doomed(doomed)
-    if not yes and not typer.confirm(tr("确认继续?", "Continue?"), default=False, err=True):
+    if not yes and not typer.confirm(tr("Continue?"), default=False, err=True):
         raise typer.Exit(FAILED)
     gone = stored_data.delete(doomed)
     if deployment:
         state_edits.forget(deployment.stack, gone, [VOLUME])
-    out.print(tr(f"已删除 {len(gone)} 个数据卷。", f"Deleted {len(gone)} data volumes."))
+    out.print(tr("Deleted {gone} data volumes.", gone=len(gone)))
 
 
 def _has(stack: str) -> bool:
@@ -140,10 +126,5 @@ def _has(stack: str) -> bool:
 
 def _confirmed(backup: Path | None) -> bool:
     if backup is None:
-        err.print(
-            tr(
-                "想留一份？先停在这里，运行 ./deploy.sh backup <文件>，或加 --backup <文件>",
-                "Want a copy? Stop here and run ./deploy.sh backup FILE, or add --backup FILE",
-            )
-        )
-    return typer.confirm(tr("确认继续?", "Continue?"), default=False, err=True)
+        err.print(tr("Want a copy? Stop here and run ./deploy.sh backup FILE, or add --backup FILE"))
+    return typer.confirm(tr("Continue?"), default=False, err=True)

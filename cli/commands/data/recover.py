@@ -29,8 +29,8 @@ from cli.system.errors import StackError
 from cli.terminal.console import Activities, err, out
 from infra.parts.data_volumes import DATA_FOLDER
 from infra.settings.names import stack_file
+from messages import tr
 from toolchain.home import DyberHome
-from toolchain.language import tr
 from toolchain.progress import duration
 
 #: Whose containers cannot be there twice: they start once the old ones are gone (remains.alone says which those are).
@@ -41,9 +41,8 @@ commands = typer.Typer()
 
 @commands.command(
     help=tr(
-        "状态丢失后接管引擎上还在的部署：数据保留，容器换新（先询问）",
-        "After the state was lost, take over what is still on the engine: data stays, containers are replaced (asks "
-        "first)",
+        "After the state was lost, take over what is still on the engine: data stays, containers are "
+        "replaced (asks first)"
     ),
     epilog=examples("./deploy.sh recover", "./deploy.sh recover -s test --backup test.backup"),
 )
@@ -51,7 +50,7 @@ def recover(
     backup: Annotated[
         Path | None,
         typer.Option(
-            help=tr("状态和令牌取自这个备份，数据不动", "Take state and tokens of this backup; data stays as it is"),
+            help=tr("Take state and tokens of this backup; data stays as it is"),
             exists=True,
             dir_okay=False,
         ),
@@ -59,9 +58,7 @@ def recover(
     password_file: backup_file.PasswordFile = None,
     deployment_ids: Annotated[
         list[str] | None,
-        typer.Option(
-            "--deployment", help=tr("引擎上有几个部署时：接管哪个", "The deployment to take over, if there are several")
-        ),
+        typer.Option("--deployment", help=tr("The deployment to take over, if there are several")),
     ] = None,
     yes: YesOption = False,
     stack: StackOption = "dev",
@@ -75,11 +72,11 @@ def recover(
     deployment = _open(stack)
     found = _chosen(remains.find(stack, deployment.deployment_id()), deployment_ids or [])
     if not found:
-        out.print(tr("没有要接管的。", "There is nothing to take over."))
+        out.print(tr("There is nothing to take over."))
         return
     state = backup_file.state_of(backup, stack, backup_file.known_password(password_file)) if backup else None
     _tell(deployment, found, from_backup=backup is not None)
-    if not yes and not typer.confirm(tr("确认继续?", "Continue?"), default=False, err=True):
+    if not yes and not typer.confirm(tr("Continue?"), default=False, err=True):
         raise typer.Exit(FAILED)
     with Activities(home.logs / "deploy.log") as display:
         if state is not None:
@@ -93,8 +90,8 @@ def recover(
         with graceful_interrupt():
             outputs = _take_over(deployment, found, display)
     env_values.complete(stack, outputs["tokens"])
-    out.print(f"\n[green]✓[/] {tr('已接管', 'Taken over')} ({duration(time.monotonic() - started)})")
-    out.print(tr("  令牌", "  token") + ": ./deploy.sh token show" + ("" if stack == "dev" else f" -s {stack}"))
+    out.print(f"\n[green]✓[/] {tr('Taken over')} ({duration(time.monotonic() - started)})")
+    out.print(tr("  token") + ": ./deploy.sh token show" + ("" if stack == "dev" else f" -s {stack}"))
 
 
 def _take_over(deployment: Deployment, found: Sequence[Remains], display: Activities) -> dict[str, Any]:
@@ -102,7 +99,7 @@ def _take_over(deployment: Deployment, found: Sequence[Remains], display: Activi
     rest of the old ones goes. Interrupted, the next run goes on."""
     alone = [one for item in found for one in item.containers if remains.alone(one)]
     if alone:
-        with display.phase(tr("比较", "Comparing")):
+        with display.phase(tr("Comparing")):
             deployment.preview(display)
         deployment.up_without(display, [f"**{kind}${CONTAINER}::**" for kind in LAST])
     with _stepping_aside(deployment, alone, display):
@@ -110,7 +107,7 @@ def _take_over(deployment: Deployment, found: Sequence[Remains], display: Activi
         outputs, _ = deployment.up(display, refresh=not alone)
     remains.remove_containers(alone)
     in_use = {str(item["outputs"].get("name")) for item in deployment.resources() if "volume:Volume" in item["type"]}
-    with display.phase(tr("移除旧的", "Removing the old ones")):
+    with display.phase(tr("Removing the old ones")):
         for item in found:
             remains.remove_containers(one for one in item.containers if not remains.alone(one))
             remains.remove_rest(item, in_use | _data(item))
@@ -125,11 +122,11 @@ def _stepping_aside(deployment: Deployment, alone: Sequence[Mapping[str, Any]], 
     before = {one["Id"] for one in _own(deployment)}
     try:
         if alone:
-            with display.phase(tr("换下占用端口和数据的旧容器", "Stopping old containers that hold ports or data")):
+            with display.phase(tr("Stopping old containers that hold ports or data")):
                 remains.stop(alone)
         yield
     except BaseException:
-        title = tr("没有成功：旧容器继续服务", "That failed: the old containers serve again")
+        title = tr("That failed: the old containers serve again")
         with display.phase(title), moments.undisturbed():
             new = [one for one in _own(deployment) if one["Id"] not in before]
             remains.remove_containers(one for one in new if remains.alone(one))
@@ -164,28 +161,21 @@ def _open(stack: str) -> Deployment:
     text = file.read_text(encoding="utf-8")
     if has_encrypted_values(text):
         raise StackError(
-            tr(f"{file.name} 里有用丢失的口令加密的值", f"{file.name} has values encrypted with the lost passphrase"),
-            tr("从文件中删去这些值，接管后重新设置", "remove these values from it; set them again afterwards"),
+            tr("{name} has values encrypted with the lost passphrase", name=file.name),
+            tr("remove these values from it; set them again afterwards"),
         )
     replace_file(file, without_salt(text).encode())
-    err.print(tr(f"{file.name}: 删去旧口令的 encryptionsalt", f"{file.name}: removed the lost passphrase's salt"))
+    err.print(tr("{name}: removed the lost passphrase's salt", name=file.name))
     return Deployment.open(stack)
 
 
 def _chosen(found: list[Remains], wanted: list[str]) -> list[Remains]:
     known = {item.deployment: item for item in found}
     if unknown := [name for name in wanted if name not in known]:
-        raise typer.BadParameter(
-            tr(f"没有部署 {unknown[0]}，有：", f"no deployment {unknown[0]}; known: ") + ", ".join(known)
-        )
+        raise typer.BadParameter(tr("no deployment {unknown}; known: ", unknown=unknown[0]) + ", ".join(known))
     if len(found) > 1 and not wanted:
         listed = ", ".join(f"{item.deployment} ({item.since})" for item in found)
-        raise typer.BadParameter(
-            tr(
-                f"引擎上有几个部署，用 --deployment 指定：{listed}",
-                f"several are there; name one by --deployment: {listed}",
-            )
-        )
+        raise typer.BadParameter(tr("several are there; name one by --deployment: {listed}", listed=listed))
     return [known[name] for name in wanted] if wanted else found
 
 
@@ -193,28 +183,24 @@ def _tell(deployment: Deployment, found: Sequence[Remains], *, from_backup: bool
     settings = deployment.settings
     data = sorted(name for item in found for name in _data(item))
     lines = [
-        (tr("换新的容器", "containers that are replaced"), [name for item in found for name in item.names()]),
-        (tr("保留的数据卷", "volumes that stay"), data),
+        (tr("containers that are replaced"), [name for item in found for name in item.names()]),
+        (tr("volumes that stay"), data),
     ]
     new = [] if from_backup else [client for client in settings.clients if client not in settings.given_tokens]
-    lines.append((tr("得到新令牌的客户端", "clients that get a new token"), new))
-    lines.append((tr("令牌不变（在 .env 里）", "tokens that stay (in .env)"), list(settings.given_tokens)))
+    lines.append((tr("clients that get a new token"), new))
+    lines.append((tr("tokens that stay (in .env)"), list(settings.given_tokens)))
     for title, names in lines:
         if names:
             err.print(Text.assemble((f"{title}: ", "bold"), ", ".join(names)))
     for item in found:
         err.print(
             tr(
-                f"这个部署（{item.deployment}）的状态若还在别处（另一台机器、DYBER_HOME 或 PULUMI_BACKEND_URL），"
-                "请停在这里，改用它。",
-                f"If the state of this deployment ({item.deployment}) still exists (on another machine, in another "
+                "If the state of this deployment ({deployment}) still exists (on another machine, in another "
                 "DYBER_HOME or PULUMI_BACKEND_URL), stop here and use that.",
+                deployment=item.deployment,
             )
         )
     if new:
         err.print(
-            tr(
-                "丢失的令牌无法从引擎取回（网关只有摘要）；有备份就用 --backup。",
-                "Lost tokens cannot be had from the engine (the gateway has only hashes); with a backup: --backup",
-            )
+            tr("Lost tokens cannot be had from the engine (the gateway has only hashes); with a backup: --backup")
         )

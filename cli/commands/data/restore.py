@@ -39,8 +39,8 @@ from infra.settings import env_file
 from infra.settings.env_file import file_name
 from infra.settings.names import stack_file
 from infra.settings.stack import StackSettings, parse_settings, read_overrides
+from messages import tr
 from toolchain.home import DyberHome
-from toolchain.language import tr
 
 commands = typer.Typer()
 NETWORK = "docker:index/network:Network"
@@ -64,31 +64,24 @@ class Restorable:
 
 
 @commands.command(
-    help=tr(
-        "从备份恢复，也可以在另一台机器上；先检查，失败时放回原来的一切",
-        "Restore a backup, also on another machine; checks first, and puts back what was there if it fails",
-    ),
+    help=tr("Restore a backup, also on another machine; checks first, and puts back what was there if it fails"),
     epilog=examples("./deploy.sh restore dyber.tar.age", "./deploy.sh restore --undo"),
 )
 def restore(
-    file: Annotated[Path | None, typer.Argument(help=tr("备份文件", "The backup"), exists=True, dir_okay=False)] = None,
+    file: Annotated[Path | None, typer.Argument(help=tr("The backup"), exists=True, dir_okay=False)] = None,
     password_file: PasswordFile = None,
     undo: Annotated[
         bool,
-        typer.Option(
-            "--undo", help=tr("放回被中断的恢复之前的一切", "Put back what was there before a restore that was killed")
-        ),
+        typer.Option("--undo", help=tr("Put back what was there before a restore that was killed")),
     ] = False,
     yes: YesOption = False,
 ) -> None:
     """Restore a backup, also on another machine; it replaces the stack as it is now."""
     home = DyberHome.from_environment()
     if file is None and not undo:
-        raise typer.BadParameter(
-            tr("缺少 file：写出备份文件，如 dyber.tar.age", "file is missing: name the backup, such as dyber.tar.age")
-        )
+        raise typer.BadParameter(tr("file is missing: name the backup, such as dyber.tar.age"))
     if not _undo_unfinished(home) and undo:
-        out.print(tr("没有被中断的恢复。", "No restore was interrupted."))
+        out.print(tr("No restore was interrupted."))
     if undo or file is None:
         return
     password = known_password(password_file)
@@ -96,13 +89,13 @@ def restore(
     _install_passphrase(home, files.get("passphrase"))
     with Activities(home.logs / "backup.log") as display:
         set_up(home, display)
-        with display.phase(tr("检查备份", "Checking the backup")):
+        with display.phase(tr("Checking the backup")):
             restorable = checked(manifest, files)
     _tell(restorable)
-    if not yes and not typer.confirm(tr("确认继续?", "Continue?"), default=False, err=True):
+    if not yes and not typer.confirm(tr("Continue?"), default=False, err=True):
         raise typer.Exit(FAILED)
     with Activities(home.logs / "backup.log") as display, way_back.alone(manifest.stack):
-        with display.phase(tr("检查现在的栈", "Checking the present stack")):
+        with display.phase(tr("Checking the present stack")):
             # While the question waited, the stack may have been deployed, or something else have taken its ports.
             restorable = with_present(restorable)
         if restorable.present:
@@ -115,7 +108,7 @@ def restore(
             raise
         back.succeed()
     option = "" if manifest.stack == "dev" else f" -s {manifest.stack}"
-    out.print(tr("已恢复。查看：./deploy.sh status", "Restored. See: ./deploy.sh status") + option)
+    out.print(tr("Restored. See: ./deploy.sh status") + option)
 
 
 def checked(manifest: Manifest, files: Mapping[str, bytes]) -> Restorable:
@@ -134,11 +127,8 @@ def checked(manifest: Manifest, files: Mapping[str, bytes]) -> Restorable:
         cause = explain(str(error), [])
         told = "; ".join([cause.message, *cause.details]) if isinstance(cause, DeployError) else str(cause)
         raise StackError(
-            tr(f"备份里的状态不能导入：{told}", f"the state in the backup cannot be imported: {told}"),
-            tr(
-                "什么都没有改变；换一份备份，或给出备份时的口令",
-                "nothing was changed; use another backup, or give the passphrase it was made with",
-            ),
+            tr("the state in the backup cannot be imported: {told}", told=told),
+            tr("nothing was changed; use another backup, or give the passphrase it was made with"),
         ) from None
     settings = settings_of(name, imported.values, files.get("env"))
     return with_present(Restorable(manifest, files, imported.file, state, settings, None, local_env))
@@ -194,9 +184,7 @@ def deployment_id(state: Mapping[str, Any]) -> str:
     for item in state["deployment"].get("resources") or []:
         if item["type"] == "random:index/randomId:RandomId" and item["urn"].endswith("::deployment"):
             return str(item["outputs"]["hex"])
-    raise StackError(
-        tr("备份里的栈没有部署过", "the stack in the backup was never deployed"), tr("换一份备份", "use another copy")
-    )
+    raise StackError(tr("the stack in the backup was never deployed"), tr("use another copy"))
 
 
 def without_containers(state: dict[str, Any]) -> dict[str, Any]:
@@ -217,7 +205,7 @@ def _replace(restorable: Restorable, back: WayBack, file: Path, password: str, d
     if "env" in restorable.files:
         replace_file(ROOT / file_name(name), restorable.files["env"], 0o600)
     import_state(name, without_containers(json.loads(json.dumps(restorable.state))))
-    with display.phase(tr("恢复数据卷", "Restoring the volumes")):
+    with display.phase(tr("Restoring the volumes")):
         _fill(restorable, file, password)
     deployment = Deployment.open(name, while_restoring=True)
     with graceful_interrupt():
@@ -237,7 +225,7 @@ def _fill(restorable: Restorable, file: Path, password: str) -> None:
 
 def _put_back(back: WayBack, display: Activities) -> None:
     """Put back what was there after a failure or Ctrl-C; a further Ctrl-C does not stop this."""
-    err.print(tr("恢复没有成功，正在放回原来的一切 …", "The restore failed; putting back what was there …"))
+    err.print(tr("The restore failed; putting back what was there …"))
     try:
         with moments.undisturbed():
             _take(back, display)
@@ -245,10 +233,7 @@ def _put_back(back: WayBack, display: Activities) -> None:
         # Whatever it is, such as a full disk: what made the restore fail is told too, and this must not take its place.
         err.print(str(error) or type(error).__name__, markup=False)
         err.print(
-            tr(
-                "没有全部放回；再试：./deploy.sh restore --undo",
-                "Not all is back; try again: ./deploy.sh restore --undo",
-            ),
+            tr("Not all is back; try again: ./deploy.sh restore --undo"),
             style="bold red",
         )
 
@@ -281,18 +266,21 @@ def _tell(restorable: Restorable) -> None:
     file = stack_file(manifest.stack)
     err.print(
         tr(
-            f"栈 {manifest.stack}，备份于 {manifest.created}。它现在的容器、数据、令牌和 {file} 将被替换；失败时全部放回。",
-            f"Stack {manifest.stack}, of {manifest.created}. Its present containers, data, tokens and {file} will be "
-            "replaced; if that fails, all is put back.",
+            "Stack {stack}, of {created}. Its present containers, data, tokens and {file} will be replaced; "
+            "if that fails, all is put back.",
+            stack=manifest.stack,
+            created=manifest.created,
+            file=file,
         )
     )
     if restorable.local_env:
         env = file_name(manifest.stack)
         err.print(
             tr(
-                f"备份里的 {env} 优先于 {file}，那时不必写明；为此在恢复的 {file} 里写入 dyber:localEnv: true",
-                f"The backup's {env} wins over {file}, which nothing had to say then; so dyber:localEnv: true is "
-                f"written into the restored {file}",
+                "The backup's {env} wins over {file}, which nothing had to say then; so dyber:localEnv: true is "
+                "written into the restored {file}",
+                env=env,
+                file=file,
             ),
             markup=False,
         )
@@ -312,10 +300,8 @@ def _refuse_foreign_volumes(restorable: Restorable, present_id: str | None) -> N
     for service, volume in data_volumes.of_stack(name, restored).items():
         if used[service] != volume:
             raise StackError(
-                tr(f"{service} 的数据现在在 {used[service]}，备份里的是 {volume}",
-                   f"the data of {service} is in {used[service]} now, and in {volume} in the backup"),
-                tr(f"先备份，再删除现在的：./deploy.sh clean -s {name}",
-                   f"back the present data up, then delete it: ./deploy.sh clean -s {name}"),
+                tr("the data of {service} is in {used} now, and in {volume} in the backup", service=service, used=used[service], volume=volume),
+                tr("back the present data up, then delete it: ./deploy.sh clean -s {name}", name=name),
             )  # fmt: skip
     own_containers = engine.containers(engine.deployment_filter(present_id)) if present_id else []
     containers = {item["Name"].lstrip("/") for item in own_containers}
@@ -324,15 +310,14 @@ def _refuse_foreign_volumes(restorable: Restorable, present_id: str | None) -> N
         owner = owners.get(volume)
         if owner and owner.stack not in ("", name):
             raise StackError(
-                tr(f"数据卷 {volume} 属于栈 {owner.stack}", f"volume {volume} belongs to stack {owner.stack}"),
-                tr("先备份并删除那个栈：", "back that stack up and delete it first: ")
-                + f"./deploy.sh clean -s {owner.stack}",
+                tr("volume {volume} belongs to stack {stack}", volume=volume, stack=owner.stack),
+                tr("back that stack up and delete it first: ") + f"./deploy.sh clean -s {owner.stack}",
             )
         if others := set(users.get(volume, ())) - containers:
             listed = ", ".join(sorted(others))
             raise StackError(
-                tr(f"数据卷 {volume} 正被 {listed} 使用", f"volume {volume} is used by {listed}"),
-                tr("先移走这些容器，再恢复一次", "remove these containers first, then restore again"),
+                tr("volume {volume} is used by {listed}", volume=volume, listed=listed),
+                tr("remove these containers first, then restore again"),
             )
 
 
@@ -348,10 +333,12 @@ def _refuse_small_disk(restorable: Restorable) -> None:
     if needed > free:
         raise StackError(
             tr(
-                f"{folder} 只剩 {human_size(free)}，需要 {human_size(needed)}",
-                f"{folder} has {human_size(free)} left; {human_size(needed)} are needed",
+                "{folder} has {free} left; {needed} are needed",
+                folder=folder,
+                free=human_size(free),
+                needed=human_size(needed),
             ),
-            tr("腾出空间后再恢复一次；什么都没有改变", "free some space and restore again; nothing was changed"),
+            tr("free some space and restore again; nothing was changed"),
         )
 
 

@@ -37,19 +37,18 @@ from cli.stack_files.stack_file import StackFile
 from cli.system.checkout import ROOT
 from cli.terminal.console import Activities, err, out
 from infra.services.catalog import load_catalog
+from messages import tr
 from toolchain.home import DyberHome
-from toolchain.language import tr
 from toolchain.progress import duration
 
 commands = typer.Typer()
 
 
 @commands.command(
-    short_help=tr("准备这台机器并部署（默认命令）", "Set this machine up and deploy (the default command)"),
+    short_help=tr("Set this machine up and deploy (the default command)"),
     help=tr(
-        "准备这台机器并部署（默认命令）。这里的选项会记下来，以后不写也一样：dev 的写进 .env（只属于这台机器），其他栈的写进 Pulumi.<栈>.yaml",
-        "Set this machine up and deploy (the default command). Options are written down and stay: those of dev in "
-        ".env, which is of this machine alone, those of another stack in Pulumi.<stack>.yaml",
+        "Set this machine up and deploy (the default command). Options are written down and stay: those "
+        "of dev in .env, which is of this machine alone, those of another stack in Pulumi.<stack>.yaml"
     ),
     epilog=examples(
         "./deploy.sh",
@@ -61,33 +60,21 @@ commands = typer.Typer()
 )
 def deploy(
     stack: StackOption = "dev",
-    dev: Annotated[
-        bool, typer.Option("--dev", help=tr("加上配置档 dev 的服务", "With the services of the profile dev"))
-    ] = False,
-    full: Annotated[
-        bool, typer.Option("--full", help=tr("加上 dev、cache 和 monitoring", "With dev, cache and monitoring"))
-    ] = False,
+    dev: Annotated[bool, typer.Option("--dev", help=tr("With the services of the profile dev"))] = False,
+    full: Annotated[bool, typer.Option("--full", help=tr("With dev, cache and monitoring"))] = False,
     services: Annotated[
         str | None,
-        typer.Option(
-            help=tr(
-                '只运行这些服务，如 "xiaohongshu-mcp api-gateway"；all 恢复按配置档',
-                'Run just these, such as "xiaohongshu-mcp api-gateway"; all: as the profiles say again',
-            )
-        ),
+        typer.Option(help=tr('Run just these, such as "xiaohongshu-mcp api-gateway"; all: as the profiles say again')),
     ] = None,
     profile: Annotated[
         str | None,
         typer.Option(
             help=tr(
-                "加上配置档：cache、monitoring、dev，逗号分隔，或 full；default 先关掉其余的",
-                "With these profiles: cache, monitoring, dev, comma-separated, or full; default first ends the others",
+                "With these profiles: cache, monitoring, dev, comma-separated, or full; default first ends the others"
             )
         ),
     ] = None,
-    no_cache: Annotated[
-        bool, typer.Option("--no-cache", help=tr("不用缓存，重新构建镜像", "Build the images anew, without any cache"))
-    ] = False,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help=tr("Build the images anew, without any cache"))] = False,
     yes: AcceptedYesOption = False,
 ) -> None:
     """Set this machine up and deploy (the default command)."""
@@ -108,26 +95,26 @@ def deploy(
         with graceful_interrupt():
             outputs, changes = deployment.up(display, replace=replace)
     for volume in sorted(used - stored_data.mounted(deployment.resources())):
-        err.print(tr(f"• 数据保留：{volume}", f"• data kept: {volume}"), markup=False)
+        err.print(tr("• data kept: {volume}", volume=volume), markup=False)
     env_values.complete(stack, outputs["tokens"])
     _summary(stack, outputs, changes, time.monotonic() - started)
 
 
-@commands.command(help=tr("只准备这台机器，不部署", "Only set this machine up"), epilog=examples("./deploy.sh setup"))
+@commands.command(help=tr("Only set this machine up"), epilog=examples("./deploy.sh setup"))
 def setup(yes: AcceptedYesOption = False) -> None:
     """Only set this machine up."""
     home = DyberHome.from_environment()
     with Activities(home.logs / "setup.log") as display:
         set_up(home, display)
-    out.print(tr("准备好了。下一步：./deploy.sh", "Ready. Next: ./deploy.sh"))
+    out.print(tr("Ready. Next: ./deploy.sh"))
 
 
 @commands.command(
-    help=tr("显示部署会改变什么，不做改变", "Show what a deployment would change, changing nothing"),
+    help=tr("Show what a deployment would change, changing nothing"),
     epilog=examples("./deploy.sh preview", "./deploy.sh preview -s prod", "./deploy.sh preview --diff"),
 )
 def preview(
-    diff: Annotated[bool, typer.Option("--diff", help=tr("Pulumi 的完整对比", "Pulumi's own full comparison"))] = False,
+    diff: Annotated[bool, typer.Option("--diff", help=tr("Pulumi's own full comparison"))] = False,
     as_json: JsonOption = False,
     yes: AcceptedYesOption = False,
     stack: StackOption = "dev",
@@ -139,7 +126,7 @@ def preview(
         deployment = Deployment.open(stack)
         deployment.check_settings()
         env_values.show_taken(stack)
-        with display.phase(tr("比较", "Comparing")):
+        with display.phase(tr("Comparing")):
             found = deployment.preview(display)
     count = changed(found.changes)
     if as_json:
@@ -148,17 +135,14 @@ def preview(
         out.print(found.text, markup=False)
     elif count and (rows := preview_table.table(found.steps)):
         out.print(rows)
-        out.print(
-            tr("每个值的对比：./deploy.sh preview --diff", "Every value: ./deploy.sh preview --diff"), style="dim"
-        )
+        out.print(tr("Every value: ./deploy.sh preview --diff"), style="dim")
     if not (count or as_json):
-        out.print(tr("没有变化。", "No changes."))
+        out.print(tr("No changes."))
 
 
 @commands.command(
     help=tr(
-        "删除这个栈创建的一切；数据卷按 dataRetention 保留，或列出、询问后删除",
-        "Delete everything this stack made; its data volumes stay, or are listed and deleted, as dataRetention says",
+        "Delete everything this stack made; its data volumes stay, or are listed and deleted, as dataRetention says"
     ),
     epilog=examples("./deploy.sh destroy -s test"),
 )
@@ -170,7 +154,7 @@ def destroy(stack: StackOption = "dev", yes: YesOption = False) -> None:
     kept = deployment.settings.data_retention == "keep"
     data = belongings(deployment, with_images=False).data
     if kept and data:
-        err.print(tr("数据会保留（dataRetention: keep）：", "Data will be kept (dataRetention: keep):"))
+        err.print(tr("Data will be kept (dataRetention: keep):"))
         for line in stored_data.lines(data):
             err.print(line, markup=False)
     elif data:
@@ -181,8 +165,8 @@ def destroy(stack: StackOption = "dev", yes: YesOption = False) -> None:
             for item in deployment.resources()
             if item["type"].startswith("docker:index") and not item["urn"].endswith("-data")
         ]
-        err.print(tr("将删除：", "Will be deleted: ") + ", ".join(names or ["-"]), markup=False)
-        if not typer.confirm(tr("确认继续?", "Continue?"), default=False, err=True):
+        err.print(tr("Will be deleted: ") + ", ".join(names or ["-"]), markup=False)
+        if not typer.confirm(tr("Continue?"), default=False, err=True):
             raise typer.Exit(FAILED)
     generated = env_values.generated(deployment)
     with Activities(home.logs / "deploy.log") as display:
@@ -192,8 +176,8 @@ def destroy(stack: StackOption = "dev", yes: YesOption = False) -> None:
         if not kept:
             stored_data.delete(data)
     env_values.forget(stack, generated)
-    note = tr("数据卷已保留（dataRetention: keep）。", " Its data volumes stay (dataRetention: keep).") if kept else ""
-    out.print(tr(f"栈 {stack} 已删除。", f"Stack {stack} is gone.") + note)
+    note = tr(" Its data volumes stay (dataRetention: keep).") if kept else ""
+    out.print(tr("Stack {stack} is gone.", stack=stack) + note)
 
 
 def _choose(deployment: Deployment, chosen: Choices) -> Deployment:
@@ -214,15 +198,15 @@ def _choose(deployment: Deployment, chosen: Choices) -> Deployment:
 def _summary(stack: str, outputs: dict[str, Any], changes: Mapping[str, int], seconds: float) -> None:
     option = "" if stack == "dev" else f" -s {stack}"
     count = changed(changes)
-    what = tr(f"{count} 项变化", f"{count} changes") if count else tr("没有变化", "no changes")
-    out.print(f"\n[green]✓[/] {tr('部署完成', 'Deployed')} ({what}, {duration(seconds)})")
+    what = tr("{count} changes", count=count) if count else tr("no changes")
+    out.print(f"\n[green]✓[/] {tr('Deployed')} ({what}, {duration(seconds)})")
     gateway = outputs["gateway"]
     addresses = dict.fromkeys(gateway[kind] for kind in ("url", "http", "https", "development") if kind in gateway)
-    out.print(f"  {tr('网关', 'gateway')}: {'  '.join(addresses)}", markup=False)
+    out.print(f"  {tr('gateway')}: {'  '.join(addresses)}", markup=False)
     for name, service in outputs["services"].items():
         out.print(f"  {name} ({service['title']}): {service['mcp']}", markup=False)
-    out.print(tr("  令牌", "  token") + f": ./deploy.sh token show{option}", markup=False)
-    out.print(tr("  客户端配置", "  client configuration") + f" (./deploy.sh clients{option}):", markup=False)
+    out.print(tr("  token") + f": ./deploy.sh token show{option}", markup=False)
+    out.print(tr("  client configuration") + f" (./deploy.sh clients{option}):", markup=False)
     out.print(formats.render("claude-code", outputs["services"], None), markup=False)
     if hint := client_addresses.trust_hint(gateway, option):
         out.print("  " + hint, markup=False)

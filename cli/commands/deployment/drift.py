@@ -18,31 +18,26 @@ from cli.engine.engine import EngineError
 from cli.system.errors import StackError
 from cli.terminal.console import Activities, fail, out
 from infra.schema.problems import ConfigurationError
+from messages import tr
 from toolchain.home import DyberHome
-from toolchain.language import tr
 
 commands = typer.Typer()
 
 
 @commands.command(
     help=tr(
-        "检查引擎上的东西是否仍如部署时（不做改变）。退出码：0 一致，1 有差异，2 没能检查",
-        "Check whether the engine is still as it was deployed; changes nothing. Exit codes: 0 no difference, 1 "
-        "differences, 2 could not check",
+        "Check whether the engine is still as it was deployed; changes nothing. Exit codes: 0 no "
+        "difference, 1 differences, 2 could not check"
     ),
     epilog=examples("./deploy.sh drift", "./deploy.sh drift -s test -s prod", "./deploy.sh drift --json"),
 )
 def drift(
     stacks: Annotated[
         list[str],
-        typer.Option(
-            "--stack", "-s", help=tr("栈，可重复", "A stack, may be given several times"), envvar="DYBER_STACK"
-        ),
+        typer.Option("--stack", "-s", help=tr("A stack, may be given several times"), envvar="DYBER_STACK"),
     ] = ["dev"],  # noqa: B006 - how typer takes a default
     to_json: JsonOption = False,
-    to_file: Annotated[
-        Path | None, typer.Option("--markdown", help=tr("另写一份 Markdown 报告", "Also write a report in Markdown"))
-    ] = None,
+    to_file: Annotated[Path | None, typer.Option("--markdown", help=tr("Also write a report in Markdown"))] = None,
 ) -> None:
     """Check whether the engine is still as it was deployed; changes nothing."""
     home = DyberHome.from_environment()
@@ -83,4 +78,4 @@ def _show(report: Report, *, quiet: bool, several: bool) -> None:
         for part in [table(report)] if out.is_terminal else lines(report):
             out.print(part)
     else:
-        out.print(tr(f"栈 {report.stack} 与部署时一致。", f"Stack {report.stack} is as it was deployed."))
+        out.print(tr("Stack {stack} is as it was deployed.", stack=report.stack))

@@ -39,38 +39,31 @@ from infra.services.catalog import load_catalog
 from infra.services.contract import Contract, load_lock
 from infra.services.contract_diff import Change
 from infra.settings.names import stack_file
+from messages import tr
 from toolchain.home import DyberHome
-from toolchain.language import tr
 from toolchain.pulumi.backend import masked
 
 COMMENT = "preview.md"
 
 
 def plan(
-    stacks: Annotated[
-        list[str], typer.Option("--stack", "-s", help=tr("栈，可重复", "A stack, may be given several times"))
-    ],
-    directory: Annotated[Path, typer.Option("--out", help=tr("写到哪个目录", "The folder to write to"))] = Path(
-        "plans"
-    ),
+    stacks: Annotated[list[str], typer.Option("--stack", "-s", help=tr("A stack, may be given several times"))],
+    directory: Annotated[Path, typer.Option("--out", help=tr("The folder to write to"))] = Path("plans"),
     base: Annotated[
         str | None,
-        typer.Option(help=tr("与哪个 git 版本比较设置和工具", "The git revision to compare settings and tools with")),
+        typer.Option(help=tr("The git revision to compare settings and tools with")),
     ] = None,
     copies: Annotated[
         Path | None,
         typer.Option(
             "--state-copies",
-            help=tr(
-                "在 state-copy 写的副本上预览已提交的内容：不需要机密，也不保存计划",
-                "Preview what is committed on copies that state-copy wrote: needs no secret, and saves no plan",
-            ),
+            help=tr("Preview what is committed on copies that state-copy wrote: needs no secret, and saves no plan"),
         ),
     ] = None,
 ) -> None:
     """Save a plan for each stack and one Markdown comment about all; changes nothing."""
     if copies and not base:
-        raise typer.BadParameter(tr("--state-copies 要与 --base 一起用", "--state-copies needs --base"))
+        raise typer.BadParameter(tr("--state-copies needs --base"))
     base = branched_off(base) if base else None
     home = DyberHome.from_environment()
     directory.mkdir(parents=True, exist_ok=True)
@@ -78,7 +71,7 @@ def plan(
         set_up(home, display)
         previews = []
         for stack in stacks:
-            with display.phase(tr(f"预览栈 {stack}", f"Previewing stack {stack}")):
+            with display.phase(tr("Previewing stack {stack}", stack=stack)):
                 if copies and base:
                     previews.append(_preview_on_a_copy(stack, copies / f"{stack}.json", base))
                 else:
@@ -87,21 +80,21 @@ def plan(
     comment.write_text(
         render(previews, _tools(base) if base else {}, git_said(ROOT, "rev-parse", "HEAD")), encoding="utf-8"
     )
-    out.print(tr("已写入 ", "written: ") + str(comment), markup=False)
+    out.print(tr("written: ") + str(comment), markup=False)
     if any(item.preview is None for item in previews):
         raise typer.Exit(FAILED)
 
 
 def apply(
-    file: Annotated[Path, typer.Argument(help=tr("plan 写的计划", "A plan that plan wrote"))],
+    file: Annotated[Path, typer.Argument(help=tr("A plan that plan wrote"))],
     yes: AcceptedYesOption = False,
     stack: StackOption = "dev",
 ) -> None:
     """Do what a saved plan says, and nothing else."""
     if not file.is_file():
         raise StackError(
-            tr(f"没有计划 {file}", f"there is no plan {file}"),
-            tr(f"先运行 ./deploy.sh plan -s {stack}", f"run ./deploy.sh plan -s {stack} first"),
+            tr("there is no plan {file}", file=file),
+            tr("run ./deploy.sh plan -s {stack} first", stack=stack),
         )
     _refuse_damaged(file, stack)
     home = DyberHome.from_environment()
@@ -113,17 +106,14 @@ def apply(
         deployment.recover(display)
         with graceful_interrupt():
             _, changes = deployment.up(display, plan=file)
-    out.print(tr(f"已按计划部署（{changed(changes)} 项变化）。", f"Deployed as planned ({changed(changes)} changes)."))
+    out.print(tr("Deployed as planned ({changes} changes).", changes=changed(changes)))
 
 
 def _refuse_damaged(file: Path, stack: str) -> None:
     if _document(file.read_text(encoding="utf-8", errors="replace")) is None:
         raise StackError(
-            tr(f"{file} 不是计划，或损坏了", f"{file} is no plan, or is damaged"),
-            tr(
-                f"重新生成并审阅：./deploy.sh plan -s {stack}",
-                f"make it anew and review it: ./deploy.sh plan -s {stack}",
-            ),
+            tr("{file} is no plan, or is damaged", file=file),
+            tr("make it anew and review it: ./deploy.sh plan -s {stack}", stack=stack),
         )
 
 
@@ -205,16 +195,13 @@ def _tools(base: str) -> dict[str, Sequence[Change]]:
 
 commands = typer.Typer()
 commands.command(
-    help=tr(
-        "为每个栈保存计划，并写出一份 Markdown 评论；不做改变",
-        "Save a plan for each stack and one Markdown comment about all; changes nothing",
-    ),
+    help=tr("Save a plan for each stack and one Markdown comment about all; changes nothing"),
     epilog=examples(
         "./deploy.sh plan -s test -s prod --base origin/main --out plans",
         "./deploy.sh plan -s test -s prod --base origin/main --state-copies state-copies",
     ),
 )(plan)
 commands.command(
-    help=tr("只做保存的计划里的改变", "Do what a saved plan says, and nothing else"),
+    help=tr("Do what a saved plan says, and nothing else"),
     epilog=examples("./deploy.sh apply plans/test.plan.json -s test"),
 )(apply)

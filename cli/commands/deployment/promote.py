@@ -24,8 +24,8 @@ from infra.services.catalog import ServiceSpec, load_catalog
 from infra.services.contract import Contract
 from infra.services.contract_diff import Effect
 from infra.services.hidden_tools import hidden_tools
+from messages import tr
 from toolchain.home import DyberHome
-from toolchain.language import tr
 
 
 def release(stack: StackOption = "dev") -> None:
@@ -38,24 +38,17 @@ def release(stack: StackOption = "dev") -> None:
     sys.stdout.write(record.dumps())
     if not deployment.settings.registry:
         err.print(
-            tr(
-                "没有设置 dyber:registry：镜像只在这台引擎上，记录也只能在这里使用。",
-                "No dyber:registry is set: the images are on this engine only, and the record is of use only here.",
-            )
+            tr("No dyber:registry is set: the images are on this engine only, and the record is of use only here.")
         )
 
 
 def promote(
-    source: Annotated[
-        str, typer.Argument(help=tr("来源：栈，或 release 写的文件", "From: a stack, or a file of release"))
-    ],
-    target: Annotated[str, typer.Argument(help=tr("目标栈", "To: a stack"))],
+    source: Annotated[str, typer.Argument(help=tr("From: a stack, or a file of release"))],
+    target: Annotated[str, typer.Argument(help=tr("To: a stack"))],
     yes: YesOption = False,
     accept_breaking: Annotated[
         bool,
-        typer.Option(
-            "--accept-breaking", help=tr("接受会影响调用方的工具改变", "Accept changes of tools that break callers")
-        ),
+        typer.Option("--accept-breaking", help=tr("Accept changes of tools that break callers")),
     ] = False,
 ) -> None:
     """Write the digests and contracts of what one stack runs into the file of the next; deploys nothing."""
@@ -68,33 +61,25 @@ def promote(
         before = _present_contracts(deployment, specs, display)
     changes = pins(record, deployment.settings, specs)
     if not changes:
-        out.print(tr(f"{target} 已经是这个版本，没有变化。", f"{target} is at this release already, no changes."))
+        out.print(tr("{target} is at this release already, no changes.", target=target))
         return
     breaks = _show(record, deployment, specs, before)
     if breaks and not accept_breaking and (yes or not sys.stdin.isatty()):
         raise StackError(
-            tr("有会影响调用方的工具改变，没有写入", "tools change in ways that break callers; nothing was written"),
-            tr("看过之后加 --accept-breaking", "having looked at them, add --accept-breaking"),
+            tr("tools change in ways that break callers; nothing was written"),
+            tr("having looked at them, add --accept-breaking"),
         )
-    if not yes and not typer.confirm(
-        tr(f"写入 {deployment.file.name}?", f"Write {deployment.file.name}?"), default=False, err=True
-    ):
+    if not yes and not typer.confirm(tr("Write {name}?", name=deployment.file.name), default=False, err=True):
         raise typer.Exit(FAILED)
     write(deployment, changes)
     out.print(
-        tr(
-            f"已写入 {deployment.file.name}（{len(changes)} 项）。",
-            f"{deployment.file.name} written ({len(changes)} lines).",
-        ),
+        tr("{name} written ({changes} lines).", name=deployment.file.name, changes=len(changes)),
         markup=False,
     )
-    out.print(tr("审阅并提交：", "Review and commit: ") + f"git diff {deployment.file.name}", markup=False)
-    out.print(tr("然后：", "Then: ") + f"./deploy.sh deploy -s {target}", markup=False)
+    out.print(tr("Review and commit: ") + f"git diff {deployment.file.name}", markup=False)
+    out.print(tr("Then: ") + f"./deploy.sh deploy -s {target}", markup=False)
     out.print(
-        tr(
-            "要退回：撤销该文件的改变（git revert），再部署一次。",
-            "To go back: revert the file (git revert), deploy again.",
-        ),
+        tr("To go back: revert the file (git revert), deploy again."),
         markup=False,
     )
 
@@ -135,7 +120,7 @@ def _present_contracts(deployment: Deployment, specs: list[ServiceSpec], display
     images = pinned_images(deployment.settings)
     for spec in specs:
         container = contracts.service_container(deployment.deployment_id(), spec.name)
-        with display.phase(tr(f"读取 {spec.name} 现在的工具", f"Reading the present tools of {spec.name}")):
+        with display.phase(tr("Reading the present tools of {name}", name=spec.name)):
             if container is not None:
                 found[spec.name] = contracts.running_tools(container).contract
             elif spec.name in images:
@@ -154,7 +139,7 @@ def _show(record: Release, deployment: Deployment, specs: list[ServiceSpec], bef
     for spec in specs:
         now = before.get(spec.name)
         if now is None:
-            out.print(f"{spec.name}: {tr('第一次进入这个栈', 'new in this stack')}", markup=False)
+            out.print(f"{spec.name}: {tr('new in this stack')}", markup=False)
             continue
         tools.show(spec.name, now, record.contracts[spec.name])
         hidden = hidden_tools(record.contracts[spec.name].read_only, spec.environment)
@@ -168,7 +153,7 @@ def _show(record: Release, deployment: Deployment, specs: list[ServiceSpec], bef
 def short(image: str | None) -> str:
     """An image's digest as people compare it: its first twelve digits."""
     if image is None:
-        return tr("（在这里构建）", "(built here)")
+        return tr("(built here)")
     name, _, digest = image.rpartition("sha256:")
     return f"{name}sha256:{digest[:12]}…"
 
@@ -176,16 +161,12 @@ def short(image: str | None) -> str:
 commands = typer.Typer()
 commands.command(
     help=tr(
-        "打印一个栈运行的镜像摘要与工具契约（JSON）；设置了 dyber:registry 时先推送镜像",
-        "Print the image digests and contracts of what a stack runs (JSON); push its images if it names a registry",
+        "Print the image digests and contracts of what a stack runs (JSON); push its images if it names a registry"
     ),
     epilog=examples("./deploy.sh release -s dev > release.json"),
 )(release)
 commands.command(
-    help=tr(
-        "把一个栈运行的镜像摘要和工具契约写进下一个栈的文件；不部署",
-        "Write the digests and contracts of what one stack runs into the next one's file; deploys nothing",
-    ),
+    help=tr("Write the digests and contracts of what one stack runs into the next one's file; deploys nothing"),
     epilog=examples(
         "./deploy.sh promote dev test",
         "./deploy.sh promote test prod",

@@ -14,8 +14,8 @@ from cli.deployment.environment import activate
 from cli.deployment.state_without_secrets import without_secrets
 from cli.stack_files.stack_file import replace_file
 from cli.terminal.console import out
+from messages import tr
 from toolchain.home import DyberHome
-from toolchain.language import tr
 
 commands = typer.Typer()
 FOLDER = Path("state-copies")
@@ -23,18 +23,13 @@ FOLDER = Path("state-copies")
 
 @commands.command(
     "state-copy",
-    help=tr(
-        "写一份没有机密的状态，用来预览合并请求",
-        "Write a stack's state without its secrets, to preview pull requests with",
-    ),
+    help=tr("Write a stack's state without its secrets, to preview pull requests with"),
     epilog=examples("./deploy.sh state-copy -s prod", "./deploy.sh state-copy -s test --out state-copies/test.json"),
 )
 def state_copy(
     file: Annotated[
         Path | None,
-        typer.Option(
-            "--out", help=tr(f"写到哪个文件；默认 {FOLDER}/<栈>.json", f"File to write; default: {FOLDER}/<stack>.json")
-        ),
+        typer.Option("--out", help=tr("File to write; default: {folder}/<stack>.json", folder=FOLDER)),
     ] = None,
     stack: StackOption = "dev",
 ) -> None:
@@ -45,4 +40,4 @@ def state_copy(
     file.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"version": 3, "deployment": without_secrets(deployment.state())}, ensure_ascii=False)
     replace_file(file, text.encode(), 0o644)
-    out.print(tr("已写入 ", "written: ") + str(file), markup=False)
+    out.print(tr("written: ") + str(file), markup=False)

@@ -11,22 +11,19 @@ from cli.machine import linting, requirement_files, test_run
 from cli.machine.linting import Complaint
 from cli.system.checkout import ROOT
 from cli.terminal.console import Activities, fail, out
+from messages import tr
 from toolchain.home import DyberHome
-from toolchain.language import tr
 
 commands = typer.Typer()
 
 
 @commands.command(
-    help=tr(
-        "检查代码、类型、分层、拼写、脚本、工作流和 Dockerfile；有问题时退出码为 1",
-        "Check code, types, layers, spelling, scripts, workflows and Dockerfiles; exit code 1 on a fault",
-    ),
+    help=tr("Check code, types, layers, spelling, scripts, workflows and Dockerfiles; exit code 1 on a fault"),
     epilog=examples("./deploy.sh lint", "./deploy.sh lint --fix", "./deploy.sh lint mypy shellcheck"),
 )
 def lint(
-    tool: Annotated[list[str] | None, typer.Argument(help=tr("只运行这些工具", "Run only these tools"))] = None,
-    fix: Annotated[bool, typer.Option("--fix", help=tr("改正 ruff 能改正的", "Correct what ruff can correct"))] = False,
+    tool: Annotated[list[str] | None, typer.Argument(help=tr("Run only these tools"))] = None,
+    fix: Annotated[bool, typer.Option("--fix", help=tr("Correct what ruff can correct"))] = False,
 ) -> None:
     """Check code, types, layers, spelling, scripts, workflows and Dockerfiles."""
     home = DyberHome.from_environment()
@@ -45,26 +42,22 @@ def lint(
     if complaints:
         names = ", ".join(complaints)
         fail(
-            tr(f"这些工具发现了问题：{names}", f"these tools found faults: {names}"),
-            tr(
-                "改正上面列出的；./deploy.sh lint --fix 能改正一部分",
-                "correct what is listed; ./deploy.sh lint --fix does a part of it",
-            ),
+            tr("these tools found faults: {names}", names=names),
+            tr("correct what is listed; ./deploy.sh lint --fix does a part of it"),
         )
         raise typer.Exit(FAILED)
 
 
 @commands.command(
     help=tr(
-        "重新生成各个 requirements.txt：按 requirements.in 固定每个 Python 包的版本和哈希",
-        "Make each requirements.txt anew: every Python package that requirements.in needs, with version and hashes",
+        "Make each requirements.txt anew: every Python package that requirements.in needs, with version and hashes"
     ),
     epilog=examples("./deploy.sh lock", "./deploy.sh lock --upgrade"),
 )
 def lock(
     upgrade: Annotated[
         bool,
-        typer.Option("--upgrade", help=tr("间接依赖也取最新版本", "Take the newest versions of indirect packages too")),
+        typer.Option("--upgrade", help=tr("Take the newest versions of indirect packages too")),
     ] = False,
     yes: AcceptedYesOption = False,
 ) -> None:
@@ -74,18 +67,13 @@ def lock(
         test_run.install_packages(display)
         changed = requirement_files.lock(ROOT, display, upgrade=upgrade)
     for file in changed:
-        out.print(tr(f"已更新 {file.relative_to(ROOT)}", f"updated {file.relative_to(ROOT)}"))
+        out.print(tr("updated {relative_to}", relative_to=file.relative_to(ROOT)))
     if not changed:
-        out.print(tr("没有变化", "no changes"))
+        out.print(tr("no changes"))
 
 
 def _chosen(tools: list[linting.Tool], names: list[str]) -> list[linting.Tool]:
     known = [tool.name for tool in tools]
     if unknown := [name for name in names if name not in known]:
-        raise typer.BadParameter(
-            tr(
-                f"没有工具 {unknown[0]!r}，可用：{', '.join(known)}",
-                f"no tool {unknown[0]!r}; known: {', '.join(known)}",
-            )
-        )
+        raise typer.BadParameter(tr("no tool {unknown!r}; known: {known}", unknown=unknown[0], known=", ".join(known)))
     return [tool for tool in tools if not names or tool.name in names]

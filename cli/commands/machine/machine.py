@@ -21,9 +21,9 @@ from cli.system.git import git_said
 from cli.terminal.console import Activities, err, out
 from cli.terminal.usage import PROGRAMS, completion_variable
 from infra.version import VERSION
+from messages import tr
 from toolchain import prerequisites, versions
 from toolchain.home import DyberHome
-from toolchain.language import tr
 from toolchain.pulumi import pulumi_cli
 
 commands = typer.Typer()
@@ -31,7 +31,7 @@ SHELLS = ("bash", "zsh", "fish", "powershell")
 
 
 @commands.command(
-    help=tr("打印手工运行 pulumi 所需的环境变量", "Print what a shell needs to run pulumi by hand"),
+    help=tr("Print what a shell needs to run pulumi by hand"),
     epilog=examples('eval "$(./deploy.sh env)"', "pulumi preview -s dev"),
 )
 def env() -> None:
@@ -42,10 +42,7 @@ def env() -> None:
 
 
 @commands.command(
-    help=tr(
-        "检查每个先决条件：有没有、版本、来源、怎么办",
-        "Check each prerequisite: found, version, from where, what to do",
-    ),
+    help=tr("Check each prerequisite: found, version, from where, what to do"),
     epilog=examples("./deploy.sh doctor", "./deploy.sh doctor --json"),
 )
 def doctor(as_json: JsonOption = False) -> None:
@@ -71,9 +68,7 @@ def doctor(as_json: JsonOption = False) -> None:
         raise typer.Exit(FAILED)
 
 
-@commands.command(
-    help=tr("打印版本", "Print the versions"), epilog=examples("./deploy.sh version", "./deploy.sh version --json")
-)
+@commands.command(help=tr("Print the versions"), epilog=examples("./deploy.sh version", "./deploy.sh version --json"))
 def version(as_json: JsonOption = False) -> None:
     """Print the versions of the system and of what it runs on."""
     home = DyberHome.from_environment()
@@ -94,24 +89,20 @@ def version(as_json: JsonOption = False) -> None:
 
 
 @commands.command(
-    help=tr(
-        "打印命令补全脚本：bash、zsh、fish 或 powershell", "Print a completion script: bash, zsh, fish or powershell"
-    ),
+    help=tr("Print a completion script: bash, zsh, fish or powershell"),
     epilog=examples('eval "$(./deploy.sh completion bash)"', "./deploy.sh completion powershell >> $PROFILE"),
 )
 def completion(shell: Annotated[str, typer.Argument(help=", ".join(SHELLS))]) -> None:
     """Print a completion script for a shell."""
     if shell not in SHELLS:
-        raise typer.BadParameter(
-            tr(f"没有 {shell!r}，可用：{', '.join(SHELLS)}", f"no {shell!r}; known: {', '.join(SHELLS)}")
-        )
+        raise typer.BadParameter(tr("no {shell!r}; known: {shells}", shell=shell, shells=", ".join(SHELLS)))
     for program in PROGRAMS:
         script = get_completion_script(prog_name=program, complete_var=completion_variable(program), shell=shell)
         sys.stdout.write(script + "\n")
 
 
 @commands.command(
-    help=tr("运行全部测试；其余参数交给 pytest", "Run all tests; further arguments go to pytest"),
+    help=tr("Run all tests; further arguments go to pytest"),
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     epilog=examples(
         "./deploy.sh test",
@@ -128,8 +119,7 @@ def test(
         typer.Option(
             "--changed",
             help=tr(
-                "只跑改动的文件涉及的测试（与 main 分叉处比较，含未提交的改动）",
-                "Run only the tests that changed files concern (since the branch left main, uncommitted changes too)",
+                "Run only the tests that changed files concern (since the branch left main, uncommitted changes too)"
             ),
         ),
     ] = False,

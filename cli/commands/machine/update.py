@@ -21,7 +21,7 @@ from cli.system.checkout import ROOT
 from cli.system.errors import StackError
 from cli.system.git import git, git_said
 from cli.terminal.console import err, out
-from toolchain.language import tr
+from messages import tr
 
 commands = typer.Typer()
 #: In the folder .git: what stack files were like before the last update.
@@ -30,7 +30,7 @@ _STACK_FILE = re.compile(r"Pulumi\.[^/]+\.yaml")
 
 
 @commands.command(
-    help=tr("取得新版本并部署（先询问）", "Get the newest version and deploy it (asks first)"),
+    help=tr("Get the newest version and deploy it (asks first)"),
     epilog=examples("./deploy.sh update", "./deploy.sh update --yes"),
 )
 def update(yes: YesOption = False, stack: StackOption = "dev") -> None:
@@ -39,18 +39,18 @@ def update(yes: YesOption = False, stack: StackOption = "dev") -> None:
     fetch(ROOT)
     news = git_said(ROOT, "log", "--oneline", "--no-decorate", "HEAD..@{upstream}")
     if not news:
-        out.print(tr("已经是最新的。", "This is the newest version."))
+        out.print(tr("This is the newest version."))
         return
     salts.remove_from_tracked_files(ROOT)
     changed_here = plan(ROOT)
     err.print(news, markup=False)
     for name in changed_here:
-        err.print(tr(f"• {name}: 保留这里的改动", f"• {name}: what was changed here stays"), markup=False)
-    if not yes and not typer.confirm(tr("更新并部署?", "Update and deploy?"), default=False, err=True):
+        err.print(tr("• {name}: what was changed here stays", name=name), markup=False)
+    if not yes and not typer.confirm(tr("Update and deploy?"), default=False, err=True):
         raise typer.Exit(FAILED)
     advance(ROOT, changed_here)
     if changed_here:
-        err.print(tr(f"更新前的文件留在 .git/{KEPT}/", f"the files as they were before are in .git/{KEPT}/"))
+        err.print(tr("the files as they were before are in .git/{kept}/", kept=KEPT))
     # The new version's own requirements and code do the rest.
     raise typer.Exit(deploy(stack))
 
@@ -59,21 +59,19 @@ def check_it_can_follow(root: Path) -> None:
     """Raises StackError where the checkout has no remote branch to follow."""
     if not git_said(root, "rev-parse", "--git-dir"):
         raise StackError(
-            tr("这里不是 git 克隆", "this is no git clone"),
-            tr("下载新版本覆盖后运行 ./deploy.sh", "put the new version here and run ./deploy.sh"),
+            tr("this is no git clone"),
+            tr("put the new version here and run ./deploy.sh"),
         )
     if git(root, "symbolic-ref", "--quiet", "HEAD").returncode:
         commit = git_said(root, "rev-parse", "--short", "HEAD")
         raise StackError(
-            tr(
-                f"现在停在提交 {commit}，不在任何分支上", f"commit {commit} is checked out, so no branch can be updated"
-            ),
-            tr("先回到分支：git switch main", "go to a branch first: git switch main"),
+            tr("commit {commit} is checked out, so no branch can be updated", commit=commit),
+            tr("go to a branch first: git switch main"),
         )
     if not git_said(root, "rev-parse", "--abbrev-ref", "@{upstream}"):
         raise StackError(
-            tr("当前分支没有跟踪远端分支", "this branch follows no remote branch"),
-            tr("先运行 git branch --set-upstream-to=origin/main", "run git branch --set-upstream-to=origin/main first"),
+            tr("this branch follows no remote branch"),
+            tr("run git branch --set-upstream-to=origin/main first"),
         )
 
 
@@ -83,10 +81,7 @@ def fetch(root: Path) -> None:
     if fetched.returncode:
         raise StackError(
             _last_words(fetched) or "git fetch",
-            tr(
-                "检查网络后重试；现在的版本照常运行",
-                "check the network and try again; the present version keeps running",
-            ),
+            tr("check the network and try again; the present version keeps running"),
         )
 
 
@@ -98,26 +93,20 @@ def plan(root: Path) -> dict[str, bytes]:
     """
     if git(root, "merge-base", "--is-ancestor", "HEAD", "@{upstream}").returncode:
         raise StackError(
-            tr("这个分支有远端没有的提交", "this branch has commits that the remote branch lacks"),
-            tr("先运行 git rebase @{upstream}（或 git merge），再运行一次",
-               "run git rebase @{upstream} (or git merge) first, then again"),
+            tr("this branch has commits that the remote branch lacks"),
+            tr("run git rebase @{upstream} (or git merge) first, then again"),
         )  # fmt: skip
     theirs = _names(root, "diff", "--name-only", "--no-renames", "--relative", "-z", "HEAD", "@{upstream}")
     mine = _names(root, "diff", "--name-only", "--no-renames", "--relative", "-z", "HEAD")
     if in_the_way := sorted(name for name in theirs - mine if _is_new_and_there(root, name)):
         raise StackError(
-            tr(f"新版本带来的文件这里已经有了：{', '.join(in_the_way)}",
-               f"the new version brings files that are here already: {', '.join(in_the_way)}"),
-            tr("改名或移走，再运行一次", "rename them or move them away, then run it again"),
+            tr("the new version brings files that are here already: {in_the_way}", in_the_way=', '.join(in_the_way)),
+            tr("rename them or move them away, then run it again"),
         )  # fmt: skip
     if both := sorted(name for name in theirs & mine if not _is_mergeable(root, name)):
         raise StackError(
-            tr(
-                f"这里和新版本都改了：{', '.join(both)}", f"changed both here and in the new version: {', '.join(both)}"
-            ),
-            tr(
-                "先提交或收起自己的改动（git stash），再运行一次", "commit or stash your own changes, then run it again"
-            ),
+            tr("changed both here and in the new version: {both}", both=", ".join(both)),
+            tr("commit or stash your own changes, then run it again"),
         )
     return {name: _merged(root, name) for name in sorted(theirs & mine)}
 
@@ -156,16 +145,14 @@ def _merged(root: Path, name: str) -> bytes:
         return merged(base, (root / name).read_bytes().decode(), theirs).encode()
     except MergeConflict as conflict:
         raise StackError(
-            tr(f"{name}: 这里和新版本都改了 {', '.join(conflict.keys)}",
-               f"{name}: {', '.join(conflict.keys)}: changed both here and in the new version"),
-            tr(f"看新版本的值：git diff HEAD @{{upstream}} -- {name}；在文件里写成同样的值或撤销，再运行一次",
-               f"see the new version's: git diff HEAD @{{upstream}} -- {name}; write the same value into the file, or "
-               "undo your change, then run it again"),
+            tr("{name}: {keys}: changed both here and in the new version", name=name, keys=', '.join(conflict.keys)),
+            tr("see the new version's: git diff HEAD @{{upstream}} -- {name}; write the same value into the "
+"file, or undo your change, then run it again", name=name),
         ) from None  # fmt: skip
     except (yaml.YAMLError, UnicodeDecodeError):
         raise StackError(
-            tr(f"{name}: 不是有效的 YAML，不能与新版本合并", f"{name}: no valid YAML, so it cannot be merged"),
-            tr("改好后再运行一次", "correct it and run again"),
+            tr("{name}: no valid YAML, so it cannot be merged", name=name),
+            tr("correct it and run again"),
         ) from None
 
 
@@ -191,7 +178,7 @@ def _must(done: subprocess.CompletedProcess[str]) -> None:
     if done.returncode:
         raise StackError(
             _last_words(done) or "git",
-            tr("先提交或收起自己的改动，再运行一次", "commit or stash your own changes, then run it again"),
+            tr("commit or stash your own changes, then run it again"),
         )
 
 

@@ -18,24 +18,22 @@ from cli.system import programs
 from cli.system.errors import StackError
 from cli.terminal.console import fail, out
 from cli.terminal.usage import examples
-from toolchain.language import tr
+from messages import tr
 
 commands = typer.Typer()
 _COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "bright_cyan", "bright_green", "bright_magenta")
 
 
 @commands.command(
-    help=tr("查看日志；不写服务就是全部", "Show logs; without a service, of everything"),
+    help=tr("Show logs; without a service, of everything"),
     epilog=examples(
         "./deploy.sh logs", "./deploy.sh logs -f xiaohongshu-mcp", "./deploy.sh logs api-gateway --tail 20"
     ),
 )
 def logs(
-    service: Annotated[
-        str | None, typer.Argument(help=tr("服务或容器", "A service or a container"), show_default=False)
-    ] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help=tr("继续显示新的", "Go on with new lines"))] = False,
-    tail: Annotated[int, typer.Option(min=0, help=tr("每个容器最后几行", "Last lines of each container"))] = 100,
+    service: Annotated[str | None, typer.Argument(help=tr("A service or a container"), show_default=False)] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help=tr("Go on with new lines"))] = False,
+    tail: Annotated[int, typer.Option(min=0, help=tr("Last lines of each container"))] = 100,
     stack: StackOption = "dev",
 ) -> None:
     """Show logs; without a service, of everything."""
@@ -62,12 +60,12 @@ def logs(
     if len(wanted) < len(named):
         fail(missing.message(), missing.next_step(stack))
     if any(process.wait() > 0 for process, _ in streams):
-        raise EngineError(tr("有日志读不到", "some logs could not be read"))
+        raise EngineError(tr("some logs could not be read"))
 
 
 @commands.command(
     "exec",
-    help=tr("在服务的容器里运行命令（默认打开 sh）", "Run a command in a service's container (sh by default)"),
+    help=tr("Run a command in a service's container (sh by default)"),
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False},
     epilog=examples(
         "./deploy.sh exec api-gateway nginx -t -c /etc/dyber/current/nginx.conf", "./deploy.sh exec xiaohongshu-mcp"
@@ -75,7 +73,7 @@ def logs(
 )
 def execute(
     context: typer.Context,
-    service: Annotated[str, typer.Argument(help=tr("服务或容器", "A service or a container"))],
+    service: Annotated[str, typer.Argument(help=tr("A service or a container"))],
     stack: StackOption = "dev",
 ) -> None:
     """Run a command in a service's container; its exit code is this one's."""
@@ -87,8 +85,8 @@ def execute(
         raise missing.error(stack)
     if not running:
         raise StackError(
-            tr(f"{service} 没有在运行", f"{service} is not running"),
-            tr(f"先运行 ./deploy.sh start {service}", f"run ./deploy.sh start {service} first"),
+            tr("{service} is not running", service=service),
+            tr("run ./deploy.sh start {service} first", service=service),
         )
     terminal = ["--interactive", "--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else ["--interactive"]
     command = context.args[1:] if context.args[:1] == ["--"] else context.args

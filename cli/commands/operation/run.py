@@ -18,8 +18,8 @@ from cli.inventory.members import GONE, START_ORDER, Member, chosen
 from cli.system.errors import StackError
 from cli.terminal.console import Activities, out
 from cli.terminal.usage import examples
+from messages import tr
 from toolchain.home import DyberHome
-from toolchain.language import tr
 
 HEALTHY_SECONDS = 150.0
 READY_SECONDS = 30.0
@@ -27,13 +27,11 @@ READY_SECONDS = 30.0
 GATEWAY_STOP_SECONDS = 3
 
 commands = typer.Typer()
-ServiceArgument = Annotated[
-    str | None, typer.Argument(help=tr("服务，如 xiaohongshu-mcp；不写就是全部", "A service; without one, all"))
-]
+ServiceArgument = Annotated[str | None, typer.Argument(help=tr("A service; without one, all"))]
 
 
 @commands.command(
-    help=tr("启动已部署、已停止的容器", "Start the stopped containers of a deployed stack"),
+    help=tr("Start the stopped containers of a deployed stack"),
     epilog=examples("./deploy.sh start", "./deploy.sh start xiaohongshu-mcp"),
 )
 def start(service: ServiceArgument = None, yes: AcceptedYesOption = False, stack: StackOption = "dev") -> None:
@@ -44,7 +42,7 @@ def start(service: ServiceArgument = None, yes: AcceptedYesOption = False, stack
     if missing.stops_starting:
         raise missing.error(stack)
     if not wanted and not _named_gone(named):
-        out.print(tr("都已在运行。", "Everything is running."))
+        out.print(tr("Everything is running."))
         return
     with _display() as display:
         for kind in START_ORDER:
@@ -52,11 +50,11 @@ def start(service: ServiceArgument = None, yes: AcceptedYesOption = False, stack
             _each(group, lambda one: _start(one, display))
     if _named_gone(named):
         raise missing.error(stack)
-    out.print(tr("已启动。查看：./deploy.sh status", "Started. See: ./deploy.sh status"))
+    out.print(tr("Started. See: ./deploy.sh status"))
 
 
 @commands.command(
-    help=tr("停止容器；容器和数据保留", "Stop the containers; they and their data are kept"),
+    help=tr("Stop the containers; they and their data are kept"),
     epilog=examples("./deploy.sh stop", "./deploy.sh stop template-mcp"),
 )
 def stop(service: ServiceArgument = None, yes: AcceptedYesOption = False, stack: StackOption = "dev") -> None:
@@ -67,24 +65,16 @@ def stop(service: ServiceArgument = None, yes: AcceptedYesOption = False, stack:
         raise missing.error(stack)
     wanted = [one for one in named if one.state in ("running", "restarting", "paused")]
     if not wanted:
-        out.print(tr("没有在运行的。", "Nothing is running."))
+        out.print(tr("Nothing is running."))
         return
     with _display() as display:
         for kind in reversed(START_ORDER):
             _each([one for one in wanted if one.kind == kind], lambda one: _stop(one, display))
-    out.print(
-        tr(
-            "已停止；容器和数据都还在。再启动：./deploy.sh start",
-            "Stopped; containers and data are kept. Start again: ./deploy.sh start",
-        )
-    )
+    out.print(tr("Stopped; containers and data are kept. Start again: ./deploy.sh start"))
 
 
 @commands.command(
-    help=tr(
-        "逐个副本重启：前一个恢复服务后才轮到下一个",
-        "Restart replica by replica, each when the one before serves again",
-    ),
+    help=tr("Restart replica by replica, each when the one before serves again"),
     epilog=examples("./deploy.sh restart", "./deploy.sh restart xiaohongshu-mcp"),
 )
 def restart(service: ServiceArgument = None, yes: AcceptedYesOption = False, stack: StackOption = "dev") -> None:
@@ -100,7 +90,7 @@ def restart(service: ServiceArgument = None, yes: AcceptedYesOption = False, sta
                 _restart(one, deployment, everything, display)
     if _named_gone(named):
         raise missing.error(stack)
-    out.print(tr("已重启。查看：./deploy.sh status", "Restarted. See: ./deploy.sh status"))
+    out.print(tr("Restarted. See: ./deploy.sh status"))
 
 
 def _members(stack: str) -> tuple[Deployment, list[Member], Gone]:
@@ -130,7 +120,7 @@ def _each(group: Iterable[Member], work: Callable[[Member], object]) -> None:
 
 
 def _start(one: Member, display: Activities) -> None:
-    with display.phase(tr(f"启动 {one.service}", f"Starting {one.service}")):
+    with display.phase(tr("Starting {service}", service=one.service)):
         with engine.asking() as client:
             client.start(one.id)
         wait_until_well(one, display)
@@ -138,7 +128,7 @@ def _start(one: Member, display: Activities) -> None:
 
 def _stop(one: Member, display: Activities) -> None:
     # The container's own time: running calls end first.
-    with display.phase(tr(f"停止 {one.service}", f"Stopping {one.service}"), one.stop_seconds):
+    with display.phase(tr("Stopping {service}", service=one.service), one.stop_seconds):
         with engine.asking() as client:
             client.stop(one.id, timeout=one.stop_seconds)
 
@@ -146,7 +136,7 @@ def _stop(one: Member, display: Activities) -> None:
 def _restart(one: Member, deployment: Deployment, everything: list[Member], display: Activities) -> None:
     replicas = sum(other.service == one.service for other in everything)
     label = one.service if replicas == 1 else f"{one.service} {one.replica}/{replicas}"
-    with display.phase(tr(f"重启 {label}", f"Restarting {label}")):
+    with display.phase(tr("Restarting {label}", label=label)):
         seconds = GATEWAY_STOP_SECONDS if one.kind == "gateway" else one.stop_seconds
         with engine.asking() as client:
             client.restart(one.id, timeout=seconds)
@@ -169,14 +159,14 @@ def wait_until_well(one: Member, display: Activities) -> None:
             break
         time.sleep(0.5)
     raise StackError(
-        tr(f"{one.service} 没有变为健康", f"{one.service} did not become healthy"),
-        tr(f"查看原因：./deploy.sh logs {one.service}", f"see why: ./deploy.sh logs {one.service}"),
+        tr("{service} did not become healthy", service=one.service),
+        tr("see why: ./deploy.sh logs {service}", service=one.service),
     )
 
 
 def _wait_until_ready(service: str, replicas: int, deployment: Deployment, display: Activities) -> None:
     """Wait until the gateway sends calls to all replicas of a service again."""
-    display.detail(tr("等网关确认", "waiting for the gateway to see it"))
+    display.detail(tr("waiting for the gateway to see it"))
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
         report = gateway_status.fetch(deployment.settings)
@@ -185,6 +175,6 @@ def _wait_until_ready(service: str, replicas: int, deployment: Deployment, displ
             return
         time.sleep(0.5)
     raise StackError(
-        tr(f"网关在 {READY_SECONDS:.0f} 秒内没有看到 {service} 就绪", f"the gateway does not see {service} ready"),
-        tr("查看：./deploy.sh status", "see: ./deploy.sh status"),
+        tr("the gateway does not see {service} ready", service=service, ready_seconds=READY_SECONDS),
+        tr("see: ./deploy.sh status"),
     )

@@ -27,8 +27,8 @@ from cli.terminal.usage import FAILED, examples
 from infra.schema.problems import ConfigurationError
 from infra.services.catalog import load_catalog
 from infra.settings.stack import StackSettings
+from messages import mark, tr
 from toolchain.home import DyberHome
-from toolchain.language import tr
 from toolchain.progress import duration
 
 commands = typer.Typer()
@@ -36,21 +36,19 @@ commands = typer.Typer()
 UNBOUNDED = 1000
 _STYLES = {"up": "green", "degraded": "yellow", "down": "red", "stopped": "red", GONE: "red", "unknown": "yellow"}
 _WORDS = {
-    "up": ("正常", "up"),
-    "degraded": ("降级", "degraded"),
-    "down": ("不可用", "down"),
-    "stopped": ("已停止", "stopped"),
-    GONE: ("不见了", "gone"),
-    "unknown": ("未知", "unknown"),
-    "running": ("运行中", "running"),
-    "off": ("未启用", "off"),
+    "up": mark("up"),
+    "degraded": mark("degraded"),
+    "down": mark("down"),
+    "stopped": mark("stopped"),
+    GONE: mark("gone"),
+    "unknown": mark("unknown"),
+    "running": mark("running"),
+    "off": mark("off"),
 }
 
 
 @commands.command(
-    help=tr(
-        "每个服务的健康、版本、用量、工具和最近的错误", "Health, version, usage, tools and last error of each service"
-    ),
+    help=tr("Health, version, usage, tools and last error of each service"),
     epilog=examples("./deploy.sh status", "./deploy.sh status --json"),
 )
 def status(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
@@ -73,17 +71,15 @@ def status(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
         if missing:
             fail(missing.message(), missing.next_step(stack))
         elif any(one.state == "stopped" for one in found):
-            err.print(Text("→ " + tr("启动：./deploy.sh start", "start: ./deploy.sh start"), style="yellow"))
+            err.print(Text("→ " + tr("start: ./deploy.sh start"), style="yellow"))
         elif any(one.state != "up" for one in found):
-            err.print(
-                Text("→ " + tr("查看：./deploy.sh logs <服务>", "see: ./deploy.sh logs <service>"), style="yellow")
-            )
+            err.print(Text("→ " + tr("see: ./deploy.sh logs <service>"), style="yellow"))
     if missing or any(one.state != "up" for one in found):
         raise typer.Exit(FAILED)
 
 
 @commands.command(
-    help=tr("列出这个栈的容器", "List this stack's containers"),
+    help=tr("List this stack's containers"),
     epilog=examples("./deploy.sh ps", "./deploy.sh ps --json"),
 )
 def ps(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
@@ -94,9 +90,7 @@ def ps(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
         keys = ("name", "service", "kind", "replica", "state", "health", "image", "ports", "restarts")
         print_json([{**{key: getattr(one, key) for key in keys}, "id": one.id[:12]} for one in found])
         return
-    table = _table(
-        tr("容器", "container"), tr("服务", "service"), tr("状态", "state"), tr("端口", "ports"), tr("镜像", "image")
-    )
+    table = _table(tr("container"), tr("service"), tr("state"), tr("ports"), tr("image"))
     for one in found:
         state = f"{one.state} ({one.health})" if one.running and one.health else one.state
         table.add_row(
@@ -109,7 +103,7 @@ def ps(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
 
 @commands.command(
     "list",
-    help=tr("列出所有可用的服务", "List all available services"),
+    help=tr("List all available services"),
     epilog=examples("./deploy.sh list", "./deploy.sh list --json"),
 )
 def list_services(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
@@ -133,14 +127,12 @@ def list_services(as_json: JsonOption = False, stack: StackOption = "dev") -> No
     if as_json:
         print_json(rows)
         return
-    table = _table(
-        tr("服务", "service"), tr("状态", "state"), tr("端口", "port"), tr("配置档", "profile"), tr("工具", "tools"), ""
-    )
+    table = _table(tr("service"), tr("state"), tr("port"), tr("profile"), tr("tools"), "")
     for row in rows:
         state = str(row["state"])
         table.add_row(
             str(row["name"]),
-            Text(tr(*_WORDS[state]), style={"running": "green", "stopped": "red", GONE: "red"}.get(state, "dim")),
+            Text(tr(_WORDS[state]), style={"running": "green", "stopped": "red", GONE: "red"}.get(state, "dim")),
             str(row["port"]),
             str(row["profile"] or "-"),
             _tools(len(row["tools"]) - len(row["hidden_tools"]), row["hidden_tools"]),
@@ -151,10 +143,10 @@ def list_services(as_json: JsonOption = False, stack: StackOption = "dev") -> No
 
 def _tell_unused(data: list[StoredData], stack: str) -> None:
     if data:
-        out.print(tr("没有服务使用的数据卷：", "Data volumes that no service uses:"))
+        out.print(tr("Data volumes that no service uses:"))
         for line in stored_data.lines(data):
             out.print(line, markup=False)
-        delete = tr("不再需要时删除（先列出、先问）：", "delete them when no longer needed (lists, asks): ")
+        delete = tr("delete them when no longer needed (lists, asks): ")
         out.print(Text("→ " + delete + stored_data.command_for(stack), style="dim"))
 
 
@@ -194,23 +186,23 @@ def _hidden(settings: StackSettings | None) -> dict[str, tuple[str, ...]]:
 def _tools(shown: int | None, hidden: Sequence[str]) -> str:
     """Return how many tools agents see, and how many are hidden from them."""
     counted = str(shown) if shown else "-"
-    return f"{counted} (+{len(hidden)} {tr('隐藏', 'hidden')})" if hidden else counted
+    return f"{counted} (+{len(hidden)} {tr('hidden')})" if hidden else counted
 
 
 def _status_table(found: list[ServiceHealth], hidden: Mapping[str, Sequence[str]]) -> Table:
     table = _table(
-        tr("服务", "service"),
-        tr("状态", "state"),
-        tr("副本", "replicas"),
-        tr("版本", "version"),
-        tr("工具", "tools"),
+        tr("service"),
+        tr("state"),
+        tr("replicas"),
+        tr("version"),
+        tr("tools"),
         "CPU",
-        tr("内存", "memory"),
-        tr("已运行", "uptime"),
-        tr("重启", "restarts"),
+        tr("memory"),
+        tr("uptime"),
+        tr("restarts"),
     )
     for one in found:
-        state = tr(*_WORDS[one.state]) + (f" ({one.code})" if one.code and one.state != "up" else "")
+        state = tr(_WORDS[one.state]) + (f" ({one.code})" if one.code and one.state != "up" else "")
         table.add_row(
             one.name,
             Text(state, style=_STYLES[one.state]),

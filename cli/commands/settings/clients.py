@@ -13,14 +13,14 @@ from cli.clients import addresses, formats
 from cli.commands.reading import StackOption, client_token, deployed
 from cli.terminal.console import err
 from cli.terminal.usage import examples
-from toolchain.language import tr
+from messages import tr
 
 commands = typer.Typer()
 
 
 @commands.command(
     "clients",
-    help=tr("打印可直接使用的 MCP 客户端配置", "Print a ready MCP client configuration"),
+    help=tr("Print a ready MCP client configuration"),
     epilog=examples(
         "./deploy.sh clients claude-code > .mcp.json",
         "./deploy.sh clients codex >> ~/.codex/config.toml",
@@ -33,31 +33,24 @@ def client_configuration(
     format: Annotated[str, typer.Argument(help=", ".join(formats.FORMATS))] = "claude-code",
     client: Annotated[
         str | None,
-        typer.Option(
-            help=tr(
-                "为哪个客户端：用它的令牌，只列它可用的服务",
-                "The client whose token is used and whose services are listed",
-            )
-        ),
+        typer.Option(help=tr("The client whose token is used and whose services are listed")),
     ] = None,
     with_token: Annotated[
         bool,
-        typer.Option(
-            "--with-token", help=tr("写入令牌本身，而不是 ${DYBER_TOKEN}", "Write the token itself, not ${DYBER_TOKEN}")
-        ),
+        typer.Option("--with-token", help=tr("Write the token itself, not ${DYBER_TOKEN}")),
     ] = False,
     from_container: Annotated[
         bool,
         typer.Option(
             "--from-container",
-            help=tr("客户端在这台机器的容器里运行", "For a client that runs in a container on this machine"),
+            help=tr("For a client that runs in a container on this machine"),
         ),
     ] = False,
     certificate: Annotated[
         bool,
         typer.Option(
             "--certificate",
-            help=tr("只打印客户端要信任的证书（PEM）", "Print only the certificate that clients must trust (PEM)"),
+            help=tr("Print only the certificate that clients must trust (PEM)"),
         ),
     ] = False,
     stack: StackOption = "dev",
@@ -65,10 +58,7 @@ def client_configuration(
     """Print a ready MCP client configuration."""
     if format not in formats.FORMATS:
         raise typer.BadParameter(
-            tr(
-                f"没有格式 {format!r}，可用：{', '.join(formats.FORMATS)}",
-                f"no format {format!r}; known: {', '.join(formats.FORMATS)}",
-            )
+            tr("no format {format!r}; known: {formats}", format=format, formats=", ".join(formats.FORMATS))
         )
     deployment, outputs = deployed(stack, with_settings=True, ask_engine=certificate)
     gateway = outputs["gateway"]
@@ -85,19 +75,14 @@ def client_configuration(
         services = addresses.for_containers(services)
         _hint(addresses.container_hint(deployment.settings.gateway.bind, option))
     elif format in formats.IN_CONTAINERS and any(addresses.is_loopback(one["mcp"]) for one in services.values()):
-        _hint(
-            tr(
-                f"{format} 在容器里运行的话，加 --from-container",
-                f"add --from-container if {format} runs in a container",
-            )
-        )
+        _hint(tr("add --from-container if {format} runs in a container", format=format))
     sys.stdout.write(formats.render(format, services, token if with_token else None) + "\n")
     for hint in (formats.note(format, services), addresses.trust_hint(gateway, option)):
         if hint:
             _hint(hint)
     if sys.stdout.isatty():
         place = formats.FILES[format]
-        _hint(tr(f"放到这里：{place}", f"where it goes: {place}"))
+        _hint(tr("where it goes: {place}", place=place))
 
 
 def usable(
@@ -119,18 +104,22 @@ def usable(
     if format not in formats.LEGACY_TRANSPORT:
         _hint(
             tr(
-                f"{client} 在 {names} 只有部分工具的权限，只有 MCP 2026-07-28 的程序能这样用；更老的 {format} 会得到 403。"
-                f"那就另建一个：{fix}",
-                f"{client} may call only some tools of {names}, which takes a program of MCP 2026-07-28; an older "
-                f"{format} gets 403. Then make another client: {fix}",
+                "{client} may call only some tools of {names}, which takes a program of MCP 2026-07-28; an "
+                "older {format} gets 403. Then make another client: {fix}",
+                client=client,
+                names=names,
+                format=format,
+                fix=fix,
             )
         )
         return allowed
     whole = {name: service for name, service in allowed.items() if name not in limited}
     refusal = tr(
-        f"{format} 用旧的 SSE 方式，不能用只有部分工具的权限（{names}）。另建一个客户端：{fix}",
-        f"{format} uses the legacy transport, which a scope of some tools does not allow ({names}). Make another "
-        f"client: {fix}",
+        "{format} uses the legacy transport, which a scope of some tools does not allow ({names}). Make "
+        "another client: {fix}",
+        format=format,
+        names=names,
+        fix=fix,
     )
     if not whole:
         raise typer.BadParameter(refusal)

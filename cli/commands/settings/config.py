@@ -20,24 +20,21 @@ from cli.terminal.console import err, fail, out
 from cli.terminal.masking import HIDDEN
 from infra.schema.key_paths import dotted
 from infra.schema.problems import ConfigurationError, Problem
-from toolchain.language import tr
+from messages import either, tr
 
 config_app = typer.Typer(
-    help=tr("栈的设置", "A stack's settings"),
+    help=tr("A stack's settings"),
     epilog=examples("./deploy.sh config show", "./deploy.sh config set gateway.portOffset 10000"),
     no_args_is_help=True,
 )
-KEY_HELP = tr("键，如 gateway.portOffset", "A key, such as gateway.portOffset")
+KEY_HELP = tr("A key, such as gateway.portOffset")
 #: Columns that a value may take before what says it is no longer aligned.
 VALUE_WIDTH = 40
 
 
 @config_app.command(
     "show",
-    help=tr(
-        "显示生效的设置，包括默认值，以及各自的来源；机密不显示",
-        "Show the settings as they are, defaults too, and where each comes from; secrets stay hidden",
-    ),
+    help=tr("Show the settings as they are, defaults too, and where each comes from; secrets stay hidden"),
     epilog=examples(
         "./deploy.sh config show", "./deploy.sh config show gateway.limits -s test", "./deploy.sh config show --json"
     ),
@@ -53,13 +50,13 @@ def config_show(
     rows = [value for at, value in configuration.values().items() if at[: len(path)] == path]
     if not rows:
         raise StackError(
-            tr(f"栈 {stack} 没有设置 {key}", f"stack {stack} does not set {key}"),
-            tr(f"设置它：./deploy.sh config set {key} …", f"set it: ./deploy.sh config set {key} …"),
+            tr("stack {stack} does not set {key}", stack=stack, key=key),
+            tr("set it: ./deploy.sh config set {key} …", key=key),
         )
     if as_json:
         print_json([_as_json(value) for value in rows])
     else:
-        default = {DEFAULT: tr("默认", "default")}
+        default = {DEFAULT: tr("default")}
         _table([(value.key, _text(value), default.get(value.source, value.source)) for value in rows])
         if len(rows) == 1 and rows[0].path == path:
             _about(configuration, path)
@@ -69,10 +66,7 @@ def config_show(
 
 @config_app.command(
     "set",
-    help=tr(
-        "把设置写进栈文件；先检查全部设置，不部署",
-        "Write settings into the stack's file; all settings are checked first, nothing is deployed",
-    ),
+    help=tr("Write settings into the stack's file; all settings are checked first, nothing is deployed"),
     epilog=examples(
         "./deploy.sh config set gateway.limits.requestsPerSecond 20",
         "./deploy.sh config set profiles dev,cache -s test",
@@ -84,7 +78,7 @@ def config_set(
     words: Annotated[
         list[str],
         typer.Argument(
-            help=tr("键和值，可以多对", "A key and its value, or several of them"),
+            help=tr("A key and its value, or several of them"),
             metavar="KEY VALUE ...",
             autocompletion=complete_key_or_value,
             show_default=False,
@@ -94,10 +88,7 @@ def config_set(
         bool,
         typer.Option(
             "--secret",
-            help=tr(
-                "机密：值从标准输入读取或询问，加密后写入",
-                "A secret: its value is read from stdin or asked for, and encrypted",
-            ),
+            help=tr("A secret: its value is read from stdin or asked for, and encrypted"),
         ),
     ] = False,
     yes: AcceptedYesOption = False,
@@ -109,10 +100,7 @@ def config_set(
         _set_secret(configuration, words)
         return
     if len(words) % 2:
-        raise typer.BadParameter(
-            tr(f"{words[-1]} 后面缺少值", f"{words[-1]} needs a value")
-            + tr("；机密用 --secret", "; for a secret use --secret")
-        )
+        raise typer.BadParameter(tr("{words} needs a value", words=words[-1]) + tr("; for a secret use --secret"))
     given: dict[KeyPath, Any] = {}
     for key, text in zip(words[::2], words[1::2], strict=True):
         path = parse(key, configuration.tree)
@@ -123,7 +111,7 @@ def config_set(
             if below.secret:
                 raise typer.BadParameter(
                     f"{dotted(inner)}: "
-                    + tr("机密的值不能写在命令行上：", "a secret's value cannot be on a command line: ")
+                    + tr("a secret's value cannot be on a command line: ")
                     + f"./deploy.sh config set {dotted(inner)} --secret{_option(stack)}"
                 )
     _change(configuration, given)
@@ -131,7 +119,7 @@ def config_set(
 
 @config_app.command(
     "unset",
-    help=tr("从栈文件中删除设置，回到默认值", "Remove a setting from the stack's file, back to its default"),
+    help=tr("Remove a setting from the stack's file, back to its default"),
     epilog=examples("./deploy.sh config unset gateway.limits", "./deploy.sh config unset cache.password -s test"),
 )
 def config_unset(
@@ -145,26 +133,20 @@ def config_unset(
     if not _is_set(configuration, path):
         name = configuration.file.path.name
         raise StackError(
-            tr(f"{name} 里没有 {dotted(path)}", f"{name} does not set {dotted(path)}"),
-            tr(
-                f"看它的值从哪里来：./deploy.sh config show {dotted(path)}",
-                f"see where its value comes from: ./deploy.sh config show {dotted(path)}",
-            )
-            + _option(stack),
+            tr("{name} does not set {path}", name=name, path=dotted(path)),
+            tr("see where its value comes from: ./deploy.sh config show {path}", path=dotted(path)) + _option(stack),
         )
     _change(configuration, {path: None})
 
 
 @config_app.command(
     "diff",
-    help=tr(
-        "两个栈生效的设置的差别；有差别时退出码为 1", "How the settings of two stacks differ; exit code 1 when they do"
-    ),
+    help=tr("How the settings of two stacks differ; exit code 1 when they do"),
     epilog=examples("./deploy.sh config diff dev test", "./deploy.sh config diff test prod --json"),
 )
 def config_diff(
-    one: Annotated[str, typer.Argument(help=tr("一个栈", "One stack"))],
-    other: Annotated[str, typer.Argument(help=tr("另一个栈", "The other stack"))],
+    one: Annotated[str, typer.Argument(help=tr("One stack"))],
+    other: Annotated[str, typer.Argument(help=tr("The other stack"))],
     as_json: JsonOption = False,
 ) -> None:
     """How the settings of two stacks differ."""
@@ -182,9 +164,9 @@ def config_diff(
         rows = [(dotted(path), *_both(before.get(path), after.get(path))) for path in differing]
         _table([("", one, other), *rows])
     else:
-        out.print(tr("没有差别。", "No differences."))
+        out.print(tr("No differences."))
     if unreadable:
-        raise StackError(unreadable.message + tr("；没有比较机密", "; secrets were not compared"), unreadable.next_step)
+        raise StackError(unreadable.message + tr("; secrets were not compared"), unreadable.next_step)
     if differing:
         raise typer.Exit(FAILED)
 
@@ -193,8 +175,7 @@ def config_diff(
     "reference",
     hidden=True,
     help=tr(
-        "从设置的定义重新写出 docs/ 里的设置参考和 JSON Schema",
-        "Write the reference of the settings and the JSON Schema in docs/ anew, from the definition of the settings",
+        "Write the reference of the settings and the JSON Schema in docs/ anew, from the definition of the settings"
     ),
     epilog=examples("./deploy.sh config reference"),
 )
@@ -202,7 +183,7 @@ def config_reference() -> None:
     """Write what is generated from the settings' models."""
     for path, text in settings_reference.files().items():
         path.write_text(text, encoding="utf-8")
-        out.print(tr("已写入 ", "written: ") + str(path), markup=False)
+        out.print(tr("written: ") + str(path), markup=False)
 
 
 def _readable(stack: str) -> Configuration:
@@ -215,18 +196,13 @@ def _readable(stack: str) -> Configuration:
 
 def _set_secret(configuration: Configuration, words: list[str]) -> None:
     if len(words) != 1:
-        raise typer.BadParameter(
-            tr("机密的值不写在命令行上，只写键", "a secret's value is not written on the command line, only its key")
-        )
+        raise typer.BadParameter(tr("a secret's value is not written on the command line, only its key"))
     path = parse(words[0], configuration.tree)
     key, setting = dotted(path), configuration.tree.find(path)
     if setting is None or not setting.secret:
         known = ", ".join(dotted(leaf) for leaf, leaf_setting in configuration.tree.leaves() if leaf_setting.secret)
         raise typer.BadParameter(
-            tr(
-                f"{key} 不是机密，在状态里会是明文。机密：{known}",
-                f"{key} is no secret, and would be in clear in the state; secrets: {known}",
-            )
+            tr("{key} is no secret, and would be in clear in the state; secrets: {known}", key=key, known=known)
         )
     value = _ask(key)
     _check(configuration, [path], _problems(configuration), {path: value})
@@ -253,7 +229,7 @@ def _change(configuration: Configuration, given: Mapping[KeyPath, Any]) -> None:
         write(configuration.file, path, value, configuration.tree)
     still_wrong = _check(configuration, list(given), present)
     if not lines:
-        out.print(tr("没有变化。", "No changes."))
+        out.print(tr("No changes."))
         return
     configuration.file.save()
     _told(configuration, lines)
@@ -283,7 +259,7 @@ def _check(
     left = _problems(configuration, clear)
     file = configuration.file.path.name
     if any(problem not in present or any(problem.concerns(file, path) for path in changed) for problem in left):
-        raise ConfigurationError(*left, tr("没有写入。", "Nothing was written."))
+        raise ConfigurationError(*left, tr("Nothing was written."))
     for problem in left:
         err.print(Text(f"• {problem.text()}", style="yellow"))
     return left
@@ -292,7 +268,7 @@ def _check(
 def _told(configuration: Configuration, lines: list[str]) -> None:
     for line in lines:
         out.print(Text(f"• {configuration.file.path.name}: {line}"))
-    out.print(tr("下一步：", "Next: ") + f"./deploy.sh preview{_option(configuration.stack)}", markup=False)
+    out.print(tr("Next: ") + f"./deploy.sh preview{_option(configuration.stack)}", markup=False)
 
 
 def _in_file(configuration: Configuration, path: KeyPath) -> Any:
@@ -312,9 +288,9 @@ def _is_set(configuration: Configuration, path: KeyPath) -> bool:
 def _about(configuration: Configuration, path: KeyPath) -> None:
     setting = configuration.tree.find(path)
     assert setting is not None
-    kind = settings_reference.kind(setting, tr("zh", "en"))
-    out.print(Text(f"  {tr(*setting.description)}", style="dim"))
-    out.print(Text(f"  {kind}{tr('；默认 ', '; default ')}{shown(setting.default)}", style="dim"))
+    kind = settings_reference.kind(setting, tr("en"))
+    out.print(Text(f"  {either(*setting.description)}", style="dim"))
+    out.print(Text(f"  {kind}{tr('; default ')}{shown(setting.default)}", style="dim"))
 
 
 def _table(rows: list[tuple[str, str, str]]) -> None:
@@ -338,7 +314,7 @@ def _difference(path: KeyPath, values: Mapping[str, Value | None]) -> dict[str, 
 
 def _both(one: Value | None, other: Value | None) -> tuple[str, str]:
     if (one and one.secret) or (other and other.secret):
-        return (HIDDEN, tr("不同", "differs"))
+        return (HIDDEN, tr("differs"))
     return _text(one), _text(other)
 
 

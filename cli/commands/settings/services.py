@@ -16,9 +16,9 @@ from cli.system.checkout import ROOT
 from cli.terminal.console import err, out
 from infra.schema.problems import ConfigurationError
 from infra.services.catalog import SPEC_FILE, load_catalog
+from messages import tr
 from toolchain.errors import SetupError
 from toolchain.home import DyberHome
-from toolchain.language import tr
 
 SERVERS = ROOT / "mcp-servers"
 
@@ -28,40 +28,29 @@ commands = typer.Typer()
 
 @commands.command(
     "add-service",
-    help=tr("添加新MCP服务：由模板创建一个完整的目录", "Add an MCP service: make its whole folder from the template"),
+    help=tr("Add an MCP service: make its whole folder from the template"),
     epilog=examples("./deploy.sh add-service", "./deploy.sh add-service weibo --port 8003 --title 微博 --deploy"),
 )
 def add_service(
     context: typer.Context,
-    name: Annotated[
-        str | None, typer.Argument(help=tr("服务名称；不写则询问", "The service's name; asked for if left out"))
-    ] = None,
-    port: Annotated[
-        str | None, typer.Option(help=tr("端口；不写则取最小的空闲端口", "Port; the lowest free one if left out"))
-    ] = None,
-    title: Annotated[
-        str | None, typer.Option(help=tr("给人看的标题，例如 微博", "Title shown to people, such as 微博"))
-    ] = None,
-    deploy: Annotated[bool, typer.Option("--deploy", help=tr("创建后立即部署", "Deploy it at once"))] = False,
+    name: Annotated[str | None, typer.Argument(help=tr("The service's name; asked for if left out"))] = None,
+    port: Annotated[str | None, typer.Option(help=tr("Port; the lowest free one if left out"))] = None,
+    title: Annotated[str | None, typer.Option(help=tr("Title shown to people, such as 微博"))] = None,
+    deploy: Annotated[bool, typer.Option("--deploy", help=tr("Deploy it at once"))] = False,
     yes: YesOption = False,
     stack: StackOption = "dev",
 ) -> None:
     """Add an MCP service: make its whole folder from the template."""
     catalog = load_catalog(SERVERS)
     if name is None and yes:
-        raise typer.BadParameter(
-            tr(
-                "--yes 时要写出服务名称：./deploy.sh add-service weibo",
-                "with --yes name it: ./deploy.sh add-service weibo",
-            )
-        )
+        raise typer.BadParameter(tr("with --yes name it: ./deploy.sh add-service weibo"))
     asking = name is None
     folders = {path.name for path in SERVERS.iterdir()}
     if name is None:
-        name = _ask(tr("请输入服务名称 (如: weibo, douyin): ", "Name of the service (such as weibo, douyin): "))
+        name = _ask(tr("Name of the service (such as weibo, douyin): "))
     name = naming.checked_name(name, folders)
     if port is None and asking:
-        port = _ask(tr("请输入服务端口 (推荐8003+): ", "Port of the service (8003 or higher): "))
+        port = _ask(tr("Port of the service (8003 or higher): "))
     number = naming.checked_port(port or "", catalog)
     title = naming.checked_title(f"{name} MCP" if title is None else title)
     identifiers = naming.Identifiers(name)
@@ -76,19 +65,16 @@ def add_service(
 
 @commands.command(
     "remove-service",
-    help=tr("移除一个MCP服务；默认保留它的数据", "Remove an MCP service; by default its data is kept"),
+    help=tr("Remove an MCP service; by default its data is kept"),
     epilog=examples("./deploy.sh remove-service weibo", "./deploy.sh remove-service weibo --yes --delete-data"),
 )
 def remove_service(
-    name: Annotated[str, typer.Argument(help=tr("服务名称", "The service's name"))],
+    name: Annotated[str, typer.Argument(help=tr("The service's name"))],
     delete_data: Annotated[
         bool,
         typer.Option(
             "--delete-data",
-            help=tr(
-                "也立即删除它在 --stack 那个栈里的容器和数据卷",
-                "Also delete its containers and its data in the stack of --stack, at once",
-            ),
+            help=tr("Also delete its containers and its data in the stack of --stack, at once"),
         ),
     ] = False,
     yes: YesOption = False,
@@ -104,8 +90,8 @@ def remove_service(
         deployed = []  # Nothing is deployed from a machine that was never set up.
     going = stack if delete_data else None
     _announce(name, deployed, going)
-    if not yes and _ask(tr("确认继续? (y/N): ", "Continue? (y/N): ")).lower() not in ("y", "yes"):
-        err.print(tr("什么都没有改变。", "Nothing was changed."))
+    if not yes and _ask(tr("Continue? (y/N): ")).lower() not in ("y", "yes"):
+        err.print(tr("Nothing was changed."))
         raise typer.Exit(FAILED)
     for part in deployed:
         if part.name == going:
@@ -122,23 +108,20 @@ def _check_settings(name: str) -> None:
     problems = removal.broken_settings(ROOT, catalog, name)
     if problems:
         raise typer.TyperException(
-            tr(
-                f"没有 {name} 之后，这些设置就不能用了，请先改好：",
-                f"without {name} these settings are unusable; mend them first:",
-            )
+            tr("without {name} these settings are unusable; mend them first:", name=name)
             + "".join(f"\n  {problem}" for problem in problems)
         )
 
 
 def _announce(name: str, deployed: list[removal.Deployed], going: str | None) -> None:
-    lines = [tr(f"目录 mcp-servers/{name}（移到 {removal.REMOVED}/）", f"mcp-servers/{name} (to {removal.REMOVED}/)")]
+    lines = [tr("mcp-servers/{name} (to {removed}/)", name=name, removed=removal.REMOVED)]
     for part in deployed:
         goes = part.name == going
-        when = "" if goes else tr(f"（下次部署 {part.name} 时）", f" (when {part.name} is deployed)")
-        fate = tr("数据会被删除，无法恢复", "data will be deleted for good") if goes else tr("数据保留", "data kept")
-        lines += [tr("容器 ", "container ") + container + when for container in part.containers]
-        lines += [tr("数据卷 ", "data volume ") + f"{item.told()}: {fate}" for item in part.data]
-    err.print(tr("将移除：", "Will be removed:"))
+        when = "" if goes else tr(" (when {name} is deployed)", name=part.name)
+        fate = tr("data will be deleted for good") if goes else tr("data kept")
+        lines += [tr("container ") + container + when for container in part.containers]
+        lines += [tr("data volume ") + f"{item.told()}: {fate}" for item in part.data]
+    err.print(tr("Will be removed:"))
     for line in lines:
         err.print(f"  {line}", markup=False)
 
@@ -146,15 +129,12 @@ def _announce(name: str, deployed: list[removal.Deployed], going: str | None) ->
 def _existing(name: str) -> Path:
     known = sorted(file.parent.name for file in SERVERS.glob(f"*/{SPEC_FILE}"))
     if name not in known:
-        raise typer.TyperException(
-            tr(f"没有服务 {name!r}，可用：{', '.join(known)}", f"no service {name!r}; known: {', '.join(known)}")
-        )
+        raise typer.TyperException(tr("no service {name!r}; known: {known}", name=name, known=", ".join(known)))
     if name == scaffold.TEMPLATE:
         raise typer.TyperException(
             tr(
-                "template 是新服务的来源，不能移除；不想运行它时，从栈文件的 profiles 中去掉 dev",
-                "template is what new services are made from and stays; to not run it, take dev out of the stack "
-                "file's profiles",
+                "template is what new services are made from and stays; to not run it, take dev out of the "
+                "stack file's profiles"
             )
         )
     return SERVERS / name
@@ -166,10 +146,10 @@ def _ask(question: str) -> str:
     try:
         answer = sys.stdin.readline()
     except KeyboardInterrupt:
-        err.print(tr("\n已取消，什么都没有改变。", "\nCancelled; nothing was changed."))
+        err.print(tr("\nCancelled; nothing was changed."))
         raise typer.Exit(INTERRUPTED) from None
     if not answer:
-        err.print(tr("\n没有输入，什么都没有改变。", "\nNo answer; nothing was changed."))
+        err.print(tr("\nNo answer; nothing was changed."))
         raise typer.Exit(FAILED)
     return answer.strip()
 
@@ -184,38 +164,33 @@ def _run_command(context: typer.Context, name: str, arguments: list[str]) -> Non
 def _created(identifiers: naming.Identifiers, port: int, stack: str, deploy: bool) -> None:
     name, package = identifiers.name, identifiers.package
     option = "" if stack == "dev" else f" -s {stack}"
-    out.print(f"[green]✓[/] {tr(f'已创建 mcp-servers/{name}，端口 {port}', f'Made mcp-servers/{name}, port {port}')}")
+    out.print(f"[green]✓[/] {tr('Made mcp-servers/{name}, port {port}', name=name, port=port)}")
     steps = [
         tr(
-            f"写自己的工具：mcp-servers/{name}/{package}/（怎么写见 mcp-servers/{name}/README.md）",
-            f"write your tools: mcp-servers/{name}/{package}/ (how: mcp-servers/{name}/README.md)",
+            "write your tools: mcp-servers/{name}/{package}/ (how: mcp-servers/{name}/README.md)",
+            name=name,
+            package=package,
         ),
-        tr("测试：", "test: ") + f"./deploy.sh test -k {name}",
-        tr("部署：", "deploy: ") + f"./deploy.sh{' deploy' * bool(option)}{option}",
+        tr("test: ") + f"./deploy.sh test -k {name}",
+        tr("deploy: ") + f"./deploy.sh{' deploy' * bool(option)}{option}",
     ]
-    out.print(tr("下一步：", "Next:"))
+    out.print(tr("Next:"))
     for number, step in enumerate(steps[: 2 if deploy else 3], 1):
         out.print(f"  {number}. {step}", markup=False)
     if not deploy:
-        out.print(
-            tr(f"部署后的地址：<网关>/api/{name}/mcp", f"Its address then: <gateway>/api/{name}/mcp"), markup=False
-        )
+        out.print(tr("Its address then: <gateway>/api/{name}/mcp", name=name), markup=False)
 
 
 def _removed(name: str, kept: Path, deployed: list[removal.Deployed], going: str | None) -> None:
     place = kept.relative_to(ROOT).as_posix()
-    out.print(f"[green]✓[/] {tr(f'已移除 {name}', f'Removed {name}')}")
-    out.print(tr("  要恢复：", "  to bring it back: ") + f"mv {place} mcp-servers/{name}", markup=False)
+    out.print(f"[green]✓[/] {tr('Removed {name}', name=name)}")
+    out.print(tr("  to bring it back: ") + f"mv {place} mcp-servers/{name}", markup=False)
     for part in deployed:
         option = "" if part.name == "dev" else f" deploy -s {part.name}"
         if part.stack:
             done = part.name == going or not part.containers
-            told = tr("  让网关也忘记它：", "  to make the gateway forget it: ") if done else tr(
-                "  移除它的容器：", "  to remove its containers: "
-            )  # fmt: skip
+            told = tr("  to make the gateway forget it: ") if done else tr("  to remove its containers: ")  # fmt: skip
             out.print(f"{told}./deploy.sh{option}", markup=False)
         for item in part.data if part.name != going else ():
-            then = tr(
-                f"  数据保留在 {item.name}，不再需要时：", f"  its data is kept in {item.name}; when no longer needed: "
-            )
+            then = tr("  its data is kept in {name}; when no longer needed: ", name=item.name)
             out.print(f"{then}{stored_data.command_for(part.name)}", markup=False)

@@ -24,7 +24,7 @@ from cli.system.checkout import ROOT
 from cli.system.errors import StackError
 from cli.terminal.console import out
 from cli.terminal.usage import examples
-from toolchain.language import tr
+from messages import tr
 
 if TYPE_CHECKING:
     from cli.deployment.deployment import Deployment
@@ -33,16 +33,16 @@ if TYPE_CHECKING:
     from infra.settings.clients import TokenSettings
 
 token_app = typer.Typer(
-    help=tr("客户端的令牌", "Clients' tokens"),
+    help=tr("Clients' tokens"),
     epilog=examples("./deploy.sh token list", "./deploy.sh token show desktop-pet"),
     no_args_is_help=True,
 )
-ClientArgument = Annotated[str, typer.Argument(help=tr("客户端", "The client"))]
+ClientArgument = Annotated[str, typer.Argument(help=tr("The client"))]
 
 
 @token_app.command(
     "list",
-    help=tr("列出有令牌的客户端", "List the clients that have a token"),
+    help=tr("List the clients that have a token"),
     epilog=examples("./deploy.sh token list", "./deploy.sh token list --json"),
 )
 def token_list(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
@@ -70,10 +70,7 @@ def token_list(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
 
 @token_app.command(
     "show",
-    help=tr(
-        "打印一个客户端的令牌（不写名字就是 desktop-pet）",
-        "Print a client's token (desktop-pet without a name)",
-    ),
+    help=tr("Print a client's token (desktop-pet without a name)"),
     epilog=examples("./deploy.sh token show", "./deploy.sh token show desktop-pet"),
 )
 def token_show(
@@ -89,10 +86,7 @@ def token_show(
 
 @token_app.command(
     "create",
-    help=tr(
-        "添加一个客户端并给它令牌（写进栈文件并部署）",
-        "Add a client, which gets a token (into the stack's file, deployed)",
-    ),
+    help=tr("Add a client, which gets a token (into the stack's file, deployed)"),
     epilog=examples(
         "./deploy.sh token create phone",
         "./deploy.sh token create phone --services xiaohongshu=read,template=all",
@@ -100,15 +94,10 @@ def token_show(
     ),
 )
 def token_create(
-    client: Annotated[str, typer.Argument(help=tr("新客户端的名字", "The new client's name"))],
+    client: Annotated[str, typer.Argument(help=tr("The new client's name"))],
     services: Annotated[
         str | None,
-        typer.Option(
-            help=tr(
-                "它能用的服务：名字=all、read 或用 + 连接的工具；不写就是全部",
-                "What it may call: name=all, read, or tools joined by +; without it, everything",
-            )
-        ),
+        typer.Option(help=tr("What it may call: name=all, read, or tools joined by +; without it, everything")),
     ] = None,
     yes: AcceptedYesOption = False,
     stack: StackOption = "dev",
@@ -119,7 +108,7 @@ def token_create(
 
     deployment, outputs = deployed(stack)
     if client in outputs["tokens"] or client in deployment.settings.clients:
-        raise typer.BadParameter(tr(f"已有客户端 {client!r}", f"there is a client {client!r} already"))
+        raise typer.BadParameter(tr("there is a client {client!r} already", client=client))
     file = StackFile(deployment.file)
     scopes = parse_scopes(services, load_catalog(ROOT / "mcp-servers")) if services is not None else None
     present = file.get("clients")
@@ -130,7 +119,7 @@ def token_create(
     file.set_in("clients", [client], {"services": scopes} if scopes else {})
     _deploy_with(file, stack)
     option = "" if stack == "dev" else f" -s {stack}"
-    out.print(tr("令牌：", "The token: ") + f"./deploy.sh token show {client}{option}", markup=False)
+    out.print(tr("The token: ") + f"./deploy.sh token show {client}{option}", markup=False)
 
 
 def parse_scopes(text: str, catalog: Mapping[str, ServiceSpec]) -> dict[str, str | list[str]]:
@@ -148,25 +137,20 @@ def parse_scopes(text: str, catalog: Mapping[str, ServiceSpec]) -> dict[str, str
         name = service_name(word, catalog)
         scopes[name] = scope if scope in ("all", "read") else scope.split("+") if scope else "all"
     if not scopes:
-        raise typer.BadParameter(
-            tr("应为 服务=范围，如 xiaohongshu=read", "write service=scope, such as xiaohongshu=read")
-        )
+        raise typer.BadParameter(tr("write service=scope, such as xiaohongshu=read"))
     return scopes
 
 
 @token_app.command(
     "rotate",
-    help=tr(
-        "给客户端一个新令牌；旧的在 token revoke 之前仍可用",
-        "Give a client a new token; the old one is accepted until token revoke",
-    ),
+    help=tr("Give a client a new token; the old one is accepted until token revoke"),
     epilog=examples("./deploy.sh token rotate desktop-pet", "./deploy.sh token rotate desktop-pet --now"),
 )
 def token_rotate(
     client: ClientArgument,
     now: Annotated[
         bool,
-        typer.Option("--now", help=tr("旧令牌立即失效（已泄露时）", "The old one ends at once (when it has leaked)")),
+        typer.Option("--now", help=tr("The old one ends at once (when it has leaked)")),
     ] = False,
     yes: AcceptedYesOption = False,
     stack: StackOption = "dev",
@@ -179,37 +163,32 @@ def token_rotate(
     if client in outputs.get("chosen_tokens", []):
         place = env_file.file_name(stack)
         raise StackError(
-            tr(f"{client} 的令牌是你在 {place} 里指定的", f"you chose the token of {client} yourself, in {place}"),
+            tr("you chose the token of {client} yourself, in {place}", client=client, place=place),
             tr(
-                "在那里换一个，或清空那一行以使用生成的令牌，再运行 ./deploy.sh；旧令牌随即失效",
-                "write another one there, or empty that line for a generated one, and run ./deploy.sh; the old one then "
-                "ends at once",
+                "write another one there, or empty that line for a generated one, and run ./deploy.sh; the old "
+                "one then ends at once"
             ),
         )
     if settings.previous and not now:
         raise StackError(
-            tr(f"{client} 的上一次轮换还没有结束", f"the last rotation of {client} is not over"),
-            tr(
-                f"先让旧令牌失效：./deploy.sh token revoke {client}；或加 --now",
-                f"end the old token first: ./deploy.sh token revoke {client}; or add --now",
-            ),
+            tr("the last rotation of {client} is not over", client=client),
+            tr("end the old token first: ./deploy.sh token revoke {client}; or add --now", client=client),
         )
     _apply(deployment, client, TokenSettings(generation=settings.generation + 1, previous=not now))
     option = "" if stack == "dev" else f" -s {stack}"
-    out.print(tr("新令牌：", "The new token: ") + f"./deploy.sh token show {client}{option}", markup=False)
+    out.print(tr("The new token: ") + f"./deploy.sh token show {client}{option}", markup=False)
     if now:
-        out.print(tr("旧令牌已失效。", "The old token is no longer accepted."))
+        out.print(tr("The old token is no longer accepted."))
         return
     out.print(
-        tr("旧令牌仍可用；都换好之后：", "The old one is still accepted; when all have the new one: ")
-        + f"./deploy.sh token revoke {client}{option}",
+        tr("The old one is still accepted; when all have the new one: ") + f"./deploy.sh token revoke {client}{option}",
         markup=False,
     )
 
 
 @token_app.command(
     "revoke",
-    help=tr("结束轮换：旧令牌立即失效", "End a rotation: the old token is refused at once"),
+    help=tr("End a rotation: the old token is refused at once"),
     epilog=examples("./deploy.sh token revoke desktop-pet"),
 )
 def token_revoke(client: ClientArgument, yes: AcceptedYesOption = False, stack: StackOption = "dev") -> None:
@@ -219,15 +198,15 @@ def token_revoke(client: ClientArgument, yes: AcceptedYesOption = False, stack: 
     deployment, _, settings = _opened(client, stack)
     if not settings.previous:
         raise StackError(
-            tr(f"{client} 只有一个令牌，没有旧的可撤", f"{client} has one token only, no old one to end"),
+            tr("{client} has one token only, no old one to end", client=client),
             tr(
-                f"要立即换掉它：./deploy.sh token rotate {client} --now；要去掉这个客户端：从栈文件的 clients 中删除",
-                f"to replace it at once: ./deploy.sh token rotate {client} --now; to remove the client: delete it "
-                "from clients in the stack's file",
+                "to replace it at once: ./deploy.sh token rotate {client} --now; to remove the client: delete "
+                "it from clients in the stack's file",
+                client=client,
             ),
         )
     _apply(deployment, client, TokenSettings(generation=settings.generation, previous=False))
-    out.print(tr("旧令牌已失效。", "The old token is no longer accepted."))
+    out.print(tr("The old token is no longer accepted."))
 
 
 def _opened(client: str, stack: str) -> tuple[Deployment, dict[str, Any], TokenSettings]:

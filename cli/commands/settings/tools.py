@@ -23,34 +23,29 @@ from infra.services.contract import LOCK_FILE, Contract, load_lock
 from infra.services.contract_diff import Change, Effect
 from infra.services.hidden_tools import READ_ONLY
 from infra.settings.names import stack_file
+from messages import either, tr
 from toolchain.home import DyberHome
-from toolchain.language import tr
 
 tools_app = typer.Typer(
-    help=tr("工具契约：智能体看到的工具", "Contracts of tools: what agents see"),
+    help=tr("Contracts of tools: what agents see"),
     epilog=examples("./deploy.sh tools diff", "./deploy.sh tools lock template"),
     no_args_is_help=True,
 )
-ServiceArgument = Annotated[
-    str | None, typer.Argument(help=tr("服务；省略则为全部", "The service; all when left out"), show_default=False)
-]
+ServiceArgument = Annotated[str | None, typer.Argument(help=tr("The service; all when left out"), show_default=False)]
 NOTHING = Contract({})
 STYLES = {Effect.BREAKS: "red", Effect.READS: "yellow", Effect.COMPATIBLE: "green"}
 
 
 @tools_app.command(
     "lock",
-    help=tr(
-        f"把现在的工具写进 {LOCK_FILE}，供审阅和提交",
-        f"Write the tools as they are now into {LOCK_FILE}, to be reviewed",
-    ),
+    help=tr("Write the tools as they are now into {lock_file}, to be reviewed", lock_file=LOCK_FILE),
     epilog=examples("./deploy.sh tools lock template", "./deploy.sh tools lock --check"),
 )
 def tools_lock(
     service: ServiceArgument = None,
     check: Annotated[
         bool,
-        typer.Option("--check", help=tr("只比较；有差异时退出码为 1", "Only compare; exit code 1 on a difference")),
+        typer.Option("--check", help=tr("Only compare; exit code 1 on a difference")),
     ] = False,
     yes: AcceptedYesOption = False,
 ) -> None:
@@ -61,23 +56,20 @@ def tools_lock(
         file = spec.folder / LOCK_FILE
         actual, text = contracts.source_contract(spec)
         if file.is_file() and file.read_text(encoding="utf-8") == text:
-            out.print(f"[green]✓[/] {spec.name}: {tr('没有变化', 'no changes')}")
+            out.print(f"[green]✓[/] {spec.name}: {tr('no changes')}")
             continue
         differs = True
         show(spec.name, _kept(spec, readable=check), actual)
         if not check:
             file.write_text(text, encoding="utf-8")
-            out.print(tr("已写入 ", "written: ") + str(file.relative_to(ROOT)), markup=False)
+            out.print(tr("written: ") + str(file.relative_to(ROOT)), markup=False)
     if check and differs:
         raise typer.Exit(FAILED)
 
 
 @tools_app.command(
     "diff",
-    help=tr(
-        "运行中的工具与契约的差别，标出会影响调用方的；有差异时退出码为 1",
-        "How the running tools differ from the contract, marking what breaks callers; exit code 1 on a difference",
-    ),
+    help=tr("How the running tools differ from the contract, marking what breaks callers; exit code 1 on a difference"),
     epilog=examples(
         "./deploy.sh tools diff",
         "./deploy.sh tools diff template --against main",
@@ -89,10 +81,7 @@ def tools_diff(
     against: Annotated[
         str | None,
         typer.Option(
-            help=tr(
-                "与另一个栈运行中的工具比较；或 git 版本：那时的契约与现在的契约",
-                "The tools running in another stack; or a git revision: its contract against the present one",
-            )
+            help=tr("The tools running in another stack; or a git revision: its contract against the present one")
         ),
     ] = None,
     stack: StackOption = "dev",
@@ -118,8 +107,8 @@ def _tell_silent(stack: str, service: str | None, against: str | None, compared:
     silent = [name for name in expected if name not in compared and service in (None, name)]
     if silent:
         fail(
-            tr(f"没有在运行，工具没有比较：{', '.join(silent)}", f"not running, so not compared: {', '.join(silent)}"),
-            tr(f"查看原因：./deploy.sh status -s {stack}", f"see why: ./deploy.sh status -s {stack}"),
+            tr("not running, so not compared: {silent}", silent=", ".join(silent)),
+            tr("see why: ./deploy.sh status -s {stack}", stack=stack),
         )
     return bool(silent)
 
@@ -128,11 +117,11 @@ def show(service: str, before: Contract, after: Contract) -> bool:
     """Print how the tools of a service change; whether they do."""
     changes = contract_diff.compare(before, after)
     if not changes:
-        out.print(f"[green]✓[/] {service}: {tr('工具没有变化', 'the same tools')}")
+        out.print(f"[green]✓[/] {service}: {tr('the same tools')}")
         return False
     out.print(Text(f"{service}: {summary(changes)}", style="bold"))
     for change in changes:
-        for line in change.lines(tr(change.zh, change.en)):
+        for line in change.lines(either(change.zh, change.en)):
             out.print(Text(line, style=STYLES[change.effect]))
     return True
 
@@ -140,18 +129,18 @@ def show(service: str, before: Contract, after: Contract) -> bool:
 def summary(changes: list[Change]) -> str:
     """How many changes there are, by their effect on callers."""
     labels = {
-        Effect.BREAKS: tr("影响调用方", "break callers"),
-        Effect.READS: tr("改变智能体读到的内容", "change what agents read"),
-        Effect.COMPATIBLE: tr("兼容", "compatible"),
+        Effect.BREAKS: tr("break callers"),
+        Effect.READS: tr("change what agents read"),
+        Effect.COMPATIBLE: tr("compatible"),
     }
     counts = {effect: sum(change.effect is effect for change in changes) for effect in Effect}
-    return tr("，", ", ").join(f"{labels[effect]}: {count}" for effect, count in counts.items() if count)
+    return tr(", ").join(f"{labels[effect]}: {count}" for effect, count in counts.items() if count)
 
 
 def show_hidden(service: str, stack: str, names: Sequence[str]) -> None:
     """Say which tools of a service a stack's settings hide from agents; that is no change of the contract."""
     if names:
-        told = tr(f"{stack} 的 {READ_ONLY} 隐藏了", f"hidden by {READ_ONLY} of {stack}")
+        told = tr("hidden by {read_only} of {stack}", read_only=READ_ONLY, stack=stack)
         out.print(Text(f"  {service}: {told}: {', '.join(names)}", style="dim"))
 
 
@@ -181,8 +170,8 @@ def _pairs(service: str | None, against: str | None, stack: str) -> Iterator[Pai
             yield spec.name, _kept(spec), now, hidden
     if not found:
         raise StackError(
-            tr(f"栈 {stack} 中没有运行的服务", f"no service is running in stack {stack}"),
-            tr(f"先运行 ./deploy.sh -s {stack}", f"run ./deploy.sh -s {stack} first"),
+            tr("no service is running in stack {stack}", stack=stack),
+            tr("run ./deploy.sh -s {stack} first", stack=stack),
         )
 
 
@@ -202,7 +191,7 @@ def _specs(service: str | None) -> list[ServiceSpec]:
         return list(catalog.values())
     if service not in catalog:
         known = ", ".join(catalog)
-        raise typer.BadParameter(tr(f"没有服务 {service!r}，可用：{known}", f"no service {service!r}; known: {known}"))
+        raise typer.BadParameter(tr("no service {service!r}; known: {known}", service=service, known=known))
     return [catalog[service]]
 
 

@@ -19,7 +19,9 @@ NEEDED = (
     "cli/__init__.py",
     "cli/bootstrap.py",
     "toolchain/__init__.py",
-    "toolchain/language.py",
+    "messages/__init__.py",
+    "messages/catalogue.py",
+    "messages/zh/LC_MESSAGES/dyber.po",
     "toolchain/proxies.py",
 )
 
@@ -36,6 +38,8 @@ def venv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(bootstrap, "STAMP", folder / ".requirements")
     monkeypatch.setattr(bootstrap, "REQUIREMENTS", tmp_path / "requirements.txt")
     monkeypatch.setattr(bootstrap, "PROJECT", tmp_path / "pyproject.toml")
+    (tmp_path / "dyber.po").write_text("")
+    monkeypatch.setattr(bootstrap, "MESSAGES", tmp_path / "dyber.po")
     bootstrap.STAMP.write_text("of an earlier version")
     answering(folder, f"echo {sys.version_info[0]} {sys.version_info[1]}")
     monkeypatch.setenv("DYBER_LANG", "en")
@@ -129,10 +133,10 @@ def test_pip_gets_the_index_and_no_proxy_that_it_cannot_use(monkeypatch: pytest.
 
 def test_an_environment_without_pip_is_mended_in_the_same_run(tmp_path: Path) -> None:
     for name in NEEDED:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(REPOSITORY / name, tmp_path / name)
     (tmp_path / "cli" / "__main__.py").write_text("import pip\nprint('started')\n")
-    (tmp_path / "requirements.txt").write_text("hatchling==1.33.0\neditables==0.6\n")
+    (tmp_path / "requirements.txt").write_text("hatchling==1.33.0\neditables==0.6\nbabel==2.19.0\n")
     bare = [bootstrap.outer_python(), "-m", "venv", "--without-pip", str(tmp_path / ".venv")]
     subprocess.run(bare, check=True)
     (tmp_path / ".venv" / ".requirements").write_text("of the version before")

@@ -4,8 +4,8 @@ import io
 
 import pytest
 
+from messages import either
 from toolchain.errors import SetupError
-from toolchain.language import tr
 from toolchain.progress import PlainProgress
 
 
@@ -26,7 +26,7 @@ def test_people_are_spoken_to_in_chinese_unless_they_ask_for_english(monkeypatch
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert tr("你好", "hello") == expected
+    assert either("你好", "hello") == expected
 
 
 def test_an_error_shows_its_next_step():

@@ -1,0 +1,52 @@
+"""The texts that people read: English in the code, Chinese in the catalogue beside this file.
+
+`tr("the stack {stack} is not deployed", stack=name)` gives the text in the user's language. The text is a literal, so
+that `python -m messages.catalogue` can collect it; a text that is chosen at run time is marked where it is written:
+`mark("container")`, and translated where it is shown: `tr(KINDS[kind])`.
+"""
+
+from __future__ import annotations
+
+import gettext
+import locale
+import os
+import sys
+from functools import cache
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+DOMAIN = "dyber"
+
+
+def language() -> str:
+    """`zh` or `en`: DYBER_LANG, else the locale when it names one of the two, else `zh`."""
+    chosen = os.environ.get("DYBER_LANG", "").strip().lower()
+    if not chosen:
+        chosen = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
+    if not chosen and sys.platform == "win32":
+        chosen = locale.getlocale()[0] or ""
+    return "en" if chosen.lower().startswith("en") else "zh"
+
+
+def tr(message: str, /, **values: object) -> str:
+    """A text in the user's language, with `values` in place of its {names}.
+
+    A text that the catalogue lacks stays English; a test keeps the catalogue complete.
+    """
+    text = message if language() == "en" else _catalogue("zh").gettext(message)
+    return text.format(**values) if values else text
+
+
+def either(chinese: str, english: str) -> str:
+    """One of two texts, by the user's language: for data that holds both, such as the program's settings."""
+    return english if language() == "en" else chinese
+
+
+def mark(message: str) -> str:
+    """The text unchanged: marks it for the catalogue where it is written before it is shown with `tr`."""
+    return message
+
+
+@cache
+def _catalogue(name: str) -> gettext.NullTranslations:
+    return gettext.translation(DOMAIN, FOLDER, languages=[name], fallback=True)
