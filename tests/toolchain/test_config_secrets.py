@@ -24,7 +24,7 @@ class Checkout:
 
     def __init__(self, root: Path, home: DyberHome) -> None:
         self.root = root
-        parts = ("cli", "infra", "nginx", "toolchain", "mcp-servers", "policy")
+        parts = ("cli", "infra", "messages", "nginx", "toolchain", "mcp-servers", "policy")
         for name in parts:
             shutil.copytree(REPOSITORY / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "tests"))
         shutil.copy(REPOSITORY / "Pulumi.yaml", root)
