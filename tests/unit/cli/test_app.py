@@ -60,9 +60,10 @@ def test_the_list_says_what_each_command_says_of_itself(language: str) -> None:
 def test_every_module_with_commands_is_listed() -> None:
     from cli.app import LISTED
 
+    folder = REPOSITORY / "cli" / "commands"
     modules = {
-        file.stem
-        for file in (REPOSITORY / "cli" / "commands").glob("*.py")
+        ".".join(file.relative_to(folder).with_suffix("").parts)
+        for file in folder.rglob("*.py")
         if "typer.Typer(" in file.read_text("utf-8")
     }
     assert {item.module for item in LISTED.values()} == modules
