@@ -94,9 +94,9 @@ def test_another_failure_of_pulumi_is_explained(pulumi: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "left_out"),
     [
-        ("tokens", ["pulumi", "grpc", "docker", "requests", "jinja2", "ruamel.yaml"]),
-        ("clients", ["pulumi", "grpc", "docker", "requests"]),
-        ("status", ["pulumi", "grpc", "docker"]),
+        ("settings.tokens", ["pulumi", "grpc", "docker", "requests", "jinja2", "ruamel.yaml"]),
+        ("settings.clients", ["pulumi", "grpc", "docker", "requests"]),
+        ("operation.status", ["pulumi", "grpc", "docker"]),
     ],
 )
 def test_a_command_that_is_to_answer_at_once_imports_little(module: str, left_out: list[str]) -> None:
