@@ -98,7 +98,6 @@ def _refuse_remains(stack: str, own: str | None) -> None:
             count=count,
             stack=stack,
             found=", ".join(item.deployment for item in found),
-            found_2=", ".join(i.deployment for i in found),
         ),
         tr(
             "their state is elsewhere: use that (DYBER_HOME or PULUMI_BACKEND_URL); it was lost: "

@@ -155,7 +155,7 @@ def explanation(places: dict[str, list[str]]) -> list[str]:
         return [tr("{path} concerns every test: all of them run.", path=path)]
     lines = [tr("The changed files concern these tests:")]
     for place, paths in places.items():
-        more = tr(" and {value} more", value=len(paths) - 1, paths=len(paths)) if len(paths) > 1 else ""
+        more = tr(" and {others} more", others=len(paths) - 1) if len(paths) > 1 else ""
         lines.append(f"  {place} ← {paths[0]}{more}")
     if not any(place.startswith(DEPLOY) for place in places):
         lines.append(

@@ -175,6 +175,6 @@ def _wait_until_ready(service: str, replicas: int, deployment: Deployment, displ
             return
         time.sleep(0.5)
     raise StackError(
-        tr("the gateway does not see {service} ready", service=service, ready_seconds=READY_SECONDS),
+        tr("the gateway did not see {service} ready within {seconds:.0f} s", service=service, seconds=READY_SECONDS),
         tr("see: ./deploy.sh status"),
     )
