@@ -65,7 +65,8 @@ class Visit:
         # Calls asked before `forget`, whose answers are of no interest any more.
         self._old_calls: set[Request] = set()
         self._calls: set[Request] = set()
-        page.on("request", self._calls.add)
+        # Playwright sets an attribute of the listener, and a method of a set has none.
+        page.on("request", lambda request: self._calls.add(request))  # noqa: PLW0108
         page.on("response", self._on_response)
         page.on("requestfailed", self._on_failure)
 
