@@ -29,7 +29,7 @@ from cli.configuration import choices, env_values
 from cli.configuration.choices import Choices
 from cli.deployment.deployment import Deployment
 from cli.deployment.environment import activate
-from cli.drift import look
+from cli.drift.repair import repair
 from cli.engine import ports, stored_data
 from cli.inventory.belongings import belongings
 from cli.previews import table as preview_table
@@ -90,7 +90,7 @@ def deploy(
         check(deployment)
         env_values.show_taken(stack)
         deployment.recover(display)
-        replace = look.repair(deployment)
+        replace = repair(deployment)
         used = stored_data.mounted(deployment.resources())
         with graceful_interrupt():
             outputs, changes = deployment.up(display, replace=replace)

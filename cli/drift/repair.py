@@ -1,0 +1,75 @@
+"""Puts back what differs on a stack's engine and an update would not notice."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from cli.deployment.deployment import Deployment
+from cli.drift import look
+from cli.drift.differences import Difference
+from cli.engine import engine
+from cli.engine.engine import EngineError
+from cli.terminal.console import err
+from messages import tr
+
+
+def repair(deployment: Deployment) -> list[str]:
+    """Put back what an update would not notice, and print each repair.
+
+    Returns the URNs of the resources that the update must replace for the rest. Containers that the state does not know
+    are left to `Deployment.recover`. Raises EngineError.
+    """
+    replace = []
+    differences = look.unseen(deployment) if deployment.deployment_id() else []
+    for difference in differences:
+        if difference.condition == "changed":
+            replace.append(difference.urn)
+        elif repaired := _repaired(difference):
+            err.print(f"{difference.name}: {repaired}", markup=False)
+    if any(difference.condition == "files" for difference in differences):
+        replace += [difference.urn for difference in look.unseen(deployment) if difference.condition == "files"]
+    return replace
+
+
+def _repaired(difference: Difference) -> str:
+    """Repair one difference; returns the sentence for the user, or '' for a difference that needs an update."""
+    match difference.condition:
+        case "paused":
+            with engine.asking() as client:
+                client.unpause(difference.container)
+            return tr("resumed")
+        case "renamed":
+            with engine.asking() as client:
+                client.rename(difference.container, difference.old_name)
+            return tr("renamed back")
+        case "disconnected":
+            _connect(difference)
+            return tr("connected to {network} again", network=difference.network)
+        case "connected":
+            with engine.asking() as client:
+                client.disconnect_container_from_network(difference.container, difference.network)
+            return tr("disconnected from {network}", network=difference.network)
+        case "files":
+            _deliver(difference)
+            return tr("delivered its files again")
+        case _:
+            return ""
+
+
+def _deliver(difference: Difference) -> None:
+    """Copy the delivered files to their place again and let the container load them.
+
+    A gateway that does not run finds the right files at its start; a running one reads them anew.
+    """
+    with suppress(EngineError):
+        files = engine.copy_out(difference.container, difference.staging)
+        engine.copy_in(difference.container, difference.folder, files)
+        engine.docker("start", "--attach", difference.container)
+
+
+def _connect(difference: Difference) -> None:
+    # The container may be there under other names, which an engine does not change.
+    with suppress(EngineError), engine.asking() as client:
+        client.disconnect_container_from_network(difference.container, difference.network)
+    with engine.asking() as client:
+        client.connect_container_to_network(difference.container, difference.network, aliases=list(difference.aliases))
