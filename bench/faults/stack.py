@@ -151,9 +151,9 @@ class Stack:
         network = next(iter(server["NetworkSettings"]["Networks"]))
         self.engine.docker(
             "run", "--detach", "--restart", "always", "--no-healthcheck", "--name", STAND_IN, "--network", network,
-            "--network-alias", STAND_IN_HOST, "--volume", f"{self.root / 'tests'}:/tests:ro",
-            "--env", "PYTHONPATH=/tests", "--env", "HOST=0.0.0.0", "--env", "LD_PRELOAD=",
-            "--entrypoint", "/opt/venv/bin/python", server["Image"], "-m", "stand_in.xiaohongshu", "--port", "8100",
+            "--network-alias", STAND_IN_HOST, "--volume", f"{self.root / 'tests'}:/srv/tests:ro",
+            "--env", "PYTHONPATH=/srv", "--env", "HOST=0.0.0.0", "--env", "LD_PRELOAD=",
+            "--entrypoint", "/opt/venv/bin/python", server["Image"], "-m", "tests.stand_in.xiaohongshu", "--port", "8100",
         )  # fmt: skip
 
     # -- what clients call -----------------------------------------------------------------------------------------

@@ -141,7 +141,8 @@ def _concealed(value: Any) -> Any:
 
 def _of_a_commit(root: Path, revision: str, tree: Path, state: Path, stack: str, copy: Path) -> dict[str, Any]:
     _check_out(root, revision, tree)
-    environment = isolated(os.environ, state)
+    # The virtual environment is this checkout's: its packages would be imported in place of the commit's.
+    environment = {**isolated(os.environ, state), "PYTHONPATH": str(tree)}
     secrets = _without_encrypted_values(tree / stack_file(stack))
 
     def pulumi(*arguments: str, given: str = "") -> str:
