@@ -59,7 +59,7 @@ def test_calls_in_a_row_without_an_answer_open_the_breaker(own_gateway: GatewayU
     answer = call(own_gateway, "gone-a")
     body = answer.json()
     assert (answer.status, body["code"], body["service"]) == (503, "circuit_open", "gone-a")
-    assert 1 <= int(answer.headers["Retry-After"]) <= LASTING.breaker_seconds
+    assert 1 <= int(answer.headers["Retry-After"]) <= LASTING.breaker.seconds
     assert body["request_id"] == answer.headers["X-Request-Id"]
 
 
@@ -87,7 +87,7 @@ def test_calls_without_a_good_token_do_not_see_the_breaker(own_gateway: GatewayU
 
 def test_refused_calls_do_not_keep_it_open(own_gateway: GatewayUnderTest) -> None:
     opened(own_gateway, "gone-e", QUICK)
-    until = time.monotonic() + QUICK.breaker_seconds + 1
+    until = time.monotonic() + QUICK.breaker.seconds + 1
     seen = []
     while time.monotonic() < until:
         seen.append(call(own_gateway, "gone-e").status)
