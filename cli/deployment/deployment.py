@@ -59,6 +59,9 @@ class Deployment:
             found.state()
             if settings:
                 found._settings = settings.result()
+        if not settings and not found.state().get("resources"):
+            # A wrong passphrase or key, which an empty state does not need, matters more than that nothing is deployed.
+            found._settings = _settings(name)
         return found
 
     @classmethod

@@ -96,7 +96,7 @@ def use_as_repository(folder: Path, environment: dict[str, str], monkeypatch: py
     folder.mkdir()
     shutil.copy(REPOSITORY / "Pulumi.yaml", folder)
     (folder / "Pulumi.dev.yaml").write_text("config:\n  dyber:logLevel: debug\n", encoding="utf-8")
-    for module in ("cli.deployment.deployment", "cli.commands.data.backup"):
+    for module in ("cli.deployment.deployment", "cli.deployment.reading", "cli.commands.data.backup"):
         monkeypatch.setattr(f"{module}.ROOT", folder)
     use_environment(environment, monkeypatch)
     return folder / "Pulumi.dev.yaml"
