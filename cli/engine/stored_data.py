@@ -42,7 +42,7 @@ class StoredData:
             details.append(human_size(self.size))
         if self.created:
             details.append(age(self.created, now or datetime.now(UTC)))
-        return self.name + tr(" ({details})", details=", ".join(details))
+        return self.name + tr(" ({details})", details=tr(", ").join(details))
 
     def as_json(self) -> dict[str, Any]:
         """Return what --json prints."""
