@@ -8,16 +8,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from cli.commands.reading import (
-    AcceptedYesOption,
-    JsonOption,
-    StackOption,
-    YesOption,
-    client_token,
-    deployed,
-    print_json,
-    stack_outputs,
-)
 from cli.deployment.deployment import Deployment
 from cli.deployment.environment import activate
 from cli.deployment.events import Cancelled, DeployError
@@ -25,27 +15,10 @@ from cli.engine.ports import PortInUse, cannot_be_had, ports_in_use, refuse_low_
 from cli.inventory import remains
 from cli.system.errors import StackError
 from cli.terminal.console import Activities, err
-from cli.terminal.usage import FAILED, INTERRUPTED, OK, USAGE, examples
 from messages import tr
 from toolchain import prerequisites, proxies
 from toolchain.home import DyberHome
 from toolchain.progress import duration
-
-__all__ = [
-    "FAILED",
-    "INTERRUPTED",
-    "OK",
-    "USAGE",
-    "AcceptedYesOption",
-    "JsonOption",
-    "StackOption",
-    "YesOption",
-    "client_token",
-    "deployed",
-    "examples",
-    "print_json",
-    "stack_outputs",
-]
 
 
 def set_up(home: DyberHome, display: Activities) -> None:

@@ -30,20 +30,6 @@ from infra.settings.selection import select
 from infra.settings.services import ImageDigest, ServiceSettings
 from infra.settings.subnets import parse_pool
 
-__all__ = [
-    "NAMESPACE",
-    "NOT_IN_THE_FILE",
-    "ImageDigest",
-    "ServiceSettings",
-    "StackSettings",
-    "file_content",
-    "parse_settings",
-    "read_overrides",
-    "read_settings",
-    "setting_tree",
-    "stack_file",
-]
-
 #: Fields of StackSettings that do not come from a stack's file.
 NOT_IN_THE_FILE = ("stack", "given_tokens")
 

@@ -10,7 +10,7 @@ from pulumi import automation as auto
 from typer.testing import CliRunner
 
 from cli.app import app
-from cli.commands.options import stack_outputs
+from cli.commands.reading import stack_outputs
 from cli.deployment.deployment import Deployment
 from cli.entry import _guarded
 from tests.toolchain.state_projects import environment_for, use_as_repository

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from cli.commands.options import FAILED, StackOption, YesOption, examples
+from cli.commands.reading import StackOption, YesOption
 from cli.deployment.deployment import Deployment
 from cli.deployment.environment import activate
 from cli.deployment.state_import import has_passphrase, passphrase
@@ -22,6 +22,7 @@ from cli.recovery import archive
 from cli.recovery.backup_file import FORMAT, PasswordFile, new_password
 from cli.system.checkout import ROOT
 from cli.terminal.console import Activities, out
+from cli.terminal.usage import FAILED, examples
 from infra.settings.env_file import file_name
 from messages import tr
 from toolchain.home import DyberHome

@@ -10,7 +10,8 @@ from pulumi import automation as auto
 from rich.text import Text
 
 from cli.commands.data import backup as backups
-from cli.commands.options import FAILED, StackOption, YesOption, examples, graceful_interrupt
+from cli.commands.options import graceful_interrupt
+from cli.commands.reading import StackOption, YesOption
 from cli.configuration import env_values
 from cli.deployment import state_edits
 from cli.deployment.deployment import Deployment
@@ -22,6 +23,7 @@ from cli.inventory.belongings import belongings, remove
 from cli.recovery.backup_file import new_password
 from cli.system.checkout import ROOT
 from cli.terminal.console import Activities, err, out
+from cli.terminal.usage import FAILED, examples
 from infra.settings.names import stack_file
 from messages import tr
 from toolchain.home import DyberHome

@@ -13,7 +13,8 @@ from pulumi import automation as auto
 from pulumi.automation.errors import CommandError
 from rich.text import Text
 
-from cli.commands.options import FAILED, StackOption, YesOption, check, examples, graceful_interrupt, set_up
+from cli.commands.options import check, graceful_interrupt, set_up
+from cli.commands.reading import StackOption, YesOption
 from cli.configuration import env_values
 from cli.deployment import state_import
 from cli.deployment.deployment import Deployment
@@ -27,6 +28,7 @@ from cli.stack_files.stack_file import has_encrypted_values, replace_file, witho
 from cli.system.checkout import ROOT
 from cli.system.errors import StackError
 from cli.terminal.console import Activities, err, out
+from cli.terminal.usage import FAILED, examples
 from infra.parts.data_volumes import DATA_FOLDER
 from infra.settings.names import stack_file
 from messages import tr

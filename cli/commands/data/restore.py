@@ -15,7 +15,8 @@ import typer
 from pulumi.automation.errors import CommandError
 
 from cli.commands.data.clean import list_doomed
-from cli.commands.options import FAILED, YesOption, examples, graceful_interrupt, refuse_taken_ports, set_up
+from cli.commands.options import graceful_interrupt, refuse_taken_ports, set_up
+from cli.commands.reading import YesOption
 from cli.deployment import state_edits
 from cli.deployment.deployment import Deployment
 from cli.deployment.environment import activate
@@ -31,6 +32,7 @@ from cli.stack_files.stack_file import StackFile, replace_file
 from cli.system.checkout import ROOT
 from cli.system.errors import StackError
 from cli.terminal.console import Activities, err, out
+from cli.terminal.usage import FAILED, examples
 from infra.parts import data_volumes, published_ports
 from infra.parts.data_volumes import LabelledVolume
 from infra.rendering.gateway import inputs as gateway_inputs

@@ -12,19 +12,8 @@ from rich.text import Text
 from cli.clients import addresses as client_addresses
 from cli.clients import formats
 from cli.commands.data.clean import list_doomed
-from cli.commands.options import (
-    FAILED,
-    AcceptedYesOption,
-    JsonOption,
-    StackOption,
-    YesOption,
-    changed,
-    check,
-    examples,
-    graceful_interrupt,
-    print_json,
-    set_up,
-)
+from cli.commands.options import changed, check, graceful_interrupt, set_up
+from cli.commands.reading import AcceptedYesOption, JsonOption, StackOption, YesOption, print_json
 from cli.configuration import choices, env_values
 from cli.configuration.choices import Choices
 from cli.deployment.deployment import Deployment
@@ -36,6 +25,7 @@ from cli.previews import table as preview_table
 from cli.stack_files.stack_file import StackFile
 from cli.system.checkout import ROOT
 from cli.terminal.console import Activities, err, out
+from cli.terminal.usage import FAILED, examples
 from infra.services.catalog import load_catalog
 from messages import tr
 from toolchain.home import DyberHome

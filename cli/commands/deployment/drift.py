@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from pulumi.automation.errors import CommandError
 
-from cli.commands.options import FAILED, OK, USAGE, JsonOption, examples, print_json
+from cli.commands.reading import JsonOption, print_json
 from cli.deployment.deployment import Deployment
 from cli.deployment.environment import activate
 from cli.deployment.events import DeployError, explain
@@ -17,6 +17,7 @@ from cli.drift.report import Report, as_json, lines, markdown, table
 from cli.engine.engine import EngineError
 from cli.system.errors import StackError
 from cli.terminal.console import Activities, fail, out
+from cli.terminal.usage import FAILED, OK, USAGE, examples
 from infra.schema.problems import ConfigurationError
 from messages import tr
 from toolchain.home import DyberHome

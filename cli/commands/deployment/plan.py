@@ -10,16 +10,8 @@ from typing import Annotated, Any
 import typer
 from pulumi.automation.errors import CommandError
 
-from cli.commands.options import (
-    FAILED,
-    AcceptedYesOption,
-    StackOption,
-    changed,
-    check,
-    examples,
-    graceful_interrupt,
-    set_up,
-)
+from cli.commands.options import changed, check, graceful_interrupt, set_up
+from cli.commands.reading import AcceptedYesOption, StackOption
 from cli.configuration import env_values
 from cli.deployment import policies
 from cli.deployment.deployment import Deployment
@@ -33,6 +25,7 @@ from cli.system.checkout import ROOT
 from cli.system.errors import StackError
 from cli.system.git import git, git_said
 from cli.terminal.console import Activities, out
+from cli.terminal.usage import FAILED, examples
 from infra.schema.problems import ConfigurationError
 from infra.services import contract_diff
 from infra.services.catalog import load_catalog

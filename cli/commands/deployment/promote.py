@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from cli.commands.options import FAILED, StackOption, YesOption, examples
+from cli.commands.reading import StackOption, YesOption
 from cli.commands.settings import tools
 from cli.deployment.deployment import Deployment
 from cli.deployment.environment import activate
@@ -19,6 +19,7 @@ from cli.release.release import KeyPath, Release, pinned_images, pins, release_o
 from cli.stack_files.stack_file import StackFile
 from cli.system.errors import StackError
 from cli.terminal.console import Activities, err, out
+from cli.terminal.usage import FAILED, examples
 from infra.services import contract_diff
 from infra.services.catalog import ServiceSpec, load_catalog
 from infra.services.contract import Contract

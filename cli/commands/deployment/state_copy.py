@@ -8,12 +8,13 @@ from typing import Annotated
 
 import typer
 
-from cli.commands.options import StackOption, examples
+from cli.commands.reading import StackOption
 from cli.deployment.deployment import Deployment
 from cli.deployment.environment import activate
 from cli.deployment.state_without_secrets import without_secrets
 from cli.stack_files.stack_file import replace_file
 from cli.terminal.console import out
+from cli.terminal.usage import examples
 from messages import tr
 from toolchain.home import DyberHome
 

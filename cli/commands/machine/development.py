@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from cli.commands.options import FAILED, AcceptedYesOption, examples
+from cli.commands.reading import AcceptedYesOption
 from cli.machine import linting, requirement_files, test_run
 from cli.machine.linting import Complaint
 from cli.system.checkout import ROOT
 from cli.terminal.console import Activities, fail, out
+from cli.terminal.usage import FAILED, examples
 from messages import tr
 from toolchain.home import DyberHome
 

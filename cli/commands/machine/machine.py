@@ -11,7 +11,8 @@ from rich.cells import cell_len
 from rich.text import Text
 from typer.completion import get_completion_script  # type: ignore[attr-defined] # imported there, not exported
 
-from cli.commands.options import FAILED, JsonOption, examples, print_json, set_up
+from cli.commands.options import set_up
+from cli.commands.reading import JsonOption, print_json
 from cli.deployment import state_health
 from cli.deployment.environment import shell_lines
 from cli.engine import ports, stored_data
@@ -19,7 +20,7 @@ from cli.machine import changed_tests, linting, test_run
 from cli.system.checkout import ROOT
 from cli.system.git import git_said
 from cli.terminal.console import Activities, err, out
-from cli.terminal.usage import PROGRAMS, completion_variable
+from cli.terminal.usage import FAILED, PROGRAMS, completion_variable, examples
 from infra.version import VERSION
 from messages import tr
 from toolchain import prerequisites, versions

@@ -12,7 +12,7 @@ import typer
 import yaml
 
 from cli import bootstrap
-from cli.commands.options import FAILED, StackOption, YesOption, examples
+from cli.commands.reading import StackOption, YesOption
 from cli.stack_files import salts
 from cli.stack_files.stack_file import replace_file
 from cli.stack_files.stack_file_merge import MergeConflict, merged
@@ -21,6 +21,7 @@ from cli.system.checkout import ROOT
 from cli.system.errors import StackError
 from cli.system.git import git, git_said
 from cli.terminal.console import err, out
+from cli.terminal.usage import FAILED, examples
 from messages import tr
 
 commands = typer.Typer()

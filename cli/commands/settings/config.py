@@ -10,7 +10,7 @@ import typer
 from rich.cells import cell_len
 from rich.text import Text
 
-from cli.commands.options import FAILED, AcceptedYesOption, JsonOption, StackOption, examples, print_json
+from cli.commands.reading import AcceptedYesOption, JsonOption, StackOption, print_json
 from cli.configuration import config_secrets, settings_reference
 from cli.configuration.config_keys import complete_key, complete_key_or_value, parse, typed, write
 from cli.configuration.effective import DEFAULT, MISSING, Configuration, KeyPath, Value, masked
@@ -18,6 +18,7 @@ from cli.configuration.settings_reference import shown
 from cli.system.errors import StackError
 from cli.terminal.console import err, fail, out
 from cli.terminal.masking import HIDDEN
+from cli.terminal.usage import FAILED, examples
 from infra.schema.key_paths import dotted
 from infra.schema.problems import ConfigurationError, Problem
 from messages import either, tr

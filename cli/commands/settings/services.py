@@ -8,12 +8,13 @@ from typing import Annotated
 
 import typer
 
-from cli.commands.options import FAILED, INTERRUPTED, StackOption, YesOption, examples
+from cli.commands.reading import StackOption, YesOption
 from cli.deployment.environment import activate
 from cli.engine import stored_data
 from cli.services import naming, removal, scaffold
 from cli.system.checkout import ROOT
 from cli.terminal.console import err, out
+from cli.terminal.usage import FAILED, INTERRUPTED, examples
 from infra.schema.problems import ConfigurationError
 from infra.services.catalog import SPEC_FILE, load_catalog
 from messages import tr

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from cli.commands.options import FAILED, AcceptedYesOption, StackOption, examples
+from cli.commands.reading import AcceptedYesOption, StackOption
 from cli.deployment.deployment import Deployment
 from cli.deployment.environment import activate
 from cli.release import contracts
@@ -16,6 +16,7 @@ from cli.release.contracts import RunningTools
 from cli.system.checkout import ROOT
 from cli.system.errors import StackError
 from cli.terminal.console import fail, out
+from cli.terminal.usage import FAILED, examples
 from infra.schema.problems import ConfigurationError
 from infra.services import contract_diff
 from infra.services.catalog import ServiceSpec, load_catalog

@@ -17,7 +17,7 @@ import typer
 from cli import bootstrap, entry
 from cli.app import app
 from cli.commands.machine import machine
-from cli.commands.options import client_token
+from cli.commands.reading import client_token
 from cli.deployment.environment import shell_lines
 from cli.entry import with_command_word
 from cli.terminal.console import Activities
