@@ -1,1 +1,1 @@
-"""The template MCP service: four tools to copy from."""
+"""Implements the template service: four example tools from which new services are made."""

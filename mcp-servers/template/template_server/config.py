@@ -1,4 +1,4 @@
-"""Settings of this service, read from the environment."""
+"""Reads the settings of this service from environment variables."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from dyber_kit import environment_number
 
 @dataclass(frozen=True)
 class FeedSettings:
-    """Where the entries come from and how gently they are fetched.
+    """Holds the address of the feed and how often it is fetched.
 
     Attributes:
-        url: A JSON Feed (https://jsonfeed.org), or None: nothing to read (TEMPLATE_UPSTREAM_URL).
+        url: Address of a JSON Feed (https://jsonfeed.org), or None without one (TEMPLATE_UPSTREAM_URL).
         min_interval: Seconds between two requests (TEMPLATE_MIN_INTERVAL_SECONDS).
-        cache_seconds: How long a page of the feed is kept (TEMPLATE_CACHE_SECONDS).
+        cache_seconds: How long a page of the feed is cached (TEMPLATE_CACHE_SECONDS).
     """
 
     url: str | None = None
@@ -25,7 +25,7 @@ class FeedSettings:
 
     @classmethod
     def from_environment(cls) -> FeedSettings:
-        """Read the environment.
+        """Read the settings from environment variables.
 
         Raises:
             ValueError: A variable has a value that cannot be used; the message names it.

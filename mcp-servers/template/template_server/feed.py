@@ -1,4 +1,4 @@
-"""Reads a JSON Feed: through a guarded client, at most one request at a time, each page kept for a while."""
+"""Reads a JSON Feed through a guarded client, one request at a time, and caches each page."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from pydantic import ValidationError
 from template_server.config import FeedSettings
 from template_server.models import Entry, EntrySummary, FeedPage, SearchResult, WireFeed, WireItem
 
-#: Pages of the feed that one call reads at most.
+#: Most pages of the feed that one call reads.
 MAX_PAGES = 10
 _LONGEST_TEXT = 20_000
 _SUMMARY_CHARS = 200
-#: What an answer needs beside its items.
+#: Characters of an answer besides its items.
 _FRAME_CHARS = 800
 
 
 class FeedReader:
-    """Searches the feed of `feed` and reads its entries.
+    """Searches a feed and reads its entries.
 
     Args:
-        feed: Where it is; without a URL every call says what to set.
-        settings: The service's own.
-        cache: Keeps pages of the feed.
+        feed: The address of the feed; without one, every call raises an error that says what to set.
+        settings: The settings that every service has.
+        cache: Caches pages of the feed.
         metrics: Where requests and the queue are counted.
     """
 
@@ -51,7 +51,7 @@ class FeedReader:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Holds the connections; the service's lifespan."""
+        """Close the connections at the end; this is the lifespan of the service."""
         try:
             yield
         finally:
@@ -59,14 +59,14 @@ class FeedReader:
             await self._cache.close()
 
     async def search(self, query: str, limit: int, cursor: str) -> SearchResult:
-        """Up to `limit` entries whose title, text or tags contain `query`; `cursor` goes on where an answer ended.
+        """Return up to `limit` entries whose title, text or tags contain `query`, after those before `cursor`.
 
-        Raises ServiceError: INVALID_ARGUMENT for a cursor of another query or of a feed that has changed since; and
-        what reading the feed raises.
+        Raises ServiceError: INVALID_ARGUMENT for a cursor of another query or of a feed that has changed since; or
+        the error that reading the feed raises.
         """
         kind = f"search:{query.casefold()}"
         after = decode_cursor(kind, cursor)["after"] if cursor else None
-        found: list[EntrySummary] = []
+        matches: list[EntrySummary] = []
         source, more, complete = "", False, True
         async for page in self._pages():
             source, complete = source or page.title, page.next_url is None
@@ -74,24 +74,24 @@ class FeedReader:
                 if after is not None:
                     after = None if _mark(entry.id) == after else after
                 elif _matches(entry, query):
-                    found.append(_summary(entry))
-            if more := len(found) > limit:
+                    matches.append(_summary(entry))
+            if more := len(matches) > limit:
                 break
         if after is not None:
             raise ServiceError(
                 ErrorCode.INVALID_ARGUMENT, "来源的内容在两次查询之间变了，无法接着翻页", "请不带 cursor 重新查询"
             )
-        items = fit_items(found[:limit], self._settings.max_answer_chars - _FRAME_CHARS)
-        more = more or len(items) < len(found)
+        items = fit_items(matches[:limit], self._settings.max_answer_chars - _FRAME_CHARS)
+        more = more or len(items) < len(matches)
         next_cursor = encode_cursor(kind, {"after": _mark(items[-1].id)}) if more else None
         return SearchResult(
             source=source, items=items, count=len(items), next_cursor=next_cursor, complete=complete or more
         )
 
     async def get(self, entry_id: str, max_chars: int) -> Entry:
-        """The entry called `entry_id`, its text cut after `max_chars`.
+        """Return the entry with the id `entry_id`, its text cut after `max_chars`.
 
-        Raises ServiceError: NOT_FOUND, or what reading the feed raises.
+        Raises ServiceError: NOT_FOUND, or the error that reading the feed raises.
         """
         async for page in self._pages():
             for entry in page.entries:
@@ -139,7 +139,7 @@ class FeedReader:
 
 
 def _check_status(answer: httpx2.Response) -> None:
-    """Raises ServiceError for every status but 200."""
+    """Raise ServiceError for every status but 200."""
     status = answer.status_code
     if status == 200:
         return
@@ -156,7 +156,7 @@ def _check_status(answer: httpx2.Response) -> None:
 
 
 def _entry(item: WireItem) -> Entry:
-    """A stranger's item as plain text of bounded size."""
+    """Return an item of the feed as plain text of bounded size."""
     if item.content_text is not None:
         text = clean_text(item.content_text, _LONGEST_TEXT, html=False)
     else:
@@ -179,10 +179,10 @@ def _summary(entry: Entry) -> EntrySummary:
 
 
 def _matches(entry: Entry, query: str) -> bool:
-    wanted = query.casefold()
-    return any(wanted in part.casefold() for part in (entry.title, entry.text, *entry.tags))
+    folded = query.casefold()
+    return any(folded in part.casefold() for part in (entry.title, entry.text, *entry.tags))
 
 
 def _mark(entry_id: str) -> str:
-    """Stands for an id in a cursor, whose length is limited."""
+    """Return a short hash that stands for an id in a cursor, whose length is limited."""
     return hashlib.sha256(entry_id.encode()).hexdigest()[:16]

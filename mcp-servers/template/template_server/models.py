@@ -1,4 +1,7 @@
-"""What the tools return, and what the upstream sends."""
+"""Defines the answers of the tools and the data of the upstream.
+
+Docstrings and descriptions of answers are part of the contract that agents read.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,7 @@ class Entry(BaseModel):
 
 
 class FeedPage(BaseModel):
-    """One page of the feed, cleaned; what the cache keeps."""
+    """Holds one cleaned page of the feed, as it is cached."""
 
     title: str
     entries: list[Entry]
@@ -60,13 +63,13 @@ class FeedPage(BaseModel):
 
 
 class WireAuthor(BaseModel):
-    """An author as JSON Feed 1.1 writes one."""
+    """Describes an author in JSON Feed 1.1."""
 
     name: str | None = None
 
 
 class WireItem(BaseModel):
-    """An item as JSON Feed 1.1 writes one; `id` is the only field it must have."""
+    """Describes an item in JSON Feed 1.1; only `id` is required."""
 
     model_config = ConfigDict(coerce_numbers_to_str=True)
 
@@ -82,7 +85,7 @@ class WireItem(BaseModel):
 
 
 class WireFeed(BaseModel):
-    """A page of a feed as JSON Feed 1.1 writes one."""
+    """Describes a page of a feed in JSON Feed 1.1."""
 
     version: str = Field(pattern=r"^https://jsonfeed\.org/version/1(\.1)?$")
     title: str

@@ -1,4 +1,4 @@
-"""The two REST routes of the first release."""
+"""Defines the two REST routes of the first release."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from pydantic import BaseModel, Field
 
 
 class TestBody(BaseModel):
-    """Body of POST /test."""
+    """Describes the body of POST /test."""
 
     message: str = Field("Hello", max_length=2000)
 
 
 class AsyncTestBody(BaseModel):
-    """Body of POST /async-test."""
+    """Describes the body of POST /async-test."""
 
     data: str = Field("Test", max_length=2000)
 
 
 async def answer_test(body: TestBody) -> dict[str, Any]:
-    """Send a message back with the time."""
+    """Return the message with the time."""
     return {"message": f"Template response: {body.message}", "timestamp": time.time()}
 
 
 async def answer_async_test(body: AsyncTestBody) -> dict[str, Any]:
-    """Send data back after giving other calls a turn."""
+    """Return the data after other tasks had a chance to run."""
     await asyncio.sleep(0)
     return {"data": f"Template async response: {body.data}", "processed": True}
 

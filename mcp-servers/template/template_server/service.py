@@ -1,4 +1,4 @@
-"""The template service: tools, REST routes, application."""
+"""Builds the application of the template service from its tools and REST routes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEFAULT_PORT = 8002
 
 
 def build_app(settings: Settings | None = None, feed: FeedSettings | None = None) -> ServiceApp:
-    """The service's application; both settings default to the environment."""
+    """Return the service's application; both settings default to those of the environment."""
     settings = settings or Settings.from_environment(DEFAULT_PORT)
     feed = feed or FeedSettings.from_environment()
     metrics = Metrics(NAME)

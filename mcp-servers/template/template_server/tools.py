@@ -1,4 +1,4 @@
-"""The MCP tools. Docstrings are what agents read."""
+"""Declares the MCP tools; agents read the docstrings of the tools."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def template_countdown(
 
 
 def feed_tools(reader: FeedReader) -> list[ToolDeclaration]:
-    """The tools that read the feed, in the order agents see them."""
+    """Return the tools that read the feed, in the order in which agents see them."""
 
     @tool(title="搜索条目", read_only=True, open_world=True)
     async def template_search(

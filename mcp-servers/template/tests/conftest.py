@@ -1,4 +1,4 @@
-"""The stand-in upstream, readers of it, and the whole service on it."""
+"""Starts the stand-in of the upstream, readers of its feed, and the whole service on top of it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.stand_in.running import free_port, running
 
 @pytest.fixture(scope="session")
 def upstream() -> Iterator[str]:
-    """Base URL of the stand-in."""
+    """Return the base URL of the stand-in."""
     config = uvicorn.Config(template_stand_in.app, port=free_port(), log_level="warning")
     with running(uvicorn.Server(config)) as base:
         yield base
@@ -27,7 +27,7 @@ def upstream() -> Iterator[str]:
 
 @pytest.fixture
 def reader(upstream: str) -> Callable[..., FeedReader]:
-    """Makes a reader with an empty cache of the stand-in's feed for a case."""
+    """Return a function that makes a reader, with an empty cache, of the stand-in's feed for a case."""
 
     def make(case: str = "ok", settings: Settings | None = None) -> FeedReader:
         metrics = Metrics(NAME)
@@ -39,7 +39,7 @@ def reader(upstream: str) -> Callable[..., FeedReader]:
 
 @pytest.fixture(scope="session")
 def service(upstream: str) -> Iterator[str]:
-    """Base URL of the running service."""
+    """Return the base URL of the running service."""
     app = build_app(Settings(port=free_port()), FeedSettings(url=f"{upstream}/ok/feed.json", min_interval=0))
     with running(build_server(app)) as base:
         yield base

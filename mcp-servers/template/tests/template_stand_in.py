@@ -1,6 +1,6 @@
-"""A stand-in for the upstream, for tests only: a JSON Feed of invented entries, and all that goes wrong with one.
+"""Stands in for the upstream in tests: serves a JSON Feed of invented entries, and every failure of a feed.
 
-`python -m template_stand_in --port 8100` runs it by itself. The first part of the path says what happens.
+`python -m template_stand_in --port 8100` runs it alone. The first part of the path is the case to serve.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ PAGE = 10
 VERSION = "https://jsonfeed.org/version/1.1"
 
 app = FastAPI()
-#: Requests by path and query.
+#: Number of requests by path and query.
 requests: Counter[str] = Counter()
 
 
 def entry(number: int) -> dict[str, object]:
-    """The entry with this number, 1 to ENTRIES."""
+    """Return the entry with this number, 1 to ENTRIES."""
     return {
         "id": f"entry-{number}",
         "url": f"https://feed.example/{number}",
@@ -37,7 +37,7 @@ def entry(number: int) -> dict[str, object]:
 
 @app.get("/{case}/feed.json")
 async def feed(case: str, request: Request, start: int = 1) -> Response:
-    """A page of the feed, or what `case` says."""
+    """Return a page of the feed, or the failure that `case` names."""
     requests[f"{request.url.path}?{request.url.query}".rstrip("?")] += 1
     if case == "limited":
         return JSONResponse({}, 429, headers={"Retry-After": "120"})

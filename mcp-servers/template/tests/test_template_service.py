@@ -1,4 +1,4 @@
-"""The whole service as its callers see it."""
+"""Tests of the whole service through its addresses."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ async def test_the_tools_are_listed_in_their_order(service: str) -> None:
     assert names == ["template_echo", "template_countdown", "template_search", "template_get"]
 
 
-async def test_what_search_finds_get_reads(service: str) -> None:
+async def test_an_entry_from_a_search_can_be_read_by_its_id(service: str) -> None:
     async with Client(f"{service}/mcp") as client:
-        found = (await client.call_tool("template_search", {"query": "第 7 条"})).structured_content
-        entry = (await client.call_tool("template_get", {"entry_id": found["items"][0]["id"]})).structured_content
-    assert (found["source"], found["count"]) == ("样例来源", 1)
+        result = (await client.call_tool("template_search", {"query": "第 7 条"})).structured_content
+        entry = (await client.call_tool("template_get", {"entry_id": result["items"][0]["id"]})).structured_content
+    assert (result["source"], result["count"]) == ("样例来源", 1)
     assert (entry["title"], entry["text"]) == ("第 7 条", "正文 7")
 
 
-async def test_a_foreseen_failure_reaches_the_agent_as_code_and_next_step(service: str) -> None:
+async def test_an_agent_gets_a_foreseen_failure_as_code_and_next_step(service: str) -> None:
     async with Client(f"{service}/mcp") as client:
         result = await client.call_tool("template_get", {"entry_id": "entry-99"})
     assert result.is_error
