@@ -1,4 +1,4 @@
-"""The library every DyberPet MCP server is made of."""
+"""Exports what every DyberPet MCP server is built from."""
 
 from dyber_kit.calling.tools import tool
 from dyber_kit.errors import ErrorCode, ServiceError

@@ -1,6 +1,6 @@
-"""The tools' contract: what agents see, kept in each service's `tools.lock.json` and reviewed like code.
+"""Makes the contract of a service's tools: all that agents see, kept in `tools.lock.json` and reviewed like code.
 
-`python -m dyber_kit.contract PACKAGE` prints it; `--write FILE` keeps it; `--check FILE` compares.
+`python -m dyber_kit.contract PACKAGE` prints it; `--write FILE` writes it to a file; `--check FILE` compares them.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from dyber_kit.settings import Settings
 
 
 def tools_contract(app: ServiceApp) -> dict[str, Any]:
-    """Names, texts, schemas and annotations of the app's tools, each with its SHA-256.
+    """Return names, texts, schemas and annotations of the app's tools, each with its SHA-256.
 
-    The kept contract also has the tools that write: build the app with `all_tools()`.
+    `tools.lock.json` also has the tools that write: for it, build the app with `all_tools()`.
     """
     listed = asyncio.run(app.mcp.list_tools())
     tools = {}
@@ -34,12 +34,12 @@ def tools_contract(app: ServiceApp) -> dict[str, Any]:
 
 
 def all_tools(port: int = 8000) -> Settings:
-    """Settings under which an app shows every tool, also those that write."""
+    """Return settings with which an app shows every tool, including those that write."""
     return Settings(port=port, read_only=False)
 
 
 def render(contract: dict[str, Any]) -> str:
-    """The contract as the text kept in `tools.lock.json`."""
+    """Return the contract as the text of `tools.lock.json`."""
     return json.dumps(contract, ensure_ascii=False, indent=2) + "\n"
 
 
@@ -49,7 +49,7 @@ def _digest(value: Any) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Command line; returns 1 when `--check` finds a difference, and prints it."""
+    """Run the command line; return 1 when `--check` finds a difference, which is printed."""
     parser = argparse.ArgumentParser(prog="python -m dyber_kit.contract", description=__doc__)
     parser.add_argument("package", help="a service's package, for example template_server")
     target = parser.add_mutually_exclusive_group()

@@ -1,4 +1,4 @@
-"""The failures a service can foresee: one code each, with a Chinese message and a next step."""
+"""Defines the failures that a service can foresee, each with a code, a Chinese message and a next step."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from mcp.server.mcpserver.exceptions import ToolError
 
 from dyber_kit.times import SHANGHAI, duration
 
-#: Key of a failed answer's `_meta` where programs read code, retryable, retry_after_seconds and retry_at.
+#: Key in the `_meta` of a failed answer with code, retryable, retry_after_seconds and retry_at, for programs.
 ERROR_META = "dyber/error"
 _LONGEST_MESSAGE = 1000
 _LONGEST_NEXT_STEP = 1000
 
 
 class ErrorCode(StrEnum):
-    """Machine-readable cause of a failed call; stable across releases."""
+    """Names the cause of a failed call for programs; codes stay the same across releases."""
 
     LOGIN_REQUIRED = "LOGIN_REQUIRED"
     LOGIN_EXPIRED = "LOGIN_EXPIRED"
@@ -41,7 +41,7 @@ class ErrorCode(StrEnum):
 
 @dataclass(frozen=True)
 class ErrorKind:
-    """Defaults of one code: what to tell people, and how REST callers see it."""
+    """Holds the defaults of a code: its texts for people, and its HTTP status for REST callers."""
 
     status: int
     message: str
@@ -74,7 +74,7 @@ KINDS: dict[ErrorCode, ErrorKind] = {
         "用相同的其他参数和返回的确认码再调用一次",
         False,
     ),
-    # A status of its own, which no client and no proxy repeats by itself.
+    # 424 is used for this code only, and no client or proxy retries it automatically.
     ErrorCode.OUTCOME_UNKNOWN: ErrorKind(
         424,
         "操作已经提交，但没有看到结果，可能已经生效",
@@ -94,15 +94,15 @@ KINDS: dict[ErrorCode, ErrorKind] = {
 
 
 class ServiceError(ToolError):
-    """A foreseen failure, shown to agents and REST callers with what to do next.
+    """Reports a foreseen failure to agents and REST callers, with the next step.
 
     Args:
-        code: Which failure this is; supplies every default below.
+        code: The kind of failure; it supplies the defaults of the other arguments.
         message: What happened, in Chinese, without internals or secrets; cut after 1000 characters.
-        next_step: What the reader should do now, in Chinese; the time to wait comes from `retry_after`, not from here.
+        next_step: What the reader should do now, in Chinese; the time to wait is in `retry_after` only.
         retry_after: Seconds after which a retry can help, when known; also sent as the `Retry-After` header.
-        whole_account: For ACCESS_RESTRICTED: the platform refuses the account, and not just one item.
-        status: HTTP status for REST callers, where it is not that of the code.
+        whole_account: For ACCESS_RESTRICTED: whether the platform refuses the account, and not just one item.
+        status: HTTP status for REST callers; defaults to that of the code.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class ServiceError(ToolError):
         self.code = code
         self.message = _cut(message or kind.message, _LONGEST_MESSAGE)
         self.next_step = _cut(next_step or kind.next_step, _LONGEST_NEXT_STEP)
-        # Nothing may suggest to repeat what was perhaps done already.
+        # The operation may have taken effect, so nothing may suggest a retry.
         self.retry_after = None if code is ErrorCode.OUTCOME_UNKNOWN else retry_after
         self.whole_account = whole_account
         self.status = status or kind.status
@@ -135,12 +135,12 @@ class ServiceError(ToolError):
 
     @property
     def text(self) -> str:
-        """Return one line for a model: code first, then cause, next step, and when a retry can help."""
+        """Return one line for a model: the code, the cause, the next step, and when a retry can help."""
         return f"{self.code}：{self.message}。下一步：{self.next_step}（{self._when()}）"
 
     @property
     def details(self) -> dict[str, Any]:
-        """Return the same for programs; what an answer carries under ERROR_META."""
+        """Return the error for programs, as the value of ERROR_META in an answer."""
         content: dict[str, Any] = {"code": str(self.code), "retryable": self.retryable}
         if self.retry_after is not None:
             content["retry_after_seconds"] = math.ceil(self.retry_after)
@@ -159,7 +159,7 @@ class ServiceError(ToolError):
 
 
 class LocalRefusal(ServiceError):
-    """Refused by this service's own queue or breaker: the platform was not asked."""
+    """Reports that this service's own queue or breaker refused a call; the platform was not asked."""
 
 
 def _cut(text: str, longest: int) -> str:

@@ -1,4 +1,4 @@
-"""Small files on the data volume: written whole or not at all, readable by the service's user only."""
+"""Writes small files on the data volume atomically, readable by the service's user only."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Replace `path` atomically by a file with mode 0600; its folder is made (0700) when missing.
+    """Replace `path` atomically with a file of mode 0600; a missing folder is made with mode 0700.
 
     Raises:
-        OSError: The volume cannot be written; the old file is still complete.
+        OSError: The volume cannot be written; the old file is unchanged.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
@@ -28,7 +28,7 @@ def write_private(path: Path, content: bytes) -> None:
 
 
 def read_or_create(path: Path, make: Callable[[], bytes]) -> bytes:
-    """The content of `path`; where there is none, `make()` is written there first. Raises OSError."""
+    """Return the content of `path`; when the file is missing, write `make()` to it first. Raises OSError."""
     try:
         return path.read_bytes()
     except FileNotFoundError:
@@ -37,7 +37,7 @@ def read_or_create(path: Path, make: Callable[[], bytes]) -> bytes:
 
 
 def set_aside(path: Path) -> Path | None:
-    """Rename a damaged file to `<name>.damaged`, in place of an earlier one, so that work goes on without it.
+    """Rename a damaged file to `<name>.damaged`, replacing an earlier one, so that the service can work without it.
 
     Returns the new path, or None when the file could not be renamed.
     """

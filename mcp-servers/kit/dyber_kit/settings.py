@@ -1,4 +1,4 @@
-"""Settings every service understands, read from the environment."""
+"""Reads the settings of every service from environment variables."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 
 @dataclass(frozen=True)
 class Settings:
-    """How one server process runs.
+    """Holds the settings of one server process.
 
     Attributes:
         host: Address to listen on (HOST).
         port: TCP port to listen on (PORT).
         log_level: One of debug, info, warning, error (LOG_LEVEL).
-        max_call_seconds: Longest a call may take, and how long a stopping server waits (MAX_CALL_SECONDS).
-        data_dir: Folder for what must survive a restart (DYBER_DATA), or None.
-        read_only: Leave out what changes something on the platform (DYBER_READ_ONLY).
-        privacy: Hash user ids and mask nicknames (DYBER_PRIVACY); see `dyber_kit.upstream.privacy`.
+        max_call_seconds: Deadline of one call; a stopping server also waits this long (MAX_CALL_SECONDS).
+        data_dir: Folder for data that must survive a restart (DYBER_DATA), or None.
+        read_only: Whether tools that change something on the platform are left out (DYBER_READ_ONLY).
+        privacy: Whether user ids are hashed and nicknames masked (DYBER_PRIVACY); see `dyber_kit.upstream.privacy`.
         max_answer_chars: Longest answer of a tool, in characters of JSON (MAX_ANSWER_CHARS).
         max_body_bytes: Longest body of a request, over MCP and REST (MAX_BODY_BYTES).
     """
@@ -37,7 +37,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls, default_port: int = 8000) -> Settings:
-        """Read the environment.
+        """Read the settings from environment variables.
 
         Raises:
             ValueError: A variable has a value that cannot be used; the message names it.
@@ -60,10 +60,10 @@ class Settings:
 
 
 def environment_number(name: str, default: float, low: float, high: float) -> float:
-    """The number in environment variable `name`, or `default` when unset or empty.
+    """Return the number in environment variable `name`, or `default` when it is unset or empty.
 
     Raises:
-        ValueError: Not a number, or outside `low`..`high`.
+        ValueError: The value is not a number, or is outside `low`..`high`.
     """
     raw = os.environ.get(name, "").strip()
     if not raw:
@@ -78,10 +78,10 @@ def environment_number(name: str, default: float, low: float, high: float) -> fl
 
 
 def environment_flag(name: str, default: bool) -> bool:
-    """The switch in environment variable `name`: 1/true/yes/on or 0/false/no/off.
+    """Return the switch in environment variable `name`: 1/true/yes/on or 0/false/no/off.
 
     Raises:
-        ValueError: Any other value.
+        ValueError: The variable has another value.
     """
     raw = os.environ.get(name, "").strip().lower()
     if not raw:
@@ -94,10 +94,10 @@ def environment_flag(name: str, default: bool) -> bool:
 
 
 def environment_secret(name: str) -> str | None:
-    """The secret in environment variable `name`, or in the file that `name`_FILE points to; None when neither is set.
+    """Return the secret in environment variable `name` or in the file that `name`_FILE names; None when neither is set.
 
     Raises:
-        ValueError: Both are set, or the file cannot be read or is empty; the message has no part of the secret.
+        ValueError: Both are set, or the file cannot be read or is empty; the message does not contain the secret.
     """
     value, file = os.environ.get(name), os.environ.get(f"{name}_FILE")
     if not file:

@@ -1,4 +1,4 @@
-"""Writes times and lengths of time as answers and messages do. Pure functions."""
+"""Formats times and durations for answers and messages. Pure functions."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
 
 
 def iso_utc(time: datetime | None) -> str | None:
-    """`2025-05-19T03:00:21Z`: the form every answer uses."""
+    """Return a time as `2025-05-19T03:00:21Z`, the form in every answer; None stays None."""
     return None if time is None else time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def duration(seconds: float) -> str:
-    """Return a length of time for people: `45 秒`, `12 分钟`, `3 小时 5 分钟`."""
+    """Return a duration for people: `45 秒`, `12 分钟`, `3 小时 5 分钟`."""
     if seconds < 90:
         return f"{max(1, round(seconds))} 秒"
     minutes = -int(-seconds // 60)

@@ -1,4 +1,4 @@
-"""Imports cookies in the forms people have, and keeps only those of the platform."""
+"""Imports cookies in the forms that browsers and tools export, and keeps only those of the platform."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[^\x00-\x1f;\x7f]*")
 _SAME_SITE = {"strict": "Strict", "lax": "Lax", "none": "None", "no_restriction": "None"}
 # Browsers refuse a cookie whose name and value together are longer.
-_MOST_CHARS = 4096
-# Larger numbers of seconds are milliseconds, and yet larger ones microseconds.
-_MOST_SECONDS, _MOST_MILLISECONDS = 1e11, 1e14
-_SESSION = -1.0
+_MAX_COOKIE_CHARS = 4096
+# An expiry from the first value on is in milliseconds, from the second value on in microseconds.
+_MAX_SECONDS, _MAX_MILLISECONDS = 1e11, 1e14
+#: Playwright's expiry of a session cookie.
+_NO_EXPIRY = -1.0
 _FORMS = (
     "浏览器扩展导出的 JSON、cookies.txt（Netscape）、Playwright 的 storage_state、{名: 值}、"
     "“Cookie: 名=值; 名=值”、Set-Cookie 行，或复制的 cURL 命令（bash、cmd）"
@@ -34,13 +35,13 @@ _FORMS = (
 
 @dataclass(frozen=True)
 class CookieImport:
-    """What was imported.
+    """Holds the result of an import.
 
     Attributes:
         state: The storage state to keep.
-        form: What the text was, in Chinese, for example “cookies.txt”.
-        logged_in: Whether a login can come of it: the login cookie is there and has not expired.
-        warnings: What the person should know, in Chinese, without any value.
+        form: The name of the recognised form, in Chinese, for example “cookies.txt”.
+        logged_in: Whether the session can be logged in: it has the login cookie, which has not expired.
+        warnings: Warnings for people, in Chinese, without any cookie value.
     """
 
     state: StorageState
@@ -50,18 +51,19 @@ class CookieImport:
 
 
 def import_cookies(text: str, domains: Sequence[str], login_cookie: str | None = None) -> CookieImport:
-    """Make a storage state of what somebody pasted; see `cookie_forms` for the forms.
+    """Return the storage state in a pasted text; `cookie_forms` reads the accepted forms.
 
-    Cookies and stored data of other sites are dropped before anything is judged: exports often hold the whole
-    browser. Cookies without a domain, as in a header, are taken to be of `domains[0]`.
+    Cookies and stored data of other sites are dropped before anything is checked, because exports often hold those of
+    the whole browser. Cookies without a domain, as in a header, are taken to belong to `domains[0]`.
 
     Args:
         text: The export.
         domains: The platform's registered domains, for example `["xiaohongshu.com"]`.
-        login_cookie: Name of the cookie without which nobody is logged in; None when there is no such cookie.
+        login_cookie: Name of the cookie that every logged-in session has; None when there is no such cookie.
 
     Raises:
-        ServiceError: INVALID_ARGUMENT; says what was recognised, what is wrong and what to give, without any value.
+        ServiceError: INVALID_ARGUMENT; the message says which form was recognised, what is wrong and what to paste
+            instead, without any cookie value.
     """
     text = text.strip("\ufeff \t\r\n")
     if not text:
@@ -71,13 +73,13 @@ def import_cookies(text: str, domains: Sequence[str], login_cookie: str | None =
     try:
         export = read_export(text, domains)
     except NotCookies as error:
-        raise _refused(str(error), error.give) from None
+        raise _refused(str(error), error.next_step) from None
     cookies = _platform_cookies(export, domains)
     if not cookies:
-        found = "、".join(sorted({site for entry in export.cookies if (site := _site(entry))})[:5]) or "无"
-        raise _refused(f"这是{export.form}，但没有 {domains[0]} 的 Cookie（找到的网站：{found}）")
+        sites = "、".join(sorted({site for entry in export.cookies if (site := _site(entry))})[:5]) or "无"
+        raise _refused(f"这是{export.form}，但没有 {domains[0]} 的 Cookie（找到的网站：{sites}）")
     now = time.time()
-    alive = [cookie for cookie in cookies if cookie["expires"] == _SESSION or cookie["expires"] > now]
+    alive = [cookie for cookie in cookies if cookie["expires"] == _NO_EXPIRY or cookie["expires"] > now]
     logged_in = login_cookie is None or any(cookie["name"] == login_cookie and cookie["value"] for cookie in alive)
     warnings = []
     if not logged_in:
@@ -96,8 +98,8 @@ def _platform_cookies(export: Export, domains: Sequence[str]) -> list[dict[str, 
         site = _site(entry)
         if site and not _belongs(site, domains):
             continue
-        cookie = _cookie(entry, number, domains[0] if export.of_platform else None)
-        # Of equal cookies the last counts, as in a browser.
+        cookie = _cookie(entry, number, domains[0] if export.assume_platform else None)
+        # As in a browser, the last of several equal cookies counts.
         kept[cookie["name"], cookie["domain"], cookie["path"]] = cookie
     return list(kept.values())
 
@@ -107,13 +109,13 @@ def _site(entry: Any) -> str | None:
     domain = entry.get("domain") if isinstance(entry, dict) else None
     if not isinstance(domain, str):
         return None
-    # Some extensions write an address here.
+    # Some extensions write a URL here.
     host = re.sub(r"^[a-z]+://|[/:].*$", "", domain.strip().lower()).strip(".")
     return host or None
 
 
 def _cookie(entry: Any, number: int, default_domain: str | None) -> dict[str, Any]:
-    """Return Playwright's form of an entry; `number` names it when it is unusable."""
+    """Return an entry in Playwright's form; error messages name an unusable entry by its `number`."""
     if not isinstance(entry, dict):
         raise _refused(f"第 {number} 个 Cookie 不是 JSON 对象")
     name, value, site = entry.get("name"), entry.get("value"), _site(entry)
@@ -121,7 +123,7 @@ def _cookie(entry: Any, number: int, default_domain: str | None) -> dict[str, An
         raise _refused(f"第 {number} 个 Cookie 的 name 缺失或无效")
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = str(value)
-    if not isinstance(value, str) or not _VALUE.fullmatch(value) or len(name) + len(value) > _MOST_CHARS:
+    if not isinstance(value, str) or not _VALUE.fullmatch(value) or len(name) + len(value) > _MAX_COOKIE_CHARS:
         raise _refused(f"Cookie {name} 的 value 缺失、太长或含有不允许的字符")
     if site is None and default_domain is None:
         raise _refused(f"Cookie {name} 没有 domain")
@@ -129,7 +131,7 @@ def _cookie(entry: Any, number: int, default_domain: str | None) -> dict[str, An
     domain = f".{default_domain}" if site is None else f"{'.' if dotted else ''}{site}"
     path = entry.get("path")
     same_site = _SAME_SITE.get(str(entry.get("sameSite") or "").lower(), "Lax")
-    # Browsers refuse a cookie with one of these prefixes that does not keep to its rules.
+    # Browsers refuse a cookie with one of these prefixes unless it has these attributes.
     secure = entry.get("secure") is True or name.startswith(("__Secure-", "__Host-"))
     if name.startswith("__Host-"):
         domain, path = domain.lstrip("."), "/"
@@ -138,7 +140,7 @@ def _cookie(entry: Any, number: int, default_domain: str | None) -> dict[str, An
         "value": value,
         "domain": domain,
         "path": path if isinstance(path, str) and path.startswith("/") else "/",
-        "expires": seconds_of(entry.get("expires")),
+        "expires": expiry_seconds(entry.get("expires")),
         "httpOnly": entry.get("httpOnly") is True,
         "secure": secure,
         # Browsers refuse SameSite=None without Secure.
@@ -146,27 +148,27 @@ def _cookie(entry: Any, number: int, default_domain: str | None) -> dict[str, An
     }
 
 
-def seconds_of(expires: Any) -> float:
-    """Return an expiry as seconds since 1970, or -1 (a session cookie) for what is none.
+def expiry_seconds(expires: Any) -> float:
+    """Return an expiry as seconds since 1970, or -1 (a session cookie) when the value is not a time.
 
     Understands seconds, milliseconds and microseconds, as numbers or as text, ISO 8601 and the dates of HTTP headers.
     """
     if isinstance(expires, bool) or expires is None:
-        return _SESSION
+        return _NO_EXPIRY
     if isinstance(expires, str):
         expires = _from_text(expires.strip())
     if not isinstance(expires, int | float):
-        return _SESSION
+        return _NO_EXPIRY
     try:
         number = float(expires)
     except OverflowError:
-        return _SESSION
-    if number >= _MOST_MILLISECONDS:
+        return _NO_EXPIRY
+    if number >= _MAX_MILLISECONDS:
         number /= 1e6
-    elif number >= _MOST_SECONDS:
+    elif number >= _MAX_SECONDS:
         number /= 1e3
-    usable = math.isfinite(number) and 0 < number < _MOST_SECONDS
-    return number if usable else _SESSION
+    usable = math.isfinite(number) and 0 < number < _MAX_SECONDS
+    return number if usable else _NO_EXPIRY
 
 
 def _from_text(text: str) -> float | None:
@@ -185,7 +187,7 @@ def _from_text(text: str) -> float | None:
 
 def _belongs(domain: str, domains: Sequence[str]) -> bool:
     domain = domain.lstrip(".")
-    return any(domain == own or domain.endswith(f".{own}") for own in domains)
+    return any(domain == parent or domain.endswith(f".{parent}") for parent in domains)
 
 
 def _origin_belongs(origin: Any, domains: Sequence[str]) -> bool:
@@ -194,6 +196,6 @@ def _origin_belongs(origin: Any, domains: Sequence[str]) -> bool:
     return match is not None and _belongs(match[1].lower(), domains)
 
 
-def _refused(reason: str, give: str = "") -> ServiceError:
-    step = give or f"可用的格式：{_FORMS}"
+def _refused(reason: str, next_step: str = "") -> ServiceError:
+    step = next_step or f"可用的格式：{_FORMS}"
     return ServiceError(ErrorCode.INVALID_ARGUMENT, f"无法导入 Cookie：{reason}", step)

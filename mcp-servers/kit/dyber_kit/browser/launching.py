@@ -1,5 +1,7 @@
-"""Keeps one browser running in the background: it is started with the service and after a crash, with pauses between
-failed starts."""
+"""Keeps one browser running in the background.
+
+It is started with the service and again after a crash, with pauses between failed starts.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +25,9 @@ CLOSE_SECONDS = 5.0
 _START_SECONDS = 10.0
 _FIRST_PAUSE_SECONDS = 2.0
 _LONGEST_PAUSE_SECONDS = 60.0
-# A browser that lived shorter than this crashed early; so many in a row count as failed starts.
+# A crash within this time is an early crash; so many early crashes in a row count as a failed start.
 _EARLY_SECONDS = 30.0
-_MOST_EARLY_CRASHES = 3
+_MAX_EARLY_CRASHES = 3
 
 Launch = Callable[[Playwright], Awaitable[Browser]]
 
@@ -33,14 +35,14 @@ Launch = Callable[[Playwright], Awaitable[Browser]]
 class Launcher:
     """Owns the connection to one browser.
 
-    Only its background task starts browsers, however many calls and probes ask. After a failed start the task waits
-    2 s, then twice as long each time up to 60 s; meanwhile every call is refused at once. A browser that crashes again
-    and again soon after its start is treated likewise.
+    Only its background task starts browsers, however many calls and probes need one. After a failed start the task
+    waits 2 s, then twice as long each time up to 60 s; meanwhile every call is refused at once. A browser that crashes
+    repeatedly soon after its start is treated as one that fails to start.
 
     Args:
         launch: Starts a browser or connects to one; raises Playwright's Error or OSError.
-        failure: What to tell people when that fails, in Chinese.
-        next_step: What they should do then, in Chinese.
+        failure: The error message when that fails, in Chinese.
+        next_step: What people should do then, in Chinese.
     """
 
     def __init__(self, launch: Launch, failure: str, next_step: str) -> None:
@@ -50,8 +52,8 @@ class Launcher:
         self._browser: Browser | None = None
         self._failed = False
         self._retry_at = 0.0
-        self._missing = asyncio.Event()
-        self._tried = asyncio.Event()
+        self._start_needed = asyncio.Event()
+        self._start_attempted = asyncio.Event()
         self._stopping = True
         self._early_crashes = 0
         self._started_at = 0.0
@@ -61,8 +63,8 @@ class Launcher:
         """Keep the browser running; wait a moment for the first start, so that a healthy service is ready at once."""
         self._stopping = self._failed = False
         self._early_crashes = 0
-        self._tried.clear()
-        self._missing.set()
+        self._start_attempted.clear()
+        self._start_needed.set()
         task = asyncio.create_task(self._keep_running())
         try:
             await self._wait_for_start()
@@ -80,18 +82,18 @@ class Launcher:
             return None
         if not self._failed:
             return "浏览器正在启动"
-        return f"{self._failure}；{self._wait()}"
+        return f"{self._failure}；{self._retry_text()}"
 
     async def browser(self) -> Browser:
-        """Return the running browser; one that is being started is waited for, unless the last start failed.
+        """Return the running browser; wait for one that is being started, unless the last start failed.
 
         Raises:
-            ServiceError: INTERNAL, at once, when the last start failed; BUSY when a start takes long. Both say when to
-                come back.
+            ServiceError: INTERNAL, at once, when the last start failed; BUSY when a start takes long. Both have
+                `retry_after`.
         """
         if (current := self._current()) is not None:
             return current
-        self._missing.set()
+        self._start_needed.set()
         if not self._failed:
             await self._wait_for_start()
         if (current := self._current()) is not None:
@@ -102,29 +104,29 @@ class Launcher:
         raise ServiceError(ErrorCode.BUSY, "浏览器正在启动", "请稍等", retry_after=_START_SECONDS)
 
     async def discard(self, browser: Browser, *, crashed: bool = False) -> None:
-        """Close our Chromium, or only the connection to the user's browser; the next one is started by itself.
+        """Close our Chromium, or only the connection to the user's browser; the background task starts the next one.
 
         Args:
-            browser: What `browser` returned; another one that runs by now is left alone.
-            crashed: The browser is given up because it does not work any more.
+            browser: A browser that `browser()` returned; if another one runs by now, that one keeps running.
+            crashed: Whether the browser is discarded because it no longer works.
         """
-        self._lost(browser, crashed=crashed)
+        self._on_lost(browser, crashed=crashed)
         with anyio.CancelScope(shield=True):
             await _close(browser)
 
     def _current(self) -> Browser | None:
         return self._browser if self._browser is not None and self._browser.is_connected() else None
 
-    def _wait(self) -> str:
+    def _retry_text(self) -> str:
         seconds = self._retry_at - time.monotonic()
         return f"{duration(seconds)}后自动再试" if seconds > 0 else "正在再试"
 
-    def _lost(self, browser: Browser, crashed: bool = True) -> None:
+    def _on_lost(self, browser: Browser, crashed: bool = True) -> None:
         if browser is not self._browser or self._stopping:
             return
         self._browser = None
-        self._tried.clear()
-        self._missing.set()
+        self._start_attempted.clear()
+        self._start_needed.set()
         if crashed:
             early = time.monotonic() - self._started_at < _EARLY_SECONDS
             self._early_crashes = self._early_crashes + 1 if early else 0
@@ -132,36 +134,36 @@ class Launcher:
 
     async def _wait_for_start(self) -> None:
         with anyio.move_on_after(_START_SECONDS):
-            await self._tried.wait()
+            await self._start_attempted.wait()
 
     async def _keep_running(self) -> None:
         driver: Playwright | None = None
         pause = _FIRST_PAUSE_SECONDS
         try:
             while True:
-                await self._missing.wait()
-                self._missing.clear()
+                await self._start_needed.wait()
+                self._start_needed.clear()
                 if self._current() is not None:
                     continue
-                if self._early_crashes >= _MOST_EARLY_CRASHES:
+                if self._early_crashes >= _MAX_EARLY_CRASHES:
                     pause = await self._pause(pause, "the browser crashes again and again")
                 try:
                     driver = driver or await async_playwright().start()
                     browser = await self._launch(driver)
                 except Exception as error:
-                    # Playwright's own process may be what does not work any more.
+                    # Playwright's own process may have failed, so that is restarted too.
                     await _stop(driver)
                     driver = None
                     pause = await self._pause(pause, str(error)[:500])
-                    self._missing.set()
+                    self._start_needed.set()
                     continue
-                browser.on("disconnected", self._lost)
+                browser.on("disconnected", self._on_lost)
                 self._browser, self._started_at = browser, time.monotonic()
                 self._failed = False
-                self._tried.set()
+                self._start_attempted.set()
                 if not browser.is_connected():
-                    # It ended before anything listened, so no event will tell.
-                    self._lost(browser)
+                    # The browser ended before the listener was added, so there will be no event.
+                    self._on_lost(browser)
                     continue
                 if not self._early_crashes:
                     pause = _FIRST_PAUSE_SECONDS
@@ -173,10 +175,10 @@ class Launcher:
                 await _stop(driver)
 
     async def _pause(self, seconds: float, reason: str) -> float:
-        """Refuse calls for `seconds` after a failure, and return how long the next such pause is."""
+        """Refuse calls for `seconds` after a failed start, and return the length of the next such pause."""
         self._failed = True
         self._retry_at = time.monotonic() + seconds
-        self._tried.set()
+        self._start_attempted.set()
         logger.error("browser does not start", extra={"reason": reason, "pause_seconds": seconds})
         await asyncio.sleep(seconds)
         return min(seconds * 2, _LONGEST_PAUSE_SECONDS)

@@ -1,4 +1,4 @@
-"""One browser for the whole process: Chromium of its own, or the user's by CDP.
+"""Opens pages in the one browser of a process: its own Chromium, or the user's browser over CDP.
 
 Needs `playwright`, which only services with a browser install; nothing else of the kit imports this module.
 """
@@ -50,17 +50,18 @@ _LAUNCH_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class BrowserSettings:
-    """How the browser runs.
+    """Holds the settings of the browser.
 
     Attributes:
         chromium_path: Chromium's executable (CHROMIUM_PATH).
-        chromium_sandbox: Use Chromium's own sandbox (CHROMIUM_SANDBOX). None: wherever it works. It needs user
-            namespaces, which engines permit by a seccomp profile only; without it the container is the boundary.
+        chromium_sandbox: Whether Chromium uses its own sandbox (CHROMIUM_SANDBOX); None uses it where it works. It
+            needs user namespaces, which engines permit only with a special seccomp profile; without the sandbox, only
+            the container isolates pages.
         cdp_url: Attach to the user's browser here, for example `http://host:9222` (BROWSER_CDP_URL), or None.
         max_pages: Most pages open at once (BROWSER_MAX_PAGES).
         queue_seconds: Longest wait for a page before BUSY, in seconds.
-        recycle_pages: Restart an idle browser after this many pages, since browsers grow.
-        images: Load pictures; most of a page's traffic and memory, and text needs none.
+        recycle_pages: Restart an idle browser after this many pages, because its memory grows.
+        images: Whether pictures are loaded; they take most of a page's traffic and memory.
         locale: Language of the pages.
         timezone: Time zone of the pages.
     """
@@ -77,7 +78,7 @@ class BrowserSettings:
 
     @classmethod
     def from_environment(cls) -> BrowserSettings:
-        """Read the environment.
+        """Read the settings from environment variables.
 
         Raises:
             ValueError: A variable has a value that cannot be used; the message names it.
@@ -100,7 +101,7 @@ class BrowserPool:
     one account, the one logged in there, and is never closed.
 
     Args:
-        settings: How the browser runs.
+        settings: The settings of the browser.
         sessions: Kept sessions, or None to start without one.
         metrics: Where `browser_pages_open` is shown.
     """
@@ -110,24 +111,24 @@ class BrowserPool:
     ) -> None:
         self._settings = settings
         self._sessions = sessions
-        self._launcher = Launcher(self._start, self._no_browser(), self._next_step())
-        self._contexts_of: Browser | None = None
+        self._launcher = Launcher(self._start, self._failure(), self._next_step())
+        self._contexts_browser: Browser | None = None
         self._contexts: dict[str, _Context] = {}
         self._turns = asyncio.Semaphore(settings.max_pages)
-        self._changing = asyncio.Lock()
-        self._open = 0
-        self._served = 0
+        self._context_lock = asyncio.Lock()
+        self._open_pages = 0
+        self._pages_served = 0
         self._sandboxed: bool | None = None
         if metrics:
-            metrics.watch_pages(lambda: self._open)
+            metrics.watch_pages(lambda: self._open_pages)
 
     @property
     def attached(self) -> bool:
-        """Whether this is the user's own browser."""
+        """Return whether this is the user's own browser."""
         return self._settings.cdp_url is not None
 
     def about(self) -> dict[str, str]:
-        """What /ready says of the browser: whose it is and what confines its pages."""
+        """Return what /ready reports of the browser: whose it is and what isolates its pages."""
         if self.attached:
             return {"browser": "user's own"}
         sandbox = {None: "not started", True: "own sandbox", False: "container only"}[self._sandboxed]
@@ -137,8 +138,8 @@ class BrowserPool:
     async def running(self) -> AsyncIterator[None]:
         """Run the browser for the life of the process.
 
-        A browser that cannot start leaves the service up but not ready, with the reason in /ready; it is tried again
-        in the background.
+        When the browser cannot start, the service runs but is not ready, with the reason in /ready; further starts are
+        attempted in the background.
         """
         async with self._launcher.running():
             yield
@@ -149,11 +150,12 @@ class BrowserPool:
 
     @asynccontextmanager
     async def page(self, account: str = DEFAULT_ACCOUNT, *, in_turn: bool = True) -> AsyncIterator[Page]:
-        """A fresh page of the account, closed on exit. Callers take turns.
+        """Open a fresh page of the account and close it on exit; callers take turns.
 
         Args:
             account: Whose session the page has.
-            in_turn: False for a page that stays open between calls, such as one that waits for a login.
+            in_turn: False opens the page without waiting for a turn; for a page that stays open between calls, such as
+                one that waits for a login.
 
         Raises:
             ServiceError: BUSY when no turn came within `queue_seconds`; INTERNAL when no browser starts, or when it
@@ -162,8 +164,8 @@ class BrowserPool:
         async with self._turn() if in_turn else contextlib.nullcontext():
             with tracing.span("browser page"):
                 context, page = await self._new_page(account)
-                self._open += 1
-                self._served += 1
+                self._open_pages += 1
+                self._pages_served += 1
                 try:
                     yield page
                 except Exception as error:
@@ -171,15 +173,15 @@ class BrowserPool:
                         raise
                     raise crashed() from error
                 finally:
-                    self._open -= 1
+                    self._open_pages -= 1
                     with anyio.CancelScope(shield=True):
                         await _close(page)
-                        await self._left(context)
+                        await self._release(context)
 
     async def save_session(self, account: str = DEFAULT_ACCOUNT) -> None:
-        """Keep what the account's context is logged in with, so that it survives a restart.
+        """Store the session of the account's context, so that the login survives a restart.
 
-        Without a store, or with the user's own browser, there is nothing to keep. Raises OSError.
+        Without a store, or with the user's own browser, this does nothing. Raises OSError.
         """
         current = self._contexts.get(account)
         if self._sessions is None or self.attached or current is None:
@@ -200,10 +202,10 @@ class BrowserPool:
             self._turns.release()
 
     async def _new_page(self, account: str) -> tuple[_Context, Page]:
-        # Waited for before the lock: callers wait for a start side by side, and not one after the other.
+        # This wait is outside the lock, so that several callers wait for a start at the same time.
         await self._launcher.browser()
-        async with self._changing:
-            if self._served >= self._settings.recycle_pages and not self._open and not self.attached:
+        async with self._context_lock:
+            if self._pages_served >= self._settings.recycle_pages and not self._open_pages and not self.attached:
                 await self._launcher.discard(await self._launcher.browser())
             for last_try in (False, True):
                 browser = await self._launcher.browser()
@@ -215,7 +217,7 @@ class BrowserPool:
                 except Exception as error:
                     if not isinstance(error, (Error, OSError)) and not is_gone(error):
                         raise
-                    # A browser that has just died still counts as connected for a moment.
+                    # A browser that has just crashed still counts as connected for a moment.
                     await self._launcher.discard(browser, crashed=True)
                     if last_try:
                         raise crashed() from error
@@ -228,9 +230,9 @@ class BrowserPool:
                 "使用用户自己的浏览器时只有一个账号",
                 "请不要指定账号；账号就是该浏览器里登录的账号",
             )
-        if browser is not self._contexts_of:
+        if browser is not self._contexts_browser:
             self._contexts.clear()
-            self._contexts_of, self._served = browser, 0
+            self._contexts_browser, self._pages_served = browser, 0
             logger.info("browser ready", extra={"version": browser.version, **self.about()})
         stamp = self._sessions.stamp(account) if self._sessions and not self.attached else None
         current = self._contexts.get(account)
@@ -242,21 +244,21 @@ class BrowserPool:
             if not current.pages:
                 await _close(current.context)
         if self.attached and browser.contexts:
-            made = _Context(browser.contexts[0], None)
+            opened = _Context(browser.contexts[0], None)
         else:
             state = self._sessions.read(account) if self._sessions and stamp is not None else None
             context = await self._new_context(browser, account, state)
-            made = _Context(context, stamp)
-        self._contexts[account] = made
-        return made
+            opened = _Context(context, stamp)
+        self._contexts[account] = opened
+        return opened
 
-    async def _left(self, context: _Context) -> None:
+    async def _release(self, context: _Context) -> None:
         context.pages -= 1
         if context.stale and not context.pages:
             await _close(context.context)
 
     async def _new_context(self, browser: Browser, account: str, state: StorageState | None) -> BrowserContext:
-        """Make a context with the kept session; cookies that the browser does not take are left out and named."""
+        """Make a context with the stored session; cookies that the browser refuses are left out and logged by name."""
         options: dict[str, Any] = {
             "locale": self._settings.locale,
             "timezone_id": self._settings.timezone,
@@ -279,15 +281,15 @@ class BrowserPool:
 
     async def _start(self, playwright: Playwright) -> Browser:
         if self._settings.cdp_url is not None:
-            address = await _by_address(self._settings.cdp_url)
+            address = await _with_ip_address(self._settings.cdp_url)
             return await playwright.chromium.connect_over_cdp(address, timeout=_LAUNCH_SECONDS * 1000)
         return await self._launch(playwright.chromium)
 
     async def _launch(self, chromium: BrowserType) -> Browser:
-        wanted = self._settings.chromium_sandbox
-        tries = [wanted] if wanted is not None else [True, False]
-        # Chromium refuses its sandbox to root; what was denied once stays denied while the process lives.
-        if wanted is None and (os.geteuid() == 0 or self._sandboxed is False):
+        configured = self._settings.chromium_sandbox
+        tries = [configured] if configured is not None else [True, False]
+        # Chromium refuses to use its sandbox as root. Where the sandbox failed once, it fails while the process lives.
+        if configured is None and (os.geteuid() == 0 or self._sandboxed is False):
             tries = [False]
         for sandbox in tries:
             try:
@@ -306,7 +308,7 @@ class BrowserPool:
             return browser
         raise AssertionError("unreachable")
 
-    def _no_browser(self) -> str:
+    def _failure(self) -> str:
         if self.attached:
             return f"无法连接用户的浏览器（{self._settings.cdp_url}）"
         return f"浏览器无法启动（{self._settings.chromium_path}），请查看服务日志"
@@ -326,7 +328,7 @@ def is_gone(error: Exception, page: Page | None = None) -> bool:
     """Tell whether the error says that the browser, its page or Playwright's own process is gone."""
     if isinstance(error, ServiceError):
         return False
-    # What Playwright raises when its own process is gone has no class of its own.
+    # Playwright has no exception class for the end of its own process, so the message is searched.
     if _GONE.search(str(error)):
         return True
     return isinstance(error, Error) and page is not None and page.is_closed()
@@ -341,7 +343,7 @@ class _Context:
 
 
 def check_cdp_url(url: str) -> None:
-    """Refuse what cannot be the address of a browser's debugging port. Raises ValueError."""
+    """Raise ValueError when `url` cannot be the address of a browser's debugging port."""
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https", "ws", "wss") and parts.hostname and parts.port
@@ -351,12 +353,12 @@ def check_cdp_url(url: str) -> None:
         raise ValueError(f"环境变量 BROWSER_CDP_URL 的值 {url!r} 无效，应形如 http://host:9222")
 
 
-async def _by_address(url: str) -> str:
-    """The URL with its host as an IP address: browsers answer debugging requests under no other name but localhost."""
+async def _with_ip_address(url: str) -> str:
+    """Return the URL with its host as an IP address: browsers refuse debugging requests to names except localhost."""
     parts = urlsplit(url)
-    found = await asyncio.get_running_loop().getaddrinfo(parts.hostname, parts.port, type=socket.SOCK_STREAM)
-    # Debugging ports listen on IPv4 unless told otherwise.
-    address = str(min(found, key=lambda entry: entry[0] != socket.AF_INET)[4][0])
+    entries = await asyncio.get_running_loop().getaddrinfo(parts.hostname, parts.port, type=socket.SOCK_STREAM)
+    # By default, debugging ports listen on IPv4.
+    address = str(min(entries, key=lambda entry: entry[0] != socket.AF_INET)[4][0])
     host = f"[{address}]" if ":" in address else address
     return parts._replace(netloc=f"{host}:{parts.port}").geturl()
 

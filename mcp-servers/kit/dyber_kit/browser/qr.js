@@ -1,4 +1,4 @@
-// Evaluated in a page: the modules of the QR code in a picture, as rows of 0 and 1, or null when there is none.
+// Runs in a page: returns the modules of the QR code in a picture as rows of 0 and 1; null when it shows no QR code.
 async (source) => {
   const bytes = Uint8Array.from(atob(source.slice(source.indexOf("base64,") + 7)), (char) => char.charCodeAt(0));
   const bitmap = await createImageBitmap(new Blob([bytes]));
@@ -38,6 +38,6 @@ async (source) => {
     rows.push(modules);
   }
   const finder = ["1111111", "1000001", "1011101", "1011101", "1011101", "1000001", "1111111"];
-  const found = (row, column) => finder.every((line, index) => rows[row + index].startsWith(line, column));
-  return found(0, 0) && found(0, size - 7) && found(size - 7, 0) ? rows : null;
+  const hasFinder = (row, column) => finder.every((line, index) => rows[row + index].startsWith(line, column));
+  return hasFinder(0, 0) && hasFinder(0, size - 7) && hasFinder(size - 7, 0) ? rows : null;
 }

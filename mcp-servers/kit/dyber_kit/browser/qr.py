@@ -1,4 +1,4 @@
-"""QR codes for clients that show no pictures: read from a page's picture, drawn as text and as a small PNG.
+"""Reads a QR code from a page's picture and draws it as text, for clients that show no pictures, and as a small PNG.
 
 Needs `playwright`, like `pool`.
 """
@@ -13,10 +13,10 @@ from importlib.resources import files
 from playwright.async_api import Error, Page
 
 _READ = files("dyber_kit.browser").joinpath("qr.js").read_text(encoding="utf-8")
-# Light modules around a code, without which phones do not find it.
+# Width of the light margin around a code, without which phones do not recognise it.
 _TEXT_MARGIN, _PICTURE_MARGIN = 2, 4
 _PIXELS = 4
-#: By upper and lower module, 1 for dark: light modules are drawn, so that the code is right on a dark background.
+#: Half blocks by upper and lower module (1 is dark); light modules are drawn, as the background is dark.
 _HALVES = {"00": "█", "01": "▀", "10": "▄", "11": " "}
 
 #: One text of 0 (light) and 1 (dark) per row of modules, without the margin.
@@ -24,7 +24,7 @@ Rows = Sequence[str]
 
 
 async def read_rows(page: Page, source: str) -> list[str] | None:
-    """Read the modules of a QR code from its picture, inside the page; None for anything else than a plain code.
+    """Read the modules of a QR code from its picture, inside the page; None when the picture is no plain QR code.
 
     Args:
         page: Any page of the browser; nothing in it is changed.
@@ -48,14 +48,14 @@ def as_text(rows: Rows) -> str:
 
 
 def as_png(rows: Rows) -> bytes:
-    """Draw a code as a PNG of less than a kilobyte or two, black on white."""
+    """Draw a code as a PNG of at most about two kilobytes, black on white."""
     side = (len(rows) + 2 * _PICTURE_MARGIN) * _PIXELS
     margin = "0" * _PICTURE_MARGIN
     empty = "0" * (len(rows) + 2 * _PICTURE_MARGIN)
     framed = [empty] * _PICTURE_MARGIN + [f"{margin}{row}{margin}" for row in rows] + [empty] * _PICTURE_MARGIN
     lines = []
     for row in framed:
-        # One bit per pixel, 1 for white, rows filled up to whole bytes.
+        # Each pixel is one bit, 1 for white; rows are padded to whole bytes.
         bits = "".join(("0" if module == "1" else "1") * _PIXELS for module in row)
         bits += "0" * (-len(bits) % 8)
         lines += [b"\0" + int(bits, 2).to_bytes(len(bits) // 8, "big")] * _PIXELS

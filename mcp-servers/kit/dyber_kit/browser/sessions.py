@@ -1,4 +1,4 @@
-"""Logged-in sessions on the data volume, one file per account. Cookie values never leave this module but to a browser."""
+"""Stores logged-in sessions on the data volume, one file per account; cookie values go to a browser only."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _FILE = re.compile(r"storage_state(?:\.([A-Za-z0-9][A-Za-z0-9_-]{0,39}))?\.json"
 
 
 class SessionStore:
-    """Storage states in `folder`: `storage_state.json`, and `storage_state.<account>.json` for further accounts.
+    """Stores storage states in `folder`: `storage_state.json`, and `storage_state.<account>.json` for further accounts.
 
-    Files are written whole, with mode 0600. People may also put a file there by hand.
+    Files are replaced atomically and have mode 0600. People may also put a file there by hand.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def path(self, account: str = DEFAULT_ACCOUNT) -> Path:
-        """Where the account's session is kept.
+        """Return the path of the account's session file.
 
         Raises:
             ServiceError: INVALID_ARGUMENT when `account` cannot be an account's name.
@@ -45,21 +45,23 @@ class SessionStore:
         return self._folder / name
 
     def accounts(self) -> list[str]:
-        """Names of the accounts that have a session, sorted."""
+        """Return the sorted names of the accounts that have a session."""
         if not self._folder.is_dir():
             return []
         names = (_FILE.fullmatch(file.name) for file in self._folder.iterdir() if file.is_file())
         return sorted(match[1] or DEFAULT_ACCOUNT for match in names if match)
 
     def stamp(self, account: str = DEFAULT_ACCOUNT) -> int | None:
-        """Changes whenever the session does; None without a session."""
+        """Return a number that changes whenever the session does; None without a session."""
         try:
             return self.path(account).stat().st_mtime_ns
         except FileNotFoundError:
             return None
 
     def read(self, account: str = DEFAULT_ACCOUNT) -> StorageState | None:
-        """The account's session, or None. A damaged file is renamed to `<name>.damaged`, so that a login can follow.
+        """Return the account's session, or None.
+
+        A damaged file is renamed to `<name>.damaged`, so that a new login is possible.
 
         Raises:
             ServiceError: LOGIN_REQUIRED when the file is there but cannot be read, or is damaged and cannot be renamed.
@@ -85,11 +87,11 @@ class SessionStore:
         return None
 
     def write(self, state: StorageState, account: str = DEFAULT_ACCOUNT) -> None:
-        """Keep the account's session. Raises OSError when the volume cannot be written."""
+        """Store the account's session. Raises OSError when the volume cannot be written."""
         write_private(self.path(account), json.dumps(state, ensure_ascii=False).encode())
 
     def delete(self, account: str = DEFAULT_ACCOUNT) -> bool:
-        """Forget the account's session; False when there was none."""
+        """Delete the account's session; return False when there was none."""
         try:
             self.path(account).unlink()
         except FileNotFoundError:
@@ -97,7 +99,7 @@ class SessionStore:
         return True
 
     def cookie_names(self, account: str = DEFAULT_ACCOUNT) -> list[str]:
-        """Names, never values, of the session's cookies, sorted. Raises ServiceError like `read`."""
+        """Return the sorted names, never the values, of the session's cookies. Raises ServiceError like `read`."""
         state = self.read(account) or {"cookies": []}
         return sorted({str(cookie.get("name")) for cookie in state["cookies"] if isinstance(cookie, dict)})
 

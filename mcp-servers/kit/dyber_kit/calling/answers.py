@@ -1,4 +1,4 @@
-"""Makes answers of failures, and limits everything that an answer carries."""
+"""Turns failures into answers, and limits the size of every part of an answer."""
 
 from __future__ import annotations
 

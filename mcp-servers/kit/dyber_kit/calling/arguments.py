@@ -1,5 +1,4 @@
-"""Reads the arguments of a call as callers send them: certain meanings are converted, anything else is refused in one
-sentence.
+"""Reads the arguments of a call: values with a certain meaning are converted, all others are refused in one sentence.
 
 Models send `null` for what they do not set, numbers as text, lists as JSON text; clients add fields of their own. The
 rules come from the published JSON Schema, so that agents are told the same bounds that they were shown.
@@ -22,15 +21,15 @@ from dyber_kit.errors import KINDS, ErrorCode, ServiceError
 
 Model = TypeVar("Model", bound=BaseModel)
 
-_MOST_PROBLEMS = 5
-_MOST_NAMES = 30
+_MAX_PROBLEMS = 5
+_MAX_NAMES = 30
 _LONGEST_NAME = 60
-_CLOSE_ENOUGH = 0.75
+_MIN_SIMILARITY = 0.75
 
 
 @dataclass(frozen=True)
 class Reading(Generic[Model]):
-    """Holds arguments that fit the rules, and what the caller should be told about the rest."""
+    """Holds arguments that fit the rules, and warnings for the caller about the others."""
 
     checked: Model
     warnings: list[str] = field(default_factory=list)
@@ -39,8 +38,7 @@ class Reading(Generic[Model]):
 def read_arguments(model: type[Model], schema: Rules, given: Any) -> Reading[Model]:
     """Return the arguments in `given` as an instance of `model`.
 
-    Unknown names are ignored; a name that resembles one of the declared names is told in `warnings`. `null` stands for
-    the default.
+    Unknown names are ignored; `warnings` lists those that resemble a declared name. `null` stands for the default.
 
     Args:
         model: Checks the converted arguments.
@@ -48,8 +46,8 @@ def read_arguments(model: type[Model], schema: Rules, given: Any) -> Reading[Mod
         given: What the caller sent: an object, the JSON text of one, or None for no arguments.
 
     Raises:
-        ServiceError: INVALID_ARGUMENT, naming each problem with the bounds and an example; texts that were given are
-            not repeated.
+        ServiceError: INVALID_ARGUMENT; the message states each problem with the bounds and an example, and never
+            repeats a text that the caller sent.
     """
     declared: Mapping[str, Rules] = schema.get("properties", {})
     required = set(schema.get("required", ()))
@@ -57,7 +55,10 @@ def read_arguments(model: type[Model], schema: Rules, given: Any) -> Reading[Mod
     resembling = _resembling(sent, declared)
     values: dict[str, Any] = {}
     problems: list[str] = []
-    warnings = [f"没有名为 {shown_name(name)} 的参数，已忽略；是否想用 {meant}？" for name, meant in resembling.items()]
+    warnings = [
+        f"没有名为 {shown_name(name)} 的参数，已忽略；是否想用 {declared_name}？"
+        for name, declared_name in resembling.items()
+    ]
     for name, rules in declared.items():
         optional = name not in required
         if name not in sent:
@@ -85,15 +86,15 @@ def read_arguments(model: type[Model], schema: Rules, given: Any) -> Reading[Mod
 
 
 def shown_name(name: str) -> str:
-    """Return a name that a caller made up, short and on one line."""
+    """Return an unknown name from a caller, shortened and on one line."""
     visible = re.sub(r"[^\w.\-/]", "?", name)
     return visible if len(visible) <= _LONGEST_NAME else visible[:_LONGEST_NAME] + "…"
 
 
 def similar(name: str, known: list[str]) -> str | None:
-    """Return the name of `known` that `name` most likely stands for; None when none is near."""
+    """Return the name in `known` that is most similar to `name`; None when none is similar."""
     plain = {_plain(other): other for other in reversed(known)}
-    close = difflib.get_close_matches(_plain(name), list(plain), 1, _CLOSE_ENOUGH)
+    close = difflib.get_close_matches(_plain(name), list(plain), 1, _MIN_SIMILARITY)
     return plain[close[0]] if close else None
 
 
@@ -118,15 +119,15 @@ def _as_object(given: Any, declared: Mapping[str, Rules]) -> dict[str, Any]:
 
 
 def _resembling(sent: Mapping[str, Any], declared: Mapping[str, Rules]) -> dict[str, str]:
-    """Return, by unknown name, the declared name that it resembles and that was not given itself."""
+    """Return, by unknown name, the declared name that it resembles; names that were sent themselves are left out."""
     unused = [name for name in declared if name not in sent]
-    unknown = [name for name in sent if name not in declared][:_MOST_NAMES]
-    found = {name: similar(name, unused) for name in unknown if len(name) <= _LONGEST_NAME}
-    return {name: meant for name, meant in found.items() if meant}
+    unknown = [name for name in sent if name not in declared][:_MAX_NAMES]
+    matches = {name: similar(name, unused) for name in unknown if len(name) <= _LONGEST_NAME}
+    return {name: match for name, match in matches.items() if match}
 
 
 def _missing(name: str, rules: Rules, resembling: Mapping[str, str]) -> str:
-    instead = next((given for given, meant in resembling.items() if meant == name), None)
+    instead = next((given for given, declared_name in resembling.items() if declared_name == name), None)
     hint = f"（给了 {shown_name(instead)}，是否想用 {name}？）" if instead else ""
     return f"缺少参数 {name}{hint}：{sentence(rules)}"
 
@@ -137,7 +138,7 @@ def _problem(name: str, rules: Rules, value: Any, nearest: str | None = None) ->
 
 
 def _broken_bounds(error: ValidationError, values: Mapping[str, Any], declared: Mapping[str, Rules]) -> list[str]:
-    """Return what is wrong with converted values, one sentence for each argument."""
+    """Return one sentence for each argument whose converted value is not allowed."""
     entries = error.errors(include_url=False, include_context=False, include_input=False)
     names = list(dict.fromkeys(str(entry["loc"][0]) if entry["loc"] else "arguments" for entry in entries))
     rules = {name: declared.get(name, {}) for name in names}
@@ -147,9 +148,9 @@ def _broken_bounds(error: ValidationError, values: Mapping[str, Any], declared: 
 
 
 def _refusal(problems: list[str], known: list[str]) -> ServiceError:
-    more = f"；另有 {len(problems) - _MOST_PROBLEMS} 处" if len(problems) > _MOST_PROBLEMS else ""
+    more = f"；另有 {len(problems) - _MAX_PROBLEMS} 处" if len(problems) > _MAX_PROBLEMS else ""
     return ServiceError(
         ErrorCode.INVALID_ARGUMENT,
-        f"{KINDS[ErrorCode.INVALID_ARGUMENT].message}：{'；'.join(problems[:_MOST_PROBLEMS])}{more}",
+        f"{KINDS[ErrorCode.INVALID_ARGUMENT].message}：{'；'.join(problems[:_MAX_PROBLEMS])}{more}",
         f"请按提示修改参数后重试。此工具可用的参数：{'、'.join(known) or '无'}",
     )

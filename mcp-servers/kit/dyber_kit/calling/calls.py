@@ -1,4 +1,4 @@
-"""Every tool and REST call goes through here: deadline, metrics, log line, in-flight count."""
+"""Runs every tool and REST call: sets its deadline, counts and measures it, and logs how it ended."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Calls:
     """Runs calls and counts them.
 
     Args:
-        metrics: Where they are counted.
+        metrics: Where calls are counted.
         max_seconds: Deadline of one call, in seconds.
     """
 
@@ -41,13 +41,13 @@ class Calls:
     async def run(self, tool: str, call: Callable[[], Awaitable[Result]]) -> Result:
         """Await `call()` under the deadline and record how it ended.
 
-        The deadline covers waiting in queues and the work itself; `anyio.current_effective_deadline()` tells it. A call
-        whose effect may have happened when it is cancelled raises an error of its own in place of TIMEOUT.
+        The deadline covers waiting in queues and the work itself; `anyio.current_effective_deadline()` returns it. A
+        call that may already have taken effect when it is cancelled raises its own error instead of TIMEOUT.
 
         Raises:
-            ServiceError: The call's own; TIMEOUT when the deadline passed; INTERNAL for every other exception, with
-                the id under which the log has it.
-            MCPError: The call's own.
+            ServiceError: The error that the call raised; TIMEOUT when the deadline passed; INTERNAL for every other
+                exception, with the id under which it is logged.
+            MCPError: The error that the call raised.
         """
         started = time.perf_counter()
         outcome = "cancelled"
@@ -79,7 +79,7 @@ class Calls:
 
 
 def _crash(tool: str, error: Exception) -> ServiceError:
-    """Return what a caller is told of an unforeseen exception; the log has the exception under the same id."""
+    """Return the error that a caller gets for an unforeseen exception, and log the exception under the same id."""
     error_id = uuid.uuid4().hex[:12]
     logger.error("call crashed", extra={"tool": tool, "error_id": error_id}, exc_info=without_values(error))
     kind = KINDS[ErrorCode.INTERNAL]

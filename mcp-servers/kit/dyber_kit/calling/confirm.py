@@ -1,4 +1,4 @@
-"""Writes in two steps: a dry run gives a token, and only the same call with that token is carried out."""
+"""Requires two steps for a write: a dry run returns a token, and only the same call with that token is carried out."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _USED_BEFORE = (
 
 @dataclass(frozen=True)
 class Permit:
-    """The right to carry out one confirmed call once. Spend it immediately before the platform is asked to write."""
+    """Permits one confirmed call to be carried out once. Spend it immediately before the write is submitted."""
 
     _spend: Callable[[], None]
 
@@ -34,7 +34,7 @@ class Permit:
         """Use the confirmation up.
 
         Raises:
-            ServiceError: CONFIRMATION_REQUIRED when another call with the same token was faster.
+            ServiceError: CONFIRMATION_REQUIRED when another call with the same token was carried out first.
         """
         self._spend()
 
@@ -42,9 +42,9 @@ class Permit:
 class Confirmations:
     """Issues and checks confirmation tokens.
 
-    A token fits one client (the gateway's `X-Dyber-Client`), one tool and exactly the same arguments, once, for
-    `valid_seconds`. The key lives in this process: a restart voids all tokens, and a service with write tools runs as
-    one replica.
+    A token is valid once, for one client (the gateway's `X-Dyber-Client`), one tool and exactly the same arguments,
+    during `valid_seconds`. The key exists only in this process: a restart voids all tokens, and a service with write
+    tools runs as one replica.
     """
 
     def __init__(self, valid_seconds: float = 300.0) -> None:
@@ -57,7 +57,7 @@ class Confirmations:
 
         Args:
             tool: The tool's name.
-            arguments: All that decides what is done; without the dry-run switch and the token itself.
+            arguments: All arguments that determine the effect, without the dry-run switch and the token itself.
         """
         until = int((time.time() + self.valid_seconds) * 1000).to_bytes(_TIME_BYTES, "big")
         head = until + secrets.token_bytes(_NONCE_BYTES)
@@ -67,8 +67,8 @@ class Confirmations:
         """Return the permit that `token` gives for this call, without using the token up.
 
         Raises:
-            ServiceError: CONFIRMATION_REQUIRED; the message says whether the token is missing, of another call or
-                client, expired or already used.
+            ServiceError: CONFIRMATION_REQUIRED; the message says whether the token is missing, expired, already used,
+                or was issued for another call or client.
         """
         if not token:
             raise ServiceError(ErrorCode.CONFIRMATION_REQUIRED)
@@ -84,7 +84,7 @@ class Confirmations:
         now, until = time.time(), int.from_bytes(head[:_TIME_BYTES], "big") / 1000
         if now > until:
             raise ServiceError(ErrorCode.CONFIRMATION_REQUIRED, "确认码已过期")
-        # Kept for twice as long as a token is valid: a permit may be spent after its token has expired.
+        # A used token is remembered for twice its validity, because a permit may be spent after its token has expired.
         self._spent = {spent: end for spent, end in self._spent.items() if end + self.valid_seconds >= now}
         self._refuse_used(head)
 
@@ -95,7 +95,7 @@ class Confirmations:
         return Permit(spend)
 
     def redeem(self, token: str, tool: str, arguments: dict[str, Any]) -> None:
-        """Accept `token` for this call and use it up; for writes that do not wait for a turn. Raises like `check`."""
+        """Check `token` and use it up at once, for writes that do not wait in a queue. Raises like `check`."""
         self.check(token, tool, arguments).spend()
 
     def _refuse_used(self, head: bytes) -> None:

@@ -18,7 +18,7 @@ _NULL = "null"
 
 
 class Unusable(ValueError):
-    """Says that a value's meaning for an argument is not certain; `nearest` is a choice that it resembles."""
+    """Says that the meaning of a value is not certain; `nearest` is an allowed choice that it resembles."""
 
     def __init__(self, nearest: str | None = None) -> None:
         super().__init__("unusable value")
@@ -26,7 +26,7 @@ class Unusable(ValueError):
 
 
 def means_unset(value: Any, rules: Rules) -> bool:
-    """Return whether a value says that an argument is not set: null, and its text forms."""
+    """Return whether a value stands for an argument that is not set: null, and texts that mean null."""
     if value is None:
         return not any(kind_of(branch) == "null" for branch in rules.get("anyOf", ()))
     if not isinstance(value, str):
@@ -44,7 +44,7 @@ def convert(value: Any, rules: Rules) -> Any:
     """Return `value` in the type that `rules` ask for.
 
     Raises:
-        Unusable: The value is not certain to mean anything of that type.
+        Unusable: The value has no certain meaning in that type.
     """
     if value is None and any(kind_of(branch) == "null" for branch in rules.get("anyOf", ())):
         return None
@@ -144,7 +144,7 @@ def _boolean(value: Any) -> bool:
 
 
 def _text(value: Any) -> str:
-    """Return a text; numbers become texts of digits, such as ids, unless writing them loses something."""
+    """Return a value as text; a number, such as an id, becomes its digits, unless digits are lost."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool) or not isinstance(value, int | float):

@@ -1,4 +1,4 @@
-"""Paging and the size of answers: opaque cursors that are checked, and a cap on the characters of an answer."""
+"""Makes and checks opaque paging cursors, and keeps answers within a number of characters."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ Answer = TypeVar("Answer", bound=BaseModel)
 
 
 def encode_cursor(kind: str, position: dict[str, Any]) -> str:
-    """Where the next page starts, as text that agents pass back unchanged.
+    """Return where the next page starts, as text that agents pass back unchanged.
 
-    Not secret: put nothing in `position` that the caller may not know.
+    A cursor is not secret: the caller can read `position`.
 
     Args:
-        kind: What is paged, for example the tool's name with its query; a cursor fits only the same kind.
+        kind: What is paged, for example the tool's name with its query; a cursor is valid only for the same kind.
         position: JSON object with what the service needs to go on.
 
     Raises:
@@ -42,10 +42,10 @@ def encode_cursor(kind: str, position: dict[str, Any]) -> str:
 
 
 def decode_cursor(kind: str, cursor: str) -> dict[str, Any]:
-    """The `position` of a cursor made by `encode_cursor` with the same `kind`.
+    """Return the `position` of a cursor that `encode_cursor` made with the same `kind`.
 
     Raises:
-        ServiceError: INVALID_ARGUMENT for anything else: shortened, altered, or of another query.
+        ServiceError: INVALID_ARGUMENT when the cursor was shortened or altered, or belongs to another query.
     """
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
@@ -63,14 +63,14 @@ def decode_cursor(kind: str, cursor: str) -> dict[str, Any]:
 
 
 def answer_chars(answer: BaseModel) -> int:
-    """Characters of the answer as an agent reads it: compact JSON."""
+    """Return the length of the answer as agents read it, in characters of compact JSON."""
     return len(to_json(answer).decode())
 
 
 def fit_items(items: Sequence[Item], max_chars: int) -> list[Item]:
-    """The first items whose JSON stays within `max_chars` together; always at least one of a non-empty list.
+    """Return the first items whose JSON together stays within `max_chars`; at least one of a non-empty list.
 
-    For tools with a cursor, which must know what was left out before they say where the next page starts.
+    For tools with a cursor, which must know which items are left out before they make the cursor of the next page.
     """
     kept: list[Item] = []
     total = 2
@@ -83,14 +83,14 @@ def fit_items(items: Sequence[Item], max_chars: int) -> list[Item]:
 
 
 def fit_answer(answer: Answer, max_chars: int) -> Answer:
-    """`answer` within `max_chars` characters of compact JSON; itself when it fits.
+    """Return `answer`, shortened to `max_chars` characters of compact JSON when it is longer.
 
-    Where the model has a `truncated` field, the longest list loses items from its end and then the longest text is
-    cut; `truncated` becomes true and `count` follows its list. Every tool's result goes through this.
+    When the model has a `truncated` field, its longest lists and texts lose their end; `truncated` becomes true and
+    `count` is corrected. The result of every tool is passed through this function.
 
     Raises:
-        ServiceError: INVALID_ARGUMENT when the answer cannot be cut honestly: no `truncated` field, or a
-            `next_cursor` that would skip what was dropped (such tools use `fit_items` first).
+        ServiceError: INVALID_ARGUMENT when cutting would mislead the caller: without a `truncated` field, or with a
+            `next_cursor` that would skip the dropped items (such tools use `fit_items` first).
     """
     size = answer_chars(answer)
     if size <= max_chars:
@@ -121,7 +121,7 @@ def fit_answer(answer: Answer, max_chars: int) -> Answer:
 
 
 def _cut(text: str, excess: int) -> str:
-    """`text` with at least `excess` characters of its JSON form removed from the end, or as many as there are."""
+    """Return `text` with at least `excess` characters of its JSON form cut from the end."""
     removed = 0
     end = len(text)
     while end and removed < excess:
@@ -131,7 +131,7 @@ def _cut(text: str, excess: int) -> str:
 
 
 def too_large(size: int, max_chars: int) -> ServiceError:
-    """What a caller is told of an answer of `size` characters that cannot be cut honestly."""
+    """Return the error for an answer of `size` characters that cannot be cut."""
     return ServiceError(
         ErrorCode.INVALID_ARGUMENT,
         f"结果有 {size} 个字符，超过上限 {max_chars}",

@@ -1,4 +1,4 @@
-"""A legacy SSE session knows whether a call runs in it; `serving.legacy_sse` opens and ends sessions."""
+"""Counts the calls that run in a legacy SSE session; `serving.legacy_sse` opens and ends sessions."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-#: Without a POST or a running call for this long, in seconds, a session may be ended: its last answer has gone out.
+#: Seconds without a POST or a running call after which a session may be ended: its last answer has been sent by then.
 QUIET_SECONDS = 0.5
 
 
 @dataclass(eq=False)
 class LegacySession:
-    """One open stream."""
+    """Represents the session of one open event stream."""
 
     calls: int = 0
     last_used: float = field(default_factory=time.monotonic)
@@ -23,12 +23,12 @@ class LegacySession:
 
     @property
     def quiet(self) -> bool:
-        """Nothing is running or on its way in."""
+        """Return whether no call is running or about to arrive."""
         return not self.calls and time.monotonic() - self.last_used >= QUIET_SECONDS
 
     @contextlib.contextmanager
     def used(self) -> Iterator[None]:
-        """Counts a POST or a call as running."""
+        """Count a POST or a call as running."""
         self.calls += 1
         try:
             yield
@@ -37,5 +37,5 @@ class LegacySession:
             self.last_used = time.monotonic()
 
 
-#: The session a call came through; None for every other way.
+#: The session through which a call came; None for calls over other transports.
 current_session: ContextVar[LegacySession | None] = ContextVar("legacy_session", default=None)

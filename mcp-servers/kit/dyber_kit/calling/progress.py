@@ -1,4 +1,4 @@
-"""Reports the progress of long calls, so that clients that give up on silence keep waiting."""
+"""Reports the progress of long calls regularly, so that clients with a timeout for silence keep waiting."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ logger = logging.getLogger("dyber.progress")
 
 #: Longest silence of a call whose caller asked for progress. Clients and proxies are promised at most 10 s.
 SILENCE_SECONDS = 8.0
-# The protocol wants each value to be larger than the one before, and a tool's next step must still be larger than
-# what was sent in its silence.
+# The protocol requires each value to be larger than the one before. The step is small, so that the tool's own next
+# value is larger than those sent during its silence.
 _SMALL_STEP = 0.0001
 
 
 class ReportingContext(Context[Any, Any]):
-    """Holds the context of one call and remembers what was reported last."""
+    """Extends the context of a call: remembers the last report, and reports by itself while the tool is silent."""
 
     _last: float = PrivateAttr(default=0.0)
     _total: float | None = PrivateAttr(default=None)
@@ -50,7 +50,7 @@ class ReportingContext(Context[Any, Any]):
 
 @asynccontextmanager
 async def reporting(context: Context[Any, Any]) -> AsyncIterator[Context[Any, Any]]:
-    """Give the context to run a tool with; until it is left, a caller who asked for progress gets some regularly."""
+    """Yield the context to run a tool with; until it ends, callers that requested progress get it regularly."""
     try:
         meta = context.request_context.meta or {}
     except ValueError:  # A call from inside the process, without a request.

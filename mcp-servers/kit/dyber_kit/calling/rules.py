@@ -1,4 +1,4 @@
-"""Puts the rules of one argument, taken from its JSON Schema, into words. Pure functions."""
+"""Describes the rules of one argument, taken from its JSON Schema, in Chinese. Pure functions."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _LONGEST_PATTERN = 80
 
 def branches(rules: Rules) -> list[Rules]:
     """Return the alternatives of an argument, without null; the rules themselves when there is only one."""
-    found = [branch for branch in rules.get("anyOf", ()) if kind_of(branch) != "null"]
-    return found or [rules]
+    alternatives = [branch for branch in rules.get("anyOf", ()) if kind_of(branch) != "null"]
+    return alternatives or [rules]
 
 
 def kind_of(rules: Rules) -> str | None:
-    """Return the JSON type that the rules ask for; None when they name none."""
+    """Return the JSON type that the rules require; None when they name none."""
     if "const" in rules:
         return {str: "string", int: "integer", bool: "boolean"}.get(type(rules["const"]))
     kind = rules.get("type")
@@ -28,29 +28,29 @@ def kind_of(rules: Rules) -> str | None:
 
 
 def allowed(rules: Rules) -> str:
-    """Return what an argument may be, such as `应为 1 到 40 的整数`."""
+    """Return which values an argument accepts, such as `应为 1 到 40 的整数`."""
     return "，或".join(_allowed(branch) for branch in branches(rules))
 
 
 def sentence(rules: Rules) -> str:
-    """Return what an argument may be, with an example."""
+    """Return which values an argument accepts, with an example."""
     return f"{allowed(rules)}，例如 {example(rules, as_json=True)}"
 
 
 def example(rules: Rules, as_json: bool = False) -> Any:
-    """Return a value within the bounds: the default where that is one; as JSON text with `as_json`."""
+    """Return a value within the bounds, if possible the default; with `as_json`, its JSON text."""
     value = _example(rules)
     return json.dumps(value, ensure_ascii=False) if as_json else value
 
 
 def describe_given(value: Any) -> str:
-    """Return what a caller gave, by its kind and size; texts are not repeated, as they may be anything."""
+    """Return the kind and size of a caller's value; texts are not repeated, as they may be secret or malicious."""
     if value is None:
         return " null"
     if isinstance(value, bool):
         return f" {json.dumps(value)}"
     if isinstance(value, int | float):
-        # A whole number of many digits cannot be written out, and says nothing more than that it is large.
+        # A number of many digits would fill the message, and Python refuses to write out the longest.
         return f" {value}" if abs(value) < 10**15 else "很大的数"
     if isinstance(value, str):
         return f" {len(value)} 个字符的文字" if value else "空的文字"
@@ -60,7 +60,7 @@ def describe_given(value: Any) -> str:
 
 
 def nearest_allowed(value: Any, rules: Rules) -> str | None:
-    """Return the bound that a number is beyond; None for everything else."""
+    """Return the bound that a number exceeds; None for every other value."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     for branch in branches(rules):
@@ -72,7 +72,7 @@ def nearest_allowed(value: Any, rules: Rules) -> str | None:
 
 
 def closest_choice(text: str, choices: list[Any]) -> str | None:
-    """Return the choice that a text resembles; None when it resembles none."""
+    """Return the JSON text of the choice that a text resembles; None when it resembles none."""
     close = difflib.get_close_matches(text, [str(choice) for choice in choices], 1, 0.5)
     return json.dumps(close[0], ensure_ascii=False) if close else None
 
@@ -108,8 +108,8 @@ def _range(rules: Rules) -> str:
     return f"不大于 {high} 的" if high is not None else ""
 
 
-def _size(rules: Rules, what: str, unit: str) -> str:
-    least, most = rules.get(f"min{what}", 0), rules.get(f"max{what}")
+def _size(rules: Rules, keyword: str, unit: str) -> str:
+    least, most = rules.get(f"min{keyword}", 0), rules.get(f"max{keyword}")
     if most is not None:
         return f"（{least} 到 {most} {unit}）" if least else f"（最多 {most} {unit}）"
     return f"（至少 {least} {unit}）" if least else ""

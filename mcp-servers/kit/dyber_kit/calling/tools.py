@@ -1,4 +1,4 @@
-"""MCP tools: how a service declares them and how the kit runs them."""
+"""Declares the MCP tools of a service and runs them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from dyber_kit.errors import ServiceError
 
 @dataclass(frozen=True)
 class ToolDeclaration:
-    """One tool as a service wrote it; `create_app` turns it into a running tool."""
+    """Describes one tool as its service declared it; `create_app` makes a running tool of it."""
 
     function: Callable[..., Awaitable[Any]]
     title: str
@@ -36,7 +36,7 @@ class ToolDeclaration:
 
     @property
     def read_only(self) -> bool:
-        """Whether the tool changes nothing outside the server."""
+        """Return whether the tool changes nothing outside the server."""
         return bool(self.annotations.read_only_hint)
 
 
@@ -70,7 +70,7 @@ def tool(
 
 
 class ServiceTool(Tool):
-    """A tool that understands what callers mean, runs under `Calls` and answers errors as code, cause, next step."""
+    """Runs a declared tool under `Calls`: reads its arguments leniently, and answers errors with code and next step."""
 
     _calls: Calls = PrivateAttr()
     _max_answer_chars: int = PrivateAttr()
@@ -81,12 +81,12 @@ class ServiceTool(Tool):
 
         Raises:
             ValueError: The function is not async, or has no docstring or no return type that makes an output schema,
-                or its inputs are not flat (agents drop `$ref`s); the message names the function.
+                or its inputs are not flat (agents ignore `$ref`); the message names the function.
         """
         name = declaration.name
         if not inspect.iscoroutinefunction(declaration.function):
             raise ValueError(f"tool {name} must be a function written with `async def`")
-        # Cleaned here: Python 3.13 strips a docstring's indentation, earlier versions keep it.
+        # Python before 3.13 keeps a docstring's indentation; `getdoc` removes it in every version.
         description = inspect.getdoc(declaration.function)
         if not description:
             raise ValueError(f"tool {name} needs a docstring: it is what agents read")
@@ -113,7 +113,7 @@ class ServiceTool(Tool):
     async def run(self, arguments: Any, context: Context[Any, Any], convert_result: bool = False) -> Any:
         """Run the tool; see `mcp.server.mcpserver.tools.Tool.run` for the arguments.
 
-        With `convert_result`, a foreseen failure is an answer with `is_error`; without, it is raised.
+        With `convert_result`, a foreseen failure becomes an answer with `is_error`; without it, it is raised.
 
         Raises:
             ServiceError: A foreseen failure, or INTERNAL for a crash; its text is what the model reads.
@@ -138,9 +138,9 @@ class ServiceTool(Tool):
         return self._answer(self.fn_metadata.convert_result(result), parts, read) if convert_result else result
 
     def _answer(self, result: Any, parts: Sequence[ContentBlock], read: Reading[Any]) -> Any:
-        """Return the answer with compact text, which is cheaper for models than the SDK's, and with the warnings.
+        """Return the answer with the warnings and with compact JSON, which has fewer tokens than the SDK's.
 
-        What the tool itself put beside its structure (`parts`: a picture, a text for people) follows the text.
+        The tool's own `parts`, such as a picture or a text for people, follow the JSON.
         """
         if not isinstance(result, CallToolResult):
             return result
@@ -155,7 +155,7 @@ class ServiceTool(Tool):
 
 
 def _has_structure(built: Tool) -> bool:
-    """Return whether the tool answers with a model of the service's own, which becomes its output schema."""
+    """Return whether the tool returns a Pydantic model of the service, which becomes its output schema."""
     model = built.fn_metadata.output_model
     is_model = (
         isinstance(model, type) and issubclass(model, BaseModel) and not issubclass(model, get_args(ContentBlock))
@@ -164,7 +164,7 @@ def _has_structure(built: Tool) -> bool:
 
 
 def _untitled(schema: dict[str, Any]) -> dict[str, Any]:
-    """`schema` without the titles Pydantic makes of names: they say nothing new, and agents pay for every word."""
+    """Return `schema` without the titles that Pydantic derives from names: they only cost agents tokens."""
     arguments = {name: {**rules} for name, rules in schema.get("properties", {}).items()}
     for rules in arguments.values():
         rules.pop("title", None)

@@ -1,4 +1,4 @@
-"""JSON lines on stdout, each with the request it belongs to."""
+"""Writes the log as lines of JSON on standard output, each with the ids of its request."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pythonjsonlogger.json import JsonFormatter
 
 @dataclass(frozen=True)
 class RequestInfo:
-    """Who asks, and under which ids; "-" where a header was absent or malformed."""
+    """Holds the ids and the client of a request; "-" where a header was absent or malformed."""
 
     request_id: str = "-"
     traceparent: str = "-"
@@ -54,13 +54,13 @@ def configure_logging(service: str, level: str) -> None:
     )
     handler.addFilter(_RequestFields(service))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    # These two say at INFO what the kit's own call and request lines already say.
+    # At INFO, these two repeat the kit's own lines about calls and requests.
     for chatty in ("mcp", "httpx2"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLevelName(level.upper())))
 
 
 def without_values(error: Exception) -> BaseException:
-    """Return the exception as the log may show it: Pydantic's texts repeat what they refuse, which may be anything."""
+    """Return the exception as the log may show it, without the refused values that Pydantic's messages repeat."""
     if not isinstance(error, ValidationError):
         return error
     places = [

@@ -1,4 +1,4 @@
-"""The Prometheus metrics of one service; its parts share them."""
+"""Keeps the Prometheus metrics of one service."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120)
 
 
 class Metrics:
-    """What /metrics shows. Make one per service and hand it to `create_app` and to every part that counts.
+    """Holds the metrics that /metrics shows. Make one per service for `create_app` and for every part that counts.
 
     Args:
         service: Name used as the `service` label.
@@ -83,7 +83,7 @@ class Metrics:
         self._pages.labels(self.service).set_function(read)
 
     def cache_lookup(self, backend: str, hit: bool) -> None:
-        """Count one look into the cache; `backend` is memory or redis."""
+        """Count one lookup in the cache; `backend` is memory or redis."""
         (self._hits if hit else self._misses).labels(self.service, backend).inc()
 
     def redis_up(self, up: bool) -> None:

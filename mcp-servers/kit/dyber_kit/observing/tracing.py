@@ -1,6 +1,6 @@
-"""OpenTelemetry spans, joined to the caller's trace; sent only where OTEL_EXPORTER_OTLP_ENDPOINT says so.
+"""Makes OpenTelemetry spans in the caller's trace; they are sent only when OTEL_EXPORTER_OTLP_ENDPOINT is set.
 
-Without that variable only the API is loaded, and a span is a no-op. Other OTEL_* variables (headers, sampler,
+Without that variable only the API is loaded, and a span has no effect. Other OTEL_* variables (headers, sampler,
 resource attributes) mean what the OpenTelemetry specification says.
 """
 
@@ -20,30 +20,30 @@ _LAST_SPANS_SECONDS = 3.0
 _propagator = TraceContextTextMapPropagator()
 
 
-def tracing_wanted() -> bool:
-    """Whether spans are to be sent anywhere."""
+def is_configured() -> bool:
+    """Return whether the environment names a collector for spans."""
     names = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
     return any(os.environ.get(name) for name in names) and os.environ.get("OTEL_SDK_DISABLED", "").lower() != "true"
 
 
 @asynccontextmanager
 async def tracing(service: str, version: str) -> AsyncIterator[None]:
-    """Send spans over OTLP/HTTP while this is entered, where that is configured.
+    """Send spans over OTLP/HTTP until the context ends, when a collector is configured.
 
-    Spans wait in a bounded queue on a thread of their own: a collector that is down costs spans, not calls, and holds
-    up a stop by 3 s at most.
+    Spans wait in a bounded queue on a separate thread: when the collector is down, spans are lost but calls are not
+    affected, and a stop takes at most 3 s longer.
     """
-    if not tracing_wanted():
+    if not is_configured():
         yield
         return
-    # Imported here: the SDK and its exporter are most of this service's import time.
+    # These imports are here because they take most of a service's import time.
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    given = {} if os.environ.get("OTEL_SERVICE_NAME") else {SERVICE_NAME: f"{service}-mcp"}
-    provider = TracerProvider(resource=Resource.create({**given, SERVICE_VERSION: version}), shutdown_on_exit=False)
+    name = {} if os.environ.get("OTEL_SERVICE_NAME") else {SERVICE_NAME: f"{service}-mcp"}
+    provider = TracerProvider(resource=Resource.create({**name, SERVICE_VERSION: version}), shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
     try:
@@ -55,9 +55,9 @@ async def tracing(service: str, version: str) -> AsyncIterator[None]:
 
 @contextmanager
 def span(name: str, attributes: Mapping[str, str | int | float | bool] | None = None) -> Iterator[Span]:
-    """A span inside the current one, for a step worth seeing: a call, a page, a request to the platform.
+    """Open a span inside the current one, for a call, a page or a request to the platform.
 
-    Errors mark it as failed by their type; their texts stay out, since they may quote a page.
+    An error marks it as failed, with the type of the error but not its text, which may quote a page.
     """
     with _tracer.start_as_current_span(
         name, attributes=attributes, record_exception=False, set_status_on_exception=False
@@ -71,7 +71,7 @@ def span(name: str, attributes: Mapping[str, str | int | float | bool] | None = 
 
 @contextmanager
 def request_span(name: str, headers: Mapping[str, str]) -> Iterator[Span]:
-    """The span of one HTTP request, inside the caller's trace when `headers` carry a `traceparent`."""
+    """Open the span of one HTTP request, inside the caller's trace when `headers` have a `traceparent`."""
     token = context.attach(_propagator.extract(headers))
     try:
         with _tracer.start_as_current_span(
@@ -83,5 +83,5 @@ def request_span(name: str, headers: Mapping[str, str]) -> Iterator[Span]:
 
 
 def note_outcome(current: Span, outcome: str) -> None:
-    """Write on a call's span how it ended."""
+    """Record on a call's span how the call ended."""
     current.set_attribute("mcp.outcome", outcome)

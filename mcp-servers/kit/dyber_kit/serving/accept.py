@@ -9,21 +9,21 @@ class Form(Enum):
     """Names the form of an answer over Streamable HTTP."""
 
     JSON = auto()
-    """One JSON object: the client reads nothing else, or does not say."""
+    """One JSON object: the client accepts nothing else, or states no preference."""
     EITHER = auto()
-    """The server chooses; a stream can carry progress."""
+    """The server chooses; only a stream can carry progress."""
     STREAM = auto()
-    """An event stream: the client reads nothing else."""
+    """An event stream: the client accepts nothing else."""
 
 
 def answer_form(accept: str | None, wants_progress: bool) -> Form | None:
-    """Return the form of an answer for a client; None when it reads neither JSON nor an event stream.
+    """Return the form of an answer for a client; None when it accepts neither JSON nor an event stream.
 
-    A client that accepts everything, or says nothing, gets JSON, which every program can read; a stream when it asked
-    for progress, which only a stream can carry.
+    A client that accepts everything, or sends no header, gets JSON, which every program can read. When it asks for
+    progress it gets a stream, because only a stream can carry progress.
 
     Args:
-        accept: The header's value; None when it is missing.
+        accept: The value of the Accept header; None when it is missing.
         wants_progress: Whether the request carries a progress token.
     """
     if accept is None or not accept.strip():
@@ -44,7 +44,7 @@ def answer_form(accept: str | None, wants_progress: bool) -> Form | None:
 
 def _ranges(accept: str) -> dict[tuple[str, str], float]:
     """Return the weight of each media range."""
-    found: dict[tuple[str, str], float] = {}
+    weights: dict[tuple[str, str], float] = {}
     for entry in accept.split(","):
         media, *parameters = (part.strip().lower() for part in entry.split(";"))
         kind, _, subtype = media.partition("/")
@@ -53,8 +53,8 @@ def _ranges(accept: str) -> dict[tuple[str, str], float]:
             name, _, value = parameter.partition("=")
             if name.strip() == "q":
                 weight = _number(value.strip())
-        found[(kind.strip(), subtype.strip())] = weight
-    return found
+        weights[(kind.strip(), subtype.strip())] = weight
+    return weights
 
 
 def _number(text: str) -> float:
@@ -65,7 +65,7 @@ def _number(text: str) -> float:
 
 
 def _weight(ranges: dict[tuple[str, str], float], kind: str, subtype: str) -> float:
-    """Return the weight of a media type: that of the most specific range which contains it; 0 without one."""
+    """Return the weight of the most specific media range that contains a media type; 0 when none contains it."""
     for candidate in ((kind, subtype), (kind, "*"), ("*", "*")):
         if candidate in ranges:
             return ranges[candidate]

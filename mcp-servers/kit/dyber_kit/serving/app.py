@@ -1,4 +1,4 @@
-"""`create_app`: everything a service needs around its tools."""
+"""Builds the application of a service: the addresses, documentation, readiness and metrics around its tools."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from dyber_kit.serving.rest import RestRoute, add_route
 from dyber_kit.serving.transport import MCP_PATH, MESSAGE_PATH, SSE_PATH, McpTransport
 from dyber_kit.settings import Settings
 
-# Host and Origin are checked once, by the gateway; the SDK's own list would refuse the gateway's names.
+# The gateway checks Host and Origin; the SDK's own list would refuse the gateway's host names.
 _GATEWAY_CHECKS_HOSTS = TransportSecuritySettings(enable_dns_rebinding_protection=False)
 
 Ready = Callable[[], Awaitable[str | None]]
@@ -36,7 +36,7 @@ Ready = Callable[[], Awaitable[str | None]]
 
 @dataclass(frozen=True)
 class ServiceApp:
-    """A finished ASGI application together with what runs it."""
+    """Holds a finished ASGI application and the parts that a server needs to run it."""
 
     asgi: GatewayMiddleware
     mcp: MCPServer
@@ -70,13 +70,13 @@ def create_app(
         title: Name shown to people, in Chinese.
         version: Version of the service.
         instructions: What agents should know before they use the tools.
-        tools: Made with `dyber_kit.tool`, in the order agents see them.
-        rest: POST routes kept for callers that do not speak MCP.
+        tools: The tools, declared with `dyber_kit.tool`, in the order in which agents see them.
+        rest: POST routes for callers that do not speak MCP.
         lifespan: Context that starts what the service needs (a browser); entered once per process.
-        ready: Returns None when calls can be served, else why not, in Chinese.
-        details: What /ready adds about the service's parts, such as how its browser is confined.
-        settings: Defaults to the environment. Where it says read-only, tools that write are left out.
-        metrics: The service's metrics, when its parts (queue, cache, browser…) count there too.
+        ready: Returns None when calls can be served, else the reason why not, in Chinese.
+        details: Returns what /ready adds about the service's parts, such as how its browser is isolated.
+        settings: Defaults to those of the environment. In read-only mode, tools that write are left out.
+        metrics: The service's metrics, when its parts (queue, cache, browser…) use them too.
 
     Raises:
         ValueError: A tool or an environment variable is not usable; the message says which.
@@ -86,7 +86,7 @@ def create_app(
     metrics = metrics or Metrics(name)
     calls = Calls(metrics, settings.max_call_seconds)
     offered = [declared for declared in tools if declared.read_only or not settings.read_only]
-    # Built too where they are not offered: a mistake in a tool that writes shows at the first start.
+    # Tools that are not offered are built too, so that a mistake in a write tool shows at the first start.
     built = {declared.name: ServiceTool.build(declared, calls, settings.max_answer_chars) for declared in tools}
     if len(built) < len(tools):
         raise ValueError(f"two tools of {name} have the same name")
@@ -98,12 +98,12 @@ def create_app(
         log_level="WARNING",
         tools=[built[declared.name] for declared in offered],
         withheld=built.keys() - {declared.name for declared in offered},
-        # The tools never change while the process lives, and a listening stream would hold up draining.
+        # The tools never change while the process runs, and a listening stream would delay draining.
         subscriptions=False,
     )
-    configure_logging(name, settings.log_level)  # MCPServer installs handlers of its own.
-    streams = _session_manager(mcp, settings, json_response=False)
-    documents = _session_manager(mcp, settings, json_response=True)
+    configure_logging(name, settings.log_level)  # Again, because MCPServer installs its own handlers.
+    stream_manager = _session_manager(mcp, settings, json_response=False)
+    json_manager = _session_manager(mcp, settings, json_response=True)
     sse = mcp.sse_app(sse_path=SSE_PATH, message_path=MESSAGE_PATH, transport_security=_GATEWAY_CHECKS_HOSTS)
 
     @asynccontextmanager
@@ -112,8 +112,8 @@ def create_app(
             await stack.enter_async_context(tracing(name, version))
             if lifespan is not None:
                 await stack.enter_async_context(lifespan())
-            await stack.enter_async_context(streams.run())
-            await stack.enter_async_context(documents.run())
+            await stack.enter_async_context(stream_manager.run())
+            await stack.enter_async_context(json_manager.run())
             yield
 
     api = FastAPI(
@@ -124,7 +124,7 @@ def create_app(
         openapi_url=OPENAPI_PATH,
         docs_url=None,
         redoc_url=None,
-        # FastAPI's own spans would repeat the kit's, and add some for every probe.
+        # FastAPI's own spans would repeat the kit's, and there would be some for every health check.
         telemetry={"tracing": False},
     )
     api.add_exception_handler(404, _no_such_address)
@@ -136,17 +136,17 @@ def create_app(
     api.router.routes.extend(sse.routes)
     sessions = LegacySessions()
     legacy = LegacySseMiddleware(api, sessions, SSE_PATH, MESSAGE_PATH)
-    asgi = GatewayMiddleware(McpTransport(legacy, streams, documents, settings.max_body_bytes), calls)
+    asgi = GatewayMiddleware(McpTransport(legacy, stream_manager, json_manager, settings.max_body_bytes), calls)
     return ServiceApp(asgi=asgi, mcp=mcp, calls=calls, sessions=sessions, settings=settings)
 
 
 async def _no_such_address(request: Request, error: Exception) -> JSONResponse:
-    """Answer an unknown address: clients that look for OAuth read `error` as a text."""
+    """Answer an unknown address with 404; `error` is a text because clients that look for OAuth expect one."""
     return JSONResponse({"error": "not_found", "detail": getattr(error, "detail", "Not Found")}, 404)
 
 
 def _session_manager(mcp: MCPServer, settings: Settings, json_response: bool) -> StreamableHTTPSessionManager:
-    """Return a manager of Streamable HTTP without sessions, which answers with JSON or with streams."""
+    """Return the SDK's manager of stateless Streamable HTTP that answers with JSON or with streams."""
     mcp.streamable_http_app(
         streamable_http_path=MCP_PATH,
         stateless_http=True,
@@ -171,17 +171,17 @@ def _add_service_routes(
 
     @api.get("/")
     async def about() -> dict[str, str | list[str]]:
-        """What this service is and where its endpoints are."""
+        """Return the name, version and endpoints of this service."""
         return {"service": label, "status": "running", "version": version, "endpoints": endpoints}
 
     @api.get("/health")
     async def health() -> dict[str, str | float]:
-        """The process answers; says nothing about calls (see /ready)."""
+        """Report that the process runs; whether it can serve calls is reported by /ready."""
         return {"status": "healthy", "service": label, "timestamp": time.time()}
 
     @api.get("/ready")
     async def is_ready() -> JSONResponse:
-        """200 when calls can be served, else 503 with the reason."""
+        """Answer 200 when calls can be served, else 503 with the reason."""
         if calls.draining:
             return JSONResponse({"status": "draining", **service, "reason": "服务正在停止"}, 503)
         reason = await ready() if ready is not None else None
@@ -191,5 +191,5 @@ def _add_service_routes(
 
     @api.get("/metrics", response_class=Response)
     async def show_metrics() -> Response:
-        """Prometheus metrics of this process."""
+        """Return the Prometheus metrics of this process."""
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)

@@ -1,4 +1,4 @@
-"""Reads request bodies up to a limit; accepts JSON in UTF-8 and refuses anything else with a next step."""
+"""Reads request bodies up to a limit; accepts JSON in UTF-8 and refuses everything else with a next step."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def read_body(receive: Receive, headers: Headers, limit: int) -> bytes:
     """Return the whole body of a request.
 
     Raises:
-        ServiceError: INVALID_ARGUMENT with status 413 for more than `limit` bytes, announced or sent.
+        ServiceError: INVALID_ARGUMENT with status 413 when more than `limit` bytes are announced or sent.
         ClientDisconnect: The caller left before the end.
     """
     announced = headers.get("content-length", "")
@@ -52,15 +52,15 @@ def parse_json(body: bytes) -> Any:
 
     Raises:
         ServiceError: INVALID_ARGUMENT: with status 400 for a body that is not UTF-8, with 422 for one that is not
-            JSON or has a name twice in one object, which readers would understand differently.
+            JSON or has a name twice in one object, which parsers read differently.
     """
     text = _utf8(body)
     try:
-        value = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
+        value = json.loads(text, object_pairs_hook=_unique_names, parse_constant=_no_constant)
         if _SURROGATE.search(text):
             json.dumps(value, ensure_ascii=False).encode()
         return value
-    except _Repeated as repeated:
+    except _RepeatedName as repeated:
         raise ServiceError(
             ErrorCode.INVALID_ARGUMENT,
             f"请求正文里的名字 {repeated} 在同一个对象中出现了两次",
@@ -79,16 +79,16 @@ def parse_json(body: bytes) -> Any:
         raise ServiceError(ErrorCode.INVALID_ARGUMENT, "请求正文里有 JSON 不能表示的数", "请只用普通的数") from None
 
 
-class _Repeated(ValueError):
+class _RepeatedName(ValueError):
     """Says that one object has a name twice."""
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) < len(pairs):
         names = [name for name, _ in pairs]
-        again = next(name for index, name in enumerate(names) if name in names[:index])
-        raise _Repeated("".join(char if char.isprintable() else "?" for char in again[:60]))
+        repeated = next(name for index, name in enumerate(names) if name in names[:index])
+        raise _RepeatedName("".join(char if char.isprintable() else "?" for char in repeated[:60]))
     return values
 
 

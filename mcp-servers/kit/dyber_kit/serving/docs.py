@@ -1,4 +1,4 @@
-"""/docs: the REST routes in a browser, with everything it loads from this server; works without internet."""
+"""Serves /docs, a page about the REST routes; its files come from this server, so it works without internet."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def add_docs(api: FastAPI) -> None:
 
     `api` must be made with `docs_url=None` and `redoc_url=None`.
     """
-    # The package carries Swagger UI's released files; nothing else of it is used.
+    # Only the released files of Swagger UI are used from this package.
     assets = str(files("fastapi_offline") / "static")
     api.router.routes.append(Mount(ASSETS_PATH, StaticFiles(directory=assets), name="docs-assets"))
     make_schema = api.openapi
@@ -45,6 +45,6 @@ def add_docs(api: FastAPI) -> None:
             swagger_js_url=f"{prefix}{ASSETS_PATH}/swagger-ui-bundle.js",
             swagger_css_url=f"{prefix}{ASSETS_PATH}/swagger-ui.css",
             swagger_favicon_url=f"{prefix}{ASSETS_PATH}/favicon.png",
-            # Else the page sends the schema's address to a validator on the internet.
+            # Without this, the page sends the schema's address to a validator on the internet.
             swagger_ui_parameters={"validatorUrl": None},
         )

@@ -1,7 +1,7 @@
-"""Legacy SSE sessions: known by their id to the gateway, and ended, when the server stops, between two calls.
+"""Tells the gateway the id of each legacy SSE session, and ends sessions between calls when the server stops.
 
-A session lives in one process: only the server that opened its stream can take its POSTs. The SDK keeps that to
-itself, so this wraps its two routes.
+A session exists in one process: only the server that opened its stream can answer its POSTs, so the gateway needs the
+id. The SDK does not expose it, so this module wraps the SDK's two routes.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ _SESSION_ID = re.compile(rb"session_id=([0-9a-f]{32})")
 
 
 class LegacySessions:
-    """The open legacy sessions of this process, by id.
+    """Holds the open legacy sessions of this process by id.
 
-    `hang_up`, when set, closes the connection of a request unanswered; new streams are then no longer opened.
+    `hang_up`, when set, closes the connection of a request without an answer; new streams are then refused.
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class LegacySessions:
         self.hang_up: Callable[[Scope], None] | None = None
 
     def end_quiet(self) -> bool:
-        """End every session that is quiet; True when none is left."""
+        """End every session that is quiet; return whether all sessions have ended."""
         for session in self.open.values():
             if session.quiet:
                 session.ended.set()
@@ -50,7 +50,7 @@ class LegacySessions:
 
 
 class LegacySseMiddleware:
-    """Wraps the SDK's legacy routes `sse_path` and `message_path`; leaves every other request alone."""
+    """Wraps the SDK's legacy routes `sse_path` and `message_path`; passes every other request on unchanged."""
 
     def __init__(self, app: ASGIApp, sessions: LegacySessions, sse_path: str, message_path: str) -> None:
         self._app = app
@@ -59,7 +59,7 @@ class LegacySseMiddleware:
         self._message_path = message_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer the paths of the old SSE transport, and pass every other connection on."""
+        """Serve one ASGI connection."""
         path = scope["path"].removeprefix(scope.get("root_path", "")) if scope["type"] == "http" else ""
         if path == self._sse_path and scope["method"] == "GET":
             await self._stream(scope, receive, send)
@@ -69,9 +69,9 @@ class LegacySseMiddleware:
             await self._app(scope, receive, send)
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The session's id is only in the first event: the head of the answer waits for it, to carry the id too."""
+        """Open a stream; its headers are held back until the first event, which contains the session's id."""
         if self._sessions.hang_up is not None:
-            # A stream opened now would end at once. Unanswered, the gateway asks another container, as for any GET.
+            # A stream opened now would end at once. Without an answer, the gateway retries at another container.
             self._sessions.hang_up(scope)
             while (await receive())["type"] != "http.disconnect":
                 pass
@@ -81,7 +81,7 @@ class LegacySseMiddleware:
         head: Message | None = None
         started = finished = False
 
-        async def send_named(message: Message) -> None:
+        async def send_with_id(message: Message) -> None:
             nonlocal head, session_id, started, finished
             if message["type"] == "http.response.start":
                 # The SDK answers a second time when the stream is over.
@@ -89,9 +89,9 @@ class LegacySseMiddleware:
                     head, started = message, True
                 return
             if head is not None:
-                found = _SESSION_ID.search(message.get("body", b""))
-                if found:
-                    session_id = found[1].decode()
+                match = _SESSION_ID.search(message.get("body", b""))
+                if match:
+                    session_id = match[1].decode()
                     self._sessions.open[session_id] = session
                     MutableHeaders(scope=head)[SESSION_HEADER] = session_id
                 await send(head)
@@ -101,9 +101,9 @@ class LegacySseMiddleware:
                 await send(message)
 
         try:
-            await self._app(scope, _until(session.ended, receive), send_named)
+            await self._app(scope, _until(session.ended, receive), send_with_id)
             if started and not finished:
-                await send_named({"type": "http.response.body", "body": b"", "more_body": False})
+                await send_with_id({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             self._sessions.open.pop(session_id, None)
 
@@ -124,7 +124,7 @@ class LegacySseMiddleware:
 
 
 def _until(ended: asyncio.Event, receive: Receive) -> Receive:
-    """`receive`, but `ended` looks like a client that went away, which is what the SDK cleans up after."""
+    """Return a `receive` that reports a disconnected client when `ended` is set, so that the SDK cleans up."""
 
     async def receive_until_ended() -> Message:
         waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(receive()), asyncio.ensure_future(ended.wait())]

@@ -1,4 +1,4 @@
-"""Extends the SDK's MCP server: it tolerates unusual requests of clients and answers unknown names with known ones."""
+"""Extends the SDK's MCP server: it accepts unusual arguments, and suggests known tools for unknown names."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from dyber_kit.calling.arguments import shown_name, similar
 from dyber_kit.errors import KINDS, ErrorCode, ServiceError
 
 _LONGEST_ERROR = 1000
-_MOST_NAMES = 40
+_MAX_NAMES = 40
 
-#: Arguments that are not an object, which the SDK would refuse before the tool can say what it takes.
+#: Arguments that are not an object; the SDK would refuse them before the tool can say what it accepts.
 _odd_arguments: ContextVar[Any] = ContextVar("odd_arguments", default=None)
 
 
 class KitServer(MCPServer):
-    """Serves MCP; its refusals name what exists instead.
+    """Serves MCP; an error for an unknown tool lists the tools that exist.
 
     Args:
         name: Name of the service.
         tools: All its tools; none is added later.
         withheld: Names of tools that are left out because the service is read-only.
-        options: What `mcp.server.MCPServer` takes besides.
+        options: Further arguments of `mcp.server.MCPServer`.
     """
 
     def __init__(self, name: str, *, tools: Sequence[Tool], withheld: Iterable[str] = (), **options: Any) -> None:
         super().__init__(name, tools=list(tools), **options)
         self._names = [tool.name for tool in tools]
         self._withheld = frozenset(withheld)
-        self.middleware.append(_understand)
+        self.middleware.append(_accept_odd_arguments)
 
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None) -> Any:
         """Call a tool by name; an unknown name is answered with the nearest known names."""
@@ -54,14 +54,14 @@ class KitServer(MCPServer):
             return ServiceError(ErrorCode.READ_ONLY, f"{kind.message}，没有提供会修改平台内容的工具 {name}")
         near = similar(name, self._names) if len(name) <= 128 else None
         hint = f"最接近的是 {near}。" if near else ""
-        names = "、".join(self._names[:_MOST_NAMES]) or "无"
+        names = "、".join(self._names[:_MAX_NAMES]) or "无"
         return ServiceError(
             ErrorCode.INVALID_ARGUMENT, f"没有名为 {shown_name(name)} 的工具", f"{hint}可用的工具：{names}"
         )
 
 
-async def _understand(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-    """Accept arguments that are null or JSON text; errors repeat only a little of what was sent."""
+async def _accept_odd_arguments(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+    """Accept arguments that are null or JSON text, and shorten errors that repeat the request."""
     token = _odd_arguments.set(None)
     try:
         if ctx.method == "tools/call" and ctx.params is not None:

@@ -1,4 +1,4 @@
-"""One ASGI wrapper around the whole app: path prefix, request ids, request log, closing connections on drain."""
+"""Wraps the whole app: sets path prefix and request id, logs requests, and closes connections while draining."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from dyber_kit.calling.calls import Calls
 from dyber_kit.observing.logs import RequestInfo, current_request
 from dyber_kit.observing.tracing import request_span
-from dyber_kit.serving.streams import mark_text
+from dyber_kit.serving.streams import set_text_headers
 
 logger = logging.getLogger("dyber.requests")
 
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9][A-Za-z0-9._-]{0,63}){1,4}")
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-_QUIET = {"/health", "/ready", "/metrics"}
+_UNLOGGED_PATHS = {"/health", "/ready", "/metrics"}
 
 
 class GatewayMiddleware:
-    """Makes a server behave behind the gateway as it does alone.
+    """Makes a server behave behind the gateway as it does without one.
 
     `X-Forwarded-Prefix` becomes `root_path`, so that SSE endpoint events, redirects and /docs carry it.
     """
@@ -33,7 +33,7 @@ class GatewayMiddleware:
         self._calls = calls
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one ASGI connection and count the call."""
+        """Serve one ASGI connection."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -56,7 +56,7 @@ class GatewayMiddleware:
                 status = message["status"]
                 marked = MutableHeaders(scope=message)
                 marked["X-Request-Id"] = info.request_id
-                mark_text(marked)
+                set_text_headers(marked)
                 if self._calls.draining:
                     marked["Connection"] = "close"
             await send(message)
@@ -64,14 +64,14 @@ class GatewayMiddleware:
         token = current_request.set(info)
         started = time.perf_counter()
         try:
-            if path in _QUIET:
+            if path in _UNLOGGED_PATHS:
                 await self._app(scope, receive, send_marked)
                 return
             with request_span(f"{scope['method']} {path}", headers) as span:
                 await self._app(scope, receive, send_marked)
                 span.set_attribute("http.response.status_code", status)
         finally:
-            if path not in _QUIET:
+            if path not in _UNLOGGED_PATHS:
                 seconds = round(time.perf_counter() - started, 4)
                 extra = {"method": scope["method"], "path": path, "status": status, "seconds": seconds}
                 logger.info("request", extra=extra)

@@ -1,4 +1,4 @@
-"""The REST side: the envelopes and status codes that callers of the first release know."""
+"""Serves REST routes with the envelopes and status codes of the first release."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from dyber_kit.settings import Settings
 
 @dataclass(frozen=True)
 class RestRoute:
-    """One POST route: its path, the action named in the envelope and the handler.
+    """Describes one POST route: its path, the action named in the envelope and the handler.
 
-    The handler takes one Pydantic model (the body) and returns what goes under `data`; a list is counted. A route with
+    The handler takes one Pydantic model (the body) and returns the value of `data`; a list gets a `count`. A route with
     `read_only=False` changes something on the platform and is refused while the service is read-only.
     """
 
@@ -35,10 +35,10 @@ class RestRoute:
 
 
 def required(value: str, detail: str) -> str:
-    """`value` without outer blanks, or HTTP 400 `{"detail": ...}` when nothing is left.
+    """Return `value` without outer blanks.
 
     Raises:
-        HTTPException: 400 with `detail`.
+        HTTPException: 400 with `detail` when nothing is left.
     """
     value = value.strip()
     if not value:
@@ -62,7 +62,7 @@ def add_route(api: FastAPI, route: RestRoute, service: str, calls: Calls, settin
         except ServiceError as error:
             return _failure(head, error, detail=error.message)
         except ClientDisconnect:
-            return Response(status_code=400)  # For the log: nobody is there to read it.
+            return Response(status_code=400)  # Only the log shows it; the caller has left.
         try:
             data = await calls.run(f"rest:{route.action}", lambda: _guarded(handler, read.checked))
         except ServiceError as error:
@@ -78,8 +78,8 @@ def add_route(api: FastAPI, route: RestRoute, service: str, calls: Calls, settin
 
     answer.__doc__ = inspect.getdoc(route.handler)
     answer.__name__ = route.action
-    described = {"required": True, "content": {"application/json": {"schema": schema}}}
-    api.post(route.path, openapi_extra={"requestBody": described})(answer)
+    request_body = {"required": True, "content": {"application/json": {"schema": schema}}}
+    api.post(route.path, openapi_extra={"requestBody": request_body})(answer)
 
 
 async def _object_in(request: Request, max_bytes: int) -> dict[str, Any]:
@@ -91,7 +91,7 @@ async def _object_in(request: Request, max_bytes: int) -> dict[str, Any]:
     body = await read_body(request.receive, request.headers, max_bytes)
     value = parse_json(body)
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    # A page of another site can send every other type without asking first.
+    # Browsers let pages of other sites send other types without a preflight request.
     if content_type != "application/json" and not content_type.endswith("+json"):
         raise ServiceError(
             ErrorCode.INVALID_ARGUMENT, "请求正文应为 JSON 对象", "请发送 Content-Type: application/json"
@@ -107,7 +107,7 @@ class _Refused:
 
 
 async def _guarded(handler: Callable[[Any], Awaitable[Any]], body: Any) -> Any:
-    """A refused request (HTTP 400) is the caller's mistake, not a crash: keep it out of the INTERNAL count."""
+    """Run the handler; return HTTP 400 as a value, since it is the caller's mistake and must not count as INTERNAL."""
     try:
         return await handler(body)
     except HTTPException as error:

@@ -1,4 +1,4 @@
-"""Runs an app so that stopping it loses no call."""
+"""Runs an app, and stops it without losing calls."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from dyber_kit.serving.app import ServiceApp
 logger = logging.getLogger("dyber.server")
 
 KEEP_ALIVE_SECONDS = 75
-# How long a stopping server still takes connections. Docker's DNS names it, and so the gateway calls it, until it exits.
-_LAME_DUCK_SECONDS = 1.0
-# How much longer it does so while legacy sessions have calls running: their next POST can go nowhere else.
+# How long a stopping server still accepts connections: until it exits, Docker's DNS lists it and the gateway calls it.
+_STILL_SERVING_SECONDS = 1.0
+# How much longer it does so while legacy sessions have calls running: only it can answer their next POST.
 _SESSION_SECONDS = 3.0
-# Between the end of the last call and the end of SSE streams: its answer must still go out.
+# Pause between the end of the last call and the end of SSE streams, in which its answer is sent.
 _FLUSH_SECONDS = 0.5
 
 
 class DrainingServer(uvicorn.Server):
-    """uvicorn, but after SIGTERM it first serves on for a moment, and ends SSE streams only between calls.
+    """Extends uvicorn: after SIGTERM it first serves on for a moment, and it ends SSE streams only between calls.
 
-    From SIGTERM on every answer carries `Connection: close`, and new legacy streams are left to other containers. After
-    1 s, each legacy session ends as soon as it is quiet; connections are taken until all have ended, 3 s more at
-    most. Then listening sockets and idle connections are closed, what still runs is finished, and the gateway, refused
-    here, takes another container.
+    From SIGTERM on, every answer has `Connection: close`, and new legacy streams are left to other containers. After
+    1 s, each legacy session ends as soon as it is quiet; connections are accepted until all sessions have ended, at
+    most 3 s more. Then listening sockets and idle connections are closed and running calls are finished; the gateway,
+    whose connections are refused here, calls another container.
 
-    What can still be lost, each time within milliseconds: a request that the gateway writes on an idle kept-alive
-    connection, or on a connection not yet accepted, at the instant it is closed here (Nginx repeats all but POST); and
-    a session's POST that is under way while the end of its stream is under way to the client. That one gets 404 and
-    has not been executed. A session that calls without a pause, or has a call running for longer than the 3 s, finishes
-    its calls but cannot start another.
+    Two kinds of requests can still be lost, each within milliseconds: a request that the gateway writes on an idle
+    kept-alive connection, or on one not yet accepted, at the instant it is closed here (Nginx retries all but POST);
+    and a session's POST that is sent before the client has seen the end of its stream. The latter gets 404 and is not
+    executed. A session that calls without a pause, or has a call running for longer than the 3 s, finishes its calls
+    but cannot start another.
     """
 
     def __init__(self, config: uvicorn.Config, app: ServiceApp) -> None:
@@ -45,11 +45,11 @@ class DrainingServer(uvicorn.Server):
         self._sessions = app.sessions
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve on for a moment, stop accepting, wait for calls in flight (up to the graceful timeout), then close."""
+        """Serve on for a moment, stop accepting connections, wait for calls up to the graceful timeout, then close."""
         self._calls.draining = True
         self._sessions.hang_up = self._hang_up
         logger.info("draining", extra={"in_flight": self._calls.in_flight, "sessions": len(self._sessions.open)})
-        await asyncio.sleep(_LAME_DUCK_SECONDS)
+        await asyncio.sleep(_STILL_SERVING_SECONDS)
         deadline = time.monotonic() + _SESSION_SECONDS
         while not self._sessions.end_quiet() and time.monotonic() < deadline:
             await asyncio.sleep(0.05)
@@ -73,8 +73,8 @@ class DrainingServer(uvicorn.Server):
 
 
 def build_server(app: ServiceApp) -> DrainingServer:
-    """A server for `app`, not yet running; `await serve()` runs it inside an existing event loop."""
-    # By default the SSE library cuts every stream, also those with an answer pending, at the first SIGTERM.
+    """Return a server for `app` that does not run yet; `await serve()` runs it in the current event loop."""
+    # By default the SSE library ends every stream at the first SIGTERM, even when an answer is pending.
     AppStatus.disable_automatic_graceful_drain()  # type: ignore[no-untyped-call] # the library has no types for it
     AppStatus.should_exit = False
     config = uvicorn.Config(
@@ -92,5 +92,5 @@ def build_server(app: ServiceApp) -> DrainingServer:
 
 
 def run(app: ServiceApp) -> None:
-    """Serve `app` on its HOST and PORT until SIGTERM or SIGINT; returns when drained."""
+    """Serve `app` on its HOST and PORT until SIGTERM or SIGINT; return when all calls are finished."""
     build_server(app).run()

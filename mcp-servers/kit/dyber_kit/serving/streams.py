@@ -1,4 +1,4 @@
-"""Sends JSON-RPC errors, and event streams that every client splits into the same lines."""
+"""Sends JSON-RPC errors, and keeps event streams readable for every client."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from starlette.datastructures import MutableHeaders
 from starlette.types import Message, Send
 
-# Line ends for Python's and JavaScript's line readers, though not for the format; JSON has an escape for each.
+# Line readers of Python and JavaScript end a line at these, although event streams do not; JSON can escape them.
 _LINE_ENDS = {char.encode(): f"\\u{ord(char):04x}".encode() for char in "\u0085\u2028\u2029"}
 
 
@@ -24,7 +24,7 @@ async def rpc_error(
     headers: Mapping[str, str] | None = None,
     with_body: bool = True,
 ) -> None:
-    """Send a JSON-RPC error as the whole answer of a request; `with_body=False` sends its headers only (HEAD)."""
+    """Send a JSON-RPC error as the answer to a request; `with_body=False` sends only its headers, for HEAD."""
     error = {"code": code, "message": message} | ({} if data is None else {"data": data})
     body = json.dumps({"jsonrpc": "2.0", "id": request_id, "error": error}, ensure_ascii=False).encode()
     start: Message = {"type": "http.response.start", "status": status, "headers": []}
@@ -39,8 +39,8 @@ async def rpc_error(
     await send({"type": "http.response.body", "body": body if with_body else b""})
 
 
-def mark_text(headers: MutableHeaders) -> None:
-    """Name the encoding of JSON and event streams, and ask proxies to pass streams on as they come."""
+def set_text_headers(headers: MutableHeaders) -> None:
+    """Set the charset of JSON and event streams, and ask proxies not to buffer or change streams."""
     content_type = headers.get("content-type", "")
     if content_type in ("application/json", "text/event-stream"):
         headers["Content-Type"] = f"{content_type}; charset=utf-8"
@@ -50,7 +50,7 @@ def mark_text(headers: MutableHeaders) -> None:
 
 
 def escaped_lines(send: Send) -> Send:
-    """Return a `send` in whose event streams no character inside a line looks like the end of a line."""
+    """Return a `send` that escapes characters in event streams that some clients take for the end of a line."""
     is_stream = False
 
     async def escaping(message: Message) -> None:
@@ -68,7 +68,7 @@ def escaped_lines(send: Send) -> Send:
 
 
 def json_as_stream(send: Send) -> Send:
-    """Return a `send` which turns an answer with one JSON object and status 200 into a stream with one event."""
+    """Return a `send` that turns an answer with one JSON object and status 200 into a stream with one event."""
     is_json = False
 
     async def streaming(message: Message) -> None:

@@ -1,6 +1,6 @@
-"""Serves the MCP addresses: it answers requests, or refuses them with one sentence and the right address.
+"""Serves the MCP addresses: answers requests, or refuses them with a sentence that names the right address.
 
-Streamable HTTP is answered here, in the form that the client reads: the SDK has one session manager for JSON and one
+Streamable HTTP is answered here, in the form that the client accepts: the SDK has one session manager for JSON and one
 for streams. The legacy SSE addresses are passed on, after the same checks.
 """
 
@@ -39,31 +39,31 @@ MCP_PATH = "/mcp"
 SSE_PATH = "/mcp/sse"
 MESSAGE_PATH = "/mcp/messages/"
 
-_BOTH = b"application/json, text/event-stream"
-_CALLER_WENT = object()
+_ACCEPT_BOTH = b"application/json, text/event-stream"
+_FINISHED = object()
 _LONGEST_NAME = 256
 
 
 class McpTransport:
-    """Answers the MCP addresses; leaves every other request to `app`.
+    """Answers the MCP addresses; passes every other request to `app`.
 
     Args:
         app: The rest of the service, with the SDK's legacy SSE routes.
-        streams: The SDK's session manager that answers with streams.
-        documents: The SDK's session manager that answers with JSON.
+        stream_manager: The SDK's session manager that answers with streams.
+        json_manager: The SDK's session manager that answers with JSON.
         max_body_bytes: Longest body of a request.
     """
 
     def __init__(
         self,
         app: ASGIApp,
-        streams: StreamableHTTPSessionManager,
-        documents: StreamableHTTPSessionManager,
+        stream_manager: StreamableHTTPSessionManager,
+        json_manager: StreamableHTTPSessionManager,
         max_body_bytes: int,
     ) -> None:
         self._app = app
-        self._streams = streams
-        self._documents = documents
+        self._stream_manager = stream_manager
+        self._json_manager = json_manager
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,7 +95,7 @@ class McpTransport:
     async def _streamable(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         read = await self._read(headers, receive, send)
-        if read is _CALLER_WENT:
+        if read is _FINISHED:
             return
         body, message = read
         form = answer_form(headers.get("accept"), _wants_progress(message))
@@ -109,26 +109,26 @@ class McpTransport:
                 message.get("id"),
             )
             return
-        refused = _version_problem(headers, message)
-        if refused is not None:
-            await rpc_error(send, 400, *refused[:2], message.get("id"), refused[2])
+        problem = _version_problem(headers, message)
+        if problem is not None:
+            await rpc_error(send, 400, *problem[:2], message.get("id"), problem[2])
             return
         negotiates = message.get("method") == "initialize" and _version(headers) not in KNOWN_PROTOCOL_VERSIONS
-        understood = _understood_headers(scope, drop_version=negotiates)
+        sdk_scope = _for_sdk(scope, drop_version=negotiates)
         modern = not negotiates and _version(headers) in MODERN_PROTOCOL_VERSIONS
         if form is Form.JSON:
-            await _unless_caller_leaves(self._documents, understood, body, receive, send)
+            await _unless_caller_leaves(self._json_manager, sdk_scope, body, receive, send)
             return
         answer = json_as_stream(send) if form is Form.STREAM and modern else send
-        await _guarded(self._streams, understood, _replay(body, receive), escaped_lines(answer))
+        await _guarded(self._stream_manager, sdk_scope, _replay(body, receive), escaped_lines(answer))
 
     async def _message(self, scope: Scope, receive: Receive, send: Send) -> None:
         read = await self._read(Headers(scope=scope), receive, send)
-        if read is not _CALLER_WENT:
+        if read is not _FINISHED:
             await self._app(scope, _replay(read[0], receive), send)
 
     async def _read(self, headers: Headers, receive: Receive, send: Send) -> Any:
-        """Return the body and the JSON-RPC message in it; _CALLER_WENT after a refusal or when the caller has left."""
+        """Return the body and the JSON-RPC message in it; _FINISHED after a refusal or when the caller has left."""
         content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
         if content_type != "application/json":
             await rpc_error(
@@ -138,27 +138,27 @@ class McpTransport:
                 "请求正文应为 JSON，请发送 Content-Type: application/json"
                 " / the body must be JSON; send Content-Type: application/json",
             )
-            return _CALLER_WENT
+            return _FINISHED
         try:
             body = await read_body(receive, headers, self._max_body_bytes)
             message = parse_json(body)
         except ClientDisconnect:
-            return _CALLER_WENT
+            return _FINISHED
         except ServiceError as error:
             status = 413 if error.status == 413 else 400
             code = INVALID_REQUEST if status == 413 else PARSE_ERROR
             await rpc_error(send, status, code, f"{error.message}。{error.next_step}")
-            return _CALLER_WENT
+            return _FINISHED
         problem = _message_problem(message)
         if problem is not None:
             known_id = message.get("id") if isinstance(message, dict) else None
             await rpc_error(send, 400, INVALID_REQUEST, problem, known_id if _is_id(known_id) else None)
-            return _CALLER_WENT
+            return _FINISHED
         return body, message
 
 
 async def _guarded(manager: StreamableHTTPSessionManager, scope: Scope, receive: Receive, send: Send) -> None:
-    """Let the SDK answer; a crash of its own is an answer too, when none has begun."""
+    """Let the SDK answer; when it crashes before the answer begins, answer with an internal error."""
     started = False
 
     async def noting(message: Any) -> None:
@@ -178,7 +178,7 @@ async def _guarded(manager: StreamableHTTPSessionManager, scope: Scope, receive:
 async def _unless_caller_leaves(
     manager: StreamableHTTPSessionManager, scope: Scope, body: bytes, receive: Receive, send: Send
 ) -> None:
-    """Answer with JSON; if the caller leaves, end the call, which the SDK does for streams only."""
+    """Answer with JSON; cancel the call when the caller leaves, which the SDK does for streams only."""
     async with anyio.create_task_group() as group:
 
         async def watch() -> None:
@@ -196,7 +196,7 @@ async def _never() -> Any:
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
-    """Return a `receive` for an app that reads a body which was read already."""
+    """Return a `receive` that gives an app the body that was read already."""
     pending = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replayed() -> Any:
@@ -205,11 +205,11 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return replayed
 
 
-def _understood_headers(scope: Scope, drop_version: bool) -> Scope:
-    """Return the request as the SDK takes it: with both forms accepted, and without a version that is negotiated."""
+def _for_sdk(scope: Scope, drop_version: bool) -> Scope:
+    """Return the request as the SDK requires it: accepting both forms, and without a version that is negotiated."""
     dropped = {b"accept"} | ({MCP_PROTOCOL_VERSION_HEADER.encode()} if drop_version else set())
     headers = [(name, value) for name, value in scope["headers"] if name.lower() not in dropped]
-    return {**scope, "headers": [*headers, (b"accept", _BOTH)]}
+    return {**scope, "headers": [*headers, (b"accept", _ACCEPT_BOTH)]}
 
 
 def _message_problem(message: Any) -> str | None:
@@ -232,7 +232,7 @@ def _message_problem(message: Any) -> str | None:
         params = message.get("params")
         if not isinstance(params, dict | None):
             return "params 应为 JSON 对象 / params must be an object"
-        # Names become names of spans.
+        # These become names of spans, which must not be long.
         if any(
             isinstance(name, str) and len(name) > _LONGEST_NAME
             for name in (message["method"], (params or {}).get("name"))
@@ -256,10 +256,10 @@ def _version(headers: Headers) -> str | None:
 
 
 def _version_problem(headers: Headers, message: dict[str, Any]) -> tuple[int, str, Any] | None:
-    """Return code, sentence and data of a refusal for the version header; None when the SDK may judge."""
-    twice = find_duplicated_routing_header(headers.items())
-    if twice is not None:
-        return HEADER_MISMATCH, f"请求头 {twice} 出现了多次 / the header {twice} appears more than once", None
+    """Return code, sentence and data of a refusal of the version header; None when the SDK can handle it."""
+    repeated = find_duplicated_routing_header(headers.items())
+    if repeated is not None:
+        return HEADER_MISMATCH, f"请求头 {repeated} 出现了多次 / the header {repeated} appears more than once", None
     version = _version(headers)
     if version is None or version in KNOWN_PROTOCOL_VERSIONS or message.get("method") == "initialize":
         return None

@@ -1,1 +1,1 @@
-"""This package reads platforms over HTTP: paced, paused after refusals, cached, as clean text."""
+"""This package reads platforms over HTTP: it paces requests, pauses after refusals, and caches and cleans answers."""

@@ -1,4 +1,7 @@
-"""Stops calling a platform that has put up a wall, so that the account is not banned for trying again."""
+"""Stops calls to a platform that refuses an account, so that further attempts do not get the account banned.
+
+A wall is such a refusal: a rate limit, a captcha, or a restriction of the whole account.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ logger = logging.getLogger("dyber.breaker")
 
 
 class BreakerState(IntEnum):
-    """What a breaker does with calls; the value of the `breaker_state` metric."""
+    """Names the states of a breaker; their numbers are the values of the `breaker_state` metric."""
 
     CLOSED = 0
     HALF_OPEN = 1
@@ -26,7 +29,7 @@ class BreakerState(IntEnum):
 
 
 def is_wall(error: ServiceError) -> bool:
-    """Whether the platform refuses this account or address, and not just one item."""
+    """Return whether the platform refuses this account or address, and not just one item."""
     if isinstance(error, LocalRefusal):
         return False
     if error.code in (ErrorCode.RATE_LIMITED, ErrorCode.CAPTCHA_REQUIRED):
@@ -35,20 +38,20 @@ def is_wall(error: ServiceError) -> bool:
 
 
 class Breaker:
-    """Opens on a wall, refuses calls for a pause, then lets one call through to see.
+    """Opens at a wall, refuses calls during a pause, and then lets one call through as a trial.
 
-    A trial that meets a wall again opens it for twice as long, up to `max_pause_seconds`; one that succeeds closes it;
-    one that fails otherwise decides nothing.
+    When the trial meets a wall too, the breaker opens for twice as long, up to `max_pause_seconds`; when it succeeds,
+    the breaker closes; any other failure changes nothing.
 
     Args:
         name: The platform, or platform and account; the `breaker` label.
-        pause_seconds: How long the first pause is.
-        max_pause_seconds: How long a pause may become.
-        opens_on: Which errors open it.
-        data_dir: Where an open breaker survives a restart; None keeps it in memory.
+        pause_seconds: Length of the first pause.
+        max_pause_seconds: Longest pause.
+        opens_on: Returns whether an error opens the breaker.
+        data_dir: Folder where the state survives a restart; None keeps it in memory.
         metrics: Where `breaker_state` is shown.
-        clock: Seconds that only grow.
-        wall_clock: Seconds since 1970, which still count after a restart.
+        clock: A monotonic clock, in seconds.
+        wall_clock: Seconds since 1970, which stay comparable across a restart.
     """
 
     def __init__(
@@ -72,7 +75,7 @@ class Breaker:
         self._cause: ServiceError | None = None
         self._until = 0.0
         self._pause = pause_seconds
-        self._trying = False
+        self._trial_running = False
         self._file = data_dir / f"breaker-{name}.json" if data_dir else None
         self._restore()
         if metrics:
@@ -80,7 +83,7 @@ class Breaker:
 
     @property
     def state(self) -> BreakerState:
-        """What happens to the next call."""
+        """Return the state that decides about the next call."""
         if self._cause is None:
             return BreakerState.CLOSED
         return BreakerState.OPEN if self._clock() < self._until else BreakerState.HALF_OPEN
@@ -92,29 +95,29 @@ class Breaker:
 
     @property
     def seconds_left(self) -> float:
-        """Return how many seconds the pause still lasts; 0 if it refuses no call."""
+        """Return how many seconds the pause still lasts; 0 without a pause."""
         return max(0.0, self._until - self._clock()) if self._cause else 0.0
 
     def check(self) -> None:
-        """Refuse while open.
+        """Raise an error while the breaker is open.
 
         Raises:
-            ServiceError: The code of the wall, saying when to come back; BUSY while another call tries.
+            ServiceError: The error of the wall with the time to wait; BUSY while another call is the trial.
         """
         if self._cause is None:
             return
         left = self.seconds_left
         if left > 0:
             raise _paused(LocalRefusal, self._cause, left)
-        if self._trying:
+        if self._trial_running:
             raise LocalRefusal(ErrorCode.BUSY, "正在试探平台是否恢复", "请稍等", retry_after=30)
 
     @asynccontextmanager
     async def guard(self) -> AsyncIterator[None]:
-        """Run one call to the platform; its errors decide about the next ones. Raises what `check` raises."""
+        """Run one call to the platform and change the state by its outcome. Raises like `check`."""
         self.check()
         trial = self._cause is not None
-        self._trying = trial
+        self._trial_running = trial
         try:
             yield
         except ServiceError as error:
@@ -125,14 +128,14 @@ class Breaker:
                 raise
             raise _paused(ServiceError, error, self.seconds_left) from error
         else:
-            # A call that began before the wall went up says nothing about it.
+            # The success of a call that began before the breaker opened does not show that the wall is gone.
             if trial:
                 logger.info("breaker closed", extra={"breaker": self.name})
                 self._cause, self._pause = None, self._pause_seconds
-                self._keep()
+                self._store()
         finally:
             if trial:
-                self._trying = False
+                self._trial_running = False
 
     def _open(self, error: ServiceError, again: bool) -> None:
         self._pause = min(self._pause * 2, self._max_pause_seconds) if again else self._pause_seconds
@@ -142,10 +145,10 @@ class Breaker:
         logger.warning(
             "breaker open", extra={"breaker": self.name, "code": str(error.code), "pause_seconds": self._pause}
         )
-        self._keep()
+        self._store()
 
-    def _keep(self) -> None:
-        """Write the state to the data folder; a folder that cannot be written costs only the memory of it."""
+    def _store(self) -> None:
+        """Write the state to the data folder; when that fails, the state is only lost at a restart."""
         if self._file is None:
             return
         try:
@@ -165,7 +168,7 @@ class Breaker:
             logger.error("breaker not kept", extra={"breaker": self.name, "reason": str(error)})
 
     def _restore(self) -> None:
-        """Load the state that an earlier process kept; a damaged file is set aside."""
+        """Load the state that an earlier process stored; a damaged file is renamed."""
         if self._file is None:
             return
         try:
@@ -186,7 +189,7 @@ class Breaker:
                 extra={"breaker": self.name, "reason": str(error), "kept_as": str(kept_as or self._file)},
             )
             return
-        # A clock that was set back must not make the pause longer than any pause can be.
+        # When the clock was set back, the pause must not exceed the longest pause.
         self._pause = min(max(pause, self._pause_seconds), self._max_pause_seconds)
         self._cause, self._until = cause, self._clock() + min(left, self._max_pause_seconds)
         logger.warning(
@@ -196,7 +199,7 @@ class Breaker:
 
 
 def _paused(kind: type[ServiceError], cause: ServiceError, seconds: float) -> ServiceError:
-    """Return the wall's error with the time after which to come back."""
+    """Return the error of a wall with the time to wait."""
     return kind(
         cause.code,
         f"{cause.message}，已暂停访问平台",

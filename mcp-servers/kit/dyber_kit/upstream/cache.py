@@ -1,4 +1,4 @@
-"""Answers kept for a while: in this process, or in Redis when one is configured. Same interface, same behaviour."""
+"""Caches answers in this process, or in Redis when it is configured, with the same interface and behaviour."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("dyber.cache")
 
-# A cache that is slower than this is worth less than none.
+# Waiting longer than this costs more than a cached answer saves.
 _REDIS_SECONDS = 0.5
 _REDIS_PAUSE_SECONDS = 5.0
 _LONGEST_PLAIN_KEY = 200
@@ -33,19 +33,19 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class Cache:
-    """JSON values under keys of this service and version.
+    """Caches JSON values under keys of this service and version.
 
-    Values are copies: changing what was returned changes nothing here. Redis that is down, slow or full of other
-    people's rubbish only costs speed: after a failure the process's own memory serves for 5 s, then Redis is tried
-    again. `None` is never kept.
+    Returned values are copies, so changing them does not change the cache. When Redis is down, slow or full, calls only
+    get slower: after a failure the process's own memory is used for 5 s, then Redis is tried again. `None` is never
+    cached.
 
     Args:
         service: First part of every key.
-        version: Second part, so that a new release does not read what an old one wrote.
-        redis: Connected lazily; None keeps everything in this process.
-        max_bytes: Most memory the values in this process take; the least recently used go first.
+        version: Second part of every key, so that a new release does not read values of an old one.
+        redis: A client that connects at the first use; None caches in this process only.
+        max_bytes: Most memory for values in this process; the least recently used values are removed first.
         metrics: Where hits and misses are counted.
-        clock: Seconds that only grow.
+        clock: A monotonic clock, in seconds.
     """
 
     def __init__(
@@ -76,9 +76,10 @@ class Cache:
 
     @classmethod
     def from_environment(cls, service: str, version: str, *, metrics: Metrics | None = None) -> Cache:
-        """A cache in Redis at DYBER_REDIS_HOST (DYBER_REDIS_PORT, DYBER_REDIS_USER, DYBER_REDIS_PASSWORD or its _FILE),
-        else in memory. Where DYBER_SERVICE is set, it stands for `service` in the keys: Redis lets each service use its
-        own keys only.
+        """Return a cache in Redis when DYBER_REDIS_HOST is set, else a cache in memory.
+
+        The variables of Redis are DYBER_REDIS_HOST, DYBER_REDIS_PORT, DYBER_REDIS_USER and DYBER_REDIS_PASSWORD (or its
+        _FILE). DYBER_SERVICE, when set, replaces `service` in the keys: Redis lets each service use its own keys only.
 
         Raises:
             ValueError: A variable has a value that cannot be used; the message names it.
@@ -86,7 +87,7 @@ class Cache:
         host = os.environ.get("DYBER_REDIS_HOST", "").strip()
         if not host:
             return cls(service, version, metrics=metrics)
-        # Imported here: services without Redis do not pay for the client.
+        # These imports are here so that services without Redis do not load the client.
         from redis.asyncio import Redis
         from redis.asyncio.retry import Retry
         from redis.backoff import NoBackoff
@@ -105,12 +106,12 @@ class Cache:
         return cls(service, version, redis=redis, metrics=metrics)
 
     async def get(self, key: str) -> Any | None:
-        """The value under `key`, or None when there is none (any more)."""
-        found = await self._read(key)
-        return None if found is None else from_json(found)
+        """Return the value under `key`, or None when it is missing or has expired."""
+        content = await self._read(key)
+        return None if content is None else from_json(content)
 
     async def set(self, key: str, value: Any, ttl: float) -> None:
-        """Keep `value` (JSON or a Pydantic model) for `ttl` seconds.
+        """Cache `value` (JSON or a Pydantic model) for `ttl` seconds.
 
         Raises:
             pydantic_core.PydanticSerializationError: `value` has no JSON form.
@@ -120,25 +121,25 @@ class Cache:
             return
         stored = await self._ask(lambda redis: redis.set(self._key(key), content, px=max(1, round(ttl * 1000))))
         if stored is None:
-            # A value larger than the whole cache is not kept.
+            # TLRUCache raises an error for a value that is larger than the whole cache.
             if len(content) + 200 <= self._memory.maxsize:
                 self._memory[key] = (content, ttl)
 
     async def get_or_load(self, key: str, ttl: float, loader: Callable[[], Awaitable[Any]]) -> Any:
-        """The value under `key`, else what `loader()` returns, kept for `ttl` seconds.
+        """Return the value under `key`; when it is missing, cache what `loader()` returns for `ttl` seconds.
 
-        Concurrent callers of one key share one loader. It goes on while anybody still waits for it; its error goes to
-        all of them and is not kept. Returns JSON values also where the loader returned a Pydantic model.
+        Concurrent callers of one key share one loader. It runs as long as a caller waits for it; its error is raised
+        for all of them and is not cached. Returns JSON values even when the loader returns a Pydantic model.
         """
         return from_json(await self._sharing.run(key, lambda: self._load(key, ttl, loader)))
 
     async def get_or_load_model(
         self, model: type[Model], key: str, ttl: float, loader: Callable[[], Awaitable[Model]]
     ) -> Model:
-        """`get_or_load` for a Pydantic model. A kept value that no longer fits the model is loaded anew."""
-        found = await self.get_or_load(key, ttl, loader)
+        """Return a Pydantic model like `get_or_load`; a cached value that no longer fits the model is loaded again."""
+        value = await self.get_or_load(key, ttl, loader)
         try:
-            return model.model_validate(found)
+            return model.model_validate(value)
         except ValueError:
             logger.warning("cached value does not fit", extra={"model": model.__name__})
             fresh = await loader()
@@ -151,9 +152,9 @@ class Cache:
             await self._redis.aclose()
 
     async def _load(self, key: str, ttl: float, loader: Callable[[], Awaitable[Any]]) -> bytes:
-        found = await self._read(key)
-        if found is not None:
-            return found
+        content = await self._read(key)
+        if content is not None:
+            return content
         value = await loader()
         await self.set(key, value, ttl)
         return to_json(value)
@@ -162,15 +163,15 @@ class Cache:
         answer = await self._ask(lambda redis: redis.get(self._key(key)), missing=b"")
         if answer is None:
             entry = self._memory.get(key)
-            found, backend = (entry[0] if entry else None), "memory"
+            content, backend = (entry[0] if entry else None), "memory"
         else:
-            found, backend = (answer or None), "redis"
+            content, backend = (answer or None), "redis"
         if self._metrics:
-            self._metrics.cache_lookup(backend, found is not None)
-        return found
+            self._metrics.cache_lookup(backend, content is not None)
+        return content
 
     async def _ask(self, command: Callable[[Redis], Awaitable[Value | None]], missing: Any = True) -> Any | None:
-        """Redis's answer (`missing` for its nil), or None when Redis cannot be asked now."""
+        """Return the answer of Redis (`missing` for nil), or None when Redis cannot be used now."""
         if self._redis is None or (not self._redis_is_up and self._clock() < self._retry_redis_at):
             return None
         from redis.exceptions import RedisError

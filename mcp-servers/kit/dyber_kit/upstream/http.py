@@ -1,4 +1,4 @@
-"""HTTP to platforms: only to the hosts that were agreed, never into the private network, and never without limits."""
+"""Makes HTTP clients for platforms: they reach only allowed hosts, no private network, and have limits."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from dyber_kit.observing import tracing
 from dyber_kit.observing.metrics import Metrics
 
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
-_PROXIES_OWN = ipaddress.ip_network("198.18.0.0/15")
-_PASSING_STATUSES = {500, 502, 503, 504}
-# What `httpx2.AsyncClient` takes and the guard does not depend on. Proxies, mounts, transports, certificates and the
-# environment are left out: each opens a way to the network around the guard.
-_OPTIONS = {
+_PROXY_NETWORK = ipaddress.ip_network("198.18.0.0/15")
+_RETRIED_STATUSES = {500, 502, 503, 504}
+# Arguments of `httpx2.AsyncClient` that are safe to pass on. Proxies, mounts, transports, certificates and the
+# environment are left out, because each can be used to bypass the guard.
+_SAFE_OPTIONS = {
     "auth", "base_url", "cookies", "default_encoding", "event_hooks", "follow_redirects", "headers", "max_redirects",
     "params",
 }  # fmt: skip
@@ -42,32 +42,32 @@ def create_client(
     retry_wait: float = 0.5,
     **options: Any,
 ) -> httpx2.AsyncClient:
-    """A client that refuses every host but `allowed_hosts`, also after redirects.
+    """Return a client that refuses every host but `allowed_hosts`, also after redirects.
 
-    Names are resolved once and the connection goes to the checked address, so that a name cannot be re-pointed in
+    Names are resolved once and the connection goes to the checked address, so that a name cannot change its address in
     between. Addresses of private, loopback and link-local networks are refused unless the list names exactly that
-    address. Proxies of the environment are not used. Safe methods are repeated on connection errors and on 500, 502,
-    503 and 504; others never.
+    address. Proxies of the environment are not used. Requests with safe methods are retried after connection errors
+    and after 500, 502, 503 and 504; others never.
 
     Args:
         allowed_hosts: `api.example.com`, `*.example.com` (not `example.com` itself), or an IP address.
         metrics: Where requests are counted; name them with `extensions={ENDPOINT: "hot_list"}`.
-        timeout: Seconds for connecting, and for each wait for data.
+        timeout: Longest time for connecting, and for each wait for data, in seconds.
         max_bytes: Largest body, after decompression.
-        attempts: Most tries of a safe request.
-        retry_wait: Seconds of the first pause between tries, at most; it doubles.
-        options: More of `httpx2.AsyncClient`'s own: auth, base_url, cookies, default_encoding, event_hooks,
+        attempts: Most attempts of a safe request.
+        retry_wait: Longest first pause between attempts, in seconds; it doubles.
+        options: Further arguments of `httpx2.AsyncClient`: auth, base_url, cookies, default_encoding, event_hooks,
             follow_redirects, headers, max_redirects, params.
 
     Raises:
-        TypeError: Another option was given, such as `proxy`, `mounts`, `transport`, `verify` or `trust_env`: with it
-            the client could reach what this guard keeps it from.
+        TypeError: Another option was given, such as `proxy`, `mounts`, `transport`, `verify` or `trust_env`: it could
+            bypass the guard.
 
     Requests raise:
         ServiceError: INVALID_ARGUMENT for a host that is not allowed; UPSTREAM_UNREACHABLE without an answer;
-            UPSTREAM_CHANGED for a body that is too large or oddly compressed.
+            UPSTREAM_CHANGED for a body that is too large or has an unexpected compression.
     """
-    unguarded = sorted(options.keys() - _OPTIONS)
+    unguarded = sorted(options.keys() - _SAFE_OPTIONS)
     if unguarded:
         raise TypeError(f"create_client() does not take {', '.join(unguarded)}: requests would go around its guard")
     transport = _GuardedTransport(tuple(allowed_hosts), metrics, max_bytes, attempts, retry_wait)
@@ -79,7 +79,7 @@ def create_client(
 
 
 def host_allowed(host: str, allowed_hosts: Iterable[str]) -> bool:
-    """Whether `host` is on the list; `*.example.com` stands for every name below example.com."""
+    """Return whether `host` is allowed; `*.example.com` stands for every subdomain of example.com."""
     host = host.lower().rstrip(".")
     return any(
         host.endswith(allowed[1:].lower()) if allowed.startswith("*.") else host == allowed.lower()
@@ -88,9 +88,9 @@ def host_allowed(host: str, allowed_hosts: Iterable[str]) -> bool:
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is on the public internet; also looks into IPv4 addresses wrapped in IPv6.
+    """Return whether an IP address is on the public internet; IPv4 addresses inside IPv6 ones are checked too.
 
-    198.18.0.0/15 counts as public: transparent proxies hand it out in place of every real address.
+    198.18.0.0/15 counts as public, because transparent proxies return it in place of every real address.
     """
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
@@ -99,11 +99,11 @@ def is_public(address: str) -> bool:
             wrapped = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if wrapped is not None:
             ip = wrapped
-    return (ip.is_global and not ip.is_multicast) or ip in _PROXIES_OWN
+    return (ip.is_global and not ip.is_multicast) or ip in _PROXY_NETWORK
 
 
 class _CheckedBackend(httpcore2.AnyIOBackend):
-    """Connects to the address that was checked, not to the name."""
+    """Connects to the checked address and does not resolve the name again."""
 
     def __init__(self, allowed_hosts: tuple[str, ...]) -> None:
         self._allowed_hosts = allowed_hosts
@@ -118,12 +118,12 @@ class _CheckedBackend(httpcore2.AnyIOBackend):
     ) -> httpcore2.AsyncNetworkStream:
         try:
             async with asyncio.timeout(timeout):
-                found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+                entries = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except TimeoutError as error:
             raise httpcore2.ConnectTimeout(f"{host}: name resolution took too long") from error
         except OSError as error:
             raise httpcore2.ConnectError(f"{host}: {error}") from error
-        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in entries))
         refused = [address for address in addresses if not is_public(address) and address not in self._allowed_hosts]
         if refused:
             raise _not_allowed(f"{host}（指向内部网络）")
@@ -152,7 +152,7 @@ class _GuardedTransport(httpx2.AsyncBaseTransport):
         self._retry_wait = retry_wait
         context = ssl.create_default_context()
         self._inner = httpx2.AsyncHTTPTransport(verify=context, trust_env=False)
-        # httpx2 has no argument for the backend of its own pool.
+        # httpx2 has no argument for the network backend of its pool.
         self._inner._pool = httpcore2.AsyncConnectionPool(
             ssl_context=context,
             max_connections=20,
@@ -168,7 +168,7 @@ class _GuardedTransport(httpx2.AsyncBaseTransport):
             stop=stop_after_attempt(self._attempts if request.method in _SAFE_METHODS else 1),
             wait=wait_random_exponential(multiplier=self._retry_wait, max=self._retry_wait * 8),
             retry=retry_if_exception_type(httpx2.TransportError)
-            | retry_if_result(lambda answer: answer.status_code in _PASSING_STATUSES),
+            | retry_if_result(lambda answer: answer.status_code in _RETRIED_STATUSES),
             before_sleep=_discard,
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
         )
@@ -181,14 +181,14 @@ class _GuardedTransport(httpx2.AsyncBaseTransport):
         try:
             return self._limited(response)
         except BaseException:
-            # Only the client closes answers, and it never sees this one.
+            # The client closes the answers that it receives, but it does not receive this one.
             await response.aclose()
             raise
 
     async def _send(self, request: httpx2.Request) -> httpx2.Response:
         endpoint = str(request.extensions.get(ENDPOINT, "other"))
         status: int | str = "error"
-        # Without the address: its query may carry what a platform takes for a key.
+        # The URL is left out, because its query may contain a key.
         about = {"http.request.method": request.method, "server.address": request.url.host}
         with tracing.span(f"upstream {endpoint}", about) as span:
             try:
@@ -206,7 +206,7 @@ class _GuardedTransport(httpx2.AsyncBaseTransport):
             raise ServiceError(ErrorCode.UPSTREAM_CHANGED, f"平台的回答用了没有请求的压缩方式 {encoding[:20]}")
         headers = httpx2.Headers(response.headers)
         if encoding != "identity":
-            # Read here and not by the client: its decoder has no limit, and a kilobyte can become a gigabyte.
+            # Decompressed here and not by the client, whose decoder has no limit: a kilobyte can become a gigabyte.
             del headers["content-encoding"]
             headers.pop("content-length", None)
         return httpx2.Response(
@@ -248,7 +248,7 @@ class _LimitedStream(httpx2.AsyncByteStream):
 
 
 async def _discard(state: RetryCallState) -> None:
-    """Give the connection of an answer that is not used back to the pool."""
+    """Close an answer that is not used, which returns its connection to the pool."""
     if state.outcome and not state.outcome.failed:
         await state.outcome.result().aclose()
 

@@ -1,4 +1,4 @@
-"""One call to a platform at a time, not too often, and not too many in a day."""
+"""Lets calls to a platform run one at a time, with pauses between them and a maximum per day."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ logger = logging.getLogger("dyber.pacing")
 
 
 class Pacer:
-    """A serial queue for one platform.
+    """Queues the calls to one platform and gives them turns.
 
     Args:
         name: The platform, or platform and account; the `queue` label and part of a file name.
         min_interval: Seconds between the starts of two turns.
-        jitter: Up to this many seconds, drawn anew each time, are added to `min_interval`.
+        jitter: Longest random time that is added to `min_interval` each time, in seconds.
         daily_cap: Turns per day (Asia/Shanghai); None for no limit.
         queue_seconds: Longest wait for a turn.
-        data_dir: Where the day's count survives a restart; None keeps it in memory.
-        breaker: Asked before and after waiting, and told how the turn ended.
+        data_dir: Folder where the day's count survives a restart; None keeps it in memory.
+        breaker: Checked before and after waiting; the outcome of the turn changes its state.
         metrics: Where `queue_depth` and `queue_turns_today` are shown.
-        now: The present, with a time zone.
-        clock: Seconds that only grow.
+        now: Returns the present time, with a time zone.
+        clock: A monotonic clock, in seconds.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Pacer:
 
     @property
     def used_today(self) -> int:
-        """Turns taken since midnight in Shanghai."""
+        """Return the number of turns taken since midnight in Shanghai."""
         return self._used if self._day == self._today() else 0
 
     @asynccontextmanager
@@ -79,8 +79,8 @@ class Pacer:
         """Wait for a turn and hold it.
 
         Raises:
-            ServiceError: RATE_LIMITED when the day's turns are used up, with the time left; BUSY when no turn comes
-                within `queue_seconds`; and what the breaker refuses with.
+            ServiceError: RATE_LIMITED when the day's turns are used up, with the time to wait; BUSY when no turn comes
+                within `queue_seconds`; or the error of an open breaker.
         """
         self._check()
         deadline = self._clock() + self._queue_seconds

@@ -1,4 +1,4 @@
-"""Privacy mode: who wrote something stays tellable apart, but is no longer named."""
+"""Implements privacy mode: users can still be told apart, but are no longer named."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SALT_BYTES = 32
 class Privacy:
     """Hides users when `enabled` (DYBER_PRIVACY); otherwise returns everything unchanged.
 
-    The same user has the same hashed id as long as the salt stays: for ever with a data folder, else until the
+    The same user has the same hashed id as long as the salt exists: permanently with a data folder, else until the
     process ends.
     """
 
@@ -26,7 +26,7 @@ class Privacy:
 
     @classmethod
     def create(cls, enabled: bool, data_dir: Path | None) -> Privacy:
-        """Privacy mode with the salt of this installation, made on first use."""
+        """Return privacy mode with the salt of this installation, which is made at the first use."""
         if not enabled:
             return cls(False)
         if data_dir is None:
@@ -34,13 +34,13 @@ class Privacy:
         return cls(True, read_or_create(data_dir / "privacy.salt", lambda: secrets.token_bytes(_SALT_BYTES)))
 
     def user_id(self, value: str | None) -> str | None:
-        """A stable stand-in like `u_3f9c…`; None stays None."""
+        """Return a hashed id like `u_3f9c…`; None stays None."""
         if not self.enabled or not value:
             return value
         return "u_" + hmac.new(self.salt, value.encode(), hashlib.sha256).hexdigest()[:16]
 
     def nickname(self, value: str | None) -> str | None:
-        """The first character and `**`; None stays None."""
+        """Return the first character and `**`; None stays None."""
         if not self.enabled or not value:
             return value
         return value[0] + "**"

@@ -1,4 +1,4 @@
-"""Lets equal calls at the same time share one piece of work."""
+"""Lets concurrent equal calls share one execution."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ Result = TypeVar("Result")
 
 
 class SharedWork:
-    """Runs one piece of work per key for all who want its result at the same time.
+    """Runs the work for a key once for all callers that wait for its result at the same time.
 
-    The work goes on while anybody still waits for it, and is cancelled when the last caller has gone. Its error goes
-    to all of them. Nothing is kept afterwards: that is a cache's business.
+    The work runs as long as a caller waits for it, and is cancelled when the last caller has left. Its error is raised
+    for all of them. The result is not kept afterwards, as a cache would do.
     """
 
     def __init__(self) -> None:
         self._running: dict[str, _Work] = {}
 
     async def run(self, key: str, work: Callable[[], Awaitable[Result]]) -> Result:
-        """Return what `work()` returns, or what equal work that runs already returns. All callers get one object."""
+        """Return the result of `work()`, or of the work that already runs for `key`; all get the same object."""
         current = self._running.get(key)
         if current is None:
             current = self._running[key] = _Work(asyncio.ensure_future(work()))
@@ -31,14 +31,14 @@ class SharedWork:
         finally:
             current.waiting -= 1
             if not current.waiting:
-                # The next caller starts anew, and does not join work that is being stopped.
+                # The next caller must not join work that is being cancelled.
                 del self._running[key]
                 current.task.cancel()
 
 
 @dataclass(eq=False)
 class _Work:
-    """Holds a running task, which is cancelled when nobody waits for it any more."""
+    """Holds a running task and the number of callers that wait for it."""
 
     task: asyncio.Future[Any]
     waiting: int = 0

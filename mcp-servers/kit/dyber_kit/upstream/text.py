@@ -1,4 +1,4 @@
-"""What platforms show, as plain text, numbers and times. Pure functions."""
+"""Reads texts, numbers and times in the forms in which platforms show them. Pure functions."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _GROUPED = re.compile(r"\d{1,3}(?:[,，]\d{3})+(?:\.\d+)?")
 
 _BLOCKS = {"article", "blockquote", "br", "div", "dd", "dt", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p"}
 _BLOCKS |= {"pre", "section", "table", "td", "th", "tr", "ul"}
-_SILENT = {"script", "style", "template", "noscript", "iframe", "object", "head", "title"}
-# Letters that draw nothing, and selectors that change nothing visible: both can carry hidden text.
+_SKIPPED = {"script", "style", "template", "noscript", "iframe", "object", "head", "title"}
+# Invisible letters, and variation selectors without a visible effect: both can carry hidden text.
 _INVISIBLE = dict.fromkeys([0x034F, 0x115F, 0x1160, 0x3164, 0xFFA0, *range(0xFE00, 0xFE0F), *range(0xE0100, 0xE01F0)])
 _JOINER, _EMOJI_STYLE = "\u200d", "\ufe0f"
 _BLANKS = re.compile(r"[^\S\n]+")
@@ -28,7 +28,7 @@ _EMPTY_LINES = re.compile(r"\n{3,}")
 
 
 class CleanText(NamedTuple):
-    """Text fit to be shown, and whether its end was cut off."""
+    """Holds a cleaned text, and whether its end was cut off."""
 
     text: str
     truncated: bool
@@ -36,17 +36,18 @@ class CleanText(NamedTuple):
 
 @dataclass(frozen=True)
 class Count:
-    """A number as a platform shows it; `lower_bound` when it ends in "+"."""
+    """Holds a number as a platform shows it; `lower_bound` is true when it ends in "+"."""
 
     value: int
     lower_bound: bool
 
 
 def clean_text(value: Any, max_chars: int | None = None, *, html: bool = True) -> CleanText:
-    """Platform text without markup and without characters that nobody sees.
+    """Return a platform's text without markup and without invisible characters.
 
-    Tags are dropped (blocks become line breaks), entities read, control and zero-width characters removed, runs of
-    blanks and of empty lines made one. Emoji keep their joiners. Anything but a string is empty text.
+    Tags are removed (blocks become line breaks), entities are decoded, control and zero-width characters are removed,
+    and runs of blanks and of empty lines are shortened. Emoji keep their joiners. A value that is not a string becomes
+    empty text.
 
     Args:
         value: Text as the platform sent it.
@@ -65,7 +66,7 @@ def clean_text(value: Any, max_chars: int | None = None, *, html: bool = True) -
 
 
 def parse_count(shown: Any) -> Count | None:
-    """Read `80`, `"1,234"`, `"1.7万"` or `"10万+"`; None for what is not a number ("赞", empty, missing)."""
+    """Read `80`, `"1,234"`, `"1.7万"` or `"10万+"`; None when there is no number ("赞", empty, missing)."""
     if isinstance(shown, bool) or shown is None:
         return None
     text = unicodedata.normalize("NFKC", str(shown)).strip()
@@ -79,7 +80,7 @@ def parse_count(shown: Any) -> Count | None:
 
 
 def parse_time(shown: Any, now: datetime, tz: tzinfo = SHANGHAI) -> datetime | None:
-    """Read a time as platforms show it; None for anything else.
+    """Read a time as platforms show it; None when the value is not a time.
 
     Understands `刚刚`, `5 分钟前`, `3 天前`, `昨天 12:30`, `05-11`, `5月11日 08:00`, `2023-05-11 08:00`, ISO 8601,
     seconds or milliseconds since 1970, `Mon May 19 11:00:21 +0800 2025` and RFC 2822. A date without a year is the
@@ -110,29 +111,29 @@ class _Text(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.parts: list[str] = []
-        self._silent = 0
+        self._skipped_depth = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _SILENT:
-            self._silent += 1
+        if tag in _SKIPPED:
+            self._skipped_depth += 1
         elif tag in _BLOCKS:
             self.parts.append("\n")
-        elif tag == "img" and not self._silent:
-            # Platforms send their own emoji as pictures, named in the alternative text: [微笑].
+        elif tag == "img" and not self._skipped_depth:
+            # Platforms send their own emoji as pictures whose alternative text is their name: [微笑].
             self.parts.append(dict(attrs).get("alt") or "")
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in _SILENT:
+        if tag not in _SKIPPED:
             self.handle_starttag(tag, attrs)
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in _SILENT:
-            self._silent = max(0, self._silent - 1)
+        if tag in _SKIPPED:
+            self._skipped_depth = max(0, self._skipped_depth - 1)
         elif tag in _BLOCKS:
             self.parts.append("\n")
 
     def handle_data(self, data: str) -> None:
-        if not self._silent:
+        if not self._skipped_depth:
             self.parts.append(data)
 
 
@@ -202,13 +203,13 @@ def _calendar(text: str, now: datetime) -> datetime | None:
         return _at(datetime(int(year), month, day, tzinfo=now.tzinfo), *clock)
     for candidate in range(now.year, now.year - 9, -1):  # 29 February can be eight years back
         try:
-            found = _at(datetime(candidate, month, day, tzinfo=now.tzinfo), *clock)
+            moment = _at(datetime(candidate, month, day, tzinfo=now.tzinfo), *clock)
         except ValueError:
             if (month, day) != (2, 29):
                 return None
             continue
-        if found.date() <= now.date():
-            return found
+        if moment.date() <= now.date():
+            return moment
     return None
 
 
@@ -219,10 +220,10 @@ def _weibo(text: str) -> datetime:
 def _standard(text: str, tz: tzinfo) -> datetime | None:
     for read in (datetime.fromisoformat, _weibo, parsedate_to_datetime):
         try:
-            found = read(text)
+            moment = read(text)
         except (ValueError, TypeError):
             continue
-        return found if found.tzinfo else found.replace(tzinfo=tz)
+        return moment if moment.tzinfo else moment.replace(tzinfo=tz)
     return None
 
 

@@ -7,7 +7,7 @@ import math
 
 import pytest
 from dyber_kit import ErrorCode, ServiceError
-from dyber_kit.browser.cookies import CookieImport, import_cookies, seconds_of
+from dyber_kit.browser.cookies import CookieImport, expiry_seconds, import_cookies
 from playwright.async_api import async_playwright
 
 DOMAIN = "site.test"
@@ -166,7 +166,7 @@ def test_an_expired_login_is_said_too():
     ],
 )  # fmt: skip
 def test_an_expiry_is_seconds_or_a_session_cookie(expires, seconds):
-    assert seconds_of(expires) == seconds
+    assert expiry_seconds(expires) == seconds
 
 
 @pytest.mark.parametrize("key", ["expires", "expirationDate", "expiry", "Expires"])

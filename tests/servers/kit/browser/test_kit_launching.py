@@ -119,7 +119,7 @@ async def test_a_browser_that_crashes_under_a_page_is_named_and_comes_back(place
 
 
 async def test_a_browser_that_crashes_again_and_again_is_started_with_pauses(place, monkeypatch):
-    monkeypatch.setattr("dyber_kit.browser.launching._MOST_EARLY_CRASHES", 1)
+    monkeypatch.setattr("dyber_kit.browser.launching._MAX_EARLY_CRASHES", 1)
     settings = place('exec {chromium} "$@"')
     pool = BrowserPool(settings)
     async with pool.running():
