@@ -1,1 +1,1 @@
-"""Xiaohongshu MCP service: reads public notes through one headless Chromium."""
+"""Implements the Xiaohongshu service: reads notes of the site, and writes on it, through one headless Chromium."""

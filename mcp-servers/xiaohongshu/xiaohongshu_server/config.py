@@ -1,4 +1,4 @@
-"""Settings of this service, read from the environment."""
+"""Reads the settings of this service from environment variables."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ _ACCOUNT = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
 @dataclass(frozen=True)
 class SiteSettings:
-    """Where the platform is and how it is treated.
+    """Holds the addresses of the site, its accounts, and the pace of visits.
 
     Attributes:
         base_url: Origin of the site, without a trailing slash (XHS_BASE_URL).
         creator_url: Origin of the site where notes are published (XHS_CREATOR_URL).
-        accounts: Names of the accounts, the first for calls that name none (XHS_ACCOUNTS, separated by commas).
+        accounts: Names of the accounts; calls without a name use the first (XHS_ACCOUNTS, separated by commas).
         page_seconds: Deadline of one page visit, in seconds (XHS_PAGE_SECONDS).
         queue_seconds: Longest wait for a turn before BUSY, in seconds (XHS_QUEUE_SECONDS).
         interval_seconds: Least time between the starts of two page visits (XHS_INTERVAL_SECONDS).
-        jitter_seconds: Up to this much is added to it, anew each time (XHS_JITTER_SECONDS).
-        daily_pages: Page visits per day, of all accounts together (XHS_DAILY_PAGES).
-        pause_seconds: First pause after a captcha or a limit; it doubles (XHS_PAUSE_SECONDS).
-        login_seconds: How long a QR code is waited for (XHS_LOGIN_SECONDS).
-        cache_seconds: Longest an answer is kept for the next caller; 0 keeps none (XHS_CACHE_SECONDS).
-        uploads: Folder that files to publish are taken from, or None without a data folder.
+        jitter_seconds: Longest random time that is added to the interval each time (XHS_JITTER_SECONDS).
+        daily_pages: Most page visits per day, of all accounts together (XHS_DAILY_PAGES).
+        pause_seconds: First pause after a captcha or a rate limit; it doubles (XHS_PAUSE_SECONDS).
+        login_seconds: How long a QR code can be scanned (XHS_LOGIN_SECONDS).
+        cache_seconds: Longest time for which an answer is cached; 0 disables the cache (XHS_CACHE_SECONDS).
+        uploads: Folder with the files to publish, or None without a data folder.
     """
 
     base_url: str = DEFAULT_BASE_URL
@@ -51,7 +51,7 @@ class SiteSettings:
 
     @classmethod
     def from_environment(cls, data_dir: Path | None) -> SiteSettings:
-        """Read the environment.
+        """Read the settings from environment variables.
 
         Raises:
             ValueError: A variable has a value that cannot be used; the message names it.

@@ -1,4 +1,4 @@
-"""The three REST routes of the first release, with real data."""
+"""Defines the three REST routes of the first release."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from xiaohongshu_server.reading.site import Site
 
 
 class SearchBody(BaseModel):
-    """Body of POST /search."""
+    """Describes the body of POST /search."""
 
     keyword: str = Field("", max_length=100)
     limit: int = Field(10, ge=1, le=40)
 
 
 class AnalyzeBody(BaseModel):
-    """Body of POST /analyze."""
+    """Describes the body of POST /analyze."""
 
     url: str = Field("", max_length=1000)
 
 
 class CommentsBody(BaseModel):
-    """Body of POST /comments."""
+    """Describes the body of POST /comments."""
 
     url: str = Field("", max_length=1000)
     limit: int = Field(50, ge=1, le=100)
 
 
 def rest_routes(site: Site) -> list[RestRoute]:
-    """POST /search, /analyze and /comments."""
+    """Return the routes POST /search, /analyze and /comments."""
 
     async def search(body: SearchBody) -> list[dict[str, Any]]:
-        """Search notes. `description` is empty: the result list of the site has no text."""
-        found = await site.search(required(body.keyword, "关键词不能为空"), SearchFilters(), body.limit)
+        """Search notes; `description` is empty, because the site's list of results has no text."""
+        result = await site.search(required(body.keyword, "关键词不能为空"), SearchFilters(), body.limit)
         return [
             {
                 "title": item.title,
@@ -46,11 +46,11 @@ def rest_routes(site: Site) -> list[RestRoute]:
                 "description": "",
                 "note_ref": item.note_ref,
             }
-            for item in found.items
+            for item in result.items
         ]
 
     async def analyze(body: AnalyzeBody) -> dict[str, Any]:
-        """Read one note. `followers` is null: the note page does not show it."""
+        """Read one note; `followers` is null, because the note page does not show it."""
         url = required(body.url, "笔记URL不能为空")
         note = await site.note(url)
         return {
@@ -67,7 +67,7 @@ def rest_routes(site: Site) -> list[RestRoute]:
     async def comments(body: CommentsBody) -> list[dict[str, Any]]:
         """Read the comments of one note; `time` is the day, in UTC."""
         url = required(body.url, "笔记URL不能为空")
-        found = await site.comments(url, body.limit)
+        result = await site.comments(url, body.limit)
         return [
             {
                 "author": comment.author.name,
@@ -75,7 +75,7 @@ def rest_routes(site: Site) -> list[RestRoute]:
                 "likes": comment.likes,
                 "time": (comment.published_at or "")[:10],
             }
-            for comment in found.items
+            for comment in result.items
         ]
 
     return [

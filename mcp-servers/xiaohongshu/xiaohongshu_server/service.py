@@ -1,4 +1,4 @@
-"""The xiaohongshu service: tools, REST routes, application."""
+"""Builds the application of the xiaohongshu service from its parts."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ def build_app(
     site_settings: SiteSettings | None = None,
     browser_settings: BrowserSettings | None = None,
 ) -> ServiceApp:
-    """The service's application; all settings default to the environment."""
+    """Return the service's application; all settings default to those of the environment."""
     settings = settings or Settings.from_environment(DEFAULT_PORT)
-    chosen = site_settings or SiteSettings.from_environment(settings.data_dir)
+    config = site_settings or SiteSettings.from_environment(settings.data_dir)
     metrics = Metrics(NAME)
     sessions = SessionStore(settings.data_dir) if settings.data_dir else None
     browser = BrowserPool(browser_settings or BrowserSettings.from_environment(), sessions, metrics)
-    pages = Pages(browser, sessions, chosen, settings.data_dir, metrics)
-    reader = SiteReader(pages, chosen.base_url, chosen.page_seconds)
-    logins = Logins(pages, chosen.base_url, chosen.page_seconds, chosen.login_seconds)
-    links = Links(chosen.base_url, metrics)
+    pages = Pages(browser, sessions, config, settings.data_dir, metrics)
+    reader = SiteReader(pages, config.base_url, config.page_seconds)
+    logins = Logins(pages, config.base_url, config.page_seconds, config.login_seconds)
+    links = Links(config.base_url, metrics)
     cache = Cache.from_environment(NAME, VERSION, metrics=metrics)
-    parser = Parser(chosen.base_url, Privacy.create(settings.privacy, settings.data_dir))
-    site = Site(reader, pages, links, parser, cache, chosen, settings.max_answer_chars)
+    parser = Parser(config.base_url, Privacy.create(settings.privacy, settings.data_dir))
+    site = Site(reader, pages, links, parser, cache, config, settings.max_answer_chars)
 
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:
@@ -73,7 +73,7 @@ def build_app(
         ),
         tools=[
             *read_tools(site, Accounts(reader, pages, logins), Sampler(site, settings.max_call_seconds)),
-            *write_tools(site, SiteWriter(reader, chosen.creator_url), pages, writes, chosen.uploads),
+            *write_tools(site, SiteWriter(reader, config.creator_url), pages, writes, config.uploads),
         ],
         rest=rest_routes(site),
         lifespan=running,

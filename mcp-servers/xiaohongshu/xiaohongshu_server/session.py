@@ -1,6 +1,6 @@
-"""Sessions from the command line, for the operator: `python -m xiaohongshu_server.session import < export.json`.
+"""Lets operators manage sessions: `python -m xiaohongshu_server.session import < export.json`.
 
-Cookies are read from standard input, so that they are in no command line and no shell history; only their names are
+Cookies are read from standard input, so that they appear in no command line and no shell history; only their names are
 printed. The running service notices the change by itself.
 """
 
@@ -20,7 +20,7 @@ from xiaohongshu_server.model.references import LOGIN_COOKIE, PLATFORM_DOMAINS
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Command line; returns 1 when something cannot be done, with the reason on standard error, 2 for wrong usage."""
+    """Run the command line; return 1 after an error, which is printed on standard error, and 2 after wrong usage."""
     parser = argparse.ArgumentParser(prog="python -m xiaohongshu_server.session", description=__doc__)
     parser.add_argument("action", choices=["import", "show", "delete"])
     parser.add_argument("--account", default="", help="an account's name (XHS_ACCOUNTS); default: the first")
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run(action: str, account: str, settings: Settings) -> str:
-    """What was done, for people. Raises ServiceError, ValueError or OSError."""
+    """Perform the action and return a message about it, in Chinese. Raises ServiceError, ValueError or OSError."""
     if settings.data_dir is None:
         raise ValueError("没有设置 DYBER_DATA，会话无处保存")
     site = SiteSettings.from_environment(settings.data_dir)
@@ -42,22 +42,22 @@ def run(action: str, account: str, settings: Settings) -> str:
     if account not in site.accounts:
         raise ValueError(f"没有名为 {account} 的账号，可用：{'、'.join(site.accounts)}（环境变量 XHS_ACCOUNTS）")
     store = SessionStore(settings.data_dir)
-    kept_as = DEFAULT_ACCOUNT if account == site.accounts[0] else account
+    stored_name = DEFAULT_ACCOUNT if account == site.accounts[0] else account
     if action == "import":
-        own = urlsplit(site.base_url).hostname or ""
-        imported = import_cookies(_standard_input(), [*PLATFORM_DOMAINS, own], LOGIN_COOKIE)
-        if not imported.logged_in and _has_login(store, kept_as):
+        base_host = urlsplit(site.base_url).hostname or ""
+        imported = import_cookies(_standard_input(), [*PLATFORM_DOMAINS, base_host], LOGIN_COOKIE)
+        if not imported.logged_in and _has_login(store, stored_name):
             raise ValueError(f"{imported.warnings[0]}。账号 {account} 已有会话，没有用它替换；确要替换，请先 delete")
-        store.write(imported.state, kept_as)
-        done = f"账号 {account}：已从{imported.form}导入 {'、'.join(store.cookie_names(kept_as))}"
-        return "\n".join([done, *(f"注意：{warning}" for warning in imported.warnings)])
+        store.write(imported.state, stored_name)
+        message = f"账号 {account}：已从{imported.form}导入 {'、'.join(store.cookie_names(stored_name))}"
+        return "\n".join([message, *(f"注意：{warning}" for warning in imported.warnings)])
     if action == "delete":
-        return f"账号 {account}：{'已删除会话' if store.delete(kept_as) else '本来就没有会话'}"
-    return f"账号 {account}：{'、'.join(store.cookie_names(kept_as)) or '没有会话'}"
+        return f"账号 {account}：{'已删除会话' if store.delete(stored_name) else '本来就没有会话'}"
+    return f"账号 {account}：{'、'.join(store.cookie_names(stored_name)) or '没有会话'}"
 
 
 def _standard_input() -> str:
-    """Read standard input as UTF-8, or as UTF-16 with its mark, which PowerShell writes. Raises ValueError."""
+    """Read standard input as UTF-8, or as UTF-16 with a byte order mark, as PowerShell writes. Raises ValueError."""
     binary = getattr(sys.stdin, "buffer", None)
     if binary is None:
         return sys.stdin.read()
@@ -69,11 +69,11 @@ def _standard_input() -> str:
         raise ValueError("标准输入不是 UTF-8 文本：请把导出的内容存为 UTF-8 文件再导入") from None
 
 
-def _has_login(store: SessionStore, kept_as: str) -> bool:
+def _has_login(store: SessionStore, stored_name: str) -> bool:
     try:
-        return LOGIN_COOKIE in store.cookie_names(kept_as)
+        return LOGIN_COOKIE in store.cookie_names(stored_name)
     except ServiceError:
-        return False  # A damaged session is no login.
+        return False  # A damaged session cannot be logged in.
 
 
 if __name__ == "__main__":

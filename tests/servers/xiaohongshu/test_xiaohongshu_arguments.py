@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.contract import all_tools
-from xiaohongshu_server.model.arguments import MOST_TITLE_WIDTH, search_words, title, title_width, written_text
+from xiaohongshu_server.model.arguments import MAX_TITLE_WIDTH, search_words, title, title_width, written_text
 from xiaohongshu_server.service import build_app
 
 from tests.stand_in import xiaohongshu_data as data
@@ -45,7 +45,7 @@ def test_a_title_of_the_full_width_is_taken(good):
 def test_a_wider_title_is_refused_with_the_rule(bad):
     with pytest.raises(ServiceError, match="title 太长") as caught:
         title(bad)
-    assert str(MOST_TITLE_WIDTH) in caught.value.message
+    assert str(MAX_TITLE_WIDTH) in caught.value.message
     assert "20 个汉字或 40 个字母" in caught.value.next_step
 
 
@@ -53,8 +53,8 @@ def test_the_schema_tells_the_rule_and_takes_every_title_of_that_width():
     tools = {tool.name: tool.parameters for tool in tools_of(build_app(all_tools(free_port())))}
     for name in ("xhs_publish_image", "xhs_publish_video"):
         rules = tools[name]["properties"]["title"]
-        assert f"{MOST_TITLE_WIDTH} wide" in rules["description"]
-        assert rules["maxLength"] >= len(FAMILY) * MOST_TITLE_WIDTH // 2
+        assert f"{MAX_TITLE_WIDTH} wide" in rules["description"]
+        assert rules["maxLength"] >= len(FAMILY) * MAX_TITLE_WIDTH // 2
 
 
 BLANK = ["", " ", "\n\t ", "\u200b", "\u3000", "\u3164\ufeff"]

@@ -1,1 +1,1 @@
-"""This package gathers a sample of notes and computes figures about it."""
+"""This package gathers a sample of notes and computes statistics about it."""

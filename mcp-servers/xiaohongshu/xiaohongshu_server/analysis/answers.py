@@ -1,4 +1,4 @@
-"""What xhs_analyze returns."""
+"""Defines the answer of xhs_analyze."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from xiaohongshu_server.model.schema import Answer
 
 
 class SampleSize(BaseModel):
-    """Notes in the sample, how many of them were opened, and from when to when they were published."""
+    """Counts the notes of the sample and those that were opened, and tells when they were published."""
 
     n: int
     n_detail: int
@@ -20,8 +20,7 @@ class SampleSize(BaseModel):
 
 
 class Spread(BaseModel):
-    """How one count is spread over the `n` notes that show it; `lower_bounds` of them show "10万+": it is at least
-    this."""
+    """Describes one count over the `n` notes that show it; `lower_bounds` is how many show only "10万+"."""
 
     mean: float
     median: float
@@ -32,14 +31,14 @@ class Spread(BaseModel):
 
 
 class TypeShare(BaseModel):
-    """Share of a format, 0 to 1, and its median likes."""
+    """Holds the share of a format, 0 to 1, and its median likes."""
 
     share: float
     median_likes: float | None = None
 
 
 class TopNote(BaseModel):
-    """A note with many likes; `lower_bounds` names the counts that are at least this."""
+    """Describes a note with many likes; `lower_bounds` names the counts whose true value may be larger."""
 
     note_ref: str
     title: str
@@ -49,7 +48,7 @@ class TopNote(BaseModel):
 
 
 class AuthorShare(BaseModel):
-    """An author's part in the sample; `lower_bound`: the likes are at least this."""
+    """Describes an author's part in the sample; with `lower_bound`, the true number of likes may be larger."""
 
     name: str
     user_ref: str | None = None
@@ -59,7 +58,7 @@ class AuthorShare(BaseModel):
 
 
 class TagShare(BaseModel):
-    """A topic, in how many notes, and their median likes."""
+    """Holds a topic, the number of notes with it, and their median likes."""
 
     tag: str
     count: int
@@ -67,7 +66,7 @@ class TagShare(BaseModel):
 
 
 class WordShare(BaseModel):
-    """A word, its weight (0 to 1) and in how many texts it is."""
+    """Holds a word, its weight (0 to 1) and the number of texts with it."""
 
     word: str
     weight: float
@@ -75,7 +74,7 @@ class WordShare(BaseModel):
 
 
 class TitlePatterns(BaseModel):
-    """Average length of titles in characters, and shares of titles, 0 to 1."""
+    """Holds the average length of titles in characters, and shares of titles, 0 to 1."""
 
     avg_len: float
     with_number: float
@@ -84,8 +83,11 @@ class TitlePatterns(BaseModel):
 
 
 class Posting(BaseModel):
-    """When the `n` notes whose time the site tells were published, in China's time: hours 0 to 23, Monday to Sunday,
-    ISO weeks. `estimated_share` of all notes with a time are left out, as theirs is derived from their ids."""
+    """Counts the `n` notes with an exact time by hour (0 to 23), weekday (from Monday) and ISO week, in China's time.
+
+    `estimated_share` is the share of the notes with a time that are left out, because their time is derived from their
+    ids.
+    """
 
     n: int
     by_hour: list[int]
@@ -96,7 +98,7 @@ class Posting(BaseModel):
 
 
 class Analysis(Answer):
-    """What a sample of notes tells; `engagement` by likes, collects, comments and shares."""
+    """Holds the statistics of a sample of notes; `engagement` by likes, collects, comments and shares."""
 
     sample: SampleSize
     engagement: dict[str, Spread | None]

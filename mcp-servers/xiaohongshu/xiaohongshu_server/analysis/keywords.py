@@ -1,4 +1,4 @@
-"""Words that stand out in a set of short Chinese texts."""
+"""Finds the characteristic words in a set of short Chinese texts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-# Nouns and names, verbs used as nouns, adjectives, idioms, Latin words: what a text is about.
+# Nouns and names, verbs used as nouns, adjectives, idioms, Latin words: the words that carry the content.
 _KEPT_TAGS = ("n", "vn", "an", "a", "i", "l", "j", "eng")
 _STOP_WORDS = frozenset(
     """一个 没有 我们 你们 他们 自己 这个 那个 什么 怎么 可以 真的 感觉 时候 东西 有点 大家 朋友 姐妹 宝子 宝宝 家人
@@ -21,7 +21,10 @@ _WORD = re.compile(r"[\u4e00-\u9fff]{2,8}|[A-Za-z][A-Za-z0-9+.-]{1,20}")
 
 @dataclass(frozen=True)
 class Keyword:
-    """A word, the number of texts with it (`df`), and its weight: the mean over all texts of n/(n+1), n times in it."""
+    """Holds a word, the number of texts with it (`df`), and its weight.
+
+    The weight is the mean over all texts of n/(n+1), where n is how often the word occurs in the text.
+    """
 
     word: str
     weight: float
@@ -29,16 +32,16 @@ class Keyword:
 
 
 def keywords(texts: Sequence[str], most: int, leave_out: Iterable[str] = (), least_df: int = 2) -> list[Keyword]:
-    """The words that most texts speak of, best first.
+    """Return the words with the largest weights, largest first.
 
-    Ranked within the texts alone: there is no corpus that would say how rare a word is in general, so words of no
-    content are left out by part of speech and by a list.
+    Words are ranked within the texts alone, without a corpus that shows how rare a word is in general; words without
+    content are therefore left out by part of speech and by a list.
 
     Args:
-        texts: One per note or comment.
+        texts: The texts of notes or comments.
         most: Most words to return.
-        leave_out: Texts whose words are no news, such as the query.
-        least_df: Leave out words of fewer texts; of fewer than three texts, every word counts.
+        leave_out: Texts whose words are left out, such as the query.
+        least_df: Least number of texts with a word; with fewer than three texts it is 1.
     """
     excluded = {word.casefold() for text in leave_out for word in [text, *words(text)]}
     documents: dict[str, int] = defaultdict(int)
@@ -48,14 +51,14 @@ def keywords(texts: Sequence[str], most: int, leave_out: Iterable[str] = (), lea
             if word.casefold() not in excluded:
                 documents[word] += 1
                 weights[word] += count / (count + 1)
-    enough = least_df if len(texts) >= 3 else 1
-    found = [Keyword(word, round(weights[word] / len(texts), 3), df) for word, df in documents.items() if df >= enough]
-    return sorted(found, key=lambda entry: (-entry.weight, -entry.df, entry.word))[:most]
+    least = least_df if len(texts) >= 3 else 1
+    ranked = [Keyword(word, round(weights[word] / len(texts), 3), df) for word, df in documents.items() if df >= least]
+    return sorted(ranked, key=lambda entry: (-entry.weight, -entry.df, entry.word))[:most]
 
 
 def words(text: str) -> list[str]:
-    """The words of content in a text, in order."""
-    import rjieba  # Its dictionary takes 40 MiB: only for those who analyse.
+    """Return the words of a text that carry its content, in order."""
+    import rjieba  # Imported at the first analysis, because its dictionary takes 40 MiB.
 
     cleaned = _NOISE.sub(" ", text)
     return [

@@ -1,4 +1,4 @@
-"""Gathers the notes that xhs_analyze describes, at the site's pace and within the call's time."""
+"""Gathers the notes for xhs_analyze, at the pace of the site's queue and within the call's deadline."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from xiaohongshu_server.model.arguments import search_words
 from xiaohongshu_server.model.filters import SearchFilters
 from xiaohongshu_server.reading.site import Site
 
-_MOST_NAMED = 10
+_MAX_LISTED = 10
 _COMMENTS_PER_NOTE = 10
-# What one more note may take: waiting for the turn, the page, its comments.
+# Time that one more note may take: the wait for a turn, the page and its comments.
 _NOTE_SECONDS = 30.0
-#: Failures of one note that say nothing about the next one.
-_OF_ONE_NOTE = (ErrorCode.NOT_FOUND, ErrorCode.ACCESS_RESTRICTED, ErrorCode.TIMEOUT, ErrorCode.BUSY)
+#: Failures that concern one note only, so that the next note can be read.
+_SINGLE_NOTE_CODES = (ErrorCode.NOT_FOUND, ErrorCode.ACCESS_RESTRICTED, ErrorCode.TIMEOUT, ErrorCode.BUSY)
 
 Report = Callable[[float, float | None, str | None], Awaitable[None]]
 
 
 class Sampler:
-    """Makes samples of a search, a user or named notes.
+    """Analyses the notes of a search, of a user, or of a list.
 
     Args:
-        site: Where notes are read.
-        max_seconds: Time of one call; notes that would not be read within it are left unopened.
+        site: Reads the notes.
+        max_seconds: Deadline of one call; notes that cannot be read before it are not opened.
     """
 
     def __init__(self, site: Site, max_seconds: float) -> None:
@@ -49,28 +49,28 @@ class Sampler:
         account: str,
         report: Report,
     ) -> Analysis:
-        """Describe one of: a search, a user's notes, or named notes.
+        """Return the analysis of a search (`keyword`), a user's notes (`user`) or the listed `notes`.
 
         Raises:
-            ServiceError: INVALID_ARGUMENT unless exactly one is given; or why the sample cannot be read. A note that
-                cannot be opened only makes the sample partial.
+            ServiceError: INVALID_ARGUMENT unless exactly one of them is given; or the reason why the sample cannot be
+                read. A note that cannot be opened only makes the sample partial.
         """
         keyword = search_words("keyword", keyword, empty=True)
-        user, named = user.strip(), notes.replace(",", " ").replace("，", " ").split()
-        if sum(map(bool, (keyword, user, named))) != 1:
+        user, listed = user.strip(), notes.replace(",", " ").replace("，", " ").split()
+        if sum(map(bool, (keyword, user, listed))) != 1:
             raise ServiceError(
                 ErrorCode.INVALID_ARGUMENT, "keyword、user、notes 应恰好填一个", "搜索词、用户或一组笔记，选其一"
             )
         give_up = time.monotonic() + self._max_seconds - _NOTE_SECONDS
         await report(0, detail_sample + 1, "读取样本")
-        if len(named) > _MOST_NAMED:
-            raise ServiceError(ErrorCode.INVALID_ARGUMENT, f"notes 有 {len(named)} 条", f"最多 {_MOST_NAMED} 条")
-        if named:
-            chosen, complete = [SampleNote(note_ref=note, title="", type="image", author="") for note in named], True
-            detail_sample = len(named)
+        if len(listed) > _MAX_LISTED:
+            raise ServiceError(ErrorCode.INVALID_ARGUMENT, f"notes 有 {len(listed)} 条", f"最多 {_MAX_LISTED} 条")
+        if listed:
+            chosen, complete = [SampleNote(note_ref=note, title="", type="image", author="") for note in listed], True
+            detail_sample = len(listed)
         elif keyword:
-            found = await self._site.search(keyword, SearchFilters(), sample, account=account)
-            chosen, complete = [_summary(item) for item in found.items], found.complete
+            result = await self._site.search(keyword, SearchFilters(), sample, account=account)
+            chosen, complete = [_summary(item) for item in result.items], result.complete
         else:
             profile = await self._site.user(user, sample, account)
             chosen, complete = [_summary(item) for item in profile.notes], profile.notes_complete
@@ -79,20 +79,20 @@ class Sampler:
             if time.monotonic() > give_up:
                 break
             await report(number, detail_sample + 1, f"打开笔记 {number}/{min(detail_sample, len(chosen))}")
-            if detail := await self._open(note.note_ref, account, must=len(named) == 1):
-                opened.append(detail if named else replace(detail, note_ref=note.note_ref))
+            if detail := await self._open(note.note_ref, account, required=len(listed) == 1):
+                opened.append(detail if listed else replace(detail, note_ref=note.note_ref))
         by_ref = {note.note_ref: note for note in opened}
-        gathered = opened if named else [by_ref.get(note.note_ref, note) for note in chosen]
-        short = len(opened) < min(detail_sample, len(chosen)) or (len(chosen) < sample and not complete)
-        analysis = analyze(gathered, keyword, ranked=bool(keyword), partial=short)
+        gathered = opened if listed else [by_ref.get(note.note_ref, note) for note in chosen]
+        partial = len(opened) < min(detail_sample, len(chosen)) or (len(chosen) < sample and not complete)
+        analysis = analyze(gathered, keyword, ranked=bool(keyword), partial=partial)
         analysis.fetched_at = iso_utc(datetime.now(UTC))
         return analysis
 
-    async def _open(self, note_ref: str, account: str, must: bool) -> SampleNote | None:
+    async def _open(self, note_ref: str, account: str, required: bool) -> SampleNote | None:
         try:
             note = await self._site.note(note_ref, _COMMENTS_PER_NOTE, account=account)
         except ServiceError as error:
-            if must or error.whole_account or error.code not in _OF_ONE_NOTE:
+            if required or error.whole_account or error.code not in _SINGLE_NOTE_CODES:
                 raise
             return None
         return _detail(note)

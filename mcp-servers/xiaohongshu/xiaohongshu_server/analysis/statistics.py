@@ -1,4 +1,4 @@
-"""What a sample of notes tells: engagement, formats, authors, tags, words, times. A pure function over the notes."""
+"""Computes statistics of a sample of notes: engagement, formats, authors, tags, words, times. Pure functions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from xiaohongshu_server.analysis.answers import (
 )
 from xiaohongshu_server.analysis.keywords import keywords
 
-_TOP_NOTES, _TOP_AUTHORS, _TOP_TAGS, _TOP_WORDS, _TOP_THEMES, _MOST_WEEKS = 10, 5, 15, 20, 10, 12
+_TOP_NOTES, _TOP_AUTHORS, _TOP_TAGS, _TOP_WORDS, _TOP_THEMES, _MAX_WEEKS = 10, 5, 15, 20, 10, 12
 _COUNTS = ("likes", "collects", "comments", "shares")
 _EMOJI = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf\u2b50\u2b55]")
 _QUESTION = re.compile(r"[?？]|[吗呢]$|怎么|如何|为什么|哪个|哪些|多少")
@@ -35,9 +35,9 @@ _SMALL_SAMPLE = 10
 
 @dataclass(frozen=True)
 class SampleNote:
-    """One note of the sample; `opened` when text, tags and comments come from its own page.
+    """Describes one note of the sample; when it was `opened`, text, tags and comments are from its own page.
 
-    `author_ref` tells authors of the same name apart, also where names are masked.
+    `author_ref` distinguishes authors of the same name, also when names are masked.
     """
 
     note_ref: str
@@ -59,13 +59,13 @@ class SampleNote:
 
 
 def analyze(notes: Sequence[SampleNote], query: str = "", *, ranked: bool = False, partial: bool = False) -> Analysis:
-    """Describe `notes`.
+    """Return the statistics of `notes`.
 
     Args:
         notes: The sample; may be empty.
-        query: The keyword they were found by; its words are left out of `keywords`.
-        ranked: The platform's own ranking chose them.
-        partial: Fewer notes, or fewer opened notes, than were asked for.
+        query: The keyword of the search; its words are left out of `keywords`.
+        ranked: Whether the platform's ranking selected the notes.
+        partial: Whether the sample has fewer notes, or fewer opened notes, than requested.
     """
     times = sorted(note.published_at for note in notes if note.published_at)
     opened = [note for note in notes if note.opened]
@@ -117,7 +117,7 @@ def _spread(notes: Sequence[SampleNote], name: str) -> Spread | None:
 
 
 def _percentile(ordered: Sequence[int], share: float) -> int:
-    """Nearest rank: the smallest value that at least `share` of the values do not exceed."""
+    """Return the percentile by nearest rank: the smallest value that at least `share` of the values do not exceed."""
     rank = -int(-share * len(ordered) // 1)
     return ordered[max(rank, 1) - 1]
 
@@ -143,20 +143,20 @@ def _types(notes: Sequence[SampleNote]) -> dict[str, TypeShare]:
 
 
 def _authors(notes: Sequence[SampleNote]) -> list[AuthorShare]:
-    # Several people share a name, and masked names are shared by most.
+    # Several people can have the same name, and most masked names are equal.
     by_author: dict[str, list[SampleNote]] = defaultdict(list)
     for note in notes:
         if author := _person(note):
             by_author[author].append(note)
     shares = [
         AuthorShare(
-            name=written[0].author,
-            user_ref=written[0].author_ref,
-            notes=len(written),
-            total_likes=sum(note.likes or 0 for note in written),
-            lower_bound=any("likes" in note.lower_bounds for note in written),
+            name=notes_of_author[0].author,
+            user_ref=notes_of_author[0].author_ref,
+            notes=len(notes_of_author),
+            total_likes=sum(note.likes or 0 for note in notes_of_author),
+            lower_bound=any("likes" in note.lower_bounds for note in notes_of_author),
         )
-        for written in by_author.values()
+        for notes_of_author in by_author.values()
     ]
     return sorted(shares, key=lambda share: (-share.total_likes, -share.notes, share.name))[:_TOP_AUTHORS]
 
@@ -179,8 +179,8 @@ def _tags(notes: Sequence[SampleNote]) -> list[TagShare]:
 
 def _words(texts: Sequence[str], most: int, query: str) -> list[WordShare]:
     without_tags = [_TAG_IN_TEXT.sub(" ", text) for text in texts]
-    found = keywords(without_tags, most, leave_out=query.split())
-    return [WordShare(word=entry.word, weight=entry.weight, df=entry.df) for entry in found]
+    ranked = keywords(without_tags, most, leave_out=query.split())
+    return [WordShare(word=entry.word, weight=entry.weight, df=entry.df) for entry in ranked]
 
 
 def _titles(notes: Sequence[SampleNote]) -> TitlePatterns:
@@ -199,7 +199,7 @@ def _titles(notes: Sequence[SampleNote]) -> TitlePatterns:
 
 def _posting(notes: Sequence[SampleNote]) -> Posting:
     dated = [note for note in notes if note.published_at]
-    # What is derived from ids says when a draft was begun, and not when people post.
+    # A time that is derived from an id shows when a draft was begun, and not when it was posted.
     local = [note.published_at.astimezone(SHANGHAI) for note in dated if note.published_at and not note.time_estimated]
     hours, days = Counter(time.hour for time in local), Counter(time.weekday() for time in local)
     weeks = Counter(f"{year}-W{week:02}" for year, week, _ in (time.isocalendar() for time in local))
@@ -207,7 +207,7 @@ def _posting(notes: Sequence[SampleNote]) -> Posting:
         n=len(local),
         by_hour=[hours[hour] for hour in range(24)],
         by_weekday=[days[day] for day in range(7)],
-        by_week=dict(sorted(weeks.items())[-_MOST_WEEKS:]),
+        by_week=dict(sorted(weeks.items())[-_MAX_WEEKS:]),
         estimated_share=round((len(dated) - len(local)) / len(dated), 3) if dated else 0.0,
     )
 

@@ -1,1 +1,1 @@
-"""This package opens pages of the site at a person's pace and recognises refusals."""
+"""This package opens pages of the site as slowly as a person does, and recognises the site's refusals."""

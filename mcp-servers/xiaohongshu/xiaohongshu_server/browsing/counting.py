@@ -1,4 +1,4 @@
-"""Counts what opened pages ask the site for: the pages themselves and the data calls of their scripts."""
+"""Counts the requests of opened pages to the site: the pages themselves and the data calls of their scripts."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from dyber_kit import Metrics
 from playwright.async_api import Page, Request, Response
 
 _API_PATH = "/api/sns/web/"
-# Every name is a time series of its own, so that the site's other calls share one.
+# Each of these names is a time series in the metrics; all other data calls are counted as `other`.
 _CALLS = (
     "search/notes", "search/recommend", "search/querytrending", "homefeed", "feed", "user_posted", "user/otherinfo",
     "user/me", "comment/page", "comment/sub/page", "comment/post", "note/like", "note/collect",
 )  # fmt: skip
-# How Chromium ends what we left, and what was answered without a body; the latter has been counted by its status.
-_NO_FAILURES = ("net::ERR_ABORTED", "net::ERR_HTTP_RESPONSE_CODE_FAILURE")
+# Chromium reports these for a page that was left, and for an answer without a body, whose status was counted already.
+_IGNORED_FAILURES = ("net::ERR_ABORTED", "net::ERR_HTTP_RESPONSE_CODE_FAILURE")
 
 
 def count_requests(page: Page, metrics: Metrics) -> None:
-    """Count the page's requests from now on, by endpoint and HTTP status, or `error` without an answer."""
+    """Count the further requests of a page by endpoint and by HTTP status, or `error` without an answer."""
 
     def answered(response: Response) -> None:
         if name := endpoint(response.url, navigates=response.request.is_navigation_request()):
@@ -26,7 +26,7 @@ def count_requests(page: Page, metrics: Metrics) -> None:
 
     def failed(request: Request) -> None:
         name = endpoint(request.url, navigates=request.is_navigation_request())
-        if name and request.failure not in _NO_FAILURES:
+        if name and request.failure not in _IGNORED_FAILURES:
             metrics.upstream_request(name, "error")
 
     page.on("response", answered)
@@ -34,7 +34,7 @@ def count_requests(page: Page, metrics: Metrics) -> None:
 
 
 def endpoint(url: str, *, navigates: bool) -> str | None:
-    """`page` for a page, the call's name or `other` for a data call, None for all else (scripts, pictures)."""
+    """Return `page` for a page, the name or `other` for a data call, and None for scripts, pictures and so on."""
     if navigates:
         return "page"
     path = urlsplit(url).path

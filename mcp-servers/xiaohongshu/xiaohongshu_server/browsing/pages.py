@@ -1,4 +1,4 @@
-"""Pages of the site, opened at a person's pace: one at a time, with pauses, and none while a wall stands."""
+"""Opens pages of the site at a person's pace: one at a time, with intervals, and none while the site refuses us."""
 
 from __future__ import annotations
 
@@ -24,21 +24,23 @@ PLATFORM = "xiaohongshu"
 
 @dataclass(frozen=True)
 class Pause:
-    """Why no page is opened now, and until when."""
+    """Says why no page is opened at present, and until when."""
 
     code: ErrorCode
     until: datetime
 
 
 class Pages:
-    """Pages of each account. All accounts share one queue and one breaker: what the platform refuses to one of them
-    is not tried again with another.
+    """Opens the pages of each account.
+
+    All accounts share one queue and one breaker, so that a request that the platform refuses to one account is not
+    tried with another.
 
     Args:
-        browser: Where pages are opened.
-        sessions: Sessions that outlive the process, or None.
-        site: Accounts and pace.
-        data_dir: Where the day's count and an open pause are kept, or None.
+        browser: Opens the pages.
+        sessions: The store of sessions, or None.
+        site: The accounts and the pace.
+        data_dir: Folder where the day's count and a pause survive a restart, or None.
         metrics: Where queue, breaker, login and requests to the site are shown.
     """
 
@@ -52,7 +54,7 @@ class Pages:
     ) -> None:
         self._browser = browser
         self._sessions = sessions
-        self._names = site.accounts
+        self._accounts = site.accounts
         self._metrics = metrics
         self._breaker = Breaker(PLATFORM, pause_seconds=site.pause_seconds, data_dir=data_dir, metrics=metrics)
         self._pacer = Pacer(
@@ -67,23 +69,25 @@ class Pages:
         )
 
     def account(self, name: str) -> str:
-        """The account that a caller means; the first one for "".
+        """Return the account that a caller names; the first account for "".
 
         Raises:
             ServiceError: INVALID_ARGUMENT for a name that is not configured.
         """
         if not name:
-            return self._names[0]
-        if name not in self._names:
-            known = "、".join(self._names)
+            return self._accounts[0]
+        if name not in self._accounts:
+            known = "、".join(self._accounts)
             raise ServiceError(
-                ErrorCode.INVALID_ARGUMENT, f"没有名为 {name} 的账号", f"可用的账号：{known}；不填则用 {self._names[0]}"
+                ErrorCode.INVALID_ARGUMENT,
+                f"没有名为 {name} 的账号",
+                f"可用的账号：{known}；不填则用 {self._accounts[0]}",
             )
         return name
 
     @property
     def attached(self) -> bool:
-        """Whether pages open in the user's own browser."""
+        """Return whether pages open in the user's own browser."""
         return self._browser.attached
 
     @property
@@ -93,18 +97,18 @@ class Pages:
         return Pause(cause, datetime.now(UTC) + timedelta(seconds=left)) if cause and left else None
 
     def turn(self) -> AbstractAsyncContextManager[None]:
-        """A turn at the site; see `Pacer.turn`."""
+        """Wait for a turn at the site and hold it; see `Pacer.turn`."""
         return self._pacer.turn()
 
     @asynccontextmanager
     async def page(self, account: str) -> AsyncIterator[Page]:
-        """A fresh page of the account, in its turn, closed on exit.
+        """Wait for a turn, open a fresh page of the account, and close it on exit.
 
         Raises:
-            ServiceError: BUSY, or why no page can be opened; RATE_LIMITED when the day's pages are used up;
+            ServiceError: BUSY, or the reason why no page can be opened; RATE_LIMITED when the day's pages are used up;
                 LOGIN_EXPIRED in place of LOGIN_REQUIRED when the account has a session.
         """
-        async with self._pacer.turn(), self._browser.page(self._kept_as(account)) as page:
+        async with self._pacer.turn(), self._browser.page(self._stored_name(account)) as page:
             count_requests(page, self._metrics)
             try:
                 yield page
@@ -115,23 +119,23 @@ class Pages:
 
     @asynccontextmanager
     async def waiting_page(self, account: str) -> AsyncIterator[Page]:
-        """A page that may stay open between calls. Take a `turn` before anything is opened in it."""
-        async with self._browser.page(self._kept_as(account), in_turn=False) as page:
+        """Open an empty page that may stay open between calls. Take a `turn` before an address is opened in it."""
+        async with self._browser.page(self._stored_name(account), in_turn=False) as page:
             count_requests(page, self._metrics)
             yield page
 
     async def save_session(self, account: str) -> None:
-        """Keep what the account's browser is logged in with. Raises OSError."""
-        await self._browser.save_session(self._kept_as(account))
+        """Store the session of the account's browser. Raises OSError."""
+        await self._browser.save_session(self._stored_name(account))
 
     def session_stamp(self, account: str) -> int | None:
-        """When the account's session was written, in nanoseconds since 1970, or None without one."""
-        return self._sessions.stamp(self._kept_as(account)) if self._sessions else None
+        """Return when the account's session was written, in nanoseconds since 1970; None without a session."""
+        return self._sessions.stamp(self._stored_name(account)) if self._sessions else None
 
     def note_login(self, account: str, logged_in: bool) -> None:
         """Show in the metrics whether the account is logged in."""
         self._metrics.login_state(account, logged_in)
 
-    def _kept_as(self, account: str) -> str:
-        """The first account has the plain file name, whatever it is called."""
-        return DEFAULT_ACCOUNT if account == self._names[0] else account
+    def _stored_name(self, account: str) -> str:
+        """Return the name under which an account's session is stored; that of the first account is DEFAULT_ACCOUNT."""
+        return DEFAULT_ACCOUNT if account == self._accounts[0] else account

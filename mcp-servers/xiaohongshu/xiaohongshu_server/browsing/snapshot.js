@@ -1,4 +1,4 @@
-// Evaluated in the page: plain copies of the named parts of its state, and the marks of a wall.
+// Runs in the page: returns plain copies of the named parts of its state, and the signs of a wall.
 (paths) => {
   const isRef = (value) =>
     value !== null && typeof value === "object" && !Array.isArray(value) &&

@@ -1,4 +1,4 @@
-"""One visit of one page: what the page's own calls answer, its state, and waiting for data or a wall."""
+"""Reads one page of the site: its state, the answers to its own calls, and the walls that it meets."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ _SCROLL = """() => {
   window.scrollTo(0, document.body.scrollHeight);
 }"""
 _POLL_SECONDS = 0.2
-# A page may show its login box a moment before its data: an uncertain wall counts when it stays this long.
+# A page may show its login box shortly before its data, so an uncertain wall counts only after this time.
 _WALL_SECONDS = 1.5
-# Lists that load while scrolling are taken as ended when nothing was added for this long.
+# A list that loads while scrolling counts as ended when nothing was added for this long.
 STALL_SECONDS = 4.0
-# A finished page without the state object is a page we do not know.
+# A page that has loaded but has no state object for this long is unknown.
 _NO_STATE_SECONDS = 3.0
-# What is left of the deadline for reporting why nothing was found.
+# Time before the deadline that is left for reporting why no data came.
 _REPORT_SECONDS = 0.5
 _API_PATH = "/api/sns/web/"
-# A refusal of these stops the read; others (who am I, suggestions) fail for every guest and do not matter.
+# Refusals of these calls end a visit; other calls (who am I, suggestions) fail for every guest and are ignored.
 _DATA_CALLS = ("/search/notes", "/feed", "/homefeed", "/user_posted", "/user/otherinfo", "/login/qrcode/create")
 COMMENT_CALL = "/v2/comment/page"
-_ALWAYS_MATTERS = (ErrorCode.CAPTCHA_REQUIRED, ErrorCode.RATE_LIMITED)
+_ACCOUNT_WALLS = (ErrorCode.CAPTCHA_REQUIRED, ErrorCode.RATE_LIMITED)
 
 Snapshot = dict[str, Any]
 Paths = Mapping[str, Sequence[str]]
-Found = TypeVar("Found")
+Value = TypeVar("Value")
 
 
 class Visit:
-    """A page being read.
+    """Reads a page until its data or a wall appears.
 
     Args:
-        page: The browser's page; nothing opened in it yet.
-        paths: Name and place of the parts of the page's state that `snapshot` copies.
-        seconds: Deadline of the visit.
+        page: An empty page of the browser.
+        paths: By name, the path to each part of the page's state that `snapshot` copies.
+        seconds: Deadline of the visit, in seconds.
     """
 
     def __init__(self, page: Page, paths: Paths, seconds: float) -> None:
@@ -59,25 +59,25 @@ class Visit:
         self.comment_wall: Wall | None = None
         self.answers: dict[str, list[dict[str, Any]]] = {}
         self._paths = {name: list(path) for name, path in paths.items()}
-        self._give_up = time.monotonic() + seconds - _REPORT_SECONDS
+        self._report_at = time.monotonic() + seconds - _REPORT_SECONDS
         self._call_walls: list[Wall] = []
         self._page_wall: Wall | None = None
-        # Calls asked before `forget`, whose answers are of no interest any more.
+        # Calls that were sent before `forget`; their answers are ignored.
         self._old_calls: set[Request] = set()
         self._calls: set[Request] = set()
-        # Playwright sets an attribute of the listener, and a method of a set has none.
+        # Playwright sets an attribute on listeners, which is not possible on a method of a set.
         page.on("request", lambda request: self._calls.add(request))  # noqa: PLW0108
         page.on("response", self._on_response)
         page.on("requestfailed", self._on_failure)
 
     async def open(self, url: str) -> None:
-        """Go to `url`.
+        """Open `url`.
 
         Raises:
-            ServiceError: UPSTREAM_UNREACHABLE, or the wall that the page's HTTP status means.
+            ServiceError: UPSTREAM_UNREACHABLE, or the wall that the page's HTTP status stands for.
         """
         try:
-            # Half of the visit's time: a site that has not answered by then is out of reach, and not merely slow.
+            # A site that has not answered after half of the visit's time counts as unreachable.
             response = await self.page.goto(url, wait_until="domcontentloaded", timeout=self.seconds * 1000 / 2)
         except PlaywrightTimeout as error:
             raise ServiceError(ErrorCode.UPSTREAM_UNREACHABLE, "小红书没有响应") from error
@@ -97,7 +97,7 @@ class Visit:
             raise self._page_wall.error()
 
     async def snapshot(self) -> Snapshot | None:
-        """The page's state now; None while it is between two documents."""
+        """Return the page's present state; None while it changes to another document."""
         try:
             snapshot: Snapshot | None = await self.page.evaluate(_SNAPSHOT, self._paths)
             return snapshot
@@ -106,47 +106,46 @@ class Visit:
                 raise crashed() from error
             return None
 
-    async def until(self, find: Callable[[Snapshot], Found | None]) -> Found:
-        """Poll until `find` returns something.
+    async def until(self, find: Callable[[Snapshot], Value | None]) -> Value:
+        """Poll until `find` returns a value other than None, and return that.
 
         Raises:
-            ServiceError: The wall the site put up, UPSTREAM_CHANGED when the page has no state at all,
+            ServiceError: The wall that the page met, UPSTREAM_CHANGED when the page has no state at all,
                 or TIMEOUT at the deadline of the visit.
         """
         wall_since: float | None = None
-        strange_since: float | None = None
-        while (now := time.monotonic()) < self._give_up:
+        no_state_since: float | None = None
+        while (now := time.monotonic()) < self._report_at:
             snapshot = await self.snapshot()
             if snapshot is not None:
-                found = find(snapshot)
-                if found is not None:
-                    return found
+                value = find(snapshot)
+                if value is not None:
+                    return value
                 wall = self.wall(snapshot)
                 wall_since = (wall_since or now) if wall else None
                 if wall and (wall.certain or now - (wall_since or now) > _WALL_SECONDS):
                     raise wall.error()
-                strange_since = (strange_since or now) if snapshot["complete"] and not snapshot["has_state"] else None
-                if strange_since and now - strange_since > _NO_STATE_SECONDS:
+                no_state_since = (no_state_since or now) if snapshot["complete"] and not snapshot["has_state"] else None
+                if no_state_since and now - no_state_since > _NO_STATE_SECONDS:
                     raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
             await asyncio.sleep(_POLL_SECONDS)
         raise ServiceError(ErrorCode.TIMEOUT, f"小红书页面在 {self.seconds:.0f} 秒内没有加载出内容")
 
-    async def grow(self, count: Callable[[Snapshot], int], ended: Callable[[Snapshot], bool], wanted: int) -> bool:
-        """Scroll until `count` reaches `wanted`; True when the list ended by the site's own word.
+    async def grow(self, count: Callable[[Snapshot], int], ended: Callable[[Snapshot], bool], target: int) -> bool:
+        """Scroll until `count` reaches `target`; return True when the site says that the list has ended.
 
-        Raises:
-            ServiceError: A captcha or a limit put up on the way, so that scrolling stops at once.
+        Scrolling stops at once at a wall.
         """
-        have, changed = -1, time.monotonic()
+        last_count, changed = -1, time.monotonic()
         while time.monotonic() - changed < STALL_SECONDS:
             snapshot = await self.snapshot()
             if snapshot is not None:
                 now = count(snapshot)
-                if now > have:
-                    have, changed = now, time.monotonic()
+                if now > last_count:
+                    last_count, changed = now, time.monotonic()
                 if ended(snapshot):
                     return True
-                if now >= wanted or self._call_walls or self.comment_wall:
+                if now >= target or self._call_walls or self.comment_wall:
                     return False
                 try:
                     await self.page.evaluate(_SCROLL)
@@ -156,28 +155,28 @@ class Visit:
         return False
 
     def wall(self, snapshot: Snapshot) -> Wall | None:
-        """What stands before the data: by the page's calls, its looks, or its HTTP status."""
+        """Return the wall that the page's calls, its content or its HTTP status show."""
         return self.call_wall or page_wall(snapshot) or self._page_wall
 
     @property
     def call_wall(self) -> Wall | None:
-        """Return how the site refused a call that brings data."""
+        """Return the wall that a call for data met, if possible a certain one."""
         certain = next((wall for wall in self._call_walls if wall.certain), None)
         return certain or (self._call_walls[0] if self._call_walls else None)
 
     @property
     def refused(self) -> Wall | None:
-        """A captcha or a limit that one of the page's calls met."""
+        """Return a captcha or a rate limit that one of the page's calls met."""
         walls = [*self._call_walls, *([self.comment_wall] if self.comment_wall else [])]
-        return next((wall for wall in walls if wall.code in _ALWAYS_MATTERS), None)
+        return next((wall for wall in walls if wall.code in _ACCOUNT_WALLS), None)
 
     def last_answer(self, call: str) -> dict[str, Any]:
-        """`data` of the latest answer to the page's calls whose path ends with `call`; {} without one."""
+        """Return the `data` of the latest answer to the page's calls to `call`; {} without an answer."""
         answers = self.answers.get(call)
         return answers[-1] if answers else {}
 
     def forget(self, call: str) -> None:
-        """Drop the answers to `call`, also those that are still under way."""
+        """Drop the answers to `call`, also those that have not arrived yet."""
         self.answers.pop(call, None)
         self._old_calls |= self._calls
 
@@ -190,7 +189,7 @@ class Visit:
         try:
             answer = json.loads(await response.body())
         except (Error, ValueError):
-            answer = None  # No JSON, no body (HTTP 461), or gone with the page: then the status decides.
+            answer = None  # Without JSON or a body (HTTP 461), or after the page closed, the status decides.
         wall = answer_wall(response.status, answer)
         if wall is None:
             fresh = response.request not in self._old_calls
@@ -207,7 +206,7 @@ class Visit:
     def _note(self, path: str, wall: Wall) -> None:
         if path.endswith(COMMENT_CALL):
             self.comment_wall = wall
-        elif path.endswith(_DATA_CALLS) or (wall.code in _ALWAYS_MATTERS and not wall.guessed):
+        elif path.endswith(_DATA_CALLS) or (wall.code in _ACCOUNT_WALLS and not wall.guessed):
             self._call_walls.append(wall)
 
 

@@ -1,4 +1,4 @@
-"""Recognising the site's refusals: a wall is an answer with a code, never an empty result."""
+"""Recognises the site's refusals (walls) and gives each an error code, so that none looks like an empty result."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOGIN_NEXT_STEP = (
     "也可由管理员导入 Cookie，见小红书服务 README 的“先登录”"
 )
 
-# Statuses of pages and of the page's own API calls.
+# HTTP statuses of pages and of their API calls.
 _STATUS_CODES = {
     401: ErrorCode.LOGIN_REQUIRED,
     403: ErrorCode.ACCESS_RESTRICTED,
@@ -37,7 +37,7 @@ _PLATFORM_CODES = {
     "-101": ErrorCode.LOGIN_REQUIRED,
     "-104": ErrorCode.ACCESS_RESTRICTED,
 }
-# Codes by which the site refuses the account or the address as a whole.
+# With these codes the site refuses the whole account or IP address.
 _WHOLE_ACCOUNT = ("300011", "300012")
 _GOOD_CODES = (None, 0, "0", 1000)
 _PATHS = (
@@ -46,7 +46,7 @@ _PATHS = (
     ("/login", ErrorCode.LOGIN_REQUIRED),
     ("/404", ErrorCode.NOT_FOUND),
 )
-# Shown to those who are too fast, in these words; the page is there again later.
+# The site shows these words after too many visits; the page works again later.
 _SLOW_DOWN = (
     ("访问频次异常", ErrorCode.RATE_LIMITED),
     ("请勿频繁操作", ErrorCode.RATE_LIMITED),
@@ -81,16 +81,19 @@ _PAGE_TEXTS = (
     ("获取验证码", ErrorCode.LOGIN_REQUIRED),
 )
 NO_RESULT_TEXTS = ("没有找到相关内容", "没找到相关内容", "未找到相关内容")
-
-
 _SHOWN_CHARS = 100
 
 
 @dataclass(frozen=True)
 class Wall:
-    """A refusal; `certain` when no amount of waiting will bring the data; `whole_account` when not just one item.
+    """Describes a refusal by the site.
 
-    `shown` is what the site said, in its own words; `guessed` when the code comes from these words alone.
+    Attributes:
+        code: The error code to report.
+        certain: Whether waiting longer cannot bring the data.
+        shown: The message that the site shows.
+        whole_account: Whether the site refuses the account, and not just one item.
+        guessed: Whether the code was derived from the message alone.
     """
 
     code: ErrorCode
@@ -100,7 +103,7 @@ class Wall:
     guessed: bool = False
 
     def error(self) -> ServiceError:
-        """Return the failure to report."""
+        """Return the error to report."""
         message, next_step = None, None
         if self.code is ErrorCode.LOGIN_REQUIRED:
             next_step = LOGIN_NEXT_STEP
@@ -115,18 +118,18 @@ class Wall:
 
 
 def site_words(value: Any) -> str:
-    """Return what the site said as one short line without markup or invisible characters."""
+    """Return a message of the site as one short line without markup or invisible characters."""
     return " ".join(clean_text(value).text.split())[:_SHOWN_CHARS]
 
 
 def status_wall(status: int) -> Wall | None:
-    """Return what the HTTP status of a page means."""
+    """Return the wall that the HTTP status of a page stands for, or None."""
     code = _STATUS_CODES.get(status)
     return Wall(code, certain=code is not ErrorCode.NOT_FOUND) if code else None
 
 
 def answer_wall(status: int, answer: Any) -> Wall | None:
-    """Return how the answer to one of the page's calls refuses, or None when it brings data.
+    """Return the wall in the answer to one of the page's calls, or None when the answer has data.
 
     Args:
         status: The HTTP status.
@@ -144,20 +147,20 @@ def answer_wall(status: int, answer: Any) -> Wall | None:
     refused = body.get("success") is False or (body.get("success") is not True and platform_code not in _GOOD_CODES)
     if refused:
         number = "" if platform_code is None else f"（代码 {site_words(str(platform_code))}）"
-        named = f"{shown or '没有说明原因'}{number}"
-        return Wall(_by_words(shown, _ANSWER_TEXTS) or ErrorCode.ACCESS_RESTRICTED, True, named, guessed=True)
-    # A call that the site has no more (404) is one of those that its pages can do without.
-    odd = status >= 400 and _STATUS_CODES.get(status) is not ErrorCode.NOT_FOUND
-    return Wall(ErrorCode.ACCESS_RESTRICTED, False, f"HTTP {status}") if odd else None
+        reason = f"{shown or '没有说明原因'}{number}"
+        return Wall(_code_of_text(shown, _ANSWER_TEXTS) or ErrorCode.ACCESS_RESTRICTED, True, reason, guessed=True)
+    # Pages work without the calls that the site has removed (404).
+    failed = status >= 400 and _STATUS_CODES.get(status) is not ErrorCode.NOT_FOUND
+    return Wall(ErrorCode.ACCESS_RESTRICTED, False, f"HTTP {status}") if failed else None
 
 
-def _by_words(shown: str, texts: tuple[tuple[str, ErrorCode], ...]) -> ErrorCode | None:
+def _code_of_text(shown: str, texts: tuple[tuple[str, ErrorCode], ...]) -> ErrorCode | None:
     plain = shown.lower().replace("\u2019", "'")
     return next((code for text, code in texts if text in plain), None)
 
 
 def page_wall(snapshot: dict[str, Any]) -> Wall | None:
-    """The wall a page shows, from its address, its notices and its text."""
+    """Return the wall that a page shows in its address, its notices or its text; None without one."""
     parts = urlsplit(snapshot["url"])
     query = parse_qs(parts.query)
     shown = site_words(query.get("error_msg", [""])[0])
@@ -167,7 +170,7 @@ def page_wall(snapshot: dict[str, Any]) -> Wall | None:
         return Wall(code, True, shown, whole_account=code is ErrorCode.ACCESS_RESTRICTED)
     if snapshot["blocked_text"]:
         shown = site_words(snapshot["blocked_text"].strip().splitlines()[0])
-        return Wall(_by_words(snapshot["blocked_text"], _BLOCKED_TEXTS) or ErrorCode.ACCESS_RESTRICTED, True, shown)
-    if code := _by_words(snapshot["text"], _PAGE_TEXTS):
+        return Wall(_code_of_text(snapshot["blocked_text"], _BLOCKED_TEXTS) or ErrorCode.ACCESS_RESTRICTED, True, shown)
+    if code := _code_of_text(snapshot["text"], _PAGE_TEXTS):
         return Wall(code, certain=False)
     return Wall(ErrorCode.LOGIN_REQUIRED, certain=False) if snapshot["login_box"] else None

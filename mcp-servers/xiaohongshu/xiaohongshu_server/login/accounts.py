@@ -1,4 +1,4 @@
-"""Tells whether accounts are logged in, and gets codes to log them in, for the login tools."""
+"""Reports whether accounts are logged in, and gets QR codes to log them in, for the login tools."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _RISKS: dict[ErrorCode, Risk] = {
 
 
 class Accounts:
-    """Answers about the accounts' logins.
+    """Answers the login tools.
 
     Args:
-        reader: Looks who is logged in.
+        reader: Reads which user is logged in.
         pages: Knows the accounts, their sessions and the pause.
-        logins: Shows QR codes.
+        logins: Gets QR codes and watches their logins.
     """
 
     def __init__(self, reader: SiteReader, pages: Pages, logins: Logins) -> None:
@@ -45,8 +45,8 @@ class Accounts:
     async def status(self, account: str = "") -> LoginStatus:
         """Return whether the account's browser is logged in.
 
-        While a code waits, its own page tells, and no other is opened; during a pause the answer says until when.
-        Raises ServiceError for whatever else stands before the page.
+        While a QR code waits for its scan, the page with the code is read and no other page is opened. During a pause,
+        the answer says when it ends. Raises ServiceError when the page cannot be read for another reason.
         """
         account = self._pages.account(account)
         progress = self._logins.progress(account)
@@ -77,7 +77,7 @@ class Accounts:
         )
 
     async def code(self, account: str = "") -> tuple[str, Code | None]:
-        """Return the account meant, and a QR code to log it in; None when it is logged in."""
+        """Return the full name of the account, and a QR code to log it in or None when it is logged in."""
         account = self._pages.account(account)
         return account, await self._logins.start(account)
 

@@ -1,4 +1,4 @@
-"""Tells what a login by QR code is waiting for, and what the user should do then."""
+"""Determines what a login by QR code waits for, and what the user should do next."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ PROOFS: dict[Step, str] = {
     "captcha": "滑块或图形验证",
     "second_code": "用已登录该账号的 App 再扫一个验证身份的二维码",
 }
-_OWN_BROWSER = (
+_HEADLESS_ADVICE = (
     "请用户在自己的浏览器里登录小红书并完成这一步，再由管理员导入 Cookie 或改用自己的浏览器"
     "（小红书服务 README “先登录”的 2、3）；手机上显示已登录不算数"
 )
-_ATTACHED = "请用户到自己的浏览器里，在打开的小红书标签页中完成这一步"
+_ATTACHED_ADVICE = "请用户到自己的浏览器里，在打开的小红书标签页中完成这一步"
 _CAPTCHA_TEXTS = ("滑块", "拖动", "点击验证", "请通过验证", "安全验证")
 
 
@@ -28,16 +28,16 @@ def step_of(snapshot: Snapshot, code_status: object, captcha: bool) -> Step:
     """Return what the login page waits for.
 
     Args:
-        snapshot: The login page's.
-        code_status: What the site last said of the code: 0 not scanned, 1 scanned, 2 confirmed, 3 too old.
-        captcha: One of the page's calls met a captcha.
+        snapshot: The state of the login page.
+        code_status: The site's last status of the code: 0 not scanned, 1 scanned, 2 confirmed, 3 expired.
+        captcha: Whether one of the page's calls met a captcha.
     """
     text = snapshot["text"]
     if urlsplit(snapshot["url"]).path.startswith("/website-login/captcha"):
         if "扫码" in text:
             return "second_code"
         return "sms_code" if snapshot["code_input"] or "短信" in text else "captcha"
-    # The box with the code also has a field for those who log in by telephone number.
+    # The login box with the code also has a field for the login by telephone number.
     if not snapshot["qr"]:
         if snapshot["code_input"]:
             return "sms_code"
@@ -54,13 +54,13 @@ def advice(step: Step, expires_at: datetime, attached: bool) -> str:
     """Return what to do while a login is at `step`, in Chinese.
 
     Args:
-        step: What it waits for.
-        expires_at: When the code is given up.
-        attached: The page is in the user's own browser.
+        step: The step of the login.
+        expires_at: The time when the code becomes invalid.
+        attached: Whether the page is in the user's own browser.
     """
     until = f"{expires_at.astimezone(SHANGHAI):%H:%M:%S}（北京时间）"
     if step in PROOFS:
-        return f"小红书还要求：{PROOFS[step]}。{_ATTACHED if attached else _OWN_BROWSER}。{until}前有效"
+        return f"小红书还要求：{PROOFS[step]}。{_ATTACHED_ADVICE if attached else _HEADLESS_ADVICE}。{until}前有效"
     match step:
         case "scan":
             return f"二维码等待扫描，{until}过期：请用户扫码，十几秒后再查；不要重新获取，否则这个二维码作废"

@@ -1,1 +1,1 @@
-"""This package defines what callers send and get: references, filters, texts, answers and their schemas."""
+"""This package defines arguments and answers: references, filters, texts, answers and their schemas."""

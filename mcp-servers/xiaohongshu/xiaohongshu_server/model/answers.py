@@ -1,4 +1,4 @@
-"""What the tools return. Field descriptions are for people: agents see the names (see `schema`)."""
+"""Defines the answers of the tools; these docstrings are for people, since agents see only the names (`schema`)."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ Source = Literal["browser", "cache"]
 
 
 class Author(BaseModel):
-    """Who wrote something; `user_ref` goes into xhs_get_user."""
+    """Names the author of a note or comment; xhs_get_user accepts `user_ref`."""
 
     name: str
     user_ref: str | None = None
 
 
 class NoteSummary(BaseModel):
-    """One note of a list.
+    """Describes one note of a list.
 
-    `lower_bounds` names the counts shown as "10万+": the true value is at least this. `time_estimated`: published_at
-    is derived from the note's id.
+    `lower_bounds` names the counts that the site shows as "10万+": their true value may be larger. `time_estimated` is
+    true when `published_at` is derived from the note's id.
     """
 
     note_ref: str
@@ -41,9 +41,10 @@ class NoteSummary(BaseModel):
 
 
 class NoteList(Answer):
-    """Notes of a search or of the home feed. `complete`: the site has no more than these and those before.
+    """Holds notes of a search or of the home feed.
 
-    `applied` names the filters that were set on the page, `warnings` what is odd or missing in the list.
+    `complete` is true when the site has no notes after these. `applied` lists the filters that were set on the page,
+    `warnings` the peculiarities and gaps of the list.
     """
 
     items: list[NoteSummary]
@@ -57,7 +58,7 @@ class NoteList(Answer):
 
 
 class Reply(BaseModel):
-    """A reply to a comment."""
+    """Describes a reply to a comment."""
 
     comment_id: str
     author: Author
@@ -67,7 +68,7 @@ class Reply(BaseModel):
 
 
 class Comment(BaseModel):
-    """A comment on a note; `reply_count` is what the site says, `replies` what was asked for and loaded."""
+    """Describes a comment on a note; `replies` are those that were requested and loaded."""
 
     comment_id: str
     author: Author
@@ -80,7 +81,7 @@ class Comment(BaseModel):
 
 
 class Comments(Answer):
-    """Comments of a note, in the site's order. `complete`: these are all the site offers."""
+    """Holds comments of a note in the site's order; `complete` is true when the site offers no more."""
 
     note_ref: str
     items: list[Comment]
@@ -93,7 +94,7 @@ class Comments(Answer):
 
 
 class Note(Answer):
-    """A note with its text, counts and first comments; `truncated` when content was cut at max_chars."""
+    """Describes a note with its text, counts and first comments; `truncated` is true when the text was cut."""
 
     note_ref: str
     url: str
@@ -120,7 +121,7 @@ class Note(Answer):
 
 
 class User(Answer):
-    """A profile and its latest notes. No lists of followers: see the README on data kept small."""
+    """Describes a profile and its latest notes, without lists of followers."""
 
     user_ref: str
     url: str
@@ -140,7 +141,7 @@ class User(Answer):
 
 
 class Suggestions(Answer):
-    """Words the search box suggests. Not a hot list of the platform."""
+    """Holds the words that the search box suggests, which are not a hot list of the platform."""
 
     keyword: str
     words: list[str]
@@ -149,7 +150,7 @@ class Suggestions(Answer):
 
 
 class ResolvedLink(Answer):
-    """What a link names: pass `ref` to xhs_get_note or xhs_get_user."""
+    """Identifies the target of a link; xhs_get_note or xhs_get_user accepts `ref`."""
 
     kind: Literal["note", "user"]
     ref: str
@@ -158,10 +159,10 @@ class ResolvedLink(Answer):
 
 
 class LoginStatus(Answer):
-    """Whether an account's browser is logged in; `logged_in` is null where it cannot be looked up now.
+    """Reports whether an account's browser is logged in; `logged_in` is null when that is unknown at present.
 
-    `risk` says why the platform turns us away, `paused_until` until when no page is opened. `login_step` is what a
-    login by QR code waits for, or how it ended.
+    `risk` is the reason why the platform refuses requests; until `paused_until` no page is opened. `login_step` is the
+    step that a login by QR code waits for, or how it ended.
     """
 
     account: str
@@ -179,9 +180,10 @@ class LoginStatus(Answer):
 
 
 class LoginCode(Answer):
-    """A QR code to scan with the phone's app; the picture and its drawing come beside this as image and text content.
+    """Describes a QR code to scan with the phone's app; its picture and drawing are separate parts of the result.
 
-    `url` is what the code says, for those who can only show an address. `replaced`: an earlier code was given up.
+    `url` is the content of the code, for clients that can only show an address. `replaced` is true when an earlier code
+    became invalid.
     """
 
     account: str
@@ -193,7 +195,7 @@ class LoginCode(Answer):
 
 
 class WriteResult(Answer):
-    """What a write did, or with `dry_run` would do; `confirmation` carries out exactly that when passed back."""
+    """Describes a write, or with `dry_run` the write that `confirmation` permits."""
 
     done: bool
     dry_run: bool

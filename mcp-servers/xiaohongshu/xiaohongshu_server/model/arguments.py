@@ -1,4 +1,4 @@
-"""Checks texts from callers before any page is opened: what is certainly wrong costs no visit."""
+"""Checks texts from callers before a page is opened, so that invalid texts are refused without a visit."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import unicodedata
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.upstream.text import clean_text
 
-#: Longest words to search for, in characters.
-MOST_KEYWORD = 100
-#: Widest title: a wide character (Chinese, an emoji however it is composed) counts 2, any other 1.
-MOST_TITLE_WIDTH = 40
-#: The same for people and agents, wherever the limit is told.
+#: Longest keyword of a search, in characters.
+MAX_KEYWORD_CHARS = 100
+#: Largest width of a title: a wide character (Chinese, an emoji of any composition) counts 2, any other 1.
+MAX_TITLE_WIDTH = 40
+#: The rule in words, for every message about the limit.
 TITLE_RULE = "最多 20 个汉字或 40 个字母：汉字、全角符号、表情算 2，其他算 1，共 40"
 _JOINER, _EMOJI_STYLE, _KEYCAP = "\u200d", "\ufe0f", "\u20e3"
 _SKIN_TONES = range(0x1F3FB, 0x1F400)
@@ -20,15 +20,15 @@ _TAGS = range(0xE0020, 0xE0080)
 
 
 def search_words(name: str, value: str, *, empty: bool = False) -> str:
-    """Return what to search for, on one line.
+    """Return the words to search for, on one line.
 
     Args:
         name: The argument's name.
-        value: What the caller gave.
-        empty: Nothing at all is a value too.
+        value: The value from the caller.
+        empty: Whether an empty value is allowed.
 
     Raises:
-        ServiceError: INVALID_ARGUMENT when nothing visible is left, when it is too long, or when it has control
+        ServiceError: INVALID_ARGUMENT for a value without visible characters, with too many characters or with control
             characters.
     """
     words = " ".join(_checked(name, value).split())
@@ -36,8 +36,8 @@ def search_words(name: str, value: str, *, empty: bool = False) -> str:
         if empty:
             return ""
         raise _refused(f"{name} 是空白的", f"请在 {name} 里写要搜索的词，例如 手冲咖啡")
-    if len(words) > MOST_KEYWORD:
-        raise _refused(f"{name} 有 {len(words)} 个字符，最多 {MOST_KEYWORD} 个", "请只写几个关键词")
+    if len(words) > MAX_KEYWORD_CHARS:
+        raise _refused(f"{name} 有 {len(words)} 个字符，最多 {MAX_KEYWORD_CHARS} 个", "请只写几个关键词")
     return words
 
 
@@ -45,7 +45,7 @@ def written_text(name: str, value: str, *, lines: bool = True) -> str:
     """Return a text to be published, without outer blanks; `lines` allows more than one line.
 
     Raises:
-        ServiceError: INVALID_ARGUMENT when nothing visible is left, or for control characters.
+        ServiceError: INVALID_ARGUMENT for a text without visible characters or with control characters.
     """
     checked = _checked(name, value).strip()
     if not clean_text(checked, html=False).text:
@@ -56,16 +56,16 @@ def written_text(name: str, value: str, *, lines: bool = True) -> str:
 
 
 def title(value: str) -> str:
-    """Return a title to be published. Raises ServiceError (INVALID_ARGUMENT), naming the rule, when it is too long."""
+    """Return a title to be published. Raises ServiceError (INVALID_ARGUMENT) with the rule when it is too wide."""
     checked = written_text("title", value, lines=False)
     width = title_width(checked)
-    if width > MOST_TITLE_WIDTH:
-        raise _refused(f"title 太长：宽度 {width}，最多 {MOST_TITLE_WIDTH}", f"请缩短标题（{TITLE_RULE}）")
+    if width > MAX_TITLE_WIDTH:
+        raise _refused(f"title 太长：宽度 {width}，最多 {MAX_TITLE_WIDTH}", f"请缩短标题（{TITLE_RULE}）")
     return checked
 
 
 def title_width(text: str) -> int:
-    """Return how wide the site counts a title; an emoji counts 2 however many characters compose it."""
+    """Return the width of a title as the site counts it; an emoji of any number of characters counts 2."""
     width = 0
     previous = 0
     joined = flag = False
@@ -75,7 +75,7 @@ def title_width(text: str) -> int:
             joined = True
             continue
         if char in (_EMOJI_STYLE, _KEYCAP):
-            # Turns the character before it into an emoji.
+            # This character turns the one before it into an emoji.
             width += 2 - previous if previous else 0
             previous = 2 if previous else 0
             continue

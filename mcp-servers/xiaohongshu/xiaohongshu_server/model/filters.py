@@ -1,4 +1,4 @@
-"""The filters of the search page: what callers may say, and what the page's panel calls it."""
+"""Defines the search filters: the values of the arguments, and their labels in the page's filter panel."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PublishTime = Literal["any", "day", "week", "half_year"]
 Scope = Literal["all", "seen", "unseen", "following"]
 Distance = Literal["any", "same_city", "nearby"]
 
-#: Per argument: the panel's group, then the panel's words by value. What the page shows unasked has none.
+#: By argument: the panel's group, and the panel's label of each value; default values need no click and have none.
 PANEL: dict[str, tuple[str, dict[str, str]]] = {
     "sort": (
         "排序依据",
@@ -26,7 +26,7 @@ PANEL: dict[str, tuple[str, dict[str, str]]] = {
 
 @dataclass(frozen=True)
 class SearchFilters:
-    """What to search for beyond the keyword; the defaults are the page's own."""
+    """Holds the filters of a search; their defaults are those of the page."""
 
     sort: Sort = "general"
     note_type: NoteType = "all"
@@ -35,13 +35,13 @@ class SearchFilters:
     distance: Distance = "any"
 
     def chosen(self) -> list[tuple[str, str]]:
-        """Group and word of each filter that must be clicked in the panel, in the panel's order."""
+        """Return group and label of each filter to click in the panel, in the panel's order."""
         return [
             (group, words[value]) for name, (group, words) in PANEL.items() if (value := getattr(self, name)) in words
         ]
 
     def applied(self) -> dict[str, str]:
-        """Name and value of each filter that differs from the page's own."""
+        """Return name and value of each filter that differs from its default."""
         return {name: value for name in PANEL if (value := getattr(self, name)) != getattr(SearchFilters(), name)}
 
     def __str__(self) -> str:

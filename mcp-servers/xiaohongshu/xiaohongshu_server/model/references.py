@@ -1,7 +1,7 @@
-"""What callers may name a note or a user by, and the URLs made from it.
+"""Reads references to notes and users from callers, and makes URLs from them.
 
-A caller's URL is never opened in the browser: only ids and tokens are taken from it, so that no argument can send the
-browser to another host.
+A caller's URL is never opened in the browser. Only ids and tokens are taken from it, so that no argument can make the
+browser open another host.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, parse_qs, quote, urlencode, urlsplit
 from dyber_kit import ErrorCode, ServiceError
 
 PLATFORM_DOMAINS = ("xiaohongshu.com", "rednote.com")
-#: The cookie without which nobody is logged in.
+#: The cookie that every logged-in session has.
 LOGIN_COOKIE = "web_session"
 SHORT_LINK_DOMAINS = ("xhslink.com", "xhslink.cn")
 
@@ -23,13 +23,13 @@ _TOKEN = re.compile(r"[A-Za-z0-9_+/=-]{1,200}")
 _SOURCE = re.compile(r"[a-z_]{1,32}")
 _LINK = re.compile(r"https?://[^\s<>\"'，。！；、】）]+")
 _SHORT_PATH = re.compile(r"/(?:[a-zA-Z]/)?[A-Za-z0-9]{1,32}/?")
-_NOTE_HOW = "请使用搜索结果里的 note_ref，或从浏览器地址栏复制的笔记完整链接"
-_USER_HOW = "请使用结果里的 user_ref，或从浏览器地址栏复制的用户主页链接"
+_NOTE_NEXT_STEP = "请使用搜索结果里的 note_ref，或从浏览器地址栏复制的笔记完整链接"
+_USER_NEXT_STEP = "请使用结果里的 user_ref，或从浏览器地址栏复制的用户主页链接"
 
 
 @dataclass(frozen=True)
 class NoteReference:
-    """One note: its id, and the token without which the platform hides it."""
+    """Identifies a note by its id and the token without which the platform does not show it."""
 
     note_id: str
     token: str | None = None
@@ -41,7 +41,7 @@ class NoteReference:
 
 @dataclass(frozen=True)
 class UserReference:
-    """One user: id, and the token without which the platform hides the profile."""
+    """Identifies a user by the id and the token without which the platform does not show the profile."""
 
     user_id: str
     token: str | None = None
@@ -58,76 +58,76 @@ def parse_note(text: str, base_url: str) -> NoteReference:
     """Read a note_ref (`id:token`), a bare id, or a URL of a note on the platform's hosts.
 
     Raises:
-        ServiceError: INVALID_ARGUMENT, saying what would be accepted.
+        ServiceError: INVALID_ARGUMENT; the message says which values are accepted.
     """
-    return _parsed(text, NoteReference) or _note(_platform_url(text, base_url, _NOTE_HOW))
+    return _parsed(text, NoteReference) or _note(_platform_url(text, base_url, _NOTE_NEXT_STEP))
 
 
 def parse_user(text: str, base_url: str) -> UserReference:
     """Read a user_ref (`id:token`), a bare id, or a URL of a profile on the platform's hosts.
 
     Raises:
-        ServiceError: INVALID_ARGUMENT, saying what would be accepted.
+        ServiceError: INVALID_ARGUMENT; the message says which values are accepted.
     """
-    return _parsed(text, UserReference) or _user(_platform_url(text, base_url, _USER_HOW))
+    return _parsed(text, UserReference) or _user(_platform_url(text, base_url, _USER_NEXT_STEP))
 
 
 def parse_link(url: str, base_url: str) -> NoteReference | UserReference:
     """Read the URL of a note or a profile.
 
     Raises:
-        ServiceError: INVALID_ARGUMENT: another host, or a page that is neither.
+        ServiceError: INVALID_ARGUMENT for another host, or for a page that is neither a note nor a profile.
     """
-    parts = _platform_url(url, base_url, _NOTE_HOW)
+    parts = _platform_url(url, base_url, _NOTE_NEXT_STEP)
     if parts.path.startswith("/user/profile/") and len(_ids(parts)) == 1:
         return _user(parts)
     return _note(parts)
 
 
 def first_link(text: str) -> str:
-    """The first web address in a text that people paste ("标题… http://xhslink.com/o/… 复制后打开"), else the text."""
-    found = _LINK.search(text)
-    return found[0] if found else text.strip()
+    """Return the first URL in a pasted text ("标题… http://xhslink.com/o/… 复制后打开"), else the text."""
+    match = _LINK.search(text)
+    return match[0] if match else text.strip()
 
 
 def is_short_link(url: str, base_url: str) -> bool:
-    """Whether `url` is a share link that must be followed to know what it names."""
+    """Return whether `url` is a share link whose redirects must be followed to know its target."""
     parts = _split(url)
     if parts is None or not parts.hostname or not _SHORT_PATH.fullmatch(parts.path):
         return False
     if within(parts.hostname, SHORT_LINK_DOMAINS):
         return parts.port in (None, 80, 443)
-    # The configured site serves both when it is a stand-in.
+    # A stand-in for the site also serves the short links.
     return _same_site(parts, urlsplit(base_url)) and parts.path.count("/") == 2 and len(parts.path.split("/")[1]) == 1
 
 
 def note_url(reference: NoteReference, base_url: str) -> str:
-    """Address of a note on the configured site."""
+    """Return the address of a note on the configured site."""
     return f"{base_url}/explore/{reference.note_id}{_query(reference)}"
 
 
 def user_url(reference: UserReference, base_url: str) -> str:
-    """Address of a profile on the configured site."""
+    """Return the address of a profile on the configured site."""
     return f"{base_url}/user/profile/{reference.user_id}{_query(reference)}"
 
 
 def search_url(keyword: str, base_url: str) -> str:
-    """Address of the search results for `keyword` on the configured site."""
+    """Return the address of the search results for `keyword` on the configured site."""
     return f"{base_url}/search_result?keyword={quote(keyword, safe='')}&source=web_explore_feed"
 
 
 def home_url(base_url: str) -> str:
-    """Address of the home page."""
+    """Return the address of the home page of the configured site."""
     return f"{base_url}/explore"
 
 
 def is_id(value: object) -> TypeGuard[str]:
-    """Whether `value` has the form of the platform's ids of notes and users."""
+    """Return whether `value` has the form of an id of the platform's notes and users."""
     return isinstance(value, str) and _ID.fullmatch(value) is not None
 
 
 def within(host: str, domains: tuple[str, ...]) -> bool:
-    """Whether `host` is one of `domains` or below one."""
+    """Return whether `host` is one of `domains` or a subdomain of one."""
     host = host.rstrip(".")
     return any(host == domain or host.endswith("." + domain) for domain in domains)
 
@@ -156,16 +156,16 @@ def _same_site(parts: SplitResult, base: SplitResult) -> bool:
     return (parts.hostname, parts.port) == (base.hostname, base.port)
 
 
-def _platform_url(text: str, base_url: str, how: str) -> SplitResult:
+def _platform_url(text: str, base_url: str, next_step: str) -> SplitResult:
     parts = _split(first_link(text))
     if parts is None:
-        raise ServiceError(ErrorCode.INVALID_ARGUMENT, "链接格式不正确", how)
+        raise ServiceError(ErrorCode.INVALID_ARGUMENT, "链接格式不正确", next_step)
     host = (parts.hostname or "").rstrip(".")
     if parts.scheme not in ("http", "https") or not host:
-        raise ServiceError(ErrorCode.INVALID_ARGUMENT, "无法识别的编号或链接", how)
+        raise ServiceError(ErrorCode.INVALID_ARGUMENT, "无法识别的编号或链接", next_step)
     allowed = within(host, PLATFORM_DOMAINS) and parts.port in (None, 80, 443)
     if not allowed and not _same_site(parts, urlsplit(base_url)):
-        raise ServiceError(ErrorCode.INVALID_ARGUMENT, "链接不属于小红书", how)
+        raise ServiceError(ErrorCode.INVALID_ARGUMENT, "链接不属于小红书", next_step)
     return parts
 
 
@@ -176,20 +176,20 @@ def _ids(parts: SplitResult) -> list[str]:
 def _note(parts: SplitResult) -> NoteReference:
     ids = _ids(parts)
     if not ids:
-        raise ServiceError(ErrorCode.INVALID_ARGUMENT, "链接里没有笔记编号", _NOTE_HOW)
+        raise ServiceError(ErrorCode.INVALID_ARGUMENT, "链接里没有笔记编号", _NOTE_NEXT_STEP)
     return NoteReference(ids[-1], *_token_and_source(parts, "pc_search"))
 
 
 def _user(parts: SplitResult) -> UserReference:
     ids = _ids(parts)
     if not ids or not parts.path.startswith("/user/profile/"):
-        raise ServiceError(ErrorCode.INVALID_ARGUMENT, "链接里没有用户编号", _USER_HOW)
+        raise ServiceError(ErrorCode.INVALID_ARGUMENT, "链接里没有用户编号", _USER_NEXT_STEP)
     return UserReference(ids[0], *_token_and_source(parts, "pc_note"))
 
 
 def _token_and_source(parts: SplitResult, default: str) -> tuple[str | None, str]:
     query = parse_qs(parts.query)
-    # "+" that a careless copy left unescaped arrives as a blank.
+    # In a URL that was copied without escaping, "+" is read as a blank.
     token = query.get("xsec_token", [""])[0].replace(" ", "+")
     source = query.get("xsec_source", [""])[0]
     return (token if _TOKEN.fullmatch(token) else None), (source if _SOURCE.fullmatch(source) else default)

@@ -1,4 +1,4 @@
-"""Output schemas that cost agents few tokens: every field's name, and the type where the name does not say it."""
+"""Makes short output schemas, which cost agents few tokens: field names, and types other than text."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from pydantic_core import CoreSchema
 
 
 class Answer(BaseModel):
-    """What a tool returns: every field, always. The published schema names the fields and types numbers, flags, lists
-    and objects; a field without a type is a text, or may be null. What is below them is in the README."""
+    """Is the base of the answers of all tools.
+
+    An answer always has all its fields. The published schema gives their names, and the types of numbers, flags, lists
+    and objects; a field without a type is a text or may be null. The README describes the items of lists and objects.
+    """
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""This package reads the site: searches, notes, profiles, comments and share links."""
+"""This package reads searches, notes, profiles, comments and share links of the site."""

@@ -1,4 +1,4 @@
-"""Explains empty or odd lists to an agent."""
+"""Explains empty or unexpected search results to agents."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from datetime import datetime, timedelta
 from xiaohongshu_server.model.answers import NoteSummary
 from xiaohongshu_server.model.filters import PANEL, SearchFilters
 
-# The count by which the site orders, and how far back it looks; a day is added for what is derived from ids.
+# The count by which a search is sorted, and the age of its notes; a day is added because times from ids are earlier.
 _ORDERS = {"most_liked": "likes", "most_commented": "comments", "most_collected": "collects"}
 _PERIODS = {"day": timedelta(days=2), "week": timedelta(days=8), "half_year": timedelta(days=185)}
 
 
 def search_warnings(filters: SearchFilters, items: Sequence[NoteSummary], *, nothing: bool, now: datetime) -> list[str]:
-    """Return what is odd or missing in one page of search results, in Chinese.
+    """Return warnings about one page of search results, in Chinese.
 
     Args:
-        filters: What was applied.
+        filters: The filters of the search.
         items: The notes of this page.
-        nothing: The whole search brought none.
-        now: The present, with a time zone.
+        nothing: Whether the whole search has no results.
+        now: The present time, with a time zone.
     """
     warnings = []
     applied = filters.applied()
     if nothing:
-        named = "、".join(f"{PANEL[name][0]}={PANEL[name][1][value]}" for name, value in applied.items())
+        chosen = "、".join(f"{PANEL[name][0]}={PANEL[name][1][value]}" for name, value in applied.items())
         warnings.append(
-            f"小红书在这些筛选下没有结果：{named}；可以去掉一部分再试" if named else "小红书没有找到这个词的笔记"
+            f"小红书在这些筛选下没有结果：{chosen}；可以去掉一部分再试" if chosen else "小红书没有找到这个词的笔记"
         )
     if filters.distance != "any":
         warnings.append(

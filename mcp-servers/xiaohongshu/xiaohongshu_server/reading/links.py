@@ -1,4 +1,4 @@
-"""Share links: followed by plain HTTP, hop by hop, and only as far as the platform's own address."""
+"""Follows share links over HTTP, one redirect at a time, up to an address of the platform."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from xiaohongshu_server.model.references import (
     parse_link,
 )
 
-_MOST_HOPS = 4
-_HOW = "请在浏览器里打开短链接，再复制地址栏里的完整链接"
+_MAX_REDIRECTS = 4
+_NEXT_STEP = "请在浏览器里打开短链接，再复制地址栏里的完整链接"
 
 
 class Links:
-    """Turns whatever people paste into a note or a user."""
+    """Turns pasted links and texts into references to notes and users."""
 
     def __init__(self, base_url: str, metrics: Metrics | None = None) -> None:
         self._base_url = base_url
         base_host = urlsplit(base_url).hostname or ""
-        below = [f"*.{domain}" for domain in (*PLATFORM_DOMAINS, *SHORT_LINK_DOMAINS)]
+        subdomains = [f"*.{domain}" for domain in (*PLATFORM_DOMAINS, *SHORT_LINK_DOMAINS)]
         self._client = create_client(
-            [*PLATFORM_DOMAINS, *SHORT_LINK_DOMAINS, *below, base_host],
+            [*PLATFORM_DOMAINS, *SHORT_LINK_DOMAINS, *subdomains, base_host],
             metrics=metrics,
             max_bytes=256 * 1024,
             attempts=2,
@@ -37,27 +37,27 @@ class Links:
         )
 
     async def resolve(self, text: str) -> NoteReference | UserReference:
-        """The note or user that the first link in `text` names.
+        """Return the note or user that the first link in `text` points to.
 
         Raises:
-            ServiceError: INVALID_ARGUMENT for other sites or pages; NOT_FOUND for a dead short link;
+            ServiceError: INVALID_ARGUMENT for other sites or pages; NOT_FOUND for an invalid short link;
                 UPSTREAM_UNREACHABLE without an answer.
         """
         return parse_link(await self.expand(text), self._base_url)
 
     async def expand(self, text: str) -> str:
-        """The first link in `text`, followed while it is a short link."""
+        """Return the first link in `text`, with its redirects followed while it is a short link."""
         url = first_link(text)
-        for _ in range(_MOST_HOPS):
+        for _ in range(_MAX_REDIRECTS):
             if not is_short_link(url, self._base_url):
                 return url
             # GET: some short-link services answer HEAD with an error.
             answer = await self._client.get(url, extensions={ENDPOINT: "short_link"})
             location = answer.headers.get("location")
             if not answer.is_redirect or not location:
-                raise ServiceError(ErrorCode.NOT_FOUND, "短链接已失效或无法识别", _HOW)
+                raise ServiceError(ErrorCode.NOT_FOUND, "短链接已失效或无法识别", _NEXT_STEP)
             url = urljoin(url, location)
-        raise ServiceError(ErrorCode.NOT_FOUND, "短链接跳转次数过多", _HOW)
+        raise ServiceError(ErrorCode.NOT_FOUND, "短链接跳转次数过多", _NEXT_STEP)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -1,4 +1,4 @@
-"""Pure functions from the site's objects to our models."""
+"""Turns the site's objects into the models of the answers. Pure functions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Json = dict[str, Any]
 
 
 class Parser:
-    """Reads the site's objects as models; `privacy` decides whether people are named."""
+    """Turns the site's objects into models; `privacy` decides whether users are named."""
 
     def __init__(self, base_url: str, privacy: Privacy) -> None:
         self._base_url = base_url
@@ -28,15 +28,15 @@ class Parser:
 
     @property
     def names(self) -> Literal["masked", "plain"]:
-        """How people are named; answers kept for later are kept apart by it."""
+        """Return how users are named; it is part of the keys of the cache."""
         return "masked" if self._privacy.enabled else "plain"
 
     def notes(self, feeds: list[Any], now: datetime) -> list[NoteSummary]:
-        """The notes among feed items; live rooms and query suggestions are left out."""
+        """Return the notes among feed items; live rooms and query suggestions are left out."""
         return [self._summary(feed["id"], feed, card, now) for feed in feeds if (card := _card(feed))]
 
     def note(self, note: Json, reference: NoteReference, max_chars: int, now: datetime) -> Note:
-        """A note object of the page's state, without comments."""
+        """Return the note of a note object in the page's state, without comments."""
         described = clean_text(note.get("desc"), html=False).text
         named = [text(_object(tag).get("name")) for tag in note.get("tagList") or []]
         tags = list(dict.fromkeys(tag for tag in [*named, *_TOPIC.findall(described)] if tag))
@@ -78,7 +78,7 @@ class Parser:
         return f"{author} 的评论“{clean_text(comment.get('content'), 60, html=False).text}”"
 
     def comments(self, comments: list[Any], limit: int, include_replies: bool, now: datetime) -> list[Comment]:
-        """Comment objects of the page's state."""
+        """Return the comments of comment objects in the page's state."""
         items = []
         for raw in comments[:limit]:
             comment = _object(raw)
@@ -98,7 +98,7 @@ class Parser:
         return items
 
     def user(self, page: Json, notes: list[NoteSummary], reference: UserReference, now: datetime) -> User:
-        """The profile object of a user's page."""
+        """Return the user of a profile object in the page's state."""
         basic = _object(page.get("basicInfo"))
         interactions = {
             str(entry.get("type")): entry.get("count") for entry in map(_object, page.get("interactions") or [])
@@ -165,11 +165,14 @@ class Parser:
 
 
 def counted(info: Json, **fields: str) -> tuple[dict[str, int | None], list[str]]:
-    """Numbers by our names, read from the site's keys ("a|b": the first that is a number), and which end in "+"."""
+    """Return the counts by field, read from the site's keys, and the names of the fields that end in "+".
+
+    Several keys are separated by "|"; the first of them that holds a number is used.
+    """
     values: dict[str, int | None] = {}
     lower_bounds = []
     for name, keys in fields.items():
-        count = next((found for key in keys.split("|") if (found := parse_count(info.get(key)))), None)
+        count = next((parsed for key in keys.split("|") if (parsed := parse_count(info.get(key)))), None)
         values[name] = count.value if count else None
         if count and count.lower_bound:
             lower_bounds.append(name)
@@ -177,25 +180,25 @@ def counted(info: Json, **fields: str) -> tuple[dict[str, int | None], list[str]
 
 
 def number(shown: Any) -> int | None:
-    """A count, or None when there is no number."""
+    """Return a count, or None when there is no number."""
     count = parse_count(shown)
     return count.value if count else None
 
 
 def estimated_time(note_id: str, now: datetime) -> str | None:
-    """Creation time read from the first eight hex digits of a note id; observed, not documented."""
+    """Return the creation time in the first eight hex digits of a note id; this was observed and is not documented."""
     seconds = int(note_id[:8], 16)
     plausible = _EARLIEST < seconds <= now.timestamp() + 86_400
     return iso_utc(datetime.fromtimestamp(seconds, UTC)) if plausible else None
 
 
 def stamp(now: datetime) -> str:
-    """When something was read, as every answer writes it."""
+    """Return the time of a reading in the form of every answer."""
     return iso_utc(now) or ""
 
 
 def feed_tokens(feeds: list[Any]) -> dict[str, str]:
-    """Token by id of the notes and authors in feed items: agents drop tokens."""
+    """Return the tokens of notes and authors in feed items by id; agents often leave tokens out."""
     tokens: dict[str, str] = {}
     for feed in feeds:
         card = _card(feed)
@@ -212,7 +215,7 @@ def feed_tokens(feeds: list[Any]) -> dict[str, str]:
 
 
 def comment_tokens(comments: list[Any]) -> dict[str, str]:
-    """Token by id of those who commented."""
+    """Return the tokens of the authors of comments by id."""
     people = [_object(_object(comment).get("userInfo")) for comment in comments]
     return {user["userId"]: user["xsecToken"] for user in people if is_id(user.get("userId")) and user.get("xsecToken")}
 

@@ -1,4 +1,4 @@
-"""Reads the site's pages: searches, notes, profiles, the home feed, suggestions, and who is logged in."""
+"""Reads the site's pages: searches, notes, profiles, the home feed, suggestions, and the logged-in user."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _SEARCH: Paths = {"feeds": ["search", "feeds"], "keyword": ["search", "searchCon
 _HOME: Paths = {"feeds": ["feed", "feeds"]}
 _USER: Paths = {"page": ["user", "userPageData"], "notes": ["user", "notes"]}
 ME: Paths = {"user": ["user", "userInfo"], "logged_in": ["user", "loggedIn"]}
-# More clicks on "show more replies" than this would take longer than anybody waits.
-_MOST_REPLY_CLICKS = 8
+# More clicks on "show more replies" would take too long.
+_MAX_REPLY_CLICKS = 8
 _CLICK_MS = 5_000
 _SUGGEST_SECONDS = 8.0
 _CALL_RESERVE_SECONDS = 1.0
@@ -38,14 +38,14 @@ _CALL_RESERVE_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class NotePage:
-    """What one note page held.
+    """Holds the content of one note page.
 
     Attributes:
         note: The note object of the page's state.
         comments: Comment objects, in the site's order.
         complete: Whether those are all the comments the site offers.
-        total: Comments the site says there are.
-        comment_wall: Why comments did not load, when the site said so.
+        total: The site's number of comments.
+        comment_wall: The wall that kept comments from loading, or None.
     """
 
     note: dict[str, Any]
@@ -56,50 +56,53 @@ class NotePage:
 
 
 class SiteReader:
-    """Every method opens one page, in its turn, and raises ServiceError for whatever stands before the data."""
+    """Reads one page per method, after waiting for a turn; raises ServiceError when the data cannot be read."""
 
     def __init__(self, pages: Pages, base_url: str, page_seconds: float) -> None:
         self._pages = pages
         self._base_url = base_url
         self.page_seconds = page_seconds
 
-    async def search(self, account: str, keyword: str, filters: SearchFilters, wanted: int) -> tuple[list[Any], bool]:
-        """Feed items for `keyword` and whether the site has no more; an empty list only when it says so."""
+    async def search(self, account: str, keyword: str, filters: SearchFilters, limit: int) -> tuple[list[Any], bool]:
+        """Return feed items for `keyword`, and whether the site has no more.
+
+        The list is empty only when the site says that there are no results.
+        """
         async with self.visit(account, search_url(keyword, self._base_url), _SEARCH) as visit:
 
             def ready(snapshot: Snapshot) -> list[Any] | None:
                 shown = snapshot["state"]["keyword"]
                 if isinstance(shown, str) and shown and shown != keyword:
-                    return None  # Still the state of an earlier search.
+                    return None  # The state still belongs to an earlier search.
                 return _feeds(snapshot) or ([] if _nothing_found(visit, snapshot) else None)
 
-            found = await visit.until(ready)
-            for group, word in filters.chosen() if found else []:
-                found = await _filter(visit, found, group, word)
-                if not found:
+            items = await visit.until(ready)
+            for group, word in filters.chosen() if items else []:
+                items = await _filter(visit, items, group, word)
+                if not items:
                     break
-            if not found:
+            if not items:
                 return [], True
             ended = await visit.grow(
                 lambda s: len(_feeds(s)),
                 lambda s: s["end_marker"] or visit.last_answer(_SEARCH_CALL).get("has_more") is False,
-                wanted,
+                limit,
             )
-            if len(found) < wanted and visit.refused:
+            if len(items) < limit and visit.refused:
                 raise visit.refused.error()
             snapshot = await visit.snapshot()
-            return _feeds(snapshot) if snapshot else found, ended
+            return _feeds(snapshot) if snapshot else items, ended
 
-    async def home(self, account: str, wanted: int) -> list[Any]:
-        """Items of the home feed."""
+    async def home(self, account: str, limit: int) -> list[Any]:
+        """Return items of the home feed."""
         async with self.visit(account, home_url(self._base_url), _HOME) as visit:
-            found = await visit.until(lambda s: _feeds(s) or None)
-            await visit.grow(lambda s: len(_feeds(s)), lambda s: s["end_marker"], wanted)
+            items = await visit.until(lambda s: _feeds(s) or None)
+            await visit.grow(lambda s: len(_feeds(s)), lambda s: s["end_marker"], limit)
             snapshot = await visit.snapshot()
-            return (_feeds(snapshot) if snapshot else found)[:wanted]
+            return (_feeds(snapshot) if snapshot else items)[:limit]
 
     async def note(self, account: str, reference: NoteReference, comments: int, replies: bool = False) -> NotePage:
-        """A note and up to `comments` of its comments; with `replies`, also those behind "show more"."""
+        """Return a note and up to `comments` of its comments; `replies` also loads the replies behind "show more"."""
         async with self.visit_note(account, reference) as (visit, note):
             total = number((note.get("interactInfo") or {}).get("commentCount"))
             if total == 0:
@@ -124,7 +127,7 @@ class SiteReader:
     async def visit_note(
         self, account: str, reference: NoteReference, seconds: float | None = None
     ) -> AsyncIterator[tuple[Visit, dict[str, Any]]]:
-        """A note's page, once its note is there; see `visit` for `seconds`."""
+        """Open a note's page and wait until the note is loaded; see `visit` for `seconds`."""
         place = ["note", "noteDetailMap", reference.note_id]
         paths = {"note": [*place, "note"], "comments": [*place, "comments"], **ME}
         async with self.visit(account, note_url(reference, self._base_url), paths, seconds) as visit:
@@ -139,8 +142,8 @@ class SiteReader:
                 raise _missing_token(error, reference, "笔记", "note_ref") from error
             yield visit, note
 
-    async def user(self, account: str, reference: UserReference, wanted: int) -> tuple[dict[str, Any], list[Any], bool]:
-        """A profile's page object, up to `wanted` of its notes, and whether these are all."""
+    async def user(self, account: str, reference: UserReference, limit: int) -> tuple[dict[str, Any], list[Any], bool]:
+        """Return a profile's page object, up to `limit` of its notes, and whether these are all."""
         async with self.visit(account, user_url(reference, self._base_url), _USER) as visit:
 
             def ready(snapshot: Snapshot) -> dict[str, Any] | None:
@@ -155,28 +158,28 @@ class SiteReader:
                 page = await visit.until(ready)
             except ServiceError as error:
                 raise _missing_token(error, reference, "用户", "user_ref") from error
-            if wanted == 0:
+            if limit == 0:
                 return page, [], False
-            complete = await visit.grow(lambda s: len(_posted(s)), ended, wanted)
+            complete = await visit.grow(lambda s: len(_posted(s)), ended, limit)
             snapshot = await visit.snapshot()
             notes = _posted(snapshot) if snapshot else []
             if not notes and visit.call_wall:
                 raise visit.call_wall.error()
-            return page, notes[:wanted], complete and len(notes) <= wanted
+            return page, notes[:limit], complete and len(notes) <= limit
 
     async def suggestions(self, account: str, keyword: str) -> list[str]:
-        """Words that the search box offers, after a click on it and, where there is a keyword, typing it."""
+        """Return the words that the search box suggests after a click on it and after typing `keyword`, if any."""
         async with self.visit(account, home_url(self._base_url), {}) as visit:
             call = _SUGGEST_CALLS[0] if keyword else _SUGGEST_CALLS[1]
 
-            def wanted(response: Response) -> bool:
+            def is_answer(response: Response) -> bool:
                 parts = urlsplit(response.url)
                 typed = parse_qs(parts.query).get("keyword", [""])[0]
                 return parts.path.endswith(call) and typed == keyword
 
             box = visit.page.locator("#search-input").first
             try:
-                async with visit.page.expect_response(wanted, timeout=_SUGGEST_SECONDS * 1000) as answered:
+                async with visit.page.expect_response(is_answer, timeout=_SUGGEST_SECONDS * 1000) as answered:
                     await box.click(timeout=_CLICK_MS)
                     if keyword:
                         await box.press_sequentially(keyword, delay=60)
@@ -191,10 +194,10 @@ class SiteReader:
             return _words(answer.get("data"))
 
     async def me(self, account: str) -> dict[str, Any] | None:
-        """The logged-in user's object, or None for a guest."""
+        """Return the logged-in user's object, or None for a guest."""
         async with self.visit(account, home_url(self._base_url), ME) as visit:
             try:
-                return (await visit.until(who))[0]
+                return (await visit.until(visitor_of))[0]
             except ServiceError as error:
                 if error.code is ErrorCode.LOGIN_REQUIRED:
                     return None
@@ -202,14 +205,14 @@ class SiteReader:
 
     @asynccontextmanager
     async def visit(self, account: str, url: str, paths: Paths, seconds: float | None = None) -> AsyncIterator[Visit]:
-        """A page of `account` at `url`, in its turn, closed on exit.
+        """Wait for a turn, open `url` in a page of `account`, and close the page on exit.
 
         Raises:
-            ServiceError: TIMEOUT after `seconds` or as usual, or when the whole call, whose time also went into
-                waiting for the turn, has no time left for a page.
+            ServiceError: TIMEOUT after `seconds` (by default `page_seconds`), or when the wait for the turn left no
+                time of the call for a page.
         """
         async with self._pages.page(account) as page:
-            # Ended before the call is, so that what can be said is said.
+            # The visit ends before the call does, so that the reason can still be reported.
             seconds = min(seconds or self.page_seconds, time_left() - _CALL_RESERVE_SECONDS)
             if seconds <= 0:
                 raise ServiceError(
@@ -223,8 +226,8 @@ class SiteReader:
                 raise ServiceError(ErrorCode.TIMEOUT, f"小红书页面在 {seconds:.0f} 秒内没有读完")
 
 
-def who(snapshot: Snapshot) -> list[dict[str, Any] | None] | None:
-    """[user] for a member, [None] for a guest, None while the page does not know."""
+def visitor_of(snapshot: Snapshot) -> list[dict[str, Any] | None] | None:
+    """Return [user] for a member, [None] for a guest, and None while the page does not say."""
     user = snapshot["state"]["user"]
     user = user if isinstance(user, dict) else {}
     if user.get("guest") is True or snapshot["state"]["logged_in"] is False:
@@ -233,26 +236,26 @@ def who(snapshot: Snapshot) -> list[dict[str, Any] | None] | None:
 
 
 async def _filter(visit: Visit, before: list[Any], group: str, word: str) -> list[Any]:
-    """Choose `word` of `group` in the filter panel; what the site then lists."""
+    """Choose the label `word` of `group` in the filter panel, and return the items that the site then lists."""
     visit.forget(_SEARCH_CALL)
     try:
         try:
             await _click_filter(visit, group, word)
         except PlaywrightTimeout:
-            # The panel goes when the page draws its results anew.
+            # The panel disappears when the page draws its results again.
             await _click_filter(visit, group, word)
     except PlaywrightTimeout as error:
         raise ServiceError(
             ErrorCode.UPSTREAM_CHANGED, f"搜索页没有找到筛选“{group}：{word}”", "请去掉这个筛选条件后重试，或升级本服务"
         ) from error
-    known = {item.get("id") for item in before}
+    old_ids = {item.get("id") for item in before}
 
     def refilled(snapshot: Snapshot) -> list[Any] | None:
         feeds = _feeds(snapshot)
         answers = visit.answers.get(_SEARCH_CALL)
         if answers is None:
-            # No call seen: only a list without any old item is surely the new one.
-            return feeds if feeds and not known & {item.get("id") for item in feeds} else None
+            # Without a call, only a list without any old item is certainly the new one.
+            return feeds if feeds and not old_ids & {item.get("id") for item in feeds} else None
         answered = {
             item.get("id") for answer in answers for item in answer.get("items") or [] if isinstance(item, dict)
         }
@@ -264,8 +267,8 @@ async def _filter(visit: Visit, before: list[Any], group: str, word: str) -> lis
 
 
 async def _open_replies(visit: Visit, comments: int) -> None:
-    """Click "show more replies" below the first `comments` comments, a few times."""
-    for _ in range(_MOST_REPLY_CLICKS):
+    """Click "show more replies" below the first `comments` comments, up to the maximum of clicks."""
+    for _ in range(_MAX_REPLY_CLICKS):
         rows = visit.page.locator(".parent-comment")
         last = min(await rows.count(), comments)
         more = None
@@ -349,7 +352,7 @@ async def _json(response: Response) -> dict[str, Any]:
 
 
 def _words(data: Any) -> list[str]:
-    """The words in an answer of the search box's calls, whichever list holds them."""
+    """Return the words in an answer to the search box's calls, from whichever list has them."""
     lists = [value for value in data.values() if isinstance(value, list)] if isinstance(data, dict) else []
     entries = [entry for listed in lists for entry in listed if isinstance(entry, dict)]
     words = [next((e[k] for k in ("search_word", "text", "title", "query", "name") if e.get(k)), None) for e in entries]
@@ -358,12 +361,12 @@ def _words(data: Any) -> list[str]:
     return [word for word in words if isinstance(word, str)]
 
 
-def _missing_token(error: ServiceError, reference: NoteReference | UserReference, what: str, name: str) -> ServiceError:
-    """The site hides what is opened without its token: say that instead of "removed"."""
+def _missing_token(error: ServiceError, reference: NoteReference | UserReference, kind: str, name: str) -> ServiceError:
+    """Return the error to report; without a token the site hides a page as if it were removed, so the error says so."""
     if error.code is ErrorCode.NOT_FOUND and reference.token is None:
         return ServiceError(
             ErrorCode.NOT_FOUND,
-            f"{what}不存在，或缺少 xsec_token 而无法查看",
+            f"{kind}不存在，或缺少 xsec_token 而无法查看",
             f"请使用结果里完整的 {name}，或带 xsec_token 的完整链接",
         )
     return error

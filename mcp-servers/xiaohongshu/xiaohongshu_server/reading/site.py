@@ -1,4 +1,4 @@
-"""What the tools and the REST routes both call: reading the site, with answers kept for a while."""
+"""Reads the site for the tools and REST routes, and caches the answers."""
 
 from __future__ import annotations
 
@@ -41,22 +41,22 @@ from xiaohongshu_server.reading.links import Links
 from xiaohongshu_server.reading.parse import Parser, comment_tokens, feed_tokens, stamp, text
 from xiaohongshu_server.reading.reader import SiteReader
 
-#: Deeper pages of a search would scroll through everything before them again.
-MOST_SEARCHED = 200
+#: Most results of one search; each page of results scrolls through all results before it again.
+MAX_SEARCHED = 200
 _SEARCH_SECONDS = _SUGGEST_SECONDS = 300.0
 _HOME_SECONDS = 120.0
 _NOTE_SECONDS = 600.0
 _USER_SECONDS = 1800.0
-# Tokens stay valid for long; agents drop them.
+# Tokens stay valid for a long time, and agents often leave them out.
 _TOKEN_SECONDS = 86_400.0
-# What an answer holds besides its list.
+# Characters of an answer besides its list.
 _FRAME_CHARS = 1500
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
-class _Found(BaseModel):
-    """Notes a search has brought so far."""
+class _Results(BaseModel):
+    """Holds the notes that a search has read so far."""
 
     items: list[NoteSummary]
     complete: bool
@@ -64,16 +64,16 @@ class _Found(BaseModel):
 
 
 class Site:
-    """Every method raises ServiceError for whatever stands before the data.
+    """Returns the answers of the reading tools; every method raises ServiceError when the data cannot be read.
 
     Args:
         reader: Reads pages.
         pages: Knows the accounts.
         links: Follows share links.
-        parser: Makes models of what was read.
-        cache: Keeps answers and tokens.
-        site: Addresses and how long answers are kept.
-        max_answer_chars: Longest answer, in characters of JSON; lists end before it.
+        parser: Turns the site's objects into models.
+        cache: Caches answers and tokens.
+        site: The addresses, and how long answers are cached.
+        max_answer_chars: Longest answer, in characters of JSON; lists are shortened to it.
     """
 
     def __init__(
@@ -98,46 +98,46 @@ class Site:
     async def search(
         self, keyword: str, filters: SearchFilters, limit: int, cursor: str = "", account: str = ""
     ) -> NoteList:
-        """Notes for `keyword`, `limit` after those that `cursor` says were given before."""
+        """Return up to `limit` notes for `keyword`, after those before `cursor`."""
         account, keyword = self._pages.account(account), search_words("keyword", keyword)
         kind = f"search:{self._parser.names}:{account}:{filters}:{keyword}"
         start = _offset(decode_cursor(kind, cursor)) if cursor else 0
-        wanted = min(start + limit, MOST_SEARCHED)
+        target = min(start + limit, MAX_SEARCHED)
         source: Source = "cache"
         kept = await self._cache.get(kind)
-        found = _Found.model_validate(kept) if kept else None
-        if found is None or (len(found.items) < wanted and not found.complete):
-            found = await self._sharing.run(
-                f"{kind}:{wanted}", lambda: self._search(kind, account, keyword, filters, wanted)
+        results = _Results.model_validate(kept) if kept else None
+        if results is None or (len(results.items) < target and not results.complete):
+            results = await self._sharing.run(
+                f"{kind}:{target}", lambda: self._search(kind, account, keyword, filters, target)
             )
             source = "browser"
-        page = fit_items(found.items[start:wanted], self._max_list_chars)
+        page = fit_items(results.items[start:target], self._max_list_chars)
         end = start + len(page)
-        more = bool(page) and end < MOST_SEARCHED and not (found.complete and end >= len(found.items))
+        more = bool(page) and end < MAX_SEARCHED and not (results.complete and end >= len(results.items))
         return NoteList(
             items=page,
             count=len(page),
-            complete=found.complete and end >= len(found.items),
+            complete=results.complete and end >= len(results.items),
             next_cursor=encode_cursor(kind, {"start": end}) if more else None,
             applied=filters.applied(),
-            warnings=search_warnings(filters, page, nothing=not found.items, now=datetime.now(UTC)),
+            warnings=search_warnings(filters, page, nothing=not results.items, now=datetime.now(UTC)),
             source=source,
-            fetched_at=found.fetched_at,
+            fetched_at=results.fetched_at,
         )
 
-    async def _search(self, kind: str, account: str, keyword: str, filters: SearchFilters, wanted: int) -> _Found:
-        feeds, complete = await self._reader.search(account, keyword, filters, wanted)
+    async def _search(self, kind: str, account: str, keyword: str, filters: SearchFilters, target: int) -> _Results:
+        feeds, complete = await self._reader.search(account, keyword, filters, target)
         now = datetime.now(UTC)
         items = self._parser.notes(feeds, now)
         if feeds and not items:
             raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
         await self._remember(feed_tokens(feeds))
-        found = _Found(items=items, complete=complete, fetched_at=stamp(now))
-        await self._cache.set(kind, found, self._ttl(_SEARCH_SECONDS))
-        return found
+        results = _Results(items=items, complete=complete, fetched_at=stamp(now))
+        await self._cache.set(kind, results, self._ttl(_SEARCH_SECONDS))
+        return results
 
     async def home(self, limit: int, account: str = "") -> NoteList:
-        """The home feed of the account."""
+        """Return the home feed of the account."""
         account = self._pages.account(account)
 
         async def load() -> NoteList:
@@ -152,7 +152,7 @@ class Site:
     async def note(
         self, note: str, comments: int = 0, include_replies: bool = False, max_chars: int = 20_000, account: str = ""
     ) -> Note:
-        """One note with up to `comments` comments."""
+        """Return one note with up to `comments` comments."""
         account = self._pages.account(account)
         reference = await self.note_reference(note)
 
@@ -173,7 +173,7 @@ class Site:
         return await self._cached(Note, key, _NOTE_SECONDS, load, keep=lambda detail: not detail.warnings)
 
     async def comments(self, note: str, limit: int, include_replies: bool = False, account: str = "") -> Comments:
-        """Up to `limit` comments of a note; an error also when none loaded though there are some."""
+        """Return up to `limit` comments of a note; raise an error when the note has comments but none loaded."""
         account = self._pages.account(account)
         reference = await self.note_reference(note)
 
@@ -201,7 +201,7 @@ class Site:
         return await self._cached(Comments, key, _NOTE_SECONDS, load)
 
     async def user(self, user: str, notes: int, account: str = "") -> User:
-        """A profile with up to `notes` of its notes."""
+        """Return a profile with up to `notes` of its notes."""
         account = self._pages.account(account)
         reference = await self.user_reference(user)
 
@@ -218,7 +218,7 @@ class Site:
         return await self._cached(User, f"user:{account}:{reference}:{notes}", _USER_SECONDS, load)
 
     async def suggestions(self, keyword: str, account: str = "") -> Suggestions:
-        """Words the search box offers for `keyword`, or unasked for ""."""
+        """Return the words that the search box suggests for `keyword`, or before typing for ""."""
         account, keyword = self._pages.account(account), search_words("keyword", keyword, empty=True)
 
         async def load() -> Suggestions:
@@ -228,7 +228,7 @@ class Site:
         return await self._cached(Suggestions, f"suggest:{account}:{keyword}", _SUGGEST_SECONDS, load)
 
     async def resolve(self, link: str) -> ResolvedLink:
-        """What a link, or a text with one, names."""
+        """Return the note or user that a link, or a text with a link, points to."""
         reference = await self._links.resolve(link)
         await self._remember({_id(reference): reference.token} if reference.token else {})
         is_note = isinstance(reference, NoteReference)
@@ -239,14 +239,14 @@ class Site:
         )
 
     async def note_reference(self, note: str) -> NoteReference:
-        """The note that a caller names, with the token last seen for it when the caller has none."""
+        """Return the note that a caller names; without a token from the caller, the token last seen is used."""
         if is_short_link(first_link(note), self._site.base_url):
             note = await self._links.expand(note)
         reference = parse_note(note, self._site.base_url)
         return NoteReference(reference.note_id, await self._token(reference), reference.source)
 
     async def user_reference(self, user: str) -> UserReference:
-        """The user that a caller names, likewise."""
+        """Return the user that a caller names; without a token from the caller, the token last seen is used."""
         if is_short_link(first_link(user), self._site.base_url):
             user = await self._links.expand(user)
         reference = parse_user(user, self._site.base_url)
@@ -270,8 +270,7 @@ class Site:
         load: Callable[[], Awaitable[Model]],
         keep: Callable[[Model], bool] = lambda _: True,
     ) -> Model:
-        """Return the answer kept under `key`, or else what `load` returns; equal calls at the same time share one
-        `load`."""
+        """Return the answer cached under `key`, else the result of `load`; concurrent equal calls share one `load`."""
         key = f"{self._parser.names}:{key}"
         kept = await self._cache.get(key)
         if kept is not None:
@@ -286,11 +285,11 @@ class Site:
         return await self._sharing.run(key, load_and_keep)
 
     def headline(self, note: dict[str, Any]) -> str:
-        """Return title and author of a note object, for people."""
+        """Return title and author of a note object, by which people recognise it."""
         return self._parser.headline(note)
 
     def comment_line(self, comment: dict[str, Any]) -> str:
-        """Return author and text of a comment object, for people."""
+        """Return author and text of a comment object, by which people recognise it."""
         return self._parser.comment_line(comment)
 
     def _ttl(self, seconds: float) -> float:
@@ -299,7 +298,7 @@ class Site:
 
 def _offset(position: dict[str, object]) -> int:
     start = position.get("start")
-    return start if isinstance(start, int) and 0 <= start < MOST_SEARCHED else 0
+    return start if isinstance(start, int) and 0 <= start < MAX_SEARCHED else 0
 
 
 def _id(reference: NoteReference | UserReference) -> str:

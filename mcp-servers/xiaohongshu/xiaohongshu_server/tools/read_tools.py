@@ -1,4 +1,4 @@
-"""The MCP tools that read. Docstrings are what agents read."""
+"""Declares the MCP tools that read; agents read the docstrings of the tools."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Replies = Annotated[bool, Field(description="With replies")]
 
 
 def read_tools(site: Site, accounts: Accounts, sampler: Sampler) -> list[ToolDeclaration]:
-    """The tools that change nothing, in the order agents see them."""
+    """Return the tools that change nothing, in the order in which agents see them."""
 
     @tool(title="小红书登录状态", read_only=True, open_world=True)
     async def xhs_login_status(account: Account = "") -> LoginStatus:
@@ -135,19 +135,19 @@ def read_tools(site: Site, accounts: Accounts, sampler: Sampler) -> list[ToolDec
 
 
 async def login_code(accounts: Accounts, account: str) -> CallToolResult:
-    """A QR code as picture and as text beside its structured description."""
+    """Return a QR code as a picture and as text, with its structured description."""
     account, code = await accounts.code(account)
     if code is None:
         answer = LoginCode(account=account, logged_in=True, next_step="已经登录，不必扫码")
         return CallToolResult(content=[], structured_content=answer.model_dump(mode="json"))
-    ended = f"之前的二维码已作废{_stood_at(code.replaced)}。" if code.replaced else ""
+    notice = f"之前的二维码已作废{_last_step(code.replaced)}。" if code.replaced else ""
     answer = LoginCode(
         account=account,
         logged_in=False,
         url=code.url,
         replaced=code.replaced is not None,
         expires_at=iso_utc(code.expires_at),
-        next_step=f"{ended}请用户用小红书 App 扫码并在手机上确认，然后用 xhs_login_status 查看；在那之前不要重新获取。"
+        next_step=f"{notice}请用户用小红书 App 扫码并在手机上确认，然后用 xhs_login_status 查看；在那之前不要重新获取。"
         "看不到图片时，把下面的字符画原样放进等宽的代码块（深色背景），或把 url 做成二维码",
     )
     parts: list[ImageContent | TextContent] = [ImageContent(type="image", data=code.base64, mime_type="image/png")]
@@ -156,5 +156,5 @@ async def login_code(accounts: Accounts, account: str) -> CallToolResult:
     return CallToolResult(content=parts, structured_content=answer.model_dump(mode="json"))
 
 
-def _stood_at(step: Step) -> str:
+def _last_step(step: Step) -> str:
     return f"（它停在：{PROOFS[step]}）" if step in PROOFS else ""

@@ -1,4 +1,4 @@
-"""The MCP tools that write: only with DYBER_READ_ONLY=false, and each in two steps."""
+"""Declares the MCP tools that write, each in two steps; they are offered only with DYBER_READ_ONLY=false."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from xiaohongshu_server.model.arguments import title as checked_title
 from xiaohongshu_server.model.arguments import written_text
 from xiaohongshu_server.reading.site import Site
 from xiaohongshu_server.tools.read_tools import Account, NoteArgument
-from xiaohongshu_server.writing.publishing import MOST_CONTENT, files_to_publish, topics_to_publish
+from xiaohongshu_server.writing.publishing import MAX_CONTENT_CHARS, files_to_publish, topics_to_publish
 from xiaohongshu_server.writing.writer import SiteWriter
 
-_MOST_TITLE_CHARS = 300
+_MAX_TITLE_CHARS = 300
 DryRun = Annotated[bool, Field(description="true: only show what would be done")]
 Confirmation = Annotated[
     str, Field(description="From the dry run; once the user agrees, with dry_run=false", max_length=MAX_TOKEN_CHARS)
 ]
 Undo = Annotated[bool, Field(description="Take it back")]
-# The length is counted in `arguments`: a composed emoji has many characters.
+# `model.arguments` checks the width; this limit is larger because an emoji can have many characters.
 Title = Annotated[
     str,
     Field(
-        description="At most 40 wide: Chinese and emoji count 2, others 1", min_length=1, max_length=_MOST_TITLE_CHARS
+        description="At most 40 wide: Chinese and emoji count 2, others 1", min_length=1, max_length=_MAX_TITLE_CHARS
     ),
 ]
-Content = Annotated[str, Field(description="Text", min_length=1, max_length=MOST_CONTENT)]
+Content = Annotated[str, Field(description="Text", min_length=1, max_length=MAX_CONTENT_CHARS)]
 Topics = Annotated[str, Field(description="Topics, separated by spaces", max_length=300)]
 Remark = Annotated[str, Field(description="Text", min_length=1, max_length=300)]
 
 
 class Writes:
-    """Carries out what was confirmed."""
+    """Runs the two steps of a write: the dry run, and the write that the user confirmed."""
 
     def __init__(self, confirmations: Confirmations) -> None:
         self._confirmations = confirmations
@@ -53,18 +53,19 @@ class Writes:
         plan: Callable[[], Awaitable[str]],
         act: Callable[[Callable[[], None]], Awaitable[bool | None]],
     ) -> WriteResult:
-        """Show what would be done and issue a token for exactly `arguments`; with that token, do it.
+        """Describe the write and issue a token for exactly `arguments`; with that token, carry the write out.
 
         Args:
             name: The tool's name.
-            arguments: All that decides what is done.
-            dry_run: Only look.
+            arguments: All arguments that determine the effect.
+            dry_run: Whether to describe the write only.
             confirmation: The token of the dry run.
-            plan: Looks at the site, raises what would keep the write from being done, and returns it in words.
-            act: Writes; calls what it is given immediately before the submit. False when it was so already.
+            plan: Returns the description of the write; raises an error that would prevent the write.
+            act: Carries the write out; calls its argument immediately before the submit. Returns False when nothing
+                had to be changed.
 
         Raises:
-            ServiceError: What `plan` and `act` raise, or CONFIRMATION_REQUIRED.
+            ServiceError: The error of `plan` or `act`, or CONFIRMATION_REQUIRED.
         """
         if dry_run:
             summary = await plan()
@@ -90,14 +91,14 @@ class Writes:
 def write_tools(
     site: Site, writer: SiteWriter, pages: Pages, writes: Writes, uploads: Path | None
 ) -> list[ToolDeclaration]:
-    """The tools that change something on the platform, in the order agents see them.
+    """Return the tools that change something on the platform, in the order in which agents see them.
 
     Args:
-        site: Reads what callers name.
-        writer: Does it.
+        site: Resolves the references of callers.
+        writer: Carries writes out.
         pages: Knows the accounts.
-        writes: Asks for confirmation.
-        uploads: Folder that files to publish are taken from, or None.
+        writes: Requires the confirmation.
+        uploads: Folder with the files to publish, or None.
     """
 
     async def publish(
@@ -107,15 +108,15 @@ def write_tools(
         account = pages.account(account)
         title, content = checked_title(title), written_text("content", content)
         files, tags = files_to_publish(names, kind, uploads), topics_to_publish(topics)
-        # Sizes too: a file that was changed after the user agreed is another file.
+        # Size and time are included, so that a file that changed after the user agreed needs a new confirmation.
         listed = [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files]
         arguments = {"account": account, "files": listed, "title": title, "content": content, "topics": tags}
 
         async def plan() -> str:
             await writer.look_at_publishing(account)
-            what = {"image": "图文", "video": "视频"}[kind]
+            format_name = {"image": "图文", "video": "视频"}[kind]
             names = "、".join(file.name for file in files)
-            shown = f"用账号 {account} 公开发布{what}《{title}》：{len(files)} 个文件（{names}）"
+            shown = f"用账号 {account} 公开发布{format_name}《{title}》：{len(files)} 个文件（{names}）"
             return f"{shown}，话题 {'、'.join(tags) or '无'}，正文：{content}"
 
         async def act(spend: Callable[[], None]) -> None:
@@ -125,7 +126,7 @@ def write_tools(
 
     async def mark(
         name: str,
-        what: Literal["like", "favorite"],
+        kind: Literal["like", "favorite"],
         note: str,
         undo: bool,
         dry_run: bool,
@@ -136,7 +137,7 @@ def write_tools(
 
         async def plan() -> str:
             target = await writer.look(account, reference)
-            word = ("取消" if undo else "") + {"like": "点赞", "favorite": "收藏"}[what]
+            word = ("取消" if undo else "") + {"like": "点赞", "favorite": "收藏"}[kind]
             return f"用账号 {account} {word}笔记{site.headline(target.note)}"
 
         return await writes.run(
@@ -145,7 +146,7 @@ def write_tools(
             dry_run,
             confirmation,
             plan,
-            lambda spend: writer.mark(account, reference, what, not undo, spend),
+            lambda spend: writer.mark(account, reference, kind, not undo, spend),
         )
 
     @tool(title="发布小红书图文", read_only=False, open_world=True, idempotent=False)

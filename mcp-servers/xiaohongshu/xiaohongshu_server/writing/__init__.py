@@ -1,1 +1,1 @@
-"""This package writes on the site through its buttons and fields."""
+"""This package writes on the site by clicking its buttons and filling its fields."""

@@ -1,4 +1,4 @@
-"""What may be published: names of files in one folder, and texts within the platform's limits."""
+"""Checks the files and topics of a note that is to be published."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from dyber_kit import ErrorCode, ServiceError
 
 IMAGE_TYPES = (".jpg", ".jpeg", ".png", ".webp")
 VIDEO_TYPES = (".mp4", ".mov")
-MOST_IMAGES = 18
-MOST_TOPICS = 10
-MOST_CONTENT = 1000
-_MOST_BYTES = {"image": 20 * 2**20, "video": 500 * 2**20}
-# Callers cannot see the server's folders; the README says how files get there.
+MAX_IMAGES = 18
+MAX_TOPICS = 10
+MAX_CONTENT_CHARS = 1000
+_MAX_BYTES = {"image": 20 * 2**20, "video": 500 * 2**20}
+# Callers cannot see the server's folders; the README describes how to put files there.
 _FOLDER = "服务的 uploads 文件夹（见小红书服务 README 的“写入”）"
 _NAME = re.compile(r"[\w][\w .()-]{0,119}")
 
 
 def files_to_publish(names: str, kind: str, folder: Path | None) -> list[Path]:
-    """The files that `names` (separated by commas) stand for in `folder`.
+    """Return the files in `folder` with the names in `names`, which are separated by commas.
 
     Raises:
-        ServiceError: INVALID_ARGUMENT, naming all files that are missing, or one that is elsewhere, too large or of
-            another type; NOT_CONFIGURED without a folder.
+        ServiceError: INVALID_ARGUMENT when files are missing (the message names all of them), or when a file is in
+            another folder, too large or of another type; NOT_CONFIGURED without a folder.
     """
     if folder is None:
         raise ServiceError(
@@ -32,7 +32,7 @@ def files_to_publish(names: str, kind: str, folder: Path | None) -> list[Path]:
             "请管理员为本服务设置 DYBER_DATA 后重新启动",
         )
     listed = [name.strip() for name in re.split(r"[,，\n]", names) if name.strip()]
-    most = MOST_IMAGES if kind == "image" else 1
+    most = MAX_IMAGES if kind == "image" else 1
     if not 1 <= len(listed) <= most:
         raise _refused(f"文件有 {len(listed)} 个，应为 1 到 {most} 个", f"请写{_FOLDER}里的文件名，用逗号分开")
     missing = [name for name in listed if _NAME.fullmatch(name) and not (folder / name).is_file()]
@@ -42,10 +42,10 @@ def files_to_publish(names: str, kind: str, folder: Path | None) -> list[Path]:
 
 
 def topics_to_publish(topics: str) -> list[str]:
-    """Topics separated by blanks or commas, with or without "#". Raises ServiceError for too many."""
+    """Return topics that are separated by blanks or commas, without "#". Raises ServiceError for too many."""
     listed = list(dict.fromkeys(topic.strip("#") for topic in re.split(r"[\s,，]+", topics) if topic.strip("#")))
-    if len(listed) > MOST_TOPICS:
-        raise _refused(f"话题有 {len(listed)} 个，最多 {MOST_TOPICS} 个", "请减少话题")
+    if len(listed) > MAX_TOPICS:
+        raise _refused(f"话题有 {len(listed)} 个，最多 {MAX_TOPICS} 个", "请减少话题")
     return listed
 
 
@@ -57,8 +57,8 @@ def _file(name: str, kind: str, folder: Path) -> Path:
     if path.suffix.lower() not in types:
         raise _refused(f"{name} 的类型不支持", f"可用的类型：{'、'.join(types)}")
     size = path.stat().st_size
-    if not 0 < size <= _MOST_BYTES[kind]:
-        raise _refused(f"{name} 有 {size} 字节", f"应为 1 到 {_MOST_BYTES[kind] // 2**20} MiB")
+    if not 0 < size <= _MAX_BYTES[kind]:
+        raise _refused(f"{name} 有 {size} 字节", f"应为 1 到 {_MAX_BYTES[kind] // 2**20} MiB")
     return path
 
 

@@ -1,4 +1,4 @@
-"""Handles the moment of a write: before it nothing was done, and after it only the site's own answer tells what was."""
+"""Submits a write and determines its outcome: after the submit, only the site's answer shows what was done."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ logger = logging.getLogger("xiaohongshu.submitting")
 
 #: How long the site may take to answer a submit. A call that has less time left submits nothing.
 ANSWER_SECONDS = 15.0
-# A click that failed may still have made the page send something.
+# Even a failed click may have made the page send a request.
 _SETTLE_SECONDS = 0.5
 _REQUEST_TIMEOUT = 408
 
 
 class Submission:
-    """The page's POST to a call, from the click on.
+    """Watches the page's POST to a call after a click.
 
     Args:
         page: The page.
-        call: Part of the path of the page's call.
+        call: Part of the path of the call.
     """
 
     def __init__(self, page: Page, call: str) -> None:
         self.sent = False
         self._page = page
         self._call = call
-        # None when the request failed or the page is gone.
+        # The result is None when the request failed or the page was closed.
         self._response: asyncio.Future[Response | None] = asyncio.get_running_loop().create_future()
         self._listeners: dict[Any, Callable[[Any], None]] = {
             "request": self._on_request,
@@ -50,27 +50,27 @@ class Submission:
             page.on(event, listener)
 
     async def answer(self) -> Response | None:
-        """Wait for the site's answer; None when there will be none. Raises TimeoutError after ANSWER_SECONDS."""
+        """Return the site's answer, or None when the request failed. Raises TimeoutError after ANSWER_SECONDS."""
         with anyio.fail_after(ANSWER_SECONDS):
             return await self._response
 
     def close(self) -> None:
-        """Stop listening."""
+        """Remove the listeners from the page."""
         for event, listener in self._listeners.items():
             self._page.remove_listener(event, listener)
 
-    def _ours(self, request: Request) -> bool:
+    def _is_submit(self, request: Request) -> bool:
         return self._call in urlsplit(request.url).path and request.method == "POST"
 
     def _on_request(self, request: Request) -> None:
-        self.sent = self.sent or self._ours(request)
+        self.sent = self.sent or self._is_submit(request)
 
     def _on_response(self, response: Response) -> None:
-        if self._ours(response.request):
+        if self._is_submit(response.request):
             self._end(response)
 
     def _on_failure(self, request: Request) -> None:
-        if self._ours(request):
+        if self._is_submit(request):
             self._end(None)
 
     def _on_end(self, _: object) -> None:
@@ -83,18 +83,18 @@ class Submission:
 
 @asynccontextmanager
 async def submitted(
-    page: Page, call: str, spend: Callable[[], None], seen: Callable[[], Awaitable[object]] | None = None
+    page: Page, call: str, spend: Callable[[], None], wait_until_done: Callable[[], Awaitable[object]] | None = None
 ) -> AsyncIterator[None]:
-    """Run the body, which makes the page submit, and wait for what the site answers.
+    """Run the body, which makes the page submit, and wait for the site's answer.
 
     Args:
         page: The page.
         call: Part of the path of the page's POST.
-        spend: Called when nothing stands before the submit any more; uses the confirmation up.
-        seen: Waits until the page itself shows that it is done; asked when the answer could not be read.
+        spend: Called immediately before the submit; uses the confirmation up.
+        wait_until_done: Waits until the page shows that the write is done; called when the answer cannot be read.
 
     Raises:
-        ServiceError: TIMEOUT before the submit, when the call has too little time left; what the site refused with;
+        ServiceError: TIMEOUT before the submit, when the call has too little time left; the site's refusal;
             OUTCOME_UNKNOWN when the call was cancelled, ran out of time, lost the browser or was answered by a gateway
             after the submit may have been sent.
     """
@@ -112,33 +112,33 @@ async def submitted(
         except ServiceError as error:
             await asyncio.sleep(_SETTLE_SECONDS)
             if submission.sent or error.code is not ErrorCode.UPSTREAM_CHANGED:
-                raise unknown(call, error) from error
+                raise outcome_unknown(call, error) from error
             raise
         response = await submission.answer()
         if response is None:
-            raise unknown(call, "the request failed")
-        await _judge(call, response, seen)
+            raise outcome_unknown(call, "the request failed")
+        await _check_answer(call, response, wait_until_done)
     except (Error, TimeoutError, anyio.get_cancelled_exc_class()) as error:
-        raise unknown(call, error) from error
+        raise outcome_unknown(call, error) from error
     finally:
         submission.close()
 
 
-def unknown(call: str, reason: object) -> ServiceError:
-    """Return the failure to report when a write may have been done; the log says why it is not known."""
+def outcome_unknown(call: str, reason: object) -> ServiceError:
+    """Log why the outcome of a write is unknown, and return the error to report."""
     logger.warning("outcome of a write unknown", extra={"call": call, "reason": str(reason)[:200]})
     return ServiceError(ErrorCode.OUTCOME_UNKNOWN)
 
 
-async def _judge(call: str, response: Response, seen: Callable[[], Awaitable[object]] | None) -> None:
+async def _check_answer(call: str, response: Response, wait_until_done: Callable[[], Awaitable[object]] | None) -> None:
     if response.status >= 500 or response.status == _REQUEST_TIMEOUT:
-        raise unknown(call, f"HTTP {response.status}")
+        raise outcome_unknown(call, f"HTTP {response.status}")
     try:
         answer: Any = await response.json()
     except (Error, ValueError) as error:
         answer = None
-        if response.status < 400 and seen is None:
-            raise unknown(call, error) from error
+        if response.status < 400 and wait_until_done is None:
+            raise outcome_unknown(call, error) from error
     wall = answer_wall(response.status, answer)
     if wall is not None and wall.code is ErrorCode.ACCESS_RESTRICTED and not wall.whole_account:
         raise ServiceError(
@@ -146,8 +146,8 @@ async def _judge(call: str, response: Response, seen: Callable[[], Awaitable[obj
         )
     if wall is not None:
         raise wall.error()
-    if answer is None and seen is not None:
+    if answer is None and wait_until_done is not None:
         try:
-            await seen()
+            await wait_until_done()
         except ServiceError as error:
-            raise unknown(call, error) from error
+            raise outcome_unknown(call, error) from error

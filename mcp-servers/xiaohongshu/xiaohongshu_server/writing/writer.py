@@ -1,4 +1,4 @@
-"""Writes on the site as a person would: by its buttons and fields, one thing per visit, and checked afterwards."""
+"""Writes on the site like a person: through its buttons and fields, one write per visit, checked afterwards."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from playwright.async_api import TimeoutError as PlaywrightTimeout
 from xiaohongshu_server.browsing.visit import Snapshot, Visit
 from xiaohongshu_server.browsing.walls import Wall
 from xiaohongshu_server.model.references import NoteReference
-from xiaohongshu_server.reading.reader import SiteReader, who
+from xiaohongshu_server.reading.reader import SiteReader, visitor_of
 from xiaohongshu_server.writing.submitting import ANSWER_SECONDS, submitted
 
 _CLICK_MS = 8_000
@@ -27,16 +27,16 @@ _LEAVE_MS = 10_000
 _UPLOAD_MS = 60_000
 _VIDEO_MS = 80_000
 _TYPE_DELAY_MS = 25
-#: Longest a visit that publishes may take, in seconds: uploads and typing.
+#: Longest time of a visit that publishes, in seconds, with uploads and typing.
 PUBLISH_SECONDS = 110.0
 _TOPIC_MS = 4_000
-# Pages tell who visits in their first state; one that does not is no reason to refuse.
-_WHO_SECONDS = 5.0
+# Pages know the visitor soon after loading; when a page does not say it by then, the write is attempted.
+_VISITOR_SECONDS = 5.0
 _POLL_SECONDS = 0.2
 _COMMENT_POSTED = "/comment/post"
 _NOTE_POSTED = "/v2/note"
 _MARKS: dict[str, tuple[str, str, str]] = {
-    # what: field of interactInfo, part of the call's path, button
+    # by kind: field of interactInfo, part of the call's path, button
     "like": ("liked", "/note/like", ".interact-container .like-wrapper .like-lottie, .interact-container .like-lottie"),
     "favorite": ("collected", "/note/collect", ".interact-container .collect-icon, .interact-container #collect"),
 }
@@ -44,16 +44,16 @@ _MARKS: dict[str, tuple[str, str, str]] = {
 
 @dataclass(frozen=True)
 class Target:
-    """What a write is about: the note object of its page and, for a reply, the comment object where it was loaded."""
+    """Holds the target of a write: the note object of its page and, for a reply, the comment object when it loaded."""
 
     note: dict[str, Any]
     comment: dict[str, Any] | None = None
 
 
 class SiteWriter:
-    """Every method raises ServiceError when the site did not take what was written, or when that is not known.
+    """Writes on the site; methods raise ServiceError when the site refused the write or when its outcome is unknown.
 
-    Those that write take `spend`, which they call immediately before the submit.
+    Methods that write call `spend` immediately before the submit.
 
     Args:
         reader: Opens notes.
@@ -65,14 +65,14 @@ class SiteWriter:
         self._creator_url = creator_url
 
     async def look(self, account: str, reference: NoteReference, comment_id: str | None = None) -> Target:
-        """Return what a write would be about, for a dry run; raise what would prevent it."""
+        """Return the target of a write, for a dry run; raise the error that would prevent the write."""
         async with self._reader.visit_note(account, reference) as (visit, note):
             await _require_member(visit)
             comment = await _find_comment(visit, comment_id) if comment_id else None
             return Target(note, comment)
 
     async def look_at_publishing(self, account: str) -> None:
-        """Raise what would prevent the account from publishing, for a dry run."""
+        """Raise the error that would prevent the account from publishing, for a dry run."""
         async with self._visit_publishing(account):
             pass
 
@@ -80,20 +80,20 @@ class SiteWriter:
         self,
         account: str,
         reference: NoteReference,
-        what: Literal["like", "favorite"],
-        wanted: bool,
+        kind: Literal["like", "favorite"],
+        active: bool,
         spend: Callable[[], None],
     ) -> bool:
-        """Like or favorite a note, or take that back; False when it was so already."""
-        field, call, button = _MARKS[what]
+        """Like or favorite a note, or undo that; return False when nothing had to be changed."""
+        field, call, button = _MARKS[kind]
 
         def marked(snapshot: Snapshot) -> bool | None:
             info = (snapshot["state"]["note"] or {}).get("interactInfo") or {}
-            return True if bool(info.get(field)) is wanted else None
+            return True if bool(info.get(field)) is active else None
 
         async with self._visit_note(account, reference) as (visit, note):
             await _require_member(visit)
-            if bool((note.get("interactInfo") or {}).get(field)) is wanted:
+            if bool((note.get("interactInfo") or {}).get(field)) is active:
                 spend()
                 return False
             target = visit.page.locator(button).last
@@ -112,7 +112,7 @@ class SiteWriter:
     async def reply(
         self, account: str, reference: NoteReference, comment_id: str, content: str, spend: Callable[[], None]
     ) -> None:
-        """Answer a comment of a note."""
+        """Reply to a comment of a note."""
         async with self._visit_note(account, reference) as (visit, _):
             await _require_member(visit)
             await _find_comment(visit, comment_id)
@@ -144,16 +144,16 @@ class SiteWriter:
             for topic in topics:
                 await self._topic(page, editor, topic)
 
-            async def left() -> None:
+            async def published() -> None:
                 await page.wait_for_url(lambda shown: "/publish/publish" not in shown, timeout=_LEAVE_MS)
 
-            async with submitted(page, _NOTE_POSTED, spend, left):
+            async with submitted(page, _NOTE_POSTED, spend, published):
                 await _press_publish(page)
 
     def _visit_note(
         self, account: str, reference: NoteReference
     ) -> AbstractAsyncContextManager[tuple[Visit, dict[str, Any]]]:
-        """Visit a note for longer than to read it: the answer to the submit comes on top."""
+        """Visit a note, with time for the answer to the submit added to the time for reading."""
         return self._reader.visit_note(account, reference, self._reader.page_seconds + ANSWER_SECONDS)
 
     @asynccontextmanager
@@ -187,10 +187,10 @@ class SiteWriter:
                 ErrorCode.TIMEOUT, "文件没有上传完成", "请换小一些的文件，或稍后重试；什么都没有发布"
             ) from error
         except Error as error:
-            raise _gone_or(error, "上传入口") from error
+            raise _crashed_or_missing(error, "上传入口") from error
 
     async def _topic(self, page: Page, editor: Locator, topic: str) -> None:
-        """Type `#topic` and take the site's own suggestion; a topic the site does not know stays as text."""
+        """Type `#topic` and choose the site's suggestion; a topic that the site does not know stays as text."""
         await editor.press_sequentially(f" #{topic}", delay=_TYPE_DELAY_MS)
         offered = page.locator("#creator-editor-topic-container .item").filter(has_text=topic).first
         try:
@@ -200,33 +200,33 @@ class SiteWriter:
 
 
 async def _require_member(visit: Visit) -> None:
-    """Raise LOGIN_REQUIRED when the page is shown to a guest."""
-    give_up = time.monotonic() + _WHO_SECONDS
+    """Raise LOGIN_REQUIRED when the visitor of the page is a guest."""
+    give_up = time.monotonic() + _VISITOR_SECONDS
     while time.monotonic() < give_up:
         snapshot = await visit.snapshot()
-        found = who(snapshot) if snapshot else None
-        if found:
-            if found[0] is None:
+        visitor = visitor_of(snapshot) if snapshot else None
+        if visitor:
+            if visitor[0] is None:
                 raise Wall(ErrorCode.LOGIN_REQUIRED, certain=True).error()
             return
         await asyncio.sleep(_POLL_SECONDS)
 
 
 async def _find_comment(visit: Visit, comment_id: str) -> dict[str, Any] | None:
-    """Scroll until the comment is there; returns its object, or None when only its row is. Raises NOT_FOUND."""
-    found: dict[str, dict[str, Any]] = {}
+    """Scroll to a comment and return its object, or None when only its row is on the page. Raises NOT_FOUND."""
+    comments_by_id: dict[str, dict[str, Any]] = {}
 
     def listed(snapshot: Snapshot) -> int:
         comments = (snapshot["state"]["comments"] or {}).get("list") or []
-        found.update((str(comment.get("id")), comment) for comment in comments if isinstance(comment, dict))
+        comments_by_id.update((str(comment.get("id")), comment) for comment in comments if isinstance(comment, dict))
         return len(comments)
 
-    await visit.grow(listed, lambda s: comment_id in found or s["end_marker"], wanted=10_000)
-    if comment_id not in found and not await visit.page.locator(f"[id='comment-{comment_id}']").count():
+    await visit.grow(listed, lambda s: comment_id in comments_by_id or s["end_marker"], target=10_000)
+    if comment_id not in comments_by_id and not await visit.page.locator(f"[id='comment-{comment_id}']").count():
         raise ServiceError(
             ErrorCode.NOT_FOUND, "在这条笔记下没有找到该评论", "请用 xhs_get_comments 核对；它可能已被删除"
         )
-    return found.get(comment_id)
+    return comments_by_id.get(comment_id)
 
 
 async def _check_title(page: Page, field: Locator, title: str) -> None:
@@ -237,7 +237,7 @@ async def _check_title(page: Page, field: Locator, title: str) -> None:
         count = (await warning.inner_text()).strip()[:20] if too_long else ""
         taken = await field.input_value(timeout=_CLICK_MS)
     except Error as error:
-        raise _gone_or(error, "标题框") from error
+        raise _crashed_or_missing(error, "标题框") from error
     if too_long or taken.strip() != title:
         raise ServiceError(
             ErrorCode.INVALID_ARGUMENT,
@@ -247,11 +247,11 @@ async def _check_title(page: Page, field: Locator, title: str) -> None:
 
 
 async def _click(target: Locator, name: str, *, trial: bool = False) -> None:
-    """Click, or with `trial` only make sure that it could be clicked."""
+    """Click the target, or with `trial` only check that it can be clicked."""
     try:
         await target.click(timeout=_CLICK_MS, trial=trial)
     except Error as error:
-        raise _gone_or(error, name) from error
+        raise _crashed_or_missing(error, name) from error
 
 
 async def _press_publish(page: Page) -> None:
@@ -259,10 +259,10 @@ async def _press_publish(page: Page) -> None:
     if not await widget.count():
         await _click(page.locator(".publish-page-publish-btn button.bg-red").first, "发布按钮")
         return
-    # One element draws both buttons: to keep a draft on the left, to publish on the right.
+    # One element draws both buttons: the left one keeps a draft, the right one publishes.
     box = await widget.first.bounding_box()
     if box is None or await widget.first.get_attribute("submit-disabled") == "true":
-        raise _not_there("发布按钮")
+        raise _missing("发布按钮")
     await page.mouse.click(box["x"] + box["width"] * 0.65, box["y"] + box["height"] / 2)
 
 
@@ -271,14 +271,14 @@ async def _type(target: Locator, content: str, name: str) -> None:
         await target.click(timeout=_CLICK_MS)
         await target.press_sequentially(content, delay=_TYPE_DELAY_MS, timeout=_CLICK_MS + len(content) * 200)
     except Error as error:
-        raise _gone_or(error, name) from error
+        raise _crashed_or_missing(error, name) from error
 
 
-def _gone_or(error: Error, name: str) -> ServiceError:
-    return crashed() if is_gone(error) else _not_there(name)
+def _crashed_or_missing(error: Error, name: str) -> ServiceError:
+    return crashed() if is_gone(error) else _missing(name)
 
 
-def _not_there(name: str) -> ServiceError:
+def _missing(name: str) -> ServiceError:
     return ServiceError(
         ErrorCode.UPSTREAM_CHANGED,
         f"页面上没有可用的{name}，什么都没有提交",
