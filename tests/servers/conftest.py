@@ -1,4 +1,4 @@
-"""Servers that the tests of this folder talk to: real ones, on real ports."""
+"""Starts the servers for the tests of this folder: real servers on real ports."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from xiaohongshu_server.service import build_app as build_xiaohongshu
 
 from tests.stand_in import xiaohongshu as stand_in_site
 from tests.stand_in.running import StandIn, free_port, running
-from tests.stand_in.xiaohongshu_calls import unhurried
+from tests.stand_in.xiaohongshu_calls import stand_in_settings
 
 Connect = Callable[[str], AbstractAsyncContextManager[Client]]
 
@@ -32,13 +32,13 @@ CONNECTIONS: dict[str, Connect] = {
 
 @pytest.fixture(params=list(CONNECTIONS))
 def connect(request: pytest.FixtureRequest) -> Connect:
-    """Opens an SDK client; the test runs once per transport and protocol era."""
+    """Return a function that opens an SDK client; tests run once for each transport and protocol era."""
     return CONNECTIONS[request.param]
 
 
 @pytest.fixture(scope="session")
 def template() -> Iterator[str]:
-    """Base URL of a running template service."""
+    """Return the base URL of a running template service."""
     app = build_template(Settings(port=free_port()))
     with running(build_server(app)) as base:
         yield base
@@ -46,16 +46,16 @@ def template() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """Path of the browser the tests drive."""
-    found = shutil.which("chromium")
-    if found is None:
+    """Return the path of the browser for the tests."""
+    path = shutil.which("chromium")
+    if path is None:
         pytest.fail("Chromium is missing: apt-get install -y chromium")
-    return found
+    return path
 
 
 @pytest.fixture(scope="session")
 def stand_in() -> Iterator[StandIn]:
-    """A running stand-in for xiaohongshu.com."""
+    """Return a running stand-in for xiaohongshu.com."""
     site = stand_in_site.create_site()
     with running(uvicorn.Server(uvicorn.Config(site, port=free_port(), log_level="warning"))) as base:
         yield StandIn(base, site)
@@ -63,22 +63,22 @@ def stand_in() -> Iterator[StandIn]:
 
 @pytest.fixture(scope="session")
 def site(stand_in: StandIn) -> str:
-    """Base URL of the stand-in for xiaohongshu.com."""
+    """Return the base URL of the stand-in for xiaohongshu.com."""
     return stand_in.base
 
 
 @pytest.fixture(scope="session")
 def xiaohongshu_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data folder of the running xiaohongshu service."""
+    """Return the data folder of the running xiaohongshu service."""
     return tmp_path_factory.mktemp("data")
 
 
 @pytest.fixture(scope="session")
 def xiaohongshu(site: str, chromium: str, xiaohongshu_data: Path) -> Iterator[str]:
-    """Base URL of a running xiaohongshu service on the stand-in, without pauses and without cache."""
+    """Return the base URL of a running xiaohongshu service on the stand-in, without pauses and without a cache."""
     app = build_xiaohongshu(
         Settings(port=free_port(), data_dir=xiaohongshu_data, read_only=False),
-        unhurried(site, xiaohongshu_data, accounts=("default", "second", "widget"), login_seconds=30),
+        stand_in_settings(site, xiaohongshu_data, accounts=("default", "second", "widget"), login_seconds=30),
         BrowserSettings(chromium_path=chromium),
     )
     with running(build_server(app)) as base:

@@ -1,1 +1,1 @@
-"""Stand-ins for the platforms, for tests only: local sites that serve the platforms' shapes to a real browser."""
+"""Stands in for the platforms in tests: local sites that serve pages and data like the platforms to a real browser."""

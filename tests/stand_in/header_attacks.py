@@ -1,4 +1,4 @@
-"""Calls of one tool in the clothes of another: what a token for some tools might try at a service."""
+"""Makes requests that disguise the call of a forbidden tool as that of an allowed one, and sends them to services."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dyber_kit import ErrorCode, ServiceError, Settings
 from dyber_kit.serving.server import build_server
 
 from tests.stand_in.running import running
-from tests.stand_in.services import build, needed, tools_of
+from tests.stand_in.services import build, minimal_arguments, tools_of
 
 MODERN = "2026-07-28"
 META = {
@@ -26,8 +26,18 @@ Headers = list[tuple[str, str]]
 
 @dataclass
 class Target:
-    """A running service; `called` are the tools that ran. A token is for `allowed`, and the attacks want `wanted`.
-    `prefix` and `extra` are what its address and every request have, too."""
+    """Describes a running service under attack.
+
+    Attributes:
+        base: Base URL.
+        allowed: Name of the tool that the token permits.
+        wanted: Name of the tool that the token forbids and the attacks try to call.
+        arguments: Valid arguments of `wanted`.
+        allowed_arguments: Valid arguments of `allowed`.
+        called: Names of the tools that ran.
+        prefix: Path that is put before the path of every request.
+        extra: Headers that every request has, too.
+    """
 
     base: str
     allowed: str
@@ -40,7 +50,7 @@ class Target:
 
     @property
     def headers(self) -> Headers:
-        """As the gateway lets them through."""
+        """Return the headers of a call of the allowed tool, which the gateway passes on."""
         return [
             ("Content-Type", "application/json"),
             ("Accept", "application/json, text/event-stream"),
@@ -50,7 +60,7 @@ class Target:
         ]
 
     def body(self, tool: str, **params: Any) -> dict[str, Any]:
-        """A call of a tool."""
+        """Return the body of a call of a tool."""
         arguments = self.allowed_arguments if tool == self.allowed else self.arguments
         return {
             "jsonrpc": "2.0",
@@ -60,7 +70,7 @@ class Target:
         }
 
     def send(self, body: bytes, headers: Headers, path: str = "/mcp") -> int:
-        """The status of the answer; -1 where the connection ends without one."""
+        """Send a request and return the status of the answer; -1 when the connection ends without an answer."""
         connection = http.client.HTTPConnection(self.base.removeprefix("http://"), timeout=20)
         with closing(connection):
             connection.putrequest("POST", self.prefix + path)
@@ -77,14 +87,16 @@ class Target:
 
 @contextmanager
 def serving(package: str, settings: Settings) -> Iterator[Target]:
-    """A service's package, running, with functions behind its tools that only say that they ran."""
+    """Run a service with tools that only record their names in `called`."""
     app = build(package, settings)
     tools = tools_of(app)
     allowed, wanted = tools[0], tools[-1]
     assert allowed.name != wanted.name
-    target = Target("", allowed.name, wanted.name, needed(wanted.parameters), needed(allowed.parameters))
+    target = Target(
+        "", allowed.name, wanted.name, minimal_arguments(wanted.parameters), minimal_arguments(allowed.parameters)
+    )
 
-    def noting(name: str) -> Any:
+    def recording(name: str) -> Any:
         async def end(**_: Any) -> None:
             target.called.append(name)
             raise ServiceError(ErrorCode.BUSY)
@@ -92,14 +104,14 @@ def serving(package: str, settings: Settings) -> Iterator[Target]:
         return end
 
     for tool in tools:
-        tool.fn = noting(tool.name)
+        tool.fn = recording(tool.name)
     with running(build_server(app)) as base:
         target.base = base
         yield target
 
 
 def replaced(headers: Headers, name: str, *values: str) -> Headers:
-    """The headers with these values, or none, for `name`."""
+    """Return the headers with these values of the header `name`, or without it when there are none."""
     return [pair for pair in headers if pair[0] != name] + [(name, value) for value in values]
 
 
@@ -108,13 +120,13 @@ def dumped(value: Any) -> bytes:
 
 
 def doubled(target: Target, first: str, second: str) -> bytes:
-    """A call that names two tools, with the key `name` twice."""
+    """Return the body of a call that names two tools, with the key `name` twice."""
     text = json.dumps(target.body(first))
     return text.replace(f'"name": "{first}"', f'"name": "{first}", "name": "{second}"').encode()
 
 
 def bodies(target: Target) -> dict[str, bytes]:
-    """Bodies that could be read as a call of the tool that is wanted, by what they try."""
+    """Return bodies that could be read as a call of the wanted tool, by a description of the attempt."""
     call = target.body(target.wanted)
     text = json.dumps(call)
     harmless = target.body(target.allowed)
@@ -150,7 +162,7 @@ def bodies(target: Target) -> dict[str, bytes]:
 
 
 def header_attempts(target: Target) -> dict[str, Headers]:
-    """Headers that the gateway might read in another way than the server, by what they try."""
+    """Return headers that gateway and server might read differently, by a description of the attempt."""
     headers = target.headers
     both = (target.allowed, target.wanted)
     return {

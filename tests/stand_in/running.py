@@ -1,4 +1,4 @@
-"""Runs real servers for tests: in this process on a thread of their own, or as a process."""
+"""Runs real servers for tests, on a thread of this process or as a separate process."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ _START_SECONDS = 60
 
 @dataclass(frozen=True)
 class StandIn:
-    """A running stand-in: its base URL, and the application whose `state` tells what was asked of it."""
+    """Holds a running stand-in: its base URL, and the application whose `state` records the requests."""
 
     base: str
     app: Starlette
 
 
 def free_port() -> int:
-    """A TCP port on 127.0.0.1 that nobody listens on now."""
+    """Return a TCP port on 127.0.0.1 that is free at present."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
 def python_path() -> str:
-    """PYTHONPATH with the kit, every service and these helpers."""
+    """Return a PYTHONPATH with the kit, every service and the test helpers."""
     folders = [SERVERS / "kit", ROOT, *(spec.parent for spec in SERVERS.glob("*/service.yaml"))]
     return os.pathsep.join(map(str, folders))
 
 
 @contextlib.contextmanager
 def running(server: uvicorn.Server) -> Iterator[str]:
-    """Run `server` on a thread; yields its base URL once it listens."""
+    """Run `server` on a thread; yield its base URL once it listens."""
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     give_up = time.monotonic() + _START_SECONDS
@@ -63,8 +63,10 @@ def running(server: uvicorn.Server) -> Iterator[str]:
 
 @contextlib.contextmanager
 def process(*module: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Run a service's package (or another module, with its arguments) as a process; yields it and its base URL once
-    /health answers."""
+    """Run a module with its arguments, such as a service's package, as a process.
+
+    Yields the process and its base URL once /health answers.
+    """
     port = free_port()
     variables = {**os.environ, "PYTHONPATH": python_path(), "HOST": "127.0.0.1", "PORT": str(port), **environment}
     child = subprocess.Popen(

@@ -1,6 +1,6 @@
-"""A stand-in for xiaohongshu.com: same paths, same state objects, same walls. Nothing here is real data.
+"""Stands in for xiaohongshu.com: it has the same paths, state objects and walls, with invented data.
 
-Keywords and note ids choose the behaviour; see `SEARCHES` and `xiaohongshu_data`. A guest logs in by a QR code, which
+Keywords and note ids select the behaviour; see `SEARCHES` and `xiaohongshu_data`. A guest logs in by a QR code, which
 `POST /stand-in/scan` scans. Run it with `python -m tests.stand_in.xiaohongshu --port N`; HOST sets the address.
 """
 
@@ -21,7 +21,7 @@ from tests.stand_in.xiaohongshu_html import NOTE_BODY, config, filter_panel, log
 from tests.stand_in.xiaohongshu_login import PROOFS, login_routes
 from tests.stand_in.xiaohongshu_writing import write_routes
 
-# keyword -> what the search page does; anything else is an ordinary search
+# Behaviour of the search page by keyword; any other keyword is an ordinary search.
 SEARCHES: dict[str, dict[str, Any]] = {
     "慢": {"delay_ms": 1500},
     "空": {"empty": True},
@@ -44,18 +44,16 @@ SEARCHES: dict[str, dict[str, Any]] = {
     "少": {"total": 3},
 }
 _WALL_TEXT = {"login": "登录后查看搜索结果", "rate": "访问频次异常，请勿频繁操作或重启试试"}
-
-
 ENGLISH = "<h1>Sorry, This Page Isn\u2019t Available Right Now.</h1><p>Open the app and scan to see this note</p>"
 
 
 def refusal(code: int) -> Response:
-    """What the site's data calls answer when they refuse: HTTP 200, a code and the site's words."""
+    """Return the refusal of a data call: HTTP 200 with a code and the site's message."""
     return JSONResponse({"success": False, "code": code, "msg": data.REFUSALS[code], "data": {}})
 
 
 async def search_page(request: Request) -> Response:
-    """The page of search results; fills its state by a call of its own."""
+    """Serve the page of search results; its script fills the state with a data call."""
     request.app.state.pages.append(str(request.url))
     keyword = request.query_params.get("keyword", "")
     switch = SEARCHES.get(keyword, {})
@@ -76,7 +74,7 @@ async def search_page(request: Request) -> Response:
 
 
 async def search_call(request: Request) -> Response:
-    """POST /api/sns/web/v1/search/notes, as the page itself calls it."""
+    """Answer POST /api/sns/web/v1/search/notes, which the page calls."""
     body = await request.json()
     keyword, number = body["keyword"], body["page"]
     request.app.state.searches.append(body)
@@ -101,7 +99,7 @@ async def search_call(request: Request) -> Response:
 
 
 async def note_page(request: Request) -> Response:
-    """A note's page: note in the HTML, comments by calls of its own while scrolling."""
+    """Serve a note's page: the note is in the HTML, comments are loaded by data calls while scrolling."""
     request.app.state.pages.append(str(request.url))
     note_id = request.path_params["note_id"]
     if request.query_params.get("xsec_token") != data.TOKEN:
@@ -140,12 +138,12 @@ async def note_page(request: Request) -> Response:
 
 
 async def feed_call(request: Request) -> Response:
-    """GET /api/sns/web/v1/feed: the refusal asked for."""
+    """Answer GET /api/sns/web/v1/feed with the refusal that the request names."""
     return refusal(int(request.query_params["code"]))
 
 
 async def comment_call(request: Request) -> Response:
-    """GET /api/sns/web/v2/comment/page, as the page itself calls it."""
+    """Answer GET /api/sns/web/v2/comment/page, which the page calls."""
     note_id = request.query_params["note_id"]
     start = int(request.query_params.get("cursor") or 0)
     if note_id == data.COMMENT_WALL_NOTE:
@@ -160,7 +158,7 @@ async def comment_call(request: Request) -> Response:
 
 
 async def reply_call(request: Request) -> Response:
-    """GET /api/sns/web/v2/comment/sub/page: more replies to one comment."""
+    """Answer GET /api/sns/web/v2/comment/sub/page with more replies to a comment."""
     comment = int(request.query_params["root_comment_id"].removeprefix("comment-"))
     start = int(request.query_params["cursor"])
     listed = data.replies(comment, start, data.REPLY_PAGE)
@@ -170,7 +168,7 @@ async def reply_call(request: Request) -> Response:
 
 
 async def user_page(request: Request) -> Response:
-    """A profile: data in the HTML, notes by calls of its own while scrolling."""
+    """Serve a profile: its data are in the HTML, notes are loaded by data calls while scrolling."""
     request.app.state.pages.append(str(request.url))
     user_id = request.path_params["user_id"]
     if request.query_params.get("xsec_token") != data.USER_TOKEN:
@@ -182,7 +180,7 @@ async def user_page(request: Request) -> Response:
 
 
 async def user_posted_call(request: Request) -> Response:
-    """GET /api/sns/web/v1/user_posted, as the page itself calls it."""
+    """Answer GET /api/sns/web/v1/user_posted, which the page calls."""
     start = int(request.query_params["cursor"])
     if request.query_params["user_id"] == data.FORBIDDEN_USER:
         return refusal(-104)
@@ -191,7 +189,7 @@ async def user_posted_call(request: Request) -> Response:
 
 
 async def explore(request: Request) -> Response:
-    """The home page: its feed, its search box, and whether somebody is logged in."""
+    """Serve the home page: its feed, its search box, and the logged-in user or the login box."""
     request.app.state.pages.append(str(request.url))
     body = "<input id='search-input'><div id='cards'></div>"
     if user := member(request):
@@ -203,20 +201,20 @@ async def explore(request: Request) -> Response:
 
 
 async def home_call(request: Request) -> Response:
-    """POST /api/sns/web/v1/homefeed: the next ten items."""
+    """Answer POST /api/sns/web/v1/homefeed with the next ten items."""
     first = int(request.query_params["page"]) * 10
     items = [data.home_item(index) for index in range(first, first + 10)]
     return JSONResponse({"success": True, "data": {"items": [*items, data.live_item()]}})
 
 
 async def trending_call(_: Request) -> Response:
-    """GET /api/sns/web/v1/search/querytrending: words under an empty search box."""
+    """Answer GET /api/sns/web/v1/search/querytrending with the words under an empty search box."""
     queries = [{"title": f"猜你想搜{index}", "search_word": f"热词{index}"} for index in range(12)]
     return JSONResponse({"success": True, "data": {"title": "猜你想搜", "queries": queries}})
 
 
 async def recommend_call(request: Request) -> Response:
-    """GET /api/sns/web/v1/search/recommend: words that go on from what was typed."""
+    """Answer GET /api/sns/web/v1/search/recommend with words that begin with the typed text."""
     typed = request.query_params["keyword"]
     if typed == "验证码":
         return JSONResponse({"success": False}, 461)
@@ -226,15 +224,15 @@ async def recommend_call(request: Request) -> Response:
     return JSONResponse({"success": True, "data": {"sug_items": items}})
 
 
-async def who_am_i(request: Request) -> Response:
-    """A call that fails for every guest and must not be taken for a wall."""
+async def current_user(request: Request) -> Response:
+    """Answer a call that fails for every guest and must not be mistaken for a wall."""
     if user := member(request):
         return JSONResponse({"success": True, "data": {"user_id": user["userId"], "nickname": user["nickname"]}})
     return JSONResponse({"success": False, "code": -101, "msg": "无登录信息"}, 401)
 
 
 async def short_link(request: Request) -> Response:
-    """What xhslink.com does: /o/note leads to a note, the others to where a short link must not lead."""
+    """Redirect like xhslink.com: to a note, a user, or an address to which a short link must not lead."""
     share = f"/discovery/item/{data.NORMAL_NOTE}?xsec_source=app_share&xsec_token="
     target = {
         "note": str(request.base_url).rstrip("/") + share + data.TOKEN.replace("+", "%2B").replace("/", "%2F"),
@@ -248,17 +246,17 @@ async def short_link(request: Request) -> Response:
 
 
 async def plain_page(request: Request) -> Response:
-    """Where redirects end."""
+    """Serve the page at the end of a redirect."""
     if request.url.path.endswith("/captcha") and request.query_params.get("verifyType") == "124":
         return page(config(kind="none"), "<p>扫码验证身份</p><p>请使用已登录该账号的小红书 App 扫码</p>")
     return page(config(kind="none"), f"<p>{request.url.path}</p>")
 
 
 def create_site() -> Starlette:
-    """A stand-in of its own, with a state of its own.
+    """Return a new stand-in with an empty state.
 
-    `searches`, `writes`, `pages` and `sessions` tell what was asked of it; `login` names the second proof that it wants
-    after a scan, or is "refused".
+    In its state, `searches`, `writes`, `pages` and `sessions` record the requests; `login` is the second proof that it
+    requires after a scan, or "refused".
     """
     site = Starlette(
         routes=[
@@ -275,7 +273,7 @@ def create_site() -> Starlette:
             Route("/api/sns/web/v1/user_posted", user_posted_call),
             Route("/api/sns/web/v2/comment/page", comment_call),
             Route("/api/sns/web/v2/comment/sub/page", reply_call),
-            Route("/api/sns/web/v2/user/me", who_am_i),
+            Route("/api/sns/web/v2/user/me", current_user),
             Route("/o/{code}", short_link),
             Route("/404", plain_page),
             Route("/website-login/{page}", plain_page),
@@ -296,7 +294,7 @@ app = create_site()
 
 
 def main() -> None:
-    """Serve until stopped."""
+    """Serve the stand-in until it is stopped."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=8999)
     arguments = parser.parse_args()

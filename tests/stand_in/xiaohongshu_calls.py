@@ -1,4 +1,4 @@
-"""Calling the xiaohongshu service in tests."""
+"""Helps tests to call the xiaohongshu service."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from xiaohongshu_server.config import SiteSettings
 
 
 class Caller:
-    """Calls tools of the service at `base`, each over a connection of its own."""
+    """Calls tools of the service at `base`, each over a new connection."""
 
     def __init__(self, base: str) -> None:
         self._base = base
 
     async def result(self, tool: str, **arguments: object) -> CallToolResult:
-        """Whatever the tool answers."""
+        """Return the tool's answer or error."""
         async with Client(f"{self._base}/mcp") as client:
             return await client.call_tool(tool, arguments)
 
     async def __call__(self, tool: str, **arguments: object) -> dict[str, Any]:
-        """The tool's structured answer; an error is a failed test."""
+        """Return the tool's structured answer; fail the test at an error."""
         result = await self.result(tool, **arguments)
         assert not result.is_error, result.content[0].text
         return result.structured_content
 
     async def refusal(self, tool: str, **arguments: object) -> str:
-        """The text of the tool's error; an answer is a failed test."""
+        """Return the text of the tool's error; fail the test at an answer."""
         result = await self.result(tool, **arguments)
         assert result.is_error, result.structured_content
         return result.content[0].text
 
 
-def unhurried(base_url: str, data_dir: Path | None = None, **values: Any) -> SiteSettings:
-    """Settings for the stand-in: no pauses between pages, nothing kept for the next caller."""
+def stand_in_settings(base_url: str, data_dir: Path | None = None, **values: Any) -> SiteSettings:
+    """Return settings for the stand-in, without pauses between pages and without a cache."""
     defaults = {
         "base_url": base_url, "creator_url": base_url, "page_seconds": 20, "queue_seconds": 20, "interval_seconds": 0,
         "jitter_seconds": 0, "daily_pages": 10_000, "pause_seconds": 0, "cache_seconds": 0,
@@ -51,7 +51,7 @@ def unhurried(base_url: str, data_dir: Path | None = None, **values: Any) -> Sit
 
 @contextlib.contextmanager
 def logged_in(data_dir: Path, site: str, name: str = "SECRET", account: str = "default") -> Iterator[Path]:
-    """A session file for `account` for as long as it lasts; `name` is who is logged in."""
+    """Keep a session file for `account` until the context ends; `name` is the name of the logged-in user."""
     file = data_dir / ("storage_state.json" if account == "default" else f"storage_state.{account}.json")
     cookie = {
         "name": "web_session", "value": f"session-{name}", "domain": urlsplit(site).hostname, "path": "/",

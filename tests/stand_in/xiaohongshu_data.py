@@ -1,4 +1,4 @@
-"""Objects in the shapes the xiaohongshu stand-in serves."""
+"""Makes the objects that the stand-in for xiaohongshu serves."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 Json = dict[str, Any]
 
-# The last two hex digits of a note id choose what its page does.
+# The last two hex digits of a note id select the behaviour of its page.
 ID_PREFIX = "66fad51c00000000000000"
 NORMAL_NOTE = ID_PREFIX + "01"
 SLOW_NOTE = ID_PREFIX + "02"
@@ -23,14 +23,14 @@ QUOTING_NOTE = ID_PREFIX + "0c"
 OLD_STATE_NOTE = ID_PREFIX + "0d"  # its page holds another note's state first
 GUARDED_NOTE = ID_PREFIX + "0e"  # its comment call answers HTTP 471
 SHY_NOTE = ID_PREFIX + "0f"  # no comments can be written
-STRICT_NOTE = ID_PREFIX + "10"  # the site refuses what is written or clicked here
+STRICT_NOTE = ID_PREFIX + "10"  # the site refuses every write and click
 LIKED_NOTE = ID_PREFIX + "11"  # already liked and collected
 FORBIDDEN_NOTE = ID_PREFIX + "12"  # its data call answers -104
-STRANGE_NOTE = ID_PREFIX + "13"  # its data call answers a code that nobody knows
+STRANGE_NOTE = ID_PREFIX + "13"  # its data call answers an unknown code
 ENGLISH_NOTE = ID_PREFIX + "14"  # shows the site's English page once, then the note
 AWAY_NOTE = ID_PREFIX + "15"  # shows the site's English page always
-LOST_NOTE = ID_PREFIX + "16"  # what is written or clicked here is taken, but the answer is a gateway's 504
-SILENT_NOTE = ID_PREFIX + "17"  # what is written or clicked here is taken, and never answered
+LOST_NOTE = ID_PREFIX + "16"  # a write or a click is carried out, but the answer is a gateway's 504
+SILENT_NOTE = ID_PREFIX + "17"  # a write or a click is carried out, but never answered
 
 USER = "5f" + f"{7:022x}"
 CLOSED_USER = "5f" + "c" * 22
@@ -40,14 +40,14 @@ HOME_TOTAL = 30
 USER_NOTES = 25
 
 COMMENT_TOTAL = 25
-REPLY_TOTAL = 8  # of the second comment; every other has one
+REPLY_TOTAL = 8  # of the second comment; every other comment has one reply
 REPLY_PAGE = 5
 COMMENT_PAGE = 10
 SEARCH_TOTAL = 45
 SEARCH_PAGE = 20
-# ends with "=", contains "+" and "/": everything a careless URL would break
+# ends with "=" and contains "+" and "/", which are damaged in a URL without escaping
 TOKEN = "ABtoken_x-y+z/9="
-#: What the site answers with codes that refuse.
+#: The site's messages by the codes of its refusals.
 REFUSALS: dict[int, str] = {
     -104: "您当前登录的账号没有权限访问",
     -9999: "系统<b>开小差</b>\u200b了，" + "请稍后再来" * 40,
@@ -57,7 +57,7 @@ USER_TOKEN = "USER-TOKEN-NOT-FOR-NOTES="
 
 
 def user(index: int) -> Json:
-    """A user object; search cards spell the name `nickName`."""
+    """Return a user object; search cards spell the name `nickName`."""
     return {
         "userId": f"5f{index:022x}",
         "nickName": f"用户{index}",
@@ -68,7 +68,7 @@ def user(index: int) -> Json:
 
 
 def feed_item(index: int, keyword: str, chosen: list[str] | None = None) -> Json:
-    """One search result; the first shows rounded counts, `chosen` filters show in the title."""
+    """Return a search result; the first results have rounded counts, and titles contain the `chosen` filters."""
     liked = {0: "1.7万", 1: "10万+", 2: "赞"}.get(index, str(80 + index))
     marks = "".join(f"〔{label}〕" for label in chosen or [])
     video = "视频" in (chosen or []) or ("图文" not in (chosen or []) and index % 3 == 1)
@@ -96,24 +96,24 @@ def feed_item(index: int, keyword: str, chosen: list[str] | None = None) -> Json
 
 
 def other_item(index: int) -> Json:
-    """A search result that is not a note."""
+    """Return a search result that is not a note."""
     return {"id": f"query-{index}", "modelType": "rec_query", "index": index, "recQuery": {"title": "猜你想搜"}}
 
 
 def home_item(index: int) -> Json:
-    """One item of the home feed: of the counts, only the likes are there."""
+    """Return an item of the home feed, which has no count but the likes."""
     item = feed_item(index + 100, "推荐")
     item["noteCard"]["interactInfo"] = {"liked": False, "likedCount": str(index)}
     return item
 
 
 def live_item() -> Json:
-    """A live room in a feed."""
+    """Return a live room in a feed."""
     return {"id": "live-1", "modelType": "live_v2", "liveCard": {"title": "直播"}}
 
 
 def user_page(user_id: str) -> Json:
-    """`userPageData` of a profile page."""
+    """Return the `userPageData` of a profile page."""
     number = int(user_id[2:], 16) % 100
     return {
         "basicInfo": {
@@ -135,7 +135,7 @@ def user_page(user_id: str) -> Json:
 
 
 def user_notes(user_id: str, start: int, count: int) -> list[Json]:
-    """Notes `start`..`start+count` of a profile page."""
+    """Return the notes `start`..`start+count` of a profile page."""
     number = int(user_id[2:], 16) % 100
     items = [feed_item(index, f"用户{number}的") for index in range(start, min(start + count, USER_NOTES))]
     for item in items:
@@ -148,7 +148,7 @@ def user_notes(user_id: str, start: int, count: int) -> list[Json]:
 
 
 def note(note_id: str) -> Json:
-    """A note object of a note page."""
+    """Return the note object of a note page."""
     quoted = "有人问：请通过验证 是什么意思？访问频次异常 又是什么？" if note_id == QUOTING_NOTE else ""
     return {
         "noteId": note_id,
@@ -174,7 +174,7 @@ def note(note_id: str) -> Json:
 
 
 def comments(note_id: str, start: int, count: int) -> list[Json]:
-    """Comments `start`..`start+count` of a note, fewer at the end."""
+    """Return the comments `start`..`start+count` of a note, fewer at the end."""
     return [
         {
             "id": f"comment-{index}",
@@ -195,7 +195,7 @@ def comments(note_id: str, start: int, count: int) -> list[Json]:
 
 
 def replies(comment: int, start: int, count: int) -> list[Json]:
-    """Replies `start`..`start+count` of a comment, fewer at the end."""
+    """Return the replies `start`..`start+count` of a comment, fewer at the end."""
     total = REPLY_TOTAL if comment == 1 else 1
     return [
         {

@@ -1,4 +1,4 @@
-"""HTML of the xiaohongshu stand-in."""
+"""Makes the HTML of the stand-in for xiaohongshu."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NOTE_BODY = """
 
 
 def page(settings: str, body: str = "", status: int = 200, script: str = "") -> HTMLResponse:
-    """A page that runs `settings` (see `config`), the common script and the script named, if any."""
+    """Return a page that runs `settings` (see `config`), with the common script, and the named script, if any."""
     scripts = f"{settings}\n{_SCRIPTS[script] if script else ''}"
     html = (
         "<!doctype html><html lang='zh-CN'><head><meta charset='utf-8'><title>小红书</title></head>"
@@ -44,12 +44,12 @@ def page(settings: str, body: str = "", status: int = 200, script: str = "") -> 
 
 
 def config(**values: Any) -> str:
-    """The common script, with what this page is."""
+    """Return the common script with the values of a page."""
     return f"const PAGE = {json.dumps(values, ensure_ascii=False)};\n{_SCRIPTS['page']}"
 
 
 def filter_panel() -> str:
-    """The filter button of the search page and the panel that shows while the mouse is on it."""
+    """Return the filter button of the search page and the panel that is shown while the mouse is on it."""
     groups = ""
     for label, values in FILTERS.items():
         tags = "".join(f"<div class='tags'><span>{value}</span></div>" for value in values)
@@ -58,13 +58,13 @@ def filter_panel() -> str:
 
 
 def logged_in(request: Request) -> bool:
-    """Whether the request carries a member's session."""
+    """Return whether the request has a member's session."""
     session = request.cookies.get("web_session", "")
     return bool(session) and not session.startswith("guest-")
 
 
 def member(request: Request) -> dict[str, Any] | None:
-    """The logged-in member; the session's value makes the name."""
+    """Return the logged-in member, whose name is derived from the session, or None."""
     if not logged_in(request):
         return None
     name = request.cookies["web_session"].removeprefix("session-")

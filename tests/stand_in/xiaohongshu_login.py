@@ -1,4 +1,4 @@
-"""Logging in to the xiaohongshu stand-in by a QR code, and the second proofs that the site may want after it."""
+"""Implements the stand-in's login by QR code, and the second proofs that the site may require after it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-#: What every code of the stand-in says, and its 41 rows of modules in hexadecimal.
+#: The content of every code of the stand-in, and its 41 rows of modules in hexadecimal.
 QR_URL = (
     "https://www.xiaohongshu.com/mobile/login?qrId=482913760000000001&ruleId=4&xhs_code=482913&timestamp=1760000000000"
 )
@@ -27,7 +27,7 @@ QR_ROWS = [
 ]
 _MARGIN, _PIXELS = 4, 6
 
-# kind of second proof -> what the login page shows after the scan; "captcha" leads to a page of its own
+# Content of the login page after the scan, by second proof; "captcha" leads to a separate page.
 PROOFS = {
     "sms": "<p>为了账号安全，请输入短信验证码</p><input placeholder='请输入验证码'>",
     "slider": "<p>请按住滑块，拖动到最右边</p>",
@@ -35,7 +35,7 @@ PROOFS = {
 
 
 def picture(rows: list[str] = QR_ROWS) -> str:
-    """The code as a PNG with eight bits per pixel, as large as the site's, as a data: URL."""
+    """Return the code as a data: URL of a PNG with eight bits per pixel, of the size of the site's."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
@@ -52,7 +52,7 @@ def picture(rows: list[str] = QR_ROWS) -> str:
 
 
 async def create(request: Request) -> Response:
-    """POST /api/sns/web/v1/login/qrcode/create: a new code, not yet scanned."""
+    """Answer POST /api/sns/web/v1/login/qrcode/create with a new code that is not scanned yet."""
     if request.app.state.login == "refused":
         return JSONResponse({"success": False, "code": -9998, "msg": "今日获取二维码次数已达上限"})
     code = secrets.token_hex(4)
@@ -65,9 +65,9 @@ async def create(request: Request) -> Response:
 
 
 async def status(request: Request) -> Response:
-    """GET /api/sns/web/v1/login/qrcode/status: 1 once scanned, 2 once confirmed (and then the session), 3 when old.
+    """Answer GET /api/sns/web/v1/login/qrcode/status: 1 scanned, 2 confirmed (with the session), 3 expired.
 
-    Where a second proof is wanted there is no session, and `proof` names what the page shows.
+    When a second proof is required there is no session, and `proof` names it.
     """
     session = request.app.state.sessions.get(request.query_params["qr_id"])
     if session in ("scanned", "old"):
@@ -80,8 +80,10 @@ async def status(request: Request) -> Response:
 
 
 async def scan(request: Request) -> Response:
-    """POST /stand-in/scan?name=…&then=…: somebody scans every code that is shown now, or only begins to (`scanned`), or
-    lets them grow `old`."""
+    """Answer POST /stand-in/scan?name=…&then=… and scan every code that is shown at present.
+
+    With `then`, the codes are only `scanned` without a confirmation, or they expire (`old`).
+    """
     name, then = request.query_params.get("name", "scanned"), request.query_params.get("then")
     states = (None, "scanned")
     waiting = [code for code, session in request.app.state.sessions.items() if session in states]
@@ -91,7 +93,7 @@ async def scan(request: Request) -> Response:
 
 
 def login_routes() -> list[Route]:
-    """Routes of this module."""
+    """Return the routes of this module."""
     return [
         Route("/api/sns/web/v1/login/qrcode/create", create, methods=["POST"]),
         Route("/api/sns/web/v1/login/qrcode/status", status),

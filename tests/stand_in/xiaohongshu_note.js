@@ -1,4 +1,4 @@
-// A note's page: its comments grow by scrolling, replies by "show more"; a person can like, collect and write.
+// Script of a note's page: scrolling loads comments, "show more" loads replies; a user can like, collect and write.
 if (PAGE.kind === "note") {
   const note = PAGE.note;
   const comments = { list: [], cursor: "", hasMore: true, loading: undefined };
@@ -69,7 +69,7 @@ if (PAGE.kind === "note") {
 
   const other = { note: ref({ noteId: "0".repeat(24), title: "上一页" }), comments: rawOnly({ list: [], hasMore: false }) };
   if (PAGE.old_state) state.note.noteDetailMap["0".repeat(24)] = other;
-  // Without the note in its HTML, the page asks for it, and shows nothing when it is refused.
+  // Without the note in its HTML, the page requests it, and shows nothing when the request is refused.
   if (PAGE.feed_code) json(`/api/sns/web/v1/feed?code=${PAGE.feed_code}`);
   else later(() => {
     app.insertAdjacentText("afterbegin", note.desc);

@@ -1,4 +1,4 @@
-// What the stand-in's pages do: hold state in Vue-like refs and fill it late, as the platform's own script does.
+// Common script of the stand-in's pages: like the platform's, it holds the state in Vue-like refs and fills it late.
 const ref = (value) => {
   const box = { __v_isRef: true, _rawValue: value, _value: value, dep: undefined };
   box.dep = { owner: box }; // refs are circular, as in Vue
@@ -66,7 +66,7 @@ if (PAGE.kind === "search" && !PAGE.never) {
         const group = tag.closest("div.filters");
         group.querySelectorAll("div.tags").forEach((other) => other.classList.toggle("active", other === tag));
         chosen[group.querySelector(":scope > span").innerText] = tag.innerText.trim();
-        // The old results stay a moment, then the list is empty, then it fills.
+        // The old results stay for a moment; then the list is emptied and filled.
         page = 0; more = true; busy = true;
         later(() => { set(state.search, "feeds", []); later(() => { busy = false; load(); }, 150); }, 100);
       });

@@ -1,4 +1,4 @@
-// The creator site's page: files are uploaded one by one, then the form shows, then the button can be pressed.
+// Script of the creator site's page: it uploads files one by one, then shows the form, then enables the button.
 if (PAGE.kind === "publish") {
   let kind = "video";
   const files = [];
@@ -24,7 +24,7 @@ if (PAGE.kind === "publish") {
     form.hidden = false;
     setTimeout(() => { button.disabled = false; button.setAttribute("submit-disabled", "false"); }, 150);
   });
-  // The site counts UTF-16 units: two for each that is not ASCII, forty in all.
+  // The site allows a width of forty: each UTF-16 unit counts one if it is ASCII, else two.
   const title = form.querySelector(".d-input input");
   title.addEventListener("input", () => {
     const width = [...Array(title.value.length).keys()].reduce((sum, at) => sum + (title.value.charCodeAt(at) > 127 ? 2 : 1), 0);
@@ -46,7 +46,7 @@ if (PAGE.kind === "publish") {
     getSelection().collapseToEnd();
   });
   button.addEventListener("click", async (event) => {
-    if (button.tagName === "XHS-PUBLISH-BTN" && event.offsetX < button.clientWidth / 2) return; // keeps a draft
+    if (button.tagName === "XHS-PUBLISH-BTN" && event.offsetX < button.clientWidth / 2) return; // The left button keeps a draft.
     const answer = await json("/web_api/sns/v2/note", {
       method: "POST", headers: { "content-type": "application/json" },
       body: JSON.stringify({

@@ -1,4 +1,4 @@
-"""What can be written to the xiaohongshu stand-in; `site.state.writes` keeps it."""
+"""Accepts writes to the stand-in for xiaohongshu and records them in `site.state.writes`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.stand_in import xiaohongshu_data as data
 from tests.stand_in.xiaohongshu_html import config, logged_in, page
 
 BUTTON = "<div class='publish-page-publish-btn'><button class='bg-red' disabled>发布</button></div>"
-# One element that draws two buttons, of which only the right one publishes.
+# This element draws two buttons; only the right one publishes.
 WIDGET = "<xhs-publish-btn submit-disabled='true' style='display:block;width:200px;height:40px'></xhs-publish-btn>"
 PUBLISH_BODY = f"""
 <div class='upload-content'><div class='header'>
@@ -29,7 +29,7 @@ PUBLISH_BODY = f"""
 """
 
 
-def _refused(request: Request, note_id: str | None) -> Response | None:
+def _refusal(request: Request, note_id: str | None) -> Response | None:
     if not logged_in(request):
         return JSONResponse({"success": False, "code": -101, "msg": "无登录信息"}, 401)
     if note_id == data.STRICT_NOTE:
@@ -38,7 +38,7 @@ def _refused(request: Request, note_id: str | None) -> Response | None:
 
 
 async def _unanswered(request: Request, note_id: str | None) -> Response | None:
-    """What is taken may lose its answer on the way."""
+    """Return the answer that replaces the one to a write whose answer is lost; None when it is not lost."""
     if note_id == data.SILENT_NOTE:
         while not await request.is_disconnected():
             await asyncio.sleep(0.05)
@@ -46,28 +46,28 @@ async def _unanswered(request: Request, note_id: str | None) -> Response | None:
 
 
 async def click(request: Request) -> Response:
-    """POST …/note/like, …/note/collect, each with /undo."""
+    """Answer POST …/note/like and …/note/collect, each also with /undo."""
     body = await request.json()
-    if refused := _refused(request, body["note_id"]):
+    if refused := _refusal(request, body["note_id"]):
         return refused
     action = request.url.path.removeprefix("/api/sns/web/v1/note/")
-    _keep(request, {"action": action, "note_id": body["note_id"]})
+    _record(request, {"action": action, "note_id": body["note_id"]})
     return await _unanswered(request, body["note_id"]) or JSONResponse({"success": True, "code": 0})
 
 
 async def comment(request: Request) -> Response:
-    """POST /api/sns/web/v1/comment/post: a comment, or a reply when it has a target."""
+    """Answer POST /api/sns/web/v1/comment/post: a comment, or a reply when it has a target."""
     body = await request.json()
-    if refused := _refused(request, body["note_id"]):
+    if refused := _refusal(request, body["note_id"]):
         return refused
-    _keep(request, {"action": "comment", **body})
+    _record(request, {"action": "comment", **body})
     if lost := await _unanswered(request, body["note_id"]):
         return lost
     return JSONResponse({"success": True, "code": 0, "data": {"comment": {"id": "new-comment", **body}}})
 
 
 async def publish_page(request: Request) -> Response:
-    """The creator site's page; sends a guest to its login."""
+    """Serve the page of the creator site, or redirect a guest to its login."""
     request.app.state.pages.append(str(request.url))
     if not logged_in(request):
         return RedirectResponse("/login?redirectReason=401", 302)
@@ -78,40 +78,40 @@ async def publish_page(request: Request) -> Response:
 
 
 async def upload(request: Request) -> Response:
-    """POST /api/upload: takes a file, keeps its name and size."""
+    """Answer POST /api/upload with the name and size of the file."""
     content = await request.body()
     return JSONResponse({"success": True, "name": request.query_params["name"], "size": len(content)})
 
 
 async def publish(request: Request) -> Response:
-    """POST /web_api/sns/v2/note: a new note."""
+    """Answer POST /web_api/sns/v2/note, which publishes a note."""
     body = await request.json()
     if "敏感" in body["title"]:
         return JSONResponse({"success": False, "code": -9007, "msg": "内容违规"})
-    _keep(request, {"action": "publish", **body})
+    _record(request, {"action": "publish", **body})
     if "失联" in body["title"]:
         return Response("<h1>502 Bad Gateway</h1>", 502)
     return JSONResponse({"success": True, "data": {"id": data.NORMAL_NOTE}})
 
 
-async def done(_: Request) -> Response:
-    """Where publishing ends, and the creator site's login."""
+async def end_page(_: Request) -> Response:
+    """Serve the page after publishing, and the login page of the creator site."""
     return page(config(kind="none"), "<p>发布成功</p>")
 
 
-def _keep(request: Request, write: dict[str, Any]) -> None:
+def _record(request: Request, write: dict[str, Any]) -> None:
     request.app.state.writes.append({**write, "session": request.cookies["web_session"]})
 
 
 def write_routes() -> list[Route]:
-    """Routes of this module."""
+    """Return the routes of this module."""
     clicks = [f"/api/sns/web/v1/note/{kind}{undo}" for kind in ("like", "collect") for undo in ("", "/undo")]
     return [
         *(Route(path, click, methods=["POST"]) for path in clicks),
         Route("/api/sns/web/v1/comment/post", comment, methods=["POST"]),
         Route("/publish/publish", publish_page),
-        Route("/publish/success", done),
-        Route("/login", done),
+        Route("/publish/success", end_page),
+        Route("/login", end_page),
         Route("/api/upload", upload, methods=["POST"]),
         Route("/web_api/sns/v2/note", publish, methods=["POST"]),
     ]

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 
 from tests.stand_in.running import free_port
-from tests.stand_in.services import PACKAGES, Rules, answer_of, build, needed, tools_of
+from tests.stand_in.services import PACKAGES, Rules, answer_of, build, minimal_arguments, tools_of
 
 
 @dataclass
@@ -92,7 +92,7 @@ async def test_values_on_the_bounds_of_each_argument_are_accepted(service):
         for tool, schema in (await service.schemas()).items():
             for argument, rules in schema["properties"].items():
                 for value in inside(rules):
-                    result = await client.call_tool(tool, {**needed(schema), argument: value})
+                    result = await client.call_tool(tool, {**minimal_arguments(schema), argument: value})
                     assert result.content[0].text.startswith("BUSY：到达"), (tool, argument, value)
                     assert service.received[-1][argument] == value, (tool, argument)
 
@@ -102,7 +102,7 @@ async def test_values_next_to_the_bounds_of_each_argument_are_refused_before_any
         for tool, schema in (await service.schemas()).items():
             for argument, rules in schema["properties"].items():
                 for value in outside(rules):
-                    result = await client.call_tool(tool, {**needed(schema), argument: value})
+                    result = await client.call_tool(tool, {**minimal_arguments(schema), argument: value})
                     text = result.content[0].text
                     assert result.is_error, (tool, argument, value)
                     assert text.startswith("INVALID_ARGUMENT：") and argument in text, (tool, argument, value, text)
@@ -113,11 +113,11 @@ async def test_arguments_nobody_declared_are_ignored_and_a_missing_one_is_named(
     async with Client(service.app.mcp) as client:
         for tool, schema in (await service.schemas()).items():
             added = {"toolCallId": "call_1", "sessionId": "s", "chatInput": "x", "argumentNobodyDeclared": 1}
-            await client.call_tool(tool, {**needed(schema), **added})
+            await client.call_tool(tool, {**minimal_arguments(schema), **added})
             received = service.received.pop()
             assert not added.keys() & received.keys(), tool
             for name in schema.get("required", []):
-                others = {key: value for key, value in needed(schema).items() if key != name}
+                others = {key: value for key, value in minimal_arguments(schema).items() if key != name}
                 result = await client.call_tool(tool, others)
                 assert result.is_error, tool
                 assert f"缺少参数 {name}" in result.content[0].text, tool
@@ -127,14 +127,14 @@ async def test_arguments_nobody_declared_are_ignored_and_a_missing_one_is_named(
 async def test_null_and_texts_for_it_stand_for_the_default_of_each_optional_argument(service):
     async with Client(service.app.mcp) as client:
         for tool, schema in (await service.schemas()).items():
-            await client.call_tool(tool, needed(schema))
+            await client.call_tool(tool, minimal_arguments(schema))
             defaults = service.received[-1]
             optional = [name for name in schema["properties"] if name not in schema.get("required", [])]
-            await client.call_tool(tool, {**needed(schema), **dict.fromkeys(optional)})
+            await client.call_tool(tool, {**minimal_arguments(schema), **dict.fromkeys(optional)})
             assert service.received[-1] == defaults, tool
             for argument in optional:
                 for unset in ("null", ""):
-                    await client.call_tool(tool, {**needed(schema), argument: unset})
+                    await client.call_tool(tool, {**minimal_arguments(schema), argument: unset})
                     assert service.received[-1] == defaults, (tool, argument, unset)
 
 
@@ -142,7 +142,7 @@ async def test_null_for_a_required_argument_is_told_with_an_example(service):
     async with Client(service.app.mcp) as client:
         for tool, schema in (await service.schemas()).items():
             for name in schema.get("required", []):
-                result = await client.call_tool(tool, {**needed(schema), name: None})
+                result = await client.call_tool(tool, {**minimal_arguments(schema), name: None})
                 assert f"缺少参数 {name}（给的是 null）：应为" in result.content[0].text, (tool, name)
                 assert "，例如 " in result.content[0].text, (tool, name)
 
@@ -154,13 +154,13 @@ async def test_numbers_and_switches_as_text_are_read_and_a_switch_is_no_number(s
                 if rules["type"] == "integer":
                     low = rules["minimum"]
                     for given in (str(low), f" {low} ", f"{low}.0", float(low)):
-                        await client.call_tool(tool, {**needed(schema), argument: given})
+                        await client.call_tool(tool, {**minimal_arguments(schema), argument: given})
                         assert service.received[-1][argument] == low, (tool, argument, given)
-                    result = await client.call_tool(tool, {**needed(schema), argument: True})
+                    result = await client.call_tool(tool, {**minimal_arguments(schema), argument: True})
                     assert f"{argument}：应为 " in result.content[0].text, (tool, argument)
                 if rules["type"] == "boolean":
                     for given, meant in (("true", True), ("False", False), ("yes", True)):
-                        await client.call_tool(tool, {**needed(schema), argument: given})
+                        await client.call_tool(tool, {**minimal_arguments(schema), argument: given})
                         assert service.received[-1][argument] is meant, (tool, argument, given)
 
 
@@ -168,7 +168,7 @@ async def test_what_is_refused_is_told_in_chinese_with_bounds_and_an_example_and
     async with Client(service.app.mcp) as client:
         for tool, schema in (await service.schemas()).items():
             for argument in schema["properties"]:
-                given = {**needed(schema), argument: {"secret": "hunter2"}}
+                given = {**minimal_arguments(schema), argument: {"secret": "hunter2"}}
                 text = (await client.call_tool(tool, given)).content[0].text
                 assert f"{argument}：应为" in text and "，例如 " in text, (tool, argument, text)
                 assert "hunter2" not in text and "nput should" not in text, (tool, argument, text)
@@ -179,7 +179,7 @@ async def test_each_tool_tells_each_failure_by_code_cause_and_next_step(service,
     service.outcome = ServiceError(code)
     async with Client(service.app.mcp) as client:
         for tool, schema in (await service.schemas()).items():
-            result = await client.call_tool(tool, needed(schema))
+            result = await client.call_tool(tool, minimal_arguments(schema))
             assert result.is_error, tool
             kind = KINDS[code]
             expected = f"{code}：{kind.message}。下一步：{kind.next_step}"
@@ -190,7 +190,7 @@ async def test_each_failure_is_told_to_programs_too(service):
     service.outcome = ServiceError(ErrorCode.CAPTCHA_REQUIRED, retry_after=899.5)
     async with Client(service.app.mcp) as client:
         for tool, schema in (await service.schemas()).items():
-            result = await client.call_tool(tool, needed(schema))
+            result = await client.call_tool(tool, minimal_arguments(schema))
             told = result.meta["dyber/error"]
             assert (told["code"], told["retry_after_seconds"]) == ("CAPTCHA_REQUIRED", 900), tool
             assert "15 分钟后再试，到 " in result.content[0].text, tool
@@ -201,7 +201,7 @@ async def test_a_crash_of_any_tool_tells_nothing_but_an_id_which_the_log_has(ser
     async with Client(service.app.mcp) as client:
         for tool, schema in (await service.schemas()).items():
             caplog.clear()
-            result = await client.call_tool(tool, needed(schema))
+            result = await client.call_tool(tool, minimal_arguments(schema))
             assert result.is_error, tool
             [crash] = [record for record in caplog.records if record.message == "call crashed"]
             texts = [block.text for block in result.content]
@@ -229,7 +229,7 @@ async def test_an_answer_over_the_limit_is_cut_and_says_so_or_ends_with_what_to_
             if cuttable:
                 small = small.model_copy(update={"truncated": False})
             for grown, service.outcome in oversized(small, limit):
-                result = await client.call_tool(tool.name, needed(tool.parameters))
+                result = await client.call_tool(tool.name, minimal_arguments(tool.parameters))
                 text = result.content[0].text
                 if cuttable:
                     assert not result.is_error, (tool.name, grown, text)
@@ -248,6 +248,6 @@ async def test_an_answer_that_a_tool_puts_together_itself_has_the_same_limit(ser
         for tool in tools_of(service.app):
             for grown, answer in oversized(answer_of(tool), limit):
                 service.outcome = CallToolResult(content=[], structured_content=answer.model_dump(mode="json"))
-                result = await client.call_tool(tool.name, needed(tool.parameters))
+                result = await client.call_tool(tool.name, minimal_arguments(tool.parameters))
                 assert result.is_error, (tool.name, grown)
                 assert f"超过上限 {limit}" in result.content[0].text, (tool.name, grown)

@@ -20,7 +20,7 @@ from mcp import Client
 from mcp.types import CallToolResult
 
 from tests.stand_in.running import process, python_path
-from tests.stand_in.services import MARK, PACKAGES, STEPS, UNTIL, needed, resident
+from tests.stand_in.services import MARK, PACKAGES, STEPS, UNTIL, minimal_arguments, resident_mib
 
 CALLERS, CALLS_EACH = 20, 10
 MANY = 10_000
@@ -60,7 +60,7 @@ def served(request: pytest.FixtureRequest, chromium: str) -> Iterator[Served]:
             answer = http.post(f"{base}/mcp", json=body).text
         tool = json.loads(answer.partition("data: ")[2] or answer)["result"]["tools"][0]
         files = len(list(Path(f"/proc/{child.pid}/fd").iterdir()))
-        yield Served(child.pid, base, tool["name"], needed(tool["inputSchema"]), files)
+        yield Served(child.pid, base, tool["name"], minimal_arguments(tool["inputSchema"]), files)
 
 
 @pytest.fixture
@@ -221,6 +221,6 @@ async def test_memory_stays_flat_over_10000_calls_over_http_of_both_eras(served,
                     assert f'"call {number}"' in answer.text
 
             await asyncio.gather(*(caller(headers) for headers in [modern, {}] * 4))
-            memory.append(resident(served.pid))
+            memory.append(resident_mib(served.pid))
     assert await metric(http, served.base, "mcp_tool_calls_total", 'outcome="ok"') == before + MANY
     assert flat(memory), memory

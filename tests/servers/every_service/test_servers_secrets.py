@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from tests.stand_in.running import free_port, process
-from tests.stand_in.services import SPECS, needed
+from tests.stand_in.services import SPECS, minimal_arguments
 
 SECRET = "s3cret-5f2c9a71"
 SENT = {
@@ -71,7 +71,7 @@ def heard(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
                 heard.answers[method] = http.post("/mcp", json=rpc(method)).text
             answer = heard.answers["tools/list"]
             for tool in json.loads(answer.partition("data: ")[2] or answer)["result"]["tools"]:
-                smallest = needed(tool["inputSchema"])
+                smallest = minimal_arguments(tool["inputSchema"])
                 wrong = {name: {"wrong": SECRET} for name in tool["inputSchema"]["properties"]}
                 odd = {**wrong, "argumentNobodyDeclared": SECRET} if wrong else [SECRET]
                 for what, arguments in (("called", smallest), ("refused", odd)):

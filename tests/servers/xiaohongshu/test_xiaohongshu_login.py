@@ -26,7 +26,7 @@ from xiaohongshu_server.service import build_app
 
 from tests.stand_in import xiaohongshu_data as data
 from tests.stand_in.running import SERVERS, free_port, running
-from tests.stand_in.xiaohongshu_calls import Caller, logged_in, unhurried
+from tests.stand_in.xiaohongshu_calls import Caller, logged_in, stand_in_settings
 from tests.stand_in.xiaohongshu_login import QR_ROWS, QR_URL, picture
 
 REF = f"{data.NORMAL_NOTE}:{data.TOKEN}"
@@ -207,7 +207,7 @@ async def test_a_second_code_replaces_the_first(client, site, stand_in, no_sessi
 async def test_a_code_that_nobody_scans_is_given_up(chromium, site, tmp_path):
     app = build_app(
         Settings(port=free_port(), data_dir=tmp_path),
-        unhurried(site, login_seconds=0.1),
+        stand_in_settings(site, login_seconds=0.1),
         BrowserSettings(chromium_path=chromium),
     )
     with running(build_server(app)) as base:
@@ -378,7 +378,7 @@ def users_browser(chromium: str, tmp_path: Path) -> Iterator[str]:
 
 
 async def test_the_users_own_browser_is_used_with_its_login_and_stays_open(users_browser, site):
-    app = build_app(Settings(port=free_port()), unhurried(site), BrowserSettings(cdp_url=users_browser))
+    app = build_app(Settings(port=free_port()), stand_in_settings(site), BrowserSettings(cdp_url=users_browser))
     with running(build_server(app)) as base:
         client = Caller(base)
         assert (await client("xhs_login_status"))["logged_in"] is False

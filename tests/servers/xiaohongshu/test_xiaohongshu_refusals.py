@@ -13,7 +13,7 @@ from xiaohongshu_server.service import build_app
 
 from tests.stand_in import xiaohongshu_data as data
 from tests.stand_in.running import free_port, running
-from tests.stand_in.xiaohongshu_calls import Caller, unhurried
+from tests.stand_in.xiaohongshu_calls import Caller, stand_in_settings
 
 #: Longer than any test may take: who waits for the page's deadline is killed by it.
 PAGE_SECONDS = 300
@@ -26,7 +26,9 @@ def ref(note: str) -> str:
 @pytest.fixture(scope="module")
 def client(chromium: str, site: str) -> Iterator[Caller]:
     app = build_app(
-        Settings(port=free_port()), unhurried(site, page_seconds=PAGE_SECONDS), BrowserSettings(chromium_path=chromium)
+        Settings(port=free_port()),
+        stand_in_settings(site, page_seconds=PAGE_SECONDS),
+        BrowserSettings(chromium_path=chromium),
     )
     with running(build_server(app)) as base:
         yield Caller(base)
@@ -87,7 +89,7 @@ def paused(chromium: str, site: str, tmp_path: Path) -> Iterator[Caller]:
     """A service that pauses for ten minutes."""
     app = build_app(
         Settings(port=free_port(), data_dir=tmp_path, read_only=False),
-        unhurried(site, tmp_path, pause_seconds=600),
+        stand_in_settings(site, tmp_path, pause_seconds=600),
         BrowserSettings(chromium_path=chromium),
     )
     with running(build_server(app)) as base:
@@ -109,7 +111,7 @@ async def test_a_pause_is_told_from_the_first_error_on_and_outlives_a_restart(
     assert planned.startswith("RATE_LIMITED：")
     app = build_app(
         Settings(port=free_port(), data_dir=tmp_path),
-        unhurried(site, tmp_path, pause_seconds=600),
+        stand_in_settings(site, tmp_path, pause_seconds=600),
         BrowserSettings(chromium_path=chromium),
     )
     with running(build_server(app)) as base:

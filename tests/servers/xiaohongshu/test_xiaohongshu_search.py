@@ -11,7 +11,7 @@ from xiaohongshu_server.service import build_app
 
 from tests.stand_in import xiaohongshu_data as data
 from tests.stand_in.running import free_port, running
-from tests.stand_in.xiaohongshu_calls import Caller, unhurried
+from tests.stand_in.xiaohongshu_calls import Caller, stand_in_settings
 
 REF = f"{data.NORMAL_NOTE}:{data.TOKEN}"
 USER_REF = f"{data.USER}:{data.USER_TOKEN}"
@@ -117,7 +117,7 @@ async def test_a_refused_account_is_told_to_stop(client):
 async def test_lists_end_before_the_longest_answer_and_the_cursor_goes_on_there(chromium, site):
     app = build_app(
         Settings(port=free_port(), max_answer_chars=5000),
-        unhurried(site, cache_seconds=60),
+        stand_in_settings(site, cache_seconds=60),
         BrowserSettings(chromium_path=chromium),
     )
     with running(build_server(app)) as base:
@@ -135,7 +135,9 @@ async def test_lists_end_before_the_longest_answer_and_the_cursor_goes_on_there(
 
 async def test_kept_answers_open_no_page_and_say_so(chromium, stand_in):
     app = build_app(
-        Settings(port=free_port()), unhurried(stand_in.base, cache_seconds=60), BrowserSettings(chromium_path=chromium)
+        Settings(port=free_port()),
+        stand_in_settings(stand_in.base, cache_seconds=60),
+        BrowserSettings(chromium_path=chromium),
     )
     with running(build_server(app)) as base:
         client = Caller(base)
@@ -154,7 +156,7 @@ async def test_kept_answers_open_no_page_and_say_so(chromium, stand_in):
 async def test_pages_wait_for_each_other(chromium, site):
     app = build_app(
         Settings(port=free_port()),
-        unhurried(site, interval_seconds=60, queue_seconds=1),
+        stand_in_settings(site, interval_seconds=60, queue_seconds=1),
         BrowserSettings(chromium_path=chromium),
     )
     with running(build_server(app)) as base:
@@ -165,7 +167,9 @@ async def test_pages_wait_for_each_other(chromium, site):
 
 async def test_after_a_captcha_the_site_is_left_alone(chromium, stand_in):
     app = build_app(
-        Settings(port=free_port()), unhurried(stand_in.base, pause_seconds=600), BrowserSettings(chromium_path=chromium)
+        Settings(port=free_port()),
+        stand_in_settings(stand_in.base, pause_seconds=600),
+        BrowserSettings(chromium_path=chromium),
     )
     with running(build_server(app)) as base:
         client = Caller(base)

@@ -16,7 +16,7 @@ from xiaohongshu_server.service import build_app
 
 from tests.stand_in import xiaohongshu_data as data
 from tests.stand_in.running import free_port, running
-from tests.stand_in.xiaohongshu_calls import Caller, unhurried
+from tests.stand_in.xiaohongshu_calls import Caller, stand_in_settings
 
 REF = f"{data.NORMAL_NOTE}:{data.TOKEN}"
 SLOW = f"{data.SLOW_NOTE}:{data.TOKEN}"
@@ -27,7 +27,7 @@ def service(
 ) -> AbstractContextManager[str]:
     """A further service, with settings of its own; its base URL."""
     settings = Settings(port=free_port(), data_dir=folder, privacy=privacy)
-    app = build_app(settings, unhurried(site, folder, **values), BrowserSettings(chromium_path=chromium))
+    app = build_app(settings, stand_in_settings(site, folder, **values), BrowserSettings(chromium_path=chromium))
     return running(build_server(app))
 
 

@@ -16,7 +16,7 @@ from xiaohongshu_server.service import build_app
 
 from tests.stand_in import xiaohongshu_data as data
 from tests.stand_in.running import free_port, running
-from tests.stand_in.xiaohongshu_calls import Caller, unhurried
+from tests.stand_in.xiaohongshu_calls import Caller, stand_in_settings
 
 REF = f"{data.NORMAL_NOTE}:{data.TOKEN}"
 
@@ -206,19 +206,19 @@ async def test_a_foreign_link_is_refused(client):
 
 
 async def test_an_unreachable_site_is_named_as_such(chromium):
-    with service(chromium, unhurried(f"http://127.0.0.1:{free_port()}")) as base:
+    with service(chromium, stand_in_settings(f"http://127.0.0.1:{free_port()}")) as base:
         text = await Caller(base).refusal("xhs_search_notes", keyword="咖啡")
     assert text.startswith("UPSTREAM_UNREACHABLE：无法连接小红书")
 
 
 async def test_a_page_that_never_loads_ends_with_a_timeout_and_frees_the_browser(chromium, site):
-    with service(chromium, unhurried(site, page_seconds=3)) as base:
+    with service(chromium, stand_in_settings(site, page_seconds=3)) as base:
         assert (await Caller(base).refusal("xhs_search_notes", keyword="卡住")).startswith("TIMEOUT：")
         assert (await Caller(base)("xhs_search_notes", keyword="咖啡", limit=1))["count"] == 1
 
 
 async def test_a_missing_browser_leaves_the_service_up_but_not_ready(site):
-    with service("/nonexistent/chromium", unhurried(site)) as base:
+    with service("/nonexistent/chromium", stand_in_settings(site)) as base:
         async with httpx2.AsyncClient() as http:
             ready = await http.get(f"{base}/ready")
             health = await http.get(f"{base}/health")

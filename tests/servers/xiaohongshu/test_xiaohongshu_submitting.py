@@ -21,7 +21,7 @@ from xiaohongshu_server.reading.reader import SiteReader
 from xiaohongshu_server.writing.writer import SiteWriter
 
 from tests.stand_in import xiaohongshu_data as data
-from tests.stand_in.xiaohongshu_calls import Caller, logged_in, unhurried
+from tests.stand_in.xiaohongshu_calls import Caller, logged_in, stand_in_settings
 
 # One browser serves all tests of this file.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -91,7 +91,7 @@ class Desk:
     """A writer of its own, on the stand-in."""
 
     def __init__(self, browser: BrowserPool, site: str, pid_file: Path, **settings: float) -> None:
-        chosen = unhurried(site, **settings)
+        chosen = stand_in_settings(site, **settings)
         self.browser, self.site, self.pid_file, self.spent = browser, site, pid_file, 0
         self.pages = Pages(browser, None, chosen, None, Metrics("x"))
         self._writer = SiteWriter(SiteReader(self.pages, site, chosen.page_seconds), site)
