@@ -21,17 +21,17 @@ def contract(request):
     return request.param, tools_contract(build(PACKAGES[request.param], all_tools(free_port())))
 
 
-def test_services_were_found():
+def test_the_template_and_xiaohongshu_services_are_discovered():
     assert {"template", "xiaohongshu"} <= set(PACKAGES)
 
 
-def test_the_kept_lock_file_equals_the_tools_as_they_are(contract):
+def test_the_lock_file_equals_the_contract_of_the_current_code(contract):
     service, actual = contract
     kept = (SERVERS / service / "tools.lock.json").read_text(encoding="utf-8")
     assert kept == render(actual), f"run: python -m dyber_kit.contract {PACKAGES[service]} --write FILE"
 
 
-def test_tool_names_start_with_the_service_and_fit_every_client(contract):
+def test_tool_names_start_with_the_service_and_are_valid_for_every_client(contract):
     service, actual = contract
     start = {"xiaohongshu": "xhs"}.get(service, service.replace("-", "_"))
     for name in actual["tools"]:
@@ -44,7 +44,7 @@ def test_every_tool_has_all_four_hints_and_a_title(contract):
         assert {"title", "readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"} <= set(hints), name
 
 
-def test_inputs_are_flat_and_described_and_take_what_clients_add(contract):
+def test_inputs_are_flat_and_described_and_allow_additional_arguments(contract):
     for name, seen in contract[1]["tools"].items():
         schema = seen["inputSchema"]
         assert "$ref" not in json.dumps(schema), name
@@ -122,7 +122,7 @@ def test_a_tool_whose_answer_has_no_structure_is_refused_by_name(answer):
         create_app(name="x", title="x", version="1", instructions="", tools=[declared], settings=Settings())
 
 
-def test_a_tool_that_writes_is_checked_where_the_service_is_read_only_too():
+def test_a_tool_that_writes_is_also_checked_in_a_read_only_service():
     @tool(title="写", read_only=False, open_world=False)
     def writing() -> Done:
         """Writes."""

@@ -83,7 +83,7 @@ def outside(rules: Rules) -> Iterator[Any]:
     yield ["neither text nor number"]
 
 
-def test_services_were_found():
+def test_the_template_and_xiaohongshu_services_are_discovered():
     assert {"template", "xiaohongshu"} <= set(PACKAGES)
 
 
@@ -109,7 +109,7 @@ async def test_values_next_to_the_bounds_of_each_argument_are_refused_before_any
     assert service.received == []
 
 
-async def test_arguments_nobody_declared_are_ignored_and_a_missing_one_is_named(service):
+async def test_undeclared_arguments_are_ignored_and_a_missing_argument_is_named(service):
     async with Client(service.app.mcp) as client:
         for tool, schema in (await service.schemas()).items():
             added = {"toolCallId": "call_1", "sessionId": "s", "chatInput": "x", "argumentNobodyDeclared": 1}
@@ -124,7 +124,7 @@ async def test_arguments_nobody_declared_are_ignored_and_a_missing_one_is_named(
     assert service.received == []
 
 
-async def test_null_and_texts_for_it_stand_for_the_default_of_each_optional_argument(service):
+async def test_null_and_texts_that_mean_null_set_the_default_of_each_optional_argument(service):
     async with Client(service.app.mcp) as client:
         for tool, schema in (await service.schemas()).items():
             await client.call_tool(tool, minimal_arguments(schema))
@@ -138,7 +138,7 @@ async def test_null_and_texts_for_it_stand_for_the_default_of_each_optional_argu
                     assert service.received[-1] == defaults, (tool, argument, unset)
 
 
-async def test_null_for_a_required_argument_is_told_with_an_example(service):
+async def test_the_error_for_null_in_a_required_argument_has_an_example(service):
     async with Client(service.app.mcp) as client:
         for tool, schema in (await service.schemas()).items():
             for name in schema.get("required", []):
@@ -147,7 +147,7 @@ async def test_null_for_a_required_argument_is_told_with_an_example(service):
                 assert "，例如 " in result.content[0].text, (tool, name)
 
 
-async def test_numbers_and_switches_as_text_are_read_and_a_switch_is_no_number(service):
+async def test_numbers_and_switches_are_read_from_text_and_a_switch_is_refused_as_a_number(service):
     async with Client(service.app.mcp) as client:
         for tool, schema in (await service.schemas()).items():
             for argument, rules in schema["properties"].items():
@@ -164,7 +164,7 @@ async def test_numbers_and_switches_as_text_are_read_and_a_switch_is_no_number(s
                         assert service.received[-1][argument] is meant, (tool, argument, given)
 
 
-async def test_what_is_refused_is_told_in_chinese_with_bounds_and_an_example_and_without_the_text_given(service):
+async def test_a_refusal_has_bounds_and_an_example_in_chinese_and_does_not_repeat_the_value(service):
     async with Client(service.app.mcp) as client:
         for tool, schema in (await service.schemas()).items():
             for argument in schema["properties"]:
@@ -175,7 +175,7 @@ async def test_what_is_refused_is_told_in_chinese_with_bounds_and_an_example_and
 
 
 @pytest.mark.parametrize("code", list(ErrorCode))
-async def test_each_tool_tells_each_failure_by_code_cause_and_next_step(service, code):
+async def test_each_tool_reports_each_failure_with_code_cause_and_next_step(service, code):
     service.outcome = ServiceError(code)
     async with Client(service.app.mcp) as client:
         for tool, schema in (await service.schemas()).items():
@@ -186,7 +186,7 @@ async def test_each_tool_tells_each_failure_by_code_cause_and_next_step(service,
             assert [block.text.startswith(expected) for block in result.content] == [True], tool
 
 
-async def test_each_failure_is_told_to_programs_too(service):
+async def test_each_failure_has_data_for_programs(service):
     service.outcome = ServiceError(ErrorCode.CAPTCHA_REQUIRED, retry_after=899.5)
     async with Client(service.app.mcp) as client:
         for tool, schema in (await service.schemas()).items():
@@ -196,7 +196,7 @@ async def test_each_failure_is_told_to_programs_too(service):
             assert "15 分钟后再试，到 " in result.content[0].text, tool
 
 
-async def test_a_crash_of_any_tool_tells_nothing_but_an_id_which_the_log_has(service, caplog):
+async def test_a_crash_of_a_tool_shows_only_an_id_that_is_also_in_the_log(service, caplog):
     service.outcome = RuntimeError("/srv/private: token=abc")
     async with Client(service.app.mcp) as client:
         for tool, schema in (await service.schemas()).items():
@@ -218,7 +218,7 @@ async def test_the_tools_are_listed_in_the_same_order_each_time_and_by_each_proc
     assert [tool.name for tool in await again.mcp.list_tools()] == names
 
 
-async def test_an_answer_over_the_limit_is_cut_and_says_so_or_ends_with_what_to_ask_for_less(service):
+async def test_an_answer_over_the_limit_is_truncated_or_refused_with_the_argument_to_reduce(service):
     limit = service.app.settings.max_answer_chars
     async with Client(service.app.mcp) as client:
         for tool in tools_of(service.app):
@@ -242,7 +242,7 @@ async def test_an_answer_over_the_limit_is_cut_and_says_so_or_ends_with_what_to_
                     assert len(text) < 500, (tool.name, grown)
 
 
-async def test_an_answer_that_a_tool_puts_together_itself_has_the_same_limit(service):
+async def test_an_answer_that_a_tool_assembles_itself_has_the_same_limit(service):
     limit = service.app.settings.max_answer_chars
     async with Client(service.app.mcp) as client:
         for tool in tools_of(service.app):

@@ -123,7 +123,7 @@ async def test_progress_arrives_step_by_step_before_the_answer(served, connect):
 
 
 @pytest.mark.parametrize("connect", ["modern", "sse"], indirect=True)
-async def test_a_call_that_its_caller_gives_up_ends_and_the_next_one_is_answered(served, connect, http):
+async def test_a_cancelled_call_ends_and_the_next_call_is_answered(served, connect, http):
     before = await cancelled_calls(http, served)
 
     async def ended() -> bool:
@@ -150,7 +150,7 @@ async def test_a_call_ends_when_its_caller_leaves(served, connect, http):
     assert await metric(http, served.base, "mcp_calls_in_flight") == 0
 
 
-async def test_200_calls_at_once_over_20_connections_each_get_their_own_answer(served, connect, http):
+async def test_200_concurrent_calls_over_20_connections_each_get_their_own_answer(served, connect, http):
     async def caller(number: int) -> list[CallToolResult]:
         async with connect(served.base) as client:
             marks = [f"{number}-{call}" for call in range(CALLS_EACH)]
@@ -163,9 +163,7 @@ async def test_200_calls_at_once_over_20_connections_each_get_their_own_answer(s
     assert await metric(http, served.base, "mcp_calls_in_flight") == 0
 
 
-async def test_while_200_calls_hang_another_one_and_the_probes_are_answered_and_no_file_stays_open(
-    served, http, tmp_path
-):
+async def test_while_200_calls_hang_other_requests_are_answered_and_no_file_stays_open(served, http, tmp_path):
     released = tmp_path / "released"
     async with httpx2.AsyncClient(timeout=90, headers=HEADERS, limits=httpx2.Limits(max_connections=250)) as many:
         marks = [f"slow {number}" for number in range(CALLERS * CALLS_EACH)]

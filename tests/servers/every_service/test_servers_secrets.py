@@ -90,7 +90,7 @@ def test_no_log_line_has_a_secret(heard):
     assert [line for line in heard.lines if SECRET in line] == []
 
 
-def test_the_server_was_asked_and_talked(heard):
+def test_the_tools_were_called_and_the_debug_log_was_written(heard):
     assert all("INVALID_ARGUMENT" in text for what, text in heard.answers.items() if what.endswith(" refused"))
     assert len([what for what in heard.answers if what.endswith(" refused")]) >= 4
     assert any(json.loads(line)["level"] == "DEBUG" for line in heard.lines)

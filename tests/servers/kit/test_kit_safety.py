@@ -29,7 +29,7 @@ def test_a_secret_that_is_not_set_is_none():
 
 
 @pytest.mark.parametrize("content", [None, "", " \n", b"\xff\xfe"])
-def test_an_unusable_secret_file_is_named(tmp_path, monkeypatch, content):
+def test_the_error_for_an_unusable_secret_file_names_it(tmp_path, monkeypatch, content):
     file = tmp_path / "password"
     if content is not None:
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -47,19 +47,19 @@ def test_a_secret_set_twice_is_refused_without_showing_it(tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("variable", ["DYBER_READ_ONLY", "DYBER_PRIVACY", "MAX_ANSWER_CHARS"])
-def test_an_unusable_switch_is_named_at_start(variable, monkeypatch):
+def test_the_error_for_an_invalid_setting_names_its_variable(variable, monkeypatch):
     monkeypatch.setenv(variable, "nonsense")
     with pytest.raises(ValueError, match=variable):
         Settings.from_environment()
 
 
-def test_a_service_is_read_only_unless_told_otherwise(monkeypatch):
+def test_a_service_is_read_only_by_default(monkeypatch):
     assert Settings.from_environment().read_only is True
     monkeypatch.setenv("DYBER_READ_ONLY", "false")
     assert Settings.from_environment().read_only is False
 
 
-def test_a_private_file_is_replaced_whole_and_readable_by_its_owner_only(tmp_path):
+def test_a_private_file_is_replaced_atomically_and_readable_by_its_owner_only(tmp_path):
     file = tmp_path / "new" / "state.json"
     write_private(file, b"one")
     write_private(file, b"two")
@@ -90,7 +90,7 @@ def test_a_damaged_file_is_kept_under_another_name(tmp_path):
     assert set_aside(file) is None
 
 
-def test_privacy_mode_hides_who_but_keeps_people_apart(tmp_path):
+def test_privacy_mode_hides_users_but_keeps_them_distinguishable(tmp_path):
     privacy = Privacy.create(True, tmp_path)
     assert privacy.user_id("5f1a") == privacy.user_id("5f1a") != privacy.user_id("5f1b")
     assert "5f1a" not in privacy.user_id("5f1a")
@@ -128,7 +128,7 @@ def test_a_confirmed_call_is_accepted_once():
     assert refused(confirmations, token) == "确认码已经用过"
 
 
-def test_a_token_fits_only_its_own_call():
+def test_a_token_is_valid_only_for_its_own_call():
     confirmations = Confirmations()
     token = confirmations.issue("x_comment", CALL)
     assert "参数已改变" in refused(confirmations, token, call={**CALL, "text": "坏"})
@@ -156,7 +156,7 @@ def test_a_checked_token_is_used_up_only_when_it_is_spent():
     assert refused(confirmations, token) == "确认码已经用过"
 
 
-def test_a_permit_outlives_its_token_and_is_still_spent_once(monkeypatch):
+def test_a_permit_stays_valid_after_its_token_expires_and_can_be_spent_once(monkeypatch):
     confirmations = Confirmations(valid_seconds=60)
     token = confirmations.issue("x_comment", CALL)
     first, second = (confirmations.check(token, "x_comment", CALL) for _ in range(2))
@@ -167,7 +167,7 @@ def test_a_permit_outlives_its_token_and_is_still_spent_once(monkeypatch):
         second.spend()
 
 
-def test_an_unknown_outcome_is_never_to_be_repeated():
+def test_an_unknown_outcome_is_not_retryable():
     kind = KINDS[ErrorCode.OUTCOME_UNKNOWN]
     assert kind.retryable is False
     assert [code for code, other in KINDS.items() if other.status == kind.status] == [ErrorCode.OUTCOME_UNKNOWN]
@@ -175,10 +175,10 @@ def test_an_unknown_outcome_is_never_to_be_repeated():
     assert "查看" in kind.next_step
 
 
-def test_a_confirmation_asked_for_says_that_dry_run_must_become_false():
+def test_the_required_confirmation_says_that_dry_run_must_become_false():
     assert "dry_run 改为 false" in KINDS[ErrorCode.CONFIRMATION_REQUIRED].next_step
 
 
 @pytest.mark.parametrize("token", ["", "x", "汉字", "A" * 44, "=" * 10])
-def test_what_is_no_token_is_refused(token):
+def test_a_text_that_is_not_a_token_is_refused(token):
     refused(Confirmations(), token)

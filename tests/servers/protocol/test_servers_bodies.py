@@ -68,7 +68,7 @@ PATHS = ["/search", "/mcp", "/mcp/", "/mcp/messages/?session_id=0"]
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("chunked", [False, True])
-async def test_a_body_over_the_limit_is_refused_in_the_form_of_its_route(small, http, path, chunked):
+async def test_a_body_over_the_limit_is_refused_in_the_error_format_of_its_route(small, http, path, chunked):
     body = padded({"jsonrpc": "2.0", "id": 1, "method": "ping"}, LIMIT + 1)
     answer = await http.post(small + path, content=in_chunks(body) if chunked else body)
     assert answer.status_code == 413
@@ -81,13 +81,13 @@ async def test_a_body_over_the_limit_is_refused_in_the_form_of_its_route(small, 
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-async def test_a_body_of_just_the_limit_is_taken(small, http, chunked):
+async def test_a_body_of_exactly_the_limit_is_accepted(small, http, chunked):
     body = padded({"keyword": "x", "limit": 1}, LIMIT)
     answer = await http.post(f"{small}/search", content=in_chunks(body) if chunked else body)
     assert (answer.status_code, answer.json()["data"]) == (200, ["x"])
 
 
-async def test_a_body_that_only_claims_to_be_large_is_refused_before_it_is_sent(small):
+async def test_a_body_with_a_large_announced_length_is_refused_before_it_is_sent(small):
     reader, writer = await asyncio.open_connection("127.0.0.1", int(small.rsplit(":", 1)[1]))
     writer.write(
         b"POST /search HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 99999999999\r\n\r\n"
@@ -97,7 +97,7 @@ async def test_a_body_that_only_claims_to_be_large_is_refused_before_it_is_sent(
 
 
 @pytest.mark.parametrize("path", ["/search", "/mcp"])
-async def test_a_caller_who_leaves_in_the_middle_of_a_body_is_no_crash(small, http, path, caplog):
+async def test_a_caller_that_leaves_while_sending_a_body_causes_no_crash(small, http, path, caplog):
     _, writer = await asyncio.open_connection("127.0.0.1", int(small.rsplit(":", 1)[1]))
     head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n"
     writer.write(head.encode() + b'{"keyword":')
@@ -118,7 +118,7 @@ async def test_a_caller_who_leaves_in_the_middle_of_a_body_is_no_crash(small, ht
         SECRET,
     ],
 )
-async def test_a_wrong_body_is_told_in_chinese_without_repeating_it(small, http, body, capfd):
+async def test_the_error_for_a_wrong_body_is_chinese_and_does_not_repeat_it(small, http, body, capfd):
     answer = await http.post(f"{small}/search", json=body)
     content = answer.json()
     assert (answer.status_code, content["status"], content["code"]) == (422, "error", "INVALID_ARGUMENT")
@@ -127,7 +127,7 @@ async def test_a_wrong_body_is_told_in_chinese_without_repeating_it(small, http,
     assert SECRET not in answer.text and SECRET not in "".join(capfd.readouterr())
 
 
-async def test_values_of_certain_meaning_are_converted_and_strange_names_ignored(small, http):
+async def test_values_with_a_certain_meaning_are_converted_and_unknown_names_ignored(small, http):
     body = {"keyword": "x", "limit": "2", "exact": "true", "toolCallId": "call_1"}
     answer = await http.post(f"{small}/search", json=body)
     assert answer.json() == {
@@ -140,18 +140,18 @@ async def test_null_stands_for_the_default(small, http):
     assert answer.json()["count"] == 10
 
 
-async def test_a_misspelled_name_is_told_beside_the_answer(small, http):
+async def test_the_answer_has_a_warning_about_a_misspelled_name(small, http):
     answer = await http.post(f"{small}/search", json={"keyword": "x", "limits": 2})
     assert answer.json()["warnings"] == ["没有名为 limits 的参数，已忽略；是否想用 limit？"]
 
 
-async def test_a_body_that_is_not_called_json_is_refused_naming_the_header(small, http):
+async def test_a_body_without_a_json_content_type_is_refused_naming_the_header(small, http):
     answer = await http.post(f"{small}/search", content=b"{}", headers={"content-type": "text/plain"})
     assert answer.status_code == 422
     assert "Content-Type: application/json" in answer.json()["next_step"]
 
 
-async def test_answers_name_their_encoding(small, http):
+async def test_answers_have_a_charset(small, http):
     answer = await http.post(f"{small}/search", json={"keyword": "你好", "limit": 1})
     assert answer.headers["content-type"] == "application/json; charset=utf-8"
 

@@ -49,7 +49,7 @@ async def shown(page: Page, base: str, prefix: str) -> tuple[set[str], list[http
 
 
 @pytest.mark.parametrize("prefix", ["", PREFIX])
-async def test_the_page_shows_the_routes_without_asking_any_other_host(template, page, prefix):
+async def test_the_page_shows_the_routes_and_loads_nothing_from_other_hosts(template, page, prefix):
     hosts, _ = await shown(page, template, prefix)
     await page.get_by_text("/async-test", exact=True).wait_for()
     assert hosts == {urlsplit(template).netloc}
@@ -70,14 +70,14 @@ async def test_a_call_tried_in_the_page_carries_the_token_and_the_prefix(templat
 
 
 @pytest.mark.parametrize("name", ["swagger-ui-bundle.js", "swagger-ui.css", "favicon.png"])
-async def test_the_pages_files_may_be_kept_by_browsers(http, name):
+async def test_browsers_may_cache_the_files_of_the_page(http, name):
     first = await http.get(f"/docs/assets/{name}", headers={"X-Forwarded-Prefix": PREFIX})
     again = await http.get(f"/docs/assets/{name}", headers={"If-None-Match": first.headers["etag"]})
     assert (first.status_code, again.status_code) == (200, 304)
 
 
 @pytest.mark.parametrize("path", ["/docs/assets/../__init__.py", "/docs/assets/%2e%2e/__init__.py", "/redoc"])
-async def test_nothing_else_is_served_there(http, path):
+async def test_files_outside_the_assets_folder_are_not_served(http, path):
     assert (await http.get(path)).status_code == 404
 
 

@@ -49,7 +49,7 @@ async def test_a_call_in_flight_survives_sigterm(connect):
         await asyncio.to_thread(child.wait, 30)
 
 
-async def test_an_idle_sse_stream_does_not_hold_up_a_stop():
+async def test_an_idle_sse_stream_does_not_delay_a_stop():
     with process("template_server") as (child, base):
         async with httpx2.AsyncClient() as http, http.stream("GET", f"{base}/mcp/sse") as stream:
             await anext(stream.aiter_lines())
@@ -58,7 +58,7 @@ async def test_an_idle_sse_stream_does_not_hold_up_a_stop():
     assert child.returncode in (0, -signal.SIGTERM)
 
 
-async def test_a_stopping_server_takes_no_new_connections_while_it_finishes_its_calls():
+async def test_a_stopping_server_accepts_no_connections_while_it_finishes_its_calls():
     with process("template_server") as (child, base):
         port = int(base.rsplit(":", 1)[1])
         async with httpx2.AsyncClient(timeout=60) as http:
@@ -101,7 +101,7 @@ async def test_logs_are_json_lines_with_the_callers_identity():
 
 
 @pytest.mark.parametrize("variable", ["PORT", "LOG_LEVEL", "MAX_CALL_SECONDS"])
-def test_an_unusable_variable_is_named_at_start(variable, monkeypatch):
+def test_the_error_for_an_invalid_variable_names_it(variable, monkeypatch):
     monkeypatch.setenv(variable, "nonsense")
     with pytest.raises(ValueError, match=variable):
         Settings.from_environment()

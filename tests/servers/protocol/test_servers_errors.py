@@ -100,7 +100,7 @@ async def test_rest_callers_get_a_true_status_and_the_original_error_envelope(fa
     }
 
 
-async def test_rest_callers_are_told_in_whole_seconds_when_to_come_back(failing):
+async def test_rest_callers_get_the_time_to_wait_in_whole_seconds(failing):
     async with httpx2.AsyncClient() as http:
         answer = await http.post(f"{failing}/fail", json={"code": "come-back-later"})
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "90")
@@ -108,7 +108,7 @@ async def test_rest_callers_are_told_in_whole_seconds_when_to_come_back(failing)
 
 
 @pytest.mark.parametrize("code", ["crash", "bad-output"])
-async def test_a_crash_tells_agents_nothing_internal(failing, connect, code):
+async def test_the_error_of_a_crash_shows_agents_no_internals(failing, connect, code):
     async with connect(failing) as client:
         result = await client.call_tool("failing_fail", {"code": code})
     assert result.is_error
@@ -116,7 +116,7 @@ async def test_a_crash_tells_agents_nothing_internal(failing, connect, code):
     assert "private" not in result.content[0].text and "shape" not in result.content[0].text
 
 
-async def test_a_crash_tells_rest_callers_nothing_internal(failing):
+async def test_the_error_of_a_crash_shows_rest_callers_no_internals(failing):
     async with httpx2.AsyncClient() as http:
         answer = await http.post(f"{failing}/fail", json={"code": "crash"})
     assert answer.status_code == 500
@@ -145,7 +145,7 @@ async def test_a_service_that_cannot_serve_is_alive_but_not_ready(failing):
     assert health.status_code == 200
 
 
-async def test_metrics_tell_outcomes_apart(failing):
+async def test_metrics_count_calls_by_outcome(failing):
     async with httpx2.AsyncClient() as http:
         await http.post(f"{failing}/fail", json={"code": "NOT_FOUND"})
         await http.post(f"{failing}/fail", json={"code": "crash"})
@@ -159,14 +159,14 @@ def ends(text: str) -> str:
     return text[text.rindex("（") :]
 
 
-def test_a_write_without_a_known_outcome_never_names_a_time_to_try_again():
+def test_an_unknown_outcome_never_has_a_time_to_retry():
     error = ServiceError(ErrorCode.OUTCOME_UNKNOWN, retry_after=899.2)
     assert ends(error.text) == "（原样重试无效）"
     assert error.details == {"code": "OUTCOME_UNKNOWN", "retryable": False}
 
 
 @pytest.mark.parametrize("code", [code for code in ErrorCode if code is not ErrorCode.OUTCOME_UNKNOWN])
-def test_a_known_wait_is_the_only_time_a_text_names_and_makes_the_failure_retryable(code):
+def test_a_time_to_wait_is_in_the_text_once_and_makes_the_failure_retryable(code):
     error = ServiceError(code, retry_after=899.2)
     assert re.fullmatch(r"（15 分钟后再试，到 (\d\d-\d\d )?\d\d:\d\d）", ends(error.text))
     assert "重试无效" not in error.text and "稍后" not in error.text and "10 分钟" not in error.text
@@ -175,20 +175,20 @@ def test_a_known_wait_is_the_only_time_a_text_names_and_makes_the_failure_retrya
 
 
 @pytest.mark.parametrize("code", list(ErrorCode))
-def test_without_a_known_wait_a_text_does_not_contradict_itself(code):
+def test_without_a_time_to_wait_the_text_is_consistent(code):
     error = ServiceError(code)
     assert ends(error.text) == ("（稍后可重试）" if error.retryable else "（原样重试无效）")
     assert error.retryable or not re.search("稍后|再试", KINDS[code].next_step)
     assert not re.search(r"\d+ ?(秒|分钟|小时)", KINDS[code].next_step)
 
 
-def test_a_wait_that_is_learned_later_is_told_too():
+def test_a_time_to_wait_that_is_set_later_is_in_the_text():
     error = ServiceError(ErrorCode.CAPTCHA_REQUIRED)
     error.retry_after = 60
     assert "60 秒后再试" in str(error)
 
 
-def test_a_failure_that_quotes_too_much_is_cut():
+def test_a_failure_with_long_texts_is_shortened():
     error = ServiceError(ErrorCode.UPSTREAM_CHANGED, "长" * 50_000, "远" * 50_000)
     assert len(error.text) < 2100
 
@@ -207,7 +207,7 @@ async def test_the_deadline_covers_waiting_for_a_turn():
     assert ended.value.code is ErrorCode.TIMEOUT
 
 
-async def test_a_call_that_may_have_had_its_effect_ends_at_the_deadline_as_it_says_itself():
+async def test_a_call_that_may_have_taken_effect_ends_at_the_deadline_with_its_own_error():
     async def submitted() -> None:
         try:
             await asyncio.sleep(60)
@@ -219,7 +219,7 @@ async def test_a_call_that_may_have_had_its_effect_ends_at_the_deadline_as_it_sa
     assert ended.value.message == "结果未知"
 
 
-async def test_a_crash_is_in_the_log_under_its_id_and_without_the_values_it_was_about(caplog):
+async def test_a_crash_is_logged_with_its_id_and_without_the_values_of_the_caller(caplog):
     calls = Calls(Metrics("x"), max_seconds=5)
     value = "hunter" + "2"  # In two parts, as the log shows lines of the source.
 

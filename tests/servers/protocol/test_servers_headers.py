@@ -30,7 +30,7 @@ def nothing_called_yet(target: Target) -> None:
     target.called.clear()
 
 
-def test_a_call_whose_headers_and_body_agree_is_done(target: Target) -> None:
+def test_a_call_whose_headers_and_body_agree_is_carried_out(target: Target) -> None:
     assert target.send(dumped(target.body(target.wanted)), replaced(target.headers, "Mcp-Name", target.wanted)) == 200
     assert target.called == [target.wanted]
 
@@ -43,13 +43,13 @@ def test_no_body_makes_a_server_run_a_tool_that_the_headers_do_not_name(target: 
             assert status != 500, attempt
 
 
-def test_a_key_that_is_there_twice_is_read_once_and_for_all(target: Target) -> None:
+def test_a_repeated_key_is_never_read_in_two_ways(target: Target) -> None:
     # Read as the allowed tool, it may run as that; never checked as one and run as the other.
     target.send(doubled(target, target.wanted, target.allowed), target.headers)
     assert target.wanted not in target.called
 
 
-def test_no_header_makes_a_server_run_a_tool_that_the_gateway_did_not_see(target: Target) -> None:
+def test_no_header_makes_a_server_run_a_tool_that_the_gateway_did_not_check(target: Target) -> None:
     for attempt, headers in header_attempts(target).items():
         for body in (dumped(target.body(target.wanted)), gzip.compress(dumped(target.body(target.wanted)))):
             status = target.send(body, headers)
@@ -57,7 +57,7 @@ def test_no_header_makes_a_server_run_a_tool_that_the_gateway_did_not_see(target
             assert status != 500, attempt
 
 
-def test_a_request_behind_the_body_is_a_request_of_its_own_or_none(target: Target) -> None:
+def test_bytes_after_the_body_are_checked_as_a_separate_request(target: Target) -> None:
     """A body shorter or longer than announced must not smuggle a second request past the gateway."""
     call = dumped(target.body(target.wanted))
     hidden = b"POST /mcp HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(call), call)

@@ -19,7 +19,7 @@ async def http():
         yield client
 
 
-async def test_the_root_tells_what_the_service_is(template, http):
+async def test_the_root_describes_the_service(template, http):
     about = (await http.get(f"{template}/")).json()
     assert about["service"] == "template-mcp"
     assert about["status"] == "running"
@@ -34,7 +34,7 @@ async def test_health_keeps_the_original_body(template, http):
     assert isinstance(health["timestamp"], float)
 
 
-async def test_ready_says_so_when_calls_can_be_served(template, http):
+async def test_ready_answers_200_when_calls_can_be_served(template, http):
     answer = await http.get(f"{template}/ready")
     expected = {"status": "ready", "service": "template-mcp", "version": "1.0.0", "tools": 4}
     assert (answer.status_code, answer.json()) == (200, expected)
@@ -57,7 +57,7 @@ async def test_async_test_uses_its_default_for_an_empty_object(template, http):
 
 
 @pytest.mark.parametrize("path", ["/test", "/async-test"])
-async def test_a_body_that_is_no_object_gets_422(template, http, path):
+async def test_a_body_that_is_not_an_object_gets_422(template, http, path):
     assert (await http.post(f"{template}{path}", json=["x"])).status_code == 422
 
 
@@ -69,7 +69,7 @@ async def test_metrics_count_calls_by_tool_and_outcome(template, http):
     assert "process_resident_memory_bytes" in text
 
 
-async def test_a_request_id_is_kept_when_well_formed(template, http):
+async def test_a_valid_request_id_is_kept(template, http):
     answer = await http.get(f"{template}/health", headers={"X-Request-Id": "abc-123"})
     assert answer.headers["x-request-id"] == "abc-123"
 
@@ -99,18 +99,18 @@ def test_the_healthcheck_passes_on_a_ready_server(template):
     assert checked.returncode == 0, checked.stderr
 
 
-def test_the_healthcheck_fails_when_nobody_listens():
+def test_the_healthcheck_fails_without_a_server():
     assert run_healthcheck(free_port()).returncode == 1
 
 
 @pytest.mark.parametrize("service", [spec.parent.name for spec in SERVERS.glob("*/service.yaml")])
-def test_every_service_folder_pins_what_it_installs(service):
+def test_every_service_pins_its_packages(service):
     for line in (SERVERS / service / "requirements.txt").read_text().splitlines():
         if line and not line.startswith((" ", "#")):
             assert "==" in line, line
 
 
-def test_service_and_kit_pin_shared_packages_alike():
+def test_a_service_and_the_kit_pin_the_same_versions_of_shared_packages():
     def pins(folder: str) -> dict[str, str]:
         lines = (SERVERS / folder / "requirements.txt").read_text().splitlines()
         found = [line.split(";")[0].strip(" \\").split("==") for line in lines if "==" in line and line[0] not in " #"]

@@ -66,7 +66,7 @@ async def session(base: str, **headers: str) -> AsyncIterator[Session]:
         yield Session(base, response, lines, (await anext(lines)).removeprefix("data: "))
 
 
-async def test_the_answer_that_opens_a_stream_names_its_session(template):
+async def test_the_headers_of_a_stream_name_its_session(template):
     async with session(template) as opened:
         named = opened.response.headers["x-dyber-session"]
         assert opened.endpoint == f"/mcp/messages/?session_id={named}"
@@ -83,7 +83,7 @@ async def test_no_other_answer_names_a_session(template):
             assert "x-dyber-session" not in answer.headers
 
 
-async def test_a_session_is_gone_when_its_client_has_left(template):
+async def test_a_session_is_removed_when_its_client_has_left(template):
     async with session(template) as opened:
         assert (await opened.post(INITIALIZE)).status_code == 202
     for _ in range(200):
@@ -101,7 +101,7 @@ async def stop(child) -> None:
             return
 
 
-async def test_a_call_sent_on_a_new_connection_after_sigterm_is_answered_and_the_stream_ends_properly():
+async def test_after_sigterm_a_call_on_a_new_connection_is_answered_and_the_stream_ends_properly():
     with process("template_server") as (child, base):
         async with session(base) as opened:
             await opened.post(INITIALIZE)
@@ -120,7 +120,7 @@ async def test_a_call_sent_on_a_new_connection_after_sigterm_is_answered_and_the
     assert not [line for line in output.splitlines() if json.loads(line)["level"] not in ("INFO", "DEBUG")], output
 
 
-async def test_a_quiet_session_ends_properly_while_another_ones_call_runs():
+async def test_a_quiet_session_ends_properly_while_a_call_of_another_session_runs():
     with process("template_server") as (child, base):
         async with session(base) as busy, session(base) as idle:
             await busy.post(INITIALIZE)

@@ -44,7 +44,7 @@ async def test_progress_reaches_the_client_step_by_step(template, connect):
     assert seen == [(1, 2, "还剩 1 步"), (2, 2, "还剩 0 步")]
 
 
-async def test_what_a_client_adds_of_its_own_is_ignored_without_a_word(template, connect):
+async def test_additional_arguments_of_a_client_are_ignored_without_a_warning(template, connect):
     async with connect(template) as client:
         added = {"text": "你好", "toolCallId": "call_1", "sessionId": "s", "action": "sendMessage"}
         result = await client.call_tool("template_echo", added)
@@ -52,7 +52,7 @@ async def test_what_a_client_adds_of_its_own_is_ignored_without_a_word(template,
     assert len(result.content) == 1
 
 
-async def test_a_misspelled_argument_is_told_beside_the_answer(template, connect):
+async def test_the_answer_has_a_warning_about_a_misspelled_argument(template, connect):
     async with connect(template) as client:
         result = await client.call_tool("template_countdown", {"steps": 1, "Interval-MS": 5})
     assert result.structured_content["steps"] == 1
@@ -60,7 +60,7 @@ async def test_a_misspelled_argument_is_told_beside_the_answer(template, connect
     assert result.meta["dyber/warnings"] == ["没有名为 Interval-MS 的参数，已忽略；是否想用 interval_ms？"]
 
 
-async def test_a_required_argument_under_a_similar_name_is_pointed_out(template, connect):
+async def test_the_error_for_a_missing_argument_names_a_similar_name_that_was_sent(template, connect):
     async with connect(template) as client:
         result = await client.call_tool("template_echo", {"txet": "b"})
     assert result.is_error
@@ -82,13 +82,13 @@ async def test_arguments_as_json_text_are_read(template, arguments):
 
 
 @pytest.mark.parametrize("arguments", [["x"], "x", 5, True, "[1]"])
-async def test_arguments_that_are_no_object_are_answered_with_an_example(template, arguments):
+async def test_the_error_for_arguments_that_are_not_an_object_has_an_example(template, arguments):
     result = (await post(template, call("template_echo", arguments))).json()["result"]
     assert result["isError"]
     assert 'arguments：应为 JSON 对象，例如 {"text": "…"}' in result["content"][0]["text"]
 
 
-async def test_null_in_place_of_the_arguments_stands_for_none(template):
+async def test_null_in_place_of_the_arguments_means_no_arguments(template):
     result = (await post(template, call("template_countdown", None))).json()["result"]
     assert result["structuredContent"]["steps"] == 3
 
@@ -100,7 +100,7 @@ async def test_a_missing_argument_is_named(template, connect):
     assert "缺少参数 text" in result.content[0].text
 
 
-async def test_a_rejected_value_is_not_echoed(template, connect):
+async def test_the_error_does_not_repeat_a_refused_value(template, connect):
     async with connect(template) as client:
         result = await client.call_tool("template_countdown", {"steps": "SECRET-VALUE"})
     assert result.is_error

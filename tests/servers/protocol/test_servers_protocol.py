@@ -57,7 +57,7 @@ def event(answer: httpx2.Response) -> dict[str, Any]:
 
 @pytest.mark.parametrize("accept", ["application/json", "application/json;q=0.5", "*/*", None])
 @pytest.mark.parametrize("era", ["modern", "legacy"])
-async def test_a_client_that_reads_json_gets_json(template, accept, era):
+async def test_a_client_that_accepts_json_gets_json(template, accept, era):
     body = echo("你好")
     answer = await send(template, body, accept=accept, **(modern(body) if era == "modern" else {}))
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json; charset=utf-8")
@@ -66,28 +66,28 @@ async def test_a_client_that_reads_json_gets_json(template, accept, era):
 
 @pytest.mark.parametrize("accept", ["text/event-stream", "text/event-stream ; q=0.5"])
 @pytest.mark.parametrize("era", ["modern", "legacy"])
-async def test_a_client_that_reads_streams_gets_a_stream(template, accept, era):
+async def test_a_client_that_accepts_streams_gets_a_stream(template, accept, era):
     body = echo("你好")
     answer = await send(template, body, accept=accept, **(modern(body) if era == "modern" else {}))
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
     assert event(answer)["result"]["structuredContent"]["text"] == "你好"
 
 
-async def test_a_client_that_reads_neither_is_told_what_to_accept(template):
+async def test_the_error_for_a_client_that_accepts_neither_names_what_to_accept(template):
     answer = await send(template, echo(), accept="text/html")
     assert answer.status_code == 406
     assert "Accept: application/json, text/event-stream" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("era", ["modern", "legacy"])
-async def test_streams_name_their_encoding_and_ask_not_to_be_held_back(template, era):
+async def test_streams_have_a_charset_and_forbid_buffering(template, era):
     body = echo()
     answer = await send(template, body, accept="text/event-stream", **(modern(body) if era == "modern" else {}))
     assert answer.headers["x-accel-buffering"] == "no"
     assert answer.headers["cache-control"] == "no-cache, no-transform"
 
 
-async def test_the_legacy_stream_names_its_encoding_and_asks_not_to_be_held_back(template):
+async def test_the_legacy_stream_has_a_charset_and_forbids_buffering(template):
     async with httpx2.AsyncClient() as http, http.stream("GET", f"{template}/mcp/sse") as opened:
         assert opened.headers["content-type"] == "text/event-stream; charset=utf-8"
         assert opened.headers["x-accel-buffering"] == "no"
@@ -96,7 +96,7 @@ async def test_the_legacy_stream_names_its_encoding_and_asks_not_to_be_held_back
 
 @pytest.mark.parametrize("era", ["modern", "legacy"])
 @pytest.mark.parametrize("accept", ["application/json", "text/event-stream", BOTH])
-async def test_characters_that_look_like_line_ends_come_back_unchanged(template, era, accept):
+async def test_characters_that_look_like_line_ends_are_returned_unchanged(template, era, accept):
     body = echo(LINES)
     answer = await send(template, body, accept=accept, **(modern(body) if era == "modern" else {}))
     stream = answer.headers["content-type"].startswith("text/event-stream")
@@ -112,7 +112,7 @@ async def test_an_unknown_version_is_negotiated_when_a_client_initializes(templa
     assert (answer.status_code, answer.json()["result"]["protocolVersion"]) == (200, "2025-11-25")
 
 
-async def test_the_body_decides_where_header_and_body_of_initialize_name_different_known_versions(template):
+async def test_the_body_of_initialize_takes_precedence_over_another_known_version_in_the_header(template):
     asked = {"protocolVersion": "2024-11-05", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}
     answer = await send(
         template, message("initialize", **asked), accept="application/json", mcp_protocol_version="2025-11-25"
@@ -121,7 +121,7 @@ async def test_the_body_decides_where_header_and_body_of_initialize_name_differe
 
 
 @pytest.mark.parametrize("version", ["foobar", "2099-01-01", ""])
-async def test_after_that_an_unknown_version_is_refused_with_the_supported_ones(template, version):
+async def test_after_initialize_an_unknown_version_is_refused_with_the_supported_ones(template, version):
     answer = await send(template, message(), mcp_protocol_version=version)
     error = answer.json()["error"]
     assert (answer.status_code, error["code"], error["data"]["requested"]) == (400, -32022, version)
@@ -129,11 +129,11 @@ async def test_after_that_an_unknown_version_is_refused_with_the_supported_ones(
     assert "2025-11-25" in error["message"]
 
 
-async def test_without_a_version_the_oldest_way_works(template):
+async def test_a_request_without_a_version_is_answered(template):
     assert (await send(template, message())).status_code == 200
 
 
-async def test_the_newest_version_without_its_meta_is_refused_naming_it(template):
+async def test_the_newest_version_without_its_meta_is_refused_naming_the_missing_key(template):
     answer = await send(template, message(), mcp_protocol_version=MODERN)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, -32602)
     assert "_meta" in answer.json()["error"]["message"]
@@ -150,7 +150,7 @@ async def test_the_newest_version_without_its_meta_is_refused_naming_it(template
     ],
 )
 @pytest.mark.parametrize("accept", ["application/json", "text/event-stream", "*/*", BOTH])
-async def test_headers_that_disagree_with_the_body_stay_refused_for_every_reader(template, changed, accept):
+async def test_headers_that_disagree_with_the_body_are_refused_for_every_accept_header(template, changed, accept):
     body = echo()
     answer = await send(template, body, accept=accept, **{**modern(body), **changed})
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, -32020)
@@ -159,7 +159,7 @@ async def test_headers_that_disagree_with_the_body_stay_refused_for_every_reader
 
 @pytest.mark.parametrize("name", ["mcp-protocol-version", "mcp-method", "mcp-name"])
 @pytest.mark.parametrize("era", ["modern", "legacy"])
-async def test_a_header_that_is_there_twice_is_refused(template, name, era):
+async def test_a_repeated_header_is_refused(template, name, era):
     body = echo()
     headers = list(modern(body).items()) if era == "modern" else [("mcp-protocol-version", "2025-06-18")]
     twice = [*headers, (name, "template_get"), (name, "template_get")]
@@ -169,7 +169,7 @@ async def test_a_header_that_is_there_twice_is_refused(template, name, era):
 
 
 @pytest.mark.parametrize("version", [None, "2025-03-26", MODERN])
-async def test_a_batch_is_refused_with_words(template, version):
+async def test_a_batch_is_refused_with_an_explanation(template, version):
     answer = await send(template, [echo("a"), echo("b")], mcp_protocol_version=version)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, -32600)
     assert "不支持批量请求" in answer.json()["error"]["message"]
@@ -178,7 +178,7 @@ async def test_a_batch_is_refused_with_words(template, version):
 @pytest.mark.parametrize("request_id", ["a", "0", 0, 7, -1, 2**53, ""])
 @pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
 @pytest.mark.parametrize("era", ["modern", "legacy"])
-async def test_an_id_comes_back_as_it_was_sent(template, request_id, accept, era):
+async def test_an_id_is_returned_as_it_was_sent(template, request_id, accept, era):
     body = {**echo(), "id": request_id}
     answer = await send(template, body, accept=accept, **(modern(body) if era == "modern" else {}))
     returned = (answer.json() if accept == "application/json" else event(answer))["id"]
@@ -204,7 +204,7 @@ async def test_an_id_comes_back_as_it_was_sent(template, request_id, accept, era
     ],
 )
 @pytest.mark.parametrize("path", ["/mcp", "/mcp/messages/?session_id=0"])
-async def test_what_is_no_message_is_refused_in_one_sentence_that_repeats_nothing(template, body, named, path):
+async def test_a_body_that_is_not_a_message_is_refused_without_repeating_it(template, body, named, path):
     answer = await send(template, body, path)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, -32600)
     assert named in answer.json()["error"]["message"]
@@ -222,7 +222,7 @@ async def test_what_is_no_message_is_refused_in_one_sentence_that_repeats_nothin
         ("/mcp/messages", "POST", "/api/template/mcp/sse"),
     ],
 )
-async def test_a_method_that_an_address_does_not_take_is_405_with_the_right_address(
+async def test_a_method_that_an_address_does_not_support_gets_405_with_the_right_address(
     template, method, path, allowed, hint
 ):
     if method == allowed:
@@ -237,14 +237,14 @@ async def test_a_method_that_an_address_does_not_take_is_405_with_the_right_addr
         assert hint in answer.json()["error"]["message"]
 
 
-async def test_the_address_of_streams_tells_a_streamable_client_where_to_go(template):
+async def test_the_legacy_address_names_the_streamable_address(template):
     answer = await send(template, message(), "/mcp/sse")
     assert answer.status_code == 405
     assert "Streamable HTTP 客户端请用 /mcp" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("era", ["modern", "legacy"])
-async def test_a_stale_session_does_no_harm(template, era):
+async def test_the_header_of_an_old_session_is_ignored(template, era):
     body = echo()
     headers = modern(body) if era == "modern" else {"MCP-Protocol-Version": "2025-06-18"}
     answer = await send(template, body, accept="application/json", mcp_session_id="0" * 32, **headers)
@@ -253,7 +253,7 @@ async def test_a_stale_session_does_no_harm(template, era):
 
 
 @pytest.mark.parametrize(("query", "status"), [("", 400), ("?session_id=" + "0" * 32, 404), ("?session_id=x", 404)])
-async def test_a_legacy_message_without_a_session_is_told_to_open_one(template, query, status):
+async def test_the_error_for_a_legacy_message_without_a_session_says_to_open_one(template, query, status):
     answer = await send(template, message(), f"/mcp/messages/{query}")
     assert answer.status_code == status
     assert "SSE" in answer.json()["error"]["message"]
@@ -277,7 +277,7 @@ ODD_BODIES = [
 
 @pytest.mark.parametrize(("body", "status", "told"), ODD_BODIES)
 @pytest.mark.parametrize("path", ["/mcp", "/mcp/messages/?session_id=0", "/test"])
-async def test_a_body_that_is_no_utf8_json_is_refused_with_the_way_out(template, body, status, told, path):
+async def test_a_body_that_is_not_utf8_json_is_refused_with_the_next_step(template, body, status, told, path):
     answer = await send(template, body, path)
     content = answer.json()
     if path == "/test":
@@ -292,7 +292,7 @@ async def test_a_body_that_is_no_utf8_json_is_refused_with_the_way_out(template,
 
 @pytest.mark.parametrize("content_type", [None, "text/plain", "application/x-www-form-urlencoded"])
 @pytest.mark.parametrize("path", ["/mcp", "/mcp/messages/"])
-async def test_a_body_that_is_not_called_json_is_refused_naming_the_header(template, content_type, path):
+async def test_a_body_without_a_json_content_type_is_refused_naming_the_header(template, content_type, path):
     answer = await send(template, message(), path, content_type=content_type)
     assert answer.status_code == 415
     assert "Content-Type: application/json" in answer.json()["error"]["message"]
@@ -324,7 +324,7 @@ async def test_a_client_that_looks_for_oauth_gets_a_plain_404_in_json(template, 
     assert (answer.status_code, answer.json()["error"]) == (404, "not_found")
 
 
-async def test_an_error_repeats_only_a_little_of_what_was_asked_for(template):
+async def test_an_error_repeats_only_a_short_part_of_the_request(template):
     answer = await send(
         template, message("resources/read", uri="template://" + "x" * 100_000), accept="application/json"
     )

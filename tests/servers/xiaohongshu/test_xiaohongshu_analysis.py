@@ -33,7 +33,7 @@ COFFEE = [
 ]  # fmt: skip
 
 
-def test_counts_are_spread_over_the_notes_that_show_them():
+def test_statistics_of_a_count_use_the_notes_that_show_it():
     likes = analyze(COFFEE).engagement["likes"]
     assert (likes.n, likes.mean, likes.median, likes.p90, likes.max) == (3, 3466.7, 300, 10_000, 10_000)
 
@@ -43,7 +43,7 @@ def test_the_ninetieth_percentile_is_a_value_of_the_sample():
     assert analyze(ten).engagement["likes"].p90 == 9
 
 
-def test_a_count_that_no_note_shows_has_no_figures():
+def test_a_count_that_no_note_shows_has_no_statistics():
     assert analyze([note(1)]).engagement["shares"] is None
 
 
@@ -53,7 +53,7 @@ def test_rates_use_only_notes_that_show_both_counts():
     assert found.rate_comment_per_like == 0.075
 
 
-def test_no_likes_at_all_give_no_rate():
+def test_without_likes_there_is_no_rate():
     assert analyze([note(1, likes=0, collects=3)]).rate_collect_per_like is None
 
 
@@ -63,36 +63,36 @@ def test_formats_have_their_share_and_median_likes():
     assert (types["video"].share, types["video"].median_likes) == (0.25, 10_000)
 
 
-def test_top_notes_come_by_likes():
+def test_top_notes_are_sorted_by_likes():
     assert [top.note_ref for top in analyze(COFFEE).top_notes] == ["n3", "n2", "n1", "n4"]
 
 
-def test_authors_are_summed_and_nameless_ones_left_out():
+def test_likes_are_added_by_author_and_authors_without_a_name_left_out():
     authors = [(share.name, share.notes, share.total_likes) for share in analyze(COFFEE).top_authors]
     assert authors == [("阿二", 1, 10_000), ("阿一", 2, 400)]
 
 
-def test_a_tag_counts_once_per_note_wherever_it_stands():
+def test_a_tag_counts_once_per_note_in_the_text_or_in_the_list():
     tags = {share.tag: (share.count, share.median_likes) for share in analyze(COFFEE).top_tags}
     assert tags == {"咖啡": (2, 200), "手冲": (1, 100), "豆子": (1, 300)}
 
 
-def test_keywords_leave_out_the_query_and_what_stands_in_one_note_only():
+def test_keywords_leave_out_the_query_and_words_of_a_single_note():
     found = {share.word: share.df for share in analyze(COFFEE, "咖啡").keywords}
     assert found == {"水温": 2}
 
 
-def test_themes_come_from_the_comments():
+def test_comment_themes_are_words_of_the_comments():
     assert [(theme.word, theme.df) for theme in analyze(COFFEE, "咖啡").comment_themes] == [("豆子", 2)]
 
 
-def test_titles_are_measured():
+def test_patterns_of_titles_are_counted():
     titles = analyze(COFFEE).title_patterns
     assert titles.avg_len == 6.0  # 8, 8, 6 and 2 characters
     assert (titles.with_number, titles.with_emoji, titles.with_question) == (0.25, 0.25, 0.25)
 
 
-def test_times_are_chinas():
+def test_posting_times_are_in_chinas_time_zone():
     late = note(5, published_at=datetime(2026, 3, 1, 16, 30, tzinfo=UTC))
     posting = analyze([*COFFEE, late]).posting
     assert (posting.by_hour[0], posting.by_hour[9]) == (1, 1)  # 16:30 and 01:00 UTC
@@ -100,13 +100,13 @@ def test_times_are_chinas():
     assert posting.by_week == {"2026-W10": 2}
 
 
-def test_estimated_times_are_no_posting_times():
+def test_estimated_times_are_left_out_of_posting_times():
     posting = analyze(COFFEE).posting
     assert (posting.n, sum(posting.by_hour), posting.by_hour[0]) == (1, 1, 0)
     assert posting.estimated_share == 0.5
 
 
-def test_authors_of_one_name_are_counted_apart():
+def test_authors_with_the_same_name_are_counted_separately():
     people = [note(number, author="小**", author_ref=ref, likes=10) for number, ref in enumerate(["a", "b:t1", "b:t2"])]
     authors = analyze(people).top_authors
     assert [(share.name, share.user_ref, share.notes, share.total_likes) for share in authors] == [
@@ -114,7 +114,7 @@ def test_authors_of_one_name_are_counted_apart():
     ]  # fmt: skip
 
 
-def test_at_least_stays_at_least():
+def test_lower_bounds_are_marked_in_the_analysis():
     found = analyze(COFFEE)
     assert (found.top_notes[0].likes, found.top_notes[0].lower_bounds) == (10_000, ["likes"])
     assert found.engagement["likes"].lower_bounds == 1
@@ -124,13 +124,13 @@ def test_at_least_stays_at_least():
 @pytest.mark.parametrize(
     ("comments", "caveat"), [((), "没有读到评论"), (("好", "哈哈"), "没有反复出现的实词"), (("豆子", "豆子"), None)]
 )
-def test_an_analysis_without_themes_says_why(comments, caveat):
+def test_a_caveat_explains_missing_themes(comments, caveat):
     caveats = analyze([note(1, opened=True, comment_texts=comments)]).caveats
     about_themes = [line for line in caveats if "没有评论主题" in line]
     assert [caveat in line for line in about_themes] == ([True] if caveat else [])
 
 
-def test_the_sample_says_what_it_is():
+def test_the_sample_has_its_size_and_dates():
     sample = analyze(COFFEE, partial=True).sample
     assert (sample.n, sample.n_detail, sample.partial) == (4, 2, True)
     assert (sample.first, sample.last) == ("2026-03-01T16:30:00Z", "2026-03-02T01:00:00Z")
@@ -143,7 +143,7 @@ def test_caveats_name_ranking_size_gaps_and_estimates():
     assert "没有打开笔记详情" not in caveats
 
 
-def test_a_sample_without_opened_notes_says_that_it_knows_titles_only():
+def test_a_caveat_says_that_without_opened_notes_only_titles_are_known():
     assert any("没有打开笔记详情" in caveat for caveat in analyze([note(1)]).caveats)
 
 
@@ -152,7 +152,7 @@ def test_an_empty_sample_is_empty_and_not_an_error():
     assert (found.sample.n, found.engagement["likes"], found.caveats) == (0, None, ["样本为空，没有可分析的内容"])
 
 
-def test_a_word_weighs_more_where_a_text_repeats_it():
+def test_a_word_that_a_text_repeats_has_more_weight():
     found = keywords(["水温 水温 水温", "豆子", "豆子", "水温"], 5)
     assert found == [Keyword("水温", 0.312, 2), Keyword("豆子", 0.25, 2)]
 
@@ -173,7 +173,7 @@ EARLIEST, LATEST = datetime(2013, 1, 1), datetime(2030, 1, 1)  # noqa: DTZ001
     published_at=st.none() | st.datetimes(EARLIEST, LATEST, timezones=st.just(UTC)),
     opened=st.booleans(), text=st.text(max_size=100),
 ), max_size=12))  # fmt: skip
-def test_no_sample_breaks_it_and_shares_stay_shares(notes):
+def test_any_sample_can_be_analysed_and_shares_are_between_0_and_1(notes):
     found = analyze(notes, "词")
     assert found.sample.n == len(notes)
     assert 0 <= found.posting.estimated_share <= 1

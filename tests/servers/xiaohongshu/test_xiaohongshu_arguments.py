@@ -37,7 +37,7 @@ def test_a_titles_width_counts_wide_characters_twice_and_a_composed_emoji_as_one
 
 
 @pytest.mark.parametrize("good", ["a" * 40, "汉" * 20, "\U0001f600" * 20, FAMILY * 20, "汉" * 19 + "ab"])
-def test_a_title_of_the_full_width_is_taken(good):
+def test_a_title_of_the_full_width_is_accepted(good):
     assert title(good) == good
 
 
@@ -49,7 +49,7 @@ def test_a_wider_title_is_refused_with_the_rule(bad):
     assert "20 个汉字或 40 个字母" in caught.value.next_step
 
 
-def test_the_schema_tells_the_rule_and_takes_every_title_of_that_width():
+def test_the_schema_has_the_rule_and_accepts_every_title_of_that_width():
     tools = {tool.name: tool.parameters for tool in tools_of(build_app(all_tools(free_port())))}
     for name in ("xhs_publish_image", "xhs_publish_video"):
         rules = tools[name]["properties"]["title"]
@@ -61,19 +61,19 @@ BLANK = ["", " ", "\n\t ", "\u200b", "\u3000", "\u3164\ufeff"]
 
 
 @pytest.mark.parametrize("blank", BLANK)
-def test_what_is_blank_is_refused(blank):
+def test_a_blank_text_is_refused(blank):
     assert "空白" in refusal(search_words, "keyword", blank)
     assert "空白" in refusal(written_text, "content", blank)
     assert search_words("keyword", blank, empty=True) == ""
 
 
 @pytest.mark.parametrize("odd", ["a\x00b", "\x1b[0m", "a\x7f", "\x85"])
-def test_control_characters_are_refused_by_name(odd):
+def test_control_characters_are_refused_by_code_point(odd):
     assert f"U+{ord(next(char for char in odd if not char.isprintable())):04X}" in refusal(search_words, "keyword", odd)
     assert "控制字符" in refusal(written_text, "content", odd)
 
 
-def test_blanks_and_line_ends_are_read_as_blanks_where_one_line_is_meant():
+def test_line_ends_become_blanks_in_a_text_of_one_line():
     assert search_words("keyword", " 手冲\t咖啡\r\n入门 ") == "手冲 咖啡 入门"
     assert "不能换行" in refusal(title, "一\n二")
     assert written_text("content", "一\r\n二 ") == "一\n二"
@@ -103,7 +103,7 @@ def test_too_many_words_are_refused():
         ("xhs_publish_image", {"images": " , ", "title": "x", "content": "x"}),
     ],
 )
-async def test_no_page_is_opened_for_it(xiaohongshu, stand_in, tool, arguments):
+async def test_no_page_is_opened_for_an_invalid_text(xiaohongshu, stand_in, tool, arguments):
     stand_in.app.state.pages.clear()
     text = await Caller(xiaohongshu).refusal(tool, **arguments)
     assert text.startswith("INVALID_ARGUMENT：")

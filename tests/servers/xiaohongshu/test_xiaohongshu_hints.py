@@ -27,32 +27,32 @@ def test_an_ordinary_list_has_no_warnings():
     assert warned(SearchFilters(), item(1), item(2)) == ""
 
 
-def test_an_empty_list_names_the_filters_that_were_applied():
+def test_the_warning_for_an_empty_list_names_the_applied_filters():
     found = warned(SearchFilters(sort="latest", note_type="video"), nothing=True)
     assert "排序依据=最新" in found and "笔记类型=视频" in found
     assert "没有找到这个词" in warned(SearchFilters(), nothing=True)
 
 
-def test_a_filter_by_distance_says_where_distance_counts_from():
+def test_the_warning_for_a_distance_filter_names_its_origin():
     assert "账号所在地" in warned(SearchFilters(distance="nearby"), nothing=True)
 
 
-def test_an_empty_list_of_what_was_seen_says_that_a_login_is_needed():
+def test_the_warning_for_an_empty_list_of_seen_notes_says_that_a_login_is_required():
     assert "须先登录" in warned(SearchFilters(scope="seen"), nothing=True)
 
 
 @pytest.mark.parametrize(("likes", "odd"), [((3, 2, None, 1), False), ((1, 2), True)])
-def test_an_order_that_is_none_is_told(likes, odd):
+def test_a_warning_reports_a_list_that_is_not_sorted(likes, odd):
     assert ("顺序" in warned(SearchFilters(sort="most_liked"), *map(item, likes))) is odd
 
 
 @pytest.mark.parametrize(("day", "odd"), [("2026-11-16", False), ("2026-11-01", True)])
-def test_a_date_outside_the_period_is_told(day, odd):
+def test_a_warning_reports_dates_outside_the_period(day, odd):
     found = warned(SearchFilters(publish_time="week"), item(published_at=f"{day}T00:00:00Z"))
     assert ("早于 week" in found) is odd
 
 
-def test_applied_filters_are_those_that_differ_from_the_page():
+def test_applied_filters_are_those_that_differ_from_the_defaults():
     assert SearchFilters(sort="latest", distance="any").applied() == {"sort": "latest"}
 
 
@@ -78,11 +78,11 @@ def test_the_step_of_a_login_is_read_from_its_page(page, code_status, step):
     assert step_of(snapshot, code_status, captcha=False) == step
 
 
-def test_a_captcha_of_the_pages_calls_is_a_step_too():
+def test_a_captcha_of_the_pages_calls_is_a_step():
     snapshot = {"url": "https://x/explore", "qr": "data:", "text": LOGIN_BOX, "code_input": True}
     assert step_of(snapshot, 0, captcha=True) == "captcha"
 
 
-def test_only_in_the_users_own_browser_a_proof_can_be_given_where_it_is_asked_for():
+def test_only_in_the_users_own_browser_the_user_can_give_a_proof_directly():
     assert "在打开的小红书标签页" in advice("sms_code", NOW, attached=True)
     assert "导入 Cookie" in advice("sms_code", NOW, attached=False)

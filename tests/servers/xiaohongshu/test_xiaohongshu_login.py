@@ -61,7 +61,7 @@ def no_session(xiaohongshu_data: Path, site: str) -> Iterator[Path]:
         file.unlink()
 
 
-async def test_a_scanned_code_logs_in_and_the_session_is_kept(client, site, no_session):
+async def test_a_scanned_code_logs_in_and_the_session_is_stored(client, site, no_session):
     assert (await client("xhs_login_status"))["logged_in"] is False
     result = await client.result("xhs_login_qrcode")
     code = result.structured_content
@@ -115,7 +115,7 @@ async def at_step(client: Caller, step: str) -> dict:
         await asyncio.sleep(0.2)
 
 
-def test_a_drawn_code_is_the_pictures_code():
+def test_the_drawn_code_has_the_modules_of_the_picture():
     """Both halves of each character are the modules above each other; around them is the margin."""
     halves = {"█": "00", "▀": "01", "▄": "10", " ": "11"}
     lines = as_text(QR_ROWS).split("\n")
@@ -124,7 +124,7 @@ def test_a_drawn_code_is_the_pictures_code():
     assert set(rows[:2] + rows[2 + len(QR_ROWS) :]) == {"0" * (len(QR_ROWS) + 4)}
 
 
-async def test_a_client_without_pictures_gets_the_code_as_text_and_as_its_address(client, no_session):
+async def test_a_client_without_pictures_gets_the_code_as_text_and_as_an_address(client, no_session):
     result = await client.result("xhs_login_qrcode")
     assert result.structured_content["url"] == QR_URL
     texts = [part.text for part in result.content if part.type == "text"]
@@ -133,7 +133,7 @@ async def test_a_client_without_pictures_gets_the_code_as_text_and_as_its_addres
     assert len(base64.b64decode(image.data)) < 1024 < len(picture())
 
 
-async def test_a_picture_that_is_no_plain_code_is_passed_on_as_it_is(client, no_session, monkeypatch):
+async def test_a_picture_that_is_not_a_plain_code_is_passed_on_unchanged(client, no_session, monkeypatch):
     framed = picture(["1" * 30] * 30)
     monkeypatch.setattr("tests.stand_in.xiaohongshu_login.picture", lambda: framed)
     result = await client.result("xhs_login_qrcode")
@@ -151,7 +151,9 @@ async def test_a_foreign_address_is_not_passed_on(client, no_session, monkeypatc
     ("proof", "step", "said"),
     [("sms", "sms_code", "短信验证码"), ("slider", "captcha", "滑块"), ("captcha", "second_code", "再扫一个")],
 )
-async def test_a_second_proof_is_named_at_once_with_what_to_do(client, site, no_session, login, proof, step, said):
+async def test_a_required_second_proof_is_reported_at_once_with_the_next_step(
+    client, site, no_session, login, proof, step, said
+):
     login(proof)
     await client("xhs_login_qrcode")
     await scan(site, "proof")
@@ -166,7 +168,7 @@ async def test_a_second_proof_is_named_at_once_with_what_to_do(client, site, no_
     assert (await client("xhs_login_status"))["login_step"] == "scan"
 
 
-async def test_a_scan_that_waits_for_its_confirmation_is_told(client, site, no_session):
+async def test_a_scan_that_waits_for_its_confirmation_is_reported(client, site, no_session):
     await client("xhs_login_qrcode")
     async with httpx2.AsyncClient() as http:
         await http.post(f"{site}/stand-in/scan", params={"then": "scanned"})
@@ -175,7 +177,7 @@ async def test_a_scan_that_waits_for_its_confirmation_is_told(client, site, no_s
     assert (await until_logged_in(client))["nickname"] == "账号slow"
 
 
-async def test_a_code_that_grew_old_is_told_as_such(client, site, no_session):
+async def test_an_expired_code_is_reported(client, site, no_session):
     await client("xhs_login_qrcode")
     async with httpx2.AsyncClient() as http:
         await http.post(f"{site}/stand-in/scan", params={"then": "old"})
@@ -184,7 +186,7 @@ async def test_a_code_that_grew_old_is_told_as_such(client, site, no_session):
     assert "再调用 xhs_login_qrcode" in status["next_step"]
 
 
-async def test_asking_for_the_status_while_a_code_waits_opens_no_page(client, stand_in, no_session):
+async def test_the_status_while_a_code_waits_opens_no_page(client, stand_in, no_session):
     await client("xhs_login_qrcode")
     stand_in.app.state.pages.clear()
     await client("xhs_login_status")
@@ -204,7 +206,7 @@ async def test_a_second_code_replaces_the_first(client, site, stand_in, no_sessi
     assert (await client("xhs_login_status"))["logged_in"] is False
 
 
-async def test_a_code_that_nobody_scans_is_given_up(chromium, site, tmp_path):
+async def test_a_code_that_is_not_scanned_expires(chromium, site, tmp_path):
     app = build_app(
         Settings(port=free_port(), data_dir=tmp_path),
         stand_in_settings(site, login_seconds=0.1),
@@ -229,7 +231,7 @@ async def test_a_session_file_logs_the_browser_in_without_a_restart(client, site
     assert (await client("xhs_login_status"))["logged_in"] is False
 
 
-async def test_a_session_that_the_site_no_longer_knows_has_expired(client, site, xiaohongshu_data):
+async def test_a_session_that_the_site_does_not_accept_is_reported_as_expired(client, site, xiaohongshu_data):
     with logged_in(xiaohongshu_data, site) as session_file:
         session_file.write_text(session_file.read_text().replace("session-SECRET", "guest-old"))
         text = await client.refusal("xhs_search_notes", keyword="登录墙")
@@ -238,21 +240,21 @@ async def test_a_session_that_the_site_no_longer_knows_has_expired(client, site,
         assert (await client("xhs_login_status"))["logged_in"] is False
 
 
-async def test_accounts_have_sessions_of_their_own(client, site, xiaohongshu_data):
+async def test_accounts_have_separate_sessions(client, site, xiaohongshu_data):
     with logged_in(xiaohongshu_data, site, "eins"), logged_in(xiaohongshu_data, site, "zwei", "second"):
         first, second = await client("xhs_login_status"), await client("xhs_login_status", account="second")
         assert (first["nickname"], second["nickname"]) == ("账号eins", "账号zwei")
         assert (await client("xhs_login_status", account="default"))["nickname"] == "账号eins"
 
 
-async def test_an_unknown_account_names_the_known_ones(client):
+async def test_the_error_for_an_unknown_account_lists_the_accounts(client):
     text = await client.refusal("xhs_search_notes", keyword="咖啡", account="third")
     assert text.startswith("INVALID_ARGUMENT：没有名为 third 的账号")
     assert "default、second、widget" in text
 
 
 @pytest.mark.parametrize("content", ["{", '{"cookies": 3}'])
-async def test_a_damaged_session_file_is_set_aside_and_calls_go_on_as_a_guest(client, xiaohongshu_data, content):
+async def test_a_damaged_session_file_is_renamed_and_calls_continue_as_a_guest(client, xiaohongshu_data, content):
     kept = xiaohongshu_data / "storage_state.json"
     aside = xiaohongshu_data / "storage_state.json.damaged"
     kept.write_text(content)
@@ -294,7 +296,7 @@ async def test_imported_cookies_log_the_account_in(client, site, xiaohongshu_dat
     assert (await client("xhs_login_status"))["logged_in"] is False
 
 
-def test_an_import_for_a_further_account_goes_into_its_own_file(site, tmp_path, monkeypatch, capsys):
+def test_an_import_for_a_further_account_is_stored_in_its_own_file(site, tmp_path, monkeypatch, capsys):
     header = "a1=x; web_session=y"
     assert command(monkeypatch, capsys, tmp_path, site, header, "import", "--account", "second")[0] == 0
     kept = json.loads((tmp_path / "storage_state.second.json").read_text())
@@ -311,7 +313,7 @@ def test_an_import_for_a_further_account_goes_into_its_own_file(site, tmp_path, 
         ("a=b", ["import", "--account", "third"], "没有名为 third 的账号"),
     ],
 )
-def test_an_import_that_cannot_be_done_says_why(site, tmp_path, monkeypatch, capsys, given, arguments, reason):
+def test_a_failed_import_gives_the_reason(site, tmp_path, monkeypatch, capsys, given, arguments, reason):
     status, printed, said = command(monkeypatch, capsys, tmp_path, site, given, *arguments)
     assert (status, printed) == (1, "")
     assert reason in said
@@ -330,7 +332,7 @@ def test_an_import_without_the_login_cookie_warns_and_never_replaces_a_login(sit
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-def test_an_export_is_read_as_windows_writes_it(site, tmp_path, encoding):
+def test_an_export_in_the_encodings_of_windows_is_read(site, tmp_path, encoding):
     path = os.pathsep.join(str(SERVERS / folder) for folder in ("kit", "xiaohongshu"))
     done = subprocess.run(
         [sys.executable, "-m", "xiaohongshu_server.session", "import"], input="Cookie: web_session=y".encode(encoding),
@@ -340,7 +342,7 @@ def test_an_export_is_read_as_windows_writes_it(site, tmp_path, encoding):
     assert "web_session" in (tmp_path / "storage_state.json").read_text()
 
 
-def test_the_command_runs_as_the_readme_says(tmp_path, site):
+def test_the_command_of_the_readme_works(tmp_path, site):
     path = os.pathsep.join(str(SERVERS / folder) for folder in ("kit", "xiaohongshu"))
     done = subprocess.run(
         [sys.executable, "-m", "xiaohongshu_server.session", "show"],

@@ -42,7 +42,7 @@ def test_no_time_is_estimated_from_the_future():
     assert estimated_time("ffffffff" + "0" * 16, NOW) is None
 
 
-def test_search_items_drop_what_is_no_note_and_mark_lower_bounds():
+def test_search_items_that_are_not_notes_are_dropped_and_lower_bounds_are_marked():
     items = PARSER.notes(
         [data.feed_item(1, "茶"), data.other_item(2), data.live_item(), None, {"modelType": "note"}], NOW
     )
@@ -51,7 +51,7 @@ def test_search_items_drop_what_is_no_note_and_mark_lower_bounds():
     assert items[0].time_estimated
 
 
-def test_a_search_item_uses_the_notes_token_and_not_its_authors():
+def test_a_search_item_has_the_token_of_the_note_and_not_of_its_author():
     item = PARSER.notes([data.feed_item(0, "茶")], NOW)[0]
     assert item.note_ref == f"{ID}:{data.TOKEN}"
 
@@ -78,12 +78,12 @@ def test_a_long_text_is_cut_and_says_so():
         f"{BASE}/user/profile/{'a' * 24}/{ID}?xsec_token=ABtoken_x-y%2Bz%2F9%3D",
     ],
 )
-def test_references_and_links_lead_to_the_same_note_with_its_whole_token(text):
+def test_references_and_links_to_a_note_are_parsed_with_the_complete_token(text):
     reference = parse_note(text, BASE)
     assert (reference.note_id, reference.token) == (ID, data.TOKEN)
 
 
-def test_a_reference_survives_a_round_trip_through_its_url():
+def test_a_reference_is_parsed_back_from_its_url():
     reference = NoteReference(ID, data.TOKEN)
     assert parse_note(note_url(reference, BASE), BASE) == reference
 
@@ -105,7 +105,7 @@ def test_a_reference_survives_a_round_trip_through_its_url():
         "随便",
     ],
 )
-def test_a_link_to_anywhere_else_is_refused(text):
+def test_a_link_to_another_site_is_refused(text):
     with pytest.raises(ServiceError) as refused:
         parse_note(text, BASE)
     assert refused.value.code is ErrorCode.INVALID_ARGUMENT
@@ -113,7 +113,7 @@ def test_a_link_to_anywhere_else_is_refused(text):
 
 @settings(max_examples=50, deadline=None)
 @given(st.text(max_size=200))
-def test_whatever_is_passed_the_browser_only_opens_the_configured_site(text):
+def test_for_any_argument_the_url_is_on_the_configured_site(text):
     try:
         reference = parse_note(text, BASE)
     except ServiceError:
@@ -121,30 +121,30 @@ def test_whatever_is_passed_the_browser_only_opens_the_configured_site(text):
     assert note_url(reference, BASE).startswith(f"{BASE}/explore/")
 
 
-def test_a_keyword_cannot_leave_its_place_in_the_address():
+def test_a_keyword_cannot_change_other_parts_of_the_url():
     assert search_url("a&b=c#d/e?", BASE).count("&") == 1
 
 
 @pytest.mark.parametrize("value", ["ftp://x", "https://www.xiaohongshu.com/path", "nonsense"])
-def test_an_unusable_base_url_is_named_at_start(value, monkeypatch):
+def test_the_error_for_an_invalid_base_url_names_the_variable(value, monkeypatch):
     monkeypatch.setenv("XHS_BASE_URL", value)
     with pytest.raises(ValueError, match="XHS_BASE_URL"):
         SiteSettings.from_environment(None)
 
 
 @pytest.mark.parametrize("value", ["Main", "a,a", "a b", "x" * 33])
-def test_unusable_accounts_are_named_at_start(value, monkeypatch):
+def test_the_error_for_invalid_accounts_names_the_variable(value, monkeypatch):
     monkeypatch.setenv("XHS_ACCOUNTS", value)
     with pytest.raises(ValueError, match="XHS_ACCOUNTS"):
         SiteSettings.from_environment(None)
 
 
-def test_accounts_come_in_the_order_given(monkeypatch):
+def test_accounts_have_the_order_of_the_variable(monkeypatch):
     monkeypatch.setenv("XHS_ACCOUNTS", "main, second")
     assert SiteSettings.from_environment(None).accounts == ("main", "second")
 
 
-def test_a_count_takes_the_first_key_with_a_number():
+def test_a_count_is_read_from_the_first_key_with_a_number():
     info = {"shareCount": "", "sharedCount": "10万+"}
     assert counted(info, shares="shareCount|sharedCount", likes="likedCount") == (
         {"shares": 100_000, "likes": None},
@@ -179,16 +179,16 @@ def test_privacy_masks_people_and_keeps_notes_usable():
         f"看看TA https://www.rednote.com/user/profile/{data.USER}?xsec_token={data.USER_TOKEN} ，很有趣",
     ],
 )
-def test_references_and_links_lead_to_the_same_user(text):
+def test_references_and_links_to_a_user_are_parsed(text):
     assert parse_user(text, BASE) == UserReference(data.USER, data.USER_TOKEN)
 
 
-def test_a_user_survives_a_round_trip_through_its_url():
+def test_a_user_reference_is_parsed_back_from_its_url():
     reference = UserReference(data.USER, data.USER_TOKEN)
     assert parse_link(user_url(reference, BASE), BASE) == reference
 
 
-def test_a_note_below_a_profile_is_a_note():
+def test_a_link_to_a_note_below_a_profile_is_a_note():
     found = parse_link(f"{BASE}/user/profile/{data.USER}/{ID}?xsec_token=abc", BASE)
     assert found == NoteReference(ID, "abc")
 
@@ -201,7 +201,7 @@ def test_a_note_below_a_profile_is_a_note():
         (" 没有链接 ", "没有链接"),
     ],
 )
-def test_the_link_is_found_in_what_people_paste(text, link):
+def test_the_first_link_of_a_pasted_text_is_returned(text, link):
     assert first_link(text) == link
 
 
@@ -218,5 +218,5 @@ def test_the_link_is_found_in_what_people_paste(text, link):
         ("http://[bad/o/x", False),
     ],
 )
-def test_only_the_platforms_share_links_are_followed(url, short):
+def test_only_share_links_of_the_platform_are_followed(url, short):
     assert is_short_link(url, BASE) is short

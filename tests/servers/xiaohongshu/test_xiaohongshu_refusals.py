@@ -42,7 +42,7 @@ def client(chromium: str, site: str) -> Iterator[Caller]:
         ("xhs_get_user", {"user": f"{data.FORBIDDEN_USER}:{data.USER_TOKEN}"}),
     ],
 )
-async def test_an_account_without_permission_is_told_so_at_once_in_the_sites_words(client, tool, arguments):
+async def test_a_missing_permission_is_reported_at_once_with_the_sites_message(client, tool, arguments):
     text = await client.refusal(tool, **arguments)
     assert text.startswith(f"ACCESS_RESTRICTED：小红书提示：{data.REFUSALS[-104]}")
 
@@ -55,18 +55,18 @@ async def test_an_account_without_permission_is_told_so_at_once_in_the_sites_wor
         ("xhs_suggest", {"keyword": "陌生代码"}),
     ],
 )
-async def test_an_unknown_code_is_an_error_at_once_in_the_sites_words(client, tool, arguments):
+async def test_an_unknown_code_is_reported_at_once_with_the_sites_message(client, tool, arguments):
     text = await client.refusal(tool, **arguments)
     assert text.startswith("ACCESS_RESTRICTED：小红书提示：系统开小差了，请稍后再来")
     assert "（代码 -9999）" in text
 
 
 @pytest.mark.parametrize("keyword", ["接口故障", "接口断线"])
-async def test_a_data_call_that_fails_is_no_hang_either(client, keyword):
+async def test_a_failed_data_call_is_reported_at_once(client, keyword):
     assert (await client.refusal("xhs_search_notes", keyword=keyword)).startswith("UPSTREAM_UNREACHABLE：")
 
 
-async def test_a_code_that_the_site_does_not_give_is_its_refusal_and_no_change_of_the_page(client, stand_in):
+async def test_a_refused_qr_code_is_reported_as_a_refusal_and_not_as_a_changed_page(client, stand_in):
     stand_in.app.state.login = "refused"
     try:
         text = await client.refusal("xhs_login_qrcode")
@@ -75,7 +75,7 @@ async def test_a_code_that_the_site_does_not_give_is_its_refusal_and_no_change_o
     assert text.startswith("ACCESS_RESTRICTED：小红书提示：今日获取二维码次数已达上限（代码 -9998）")
 
 
-async def test_the_english_page_is_a_limit_that_passes(client, stand_in):
+async def test_the_english_page_is_a_temporary_rate_limit(client, stand_in):
     stand_in.app.state.seen_english = False
     text = await client.refusal("xhs_get_note", note=ref(data.ENGLISH_NOTE))
     assert text.startswith("RATE_LIMITED：")
@@ -96,7 +96,7 @@ def paused(chromium: str, site: str, tmp_path: Path) -> Iterator[Caller]:
         yield Caller(base)
 
 
-async def test_a_pause_is_told_from_the_first_error_on_and_outlives_a_restart(
+async def test_a_pause_is_reported_from_the_first_error_on_and_survives_a_restart(
     paused, chromium, stand_in, tmp_path, site
 ):
     first = await paused.refusal("xhs_get_note", note=ref(data.AWAY_NOTE))

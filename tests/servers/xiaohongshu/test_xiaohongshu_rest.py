@@ -63,11 +63,11 @@ async def test_rest_keeps_the_original_validation_messages(http, path, body, det
 
 
 @pytest.mark.parametrize("path", ["/search", "/analyze", "/comments"])
-async def test_rest_answers_422_to_a_body_that_is_no_object(http, path):
+async def test_rest_answers_422_to_a_body_that_is_not_an_object(http, path):
     assert (await http.post(path, json="x")).status_code == 422
 
 
-async def test_rest_failures_have_a_true_status(http):
+async def test_rest_failures_have_the_http_status_of_their_code(http):
     answer = await http.post("/search", json={"keyword": "登录墙"})
     body = answer.json()
     assert (answer.status_code, body["status"], body["code"]) == (401, "error", "LOGIN_REQUIRED")

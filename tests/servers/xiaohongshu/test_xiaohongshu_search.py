@@ -41,7 +41,7 @@ async def test_filters_are_chosen_in_the_panel_and_the_new_list_is_read(client, 
     ]  # fmt: skip
 
 
-async def test_a_filtered_search_scrolls_on_with_its_filters(client):
+async def test_a_filtered_search_keeps_its_filters_while_scrolling(client):
     found = await client("xhs_search_notes", keyword="翻页筛选", sort="latest", limit=30)
     assert found["count"] == 30
     assert all("〔最新〕" in item["title"] for item in found["items"])
@@ -52,7 +52,7 @@ async def test_a_filter_that_leaves_nothing_gives_an_empty_list(client):
     assert (found["items"], found["complete"], found["next_cursor"]) == ([], True, None)
 
 
-async def test_a_page_without_the_panel_names_the_filter(client, monkeypatch):
+async def test_the_error_for_a_page_without_the_panel_names_the_filter(client, monkeypatch):
     monkeypatch.setattr("xiaohongshu_server.reading.reader._CLICK_MS", 500)
     text = await client.refusal("xhs_search_notes", keyword="无筛选", scope="following")
     assert text.startswith("UPSTREAM_CHANGED：搜索页没有找到筛选“搜索范围：已关注”")
@@ -65,7 +65,7 @@ async def test_an_unknown_filter_is_refused_before_a_page_is_opened(client, stan
     assert asked(stand_in, "错误筛选") == []
 
 
-def test_only_what_differs_from_the_page_is_clicked():
+def test_only_filters_that_differ_from_the_defaults_are_clicked():
     assert SearchFilters().chosen() == []
     assert SearchFilters(note_type="image", distance="same_city").chosen() == [
         ("笔记类型", "图文"),
@@ -73,19 +73,19 @@ def test_only_what_differs_from_the_page_is_clicked():
     ]
 
 
-def test_every_value_but_the_default_has_a_word_in_the_panel():
+def test_every_value_but_the_default_has_a_label_in_the_panel():
     hints = SearchFilters.__annotations__
     assert set(PANEL) == set(hints)
     for name, (_, words) in PANEL.items():
         assert getattr(SearchFilters(), name) not in words
 
 
-async def test_the_state_of_an_earlier_search_is_not_taken_for_this_one(client):
+async def test_the_state_of_an_earlier_search_is_not_used(client):
     found = await client("xhs_search_notes", keyword="旧状态", limit=2)
     assert [item["title"] for item in found["items"]] == ["旧状态笔记0", "旧状态笔记1"]
 
 
-async def test_the_pages_of_a_search_join_without_gap_or_repetition(client):
+async def test_the_pages_of_a_search_have_no_gaps_and_no_duplicates(client):
     titles, cursor = [], ""
     for _ in range(10):
         page = await client("xhs_search_notes", keyword="分页", limit=20, cursor=cursor)
@@ -108,13 +108,13 @@ async def test_a_short_result_is_complete(client):
     assert (found["count"], found["complete"], found["next_cursor"]) == (3, True, None)
 
 
-async def test_a_refused_account_is_told_to_stop(client):
+async def test_the_error_for_a_refused_account_says_to_stop(client):
     text = await client.refusal("xhs_search_notes", keyword="封禁")
     assert text.startswith("ACCESS_RESTRICTED：")
     assert "不要换账号" in text
 
 
-async def test_lists_end_before_the_longest_answer_and_the_cursor_goes_on_there(chromium, site):
+async def test_lists_are_cut_to_the_longest_answer_and_the_cursor_continues_there(chromium, site):
     app = build_app(
         Settings(port=free_port(), max_answer_chars=5000),
         stand_in_settings(site, cache_seconds=60),
@@ -133,7 +133,7 @@ async def test_lists_end_before_the_longest_answer_and_the_cursor_goes_on_there(
         assert comments["count"] < data.COMMENT_TOTAL
 
 
-async def test_kept_answers_open_no_page_and_say_so(chromium, stand_in):
+async def test_cached_answers_open_no_page_and_are_marked_as_cached(chromium, stand_in):
     app = build_app(
         Settings(port=free_port()),
         stand_in_settings(stand_in.base, cache_seconds=60),
@@ -153,7 +153,7 @@ async def test_kept_answers_open_no_page_and_say_so(chromium, stand_in):
         assert kept == note | {"source": "cache"}
 
 
-async def test_pages_wait_for_each_other(chromium, site):
+async def test_page_visits_wait_for_their_turn(chromium, site):
     app = build_app(
         Settings(port=free_port()),
         stand_in_settings(site, interval_seconds=60, queue_seconds=1),
@@ -165,7 +165,7 @@ async def test_pages_wait_for_each_other(chromium, site):
         assert (await client.refusal("xhs_search_notes", keyword="第二")).startswith("BUSY：")
 
 
-async def test_after_a_captcha_the_site_is_left_alone(chromium, stand_in):
+async def test_after_a_captcha_no_page_is_opened(chromium, stand_in):
     app = build_app(
         Settings(port=free_port()),
         stand_in_settings(stand_in.base, pause_seconds=600),
@@ -181,7 +181,7 @@ async def test_after_a_captcha_the_site_is_left_alone(chromium, stand_in):
         assert len(stand_in.app.state.searches) == calls
 
 
-async def test_a_user_has_numbers_and_notes(client, site):
+async def test_a_user_has_counts_and_notes(client, site):
     user = await client("xhs_get_user", user=USER_REF, notes=15)
     assert (user["name"], user["red_id"], user["location"]) == ("用户7", "123456789", "上海")
     assert user["description"] == "每天一杯手冲"
@@ -193,12 +193,12 @@ async def test_a_user_has_numbers_and_notes(client, site):
     assert user["url"].startswith(f"{site}/user/profile/{data.USER}?xsec_token=")
 
 
-async def test_all_notes_of_a_user_are_marked_as_all(client):
+async def test_a_complete_list_of_a_users_notes_is_marked_as_complete(client):
     user = await client("xhs_get_user", user=USER_REF, notes=40)
     assert (len(user["notes"]), user["notes_complete"]) == (data.USER_NOTES, True)
 
 
-async def test_a_user_without_notes_has_none(client, monkeypatch):
+async def test_a_user_without_notes_has_an_empty_complete_list(client, monkeypatch):
     monkeypatch.setattr("xiaohongshu_server.browsing.visit.STALL_SECONDS", 1)
     user = await client("xhs_get_user", user=f"{data.EMPTY_USER}:{data.USER_TOKEN}")
     assert (user["notes"], user["name"]) == ([], "用户18")
@@ -210,7 +210,7 @@ async def test_a_user_ref_of_a_search_opens_the_profile(client):
     assert user["name"] == found["items"][0]["author"]["name"]
 
 
-async def test_someone_who_commented_opens_by_the_token_seen_there(client):
+async def test_the_author_of_a_comment_is_opened_by_the_token_of_the_comment(client):
     comments = await client("xhs_get_comments", note=REF, limit=4)
     author = comments["items"][3]["author"]
     assert ":" not in author["user_ref"]
@@ -226,23 +226,23 @@ async def test_someone_who_commented_opens_by_the_token_seen_there(client):
         (f"https://www.xiaohongshu.com/explore/{data.NORMAL_NOTE}", "INVALID_ARGUMENT", "用户编号"),
     ],
 )
-async def test_a_user_that_cannot_be_read_says_why(client, user, code, shown):
+async def test_the_error_for_a_user_that_cannot_be_read_gives_the_reason(client, user, code, shown):
     text = await client.refusal("xhs_get_user", user=user)
     assert text.startswith(f"{code}：")
     assert shown in text
 
 
-async def test_the_home_feed_brings_notes_and_no_live_rooms(client):
+async def test_the_home_feed_has_notes_and_no_live_rooms(client):
     found = await client("xhs_home_feed", limit=12)
     assert [item["title"] for item in found["items"]] == [f"推荐笔记{n}" for n in range(100, 112)]
     assert (found["items"][5]["likes"], found["items"][5]["comments"]) == (5, None)
 
 
-async def test_suggestions_go_on_from_the_keyword(client):
+async def test_suggestions_begin_with_the_keyword(client):
     assert (await client("xhs_suggest", keyword="咖啡"))["words"] == ["咖啡", "咖啡推荐", "咖啡教程"]
 
 
-async def test_suggestions_come_unasked_too(client):
+async def test_suggestions_are_read_without_a_keyword(client):
     assert (await client("xhs_suggest"))["words"] == [f"热词{n}" for n in range(12)]
 
 
@@ -275,17 +275,17 @@ async def test_a_note_can_be_read_by_its_share_link(client, site):
         ("/o/home", "INVALID_ARGUMENT：链接里没有笔记编号"),
     ],
 )
-async def test_a_share_link_that_leads_nowhere_says_so(client, site, path, text):
+async def test_the_error_for_an_invalid_share_link_gives_the_reason(client, site, path, text):
     assert (await client.refusal("xhs_resolve_link", url=site + path)).startswith(text)
 
 
-async def test_replies_behind_the_button_are_opened(client):
+async def test_replies_behind_the_button_are_loaded(client):
     comments = await client("xhs_get_comments", note=REF, limit=3, include_replies=True)
     assert [len(comment["replies"]) for comment in comments["items"]] == [1, data.REPLY_TOTAL, 1]
     assert comments["items"][1]["reply_count"] == data.REPLY_TOTAL
 
 
-async def test_a_captcha_before_the_comments_is_one_of_the_note(client):
+async def test_a_captcha_at_the_comments_stops_reading_the_note(client):
     text = await client.refusal("xhs_get_comments", note=f"{data.GUARDED_NOTE}:{data.TOKEN}")
     assert text.startswith("CAPTCHA_REQUIRED：")
 
@@ -295,7 +295,7 @@ async def test_a_page_refused_with_461_is_a_captcha(client):
     assert text.startswith("CAPTCHA_REQUIRED：")
 
 
-async def test_the_state_of_another_note_is_not_taken_for_this_one(client):
+async def test_the_state_of_another_note_is_not_used(client):
     note = await client("xhs_get_note", note=f"{data.OLD_STATE_NOTE}:{data.TOKEN}", comments=0)
     assert note["title"] == "手冲咖啡入门"
 
@@ -314,7 +314,7 @@ async def test_an_analysis_of_a_user_reads_the_profile(client):
     assert (found["sample"]["n"], found["top_authors"][0]["name"]) == (10, "用户7")
 
 
-async def test_an_analysis_of_named_notes_goes_on_without_the_one_that_is_gone(client):
+async def test_an_analysis_of_listed_notes_leaves_out_a_deleted_note(client):
     gone = f"{data.REMOVED_NOTE}:{data.TOKEN}"
     found = await client("xhs_analyze", notes=f"{REF} {gone}")
     assert (found["sample"]["n"], found["sample"]["partial"]) == (1, True)

@@ -56,7 +56,7 @@ async def test_five_equal_calls_open_one_page(client, stand_in, tool, arguments)
     assert len({str({key: value for key, value in answer.items() if key not in times}) for answer in answers}) == 1
 
 
-async def test_a_caller_who_gives_up_does_not_end_the_visit_of_the_others(client, stand_in):
+async def test_a_caller_that_leaves_does_not_end_the_visit_of_the_others(client, stand_in):
     leaving = asyncio.create_task(client("xhs_get_note", note=SLOW, comments=0))
     staying = asyncio.create_task(client("xhs_get_note", note=SLOW, comments=0))
     while not stand_in.app.state.pages:
@@ -73,7 +73,7 @@ async def test_an_error_of_the_shared_page_reaches_all(client, stand_in):
     assert len(stand_in.app.state.pages) == 1
 
 
-async def test_privacy_mode_never_serves_a_name_that_was_kept_before(chromium, site, tmp_path, monkeypatch):
+async def test_privacy_mode_does_not_use_answers_that_were_cached_with_names(chromium, site, tmp_path, monkeypatch):
     shared = Cache("xiaohongshu", "x")
     monkeypatch.setattr("xiaohongshu_server.service.Cache.from_environment", lambda *_, **__: shared)
     expected = {False: ["用户7", "用户0", "用户7"], True: ["用**"] * 3}
@@ -86,7 +86,7 @@ async def test_privacy_mode_never_serves_a_name_that_was_kept_before(chromium, s
         assert [note["author"]["name"], found["items"][0]["author"]["name"], user["name"]] == names
 
 
-async def test_an_analysis_in_privacy_mode_keeps_masked_authors_apart(chromium, site, tmp_path):
+async def test_an_analysis_in_privacy_mode_counts_masked_authors_separately(chromium, site, tmp_path):
     with service(chromium, site, tmp_path, privacy=True) as base:
         found = await Caller(base)("xhs_analyze", keyword="咖啡", sample=8, detail_sample=0)
     authors = found["top_authors"]

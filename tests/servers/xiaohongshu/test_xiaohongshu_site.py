@@ -78,22 +78,22 @@ async def test_the_pages_requests_to_the_site_are_counted_by_endpoint_and_status
         ("https://picture.example/a.jpg", False, None),
     ],
 )
-def test_requests_have_few_names(url, navigates, name):
+def test_the_metrics_have_few_endpoint_names(url, navigates, name):
     assert endpoint(url, navigates=navigates) == name
 
 
-async def test_a_large_limit_scrolls_for_more_pages(client):
+async def test_a_large_limit_makes_the_search_scroll(client):
     found = await client("xhs_search_notes", keyword="茶", limit=40)
     assert found["count"] == 40
     assert len({item["note_ref"] for item in found["items"]}) == 40
 
 
 @pytest.mark.parametrize("keyword", ["慢", "裸引用"])
-async def test_slow_pages_and_plain_state_are_read_too(client, keyword):
+async def test_slow_pages_and_pages_with_plain_state_are_read(client, keyword):
     assert (await client("xhs_search_notes", keyword=keyword, limit=1))["count"] == 1
 
 
-async def test_nothing_is_found_only_when_the_site_says_so(client):
+async def test_a_result_is_empty_only_when_the_site_says_so(client):
     found = await client("xhs_search_notes", keyword="空")
     assert (found["items"], found["complete"]) == ([], True)
 
@@ -116,7 +116,7 @@ async def test_a_wall_is_an_error_and_never_an_empty_result(client, keyword, cod
     assert "下一步：" in text
 
 
-async def test_login_required_names_the_tool_that_logs_in(client):
+async def test_the_error_login_required_names_the_tool_that_logs_in(client):
     assert "xhs_login_qrcode" in await client.refusal("xhs_search_notes", keyword="登录墙")
 
 
@@ -134,7 +134,7 @@ async def test_a_note_has_text_tags_counts_and_first_comments(client):
     assert note["warnings"] == []
 
 
-async def test_a_note_is_read_without_comments_when_none_are_wanted(client):
+async def test_a_note_is_read_without_comments_when_none_are_requested(client):
     note = await client("xhs_get_note", note=f"{data.SLOW_NOTE}:{data.TOKEN}", comments=0)
     assert (note["title"], note["comments"]) == ("手冲咖啡入门", [])
 
@@ -145,22 +145,22 @@ async def test_comments_are_loaded_by_scrolling_until_the_end(client):
     assert (found["complete"], found["total"]) == (True, data.COMMENT_TOTAL)
 
 
-async def test_a_part_of_the_comments_is_marked_as_a_part(client):
+async def test_an_incomplete_list_of_comments_is_marked_as_incomplete(client):
     found = await client("xhs_get_comments", note=REF, limit=5)
     assert (found["count"], found["complete"]) == (5, False)
 
 
-async def test_a_note_without_comments_has_none(client):
+async def test_a_note_without_comments_has_an_empty_complete_list(client):
     found = await client("xhs_get_comments", note=f"{data.NO_COMMENTS_NOTE}:{data.TOKEN}")
     assert (found["items"], found["complete"], found["total"]) == ([], True, 0)
 
 
-async def test_a_bare_id_works_after_a_search_brought_its_token(client):
+async def test_an_id_without_a_token_works_after_a_search_has_read_its_token(client):
     await client("xhs_search_notes", keyword="咖啡", limit=1)
     assert (await client("xhs_get_note", note=data.NORMAL_NOTE, comments=0))["note_ref"] == REF
 
 
-async def test_a_note_that_quotes_a_wall_is_still_a_note(client):
+async def test_a_note_that_quotes_the_text_of_a_wall_is_read(client):
     note = await client("xhs_get_note", note=f"{data.QUOTING_NOTE}:{data.TOKEN}", comments=0)
     assert "请通过验证" in note["content"]
 
@@ -176,26 +176,26 @@ async def test_a_note_that_quotes_a_wall_is_still_a_note(client):
         (data.MISSING_NOTE, "NOT_FOUND", "不存在"),
     ],
 )
-async def test_a_note_that_cannot_be_read_says_why(client, note_id, code, shown):
+async def test_the_error_for_a_note_that_cannot_be_read_gives_the_reason(client, note_id, code, shown):
     text = await client.refusal("xhs_get_note", note=f"{note_id}:{data.TOKEN}")
     assert text.startswith(f"{code}：")
     assert shown in text
 
 
-async def test_a_note_without_its_token_says_that_the_token_is_missing(client):
+async def test_the_error_for_a_note_without_its_token_says_so(client):
     text = await client.refusal("xhs_get_note", note=data.PRIVATE_NOTE)
     assert text.startswith("NOT_FOUND：")
     assert "xsec_token" in text
 
 
-async def test_a_wall_before_the_comments_leaves_the_note_readable(client):
+async def test_a_note_is_returned_when_its_comments_meet_a_wall(client):
     note = await client("xhs_get_note", note=f"{data.COMMENT_WALL_NOTE}:{data.TOKEN}", comments=5)
     assert note["title"] == "手冲咖啡入门"
     assert note["comments"] == []
     assert "LOGIN_REQUIRED" in note["warnings"][0]
 
 
-async def test_a_wall_before_the_comments_is_an_error_for_the_comments(client):
+async def test_comments_that_meet_a_wall_are_an_error(client):
     text = await client.refusal("xhs_get_comments", note=f"{data.COMMENT_WALL_NOTE}:{data.TOKEN}")
     assert text.startswith("LOGIN_REQUIRED：")
 
@@ -205,7 +205,7 @@ async def test_a_foreign_link_is_refused(client):
     assert text.startswith("INVALID_ARGUMENT：链接不属于小红书")
 
 
-async def test_an_unreachable_site_is_named_as_such(chromium):
+async def test_an_unreachable_site_is_reported_as_unreachable(chromium):
     with service(chromium, stand_in_settings(f"http://127.0.0.1:{free_port()}")) as base:
         text = await Caller(base).refusal("xhs_search_notes", keyword="咖啡")
     assert text.startswith("UPSTREAM_UNREACHABLE：无法连接小红书")
@@ -217,7 +217,7 @@ async def test_a_page_that_never_loads_ends_with_a_timeout_and_frees_the_browser
         assert (await Caller(base)("xhs_search_notes", keyword="咖啡", limit=1))["count"] == 1
 
 
-async def test_a_missing_browser_leaves_the_service_up_but_not_ready(site):
+async def test_without_a_browser_the_service_runs_but_is_not_ready(site):
     with service("/nonexistent/chromium", stand_in_settings(site)) as base:
         async with httpx2.AsyncClient() as http:
             ready = await http.get(f"{base}/ready")

@@ -78,7 +78,7 @@ async def test_a_submit_that_is_never_answered_is_an_unknown_outcome(client, wri
     assert len(writes) == 1
 
 
-async def test_a_note_published_into_a_gateways_error_is_an_unknown_outcome(client, writes, xiaohongshu_data):
+async def test_a_gateways_error_after_publishing_is_an_unknown_outcome(client, writes, xiaohongshu_data):
     uploads = xiaohongshu_data / "uploads"
     uploads.mkdir(exist_ok=True)
     (uploads / "two.png").write_bytes(b"png")
@@ -160,14 +160,14 @@ async def test_a_call_whose_deadline_passes_after_the_submit_is_an_unknown_outco
     assert await outcome(task) is ErrorCode.OUTCOME_UNKNOWN
 
 
-async def test_a_browser_that_crashes_after_the_submit_leaves_an_unknown_outcome(desk, writes):
+async def test_a_crash_of_the_browser_after_the_submit_is_an_unknown_outcome(desk, writes):
     task = asyncio.create_task(desk.comment())
     await until(lambda: writes)
     os.kill(int(desk.pid_file.read_text()), signal.SIGKILL)
     assert await outcome(task) is ErrorCode.OUTCOME_UNKNOWN
 
 
-async def test_a_write_with_too_little_time_left_submits_nothing_and_spends_nothing(desk, writes, monkeypatch):
+async def test_a_write_with_too_little_time_left_submits_nothing_and_keeps_the_confirmation(desk, writes, monkeypatch):
     monkeypatch.setattr("xiaohongshu_server.writing.submitting.ANSWER_SECONDS", 1000)
     with pytest.raises(ServiceError, match="什么都没有提交") as caught:
         with anyio.move_on_after(500):
@@ -176,7 +176,7 @@ async def test_a_write_with_too_little_time_left_submits_nothing_and_spends_noth
     assert (desk.spent, writes) == (0, [])
 
 
-async def test_a_write_that_waited_away_its_time_opens_no_page(desk, writes, stand_in, monkeypatch):
+async def test_a_write_that_waited_until_its_deadline_opens_no_page(desk, writes, stand_in, monkeypatch):
     monkeypatch.setattr("xiaohongshu_server.reading.reader._CALL_RESERVE_SECONDS", 1000)
     stand_in.app.state.pages.clear()
     with pytest.raises(ServiceError, match="排队用完了") as caught:
@@ -186,7 +186,7 @@ async def test_a_write_that_waited_away_its_time_opens_no_page(desk, writes, sta
     assert (desk.spent, stand_in.app.state.pages) == (0, [])
 
 
-async def test_a_write_that_is_refused_its_turn_spends_nothing(desk, writes):
+async def test_a_write_that_gets_no_turn_keeps_the_confirmation(desk, writes):
     hurried = Desk(desk.browser, desk.site, desk.pid_file, queue_seconds=0.05)
     async with hurried.pages.turn():
         with pytest.raises(ServiceError) as caught:
@@ -195,7 +195,7 @@ async def test_a_write_that_is_refused_its_turn_spends_nothing(desk, writes):
     assert (hurried.spent, writes) == (0, [])
 
 
-async def test_what_fails_before_the_submit_spends_nothing(desk, writes, monkeypatch):
+async def test_a_failure_before_the_submit_keeps_the_confirmation(desk, writes, monkeypatch):
     monkeypatch.setattr("xiaohongshu_server.writing.writer._CLICK_MS", 500)
     for note, code in [
         (data.SHY_NOTE, ErrorCode.UPSTREAM_CHANGED),
@@ -207,7 +207,7 @@ async def test_what_fails_before_the_submit_spends_nothing(desk, writes, monkeyp
     assert (desk.spent, writes) == (0, [])
 
 
-async def test_what_the_site_refuses_is_no_unknown_outcome(desk, writes):
+async def test_a_refusal_by_the_site_is_not_an_unknown_outcome(desk, writes):
     with pytest.raises(ServiceError) as caught:
         await desk.comment(data.STRICT_NOTE)
     assert (caught.value.code, desk.spent, writes) == (ErrorCode.RATE_LIMITED, 1, [])

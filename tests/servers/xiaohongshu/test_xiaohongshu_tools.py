@@ -34,13 +34,13 @@ def test_the_write_tools_cost_few_tokens():
 
 
 @pytest.mark.parametrize("model", [Note, NoteList])
-def test_a_published_result_names_every_field(model):
+def test_a_published_output_schema_names_every_field(model):
     schema = model.model_json_schema()
     assert set(schema["properties"]) == set(model.model_fields)
     assert "$defs" not in schema
 
 
-def test_a_published_result_types_what_is_no_text_and_never_null():
+def test_a_published_output_schema_types_fields_that_are_neither_text_nor_null():
     fields = Comments.model_json_schema()["properties"]
     assert (fields["items"], fields["count"], fields["complete"]) == (
         {"type": "array"},
@@ -51,7 +51,7 @@ def test_a_published_result_types_what_is_no_text_and_never_null():
     assert Analysis.model_json_schema()["properties"]["sample"] == {"type": "object"}
 
 
-def test_tools_that_change_the_session_say_so():
+def test_tools_that_change_the_session_are_not_idempotent():
     hints = {tool["name"]: tool["annotations"] for tool in listed(Settings(port=free_port()))}
     assert hints["xhs_login_qrcode"]["idempotentHint"] is False
     assert hints["xhs_search_notes"]["idempotentHint"] is True

@@ -35,7 +35,7 @@ def test_statuses_of_the_sites_calls_have_codes(status, code):
     assert refused(status).code is code
 
 
-def test_a_missing_call_of_the_page_is_no_wall():
+def test_a_data_call_with_404_is_not_a_wall():
     assert refused(404) is None
 
 
@@ -48,16 +48,16 @@ def test_platform_codes_are_known(code, expected):
 
 
 @pytest.mark.parametrize("answer", [{"success": True, "code": 0}, {"success": True}, {"code": 1000}, {"code": 0}, {}])
-def test_an_answer_with_data_is_no_wall(answer):
+def test_an_answer_with_data_is_not_a_wall(answer):
     assert answer_wall(200, {**answer, "data": {}}) is None
 
 
 @pytest.mark.parametrize(("code", "whole_account"), [(300011, True), (300012, True), (-510001, False), (-104, False)])
-def test_a_refused_account_is_told_from_a_note_that_is_gone(code, whole_account):
+def test_a_refused_account_and_a_deleted_note_are_distinguished(code, whole_account):
     assert refused(code=code, success=False).error().whole_account is whole_account
 
 
-def test_an_unknown_code_is_told_in_the_sites_own_words_bounded_and_cleaned():
+def test_an_unknown_code_is_reported_with_the_sites_message_shortened_and_cleaned():
     wall = refused(code=-9999, success=False, msg=REFUSALS[-9999])
     message = wall.error().message
     assert (wall.code, wall.certain) == (ErrorCode.ACCESS_RESTRICTED, True)
@@ -78,17 +78,17 @@ def test_an_unknown_code_is_told_in_the_sites_own_words_bounded_and_cleaned():
         (None, ErrorCode.ACCESS_RESTRICTED),
     ],
 )
-def test_an_unknown_code_is_understood_by_its_words_where_they_are_known(msg, code):
+def test_an_unknown_code_with_a_known_message_gets_the_code_of_the_message(msg, code):
     assert refused(code=-1, success=False, msg=msg).code is code
 
 
 @pytest.mark.parametrize(("status", "code"), [(502, "UPSTREAM_UNREACHABLE"), (406, "ACCESS_RESTRICTED")])
-def test_a_status_without_words_may_still_pass(status, code):
+def test_a_status_without_a_message_is_not_certain(status, code):
     wall = refused(status)
     assert (wall.code, wall.certain) == (code, False)
 
 
-def test_a_gateways_error_is_out_of_reach_whatever_its_body_says():
+def test_a_gateways_error_is_unreachable_for_any_body():
     wall = refused(502, success=False)
     assert (wall.code, wall.certain) == ("UPSTREAM_UNREACHABLE", False)
 
@@ -97,16 +97,16 @@ ENGLISH = "Sorry, This Page Isn\u2019t Available Right Now.\nOpen the app and sc
 
 
 @pytest.mark.parametrize("text", [ENGLISH, ENGLISH.replace("\u2019", "'"), ENGLISH.upper()])
-def test_the_english_page_of_those_who_are_too_fast_asks_to_come_later(text):
+def test_the_english_page_after_too_many_visits_is_a_rate_limit(text):
     blocked = page(blocked_text=text)
     assert (blocked.code, blocked.certain) == (ErrorCode.RATE_LIMITED, True)
     assert "restricted" not in blocked.error().text.lower()
     assert page(text=text).code is ErrorCode.RATE_LIMITED
 
 
-def test_an_unknown_notice_is_told_in_the_sites_own_words():
+def test_an_unknown_notice_is_reported_with_the_sites_message():
     assert page(blocked_text="暂不支持查看\n返回首页").error().message == "小红书提示：暂不支持查看"
 
 
-def test_an_ordinary_page_is_no_wall():
+def test_an_ordinary_page_is_not_a_wall():
     assert page(text="咖啡") is None

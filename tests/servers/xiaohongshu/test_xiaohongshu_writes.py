@@ -62,7 +62,7 @@ def test_a_read_only_service_has_no_tool_that_writes(monkeypatch):
     assert names(read_only=False) - names(read_only=True) == WRITES
 
 
-def test_a_service_is_read_only_unless_told_otherwise(monkeypatch):
+def test_a_service_is_read_only_by_default(monkeypatch):
     monkeypatch.delenv("DYBER_READ_ONLY", raising=False)
     assert Settings.from_environment().read_only is True
 
@@ -81,7 +81,7 @@ def test_a_service_is_read_only_unless_told_otherwise(monkeypatch):
         ("xhs_publish_video", {"video": "clip.mp4", "title": "标题", "content": "正文"}, "公开发布视频《标题》"),
     ],
 )  # fmt: skip
-async def test_a_dry_run_says_what_would_be_done_and_does_nothing(client, writes, uploads, tool, arguments, shown):
+async def test_a_dry_run_describes_the_write_and_does_nothing(client, writes, uploads, tool, arguments, shown):
     planned = await client(tool, **arguments)
     assert shown in planned["summary"]
     assert planned["confirmation"]
@@ -90,13 +90,13 @@ async def test_a_dry_run_says_what_would_be_done_and_does_nothing(client, writes
 
 
 @pytest.mark.parametrize("confirmation", ["", "x" * 40])
-async def test_nothing_is_written_without_its_confirmation(client, writes, confirmation):
+async def test_nothing_is_written_without_a_confirmation(client, writes, confirmation):
     text = await client.refusal("xhs_like", note=REF, dry_run=False, confirmation=confirmation)
     assert text.startswith("CONFIRMATION_REQUIRED：")
     assert writes == []
 
 
-async def test_a_confirmation_fits_only_what_was_shown_and_only_once(client, writes):
+async def test_a_confirmation_is_valid_once_and_only_for_the_same_arguments(client, writes):
     planned = await client("xhs_comment", note=REF, content="一次")
     token = planned["confirmation"]
     other = await client.refusal("xhs_comment", note=REF, content="改了", dry_run=False, confirmation=token)
@@ -116,12 +116,12 @@ async def test_a_comment_is_written_by_the_account(client, writes):
     }]  # fmt: skip
 
 
-async def test_a_reply_goes_to_its_comment_also_far_down(client, writes):
+async def test_a_reply_reaches_a_comment_far_down_the_page(client, writes):
     await confirmed(client, "xhs_reply", note=REF, comment_id="comment-22", content="同意")
     assert [(write["target_comment_id"], write["content"]) for write in writes] == [("comment-22", "同意")]
 
 
-async def test_a_reply_to_a_comment_that_is_not_there_is_refused_before_it_is_confirmed(client, writes):
+async def test_a_reply_to_a_missing_comment_is_refused_in_the_dry_run(client, writes):
     text = await client.refusal("xhs_reply", note=REF, comment_id="comment-99", content="同意")
     assert text.startswith("NOT_FOUND：在这条笔记下没有找到该评论")
     assert writes == []
@@ -135,12 +135,12 @@ async def test_a_note_is_liked_and_collected(client, writes, tool, action):
 
 
 @pytest.mark.parametrize(("tool", "action"), [("xhs_like", "like/undo"), ("xhs_favorite", "collect/undo")])
-async def test_a_like_is_taken_back(client, writes, tool, action):
+async def test_a_like_is_undone(client, writes, tool, action):
     await confirmed(client, tool, note=f"{data.LIKED_NOTE}:{data.TOKEN}", undo=True)
     assert [write["action"] for write in writes] == [action]
 
 
-async def test_a_note_that_is_liked_already_is_left_so(client, writes):
+async def test_a_note_that_is_already_liked_stays_liked(client, writes):
     done = await confirmed(client, "xhs_like", note=f"{data.LIKED_NOTE}:{data.TOKEN}")
     assert (done["done"], done["already_so"], writes) == (True, True, [])
 
@@ -150,21 +150,21 @@ async def refused(client: Caller, tool: str, **arguments: object) -> str:
     return await client.refusal(tool, **arguments, dry_run=False, confirmation=planned["confirmation"])
 
 
-async def test_what_the_site_refuses_is_an_error(client, writes):
+async def test_a_refusal_by_the_site_is_an_error(client, writes):
     strict = f"{data.STRICT_NOTE}:{data.TOKEN}"
     assert (await refused(client, "xhs_like", note=strict)).startswith("RATE_LIMITED：")
     assert (await refused(client, "xhs_comment", note=strict, content="x")).startswith("RATE_LIMITED：")
     assert writes == []
 
 
-async def test_a_note_that_takes_no_comments_says_so(client, writes, monkeypatch):
+async def test_a_comment_on_a_note_without_a_comment_box_is_an_error(client, writes, monkeypatch):
     monkeypatch.setattr("xiaohongshu_server.writing.writer._CLICK_MS", 500)
     text = await refused(client, "xhs_comment", note=f"{data.SHY_NOTE}:{data.TOKEN}", content="x")
     assert text.startswith("UPSTREAM_CHANGED：页面上没有可用的评论框，什么都没有提交")
     assert writes == []
 
 
-async def test_a_guest_must_log_in_before_anything_is_confirmed(xiaohongshu, writes, uploads):
+async def test_a_dry_run_as_a_guest_requires_a_login(xiaohongshu, writes, uploads):
     guest = Caller(xiaohongshu)
     assert (await guest.refusal("xhs_like", note=REF)).startswith("LOGIN_REQUIRED：")
     text = await guest.refusal("xhs_publish_image", images="two.png", title="标题", content="正文")
@@ -173,9 +173,7 @@ async def test_a_guest_must_log_in_before_anything_is_confirmed(xiaohongshu, wri
     assert writes == []
 
 
-async def test_who_is_logged_out_between_dry_run_and_confirmation_keeps_the_confirmation(
-    xiaohongshu, site, xiaohongshu_data, writes
-):
+async def test_a_logout_between_dry_run_and_write_keeps_the_confirmation(xiaohongshu, site, xiaohongshu_data, writes):
     client = Caller(xiaohongshu)
     with logged_in(xiaohongshu_data, site):
         planned = await client("xhs_like", note=REF)
@@ -186,14 +184,14 @@ async def test_who_is_logged_out_between_dry_run_and_confirmation_keeps_the_conf
     assert len(writes) == 1
 
 
-async def test_the_title_is_judged_by_the_page_too(client, writes, uploads):
+async def test_a_title_that_the_page_refuses_is_not_submitted(client, writes, uploads):
     text = await refused(client, "xhs_publish_image", images="two.png", title="\U0001f600" * 20, content="正文")
     assert text.startswith("INVALID_ARGUMENT：title：小红书页面认为标题太长（40/20）")
     assert writes == []
 
 
 @pytest.mark.parametrize("title", ["a" * 40, "汉" * 20])
-async def test_a_title_as_long_as_the_site_takes_is_published(client, writes, uploads, title):
+async def test_a_title_of_the_largest_width_is_published(client, writes, uploads, title):
     await confirmed(client, "xhs_publish_image", images="two.png", title=title, content="正文")
     assert [write["title"] for write in writes] == [title]
 
@@ -214,7 +212,9 @@ async def test_pictures_are_published_with_title_text_and_topics(client, writes,
     assert write["content"].startswith("水温 92 度")
 
 
-async def test_a_video_is_published_by_the_other_button_too(xiaohongshu, site, xiaohongshu_data, writes, uploads):
+async def test_a_video_is_published_with_the_other_form_of_the_button(
+    xiaohongshu, site, xiaohongshu_data, writes, uploads
+):
     with logged_in(xiaohongshu_data, site, "widget", "widget"):
         client = Caller(xiaohongshu)
         await confirmed(client, "xhs_publish_video", video="clip.mp4", title="视频", content="正文", account="widget")
@@ -223,13 +223,13 @@ async def test_a_video_is_published_by_the_other_button_too(xiaohongshu, site, x
     ]
 
 
-async def test_a_note_the_site_does_not_take_is_an_error(client, writes, uploads):
+async def test_a_note_that_the_site_refuses_is_an_error(client, writes, uploads):
     text = await refused(client, "xhs_publish_image", images="two.png", title="敏感", content="正文")
     assert text.startswith("ACCESS_RESTRICTED：小红书没有接受：内容违规")
     assert writes == []
 
 
-async def test_a_file_changed_after_the_dry_run_needs_a_new_one(client, writes, uploads):
+async def test_a_file_that_changed_after_the_dry_run_needs_a_new_dry_run(client, writes, uploads):
     arguments = {"images": "two.png", "title": "标题", "content": "正文"}
     planned = await client("xhs_publish_image", **arguments)
     (uploads / "two.png").write_bytes(b"something else")
@@ -251,7 +251,7 @@ async def test_a_file_changed_after_the_dry_run_needs_a_new_one(client, writes, 
         ("link.png", "image", "不可用"),
     ],
 )
-def test_only_files_of_the_folder_can_be_published(uploads, names, kind, reason):
+def test_only_files_of_the_uploads_folder_can_be_published(uploads, names, kind, reason):
     (uploads / "empty.png").touch()
     if not (uploads / "link.png").is_symlink():
         (uploads / "link.png").symlink_to("/etc/hostname")
@@ -261,7 +261,7 @@ def test_only_files_of_the_folder_can_be_published(uploads, names, kind, reason)
     assert reason in refusal.value.message
 
 
-def test_all_missing_files_are_named_without_the_servers_folders(uploads):
+def test_the_error_names_all_missing_files_without_the_servers_folders(uploads):
     with pytest.raises(ServiceError, match="没有文件 a.jpg、b.png") as refusal:
         files_to_publish("a.jpg, two.png, b.png", "image", uploads)
     assert str(uploads) not in refusal.value.text
@@ -271,13 +271,13 @@ def test_all_missing_files_are_named_without_the_servers_folders(uploads):
         assert str(uploads) not in refusal.value.text
 
 
-def test_without_a_data_folder_it_is_said_what_to_set():
+def test_without_a_data_folder_the_error_names_the_setting():
     with pytest.raises(ServiceError, match="DYBER_DATA") as refusal:
         files_to_publish("two.png", "image", None)
     assert refusal.value.code is ErrorCode.NOT_CONFIGURED
 
 
-def test_topics_are_told_apart_and_counted():
+def test_topics_are_separated_and_counted():
     assert topics_to_publish("#咖啡 手冲，咖啡") == ["咖啡", "手冲"]
     with pytest.raises(ServiceError):
         topics_to_publish(" ".join(map(str, range(11))))

@@ -71,7 +71,7 @@ def session_of(name: str) -> dict:
     return {"cookies": [{**cookie, "secure": False, "sameSite": "Lax"}], "origins": []}
 
 
-async def test_accounts_share_one_browser_but_no_session(platform, settings, tmp_path):
+async def test_accounts_share_one_browser_but_have_separate_sessions(platform, settings, tmp_path):
     pool = BrowserPool(settings, SessionStore(tmp_path))
     async with pool.running():
         await log_in(pool, platform, "an")
@@ -89,7 +89,7 @@ async def test_a_saved_session_survives_a_restart(platform, settings, tmp_path):
     assert store.cookie_names() == ["user"]
 
 
-async def test_a_session_put_in_place_is_used_without_a_restart(platform, settings, tmp_path):
+async def test_a_new_session_file_is_used_without_a_restart(platform, settings, tmp_path):
     store = SessionStore(tmp_path)
     pool = BrowserPool(changed(settings, max_pages=2), store)
     async with pool.running(), pool.page() as open_page:
@@ -110,7 +110,7 @@ async def test_with_a_damaged_session_pages_open_as_a_guest(settings, tmp_path):
     assert (tmp_path / "storage_state.json.damaged").read_text() == "{"
 
 
-async def test_a_session_that_cannot_be_read_asks_for_a_login(settings, tmp_path):
+async def test_a_session_that_cannot_be_read_requires_a_login(settings, tmp_path):
     (tmp_path / "storage_state.json").mkdir()
     pool = BrowserPool(settings, SessionStore(tmp_path))
     async with pool.running():
@@ -145,7 +145,7 @@ def marked(monkeypatch) -> None:
     monkeypatch.setenv("PYTEST_RUN", str(os.getpid()))
 
 
-async def test_a_browser_that_died_is_started_again(platform, settings, marked):
+async def test_a_crashed_browser_is_started_again(platform, settings, marked):
     pool = BrowserPool(settings)
     async with pool.running():
         assert await me(pool, platform) == "guest"
@@ -155,7 +155,7 @@ async def test_a_browser_that_died_is_started_again(platform, settings, marked):
         assert await pool.problem() is None
 
 
-async def test_a_browser_is_renewed_after_its_pages_but_not_under_an_open_one(platform, settings, marked):
+async def test_a_browser_is_restarted_after_many_pages_but_not_while_a_page_is_open(platform, settings, marked):
     pool = BrowserPool(changed(settings, recycle_pages=2, max_pages=2))
     async with pool.running():
         await me(pool, platform)
@@ -168,7 +168,7 @@ async def test_a_browser_is_renewed_after_its_pages_but_not_under_an_open_one(pl
         assert chromium_of_this_process().isdisjoint(first)
 
 
-async def test_nothing_of_the_browser_is_left_at_the_end(platform, settings, marked):
+async def test_no_process_of_the_browser_is_left_at_the_end(platform, settings, marked):
     pool = BrowserPool(settings)
     async with pool.running():
         await me(pool, platform)
@@ -176,7 +176,7 @@ async def test_nothing_of_the_browser_is_left_at_the_end(platform, settings, mar
     assert not chromium_of_this_process()
 
 
-async def test_when_all_pages_are_taken_the_next_caller_is_told_that_it_is_busy(settings):
+async def test_when_all_pages_are_in_use_the_next_caller_gets_busy(settings):
     pool = BrowserPool(changed(settings, queue_seconds=0.05))
     async with pool.running(), pool.page():
         with pytest.raises(ServiceError) as caught:
@@ -185,7 +185,7 @@ async def test_when_all_pages_are_taken_the_next_caller_is_told_that_it_is_busy(
         assert caught.value.code is ErrorCode.BUSY
 
 
-async def test_a_page_that_waits_for_a_login_takes_nobodys_turn(platform, settings):
+async def test_a_page_that_waits_for_a_login_does_not_occupy_a_turn(platform, settings):
     pool = BrowserPool(changed(settings, queue_seconds=1))
     async with pool.running(), pool.page(in_turn=False):
         assert await me(pool, platform) == "guest"
@@ -202,7 +202,7 @@ async def test_open_pages_are_in_the_metrics(settings):
     assert 'browser_pages_open{service="x"} 0.0' in after
 
 
-async def test_a_browser_that_cannot_start_is_named(settings):
+async def test_the_error_for_a_browser_that_cannot_start_names_its_path(settings):
     pool = BrowserPool(changed(settings, chromium_path="/nonexistent/chromium"))
     async with pool.running():
         assert "/nonexistent/chromium" in (await pool.problem() or "")
@@ -239,7 +239,7 @@ def users_browser(chromium: str, tmp_path: Path, platform: str) -> Iterator[str]
         child.wait(30)
 
 
-async def test_the_users_own_browser_is_used_with_its_login_and_left_as_it_was(platform, users_browser, tmp_path):
+async def test_the_users_own_browser_is_used_with_its_login_and_its_pages_stay(platform, users_browser, tmp_path):
     before = ask(users_browser, "/json/list")
     pool = BrowserPool(BrowserSettings(cdp_url=users_browser), SessionStore(tmp_path / "data"))
     async with pool.running():
@@ -253,7 +253,7 @@ async def test_the_users_own_browser_is_used_with_its_login_and_left_as_it_was(p
     assert SessionStore(tmp_path / "data").accounts() == []
 
 
-async def test_a_users_browser_reached_by_a_name_is_asked_by_its_address(platform, users_browser, monkeypatch):
+async def test_a_users_browser_with_a_host_name_is_called_by_its_ip_address(platform, users_browser, monkeypatch):
     port = int(users_browser.rsplit(":", 1)[1])
 
     async def resolve(_loop, *_args, **_options):
@@ -265,7 +265,7 @@ async def test_a_users_browser_reached_by_a_name_is_asked_by_its_address(platfor
         assert await me(pool, platform) == "owner"
 
 
-async def test_a_users_browser_that_is_not_there_says_what_to_check():
+async def test_the_error_for_an_unreachable_users_browser_says_what_to_check():
     pool = BrowserPool(BrowserSettings(cdp_url=f"http://127.0.0.1:{free_port()}"))
     async with pool.running():
         assert "无法连接用户的浏览器" in (await pool.problem() or "")
@@ -276,7 +276,7 @@ async def test_a_users_browser_that_is_not_there_says_what_to_check():
 
 
 @pytest.mark.parametrize("url", ["localhost:9222", "http://host", "ftp://host:1", "http://:9222", "http://host:99999"])
-def test_an_unusable_debugging_address_is_named_at_start(url, monkeypatch):
+def test_the_error_for_an_invalid_debugging_address_names_the_variable(url, monkeypatch):
     monkeypatch.setenv("BROWSER_CDP_URL", url)
     with pytest.raises(ValueError, match="BROWSER_CDP_URL"):
         BrowserSettings.from_environment()
@@ -296,7 +296,7 @@ def test_the_kit_does_not_need_playwright():
     subprocess.run([sys.executable, "-c", code], env=environment, check=True)
 
 
-async def test_callers_wait_for_each_other_within_the_limit(platform, settings):
+async def test_callers_wait_for_a_free_page_within_the_limit(platform, settings):
     pool = BrowserPool(settings)
     async with pool.running():
         assert await asyncio.gather(*(me(pool, platform) for _ in range(4))) == ["guest"] * 4

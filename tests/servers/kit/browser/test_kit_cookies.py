@@ -77,7 +77,7 @@ def cookie(text: object, name: str = "web_session") -> dict:
     return next(each for each in taken(text).state["cookies"] if each["name"] == name)
 
 
-def test_a_cookies_txt_keeps_what_it_says_of_each_cookie():
+def test_a_cookies_txt_keeps_the_attributes_of_each_cookie():
     assert cookie(NETSCAPE) == {
         "name": "web_session", "value": "secret-s", "domain": f".{DOMAIN}", "path": "/", "expires": IN_A_YEAR,
         "httpOnly": True, "secure": True, "sameSite": "Lax",
@@ -85,7 +85,7 @@ def test_a_cookies_txt_keeps_what_it_says_of_each_cookie():
     assert (cookie(NETSCAPE, "a1")["domain"], cookie(NETSCAPE, "a1")["expires"]) == (f"www.{DOMAIN}", -1)
 
 
-def test_what_the_shell_would_read_is_read_from_a_command():
+def test_a_command_is_unquoted_as_its_shell_would_do():
     assert cookie(BASH)["value"] == "secret-s!"
     assert cookie(WINDOWS)["value"] == "secret-s%21"
 
@@ -113,7 +113,7 @@ def test_a_set_cookie_line_keeps_its_attributes():
         ("[" * 100_000, "嵌套", "可用的格式"),
     ],
 )
-def test_what_is_not_certain_is_named_with_what_to_give(text, recognised, give):
+def test_the_error_for_an_unusable_form_says_what_to_paste_instead(text, recognised, give):
     error = refused(text)
     assert recognised in error.message
     assert give in error.next_step
@@ -126,29 +126,29 @@ GOOD = {"name": "web_session", "value": "secret-s", "domain": f".{DOMAIN}", "pat
     "foreign",
     [{"name": ""}, {"name": "a[b]"}, {"value": "x;y"}, {"value": None}, {"value": "x" * 5000}, {"expires": "soon"}],
 )
-def test_a_foreign_cookie_is_dropped_before_it_is_judged(foreign):
+def test_a_cookie_of_another_site_is_dropped_before_it_is_checked(foreign):
     found = taken([{**GOOD, "domain": ".bank.test", **foreign}, GOOD])
     assert [each["name"] for each in found.state["cookies"]] == ["web_session"]
 
 
 @pytest.mark.parametrize("own", [{"name": "a[b]"}, {"value": "x;y"}, {"value": "x" * 5000}])
-def test_an_unusable_cookie_of_the_platform_is_named(own):
+def test_the_error_for_an_unusable_cookie_of_the_platform_names_it(own):
     assert "Cookie" in refused([GOOD, {**GOOD, **own}]).message
 
 
-def test_of_equal_cookies_the_last_counts():
+def test_the_last_of_several_equal_cookies_counts():
     assert cookie([{**GOOD, "value": "old"}, GOOD])["value"] == "secret-s"
 
 
 @pytest.mark.parametrize("cookies", [{"a1": "x"}, {"a1": "x", "web_session": ""}, "a1=x; webId=y"])
-def test_without_the_login_cookie_it_is_said_that_nobody_will_be_logged_in(cookies):
+def test_without_the_login_cookie_a_warning_says_that_the_session_is_not_logged_in(cookies):
     found = taken(cookies)
     assert not found.logged_in
     assert "没有 web_session" in found.warnings[0]
     assert "不会是登录状态" in found.warnings[0]
 
 
-def test_an_expired_login_is_said_too():
+def test_a_warning_reports_an_expired_login_cookie():
     found = taken([{**GOOD, "expires": 1_500_000_000}])
     assert not found.logged_in
     assert "web_session 已过期" in found.warnings[0]
@@ -174,14 +174,14 @@ def test_an_expiry_is_read_under_each_of_its_names(key):
     assert cookie([{**GOOD, key: IN_A_YEAR * 1000}])["expires"] == IN_A_YEAR
 
 
-def test_prefixed_cookies_keep_to_the_rules_that_browsers_demand():
+def test_cookies_with_a_prefix_get_the_attributes_that_browsers_require():
     found = taken([{**GOOD, "name": "__Host-x"}, {**GOOD, "name": "__Secure-x"}, GOOD]).state["cookies"]
     assert [(each["domain"], each["secure"]) for each in found] == [
         (DOMAIN, True), (f".{DOMAIN}", True), (f".{DOMAIN}", False),
     ]  # fmt: skip
 
 
-async def test_whatever_is_imported_is_taken_by_a_real_browser(chromium):
+async def test_a_real_browser_accepts_every_imported_cookie(chromium):
     expiries = [(-5, "unspecified"), ("nonsense", None), (1e13, "no_restriction"), (1e300, "Strict"), (9.9e10, "none")]
     entries = [
         {**GOOD, "name": f"c{number}", "expirationDate": expires, "sameSite": same_site}

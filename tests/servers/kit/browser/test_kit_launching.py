@@ -72,7 +72,7 @@ async def test_a_browser_that_exits_at_once_is_not_started_for_each_probe_and_ca
     assert all(error.retry_after >= 1 for error in errors)
 
 
-async def test_a_start_that_hangs_holds_up_neither_probes_nor_calls(place, monkeypatch):
+async def test_a_start_that_hangs_delays_neither_probes_nor_calls(place, monkeypatch):
     monkeypatch.setattr("dyber_kit.browser.launching._START_SECONDS", 0.2)
     settings = place("exec sleep 600")
     pool = BrowserPool(settings)
@@ -86,7 +86,7 @@ async def test_a_start_that_hangs_holds_up_neither_probes_nor_calls(place, monke
     await until(lambda: not Path(f"/proc/{pid}").exists())
 
 
-async def test_a_start_that_hung_too_long_is_a_failed_one(place, monkeypatch):
+async def test_a_start_that_hangs_too_long_counts_as_failed(place, monkeypatch):
     monkeypatch.setattr("dyber_kit.browser.pool._LAUNCH_SECONDS", 0.3)
     pool = BrowserPool(place("exec sleep 600"))
     async with pool.running():
@@ -94,7 +94,7 @@ async def test_a_start_that_hung_too_long_is_a_failed_one(place, monkeypatch):
         assert (await refusal(pool)).retry_after >= 1
 
 
-async def test_a_browser_that_starts_at_last_serves_without_a_restart_of_the_service(place, monkeypatch):
+async def test_a_browser_that_starts_after_failures_is_used_without_a_restart_of_the_service(place, monkeypatch):
     monkeypatch.setattr("dyber_kit.browser.launching._FIRST_PAUSE_SECONDS", 0.1)
     settings = place('[ -e "$0.mended" ] || exit 1; exec {chromium} "$@"')
     pool = BrowserPool(settings)
@@ -105,7 +105,7 @@ async def test_a_browser_that_starts_at_last_serves_without_a_restart_of_the_ser
         assert await opened(pool) == "ok"
 
 
-async def test_a_browser_that_crashes_under_a_page_is_named_and_comes_back(place):
+async def test_a_crash_under_a_page_is_reported_and_the_browser_starts_again(place):
     settings = place('exec {chromium} "$@"')
     pool = BrowserPool(settings)
     async with pool.running():
@@ -118,7 +118,7 @@ async def test_a_browser_that_crashes_under_a_page_is_named_and_comes_back(place
         assert await pool.problem() is None
 
 
-async def test_a_browser_that_crashes_again_and_again_is_started_with_pauses(place, monkeypatch):
+async def test_a_browser_that_crashes_repeatedly_is_started_with_pauses(place, monkeypatch):
     monkeypatch.setattr("dyber_kit.browser.launching._MAX_EARLY_CRASHES", 1)
     settings = place('exec {chromium} "$@"')
     pool = BrowserPool(settings)
@@ -129,7 +129,7 @@ async def test_a_browser_that_crashes_again_and_again_is_started_with_pauses(pla
         assert len(starts(settings)) == 1
 
 
-async def test_playwrights_own_process_comes_back_too(place, monkeypatch):
+async def test_playwrights_own_process_is_started_again_after_a_crash(place, monkeypatch):
     monkeypatch.setattr("dyber_kit.browser.launching._FIRST_PAUSE_SECONDS", 0.1)
     settings = place('exec {chromium} "$@"')
     pool = BrowserPool(settings)
@@ -146,7 +146,7 @@ async def test_playwrights_own_process_comes_back_too(place, monkeypatch):
                 await asyncio.sleep(0.1)
 
 
-async def test_a_kept_cookie_that_the_browser_refuses_costs_only_itself(place, tmp_path, caplog):
+async def test_a_stored_cookie_that_the_browser_refuses_does_not_affect_the_others(place, tmp_path, caplog):
     cookie = {"name": "user", "value": "an", "domain": "site.test", "path": "/", "expires": -1}
     cookie |= {"httpOnly": False, "secure": False, "sameSite": "Lax"}
     odd = {**cookie, "name": "odd", "value": "a;b\x00"}
@@ -187,7 +187,7 @@ class LastingBrowser(BrowserThatEndedAtOnce):
         return True
 
 
-async def test_a_browser_that_ends_before_anything_listens_is_started_again_without_a_call(monkeypatch):
+async def test_a_browser_that_ends_before_its_listener_is_added_is_started_again(monkeypatch):
     monkeypatch.setattr("dyber_kit.browser.launching.async_playwright", DriverWithoutProcess)
     started = []
 

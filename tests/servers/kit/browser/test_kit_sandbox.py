@@ -36,13 +36,13 @@ def place(chromium: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
     return make
 
 
-async def test_the_sandbox_is_used_where_it_is_permitted(place):
+async def test_the_sandbox_is_used_when_it_is_permitted(place):
     pool = BrowserPool(BrowserSettings(chromium_path=str(place(PERMITTED))))
     async with pool.running(), pool.page():
         assert pool.about() == {"browser": "chromium", "browser_sandbox": "own sandbox"}
 
 
-async def test_where_it_is_denied_the_browser_starts_without_it_and_says_so(place, caplog):
+async def test_when_the_sandbox_is_denied_the_browser_starts_without_it_and_logs_a_warning(place, caplog):
     chromium = place(DENIED)
     pool = BrowserPool(BrowserSettings(chromium_path=str(chromium)))
     with caplog.at_level(logging.WARNING, "dyber.browser"):
@@ -62,7 +62,7 @@ async def test_a_sandbox_that_was_denied_is_not_tried_at_every_start(place):
     assert ["--no-sandbox" in start for start in starts] == [False, True, True, True]
 
 
-async def test_without_its_sandbox_the_browser_does_not_start_when_it_is_demanded(place):
+async def test_a_browser_without_its_sandbox_does_not_start_when_the_sandbox_is_required(place):
     pool = BrowserPool(BrowserSettings(chromium_path=str(place(DENIED)), chromium_sandbox=True))
     async with pool.running():
         assert "浏览器无法启动" in (await pool.problem() or "")
@@ -70,13 +70,13 @@ async def test_without_its_sandbox_the_browser_does_not_start_when_it_is_demande
 
 
 @pytest.mark.parametrize(("value", "wanted"), [("", None), ("true", True), ("false", False)])
-def test_the_environment_decides_whether_it_is_demanded(monkeypatch, value, wanted):
+def test_an_environment_variable_decides_whether_the_sandbox_is_required(monkeypatch, value, wanted):
     monkeypatch.setenv("CHROMIUM_SANDBOX", value)
     assert BrowserSettings.from_environment().chromium_sandbox is wanted
 
 
 @pytest.mark.parametrize(("problem", "status"), [(None, 200), ("坏了", 503)])
-async def test_ready_tells_what_a_service_says_of_its_parts(problem, status):
+async def test_ready_contains_the_details_of_the_service(problem, status):
     async def ready() -> str | None:
         return problem
 

@@ -19,13 +19,13 @@ def store(tmp_path) -> SessionStore:
     return SessionStore(tmp_path / "data")
 
 
-def test_a_kept_session_is_read_back_and_belongs_to_its_owner_only(store):
+def test_a_stored_session_is_read_back_and_readable_by_its_owner_only(store):
     store.write(STATE)
     assert store.read() == STATE
     assert stat.S_IMODE(store.path().stat().st_mode) == 0o600
 
 
-def test_accounts_are_kept_apart_and_listed_by_name(store):
+def test_accounts_have_separate_sessions_and_are_listed_by_name(store):
     store.write(STATE)
     store.write({"cookies": []}, "work-2")
     assert store.accounts() == ["default", "work-2"]
@@ -37,11 +37,11 @@ def test_only_names_of_cookies_are_listed(store):
     assert store.cookie_names() == ["web_session"]
 
 
-def test_a_session_that_is_not_there_is_none(store):
+def test_a_missing_session_is_none(store):
     assert (store.read(), store.stamp(), store.accounts(), store.cookie_names()) == (None, None, [], [])
 
 
-def test_a_forgotten_session_is_gone(store):
+def test_a_deleted_session_is_gone(store):
     store.write(STATE)
     assert (store.delete(), store.delete(), store.read()) == (True, False, None)
 
@@ -54,7 +54,7 @@ def test_the_stamp_changes_with_the_session(store):
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"cookies": 1}', "\udcff"])
-def test_a_damaged_session_is_set_aside_and_told_and_a_login_can_follow(store, content, caplog):
+def test_a_damaged_session_is_renamed_and_logged_and_a_new_login_is_possible(store, content, caplog):
     store.write(STATE)
     damaged = content.encode("utf-8", "surrogateescape")
     store.path().write_bytes(damaged)
@@ -67,7 +67,7 @@ def test_a_damaged_session_is_set_aside_and_told_and_a_login_can_follow(store, c
     assert store.read() == STATE
 
 
-def test_a_session_that_can_neither_be_read_nor_set_aside_asks_for_a_login_and_names_the_file(store):
+def test_the_error_for_a_session_that_cannot_be_read_or_renamed_names_the_file(store):
     store.path().mkdir(parents=True)
     store.path().with_name("storage_state.json.damaged").write_text("in the way")
     with pytest.raises(ServiceError) as caught:
@@ -77,7 +77,7 @@ def test_a_session_that_can_neither_be_read_nor_set_aside_asks_for_a_login_and_n
 
 
 @pytest.mark.parametrize("account", ["", "../x", "a/b", "a" * 41, ".hidden", "中文"])
-def test_what_is_no_account_name_is_refused(store, account):
+def test_an_invalid_account_name_is_refused(store, account):
     with pytest.raises(ServiceError, match="账号名无效"):
         store.read(account)
 
@@ -145,7 +145,7 @@ def test_cookies_of_other_sites_are_dropped():
         ("[]", "找到的网站：无"),
     ],
 )
-def test_what_cannot_be_imported_says_why_without_any_value(text, reason):
+def test_the_error_for_an_import_gives_the_reason_without_any_value(text, reason):
     with pytest.raises(ServiceError) as caught:
         read(text)
     assert caught.value.code is ErrorCode.INVALID_ARGUMENT

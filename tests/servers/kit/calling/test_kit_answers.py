@@ -45,7 +45,7 @@ def test_an_answer_within_its_limits_is_sent(result: CallToolResult) -> None:
         CallToolResult(content=[AudioContent(type="audio", data="A" * (MAX_MEDIA_CHARS + 4), mime_type="audio/wav")]),
     ],
 )
-def test_no_part_of_an_answer_escapes_its_limit(result: CallToolResult) -> None:
+def test_every_part_of_an_answer_has_a_limit(result: CallToolResult) -> None:
     with pytest.raises(ServiceError, match="超过上限") as refused:
         within_limits(result, LIMIT)
     assert refused.value.code is ErrorCode.INVALID_ARGUMENT

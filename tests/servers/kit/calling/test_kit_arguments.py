@@ -70,7 +70,7 @@ def refusal(given: Any) -> str:
         ("maybe", None, None),
     ],
 )
-def test_what_is_certain_is_converted(name: str, given: Any, meant: Any) -> None:
+def test_a_value_with_a_certain_meaning_is_converted(name: str, given: Any, meant: Any) -> None:
     value = getattr(read(**{name: given}), name)
     assert (value, type(value)) == (meant, type(meant))
 
@@ -81,7 +81,7 @@ def test_null_stands_for_the_default(name: str, given: Any) -> None:
     assert read(**{name: given}) == DEFAULTS
 
 
-def test_null_is_a_value_where_the_rules_say_so() -> None:
+def test_null_is_a_value_when_the_schema_allows_it() -> None:
     class Nullable(BaseModel):
         """One argument that must be given, if only as null."""
 
@@ -94,11 +94,11 @@ def test_null_is_a_value_where_the_rules_say_so() -> None:
 
 
 @pytest.mark.parametrize("name", ["word", "cursor", "count", "ratio", "switch", "order", "level", "names", "maybe"])
-def test_an_empty_text_stands_for_the_default_where_it_cannot_be_a_value(name: str) -> None:
+def test_an_empty_text_stands_for_the_default_when_it_is_not_a_valid_value(name: str) -> None:
     assert read(**{name: ""}) == DEFAULTS
 
 
-def test_the_text_null_in_place_of_a_text_is_told() -> None:
+def test_a_warning_reports_the_text_null_in_place_of_a_text() -> None:
     assert read_arguments(Arguments, SCHEMA, {"cursor": "null"}).warnings == ["cursor 的值是文字 null，按没有填写处理"]
 
 
@@ -134,7 +134,7 @@ def test_the_text_null_in_place_of_a_text_is_told() -> None:
         ("word", "\ud800"),
     ],
 )
-def test_what_is_not_certain_is_refused_with_bounds_and_an_example(name: str, given: Any) -> None:
+def test_a_value_without_a_certain_meaning_is_refused_with_bounds_and_an_example(name: str, given: Any) -> None:
     text = refusal({name: given})
     assert f"{name}：应为" in text and "（给的是" in text and "，例如 " in text
     assert len(text) < 400
@@ -156,16 +156,16 @@ def test_what_is_not_certain_is_refused_with_bounds_and_an_example(name: str, gi
         ({"names": ["a"] * 4}, "names：应为列表（最多 3 项）（给的是 4 项的列表）"),
     ],
 )
-def test_the_sentence_names_the_bounds_what_was_given_and_the_nearest_value(given: Any, told: str) -> None:
+def test_a_refusal_names_the_bounds_the_kind_of_value_and_the_nearest_value(given: Any, told: str) -> None:
     assert told in refusal(given)
 
 
-def test_texts_that_were_given_are_never_repeated() -> None:
+def test_a_refusal_never_repeats_the_texts_of_the_caller() -> None:
     text = refusal({"count": "hunter2", "order": "hunter2", "switch": "hunter2", "options": "hunter2"})
     assert "hunter2" not in text
 
 
-def test_more_problems_than_anyone_reads_are_counted() -> None:
+def test_problems_beyond_the_maximum_are_only_counted() -> None:
     wrong = {name: {"a": "b"} for name in Arguments.model_fields if name != "options"}
     assert "；另有 5 处" in refusal(wrong)
 
@@ -174,22 +174,22 @@ def test_more_problems_than_anyone_reads_are_counted() -> None:
     ("given", "meant"),
     [("Count", "count"), ("counts", "count"), ("curser", "cursor"), ("SWITCH", "switch")],
 )
-def test_a_name_that_resembles_a_declared_name_is_told(given: str, meant: str) -> None:
+def test_a_warning_names_the_declared_name_that_an_unknown_name_resembles(given: str, meant: str) -> None:
     [told] = read_arguments(Arguments, SCHEMA, {given: 1}).warnings
     assert f"没有名为 {given} 的参数" in told and f"是否想用 {meant}？" in told
 
 
 @pytest.mark.parametrize("given", ["toolCallId", "sessionId", "action", "x" * 5000, ""])
-def test_any_other_name_is_ignored_without_a_word(given: str) -> None:
+def test_any_other_unknown_name_is_ignored_without_a_warning(given: str) -> None:
     assert read_arguments(Arguments, SCHEMA, {given: 1}).warnings == []
 
 
-def test_a_name_beside_the_declared_name_itself_is_no_misspelling() -> None:
+def test_a_similar_name_beside_the_declared_name_gives_no_warning() -> None:
     assert read_arguments(Arguments, SCHEMA, {"count": 1, "counts": 2}).warnings == []
 
 
 @pytest.mark.parametrize("given", [None, "", "null", "{}", {}])
-def test_no_arguments_are_the_defaults(given: Any) -> None:
+def test_missing_arguments_are_the_defaults(given: Any) -> None:
     assert read_arguments(Arguments, SCHEMA, given).checked == DEFAULTS
 
 
@@ -224,5 +224,5 @@ BOTH = "application/json, text/event-stream"
         ("*/*;q=0", None, None),
     ],
 )
-def test_the_form_of_an_answer_follows_what_the_client_reads(accept: str, form: Form, form_with_progress: Form) -> None:
+def test_the_form_of_an_answer_follows_the_accept_header(accept: str, form: Form, form_with_progress: Form) -> None:
     assert (answer_form(accept, False), answer_form(accept, True)) == (form, form_with_progress)

@@ -25,7 +25,7 @@ class Bare(BaseModel):
     items: list[str]
 
 
-def test_a_cursor_brings_its_position_back():
+def test_a_decoded_cursor_is_its_position():
     assert decode_cursor("search:茶", encode_cursor("search:茶", {"page": 2, "id": "x"})) == {"page": 2, "id": "x"}
 
 
@@ -50,7 +50,7 @@ def test_any_other_text_is_refused_with_a_code(text):
         decode_cursor("search", text)
 
 
-def test_a_cursor_too_long_for_its_argument_is_not_made():
+def test_a_cursor_that_is_too_long_for_its_argument_raises_an_error():
     with pytest.raises(ValueError, match="longer than 1000"):
         encode_cursor("search", {"x": "y" * 2000})
 
@@ -60,7 +60,7 @@ def test_items_are_kept_from_the_start_while_they_fit():
     assert fit_items(["a" * 100], 10) == ["a" * 100]
 
 
-def test_an_answer_that_fits_is_left_alone():
+def test_an_answer_that_fits_is_returned_unchanged():
     page = Page(items=["a"], count=1)
     assert fit_answer(page, 1000) is page
 
@@ -70,7 +70,7 @@ def test_an_answer_that_fits_is_left_alone():
     st.text(max_size=400),
     st.integers(min_value=120, max_value=2000),
 )
-def test_a_cut_answer_keeps_within_its_size_and_says_that_it_was_cut(items, text, max_chars):
+def test_a_cut_answer_stays_within_its_size_and_is_marked_as_truncated(items, text, max_chars):
     page = Page(items=items, count=len(items), text=text)
     size = answer_chars(page)
     try:
@@ -93,7 +93,7 @@ def test_the_longest_list_is_cut_first():
 @pytest.mark.parametrize(
     "page", [Bare(items=["x" * 500]), PageWithCursor(items=["x" * 50] * 20, count=20, next_cursor="abc")]
 )
-def test_an_answer_that_cannot_be_cut_honestly_is_refused_with_what_to_change(page):
+def test_an_answer_that_cannot_be_cut_is_refused_with_the_argument_to_change(page):
     with pytest.raises(ServiceError) as caught:
         fit_answer(page, 200)
     assert caught.value.code is ErrorCode.INVALID_ARGUMENT

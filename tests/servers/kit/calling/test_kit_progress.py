@@ -79,11 +79,11 @@ def nothing_seen() -> None:
     seen.clear()
 
 
-def test_the_promise_of_ten_seconds_is_kept():
+def test_the_longest_silence_is_below_ten_seconds():
     assert 0 < PROMISED < 10
 
 
-async def test_a_tool_that_reports_nothing_is_reported_by_the_kit(impatient, connect):
+async def test_the_kit_reports_progress_for_a_tool_that_reports_none(impatient, connect):
     async with connect(impatient) as client:
         assert not (await client.call_tool("long_silent", progress_callback=note)).is_error
     steps = [step for step, _, _ in seen]
@@ -91,7 +91,7 @@ async def test_a_tool_that_reports_nothing_is_reported_by_the_kit(impatient, con
     assert all(text and text.startswith("仍在进行，已用 ") for _, _, text in seen)
 
 
-async def test_between_the_steps_of_a_tool_the_kit_reports_without_overtaking_the_next_step(impatient, connect):
+async def test_reports_of_the_kit_stay_below_the_next_step_of_the_tool(impatient, connect):
     async with connect(impatient) as client:
         await client.call_tool("long_stepwise", progress_callback=note)
     steps = [step for step, _, _ in seen]
@@ -100,7 +100,7 @@ async def test_between_the_steps_of_a_tool_the_kit_reports_without_overtaking_th
     assert {total for _, total, _ in seen} == {2}
 
 
-async def test_a_caller_who_reads_json_only_gets_its_answer_and_nothing_else(impatient):
+async def test_a_caller_that_accepts_only_json_gets_its_answer_without_progress(impatient):
     params = {"name": "long_short", "arguments": {}, "_meta": {"progressToken": "p"}}
     body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
     async with httpx2.AsyncClient() as http:
@@ -108,7 +108,7 @@ async def test_a_caller_who_reads_json_only_gets_its_answer_and_nothing_else(imp
     assert answer.json()["result"]["structuredContent"] == {"ok": True}
 
 
-async def test_a_caller_who_takes_anything_gets_a_stream_when_it_asked_for_progress(impatient):
+async def test_a_caller_that_accepts_anything_gets_a_stream_when_it_requests_progress(impatient):
     params = {"name": "long_short", "arguments": {}, "_meta": {"progressToken": "p"}}
     body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
     async with httpx2.AsyncClient() as http:
@@ -117,7 +117,7 @@ async def test_a_caller_who_takes_anything_gets_a_stream_when_it_asked_for_progr
     assert answer.text.count('"notifications/progress"') >= 2
 
 
-async def test_a_caller_who_did_not_ask_gets_no_progress(impatient):
+async def test_a_caller_that_does_not_request_progress_gets_none(impatient):
     async with Client(f"{impatient}/mcp", mode="legacy") as client:
         await client.call_tool("long_short")
     params = {"name": "long_short", "arguments": {}}

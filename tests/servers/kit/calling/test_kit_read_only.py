@@ -94,7 +94,7 @@ async def test_a_tool_that_is_not_listed_cannot_be_called_either(read_only, conn
     assert result.content[0].text.startswith("READ_ONLY：") and "shelf_write" in result.content[0].text
 
 
-async def test_a_rest_route_that_writes_is_refused_with_its_code_and_the_one_that_reads_is_not(read_only):
+async def test_a_rest_route_that_writes_is_refused_and_a_route_that_reads_is_not(read_only):
     async with httpx2.AsyncClient() as http:
         refused = await http.post(f"{read_only}/write", json={})
         answered = await http.post(f"{read_only}/read", json={})
@@ -103,7 +103,7 @@ async def test_a_rest_route_that_writes_is_refused_with_its_code_and_the_one_tha
     assert (answered.status_code, answered.json()["data"]) == (200, {"did": "read"})
 
 
-async def test_with_the_switch_off_both_ways_write(writable, connect):
+async def test_without_read_only_mode_the_tool_and_the_route_write(writable, connect):
     async with connect(writable) as client:
         names = [tool.name for tool in (await client.list_tools()).tools]
         await client.call_tool("shelf_write", {})
@@ -112,7 +112,7 @@ async def test_with_the_switch_off_both_ways_write(writable, connect):
     assert (names, answer.status_code, written) == (["shelf_write", "shelf_read"], 200, ["tool", "rest"])
 
 
-async def test_ready_counts_the_tools_that_are_there(read_only, writable):
+async def test_ready_counts_the_offered_tools(read_only, writable):
     async with httpx2.AsyncClient() as http:
         answers = [await http.get(f"{base}/ready") for base in (read_only, writable)]
     assert [(answer.status_code, answer.json()["tools"]) for answer in answers] == [(200, 1), (200, 2)]

@@ -86,7 +86,7 @@ async def refusal(client: Client, name: str, **arguments: Any) -> str:
     return result.content[0].text
 
 
-async def test_what_was_shown_is_carried_out_once(board, connect):
+async def test_the_confirmed_write_is_carried_out_once(board, connect):
     async with connect(board) as client:
         token = await shown(client, "好")
         result = await client.call_tool("board_pin", {"text": "好", "dry_run": False, "confirmation": token})
@@ -96,7 +96,7 @@ async def test_what_was_shown_is_carried_out_once(board, connect):
     assert written == ["board_pin 好"]
 
 
-async def test_without_a_dry_run_nothing_is_written_and_the_next_step_is_told(board, connect):
+async def test_without_a_dry_run_nothing_is_written_and_the_error_has_the_next_step(board, connect):
     async with connect(board) as client:
         text = await refusal(client, "board_pin", text="好")
     assert text.startswith("CONFIRMATION_REQUIRED：")
@@ -109,7 +109,7 @@ async def test_without_a_dry_run_nothing_is_written_and_the_next_step_is_told(bo
     [("board_pin", "坏", False), ("board_tear", "好", False), ("board_pin", "好", True)],
     ids=["other arguments", "another tool", "an altered code"],
 )
-async def test_a_confirmation_of_anything_else_writes_nothing(board, name, text, altered):
+async def test_the_confirmation_of_another_call_writes_nothing(board, name, text, altered):
     async with Client(f"{board}/mcp") as client:
         token = await shown(client, "好")
         if altered:
@@ -119,7 +119,7 @@ async def test_a_confirmation_of_anything_else_writes_nothing(board, name, text,
     assert written == []
 
 
-async def test_a_confirmation_that_came_too_late_writes_nothing(board, monkeypatch):
+async def test_an_expired_confirmation_writes_nothing(board, monkeypatch):
     async with Client(f"{board}/mcp") as client:
         token = await shown(client, "好")
         later = time.time() + 61
@@ -141,7 +141,7 @@ def by(client: str) -> dict[str, Connect]:
 
 
 @pytest.mark.parametrize("transport", ["streamable", "sse"])
-async def test_a_confirmation_is_of_use_to_no_other_client(board, transport):
+async def test_a_confirmation_is_not_valid_for_another_client(board, transport):
     async with by("laptop")[transport](board) as client:
         token = await shown(client, "好")
     async with by("phone")[transport](board) as other:

@@ -94,7 +94,7 @@ async def test_a_call_and_its_request_to_the_platform_are_spans_of_the_callers_t
     assert collector.resource["service.name"] == "template-mcp"
 
 
-async def test_a_failed_call_is_marked_by_its_code_and_carries_no_text(collector):
+async def test_the_span_of_a_failed_call_has_its_code_and_no_text(collector):
     await call_then_stop(collector.base, "template_search", {"query": "PRIVATE-WORDS"})
     call = collector.named("call template_search")
     assert values(call.attributes)["mcp.outcome"] == "NOT_CONFIGURED"
@@ -103,18 +103,18 @@ async def test_a_failed_call_is_marked_by_its_code_and_carries_no_text(collector
     assert not any(b"PRIVATE-WORDS" in span.SerializeToString() for span in collector.spans)
 
 
-async def test_probes_and_scrapes_leave_no_spans(collector):
+async def test_probes_and_scrapes_make_no_spans(collector):
     await call_then_stop(collector.base, "template_echo", {"text": "x"})
     names = sorted(span.name for span in collector.spans)
     assert names == ["POST /mcp", "call template_echo", "tools/call template_echo"]
 
 
-async def test_a_collector_that_is_not_there_costs_no_call_and_no_stop():
+async def test_an_unreachable_collector_affects_neither_calls_nor_the_stop():
     answer = await call_then_stop(f"http://127.0.0.1:{free_port()}", "template_echo", {"text": "still here"})
     assert "still here" in answer.text
 
 
-def test_without_an_endpoint_the_exporter_is_not_even_loaded():
+def test_without_an_endpoint_the_exporter_is_not_loaded():
     script = (
         "import asyncio, sys\n"
         "from dyber_kit.observing.tracing import tracing\n"

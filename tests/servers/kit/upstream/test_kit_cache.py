@@ -76,33 +76,33 @@ async def cache(request, monkeypatch) -> AsyncIterator[Cache]:
     await made.close()
 
 
-async def test_what_was_set_is_found(cache):
+async def test_a_value_that_was_set_is_returned(cache):
     await cache.set("热搜", {"words": ["茶"], "n": 1.5}, 60)
     assert await cache.get("热搜") == {"words": ["茶"], "n": 1.5}
 
 
-async def test_what_was_never_set_is_missing(cache):
+async def test_a_value_that_was_never_set_is_missing(cache):
     assert await cache.get("nothing") is None
 
 
-async def test_a_value_is_gone_after_its_time(cache):
+async def test_a_value_expires_after_its_time_to_live(cache):
     await cache.set("key", 1, 0.05)
     await asyncio.sleep(0.1)
     assert await cache.get("key") is None
 
 
-async def test_a_value_without_time_to_live_is_not_kept(cache):
+async def test_a_value_without_a_time_to_live_is_not_cached(cache):
     await cache.set("key", 1, 0)
     assert await cache.get("key") is None
 
 
-async def test_a_long_key_works_like_any_other(cache):
+async def test_a_long_key_can_be_used(cache):
     await cache.set("k" * 5000, 1, 60)
     assert await cache.get("k" * 5000) == 1
     assert await cache.get("k" * 5001) is None
 
 
-async def test_changing_a_found_value_changes_nothing_in_the_cache(cache):
+async def test_changing_a_returned_value_does_not_change_the_cache(cache):
     await cache.set("key", [1], 60)
     (await cache.get("key")).append(2)
     assert await cache.get("key") == [1]
@@ -122,7 +122,7 @@ async def test_concurrent_callers_share_one_loader(cache):
     assert await cache.get_or_load("key", 60, load) == {"n": 1}
 
 
-async def test_a_failure_reaches_every_caller_and_is_not_kept(cache):
+async def test_an_error_reaches_every_caller_and_is_not_cached(cache):
     loads = 0
 
     async def fail() -> None:
@@ -138,7 +138,7 @@ async def test_a_failure_reaches_every_caller_and_is_not_kept(cache):
     assert loads == 2
 
 
-async def test_a_caller_who_leaves_does_not_take_the_loader_from_the_others(cache):
+async def test_a_caller_that_leaves_does_not_stop_the_loader_for_the_others(cache):
     going = asyncio.Event()
 
     async def load() -> str:
@@ -154,7 +154,7 @@ async def test_a_caller_who_leaves_does_not_take_the_loader_from_the_others(cach
     assert await second == "loaded"
 
 
-async def test_a_loader_nobody_waits_for_any_more_is_stopped(cache):
+async def test_a_loader_without_waiting_callers_is_cancelled(cache):
     going, stopped = asyncio.Event(), asyncio.Event()
 
     async def load() -> None:
@@ -170,7 +170,7 @@ async def test_a_loader_nobody_waits_for_any_more_is_stopped(cache):
     await asyncio.wait_for(stopped.wait(), 5)
 
 
-async def test_a_caller_who_comes_while_an_abandoned_loader_is_being_stopped_gets_an_answer(cache):
+async def test_a_caller_that_arrives_while_a_loader_is_cancelled_gets_an_answer(cache):
     going = asyncio.Event()
 
     async def hang() -> None:
@@ -187,7 +187,7 @@ async def test_a_caller_who_comes_while_an_abandoned_loader_is_being_stopped_get
     assert await cache.get_or_load("key", 60, load) == "loaded"
 
 
-async def test_models_come_back_as_models(cache):
+async def test_models_are_returned_as_models(cache):
     async def load() -> Hot:
         return Hot(words=["茶"])
 
@@ -195,7 +195,7 @@ async def test_models_come_back_as_models(cache):
         assert await cache.get_or_load_model(Hot, "hot", 60, load) == Hot(words=["茶"])
 
 
-async def test_a_kept_value_that_no_longer_fits_is_loaded_anew(cache):
+async def test_a_cached_value_that_no_longer_fits_the_model_is_loaded_again(cache):
     await cache.set("hot", {"old": "shape"}, 60)
 
     async def load() -> Hot:
@@ -205,7 +205,7 @@ async def test_a_kept_value_that_no_longer_fits_is_loaded_anew(cache):
     assert await cache.get("hot") == {"words": ["茶"]}
 
 
-async def test_memory_is_bounded_by_bytes_and_the_least_used_goes_first():
+async def test_memory_is_limited_in_bytes_and_the_least_recently_used_value_is_removed():
     cache = Cache("x", "1", max_bytes=10_000)
     for number in range(50):
         await cache.set(f"key{number}", "v" * 800, 60)
@@ -216,7 +216,7 @@ async def test_memory_is_bounded_by_bytes_and_the_least_used_goes_first():
     assert await cache.get("key49") == "v" * 800
 
 
-async def test_services_and_versions_do_not_see_each_other_in_redis(redis, monkeypatch):
+async def test_services_and_versions_have_separate_keys_in_redis(redis, monkeypatch):
     one = connected(monkeypatch, redis, service="one")
     await one.set("key", 1, 60)
     others = [connected(monkeypatch, redis, service="two"), connected(monkeypatch, redis, service="one", version="2")]
@@ -236,7 +236,7 @@ async def test_hits_and_misses_are_counted_by_backend(redis, monkeypatch):
     assert 'cache_redis_up{service="x"} 1.0' in shown
 
 
-async def test_a_redis_that_is_down_is_said_once_and_memory_serves(monkeypatch, caplog):
+async def test_when_redis_is_down_memory_is_used_and_one_warning_is_logged(monkeypatch, caplog):
     metrics = Metrics("x")
     cache = connected(monkeypatch, free_port(), metrics)
     await cache.set("key", 1, 60)
@@ -248,7 +248,7 @@ async def test_a_redis_that_is_down_is_said_once_and_memory_serves(monkeypatch, 
     assert 'cache_redis_up{service="x"} 0.0' in generate_latest(metrics.registry).decode()
 
 
-async def test_a_deployed_service_has_its_own_name_in_every_key(redis, monkeypatch):
+async def test_every_key_of_a_deployed_service_contains_its_name(redis, monkeypatch):
     monkeypatch.setenv("DYBER_SERVICE", "folder-name")
     cache = connected(monkeypatch, redis, service="name in the package")
     await cache.set("key", 1, 60)
@@ -256,7 +256,7 @@ async def test_a_deployed_service_has_its_own_name_in_every_key(redis, monkeypat
     await cache.close()
 
 
-async def test_a_wrong_password_only_costs_the_cache(redis, monkeypatch, caplog):
+async def test_with_a_wrong_password_memory_is_used(redis, monkeypatch, caplog):
     connected(monkeypatch, redis)
     monkeypatch.setenv("DYBER_REDIS_PASSWORD", "wrong-password")
     cache = Cache.from_environment("x", "1")
@@ -265,7 +265,7 @@ async def test_a_wrong_password_only_costs_the_cache(redis, monkeypatch, caplog)
     assert "wrong-password" not in caplog.text
 
 
-async def test_a_redis_that_hangs_is_left_alone_after_the_first_try_and_used_again_later(tmp_path, monkeypatch, caplog):
+async def test_a_redis_that_hangs_is_not_called_during_the_pause_and_used_again_later(tmp_path, monkeypatch, caplog):
     caplog.set_level("INFO", logger="dyber.cache")
     port = free_port()
     with redis_server(tmp_path, port) as server:

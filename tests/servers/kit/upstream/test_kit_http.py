@@ -66,7 +66,7 @@ async def refused(client: httpx2.AsyncClient, url: str, method: str = "GET", **o
     return caught.value
 
 
-async def test_an_allowed_host_answers(client):
+async def test_a_request_to_an_allowed_host_is_answered(client):
     assert (await client.get("/ok")).text == "ok"
 
 
@@ -109,34 +109,34 @@ async def test_the_connection_goes_to_the_address_that_was_checked(site, monkeyp
     assert asked[0] == "platform.example"
 
 
-async def test_safe_requests_are_repeated_on_server_errors(client):
+async def test_safe_requests_are_retried_after_server_errors(client):
     assert (await client.get("/flaky")).status_code == 200
     assert seen == ["GET flaky"] * 3
 
 
-async def test_the_last_answer_is_returned_when_repeating_did_not_help(client):
+async def test_the_last_answer_is_returned_when_all_retries_fail(client):
     assert (await client.get("/broken")).status_code == 502
     assert seen == ["GET broken"] * 3
 
 
-async def test_what_may_have_an_effect_is_never_repeated(client):
+async def test_requests_that_may_have_an_effect_are_never_retried(client):
     assert (await client.post("/broken")).status_code == 502
     assert seen == ["POST broken"]
 
 
-async def test_a_clear_refusal_is_not_repeated(client):
+async def test_a_client_error_is_not_retried(client):
     assert (await client.get("/missing")).status_code == 404
     assert seen == ["GET missing"]
 
 
-async def test_a_host_that_does_not_answer_is_unreachable():
+async def test_a_host_that_does_not_answer_is_reported_as_unreachable():
     async with create_client(["127.0.0.1"], retry_wait=0.001) as client:
         error = await refused(client, f"http://127.0.0.1:{free_port()}/")
     assert error.code is ErrorCode.UPSTREAM_UNREACHABLE
 
 
 @pytest.mark.parametrize("path", ["/large", "/bomb"])
-async def test_a_body_beyond_the_limit_is_not_read_on(client, path):
+async def test_reading_stops_when_a_body_exceeds_the_limit(client, path):
     assert "已停止读取" in (await refused(client, path)).message
 
 
@@ -144,18 +144,18 @@ async def test_a_compressed_body_is_read(client):
     assert (await client.get("/gzip")).text == "你好"
 
 
-async def test_a_compression_nobody_asked_for_is_refused(client):
+async def test_a_compression_that_was_not_requested_is_refused(client):
     assert (await refused(client, "/odd")).code is ErrorCode.UPSTREAM_CHANGED
 
 
 @pytest.mark.parametrize("path", ["/odd", "/large", "/bomb", "/broken-gzip", "/redirect?to=http://example.com/"])
-async def test_answers_that_are_refused_leave_every_connection_usable(client, path):
+async def test_refused_answers_return_their_connections_to_the_pool(client, path):
     for _ in range(25):  # More than the client keeps open at once.
         await refused(client, path)
     assert (await client.get("/ok")).text == "ok"
 
 
-async def test_addresses_that_are_refused_leave_every_connection_usable(site):
+async def test_refused_addresses_return_their_connections_to_the_pool(site):
     async with create_client(["0x7f000002", "127.0.0.1"], timeout=5) as client:
         for _ in range(25):
             await refused(client, site.replace("127.0.0.1", "0x7f000002") + "/ok")
@@ -174,7 +174,7 @@ async def test_addresses_that_are_refused_leave_every_connection_usable(site):
         {"limits": httpx2.Limits()},
     ],
 )
-def test_an_option_that_would_go_around_the_guard_is_refused_by_name(option):
+def test_an_option_that_could_bypass_the_guard_is_refused_by_name(option):
     with pytest.raises(TypeError, match=next(iter(option))):
         create_client(["127.0.0.1"], **option)
 
@@ -187,7 +187,7 @@ async def test_proxies_of_the_environment_are_not_used(site, monkeypatch):
         assert (await client.get(f"{site}/ok")).text == "ok"
 
 
-async def test_a_name_that_is_pointed_elsewhere_between_two_requests_is_checked_again(site, monkeypatch):
+async def test_a_name_whose_address_changes_between_two_requests_is_checked_again(site, monkeypatch):
     port = int(site.rsplit(":", 1)[1])
     addresses = iter(["127.0.0.1", "10.0.0.1"])
 
@@ -201,7 +201,7 @@ async def test_a_name_that_is_pointed_elsewhere_between_two_requests_is_checked_
         assert "内部网络" in (await refused(client, url)).message
 
 
-async def test_each_try_is_counted_by_endpoint_and_status(site):
+async def test_each_attempt_is_counted_by_endpoint_and_status(site):
     seen.clear()
     metrics = Metrics("x")
     async with create_client(["127.0.0.1"], base_url=site, metrics=metrics, retry_wait=0.001) as client:
@@ -226,7 +226,7 @@ async def test_each_try_is_counted_by_endpoint_and_status(site):
         ("", False),
     ],
 )
-def test_the_list_means_what_it_says(host, allowed):
+def test_hosts_match_names_and_wildcards_of_the_list(host, allowed):
     assert host_allowed(host, ["weibo.com", "*.weibo.cn"]) is allowed
 
 
@@ -252,5 +252,5 @@ def test_the_list_means_what_it_says(host, allowed):
         ("2002:7f00:1::", False),
     ],
 )
-def test_addresses_inside_the_network_are_told_from_public_ones(address, public):
+def test_private_and_public_addresses_are_distinguished(address, public):
     assert is_public(address) is public

@@ -67,7 +67,7 @@ async def test_the_second_turn_waits_for_the_interval(clock):
     assert clock.slept == [6]
 
 
-async def test_jitter_only_ever_adds(clock, monkeypatch):
+async def test_jitter_only_lengthens_the_interval(clock, monkeypatch):
     monkeypatch.setattr("dyber_kit.upstream.pacing.random.uniform", lambda low, high: high)
     queue = pacer(clock, jitter=5)
     await take(queue)
@@ -92,14 +92,14 @@ async def test_turns_are_given_one_at_a_time_in_order():
     assert order == list(range(20))
 
 
-async def test_a_wait_longer_than_allowed_is_refused_at_once_with_the_time(clock):
+async def test_a_wait_longer_than_the_limit_is_refused_at_once_with_the_time_to_wait(clock):
     queue = pacer(clock, min_interval=100)
     await take(queue)
     error = await refusal(queue)
     assert (error.code, error.retry_after, clock.slept) == (ErrorCode.BUSY, 100, [])
 
 
-async def test_a_turn_that_never_ends_makes_the_others_busy_and_then_frees_the_queue():
+async def test_during_a_long_turn_others_get_busy_and_afterwards_the_queue_is_free():
     queue = Pacer("site", min_interval=0, queue_seconds=0.05)
     async with queue.turn():
         error = await refusal(queue)
@@ -108,7 +108,7 @@ async def test_a_turn_that_never_ends_makes_the_others_busy_and_then_frees_the_q
     await take(queue)
 
 
-async def test_a_cancelled_wait_leaves_no_trace_in_the_queue():
+async def test_a_cancelled_wait_is_removed_from_the_queue():
     queue = Pacer("site", min_interval=0, queue_seconds=30)
     async with queue.turn():
         waiting = asyncio.create_task(take(queue))
@@ -120,7 +120,7 @@ async def test_a_cancelled_wait_leaves_no_trace_in_the_queue():
     await take(queue)
 
 
-async def test_the_daily_cap_refuses_and_says_how_long_until_midnight(clock):
+async def test_the_error_of_the_daily_cap_has_the_time_until_midnight(clock):
     queue = pacer(clock, daily_cap=2, min_interval=0)
     await take(queue)
     await take(queue)
@@ -145,7 +145,7 @@ async def test_the_days_count_survives_a_restart(clock, tmp_path):
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"day": "x", "used": 1}', '{"day": "2026-03-01"}'])
-async def test_a_damaged_count_starts_again_and_does_not_stop_the_service(clock, tmp_path, content):
+async def test_after_a_damaged_file_the_count_starts_at_zero(clock, tmp_path, content):
     (tmp_path / "pacing-site.json").write_text(content)
     queue = pacer(clock, daily_cap=1, data_dir=tmp_path)
     await take(queue)
@@ -159,7 +159,7 @@ async def test_a_full_volume_does_not_stop_the_queue(clock, tmp_path, caplog):
     assert "daily count not kept" in caplog.text
 
 
-async def test_metrics_show_who_waits_and_how_many_turns_were_taken():
+async def test_metrics_show_how_many_calls_wait_and_how_many_turns_were_taken():
     metrics = Metrics("x")
     queue = Pacer("site", min_interval=0, metrics=metrics)
     async with queue.turn():
@@ -189,7 +189,7 @@ async def hit(target: Breaker | Pacer, error: Exception) -> None:
         ServiceError(ErrorCode.ACCESS_RESTRICTED, whole_account=True),
     ],
 )
-async def test_a_wall_opens_the_breaker_which_then_refuses_with_the_same_code_and_the_time(clock, wall):
+async def test_a_wall_opens_the_breaker_which_refuses_calls_with_its_code_and_the_time_to_wait(clock, wall):
     guarded = breaker(clock)
     await hit(guarded, wall)
     clock.seconds += 60
@@ -208,13 +208,13 @@ async def test_a_wall_opens_the_breaker_which_then_refuses_with_the_same_code_an
         RuntimeError("x"),
     ],
 )
-async def test_other_failures_do_not_open_it(clock, error):
+async def test_other_failures_do_not_open_the_breaker(clock, error):
     guarded = breaker(clock)
     await hit(guarded, error)
     assert guarded.state is BreakerState.CLOSED
 
 
-async def test_after_the_pause_one_call_tries_while_the_others_are_refused(clock):
+async def test_after_the_pause_one_call_is_the_trial_and_the_others_are_refused(clock):
     guarded = breaker(clock)
     await hit(guarded, ServiceError(ErrorCode.RATE_LIMITED))
     clock.seconds += 601
@@ -224,7 +224,7 @@ async def test_after_the_pause_one_call_tries_while_the_others_are_refused(clock
     assert guarded.state is BreakerState.CLOSED
 
 
-async def test_a_trial_that_meets_the_wall_again_pauses_twice_as_long_within_limits(clock):
+async def test_a_trial_that_meets_a_wall_doubles_the_pause_up_to_the_maximum(clock):
     guarded = breaker(clock)
     pauses = []
     for _ in range(4):
@@ -234,7 +234,7 @@ async def test_a_trial_that_meets_the_wall_again_pauses_twice_as_long_within_lim
     assert pauses == [600, 1200, 2000, 2000]
 
 
-async def test_a_trial_that_fails_otherwise_lets_the_next_one_try(clock):
+async def test_after_a_trial_with_another_failure_the_next_call_is_the_trial(clock):
     guarded = breaker(clock)
     await hit(guarded, ServiceError(ErrorCode.RATE_LIMITED))
     clock.seconds += 601
@@ -245,7 +245,7 @@ async def test_a_trial_that_fails_otherwise_lets_the_next_one_try(clock):
     assert guarded.state is BreakerState.CLOSED
 
 
-async def test_a_cancelled_trial_lets_the_next_one_try(clock):
+async def test_after_a_cancelled_trial_the_next_call_is_the_trial(clock):
     guarded = breaker(clock)
     await hit(guarded, ServiceError(ErrorCode.RATE_LIMITED))
     clock.seconds += 601
@@ -264,7 +264,7 @@ async def test_a_call_that_began_before_the_wall_does_not_close_the_breaker(cloc
     assert guarded.state is BreakerState.OPEN
 
 
-async def test_a_platform_that_names_a_longer_pause_gets_it(clock):
+async def test_a_longer_pause_that_the_platform_names_is_used(clock):
     guarded = breaker(clock)
     await hit(guarded, ServiceError(ErrorCode.RATE_LIMITED, retry_after=1500))
     assert (await refusal(guarded)).retry_after == 1500
@@ -277,14 +277,14 @@ async def test_the_breakers_state_is_in_the_metrics(clock):
     assert 'breaker_state{breaker="site",service="x"} 2.0' in generate_latest(metrics.registry).decode()
 
 
-async def test_an_open_breaker_costs_no_turn_and_no_waiting(clock):
+async def test_an_open_breaker_refuses_at_once_without_using_a_turn(clock):
     queue = pacer(clock, breaker=breaker(clock))
     await hit(queue, ServiceError(ErrorCode.CAPTCHA_REQUIRED))
     assert (await refusal(queue)).code is ErrorCode.CAPTCHA_REQUIRED
     assert (queue.used_today, clock.slept) == (1, [])
 
 
-async def test_those_who_wait_when_the_wall_goes_up_are_not_sent_against_it():
+async def test_calls_that_wait_while_the_breaker_opens_are_refused():
     queue = Pacer("site", min_interval=0, breaker=Breaker("site"))
     reached = []
 
@@ -306,7 +306,7 @@ async def test_those_who_wait_when_the_wall_goes_up_are_not_sent_against_it():
     ("seconds", "text"),
     [(0.2, "1 秒"), (45, "45 秒"), (91, "2 分钟"), (600, "10 分钟"), (7200, "2 小时"), (11_100, "3 小时 5 分钟")],
 )
-def test_lengths_of_time_are_readable(seconds, text):
+def test_durations_are_written_in_readable_units(seconds, text):
     assert duration(seconds) == text
 
 
@@ -314,7 +314,7 @@ def kept_breaker(clock: Clock, folder, **options) -> Breaker:
     return breaker(clock, data_dir=folder, wall_clock=lambda: 1_700_000_000 + clock.seconds, **options)
 
 
-async def test_an_open_pause_survives_a_restart_with_its_cause_and_its_doubling(clock, tmp_path):
+async def test_a_pause_survives_a_restart_with_its_cause_and_its_length(clock, tmp_path):
     before = kept_breaker(clock, tmp_path)
     await hit(before, ServiceError(ErrorCode.CAPTCHA_REQUIRED, "要验证", "去验证"))
     clock.seconds += 100
@@ -329,7 +329,7 @@ async def test_an_open_pause_survives_a_restart_with_its_cause_and_its_doubling(
     assert (await refusal(kept_breaker(clock, tmp_path))).retry_after == 1200
 
 
-async def test_a_closed_breaker_leaves_nothing_to_a_restart(clock, tmp_path):
+async def test_a_closed_breaker_leaves_no_file(clock, tmp_path):
     guarded = kept_breaker(clock, tmp_path)
     await hit(guarded, ServiceError(ErrorCode.RATE_LIMITED))
     clock.seconds += 601
@@ -339,21 +339,21 @@ async def test_a_closed_breaker_leaves_nothing_to_a_restart(clock, tmp_path):
     assert kept_breaker(clock, tmp_path).state is BreakerState.CLOSED
 
 
-async def test_a_pause_is_never_longer_than_the_longest_when_the_clock_was_set_back(clock, tmp_path):
+async def test_after_the_clock_was_set_back_a_pause_does_not_exceed_the_maximum(clock, tmp_path):
     await hit(kept_breaker(clock, tmp_path), ServiceError(ErrorCode.RATE_LIMITED))
     set_back = breaker(clock, data_dir=tmp_path, wall_clock=lambda: 1_000_000_000)
     assert (await refusal(set_back)).retry_after == 2000
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"code": "NO_SUCH", "message": "", "next_step": ""}', "\udcff"])
-async def test_a_damaged_pause_is_set_aside_and_told(clock, tmp_path, caplog, content):
+async def test_a_damaged_file_of_a_pause_is_renamed_and_logged(clock, tmp_path, caplog, content):
     (tmp_path / "breaker-site.json").write_bytes(content.encode("utf-8", "surrogateescape"))
     assert kept_breaker(clock, tmp_path).state is BreakerState.CLOSED
     assert [file.name for file in tmp_path.iterdir()] == ["breaker-site.json.damaged"]
     assert "breaker's state not readable" in caplog.text
 
 
-async def test_a_pause_that_cannot_be_kept_still_holds(clock, tmp_path, caplog):
+async def test_a_pause_that_cannot_be_stored_is_still_in_effect(clock, tmp_path, caplog):
     (tmp_path / "file").write_text("")
     guarded = kept_breaker(clock, tmp_path / "file" / "below")
     await hit(guarded, ServiceError(ErrorCode.RATE_LIMITED))
@@ -362,7 +362,7 @@ async def test_a_pause_that_cannot_be_kept_still_holds(clock, tmp_path, caplog):
 
 
 @pytest.mark.parametrize("code", [ErrorCode.RATE_LIMITED, ErrorCode.CAPTCHA_REQUIRED])
-async def test_the_first_error_of_a_wall_tells_the_same_wait_as_the_next(clock, code):
+async def test_the_first_error_of_a_wall_has_the_same_time_to_wait_as_the_next(clock, code):
     guarded = breaker(clock)
     with pytest.raises(ServiceError) as caught:
         async with guarded.guard():

@@ -41,7 +41,7 @@ async def test_equal_calls_share_one_run_and_others_do_not():
     await asyncio.gather(*callers)
 
 
-async def test_a_caller_who_leaves_or_runs_out_of_time_does_not_take_the_work_from_the_others():
+async def test_a_caller_that_leaves_or_times_out_does_not_stop_the_work_for_the_others():
     shared, work = SharedWork(), Work()
 
     async def hurried() -> None:
@@ -58,7 +58,7 @@ async def test_a_caller_who_leaves_or_runs_out_of_time_does_not_take_the_work_fr
     assert (work.started, work.cancelled) == (1, 0)
 
 
-async def test_work_that_nobody_waits_for_is_stopped_and_the_next_caller_starts_anew():
+async def test_work_without_waiting_callers_is_cancelled_and_the_next_caller_starts_it_again():
     shared, work = SharedWork(), Work()
     first = asyncio.create_task(shared.run("a", work))
     await settle()
@@ -69,7 +69,7 @@ async def test_work_that_nobody_waits_for_is_stopped_and_the_next_caller_starts_
     assert await shared.run("a", work) == 2
 
 
-async def test_an_error_goes_to_all_and_is_not_kept():
+async def test_an_error_is_raised_for_all_callers_and_is_not_kept():
     shared = SharedWork()
     runs = []
 

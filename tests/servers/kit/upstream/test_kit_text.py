@@ -37,7 +37,7 @@ def test_a_shown_number_is_read(shown, value, lower_bound):
 
 
 @pytest.mark.parametrize("shown", ["赞", "", None, True, "1,23", "-5", "1.2.3", "5 条", [], "万", "1e5"])
-def test_what_is_no_number_is_none(shown):
+def test_a_text_that_is_not_a_number_is_none(shown):
     assert parse_count(shown) is None
 
 
@@ -81,23 +81,23 @@ def test_a_shown_time_is_read(shown, expected):
 @pytest.mark.parametrize(
     "shown", ["", None, True, "99-99", "2023-02-30", "昨天 25:00", "很久以前", 12, -1, 1e20, "nan"]
 )
-def test_what_is_no_time_is_none(shown):
+def test_a_text_that_is_not_a_time_is_none(shown):
     assert parse_time(shown, NOW) is None
 
 
-def test_relative_days_are_days_of_the_platform_and_not_of_the_server():
+def test_relative_days_are_counted_in_the_platforms_time_zone():
     late = datetime(2026, 3, 1, 17, 0, tzinfo=UTC)  # already 2 March in Shanghai
     assert parse_time("昨天 10:00", late) == datetime(2026, 3, 1, 10, 0, tzinfo=SHANGHAI)
 
 
 @given(st.one_of(st.text(max_size=40), st.floats(), st.integers()))
-def test_no_input_makes_the_parsers_fail(shown):
+def test_the_parsers_raise_no_error_for_any_input(shown):
     found = parse_time(shown, NOW)
     assert found is None or found.tzinfo is not None
     parse_count(shown)
 
 
-def test_times_are_answered_in_utc():
+def test_times_in_answers_are_in_utc():
     assert iso_utc(datetime(2025, 5, 19, 11, 0, 21, 500, tzinfo=SHANGHAI)) == "2025-05-19T03:00:21Z"
     assert iso_utc(None) is None
 
@@ -121,7 +121,7 @@ def test_times_are_answered_in_utc():
         (12, ""),
     ],
 )
-def test_text_loses_markup_and_what_nobody_sees(raw, text):
+def test_markup_and_invisible_characters_are_removed_from_text(raw, text):
     assert clean_text(raw) == (text, False)
 
 
@@ -129,7 +129,7 @@ def test_plain_text_keeps_its_angle_brackets():
     assert clean_text("读 <三体> &amp; 更多", html=False).text == "读 <三体> &amp; 更多"
 
 
-def test_long_text_is_cut_and_says_so():
+def test_a_long_text_is_cut_and_marked_as_truncated():
     assert clean_text("一二三四五", 3) == ("一二三", True)
     assert clean_text("一二三", 3) == ("一二三", False)
 
