@@ -1,4 +1,4 @@
-"""What agents see of each service's tools, and that it changes only on purpose."""
+"""Tests of the contract: what agents see of each service's tools, and that it changes only on purpose."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.stand_in.services import PACKAGES, build
 
 @pytest.fixture(params=sorted(PACKAGES))
 def contract(request):
-    """The contract of each service that exists, computed from its code."""
+    """Return the name of each service and the contract computed from its code."""
     return request.param, tools_contract(build(PACKAGES[request.param], all_tools(free_port())))
 
 
@@ -39,14 +39,14 @@ def test_tool_names_start_with_the_service_and_are_valid_for_every_client(contra
 
 
 def test_every_tool_has_all_four_hints_and_a_title(contract):
-    for name, seen in contract[1]["tools"].items():
-        hints = seen["annotations"]
+    for name, published in contract[1]["tools"].items():
+        hints = published["annotations"]
         assert {"title", "readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"} <= set(hints), name
 
 
 def test_inputs_are_flat_and_described_and_allow_additional_arguments(contract):
-    for name, seen in contract[1]["tools"].items():
-        schema = seen["inputSchema"]
+    for name, published in contract[1]["tools"].items():
+        schema = published["inputSchema"]
         assert "$ref" not in json.dumps(schema), name
         assert schema["type"] == "object"
         assert "additionalProperties" not in schema, name
@@ -56,8 +56,8 @@ def test_inputs_are_flat_and_described_and_allow_additional_arguments(contract):
 
 
 def test_every_text_argument_and_number_is_bounded(contract):
-    for name, seen in contract[1]["tools"].items():
-        for argument, rules in seen["inputSchema"]["properties"].items():
+    for name, published in contract[1]["tools"].items():
+        for argument, rules in published["inputSchema"]["properties"].items():
             if rules["type"] == "string":
                 assert "maxLength" in rules or "enum" in rules, (name, argument)
             if rules["type"] in ("integer", "number"):
@@ -65,18 +65,18 @@ def test_every_text_argument_and_number_is_bounded(contract):
 
 
 def test_every_tool_describes_its_output(contract):
-    for name, seen in contract[1]["tools"].items():
-        assert seen["outputSchema"]["type"] == "object", name
+    for name, published in contract[1]["tools"].items():
+        assert published["outputSchema"]["type"] == "object", name
 
 
 class Pair(BaseModel):
-    """A nested input."""
+    """Is a nested input."""
 
     left: str
 
 
 class Done(BaseModel):
-    """Nothing to say."""
+    """Is the answer of the tools here."""
 
     ok: bool = True
 
@@ -84,7 +84,7 @@ class Done(BaseModel):
 def test_a_tool_with_nested_inputs_is_refused():
     @tool(title="嵌套", read_only=True, open_world=False)
     async def nested(pair: Pair) -> Done:
-        """Takes an object."""
+        """Accept an object."""
         return Done()
 
     with pytest.raises(ValueError, match="nested has nested inputs"):
@@ -93,17 +93,17 @@ def test_a_tool_with_nested_inputs_is_refused():
 
 def test_a_tool_without_a_docstring_is_refused():
     @tool(title="无说明", read_only=True, open_world=False)
-    async def silent() -> Done:
+    async def undocumented() -> Done:
         return Done()
 
-    with pytest.raises(ValueError, match="silent needs a docstring"):
-        create_app(name="x", title="x", version="1", instructions="", tools=[silent], settings=Settings())
+    with pytest.raises(ValueError, match="undocumented needs a docstring"):
+        create_app(name="x", title="x", version="1", instructions="", tools=[undocumented], settings=Settings())
 
 
 def test_a_tool_that_is_not_async_is_refused_by_name():
     @tool(title="同步", read_only=True, open_world=False)
     def blocking() -> Done:
-        """Would hold up every other call."""
+        """Block every other call while it runs."""
         return Done()
 
     with pytest.raises(ValueError, match="blocking must be a function written with `async def`"):
@@ -112,20 +112,20 @@ def test_a_tool_that_is_not_async_is_refused_by_name():
 
 @pytest.mark.parametrize("answer", [None, str, CallToolResult, TextContent, "missing"])
 def test_a_tool_whose_answer_has_no_structure_is_refused_by_name(answer):
-    async def shapeless():
-        """Answers with whatever it likes."""
+    async def unstructured():
+        """Return a value of any type."""
 
     if answer != "missing":
-        shapeless.__annotations__["return"] = answer
-    declared = tool(title="无结构", read_only=True, open_world=False)(shapeless)
-    with pytest.raises(ValueError, match="shapeless"):
+        unstructured.__annotations__["return"] = answer
+    declared = tool(title="无结构", read_only=True, open_world=False)(unstructured)
+    with pytest.raises(ValueError, match="unstructured"):
         create_app(name="x", title="x", version="1", instructions="", tools=[declared], settings=Settings())
 
 
 def test_a_tool_that_writes_is_also_checked_in_a_read_only_service():
     @tool(title="写", read_only=False, open_world=False)
     def writing() -> Done:
-        """Writes."""
+        """Write."""
         return Done()
 
     with pytest.raises(ValueError, match="writing must be"):
@@ -137,7 +137,7 @@ def test_a_tool_that_writes_is_also_checked_in_a_read_only_service():
 def test_two_tools_of_the_same_name_are_refused():
     @tool(title="一", read_only=True, open_world=False)
     async def same() -> Done:
-        """Once."""
+        """Return an answer."""
         return Done()
 
     with pytest.raises(ValueError, match="two tools of x have the same name"):

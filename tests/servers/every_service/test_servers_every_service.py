@@ -1,5 +1,7 @@
-"""What every service promises about each of its tools, whatever the tools do: a new folder is tested without a change
-here. The functions behind the tools are replaced, so that nothing is asked of any platform."""
+"""Tests of the rules that every tool of every service follows; a new service is tested without a change here.
+
+The functions of the tools are replaced, so that no platform is called.
+"""
 
 from __future__ import annotations
 
@@ -23,18 +25,18 @@ from tests.stand_in.services import PACKAGES, Rules, answer_of, build, minimal_a
 
 @dataclass
 class Service:
-    """A service whose tools all end with `outcome`, an error or an answer, and the arguments they got."""
+    """Holds a service whose tools all end with `outcome`, an error or an answer, and the arguments they received."""
 
     app: ServiceApp
     outcome: Exception | BaseModel
     received: list[dict[str, Any]] = field(default_factory=list)
 
     async def schemas(self) -> dict[str, Rules]:
-        """Input schema by tool."""
+        """Return the input schemas by tool."""
         return {tool.name: tool.input_schema for tool in await self.app.mcp.list_tools()}
 
     async def end(self, **arguments: Any) -> BaseModel:
-        """Stands in for the function of every tool."""
+        """Replace the function of every tool: record the arguments and end with `outcome`."""
         self.received.append({name: value for name, value in arguments.items() if not isinstance(value, Context)})
         if isinstance(self.outcome, Exception):
             raise self.outcome
@@ -43,7 +45,7 @@ class Service:
 
 @pytest.fixture(params=sorted(PACKAGES))
 def service(request: pytest.FixtureRequest) -> Service:
-    """Each service that has a folder."""
+    """Return each service with replaced tools."""
     app = build(PACKAGES[request.param], all_tools(free_port()))
     stubbed = Service(app, ServiceError(ErrorCode.BUSY, "到达"))
     for tool in tools_of(app):
@@ -52,24 +54,24 @@ def service(request: pytest.FixtureRequest) -> Service:
 
 
 def oversized(answer: BaseModel, chars: int) -> Iterator[tuple[str, BaseModel]]:
-    """The answer with each of its texts and lists in turn grown to more than `chars` characters."""
+    """Yield copies of the answer in which one text or list is longer than `chars` characters, with its name."""
     for name, value in answer:
-        field = type(answer).model_fields[name]
+        field_info = type(answer).model_fields[name]
         if isinstance(value, list) and value:
             yield name, answer.model_copy(update={name: value * (2 * chars // len(to_json(value)) + 1)})
-        elif isinstance(value, str) and field.annotation in (str, str | None):
+        elif isinstance(value, str) and field_info.annotation in (str, str | None):
             yield name, answer.model_copy(update={name: "长" * chars})
 
 
-def inside(rules: Rules) -> Iterator[Any]:
-    """The values on the bounds."""
+def values_on_bounds(rules: Rules) -> Iterator[Any]:
+    """Yield the values on the bounds of an argument."""
     yield from rules.get("enum", [])
     yield from (rules[bound] for bound in ("minimum", "maximum") if bound in rules)
     yield from ("a" * rules[bound] for bound in ("minLength", "maxLength") if bound in rules and "pattern" not in rules)
 
 
-def outside(rules: Rules) -> Iterator[Any]:
-    """The values next to the bounds, and one of another type."""
+def values_beyond_bounds(rules: Rules) -> Iterator[Any]:
+    """Yield the values next to the bounds of an argument, and a value of another type."""
     if "enum" in rules:
         yield "none-of-these"
     if "minimum" in rules:
@@ -91,7 +93,7 @@ async def test_values_on_the_bounds_of_each_argument_are_accepted(service):
     async with Client(service.app.mcp) as client:
         for tool, schema in (await service.schemas()).items():
             for argument, rules in schema["properties"].items():
-                for value in inside(rules):
+                for value in values_on_bounds(rules):
                     result = await client.call_tool(tool, {**minimal_arguments(schema), argument: value})
                     assert result.content[0].text.startswith("BUSY：到达"), (tool, argument, value)
                     assert service.received[-1][argument] == value, (tool, argument)
@@ -101,7 +103,7 @@ async def test_values_next_to_the_bounds_of_each_argument_are_refused_before_any
     async with Client(service.app.mcp) as client:
         for tool, schema in (await service.schemas()).items():
             for argument, rules in schema["properties"].items():
-                for value in outside(rules):
+                for value in values_beyond_bounds(rules):
                     result = await client.call_tool(tool, {**minimal_arguments(schema), argument: value})
                     text = result.content[0].text
                     assert result.is_error, (tool, argument, value)
@@ -112,7 +114,7 @@ async def test_values_next_to_the_bounds_of_each_argument_are_refused_before_any
 async def test_undeclared_arguments_are_ignored_and_a_missing_argument_is_named(service):
     async with Client(service.app.mcp) as client:
         for tool, schema in (await service.schemas()).items():
-            added = {"toolCallId": "call_1", "sessionId": "s", "chatInput": "x", "argumentNobodyDeclared": 1}
+            added = {"toolCallId": "call_1", "sessionId": "s", "chatInput": "x", "undeclaredArgument": 1}
             await client.call_tool(tool, {**minimal_arguments(schema), **added})
             received = service.received.pop()
             assert not added.keys() & received.keys(), tool
@@ -159,9 +161,9 @@ async def test_numbers_and_switches_are_read_from_text_and_a_switch_is_refused_a
                     result = await client.call_tool(tool, {**minimal_arguments(schema), argument: True})
                     assert f"{argument}：应为 " in result.content[0].text, (tool, argument)
                 if rules["type"] == "boolean":
-                    for given, meant in (("true", True), ("False", False), ("yes", True)):
+                    for given, expected in (("true", True), ("False", False), ("yes", True)):
                         await client.call_tool(tool, {**minimal_arguments(schema), argument: given})
-                        assert service.received[-1][argument] is meant, (tool, argument, given)
+                        assert service.received[-1][argument] is expected, (tool, argument, given)
 
 
 async def test_a_refusal_has_bounds_and_an_example_in_chinese_and_does_not_repeat_the_value(service):
@@ -191,8 +193,8 @@ async def test_each_failure_has_data_for_programs(service):
     async with Client(service.app.mcp) as client:
         for tool, schema in (await service.schemas()).items():
             result = await client.call_tool(tool, minimal_arguments(schema))
-            told = result.meta["dyber/error"]
-            assert (told["code"], told["retry_after_seconds"]) == ("CAPTCHA_REQUIRED", 900), tool
+            details = result.meta["dyber/error"]
+            assert (details["code"], details["retry_after_seconds"]) == ("CAPTCHA_REQUIRED", 900), tool
             assert "15 分钟后再试，到 " in result.content[0].text, tool
 
 
@@ -210,12 +212,12 @@ async def test_a_crash_of_a_tool_shows_only_an_id_that_is_also_in_the_log(servic
 
 
 async def test_the_tools_are_listed_in_the_same_order_each_time_and_by_each_process(service):
-    again = build(PACKAGES[service.app.mcp.name], all_tools(free_port()))
+    second_app = build(PACKAGES[service.app.mcp.name], all_tools(free_port()))
     names = list(await service.schemas())
     async with Client(service.app.mcp) as client:
         for _ in range(2):
             assert [tool.name for tool in (await client.list_tools()).tools] == names
-    assert [tool.name for tool in await again.mcp.list_tools()] == names
+    assert [tool.name for tool in await second_app.mcp.list_tools()] == names
 
 
 async def test_an_answer_over_the_limit_is_truncated_or_refused_with_the_argument_to_reduce(service):
@@ -223,31 +225,31 @@ async def test_an_answer_over_the_limit_is_truncated_or_refused_with_the_argumen
     async with Client(service.app.mcp) as client:
         for tool in tools_of(service.app):
             small = answer_of(tool)
-            cuttable = "truncated" in type(small).model_fields
+            can_be_truncated = "truncated" in type(small).model_fields
             if "next_cursor" in type(small).model_fields:
                 small = small.model_copy(update={"next_cursor": None})
-            if cuttable:
+            if can_be_truncated:
                 small = small.model_copy(update={"truncated": False})
-            for grown, service.outcome in oversized(small, limit):
+            for field_name, service.outcome in oversized(small, limit):
                 result = await client.call_tool(tool.name, minimal_arguments(tool.parameters))
                 text = result.content[0].text
-                if cuttable:
-                    assert not result.is_error, (tool.name, grown, text)
-                    assert len(text) <= limit, (tool.name, grown)
-                    assert result.structured_content["truncated"] is True, (tool.name, grown)
+                if can_be_truncated:
+                    assert not result.is_error, (tool.name, field_name, text)
+                    assert len(text) <= limit, (tool.name, field_name)
+                    assert result.structured_content["truncated"] is True, (tool.name, field_name)
                 else:
-                    assert result.is_error, (tool.name, grown)
-                    assert text.startswith("INVALID_ARGUMENT：结果有"), (tool.name, grown, text)
-                    assert f"超过上限 {limit}" in text, (tool.name, grown, text)
-                    assert len(text) < 500, (tool.name, grown)
+                    assert result.is_error, (tool.name, field_name)
+                    assert text.startswith("INVALID_ARGUMENT：结果有"), (tool.name, field_name, text)
+                    assert f"超过上限 {limit}" in text, (tool.name, field_name, text)
+                    assert len(text) < 500, (tool.name, field_name)
 
 
 async def test_an_answer_that_a_tool_assembles_itself_has_the_same_limit(service):
     limit = service.app.settings.max_answer_chars
     async with Client(service.app.mcp) as client:
         for tool in tools_of(service.app):
-            for grown, answer in oversized(answer_of(tool), limit):
+            for field_name, answer in oversized(answer_of(tool), limit):
                 service.outcome = CallToolResult(content=[], structured_content=answer.model_dump(mode="json"))
                 result = await client.call_tool(tool.name, minimal_arguments(tool.parameters))
-                assert result.is_error, (tool.name, grown)
-                assert f"超过上限 {limit}" in result.content[0].text, (tool.name, grown)
+                assert result.is_error, (tool.name, field_name)
+                assert f"超过上限 {limit}" in result.content[0].text, (tool.name, field_name)

@@ -1,5 +1,8 @@
-"""Many calls of every service, at once and one after the other: each gets its own answer, none waits for another, and
-nothing is left. The functions behind the tools are replaced; all that is around them is the service's own."""
+"""Tests of many calls to every service, concurrent and successive.
+
+Each call gets its own answer, none waits for another, and no memory or file is left. Only the functions of the tools
+are replaced.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ from tests.stand_in.running import process, python_path
 from tests.stand_in.services import MARK, PACKAGES, STEPS, UNTIL, minimal_arguments, resident_mib
 
 CALLERS, CALLS_EACH = 20, 10
-MANY = 10_000
+MANY_CALLS = 10_000
 HEADERS = {"accept": "application/json, text/event-stream"}
 MODERN_META = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
@@ -33,7 +36,7 @@ MODERN_META = {
 
 @dataclass(frozen=True)
 class Served:
-    """A running service: its process, the first of its tools with the smallest arguments, and its files at rest."""
+    """Describes a running service: its process, its first tool with minimal arguments, and its open files at rest."""
 
     pid: int
     base: str
@@ -41,9 +44,9 @@ class Served:
     arguments: dict[str, Any]
     files_at_rest: int
 
-    def call(self, mark: str, **asked: object) -> dict[str, Any]:
-        """A legacy request's body."""
-        params = {"name": self.tool, "arguments": self.arguments, "_meta": {MARK: mark, **asked}}
+    def call(self, mark: str, **meta: object) -> dict[str, Any]:
+        """Return the body of a legacy request; `meta` is added to its `_meta`."""
+        params = {"name": self.tool, "arguments": self.arguments, "_meta": {MARK: mark, **meta}}
         return {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
 
     def open_files(self) -> int:
@@ -52,9 +55,9 @@ class Served:
 
 @pytest.fixture(scope="module", params=sorted(PACKAGES))
 def served(request: pytest.FixtureRequest, chromium: str) -> Iterator[Served]:
-    """Each service that has a folder, as a process of its own."""
-    quiet = {"LOG_LEVEL": "error", "DYBER_READ_ONLY": "false", "CHROMIUM_PATH": chromium}
-    with process("tests.stand_in.services", PACKAGES[request.param], **quiet) as (child, base):
+    """Run each service as a separate process."""
+    environment = {"LOG_LEVEL": "error", "DYBER_READ_ONLY": "false", "CHROMIUM_PATH": chromium}
+    with process("tests.stand_in.services", PACKAGES[request.param], **environment) as (child, base):
         with httpx2.Client(headers={**HEADERS, "connection": "close"}, timeout=60) as http:
             body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
             answer = http.post(f"{base}/mcp", json=body).text
@@ -65,14 +68,14 @@ def served(request: pytest.FixtureRequest, chromium: str) -> Iterator[Served]:
 
 @pytest.fixture
 async def http() -> AsyncIterator[httpx2.AsyncClient]:
-    """A client that keeps no connection open between requests."""
+    """Return a client that keeps no connection open between requests."""
     limits = httpx2.Limits(max_connections=250, max_keepalive_connections=0)
     async with httpx2.AsyncClient(timeout=60, headers=HEADERS, limits=limits) as client:
         yield client
 
 
 async def metric(http: httpx2.AsyncClient, base: str, name: str, *labels: str) -> float:
-    """The sum of a metric's samples that have all these labels."""
+    """Return the sum of a metric's samples that have all these labels."""
     lines = (await http.get(f"{base}/metrics")).text.splitlines()
     return sum(
         float(line.rsplit(" ", 1)[1])
@@ -81,20 +84,20 @@ async def metric(http: httpx2.AsyncClient, base: str, name: str, *labels: str) -
     )
 
 
-async def wait_for(holds: Callable[[], Awaitable[bool]], what: str) -> None:
+async def wait_for(condition: Callable[[], Awaitable[bool]], description: str) -> None:
     for _ in range(400):
-        if await holds():
+        if await condition():
             return
         await asyncio.sleep(0.05)
-    raise AssertionError(f"never: {what}")
+    raise AssertionError(f"never: {description}")
 
 
 async def cancelled_calls(http: httpx2.AsyncClient, served: Served) -> float:
     return await metric(http, served.base, "mcp_tool_calls_total", 'outcome="cancelled"', f'tool="{served.tool}"')
 
 
-async def give_up(client: Client, served: Served) -> None:
-    """Starts a call that would not end, and cancels it once it is known to run."""
+async def start_and_cancel(client: Client, served: Served) -> None:
+    """Start a call that does not end by itself, and cancel it when its first progress shows that it runs."""
     begun = asyncio.Event()
 
     async def on_progress(*_: object) -> None:
@@ -130,7 +133,7 @@ async def test_a_cancelled_call_ends_and_the_next_call_is_answered(served, conne
         return await cancelled_calls(http, served) == before + 1
 
     async with connect(served.base) as client:
-        await give_up(client, served)
+        await start_and_cancel(client, served)
         await wait_for(ended, "the call is counted as cancelled")
         after = await client.call_tool(served.tool, served.arguments, meta={MARK: "after"})
         assert after.meta[MARK] == "after"
@@ -138,19 +141,19 @@ async def test_a_cancelled_call_ends_and_the_next_call_is_answered(served, conne
 
 
 async def test_a_call_ends_when_its_caller_leaves(served, connect, http):
-    # The only way over legacy HTTP: without sessions, a cancellation in a request of its own belongs to no call.
+    # Over legacy HTTP without sessions, this is the only way: a separate cancellation request belongs to no call.
     before = await cancelled_calls(http, served)
 
     async def ended() -> bool:
         return await cancelled_calls(http, served) == before + 1
 
     async with connect(served.base) as client:
-        await give_up(client, served)
+        await start_and_cancel(client, served)
     await wait_for(ended, "the call is counted as cancelled")
     assert await metric(http, served.base, "mcp_calls_in_flight") == 0
 
 
-async def test_200_concurrent_calls_over_20_connections_each_get_their_own_answer(served, connect, http):
+async def test_each_of_200_calls_over_20_connections_gets_its_own_answer(served, connect, http):
     async def caller(number: int) -> list[CallToolResult]:
         async with connect(served.base) as client:
             marks = [f"{number}-{call}" for call in range(CALLS_EACH)]
@@ -165,10 +168,10 @@ async def test_200_concurrent_calls_over_20_connections_each_get_their_own_answe
 
 async def test_while_200_calls_hang_other_requests_are_answered_and_no_file_stays_open(served, http, tmp_path):
     released = tmp_path / "released"
-    async with httpx2.AsyncClient(timeout=90, headers=HEADERS, limits=httpx2.Limits(max_connections=250)) as many:
+    async with httpx2.AsyncClient(timeout=90, headers=HEADERS, limits=httpx2.Limits(max_connections=250)) as clients:
         marks = [f"slow {number}" for number in range(CALLERS * CALLS_EACH)]
         bodies = [served.call(mark, **{UNTIL: str(released)}) for mark in marks]
-        calls = [asyncio.create_task(many.post(f"{served.base}/mcp", json=body)) for body in bodies]
+        calls = [asyncio.create_task(clients.post(f"{served.base}/mcp", json=body)) for body in bodies]
 
         async def all_run() -> bool:
             return await metric(http, served.base, "mcp_calls_in_flight") == len(calls)
@@ -189,18 +192,18 @@ async def test_while_200_calls_hang_other_requests_are_answered_and_no_file_stay
     await wait_for(all_closed, "connections are closed")
 
 
-def flat(memory: list[float]) -> bool:
-    """Whether memory, MiB after each quarter of the calls, stayed: a kilobyte kept per call would be 7 MiB."""
+def is_stable(memory: list[float]) -> bool:
+    """Return whether memory, in MiB after each quarter of the calls, grew little; 1 KiB per call would be 7 MiB."""
     return memory[3] - memory[0] < 5
 
 
 @pytest.mark.parametrize("package", sorted(PACKAGES.values()))
 def test_memory_stays_flat_over_10000_calls_without_http(package):
     environment = {**os.environ, "PYTHONPATH": python_path(), "LOG_LEVEL": "error", "DYBER_READ_ONLY": "false"}
-    command = [sys.executable, "-m", "tests.stand_in.services", package, str(MANY)]
+    command = [sys.executable, "-m", "tests.stand_in.services", package, str(MANY_CALLS)]
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert ended.returncode == 0, ended.stderr
-    assert flat(json.loads(ended.stdout)), ended.stdout
+    assert is_stable(json.loads(ended.stdout)), ended.stdout
 
 
 @pytest.mark.parametrize("served", ["template"], indirect=True)
@@ -208,17 +211,17 @@ async def test_memory_stays_flat_over_10000_calls_over_http_of_both_eras(served,
     modern = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": served.tool}
     before = await metric(http, served.base, "mcp_tool_calls_total", 'outcome="ok"')
     memory: list[float] = []
-    async with httpx2.AsyncClient(timeout=60, headers=HEADERS) as many:
+    async with httpx2.AsyncClient(timeout=60, headers=HEADERS) as clients:
         for _ in range(4):
-            left = iter(range(MANY // 4))
+            left = iter(range(MANY_CALLS // 4))
 
             async def caller(headers: dict[str, str]) -> None:
                 for number in left:  # noqa: B023
                     call = served.call(f"call {number}", **(MODERN_META if headers else {}))
-                    answer = await many.post(f"{served.base}/mcp", json=call, headers=headers)
+                    answer = await clients.post(f"{served.base}/mcp", json=call, headers=headers)
                     assert f'"call {number}"' in answer.text
 
             await asyncio.gather(*(caller(headers) for headers in [modern, {}] * 4))
             memory.append(resident_mib(served.pid))
-    assert await metric(http, served.base, "mcp_tool_calls_total", 'outcome="ok"') == before + MANY
-    assert flat(memory), memory
+    assert await metric(http, served.base, "mcp_tool_calls_total", 'outcome="ok"') == before + MANY_CALLS
+    assert is_stable(memory), memory

@@ -1,5 +1,7 @@
-"""What a server knows or is sent in confidence is in no answer and no log line of any service, at the most talkative
-level, while everything it depends on is down."""
+"""Tests that no answer and no log line of any service contains a secret.
+
+The log level is `debug`, and everything that the service depends on is unreachable.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,8 @@ SENT = {
 
 
 @dataclass
-class Heard:
-    """All that a server said."""
+class Output:
+    """Holds the answers and log lines of a server."""
 
     answers: dict[str, str] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
@@ -36,14 +38,14 @@ def rpc(method: str, **params: object) -> dict[str, object]:
 
 
 @pytest.fixture(scope="module", params=sorted(SPECS))
-def heard(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[Heard]:
-    """Each service, asked everything that can be asked of it without its platform."""
-    heard = Heard()
+def output(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[Output]:
+    """Send every kind of request to each service, without its platform, and return the output of the service."""
+    output = Output()
     data = tmp_path_factory.mktemp("data")
     (data / "storage_state.json").write_text(
         json.dumps({"cookies": [{"name": "session", "value": SECRET, "domain": "127.0.0.1", "path": "/"}]})
     )
-    # Every variable of the kit that holds a secret belongs here, with what makes it matter.
+    # Every variable of the kit that holds a secret must be here, with the variables that make the kit use it.
     environment = {
         **dict.fromkeys(SPECS[request.param].get("secrets", {}), SECRET),
         "LOG_LEVEL": "debug",
@@ -53,7 +55,7 @@ def heard(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         "DYBER_REDIS_PASSWORD": SECRET,
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}",
         "OTEL_EXPORTER_OTLP_HEADERS": f"authorization={SECRET}",
-        # Of template, and of the services made from it.
+        # This variable is of template and of the services made from it.
         f"{request.param.upper().replace('-', '_')}_UPSTREAM_URL": f"http://127.0.0.1:{free_port()}/feed.json",
         "XHS_BASE_URL": f"http://127.0.0.1:{free_port()}",
         "XHS_INTERVAL_SECONDS": "0",
@@ -62,35 +64,37 @@ def heard(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         "CHROMIUM_PATH": chromium,
     }
     with process(SPECS[request.param]["package"], **environment) as (child, base):
-        reader = threading.Thread(target=lambda: heard.lines.extend(child.stdout))
+        reader = threading.Thread(target=lambda: output.lines.extend(child.stdout))
         reader.start()
         with httpx2.Client(base_url=base, headers=SENT, timeout=60) as http:
             for path in ("/", "/health", "/ready", "/metrics", "/docs", "/openapi.json", "/nothing"):
-                heard.answers[path] = http.get(path).text
+                output.answers[path] = http.get(path).text
             for method in ("tools/list", "resources/list", "prompts/list"):
-                heard.answers[method] = http.post("/mcp", json=rpc(method)).text
-            answer = heard.answers["tools/list"]
+                output.answers[method] = http.post("/mcp", json=rpc(method)).text
+            answer = output.answers["tools/list"]
             for tool in json.loads(answer.partition("data: ")[2] or answer)["result"]["tools"]:
-                smallest = minimal_arguments(tool["inputSchema"])
-                wrong = {name: {"wrong": SECRET} for name in tool["inputSchema"]["properties"]}
-                odd = {**wrong, "argumentNobodyDeclared": SECRET} if wrong else [SECRET]
-                for what, arguments in (("called", smallest), ("refused", odd)):
+                valid = minimal_arguments(tool["inputSchema"])
+                invalid = {name: {"wrong": SECRET} for name in tool["inputSchema"]["properties"]}
+                rejected = {**invalid, "undeclaredArgument": SECRET} if invalid else [SECRET]
+                for kind, arguments in (("called", valid), ("refused", rejected)):
                     call = rpc("tools/call", name=tool["name"], arguments=arguments)
-                    heard.answers[f"{tool['name']} {what}"] = http.post("/mcp", json=call).text
+                    output.answers[f"{tool['name']} {kind}"] = http.post("/mcp", json=call).text
         child.terminate()
         reader.join(60)
-    yield heard
+    yield output
 
 
-def test_no_answer_has_a_secret(heard):
-    assert [what for what, text in heard.answers.items() if SECRET in text] == []
+def test_no_answer_has_a_secret(output):
+    assert [request_name for request_name, text in output.answers.items() if SECRET in text] == []
 
 
-def test_no_log_line_has_a_secret(heard):
-    assert [line for line in heard.lines if SECRET in line] == []
+def test_no_log_line_has_a_secret(output):
+    assert [line for line in output.lines if SECRET in line] == []
 
 
-def test_the_tools_were_called_and_the_debug_log_was_written(heard):
-    assert all("INVALID_ARGUMENT" in text for what, text in heard.answers.items() if what.endswith(" refused"))
-    assert len([what for what in heard.answers if what.endswith(" refused")]) >= 4
-    assert any(json.loads(line)["level"] == "DEBUG" for line in heard.lines)
+def test_the_tools_were_called_and_the_debug_log_was_written(output):
+    assert all(
+        "INVALID_ARGUMENT" in text for request_name, text in output.answers.items() if request_name.endswith(" refused")
+    )
+    assert len([request_name for request_name in output.answers if request_name.endswith(" refused")]) >= 4
+    assert any(json.loads(line)["level"] == "DEBUG" for line in output.lines)

@@ -1,4 +1,4 @@
-"""Secret files, private files, privacy mode and confirmation of writes."""
+"""Tests of secrets, private files, privacy mode and confirmations of writes."""
 
 from __future__ import annotations
 

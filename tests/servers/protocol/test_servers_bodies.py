@@ -1,4 +1,4 @@
-"""Bodies of requests: bounded on every route, and never repeated in an error, a log or a schema."""
+"""Tests of request bodies: every route has a limit, and no error, log or schema repeats a body."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SECRET = "hunter2-and-more"
 
 
 class Body(BaseModel):
-    """Body of the route."""
+    """Is the body of the route."""
 
     keyword: str = Field("", max_length=100)
     limit: int = Field(10, ge=1, le=40)
@@ -33,7 +33,7 @@ async def find(body: Body) -> list[str]:
 
 @pytest.fixture(scope="module")
 def small() -> Iterator[str]:
-    """Base URL of a service that takes bodies of 4 KiB."""
+    """Return the base URL of a service that accepts bodies of at most 4 KiB."""
     app = create_app(
         name="small",
         title="小",

@@ -1,4 +1,4 @@
-"""/docs in a real browser that reaches nothing but the server."""
+"""Tests of /docs in a real browser that can reach only the server."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ async def page(chromium) -> AsyncIterator[Page]:
         await browser.close()
 
 
-async def shown(page: Page, base: str, prefix: str) -> tuple[set[str], list[httpx2.Request]]:
-    """Opens the docs as a gateway with this prefix passes them on; returns the hosts asked, and the calls sent."""
+async def open_docs(page: Page, base: str, prefix: str) -> tuple[set[str], list[httpx2.Request]]:
+    """Open the docs through a gateway with this prefix; return the requested hosts and the calls of the page."""
     hosts: set[str] = set()
     calls: list = []
 
@@ -50,13 +50,13 @@ async def shown(page: Page, base: str, prefix: str) -> tuple[set[str], list[http
 
 @pytest.mark.parametrize("prefix", ["", PREFIX])
 async def test_the_page_shows_the_routes_and_loads_nothing_from_other_hosts(template, page, prefix):
-    hosts, _ = await shown(page, template, prefix)
+    hosts, _ = await open_docs(page, template, prefix)
     await page.get_by_text("/async-test", exact=True).wait_for()
     assert hosts == {urlsplit(template).netloc}
 
 
 async def test_a_call_tried_in_the_page_carries_the_token_and_the_prefix(template, page):
-    _, calls = await shown(page, template, PREFIX)
+    _, calls = await open_docs(page, template, PREFIX)
     await page.get_by_role("button", name="Authorize").first.click()
     await page.get_by_role("textbox").fill("secret-token")
     await page.locator(".auth-btn-wrapper .authorize").click()
@@ -72,8 +72,8 @@ async def test_a_call_tried_in_the_page_carries_the_token_and_the_prefix(templat
 @pytest.mark.parametrize("name", ["swagger-ui-bundle.js", "swagger-ui.css", "favicon.png"])
 async def test_browsers_may_cache_the_files_of_the_page(http, name):
     first = await http.get(f"/docs/assets/{name}", headers={"X-Forwarded-Prefix": PREFIX})
-    again = await http.get(f"/docs/assets/{name}", headers={"If-None-Match": first.headers["etag"]})
-    assert (first.status_code, again.status_code) == (200, 304)
+    second = await http.get(f"/docs/assets/{name}", headers={"If-None-Match": first.headers["etag"]})
+    assert (first.status_code, second.status_code) == (200, 304)
 
 
 @pytest.mark.parametrize("path", ["/docs/assets/../__init__.py", "/docs/assets/%2e%2e/__init__.py", "/redoc"])

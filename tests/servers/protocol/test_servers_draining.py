@@ -1,4 +1,4 @@
-"""Stopping a server loses no call."""
+"""Tests that stopping a server loses no call."""
 
 from __future__ import annotations
 
@@ -26,14 +26,15 @@ ACCEPT = {"accept": "application/json, text/event-stream"}
 
 
 async def call_and_stop(base, connect, child):
-    """Start a call, send SIGTERM at its first sign of life; returns its result."""
+    """Start a call, send SIGTERM at its first report of progress, and return its result."""
     begun = asyncio.Event()
 
     async def on_progress(*_: object) -> None:
         begun.set()
 
     async with connect(base) as client:
-        await client.list_tools()  # The SDK checks results against schemas, and would fetch them after the call.
+        # The SDK checks results against schemas, which it would otherwise fetch after the call.
+        await client.list_tools()
         arguments = {"steps": STEPS, "interval_ms": 200}
         call = asyncio.create_task(client.call_tool("template_countdown", arguments, progress_callback=on_progress))
         await asyncio.wait_for(begun.wait(), 30)

@@ -1,4 +1,4 @@
-"""Every foreseen failure reaches agents and REST callers with its code and a next step; crashes leak nothing."""
+"""Tests that agents and REST callers get failures with code and next step, and that crashes reveal nothing."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from tests.stand_in.running import free_port, running
 
 
 class Done(BaseModel):
-    """Nothing to say."""
+    """Is the answer of the tools here."""
 
     ok: bool
 
 
 class Body(BaseModel):
-    """Body of the failing route."""
+    """Is the body of the failing route."""
 
     code: str = ""
 
@@ -37,25 +37,25 @@ async def fail(code: str) -> Done:
         raise RuntimeError("internal detail: /srv/private")
     if code == "bad-output":
         return {"unexpected": "shape"}  # type: ignore[return-value]
-    if code == "come-back-later":
+    if code == "rate-limited":
         raise ServiceError(ErrorCode.RATE_LIMITED, retry_after=89.2)
     raise ServiceError(ErrorCode(code))
 
 
 @tool(title="失败", read_only=True, open_world=False)
 async def failing_fail(code: Annotated[str, Field(description="Which failure", max_length=40)]) -> Done:
-    """Fail in the way asked for."""
+    """Fail with the requested code."""
     return await fail(code)
 
 
 async def rest_fail(body: Body) -> Done:
-    """Fail in the way asked for."""
+    """Fail with the requested code."""
     return await fail(required(body.code, "代码不能为空"))
 
 
 @pytest.fixture(scope="module")
 def failing() -> Iterator[str]:
-    """Base URL of a service whose calls fail as told and that is not ready."""
+    """Return the base URL of a service that is not ready and whose calls fail with the requested code."""
 
     async def not_ready() -> str:
         return "浏览器无法启动"
@@ -102,7 +102,7 @@ async def test_rest_callers_get_a_true_status_and_the_original_error_envelope(fa
 
 async def test_rest_callers_get_the_time_to_wait_in_whole_seconds(failing):
     async with httpx2.AsyncClient() as http:
-        answer = await http.post(f"{failing}/fail", json={"code": "come-back-later"})
+        answer = await http.post(f"{failing}/fail", json={"code": "rate-limited"})
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "90")
     assert answer.json()["retry_after_seconds"] == 90
 
@@ -154,21 +154,21 @@ async def test_metrics_count_calls_by_outcome(failing):
         assert f'mcp_tool_calls_total{{outcome="{outcome}",service="failing",tool="rest:fail"}}' in text
 
 
-def ends(text: str) -> str:
-    """What a model reads after the next step: when a retry can help."""
+def retry_hint(text: str) -> str:
+    """Return the end of an error's text, which says when a retry can help."""
     return text[text.rindex("（") :]
 
 
 def test_an_unknown_outcome_never_has_a_time_to_retry():
     error = ServiceError(ErrorCode.OUTCOME_UNKNOWN, retry_after=899.2)
-    assert ends(error.text) == "（原样重试无效）"
+    assert retry_hint(error.text) == "（原样重试无效）"
     assert error.details == {"code": "OUTCOME_UNKNOWN", "retryable": False}
 
 
 @pytest.mark.parametrize("code", [code for code in ErrorCode if code is not ErrorCode.OUTCOME_UNKNOWN])
 def test_a_time_to_wait_is_in_the_text_once_and_makes_the_failure_retryable(code):
     error = ServiceError(code, retry_after=899.2)
-    assert re.fullmatch(r"（15 分钟后再试，到 (\d\d-\d\d )?\d\d:\d\d）", ends(error.text))
+    assert re.fullmatch(r"（15 分钟后再试，到 (\d\d-\d\d )?\d\d:\d\d）", retry_hint(error.text))
     assert "重试无效" not in error.text and "稍后" not in error.text and "10 分钟" not in error.text
     assert (error.retryable, error.details["retry_after_seconds"]) == (True, 900)
     assert datetime.fromisoformat(error.details["retry_at"]).utcoffset() == timedelta(hours=8)
@@ -177,7 +177,7 @@ def test_a_time_to_wait_is_in_the_text_once_and_makes_the_failure_retryable(code
 @pytest.mark.parametrize("code", list(ErrorCode))
 def test_without_a_time_to_wait_the_text_is_consistent(code):
     error = ServiceError(code)
-    assert ends(error.text) == ("（稍后可重试）" if error.retryable else "（原样重试无效）")
+    assert retry_hint(error.text) == ("（稍后可重试）" if error.retryable else "（原样重试无效）")
     assert error.retryable or not re.search("稍后|再试", KINDS[code].next_step)
     assert not re.search(r"\d+ ?(秒|分钟|小时)", KINDS[code].next_step)
 
@@ -202,9 +202,9 @@ async def test_the_deadline_covers_waiting_for_a_turn():
             raise AssertionError("its turn came")
 
     async with pacer.turn():
-        with pytest.raises(ServiceError) as ended:
+        with pytest.raises(ServiceError) as raised:
             await calls.run("x", queued)
-    assert ended.value.code is ErrorCode.TIMEOUT
+    assert raised.value.code is ErrorCode.TIMEOUT
 
 
 async def test_a_call_that_may_have_taken_effect_ends_at_the_deadline_with_its_own_error():
@@ -214,20 +214,20 @@ async def test_a_call_that_may_have_taken_effect_ends_at_the_deadline_with_its_o
         except asyncio.CancelledError:
             raise ServiceError(ErrorCode.INTERNAL, "结果未知") from None
 
-    with pytest.raises(ServiceError) as ended:
+    with pytest.raises(ServiceError) as raised:
         await Calls(Metrics("x"), max_seconds=0.05).run("x", submitted)
-    assert ended.value.message == "结果未知"
+    assert raised.value.message == "结果未知"
 
 
 async def test_a_crash_is_logged_with_its_id_and_without_the_values_of_the_caller(caplog):
     calls = Calls(Metrics("x"), max_seconds=5)
-    value = "hunter" + "2"  # In two parts, as the log shows lines of the source.
+    value = "hunter" + "2"  # In two parts, because the log shows this line of the source.
 
     async def crash() -> None:
         Done.model_validate({"ok": value})
 
-    with pytest.raises(ServiceError) as told:
+    with pytest.raises(ServiceError) as raised:
         await calls.run("x", crash)
     [record] = [record for record in caplog.records if record.message == "call crashed"]
-    assert record.error_id in told.value.message
+    assert record.error_id in raised.value.message
     assert "Done: ok: bool_parsing" in caplog.text and "hunter2" not in caplog.text

@@ -1,8 +1,8 @@
-"""What the gateway's scopes rest on: a server does what the headers of a modern call say, or nothing.
+"""Tests that a server carries out only what the headers of a modern call say, on which the gateway's scopes depend.
 
-A token for some tools passes the gateway by `Mcp-Method` and `Mcp-Name` alone. So each service is asked, over HTTP and
-in every way a body could say something else, for a tool that the headers do not name; it must never run. Services are
-found by their folders."""
+The gateway checks `Mcp-Method` and `Mcp-Name` only. So every service gets requests whose bodies call, in many ways, a
+tool that the headers do not name; that tool must never run.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from tests.stand_in.services import PACKAGES
 
 @pytest.fixture(scope="module", params=sorted(PACKAGES))
 def target(request: pytest.FixtureRequest) -> Iterator[Target]:
-    """Each service that has a folder."""
-    with serving(PACKAGES[request.param], all_tools(free_port())) as found:
-        yield found
+    """Run each service as the target of the attacks."""
+    with serving(PACKAGES[request.param], all_tools(free_port())) as running_target:
+        yield running_target
 
 
 @pytest.fixture(autouse=True)
-def nothing_called_yet(target: Target) -> None:
+def clear_called(target: Target) -> None:
     target.called.clear()
 
 
@@ -44,7 +44,7 @@ def test_no_body_makes_a_server_run_a_tool_that_the_headers_do_not_name(target: 
 
 
 def test_a_repeated_key_is_never_read_in_two_ways(target: Target) -> None:
-    # Read as the allowed tool, it may run as that; never checked as one and run as the other.
+    # The call may run as the allowed tool, but must not be checked as one tool and run as the other.
     target.send(doubled(target, target.wanted, target.allowed), target.headers)
     assert target.wanted not in target.called
 
@@ -58,7 +58,7 @@ def test_no_header_makes_a_server_run_a_tool_that_the_gateway_did_not_check(targ
 
 
 def test_bytes_after_the_body_are_checked_as_a_separate_request(target: Target) -> None:
-    """A body shorter or longer than announced must not smuggle a second request past the gateway."""
+    """Check that a body of another length than announced hides no second request from the gateway."""
     call = dumped(target.body(target.wanted))
     hidden = b"POST /mcp HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(call), call)
     host, port = target.base.removeprefix("http://").rsplit(":", 1)

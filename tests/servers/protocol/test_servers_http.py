@@ -1,4 +1,4 @@
-"""The HTTP routes every service has, and the REST bodies of the first release."""
+"""Tests of the HTTP routes of every service, and of the REST bodies of the first release."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ async def test_an_unknown_path_gets_404(template, http):
 
 
 def run_healthcheck(port: int) -> subprocess.CompletedProcess[str]:
-    """The container's health check, run as the engine runs it but by this Python."""
+    """Run the container's health check as the engine does, but with this Python."""
     return subprocess.run(
         [sys.executable, "-I", "-S", str(SERVERS / "healthcheck")],
         env={**os.environ, "PORT": str(port)},
@@ -95,8 +95,8 @@ def run_healthcheck(port: int) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_healthcheck_passes_on_a_ready_server(template):
-    checked = run_healthcheck(int(template.rsplit(":", 1)[1]))
-    assert checked.returncode == 0, checked.stderr
+    result = run_healthcheck(int(template.rsplit(":", 1)[1]))
+    assert result.returncode == 0, result.stderr
 
 
 def test_the_healthcheck_fails_without_a_server():
@@ -113,9 +113,9 @@ def test_every_service_pins_its_packages(service):
 def test_a_service_and_the_kit_pin_the_same_versions_of_shared_packages():
     def pins(folder: str) -> dict[str, str]:
         lines = (SERVERS / folder / "requirements.txt").read_text().splitlines()
-        found = [line.split(";")[0].strip(" \\").split("==") for line in lines if "==" in line and line[0] not in " #"]
-        return dict(found)
+        pairs = [line.split(";")[0].strip(" \\").split("==") for line in lines if "==" in line and line[0] not in " #"]
+        return dict(pairs)
 
-    kit, own = pins("kit"), pins("xiaohongshu")
-    assert {name: own[name] for name in kit.keys() & own} == {name: kit[name] for name in kit.keys() & own}
-    assert json.dumps(sorted(own)).count("playwright") == 1
+    kit, service = pins("kit"), pins("xiaohongshu")
+    assert {name: service[name] for name in kit.keys() & service} == {name: kit[name] for name in kit.keys() & service}
+    assert json.dumps(sorted(service)).count("playwright") == 1

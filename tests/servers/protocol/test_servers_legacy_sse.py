@@ -1,4 +1,4 @@
-"""Legacy SSE sessions: known by their id, and never cut between a call and its answer."""
+"""Tests of legacy SSE sessions: their ids, and that they do not end between a call and its answer."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def call(number: int, tool: str, **arguments: object) -> dict:
 
 @dataclass
 class Session:
-    """A legacy session by hand, so that each POST can have a connection of its own."""
+    """Is a legacy session without the SDK, so that each POST can use a new connection."""
 
     base: str
     response: httpx2.Response
@@ -50,8 +50,8 @@ class Session:
                 return message
         raise AssertionError(f"the stream ended without answer {number}")
 
-    async def rest(self) -> list[str]:
-        """What is left of the stream; raises when its body has no proper end."""
+    async def remaining_lines(self) -> list[str]:
+        """Return the remaining lines of the stream; raise an error when its body has no proper end."""
         return [line async for line in self.lines]
 
 
@@ -67,14 +67,14 @@ async def session(base: str, **headers: str) -> AsyncIterator[Session]:
 
 
 async def test_the_headers_of_a_stream_name_its_session(template):
-    async with session(template) as opened:
-        named = opened.response.headers["x-dyber-session"]
-        assert opened.endpoint == f"/mcp/messages/?session_id={named}"
+    async with session(template) as stream:
+        named = stream.response.headers["x-dyber-session"]
+        assert stream.endpoint == f"/mcp/messages/?session_id={named}"
 
 
 async def test_a_stream_behind_a_prefix_names_its_session(template):
-    async with session(template, **{"X-Forwarded-Prefix": "/api/template"}) as opened:
-        assert opened.endpoint == f"/api/template/mcp/messages/?session_id={opened.response.headers['x-dyber-session']}"
+    async with session(template, **{"X-Forwarded-Prefix": "/api/template"}) as stream:
+        assert stream.endpoint == f"/api/template/mcp/messages/?session_id={stream.response.headers['x-dyber-session']}"
 
 
 async def test_no_other_answer_names_a_session(template):
@@ -84,10 +84,10 @@ async def test_no_other_answer_names_a_session(template):
 
 
 async def test_a_session_is_removed_when_its_client_has_left(template):
-    async with session(template) as opened:
-        assert (await opened.post(INITIALIZE)).status_code == 202
+    async with session(template) as stream:
+        assert (await stream.post(INITIALIZE)).status_code == 202
     for _ in range(200):
-        if (await opened.post(INITIALIZE)).status_code == 404:
+        if (await stream.post(INITIALIZE)).status_code == 404:
             return
         await asyncio.sleep(0.05)
     raise AssertionError("the session outlived its client")
@@ -103,19 +103,19 @@ async def stop(child) -> None:
 
 async def test_after_sigterm_a_call_on_a_new_connection_is_answered_and_the_stream_ends_properly():
     with process("template_server") as (child, base):
-        async with session(base) as opened:
-            await opened.post(INITIALIZE)
-            await opened.answer(0)
+        async with session(base) as stream:
+            await stream.post(INITIALIZE)
+            await stream.answer(0)
             await stop(child)
-            sent = await opened.post(call(1, "template_countdown", steps=15, interval_ms=200))
-            assert (sent.status_code, sent.headers["connection"]) == (202, "close")
-            # For as long as the first call runs, within limits, the session takes another one.
+            accepted = await stream.post(call(1, "template_countdown", steps=15, interval_ms=200))
+            assert (accepted.status_code, accepted.headers["connection"]) == (202, "close")
+            # While the first call runs, the session accepts another call for a limited time.
             await asyncio.sleep(1.8)
-            assert (await opened.post(call(2, "template_echo", text="again"))).status_code == 202
-            answers = {2: await opened.answer(2), 1: await opened.answer(1)}
+            assert (await stream.post(call(2, "template_echo", text="again"))).status_code == 202
+            answers = {2: await stream.answer(2), 1: await stream.answer(1)}
             assert answers[1]["result"]["structuredContent"]["steps"] == 15
             assert answers[2]["result"]["structuredContent"]["text"] == "again"
-            assert not [line for line in await opened.rest() if line.startswith("data:")]
+            assert not [line for line in await stream.remaining_lines() if line.startswith("data:")]
         output, _ = await asyncio.to_thread(child.communicate, None, 30)
     assert not [line for line in output.splitlines() if json.loads(line)["level"] not in ("INFO", "DEBUG")], output
 
@@ -128,10 +128,10 @@ async def test_a_quiet_session_ends_properly_while_a_call_of_another_session_run
             await busy.post(call(1, "template_countdown", steps=8, interval_ms=1000))
             await stop(child)
             answered = asyncio.create_task(busy.answer(1))
-            assert not [line for line in await idle.rest() if line.startswith("data:")]
+            assert not [line for line in await idle.remaining_lines() if line.startswith("data:")]
             assert not answered.done()
             assert (await answered)["result"]["structuredContent"]["steps"] == 8
-            assert not [line for line in await busy.rest() if line.startswith("data:")]
+            assert not [line for line in await busy.remaining_lines() if line.startswith("data:")]
 
 
 async def test_a_stopping_server_still_serves_new_connections_but_leaves_new_streams_to_others():

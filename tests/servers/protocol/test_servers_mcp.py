@@ -1,4 +1,4 @@
-"""MCP as clients see it, over both transports and both protocol eras."""
+"""Tests of MCP over both transports and both protocol eras."""
 
 from __future__ import annotations
 

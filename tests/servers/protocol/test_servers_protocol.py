@@ -1,4 +1,4 @@
-"""What clients of every kind send to the MCP addresses, byte by byte, and the answer that each of them can read."""
+"""Tests of the MCP addresses with the requests of many kinds of clients, byte by byte."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
-BOTH = "application/json, text/event-stream"
+BOTH_FORMS = "application/json, text/event-stream"
 MODERN = "2026-07-28"
 META = {"io.modelcontextprotocol/protocolVersion": MODERN, "io.modelcontextprotocol/clientCapabilities": {}}
 LINES = "你好 \u2028 \u2029 \u0085 😀"
@@ -24,32 +24,32 @@ def echo(text: str = "x", **params: Any) -> dict[str, Any]:
 
 
 def modern(body: dict[str, Any], **headers: str) -> dict[str, str]:
-    """Headers of the newest protocol version that agree with `body`, which gets its `_meta`."""
+    """Return the headers of the newest protocol version for `body`, and add the matching `_meta` to it."""
     body["params"]["_meta"] = META
-    named = {"Mcp-Name": body["params"]["name"]} if "name" in body["params"] else {}
-    return {"MCP-Protocol-Version": MODERN, "Mcp-Method": body["method"], **named, **headers}
+    tool = {"Mcp-Name": body["params"]["name"]} if "name" in body["params"] else {}
+    return {"MCP-Protocol-Version": MODERN, "Mcp-Method": body["method"], **tool, **headers}
 
 
 async def send(
     base: str, body: Any, path: str = "/mcp", method: str = "POST", **headers: str | None
 ) -> httpx2.Response:
-    """One request with exactly these headers; names are written with `_` for `-`, and None leaves one out."""
+    """Send a request with exactly these headers; in names `_` stands for `-`, and None removes a header."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    chosen = {
+    sent = {
         "content-type": "application/json",
-        "accept": BOTH,
+        "accept": BOTH_FORMS,
         **{k.replace("_", "-"): v for k, v in headers.items()},
     }
     async with httpx2.AsyncClient(timeout=30) as http:
         request = http.build_request(method, base + path, content=content)
         for name in ("accept", "content-type"):
             request.headers.pop(name, None)
-        request.headers.update({name: value for name, value in chosen.items() if value is not None})
+        request.headers.update({name: value for name, value in sent.items() if value is not None})
         return await http.send(request)
 
 
 def event(answer: httpx2.Response) -> dict[str, Any]:
-    """The one JSON-RPC answer in a stream, read line by line as the least careful clients do."""
+    """Return the only JSON-RPC answer in a stream, read line by line like simple clients do."""
     data = [line for line in answer.content.decode().splitlines() if line.startswith("data:")]
     assert len(data) == 1, answer.text
     return json.loads(data[0][5:])
@@ -95,7 +95,7 @@ async def test_the_legacy_stream_has_a_charset_and_forbids_buffering(template):
 
 
 @pytest.mark.parametrize("era", ["modern", "legacy"])
-@pytest.mark.parametrize("accept", ["application/json", "text/event-stream", BOTH])
+@pytest.mark.parametrize("accept", ["application/json", "text/event-stream", BOTH_FORMS])
 async def test_characters_that_look_like_line_ends_are_returned_unchanged(template, era, accept):
     body = echo(LINES)
     answer = await send(template, body, accept=accept, **(modern(body) if era == "modern" else {}))
@@ -105,17 +105,17 @@ async def test_characters_that_look_like_line_ends_are_returned_unchanged(templa
 
 
 async def test_an_unknown_version_is_negotiated_when_a_client_initializes(template):
-    asked = {"protocolVersion": "2099-01-01", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}
+    params = {"protocolVersion": "2099-01-01", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}
     answer = await send(
-        template, message("initialize", **asked), accept="application/json", mcp_protocol_version="2099-01-01"
+        template, message("initialize", **params), accept="application/json", mcp_protocol_version="2099-01-01"
     )
     assert (answer.status_code, answer.json()["result"]["protocolVersion"]) == (200, "2025-11-25")
 
 
 async def test_the_body_of_initialize_takes_precedence_over_another_known_version_in_the_header(template):
-    asked = {"protocolVersion": "2024-11-05", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}
+    params = {"protocolVersion": "2024-11-05", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}
     answer = await send(
-        template, message("initialize", **asked), accept="application/json", mcp_protocol_version="2025-11-25"
+        template, message("initialize", **params), accept="application/json", mcp_protocol_version="2025-11-25"
     )
     assert answer.json()["result"]["protocolVersion"] == "2024-11-05"
 
@@ -149,7 +149,7 @@ async def test_the_newest_version_without_its_meta_is_refused_naming_the_missing
         {"Mcp-Name": None},
     ],
 )
-@pytest.mark.parametrize("accept", ["application/json", "text/event-stream", "*/*", BOTH])
+@pytest.mark.parametrize("accept", ["application/json", "text/event-stream", "*/*", BOTH_FORMS])
 async def test_headers_that_disagree_with_the_body_are_refused_for_every_accept_header(template, changed, accept):
     body = echo()
     answer = await send(template, body, accept=accept, **{**modern(body), **changed})
@@ -162,9 +162,9 @@ async def test_headers_that_disagree_with_the_body_are_refused_for_every_accept_
 async def test_a_repeated_header_is_refused(template, name, era):
     body = echo()
     headers = list(modern(body).items()) if era == "modern" else [("mcp-protocol-version", "2025-06-18")]
-    twice = [*headers, (name, "template_get"), (name, "template_get")]
+    repeated = [*headers, (name, "template_get"), (name, "template_get")]
     async with httpx2.AsyncClient() as http:
-        answer = await http.post(f"{template}/mcp", json=body, headers=[("accept", BOTH), *twice])
+        answer = await http.post(f"{template}/mcp", json=body, headers=[("accept", BOTH_FORMS), *repeated])
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, -32020)
 
 
@@ -186,7 +186,7 @@ async def test_an_id_is_returned_as_it_was_sent(template, request_id, accept, er
 
 
 @pytest.mark.parametrize(
-    ("body", "named"),
+    ("body", "reason"),
     [
         ({"jsonrpc": "2.0", "id": None, "method": "tools/list"}, "id 应为"),
         ({"jsonrpc": "2.0", "id": True, "method": "tools/list"}, "id 应为"),
@@ -204,10 +204,10 @@ async def test_an_id_is_returned_as_it_was_sent(template, request_id, accept, er
     ],
 )
 @pytest.mark.parametrize("path", ["/mcp", "/mcp/messages/?session_id=0"])
-async def test_a_body_that_is_not_a_message_is_refused_without_repeating_it(template, body, named, path):
+async def test_a_body_that_is_not_a_message_is_refused_without_repeating_it(template, body, reason, path):
     answer = await send(template, body, path)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, -32600)
-    assert named in answer.json()["error"]["message"]
+    assert reason in answer.json()["error"]["message"]
     assert "hunter2" not in answer.text and "pydantic" not in answer.text
 
 
@@ -275,9 +275,9 @@ ODD_BODIES = [
 ]
 
 
-@pytest.mark.parametrize(("body", "status", "told"), ODD_BODIES)
+@pytest.mark.parametrize(("body", "status", "reason"), ODD_BODIES)
 @pytest.mark.parametrize("path", ["/mcp", "/mcp/messages/?session_id=0", "/test"])
-async def test_a_body_that_is_not_utf8_json_is_refused_with_the_next_step(template, body, status, told, path):
+async def test_a_body_that_is_not_utf8_json_is_refused_with_the_next_step(template, body, status, reason, path):
     answer = await send(template, body, path)
     content = answer.json()
     if path == "/test":
@@ -286,7 +286,7 @@ async def test_a_body_that_is_not_utf8_json_is_refused_with_the_next_step(templa
     else:
         assert (answer.status_code, content["error"]["code"]) == (400, -32700)
         sentence = content["error"]["message"]
-    assert told in sentence
+    assert reason in sentence
     assert status != 400 or "PowerShell" in sentence
 
 

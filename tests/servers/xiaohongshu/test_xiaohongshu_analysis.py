@@ -1,4 +1,4 @@
-"""xhs_analyze's function on fixed notes: every figure worked out by hand."""
+"""Tests of the analysis of fixed notes; every expected number was calculated by hand."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def test_a_count_that_no_note_shows_has_no_statistics():
 
 
 def test_rates_use_only_notes_that_show_both_counts():
-    found = analyze(COFFEE)
-    assert found.rate_collect_per_like == 0.2  # (50 + 30) / (100 + 300)
-    assert found.rate_comment_per_like == 0.075
+    analysis = analyze(COFFEE)
+    assert analysis.rate_collect_per_like == 0.2  # (50 + 30) / (100 + 300)
+    assert analysis.rate_comment_per_like == 0.075
 
 
 def test_without_likes_there_is_no_rate():
@@ -78,8 +78,8 @@ def test_a_tag_counts_once_per_note_in_the_text_or_in_the_list():
 
 
 def test_keywords_leave_out_the_query_and_words_of_a_single_note():
-    found = {share.word: share.df for share in analyze(COFFEE, "咖啡").keywords}
-    assert found == {"水温": 2}
+    counts = {share.word: share.df for share in analyze(COFFEE, "咖啡").keywords}
+    assert counts == {"水温": 2}
 
 
 def test_comment_themes_are_words_of_the_comments():
@@ -115,10 +115,10 @@ def test_authors_with_the_same_name_are_counted_separately():
 
 
 def test_lower_bounds_are_marked_in_the_analysis():
-    found = analyze(COFFEE)
-    assert (found.top_notes[0].likes, found.top_notes[0].lower_bounds) == (10_000, ["likes"])
-    assert found.engagement["likes"].lower_bounds == 1
-    assert [(share.name, share.lower_bound) for share in found.top_authors] == [("阿二", True), ("阿一", False)]
+    analysis = analyze(COFFEE)
+    assert (analysis.top_notes[0].likes, analysis.top_notes[0].lower_bounds) == (10_000, ["likes"])
+    assert analysis.engagement["likes"].lower_bounds == 1
+    assert [(share.name, share.lower_bound) for share in analysis.top_authors] == [("阿二", True), ("阿一", False)]
 
 
 @pytest.mark.parametrize(
@@ -148,13 +148,17 @@ def test_a_caveat_says_that_without_opened_notes_only_titles_are_known():
 
 
 def test_an_empty_sample_is_empty_and_not_an_error():
-    found = analyze([])
-    assert (found.sample.n, found.engagement["likes"], found.caveats) == (0, None, ["样本为空，没有可分析的内容"])
+    analysis = analyze([])
+    assert (analysis.sample.n, analysis.engagement["likes"], analysis.caveats) == (
+        0,
+        None,
+        ["样本为空，没有可分析的内容"],
+    )
 
 
 def test_a_word_that_a_text_repeats_has_more_weight():
-    found = keywords(["水温 水温 水温", "豆子", "豆子", "水温"], 5)
-    assert found == [Keyword("水温", 0.312, 2), Keyword("豆子", 0.25, 2)]
+    ranked = keywords(["水温 水温 水温", "豆子", "豆子", "水温"], 5)
+    assert ranked == [Keyword("水温", 0.312, 2), Keyword("豆子", 0.25, 2)]
 
 
 @pytest.mark.parametrize("text", ["", "的 了 是", "https://example.com/a", "[笑哭R] @某人", "！！！", "🎉🎉"])
@@ -162,7 +166,7 @@ def test_texts_without_content_have_no_words(text):
     assert words(text) == []
 
 
-# Without a time zone: Hypothesis adds it.
+# These have no time zone, because Hypothesis adds it.
 EARLIEST, LATEST = datetime(2013, 1, 1), datetime(2030, 1, 1)  # noqa: DTZ001
 
 
@@ -174,8 +178,8 @@ EARLIEST, LATEST = datetime(2013, 1, 1), datetime(2030, 1, 1)  # noqa: DTZ001
     opened=st.booleans(), text=st.text(max_size=100),
 ), max_size=12))  # fmt: skip
 def test_any_sample_can_be_analysed_and_shares_are_between_0_and_1(notes):
-    found = analyze(notes, "词")
-    assert found.sample.n == len(notes)
-    assert 0 <= found.posting.estimated_share <= 1
-    assert all(0 <= share.share <= 1 for share in found.types.values())
-    assert all(0 < entry.weight < 1 for entry in found.keywords)
+    analysis = analyze(notes, "词")
+    assert analysis.sample.n == len(notes)
+    assert 0 <= analysis.posting.estimated_share <= 1
+    assert all(0 <= share.share <= 1 for share in analysis.types.values())
+    assert all(0 < entry.weight < 1 for entry in analysis.keywords)

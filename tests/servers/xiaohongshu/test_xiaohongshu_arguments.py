@@ -1,4 +1,4 @@
-"""What is certainly wrong is refused before a page is opened; titles are counted as the site counts."""
+"""Tests of the checks of texts before a page is opened, and of the width of titles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is odd in a list, and what a login waits for: decided without a browser."""
+"""Tests of the warnings about search results and of the steps of a login, without a browser."""
 
 from __future__ import annotations
 
@@ -19,37 +19,37 @@ def item(likes: int | None = None, published_at: str | None = None) -> NoteSumma
     )
 
 
-def warned(filters: SearchFilters, *items: NoteSummary, nothing: bool = False) -> str:
+def warnings_of(filters: SearchFilters, *items: NoteSummary, nothing: bool = False) -> str:
     return "\n".join(search_warnings(filters, items, nothing=nothing, now=NOW))
 
 
 def test_an_ordinary_list_has_no_warnings():
-    assert warned(SearchFilters(), item(1), item(2)) == ""
+    assert warnings_of(SearchFilters(), item(1), item(2)) == ""
 
 
 def test_the_warning_for_an_empty_list_names_the_applied_filters():
-    found = warned(SearchFilters(sort="latest", note_type="video"), nothing=True)
-    assert "排序依据=最新" in found and "笔记类型=视频" in found
-    assert "没有找到这个词" in warned(SearchFilters(), nothing=True)
+    warnings = warnings_of(SearchFilters(sort="latest", note_type="video"), nothing=True)
+    assert "排序依据=最新" in warnings and "笔记类型=视频" in warnings
+    assert "没有找到这个词" in warnings_of(SearchFilters(), nothing=True)
 
 
 def test_the_warning_for_a_distance_filter_names_its_origin():
-    assert "账号所在地" in warned(SearchFilters(distance="nearby"), nothing=True)
+    assert "账号所在地" in warnings_of(SearchFilters(distance="nearby"), nothing=True)
 
 
 def test_the_warning_for_an_empty_list_of_seen_notes_says_that_a_login_is_required():
-    assert "须先登录" in warned(SearchFilters(scope="seen"), nothing=True)
+    assert "须先登录" in warnings_of(SearchFilters(scope="seen"), nothing=True)
 
 
-@pytest.mark.parametrize(("likes", "odd"), [((3, 2, None, 1), False), ((1, 2), True)])
-def test_a_warning_reports_a_list_that_is_not_sorted(likes, odd):
-    assert ("顺序" in warned(SearchFilters(sort="most_liked"), *map(item, likes))) is odd
+@pytest.mark.parametrize(("likes", "expected"), [((3, 2, None, 1), False), ((1, 2), True)])
+def test_a_warning_reports_a_list_that_is_not_sorted(likes, expected):
+    assert ("顺序" in warnings_of(SearchFilters(sort="most_liked"), *map(item, likes))) is expected
 
 
-@pytest.mark.parametrize(("day", "odd"), [("2026-11-16", False), ("2026-11-01", True)])
-def test_a_warning_reports_dates_outside_the_period(day, odd):
-    found = warned(SearchFilters(publish_time="week"), item(published_at=f"{day}T00:00:00Z"))
-    assert ("早于 week" in found) is odd
+@pytest.mark.parametrize(("day", "expected"), [("2026-11-16", False), ("2026-11-01", True)])
+def test_a_warning_reports_dates_outside_the_period(day, expected):
+    warnings = warnings_of(SearchFilters(publish_time="week"), item(published_at=f"{day}T00:00:00Z"))
+    assert ("早于 week" in warnings) is expected
 
 
 def test_applied_filters_are_those_that_differ_from_the_defaults():

@@ -1,4 +1,4 @@
-"""Logging in: QR code, session files, cookies from the command line, several accounts, the user's own browser."""
+"""Tests of logins: QR codes, session files, imported cookies, several accounts, and the user's own browser."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def client(xiaohongshu: str) -> Caller:
 
 
 async def scan(site: str, name: str) -> None:
-    """Scan every code that the stand-in shows, as `name`."""
+    """Scan every code that the stand-in shows, as the user `name`."""
     async with httpx2.AsyncClient() as http:
         await http.post(f"{site}/stand-in/scan", params={"name": name})
 
@@ -54,7 +54,7 @@ async def until_logged_in(client: Caller, account: str = "") -> dict:
 
 @pytest.fixture
 def no_session(xiaohongshu_data: Path, site: str) -> Iterator[Path]:
-    """The data folder, with no session before and none left after, nor a code that waits."""
+    """Return the data folder without a session; afterwards delete all sessions and let the codes expire."""
     yield xiaohongshu_data
     httpx2.post(f"{site}/stand-in/scan", params={"then": "old"})
     for file in xiaohongshu_data.glob("storage_state*.json"):
@@ -81,12 +81,12 @@ async def test_a_scanned_code_logs_in_and_the_session_is_stored(client, site, no
     status = await until_logged_in(client)
     assert (status["logged_in"], status["nickname"], status["next_step"]) == (True, "账号fresh", None)
     assert 0 <= status["session_age_s"] < 60
-    kept = no_session / "storage_state.json"
-    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
-    assert "session-fresh" in kept.read_text()
+    stored = no_session / "storage_state.json"
+    assert stat.S_IMODE(stored.stat().st_mode) == 0o600
+    assert "session-fresh" in stored.read_text()
     assert "session-fresh" not in str(status)
-    again = await client("xhs_login_qrcode")
-    assert (again["logged_in"], again["expires_at"]) == (True, None)
+    second_answer = await client("xhs_login_qrcode")
+    assert (second_answer["logged_in"], second_answer["expires_at"]) == (True, None)
 
 
 async def test_notes_are_read_while_a_code_waits(client, no_session):
@@ -95,18 +95,18 @@ async def test_notes_are_read_while_a_code_waits(client, no_session):
 
 
 @pytest.fixture
-def login(stand_in) -> Iterator[Callable[[str], None]]:
-    """Tells the stand-in which second proof it wants after a scan."""
+def require_proof(stand_in) -> Iterator[Callable[[str], None]]:
+    """Return a function that sets the second proof that the stand-in requires after a scan."""
 
-    def want(proof: str) -> None:
+    def require(proof: str) -> None:
         stand_in.app.state.login = proof
 
-    yield want
+    yield require
     stand_in.app.state.login = None
 
 
-async def at_step(client: Caller, step: str) -> dict:
-    """The status once the login waits for `step`."""
+async def status_at_step(client: Caller, step: str) -> dict:
+    """Wait until the login is at `step`, and return the status."""
     give_up = time.monotonic() + 30
     while True:
         status = await client("xhs_login_status")
@@ -116,7 +116,7 @@ async def at_step(client: Caller, step: str) -> dict:
 
 
 def test_the_drawn_code_has_the_modules_of_the_picture():
-    """Both halves of each character are the modules above each other; around them is the margin."""
+    """Check that the halves of each character are two modules, one above the other, and that there is a margin."""
     halves = {"█": "00", "▀": "01", "▄": "10", " ": "11"}
     lines = as_text(QR_ROWS).split("\n")
     rows = ["".join(halves[char][half] for char in line) for line in lines for half in (0, 1)]
@@ -148,23 +148,23 @@ async def test_a_foreign_address_is_not_passed_on(client, no_session, monkeypatc
 
 
 @pytest.mark.parametrize(
-    ("proof", "step", "said"),
+    ("proof", "step", "message"),
     [("sms", "sms_code", "短信验证码"), ("slider", "captcha", "滑块"), ("captcha", "second_code", "再扫一个")],
 )
 async def test_a_required_second_proof_is_reported_at_once_with_the_next_step(
-    client, site, no_session, login, proof, step, said
+    client, site, no_session, require_proof, proof, step, message
 ):
-    login(proof)
+    require_proof(proof)
     await client("xhs_login_qrcode")
     await scan(site, "proof")
-    status = await at_step(client, step)
+    status = await status_at_step(client, step)
     assert (status["logged_in"], status["login_pending"], status["login_step"]) == (False, True, step)
-    assert said in status["next_step"]
+    assert message in status["next_step"]
     assert "自己的浏览器" in status["next_step"]
-    login(None)
-    again = await client("xhs_login_qrcode")
-    assert again["replaced"] is True
-    assert f"之前的二维码已作废（它停在：{PROOFS[step]}）" in again["next_step"]
+    require_proof(None)
+    second_answer = await client("xhs_login_qrcode")
+    assert second_answer["replaced"] is True
+    assert f"之前的二维码已作废（它停在：{PROOFS[step]}）" in second_answer["next_step"]
     assert (await client("xhs_login_status"))["login_step"] == "scan"
 
 
@@ -172,7 +172,7 @@ async def test_a_scan_that_waits_for_its_confirmation_is_reported(client, site, 
     await client("xhs_login_qrcode")
     async with httpx2.AsyncClient() as http:
         await http.post(f"{site}/stand-in/scan", params={"then": "scanned"})
-    assert "确认登录" in (await at_step(client, "confirm"))["next_step"]
+    assert "确认登录" in (await status_at_step(client, "confirm"))["next_step"]
     await scan(site, "slow")
     assert (await until_logged_in(client))["nickname"] == "账号slow"
 
@@ -181,7 +181,7 @@ async def test_an_expired_code_is_reported(client, site, no_session):
     await client("xhs_login_qrcode")
     async with httpx2.AsyncClient() as http:
         await http.post(f"{site}/stand-in/scan", params={"then": "old"})
-    status = await at_step(client, "expired")
+    status = await status_at_step(client, "expired")
     assert status["login_pending"] is False
     assert "再调用 xhs_login_qrcode" in status["next_step"]
 
@@ -255,14 +255,14 @@ async def test_the_error_for_an_unknown_account_lists_the_accounts(client):
 
 @pytest.mark.parametrize("content", ["{", '{"cookies": 3}'])
 async def test_a_damaged_session_file_is_renamed_and_calls_continue_as_a_guest(client, xiaohongshu_data, content):
-    kept = xiaohongshu_data / "storage_state.json"
-    aside = xiaohongshu_data / "storage_state.json.damaged"
-    kept.write_text(content)
+    stored = xiaohongshu_data / "storage_state.json"
+    damaged = xiaohongshu_data / "storage_state.json.damaged"
+    stored.write_text(content)
     try:
         assert (await client("xhs_search_notes", keyword="咖啡", limit=1))["count"] == 1
-        assert (kept.exists(), aside.read_text()) == (False, content)
+        assert (stored.exists(), damaged.read_text()) == (False, content)
     finally:
-        aside.unlink(missing_ok=True)
+        damaged.unlink(missing_ok=True)
 
 
 async def test_the_login_state_is_in_the_metrics(xiaohongshu, client, site, xiaohongshu_data):
@@ -273,11 +273,11 @@ async def test_the_login_state_is_in_the_metrics(xiaohongshu, client, site, xiao
     assert 'login_state{account="default",service="xiaohongshu"} 1.0' in metrics
 
 
-def command(monkeypatch, capsys, data_dir: Path, site: str, given: str, *arguments: str) -> tuple[int, str, str]:
+def run_command(monkeypatch, capsys, data_dir: Path, site: str, typed: str, *arguments: str) -> tuple[int, str, str]:
     monkeypatch.setenv("DYBER_DATA", str(data_dir))
     monkeypatch.setenv("XHS_BASE_URL", site)
     monkeypatch.setenv("XHS_ACCOUNTS", "default,second")
-    monkeypatch.setattr(sys, "stdin", io.StringIO(given))
+    monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
     status = session.main(list(arguments))
     return status, *capsys.readouterr()
 
@@ -288,46 +288,46 @@ async def test_imported_cookies_log_the_account_in(client, site, xiaohongshu_dat
         {"name": "web_session", "value": "session-import", "domain": host, "path": "/"},
         {"name": "SID", "value": "other", "domain": ".example.com", "path": "/"},
     ])  # fmt: skip
-    status, printed, _ = command(monkeypatch, capsys, xiaohongshu_data, site, export, "import")
+    status, printed, _ = run_command(monkeypatch, capsys, xiaohongshu_data, site, export, "import")
     assert (status, printed) == (0, "账号 default：已从JSON 列表导入 web_session\n")
     assert (await client("xhs_login_status"))["nickname"] == "账号import"
-    status, printed, _ = command(monkeypatch, capsys, xiaohongshu_data, site, "", "delete")
+    status, printed, _ = run_command(monkeypatch, capsys, xiaohongshu_data, site, "", "delete")
     assert (status, printed) == (0, "账号 default：已删除会话\n")
     assert (await client("xhs_login_status"))["logged_in"] is False
 
 
 def test_an_import_for_a_further_account_is_stored_in_its_own_file(site, tmp_path, monkeypatch, capsys):
     header = "a1=x; web_session=y"
-    assert command(monkeypatch, capsys, tmp_path, site, header, "import", "--account", "second")[0] == 0
-    kept = json.loads((tmp_path / "storage_state.second.json").read_text())
-    assert {cookie["domain"] for cookie in kept["cookies"]} == {".xiaohongshu.com"}
-    shown = command(monkeypatch, capsys, tmp_path, site, "", "show", "--account", "second")
+    assert run_command(monkeypatch, capsys, tmp_path, site, header, "import", "--account", "second")[0] == 0
+    stored = json.loads((tmp_path / "storage_state.second.json").read_text())
+    assert {cookie["domain"] for cookie in stored["cookies"]} == {".xiaohongshu.com"}
+    shown = run_command(monkeypatch, capsys, tmp_path, site, "", "show", "--account", "second")
     assert shown == (0, "账号 second：a1、web_session\n", "")
 
 
 @pytest.mark.parametrize(
-    ("given", "arguments", "reason"),
+    ("typed", "arguments", "reason"),
     [
         ("not a cookie", ["import"], "无法导入 Cookie"),
         ("curl https://example.com/ -H 'cookie: a=b'", ["import"], "这是发给 example.com 的 cURL 命令"),
         ("a=b", ["import", "--account", "third"], "没有名为 third 的账号"),
     ],
 )
-def test_a_failed_import_gives_the_reason(site, tmp_path, monkeypatch, capsys, given, arguments, reason):
-    status, printed, said = command(monkeypatch, capsys, tmp_path, site, given, *arguments)
+def test_a_failed_import_gives_the_reason(site, tmp_path, monkeypatch, capsys, typed, arguments, reason):
+    status, printed, message = run_command(monkeypatch, capsys, tmp_path, site, typed, *arguments)
     assert (status, printed) == (1, "")
-    assert reason in said
+    assert reason in message
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_import_without_the_login_cookie_warns_and_never_replaces_a_login(site, tmp_path, monkeypatch, capsys):
-    status, printed, _ = command(monkeypatch, capsys, tmp_path, site, '{"a1": "x", "webId": "y"}', "import")
+    status, printed, _ = run_command(monkeypatch, capsys, tmp_path, site, '{"a1": "x", "webId": "y"}', "import")
     assert status == 0
     assert "没有 web_session" in printed and "不会是登录状态" in printed
-    assert command(monkeypatch, capsys, tmp_path, site, "a1=x; web_session=y", "import")[0] == 0
-    status, printed, said = command(monkeypatch, capsys, tmp_path, site, "a1=z", "import")
+    assert run_command(monkeypatch, capsys, tmp_path, site, "a1=x; web_session=y", "import")[0] == 0
+    status, printed, message = run_command(monkeypatch, capsys, tmp_path, site, "a1=z", "import")
     assert (status, printed) == (1, "")
-    assert "没有用它替换" in said
+    assert "没有用它替换" in message
     assert "web_session" in (tmp_path / "storage_state.json").read_text()
 
 
@@ -353,7 +353,7 @@ def test_the_command_of_the_readme_works(tmp_path, site):
 
 @pytest.fixture
 def users_browser(chromium: str, tmp_path: Path) -> Iterator[str]:
-    """A second real Chromium with a debugging port, as a user would start it; its CDP address."""
+    """Run a second Chromium with a debugging port, as a user would, and return its CDP address."""
     port = free_port()
     browser = subprocess.Popen(
         [

@@ -1,4 +1,4 @@
-"""Objects and references, without a browser."""
+"""Tests of reading the site's objects and of references, without a browser."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_topics_become_tags_and_leave_the_text_readable():
     assert "#咖啡 #手冲" in note.content
 
 
-def test_a_long_text_is_cut_and_says_so():
+def test_a_long_text_is_cut_and_marked_as_truncated():
     note = PARSER.note(data.note(ID), NoteReference(ID), 100, NOW)
     assert (len(note.content), note.truncated) == (100, True)
 
@@ -106,9 +106,9 @@ def test_a_reference_is_parsed_back_from_its_url():
     ],
 )
 def test_a_link_to_another_site_is_refused(text):
-    with pytest.raises(ServiceError) as refused:
+    with pytest.raises(ServiceError) as raised:
         parse_note(text, BASE)
-    assert refused.value.code is ErrorCode.INVALID_ARGUMENT
+    assert raised.value.code is ErrorCode.INVALID_ARGUMENT
 
 
 @settings(max_examples=50, deadline=None)
@@ -189,8 +189,8 @@ def test_a_user_reference_is_parsed_back_from_its_url():
 
 
 def test_a_link_to_a_note_below_a_profile_is_a_note():
-    found = parse_link(f"{BASE}/user/profile/{data.USER}/{ID}?xsec_token=abc", BASE)
-    assert found == NoteReference(ID, "abc")
+    reference = parse_link(f"{BASE}/user/profile/{data.USER}/{ID}?xsec_token=abc", BASE)
+    assert reference == NoteReference(ID, "abc")
 
 
 @pytest.mark.parametrize(

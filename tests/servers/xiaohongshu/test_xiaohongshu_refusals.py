@@ -1,4 +1,4 @@
-"""Refusals as the site really sends them, through a real Chromium: at once, in its own words, never a hang."""
+"""Tests of the site's refusals in a real Chromium: they are reported at once, with the site's message."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.stand_in import xiaohongshu_data as data
 from tests.stand_in.running import free_port, running
 from tests.stand_in.xiaohongshu_calls import Caller, stand_in_settings
 
-#: Longer than any test may take: who waits for the page's deadline is killed by it.
+#: Longer than the time limit of a test, so that a test that waits for the page's deadline fails.
 PAGE_SECONDS = 300
 
 
@@ -86,7 +86,7 @@ async def test_the_english_page_is_a_temporary_rate_limit(client, stand_in):
 
 @pytest.fixture
 def paused(chromium: str, site: str, tmp_path: Path) -> Iterator[Caller]:
-    """A service that pauses for ten minutes."""
+    """Return a caller of a service that pauses for ten minutes after a refusal."""
     app = build_app(
         Settings(port=free_port(), data_dir=tmp_path, read_only=False),
         stand_in_settings(site, tmp_path, pause_seconds=600),

@@ -1,4 +1,4 @@
-"""The REST routes of the first release: their bodies, their error texts, and true HTTP statuses."""
+"""Tests of the REST routes of the first release: bodies, error texts and HTTP statuses."""
 
 from __future__ import annotations
 

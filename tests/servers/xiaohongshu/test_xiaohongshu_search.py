@@ -1,4 +1,4 @@
-"""Filters and pages of xhs_search_notes, users, the home feed, suggestions and links, on the stand-in."""
+"""Tests of searches, users, the home feed, suggestions, links and analyses on the stand-in."""
 
 from __future__ import annotations
 
@@ -22,34 +22,34 @@ def client(xiaohongshu: str) -> Caller:
     return Caller(xiaohongshu)
 
 
-def asked(stand_in, keyword: str) -> list[dict]:
-    """What the search page asked the site for `keyword`."""
+def search_requests(stand_in, keyword: str) -> list[dict]:
+    """Return the requests of the search page to the site for `keyword`."""
     return [body for body in stand_in.app.state.searches if body["keyword"] == keyword]
 
 
 async def test_filters_are_chosen_in_the_panel_and_the_new_list_is_read(client, stand_in):
-    found = await client(
+    result = await client(
         "xhs_search_notes", keyword="筛选", sort="most_liked", note_type="video", publish_time="week", limit=3
     )
-    assert [item["title"] for item in found["items"]] == [
+    assert [item["title"] for item in result["items"]] == [
         f"筛选笔记{n}〔最多点赞〕〔视频〕〔一周内〕" for n in range(3)
     ]
-    assert {item["type"] for item in found["items"]} == {"video"}
-    last = asked(stand_in, "筛选")[-1]["filters"]
+    assert {item["type"] for item in result["items"]} == {"video"}
+    last = search_requests(stand_in, "筛选")[-1]["filters"]
     assert [(entry["type"], entry["tags"]) for entry in last] == [
         ("排序依据", ["最多点赞"]), ("笔记类型", ["视频"]), ("发布时间", ["一周内"]),
     ]  # fmt: skip
 
 
 async def test_a_filtered_search_keeps_its_filters_while_scrolling(client):
-    found = await client("xhs_search_notes", keyword="翻页筛选", sort="latest", limit=30)
-    assert found["count"] == 30
-    assert all("〔最新〕" in item["title"] for item in found["items"])
+    result = await client("xhs_search_notes", keyword="翻页筛选", sort="latest", limit=30)
+    assert result["count"] == 30
+    assert all("〔最新〕" in item["title"] for item in result["items"])
 
 
 async def test_a_filter_that_leaves_nothing_gives_an_empty_list(client):
-    found = await client("xhs_search_notes", keyword="近处", distance="nearby")
-    assert (found["items"], found["complete"], found["next_cursor"]) == ([], True, None)
+    result = await client("xhs_search_notes", keyword="近处", distance="nearby")
+    assert (result["items"], result["complete"], result["next_cursor"]) == ([], True, None)
 
 
 async def test_the_error_for_a_page_without_the_panel_names_the_filter(client, monkeypatch):
@@ -62,7 +62,7 @@ async def test_an_unknown_filter_is_refused_before_a_page_is_opened(client, stan
     text = await client.refusal("xhs_search_notes", keyword="错误筛选", sort="最热")
     assert text.startswith("INVALID_ARGUMENT")
     assert "sort" in text
-    assert asked(stand_in, "错误筛选") == []
+    assert search_requests(stand_in, "错误筛选") == []
 
 
 def test_only_filters_that_differ_from_the_defaults_are_clicked():
@@ -81,8 +81,8 @@ def test_every_value_but_the_default_has_a_label_in_the_panel():
 
 
 async def test_the_state_of_an_earlier_search_is_not_used(client):
-    found = await client("xhs_search_notes", keyword="旧状态", limit=2)
-    assert [item["title"] for item in found["items"]] == ["旧状态笔记0", "旧状态笔记1"]
+    result = await client("xhs_search_notes", keyword="旧状态", limit=2)
+    assert [item["title"] for item in result["items"]] == ["旧状态笔记0", "旧状态笔记1"]
 
 
 async def test_the_pages_of_a_search_have_no_gaps_and_no_duplicates(client):
@@ -104,8 +104,8 @@ async def test_a_cursor_of_another_search_is_refused(client):
 
 
 async def test_a_short_result_is_complete(client):
-    found = await client("xhs_search_notes", keyword="少")
-    assert (found["count"], found["complete"], found["next_cursor"]) == (3, True, None)
+    result = await client("xhs_search_notes", keyword="少")
+    assert (result["count"], result["complete"], result["next_cursor"]) == (3, True, None)
 
 
 async def test_the_error_for_a_refused_account_says_to_stop(client):
@@ -142,15 +142,15 @@ async def test_cached_answers_open_no_page_and_are_marked_as_cached(chromium, st
     with running(build_server(app)) as base:
         client = Caller(base)
         first = await client("xhs_search_notes", keyword="缓存", limit=15)
-        calls = len(asked(stand_in, "缓存"))
-        again = await client("xhs_search_notes", keyword="缓存", limit=10)
-        rest = await client("xhs_search_notes", keyword="缓存", limit=5, cursor=again["next_cursor"])
-        assert (first["source"], again["source"], rest["source"]) == ("browser", "cache", "cache")
-        assert again["items"] + rest["items"] == first["items"]
-        assert len(asked(stand_in, "缓存")) == calls
+        calls = len(search_requests(stand_in, "缓存"))
+        second = await client("xhs_search_notes", keyword="缓存", limit=10)
+        rest = await client("xhs_search_notes", keyword="缓存", limit=5, cursor=second["next_cursor"])
+        assert (first["source"], second["source"], rest["source"]) == ("browser", "cache", "cache")
+        assert second["items"] + rest["items"] == first["items"]
+        assert len(search_requests(stand_in, "缓存")) == calls
         note = await client("xhs_get_note", note=REF, comments=0)
-        kept = await client("xhs_get_note", note=REF, comments=0)
-        assert kept == note | {"source": "cache"}
+        cached = await client("xhs_get_note", note=REF, comments=0)
+        assert cached == note | {"source": "cache"}
 
 
 async def test_page_visits_wait_for_their_turn(chromium, site):
@@ -198,16 +198,16 @@ async def test_a_complete_list_of_a_users_notes_is_marked_as_complete(client):
     assert (len(user["notes"]), user["notes_complete"]) == (data.USER_NOTES, True)
 
 
-async def test_a_user_without_notes_has_an_empty_complete_list(client, monkeypatch):
+async def test_a_user_without_notes_has_an_empty_list(client, monkeypatch):
     monkeypatch.setattr("xiaohongshu_server.browsing.visit.STALL_SECONDS", 1)
     user = await client("xhs_get_user", user=f"{data.EMPTY_USER}:{data.USER_TOKEN}")
     assert (user["notes"], user["name"]) == ([], "用户18")
 
 
 async def test_a_user_ref_of_a_search_opens_the_profile(client):
-    found = await client("xhs_search_notes", keyword="作者", limit=1)
-    user = await client("xhs_get_user", user=found["items"][0]["author"]["user_ref"], notes=0)
-    assert user["name"] == found["items"][0]["author"]["name"]
+    result = await client("xhs_search_notes", keyword="作者", limit=1)
+    user = await client("xhs_get_user", user=result["items"][0]["author"]["user_ref"], notes=0)
+    assert user["name"] == result["items"][0]["author"]["name"]
 
 
 async def test_the_author_of_a_comment_is_opened_by_the_token_of_the_comment(client):
@@ -233,9 +233,9 @@ async def test_the_error_for_a_user_that_cannot_be_read_gives_the_reason(client,
 
 
 async def test_the_home_feed_has_notes_and_no_live_rooms(client):
-    found = await client("xhs_home_feed", limit=12)
-    assert [item["title"] for item in found["items"]] == [f"推荐笔记{n}" for n in range(100, 112)]
-    assert (found["items"][5]["likes"], found["items"][5]["comments"]) == (5, None)
+    result = await client("xhs_home_feed", limit=12)
+    assert [item["title"] for item in result["items"]] == [f"推荐笔记{n}" for n in range(100, 112)]
+    assert (result["items"][5]["likes"], result["items"][5]["comments"]) == (5, None)
 
 
 async def test_suggestions_begin_with_the_keyword(client):
@@ -252,14 +252,14 @@ async def test_a_captcha_instead_of_suggestions_is_an_error(client):
 
 @pytest.mark.parametrize("code", ["note", "hop"])
 async def test_a_share_link_in_a_text_leads_to_its_note(client, site, code):
-    found = await client("xhs_resolve_link", url=f"手冲咖啡入门 {site}/o/{code} 复制后打开【小红书】查看笔记！")
-    assert (found["kind"], found["ref"], found["has_token"]) == ("note", REF, True)
-    assert found["url"].startswith(f"{site}/explore/{data.NORMAL_NOTE}?")
+    result = await client("xhs_resolve_link", url=f"手冲咖啡入门 {site}/o/{code} 复制后打开【小红书】查看笔记！")
+    assert (result["kind"], result["ref"], result["has_token"]) == ("note", REF, True)
+    assert result["url"].startswith(f"{site}/explore/{data.NORMAL_NOTE}?")
 
 
 async def test_a_share_link_to_a_profile_leads_to_its_user(client, site):
-    found = await client("xhs_resolve_link", url=f"{site}/o/user")
-    assert (found["kind"], found["ref"]) == ("user", USER_REF)
+    result = await client("xhs_resolve_link", url=f"{site}/o/user")
+    assert (result["kind"], result["ref"]) == ("user", USER_REF)
 
 
 async def test_a_note_can_be_read_by_its_share_link(client, site):
@@ -285,7 +285,7 @@ async def test_replies_behind_the_button_are_loaded(client):
     assert comments["items"][1]["reply_count"] == data.REPLY_TOTAL
 
 
-async def test_a_captcha_at_the_comments_stops_reading_the_note(client):
+async def test_a_captcha_at_the_comments_is_an_error(client):
     text = await client.refusal("xhs_get_comments", note=f"{data.GUARDED_NOTE}:{data.TOKEN}")
     assert text.startswith("CAPTCHA_REQUIRED：")
 
@@ -301,23 +301,23 @@ async def test_the_state_of_another_note_is_not_used(client):
 
 
 async def test_an_analysis_reads_a_search_and_opens_some_of_its_notes(client):
-    found = await client("xhs_analyze", keyword="咖啡", sample=12, detail_sample=2)
-    assert (found["sample"]["n"], found["sample"]["n_detail"], found["sample"]["partial"]) == (12, 2, False)
-    assert (found["engagement"]["likes"]["n"], found["engagement"]["likes"]["max"]) == (11, 17_000)
-    assert found["top_tags"][0] == {"tag": "咖啡", "count": 2, "median_likes": found["top_tags"][0]["median_likes"]}
-    assert found["comment_themes"] == []
-    assert any("排序" in caveat for caveat in found["caveats"])
+    result = await client("xhs_analyze", keyword="咖啡", sample=12, detail_sample=2)
+    assert (result["sample"]["n"], result["sample"]["n_detail"], result["sample"]["partial"]) == (12, 2, False)
+    assert (result["engagement"]["likes"]["n"], result["engagement"]["likes"]["max"]) == (11, 17_000)
+    assert result["top_tags"][0] == {"tag": "咖啡", "count": 2, "median_likes": result["top_tags"][0]["median_likes"]}
+    assert result["comment_themes"] == []
+    assert any("排序" in caveat for caveat in result["caveats"])
 
 
 async def test_an_analysis_of_a_user_reads_the_profile(client):
-    found = await client("xhs_analyze", user=USER_REF, sample=10, detail_sample=0)
-    assert (found["sample"]["n"], found["top_authors"][0]["name"]) == (10, "用户7")
+    result = await client("xhs_analyze", user=USER_REF, sample=10, detail_sample=0)
+    assert (result["sample"]["n"], result["top_authors"][0]["name"]) == (10, "用户7")
 
 
 async def test_an_analysis_of_listed_notes_leaves_out_a_deleted_note(client):
     gone = f"{data.REMOVED_NOTE}:{data.TOKEN}"
-    found = await client("xhs_analyze", notes=f"{REF} {gone}")
-    assert (found["sample"]["n"], found["sample"]["partial"]) == (1, True)
+    result = await client("xhs_analyze", notes=f"{REF} {gone}")
+    assert (result["sample"]["n"], result["sample"]["partial"]) == (1, True)
 
 
 @pytest.mark.parametrize("arguments", [{}, {"keyword": "a", "user": USER_REF}])

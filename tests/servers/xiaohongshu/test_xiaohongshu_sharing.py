@@ -1,4 +1,4 @@
-"""Equal calls at the same time open one page; answers of privacy mode and of the other mode are kept apart."""
+"""Tests that concurrent equal calls open one page, and that answers in privacy mode are cached separately."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SLOW = f"{data.SLOW_NOTE}:{data.TOKEN}"
 def service(
     chromium: str, site: str, folder: Path, privacy: bool = False, **values: float
 ) -> AbstractContextManager[str]:
-    """A further service, with settings of its own; its base URL."""
+    """Run a further service with these settings; yields its base URL."""
     settings = Settings(port=free_port(), data_dir=folder, privacy=privacy)
     app = build_app(settings, stand_in_settings(site, folder, **values), BrowserSettings(chromium_path=chromium))
     return running(build_server(app))
@@ -81,15 +81,15 @@ async def test_privacy_mode_does_not_use_answers_that_were_cached_with_names(chr
         with service(chromium, site, tmp_path, privacy=privacy, cache_seconds=600) as base:
             client = Caller(base)
             note = await client("xhs_get_note", note=REF, comments=0)
-            found = await client("xhs_search_notes", keyword="隐私", limit=1)
+            result = await client("xhs_search_notes", keyword="隐私", limit=1)
             user = await client("xhs_get_user", user=f"{data.USER}:{data.USER_TOKEN}", notes=0)
-        assert [note["author"]["name"], found["items"][0]["author"]["name"], user["name"]] == names
+        assert [note["author"]["name"], result["items"][0]["author"]["name"], user["name"]] == names
 
 
 async def test_an_analysis_in_privacy_mode_counts_masked_authors_separately(chromium, site, tmp_path):
     with service(chromium, site, tmp_path, privacy=True) as base:
-        found = await Caller(base)("xhs_analyze", keyword="咖啡", sample=8, detail_sample=0)
-    authors = found["top_authors"]
+        result = await Caller(base)("xhs_analyze", keyword="咖啡", sample=8, detail_sample=0)
+    authors = result["top_authors"]
     assert {author["name"] for author in authors} == {"用**"}
     assert [author["notes"] for author in authors] == [1] * 5
     assert len({author["user_ref"] for author in authors}) == 5

@@ -1,4 +1,4 @@
-"""The xiaohongshu service through a real headless Chromium against the stand-in site."""
+"""Tests of the xiaohongshu service in a real headless Chromium on the stand-in site."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REF = f"{data.NORMAL_NOTE}:{data.TOKEN}"
 
 
 def service(chromium: str, site: SiteSettings) -> AbstractContextManager[str]:
-    """Base URL of a further service, with settings of its own."""
+    """Run a further service with these settings; yields its base URL."""
     return running(build_server(build_app(Settings(port=free_port()), site, BrowserSettings(chromium_path=chromium))))
 
 
@@ -44,13 +44,13 @@ async def test_the_service_is_ready_once_its_browser_runs(http):
 
 
 async def test_a_search_returns_notes_with_numbers(client):
-    found = await client("xhs_search_notes", keyword="咖啡", limit=3)
-    first = found["items"][0]
-    assert [item["title"] for item in found["items"]] == ["咖啡笔记0", "咖啡笔记1", "咖啡笔记2"]
+    result = await client("xhs_search_notes", keyword="咖啡", limit=3)
+    first = result["items"][0]
+    assert [item["title"] for item in result["items"]] == ["咖啡笔记0", "咖啡笔记1", "咖啡笔记2"]
     assert (first["note_ref"], first["likes"], first["author"]["name"]) == (REF, 17_000, "用户0")
-    assert (found["items"][1]["likes"], found["items"][1]["lower_bounds"]) == (100_000, ["likes"])
-    assert found["items"][2]["likes"] is None
-    assert found["complete"] is False
+    assert (result["items"][1]["likes"], result["items"][1]["lower_bounds"]) == (100_000, ["likes"])
+    assert result["items"][2]["likes"] is None
+    assert result["complete"] is False
 
 
 async def test_the_pages_requests_to_the_site_are_counted_by_endpoint_and_status(client, http):
@@ -59,11 +59,11 @@ async def test_the_pages_requests_to_the_site_are_counted_by_endpoint_and_status
         lines = (await http.get("/metrics")).text.splitlines()
         return sum(float(line.removeprefix(name)) for line in lines if line.startswith(name))
 
-    wanted = [("page", "200"), ("search/notes", "200"), ("search/notes", "461"), ("user/me", "401")]
-    before = [await counted(*each) for each in wanted]
+    counters = [("page", "200"), ("search/notes", "200"), ("search/notes", "461"), ("user/me", "401")]
+    before = [await counted(*each) for each in counters]
     await client("xhs_search_notes", keyword="咖啡", limit=3)
     await client.refusal("xhs_search_notes", keyword="验证码")
-    after = [await counted(*each) for each in wanted]
+    after = [await counted(*each) for each in counters]
     assert [after[0] - before[0], after[2] - before[2]] == [2, 1]
     assert after[1] > before[1] and after[3] > before[3]
 
@@ -83,9 +83,9 @@ def test_the_metrics_have_few_endpoint_names(url, navigates, name):
 
 
 async def test_a_large_limit_makes_the_search_scroll(client):
-    found = await client("xhs_search_notes", keyword="茶", limit=40)
-    assert found["count"] == 40
-    assert len({item["note_ref"] for item in found["items"]}) == 40
+    result = await client("xhs_search_notes", keyword="茶", limit=40)
+    assert result["count"] == 40
+    assert len({item["note_ref"] for item in result["items"]}) == 40
 
 
 @pytest.mark.parametrize("keyword", ["慢", "裸引用"])
@@ -94,8 +94,8 @@ async def test_slow_pages_and_pages_with_plain_state_are_read(client, keyword):
 
 
 async def test_a_result_is_empty_only_when_the_site_says_so(client):
-    found = await client("xhs_search_notes", keyword="空")
-    assert (found["items"], found["complete"]) == ([], True)
+    result = await client("xhs_search_notes", keyword="空")
+    assert (result["items"], result["complete"]) == ([], True)
 
 
 @pytest.mark.parametrize(
@@ -140,19 +140,19 @@ async def test_a_note_is_read_without_comments_when_none_are_requested(client):
 
 
 async def test_comments_are_loaded_by_scrolling_until_the_end(client):
-    found = await client("xhs_get_comments", note=REF, limit=100)
-    assert [item["comment_id"] for item in found["items"]] == [f"comment-{n}" for n in range(data.COMMENT_TOTAL)]
-    assert (found["complete"], found["total"]) == (True, data.COMMENT_TOTAL)
+    result = await client("xhs_get_comments", note=REF, limit=100)
+    assert [item["comment_id"] for item in result["items"]] == [f"comment-{n}" for n in range(data.COMMENT_TOTAL)]
+    assert (result["complete"], result["total"]) == (True, data.COMMENT_TOTAL)
 
 
 async def test_an_incomplete_list_of_comments_is_marked_as_incomplete(client):
-    found = await client("xhs_get_comments", note=REF, limit=5)
-    assert (found["count"], found["complete"]) == (5, False)
+    result = await client("xhs_get_comments", note=REF, limit=5)
+    assert (result["count"], result["complete"]) == (5, False)
 
 
 async def test_a_note_without_comments_has_an_empty_complete_list(client):
-    found = await client("xhs_get_comments", note=f"{data.NO_COMMENTS_NOTE}:{data.TOKEN}")
-    assert (found["items"], found["complete"], found["total"]) == ([], True, 0)
+    result = await client("xhs_get_comments", note=f"{data.NO_COMMENTS_NOTE}:{data.TOKEN}")
+    assert (result["items"], result["complete"], result["total"]) == ([], True, 0)
 
 
 async def test_an_id_without_a_token_works_after_a_search_has_read_its_token(client):

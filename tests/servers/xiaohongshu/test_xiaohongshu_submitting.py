@@ -1,4 +1,4 @@
-"""Writes whose outcome nobody knows: said as such, never to be repeated; and when a confirmation is used up."""
+"""Tests of writes with an assert_outcome_unknown error_code, and of when a confirmation is used up."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def client(xiaohongshu: str, site: str, xiaohongshu_data: Path):
         yield Caller(xiaohongshu)
 
 
-async def planned(client: Caller, tool: str, **arguments: object) -> dict[str, object]:
-    """The arguments of the confirmed call."""
+async def confirmed_arguments(client: Caller, tool: str, **arguments: object) -> dict[str, object]:
+    """Make a dry run, and return the arguments of the confirmed call."""
     plan = await client(tool, **arguments)
     return {**arguments, "dry_run": False, "confirmation": plan["confirmation"]}
 
 
-async def unknown(client: Caller, tool: str, arguments: dict[str, object]) -> None:
+async def assert_outcome_unknown(client: Caller, tool: str, arguments: dict[str, object]) -> None:
     text = await client.refusal(tool, **arguments)
     assert text.startswith("OUTCOME_UNKNOWN：")
     assert "可能已经生效" in text and "可重试" not in text
@@ -67,14 +67,16 @@ async def unknown(client: Caller, tool: str, arguments: dict[str, object]) -> No
     ],
 )
 async def test_a_gateways_timeout_after_the_submit_is_an_unknown_outcome(client, writes, tool, arguments):
-    await unknown(client, tool, await planned(client, tool, note=ref(data.LOST_NOTE), **arguments))
+    await assert_outcome_unknown(
+        client, tool, await confirmed_arguments(client, tool, note=ref(data.LOST_NOTE), **arguments)
+    )
     assert len(writes) == 1
 
 
 async def test_a_submit_that_is_never_answered_is_an_unknown_outcome(client, writes, monkeypatch):
-    arguments = await planned(client, "xhs_comment", note=ref(data.SILENT_NOTE), content="写得好")
+    arguments = await confirmed_arguments(client, "xhs_comment", note=ref(data.SILENT_NOTE), content="写得好")
     monkeypatch.setattr("xiaohongshu_server.writing.submitting.ANSWER_SECONDS", 0.5)
-    await unknown(client, "xhs_comment", arguments)
+    await assert_outcome_unknown(client, "xhs_comment", arguments)
     assert len(writes) == 1
 
 
@@ -82,19 +84,19 @@ async def test_a_gateways_error_after_publishing_is_an_unknown_outcome(client, w
     uploads = xiaohongshu_data / "uploads"
     uploads.mkdir(exist_ok=True)
     (uploads / "two.png").write_bytes(b"png")
-    arguments = await planned(client, "xhs_publish_image", images="two.png", title="失联", content="正文")
-    await unknown(client, "xhs_publish_image", arguments)
+    arguments = await confirmed_arguments(client, "xhs_publish_image", images="two.png", title="失联", content="正文")
+    await assert_outcome_unknown(client, "xhs_publish_image", arguments)
     assert len(writes) == 1
 
 
-class Desk:
-    """A writer of its own, on the stand-in."""
+class WriterOnStandIn:
+    """Writes on the stand-in without a service, and counts the spent confirmations."""
 
     def __init__(self, browser: BrowserPool, site: str, pid_file: Path, **settings: float) -> None:
-        chosen = stand_in_settings(site, **settings)
+        site_settings = stand_in_settings(site, **settings)
         self.browser, self.site, self.pid_file, self.spent = browser, site, pid_file, 0
-        self.pages = Pages(browser, None, chosen, None, Metrics("x"))
-        self._writer = SiteWriter(SiteReader(self.pages, site, chosen.page_seconds), site)
+        self.pages = Pages(browser, None, site_settings, None, Metrics("x"))
+        self._writer = SiteWriter(SiteReader(self.pages, site, site_settings.page_seconds), site)
 
     def spend(self) -> None:
         self.spent += 1
@@ -105,8 +107,8 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def executable(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Chromium, which notes its process id beside itself."""
-    script = tmp_path_factory.mktemp("desk") / "chromium"
+    """Return a script that writes its process id to a file and then runs Chromium."""
+    script = tmp_path_factory.mktemp("writer") / "chromium"
     script.write_text(f'#!/bin/sh\necho $$ > "$0.pid"\nexec {chromium} "$@"\n')
     script.chmod(0o755)
     return script
@@ -114,7 +116,7 @@ def executable(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser(executable: Path, site: str) -> AsyncIterator[BrowserPool]:
-    """A browser in which somebody is logged in."""
+    """Run a browser in which a user is logged in."""
     pool = BrowserPool(BrowserSettings(chromium_path=str(executable)), SessionStore(executable.parent))
     with logged_in(executable.parent, site):
         async with pool.running():
@@ -122,8 +124,8 @@ async def browser(executable: Path, site: str) -> AsyncIterator[BrowserPool]:
 
 
 @pytest.fixture
-def desk(browser: BrowserPool, site: str, executable: Path) -> Desk:
-    return Desk(browser, site, executable.with_name("chromium.pid"))
+def writer(browser: BrowserPool, site: str, executable: Path) -> WriterOnStandIn:
+    return WriterOnStandIn(browser, site, executable.with_name("chromium.pid"))
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -133,81 +135,83 @@ async def until(condition: Callable[[], object]) -> None:
         await asyncio.sleep(0.02)
 
 
-async def outcome(task: asyncio.Task) -> ErrorCode:
+async def error_code(task: asyncio.Task) -> ErrorCode:
     with pytest.raises(ServiceError) as caught:
         await task
     return caught.value.code
 
 
-async def test_a_call_cancelled_after_the_submit_is_an_unknown_outcome(desk, writes):
-    task = asyncio.create_task(desk.comment())
+async def test_a_call_cancelled_after_the_submit_is_an_unknown_outcome(writer, writes):
+    task = asyncio.create_task(writer.comment())
     await until(lambda: writes)
     task.cancel()
-    assert await outcome(task) is ErrorCode.OUTCOME_UNKNOWN
-    assert desk.spent == 1
+    assert await error_code(task) is ErrorCode.OUTCOME_UNKNOWN
+    assert writer.spent == 1
 
 
-async def test_a_call_whose_deadline_passes_after_the_submit_is_an_unknown_outcome(desk, writes):
+async def test_a_call_whose_deadline_passes_after_the_submit_is_an_unknown_outcome(writer, writes):
     deadline = anyio.CancelScope()
 
     async def call() -> None:
         with deadline:
-            await desk.comment()
+            await writer.comment()
 
     task = asyncio.create_task(call())
     await until(lambda: writes)
     deadline.deadline = anyio.current_time()
-    assert await outcome(task) is ErrorCode.OUTCOME_UNKNOWN
+    assert await error_code(task) is ErrorCode.OUTCOME_UNKNOWN
 
 
-async def test_a_crash_of_the_browser_after_the_submit_is_an_unknown_outcome(desk, writes):
-    task = asyncio.create_task(desk.comment())
+async def test_a_crash_of_the_browser_after_the_submit_is_an_unknown_outcome(writer, writes):
+    task = asyncio.create_task(writer.comment())
     await until(lambda: writes)
-    os.kill(int(desk.pid_file.read_text()), signal.SIGKILL)
-    assert await outcome(task) is ErrorCode.OUTCOME_UNKNOWN
+    os.kill(int(writer.pid_file.read_text()), signal.SIGKILL)
+    assert await error_code(task) is ErrorCode.OUTCOME_UNKNOWN
 
 
-async def test_a_write_with_too_little_time_left_submits_nothing_and_keeps_the_confirmation(desk, writes, monkeypatch):
+async def test_a_write_with_too_little_time_left_submits_nothing_and_keeps_the_confirmation(
+    writer, writes, monkeypatch
+):
     monkeypatch.setattr("xiaohongshu_server.writing.submitting.ANSWER_SECONDS", 1000)
     with pytest.raises(ServiceError, match="什么都没有提交") as caught:
         with anyio.move_on_after(500):
-            await desk.comment(data.NORMAL_NOTE)
+            await writer.comment(data.NORMAL_NOTE)
     assert caught.value.code is ErrorCode.TIMEOUT
-    assert (desk.spent, writes) == (0, [])
+    assert (writer.spent, writes) == (0, [])
 
 
-async def test_a_write_that_waited_until_its_deadline_opens_no_page(desk, writes, stand_in, monkeypatch):
+async def test_a_write_that_waited_until_its_deadline_opens_no_page(writer, writes, stand_in, monkeypatch):
     monkeypatch.setattr("xiaohongshu_server.reading.reader._CALL_RESERVE_SECONDS", 1000)
     stand_in.app.state.pages.clear()
     with pytest.raises(ServiceError, match="排队用完了") as caught:
         with anyio.move_on_after(500):
-            await desk.comment(data.NORMAL_NOTE)
+            await writer.comment(data.NORMAL_NOTE)
     assert caught.value.code is ErrorCode.TIMEOUT
-    assert (desk.spent, stand_in.app.state.pages) == (0, [])
+    assert (writer.spent, stand_in.app.state.pages) == (0, [])
 
 
-async def test_a_write_that_gets_no_turn_keeps_the_confirmation(desk, writes):
-    hurried = Desk(desk.browser, desk.site, desk.pid_file, queue_seconds=0.05)
-    async with hurried.pages.turn():
+async def test_a_write_that_gets_no_turn_keeps_the_confirmation(writer, writes):
+    impatient = WriterOnStandIn(writer.browser, writer.site, writer.pid_file, queue_seconds=0.05)
+    async with impatient.pages.turn():
         with pytest.raises(ServiceError) as caught:
-            await hurried.comment(data.NORMAL_NOTE)
+            await impatient.comment(data.NORMAL_NOTE)
     assert caught.value.code is ErrorCode.BUSY
-    assert (hurried.spent, writes) == (0, [])
+    assert (impatient.spent, writes) == (0, [])
 
 
-async def test_a_failure_before_the_submit_keeps_the_confirmation(desk, writes, monkeypatch):
+async def test_a_failure_before_the_submit_keeps_the_confirmation(writer, writes, monkeypatch):
     monkeypatch.setattr("xiaohongshu_server.writing.writer._CLICK_MS", 500)
     for note, code in [
         (data.SHY_NOTE, ErrorCode.UPSTREAM_CHANGED),
         (data.REMOVED_NOTE, ErrorCode.NOT_FOUND),
     ]:
         with pytest.raises(ServiceError) as caught:
-            await desk.comment(note)
+            await writer.comment(note)
         assert caught.value.code is code
-    assert (desk.spent, writes) == (0, [])
+    assert (writer.spent, writes) == (0, [])
 
 
-async def test_a_refusal_by_the_site_is_not_an_unknown_outcome(desk, writes):
+async def test_a_refusal_by_the_site_is_not_an_unknown_outcome(writer, writes):
     with pytest.raises(ServiceError) as caught:
-        await desk.comment(data.STRICT_NOTE)
-    assert (caught.value.code, desk.spent, writes) == (ErrorCode.RATE_LIMITED, 1, [])
+        await writer.comment(data.STRICT_NOTE)
+    assert (caught.value.code, writer.spent, writes) == (ErrorCode.RATE_LIMITED, 1, [])

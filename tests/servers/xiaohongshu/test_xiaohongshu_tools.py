@@ -1,4 +1,4 @@
-"""What the tools cost an agent in tokens, and what is published of their results."""
+"""Tests of the tokens that the tools cost an agent, and of the published output schemas."""
 
 from __future__ import annotations
 

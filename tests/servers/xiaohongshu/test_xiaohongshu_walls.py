@@ -1,4 +1,4 @@
-"""What the site's answers and pages refuse with: known codes, unknown ones in the site's own words."""
+"""Tests of recognising refusals in the site's answers and pages, by known codes and by messages."""
 
 from __future__ import annotations
 

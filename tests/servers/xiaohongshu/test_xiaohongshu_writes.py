@@ -1,4 +1,4 @@
-"""Writing to the stand-in: absent unless allowed, dry run first, and carried out through the page."""
+"""Tests of the write tools on the stand-in: offered only when allowed, a dry run first, done through the page."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ WRITES = {"xhs_publish_image", "xhs_publish_video", "xhs_comment", "xhs_reply", 
 
 @pytest.fixture
 def client(xiaohongshu: str, site: str, xiaohongshu_data: Path) -> Iterator[Caller]:
-    """A caller whose first account is logged in."""
+    """Return a caller whose first account is logged in."""
     with logged_in(xiaohongshu_data, site):
         yield Caller(xiaohongshu)
 
 
 @pytest.fixture
 def writes(stand_in) -> list[dict]:
-    """What is written to the site from now on."""
+    """Return the list of writes to the site, emptied."""
     stand_in.app.state.writes.clear()
     return stand_in.app.state.writes
 
 
 @pytest.fixture
 def uploads(xiaohongshu_data: Path) -> Path:
-    """The folder of files to publish, with some in it."""
+    """Return the uploads folder with some files in it."""
     folder = xiaohongshu_data / "uploads"
     folder.mkdir(exist_ok=True)
     (folder / "一.jpg").write_bytes(b"\xff\xd8jpeg")
@@ -45,8 +45,8 @@ def uploads(xiaohongshu_data: Path) -> Path:
     return folder
 
 
-async def confirmed(client: Caller, tool: str, **arguments: object) -> dict:
-    """The tool's answer after a dry run and its confirmation."""
+async def write_confirmed(client: Caller, tool: str, **arguments: object) -> dict:
+    """Make a dry run and the write_confirmed call, and return the tool's answer."""
     planned = await client(tool, **arguments)
     assert (planned["done"], planned["dry_run"]) == (False, True)
     return await client(tool, **arguments, dry_run=False, confirmation=planned["confirmation"])
@@ -108,7 +108,7 @@ async def test_a_confirmation_is_valid_once_and_only_for_the_same_arguments(clie
 
 
 async def test_a_comment_is_written_by_the_account(client, writes):
-    done = await confirmed(client, "xhs_comment", note=REF, content="很有用 👍")
+    done = await write_confirmed(client, "xhs_comment", note=REF, content="很有用 👍")
     assert done["done"] is True
     assert writes == [{
         "action": "comment", "note_id": data.NORMAL_NOTE, "content": "很有用 👍", "target_comment_id": None,
@@ -117,7 +117,7 @@ async def test_a_comment_is_written_by_the_account(client, writes):
 
 
 async def test_a_reply_reaches_a_comment_far_down_the_page(client, writes):
-    await confirmed(client, "xhs_reply", note=REF, comment_id="comment-22", content="同意")
+    await write_confirmed(client, "xhs_reply", note=REF, comment_id="comment-22", content="同意")
     assert [(write["target_comment_id"], write["content"]) for write in writes] == [("comment-22", "同意")]
 
 
@@ -129,37 +129,37 @@ async def test_a_reply_to_a_missing_comment_is_refused_in_the_dry_run(client, wr
 
 @pytest.mark.parametrize(("tool", "action"), [("xhs_like", "like"), ("xhs_favorite", "collect")])
 async def test_a_note_is_liked_and_collected(client, writes, tool, action):
-    done = await confirmed(client, tool, note=REF)
+    done = await write_confirmed(client, tool, note=REF)
     assert (done["done"], done["already_so"]) == (True, False)
     assert [(write["action"], write["note_id"]) for write in writes] == [(action, data.NORMAL_NOTE)]
 
 
 @pytest.mark.parametrize(("tool", "action"), [("xhs_like", "like/undo"), ("xhs_favorite", "collect/undo")])
 async def test_a_like_is_undone(client, writes, tool, action):
-    await confirmed(client, tool, note=f"{data.LIKED_NOTE}:{data.TOKEN}", undo=True)
+    await write_confirmed(client, tool, note=f"{data.LIKED_NOTE}:{data.TOKEN}", undo=True)
     assert [write["action"] for write in writes] == [action]
 
 
 async def test_a_note_that_is_already_liked_stays_liked(client, writes):
-    done = await confirmed(client, "xhs_like", note=f"{data.LIKED_NOTE}:{data.TOKEN}")
+    done = await write_confirmed(client, "xhs_like", note=f"{data.LIKED_NOTE}:{data.TOKEN}")
     assert (done["done"], done["already_so"], writes) == (True, True, [])
 
 
-async def refused(client: Caller, tool: str, **arguments: object) -> str:
+async def refused_write(client: Caller, tool: str, **arguments: object) -> str:
     planned = await client(tool, **arguments)
     return await client.refusal(tool, **arguments, dry_run=False, confirmation=planned["confirmation"])
 
 
 async def test_a_refusal_by_the_site_is_an_error(client, writes):
     strict = f"{data.STRICT_NOTE}:{data.TOKEN}"
-    assert (await refused(client, "xhs_like", note=strict)).startswith("RATE_LIMITED：")
-    assert (await refused(client, "xhs_comment", note=strict, content="x")).startswith("RATE_LIMITED：")
+    assert (await refused_write(client, "xhs_like", note=strict)).startswith("RATE_LIMITED：")
+    assert (await refused_write(client, "xhs_comment", note=strict, content="x")).startswith("RATE_LIMITED：")
     assert writes == []
 
 
 async def test_a_comment_on_a_note_without_a_comment_box_is_an_error(client, writes, monkeypatch):
     monkeypatch.setattr("xiaohongshu_server.writing.writer._CLICK_MS", 500)
-    text = await refused(client, "xhs_comment", note=f"{data.SHY_NOTE}:{data.TOKEN}", content="x")
+    text = await refused_write(client, "xhs_comment", note=f"{data.SHY_NOTE}:{data.TOKEN}", content="x")
     assert text.startswith("UPSTREAM_CHANGED：页面上没有可用的评论框，什么都没有提交")
     assert writes == []
 
@@ -185,19 +185,19 @@ async def test_a_logout_between_dry_run_and_write_keeps_the_confirmation(xiaohon
 
 
 async def test_a_title_that_the_page_refuses_is_not_submitted(client, writes, uploads):
-    text = await refused(client, "xhs_publish_image", images="two.png", title="\U0001f600" * 20, content="正文")
+    text = await refused_write(client, "xhs_publish_image", images="two.png", title="\U0001f600" * 20, content="正文")
     assert text.startswith("INVALID_ARGUMENT：title：小红书页面认为标题太长（40/20）")
     assert writes == []
 
 
 @pytest.mark.parametrize("title", ["a" * 40, "汉" * 20])
 async def test_a_title_of_the_largest_width_is_published(client, writes, uploads, title):
-    await confirmed(client, "xhs_publish_image", images="two.png", title=title, content="正文")
+    await write_confirmed(client, "xhs_publish_image", images="two.png", title=title, content="正文")
     assert [write["title"] for write in writes] == [title]
 
 
 async def test_pictures_are_published_with_title_text_and_topics(client, writes, uploads):
-    done = await confirmed(
+    done = await write_confirmed(
         client,
         "xhs_publish_image",
         images="一.jpg, two.png",
@@ -217,14 +217,16 @@ async def test_a_video_is_published_with_the_other_form_of_the_button(
 ):
     with logged_in(xiaohongshu_data, site, "widget", "widget"):
         client = Caller(xiaohongshu)
-        await confirmed(client, "xhs_publish_video", video="clip.mp4", title="视频", content="正文", account="widget")
+        await write_confirmed(
+            client, "xhs_publish_video", video="clip.mp4", title="视频", content="正文", account="widget"
+        )
     assert [(write["kind"], write["session"], len(write["files"])) for write in writes] == [
         ("video", "session-widget", 1)
     ]
 
 
 async def test_a_note_that_the_site_refuses_is_an_error(client, writes, uploads):
-    text = await refused(client, "xhs_publish_image", images="two.png", title="敏感", content="正文")
+    text = await refused_write(client, "xhs_publish_image", images="two.png", title="敏感", content="正文")
     assert text.startswith("ACCESS_RESTRICTED：小红书没有接受：内容违规")
     assert writes == []
 

@@ -1,4 +1,4 @@
-"""One real Chromium for all accounts, and the user's own by CDP."""
+"""Tests of the browser pool with a real Chromium, and with the user's own browser over CDP."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def whoami(request: Request) -> Response:
 
 @pytest.fixture(scope="module")
 def platform() -> Iterator[str]:
-    """Base URL of a site that knows its users by a cookie."""
+    """Return the base URL of a site that recognises its users by a cookie."""
     app = Starlette(routes=[Route("/login", login), Route("/me", whoami)])
     with running(uvicorn.Server(uvicorn.Config(app, port=free_port(), log_level="warning"))) as base:
         yield base
@@ -51,11 +51,11 @@ def settings(chromium: str) -> BrowserSettings:
     return BrowserSettings(chromium_path=chromium, queue_seconds=20)
 
 
-def changed(settings: BrowserSettings, **values: object) -> BrowserSettings:
+def with_settings(settings: BrowserSettings, **values: object) -> BrowserSettings:
     return BrowserSettings(**{**settings.__dict__, **values})
 
 
-async def me(pool: BrowserPool, platform: str, account: str = "default") -> str:
+async def logged_in_user(pool: BrowserPool, platform: str, account: str = "default") -> str:
     async with pool.page(account) as page:
         await page.goto(f"{platform}/me")
         return await page.inner_text("body")
@@ -75,7 +75,7 @@ async def test_accounts_share_one_browser_but_have_separate_sessions(platform, s
     pool = BrowserPool(settings, SessionStore(tmp_path))
     async with pool.running():
         await log_in(pool, platform, "an")
-        assert [await me(pool, platform), await me(pool, platform, "second")] == ["an", "guest"]
+        assert [await logged_in_user(pool, platform), await logged_in_user(pool, platform, "second")] == ["an", "guest"]
 
 
 async def test_a_saved_session_survives_a_restart(platform, settings, tmp_path):
@@ -83,7 +83,7 @@ async def test_a_saved_session_survives_a_restart(platform, settings, tmp_path):
     for expected in ("guest", "an"):
         pool = BrowserPool(settings, store)
         async with pool.running():
-            assert await me(pool, platform) == expected
+            assert await logged_in_user(pool, platform) == expected
             await log_in(pool, platform, "an")
             await pool.save_session()
     assert store.cookie_names() == ["user"]
@@ -91,15 +91,15 @@ async def test_a_saved_session_survives_a_restart(platform, settings, tmp_path):
 
 async def test_a_new_session_file_is_used_without_a_restart(platform, settings, tmp_path):
     store = SessionStore(tmp_path)
-    pool = BrowserPool(changed(settings, max_pages=2), store)
+    pool = BrowserPool(with_settings(settings, max_pages=2), store)
     async with pool.running(), pool.page() as open_page:
         await open_page.goto(f"{platform}/me")
         store.write(session_of("imported"))
-        assert await me(pool, platform) == "imported"
-        # The page opened before goes on in its old context.
+        assert await logged_in_user(pool, platform) == "imported"
+        # The page that was opened before stays in its old context.
         assert await open_page.inner_text("body") == "guest"
         store.delete()
-        assert await me(pool, platform) == "guest"
+        assert await logged_in_user(pool, platform) == "guest"
 
 
 async def test_with_a_damaged_session_pages_open_as_a_guest(settings, tmp_path):
@@ -121,8 +121,8 @@ async def test_a_session_that_cannot_be_read_requires_a_login(settings, tmp_path
 
 
 def chromium_of_this_process() -> set[int]:
-    """Main processes of browsers started from here."""
-    found = set()
+    """Return the ids of the main processes of browsers that were started by this process."""
+    pids = set()
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
@@ -130,54 +130,56 @@ def chromium_of_this_process() -> set[int]:
                 environment = (entry / "environ").read_bytes()
             except OSError:
                 continue
-            mine = f"PYTEST_RUN={os.getpid()}".encode() in environment
+            is_child = f"PYTEST_RUN={os.getpid()}".encode() in environment
             if (
-                mine
+                is_child
                 and any(b"--mute-audio" in word for word in words)
                 and not any(b"--type=" in word for word in words)
             ):
-                found.add(int(entry.name))
-    return found
+                pids.add(int(entry.name))
+    return pids
 
 
 @pytest.fixture
-def marked(monkeypatch) -> None:
+def mark_child_processes(monkeypatch) -> None:
     monkeypatch.setenv("PYTEST_RUN", str(os.getpid()))
 
 
-async def test_a_crashed_browser_is_started_again(platform, settings, marked):
+async def test_a_crashed_browser_is_started_again(platform, settings, mark_child_processes):
     pool = BrowserPool(settings)
     async with pool.running():
-        assert await me(pool, platform) == "guest"
+        assert await logged_in_user(pool, platform) == "guest"
         for pid in chromium_of_this_process():
             os.kill(pid, signal.SIGKILL)
-        assert await me(pool, platform) == "guest"
+        assert await logged_in_user(pool, platform) == "guest"
         assert await pool.problem() is None
 
 
-async def test_a_browser_is_restarted_after_many_pages_but_not_while_a_page_is_open(platform, settings, marked):
-    pool = BrowserPool(changed(settings, recycle_pages=2, max_pages=2))
+async def test_a_browser_is_restarted_after_many_pages_but_not_while_a_page_is_open(
+    platform, settings, mark_child_processes
+):
+    pool = BrowserPool(with_settings(settings, recycle_pages=2, max_pages=2))
     async with pool.running():
-        await me(pool, platform)
+        await logged_in_user(pool, platform)
         first = chromium_of_this_process()
         async with pool.page() as open_page:
-            await me(pool, platform)
+            await logged_in_user(pool, platform)
             await open_page.goto(f"{platform}/me")
         assert chromium_of_this_process() == first
-        await me(pool, platform)
+        await logged_in_user(pool, platform)
         assert chromium_of_this_process().isdisjoint(first)
 
 
-async def test_no_process_of_the_browser_is_left_at_the_end(platform, settings, marked):
+async def test_no_process_of_the_browser_is_left_at_the_end(platform, settings, mark_child_processes):
     pool = BrowserPool(settings)
     async with pool.running():
-        await me(pool, platform)
+        await logged_in_user(pool, platform)
         assert chromium_of_this_process()
     assert not chromium_of_this_process()
 
 
 async def test_when_all_pages_are_in_use_the_next_caller_gets_busy(settings):
-    pool = BrowserPool(changed(settings, queue_seconds=0.05))
+    pool = BrowserPool(with_settings(settings, queue_seconds=0.05))
     async with pool.running(), pool.page():
         with pytest.raises(ServiceError) as caught:
             async with pool.page():
@@ -186,9 +188,9 @@ async def test_when_all_pages_are_in_use_the_next_caller_gets_busy(settings):
 
 
 async def test_a_page_that_waits_for_a_login_does_not_occupy_a_turn(platform, settings):
-    pool = BrowserPool(changed(settings, queue_seconds=1))
+    pool = BrowserPool(with_settings(settings, queue_seconds=1))
     async with pool.running(), pool.page(in_turn=False):
-        assert await me(pool, platform) == "guest"
+        assert await logged_in_user(pool, platform) == "guest"
 
 
 async def test_open_pages_are_in_the_metrics(settings):
@@ -203,7 +205,7 @@ async def test_open_pages_are_in_the_metrics(settings):
 
 
 async def test_the_error_for_a_browser_that_cannot_start_names_its_path(settings):
-    pool = BrowserPool(changed(settings, chromium_path="/nonexistent/chromium"))
+    pool = BrowserPool(with_settings(settings, chromium_path="/nonexistent/chromium"))
     async with pool.running():
         assert "/nonexistent/chromium" in (await pool.problem() or "")
         with pytest.raises(ServiceError) as caught:
@@ -212,14 +214,14 @@ async def test_the_error_for_a_browser_that_cannot_start_names_its_path(settings
     assert caught.value.code is ErrorCode.INTERNAL
 
 
-def ask(cdp_url: str, path: str) -> object:
+def get_json(cdp_url: str, path: str) -> object:
     with urllib.request.urlopen(cdp_url + path, timeout=10) as answer:
         return json.load(answer)
 
 
 @pytest.fixture
 def users_browser(chromium: str, tmp_path: Path, platform: str) -> Iterator[str]:
-    """A browser that somebody else runs, with one page open; yields its debugging address."""
+    """Run a browser outside the pool, with one page open, and return its debugging address."""
     command = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0"]
     command += [f"--user-data-dir={tmp_path / 'profile'}", f"{platform}/login?name=owner"]
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -231,7 +233,7 @@ def users_browser(chromium: str, tmp_path: Path, platform: str) -> Iterator[str]
                 pytest.fail("the user's browser did not start")
             time.sleep(0.05)
         base = f"http://127.0.0.1:{port_file.read_text().split()[0]}"
-        while not any("welcome" in page["title"] or "/login" in page["url"] for page in ask(base, "/json/list")):
+        while not any("welcome" in page["title"] or "/login" in page["url"] for page in get_json(base, "/json/list")):
             time.sleep(0.05)
         yield base
     finally:
@@ -240,16 +242,16 @@ def users_browser(chromium: str, tmp_path: Path, platform: str) -> Iterator[str]
 
 
 async def test_the_users_own_browser_is_used_with_its_login_and_its_pages_stay(platform, users_browser, tmp_path):
-    before = ask(users_browser, "/json/list")
+    before = get_json(users_browser, "/json/list")
     pool = BrowserPool(BrowserSettings(cdp_url=users_browser), SessionStore(tmp_path / "data"))
     async with pool.running():
         assert pool.attached
-        assert await me(pool, platform) == "owner"
+        assert await logged_in_user(pool, platform) == "owner"
         with pytest.raises(ServiceError, match="只有一个账号"):
             async with pool.page("second"):
                 pass
         await pool.save_session()
-    assert [page["url"] for page in ask(users_browser, "/json/list")] == [page["url"] for page in before]
+    assert [page["url"] for page in get_json(users_browser, "/json/list")] == [page["url"] for page in before]
     assert SessionStore(tmp_path / "data").accounts() == []
 
 
@@ -262,7 +264,7 @@ async def test_a_users_browser_with_a_host_name_is_called_by_its_ip_address(plat
     monkeypatch.setattr("asyncio.base_events.BaseEventLoop.getaddrinfo", resolve)
     pool = BrowserPool(BrowserSettings(cdp_url=f"http://host.docker.internal:{port}"))
     async with pool.running():
-        assert await me(pool, platform) == "owner"
+        assert await logged_in_user(pool, platform) == "owner"
 
 
 async def test_the_error_for_an_unreachable_users_browser_says_what_to_check():
@@ -286,8 +288,8 @@ def test_the_browsers_settings_come_from_the_environment(monkeypatch):
     monkeypatch.setenv("CHROMIUM_PATH", "/x/chromium")
     monkeypatch.setenv("BROWSER_CDP_URL", "http://host:9222")
     monkeypatch.setenv("BROWSER_MAX_PAGES", "3")
-    read = BrowserSettings.from_environment()
-    assert (read.chromium_path, read.cdp_url, read.max_pages) == ("/x/chromium", "http://host:9222", 3)
+    settings = BrowserSettings.from_environment()
+    assert (settings.chromium_path, settings.cdp_url, settings.max_pages) == ("/x/chromium", "http://host:9222", 3)
 
 
 def test_the_kit_does_not_need_playwright():
@@ -299,4 +301,4 @@ def test_the_kit_does_not_need_playwright():
 async def test_callers_wait_for_a_free_page_within_the_limit(platform, settings):
     pool = BrowserPool(settings)
     async with pool.running():
-        assert await asyncio.gather(*(me(pool, platform) for _ in range(4))) == ["guest"] * 4
+        assert await asyncio.gather(*(logged_in_user(pool, platform) for _ in range(4))) == ["guest"] * 4

@@ -1,4 +1,4 @@
-"""Cookies in every form people have: what is certain is taken, the rest is named with what to give instead."""
+"""Tests of cookie imports: every known form is read, and errors say what to paste instead of another form."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ SET_COOKIE = (
     "set-cookie: a1=secret-a; expires=Thu, 01 Jan 2032 00:00:00 GMT\nSet-Cookie: gone=1; Max-Age=0\n"
 )
 HEADERS = "GET /explore HTTP/1.1\nHost: www.site.test\nCookie: a1=secret-a; web_session=secret-s\nAccept: */*"
-BELOW = "accept\n*/*\ncookie\na1=secret-a; web_session=secret-s\nuser-agent\nx"
+HEADER_LINES = "accept\n*/*\ncookie\na1=secret-a; web_session=secret-s\nuser-agent\nx"
 
 
-def taken(text: object) -> CookieImport:
+def import_text(text: object) -> CookieImport:
     text = text if isinstance(text, str) else json.dumps(text)
     return import_cookies(text, [DOMAIN, "other.test"], "web_session")
 
 
-def refused(text: object) -> ServiceError:
+def import_error(text: object) -> ServiceError:
     with pytest.raises(ServiceError) as caught:
-        taken(text)
+        import_text(text)
     assert caught.value.code is ErrorCode.INVALID_ARGUMENT
     assert "secret" not in caught.value.text
     return caught.value
@@ -60,21 +60,21 @@ def refused(text: object) -> ServiceError:
         (WINDOWS, "cURL"),
         (SET_COOKIE, "Set-Cookie"),
         (HEADERS, "Cookie 请求标头"),
-        (BELOW, "Cookie 请求标头"),
+        (HEADER_LINES, "Cookie 请求标头"),
         ("\ufeffCookie: a1=secret-a; web_session=secret-s\r\n", "Cookie 请求标头"),
         ("a1=secret-a\nweb_session=secret-s", "名=值"),
     ],
 )
 def test_every_form_gives_the_same_cookies(text, form):
-    found = taken(text)
-    assert sorted(cookie["name"] for cookie in found.state["cookies"]) == ["a1", "web_session"]
-    assert all(cookie["domain"].endswith(DOMAIN) for cookie in found.state["cookies"])
-    assert form in found.form
-    assert (found.logged_in, found.warnings) == (True, [])
+    imported = import_text(text)
+    assert sorted(cookie["name"] for cookie in imported.state["cookies"]) == ["a1", "web_session"]
+    assert all(cookie["domain"].endswith(DOMAIN) for cookie in imported.state["cookies"])
+    assert form in imported.form
+    assert (imported.logged_in, imported.warnings) == (True, [])
 
 
 def cookie(text: object, name: str = "web_session") -> dict:
-    return next(each for each in taken(text).state["cookies"] if each["name"] == name)
+    return next(each for each in import_text(text).state["cookies"] if each["name"] == name)
 
 
 def test_a_cookies_txt_keeps_the_attributes_of_each_cookie():
@@ -91,13 +91,13 @@ def test_a_command_is_unquoted_as_its_shell_would_do():
 
 
 def test_a_set_cookie_line_keeps_its_attributes():
-    found = cookie(SET_COOKIE)
-    assert (found["domain"], found["httpOnly"], found["secure"]) == (f".{DOMAIN}", True, True)
+    imported = cookie(SET_COOKIE)
+    assert (imported["domain"], imported["httpOnly"], imported["secure"]) == (f".{DOMAIN}", True, True)
     assert cookie(SET_COOKIE, "a1")["expires"] == 1_956_528_000
 
 
 @pytest.mark.parametrize(
-    ("text", "recognised", "give"),
+    ("text", "recognised", "instead"),
     [
         ("curl 'https://example.test/' -H 'cookie: web_session=secret'", "发给 example.test 的 cURL", DOMAIN),
         (f"curl 'https://www.{DOMAIN}/' -H 'accept: */*'", "没有 cookie 标头", DOMAIN),
@@ -113,27 +113,27 @@ def test_a_set_cookie_line_keeps_its_attributes():
         ("[" * 100_000, "嵌套", "可用的格式"),
     ],
 )
-def test_the_error_for_an_unusable_form_says_what_to_paste_instead(text, recognised, give):
-    error = refused(text)
+def test_the_error_for_an_unusable_form_says_what_to_paste_instead(text, recognised, instead):
+    error = import_error(text)
     assert recognised in error.message
-    assert give in error.next_step
+    assert instead in error.next_step
 
 
 GOOD = {"name": "web_session", "value": "secret-s", "domain": f".{DOMAIN}", "path": "/"}
 
 
 @pytest.mark.parametrize(
-    "foreign",
+    "invalid_fields",
     [{"name": ""}, {"name": "a[b]"}, {"value": "x;y"}, {"value": None}, {"value": "x" * 5000}, {"expires": "soon"}],
 )
-def test_a_cookie_of_another_site_is_dropped_before_it_is_checked(foreign):
-    found = taken([{**GOOD, "domain": ".bank.test", **foreign}, GOOD])
-    assert [each["name"] for each in found.state["cookies"]] == ["web_session"]
+def test_a_cookie_of_another_site_is_dropped_before_it_is_checked(invalid_fields):
+    imported = import_text([{**GOOD, "domain": ".bank.test", **invalid_fields}, GOOD])
+    assert [each["name"] for each in imported.state["cookies"]] == ["web_session"]
 
 
-@pytest.mark.parametrize("own", [{"name": "a[b]"}, {"value": "x;y"}, {"value": "x" * 5000}])
-def test_the_error_for_an_unusable_cookie_of_the_platform_names_it(own):
-    assert "Cookie" in refused([GOOD, {**GOOD, **own}]).message
+@pytest.mark.parametrize("invalid", [{"name": "a[b]"}, {"value": "x;y"}, {"value": "x" * 5000}])
+def test_the_error_for_an_unusable_cookie_of_the_platform_names_it(invalid):
+    assert "Cookie" in import_error([GOOD, {**GOOD, **invalid}]).message
 
 
 def test_the_last_of_several_equal_cookies_counts():
@@ -142,16 +142,16 @@ def test_the_last_of_several_equal_cookies_counts():
 
 @pytest.mark.parametrize("cookies", [{"a1": "x"}, {"a1": "x", "web_session": ""}, "a1=x; webId=y"])
 def test_without_the_login_cookie_a_warning_says_that_the_session_is_not_logged_in(cookies):
-    found = taken(cookies)
-    assert not found.logged_in
-    assert "没有 web_session" in found.warnings[0]
-    assert "不会是登录状态" in found.warnings[0]
+    imported = import_text(cookies)
+    assert not imported.logged_in
+    assert "没有 web_session" in imported.warnings[0]
+    assert "不会是登录状态" in imported.warnings[0]
 
 
 def test_a_warning_reports_an_expired_login_cookie():
-    found = taken([{**GOOD, "expires": 1_500_000_000}])
-    assert not found.logged_in
-    assert "web_session 已过期" in found.warnings[0]
+    imported = import_text([{**GOOD, "expires": 1_500_000_000}])
+    assert not imported.logged_in
+    assert "web_session 已过期" in imported.warnings[0]
 
 
 @pytest.mark.parametrize(
@@ -175,8 +175,8 @@ def test_an_expiry_is_read_under_each_of_its_names(key):
 
 
 def test_cookies_with_a_prefix_get_the_attributes_that_browsers_require():
-    found = taken([{**GOOD, "name": "__Host-x"}, {**GOOD, "name": "__Secure-x"}, GOOD]).state["cookies"]
-    assert [(each["domain"], each["secure"]) for each in found] == [
+    imported = import_text([{**GOOD, "name": "__Host-x"}, {**GOOD, "name": "__Secure-x"}, GOOD]).state["cookies"]
+    assert [(each["domain"], each["secure"]) for each in imported] == [
         (DOMAIN, True), (f".{DOMAIN}", True), (f".{DOMAIN}", False),
     ]  # fmt: skip
 
@@ -191,6 +191,6 @@ async def test_a_real_browser_accepts_every_imported_cookie(chromium):
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, chromium_sandbox=False)
         for export in (NETSCAPE, BASH, SET_COOKIE, entries):
-            context = await browser.new_context(storage_state=taken(export).state)
+            context = await browser.new_context(storage_state=import_text(export).state)
             assert await context.cookies()
         await browser.close()

@@ -1,4 +1,4 @@
-"""Chromium's own sandbox: used where it is permitted, given up where it is not, and never in silence."""
+"""Tests of Chromium's own sandbox: it is used when permitted; without it, a warning is logged."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dyber_kit.serving.server import build_server
 
 from tests.stand_in.running import free_port, running
 
-# Both stand for Chromium at a place where its sandbox is permitted, or is not; tests run as root, where it never is.
+# Scripts that behave like Chromium with a permitted and with a denied sandbox. Tests run as root, where it is denied.
 PERMITTED = 'echo "$@" >> "$0.log"; exec {chromium} "$@" --no-sandbox'
 DENIED = (
     'echo "$@" >> "$0.log"; case "$*" in *--no-sandbox*) exec {chromium} "$@";; esac; '
@@ -23,8 +23,8 @@ DENIED = (
 
 
 @pytest.fixture
-def place(chromium: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
-    """Makes an executable that behaves like Chromium at such a place, for a user that is not root."""
+def make_chromium(chromium: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Return a function that makes such an executable; the tests appear to run as a user other than root."""
     monkeypatch.setattr("dyber_kit.browser.pool.os.geteuid", lambda: 1000)
 
     def make(behaviour: str) -> Path:
@@ -36,14 +36,14 @@ def place(chromium: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
     return make
 
 
-async def test_the_sandbox_is_used_when_it_is_permitted(place):
-    pool = BrowserPool(BrowserSettings(chromium_path=str(place(PERMITTED))))
+async def test_the_sandbox_is_used_when_it_is_permitted(make_chromium):
+    pool = BrowserPool(BrowserSettings(chromium_path=str(make_chromium(PERMITTED))))
     async with pool.running(), pool.page():
         assert pool.about() == {"browser": "chromium", "browser_sandbox": "own sandbox"}
 
 
-async def test_when_the_sandbox_is_denied_the_browser_starts_without_it_and_logs_a_warning(place, caplog):
-    chromium = place(DENIED)
+async def test_when_the_sandbox_is_denied_the_browser_starts_without_it_and_logs_a_warning(make_chromium, caplog):
+    chromium = make_chromium(DENIED)
     pool = BrowserPool(BrowserSettings(chromium_path=str(chromium)))
     with caplog.at_level(logging.WARNING, "dyber.browser"):
         async with pool.running(), pool.page():
@@ -51,8 +51,8 @@ async def test_when_the_sandbox_is_denied_the_browser_starts_without_it_and_logs
     assert any("sandbox is not permitted" in record.message for record in caplog.records)
 
 
-async def test_a_sandbox_that_was_denied_is_not_tried_at_every_start(place):
-    chromium = place(DENIED)
+async def test_a_sandbox_that_was_denied_is_not_tried_at_every_start(make_chromium):
+    chromium = make_chromium(DENIED)
     pool = BrowserPool(BrowserSettings(chromium_path=str(chromium), recycle_pages=1))
     async with pool.running():
         for _ in range(3):
@@ -62,17 +62,17 @@ async def test_a_sandbox_that_was_denied_is_not_tried_at_every_start(place):
     assert ["--no-sandbox" in start for start in starts] == [False, True, True, True]
 
 
-async def test_a_browser_without_its_sandbox_does_not_start_when_the_sandbox_is_required(place):
-    pool = BrowserPool(BrowserSettings(chromium_path=str(place(DENIED)), chromium_sandbox=True))
+async def test_a_browser_without_its_sandbox_does_not_start_when_the_sandbox_is_required(make_chromium):
+    pool = BrowserPool(BrowserSettings(chromium_path=str(make_chromium(DENIED)), chromium_sandbox=True))
     async with pool.running():
         assert "浏览器无法启动" in (await pool.problem() or "")
         assert pool.about()["browser_sandbox"] == "not started"
 
 
-@pytest.mark.parametrize(("value", "wanted"), [("", None), ("true", True), ("false", False)])
-def test_an_environment_variable_decides_whether_the_sandbox_is_required(monkeypatch, value, wanted):
+@pytest.mark.parametrize(("value", "expected"), [("", None), ("true", True), ("false", False)])
+def test_an_environment_variable_decides_whether_the_sandbox_is_required(monkeypatch, value, expected):
     monkeypatch.setenv("CHROMIUM_SANDBOX", value)
-    assert BrowserSettings.from_environment().chromium_sandbox is wanted
+    assert BrowserSettings.from_environment().chromium_sandbox is expected
 
 
 @pytest.mark.parametrize(("problem", "status"), [(None, 200), ("坏了", 503)])

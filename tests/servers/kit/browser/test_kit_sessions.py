@@ -1,4 +1,4 @@
-"""Sessions on the volume, and cookies in the forms people can export."""
+"""Tests of sessions on the data volume, and of cookies in exported forms."""
 
 from __future__ import annotations
 
@@ -82,14 +82,14 @@ def test_an_invalid_account_name_is_refused(store, account):
         store.read(account)
 
 
-def read(text: object, *domains: str) -> dict:
+def import_text(text: object, *domains: str) -> dict:
     text = text if isinstance(text, str) else json.dumps(text)
     return import_cookies(text, domains or ("site.test",)).state
 
 
 def test_a_storage_state_is_imported():
     origin = {"origin": "https://www.site.test", "localStorage": [{"name": "a", "value": "b"}]}
-    imported = read(
+    imported = import_text(
         {"cookies": [{**COOKIE, "expires": 1900000000, "sameSite": "None", "secure": True}], "origins": [origin]}
     )
     assert imported["origins"] == [origin]
@@ -100,17 +100,17 @@ def test_a_storage_state_is_imported():
 
 def test_an_extensions_list_is_imported():
     entry = {**COOKIE, "expirationDate": 1900000000.5, "hostOnly": False, "sameSite": "no_restriction", "storeId": "0"}
-    cookie = read([entry])["cookies"][0]
+    cookie = import_text([entry])["cookies"][0]
     assert (cookie["expires"], cookie["sameSite"], cookie["secure"]) == (1900000000.5, "Lax", False)
 
 
 def test_a_session_cookie_without_expiry_is_imported():
-    assert read([{**COOKIE, "session": True, "sameSite": None}])["cookies"][0]["expires"] == -1
+    assert import_text([{**COOKIE, "session": True, "sameSite": None}])["cookies"][0]["expires"] == -1
 
 
 @pytest.mark.parametrize("text", ["a=1; b=x=y==; c=", "Cookie: a=1; b=x=y==; c=;", "a=1\nb=x=y==\nc="])
 def test_a_header_is_imported(text):
-    cookies = read(text)["cookies"]
+    cookies = import_text(text)["cookies"]
     assert [(c["name"], c["value"], c["domain"]) for c in cookies] == [
         ("a", "1", ".site.test"), ("b", "x=y==", ".site.test"), ("c", "", ".site.test"),
     ]  # fmt: skip
@@ -119,7 +119,7 @@ def test_a_header_is_imported(text):
 def test_cookies_of_other_sites_are_dropped():
     others = [{**COOKIE, "domain": domain} for domain in (".bank.test", "evilsite.test", "site.test.evil.test")]
     assert [
-        cookie["domain"] for cookie in read([*others, COOKIE, {**COOKIE, "domain": "www.site.test"}])["cookies"]
+        cookie["domain"] for cookie in import_text([*others, COOKIE, {**COOKIE, "domain": "www.site.test"}])["cookies"]
     ] == [
         ".site.test",
         "www.site.test",
@@ -147,7 +147,7 @@ def test_cookies_of_other_sites_are_dropped():
 )
 def test_the_error_for_an_import_gives_the_reason_without_any_value(text, reason):
     with pytest.raises(ServiceError) as caught:
-        read(text)
+        import_text(text)
     assert caught.value.code is ErrorCode.INVALID_ARGUMENT
     assert reason in caught.value.message
     assert "SECRET" not in caught.value.text

@@ -1,4 +1,4 @@
-"""Everything that an answer carries is bounded, and a failure is told to models and to programs alike."""
+"""Tests that every part of an answer has a limit, and that failures reach models and programs."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ def test_an_answer_within_its_limits_is_sent(result: CallToolResult) -> None:
     ],
 )
 def test_every_part_of_an_answer_has_a_limit(result: CallToolResult) -> None:
-    with pytest.raises(ServiceError, match="超过上限") as refused:
+    with pytest.raises(ServiceError, match="超过上限") as raised:
         within_limits(result, LIMIT)
-    assert refused.value.code is ErrorCode.INVALID_ARGUMENT
+    assert raised.value.code is ErrorCode.INVALID_ARGUMENT
 
 
 def test_a_failure_is_a_text_for_models_and_data_for_programs() -> None:
-    told = failed(ServiceError(ErrorCode.BUSY, retry_after=4.2))
-    assert told.is_error and told.structured_content is None
-    assert told.content[0].text.startswith("BUSY：服务正忙。下一步：")
-    details = told.meta["dyber/error"]
+    answer = failed(ServiceError(ErrorCode.BUSY, retry_after=4.2))
+    assert answer.is_error and answer.structured_content is None
+    assert answer.content[0].text.startswith("BUSY：服务正忙。下一步：")
+    details = answer.meta["dyber/error"]
     assert (details["code"], details["retryable"], details["retry_after_seconds"]) == ("BUSY", True, 5)

@@ -1,4 +1,4 @@
-"""Values of arguments: which are converted, because their meaning is certain, and what is said of the others."""
+"""Tests of reading arguments: which values are converted, and the errors for all others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 
 class Arguments(BaseModel):
-    """One argument of each kind."""
+    """Has one argument of each kind."""
 
     word: Annotated[str, Field(min_length=1, max_length=20)] = "词"
     cursor: Annotated[str, Field(max_length=20)] = ""
@@ -36,14 +36,14 @@ def read(**given: Any) -> Arguments:
 
 
 def refusal(given: Any) -> str:
-    with pytest.raises(ServiceError) as refused:
+    with pytest.raises(ServiceError) as raised:
         read_arguments(Arguments, SCHEMA, given)
-    assert refused.value.code is ErrorCode.INVALID_ARGUMENT
-    return refused.value.text
+    assert raised.value.code is ErrorCode.INVALID_ARGUMENT
+    return raised.value.text
 
 
 @pytest.mark.parametrize(
-    ("name", "given", "meant"),
+    ("name", "given", "expected"),
     [
         ("count", "10", 10),
         ("count", " ７ ", 7),
@@ -70,9 +70,9 @@ def refusal(given: Any) -> str:
         ("maybe", None, None),
     ],
 )
-def test_a_value_with_a_certain_meaning_is_converted(name: str, given: Any, meant: Any) -> None:
+def test_a_value_with_a_certain_meaning_is_converted(name: str, given: Any, expected: Any) -> None:
     value = getattr(read(**{name: given}), name)
-    assert (value, type(value)) == (meant, type(meant))
+    assert (value, type(value)) == (expected, type(expected))
 
 
 @pytest.mark.parametrize("name", [name for name in Arguments.model_fields if name != "maybe"])
@@ -83,7 +83,7 @@ def test_null_stands_for_the_default(name: str, given: Any) -> None:
 
 def test_null_is_a_value_when_the_schema_allows_it() -> None:
     class Nullable(BaseModel):
-        """One argument that must be given, if only as null."""
+        """Has one required argument that may be null."""
 
         since: int | None
 
@@ -141,7 +141,7 @@ def test_a_value_without_a_certain_meaning_is_refused_with_bounds_and_an_example
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "sentence"),
     [
         ({"count": 100}, "count：应为 1 到 40 的整数（给的是 100），最近的可用值是 40，例如 10"),
         ({"count": 0}, "（给的是 0），最近的可用值是 1，"),
@@ -156,8 +156,8 @@ def test_a_value_without_a_certain_meaning_is_refused_with_bounds_and_an_example
         ({"names": ["a"] * 4}, "names：应为列表（最多 3 项）（给的是 4 项的列表）"),
     ],
 )
-def test_a_refusal_names_the_bounds_the_kind_of_value_and_the_nearest_value(given: Any, told: str) -> None:
-    assert told in refusal(given)
+def test_a_refusal_names_the_bounds_the_kind_of_value_and_the_nearest_value(given: Any, sentence: str) -> None:
+    assert sentence in refusal(given)
 
 
 def test_a_refusal_never_repeats_the_texts_of_the_caller() -> None:
@@ -171,12 +171,12 @@ def test_problems_beyond_the_maximum_are_only_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "meant"),
+    ("given", "expected"),
     [("Count", "count"), ("counts", "count"), ("curser", "cursor"), ("SWITCH", "switch")],
 )
-def test_a_warning_names_the_declared_name_that_an_unknown_name_resembles(given: str, meant: str) -> None:
-    [told] = read_arguments(Arguments, SCHEMA, {given: 1}).warnings
-    assert f"没有名为 {given} 的参数" in told and f"是否想用 {meant}？" in told
+def test_a_warning_names_the_declared_name_that_an_unknown_name_resembles(given: str, expected: str) -> None:
+    [warning] = read_arguments(Arguments, SCHEMA, {given: 1}).warnings
+    assert f"没有名为 {given} 的参数" in warning and f"是否想用 {expected}？" in warning
 
 
 @pytest.mark.parametrize("given", ["toolCallId", "sessionId", "action", "x" * 5000, ""])
@@ -197,7 +197,7 @@ def test_arguments_as_one_json_text_are_read() -> None:
     assert read_arguments(Arguments, SCHEMA, '{"count": "5"}').checked.count == 5
 
 
-BOTH = "application/json, text/event-stream"
+BOTH_FORMS = "application/json, text/event-stream"
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ BOTH = "application/json, text/event-stream"
         ("text/event-stream", Form.STREAM, Form.STREAM),
         (" text/event-stream ; q=0.5 ", Form.STREAM, Form.STREAM),
         ("text/*", Form.STREAM, Form.STREAM),
-        (BOTH, Form.EITHER, Form.EITHER),
+        (BOTH_FORMS, Form.EITHER, Form.EITHER),
         ("text/event-stream, application/json", Form.EITHER, Form.EITHER),
         ("application/json;q=0.5,text/event-stream;q=0.5", Form.EITHER, Form.EITHER),
         ("application/json, text/event-stream;q=0.1", Form.JSON, Form.EITHER),

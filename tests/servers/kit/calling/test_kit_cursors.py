@@ -1,4 +1,4 @@
-"""Cursors that are checked, and answers that stay within their size."""
+"""Tests of paging cursors, and of answers that are kept within their size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The read-only switch: what writes is not there for agents, refused over REST, and all else stays as it is."""
+"""Tests of read-only mode: write tools are not offered, and REST routes that write are refused."""
 
 from __future__ import annotations
 
@@ -18,40 +18,40 @@ written: list[str] = []
 
 
 class Done(BaseModel):
-    """What was done."""
+    """Names the action that was carried out."""
 
-    did: str
+    action: str
 
 
 class Body(BaseModel):
-    """Body of both routes."""
+    """Is the body of both routes."""
 
 
 @tool(title="读", read_only=True, open_world=False)
 async def shelf_read() -> Done:
     """Read."""
-    return Done(did="read")
+    return Done(action="read")
 
 
 @tool(title="写", read_only=False, open_world=False, destructive=True, idempotent=False)
 async def shelf_write() -> Done:
     """Write."""
     written.append("tool")
-    return Done(did="write")
+    return Done(action="write")
 
 
 async def rest_read(body: Body) -> Done:
     """Read."""
-    return Done(did="read")
+    return Done(action="read")
 
 
 async def rest_write(body: Body) -> Done:
     """Write."""
     written.append("rest")
-    return Done(did="write")
+    return Done(action="write")
 
 
-def shelf(read_only: bool) -> ServiceApp:
+def build_shelf(read_only: bool) -> ServiceApp:
     return create_app(
         name="shelf",
         title="书架",
@@ -65,20 +65,20 @@ def shelf(read_only: bool) -> ServiceApp:
 
 @pytest.fixture(scope="module")
 def read_only() -> Iterator[str]:
-    """Base URL of the service with the switch on."""
-    with running(build_server(shelf(True))) as base:
+    """Return the base URL of the service in read-only mode."""
+    with running(build_server(build_shelf(True))) as base:
         yield base
 
 
 @pytest.fixture(scope="module")
 def writable() -> Iterator[str]:
-    """Base URL of the service with the switch off."""
-    with running(build_server(shelf(False))) as base:
+    """Return the base URL of the service that may write."""
+    with running(build_server(build_shelf(False))) as base:
         yield base
 
 
 @pytest.fixture(autouse=True)
-def nothing_written() -> None:
+def clear_written() -> None:
     written.clear()
 
 
@@ -100,7 +100,7 @@ async def test_a_rest_route_that_writes_is_refused_and_a_route_that_reads_is_not
         answered = await http.post(f"{read_only}/read", json={})
     assert (refused.status_code, refused.json()["code"], written) == (403, "READ_ONLY", [])
     assert "DYBER_READ_ONLY=false" in refused.json()["next_step"]
-    assert (answered.status_code, answered.json()["data"]) == (200, {"did": "read"})
+    assert (answered.status_code, answered.json()["data"]) == (200, {"action": "read"})
 
 
 async def test_without_read_only_mode_the_tool_and_the_route_write(writable, connect):
@@ -119,7 +119,7 @@ async def test_ready_counts_the_offered_tools(read_only, writable):
 
 
 async def test_a_read_only_service_drains_like_any_other():
-    server = build_server(shelf(True))
+    server = build_server(build_shelf(True))
     served = asyncio.create_task(server.serve())
     base = f"http://127.0.0.1:{server.config.port}"
     async with httpx2.AsyncClient() as http:

@@ -1,4 +1,4 @@
-"""A tool that writes, over each transport: a dry run first, then exactly what was shown, once and within its time."""
+"""Tests of the two steps of a write over each transport: a dry run, then the same call once, within its time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ confirmations = Confirmations(valid_seconds=60)
 
 
 class Written(BaseModel):
-    """What was or would be done."""
+    """Reports whether a write was done, or its confirmation."""
 
     done: bool
     confirmation: str | None
@@ -48,19 +48,19 @@ Token = Annotated[str, Field(description="Of the dry run", max_length=MAX_TOKEN_
 
 @tool(title="贴", read_only=False, open_world=False)
 async def board_pin(text: Text, dry_run: DryRun = True, confirmation: Token = "") -> Written:
-    """Pin a text."""
+    """Pin a text on the board."""
     return await write("board_pin", text, dry_run, confirmation)
 
 
 @tool(title="撕", read_only=False, open_world=False, destructive=True)
 async def board_tear(text: Text, dry_run: DryRun = True, confirmation: Token = "") -> Written:
-    """Tear a text off."""
+    """Tear a text off the board."""
     return await write("board_tear", text, dry_run, confirmation)
 
 
 @pytest.fixture(scope="module")
 def board() -> Iterator[str]:
-    """Base URL of a service that writes."""
+    """Return the base URL of a service that writes."""
     settings = Settings(port=free_port(), read_only=False)
     tools = [board_pin, board_tear]
     app = create_app(name="board", title="公告板", version="1.0.0", instructions="", tools=tools, settings=settings)
@@ -69,12 +69,12 @@ def board() -> Iterator[str]:
 
 
 @pytest.fixture(autouse=True)
-def nothing_written() -> None:
+def clear_written() -> None:
     written.clear()
 
 
-async def shown(client: Client, text: str) -> str:
-    """The confirmation of a dry run of board_pin."""
+async def dry_run_token(client: Client, text: str) -> str:
+    """Return the confirmation of a dry run of board_pin."""
     result = await client.call_tool("board_pin", {"text": text})
     assert (result.structured_content["done"], written) == (False, [])
     return result.structured_content["confirmation"]
@@ -88,7 +88,7 @@ async def refusal(client: Client, name: str, **arguments: Any) -> str:
 
 async def test_the_confirmed_write_is_carried_out_once(board, connect):
     async with connect(board) as client:
-        token = await shown(client, "好")
+        token = await dry_run_token(client, "好")
         result = await client.call_tool("board_pin", {"text": "好", "dry_run": False, "confirmation": token})
         assert (result.structured_content["done"], written) == (True, ["board_pin 好"])
         text = await refusal(client, "board_pin", text="好", confirmation=token)
@@ -111,7 +111,7 @@ async def test_without_a_dry_run_nothing_is_written_and_the_error_has_the_next_s
 )
 async def test_the_confirmation_of_another_call_writes_nothing(board, name, text, altered):
     async with Client(f"{board}/mcp") as client:
-        token = await shown(client, "好")
+        token = await dry_run_token(client, "好")
         if altered:
             token = token[::-1]
         refused = await refusal(client, name, text=text, confirmation=token)
@@ -121,7 +121,7 @@ async def test_the_confirmation_of_another_call_writes_nothing(board, name, text
 
 async def test_an_expired_confirmation_writes_nothing(board, monkeypatch):
     async with Client(f"{board}/mcp") as client:
-        token = await shown(client, "好")
+        token = await dry_run_token(client, "好")
         later = time.time() + 61
         monkeypatch.setattr(confirm_module.time, "time", lambda: later)
         refused = await refusal(client, "board_pin", text="好", confirmation=token)
@@ -129,8 +129,8 @@ async def test_an_expired_confirmation_writes_nothing(board, monkeypatch):
     assert written == []
 
 
-def by(client: str) -> dict[str, Connect]:
-    """Connections as the gateway makes them for `client`, by transport."""
+def connections_for(client: str) -> dict[str, Connect]:
+    """Return by transport how the gateway connects for `client`."""
     headers = {"X-Dyber-Client": client}
     return {
         "streamable": lambda base: Client(
@@ -142,12 +142,12 @@ def by(client: str) -> dict[str, Connect]:
 
 @pytest.mark.parametrize("transport", ["streamable", "sse"])
 async def test_a_confirmation_is_not_valid_for_another_client(board, transport):
-    async with by("laptop")[transport](board) as client:
-        token = await shown(client, "好")
-    async with by("phone")[transport](board) as other:
+    async with connections_for("laptop")[transport](board) as client:
+        token = await dry_run_token(client, "好")
+    async with connections_for("phone")[transport](board) as other:
         text = await refusal(other, "board_pin", text="好", confirmation=token)
     assert "另一个客户端" in text
     assert written == []
-    async with by("laptop")[transport](board) as again:
+    async with connections_for("laptop")[transport](board) as again:
         result = await again.call_tool("board_pin", {"text": "好", "dry_run": False, "confirmation": token})
     assert (result.structured_content["done"], written) == (True, ["board_pin 好"])

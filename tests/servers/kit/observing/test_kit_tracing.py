@@ -1,4 +1,4 @@
-"""Spans reach a collector inside the caller's trace; a collector that is not there costs nothing but spans."""
+"""Tests that spans reach a collector in the caller's trace, and that an unreachable collector affects no call."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ def values(attributes: Any) -> dict[str, Any]:
 
 @dataclass
 class Collector:
-    """An OTLP/HTTP receiver."""
+    """Holds the spans that an OTLP/HTTP receiver got."""
 
     base: str = ""
     spans: list[Span] = field(default_factory=list)
     resource: dict[str, Any] = field(default_factory=dict)
 
     def named(self, name: str) -> Span:
-        """The span of that name; there must be one."""
-        (found,) = [span for span in self.spans if span.name == name]
-        return found
+        """Return the only span of that name."""
+        (span,) = [span for span in self.spans if span.name == name]
+        return span
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def collector() -> Iterator[Collector]:
     app = FastAPI()
 
     @app.post("/v1/traces")
-    async def take(request: Request) -> Response:
+    async def receive(request: Request) -> Response:
         for group in ExportTraceServiceRequest.FromString(await request.body()).resource_spans:
             received.resource = values(group.resource.attributes)
             received.spans += [span for scope in group.scope_spans for span in scope.spans]
@@ -61,7 +61,7 @@ def collector() -> Iterator[Collector]:
 
 
 async def call_then_stop(endpoint: str, tool: str, arguments: dict[str, Any], **environment: str) -> httpx2.Response:
-    """Calls a tool as a traced caller does, and stops the server, which sends its last spans."""
+    """Call a tool with a `traceparent`, then stop the server, which sends its last spans."""
     message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": arguments}}
     with process("template_server", OTEL_EXPORTER_OTLP_ENDPOINT=endpoint, **environment) as (child, base):
         async with httpx2.AsyncClient(timeout=30) as http:
@@ -79,14 +79,14 @@ async def test_a_call_and_its_request_to_the_platform_are_spans_of_the_callers_t
         url = f"{upstream}/ok/feed.json?start=21"
         await call_then_stop(collector.base, "template_search", {"query": "第"}, TEMPLATE_UPSTREAM_URL=url)
     names = ("POST /mcp", "tools/call template_search", "call template_search", "upstream feed")
-    request, method, call, asked = chain = [collector.named(name) for name in names]
+    request, method, call, upstream_request = chain = [collector.named(name) for name in names]
     assert {span.trace_id.hex() for span in chain} == {TRACE}
     assert request.parent_span_id.hex() == CALLER
-    parents = [span.parent_span_id for span in (method, call, asked)]
+    parents = [span.parent_span_id for span in (method, call, upstream_request)]
     assert parents == [span.span_id for span in (request, method, call)]
     assert values(request.attributes)["http.response.status_code"] == 200
     assert values(call.attributes) == {"mcp.tool": "template_search", "mcp.outcome": "ok"}
-    assert values(asked.attributes) == {
+    assert values(upstream_request.attributes) == {
         "http.request.method": "GET",
         "server.address": "127.0.0.1",
         "http.response.status_code": 200,

@@ -1,4 +1,4 @@
-"""The cache, in process and in a real Redis; a Redis that fails only costs speed."""
+"""Tests of the cache in this process and in a real Redis, and of failures of Redis."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ from pydantic import BaseModel
 
 from tests.stand_in.running import free_port
 
-REDIS = Path("/usr/bin/redis-check-rdb")  # The server itself: what it is called decides what it does.
+REDIS = Path(
+    "/usr/bin/redis-check-rdb"
+)  # The same program as the server; the name it is called by decides which it is.
 PASSWORD = "cache-password"
 
 
-class Hot(BaseModel):
+class Words(BaseModel):
     words: list[str]
 
 
@@ -51,13 +53,15 @@ def redis_server(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
 
 @pytest.fixture(scope="module")
 def redis(tmp_path_factory) -> Iterator[int]:
-    """Port of a running Redis."""
+    """Return the port of a running Redis."""
     port = free_port()
     with redis_server(tmp_path_factory.mktemp("redis"), port):
         yield port
 
 
-def connected(monkeypatch, port: int, metrics: Metrics | None = None, service: str = "x", version: str = "1") -> Cache:
+def redis_cache(
+    monkeypatch, port: int, metrics: Metrics | None = None, service: str = "x", version: str = "1"
+) -> Cache:
     monkeypatch.setenv("DYBER_REDIS_HOST", "127.0.0.1")
     monkeypatch.setenv("DYBER_REDIS_PORT", str(port))
     monkeypatch.setenv("DYBER_REDIS_PASSWORD", PASSWORD)
@@ -66,14 +70,14 @@ def connected(monkeypatch, port: int, metrics: Metrics | None = None, service: s
 
 @pytest.fixture(params=["memory", "redis"])
 async def cache(request, monkeypatch) -> AsyncIterator[Cache]:
-    """The test runs once per backend."""
+    """Return a cache; tests run once per backend."""
     if request.param == "redis":
         port = request.getfixturevalue("redis")
-        made = connected(monkeypatch, port, service=request.node.name[:60])
+        backend = redis_cache(monkeypatch, port, service=request.node.name[:60])
     else:
-        made = Cache("x", "1")
-    yield made
-    await made.close()
+        backend = Cache("x", "1")
+    yield backend
+    await backend.close()
 
 
 async def test_a_value_that_was_set_is_returned(cache):
@@ -117,8 +121,8 @@ async def test_concurrent_callers_share_one_loader(cache):
         await asyncio.sleep(0.02)
         return {"n": loads}
 
-    found = await asyncio.gather(*(cache.get_or_load("key", 60, load) for _ in range(50)))
-    assert (loads, found) == (1, [{"n": 1}] * 50)
+    values = await asyncio.gather(*(cache.get_or_load("key", 60, load) for _ in range(50)))
+    assert (loads, values) == (1, [{"n": 1}] * 50)
     assert await cache.get_or_load("key", 60, load) == {"n": 1}
 
 
@@ -139,15 +143,15 @@ async def test_an_error_reaches_every_caller_and_is_not_cached(cache):
 
 
 async def test_a_caller_that_leaves_does_not_stop_the_loader_for_the_others(cache):
-    going = asyncio.Event()
+    started = asyncio.Event()
 
     async def load() -> str:
-        going.set()
+        started.set()
         await asyncio.sleep(0.05)
         return "loaded"
 
     first = asyncio.create_task(cache.get_or_load("key", 60, load))
-    await going.wait()
+    await started.wait()
     second = asyncio.create_task(cache.get_or_load("key", 60, load))
     await asyncio.sleep(0.01)
     first.cancel()
@@ -155,53 +159,53 @@ async def test_a_caller_that_leaves_does_not_stop_the_loader_for_the_others(cach
 
 
 async def test_a_loader_without_waiting_callers_is_cancelled(cache):
-    going, stopped = asyncio.Event(), asyncio.Event()
+    started, stopped = asyncio.Event(), asyncio.Event()
 
     async def load() -> None:
-        going.set()
+        started.set()
         try:
             await asyncio.sleep(30)
         finally:
             stopped.set()
 
-    only = asyncio.create_task(cache.get_or_load("key", 60, load))
-    await going.wait()
-    only.cancel()
+    call = asyncio.create_task(cache.get_or_load("key", 60, load))
+    await started.wait()
+    call.cancel()
     await asyncio.wait_for(stopped.wait(), 5)
 
 
 async def test_a_caller_that_arrives_while_a_loader_is_cancelled_gets_an_answer(cache):
-    going = asyncio.Event()
+    started = asyncio.Event()
 
     async def hang() -> None:
-        going.set()
+        started.set()
         await asyncio.sleep(30)
 
     async def load() -> str:
         return "loaded"
 
-    only = asyncio.create_task(cache.get_or_load("key", 60, hang))
-    await going.wait()
-    only.cancel()
-    await asyncio.wait([only])
+    call = asyncio.create_task(cache.get_or_load("key", 60, hang))
+    await started.wait()
+    call.cancel()
+    await asyncio.wait([call])
     assert await cache.get_or_load("key", 60, load) == "loaded"
 
 
 async def test_models_are_returned_as_models(cache):
-    async def load() -> Hot:
-        return Hot(words=["茶"])
+    async def load() -> Words:
+        return Words(words=["茶"])
 
     for _ in range(2):
-        assert await cache.get_or_load_model(Hot, "hot", 60, load) == Hot(words=["茶"])
+        assert await cache.get_or_load_model(Words, "hot", 60, load) == Words(words=["茶"])
 
 
 async def test_a_cached_value_that_no_longer_fits_the_model_is_loaded_again(cache):
     await cache.set("hot", {"old": "shape"}, 60)
 
-    async def load() -> Hot:
-        return Hot(words=["茶"])
+    async def load() -> Words:
+        return Words(words=["茶"])
 
-    assert await cache.get_or_load_model(Hot, "hot", 60, load) == Hot(words=["茶"])
+    assert await cache.get_or_load_model(Words, "hot", 60, load) == Words(words=["茶"])
     assert await cache.get("hot") == {"words": ["茶"]}
 
 
@@ -217,16 +221,19 @@ async def test_memory_is_limited_in_bytes_and_the_least_recently_used_value_is_r
 
 
 async def test_services_and_versions_have_separate_keys_in_redis(redis, monkeypatch):
-    one = connected(monkeypatch, redis, service="one")
-    await one.set("key", 1, 60)
-    others = [connected(monkeypatch, redis, service="two"), connected(monkeypatch, redis, service="one", version="2")]
+    first = redis_cache(monkeypatch, redis, service="one")
+    await first.set("key", 1, 60)
+    others = [
+        redis_cache(monkeypatch, redis, service="two"),
+        redis_cache(monkeypatch, redis, service="one", version="2"),
+    ]
     assert [await other.get("key") for other in others] == [None, None]
-    assert await connected(monkeypatch, redis, service="one").get("key") == 1
+    assert await redis_cache(monkeypatch, redis, service="one").get("key") == 1
 
 
 async def test_hits_and_misses_are_counted_by_backend(redis, monkeypatch):
     metrics = Metrics("x")
-    cache = connected(monkeypatch, redis, metrics, service="counted")
+    cache = redis_cache(monkeypatch, redis, metrics, service="counted")
     await cache.get("key")
     await cache.set("key", 1, 60)
     await cache.get("key")
@@ -238,7 +245,7 @@ async def test_hits_and_misses_are_counted_by_backend(redis, monkeypatch):
 
 async def test_when_redis_is_down_memory_is_used_and_one_warning_is_logged(monkeypatch, caplog):
     metrics = Metrics("x")
-    cache = connected(monkeypatch, free_port(), metrics)
+    cache = redis_cache(monkeypatch, free_port(), metrics)
     await cache.set("key", 1, 60)
     assert await cache.get("key") == 1
     monkeypatch.setattr(cache_module, "_REDIS_PAUSE_SECONDS", 0)
@@ -250,14 +257,14 @@ async def test_when_redis_is_down_memory_is_used_and_one_warning_is_logged(monke
 
 async def test_every_key_of_a_deployed_service_contains_its_name(redis, monkeypatch):
     monkeypatch.setenv("DYBER_SERVICE", "folder-name")
-    cache = connected(monkeypatch, redis, service="name in the package")
+    cache = redis_cache(monkeypatch, redis, service="name in the package")
     await cache.set("key", 1, 60)
     assert await cache._redis.keys("dyber:folder-name:*") == [b"dyber:folder-name:1:key"]
     await cache.close()
 
 
 async def test_with_a_wrong_password_memory_is_used(redis, monkeypatch, caplog):
-    connected(monkeypatch, redis)
+    redis_cache(monkeypatch, redis)
     monkeypatch.setenv("DYBER_REDIS_PASSWORD", "wrong-password")
     cache = Cache.from_environment("x", "1")
     await cache.set("key", 1, 60)
@@ -269,24 +276,24 @@ async def test_a_redis_that_hangs_is_not_called_during_the_pause_and_used_again_
     caplog.set_level("INFO", logger="dyber.cache")
     port = free_port()
     with redis_server(tmp_path, port) as server:
-        cache = connected(monkeypatch, port)
+        cache = redis_cache(monkeypatch, port)
         cache._clock = lambda: now
         now = 0.0
         await cache.set("kept", "in redis", 60)
         server.send_signal(signal.SIGSTOP)
-        tries = 0
+        attempts = 0
         ask = cache._redis.get
 
         def counted(key: str):
-            nonlocal tries
-            tries += 1
+            nonlocal attempts
+            attempts += 1
             return ask(key)
 
         monkeypatch.setattr(cache._redis, "get", counted)
         assert await cache.get("kept") is None
         for _ in range(5):
             await cache.get("kept")
-        assert tries == 1
+        assert attempts == 1
         server.send_signal(signal.SIGCONT)
         now = 6.0
         assert await cache.get("kept") == "in redis"
@@ -295,7 +302,7 @@ async def test_a_redis_that_hangs_is_not_called_during_the_pause_and_used_again_
 
 
 async def test_a_loader_still_runs_once_when_redis_is_down(monkeypatch):
-    cache = connected(monkeypatch, free_port())
+    cache = redis_cache(monkeypatch, free_port())
     loads = 0
 
     async def load() -> int:

@@ -1,4 +1,4 @@
-"""The HTTP client for platforms: which hosts, how much, how often."""
+"""Tests of the HTTP client for platforms: allowed hosts, limits and retries."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from starlette.routing import Route
 
 from tests.stand_in.running import free_port, running
 
-seen: list[str] = []
+received: list[str] = []
 
 
 async def answer(request: Request) -> Response:
     kind = request.path_params["kind"]
-    seen.append(f"{request.method} {kind}")
+    received.append(f"{request.method} {kind}")
     if kind == "redirect":
         return RedirectResponse(request.query_params["to"])
     if kind == "flaky":
-        recovered = seen.count(f"{request.method} flaky") > 2
+        recovered = received.count(f"{request.method} flaky") > 2
         return PlainTextResponse("", 200 if recovered else 503)
     if kind == "broken":
         return PlainTextResponse("no", 502)
@@ -55,9 +55,11 @@ def site() -> Iterator[str]:
 
 @pytest.fixture
 async def client(site):
-    seen.clear()
-    async with create_client(["127.0.0.1"], base_url=site, max_bytes=1000, timeout=5, retry_wait=0.001) as made:
-        yield made
+    received.clear()
+    async with create_client(
+        ["127.0.0.1"], base_url=site, max_bytes=1000, timeout=5, retry_wait=0.001
+    ) as guarded_client:
+        yield guarded_client
 
 
 async def refused(client: httpx2.AsyncClient, url: str, method: str = "GET", **options: object) -> ServiceError:
@@ -80,7 +82,7 @@ async def test_any_other_address_is_refused(client, url):
 
 async def test_a_redirect_to_another_host_is_refused(client):
     error = await refused(client, "/redirect", params={"to": "http://example.com/"})
-    assert (error.code, seen) == (ErrorCode.INVALID_ARGUMENT, ["GET redirect"])
+    assert (error.code, received) == (ErrorCode.INVALID_ARGUMENT, ["GET redirect"])
 
 
 async def test_a_redirect_within_the_list_is_followed(client):
@@ -97,36 +99,36 @@ async def test_an_allowed_name_that_points_into_the_private_network_is_refused(s
 
 async def test_the_connection_goes_to_the_address_that_was_checked(site, monkeypatch):
     port = int(site.rsplit(":", 1)[1])
-    asked = []
+    resolved = []
 
     async def resolve(_loop, host, *_args, **_options):
-        asked.append(host)
+        resolved.append(host)
         return [(2, 1, 6, "", ("127.0.0.1", port))]
 
     monkeypatch.setattr("asyncio.base_events.BaseEventLoop.getaddrinfo", resolve)
     async with create_client(["platform.example", "127.0.0.1"]) as client:
         assert (await client.get(f"http://platform.example:{port}/ok")).text == "ok"
-    assert asked[0] == "platform.example"
+    assert resolved[0] == "platform.example"
 
 
 async def test_safe_requests_are_retried_after_server_errors(client):
     assert (await client.get("/flaky")).status_code == 200
-    assert seen == ["GET flaky"] * 3
+    assert received == ["GET flaky"] * 3
 
 
 async def test_the_last_answer_is_returned_when_all_retries_fail(client):
     assert (await client.get("/broken")).status_code == 502
-    assert seen == ["GET broken"] * 3
+    assert received == ["GET broken"] * 3
 
 
 async def test_requests_that_may_have_an_effect_are_never_retried(client):
     assert (await client.post("/broken")).status_code == 502
-    assert seen == ["POST broken"]
+    assert received == ["POST broken"]
 
 
 async def test_a_client_error_is_not_retried(client):
     assert (await client.get("/missing")).status_code == 404
-    assert seen == ["GET missing"]
+    assert received == ["GET missing"]
 
 
 async def test_a_host_that_does_not_answer_is_reported_as_unreachable():
@@ -150,7 +152,7 @@ async def test_a_compression_that_was_not_requested_is_refused(client):
 
 @pytest.mark.parametrize("path", ["/odd", "/large", "/bomb", "/broken-gzip", "/redirect?to=http://example.com/"])
 async def test_refused_answers_return_their_connections_to_the_pool(client, path):
-    for _ in range(25):  # More than the client keeps open at once.
+    for _ in range(25):  # More than the largest number of open connections.
         await refused(client, path)
     assert (await client.get("/ok")).text == "ok"
 
@@ -202,7 +204,7 @@ async def test_a_name_whose_address_changes_between_two_requests_is_checked_agai
 
 
 async def test_each_attempt_is_counted_by_endpoint_and_status(site):
-    seen.clear()
+    received.clear()
     metrics = Metrics("x")
     async with create_client(["127.0.0.1"], base_url=site, metrics=metrics, retry_wait=0.001) as client:
         await client.get("/flaky", extensions={ENDPOINT: "hot"})

@@ -1,4 +1,4 @@
-"""The queue in front of a platform, and the breaker that stops it."""
+"""Tests of the queue in front of a platform, and of the breaker that stops calls."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOON = datetime(2026, 3, 1, 12, 0, tzinfo=SHANGHAI)
 
 
 class Clock:
-    """A clock that stands still until told; sleeping moves it on."""
+    """Is a clock that advances only when a test sets it or code sleeps."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch | None = None) -> None:
         self.seconds = 1000.0
@@ -47,7 +47,7 @@ def pacer(clock: Clock, **options) -> Pacer:
     return Pacer("site", **{"min_interval": 10, "queue_seconds": 30, "clock": clock, "now": clock.now, **options})
 
 
-async def take(queue: Pacer) -> None:
+async def take_turn(queue: Pacer) -> None:
     async with queue.turn():
         pass
 
@@ -61,17 +61,17 @@ async def refusal(queue: Pacer | Breaker) -> ServiceError:
 
 async def test_the_second_turn_waits_for_the_interval(clock):
     queue = pacer(clock)
-    await take(queue)
+    await take_turn(queue)
     clock.seconds += 4
-    await take(queue)
+    await take_turn(queue)
     assert clock.slept == [6]
 
 
 async def test_jitter_only_lengthens_the_interval(clock, monkeypatch):
     monkeypatch.setattr("dyber_kit.upstream.pacing.random.uniform", lambda low, high: high)
     queue = pacer(clock, jitter=5)
-    await take(queue)
-    await take(queue)
+    await take_turn(queue)
+    await take_turn(queue)
     assert clock.slept == [15]
 
 
@@ -94,7 +94,7 @@ async def test_turns_are_given_one_at_a_time_in_order():
 
 async def test_a_wait_longer_than_the_limit_is_refused_at_once_with_the_time_to_wait(clock):
     queue = pacer(clock, min_interval=100)
-    await take(queue)
+    await take_turn(queue)
     error = await refusal(queue)
     assert (error.code, error.retry_after, clock.slept) == (ErrorCode.BUSY, 100, [])
 
@@ -105,25 +105,25 @@ async def test_during_a_long_turn_others_get_busy_and_afterwards_the_queue_is_fr
         error = await refusal(queue)
     assert error.code is ErrorCode.BUSY
     assert queue.waiting == 0
-    await take(queue)
+    await take_turn(queue)
 
 
 async def test_a_cancelled_wait_is_removed_from_the_queue():
     queue = Pacer("site", min_interval=0, queue_seconds=30)
     async with queue.turn():
-        waiting = asyncio.create_task(take(queue))
+        waiting = asyncio.create_task(take_turn(queue))
         await asyncio.sleep(0.01)
         assert queue.waiting == 1
         waiting.cancel()
         await asyncio.wait([waiting])
         assert queue.waiting == 0
-    await take(queue)
+    await take_turn(queue)
 
 
 async def test_the_error_of_the_daily_cap_has_the_time_until_midnight(clock):
     queue = pacer(clock, daily_cap=2, min_interval=0)
-    await take(queue)
-    await take(queue)
+    await take_turn(queue)
+    await take_turn(queue)
     error = await refusal(queue)
     assert error.code is ErrorCode.RATE_LIMITED
     assert error.retry_after == 12 * 3600
@@ -131,14 +131,14 @@ async def test_the_error_of_the_daily_cap_has_the_time_until_midnight(clock):
 
 async def test_a_new_day_brings_new_turns(clock):
     queue = pacer(clock, daily_cap=1, min_interval=0)
-    await take(queue)
+    await take_turn(queue)
     clock.seconds += 12 * 3600
-    await take(queue)
+    await take_turn(queue)
     assert queue.used_today == 1
 
 
 async def test_the_days_count_survives_a_restart(clock, tmp_path):
-    await take(pacer(clock, daily_cap=1, data_dir=tmp_path))
+    await take_turn(pacer(clock, daily_cap=1, data_dir=tmp_path))
     error = await refusal(pacer(clock, daily_cap=1, data_dir=tmp_path))
     assert error.code is ErrorCode.RATE_LIMITED
     assert json.loads((tmp_path / "pacing-site.json").read_bytes()) == {"day": "2026-03-01", "used": 1}
@@ -148,14 +148,14 @@ async def test_the_days_count_survives_a_restart(clock, tmp_path):
 async def test_after_a_damaged_file_the_count_starts_at_zero(clock, tmp_path, content):
     (tmp_path / "pacing-site.json").write_text(content)
     queue = pacer(clock, daily_cap=1, data_dir=tmp_path)
-    await take(queue)
+    await take_turn(queue)
     assert queue.used_today == 1
     assert (tmp_path / "pacing-site.json.damaged").read_text() == content
 
 
 async def test_a_full_volume_does_not_stop_the_queue(clock, tmp_path, caplog):
     (tmp_path / "file").write_text("")
-    await take(pacer(clock, daily_cap=5, data_dir=tmp_path / "file"))
+    await take_turn(pacer(clock, daily_cap=5, data_dir=tmp_path / "file"))
     assert "daily count not kept" in caplog.text
 
 
@@ -163,7 +163,7 @@ async def test_metrics_show_how_many_calls_wait_and_how_many_turns_were_taken():
     metrics = Metrics("x")
     queue = Pacer("site", min_interval=0, metrics=metrics)
     async with queue.turn():
-        waiting = asyncio.create_task(take(queue))
+        waiting = asyncio.create_task(take_turn(queue))
         await asyncio.sleep(0.01)
         shown = generate_latest(metrics.registry).decode()
     await waiting
@@ -175,7 +175,7 @@ def breaker(clock: Clock, **options) -> Breaker:
     return Breaker("site", **{"pause_seconds": 600, "max_pause_seconds": 2000, "clock": clock, **options})
 
 
-async def hit(target: Breaker | Pacer, error: Exception) -> None:
+async def fail_with(target: Breaker | Pacer, error: Exception) -> None:
     with pytest.raises(type(error)):
         async with target.guard() if isinstance(target, Breaker) else target.turn():
             raise error
@@ -191,7 +191,7 @@ async def hit(target: Breaker | Pacer, error: Exception) -> None:
 )
 async def test_a_wall_opens_the_breaker_which_refuses_calls_with_its_code_and_the_time_to_wait(clock, wall):
     guarded = breaker(clock)
-    await hit(guarded, wall)
+    await fail_with(guarded, wall)
     clock.seconds += 60
     error = await refusal(guarded)
     assert (error.code, error.retry_after) == (wall.code, 540)
@@ -210,13 +210,13 @@ async def test_a_wall_opens_the_breaker_which_refuses_calls_with_its_code_and_th
 )
 async def test_other_failures_do_not_open_the_breaker(clock, error):
     guarded = breaker(clock)
-    await hit(guarded, error)
+    await fail_with(guarded, error)
     assert guarded.state is BreakerState.CLOSED
 
 
 async def test_after_the_pause_one_call_is_the_trial_and_the_others_are_refused(clock):
     guarded = breaker(clock)
-    await hit(guarded, ServiceError(ErrorCode.RATE_LIMITED))
+    await fail_with(guarded, ServiceError(ErrorCode.RATE_LIMITED))
     clock.seconds += 601
     assert guarded.state is BreakerState.HALF_OPEN
     async with guarded.guard():
@@ -228,7 +228,7 @@ async def test_a_trial_that_meets_a_wall_doubles_the_pause_up_to_the_maximum(clo
     guarded = breaker(clock)
     pauses = []
     for _ in range(4):
-        await hit(guarded, ServiceError(ErrorCode.RATE_LIMITED))
+        await fail_with(guarded, ServiceError(ErrorCode.RATE_LIMITED))
         pauses.append((await refusal(guarded)).retry_after)
         clock.seconds += pauses[-1]
     assert pauses == [600, 1200, 2000, 2000]
@@ -236,9 +236,9 @@ async def test_a_trial_that_meets_a_wall_doubles_the_pause_up_to_the_maximum(clo
 
 async def test_after_a_trial_with_another_failure_the_next_call_is_the_trial(clock):
     guarded = breaker(clock)
-    await hit(guarded, ServiceError(ErrorCode.RATE_LIMITED))
+    await fail_with(guarded, ServiceError(ErrorCode.RATE_LIMITED))
     clock.seconds += 601
-    await hit(guarded, ServiceError(ErrorCode.TIMEOUT))
+    await fail_with(guarded, ServiceError(ErrorCode.TIMEOUT))
     assert guarded.state is BreakerState.HALF_OPEN
     async with guarded.guard():
         pass
@@ -247,7 +247,7 @@ async def test_after_a_trial_with_another_failure_the_next_call_is_the_trial(clo
 
 async def test_after_a_cancelled_trial_the_next_call_is_the_trial(clock):
     guarded = breaker(clock)
-    await hit(guarded, ServiceError(ErrorCode.RATE_LIMITED))
+    await fail_with(guarded, ServiceError(ErrorCode.RATE_LIMITED))
     clock.seconds += 601
     with anyio.move_on_after(0.01):
         async with guarded.guard():
@@ -260,26 +260,26 @@ async def test_after_a_cancelled_trial_the_next_call_is_the_trial(clock):
 async def test_a_call_that_began_before_the_wall_does_not_close_the_breaker(clock):
     guarded = breaker(clock)
     async with guarded.guard():
-        await hit(guarded, ServiceError(ErrorCode.RATE_LIMITED))
+        await fail_with(guarded, ServiceError(ErrorCode.RATE_LIMITED))
     assert guarded.state is BreakerState.OPEN
 
 
 async def test_a_longer_pause_that_the_platform_names_is_used(clock):
     guarded = breaker(clock)
-    await hit(guarded, ServiceError(ErrorCode.RATE_LIMITED, retry_after=1500))
+    await fail_with(guarded, ServiceError(ErrorCode.RATE_LIMITED, retry_after=1500))
     assert (await refusal(guarded)).retry_after == 1500
 
 
 async def test_the_breakers_state_is_in_the_metrics(clock):
     metrics = Metrics("x")
     guarded = breaker(clock, metrics=metrics)
-    await hit(guarded, ServiceError(ErrorCode.RATE_LIMITED))
+    await fail_with(guarded, ServiceError(ErrorCode.RATE_LIMITED))
     assert 'breaker_state{breaker="site",service="x"} 2.0' in generate_latest(metrics.registry).decode()
 
 
 async def test_an_open_breaker_refuses_at_once_without_using_a_turn(clock):
     queue = pacer(clock, breaker=breaker(clock))
-    await hit(queue, ServiceError(ErrorCode.CAPTCHA_REQUIRED))
+    await fail_with(queue, ServiceError(ErrorCode.CAPTCHA_REQUIRED))
     assert (await refusal(queue)).code is ErrorCode.CAPTCHA_REQUIRED
     assert (queue.used_today, clock.slept) == (1, [])
 
@@ -310,37 +310,37 @@ def test_durations_are_written_in_readable_units(seconds, text):
     assert duration(seconds) == text
 
 
-def kept_breaker(clock: Clock, folder, **options) -> Breaker:
+def stored_breaker(clock: Clock, folder, **options) -> Breaker:
     return breaker(clock, data_dir=folder, wall_clock=lambda: 1_700_000_000 + clock.seconds, **options)
 
 
 async def test_a_pause_survives_a_restart_with_its_cause_and_its_length(clock, tmp_path):
-    before = kept_breaker(clock, tmp_path)
-    await hit(before, ServiceError(ErrorCode.CAPTCHA_REQUIRED, "要验证", "去验证"))
+    before = stored_breaker(clock, tmp_path)
+    await fail_with(before, ServiceError(ErrorCode.CAPTCHA_REQUIRED, "要验证", "去验证"))
     clock.seconds += 100
-    after = kept_breaker(clock, tmp_path)
+    after = stored_breaker(clock, tmp_path)
     error = await refusal(after)
     assert (error.code, error.retry_after, after.state) == (ErrorCode.CAPTCHA_REQUIRED, 500, BreakerState.OPEN)
     assert "要验证" in error.message
     clock.seconds += 501
-    trying = kept_breaker(clock, tmp_path)
-    assert trying.state is BreakerState.HALF_OPEN
-    await hit(trying, ServiceError(ErrorCode.CAPTCHA_REQUIRED))
-    assert (await refusal(kept_breaker(clock, tmp_path))).retry_after == 1200
+    trial = stored_breaker(clock, tmp_path)
+    assert trial.state is BreakerState.HALF_OPEN
+    await fail_with(trial, ServiceError(ErrorCode.CAPTCHA_REQUIRED))
+    assert (await refusal(stored_breaker(clock, tmp_path))).retry_after == 1200
 
 
 async def test_a_closed_breaker_leaves_no_file(clock, tmp_path):
-    guarded = kept_breaker(clock, tmp_path)
-    await hit(guarded, ServiceError(ErrorCode.RATE_LIMITED))
+    guarded = stored_breaker(clock, tmp_path)
+    await fail_with(guarded, ServiceError(ErrorCode.RATE_LIMITED))
     clock.seconds += 601
     async with guarded.guard():
         pass
     assert list(tmp_path.iterdir()) == []
-    assert kept_breaker(clock, tmp_path).state is BreakerState.CLOSED
+    assert stored_breaker(clock, tmp_path).state is BreakerState.CLOSED
 
 
 async def test_after_the_clock_was_set_back_a_pause_does_not_exceed_the_maximum(clock, tmp_path):
-    await hit(kept_breaker(clock, tmp_path), ServiceError(ErrorCode.RATE_LIMITED))
+    await fail_with(stored_breaker(clock, tmp_path), ServiceError(ErrorCode.RATE_LIMITED))
     set_back = breaker(clock, data_dir=tmp_path, wall_clock=lambda: 1_000_000_000)
     assert (await refusal(set_back)).retry_after == 2000
 
@@ -348,15 +348,15 @@ async def test_after_the_clock_was_set_back_a_pause_does_not_exceed_the_maximum(
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"code": "NO_SUCH", "message": "", "next_step": ""}', "\udcff"])
 async def test_a_damaged_file_of_a_pause_is_renamed_and_logged(clock, tmp_path, caplog, content):
     (tmp_path / "breaker-site.json").write_bytes(content.encode("utf-8", "surrogateescape"))
-    assert kept_breaker(clock, tmp_path).state is BreakerState.CLOSED
+    assert stored_breaker(clock, tmp_path).state is BreakerState.CLOSED
     assert [file.name for file in tmp_path.iterdir()] == ["breaker-site.json.damaged"]
     assert "breaker's state not readable" in caplog.text
 
 
 async def test_a_pause_that_cannot_be_stored_is_still_in_effect(clock, tmp_path, caplog):
     (tmp_path / "file").write_text("")
-    guarded = kept_breaker(clock, tmp_path / "file" / "below")
-    await hit(guarded, ServiceError(ErrorCode.RATE_LIMITED))
+    guarded = stored_breaker(clock, tmp_path / "file" / "below")
+    await fail_with(guarded, ServiceError(ErrorCode.RATE_LIMITED))
     assert guarded.state is BreakerState.OPEN
     assert "breaker not kept" in caplog.text
 
@@ -370,5 +370,5 @@ async def test_the_first_error_of_a_wall_has_the_same_time_to_wait_as_the_next(c
     first, second = caught.value, await refusal(guarded)
     assert (first.code, first.retry_after) == (code, 600)
     assert (first.message, first.next_step) == (second.message, second.next_step)
-    assert "分钟" not in first.message + first.next_step  # the time is told once, from retry_after
+    assert "分钟" not in first.message + first.next_step  # The text has the time once, from `retry_after`.
     assert not isinstance(first, LocalRefusal)

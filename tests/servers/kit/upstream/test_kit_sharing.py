@@ -1,4 +1,4 @@
-"""Equal calls at the same time share one piece of work."""
+"""Tests that concurrent equal calls share one execution."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dyber_kit.upstream.sharing import SharedWork
 
 
 class Work:
-    """Counts its runs and ends when told."""
+    """Counts its runs, which end when `go` is set."""
 
     def __init__(self) -> None:
         self.started = self.cancelled = 0

@@ -1,4 +1,4 @@
-"""Text, numbers and times as platforms show them."""
+"""Tests of reading texts, numbers and times as platforms show them."""
 
 from __future__ import annotations
 
@@ -92,8 +92,8 @@ def test_relative_days_are_counted_in_the_platforms_time_zone():
 
 @given(st.one_of(st.text(max_size=40), st.floats(), st.integers()))
 def test_the_parsers_raise_no_error_for_any_input(shown):
-    found = parse_time(shown, NOW)
-    assert found is None or found.tzinfo is not None
+    moment = parse_time(shown, NOW)
+    assert moment is None or moment.tzinfo is not None
     parse_count(shown)
 
 
