@@ -91,7 +91,7 @@ class ServiceTool(Tool):
         if not description:
             raise ValueError(f"tool {name} needs a docstring: it is what agents read")
         try:
-            made = cls.from_function(
+            sdk_tool = cls.from_function(
                 declaration.function,
                 title=declaration.title,
                 description=description,
@@ -100,7 +100,7 @@ class ServiceTool(Tool):
             )
         except Exception as error:
             raise ValueError(f"tool {name} has a signature that cannot be published: {error}") from error
-        built = cast(ServiceTool, made)
+        built = cast(ServiceTool, sdk_tool)
         if not _has_structure(built):
             raise ValueError(f"tool {name} needs a Pydantic model as its return type: agents get an output schema")
         built.parameters = _untitled(built.parameters)

@@ -45,8 +45,8 @@ class KitServer(MCPServer):
         """Call a tool by name; an unknown name is answered with the nearest known names."""
         if name not in self._names:
             return failed(self._unknown(name))
-        odd = _odd_arguments.get()
-        return await super().call_tool(name, arguments if odd is None else odd, context)
+        odd_arguments = _odd_arguments.get()
+        return await super().call_tool(name, arguments if odd_arguments is None else odd_arguments, context)
 
     def _unknown(self, name: str) -> ServiceError:
         if name in self._withheld:

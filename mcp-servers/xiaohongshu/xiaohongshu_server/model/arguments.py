@@ -93,9 +93,9 @@ def title_width(text: str) -> int:
 def _checked(name: str, value: str) -> str:
     """Return the value with uniform line ends and with tabs turned into blanks; refuse other control characters."""
     value = value.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
-    odd = next((char for char in value if char != "\n" and unicodedata.category(char) in ("Cc", "Cs")), None)
-    if odd is not None:
-        raise _refused(f"{name} 里有控制字符 U+{ord(odd):04X}", f"请去掉 {name} 里看不见的字符")
+    forbidden = next((char for char in value if char != "\n" and unicodedata.category(char) in ("Cc", "Cs")), None)
+    if forbidden is not None:
+        raise _refused(f"{name} 里有控制字符 U+{ord(forbidden):04X}", f"请去掉 {name} 里看不见的字符")
     return value
 
 
