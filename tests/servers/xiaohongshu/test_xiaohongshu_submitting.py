@@ -1,4 +1,4 @@
-"""Tests of writes with an assert_outcome_unknown error_code, and of when a confirmation is used up."""
+"""Tests of writes with an unknown outcome, and of when a confirmation is used up."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def uploads(xiaohongshu_data: Path) -> Path:
 
 
 async def write_confirmed(client: Caller, tool: str, **arguments: object) -> dict:
-    """Make a dry run and the write_confirmed call, and return the tool's answer."""
+    """Make a dry run and the confirmed call, and return the tool's answer."""
     planned = await client(tool, **arguments)
     assert (planned["done"], planned["dry_run"]) == (False, True)
     return await client(tool, **arguments, dry_run=False, confirmation=planned["confirmation"])
