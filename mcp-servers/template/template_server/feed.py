@@ -59,7 +59,7 @@ class FeedReader:
             await self._cache.close()
 
     async def search(self, query: str, limit: int, cursor: str) -> SearchResult:
-        """Return up to `limit` entries whose title, text or tags contain `query`, after those before `cursor`.
+        """Return up to `limit` entries whose title, text or tags contain `query`, from `cursor` on.
 
         Raises ServiceError: INVALID_ARGUMENT for a cursor of another query or of a feed that has changed since; or
         the error that reading the feed raises.

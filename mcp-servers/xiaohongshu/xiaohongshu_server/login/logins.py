@@ -108,7 +108,7 @@ class Logins:
                 raise
 
     async def cancel(self) -> None:
-        """Stop watching for the current code, if any."""
+        """Stop waiting for the current code, if any."""
         watching, self._watching = self._watching, None
         self._progress = None
         if watching is not None:

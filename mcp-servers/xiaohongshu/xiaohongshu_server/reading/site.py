@@ -98,7 +98,7 @@ class Site:
     async def search(
         self, keyword: str, filters: SearchFilters, limit: int, cursor: str = "", account: str = ""
     ) -> NoteList:
-        """Return up to `limit` notes for `keyword`, after those before `cursor`."""
+        """Return up to `limit` notes for `keyword`, from `cursor` on."""
         account, keyword = self._pages.account(account), search_words("keyword", keyword)
         kind = f"search:{self._parser.names}:{account}:{filters}:{keyword}"
         start = _offset(decode_cursor(kind, cursor)) if cursor else 0
