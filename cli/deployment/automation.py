@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import subprocess
 from functools import cache
+from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cli.system import programs
+from toolchain import versions
+
+if TYPE_CHECKING:
+    from pulumi import automation as auto
 
 
 def api() -> Any:
@@ -20,6 +25,38 @@ def api() -> Any:
     from pulumi import automation
 
     return automation
+
+
+def known_stack(name: str, work_dir: Path) -> auto.Stack:
+    """Return a stack that the state is known to have.
+
+    Unlike `select_stack` of the Automation API it does not ask Pulumi for its version, select the stack for commands
+    that do not name one, and ask for outputs and history after each update; each takes 0.2 s and is known otherwise.
+    """
+    module = api()
+    from pulumi.automation._stack import StackInitMode
+    from semver import VersionInfo
+
+    class Command(module.PulumiCommand):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            self.command = "pulumi"
+            self.version = VersionInfo.parse(versions.load().pulumi_cli)  # or newer
+
+    class Workspace(module.LocalWorkspace):  # type: ignore[misc, name-defined]
+        def select_stack(self, stack_name: str) -> None:
+            """Do nothing: every command names its stack."""
+
+        def stack_outputs(self, stack_name: str) -> dict[str, Any]:
+            """Return nothing: the outputs are read from the state."""
+            return {}
+
+    class Stack(module.Stack):  # type: ignore[misc, name-defined]
+        def info(self, show_secrets: bool = True) -> SimpleNamespace:
+            """Return nothing: the changes are counted by the events."""
+            return SimpleNamespace()
+
+    workspace = Workspace(work_dir=str(work_dir), pulumi_command=Command())
+    return Stack(name, workspace, StackInitMode.SELECT)
 
 
 @cache

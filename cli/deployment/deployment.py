@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,13 +55,13 @@ class Deployment:
         settings_file(name)
         found = cls(None, None, name)
         with ThreadPoolExecutor(max_workers=1) as pool:
-            settings = pool.submit(_settings, name) if with_settings else None
+            settings = pool.submit(_settings_of_known_stack, name) if with_settings else None
             found.state()
             if settings:
                 found._settings = settings.result()
         if not settings and not found.state().get("resources"):
             # A wrong passphrase or key, which an empty state does not need, matters more than that nothing is deployed.
-            found._settings = _settings(name)
+            found._settings = _settings_of_known_stack(name)
         return found
 
     @classmethod
@@ -77,17 +77,28 @@ class Deployment:
         settings_file(name)
         from cli.deployment import secrets_provider
 
-        auto = automation.api()
-        select = auto.create_or_select_stack if create else auto.select_stack
+        if create:
+            secrets_provider.for_new_stack(ROOT / stack_file(name))  # raises for a provider that there is not
         try:
-            stack = select(
-                stack_name=name,
-                work_dir=str(ROOT),
-                opts=secrets_provider.options(ROOT / stack_file(name)) if create else None,
-            )
-        except auto.errors.StackNotFoundError:
-            raise _not_deployed(name) from None
+            return cls._read_whole(name)
+        except reading.NoSuchStack:
+            if not create:
+                raise _not_deployed(name) from None
+        options = secrets_provider.options(ROOT / stack_file(name))
+        stack = automation.api().create_stack(stack_name=name, work_dir=str(ROOT), opts=options)
         return cls(stack, _settings(name))
+
+    @classmethod
+    def _read_whole(cls, name: str) -> Deployment:
+        """Read settings and state at the same time. Raises NoSuchStack, ConfigurationError, and what explains Pulumi's
+        failures."""
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            settings = pool.submit(_settings, name)
+            state = pool.submit(reading.state, name)
+            stack = automation.known_stack(name, ROOT)  # imports meanwhile what takes half a second
+            deployment = cls(stack, settings.result())
+            deployment._state = state.result()
+        return deployment
 
     @classmethod
     def known_to_the_state(cls, name: str) -> Deployment | None:
@@ -126,7 +137,7 @@ class Deployment:
     def settings(self) -> StackSettings:
         """The stack's settings. Raises ConfigurationError for those that cannot be used."""
         if self._settings is None:
-            self._settings = _settings(self._name)
+            self._settings = _settings_of_known_stack(self._name)
         return self._settings
 
     # -- reading ---------------------------------------------------------------------------------------------------
@@ -224,8 +235,10 @@ class Deployment:
                 self.stack.refresh(clear_pending_creates=True, show_secrets=False, color="never")
             self._state = None
         deployment = self.deployment_id()
-        if deployment:
-            for name in engine.sweep(deployment, {str(item.get("id")) for item in self.resources()}):
+        if deployment and engine.leftovers(deployment, _ids(self.resources())):
+            # Another run may have ended, and changed the state, after it was read.
+            self._state = None
+            for name in engine.sweep(deployment, _ids(self.resources())):
                 err.print(tr("removed leftover {name}", name=name))
 
     def up(
@@ -263,14 +276,11 @@ class Deployment:
             self._state = None
         events = EventDisplay(display)
         title = tr("Comparing and applying stack {name}", name=self.stack.name)
-        # The outputs are in the state, which is read anyhow; the Automation API would ask Pulumi for them, and twice.
-        self.stack.workspace.stack_outputs = lambda stack_name: {}  # type: ignore[method-assign]
         with display.phase(title), events.failing_clearly():
-            result = self.stack.up(show_secrets=False, color="never", on_event=events.handle, **options)
-        self._state = None
-        outputs = reading.outputs(self.state())
-        changes: Mapping[Any, int] = result.summary.resource_changes or {}
-        return outputs, dict(changes)
+            self.stack.up(show_secrets=False, color="never", on_event=events.handle, **options)
+        if set(events.changes) != {"same"} or events.outputs_differ or options["refresh"]:
+            self._state = None
+        return reading.outputs(self.state()), events.changes
 
     def preview(self, display: Activities) -> Preview:
         """What `up` would change."""
@@ -307,16 +317,25 @@ class Deployment:
         self._state = None
 
 
+def _ids(resources: Iterable[Mapping[str, Any]]) -> set[str]:
+    return {str(item.get("id")) for item in resources}
+
+
 def _settings(stack: str) -> StackSettings:
-    """Read the settings of a stack's file. Raises ConfigurationError."""
+    """Read the settings of a stack's file. Raises ConfigurationError, and NoSuchStack where the state has none."""
     from infra.settings.stack import read_settings
 
-    try:
-        config = reading.configuration(stack)
-    except reading.NoSuchStack:
-        raise _not_deployed(stack) from None
+    config = reading.configuration(stack)
     given = {key: item.value for key, item in config.items() if item.value is not None}
     return read_settings(ROOT, stack, given, [key for key, item in config.items() if item.secret])
+
+
+def _settings_of_known_stack(stack: str) -> StackSettings:
+    """As `_settings`, but raises StackError where the state has no such stack."""
+    try:
+        return _settings(stack)
+    except reading.NoSuchStack:
+        raise _not_deployed(stack) from None
 
 
 def settings_file(stack: str) -> Path:

@@ -151,6 +151,10 @@ class EventDisplay:
         self.steps: list[dict[str, Any]] = []
         #: The same, of the steps that were done: what a refresh finds is known only then.
         self.outcomes: list[dict[str, Any]] = []
+        #: How many resources an update changed, by kind of change; "same" counts those it left as they are.
+        self.changes: dict[str, int] = {}
+        #: Whether the stack's outputs, with secrets masked, are other ones than before.
+        self.outputs_differ = False
 
     def handle(self, event: EngineEvent) -> None:
         """One engine event."""
@@ -160,12 +164,20 @@ class EventDisplay:
         elif event.res_outputs_event:
             self.outcomes.append(_as_json(event.res_outputs_event.metadata))
             self._ended(event.res_outputs_event.metadata.urn, ok=True)
+            self._compare_outputs(event.res_outputs_event.metadata)
         elif event.res_op_failed_event:
             self._ended(event.res_op_failed_event.metadata.urn, ok=False)
         elif event.diagnostic_event and event.diagnostic_event.severity in ("error", "info#err"):
             self._remember(event.diagnostic_event.message, event.diagnostic_event.severity)
         elif event.policy_event:
             self._violated(event.policy_event)
+        elif event.summary_event:
+            self.changes = {str(getattr(op, "value", op)): n for op, n in event.summary_event.resource_changes.items()}
+
+    def _compare_outputs(self, step: StepEventMetadata) -> None:
+        if step.type == "pulumi:pulumi:Stack":
+            before, after = (state.outputs if state else None for state in (step.old, step.new))
+            self.outputs_differ = before != after
 
     def _started(self, step: StepEventMetadata) -> None:
         op = str(getattr(step.op, "value", step.op))

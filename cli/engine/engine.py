@@ -180,6 +180,13 @@ def _copy(source: str, target: str, archive: bytes = b"") -> bytes:
     return result.stdout
 
 
+def leftovers(deployment: str, known_ids: set[str]) -> list[str]:
+    """Return the ids of containers and networks of `deployment` that are not among `known_ids`."""
+    own = deployment_filter(deployment)
+    present = [item["Id"] for item in listed_containers(own)] + [network for _, network, _ in labelled_networks(own)]
+    return [identity for identity in present if identity not in known_ids]
+
+
 def sweep(deployment: str, known_ids: set[str]) -> list[str]:
     """Remove containers and networks of `deployment` that its state does not know: leftovers of a killed run.
 

@@ -1,4 +1,4 @@
-"""Driving one real deployment from tests: its commands, its containers, its clients."""
+"""Helps tests to use a real deployment: its commands, its containers, its clients."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.leftovers import labelled, remove_labelled
 #: Tests that run at once in several processes deploy a stack each.
 PROCESS = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 STACK = f"e2e{PROCESS or ''}"
-#: What is promoted from it.
+#: The stack that the tests of promotion promote to.
 NEXT, LAST = f"{STACK}-next", f"{STACK}-last"
 #: What these tests start beside the stack.
 TEST_LABEL = f"dyber.test=deploy-{STACK}"
@@ -36,7 +36,7 @@ STAND_IN = f"dyber-{STACK}-stand-in"
 
 
 def docker(*arguments: str, check: bool = True) -> str:
-    """Standard output of `docker …`."""
+    """Run `docker …` and return its standard output."""
     result = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
     if check and result.returncode:
         raise AssertionError(f"docker {' '.join(arguments)}: {result.stderr}")
@@ -44,17 +44,17 @@ def docker(*arguments: str, check: bool = True) -> str:
 
 
 def ours(kind: str) -> list[str]:
-    """Names of the engine's containers, networks or volumes that carry the stack's label."""
+    """Return the names of the containers, networks or volumes that carry the stack's label."""
     return labelled(kind, f"dyber.stack={STACK}")
 
 
 def remove_leftovers() -> None:
-    """What a killed test run left behind."""
+    """Remove what a killed test run left on the engine."""
     remove_labelled(*(f"dyber.stack={stack}" for stack in (STACK, NEXT, LAST)), TEST_LABEL)
 
 
 def inspect(service: str) -> dict[str, Any]:
-    """`docker inspect` of the running container of a service."""
+    """Return what `docker inspect` says of the running container of a service."""
     (identity,) = docker(
         "ps", "--quiet", "--filter", f"label=dyber.stack={STACK}", "--filter", f"label=dyber.service={service}"
     ).split()
@@ -77,7 +77,7 @@ class Checkout:
     def deploy_sh(
         self, *arguments: str, check: bool = True, timeout: float = 600, **environment: str
     ) -> subprocess.CompletedProcess[str]:
-        """`./deploy.sh …` in the clone."""
+        """Run `./deploy.sh …` in the clone."""
         result = subprocess.run(
             ["./deploy.sh", *arguments], cwd=self.root, env={**self.environment, **environment},
             capture_output=True, text=True, timeout=timeout, check=False,
@@ -91,14 +91,14 @@ class Checkout:
         return result
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """`./deploy.sh …` in the background, in a process group of its own, as a terminal would start it."""
+        """Start `./deploy.sh …` in the background, in its own process group as a terminal does."""
         return subprocess.Popen(
             ["./deploy.sh", *arguments], cwd=self.root, env=self.environment, start_new_session=True,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 
     def shell(self, script: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """A shell in the clone that has run `eval "$(./deploy.sh env)"`."""
+        """Run a command in a shell of the clone after `eval "$(./deploy.sh env)"`."""
         result = subprocess.run(
             ["bash", "-c", 'eval "$(./deploy.sh env)"\n' + script], cwd=self.root, env=self.environment,
             capture_output=True, text=True, timeout=600, check=False,
@@ -108,7 +108,7 @@ class Checkout:
         return result
 
     def planned_changes(self) -> dict[str, str]:
-        """What `pulumi preview` would do: {logical name: operation}, without what stays."""
+        """Return what `pulumi preview` would change: the operation by the resource's logical name."""
         steps = json.loads(self.shell(f"pulumi preview -s {STACK} --json --non-interactive").stdout)["steps"]
         return {step["urn"].rsplit("::", 1)[-1]: step["op"] for step in steps if step["op"] not in ("same", "refresh")}
 
@@ -117,7 +117,7 @@ class Checkout:
         return self.root / f"Pulumi.{STACK}.yaml"
 
     def configure(self, key: str, value: Any) -> None:
-        """Set a key under `dyber:` in the stack's file; None removes it."""
+        """Set a key under `dyber:` in the stack's file, or remove it when the value is None."""
         content = yaml.safe_load(self.stack_file.read_text())
         if value is None:
             content["config"].pop(f"dyber:{key}", None)
@@ -126,7 +126,7 @@ class Checkout:
         self.stack_file.write_text(yaml.safe_dump(content, allow_unicode=True))
 
     def configured(self, key: str) -> Any:
-        """The value of a key under `dyber:` in the stack's file."""
+        """Return the value of a key under `dyber:` in the stack's file."""
         return yaml.safe_load(self.stack_file.read_text())["config"].get(f"dyber:{key}")
 
     @property
@@ -136,7 +136,7 @@ class Checkout:
         return self._token
 
     def start_stand_in(self) -> None:
-        """The stand-in site, in xiaohongshu's network under the name that the stack's file gives."""
+        """Start the stand-in site in xiaohongshu's network, under the name in the stack's file."""
         (network,) = docker(
             "network", "ls", "--filter", f"label=dyber.stack={STACK}", "--filter", "label=dyber.service=xiaohongshu",
             "--format", "{{.Name}}",
@@ -165,7 +165,7 @@ class Checkout:
 
 @asynccontextmanager
 async def mcp_client(service: str, transport: str, token: str | None) -> AsyncIterator[Client]:
-    """The official SDK's client of a service behind the gateway, over `http` or `sse`."""
+    """Open the official SDK's client of a service behind the gateway, over `http` or `sse`."""
     headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
     if transport == "sse":
         async with Client(sse_client(f"{BASE}/api/{service}/mcp/sse", headers=headers), mode="legacy") as client:
@@ -177,5 +177,5 @@ async def mcp_client(service: str, transport: str, token: str | None) -> AsyncIt
 
 
 def interrupt_group(process: subprocess.Popen[str], signal_number: int) -> None:
-    """What a terminal does on Ctrl-C, or worse: the signal to everything the command started."""
+    """Send a signal to everything that the command started, as a terminal does on Ctrl-C."""
     os.killpg(process.pid, signal_number)

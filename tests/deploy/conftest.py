@@ -1,4 +1,4 @@
-"""A fresh clone of the working tree, deployed for real under a stack, a state and ports of its own."""
+"""Deploys a fresh clone of the working tree, with its own stack, state and ports."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ config:
 
 @pytest.fixture(scope="session")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
-    """What `git clone` would bring, uncommitted changes included, with a state and a passphrase of its own."""
+    """Clone the working tree with its uncommitted changes; the clone has its own state and passphrase."""
     folder = tmp_path_factory.mktemp("clone")
     root = folder / "dyber"
     listing = subprocess.run(
@@ -77,7 +77,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
 
 @pytest.fixture(scope="session")
 def deployed(checkout: Checkout) -> Checkout:
-    """The stack after a first `./deploy.sh`, with the stand-in site in reach of xiaohongshu."""
+    """Deploy the stack once with `./deploy.sh`, and start the stand-in site for xiaohongshu."""
     checkout.first = checkout.deploy_sh(timeout=1500)
     checkout.start_stand_in()
     return checkout
@@ -85,20 +85,20 @@ def deployed(checkout: Checkout) -> Checkout:
 
 @pytest.fixture(autouse=True)
 def up_to_date(deployed: Checkout, request: pytest.FixtureRequest) -> None:
-    """The stack is deployed as its file says before each test, unless the test takes it as it is."""
+    """Deploy the stack as its file says before each test that does not use `as_is`."""
     if deployed.behind and "as_is" not in request.fixturenames:
         deployed.deploy_sh()
 
 
 @pytest.fixture
 def as_is(deployed: Checkout) -> Checkout:
-    """The stack, perhaps with what the test before deployed: for tests that deploy first, or nothing at all."""
+    """Give the stack as the test before left it, for tests that deploy first or not at all."""
     return deployed
 
 
 @pytest.fixture
 def restored(deployed: Checkout) -> Iterator[Checkout]:
-    """The stack's file as it was after the test; the next deployment brings the stack in line with it."""
+    """Restore the stack's file after the test; the next test deploys it again."""
     before = deployed.stack_file.read_text()
     yield deployed
     deployed.stack_file.write_text(before)
@@ -107,19 +107,19 @@ def restored(deployed: Checkout) -> Iterator[Checkout]:
 
 @pytest.fixture
 def restored_file(deployed: Checkout) -> Iterator[Checkout]:
-    """The stack's file as it was, after a test that deploys nothing."""
+    """Restore the stack's file after a test that deploys nothing."""
     before = deployed.stack_file.read_text()
     yield deployed
     deployed.stack_file.write_text(before)
 
 
 def _of_an_added_service(path: Path) -> bool:
-    """Whether a file belongs to a service that somebody added: these tests count what the deployed ones have."""
+    """Say whether a file belongs to a service that a user added; these tests count containers."""
     return path.parts[0] == "mcp-servers" and len(path.parts) > 2 and path.parts[1] not in ("kit", *SERVICES)
 
 
 def _make_bystanders() -> dict[str, str]:
-    """Things of another project, with names like ours: nothing may ever happen to them."""
+    """Make things of another project with names like ours; nothing may ever happen to them."""
     # A name of its own for each run: a killed engine may hold on to a network of the run before.
     prefix = f"dyber-bystander-{secrets.token_hex(4)}"
     names = {"container": prefix, "network": f"{prefix}-network", "volume": f"{prefix}-data"}

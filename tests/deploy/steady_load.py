@@ -1,4 +1,4 @@
-"""Steady load on a deployed stack while something changes: what was lost, what was done twice."""
+"""Puts steady load on a deployed stack while it changes, and counts lost and doubled calls."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ META = {"io.modelcontextprotocol/protocolVersion": PROTOCOL, "io.modelcontextpro
 
 @dataclass
 class Outcome:
-    """Figures of one load. A call is lost when its answer is not the right one; doubled when the tool ran twice;
+    """The figures of a load. A call is lost when its answer is not the right one; doubled when the tool ran twice;
     a stream is broken when it ends without a proper end."""
 
     gets: int = 0
@@ -37,13 +37,13 @@ class Outcome:
 
     @property
     def row(self) -> str:
-        """Calls, lost, doubled, streams, ended, broken, slowest, as cells of a table."""
+        """Return calls, lost, doubled, streams, ended, broken and slowest as cells of a table."""
         cells = (self.gets, self.posts, len(self.lost), len(self.doubled), self.streams, self.ended, len(self.broken))
         return " | ".join([*map(str, cells), f"{self.slowest:.2f}"])
 
 
 def nothing_lost(outcome: Outcome) -> None:
-    """Fails for a lost or doubled call, a broken stream, or a load that was none."""
+    """Fail for a lost or doubled call, a broken stream, or a load without calls."""
     assert outcome.gets > 20 and outcome.posts > 20
     # The text of a failed assertion must not be thousands of lines.
     assert not outcome.lost, (len(outcome.lost), outcome.lost[:SHOWN])
@@ -181,12 +181,12 @@ class ContainerLogs:
         self._thread = threading.Thread(target=self._watch)
 
     def start(self) -> None:
-        """Begin; only what is logged from now on counts."""
+        """Begin to follow; lines that were logged before do not count."""
         self._look(since="0s")
         self._thread.start()
 
     def finish(self) -> Counter[str]:
-        """How often each call was run, by request id."""
+        """Stop, and return how often each call was run, by request id."""
         self._stop.set()
         self._thread.join(30)
         time.sleep(0.5)

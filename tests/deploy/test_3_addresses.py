@@ -32,7 +32,7 @@ print(socket.inet_ntoa(bytes.fromhex(route[2])[::-1]))
 
 
 def in_a_container(program: str, *arguments: str) -> str:
-    """What a Python program prints in a container on the engine's default network."""
+    """Run a Python program in a container on the engine's default network; return its output."""
     return docker(
         "run", "--rm", "--label", TEST_LABEL, "--add-host", "host.docker.internal:host-gateway",
         "--no-healthcheck", "--entrypoint", "/opt/venv/bin/python", inspect("template")["Image"],
@@ -41,7 +41,7 @@ def in_a_container(program: str, *arguments: str) -> str:
 
 
 def of_strict_clients(pem: str) -> ssl.SSLContext:
-    """What clients trust that, as Node does, take only an authority for the end of a chain."""
+    """Return the certificates for clients that, like Node, trust an authority only."""
     trusted = ssl.create_default_context(cadata=pem)
     trusted.verify_flags &= ~ssl.VERIFY_X509_PARTIAL_CHAIN
     return trusted
@@ -49,7 +49,7 @@ def of_strict_clients(pem: str) -> ssl.SSLContext:
 
 @pytest.fixture
 def bridge(deployed: Checkout) -> str:
-    """The address of this machine on the engine's default network."""
+    """Return the address of this machine on the engine's default network."""
     return in_a_container(ROUTE).strip()
 
 

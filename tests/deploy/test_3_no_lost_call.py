@@ -47,7 +47,7 @@ def loaded(deployed: Checkout) -> Iterator[Checkout]:
 
 @pytest.fixture
 def load(loaded: Checkout, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[SteadyLoad]:
-    """Steady load while the test's body runs; `finished` ends it and gives its figures."""
+    """Put steady load on the stack while the test runs; `finished` ends it and gives its figures."""
     with SteadyLoad(BASE, "template", loaded.token, stack=STACK, folder=tmp_path) as steady:
         time.sleep(1)
         yield steady
@@ -56,13 +56,13 @@ def load(loaded: Checkout, tmp_path: Path, request: pytest.FixtureRequest) -> It
 
 
 def replicas() -> list[str]:
-    """Ids of template's containers."""
+    """Return the ids of template's containers."""
     filters = ["--filter", f"label=dyber.stack={STACK}", "--filter", "label=dyber.service=template"]
     return docker("ps", "--quiet", *filters).split()
 
 
 def ready(count: int, seconds: float = 60) -> None:
-    """Returns when /api/status counts as many ready replicas of template."""
+    """Wait until /api/status counts this many ready replicas of template."""
     deadline = time.monotonic() + seconds
     while True:
         details = httpx2.get(f"{BASE}/api/status").json()["details"]["template"]
@@ -302,7 +302,7 @@ def test_the_engine_restarts(loaded: Checkout, tmp_path: Path, request: pytest.F
 
 
 def answers(token: str) -> bool:
-    """The gateway passes calls to the service."""
+    """Say whether the gateway passes calls to the service."""
     try:
         return accepted(token)
     except (httpx2.HTTPError, AssertionError):

@@ -1,4 +1,4 @@
-"""A certificate of one's own: served without a reload, refused with its fault named, never readable in the state."""
+"""A user's own certificate is served without a reload, refused with its fault named, and not readable in the state."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ADDRESS = ("127.0.0.1", 443 + OFFSET)
 
 
 def make_pair(folder: Path, number: int) -> tuple[Path, Path]:
-    """A certificate for NAME and its key, as files."""
+    """Make a certificate for NAME and its key, as files."""
     certificate, key = folder / f"{number}.crt", folder / f"{number}.key"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30",
@@ -34,7 +34,7 @@ def served() -> str:
     return ssl.get_server_certificate(ADDRESS)
 
 
-def test_ones_own_certificate_is_served_and_a_wrong_key_is_refused(
+def test_a_users_certificate_is_served_and_a_wrong_key_is_refused(
     as_is: Checkout, restored: Checkout, tmp_path: Path
 ) -> None:
     (first, first_key), (second, second_key) = make_pair(tmp_path, 1), make_pair(tmp_path, 2)
@@ -69,7 +69,7 @@ def test_a_missing_file_is_named_before_anything_changes(
 
 
 def wait_for(certificate: Path) -> None:
-    """Returns when the certificate is served: every worker looks at the file again within ten seconds."""
+    """Wait until the certificate is served: every worker looks at the file again within ten seconds."""
     deadline = time.monotonic() + 30
     while {served() for _ in range(6)} != {certificate.read_text()}:
         assert time.monotonic() < deadline

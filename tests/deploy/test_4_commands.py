@@ -32,7 +32,7 @@ OWN, SCOPED = "0123456789abcdef" * 4, "fedcba9876543210" * 2
 
 @pytest.fixture
 def env_file(deployed: Checkout) -> Iterator[Checkout]:
-    """The stack's .env, which is gone after the test; the next deployment undoes its effect."""
+    """Give the stack's .env, and remove it after the test; the next deployment undoes its effect."""
     file = deployed.root / f".env.{STACK}"
     try:
         deployed.configure("localEnv", True)
@@ -162,7 +162,7 @@ def write(deployed: Checkout, text: str) -> None:
 
 
 def everything(deployed: Checkout) -> tuple[Any, ...]:
-    """What a restore replaces."""
+    """Return all that a restore replaces."""
     running = sorted(docker("ps", "--quiet", "--no-trunc", "--filter", f"label=dyber.stack={STACK}").split())
     files = [deployed.stack_file.read_bytes(), (deployed.root / f".env.{STACK}").read_bytes()]
     data = docker("exec", inspect("xiaohongshu")["Id"], "cat", "/data/kept.txt")

@@ -16,7 +16,7 @@ from tests.deploy.checkout import OFFSET, STACK, TEST_LABEL, Checkout, docker, i
 
 @pytest.fixture
 def stack_file(deployed: Checkout) -> Iterator[Checkout]:
-    """The stack's file is as it was after the test."""
+    """Restore the stack's file after the test."""
     before = deployed.stack_file.read_text()
     yield deployed
     deployed.stack_file.write_text(before)
@@ -102,7 +102,7 @@ def test_a_wrong_argument_is_an_error_with_a_next_step(deployed: Checkout, argum
 
 
 def _replacing(deployed: Checkout, greeting: str):
-    """A deployment in the background that is just replacing template's container."""
+    """Start a deployment that is just replacing template's container."""
     services = deployed.configured("services")
     deployed.configure("services", {**services, "template": {"environment": {"GREETING": greeting}}})
     process = deployed.start()

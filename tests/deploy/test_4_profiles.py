@@ -71,7 +71,7 @@ def switched_on(full: Checkout) -> list[int | str]:
 
 
 def healthy(part: str) -> bool:
-    """Whether a container is healthy within a while; an update does not wait for Redis."""
+    """Wait a while for a container to be healthy, as an update does not wait for Redis."""
     deadline = time.monotonic() + SCRAPED_SECONDS
     while inspect(part)["State"]["Health"]["Status"] != "healthy":
         if time.monotonic() > deadline:
@@ -85,7 +85,7 @@ def outputs(full: Checkout) -> dict[str, Any]:
 
 
 def redis(*commands: str) -> list[str]:
-    """First line of each answer of Redis to commands on one connection."""
+    """Return the first line of each answer of Redis to commands on one connection."""
     with socket.create_connection(("127.0.0.1", 6379 + OFFSET), timeout=5) as connection:
         stream = connection.makefile("rwb")
         answers = []
@@ -98,13 +98,13 @@ def redis(*commands: str) -> list[str]:
 
 
 def targets() -> dict[str, str]:
-    """Health by instance of everything Prometheus reads."""
+    """Return the health, by instance, of everything that Prometheus reads."""
     found = httpx2.get(f"{PROMETHEUS}/api/v1/targets").json()["data"]["activeTargets"]
     return {target["labels"]["instance"]: target["health"] for target in found}
 
 
 def samples_of(instance: str) -> int:
-    """How many times Prometheus has read it within an hour."""
+    """Return how many times Prometheus has read an instance within an hour."""
     query = f'count_over_time(up{{instance="{instance}"}}[1h])'
     result = httpx2.get(f"{PROMETHEUS}/api/v1/query", params={"query": query}).json()["data"]["result"]
     return int(result[0]["value"][1]) if result else 0

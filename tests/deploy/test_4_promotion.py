@@ -186,7 +186,7 @@ def test_what_breaks_callers_is_promoted_only_on_purpose(pair: Checkout) -> None
 
 
 def at_once(do: Callable[[str], object], stacks: Iterable[str]) -> None:
-    """Do something with stacks that have nothing to do with each other. Raises what the first one raised."""
+    """Do something with several independent stacks at the same time. Raises the first error."""
     with ThreadPoolExecutor() as pool:
         list(pool.map(do, stacks))
 
@@ -209,7 +209,7 @@ def change_template(checkout: Checkout, change: tuple[str, str]) -> None:
 
 
 def running_image(stack: str) -> str:
-    """Id of the image of the template's running container."""
+    """Return the id of the image of template's running container."""
     (container,) = docker(
         "ps", "--quiet", "--filter", f"label=dyber.stack={stack}", "--filter", "label=dyber.service=template"
     ).split()

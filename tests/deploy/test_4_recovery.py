@@ -1,4 +1,4 @@
-"""What somebody changed or removed, or a state that is lost: it is found and told, and one command is the way back."""
+"""Changes made by hand and lost states are found and told, and one command puts everything back."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def network(service: str) -> str:
 
 
 def files(folder: Path) -> dict[str, str]:
-    """SHA-256 by path of all files below a folder."""
+    """Return the SHA-256 of all files below a folder, by path."""
     return {
         str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
         for file in folder.rglob("*")
@@ -53,12 +53,12 @@ def answer(token: str) -> int:
 
 
 def identities() -> list[str]:
-    """Ids of the stack's containers."""
+    """Return the ids of the stack's containers."""
     return docker("ps", "--all", "--quiet", "--no-trunc", "--filter", f"label=dyber.stack={STACK}").split()
 
 
 def drift_by_hand(alone: Checkout) -> set[tuple[str, str]]:
-    """Changes one thing of each kind; returns (resource, condition) of all that is to be found."""
+    """Change one thing of each kind; return the (resource, condition) pairs that are to be found."""
     template, xiaohongshu, gateway = inspect("template"), inspect("xiaohongshu"), inspect("gateway")
     deployment = template["Config"]["Labels"]["dyber.deployment"]
     labels = [

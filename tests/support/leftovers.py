@@ -1,4 +1,4 @@
-"""What a killed test run left on the engine, found by label."""
+"""Finds and removes by label what a killed test run left on the engine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PATIENCE_SECONDS = 60
 
 
 def labelled(kind: str, label: str) -> list[str]:
-    """Names of the engine's containers, networks or volumes that carry a label, written `key=value`."""
+    """Return the names of the containers, networks or volumes that carry a label (`key=value`)."""
     everything = ["--all"] if kind == "container" else []
     command = ["docker", kind, "ls", *everything, "--filter", f"label={label}", "--format", KINDS[kind]]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()

@@ -25,6 +25,13 @@ from toolchain.processes import is_root, output_of, stream
 from toolchain.progress import Progress
 from toolchain.versions import Versions, version_tuple
 
+#: The variables that decide which engine is looked for, and how.
+CHOOSING_VARIABLES = (
+    "DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH",
+    "PATH", "HOME", "XDG_RUNTIME_DIR",
+)  # fmt: skip
+#: By the values of those variables: the engine that answered, and the addresses before it that did not.
+_answered: dict[tuple[str | None, ...], tuple[Engine, list[Unanswered]]] = {}
 DEFAULT_SOCKET = Path("/var/run/docker.sock")
 ANSWER_SECONDS = 4.0
 START_SECONDS = 60.0
@@ -69,11 +76,18 @@ def find_engine(env: Mapping[str, str] | None = None) -> Engine | None:
 
 
 def look_for_engine(env: Mapping[str, str]) -> tuple[Engine | None, list[Unanswered]]:
-    """Return the first engine that answers, and the places that should have one but did not answer."""
+    """Return the first engine that answers, and the places that should have one but did not answer.
+
+    An engine that answered once is not asked again by the same process.
+    """
+    chosen = tuple(env.get(name) for name in CHOOSING_VARIABLES)
+    if chosen in _answered:
+        return _answered[chosen]
     unanswered: list[Unanswered] = []
     for host, found in candidates(env):
         answer = ask(host, found, env)
         if isinstance(answer, Engine):
+            _answered[chosen] = answer, unanswered
             return answer, unanswered
         unanswered.append(answer)
     return None, unanswered
@@ -139,7 +153,10 @@ def api_client(host: str, env: Mapping[str, str]) -> httpx2.Client:
     address = urlsplit(host)
     if address.scheme == "unix":
         return httpx2.Client(
-            transport=httpx2.HTTPTransport(uds=address.path), base_url="http://docker", timeout=timeout
+            # Without `verify` the transport would read all certificates of the machine, which takes 0.15 s.
+            transport=httpx2.HTTPTransport(uds=address.path, verify=False),
+            base_url="http://docker",
+            timeout=timeout,
         )
     scheme = "https" if env.get("DOCKER_TLS_VERIFY") else "http"
     # As the docker command does: through a proxy, unless the engine is on this machine.

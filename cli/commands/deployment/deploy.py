@@ -11,13 +11,13 @@ from rich.text import Text
 
 from cli.clients import addresses as client_addresses
 from cli.clients import formats
-from cli.commands.data.clean import list_doomed
 from cli.commands.options import changed, check, graceful_interrupt, set_up
 from cli.commands.reading import AcceptedYesOption, JsonOption, StackOption, YesOption, print_json
 from cli.configuration import choices, env_values
 from cli.configuration.choices import Choices
 from cli.deployment.deployment import Deployment
 from cli.deployment.environment import activate
+from cli.drift import refresh
 from cli.drift.repair import repair
 from cli.engine import ports, stored_data
 from cli.inventory.belongings import belongings
@@ -83,7 +83,7 @@ def deploy(
         replace = repair(deployment)
         used = stored_data.mounted(deployment.resources())
         with graceful_interrupt():
-            outputs, changes = deployment.up(display, replace=replace)
+            outputs, changes = deployment.up(display, replace=replace, refresh=refresh.needed(deployment))
     for volume in sorted(used - stored_data.mounted(deployment.resources())):
         err.print(tr("• data kept: {volume}", volume=volume), markup=False)
     env_values.complete(stack, outputs["tokens"])
@@ -138,6 +138,8 @@ def preview(
 )
 def destroy(stack: StackOption = "dev", yes: YesOption = False) -> None:
     """Delete everything this stack made; data volumes as dataRetention says."""
+    from cli.commands.data.clean import list_doomed
+
     home = DyberHome.from_environment()
     activate(home)
     deployment = Deployment.open(stack, create=False)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from toolchain.engine import installation
 from toolchain.pieces import write_executable
 
 
@@ -75,3 +76,9 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, s
         return folder / name
 
     return put
+
+
+@pytest.fixture(autouse=True)
+def no_engine_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test looks for its engine anew."""
+    monkeypatch.setattr(installation, "_answered", {})
