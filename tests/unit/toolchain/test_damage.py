@@ -70,7 +70,7 @@ def test_a_lock_can_be_taken_whatever_its_file_contains(tmp_path: Path, content:
 def test_a_folder_in_place_of_a_lock_or_a_program_is_set_aside(tmp_path: Path) -> None:
     home = DyberHome(tmp_path)
     (home.locks / "toolchain.lock").mkdir(parents=True)
-    with pieces.only_one(home, "toolchain", PlainProgress()):
+    with pieces.hold_lock(home, "toolchain", PlainProgress()):
         pass
     (home.bin / "launcher").mkdir(parents=True)
     pieces.write_executable(home.bin / "launcher", "#!/bin/sh\n")

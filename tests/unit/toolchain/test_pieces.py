@@ -58,7 +58,7 @@ from toolchain import pieces
 from toolchain.home import DyberHome
 from toolchain.progress import PlainProgress
 home = DyberHome(Path({str(home.root)!r}))
-with pieces.only_one(home, "toolchain", PlainProgress()), pieces.draft(home, "tool") as folder:
+with pieces.hold_lock(home, "toolchain", PlainProgress()), pieces.draft(home, "tool") as folder:
     (folder / "read-only").mkdir()
     (folder / "read-only" / "half").write_text("half")
     (folder / "read-only").chmod(0o555)
@@ -79,7 +79,7 @@ with pieces.only_one(home, "toolchain", PlainProgress()), pieces.draft(home, "to
     assert len(list(home.build.glob("draft-tool-*"))) == 1
 
     target = home.tools / "tool-1.0"
-    with pieces.only_one(home, "toolchain", PlainProgress()):
+    with pieces.hold_lock(home, "toolchain", PlainProgress()):
         install(home, target, "whole")
     assert (target / "tool").read_text() == "whole"
     assert list(home.build.iterdir()) == []
@@ -89,7 +89,7 @@ def test_a_second_set_up_waits_for_the_first_and_says_so(home):
     entered, leave, order = threading.Event(), threading.Event(), []
 
     def first() -> None:
-        with pieces.only_one(home, "toolchain", PlainProgress()):
+        with pieces.hold_lock(home, "toolchain", PlainProgress()):
             entered.set()
             leave.wait(30)  # only reached in full when nobody waits for the lock
             order.append("first")
@@ -103,7 +103,7 @@ def test_a_second_set_up_waits_for_the_first_and_says_so(home):
     thread = threading.Thread(target=first)
     thread.start()
     entered.wait()
-    with pieces.only_one(home, "toolchain", SaysSo()):
+    with pieces.hold_lock(home, "toolchain", SaysSo()):
         order.append("second")
     thread.join()
     assert order == ["waiting", "first", "second"]
