@@ -32,7 +32,7 @@ function missing(v) {
     const granted = ownProperty(scopes.clients, v.client);
     const service = v.service;
     if (!service) {
-        return { zh: '全部服务（客户端不写 services）', en: 'every service (a client without services)' };
+        return { zh: '全部服务（客户端不写 services）', en: 'all services (a client without the setting services)' };
     }
     const scope = granted ? ownProperty(granted, service) : undefined;
     if (scope === 'all') {
@@ -50,7 +50,7 @@ function missing(v) {
     if (method !== 'POST' || !isMcp || v.http_mcp_protocol_version !== MODERN) {
         return {
             zh: `服务 ${service} 的全部权限 all（只有部分工具权限时，仅可用 MCP ${MODERN} 调用 /mcp）`,
-            en: `all of service ${service} (a scope of some tools is for calls of /mcp by MCP ${MODERN} only)`,
+            en: `all of service ${service} (with a scope of some tools, only calls of /mcp by MCP ${MODERN} are allowed)`,
         };
     }
     const call = (v.http_mcp_method || '').slice(0, LONGEST_NAME);
