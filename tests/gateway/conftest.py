@@ -48,7 +48,7 @@ def reused(gateway_image: str) -> Iterator[GatewayUnderTest]:
 
 @pytest.fixture
 def own_gateway(reused: GatewayUnderTest) -> Iterator[GatewayUnderTest]:
-    """A gateway without backends that tests may change; they configure it first, as it has the last test's configuration."""
+    """A gateway without backends that tests may change. It keeps the last configuration, so tests configure it first."""
     yield reused
     for name in list(reused.others):
         reused.remove_backend(name, grace_seconds=0)
