@@ -1,5 +1,5 @@
 @echo off
-rem Finds a Python, which makes the virtual environment and hands over to the dyber command.
+rem Finds a Python and runs cli\bootstrap.py, which makes the virtual environment and runs the dyber command.
 setlocal
 set "PYTHONUTF8=1"
 where py >nul 2>nul

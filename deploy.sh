@@ -1,6 +1,6 @@
 #!/bin/sh
-# Finds a Python, which makes the virtual environment and hands over to the dyber command. The virtual environment's
-# comes first, once there is one: what stands before a system's Python may take longer to start it than the command takes.
+# Finds a Python and runs cli/bootstrap.py, which makes the virtual environment and runs the dyber command. The virtual
+# environment's Python comes first, as a system may have a wrapper in front of Python that takes long to start.
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd) || exit 1
 for python in "$here/.venv/bin/python" python3 python3.13 python3.12 python3.11 python3.14; do
     if command -v "$python" >/dev/null 2>&1 &&

@@ -1,1 +1,1 @@
-"""Benchmarks: each file is a command."""
+"""Benchmarks; each module is a command."""

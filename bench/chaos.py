@@ -1,5 +1,4 @@
-"""Breaks one thing after the other in a stack under steady load, and reports what was lost and what was wrong
-afterwards.
+"""Injects faults into a stack under steady load and reports lost calls and problems afterwards.
 
     .venv/bin/python bench/chaos.py [--only FAULT] [--seconds 60]
 
@@ -8,14 +7,14 @@ Examples:
     .venv/bin/python bench/chaos.py --only engine --seconds 10
     .venv/bin/python bench/chaos.py --only clock --only redis
 
-Needs root on Linux, with Docker's programs installed and `./deploy.sh setup` done. Everything runs in namespaces of its
-own: a second Docker engine whose data is on a small file system in a temporary folder, the stack `chaos` of a copy of
-the working tree, and the clients. The machine's own engine builds the images, and nothing else happens to it; the
-machine's clock, disk and networks stay as they are. All of it is gone when this ends, also on Ctrl-C.
+Needs root on Linux, with Docker's programs installed and `./deploy.sh setup` done. Everything runs in separate
+namespaces: a second Docker engine with its data on a small file system in a temporary folder, the stack `chaos` of a
+copy of the working tree, and the clients. The machine's own engine only builds the images; the machine's clock, disk
+and networks stay as they are. All of it is removed when this ends, also on Ctrl-C.
 
-A call is ok with the right answer; refused when the answer says why, or nobody listened, so that nothing was done; lost
-when the connection broke, or the answer has no words. Exit code 1: a call was lost that was not in flight at a killed
-container, a write was done twice, or something was wrong afterwards.
+A call is ok if its response is right. It is refused if the response gives a reason or nothing listened, so that nothing
+was done. It is lost if the connection broke or the response gives no reason. Exit code 1: a call was lost that was not
+in flight at a killed container, a write was done twice, or there were problems afterwards.
 """
 
 from __future__ import annotations
@@ -31,12 +30,13 @@ from pathlib import Path
 
 from bench.faults import clock
 from bench.faults.calls import Row, table
-from bench.faults.engine import Engine, apart, missing_programs, remove_cgroups
-from bench.faults.injections import FAULTS, WHOLE_SECONDS, Fault, Scene
+from bench.faults.engine import Engine, isolated, missing_programs, remove_cgroups
+from bench.faults.injections import FAULTS, RECOVERY_SECONDS, Fault, Scene
 from bench.faults.load import Load
 from bench.faults.stack import Stack
 
-INSIDE = "DYBER_CHAOS_FOLDER"
+#: The variable that names the folder to the program inside the namespaces.
+FOLDER_VARIABLE = "DYBER_CHAOS_FOLDER"
 STREAMS = 10
 BASE_IMAGES = ("dyber-base:trixie", "dyber-base:forky")
 
@@ -52,7 +52,9 @@ def options() -> argparse.Namespace:
         description=about, epilog=f"{rest}\nfaults:\n{faults}", formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", action="append", choices=FAULTS, metavar="FAULT", help="this fault; may be repeated")
-    parser.add_argument("--seconds", type=float, default=60, help="how long faults that last do last (default: 60)")
+    parser.add_argument(
+        "--seconds", type=float, default=60, help="how long a fault with a duration lasts (default: 60)"
+    )
     chosen = parser.parse_args()
     if not 1 <= chosen.seconds <= 3600:
         parser.error("--seconds must be 1 to 3600")
@@ -61,24 +63,27 @@ def options() -> argparse.Namespace:
 
 def main() -> int:
     chosen = options()
-    if folder := os.environ.get(INSIDE):
+    if folder := os.environ.get(FOLDER_VARIABLE):
         return run(Path(folder), [FAULTS[name] for name in chosen.only or FAULTS], chosen.seconds)
     if sys.platform != "linux" or os.geteuid() != 0:
-        raise SystemExit("bench/chaos.py needs root on Linux: it makes namespaces and a file system of its own")
+        raise SystemExit("bench/chaos.py needs root on Linux: it makes namespaces and a file system")
     if missing := missing_programs():
         raise SystemExit(f"bench/chaos.py needs these programs, which are not installed: {', '.join(missing)}")
     with tempfile.TemporaryDirectory(prefix="dyber-chaos-", ignore_cleanup_errors=True) as name:
         try:
-            return run_apart(name)
+            return run_isolated(name)
         finally:
             remove_cgroups()
 
 
-def run_apart(folder: str) -> int:
-    """Run this program again in namespaces of its own and return its exit code. A signal that ends this process ends
-    all of it."""
+def run_isolated(folder: str) -> int:
+    """Run this program again in separate namespaces and return its exit code.
+
+    A signal that ends this process ends everything in the namespaces.
+    """
     child = subprocess.Popen(
-        apart([sys.executable, str(Path(__file__).resolve()), *sys.argv[1:]]), env={**os.environ, INSIDE: folder}
+        isolated([sys.executable, str(Path(__file__).resolve()), *sys.argv[1:]]),
+        env={**os.environ, FOLDER_VARIABLE: folder},
     )
     signal.signal(signal.SIGTERM, lambda *_: child.kill())
     while True:
@@ -91,14 +96,14 @@ def run_apart(folder: str) -> int:
 
 
 def run(folder: Path, faults: list[Fault], seconds: float) -> int:
-    """Run everything that happens inside the namespaces; return 0 when all was well."""
+    """Run the load and the faults, inside the namespaces; return 0 if there were no problems."""
     engine = Engine(folder)
     stack = Stack(folder, engine, say)
     say("copying the working tree, building images on this machine's engine …")
     stack.copy()
     images = stack.build_images()
     variants = {
-        name: image if name in clock.RIGHT else clock.build(name, image, folder_for(folder, name))
+        name: image if name in clock.REAL_CLOCK else clock.build(name, image, folder_for(folder, name))
         for name, image in images.items()
     }
     try:
@@ -106,26 +111,26 @@ def run(folder: Path, faults: list[Fault], seconds: float) -> int:
         engine.start()
         engine.copy_images([*BASE_IMAGES, *variants.values()])
     finally:
-        made = [variant for name, variant in variants.items() if name not in clock.RIGHT]
+        made = [variant for name, variant in variants.items() if name not in clock.REAL_CLOCK]
         subprocess.run(["docker", "rmi", *made, images["ledger"]], check=False, capture_output=True)
     say("deploying …")
     stack.deploy(variants)
     rows: list[Row] = []
     try:
         with Load(stack.callers(), stack.token, f"{stack.base}/api/template/mcp/sse", STREAMS, stack.all_up) as load:
-            if load.seconds_until_right(time.monotonic(), WHOLE_SECONDS)[0] is None:
-                raise SystemExit(f"the stack does not answer rightly before any fault: {load.calls[-5:]}")
+            if load.seconds_until_recovered(time.monotonic(), RECOVERY_SECONDS)[0] is None:
+                raise SystemExit(f"the stack does not answer correctly before any fault: {load.calls[-5:]}")
             for number, fault in enumerate(faults, 1):
                 say(f"{number}/{len(faults)} {fault.name}: {fault.about} …")
                 rows.append(measure(fault, stack, load, seconds))
                 say("  " + " | ".join(rows[-1].cells()))
     except KeyboardInterrupt:
-        say("stopped; what was measured until now:")
-    # All writes of all rows are counted together: what a client sent may arrive late.
+        say("stopped; the results until now:")
+    # The writes of all rows are counted at the end, because a write may arrive late.
     runs = stack.runs()
     for row in rows:
         row.runs = runs
-        row.wrong += [f"{len(row.forgotten)} writes answered as done are not there"] if row.forgotten else []
+        row.problems += [f"{len(row.missing_writes)} writes answered as done are missing"] if row.missing_writes else []
     print(table(rows))
     for row in rows:
         show_details(row)
@@ -149,27 +154,27 @@ def measure(fault: Fault, stack: Stack, load: Load, seconds: float) -> Row:
     except (RuntimeError, OSError, ValueError, subprocess.SubprocessError) as error:
         problems.append(f"{type(error).__name__}: {str(error).splitlines()[0]}")
         say(str(error))
-    over = time.monotonic()
-    whole, last = load.seconds_until_right(over, WHOLE_SECONDS)
+    ended = time.monotonic()
+    recovery, last = load.seconds_until_recovered(ended, RECOVERY_SECONDS)
     if scene.slowest:
-        whole, last = scene.slowest if whole is not None else (None, last)
-    found, mended = stack.wrong(fault.deploying_mends)
+        recovery, last = scene.slowest if recovery is not None else (None, last)
+    problems_afterwards, repairs = stack.find_problems(fault.deploying_mends)
     calls = load.since(begun)
     cuts = sum(begun <= cut for cut in load.cuts)
     return Row(
-        fault.name, calls, scene.killed, whole_seconds=whole, whole_after=last, streams_cut=cuts,
-        wrong=problems + found, notes=scene.notes + mended,
+        fault.name, calls, scene.killed, recovery_seconds=recovery, recovered_last=last, streams_cut=cuts,
+        problems=problems + problems_afterwards, notes=scene.notes + repairs,
     )  # fmt: skip
 
 
 def show_details(row: Row) -> None:
-    """Print what does not fit into the table."""
+    """Print the details of a row that the table does not show."""
     lines = [*row.notes]
     if row.streams_cut:
         lines.append(f"{row.streams_cut} legacy streams cut")
-    if row.done_though_refused:
-        lines.append(f"{row.done_though_refused} writes done though refused")
-    lines += [f"lost: {row.told(call)}" for call in row.not_excused[:10]]
+    if row.refused_but_done:
+        lines.append(f"{row.refused_but_done} writes were answered with an error but done")
+    lines += [f"lost: {row.description(call)}" for call in row.unexcused[:10]]
     for line in lines:
         print(f"{row.fault}: {line}")
 

@@ -1,9 +1,9 @@
-"""How long the commands take, each as a ratio to a `pulumi up` that changes nothing in the same run.
+"""Measures how long commands take, relative to a `pulumi up` without changes in the same run.
 
     .venv/bin/python -m bench.cli [--stack dev] [--rounds 5]
 
-Needs a deployed stack, and the variables of `./deploy.sh env`. The commands are alternated in rounds, so that other work
-on the machine slows all of them.
+Needs a deployed stack, and the variables of `./deploy.sh env`. The commands take turns, so that other work on the
+machine slows all of them alike.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ BASE = "pulumi up"
 
 
 def commands(stack: str) -> dict[str, list[str]]:
-    """Return the measured commands by the name in the table."""
+    """Return the commands to measure, by their name in the table."""
     chosen = ["--stack", stack]
     return {
         BASE: ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--expect-no-changes", *chosen],

@@ -1,9 +1,9 @@
-"""tools/call through the gateway against the same server directly, in one run.
+"""Compares tools/call through the gateway with calls of the same server directly.
 
     .venv/bin/python bench/gateway_overhead.py
 
-One container of template's deployed image, published on loopback, and a front and a gateway of the deployed images in front
-of it, all confined as in a deployment. Calls are alternated in rounds, so that what else the machine does hits both alike.
+Runs a container of template's deployed image, published on loopback, behind a front and a gateway of the deployed
+images, all confined as in a deployment. Both ways take turns, so that other work on the machine slows both alike.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ HEADERS = {
 
 
 async def measure(url: str, calls: int, concurrency: int) -> tuple[float, list[float]]:
-    """(calls per second, seconds of each call); every answer must be a result."""
+    """Return the calls per second and the seconds of each call. Every response must be a result."""
     times: list[float] = []
-    left = iter(range(calls))
+    remaining = iter(range(calls))
 
     async def caller(client: httpx2.AsyncClient) -> None:
-        for _ in left:
+        for _ in remaining:
             begun = time.perf_counter()
             answer = await client.post(url, json=CALL)
             times.append(time.perf_counter() - begun)
@@ -66,7 +66,7 @@ async def measure(url: str, calls: int, concurrency: int) -> tuple[float, list[f
 
 
 def percentile(values: list[float], part: float) -> float:
-    """In milliseconds."""
+    """Return a percentile of seconds, in milliseconds."""
     return sorted(values)[min(len(values) - 1, int(len(values) * part))] * 1000
 
 
@@ -77,9 +77,9 @@ async def compare(urls: dict[str, str], calls: int, concurrency: int, rounds: in
         await measure(url, 50, concurrency)
     for _ in range(rounds):
         for name, url in urls.items():
-            rate, taken = await measure(url, calls, concurrency)
+            rate, seconds = await measure(url, calls, concurrency)
             rates[name].append(rate)
-            times[name] += taken
+            times[name] += seconds
     for name in urls:
         print(
             f"| {concurrency} | {name} | {statistics.median(rates[name]):.0f} "
@@ -91,7 +91,7 @@ async def compare(urls: dict[str, str], calls: int, concurrency: int, rounds: in
 
 
 def newest(repository: str) -> str:
-    """The newest image built under this name."""
+    """Return the newest image of this name."""
     images = docker("images", repository, "--format", "{{.Repository}}:{{.Tag}}").split()
     if not images:
         raise SystemExit(f"no image {repository}: run ./deploy.sh first")

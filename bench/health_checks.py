@@ -1,8 +1,9 @@
-"""What the engine's health checks cost while nobody calls: every 3 s, against ours, which slow down once healthy.
+"""Measures what health checks cost the engine without calls: every 3 s, or ours, which are rarer once healthy.
 
     .venv/bin/python bench/health_checks.py [--containers 8]
 
-CPU of the engine and of the checks, as a share of one core, alternated in rounds; the share without any check is taken off.
+The result is the CPU time of the engine and of the checks, as a share of a core, without that of an engine without
+checks. The variants take turns.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.stack import engine_seconds
-from infra.components.docker.defaults import healthcheck  # bench/stack.py
+from infra.components.docker.defaults import healthcheck
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 IMAGE, LABEL = "dyber-base:trixie", "dyber.test=health-checks"
@@ -24,14 +25,14 @@ ROUNDS, SETTLE_SECONDS, MEASURE_SECONDS = 3, 10, 60
 
 
 def options() -> dict[str, list[str]]:
-    """Arguments of `docker run` by kind of check."""
-    ours_check = healthcheck("/bin/true")
-    interval, check = ours_check.interval, ours_check.tests[3]
-    ours = f"set -- /bin/true\n{check}"
+    """Return the arguments of `docker run` by kind of check."""
+    our_check = healthcheck("/bin/true")
+    interval, check = our_check.interval, our_check.tests[3]
+    command = f"set -- /bin/true\n{check}"
     return {
         "none": ["--no-healthcheck"],
         "every 3 s": ["--health-interval", "3s", "--health-cmd", "/bin/true"],
-        "ours": ["--health-interval", interval, "--health-timeout", "40s", "--health-cmd", ours],
+        "ours": ["--health-interval", interval, "--health-timeout", "40s", "--health-cmd", command],
     }
 
 
@@ -46,7 +47,7 @@ def containers(count: int, arguments: list[str]) -> Iterator[None]:
 
 
 def share() -> float:
-    """Of one core, over some time."""
+    """Measure the share of a core that the engine uses."""
     before, begun = engine_seconds(), time.perf_counter()
     time.sleep(MEASURE_SECONDS)
     return (engine_seconds() - before) / (time.perf_counter() - begun)

@@ -1,11 +1,11 @@
-"""How a stack grows: preview, up, changes and destroy with 10, 30 and 100 services of a trivial image.
+"""Measures preview, up, changes and destroy of stacks with 10, 30 and 100 services of a trivial image.
 
     eval "$(./deploy.sh env)"
     .venv/bin/python bench/scale.py [--services 10,30,100]
 
-Each size is a fleet of its own, deployed from a copy of the working tree with a state of its own and removed again.
-Times are wall-clock seconds; memory is the largest sum of resident memory of pulumi and all it started, without the engine.
-Seconds are of this machine and this moment; compare them within one run.
+Each size is a separate stack, deployed from a copy of the working tree with its own state, and removed afterwards.
+Times are wall-clock seconds. Memory is the largest sum of resident memory of pulumi and all processes that it started,
+without the engine. Seconds depend on the machine and its other work; compare them within one run only.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ config:
 
 
 class PeakMemory:
-    """A context; afterwards `mib` is the largest sum of resident memory of a process and its descendants."""
+    """A context that measures the largest sum of resident memory of a process and its descendants, as `mib`."""
 
     def __init__(self, root: int) -> None:
         self.root, self.mib = root, 0.0
@@ -106,7 +106,7 @@ def _resident_mib(root: int) -> float:
 
 
 class Fleet:
-    """A copy of the working tree with `count` trivial services and nothing else behind its gateway."""
+    """A copy of the working tree whose stack has `count` trivial services."""
 
     def __init__(self, folder: Path, count: int, image: str) -> None:
         self.root, self.count, self.image = folder / "dyber", count, image
@@ -125,7 +125,7 @@ class Fleet:
             (service / "trivial" / "__main__.py").touch()
             (service / "requirements.txt").touch()
             port = FIRST_PORT + int(name[1:])
-            port += port >= 8080  # the gateway's
+            port += port >= 8080  # 8080 is a port of the gateway
             (service / "service.yaml").write_text(SERVICE.format(number=name, port=port), encoding="utf-8")
         self.write()
 
@@ -134,7 +134,7 @@ class Fleet:
         return [f"s{number:03d}" for number in range(self.count)]
 
     def write(self, **environment: str) -> None:
-        """The stack's file; `environment` is that of the first service."""
+        """Write the stack file; `environment` is that of the first service."""
         lines = []
         for name in self.services:
             lines += [f"    {name}:", f"      image: {self.image}"]
@@ -144,7 +144,7 @@ class Fleet:
         (self.root / f"Pulumi.{STACK}.yaml").write_text(text, encoding="utf-8")
 
     def run(self, *command: str, check: bool = True) -> tuple[float, float]:
-        """Seconds and MiB of a command."""
+        """Run a command and return its seconds and its MiB."""
         begun = time.perf_counter()
         with subprocess.Popen(
             command, cwd=self.root, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -165,8 +165,8 @@ class Fleet:
         ).stdout  # fmt: skip
         for name in filter(None, listing.split("\0")):
             parts = Path(name).parts
-            of_a_service = parts[0] == "mcp-servers" and len(parts) > 2 and parts[1] != "kit"
-            if not of_a_service and (REPOSITORY / name).is_file():
+            is_part_of_service = parts[0] == "mcp-servers" and len(parts) > 2 and parts[1] != "kit"
+            if not is_part_of_service and (REPOSITORY / name).is_file():
                 (self.root / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(REPOSITORY / name, self.root / name)
 
@@ -176,7 +176,7 @@ def fleet(count: int, image: str) -> Iterator[Fleet]:
     with tempfile.TemporaryDirectory(prefix="dyber-scale-") as folder:
         built = Fleet(Path(folder), count, image)
         try:
-            # Makes the copy's virtual environment, and the images that are not measured.
+            # Makes the copy's virtual environment, which is not measured.
             built.run("./deploy.sh", "help")
             built.pulumi("stack", "init")
             yield built
@@ -185,20 +185,20 @@ def fleet(count: int, image: str) -> Iterator[Fleet]:
 
 
 def measure(built: Fleet) -> dict[str, tuple[float, float]]:
-    """Seconds and MiB by what was done."""
+    """Return seconds and MiB of each step, by its name."""
     apply = ("up", "--yes", "--skip-preview")
-    found = {"preview": built.pulumi("preview"), "up": built.pulumi(*apply)}
-    found["up, nothing to do"] = built.pulumi(*apply, "--expect-no-changes")
-    found["up --refresh, nothing to do"] = built.pulumi(*apply, "--refresh", "--expect-no-changes")
-    found["./deploy.sh, nothing to do"] = built.run("./deploy.sh")
+    results = {"preview": built.pulumi("preview"), "up": built.pulumi(*apply)}
+    results["up, nothing to do"] = built.pulumi(*apply, "--expect-no-changes")
+    results["up --refresh, nothing to do"] = built.pulumi(*apply, "--refresh", "--expect-no-changes")
+    results["./deploy.sh, nothing to do"] = built.run("./deploy.sh")
     built.write(CHANGED="yes")
-    found["up, one service changed"] = built.pulumi(*apply)
-    found["destroy"] = built.pulumi("destroy", "--yes", "--skip-preview")
-    return found
+    results["up, one service changed"] = built.pulumi(*apply)
+    results["destroy"] = built.pulumi("destroy", "--yes", "--skip-preview")
+    return results
 
 
 def trivial_image() -> str:
-    """Builds the image; its id."""
+    """Build the image and return its id."""
     with tempfile.TemporaryDirectory() as folder:
         for name, text in (("server.pl", SERVER), ("healthcheck", HEALTHCHECK), ("Dockerfile", DOCKERFILE)):
             (Path(folder) / name).write_text(text, encoding="utf-8")
@@ -210,7 +210,7 @@ def trivial_image() -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--services", default="10,30,100", help="sizes of the fleets, with commas")
+    parser.add_argument("--services", default="10,30,100", help="numbers of services, separated by commas")
     sizes = [int(size) for size in parser.parse_args().services.split(",")]
     image = trivial_image()
     results = {}

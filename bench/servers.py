@@ -1,10 +1,10 @@
-"""The servers themselves: start, memory, speed against a bare SDK server, and what they cost an agent.
+"""Measures the servers: start, memory, speed relative to a bare SDK server, and the tokens that they cost an agent.
 
     .venv/bin/python bench/servers.py [--calls 400] [--rounds 5]
 
-Servers run as processes of their own, without containers and without a gateway. The bare server is the SDK's, with the
-same tool and nothing of the kit; rounds alternate between the two. Tokens are estimated, since each model counts in its
-own way: one for four ASCII characters and one for each other character, of compact JSON.
+Servers run as separate processes, without containers and gateway. The bare server is the SDK's with the same tool,
+without the kit; the servers take turns. Tokens are estimated, as each model counts differently: one for four ASCII
+characters and one for each other character, of compact JSON.
 """
 
 from __future__ import annotations
@@ -87,16 +87,16 @@ HEADERS = {
 
 
 def resident(pid: int) -> float:
-    """RSS of one process, in MiB."""
+    """Return the resident memory (RSS) of a process in MiB."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def tree(pid: int) -> float:
-    """Memory of a process and all below it, in MiB; what they share is counted once (PSS)."""
+def tree_memory(pid: int) -> float:
+    """Return the memory of a process and its descendants in MiB; shared memory is counted once (PSS)."""
     fields = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    own = next(int(line.split()[1]) for line in fields if line.startswith("Pss:")) / 1024
+    process_mib = next(int(line.split()[1]) for line in fields if line.startswith("Pss:")) / 1024
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return own + sum(tree(int(child)) for child in children)
+    return process_mib + sum(tree_memory(int(child)) for child in children)
 
 
 def wait_for(url: str) -> None:
@@ -111,7 +111,7 @@ def wait_for(url: str) -> None:
 
 @contextmanager
 def bare() -> Iterator[tuple[int, str]]:
-    """The SDK's server alone; its process id and base URL."""
+    """Run the SDK's server without the kit; yields its process id and base URL."""
     port = free_port()
     child = subprocess.Popen([sys.executable, "-c", BARE], env={**os.environ, "PORT": str(port)})
     try:
@@ -123,8 +123,8 @@ def bare() -> Iterator[tuple[int, str]]:
 
 
 @contextmanager
-def standing_in(site: Starlette) -> Iterator[str]:
-    """A stand-in on a thread of this process; its base URL."""
+def stand_in(site: Starlette) -> Iterator[str]:
+    """Run a stand-in site in a thread of this process; yields its base URL."""
     with running(uvicorn.Server(uvicorn.Config(site, port=free_port(), log_level="warning"))) as base:
         yield base
 
@@ -136,7 +136,7 @@ def started(name: str, **environment: str):
 
 @contextmanager
 def as_deployed() -> Iterator[tuple[int, str]]:
-    """Template at its own log level, its lines read and thrown away; its process id and base URL."""
+    """Run template at its usual log level and discard its log; yields its process id and base URL."""
     with process("template_server") as (child, base):
         threading.Thread(target=lambda: any(False for _ in child.stdout or ()), daemon=True).start()
         yield child.pid, base
@@ -145,11 +145,11 @@ def as_deployed() -> Iterator[tuple[int, str]]:
 
 
 async def measure(base: str, calls: int, concurrency: int) -> float:
-    """Calls per second; every answer must be a result."""
-    left = iter(range(calls))
+    """Return the calls per second. Every response must be a result."""
+    remaining = iter(range(calls))
 
     async def caller(client: httpx2.AsyncClient) -> None:
-        for _ in left:
+        for _ in remaining:
             answer = await client.post(f"{base}/mcp", json=CALL)
             if answer.status_code != 200 or '"isError":true' in answer.text:
                 raise AssertionError(f"{base}: {answer.status_code} {answer.text[:200]}")
@@ -161,7 +161,7 @@ async def measure(base: str, calls: int, concurrency: int) -> float:
 
 
 def show_starts(rounds: int) -> None:
-    print("| service | ready after s | RSS idle | with all below it (PSS) |\n|---|---|---|---|")
+    print("| service | ready after s | RSS idle | with descendants (PSS) |\n|---|---|---|---|")
     for name in SPECS:
         seconds = []
         for _ in range(rounds):
@@ -169,7 +169,7 @@ def show_starts(rounds: int) -> None:
             with started(name) as (child, base):
                 wait_for(f"{base}/ready")
                 seconds.append(time.perf_counter() - begun)
-                idle, whole = resident(child.pid), tree(child.pid)
+                idle, whole = resident(child.pid), tree_memory(child.pid)
         print(f"| {name} | {statistics.median(seconds):.1f} | {idle:.0f} MiB | {whole:.0f} MiB |")
 
 
@@ -189,7 +189,7 @@ def show_speed(calls: int, rounds: int) -> None:
                 for name, (_, base) in servers.items():
                     rates[name].append(asyncio.run(measure(base, calls, concurrency)))
             for name, (pid, _) in servers.items():
-                ratio = statistics.median(own / sdk for own, sdk in zip(rates[name], rates["bare SDK"], strict=True))
+                ratio = statistics.median(rate / sdk for rate, sdk in zip(rates[name], rates["bare SDK"], strict=True))
                 rate = statistics.median(rates[name])
                 print(f"| {concurrency} | {name} | {rate:.0f} | {ratio:.2f} | {resident(pid):.0f} MiB |")
 
@@ -206,7 +206,7 @@ def show_schemas() -> None:
 
 
 async def show_answer(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
-    """Prints a row; returns the structured answer."""
+    """Print a row and return the structured result."""
     result = await client.call_tool(tool, arguments)
     if result.is_error:
         raise AssertionError(f"{tool}: {result.content[0].text}")
@@ -216,20 +216,20 @@ async def show_answer(client: Client, tool: str, **arguments: Any) -> dict[str, 
 
 
 async def show_answers() -> None:
-    """Of the stand-ins' pages, with the tools' default limits."""
+    """Print the size of typical results, from the stand-in sites' pages with the tools' default limits."""
     print("\n| typical answer | characters | tokens |\n|---|---|---|")
-    with standing_in(template_stand_in.app) as upstream:
+    with stand_in(template_stand_in.app) as upstream:
         with started("template", TEMPLATE_UPSTREAM_URL=f"{upstream}/ok/feed.json") as (_, base):
             async with Client(f"{base}/mcp") as client:
                 await show_answer(client, "template_echo", text="你好")
-                found = await show_answer(client, "template_search", query="第")
-                await show_answer(client, "template_get", entry_id=found["items"][0]["id"])
-    with standing_in(xiaohongshu.create_site()) as site, tempfile.TemporaryDirectory() as folder:
+                page = await show_answer(client, "template_search", query="第")
+                await show_answer(client, "template_get", entry_id=page["items"][0]["id"])
+    with stand_in(xiaohongshu.create_site()) as site, tempfile.TemporaryDirectory() as folder:
         quick = {"XHS_INTERVAL_SECONDS": "0", "XHS_JITTER_SECONDS": "0", "DYBER_DATA": folder}
         with logged_in(Path(folder), site), started("xiaohongshu", XHS_BASE_URL=site, **quick) as (_, base):
             async with Client(f"{base}/mcp") as client:
-                found = await show_answer(client, "xhs_search_notes", keyword="咖啡")
-                await show_answer(client, "xhs_get_note", note=found["items"][0]["note_ref"])
+                page = await show_answer(client, "xhs_search_notes", keyword="咖啡")
+                await show_answer(client, "xhs_get_note", note=page["items"][0]["note_ref"])
                 await show_answer(client, "xhs_analyze", keyword="咖啡")
 
 

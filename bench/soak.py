@@ -1,14 +1,14 @@
-"""Services under a steady load for a long time: growth of memory and of open files, per service.
+"""Runs services under steady load for a long time and measures the growth of their memory and open files.
 
     .venv/bin/python bench/soak.py [--minutes 30] [--services template xiaohongshu] [--rate 20]
 
-Each service runs as a process of its own, without a container; template reads its tests' stand-in feed, which is asked
-anew whenever the cache's two seconds are over; xiaohongshu opens pages of its tests' stand-in in a real Chromium, and
-keeps no answers. Calls take turns over the three transports, legacy sessions come and go, some calls are cancelled or
-refused. The first tenth of the time is left out: that is when pools and caches fill.
-Memory is PSS, so that what Chromium's processes share is counted once; "driver" is Playwright's own process.
-Ends with exit code 1 when a service failed a call, left a page open, or its memory, its browser's memory, its files or
-its processes grew beyond `--max-growth`.
+Each service runs as a separate process, without a container. template reads the stand-in feed of its tests, again
+whenever the two seconds of the cache are over. xiaohongshu opens pages of its tests' stand-in site in a real Chromium
+and caches nothing. The calls use all three transports, legacy sessions come and go, and some calls are cancelled or
+refused. The first tenth of the time is left out, because pools and caches fill then. Memory is PSS, so that the shared
+memory of Chromium's processes is counted once; "driver" is Playwright's process. The exit code is 1 if a service failed
+a call or left a page open, or if its memory, its browser's memory, its files or its processes grew beyond
+`--max-growth`.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ from tests.stand_in.xiaohongshu_calls import logged_in  # noqa: E402
 
 SAMPLE_SECONDS = 10.0
 SETTLE_SECONDS = 20
-#: Calls on one connection before it is closed and another one opened.
+#: Calls on a connection before it is replaced.
 CALLS_PER_CONNECTION = 50
 TRANSPORTS = {
     "modern": lambda base: Client(f"{base}/mcp"),
     "legacy": lambda base: Client(f"{base}/mcp", mode="legacy"),
     "sse": lambda base: Client(sse_client(f"{base}/mcp/sse"), mode="legacy"),
 }
-#: Calls by service: tool, arguments, whether it is refused, whether the caller gives up.
+#: Calls by service: tool, arguments, whether the call is refused, whether the caller cancels it.
 CALLS = {
     "template": [
         ("template_echo", {"text": "x" * 200}, False, False),
@@ -79,30 +79,30 @@ CALLS = {
 
 
 @dataclass
-class Soaked:
-    """One service and what was seen of it."""
+class ServiceUnderLoad:
+    """A service under load, its samples and the number of calls by outcome."""
 
     name: str
     process: subprocess.Popen[str]
     base: str
-    seen: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    ended: Counter[str] = field(default_factory=Counter)
+    samples: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    outcomes: Counter[str] = field(default_factory=Counter)
 
     def sample(self, metrics: str) -> None:
-        """Note memory (MiB), open files, processes and pages now."""
-        below = list(descendants(self.process.pid))
-        drivers = [pid for pid in below if command(pid).endswith("/node")]
-        self.seen["server"].append(memory(self.process.pid))
-        self.seen["driver"].append(sum(map(memory, drivers)))
-        self.seen["browser"].append(sum(memory(pid) for pid in below if pid not in drivers))
-        self.seen["files"].append(len(list(Path(f"/proc/{self.process.pid}/fd").iterdir())))
-        self.seen["processes"].append(len(below))
+        """Add a sample of memory (MiB), open files, processes and pages."""
+        processes = list(descendants(self.process.pid))
+        drivers = [pid for pid in processes if command(pid).endswith("/node")]
+        self.samples["server"].append(memory(self.process.pid))
+        self.samples["driver"].append(sum(map(memory, drivers)))
+        self.samples["browser"].append(sum(memory(pid) for pid in processes if pid not in drivers))
+        self.samples["files"].append(len(list(Path(f"/proc/{self.process.pid}/fd").iterdir())))
+        self.samples["processes"].append(len(processes))
         pages = re.search(r"^browser_pages_open\{.*\} (\S+)$", metrics, re.MULTILINE)
-        self.seen["pages"].append(float(pages[1]) if pages else 0)
+        self.samples["pages"].append(float(pages[1]) if pages else 0)
 
 
 def descendants(pid: int) -> Iterator[int]:
-    """The processes below a process."""
+    """Yield the ids of a process's descendants."""
     with suppress(OSError):
         for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
             yield int(child)
@@ -110,7 +110,7 @@ def descendants(pid: int) -> Iterator[int]:
 
 
 def command(pid: int) -> str:
-    """Path of a process's program; empty when it has ended."""
+    """Return the path of a process's program; empty if the process has ended."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].decode()
     except OSError:
@@ -118,9 +118,9 @@ def command(pid: int) -> str:
 
 
 def memory(pid: int) -> float:
-    """Memory of one process, in MiB, its part of what it shares with others (PSS); 0 when it has ended.
+    """Return the memory of a process in MiB, with its share of shared memory (PSS); 0 if it has ended.
 
-    RSS where PSS is not to be had, as of the processes in Chromium's own sandbox.
+    RSS is used where PSS cannot be read, as for the processes in Chromium's sandbox.
     """
     for file, field_name in (("smaps_rollup", "Pss:"), ("status", "VmRSS:")):
         try:
@@ -131,110 +131,118 @@ def memory(pid: int) -> float:
     return 0.0
 
 
-async def call(client: Client, soaked: Soaked, number: int) -> None:
-    calls = CALLS[soaked.name]
-    tool, arguments, refused, given_up = calls[number % len(calls)]
-    if given_up:
+async def call(client: Client, service: ServiceUnderLoad, number: int) -> None:
+    calls = CALLS[service.name]
+    tool, arguments, is_refused, is_cancelled = calls[number % len(calls)]
+    if is_cancelled:
         try:
             await asyncio.wait_for(client.call_tool(tool, arguments), 0.2)
         except TimeoutError:
-            soaked.ended["cancelled"] += 1
+            service.outcomes["cancelled"] += 1
         else:
-            soaked.ended["wrong"] += 1
+            service.outcomes["wrong"] += 1
         return
     result = await client.call_tool(tool, arguments)
-    soaked.ended["wrong" if result.is_error != refused else "refused" if refused else "ok"] += 1
+    service.outcomes["wrong" if result.is_error != is_refused else "refused" if is_refused else "ok"] += 1
 
 
-async def load(soaked: Soaked, transport: str, pause: float, until: float) -> None:
-    """Calls over one transport, `pause` seconds apart, until the clock says so."""
+async def load(service: ServiceUnderLoad, transport: str, pause: float, until: float) -> None:
+    """Call over a transport, `pause` seconds apart, until the time `until` of the monotonic clock."""
     number = 0
     while time.monotonic() < until:
-        async with TRANSPORTS[transport](soaked.base) as client:
+        async with TRANSPORTS[transport](service.base) as client:
             for _ in range(CALLS_PER_CONNECTION):
                 if time.monotonic() >= until:
                     return
-                await call(client, soaked, number)
+                await call(client, service, number)
                 number += 1
                 await asyncio.sleep(pause)
 
 
-async def probe(soaked: Soaked, until: float) -> None:
-    """Samples, probes and scrapes, as a deployment does."""
+async def probe(service: ServiceUnderLoad, until: float) -> None:
+    """Check readiness, read the metrics and take samples, as in a deployment."""
     async with httpx2.AsyncClient(timeout=10) as http:
         while time.monotonic() < until:
-            answers = [await http.get(soaked.base + path) for path in ("/ready", "/metrics")]
+            answers = [await http.get(service.base + path) for path in ("/ready", "/metrics")]
             for answer in answers:
-                soaked.ended["probes" if answer.status_code == 200 else "wrong"] += 1
-            soaked.sample(answers[-1].text)
-            latest = ", ".join(f"{what} {values[-1]:.0f}" for what, values in soaked.seen.items())
+                service.outcomes["probes" if answer.status_code == 200 else "wrong"] += 1
+            service.sample(answers[-1].text)
+            latest = ", ".join(f"{name} {values[-1]:.0f}" for name, values in service.samples.items())
             print(
-                f"{soaked.name}: {sum(soaked.ended.values())} calls and probes, {latest}", file=sys.stderr, flush=True
+                f"{service.name}: {sum(service.outcomes.values())} calls and probes, {latest}",
+                file=sys.stderr,
+                flush=True,
             )
             await asyncio.sleep(SAMPLE_SECONDS)
 
 
-async def left_open(soaked: Soaked) -> list[str]:
-    """What is still counted as open or running some seconds after the last call."""
-    counted = re.compile(r"^(?:browser_pages_open|mcp_calls_in_flight|queue_depth)\{.*\} (?!0\.0$)\S+$", re.MULTILINE)
+async def left_open(service: ServiceUnderLoad) -> list[str]:
+    """Return the metrics that still count something as open or running some seconds after the last call."""
+    nonzero = re.compile(r"^(?:browser_pages_open|mcp_calls_in_flight|queue_depth)\{.*\} (?!0\.0$)\S+$", re.MULTILINE)
     async with httpx2.AsyncClient(timeout=10) as http:
         for _ in range(SETTLE_SECONDS):
             await asyncio.sleep(1)
-            if not (left := counted.findall((await http.get(f"{soaked.base}/metrics")).text)):
+            if not (left := nonzero.findall((await http.get(f"{service.base}/metrics")).text)):
                 break
     return left
 
 
-async def soak(all_soaked: list[Soaked], minutes: float, rate: float) -> None:
+async def soak(services: list[ServiceUnderLoad], minutes: float, rate: float) -> None:
     until = time.monotonic() + minutes * 60
     pause = len(TRANSPORTS) / rate
     async with asyncio.TaskGroup() as group:
-        for soaked in all_soaked:
-            group.create_task(probe(soaked, until))
+        for service in services:
+            group.create_task(probe(service, until))
             for transport in TRANSPORTS:
-                group.create_task(load(soaked, transport, pause, until))
-    for soaked in all_soaked:
-        left = await left_open(soaked)
-        print(f"{soaked.name}: {'; '.join(left) or 'nothing left open'}", file=sys.stderr)
-        soaked.ended["wrong"] += len(left)
+                group.create_task(load(service, transport, pause, until))
+    for service in services:
+        left = await left_open(service)
+        print(f"{service.name}: {'; '.join(left) or 'nothing left open'}", file=sys.stderr)
+        service.outcomes["wrong"] += len(left)
 
 
-def ends(values: list[float]) -> tuple[float, float]:
-    """Medians of the first and the last quarter, without the first tenth."""
+def first_and_last_medians(values: list[float]) -> tuple[float, float]:
+    """Return the medians of the first and the last quarter, without the first tenth."""
     settled = values[len(values) // 10 :]
     quarter = max(1, len(settled) // 4)
     return statistics.median(settled[:quarter]), statistics.median(settled[-quarter:])
 
 
-def floors(values: list[float]) -> tuple[float, float]:
-    """The lowest of the first and of the last half, without the first tenth: of a heap that is cleared now and then,
-    what stays."""
+def first_and_last_minimums(values: list[float]) -> tuple[float, float]:
+    """Return the minimums of the first and the last half, without the first tenth.
+
+    They show the growth of a heap that is cleared from time to time.
+    """
     settled = values[len(values) // 10 :]
     half = max(1, len(settled) // 2)
     return min(settled[:half]), min(settled[-half:])
 
 
-def report(soaked: Soaked, max_growth: float) -> bool:
-    """Prints a row; whether all is well."""
-    ended = ", ".join(f"{count} {how}" for how, count in sorted(soaked.ended.items()))
-    cells, well = [], not soaked.ended["wrong"]
-    for what, both in (("server", ends), ("driver", floors), ("browser", ends)):
-        first, last = both(soaked.seen[what])
+def report(service: ServiceUnderLoad, max_growth: float) -> bool:
+    """Print a row; returns whether there were no problems and no excessive growth."""
+    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(service.outcomes.items()))
+    cells, well = [], not service.outcomes["wrong"]
+    for name, first_and_last in (
+        ("server", first_and_last_medians),
+        ("driver", first_and_last_minimums),
+        ("browser", first_and_last_medians),
+    ):
+        first, last = first_and_last(service.samples[name])
         growth = last / first - 1 if first else 0.0
-        highest = max(soaked.seen[what])
+        highest = max(service.samples[name])
         cells.append(f"{first:.0f} → {last:.0f} MiB ({growth:+.1%}), at most {highest:.0f}" if highest else "none")
         well = well and growth <= max_growth
-    for what, spare in (("files", 5), ("processes", 2), ("pages", 1)):
-        first, last = ends(soaked.seen[what])
-        cells.append(f"{first:.0f} → {last:.0f}, at most {max(soaked.seen[what]):.0f}")
-        well = well and last <= first + spare
-    print(f"| {soaked.name} | {ended} | {' | '.join(cells)} |")
+    for name, tolerance in (("files", 5), ("processes", 2), ("pages", 1)):
+        first, last = first_and_last_medians(service.samples[name])
+        cells.append(f"{first:.0f} → {last:.0f}, at most {max(service.samples[name]):.0f}")
+        well = well and last <= first + tolerance
+    print(f"| {service.name} | {outcomes} | {' | '.join(cells)} |")
     return well
 
 
 @contextmanager
-def started(name: str) -> Iterator[Soaked]:
-    """The service as a process of its own, on its stand-in."""
+def started(name: str) -> Iterator[ServiceUnderLoad]:
+    """Run the service as a separate process that uses a stand-in site."""
     environment = {"LOG_LEVEL": "error"}
     with ExitStack() as stack:
         site = {"template": template_stand_in.app, "xiaohongshu": xiaohongshu.create_site()}[name]
@@ -259,7 +267,7 @@ def started(name: str) -> Iterator[Soaked]:
                 "CHROMIUM_PATH": shutil.which("chromium") or "",
             }
         child, base = stack.enter_context(process(f"{name}_server", **environment))
-        yield Soaked(name, child, base)
+        yield ServiceUnderLoad(name, child, base)
 
 
 def main() -> None:
@@ -272,13 +280,11 @@ def main() -> None:
     if not 0 < options.minutes <= 24 * 60 or not 0 < options.rate <= 200:
         parser.error("--minutes must be up to 1440, --rate up to 200")
     with ExitStack() as stack:
-        all_soaked = [stack.enter_context(started(name)) for name in options.services]
-        asyncio.run(soak(all_soaked, options.minutes, options.rate))
-        print(
-            "| service | calls | server | browser's driver | browser | open files | processes below it | pages open |"
-        )
+        services = [stack.enter_context(started(name)) for name in options.services]
+        asyncio.run(soak(services, options.minutes, options.rate))
+        print("| service | calls | server | browser's driver | browser | open files | descendants | pages open |")
         print("|---|---|---|---|---|---|---|---|")
-        well = [report(soaked, options.max_growth) for soaked in all_soaked]
+        well = [report(service, options.max_growth) for service in services]
     raise SystemExit(0 if all(well) else 1)
 
 

@@ -1,8 +1,8 @@
-"""A deployed stack: seconds of an `up` that changes nothing, memory per container, and CPU while nobody calls.
+"""Measures a deployed stack: seconds of an `up` without changes, memory per container, and CPU without calls.
 
     .venv/bin/python bench/stack.py [--stack dev] [--rounds 5]
 
-Seconds are of this machine and this moment; compare them within one run.
+Seconds depend on the machine and its other work; compare them within one run only.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def output(command: list[str]) -> str:
 
 
 def engine_seconds() -> float:
-    """CPU seconds that the engine and all that ran in containers and has ended, such as health checks, took so far."""
+    """Return the CPU seconds of the engine and of its ended child processes, such as health checks."""
     ticks = 0
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -68,10 +68,10 @@ def main() -> None:
         print(f"| {name} | {statistics.median(values):.1f} | {statistics.median(values) / first:.1f} |")
     print(f"\nEngine with its health checks while nobody calls: {idle:.1%} of a core.")
     print("\n| container | memory |\n|---|---|")
-    told = json.loads(output(["pulumi", "stack", "output", "gateway", "--json", "-s", options.stack]))
-    # Another state may have a stack of the same name on this engine.
+    gateway = json.loads(output(["pulumi", "stack", "output", "gateway", "--json", "-s", options.stack]))
+    # This engine may have another deployment of a stack of the same name.
     label = '{{index .Config.Labels "dyber.deployment"}}'
-    deployment = output(["docker", "inspect", "--format", label, told["container"]]).strip()
+    deployment = output(["docker", "inspect", "--format", label, gateway["container"]]).strip()
     listing = output(["docker", "ps", "--quiet", "--filter", f"label=dyber.deployment={deployment}"]).split()
     stats = output(["docker", "stats", "--no-stream", "--format", "| {{.Name}} | {{.MemUsage}} |", *listing])
     print("\n".join(sorted(stats.split("\n"))).strip())

@@ -1,9 +1,9 @@
-"""Idle event streams through the gateway: how many it holds, what each costs, and what other calls notice.
+"""Measures idle event streams through the gateway: their number, their memory and their effect on other calls.
 
     .venv/bin/python bench/streams.py [--streams 5000] [--seconds 30] [--memory 768]
 
-A real gateway, confined as in a deployment, before one service that sends a ping every 15 s; plain and TLS,
-each with a gateway of its own. The ordinary calls come from a process of their own, without streams and beside them.
+Runs a real gateway, confined as in a deployment, in front of a service that sends a ping every 15 s; plain and TLS are
+measured with separate gateways. A separate process makes the ordinary calls, without streams and during streams.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ export default { hold };
 
 @dataclass
 class Streams:
-    """Streams through one port of the gateway."""
+    """Streams through a port of the gateway."""
 
     address: tuple[str, int]
     context: ssl.SSLContext | None
@@ -87,14 +87,14 @@ class Streams:
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _waiting: int = 0
 
-    async def open(self, count: int, at_once: int = 100) -> None:
-        turn = asyncio.Semaphore(at_once)
+    async def open(self, count: int, concurrency: int = 100) -> None:
+        turn = asyncio.Semaphore(concurrency)
         self._waiting = count
-        self._tasks = [asyncio.create_task(self._one(turn)) for _ in range(count)]
+        self._tasks = [asyncio.create_task(self._stream(turn)) for _ in range(count)]
         while self._waiting:
             await asyncio.sleep(0.05)
 
-    async def _one(self, turn: asyncio.Semaphore) -> None:
+    async def _stream(self, turn: asyncio.Semaphore) -> None:
         writer = None
         try:
             try:
@@ -125,15 +125,15 @@ class Streams:
 
 
 def calls(address: tuple[str, int], tls: bool, count: int) -> list[float]:
-    """Seconds of each of `count` ordinary calls, four at a time on kept-alive connections."""
+    """Make `count` ordinary calls, four at a time on kept-alive connections; returns the seconds of each."""
 
-    async def caller(left: list[None], times: list[float]) -> None:
+    async def caller(remaining: list[None], times: list[float]) -> None:
         context = insecure() if tls else None
-        while left:
+        while remaining:
             reader, writer = await asyncio.open_connection(*address, ssl=context)
             # The gateway closes a connection after a thousand requests.
-            for _ in range(min(500, len(left))):
-                left[:1] = []
+            for _ in range(min(500, len(remaining))):
+                remaining[:1] = []
                 begun = time.perf_counter()
                 writer.write(CALL)
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -143,12 +143,12 @@ def calls(address: tuple[str, int], tls: bool, count: int) -> list[float]:
                     raise AssertionError(head[:200])
             writer.transport.abort()
 
-    async def together() -> list[float]:
-        left, times = [None] * count, []
-        await asyncio.gather(*(caller(left, times) for _ in range(4)))
+    async def run_callers() -> list[float]:
+        remaining, times = [None] * count, []
+        await asyncio.gather(*(caller(remaining, times) for _ in range(4)))
         return times
 
-    return asyncio.run(together())
+    return asyncio.run(run_callers())
 
 
 def insecure() -> ssl.SSLContext:
@@ -162,7 +162,7 @@ def memory_mib(container: str) -> float:
 
 
 async def measure(gateway: GatewayUnderTest, tls: bool, options: argparse.Namespace, pool: ProcessPoolExecutor) -> None:
-    # Not a published port: the engine's proxy for those would be measured too.
+    # The calls avoid published ports, as the engine's proxy for those would be measured too.
     template = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
     address = (docker("inspect", "--format", template, gateway.name), 443 if tls else 80)
     loop = asyncio.get_running_loop()
@@ -178,13 +178,13 @@ async def measure(gateway: GatewayUnderTest, tls: bool, options: argparse.Namesp
     await streams.open(options.streams)
     ramp = time.perf_counter() - begun
     held = time.perf_counter()
-    beside = await ordinary()
+    during = await ordinary()
     await asyncio.sleep(max(0.0, options.seconds - (time.perf_counter() - held)))
     after = memory_mib(gateway.name)
     closed, opened = streams.closed, max(streams.opened, 1)
     await streams.close()
     without += await ordinary()
-    halves = [(percentile(without, part), percentile(beside, part)) for part in (0.5, 0.99)]
+    halves = [(percentile(without, part), percentile(during, part)) for part in (0.5, 0.99)]
     print(
         f"| {'TLS' if tls else 'plain'} | {streams.opened} of {options.streams} in {ramp:.1f} s | {closed} "
         f"| {before:.0f} → {after:.0f} | {(after - before) * 1024 / opened:.1f} | "
@@ -196,7 +196,7 @@ async def measure(gateway: GatewayUnderTest, tls: bool, options: argparse.Namesp
 
 def backend(gateway: GatewayUnderTest) -> None:
     name = unique("streams")
-    # Its own memory is not what is measured.
+    # The backend has no memory limit, as only the gateway is measured.
     confined = [argument for argument in CONFINED if not argument.startswith("--memory")]
     docker(
         "create", "--name", name, "--label", LABEL, "--network", gateway.network, "--network-alias", "streams-mcp",

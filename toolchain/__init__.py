@@ -1,1 +1,1 @@
-"""How Pulumi, its plugins, the container engine and the base images get onto a machine."""
+"""Installs Pulumi, its plugins, the container engine and the base images on a machine."""

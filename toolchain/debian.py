@@ -1,4 +1,4 @@
-"""Installing Debian packages, where that is possible."""
+"""Installs Debian packages where that is possible."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from toolchain.progress import Progress
 
 
 def can_install() -> bool:
-    """Whether this is Debian or one of its descendants, with the rights to install packages."""
+    """Tell whether this system is Debian or derived from it and this process may install packages."""
     return is_root() and shutil.which("apt-get") is not None and Path("/etc/debian_version").exists()
 
 
 def install_command(packages: Sequence[str]) -> str:
-    """What to tell a user who has to do it."""
+    """Return the command with which the user can install the packages."""
     return f"sudo apt-get install -y {' '.join(packages)}"
 
 
 def install(packages: Sequence[str], progress: Progress) -> None:
-    """Raises SetupError when not possible or not successful."""
+    """Install the packages. Raises SetupError when that is not possible or fails."""
     names = " ".join(packages)
     if not can_install():
         raise SetupError(
@@ -48,9 +48,9 @@ def install(packages: Sequence[str], progress: Progress) -> None:
 
 
 def take_program(package: str, member: str, target: Path, progress: Progress) -> None:
-    """Put one program of a package at `target`, without installing the package, which might start a service.
+    """Copy one program out of a package to `target`. Installing the package instead might start a service.
 
-    `member` is the program's path in the package, such as usr/bin/promtool. Raises SetupError when not possible.
+    `member` is the program's path in the package, such as usr/bin/promtool. Raises SetupError if that is not possible.
     """
     what = f"{package}: {member}"
     retry = tr("check the network and the package sources, and try again")
@@ -66,5 +66,5 @@ def take_program(package: str, member: str, target: Path, progress: Progress) ->
 def _update(progress: Progress) -> None:
     try:
         stream(["apt-get", "update"], progress, what="apt-get update")
-    except SetupError as error:  # one broken source must not stand in the way of the others
+    except SetupError as error:  # the other package sources may be enough
         progress.line(str(error))

@@ -1,4 +1,4 @@
-"""Pulumi's own release archives: fetched where they can be reached, and only used when the checksum is right."""
+"""Downloads Pulumi's own release archives and verifies their checksums."""
 
 from __future__ import annotations
 
@@ -25,17 +25,20 @@ from toolchain.progress import Progress
 
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 20.0
-# Below this, building from source is faster than waiting.
+# A download that is slower than this after SPEED_CHECK_SECONDS takes longer than building from source.
 SLOWEST_BYTES_PER_SECOND = 150_000
-PATIENCE_SECONDS = 15.0
+SPEED_CHECK_SECONDS = 15.0
 
 
 class NotAvailable(Exception):
-    """A way to get something that cannot be used here and now; there are others. The text says why."""
+    """A download cannot be used on this machine; the message says why. Callers then try another way."""
 
 
 def archive_name(version: str) -> str:
-    """`pulumi-v3.259.0-linux-x64.tar.gz` for this machine. Raises NotAvailable for others than Pulumi builds for."""
+    """Return the name of the release archive for this machine, such as `pulumi-v3.259.0-linux-x64.tar.gz`.
+
+    Raises NotAvailable when Pulumi has no release for this platform.
+    """
     system = {"linux": "linux", "darwin": "darwin", "win32": "windows"}.get(sys.platform)
     machine = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}.get(platform.machine().lower())
     if system is None or machine is None:
@@ -48,9 +51,10 @@ def archive_name(version: str) -> str:
 def fetch_pulumi(
     version: str, folders: Sequence[str], into: Path, progress: Progress, ca_bundle: Path | None = None
 ) -> str:
-    """Unpack the release's programs into the folder `into`; returns the address it came from.
+    """Download Pulumi's release, unpack its programs into the folder `into` and return the address it came from.
 
-    folders: addresses that hold archive and checksums, `{version}` filled in, tried in turn. Raises NotAvailable.
+    folders: addresses below which the archive and its checksums are, tried in turn; `{version}` in them is replaced.
+    Raises NotAvailable when none of them works.
     """
     archive = archive_name(version)
     reasons = []
@@ -84,18 +88,20 @@ def http_client(ca_bundle: Path | None = None) -> httpx2.Client:
 
 
 class _ThroughProxies(httpx2.BaseTransport):
-    """Sends each request through the proxy that the environment names for its address. httpx2 itself would fail at its
-    construction for a proxy that it cannot use, such as socks5:// or socks://."""
+    """Sends each request through the proxy that the environment names for its address.
+
+    httpx2's own handling of these variables raises an error for every proxy that it cannot use, such as socks5://.
+    """
 
     def __init__(self, verify: ssl.SSLContext | bool) -> None:
         self._verify = verify
         self._transports: dict[str | None, httpx2.HTTPTransport] = {}
-        self._making = threading.Lock()
+        self._transports_lock = threading.Lock()
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Return the answer to `request`."""
+        """Return the response to `request`."""
         proxy = proxies.for_address(str(request.url), os.environ)
-        with self._making:
+        with self._transports_lock:
             if proxy not in self._transports:
                 self._transports[proxy] = httpx2.HTTPTransport(verify=self._verify, proxy=proxy)
             transport = self._transports[proxy]
@@ -108,17 +114,20 @@ class _ThroughProxies(httpx2.BaseTransport):
 
 
 def answers(client: httpx2.Client, address: str, seconds: float = CONNECT_SECONDS) -> bool:
-    """Whether a server says anything at all within `seconds`, name look-up included (which no socket time-out covers)."""
+    """Tell whether a server sends any response within `seconds`.
+
+    A thread does the request because no socket timeout covers the name look-up.
+    """
     answered = threading.Event()
 
-    def ask() -> None:
+    def send_request() -> None:
         try:
             client.head(address, timeout=seconds)
         except (httpx2.HTTPError, RuntimeError):  # RuntimeError: the client was closed meanwhile
             return
         answered.set()
 
-    thread = threading.Thread(target=ask, daemon=True)
+    thread = threading.Thread(target=send_request, daemon=True)
     thread.start()
     thread.join(seconds + 0.5)
     return answered.is_set()
@@ -147,7 +156,7 @@ def _download(client: httpx2.Client, address: str, target: Path, sha256: str, pr
             done += len(chunk)
             progress.detail(f"{done / 1e6:.0f} / {total / 1e6:.0f} MB" if total else f"{done / 1e6:.0f} MB")
             elapsed = time.monotonic() - start
-            if elapsed > PATIENCE_SECONDS and done / elapsed < SLOWEST_BYTES_PER_SECOND:
+            if elapsed > SPEED_CHECK_SECONDS and done / elapsed < SLOWEST_BYTES_PER_SECOND:
                 raise NotAvailable(tr("too slow ({value:.0f} kB/s)", value=done / elapsed / 1000))
     if digest.hexdigest() != sha256:
         raise NotAvailable(
@@ -160,7 +169,7 @@ def _download(client: httpx2.Client, address: str, target: Path, sha256: str, pr
 
 
 def _unpack(packed: Path, into: Path) -> None:
-    """The archive's programs, without its folders."""
+    """Unpack the archive's files into `into`, without the folders that they are in."""
     into.mkdir(parents=True, exist_ok=True)
     if packed.suffix == ".zip":
         with zipfile.ZipFile(packed) as zipped:

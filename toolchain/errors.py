@@ -1,10 +1,10 @@
-"""The one exception that the toolchain raises on purpose."""
+"""The exception that the toolchain raises for problems that the user can solve."""
 
 from __future__ import annotations
 
 
 class SetupError(Exception):
-    """Something needed is missing or failed, and the user can do something about it.
+    """Something that set-up needs is missing or failed, and the user can do something about it.
 
     message: what is wrong. next_step: what to do now. exit_code: for the command line
     (2 = the machine lacks something the user has to install, 1 = a step failed).

@@ -1,4 +1,4 @@
-"""Where everything that set-up makes lives: one folder per user, outside the checkout."""
+"""The folder in which set-up keeps everything it makes: one per user, outside the checkout."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ class DyberHome:
 
     @classmethod
     def from_environment(cls) -> DyberHome:
-        """DYBER_HOME, else the platform's data folder for `dyber`."""
+        """Return the folder that DYBER_HOME names, else the platform's data folder for `dyber`."""
         chosen = os.environ.get("DYBER_HOME")
         return cls(Path(chosen).expanduser().absolute() if chosen else Path(user_data_dir("dyber", appauthor=False)))
 
     @property
     def bin(self) -> Path:
-        """Commands that set-up installed; goes in front of PATH."""
+        """Folder of the commands that set-up installed; it is put in front of PATH."""
         return self.root / "bin"
 
     @property
     def tools(self) -> Path:
-        """One folder per installed version of a tool; `bin` links into it."""
+        """Folder with one subfolder for each installed version of a tool; `bin` links into it."""
         return self.root / "tools"
 
     @property
     def pulumi_home(self) -> Path:
-        """PULUMI_HOME."""
+        """Folder that `pulumi` uses as PULUMI_HOME."""
         return self.root / "pulumi"
 
     @property
     def plugins(self) -> Path:
-        """Where Pulumi's plugins are installed."""
+        """Folder in which Pulumi's plugins are installed."""
         return self.pulumi_home / "plugins"
 
     @property
     def state(self) -> Path:
-        """State of stacks when the user has no backend of their own."""
+        """Folder of the stacks' state when the user has chosen no other backend."""
         return self.root / "state"
 
     @property
@@ -57,32 +57,34 @@ class DyberHome:
 
     @property
     def build(self) -> Path:
-        """Work in progress and caches; may be deleted whenever no set-up runs."""
+        """Folder of unfinished work and caches; it may be deleted whenever no set-up runs."""
         return self.root / "build"
 
     @property
     def locks(self) -> Path:
-        """Where the locks of set-up are."""
+        """Folder of the locks of set-up."""
         return self.root / "locks"
 
     @property
     def logs(self) -> Path:
-        """Where set-up and crashes write their logs."""
+        """Folder of the logs of set-up and of crashes."""
         return self.root / "logs"
 
     def create(self) -> None:
-        """Make the folders. The root is readable by its owner only: it holds state and a passphrase."""
+        """Make the folders. Only the owner may read the root, as it holds state and a passphrase."""
         self.root.mkdir(parents=True, exist_ok=True)
         if os.name == "posix":
             self.root.chmod(0o700)
         for folder in (self.bin, self.tools, self.pulumi_home, self.plugins, self.build, self.locks, self.logs):
             make_folder(folder)
-        # Whatever is in its place may be somebody's state.
+        # Nothing in its place is set aside: it may be somebody's state.
         self.state.mkdir(parents=True, exist_ok=True)
 
     def has_passphrase(self) -> bool:
-        """Whether the passphrase file has something in it that can be a passphrase: a power cut leaves nothing or
-        zero bytes."""
+        """Tell whether the passphrase file holds a usable passphrase.
+
+        A power cut can leave an empty file, or one of zero bytes.
+        """
         try:
             text = self.passphrase_file.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError):
@@ -90,10 +92,10 @@ class DyberHome:
         return bool(text) and "\0" not in text
 
     def ensure_passphrase(self) -> Path:
-        """The passphrase file, made once with a random value and mode 0600, never overwritten."""
+        """Return the path of the passphrase file. It is made once, random and with mode 0600, and never overwritten."""
         self.root.mkdir(parents=True, exist_ok=True)
         path = self.passphrase_file
-        # Written in full before it gets its name: neither a killed run nor a power cut leaves an empty passphrase.
+        # Written to a draft first, so that neither a killed run nor a power cut leaves an empty passphrase.
         descriptor, name = tempfile.mkstemp(prefix=f"{path.name}.", dir=self.root)  # 0600
         draft = Path(name)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:

@@ -1,11 +1,11 @@
-"""Where packages come from: the user's settings, else what this machine itself is configured to use.
+"""Finds the mirrors to download packages from: those of these variables, else those that this machine uses itself.
 
 | variable | meaning |
 |---|---|
 | DYBER_APT_MIRROR | Debian archive, e.g. http://mirror.example/debian |
-| DYBER_APT_SECURITY_MIRROR | Debian security archive; default: beside the first, with -security at its end |
+| DYBER_APT_SECURITY_MIRROR | Debian security archive; default: DYBER_APT_MIRROR with -security at its end |
 | DYBER_PIP_INDEX_URL | PyPI index |
-| DYBER_GOPROXY | Go module proxies, as GOPROXY |
+| DYBER_GOPROXY | Go module proxies, in the form of GOPROXY |
 | DYBER_REGISTRY | prefix of image names instead of Docker Hub, e.g. registry.example/library |
 | DYBER_CA_BUNDLE | PEM file with the certificate authorities to trust |
 """
@@ -25,7 +25,7 @@ CA_BUNDLE_VARIABLES = ("DYBER_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE",
 
 @dataclass(frozen=True)
 class Mirrors:
-    """None or "" means: the tool's own default."""
+    """The mirrors to use; None or "" stands for the default of the tool in question."""
 
     apt: str = DEFAULT_APT_MIRROR
     apt_security: str = DEFAULT_APT_MIRROR + "-security"
@@ -42,8 +42,8 @@ class Mirrors:
         apt = _address(env.get("DYBER_APT_MIRROR")) or host_archive or DEFAULT_APT_MIRROR
         security = _address(env.get("DYBER_APT_SECURITY_MIRROR"))
         if not security:
-            own_choice = bool(env.get("DYBER_APT_MIRROR"))
-            security = (None if own_choice else host_security) or apt + "-security"
+            archive_is_chosen = bool(env.get("DYBER_APT_MIRROR"))
+            security = (None if archive_is_chosen else host_security) or apt + "-security"
         return cls(
             apt=apt,
             apt_security=security,
@@ -54,12 +54,12 @@ class Mirrors:
         )
 
     def image(self, name: str) -> str:
-        """An official image's name under the registry prefix, when there is one."""
+        """Return the name of an official image, below the registry prefix if one is set."""
         return f"{self.registry}/{name}" if self.registry else name
 
 
 def ca_bundle(env: Mapping[str, str] | None = None) -> Path | None:
-    """The PEM bundle that the user or this machine's tools were told to trust; None when nobody said anything."""
+    """Return the PEM bundle of trusted authorities that the environment names; None if it names none."""
     env = os.environ if env is None else env
     for name in CA_BUNDLE_VARIABLES:
         value = env.get(name)
@@ -69,7 +69,7 @@ def ca_bundle(env: Mapping[str, str] | None = None) -> Path | None:
 
 
 def host_apt_mirrors(etc: Path) -> tuple[str | None, str | None]:
-    """(archive, security archive) that a Debian host's own apt uses; (None, None) on anything else."""
+    """Return (archive, security archive) that the apt of a Debian host uses; (None, None) on other systems."""
     try:
         release = (etc / "os-release").read_text(encoding="utf-8")
     except OSError:
@@ -86,7 +86,7 @@ def host_apt_mirrors(etc: Path) -> tuple[str | None, str | None]:
 
 
 def _apt_sources(apt: Path) -> Iterable[tuple[str, str]]:
-    """(address, suite) of each enabled binary source, in one-line and deb822 files."""
+    """Yield (address, suite) of each enabled binary source in the one-line and deb822 files."""
     for path in [apt / "sources.list", *sorted((apt / "sources.list.d").glob("*"))]:
         try:
             text = path.read_text(encoding="utf-8", errors="replace")
@@ -109,7 +109,7 @@ def _apt_sources(apt: Path) -> Iterable[tuple[str, str]]:
 
 
 def host_pip_index(env: Mapping[str, str], etc: Path) -> str | None:
-    """`index-url` of pip's configuration files; the user's own wins over the machine's."""
+    """Return `index-url` from pip's configuration files; the user's file overrides the machine's."""
     home = Path(env.get("HOME") or Path.home())
     files = [
         etc / "pip.conf",

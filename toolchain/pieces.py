@@ -1,7 +1,8 @@
-"""Installing things so that a killed or a second set-up does no harm.
+"""Installs programs so that a set-up that is killed, or a second one at the same time, does no harm.
 
-A piece is made in a temporary folder and renamed into place when it is whole. Its folder's name, or the record in it,
-carries a key over everything it was made from, so that a change of versions or sources makes a new one.
+A piece is a folder that set-up installs, such as a tool or a plugin. It is made in a temporary folder and renamed to
+its place when it is complete. Its folder's name, or the record in it, holds a hash of everything it was made from, so
+that a change of versions or sources makes a new piece.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ OLD_PIECES_KEPT_SECONDS = 24 * 3600.0
 
 @dataclass(frozen=True)
 class Record:
-    """What a piece is and where it came from; stands in its folder as RECORD."""
+    """The version and origin of a piece, kept in its folder as the file RECORD."""
 
     version: str
     key: str
@@ -38,7 +39,7 @@ class Record:
 
     @classmethod
     def read(cls, folder: Path) -> Record | None:
-        """Return the record in `folder`; None if there is none that can be read."""
+        """Return the record in `folder`; None if there is none or it cannot be read."""
         try:
             return cls(**json.loads((folder / RECORD).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
@@ -46,7 +47,7 @@ class Record:
 
 
 def content_key(*parts: str, files: Path | None = None, skip: Callable[[Path], bool] = lambda path: False) -> str:
-    """Twelve hex digits over texts and, below `files`, every file's relative path and content."""
+    """Return a hash, twelve hex digits, of `parts` and of the path and content of every file below `files`."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(part.encode() + b"\0")
@@ -60,8 +61,8 @@ def content_key(*parts: str, files: Path | None = None, skip: Callable[[Path], b
 
 
 @contextmanager
-def only_one(home: DyberHome, name: str, progress: Progress) -> Iterator[None]:
-    """Hold the lock called `name`; says so when another set-up has it, and waits. A dead holder's lock is free."""
+def hold_lock(home: DyberHome, name: str, progress: Progress) -> Iterator[None]:
+    """Hold the lock called `name`, waiting while another set-up holds it. The lock of a process that died is free."""
     from filelock import Timeout
 
     lock = lock_at(home.locks / f"{name}.lock")
@@ -78,7 +79,7 @@ def only_one(home: DyberHome, name: str, progress: Progress) -> Iterator[None]:
 
 @contextmanager
 def draft(home: DyberHome, name: str) -> Iterator[Path]:
-    """A temporary folder on the same file system as the rest of the home; gone afterwards. Needs the caller's lock.
+    """Make a temporary folder on the file system of `home` and remove it afterwards. The caller holds a lock.
 
     Folders of the same name that a killed run left are removed first.
     """
@@ -115,24 +116,24 @@ def write_record(folder: Path, record: Record) -> None:
 
 
 def remove_old(tools: Path, name: str, current: Path) -> None:
-    """Remove folders of other versions of the tool `name` that were not touched for a day."""
+    """Remove other versions of the tool `name` that have not been changed for a day."""
     for folder in tools.glob(f"{name}-*"):
         if folder != current and time.time() - folder.stat().st_mtime > OLD_PIECES_KEPT_SECONDS:
             remove_tree(folder)
 
 
 def is_linked(source: Path, target: Path) -> bool:
-    """Whether `link` has nothing to do."""
+    """Tell whether `target` already is the same file as `source`, or a copy of it."""
     if not (source.exists() and target.exists()):
         return False
     if source.samefile(target):
         return True
-    here, there = source.stat(), target.stat()
-    return (here.st_size, here.st_mtime_ns) == (there.st_size, there.st_mtime_ns)
+    original, copy = source.stat(), target.stat()
+    return (original.st_size, original.st_mtime_ns) == (copy.st_size, copy.st_mtime_ns)
 
 
 def link(source: Path, target: Path) -> None:
-    """Make `target` the same executable file as `source`: a hard link, or a copy where there are none. Atomic."""
+    """Make `target` a hard link to the program `source`, or a copy where the file system has no links. Atomic."""
     if is_linked(source, target):
         return
     make_room_for_file(target)
@@ -146,7 +147,7 @@ def link(source: Path, target: Path) -> None:
 
 
 def write_executable(target: Path, text: str) -> None:
-    """Write a script atomically, unless it is there with the same text."""
+    """Write a script atomically, unless the file already has this text."""
     if target.is_file() and target.read_bytes() == text.encode() and os.access(target, os.X_OK):
         return
     make_room_for_file(target)
@@ -157,7 +158,7 @@ def write_executable(target: Path, text: str) -> None:
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove a folder, also one with read-only parts such as Go's module cache. Nothing happens when it is absent."""
+    """Remove a folder if it exists, also one with read-only parts such as Go's module cache."""
 
     def retry_writable(function: Callable[..., object], path: str, _error: object) -> None:
         for place in (Path(path).parent, Path(path)):

@@ -1,4 +1,4 @@
-"""What a deployment needs on this machine: looked at, planned, set up. The command line calls nothing else in here."""
+"""Inspects, plans and sets up what a deployment needs on this machine. The command line uses this module only."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ENGINE_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of `dyber doctor`. advice: what to do when not ok; when ok, what is good to know, if anything."""
+    """A line of `dyber doctor`. advice: what to do if not ok; if ok, a note, if there is any."""
 
     key: str
     title: str
@@ -45,7 +45,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Step:
-    """Something that set_up will do. statement: what comes onto the machine, and where."""
+    """A step that set_up will take. statement: what it installs, and where."""
 
     title: str
     statement: str
@@ -54,7 +54,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Environment:
-    """A machine that is ready. variables: what to add to the environment of `pulumi` and `docker`."""
+    """The state of a machine that is set up. variables: what to add to the environment of `pulumi` and `docker`."""
 
     variables: dict[str, str]
     engine: Engine
@@ -63,7 +63,7 @@ class Environment:
 
 
 def inspect_all(home: DyberHome) -> list[Finding]:
-    """Look, change nothing, take no longer than an unanswered socket does."""
+    """Return what `dyber doctor` shows of set-up. Changes nothing and waits at most for the engine's timeout."""
     pinned = versions.load()
     found_engine, unanswered = engine.look_for_engine(os.environ)
     cli = pulumi_cli.find_cli(home, pinned)
@@ -92,7 +92,7 @@ def inspect_all(home: DyberHome) -> list[Finding]:
 
 
 def plan(home: DyberHome) -> list[Step]:
-    """What set_up would do now, in order; empty when everything is there."""
+    """Return the steps that set_up would take now, in order; empty if nothing is missing."""
     pinned = versions.load()
     steps = []
     found_engine = engine.find_engine()
@@ -122,7 +122,7 @@ def plan(home: DyberHome) -> list[Step]:
         if not _base_image(suite, found_engine, mirrors).ok:
             statement = tr("Docker image {image_name}, about 85 MB", image_name=base_image.image_name(suite))
             steps.append(Step(tr("Base image {suite}", suite=suite), statement, BASE_IMAGE_SECONDS))
-    if not _own_passphrase(os.environ) and not _backend(home, os.environ).ok:
+    if not _user_sets_passphrase(os.environ) and not _backend(home, os.environ).ok:
         statement = tr("A random passphrase in {passphrase_file} (0600)", passphrase_file=home.passphrase_file)
         if not backend.configured(home).origin:
             statement += tr(", local state in {state}", state=home.state)
@@ -131,9 +131,9 @@ def plan(home: DyberHome) -> list[Step]:
 
 
 def set_up(home: DyberHome, progress: Progress) -> Environment:
-    """Install whatever is missing; does nothing where nothing is. Raises SetupError.
+    """Install whatever is missing. Raises SetupError.
 
-    Phases of `progress` may run in two threads at once: images are made while Pulumi is built.
+    Phases of `progress` may run in two threads at once, as images are made while Pulumi is built.
     """
     pinned = versions.load()
     mirrors = Mirrors.from_environment()
@@ -155,8 +155,8 @@ def set_up(home: DyberHome, progress: Progress) -> Environment:
     def make_base_images() -> dict[str, BaseImage]:
         return {suite: base_image.ensure(home, suite, mirrors, running, progress) for suite in pinned.base_suites}
 
-    with ThreadPoolExecutor(max_workers=1) as second:
-        images = second.submit(make_base_images)
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        images = executor.submit(make_base_images)
         pulumi_cli.install(home, pinned, mirrors, progress)
         base_images = images.result()
     cli = pulumi_cli.find_cli(home, pinned)
@@ -165,30 +165,31 @@ def set_up(home: DyberHome, progress: Progress) -> Environment:
 
 
 def environment(home: DyberHome, env: Mapping[str, str] | None = None, *, ask_engine: bool = True) -> dict[str, str]:
-    """Variables to add to `env` (default: this process's) for `pulumi` and `docker`. What the user set stays.
+    """Return the variables to add to `env` (default: this process's) for `pulumi` and `docker`.
 
-    PATH, PULUMI_HOME, PULUMI_BACKEND_URL, PULUMI_CONFIG_PASSPHRASE_FILE, PULUMI_SKIP_UPDATE_CHECK, DYBER_HOME, and where
-    they apply PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION, PULUMI_IGNORE_AMBIENT_PLUGINS, DOCKER_HOST, DYBER_CA_BUNDLE,
-    DYBER_PIP_INDEX_URL; beside a proxy no_proxy, NO_PROXY and no_grpc_proxy, so that loopback is reached directly.
+    Variables that the user set stay as they are. The variables are PATH, PULUMI_HOME, PULUMI_BACKEND_URL,
+    PULUMI_CONFIG_PASSPHRASE_FILE, PULUMI_SKIP_UPDATE_CHECK and DYBER_HOME; where they apply,
+    PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION, PULUMI_IGNORE_AMBIENT_PLUGINS, DOCKER_HOST, DYBER_CA_BUNDLE and
+    DYBER_PIP_INDEX_URL; and if a proxy is set, no_proxy, NO_PROXY and no_grpc_proxy, so that loopback bypasses it.
     """
     env = os.environ if env is None else env
     pinned = versions.load()
     cli = pulumi_cli.find_cli(home, pinned)
-    rest = pulumi_cli.path_without(home, env)
-    own = cli is None or cli.origin != SYSTEM
+    user_path = pulumi_cli.path_without(home, env)
+    installed_here = cli is None or cli.origin != SYSTEM
     variables = {
         "DYBER_HOME": str(home.root),
-        "PATH": os.pathsep.join([str(home.bin), rest] if own else [rest, str(home.bin)]),
+        "PATH": os.pathsep.join([str(home.bin), user_path] if installed_here else [user_path, str(home.bin)]),
         "PULUMI_HOME": str(home.pulumi_home),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         **proxies.loopback_bypass(env),
     }
     if not env.get(backend.VARIABLE):
         variables[backend.VARIABLE] = backend.configured(home, env).url
-    if not _own_passphrase(env):
+    if not _user_sets_passphrase(env):
         variables["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(home.passphrase_file)
-    if own:
-        # A pulumi-resource-* that happens to be on PATH would win over the pinned plugins.
+    if installed_here:
+        # Otherwise a pulumi-resource-* that happens to be on PATH would be used instead of the pinned plugins.
         variables["PULUMI_IGNORE_AMBIENT_PLUGINS"] = "true"
     plugins = [pulumi_cli.find_plugin(home, pinned, name) for name in pinned.plugins]
     if any(plugin and plugin.origin == BUILT for plugin in plugins):
@@ -216,7 +217,7 @@ def _python(pinned: versions.Versions) -> Finding:
 def _engine(found: Engine | None, unanswered: list[engine.Unanswered], pinned: versions.Versions) -> Finding:
     title = tr("Docker engine")
     if found is None:
-        tried = "; ".join(f"{one.host}: {one.reason}" for one in unanswered)
+        tried = "; ".join(f"{attempt.host}: {attempt.reason}" for attempt in unanswered)
         if debian.can_install():
             return Finding("engine", title, False, "", tried, tr("`dyber setup` installs it"))
         return Finding("engine", title, False, "", tried, engine.installation_advice())
@@ -228,7 +229,7 @@ def _engine(found: Engine | None, unanswered: list[engine.Unanswered], pinned: v
 
 
 def _disk(home: DyberHome, found: Engine | None) -> Finding:
-    """Room for images where the engine keeps them, and for work where we keep ours."""
+    """Report the free space where the engine keeps images and where DYBER_HOME is, whichever has less."""
     title = tr("Disk space")
     place = next(folder for folder in (home.root, *home.root.parents) if folder.exists())
     free = {str(place): shutil.disk_usage(place).free}
@@ -266,16 +267,16 @@ def _backend(home: DyberHome, env: Mapping[str, str]) -> Finding:
         return Finding("backend", title, False, address, chosen.origin, error.next_step)
     if "PULUMI_CONFIG_PASSPHRASE" in env:
         return Finding("backend", title, True, address, tr("passphrase from the environment"))
-    own = env.get("PULUMI_CONFIG_PASSPHRASE_FILE")
-    file = Path(own) if own else home.passphrase_file
-    if not file.exists() or file.stat().st_size == 0 or not (own or home.has_passphrase()):
+    user_file = env.get("PULUMI_CONFIG_PASSPHRASE_FILE")
+    file = Path(user_file) if user_file else home.passphrase_file
+    if not file.exists() or file.stat().st_size == 0 or not (user_file or home.has_passphrase()):
         advice = tr("`dyber setup` makes it")
-        if own:
-            advice = _own_file_advice()
+        if user_file:
+            advice = _user_file_advice()
         elif _has_stacks(home):
             advice = _lost_passphrase(home).next_step
         return Finding("backend", title, False, address, str(file), advice)
-    if os.name == "posix" and not own and file.stat().st_mode & 0o077:
+    if os.name == "posix" and not user_file and file.stat().st_mode & 0o077:
         return Finding("backend", title, False, address, str(file), f"chmod 600 {file}")
     return Finding("backend", title, True, address, str(file))
 
@@ -297,12 +298,12 @@ def _proxies(env: Mapping[str, str]) -> list[Finding]:
     return [Finding("proxies", tr("Proxy"), True, "", shown, "\n    ".join(filter(None, notes)))]
 
 
-def _own_passphrase(env: Mapping[str, str]) -> bool:
+def _user_sets_passphrase(env: Mapping[str, str]) -> bool:
     # An empty PULUMI_CONFIG_PASSPHRASE is a passphrase too: the empty one.
     return "PULUMI_CONFIG_PASSPHRASE" in env or bool(env.get("PULUMI_CONFIG_PASSPHRASE_FILE"))
 
 
-def _own_file_advice() -> str:
+def _user_file_advice() -> str:
     return tr("write the passphrase into this file, or unset PULUMI_CONFIG_PASSPHRASE_FILE")
 
 
@@ -312,12 +313,12 @@ def _has_stacks(home: DyberHome) -> bool:
 
 def _ensure_backend(home: DyberHome) -> None:
     backend.configured(home).check()
-    if _own_passphrase(os.environ):
-        own = os.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE")
-        if "PULUMI_CONFIG_PASSPHRASE" not in os.environ and own and not Path(own).is_file():
+    if _user_sets_passphrase(os.environ):
+        user_file = os.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE")
+        if "PULUMI_CONFIG_PASSPHRASE" not in os.environ and user_file and not Path(user_file).is_file():
             raise SetupError(
-                tr("PULUMI_CONFIG_PASSPHRASE_FILE: no file {own}", own=own),
-                _own_file_advice(),
+                tr("PULUMI_CONFIG_PASSPHRASE_FILE: no file {own}", own=user_file),
+                _user_file_advice(),
                 exit_code=2,
             )
         return

@@ -1,4 +1,4 @@
-"""Running other programs with their output going to the progress log."""
+"""Runs other programs and writes their output to the progress log."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def stream(
     on_line: Callable[[str], None] | None = None,
     timeout: float | None = None,
 ) -> None:
-    """Run `command`, passing each line of its output to the log and to `on_line`.
+    """Run `command` and pass each line of its output to the log and to `on_line`.
 
     `what` names the work in the message of the SetupError raised on a non-zero exit or after `timeout` seconds.
     """
@@ -81,7 +81,7 @@ def stream(
 
 
 def output_of(command: Sequence[str], *, timeout: float = 10.0, env: Mapping[str, str] | None = None) -> str | None:
-    """What a command prints, stripped; None when it cannot be run, fails or takes longer than `timeout` seconds."""
+    """Return what a command prints, stripped; None if it cannot be run, fails or takes over `timeout` seconds."""
     try:
         done = subprocess.run(
             list(command),

@@ -1,4 +1,4 @@
-"""How long work tells about itself. The command line brings a richer display."""
+"""Shows the progress of work that takes a while. The command line has a richer display of its own."""
 
 from __future__ import annotations
 
@@ -15,20 +15,23 @@ from toolchain.damage import make_room_for_file
 
 
 class Progress(Protocol):
-    """Phases may run at the same time in several threads; details belong to the thread's innermost phase."""
+    """A display of progress.
+
+    Phases may run in several threads at once; a detail belongs to the innermost phase of its thread.
+    """
 
     def phase(self, title: str, expect_seconds: float | None = None) -> AbstractContextManager[None]:
-        """Something that takes a while; leaving it with an exception means that it failed."""
+        """Show that a step takes place until the block ends; an exception means that the step failed."""
 
     def detail(self, text: str) -> None:
-        """What the running phase is doing just now; replaces the last one."""
+        """Show what the current phase is doing; replaces the last detail."""
 
     def line(self, text: str) -> None:
-        """Raw output of a tool, for a log file rather than for the screen."""
+        """Record a line of a tool's raw output, which is meant for a log file rather than the screen."""
 
 
 class PlainProgress:
-    """One line per phase and at most one detail every ten seconds; tool output goes to `log` when given."""
+    """Prints a line per phase and a detail at most every ten seconds. Output of tools goes to `log`, if given."""
 
     DETAIL_EVERY_SECONDS = 10.0
 
@@ -59,7 +62,7 @@ class PlainProgress:
             self._say(f"✓ {title} {tr('took')} {duration(took)}")
 
     def detail(self, text: str) -> None:
-        """Show a line of what goes on inside a step, unless the last one was shown a moment ago."""
+        """Show what a step is doing, unless the last detail was shown less than ten seconds ago."""
         now = time.monotonic()
         if now - self._last_detail >= self.DETAIL_EVERY_SECONDS:
             self._last_detail = now
@@ -75,13 +78,13 @@ class PlainProgress:
 
 
 def note(progress: Progress, text: str) -> None:
-    """Something that the user should see and that takes no time."""
+    """Show a message to the user that belongs to no step."""
     with progress.phase(text):
         pass
 
 
 def duration(seconds: float) -> str:
-    """`8 s` / `8 秒`, `5 min` / `5 分钟`, `9 min 27 s` / `9 分 27 秒`; for people."""
+    """Return a duration as text for people, such as `8 s`, `5 min` or `9 min 27 s`."""
     if seconds < 90:
         return tr("{seconds:.0f} s", seconds=seconds)
     minutes, rest = divmod(round(seconds), 60)

@@ -1,11 +1,11 @@
-"""Prepares the proxy variables: loopback never goes through a proxy, and SOCKS is left out for Python.
+"""Prepares the proxy variables, so that loopback bypasses the proxy and Python sees no SOCKS proxy.
 
-Runs on the standard library alone, as the preparation of the virtual environment needs it too.
+This module uses the standard library only, because it also runs before the virtual environment is made.
 
 Pulumi's Python program talks to Pulumi over gRPC on 127.0.0.1. gRPC reads the lower-case variables only, sends
-loopback through the proxy unless `no_grpc_proxy` or `no_proxy` names it, and takes a space in `no_proxy` for part of a
-name. Go's programs read both cases and never send loopback through a proxy. pip and httpx2 have no SOCKS without more
-packages.
+loopback through the proxy unless `no_grpc_proxy` or `no_proxy` names it, and treats a space in `no_proxy` as part of a
+name. Go's programs read both cases and never send loopback through a proxy. pip and httpx2 need more
+packages for SOCKS.
 """
 
 from __future__ import annotations
@@ -21,75 +21,76 @@ from messages import tr
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy", "ftp_proxy")
-#: What pip and httpx2 can talk to a proxy with.
+#: Schemes of the proxies that pip and httpx2 can use.
 USABLE_SCHEMES = ("http", "https")
 
 
 def loopback_bypass(env: Mapping[str, str]) -> dict[str, str]:
-    """Return `no_proxy`, `NO_PROXY` and `no_grpc_proxy` with loopback added to what `env` has; {} if `env` names no
-    proxy.
+    """Return `no_proxy`, `NO_PROXY` and `no_grpc_proxy` of `env` with loopback added.
 
-    Without a proxy variable nothing is added: on macOS and Windows a bare `no_proxy` would hide the system's proxy.
+    Returns {} if `env` names no proxy: on macOS and Windows `no_proxy` alone would hide the system's proxy.
     """
     if not any(_both_cases(env, name) for name in PROXY_VARIABLES):
         return {}
     lower, upper = env.get("no_proxy"), env.get("NO_PROXY")
-    first = lower if lower is not None else upper or ""
-    second = upper if upper is not None else first
+    lower_value = lower if lower is not None else upper or ""
+    upper_value = upper if upper is not None else lower_value
     grpc = env.get("no_grpc_proxy")
     return {
-        "no_proxy": _with_loopback(first),
-        "NO_PROXY": _with_loopback(second),
-        # gRPC does not know that `*` is every host.
-        "no_grpc_proxy": _with_loopback(grpc if grpc is not None else first, everything=False),
+        "no_proxy": _with_loopback(lower_value),
+        "NO_PROXY": _with_loopback(upper_value),
+        # gRPC does not understand `*` as every host.
+        "no_grpc_proxy": _with_loopback(grpc if grpc is not None else lower_value, keep_wildcard=False),
     }
 
 
 def unusable(env: Mapping[str, str]) -> dict[str, str]:
     """Return the proxy variables of `env`, with their values, that pip and httpx2 cannot use."""
-    found = {}
+    values = {}
     for name in PROXY_VARIABLES:
         for variable in (name, name.upper()):
             if (value := env.get(variable, "").strip()) and not _is_usable(value):
-                found[variable] = value
-    return found
+                values[variable] = value
+    return values
 
 
 def for_python(env: Mapping[str, str]) -> dict[str, str]:
-    """Return `env` for pip and other Python programs: loopback is reached directly, and proxies they cannot use are
-    gone."""
-    left_out = unusable(env)
-    kept = {name: value for name, value in env.items() if name not in left_out}
+    """Return `env` for pip and other Python programs.
+
+    Proxies that they cannot use are removed, and loopback bypasses the proxy.
+    """
+    removed = unusable(env)
+    kept = {name: value for name, value in env.items() if name not in removed}
     return {**kept, **loopback_bypass(env)}
 
 
 def left_out_message(env: Mapping[str, str]) -> str:
-    """Return one line about the proxies that Python's downloads leave out; '' if there are none."""
+    """Return a line about the proxies that Python's downloads cannot use; '' if there are none."""
     names = ", ".join(f"{name} ({without_password(value)})" for name, value in unusable(env).items())
     if not names:
         return ""
     others = tr("the proxy of http_proxy and https_proxy is used")
     direct = tr("connections are direct; if a proxy is needed, name its HTTP address in http_proxy and https_proxy")
-    has_other = bool(for_address("https://a.example", env))
+    has_usable_proxy = bool(for_address("https://a.example", env))
     return tr(
         "Python's downloads can use http:// and https:// proxies only and leave out {names}: {instead}",
         names=names,
-        instead=others if has_other else direct,
+        instead=others if has_usable_proxy else direct,
     )
 
 
 def for_address(address: str, env: Mapping[str, str]) -> str | None:
-    """Return the proxy through which Python reaches `address`; None means directly."""
+    """Return the proxy through which Python reaches `address`; None if it connects directly."""
     parts = urlsplit(address)
     host = parts.hostname or ""
     if is_loopback(host):
         return None
-    left_out = unusable(env)
-    usable = {name.lower(): value for name, value in env.items() if name.isupper() and name not in left_out}
-    usable |= {name: value for name, value in env.items() if name.islower() and name not in left_out}
+    ignored = unusable(env)
+    usable = {name.lower(): value for name, value in env.items() if name.isupper() and name not in ignored}
+    usable |= {name: value for name, value in env.items() if name.islower() and name not in ignored}
     proxy = (usable.get(f"{parts.scheme}_proxy") or usable.get("all_proxy") or "").strip()
     if not proxy:
-        return None if any(_both_cases(env, name) for name in PROXY_VARIABLES) else _of_the_system(parts.scheme, host)
+        return None if any(_both_cases(env, name) for name in PROXY_VARIABLES) else _system_proxy(parts.scheme, host)
     listed = env.get("no_proxy") or env.get("NO_PROXY") or ""
     bypassed = urllib.request.proxy_bypass_environment  # type: ignore[attr-defined] # the stubs lack it
     if bypassed(parts.netloc.rpartition("@")[2], {"no": ",".join(_entries(listed))}):
@@ -98,18 +99,18 @@ def for_address(address: str, env: Mapping[str, str]) -> str | None:
 
 
 def on_loopback(env: Mapping[str, str]) -> dict[str, str]:
-    """Return the proxy variables that name a proxy on this machine's loopback, which no container reaches."""
-    found = {}
+    """Return the proxy variables that name a proxy on this machine's loopback, which containers cannot reach."""
+    values = {}
     for name in PROXY_VARIABLES:
         for variable in (name, name.upper()):
             value = env.get(variable, "").strip()
             if value and is_loopback(_host(value)):
-                found[variable] = value
-    return found
+                values[variable] = value
+    return values
 
 
 def without_password(proxy: str) -> str:
-    """Return a proxy's address as it may be shown: without user and password."""
+    """Return a proxy's address without its user and password."""
     scheme, separator, rest = proxy.rpartition("://")
     return scheme + separator + rest.rpartition("@")[2]
 
@@ -124,10 +125,10 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _with_loopback(text: str, *, everything: bool = True) -> str:
+def _with_loopback(text: str, *, keep_wildcard: bool = True) -> str:
     entries = _entries(text)
     if "*" in entries:
-        if everything:
+        if keep_wildcard:
             return "*"
         entries.remove("*")
     return ",".join([*entries, *(name for name in LOOPBACK if name not in entries)])
@@ -160,7 +161,7 @@ def _host(proxy: str) -> str:
         return ""
 
 
-def _of_the_system(scheme: str, host: str) -> str | None:
+def _system_proxy(scheme: str, host: str) -> str | None:
     """Return the proxy that macOS or Windows has in its settings."""
     if sys.platform not in ("darwin", "win32") or urllib.request.proxy_bypass(host):
         return None

@@ -1,4 +1,4 @@
-"""Typed reader of versions.toml."""
+"""Reads the pinned versions from versions.toml."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def version_tuple(text: str) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Versions:
-    """What is installed, by piece; plain version numbers without a leading v."""
+    """The versions to install, as plain numbers without a leading v, and where to download them."""
 
     pulumi_cli: str
     sdks: dict[str, str]

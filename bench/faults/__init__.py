@@ -1,1 +1,1 @@
-"""The parts of bench/chaos.py: calls and what became of them, the load, an engine apart, the stack, and the faults."""
+"""The parts of bench/chaos.py: calls and their outcomes, the load, a separate engine, the stack and the faults."""

@@ -1,4 +1,4 @@
-"""Classifies what became of each call under a fault, and makes the table. Nothing here uses the network."""
+"""Classifies the outcome of each call under a fault, and makes the table. Nothing here uses the network."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-HEADER = "| fault | calls | ok | refused (codes) | lost | doubled | seconds until whole | wrong afterwards |"
+HEADER = "| fault | calls | ok | refused (codes) | lost | doubled | seconds until recovered | problems afterwards |"
 RULER = "|---|---|---|---|---|---|---|---|"
-#: Codes of calls that reached nobody: the caller knows for certain that nothing was done.
+#: Code of a call that nothing listened for, so the caller knows that nothing was done.
 NO_LISTENER = "no listener"
 SHOWN_CODES = 6
 
@@ -25,8 +25,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Call:
-    """One call. `begun` and `ended` are seconds of the monotonic clock; `code` says why it was refused, or how it was
-    lost."""
+    """A call. `begun` and `ended` are in seconds of the monotonic clock; `code` says why it was refused or lost."""
 
     identity: str
     kind: str
@@ -38,20 +37,23 @@ class Call:
 
 @dataclass(frozen=True)
 class Window:
-    """From the moment `container` was killed until the engine said that it was dead."""
+    """The time from killing `container` until the engine reported its death."""
 
     begun: float
     ended: float
     container: str = ""
 
-    def has(self, call: Call) -> bool:
-        """Tell whether the call was under way at that moment."""
+    def overlaps(self, call: Call) -> bool:
+        """Tell whether the call was in flight during this time."""
         return call.begun <= self.ended and call.ended >= self.begun
 
 
 def classify(status: int, text: str, expected: str) -> tuple[Outcome, str]:
-    """Return outcome and code of an answer: right when it is a result with `expected` in it, refused when it gives a
-    reason that programs can read, else lost."""
+    """Return the outcome and code of a response.
+
+    It is right if it is a result that contains `expected`, refused if it gives a reason that programs can read, else
+    lost.
+    """
     content = _content(text)
     if status == 200:
         if code := _tool_error(content):
@@ -61,11 +63,11 @@ def classify(status: int, text: str, expected: str) -> tuple[Outcome, str]:
         error = content["error"]
         code = content.get("code") or (error.get("code") if isinstance(error, dict) else error)
         return Outcome.REFUSED, str(code)
-    return Outcome.LOST, f"{status} without words"
+    return Outcome.LOST, f"{status} without a reason"
 
 
 def _content(text: str) -> object:
-    """The JSON of an answer, or of the last event of a stream; None when there is none."""
+    """Return the JSON of a response, or of the last event of a stream; None if there is none."""
     events = [line.removeprefix("data:") for line in text.splitlines() if line.startswith("data:")]
     try:
         return json.loads(events[-1] if events else text)
@@ -74,7 +76,7 @@ def _content(text: str) -> object:
 
 
 def _tool_error(content: object) -> str:
-    """The code in a tool's own error, or of a JSON-RPC error; empty for a result."""
+    """Return the code of a tool's error or of a JSON-RPC error; empty for a result."""
     if not isinstance(content, dict):
         return ""
     if isinstance(error := content.get("error"), dict):
@@ -88,35 +90,35 @@ def _tool_error(content: object) -> str:
 
 @dataclass
 class Row:
-    """One fault and what came of it.
+    """A fault and its effects.
 
-    `killed`: when containers were killed; `runs`: how often each write was done; `whole_seconds` is None when the stack
-    did not become whole; `streams_cut`: legacy streams that broke off; `notes` is for people, and nothing is wrong with
-    it.
+    `killed`: when containers were killed. `runs`: how often each write was done. `recovery_seconds`: None if the stack
+    did not recover. `recovered_last`: what recovered last. `streams_cut`: number of legacy streams that broke off.
+    `notes`: remarks that are no problems.
     """
 
     fault: str
     calls: Sequence[Call]
     killed: Sequence[Window] = ()
     runs: Counter[str] = field(default_factory=Counter)
-    whole_seconds: float | None = 0.0
-    whole_after: str = ""
+    recovery_seconds: float | None = 0.0
+    recovered_last: str = ""
     streams_cut: int = 0
-    wrong: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
     def lost(self) -> list[Call]:
-        """Calls whose callers cannot know what became of them."""
+        """Calls whose callers cannot know whether they were done."""
         return [call for call in self.calls if call.outcome is Outcome.LOST]
 
     @property
-    def not_excused(self) -> list[Call]:
-        """Lost calls that were not under way at a container when it was killed."""
-        return [call for call in self.lost if not any(window.has(call) for window in self.killed)]
+    def unexcused(self) -> list[Call]:
+        """Lost calls that were not in flight at a container when it was killed."""
+        return [call for call in self.lost if not any(window.overlaps(call) for window in self.killed)]
 
-    def told(self, call: Call) -> str:
-        """A lost call in words, with the last kill before it ended."""
+    def description(self, call: Call) -> str:
+        """Describe a lost call, with the last kill before it ended."""
         before = [window for window in self.killed if window.begun <= call.ended]
         if not before:
             return f"{call.kind}: {call.code}"
@@ -129,8 +131,8 @@ class Row:
         return [call.identity for call in self.calls if self.runs[call.identity] > 1]
 
     @property
-    def forgotten(self) -> list[str]:
-        """Writes that were answered as done and are not there."""
+    def missing_writes(self) -> list[str]:
+        """Writes that were answered as done but are missing."""
         return [
             call.identity
             for call in self.calls
@@ -138,8 +140,8 @@ class Row:
         ]
 
     @property
-    def done_though_refused(self) -> int:
-        """Writes that were done, and answered with an error."""
+    def refused_but_done(self) -> int:
+        """Number of writes that were done but answered with an error."""
         return sum(
             call.kind == "write" and call.outcome is Outcome.REFUSED and self.runs[call.identity] > 0
             for call in self.calls
@@ -147,17 +149,17 @@ class Row:
 
     @property
     def good(self) -> bool:
-        """Nothing lost but what was in flight at a killed container, nothing doubled, all whole afterwards."""
-        return not (self.not_excused or self.doubled or self.wrong) and self.whole_seconds is not None
+        """Tell whether no call was lost unexcused, no write was doubled and the stack recovered without problems."""
+        return not (self.unexcused or self.doubled or self.problems) and self.recovery_seconds is not None
 
     def cells(self) -> list[str]:
-        """The row's cells, as texts."""
+        """Return the texts of the row's cells."""
         refused = Counter(call.code for call in self.calls if call.outcome is Outcome.REFUSED)
         codes = ", ".join(f"{code} {count}" for code, count in refused.most_common(SHOWN_CODES))
         lost = str(len(self.lost))
         if self.lost:
-            lost += f" ({len(self.lost) - len(self.not_excused)} in flight at a killed container)"
-        whole = "never" if self.whole_seconds is None else f"{self.whole_seconds:.1f}"
+            lost += f" ({len(self.lost) - len(self.unexcused)} in flight at a killed container)"
+        recovery = "never" if self.recovery_seconds is None else f"{self.recovery_seconds:.1f}"
         return [
             self.fault,
             str(len(self.calls)),
@@ -165,12 +167,12 @@ class Row:
             f"{refused.total()} ({codes})" if refused else "0",
             lost,
             str(len(self.doubled)),
-            f"{whole} ({self.whole_after})" if self.whole_after else whole,
-            "; ".join(self.wrong) or "nothing",
+            f"{recovery} ({self.recovered_last})" if self.recovered_last else recovery,
+            "; ".join(self.problems) or "nothing",
         ]
 
 
 def table(rows: Iterable[Row]) -> str:
-    """All rows as Markdown."""
+    """Return the rows as a Markdown table."""
     lines = ["| " + " | ".join(cell.replace("|", "/") for cell in row.cells()) + " |" for row in rows]
     return "\n".join([HEADER, RULER, *lines])

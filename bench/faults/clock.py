@@ -1,6 +1,6 @@
-"""Images whose programs see a clock that can be set apart from the machine's: libfaketime on top of the usual ones.
+"""Builds images with libfaketime, so that the clock of their programs can differ from the machine's.
 
-Redis and Chromium do not start with the library, and it does not reach programs in Go: these keep the right clock.
+Redis and Chromium do not start with the library, and it does not work for programs in Go: these keep the real clock.
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-#: Read anew every second; /tmp is the one place where every container may write.
+#: libfaketime reads this file every second. Every container may write to /tmp.
 FILE = "/tmp/.clock"
 LIBRARY = "/usr/local/lib/libfaketime.so.1"
-#: Parts whose images stay as they are.
-RIGHT = ("cache", "monitoring")
-#: Takes the library from Chromium's environment.
-CHROMIUM = "/usr/local/bin/chromium-with-the-right-clock"
+#: Parts whose images are not changed.
+REAL_CLOCK = ("cache", "monitoring")
+#: A script that removes the library from Chromium's environment.
+CHROMIUM = "/usr/local/bin/chromium-with-the-real-clock"
 PREFIX = "dyber-chaos-clock-"
 DOCKERFILE = f"""\
 ARG IMAGE
@@ -34,7 +34,7 @@ ENV LD_PRELOAD={LIBRARY} FAKETIME_TIMESTAMP_FILE={FILE} FAKETIME_CACHE_DURATION=
 
 
 def build(name: str, image: str, folder: Path) -> str:
-    """Build the variant of an image on the machine's own engine; its reference."""
+    """Build the variant of an image on the machine's own engine and return its reference."""
     (folder / "Dockerfile").write_text(DOCKERFILE, encoding="utf-8")
     reference = f"{PREFIX}{name}"
     user = subprocess.run(

@@ -1,4 +1,4 @@
-"""Runs a Docker engine of its own: in other namespaces, with its data on a small file system."""
+"""Runs a separate Docker engine, in its own namespaces and with its data on a small file system."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
-#: Below the root of the cgroup tree, so that it can be removed when all is over.
+#: At the root of the cgroup tree, so that it can be removed at the end.
 CGROUP = "/dyber-chaos"
 DISK_GIB = 12
 START_SECONDS = 60
@@ -21,9 +21,12 @@ def missing_programs() -> list[str]:
     return [name for name in NEEDED if shutil.which(name) is None]
 
 
-def apart(command: list[str]) -> list[str]:
-    """`command`, in namespaces of network, mounts and processes of its own: nothing that it starts outlives it, and no
-    other engine's networks are touched. The shell takes in the processes of containers whose parents are killed."""
+def isolated(command: list[str]) -> list[str]:
+    """Return `command` in separate namespaces of network, mounts and processes.
+
+    Nothing that it starts outlives it, and the networks of other engines are not touched. The shell becomes the parent
+    of the processes of containers whose parents are killed.
+    """
     flags = ["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
     return ["unshare", *flags, "sh", "-c", 'ip link set lo up; "$@"; exit $?', "chaos", *command]
 
@@ -39,7 +42,7 @@ def remove_cgroups() -> None:
 
 
 class Engine:
-    """An engine below `folder`, its data on a loop device; to be used inside `apart`."""
+    """An engine below `folder`, with its data on a loop device; for use inside `isolated`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -49,13 +52,13 @@ class Engine:
         image = folder / "disk.img"
         with image.open("wb") as file:
             file.truncate(DISK_GIB * 2**30)
-        # Without blocks that only root may take: a full disk is full for everybody.
+        # No blocks are reserved for root, so a full disk is full for all programs.
         subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-m", "0", str(image)], check=True, capture_output=True)
         self.disk.mkdir()
         subprocess.run(["mount", "-o", "loop", str(image), str(self.disk)], check=True, capture_output=True)
 
     def start(self) -> None:
-        """Start the daemon and wait until it answers. Raises RuntimeError with its last words when it does not."""
+        """Start the daemon and wait until it answers. Raises RuntimeError with the end of its log if it does not."""
         log = self.folder / "dockerd.log"
         options = {
             "data-root": self.disk / "docker",
@@ -78,27 +81,27 @@ class Engine:
             time.sleep(0.1)
 
     def kill(self) -> None:
-        """Kill the daemon; containers run on, but nobody looks after them or holds their ports."""
+        """Kill the daemon. Containers keep running, but without anybody to restart them or to hold their ports."""
         assert self._daemon is not None
         self._daemon.kill()
         self._daemon.wait()
 
     def power_off(self) -> None:
-        """Kill the daemon and all that it ever started, as when the machine loses power."""
-        below = [
+        """Kill the daemon and everything that it started, as if the machine lost power."""
+        container_pids = [
             pid
             for pid in map(int, filter(str.isdigit, (entry.name for entry in Path("/proc").iterdir())))
-            if _is_of_a_container(pid)
+            if _belongs_to_container(pid)
         ]
         self.kill()
-        for pid in below:
+        for pid in container_pids:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue
 
     def docker(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """`docker …` on this engine. Raises RuntimeError with what it says when it fails."""
+        """Run `docker …` on this engine. Raises RuntimeError with its error output if it fails."""
         result = subprocess.run(
             ["docker", "--host", self.host, *arguments], capture_output=True, text=True, errors="replace", check=False
         )
@@ -107,7 +110,7 @@ class Engine:
         return result
 
     def copy_images(self, references: list[str]) -> None:
-        """Bring images here from the machine's own engine."""
+        """Copy images from the machine's own engine to this one."""
         with subprocess.Popen(["docker", "save", *references], stdout=subprocess.PIPE) as saving:
             load = ["docker", "--host", self.host, "load", "--quiet"]
             loading = subprocess.run(load, stdin=saving.stdout, capture_output=True, check=False)
@@ -115,8 +118,8 @@ class Engine:
             raise RuntimeError(f"images cannot be copied: {loading.stderr.decode(errors='replace')}")
 
 
-def _is_of_a_container(pid: int) -> bool:
-    """Whether a process is containerd, or was started by it."""
+def _belongs_to_container(pid: int) -> bool:
+    """Tell whether a process is containerd or was started by it."""
     try:
         name = Path(f"/proc/{pid}/comm").read_text().strip()
         groups = Path(f"/proc/{pid}/cgroup").read_text()

@@ -1,5 +1,4 @@
-"""Injects the faults: each hits the stack while the load goes on, and ends with the repair that an outsider would
-make."""
+"""Injects the faults. Each hits the stack under load and ends with the repair that an operator would make."""
 
 from __future__ import annotations
 
@@ -19,21 +18,24 @@ from bench.faults.stack import Say, Stack, wait_for
 
 DEATH_SECONDS = 10
 DOWN_SECONDS = 5
-WHOLE_SECONDS = 120
+RECOVERY_SECONDS = 120
 HOUR = 3600
-#: After so many seconds every program has looked at the clock anew.
+#: After this time every program has read the clock again.
 CLOCK_SECONDS = 4
-#: Redis has so many entries more when NOISE is written into the middle of its log of changes.
+#: Entries added to Redis before NOISE is written into the middle of its log of changes.
 ENTRIES = 1000
-#: Redis writes its log every second.
+#: Redis writes its log to disk every second.
 SAVED_SECONDS = 2
 NOISE = b"\x00\xffnot of Redis\r\n" * 8
 
 
 @dataclass
 class Scene:
-    """Where a fault happens. `seconds`: how long it lasts; `killed` and `notes` are for its row. `slowest`: of faults
-    that are many, the seconds until whole of the slowest, and which one that was."""
+    """The stack that a fault hits, and what the fault does to it.
+
+    `seconds`: how long the fault lasts. `killed` and `notes` go into its row. `slowest`: of a fault with several parts,
+    the recovery time of the slowest part, None if it did not recover, and its name.
+    """
 
     stack: Stack
     engine: Engine
@@ -45,7 +47,7 @@ class Scene:
     slowest: tuple[float | None, str] | None = None
 
     def kill(self, container: str, name: str) -> None:
-        """Kill a container's first process, as the kernel does when memory is short. Returns when the engine saw it."""
+        """Kill a container's first process, as the kernel does if memory is short, and wait until the engine notices."""
         state = "{{.State.Pid}} {{.State.StartedAt}}"
         pid, started = self.engine.docker("inspect", "--format", state, container).stdout.split()
         with self.killing(name):
@@ -56,17 +58,16 @@ class Scene:
             )  # fmt: skip
 
     @contextmanager
-    def killing(self, what: str) -> Iterator[None]:
-        """What happens in the context kills containers."""
+    def killing(self, name: str) -> Iterator[None]:
+        """Record that the block kills containers; `name` says which."""
         begun = time.monotonic()
         yield
-        self.killed.append(Window(begun, time.monotonic(), what))
+        self.killed.append(Window(begun, time.monotonic(), name))
 
 
 @dataclass(frozen=True)
 class Fault:
-    """`inject` returns when the fault is over. `deploying_mends`: coming back takes a `./deploy.sh`, so the next one
-    may have changes."""
+    """A fault. `inject` returns when it is over. `deploying_mends`: a `./deploy.sh` repairs it and may have changes."""
 
     name: str
     about: str
@@ -80,15 +81,17 @@ def nothing(scene: Scene) -> None:
 
 
 def containers_killed(scene: Scene) -> None:
-    """Kill each container in turn; the next one when all is whole again."""
-    found = scene.stack.containers()
-    names = {one["Id"]: f"{one['Config']['Labels']['dyber.service']} {one['Name'][1:]}" for one in found}
+    """Kill each container in turn, the next one after the stack has recovered."""
+    names = {
+        container["Id"]: f"{container['Config']['Labels']['dyber.service']} {container['Name'][1:]}"
+        for container in scene.stack.containers()
+    }
     for identity, name in sorted(names.items(), key=lambda item: item[1]):
         scene.say(f"  killing {name}")
         scene.kill(identity, name)
         begun = scene.killed[-1].begun
-        seconds, _ = scene.load.seconds_until_right(begun, WHOLE_SECONDS)
-        scene.say(f"  {'not whole' if seconds is None else f'whole after {seconds:.1f} s'}")
+        seconds, _ = scene.load.seconds_until_recovered(begun, RECOVERY_SECONDS)
+        scene.say(f"  {'not recovered' if seconds is None else f'recovered after {seconds:.1f} s'}")
         service = name.split()[0]
         if scene.slowest is None or seconds is None or (scene.slowest[0] is not None and seconds > scene.slowest[0]):
             scene.slowest = (seconds, service)
@@ -96,11 +99,11 @@ def containers_killed(scene: Scene) -> None:
 
 
 def engine_killed(scene: Scene) -> None:
-    """Kill the daemon and start a new one, as systemd would, which takes over what it finds."""
+    """Kill the daemon and, as systemd would, start a new one, which takes over the containers."""
     with scene.killing("the engine"):
         scene.engine.kill()
     time.sleep(DOWN_SECONDS)
-    # The new one kills all containers that it finds running before it starts them.
+    # The new daemon kills all running containers before it starts them again.
     with scene.killing("all containers"):
         scene.engine.start()
 
@@ -114,14 +117,14 @@ def power_lost(scene: Scene) -> None:
 
 
 def network_cut(scene: Scene) -> None:
-    """Drop all traffic of template's network silently for a while."""
+    """Silently drop all traffic of the network of template for a while."""
     with cut(scene, "template"):
         time.sleep(scene.seconds)
 
 
 @contextmanager
 def cut(scene: Scene, service: str) -> Iterator[None]:
-    """A context in which nothing gets through a service's network."""
+    """Drop all traffic of a service's network during the block."""
     (network,) = networks(scene, service)
     bridge = "br-" + network[:12]
     subprocess.run(["ip", "link", "set", bridge, "down"], check=True)
@@ -141,18 +144,17 @@ def network_disconnected(scene: Scene) -> None:
 
 
 def networks(scene: Scene, service: str) -> list[str]:
-    """Ids of a service's networks."""
+    """Return the ids of a service's networks."""
     label = f"label=dyber.service={service}"
     return scene.engine.docker("network", "ls", "--quiet", "--no-trunc", "--filter", label).stdout.split()
 
 
 def clock_ahead(scene: Scene) -> None:
-    """Set the clocks of all containers that can have another clock an hour ahead, and later back, which ends the
-    fault."""
+    """Set the clocks of the containers with libfaketime an hour ahead, and back at the end."""
     try:
         set_clocks(scene, HOUR)
         time.sleep(scene.seconds / 2)
-        # A breaker that opens now must not stay open until the right clock has caught up.
+        # A breaker that opens now must not stay open until the real clock has caught up.
         with cut(scene, "template"):
             time.sleep(scene.seconds / 2)
             set_clocks(scene, 0)
@@ -162,9 +164,9 @@ def clock_ahead(scene: Scene) -> None:
 
 
 def set_clocks(scene: Scene, ahead: int) -> None:
-    """Set the clocks of all containers that can have another one."""
+    """Set the clocks of the containers with libfaketime `ahead` seconds ahead."""
     for container in scene.stack.containers():
-        if container["Config"]["Labels"]["dyber.service"] in clock.RIGHT:
+        if container["Config"]["Labels"]["dyber.service"] in clock.REAL_CLOCK:
             continue
         scene.engine.docker("exec", container["Id"], "sh", "-c", f"echo +{ahead} > {clock.FILE}")
     time.sleep(CLOCK_SECONDS)
@@ -211,13 +213,13 @@ def redis_corrupted(scene: Scene) -> None:
 
 
 def fill_cache(address: tuple[str, int], password: str) -> None:
-    """Keep ENTRIES in Redis. Raises RuntimeError with its answer to whatever it refuses."""
+    """Write ENTRIES entries to Redis. Raises RuntimeError with its answer if it refuses one."""
     commands = [f"AUTH {password}", *(f"SET chaos-{number} {number:064d}" for number in range(ENTRIES))]
-    with socket.create_connection(address, timeout=10) as connection, connection.makefile("rb") as answers:
+    with socket.create_connection(address, timeout=10) as connection, connection.makefile("rb") as replies:
         connection.sendall("".join(f"{command}\r\n" for command in commands).encode())
         for _ in commands:
-            if (answer := answers.readline()) != b"+OK\r\n":
-                raise RuntimeError(f"Redis: {answer.decode().strip() or 'no answer'}")
+            if (reply := replies.readline()) != b"+OK\r\n":
+                raise RuntimeError(f"Redis: {reply.decode().strip() or 'no answer'}")
 
 
 FAULTS = {
@@ -225,12 +227,12 @@ FAULTS = {
     for fault in (
         Fault("nothing", "the load alone", nothing),
         Fault("containers", "each container killed in turn", containers_killed),
-        Fault("engine", "the engine killed, and started after 5 s", engine_killed),
-        Fault("power", "engine and all containers killed at once, and started after 5 s", power_lost),
-        Fault("network", "the network of template cut", network_cut),
-        Fault("disconnected", "ledger taken out of its network, then ./deploy.sh", network_disconnected, True),
-        Fault("clock", "all clocks an hour ahead, then back while a breaker is open", clock_ahead),
-        Fault("disk", "the disk of the engine and all volumes full", disk_full),
+        Fault("engine", "the engine killed, and started again after 5 s", engine_killed),
+        Fault("power", "engine and all containers killed at once, and started again after 5 s", power_lost),
+        Fault("network", "all traffic of the network of template dropped", network_cut),
+        Fault("disconnected", "ledger disconnected from its network, then ./deploy.sh", network_disconnected, True),
+        Fault("clock", "clocks set an hour ahead, then back while a breaker is open", clock_ahead),
+        Fault("disk", "the disk of the engine and its volumes full", disk_full),
         Fault("redis", "Redis' log damaged and Redis killed", redis_corrupted),
     )
 }

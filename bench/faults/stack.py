@@ -24,25 +24,30 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 STACK = "chaos"
 OFFSET = 34000
 SERVICES = ("template", "xiaohongshu", "ledger")
-#: The stand-in for the site, and what it is called in xiaohongshu's network.
+#: The container of the stand-in site, and its name in xiaohongshu's network.
 STAND_IN, STAND_IN_HOST = "dyber-chaos-stand-in", "xhs-stand-in"
 MARKER = "mine.txt"
 SESSION = "storage_state.json"
 READ_LIMIT_SECONDS = 900
-#: Resources of the program that are images which it builds.
-BUILT = "docker:index/remoteImage:RemoteImage"
-#: Keys of the stack's file that name images of what is no service.
-PARTS = {"gateway": "gatewayImage", "front": "frontImage", "cache": "cacheImage", "monitoring": "monitoringImage"}
+#: The type of the resources that are images built by the program.
+IMAGE_TYPE = "docker:index/remoteImage:RemoteImage"
+#: Settings that name the images of parts that are no services.
+IMAGE_SETTINGS = {
+    "gateway": "gatewayImage",
+    "front": "frontImage",
+    "cache": "cacheImage",
+    "monitoring": "monitoringImage",
+}
 
-#: What is said of this machine, and not of a stack.
-OF_THE_MACHINE = ("DYBER_HOME", "DYBER_APT_MIRROR", "DYBER_PIP_INDEX_URL", "DYBER_CA_BUNDLE")
+#: Variables that belong to this machine, not to a stack.
+MACHINE_VARIABLES = ("DYBER_HOME", "DYBER_APT_MIRROR", "DYBER_PIP_INDEX_URL", "DYBER_CA_BUNDLE")
 
 Say = Callable[[str], None]
 
 
 @dataclass
 class Stack:
-    """The deployed stack. `before`: what must be the same after each fault."""
+    """The deployed stack. `before`: values that must be the same after each fault."""
 
     folder: Path
     engine: Engine
@@ -58,18 +63,18 @@ class Stack:
     def base(self) -> str:
         return f"http://127.0.0.1:{80 + OFFSET}"
 
-    # -- getting there ---------------------------------------------------------------------------------------------
+    # -- deploying -------------------------------------------------------------------------------------------------
 
     def copy(self) -> None:
-        """Copy the working tree, with the ledger as one more service and the virtual environment of the original."""
+        """Copy the working tree, with the ledger as another service and a link to the virtual environment."""
         listing = subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
             cwd=REPOSITORY, check=True, capture_output=True, text=True,
         ).stdout  # fmt: skip
         for name in filter(None, listing.split("\0")):
             parts = Path(name).parts
-            other_service = parts[0] == "mcp-servers" and len(parts) > 2 and parts[1] not in ("kit", *SERVICES)
-            if (REPOSITORY / name).is_file() and not other_service:
+            is_other_service = parts[0] == "mcp-servers" and len(parts) > 2 and parts[1] not in ("kit", *SERVICES)
+            if (REPOSITORY / name).is_file() and not is_other_service:
                 (self.root / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(REPOSITORY / name, self.root / name)
         shutil.copytree(REPOSITORY / "bench" / "faults" / "ledger", self.root / "mcp-servers" / "ledger")
@@ -79,8 +84,10 @@ class Stack:
             (self.folder / name).mkdir()
 
     def build_images(self) -> dict[str, str]:
-        """Let the program build its images, and nothing else, on the machine's own engine, which reaches the package
-        registries. Returns their references by the name of the service or part."""
+        """Let the program build only its images, on the machine's own engine, which reaches the package registries.
+
+        Returns their references by the name of the service or part.
+        """
         self._write_settings({})
         environment = self._environment("state-of-images", docker_host=None)
         script = (
@@ -94,11 +101,11 @@ class Stack:
         return {
             resource["urn"].rsplit("::", 1)[-1].removesuffix("-image"): resource["outputs"]["name"]
             for resource in resources
-            if resource["type"] == BUILT
+            if resource["type"] == IMAGE_TYPE
         }
 
     def deploy(self, images: dict[str, str]) -> None:
-        """Deploy the stack with images that are there already, by their ids, and what the faults need."""
+        """Deploy the stack with the ids of images that exist already, and prepare the data that the faults need."""
         pinned = {name: self.engine.docker("image", "inspect", "--format", "{{.Id}}", reference).stdout.strip()
                   for name, reference in images.items()}  # fmt: skip
         self._write_settings(pinned)
@@ -115,10 +122,10 @@ class Stack:
         session.write_text(json.dumps({"cookies": [cookie], "origins": []}))
         session.chmod(0o600)
         os.chown(session, data.stat().st_uid, data.stat().st_gid)
-        self.before = self.seen()
+        self.before = self.snapshot()
 
     def _write_settings(self, images: dict[str, str]) -> None:
-        own: dict[str, dict[str, Any]] = {
+        services: dict[str, dict[str, Any]] = {
             "template": {"replicas": 2, "maxCallSeconds": 5},
             "ledger": {"replicas": 2, "maxCallSeconds": 5},
             "xiaohongshu": {
@@ -134,14 +141,14 @@ class Stack:
             },
         }
         for name, image in images.items():
-            if name in own:
-                own[name]["image"] = image
+            if name in services:
+                services[name]["image"] = image
         config = {
             "gateway": {"portOffset": OFFSET, "limits": {"requestsPerSecond": 1000, "burst": 1000}},
             "profiles": ["dev", "cache", "monitoring"],
-            "services": own,
+            "services": services,
             **({"images": "pinned"} if images else {}),
-            **{key: images[name] for name, key in PARTS.items() if name in images},
+            **{key: images[name] for name, key in IMAGE_SETTINGS.items() if name in images},
         }
         content = {"config": {f"dyber:{key}": value for key, value in config.items()}}
         (self.root / f"Pulumi.{STACK}.yaml").write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
@@ -156,10 +163,10 @@ class Stack:
             "--entrypoint", "/opt/venv/bin/python", server["Image"], "-m", "tests.stand_in.xiaohongshu", "--port", "8100",
         )  # fmt: skip
 
-    # -- what clients call -----------------------------------------------------------------------------------------
+    # -- calls -----------------------------------------------------------------------------------------------------
 
     def callers(self) -> list[Caller]:
-        """The clients: reads through the gateway and the direct port, writes, pages in a browser."""
+        """Return the clients: reads through the gateway and the direct port, writes, and pages in a browser."""
         template = f"{self.base}/api/template"
         echo = {"tool": "template_echo", "arguments": lambda identity: {"text": identity}}
         add = {"tool": "ledger_add", "arguments": lambda identity: {"entry": identity}}
@@ -174,44 +181,44 @@ class Stack:
             Caller("page", f"{self.base}/api/xiaohongshu/mcp", 1.0, expected='"note_ref"', **search),
         ]
 
-    # -- looking ---------------------------------------------------------------------------------------------------
+    # -- inspecting ------------------------------------------------------------------------------------------------
 
     def containers(self, service: str | None = None) -> list[dict[str, Any]]:
-        """`docker inspect` of the stack's containers that are meant to run, or of those of a service."""
+        """Return `docker inspect` of the containers that should run, of the stack or of a service."""
         label = f"label=dyber.service={service}" if service else f"label=dyber.stack={STACK}"
         names = self.engine.docker("ps", "--all", "--quiet", "--filter", label).stdout.split()
-        found = json.loads(self.engine.docker("inspect", *names).stdout) if names else []
-        return [one for one in found if one["HostConfig"]["RestartPolicy"]["Name"] not in ("", "no")]
+        containers = json.loads(self.engine.docker("inspect", *names).stdout) if names else []
+        return [item for item in containers if item["HostConfig"]["RestartPolicy"]["Name"] not in ("", "no")]
 
     def all_up(self) -> bool:
-        """Whether the gateway says that every replica of every service is ready."""
+        """Tell whether the gateway reports every replica of every service as ready."""
         try:
             details = httpx2.get(f"{self.base}/api/status", timeout=5).json()["details"].values()
         except (httpx2.HTTPError, ValueError, KeyError):
             return False
-        return all(one["replicas"]["ready"] == one["replicas"]["total"] for one in details)
+        return all(detail["replicas"]["ready"] == detail["replicas"]["total"] for detail in details)
 
     def volume(self, service: str) -> Path:
-        """The folder that is /data of a service."""
+        """Return the folder on this machine that is /data of a service."""
         mounts = self.containers(service)[0]["Mounts"]
         return next(Path(mount["Source"]) for mount in mounts if mount["Destination"] == "/data")
 
     @property
     def cache_address(self) -> tuple[str, int]:
-        """Where Redis is published."""
+        """The published address of Redis."""
         return "127.0.0.1", 6379 + OFFSET
 
     def cache_password(self) -> str:
-        """The password with which people use Redis."""
+        """Return the password of Redis for people."""
         script = f'eval "$(./deploy.sh env)"; pulumi stack output cache_password --show-secrets -s {STACK}'
         return self._run(["bash", "-e", "-c", script], self._environment("state", self.engine.host)).stdout.strip()
 
     def runs(self) -> Counter[str]:
-        """How often each write was done."""
+        """Return how often each write was done."""
         return Counter(file.name.partition(".")[0] for file in self.volume("ledger").iterdir())
 
-    def seen(self) -> dict[str, str]:
-        """Return what must not change: the token, data, the session, the volumes."""
+    def snapshot(self) -> dict[str, str]:
+        """Return the values that must not change: the token, data, the session, the volumes."""
         data = self.volume("xiaohongshu")
         cookies = json.loads((data / SESSION).read_text())["cookies"]
         return {
@@ -221,39 +228,41 @@ class Stack:
             "volumes": " ".join(sorted(self.engine.docker("volume", "ls", "--quiet").stdout.split())),
         }
 
-    def wrong(self, may_mend: bool) -> tuple[list[str], list[str]]:
-        """Look for everything that could be wrong after a fault. Returns what is wrong, and what a deployment repaired
-        if `may_mend` allows it to."""
-        problems, mended = [], []
+    def find_problems(self, may_repair: bool) -> tuple[list[str], list[str]]:
+        """Look for all possible problems after a fault.
+
+        Returns the problems, and what a deployment repaired if `may_repair` allows that.
+        """
+        problems, repairs = [], []
         status = self.deploy_sh("status")
         drift = self.deploy_sh("drift")
         deployed = self.deploy_sh("deploy")
         if deployed.returncode:
             problems.append(f"deploy: {last_line(deployed)}")
         elif "no changes" not in deployed.stdout:
-            told = next((line.strip() for line in deployed.stdout.splitlines() if "Deployed" in line), "changes")
-            (mended if may_mend else problems).append(f"deploy: {told}")
-        if may_mend:
+            summary = next((line.strip() for line in deployed.stdout.splitlines() if "Deployed" in line), "changes")
+            (repairs if may_repair else problems).append(f"deploy: {summary}")
+        if may_repair:
             status, drift = self.deploy_sh("status"), self.deploy_sh("drift")
         if status.returncode:
             problems.append(f"status: exit code {status.returncode}")
             self.say(status.stdout + status.stderr)
         if drift.returncode:
-            told = drift.stdout.strip().splitlines()
-            problems.append(f"drift: {len(told)} differences" if told else f"drift: {last_line(drift)}")
+            differences = drift.stdout.strip().splitlines()
+            problems.append(f"drift: {len(differences)} differences" if differences else f"drift: {last_line(drift)}")
             self.say(drift.stdout + drift.stderr)
         try:
-            now = self.seen()
+            now = self.snapshot()
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             problems.append(f"data cannot be read: {error}")
         else:
-            problems += [f"another {what}" for what, value in self.before.items() if now[what] != value]
-        return problems, mended
+            problems += [f"{name} has changed" for name, value in self.before.items() if now[name] != value]
+        return problems, repairs
 
     # -- commands --------------------------------------------------------------------------------------------------
 
     def deploy_sh(self, *arguments: str, check: bool = False) -> subprocess.CompletedProcess[str]:
-        """`./deploy.sh …` on the engine apart."""
+        """Run `./deploy.sh …` on the separate engine."""
         environment = self._environment("state", docker_host=self.engine.host)
         if check:
             return self._run(["./deploy.sh", *arguments], environment)
@@ -268,15 +277,15 @@ class Stack:
             timeout=READ_LIMIT_SECONDS,
         )  # fmt: skip
         if result.returncode:
-            said = f"{result.stdout[-3000:]}\n{result.stderr[-3000:]}"
-            raise RuntimeError(f"{' '.join(command)}: {result.returncode}\n{said}")
+            output = f"{result.stdout[-3000:]}\n{result.stderr[-3000:]}"
+            raise RuntimeError(f"{' '.join(command)}: {result.returncode}\n{output}")
         return result
 
     def _environment(self, state: str, docker_host: str | None) -> dict[str, str]:
         kept = {
             key: value
             for key, value in os.environ.items()
-            if key in OF_THE_MACHINE or not key.startswith(("PULUMI_", "DYBER_", "DOCKER_", "VIRTUAL_ENV"))
+            if key in MACHINE_VARIABLES or not key.startswith(("PULUMI_", "DYBER_", "DOCKER_", "VIRTUAL_ENV"))
         }
         return {
             **kept,
@@ -289,15 +298,15 @@ class Stack:
 
 
 def last_line(result: subprocess.CompletedProcess[str]) -> str:
-    """The last line that a command said, of its errors if there are any."""
+    """Return the last line of a command's error output, else of its output."""
     lines = (result.stderr.strip() or result.stdout.strip()).splitlines()
     return lines[-1].strip() if lines else f"exit code {result.returncode}"
 
 
-def wait_for(condition: Callable[[], bool], seconds: float, what: str) -> None:
-    """Returns when `condition` holds. Raises RuntimeError, naming `what`, when it does not within `seconds`."""
+def wait_for(condition: Callable[[], bool], seconds: float, problem: str) -> None:
+    """Wait until `condition` holds. Raises RuntimeError with `problem` if it does not within `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            raise RuntimeError(f"after {seconds:.0f} s: {what}")
+            raise RuntimeError(f"after {seconds:.0f} s: {problem}")
         time.sleep(0.1)

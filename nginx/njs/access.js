@@ -1,39 +1,40 @@
-// What a caller may call: everything of a service, or only modern MCP calls, whose headers say what they do. The
-// servers refuse headers that disagree with the body, so what is decided by the headers holds for the body.
+// Decides what a client may call: everything of a service, or only some calls of the modern MCP revision, whose headers
+// name the method and the tool. Servers refuse headers that disagree with the body, so deciding by the headers is
+// enough.
 import breaker from 'njs/breaker.js';
 
 const MODERN = '2026-07-28';
-// Of a method or a tool, and one more: what is longer is none that is known.
+// One more than the longest name of a method or tool, so that a longer name, cut to this length, never matches one.
 const LONGEST_NAME = 129;
-// What tells of a service without calling a tool.
+// Methods that describe a service and call no tool.
 const LISTS = [
     'server/discover', 'tools/list', 'prompts/list', 'resources/list', 'resources/templates/list',
     'subscriptions/listen',
 ];
 const READS = ['prompts/get', 'resources/read'];
 
-function own(object, key) {
+function ownProperty(object, key) {
     return Object.prototype.hasOwnProperty.call(object, key) ? object[key] : undefined;
 }
 
-// The address below the service's own, as it was sent: also the service decides by that one.
+// The path below the service's own, undecoded as the client sent it, because the service too decides by that form.
 function path(v) {
     const sent = v.request_uri.split('?')[0];
     const prefix = v.forwarded_prefix || '';
     return sent.startsWith(prefix) ? sent.slice(prefix.length) : null;
 }
 
-// What the caller lacks, as {zh, en}; null: nothing.
+// Returns what the caller has no permission for, as {zh, en}; null if the call is allowed.
 function missing(v) {
     if (v.whole_client) {
         return null;
     }
-    const granted = own(scopes.clients, v.client);
+    const granted = ownProperty(scopes.clients, v.client);
     const service = v.service;
     if (!service) {
-        return { zh: '全部服务（客户端不写 services）', en: 'every service (a client without services)' };
+        return { zh: '全部服务（客户端不写 services）', en: 'all services (a client without the setting services)' };
     }
-    const scope = granted ? own(granted, service) : undefined;
+    const scope = granted ? ownProperty(granted, service) : undefined;
     if (scope === 'all') {
         return null;
     }
@@ -45,11 +46,11 @@ function missing(v) {
     if ((address === '/health' || address === '/ready') && (method === 'GET' || method === 'HEAD')) {
         return null;
     }
-    const entrance = address === '/mcp' || address === '/mcp/';
-    if (method !== 'POST' || !entrance || v.http_mcp_protocol_version !== MODERN) {
+    const isMcp = address === '/mcp' || address === '/mcp/';
+    if (method !== 'POST' || !isMcp || v.http_mcp_protocol_version !== MODERN) {
         return {
             zh: `服务 ${service} 的全部权限 all（只有部分工具权限时，仅可用 MCP ${MODERN} 调用 /mcp）`,
-            en: `all of service ${service} (a scope of some tools is for calls of /mcp by MCP ${MODERN} only)`,
+            en: `all of service ${service} (with a scope of some tools, only calls of /mcp by MCP ${MODERN} are allowed)`,
         };
     }
     const call = (v.http_mcp_method || '').slice(0, LONGEST_NAME);
@@ -59,8 +60,8 @@ function missing(v) {
     if (call !== 'tools/call') {
         return { zh: `服务 ${service} 的 ${call || 'Mcp-Method'}`, en: `${call || 'Mcp-Method'} of service ${service}` };
     }
-    const tools = scope === 'read' ? own(scopes.read_tools, service) : scope;
-    // One name per line, because a text takes a small part of the memory of an object; no header has an end of line.
+    const tools = scope === 'read' ? ownProperty(scopes.read_tools, service) : scope;
+    // The tools are lines of a text, which takes much less memory than an object. A header cannot contain a line end.
     const tool = (v.http_mcp_name || '').slice(0, LONGEST_NAME);
     if (tools.includes(`\n${tool}\n`)) {
         return null;
@@ -70,7 +71,7 @@ function missing(v) {
 
 function verdict(r) {
     const v = r.variables;
-    if (v.refused === '1') {
+    if (v.origin_refused === '1') {
         return 'foreign_origin';
     }
     if (!v.open_document) {
@@ -81,7 +82,7 @@ function verdict(r) {
             return 'forbidden';
         }
     }
-    // Without a service: one of the gateway's own addresses, such as /metrics.
+    // Addresses of the gateway itself, such as /metrics, have no service.
     const seconds = v.service ? breaker.refuses(v.service) : 0;
     if (seconds > 0) {
         v.breaker_seconds = String(seconds);
@@ -93,16 +94,16 @@ function verdict(r) {
 function forbidden(r) {
     const v = r.variables;
     const lacking = missing(v);
-    const say = (text, what) => text.replace('{client}', () => v.client).replace('{missing}', () => what);
+    const fill = (text, what) => text.replace('{client}', () => v.client).replace('{missing}', () => what);
     const body = Object.assign({}, catalog.forbidden, { service: v.service, request_id: v.gateway_request_id });
-    body.error = say(body.error, lacking.zh);
-    body.error_en = say(body.error_en, lacking.en);
+    body.error = fill(body.error, lacking.zh);
+    body.error_en = fill(body.error_en, lacking.en);
     r.headersOut['Content-Type'] = 'application/json';
     r.return(403, JSON.stringify(body) + '\n');
 }
 
-// Sends the caller to another address. Not r.return: that would send a page, and callers read JSON.
-function sendOn(r, location, fields) {
+// Redirects the caller to another address. r.return would send an HTML page, but callers read JSON.
+function redirect(r, location, fields) {
     const body = JSON.stringify(Object.assign({}, fields, {
         error: fields.error.replace('{location}', () => location),
         error_en: fields.error_en.replace('{location}', () => location),
@@ -121,16 +122,16 @@ function sendOn(r, location, fields) {
 function toHttps(r) {
     const v = r.variables;
     const port = catalog.https_port === 443 ? '' : `:${catalog.https_port}`;
-    sendOn(r, `https://${v.host}${port}${v.request_uri}`, catalog.use_https);
+    redirect(r, `https://${v.host}${port}${v.request_uri}`, catalog.use_https);
 }
 
 function addSlash(r) {
     const v = r.variables;
-    sendOn(r, `${v.uri}/${v.is_args}${v.args || ''}`, catalog.use_slash);
+    redirect(r, `${v.uri}/${v.is_args}${v.args || ''}`, catalog.use_slash);
 }
 
-// In the access phase, so that limits on callers count before the token is looked at. A call that is made again has been
-// looked at: for a breaker every look is a try.
+// Runs in the access phase, so that the limits on callers apply before the token is checked. A call that is sent again
+// to the upstream keeps its verdict: checking it again would use up the breaker's trial call.
 function check(r) {
     const v = r.variables;
     if (v.verdict === 'allow') {

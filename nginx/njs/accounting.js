@@ -1,15 +1,15 @@
-// Counts what became of every call, and tells the service's breaker.
+// Counts the outcome of every call and reports it to the service's breaker.
 import breaker from 'njs/breaker.js';
 
 const COUNTERS = ngx.shared.counters;
-// A client that left; a service that was not there, or broke off; one that took too long.
+// The client closed the connection; the service could not be reached or broke off; the service took too long.
 const OUTCOMES = ['499', '502', '504'];
-// The last two, when they are the gateway's own answers.
+// The gateway's own errors for 502 and 504.
 const SERVICE_FAILED = ['service_down', 'service_timeout'];
-// No service may have this name.
-const OWN = 'gateway';
+// The label of requests to the gateway itself; no service may have this name.
+const GATEWAY = 'gateway';
 
-// The service's own answers have been recorded when they began.
+// Reports failures to the breaker. Responses of the service were reported when they began.
 function recordOutcome(r, service, status) {
     const v = r.variables;
     if (status === '499') {
@@ -21,13 +21,13 @@ function recordOutcome(r, service, status) {
     }
 }
 
-// Once per request, when it is logged: counts it, and tells the service's breaker. Returns the breaker's state; ''
-// without a service.
+// Runs once per request, when it is logged: counts it and reports it to the breaker. Returns the breaker's state, or ''
+// if the request is for no service.
 function account(r) {
     const v = r.variables;
     const service = v.service || '';
     const status = v.status;
-    const label = service || OWN;
+    const label = service || GATEWAY;
     try {
         COUNTERS.incr(`requests|${label}|${v.client || ''}|${status}`, 1, 0);
         COUNTERS.incr(`seconds|${label}`, Number(v.request_time), 0);
@@ -35,10 +35,10 @@ function account(r) {
             recordOutcome(r, service, status);
         }
     } catch (error) {
-        // A full zone must not cost a line of the log.
+        // The request is logged even if the zone is full.
         r.log(`not counted: ${error}`);
     }
     return service && breaker.state(service);
 }
 
-export default { OWN, account };
+export default { GATEWAY, account };

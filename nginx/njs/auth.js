@@ -1,8 +1,8 @@
-// Turns a bearer token into the hash that the configuration knows; the token itself goes no further.
+// Turns the bearer token of a request into its hash. The configuration has only hashes; the token is passed to nobody.
 import crypto from 'crypto';
 
-// RFC 6750: the scheme's case does not matter, the token's does. Some programs add the scheme to a value that has it
-// already, or send the quotes around a value: what is meant is certain, and only the token itself opens anything.
+// RFC 6750: the case of the scheme does not matter, that of the token does. Some programs send the scheme twice or
+// quotes around the value. Both are accepted, because the meaning is clear and only the token counts.
 const BEARER = /^[ \t]*(["']?)(?:bearer[ \t]+)+(["']?)([A-Za-z0-9._~+\/=-]{1,512})\2\1[ \t]*$/i;
 
 function tokenHash(r) {

@@ -1,19 +1,20 @@
-// The circuit breakers, one per service, common to all workers.
+// The circuit breakers, one per service, shared by all workers.
 //
-// Closed: calls pass; so many in a row that the gateway had to answer itself, with 502 or 504, open it. Open: calls are
-// refused for some seconds. Then half-open: one call passes as a trial, and its outcome closes or opens the breaker.
-// A call that was let through before the breaker opened says nothing of it: outcomes come late.
+// Closed: calls pass. A number of failures in a row, which the gateway answers with 502 or 504, opens the breaker.
+// Open: calls are refused for some seconds.
+// Half-open: one call passes as a trial, and its outcome closes or opens the breaker.
+// The outcome of a call that began before the breaker opened is ignored, as it may arrive much later.
 
 const BREAKERS = ngx.shared.breakers;
-// Between the clock of a request and the clock of this module.
+// Tolerated difference between the clock of a request and the clock of this module.
 const SKEW_MS = 50;
 
 function key(service, what) {
     return `${service} ${what}`;
 }
 
-// When the breaker opened; undefined: it is closed. A moment that is still to come means that the clock was set back
-// meanwhile: the breaker then counts as opened now, or it would stay open until the clock has caught up.
+// Returns the time at which the breaker opened; undefined if it is closed. A time in the future means that the clock
+// was set back. The breaker then counts as opened now, as it would otherwise stay open until the clock has caught up.
 function openedAt(service) {
     const opened = BREAKERS.get(key(service, 'opened'));
     const now = Date.now();
@@ -28,7 +29,7 @@ function remaining(opened) {
     return opened + topology.breaker.seconds * 1000 - Date.now();
 }
 
-// Seconds until a call to the service may be tried again; 0: now. In the half-open state one caller alone gets 0.
+// Returns the seconds until the service may be called; 0 means now. In the half-open state only one caller gets 0.
 function refuses(service) {
     const opened = openedAt(service);
     if (opened === undefined) {
@@ -38,11 +39,11 @@ function refuses(service) {
     if (left > 0) {
         return Math.ceil(left / 1000);
     }
-    // Expires, so that a trial without an outcome does not keep the service shut.
+    // The entry expires, so that a trial without an outcome does not keep the breaker from closing.
     return BREAKERS.add(key(service, 'trial'), 1, topology.breaker.seconds * 1000) ? 0 : 1;
 }
 
-// The breaker's state: 'closed', 'open' or 'half-open'.
+// Returns the breaker's state: 'closed', 'open' or 'half-open'.
 function state(service) {
     const opened = openedAt(service);
     if (opened === undefined) {
@@ -51,13 +52,13 @@ function state(service) {
     return remaining(opened) > 0 ? 'open' : 'half-open';
 }
 
-// Whether the call came in after the breaker opened.
+// True if the call arrived after the breaker opened.
 function isTrial(r, opened) {
     const v = r.variables;
     return (v.msec - v.request_time) * 1000 > opened + SKEW_MS;
 }
 
-// The service answered the call, whatever its answer was.
+// Records that the service answered the call, whatever the response was.
 function succeeded(service, r) {
     const opened = openedAt(service);
     if (opened === undefined) {
@@ -71,7 +72,7 @@ function succeeded(service, r) {
     }
 }
 
-// The gateway had to answer 502 or 504 itself. True when this opened the breaker.
+// Records that the gateway had to answer 502 or 504 itself. Returns true if this opened the breaker.
 function failed(service, r) {
     const opened = openedAt(service);
     if (opened === undefined) {
@@ -86,7 +87,7 @@ function failed(service, r) {
     return true;
 }
 
-// The client left before there was an answer; was it the trial, another may be tried.
+// Records that the client closed the connection before a response. If the call was the trial, another call may be one.
 function abandoned(service, r) {
     const opened = openedAt(service);
     if (opened !== undefined && isTrial(r, opened)) {
@@ -94,7 +95,7 @@ function abandoned(service, r) {
     }
 }
 
-// A replica is ready where none was: whatever opened the breaker may be over, so the next call may try.
+// Records that a replica became ready while none was. The next call may be the trial, as the failure may be over.
 function recovered(service) {
     if (BREAKERS.has(key(service, 'opened'))) {
         BREAKERS.set(key(service, 'opened'), Date.now() - topology.breaker.seconds * 1000);

@@ -1,4 +1,4 @@
-// The gateway's own documents about its services. They may be longer than the 4096 bytes that Nginx takes in a directive.
+// Sends the gateway's documents about its services. They may exceed the 4096 bytes that Nginx allows in a directive.
 
 function send(r, status, document) {
     r.headersOut['Content-Type'] = 'application/json';
@@ -9,8 +9,8 @@ function information(r) {
     send(r, 200, catalog.information);
 }
 
-// The service that a name was meant to be: in another case of letters, or with the -mcp of its container.
-function meant(name) {
+// Returns the service that was probably meant: the case may differ, or the name may be that of the container (-mcp).
+function suggestion(name) {
     const bare = name.toLowerCase().replace(/_/g, '-').replace(/-mcp$/, '');
     return Array.from(catalog.names).find((known) => known === bare);
 }
@@ -18,7 +18,7 @@ function meant(name) {
 function unknownService(r) {
     const v = r.variables;
     const body = Object.assign({}, catalog.unknown_service, { request_id: v.gateway_request_id });
-    const service = meant(v.uri.split('/')[2] || '');
+    const service = suggestion(v.uri.split('/')[2] || '');
     if (service) {
         body.address = `/api/${service}/mcp`;
         body.error = catalog.meant_service.error.replace('{address}', () => body.address);

@@ -1,23 +1,22 @@
-// Asks every replica of every service, each second, whether it is ready.
+// Checks every second whether each replica of each service is ready.
 import breaker from 'njs/breaker.js';
 import routing from 'njs/routing.js';
 
 const HEALTH = ngx.shared.health;
 const SNAPSHOT = 'snapshot';
 const PROBES = 'http://127.0.0.1:10080/probe';
-// A round must be over before the next begins: Nginx would end it.
+// A round has to end before the next begins, as Nginx would stop it.
 const PROBE_MS = 900;
-// Older findings are none.
+// Older findings are ignored.
 const STALE_MS = 10000;
-// So many failed probes in a row, and a replica gets no calls while another is ready.
+// After this many failed probes in a row a replica gets no calls while another one is ready.
 const FAILURES_TO_AVOID = 2;
-// Ready so often in a row, the first of its service to be so, and a replica ends the wait of an open breaker. Not at once:
-// Nginx may need a second to look the address up.
+// When the first replica of a service was ready this often in a row, an open breaker allows a trial call. Not earlier,
+// as Nginx may need a second to look the address up.
 const SUCCESSES_TO_TRY = 3;
 const ADDRESS = /([0-9.]+|\[[0-9a-f:.]+\]):[0-9]+$/;
 
-// What the last rounds found, by service: one finding per replica, null where there is none yet. Empty when there was
-// no round lately.
+// Returns the last findings by service: one per replica, null if there is none yet. Empty if there was no round lately.
 function findings() {
     const text = HEALTH.get(SNAPSHOT);
     const snapshot = text === undefined ? { at: 0 } : JSON.parse(text);
@@ -36,21 +35,21 @@ function document(text) {
     }
 }
 
-// null: a worker of an older configuration took the probe, and knows no such replica.
-async function fetched(path) {
+// Probes a replica. Returns null if a worker with an older configuration, without this replica, handled the request.
+async function fetchFinding(path) {
     const reply = await ngx.fetch(`${PROBES}/${path}`, { headers: { Host: 'localhost' } });
     if (!reply.headers.has('X-Dyber-Probed')) {
         return null;
     }
     const match = ADDRESS.exec(reply.headers.get('X-Dyber-Peer') || '');
     const ok = reply.status === 200;
-    const said = ok ? document(await reply.text()) : { version: null, tools: null };
+    const information = ok ? document(await reply.text()) : { version: null, tools: null };
     return {
         ok,
         code: reply.status,
         peer: match ? routing.peerName(match[0]) : '',
-        version: said.version,
-        tools: said.tools,
+        version: information.version,
+        tools: information.tools,
     };
 }
 
@@ -64,7 +63,7 @@ async function probe(path, previous) {
     const late = new Promise((resolve) => {
         timer = setTimeout(resolve, PROBE_MS, failure(504));
     });
-    const finding = await Promise.race([fetched(path).catch(() => failure(502)), late]);
+    const finding = await Promise.race([fetchFinding(path).catch(() => failure(502)), late]);
     clearTimeout(timer);
     if (finding === null) {
         return previous || null;
@@ -75,13 +74,13 @@ async function probe(path, previous) {
     return finding;
 }
 
-// Calls go to the good replicas alone only while there are bad ones too.
-function steer(service, replicas) {
-    const found = replicas.filter((replica) => replica !== null);
-    const ready = found.filter((replica) => replica.ok && replica.peer).map((replica) => replica.peer);
-    const alone = ready.length > 0 && found.some((replica) => replica.failures >= FAILURES_TO_AVOID);
-    routing.setReady(service, ready, alone, STALE_MS);
-    if (found.reduce((most, replica) => Math.max(most, replica.successes), 0) === SUCCESSES_TO_TRY) {
+// Restricts calls to the ready replicas while other replicas fail, and tells the breaker when a service recovers.
+function updateRouting(service, replicas) {
+    const known = replicas.filter((replica) => replica !== null);
+    const ready = known.filter((replica) => replica.ok && replica.peer).map((replica) => replica.peer);
+    const readyOnly = ready.length > 0 && known.some((replica) => replica.failures >= FAILURES_TO_AVOID);
+    routing.setReady(service, ready, readyOnly, STALE_MS);
+    if (known.reduce((most, replica) => Math.max(most, replica.successes), 0) === SUCCESSES_TO_TRY) {
         breaker.recovered(service);
     }
 }
@@ -94,7 +93,7 @@ async function round() {
         const numbers = Array.from({ length: service.replicas }, (_, index) => index);
         services[service.name] = await Promise.all(
             numbers.map((index) => probe(`${service.name}/${index + 1}`, previous[index])));
-        steer(service.name, services[service.name]);
+        updateRouting(service.name, services[service.name]);
     }));
     HEALTH.set(SNAPSHOT, JSON.stringify({ at: Date.now(), services }));
 }

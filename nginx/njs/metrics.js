@@ -1,4 +1,4 @@
-// Tells what was counted, and what is known of the services, in Prometheus' text format.
+// Reports the counters and the state of the services in Prometheus' text format.
 import accounting from 'njs/accounting.js';
 import certificate from 'njs/certificate.js';
 import health from 'njs/health.js';
@@ -7,6 +7,7 @@ import status from 'njs/status.js';
 const COUNTERS = ngx.shared.counters;
 const ALL = 1000000;
 const BREAKER_STATES = { closed: 0, 'half-open': 1, open: 2 };
+
 function escaped(value) {
     return String(value).replace(/\\/g, '\\\\').replace(/\n/g, '\\n').replace(/"/g, '\\"');
 }
@@ -16,15 +17,15 @@ function sample(name, labels, value) {
     return `${name}${pairs ? `{${pairs}}` : ''} ${value}`;
 }
 
-// A metric's samples: [labels, value] each.
+// Adds the lines of a metric; each sample is [labels, value].
 function metric(lines, name, type, help, samples) {
     lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
     samples.forEach((entry) => lines.push(sample(name, entry[0], entry[1])));
 }
 
-// Counters of configured services and of the gateway itself, as [[service, …], value].
-function counted() {
-    const names = Array.from(topology.services).map((service) => service.name).concat(accounting.OWN);
+// Returns the counters of configured services and of the gateway itself, each as [[service, …], value].
+function readCounters() {
+    const names = Array.from(topology.services).map((service) => service.name).concat(accounting.GATEWAY);
     const result = { requests: [], seconds: [], opened: [] };
     COUNTERS.items(ALL).sort().forEach((item) => {
         const parts = item[0].split('|');
@@ -36,7 +37,7 @@ function counted() {
 }
 
 function calls(lines) {
-    const counters = counted();
+    const counters = readCounters();
     metric(lines, 'dyber_gateway_requests_total', 'counter', 'Requests by service, client and status.',
         counters.requests.map((entry) =>
             [{ service: entry[0][0], client: entry[0][1], status: entry[0][2] }, entry[1]]));
@@ -83,7 +84,7 @@ function services(lines) {
     metric(lines, 'dyber_gateway_probe_seconds', 'gauge', 'Duration of the last readiness check.', probes);
 }
 
-function itself(lines, r) {
+function gateway(lines, r) {
     metric(lines, 'dyber_gateway_connections', 'gauge', 'Connections of clients, by state.',
         ['active', 'reading', 'writing', 'waiting'].map((state) => [{ state }, r.variables[`connections_${state}`]]));
     const end = certificate.served(r);
@@ -97,7 +98,7 @@ function report(r) {
     const lines = [];
     calls(lines);
     services(lines);
-    itself(lines, r);
+    gateway(lines, r);
     r.headersOut['Content-Type'] = 'text/plain; version=0.0.4; charset=utf-8';
     r.headersOut['Cache-Control'] = 'no-store';
     r.return(200, lines.join('\n') + '\n');

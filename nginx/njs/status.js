@@ -1,14 +1,14 @@
-// Answers /api/status from what is known; asks no service.
+// Answers /api/status from the last readiness checks, without a request to a service.
 import breaker from 'njs/breaker.js';
 import health from 'njs/health.js';
 
-function known(name, replicas, found) {
-    const ready = found.filter((finding) => finding.ok).length;
-    const shown = found.find((finding) => finding.ok) || found[0];
+function detail(name, replicas, findings) {
+    const ready = findings.filter((finding) => finding.ok).length;
+    const shown = findings.find((finding) => finding.ok) || findings[0];
     const state = breaker.state(name);
-    const whole = ready === replicas && state === 'closed';
+    const isUp = ready === replicas && state === 'closed';
     return {
-        state: ready === 0 ? 'down' : whole ? 'up' : 'degraded',
+        state: ready === 0 ? 'down' : isUp ? 'up' : 'degraded',
         code: shown.code,
         latency_ms: shown.ms,
         version: shown.version,
@@ -18,7 +18,7 @@ function known(name, replicas, found) {
     };
 }
 
-function unknown(name, replicas) {
+function unknownDetail(name, replicas) {
     return {
         state: 'unknown',
         code: null,
@@ -30,15 +30,15 @@ function unknown(name, replicas) {
     };
 }
 
-// What is known of each configured service, by name.
+// Returns the details of each configured service by name.
 function details() {
-    const findings = health.findings();
+    const lastFindings = health.findings();
     const result = {};
     Array.from(topology.services).forEach((service) => {
-        const found = (findings[service.name] || []).slice(0, service.replicas)
+        const findings = (lastFindings[service.name] || []).slice(0, service.replicas)
             .filter((finding) => finding !== null);
-        result[service.name] = found.length
-            ? known(service.name, service.replicas, found) : unknown(service.name, service.replicas);
+        result[service.name] = findings.length
+            ? detail(service.name, service.replicas, findings) : unknownDetail(service.name, service.replicas);
     });
     return result;
 }

@@ -1,4 +1,4 @@
-"""Real containers: one gateway shared by the tests that only ask it, fresh ones for the rest."""
+"""Fixtures of real gateways: one that is shared by tests that only call it, and others for the rest."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def gateway_image() -> str:
 
 @contextmanager
 def started(image: str) -> Iterator[GatewayUnderTest]:
-    """Running, not yet configured, without backends; gone with all that it started on leaving."""
+    """Start a gateway without configuration and backends; it and its backends are removed afterwards."""
     running = GatewayUnderTest(image)
     try:
         running.start()
@@ -32,7 +32,7 @@ def started(image: str) -> Iterator[GatewayUnderTest]:
 
 @pytest.fixture(scope="session")
 def gateway(gateway_image: str) -> Iterator[GatewayUnderTest]:
-    """Configured, with backends for `alpha` and `hung`. Tests leave it as it is."""
+    """A configured gateway with backends for `alpha` and `hung`, which tests must not change."""
     with started(gateway_image) as running:
         running.backend("alpha")
         running.backend("hung")
@@ -48,7 +48,7 @@ def reused(gateway_image: str) -> Iterator[GatewayUnderTest]:
 
 @pytest.fixture
 def own_gateway(reused: GatewayUnderTest) -> Iterator[GatewayUnderTest]:
-    """For tests that configure it first and may change it: without backends, with what the last test left otherwise."""
+    """A gateway without backends that tests may change. It keeps the last configuration, so tests configure it first."""
     yield reused
     for name in list(reused.others):
         reused.remove_backend(name, grace_seconds=0)
@@ -56,6 +56,6 @@ def own_gateway(reused: GatewayUnderTest) -> Iterator[GatewayUnderTest]:
 
 @pytest.fixture
 def fresh_gateway(gateway_image: str) -> Iterator[GatewayUnderTest]:
-    """Started, not yet configured, without backends; for tests of its first or last moments."""
+    """A new gateway without configuration and backends, for tests of its start and its end."""
     with started(gateway_image) as running:
         yield running

@@ -1,4 +1,4 @@
-"""A small stack on the real engine, driven by the installed pulumi with the installed plugins."""
+"""Fixtures of a small stack on the real engine, deployed by the installed pulumi and its plugins."""
 
 from __future__ import annotations
 
@@ -73,13 +73,13 @@ pulumi.export("container", container.name)
 
 @dataclass
 class Project:
-    """A project with one stack and a backend of its own."""
+    """A project with one stack and a separate backend."""
 
     folder: Path
     environment: dict[str, str]
 
     def pulumi(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Both outputs are in `stdout`, in the order they came. environment: steers PROGRAM."""
+        """Run `pulumi`; `stdout` of the result has both outputs in order. environment: controls PROGRAM."""
         return subprocess.run(
             ["pulumi", "--non-interactive", "--color=never", *arguments],
             cwd=self.folder,
@@ -100,7 +100,7 @@ class Project:
         return self.ok("stack", "output", name, "--show-secrets").strip()
 
     def planned(self, **environment: str) -> list[tuple[str, str]]:
-        """(operation, resource name) of each step that a preview shows, in order, without those that change nothing."""
+        """Return (operation, resource name) of each change that a preview shows, in order."""
         done = subprocess.run(
             ["pulumi", "--non-interactive", "preview", "--json", "--show-replacement-steps"],
             cwd=self.folder,
@@ -117,7 +117,7 @@ class Project:
 
 @pytest.fixture(scope="session")
 def home() -> DyberHome:
-    """The user's DYBER_HOME, set up: the first run on a machine builds for minutes."""
+    """Set up the user's DYBER_HOME. The first run on a machine may build for minutes."""
     home = DyberHome.from_environment()
     prerequisites.set_up(home, PlainProgress(log=home.logs / "setup.log"))
     return home
@@ -125,21 +125,20 @@ def home() -> DyberHome:
 
 @pytest.fixture(scope="session")
 def project(home: DyberHome, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """The stack, up once."""
-    folder = tmp_path_factory.mktemp(
-        "stack 测试"
-    )  # a path with a blank and Chinese in it is nothing special to our users
+    """A stack that is deployed once."""
+    # Paths of our users may contain spaces and Chinese.
+    folder = tmp_path_factory.mktemp("stack 测试")
     (folder / "program").mkdir()
     (folder / "state").mkdir()
     (folder / "Pulumi.yaml").write_text(PULUMI_YAML, encoding="utf-8")
     (folder / "program" / "__main__.py").write_text(PROGRAM, encoding="utf-8")
-    own = {
+    variables = {
         "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
         "PULUMI_CONFIG_PASSPHRASE": "only for this test",
         "CI": "1",
     }
     remove_labelled(LABEL)
-    project = Project(folder, {**os.environ, **prerequisites.environment(home), **own})
+    project = Project(folder, {**os.environ, **prerequisites.environment(home), **variables})
     project.ok("stack", "init", "dev")
     project.ok("config", "set", "--secret", "token", "hunter2-in-config")
     try:

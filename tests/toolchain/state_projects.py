@@ -1,4 +1,4 @@
-"""A project of two secrets, and a stand-in for the repository, with their state wherever a test wants it."""
+"""Makes a project with two secrets, or a copy of the repository, with the state on a backend of the test's choice."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ pulumi.export("token", pulumi.Config().require_secret("token"))
 
 @dataclass
 class StateProject:
-    """A folder with one stack, `dev`; its environment names the backend."""
+    """A project folder with one stack, `dev`; its environment names the backend."""
 
     folder: Path
     environment: dict[str, str]
 
     def pulumi(self, *arguments: str, stdin: str = "", **environment: str) -> str:
-        """What it prints on stdout. Raises AssertionError with all it says when it fails."""
+        """Run `pulumi` and return its stdout. Raises AssertionError with both outputs if it fails."""
         done = subprocess.run(
             ["pulumi", *arguments, "--non-interactive", "--color=never"],
             cwd=self.folder, env={**self.environment, **environment}, input=stdin, text=True, capture_output=True,
@@ -60,19 +60,19 @@ class StateProject:
         return self.pulumi("up", "--yes", "--skip-preview", *options, **environment)
 
     def output(self, name: str, **environment: str) -> str:
-        """An output in clear."""
+        """Return an output in clear."""
         return self.pulumi("stack", "output", name, "--show-secrets", "-s", "dev", **environment)
 
 
 def environment_for(home: DyberHome, backend: str, passphrase: str = "of this test") -> dict[str, str]:
-    """For pulumi and the dyber command: with the state at `backend`, and nothing of whoever runs the tests."""
-    own = {
+    """Return the environment for pulumi and the dyber command, without such settings of whoever runs the tests."""
+    inherited = {
         key: value for key, value in os.environ.items()
         if not key.startswith(("PULUMI_", "DYBER_", "AWS_", "PG", "VAULT_", "AZURE_", "GOOGLE_"))
     }  # fmt: skip
     return {
-        **own,
-        **prerequisites.environment(home, own),
+        **inherited,
+        **prerequisites.environment(home, inherited),
         **CREDENTIALS,
         "PULUMI_BACKEND_URL": backend,
         "PULUMI_CONFIG_PASSPHRASE": passphrase,
@@ -91,8 +91,10 @@ def make_project(folder: Path, environment: dict[str, str]) -> StateProject:
 
 
 def use_as_repository(folder: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Let the dyber command in this process take `folder`, made with Pulumi.yaml and a new Pulumi.dev.yaml, for the
-    repository, and `environment` for its own. Returns the stack's file."""
+    """Make `folder` the repository, and `environment` the environment, of the dyber command in this process.
+
+    The folder gets Pulumi.yaml and a new Pulumi.dev.yaml. Returns the stack file.
+    """
     folder.mkdir()
     shutil.copy(REPOSITORY / "Pulumi.yaml", folder)
     (folder / "Pulumi.dev.yaml").write_text("config:\n  dyber:logLevel: debug\n", encoding="utf-8")
@@ -103,7 +105,7 @@ def use_as_repository(folder: Path, environment: dict[str, str], monkeypatch: py
 
 
 def use_environment(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Just these variables, for this process."""
+    """Replace the environment of this process."""
     for name in os.environ.keys() - environment.keys() - {"PYTEST_CURRENT_TEST"}:
         monkeypatch.delenv(name)
     for name, value in environment.items():

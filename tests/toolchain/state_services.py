@@ -1,4 +1,4 @@
-"""What keeps state and secrets, on 127.0.0.1: a PostgreSQL in a container, and an S3 and a KMS in this process."""
+"""Runs backends and key services on 127.0.0.1: PostgreSQL in a container, S3 and KMS in this process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from moto.server import ThreadedMotoServer
 
 LABEL = "dyber.test=state"
 BASE_IMAGE = "dyber-base:trixie"
-#: With a character that a URL has to have encoded.
+#: Contains characters that have to be encoded in a URL.
 PASSWORD = "s3cret/of the state"
 REGION = "eu-central-1"
 BUCKET = "states"
@@ -43,18 +43,18 @@ exec $bin/postgres -D data -c listen_addresses='*' -c unix_socket_directories=/t
 
 @dataclass(frozen=True)
 class Postgres:
-    """A server whose user is `dyber`, with PASSWORD, and whose one database is `postgres`."""
+    """A server with the user `dyber`, whose password is PASSWORD, and the database `postgres`."""
 
     port: int
 
     def url(self, user: str = "dyber", database: str = "postgres", query: str = "?sslmode=disable") -> str:
-        """Without the password, which PGPASSWORD brings."""
+        """Return the URL, without the password, which is in PGPASSWORD."""
         return f"postgres://{user}@127.0.0.1:{self.port}/{database}{query}"
 
 
 @contextmanager
 def postgres() -> Iterator[Postgres]:
-    """Gone, with all that it holds, on leaving."""
+    """Run a PostgreSQL; it is removed with its data afterwards."""
     name = f"dyber-state-{uuid.uuid4().hex[:8]}"
     docker(
         "run", "--detach", "--name", name, "--label", LABEL, "--publish=127.0.0.1::5432", "--tmpfs=/tmp",
@@ -73,38 +73,38 @@ def postgres() -> Iterator[Postgres]:
 
 @dataclass(frozen=True)
 class Cloud:
-    """An S3 with BUCKET, and a KMS with one key called `alias/dyber`."""
+    """An S3 service with BUCKET, and a KMS with a key called `alias/dyber`."""
 
     endpoint: str
 
     @property
     def state(self) -> str:
-        """The bucket as a backend."""
+        """The URL of the bucket as a backend."""
         return self.bucket(BUCKET)
 
     def bucket(self, name: str) -> str:
         return f"s3://{name}?endpoint={self.endpoint}&s3ForcePathStyle=true&region={REGION}"
 
     def key(self, name: str = "alias/dyber") -> str:
-        """A key as a secrets provider."""
+        """Return the URL of a key as a secrets provider."""
         return f"awskms://{name}?region={REGION}&endpoint={self.endpoint}"
 
     @contextmanager
-    def asking_for_credentials(self) -> Iterator[None]:
-        """Only known ones are taken meanwhile; there are none."""
-        self._free_requests(0)
+    def requiring_credentials(self) -> Iterator[None]:
+        """Refuse all credentials during the block, as the services know none."""
+        self._allow_unauthenticated(0)
         try:
             yield
         finally:
-            self._free_requests(10**9)
+            self._allow_unauthenticated(10**9)
 
-    def _free_requests(self, number: int) -> None:
+    def _allow_unauthenticated(self, number: int) -> None:
         httpx2.post(
             f"{self.endpoint}/moto-api/reset-auth", content=str(number), headers={"Content-Type": "text/plain"}
         ).raise_for_status()
 
 
-#: Any will do, unless they are asked for.
+#: The services accept any credentials, except in Cloud.requiring_credentials.
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "of these", "AWS_EC2_METADATA_DISABLED": "true"}
 
 
@@ -114,19 +114,21 @@ def cloud() -> Iterator[Cloud]:
     server.start()
     try:
         host, port = server.get_host_and_port()
-        found = Cloud(f"http://{host}:{port}")
+        running = Cloud(f"http://{host}:{port}")
         session = boto3.Session("any", "of these", region_name=REGION)
-        place = {"LocationConstraint": REGION}
-        session.client("s3", endpoint_url=found.endpoint).create_bucket(Bucket=BUCKET, CreateBucketConfiguration=place)
-        keys = session.client("kms", endpoint_url=found.endpoint)
+        location = {"LocationConstraint": REGION}
+        session.client("s3", endpoint_url=running.endpoint).create_bucket(
+            Bucket=BUCKET, CreateBucketConfiguration=location
+        )
+        keys = session.client("kms", endpoint_url=running.endpoint)
         keys.create_alias(AliasName="alias/dyber", TargetKeyId=keys.create_key()["KeyMetadata"]["KeyId"])
-        yield found
+        yield running
     finally:
         server.stop()
 
 
 def docker(*arguments: str, stdin: str = "") -> str:
-    """Both outputs. Raises AssertionError with them when the command fails."""
+    """Run `docker` and return both outputs. Raises AssertionError with them if it fails."""
     done = subprocess.run(
         ["docker", *arguments], input=stdin, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         timeout=600, check=False,
@@ -136,7 +138,7 @@ def docker(*arguments: str, stdin: str = "") -> str:
 
 
 def _image() -> str:
-    """The image with Debian's PostgreSQL, built once per base image."""
+    """Return the image with Debian's PostgreSQL, which is built once per base image."""
     base = docker("inspect", "--format", "{{.Id}}", BASE_IMAGE)
     tag = f"dyber-postgres-test:{hashlib.sha256((base + _DOCKERFILE).encode()).hexdigest()[:16]}"
     if not docker("images", "--quiet", tag):

@@ -1,4 +1,4 @@
-"""The program `age` opens a backup as the documentation says, and a file that `age` encrypted is read as a backup."""
+"""Tests that backups and the program `age` can read each other's files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NOTE = "volumes/dyber-test-notes-data/./笔记.txt"
 
 @pytest.fixture(scope="module")
 def age(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The program, Debian's where the machine has none."""
+    """The path of `age`, which is taken from Debian's package if it is not installed."""
     installed = shutil.which("age")
     if installed:
         return installed
@@ -41,7 +41,7 @@ def age(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def at_terminal(script: str, folder: Path, age: str, *typed: str) -> subprocess.CompletedProcess[bytes]:
-    """Run a script in `folder` with a terminal at which somebody has `typed` these lines: `age` asks only there."""
+    """Run a script in `folder` with a terminal at which these lines were `typed`, as `age` asks only at a terminal."""
     controller, terminal = pty.openpty()
     try:
         os.write(controller, "".join(f"{line}\n" for line in typed).encode())
@@ -73,7 +73,7 @@ def test_a_backup_is_opened_as_the_documentation_says(age: str, tmp_path: Path, 
     assert (tmp_path / "copy" / NOTE).read_text(encoding="utf-8") == "早上好\n"
 
 
-def test_age_refuses_another_password_and_a_cut_backup(age: str, tmp_path: Path) -> None:
+def test_age_refuses_another_password_and_a_truncated_backup(age: str, tmp_path: Path) -> None:
     path = tmp_path / "dyber.tar.age"
     archive.write(path, PASSWORD, fill)
     assert b"incorrect passphrase" in at_terminal(f"age --decrypt {path}", tmp_path, age, "wrong horse").stderr
@@ -81,7 +81,7 @@ def test_age_refuses_another_password_and_a_cut_backup(age: str, tmp_path: Path)
     assert at_terminal(f"age --decrypt {path}", tmp_path, age, PASSWORD).returncode
 
 
-def test_what_age_encrypts_is_read_as_a_backup(age: str, tmp_path: Path) -> None:
+def test_a_file_that_age_encrypted_is_read_as_a_backup(age: str, tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "plain.tar", "w") as tar:
         fill(tar)
     done = at_terminal("age --passphrase < plain.tar > new.tar.age", tmp_path, age, PASSWORD, PASSWORD)
@@ -91,7 +91,7 @@ def test_what_age_encrypts_is_read_as_a_backup(age: str, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("size", [0, 1, CHUNK_BYTES, CHUNK_BYTES + 1, 2 * CHUNK_BYTES])
-def test_both_write_and_read_data_of_any_length(
+def test_each_reads_data_of_any_length_that_the_other_wrote(
     age: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     data = os.urandom(size)

@@ -1,4 +1,4 @@
-"""`config` and plain `pulumi config set` on a checkout whose stack was never deployed: secrets, and the schema's line."""
+"""Tests secrets and the schema line with `config` and `pulumi config set`, before the stack is first deployed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SCHEMA_LINE = "# yaml-language-server: $schema=docs/stack.schema.json"
 
 
 class Checkout:
-    """A copy of the repository with a backend of its own."""
+    """A copy of the repository with a separate backend."""
 
     def __init__(self, root: Path, home: DyberHome) -> None:
         self.root = root
@@ -42,27 +42,27 @@ class Checkout:
         }
         self.environment.pop("PULUMI_CONFIG_PASSPHRASE_FILE", None)
 
-    def run(self, *command: str, given: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            command, cwd=self.root, input=given, capture_output=True, text=True, check=False, encoding="utf-8",
+            command, cwd=self.root, input=stdin, capture_output=True, text=True, check=False, encoding="utf-8",
             env={**self.environment, **environment},
         )  # fmt: skip
 
-    def config(self, *arguments: str, given: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-        return self.run(sys.executable, "-m", "cli", "config", *arguments, given=given, **environment)
+    def config(self, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+        return self.run(sys.executable, "-m", "cli", "config", *arguments, stdin=stdin, **environment)
 
 
 @pytest.fixture(scope="module")
 def checkout(home: DyberHome, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """Its stack file has the password of Redis, given on standard input."""
-    made = Checkout(tmp_path_factory.mktemp("checkout"), home)
-    done = made.config("set", "cache.password", "--secret", given=f"{PASSWORD}\n")
+    """A checkout whose stack file has the password of Redis, which was read from standard input."""
+    checkout = Checkout(tmp_path_factory.mktemp("checkout"), home)
+    done = checkout.config("set", "cache.password", "--secret", stdin=f"{PASSWORD}\n")
     assert done.returncode == 0, done.stderr
     assert PASSWORD not in done.stdout + done.stderr
-    return made
+    return checkout
 
 
-def test_a_secret_is_encrypted_in_the_file_and_everything_else_stays(checkout: Checkout) -> None:
+def test_a_secret_is_encrypted_in_the_file_and_the_rest_is_unchanged(checkout: Checkout) -> None:
     text = checkout.file.read_text(encoding="utf-8")
     assert text.startswith(f"{SCHEMA_LINE}\n# a note\nconfig:\n  dyber:profiles: [dev]\n")
     assert list(yaml.safe_load(text)["config"]["dyber:cache"]["password"]) == ["secure"]
@@ -74,7 +74,7 @@ def test_pulumi_gives_the_program_the_secret(checkout: Checkout) -> None:
     assert json.loads(done.stdout)["dyber:cache"]["objectValue"] == {"password": PASSWORD}
 
 
-def test_plain_pulumi_keeps_the_line_of_the_schema(checkout: Checkout) -> None:
+def test_pulumi_config_set_keeps_the_schema_line(checkout: Checkout) -> None:
     before = checkout.file.read_text(encoding="utf-8")
     command = ["pulumi", "config", "set", "--path", "dyber:gateway.portOffset", "100", "--stack", "dev"]
     done = checkout.run(*command, "--non-interactive")
@@ -85,7 +85,7 @@ def test_plain_pulumi_keeps_the_line_of_the_schema(checkout: Checkout) -> None:
     assert yaml.safe_load(after)["config"]["dyber:gateway"] == {"portOffset": 100}
 
 
-def test_other_settings_are_checked_together_with_the_secret_and_leave_it(checkout: Checkout) -> None:
+def test_setting_another_value_checks_the_secret_too_and_keeps_it(checkout: Checkout) -> None:
     before = yaml.safe_load(checkout.file.read_text(encoding="utf-8"))["config"]["dyber:cache"]
     done = checkout.config("set", "cache.memoryMib", "256")
     assert done.returncode == 0, done.stderr
@@ -107,7 +107,7 @@ def test_the_wrong_passphrase_is_named_and_the_rest_is_shown(checkout: Checkout)
     assert "wrong passphrase" in refused.stderr
 
 
-def test_where_the_stack_is_not_known_the_next_step_is_named(checkout: Checkout, tmp_path: Path) -> None:
+def test_with_an_unknown_stack_the_message_names_the_next_step(checkout: Checkout, tmp_path: Path) -> None:
     done = checkout.config("show", "cache", PULUMI_BACKEND_URL=f"file://{tmp_path.as_posix()}")
     assert done.returncode == 0
     assert "cache.password" in done.stdout
@@ -115,12 +115,12 @@ def test_where_the_stack_is_not_known_the_next_step_is_named(checkout: Checkout,
     assert "./deploy.sh" in done.stderr
 
 
-def test_a_secret_of_a_service_reaches_it_as_the_text_that_was_given(checkout: Checkout) -> None:
+def test_a_secret_of_a_service_keeps_the_text_that_was_entered(checkout: Checkout) -> None:
     before = checkout.file.read_text(encoding="utf-8")
     spec = checkout.root / "mcp-servers" / "template" / "service.yaml"
     with spec.open("a", encoding="utf-8") as file:
         file.write("secrets: {MY_PIN: optional}\n")
-    done = checkout.config("set", "services.template.secrets.MY_PIN", "--secret", given="0123\n")
+    done = checkout.config("set", "services.template.secrets.MY_PIN", "--secret", stdin="0123\n")
     assert done.returncode == 0, done.stderr
     shown = checkout.run("pulumi", "config", "--show-secrets", "--json", "--stack", "dev", "--non-interactive")
     checkout.file.write_text(before, encoding="utf-8")

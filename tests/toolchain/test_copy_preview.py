@@ -1,4 +1,4 @@
-"""A pull request previewed on a copy of the state: its program sees no secret, and its changes are the ones told."""
+"""Tests the preview of a pull request on a copy of the state: no secret is seen, only its own changes are shown."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ import pulumi_random as random
 
 password = random.RandomPassword("password", length=24)
 token = pulumi.Config().require_secret("token")
-# What depends on secrets differs as soon as these are placeholders.
+# Depends on secrets, so it changes if these are placeholders.
 random.RandomId("derived", byte_length=4, keepers={"of": pulumi.Output.all(password.result, token).apply(
     lambda both: hashlib.sha256("".join(both).encode()).hexdigest())})
 pulumi.export("password", password.result)
 """
-#: What somebody may add to it who wants to know the secrets.
+#: Added to the program by somebody who wants to know the secrets.
 CURIOUS = """
 import os, pathlib
 seen = pathlib.Path(os.environ["SEEN"])
@@ -42,7 +42,7 @@ random.RandomId("added", byte_length=4)
 
 @pytest.fixture(scope="module")
 def prod(home, tmp_path_factory) -> StateProject:
-    """A stack that is up, in a git repository, with a secret in its file."""
+    """A deployed stack in a git repository, with a secret in its file."""
     folder = tmp_path_factory.mktemp("prod")
     (folder / "state").mkdir()
     environment = environment_for(home, f"file://{folder / 'state'}", PASSPHRASE_OF_PROD)
@@ -58,7 +58,7 @@ def prod(home, tmp_path_factory) -> StateProject:
 
 @pytest.fixture(scope="module")
 def copy(prod: StateProject, tmp_path_factory) -> Path:
-    """The copy of its state."""
+    """The copy of the state of that stack."""
     exported = json.loads(prod.pulumi("stack", "export", "--show-secrets", "-s", "dev"))
     file = tmp_path_factory.mktemp("copies") / "dev.json"
     file.write_text(json.dumps({"version": 3, "deployment": without_secrets(exported["deployment"])}))
@@ -80,8 +80,8 @@ def commit(project: StateProject) -> None:
     git(project, "commit", "-qm", "x", "--allow-empty")
 
 
-def changed(prod: StateProject, program: str) -> None:
-    """A commit on top of main with another program."""
+def commit_program(prod: StateProject, program: str) -> None:
+    """Commit another program on top of main."""
     git(prod, "checkout", "-q", "-B", "change", "main")
     (prod.folder / "__main__.py").write_text(program, encoding="utf-8")
     commit(prod)
@@ -94,11 +94,11 @@ def test_the_copy_has_no_secret(copy: Path, secrets: list[str]) -> None:
     assert "ciphertext" not in text
 
 
-def test_a_program_that_looks_everywhere_sees_no_secret_and_only_its_changes_are_told(
+def test_a_program_that_looks_everywhere_sees_no_secret_and_only_its_changes_are_shown(
     prod: StateProject, copy: Path, secrets: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    changed(prod, PROGRAM.replace("byte_length=4", "byte_length=8") + CURIOUS)
-    # As on a machine where somebody set all of this for something else.
+    commit_program(prod, PROGRAM.replace("byte_length=4", "byte_length=8") + CURIOUS)
+    # The variables are set as on a machine that also uses them for something else.
     use_environment({**prod.environment, "SEEN": str(tmp_path / "seen"), "AWS_SECRET_ACCESS_KEY": TOKEN}, monkeypatch)
     document = preview(prod.folder, "dev", copy, "main")
     seen = (tmp_path / "seen").read_text()
@@ -112,7 +112,7 @@ def test_a_program_that_looks_everywhere_sees_no_secret_and_only_its_changes_are
     assert (derived.old["byteLength"], derived.new["byteLength"]) == (4, 8)
 
 
-def test_without_a_copy_it_is_told_how_one_is_made(prod: StateProject, tmp_path: Path) -> None:
+def test_without_a_copy_the_message_says_how_to_make_one(prod: StateProject, tmp_path: Path) -> None:
     with pytest.raises(StackError, match=r"nowhere\.json") as refused:
         preview(prod.folder, "prod", tmp_path / "nowhere.json", "main")
     assert "./deploy.sh state-copy -s prod" in refused.value.next_step

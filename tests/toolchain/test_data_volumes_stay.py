@@ -1,4 +1,4 @@
-"""Data volumes on the real engine with `pulumi` alone: it never deletes one, whatever state it starts from."""
+"""Tests on the real engine that `pulumi` never deletes a data volume, whatever state it starts from."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ runtime:
   name: python
   options: {{toolchain: pip, virtualenv: {sys.prefix}}}
 """
-#: USED: the services that have data. BEFORE: declare their volumes as the program did when settings could delete them.
+#: USED: the services that have data. BEFORE: declare their volumes as older versions did, which could delete them.
 PROGRAM = """\
 import os
 
@@ -57,7 +57,7 @@ else:
 
 
 class Project:
-    """A folder with the program and a state of its own."""
+    """A folder with the program and a separate state."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -111,33 +111,33 @@ def project(home: DyberHome, tmp_path: Path) -> Iterator[Project]:
             subprocess.run(["docker", "volume", "rm", volume], capture_output=True, check=False)
 
 
-def test_a_service_that_stops_in_the_first_update_from_an_old_state_keeps_its_data(project: Project) -> None:
-    leaves, stays = f"dyber-{STACK}-leaves-data", f"dyber-{STACK}-stays-data"
-    project.up(used="leaves stays", BEFORE="1")
-    write(leaves)
-    write(stays)
-    project.up(used="stays")
-    assert (content(leaves), content(stays)) == ("mine", "mine")
-    project.up("--expect-no-changes", "--refresh", used="stays")
-    project.up("--expect-no-changes", used="leaves stays")
+def test_a_service_that_is_removed_by_the_first_update_from_an_old_state_keeps_its_data(project: Project) -> None:
+    removed, kept = f"dyber-{STACK}-removed-data", f"dyber-{STACK}-kept-data"
+    project.up(used="removed kept", BEFORE="1")
+    write(removed)
+    write(kept)
+    project.up(used="kept")
+    assert (content(removed), content(kept)) == ("mine", "mine")
+    project.up("--expect-no-changes", "--refresh", used="kept")
+    project.up("--expect-no-changes", used="removed kept")
     project.pulumi("destroy", "--yes", "--skip-preview", used="")
-    assert (content(leaves), content(stays)) == ("mine", "mine")
-    project.up(used="leaves")
-    assert (content(leaves), content(stays)) == ("mine", "mine")
+    assert (content(removed), content(kept)) == ("mine", "mine")
+    project.up(used="removed")
+    assert (content(removed), content(kept)) == ("mine", "mine")
 
 
-def test_a_volume_made_by_hand_stays_when_its_service_stops_in_the_first_update_from_an_old_state(
+def test_a_volume_made_by_hand_stays_when_its_service_is_removed_by_the_first_update_from_an_old_state(
     project: Project,
 ) -> None:
-    volume = f"dyber-{STACK.replace('-', '--')}-leaves-data"
+    volume = f"dyber-{STACK.replace('-', '--')}-removed-data"
     docker("volume", "create", volume)
     write(volume)
-    project.up(used="leaves", BEFORE="1")
+    project.up(used="removed", BEFORE="1")
     project.up(used="")
     assert content(volume) == "mine"
 
 
-def test_a_volume_that_somebody_made_and_filled_is_taken_over(project: Project) -> None:
+def test_a_volume_that_was_made_and_filled_by_hand_is_taken_over(project: Project) -> None:
     volume = f"dyber-{STACK.replace('-', '--')}-first-data"
     docker("volume", "create", volume)
     write(volume)

@@ -1,4 +1,4 @@
-"""What a user sees of the language host through the real pulumi."""
+"""Tests what a user of the real pulumi sees of the language host."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from toolchain import proxies
         ),
     ],
 )
-def test_a_mistake_in_the_program_fails_and_shows_the_users_line_only(project, kind, message, source_line):
+def test_an_error_in_the_program_shows_only_the_users_own_lines(project, kind, message, source_line):
     done = project.pulumi("preview", FAIL=kind)
     assert done.returncode != 0
     assert done.stdout.count(message) == 1
@@ -37,21 +37,21 @@ def test_a_program_that_exits_with_a_message_fails_with_that_message(project):
     assert "Traceback" not in done.stdout
 
 
-def test_about_names_the_projects_python_and_its_packages(project):
+def test_pulumi_about_names_the_python_and_packages_of_the_project(project):
     about = json.loads(project.ok("about", "--json"))
     assert about["runtime"]["language"] == "python"
     versions = {package["name"]: package["version"] for package in about["dependencies"]}
     assert versions["pulumi_docker"] == "5.2.0"
 
 
-def test_no_command_complains_about_plugins_or_updates(project):
+def test_a_preview_has_no_warnings_about_plugins_or_updates(project):
     shown = project.ok("preview")
     for word in ("warning", "$PATH", "plugin", "new version"):
         assert word not in shown
 
 
-def test_a_proxy_in_the_environment_does_not_stand_between_pulumi_and_its_program(project):
-    dead = "http://127.0.0.1:9"
-    given = {"http_proxy": dead, "https_proxy": dead}
-    assert project.pulumi("preview", **given).returncode != 0  # what gRPC makes of these variables alone
-    project.ok("preview", **given | proxies.loopback_bypass(given))
+def test_pulumi_reaches_its_program_directly_despite_a_proxy_in_the_environment(project):
+    dead_proxy = "http://127.0.0.1:9"
+    variables = {"http_proxy": dead_proxy, "https_proxy": dead_proxy}
+    assert project.pulumi("preview", **variables).returncode != 0  # gRPC would send loopback through the proxy
+    project.ok("preview", **variables | proxies.loopback_bypass(variables))

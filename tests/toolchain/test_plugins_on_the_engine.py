@@ -1,4 +1,4 @@
-"""What programs rely on in the plugins: replacement order, refresh, import, secrets."""
+"""Tests the behaviour of the plugins that programs rely on: replacement order, refresh, import, secrets."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_container_is_deleted_before_its_replacement_by_default(project):
     assert [operation for operation, _ in planned] == ["delete-replaced", "replace", "create-replacement"]
 
 
-def test_a_container_is_created_before_the_old_one_goes_when_the_program_says_so(project):
+def test_a_new_container_is_created_before_the_old_one_is_deleted_if_the_program_says_so(project):
     before = project.output("container")
     project.ok("up", "--yes", "--skip-preview", CREATE_FIRST="1", MODE="first")
     after = project.output("container")
@@ -36,7 +36,7 @@ def test_a_container_is_created_before_the_old_one_goes_when_the_program_says_so
     assert names == [after]
 
 
-def test_up_with_refresh_makes_a_container_anew_that_somebody_removed(project):
+def test_up_with_refresh_creates_a_container_again_that_was_removed_by_hand(project):
     docker("container", "rm", "-f", project.output("container"))
     project.ok("up", "--yes", "--skip-preview", "--refresh")
     state = docker("container", "inspect", "--format", "{{.State.Running}}", project.output("container"))
@@ -57,7 +57,7 @@ def test_a_network_made_by_hand_can_be_imported(project):
         "--protect=false",
     )
     assert "toolchain-test-imported" in project.ok("stack", "export")
-    # It is in no program: the next up deletes it, which also proves that the plugin knows it by its id.
+    # The program does not declare it, so the next up deletes it. That also shows that the plugin knows its id.
     project.ok("up", "--yes", "--skip-preview")
     assert "toolchain-test-imported" not in docker("network", "ls", "--format", "{{.Name}}").split()
 

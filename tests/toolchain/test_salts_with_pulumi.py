@@ -1,4 +1,4 @@
-"""A stack whose tracked file has no salt: Pulumi takes it from the state, so that a git clone stays clean."""
+"""Tests a stack whose tracked file has no salt: Pulumi uses that of the state, so the git clone stays clean."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TRACKED = "# dev / 开发\nconfig:\n  other:level: debug # loud\n"
 
 @pytest.fixture(scope="module")
 def clone(home, tmp_path_factory) -> StateProject:
-    """A git clone with a stack that is up."""
+    """A git clone with a deployed stack."""
     folder = tmp_path_factory.mktemp("salts")
     (folder / "state").mkdir()
     project = make_project(folder / "project", environment_for(home, f"file://{folder / 'state'}"))
@@ -43,20 +43,20 @@ def git(project: StateProject, *arguments: str) -> str:
     return subprocess.run(["git", *arguments], cwd=project.folder, capture_output=True, text=True, check=True).stdout
 
 
-def test_what_pulumi_wrote_into_the_tracked_file_goes_and_the_stack_works_without_it(clone: StateProject) -> None:
+def test_the_salt_is_removed_from_the_tracked_file_and_the_stack_works_without_it(clone: StateProject) -> None:
     assert remove_from_tracked_files(clone.folder) == ["Pulumi.dev.yaml"]
     assert git(clone, "status", "--porcelain") == ""
     password = clone.output("password")
     assert len(password) == 24
-    # Without a salt in the file, Pulumi makes a new one; the state's secrets are opened with its own.
-    told = clone.up("-s", "dev")
-    assert "unchanged" in told and "created" not in told and "updated" not in told
+    # Without a salt in the file Pulumi makes a new one, but decrypts the state's secrets with the state's own salt.
+    output = clone.up("-s", "dev")
+    assert "unchanged" in output and "created" not in output and "updated" not in output
     assert clone.output("password") == password
     remove_from_tracked_files(clone.folder)
     assert file_of(clone).read_text(encoding="utf-8") == TRACKED
 
 
-def test_without_it_a_wrong_passphrase_is_refused_and_the_state_stays_as_it_was(clone: StateProject) -> None:
+def test_without_the_salt_a_wrong_passphrase_is_refused_and_the_state_is_unchanged(clone: StateProject) -> None:
     remove_from_tracked_files(clone.folder)
     password = clone.output("password")
     wrong = {**clone.environment, "PULUMI_CONFIG_PASSPHRASE": "wrong"}

@@ -1,4 +1,4 @@
-"""What encrypts a stack's secrets: chosen for a new stack, changed for one that is there, kept by a backup."""
+"""Tests secrets providers: chosen for a new stack, changed for an existing one, and restored from a backup."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TOKEN = "hunter2-of-the-provider"
 
 @pytest.fixture
 def file(home, tmp_path, monkeypatch) -> Path:
-    """The file of a stack that is not yet made; its state will be in a folder."""
+    """The stack file of a stack that does not exist yet; its state will be in a folder."""
     (tmp_path / "state").mkdir()
     return use_as_repository(tmp_path / "dyber", environment_for(home, f"file://{tmp_path / 'state'}"), monkeypatch)
 
@@ -32,29 +32,27 @@ def content(file: Path) -> dict[str, Any]:
     return dict(yaml.safe_load(file.read_text(encoding="utf-8")))
 
 
-def test_a_new_stack_has_the_provider_that_the_variable_names(file: Path, aws, monkeypatch) -> None:
+def test_a_new_stack_gets_the_provider_that_the_variable_names(file: Path, aws, monkeypatch) -> None:
     monkeypatch.setenv("DYBER_SECRETS_PROVIDER", aws.key())
     Deployment.open("dev")
-    found = content(file)
-    assert found.pop("encryptedkey")
-    assert found == {"secretsprovider": aws.key(), "config": {"dyber:logLevel": "debug"}}
+    settings = content(file)
+    assert settings.pop("encryptedkey")
+    assert settings == {"secretsprovider": aws.key(), "config": {"dyber:logLevel": "debug"}}
 
 
-def test_a_new_stack_has_the_provider_that_its_file_names_whatever_the_variable_says(
-    file: Path, aws, monkeypatch
-) -> None:
+def test_the_stack_file_overrides_the_variable_in_the_choice_of_the_provider(file: Path, aws, monkeypatch) -> None:
     file.write_text(f"secretsprovider: {aws.key()}\n" + file.read_text(encoding="utf-8"), encoding="utf-8")
     monkeypatch.setenv("DYBER_SECRETS_PROVIDER", "passphrase")
     Deployment.open("dev")
     assert content(file)["secretsprovider"] == aws.key()
 
 
-def test_without_a_choice_it_is_a_passphrase(file: Path) -> None:
+def test_without_a_choice_the_provider_is_a_passphrase(file: Path) -> None:
     Deployment.open("dev")
     assert content(file)["encryptionsalt"] and "secretsprovider" not in content(file)
 
 
-def test_the_provider_of_a_stack_changes_to_a_key_service_and_to_a_new_passphrase(home, aws, tmp_path) -> None:
+def test_the_provider_can_be_changed_to_a_key_service_and_back_to_a_new_passphrase(home, aws, tmp_path) -> None:
     project = make_project(tmp_path / "project", environment_for(home, aws.state + "&prefix=changing/"))
     file = project.folder / "Pulumi.dev.yaml"
     project.pulumi("stack", "init", "dev")
@@ -77,8 +75,8 @@ def test_the_provider_of_a_stack_changes_to_a_key_service_and_to_a_new_passphras
     assert project.pulumi("config", "get", "token", "-s", "dev") == TOKEN
 
 
-def _give_a_secret(deployment: Deployment) -> None:
-    """One in the stack's file and one among its outputs."""
+def _add_secrets(deployment: Deployment) -> None:
+    """Add a secret to the stack file and one to the outputs."""
     deployment.stack.set_config("other:token", auto.ConfigValue(TOKEN, secret=True))
     state = deployment.stack.export_stack()
     secret = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "plaintext": json.dumps(TOKEN)}
@@ -89,14 +87,14 @@ def _give_a_secret(deployment: Deployment) -> None:
     deployment.stack.import_stack(state)
 
 
-def _saved(path: Path) -> tuple[Manifest, dict[str, bytes]]:
+def _backup(path: Path) -> tuple[Manifest, dict[str, bytes]]:
     with Activities() as display:
         backup.create(Deployment.open("dev"), path, "of the backup", display)
     assert TOKEN.encode() not in path.read_bytes()
     return verified(path, "of the backup")
 
 
-def _restored(manifest: Manifest, files: dict[str, bytes]) -> auto.Stack:
+def _restore(manifest: Manifest, files: dict[str, bytes]) -> auto.Stack:
     state = json.loads(files["state.json"])
     text = state_import.tried("dev", state_import.file_for_here(files["stack.yaml"], files.get("passphrase")), state)
     (Path(state_import.deployment.ROOT) / "Pulumi.dev.yaml").write_bytes(text.file)
@@ -113,29 +111,29 @@ def test_a_backup_with_a_key_service_is_restored_on_another_backend_and_needs_no
     file: Path, home, aws, database, tmp_path, monkeypatch
 ) -> None:
     monkeypatch.setenv("DYBER_SECRETS_PROVIDER", aws.key())
-    _give_a_secret(Deployment.open("dev"))
-    manifest, files = _saved(tmp_path / "backup")
+    _add_secrets(Deployment.open("dev"))
+    manifest, files = _backup(tmp_path / "backup")
     assert "passphrase" not in files
 
-    there = environment_for(home, database.url(query="?sslmode=disable&table=restored"), passphrase="another")
-    file = use_as_repository(tmp_path / "there", there, monkeypatch)
-    stack = _restored(manifest, files)
+    target = environment_for(home, database.url(query="?sslmode=disable&table=restored"), passphrase="another")
+    file = use_as_repository(tmp_path / "there", target, monkeypatch)
+    stack = _restore(manifest, files)
     assert content(file)["secretsprovider"] == aws.key()
     assert stack.get_config("other:token").value == TOKEN
 
 
-def test_a_backup_with_a_passphrase_is_restored_where_new_stacks_have_a_key_service(
+def test_a_backup_with_a_passphrase_is_restored_where_new_stacks_use_a_key_service(
     file: Path, home, aws, tmp_path, monkeypatch
 ) -> None:
     deployment = Deployment.open("dev")
-    _give_a_secret(deployment)
-    deployment.stack.remove_config("other:token")  # in a file it would need its passphrase
-    manifest, files = _saved(tmp_path / "backup")
+    _add_secrets(deployment)
+    deployment.stack.remove_config("other:token")  # in the stack file it would need the old passphrase
+    manifest, files = _backup(tmp_path / "backup")
     assert files["passphrase"] == b"of this test"
 
     (tmp_path / "there").mkdir()
-    there = environment_for(home, f"file://{tmp_path / 'there'}", passphrase="another")
-    file = use_as_repository(tmp_path / "there" / "dyber", there, monkeypatch)
+    target = environment_for(home, f"file://{tmp_path / 'there'}", passphrase="another")
+    file = use_as_repository(tmp_path / "there" / "dyber", target, monkeypatch)
     monkeypatch.setenv("DYBER_SECRETS_PROVIDER", aws.key())
-    _restored(manifest, files)
+    _restore(manifest, files)
     assert content(file)["secretsprovider"] == aws.key() and "encryptionsalt" not in content(file)

@@ -1,4 +1,4 @@
-"""A stack on each backend: what it holds, whose lock is on it, and moving it to another one."""
+"""Tests a stack on each backend: its secrets, its locks, and moving it to another backend."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BACKENDS = ("s3", "postgres")
 
 @pytest.fixture(scope="module")
 def projects(home, database, aws, tmp_path_factory) -> dict[str, StateProject]:
-    """By backend, a stack that is up."""
+    """A deployed stack on each backend, by the backend's name."""
     folder = tmp_path_factory.mktemp("projects")
     urls = {"s3": aws.state, "postgres": database.url()}
     made = {name: make_project(folder / name, environment_for(home, url)) for name, url in urls.items()}
@@ -37,13 +37,13 @@ def projects(home, database, aws, tmp_path_factory) -> dict[str, StateProject]:
 
 @pytest.fixture(params=BACKENDS)
 def project(request, projects, monkeypatch) -> StateProject:
-    """A project whose environment this process has."""
-    found = projects[request.param]
-    use_environment(found.environment, monkeypatch)
-    return found
+    """The project of a backend; this process has its environment."""
+    selected = projects[request.param]
+    use_environment(selected.environment, monkeypatch)
+    return selected
 
 
-def test_secrets_come_back_and_are_stored_encrypted(project: StateProject) -> None:
+def test_secrets_are_stored_encrypted_and_can_be_read(project: StateProject) -> None:
     password = project.output("password")
     assert len(password) == 24
     assert project.output("token") == TOKEN
@@ -52,11 +52,11 @@ def test_secrets_come_back_and_are_stored_encrypted(project: StateProject) -> No
     assert password not in stored and TOKEN not in stored
 
 
-def test_the_lock_of_a_run_under_way_is_kept_and_that_of_a_killed_one_removed(
+def test_the_lock_of_a_running_update_is_kept_and_that_of_a_killed_update_is_removed(
     project: StateProject, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     deployment = Deployment(auto.select_stack(stack_name="dev", work_dir=str(project.folder)), settings=None)
-    run = _start_and_wait(project, tmp_path / "running")
+    run = _start_update(project, tmp_path / "running")
     try:
         with pytest.raises(StackError) as refused, Activities() as display:
             deployment.recover(display)
@@ -73,8 +73,8 @@ def test_the_lock_of_a_run_under_way_is_kept_and_that_of_a_killed_one_removed(
     project.up("--expect-no-changes", "-s", "dev")
 
 
-def _start_and_wait(project: StateProject, marker: Path) -> subprocess.Popen[bytes]:
-    """An update that holds the stack's lock and goes on for long."""
+def _start_update(project: StateProject, marker: Path) -> subprocess.Popen[bytes]:
+    """Start an update that holds the stack's lock for a long time, and wait until it does."""
     run = subprocess.Popen(
         ["pulumi", "up", "--yes", "--skip-preview", "-s", "dev", "--non-interactive"],
         cwd=project.folder, env={**project.environment, "WAIT_AFTER": str(marker)},
@@ -91,10 +91,12 @@ def test_a_stack_moves_from_one_backend_to_another_with_its_secrets(
     projects: dict[str, StateProject], database
 ) -> None:
     project = projects["s3"]
-    there = {"PULUMI_BACKEND_URL": database.url(query="?sslmode=disable&table=moved")}
+    target = {"PULUMI_BACKEND_URL": database.url(query="?sslmode=disable&table=moved")}
     password = project.output("password")
     state = project.pulumi("stack", "export", "-s", "dev")
-    project.pulumi("stack", "init", "dev", **there)
-    project.pulumi("stack", "import", "-s", "dev", stdin=state, **there)
-    assert project.output("password", **there) == password
-    assert json.loads(state) == json.loads(project.pulumi("stack", "export", "-s", "dev"))  # still where it was
+    project.pulumi("stack", "init", "dev", **target)
+    project.pulumi("stack", "import", "-s", "dev", stdin=state, **target)
+    assert project.output("password", **target) == password
+    assert json.loads(state) == json.loads(
+        project.pulumi("stack", "export", "-s", "dev")
+    )  # the old backend still has it

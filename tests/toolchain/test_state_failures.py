@@ -1,4 +1,4 @@
-"""A state or a key out of reach: one clear message with the next step, the exit code, and never a password."""
+"""Tests a state or a key that cannot be reached: a clear message with the next step, the exit code, no password."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ CLOSED = "127.0.0.1:1"
 
 @pytest.fixture
 def file(home, tmp_path, monkeypatch) -> Path:
-    """The file of a stack that is not yet made; its state would be in a folder."""
+    """The stack file of a stack that does not exist; its state would be in a folder."""
     (tmp_path / "state").mkdir()
     return use_as_repository(tmp_path / "dyber", environment_for(home, f"file://{tmp_path / 'state'}"), monkeypatch)
 
 
 @pytest.fixture
-def refused(file: Path, monkeypatch, capsys):
-    """Ask for a stack's outputs, or make it, and return what is said instead."""
+def error_message(file: Path, monkeypatch, capsys):
+    """A function that reads a stack's outputs, or creates the stack, and returns the error message."""
 
-    def ask(code: int, meaning: str, *, create: bool = False, **environment: str) -> str:
+    def read_or_create(code: int, meaning: str, *, create: bool = False, **environment: str) -> str:
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         assert _guarded(lambda: Deployment.open("dev") if create else stack_outputs("dev"), None) == code
-        said = capsys.readouterr()
-        assert meaning in said.err and "→ " in said.err
-        assert not said.out
-        return said.err
+        printed = capsys.readouterr()
+        assert meaning in printed.err and "→ " in printed.err
+        assert not printed.out
+        return printed.err
 
-    return ask
+    return read_or_create
 
 
-def test_the_database_does_not_answer(refused) -> None:
+def test_the_database_does_not_answer(error_message) -> None:
     url = f"postgres://dyber:very%2Fsecret@{CLOSED}/postgres"
-    said = refused(1, "连不上状态数据库", PULUMI_BACKEND_URL=url)
-    assert f"postgres://dyber:****@{CLOSED}/postgres" in said
-    assert "very" not in said
+    message = error_message(1, "连不上状态数据库", PULUMI_BACKEND_URL=url)
+    assert f"postgres://dyber:****@{CLOSED}/postgres" in message
+    assert "very" not in message
 
 
 @pytest.mark.parametrize(
@@ -53,32 +53,32 @@ def test_the_database_does_not_answer(refused) -> None:
     [("?sslmode=disable", "wrong", "不接受这个用户或口令"), ("?sslmode=disable", "", "不接受这个用户或口令"), ("", "", "没有启用 TLS")],
     ids=["wrong password", "no password", "no TLS"],
 )  # fmt: skip
-def test_the_database_refuses(refused, database, query: str, password: str, meaning: str) -> None:
-    refused(1, meaning, PULUMI_BACKEND_URL=database.url(query=query), PGPASSWORD=password)
+def test_the_database_refuses_the_connection(error_message, database, query: str, password: str, meaning: str) -> None:
+    error_message(1, meaning, PULUMI_BACKEND_URL=database.url(query=query), PGPASSWORD=password)
 
 
-def test_there_is_no_such_database(refused, database) -> None:
-    refused(1, "没有这个状态数据库", PULUMI_BACKEND_URL=database.url(database="nothing"))
+def test_the_database_does_not_exist(error_message, database) -> None:
+    error_message(1, "没有这个状态数据库", PULUMI_BACKEND_URL=database.url(database="nothing"))
 
 
-def test_there_is_no_such_bucket(refused, aws) -> None:
-    refused(1, "没有这个状态桶", PULUMI_BACKEND_URL=aws.bucket("nothing"))
+def test_the_bucket_does_not_exist(error_message, aws) -> None:
+    error_message(1, "没有这个状态桶", PULUMI_BACKEND_URL=aws.bucket("nothing"))
 
 
-def test_there_are_no_credentials(refused, aws) -> None:
+def test_there_are_no_credentials(error_message, aws) -> None:
     nothing = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
-    refused(1, "没有云的访问凭据", PULUMI_BACKEND_URL=aws.state, **nothing)
+    error_message(1, "没有云的访问凭据", PULUMI_BACKEND_URL=aws.state, **nothing)
 
 
-def test_the_credentials_are_wrong(refused, aws) -> None:
-    with aws.asking_for_credentials():
-        refused(1, "不接受这些凭据", PULUMI_BACKEND_URL=aws.state)
+def test_the_credentials_are_wrong(error_message, aws) -> None:
+    with aws.requiring_credentials():
+        error_message(1, "不接受这些凭据", PULUMI_BACKEND_URL=aws.state)
 
 
-def test_the_passphrase_is_wrong_for_a_stack_made_elsewhere(refused, database, monkeypatch) -> None:
+def test_the_passphrase_is_wrong_for_a_stack_made_elsewhere(error_message, database, monkeypatch) -> None:
     monkeypatch.setenv("PULUMI_BACKEND_URL", database.url(query="?sslmode=disable&table=shared"))
     Deployment.open("dev").stack.set_config("other:token", auto.ConfigValue("hunter2", secret=True))
-    refused(1, "口令不对", PULUMI_CONFIG_PASSPHRASE="another")
+    error_message(1, "口令不对", PULUMI_CONFIG_PASSPHRASE="another")
 
 
 @pytest.mark.parametrize(
@@ -89,22 +89,22 @@ def test_the_passphrase_is_wrong_for_a_stack_made_elsewhere(refused, database, m
     ],
     ids=["no address", "no such service"],
 )
-def test_a_new_stack_cannot_have_its_key(refused, file: Path, provider: str, code: int, meaning: str) -> None:
+def test_a_new_stack_cannot_use_its_key(error_message, file: Path, provider: str, code: int, meaning: str) -> None:
     before = file.read_bytes()
-    refused(code, meaning, create=True, DYBER_SECRETS_PROVIDER=provider)
+    error_message(code, meaning, create=True, DYBER_SECRETS_PROVIDER=provider)
     assert file.read_bytes() == before
 
 
-def test_there_is_no_such_key(refused, aws) -> None:
-    refused(1, "没有这把密钥", create=True, DYBER_SECRETS_PROVIDER=aws.key("alias/nothing"))
+def test_the_key_does_not_exist(error_message, aws) -> None:
+    error_message(1, "没有这把密钥", create=True, DYBER_SECRETS_PROVIDER=aws.key("alias/nothing"))
 
 
-def test_a_stack_whose_key_is_out_of_reach_stays_as_it_is(refused, file: Path, aws, monkeypatch) -> None:
+def test_a_stack_whose_key_cannot_be_reached_is_not_changed(error_message, file: Path, aws, monkeypatch) -> None:
     monkeypatch.setenv("DYBER_SECRETS_PROVIDER", aws.key())
     Deployment.open("dev").stack.set_config("other:token", auto.ConfigValue("hunter2", secret=True))
     file.write_text(file.read_text(encoding="utf-8").replace(aws.endpoint, f"http://{CLOSED}"), encoding="utf-8")
     before = file.read_bytes()
-    refused(1, "连不上密钥服务")
+    error_message(1, "连不上密钥服务")
     assert file.read_bytes() == before
 
 

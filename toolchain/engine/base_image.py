@@ -1,7 +1,7 @@
-"""The Debian base images `dyber-base:<suite>` that every image here is made from.
+"""Makes the Debian base images `dyber-base:<suite>`, from which all images of the project are built.
 
-Pulled where a registry answers, else made of Debian packages with mmdebstrap. Either way the image has the user's
-mirrors as its apt sources, certificates, and labels that tell what it is (see LABEL_*).
+An image is pulled where a registry answers, else made from Debian packages with mmdebstrap. Either way it has the
+user's mirrors as its apt sources, the authorities' certificates, and labels that say how it was made (see LABEL_*).
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ LABEL_KEY = "dyber.base"
 LABEL_ORIGIN = "dyber.base.origin"  # registry or mmdebstrap
 LABEL_RELAXED = "dyber.base.valid-until-relaxed"  # true: apt in it accepts Release files past their Valid-Until
 ALLOW_EXPIRED_VARIABLE = "DYBER_ALLOW_EXPIRED_APT_MIRROR"
-RECIPE = "1"  # goes into the key: raise it when what is put into the image changes
+RECIPE = "1"  # part of the key; increase it when the image is made in another way
 PACKAGES = ("ca-certificates",)
 REGISTRY_SECONDS = 5.0
 PULL_SECONDS = 600.0
 IGNORE_EXPIRY = 'Acquire::Check-Valid-Until "false";'
-LEFT_OUT = ("/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*", "/usr/share/doc/*")
-KEPT = ("/usr/share/doc/*/copyright", "/usr/share/locale/locale.alias")
+EXCLUDED_PATHS = ("/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*", "/usr/share/doc/*")
+INCLUDED_PATHS = ("/usr/share/doc/*/copyright", "/usr/share/locale/locale.alias")
 
 
 @dataclass(frozen=True)
 class BaseImage:
-    """One that exists in the engine."""
+    """A base image that the engine has."""
 
     name: str
     key: str
@@ -61,11 +61,11 @@ def content_key(suite: str, mirrors: Mirrors) -> str:
 
 
 def find(suite: str, engine: Engine) -> BaseImage | None:
-    """The image in the engine, from whatever mirrors; None when absent or not made here."""
-    said = output_of(
+    """Return the image that the engine has, whatever mirrors it was made with; None if absent or not made by set-up."""
+    labels_json = output_of(
         ["docker", "image", "inspect", "--format", "{{json .Config.Labels}}", image_name(suite)], env=docker_env(engine)
     )
-    labels = json.loads(said) if said else None
+    labels = json.loads(labels_json) if labels_json else None
     if not labels or LABEL_KEY not in labels:
         return None
     return BaseImage(
@@ -74,11 +74,11 @@ def find(suite: str, engine: Engine) -> BaseImage | None:
 
 
 def ensure(home: DyberHome, suite: str, mirrors: Mirrors, engine: Engine, progress: Progress) -> BaseImage:
-    """Make `dyber-base:<suite>` unless it is there, made with the same mirrors, and its apt can still be used.
+    """Return `dyber-base:<suite>`, made anew if it is missing, has other mirrors, or apt in it would refuse its mirror.
 
     Raises SetupError, also when a mirror's Release file has expired and DYBER_ALLOW_EXPIRED_APT_MIRROR is 0.
     """
-    with pieces.only_one(home, f"base-image-{suite}", progress):
+    with pieces.hold_lock(home, f"base-image-{suite}", progress):
         existing = find(suite, engine)
         if existing is not None and existing.key == content_key(suite, mirrors):
             if existing.valid_until_relaxed or not _expired_by_now(suite, mirrors):
@@ -86,7 +86,7 @@ def ensure(home: DyberHome, suite: str, mirrors: Mirrors, engine: Engine, progre
         releases = find_releases(suite, mirrors)
         expired = [release for release in releases if release.expired()]
         if expired:
-            _say_expired(expired, progress)
+            _report_expired(expired, progress)
         with progress.phase(tr("Making the base image {suite}", suite=image_name(suite)), 30):
             if not _from_registry(suite, mirrors, engine, bool(expired), progress):
                 _from_packages(home, suite, mirrors, engine, releases, bool(expired), progress)
@@ -97,14 +97,14 @@ def ensure(home: DyberHome, suite: str, mirrors: Mirrors, engine: Engine, progre
 
 
 def _expired_by_now(suite: str, mirrors: Mirrors) -> bool:
-    """Whether a mirror stopped updating since the image was made. Offline it is as good as it was."""
+    """Tell whether a mirror stopped updating after the image was made; False if the mirror cannot be reached."""
     try:
         return any(release.expired() for release in find_releases(suite, mirrors))
     except SetupError:
         return False
 
 
-def _say_expired(expired: list[Release], progress: Progress) -> None:
+def _report_expired(expired: list[Release], progress: Progress) -> None:
     names = ", ".join(f"{release.suite} ({release.valid_until:%Y-%m-%d})" for release in expired)
     mirror = expired[0].mirror
     text = tr("{mirror} has stopped updating; expired: {names}", mirror=mirror, names=names)
@@ -125,23 +125,23 @@ def _say_expired(expired: list[Release], progress: Progress) -> None:
 def _from_registry(suite: str, mirrors: Mirrors, engine: Engine, relaxed: bool, progress: Progress) -> bool:
     for tag in (f"{suite}-slim", suite):
         source = mirrors.image(f"debian:{tag}")
-        answered = pull(source, engine, progress)
-        if answered == "pulled":
+        outcome = pull(source, engine, progress)
+        if outcome == "pulled":
             try:
                 _build_on(source, suite, mirrors, engine, relaxed, progress)
             except SetupError as error:
                 progress.line(str(error))
                 return False
             return True
-        if answered == "silent":
+        if outcome == "silent":
             return False
     return False
 
 
 def pull(image: str, engine: Engine, progress: Progress) -> str:
-    """`pulled`, `refused` (the registry said no), or `silent`: nothing was heard for REGISTRY_SECONDS.
+    """Pull an image; returns `pulled`, `refused` (by the registry) or `silent` (no output within REGISTRY_SECONDS).
 
-    The engine is asked, not the registry: it may have mirrors and a proxy of its own.
+    This asks the engine instead of the registry because the engine may have mirrors and a proxy of its own.
     """
     child = subprocess.Popen(
         ["docker", "pull", image],
@@ -167,27 +167,27 @@ def pull(image: str, engine: Engine, progress: Progress) -> str:
             limit = PULL_SECONDS
             progress.line(line)
             progress.detail(line)
-        refused_by_registry = child.wait() != 0
+        is_refused = child.wait() != 0
     except queue.Empty:
         progress.line(f"docker pull {image}: no answer within {limit:.0f} s")
         return "silent"
     finally:
         child.kill()
         child.wait()
-    return "refused" if refused_by_registry else "pulled"
+    return "refused" if is_refused else "pulled"
 
 
 def _build_on(source: str, suite: str, mirrors: Mirrors, engine: Engine, relaxed: bool, progress: Progress) -> None:
-    # Over https, the certificates that apt needs are not there yet; what it installs is checked by signature all the same.
-    first = "-o Acquire::https::Verify-Peer=false" if mirrors.apt.startswith("https:") else ""
+    # An https mirror cannot be verified before ca-certificates is installed; apt checks the packages' signatures.
+    apt_options = "-o Acquire::https::Verify-Peer=false" if mirrors.apt.startswith("https:") else ""
     steps = [
         "sed -i -e 's#http://deb.debian.org/debian-security#" + mirrors.apt_security + "#'"
         " -e 's#http://deb.debian.org/debian\\b\\([^-]\\|$\\)#"
         + mirrors.apt
         + "\\1#' /etc/apt/sources.list.d/debian.sources",
         *([f"echo '{IGNORE_EXPIRY}' > /etc/apt/apt.conf.d/99dyber"] if relaxed else []),
-        f"apt-get {first} update",
-        f"apt-get {first} install -y --no-install-recommends {' '.join(PACKAGES)}",
+        f"apt-get {apt_options} update",
+        f"apt-get {apt_options} install -y --no-install-recommends {' '.join(PACKAGES)}",
         "rm -rf /var/lib/apt/lists/*",
     ]
     lines = [f"FROM {source}", f"RUN {' && '.join(steps)}", *_labels(suite, mirrors, "registry", relaxed)]
@@ -243,10 +243,10 @@ def _from_packages(
 
 
 def mmdebstrap_command(suite: str, archive: Path, releases: list[Release], relaxed: bool) -> list[str]:
-    """Options that set something for apt or dpkg stay in force in the image."""
+    """Return the command that makes the image's files. Its options for apt and dpkg stay in force in the image."""
     command = ["mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
-    command += [f"--dpkgopt=path-exclude={pattern}" for pattern in LEFT_OUT]
-    command += [f"--dpkgopt=path-include={pattern}" for pattern in KEPT]
+    command += [f"--dpkgopt=path-exclude={pattern}" for pattern in EXCLUDED_PATHS]
+    command += [f"--dpkgopt=path-include={pattern}" for pattern in INCLUDED_PATHS]
     if relaxed:
         command.append(f"--aptopt={IGNORE_EXPIRY.rstrip(';')}")
     return [*command, suite, str(archive), *(f"deb {release.mirror} {release.suite} main" for release in releases)]

@@ -1,4 +1,4 @@
-"""The container engine: the one that answers, else Debian's Docker installed and started. A running one is never touched."""
+"""Finds the container engine, or installs and starts Debian's Docker. An engine that runs is never changed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ DEFAULT_SOCKET = Path("/var/run/docker.sock")
 ANSWER_SECONDS = 4.0
 START_SECONDS = 60.0
 NEEDED_DISK_BYTES = 4 * 1024**3
-# dockerd and its containerd refuse to start when the number in here is any living process's.
+# dockerd and its containerd refuse to start when the process id in these files is that of any running process.
 PID_FILES = {Path("/var/run/docker.pid"): "dockerd", Path("/var/run/docker/containerd/containerd.pid"): "containerd"}
 
 
@@ -44,25 +44,25 @@ PID_FILES = {Path("/var/run/docker.pid"): "dockerd", Path("/var/run/docker/conta
 class Engine:
     """An engine that answered.
 
-    host: address in the form of DOCKER_HOST. found: `environment`, `context` or `default`. rootless: it runs as an
-    ordinary user.
+    host: its address in the form of DOCKER_HOST. source: where the address comes from, `environment`, `context` or
+    `default`. rootless: it runs as an ordinary user.
     """
 
     host: str
     version: str
     api_version: str
-    found: str
+    source: str
     data_folder: Path | None = None
     rootless: bool = False
 
     def environment(self) -> dict[str, str]:
-        """What `docker` and Pulumi's Docker plugin need in order to talk to it."""
-        return {} if self.found == "default" else {"DOCKER_HOST": self.host}
+        """Return the variables with which `docker` and Pulumi's Docker plugin reach this engine."""
+        return {} if self.source == "default" else {"DOCKER_HOST": self.host}
 
 
 @dataclass(frozen=True)
 class Unanswered:
-    """An address that was tried, and what came of it."""
+    """An address at which no engine answered. denied: this user may not connect to it."""
 
     host: str
     reason: str
@@ -70,13 +70,13 @@ class Unanswered:
 
 
 def find_engine(env: Mapping[str, str] | None = None) -> Engine | None:
-    """The first engine that answers: DOCKER_HOST, the current docker context, the usual sockets."""
-    found, _ = look_for_engine(os.environ if env is None else env)
-    return found
+    """Return the first engine that answers: of DOCKER_HOST, of the current docker context, or at the usual sockets."""
+    engine, _ = look_for_engine(os.environ if env is None else env)
+    return engine
 
 
 def look_for_engine(env: Mapping[str, str]) -> tuple[Engine | None, list[Unanswered]]:
-    """Return the first engine that answers, and the places that should have one but did not answer.
+    """Return the first engine that answers, and the addresses tried before it.
 
     An engine that answered once is not asked again by the same process.
     """
@@ -84,8 +84,8 @@ def look_for_engine(env: Mapping[str, str]) -> tuple[Engine | None, list[Unanswe
     if chosen in _answered:
         return _answered[chosen]
     unanswered: list[Unanswered] = []
-    for host, found in candidates(env):
-        answer = ask(host, found, env)
+    for host, source in candidates(env):
+        answer = ask(host, source, env)
         if isinstance(answer, Engine):
             _answered[chosen] = answer, unanswered
             return answer, unanswered
@@ -94,7 +94,7 @@ def look_for_engine(env: Mapping[str, str]) -> tuple[Engine | None, list[Unanswe
 
 
 def candidates(env: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """(address, how it was found). An address that the user chose is the only one that is tried."""
+    """Yield (address, source) of each place to try. An address that the user chose is the only one."""
     if env.get("DOCKER_HOST"):
         yield env["DOCKER_HOST"], "environment"
         return
@@ -122,7 +122,7 @@ def candidates(env: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         yield "npipe:////./pipe/docker_engine", "default"
 
 
-def ask(host: str, found: str, env: Mapping[str, str]) -> Engine | Unanswered:
+def ask(host: str, source: str, env: Mapping[str, str]) -> Engine | Unanswered:
     """Ask the engine for its version: over HTTP, or through the docker command for addresses that only it can reach."""
     scheme = urlsplit(host).scheme
     if scheme in ("unix", "tcp", "http", "https"):
@@ -133,22 +133,23 @@ def ask(host: str, found: str, env: Mapping[str, str]) -> Engine | Unanswered:
             folder = about.get("DockerRootDir")
             rootless = any("rootless" in str(option) for option in about.get("SecurityOptions") or ())
             return Engine(
-                host, version["Version"], version["ApiVersion"], found, Path(folder) if folder else None, rootless
+                host, version["Version"], version["ApiVersion"], source, Path(folder) if folder else None, rootless
             )
         except (httpx2.HTTPError, OSError, ValueError, KeyError) as error:
             denied = "ermission denied" in str(error)
             return Unanswered(host, str(error) or type(error).__name__, denied)
     docker = shutil.which("docker", path=env.get("PATH"))
-    said = docker and output_of([docker, "version", "--format", "{{json .Server}}"], env={**env, "DOCKER_HOST": host})
+    command = [docker, "version", "--format", "{{json .Server}}"] if docker else None
+    server_json = command and output_of(command, env={**env, "DOCKER_HOST": host})
     try:
-        server = json.loads(said or "null")
-        return Engine(host, server["Version"], server["ApiVersion"], found)
+        server = json.loads(server_json or "null")
+        return Engine(host, server["Version"], server["ApiVersion"], source)
     except (ValueError, TypeError, KeyError):
         return Unanswered(host, tr("the docker command gets no answer"))
 
 
 def api_client(host: str, env: Mapping[str, str]) -> httpx2.Client:
-    """HTTP client for an engine at a unix:// or tcp:// address; TLS as the docker command does it."""
+    """Return an HTTP client for the engine at a unix:// or tcp:// address. TLS is set up as in the docker command."""
     timeout = httpx2.Timeout(ANSWER_SECONDS)
     address = urlsplit(host)
     if address.scheme == "unix":
@@ -159,7 +160,7 @@ def api_client(host: str, env: Mapping[str, str]) -> httpx2.Client:
             timeout=timeout,
         )
     scheme = "https" if env.get("DOCKER_TLS_VERIFY") else "http"
-    # As the docker command does: through a proxy, unless the engine is on this machine.
+    # The docker command too uses a proxy, unless the engine is on this machine.
     proxy = proxies.for_address(f"{scheme}://{address.netloc}", env)
     if scheme == "http":
         return httpx2.Client(base_url=f"http://{address.netloc}", timeout=timeout, proxy=proxy, trust_env=False)
@@ -189,7 +190,7 @@ def require_new_enough(engine: Engine, versions: Versions) -> None:
 
 
 def require_disk(engine: Engine) -> None:
-    """Raises SetupError when a local engine has too little room for images."""
+    """Raise SetupError if an engine on this machine has too little space for images."""
     free = free_disk(engine)
     if free is not None and free < NEEDED_DISK_BYTES:
         raise SetupError(
@@ -205,14 +206,14 @@ def require_disk(engine: Engine) -> None:
 
 
 def free_disk(engine: Engine) -> int | None:
-    """Bytes free where the engine keeps images; None when that is not on this machine."""
+    """Return the free bytes where the engine keeps images; None when that is not on this machine."""
     if engine.data_folder is None or not engine.data_folder.exists():
         return None
     return shutil.disk_usage(engine.data_folder).free
 
 
 def ensure_engine(home: DyberHome, versions: Versions, progress: Progress) -> Engine:
-    """An engine that answers and is new enough, with a docker command to use it. Installs and starts one where it may."""
+    """Return an engine that is new enough; the engine and the docker command are installed where they are missing."""
     env = os.environ
     engine, unanswered = look_for_engine(env)
     if engine is None:
@@ -225,7 +226,7 @@ def ensure_engine(home: DyberHome, versions: Versions, progress: Progress) -> En
 
 
 def _install_and_start(home: DyberHome, unanswered: list[Unanswered], progress: Progress) -> Engine:
-    if any(one.denied for one in unanswered):
+    if any(attempt.denied for attempt in unanswered):
         raise SetupError(
             tr("Docker is running, but this user may not use it."),
             tr("Run `sudo usermod -aG docker $USER`, log in again and retry."),
@@ -251,7 +252,7 @@ def _install_and_start(home: DyberHome, unanswered: list[Unanswered], progress: 
 
 
 def installation_advice() -> str:
-    """What to install by hand on this kind of machine."""
+    """Return what the user has to install on this kind of machine."""
     if sys.platform == "win32":
         return tr("Install and start Docker Desktop: winget install Docker.DockerDesktop")
     if sys.platform == "darwin":
@@ -263,13 +264,13 @@ def installation_advice() -> str:
 
 
 def start(home: DyberHome, progress: Progress) -> Engine:
-    """Start the installed engine: through systemd where that runs, else by hand. Waits until it answers."""
+    """Start the installed engine, through systemd where that runs, and wait until it answers."""
     log = home.logs / "dockerd.log"
     if Path("/run/systemd/system").is_dir():
         stream(["systemctl", "start", "docker"], progress, what="systemctl start docker")
-        where = "journalctl -u docker"
-    elif _alive_daemon():
-        where = str(log)  # on its way up, or not answering; either way not ours to end
+        log_place = "journalctl -u docker"
+    elif _daemon_is_running():
+        log_place = str(log)  # starting or hanging; either way set-up does not end a process that it did not start
     else:
         remove_stale_pid_files(PID_FILES)
         make_room_for_file(log)
@@ -282,15 +283,15 @@ def start(home: DyberHome, progress: Progress) -> Engine:
                 start_new_session=True,
                 cwd="/",
             )
-        where = str(log)
-    return wait_until_it_answers(START_SECONDS, where)
+        log_place = str(log)
+    return wait_until_it_answers(START_SECONDS, log_place)
 
 
 def wait_until_it_answers(seconds: float, log_place: str, host: str = f"unix://{DEFAULT_SOCKET}") -> Engine:
-    """Return the engine at `host` as soon as it answers. Raises SetupError when it never does."""
-    not_yet = retry_if_result(lambda answer: not isinstance(answer, Engine))
+    """Return the engine at `host` as soon as it answers. Raises SetupError when it does not within `seconds`."""
+    no_answer = retry_if_result(lambda answer: not isinstance(answer, Engine))
     try:
-        answer = Retrying(stop=stop_after_delay(seconds), wait=wait_fixed(0.3), retry=not_yet)(
+        answer = Retrying(stop=stop_after_delay(seconds), wait=wait_fixed(0.3), retry=no_answer)(
             ask, host, "default", os.environ
         )
     except RetryError as error:
@@ -303,7 +304,7 @@ def wait_until_it_answers(seconds: float, log_place: str, host: str = f"unix://{
 
 
 def remove_stale_pid_files(files: Mapping[Path, str]) -> list[Path]:
-    """Remove those whose process is gone or is another program by now; returns them."""
+    """Remove the pid files whose process is gone or is another program by now; returns the removed files."""
     removed = []
     for path, program in files.items():
         pid = _read_pid(path)
@@ -314,7 +315,7 @@ def remove_stale_pid_files(files: Mapping[Path, str]) -> list[Path]:
 
 
 def program_of(pid: int) -> str | None:
-    """The short name of a living process (Linux); None when there is none."""
+    """Return the short name of a running process (Linux); None when there is none."""
     try:
         return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
     except OSError:
@@ -326,7 +327,7 @@ def debian_has(package: str) -> bool:
     return debian.can_install() and output_of(["apt-cache", "show", "--no-all-versions", package]) not in (None, "")
 
 
-def _alive_daemon() -> bool:
+def _daemon_is_running() -> bool:
     pid = _read_pid(Path("/var/run/docker.pid"))
     return pid is not None and program_of(pid) == "dockerd"
 

@@ -1,5 +1,7 @@
-"""Finds out whether an engine may publish ports below 1024; an ordinary user's engine may only if the system lets
-it."""
+"""Finds the lowest port that an engine can publish.
+
+An engine that runs as an ordinary user needs the system's permission for ports below 1024.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from toolchain.engine.installation import Engine
 PRIVILEGED_BELOW = 1024
 SETTING = "net.ipv4.ip_unprivileged_port_start"
 SETTING_FILE = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
-#: What listens for a rootless Docker; the administrator may have given it the right to all ports.
+#: The program that listens for a rootless Docker. The administrator may have allowed it to use all ports.
 HELPER, CAPABILITY = "rootlesskit", "security.capability"
 
 
@@ -22,8 +24,8 @@ def lowest_port(engine: Engine) -> int:
     if not engine.rootless:
         return 1
     if sys.platform != "linux":
-        return PRIVILEGED_BELOW  # in a virtual machine with the usual setting
-    if _helper_may_all():
+        return PRIVILEGED_BELOW  # the engine is in a virtual machine, which has the usual setting
+    if _helper_may_use_all_ports():
         return 1
     try:
         return max(1, int(SETTING_FILE.read_text(encoding="ascii")))
@@ -31,7 +33,7 @@ def lowest_port(engine: Engine) -> int:
         return PRIVILEGED_BELOW
 
 
-def _helper_may_all() -> bool:
+def _helper_may_use_all_ports() -> bool:
     program = shutil.which(HELPER)
     try:
         return bool(program and os.getxattr(program, CAPABILITY))

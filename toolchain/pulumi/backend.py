@@ -1,4 +1,4 @@
-"""Where Pulumi keeps the stacks' state: who says so, whether it can be meant, and how to show it without a password."""
+"""Finds the backend in which Pulumi keeps the stacks' state, checks its address and masks its password."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from toolchain.home import DyberHome
 
 VARIABLE = "PULUMI_BACKEND_URL"
 PROJECT_FILE = Path(__file__).resolve().parents[2] / "Pulumi.yaml"
-#: What the Pulumi CLI opens by itself, and Pulumi's own service.
+#: Schemes that the Pulumi CLI can open, including those of Pulumi's own service.
 SCHEMES = ("file", "s3", "gs", "azblob", "postgres", "https", "http")
 EXAMPLES = "file:///srv/dyber-state, s3://bucket?region=eu-central-1, postgres://user@host/database"
 
@@ -27,27 +27,27 @@ _IN_QUERY = re.compile(r"([?&](?:ssl)?password=)[^&\s\"']*", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Backend:
-    """`origin`: the variable or file that names it, empty for the default under DYBER_HOME."""
+    """A state backend. `origin`: the variable or file that names it; empty for the default under DYBER_HOME."""
 
     url: str
     origin: str
 
     @property
     def is_local(self) -> bool:
-        """Whether the state is in a folder of this machine."""
+        """Tell whether the state is in a folder of this machine."""
         return self.url.startswith("file:")
 
     def check(self) -> None:
-        """Raises SetupError, exit code 2, for what Pulumi would take for something else."""
+        """Raise SetupError, exit code 2, if Pulumi would misunderstand the address."""
         scheme, separator, _ = self.url.partition("://")
         if not separator or scheme not in SCHEMES:
             raise SetupError(
                 tr("{origin}: unknown state backend {url!r}", origin=self.origin, url=masked(self.url)),
-                tr("write ") + (_meant(self.url) or tr("for example {examples}", examples=EXAMPLES)),
+                tr("write ") + (_suggestion(self.url) or tr("for example {examples}", examples=EXAMPLES)),
                 exit_code=2,
             )  # fmt: skip
-        if scheme == "postgres" and not _is_whole(self.url):
-            # Not shown: what is wrong with it may be a piece of the password.
+        if scheme == "postgres" and not _is_readable(self.url):
+            # The address is not shown: the wrong part may belong to the password.
             raise SetupError(
                 tr("{origin}: the postgres:// address cannot be read", origin=self.origin),
                 tr("write special characters of the password percent-encoded (/ is %2F, @ is %40), or leave it out "
@@ -57,8 +57,10 @@ class Backend:
 
 
 def configured(home: DyberHome, env: Mapping[str, str] | None = None) -> Backend:
-    """The backend in use, as Pulumi chooses it: the variable, else `backend: {url: …}` in Pulumi.yaml; else the folder
-    that set-up makes."""
+    """Return the backend in use, chosen as Pulumi does: that of the variable, else `backend: {url: …}` in Pulumi.yaml.
+
+    Without either it is the folder that set-up makes.
+    """
     if url := (os.environ if env is None else env).get(VARIABLE):
         return Backend(url, VARIABLE)
     content = yaml.safe_load(PROJECT_FILE.read_text(encoding="utf-8")) or {}
@@ -68,12 +70,12 @@ def configured(home: DyberHome, env: Mapping[str, str] | None = None) -> Backend
 
 
 def masked(text: str) -> str:
-    """`text` with the passwords of all URLs in it replaced."""
+    """Return `text` with the passwords of all URLs in it replaced."""
     return _IN_QUERY.sub(r"\1****", _IN_AUTHORITY.sub(r"\1****", text))
 
 
-def _meant(url: str) -> str:
-    """What somebody meant who forgot the scheme, or took that of another program."""
+def _suggestion(url: str) -> str:
+    """Return the address that was probably meant, if the scheme is missing or that of another program."""
     if url.startswith("postgresql://"):
         return masked("postgres://" + url.removeprefix("postgresql://"))
     if url.startswith(("/", "~", "./")):
@@ -81,8 +83,8 @@ def _meant(url: str) -> str:
     return ""
 
 
-def _is_whole(url: str) -> bool:
-    """Whether host and port can be told from user and password."""
+def _is_readable(url: str) -> bool:
+    """Tell whether host and port can be distinguished from user and password."""
     try:
         parts = urlsplit(url)
         _ = parts.port

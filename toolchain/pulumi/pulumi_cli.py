@@ -1,6 +1,6 @@
-"""The `pulumi` command, the language host beside it, and the plugins it starts: found, or installed.
+"""Finds or installs the `pulumi` command, the language host beside it and the plugins that it starts.
 
-For each: what is there and new enough; else Pulumi's own download; else made from Go modules and PyPI.
+Each is taken from this machine if new enough, else from Pulumi's own download, else built from Go modules and PyPI.
 """
 
 from __future__ import annotations
@@ -32,24 +32,27 @@ BUILT, DOWNLOADED, SYSTEM = "go-modules", "official", "system"
 
 @dataclass(frozen=True)
 class Tool:
-    """A program that can be used. origin: `system` (the user's own), `official` (downloaded) or `go-modules`/`pypi` (made here)."""
+    """A program that is installed.
+
+    origin: `system` (the user's own), `official` (downloaded by set-up), `go-modules` or `pypi` (made by set-up).
+    """
 
     path: Path
     version: str
     origin: str
 
 
-# -- what is there ----------------------------------------------------------------------------------------------------
+# -- finding ----------------------------------------------------------------------------------------------------------
 
 
 def find_cli(home: DyberHome, versions: Versions) -> Tool | None:
-    """The `pulumi` to use: the user's own when it is at least as new as the pinned one, else ours."""
+    """Return the `pulumi` to use: that on PATH if it is at least as new as the pinned one, else that of set-up."""
     minimum = version_tuple(versions.pulumi_cli)[:2]
     on_path = shutil.which("pulumi", path=path_without(home))
     if on_path:
-        said = output_of([on_path, "version"], env={**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"})
-        if said and said.startswith("v") and version_tuple(said)[:2] >= minimum:
-            return Tool(Path(on_path), said.removeprefix("v"), SYSTEM)
+        version = output_of([on_path, "version"], env={**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"})
+        if version and version.startswith("v") and version_tuple(version)[:2] >= minimum:
+            return Tool(Path(on_path), version.removeprefix("v"), SYSTEM)
     for folder in (_download_folder(home, versions), _built_folder(home, versions)):
         record = Record.read(folder)
         if record and pieces.is_linked(folder / f"pulumi{EXE}", home.bin / f"pulumi{EXE}"):
@@ -58,7 +61,7 @@ def find_cli(home: DyberHome, versions: Versions) -> Tool | None:
 
 
 def find_language_host(home: DyberHome, versions: Versions, cli: Tool | None) -> Tool | None:
-    """The language host that `cli` will start: the one beside it, else the user's on PATH, else ours."""
+    """Return the language host that `cli` will start: that beside it, else that on PATH, else that of set-up."""
     name = f"pulumi-language-python{EXE}"
     if cli and cli.origin in (SYSTEM, DOWNLOADED):
         beside = cli.path.resolve().parent / name
@@ -75,7 +78,7 @@ def find_language_host(home: DyberHome, versions: Versions, cli: Tool | None) ->
 
 
 def find_plugin(home: DyberHome, versions: Versions, name: str) -> Tool | None:
-    """The plugin under PULUMI_HOME; one made here counts only when it was made from these sources."""
+    """Return the plugin under PULUMI_HOME; None if it was built from other sources than the present ones."""
     version = versions.plugins[name]
     folder = _plugin_folder(home, name, version)
     program = folder / f"pulumi-resource-{name}{EXE}"
@@ -88,13 +91,13 @@ def find_plugin(home: DyberHome, versions: Versions, name: str) -> Tool | None:
 
 
 def path_without(home: DyberHome, env: Mapping[str, str] | None = None) -> str:
-    """PATH without our own bin folder, and without the fallback to a default that an empty value would have."""
+    """Return PATH without the bin folder of set-up. Never empty: programs would then use a default PATH."""
     parts = (os.environ if env is None else env).get("PATH", "").split(os.pathsep)
     return os.pathsep.join(part for part in parts if part and Path(part) != home.bin) or os.devnull
 
 
 def missing(home: DyberHome, versions: Versions) -> list[str]:
-    """Of pulumi, language-host, docker, random: those that `install` would install."""
+    """Return which of pulumi, language-host, docker and random `install` would install."""
     cli = find_cli(home, versions)
     names = [] if cli else ["pulumi"]
     if not find_language_host(home, versions, cli):
@@ -106,12 +109,12 @@ def missing(home: DyberHome, versions: Versions) -> list[str]:
 
 
 def install(home: DyberHome, versions: Versions, mirrors: Mirrors, progress: Progress) -> None:
-    """Install whatever is missing. Safe against a second set-up at once and against being killed. Raises SetupError."""
+    """Install whatever is missing. A killed run and a second set-up at once do no harm. Raises SetupError."""
     if not missing(home, versions):
         return
-    with pieces.only_one(home, "toolchain", progress):
+    with pieces.hold_lock(home, "toolchain", progress):
         for folder in (_download_folder(home, versions), _built_folder(home, versions)):
-            if Record.read(folder) is not None:  # whole, but another version was put into bin since
+            if Record.read(folder) is not None:  # complete, but `bin` has another version since
                 _link_programs(home, folder)
                 break
         official_reachable = True
@@ -131,13 +134,13 @@ def install(home: DyberHome, versions: Versions, mirrors: Mirrors, progress: Pro
             _build(home, versions, mirrors, targets, progress)
         if not find_language_host(home, versions, find_cli(home, versions)):
             _install_language_host(home, versions, mirrors, progress)
-    still = missing(home, versions)
-    if still:
-        raise SetupError(tr("still missing after the installation: {still}", still=", ".join(still)))
+    still_missing = missing(home, versions)
+    if still_missing:
+        raise SetupError(tr("still missing after the installation: {still}", still=", ".join(still_missing)))
 
 
 def _download_cli(home: DyberHome, versions: Versions, mirrors: Mirrors, progress: Progress) -> bool:
-    """True when Pulumi's own release was installed."""
+    """Download and install Pulumi's own release; returns False if it cannot be downloaded."""
     version = versions.pulumi_cli
     with progress.phase(tr("Trying Pulumi's own download ({version})", version=version)):
         with pieces.draft(home, "download") as made:
@@ -208,7 +211,7 @@ def _build(home: DyberHome, versions: Versions, mirrors: Mirrors, targets: list[
 
 
 def _install_language_host(home: DyberHome, versions: Versions, mirrors: Mirrors, progress: Progress) -> None:
-    """A virtual environment with the SDK and our language host, and a launcher beside `pulumi`."""
+    """Make a virtual environment with the SDK and our language host, and a launcher beside `pulumi`."""
     if os.name == "nt":
         raise SetupError(
             tr("On Windows Pulumi's own release is needed."),
@@ -219,7 +222,8 @@ def _install_language_host(home: DyberHome, versions: Versions, mirrors: Mirrors
     if _language_host_record(folder) is None:
         sdk = f"pulumi=={versions.sdks['pulumi']}"
         with progress.phase(tr("Installing the Python language host for Pulumi"), 25):
-            # A virtual environment knows its own path, so it is made in place; the record, written last, says that it is whole.
+            # A virtual environment cannot be moved, so it is made in place. The record, written last, shows that
+            # it is complete.
             pieces.remove_tree(folder)
             python = folder / "bin" / "python"
             stream([base_python(), "-m", "venv", str(folder)], progress, what="python -m venv")
@@ -257,7 +261,7 @@ def _launcher_text(home: DyberHome, folder: Path) -> str:
 
 
 def base_python() -> str:
-    """The interpreter under the virtual environment that runs this, so that the new one does not depend on it."""
+    """Return the Python that this virtual environment was made from, so that a new one does not depend on this one."""
     candidate = Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
     return str(candidate) if candidate.exists() else sys.executable
 
@@ -282,7 +286,7 @@ def _language_host_key(versions: Versions) -> str:
 
 
 def _language_host_record(folder: Path) -> Record | None:
-    """None also where the Python that its virtual environment was made with is gone."""
+    """Return the record; None also if the Python that the virtual environment was made with is gone."""
     python = folder / "bin" / "python"
     return None if python.is_symlink() and not python.exists() else Record.read(folder)
 

@@ -1,7 +1,7 @@
-"""Compares what a plugin built here speaks with what the Python SDK on PyPI says.
+"""Compares the tokens and properties of a plugin that was built from source with those of the Python SDK on PyPI.
 
-`python -m toolchain.pulumi.sdk_comparison docker` prints the differences; part of every upgrade. The plugin's side is the
-names.json that the build puts beside the plugin (toolchain/from_source/pulumi-go/internal/names).
+`python -m toolchain.pulumi.sdk_comparison docker` prints the differences; every upgrade includes this check. The names
+of the plugin are in the names.json that the build puts beside it (toolchain/from_source/pulumi-go/internal/names).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from types import ModuleType
 from typing import Any
 
 import pulumi
-from pulumi import _types  # the only place where the SDK keeps wire names and types of properties
+from pulumi import _types  # the SDK has the wire names and types of properties nowhere else
 
 # "str", ["list", type], ["map", type], or {wire name: type}
 Type = Any
@@ -29,7 +29,7 @@ Properties = dict[str, Any]
 
 KNOWN_DIFFERENCES = {
     "docker": {
-        "docker:index/image:Image: only in the SDK",  # native to the official plugin; RemoteImage(build=…) is in both
+        "docker:index/image:Image: only in the SDK",  # the official plugin adds it; RemoteImage(build=…) is in both
         "docker:index/volume:Volume (input).cluster.id: only in the SDK (plugin: output only)",
     },
     "random": set(),
@@ -38,7 +38,7 @@ KNOWN_DIFFERENCES = {
 
 @dataclass
 class Comparison:
-    """tokens: resources and functions seen on either side. properties: how many the plugin has, nested ones included."""
+    """The result. tokens: number of resources and functions compared. properties: number of the plugin's properties."""
 
     tokens: int = 0
     properties: int = 0
@@ -46,51 +46,52 @@ class Comparison:
 
 
 def compare(plugin: str, names_file: Path) -> Comparison:
-    """plugin: `docker` or `random`, whose SDK must be importable."""
-    speaks = json.loads(names_file.read_text(encoding="utf-8"))
+    """Compare the plugin `docker` or `random`, whose names are in `names_file`, with its installed SDK."""
+    plugin_names = json.loads(names_file.read_text(encoding="utf-8"))
     seen = {"config"}
     result = Comparison()
     for module in _modules(f"pulumi_{plugin}"):
-        for token, found in [*_compare_resources(module, speaks), *_compare_functions(module, speaks)]:
-            if token in speaks:
+        compared = [*_compare_resources(module, plugin_names), *_compare_functions(module, plugin_names)]
+        for token, differences in compared:
+            if token in plugin_names:
                 seen.add(token)
-            result.differences += found
-    result.differences += [f"{token}: only in the plugin" for token in sorted(set(speaks) - seen)]
+            result.differences += differences
+    result.differences += [f"{token}: only in the plugin" for token in sorted(set(plugin_names) - seen)]
     result.tokens = len(seen) - 1
-    result.properties = sum(_count(properties) for properties in speaks.values())
+    result.properties = sum(_count(properties) for properties in plugin_names.values())
     return result
 
 
 def _modules(package_name: str) -> list[ModuleType]:
     package = importlib.import_module(package_name)
     return [
-        importlib.import_module(f"{package_name}.{found.name}")
-        for found in pkgutil.iter_modules(package.__path__)
-        if not found.name.startswith("_") and found.name != "config"
+        importlib.import_module(f"{package_name}.{module.name}")
+        for module in pkgutil.iter_modules(package.__path__)
+        if not module.name.startswith("_") and module.name != "config"
     ]
 
 
-def _compare_resources(module: ModuleType, speaks: Properties) -> Iterator[tuple[str, list[str]]]:
+def _compare_resources(module: ModuleType, plugin_names: Properties) -> Iterator[tuple[str, list[str]]]:
     for name, resource in inspect.getmembers(module, inspect.isclass):
         if not issubclass(resource, pulumi.Resource) or resource.__module__ != module.__name__:
             continue
         is_provider = issubclass(resource, pulumi.ProviderResource)
         token = "config" if is_provider else resource.pulumi_type  # type: ignore[attr-defined]
-        if token not in speaks:
+        if token not in plugin_names:
             yield token, [f"{token}: only in the SDK"]
             continue
-        found: list[str] = []
+        differences: list[str] = []
         if not is_provider:
             outputs = {wire: _normal(hint) for wire, hint in _types.resource_types(resource).items()}
-            found += _differences(token, _without_id(speaks[token]), outputs, inputs_only=False)
+            differences += _differences(token, _without_id(plugin_names[token]), outputs, inputs_only=False)
         arguments = {
             wire: _normal(hint) for wire, hint in _types.input_type_types(getattr(module, f"{name}Args")).items()
         }
-        found += _differences(f"{token} (input)", speaks[token], arguments, inputs_only=True)
-        yield token, found
+        differences += _differences(f"{token} (input)", plugin_names[token], arguments, inputs_only=True)
+        yield token, differences
 
 
-def _compare_functions(module: ModuleType, speaks: Properties) -> Iterator[tuple[str, list[str]]]:
+def _compare_functions(module: ModuleType, plugin_names: Properties) -> Iterator[tuple[str, list[str]]]:
     for name, function in inspect.getmembers(module, inspect.isfunction):
         if function.__module__ != module.__name__ or not name.startswith("get_") or name.endswith("_output"):
             continue
@@ -99,28 +100,29 @@ def _compare_functions(module: ModuleType, speaks: Properties) -> Iterator[tuple
         if not invoked or not result_type:
             continue
         token = invoked[1]
-        if token not in speaks:
+        if token not in plugin_names:
             yield token, [f"{token}: only in the SDK"]
             continue
         outputs = {
             wire: _normal(hint) for wire, hint in _types.output_type_types(getattr(module, result_type[1])).items()
         }
-        found = list(_differences(token, _without_id(speaks[token]), _without_id(outputs), inputs_only=False))
+        properties = _without_id(plugin_names[token])
+        differences = list(_differences(token, properties, _without_id(outputs), inputs_only=False))
         passed = set(re.findall(r"__args__\['(\w+)'\]", source))
-        taken = {wire for wire, property_ in speaks[token].items() if property_["input"]}
-        found += [
+        taken = {wire for wire, property_ in plugin_names[token].items() if property_["input"]}
+        differences += [
             f"{token} (args): only in the {'SDK' if wire in passed else 'plugin'}: {wire}"
             for wire in sorted(passed ^ taken)
         ]
-        yield token, found
+        yield token, differences
 
 
 def _normal(hint: Any) -> Type:
-    """A Python annotation in the form that the plugin's names are in."""
+    """Return a Python annotation in the form of the types in names.json."""
     while True:
         origin, arguments = typing.get_origin(hint), typing.get_args(hint)
         if origin is typing.Union:
-            hint = _of_union(arguments)
+            hint = _member_of_union(arguments)
         elif origin in (pulumi.Output, abc.Awaitable):
             hint = arguments[0]
         else:
@@ -138,8 +140,8 @@ def _normal(hint: Any) -> Type:
     return "any"
 
 
-def _of_union(members: tuple[Any, ...]) -> Any:
-    """The member that says most: an args class, else the plain type; not None, outputs or typed dictionaries."""
+def _member_of_union(members: tuple[Any, ...]) -> Any:
+    """Return the member with most information: an args class, else a plain type; no output or typed dictionary."""
     plain = [member for member in members if member is not type(None)]
     useful = [
         member
@@ -156,14 +158,14 @@ def _of_union(members: tuple[Any, ...]) -> Any:
 
 def _differences(path: str, plugin: Type, sdk: Type, inputs_only: bool) -> Iterator[str]:
     if isinstance(plugin, dict) and isinstance(sdk, dict):
-        wanted = {wire: property_ for wire, property_ in plugin.items() if property_["input"] or not inputs_only}
-        for wire in sorted(set(wanted) | set(sdk)):
-            if wire not in wanted:
+        compared = {wire: property_ for wire, property_ in plugin.items() if property_["input"] or not inputs_only}
+        for wire in sorted(set(compared) | set(sdk)):
+            if wire not in compared:
                 yield f"{path}.{wire}: only in the SDK" + (" (plugin: output only)" if wire in plugin else "")
             elif wire not in sdk:
-                yield f"{path}.{wire}: only in the plugin (Terraform: {wanted[wire]['terraform']})"
+                yield f"{path}.{wire}: only in the plugin (Terraform: {compared[wire]['terraform']})"
             else:
-                yield from _differences(f"{path}.{wire}", wanted[wire]["type"], sdk[wire], inputs_only)
+                yield from _differences(f"{path}.{wire}", compared[wire]["type"], sdk[wire], inputs_only)
     elif isinstance(plugin, list) and isinstance(sdk, list) and plugin[0] == sdk[0]:
         yield from _differences(f"{path}[]", plugin[1], sdk[1], inputs_only)
     elif plugin != sdk:
@@ -187,7 +189,7 @@ def _count(type_: Type) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    """Print how a plugin and its SDK differ; returns 1 if a difference is not among the known ones."""
+    """Print how a plugin and its SDK differ; returns 1 if the differences are not exactly the known ones."""
     from toolchain import versions
     from toolchain.home import DyberHome
     from toolchain.pulumi.pulumi_cli import find_plugin

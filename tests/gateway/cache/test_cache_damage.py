@@ -1,4 +1,4 @@
-"""Redis on damaged files: it comes back by itself with what can be read, says so, and keeps one copy of the damage."""
+"""Tests Redis with damaged files: it starts with the readable part, reports the damage and keeps a copy of it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def image() -> str:
 
 @pytest.fixture(scope="module")
 def volumes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CacheUnderTest]:
-    """A cache that is only its volume: its helper copies files with keys there, from a cache that has stopped."""
+    """A cache that is not started, whose helper can copy files with keys to its volume."""
     with running_cache(tmp_path_factory.mktemp("filled")) as filled:
         fill(filled)
         filled.stop()
@@ -39,7 +39,7 @@ def volumes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CacheUnderTest
 
 @pytest.fixture
 def cache(volumes: CacheUnderTest) -> Iterator[CacheUnderTest]:
-    """With keys in its log, and not started."""
+    """A cache with keys in its log, which is not started."""
     volumes.on_volume("find . -mindepth 1 -delete; cp -a /filled/. .")
     cache = CacheUnderTest(volumes.folder, volume=volumes.volume, helper=volumes.helper)
     try:
@@ -50,7 +50,7 @@ def cache(volumes: CacheUnderTest) -> Iterator[CacheUnderTest]:
 
 @pytest.fixture
 def full(tmp_path: Path) -> Iterator[CacheUnderTest]:
-    """Running, with a key, on a small volume that something else then filled."""
+    """A running cache with a key, on a small volume that is full."""
     with small_volume(4) as (volume, name):
         cache = CacheUnderTest(tmp_path, volume=volume, helper=name)
         try:
@@ -71,7 +71,7 @@ def fill(cache: CacheUnderTest) -> None:
         pipeline.execute()
 
 
-def kept(cache: CacheUnderTest) -> list[str]:
+def stored_keys(cache: CacheUnderTest) -> list[str]:
     with cache.connect() as redis:
         return sorted(redis.scan_iter(count=1000))
 
@@ -81,29 +81,29 @@ def works(cache: CacheUnderTest) -> bool:
         return bool(redis.set("works", "yes")) and redis.get("works") == "yes"
 
 
-def test_without_damage_everything_is_there_and_nothing_is_said(cache: CacheUnderTest) -> None:
+def test_without_damage_all_keys_are_kept_and_nothing_is_reported(cache: CacheUnderTest) -> None:
     cache.restart()
-    assert len(kept(cache)) == KEYS
-    assert cache.told() == []
+    assert len(stored_keys(cache)) == KEYS
+    assert cache.reported_errors() == []
 
 
-def test_odd_bytes_in_the_middle_of_the_newest_log_cost_what_comes_after_them(cache: CacheUnderTest) -> None:
+def test_damage_in_the_middle_of_the_newest_log_loses_only_what_comes_after_it(cache: CacheUnderTest) -> None:
     cache.on_volume(f"printf 'odd-bytes' | dd of={NEWEST} bs=1 seek=10000 conv=notrunc status=none")
     cache.restart()
-    found = kept(cache)
-    assert found == [f"key{number:03}" for number in range(len(found))]
-    assert 0 < len(found) < KEYS
-    (told,) = cache.told()
-    assert "已截掉末尾" in told and "were cut off" in told
+    keys = stored_keys(cache)
+    assert keys == [f"key{number:03}" for number in range(len(keys))]
+    assert 0 < len(keys) < KEYS
+    (message,) = cache.reported_errors()
+    assert "已截掉末尾" in message and "were cut off" in message
     assert "odd-bytes" in cache.on_volume("cat damaged/*.incr.aof")
     assert works(cache)
     assert cache.restarts() == 0
 
 
-def test_a_log_whose_end_is_cut_costs_the_last_write_only(cache: CacheUnderTest) -> None:
+def test_a_truncated_log_loses_only_the_last_write(cache: CacheUnderTest) -> None:
     cache.on_volume(f"truncate --size=-5 {NEWEST}")
     cache.restart()
-    assert len(kept(cache)) == KEYS - 1
+    assert len(stored_keys(cache)) == KEYS - 1
     assert works(cache)
 
 
@@ -118,12 +118,12 @@ def test_a_log_whose_end_is_cut_costs_the_last_write_only(cache: CacheUnderTest)
     ],
     ids=["base file", "base file gone", "manifest", "a command that Redis does not know", "no folder"],
 )
-def test_files_that_redis_does_not_take_are_set_aside_and_it_begins_empty(cache: CacheUnderTest, damage: str) -> None:
+def test_files_that_redis_cannot_read_are_set_aside_and_it_begins_empty(cache: CacheUnderTest, damage: str) -> None:
     cache.on_volume(damage)
     cache.restart()
-    assert kept(cache) == []
-    (told,) = cache.told()
-    assert "从空的开始" in told and "begins empty" in told
+    assert stored_keys(cache) == []
+    (message,) = cache.reported_errors()
+    assert "从空的开始" in message and "begins empty" in message
     assert cache.on_volume("ls") == "appendonlydir\ndamaged"
     assert works(cache)
     assert cache.restarts() == 0
@@ -135,7 +135,7 @@ def test_logs_without_their_manifest_are_not_mixed_with_new_ones(cache: CacheUnd
     assert works(cache)
     cache.stop()
     cache.restart()
-    assert kept(cache) == ["works"]
+    assert stored_keys(cache) == ["works"]
 
 
 def test_only_the_newest_damage_is_kept(cache: CacheUnderTest) -> None:
@@ -151,19 +151,19 @@ def test_files_of_another_owner_are_set_aside(cache: CacheUnderTest) -> None:
     cache.on_volume("chown -R root:root appendonlydir; chmod -R go= appendonlydir")
     cache.restart()
     assert works(cache)
-    assert "从空的开始" in cache.told()[0]
+    assert "从空的开始" in cache.reported_errors()[0]
 
 
-def test_a_volume_of_another_owner_leaves_redis_its_memory(cache: CacheUnderTest) -> None:
+def test_on_a_volume_of_another_owner_redis_uses_memory_only(cache: CacheUnderTest) -> None:
     cache.on_volume("chown root:root . ; chmod 0700 .")
     cache.restart()
     assert works(cache)
-    (told,) = cache.told()
-    assert "只用内存" in told and "serves from memory" in told
+    (message,) = cache.reported_errors()
+    assert "只用内存" in message and "serves from memory" in message
     assert cache.restarts() == 0
 
 
-def test_status_shows_what_was_told(cache: CacheUnderTest) -> None:
+def test_status_shows_the_reported_error(cache: CacheUnderTest) -> None:
     cache.on_volume("echo nonsense >appendonlydir/appendonly.aof.manifest")
     cache.restart()
     shown = last_error(docker("logs", cache.name))
@@ -171,23 +171,23 @@ def test_status_shows_what_was_told(cache: CacheUnderTest) -> None:
     assert "从空的开始" in shown
 
 
-def test_after_a_kill_it_is_there_again_with_its_data(cache: CacheUnderTest) -> None:
+def test_after_a_kill_redis_starts_with_its_data(cache: CacheUnderTest) -> None:
     cache.restart()
     assert works(cache)
-    # What is written once a second.
+    # Redis writes its log once a second.
     wait_until(lambda: "works" in cache.on_volume(f"cat {NEWEST}"), "the log has the last write")
     cache.kill()
     cache.restart()
-    assert len(kept(cache)) == KEYS + 1
+    assert len(stored_keys(cache)) == KEYS + 1
 
 
-def test_what_a_killed_rewrite_left_is_removed(cache: CacheUnderTest) -> None:
+def test_the_files_of_a_killed_rewrite_are_removed(cache: CacheUnderTest) -> None:
     cache.on_volume("touch temp-rewriteaof-bg-9.aof appendonlydir/temp-9.incr.aof")
     cache.restart()
     assert "temp-" not in cache.on_volume("ls -R")
 
 
-def test_a_full_volume_costs_writes_until_there_is_room_again(full: CacheUnderTest) -> None:
+def test_a_full_volume_refuses_writes_until_there_is_space_again(full: CacheUnderTest) -> None:
     with full.connect() as redis:
 
         def refused() -> bool:
@@ -203,15 +203,15 @@ def test_a_full_volume_costs_writes_until_there_is_room_again(full: CacheUnderTe
         wait_until(lambda: not refused(), "writes are taken again")
 
 
-def test_on_a_volume_that_is_full_redis_starts_and_says_so(full: CacheUnderTest) -> None:
+def test_on_a_full_volume_redis_starts_and_reports_it(full: CacheUnderTest) -> None:
     full.kill()
     full.restart()
     assert works(full)
-    assert "只用内存" in full.told()[-1]
+    assert "只用内存" in full.reported_errors()[-1]
     full.on_volume("rm filler")
     full.stop()
     full.restart()
-    assert kept(full) == ["before"]
+    assert stored_keys(full) == ["before"]
 
 
 def test_on_a_full_volume_damage_is_not_copied(full: CacheUnderTest) -> None:

@@ -1,4 +1,4 @@
-"""Each service has a user of its own in Redis, which reaches its own keys and channels and nothing of the others."""
+"""Tests that each service has a separate Redis user, which reaches only the keys and channels of that service."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from redis.exceptions import AuthenticationError, NoPermissionError
 from infra.parts.cache import service_user
 from tests.gateway.support.cache_under_test import CacheUnderTest, build_cache, password_of, running_cache
 
-OTHERS = "dyber:beta:1:key"
+KEY_OF_BETA = "dyber:beta:1:key"
 
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CacheUnderTest]:
-    """With keys of beta; the tests are alpha."""
+    """A cache with keys of beta; the tests use the user of alpha."""
     build_cache()
     with running_cache(tmp_path_factory.mktemp("cache"), ("alpha", "beta", "alpha-two")) as running:
         with running.connect(service_user("beta")) as beta:
-            beta.set(OTHERS, "of beta")
+            beta.set(KEY_OF_BETA, "of beta")
             beta.rpush("dyber:beta:1:list", "of beta")
         yield running
 
@@ -28,21 +28,21 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CacheUnderTest]:
 @pytest.mark.parametrize(
     "command",
     [
-        f"GET {OTHERS}",
-        f"SET {OTHERS} x",
-        f"DEL {OTHERS}",
-        f"UNLINK {OTHERS}",
-        f"EXPIRE {OTHERS} 1",
-        f"EXISTS {OTHERS}",
-        f"TYPE {OTHERS}",
-        f"OBJECT ENCODING {OTHERS}",
-        f"MEMORY USAGE {OTHERS}",
-        f"COPY {OTHERS} dyber:alpha:1:copy",
-        f"RENAME dyber:alpha:1:key {OTHERS}",
-        f"MGET dyber:alpha:1:key {OTHERS}",
-        f"SORT dyber:alpha:1:list BY nosort GET {OTHERS}",
+        f"GET {KEY_OF_BETA}",
+        f"SET {KEY_OF_BETA} x",
+        f"DEL {KEY_OF_BETA}",
+        f"UNLINK {KEY_OF_BETA}",
+        f"EXPIRE {KEY_OF_BETA} 1",
+        f"EXISTS {KEY_OF_BETA}",
+        f"TYPE {KEY_OF_BETA}",
+        f"OBJECT ENCODING {KEY_OF_BETA}",
+        f"MEMORY USAGE {KEY_OF_BETA}",
+        f"COPY {KEY_OF_BETA} dyber:alpha:1:copy",
+        f"RENAME dyber:alpha:1:key {KEY_OF_BETA}",
+        f"MGET dyber:alpha:1:key {KEY_OF_BETA}",
+        f"SORT dyber:alpha:1:list BY nosort GET {KEY_OF_BETA}",
         "BLPOP dyber:beta:1:list 1",
-        f"WATCH {OTHERS}",
+        f"WATCH {KEY_OF_BETA}",
         "GET dyber:alpha-two:1:key",
         "GET dyber:alpha",
         "GET key",
@@ -65,7 +65,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CacheUnderTest]:
         "SHUTDOWN",
         "SAVE",
         "REPLICAOF 127.0.0.1 1",
-        f"MIGRATE 127.0.0.1 1 {OTHERS} 0 1",
+        f"MIGRATE 127.0.0.1 1 {KEY_OF_BETA} 0 1",
         "EVAL return 0",
         "SCRIPT FLUSH",
         "FUNCTION FLUSH",
@@ -75,11 +75,11 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CacheUnderTest]:
         "PUBSUB CHANNELS",
     ],
 )
-def test_a_service_can_neither_see_nor_touch_what_is_not_its_own(cache: CacheUnderTest, command: str) -> None:
+def test_a_service_can_neither_read_nor_change_data_of_others(cache: CacheUnderTest, command: str) -> None:
     with cache.connect(service_user("alpha")) as alpha, pytest.raises(NoPermissionError):
         alpha.execute_command(*command.split())
     with cache.connect(service_user("beta")) as beta:
-        assert beta.get(OTHERS) == "of beta"
+        assert beta.get(KEY_OF_BETA) == "of beta"
 
 
 def test_a_service_uses_its_own_keys_and_channels(cache: CacheUnderTest) -> None:
@@ -93,7 +93,7 @@ def test_a_service_uses_its_own_keys_and_channels(cache: CacheUnderTest) -> None
         assert alpha.delete("dyber:alpha:1:key") == 1
 
 
-def test_a_password_is_good_for_its_own_user_only(cache: CacheUnderTest) -> None:
+def test_a_password_is_accepted_for_its_own_user_only(cache: CacheUnderTest) -> None:
     for user in ("default", "metrics", service_user("beta")):
         with cache.connect(user) as redis:
             redis.connection_pool.connection_kwargs["password"] = password_of(service_user("alpha"))
@@ -101,9 +101,9 @@ def test_a_password_is_good_for_its_own_user_only(cache: CacheUnderTest) -> None
                 redis.ping()
 
 
-def test_people_reach_the_data_of_all_services_and_not_the_server(cache: CacheUnderTest) -> None:
+def test_the_user_for_people_reaches_all_data_but_cannot_administer_the_server(cache: CacheUnderTest) -> None:
     with cache.connect() as people:
-        assert people.get(OTHERS) == "of beta"
+        assert people.get(KEY_OF_BETA) == "of beta"
         for command in ("CONFIG GET *", "FLUSHALL", "ACL LIST", "SHUTDOWN"):
             with pytest.raises(NoPermissionError):
                 people.execute_command(*command.split())

@@ -1,4 +1,4 @@
-"""The certificate from an ACME authority: a real server, asked by the keeper, answered through the gateway."""
+"""Tests the certificate from an ACME authority: a real ACME server checks the name through the gateway."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tests.gateway.support.pebble import Pebble
 
 ACME = changed(SETTINGS, server_names=("pet.example", "www.pet.example"), tls={"source": "acme"})
 HEALTHCHECK = "/usr/local/bin/acme-healthcheck"
-#: Begins a script that works on the keeper's files for its authority.
+#: Beginning of scripts that change the keeper's files of its authority.
 STATE = "set -e; cd $(ls -d /etc/dyber/acme/*/ | grep -v challenges); chmod -R u+w ."
 
 
 @dataclass
 class Keeper:
-    """A container that runs the keeper, as in production: nothing writable but the volume and /tmp."""
+    """A container that runs the keeper, as in production: only the volume and /tmp are writable."""
 
     gateway: GatewayUnderTest
     network: str
@@ -43,7 +43,7 @@ class Keeper:
         return [entry for entry in map(json.loads, lines) if entry["event"] == event]
 
     def wait_for(self, event: str, count: int = 1) -> dict:
-        """The last of `count` events of this name."""
+        """Wait until there are `count` events of this name and return the last of them."""
         try:
             wait_until(lambda: len(self.events(event)) >= count, f"{count} × {event}", seconds=60)
         except AssertionError as error:
@@ -53,8 +53,8 @@ class Keeper:
     def check_now(self) -> None:
         docker("kill", "--signal", "HUP", self.name)
 
-    def made(self) -> int:
-        """How often it got a certificate."""
+    def certificates_obtained(self) -> int:
+        """Return how often it got a certificate."""
         return len(self.events("issued")) + len(self.events("renewed"))
 
     def healthy(self) -> bool:
@@ -63,14 +63,14 @@ class Keeper:
 
 @dataclass
 class Site:
-    """A gateway known as pet.example to an ACME server."""
+    """A gateway that an ACME server knows as pet.example."""
 
     gateway: GatewayUnderTest
     pebble: Pebble
     keepers: list[Keeper] = field(default_factory=list)
 
     def keeper(self, **environment: str) -> Keeper:
-        """Starts a keeper for pet.example; `environment` changes its settings."""
+        """Start a keeper for pet.example; `environment` changes its settings."""
         settings = {
             "ACME_DIRECTORY": self.pebble.directory,
             "ACME_EMAIL": "owner@pet.example",
@@ -90,7 +90,7 @@ class Site:
         )  # fmt: skip
 
     def reset(self) -> None:
-        """Removes the keepers and what they left."""
+        """Remove the keepers and their files."""
         for keeper in self.keepers:
             docker("rm", "--force", keeper.name)
         self.keepers.clear()
@@ -116,21 +116,21 @@ def shared_site(gateway_image: str) -> Iterator[Site]:
 
 @pytest.fixture
 def site(shared_site: Site) -> Iterator[Site]:
-    """Configured for ACME, without a certificate."""
+    """A site that is configured for ACME and has no certificate yet."""
     shared_site.gateway.configure(ACME, (ALPHA,))
     yield shared_site
     shared_site.reset()
 
 
-def authority_of_stand_in(site: Site) -> str:
-    """What clients would trust while the self-signed certificate stands in."""
+def authority_of_self_signed(site: Site) -> str:
+    """Return the authority of the self-signed certificate that is used meanwhile."""
     return site.run_on_volume("pem=$(readlink -f /etc/dyber/tls/acme.pem); cat ${pem%pem}chain")
 
 
 def test_until_the_first_certificate_a_self_signed_one_is_served(site: Site) -> None:
-    own = stored(site.gateway, "acme")
-    wait_until_served(site.gateway, own)
-    assert verified(site.gateway, authority_of_stand_in(site)) == own
+    self_signed = stored(site.gateway, "acme")
+    wait_until_served(site.gateway, self_signed)
+    assert verified(site.gateway, authority_of_self_signed(site)) == self_signed
 
 
 @pytest.mark.parametrize("https_redirect", [False, True])
@@ -164,7 +164,7 @@ def test_a_renewal_interrupts_neither_streams_nor_calls(site: Site) -> None:
     assert workers(gateway) == before
 
 
-def test_a_server_that_does_not_answer_leaves_the_certificate_and_is_asked_again(site: Site) -> None:
+def test_if_the_server_does_not_answer_the_certificate_stays_and_the_keeper_tries_again(site: Site) -> None:
     keeper = site.keeper(ACME_RENEW_BEFORE_DAYS="1000")
     keeper.wait_for("issued")
     before = stored(site.gateway, "acme")
@@ -177,18 +177,18 @@ def test_a_server_that_does_not_answer_leaves_the_certificate_and_is_asked_again
         assert keeper.healthy()
     finally:
         site.pebble.resume()
-    # It has forgotten the account, too.
+    # The server has also lost the account.
     keeper.check_now()
     keeper.wait_for("renewed")
     assert stored(site.gateway, "acme") != before
 
 
-def test_a_private_authority_has_to_be_named(site: Site) -> None:
+def test_a_private_authority_has_to_be_configured(site: Site) -> None:
     failed = site.keeper(ACME_CA="").wait_for("failed")
     assert "certificate" in failed["words"].lower()
 
 
-def test_the_authoritys_own_words_are_logged_and_the_next_attempt_comes_later_each_time(site: Site) -> None:
+def test_the_message_of_the_authority_is_logged_and_each_pause_is_longer(site: Site) -> None:
     keeper = site.keeper(ACME_NAMES="elsewhere.example")
     keeper.wait_for("next_check", 3)
     failed = keeper.wait_for("failed")
@@ -207,7 +207,7 @@ def test_the_key_and_the_account_are_readable_by_the_gateway_only(site: Site) ->
     assert len(modes.splitlines()) == 5
 
 
-def test_a_keeper_that_starts_again_gives_the_gateway_what_it_had_without_asking(site: Site) -> None:
+def test_a_restarted_keeper_delivers_its_certificate_without_the_server(site: Site) -> None:
     keeper = site.keeper()
     keeper.wait_for("issued")
     before = stored(site.gateway, "acme")
@@ -221,7 +221,7 @@ def test_a_keeper_that_starts_again_gives_the_gateway_what_it_had_without_asking
         site.pebble.resume()
 
 
-def test_damaged_files_are_set_aside_told_and_made_anew_without_a_lost_call(site: Site) -> None:
+def test_damaged_files_are_set_aside_reported_and_replaced_without_a_lost_call(site: Site) -> None:
     gateway = site.gateway
     wait_until(lambda: gateway.request("/api/alpha/ready", port=443).status == 200, "alpha is reached")
     keeper = site.keeper(ACME_RENEW_BEFORE_DAYS="1000")
@@ -239,15 +239,19 @@ def test_damaged_files_are_set_aside_told_and_made_anew_without_a_lost_call(site
             ],
             start=1,
         ):
-            told = len(keeper.events("damaged"))
+            reported = len(keeper.events("damaged"))
             names = " ".join(files)
             site.run_on_volume(f"{STATE}; {damage} {names}")
             keeper.check_now()
             try:
-                wait_until(lambda count=number: keeper.made() == count + 1, f"made anew after {damage} {names}", 60)
+                wait_until(
+                    lambda count=number: keeper.certificates_obtained() == count + 1,
+                    f"made anew after {damage} {names}",
+                    60,
+                )
             except AssertionError as error:
                 raise AssertionError(docker("logs", keeper.name)) from error
-            damaged = keeper.events("damaged")[told:]
+            damaged = keeper.events("damaged")[reported:]
             assert len(damaged) == len(files)
             for file, event in zip(files, damaged, strict=True):
                 assert f"{file}.damaged" in event["zh"] and f"{file}.damaged" in event["en"]
@@ -257,7 +261,7 @@ def test_damaged_files_are_set_aside_told_and_made_anew_without_a_lost_call(site
     assert keeper.events("failed") == []
 
 
-def test_until_a_damaged_certificate_is_made_anew_the_self_signed_one_serves(site: Site) -> None:
+def test_until_a_damaged_certificate_is_replaced_the_self_signed_one_is_served(site: Site) -> None:
     gateway = site.gateway
     keeper = site.keeper()
     keeper.wait_for("issued")
@@ -267,7 +271,7 @@ def test_until_a_damaged_certificate_is_made_anew_the_self_signed_one_serves(sit
         keeper.check_now()
         keeper.wait_for("damaged", 2)
         wait_until_served(gateway, stored(gateway, "acme"))
-        verified(gateway, authority_of_stand_in(site))
+        verified(gateway, authority_of_self_signed(site))
         with traffic(gateway, "alpha"):
             docker("unpause", site.pebble.name)
             keeper.wait_for("issued", 2)
@@ -278,7 +282,7 @@ def test_until_a_damaged_certificate_is_made_anew_the_self_signed_one_serves(sit
     assert site.run_on_volume("ls /etc/dyber/tls/acme.pem.damaged")
 
 
-def test_another_name_asks_for_another_certificate(site: Site) -> None:
+def test_another_name_needs_another_certificate(site: Site) -> None:
     site.keeper().wait_for("issued")
     before = stored(site.gateway, "acme")
     keeper = site.keeper(ACME_NAMES="pet.example www.pet.example")
@@ -291,7 +295,7 @@ def subject_names(site: Site) -> str:
     return site.run_on_volume("openssl x509 -in /etc/dyber/tls/acme.pem -noout -ext subjectAltName")
 
 
-def test_a_check_that_finds_nothing_to_do_asks_for_nothing(site: Site) -> None:
+def test_a_check_of_a_current_certificate_changes_nothing(site: Site) -> None:
     keeper = site.keeper()
     keeper.wait_for("issued")
     before = stored(site.gateway, "acme")
@@ -301,7 +305,7 @@ def test_a_check_that_finds_nothing_to_do_asks_for_nothing(site: Site) -> None:
     assert keeper.events("failed") == []
 
 
-def test_it_is_healthy_once_the_authoritys_certificate_is_there(site: Site) -> None:
+def test_the_keeper_is_healthy_once_it_has_a_certificate(site: Site) -> None:
     keeper = site.keeper(ACME_NAMES="elsewhere.example")
     assert not keeper.healthy()
     keeper = site.keeper()
@@ -309,7 +313,7 @@ def test_it_is_healthy_once_the_authoritys_certificate_is_there(site: Site) -> N
     assert keeper.healthy()
 
 
-def test_it_ends_at_once_when_told_to(site: Site) -> None:
+def test_the_keeper_ends_at_once_after_a_signal(site: Site) -> None:
     keeper = site.keeper()
     keeper.wait_for("next_check")
     docker("stop", "--time", "60", keeper.name)
@@ -322,7 +326,7 @@ def test_it_ends_at_once_when_told_to(site: Site) -> None:
     [{"ACME_DIRECTORY": "http://plain.example/dir"}, {"ACME_NAMES": ""}, {"ACME_NAMES": "192.0.2.1"}],
     ids=["no https", "no name", "an address"],
 )
-def test_settings_that_cannot_work_are_named(site: Site, environment: dict[str, str]) -> None:
+def test_unusable_settings_are_named(site: Site, environment: dict[str, str]) -> None:
     keeper = site.keeper(**environment)
     assert next(iter(environment)) in keeper.wait_for("unusable")["en"]
     assert docker("wait", keeper.name) == "1"

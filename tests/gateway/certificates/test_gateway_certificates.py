@@ -1,4 +1,4 @@
-"""A certificate of the user's own: stored when it is usable, refused with words when not, replaced under traffic."""
+"""Tests a certificate that the user provides: storing it, refusing an unusable one, replacing it under load."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def shared_site(gateway_image: str) -> Iterator[GatewayUnderTest]:
 
 @pytest.fixture(scope="module")
 def authority(shared_site: GatewayUnderTest) -> Authority:
-    # Not in the gateway itself: a restart takes its /tmp away.
+    # Not in the gateway itself, whose /tmp is lost at a restart.
     return Authority(shared_site.others[0])
 
 
 @pytest.fixture
 def site(shared_site: GatewayUnderTest) -> GatewayUnderTest:
-    """Configured for files, with none there."""
+    """A gateway that is configured for a certificate from files, without such files."""
     shared_site.load({}, "rm -f /etc/dyber/tls/files.pem")
     shared_site.configure(FILES, (ALPHA,))
     return shared_site
@@ -41,22 +41,24 @@ def store(site: GatewayUnderTest, key: str, chain: str, names: str = NAMES) -> L
     return site.load(files, "/usr/local/bin/store-certificate /staging")
 
 
-def stored_well(site: GatewayUnderTest, pair: Pair) -> Loaded:
+def store_successfully(site: GatewayUnderTest, pair: Pair) -> Loaded:
     loaded = store(site, pair.key, pair.chain)
     assert loaded.exit_code == 0, loaded.stderr
     return loaded
 
 
-def test_until_there_is_one_a_self_signed_one_is_served(site: GatewayUnderTest) -> None:
+def test_without_a_certificate_the_self_signed_one_is_served(site: GatewayUnderTest) -> None:
     chain = docker("exec", site.name, "bash", "-c", "pem=$(readlink -f /etc/dyber/tls/files.pem); cat ${pem%pem}chain")
     assert verified(site, chain) == stored(site, "files")
 
 
-def test_a_good_one_is_served_with_its_chain_and_without_a_reload(site: GatewayUnderTest, authority: Authority) -> None:
+def test_a_good_certificate_is_served_with_its_chain_and_without_a_reload(
+    site: GatewayUnderTest, authority: Authority
+) -> None:
     wait_until_served(site, stored(site, "files"))
     before = workers(site)
     pair = authority.issue("pet.example")
-    loaded = stored_well(site, pair)
+    loaded = store_successfully(site, pair)
     assert loaded.stderr == ""
     assert "notAfter=" in loaded.stdout.splitlines()[-1]
     wait_until_served(site, pair.subject)
@@ -65,43 +67,47 @@ def test_a_good_one_is_served_with_its_chain_and_without_a_reload(site: GatewayU
 
 
 def test_only_the_gateway_can_read_the_key(site: GatewayUnderTest, authority: Authority) -> None:
-    stored_well(site, authority.issue("pet.example"))
+    store_successfully(site, authority.issue("pet.example"))
     listing = docker("exec", site.name, "stat", "--format=%a %u", "/etc/dyber/tls/files.pem")
     assert listing == "600 20080"
 
 
-def test_one_that_is_replaced_interrupts_neither_streams_nor_calls(
+def test_replacing_the_certificate_interrupts_neither_streams_nor_calls(
     site: GatewayUnderTest, authority: Authority
 ) -> None:
     wait_until(lambda: site.request("/api/alpha/ready", port=443).status == 200, "alpha is reached")
     first, second = authority.issue("pet.example"), authority.issue("pet.example", key="rsa:2048")
-    stored_well(site, first)
+    store_successfully(site, first)
     wait_until_served(site, first.subject)
     before = workers(site)
     with traffic(site, "alpha"):
-        stored_well(site, second)
+        store_successfully(site, second)
         wait_until_served(site, second.subject)
     assert workers(site) == before
 
 
-def test_it_survives_a_new_configuration_and_a_restart(site: GatewayUnderTest, authority: Authority) -> None:
+def test_the_certificate_survives_a_new_configuration_and_a_restart(
+    site: GatewayUnderTest, authority: Authority
+) -> None:
     pair = authority.issue("pet.example")
-    stored_well(site, pair)
+    store_successfully(site, pair)
     site.configure(changed(FILES, server_names=("pet.example", "other.example")), (ALPHA,))
     site.restart()
     wait_until_served(site, pair.subject)
 
 
-def test_the_key_goes_with_the_last_configuration_that_needs_it(site: GatewayUnderTest, authority: Authority) -> None:
-    stored_well(site, authority.issue("pet.example"))
+def test_the_key_is_removed_with_the_last_configuration_that_needs_it(
+    site: GatewayUnderTest, authority: Authority
+) -> None:
+    store_successfully(site, authority.issue("pet.example"))
     for number in range(4):
         names = (f"name{number}.example",)
         site.configure(changed(SETTINGS, server_names=names), (ALPHA,))
     assert "files.pem" not in docker("exec", site.name, "ls", "/etc/dyber/tls").split()
 
 
-def refused(site: GatewayUnderTest, key: str, chain: str, *words: str) -> None:
-    """Stores it, and checks that it was refused in these words and that nothing changed."""
+def assert_refused(site: GatewayUnderTest, key: str, chain: str, *words: str) -> None:
+    """Try to store a certificate, and check that it is refused with these words and that nothing changes."""
     before = stored(site, "files")
     loaded = store(site, key, chain)
     assert loaded.exit_code == 2, loaded
@@ -116,28 +122,28 @@ def refused(site: GatewayUnderTest, key: str, chain: str, *words: str) -> None:
 
 def test_a_key_of_another_certificate_is_refused(site: GatewayUnderTest, authority: Authority) -> None:
     pair, other = authority.issue("pet.example"), authority.issue("pet.example")
-    stored_well(site, pair)
-    refused(site, other.key, pair.chain, "key.pem is not the key of this certificate", "私钥")
+    store_successfully(site, pair)
+    assert_refused(site, other.key, pair.chain, "key.pem is not the key of this certificate", "私钥")
 
 
-def test_an_expired_one_is_refused(site: GatewayUnderTest, authority: Authority) -> None:
+def test_an_expired_certificate_is_refused(site: GatewayUnderTest, authority: Authority) -> None:
     pair = authority.issue("pet.example", begins="-10 days", days=5)
-    refused(site, pair.key, pair.chain, "expired on", "过期")
+    assert_refused(site, pair.key, pair.chain, "expired on", "过期")
 
 
-def test_one_that_is_not_valid_yet_is_refused(site: GatewayUnderTest, authority: Authority) -> None:
+def test_a_certificate_that_is_not_valid_yet_is_refused(site: GatewayUnderTest, authority: Authority) -> None:
     pair = authority.issue("pet.example", begins="+2 days")
-    refused(site, pair.key, pair.chain, "not valid yet", "还没有生效")
+    assert_refused(site, pair.key, pair.chain, "not valid yet", "还没有生效")
 
 
 def test_a_chain_in_the_wrong_order_is_refused(site: GatewayUnderTest, authority: Authority) -> None:
     pair = authority.issue("pet.example")
-    refused(site, pair.key, authority.root + pair.subject, "number 2", "第 2 张")
+    assert_refused(site, pair.key, authority.root + pair.subject, "number 2", "第 2 张")
 
 
 def test_a_key_that_clients_would_not_accept_is_refused(site: GatewayUnderTest, authority: Authority) -> None:
     pair = authority.issue("pet.example", key="rsa:1024")
-    refused(site, pair.key, pair.chain, "key too small")
+    assert_refused(site, pair.key, pair.chain, "key too small")
 
 
 @pytest.mark.parametrize(
@@ -150,16 +156,16 @@ def test_a_key_that_clients_would_not_accept_is_refused(site: GatewayUnderTest, 
     ],
     ids=["empty", "text", "garbage", "cut off"],
 )
-def test_what_is_no_certificate_is_refused(
+def test_a_file_without_a_certificate_is_refused(
     site: GatewayUnderTest, authority: Authority, chain: str, words: str
 ) -> None:
-    refused(site, authority.issue("pet.example").key, chain, words)
+    assert_refused(site, authority.issue("pet.example").key, chain, words)
 
 
-def test_what_is_no_key_is_refused(site: GatewayUnderTest, authority: Authority) -> None:
+def test_a_file_without_a_key_is_refused(site: GatewayUnderTest, authority: Authority) -> None:
     pair = authority.issue("pet.example")
     secret = "c2VjcmV0IGtleSBtYXRlcmlhbA"
-    refused(
+    assert_refused(
         site, f"-----BEGIN PRIVATE KEY-----\n{secret}\n-----END PRIVATE KEY-----\n", pair.chain, "no usable private"
     )
 
@@ -169,10 +175,10 @@ def test_a_key_with_a_passphrase_is_refused_with_the_way_to_remove_it(
 ) -> None:
     pair = authority.issue("pet.example")
     command = "openssl ecparam -genkey -name prime256v1 -noout | openssl pkey -aes256 -passout pass:x"
-    refused(site, docker("exec", site.name, "bash", "-c", command), pair.chain, "openssl pkey -in key.pem")
+    assert_refused(site, docker("exec", site.name, "bash", "-c", command), pair.chain, "openssl pkey -in key.pem")
 
 
-def test_files_from_windows_are_taken(site: GatewayUnderTest, authority: Authority) -> None:
+def test_files_with_windows_line_ends_are_accepted(site: GatewayUnderTest, authority: Authority) -> None:
     pair = authority.issue("pet.example")
     chain = "\ufeffSubject: pet.example\r\n" + pair.chain.replace("\n", "\r\n")
     loaded = store(site, pair.key.replace("\n", "\r\n"), chain)
@@ -180,7 +186,7 @@ def test_files_from_windows_are_taken(site: GatewayUnderTest, authority: Authori
     assert stored(site, "files") == pair.subject
 
 
-def test_a_missing_name_and_a_near_end_are_warned_of(site: GatewayUnderTest, authority: Authority) -> None:
+def test_warnings_name_missing_names_and_a_near_expiry(site: GatewayUnderTest, authority: Authority) -> None:
     pair = authority.issue("*.pet.example", days=10)
     loaded = store(site, pair.key, pair.chain, NAMES + "DNS:api.pet.example\nIP:192.0.2.1\n")
     assert loaded.exit_code == 0, loaded.stderr

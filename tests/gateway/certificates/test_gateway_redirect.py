@@ -1,4 +1,4 @@
-"""Plain HTTP sent on to HTTPS, what browsers are promised, and what the authority for certificates may read."""
+"""Tests the redirect to HTTPS, Strict-Transport-Security, and the challenges that an authority reads."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def redirecting(gateway_image: str) -> Iterator[GatewayUnderTest]:
         ("127.0.0.1", "//evil.example/%0d%0aX-Evil:%201", "https://127.0.0.1:8443//evil.example/%0d%0aX-Evil:%201"),
     ],
 )
-def test_plain_http_is_sent_on_to_https(redirecting: GatewayUnderTest, host: str, path: str, location: str) -> None:
+def test_plain_http_is_redirected_to_https(redirecting: GatewayUnderTest, host: str, path: str, location: str) -> None:
     answer = redirecting.request(path, headers={"Host": host})
     assert (answer.status, answer.headers.get_all("Location")) == (308, [location])
     assert (answer.json()["code"], answer.json()["location"]) == ("use_https", location)
@@ -47,7 +47,7 @@ def test_plain_http_is_sent_on_to_https(redirecting: GatewayUnderTest, host: str
     assert answer.headers["X-Evil"] is None
 
 
-def test_the_usual_port_is_left_out(own_gateway: GatewayUnderTest) -> None:
+def test_the_default_port_is_left_out(own_gateway: GatewayUnderTest) -> None:
     configure(own_gateway, changed(SETTINGS, https_redirect=True))
     answer = own_gateway.request("/api/alpha/x", headers={"Host": "pet.example:80"})
     assert answer.headers["Location"] == "https://pet.example/api/alpha/x"
@@ -65,7 +65,7 @@ def test_health_stays_on_plain_http(redirecting: GatewayUnderTest) -> None:
     assert (answer.status, answer.body) == (200, b"OK\n")
 
 
-def test_an_unknown_host_is_not_sent_anywhere(redirecting: GatewayUnderTest) -> None:
+def test_an_unknown_host_is_not_redirected(redirecting: GatewayUnderTest) -> None:
     answer = redirecting.request("/", headers={"Host": "evil.example"})
     assert (answer.status, answer.headers["Location"]) == (421, None)
 
@@ -79,7 +79,7 @@ def test_the_other_ports_serve_as_before(redirecting: GatewayUnderTest, port: in
     ("path", "token", "status"),
     [("/api/alpha/ready", TOKEN, 200), ("/api/alpha/ready", None, 401), ("/nowhere", TOKEN, 404)],
 )
-def test_browsers_are_promised_https_on_every_tls_answer(
+def test_every_tls_response_has_strict_transport_security(
     redirecting: GatewayUnderTest, path: str, token: str | None, status: int
 ) -> None:
     answer = redirecting.request(path, port=443, token=token)
@@ -88,16 +88,18 @@ def test_browsers_are_promised_https_on_every_tls_answer(
 
 
 @pytest.mark.parametrize(("port", "path"), [(80, "/x"), (80, "/health"), (8080, "/alpha/ready"), (9000, "/ready")])
-def test_browsers_are_promised_nothing_without_tls(redirecting: GatewayUnderTest, port: int, path: str) -> None:
+def test_responses_without_tls_have_no_strict_transport_security(
+    redirecting: GatewayUnderTest, port: int, path: str
+) -> None:
     assert redirecting.request(path, port=port).headers["Strict-Transport-Security"] is None
 
 
-def test_browsers_are_promised_nothing_by_default(gateway: GatewayUnderTest) -> None:
+def test_there_is_no_strict_transport_security_by_default(gateway: GatewayUnderTest) -> None:
     assert gateway.request("/health", port=443).headers["Strict-Transport-Security"] is None
 
 
-def challenged(gateway: GatewayUnderTest, settings: GatewaySettings) -> None:
-    """Puts a certificate where an authority's would be, and one challenge; then delivers the configuration."""
+def prepare_challenge(gateway: GatewayUnderTest, settings: GatewaySettings) -> None:
+    """Put a certificate and a challenge where those of an authority would be, then deliver the configuration."""
     name = unique("challenge")
     key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc"
     pem = "/etc/dyber/tls/acme.pem"
@@ -117,12 +119,12 @@ def challenged(gateway: GatewayUnderTest, settings: GatewaySettings) -> None:
 def test_the_authority_reads_challenges_on_plain_http_without_a_token(
     own_gateway: GatewayUnderTest, https_redirect: bool
 ) -> None:
-    challenged(own_gateway, changed(SETTINGS, https_redirect=https_redirect, tls={"source": "acme"}))
+    prepare_challenge(own_gateway, changed(SETTINGS, https_redirect=https_redirect, tls={"source": "acme"}))
     answer = own_gateway.request(f"{CHALLENGE}TOKEN_4-711", token=None, headers={"Host": "pet.example"})
     assert (answer.status, answer.body) == (200, b"proof.of.key")
     assert answer.headers["Content-Type"] == "text/plain"
-    for nothing in ("", "OTHER", "../../current/nginx.conf", "%2e%2e/%2e%2e/tls/acme.pem", "TOKEN_4-711/"):
-        assert own_gateway.request(CHALLENGE + nothing, token=None).status in (308, 404)
+    for wrong_path in ("", "OTHER", "../../current/nginx.conf", "%2e%2e/%2e%2e/tls/acme.pem", "TOKEN_4-711/"):
+        assert own_gateway.request(CHALLENGE + wrong_path, token=None).status in (308, 404)
     assert own_gateway.request(f"{CHALLENGE}TOKEN_4-711", headers={"Host": "evil.example"}).status == 421
 
 

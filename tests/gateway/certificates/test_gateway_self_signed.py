@@ -1,4 +1,4 @@
-"""The self-signed certificate: as long as clients allow, renewed in time by itself, made anew when it is damaged."""
+"""Tests the self-signed certificate: its lifetime, its renewal in time, and its replacement when it is damaged."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ LONGEST = timedelta(days=398)
 PEM = "/etc/dyber/tls/$(sha256sum </etc/dyber/current/tls.names | cut -c1-16).pem"
 
 
-def aged(gateway: GatewayUnderTest, days: int) -> None:
-    """Makes the certificates anew as they would have been made so many days ago, and serves the first of them."""
+def make_older(gateway: GatewayUnderTest, days: int) -> None:
+    """Make the certificates as they would have been made `days` ago, and serve the first of them."""
     earlier = f"now=$(($(date +%s) - {days * 86400}))"
     older = f"sed 's/now=$(date +%s)/{earlier}/' /usr/local/bin/certificate-files >/tmp/older"
     make = "source /tmp/older; lock; names=$ROOT/current/tls.names; make_certificate $names $(certificate_id $names)"
@@ -35,7 +35,7 @@ def aged(gateway: GatewayUnderTest, days: int) -> None:
 
 @dataclass
 class Keeper:
-    """A container that runs the keeper, as in production: no network, nothing writable but the volume and /tmp."""
+    """A container that runs the keeper, as in production: no network, and only the volume and /tmp are writable."""
 
     gateway: GatewayUnderTest
     name: str
@@ -58,7 +58,7 @@ class Keeper:
 
 
 @pytest.fixture(scope="module")
-def kept(gateway_image: str) -> Iterator[tuple[GatewayUnderTest, Keeper]]:
+def gateway_and_keeper(gateway_image: str) -> Iterator[tuple[GatewayUnderTest, Keeper]]:
     with started(gateway_image) as gateway:
         gateway.backend("alpha")
         gateway.configure(services=(ALPHA,))
@@ -69,13 +69,13 @@ def kept(gateway_image: str) -> Iterator[tuple[GatewayUnderTest, Keeper]]:
 
 
 @pytest.fixture
-def site(kept: tuple[GatewayUnderTest, Keeper]) -> GatewayUnderTest:
-    return kept[0]
+def site(gateway_and_keeper: tuple[GatewayUnderTest, Keeper]) -> GatewayUnderTest:
+    return gateway_and_keeper[0]
 
 
 @pytest.fixture
-def keeper(kept: tuple[GatewayUnderTest, Keeper]) -> Keeper:
-    return kept[1]
+def keeper(gateway_and_keeper: tuple[GatewayUnderTest, Keeper]) -> Keeper:
+    return gateway_and_keeper[1]
 
 
 def name_of(gateway: GatewayUnderTest) -> str:
@@ -83,7 +83,7 @@ def name_of(gateway: GatewayUnderTest) -> str:
 
 
 def certificate(gateway: GatewayUnderTest) -> str:
-    """What a user would hand to clients."""
+    """Return the certificate that clients trust."""
     return docker("exec", gateway.name, "cat", "/etc/dyber/tls/gateway.crt") + "\n"
 
 
@@ -91,29 +91,31 @@ def parsed(pem: str) -> x509.Certificate:
     return x509.load_pem_x509_certificate(pem.encode())
 
 
-def test_it_lasts_as_long_as_clients_allow_and_has_a_key_and_a_signature_of_today(site: GatewayUnderTest) -> None:
+def test_the_certificate_lasts_as_long_as_clients_allow_and_has_a_current_key_and_signature(
+    site: GatewayUnderTest,
+) -> None:
     now = datetime.now(UTC)
-    own = parsed(verified(site, certificate(site)))
-    assert own.not_valid_before_utc < now - timedelta(minutes=50), "a client whose clock is slow refuses it"
-    assert timedelta(days=390) < own.not_valid_after_utc - now
-    assert own.not_valid_after_utc - own.not_valid_before_utc <= LONGEST
-    for one in (own, parsed(certificate(site))):
-        key = one.public_key()
+    served = parsed(verified(site, certificate(site)))
+    assert served.not_valid_before_utc < now - timedelta(minutes=50), "a client whose clock is slow refuses it"
+    assert timedelta(days=390) < served.not_valid_after_utc - now
+    assert served.not_valid_after_utc - served.not_valid_before_utc <= LONGEST
+    for item in (served, parsed(certificate(site))):
+        key = item.public_key()
         assert isinstance(key, ec.EllipticCurvePublicKey)
         assert key.curve.name == "secp256r1"
-        assert one.signature_hash_algorithm is not None
-        assert one.signature_hash_algorithm.name == "sha256"
+        assert item.signature_hash_algorithm is not None
+        assert item.signature_hash_algorithm.name == "sha256"
 
 
-def test_the_key_that_could_sign_more_is_nowhere(site: GatewayUnderTest) -> None:
+def test_the_key_of_the_authority_is_not_kept(site: GatewayUnderTest) -> None:
     keys = docker("exec", site.name, "bash", "-c", "grep -rl 'PRIVATE KEY' /etc/dyber /tmp /run 2>/dev/null || true")
     assert keys.split() == [docker("exec", site.name, "bash", "-c", f"echo {PEM}")]
     authority = parsed(certificate(site)).public_key()
-    (own,) = docker("exec", site.name, "bash", "-c", f"openssl pkey -in {PEM} -pubout").split("\n\n")
-    assert own.encode() != authority.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).strip()
+    (served,) = docker("exec", site.name, "bash", "-c", f"openssl pkey -in {PEM} -pubout").split("\n\n")
+    assert served.encode() != authority.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).strip()
 
 
-def test_there_are_enough_for_ten_years_without_a_gap(site: GatewayUnderTest) -> None:
+def test_there_are_certificates_for_ten_years_without_a_gap(site: GatewayUnderTest) -> None:
     chain = docker("exec", site.name, "bash", "-c", f"pem={PEM}; cat ${{pem%pem}}chain").encode()
     authority, *signed = x509.load_pem_x509_certificates(chain)
     for earlier, later in pairwise(signed):
@@ -124,10 +126,8 @@ def test_there_are_enough_for_ten_years_without_a_gap(site: GatewayUnderTest) ->
     assert signed[-2].not_valid_after_utc < authority.not_valid_after_utc
 
 
-def test_one_that_ends_soon_is_renewed_under_traffic_without_a_lost_call(
-    site: GatewayUnderTest, keeper: Keeper
-) -> None:
-    aged(site, 350)
+def test_a_certificate_that_ends_soon_is_renewed_without_a_lost_call(site: GatewayUnderTest, keeper: Keeper) -> None:
+    make_older(site, 350)
     trusted = certificate(site)
     wait_until_served(site, (old := stored(site, name_of(site))))
     before = workers(site)
@@ -138,15 +138,15 @@ def test_one_that_ends_soon_is_renewed_under_traffic_without_a_lost_call(
         wait_until_served(site, new)
     assert workers(site) == before
     assert parsed(new).not_valid_after_utc - parsed(old).not_valid_after_utc > timedelta(days=300)
-    # Who trusts what there was before trusts the new one.
+    # Clients that trusted the old certificate trust the new one.
     assert certificate(site) == trusted
     assert verified(site, trusted) == new
 
 
-def test_a_deployment_renews_it_too(own_gateway: GatewayUnderTest) -> None:
+def test_a_deployment_renews_the_certificate_too(own_gateway: GatewayUnderTest) -> None:
     settings = GatewaySettings(server_names=("pet.example",))
     own_gateway.configure(settings, ())
-    aged(own_gateway, 700)
+    make_older(own_gateway, 700)
     trusted = certificate(own_gateway)
     own_gateway.configure(settings, (ALPHA,))
     assert certificate(own_gateway) == trusted
@@ -154,15 +154,15 @@ def test_a_deployment_renews_it_too(own_gateway: GatewayUnderTest) -> None:
 
 
 @pytest.mark.parametrize("days", [11 * 335 + 397, -2], ids=["used up", "of a clock that was ahead"])
-def test_one_that_clients_refuse_is_made_anew(own_gateway: GatewayUnderTest, days: int) -> None:
+def test_a_certificate_that_clients_refuse_is_replaced(own_gateway: GatewayUnderTest, days: int) -> None:
     settings = GatewaySettings(server_names=("pet.example",))
     own_gateway.configure(settings, ())
-    aged(own_gateway, days)
+    make_older(own_gateway, days)
     own_gateway.configure(settings, (ALPHA,))
     verified(own_gateway, certificate(own_gateway))
 
 
-def test_one_of_before_that_lasts_too_long_is_replaced(own_gateway: GatewayUnderTest) -> None:
+def test_a_certificate_of_an_older_version_that_lasts_too_long_is_replaced(own_gateway: GatewayUnderTest) -> None:
     settings = GatewaySettings(server_names=("pet.example",))
     own_gateway.configure(settings, ())
     long = (
@@ -174,11 +174,11 @@ def test_one_of_before_that_lasts_too_long_is_replaced(own_gateway: GatewayUnder
     assert replaced.exit_code == 0
     assert "./deploy.sh clients --certificate" in replaced.stderr
     assert own_gateway.load(render(settings, (ALPHA,), (CLIENT,))).stderr == ""
-    own = parsed(verified(own_gateway, certificate(own_gateway)))
-    assert own.not_valid_after_utc - own.not_valid_before_utc <= LONGEST
+    served = parsed(verified(own_gateway, certificate(own_gateway)))
+    assert served.not_valid_after_utc - served.not_valid_before_utc <= LONGEST
 
 
-def test_a_damaged_one_is_set_aside_told_and_made_anew(site: GatewayUnderTest, keeper: Keeper) -> None:
+def test_a_damaged_certificate_is_set_aside_reported_and_replaced(site: GatewayUnderTest, keeper: Keeper) -> None:
     damages = ("truncate --size=0", "sed -i s/PRIVATE/PIRATE/", "rm", "truncate --size=300")
     for number, damage in enumerate(damages, start=1):
         site.load({}, f"{damage} {PEM}")
@@ -190,7 +190,7 @@ def test_a_damaged_one_is_set_aside_told_and_made_anew(site: GatewayUnderTest, k
     assert f"{name_of(site)}.pem.damaged" in docker("exec", site.name, "ls", "/etc/dyber/tls")
 
 
-def test_a_deployment_makes_a_damaged_one_anew(own_gateway: GatewayUnderTest) -> None:
+def test_a_deployment_replaces_a_damaged_certificate(own_gateway: GatewayUnderTest) -> None:
     settings = GatewaySettings(server_names=("two.example",))
     own_gateway.configure(settings, ())
     own_gateway.load({}, f"truncate --size=300 {PEM}")
@@ -198,7 +198,7 @@ def test_a_deployment_makes_a_damaged_one_anew(own_gateway: GatewayUnderTest) ->
     verified(own_gateway, certificate(own_gateway), "two.example")
 
 
-def test_the_keeper_leaves_a_gateway_alone_that_has_its_certificate_from_elsewhere(
+def test_the_keeper_does_nothing_if_the_certificate_comes_from_another_source(
     site: GatewayUnderTest, keeper: Keeper
 ) -> None:
     site.configure(changed(SETTINGS, tls={"source": "files"}), (ALPHA,))

@@ -1,4 +1,4 @@
-"""The generated certificate: the right names, verified as a client would."""
+"""Tests TLS of the gateway with the self-signed certificate, verified as by a client."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.gateway.support.gateway_under_test import ALPHA, GatewayUnderTest
 
 
 def certificate(gateway: GatewayUnderTest) -> str:
-    """What a user would hand to clients."""
+    """Return the certificate that clients trust."""
     return docker("exec", gateway.name, "cat", "/etc/dyber/tls/gateway.crt")
 
 
@@ -28,8 +28,8 @@ def strict(gateway: GatewayUnderTest) -> ssl.SSLContext:
     return context
 
 
-def negotiated(gateway: GatewayUnderTest, curves: str) -> str:
-    """The key of the exchange that a client with these curves agrees on; empty where there is none."""
+def negotiated_key(gateway: GatewayUnderTest, curves: str) -> str:
+    """Return OpenSSL's line on the key exchange of a client with these curves; empty if there is none."""
     script = f"openssl s_client -connect 127.0.0.1:443 -servername localhost -groups {curves} </dev/null 2>&1 || true"
     lines = docker("exec", gateway.name, "bash", "-c", script).splitlines()
     return next((line for line in lines if "Temp Key" in line), "")
@@ -64,12 +64,12 @@ def test_old_tls_is_refused(gateway: GatewayUnderTest) -> None:
 
 @pytest.mark.parametrize("curve", ["X25519", "prime256v1", "secp384r1"])
 def test_a_client_that_knows_one_of_the_curves_is_served(gateway: GatewayUnderTest, curve: str) -> None:
-    assert curve in negotiated(gateway, curve)
+    assert curve in negotiated_key(gateway, curve)
 
 
 @pytest.mark.parametrize("curve", ["secp521r1", "X448", "brainpoolP256r1", "ffdhe2048"])
 def test_other_curves_are_not_used(gateway: GatewayUnderTest, curve: str) -> None:
-    assert negotiated(gateway, curve) == ""
+    assert negotiated_key(gateway, curve) == ""
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])

@@ -1,4 +1,4 @@
-"""The access log: who called what, and no secrets."""
+"""Tests the access log: it has clients, services and tools, and no secrets."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def test_a_stopped_service_does_not_fill_the_log(gateway: GatewayUnderTest) -> N
     assert "could not be resolved" not in gateway.logs()[1]
 
 
-def test_what_the_gateway_asks_itself_is_not_logged(gateway: GatewayUnderTest) -> None:
-    # Callers may ask for any path; the gateway's probes go to a port that is not published.
+def test_requests_of_the_gateway_to_itself_are_not_logged(gateway: GatewayUnderTest) -> None:
+    # Paths do not distinguish them, as callers may use any path; the gateway's own requests use another port.
     assert [entry for entry in gateway.logs()[0] if entry["port"] not in gateway.ports] == []
 
 
@@ -66,20 +66,20 @@ def test_a_malformed_request_leaves_a_valid_line(gateway: GatewayUnderTest) -> N
     assert (entry["status"], entry["service"], entry["breaker"]) == (400, "", "")
 
 
-def test_hostile_headers_stay_inside_their_line(gateway: GatewayUnderTest) -> None:
+def test_hostile_headers_cannot_break_a_log_line(gateway: GatewayUnderTest) -> None:
     hostile = 'a"b\\c\u00e9' + "x" * 500
     gateway.request("/api/alpha/x", headers={"User-Agent": hostile, "X-Request-Id": "log-test-hostile"})
     assert gateway.logged("log-test-hostile")["user_agent"].startswith('a"b\\c')
     assert len(gateway.logged("log-test-hostile")["user_agent"]) <= 128
 
 
-def test_a_callers_trace_goes_on(gateway: GatewayUnderTest) -> None:
+def test_the_trace_of_a_caller_is_passed_on(gateway: GatewayUnderTest) -> None:
     trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
     seen = gateway.seen("/api/alpha/", headers={"traceparent": trace, "X-Request-Id": "log-test-trace"})
     assert seen["headers"]["traceparent"] == gateway.logged("log-test-trace")["traceparent"] == trace
 
 
-def test_a_missing_or_broken_trace_is_made(gateway: GatewayUnderTest) -> None:
+def test_a_missing_or_invalid_trace_is_replaced(gateway: GatewayUnderTest) -> None:
     for trace in ({}, {"traceparent": "00-" + "0" * 32 + "-00f067aa0ba902b7-01"}, {"traceparent": "nonsense"}):
         made = gateway.seen("/api/alpha/", headers=trace)["headers"]["traceparent"]
         assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-01", made)
@@ -94,5 +94,5 @@ def test_the_containers_own_health_checks_are_not_logged(gateway: GatewayUnderTe
 
 
 def from_inside(gateway: GatewayUnderTest) -> list[dict[str, Any]]:
-    """The logged requests that came from the gateway's container itself, such as those of other tests."""
+    """Return the logged requests that came from inside the gateway's container, such as those of other tests."""
     return [entry for entry in gateway.logs()[0] if entry["remote"] == "127.0.0.1"]

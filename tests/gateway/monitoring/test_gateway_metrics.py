@@ -1,4 +1,4 @@
-"""/metrics: what the gateway counts, for Prometheus, and only for clients who may call every service."""
+"""Tests /metrics: the counters of the gateway, for clients that may call every service."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from infra.rendering.gateway.model import GatewayClient, GatewayService
 from infra.version import VERSION
-from tests.gateway.support.calls import reached
+from tests.gateway.support.calls import wait_until_reached
 from tests.gateway.support.docker_cli import wait_until
 from tests.gateway.support.gateway_under_test import (
     ABSENT,
@@ -26,18 +26,18 @@ Samples = dict[tuple[str, ...], float]
 
 
 def samples(gateway: GatewayUnderTest) -> dict[str, Samples]:
-    """The values by name of the sample and values of its labels, as Prometheus' own parser reads them."""
+    """Return the values by name and label values, as the parser of Prometheus reads them."""
     answer = gateway.request("/metrics")
     assert answer.status == 200, answer.body
-    found: dict[str, Samples] = {}
+    values: dict[str, Samples] = {}
     for family in text_string_to_metric_families(answer.body.decode()):
         for sample in family.samples:
-            found.setdefault(sample.name, {})[tuple(sample.labels.values())] = sample.value
-    return found
+            values.setdefault(sample.name, {})[tuple(sample.labels.values())] = sample.value
+    return values
 
 
 def requests(gateway: GatewayUnderTest, *labels: str) -> float:
-    """Requests so far with these labels: service, client, status."""
+    """Return the number of requests with these labels: service, client, status."""
     return samples(gateway).get("dyber_gateway_requests_total", {}).get(labels, 0)
 
 
@@ -69,7 +69,7 @@ def test_metrics_need_a_token(gateway: GatewayUnderTest, port: int) -> None:
     assert answer.headers["WWW-Authenticate"].startswith("Bearer ")
 
 
-def test_a_client_with_scopes_may_not_read_them(own_gateway: GatewayUnderTest) -> None:
+def test_a_client_with_scopes_may_not_read_metrics(own_gateway: GatewayUnderTest) -> None:
     scoped = GatewayClient("scoped", CLIENT.token_sha256, {"alpha": "all"})
     own_gateway.configure(services=(ALPHA,), clients=(scoped,))
     answer = own_gateway.request("/metrics")
@@ -88,10 +88,10 @@ def test_calls_are_counted_by_service_client_and_status(gateway: GatewayUnderTes
     wait_until(lambda: requests(gateway, *bad) == before_bad + 1, "the refused call is counted")
 
 
-def test_time_is_summed_by_service(own_gateway: GatewayUnderTest) -> None:
+def test_request_times_are_summed_by_service(own_gateway: GatewayUnderTest) -> None:
     own_gateway.backend("alpha")
     own_gateway.configure(services=(ALPHA,))
-    reached(own_gateway, 1)
+    wait_until_reached(own_gateway, 1)
     before = samples(own_gateway)
     own_gateway.request("/api/alpha/slow?milliseconds=1500")
 
@@ -102,33 +102,35 @@ def test_time_is_summed_by_service(own_gateway: GatewayUnderTest) -> None:
     assert difference("dyber_gateway_request_seconds_count") >= 1
 
 
-def test_the_state_of_services_is_told(own_gateway: GatewayUnderTest) -> None:
+def test_metrics_show_the_state_of_services(own_gateway: GatewayUnderTest) -> None:
     own_gateway.backend("alpha")
     services = (replace(ALPHA, replicas=2), HUNG, replace(ABSENT, name="lacking"))
     own_gateway.configure(changed(SETTINGS, breaker={"failures": 2, "seconds": 600}), services=services)
-    wait_until(lambda: len(samples(own_gateway).get("dyber_gateway_probe_seconds", {})) == 4, "every replica was asked")
+    wait_until(
+        lambda: len(samples(own_gateway).get("dyber_gateway_probe_seconds", {})) == 4, "every replica was probed"
+    )
     for _ in range(2):
         own_gateway.request("/api/lacking/x")
     wait_until(lambda: samples(own_gateway)["dyber_gateway_breaker_state"][("lacking",)] == 2, "the breaker is open")
-    found = samples(own_gateway)
-    assert found["dyber_gateway_service_up"] == {("alpha",): 1, ("hung",): 0, ("lacking",): 0}
-    assert found["dyber_gateway_replicas"] == {("alpha",): 2, ("hung",): 1, ("lacking",): 1}
-    assert found["dyber_gateway_replicas_ready"][("alpha",)] == 1
-    assert found["dyber_gateway_breaker_opened_total"][("lacking",)] == 1
-    assert set(found["dyber_gateway_probe_seconds"]) == {
+    values = samples(own_gateway)
+    assert values["dyber_gateway_service_up"] == {("alpha",): 1, ("hung",): 0, ("lacking",): 0}
+    assert values["dyber_gateway_replicas"] == {("alpha",): 2, ("hung",): 1, ("lacking",): 1}
+    assert values["dyber_gateway_replicas_ready"][("alpha",)] == 1
+    assert values["dyber_gateway_breaker_opened_total"][("lacking",)] == 1
+    assert set(values["dyber_gateway_probe_seconds"]) == {
         ("alpha", "1"),
         ("alpha", "2"),
         ("hung", "1"),
         ("lacking", "1"),
     }
-    assert found["dyber_gateway_connections"][("active",)] >= 1
-    assert next(iter(found["dyber_gateway_build_info"]))[0] == VERSION
+    assert values["dyber_gateway_connections"][("active",)] >= 1
+    assert next(iter(values["dyber_gateway_build_info"]))[0] == VERSION
 
 
-def test_counters_outlive_a_new_configuration_and_services_that_left_vanish(own_gateway: GatewayUnderTest) -> None:
+def test_counters_survive_a_new_configuration_except_those_of_removed_services(own_gateway: GatewayUnderTest) -> None:
     own_gateway.backend("alpha")
     own_gateway.configure(services=(ALPHA, GatewayService("leaving", 9003, "走", 5)))
-    reached(own_gateway, 1)
+    wait_until_reached(own_gateway, 1)
     own_gateway.request("/api/leaving/x")
     wait_until(lambda: requests(own_gateway, "leaving", "desktop-pet", "502") >= 1, "the call is counted")
     before = requests(own_gateway, "alpha", "desktop-pet", "200")
@@ -137,7 +139,7 @@ def test_counters_outlive_a_new_configuration_and_services_that_left_vanish(own_
     assert "leaving" not in own_gateway.request("/metrics").body.decode()
 
 
-def test_strangers_cannot_make_more_series(gateway: GatewayUnderTest) -> None:
+def test_callers_without_a_token_cannot_create_series(gateway: GatewayUnderTest) -> None:
     gateway.request("/metrics")
     before = len(samples(gateway)["dyber_gateway_requests_total"])
     for number in range(30):

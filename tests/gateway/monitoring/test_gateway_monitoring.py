@@ -1,4 +1,4 @@
-"""What Prometheus reads, where only its network may, and its own pages behind the gateway."""
+"""Tests the metrics that only the network of Prometheus may read, and the pages of Prometheus behind the gateway."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.gateway.support.gateway_under_test import ABSENT, ALPHA, SETTINGS, Ga
 
 @pytest.fixture(scope="module")
 def monitored(gateway_image: str) -> Iterator[GatewayUnderTest]:
-    """A gateway whose services are, for once, in the network of Prometheus."""
+    """A gateway with a service in the network of Prometheus, unlike in a deployment."""
     running = GatewayUnderTest(gateway_image, ports=(80, 443, 9090))
     try:
         running.start()
@@ -32,8 +32,11 @@ def monitored(gateway_image: str) -> Iterator[GatewayUnderTest]:
         running.stop()
 
 
-def asked(gateway: GatewayUnderTest, path: str, container: str | None = None) -> tuple[int, str]:
-    """Status and body of the metrics' address, from a container; unset: from one in the network of Prometheus."""
+def read_metrics(gateway: GatewayUnderTest, path: str, container: str | None = None) -> tuple[int, str]:
+    """Return status and body of a path at the address for metrics.
+
+    The request comes from `container`, by default from one in the network of Prometheus.
+    """
     script = (
         f"exec 3<>/dev/tcp/{gateway.name}/10090; "
         f"printf 'GET {path} HTTP/1.0\\r\\nHost: gateway:10090\\r\\nAuthorization: Bearer x\\r\\n\\r\\n' >&3; cat <&3"
@@ -42,17 +45,17 @@ def asked(gateway: GatewayUnderTest, path: str, container: str | None = None) ->
     return int(head.split()[1]), body
 
 
-def test_the_gateways_own_metrics_need_no_token_there(monitored: GatewayUnderTest) -> None:
-    status, body = asked(monitored, "/metrics")
+def test_the_gateways_own_metrics_need_no_token_in_the_network_of_prometheus(monitored: GatewayUnderTest) -> None:
+    status, body = read_metrics(monitored, "/metrics")
     assert status == 200
     assert "dyber_gateway_requests" in {family.name for family in text_string_to_metric_families(body)}
 
 
-def test_a_replicas_metrics_are_read_through_the_gateway_without_what_the_caller_sent(
+def test_the_metrics_of_a_replica_are_read_without_the_headers_of_the_caller(
     monitored: GatewayUnderTest,
 ) -> None:
-    wait_until(lambda: asked(monitored, "/services/alpha/1")[0] == 200, "alpha is reached")
-    seen = json.loads(asked(monitored, "/services/alpha/1")[1])
+    wait_until(lambda: read_metrics(monitored, "/services/alpha/1")[0] == 200, "alpha is reached")
+    seen = json.loads(read_metrics(monitored, "/services/alpha/1")[1])
     assert (seen["method"], seen["uri"]) == ("GET", "/metrics")
     assert "authorization" not in {name.lower() for name in seen["headers"]}
 
@@ -68,12 +71,12 @@ def test_a_replicas_metrics_are_read_through_the_gateway_without_what_the_caller
         ("/api/alpha/ready", 404),
     ],
 )
-def test_nothing_else_is_there(monitored: GatewayUnderTest, path: str, status: int) -> None:
-    answer, body = asked(monitored, path)
+def test_other_paths_are_not_served(monitored: GatewayUnderTest, path: str, status: int) -> None:
+    answer, body = read_metrics(monitored, path)
     assert (answer, json.loads(body)["code"]) == (status, "metrics_only")
 
 
-def test_from_another_network_there_is_nothing_to_see(monitored: GatewayUnderTest) -> None:
+def test_another_network_may_not_read_metrics(monitored: GatewayUnderTest) -> None:
     network, stranger = unique("network"), unique("stranger")
     docker("network", "create", "--label", LABEL, network)
     try:
@@ -83,7 +86,7 @@ def test_from_another_network_there_is_nothing_to_see(monitored: GatewayUnderTes
             monitored.image, "sleep", "60",
         )  # fmt: skip
         for path in ("/metrics", "/services/alpha/1"):
-            status, body = asked(monitored, path, stranger)
+            status, body = read_metrics(monitored, path, stranger)
             assert (status, json.loads(body)["code"]) == (403, "metrics_only"), path
     finally:
         docker("rm", "--force", stranger)
@@ -92,15 +95,15 @@ def test_from_another_network_there_is_nothing_to_see(monitored: GatewayUnderTes
 
 
 @pytest.mark.parametrize(("days", "key"), [(90, "ec:prime256v1"), (14000, "rsa:2048")])
-def test_the_end_of_the_certificate_is_told(monitored: GatewayUnderTest, days: int, key: str) -> None:
+def test_metrics_show_the_end_of_the_certificate(monitored: GatewayUnderTest, days: int, key: str) -> None:
     pair = Authority(monitored.others[0]).issue("pet.example", days=days, key=key)
     files = {"certificate.pem": pair.chain, "key.pem": pair.key, "tls.names": "DNS:pet.example\n"}
     stored = monitored.load(files, "/usr/local/bin/store-certificate /staging")
     assert stored.exit_code == 0, stored.stderr
     end = datetime.fromisoformat(stored.stdout.split("notAfter=")[1].strip()).astimezone(UTC)
 
-    def told() -> list[float]:
-        families = text_string_to_metric_families(asked(monitored, "/metrics")[1])
+    def certificate_end() -> list[float]:
+        families = text_string_to_metric_families(read_metrics(monitored, "/metrics")[1])
         return [
             sample.value
             for family in families
@@ -108,13 +111,13 @@ def test_the_end_of_the_certificate_is_told(monitored: GatewayUnderTest, days: i
             if sample.name == "dyber_gateway_certificate_end_seconds"
         ]
 
-    assert told() == [end.timestamp()]
+    assert certificate_end() == [end.timestamp()]
 
 
 def test_the_pages_of_prometheus_need_no_token_but_a_known_host_and_no_foreign_page(
     monitored: GatewayUnderTest,
 ) -> None:
-    # There is no Prometheus here; that the gateway asks for it is what counts.
+    # There is no Prometheus here; the error shows that the gateway tried to reach it.
     absent = monitored.request("/", port=9090, token=None)
     assert (absent.status, absent.json()["code"], absent.json()["service"]) == (502, "service_down", "prometheus")
     foreign = monitored.request("/", port=9090, token=None, headers={"Host": "rebound.example:9090"})
@@ -124,7 +127,7 @@ def test_the_pages_of_prometheus_need_no_token_but_a_known_host_and_no_foreign_p
 
 
 @pytest.mark.parametrize("path", ["/-/quit", "/-/reload"])
-def test_nobody_ends_or_reloads_prometheus_from_outside(monitored: GatewayUnderTest, path: str) -> None:
+def test_prometheus_cannot_be_stopped_or_reloaded_from_outside(monitored: GatewayUnderTest, path: str) -> None:
     assert monitored.request(path, port=9090, method="POST").status == 404
 
 

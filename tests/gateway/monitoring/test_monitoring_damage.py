@@ -1,4 +1,4 @@
-"""Prometheus on damaged files: it comes back by itself with what can be read, and says what it set aside."""
+"""Tests Prometheus with damaged files: it starts with the readable part and reports what was set aside."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FOLDER = Path(__file__).resolve().parents[3] / "monitoring"
 BASE_IMAGE = "dyber-base:trixie"
 IMAGE = "dyber-monitoring-test:latest"
 BLOCKS = 6
-#: Run on the volume: makes blocks, of samples from long before now.
+#: A script for the volume that makes blocks of old samples.
 MAKE_BLOCKS = f"""
 now=$(($(date +%s) / 7200 * 7200))
 {{
@@ -31,7 +31,7 @@ promtool tsdb create-blocks-from openmetrics /tmp/samples /data
 
 @dataclass
 class MonitoringUnderTest:
-    """`samples` and `configuration` are volumes; the second is a fresh copy of the image's where nothing is in it."""
+    """A Prometheus in a container. `samples` and `configuration` are its volumes."""
 
     samples: str = field(default_factory=lambda: unique("samples"))
     configuration: str = field(default_factory=lambda: unique("configuration"))
@@ -72,7 +72,7 @@ class MonitoringUnderTest:
         )  # fmt: skip
 
     def deliver(self, configuration: str) -> str:
-        """What the loader says of a new configuration, in the namespaces of Prometheus, as in production."""
+        """Run the loader with a configuration as in production, in the namespaces of Prometheus; returns its output."""
         return docker(
             "run", "--rm", "--interactive", "--label", LABEL, f"--network=container:{self.name}",
             f"--pid=container:{self.name}", f"--volume={self.configuration}:/etc/dyber", *CONFINED,
@@ -81,18 +81,18 @@ class MonitoringUnderTest:
             stdin=configuration.encode(),
         )  # fmt: skip
 
-    def found(self) -> list[str]:
-        """What is on the volume with the samples, and what was set aside."""
+    def entries(self) -> list[str]:
+        """Return the names on the volume of samples, including those in damaged/."""
         return self.on_volumes("ls -d * damaged/*").split()
 
-    def told(self) -> list[str]:
-        """The errors in its log, of monitoring itself."""
+    def reported_errors(self) -> list[str]:
+        """Return the errors in the log that monitoring's own script reported."""
         result = subprocess.run(["docker", "logs", self.name], capture_output=True, text=True, check=True, timeout=30)
         lines = [json.loads(line) for line in result.stdout.splitlines() if line.startswith("{")]
         return [line["message"] for line in lines if line.get("level") == "ERROR"]
 
     def restarts(self) -> int:
-        """How often the engine had to start it again by itself."""
+        """Return how often the engine has restarted the container."""
         return int(docker("inspect", "--format", "{{.RestartCount}}", self.name))
 
     def remove(self) -> None:
@@ -102,7 +102,7 @@ class MonitoringUnderTest:
 
 @pytest.fixture(scope="module")
 def filled() -> Iterator[str]:
-    """A volume with blocks and what Prometheus adds to them when it runs."""
+    """A volume with blocks and the other files of a Prometheus that has run."""
     docker("build", "--label", LABEL, "--build-arg", f"BASE_IMAGE={BASE_IMAGE}", "--tag", IMAGE, str(FOLDER))
     running = MonitoringUnderTest()
     try:
@@ -117,7 +117,7 @@ def filled() -> Iterator[str]:
 
 @pytest.fixture
 def monitoring(filled: str) -> Iterator[MonitoringUnderTest]:
-    """With blocks of samples, and stopped."""
+    """A Prometheus with blocks of samples, which is not started."""
     running = MonitoringUnderTest()
     try:
         running.create()
@@ -131,8 +131,8 @@ def blocks(names: list[str]) -> list[str]:
     return [name for name in names if len(name) == 26]
 
 
-def test_damaged_blocks_keep_nobody_from_reading_the_others(monitoring: MonitoringUnderTest) -> None:
-    before = blocks(monitoring.found())
+def test_damaged_blocks_are_set_aside_and_the_others_are_used(monitoring: MonitoringUnderTest) -> None:
+    before = blocks(monitoring.entries())
     assert len(before) == BLOCKS
     *damaged, good = before
     short, cut, gone, odd, no_chunks = damaged
@@ -141,20 +141,20 @@ def test_damaged_blocks_keep_nobody_from_reading_the_others(monitoring: Monitori
         f"echo odd >{odd}/tombstones; rm -r {no_chunks}/chunks"
     )
     monitoring.start_and_wait()
-    found = monitoring.found()
-    assert blocks(found) == [good]
-    assert {f"damaged/{name}" for name in damaged} <= set(found)
-    (told,) = monitoring.told()
-    assert all(name in told for name in damaged) and good not in told
-    assert "已移到卷里的 damaged" in told and "were moved to damaged" in told
+    entries = monitoring.entries()
+    assert blocks(entries) == [good]
+    assert {f"damaged/{name}" for name in damaged} <= set(entries)
+    (message,) = monitoring.reported_errors()
+    assert all(name in message for name in damaged) and good not in message
+    assert "已移到卷里的 damaged" in message and "were moved to damaged" in message
     assert monitoring.restarts() == 0
 
 
-def test_a_block_that_prometheus_leaves_out_by_itself_is_left_to_it(monitoring: MonitoringUnderTest) -> None:
+def test_a_block_that_prometheus_ignores_by_itself_is_not_moved(monitoring: MonitoringUnderTest) -> None:
     monitoring.on_volumes("block=$(ls -d 01* | head -n 1); echo odd >$block/meta.json")
     monitoring.start_and_wait()
-    assert len(blocks(monitoring.found())) == BLOCKS
-    assert monitoring.told() == []
+    assert len(blocks(monitoring.entries())) == BLOCKS
+    assert monitoring.reported_errors() == []
 
 
 @pytest.mark.parametrize(
@@ -171,20 +171,20 @@ def test_a_block_that_prometheus_leaves_out_by_itself_is_left_to_it(monitoring: 
     ],
     ids=["no folders", "no folder of chunks", "chunks", "a gap in the log", "no folder of a checkpoint"],
 )
-def test_of_the_newest_samples_what_cannot_be_read_is_set_aside_and_no_block(
+def test_unreadable_newest_samples_are_set_aside_without_any_block(
     monitoring: MonitoringUnderTest, damage: str, aside: set[str]
 ) -> None:
     monitoring.on_volumes(damage)
     monitoring.start_and_wait()
-    found = monitoring.found()
-    assert len(blocks(found)) == BLOCKS
-    assert {name for name in found if name.startswith("damaged/")} == {f"damaged/{name}" for name in aside}
-    (told,) = monitoring.told()
-    assert all(name in told for name in aside)
+    entries = monitoring.entries()
+    assert len(blocks(entries)) == BLOCKS
+    assert {name for name in entries if name.startswith("damaged/")} == {f"damaged/{name}" for name in aside}
+    (message,) = monitoring.reported_errors()
+    assert all(name in message for name in aside)
     assert monitoring.restarts() == 0
 
 
-def test_damage_that_prometheus_mends_and_a_lock_of_another_owner_cost_no_block(
+def test_damage_that_prometheus_repairs_and_a_lock_of_another_owner_lose_no_block(
     monitoring: MonitoringUnderTest,
 ) -> None:
     monitoring.on_volumes(
@@ -192,7 +192,7 @@ def test_damage_that_prometheus_mends_and_a_lock_of_another_owner_cost_no_block(
         "touch lock; chown root:root lock; chmod 0400 lock"
     )
     monitoring.start_and_wait()
-    assert len(blocks(monitoring.found())) == BLOCKS
+    assert len(blocks(monitoring.entries())) == BLOCKS
 
 
 def test_only_the_newest_damage_is_kept(monitoring: MonitoringUnderTest) -> None:
@@ -200,7 +200,7 @@ def test_only_the_newest_damage_is_kept(monitoring: MonitoringUnderTest) -> None
         "mkdir damaged; touch damaged/earlier; chown --reference=. damaged; echo odd >chunks_head/000001"
     )
     monitoring.start_and_wait()
-    assert [name for name in monitoring.found() if "damaged/" in name] == ["damaged/chunks_head"]
+    assert [name for name in monitoring.entries() if "damaged/" in name] == ["damaged/chunks_head"]
 
 
 @pytest.mark.parametrize(
@@ -208,25 +208,27 @@ def test_only_the_newest_damage_is_kept(monitoring: MonitoringUnderTest) -> None
     ["chown root:root .; chmod 0500 .", "rm queries.active; mkdir queries.active"],
     ids=["the volume", "a folder on it"],
 )
-def test_what_it_may_neither_write_nor_move_leaves_it_its_memory(monitoring: MonitoringUnderTest, damage: str) -> None:
+def test_on_a_volume_that_it_cannot_write_prometheus_uses_memory_only(
+    monitoring: MonitoringUnderTest, damage: str
+) -> None:
     monitoring.on_volumes(damage)
     monitoring.start_and_wait()
-    assert "只在内存" in monitoring.told()[-1]
-    assert len(blocks(monitoring.found())) == BLOCKS
+    assert "只在内存" in monitoring.reported_errors()[-1]
+    assert len(blocks(monitoring.entries())) == BLOCKS
 
 
 def test_a_prometheus_that_does_not_start_is_tried_again_and_fails_no_delivery(
     monitoring: MonitoringUnderTest,
 ) -> None:
     monitoring.on_volumes("echo 'no: configuration' >/etc/dyber/current/prometheus.yml")
-    before = monitoring.found()
+    before = monitoring.entries()
     monitoring.start()
-    wait_until(monitoring.told, "it is told")
-    assert "秒后再试" in monitoring.told()[0] and "tried again" in monitoring.told()[0]
-    said = monitoring.deliver("scrape_configs: []\n").splitlines()
-    assert "Prometheus is not up" in said[0]
-    assert len(said[-1]) == 16
+    wait_until(monitoring.reported_errors, "the error is reported")
+    assert "秒后再试" in monitoring.reported_errors()[0] and "tried again" in monitoring.reported_errors()[0]
+    output = monitoring.deliver("scrape_configs: []\n").splitlines()
+    assert "Prometheus is not running yet" in output[0]
+    assert len(output[-1]) == 16
     monitoring.wait_until_ready()
     assert monitoring.restarts() == 0
-    assert not [name for name in monitoring.found() if name.startswith("damaged")]
-    assert set(before) <= set(monitoring.found())
+    assert not [name for name in monitoring.entries() if name.startswith("damaged")]
+    assert set(before) <= set(monitoring.entries())

@@ -1,4 +1,4 @@
-"""The loader: a new configuration is taken whole or not at all."""
+"""Tests that the loader delivers a new configuration completely or not at all."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from tests.gateway.support.gateway_under_test import ABSENT, ALPHA, CLIENT, SETT
 GOOD = render(SETTINGS, [ALPHA], [CLIENT])
 
 
-def inside(gateway: GatewayUnderTest, command: str) -> str:
+def run_inside(gateway: GatewayUnderTest, command: str) -> str:
     return docker("exec", gateway.name, "bash", "-c", command)
 
 
 def current(gateway: GatewayUnderTest) -> str:
-    return inside(gateway, "readlink /etc/dyber/current")
+    return run_inside(gateway, "readlink /etc/dyber/current")
 
 
-def test_before_the_first_configuration_callers_are_told_to_wait(fresh_gateway: GatewayUnderTest) -> None:
+def test_before_the_first_configuration_calls_get_503_with_retry_after(fresh_gateway: GatewayUnderTest) -> None:
     assert fresh_gateway.request("/health").body == b"OK\n"
     answer = fresh_gateway.request("/api/alpha/x")
     assert (answer.status, answer.headers["Retry-After"], answer.json()["code"]) == (503, "2", "starting")
@@ -56,8 +56,8 @@ def test_a_broken_njs_module_is_refused(own_gateway: GatewayUnderTest) -> None:
     assert "status.js" in loaded.stderr
 
 
-def test_what_only_the_running_gateway_can_refuse_is_rolled_back(own_gateway: GatewayUnderTest) -> None:
-    # `nginx -t` cannot know that this shared memory is in use with another meaning.
+def test_a_configuration_that_only_the_running_gateway_refuses_is_rolled_back(own_gateway: GatewayUnderTest) -> None:
+    # `nginx -t` cannot know that the running gateway uses this shared memory with other parameters.
     own_gateway.load(GOOD)
     before = current(own_gateway)
     entry = GOOD["state.conf"].replace("zone=health:2m timeout=1h", "zone=health:2m timeout=1h type=number")
@@ -75,10 +75,10 @@ def test_a_folder_without_a_configuration_is_refused(own_gateway: GatewayUnderTe
     assert "apply-config" in loaded.stderr
 
 
-def killed_at(gateway: GatewayUnderTest, command: str) -> None:
-    """Runs the loader with a configuration it has not seen; it dies at once when it first uses `command`."""
+def kill_loader_at(gateway: GatewayUnderTest, command: str) -> None:
+    """Run the loader with a new configuration, and kill it when it first uses `command`."""
     changed = render(GatewaySettings(server_names=(f"{unique('name')}.example",)), [ALPHA], [CLIENT])
-    # Signal to the loader's own process group: it shares its process numbers with the gateway.
+    # The signal goes to the loader's process group, because it shares the process namespace with the gateway.
     shim = f"printf '#!/bin/bash\nkill -9 0\n' >/tmp/{command}; chmod +x /tmp/{command}"
     loaded = gateway.load(changed, f"{shim}; PATH=/tmp:$PATH exec /usr/local/bin/apply-config /staging")
     assert loaded.exit_code == 137, f"{command}: {loaded}"
@@ -87,19 +87,19 @@ def killed_at(gateway: GatewayUnderTest, command: str) -> None:
 def test_a_loader_killed_half_way_leaves_a_volume_that_works(own_gateway: GatewayUnderTest) -> None:
     own_gateway.load(GOOD)
     for command in ("cp", "sync", "openssl", "nginx", "ln", "comm"):
-        killed_at(own_gateway, command)
-        inside(own_gateway, "nginx -t -e stderr -c /etc/dyber/current/nginx.conf")
+        kill_loader_at(own_gateway, command)
+        run_inside(own_gateway, "nginx -t -e stderr -c /etc/dyber/current/nginx.conf")
         assert own_gateway.request("/").status == 200
 
     loaded = own_gateway.load(render(SETTINGS, [ALPHA, ABSENT], [CLIENT]))
     assert loaded.exit_code == 0, loaded.stderr
     assert own_gateway.request("/").json()["services"] == ["/api/alpha", "/api/absent"]
-    assert inside(own_gateway, "find /etc/dyber -name '.partial*'") == ""
+    assert run_inside(own_gateway, "find /etc/dyber -name '.partial*'") == ""
 
 
-def test_a_reload_that_a_killed_loader_owed_is_made_good_by_the_next_one(own_gateway: GatewayUnderTest) -> None:
+def test_the_next_loader_makes_the_reload_that_a_killed_loader_missed(own_gateway: GatewayUnderTest) -> None:
     own_gateway.load(GOOD)
-    killed_at(own_gateway, "sleep")
+    kill_loader_at(own_gateway, "sleep")
     assert own_gateway.load(render(SETTINGS, [ALPHA, ABSENT], [CLIENT])).exit_code == 0
     assert own_gateway.request("/").json()["services"] == ["/api/alpha", "/api/absent"]
 
@@ -108,8 +108,8 @@ def test_only_the_newest_versions_are_kept(own_gateway: GatewayUnderTest) -> Non
     versions = [
         own_gateway.configure(GatewaySettings(server_names=(f"name{number}.example",)), (ALPHA,)) for number in range(5)
     ]
-    assert set(inside(own_gateway, "ls /etc/dyber/versions").split()) == set(versions[-3:])
-    assert len(inside(own_gateway, "ls /etc/dyber/tls/*.pem").split()) == 3
+    assert set(run_inside(own_gateway, "ls /etc/dyber/versions").split()) == set(versions[-3:])
+    assert len(run_inside(own_gateway, "ls /etc/dyber/tls/*.pem").split()) == 3
     assert current(own_gateway) == f"versions/{versions[-1]}"
 
 
@@ -126,4 +126,4 @@ def test_the_gateway_cannot_write_anywhere_but_tmp(own_gateway: GatewayUnderTest
             ["docker", "exec", own_gateway.name, "bash", "-c", f"touch {folder}/x"], capture_output=True, check=False
         )
         assert result.returncode != 0, folder
-    assert inside(own_gateway, "id -u") == "20080"
+    assert run_inside(own_gateway, "id -u") == "20080"

@@ -1,4 +1,4 @@
-"""The front holds the ports while gateways come and go behind it."""
+"""Tests that the front keeps the ports open while the gateway behind it is replaced."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.gateway.support.gateway_under_test import ALPHA, TOKEN, GatewayUnderT
 
 REPLACEMENTS = 3
 CALLERS = 4
-#: Nobody is held back here.
+#: alpha without a limit that would hold calls back.
 UNLIMITED = replace(ALPHA, requests_per_second=100_000)
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
 
@@ -50,7 +50,7 @@ def get(port: int, path: str, headers: dict[str, str] | None = None) -> int:
 
 
 def call_until(stop: Event, port: int) -> list[int | str]:
-    """POSTs one after the other on one connection, and what became of each."""
+    """Send POSTs one after the other on a connection; returns the status or error of each."""
     results: list[int | str] = []
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     while not stop.wait(0.005):
@@ -65,7 +65,7 @@ def call_until(stop: Event, port: int) -> list[int | str]:
     return results
 
 
-def test_a_replaced_gateway_costs_no_call(front: FrontUnderTest) -> None:
+def test_replacing_the_gateway_loses_no_call(front: FrontUnderTest) -> None:
     stop = Event()
     port = front.port(80)
     with ThreadPoolExecutor(CALLERS) as pool:
@@ -92,7 +92,7 @@ def test_a_call_that_runs_while_the_gateway_is_replaced_is_answered(front: Front
         assert slow.result() == 200
 
 
-def test_the_gateway_knows_the_callers_own_address(front: FrontUnderTest) -> None:
+def test_the_gateway_knows_the_address_of_the_caller(front: FrontUnderTest) -> None:
     assert get(front.port(80), "/api/alpha/ready", {"X-Request-Id": "who-is-calling"}) == 200
     remote = front.gateway.logged("who-is-calling")["remote"]
     assert remote and remote != front.address
@@ -109,12 +109,12 @@ def test_a_caller_cannot_claim_another_address(front: FrontUnderTest) -> None:
     assert front.gateway.logged("somebody-else")["remote"] != "203.0.113.7"
 
 
-def test_without_a_gateway_connections_end_at_once_and_it_is_found_again(front: FrontUnderTest) -> None:
+def test_the_front_finds_the_gateway_again_after_its_restart(front: FrontUnderTest) -> None:
     front.gateway.restart()
     wait_until(lambda: get(front.port(80), "/api/alpha/ready") == 200, "the gateway is found again")
 
 
-def test_one_address_leaves_connections_for_the_others(gateway_image: str, tmp_path: Path) -> None:
+def test_an_address_cannot_use_all_connections(gateway_image: str, tmp_path: Path) -> None:
     configuration, count = re.subn(r"limit_conn addresses \d+;", "limit_conn addresses 5;", front_configuration())
     assert count == 1
     few = tmp_path / "front.conf"
@@ -126,23 +126,23 @@ def test_one_address_leaves_connections_for_the_others(gateway_image: str, tmp_p
         running.start()
         running.configure()
         connections = [socket.create_connection(("127.0.0.1", running.port(80)), timeout=20) for _ in range(8)]
-        # Who is let through has said nothing yet, so nothing comes back.
+        # The accepted connections get no data, as they have sent no request yet.
         wait_until(lambda: len(select.select(connections, [], [], 0)[0]) == 3, "those beyond the limit are closed", 5)
-        ask = (
+        script = (
             f"exec 3<>/dev/tcp/{running.address}/80; "
             "printf 'GET /health HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3; head -n 1 <&3"
         )
-        assert "200 OK" in docker("exec", running.gateway.name, "bash", "-c", ask)
+        assert "200 OK" in docker("exec", running.gateway.name, "bash", "-c", script)
         for connection in connections:
             connection.close()
     finally:
         running.stop()
 
 
-def test_one_address_may_have_as_many_connections_as_streams_are_promised() -> None:
+def test_an_address_may_have_as_many_connections_as_the_promised_streams() -> None:
     (limit,) = re.findall(r"limit_conn addresses (\d+);", front_configuration())
     (connections,) = re.findall(r"worker_connections (\d+);", front_configuration())
-    # Two for each, and those that it listens with.
+    # Each connection needs two, and listening needs some too.
     assert 5000 < int(limit) < (int(connections) - 1010) / 2 - 500
 
 

@@ -1,4 +1,4 @@
-"""Nginx itself, and a static analyser, on what is rendered for very different deployments."""
+"""Tests configurations of very different deployments with Nginx itself and with a static analyser."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ VARIANTS = {
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_nginx_takes_every_variant(gateway_image: str, variant: str) -> None:
+def test_nginx_accepts_every_variant(gateway_image: str, variant: str) -> None:
     files = VARIANTS[variant]
     pem = files["tls.conf"].split("ssl_certificate ")[1].split(";")[0]
     key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc"
@@ -95,7 +95,7 @@ def test_nginx_takes_every_variant(gateway_image: str, variant: str) -> None:
     docker("create", "--name", name, "--label", LABEL, "--network=none", *CONFINED, gateway_image, "bash", "-c", test)
     try:
         docker("cp", "-", f"{name}:/", stdin=archive({f"staging/{path}": text for path, text in files.items()}))
-        # Also no warnings: these two lines are all that Nginx says.
+        # Nginx prints only these two lines if there are no warnings either.
         assert docker("start", "--attach", name).splitlines() == [
             "nginx: the configuration file /staging/nginx.conf syntax is ok",
             "nginx: configuration file /staging/nginx.conf test is successful",
@@ -104,8 +104,8 @@ def test_nginx_takes_every_variant(gateway_image: str, variant: str) -> None:
         docker("rm", "--force", name)
 
 
-#: A promise to browsers to use HTTPS only would lock them out: the certificate is self-signed. And services need the
-#: port in the Host header, which `$host` lacks; hosts are checked by server_name.
+#: Strict-Transport-Security would lock browsers out, as the certificate is self-signed. And services need the port in
+#: the Host header, which `$host` lacks; server_name checks the host.
 NOT_HERE = "hsts_header,host_spoofing"
 
 

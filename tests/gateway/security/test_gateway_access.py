@@ -1,4 +1,4 @@
-"""Who may call: tokens, hosts, web origins."""
+"""Tests who may call: tokens, hosts and web origins."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_known_hosts_are_served(gateway: GatewayUnderTest, host: str) -> None:
     assert gateway.request("/health", headers={"Host": host}).status == 200
 
 
-def test_an_unknown_host_is_told_its_name_and_the_setting(gateway: GatewayUnderTest) -> None:
+def test_the_error_for_an_unknown_host_names_the_host_and_the_setting(gateway: GatewayUnderTest) -> None:
     body = gateway.request("/health", headers={"Host": "192.168.1.5:8080"}).json()
     for text in (body["error"], body["error_en"]):
         assert "192.168.1.5:8080" in text
@@ -96,7 +96,7 @@ def test_an_unknown_host_is_told_its_name_and_the_setting(gateway: GatewayUnderT
     assert len(long["error"]) < 400
 
 
-def test_a_gateway_on_every_address_is_served_by_each_of_them(own_gateway: GatewayUnderTest) -> None:
+def test_a_gateway_for_every_address_answers_on_each_address(own_gateway: GatewayUnderTest) -> None:
     own_gateway.configure(changed(SETTINGS, bind="0.0.0.0"), (ALPHA,), (CLIENT,))
     for host in ("192.168.1.5", "10.0.0.7:80", "[fd00::5]", "[fd00::5]:8080"):
         assert own_gateway.request("/health", headers={"Host": host}).status == 200
@@ -117,7 +117,7 @@ def test_a_foreign_origin_gets_403_json(gateway: GatewayUnderTest, origin: str) 
 
 
 @pytest.mark.parametrize("origin", ["https://" + "x" * 3000, 'https://a"b\\c', "https://猫.example"])
-def test_a_refused_origin_is_shown_within_bounds(gateway: GatewayUnderTest, origin: str) -> None:
+def test_a_refused_origin_is_shown_shortened(gateway: GatewayUnderTest, origin: str) -> None:
     answer = gateway.request("/health", headers={"Origin": origin.encode(), "Host": "localhost"})
     assert answer.status == 403
     assert "gateway.allowedOrigins" in answer.json()["error"]
@@ -135,7 +135,7 @@ def test_the_origin_of_a_desktop_program_can_be_allowed(own_gateway: GatewayUnde
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "none"])
-def test_what_a_browser_says_of_the_site_alone_refuses_nobody(gateway: GatewayUnderTest, site: str) -> None:
+def test_the_header_sec_fetch_site_alone_refuses_no_call(gateway: GatewayUnderTest, site: str) -> None:
     headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}
     assert gateway.request("/api/alpha/ready", headers=headers).status == 200
 
@@ -168,15 +168,15 @@ def test_a_preflight_of_an_allowed_origin_needs_no_token(gateway: GatewayUnderTe
 
 
 def test_a_preflight_allows_the_headers_that_it_asks_for(gateway: GatewayUnderTest) -> None:
-    wanted = "authorization,content-type,mcp-method,mcp-name,mcp-param-x,mcp-protocol-version,mcp-session-id"
+    requested_headers = "authorization,content-type,mcp-method,mcp-name,mcp-param-x,mcp-protocol-version,mcp-session-id"
     headers = {
         "Origin": "https://pet.example",
         "Access-Control-Request-Method": "POST",
-        "Access-Control-Request-Headers": wanted,
+        "Access-Control-Request-Headers": requested_headers,
         "Access-Control-Request-Private-Network": "true",
     }
     answer = gateway.request("/api/alpha/mcp", method="OPTIONS", token=None, headers=headers)
-    assert answer.headers.get_all("Access-Control-Allow-Headers") == [wanted]
+    assert answer.headers.get_all("Access-Control-Allow-Headers") == [requested_headers]
     assert answer.headers.get_all("Access-Control-Allow-Private-Network") == ["true"]
     headers["Access-Control-Request-Headers"] = "authorization, x\tbad"
     answer = gateway.request("/api/alpha/mcp", method="OPTIONS", token=None, headers=headers)

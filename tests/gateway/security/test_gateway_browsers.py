@@ -1,4 +1,4 @@
-"""Pages of an allowed web origin in a real browser, from the preflight to the answer."""
+"""Tests calls from pages of web origins in a real browser, from the preflight to the response."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from playwright.sync_api import Error, Frame, Page, sync_playwright
 from tests.gateway.conftest import started
 from tests.gateway.support.gateway_under_test import ALPHA, CLIENT, SETTINGS, TOKEN, GatewayUnderTest, changed
 
-#: What a page of an MCP client does; the session's id is in a header that pages see only if it is exposed to them.
+#: A script like that of an MCP client. Pages can read the header with the session's id only if it is exposed to them.
 CALL = """async ([url, token]) => {
     const answer = await fetch(url, {
         method: 'POST',
@@ -57,7 +57,7 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
     """Serves files without a log."""
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nobody reads it."""
+        """Print nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,7 @@ def test_a_page_without_an_origin_calls_when_null_is_allowed(
     assert called(frame, allowing)["status"] == 200
 
 
-def test_a_page_of_another_origin_gets_nothing(page: Page, allowing: GatewayUnderTest, origin: str) -> None:
+def test_a_page_of_another_origin_gets_no_response(page: Page, allowing: GatewayUnderTest, origin: str) -> None:
     page.goto(origin.replace("localhost", "127.0.0.1"))
     with pytest.raises(Error, match="Failed to fetch"):
         called(page, allowing)

@@ -1,4 +1,4 @@
-"""Properties of the gateway over random requests: nobody gets in, nothing breaks, nothing goes astray."""
+"""Tests random requests: none gets in without a token, breaks the gateway or reaches another service."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from tests.gateway.support.gateway_under_test import ALPHA, SETTINGS, TOKEN, Gat
 FAST = {"requests_per_second": 100_000}
 SERVICES = (replace(ALPHA, **FAST), GatewayService("beta", 9003, "乙", 5, **FAST))
 AUTH = b"Authorization: Bearer " + TOKEN.encode()
-#: Gateways are shared by all examples of a test on purpose: a request must not change what the next one meets.
+#: All examples of a test share a gateway on purpose, because a request must not affect the next one.
 often = settings(
     max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
 
 
 @dataclass
-class Asked:
+class GatewayResponse:
     status: int
     headers: http.client.HTTPMessage
     body: bytes
 
     def error(self) -> dict:
-        """The body of an error that the gateway made; fails when it is not in the one shape."""
+        """Return the body of an error of the gateway; fails if it does not have the common shape."""
         body = json.loads(self.body)
         assert body["status"] == "error"
         assert body["request_id"] == self.headers["X-Request-Id"] != ""
@@ -47,30 +47,30 @@ class Asked:
 
 @dataclass
 class Line:
-    """One connection, kept for as long as the gateway keeps it."""
+    """A connection that is reused as long as the gateway keeps it open."""
 
     port: int
     connection: socket.socket | None = field(default=None)
 
-    def ask(self, target: bytes, *lines: bytes, method: bytes = b"GET") -> Asked:
+    def ask(self, target: bytes, *lines: bytes, method: bytes = b"GET") -> GatewayResponse:
         if self.connection is None:
             self.connection = socket.create_connection(("127.0.0.1", self.port), timeout=20)
         head = b"%s %s HTTP/1.1\r\nHost: localhost\r\n" % (method, target)
         self.connection.sendall(head + b"".join(line + b"\r\n" for line in lines) + b"\r\n")
         response = http.client.HTTPResponse(self.connection, method=method.decode())
         response.begin()
-        asked = Asked(response.status, response.headers, response.read())
+        result = GatewayResponse(response.status, response.headers, response.read())
         if response.will_close:
             self.connection.close()
             self.connection = None
-        return asked
+        return result
 
 
 @dataclass
 class Fuzzed:
     gateway: GatewayUnderTest
     line: Line
-    #: Service by the host name of its container.
+    #: Services by the host names of their containers.
     services: dict[str, str]
 
 
@@ -88,7 +88,7 @@ def fuzzed(gateway_image: str) -> Iterator[Fuzzed]:
 
 
 def on_one_line(value: bytes) -> bool:
-    """Line ends and NUL are for test_gateway_probes.py."""
+    """Tell whether a value has no line end and no NUL, which test_gateway_probes.py covers."""
     return not re.search(rb"[\r\n\0]", value)
 
 
@@ -126,8 +126,10 @@ credentials = some.lists(
 
 
 def is_good(lines: list[bytes]) -> bool:
-    """The one way in: one Authorization header. Its scheme may be written in any case, and twice; quotes around the
-    token or the value do not matter."""
+    """Tell whether the headers have a good token: exactly one Authorization header.
+
+    Its scheme may be in any case and doubled; quotes around the token or the value do not matter.
+    """
     sent = [line.split(b":", 1)[1] for line in lines if line.lower().startswith(b"authorization:")]
     good = rb"""[ \t]*(["']?)(?:(?i:bearer)[ \t]+)+(["']?)%s\2\1[ \t]*""" % TOKEN.encode()
     return len(sent) == 1 and bool(re.fullmatch(good, sent[0]))
@@ -138,13 +140,13 @@ def is_good(lines: list[bytes]) -> bool:
 @example(lines=[AUTH, AUTH], target=b"/api/alpha/x")
 @example(lines=[AUTH.replace(b"f", b"F")], target=b"/api/alpha/x")
 @example(lines=[AUTH + b", Bearer x"], target=b"/api/alpha/x")
-def test_nothing_but_the_good_token_gets_in(fuzzed: Fuzzed, lines: list[bytes], target: bytes) -> None:
+def test_only_the_good_token_gets_in(fuzzed: Fuzzed, lines: list[bytes], target: bytes) -> None:
     assume(not is_good(lines))
-    asked = fuzzed.line.ask(target, *lines)
-    assert (asked.status, asked.error()["code"]) in ((401, "unauthorized"), (400, "bad_request"))
+    result = fuzzed.line.ask(target, *lines)
+    assert (result.status, result.error()["code"]) in ((401, "unauthorized"), (400, "bad_request"))
 
 
-def test_the_good_token_gets_in_on_the_same_line(fuzzed: Fuzzed) -> None:
+def test_the_good_token_gets_in_on_the_same_connection(fuzzed: Fuzzed) -> None:
     token = TOKEN.encode()
     for line in (
         AUTH,
@@ -180,7 +182,7 @@ methods = some.one_of(
 
 
 def named(target: bytes) -> str | None:
-    """The service that an address names: decoded once, with dots resolved and slashes merged."""
+    """Return the service that an address names when it is decoded once, with dots resolved and slashes merged."""
     path: list[bytes] = []
     parts = unquote_to_bytes(re.split(rb"[?#]", target)[0]).split(b"/")
     for part in parts[:-1]:
@@ -188,7 +190,7 @@ def named(target: bytes) -> str | None:
             path = path[:-1]
         elif part not in (b"", b"."):
             path.append(part)
-    # The last part, which may be empty, is below the service.
+    # The last part, which may be empty, is a path below the service.
     if parts[-1] == b"..":
         path = path[:-1]
     return path[1].decode("latin-1") if len(path) > 1 and path[0] == b"api" else None
@@ -202,15 +204,15 @@ def named(target: bytes) -> str | None:
 def test_no_address_breaks_the_gateway_or_leads_to_another_service(
     fuzzed: Fuzzed, target: bytes, method: bytes, query: bytes
 ) -> None:
-    asked = fuzzed.line.ask(target + query, AUTH, method=method)
-    assert asked.status < 500
-    if asked.status >= 400:
+    result = fuzzed.line.ask(target + query, AUTH, method=method)
+    assert result.status < 500
+    if result.status >= 400:
         if method != b"HEAD":
-            asked.error()
+            result.error()
         return
-    if asked.headers["Content-Type"] != "application/json" or method == b"HEAD":
+    if result.headers["Content-Type"] != "application/json" or method == b"HEAD":
         return
-    echo = json.loads(asked.body)
+    echo = json.loads(result.body)
     if "container" not in echo:
         assert named(target) not in ("alpha", "beta")
         return
@@ -224,12 +226,12 @@ def test_no_address_breaks_the_gateway_or_leads_to_another_service(
 
 @pytest.fixture(scope="module")
 def log_lines(fuzzed: Fuzzed) -> Iterator[queue.Queue[bytes]]:
-    """The gateway's access log from now on, as it is written."""
+    """Yields the lines of the gateway's access log from now on."""
     command = ["docker", "logs", "--follow", "--tail", "0", fuzzed.gateway.name]
     lines: queue.Queue[bytes] = queue.Queue()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as following:
         threading.Thread(target=lambda: [lines.put(line) for line in following.stdout], daemon=True).start()
-        # From here on every line is seen.
+        # From here on no line is missed.
         while True:
             fuzzed.line.ask(b"/begin")
             try:
@@ -257,16 +259,16 @@ logged_headers = [b"X-Request-Id", b"traceparent", b"User-Agent", b"Mcp-Method",
 @given(headers=some.dictionaries(some.sampled_from(logged_headers), identities), path=anything)
 @example(headers={b"X-Request-Id": b'"quoted-id"', b"User-Agent": b'\x01\x1f\x7f\xff"\\'}, path=b"")
 @example(headers={b"Mcp-Name": "猫".encode() * 30}, path=b'/"\\')
-def test_whatever_is_logged_stays_one_line_of_json(
+def test_every_log_entry_is_one_line_of_json(
     fuzzed: Fuzzed, log_lines: queue.Queue[bytes], headers: dict[bytes, bytes], path: bytes
 ) -> None:
     target = b"/nowhere/" + path.replace(b" ", b"+")
-    asked = fuzzed.line.ask(target, *(name + b": " + value for name, value in headers.items()))
-    assert asked.status in (400, 404)
+    result = fuzzed.line.ask(target, *(name + b": " + value for name, value in headers.items()))
+    assert result.status in (400, 404)
     entry: dict = {}
-    while entry.get("request_id") != asked.headers["X-Request-Id"]:
+    while entry.get("request_id") != result.headers["X-Request-Id"]:
         entry = json.loads(log_lines.get(timeout=5).decode(errors="replace"))
-    assert entry["status"] == asked.status
-    assert entry["request_id"] == asked.error()["request_id"]
+    assert entry["status"] == result.status
+    assert entry["request_id"] == result.error()["request_id"]
     assert re.fullmatch(r"[A-Za-z0-9._-]{8,64}", entry["request_id"])
     assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", entry["traceparent"])

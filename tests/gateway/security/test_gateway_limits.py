@@ -1,4 +1,4 @@
-"""How much a caller may ask for, and that others do not notice when it asks for more."""
+"""Tests the limits of a caller, and that exceeding them does not affect others."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ BURST = 5
 
 @dataclass
 class Limited:
-    """A gateway that counts from nothing in each test: another client, and another budget for guesses.
+    """A gateway whose counts begin at zero in each test, with a new client and a new budget for guesses.
 
-    One call a second and five more at once, to hung more; two streams.
+    The limits are a call per second with a burst of five, more for hung, and two streams.
     """
 
     gateway: Gateway
@@ -74,7 +74,7 @@ def with_backends(gateway_image: str) -> Iterator[Gateway]:
     with started(gateway_image) as running:
         running.backend("alpha")
         running.backend("hung")
-        # Asked of the engine once: a limit forgets a call a second.
+        # The ports are read from the engine only once, because meanwhile a limit forgets a call per second.
         running.port = functools.cache(running.port)
         yield running
 
@@ -90,13 +90,13 @@ def limited(with_backends: Gateway) -> Limited:
 
 
 def repeated(times: int, ask: Callable[[], Answer]) -> tuple[list[int], float]:
-    """The statuses of as many requests, one after the other, and how many seconds they took."""
+    """Make requests one after the other; returns their statuses and the seconds that they took."""
     begun = time.monotonic()
     return [ask().status for _ in range(times)], time.monotonic() - begun
 
 
 def used_up(limited: Limited, path: str, **options: Any) -> bool:
-    """Whether the limit refuses at once; one call or two may pass meanwhile, as limits forget, but never a burst."""
+    """Tell whether the limit refuses now. One or two calls may pass, as limits forget with time, but no burst."""
     return 429 in repeated(3, lambda: limited.request(path, **options))[0]
 
 
@@ -114,7 +114,7 @@ def test_calls_beyond_the_rate_and_the_burst_get_429_json(limited: Limited) -> N
     assert BURST + 1 <= statuses.count(200) <= BURST + 2 + seconds
 
 
-def test_a_limited_answer_says_when_to_try_again(limited: Limited) -> None:
+def test_a_refusal_says_when_to_try_again(limited: Limited) -> None:
     answers = [limited.request("/api/alpha/ready") for _ in range(BURST + 10)]
     refused_answer = next(answer for answer in answers if answer.status == 429)
     assert_limited(refused_answer)
@@ -129,13 +129,13 @@ def test_a_call_beyond_the_limit_does_not_reach_the_service(limited: Limited) ->
     assert entry["upstream"] == ""
 
 
-def test_a_limit_is_the_same_at_every_entrance(limited: Limited) -> None:
+def test_a_limit_counts_calls_on_all_ports_together(limited: Limited) -> None:
     repeated(BURST + 4, lambda: limited.request("/api/alpha/ready"))
     for port, path in ((443, "/api/alpha/ready"), (8080, "/alpha/ready"), (9000, "/ready")):
         assert used_up(limited, path, port=port)
 
 
-def test_other_clients_and_other_services_do_not_notice(limited: Limited) -> None:
+def test_a_used_up_limit_does_not_affect_other_clients_and_services(limited: Limited) -> None:
     repeated(BURST + 4, lambda: limited.request("/api/alpha/ready"))
     assert used_up(limited, "/api/alpha/ready")
     assert limited.request("/api/alpha/ready", token=OTHER_TOKEN).status == 200
@@ -143,7 +143,7 @@ def test_other_clients_and_other_services_do_not_notice(limited: Limited) -> Non
     assert limited.request("/health").status == 200
 
 
-def test_a_call_that_is_tried_again_counts_once(limited: Limited) -> None:
+def test_a_call_that_the_gateway_sends_again_counts_once(limited: Limited) -> None:
     settings = changed(SETTINGS, limits={"burst": 2}, breaker={"failures": 1000})
     client = GatewayClient("again", CLIENT.token_sha256)
     limited.gateway.configure(settings, (replace(ABSENT, requests_per_second=1),), (client,))
@@ -157,7 +157,7 @@ def test_guesses_of_a_token_get_429_once_the_budget_is_used_up(limited: Limited)
     assert statuses.count(401) <= limited.budget * (1 + seconds / 60) + 1
 
 
-def test_guesses_are_counted_together_over_all_services_entrances_and_kinds(limited: Limited) -> None:
+def test_guesses_are_counted_together_over_all_services_ports_and_kinds(limited: Limited) -> None:
     for path, token in (
         ("/api/alpha/x", None),
         ("/api/hung/x", WRONG_TOKEN),
@@ -174,7 +174,7 @@ def test_a_good_token_is_not_affected_by_guesses_from_its_address(limited: Limit
     assert limited.request("/api/alpha/ready").status == 200
 
 
-def test_calls_with_a_good_token_use_up_no_guesses(limited: Limited) -> None:
+def test_calls_with_a_good_token_do_not_count_as_guesses(limited: Limited) -> None:
     repeated(limited.budget + 5, lambda: limited.request("/api/alpha/ready"))
     assert limited.request("/api/alpha/ready", token=WRONG_TOKEN).status == 401
 
@@ -187,21 +187,21 @@ STREAMS = [
 
 
 def opened(limited: Limited, method: str, path: str, headers: dict[str, str]) -> http.client.HTTPConnection:
-    """A stream that the service leaves open without a word, if the gateway lets it."""
+    """Open a stream on which the service sends nothing, if the gateway allows it."""
     connection = limited.gateway.connect(80)
     connection.request(method, path, headers={"Authorization": f"Bearer {TOKEN}", **headers})
     return connection
 
 
 def answered(connections: list[http.client.HTTPConnection]) -> list[http.client.HTTPConnection]:
-    """Those that got an answer, which only the gateway gives."""
+    """Return the connections that got a response, which only the gateway sends."""
     readable, _, _ = select.select([connection.sock for connection in connections], [], [], 0)
     return [connection for connection in connections if connection.sock in readable]
 
 
 @contextmanager
 def several(limited: Limited, streams: list, let_through: int) -> Iterator[tuple[list, list]]:
-    """Opens the streams at once; which of them are open, and which got an answer, once those are as many as meant."""
+    """Open streams at once, wait for the expected number of refusals, and return the open and the refused ones."""
     with ExitStack() as stack:
         connections = [stack.enter_context(closing(opened(limited, *stream))) for stream in streams]
         wait_until(lambda: len(answered(connections)) >= len(streams) - let_through, "the others are refused", 10)
@@ -226,32 +226,32 @@ def test_streams_of_all_kinds_count_together(limited: Limited) -> None:
         assert {connection.getresponse().status for connection in refused} == {429}
 
 
-def test_a_closed_stream_makes_room(limited: Limited) -> None:
+def test_a_closed_stream_frees_its_place(limited: Limited) -> None:
     with several(limited, [STREAMS[0]] * 3, let_through=2) as (streams, _):
         assert limited.request("/api/alpha/mcp/sse").status == 429
         streams[0].close()
-        # Also one a service ends at once takes a place.
+        # A stream that the service ends at once also takes a place.
         wait_until(lambda: limited.request("/api/alpha/mcp/sse").status == 200, "there is room again", 10)
 
 
-def test_other_limits_are_taken_by_a_reload(limited: Limited) -> None:
+def test_a_reload_applies_changed_limits(limited: Limited) -> None:
     limited.configure(requests_per_second=500, burst=50, streams_per_client=1, refused_per_minute=100)
     assert repeated(40, lambda: limited.request("/api/alpha/ready"))[0] == [200] * 40
     assert repeated(40, lambda: limited.request("/api/alpha/ready", token=WRONG_TOKEN))[0] == [401] * 40
     with several(limited, [STREAMS[0]] * 3, let_through=1):
         pass
-    # The number alone makes a fresh count, so it is one that no other test has.
+    # A new number begins a new count, so no other test uses this number.
     limited.configure(burst=1, refused_per_minute=1)
     assert 429 in repeated(10, lambda: limited.request("/api/alpha/ready"))[0]
     assert 429 in repeated(10, lambda: limited.request("/api/alpha/ready", token=WRONG_TOKEN))[0]
 
 
-def test_limits_hold_over_a_reload(limited: Limited) -> None:
+def test_the_counts_of_limits_survive_a_reload(limited: Limited) -> None:
     repeated(limited.budget + 5, lambda: limited.request("/api/alpha/ready", token=WRONG_TOKEN))
     limited.configure(streams_per_client=3)
     assert used_up(limited, "/api/alpha/ready", token=WRONG_TOKEN)
 
 
-def test_a_limit_costs_no_line_of_the_error_log(limited: Limited) -> None:
+def test_a_refusal_by_a_limit_is_not_in_the_error_log(limited: Limited) -> None:
     repeated(limited.budget + 5, lambda: limited.request("/api/alpha/ready?key=limit-test-secret", token=WRONG_TOKEN))
     assert "limit-test-secret" not in limited.gateway.logs()[1]

@@ -1,4 +1,4 @@
-"""Clients that look for a way to log in: they learn at once that there is none, and it is no guess of a token."""
+"""Tests clients that look for a login: they get 404 at once, and this does not count as a guessed token."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def strict(gateway_image: str) -> Iterator[GatewayUnderTest]:
         yield running
 
 
-def test_probes_get_a_plain_404_and_count_as_nothing(strict: GatewayUnderTest) -> None:
+def test_probes_get_404_and_do_not_count_as_guesses(strict: GatewayUnderTest) -> None:
     for number, (port, path) in enumerate(AT_THE_ROOT + BELOW_A_SERVICE):
         method = "GET" if ".well-known" in path or "authorize" in path else "POST"
         token = (None, OTHER_TOKEN)[number % 2]
@@ -55,13 +55,13 @@ def test_probes_get_a_plain_404_and_count_as_nothing(strict: GatewayUnderTest) -
 
 
 @pytest.mark.parametrize("path", LOGIN)
-def test_an_address_of_a_service_that_looks_like_a_login_is_open_to_who_may_call_it(
+def test_an_address_of_a_service_that_looks_like_a_login_is_open_to_permitted_clients(
     strict: GatewayUnderTest, path: str
 ) -> None:
     assert strict.seen(f"/api/alpha{path}", method="POST", token=TOKEN)["uri"] == path
 
 
-def test_probes_are_answered_on_plain_http_where_that_leads_to_https(own_gateway: GatewayUnderTest) -> None:
+def test_probes_get_404_on_plain_http_that_redirects_to_https(own_gateway: GatewayUnderTest) -> None:
     own_gateway.configure(changed(SETTINGS, https_redirect=True, port_offset=8000), (ALPHA,), (CLIENT,))
     answer = own_gateway.request("/.well-known/oauth-protected-resource/api/alpha/mcp", token=None)
     assert (answer.status, answer.json()["code"]) == (404, "no_oauth")

@@ -1,4 +1,4 @@
-"""Requests no honest client sends: each is refused, or reaches exactly the service and the path it names, once."""
+"""Tests hostile requests: each is refused, or reaches exactly once the service and path that it names."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.gateway.support.gateway_under_test import ALPHA, SETTINGS, TOKEN, Gat
 
 BETA = GatewayService("beta", 9003, "乙", 5)
 AUTH = f"Authorization: Bearer {TOKEN}\r\n".encode()
-#: What an attacker wants the service to take for a request of its own.
+#: The text that an attacker wants a service to treat as a separate request.
 SMUGGLED = b"GET /smuggled-ID HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
@@ -28,7 +28,7 @@ SMUGGLED = b"GET /smuggled-ID HTTP/1.1\r\nHost: localhost\r\n\r\n"
 class Seen:
     status: int
     body: bytes
-    #: (service, method, path) of what reached any service.
+    #: (service, method, path) of each request that reached a service.
     hits: list[tuple[str, str, str]]
 
 
@@ -38,15 +38,15 @@ class Probed:
     backends: dict[str, str]
 
     def send(self, data: bytes, port: int = 80) -> bytes:
-        """What comes back until the gateway closes or says nothing for a moment."""
+        """Send data and return what the gateway sends until it closes or pauses."""
         with socket.create_connection(("127.0.0.1", self.gateway.port(port)), timeout=20) as connection:
             if port == 443:
                 connection = tls(connection, "http/1.1")
             return talk(connection, data)
 
     def hits(self, mark: str) -> list[tuple[str, str, str]]:
-        """What reached the services; each log ends with a request made now, so that nothing is still on its way."""
-        found = []
+        """Return the requests that reached the services. A final request makes sure that none is still on its way."""
+        requests = []
         for service, container in self.backends.items():
             end = f"/end-{mark}"
             assert self.gateway.request(f"/api/{service}{end}").status == 200
@@ -62,8 +62,8 @@ class Probed:
                 method, _, path = (request[1] if request else line).partition(" ")
                 path = path.removesuffix(" HTTP/1.1")
                 if mark in line and path != end:
-                    found.append((service, method, path.replace(mark, "ID")))
-        return found
+                    requests.append((service, method, path.replace(mark, "ID")))
+        return requests
 
     def probe(self, data: bytes, port: int = 80) -> Seen:
         mark = uuid.uuid4().hex[:12]
@@ -84,7 +84,7 @@ def talk(connection: socket.socket, data: bytes) -> bytes:
         connection.sendall(data)
         while chunk := connection.recv(65536):
             answer += chunk
-            # A kept connection stays open; what else may come comes at once.
+            # A kept-alive connection stays open; further data would arrive at once.
             connection.settimeout(0.4)
     except (TimeoutError, ConnectionError, ssl.SSLError):
         pass
@@ -92,7 +92,7 @@ def talk(connection: socket.socket, data: bytes) -> bytes:
 
 
 def first(answer: bytes) -> tuple[int, bytes]:
-    """Status and body of the first answer; status 0: none that can be read."""
+    """Return status and body of the first response; status 0 if none can be read."""
 
     class Wire:
         def makefile(self, _: str) -> io.BytesIO:
@@ -119,7 +119,7 @@ def probed(gateway_image: str) -> Iterator[Probed]:
 
 
 def request(target: str, *lines: bytes, method: str = "GET", version: str = "HTTP/1.1") -> bytes:
-    """One request, complete but for a body; further header lines end in CRLF by themselves."""
+    """Return a request without a body; each further header line must end with CRLF."""
     extra = b"".join(line + b"\r\n" for line in lines)
     head = f"{method} {target} {version}\r\nHost: localhost\r\n".encode("latin-1")
     return head + AUTH + extra + b"\r\n"
@@ -204,7 +204,7 @@ REFUSED_TARGETS = [
     "/@again/api/alpha?ID", "/@unauthorized?ID", "/probe/alpha/1?ID", "/api/alpha/../../probe/alpha/1?ID",
 ]  # fmt: skip
 
-#: What passes, and as what. Nginx reads the path first: it decodes it, resolves dots and merges slashes.
+#: Addresses that pass, and what they become: Nginx decodes the path, resolves dots and merges slashes.
 PASSED = {
     "a body of a GET": (request("/api/alpha/p-ID", CL + LENGTH) + SMUGGLED, "GET"),
     "chunked in an underscore header": (post(b"Transfer_Encoding: chunked", CL + LENGTH, body=SMUGGLED), "POST"),
@@ -247,41 +247,41 @@ def assert_refused(seen: Seen) -> None:
 
 
 @pytest.mark.parametrize("data", REFUSED.values(), ids=REFUSED)
-def test_a_malformed_request_is_refused_in_json_and_reaches_nobody(probed: Probed, data: bytes) -> None:
+def test_a_malformed_request_is_refused_in_json_and_reaches_no_service(probed: Probed, data: bytes) -> None:
     assert_refused(probed.probe(data))
 
 
 @pytest.mark.parametrize("target", REFUSED_TARGETS, ids=lambda target: ascii(target)[:50])
-def test_an_address_outside_the_services_is_refused_in_json_and_reaches_nobody(probed: Probed, target: str) -> None:
+def test_an_address_outside_the_services_is_refused_in_json_and_reaches_no_service(probed: Probed, target: str) -> None:
     assert_refused(probed.probe(request(target, b"Connection: close")))
 
 
 @pytest.mark.parametrize(("data", "method"), PASSED.values(), ids=PASSED)
-def test_an_odd_request_reaches_its_service_once_and_nothing_rides_on_it(
+def test_an_odd_request_reaches_its_service_once_and_smuggles_no_other(
     probed: Probed, data: bytes, method: str
 ) -> None:
     assert probed.probe(data).hits == [("alpha", method, "/p-ID")]
 
 
 @pytest.mark.parametrize("target", PASSED_TARGETS)
-def test_an_odd_address_reaches_the_service_that_it_names_once_it_is_read(probed: Probed, target: str) -> None:
+def test_an_odd_address_reaches_once_the_service_that_it_names(probed: Probed, target: str) -> None:
     service, path = PASSED_TARGETS[target]
     assert probed.probe(request(target, b"Connection: close")).hits == [(service, "GET", path)]
 
 
 @pytest.mark.parametrize("target", [*PASSED_TARGETS, "http://localhost/api/alpha/p-ID"])
-def test_no_spelling_of_an_address_needs_no_token(probed: Probed, target: str) -> None:
+def test_every_spelling_of_an_address_needs_a_token(probed: Probed, target: str) -> None:
     seen = probed.probe(request(target, b"Connection: close").replace(AUTH, b""))
     assert (seen.status, seen.hits) == (401, [])
 
 
-def test_a_request_without_a_version_reaches_nobody(probed: Probed) -> None:
+def test_a_request_without_a_version_reaches_no_service(probed: Probed) -> None:
     seen = probed.probe(b"GET /api/alpha/p-ID\r\n")
     assert seen.hits == []
     assert json.loads(seen.body)["status"] == "error"
 
 
-def test_the_callers_identity_cannot_be_forged_or_dropped(probed: Probed) -> None:
+def test_a_caller_cannot_forge_or_remove_its_identity(probed: Probed) -> None:
     names = b"Connection: X-Dyber-Client, X-Forwarded-Prefix, X-Request-Id, Host, close"
     forged = [b"X-Dyber-Client: root", b"X_Dyber_Client: root", b"x-dyber-client: root", b"X-Forwarded-Prefix: /evil"]
     others = [b"Mcp_Name: x", b"X-Real-IP: 6.6.6.6", b"X-Forwarded-For: 6.6.6.6", b"Forwarded: for=6.6.6.6"]
@@ -296,7 +296,7 @@ def test_the_callers_identity_cannot_be_forged_or_dropped(probed: Probed) -> Non
     assert "6.6.6.6" not in json.dumps(seen)
 
 
-#: In a frame, whose length is fixed, instead of ID; as long as what is put in its place.
+#: Used instead of ID in frames, because it has the length of the text that replaces it.
 H2_MARK = b"ID0123456789"
 
 
@@ -305,7 +305,7 @@ def frame(kind: int, flags: int, payload: bytes, stream: int = 1) -> bytes:
 
 
 def h2(path: bytes, *more: tuple[bytes, bytes], body: bytes | None = None, **pseudo: bytes) -> bytes:
-    """One HTTP/2 request as frames, its headers spelled out, as no client library would send them."""
+    """Return an HTTP/2 request as frames, with literal headers that no client library would send."""
     head = {b":method": b"GET", b":scheme": b"https", b":authority": b"localhost", b":path": path}
     head.update({f":{name}".encode(): value for name, value in pseudo.items()})
     fields = [*head.items(), (b"authorization", b"Bearer " + TOKEN.encode()), *more]
@@ -318,7 +318,7 @@ def h2(path: bytes, *more: tuple[bytes, bytes], body: bytes | None = None, **pse
 
 
 def integer(value: int) -> bytes:
-    """A length as HPACK writes it, without compression."""
+    """Encode a length as HPACK does."""
     if value < 127:
         return bytes([value])
     rest, value = bytearray([127]), value - 127
@@ -353,16 +353,18 @@ H2_REFUSED = {
 
 
 @pytest.mark.parametrize(("data", "hit"), H2_PASSED.values(), ids=H2_PASSED)
-def test_http_2_reaches_what_its_path_names_once(probed: Probed, data: bytes, hit: tuple[str, str, str]) -> None:
+def test_an_http_2_request_reaches_once_the_service_that_its_path_names(
+    probed: Probed, data: bytes, hit: tuple[str, str, str]
+) -> None:
     assert h2_hits(probed, data) == [hit]
 
 
 @pytest.mark.parametrize("data", H2_REFUSED.values(), ids=H2_REFUSED)
-def test_http_2_with_a_trick_in_it_reaches_nobody(probed: Probed, data: bytes) -> None:
+def test_a_malformed_http_2_request_reaches_no_service(probed: Probed, data: bytes) -> None:
     assert h2_hits(probed, data) == []
 
 
-def test_http_2_with_headers_of_http_1_is_refused_or_passed_without_them(probed: Probed) -> None:
+def test_http_2_with_headers_of_http_1_is_refused_or_passed_on_without_them(probed: Probed) -> None:
     data = h2(b"/api/alpha/p-ID", (b"transfer-encoding", b"chunked"), body=ENDED, method=b"POST")
     assert h2_hits(probed, data) in ([], [("alpha", "POST", "/p-ID")])
 

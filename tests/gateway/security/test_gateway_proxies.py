@@ -1,4 +1,4 @@
-"""Behind proxies that speak the PROXY protocol: the caller's address is the one they tell."""
+"""Tests the caller's address behind proxies that use the PROXY protocol."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def announced(caller: str) -> bytes:
 
 
 def exchange(gateway: GatewayUnderTest, port: int, first: bytes, path: str, token: str = TOKEN) -> tuple[int, bytes]:
-    """Sends `first`, then one request; status 0 when the gateway closes without an answer."""
+    """Send `first`, then a request; the status is 0 if the gateway closes without a response."""
     request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
     with socket.create_connection(("127.0.0.1", gateway.port(port)), timeout=20) as plain:
         plain.sendall(first)
@@ -52,14 +52,14 @@ def exchange(gateway: GatewayUnderTest, port: int, first: bytes, path: str, toke
 
 
 @pytest.mark.parametrize(("port", "prefix"), ENTRANCES)
-def test_the_service_learns_the_real_address(behind_proxies: GatewayUnderTest, port: int, prefix: str) -> None:
+def test_the_service_gets_the_real_address(behind_proxies: GatewayUnderTest, port: int, prefix: str) -> None:
     status, body = exchange(behind_proxies, port, announced(CALLER), f"{prefix}/x")
     assert status == 200
     headers = {name.lower(): value for name, value in json.loads(body)["headers"].items()}
     assert (headers["x-real-ip"], headers["x-forwarded-for"]) == (CALLER, CALLER)
 
 
-def test_guesses_count_by_the_real_address(behind_proxies: GatewayUnderTest) -> None:
+def test_guesses_are_counted_by_the_real_address(behind_proxies: GatewayUnderTest) -> None:
     statuses = [exchange(behind_proxies, 80, announced(CALLER), "/api/alpha/x", "wrong" * 8)[0] for _ in range(9)]
     assert statuses[:3] == [401] * 3
     assert statuses[-1] == 429
@@ -67,15 +67,15 @@ def test_guesses_count_by_the_real_address(behind_proxies: GatewayUnderTest) -> 
 
 
 @pytest.mark.parametrize("port", [80, 8080, 9000])
-def test_who_does_not_speak_the_protocol_is_not_served(behind_proxies: GatewayUnderTest, port: int) -> None:
+def test_a_caller_without_the_protocol_is_not_served(behind_proxies: GatewayUnderTest, port: int) -> None:
     assert exchange(behind_proxies, port, b"", "/health")[0] == 0
 
 
-def test_the_container_still_knows_that_it_is_healthy(behind_proxies: GatewayUnderTest) -> None:
+def test_the_health_check_of_the_container_still_works(behind_proxies: GatewayUnderTest) -> None:
     assert behind_proxies.healthy()
 
 
-def test_an_address_told_by_a_stranger_is_not_believed(own_gateway: GatewayUnderTest) -> None:
+def test_an_address_from_an_untrusted_proxy_is_ignored(own_gateway: GatewayUnderTest) -> None:
     own_gateway.backend("alpha")
     configure(own_gateway, "192.0.2.0/24")
     status, body = exchange(own_gateway, 80, announced(CALLER), "/api/alpha/x")
@@ -83,5 +83,5 @@ def test_an_address_told_by_a_stranger_is_not_believed(own_gateway: GatewayUnder
     assert CALLER.encode() not in body
 
 
-def test_the_protocol_is_not_spoken_by_default(gateway: GatewayUnderTest) -> None:
+def test_the_protocol_is_off_by_default(gateway: GatewayUnderTest) -> None:
     assert exchange(gateway, 80, announced(CALLER), "/health")[0] == 400

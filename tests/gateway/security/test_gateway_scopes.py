@@ -1,4 +1,4 @@
-"""What a client may call: all of a service, what only reads, or the tools named."""
+"""Tests scopes: all of a service, only what reads, or certain tools."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.gateway.support.gateway_under_test import ABSENT, OTHER_TOKEN, TOKEN,
 READ_TOOLS = ("alpha_search", "alpha_get.note")
 WRITE_TOOLS = ("alpha_publish", "alpha_Delete")
 ALPHA = GatewayService("alpha", 9000, "甲", 5, read_tools=READ_TOOLS, write_tools=WRITE_TOOLS, requests_per_second=9999)
-#: A name that every JavaScript object knows; also behind it is the backend of port 9000 that answers everything.
+#: A name that every JavaScript object has; its service is the backend on port 9000, which answers everything.
 CONSTRUCTOR = GatewayService("constructor", 9001, "乙", 5, requests_per_second=9999)
 SCOPES: dict[str, Mapping[str, Scope] | None] = {
     "everyone": None,
@@ -29,7 +29,7 @@ SCOPES: dict[str, Mapping[str, Scope] | None] = {
 }
 TOKENS = {name: f"{name:x<40}" for name in SCOPES}
 MODERN = "2026-07-28"
-#: Requests of one path or call, by what they need.
+#: Requests of a path or call, by the scope that they need.
 LISTS = ("server/discover", "tools/list", "prompts/list", "resources/list", "resources/templates/list",
          "subscriptions/listen")  # fmt: skip
 READS = ("prompts/get", "resources/read")
@@ -57,7 +57,7 @@ def call(
     method: str = "POST",
     **changes: str | None,
 ) -> Answer:
-    """One modern call of a tool; `changes` replace its headers by their names in Python's spelling, None takes away."""
+    """Call a tool with modern headers; `changes` replaces headers, given as Python names, or removes them with None."""
     headers = {"mcp_protocol_version": MODERN, "mcp_method": "tools/call", "mcp_name": tool, **changes}
     sent = {name.replace("_", "-"): value for name, value in headers.items() if value is not None}
     return gateway.request(path, port=port, method=method, token=TOKENS[client], headers=sent, body=b"{}")
@@ -80,7 +80,7 @@ def test_a_reader_may_not_call_what_writes(scoped: GatewayUnderTest, port: int, 
         assert (answer.status, answer.json()["code"]) == (403, "forbidden")
 
 
-def test_a_list_of_tools_is_exactly_these(scoped: GatewayUnderTest) -> None:
+def test_a_list_of_tools_allows_exactly_these(scoped: GatewayUnderTest) -> None:
     allowed = [tool for tool in (*READ_TOOLS, *WRITE_TOOLS) if call(scoped, "publisher", tool).status == 200]
     assert allowed == ["alpha_search", "alpha_publish"]
 
@@ -91,7 +91,7 @@ def test_lists_need_no_tool(scoped: GatewayUnderTest, client: str) -> None:
         assert call(scoped, client, mcp_method=listed, mcp_name=None).status == 200
 
 
-def test_only_the_scope_of_reading_includes_resources_and_prompts(scoped: GatewayUnderTest) -> None:
+def test_only_the_scope_read_includes_resources_and_prompts(scoped: GatewayUnderTest) -> None:
     for read in READS:
         assert call(scoped, "reader", mcp_method=read, mcp_name="alpha://note/1").status == 200
         assert call(scoped, "publisher", mcp_method=read, mcp_name="alpha://note/1").status == 403
@@ -134,7 +134,7 @@ def test_only_the_scope_of_reading_includes_resources_and_prompts(scoped: Gatewa
         {"path": "/%6Dcp", "port": 9000},
     ],
 )
-def test_what_is_not_certain_to_read_is_forbidden(scoped: GatewayUnderTest, changes: dict) -> None:
+def test_a_call_that_may_write_is_forbidden_to_a_reader(scoped: GatewayUnderTest, changes: dict) -> None:
     assert call(scoped, "reader", **changes).json()["code"] == "forbidden"
     assert call(scoped, "publisher", **changes).json()["code"] == "forbidden"
     assert call(scoped, "owner", **changes).status == 200
@@ -153,7 +153,7 @@ def test_a_doubled_header_is_forbidden(scoped: GatewayUnderTest, name: str) -> N
     connection.close()
 
 
-def test_a_refusal_says_what_is_missing_in_both_languages(scoped: GatewayUnderTest) -> None:
+def test_a_refusal_names_the_missing_permission_in_both_languages(scoped: GatewayUnderTest) -> None:
     answer = call(scoped, "reader", "alpha_publish", x_request_id="scope-test-refusal")
     body = answer.json()
     assert body["status"] == "error"
@@ -179,7 +179,7 @@ def test_hostile_names_stay_text_in_a_refusal(scoped: GatewayUnderTest) -> None:
 
 
 @pytest.mark.parametrize("client", ["owner", "reader", "publisher"])
-def test_some_scope_is_enough_to_ask_for_health(scoped: GatewayUnderTest, client: str) -> None:
+def test_any_scope_of_a_service_allows_its_health(scoped: GatewayUnderTest, client: str) -> None:
     for path in ("/api/alpha/health", "/api/alpha/ready"):
         for method in ("GET", "HEAD"):
             assert scoped.request(path, method=method, token=TOKENS[client]).status == 200
@@ -195,7 +195,7 @@ def test_a_service_outside_the_scopes_is_forbidden(
 
 
 @pytest.mark.parametrize("client", ["owner", "reader", "publisher", "stranger", "nobody"])
-def test_a_service_named_like_something_of_javascript_is_as_closed_as_others(
+def test_a_service_named_like_a_javascript_property_is_as_protected_as_others(
     scoped: GatewayUnderTest, client: str
 ) -> None:
     assert call(scoped, client, path="/api/constructor/mcp").json()["code"] == "forbidden"
@@ -216,7 +216,7 @@ def test_scopes_do_not_help_without_a_token(scoped: GatewayUnderTest) -> None:
 
 
 def permitted(client: str, method: str, path: str, headers: Mapping[str, str]) -> bool:
-    """The rules of scopes, once more and in other words."""
+    """Decide by the rules of scopes, independently of the gateway's implementation."""
     scope = "all" if SCOPES[client] is None else SCOPES[client].get("alpha")
     if scope in ("all", None):
         return scope == "all"

@@ -1,4 +1,4 @@
-"""A token for one tool, at real services behind the real gateway: no body and no header makes another tool run."""
+"""Tests a token for one tool with real services behind the real gateway: no request makes another tool run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.stand_in.header_attacks import Target, bodies, dumped, header_attempt
 from tests.stand_in.running import free_port
 from tests.stand_in.services import PACKAGES
 
-#: Stands where a service's container would, and passes everything on to the service in this process.
+#: A container in place of the service's, which passes connections to the service in this process.
 RELAY = """
 pid /tmp/nginx.pid;
 error_log stderr crit;
@@ -34,7 +34,7 @@ stream {{
 
 
 def relay(gateway: GatewayUnderTest, service: str, port: int) -> None:
-    """Starts it, from the front's image, which carries bytes as they are."""
+    """Start the relay, from the image of the front, which does not change the bytes."""
     host = docker("network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", gateway.network)
     name = unique("relay")
     configuration = "load_module /usr/lib/nginx/modules/ngx_stream_module.so;" + RELAY.format(address=f"{host}:{port}")
@@ -56,23 +56,23 @@ def gateway(gateway_image: str) -> Iterator[GatewayUnderTest]:
 
 @pytest.fixture(scope="module", params=sorted(PACKAGES))
 def target(request: pytest.FixtureRequest, gateway: GatewayUnderTest) -> Iterator[Target]:
-    """Each service that has a folder, as a client sees it whose token is for one of its tools."""
+    """Each service in mcp-servers/, for a client whose token allows one of its tools."""
     settings = replace(all_tools(free_port()), host="0.0.0.0")
-    with serving(PACKAGES[request.param], settings) as found:
+    with serving(PACKAGES[request.param], settings) as service:
         relay(gateway, request.param, settings.port)
         service = GatewayService(
-            request.param, 9000, "甲", 5, read_tools=(found.allowed,), write_tools=(found.wanted,),
+            request.param, 9000, "甲", 5, read_tools=(service.allowed,), write_tools=(service.wanted,),
             requests_per_second=10_000,
         )  # fmt: skip
         hashes = (hashlib.sha256(TOKEN.encode()).hexdigest(),)
-        client = GatewayClient("narrow", hashes, {request.param: (found.allowed,)})
+        client = GatewayClient("narrow", hashes, {request.param: (service.allowed,)})
         gateway.configure(SETTINGS, (service,), (client,))
-        found.base = f"http://127.0.0.1:{gateway.port(80)}"
-        found.extra = [("Authorization", f"Bearer {TOKEN}")]
-        found.prefix = f"/api/{request.param}"
-        call = dumped(found.body(found.allowed))
-        wait_until(lambda: found.send(call, found.headers) == 200, "the service is reached")
-        yield found
+        service.base = f"http://127.0.0.1:{gateway.port(80)}"
+        service.extra = [("Authorization", f"Bearer {TOKEN}")]
+        service.prefix = f"/api/{request.param}"
+        call = dumped(service.body(service.allowed))
+        wait_until(lambda: service.send(call, service.headers) == 200, "the service is reached")
+        yield service
 
 
 def test_the_tool_of_the_token_runs(target: Target) -> None:

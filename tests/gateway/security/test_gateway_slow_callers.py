@@ -1,4 +1,4 @@
-"""Callers that send as slowly as they can: they are closed, and nobody else waits for them."""
+"""Tests callers that send as slowly as possible: they are closed, and other calls are not delayed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.gateway.support.gateway_under_test import TOKEN, GatewayUnderTest
 
 SLOW_HEADERS = 420
 SLOW_BODIES = 40
-#: Nginx gives them 10 s; the rest is for a busy machine.
+#: Nginx waits 10 s; the rest is reserve for a busy machine.
 CLOSED_AFTER_SECONDS = 20
 HEAD = "{method} /api/alpha/x HTTP/1.1\r\nHost: localhost\r\n"
 TOKEN_LINE = f"Authorization: Bearer {TOKEN}\r\n"
@@ -30,7 +30,7 @@ def connected(port: int, begin: str) -> socket.socket:
 def closed_by_the_gateway(
     connections: list[socket.socket], trickle: bytes, seconds: float
 ) -> Iterator[tuple[int, bytes]]:
-    """Sends `trickle` on every connection once a second; yields, about as often, how many are closed and what came."""
+    """Send `trickle` on every connection once a second; yields each time how many are closed and the responses."""
     selector = selectors.DefaultSelector()
     for connection in connections:
         selector.register(connection, selectors.EVENT_READ)
@@ -62,7 +62,7 @@ def opened() -> Iterator[list[socket.socket]]:
         connection.close()
 
 
-def test_hundreds_of_slow_headers_are_closed_and_delay_nobody(
+def test_hundreds_of_slow_headers_are_closed_and_delay_no_other_call(
     gateway: GatewayUnderTest, opened: list[socket.socket]
 ) -> None:
     port = gateway.port(80)
@@ -82,7 +82,7 @@ def test_hundreds_of_slow_headers_are_closed_and_delay_nobody(
     assert slowest < 5
 
 
-def test_slow_bodies_are_closed_and_delay_nobody(gateway: GatewayUnderTest, opened: list[socket.socket]) -> None:
+def test_slow_bodies_are_closed_and_delay_no_other_call(gateway: GatewayUnderTest, opened: list[socket.socket]) -> None:
     port = gateway.port(80)
     body = HEAD.format(method="POST") + TOKEN_LINE + BODY + '{"half": '
     opened.extend(connected(port, body) for _ in range(SLOW_BODIES))
@@ -91,11 +91,13 @@ def test_slow_bodies_are_closed_and_delay_nobody(gateway: GatewayUnderTest, open
         statuses.append(gateway.request("/api/alpha/ready").status)
     assert closed == SLOW_BODIES
     assert set(statuses) == {200}
-    # What was sent of them never reached the service.
+    # No part of the bodies reached the service.
     assert received.count(b"HTTP/1.1 200") == 0
 
 
-def test_without_a_good_token_no_body_is_waited_for(gateway: GatewayUnderTest, opened: list[socket.socket]) -> None:
+def test_without_a_good_token_the_gateway_does_not_wait_for_the_body(
+    gateway: GatewayUnderTest, opened: list[socket.socket]
+) -> None:
     opened.append(connected(gateway.port(80), HEAD.format(method="POST") + BODY + '{"half": '))
     opened[0].settimeout(5)
     assert opened[0].recv(65536).startswith(b"HTTP/1.1 401 ")

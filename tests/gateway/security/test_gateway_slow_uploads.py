@@ -1,4 +1,4 @@
-"""Large bodies that come slowly: one client that sends many of them costs no other client a call."""
+"""Tests large bodies that arrive slowly: many of them from one client lose no call of another client."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.gateway.support.gateway_under_test import (
 )
 
 MIB = 2**20
-#: As much as the gateway's container has here for its temporary files.
+#: The space for temporary files in the gateway's container.
 LARGE_BODIES = changed(SETTINGS, max_body_mib=16, memory_mib=128)
 OTHER = GatewayClient("other", (hashlib.sha256(OTHER_TOKEN.encode()).hexdigest(),))
 UPLOADS = 8
@@ -49,7 +49,7 @@ def busy(gateway_image: str) -> Iterator[GatewayUnderTest]:
 
 
 def most_of_a_body(port: int, head: bytes) -> socket.socket:
-    """A connection that sent 15 of 16 MiB, or as much as the gateway took."""
+    """Return a connection on which 15 of 16 MiB were sent, or as much as the gateway accepted."""
     connection = socket.create_connection(("127.0.0.1", port), timeout=20)
     try:
         connection.sendall(head)
@@ -61,7 +61,7 @@ def most_of_a_body(port: int, head: bytes) -> socket.socket:
 
 
 def refused(connections: list[socket.socket]) -> int:
-    """How many of them got an answer."""
+    """Count the connections that got a response."""
     readable, _, _ = select.select(connections, [], [], 0)
     return len(readable)
 
@@ -99,7 +99,7 @@ def test_a_call_over_http2_with_another_method_is_counted_as_an_upload(busy: Gat
         assert json.loads(answer)["code"] == "rate_limited"
 
 
-def test_the_limit_is_told_as_one(busy: GatewayUnderTest) -> None:
+def test_the_limit_has_its_own_error(busy: GatewayUnderTest) -> None:
     with closing(most_of_a_body(busy.port(80), ANNOUNCED)):
         answers = [busy.request("/api/alpha/ready", method="POST", body=b"y" * 2 * MIB) for _ in range(3)]
         assert {answer.status for answer in answers} == {429}
@@ -110,14 +110,14 @@ def test_the_limit_is_told_as_one(busy: GatewayUnderTest) -> None:
     )
 
 
-def test_all_bodies_that_are_let_through_fit_into_the_memory_for_them(busy: GatewayUnderTest) -> None:
+def test_all_accepted_bodies_fit_into_the_memory_for_them(busy: GatewayUnderTest) -> None:
     total = docker("exec", busy.name, "df", "--output=size", "--block-size=1M", "/tmp").split()[-1]
     assert int(total) == LARGE_BODIES.body_memory_mib
     assert body_limits(LARGE_BODIES)["large"].total * 16 <= LARGE_BODIES.body_memory_mib
 
 
-def test_calls_without_a_token_are_bounded_by_address_and_those_with_one_are_not(busy: GatewayUnderTest) -> None:
-    # Each is answered at once, and stays open as long as its body is still to come.
+def test_only_calls_without_a_token_are_limited_by_address(busy: GatewayUnderTest) -> None:
+    # Each is answered at once but stays open until its body has arrived.
     head = f"POST /api/alpha/ready HTTP/1.1\r\nHost: localhost\r\nContent-Length: {MIB}\r\n\r\n".encode()
     connections = [socket.create_connection(("127.0.0.1", busy.port(80)), 20) for _ in range(ANONYMOUS_CONNECTIONS + 5)]
     try:

@@ -1,4 +1,4 @@
-"""A refused call says which mistake was made with the token, and never the value."""
+"""Tests that a refused call names the mistake that was made with the token, but never its value."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ def test_a_401_says_what_is_wrong_with_the_token(
     assert "Bearer" in body["error"] or "./deploy.sh" in body["error"]
 
 
-def test_each_mistake_has_a_text_of_its_own(gateway: GatewayUnderTest) -> None:
+def test_each_mistake_has_a_different_text(gateway: GatewayUnderTest) -> None:
     texts = {}
     for headers, reason in PROBLEMS:
         body = gateway.request("/metrics", token=None, headers=headers).json()
         texts.setdefault(reason, set()).add((body["error"], body["error_en"]))
-    assert all(len(found) == 1 for found in texts.values())
+    assert all(len(variants) == 1 for variants in texts.values())
     assert len(set.union(*texts.values())) == len(texts) == 10
 
 
@@ -77,6 +77,6 @@ def test_a_token_in_the_address_is_refused_and_stays_out_of_the_log(gateway: Gat
     "value",
     [f"bearer {TOKEN}", f"Bearer Bearer {TOKEN}", f'Bearer "{TOKEN}"', f"'Bearer {TOKEN}'", f"Bearer\t{TOKEN}"],
 )
-def test_a_value_whose_meaning_is_certain_is_understood(gateway: GatewayUnderTest, value: str) -> None:
+def test_a_value_with_a_clear_meaning_is_accepted(gateway: GatewayUnderTest, value: str) -> None:
     answer = gateway.request("/api/alpha/ready", token=None, headers={"Authorization": value})
     assert answer.status == 200

@@ -1,4 +1,4 @@
-"""The cache's real image with Redis in a container, as a deployment runs it, on a volume that tests may damage."""
+"""Runs the cache's real image as in a deployment, on a volume that tests may damage."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from tests.gateway.support.docker_cli import CONFINED, LABEL, docker, unique, wa
 FOLDER = Path(__file__).resolve().parents[3] / "cache"
 BASE_IMAGE = "dyber-base:trixie"
 IMAGE = "dyber-cache-test:latest"
-#: As defaults.SMALL_TMP has it.
+#: The same mounts as in a deployment.
 TMPFS = [f"--tmpfs={path}:{options}" for path, options in defaults.SMALL_TMP.items()]
 
 
 def build_cache() -> str:
-    """Builds the cache's image and returns its tag; layers that are there are used again."""
+    """Build the cache's image, using the build cache, and return its tag."""
     arguments = ("--label", LABEL, "--build-arg", f"BASE_IMAGE={BASE_IMAGE}", "--tag", IMAGE)
     docker("build", *arguments, str(FOLDER))
     return IMAGE
@@ -46,7 +46,10 @@ def password_of(user: str) -> str:
 
 @dataclass
 class CacheUnderTest:
-    """`folder` is where the password of `metrics` is on this machine; `helper` a container that has the volume too."""
+    """A cache in a container.
+
+    `folder`: the folder on this machine with the password of `metrics`. `helper`: a container that has the volume too.
+    """
 
     folder: Path
     services: tuple[str, ...] = ()
@@ -97,11 +100,11 @@ class CacheUnderTest:
         docker("stop", "--time", "10", self.name)
 
     def kill(self) -> None:
-        """As a power cut does."""
+        """Kill the container, as a power cut does."""
         docker("kill", self.name)
 
     def restart(self) -> None:
-        """Starts it, or starts it again, and waits until it answers."""
+        """Start it, for the first time or again, and wait until it answers."""
         if self.started:
             docker("start", self.name)
         else:
@@ -109,11 +112,11 @@ class CacheUnderTest:
         self.wait_until_healthy()
 
     def restarts(self) -> int:
-        """How often the engine had to start it again by itself."""
+        """Return how often the engine has restarted the container."""
         return int(docker("inspect", "--format", "{{.RestartCount}}", self.name))
 
     def on_volume(self, script: str) -> str:
-        """What a shell script says that runs as root in /data, on the volume."""
+        """Run a shell script as root in /data, on the volume, and return its output."""
         if self.helper:
             return docker("exec", "--user=0", "--workdir=/data", self.helper, "bash", "-euc", script)
         return docker(
@@ -121,8 +124,8 @@ class CacheUnderTest:
             "--workdir=/data", IMAGE, "bash", "-euc", script,
         )  # fmt: skip
 
-    def told(self) -> list[str]:
-        """The errors in its log, of the cache itself."""
+    def reported_errors(self) -> list[str]:
+        """Return the errors in the log that the cache's own script reported."""
         result = subprocess.run(["docker", "logs", self.name], capture_output=True, text=True, check=True, timeout=30)
         lines = [json.loads(line) for line in result.stdout.splitlines() if line.startswith("{")]
         return [line["message"] for line in lines if line["level"] == "ERROR"]
@@ -130,7 +133,7 @@ class CacheUnderTest:
 
 @contextmanager
 def running_cache(folder: Path, services: Iterable[str] = ()) -> Iterator[CacheUnderTest]:
-    """A cache that answers; gone with its volume on leaving."""
+    """Run a cache that answers; it is removed with its volume afterwards."""
     cache = CacheUnderTest(folder, tuple(services))
     try:
         cache.start()
@@ -142,7 +145,7 @@ def running_cache(folder: Path, services: Iterable[str] = ()) -> Iterator[CacheU
 
 @contextmanager
 def small_volume(mib: int) -> Iterator[tuple[str, str]]:
-    """A volume in memory that holds so much; its name, and a container that has it at /data and so keeps it."""
+    """Make a volume of this size in memory; yields its name and a container that has it at /data and keeps it alive."""
     volume = unique("volume")
     options = ("type=tmpfs", "device=tmpfs", f"o=size={mib}m,uid={CACHE_UID},mode=0700")
     docker("volume", "create", "--label", LABEL, *(f"--opt={option}" for option in options), volume)
@@ -155,9 +158,9 @@ def small_volume(mib: int) -> Iterator[tuple[str, str]]:
 
 @contextmanager
 def helper(volumes: Mapping[str, str]) -> Iterator[str]:
-    """A container that does nothing but have these volumes at these places; its name."""
+    """Run an idle container with these volumes mounted at these paths; yields its name."""
     name = unique("helper")
-    mounts = [f"--volume={volume}:{place}" for volume, place in volumes.items()]
+    mounts = [f"--volume={volume}:{path}" for volume, path in volumes.items()]
     try:
         docker(
             "run", "--detach", "--name", name, "--label", LABEL, "--network=none", *mounts, IMAGE, "sleep", "infinity"

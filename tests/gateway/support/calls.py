@@ -1,4 +1,4 @@
-"""Callers that keep calling while something happens to the containers behind the gateway."""
+"""Calls the gateway continuously while a test changes the containers behind it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tests.gateway.support.gateway_under_test import TOKEN, GatewayUnderTest
 
 CALLERS = 4
 PAUSE_SECONDS = 0.005
-#: A call that only reads, by its headers, whatever it does.
+#: Headers that mark a call as one that only reads.
 READ_HEADERS = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/list"}
 
 
 @dataclass(frozen=True)
 class Call:
-    """One call and what became of it; `status` is an error's text where there was no answer. Times are monotonic."""
+    """A call and its outcome. `status`: the text of the error if there was no response. Times are monotonic."""
 
     name: str
     status: int | str
@@ -31,8 +31,8 @@ class Call:
     ended: float
 
 
-def reached(gateway: GatewayUnderTest, count: int) -> None:
-    """Returns when as many containers of alpha take calls."""
+def wait_until_reached(gateway: GatewayUnderTest, count: int) -> None:
+    """Wait until `count` containers of alpha take calls."""
 
     def containers() -> int:
         return len({gateway.seen("/api/alpha/")["container"] for _ in range(10)})
@@ -64,7 +64,7 @@ def _call_until(stop: Event, port: int, caller: str, path: str, headers: Mapping
 def calling(
     gateway: GatewayUnderTest, headers: Mapping[str, str] | None = None, path: str = "/api/alpha/x", name: str = "post"
 ) -> Iterator[list[Call]]:
-    """Numbered POSTs, one after the other on each of a few connections; the list is filled on leaving."""
+    """Send numbered POSTs on a few connections, one after the other on each; the list is filled at the end."""
     results: list[Call] = []
     stop = Event()
     port = gateway.port(80)
@@ -81,14 +81,14 @@ def calling(
 
 
 def arrived(*containers: str) -> Counter[str]:
-    """How often each call reached one of the containers, whether or not it was answered, by what they said then."""
-    found: Counter[str] = Counter()
+    """Count, from the containers' logs, how often each call reached a container, whether or not it was answered."""
+    counts: Counter[str] = Counter()
     for name in containers:
         result = subprocess.run(["docker", "logs", name], capture_output=True, text=True, timeout=60, check=True)
         for line in result.stderr.splitlines():
             if "arrived" in line:
-                found.update(word for word in line.replace("?", " ").split() if word.startswith("call-"))
-    return found
+                counts.update(word for word in line.replace("?", " ").split() if word.startswith("call-"))
+    return counts
 
 
 def lost(calls: list[Call]) -> list[Call]:

@@ -1,4 +1,4 @@
-"""Certificates for tests, made by openssl in a container of the gateway's image, and what callers see of a change."""
+"""Makes certificates with openssl in a container, and checks what callers notice of a change of the certificate."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.gateway.support.gateway_under_test import TOKEN, GatewayUnderTest
 
 @dataclass(frozen=True)
 class Pair:
-    """A private key and the certificates that go with it, as PEM text; `chain` has the server's own first."""
+    """A private key and its certificates as PEM text; `chain` begins with the server's own certificate, `subject`."""
 
     key: str
     chain: str
@@ -24,7 +24,7 @@ class Pair:
 
 
 class Authority:
-    """Signs certificates inside the container `name`."""
+    """An authority that signs certificates inside a container."""
 
     def __init__(self, container: str) -> None:
         self._container = container
@@ -37,8 +37,10 @@ class Authority:
         self.root = self._run(f"cat {self._folder}/root.crt") + "\n"
 
     def issue(self, *names: str, days: int = 90, begins: str = "-1 day", key: str = "ec:prime256v1") -> Pair:
-        """A certificate for DNS names. `begins` is relative to now, as `date` understands it; `key` is `ec:<curve>`
-        or `rsa:<bits>`."""
+        """Issue a certificate for DNS names.
+
+        `begins`: the start relative to now, in the syntax of `date`. `key`: `ec:<curve>` or `rsa:<bits>`.
+        """
         kind, size = key.split(":")
         option = f"ec_paramgen_curve:{size}" if kind == "ec" else f"rsa_keygen_bits:{size}"
         alternatives = ",".join(f"DNS:{name}" for name in names)
@@ -51,32 +53,32 @@ class Authority:
             f" && openssl x509 -req -in {where}.csr -CA {self._folder}/root.crt -CAkey {self._folder}/root.key"
             f" -copy_extensions copy -not_before {start} -not_after {end} -out {where}.crt"
         )
-        own = self._run(f"cat {where}.crt") + "\n"
-        return Pair(self._run(f"cat {where}.key") + "\n", own + self.root, own)
+        subject = self._run(f"cat {where}.crt") + "\n"
+        return Pair(self._run(f"cat {where}.key") + "\n", subject + self.root, subject)
 
     def _run(self, command: str) -> str:
         return docker("exec", self._container, "bash", "-c", command)
 
 
 def served(gateway: GatewayUnderTest, name: str = "pet.example") -> str:
-    """The server's own certificate as a new connection gets it, as PEM text."""
+    """Return the server's certificate, as PEM text, that a new connection gets."""
     return ssl.DER_cert_to_PEM_cert(_handshake(gateway, name, ssl._create_unverified_context()))
 
 
 def wait_until_served(gateway: GatewayUnderTest, certificate: str, name: str = "pet.example") -> None:
-    """Returns when every worker serves this certificate; each looks at its file again on its own."""
+    """Wait until every worker serves this certificate; each worker checks the file by itself."""
     wait_until(
         lambda: all(served(gateway, name) == certificate for _ in range(12)), "the certificate is served", seconds=60
     )
 
 
 def stored(gateway: GatewayUnderTest, name: str) -> str:
-    """The server's own certificate in the file tls/<name>.pem, as PEM text."""
+    """Return the server's certificate in the file tls/<name>.pem, as PEM text."""
     return docker("exec", gateway.name, "openssl", "x509", "-in", f"/etc/dyber/tls/{name}.pem") + "\n"
 
 
 def verified(gateway: GatewayUnderTest, root: str, name: str = "pet.example") -> str:
-    """The same, for a client that trusts `root` alone. Raises ssl.SSLCertVerificationError."""
+    """Return the certificate that a client which trusts only `root` gets. Raises ssl.SSLCertVerificationError."""
     return ssl.DER_cert_to_PEM_cert(_handshake(gateway, name, ssl.create_default_context(cadata=root)))
 
 
@@ -89,7 +91,7 @@ def _handshake(gateway: GatewayUnderTest, name: str, context: ssl.SSLContext) ->
 
 
 def workers(gateway: GatewayUnderTest) -> set[str]:
-    """The gateway's workers, without those that only finish their calls: a reload makes new ones."""
+    """Return the ids of the gateway's workers, without those that finish old calls. A reload makes new workers."""
     find = (
         "for title in $(grep -l '^nginx: worker process' /proc/[0-9]*/cmdline 2>/dev/null); do"
         " grep -q 'shutting down' $title || echo $title; done"
@@ -99,7 +101,7 @@ def workers(gateway: GatewayUnderTest) -> set[str]:
 
 @dataclass
 class Traffic:
-    """What callers saw: the stream's events, and the answers on one connection that stays open."""
+    """The events of a stream, and the responses on a connection that stays open."""
 
     events: list[str] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
@@ -108,9 +110,9 @@ class Traffic:
 
 @contextmanager
 def traffic(gateway: GatewayUnderTest, service: str) -> Iterator[Traffic]:
-    """A stream and calls over TLS, each on a connection that was there before, for as long as the block runs.
+    """Read a stream and make calls over TLS during the block, each on a connection from before the block.
 
-    Leaving it checks that the stream had no gap and that every call was answered with 200.
+    The end of the block checks that the stream had no gap and that every call was answered with 200.
     """
     seen = Traffic()
     stop = threading.Event()
@@ -134,13 +136,13 @@ def traffic(gateway: GatewayUnderTest, service: str) -> Iterator[Traffic]:
             seen.statuses.append(answer.status)
             assert calling.sock is connection, "the gateway closed the connection"
 
-    def noting(work: object) -> None:
+    def recording(work: object) -> None:
         try:
             work()
         except (OSError, http.client.HTTPException, AssertionError) as error:
             seen.faults.append(repr(error))
 
-    threads = [threading.Thread(target=noting, args=(work,), daemon=True) for work in (read, call)]
+    threads = [threading.Thread(target=recording, args=(work,), daemon=True) for work in (read, call)]
     for thread in threads:
         thread.start()
     wait_until(lambda: seen.events and seen.statuses, "traffic flows")

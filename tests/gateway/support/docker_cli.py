@@ -1,4 +1,4 @@
-"""The Docker commands that the gateway's tests need, with everything labelled and removed."""
+"""Runs the Docker commands that the gateway's tests need. Everything that they make is labelled and removed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 LABEL = "dyber.test=gateway"
-#: Made by set-up; another one by this variable.
+#: The base image that set-up made, or the one that this variable names.
 BASE_IMAGE = os.environ.get("DYBER_GATEWAY_BASE_IMAGE", "dyber-base:forky")
 CONFINED = (
     "--cap-drop=ALL",
@@ -25,7 +25,7 @@ READ_ONLY = ("--read-only", "--tmpfs=/tmp:rw,nosuid,nodev,noexec,size=64m,mode=1
 
 
 def docker(*arguments: str, stdin: bytes | None = None) -> str:
-    """Runs one command and returns what it printed on stdout. Raises AssertionError with its words when it fails."""
+    """Run `docker` and return its stdout. Raises AssertionError with its error output if it fails."""
     result = subprocess.run(["docker", *arguments], input=stdin, capture_output=True, timeout=300, check=False)
     assert result.returncode == 0, f"docker {' '.join(arguments)}:\n{result.stdout.decode()}{result.stderr.decode()}"
     return result.stdout.decode().strip()
@@ -36,9 +36,9 @@ def unique(role: str) -> str:
 
 
 def build_image(context: Path) -> str:
-    """Builds the gateway's image once per base image and content of its folder, and returns its tag."""
+    """Build the gateway's image, once per base image and content of its folder, and return its tag."""
     digest = hashlib.sha256(docker("inspect", "--format", "{{.Id}}", BASE_IMAGE).encode())
-    # The rest of the folder is configuration, which is not in the image.
+    # The other files of the folder are configuration, which the image does not contain.
     parts = ("Dockerfile", ".dockerignore", "bin/*", "bootstrap/*")
     for path in sorted(path for part in parts for path in context.glob(part)):
         digest.update(str(path.relative_to(context)).encode() + b"\0" + path.read_bytes() + b"\0")
@@ -49,7 +49,7 @@ def build_image(context: Path) -> str:
 
 
 def archive(files: Mapping[str, str]) -> bytes:
-    """The files as a tar stream, root-owned and read-only, as the provider uploads them."""
+    """Return the files as a tar stream, owned by root and read-only, as the Pulumi provider uploads them."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for path, text in files.items():
@@ -61,7 +61,7 @@ def archive(files: Mapping[str, str]) -> bytes:
 
 
 def wait_until(condition: Callable[[], object], what: str, seconds: float = 20) -> None:
-    """Returns when `condition` is true; fails the test, naming `what`, when it is not in time."""
+    """Wait until `condition` is true; fails the test with `what`, the awaited event, after `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not in {seconds} s: {what}"

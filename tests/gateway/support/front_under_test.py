@@ -1,4 +1,4 @@
-"""A real front with a gateway behind it, as in a deployment: the front has the ports, the gateway speaks PROXY."""
+"""Runs a real front with a gateway behind it, as in a deployment: the front has the ports."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from infra.settings.gateway import GatewaySettings
 from tests.gateway.support.docker_cli import BASE_IMAGE, CONFINED, LABEL, READ_ONLY, docker, unique, wait_until
 from tests.gateway.support.gateway_under_test import CLIENT, SETTINGS, GatewayUnderTest
 
-#: How long the front may remember an address (nginx/front/nginx.conf), and a little more.
+#: Longer than the front remembers an address (nginx/front/nginx.conf).
 DNS_SECONDS = 1.2
 FRONT_FOLDER = Path(__file__).resolve().parents[3] / "nginx" / "front"
 
 
 def build_front() -> str:
-    """Builds the front's image and returns its tag; layers that are there are used again."""
+    """Build the front's image, using the build cache, and return its tag."""
     tag = "dyber-front-test:latest"
     docker(
         "build", "--label", LABEL, "--build-arg", f"BASE_IMAGE={BASE_IMAGE}", "--tag", tag, str(FRONT_FOLDER)
@@ -29,8 +29,10 @@ def build_front() -> str:
 
 @dataclass
 class FrontUnderTest:
-    """`gateway` is the one that serves now; `replace_gateway` puts another in its place, new-first. `options` are the
-    engine's for the front."""
+    """A front and the gateway behind it.
+
+    `gateway`: the gateway that serves now. `options`: options of `docker run` for the front.
+    """
 
     front_image: str
     gateway: GatewayUnderTest
@@ -59,12 +61,12 @@ class FrontUnderTest:
         services: Iterable[GatewayService] = (),
         clients: Iterable[GatewayClient] = (CLIENT,),
     ) -> str:
-        """Delivers a configuration that trusts the front, and returns its version."""
+        """Deliver a configuration that trusts the front, and return its version."""
         trusted = GatewayNetworks(trusted_proxies=(self.subnet,))
         return self.gateway.configure(settings, tuple(services), tuple(clients), trusted)
 
     def replace_gateway(self, grace_seconds: int = 30) -> None:
-        """A new gateway on the same volume; when it is healthy the old one drains and goes."""
+        """Start a new gateway on the same volume; once it is healthy, the old one is drained and removed."""
         old = self.gateway.name
         new = unique("gateway")
         docker(
@@ -74,23 +76,23 @@ class FrontUnderTest:
         )  # fmt: skip
         self.gateway.name = new
         wait_until(self.gateway.healthy, "the new gateway is healthy")
-        # In a deployment the engine's own health check takes longer than this; the front then knows the newcomer.
+        # In a deployment the engine's health check takes longer than this, so the front knows the new gateway by then.
         time.sleep(DNS_SECONDS)
         docker("stop", "--time", str(grace_seconds), old)
         docker("rm", old)
 
     @property
     def subnet(self) -> str:
-        """The address range of the network that front and gateway share."""
+        """The address range of the network of front and gateway."""
         return docker("network", "inspect", "--format", "{{(index .IPAM.Config 0).Subnet}}", self.gateway.network)
 
     @property
     def address(self) -> str:
-        """The front's own address there."""
+        """The address of the front in that network."""
         return docker("inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", self.name)
 
     def port(self, inside: int) -> int:
-        """The port on this machine behind which `inside` is."""
+        """Return the port on this machine that leads to the front's port `inside`."""
         return int(docker("port", self.name, f"{inside}/tcp").rsplit(":", 1)[1])
 
     def _alias(self, container: str) -> None:

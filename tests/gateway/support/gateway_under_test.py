@@ -1,4 +1,4 @@
-"""A real gateway in a container, with its volume, its loader and its backends."""
+"""Runs a real gateway in a container, with its volume, its loader and backends."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.gateway.support.docker_cli import CONFINED, LABEL, READ_ONLY, archive
 BACKEND = Path(__file__).parent / "backend"
 TOKEN = "0f" * 32
 OTHER_TOKEN = "Aa" * 32
-#: The backends listen on 9000; `hung` never answers; nothing runs for `absent`.
+#: Backends listen on 9000. `hung` accepts connections but never answers; `absent` has no container.
 ALPHA = GatewayService("alpha", 9000, "甲", 5)
 HUNG = GatewayService("hung", 9001, "挂起", 5)
 ABSENT = GatewayService("absent", 9002, "缺席", 5)
@@ -28,16 +28,16 @@ SETTINGS = GatewaySettings(
     server_names=("pet.example",),
     allowed_origins=("https://pet.example",),
     max_body_mib=1,
-    # So many tests without a good token come from one address.
+    # Many tests without a good token come from the same address.
     limits=LimitSettings(refused_per_minute=6000),
 )
 CLIENT = GatewayClient("desktop-pet", (hashlib.sha256(TOKEN.encode()).hexdigest(),))
 
 
 def changed(settings: GatewaySettings, **changes: Any) -> GatewaySettings:
-    """Returns settings with other values; of a group, such as `limits`, a dictionary says which of its keys change.
+    """Return settings with other values. For a group, such as `limits`, pass a dictionary of the keys to change.
 
-    They are not checked, so that a test can have what a stack's file could not say.
+    The values are not checked, so a test can use ones that a stack file must not have.
     """
     groups = {
         key: getattr(settings, key).model_copy(update=value)
@@ -59,7 +59,7 @@ class Answer:
 
 @dataclass
 class Loaded:
-    """What the loader did."""
+    """The result of a run of the loader."""
 
     exit_code: int
     stdout: str
@@ -90,7 +90,7 @@ class GatewayUnderTest:
         return subprocess.run(check, capture_output=True, timeout=30, check=False).returncode == 0
 
     def restart(self) -> None:
-        """As after a power cut: nothing of the old processes is left, only the volume."""
+        """Restart as after a power cut: only the volume is kept."""
         docker("restart", "--time", "0", self.name)
         wait_until(self.healthy, "the gateway is healthy again")
 
@@ -101,10 +101,7 @@ class GatewayUnderTest:
         docker("network", "rm", self.network)
 
     def backend(self, service: str, replica: int = 1) -> str:
-        """Starts one more container of a service, as its replica of this number, and returns the container's name.
-
-        It listens when this returns.
-        """
+        """Start another container of a service, with this replica number, and return its name once it listens."""
         name = unique(service)
         docker(
             "create", "--name", name, "--label", LABEL, "--network", self.network,
@@ -125,7 +122,7 @@ class GatewayUnderTest:
         self.others.remove(name)
 
     def load(self, files: Mapping[str, str], command: str = "/usr/local/bin/apply-config /staging") -> Loaded:
-        """Runs the one-shot loader with these files."""
+        """Run the loader with these files."""
         name = unique("loader")
         docker(
             "create", "--name", name, "--label", LABEL, "--network", "none", "--pid", f"container:{self.name}",
@@ -147,13 +144,13 @@ class GatewayUnderTest:
         clients: tuple[GatewayClient, ...] = (CLIENT,),
         networks: GatewayNetworks = GatewayNetworks(),
     ) -> str:
-        """Delivers a configuration and returns its version."""
+        """Deliver a configuration and return its version."""
         loaded = self.load(render(settings, services, clients, networks))
         assert loaded.exit_code == 0, loaded.stderr
         return loaded.stdout.strip()
 
     def port(self, inside: int) -> int:
-        """The port on this machine behind which `inside` is."""
+        """Return the port on this machine that leads to the gateway's port `inside`."""
         return int(docker("port", self.name, f"{inside}/tcp").rsplit(":", 1)[1])
 
     def connect(self, port: int, timeout: float = 20) -> http.client.HTTPConnection:
@@ -182,7 +179,7 @@ class GatewayUnderTest:
             connection.close()
 
     def seen(self, path: str, **options: object) -> dict:
-        """What the backend saw of a request, its header names in lower case."""
+        """Send a request and return what the backend saw of it, with header names in lower case."""
         answer = self.request(path, **options)
         assert answer.status == 200, answer.body
         seen = answer.json()
@@ -190,17 +187,17 @@ class GatewayUnderTest:
         return seen
 
     def logs(self) -> tuple[list[dict], str]:
-        """Access log entries, and everything on stderr."""
+        """Return the entries of the access log, and the output on stderr."""
         result = subprocess.run(["docker", "logs", self.name], capture_output=True, text=True, timeout=30, check=True)
         return [json.loads(line) for line in result.stdout.splitlines()], result.stderr
 
     def logged(self, request_id: str) -> dict:
-        """The access log entry of one request; it is written shortly after the answer."""
-        found: list[dict] = []
+        """Return the access log entry of a request, which is written shortly after the response."""
+        entries: list[dict] = []
 
         def present() -> bool:
-            found[:] = [entry for entry in self.logs()[0] if entry["request_id"] == request_id]
-            return bool(found)
+            entries[:] = [entry for entry in self.logs()[0] if entry["request_id"] == request_id]
+            return bool(entries)
 
         wait_until(present, f"log entry of {request_id}")
-        return found[0]
+        return entries[0]

@@ -1,4 +1,4 @@
-"""One call over HTTP/2 on a plain port, with a body whose length is not announced: frames as RFC 9113 has them."""
+"""Makes a call over HTTP/2 on a plain port, with a body of unannounced length, in frames of RFC 9113."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LARGEST_FRAME = 16384
 
 
 def call(port: int, method: str, path: str, token: str, body: bytes = b"") -> bytes:
-    """The body of the answer. `body` is at most 64 kB, which a server takes without being asked."""
+    """Return the body of the response. `body` has at most 64 kB, the initial window of a server."""
     fields = {
         ":method": method, ":scheme": "http", ":path": path, ":authority": "localhost", "authorization": f"Bearer {token}",
     }  # fmt: skip
@@ -30,27 +30,27 @@ def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
 
 
 def _fields(fields: dict[str, str]) -> bytes:
-    """Header fields as literals that nobody is to remember."""
+    """Encode header fields as literals without indexing."""
     return b"".join(b"\0" + _text(name) + _text(value) for name, value in fields.items())
 
 
 def _text(text: str) -> bytes:
-    # Seven bits hold the length of all but long tokens.
+    # Lengths from 127 on need a second byte.
     length = len(text)
     prefix = bytes([length]) if length < 127 else bytes([127, length - 127])
     return prefix + text.encode()
 
 
 def _answer(connection: socket.socket) -> bytes:
-    found = b""
+    body = b""
     with connection.makefile("rb") as file:
         while True:
             head = file.read(9)
             assert len(head) == 9, "the connection ended without an answer"
             kind, flags = head[3], head[4]
             payload = file.read(int.from_bytes(head[:3]))
-            assert kind not in (_RESET, _GO_AWAY) or found, f"frame {kind}: {payload!r}"
+            assert kind not in (_RESET, _GO_AWAY) or body, f"frame {kind}: {payload!r}"
             if kind == _DATA:
-                found += payload
+                body += payload
             if kind in (_DATA, _HEADERS) and flags & _END_STREAM:
-                return found
+                return body

@@ -1,4 +1,4 @@
-"""A real ACME server of its own authority, built from its Go module, in a container on the gateway's network."""
+"""Runs a real ACME server, Pebble, built from its Go module, in a container on the gateway's network."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from toolchain.versions import load
 
 MODULE = "github.com/letsencrypt/pebble/v2"
 VERSION = "v2.10.1"
-#: Any image with a shell's worth of Debian; the program is static.
+#: Any image works, because the program is static.
 IMAGE = os.environ.get("DYBER_SERVERS_BASE_IMAGE", "dyber-base:trixie")
 
 
 def build_pebble() -> Path:
-    """The program, built once per version into DYBER_HOME. Fails the test with Go's words; never skips."""
+    """Build the program once per version in DYBER_HOME and return its path. Fails the test with the output of Go."""
     home = DyberHome.from_environment()
     folder = home.build / "tests" / f"pebble-{VERSION}"
     program = folder / "pebble"
@@ -41,7 +41,7 @@ def build_pebble() -> Path:
         with tempfile.TemporaryDirectory(dir=folder) as work:
             environment = build_environment(home, mirrors)
             environment.update(GOMODCACHE=f"{work}/modules", GOCACHE=f"{work}/cache", GOBIN=work)
-            # Without it the modules' folders could not be removed.
+            # Otherwise the folders of the modules are read-only and cannot be removed.
             environment["GOFLAGS"] += " -modcacherw"
             result = subprocess.run(
                 [go, "install", "-ldflags", "-s -w", f"{MODULE}/cmd/pebble@{VERSION}"],
@@ -58,7 +58,7 @@ def build_pebble() -> Path:
 
 @dataclass
 class Pebble:
-    """The server; its directory is at `directory` for containers of `network`. Certificates last `lifetime_seconds`."""
+    """An ACME server for containers of `network`; `directory` is its URL. Its certificates last `lifetime_seconds`."""
 
     network: str
     authority: Authority
@@ -71,7 +71,7 @@ class Pebble:
 
     @property
     def trusted(self) -> str:
-        """What a client has to trust to talk to the server; unlike what it issues, this outlives a restart."""
+        """The authority of the server's own TLS certificate, which a restart does not change."""
         return self.authority.root
 
     def start(self) -> None:
@@ -100,7 +100,7 @@ class Pebble:
         self.resume()
 
     def resume(self) -> None:
-        """Starts it, or starts it again: with new authorities, and without its accounts."""
+        """Start it, for the first time or again. It has new authorities and no accounts then."""
         docker("start", self.name)
         wait_until(
             lambda: "ACME directory available" in docker("logs", "--tail=20", self.name), "the ACME server is up"
@@ -113,7 +113,7 @@ class Pebble:
         docker("rm", "--force", "--volumes", self.name)
 
     def root(self) -> str:
-        """The root certificate of what the server issues, since it last started."""
+        """Return the root certificate of the certificates that the server issues since its last start."""
         port = docker("port", self.name, "15000/tcp").rsplit(":", 1)[1]
         context = ssl.create_default_context(cadata=self.trusted)
         context.check_hostname = False

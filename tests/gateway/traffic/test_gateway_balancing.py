@@ -1,4 +1,4 @@
-"""Several containers of one service: calls spread over those that answer, sessions stay, reads are tried once more."""
+"""Tests several containers of a service: calls spread over those that answer, sessions stay, reads are sent again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from infra.rendering.gateway.model import GatewayService
-from tests.gateway.support.calls import CALLERS, READ_HEADERS, arrived, calling, lost, reached
+from tests.gateway.support.calls import CALLERS, READ_HEADERS, arrived, calling, lost, wait_until_reached
 from tests.gateway.support.docker_cli import docker, wait_until
 from tests.gateway.support.gateway_under_test import SETTINGS, TOKEN, GatewayUnderTest, changed
 
@@ -19,17 +19,17 @@ ALPHA = GatewayService(
     "alpha", 9000, "甲", 5, replicas=REPLICAS, read_tools=("alpha_search", "alpha.read", "alpha_qrcode"),
     write_tools=("alpha_post",), once_tools=("alpha_qrcode",), requests_per_second=100_000,
 )  # fmt: skip
-#: Seconds in which a container that hangs is found out.
+#: Seconds in which the gateway notices a container that hangs.
 FOUND_OUT = 4
 HANGS = 6
 
 
 @pytest.fixture
 def replicas(own_gateway: GatewayUnderTest) -> list[str]:
-    """The names of the running containers of alpha, in the order of their numbers."""
+    """Names of the running containers of alpha, in the order of their numbers."""
     names = [own_gateway.backend("alpha", number) for number in range(1, REPLICAS + 1)]
     own_gateway.configure(services=(ALPHA,))
-    reached(own_gateway, REPLICAS)
+    wait_until_reached(own_gateway, REPLICAS)
     wait_until(lambda: replicas_ready(own_gateway) == REPLICAS, "every replica is ready")
     return names
 
@@ -89,11 +89,11 @@ def test_the_session_of_a_lost_container_goes_to_another(own_gateway: GatewayUnd
     )
     own_gateway.remove_backend(lost_one, grace_seconds=0)
     headers = {"Mcp-Session-Id": answer.headers["Mcp-Session-Id"]}
-    # The servers answer 404 there, at which a client begins anew.
+    # A real server answers 404, and the client then begins a new session.
     assert own_gateway.seen("/api/alpha/mcp", headers=headers)["container"] != answer.json()["container"]
 
 
-def test_a_hung_container_gets_no_new_calls_and_none_is_lost(
+def test_a_hung_container_gets_no_new_calls_and_no_call_is_lost(
     own_gateway: GatewayUnderTest, replicas: list[str]
 ) -> None:
     with calling(own_gateway) as calls:
@@ -109,11 +109,11 @@ def test_a_hung_container_gets_no_new_calls_and_none_is_lost(
     assert lost(calls) == []
     assert arrived(*replicas) == Counter(call.name for call in calls)
     later = [call for call in calls if hung_at + FOUND_OUT < call.begun < before_it_goes_on - 1]
-    # When every caller was caught before, there is nothing to see here; the next test looks again.
+    # If all callers were waiting for it already, there are no new calls here; the next test covers that.
     assert [call for call in later if call.ended > before_it_goes_on] == []
 
 
-def test_calls_flow_past_a_hung_container(own_gateway: GatewayUnderTest, replicas: list[str]) -> None:
+def test_calls_avoid_a_hung_container(own_gateway: GatewayUnderTest, replicas: list[str]) -> None:
     docker("pause", replicas[0])
     try:
         time.sleep(FOUND_OUT)
@@ -124,7 +124,9 @@ def test_calls_flow_past_a_hung_container(own_gateway: GatewayUnderTest, replica
     assert min(counts.values()) >= 10
 
 
-def test_calls_go_on_when_no_container_is_ready(own_gateway: GatewayUnderTest, replicas: list[str]) -> None:
+def test_calls_are_still_passed_on_when_no_container_is_ready(
+    own_gateway: GatewayUnderTest, replicas: list[str]
+) -> None:
     for name in replicas:
         docker("exec", name, "touch", "/tmp/not-ready")
     wait_until(lambda: own_gateway.request("/api/status").json()["services"]["alpha"] == "unhealthy", "none is ready")
@@ -133,7 +135,7 @@ def test_calls_go_on_when_no_container_is_ready(own_gateway: GatewayUnderTest, r
     }
 
 
-def test_killing_a_container_loses_no_read_and_doubles_no_write(
+def test_killing_a_container_loses_no_read_and_repeats_no_write(
     own_gateway: GatewayUnderTest, replicas: list[str]
 ) -> None:
     slow = "/api/alpha/slow"
@@ -145,19 +147,19 @@ def test_killing_a_container_loses_no_read_and_doubles_no_write(
     came = arrived(*replicas)
     assert lost(reads) == []
     assert [call for call in writes if came[call.name] > 1] == []
-    # Only what was on its way to a container when that was killed may be lost.
+    # Only calls in flight at a container when it was killed may be lost.
     assert len(lost(writes)) <= 2 * CALLERS
 
 
 @pytest.fixture(scope="module")
 def one_container(gateway_image: str) -> Iterator[GatewayUnderTest]:
-    """With one container of alpha, and a breaker that does not open."""
+    """A gateway with one container of alpha and a breaker that does not open."""
     running = GatewayUnderTest(gateway_image)
     try:
         running.start()
         running.backend("alpha")
         running.configure(changed(SETTINGS, breaker={"failures": 1000}), services=(replace(ALPHA, replicas=1),))
-        reached(running, 1)
+        wait_until_reached(running, 1)
         yield running
     finally:
         running.stop()
@@ -177,7 +179,7 @@ def modern(method: str, name: str = "") -> dict[str, str]:
         (modern("resources/read", "notes://1"), 2),
         (modern("tools/call", "alpha_search"), 2),
         (modern("tools/call", "alpha.read"), 2),
-        # It only reads, but says that a second call is another call.
+        # It only reads, but is declared as not repeatable.
         (modern("tools/call", "alpha_qrcode"), 1),
         (modern("tools/call", "alpha_post"), 1),
         (modern("tools/call", "alphaXread"), 1),
@@ -191,12 +193,12 @@ def modern(method: str, name: str = "") -> dict[str, str]:
     ],
     ids=lambda value: "-".join(value.values()) or "nothing" if isinstance(value, dict) else str(value),
 )
-def test_only_a_call_that_reads_and_may_be_repeated_is_made_again_when_its_connection_breaks(
+def test_only_a_call_that_reads_and_may_be_repeated_is_sent_again_when_its_connection_breaks(
     one_container: GatewayUnderTest, headers: dict[str, str], attempts: int
 ) -> None:
     marker = f"broken-{time.monotonic_ns()}"
     answer = one_container.request(f"/api/alpha/break?{marker}", method="POST", body=b"{}", headers=headers)
     assert answer.status == 502
-    # The engine writes a container's log in its own time.
+    # The engine writes the log of a container with some delay.
     wait_until(lambda: docker("logs", one_container.others[0]).count(marker) >= attempts, "the calls are in the log")
     assert docker("logs", one_container.others[0]).count(marker) == attempts

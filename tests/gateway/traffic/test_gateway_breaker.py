@@ -1,4 +1,4 @@
-"""A service that does not answer is left alone for a while; one that answers, whatever it answers, is not."""
+"""Tests the breaker: it opens if a service does not answer, but not for any response of the service."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from infra.rendering.gateway.configuration import render
 from infra.rendering.gateway.model import GatewayService
 from infra.settings.gateway import GatewaySettings
-from tests.gateway.support.calls import reached
+from tests.gateway.support.calls import wait_until_reached
 from tests.gateway.support.docker_cli import docker, wait_until
 from tests.gateway.support.gateway_under_test import (
     ALPHA,
@@ -27,10 +27,10 @@ from tests.gateway.support.gateway_under_test import (
 
 FAILURES = 3
 QUICK = changed(SETTINGS, breaker={"failures": FAILURES, "seconds": 2})
-#: Long enough that an open breaker stays open for a whole test.
+#: Long enough for a breaker to stay open during a whole test.
 LASTING = changed(QUICK, breaker={"seconds": 600})
 BUSY = replace(ALPHA, requests_per_second=100_000)
-#: Each test has a service of its own, because the state outlives a configuration.
+#: Each test has its own service, because the breaker's state survives a configuration.
 GONE = GatewayService("gone", 9003, "不在", 5)
 
 
@@ -43,12 +43,12 @@ def state(gateway: GatewayUnderTest, service: str) -> str:
 
 
 def gone(name: str) -> GatewayService:
-    """A service of this name for which nothing runs."""
+    """Return a service of this name without a container."""
     return replace(GONE, name=name)
 
 
 def opened(gateway: GatewayUnderTest, name: str, settings: GatewaySettings = LASTING) -> None:
-    """Configures a service without containers, and alpha, and calls the first until its breaker opens."""
+    """Configure alpha and a service without containers, and call the latter until its breaker opens."""
     gateway.configure(settings, services=(BUSY, gone(name)))
     assert [call(gateway, name).status for _ in range(FAILURES)] == [502] * FAILURES
     wait_until(lambda: state(gateway, name) == "open", "the breaker is open", seconds=1.5)
@@ -76,7 +76,7 @@ def test_a_refusal_does_not_wait_for_the_service(own_gateway: GatewayUnderTest) 
 def test_the_other_services_are_not_affected(own_gateway: GatewayUnderTest) -> None:
     own_gateway.backend("alpha")
     opened(own_gateway, "gone-c")
-    reached(own_gateway, 1)
+    wait_until_reached(own_gateway, 1)
     assert state(own_gateway, "alpha") == "closed"
 
 
@@ -85,7 +85,7 @@ def test_calls_without_a_good_token_do_not_see_the_breaker(own_gateway: GatewayU
     assert own_gateway.request("/api/gone-d/x", token="bb" * 32).status == 401
 
 
-def test_refused_calls_do_not_keep_it_open(own_gateway: GatewayUnderTest) -> None:
+def test_refused_calls_do_not_keep_the_breaker_open(own_gateway: GatewayUnderTest) -> None:
     opened(own_gateway, "gone-e", QUICK)
     until = time.monotonic() + QUICK.breaker.seconds + 1
     seen = []
@@ -100,7 +100,7 @@ def test_an_open_breaker_outlives_a_new_configuration(own_gateway: GatewayUnderT
     assert call(own_gateway, "gone-f").json()["code"] == "circuit_open"
 
 
-def test_changed_settings_of_the_breaker_are_taken(own_gateway: GatewayUnderTest) -> None:
+def test_changed_settings_of_the_breaker_are_applied(own_gateway: GatewayUnderTest) -> None:
     opened(own_gateway, "gone-g")
     own_gateway.configure(changed(LASTING, breaker={"seconds": 1}), services=(BUSY, gone("gone-g")))
     wait_until(lambda: state(own_gateway, "gone-g") == "half-open", "half-open by the new settings")
@@ -109,10 +109,10 @@ def test_changed_settings_of_the_breaker_are_taken(own_gateway: GatewayUnderTest
 
 @pytest.fixture
 def recovering(own_gateway: GatewayUnderTest) -> str:
-    """The container of alpha; its breaker is half-open, and the service answers again."""
+    """The container of alpha, which answers again while its breaker is half-open."""
     backend = own_gateway.backend("alpha")
     own_gateway.configure(QUICK, services=(BUSY,))
-    reached(own_gateway, 1)
+    wait_until_reached(own_gateway, 1)
     assert [call(own_gateway, "alpha", "/break").status for _ in range(FAILURES)] == [502] * FAILURES
     wait_until(lambda: state(own_gateway, "alpha") == "half-open", "half-open")
     return backend
@@ -128,13 +128,13 @@ def test_one_trial_reaches_the_service_and_closes_the_breaker(own_gateway: Gatew
         answers = list(callers.map(lambda _: call(own_gateway, "alpha", "/slow?milliseconds=1500"), range(20)))
     statuses = Counter(answer.status for answer in answers)
     assert statuses == {200: 1, 503: 19}
-    # The service's log may come a moment after its answer.
+    # The service's log may appear a moment after its response.
     wait_until(lambda: docker("logs", recovering).count("POST") == before + 1, "one trial is in the service's log")
     assert state(own_gateway, "alpha") == "closed"
     assert {call(own_gateway, "alpha").status for _ in range(20)} == {200}
 
 
-def test_one_failed_trial_is_enough_to_open_it_again(own_gateway: GatewayUnderTest, recovering: str) -> None:
+def test_a_single_failed_trial_opens_the_breaker_again(own_gateway: GatewayUnderTest, recovering: str) -> None:
     before = docker("logs", recovering).count("POST")
     with ThreadPoolExecutor(20) as callers:
         statuses = Counter(callers.map(lambda _: call(own_gateway, "alpha", "/break").status, range(20)))
@@ -143,14 +143,14 @@ def test_one_failed_trial_is_enough_to_open_it_again(own_gateway: GatewayUnderTe
     close(own_gateway)
 
 
-def test_a_failed_trial_opens_it_again(own_gateway: GatewayUnderTest, recovering: str) -> None:
+def test_a_failed_trial_opens_the_breaker_again(own_gateway: GatewayUnderTest, recovering: str) -> None:
     assert call(own_gateway, "alpha", "/break").status == 502
     wait_until(lambda: state(own_gateway, "alpha") == "open", "open again", seconds=1.5)
     assert call(own_gateway, "alpha").json()["code"] == "circuit_open"
     close(own_gateway)
 
 
-def test_a_stream_that_begins_closes_it_at_once(own_gateway: GatewayUnderTest, recovering: str) -> None:
+def test_the_begin_of_a_stream_closes_the_breaker(own_gateway: GatewayUnderTest, recovering: str) -> None:
     connection = own_gateway.connect(80)
     headers = {"Authorization": f"Bearer {TOKEN}"}
     connection.request("GET", "/api/alpha/events?count=2&every=60000", headers=headers)
@@ -159,7 +159,9 @@ def test_a_stream_that_begins_closes_it_at_once(own_gateway: GatewayUnderTest, r
     connection.close()
 
 
-def test_a_trial_whose_caller_left_makes_room_for_another(own_gateway: GatewayUnderTest, recovering: str) -> None:
+def test_after_a_trial_whose_caller_left_another_trial_is_allowed(
+    own_gateway: GatewayUnderTest, recovering: str
+) -> None:
     connection = own_gateway.connect(80)
     headers = {"Authorization": f"Bearer {TOKEN}"}
     connection.request("POST", "/api/alpha/slow?milliseconds=60000", headers=headers)
@@ -170,7 +172,7 @@ def test_a_trial_whose_caller_left_makes_room_for_another(own_gateway: GatewayUn
 
 
 @pytest.mark.parametrize("status", [400, 404, 429, 500, 502, 503, 504])
-def test_what_the_service_itself_answers_never_opens_it(gateway: GatewayUnderTest, status: int) -> None:
+def test_errors_that_the_service_itself_answers_never_open_the_breaker(gateway: GatewayUnderTest, status: int) -> None:
     wait_until(lambda: gateway.request("/api/alpha/ready").status == 200, "alpha is reached")
     count = SETTINGS.breaker.failures + 2
     answers = [call(gateway, "alpha", f"/answer?status={status}") for _ in range(count)]
@@ -178,20 +180,20 @@ def test_what_the_service_itself_answers_never_opens_it(gateway: GatewayUnderTes
     assert state(gateway, "alpha") == "closed"
 
 
-def test_an_answer_in_between_begins_the_count_anew(own_gateway: GatewayUnderTest) -> None:
+def test_a_response_of_the_service_resets_the_count(own_gateway: GatewayUnderTest) -> None:
     own_gateway.backend("alpha")
     own_gateway.configure(LASTING, services=(BUSY,))
-    reached(own_gateway, 1)
+    wait_until_reached(own_gateway, 1)
     for _ in range(3):
         assert {call(own_gateway, "alpha", "/break").status for _ in range(FAILURES - 1)} == {502}
         assert call(own_gateway, "alpha").status == 200
     assert state(own_gateway, "alpha") == "closed"
 
 
-def test_callers_who_leave_do_not_open_it(own_gateway: GatewayUnderTest) -> None:
+def test_callers_that_disconnect_do_not_open_the_breaker(own_gateway: GatewayUnderTest) -> None:
     own_gateway.backend("alpha")
     own_gateway.configure(LASTING, services=(BUSY,))
-    reached(own_gateway, 1)
+    wait_until_reached(own_gateway, 1)
     for number in range(FAILURES + 2):
         connection = own_gateway.connect(80)
         headers = {"Authorization": f"Bearer {TOKEN}", "X-Request-Id": f"breaker-test-left-{number}"}
@@ -202,7 +204,7 @@ def test_callers_who_leave_do_not_open_it(own_gateway: GatewayUnderTest) -> None
     assert state(own_gateway, "alpha") == "closed"
 
 
-def test_calls_that_took_too_long_open_it(own_gateway: GatewayUnderTest) -> None:
+def test_calls_that_take_too_long_open_the_breaker(own_gateway: GatewayUnderTest) -> None:
     stuck = replace(HUNG, name="stuck")
     own_gateway.backend("stuck")
     files = render(LASTING, [stuck], [CLIENT])
@@ -214,7 +216,7 @@ def test_calls_that_took_too_long_open_it(own_gateway: GatewayUnderTest) -> None
     assert call(own_gateway, "stuck").json()["code"] == "circuit_open"
 
 
-def test_a_service_that_comes_back_is_tried_at_once(own_gateway: GatewayUnderTest) -> None:
+def test_a_service_that_becomes_ready_again_is_tried_at_once(own_gateway: GatewayUnderTest) -> None:
     opened(own_gateway, "gone-back", LASTING)
     own_gateway.backend("gone-back")
     wait_until(lambda: call(own_gateway, "gone-back").status == 200, "the service is called again")

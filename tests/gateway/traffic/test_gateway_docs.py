@@ -1,4 +1,4 @@
-"""The services' documentation: with a token, or, by a setting, for everybody."""
+"""Tests the documentation of services: with a token, or without one by a setting."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_wrong_token_does_not_close_open_documents(open_docs: GatewayUnderTest
     assert "authorization" not in seen["headers"]
 
 
-def test_a_caller_with_a_good_token_is_still_named(open_docs: GatewayUnderTest) -> None:
+def test_a_caller_with_a_good_token_is_still_identified(open_docs: GatewayUnderTest) -> None:
     assert open_docs.seen("/api/alpha/docs")["headers"]["x-dyber-client"] == "desktop-pet"
 
 
@@ -79,13 +79,13 @@ def test_a_caller_with_a_good_token_is_still_named(open_docs: GatewayUnderTest) 
     ],
 )
 def test_everything_else_needs_a_token(open_docs: GatewayUnderTest, method: str, port: int, path: str) -> None:
-    # 429: the budget for callers without a token may be used up by now; also that is no answer of the service.
+    # 429 means that the budget for callers without a token is used up; that is no response of the service either.
     assert open_docs.request(path, port=port, method=method, token=None).status in (401, 429)
 
 
 @pytest.fixture
 def fresh_docs(fresh_gateway: GatewayUnderTest) -> GatewayUnderTest:
-    """One guess a minute, and nothing read yet."""
+    """A new gateway that allows one guess per minute."""
     fresh_gateway.backend("alpha")
     alpha = replace(ALPHA, requests_per_second=1000)
     fresh_gateway.configure(
@@ -95,7 +95,7 @@ def fresh_docs(fresh_gateway: GatewayUnderTest) -> GatewayUnderTest:
 
 
 def read(gateway: GatewayUnderTest, times: int, headers: dict[str, str]) -> list[int]:
-    """The statuses of as many reads over one connection."""
+    """Read the documentation over one connection; returns the statuses."""
     statuses = []
     with closing(gateway.connect(80)) as connection:
         for _ in range(times):
@@ -106,7 +106,7 @@ def read(gateway: GatewayUnderTest, times: int, headers: dict[str, str]) -> list
     return statuses
 
 
-def test_reading_open_documents_uses_up_no_guesses(fresh_docs: GatewayUnderTest) -> None:
+def test_reading_open_documents_does_not_count_as_guesses(fresh_docs: GatewayUnderTest) -> None:
     assert set(read(fresh_docs, 30, {})) == {200}
     assert fresh_docs.request("/api/alpha/ready", token=WRONG_TOKEN).status == 401
     assert fresh_docs.request("/api/alpha/ready", token=WRONG_TOKEN).status == 429

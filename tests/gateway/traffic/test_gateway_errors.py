@@ -1,4 +1,4 @@
-"""Errors of the gateway itself: one JSON shape, in two languages, with the request id."""
+"""Tests the gateway's own errors: the same JSON shape, two languages, the request id."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_every_error_has_one_json_shape(
     assert body["request_id"] == answer.headers["X-Request-Id"] != ""
 
 
-def test_an_unknown_service_is_told_which_there_are(gateway: GatewayUnderTest) -> None:
+def test_the_error_for_an_unknown_service_lists_the_services(gateway: GatewayUnderTest) -> None:
     body = gateway.request("/api/nowhere/x").json()
     assert body["services"] == ["/api/alpha", "/api/hung", "/api/absent"]
     assert "/api/alpha" in body["error"]
@@ -58,7 +58,7 @@ def test_an_absent_service_is_named_and_the_others_work(gateway: GatewayUnderTes
     assert gateway.request("/api/alpha/ready").status == 200
 
 
-def test_plain_http_on_the_https_port_is_told_so(gateway: GatewayUnderTest) -> None:
+def test_plain_http_on_the_https_port_gets_a_clear_error(gateway: GatewayUnderTest) -> None:
     answer = raw(gateway, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", port=443)
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert b'"code": "plain_http"' in answer

@@ -1,4 +1,4 @@
-"""Addresses: what reaches which service, and with which headers."""
+"""Tests which addresses reach which service, and with which headers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.gateway.support.gateway_under_test import GatewayUnderTest
         (8080, "/alpha/search?q=%2F1", "/alpha"),
     ],
 )
-def test_a_prefix_is_stripped_and_told_to_the_service(
+def test_a_prefix_is_removed_and_passed_to_the_service_in_a_header(
     gateway: GatewayUnderTest, port: int, path: str, prefix: str
 ) -> None:
     seen = gateway.seen(path, port=port)
@@ -54,42 +54,42 @@ def test_a_missing_last_slash_is_redirected_with_the_method_kept(gateway: Gatewa
 @pytest.mark.parametrize(
     ("port", "path"), [(80, "//api//alpha///mcp?x=//"), (8080, "//alpha//mcp?x=//"), (9000, "//mcp?x=//")]
 )
-def test_doubled_slashes_are_taken_for_single_ones(gateway: GatewayUnderTest, port: int, path: str) -> None:
+def test_doubled_slashes_are_merged(gateway: GatewayUnderTest, port: int, path: str) -> None:
     assert gateway.seen(path, port=port)["uri"] == "/mcp?x=//"
 
 
 @pytest.mark.parametrize("path", ["/mcp", "/mcp/", "/mcp/sse", "/mcp/messages/"])
 @pytest.mark.parametrize("method", ["GET", "DELETE", "POST", "PUT"])
-def test_every_method_is_the_services_to_answer(gateway: GatewayUnderTest, method: str, path: str) -> None:
+def test_every_method_is_passed_to_the_service(gateway: GatewayUnderTest, method: str, path: str) -> None:
     seen = gateway.seen(f"/api/alpha{path}", method=method, headers={"Mcp-Session-Id": "made-up-session"})
     assert (seen["method"], seen["uri"]) == (method, path)
 
 
-def test_a_services_405_passes_unchanged(gateway: GatewayUnderTest) -> None:
+def test_the_405_of_a_service_is_passed_on_unchanged(gateway: GatewayUnderTest) -> None:
     answer = gateway.request("/api/alpha/answer?status=405", method="GET")
     assert (answer.status, answer.body) == (405, b"from the service")
 
 
 @pytest.mark.parametrize("name", ["alpha-mcp", "Alpha", "ALPHA_MCP"])
-def test_a_name_that_is_almost_a_services_is_told_the_right_address(gateway: GatewayUnderTest, name: str) -> None:
+def test_the_error_for_a_misspelt_service_has_the_right_address(gateway: GatewayUnderTest, name: str) -> None:
     body = gateway.request(f"/api/{name}/mcp", token=None).json()
     assert (body["code"], body["address"]) == ("unknown_service", "/api/alpha/mcp")
     assert "/api/alpha/mcp" in body["error"]
 
 
 @pytest.mark.parametrize("path", ["/mcp", "/sse", "/alpha/mcp"])
-def test_an_address_without_api_is_told_where_services_are(gateway: GatewayUnderTest, path: str) -> None:
+def test_the_error_for_an_address_without_api_says_where_services_are(gateway: GatewayUnderTest, path: str) -> None:
     body = gateway.request(path, method="POST", token=None).json()
     assert body["code"] == "not_found"
     assert "/mcp" in body["error"]
 
 
-def test_the_services_own_errors_pass_unchanged(gateway: GatewayUnderTest) -> None:
+def test_errors_of_a_service_are_passed_on_unchanged(gateway: GatewayUnderTest) -> None:
     answer = gateway.request("/api/alpha/missing")
     assert (answer.status, answer.body) == (404, b"from the service")
 
 
-def test_the_root_tells_what_is_here_without_a_token(gateway: GatewayUnderTest) -> None:
+def test_the_root_describes_the_gateway_without_a_token(gateway: GatewayUnderTest) -> None:
     answer = gateway.request("/", token=None)
     assert answer.status == 200
     assert answer.headers["Content-Type"] == "application/json"

@@ -1,4 +1,4 @@
-"""/api/status tells what the gateway found out about every service, at once, and asks none of them for it."""
+"""Tests /api/status, which reports the last readiness checks of every service without a request to one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from infra.rendering.gateway.configuration import render
-from tests.gateway.support.calls import reached
+from tests.gateway.support.calls import wait_until_reached
 from tests.gateway.support.docker_cli import docker, wait_until
 from tests.gateway.support.gateway_under_test import ABSENT, ALPHA, CLIENT, HUNG, SETTINGS, GatewayUnderTest
 
@@ -23,7 +23,7 @@ def healthy(gateway: GatewayUnderTest, service: str = "alpha") -> bool:
 
 
 @pytest.mark.parametrize("port", [80, 443, 8080])
-def test_status_tells_of_each_service_without_a_token(gateway: GatewayUnderTest, port: int) -> None:
+def test_status_describes_each_service_without_a_token(gateway: GatewayUnderTest, port: int) -> None:
     wait_until(lambda: healthy(gateway), "alpha is healthy")
     answer = gateway.request("/api/status", port=port, token=None)
     body = answer.json()
@@ -35,7 +35,7 @@ def test_status_tells_of_each_service_without_a_token(gateway: GatewayUnderTest,
     assert body["services"] == {"alpha": "healthy", "hung": "unhealthy", "absent": "unhealthy"}
 
 
-def test_status_says_why_and_how_fast(gateway: GatewayUnderTest) -> None:
+def test_status_has_code_and_latency(gateway: GatewayUnderTest) -> None:
     wait_until(lambda: status(gateway)["details"]["hung"]["code"] == 504, "the hung service is found out", 60)
     details = status(gateway)["details"]
     latency = details["alpha"].pop("latency_ms")
@@ -54,12 +54,12 @@ def test_status_says_why_and_how_fast(gateway: GatewayUnderTest) -> None:
     }
     assert {name: detail["code"] for name, detail in details.items()} == {"alpha": 200, "hung": 504, "absent": 502}
     assert 0 <= latency < 900
-    # A probe has less than a second, so that no round runs into the next.
+    # A probe takes less than a second, so that rounds do not overlap.
     assert 700 <= details["hung"]["latency_ms"] < 1000
     assert set(breaker.values()) <= {"closed", "open", "half-open"}
 
 
-def test_status_tells_strangers_no_addresses(gateway: GatewayUnderTest) -> None:
+def test_status_contains_no_addresses(gateway: GatewayUnderTest) -> None:
     answer = gateway.request("/api/status", token=None)
     address = docker(
         "inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", gateway.others[0]
@@ -69,7 +69,7 @@ def test_status_tells_strangers_no_addresses(gateway: GatewayUnderTest) -> None:
     assert "-mcp" not in answer.body.decode()
 
 
-def test_callers_of_status_cannot_load_a_service(own_gateway: GatewayUnderTest) -> None:
+def test_calls_of_status_cause_no_load_on_a_service(own_gateway: GatewayUnderTest) -> None:
     backend = own_gateway.backend("alpha")
     own_gateway.configure(services=(ALPHA,))
     wait_until(lambda: healthy(own_gateway), "alpha is healthy")
@@ -84,7 +84,7 @@ def test_a_hung_service_does_not_hold_up_the_answer(gateway: GatewayUnderTest) -
     begun = time.monotonic()
     for _ in range(20):
         status(gateway)
-    # One probe of the hung service alone would take most of a second.
+    # A single probe of the hung service takes most of a second.
     assert time.monotonic() - begun < 10
 
 
@@ -118,19 +118,19 @@ def test_a_service_that_is_running_and_not_ready_is_down(own_gateway: GatewayUnd
     assert (detail["state"], detail["code"], detail["version"]) == ("down", 503, None)
 
 
-def test_a_new_configuration_is_told_of_and_the_old_one_forgotten(own_gateway: GatewayUnderTest) -> None:
+def test_status_follows_a_new_configuration(own_gateway: GatewayUnderTest) -> None:
     own_gateway.backend("alpha")
     own_gateway.configure(services=(ALPHA, ABSENT))
     wait_until(lambda: healthy(own_gateway), "alpha is healthy")
     own_gateway.configure(services=(ALPHA, HUNG))
     body = status(own_gateway)
-    # What is known of alpha is kept; nothing false is said of a service before it was asked.
+    # The findings of alpha are kept, and a service that was not probed yet is unknown.
     assert body["services"]["alpha"] == "healthy"
     assert set(body["services"]) == {"alpha", "hung"}
     assert body["details"]["hung"]["code"] in (None, 502)
 
 
-def test_findings_that_are_too_old_are_not_told(own_gateway: GatewayUnderTest) -> None:
+def test_findings_that_are_too_old_are_not_shown(own_gateway: GatewayUnderTest) -> None:
     own_gateway.backend("alpha")
     own_gateway.configure(services=(ALPHA,))
     wait_until(lambda: healthy(own_gateway), "alpha is healthy")
@@ -161,7 +161,7 @@ def test_a_hung_service_gets_504_json_after_its_limit(own_gateway: GatewayUnderT
     files = render(SETTINGS, [HUNG], [CLIENT])
     shortest = f"proxy_read_timeout {HUNG.read_timeout_seconds}s;"
     assert shortest in files["servers.conf"]
-    # The real limit is a minute at least; the test does not wait that long.
+    # In a deployment the limit is at least a minute; the test uses a shorter one.
     files["servers.conf"] = files["servers.conf"].replace(shortest, "proxy_read_timeout 1s;")
     assert own_gateway.load(files).exit_code == 0
     wait_until(lambda: own_gateway.request("/api/hung/x").status == 504, "hung is reached")
@@ -169,12 +169,12 @@ def test_a_hung_service_gets_504_json_after_its_limit(own_gateway: GatewayUnderT
     assert (answer.status, answer.json()["code"], answer.json()["service"]) == (504, "service_timeout", "hung")
 
 
-def test_many_replicas_are_asked_in_one_round(own_gateway: GatewayUnderTest) -> None:
+def test_many_replicas_are_probed_in_one_round(own_gateway: GatewayUnderTest) -> None:
     services = tuple(replace(ABSENT, name=f"absent-{number}", port=9100 + number, replicas=16) for number in range(8))
     own_gateway.backend("alpha")
     own_gateway.configure(services=(ALPHA, *services))
     wait_until(lambda: healthy(own_gateway), "alpha is healthy")
-    reached(own_gateway, 1)
+    wait_until_reached(own_gateway, 1)
     details = status(own_gateway)["details"]
     assert {details[service.name]["replicas"]["total"] for service in services} == {16}
     assert details["alpha"]["state"] == "up"

@@ -1,4 +1,4 @@
-"""Server-sent events pass at once, and outlive a change of the configuration."""
+"""Tests that server-sent events are passed on at once and that streams survive a new configuration."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.gateway.support.gateway_under_test import ABSENT, ALPHA, SETTINGS, TO
 
 def open_stream(gateway: GatewayUnderTest, path: str, port: int = 80) -> http.client.HTTPResponse:
     connection = gateway.connect(port)
-    # Compression would hold events back; the gateway must not compress even when the caller could read it.
+    # Compression would delay events, so the gateway must not compress even for callers that accept it.
     headers = {"Authorization": f"Bearer {TOKEN}", "Accept-Encoding": "gzip", "Accept": "text/event-stream"}
     connection.request("GET", path, headers=headers)
     return connection.getresponse()
@@ -29,7 +29,7 @@ def next_event(stream: http.client.HTTPResponse) -> str:
 def test_the_first_event_arrives_while_the_stream_is_still_open(
     gateway: GatewayUnderTest, port: int, path: str
 ) -> None:
-    # Were events held back, the second would be needed to see the first; it comes long after the client gives up.
+    # If events were buffered, the first would arrive with the second, long after the client's timeout.
     stream = open_stream(gateway, f"{path}?count=2&every=60000", port)
     assert stream.headers["Content-Encoding"] is None
     assert next_event(stream) == "data: 0"
@@ -37,7 +37,7 @@ def test_the_first_event_arrives_while_the_stream_is_still_open(
 
 
 @pytest.mark.parametrize(("port", "path"), [(80, "/api/alpha/events"), (443, "/api/alpha/events"), (9000, "/events")])
-def test_a_stream_asks_proxies_before_the_gateway_to_pass_it_on_at_once(
+def test_a_stream_asks_proxies_in_front_of_the_gateway_not_to_buffer_it(
     gateway: GatewayUnderTest, port: int, path: str
 ) -> None:
     stream = open_stream(gateway, f"{path}?count=1&every=1", port)
@@ -47,7 +47,7 @@ def test_a_stream_asks_proxies_before_the_gateway_to_pass_it_on_at_once(
     assert gateway.request("/api/alpha/x").headers["X-Accel-Buffering"] is None
 
 
-def test_a_stream_lives_through_a_new_configuration(own_gateway: GatewayUnderTest) -> None:
+def test_a_stream_survives_a_new_configuration(own_gateway: GatewayUnderTest) -> None:
     own_gateway.backend("alpha")
     own_gateway.configure(services=(ALPHA,))
     wait_until(lambda: own_gateway.request("/api/alpha/ready").status == 200, "alpha is reached")

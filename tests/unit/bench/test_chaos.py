@@ -1,4 +1,4 @@
-"""bench/chaos.py: what becomes of a call is told from its answer, and the table says what was lost and what was not."""
+"""Tests how bench/chaos.py classifies calls by their responses, and its table."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ def call(begun: float, ended: float, outcome: Outcome = Outcome.OK, *, kind: str
         (200, json.dumps({"error": {"code": -32603, "message": "the-id"}}), (Outcome.REFUSED, "JSON-RPC -32603")),
         (503, json.dumps({"code": "circuit_open", "error": "…"}), (Outcome.REFUSED, "circuit_open")),
         (401, json.dumps({"error": "unauthorized"}), (Outcome.REFUSED, "unauthorized")),
-        (502, "<html>502 Bad Gateway</html>", (Outcome.LOST, "502 without words")),
-        (500, "", (Outcome.LOST, "500 without words")),
-        (503, json.dumps({"status": "error"}), (Outcome.LOST, "503 without words")),
+        (502, "<html>502 Bad Gateway</html>", (Outcome.LOST, "502 without a reason")),
+        (500, "", (Outcome.LOST, "500 without a reason")),
+        (503, json.dumps({"status": "error"}), (Outcome.LOST, "503 without a reason")),
     ],
 )
-def test_an_answer_is_right_or_refused_with_its_code_or_lost(
+def test_a_response_is_right_or_refused_with_its_code_or_lost(
     status: int, text: str, outcome: tuple[Outcome, str]
 ) -> None:
     assert classify(status, text, "the-id") == outcome
 
 
-def test_an_answer_to_another_call_is_no_right_one() -> None:
+def test_the_response_to_another_call_is_not_right() -> None:
     assert classify(200, result("another"), "the-id")[0] is Outcome.LOST
     assert classify(200, "", "the-id")[0] is Outcome.LOST
 
@@ -51,7 +51,7 @@ def test_a_lost_call_is_excused_when_it_was_in_flight_at_a_killed_container(
     begun: float, ended: float, excused: bool
 ) -> None:
     row = Row("x", [call(begun, ended, Outcome.LOST)], [Window(10, 11)])
-    assert (not row.not_excused) == excused == row.good
+    assert (not row.unexcused) == excused == row.good
 
 
 def test_without_a_killed_container_no_lost_call_is_excused() -> None:
@@ -61,16 +61,16 @@ def test_without_a_killed_container_no_lost_call_is_excused() -> None:
 @pytest.mark.parametrize(
     "row",
     [
-        Row("never whole", [], whole_seconds=None),
-        Row("wrong", [], wrong=["status: exit code 1"]),
+        Row("never recovered", [], recovery_seconds=None),
+        Row("problem", [], problems=["status: exit code 1"]),
         Row("doubled", [call(1, 2, kind="write")], runs=Counter({"call-1": 2})),
     ],
 )
-def test_a_row_is_not_good_for_what_is_wrong_afterwards(row: Row) -> None:
+def test_a_row_with_problems_afterwards_is_not_good(row: Row) -> None:
     assert not row.good
 
 
-def test_a_write_that_was_answered_and_is_not_there_is_forgotten() -> None:
+def test_a_write_that_was_answered_as_done_but_does_not_exist_is_missing() -> None:
     calls = [
         call(1, 2, kind="write"),
         call(3, 4, kind="write"),
@@ -79,21 +79,21 @@ def test_a_write_that_was_answered_and_is_not_there_is_forgotten() -> None:
         call(9, 10),
     ]
     row = Row("x", calls, runs=Counter({"call-1": 1, "call-5": 1}))
-    assert (row.forgotten, row.done_though_refused, row.doubled) == (["call-3"], 1, [])
+    assert (row.missing_writes, row.refused_but_done, row.doubled) == (["call-3"], 1, [])
 
 
-def test_the_table_has_a_row_of_figures_for_each_fault() -> None:
+def test_the_table_has_a_row_for_each_fault() -> None:
     calls = [
         call(1, 2, kind="write"),
         call(3, 4, Outcome.REFUSED, code="service_down"),
         call(5, 6, Outcome.REFUSED, code="circuit_open"),
         call(7, 8, Outcome.REFUSED, code="service_down"),
         call(9, 10, Outcome.LOST, code="ReadError()"),
-        call(20, 21, Outcome.LOST, code="502 without words"),
+        call(20, 21, Outcome.LOST, code="502 without a reason"),
     ]
     killed = Row("engine", calls, [Window(9.5, 9.6)], Counter({"call-1": 2}), 12.34, "page")
     good = Row("nothing", calls[:1], runs=Counter({"call-1": 1}))
-    never = Row("redis", [], whole_seconds=None, whole_after="get", wrong=["a | b"])
+    never = Row("redis", [], recovery_seconds=None, recovered_last="get", problems=["a | b"])
     assert table([killed, good, never]).splitlines()[2:] == [
         "| engine | 6 | 1 | 3 (service_down 2, circuit_open 1) | 2 (1 in flight at a killed container) | 1 | 12.3 (page) "
         "| nothing |",

@@ -1,4 +1,4 @@
-"""The catalogue of messages: complete, with the same values in both languages, and nothing in it that is not used."""
+"""Tests that the message catalogue is complete, has no unused texts and the same values in both languages."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ TEXTS = catalogue.collected()
 TRANSLATED = {str(message.id): str(message.string) for message in catalogue.read() if message.id}
 
 
-def test_every_text_of_the_code_is_translated_and_nothing_else_is() -> None:
+def test_exactly_the_texts_of_the_code_are_translated() -> None:
     assert set(TEXTS) - {text for text, chinese in TRANSLATED.items() if chinese} == set()
     assert set(TRANSLATED) - set(TEXTS) == set()
 
 
-def test_a_translation_has_the_values_of_its_text() -> None:
-    other = {
+def test_a_translation_has_no_values_that_its_text_lacks() -> None:
+    wrong = {
         text: chinese
         for text, chinese in TRANSLATED.items()
         if catalogue.placeholders(chinese) - catalogue.placeholders(text)
     }
-    assert other == {}
+    assert wrong == {}
 
 
 @pytest.mark.parametrize(("language", "expected"), [("zh", "没有变化"), ("en", "no changes")])
-def test_people_read_their_own_language(language: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_messages_are_in_the_chosen_language(language: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DYBER_LANG", language)
     assert tr("no changes") == expected
 

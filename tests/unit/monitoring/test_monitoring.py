@@ -1,4 +1,4 @@
-"""Prometheus' configuration and alert rules, checked by Prometheus' own tool."""
+"""Tests the configuration and the alert rules of Prometheus with promtool."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def service(name: str, port: int, replicas: int = 1) -> ServiceSpec:
     return ServiceSpec(name=name, folder=folder, title=name, port=port, package="server", replicas=replicas)
 
 
-FLEET = [service("weibo", 8003, replicas=2), service("template", 8002)]
+SERVICES = [service("weibo", 8003, replicas=2), service("template", 8002)]
 
 
 def jobs(files: dict[str, str]) -> dict[str, dict[str, Any]]:
@@ -43,8 +43,8 @@ def alerts(file: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("cache", [True, False])
-def test_the_configuration_is_one_that_prometheus_takes(tmp_path: Path, cache: bool) -> None:
-    for path, text in render(FLEET, cache=cache).items():
+def test_prometheus_accepts_the_configuration(tmp_path: Path, cache: bool) -> None:
+    for path, text in render(SERVICES, cache=cache).items():
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_text(text)
     checked = promtool("check", "config", "--lint-fatal", "prometheus.yml", folder=tmp_path)
@@ -52,13 +52,13 @@ def test_the_configuration_is_one_that_prometheus_takes(tmp_path: Path, cache: b
 
 
 @pytest.mark.parametrize("rules", RULES, ids=lambda file: file.stem)
-def test_the_rules_do_what_their_own_tests_say(rules: Path) -> None:
+def test_the_rules_pass_their_own_tests(rules: Path) -> None:
     tested = promtool("test", "rules", REPOSITORY / "monitoring" / "tests" / rules.name)
     assert tested.returncode == 0, tested.stdout + tested.stderr
 
 
 @pytest.mark.parametrize("rules", RULES, ids=lambda file: file.stem)
-def test_each_alert_is_seen_to_fire_in_a_test(rules: Path) -> None:
+def test_each_alert_fires_in_a_test(rules: Path) -> None:
     fired = set()
     for test in yaml.safe_load((REPOSITORY / "monitoring" / "tests" / rules.name).read_text())["tests"]:
         for check in test.get("alert_rule_test", []):
@@ -69,7 +69,7 @@ def test_each_alert_is_seen_to_fire_in_a_test(rules: Path) -> None:
     assert fired == set(alerts(rules))
 
 
-def test_each_alert_says_how_bad_it_is_and_what_to_do() -> None:
+def test_each_alert_has_a_severity_and_a_next_step() -> None:
     for file in RULES:
         for group in yaml.safe_load(file.read_text())["groups"]:
             for rule in group["rules"]:
@@ -78,12 +78,12 @@ def test_each_alert_says_how_bad_it_is_and_what_to_do() -> None:
                 assert rule["annotations"]["next_step"], rule["alert"]
 
 
-def test_every_replica_is_read_at_an_address_that_the_gateway_has() -> None:
-    targets = jobs(render(FLEET, cache=False))["services"]["static_configs"]
+def test_every_replica_is_scraped_at_an_address_that_the_gateway_serves() -> None:
+    targets = jobs(render(SERVICES, cache=False))["services"]["static_configs"]
     paths = [target["labels"]["__metrics_path__"] for target in targets]
     gateway = render_gateway(
         GatewaySettings(),
-        [GatewayService(spec.name, spec.port, spec.title, 60, spec.replicas) for spec in FLEET],
+        [GatewayService(spec.name, spec.port, spec.title, 60, spec.replicas) for spec in SERVICES],
         [],
         GatewayNetworks(monitoring=("172.30.0.0/16",)),
     )["monitoring.conf"]
@@ -97,26 +97,26 @@ def test_every_replica_is_read_at_an_address_that_the_gateway_has() -> None:
     assert "listen 10090;" in gateway
 
 
-def test_a_service_cannot_pass_its_metrics_off_as_anothers() -> None:
-    job = jobs(render(FLEET, cache=False))["services"]
+def test_a_service_cannot_publish_metrics_under_the_name_of_another() -> None:
+    job = jobs(render(SERVICES, cache=False))["services"]
     assert not job.get("honor_labels")
     assert {"service", "replica"} < set(job["static_configs"][0]["labels"])
     assert job["sample_limit"] and job["body_size_limit"]
 
 
-def test_redis_is_read_only_where_there_is_one() -> None:
-    assert "cache" in jobs(render(FLEET, cache=True))
-    assert "cache" not in jobs(render(FLEET, cache=False))
+def test_redis_is_scraped_only_if_there_is_one() -> None:
+    assert "cache" in jobs(render(SERVICES, cache=True))
+    assert "cache" not in jobs(render(SERVICES, cache=False))
 
 
 def test_the_order_of_the_services_makes_no_difference() -> None:
-    assert render(FLEET, cache=True) == render(reversed(FLEET), cache=True)
+    assert render(SERVICES, cache=True) == render(reversed(SERVICES), cache=True)
 
 
 @pytest.mark.parametrize(
     ("networks", "expected"), [((), []), (("172.30.0.0/16", "10.1.0.0/24"), ["172.30.0.0/16", "10.1.0.0/24"])]
 )
-def test_the_gateway_tells_its_metrics_to_the_network_of_prometheus_alone(
+def test_only_the_network_of_prometheus_may_read_the_metrics_of_the_gateway(
     networks: tuple[str, ...], expected: list[str]
 ) -> None:
     files = render_gateway(GatewaySettings(), [], [], GatewayNetworks(monitoring=networks))

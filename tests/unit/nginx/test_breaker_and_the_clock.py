@@ -1,4 +1,4 @@
-"""The circuit breaker does not depend on the clock being right: it is set while a breaker is open."""
+"""Tests that a breaker closes in time even if the clock is set while it is open."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from playwright._impl._driver import compute_driver_executable
 
 BREAKER = Path(__file__).resolve().parents[3] / "nginx" / "njs" / "breaker.js"
 SECONDS = 10
-#: Opens the breaker of a service, sets the clock by the first argument, and tells what the breaker says as time passes,
-#: until a trial has succeeded.
+#: Opens a breaker, moves the clock by the seconds of the argument, and prints the breaker's answers until a trial has
+#: succeeded.
 SCRIPT = f"""
 let clock = Date.UTC(2026, 0, 1);
 Date.now = () => clock;
@@ -40,10 +40,10 @@ console.log(JSON.stringify(seen));
 """
 
 
-@pytest.mark.parametrize(("set_by", "at_once"), [(0, "open"), (-3600, "open"), (3600, "half-open")])
-def test_a_breaker_closes_in_its_time_though_the_clock_was_set(set_by: int, at_once: str) -> None:
+@pytest.mark.parametrize(("moved_by", "state"), [(0, "open"), (-3600, "open"), (3600, "half-open")])
+def test_a_breaker_closes_in_time_although_the_clock_was_set(moved_by: int, state: str) -> None:
     node, _ = compute_driver_executable()
-    command = [node, "--input-type=module", "--eval", SCRIPT, BREAKER.as_uri(), str(set_by)]
+    command = [node, "--input-type=module", "--eval", SCRIPT, BREAKER.as_uri(), str(moved_by)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.stderr == ""
-    assert json.loads(result.stdout) == [at_once, 0, "closed"]
+    assert json.loads(result.stdout) == [state, 0, "closed"]

@@ -1,4 +1,4 @@
-"""Stand-ins for a container engine and for the docker command."""
+"""Stand-ins for a container engine and for commands on PATH."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
 @pytest.fixture
 def socket_folder() -> Iterator[Path]:
-    """A folder whose path is short enough for a socket's address."""
+    """A folder with a path that is short enough for the address of a socket."""
     with tempfile.TemporaryDirectory(prefix="dyber") as folder:
         yield Path(folder)
 
 
 @pytest.fixture
 def engine_at(socket_folder: Path) -> Iterator[Callable[..., str]]:
-    """Start an engine that knows its version and nothing else; returns its address."""
+    """A function that starts an engine, which only reports its version and information, and returns its address."""
     servers = []
 
     def start(
@@ -66,7 +66,7 @@ def engine_at(socket_folder: Path) -> Iterator[Callable[..., str]]:
 
 @pytest.fixture
 def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], Path]:
-    """Put a shell script on a PATH that has nothing else but the system's basic commands' folder at its end."""
+    """A function that puts a shell script into the only folder on PATH."""
     folder = tmp_path / "path"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))

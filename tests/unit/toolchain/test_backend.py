@@ -1,4 +1,4 @@
-"""Where the state is: who says so, what is refused, and that no password is shown."""
+"""Tests the choice of the backend, the check of its address, and that no password is shown."""
 
 from __future__ import annotations
 
@@ -28,16 +28,18 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
-def test_the_variable_wins_over_the_project_file_and_that_over_the_default(project: Path) -> None:
-    own = configured(HOME, {"PULUMI_BACKEND_URL": "postgres://host/db"})
-    assert own == Backend("postgres://host/db", "PULUMI_BACKEND_URL")
+def test_the_variable_overrides_the_project_file_and_that_overrides_the_default(project: Path) -> None:
+    chosen = configured(HOME, {"PULUMI_BACKEND_URL": "postgres://host/db"})
+    assert chosen == Backend("postgres://host/db", "PULUMI_BACKEND_URL")
     assert configured(HOME, {}) == Backend("s3://states?region=eu-central-1", "Pulumi.yaml: backend.url")
     project.write_text("name: dyber\n", encoding="utf-8")
     assert configured(HOME, {}) == Backend(f"file://{HOME.state.as_posix()}", "")
-    assert configured(HOME, {}).is_local and not own.is_local
+    assert configured(HOME, {}).is_local and not chosen.is_local
 
 
-def test_pulumi_gets_what_the_project_file_says(project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_pulumi_gets_the_backend_of_the_project_file(
+    project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(configured, "__defaults__", (None))
     variables = prerequisites.environment(DyberHome(tmp_path), {"PATH": "/usr/bin"})
     assert variables["PULUMI_BACKEND_URL"] == "s3://states?region=eu-central-1"
@@ -58,7 +60,7 @@ def test_pulumi_gets_what_the_project_file_says(project: Path, monkeypatch: pyte
         "https://api.pulumi.com",
     ],
 )
-def test_what_pulumi_opens_is_accepted(url: str) -> None:
+def test_an_address_that_pulumi_can_open_is_accepted(url: str) -> None:
     Backend(url, "PULUMI_BACKEND_URL").check()
 
 
@@ -74,7 +76,7 @@ def test_what_pulumi_opens_is_accepted(url: str) -> None:
         ("postgres://me:1/secret@localhost/state", "%2F"),
     ],
 )
-def test_what_pulumi_would_take_for_something_else_is_a_wrong_setting(url: str, advice: str) -> None:
+def test_an_address_that_pulumi_would_misunderstand_is_refused(url: str, advice: str) -> None:
     with pytest.raises(SetupError, match="PULUMI_BACKEND_URL") as refused:
         Backend(url, "PULUMI_BACKEND_URL").check()
     assert advice in refused.value.next_step
@@ -94,12 +96,12 @@ def test_what_pulumi_would_take_for_something_else_is_a_wrong_setting(url: str, 
         ("s3://states?endpoint=http://127.0.0.1:9000&region=x", "s3://states?endpoint=http://127.0.0.1:9000&region=x"),
     ],
 )  # fmt: skip
-def test_passwords_and_nothing_else_are_masked(text: str, shown: str) -> None:
+def test_only_passwords_are_masked(text: str, shown: str) -> None:
     assert masked(text) == shown
 
 
 @given(st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="/\"'"), min_size=1))
-def test_no_password_is_left_whole_in_an_address(password: str) -> None:
+def test_no_part_of_a_password_stays_in_an_address(password: str) -> None:
     assert masked(f"postgres://me:{password}@host/db") == "postgres://me:****@host/db"
 
 
@@ -108,17 +110,17 @@ def test_the_log_has_no_passwords(tmp_path: Path) -> None:
     assert (tmp_path / "log").read_text() == "at postgres://me:****@host/db\n"
 
 
-def test_set_up_stops_at_a_backend_that_there_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_set_up_refuses_an_unknown_kind_of_backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PULUMI_BACKEND_URL", "sqlite:///state.db")
     with pytest.raises(SetupError, match="sqlite:///state.db"):
         prerequisites.set_up(DyberHome(tmp_path), PlainProgress())
 
 
-def test_a_passphrase_file_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_passphrase_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PULUMI_CONFIG_PASSPHRASE", raising=False)
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE_FILE", str(tmp_path / "nothing"))
     with pytest.raises(SetupError, match="nothing") as refused:
         prerequisites.set_up(DyberHome(tmp_path / "home"), PlainProgress())
     assert refused.value.exit_code == 2
-    (found,) = [item for item in prerequisites.inspect_all(DyberHome(tmp_path / "home")) if item.key == "backend"]
-    assert not found.ok and found.origin == str(tmp_path / "nothing") and found.advice == refused.value.next_step
+    (finding,) = [item for item in prerequisites.inspect_all(DyberHome(tmp_path / "home")) if item.key == "backend"]
+    assert not finding.ok and finding.origin == str(tmp_path / "nothing") and finding.advice == refused.value.next_step

@@ -1,3 +1,5 @@
+"""Tests how the base image is made: Release files of the mirrors, pulling, building and recognising an image."""
+
 from __future__ import annotations
 
 import io
@@ -20,12 +22,12 @@ ENGINE = Engine("unix:///var/run/docker.sock", "27.0", "1.46", "default")
 QUIET = PlainProgress(io.StringIO())
 FRESH = "Suite: stable\nValid-Until: Fri, 01 Jan 2999 00:00:00 UTC\nSHA256:\n aa 1 main/Packages\n"
 EXPIRED = "Suite: testing\nValid-Until: Fri, 06 Nov 2020 08:08:01 UTC\nSHA256:\n"
-WITHOUT_END = "Suite: stable\nSHA256:\nValid-Until: is not read from the hashes\n"
+WITHOUT_EXPIRY = "Suite: stable\nSHA256:\nValid-Until: is not read from the hashes\n"
 
 
 @pytest.fixture
 def mirror() -> Iterator[Callable[[dict[str, str]], Mirrors]]:
-    """Serve Release files by suite; everything else is 404."""
+    """A function that serves Release files by suite and returns the mirrors; every other path is 404."""
     servers = []
 
     def serve(releases: dict[str, str]) -> Mirrors:
@@ -54,13 +56,13 @@ def mirror() -> Iterator[Callable[[dict[str, str]], Mirrors]]:
 
 
 def test_suites_that_a_mirror_does_not_have_are_left_out(mirror):
-    mirrors = mirror({"trixie": WITHOUT_END, "trixie-security": FRESH})
-    found = debian_releases.find_releases("trixie", mirrors)
-    assert [(release.mirror, release.suite) for release in found] == [
+    mirrors = mirror({"trixie": WITHOUT_EXPIRY, "trixie-security": FRESH})
+    releases = debian_releases.find_releases("trixie", mirrors)
+    assert [(release.mirror, release.suite) for release in releases] == [
         (mirrors.apt, "trixie"),
         (mirrors.apt_security, "trixie-security"),
     ]
-    assert [release.expired() for release in found] == [False, False]
+    assert [release.expired() for release in releases] == [False, False]
 
 
 def test_a_release_past_its_valid_until_has_expired(mirror):
@@ -81,7 +83,7 @@ def test_a_mirror_that_does_not_answer_is_named():
         debian_releases.find_releases("trixie", mirrors)
 
 
-def test_an_image_is_made_again_when_its_mirror_has_expired_since(mirror, command, tmp_path, monkeypatch):
+def test_an_image_is_made_again_if_its_mirror_has_expired_since(mirror, command, tmp_path, monkeypatch):
     mirrors = mirror({"trixie": EXPIRED})
     made = tmp_path / "made"
     labels = '{"dyber.base": "%s", "dyber.base.valid-until-relaxed": "%s"}'
@@ -96,7 +98,7 @@ def test_an_image_is_made_again_when_its_mirror_has_expired_since(mirror, comman
     assert base_image.ensure(DyberHome(tmp_path / "home"), "trixie", mirrors, ENGINE, QUIET).valid_until_relaxed
 
 
-def test_the_expiry_check_is_only_switched_off_where_needed(tmp_path):
+def test_the_expiry_check_is_switched_off_only_for_an_expired_mirror(tmp_path):
     releases = [debian_releases.Release("http://m/debian", "forky", None)]
     strict = base_image.mmdebstrap_command("forky", tmp_path / "out.tar", releases, relaxed=False)
     relaxed = base_image.mmdebstrap_command("forky", tmp_path / "out.tar", releases, relaxed=True)
@@ -105,21 +107,21 @@ def test_the_expiry_check_is_only_switched_off_where_needed(tmp_path):
     assert "--include=ca-certificates" in strict
 
 
-def test_an_expired_mirror_is_refused_where_that_is_asked_for(mirror, monkeypatch, tmp_path, command):
+def test_an_expired_mirror_is_refused_if_the_variable_says_so(mirror, monkeypatch, tmp_path, command):
     command("docker", "exit 1")
     monkeypatch.setenv("DYBER_ALLOW_EXPIRED_APT_MIRROR", "0")
     with pytest.raises(SetupError, match="2020-11-06"):
         base_image.ensure(DyberHome(tmp_path), "forky", mirror({"forky": EXPIRED}), ENGINE, QUIET)
 
 
-def test_another_mirror_means_another_image():
+def test_another_mirror_or_suite_gives_another_key():
     assert base_image.content_key("trixie", Mirrors()) != base_image.content_key(
         "trixie", Mirrors(apt="http://other/debian")
     )
     assert base_image.content_key("trixie", Mirrors()) != base_image.content_key("forky", Mirrors())
 
 
-def test_an_image_of_somebody_elses_with_our_name_does_not_count(command):
+def test_an_image_with_the_same_name_but_without_the_labels_is_ignored(command):
     command("docker", 'echo \'{"maintainer": "somebody"}\'')
     assert base_image.find("trixie", ENGINE) is None
     command("docker", "echo null")
@@ -131,7 +133,7 @@ def test_an_image_of_somebody_elses_with_our_name_does_not_count(command):
     assert base_image.find("trixie", ENGINE) == base_image.BaseImage("dyber-base:trixie", "k", "registry", True)
 
 
-def test_an_image_that_is_there_is_not_made_again_even_without_a_network(command, tmp_path):
+def test_an_existing_image_is_used_even_without_a_network(command, tmp_path):
     mirrors = Mirrors(apt="http://127.0.0.1:9/debian", apt_security="http://127.0.0.1:9/debian-security")
     key = base_image.content_key("trixie", mirrors)
     command("docker", f"""[ "$2" = inspect ] || exit 9; echo '{{"dyber.base": "{key}"}}'""")
@@ -146,13 +148,13 @@ def test_an_image_that_is_there_is_not_made_again_even_without_a_network(command
         ("exec /bin/sleep 30", "silent"),
     ],
 )
-def test_a_registry_is_asked_for_a_short_time_only(command, monkeypatch, script, expected):
+def test_a_pull_waits_only_a_short_time_for_a_registry(command, monkeypatch, script, expected):
     monkeypatch.setattr(base_image, "REGISTRY_SECONDS", 1.0)
     command("docker", script)
     assert base_image.pull("debian:trixie-slim", ENGINE, QUIET) == expected
 
 
-def test_a_suite_without_a_slim_tag_is_pulled_without_it(command, monkeypatch, tmp_path):
+def test_the_full_image_is_pulled_if_there_is_no_slim_one(command, monkeypatch, tmp_path):
     log = tmp_path / "log"
     command("docker", f'echo "$@" >> {log}; case "$*" in "pull debian:forky-slim") exit 1;; esac')
     assert base_image._from_registry("forky", Mirrors(), ENGINE, False, QUIET)
@@ -163,7 +165,7 @@ def test_a_suite_without_a_slim_tag_is_pulled_without_it(command, monkeypatch, t
     ]
 
 
-def test_without_a_registry_and_without_mmdebstrap_the_user_gets_both_ways_out(command, mirror, monkeypatch, tmp_path):
+def test_without_a_registry_and_mmdebstrap_the_message_names_both_remedies(command, mirror, monkeypatch, tmp_path):
     command("docker", "exit 1")
     monkeypatch.setattr(debian, "can_install", lambda: False)
     with pytest.raises(SetupError) as refused:

@@ -1,4 +1,4 @@
-"""A damaged file of the program's own is renamed and told, and work goes on; what belongs to a person stays."""
+"""Tests that damaged files of the program are renamed and reported, and files of the user are left alone."""
 
 from __future__ import annotations
 
@@ -19,18 +19,20 @@ def english(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DYBER_LANG", "en")
 
 
-def test_the_damaged_file_is_told_and_earlier_ones_stay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_damaged_file_is_renamed_and_reported_and_earlier_ones_stay(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     note = tmp_path / "note.json"
     for content in ("first", "second"):
         note.write_text(content)
         set_aside(note, "run status")
     assert (tmp_path / "note.json.damaged").read_text() == "first"
     assert (tmp_path / "note.json.damaged-2").read_text() == "second"
-    told = capsys.readouterr().err
-    assert f"{note} was damaged and is now note.json.damaged; run status" in told
+    message = capsys.readouterr().err
+    assert f"{note} was damaged and is now note.json.damaged; run status" in message
 
 
-def test_folders_and_files_in_each_others_place_are_set_aside(tmp_path: Path) -> None:
+def test_files_in_place_of_folders_and_folders_in_place_of_files_are_set_aside(tmp_path: Path) -> None:
     home = DyberHome(tmp_path / "home")
     home.root.mkdir()
     for folder in (home.locks, home.logs, home.build):
@@ -52,7 +54,7 @@ def test_a_file_in_place_of_the_state_is_left_alone(tmp_path: Path) -> None:
     assert home.state.read_text() == "somebody's"
 
 
-def test_a_link_to_a_place_that_is_gone_is_left_alone(tmp_path: Path) -> None:
+def test_a_broken_symbolic_link_is_left_alone(tmp_path: Path) -> None:
     link = tmp_path / "logs"
     link.symlink_to(tmp_path / "another-disk")
     with pytest.raises(FileExistsError):
@@ -70,7 +72,7 @@ def test_a_lock_can_be_taken_whatever_its_file_contains(tmp_path: Path, content:
 def test_a_folder_in_place_of_a_lock_or_a_program_is_set_aside(tmp_path: Path) -> None:
     home = DyberHome(tmp_path)
     (home.locks / "toolchain.lock").mkdir(parents=True)
-    with pieces.only_one(home, "toolchain", PlainProgress()):
+    with pieces.hold_lock(home, "toolchain", PlainProgress()):
         pass
     (home.bin / "launcher").mkdir(parents=True)
     pieces.write_executable(home.bin / "launcher", "#!/bin/sh\n")
@@ -80,7 +82,9 @@ def test_a_folder_in_place_of_a_lock_or_a_program_is_set_aside(tmp_path: Path) -
     assert (home.bin / "launcher").is_file() and (home.bin / "link").is_file()
 
 
-def test_the_stamp_of_the_virtual_environment_may_be_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_stamp_of_the_virtual_environment_counts_as_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(bootstrap, "STAMP", tmp_path / "stamp")
     bootstrap.STAMP.write_bytes(b"\xff\xfe\0")
     assert not bootstrap.is_ready()

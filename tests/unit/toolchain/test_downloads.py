@@ -1,4 +1,4 @@
-"""Pulumi's own download, with a server of our own in its place."""
+"""Tests the download of Pulumi's release from a local server."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class QuietHandler(SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def release(tmp_path: Path) -> Path:
-    """The folder that the server serves, with a release in it."""
+    """The folder, with a release in it, that the server serves."""
     folder = tmp_path / "release"
     folder.mkdir()
     with tarfile.open(folder / downloads.archive_name(VERSION), "w:gz") as archive:
@@ -56,8 +56,8 @@ def address(release: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def nobody() -> str:
-    """An address at which nobody listens."""
+def unreachable() -> str:
+    """An address at which nothing listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{probe.getsockname()[1]}"
@@ -65,7 +65,7 @@ def nobody() -> str:
 
 @pytest.fixture
 def silent() -> Iterator[str]:
-    """An address that accepts connections and says nothing, as some firewalls do."""
+    """An address that accepts connections but sends nothing, as some firewalls do."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
@@ -95,8 +95,8 @@ def test_an_archive_that_the_checksums_do_not_list_is_refused(tmp_path, address,
     assert not (tmp_path / "into").exists()
 
 
-def test_the_next_address_is_tried_when_the_first_does_not_answer(tmp_path, nobody, address):
-    assert fetch(tmp_path, nobody, address).startswith(address)
+def test_the_next_address_is_tried_when_the_first_does_not_answer(tmp_path, unreachable, address):
+    assert fetch(tmp_path, unreachable, address).startswith(address)
 
 
 def test_a_server_that_stays_silent_counts_as_not_available(tmp_path, silent, monkeypatch):
@@ -106,11 +106,11 @@ def test_a_server_that_stays_silent_counts_as_not_available(tmp_path, silent, mo
         fetch(tmp_path, silent)
 
 
-def test_all_reasons_are_told_when_no_address_works(tmp_path, nobody, address, release):
+def test_the_error_names_all_reasons_if_no_address_works(tmp_path, unreachable, address, release):
     (release / CHECKSUMS).unlink()
     with pytest.raises(downloads.NotAvailable) as refused:
-        fetch(tmp_path, nobody, address)
-    assert nobody in str(refused.value)
+        fetch(tmp_path, unreachable, address)
+    assert unreachable in str(refused.value)
     assert "404" in str(refused.value)
 
 

@@ -1,3 +1,5 @@
+"""Tests how the engine is found, checked and started."""
+
 from __future__ import annotations
 
 import io
@@ -20,13 +22,13 @@ QUIET = PlainProgress(io.StringIO())
 
 @pytest.fixture
 def env(tmp_path: Path) -> dict[str, str]:
-    """Nothing on PATH, an empty home folder."""
+    """An environment with an empty PATH and an empty home folder."""
     return {"PATH": str(tmp_path), "HOME": str(tmp_path / "home")}
 
 
 @pytest.fixture
 def no_engine(monkeypatch, tmp_path, command):
-    """A machine without any engine, of a user who may not install one."""
+    """A machine without an engine, whose user may not install one."""
     monkeypatch.setattr(installation, "DEFAULT_SOCKET", tmp_path / "docker.sock")
     monkeypatch.setattr(debian, "can_install", lambda: False)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -34,58 +36,58 @@ def no_engine(monkeypatch, tmp_path, command):
         monkeypatch.delenv(name, raising=False)
 
 
-def test_the_engine_that_docker_host_names_is_asked(engine_at, env):
+def test_the_engine_that_docker_host_names_is_used(engine_at, env):
     address = engine_at(version="27.0.1", api_version="1.46")
-    found = installation.find_engine({**env, "DOCKER_HOST": address})
-    assert found == Engine(address, "27.0.1", "1.46", "environment", Path("/"))
-    assert found.environment() == {"DOCKER_HOST": address}
+    engine = installation.find_engine({**env, "DOCKER_HOST": address})
+    assert engine == Engine(address, "27.0.1", "1.46", "environment", Path("/"))
+    assert engine.environment() == {"DOCKER_HOST": address}
 
 
-def test_an_engine_of_an_ordinary_user_says_that_it_is_one(engine_at, env):
+def test_an_engine_of_an_ordinary_user_is_recognised_as_rootless(engine_at, env):
     options = ["name=seccomp,profile=builtin", "name=rootless", "name=cgroupns"]
-    found = installation.find_engine({**env, "DOCKER_HOST": engine_at(SecurityOptions=options)})
-    assert found is not None and found.rootless
+    engine = installation.find_engine({**env, "DOCKER_HOST": engine_at(SecurityOptions=options)})
+    assert engine is not None and engine.rootless
 
 
 def test_no_other_engine_is_used_when_the_chosen_one_does_not_answer(engine_at, env, socket_folder, monkeypatch):
     engine_at()
     monkeypatch.setattr(installation, "DEFAULT_SOCKET", socket_folder / "docker.sock")
     chosen = f"unix://{socket_folder}/missing.sock"
-    found, unanswered = installation.look_for_engine({**env, "DOCKER_HOST": chosen})
-    assert found is None
-    assert [one.host for one in unanswered] == [chosen]
+    engine, unanswered = installation.look_for_engine({**env, "DOCKER_HOST": chosen})
+    assert engine is None
+    assert [attempt.host for attempt in unanswered] == [chosen]
 
 
 def test_the_default_socket_needs_no_docker_host(engine_at, env, socket_folder, monkeypatch):
     engine_at()
     monkeypatch.setattr(installation, "DEFAULT_SOCKET", socket_folder / "docker.sock")
-    found = installation.find_engine(env)
-    assert found is not None and found.environment() == {}
+    engine = installation.find_engine(env)
+    assert engine is not None and engine.environment() == {}
 
 
-def test_the_engine_of_the_docker_context_is_told_to_pulumi(engine_at, env, command, monkeypatch, tmp_path):
+def test_pulumi_gets_the_engine_of_the_docker_context(engine_at, env, command, monkeypatch, tmp_path):
     address = engine_at()
     monkeypatch.setattr(installation, "DEFAULT_SOCKET", tmp_path / "docker.sock")
     command("docker", f"echo {address}")
-    found = installation.find_engine({**env, "PATH": os.environ["PATH"]})
-    assert found is not None
-    assert found.environment() == {"DOCKER_HOST": address}
+    engine = installation.find_engine({**env, "PATH": os.environ["PATH"]})
+    assert engine is not None
+    assert engine.environment() == {"DOCKER_HOST": address}
 
 
 def test_a_rootless_engine_is_found_in_the_runtime_folder(engine_at, env, socket_folder, monkeypatch, tmp_path):
     address = engine_at()
     monkeypatch.setattr(installation, "DEFAULT_SOCKET", tmp_path / "docker.sock")
-    found = installation.find_engine({**env, "XDG_RUNTIME_DIR": str(socket_folder)})
-    assert found is not None and found.host == address
+    engine = installation.find_engine({**env, "XDG_RUNTIME_DIR": str(socket_folder)})
+    assert engine is not None and engine.host == address
 
 
-def test_an_address_that_only_the_docker_command_reaches_is_asked_through_it(env, command):
+def test_an_address_that_only_the_docker_command_reaches_is_tried_through_it(env, command):
     command("docker", """echo '{"Version": "28.1.0", "ApiVersion": "1.49"}'""")
-    found = installation.find_engine({**env, "PATH": os.environ["PATH"], "DOCKER_HOST": "ssh://somebody@host.example"})
-    assert found == Engine("ssh://somebody@host.example", "28.1.0", "1.49", "environment", None)
+    engine = installation.find_engine({**env, "PATH": os.environ["PATH"], "DOCKER_HOST": "ssh://somebody@host.example"})
+    assert engine == Engine("ssh://somebody@host.example", "28.1.0", "1.49", "environment", None)
 
 
-def test_an_engine_in_trouble_does_not_count(engine_at, env):
+def test_an_engine_that_answers_with_an_error_is_not_used(engine_at, env):
     assert installation.find_engine({**env, "DOCKER_HOST": engine_at(status=500)}) is None
 
 
@@ -93,12 +95,12 @@ def test_an_engine_in_trouble_does_not_count(engine_at, env):
     ("api_version", "accepted"), [("1.40", False), ("1.9", False), ("1.41", True), ("1.100", True)]
 )
 def test_an_engine_is_refused_below_the_minimum_api(api_version, accepted):
-    answered = Engine("unix:///x", "1.0", api_version, "default")
+    engine = Engine("unix:///x", "1.0", api_version, "default")
     if accepted:
-        installation.require_new_enough(answered, PINNED)
+        installation.require_new_enough(engine, PINNED)
     else:
         with pytest.raises(SetupError, match=api_version) as refused:
-            installation.require_new_enough(answered, PINNED)
+            installation.require_new_enough(engine, PINNED)
         assert refused.value.exit_code == 2
 
 
@@ -108,7 +110,7 @@ def test_set_up_refuses_an_engine_that_is_too_old(engine_at, monkeypatch, tmp_pa
         installation.ensure_engine(DyberHome(tmp_path), PINNED, QUIET)
 
 
-def test_without_an_engine_and_rights_the_user_is_told_what_to_install(no_engine, tmp_path):
+def test_without_an_engine_and_rights_the_message_says_what_to_install(no_engine, tmp_path):
     with pytest.raises(SetupError) as refused:
         installation.ensure_engine(DyberHome(tmp_path), PINNED, QUIET)
     assert refused.value.exit_code == 2
@@ -142,12 +144,12 @@ def test_stale_pid_files_are_removed_and_those_of_a_running_daemon_stay(tmp_path
         pytest.skip("needs /proc")
     gone = subprocess.Popen(["/bin/true"])
     gone.wait()
-    own_name = installation.program_of(os.getpid())
+    name_of_this_program = installation.program_of(os.getpid())
     files = {
         "gone": (str(gone.pid), "dockerd"),
         "reused": (str(os.getpid()), "dockerd"),
         "broken": ("not a number", "dockerd"),
-        "running": (f"{os.getpid()}\n", own_name),
+        "running": (f"{os.getpid()}\n", name_of_this_program),
     }
     for name, (content, _) in files.items():
         (tmp_path / name).write_text(content)
@@ -157,17 +159,17 @@ def test_stale_pid_files_are_removed_and_those_of_a_running_daemon_stay(tmp_path
     assert [path.name for path in tmp_path.iterdir()] == ["running"]
 
 
-def test_starting_waits_until_the_engine_answers_and_names_its_log_when_it_does_not(engine_at, socket_folder):
+def test_starting_waits_until_the_engine_answers_and_names_the_log_if_it_does_not(engine_at, socket_folder):
     address = engine_at()
     assert isinstance(installation.wait_until_it_answers(5, "log", address), Engine)
     with pytest.raises(SetupError, match="dockerd.log"):
         installation.wait_until_it_answers(0.2, "/logs/dockerd.log", f"unix://{socket_folder}/never.sock")
 
 
-def test_a_full_disk_under_the_engine_is_told(tmp_path, monkeypatch):
-    answered = Engine("unix:///x", "27.0", "1.46", "default", tmp_path)
+def test_too_little_disk_space_for_the_engine_is_reported(tmp_path, monkeypatch):
+    engine = Engine("unix:///x", "27.0", "1.46", "default", tmp_path)
     monkeypatch.setattr(installation, "NEEDED_DISK_BYTES", 1 << 60)
     with pytest.raises(SetupError, match=str(tmp_path)):
-        installation.require_disk(answered)
+        installation.require_disk(engine)
     monkeypatch.setattr(installation, "NEEDED_DISK_BYTES", 1)
-    installation.require_disk(answered)
+    installation.require_disk(engine)

@@ -1,3 +1,5 @@
+"""Tests the folder DYBER_HOME and the passphrase in it."""
+
 from __future__ import annotations
 
 import os
@@ -7,7 +9,7 @@ from pathlib import Path
 from toolchain.home import DyberHome
 
 
-def test_the_passphrase_is_random_and_for_its_owner_only(tmp_path):
+def test_the_passphrase_is_random_and_only_its_owner_may_read_it(tmp_path):
     first = DyberHome(tmp_path / "first").ensure_passphrase()
     second = DyberHome(tmp_path / "second").ensure_passphrase()
     assert first.stat().st_mode & 0o777 == 0o600
@@ -15,14 +17,14 @@ def test_the_passphrase_is_random_and_for_its_owner_only(tmp_path):
     assert first.read_text() != second.read_text()
 
 
-def test_a_passphrase_that_is_there_is_never_overwritten(tmp_path):
+def test_an_existing_passphrase_is_never_overwritten(tmp_path):
     home = DyberHome(tmp_path)
     home.passphrase_file.write_text("the user's own")
     assert home.ensure_passphrase().read_text() == "the user's own"
     assert [path.name for path in tmp_path.iterdir()] == ["passphrase"]
 
 
-def test_set_ups_at_once_agree_on_one_passphrase(tmp_path):
+def test_set_ups_at_the_same_time_use_the_same_passphrase(tmp_path):
     home = DyberHome(tmp_path)
     with ThreadPoolExecutor(8) as pool:
         read = list(pool.map(lambda _: home.ensure_passphrase().read_text(), range(32)))

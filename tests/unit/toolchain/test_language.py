@@ -1,3 +1,5 @@
+"""Tests the choice of the language and how errors and progress are shown."""
+
 from __future__ import annotations
 
 import io
@@ -21,7 +23,7 @@ from toolchain.progress import PlainProgress
         ({"LC_ALL": "zh_CN.UTF-8", "LANG": "en_US.UTF-8"}, "你好"),
     ],
 )
-def test_people_are_spoken_to_in_chinese_unless_they_ask_for_english(monkeypatch, variables, expected):
+def test_the_language_is_chinese_unless_the_environment_says_english(monkeypatch, variables, expected):
     for name in ("DYBER_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():

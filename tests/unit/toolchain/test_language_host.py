@@ -1,4 +1,4 @@
-"""The language host as a process, with a Pulumi engine of the tests' own on the other side."""
+"""Tests the language host as a process, with a stand-in for the Pulumi engine."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ REPOSITORY = Path(__file__).parents[3]
 
 @dataclass
 class StandInEngine(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.EngineServicer):
-    """Accepts every resource and remembers what it was told."""
+    """Accepts every resource and records outputs and messages."""
 
     outputs: dict = field(default_factory=dict)
     messages: list[str] = field(default_factory=list)
@@ -54,8 +54,8 @@ class StandInEngine(resource_pb2_grpc.ResourceMonitorServicer, engine_pb2_grpc.E
 
 
 @pytest.fixture(scope="module")
-def listening() -> Iterator[tuple[StandInEngine, str]]:
-    """The engine of all tests, and its address."""
+def engine_server() -> Iterator[tuple[StandInEngine, str]]:
+    """The stand-in engine that all tests share, and its address."""
     stand_in = StandInEngine()
     server = grpc.server(ThreadPoolExecutor(8))
     resource_pb2_grpc.add_ResourceMonitorServicer_to_server(stand_in, server)
@@ -67,10 +67,10 @@ def listening() -> Iterator[tuple[StandInEngine, str]]:
 
 
 @pytest.fixture
-def engine(listening: tuple[StandInEngine, str]) -> tuple[StandInEngine, str]:
-    """The engine, which has not been told anything yet."""
-    listening[0].outputs, listening[0].messages = {}, []
-    return listening
+def engine(engine_server: tuple[StandInEngine, str]) -> tuple[StandInEngine, str]:
+    """The engine without outputs and messages, and its address."""
+    engine_server[0].outputs, engine_server[0].messages = {}, []
+    return engine_server
 
 
 Host = tuple[subprocess.Popen, language_pb2_grpc.LanguageRuntimeStub]
@@ -78,7 +78,7 @@ Host = tuple[subprocess.Popen, language_pb2_grpc.LanguageRuntimeStub]
 
 @contextmanager
 def started(address: str) -> Iterator[Host]:
-    """A host of the engine at this address."""
+    """Start a language host for the engine at this address."""
     process = subprocess.Popen(
         [sys.executable, "-m", "toolchain.from_source.language_host", "-tracing=x", address],
         cwd=REPOSITORY,
@@ -95,14 +95,14 @@ def started(address: str) -> Iterator[Host]:
 
 
 @pytest.fixture(scope="module")
-def host(listening) -> Iterator[Host]:
-    """The host of all tests that leave it running."""
-    with started(listening[1]) as running:
+def host(engine_server) -> Iterator[Host]:
+    """The host that is shared by all tests that do not end it."""
+    with started(engine_server[1]) as running:
         yield running
 
 
 @pytest.fixture
-def own_host(engine) -> Iterator[Host]:
+def separate_host(engine) -> Iterator[Host]:
     with started(engine[1]) as running:
         yield running
 
@@ -125,9 +125,9 @@ def run(engine, host, info) -> Callable[..., language_pb2.RunResponse]:
 
 
 def runner(engine, host: Host, info) -> Callable[..., language_pb2.RunResponse]:
-    """A function that runs a program's text to its end."""
+    """Return a function that runs the text of a program to its end."""
 
-    def run(text: str, **more) -> language_pb2.RunResponse:
+    def run(text: str, **options) -> language_pb2.RunResponse:
         Path(info.program_directory, "__main__.py").write_text(text, encoding="utf-8")
         request = language_pb2.RunRequest(
             project="project",
@@ -136,21 +136,21 @@ def runner(engine, host: Host, info) -> Callable[..., language_pb2.RunResponse]:
             parallel=4,
             info=info,
             pwd=info.program_directory,
-            **more,
+            **options,
         )
         return host[1].Run(request, timeout=60)
 
     return run
 
 
-def test_a_programs_outputs_reach_the_engine(run, engine):
-    answer = run(
+def test_the_outputs_of_a_program_reach_the_engine(run, engine):
+    response = run(
         "import pulumi\n"
         "pulumi.export('number', pulumi.Output.from_input(20).apply(lambda n: n + 1))\n"
         "pulumi.export('where', [pulumi.get_project(), pulumi.get_stack(), pulumi.get_organization(), pulumi.get_root_directory()])\n",
         organization="team",
     )
-    assert (answer.error, answer.bail) == ("", False)
+    assert (response.error, response.bail) == ("", False)
     assert engine[0].outputs["number"] == 21
     root = engine[0].outputs["where"][3]
     assert list(engine[0].outputs["where"]) == ["project", "dev", "team", root]
@@ -158,22 +158,22 @@ def test_a_programs_outputs_reach_the_engine(run, engine):
     assert engine[0].messages == []
 
 
-def test_a_program_can_import_modules_beside_it(run, engine, info):
+def test_a_program_can_import_modules_in_its_folder(run, engine, info):
     Path(info.program_directory, "beside.py").write_text("VALUE = 'from beside'\n")
     run("import pulumi, beside\npulumi.export('value', beside.VALUE)\n")
     assert engine[0].outputs["value"] == "from beside"
 
 
 def test_an_async_program_is_awaited(run, engine):
-    answer = run(
+    response = run(
         "import asyncio, pulumi\nasync def main():\n    await asyncio.sleep(0)\n    return {'value': 'awaited'}\npulumi.run(main)\n"
     )
-    assert answer.bail is False
+    assert response.bail is False
     assert engine[0].outputs["value"] == "awaited"
 
 
-def test_configuration_arrives_and_is_in_no_argument_variable_or_file(run, engine):
-    answer = run(
+def test_the_program_gets_its_configuration_but_not_in_arguments_variables_or_files(run, engine):
+    response = run(
         "import os, pathlib, pulumi\n"
         "secret = pulumi.Config().require('token')\n"
         "places = [pathlib.Path('/proc/self/cmdline'), pathlib.Path('/proc/self/environ')]\n"
@@ -184,7 +184,7 @@ def test_configuration_arrives_and_is_in_no_argument_variable_or_file(run, engin
         config={"project:token": "t0ken-in-the-clear"},
         configSecretKeys=["project:token"],
     )
-    assert answer.bail is False, engine[0].messages
+    assert response.bail is False, engine[0].messages
     assert engine[0].outputs["length"] == len("t0ken-in-the-clear")
     assert list(engine[0].outputs["found"]) == []
 
@@ -207,9 +207,9 @@ def test_configuration_arrives_and_is_in_no_argument_variable_or_file(run, engin
     ],
     ids=["plain", "apply", "cause"],
 )
-def test_an_error_is_told_once_with_the_users_frames_only(run, engine, text, message):
-    answer = run(text)
-    assert (answer.bail, answer.error) == (True, "")
+def test_an_error_is_shown_once_with_only_the_users_frames(run, engine, text, message):
+    response = run(text)
+    assert (response.bail, response.error) == (True, "")
     (shown,) = engine[0].messages
     assert message in shown
     frames = [line.strip() for line in shown.splitlines() if line.strip().startswith("File ")]
@@ -217,7 +217,7 @@ def test_an_error_is_told_once_with_the_users_frames_only(run, engine, text, mes
     assert any("in helper" in frame for frame in frames)
 
 
-def test_a_syntax_error_shows_the_line_and_nothing_of_ours(run, engine):
+def test_a_syntax_error_shows_the_line_and_no_frame_of_the_language_host(run, engine):
     assert run("import pulumi\ndef (\n").bail is True
     (shown,) = engine[0].messages
     assert '__main__.py", line 2' in shown and "SyntaxError" in shown
@@ -232,37 +232,37 @@ def test_a_syntax_error_shows_the_line_and_nothing_of_ours(run, engine):
         ("raise SystemExit(3)\n", "the program exited with code 3"),
     ],
 )
-def test_an_error_made_for_people_is_shown_as_it_is(run, engine, text, message):
+def test_an_error_message_for_the_user_is_shown_without_a_traceback(run, engine, text, message):
     assert run(text).bail is True
     assert engine[0].messages == [message]
 
 
-def test_a_program_that_dies_is_an_error(run, engine):
-    answer = run("import os\nos._exit(7)\n")
-    assert "exit code 7" in answer.error
+def test_a_program_that_ends_too_early_is_an_error(run, engine):
+    response = run("import os\nos._exit(7)\n")
+    assert "exit code 7" in response.error
 
 
-def test_a_thread_that_the_program_left_behind_does_not_hold_it_up(run, engine):
-    answer = run(
+def test_a_thread_that_the_program_leaves_behind_does_not_delay_its_end(run, engine):
+    response = run(
         "import threading, time, pulumi\nthreading.Thread(target=time.sleep, args=(600,)).start()\npulumi.export('x', 1)\n"
     )
-    assert answer.bail is False
+    assert response.bail is False
     assert engine[0].outputs["x"] == 1
 
 
-def test_a_missing_virtual_environment_is_told_with_what_to_do(run, info):
+def test_the_error_about_a_missing_virtual_environment_names_the_remedy(run, info):
     info.options.update({"virtualenv": "nowhere"})
     assert "pulumi install" in run("").error
 
 
-def test_another_toolchain_than_pip_is_refused_by_name(run, info):
+def test_another_toolchain_than_pip_is_refused_and_named(run, info):
     info.options.update({"toolchain": "poetry"})
     assert "poetry" in run("").error
 
 
 def test_the_plugins_that_the_installed_sdks_need_are_reported(host, info):
-    answer = host[1].GetRequiredPackages(language_pb2.GetRequiredPackagesRequest(info=info), timeout=30)
-    packages = {package.name: package.version for package in answer.packages}
+    response = host[1].GetRequiredPackages(language_pb2.GetRequiredPackagesRequest(info=info), timeout=30)
+    packages = {package.name: package.version for package in response.packages}
     assert packages == {"docker": "v5.2.0", "random": "v4.21.4"}
 
 
@@ -273,44 +273,44 @@ def test_a_plugin_written_in_python_runs_with_its_arguments_and_exit_code(host, 
     request = language_pb2.RunPluginRequest(
         info=info, kind="resource", args=["argument"], env=["FROM_ENGINE=yes"], pwd=info.root_directory
     )
-    answers = list(host[1].RunPlugin(request, timeout=30))
-    assert b"".join(answer.stdout for answer in answers) == b"port argument yes\n"
-    assert b"".join(answer.stderr for answer in answers) == b"trouble\n"
-    assert answers[-1].exitcode == 5
+    responses = list(host[1].RunPlugin(request, timeout=30))
+    assert b"".join(response.stdout for response in responses) == b"port argument yes\n"
+    assert b"".join(response.stderr for response in responses) == b"trouble\n"
+    assert responses[-1].exitcode == 5
 
 
-def test_a_policy_pack_runs_through_the_sdks_own_module(info):
+def test_a_policy_pack_runs_through_the_module_of_the_sdk(info):
     request = language_pb2.RunPluginRequest(info=info, kind="analyzer", args=["127.0.0.1:1234"])
     interpreter, *arguments = plugin_process.command(request)
     assert Path(interpreter).is_relative_to(sys.prefix)
     assert arguments == ["-u", "-m", "pulumi.policy", "127.0.0.1:1234", info.program_directory]
 
 
-def test_install_makes_the_virtual_environment_and_takes_the_programs_requirements(host, info):
+def test_install_makes_the_virtual_environment_and_installs_the_requirements_of_the_program(host, info):
     info.options.update({"virtualenv": "venv"})
     Path(info.program_directory, "requirements.txt").write_text("# nothing\n")
     request = language_pb2.InstallDependenciesRequest(directory=info.program_directory, info=info)
-    output = b"".join(answer.stdout for answer in host[1].InstallDependencies(request, timeout=120)).decode()
+    output = b"".join(response.stdout for response in host[1].InstallDependencies(request, timeout=120)).decode()
     assert "-m venv" in output and "requirements.txt" in output
     assert (Path(info.root_directory) / "venv" / "bin" / "python").exists()
 
 
-def test_an_interrupted_program_says_nothing_because_the_engine_does(run, engine):
+def test_an_interrupted_program_reports_nothing_as_the_engine_does(run, engine):
     """Pulumi's own entry point leaves a KeyboardInterrupt traceback on the screen after every failed update."""
-    answer = run("import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(60)\n")
-    assert answer.bail is True
+    response = run("import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(60)\n")
+    assert response.bail is True
     assert engine[0].messages == []
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_ending_the_host_ends_the_program_quietly(own_host, engine, info, how):
-    run = runner(engine, own_host, info)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ending_the_host_ends_the_program_quietly(separate_host, engine, info, number):
+    run = runner(engine, separate_host, info)
     marker = Path(info.root_directory, "running")
     with ThreadPoolExecutor(1) as pool:
-        answer = pool.submit(run, f"import pathlib, time\npathlib.Path({str(marker)!r}).touch()\ntime.sleep(600)\n")
+        response = pool.submit(run, f"import pathlib, time\npathlib.Path({str(marker)!r}).touch()\ntime.sleep(600)\n")
         while not marker.exists():
-            assert not answer.done(), answer.result()
-        own_host[0].send_signal(how)
-        assert own_host[0].wait(timeout=30) == 0
-        assert answer.exception(timeout=30) is not None or answer.result().error
+            assert not response.done(), response.result()
+        separate_host[0].send_signal(number)
+        assert separate_host[0].wait(timeout=30) == 0
+        assert response.exception(timeout=30) is not None or response.result().error
     assert engine[0].messages == []

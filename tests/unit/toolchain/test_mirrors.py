@@ -1,3 +1,5 @@
+"""Tests where the mirrors come from: variables, the host's apt and pip configuration, defaults."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -32,7 +34,7 @@ Components: main
 
 @pytest.fixture
 def etc(tmp_path: Path) -> Path:
-    """The /etc of a Debian host without any configuration of its own."""
+    """The /etc of a Debian host without package sources."""
     folder = tmp_path / "etc"
     (folder / "apt" / "sources.list.d").mkdir(parents=True)
     (folder / "os-release").write_text('PRETTY_NAME="Debian GNU/Linux 13"\nID=debian\n')
@@ -43,11 +45,11 @@ def from_environment(etc: Path, **env: str) -> Mirrors:
     return Mirrors.from_environment({"HOME": str(etc.parent / "home"), **env}, etc)
 
 
-def test_a_machine_that_says_nothing_gets_the_public_defaults(etc):
+def test_without_any_configuration_the_public_defaults_are_used(etc):
     assert from_environment(etc) == Mirrors()
 
 
-def test_the_hosts_own_deb822_sources_are_used(etc):
+def test_the_deb822_sources_of_the_host_are_used(etc):
     (etc / "apt/sources.list.d/debian.sources").write_text(DEB822)
     mirrors = from_environment(etc)
     assert (mirrors.apt, mirrors.apt_security) == (
@@ -56,20 +58,20 @@ def test_the_hosts_own_deb822_sources_are_used(etc):
     )
 
 
-def test_the_hosts_own_one_line_sources_are_used(etc):
+def test_the_one_line_sources_of_the_host_are_used(etc):
     (etc / "apt/sources.list").write_text(
         "# deb http://old.example/debian bullseye main\ndeb [arch=amd64] http://line.example/debian/ bookworm main\n"
     )
     assert from_environment(etc).apt == "http://line.example/debian"
 
 
-def test_another_distributions_sources_are_not_debians(etc):
+def test_the_sources_of_another_distribution_are_ignored(etc):
     (etc / "os-release").write_text("ID=ubuntu\nID_LIKE=debian\n")
     (etc / "apt/sources.list").write_text("deb http://archive.example/debian noble main\n")
     assert from_environment(etc) == Mirrors()
 
 
-def test_the_users_mirror_wins_and_brings_its_security_archive_along(etc):
+def test_the_mirror_of_the_variable_is_used_with_its_security_archive(etc):
     (etc / "apt/sources.list.d/debian.sources").write_text(DEB822)
     mirrors = from_environment(etc, DYBER_APT_MIRROR="http://mine.example/debian/")
     assert (mirrors.apt, mirrors.apt_security) == ("http://mine.example/debian", "http://mine.example/debian-security")
@@ -90,17 +92,17 @@ def test_the_users_mirror_wins_and_brings_its_security_archive_along(etc):
         ({}, "https://c.example/simple"),
     ],
 )
-def test_the_pypi_index_comes_from_our_variable_then_pips_then_its_file(etc, env, expected):
+def test_the_pypi_index_comes_from_our_variable_else_that_of_pip_else_its_file(etc, env, expected):
     (etc / "pip.conf").write_text("[global]\nindex-url = https://c.example/simple\n")
     assert from_environment(etc, **env).pip_index_url == expected
 
 
-def test_the_users_pip_file_wins_over_the_machines(etc):
+def test_the_pip_file_of_the_user_overrides_that_of_the_machine(etc):
     (etc / "pip.conf").write_text("[global]\nindex-url = https://machine.example/simple\n")
-    own = etc.parent / "home/.config/pip/pip.conf"
-    own.parent.mkdir(parents=True)
-    own.write_text("[global]\nindex-url = https://own.example/simple\n")
-    assert from_environment(etc).pip_index_url == "https://own.example/simple"
+    user_file = etc.parent / "home/.config/pip/pip.conf"
+    user_file.parent.mkdir(parents=True)
+    user_file.write_text("[global]\nindex-url = https://user.example/simple\n")
+    assert from_environment(etc).pip_index_url == "https://user.example/simple"
 
 
 def test_a_ca_bundle_that_does_not_exist_is_not_used(etc, tmp_path):

@@ -1,3 +1,5 @@
+"""Tests that pieces are installed completely or not at all, also by killed runs and by two runs at once."""
+
 from __future__ import annotations
 
 import os
@@ -33,7 +35,7 @@ def install(home: DyberHome, target: Path, text: str) -> None:
         pieces.put_in_place(content, target, RECORD)
 
 
-def test_a_piece_replaces_the_one_before_and_leaves_nothing_behind(home):
+def test_a_piece_replaces_the_old_one_and_leaves_no_temporary_files(home):
     target = home.tools / "tool-1.0"
     install(home, target, "first")
     install(home, target, "second")
@@ -42,7 +44,7 @@ def test_a_piece_replaces_the_one_before_and_leaves_nothing_behind(home):
     assert list(home.build.iterdir()) == []
 
 
-def test_a_piece_that_fails_half_way_is_not_there(home):
+def test_a_piece_that_fails_half_way_is_not_installed(home):
     with pytest.raises(RuntimeError), pieces.draft(home, "tool") as folder:
         (folder / "half").write_text("half")
         raise RuntimeError
@@ -50,7 +52,7 @@ def test_a_piece_that_fails_half_way_is_not_there(home):
     assert Record.read(home.tools / "tool-1.0") is None
 
 
-def test_what_a_killed_run_left_is_removed_by_the_next_one_and_its_lock_is_free(home):
+def test_the_next_run_removes_the_draft_of_a_killed_run_and_gets_its_lock(home):
     script = f"""
 import sys, time
 from pathlib import Path
@@ -58,7 +60,7 @@ from toolchain import pieces
 from toolchain.home import DyberHome
 from toolchain.progress import PlainProgress
 home = DyberHome(Path({str(home.root)!r}))
-with pieces.only_one(home, "toolchain", PlainProgress()), pieces.draft(home, "tool") as folder:
+with pieces.hold_lock(home, "toolchain", PlainProgress()), pieces.draft(home, "tool") as folder:
     (folder / "read-only").mkdir()
     (folder / "read-only" / "half").write_text("half")
     (folder / "read-only").chmod(0o555)
@@ -79,7 +81,7 @@ with pieces.only_one(home, "toolchain", PlainProgress()), pieces.draft(home, "to
     assert len(list(home.build.glob("draft-tool-*"))) == 1
 
     target = home.tools / "tool-1.0"
-    with pieces.only_one(home, "toolchain", PlainProgress()):
+    with pieces.hold_lock(home, "toolchain", PlainProgress()):
         install(home, target, "whole")
     assert (target / "tool").read_text() == "whole"
     assert list(home.build.iterdir()) == []
@@ -89,12 +91,12 @@ def test_a_second_set_up_waits_for_the_first_and_says_so(home):
     entered, leave, order = threading.Event(), threading.Event(), []
 
     def first() -> None:
-        with pieces.only_one(home, "toolchain", PlainProgress()):
+        with pieces.hold_lock(home, "toolchain", PlainProgress()):
             entered.set()
-            leave.wait(30)  # only reached in full when nobody waits for the lock
+            leave.wait(30)  # ends by timeout only if the second set-up does not wait
             order.append("first")
 
-    class SaysSo(PlainProgress):
+    class RecordingProgress(PlainProgress):
         def phase(self, title, expect_seconds=None):
             order.append("waiting")
             leave.set()
@@ -103,13 +105,13 @@ def test_a_second_set_up_waits_for_the_first_and_says_so(home):
     thread = threading.Thread(target=first)
     thread.start()
     entered.wait()
-    with pieces.only_one(home, "toolchain", SaysSo()):
+    with pieces.hold_lock(home, "toolchain", RecordingProgress()):
         order.append("second")
     thread.join()
     assert order == ["waiting", "first", "second"]
 
 
-def test_the_key_follows_names_and_content_of_files(tmp_path):
+def test_the_key_depends_on_names_and_content_of_files(tmp_path):
     def key() -> str:
         return pieces.content_key("1", files=tmp_path, skip=lambda path: path.suffix == ".md")
 
@@ -126,7 +128,7 @@ def test_the_key_follows_names_and_content_of_files(tmp_path):
     assert pieces.content_key("1", "23") != pieces.content_key("12", "3")
 
 
-def test_a_linked_program_follows_its_new_version(tmp_path):
+def test_a_link_can_be_moved_to_a_new_version(tmp_path):
     old, new, command = tmp_path / "old", tmp_path / "new", tmp_path / "bin" / "command"
     old.write_text("old")
     new.write_text("newer")
@@ -137,7 +139,7 @@ def test_a_linked_program_follows_its_new_version(tmp_path):
     assert old.read_text() == "old"
 
 
-def test_where_hard_links_do_not_work_a_copy_does(tmp_path, monkeypatch):
+def test_a_program_is_copied_where_hard_links_do_not_work(tmp_path, monkeypatch):
     def refuse(*_):
         raise PermissionError
 
@@ -151,11 +153,11 @@ def test_where_hard_links_do_not_work_a_copy_does(tmp_path, monkeypatch):
     assert not source.samefile(command)
 
 
-def test_only_old_versions_that_lie_untouched_are_removed(tmp_path):
+def test_only_other_versions_that_have_not_changed_for_a_day_are_removed(tmp_path):
     for name, age in (("tool-1", 3 * 24 * 3600), ("tool-2", 60), ("tool-3", 3 * 24 * 3600), ("other-1", 3 * 24 * 3600)):
         folder = tmp_path / name
         folder.mkdir()
-        then = folder.stat().st_mtime - age
-        os.utime(folder, (then, then))
+        timestamp = folder.stat().st_mtime - age
+        os.utime(folder, (timestamp, timestamp))
     pieces.remove_old(tmp_path, "tool", tmp_path / "tool-3")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other-1", "tool-2", "tool-3"]

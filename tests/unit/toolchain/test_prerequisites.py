@@ -1,3 +1,5 @@
+"""Tests what set-up finds, plans and does on a machine, and the environment that it returns."""
+
 from __future__ import annotations
 
 import io
@@ -16,7 +18,7 @@ from toolchain.progress import PlainProgress
 from toolchain.pulumi import pulumi_cli
 
 PINNED = versions.load()
-OWN_SETTINGS = (
+USER_VARIABLES = (
     "DOCKER_HOST",
     "DOCKER_CONTEXT",
     "PULUMI_BACKEND_URL",
@@ -27,8 +29,8 @@ OWN_SETTINGS = (
 
 @pytest.fixture
 def home(tmp_path: Path, command, monkeypatch: pytest.MonkeyPatch) -> DyberHome:
-    """A machine with nothing on it: no programs on PATH, no engine, an empty home."""
-    for name in OWN_SETTINGS:
+    """The empty home of a machine without programs on PATH and without an engine."""
+    for name in USER_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(installation, "candidates", lambda env: iter(()))
     return DyberHome(tmp_path / "home")
@@ -40,7 +42,7 @@ def built_plugin(home: DyberHome, name: str) -> None:
     write_record(folder, Record(PINNED.plugins[name], pulumi_cli.go_build.sources_key(PINNED), pulumi_cli.BUILT))
 
 
-def test_looking_at_an_empty_machine_finds_everything_missing_and_changes_nothing(home):
+def test_inspecting_an_empty_machine_reports_everything_as_missing_and_changes_nothing(home):
     findings = {finding.key: finding for finding in prerequisites.inspect_all(home)}
     assert [key for key, finding in findings.items() if finding.ok] == ["python", "disk"]
     assert all(finding.advice for finding in findings.values() if not finding.ok)
@@ -58,7 +60,7 @@ def test_looking_at_an_empty_machine_finds_everything_missing_and_changes_nothin
     assert not home.root.exists()
 
 
-def test_the_plan_for_an_empty_machine_names_each_thing_once_and_where_it_goes(home):
+def test_the_plan_for_an_empty_machine_names_each_step_once_with_its_folder(home):
     steps = prerequisites.plan(home)
     assert len(steps) == 6
     assert len({step.title for step in steps}) == 6
@@ -67,7 +69,7 @@ def test_the_plan_for_an_empty_machine_names_each_thing_once_and_where_it_goes(h
     assert not home.root.exists()
 
 
-def test_pulumi_gets_state_and_passphrase_of_our_own(home):
+def test_pulumi_gets_the_state_and_the_passphrase_of_the_home(home):
     variables = prerequisites.environment(home, {"PATH": "/usr/bin"})
     assert variables["PULUMI_BACKEND_URL"] == f"file://{home.state}"
     assert variables["PULUMI_CONFIG_PASSPHRASE_FILE"] == str(home.passphrase_file)
@@ -76,24 +78,24 @@ def test_pulumi_gets_state_and_passphrase_of_our_own(home):
 
 
 @pytest.mark.parametrize(
-    ("own", "absent"),
+    ("variables", "absent"),
     [
         ({"PULUMI_BACKEND_URL": "s3://bucket"}, "PULUMI_BACKEND_URL"),
-        ({"PULUMI_CONFIG_PASSPHRASE": "own"}, "PULUMI_CONFIG_PASSPHRASE_FILE"),
+        ({"PULUMI_CONFIG_PASSPHRASE": "chosen"}, "PULUMI_CONFIG_PASSPHRASE_FILE"),
         ({"PULUMI_CONFIG_PASSPHRASE": ""}, "PULUMI_CONFIG_PASSPHRASE_FILE"),
-        ({"PULUMI_CONFIG_PASSPHRASE_FILE": "/own"}, "PULUMI_CONFIG_PASSPHRASE_FILE"),
+        ({"PULUMI_CONFIG_PASSPHRASE_FILE": "/chosen"}, "PULUMI_CONFIG_PASSPHRASE_FILE"),
     ],
 )
-def test_what_the_user_set_stays(home, own, absent):
-    assert absent not in prerequisites.environment(home, {"PATH": "/usr/bin", **own})
+def test_variables_that_the_user_set_stay(home, variables, absent):
+    assert absent not in prerequisites.environment(home, {"PATH": "/usr/bin", **variables})
 
 
-def test_the_bin_folder_stands_in_path_once(home):
+def test_the_bin_folder_is_in_path_only_once(home):
     once = prerequisites.environment(home, {"PATH": "/usr/bin"})
     assert prerequisites.environment(home, once)["PATH"] == once["PATH"]
 
 
-def test_the_users_own_pulumi_stays_in_front_of_ours(home, command):
+def test_the_users_own_pulumi_comes_before_ours_in_path(home, command):
     command("pulumi", f"echo v{PINNED.pulumi_cli}")
     variables = prerequisites.environment(home)
     assert variables["PATH"].split(os.pathsep) == [os.environ["PATH"], str(home.bin)]
@@ -122,7 +124,7 @@ def test_set_up_stops_before_it_builds_when_there_is_no_engine(home, monkeypatch
         prerequisites.set_up(home, PlainProgress(io.StringIO()))
 
 
-def test_an_error_while_images_are_made_is_not_lost(home, monkeypatch):
+def test_an_error_while_images_are_made_is_raised(home, monkeypatch):
     ready = Engine("unix:///x", "27.0", "1.46", "default")
     monkeypatch.setattr(installation, "ensure_engine", lambda *_: ready)
     monkeypatch.setattr(pulumi_cli, "install", lambda *_: None)
@@ -155,14 +157,14 @@ def test_a_passphrase_that_others_can_read_is_reported(home):
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\0" * 43, b"\xff\xfe"])
-def test_a_damaged_passphrase_is_made_anew_only_where_nothing_needs_it(home, content: bytes):
+def test_a_damaged_passphrase_is_replaced_only_if_there_is_no_state(home, content: bytes):
     home.root.mkdir(parents=True)
     home.passphrase_file.write_bytes(content)
     assert not home.has_passphrase()
     prerequisites._ensure_backend(home)
     assert home.has_passphrase()
-    aside = home.root / "passphrase.damaged"
-    assert aside.read_bytes() == content
+    damaged = home.root / "passphrase.damaged"
+    assert damaged.read_bytes() == content
 
     home.passphrase_file.write_bytes(content)
     stack = home.state / ".pulumi" / "stacks" / "dyber" / "dev.json"

@@ -1,4 +1,4 @@
-"""Loopback is reached directly whatever proxy the environment names, and an unusable proxy is left out with a word."""
+"""Tests that loopback bypasses every proxy, and that proxies which Python cannot use are left out and reported."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ def no_proxies_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def server() -> Iterator[str]:
-    class Answers(BaseHTTPRequestHandler):
+    class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.end_headers()
             self.wfile.write(b"direct")
 
         def log_message(self, *_: object) -> None:
-            """Nothing to stderr."""
+            """Print nothing."""
 
-    with HTTPServer(("127.0.0.1", 0), Answers) as serving:
+    with HTTPServer(("127.0.0.1", 0), Handler) as serving:
         threading.Thread(target=serving.serve_forever, args=(0.01,), daemon=True).start()
         yield f"http://127.0.0.1:{serving.server_port}"
         serving.shutdown()
 
 
 @pytest.mark.parametrize("name", ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"])
-def test_beside_any_proxy_variable_loopback_is_reached_directly(name: str) -> None:
+def test_with_any_proxy_variable_loopback_bypasses_the_proxy(name: str) -> None:
     assert proxies.loopback_bypass({name: DEAD}) == ALL_LOOPBACK
 
 
@@ -56,7 +56,7 @@ def test_without_a_proxy_no_variable_is_added() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "lower", "upper"),
+    ("variables", "lower", "upper"),
     [
         ({"no_proxy": "localhost, 127.0.0.1"}, LOOPBACK, LOOPBACK),
         ({"no_proxy": "::1,localhost"}, "::1,localhost,127.0.0.1", "::1,localhost,127.0.0.1"),
@@ -65,27 +65,27 @@ def test_without_a_proxy_no_variable_is_added() -> None:
         ({"no_proxy": ""}, LOOPBACK, LOOPBACK),
     ],
 )
-def test_what_bypasses_the_proxy_already_stays_and_loopback_joins_it(
-    given: dict[str, str], lower: str, upper: str | None
+def test_loopback_is_added_to_the_hosts_that_bypass_the_proxy_already(
+    variables: dict[str, str], lower: str, upper: str | None
 ) -> None:
-    found = proxies.loopback_bypass({"http_proxy": DEAD, **given})
-    assert (found["no_proxy"], found["NO_PROXY"]) == (lower, upper or lower)
-    assert found["no_grpc_proxy"] == lower
+    bypass = proxies.loopback_bypass({"http_proxy": DEAD, **variables})
+    assert (bypass["no_proxy"], bypass["NO_PROXY"]) == (lower, upper or lower)
+    assert bypass["no_grpc_proxy"] == lower
 
 
-def test_every_host_stays_every_host_and_grpc_is_told_loopback() -> None:
-    found = proxies.loopback_bypass({"https_proxy": DEAD, "no_proxy": "*"})
-    assert found == {"no_proxy": "*", "NO_PROXY": "*", "no_grpc_proxy": LOOPBACK}
+def test_the_wildcard_stays_and_grpc_gets_loopback_instead() -> None:
+    bypass = proxies.loopback_bypass({"https_proxy": DEAD, "no_proxy": "*"})
+    assert bypass == {"no_proxy": "*", "NO_PROXY": "*", "no_grpc_proxy": LOOPBACK}
 
 
-def test_what_pulumi_runs_in_reaches_loopback_directly(tmp_path: Path) -> None:
+def test_the_environment_of_pulumi_reaches_loopback_directly(tmp_path: Path) -> None:
     variables = prerequisites.environment(DyberHome(tmp_path), {"PATH": "/usr/bin", "https_proxy": DEAD})
     assert {name: variables[name] for name in ALL_LOOPBACK} == ALL_LOOPBACK
 
 
 @pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:7890", "socks://127.0.0.1:7890", "http://[::1:x"])
 @pytest.mark.parametrize("name", ["all_proxy", "ALL_PROXY", "http_proxy"])
-def test_downloads_do_without_a_proxy_they_cannot_use(
+def test_downloads_ignore_a_proxy_that_they_cannot_use(
     name: str, proxy: str, server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, proxy)
@@ -95,7 +95,7 @@ def test_downloads_do_without_a_proxy_they_cannot_use(
     assert name in proxies.left_out_message(os.environ)
 
 
-def test_a_socks_proxy_is_out_of_pips_way_and_the_http_proxy_beside_it_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pip_gets_the_http_proxy_but_not_the_socks_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("all_proxy", "socks5://127.0.0.1:7890")
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:7890")
     env = go_build.pip_environment(Mirrors())
@@ -110,14 +110,14 @@ def test_the_message_about_a_proxy_has_no_password() -> None:
     assert "socks5://proxy.example:1080" in message
 
 
-def test_downloads_from_loopback_go_through_no_proxy(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_downloads_from_loopback_use_no_proxy(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "all_proxy"):
         monkeypatch.setenv(name, DEAD)
     with downloads.http_client() as client:
         assert client.get(server).text == "direct"
 
 
-def test_an_engine_on_loopback_is_asked_through_no_proxy(server: str) -> None:
+def test_an_engine_on_loopback_is_reached_without_a_proxy(server: str) -> None:
     host = server.replace("http://", "tcp://")
     with installation.api_client(host, {"http_proxy": DEAD, "all_proxy": "socks5://127.0.0.1:9"}) as client:
         assert client.get("/version").text == "direct"
@@ -135,11 +135,11 @@ def test_an_engine_on_loopback_is_asked_through_no_proxy(server: str) -> None:
         ({"http_proxy": "http://proxy.example"}, None),
     ],
 )
-def test_an_address_has_the_proxy_that_other_programs_would_use(env: dict[str, str], proxy: str | None) -> None:
+def test_the_proxy_of_an_address_is_that_which_other_programs_would_use(env: dict[str, str], proxy: str | None) -> None:
     assert proxies.for_address("https://files.pypi.example/simple/", env) == proxy
 
 
-def test_doctor_says_that_builds_do_not_reach_a_proxy_on_loopback() -> None:
+def test_doctor_says_that_builds_cannot_reach_a_proxy_on_loopback() -> None:
     (finding,) = prerequisites._proxies({"http_proxy": "http://127.0.0.1:7890"})
     assert finding.ok
     assert "DYBER_BUILD_PROXY" in finding.advice

@@ -1,4 +1,4 @@
-"""Which pulumi is used, and how a missing one is installed; Go, pip and the network are stood in for."""
+"""Tests which pulumi is used and how a missing one is installed, with stand-ins for Go, pip and the network."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def program(path: Path, prints: str) -> Path:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DyberHome:
-    """An empty home, and a PATH with nothing but what the test puts there."""
+    """An empty home; PATH has only the programs that the test puts there."""
     monkeypatch.setenv("PATH", str(tmp_path / "path"))
     home = DyberHome(tmp_path / "home")
     home.create()
@@ -38,14 +38,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DyberHome:
 
 @pytest.fixture
 def builds(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """No network: downloads are not available, and what would be built from Go modules is noted and made up."""
-    noted: list[list[str]] = []
+    """Make downloads unavailable and replace builds from Go modules; returns the targets of each build."""
+    recorded: list[list[str]] = []
 
     def not_available(*_args, **_kwargs):
         raise downloads.NotAvailable("no network")
 
     def build(_home, _versions, _mirrors, targets, out: Path, _progress):
-        noted.append(sorted(targets))
+        recorded.append(sorted(targets))
         out.mkdir(parents=True)
         for target in targets:
             program(out / ("pulumi" if target == "pulumi" else f"pulumi-resource-{target}"), f"v{PINNED.pulumi_cli}")
@@ -62,7 +62,7 @@ def builds(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     monkeypatch.setattr(downloads, "answers", lambda *_args, **_kwargs: False)
     monkeypatch.setattr(go_build, "build", build)
     monkeypatch.setattr(pulumi_cli, "_install_language_host", language_host)
-    return noted
+    return recorded
 
 
 def install(home: DyberHome) -> None:
@@ -71,26 +71,26 @@ def install(home: DyberHome) -> None:
 
 @pytest.mark.parametrize("version", [PINNED.pulumi_cli, "3.300.1", "4.0.0"])
 def test_the_users_own_pulumi_is_used_when_it_is_new_enough(home, tmp_path, version):
-    own = program(tmp_path / "path" / "pulumi", f"v{version}")
-    assert pulumi_cli.find_cli(home, PINNED) == pulumi_cli.Tool(own, version, "system")
+    users_pulumi = program(tmp_path / "path" / "pulumi", f"v{version}")
+    assert pulumi_cli.find_cli(home, PINNED) == pulumi_cli.Tool(users_pulumi, version, "system")
 
 
 @pytest.mark.parametrize("prints", ["v3.100.0", "v2.999.0", "not a version"])
-def test_a_pulumi_that_is_too_old_is_left_alone_and_not_used(home, tmp_path, builds, prints):
-    own = program(tmp_path / "path" / "pulumi", prints)
-    before = own.read_bytes()
+def test_a_pulumi_that_is_too_old_is_neither_used_nor_changed(home, tmp_path, builds, prints):
+    users_pulumi = program(tmp_path / "path" / "pulumi", prints)
+    before = users_pulumi.read_bytes()
     assert pulumi_cli.find_cli(home, PINNED) is None
     install(home)
-    found = pulumi_cli.find_cli(home, PINNED)
-    assert found is not None and found.path == home.bin / "pulumi"
-    assert own.read_bytes() == before
+    tool = pulumi_cli.find_cli(home, PINNED)
+    assert tool is not None and tool.path == home.bin / "pulumi"
+    assert users_pulumi.read_bytes() == before
 
 
-def test_the_users_pulumi_brings_its_own_language_host(home, tmp_path):
+def test_the_users_pulumi_is_used_with_the_language_host_beside_it(home, tmp_path):
     program(tmp_path / "path" / "pulumi", f"v{PINNED.pulumi_cli}")
     beside = program(tmp_path / "path" / "pulumi-language-python", "")
-    found = pulumi_cli.find_language_host(home, PINNED, pulumi_cli.find_cli(home, PINNED))
-    assert found is not None and found.path == beside
+    tool = pulumi_cli.find_language_host(home, PINNED, pulumi_cli.find_cli(home, PINNED))
+    assert tool is not None and tool.path == beside
 
 
 def test_without_a_download_everything_missing_is_built_at_once(home, builds):
@@ -159,7 +159,7 @@ def test_a_build_that_fails_leaves_nothing_installed(home, builds, monkeypatch):
     assert pulumi_cli.missing(home, PINNED) == []
 
 
-def test_plugins_made_from_other_sources_are_made_again(home, builds, monkeypatch):
+def test_plugins_built_from_other_sources_are_built_again(home, builds, monkeypatch):
     install(home)
     monkeypatch.setattr(go_build, "sources_key", lambda _versions: "changed-sources")
     assert pulumi_cli.missing(home, PINNED) == ["pulumi", "docker", "random"]
@@ -221,13 +221,13 @@ def test_the_build_neither_fills_nor_cleans_the_users_go_caches(home, monkeypatc
     assert "-mod=mod" not in env["GOFLAGS"]
 
 
-def test_a_disk_that_is_too_full_is_told_before_the_build(tmp_path):
+def test_too_little_disk_space_is_reported_before_the_build(tmp_path):
     with pytest.raises(SetupError) as refused:
         go_build.require_disk(tmp_path / "not" / "yet" / "there", 1 << 60)
     assert refused.value.exit_code == 2
     assert "DYBER_HOME" in refused.value.next_step
 
 
-def test_an_index_address_with_a_password_reaches_pip_by_its_environment(home):
+def test_pip_gets_an_index_address_with_a_password_through_its_environment(home):
     mirrors = dataclasses.replace(Mirrors(), pip_index_url="https://user:secret@index.example/simple")
     assert go_build.pip_environment(mirrors)["PIP_INDEX_URL"] == mirrors.pip_index_url

@@ -1,4 +1,4 @@
-"""versions.toml is the one place: what else names a version must say the same."""
+"""Tests that all files that name a version agree with versions.toml."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_requirements_pin_the_same_sdk(package):
 
 
 @pytest.mark.parametrize("plugin", sorted(PINNED.plugins))
-def test_the_sdk_asks_for_the_plugin_that_is_installed(plugin):
+def test_the_installed_plugin_has_the_version_that_its_sdk_requires(plugin):
     assert PINNED.plugins[plugin] == PINNED.sdks[f"pulumi-{plugin}"]
     source = (GO_MODULE / "internal" / plugin / "provider.go").read_text(encoding="utf-8")
     assert f'const Version = "{PINNED.plugins[plugin]}"' in source

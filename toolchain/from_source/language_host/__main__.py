@@ -1,4 +1,7 @@
-"""`python -m … [options] ENGINE_ADDRESS`: print the port, serve until told to stop."""
+"""Runs the language host: prints its port and serves until a signal.
+
+Usage: python -m … [options] ENGINE_ADDRESS
+"""
 
 import os
 import sys
@@ -7,4 +10,4 @@ from .server import serve
 
 code = serve(sys.argv[1:])
 sys.stdout.flush()
-os._exit(code)  # gRPC worker threads still blocked in a call must not hold the engine up
+os._exit(code)  # otherwise gRPC threads that are blocked in a call would keep the engine waiting

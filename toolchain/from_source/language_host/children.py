@@ -1,4 +1,4 @@
-"""Programs that the language host started and has to end when it ends."""
+"""Keeps track of the programs that the language host started, so that they end with it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 
 class Children:
-    """Thread-safe set of running child processes."""
+    """A thread-safe set of running child processes."""
 
     def __init__(self) -> None:
         self._running: set[subprocess.Popen[bytes]] = set()
@@ -18,7 +18,7 @@ class Children:
 
     @contextmanager
     def watch(self, child: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-        """Keep `child` known until the block ends; leaving it with an exception kills it."""
+        """Track `child` until the block ends, and wait for its end; an exception in the block kills it."""
         with self._lock:
             self._running.add(child)
         try:
@@ -31,9 +31,9 @@ class Children:
             with self._lock:
                 self._running.discard(child)
 
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+    def stop(self, signal_to_send: signal.Signals = signal.SIGTERM) -> None:
         """Send a signal to every child process that still runs."""
         with self._lock:
             for child in self._running:
                 if child.poll() is None:
-                    child.send_signal(how)
+                    child.send_signal(signal_to_send)

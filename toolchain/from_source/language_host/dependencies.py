@@ -1,4 +1,4 @@
-"""`pulumi install`: makes the project's virtual environment and installs its requirements."""
+"""Makes the project's virtual environment and installs its requirements, for `pulumi install`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def install(request: language_pb2.InstallDependenciesRequest, children: Children
 
 
 def commands(request: language_pb2.InstallDependenciesRequest) -> list[list[str]]:
-    """What has to run; requirements.txt of the program's folder, else of the project's root."""
+    """Return the commands to run. They use requirements.txt of the program's folder, else of the project's root."""
     planned: list[list[str]] = []
     folder = projects.virtual_environment(request.info)
     if folder is None:

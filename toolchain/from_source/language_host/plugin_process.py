@@ -21,7 +21,7 @@ CHUNK_BYTES = 64 * 1024
 def run(
     request: language_pb2.RunPluginRequest, children: Children, context: grpc.ServicerContext
 ) -> Iterator[language_pb2.RunPluginResponse]:
-    """Yield what the plugin prints and, at last, its exit code. Raises projects.ProjectError."""
+    """Yield what the plugin prints and finally its exit code. Raises projects.ProjectError."""
     folder = projects.virtual_environment(request.info)
     env = dict(entry.split("=", 1) for entry in request.env if "=" in entry) or dict(os.environ)
     if folder is not None:
@@ -35,7 +35,7 @@ def run(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    context.add_callback(child.terminate)  # does nothing when it has ended
+    context.add_callback(child.terminate)  # does nothing after the child's end
     outputs: queue.Queue[tuple[str, bytes]] = queue.Queue()
     readers = [
         threading.Thread(target=_read, args=(name, getattr(child, name), outputs), daemon=True)
@@ -59,7 +59,7 @@ def run(
 
 
 def command(request: language_pb2.RunPluginRequest) -> list[str]:
-    """A policy pack runs through the SDK's `pulumi.policy`, everything else as a program of its own."""
+    """Return the command: a policy pack runs through the SDK's `pulumi.policy`, another plugin as a program."""
     python = [projects.interpreter(request.info), "-u"]
     program = request.info.program_directory or request.program
     if request.kind == "analyzer":

@@ -1,4 +1,4 @@
-"""Starts run_program.py in the project's Python and waits for its answer."""
+"""Starts run_program.py in the project's Python and waits for its response."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ RUNNER = Path(__file__).with_name("run_program.py")
 def run(request: language_pb2.RunRequest, engine_address: str, children: Children) -> language_pb2.RunResponse:
     """Run the program to its end.
 
-    The request carries decrypted configuration: it travels over a pipe, never argv, environment or disk.
+    The request holds decrypted configuration, so it is passed through a pipe and never as argument, variable or file.
     Raises projects.ProjectError.
     """
-    handed_over = language_pb2.RunRequest()
-    handed_over.CopyFrom(request)
-    handed_over.args[:] = [engine_address]
+    passed_request = language_pb2.RunRequest()
+    passed_request.CopyFrom(request)
+    passed_request.args[:] = [engine_address]
 
-    answer_end, program_end = os.pipe()
+    read_end, write_end = os.pipe()
     try:
         child = subprocess.Popen(
-            [projects.interpreter(request.info), "-u", str(RUNNER), str(program_end)],
+            [projects.interpreter(request.info), "-u", str(RUNNER), str(write_end)],
             stdin=subprocess.PIPE,
             cwd=request.info.program_directory or request.pwd or None,
             env=projects.environment(request.info),
-            pass_fds=(program_end,),
+            pass_fds=(write_end,),
         )
     except BaseException:
-        os.close(answer_end)
+        os.close(read_end)
         raise
     finally:
-        os.close(program_end)
-    with os.fdopen(answer_end, "rb") as answers, children.watch(child):
+        os.close(write_end)
+    with os.fdopen(read_end, "rb") as pipe, children.watch(child):
         assert child.stdin is not None
         with suppress(BrokenPipeError), child.stdin:
-            child.stdin.write(handed_over.SerializeToString())
-        answer = answers.read()
+            child.stdin.write(passed_request.SerializeToString())
+        response = pipe.read()
         child.wait()
-    if not answer:
+    if not response:
         return language_pb2.RunResponse(error=f"the program ended with exit code {child.returncode} before it was done")
-    # The first byte only tells an empty answer, which means success, from none at all.
-    return language_pb2.RunResponse.FromString(answer[1:])
+    # The first byte distinguishes an empty response, which means success, from no response at all.
+    return language_pb2.RunResponse.FromString(response[1:])

@@ -1,4 +1,4 @@
-"""Which Python runs a project, and with which environment."""
+"""Finds the Python that runs a project, and its environment."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ EXECUTABLE = "python.exe" if os.name == "nt" else "python"
 
 
 class ProjectError(Exception):
-    """The project's Python settings cannot be used as they are; the text is for the user."""
+    """The project's Python settings cannot be used; the message is for the user."""
 
 
 def virtual_environment(info: language_pb2.ProgramInfo) -> Path | None:
-    """The folder named by `runtime.options.virtualenv`, which is relative to the project's root."""
+    """Return the folder that `runtime.options.virtualenv` names, relative to the project's root."""
     options = json_format.MessageToDict(info.options)
     toolchain = options.get("toolchain") or "pip"
     if toolchain != "pip":
@@ -33,16 +33,16 @@ def virtual_environment(info: language_pb2.ProgramInfo) -> Path | None:
 
 
 def base_interpreter() -> str:
-    """The Python outside of any virtual environment."""
+    """Return the Python outside of any virtual environment."""
     return os.environ.get("PULUMI_PYTHON_CMD") or ("python" if os.name == "nt" else "python3")
 
 
 def interpreter(info: language_pb2.ProgramInfo) -> str:
-    """Return the Python that runs the program: of its virtual environment, else the one outside of any."""
+    """Return the Python that runs the program: that of its virtual environment, else the base interpreter."""
     folder = virtual_environment(info)
     if folder is None:
         return base_interpreter()
-    # Not resolved: the place of the symbolic link is what makes it a virtual environment's Python.
+    # The symbolic link is not resolved: its place makes it the Python of a virtual environment.
     python = folder / BIN / EXECUTABLE
     if not python.exists():
         raise ProjectError(
@@ -53,7 +53,7 @@ def interpreter(info: language_pb2.ProgramInfo) -> str:
 
 
 def environment(info: language_pb2.ProgramInfo) -> dict[str, str]:
-    """The caller's environment with the project's virtual environment activated."""
+    """Return the caller's environment with the project's virtual environment activated."""
     env = dict(os.environ)
     folder = virtual_environment(info)
     if folder is not None:
@@ -63,7 +63,7 @@ def environment(info: language_pb2.ProgramInfo) -> dict[str, str]:
 
 
 def ask(info: language_pb2.ProgramInfo, code: str) -> list[Any]:
-    """Run `code` in the project's Python; it prints one JSON list."""
+    """Run `code`, which prints a JSON list, in the project's Python, and return the list."""
     done = subprocess.run(
         [interpreter(info), "-I", "-c", code],
         env=environment(info),
@@ -95,7 +95,7 @@ def installed_packages(info: language_pb2.ProgramInfo) -> list[tuple[str, str]]:
 
 
 def required_plugins(info: language_pb2.ProgramInfo) -> list[dict[str, Any]]:
-    """What the installed Pulumi SDKs ask for in their `pulumi-plugin.json`."""
+    """Return the plugins that the installed Pulumi SDKs require in their `pulumi-plugin.json`."""
     answer = ask(
         info,
         "import importlib.metadata as m, json\n"

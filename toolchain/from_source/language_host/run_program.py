@@ -1,7 +1,7 @@
-"""Runs one Pulumi program, inside the project's own Python.
+"""Runs a Pulumi program in the project's own Python.
 
-Started as a file by program_process.py: RunRequest on standard input, RunResponse on the descriptor named by argv[1].
-May import nothing but the standard library and `pulumi`, and only what the SDK makes public.
+program_process.py starts this file. It reads a RunRequest from standard input and writes a RunResponse to the
+descriptor that argv[1] names. It may import only the standard library and public parts of the SDK `pulumi`.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ MOST_THREADS = 1024
 
 def main() -> None:
     """Run the requested program and exit with 0, or with 1 after an error."""
-    answer_descriptor = int(sys.argv[1])
-    os.set_inheritable(answer_descriptor, False)
+    response_descriptor = int(sys.argv[1])
+    os.set_inheritable(response_descriptor, False)
     request_bytes = sys.stdin.buffer.read()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     sys.stdin = io.TextIOWrapper(io.FileIO(0, closefd=False))
@@ -42,22 +42,22 @@ def main() -> None:
 
     request = language_pb2.RunRequest.FromString(request_bytes)
     ok = run(request)
-    # bail: the error has been shown already, through the engine's log.
-    answer = language_pb2.RunResponse(bail=not ok)
-    with open(answer_descriptor, "wb") as answers:
-        answers.write(b"A" + answer.SerializeToString())
+    # bail means that the engine's log has shown the error already.
+    response = language_pb2.RunResponse(bail=not ok)
+    with open(response_descriptor, "wb") as pipe:
+        pipe.write(b"A" + response.SerializeToString())
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0 if ok else 1)  # threads that the program left behind must not keep the deployment waiting
+    os._exit(0 if ok else 1)  # otherwise threads that the program left behind would keep the deployment waiting
 
 
 def run(request: language_pb2.RunRequest) -> bool:
-    """Run the program; False after an error, which the user has then seen in the engine's log."""
+    """Run the program; returns False after an error, which the engine's log has then shown to the user."""
     import grpc
     import pulumi
     from pulumi import runtime
 
-    # Work that a failed program leaves unfinished is expected here and would only hide the error itself.
+    # asyncio's warnings about the unfinished tasks of a failed program would hide the error itself.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
     runtime.configure(
@@ -90,7 +90,7 @@ def run(request: language_pb2.RunRequest) -> bool:
     except pulumi.RunError as error:
         pulumi.log.error(str(error))
         return False
-    except KeyboardInterrupt:  # the engine gave up first and says why itself
+    except KeyboardInterrupt:  # the engine ended first and reports why itself
         return False
     except SystemExit as error:
         if error.code in (None, 0):
@@ -99,7 +99,7 @@ def run(request: language_pb2.RunRequest) -> bool:
         return False
     except BaseException as error:
         if isinstance(error, grpc.RpcError) and error.code() == grpc.StatusCode.UNAVAILABLE:
-            return False  # the engine is shutting down, and says why itself
+            return False  # the engine is shutting down and reports why itself
         first_tracebacks.restore(error)
         pulumi.log.error("Program failed with an unhandled exception:\n" + readable_traceback(error, root))
         return False
@@ -110,7 +110,7 @@ def run(request: language_pb2.RunRequest) -> bool:
 
 
 def run_main(program: str) -> None:
-    """As `python PROGRAM` would; what the module returns is not for the SDK to await."""
+    """Run the program as `python PROGRAM` does. Returns nothing, as the SDK would await a result."""
     runpy.run_path(program, run_name="__main__")
 
 
@@ -130,10 +130,10 @@ def finish_tasks(loop: asyncio.AbstractEventLoop) -> None:
 
 
 class FirstTracebacks:
-    """Remembers where exceptions in tasks came from.
+    """Remembers the first traceback of each exception in a task.
 
-    asyncio hands an exception that several tasks await a new traceback each time, and what an `apply` raised has lost
-    the user's frames by the time it reaches the end of the program.
+    asyncio gives an exception a new traceback in each task that awaits it. An exception from an `apply` has lost the
+    user's frames when it reaches the end of the program.
     """
 
     def __init__(self, root: str) -> None:
@@ -155,53 +155,53 @@ class FirstTracebacks:
         error = None if task.cancelled() else task.exception()
         if error is None or error.__traceback__ is None or any(known is error for known, _ in self._seen):
             return
-        if any(is_users(frame.filename, self._root) for frame in traceback.extract_tb(error.__traceback__)):
+        if any(is_user_file(frame.filename, self._root) for frame in traceback.extract_tb(error.__traceback__)):
             self._seen.append((error, error.__traceback__))
 
     def restore(self, error: BaseException) -> None:
-        """Give the error the traceback that it had first."""
+        """Give the error back its first traceback."""
         for known, first in self._seen:
             if known is error:
                 error.__traceback__ = first
 
 
 def readable_traceback(error: BaseException, root: str) -> str:
-    """The traceback from the user's first frame on, for the exception and for what caused it.
+    """Return the traceback of the exception and its causes, each beginning at the first frame of the user's code.
 
-    root: the project's folder; a frame is the user's when its file lies there and not among installed packages.
+    root: the project's folder; a frame is the user's if its file is there and belongs to no installed package.
     """
     report = traceback.TracebackException.from_exception(error)
     parts = chain(report)
-    some_are_users = any(is_users(frame.filename, root) for part in parts for frame in part.stack)
+    has_user_frames = any(is_user_file(frame.filename, root) for part in parts for frame in part.stack)
     for part in parts:
-        part.stack = traceback.StackSummary.from_list(user_part(list(part.stack), root, some_are_users))
+        part.stack = traceback.StackSummary.from_list(user_part(list(part.stack), root, has_user_frames))
     return "".join(report.format())
 
 
 def chain(report: traceback.TracebackException) -> list[traceback.TracebackException]:
-    """The report itself, its causes and contexts, and the members of exception groups."""
-    found: list[traceback.TracebackException] = []
-    waiting: list[traceback.TracebackException | None] = [report]
-    while waiting:
-        part = waiting.pop()
-        if part is not None and not any(part is known for known in found):
-            found.append(part)
-            waiting += [part.__cause__, part.__context__, *(getattr(part, "exceptions", None) or ())]
-    return found
+    """Return the report itself, its causes and contexts, and the members of exception groups."""
+    parts: list[traceback.TracebackException] = []
+    queue: list[traceback.TracebackException | None] = [report]
+    while queue:
+        part = queue.pop()
+        if part is not None and not any(part is known for known in parts):
+            parts.append(part)
+            queue += [part.__cause__, part.__context__, *(getattr(part, "exceptions", None) or ())]
+    return parts
 
 
-def user_part(frames: list[traceback.FrameSummary], root: str, users_elsewhere: bool) -> list[traceback.FrameSummary]:
-    """Return the frames from the user's first one on; the last one if `users_elsewhere`."""
+def user_part(frames: list[traceback.FrameSummary], root: str, has_user_frames: bool) -> list[traceback.FrameSummary]:
+    """Return the frames from the user's first one on; the last one if `has_user_frames`."""
     for position, frame in enumerate(frames):
-        if is_users(frame.filename, root):
+        if is_user_file(frame.filename, root):
             return frames[position:]
-    if users_elsewhere:  # the SDK passing the user's error on: the message is enough
+    if has_user_frames:  # the SDK passes the user's error on, so the message is enough
         return frames[-1:]
-    # Nothing of the user's, for example a syntax error in the program itself: leave out at least our own way there.
+    # No frame is the user's, for example after a syntax error in the program: leave out at least this file's frames.
     return [frame for frame in frames if frame.filename != __file__ and not frame.filename.startswith("<frozen ")]
 
 
-def is_users(filename: str, root: str) -> bool:
+def is_user_file(filename: str, root: str) -> bool:
     """Tell whether a file lies in the project's folder and belongs to no installed package."""
     if filename.startswith("<"):
         return False

@@ -1,4 +1,4 @@
-"""Serves pulumirpc.LanguageRuntime."""
+"""Serves the gRPC service pulumirpc.LanguageRuntime."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 from . import VERSION, dependencies, plugin_process, program_process, projects
 from .children import Children
 
-# The engine's own limit; a whole stack's state may travel in one message.
+# The engine has the same limit; a message may hold the state of a whole stack.
 MESSAGE_BYTES = 400 * 1024 * 1024
 OPTIONS = [("grpc.max_receive_message_length", MESSAGE_BYTES), ("grpc.max_send_message_length", MESSAGE_BYTES)]
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
-    """One per engine run. Calls that this host does not know answer UNIMPLEMENTED by inheritance."""
+    """The language host of an engine run. The base class answers UNIMPLEMENTED to all other calls."""
 
     def __init__(self, engine_address: str) -> None:
         self._engine_address = engine_address
@@ -108,17 +108,17 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
 
 def _or_abort(
     context: grpc.ServicerContext,
-    question: Callable[[language_pb2.ProgramInfo], Answer],
+    function: Callable[[language_pb2.ProgramInfo], Result],
     info: language_pb2.ProgramInfo,
-) -> Answer:
+) -> Result:
     try:
-        return question(info)
+        return function(info)
     except projects.ProjectError as error:
         context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
 
 
 def serve(arguments: list[str]) -> int:
-    """Serve until SIGINT, SIGTERM or the engine's death. The engine's address is the last argument."""
+    """Serve until SIGINT, SIGTERM or the end of the engine. The engine's address is the last argument."""
     host = LanguageHost(arguments[-1] if arguments and not arguments[-1].startswith("-") else "")
     server = grpc.server(ThreadPoolExecutor(max_workers=16), options=OPTIONS)
     language_pb2_grpc.add_LanguageRuntimeServicer_to_server(host, server)
@@ -132,7 +132,7 @@ def serve(arguments: list[str]) -> int:
     print(port, flush=True)
 
     while not done.wait(1.0):
-        if os.getppid() != engine_process:  # the engine died without a goodbye
+        if os.getppid() != engine_process:  # the engine ended without a signal
             break
     host.children.stop()
     server.stop(0.2).wait(1)

@@ -1,1 +1,1 @@
-"""A service that keeps an entry for each call."""
+"""A service that stores an entry for each call."""

@@ -2,7 +2,7 @@ function pause(milliseconds) {
     return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
-function tell(r) {
+function describe(r) {
     r.headersOut['Content-Type'] = 'application/json';
     r.return(200, JSON.stringify({
         container: r.variables.hostname,
@@ -13,13 +13,13 @@ function tell(r) {
     }));
 }
 
-// Nginx logs a request when it is answered, if it ever is.
+// Logs the arrival, because Nginx itself logs a request only when it is answered.
 function echo(r) {
     r.warn(`arrived ${r.variables.request_uri}`);
-    tell(r);
+    describe(r);
 }
 
-// One event every `every` milliseconds, `count` times.
+// Sends `count` events, `every` milliseconds apart.
 async function events(r) {
     r.headersOut['Content-Type'] = 'text/event-stream; charset=utf-8';
     r.headersOut['X-Accel-Buffering'] = 'no';
@@ -36,10 +36,10 @@ async function events(r) {
 async function slow(r) {
     r.warn(`arrived ${r.variables.request_uri}`);
     await pause(Number(r.args.milliseconds || 20));
-    tell(r);
+    describe(r);
 }
 
-// A session of its own, as the first answer of each of the two session-bound transports gives it.
+// Begins a session, as the first response of each of the two transports with sessions does.
 async function session(r) {
     const id = `${r.variables.hostname}-${r.variables.request_id}`;
     if (r.method === 'POST') {
@@ -50,12 +50,12 @@ async function session(r) {
     return events(r);
 }
 
-// The status that was asked for, made by the service itself.
+// Answers with the status in the request's arguments.
 function answer(r) {
     r.return(Number(r.args.status), 'from the service');
 }
 
-// What a service must not be able to do to callers or to the gateway.
+// Sends headers with which a service must not affect callers or the gateway.
 function hostile(r) {
     r.headersOut['X-Accel-Redirect'] = '/-/gateway/auth';
     r.headersOut['Access-Control-Allow-Origin'] = '*';
