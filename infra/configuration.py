@@ -13,5 +13,5 @@ def load_settings(root: Path) -> StackSettings:
     """Settings of the stack that is running this program, of the repository at `root`. Raises ConfigurationError."""
     values = CONFIG.get()
     if taken := env_file.taken(read_overrides(root, pulumi.get_stack()), pulumi.get_stack()):
-        pulumi.log.info(" / ".join(taken))
+        pulumi.log.info(taken)
     return read_settings(root, pulumi.get_stack(), values, [key for key in values if is_config_secret(key)])

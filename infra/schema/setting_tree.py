@@ -12,8 +12,6 @@ from typing import Any
 
 from pydantic import BaseModel
 
-#: In a description, what stands between its Chinese and its English text.
-SEPARATOR = " / "
 #: Stands in a path for any key of a mapping, such as a service's name.
 ANY_KEY = "<name>"
 
@@ -83,10 +81,9 @@ class Setting:
         return any(form.get("writeOnly") for form in self.alternatives)
 
     @property
-    def description(self) -> tuple[str, str]:
-        """Its meaning in Chinese and in English."""
-        chinese, _, english = str(self.schema.get("description", "")).partition(SEPARATOR)
-        return chinese, english
+    def description(self) -> str:
+        """Its meaning, as a text of the catalogue of messages: English until it is translated; '' without one."""
+        return str(self.schema.get("description", ""))
 
     @property
     def bounds(self) -> tuple[float | None, float | None]:

@@ -13,7 +13,7 @@ from typing import Annotated, Literal, Self
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from infra.schema.problems import ConfigurationError, Problem, validation_problems
+from infra.schema.problems import ConfigurationError, Problem, UnusableValue, validation_problems
 from infra.schema.setting_tree import Setting
 from infra.services import reserved_names
 from infra.services.contract import load_lock
@@ -34,14 +34,13 @@ BASE_UID = 20000
 
 def _profile_name(value: str) -> str:
     if value in reserved_names.PROFILE_WORDS:
-        words = " or ".join(reserved_names.PROFILE_WORDS)
-        raise ValueError(f"a profile is not called {words}: these are words of --profile")
+        raise UnusableValue("profile_word", words=", ".join(reserved_names.PROFILE_WORDS))
     return value
 
 
 def _secret_name(value: str) -> str:
     if value.startswith("DYBER_") or value.endswith("_FILE"):
-        raise ValueError("a secret's name neither begins with DYBER_ nor ends with _FILE")
+        raise UnusableValue("secret_name")
     return value
 
 
@@ -91,7 +90,7 @@ class ServiceSpec(BaseModel):
     @model_validator(mode="after")
     def _secrets_are_no_environment(self) -> Self:
         if both := sorted(set(self.secrets) & set(self.environment)):
-            raise ValueError(f"{', '.join(both)}: a secret, so not in environment as well")
+            raise UnusableValue("secret_and_environment", names=", ".join(both))
         return self
 
     @property
@@ -182,11 +181,9 @@ def lowest_free_port(taken: Collection[int]) -> int:
     raise ConfigurationError(Problem("no_port_left", parameters={"first": FIRST_NEW_PORT, "last": SERVICE_PORTS[-1]}))
 
 
-def _to_be_renamed(name: str, reason: reserved_names.Reason) -> Problem:
-    """Return what is wrong with a service's name, and how a service that was deployed under it goes on with its
-    data."""
-    chinese, english = reason
-    parameters = {"name": name, "chinese": chinese, "english": english}
+def _to_be_renamed(name: str, reason: Problem) -> Problem:
+    """Return what is wrong with a service's name, and how a service that was deployed under it keeps its data."""
+    parameters = {"name": name, "reason": reason}
     return Problem("service_to_be_renamed", f"mcp-servers/{name}/{SPEC_FILE}", parameters=parameters)
 
 

@@ -17,6 +17,7 @@ from pydantic import Field
 
 from infra.schema.problems import ConfigurationError, Problem
 from infra.schema.strict_settings import StrictSettings
+from messages import mark
 
 LOCK_FILE = "tools.lock.json"
 
@@ -27,11 +28,13 @@ class ContractSettings(StrictSettings):
     `read-once` is a tool that only reads, but says that a second call is another call (`idempotentHint: false`).
     """
 
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="契约的哈希 / The contract's hash")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description=mark("The contract's hash"))
     tools: dict[str, Literal["read", "read-once", "write"]] = Field(
         default_factory=dict,
-        description="按工具：只读、只读但网关不重发、可写 / By tool: it only reads; it only reads, and the gateway never "
-        "sends a call of it again; or it writes too",
+        description=mark(
+            "By tool: it only reads (read), it only reads and the gateway never repeats its calls (read-once), or it "
+            "writes (write)"
+        ),
     )
 
 

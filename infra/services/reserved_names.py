@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from infra.schema.problems import Problem
+
 #: What the program itself is made of: images (`dyber-front`), labels, network aliases, names in Pulumi's state.
 PARTS = (
     *("gateway", "front", "cache", "monitoring", "base", "kit"),
@@ -27,46 +29,29 @@ PROFILE_WORDS = ("full", "default")
 
 RESERVED = frozenset((*PARTS, *PATHS, *WORDS))
 
-#: Chinese and English.
-Reason = tuple[str, str]
 
-
-def problem(name: str) -> Reason | None:
-    """Return why no service can be called `name`, in Chinese and English; None if a service can."""
+def problem(name: str) -> Problem | None:
+    """Return why no service can be called `name`; None if a service can."""
     if name not in RESERVED:
         return None
-    return (
-        f"服务名 {name!r} 已有别的用途，请换一个",
-        f"service name {name!r} has another meaning; choose another",
-    )
+    return Problem("service_name_reserved", parameters={"name": name})
 
 
-def problem_beside(name: str, services: Collection[str]) -> Reason | None:
+def problem_beside(name: str, services: Collection[str]) -> Problem | None:
     """Return why a service cannot be called `name` beside the `services` of these names; None if it can."""
-    base, _, ending = name.rpartition("-")
-    if ending not in ENDINGS or base not in services:
+    service, _, ending = name.rpartition("-")
+    if ending not in ENDINGS or service not in services:
         return None
-    return (
-        f"服务名 {name!r} 不可用：系统为服务 {base} 创建的部分叫这个名字，请换一个",
-        f"service name {name!r} is unusable: a part that the system makes for the service {base} has this name; "
-        "choose another",
-    )
+    return Problem("service_name_of_a_part", parameters={"name": name, "service": service})
 
 
-def problem_of_a_new_one(name: str) -> Reason | None:
+def problem_of_a_new_service(name: str) -> Problem | None:
     """Return why a new service should not be called `name`, even if an existing service is; None if it can."""
     if reason := problem(name):
         return reason
-    base, _, ending = name.rpartition("-")
-    if base and ending in ENDINGS:
-        return (
-            f"服务名 {name!r} 不可用：以 -{ending} 结尾的名字属于系统为 {base} 创建的部分，请换一个",
-            f"service name {name!r} is unusable: names that end with -{ending} belong to parts that the system makes "
-            f"for {base}; choose another",
-        )
+    service, _, ending = name.rpartition("-")
+    if service and ending in ENDINGS:
+        return Problem("service_name_ending", parameters={"name": name, "ending": ending, "service": service})
     if name in ELSEWHERE:
-        return (
-            f"服务名 {name!r} 已有别的用途（工具、测试或 Windows），请换一个",
-            f"service name {name!r} has another meaning for tools, tests or Windows; choose another",
-        )
+        return Problem("service_name_elsewhere", parameters={"name": name})
     return None

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 from pydantic import Field, field_validator
 
+from infra.schema.problems import UnusableValue
 from infra.schema.strict_settings import StrictSettings
+from messages import mark
 
 #: By key of `build`, the environment variable that completes it.
 FROM_ENVIRONMENT = {
@@ -21,34 +23,33 @@ class BuildSettings(StrictSettings):
 
     base_image: str = Field(
         "dyber-base:{suite}",
-        description="基础镜像，{suite} 换成 trixie 或 forky / The base image; {suite} becomes trixie or forky",
+        description=mark("The base image; {suite} becomes trixie or forky"),
         json_schema_extra={"pattern": r"\{suite\}"},
     )
-    pip_index_url: str | None = Field(None, description="构建时的 Python 软件源 / Python package index inside builds")
-    apt_options: str = Field("", description="构建时 apt-get 的其他选项 / More options for apt-get inside builds")
+    pip_index_url: str | None = Field(None, description=mark("The Python package index that builds use"))
+    apt_options: str = Field("", description=mark("More options of apt-get in builds"))
     ca_bundle: str | None = Field(
         None,
-        description="构建时信任的证书（PEM 文件），用于有 TLS 代理的网络 / PEM file trusted inside builds, for networks "
-        "with a TLS proxy",
+        description=mark("Certificates that builds trust (PEM file), for networks with a TLS proxy"),
     )
     proxy: str | None = Field(
         None,
         pattern=r"^https?://[^@/\s]+/?$",
-        description="构建时用的代理，容器要够得着它（不能是 127.0.0.1），地址里不放口令 / Proxy inside builds, at an address that "
-        "containers reach (not 127.0.0.1), without a password",
+        description=mark(
+            "The proxy that builds use, at an address that containers reach (not 127.0.0.1), without a password"
+        ),
     )
     generation: int = Field(
         0,
         ge=0,
-        description="换一个没用过的数，所有镜像就不用缓存重新构建 / A number not used before builds every image anew, "
-        "whatever the caches hold",
+        description=mark("A number that was not used before builds every image anew, without caches"),
     )
 
     @field_validator("base_image")
     @classmethod
     def _base_image_names_the_suite(cls, value: str) -> str:
         if "{suite}" not in value:
-            raise ValueError("must contain {suite}, such as dyber-base:{suite} or debian:{suite}-slim")
+            raise UnusableValue("base_image_without_suite")
         return value
 
     @property

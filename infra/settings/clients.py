@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from infra.schema.messages import listed
-from infra.schema.problems import Problem
+from infra.schema.problems import Problem, UnusableValue
 from infra.schema.strict_settings import StrictSettings
 from infra.services.catalog import ServiceSpec
+from messages import mark
 
 ClientName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 ToolName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,128}$")]
@@ -24,8 +25,7 @@ class ClientSettings(StrictSettings):
     services: dict[str, Scope] | None = Field(
         None,
         min_length=1,
-        description="按服务：all、read（只读的工具）或工具的列表；不写则为所有服务 / By service: all, read (tools that only "
-        "read), or a list of tools; unset: every service",
+        description=mark("By service: all, read (tools that only read), or a list of tools; unset: every service"),
     )
 
     def unknown_scopes(self, file: str, client: str, catalog: Mapping[str, ServiceSpec]) -> list[Problem]:
@@ -60,14 +60,14 @@ class TokenSettings(StrictSettings):
     """Where the rotation of a client's token stands; written by `dyber token rotate` and `dyber token revoke`."""
 
     generation: int = Field(
-        1, ge=1, le=100_000, description="这个客户端的第几个令牌 / Counts the tokens this client has had"
+        1, ge=1, le=100_000, description=mark("The number of the client's current token, counted from 1")
     )
-    previous: bool = Field(False, description="前一个令牌仍可用 / The token before is still accepted")
+    previous: bool = Field(False, description=mark("Whether the token before it is still accepted"))
 
     @model_validator(mode="after")
     def _there_is_a_previous_one(self) -> TokenSettings:
         if self.previous and self.generation == 1:
-            raise ValueError("generation 1 has no previous token")
+            raise UnusableValue("token_without_previous")
         return self
 
     @property
@@ -77,11 +77,11 @@ class TokenSettings(StrictSettings):
 
 
 def as_mapping(value: Any) -> Any:
-    """A plain list of client names is a mapping of clients that may call everything. Raises ValueError for a name
+    """A plain list of client names is a mapping of clients that may call everything. Raises UnusableValue for a name
     that is there twice."""
     if not isinstance(value, list | tuple):
         return value
     doubled = sorted({str(name) for name in value if value.count(name) > 1})
     if doubled:
-        raise ValueError(f"each client once; doubled: {', '.join(doubled)}")
+        raise UnusableValue("client_twice", names=", ".join(doubled))
     return {name: {} for name in value}

@@ -14,15 +14,16 @@ import io
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from dotenv.parser import Binding, parse_stream
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from infra.schema.host_names import certificate_name
-from infra.schema.problems import NOT_SHOWN, ConfigurationError, Problem
-from infra.settings.names import MAIN_CLIENT
+from infra.schema.problems import NOT_SHOWN, ConfigurationError, Problem, UnusableValue
+from infra.settings.names import MAIN_CLIENT, stack_file
 from infra.settings.profiles import MONITORING, CacheSettings, MonitoringSettings
+from messages import tr
 
 DEFAULT_STACK = "dev"
 MAIN_TOKEN = "MCP_AUTH_TOKEN"
@@ -88,19 +89,20 @@ def refuse_unasked(overrides: EnvFile, stack: str, local_env: bool | None) -> No
     if local_env is True or (local_env is None and stack == DEFAULT_STACK):
         return
     if unasked := beside_the_token(overrides):
-        file, reviewed = file_name(stack), f"Pulumi.{stack}.yaml"
-        raise ConfigurationError(Problem("env_unasked", file, (", ".join(unasked),), parameters={"reviewed": reviewed}))
+        parameters = {"reviewed": stack_file(stack)}
+        raise ConfigurationError(Problem("env_unasked", file_name(stack), (", ".join(unasked),), parameters=parameters))
 
 
-def taken(overrides: EnvFile, stack: str) -> tuple[str, str] | None:
-    """Return one line, in Chinese and English, that names the keys taken from the stack's env file and shows no value;
-    None if there are none."""
+def taken(overrides: EnvFile, stack: str) -> str | None:
+    """Return one line that names the keys taken from the stack's env file and shows no value; None if there are none."""
     if not overrides.names:
         return None
-    file, names = file_name(stack), ", ".join(overrides.names)
-    return (
-        f"取自 {file}（优先于 Pulumi.{stack}.yaml）：{names}",
-        f"taken from {file}, over Pulumi.{stack}.yaml: {names}",
+    names = ", ".join(overrides.names)
+    return tr(
+        "taken from {file}, overriding {stack_file}: {names}",
+        file=file_name(stack),
+        stack_file=stack_file(stack),
+        names=names,
     )
 
 
@@ -143,7 +145,7 @@ def text_of(path: Path) -> str:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise ConfigurationError(Problem("env_not_readable", path.name, parameters={"reason": str(error)})) from None
+        raise ConfigurationError(Problem("not_readable", path.name, parameters={"reason": str(error)})) from None
     try:
         text = content.decode("utf-8-sig")
         position = len(text.partition("\0")[0].encode()) if "\0" in text else None
@@ -177,24 +179,23 @@ def parse(text: str, source: str, services: Mapping[str, Iterable[str]]) -> EnvF
             try:
                 reader.take(binding.key, binding.value.strip())
                 names.append(binding.key)
-            except _UnusableValue as error:
-                parameters = {"chinese": error.chinese, "english": error.english}
-                problems.append(Problem("env_value", source, (binding.key,), error.value, parameters, line))
+            except _UnusableEntry as error:
+                problems.append(Problem(error.message, source, (binding.key,), error.value, error.parameters, line))
     if problems:
         raise ConfigurationError(*problems)
     return reader.result().model_copy(update={"names": tuple(dict.fromkeys(names))})
 
 
-class _UnusableValue(Exception):
+class _UnusableEntry(UnusableValue):
     """A value of the file cannot be used; `value` is NOT_SHOWN where it is secret."""
 
-    def __init__(self, chinese: str, english: str, value: Any) -> None:
-        super().__init__(english)
-        self.chinese, self.english, self.value = chinese, english, value
+    def __init__(self, message: str, value: Any = NOT_SHOWN, **parameters: Any) -> None:
+        super().__init__(message, **parameters)
+        self.value = value
 
 
 class _Reader:
-    """Collects what the keys mean, one after the other. Raises _UnusableValue for a value that cannot be used."""
+    """Collects what the keys mean, one after the other. Raises _UnusableEntry for a value that cannot be used."""
 
     def __init__(self, services: Mapping[str, Iterable[str]]) -> None:
         self._services = {service_key(service, "ENABLED"): service for service in services}
@@ -246,26 +247,25 @@ class _Reader:
         try:
             CacheSettings(password=SecretStr(value))
         except ValidationError:
-            _refuse("应为 16 到 128 个可见字符，不含空格", "must be 16 to 128 visible characters without a space")
+            raise _UnusableEntry("cache_password") from None
         self._set(["cache", "password"], SecretStr(value))
 
     def domain(self, value: str) -> None:
         names = [name.strip() for name in value.split(",") if name.strip()]
         for name in names:
             if certificate_name(name) is None:
-                _refuse("应为主机名或 IP，如 pet.example.com", "must be host names or addresses", value)
+                raise _UnusableEntry("env_domain", value)
         self._names = tuple(name for name in names if name != "localhost")
 
     def chosen_profiles(self, value: str) -> None:
         names = [name.strip() for name in value.split(",") if name.strip()]
         if not names or not all(_PROFILE.fullmatch(name) for name in names):
-            _refuse("应为配置档，如 dev,cache；default 表示没有", "must be profiles, such as dev,cache; default is none",
-                    value)  # fmt: skip
+            raise _UnusableEntry("env_profiles", value)
         self._chosen_profiles = tuple(name for name in names if name != NO_PROFILE)
 
     def generation(self, value: str) -> None:
         if not value.isascii() or not value.isdigit():
-            _refuse("应为整数", "must be a whole number", value)
+            raise _UnusableEntry("env_generation", value)
         self._set(["build", "generation"], int(value))
 
     def gateway_debug(self, value: str) -> None:
@@ -276,7 +276,7 @@ class _Reader:
 
     def log_level(self, value: str) -> None:
         if value.lower() not in LOG_LEVELS:
-            _refuse(f"应为 {'、'.join(LOG_LEVELS)} 之一", f"must be one of {', '.join(LOG_LEVELS)}", value)
+            raise _UnusableEntry("env_log_level", value, levels=", ".join(LOG_LEVELS))
         self._set(["logLevel"], value.lower())
 
     def monitoring(self, value: str) -> None:
@@ -286,7 +286,7 @@ class _Reader:
         try:
             MonitoringSettings(retention=value)
         except ValidationError:
-            _refuse("应为时长，从 1h 到 10y，如 15d", "must be a duration from 1h to 10y, such as 15d", value)
+            raise _UnusableEntry("retention", value) from None
         self._set(["monitoring", "retention"], value)
 
 
@@ -305,22 +305,14 @@ _GENERAL: dict[str, Callable[[_Reader, str], None]] = {
 
 def _boolean(value: str) -> bool:
     if value.lower() not in (*_TRUE, *_FALSE):
-        _refuse("应为 true 或 false", "must be true or false", value)
+        raise _UnusableEntry("env_boolean", value)
     return value.lower() in _TRUE
 
 
 def _token(value: str) -> SecretStr:
     if not _TOKEN.fullmatch(value):
-        _refuse(
-            "应为 32 到 256 个字母、数字或 . _ ~ + / = -",
-            "must be 32 to 256 letters, digits or . _ ~ + / = -",
-        )
+        raise _UnusableEntry("env_token")
     return SecretStr(value)
-
-
-def _refuse(chinese: str, english: str, value: Any = NOT_SHOWN) -> NoReturn:
-    """Raise _UnusableValue; the value of a secret is left out, so that nothing repeats it."""
-    raise _UnusableValue(chinese, english, value)
 
 
 def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import yaml
 from pydantic import AfterValidator, SecretStr
 
 from infra.schema.messages import listed
-from infra.schema.problems import ConfigurationError, Problem
+from infra.schema.problems import ConfigurationError, Problem, UnusableValue
 from infra.services.catalog import ServiceSpec
 
 #: Key in the configuration below which the secrets of all services are.
@@ -24,9 +24,9 @@ MOST_BYTES = 64 * 1024
 def _usable(value: SecretStr) -> SecretStr:
     text = value.get_secret_value()
     if not text.strip():
-        raise ValueError("must not be empty")
+        raise UnusableValue("secret_empty")
     if "\0" in text or len(text.encode()) > MOST_BYTES:
-        raise ValueError(f"text of at most {MOST_BYTES} bytes")
+        raise UnusableValue("secret_text", bytes=MOST_BYTES)
     return value
 
 

@@ -29,6 +29,7 @@ from infra.settings.profiles import BUILT_IN_PROFILES, CACHE, MONITORING, CacheS
 from infra.settings.selection import select
 from infra.settings.services import ImageDigest, ServiceSettings
 from infra.settings.subnets import parse_pool
+from messages import mark
 
 #: Fields of StackSettings that do not come from a stack's file.
 NOT_IN_THE_FILE = ("stack", "given_tokens")
@@ -37,94 +38,95 @@ NOT_IN_THE_FILE = ("stack", "given_tokens")
 class StackSettings(StrictSettings):
     """All settings of one stack."""
 
-    stack: str = Field(pattern=r"^[a-z][a-z0-9-]{0,30}$", description="栈名 / The stack's name")
+    stack: str = Field(pattern=r"^[a-z][a-z0-9-]{0,30}$", description=mark("The stack's name"))
     profiles: tuple[str, ...] = Field(
         (),
-        description="cache 和 monitoring 各加一部分；其余的让带这个配置档的服务也运行 / cache and monitoring add a part "
-        "each; with another one the services that have it run too",
+        description=mark(
+            "cache and monitoring each add a part; any other profile also runs the services that name it in service.yaml"
+        ),
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="服务的日志级别 / What the services log"
+        "info", description=mark("The log level of the services")
     )
     data_retention: Literal["delete", "keep"] = Field(
         "delete",
-        description="./deploy.sh destroy 如何处理数据卷：keep 保留；delete 列出它们、询问后删除。别的改变都不删数据 / What "
-        "./deploy.sh destroy does with data volumes: keep leaves them; delete lists them, asks, and deletes them. "
-        "Nothing else that changes a stack deletes data",
+        description=mark(
+            "What ./deploy.sh destroy does with data volumes: keep leaves them; delete lists them, asks, and deletes "
+            "them. No other change of a stack deletes data"
+        ),
     )
     clients: dict[ClientName, ClientSettings] = Field(
         {"desktop-pet": ClientSettings()},
         min_length=1,
-        description="客户端，每个一个令牌；也可以只列名字 / The clients, each with a token; or a list of their names",
+        description=mark("The clients, each with its own token; or only a list of their names"),
     )
     tokens: dict[ClientName, TokenSettings] = Field(
         default_factory=dict,
-        description="令牌的轮换，按客户端；由 token rotate 和 token revoke 写入 / Rotation of the tokens, by client; "
-        "written by token rotate and token revoke",
+        description=mark("The rotation of tokens, by client; written by token rotate and token revoke"),
     )
-    gateway: GatewaySettings = Field(GatewaySettings(), description="Nginx 网关 / The Nginx gateway")
+    gateway: GatewaySettings = Field(GatewaySettings(), description=mark("The Nginx gateway"))
     network_pool: str | None = Field(
         None,
-        description="各个网络用的地址段：别处不用的一个 /15，如 10.200.0.0/15；不写则用引擎自己的，所有栈加起来约 30 个网络 / "
-        "Address range of the networks: a /15 used nowhere else, such as 10.200.0.0/15; unset: the engine's own, about 30 "
-        "networks for all its stacks",
+        description=mark(
+            "The address range of the networks: a /15 used nowhere else, such as 10.200.0.0/15; unset: the engine's own, "
+            "about 30 networks for all its stacks"
+        ),
     )
-    cache: CacheSettings = Field(CacheSettings(), description="配置档 cache 的 Redis / Redis of the profile cache")
+    cache: CacheSettings = Field(CacheSettings(), description=mark("Redis of the profile cache"))
     monitoring: MonitoringSettings = Field(
-        MonitoringSettings(), description="配置档 monitoring 的 Prometheus / Prometheus of the profile monitoring"
+        MonitoringSettings(), description=mark("Prometheus of the profile monitoring")
     )
     services: dict[str, ServiceSettings] = Field(
         default_factory=dict,
-        description="这个栈里各服务不同于 service.yaml 的值 / By service, what is other in this stack than in service.yaml",
+        description=mark("By service, the values that this stack overrides in service.yaml"),
     )
     images: Literal["build", "pinned"] = Field(
         "build",
-        description="pinned：不构建，只用按摘要给出的镜像：每个服务的 image、gatewayImage、frontImage，以及配置档的 "
-        "cacheImage、monitoringImage / pinned: builds nothing; all images are given by digest: each service's image, "
-        "gatewayImage, frontImage, and those of the profiles, cacheImage and monitoringImage",
+        description=mark(
+            "pinned: nothing is built, all images are given by digest: each service's image, gatewayImage, frontImage, "
+            "and those of the profiles, cacheImage and monitoringImage"
+        ),
     )
     policy: Literal["mandatory", "advisory"] | None = Field(
         None,
-        description="policy/ 的规则是否能挡住更新；不写：prod 能，其余只建议 / Whether the rules of policy/ stop an update; "
-        "unset: in prod they do, elsewhere they advise",
+        description=mark(
+            "Whether the rules of policy/ stop an update or only advise; unset: they stop it in prod and advise elsewhere"
+        ),
     )
     local_env: bool | None = Field(
         None,
-        description="true：采用这台机器的 .env.<栈>，优先于本文件；不写：只有 dev 采用，其余的栈只从中取 MCP_AUTH_TOKEN / true: "
-        "takes this machine's .env.<stack>, which wins over this file; unset: only dev does, other stacks take nothing "
-        "from it but MCP_AUTH_TOKEN",
+        description=mark(
+            "true: this machine's .env.<stack> is used and overrides this file; unset: only dev uses it, other stacks "
+            "take only MCP_AUTH_TOKEN from it"
+        ),
     )
     registry: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9._-]+)*$")] | None = Field(
         None,
-        description="release 和 promote 把镜像推到哪里，如 registry.example.com/dyber / Where release and promote push "
-        "images, such as registry.example.com/dyber",
+        description=mark("Where release and promote push images, such as registry.example.com/dyber"),
     )
     contracts: Literal["enforced", "off"] = Field(
         "off",
-        description="enforced：工具与契约不同的服务不会投入使用 / enforced: a service whose tools differ from its contract "
-        "is not put in service",
+        description=mark("enforced: a service whose tools differ from its contract is not put in service"),
     )
     gateway_image: ImageDigest | None = Field(
-        None, description="网关的镜像，按摘要；由 promote 写入 / The gateway's image by digest; written by promote"
+        None, description=mark("The gateway's image by digest; written by promote")
     )
-    front_image: ImageDigest | None = Field(
-        None, description="网关前置的镜像，按摘要；由 promote 写入 / The front's image by digest; written by promote"
-    )
-    cache_image: ImageDigest | None = Field(
-        None, description="Redis 的镜像，按摘要；由 promote 写入 / The image of Redis by digest; written by promote"
-    )
+    front_image: ImageDigest | None = Field(None, description=mark("The front's image by digest; written by promote"))
+    cache_image: ImageDigest | None = Field(None, description=mark("The image of Redis by digest; written by promote"))
     monitoring_image: ImageDigest | None = Field(
         None,
-        description="Prometheus 的镜像，按摘要；由 promote 写入 / The image of Prometheus by digest; written by promote",
+        description=mark("The image of Prometheus by digest; written by promote"),
     )
     images_interface: Annotated[int, Field(ge=0)] = Field(
         0,
-        description="按摘要给出的镜像是为程序的哪个接口构建的；由 promote 写入，与程序不符的不部署 / The program's interface that "
-        "the images by digest were built for; written by promote, and images of another one are not deployed",
+        description=mark(
+            "The program's interface that the images by digest were built for; written by promote. Images of another "
+            "interface are not deployed"
+        ),
     )
-    build: BuildSettings = Field(BuildSettings(), description="怎么构建镜像 / How images are built")
+    build: BuildSettings = Field(BuildSettings(), description=mark("How images are built"))
     given_tokens: dict[ClientName, SecretStr] = Field(
-        default_factory=dict, exclude=True, description="来自 .env 的令牌，按客户端 / Tokens of .env, by client"
+        default_factory=dict, exclude=True, description=mark("The tokens of .env, by client")
     )
 
     @field_validator("clients", mode="before", json_schema_input_type=ClientsInFile)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
+from infra.schema.problems import UnusableValue
 from infra.services.catalog import SERVICE_PORTS
 
 POOL_PREFIX = 15
@@ -15,13 +16,13 @@ _PARTS = {"cache": len(SERVICE_PORTS), "monitoring": len(SERVICE_PORTS) + 1}
 
 
 def parse_pool(text: str) -> IPv4Network:
-    """The network that `text` says. Raises ValueError for anything but a private one of the size that is needed."""
+    """The network that `text` says. Raises UnusableValue for anything but a private one of the size that is needed."""
     try:
         pool = IPv4Network(text)
     except ValueError:
-        raise ValueError(f"must be an IPv4 network such as {EXAMPLE}") from None
+        raise UnusableValue("network_pool", example=EXAMPLE) from None
     if pool.prefixlen != POOL_PREFIX or not pool.is_private:
-        raise ValueError(f"must be a private network of the size /{POOL_PREFIX}, such as {EXAMPLE}")
+        raise UnusableValue("network_pool_size", prefix=POOL_PREFIX, example=EXAMPLE)
     return pool
 
 

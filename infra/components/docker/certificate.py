@@ -12,6 +12,7 @@ from infra.components.docker.images import Image
 from infra.parts.certificate import STORE
 from infra.parts.containers import Server
 from infra.parts.gateway import CONFIGURATION_VOLUME, EDGE
+from messages import tr
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,7 @@ class CertificateFiles(pulumi.ComponentResource):
         self.certificate = one_shot.outcome(
             self.container,
             refused="",
-            failed="证书没有送达网关，旧证书仍在服务：\n"
-            "The certificate did not reach the gateway; the old one keeps being served:",
+            failed=tr("The certificate did not reach the gateway; the old one is still served:"),
         ).apply(_served)
         self.register_outputs({"certificate": self.certificate})
 

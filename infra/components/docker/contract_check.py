@@ -14,6 +14,7 @@ from infra.schema.problems import ConfigurationError
 from infra.services import contract_diff
 from infra.services.catalog import ServiceSpec
 from infra.services.contract import Contract, load_lock, printed_contract
+from messages import tr
 
 #: Lines of a difference that are shown.
 MOST_LINES = 60
@@ -67,7 +68,7 @@ def _checked(spec: ServiceSpec, exit_code: int | None, output: str | None) -> st
 
 
 def difference(spec: ServiceSpec, exit_code: int | None, output: str | None) -> str:
-    """Why a service whose image printed `output` must not be put in service, '' if it may; Chinese, then English."""
+    """Return why a service whose image printed `output` must not be put in service; an empty text if it may."""
     name = spec.name
     try:
         actual = printed_contract(output or "", name)
@@ -75,23 +76,25 @@ def difference(spec: ServiceSpec, exit_code: int | None, output: str | None) -> 
         actual = None
     if exit_code or actual is None:
         last = "\n".join((output or "").strip().splitlines()[-10:])
-        return (
-            f"服务 {name} 说不出自己的工具（退出码 {exit_code}），没有投入服务；旧容器仍在服务。它的原话：\n"
-            f"Service {name} could not tell its tools (exit code {exit_code}) and was not put in service; the old "
-            f"container keeps serving. In its own words:\n{last}"
+        return tr(
+            "Service {name} did not list its tools (exit code {exit_code}) and was not put in service; the old container "
+            "keeps serving. The last lines of its output:\n{last}",
+            name=name,
+            exit_code=exit_code,
+            last=last,
         )
     if actual.sha256 == spec.contract_sha256 and actual.read_only == spec.tools:
         return ""
-    return (
-        f"服务 {name} 的工具与契约不符，没有投入服务；旧容器仍在服务。有意修改：./deploy.sh tools lock {name}，"
-        "审阅并提交；已固定摘要的栈：./deploy.sh promote\n"
-        f"The tools of service {name} are not those of its contract; it was not put in service, the old container "
-        f"keeps serving. Changed on purpose: ./deploy.sh tools lock {name}, review, commit; in a pinned stack: "
-        f"./deploy.sh promote\n" + _told(spec, actual)
+    return tr(
+        "The tools of service {name} are not those of its contract; it was not put in service, the old container keeps "
+        "serving. If the change is intended: ./deploy.sh tools lock {name}, review it and commit it; in a pinned stack: "
+        "./deploy.sh promote\n{changes}",
+        name=name,
+        changes=_changes(spec, actual),
     )
 
 
-def _told(spec: ServiceSpec, actual: Contract) -> str:
+def _changes(spec: ServiceSpec, actual: Contract) -> str:
     lock = load_lock(spec.folder)
     if lock is None or lock.sha256 != spec.contract_sha256:
         # The promoted contract is older or newer than the lock file here: only its names are known.
@@ -99,9 +102,9 @@ def _told(spec: ServiceSpec, actual: Contract) -> str:
         lines = [f"  {name}: {_kind(spec.tools, name)} → {_kind(actual.read_only, name)}" for name in names]
         return "\n".join([f"  sha256 {spec.contract_sha256[:16]}… → {actual.sha256[:16]}…", *lines[:MOST_LINES]])
     changes = contract_diff.compare(lock, actual)
-    told = [line for change in changes for line in change.lines(f"{change.zh} / {change.en}")]
-    more = [f"  … {len(told) - MOST_LINES}"] if len(told) > MOST_LINES else []
-    return "\n".join([*told[:MOST_LINES], *more])
+    lines = [line for change in changes for line in change.lines()]
+    more = [f"  … {len(lines) - MOST_LINES}"] if len(lines) > MOST_LINES else []
+    return "\n".join([*lines[:MOST_LINES], *more])
 
 
 def _kind(tools: Mapping[str, bool], name: str) -> str:

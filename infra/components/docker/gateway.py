@@ -31,6 +31,7 @@ from infra.rendering.gateway import inputs as gateway_inputs
 from infra.rendering.gateway.model import GatewayNetworks, tls_names
 from infra.services.catalog import ServiceSpec
 from infra.settings.stack import StackSettings
+from messages import tr
 
 
 @dataclass(frozen=True)
@@ -103,11 +104,11 @@ class Gateway(pulumi.ComponentResource):
         self._keeper(name, args, edge, volume, [self.container, loader, *fronts])
         self.configuration_version = one_shot.outcome(
             loader,
-            refused="网关拒绝了新配置，旧配置仍在服务。Nginx 的原话如下：\n"
-            "The gateway refused the new configuration; the old one keeps serving. In Nginx's own words:",
-            failed="新配置没有送达网关，旧配置仍在服务；Nginx 的话见网关容器的日志：\n"
-            "The new configuration did not reach the gateway; the old one keeps serving. "
-            "See also the log of the gateway's container:",
+            refused=tr("The gateway refused the new configuration; the old one stays in use. Nginx says:"),
+            failed=tr(
+                "The new configuration did not reach the gateway; the old one stays in use. See also the log of the "
+                "gateway's container:"
+            ),
         ).apply(_version)
         self.register_outputs({"container": self.container.name, "configurationVersion": self.configuration_version})
 

@@ -13,6 +13,7 @@ from infra.parts import monitoring as parts
 from infra.rendering import monitoring as monitoring_configuration
 from infra.services.catalog import ServiceSpec
 from infra.settings.profiles import MonitoringSettings
+from messages import tr
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,10 @@ class Monitoring(pulumi.ComponentResource):
         self.configuration_version = one_shot.outcome(
             loader,
             refused="",
-            failed="新配置没有送达 Prometheus，旧配置仍在使用；Prometheus 的话见 monitoring 容器的日志：\n"
-            "The new configuration did not reach Prometheus; the old one stays in use. "
-            "See also the log of the container monitoring:",
+            failed=tr(
+                "The new configuration did not reach Prometheus; the old one stays in use. See also the log of the "
+                "container monitoring:"
+            ),
         ).apply(one_shot.last_line)
         self.register_outputs({"container": self.container.name, "configurationVersion": self.configuration_version})
 

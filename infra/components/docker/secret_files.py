@@ -13,6 +13,7 @@ import pulumi_random as random
 from infra.components.docker import containers, defaults, one_shot
 from infra.components.docker.images import Image
 from infra.parts.containers import STAGING, Confinement, Mount, Task
+from messages import tr
 
 SCRIPT = Path(__file__).with_name("store-secrets")
 MEMORY_MIB = 32
@@ -78,7 +79,9 @@ class SecretFiles(pulumi.ComponentResource):
         )
         self._folder = args.folder
         self._outcome = one_shot.outcome(
-            self.written, refused="", failed=f"机密没有写成，旧的仍在使用 / {name}: the secrets could not be written:"
+            self.written,
+            refused="",
+            failed=tr("{name}: the secrets could not be written; those of before stay in use:", name=name),
         )
         self.register_outputs({})
 

@@ -17,7 +17,8 @@ from typing import Any
 
 import jinja2
 
-from infra.rendering.gateway.model import GatewayClient, GatewayNetworks, GatewayService, refuse, tls_names
+from infra.rendering.gateway.model import GatewayClient, GatewayNetworks, GatewayService, tls_names
+from infra.schema.problems import UnusableValue
 from infra.services.ports import HTTPS_PORT
 from infra.settings.gateway import GatewaySettings
 from infra.version import VERSION
@@ -41,15 +42,15 @@ def render(
     """The gateway's configuration: text by path relative to the configuration's folder; `nginx.conf` is the entry.
 
     Equal input gives byte-identical output, whatever the order of services and clients.
-    Raises ValueError (Chinese, then English) when two services share a name or a port, two clients a token, or a
+    Raises UnusableValue when two services share a name or a port, two clients a token, or a
     client's scope names a tool that its service is known not to have. A scope for another service is ignored.
     """
     ordered_services = sorted(services, key=lambda service: (service.port, service.name))
     ordered_clients = sorted(clients, key=lambda client: client.name)
-    _refuse_doubled("服务名", "service name", [service.name for service in ordered_services])
-    _refuse_doubled("服务端口", "service port", [service.port for service in ordered_services])
-    _refuse_doubled("客户端名", "client name", [client.name for client in ordered_clients])
-    _refuse_doubled("令牌", "token", [value for client in ordered_clients for value in client.token_sha256], show=False)
+    _refuse_doubled("service_name_twice", [service.name for service in ordered_services])
+    _refuse_doubled("service_port_twice", [service.port for service in ordered_services])
+    _refuse_doubled("client_name_twice", [client.name for client in ordered_clients])
+    _refuse_doubled("token_twice", [value for client in ordered_clients for value in client.token_sha256])
     _refuse_unusable_scopes(ordered_services, ordered_clients)
     names = tls_names(settings.all_server_names)
     context = {
@@ -80,13 +81,13 @@ def render(
 
 
 def quote(value: object) -> str:
-    """`value` as one Nginx argument. Raises ValueError for characters that mean something to Nginx.
+    """`value` as one Nginx argument. Raises UnusableValue for characters that mean something to Nginx.
 
     Names are checked where they come in; this is the second lock.
     """
     text = str(value)
     if not text or _UNQUOTABLE.search(text) or text.startswith("~"):
-        refuse(f"{text!r} 不能写进 Nginx 配置", f"{text!r} cannot be written into an Nginx configuration")
+        raise UnusableValue("nginx_value", value=text)
     return f'"{text}"'
 
 
@@ -114,11 +115,10 @@ def _escaped(text: str) -> str:
     return text.replace("$", "\\u0024").replace("\\", "\\\\").replace("'", "\\'")
 
 
-def _refuse_doubled(chinese: str, english: str, values: Sequence[object], *, show: bool = True) -> None:
+def _refuse_doubled(message: str, values: Sequence[object]) -> None:
     doubled = sorted({str(value) for value in values if values.count(value) > 1})
     if doubled:
-        which = " " + ", ".join(doubled) if show else ""
-        refuse(f"{chinese}重复：{which.strip()}" if show else f"{chinese}重复", f"{english} used twice:{which}")
+        raise UnusableValue(message, values=", ".join(doubled))
 
 
 def _refuse_unusable_scopes(services: list[GatewayService], clients: list[GatewayClient]) -> None:
@@ -127,19 +127,16 @@ def _refuse_unusable_scopes(services: list[GatewayService], clients: list[Gatewa
         for service, scope in (client.scopes or {}).items():
             if isinstance(scope, str):
                 if scope not in ("all", "read"):
-                    refuse(
-                        f"客户端 {client.name} 对服务 {service} 的权限 {scope!r} 不可用：应为 all、read 或一组工具名",
-                        f"scope {scope!r} of client {client.name} for service {service} is unusable: all, read or "
-                        "names of tools",
-                    )
+                    raise UnusableValue("scope", client=client.name, service=service, scope=scope)
                 continue
             known = tools.get(service)
             if known and (unknown := sorted(set(scope) - known)):
-                refuse(
-                    f"服务 {service} 没有客户端 {client.name} 的权限里写的工具：{'、'.join(unknown)}；"
-                    f"现有：{'、'.join(sorted(known))}",
-                    f"service {service} has no such tools as the scope of client {client.name} names: "
-                    f"{', '.join(unknown)}; there are: {', '.join(sorted(known))}",
+                raise UnusableValue(
+                    "scope_tools",
+                    client=client.name,
+                    service=service,
+                    unknown=", ".join(unknown),
+                    known=", ".join(sorted(known)),
                 )
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from infra.rendering.gateway.configuration import render
 from infra.rendering.gateway.model import GatewayClient, GatewayNetworks, GatewayService
-from infra.schema.messages import WORDS
-from infra.schema.problems import ConfigurationError, Problem
+from infra.schema.problems import ConfigurationError, Problem, UnusableValue
 from infra.services.catalog import ServiceSpec
 from infra.settings.names import stack_file
 from infra.settings.stack import StackSettings
@@ -33,9 +32,9 @@ def configuration(
             GatewayClient(client, tuple(values), settings.clients[client].services) for client, values in hashes.items()
         ]
         return render(settings.gateway, services, clients, networks)
-    except ValueError as error:
-        file = stack_file(settings.stack)
-        raise ConfigurationError(Problem(WORDS, file, ("gateway",), parameters={"words": str(error)})) from error
+    except UnusableValue as error:
+        problem = Problem(error.message, stack_file(settings.stack), ("gateway",), parameters=error.parameters)
+        raise ConfigurationError(problem) from error
 
 
 def tls_files(settings: StackSettings) -> dict[str, str]:

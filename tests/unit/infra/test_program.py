@@ -261,7 +261,7 @@ def ordered(recorder: Recorder) -> list[pulumi.runtime.MockResourceArgs]:
 
 
 def test_a_wrong_setting_stops_the_program_with_a_message_and_no_resource(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(pulumi.RunError, match="Pulumi.dev.yaml: gateway: .*主机名"):
+    with pytest.raises(pulumi.RunError, match="Pulumi.dev.yaml: gateway: .*host name"):
         declare(monkeypatch, gateway={"serverNames": ["bad name"]})
 
 

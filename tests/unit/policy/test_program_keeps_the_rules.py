@@ -23,6 +23,6 @@ def test_whatever_the_program_declares_keeps_every_rule(monkeypatch: pytest.Monk
     ).resources
     # The mocks do not tell parents; only what is declared for a front may be open, and dev opens nothing.
     resources = [Resource(item.typ, f"urn:pulumi:x::dyber::{item.typ}::{item.name}", item.inputs) for item in declared]
-    assert {kind for types, _ in RULES.values() for kind in types} & {resource.type for resource in resources}
+    assert {kind for rule in RULES.values() for kind in rule.types} & {resource.type for resource in resources}
     broken = {(resource.name, rule, text) for resource in resources for rule, text in violations(resource, stack)}
     assert {item for item in broken if item[1] != "pinned-image"} == set()

@@ -83,7 +83,7 @@ def test_the_check_gets_no_secret() -> None:
 
 def test_an_image_with_other_tools_gets_no_container_that_takes_calls() -> None:
     engine = Engine((TEMPLATE.parent / "xiaohongshu" / LOCK_FILE).read_text(encoding="utf-8"))
-    with pytest.raises(pulumi.RunError, match="template 的工具与契约不符"):
+    with pytest.raises(pulumi.RunError, match="The tools of service template are not those of its contract"):
         declare(engine)
     assert set(engine.containers) == {"template-contract"}
 

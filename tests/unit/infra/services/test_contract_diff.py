@@ -89,7 +89,7 @@ def changed(tool: dict[str, Any], path: tuple[str, ...], value: Any) -> dict[str
 def worst(before: dict[str, Any], after: dict[str, Any]) -> tuple[Effect, str]:
     changes = compare(Contract({"search": before}), Contract({"search": after}))
     assert changes, "the change went unnoticed"
-    return changes[0].effect, " | ".join(change.en for change in changes)
+    return changes[0].effect, " | ".join(change.text for change in changes)
 
 
 @pytest.mark.parametrize(("path", "value", "effect", "back", "words"), CASES, ids=lambda value: str(value)[:40])
@@ -103,12 +103,18 @@ def test_a_change_is_judged_by_what_callers_notice(path, value, effect, back, wo
 def test_a_removed_tool_breaks_and_a_new_one_does_not() -> None:
     before, after = Contract({"search": TOOL}), Contract({})
     assert [change.effect for change in compare(before, after)] == [BREAKS]
-    assert [(change.effect, change.en) for change in compare(after, before)] == [(COMPATIBLE, "new tool (read-only)")]
+    assert [(change.effect, change.text) for change in compare(after, before)] == [(COMPATIBLE, "new tool (read-only)")]
 
 
 def test_a_new_tool_that_writes_is_called_so() -> None:
     (change,) = compare(Contract({}), Contract({"post": changed(TOOL, (HINTS, "readOnlyHint"), False)}))
-    assert change.zh == "新工具（可写）"
+    assert change.text == "new tool (writes)"
+
+
+def test_a_change_is_told_in_the_users_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    (change,) = compare(Contract({"search": TOOL}), Contract({"search": {**TOOL, "title": "找"}}))
+    monkeypatch.setenv("DYBER_LANG", "zh")
+    assert change.lines() == ["  ~ search: 标题改变，智能体将读到", "      - 搜索", "      + 找"]
 
 
 def test_a_renamed_argument_is_told_as_one_change() -> None:
@@ -117,7 +123,7 @@ def test_a_renamed_argument_is_told_as_one_change() -> None:
     (change,) = compare(
         Contract({"search": TOOL}), Contract({"search": changed(TOOL, (ARGUMENTS, "properties"), properties)})
     )
-    assert (change.effect, change.en) == (BREAKS, "argument limit is now called count")
+    assert (change.effect, change.text) == (BREAKS, "argument limit is now called count")
 
 
 def test_a_new_required_argument_breaks() -> None:
@@ -131,7 +137,7 @@ def test_what_breaks_comes_first_and_texts_are_shown_old_and_new() -> None:
     after = changed(changed(TOOL, ("description",), "Search."), (HINTS, "readOnlyHint"), False)
     first, second = compare(Contract({"search": TOOL}), Contract({"search": after}))
     assert (first.effect, second.effect) == (BREAKS, READS)
-    assert second.lines(second.en) == [
+    assert second.lines() == [
         "  ~ search: description changed, agents will read",
         "      - Search notes.",
         "      + Search.",

@@ -97,7 +97,7 @@ def test_what_belongs_to_every_service_is_refused_with_its_ending(declared: list
     services = {*SERVICES, "weibo"}
     assert {name for name in parts if reserved_names.problem_beside(name, services) is None} == set()
     assert reserved_names.problem_beside("template-contract", services)
-    assert {name for name in parts if reserved_names.problem_of_a_new_one(name) is None} == set()
+    assert {name for name in parts if reserved_names.problem_of_a_new_service(name) is None} == set()
 
 
 def test_words_of_the_command_line_and_profiles_are_refused_to_services() -> None:
@@ -142,7 +142,7 @@ def test_a_folder_with_a_reserved_name_is_refused_by_catalogue_and_gateway_alike
 def test_a_service_cannot_have_another_services_second_name(tmp_path: Path) -> None:
     add_service(tmp_path, "weibo", "title: x\nport: 8003\npackage: a_server\n")
     add_service(tmp_path, "weibo-mcp", "title: x\nport: 8004\npackage: a_server\n")
-    with pytest.raises(ConfigurationError, match="weibo-mcp 是服务 weibo 的另一个名字"):
+    with pytest.raises(ConfigurationError, match="weibo-mcp is another name of the service weibo"):
         load_catalog(tmp_path)
 
 
@@ -160,7 +160,7 @@ def test_a_name_that_collides_with_nothing_goes_on_working_and_is_refused_only_t
     add_service(tmp_path, name, "title: x\nport: 8003\npackage: a_server\n")
     assert list(load_catalog(tmp_path)) == [name]
     assert GatewayService(name, 8003, "x", max_call_seconds=60).name == name
-    assert reserved_names.problem_of_a_new_one(name)
+    assert reserved_names.problem_of_a_new_service(name)
 
 
 @pytest.mark.parametrize("ending", reserved_names.ENDINGS)

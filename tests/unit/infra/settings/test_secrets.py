@@ -103,8 +103,11 @@ def service(folder: Path, text: str) -> Path:
         ("secrets: {DYBER_KEY: optional}", "neither begins with DYBER_"),
         ("secrets: {KEY_FILE: optional}", "nor ends with _FILE"),
         ("secrets: {key: optional}", "weibo/service.yaml: secrets.key"),
-        (f"secrets: {{KEY: {VALUE}}}", "secrets.KEY: 不是可选的值 / .*'required' or 'optional'"),
-        ("secrets: {KEY: optional}\nenvironment: {KEY: x}", "KEY: a secret, so not in environment"),
+        (f"secrets: {{KEY: {VALUE}}}", "secrets.KEY: must be one of 'required', 'optional'"),
+        (
+            "secrets: {KEY: optional}\nenvironment: {KEY: x}",
+            "KEY: declared under secrets, so it cannot be under environment",
+        ),
     ],
 )
 def test_a_declaration_that_cannot_be_is_refused(tmp_path: Path, text: str, words: str) -> None:
@@ -150,7 +153,7 @@ def test_a_value_in_clear_beside_an_encrypted_one_is_refused_with_the_command_th
     with pytest.raises(ConfigurationError) as refused:
         read(tmp_path, {"template": {"secrets": {"API_KEY": SECURE, "GITHUB_TOKEN": VALUE}}})
     (line,) = str(refused.value).splitlines()
-    assert line.startswith("Pulumi.dev.yaml: services.template.secrets.GITHUB_TOKEN: 机密是明文")
+    assert line.startswith("Pulumi.dev.yaml: services.template.secrets.GITHUB_TOKEN: a secret in clear text")
     assert "./deploy.sh config set services.template.secrets.GITHUB_TOKEN --secret -s dev" in line
     assert VALUE not in line
 
@@ -242,5 +245,7 @@ def test_a_writer_that_fails_ends_the_update_in_its_own_words(monkeypatch: pytes
         return identity, outputs
 
     monkeypatch.setattr(Recorder, "new_resource", new_resource)
-    with pytest.raises(pulumi.RunError, match="机密没有写成.*template-secrets: .*\nNo space left on device"):
+    with pytest.raises(
+        pulumi.RunError, match="template-secrets: the secrets could not be written.*\nNo space left on device"
+    ):
         fleet(monkeypatch, {"GITHUB_TOKEN": VALUE})

@@ -47,19 +47,19 @@ def test_everything_listens_on_loopback_unless_told_otherwise() -> None:
 
 def test_an_unknown_key_is_named_with_the_file_and_the_known_keys() -> None:
     message = refusal(logLevle="info")
-    assert "Pulumi.dev.yaml: logLevle: 没有这个键" in message
+    assert "Pulumi.dev.yaml: logLevle: no such key" in message
     assert "logLevel" in message
 
 
 def test_an_unknown_nested_key_is_named_with_its_path() -> None:
-    assert "Pulumi.dev.yaml: gateway.port: 没有这个键" in refusal(gateway={"port": 80})
+    assert "Pulumi.dev.yaml: gateway.port: no such key" in refusal(gateway={"port": 80})
 
 
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
         ({"logLevel": "loud"}, "logLevel = 'loud'"),
-        ({"gateway": {"portOffset": "many"}}, "gateway.portOffset = 'many': 应为整数"),
+        ({"gateway": {"portOffset": "many"}}, "gateway.portOffset = 'many': must be a whole number"),
         ({"gateway": {"bind": "localhost"}}, "gateway.bind = 'localhost'"),
         ({"clients": []}, "clients = "),
         ({"clients": ["Desktop Pet"]}, "clients.Desktop Pet"),
@@ -69,7 +69,7 @@ def test_an_unknown_nested_key_is_named_with_its_path() -> None:
         ({"services": {"template": {"replicas": 17}}}, "services.template.replicas = 17"),
         ({"gateway": {"limits": {"burst": 0}}}, "gateway.limits.burst = 0"),
         ({"gateway": {"tls": {"source": "files"}}}, "needs certificateFile and keyFile"),
-        ({"gateway": {"tls": {"hstsDays": 30}}}, "hstsDays needs a real certificate"),
+        ({"gateway": {"tls": {"hstsDays": 30}}}, "hstsDays needs a certificate that browsers trust"),
         ({"gateway": {"tls": {"source": "acme"}, "serverNames": ["192.168.1.5"]}}, "needs a host name in serverNames"),
         ({"clients": ["pet", "pet"]}, "doubled: pet"),
         ({"dataRetention": "sometimes"}, "dataRetention = 'sometimes'"),
@@ -120,7 +120,7 @@ def test_a_stack_overrides_sizes_and_adds_environment() -> None:
 
 @pytest.mark.parametrize(
     ("values", "expected"),
-    [({"services": {"weibo": {}}}, "services.weibo: 没有这个服务"), ({"profiles": ["full"]}, "profiles: 'full'")],
+    [({"services": {"weibo": {}}}, "services.weibo: no such service"), ({"profiles": ["full"]}, "profiles: 'full'")],
 )
 def test_a_name_that_no_folder_provides_is_refused(values: dict[str, Any], expected: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
@@ -183,13 +183,16 @@ def test_a_clients_scopes_are_read_as_written() -> None:
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        ({"clients": {"pet": {"services": {"weibo2": "all"}}}}, "clients.pet.services.weibo2: 没有这个服务"),
+        ({"clients": {"pet": {"services": {"weibo2": "all"}}}}, "clients.pet.services.weibo2: no such service"),
         (
             {"clients": {"pet": {"services": {"template": ["ech"]}}}},
-            "clients.pet.services.template: 'ech': 没有这个工具",
+            "clients.pet.services.template: 'ech': no such tool",
         ),
-        ({"tokens": {"phone": {"generation": 2}}}, "tokens.phone: 没有这个客户端"),
-        ({"services": {"xiaohongshu": {"replicas": 2}}}, "services.xiaohongshu.replicas = 2: 这个服务最多 1 个"),
+        ({"tokens": {"phone": {"generation": 2}}}, "tokens.phone: no such client"),
+        (
+            {"services": {"xiaohongshu": {"replicas": 2}}},
+            "services.xiaohongshu.replicas = 2: this service has at most 1",
+        ),
     ],
 )
 def test_what_no_service_or_client_provides_is_named_with_what_there_is(values: dict[str, Any], expected: str) -> None:

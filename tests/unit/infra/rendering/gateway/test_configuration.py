@@ -180,8 +180,8 @@ def test_a_gateway_without_services_and_clients_can_be_rendered() -> None:
     ["", "A", "1a", "-a", "a-", "a--b", "a_b", "a b", "a/b", "../evil", "a;b", 'a"b', "a$b", "a\n", "é", "a" * 41,
      "api", "health"],
 )  # fmt: skip
-def test_an_unusable_service_name_is_refused_in_both_languages(name: str) -> None:
-    with pytest.raises(ValueError, match=r"(?s)服务名.*\n.*service name"):
+def test_an_unusable_service_name_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="service name"):
         GatewayService(name, 8001, "", 60)
 
 
@@ -221,7 +221,7 @@ def test_a_client_without_a_token_is_refused() -> None:
      "EXAMPLE.com", "a\n", "~a", "[0::1]", "x" * 64 + ".example"],
 )  # fmt: skip
 def test_an_unusable_host_name_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match=r"(?s)主机名.*\n.*host name"):
+    with pytest.raises(ValueError, match="host name .* is unusable"):
         GatewaySettings(server_names=(name,))
 
 
@@ -239,7 +239,7 @@ def test_an_unusable_origin_is_refused(origin: str) -> None:
         ([XIAOHONGSHU, GatewayService("xiaohongshu", 8005, "", 60)], [PET], "service name used twice: xiaohongshu"),
         ([XIAOHONGSHU, GatewayService("other", 8001, "", 60)], [PET], "service port used twice: 8001"),
         ([XIAOHONGSHU], [PET, GatewayClient("desktop-pet", (OTHER_HASH,))], "client name used twice: desktop-pet"),
-        ([XIAOHONGSHU], [PET, GatewayClient("other", (HASH,))], "token used twice"),
+        ([XIAOHONGSHU], [PET, GatewayClient("other", (HASH,))], "two clients have the same token"),
     ],
 )
 def test_what_is_there_twice_is_refused(services: list, clients: list, message: str) -> None:

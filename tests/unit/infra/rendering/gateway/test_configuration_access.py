@@ -59,8 +59,10 @@ def test_a_scope_for_a_service_that_is_not_here_is_left_out() -> None:
     assert scopes_of(rendered({"gone": ("x",), "beta": "read"}))["clients"] == {"pet": {"beta": "read"}}
 
 
-def test_an_unknown_tool_is_refused_in_both_languages_and_named() -> None:
-    with pytest.raises(ValueError, match=r"(?s)serch.*publish、search.*\n.*client pet names: serch;.*publish, search"):
+def test_an_unknown_tool_is_refused_and_named() -> None:
+    with pytest.raises(
+        ValueError, match="client pet names tools that service alpha does not have: serch; known: publish, search"
+    ):
         rendered({"alpha": ("search", "serch")})
 
 
@@ -69,7 +71,7 @@ def test_a_tool_of_a_service_whose_tools_are_unknown_is_taken() -> None:
 
 
 def test_another_word_than_all_and_read_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"(?s)权限 'write'.*\n.*scope 'write' of client pet for service alpha"):
+    with pytest.raises(ValueError, match="scope 'write' of client pet for service alpha"):
         rendered({"alpha": "write"})  # type: ignore[dict-item]
 
 
