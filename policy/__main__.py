@@ -46,5 +46,5 @@ def policy(name: str, strict: bool) -> ResourceValidationPolicy:
     )
 
 
-# Serves until Pulumi ends it.
+# This call serves the pack until Pulumi ends the process.
 PolicyPack("dyber", [policy(name, strict) for name in RULES for strict in (True, False)])

@@ -18,7 +18,7 @@ import yaml
 from messages import mark, tr
 
 Inputs = Mapping[str, Any]
-#: Stands in for a value that is not known before the update.
+#: Takes the place of a value that is not known before the update.
 UNKNOWN = "<unknown>"
 
 CONTAINER = "docker:index/container:Container"
@@ -26,18 +26,18 @@ SERVICE = "docker:index/service:Service"
 VOLUME = "docker:index/volume:Volume"
 RANDOM_BYTES = "random:index/randomBytes:RandomBytes"
 RANDOM_PASSWORD = "random:index/randomPassword:RandomPassword"
-#: Component whose containers alone may be reached from other machines.
+#: The type of the component whose containers can be reached from other machines.
 FRONT = "dyber:gateway:Front"
 
 DIGEST = re.compile(r"([^@]+@)?sha256:[0-9a-f]{64}")
 MIN_TOKEN_BYTES, MIN_PASSWORD_LENGTH = 32, 24
-#: Folders of the host that give a container the engine, or the host itself.
+#: Folders of the host through which a container could control the engine or the host.
 POWERFUL_FOLDERS = ("/var/run", "/run", "/var/lib/docker", "/etc", "/proc", "/sys", "/dev", "/root", "/boot")
 
 
 @dataclass(frozen=True)
 class Resource:
-    """`urn` also tells which components a resource is in; `protect`: Pulumi refuses to delete it."""
+    """A resource of a stack. `urn` contains the types of its parents; `protect` keeps Pulumi from deleting it."""
 
     type: str
     urn: str
@@ -50,18 +50,18 @@ class Resource:
         return self.urn.rsplit("::", 1)[-1]
 
     def is_in(self, component: str) -> bool:
-        """Whether it is a child of a component of this type."""
+        """Tell whether the resource is in a component of this type."""
         return component in self.urn.split("::")[2].split("$")[:-1]
 
     @property
-    def stays(self) -> bool:
-        """Whether it is meant to keep running, unlike one-shot containers."""
+    def keeps_running(self) -> bool:
+        """Whether the container keeps running, unlike one-shot containers."""
         return self.inputs.get("mustRun") is not False
 
 
 @dataclass(frozen=True)
 class Stack:
-    """`strict`: of production, where rules are mandatory and more of them hold; `data_retention` as in its file."""
+    """A stack. `strict`: rules are mandatory, and those for production apply too. `data_retention` as in its file."""
 
     name: str
     strict: bool = False
@@ -69,8 +69,10 @@ class Stack:
 
     @classmethod
     def of(cls, urn: str, root: Path) -> Stack:
-        """The stack of a resource, as its file in the repository `root` says: `dyber:policy` decides whether it is
-        strict, else prod is and no other."""
+        """Return the stack of a resource, with the values of its file in the repository `root`.
+
+        `dyber:policy` decides whether it is strict; without it only prod is strict.
+        """
         name = urn.removeprefix("urn:pulumi:").split("::")[0]
         file = root / f"Pulumi.{name}.yaml"
         content = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else None
@@ -80,14 +82,14 @@ class Stack:
 
 
 def pinned_image(resource: Resource, stack: Stack) -> Iterator[str]:
-    """In production: images by digest, as a tag can move."""
+    """Require in production that images are given by digest, as a tag can move."""
     image = resource.inputs.get("image")
     if stack.strict and isinstance(image, str) and image != UNKNOWN and not DIGEST.fullmatch(image):
         yield tr("image {image} is not given by digest: run ./deploy.sh promote first", image=image)
 
 
 def no_open_port(resource: Resource, stack: Stack) -> Iterator[str]:
-    """Only the gateway's fronts may be reached from other machines, and in dev nobody."""
+    """Require that only the gateway's fronts can be reached from other machines; in dev, nothing can."""
     for port in _items(resource.inputs.get("ports")):
         address = port.get("ip")
         if address == UNKNOWN or _is_loopback(address):
@@ -100,7 +102,7 @@ def no_open_port(resource: Resource, stack: Stack) -> Iterator[str]:
 
 
 def not_privileged(resource: Resource, stack: Stack) -> Iterator[str]:
-    """No way around the container's walls."""
+    """Require that containers do not share namespaces or devices with the host."""
     inputs = resource.inputs
     if inputs.get("privileged"):
         yield tr("privileged is not allowed")
@@ -112,7 +114,7 @@ def not_privileged(resource: Resource, stack: Stack) -> Iterator[str]:
 
 
 def no_engine_socket(resource: Resource, stack: Stack) -> Iterator[str]:
-    """No container may command the engine, or write the host's system."""
+    """Require that no container can command the engine or write to the host's system folders."""
     mounts = [item.get("source") for item in _items(resource.inputs.get("mounts")) if item.get("type") != "volume"]
     volumes = [item.get("hostPath") for item in _items(resource.inputs.get("volumes"))]
     for source in filter(None, [*mounts, *volumes]):
@@ -122,7 +124,7 @@ def no_engine_socket(resource: Resource, stack: Stack) -> Iterator[str]:
 
 
 def limited(resource: Resource, stack: Stack) -> Iterator[str]:
-    """Memory, CPU, processes and logs have a limit, so that one container cannot starve the others."""
+    """Require limits of memory, CPU, processes and logs, so that one container cannot starve the others."""
     inputs = resource.inputs
     memory, swap = inputs.get("memory"), inputs.get("memorySwap")
     if not _positive(memory):
@@ -139,29 +141,31 @@ def limited(resource: Resource, stack: Stack) -> Iterator[str]:
 
 
 def healthcheck(resource: Resource, stack: Stack) -> Iterator[str]:
-    """What keeps running says whether it is healthy."""
+    """Require a health check of containers that keep running."""
     check = resource.inputs.get("healthcheck")
-    if resource.stays and check != UNKNOWN and not (check or {}).get("tests"):
+    if resource.keeps_running and check != UNKNOWN and not (check or {}).get("tests"):
         yield tr("there is no health check: set healthcheck")
 
 
 def read_only_root(resource: Resource, stack: Stack) -> Iterator[str]:
-    """Nothing that runs can change its own programs, but one-shots that files are handed to: the engine hands none to
-    a read-only root."""
+    """Require a read-only root, so that containers cannot change their own programs.
+
+    One-shot containers with uploads are exempt, because the engine cannot upload files to a read-only root.
+    """
     inputs = resource.inputs
-    if inputs.get("readOnly") not in (True, UNKNOWN) and (resource.stays or not inputs.get("uploads")):
+    if inputs.get("readOnly") not in (True, UNKNOWN) and (resource.keeps_running or not inputs.get("uploads")):
         yield tr("the root file system is writable: set readOnly")
 
 
 def not_root(resource: Resource, stack: Stack) -> Iterator[str]:
-    """Runs as a numeric user other than root, which an image cannot redefine."""
+    """Require a numeric user other than root; an image could redefine what a name means."""
     user = resource.inputs.get("user")
     if user != UNKNOWN and not re.fullmatch(r"[1-9][0-9]*(:[1-9][0-9]*)?", str(user or "")):
         yield tr("user {user!r} must be a numeric uid:gid other than 0", user=user)
 
 
 def no_capability(resource: Resource, stack: Stack) -> Iterator[str]:
-    """No kernel capability, and no way to gain one."""
+    """Require that containers have no kernel capabilities and cannot gain any."""
     capabilities = resource.inputs.get("capabilities")
     if capabilities != UNKNOWN:
         if "ALL" not in ((capabilities or {}).get("drops") or ()):
@@ -176,7 +180,7 @@ def no_capability(resource: Resource, stack: Stack) -> Iterator[str]:
 
 
 def long_token(resource: Resource, stack: Stack) -> Iterator[str]:
-    """Tokens and passwords cannot be guessed."""
+    """Require that tokens and passwords are long enough that they cannot be guessed."""
     length = resource.inputs.get("length")
     least = MIN_TOKEN_BYTES if resource.type == RANDOM_BYTES else MIN_PASSWORD_LENGTH
     if isinstance(length, int | float) and length < least:
@@ -184,7 +188,7 @@ def long_token(resource: Resource, stack: Stack) -> Iterator[str]:
 
 
 def kept_data(resource: Resource, stack: Stack) -> Iterator[str]:
-    """Require in production that not even `./deploy.sh destroy` deletes data. No update deletes data in any stack."""
+    """Require in production that not even `./deploy.sh destroy` deletes data. No update deletes data, in any stack."""
     if stack.strict and resource.name.endswith("-data") and not (resource.protect or stack.data_retention == "keep"):
         yield tr(
             "./deploy.sh destroy would delete production data: set dyber:dataRetention: keep in Pulumi.{stack}.yaml",
@@ -202,7 +206,7 @@ class Rule:
     violations: Callable[[Resource, Stack], Iterator[str]]
 
 
-#: By name.
+#: The rules by name.
 RULES: dict[str, Rule] = {
     "pinned-image": Rule(
         frozenset({CONTAINER}), mark("In production, images are given by digest, as a tag can move."), pinned_image
@@ -253,7 +257,7 @@ def violations(resource: Resource, stack: Stack) -> list[tuple[str, str]]:
 
 
 def known(value: Any, unknown: type[Exception]) -> Any:
-    """Plain dictionaries and lists of a value whose parts raise `unknown` when they are not known yet; those become
+    """Return a value as plain dictionaries and lists. Parts that raise `unknown`, as they are not known yet, become
     UNKNOWN."""
 
     def part(container: Any, key: Any) -> Any:
