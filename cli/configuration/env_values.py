@@ -15,7 +15,7 @@ from cli.system.checkout import ROOT
 from cli.system.errors import StackError
 from cli.terminal.console import err
 from infra.services.catalog import declared_secrets
-from infra.settings.env_file import DEFAULT_STACK, bindings, file_name, keys, taken, text_of
+from infra.settings.env_file import DEFAULT_STACK, bindings, file_name, keys, override_notice, text_of
 from infra.settings.names import MAIN_CLIENT, stack_file
 from infra.settings.stack import read_overrides
 from messages import tr
@@ -30,7 +30,7 @@ _HEADER = """\
 
 def show_taken(stack: str) -> None:
     """Print which keys of the local env file are in force, never their values. Raises ConfigurationError."""
-    if line := taken(read_overrides(ROOT, stack), stack):
+    if line := override_notice(read_overrides(ROOT, stack), stack):
         err.print(line, markup=False)
 
 

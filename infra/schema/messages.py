@@ -103,7 +103,7 @@ MESSAGES: dict[str, str] = {
     ),
     "secret_in_environment": mark("a secret; delete it there, change it where it was issued, then run: {command}"),
     # .env
-    "env_unasked": mark(
+    "env_unreviewed": mark(
         "would override {reviewed}, which was reviewed, so nothing was changed; to use these keys, write "
         "dyber:localEnv: true in {reviewed}; otherwise clear them here and write the values in {reviewed}"
     ),
@@ -153,8 +153,8 @@ MESSAGES: dict[str, str] = {
     # Images and volumes
     "source_missing": mark("file is missing: {path}"),
     "images_of_newer_program": mark(
-        "{images} are of a newer version (this program has {interface}); nothing was changed. Update the program first: "
-        "./deploy.sh update"
+        "{images} are of a newer version (this program has {interface}); nothing was changed. Update the program "
+        "first: ./deploy.sh update"
     ),
     "images_of_older_program": mark(
         "{images} are of an older version (this program needs {interface}); nothing was changed. Deploy the stack they "
@@ -164,8 +164,8 @@ MESSAGES: dict[str, str] = {
         "The Docker engine did not list its data volumes; nothing was changed. Run ./deploy.sh doctor: {reason}"
     ),
     "volume_of_another_stack": mark(
-        "Volume {volume} holds the data of {other_service} in stack {other_stack}; {service} in stack {stack} cannot use "
-        "it. Rename one of the services, or back that volume up and delete it: ./deploy.sh clean -s {other_stack}"
+        "Volume {volume} holds the data of {other_service} in stack {other_stack}; {service} in stack {stack} cannot "
+        "use it. Rename one of the services, or back that volume up and delete it: ./deploy.sh clean -s {other_stack}"
     ),
     # tools.lock.json
     "contract_not_readable": mark("cannot be read; write it anew: ./deploy.sh tools lock"),

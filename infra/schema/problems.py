@@ -1,6 +1,6 @@
 """Defines a problem of a configuration as data, and the error that carries such problems.
 
-The words are in infra.schema.messages; nothing else makes text of a problem, and nothing reads that text.
+Only infra.schema.messages makes text of a problem, and no code reads that text.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from infra.schema import messages
 from infra.schema.corrections import correction, place_of
 from infra.schema.setting_tree import Setting
 
-#: Stands for the value of a problem that shows none: there is no value, or it is secret.
+#: The value of a problem that shows no value, because there is none or it is secret.
 NOT_SHOWN: Any = object()
 #: Keys below which everything is secret.
 _SECRET_KEYS = {"password", "secrets"}
@@ -44,11 +44,11 @@ class Problem:
 
     @property
     def shows_value(self) -> bool:
-        """Tell whether the value is there and may be shown."""
+        """Tell whether there is a value that may be shown."""
         return self.value is not NOT_SHOWN
 
     def concerns(self, file: str, path: Sequence[str]) -> bool:
-        """Tell whether it is about the key `path` of `file`, or about a key below that."""
+        """Tell whether the problem is about the key `path` of `file`, or about a key below it."""
         return self.file == file and self.path[: len(path)] == tuple(path)
 
     def text(self) -> str:
@@ -60,9 +60,9 @@ class Problem:
 
 
 class ConfigurationError(Exception):
-    """What a person wrote cannot be used. `problems` say what and where; as a string it is all of them in words.
+    """A configuration that cannot be used. `problems` say what is wrong and where; str() is their text.
 
-    A text in place of a problem is for what has no place in a file.
+    A text may be given in place of a problem that has no place in a file.
     """
 
     def __init__(self, *problems: Problem | str) -> None:
@@ -105,7 +105,7 @@ def _validation_problem(details: ErrorDetails, file: str, root: Setting, prefix:
     context = details.get("ctx", {})
     value = NOT_SHOWN if _is_hidden(details, root) else details["input"]
     if isinstance(cause := context.get("error"), UnusableValue):
-        # What is wrong with several keys together names them; all of them as one value would be unreadable.
+        # A message about several keys names them; their mapping as a value would be unreadable.
         shown = NOT_SHOWN if isinstance(value, Mapping) else value
         return Problem(cause.message, file, path, value=shown, parameters=cause.parameters)
     instead = correction(details, root, prefix)
@@ -139,7 +139,7 @@ def _plain(context: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_hidden(details: ErrorDetails, root: Setting) -> bool:
-    """Tell whether there is no value to show, or one that holds secrets."""
+    """Tell whether there is no value to show, or the value holds secrets."""
     _, place = place_of(details, root)
     return (
         details["type"] in ("missing", "extra_forbidden")

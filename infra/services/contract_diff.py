@@ -1,7 +1,7 @@
-"""What a changed contract means to callers of the tools: what breaks them, and what changes that agents read.
+"""Compares two contracts: which changes break callers of the tools, and which change a text that agents read.
 
-Judged from the caller's side: arguments are what callers send, so narrowing them breaks; results are what callers
-read, so widening them may.
+Changes are judged from the caller's side. Callers send arguments, so narrowing them breaks callers; callers read
+results, so widening them may break callers.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ Schema = Mapping[str, Any]
 
 
 class Effect(IntEnum):
-    """Of a change on callers, worst first."""
+    """The effect of a change on callers, the worst first."""
 
     BREAKS = 0
     READS = 1
     COMPATIBLE = 2
 
 
-#: How the effects are marked in lists of changes.
+#: The mark of each effect in lists of changes.
 MARKS = {Effect.BREAKS: "✗", Effect.READS: "~", Effect.COMPATIBLE: "+"}
 
 
 @dataclass(frozen=True)
 class Change:
-    """One change of a tool. `message` and `values` say what changed; where agents read a text, it is in `before` and
-    `after`."""
+    """A change of a tool. `message` and `values` say what changed; for a text that agents read, `before` and `after`
+    are the text itself."""
 
     tool: str
     effect: Effect
@@ -44,18 +44,18 @@ class Change:
 
     @property
     def text(self) -> str:
-        """What changed, in the user's language."""
+        """What changed, in words of the user's language."""
         return tr(self.message, **self.values)
 
     def lines(self) -> list[str]:
-        """The change as lines of plain text, in the user's language."""
+        """Return the change as lines of plain text, in the user's language."""
         texts = [("-", self.before), ("+", self.after)] if self.before or self.after else []
         shown = [f"      {sign} {line}" for sign, text in texts for line in text.splitlines()]
         return [f"  {MARKS[self.effect]} {self.tool}: {self.text}", *shown]
 
 
 def compare(old: Contract, new: Contract) -> list[Change]:
-    """All changes from `old` to `new`, those that break callers first; empty exactly when the contracts are equal."""
+    """Return all changes from `old` to `new`, breaking changes first; none exactly if the contracts are equal."""
     changes: list[Change] = []
     for name in sorted({*old.tools, *new.tools}):
         if name not in new.tools:
@@ -98,8 +98,8 @@ def _text(message: str, old: Any, new: Any, **values: str) -> Iterator[_Differen
         yield _Difference(Effect.READS, message, values, old or "", new or "")
 
 
-#: Hint, its value where the tool leaves it out (the MCP specification), the value that lets callers trust less, and
-#: what a change to that value means.
+#: By hint: its default (MCP specification), the value that allows callers to assume less, and the message about a
+#: change to that value.
 _HINTS = {
     "readOnlyHint": (False, False, mark("annotation readOnlyHint: read-only → writes")),
     "destructiveHint": (True, True, mark("annotation destructiveHint: not destructive → destructive")),
@@ -109,12 +109,12 @@ _HINTS = {
 
 
 def _annotations(old: Schema, new: Schema) -> Iterator[_Difference]:
-    for hint, (default, worse, worsened) in _HINTS.items():
+    for hint, (default, worse, message) in _HINTS.items():
         before, after = old.get(hint, default), new.get(hint, default)
         if before == after:
             continue
         if after is worse:
-            yield _Difference(Effect.BREAKS, worsened)
+            yield _Difference(Effect.BREAKS, message)
         else:
             values = {"hint": hint, "before": str(before), "after": str(after)}
             yield _Difference(Effect.COMPATIBLE, mark("annotation {hint}: {before} → {after}"), values)
@@ -154,7 +154,7 @@ def _arguments(old: Schema, new: Schema) -> Iterator[_Difference]:
         yield _Difference(Effect.COMPATIBLE, mark("undeclared arguments are accepted too"))
 
 
-#: Bounds of what an argument may be, and whether a larger value narrows it.
+#: Bounds of an argument, and whether a larger bound allows fewer values.
 _BOUNDS = {
     "minimum": True,
     "exclusiveMinimum": True,
@@ -273,7 +273,7 @@ def _essence(schema: Schema) -> dict[str, Any]:
 
 
 def _flat(schema: Schema) -> Schema:
-    """`X | None`, which is written as a choice of two schemas, as one schema with two types."""
+    """Return the schema of `X | None`, which is written as a choice of two schemas, as one schema with two types."""
     options = [option for option in schema.get("anyOf") or () if option.get("type") != "null"]
     if len(options) != 1 or "type" not in options[0]:
         return schema
@@ -283,10 +283,10 @@ def _flat(schema: Schema) -> Schema:
 
 def _types(schema: Schema) -> frozenset[str]:
     kinds = schema.get("type")
-    found = {kinds} if isinstance(kinds, str) else set(kinds or ())
+    types = {kinds} if isinstance(kinds, str) else set(kinds or ())
     for option in schema.get("anyOf") or ():
-        found |= _types(option)
-    return frozenset(found)
+        types |= _types(option)
+    return frozenset(types)
 
 
 def _allowed(schema: Schema) -> list[Any] | None:
@@ -303,7 +303,7 @@ def _shown(values: Any) -> str:
 
 
 def _resolved(schema: Schema) -> Schema:
-    """The schema with its `$ref`s replaced by what they name; a definition within itself is left as it is."""
+    """Return the schema with each `$ref` replaced by its definition, except for a definition within itself."""
     definitions = schema.get("$defs") or {}
 
     def resolve(value: Any, within: tuple[str, ...]) -> Any:

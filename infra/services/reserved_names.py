@@ -1,4 +1,4 @@
-"""Lists the names that no service may have, and those that only a new service may not have."""
+"""Lists the names that no service may have, and the names that a new service should not have."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from collections.abc import Collection
 
 from infra.schema.problems import Problem
 
-#: What the program itself is made of: images (`dyber-front`), labels, network aliases, names in Pulumi's state.
+#: Names that the program itself uses: in images (`dyber-front`), labels, network aliases and Pulumi's state.
 PARTS = (
     *("gateway", "front", "cache", "monitoring", "base", "kit"),
     *("engine", "random", "deployment", "prometheus"),
     *("gateway-front", "gateway-loader", "gateway-certificate", "gateway-acme"),
     *("cache-metrics", "cache-password", "cache-exporter", "monitoring-loader", "monitoring-direct"),
 )
-#: First segments of the gateway's own paths.
+#: The first segments of the gateway's own paths.
 PATHS = ("api", "health", "metrics")
-#: What these words mean on the command line: `logs api-gateway`, `--services all`.
+#: Words with a meaning on the command line: `logs api-gateway`, `--services all`.
 WORDS = ("api-gateway", "redis-cache", "all", "full", "default")
-#: What each service has besides its servers is labelled `template-direct` and so on.
+#: The parts of a service besides its servers are labelled with these endings, such as `template-direct`.
 ENDINGS = ("contract", "direct", "secrets")
-#: What the repository, Git, Docker's build context, pytest or Windows may give another meaning.
+#: Names with another meaning in the repository, Git, Docker's build context, pytest or Windows.
 ELSEWHERE = (
     *("hub", "console", "test", "tests", "build", "dist", "and", "or", "not", "con", "prn", "aux", "nul"),
     *(f"{device}{number}" for device in ("com", "lpt") for number in range(1, 10)),
 )
-#: Profiles are switched on together with these words of --profile.
+#: Words of --profile that stand for several profiles or for none.
 PROFILE_WORDS = ("full", "default")
 
 RESERVED = frozenset((*PARTS, *PATHS, *WORDS))
@@ -46,7 +46,7 @@ def problem_beside(name: str, services: Collection[str]) -> Problem | None:
 
 
 def problem_of_a_new_service(name: str) -> Problem | None:
-    """Return why a new service should not be called `name`, even if an existing service is; None if it can."""
+    """Return why a new service should not be called `name`, although an existing service may be; None if it can."""
     if reason := problem(name):
         return reason
     service, _, ending = name.rpartition("-")

@@ -1,4 +1,4 @@
-"""What a stack's file says of building images, and what set-up found out about this machine for it."""
+"""Defines the settings for building images, which set-up completes for this machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from infra.schema.problems import UnusableValue
 from infra.schema.strict_settings import StrictSettings
 from messages import mark
 
-#: By key of `build`, the environment variable that completes it.
+#: By key of `build`, the environment variable in which set-up puts its value for this machine.
 FROM_ENVIRONMENT = {
     "pipIndexUrl": "DYBER_PIP_INDEX_URL",
     "caBundle": "DYBER_CA_BUNDLE",
@@ -19,7 +19,7 @@ FROM_ENVIRONMENT = {
 
 
 class BuildSettings(StrictSettings):
-    """How images are built where they are built."""
+    """How images are built on the engine."""
 
     base_image: str = Field(
         "dyber-base:{suite}",
@@ -54,18 +54,18 @@ class BuildSettings(StrictSettings):
 
     @property
     def proxy_arguments(self) -> dict[str, str]:
-        """Return the proxy build arguments; every Dockerfile knows them, and they change neither an image's name nor
-        its content."""
+        """Return the build arguments for the proxy. Docker knows them without an ARG, and they change neither the name
+        nor the content of an image."""
         if not self.proxy:
             return {}
         return dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), self.proxy)
 
     def base(self, suite: str) -> str:
-        """The base image for a Debian suite."""
+        """Return the name of the base image for a Debian suite."""
         return self.base_image.replace("{suite}", suite)
 
 
-def found_by_set_up(environment: Mapping[str, str]) -> dict[str, str]:
-    """What set-up found out about this machine, as keys of `build`."""
-    found = {key: environment.get(variable) for key, variable in FROM_ENVIRONMENT.items()}
-    return {key: value for key, value in found.items() if value}
+def from_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the keys of `build` that set-up determined for this machine."""
+    values = {key: environment.get(variable) for key, variable in FROM_ENVIRONMENT.items()}
+    return {key: value for key, value in values.items() if value}

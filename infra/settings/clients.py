@@ -1,4 +1,4 @@
-"""What a stack's file says of the clients: which services and tools each may call, and where its token stands."""
+"""Defines the settings of clients: which services and tools each may call, and the rotation of its token."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from messages import mark
 
 ClientName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 ToolName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,128}$")]
-#: Everything, the tools that only read, or the tools named.
+#: All tools, the tools that only read, or a list of tools.
 Scope = Literal["all", "read"] | Annotated[tuple[ToolName, ...], Field(min_length=1)]
 
 
 class ClientSettings(StrictSettings):
-    """One client. `services` unset: every service, also those to come."""
+    """The settings of a client. If `services` is None it may call every service, also future ones."""
 
     services: dict[str, Scope] | None = Field(
         None,
@@ -29,35 +29,35 @@ class ClientSettings(StrictSettings):
     )
 
     def unknown_scopes(self, file: str, client: str, catalog: Mapping[str, ServiceSpec]) -> list[Problem]:
-        """Return a problem for each service and tool that there is not; `file` says this of `client`."""
-        found = []
+        """Return a problem for each service and tool that does not exist, in the scope of `client` in `file`."""
+        problems = []
         for service, scope in (self.services or {}).items():
             path = ("clients", client, "services", service)
             if service not in catalog:
-                found.append(Problem("no_such_service", file, path, parameters={"known": listed(catalog)}))
+                problems.append(Problem("no_such_service", file, path, parameters={"known": listed(catalog)}))
                 continue
             tools = catalog[service].tools
             if scope == "all":
                 continue
             if not tools:
-                found.append(Problem("tools_unknown", file, path))
+                problems.append(Problem("tools_unknown", file, path))
             elif scope != "read":
-                found += [
+                problems += [
                     Problem("no_such_tool", file, path, parameters={"tool": tool, "known": ", ".join(tools)})
                     for tool in scope
                     if tool not in tools
                 ]
-        return found
+        return problems
 
 
-#: What a stack's file can say of its clients: also a plain list of those that may call everything.
+#: The form of `clients` in a stack's file: a mapping, or a list of clients that may call everything.
 ClientsInFile = (
     Annotated[dict[ClientName, ClientSettings], Field(min_length=1)] | Annotated[list[ClientName], Field(min_length=1)]
 )
 
 
 class TokenSettings(StrictSettings):
-    """Where the rotation of a client's token stands; written by `dyber token rotate` and `dyber token revoke`."""
+    """The state of the rotation of a client's token, written by `dyber token rotate` and `dyber token revoke`."""
 
     generation: int = Field(
         1, ge=1, le=100_000, description=mark("The number of the client's current token, counted from 1")
@@ -65,20 +65,22 @@ class TokenSettings(StrictSettings):
     previous: bool = Field(False, description=mark("Whether the token before it is still accepted"))
 
     @model_validator(mode="after")
-    def _there_is_a_previous_one(self) -> TokenSettings:
+    def _previous_token_exists(self) -> TokenSettings:
         if self.previous and self.generation == 1:
             raise UnusableValue("token_without_previous")
         return self
 
     @property
     def accepted(self) -> tuple[int, ...]:
-        """The generations whose tokens are accepted, the newest first."""
+        """Return the generations whose tokens are accepted, the newest first."""
         return (self.generation, self.generation - 1) if self.previous else (self.generation,)
 
 
 def as_mapping(value: Any) -> Any:
-    """A plain list of client names is a mapping of clients that may call everything. Raises UnusableValue for a name
-    that is there twice."""
+    """Return a plain list of client names as a mapping of clients that may call everything; any other value unchanged.
+
+    Raises UnusableValue for a name that is listed twice.
+    """
     if not isinstance(value, list | tuple):
         return value
     doubled = sorted({str(name) for name in value if value.count(name) > 1})

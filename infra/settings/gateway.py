@@ -1,4 +1,4 @@
-"""What a stack's file says of the gateway: where it listens, its limits, its certificate."""
+"""Defines the settings of the gateway: where it listens, its limits, its certificate."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from infra.settings import addresses
 from messages import mark
 
 _PORT = re.compile(r":[0-9]+$")
-#: `null` is what pages without an address send, such as those of desktop programs.
+#: Pages without an address, such as those of desktop programs, send `null`.
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9._\[\]:-]+|file://|null")
 #: Names under which every gateway answers.
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
-#: How containers call the machine that they run on: with Docker, and with Podman. No public name ends like these, so
+#: The names by which containers reach their machine, with Docker and with Podman. No public name ends like these, so
 #: no web site can make a browser send them.
 CONTAINER_NAMES = ("host.docker.internal", "host.containers.internal")
 DAY_SECONDS = 86_400
@@ -31,7 +31,7 @@ RequestsPerSecond = Annotated[int, Field(ge=1, le=100_000)]
 
 
 class LimitSettings(StrictSettings):
-    """How much one caller may ask for; beyond it the answer is 429, and nobody else notices."""
+    """Limits of one caller. Calls beyond them are answered with 429; other callers are not affected."""
 
     requests_per_second: RequestsPerSecond = Field(
         50,
@@ -48,7 +48,7 @@ class LimitSettings(StrictSettings):
 
 
 class BreakerSettings(StrictSettings):
-    """When a service that does not answer is left alone for a while."""
+    """When calls to a service that does not answer are stopped for a while."""
 
     failures: int = Field(5, ge=1, le=1_000, description=mark("How many unanswered calls in a row open the breaker"))
     seconds: int = Field(
@@ -57,7 +57,7 @@ class BreakerSettings(StrictSettings):
 
 
 class TlsSettings(StrictSettings):
-    """Where the certificate of port 443 comes from. Files are read on the machine that runs the program."""
+    """The source of the certificate of port 443. Files are read on the machine that runs the program."""
 
     source: Literal["self-signed", "files", "acme"] = Field(
         "self-signed",
@@ -80,7 +80,7 @@ class TlsSettings(StrictSettings):
     )
 
     @model_validator(mode="after")
-    def _what_belongs_together_is_there(self) -> TlsSettings:
+    def _keys_fit_the_source(self) -> TlsSettings:
         if self.source == "files" and not (self.certificate_file and self.key_file):
             raise UnusableValue("tls_files_missing")
         if self.source != "files" and (self.certificate_file or self.key_file):
@@ -91,25 +91,26 @@ class TlsSettings(StrictSettings):
 
     @property
     def hsts_seconds(self) -> int:
-        """Return how long browsers insist on HTTPS; 0 promises nothing."""
+        """How many seconds browsers insist on HTTPS; 0 means that they do not."""
         return self.hsts_days * DAY_SECONDS
 
 
 class GatewaySettings(StrictSettings):
-    """Where the gateway listens on the host, and what it lets through."""
+    """Where the gateway listens on the host, and what it accepts."""
 
     bind: str = Field(
         "127.0.0.1",
         description=mark(
-            "The IP address on which the gateway listens; 127.0.0.1 includes ::1 (see ipv6Loopback); 0.0.0.0 is IPv4 on "
-            "every network, :: is IPv6"
+            "The IP address on which the gateway listens; 127.0.0.1 includes ::1 (see ipv6Loopback); 0.0.0.0 is IPv4 "
+            "on every network, :: is IPv6"
         ),
         json_schema_extra={"pattern": r"^[0-9a-fA-F.:]+$"},
     )
     ipv6_loopback: bool = Field(
         True,
         description=mark(
-            "Whether ports on loopback are also on ::1 where the machine has IPv6; false for engines that cannot do that"
+            "Whether ports on loopback are also on ::1 where the machine has IPv6; false for engines that cannot do "
+            "that"
         ),
     )
     port_offset: int = Field(
@@ -172,7 +173,7 @@ class GatewaySettings(StrictSettings):
 
     @model_validator(mode="after")
     def _names_and_origins_are_usable(self) -> GatewaySettings:
-        for name in (*self.server_names, *self.own_names):
+        for name in (*self.server_names, *self.derived_names):
             if certificate_name(name) is None:
                 raise UnusableValue("host_name", name=name)
         for origin in self.allowed_origins:
@@ -187,16 +188,16 @@ class GatewaySettings(StrictSettings):
 
     @property
     def local_host(self) -> str:
-        """The host of a URL by which a program on this machine reaches the gateway, an IPv6 address in brackets."""
+        """The host in a URL by which a program on this machine reaches the gateway; IPv6 addresses are in brackets."""
         address = ipaddress.ip_address(self.bind)
         if address.is_unspecified:
             return "[::1]" if address.version == 6 else "127.0.0.1"
         return f"[{address}]" if address.version == 6 else str(address)
 
     @property
-    def own_names(self) -> tuple[str, ...]:
-        """Return the host names that follow from other settings: that of `public_url`, and the address of `bind` unless
-        it is a loopback address or stands for every address."""
+    def derived_names(self) -> tuple[str, ...]:
+        """The host names that follow from other settings: that of `public_url`, and the address of `bind` unless it is
+        a loopback address or stands for every address."""
         public = urlsplit(self.public_url).netloc if self.public_url else ""
         address = ipaddress.ip_address(self.bind)
         bound = () if address.is_unspecified or address.is_loopback else (self.local_host,)
@@ -204,14 +205,14 @@ class GatewaySettings(StrictSettings):
 
     @property
     def all_server_names(self) -> tuple[str, ...]:
-        """Return every host name that is accepted, once, in a stable order; all are names of the certificate."""
+        """Every host name that is accepted, once, in a stable order; all are names of the certificate."""
         always = (*LOOPBACK_NAMES, *CONTAINER_NAMES)
-        return (*always, *sorted({*self.server_names, *self.own_names} - set(always)))
+        return (*always, *sorted({*self.server_names, *self.derived_names} - set(always)))
 
     @property
     def all_origins(self) -> tuple[str, ...]:
-        """Return the origins whose pages may call. A page that came through the user's own proxy names an origin that
-        the gateway could not know, that of `public_url`."""
+        """The origins whose pages may call. Pages that came through the user's own proxy have the origin of
+        `public_url`."""
         return (*self.allowed_origins, *([self.public_url] if self.public_url else []))
 
     @property
@@ -221,7 +222,7 @@ class GatewaySettings(StrictSettings):
 
     @property
     def body_memory_mib(self) -> int:
-        """Return how much of `memory_mib` request bodies may take together while they arrive and are passed on."""
+        """How much of `memory_mib` all request bodies together may take while they arrive and are passed on."""
         return self.memory_mib // 2
 
     @property
@@ -231,11 +232,11 @@ class GatewaySettings(StrictSettings):
 
     @property
     def loopback(self) -> tuple[str, ...]:
-        """The addresses of ports that stay on this machine whatever address the gateway is bound to."""
+        """The addresses of the ports that stay on this machine, regardless of `bind`."""
         return addresses.loopback() if self.ipv6_loopback else (addresses.IPV4_LOOPBACK,)
 
     def public(self, port: int) -> int:
-        """The host port under which the gateway's own `port` is published."""
+        """Return the port of the host on which the gateway's own `port` is published."""
         return port + self.port_offset
 
 

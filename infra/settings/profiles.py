@@ -1,4 +1,4 @@
-"""What a stack's file says of the parts that the profiles `cache` and `monitoring` add."""
+"""Defines the settings of the parts that the profiles `cache` and `monitoring` add."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from infra.schema.strict_settings import StrictSettings
 from messages import mark
 
 CACHE, MONITORING = "cache", "monitoring"
-#: Profiles that the program itself provides; the others are those of the services.
+#: The profiles that the program itself provides; all others come from service.yaml files.
 BUILT_IN_PROFILES = (CACHE, MONITORING)
 
 _DURATION = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?")
@@ -20,7 +20,7 @@ _PASSWORD = re.compile(r"[\x21-\x7e]{16,128}")
 
 
 class CacheSettings(StrictSettings):
-    """Redis of the profile `cache`."""
+    """The settings of Redis, which the profile `cache` adds."""
 
     memory_mib: int = Field(
         128, ge=64, le=65536, description=mark("The container's memory, in MiB; half of it holds data")
@@ -40,12 +40,12 @@ class CacheSettings(StrictSettings):
 
     @property
     def max_data_mib(self) -> int:
-        """Data that Redis keeps at most; while it rewrites its log, a copy of what changes takes as much again."""
+        """The most data that Redis keeps. It may need as much again while it rewrites its log."""
         return self.memory_mib // 2
 
 
 class MonitoringSettings(StrictSettings):
-    """Prometheus of the profile `monitoring`."""
+    """The settings of Prometheus, which the profile `monitoring` adds."""
 
     retention: str = Field(
         "15d",

@@ -1,4 +1,4 @@
-"""Defines what a stack's file says of each service."""
+"""Defines the settings of each service."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from infra.settings.gateway import RequestsPerSecond
 from infra.settings.secrets import SecretValue
 from messages import mark
 
-#: An image without a tag that could move: `name@sha256:…`, or the id of an image on this engine.
+#: An image by digest, which cannot move as a tag can: `name@sha256:…`, or the id of an image on this engine.
 ImageDigest = Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9._/:-]*@)?sha256:[0-9a-f]{64}$")]
 
 
 class ServiceSettings(StrictSettings):
-    """What a stack says of one service; what it leaves out is as in the service's service.yaml."""
+    """The settings of a service in a stack. None means that the value of service.yaml is used."""
 
     enabled: bool | None = Field(
         None,
@@ -37,8 +37,8 @@ class ServiceSettings(StrictSettings):
     egress: Literal["internet", "none"] | None = Field(
         None,
         description=mark(
-            "Whether the service reaches the internet; unset: as its service.yaml says. A change interrupts its calls for "
-            "a few seconds"
+            "Whether the service reaches the internet; unset: as its service.yaml says. A change interrupts its calls "
+            "for a few seconds"
         ),
     )
     environment: dict[VariableName, str] = Field(
@@ -55,7 +55,7 @@ class ServiceSettings(StrictSettings):
     )
 
     def applied_to(self, spec: ServiceSpec) -> ServiceSpec:
-        """Return what service.yaml says, with the values of the stack in their places."""
+        """Return the content of service.yaml with the values that the stack overrides."""
         changes: dict[str, Any] = {"environment": {**spec.environment, **self.environment}}
         for key in ("cpus", "memory_mib", "replicas", "max_call_seconds"):
             if getattr(self, key) is not None:
@@ -65,7 +65,7 @@ class ServiceSettings(StrictSettings):
         if self.contract is not None:
             kinds = self.contract.tools
             changes["tools"] = {tool: kind != "write" for tool, kind in kinds.items()}
-            # A stack's file of before there was `read-once` says `read`; then the lock file knows.
+            # Older stack files have no `read-once`, only `read`; then the lock file decides.
             changes["once_tools"] = tuple(
                 tool
                 for tool, kind in kinds.items()

@@ -1,4 +1,4 @@
-"""The typed, validated model of one stack's settings.
+"""Defines the validated model of a stack's settings, and reads it.
 
 Keys in `Pulumi.<stack>.yaml` are camelCase under the namespace `dyber:`; unknown keys are errors.
 """
@@ -20,7 +20,7 @@ from infra.services.catalog import ServiceSpec, declared_secrets
 from infra.services.hidden_tools import hidden_tools
 from infra.settings import env_file
 from infra.settings import secrets as secret_settings
-from infra.settings.build import BuildSettings, found_by_set_up
+from infra.settings.build import BuildSettings, from_environment
 from infra.settings.clients import ClientName, ClientSettings, ClientsInFile, TokenSettings, as_mapping
 from infra.settings.env_file import EnvFile
 from infra.settings.gateway import GatewaySettings
@@ -31,18 +31,19 @@ from infra.settings.services import ImageDigest, ServiceSettings
 from infra.settings.subnets import parse_pool
 from messages import mark
 
-#: Fields of StackSettings that do not come from a stack's file.
+#: The fields of StackSettings that do not come from a stack's file.
 NOT_IN_THE_FILE = ("stack", "given_tokens")
 
 
 class StackSettings(StrictSettings):
-    """All settings of one stack."""
+    """All settings of a stack."""
 
     stack: str = Field(pattern=r"^[a-z][a-z0-9-]{0,30}$", description=mark("The stack's name"))
     profiles: tuple[str, ...] = Field(
         (),
         description=mark(
-            "cache and monitoring each add a part; any other profile also runs the services that name it in service.yaml"
+            "cache and monitoring each add a part; any other profile also runs the services that name it in "
+            "service.yaml"
         ),
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
@@ -68,8 +69,8 @@ class StackSettings(StrictSettings):
     network_pool: str | None = Field(
         None,
         description=mark(
-            "The address range of the networks: a /15 used nowhere else, such as 10.200.0.0/15; unset: the engine's own, "
-            "about 30 networks for all its stacks"
+            "The address range of the networks: a /15 used nowhere else, such as 10.200.0.0/15; unset: the engine's "
+            "own, about 30 networks for all its stacks"
         ),
     )
     cache: CacheSettings = Field(CacheSettings(), description=mark("Redis of the profile cache"))
@@ -90,7 +91,8 @@ class StackSettings(StrictSettings):
     policy: Literal["mandatory", "advisory"] | None = Field(
         None,
         description=mark(
-            "Whether the rules of policy/ stop an update or only advise; unset: they stop it in prod and advise elsewhere"
+            "Whether the rules of policy/ stop an update or only advise; unset: they stop it in prod and advise "
+            "elsewhere"
         ),
     )
     local_env: bool | None = Field(
@@ -140,46 +142,47 @@ class StackSettings(StrictSettings):
         return value and str(parse_pool(value))
 
     def token(self, client: str) -> TokenSettings:
-        """Where the rotation of a client's token stands."""
+        """Return the state of the rotation of a client's token."""
         return self.tokens.get(client, TokenSettings())
 
     def has(self, profile: str) -> bool:
-        """Whether the stack asks for a profile."""
+        """Tell whether the stack has a profile."""
         return profile in self.profiles
 
     def with_data(self, specs: Iterable[ServiceSpec]) -> set[str]:
-        """Return what in the stack has a data volume: the profiles, and those of its services `specs` that want one."""
+        """Return the names of everything with a data volume: the built-in profiles, and those of the services `specs`
+        that have one."""
         return {spec.name for spec in specs if spec.data} | {name for name in BUILT_IN_PROFILES if self.has(name)}
 
     def requests_per_second(self, service: str) -> int:
-        """How many calls a second one client may make to a service."""
-        own = self.services.get(service)
-        return (own and own.requests_per_second) or self.gateway.limits.requests_per_second
+        """Return how many calls a second one client may make to a service."""
+        settings = self.services.get(service)
+        return (settings and settings.requests_per_second) or self.gateway.limits.requests_per_second
 
     def secrets(self, service: str) -> Mapping[str, SecretStr]:
-        """The secrets that the stack gives to a service, by name."""
-        own = self.services.get(service)
-        return own.secrets if own else {}
+        """Return the secrets that the stack gives to a service, by name."""
+        settings = self.services.get(service)
+        return settings.secrets if settings else {}
 
     def hidden_tools(self, spec: ServiceSpec) -> tuple[str, ...]:
         """Return the tools in the service's contract that this stack's settings hide from agents."""
-        own = self.with_stack_values(spec)
-        return hidden_tools(own.tools, own.environment)
+        spec = self.with_stack_values(spec)
+        return hidden_tools(spec.tools, spec.environment)
 
     def select(self, catalog: Mapping[str, ServiceSpec]) -> list[ServiceSpec]:
-        """Return the services this stack runs, with the stack's values, in order of their ports.
+        """Return the services that this stack runs, with the stack's values, in the order of their ports.
 
-        Raises ConfigurationError where the stack's file does not fit the services that there are.
+        Raises ConfigurationError if the stack's file does not fit the services of the repository.
         """
         return select(self, catalog)
 
     def with_stack_values(self, spec: ServiceSpec) -> ServiceSpec:
-        """Return what service.yaml says, with the values of this stack in their places."""
-        own = self.services.get(spec.name)
-        return own.applied_to(spec) if own else spec
+        """Return the content of service.yaml with the values that this stack overrides."""
+        settings = self.services.get(spec.name)
+        return settings.applied_to(spec) if settings else spec
 
     def part_images(self) -> dict[str, str | None]:
-        """By key, the images of everything that is not a service."""
+        """Return by key the images of the parts that are not services; None for an image that is built."""
         images = {"gatewayImage": self.gateway_image, "frontImage": self.front_image}
         if self.has(CACHE):
             images["cacheImage"] = self.cache_image
@@ -194,18 +197,18 @@ def parse_settings(
     environment: Mapping[str, str] = os.environ,
     overrides: EnvFile | None = None,
 ) -> StackSettings:
-    """Settings from Pulumi's configuration `values` (fully qualified key to text; objects are JSON text).
+    """Return the settings in Pulumi's configuration `values`: text by fully qualified key; objects are JSON text.
 
-    `environment` completes what the stack file leaves out with what set-up found out about this machine
-    (DYBER_PIP_INDEX_URL, DYBER_CA_BUNDLE); `overrides` is the stack's .env, which wins over its file.
+    `environment` has the values that set-up determined for this machine (infra.settings.build.FROM_ENVIRONMENT), which
+    are used where the stack's file has none. `overrides` is the stack's .env, which overrides its file.
     Raises ConfigurationError naming file, key and value.
     """
     overrides = overrides or EnvFile()
     content = file_content(values)
-    env_file.refuse_unasked(overrides, stack, content.get("localEnv"))
+    env_file.refuse_unreviewed(overrides, stack, content.get("localEnv"))
     build = content.get("build", {})
     if isinstance(build, dict):
-        content["build"] = {**found_by_set_up(environment), **build}
+        content["build"] = {**from_environment(environment), **build}
     content = overrides.over(content)
     if {"givenTokens", "given_tokens"} & set(content):
         parameters = {"env_file": env_file.file_name(stack)}
@@ -231,35 +234,35 @@ def parse_settings(
 
 
 def setting_tree() -> Setting:
-    """Everything that a stack's file can say."""
+    """Return the tree of all settings of a stack's file."""
     return Setting.of(StackSettings, NOT_IN_THE_FILE)
 
 
 def file_content(values: Mapping[str, str]) -> dict[str, Any]:
-    """By key without its namespace, what Pulumi's configuration `values` say of this program."""
+    """Return the settings of this program in Pulumi's configuration `values`, by key without the namespace."""
     named = {key.partition(":")[::2]: text for key, text in values.items()}
     return {name: _decode(text) for (namespace, name), text in named.items() if namespace == NAMESPACE}
 
 
 def read_overrides(root: Path, stack: str) -> EnvFile:
-    """The .env of `stack` in the repository at `root`. Raises ConfigurationError naming file and line."""
+    """Return the env file of `stack` in the repository `root`. Raises ConfigurationError naming file and line."""
     return env_file.read(root, stack, declared_secrets(root / "mcp-servers"))
 
 
 def read_settings(
     root: Path, stack: str, values: Mapping[str, str], secret_keys: Collection[str] = ()
 ) -> StackSettings:
-    """Settings of `stack` from Pulumi's configuration and the stack's files in the repository at `root`.
+    """Return the settings of `stack` from Pulumi's configuration and the stack's files in the repository `root`.
 
-    `values` as for parse_settings, `secret_keys` those of them that hold anything encrypted.
-    Raises ConfigurationError, also for a service's secret that is in clear text.
+    `values` as for parse_settings; `secret_keys` are the keys of `values` that hold anything encrypted.
+    Raises ConfigurationError, also for a secret of a service in clear text.
     """
     secret_settings.refuse_clear_text(stack, values, secret_keys, root / stack_file(stack))
     return parse_settings(stack, values, overrides=read_overrides(root, stack))
 
 
 def _decode(text: str) -> Any:
-    """Pulumi hands scalars over as text and objects as JSON text."""
+    """Return the value of a text in Pulumi's configuration, which has scalars as text and objects as JSON text."""
     try:
         return json.loads(text)
     except json.JSONDecodeError:

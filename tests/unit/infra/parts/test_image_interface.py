@@ -27,7 +27,7 @@ PINNED: dict[str, Any] = {
 def refusal(stack: str = "test", **values: Any) -> str:
     settings = parse_settings(stack, {f"dyber:{key}": json.dumps(value) for key, value in values.items()}, {})
     with pytest.raises(ConfigurationError) as refused:
-        image_interface.refuse_other(settings)
+        image_interface.refuse_incompatible_images(settings)
     return str(refused.value)
 
 
@@ -51,7 +51,7 @@ def test_images_of_a_newer_program_ask_for_an_update() -> None:
 def test_what_is_built_here_and_what_has_the_number_is_taken() -> None:
     for values in ({}, {**PINNED, "imagesInterface": INTERFACE}):
         settings = parse_settings("test", {f"dyber:{key}": json.dumps(value) for key, value in values.items()}, {})
-        image_interface.refuse_other(settings)
+        image_interface.refuse_incompatible_images(settings)
 
 
 def test_the_program_refuses_older_images_before_it_declares_anything(monkeypatch: pytest.MonkeyPatch) -> None:

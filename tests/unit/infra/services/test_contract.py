@@ -68,7 +68,7 @@ def annotated(**hints: bool) -> dict[str, object]:
 
 def test_a_tool_that_reads_but_is_another_call_each_time_is_promoted_as_such() -> None:
     once = listed_contract([annotated(readOnlyHint=True, idempotentHint=False)])
-    assert (once.once, once.settings["tools"]) == (("tool",), {"tool": "read-once"})
+    assert (once.once_tools, once.settings["tools"]) == (("tool",), {"tool": "read-once"})
     assert once.read_only == {"tool": True}
 
 

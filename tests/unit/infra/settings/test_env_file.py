@@ -198,8 +198,8 @@ def test_the_main_clients_token_which_a_deployment_writes_itself_is_taken_everyw
 def test_what_is_taken_is_named_and_no_value_shown() -> None:
     overrides = parse(f"MCP_AUTH_TOKEN={TOKEN}\nLOG_LEVEL=debug\nDEBUG=\nOF_SOMEBODY_ELSE=1\n", ".env.test", SERVICES)
     line = "taken from .env.test, overriding Pulumi.test.yaml: MCP_AUTH_TOKEN, LOG_LEVEL"
-    assert env_file.taken(overrides, "test") == line
-    assert env_file.taken(parse("LOG_LEVEL=\n", ".env", SERVICES), "dev") is None
+    assert env_file.override_notice(overrides, "test") == line
+    assert env_file.override_notice(parse("LOG_LEVEL=\n", ".env", SERVICES), "dev") is None
 
 
 def test_the_local_file_cannot_allow_itself() -> None:
