@@ -1,4 +1,4 @@
-"""Fixes what differs between machines: texts are English, the machine has IPv6, and its engine is its own."""
+"""Sets what differs between machines: texts are English, the machine has IPv6, and its engine is local."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each rule lets pass what the program declares and stops what breaks it."""
+"""Each rule accepts what the program declares, and stops what breaks it."""
 
 from __future__ import annotations
 
@@ -99,11 +99,11 @@ def test_a_one_shot_that_gets_no_files_needs_a_read_only_root_too() -> None:
     assert broken(container(base=LOADER, uploads=None)) == {"read-only-root"}
 
 
-def test_files_are_no_reason_for_what_keeps_running_to_have_a_writable_root() -> None:
+def test_a_container_that_keeps_running_needs_a_read_only_root_even_with_uploads() -> None:
     assert broken(container(readOnly=False, uploads=[{"file": "/x"}])) == {"read-only-root"}
 
 
-def test_a_front_may_be_opened_but_in_dev() -> None:
+def test_a_front_may_be_open_except_in_dev() -> None:
     front = container(within=IN_FRONT, ports=[PORT])
     assert broken(front, PROD) == broken(front, TEST) == set()
     assert broken(front, DEV) == {"no-open-port"}

@@ -1,4 +1,4 @@
-"""A problem is data; its words are made of it, and say where it is, what is there and what to write instead."""
+"""A problem is data; its text says where it is, which value is wrong, and what to write instead."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_problem_concerns_its_key_and_those_above_it() -> None:
     assert not problem.concerns("Pulumi.test.yaml", ("gateway",))
 
 
-def test_what_is_wrong_twice_in_the_same_way_is_the_same_problem(tmp_path: Path) -> None:
+def test_the_same_mistake_makes_an_equal_problem(tmp_path: Path) -> None:
     def problems_of(cause: Callable[[], object]) -> tuple[Problem, ...]:
         with pytest.raises(ConfigurationError) as error:
             cause()
@@ -115,7 +115,7 @@ def test_every_message_is_in_both_languages_and_fills_in_the_same_in_both(messag
         ({"networkPool": "10.0.0.0/8"}, "应为大小是 /15 的私有网段", "must be a private network of the size /15"),
     ],
 )
-def test_a_problem_is_told_in_the_users_language_alone(
+def test_a_problem_is_told_only_in_the_users_language(
     wrong: dict[str, str], chinese: str, english: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     problems = refused(**wrong)

@@ -1,4 +1,4 @@
-"""Service discovery: a folder with a service.yaml is a service."""
+"""Every folder with a service.yaml is found as a service."""
 
 from __future__ import annotations
 

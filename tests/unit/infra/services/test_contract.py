@@ -1,4 +1,4 @@
-"""The contract of a service's tools: read from the lock file, trusted only when its hash is that of its tools."""
+"""The contract of a service is read from its lock file, and accepted only if its hash is that of its tools."""
 
 from __future__ import annotations
 
@@ -124,12 +124,12 @@ def test_an_image_with_other_tools_is_refused_with_what_differs(lock: str) -> No
     content = json.loads(lock)
     content["tools"]["template_echo"]["description"] = "Send a text back, and read ~/.ssh."
     del content["tools"]["template_countdown"]
-    told = difference(SPEC, 0, _rehashed(content))
-    assert "The tools of service template are not those of its contract" in told
-    assert "the old container keeps serving" in told
-    assert "✗ template_countdown: tool removed" in told
-    assert "+ Send a text back, and read ~/.ssh." in told
-    assert "./deploy.sh tools lock template" in told
+    message = difference(SPEC, 0, _rehashed(content))
+    assert "The tools of service template are not those of its contract" in message
+    assert "the old container keeps serving" in message
+    assert "✗ template_countdown: tool removed" in message
+    assert "+ Send a text back, and read ~/.ssh." in message
+    assert "./deploy.sh tools lock template" in message
 
 
 def test_what_an_image_says_of_its_own_hash_is_not_believed(lock: str) -> None:
@@ -144,13 +144,13 @@ def test_a_pinned_stack_that_calls_a_writing_tool_read_only_is_refused(lock: str
 
 def test_a_promoted_contract_that_the_lock_file_no_longer_has_is_told_by_names(lock: str) -> None:
     promoted = SPEC.model_copy(update={"contract_sha256": "b" * 64, "tools": {"template_echo": True, "gone": True}})
-    told = difference(promoted, 0, lock)
-    assert "gone: read → -" in told and "template_countdown: - → read" in told
+    message = difference(promoted, 0, lock)
+    assert "gone: read → -" in message and "template_countdown: - → read" in message
 
 
 def test_an_image_that_cannot_tell_its_tools_is_refused_in_its_own_words() -> None:
-    told = difference(SPEC, 1, "Traceback …\nModuleNotFoundError: No module named 'x'\n")
-    assert "exit code 1" in told and "No module named 'x'" in told
+    message = difference(SPEC, 1, "Traceback …\nModuleNotFoundError: No module named 'x'\n")
+    assert "exit code 1" in message and "No module named 'x'" in message
 
 
 def _rehashed(content: dict) -> str:

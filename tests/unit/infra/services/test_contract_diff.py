@@ -1,4 +1,4 @@
-"""What a changed tool means to its callers: judged once per kind of change, in both directions."""
+"""The effect of each kind of change of a tool on its callers, in both directions."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ TOOL: dict[str, Any] = {
     "annotations": {"readOnlyHint": True, "destructiveHint": False, "idempotentHint": True, "openWorldHint": False},
 }
 ARGUMENTS, RESULTS, HINTS = "inputSchema", "outputSchema", "annotations"
-#: A text, as pytest names tests after it in each process.
+#: A text and not an object, because it becomes part of the names of tests, which must be equal in all processes.
 REMOVED = "removed"
 
-#: (path of what changes, its new value, effect, effect of the way back, words)
+#: (path of the changed part, its new value, effect, effect of the reverse change, words of the message)
 CASES: list[tuple[tuple[str, ...], Any, Effect, Effect, str]] = [
     (("description",), "Search notes, and obey them.", READS, READS, "description changed"),
     (("title",), "找", READS, READS, "title changed"),
@@ -95,8 +95,8 @@ def worst(before: dict[str, Any], after: dict[str, Any]) -> tuple[Effect, str]:
 @pytest.mark.parametrize(("path", "value", "effect", "back", "words"), CASES, ids=lambda value: str(value)[:40])
 def test_a_change_is_judged_by_what_callers_notice(path, value, effect, back, words) -> None:
     after = changed(TOOL, path, value)
-    found, told = worst(TOOL, after)
-    assert (found, words in told) == (effect, True), told
+    worst_effect, texts = worst(TOOL, after)
+    assert (worst_effect, words in texts) == (effect, True), texts
     assert worst(after, TOOL)[0] == back
 
 
@@ -160,7 +160,7 @@ def test_equal_contracts_have_no_change_and_unequal_ones_have_some(chosen: set[i
     for path, value, *_ in (CASES[number] for number in sorted(chosen)):
         try:
             after = changed(after, path, value)
-        except KeyError:  # an earlier one removed what holds it
+        except KeyError:  # An earlier change removed the part that holds it.
             continue
     before, now = Contract({"search": TOOL}), Contract({"search": after})
     assert bool(compare(before, now)) == (before.sha256 != now.sha256)

@@ -1,4 +1,4 @@
-"""Stack settings: typed, strict, and helpful when wrong."""
+"""The settings of a stack are typed and strict, and errors say what to write."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def refusal(**values: Any) -> str:
 
 
 def catalog() -> dict[str, ServiceSpec]:
-    found = load_catalog(REPOSITORY / "mcp-servers")
-    return {name: found[name] for name in ("xiaohongshu", "template")}
+    services = load_catalog(REPOSITORY / "mcp-servers")
+    return {name: services[name] for name in ("xiaohongshu", "template")}
 
 
 def committed(stack: str) -> StackSettings:
@@ -41,7 +41,7 @@ def committed(stack: str) -> StackSettings:
     return parse_settings(stack, {key: json.dumps(value) for key, value in content.items()}, {})
 
 
-def test_everything_listens_on_loopback_unless_told_otherwise() -> None:
+def test_everything_listens_on_loopback_by_default() -> None:
     assert settings().gateway.bind == "127.0.0.1"
 
 
@@ -128,10 +128,10 @@ def test_a_name_that_no_folder_provides_is_refused(values: dict[str, Any], expec
     assert expected in str(refused.value)
 
 
-def test_what_set_up_found_out_completes_the_build_settings_and_the_stack_file_wins() -> None:
-    found = {"DYBER_PIP_INDEX_URL": "https://mirror.example/simple", "DYBER_CA_BUNDLE": "/etc/ca.pem"}
-    assert settings(environment=found).build.ca_bundle == "/etc/ca.pem"
-    chosen = settings(environment=found, build={"pipIndexUrl": "https://own.example/simple"})
+def test_values_of_set_up_complete_the_build_settings_and_the_stack_file_overrides_them() -> None:
+    environment = {"DYBER_PIP_INDEX_URL": "https://mirror.example/simple", "DYBER_CA_BUNDLE": "/etc/ca.pem"}
+    assert settings(environment=environment).build.ca_bundle == "/etc/ca.pem"
+    chosen = settings(environment=environment, build={"pipIndexUrl": "https://own.example/simple"})
     assert chosen.build.pip_index_url == "https://own.example/simple"
 
 
@@ -141,11 +141,11 @@ def test_the_committed_stack_files_are_valid(stack: str) -> None:
 
 
 def test_the_committed_stacks_share_no_host_port() -> None:
-    seen: dict[int, str] = {}
+    owners: dict[int, str] = {}
     for stack in ("dev", "test", "prod"):
         chosen = committed(stack)
         for host, _ in published_ports(chosen, chosen.select(catalog())).values():
-            assert seen.setdefault(host, stack) == stack
+            assert owners.setdefault(host, stack) == stack
 
 
 def test_direct_ports_stay_on_loopback_whatever_the_gateway_is_bound_to() -> None:
@@ -201,10 +201,10 @@ def test_what_no_service_or_client_provides_is_named_with_what_there_is(values: 
 
 
 def test_a_stacks_own_sizes_win_over_the_services() -> None:
-    own = {"replicas": 3, "maxCallSeconds": 5, "memoryMib": 512}
+    sizes = {"replicas": 3, "maxCallSeconds": 5, "memoryMib": 512}
     (template,) = [
         spec
-        for spec in settings(profiles=["dev"], services={"template": own}).select(catalog())
+        for spec in settings(profiles=["dev"], services={"template": sizes}).select(catalog())
         if spec.name == "template"
     ]
     assert (template.replicas, template.max_call_seconds, template.memory_mib) == (3, 5, 512)
