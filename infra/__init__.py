@@ -1,1 +1,1 @@
-"""What the Pulumi program is made of: settings, catalog, images, access, gateway configuration, components."""
+"""Holds the Pulumi program and its model: settings, services, configurations, parts and components."""

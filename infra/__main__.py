@@ -1,4 +1,4 @@
-"""The Pulumi program: from a stack's settings to its outputs."""
+"""Runs the Pulumi program, from a stack's settings to its outputs."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from infra.schema.problems import ConfigurationError
 
 
 def deploy(root: Path) -> None:
-    """Declare everything of one stack; `root` is the repository."""
+    """Declare all resources of the stack; `root` is the folder of the repository."""
     settings = load_settings(root)
     composition = compose(settings, root)
     opts = providers()

@@ -1,4 +1,4 @@
-"""Who may call: random tokens of each client. The gateway gets only hashes."""
+"""Declares the random tokens of the clients. The gateway gets only their hashes."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ TOKEN_BYTES = 32
 
 
 def token_hash(token: str) -> str:
-    """SHA-256 of a token as 64 lower-case hex digits: what the gateway keeps."""
+    """Return the SHA-256 of a token as 64 lower-case hex digits, which is what the gateway gets."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 def accepted_tokens(generated: list[str], given: SecretStr | None) -> list[str]:
-    """The tokens that are accepted, the newest first: the generated ones, or the one that a person gave instead.
+    """Return the tokens that are accepted, the newest first: the generated tokens, or the token that a person gave.
 
-    A given one that is among the generated ones was only copied from them; it changes nothing.
+    A given token that equals a generated one was copied from the outputs, so it changes nothing.
     """
     if given is None or given.get_secret_value() in generated:
         return generated
@@ -30,12 +30,12 @@ def accepted_tokens(generated: list[str], given: SecretStr | None) -> list[str]:
 
 
 class ClientToken(pulumi.ComponentResource):
-    """A client's bearer tokens: 64 lower-case hex digits of a cryptographic generator, secret everywhere.
+    """Creates the bearer tokens of a client: 64 lower-case hex digits from a cryptographic generator, always secret.
 
-    While a rotation is under way there are two; `token` is the newest. `sha256`, one for each, newest first, are no
-    secrets: nothing about 256 random bits follows from their hash, and in clear they keep the gateway's
+    During a rotation there are two tokens; `token` is the newest. `sha256` has the hash of each, the newest first. The
+    hashes are not secret: they tell nothing about 256 random bits, and in clear text they keep the gateway's
     configuration readable in a preview.
-    A token that a person `given` is the only one that is accepted, and `chosen` then says so.
+    If a person chose a token (`given`), only that one is accepted, and `chosen` is true.
     """
 
     token: pulumi.Output[str]
@@ -58,18 +58,18 @@ class ClientToken(pulumi.ComponentResource):
             ]
         )
         values: pulumi.Output[list[str]] = pulumi.Output.secret(
-            generated.apply(lambda known: accepted_tokens(known, given))
+            generated.apply(lambda tokens: accepted_tokens(tokens, given))
         )
-        self.token = values.apply(lambda known: known[0])
-        self.sha256 = pulumi.Output.unsecret(values.apply(lambda known: [token_hash(value) for value in known]))
+        self.token = values.apply(lambda tokens: tokens[0])
+        self.sha256 = pulumi.Output.unsecret(values.apply(lambda tokens: [token_hash(token) for token in tokens]))
         self.chosen = pulumi.Output.unsecret(
-            pulumi.Output.all(generated, values).apply(lambda known: known[0] != known[1])
+            pulumi.Output.all(generated, values).apply(lambda tokens: tokens[0] != tokens[1])
         )
         self.register_outputs({})
 
 
 def client_tokens(settings: StackSettings, opts: pulumi.ResourceOptions | None = None) -> dict[str, ClientToken]:
-    """The tokens of every client of a stack, by client."""
+    """Declare the tokens of every client of the stack; return them by client."""
     return {
         client: ClientToken(client, settings.token(client), settings.given_tokens.get(client), opts)
         for client in settings.clients

@@ -1,4 +1,4 @@
-"""Reads the settings of the running stack from Pulumi's configuration; nothing else in the program reads it."""
+"""Reads the settings of the stack from Pulumi's configuration; no other module of the program reads it."""
 
 from pathlib import Path
 
@@ -10,8 +10,11 @@ from infra.settings.stack import StackSettings, read_overrides, read_settings
 
 
 def load_settings(root: Path) -> StackSettings:
-    """Settings of the stack that is running this program, of the repository at `root`. Raises ConfigurationError."""
+    """Return the settings of the stack that runs this program; `root` is the folder of the repository.
+
+    Raises ConfigurationError.
+    """
     values = CONFIG.get()
-    if taken := env_file.taken(read_overrides(root, pulumi.get_stack()), pulumi.get_stack()):
-        pulumi.log.info(" / ".join(taken))
+    if notice := env_file.override_notice(read_overrides(root, pulumi.get_stack()), pulumi.get_stack()):
+        pulumi.log.info(notice)
     return read_settings(root, pulumi.get_stack(), values, [key for key in values if is_config_secret(key)])

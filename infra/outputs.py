@@ -1,4 +1,4 @@
-"""What a stack exports: all that the CLI and other stacks may rely on."""
+"""Exports the outputs of the stack, on which the CLI and other stacks rely."""
 
 from __future__ import annotations
 
@@ -28,12 +28,15 @@ def export(
 ) -> None:
     """Register the stack's outputs.
 
-    gateway: {url, http, https, development: base URLs, of which `url` is the best and `http` is absent where it only
-    leads to HTTPS; certificate: its source; container, configuration_version}; services: by name
-    {title, url, mcp, sse, direct, max_call_seconds, containers}; tokens (secret): by client; chosen_tokens: the
-    clients whose token a person chose; images: by name, the image's id; images_interface: the number that these have.
-    With their profiles: cache: {url, container}, cache_password (secret); monitoring: {url, container,
-    configuration_version}.
+    - gateway: {url, http, https, development: base URLs, of which clients should use `url`; `http` is absent where
+      plain HTTP redirects to HTTPS; certificate: its source; container, configuration_version}
+    - services: by name {title, url, mcp, sse, direct, max_call_seconds, containers}
+    - tokens (secret): by client
+    - chosen_tokens: the clients whose token a person chose
+    - images: by name, the image's id
+    - images_interface: the interface that these images were built for (infra.parts.image_interface)
+    - with the profile cache: cache: {url, container}, cache_password (secret)
+    - with the profile monitoring: monitoring: {url, container, configuration_version}
     """
     settings, specs = composition.settings, composition.services
     urls = gateway_urls(settings.gateway)
@@ -77,16 +80,16 @@ def export(
     pulumi.export(
         "chosen_tokens",
         pulumi.Output.all(**{client: token.chosen for client, token in tokens.items()}).apply(
-            lambda chosen: sorted(client for client, own in chosen.items() if own)
+            lambda chosen: sorted(client for client, is_chosen in chosen.items() if is_chosen)
         ),
     )
 
 
 def gateway_urls(settings: GatewaySettings) -> dict[str, str]:
-    """Base URLs of the gateway as a client on the same machine (or of the first server name) writes them.
+    """Return the base URLs of the gateway, with the first server name, or else as a client on this machine writes them.
 
-    `url` is what clients should use. Where plain HTTP only leads to HTTPS, there is no `http`, and the development
-    port is on loopback.
+    Clients should use `url`. Where plain HTTP redirects to HTTPS, there is no `http`, and the development port is on
+    loopback.
     """
     host = settings.server_names[0] if settings.server_names else settings.local_host
     plain = _url("http", host, settings.public(HTTP_PORT))
@@ -99,7 +102,7 @@ def gateway_urls(settings: GatewaySettings) -> dict[str, str]:
 
 
 def service_urls(base: str, spec: ServiceSpec, settings: GatewaySettings) -> dict[str, str]:
-    """Addresses of one service: REST base, both MCP transports, and the old direct port."""
+    """Return the addresses of a service: the base of its REST API, both MCP transports, and its direct port."""
     url = f"{base}/api/{spec.name}"
     return {
         "url": f"{url}/",

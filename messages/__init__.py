@@ -16,6 +16,8 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 DOMAIN = "dyber"
+#: The Chinese texts as `gettext` reads them; `python -m messages.catalogue` makes the file.
+COMPILED = FOLDER / "zh" / "LC_MESSAGES" / f"{DOMAIN}.mo"
 
 
 def language() -> str:
@@ -33,12 +35,18 @@ def tr(message: str, /, **values: object) -> str:
 
     A text that the catalogue lacks stays English; a test keeps the catalogue complete.
     """
-    text = message if language() == "en" else _catalogue("zh").gettext(message)
+    text = in_language(language(), message)
     return text.format(**values) if values else text
 
 
+def in_language(name: str, message: str, /) -> str:
+    """A text in `zh` or `en`, whatever the user's language is: for documents that exist in both."""
+    # gettext answers an empty text with the catalogue's header.
+    return message if name == "en" or not message else _catalogue(name).gettext(message)
+
+
 def either(chinese: str, english: str) -> str:
-    """One of two texts, by the user's language: for data that holds both, such as the program's settings."""
+    """One of two texts, by the user's language: for data that holds both, such as the gateway's log."""
     return english if language() == "en" else chinese
 
 

@@ -20,7 +20,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
-from messages import DOMAIN, FOLDER
+from messages import COMPILED, DOMAIN, FOLDER
 
 ROOT = FOLDER.parent
 PACKAGES = ("cli", "infra", "toolchain", "policy")
@@ -80,10 +80,9 @@ def update() -> list[str]:
 
 def compile_catalogue() -> None:
     """Write the compiled catalogue beside the readable one."""
-    target = CHINESE.with_suffix(".mo")
-    with tempfile.NamedTemporaryFile(dir=target.parent, suffix=".mo.part", delete=False) as file:
+    with tempfile.NamedTemporaryFile(dir=COMPILED.parent, suffix=".mo.part", delete=False) as file:
         write_mo(file, read())
-    Path(file.name).replace(target)
+    Path(file.name).replace(COMPILED)
 
 
 def main(arguments: list[str]) -> int:

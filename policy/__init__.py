@@ -1,1 +1,1 @@
-"""The policy pack: rules that every stack keeps, checked at each update."""
+"""Holds the policy pack: rules that every stack keeps, checked at each update."""

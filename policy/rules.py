@@ -1,6 +1,7 @@
-"""The rules, as pure functions of one resource's inputs: each yields what is wrong and the way out, in both languages.
+"""The rules that every stack keeps, as functions of one resource's inputs.
 
-`inputs` are as Pulumi knows them: camelCase keys; what is not known before the update is left out and not judged.
+Each yields what is wrong and what to do about it, in the user's language. `inputs` are as Pulumi knows them, with
+camelCase keys; a value that is not known before the update is not judged.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from typing import Any
 
 import yaml
 
+from messages import mark, tr
+
 Inputs = Mapping[str, Any]
-#: Stands in for a value that is not known before the update.
+#: Takes the place of a value that is not known before the update.
 UNKNOWN = "<unknown>"
 
 CONTAINER = "docker:index/container:Container"
@@ -23,18 +26,18 @@ SERVICE = "docker:index/service:Service"
 VOLUME = "docker:index/volume:Volume"
 RANDOM_BYTES = "random:index/randomBytes:RandomBytes"
 RANDOM_PASSWORD = "random:index/randomPassword:RandomPassword"
-#: Component whose containers alone may be reached from other machines.
+#: The type of the component whose containers can be reached from other machines.
 FRONT = "dyber:gateway:Front"
 
 DIGEST = re.compile(r"([^@]+@)?sha256:[0-9a-f]{64}")
 MIN_TOKEN_BYTES, MIN_PASSWORD_LENGTH = 32, 24
-#: Folders of the host that give a container the engine, or the host itself.
+#: Folders of the host through which a container could control the engine or the host.
 POWERFUL_FOLDERS = ("/var/run", "/run", "/var/lib/docker", "/etc", "/proc", "/sys", "/dev", "/root", "/boot")
 
 
 @dataclass(frozen=True)
 class Resource:
-    """`urn` also tells which components a resource is in; `protect`: Pulumi refuses to delete it."""
+    """A resource of a stack. `urn` contains the types of its parents; `protect` keeps Pulumi from deleting it."""
 
     type: str
     urn: str
@@ -47,18 +50,18 @@ class Resource:
         return self.urn.rsplit("::", 1)[-1]
 
     def is_in(self, component: str) -> bool:
-        """Whether it is a child of a component of this type."""
+        """Tell whether the resource is in a component of this type."""
         return component in self.urn.split("::")[2].split("$")[:-1]
 
     @property
-    def stays(self) -> bool:
-        """Whether it is meant to keep running, unlike one-shot containers."""
+    def keeps_running(self) -> bool:
+        """Whether the container keeps running, unlike one-shot containers."""
         return self.inputs.get("mustRun") is not False
 
 
 @dataclass(frozen=True)
 class Stack:
-    """`strict`: of production, where rules are mandatory and more of them hold; `data_retention` as in its file."""
+    """A stack. `strict`: rules are mandatory, and those for production apply too. `data_retention` as in its file."""
 
     name: str
     strict: bool = False
@@ -66,8 +69,10 @@ class Stack:
 
     @classmethod
     def of(cls, urn: str, root: Path) -> Stack:
-        """The stack of a resource, as its file in the repository `root` says: `dyber:policy` decides whether it is
-        strict, else prod is and no other."""
+        """Return the stack of a resource, with the values of its file in the repository `root`.
+
+        `dyber:policy` decides whether it is strict; without it only prod is strict.
+        """
         name = urn.removeprefix("urn:pulumi:").split("::")[0]
         file = root / f"Pulumi.{name}.yaml"
         content = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else None
@@ -76,151 +81,183 @@ class Stack:
         return cls(name, level == "mandatory", settings.get("dyber:dataRetention") or "delete")
 
 
-Rule = Callable[[Resource, Stack], Iterator[str]]
-
-
 def pinned_image(resource: Resource, stack: Stack) -> Iterator[str]:
-    """In production: images by digest, as a tag can move."""
+    """Require in production that images are given by digest, as a tag can move."""
     image = resource.inputs.get("image")
     if stack.strict and isinstance(image, str) and image != UNKNOWN and not DIGEST.fullmatch(image):
-        yield f"镜像 {image} 不是摘要：先 ./deploy.sh promote / image {image} is no digest: promote first"
+        yield tr("image {image} is not given by digest: run ./deploy.sh promote first", image=image)
 
 
 def no_open_port(resource: Resource, stack: Stack) -> Iterator[str]:
-    """Only the gateway's fronts may be reached from other machines, and in dev nobody."""
+    """Require that only the gateway's fronts can be reached from other machines; in dev, nothing can."""
     for port in _items(resource.inputs.get("ports")):
         address = port.get("ip")
         if address == UNKNOWN or _is_loopback(address):
             continue
         shown = f"{address or '0.0.0.0'}:{port.get('external', '*')}"
         if stack.name == "dev":
-            yield f"dev 中端口 {shown} 应只在本机：gateway.bind 用 127.0.0.1 / in dev {shown} must be on loopback"
+            yield tr("in dev, port {port} must be on loopback: set gateway.bind to 127.0.0.1", port=shown)
         elif not resource.is_in(FRONT):
-            yield f"端口 {shown} 只能由网关前端对外开放 / only the gateway's fronts may open port {shown}"
+            yield tr("only the gateway's fronts may open port {port} to other machines", port=shown)
 
 
 def not_privileged(resource: Resource, stack: Stack) -> Iterator[str]:
-    """No way around the container's walls."""
+    """Require that containers do not share namespaces or devices with the host."""
     inputs = resource.inputs
     if inputs.get("privileged"):
-        yield "不允许 privileged / privileged is not allowed"
+        yield tr("privileged is not allowed")
     for key in ("networkMode", "pidMode", "ipcMode", "usernsMode"):
         if inputs.get(key) == "host":
-            yield f"不允许 {key}: host / {key}: host is not allowed"
+            yield tr("{key}: host is not allowed", key=key)
     if _items(inputs.get("devices")):
-        yield "不允许主机设备 / devices of the host are not allowed"
+        yield tr("devices of the host are not allowed")
 
 
 def no_engine_socket(resource: Resource, stack: Stack) -> Iterator[str]:
-    """No container may command the engine, or write the host's system."""
+    """Require that no container can command the engine or write to the host's system folders."""
     mounts = [item.get("source") for item in _items(resource.inputs.get("mounts")) if item.get("type") != "volume"]
     volumes = [item.get("hostPath") for item in _items(resource.inputs.get("volumes"))]
     for source in filter(None, [*mounts, *volumes]):
         path = str(source).rstrip("/") or "/"
         if path == "/" or any(path == folder or path.startswith(folder + "/") for folder in POWERFUL_FOLDERS):
-            yield f"不允许挂载主机的 {source} / mounting the host's {source} is not allowed"
+            yield tr("mounting {folder} of the host is not allowed", folder=source)
 
 
 def limited(resource: Resource, stack: Stack) -> Iterator[str]:
-    """Memory, CPU, processes and logs have a limit, so that one container cannot starve the others."""
+    """Require limits of memory, CPU, processes and logs, so that one container cannot starve the others."""
     inputs = resource.inputs
     memory, swap = inputs.get("memory"), inputs.get("memorySwap")
     if not _positive(memory):
-        yield "没有内存上限：设置 memory / no memory limit: set memory"
+        yield tr("there is no memory limit: set memory")
     elif UNKNOWN not in (memory, swap) and swap != memory:
-        yield "memorySwap 应等于 memory / memorySwap must equal memory"
+        yield tr("memorySwap must equal memory")
     if not _positive(inputs.get("cpus")):
-        yield "没有 CPU 上限：设置 cpus / no CPU limit: set cpus"
+        yield tr("there is no CPU limit: set cpus")
     if "nproc" not in {item.get("name") for item in _items(inputs.get("ulimits"))} and inputs.get("ulimits") != UNKNOWN:
-        yield "没有进程数上限：设置 ulimit nproc / no limit of processes: set the ulimit nproc"
+        yield tr("there is no limit of processes: set the ulimit nproc")
     log_options = inputs.get("logOpts")
     if log_options != UNKNOWN and not (log_options or {}).get("max-size"):
-        yield "日志没有上限：设置 logOpts.max-size / logs have no limit: set logOpts.max-size"
+        yield tr("logs have no size limit: set logOpts.max-size")
 
 
 def healthcheck(resource: Resource, stack: Stack) -> Iterator[str]:
-    """What keeps running says whether it is healthy."""
+    """Require a health check of containers that keep running."""
     check = resource.inputs.get("healthcheck")
-    if resource.stays and check != UNKNOWN and not (check or {}).get("tests"):
-        yield "没有健康检查：设置 healthcheck / no healthcheck: set healthcheck"
+    if resource.keeps_running and check != UNKNOWN and not (check or {}).get("tests"):
+        yield tr("there is no health check: set healthcheck")
 
 
 def read_only_root(resource: Resource, stack: Stack) -> Iterator[str]:
-    """Nothing that runs can change its own programs, but one-shots that files are handed to: the engine hands none to
-    a read-only root."""
+    """Require a read-only root, so that containers cannot change their own programs.
+
+    One-shot containers with uploads are exempt, because the engine cannot upload files to a read-only root.
+    """
     inputs = resource.inputs
-    if inputs.get("readOnly") not in (True, UNKNOWN) and (resource.stays or not inputs.get("uploads")):
-        yield "根文件系统可写：设置 readOnly / the root file system can be written: set readOnly"
+    if inputs.get("readOnly") not in (True, UNKNOWN) and (resource.keeps_running or not inputs.get("uploads")):
+        yield tr("the root file system is writable: set readOnly")
 
 
 def not_root(resource: Resource, stack: Stack) -> Iterator[str]:
-    """Runs as a numeric user other than root, which an image cannot redefine."""
+    """Require a numeric user other than root; an image could redefine what a name means."""
     user = resource.inputs.get("user")
     if user != UNKNOWN and not re.fullmatch(r"[1-9][0-9]*(:[1-9][0-9]*)?", str(user or "")):
-        yield f"用户 {user!r}：应为非零的数字 uid:gid / user {user!r}: must be a numeric uid:gid other than 0"
+        yield tr("user {user!r} must be a numeric uid:gid other than 0", user=user)
 
 
 def no_capability(resource: Resource, stack: Stack) -> Iterator[str]:
-    """No kernel capability, and no way to gain one."""
+    """Require that containers have no kernel capabilities and cannot gain any."""
     capabilities = resource.inputs.get("capabilities")
     if capabilities != UNKNOWN:
         if "ALL" not in ((capabilities or {}).get("drops") or ()):
-            yield "没有去掉全部能力：capabilities.drops: [ALL] / capabilities are not dropped: capabilities.drops: [ALL]"
+            yield tr("capabilities are not dropped: set capabilities.drops to [ALL]")
         if added := (capabilities or {}).get("adds"):
-            yield f"不允许能力 {', '.join(map(str, added))} / capabilities {', '.join(map(str, added))} are not allowed"
+            yield tr("capabilities {names} are not allowed", names=", ".join(map(str, added)))
     options = resource.inputs.get("securityOpts")
     if options != UNKNOWN and "no-new-privileges:true" not in (options or ()):
-        yield "缺少 securityOpts: [no-new-privileges:true] / securityOpts lacks no-new-privileges:true"
+        yield tr("securityOpts lacks no-new-privileges:true")
     if unconfined := [value for value in options or () if "unconfined" in str(value)]:
-        yield f"不允许 {unconfined[0]} / {unconfined[0]} is not allowed"
+        yield tr("{option} is not allowed", option=unconfined[0])
 
 
 def long_token(resource: Resource, stack: Stack) -> Iterator[str]:
-    """Tokens and passwords cannot be guessed."""
+    """Require that tokens and passwords are long enough that they cannot be guessed."""
     length = resource.inputs.get("length")
     least = MIN_TOKEN_BYTES if resource.type == RANDOM_BYTES else MIN_PASSWORD_LENGTH
     if isinstance(length, int | float) and length < least:
-        yield f"长度 {length:g} 太短，至少 {least} / length {length:g} is too short, at least {least}"
+        yield tr("length {length} is too short; at least {least}", length=f"{length:g}", least=least)
 
 
 def kept_data(resource: Resource, stack: Stack) -> Iterator[str]:
-    """Require in production that not even `./deploy.sh destroy` deletes data. No update deletes data in any stack."""
+    """Require in production that not even `./deploy.sh destroy` deletes data. No update deletes data, in any stack."""
     if stack.strict and resource.name.endswith("-data") and not (resource.protect or stack.data_retention == "keep"):
-        yield (
-            f"./deploy.sh destroy 会删除生产数据：在 Pulumi.{stack.name}.yaml 设置 dyber:dataRetention: keep / "
-            f"./deploy.sh destroy would delete data of production: set dyber:dataRetention: keep in "
-            f"Pulumi.{stack.name}.yaml"
+        yield tr(
+            "./deploy.sh destroy would delete production data: set dyber:dataRetention: keep in Pulumi.{stack}.yaml",
+            stack=stack.name,
         )
 
 
-#: By name: the types of resources that a rule is about, and the rule.
-RULES: dict[str, tuple[frozenset[str], Rule]] = {
-    "pinned-image": (frozenset({CONTAINER}), pinned_image),
-    "no-open-port": (frozenset({CONTAINER}), no_open_port),
-    "not-privileged": (frozenset({CONTAINER}), not_privileged),
-    "no-engine-socket": (frozenset({CONTAINER}), no_engine_socket),
-    "limited": (frozenset({CONTAINER}), limited),
-    "healthcheck": (frozenset({CONTAINER}), healthcheck),
-    "read-only-root": (frozenset({CONTAINER}), read_only_root),
-    "not-root": (frozenset({CONTAINER}), not_root),
-    "no-capability": (frozenset({CONTAINER}), no_capability),
-    "long-token": (frozenset({RANDOM_BYTES, RANDOM_PASSWORD}), long_token),
-    "kept-data": (frozenset({VOLUME}), kept_data),
+@dataclass(frozen=True)
+class Rule:
+    """A rule about resources of some `types`. `description` is a text of the catalogue of messages; `violations` yields
+    what is wrong with a resource."""
+
+    types: frozenset[str]
+    description: str
+    violations: Callable[[Resource, Stack], Iterator[str]]
+
+
+#: The rules by name.
+RULES: dict[str, Rule] = {
+    "pinned-image": Rule(
+        frozenset({CONTAINER}), mark("In production, images are given by digest, as a tag can move."), pinned_image
+    ),
+    "no-open-port": Rule(
+        frozenset({CONTAINER}),
+        mark("Only the gateway's fronts can be reached from other machines; in dev, nothing can."),
+        no_open_port,
+    ),
+    "not-privileged": Rule(
+        frozenset({CONTAINER}), mark("Containers do not share namespaces or devices with the host."), not_privileged
+    ),
+    "no-engine-socket": Rule(
+        frozenset({CONTAINER}),
+        mark("No container can command the engine or write to the host's system folders."),
+        no_engine_socket,
+    ),
+    "limited": Rule(
+        frozenset({CONTAINER}), mark("Memory, CPU, processes and logs of a container are limited."), limited
+    ),
+    "healthcheck": Rule(
+        frozenset({CONTAINER}), mark("A container that keeps running has a health check."), healthcheck
+    ),
+    "read-only-root": Rule(frozenset({CONTAINER}), mark("A container cannot change its own programs."), read_only_root),
+    "not-root": Rule(frozenset({CONTAINER}), mark("A container runs as a numeric user other than root."), not_root),
+    "no-capability": Rule(
+        frozenset({CONTAINER}), mark("A container has no kernel capabilities and cannot gain any."), no_capability
+    ),
+    "long-token": Rule(
+        frozenset({RANDOM_BYTES, RANDOM_PASSWORD}),
+        mark("Tokens and passwords are long enough that they cannot be guessed."),
+        long_token,
+    ),
+    "kept-data": Rule(
+        frozenset({VOLUME}), mark("In production, not even ./deploy.sh destroy deletes data."), kept_data
+    ),
 }
 
 
 def violations(resource: Resource, stack: Stack) -> list[tuple[str, str]]:
-    """(rule, what is wrong) of one resource."""
+    """Return what is wrong with one resource, each with the name of the rule."""
     return [
         (name, problem)
-        for name, (types, rule) in RULES.items()
-        if resource.type in types
-        for problem in rule(resource, stack)
+        for name, rule in RULES.items()
+        if resource.type in rule.types
+        for problem in rule.violations(resource, stack)
     ]
 
 
 def known(value: Any, unknown: type[Exception]) -> Any:
-    """Plain dictionaries and lists of a value whose parts raise `unknown` when they are not known yet; those become
+    """Return a value as plain dictionaries and lists. Parts that raise `unknown`, as they are not known yet, become
     UNKNOWN."""
 
     def part(container: Any, key: Any) -> Any:

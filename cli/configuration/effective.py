@@ -21,7 +21,7 @@ from infra.rendering.gateway import inputs as gateway_inputs
 from infra.schema.key_paths import dotted
 from infra.schema.setting_tree import ANY_KEY, Setting
 from infra.services.catalog import SPEC_FILE, ServiceSpec, load_catalog
-from infra.settings.build import FROM_ENVIRONMENT, found_by_set_up
+from infra.settings.build import FROM_ENVIRONMENT, from_environment
 from infra.settings.env_file import EnvFile, file_name
 from infra.settings.names import NAMESPACE
 from infra.settings.secrets import encrypted_paths, is_encrypted
@@ -170,7 +170,7 @@ class Configuration:
                 return file_name(self.stack)
             if own is not MISSING:
                 return self.file.path.name
-            if path[0] == "build" and path[-1] in found_by_set_up(os.environ):
+            if path[0] == "build" and path[-1] in from_environment(os.environ):
                 return FROM_ENVIRONMENT[path[-1]]
             return None
 

@@ -15,10 +15,10 @@ from cli.system.checkout import ROOT
 from cli.system.errors import StackError
 from cli.terminal.console import err
 from infra.services.catalog import declared_secrets
-from infra.settings.env_file import DEFAULT_STACK, bindings, file_name, keys, taken, text_of
+from infra.settings.env_file import DEFAULT_STACK, bindings, file_name, keys, override_notice, text_of
 from infra.settings.names import MAIN_CLIENT, stack_file
 from infra.settings.stack import read_overrides
-from messages import either, tr
+from messages import tr
 
 TOKEN_KEY = "MCP_AUTH_TOKEN"
 OWNER_ONLY = 0o600
@@ -30,8 +30,8 @@ _HEADER = """\
 
 def show_taken(stack: str) -> None:
     """Print which keys of the local env file are in force, never their values. Raises ConfigurationError."""
-    if found := taken(read_overrides(ROOT, stack), stack):
-        err.print(either(*found), markup=False)
+    if line := override_notice(read_overrides(ROOT, stack), stack):
+        err.print(line, markup=False)
 
 
 def completed(text: str, header: str, wanted: list[str], values: Mapping[str, str]) -> str:

@@ -13,6 +13,7 @@ from cli.system.checkout import ROOT
 from infra.schema.setting_tree import ANY_KEY, Setting
 from infra.settings.names import NAMESPACE, stack_file
 from infra.settings.stack import setting_tree
+from messages import in_language, mark
 
 SCHEMA = "docs/stack.schema.json"
 PAGES = {"zh": "docs/settings.md", "en": "docs/settings.en.md"}
@@ -26,8 +27,7 @@ WRITTEN_BY_COMMANDS = {
 
 _SECURE = {
     "type": "object",
-    "description": "加密的值，由 ./deploy.sh config set <键> --secret 写入 / An encrypted value, written by "
-    "./deploy.sh config set KEY --secret",
+    "description": mark("An encrypted value, written by ./deploy.sh config set <key> --secret"),
     "properties": {"secure": {"type": "string"}},
     "required": ["secure"],
     "additionalProperties": False,
@@ -59,7 +59,7 @@ def schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Pulumi.<stack>.yaml",
-        "description": "一个栈的设置；说明见 docs/settings.md / The settings of a stack; see docs/settings.en.md",
+        "description": _in_both_languages(mark("The settings of a stack; see docs/settings.en.md")),
         "type": "object",
         "properties": {
             "config": {
@@ -71,7 +71,7 @@ def schema() -> dict[str, Any]:
             **{key: {"type": "string"} for key in _OF_PULUMI},
         },
         "additionalProperties": False,
-        "$defs": {**definitions, "Secure": _SECURE},
+        "$defs": {**definitions, "Secure": _tidy(_SECURE)},
     }
 
 
@@ -95,7 +95,7 @@ def page(language: str, environments: Mapping[str, Mapping[str, Any]]) -> str:
     header = "| 键 | 取值 | 默认 | 环境 | 含义 |" if zh else "| Key | Values | Default | Environments | Meaning |"
     for group, rows in groups.items():
         title = group or ("顶层" if zh else "Top level")
-        about = tree.properties[group].description[0 if zh else 1] if group else ""
+        about = in_language(language, tree.properties[group].description) if group else ""
         lines += ["", f"## {title}", "", *([about + ("。" if zh else "."), ""] if about else [])]
         lines += [header, "|---|---|---|---|---|"]
         lines += [_row(path, setting, language, environments) for path, setting in rows]
@@ -137,7 +137,6 @@ def shown(value: Any) -> str:
 
 
 def _row(path: tuple[str, ...], setting: Setting, language: str, environments: Mapping[str, Mapping[str, Any]]) -> str:
-    zh = language == "zh"
     said = []
     for name, content in environments.items():
         for at, value in _at(content, path):
@@ -145,7 +144,7 @@ def _row(path: tuple[str, ...], setting: Setting, language: str, environments: M
             said.append(f"{name}{where}: `{'•••' if setting.secret else shown(value)}`")
     default = "–" if setting.default in (None, "") else f"`{shown(setting.default)}`"
     cells = [
-        f"`{'.'.join(path)}`", kind(setting, language), default, "<br>".join(said) or "–", setting.description[0 if zh else 1],
+        f"`{'.'.join(path)}`", kind(setting, language), default, "<br>".join(said) or "–", in_language(language, setting.description),
     ]  # fmt: skip
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
@@ -170,11 +169,18 @@ def _tidy(value: Any, described: bool = True) -> Any:
     words = ("title",) if described else ("title", "description")
     # A property may have such a name too; it is no text.
     tidied = {key: _tidy(own) for key, own in value.items() if key not in words or not isinstance(own, str)}
+    if isinstance(tidied.get("description"), str):
+        tidied["description"] = _in_both_languages(tidied["description"])
     if tidied.get("writeOnly"):
         return {"$ref": "#/$defs/Secure"}
     if "patternProperties" in tidied:
         tidied.setdefault("additionalProperties", False)
     return tidied
+
+
+def _in_both_languages(message: str) -> str:
+    """A description for editors, which show it as it is: a line in Chinese, then one in English."""
+    return "\n".join(in_language(language, message) for language in PAGES)
 
 
 _HEAD_ZH = f"""\

@@ -156,7 +156,7 @@ class Deployment:
         from infra.services.catalog import load_catalog
 
         specs = self.settings.select(load_catalog(ROOT / "mcp-servers"))
-        image_interface.refuse_other(self.settings)
+        image_interface.refuse_incompatible_images(self.settings)
         gateway_inputs.configuration(self.settings, specs, {})
         gateway_inputs.tls_files(self.settings)
 

@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING
 
 from cli.system.checkout import ROOT
-from messages import either
 
 if TYPE_CHECKING:
     from pulumi.automation.events import PolicyEvent
@@ -16,10 +15,9 @@ MANDATORY = "mandatory"
 
 
 def told(event: PolicyEvent) -> str:
-    """`resource: what is wrong (rule)`, in the language of the command line."""
-    # The rule's description comes first; the pack gives what is wrong in both languages (policy/rules.py).
+    """`resource: what is wrong (rule)`, in the language of the policy pack, which is that of the command line."""
+    # The rule's description comes first.
     text = re.sub(r"<\{%.*?%\}>", "", event.message).strip().splitlines()[-1].strip()
-    chinese, _, english = text.partition(" / ")
     name = (event.resource_urn or "").rsplit("::", 1)[-1]
     rule = event.policy_name.removesuffix("-advice")
-    return f"{name}: {either(chinese, english or chinese)} ({rule})"
+    return f"{name}: {text} ({rule})"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from infra.schema.problems import ConfigurationError
+from messages import tr
 
 if TYPE_CHECKING:
     from pulumi import automation as auto
@@ -38,7 +39,12 @@ def for_new_stack(file: Path) -> str | None:
     if provider != PASSPHRASE and provider.partition("://")[0] not in KEY_SERVICES:
         known = ", ".join([PASSPHRASE, *(f"{scheme}://…" for scheme in KEY_SERVICES)])
         raise ConfigurationError(
-            f"{origin}: 不认识的机密提供者 / unknown secrets provider: {provider!r}; 可用 / known: {known}"
+            tr(
+                "{origin}: unknown secrets provider {provider!r}; known: {known}",
+                origin=origin,
+                provider=provider,
+                known=known,
+            )
         )
     return provider
 

@@ -13,7 +13,7 @@ from cli.previews.model import KINDS, OPS, UNKNOWN, Effects, StackPreview, Step,
 from cli.previews.values import LATER, changed_settings, shown_value, shown_variable
 from cli.terminal.masking import HIDDEN
 from infra.services.contract_diff import MARKS, Change
-from messages import either, mark, tr
+from messages import mark, tr
 
 #: First line of the comment, by which it is found again and updated in place.
 MARKER = "<!-- dyber-preview -->"
@@ -130,7 +130,7 @@ def _tools(tools: Mapping[str, Sequence[Change]]) -> Iterator[str]:
     yield f"### {tr('Tools that agents see')}"
     yield f"`✗` {tr('breaks callers')} · `~` {tr('changes what agents read')} · `+` {tr('compatible')}"
     for service, changes in sorted(changed.items()):
-        lines = [line for change in changes for line in change.lines(either(change.zh, change.en))]
+        lines = [line for change in changes for line in change.lines()]
         worst = MARKS[min(change.effect for change in changes)]
         yield from ("", f"<details open><summary><b>{service}</b> {worst}</summary>", "")
         yield from _block(lines)

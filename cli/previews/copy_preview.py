@@ -28,7 +28,7 @@ from cli.system.errors import StackError
 from infra.schema.key_paths import dotted
 from infra.settings.names import stack_file
 from infra.settings.secrets import encrypted_paths
-from messages import tr
+from messages import COMPILED, FOLDER, tr
 
 #: Nothing that it encrypts is secret.
 PASSPHRASE = "placeholder"
@@ -197,6 +197,10 @@ def _check_out(root: Path, revision: str, tree: Path) -> None:
         archive.extractall(tree, filter="data")
     # Both commits run in this one's virtual environment.
     (tree / ".venv").symlink_to(sys.prefix, target_is_directory=True)
+    # Git does not keep the compiled messages, without which the program would speak English to everybody.
+    compiled = tree / COMPILED.relative_to(FOLDER.parent)
+    if COMPILED.is_file() and compiled.parent.is_dir():
+        shutil.copy2(COMPILED, compiled)
 
 
 def _without_encrypted_values(file: Path) -> dict[tuple[str, ...], str]:

@@ -11,7 +11,7 @@ import typer
 from infra.services import reserved_names
 from infra.services.catalog import NAME_PATTERN, SERVICE_PORTS, ServiceSpec, lowest_free_port
 from infra.services.ports import GATEWAY_PORTS
-from messages import either, tr
+from messages import tr
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ def checked_name(text: str, folders: set[str]) -> str:
                 instead=instead,
             )
         )
-    if reason := reserved_names.problem_of_a_new_one(name):
-        raise typer.TyperException(either(*reason))
+    if reason := reserved_names.problem_of_a_new_service(name):
+        raise typer.TyperException(reason.text())
     if name in {folder.lower() for folder in folders}:
         raise typer.TyperException(tr("mcp-servers/{name} is there already; choose another name", name=name))
     return name

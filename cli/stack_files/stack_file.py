@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
-from infra.schema.problems import ConfigurationError
+from infra.schema.problems import ConfigurationError, Problem
 from infra.settings.names import NAMESPACE
 from infra.settings.secrets import encrypted_paths
 
@@ -48,7 +48,7 @@ class StackFile:
             # Comments alone belong to nothing that could keep them.
             self._comments = text if not self._content else ""
         except (YAMLError, UnicodeDecodeError) as error:
-            raise ConfigurationError(f"{path.name}: 不是有效的 YAML / not valid YAML: {error}") from None
+            raise ConfigurationError(Problem("not_yaml", path.name, parameters={"reason": str(error)})) from None
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value of a key."""

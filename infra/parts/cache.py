@@ -1,4 +1,4 @@
-"""Decides what the profile `cache` is: Redis, its users and what each may do, and its exporter for Prometheus."""
+"""Decides the parts of the profile `cache`: Redis, its users and their permissions, and its exporter for Prometheus."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from infra.settings.profiles import CACHE, CacheSettings
 from infra.settings.subnets import Subnets
 
 CACHE_UID, EXPORTER_UID = 26379, 29121
-#: The network within the stack.
+#: The name of the network within the stack.
 EDGE = f"{CACHE}-edge"
-#: Volumes within the stack: the data, and the password of the user `metrics`.
+#: The names of the volumes within the stack: for the data, and for the password of the user `metrics`.
 DATA_VOLUME, PASSWORD_VOLUME = f"{CACHE}-data", f"{CACHE}-metrics"
 PASSWORD_FOLDER = "/run/dyber-cache"
-#: The variable that tells where the password of the user `metrics` is.
+#: The environment variable with the path of the file that holds the password of the user `metrics`.
 PASSWORD_FILE_VARIABLE = "CACHE_PASSWORD_FILE"
 MAX_PROCESSES = 128
 STOP_SECONDS = 10
 EXPORTER_MEMORY_MIB = 64
-#: What people may do with the published port: everything with data, nothing with the server, or through it with others.
+#: What people may do through the published port: everything with data, but no administration of the server.
 DATA_USER = ("~*", "&*", "+@all", "-@admin", "-@dangerous", "+info")
-#: What the exporter and the health check may do: ask how Redis is.
+#: What the exporter and the health check may do: ask for the state of Redis.
 METRICS_USER = ("+@connection", "+info", "+slowlog|len", "+slowlog|get", "+latency|latest", "+latency|histogram")
-#: What a service may do with its own keys. No command tells of the keys or channels of others, or takes their data
-#: along; scripts are left out, as one that does not end stops Redis for everybody.
+#: What a service may do with its own keys. Commands that list keys or channels of other services, or affect their data,
+#: are left out; so are scripts, because a script that does not end blocks Redis for all services.
 SERVICE_COMMANDS = (
     *("+@read", "+@write", "+@connection", "+@transaction", "+@pubsub"),
     *("-@dangerous", "-@admin", "-@scripting", "-scan", "-randomkey", "-dbsize", "-pubsub"),
@@ -52,14 +52,16 @@ def redis_command(max_data_mib: int, users: Iterable[tuple[str, str, Sequence[st
 
 
 def edge(subnets: Subnets) -> Network:
-    """Return the network through which Redis' port is published and the exporter asks; nothing gets out of it."""
-    return Network(EDGE, CACHE, way_out=False, subnet=subnets.part(CACHE))
+    """Return the network for the published port of Redis and for the exporter; it has no access to the internet."""
+    return Network(EDGE, CACHE, internet_access=False, subnet=subnets.part(CACHE))
 
 
 def redis(settings: CacheSettings, networks: Sequence[str]) -> Server:
-    """Return Redis, which is in `edge` and in the `networks` of the services that use it, so that those stay apart.
+    """Return Redis, which is in `edge` and in each of the `networks` of the services that use it, so that the services
+    do not share a network.
 
-    Its command is redis_command, as it holds hashes of passwords that are not known yet. Two cannot share the data.
+    The caller sets redis_command as its command, which contains hashes of passwords that are not known yet. It is
+    replaced old first, because two containers cannot share the data.
     """
     return Server(
         f"{CACHE}-redis",
@@ -69,14 +71,14 @@ def redis(settings: CacheSettings, networks: Sequence[str]) -> Server:
         Probe(("/usr/local/bin/cache-healthcheck",), start_seconds=30),
         Stop(STOP_SECONDS),
         replaced="old first",
-        # Services do without it, so nothing waits for it.
+        # Services work without Redis, so a deployment does not wait for it.
         wait_seconds=None,
         mounts=(Mount(DATA_VOLUME, DATA_FOLDER), _PASSWORD),
     )
 
 
 def exporter(monitoring_network: str) -> Server:
-    """Return what tells Prometheus how Redis is; it may read no key."""
+    """Return the exporter, which serves metrics of Redis to Prometheus and cannot read any key."""
     return Server(
         f"{CACHE}-exporter",
         f"{CACHE}-exporter",

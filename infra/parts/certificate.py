@@ -1,4 +1,4 @@
-"""Decides what keeps the certificate of port 443 while the stack runs: a self-signed one, or one of an ACME authority."""
+"""Decides the containers that store and renew the certificate of port 443: self-signed, own files, or from ACME."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from infra.parts.gateway import EDGE, GATEWAY_UID, MAX_PROCESSES, WRITABLE_CONFI
 
 MEMORY_MIB = 64
 LIMITS = Confinement(GATEWAY_UID, MEMORY_MIB, 1.0, MAX_PROCESSES)
-#: Checks the user's own certificate and puts it where the gateway serves it.
+#: Checks the user's own certificate and puts it into the volume from which the gateway serves it.
 STORE = Task(
     "gateway-certificate",
     "gateway-certificate",
@@ -17,12 +17,15 @@ STORE = Task(
     ("/usr/local/bin/store-certificate", STAGING),
     mounts=(WRITABLE_CONFIGURATION,),
 )
-#: How long before its end a certificate is renewed at the latest.
+#: A certificate is renewed at the latest this long before it expires.
 RENEW_BEFORE_DAYS = 30
 
 
 def self_signed() -> Server:
-    """Return what renews the gateway's self-signed certificate and makes a damaged one anew; it is in no network."""
+    """Return the container that renews the gateway's self-signed certificate and replaces a damaged one.
+
+    It is in no network.
+    """
     return Server(
         "gateway-certificate-keeper",
         "gateway-certificate",
@@ -38,11 +41,11 @@ def self_signed() -> Server:
 
 
 def acme(*, names: Sequence[str], directory: str, email: str, authorities: str) -> Server:
-    """Return what gets the certificate from an ACME authority and renews it, in a network with a way to the authority.
+    """Return the container that gets a certificate from an ACME authority and renews it.
 
     `names` are DNS names for which the authority reaches the gateway on port 80; the first is the subject. `directory`
-    is the authority's directory URL; `authorities` is PEM text with what to trust when asking it, empty: the public
-    authorities. Two at once would ask the authority twice.
+    is the URL of the authority's directory. `authorities` is PEM text with the certificates to trust when calling it;
+    empty means the public authorities. It is replaced old first, because two would ask the authority twice.
     """
     environment = {
         "ACME_DIRECTORY": directory,

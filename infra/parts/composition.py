@@ -1,4 +1,4 @@
-"""Decides which services and data volumes a stack has, and refuses what cannot work before anything is created."""
+"""Decides which services and data volumes a stack has, and refuses bad settings before anything is created."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from infra.settings.stack import StackSettings
 
 @dataclass(frozen=True)
 class Composition:
-    """What a stack is made of: `services` with the stack's values, and the names of its data volumes by service."""
+    """The settings of a stack, its `services` with the stack's values, and the names of its data volumes by service."""
 
     settings: StackSettings
     services: list[ServiceSpec]
@@ -23,9 +23,12 @@ class Composition:
 
 
 def compose(settings: StackSettings, root: Path) -> Composition:
-    """Decide what the stack is made of; `root` is the repository. Raises ConfigurationError for what cannot work."""
+    """Decide which parts the stack has; `root` is the folder of the repository.
+
+    Raises ConfigurationError for settings that cannot work.
+    """
     services = settings.select(catalog.load_catalog(root / "mcp-servers"))
-    image_interface.refuse_other(settings)
+    image_interface.refuse_incompatible_images(settings)
     gateway_inputs.configuration(settings, services, {})
     gateway_inputs.tls_files(settings)
     present = data_volumes.present_for(settings.stack)

@@ -1,6 +1,7 @@
-"""Defines what a part of a stack is made of, whatever engine or orchestrator runs it.
+"""Defines networks, containers and their limits independently of the engine that runs them.
 
-Parts are decided in the modules beside this one; a package of infra.components makes them on one kind of engine.
+The other modules of this package decide the parts of a stack with these classes; infra.components makes them on an
+engine.
 """
 
 from __future__ import annotations
@@ -10,26 +11,27 @@ from typing import Literal
 
 from infra.services.ports import REDIS_PORT
 
-#: Name of Redis on every network it is in, and its port there: what services are told.
+#: The name and the port of Redis on each of its networks, which services are given.
 CACHE_HOST, CACHE_PORT = "cache", REDIS_PORT
 
 
 @dataclass(frozen=True)
 class Network:
-    """A network of a stack. `name` tells it from the others of the stack; `label` is the service it is counted to.
+    """A network of a stack. `name` is unique within the stack; `label` is the service that it belongs to.
 
-    `way_out`: what is in it reaches the internet. `subnet` is its range of addresses; None leaves that to the engine.
+    `internet_access`: its containers reach the internet. `subnet` is its address range; with None the engine chooses
+    one.
     """
 
     name: str
     label: str
-    way_out: bool
+    internet_access: bool
     subnet: str | None = None
 
 
 @dataclass(frozen=True)
 class Membership:
-    """A container is in a network, where `aliases` are its further names."""
+    """The membership of a container in a network, where it also has the names `aliases`."""
 
     network: str
     aliases: tuple[str, ...] = ()
@@ -37,7 +39,7 @@ class Membership:
 
 @dataclass(frozen=True)
 class Mount:
-    """A container has the files of a volume in `folder`. `read_only` None says nothing, so that it can write."""
+    """The mount of a volume in `folder` of a container. `read_only` None leaves it to the engine: writable."""
 
     volume: str
     folder: str
@@ -46,8 +48,8 @@ class Mount:
 
 @dataclass(frozen=True)
 class Confinement:
-    """What a container may use: its user, memory, processor cores, and the processes and threads of its user on the
-    whole engine. `seccomp` names a profile of system calls; None is the engine's own."""
+    """The user and the limits of a container: memory, CPU cores, and how many processes and threads its user may have
+    on the whole engine. `seccomp` names a profile of system calls; None means the engine's own profile."""
 
     uid: int
     memory_mib: int
@@ -58,7 +60,7 @@ class Confinement:
 
 @dataclass(frozen=True)
 class TemporaryFolder:
-    """A folder in memory; `programs`: files in it can be run."""
+    """A folder in memory. `programs`: files in it can be executed."""
 
     path: str
     mib: int
@@ -70,8 +72,11 @@ SMALL_TMP = TemporaryFolder("/tmp", 16)
 
 @dataclass(frozen=True)
 class Probe:
-    """A command that tells whether a container is healthy. For `start_seconds` after its start failures do not count;
-    None leaves no such time. `steady`: it is as frequent before the container is healthy as after that."""
+    """A command that tells whether a container is healthy.
+
+    Failures in the first `start_seconds` do not count; None means that all count. `steady`: the command runs at the
+    same interval before the container is healthy as afterwards.
+    """
 
     command: tuple[str, ...]
     start_seconds: int | None = None
@@ -80,7 +85,7 @@ class Probe:
 
 @dataclass(frozen=True)
 class Stop:
-    """How a container is stopped: this signal, then so much time for its running calls. None is the engine's own."""
+    """How a container is stopped: `signal`, then `seconds` for its running calls; None means the engine's default."""
 
     seconds: int | None
     signal: str = "SIGTERM"
@@ -88,13 +93,14 @@ class Stop:
 
 @dataclass(frozen=True)
 class Server:
-    """A container that is meant to run all the time, with a read-only root.
+    """A container that keeps running, with a read-only root file system.
 
-    `name` tells it from the others of the stack; `label` is the service it is counted to. Without `memberships` it has
-    no network at all. `environment` is in order.
-    `replaced`: its successor is healthy before it goes, or comes when it is gone, as both cannot have what they need;
-    None leaves the order to what makes it.
-    `wait_seconds` is how long a deployment waits until it is healthy; None: not at all.
+    `name` is unique within the stack; `label` is the service that it belongs to. Without `memberships` it has no
+    network. The order of `environment` is kept.
+    `replaced`: "new first" starts the successor and waits until it is healthy before the old container is removed;
+    "old first" removes the old container first, for containers that cannot run twice; None leaves the order to the
+    component that makes it.
+    `wait_seconds` is how long a deployment waits until the container is healthy; None means that it does not wait.
     """
 
     name: str
@@ -113,10 +119,10 @@ class Server:
 
 @dataclass(frozen=True)
 class Task:
-    """A container that does one thing and ends; a deployment waits for its outcome. It has no network unless it joins
-    that of another container.
+    """A one-shot container; a deployment waits for its outcome. It has no network unless it joins that of another
+    container.
 
-    `name`, `label`, `environment` and `mounts` are as for Server. With `temporary` its root is read-only.
+    `name`, `label`, `environment` and `mounts` are as for Server. With `temporary` its root file system is read-only.
     """
 
     name: str
@@ -128,5 +134,5 @@ class Task:
     temporary: tuple[TemporaryFolder, ...] = ()
 
 
-#: Where tasks find the files that they are given.
+#: The folder in which tasks find the files that they are given.
 STAGING = "/staging"

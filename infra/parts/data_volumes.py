@@ -1,7 +1,7 @@
-"""Names the volumes that hold data, and tells which of them the engine has.
+"""Names the volumes that hold data, and lists those that the engine has.
 
-A data volume outlives the service that uses it, the stack, and the state. Its name is fixed, so a service that comes
-back finds its data; its labels say whose it is.
+A data volume outlives its service, the stack, and the state. Its name is fixed, so a service that is added again finds
+its data; its labels name the stack and the service.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 from infra.schema.problems import ConfigurationError, Problem
 
-#: Where a container has its data volume; in the image of every service, for its user alone.
+#: The folder of a container with its data volume; in the images of services, only the service's user can read it.
 DATA_FOLDER = "/data"
-#: Seconds that the engine has for its answer.
+#: How many seconds the engine may take to answer.
 ANSWER_SECONDS = 60
 _SERVICE = re.compile(r"[a-z][a-z0-9-]*")
 _COLUMNS = ("{{.Name}}", '{{.Label "dyber.stack"}}', '{{.Label "dyber.service"}}')
@@ -23,7 +23,7 @@ _COLUMNS = ("{{.Name}}", '{{.Label "dyber.stack"}}', '{{.Label "dyber.service"}}
 
 @dataclass(frozen=True)
 class LabelledVolume:
-    """A volume of the engine with labels of ours: `stack` and `service` say whose it is."""
+    """A volume of the engine with the system's labels, which name its `stack` and its `service`."""
 
     name: str
     stack: str
@@ -32,29 +32,35 @@ class LabelledVolume:
     @property
     def holds_data(self) -> bool:
         """Tell whether it is a data volume, not a volume with a configuration or secrets."""
-        return self.name in (volume_name(self.stack, self.service), _name_before(self.stack, self.service))
+        return self.name in (volume_name(self.stack, self.service), _older_name(self.stack, self.service))
 
 
 def volume_name(stack: str, service: str) -> str:
-    """The name of a service's data volume. Two different pairs never have the same name: hyphens of the stack are
-    doubled, so the first single hyphen is the one before the service, whose name begins with a letter."""
+    """Return the name of a service's data volume, which is different for each pair of stack and service.
+
+    Hyphens of the stack's name are doubled, so the first single hyphen is the one before the service, whose name begins
+    with a letter.
+    """
     return f"dyber-{stack.replace('-', '--')}-{service}-data"
 
 
-def _name_before(stack: str, service: str) -> str:
-    """Return the name such a volume had before hyphens were doubled; it is ambiguous, so the volume's labels have to
-    agree."""
+def _older_name(stack: str, service: str) -> str:
+    """Return the name that older versions gave such a volume, without doubled hyphens. It is ambiguous, so the labels
+    of the volume must match as well."""
     return f"dyber-{stack}-{service}-data"
 
 
 def labelled() -> list[LabelledVolume]:
-    """Every volume of the engine with labels of ours. Raises ConfigurationError when the engine does not answer."""
+    """Return every volume of the engine with the system's labels. Raises ConfigurationError if it does not answer."""
     return _listed("label=dyber.project=dyber")
 
 
 def present_for(stack: str) -> list[LabelledVolume]:
-    """As labelled, with the volumes without labels that have the name of a data volume of `stack`: a person made them, so
-    that the stack uses them. They are given as if they had the labels. Raises ConfigurationError."""
+    """Return the volumes of `labelled`, and the volumes without labels that have the name of a data volume of `stack`.
+
+    A person made the latter for the stack to use; they are returned as if they had the labels. Raises
+    ConfigurationError.
+    """
     prefix, suffix = volume_name(stack, "\n").split("\n")
     by_name = _listed(f"name={prefix}")
     made_by_hand = []
@@ -80,25 +86,28 @@ def _listed(chosen: str) -> list[LabelledVolume]:
 
 
 def of_stack(stack: str, present: Iterable[LabelledVolume]) -> dict[str, str]:
-    """The names of the stack's data volumes among `present`, by service. A service may have one of each scheme; the
-    older one then holds what the service wrote first."""
-    found: dict[str, str] = {}
+    """Return the names of the stack's data volumes among `present`, by service.
+
+    If a service has a volume of the older naming as well, that one is returned, as it was there first.
+    """
+    names: dict[str, str] = {}
     for volume in present:
         if volume.stack == stack and volume.holds_data:
             is_older = volume.name != volume_name(stack, volume.service)
-            if is_older or volume.service not in found:
-                found[volume.service] = volume.name
-    return found
+            if is_older or volume.service not in names:
+                names[volume.service] = volume.name
+    return names
 
 
 def declared(stack: str, used: Collection[str], present: Collection[LabelledVolume]) -> dict[str, str]:
-    """The names of the data volumes that a stack declares, by service: those of the services that `used` names, and
-    those on the engine that nothing uses now, as what is not declared could be deleted. `present`: see present_for.
+    """Return the names of the data volumes that a stack declares, by service.
 
-    Raises ConfigurationError where a name is taken by the data of another stack.
+    They are those of the services in `used`, and all others of the stack on the engine, because a volume that is no
+    longer declared could be deleted. `present` comes from present_for.
+    Raises ConfigurationError if a name is taken by the data of another stack.
     """
-    own = of_stack(stack, present)
-    names = {service: own.get(service) or volume_name(stack, service) for service in sorted({*used, *own})}
+    existing = of_stack(stack, present)
+    names = {service: existing.get(service) or volume_name(stack, service) for service in sorted({*used, *existing})}
     owners: Mapping[str, LabelledVolume] = {volume.name: volume for volume in present if volume.stack}
     for service, name in names.items():
         owner = owners.get(name)

@@ -1,4 +1,4 @@
-"""Decides what the gateway is: its fronts with their ports, its container and networks, and who keeps its certificate."""
+"""Decides the parts of the gateway: its fronts with their ports, its container with its networks, and its loader."""
 
 from __future__ import annotations
 
@@ -29,18 +29,19 @@ from infra.settings.stack import StackSettings
 from infra.settings.subnets import Subnets
 
 GATEWAY_UID, FRONT_UID = 20080, 20079
-#: Of the gateway's user on the engine: the old and the new gateway, a loader, what brings certificates.
+#: Limits for all containers of a user. The gateway's user runs the old and the new gateway, its loader and the
+#: containers for its certificate.
 MAX_PROCESSES, MAX_FRONT_PROCESSES = 512, 1024
-#: Name of the gateway's containers on the network that it shares with the fronts (nginx/front/nginx.conf).
+#: The name of the gateway on the network that it shares with the fronts (nginx/front/nginx.conf).
 ALIAS = "gateway"
-#: The network and the volume within the stack.
+#: The names of the network and the volume within the stack.
 EDGE, CONFIGURATION_VOLUME = "gateway-edge", "gateway-configuration"
 DIRECT_FRONT_MEMORY_MIB = 64
 FRONT_STOP_SECONDS = 10
-#: Added to the front's port for the second address of a port on the host (nginx/front/nginx.conf).
+#: Added to a port inside the front for the second address of the port on the host (nginx/front/nginx.conf).
 SECOND_ADDRESS = 30000
 WRITABLE_CONFIGURATION = Mount(CONFIGURATION_VOLUME, CONFIGURATION_ROOT, read_only=False)
-#: Checks a configuration with the gateway's own Nginx, switches to it, and tells the gateway.
+#: Checks a configuration with the gateway's own Nginx, switches to it, and makes the gateway reload.
 LOADER = Task(
     "gateway-loader",
     "gateway-loader",
@@ -52,7 +53,7 @@ LOADER = Task(
 
 @dataclass(frozen=True)
 class Front:
-    """Holds ports of the host for the gateway: each is (port inside, port on the host, address on the host)."""
+    """A front, which publishes ports for the gateway: each is (port inside, port on the host, address on the host)."""
 
     name: str
     server: Server
@@ -61,15 +62,15 @@ class Front:
 
 def edge(subnets: Subnets) -> Network:
     """Return the network of the fronts and the gateway."""
-    return Network(EDGE, "gateway", way_out=True, subnet=subnets.edge())
+    return Network(EDGE, "gateway", internet_access=True, subnet=subnets.edge())
 
 
 def gateway(
     settings: GatewaySettings, specs: Sequence[ServiceSpec], networks: Sequence[str], monitoring: str | None
 ) -> Server:
-    """Return the gateway, in every service's network (`networks`) and in that of Prometheus, if there is one.
+    """Return the gateway, which is in every service's network (`networks`) and in the network `monitoring`, if any.
 
-    A new one serves before the old one drains; it sees its configuration read-only.
+    A new gateway serves before the old one drains. Its configuration is mounted read-only.
     """
     memberships = [Membership(EDGE, (ALIAS,)), *map(Membership, networks)]
     if monitoring:
@@ -80,7 +81,7 @@ def gateway(
         Confinement(GATEWAY_UID, settings.memory_mib, 2.0, MAX_PROCESSES),
         tuple(memberships),
         Probe(("/usr/local/bin/gateway-healthcheck",)),
-        # SIGQUIT lets running calls end; streams that are still open then are cut.
+        # SIGQUIT lets running calls end; streams that are open after the time limit are cut.
         Stop(max(spec.max_call_seconds for spec in specs) + DRAIN_MARGIN_SECONDS, signal="SIGQUIT"),
         replaced="new first",
         wait_seconds=60,
@@ -90,7 +91,7 @@ def gateway(
 
 
 def fronts(settings: StackSettings, specs: Sequence[ServiceSpec]) -> list[Front]:
-    """Return the front of the gateway's own ports, and one for each service's direct port and for that of Prometheus."""
+    """Return the front of the gateway's own ports, one for each service's direct port, and one for Prometheus."""
     ports = gateway_ports(settings, specs)
     direct = {spec.port: f"{spec.name}-direct" for spec in specs}
     if settings.has(MONITORING):
@@ -110,15 +111,15 @@ def _front(name: str, memory_mib: int, ports: dict[int, Published]) -> Front:
         (Membership(EDGE),),
         Probe(("/usr/local/bin/front-healthcheck",)),
         Stop(FRONT_STOP_SECONDS, signal="SIGQUIT"),
-        # Host ports cannot be held twice.
+        # Two containers cannot publish the same port.
         replaced="old first",
         wait_seconds=60,
     )
-    # No two of them lead to the same port of the container: of those the engine tells the order of its own, which the
-    # provider would take for a change.
-    held = [
+    # Each address has its own port inside: the engine lists several addresses of one port in an order of its own, which
+    # the provider would report as a change.
+    bindings = [
         (internal + number * SECOND_ADDRESS, external, address)
         for internal, (external, addresses) in ports.items()
         for number, address in enumerate(addresses)
     ]
-    return Front(name, server, tuple(sorted(held)))
+    return Front(name, server, tuple(sorted(bindings)))

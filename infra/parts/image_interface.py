@@ -1,6 +1,6 @@
-"""The number of what this program expects of its own images: gateway, front, cache, monitoring and services.
+"""Defines the version of the interface between this program and its images.
 
-A stack that gives images by digest says in `imagesInterface` for which number they were built; promotion writes both.
+A stack with images by digest has in `imagesInterface` the interface that they were built for; promotion writes both.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from infra.settings.names import NAMESPACE, stack_file
 if TYPE_CHECKING:
     from infra.settings.stack import StackSettings
 
-#: Raised whenever images of before would no longer work: another command, port, file or variable is expected of them.
-#: Images of before there was this number have 0.
+#: Increase it if older images would no longer work because the program expects another command, port, file or variable.
+#: Images from before this number was introduced have 0.
 INTERFACE = 1
 
 
-def refuse_other(settings: StackSettings) -> None:
-    """Raise ConfigurationError where the stack gives images of the program's parts that this program cannot run."""
+def refuse_incompatible_images(settings: StackSettings) -> None:
+    """Raise ConfigurationError if the stack has images by digest that were built for another interface."""
     given = [key for key, image in settings.part_images().items() if image]
     if not given or settings.images_interface == INTERFACE:
         return
@@ -36,5 +36,5 @@ def refuse_other(settings: StackSettings) -> None:
     )
 
 
-#: Where the images of the usual stacks come from.
+#: The stack from which images are promoted, by the stack that they are promoted to.
 _SOURCES = {"test": "dev", "prod": "test"}

@@ -1,4 +1,4 @@
-"""Decides what the profile `monitoring` is: Prometheus, its network and its limits."""
+"""Decides the parts of the profile `monitoring`: Prometheus, its network and its limits."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from infra.settings.profiles import MONITORING, MonitoringSettings
 from infra.settings.subnets import Subnets
 
 MONITORING_UID = 29090
-#: Name of Prometheus on its network (nginx/templates/servers.conf.j2).
+#: The name of Prometheus on its network (nginx/templates/servers.conf.j2).
 ALIAS = "prometheus"
-#: The network and the volumes within the stack.
+#: The names of the network and the volumes within the stack.
 NETWORK, CONFIGURATION_VOLUME, DATA_VOLUME = (f"{MONITORING}-{name}" for name in ("network", "configuration", "data"))
 MAX_PROCESSES = 256
 STOP_SECONDS = 30
-#: Of the container's memory, what Go may take before it collects its garbage more often.
+#: The share of the container's memory at which Go collects garbage more often.
 GO_MEMORY_SHARE = 0.85
-#: Checks a configuration with promtool, switches to it, and tells Prometheus.
+#: Checks a configuration with promtool, switches to it, and makes Prometheus reload.
 LOADER = Task(
     f"{MONITORING}-loader",
     f"{MONITORING}-loader",
@@ -30,11 +30,11 @@ LOADER = Task(
 
 def network(subnets: Subnets) -> Network:
     """Return the network of Prometheus, the gateway and exporters; services are read through the gateway."""
-    return Network(NETWORK, MONITORING, way_out=False, subnet=subnets.part(MONITORING))
+    return Network(NETWORK, MONITORING, internet_access=False, subnet=subnets.part(MONITORING))
 
 
 def prometheus(settings: MonitoringSettings) -> Server:
-    """Return Prometheus, which sees its configuration read-only. Two cannot share the samples."""
+    """Return Prometheus, with its configuration read-only. It is replaced old first: two cannot share the samples."""
     return Server(
         f"{MONITORING}-prometheus",
         MONITORING,
@@ -43,7 +43,7 @@ def prometheus(settings: MonitoringSettings) -> Server:
         Probe(("/usr/local/bin/monitoring-healthcheck",), start_seconds=120),
         Stop(STOP_SECONDS),
         replaced="old first",
-        # Services do without it, so nothing waits for it; what loads its configuration does, for a moment.
+        # Services work without Prometheus, so a deployment does not wait for it; only its loader does, for a moment.
         wait_seconds=None,
         command=(
             "prometheus",
@@ -52,9 +52,9 @@ def prometheus(settings: MonitoringSettings) -> Server:
             f"--storage.tsdb.retention.time={settings.retention}",
             f"--storage.tsdb.retention.size={settings.disk_mib}MB",
             f"--web.listen-address=0.0.0.0:{MONITORING_PORT}",
-            # No page of another origin.
+            # No web origin may read its API.
             "--web.cors.origin=$^",
-            # Neither must one question take all memory.
+            # A single query must not take all memory.
             "--query.max-concurrency=4",
             "--query.max-samples=5000000",
         ),

@@ -1,4 +1,4 @@
-"""Decides which ports of this machine lead to which ports inside the stack's containers."""
+"""Decides on which ports of the host the ports of the stack's containers are published."""
 
 from __future__ import annotations
 
@@ -10,45 +10,45 @@ from infra.settings.addresses import IPV4_LOOPBACK
 from infra.settings.profiles import CACHE, MONITORING
 from infra.settings.stack import StackSettings
 
-#: Port on the host, and the host's addresses on which it is published.
+#: A port of the host, and the addresses of the host on which it is published.
 Published = tuple[int, tuple[str, ...]]
 
 
 def published_ports(settings: StackSettings, specs: Sequence[ServiceSpec]) -> dict[int, Published]:
-    """Return where everything that the stack publishes is on the host, by the port inside."""
+    """Return the published port of everything in the stack, by the port inside the container."""
     port, address = redis_port(settings)
     redis: dict[int, Published] = {REDIS_PORT: (port, (address,))} if settings.has(CACHE) else {}
     return {**gateway_ports(settings, specs), **redis}
 
 
 def published_addresses(settings: StackSettings, specs: Sequence[ServiceSpec]) -> list[tuple[str, int]]:
-    """Return every (address, port) of the host that the stack publishes something on."""
+    """Return every (address, port) of the host on which the stack publishes a port."""
     ports = published_ports(settings, specs).values()
     return [(address, port) for port, addresses in ports for address in addresses]
 
 
 def redis_port(settings: StackSettings) -> tuple[int, str]:
-    """Return (port on the host, address) of Redis, which no front holds, so that it has one address."""
+    """Return (port on the host, address) of Redis. It has one address, because no front publishes it."""
     return settings.gateway.public(REDIS_PORT), IPV4_LOOPBACK
 
 
 def on_loopback(settings: StackSettings, port: int) -> Published:
-    """Return where a port is that stays on this machine, whatever address the gateway is bound to."""
+    """Return the published port of a `port` that stays on loopback, regardless of `gateway.bind`."""
     return settings.gateway.public(port), settings.gateway.loopback
 
 
 def gateway_ports(settings: StackSettings, specs: Sequence[ServiceSpec]) -> dict[int, Published]:
-    """Return where everything behind the gateway is on the host, by the gateway's own port.
+    """Return the published ports of the gateway and of everything behind it, by the gateway's own port.
 
-    The old direct ports stay on loopback whatever address the gateway is bound to; so does the plain development
-    port where plain HTTP is sent to HTTPS.
+    The direct ports of services stay on loopback regardless of `gateway.bind`; so does the development port where plain
+    HTTP redirects to HTTPS.
     """
-    own = settings.gateway
-    development = own.loopback if own.https_redirect else own.addresses
+    gateway = settings.gateway
+    development = gateway.loopback if gateway.https_redirect else gateway.addresses
     ports = {
-        HTTP_PORT: (own.public(HTTP_PORT), own.addresses),
-        HTTPS_PORT: (own.public(HTTPS_PORT), own.addresses),
-        DEVELOPMENT_PORT: (own.public(DEVELOPMENT_PORT), development),
+        HTTP_PORT: (gateway.public(HTTP_PORT), gateway.addresses),
+        HTTPS_PORT: (gateway.public(HTTPS_PORT), gateway.addresses),
+        DEVELOPMENT_PORT: (gateway.public(DEVELOPMENT_PORT), development),
     }
     if settings.has(MONITORING):
         ports[MONITORING_PORT] = on_loopback(settings, MONITORING_PORT)

@@ -1,4 +1,4 @@
-"""Decides what one MCP server is: its network, its replicas and their limits, and the files of its secrets."""
+"""Decides the parts of a service: its network, its replicas and their limits, and the files of its secrets."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from infra.parts.data_volumes import DATA_FOLDER
 from infra.services.catalog import ServiceSpec
 from infra.settings.subnets import Subnets
 
-#: Processes and threads one service may have, for all its containers together. Chromium alone needs about 200.
+#: How many processes and threads all containers of a service together may have. Chromium alone needs about 200.
 MAX_PROCESSES = 2048
 START_SECONDS = 120
-#: A stopping server first lets callers move on, then waits for the longest call.
+#: The time for a stopping server, beyond the longest call, until callers have moved to another replica.
 DRAIN_MARGIN_SECONDS = 10
-#: Memory, at least, and space for data of what prints a service's tools.
+#: The least memory, and the space for data, of the task that prints a service's tools.
 CONTRACT_MEMORY_MIB, CONTRACT_DATA_MIB = 256, 16
 SECRETS_FOLDER = "/run/dyber-secrets"
-#: Name of the file with the password of Redis among a service's secrets, whose own names never begin like this.
+#: The file with the password of Redis among a service's secrets; names of secrets cannot begin with DYBER_.
 CACHE_SECRET = "DYBER_REDIS_PASSWORD"
 PROBE = Probe(("/opt/dyber/healthcheck",), start_seconds=30)
 
 
 @dataclass(frozen=True)
 class Service:
-    """An MCP server: only it and the gateway are in `network`; `servers` are its replicas.
+    """A service: only its replicas (`servers`) and the gateway are in `network`.
 
-    `environment` is the part of theirs that may decide which tools there are. `secrets` are the names of the files in
-    SECRETS_FOLDER, each told as `<name>_FILE`.
+    `environment` is the part of the replicas' environment that may decide which tools exist. `secrets` are the names of
+    the files in SECRETS_FOLDER; the variable `<name>_FILE` has the path of each.
     """
 
     network: Network
@@ -58,12 +58,15 @@ def service(
     secrets: Collection[str],
     cache_user: str | None,
 ) -> Service:
-    """Decide what the service is. `data`: it gets its data volume; `secrets` are the names of those that the stack
-    gives to it; `cache_user` is its user in Redis, None where it does without."""
+    """Return the parts of the service.
+
+    `data`: it has a data volume. `secrets` are the names of the secrets that the stack gives to it. `cache_user` is its
+    user in Redis, or None if it does not use Redis.
+    """
     network = Network(
         network_name(spec.name),
         spec.name,
-        way_out=spec.internet,
+        internet_access=spec.internet,
         subnet=subnets.service(spec.port, internal=not spec.internet),
     )
     environment = _environment(spec, log_level)
@@ -91,7 +94,7 @@ def service(
 
 
 def contract_check(spec: ServiceSpec, environment: dict[str, str]) -> Task:
-    """Return what prints the tools of the service's image; `environment` is the part that may decide which there are."""
+    """Return the task that prints the tools of the service's image; `environment` is that of Service."""
     temporary = [temporary_folder(spec)]
     if spec.data:
         temporary.append(TemporaryFolder(DATA_FOLDER, CONTRACT_DATA_MIB, programs=True))
@@ -138,7 +141,7 @@ def _environment(spec: ServiceSpec, log_level: str) -> dict[str, str]:
 
 
 def _in_order(environment: dict[str, str], cache_user: str | None) -> tuple[tuple[str, str], ...]:
-    """Return the environment in a fixed order: another one would replace the containers."""
+    """Return the environment in a fixed order, because another order would replace the containers."""
     cache = (
         (("DYBER_REDIS_HOST", CACHE_HOST), ("DYBER_REDIS_PORT", str(CACHE_PORT)), ("DYBER_REDIS_USER", cache_user))
         if cache_user

@@ -1,1 +1,1 @@
-"""Settings and services become text: the configuration of the gateway and of Prometheus."""
+"""Renders the configurations of the gateway and of Prometheus as text."""

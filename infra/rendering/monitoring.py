@@ -1,4 +1,4 @@
-"""Prometheus' configuration as text: a pure function of the services. Templates and rules are in monitoring/."""
+"""Renders the configuration of Prometheus from the services. Templates and rules are in monitoring/."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from infra.services.catalog import ServiceSpec
 from infra.services.ports import METRICS_PORT
 
 MONITORING_FOLDER = Path(__file__).resolve().parents[2] / "monitoring"
-#: Where Prometheus and the loader mount the configuration volume.
+#: The folder in which Prometheus and the loader mount the configuration volume.
 CONFIGURATION_ROOT = "/etc/dyber"
 EXPORTER_PORT = 9121
-#: Names on the network of Prometheus.
+#: The names of the gateway and the exporter on the network of Prometheus.
 GATEWAY_HOST, EXPORTER_HOST = "gateway", "cache-exporter"
 
 
 def render(services: Iterable[ServiceSpec], *, cache: bool) -> dict[str, str]:
-    """Text by path relative to the configuration's folder; `prometheus.yml` is the entry.
+    """Return the text of each file by its path in the configuration's folder; Prometheus starts with `prometheus.yml`.
 
-    `cache`: there is a Redis to watch. Equal input gives byte-identical output, whatever the order of the services.
+    `cache`: the stack has Redis with its exporter. The result does not depend on the order of the services.
     """
     context = {
         "services": sorted(services, key=lambda service: service.port),

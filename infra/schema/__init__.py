@@ -1,1 +1,1 @@
-"""What every settings model is made of: strict models, problems as data, corrections, paths of keys."""
+"""The basis of the settings' models: strict models, problems as data, corrections, paths of keys."""

@@ -1,4 +1,4 @@
-"""What to write instead of a wrong setting, as lines of YAML, where that can be known."""
+"""Proposes lines of YAML to write instead of a wrong setting."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TOO_LARGE = ("less_than_equal", "less_than")
 
 
 def yaml_lines(path: Sequence[str], value: Any, note: str = "", prefix: str = "") -> list[str]:
-    """A setting as it is written; `prefix` belongs to the first key, `note` becomes a comment."""
+    """Return a setting as lines of YAML; `prefix` is put before the first key, `note` becomes a comment."""
     lines = [f"{'  ' * depth}{prefix if depth == 0 else ''}{key}:" for depth, key in enumerate(path)]
     text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000)
     lines[-1] += " " + text.removesuffix("...\n").strip() + (f"  # {note}" if note else "")
@@ -26,7 +26,7 @@ def yaml_lines(path: Sequence[str], value: Any, note: str = "", prefix: str = ""
 
 
 def correction(problem: ErrorDetails, root: Setting, prefix: str = "") -> list[str]:
-    """Lines of YAML in place of what one of Pydantic's errors is about; none where nothing fits."""
+    """Return the lines to write in place of the setting that an error of Pydantic is about; none where nothing fits."""
     path, place = place_of(problem, root)
     kind, given = problem["type"], problem["input"]
     if kind == "extra_forbidden":
@@ -47,15 +47,15 @@ def correction(problem: ErrorDetails, root: Setting, prefix: str = "") -> list[s
         return yaml_lines(path, _choice(given, place), " / ".join(place.choices), prefix)
     if kind in _LISTS and isinstance(given, str) and not place.choices and "object" not in place.types:
         return yaml_lines(path, [word.strip() for word in given.split(",") if word.strip()], "", prefix)
-    # Pulumi hands the text of a top-level key over without its quotes: they would change nothing there.
+    # Pulumi passes the text of a top-level key without its quotes, so quotes would change nothing there.
     if kind == "string_type" and isinstance(given, int | float) and len(path) > 1:
         return yaml_lines(path, str(given).lower() if isinstance(given, bool) else str(given), "", prefix)
     return []
 
 
 def place_of(problem: ErrorDetails, root: Setting) -> tuple[tuple[str, ...], Setting | None]:
-    """Path and setting of what an error is about, without what Pydantic adds of its own (which form of several it
-    tried). The setting is None for a key that is not there, or that is itself wrong."""
+    """Return path and setting that an error is about, without the parts of the path that Pydantic adds to say which of
+    several forms it tried. The setting is None if the key does not exist or is itself wrong."""
     path: list[str] = []
     place: Setting | None = root
     for part in problem["loc"]:
@@ -70,8 +70,8 @@ def place_of(problem: ErrorDetails, root: Setting) -> tuple[tuple[str, ...], Set
 
 
 def nearest(path: Sequence[str], root: Setting) -> tuple[str, ...] | None:
-    """The path that was probably meant with one that is not there: a key beside it with a similar name, or a key of
-    the same name elsewhere."""
+    """Return the existing path that was probably meant by `path`: a key beside it with a similar name, or a key of the
+    same name elsewhere."""
     known: list[str] = []
     for depth in range(len(path)):
         above = root.find(path[:depth])

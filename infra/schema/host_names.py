@@ -1,4 +1,4 @@
-"""Checks host names, as certificates write them."""
+"""Checks host names and writes them as entries of a certificate."""
 
 import ipaddress
 import re
@@ -7,7 +7,7 @@ _HOST_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
 def certificate_name(name: str) -> str | None:
-    """The host name as an entry of a certificate's subjectAltName; None when it is not a usable host name."""
+    """Return the host name as an entry of a certificate's subjectAltName; None if it is not a usable host name."""
     bare = name[1:-1] if name.startswith("[") and name.endswith("]") else name
     try:
         address = ipaddress.ip_address(bare)

@@ -14,7 +14,7 @@ _PART = re.compile(r'(?P<plain>[^.\[\]"\\]+)|\["(?P<quoted>(?:[^"\\]|\\["\\])*)"
 
 
 def dotted(path: Sequence[str]) -> str:
-    """Return the path as text, which `parts` can read."""
+    """Return the path as text that `parts` can read."""
     text = ""
     for key in path:
         if _PLAIN.fullmatch(key):
@@ -26,7 +26,7 @@ def dotted(path: Sequence[str]) -> str:
 
 
 def parts(text: str) -> tuple[str, ...]:
-    """Return the keys of a path. Raises ValueError for text that is no path, such as an empty key or an open
+    """Return the keys of a path. Raises ValueError for text that is not a path, such as an empty key or an open
     bracket."""
     keys: list[str] = []
     position = 0

@@ -1,6 +1,6 @@
 """Defines a problem of a configuration as data, and the error that carries such problems.
 
-The words are in infra.schema.messages; nothing else makes text of a problem, and nothing reads that text.
+Only infra.schema.messages makes text of a problem, and no code reads that text.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import ErrorDetails
 
 from infra.schema import messages
 from infra.schema.corrections import correction, place_of
 from infra.schema.setting_tree import Setting
 
-#: Stands for the value of a problem that shows none: there is no value, or it is secret.
+#: The value of a problem that shows no value, because there is none or it is secret.
 NOT_SHOWN: Any = object()
 #: Keys below which everything is secret.
 _SECRET_KEYS = {"password", "secrets"}
@@ -29,8 +29,8 @@ class Problem:
     `message` is a key of infra.schema.messages.MESSAGES, or an error type of Pydantic with its words in the parameter
     `words`; `parameters` fill the message in. `file` and `line` say where it is, `path` with which keys, `value` what
     is written there. `instead` are the lines to write in its place, `known_keys` the keys that could be there; both are
-    empty where there is nothing to propose. Two problems are equal where everything of them is: parameters are plain
-    values, never errors.
+    empty where there is nothing to propose. Parameters are plain values or other problems, never errors, so that two
+    problems are equal where all of their fields are.
     """
 
     message: str
@@ -44,22 +44,25 @@ class Problem:
 
     @property
     def shows_value(self) -> bool:
-        """Tell whether the value is there and may be shown."""
+        """Tell whether there is a value that may be shown."""
         return self.value is not NOT_SHOWN
 
     def concerns(self, file: str, path: Sequence[str]) -> bool:
-        """Tell whether it is about the key `path` of `file`, or about a key below that."""
+        """Tell whether the problem is about the key `path` of `file`, or about a key below it."""
         return self.file == file and self.path[: len(path)] == tuple(path)
 
     def text(self) -> str:
-        """Return the problem in words, Chinese and English."""
+        """Return the problem in words, in the user's language."""
         return messages.text(self)
+
+    def __str__(self) -> str:
+        return self.text()
 
 
 class ConfigurationError(Exception):
-    """What a person wrote cannot be used. `problems` say what and where; as a string it is all of them in words.
+    """A configuration that cannot be used. `problems` say what is wrong and where; str() is their text.
 
-    A text in place of a problem is for what has no place in a file.
+    A text may be given in place of a problem that has no place in a file.
     """
 
     def __init__(self, *problems: Problem | str) -> None:
@@ -73,9 +76,20 @@ class ConfigurationError(Exception):
         return "\n".join(problem.text() for problem in self.problems)
 
 
-def unusable(message: str, **parameters: Any) -> PydanticCustomError:
-    """Return the error that a validator of a model raises for a message of MESSAGES."""
-    return PydanticCustomError(message, messages.filled_in(message, parameters), {"parameters": parameters})
+class UnusableValue(ValueError):
+    """A value cannot be used; `message` and `parameters` say why, as those of a Problem do.
+
+    Validators of models raise it: Pydantic keeps it in the context of its own error, where `validation_problems` reads
+    it.
+    """
+
+    def __init__(self, message: str, /, **parameters: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.parameters = parameters
+
+    def __str__(self) -> str:
+        return messages.filled_in(self.message, self.parameters)
 
 
 def validation_problems(error: ValidationError, file: str, root: Setting, prefix: str = "") -> list[Problem]:
@@ -88,8 +102,12 @@ def validation_problems(error: ValidationError, file: str, root: Setting, prefix
 
 def _validation_problem(details: ErrorDetails, file: str, root: Setting, prefix: str) -> Problem:
     kind, path = details["type"], tuple(str(part) for part in details["loc"])
-    if kind in messages.MESSAGES:
-        return Problem(kind, file, path, parameters=details["ctx"]["parameters"])
+    context = details.get("ctx", {})
+    value = NOT_SHOWN if _is_hidden(details, root) else details["input"]
+    if isinstance(cause := context.get("error"), UnusableValue):
+        # A message about several keys names them; their mapping as a value would be unreadable.
+        shown = NOT_SHOWN if isinstance(value, Mapping) else value
+        return Problem(cause.message, file, path, value=shown, parameters=cause.parameters)
     instead = correction(details, root, prefix)
     known_keys: tuple[str, ...] = ()
     if kind == "extra_forbidden" and not instead:
@@ -99,15 +117,29 @@ def _validation_problem(details: ErrorDetails, file: str, root: Setting, prefix:
         kind,
         file,
         path,
-        value=NOT_SHOWN if _is_hidden(details, root) else details["input"],
-        parameters={"words": details["msg"].removeprefix("Value error, ")},
+        value=value,
+        parameters={"words": details["msg"].removeprefix("Value error, "), **_plain(context)},
         instead=tuple(instead),
         known_keys=known_keys,
     )
 
 
+def _plain(context: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that an error of Pydantic names, such as bounds, in the form in which people write them."""
+    values: dict[str, Any] = {}
+    for key, value in context.items():
+        if key == "expected":
+            # "'a', 'b' or 'c'"
+            values[key] = str(value).replace(" or ", ", ")
+        elif isinstance(value, float) and value.is_integer():
+            values[key] = int(value)
+        elif isinstance(value, str | int | float):
+            values[key] = value
+    return values
+
+
 def _is_hidden(details: ErrorDetails, root: Setting) -> bool:
-    """Tell whether there is no value to show, or one that holds secrets."""
+    """Tell whether there is no value to show, or the value holds secrets."""
     _, place = place_of(details, root)
     return (
         details["type"] in ("missing", "extra_forbidden")

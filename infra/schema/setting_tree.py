@@ -1,6 +1,6 @@
-"""The settings as a tree, taken from a model's JSON Schema: what a key is, and which keys there are.
+"""Represents the settings as a tree, made from a model's JSON Schema: which keys there are, and what each can hold.
 
-Imports nothing but Pydantic: the Pulumi program explains wrong settings with it.
+It imports only Pydantic, because the Pulumi program uses it to explain wrong settings.
 """
 
 from __future__ import annotations
@@ -12,9 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-#: In a description, what stands between its Chinese and its English text.
-SEPARATOR = " / "
-#: Stands in a path for any key of a mapping, such as a service's name.
+#: Stands in a path for any key of a mapping with free keys, such as the name of a service.
 ANY_KEY = "<name>"
 
 _LOWER = ("minimum", "exclusiveMinimum")
@@ -23,14 +21,14 @@ _UPPER = ("maximum", "exclusiveMaximum")
 
 @dataclass(frozen=True)
 class Setting:
-    """One place in the settings: a value, a mapping of fixed keys, or one of free keys."""
+    """A node of the tree: a value, a mapping with fixed keys, or a mapping with free keys."""
 
     schema: Mapping[str, Any]
     definitions: Mapping[str, Any]
 
     @classmethod
     def of(cls, model: type[BaseModel], hidden: Collection[str] = ()) -> Setting:
-        """The tree of `model`; the fields `hidden`, by their names in Python, are not in the file."""
+        """Return the tree of `model`, without the fields that `hidden` lists by their names in Python."""
         schema = model.model_json_schema(by_alias=True)
         left_out = {model.model_fields[name].alias or name for name in hidden}
         schema["properties"] = {key: value for key, value in schema["properties"].items() if key not in left_out}
@@ -39,7 +37,7 @@ class Setting:
 
     @cached_property
     def alternatives(self) -> list[Mapping[str, Any]]:
-        """The forms that the value can have, without references and without null."""
+        """The forms that the value can have, with references resolved and without null."""
         return [form for form in self._resolved(self.schema) if form.get("type") != "null"]
 
     @cached_property
@@ -53,7 +51,7 @@ class Setting:
 
     @cached_property
     def entry(self) -> Setting | None:
-        """What every free key below it holds, which is described as the mapping is; None where no key is free."""
+        """The setting of every free key below it, with the description of the mapping; None if it has no free keys."""
         for form in self.alternatives:
             free = [form.get("additionalProperties"), *form.get("patternProperties", {}).values()]
             for value in free:
@@ -64,17 +62,17 @@ class Setting:
 
     @property
     def types(self) -> set[str]:
-        """JSON Schema's names of the types that the value can have, without null."""
+        """The types that the value can have, as JSON Schema calls them, without null."""
         return {str(form["type"]) for form in self.alternatives if "type" in form}
 
     @property
     def choices(self) -> list[str]:
-        """The texts of which it is one, where it is."""
+        """The values to choose from; empty if any value of the type is possible."""
         return [str(value) for form in self.alternatives for value in form.get("enum", [])]
 
     @property
     def default(self) -> Any:
-        """The value where nothing is said; None also where that means something else than a value."""
+        """The default value; None also if the setting has none."""
         return self.schema.get("default")
 
     @property
@@ -83,31 +81,30 @@ class Setting:
         return any(form.get("writeOnly") for form in self.alternatives)
 
     @property
-    def description(self) -> tuple[str, str]:
-        """Its meaning in Chinese and in English."""
-        chinese, _, english = str(self.schema.get("description", "")).partition(SEPARATOR)
-        return chinese, english
+    def description(self) -> str:
+        """Its meaning, as an English text of the catalogue of messages; empty if it has none."""
+        return str(self.schema.get("description", ""))
 
     @property
     def bounds(self) -> tuple[float | None, float | None]:
-        """The smallest and the largest number, each None where there is none; an exclusive one counts too."""
+        """The lower and the upper bound of a number, inclusive or exclusive; None for a bound that does not exist."""
         lower = [form[key] for form in self.alternatives for key in _LOWER if key in form]
         upper = [form[key] for form in self.alternatives for key in _UPPER if key in form]
         return (lower[0] if lower else None, upper[0] if upper else None)
 
     def child(self, key: str) -> Setting | None:
-        """What is below it under `key`."""
+        """Return the setting below it under `key`; None if there is no such key."""
         return self.properties.get(key) or self.entry
 
     def find(self, path: Sequence[str]) -> Setting | None:
-        """What is below it at `path`; None where there is no such key."""
+        """Return the setting below it at `path`; None if there is no such key."""
         place: Setting | None = self
         for key in path:
             place = place.child(key) if place else None
         return place
 
     def leaves(self, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Setting]]:
-        """Every setting below it that has no keys of its own, by path; free keys are ANY_KEY."""
+        """Yield path and setting of everything below it that has no keys; free keys are ANY_KEY."""
         if not self.properties and self.entry is None:
             yield path, self
         for key, below in self.properties.items():
@@ -116,7 +113,7 @@ class Setting:
             yield from self.entry.leaves((*path, ANY_KEY))
 
     def values(self, value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Setting, Any]]:
-        """The leaves of a `value` of this form: path, setting, value."""
+        """Yield path, setting and value of each leaf of `value`, which has the form of this setting."""
         if isinstance(value, Mapping) and value and (self.properties or self.entry):
             for key, below in value.items():
                 if child := self.child(str(key)):

@@ -1,1 +1,1 @@
-"""The services of the repository: their service.yaml, the contracts of their tools, reserved names."""
+"""Describes the services of the repository: their service.yaml, the contracts of their tools, reserved names."""

@@ -1,6 +1,6 @@
-"""Service discovery: every folder `mcp-servers/<name>/` with a `service.yaml` is a service.
+"""Finds the services: every folder `mcp-servers/<name>/` with a `service.yaml` is a service.
 
-Adding a service is adding a folder; nothing else in the repository names a service.
+To add a service, add a folder; no other file of the repository names a service.
 """
 
 from __future__ import annotations
@@ -13,35 +13,34 @@ from typing import Annotated, Literal, Self
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from infra.schema.problems import ConfigurationError, Problem, validation_problems
+from infra.schema.problems import ConfigurationError, Problem, UnusableValue, validation_problems
 from infra.schema.setting_tree import Setting
 from infra.services import reserved_names
 from infra.services.contract import load_lock
 from infra.services.ports import GATEWAY_PORTS
 
 SPEC_FILE = "service.yaml"
-#: More would ask for an engine per machine, not for more containers on one.
+#: A service that needs more replicas needs several machines, not more containers on one engine.
 MAX_REPLICAS = 16
 GIVEN_BY_THE_FOLDER = {"name", "folder", "tools", "once_tools", "contract_sha256"}
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9-]{0,30}")
-#: Ports that services may have, and the first one for a new service; the two below it are taken by tradition.
+#: Ports that services may have, and the first port of a new service; 8001 and 8002 belong to the first two services.
 SERVICE_PORTS = range(8001, 9000)
 FIRST_NEW_PORT = 8003
-#: First uid of the containers' users; a service runs as BASE_UID + port, so that limits counted per user
-#: (the engine's provider has no pids limit) never span services.
+#: A service's containers run as the uid BASE_UID + port, so that services do not share a limit that is counted per
+#: user. The limit of processes is such a limit, because Pulumi's Docker provider has no pids limit.
 BASE_UID = 20000
 
 
 def _profile_name(value: str) -> str:
     if value in reserved_names.PROFILE_WORDS:
-        words = " or ".join(reserved_names.PROFILE_WORDS)
-        raise ValueError(f"a profile is not called {words}: these are words of --profile")
+        raise UnusableValue("profile_word", words=", ".join(reserved_names.PROFILE_WORDS))
     return value
 
 
 def _secret_name(value: str) -> str:
     if value.startswith("DYBER_") or value.endswith("_FILE"):
-        raise ValueError("a secret's name neither begins with DYBER_ nor ends with _FILE")
+        raise UnusableValue("secret_name")
     return value
 
 
@@ -50,16 +49,16 @@ SecretName = Annotated[VariableName, AfterValidator(_secret_name)]
 
 
 class ServiceSpec(BaseModel):
-    """What `service.yaml` says of one service. Sizes are MiB, `cpus` cores, times seconds.
+    """The content of a `service.yaml`. Sizes are in MiB, `cpus` in cores, times in seconds.
 
-    `tools`, `once_tools` and `contract_sha256` come from the lock file beside it, empty without that file, or from what
-    was promoted into the stack: by name, whether the tool only reads; which of those may not be called again after a
-    failure; and which contract that is (infra.services.contract).
-    `cache`: the service uses Redis where the stack has it.
-    `max_replicas` is 1 where two containers would be in each other's way (one account, one browser profile).
-    `seccomp` names a profile of stack/seccomp that its containers have in place of the engine's own.
-    `secrets`: by name, what it reads with dyber_kit.settings.environment_secret, and whether it can do without; the
-    values are in the stacks.
+    - `tools` tells by name whether a tool only reads; `once_tools` are the reading tools whose calls the gateway must
+      not repeat after a failure; `contract_sha256` is the hash of the contract (infra.services.contract). They come
+      from the lock file beside service.yaml, and are empty without it, or from the contract promoted into the stack.
+    - `cache`: the service uses Redis if the stack has it.
+    - `max_replicas` is 1 if two containers would disturb each other (one account, one browser profile).
+    - `seccomp` names a profile in infra/components/docker/seccomp that replaces the engine's own.
+    - `secrets` tells by name whether the service needs a secret, which it reads with
+      dyber_kit.settings.environment_secret. The values are in the stacks' files.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -91,23 +90,24 @@ class ServiceSpec(BaseModel):
     @model_validator(mode="after")
     def _secrets_are_no_environment(self) -> Self:
         if both := sorted(set(self.secrets) & set(self.environment)):
-            raise ValueError(f"{', '.join(both)}: a secret, so not in environment as well")
+            raise UnusableValue("secret_and_environment", names=", ".join(both))
         return self
 
     @property
     def alias(self) -> str:
-        """Host name of the service's containers on its network."""
+        """The host name of the service's containers on its network."""
         return f"{self.name}-mcp"
 
     @property
     def uid(self) -> int:
-        """Numeric user and group of the service's containers."""
+        """The numeric user and group of the service's containers."""
         return BASE_UID + self.port
 
 
 def load_catalog(servers: Path, *, locks: bool = True) -> dict[str, ServiceSpec]:
-    """All services under `servers` (the folder mcp-servers/), by name, in order of their ports; without their tools
-    where `locks` says so.
+    """Return all services in `servers` (the folder mcp-servers/) by name, in the order of their ports.
+
+    With `locks` false the lock files are not read, and the services have no tools.
 
     Raises ConfigurationError naming every file that cannot be used, or a port that two services claim.
     """
@@ -127,7 +127,7 @@ def load_catalog(servers: Path, *, locks: bool = True) -> dict[str, ServiceSpec]
 
 
 def load_spec(file: Path, *, locks: bool = True) -> ServiceSpec:
-    """The service that `file` (mcp-servers/<name>/service.yaml) describes.
+    """Return the service that `file` (mcp-servers/<name>/service.yaml) describes.
 
     Raises ConfigurationError for YAML that cannot be read, unknown keys, wrong values, or a missing package folder.
     """
@@ -148,7 +148,7 @@ def load_spec(file: Path, *, locks: bool = True) -> ServiceSpec:
         raise ConfigurationError(*(Problem("given_by_the_folder", source, (key,)) for key in reserved))
     given = {str(key): value for key, value in content.items()}
     if locks and (contract := load_lock(file.parent)):
-        given.update(tools=contract.read_only, once_tools=contract.once, contract_sha256=contract.sha256)
+        given.update(tools=contract.read_only, once_tools=contract.once_tools, contract_sha256=contract.sha256)
     try:
         spec = ServiceSpec(name=name, folder=file.parent, **given)
     except ValidationError as error:
@@ -161,8 +161,10 @@ def load_spec(file: Path, *, locks: bool = True) -> ServiceSpec:
 
 
 def declared_secrets(servers: Path) -> dict[str, tuple[str, ...]]:
-    """By service under `servers`, the names of the secrets that its service.yaml declares. A file that cannot be used
-    declares none: `load_catalog` says what is wrong with it."""
+    """Return by service the names of the secrets that its service.yaml declares; `servers` is the folder mcp-servers/.
+
+    A file that cannot be read counts as declaring none; `load_catalog` reports what is wrong with it.
+    """
     declared = {}
     for file in sorted(servers.glob(f"*/{SPEC_FILE}")):
         try:
@@ -175,24 +177,22 @@ def declared_secrets(servers: Path) -> dict[str, tuple[str, ...]]:
 
 
 def lowest_free_port(taken: Collection[int]) -> int:
-    """The port for a new service. Raises ConfigurationError when all are taken."""
+    """Return the port for a new service. Raises ConfigurationError if all are taken."""
     for port in range(FIRST_NEW_PORT, SERVICE_PORTS.stop):
         if port not in taken and port not in GATEWAY_PORTS:
             return port
     raise ConfigurationError(Problem("no_port_left", parameters={"first": FIRST_NEW_PORT, "last": SERVICE_PORTS[-1]}))
 
 
-def _to_be_renamed(name: str, reason: reserved_names.Reason) -> Problem:
-    """Return what is wrong with a service's name, and how a service that was deployed under it goes on with its
-    data."""
-    chinese, english = reason
-    parameters = {"name": name, "chinese": chinese, "english": english}
+def _to_be_renamed(name: str, reason: Problem) -> Problem:
+    """Return what is wrong with a service's name, and how a service that was deployed under it keeps its data."""
+    parameters = {"name": name, "reason": reason}
     return Problem("service_to_be_renamed", f"mcp-servers/{name}/{SPEC_FILE}", parameters=parameters)
 
 
 def _name_clashes(specs: list[ServiceSpec]) -> list[Problem]:
-    """Return a problem for each name that a service cannot have beside another. The command line takes `weibo-mcp` for
-    the service `weibo`, and `weibo-direct` is a part of it."""
+    """Return a problem for each name that a service cannot have beside another: on the command line, `weibo-mcp` means
+    the service `weibo`, and `weibo-direct` is a part of `weibo`."""
     names = {spec.name for spec in specs}
     parts = [
         _to_be_renamed(spec.name, reason)

@@ -1,7 +1,7 @@
-"""The contract of a service's tools: what agents see, as `mcp-servers/<name>/tools.lock.json` keeps it.
+"""Reads the contract of a service: what agents see of its tools, as recorded in `mcp-servers/<name>/tools.lock.json`.
 
 The lock file is reviewed like code. A stack with `contracts: enforced` puts no container in service whose tools differ
-from it, or from what was promoted into the stack's file (`services.<name>.contract`).
+from the lock file, or from the contract promoted into the stack's file (`services.<name>.contract`).
 """
 
 from __future__ import annotations
@@ -17,73 +17,76 @@ from pydantic import Field
 
 from infra.schema.problems import ConfigurationError, Problem
 from infra.schema.strict_settings import StrictSettings
+from messages import mark
 
 LOCK_FILE = "tools.lock.json"
 
 
 class ContractSettings(StrictSettings):
-    """The contract that was promoted into a stack, `sha256` as in the lock file of then; by tool, what it may do.
+    """The contract that was promoted into a stack: the `sha256` of the lock file at that time, and what each tool does.
 
-    `read-once` is a tool that only reads, but says that a second call is another call (`idempotentHint: false`).
+    `read-once` is a tool that only reads, but whose calls must not be repeated (`idempotentHint: false`).
     """
 
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="契约的哈希 / The contract's hash")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description=mark("The contract's hash"))
     tools: dict[str, Literal["read", "read-once", "write"]] = Field(
         default_factory=dict,
-        description="按工具：只读、只读但网关不重发、可写 / By tool: it only reads; it only reads, and the gateway never "
-        "sends a call of it again; or it writes too",
+        description=mark(
+            "By tool: it only reads (read), it only reads and the gateway never repeats its calls (read-once), or it "
+            "writes (write)"
+        ),
     )
 
 
 @dataclass(frozen=True)
 class Contract:
-    """`tools`: by name, what agents see of each (title, description, inputSchema, outputSchema, annotations)."""
+    """The tools of a service: by name, what agents see (title, description, inputSchema, outputSchema, annotations)."""
 
     tools: Mapping[str, Mapping[str, Any]]
 
     @property
     def sha256(self) -> str:
-        """64 hex digits over all tools, as the kit computes it (dyber_kit.contract)."""
+        """The hash over all tools as 64 hex digits, computed as dyber_kit.contract does."""
         return digest({name: {"sha256": digest(tool), **tool} for name, tool in self.tools.items()})
 
     @property
     def read_only(self) -> dict[str, bool]:
-        """By name, whether a tool says that it only reads."""
+        """By name, whether the tool's annotations say that it only reads."""
         return {name: reads_only(tool) for name, tool in self.tools.items()}
 
     @property
-    def once(self) -> tuple[str, ...]:
-        """Names of the tools that only read and yet say that a call must not be repeated."""
+    def once_tools(self) -> tuple[str, ...]:
+        """The names of the tools that only read, but whose annotations say that a call must not be repeated."""
         return tuple(name for name, tool in self.tools.items() if reads_only(tool) and not repeatable(tool))
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What a promotion writes into a stack's file: the content of ContractSettings."""
+        """The content of ContractSettings that a promotion writes into a stack's file."""
         kinds = {name: "read" if reads else "write" for name, reads in self.read_only.items()}
-        return {"sha256": self.sha256, "tools": {**kinds, **dict.fromkeys(self.once, "read-once")}}
+        return {"sha256": self.sha256, "tools": {**kinds, **dict.fromkeys(self.once_tools, "read-once")}}
 
 
 def reads_only(tool: Mapping[str, Any]) -> bool:
-    """Whether a tool's annotations say that it only reads."""
+    """Tell whether a tool's annotations say that it only reads."""
     return (tool.get("annotations") or {}).get("readOnlyHint") is True
 
 
 def repeatable(tool: Mapping[str, Any]) -> bool:
-    """Tell whether a tool's annotations allow making the same call twice. A read-only tool need not say so;
-    `idempotentHint: false` forbids it."""
+    """Tell whether the same call of a read-only tool may be made twice: it may, unless the annotations have
+    `idempotentHint: false`."""
     return (tool.get("annotations") or {}).get("idempotentHint") is not False
 
 
 def listed_contract(tools: Iterable[Mapping[str, Any]]) -> Contract:
-    """The contract of tools as MCP's `tools/list` gives them."""
+    """Return the contract of tools in the form of MCP's `tools/list`."""
     return Contract({str(tool["name"]): {key: tool[key] for key in tool if key != "name"} for tool in tools})
 
 
 def parse_contract(text: str, source: str) -> Contract:
-    """The contract in the `text` of a lock file, or of what `python -m dyber_kit.contract` printed.
+    """Return the contract in the `text` of a lock file, or in the output of `python -m dyber_kit.contract`.
 
-    Raises ConfigurationError naming `source` for a text that is none, or whose hash is not that of its tools: then it
-    was edited by hand, and what was reviewed is not what is checked.
+    Raises ConfigurationError naming `source` for a text that is not a contract, or whose hash is not that of its
+    tools: such a file was edited by hand, so it is not what was reviewed.
     """
     try:
         content = json.loads(text)
@@ -94,7 +97,7 @@ def parse_contract(text: str, source: str) -> Contract:
         }
         contract = Contract(tools)
         matches = contract.sha256 == stated
-        contract.once  # noqa: B018 - raises for annotations that are none
+        contract.once_tools  # noqa: B018 - raises for annotations of another form
     except (ValueError, KeyError, TypeError, AttributeError):
         raise ConfigurationError(Problem("contract_not_readable", source)) from None
     if not matches:
@@ -103,12 +106,15 @@ def parse_contract(text: str, source: str) -> Contract:
 
 
 def printed_contract(output: str, source: str) -> Contract:
-    """The contract that `python -m dyber_kit.contract` printed, among lines of log. Raises ConfigurationError."""
+    """Return the contract that `python -m dyber_kit.contract` printed among lines of log. Raises ConfigurationError."""
     return parse_contract(contract_text(output), source)
 
 
 def contract_text(output: str) -> str:
-    """Of what `python -m dyber_kit.contract` printed, the contract: from the line `{` to the line `}`; else ''."""
+    """Return the contract in the output of `python -m dyber_kit.contract`; '' if there is none.
+
+    It goes from the line `{` to the line `}`.
+    """
     lines = output.splitlines()
     if "{" not in lines or "}" not in lines:
         return ""
@@ -116,7 +122,10 @@ def contract_text(output: str) -> str:
 
 
 def load_lock(folder: Path) -> Contract | None:
-    """The contract kept in the service's `folder`; None without a lock file. Raises ConfigurationError."""
+    """Return the contract in the lock file of a service's `folder`; None without that file.
+
+    Raises ConfigurationError.
+    """
     file = folder / LOCK_FILE
     if not file.is_file():
         return None
@@ -124,6 +133,6 @@ def load_lock(folder: Path) -> Contract | None:
 
 
 def digest(value: Any) -> str:
-    """SHA-256 of JSON in its one canonical form, as dyber_kit.contract computes it."""
+    """Return the SHA-256 of a value as canonical JSON, as dyber_kit.contract computes it."""
     text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

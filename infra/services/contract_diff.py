@@ -1,77 +1,87 @@
-"""What a changed contract means to callers of the tools: what breaks them, and what changes that agents read.
+"""Compares two contracts: which changes break callers of the tools, and which change a text that agents read.
 
-Judged from the caller's side: arguments are what callers send, so narrowing them breaks; results are what callers
-read, so widening them may.
+Changes are judged from the caller's side. Callers send arguments, so narrowing them breaks callers; callers read
+results, so widening them may break callers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from infra.services.contract import Contract, reads_only
+from messages import mark, tr
 
 Schema = Mapping[str, Any]
 
 
 class Effect(IntEnum):
-    """Of a change on callers, worst first."""
+    """The effect of a change on callers, the worst first."""
 
     BREAKS = 0
     READS = 1
     COMPATIBLE = 2
 
 
-#: How the effects are marked in lists of changes.
+#: The mark of each effect in lists of changes.
 MARKS = {Effect.BREAKS: "✗", Effect.READS: "~", Effect.COMPATIBLE: "+"}
 
 
 @dataclass(frozen=True)
 class Change:
-    """One change of a tool, told in Chinese and in English; of a text that agents read, also the text itself."""
+    """A change of a tool. `message` and `values` say what changed; for a text that agents read, `before` and `after`
+    are the text itself."""
 
     tool: str
     effect: Effect
-    zh: str
-    en: str
+    message: str
+    values: Mapping[str, str] = field(default_factory=dict)
     before: str = ""
     after: str = ""
 
-    def lines(self, what: str) -> list[str]:
-        """The change as lines of plain text, `what` being its words in the wanted language."""
+    @property
+    def text(self) -> str:
+        """What changed, in words of the user's language."""
+        return tr(self.message, **self.values)
+
+    def lines(self) -> list[str]:
+        """Return the change as lines of plain text, in the user's language."""
         texts = [("-", self.before), ("+", self.after)] if self.before or self.after else []
-        shown = [f"      {mark} {line}" for mark, text in texts for line in text.splitlines()]
-        return [f"  {MARKS[self.effect]} {self.tool}: {what}", *shown]
+        shown = [f"      {sign} {line}" for sign, text in texts for line in text.splitlines()]
+        return [f"  {MARKS[self.effect]} {self.tool}: {self.text}", *shown]
 
 
 def compare(old: Contract, new: Contract) -> list[Change]:
-    """All changes from `old` to `new`, those that break callers first; empty exactly when the contracts are equal."""
+    """Return all changes from `old` to `new`, breaking changes first; none exactly if the contracts are equal."""
     changes: list[Change] = []
     for name in sorted({*old.tools, *new.tools}):
         if name not in new.tools:
-            changes.append(Change(name, Effect.BREAKS, "工具被删除", "tool removed"))
+            changes.append(Change(name, Effect.BREAKS, mark("tool removed")))
         elif name not in old.tools:
-            changes.append(Change(name, Effect.COMPATIBLE, *_added_tool(new.tools[name])))
+            message = mark("new tool (read-only)") if reads_only(new.tools[name]) else mark("new tool (writes)")
+            changes.append(Change(name, Effect.COMPATIBLE, message))
         elif old.tools[name] != new.tools[name]:
-            found = [Change(name, *what) for what in _tool(old.tools[name], new.tools[name])]
-            changes += found or [Change(name, Effect.READS, "其他内容改变", "changed in other ways")]
+            differences = [Change(name, *difference) for difference in _tool(old.tools[name], new.tools[name])]
+            changes += differences or [Change(name, Effect.READS, mark("changed in other ways"))]
     return sorted(changes, key=lambda change: (change.effect, change.tool))
 
 
-_What = tuple[Effect, str, str] | tuple[Effect, str, str, str, str]
+class _Difference(NamedTuple):
+    """A Change without its tool."""
+
+    effect: Effect
+    message: str
+    values: Mapping[str, str] = MappingProxyType({})
+    before: str = ""
+    after: str = ""
 
 
-def _added_tool(tool: Schema) -> tuple[str, str]:
-    if reads_only(tool):
-        return "新工具（只读）", "new tool (read-only)"
-    return "新工具（可写）", "new tool (writes)"
-
-
-def _tool(old: Schema, new: Schema) -> Iterator[_What]:
-    yield from _text("说明", "description", old.get("description"), new.get("description"))
-    yield from _text("标题", "title", old.get("title"), new.get("title"))
+def _tool(old: Schema, new: Schema) -> Iterator[_Difference]:
+    yield from _text(mark("description changed, agents will read"), old.get("description"), new.get("description"))
+    yield from _text(mark("title changed, agents will read"), old.get("title"), new.get("title"))
     yield from _annotations(old.get("annotations") or {}, new.get("annotations") or {})
     if old.get("inputSchema") != new.get("inputSchema"):
         yield from _arguments(_resolved(old.get("inputSchema") or {}), _resolved(new.get("inputSchema") or {}))
@@ -80,67 +90,71 @@ def _tool(old: Schema, new: Schema) -> Iterator[_What]:
     known = {"description", "title", "annotations", "inputSchema", "outputSchema"}
     for key in sorted({*old, *new} - known):
         if old.get(key) != new.get(key):
-            yield Effect.READS, f"{key} 改变", f"{key} changed"
+            yield _Difference(Effect.READS, mark("{key} changed"), {"key": key})
 
 
-def _text(zh: str, en: str, old: Any, new: Any) -> Iterator[_What]:
+def _text(message: str, old: Any, new: Any, **values: str) -> Iterator[_Difference]:
     if old != new:
-        yield Effect.READS, f"{zh}改变，智能体将读到", f"{en} changed, agents will read", old or "", new or ""
+        yield _Difference(Effect.READS, message, values, old or "", new or "")
 
 
-#: Hint, its value where the tool leaves it out (the MCP specification), and the value that lets callers trust less.
+#: By hint: its default (MCP specification), the value that allows callers to assume less, and the message about a
+#: change to that value.
 _HINTS = {
-    "readOnlyHint": (False, False, "只读 → 可写", "read-only -> writes"),
-    "destructiveHint": (True, True, "不删改 → 可能删改", "not destructive -> destructive"),
-    "idempotentHint": (False, False, "可安全重复 → 重复有后果", "safe to repeat -> not safe to repeat"),
-    "openWorldHint": (True, True, "只在本机 → 访问外部", "closed -> reaches outside"),
+    "readOnlyHint": (False, False, mark("annotation readOnlyHint: read-only → writes")),
+    "destructiveHint": (True, True, mark("annotation destructiveHint: not destructive → destructive")),
+    "idempotentHint": (False, False, mark("annotation idempotentHint: safe to repeat → not safe to repeat")),
+    "openWorldHint": (True, True, mark("annotation openWorldHint: this machine only → reaches outside")),
 }
 
 
-def _annotations(old: Schema, new: Schema) -> Iterator[_What]:
-    for hint, (default, worse, zh, en) in _HINTS.items():
+def _annotations(old: Schema, new: Schema) -> Iterator[_Difference]:
+    for hint, (default, worse, message) in _HINTS.items():
         before, after = old.get(hint, default), new.get(hint, default)
         if before == after:
             continue
         if after is worse:
-            yield Effect.BREAKS, f"注解 {hint}：{zh}", f"annotation {hint}: {en}"
+            yield _Difference(Effect.BREAKS, message)
         else:
-            yield Effect.COMPATIBLE, f"注解 {hint}：{before} → {after}", f"annotation {hint}: {before} -> {after}"
-    yield from _text("注解中的标题", "title among the annotations", old.get("title"), new.get("title"))
+            values = {"hint": hint, "before": str(before), "after": str(after)}
+            yield _Difference(Effect.COMPATIBLE, mark("annotation {hint}: {before} → {after}"), values)
+    title = mark("title among the annotations changed, agents will read")
+    yield from _text(title, old.get("title"), new.get("title"))
 
 
-def _arguments(old: Schema, new: Schema) -> Iterator[_What]:
+def _arguments(old: Schema, new: Schema) -> Iterator[_Difference]:
     before, after = old.get("properties") or {}, new.get("properties") or {}
-    needed_before, needed_after = set(old.get("required") or ()), set(new.get("required") or ())
+    required_before, required_after = set(old.get("required") or ()), set(new.get("required") or ())
     removed, added = [name for name in before if name not in after], [name for name in after if name not in before]
     for name in removed:
         successor = next((other for other in added if _essence(after[other]) == _essence(before[name])), None)
         if successor:
             added.remove(successor)
-            yield Effect.BREAKS, f"参数 {name} 改名为 {successor}", f"argument {name} is now called {successor}"
+            values = {"name": name, "successor": successor}
+            yield _Difference(Effect.BREAKS, mark("argument {name} is now called {successor}"), values)
         else:
-            yield Effect.BREAKS, f"参数 {name} 被删除", f"argument {name} removed"
+            yield _Difference(Effect.BREAKS, mark("argument {name} removed"), {"name": name})
     for name in added:
-        if name in needed_after:
-            yield Effect.BREAKS, f"新的必填参数 {name}", f"new required argument {name}"
+        if name in required_after:
+            yield _Difference(Effect.BREAKS, mark("new required argument {name}"), {"name": name})
         else:
-            yield Effect.COMPATIBLE, f"新的可选参数 {name}", f"new optional argument {name}"
+            yield _Difference(Effect.COMPATIBLE, mark("new optional argument {name}"), {"name": name})
     for name in before:
         if name not in after:
             continue
-        if name in needed_after - needed_before:
-            yield Effect.BREAKS, f"参数 {name} 变为必填", f"argument {name} is now required"
-        elif name in needed_before - needed_after:
-            yield Effect.COMPATIBLE, f"参数 {name} 变为可选", f"argument {name} is now optional"
+        if name in required_after - required_before:
+            yield _Difference(Effect.BREAKS, mark("argument {name} is now required"), {"name": name})
+        elif name in required_before - required_after:
+            yield _Difference(Effect.COMPATIBLE, mark("argument {name} is now optional"), {"name": name})
         yield from _argument(name, before[name], after[name])
     closed = [schema.get("additionalProperties", True) is False for schema in (old, new)]
     if closed == [False, True]:
-        yield Effect.BREAKS, "不再接受未声明的参数", "undeclared arguments are no longer accepted"
+        yield _Difference(Effect.BREAKS, mark("undeclared arguments are no longer accepted"))
     elif closed == [True, False]:
-        yield Effect.COMPATIBLE, "也接受未声明的参数", "undeclared arguments are accepted too"
+        yield _Difference(Effect.COMPATIBLE, mark("undeclared arguments are accepted too"))
 
 
-#: Bounds of what an argument may be, and whether a larger value narrows it.
+#: Bounds of an argument, and whether a larger bound allows fewer values.
 _BOUNDS = {
     "minimum": True,
     "exclusiveMinimum": True,
@@ -153,94 +167,101 @@ _BOUNDS = {
 }
 
 
-def _argument(name: str, old: Schema, new: Schema) -> Iterator[_What]:
+def _argument(name: str, old: Schema, new: Schema) -> Iterator[_Difference]:
     old, new = _flat(old), _flat(new)
-    zh, en = f"参数 {name} 的", f"argument {name}: "
     if _types(old) != _types(new):
         effect = Effect.COMPATIBLE if _types(old) and _types(old) < _types(new) else Effect.BREAKS
-        yield (
-            effect,
-            f"{zh}类型：{_shown(_types(old))} → {_shown(_types(new))}",
-            (f"{en}type {_shown(_types(old))} -> {_shown(_types(new))}"),
-        )
-    yield from _choices(zh, en, old, new)
+        values = {"name": name, "before": _shown(_types(old)), "after": _shown(_types(new))}
+        yield _Difference(effect, mark("argument {name}: type {before} → {after}"), values)
+    yield from _choices(name, old, new)
     for bound, larger_narrows in _BOUNDS.items():
         before, after = old.get(bound), new.get(bound)
         if before == after:
             continue
         narrower = after is not None and (before is None or (after > before) is larger_narrows)
-        shown = f"{bound} {before if before is not None else '-'} → {after if after is not None else '-'}"
-        yield Effect.BREAKS if narrower else Effect.COMPATIBLE, f"{zh}范围：{shown}", f"{en}{shown}"
+        values = {
+            "name": name,
+            "bound": bound,
+            "before": "-" if before is None else str(before),
+            "after": "-" if after is None else str(after),
+        }
+        effect = Effect.BREAKS if narrower else Effect.COMPATIBLE
+        yield _Difference(effect, mark("argument {name}: {bound} {before} → {after}"), values)
     for rule in ("pattern", "format", "multipleOf"):
         if old.get(rule) != new.get(rule):
             effect = Effect.COMPATIBLE if new.get(rule) is None else Effect.BREAKS
-            yield effect, f"{zh} {rule} 改变", f"{en}{rule} changed"
+            yield _Difference(effect, mark("argument {name}: {key} changed"), {"name": name, "key": rule})
     if old.get("default") != new.get("default"):
-        shown = f"{old.get('default')!r} → {new.get('default')!r}"
-        yield Effect.READS, f"{zh}默认值：{shown}", f"{en}default {shown}"
-    yield from _text(f"{zh}说明", f"{en}description", old.get("description"), new.get("description"))
+        values = {"name": name, "before": repr(old.get("default")), "after": repr(new.get("default"))}
+        yield _Difference(Effect.READS, mark("argument {name}: default {before} → {after}"), values)
+    described = mark("argument {name}: description changed, agents will read")
+    yield from _text(described, old.get("description"), new.get("description"), name=name)
     if isinstance(old.get("items"), Mapping) and isinstance(new.get("items"), Mapping):
         yield from _argument(f"{name}[]", old["items"], new["items"])
     judged = {*_BOUNDS, "type", "enum", "const", "pattern", "format", "multipleOf", "default", "description"}
     for key in sorted({*old, *new} - judged - {"title", "items"}):
         if old.get(key) != new.get(key):
-            yield Effect.BREAKS, f"{zh} {key} 改变", f"{en}{key} changed"
+            yield _Difference(Effect.BREAKS, mark("argument {name}: {key} changed"), {"name": name, "key": key})
 
 
-def _choices(zh: str, en: str, old: Schema, new: Schema) -> Iterator[_What]:
+def _choices(name: str, old: Schema, new: Schema) -> Iterator[_Difference]:
     before, after = _allowed(old), _allowed(new)
     if before == after:
         return
     if before is None:
-        yield Effect.BREAKS, f"{zh}值限定为：{_shown(after)}", f"{en}only these values now: {_shown(after)}"
+        message = mark("argument {name}: only these values now: {choices}")
+        yield _Difference(Effect.BREAKS, message, {"name": name, "choices": _shown(after)})
     elif after is None:
-        yield Effect.COMPATIBLE, f"{zh}值不再限定", f"{en}any value is allowed now"
+        yield _Difference(Effect.COMPATIBLE, mark("argument {name}: any value is allowed now"), {"name": name})
     else:
         if lost := [value for value in before if value not in after]:
-            yield Effect.BREAKS, f"{zh}值不再可用：{_shown(lost)}", f"{en}values no longer allowed: {_shown(lost)}"
+            message = mark("argument {name}: values no longer allowed: {choices}")
+            yield _Difference(Effect.BREAKS, message, {"name": name, "choices": _shown(lost)})
         if gained := [value for value in after if value not in before]:
-            yield Effect.COMPATIBLE, f"{zh}新的可用值：{_shown(gained)}", f"{en}values allowed now: {_shown(gained)}"
+            message = mark("argument {name}: values allowed now: {choices}")
+            yield _Difference(Effect.COMPATIBLE, message, {"name": name, "choices": _shown(gained)})
 
 
-def _results(old: Schema | None, new: Schema | None) -> Iterator[_What]:
+def _results(old: Schema | None, new: Schema | None) -> Iterator[_Difference]:
     if old is None or new is None:
         if new is None:
-            yield Effect.BREAKS, "不再说明结果的结构", "results have no schema any more"
+            yield _Difference(Effect.BREAKS, mark("results have no schema any more"))
         else:
-            yield Effect.COMPATIBLE, "现在说明结果的结构", "results have a schema now"
+            yield _Difference(Effect.COMPATIBLE, mark("results have a schema now"))
         return
     yield from _result("", _resolved(old), _resolved(new))
 
 
-def _result(path: str, old: Schema, new: Schema) -> Iterator[_What]:
+def _result(path: str, old: Schema, new: Schema) -> Iterator[_Difference]:
     before, after = old.get("properties") or {}, new.get("properties") or {}
-    needed_before, needed_after = set(old.get("required") or ()), set(new.get("required") or ())
+    always_before, always_after = set(old.get("required") or ()), set(new.get("required") or ())
     for name in sorted({*before, *after}):
-        field = f"{path}{name}"
+        values = {"field": f"{path}{name}"}
         if name not in after:
-            yield Effect.BREAKS, f"结果中的 {field} 被删除", f"result {field} removed"
+            yield _Difference(Effect.BREAKS, mark("result {field} removed"), values)
         elif name not in before:
-            yield Effect.COMPATIBLE, f"结果中新增 {field}", f"result {field} added"
+            yield _Difference(Effect.COMPATIBLE, mark("result {field} added"), values)
         else:
-            if name in needed_before - needed_after:
-                yield Effect.BREAKS, f"结果中的 {field} 不再总是给出", f"result {field} is no longer always given"
-            elif name in needed_after - needed_before:
-                yield Effect.COMPATIBLE, f"结果中的 {field} 总是给出", f"result {field} is always given now"
-            yield from _result_value(field, before[name], after[name])
-    if not path and old.get("description") != new.get("description"):
-        yield from _text("结果的说明", "description of the result", old.get("description"), new.get("description"))
+            if name in always_before - always_after:
+                yield _Difference(Effect.BREAKS, mark("result {field} is no longer always given"), values)
+            elif name in always_after - always_before:
+                yield _Difference(Effect.COMPATIBLE, mark("result {field} is always given now"), values)
+            yield from _result_value(f"{path}{name}", before[name], after[name])
+    if not path:
+        described = mark("description of the result changed, agents will read")
+        yield from _text(described, old.get("description"), new.get("description"))
 
 
-def _result_value(field: str, old: Schema, new: Schema) -> Iterator[_What]:
+def _result_value(field: str, old: Schema, new: Schema) -> Iterator[_Difference]:
     if _types(old) != _types(new):
         effect = Effect.COMPATIBLE if _types(new) < _types(old) else Effect.BREAKS
-        shown = f"{_shown(_types(old))} → {_shown(_types(new))}"
-        yield effect, f"结果中的 {field} 的类型：{shown}", f"result {field}: type {shown}"
+        values = {"field": field, "before": _shown(_types(old)), "after": _shown(_types(new))}
+        yield _Difference(effect, mark("result {field}: type {before} → {after}"), values)
     if _allowed(old) != _allowed(new):
-        shown = f"{_shown(_allowed(old))} → {_shown(_allowed(new))}"
-        yield Effect.READS, f"结果中的 {field} 的可能值：{shown}", f"result {field}: possible values {shown}"
-    yield from _text(f"结果中的 {field} 的说明", f"result {field}: description", old.get("description"),
-                     new.get("description"))  # fmt: skip
+        values = {"field": field, "before": _shown(_allowed(old)), "after": _shown(_allowed(new))}
+        yield _Difference(Effect.READS, mark("result {field}: possible values {before} → {after}"), values)
+    described = mark("result {field}: description changed, agents will read")
+    yield from _text(described, old.get("description"), new.get("description"), field=field)
     yield from _result(f"{field}.", old, new)
     old_items, new_items = old.get("items") or {}, new.get("items") or {}
     if isinstance(old_items, Mapping) and isinstance(new_items, Mapping):
@@ -252,7 +273,7 @@ def _essence(schema: Schema) -> dict[str, Any]:
 
 
 def _flat(schema: Schema) -> Schema:
-    """`X | None`, which is written as a choice of two schemas, as one schema with two types."""
+    """Return the schema of `X | None`, which is written as a choice of two schemas, as one schema with two types."""
     options = [option for option in schema.get("anyOf") or () if option.get("type") != "null"]
     if len(options) != 1 or "type" not in options[0]:
         return schema
@@ -262,10 +283,10 @@ def _flat(schema: Schema) -> Schema:
 
 def _types(schema: Schema) -> frozenset[str]:
     kinds = schema.get("type")
-    found = {kinds} if isinstance(kinds, str) else set(kinds or ())
+    types = {kinds} if isinstance(kinds, str) else set(kinds or ())
     for option in schema.get("anyOf") or ():
-        found |= _types(option)
-    return frozenset(found)
+        types |= _types(option)
+    return frozenset(types)
 
 
 def _allowed(schema: Schema) -> list[Any] | None:
@@ -282,7 +303,7 @@ def _shown(values: Any) -> str:
 
 
 def _resolved(schema: Schema) -> Schema:
-    """The schema with its `$ref`s replaced by what they name; a definition within itself is left as it is."""
+    """Return the schema with each `$ref` replaced by its definition, except for a definition within itself."""
     definitions = schema.get("$defs") or {}
 
     def resolve(value: Any, within: tuple[str, ...]) -> Any:

@@ -1,7 +1,7 @@
-"""Finds the tools that are in a service's contract but that a setting hides from agents.
+"""Finds the tools in a service's contract that a setting hides from agents.
 
-A setting that hides tools changes no contract. The kit knows one such setting, DYBER_READ_ONLY (dyber_kit.settings):
-unless it is false, tools that write are neither listed nor callable.
+Hiding tools does not change the contract. The kit has one such setting, DYBER_READ_ONLY (dyber_kit.settings): unless
+it is false, tools that write are neither listed nor callable.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""The ports inside containers: those of the gateway itself, from which each service's port differs, and Redis'."""
+"""Defines the ports inside the containers of the gateway and of Redis; no service has a port of the gateway."""
 
 HTTP_PORT, HTTPS_PORT, DEVELOPMENT_PORT = 80, 443, 8080
 REDIS_PORT = 6379
-#: Where Prometheus is, behind the gateway.
+#: The gateway passes calls on this port to Prometheus.
 MONITORING_PORT = 9090
-#: Where the gateway tells Prometheus of itself and of the services.
+#: On this port the gateway serves its own metrics and those of the services to Prometheus.
 METRICS_PORT = 10090
 GATEWAY_PORTS = (HTTP_PORT, HTTPS_PORT, DEVELOPMENT_PORT, MONITORING_PORT, 10080, METRICS_PORT)

@@ -1,1 +1,1 @@
-"""What a stack's file and `.env` can say, as validated models."""
+"""Validated models of the settings in a stack's file and in `.env`."""

@@ -1,4 +1,4 @@
-"""What a stack's file says of building images, and what set-up found out about this machine for it."""
+"""Defines the settings for building images, which set-up completes for this machine."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Mapping
 
 from pydantic import Field, field_validator
 
+from infra.schema.problems import UnusableValue
 from infra.schema.strict_settings import StrictSettings
+from messages import mark
 
-#: By key of `build`, the environment variable that completes it.
+#: By key of `build`, the environment variable in which set-up puts its value for this machine.
 FROM_ENVIRONMENT = {
     "pipIndexUrl": "DYBER_PIP_INDEX_URL",
     "caBundle": "DYBER_CA_BUNDLE",
@@ -17,54 +19,53 @@ FROM_ENVIRONMENT = {
 
 
 class BuildSettings(StrictSettings):
-    """How images are built where they are built."""
+    """How images are built on the engine."""
 
     base_image: str = Field(
         "dyber-base:{suite}",
-        description="基础镜像，{suite} 换成 trixie 或 forky / The base image; {suite} becomes trixie or forky",
+        description=mark("The base image; {suite} becomes trixie or forky"),
         json_schema_extra={"pattern": r"\{suite\}"},
     )
-    pip_index_url: str | None = Field(None, description="构建时的 Python 软件源 / Python package index inside builds")
-    apt_options: str = Field("", description="构建时 apt-get 的其他选项 / More options for apt-get inside builds")
+    pip_index_url: str | None = Field(None, description=mark("The Python package index that builds use"))
+    apt_options: str = Field("", description=mark("More options of apt-get in builds"))
     ca_bundle: str | None = Field(
         None,
-        description="构建时信任的证书（PEM 文件），用于有 TLS 代理的网络 / PEM file trusted inside builds, for networks "
-        "with a TLS proxy",
+        description=mark("Certificates that builds trust (PEM file), for networks with a TLS proxy"),
     )
     proxy: str | None = Field(
         None,
         pattern=r"^https?://[^@/\s]+/?$",
-        description="构建时用的代理，容器要够得着它（不能是 127.0.0.1），地址里不放口令 / Proxy inside builds, at an address that "
-        "containers reach (not 127.0.0.1), without a password",
+        description=mark(
+            "The proxy that builds use, at an address that containers reach (not 127.0.0.1), without a password"
+        ),
     )
     generation: int = Field(
         0,
         ge=0,
-        description="换一个没用过的数，所有镜像就不用缓存重新构建 / A number not used before builds every image anew, "
-        "whatever the caches hold",
+        description=mark("A number that was not used before builds every image anew, without caches"),
     )
 
     @field_validator("base_image")
     @classmethod
     def _base_image_names_the_suite(cls, value: str) -> str:
         if "{suite}" not in value:
-            raise ValueError("must contain {suite}, such as dyber-base:{suite} or debian:{suite}-slim")
+            raise UnusableValue("base_image_without_suite")
         return value
 
     @property
     def proxy_arguments(self) -> dict[str, str]:
-        """Return the proxy build arguments; every Dockerfile knows them, and they change neither an image's name nor
-        its content."""
+        """Return the build arguments for the proxy. Docker knows them without an ARG, and they change neither the name
+        nor the content of an image."""
         if not self.proxy:
             return {}
         return dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), self.proxy)
 
     def base(self, suite: str) -> str:
-        """The base image for a Debian suite."""
+        """Return the name of the base image for a Debian suite."""
         return self.base_image.replace("{suite}", suite)
 
 
-def found_by_set_up(environment: Mapping[str, str]) -> dict[str, str]:
-    """What set-up found out about this machine, as keys of `build`."""
-    found = {key: environment.get(variable) for key, variable in FROM_ENVIRONMENT.items()}
-    return {key: value for key, value in found.items() if value}
+def from_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the keys of `build` that set-up determined for this machine."""
+    values = {key: environment.get(variable) for key, variable in FROM_ENVIRONMENT.items()}
+    return {key: value for key, value in values.items() if value}

@@ -1,10 +1,10 @@
-"""`.env` beside the stack files: what this machine says instead of one stack's file.
+"""Reads `.env`, whose settings for this machine override those of a stack's file.
 
-`.env` belongs to the stack dev, `.env.<stack>` to another. Its keys are those of the system's first version. A key
-without a value changes nothing. `pulumi up` and the dyber command read it alike.
+`.env` belongs to the stack dev, `.env.<stack>` to any other stack. Its keys are those of the system's first version. A
+key without a value changes nothing. `pulumi up` and the dyber command read the file in the same way.
 
-In dev the file wins over the stack's file. Elsewhere the stack's file is what was reviewed, so only the main client's
-token may be said beside it, unless the stack's file has `dyber:localEnv: true`.
+In dev the file overrides the stack's file. In other stacks only the token of the main client is taken from it, because
+the stack's file was reviewed, unless that file has `dyber:localEnv: true`.
 """
 
 from __future__ import annotations
@@ -14,20 +14,21 @@ import io
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from dotenv.parser import Binding, parse_stream
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from infra.schema.host_names import certificate_name
-from infra.schema.problems import NOT_SHOWN, ConfigurationError, Problem
-from infra.settings.names import MAIN_CLIENT
+from infra.schema.problems import NOT_SHOWN, ConfigurationError, Problem, UnusableValue
+from infra.settings.names import MAIN_CLIENT, stack_file
 from infra.settings.profiles import MONITORING, CacheSettings, MonitoringSettings
+from messages import tr
 
 DEFAULT_STACK = "dev"
 MAIN_TOKEN = "MCP_AUTH_TOKEN"
 PROFILES, GENERATION = "PROFILES", "BUILD_GENERATION"
-#: In place of a list of profiles: none of them.
+#: The value of PROFILES that switches all profiles off.
 NO_PROFILE = "default"
 LOG_LEVELS = ("debug", "info", "warning", "error")
 _TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
@@ -36,9 +37,12 @@ _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{32,256}")
 
 
 class EnvFile(BaseModel):
-    """What a file says. `settings` are laid over the stack file's, key by key; `chosen_profiles` stand in place of the
-    stack file's profiles, and `profiles` are switched on or off in them; `clients` exist beside the stack file's own;
-    `tokens`, by client, are those that a person chose; `names` are the keys that have a value."""
+    """The content of an env file.
+
+    `settings` override those of the stack's file, key by key. `chosen_profiles` replace the profiles of the stack's
+    file, in which `profiles` are then switched on or off. `server_names` and `clients` are added to those of the
+    stack's file. `tokens` are the tokens that a person chose, by client. `names` are the keys that have a value.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -51,19 +55,19 @@ class EnvFile(BaseModel):
     names: tuple[str, ...] = ()
 
     def over(self, content: Mapping[str, Any]) -> dict[str, Any]:
-        """The stack file's `content` with this file's values in their places. What has an unexpected form stays as
-        it is, for the settings to refuse."""
+        """Return the stack file's `content` with the values of this file. A value of an unexpected form stays as it is;
+        the validation of the settings refuses it."""
         merged = _merge(content, self.settings)
         if self.chosen_profiles is not None:
             merged["profiles"] = list(self.chosen_profiles)
-        if self.profiles and isinstance(own := merged.get("profiles", []), list):
-            kept = [name for name in own if self.profiles.get(name, True)]
+        if self.profiles and isinstance(profiles := merged.get("profiles", []), list):
+            kept = [name for name in profiles if self.profiles.get(name, True)]
             merged["profiles"] = [*kept, *(name for name, on in self.profiles.items() if on and name not in kept)]
         if self.server_names and isinstance(gateway := merged.get("gateway", {}), dict):
-            own = gateway.get("serverNames", [])
-            if isinstance(own, list):
-                added = [name for name in self.server_names if name not in own]
-                merged["gateway"] = {**gateway, "serverNames": [*own, *added]}
+            server_names = gateway.get("serverNames", [])
+            if isinstance(server_names, list):
+                added = [name for name in self.server_names if name not in server_names]
+                merged["gateway"] = {**gateway, "serverNames": [*server_names, *added]}
         clients = merged.get("clients", {MAIN_CLIENT: {}})
         if self.clients and isinstance(clients, list):
             clients = {name: {} for name in clients}
@@ -73,58 +77,66 @@ class EnvFile(BaseModel):
 
 
 def file_name(stack: str) -> str:
-    """Name of the file that belongs to a stack."""
+    """Return the name of the env file of a stack."""
     return ".env" if stack == DEFAULT_STACK else f".env.{stack}"
 
 
-def beside_the_token(overrides: EnvFile) -> list[str]:
-    """The keys with a value that outside of dev are taken only where the stack's file has localEnv: true."""
+def keys_besides_token(overrides: EnvFile) -> list[str]:
+    """Return the keys with a value that stacks other than dev accept only with localEnv: true in the stack's file."""
     return [name for name in overrides.names if name != MAIN_TOKEN]
 
 
-def refuse_unasked(overrides: EnvFile, stack: str, local_env: bool | None) -> None:
-    """Refuse settings in the env file of `stack` that only the reviewed stack file may have; `local_env` is what that
-    file says about it. Raises ConfigurationError."""
+def refuse_unreviewed(overrides: EnvFile, stack: str, local_env: bool | None) -> None:
+    """Refuse settings in the env file of `stack` that would override the reviewed stack file.
+
+    `local_env` is the value of localEnv in the stack's file. Raises ConfigurationError.
+    """
     if local_env is True or (local_env is None and stack == DEFAULT_STACK):
         return
-    if unasked := beside_the_token(overrides):
-        file, reviewed = file_name(stack), f"Pulumi.{stack}.yaml"
-        raise ConfigurationError(Problem("env_unasked", file, (", ".join(unasked),), parameters={"reviewed": reviewed}))
+    if unreviewed := keys_besides_token(overrides):
+        parameters = {"reviewed": stack_file(stack)}
+        raise ConfigurationError(
+            Problem("env_unreviewed", file_name(stack), (", ".join(unreviewed),), parameters=parameters)
+        )
 
 
-def taken(overrides: EnvFile, stack: str) -> tuple[str, str] | None:
-    """Return one line, in Chinese and English, that names the keys taken from the stack's env file and shows no value;
-    None if there are none."""
+def override_notice(overrides: EnvFile, stack: str) -> str | None:
+    """Return a line that names the keys taken from the stack's env file, without values; None if there are none."""
     if not overrides.names:
         return None
-    file, names = file_name(stack), ", ".join(overrides.names)
-    return (
-        f"取自 {file}（优先于 Pulumi.{stack}.yaml）：{names}",
-        f"taken from {file}, over Pulumi.{stack}.yaml: {names}",
+    names = ", ".join(overrides.names)
+    return tr(
+        "taken from {file}, overriding {stack_file}: {names}",
+        file=file_name(stack),
+        stack_file=stack_file(stack),
+        names=names,
     )
 
 
 def service_key(service: str, suffix: str) -> str:
-    """The key of one service, such as XIAOHONGSHU_ENABLED."""
+    """Return the key of a service, such as XIAOHONGSHU_ENABLED."""
     return f"{service.upper().replace('-', '_')}_{suffix}"
 
 
 def keys(services: Mapping[str, Iterable[str]]) -> list[str]:
-    """Every key there is, in the order in which a new file lists them. `services`: by name, what secrets each
-    declares."""
-    own = [service_key(service, suffix) for service in services for suffix in ("ENABLED", "MCP_TOKEN")]
+    """Return every key that an env file can have, in the order of a new file.
+
+    `services` are the names of the secrets that each service declares, by service.
+    """
+    service_keys = [service_key(service, suffix) for service in services for suffix in ("ENABLED", "MCP_TOKEN")]
     secrets = [secret for declared in services.values() for secret in declared]
-    return list(dict.fromkeys([MAIN_TOKEN, *own, *secrets, *_GENERAL]))
+    return list(dict.fromkeys([MAIN_TOKEN, *service_keys, *secrets, *_GENERAL]))
 
 
 def bindings(text: str) -> list[Binding]:
-    """The file's lines as python-dotenv takes them apart; together they are the text again."""
+    """Return the lines of a file as python-dotenv parses them; joined, they are the text again."""
     return list(parse_stream(io.StringIO(text)))
 
 
 def read(root: Path, stack: str, services: Mapping[str, Iterable[str]]) -> EnvFile:
-    """What the file of `stack` in `root` says; nothing where there is none. `services` as for `keys`.
+    """Return the content of the env file of `stack` in the folder `root`; empty without a file.
 
+    `services` as for `keys`.
     Raises ConfigurationError naming the file, the line, the key and, unless it is a secret, the value.
     """
     path = root / file_name(stack)
@@ -136,14 +148,16 @@ def read(root: Path, stack: str, services: Mapping[str, Iterable[str]]) -> EnvFi
 
 
 def text_of(path: Path) -> str:
-    """The text of a stack's file of values. Raises FileNotFoundError, and ConfigurationError naming the line where the
-    file is no text."""
+    """Return the text of an env file.
+
+    Raises FileNotFoundError, and ConfigurationError naming the first line that is not text.
+    """
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise ConfigurationError(Problem("env_not_readable", path.name, parameters={"reason": str(error)})) from None
+        raise ConfigurationError(Problem("not_readable", path.name, parameters={"reason": str(error)})) from None
     try:
         text = content.decode("utf-8-sig")
         position = len(text.partition("\0")[0].encode()) if "\0" in text else None
@@ -156,13 +170,13 @@ def text_of(path: Path) -> str:
 
 
 def parse(text: str, source: str, services: Mapping[str, Iterable[str]]) -> EnvFile:
-    """What `text` says; `source` is the name of its file. Raises ConfigurationError as `read` does."""
+    """Return the content of an env file from its `text`; `source` is the file's name. Raises as `read`."""
     known = keys(services)
     reader = _Reader(services)
     problems: list[Problem] = []
     names: list[str] = []
     for binding in bindings(text):
-        # The blank lines before a key are part of what was read with it.
+        # python-dotenv counts the blank lines before a key as part of its line.
         before = binding.original.string[: len(binding.original.string) - len(binding.original.string.lstrip())]
         line = binding.original.line + before.count("\n")
         if binding.error:
@@ -177,24 +191,23 @@ def parse(text: str, source: str, services: Mapping[str, Iterable[str]]) -> EnvF
             try:
                 reader.take(binding.key, binding.value.strip())
                 names.append(binding.key)
-            except _UnusableValue as error:
-                parameters = {"chinese": error.chinese, "english": error.english}
-                problems.append(Problem("env_value", source, (binding.key,), error.value, parameters, line))
+            except _UnusableEntry as error:
+                problems.append(Problem(error.message, source, (binding.key,), error.value, error.parameters, line))
     if problems:
         raise ConfigurationError(*problems)
     return reader.result().model_copy(update={"names": tuple(dict.fromkeys(names))})
 
 
-class _UnusableValue(Exception):
-    """A value of the file cannot be used; `value` is NOT_SHOWN where it is secret."""
+class _UnusableEntry(UnusableValue):
+    """An entry of the file cannot be used; `value` is NOT_SHOWN if it is secret, so that no message repeats it."""
 
-    def __init__(self, chinese: str, english: str, value: Any) -> None:
-        super().__init__(english)
-        self.chinese, self.english, self.value = chinese, english, value
+    def __init__(self, message: str, value: Any = NOT_SHOWN, **parameters: Any) -> None:
+        super().__init__(message, **parameters)
+        self.value = value
 
 
 class _Reader:
-    """Collects what the keys mean, one after the other. Raises _UnusableValue for a value that cannot be used."""
+    """Collects the settings from the entries of a file. Raises _UnusableEntry for a value that cannot be used."""
 
     def __init__(self, services: Mapping[str, Iterable[str]]) -> None:
         self._services = {service_key(service, "ENABLED"): service for service in services}
@@ -203,8 +216,8 @@ class _Reader:
         self._settings: dict[str, Any] = {}
         self._chosen_profiles: tuple[str, ...] | None = None
         self._profiles: dict[str, bool] = {}
-        self._names: tuple[str, ...] = ()
-        self._own_clients: dict[str, Any] = {}
+        self._server_names: tuple[str, ...] = ()
+        self._service_clients: dict[str, Any] = {}
         self._tokens: dict[str, SecretStr] = {}
         self._debug = False
 
@@ -214,7 +227,7 @@ class _Reader:
         elif key in self._clients:
             service = self._clients[key]
             self._tokens[service] = _token(value)
-            self._own_clients[service] = {"services": {service: "all"}}
+            self._service_clients[service] = {"services": {service: "all"}}
         elif key == MAIN_TOKEN:
             self._tokens[MAIN_CLIENT] = _token(value)
         elif key in _GENERAL:
@@ -231,8 +244,8 @@ class _Reader:
             settings=self._settings,
             chosen_profiles=self._chosen_profiles,
             profiles=self._profiles,
-            server_names=self._names,
-            clients=self._own_clients,
+            server_names=self._server_names,
+            clients=self._service_clients,
             tokens=self._tokens,
         )
 
@@ -246,26 +259,25 @@ class _Reader:
         try:
             CacheSettings(password=SecretStr(value))
         except ValidationError:
-            _refuse("应为 16 到 128 个可见字符，不含空格", "must be 16 to 128 visible characters without a space")
+            raise _UnusableEntry("cache_password") from None
         self._set(["cache", "password"], SecretStr(value))
 
     def domain(self, value: str) -> None:
         names = [name.strip() for name in value.split(",") if name.strip()]
         for name in names:
             if certificate_name(name) is None:
-                _refuse("应为主机名或 IP，如 pet.example.com", "must be host names or addresses", value)
-        self._names = tuple(name for name in names if name != "localhost")
+                raise _UnusableEntry("env_domain", value)
+        self._server_names = tuple(name for name in names if name != "localhost")
 
     def chosen_profiles(self, value: str) -> None:
         names = [name.strip() for name in value.split(",") if name.strip()]
         if not names or not all(_PROFILE.fullmatch(name) for name in names):
-            _refuse("应为配置档，如 dev,cache；default 表示没有", "must be profiles, such as dev,cache; default is none",
-                    value)  # fmt: skip
+            raise _UnusableEntry("env_profiles", value)
         self._chosen_profiles = tuple(name for name in names if name != NO_PROFILE)
 
     def generation(self, value: str) -> None:
         if not value.isascii() or not value.isdigit():
-            _refuse("应为整数", "must be a whole number", value)
+            raise _UnusableEntry("env_generation", value)
         self._set(["build", "generation"], int(value))
 
     def gateway_debug(self, value: str) -> None:
@@ -276,7 +288,7 @@ class _Reader:
 
     def log_level(self, value: str) -> None:
         if value.lower() not in LOG_LEVELS:
-            _refuse(f"应为 {'、'.join(LOG_LEVELS)} 之一", f"must be one of {', '.join(LOG_LEVELS)}", value)
+            raise _UnusableEntry("env_log_level", value, levels=", ".join(LOG_LEVELS))
         self._set(["logLevel"], value.lower())
 
     def monitoring(self, value: str) -> None:
@@ -286,7 +298,7 @@ class _Reader:
         try:
             MonitoringSettings(retention=value)
         except ValidationError:
-            _refuse("应为时长，从 1h 到 10y，如 15d", "must be a duration from 1h to 10y, such as 15d", value)
+            raise _UnusableEntry("retention", value) from None
         self._set(["monitoring", "retention"], value)
 
 
@@ -305,27 +317,19 @@ _GENERAL: dict[str, Callable[[_Reader, str], None]] = {
 
 def _boolean(value: str) -> bool:
     if value.lower() not in (*_TRUE, *_FALSE):
-        _refuse("应为 true 或 false", "must be true or false", value)
+        raise _UnusableEntry("env_boolean", value)
     return value.lower() in _TRUE
 
 
 def _token(value: str) -> SecretStr:
     if not _TOKEN.fullmatch(value):
-        _refuse(
-            "应为 32 到 256 个字母、数字或 . _ ~ + / = -",
-            "must be 32 to 256 letters, digits or . _ ~ + / = -",
-        )
+        raise _UnusableEntry("env_token")
     return SecretStr(value)
-
-
-def _refuse(chinese: str, english: str, value: Any = NOT_SHOWN) -> NoReturn:
-    """Raise _UnusableValue; the value of a secret is left out, so that nothing repeats it."""
-    raise _UnusableValue(chinese, english, value)
 
 
 def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(below)
     for key, value in above.items():
-        own = merged.get(key, {})
-        merged[key] = _merge(own, value) if isinstance(value, Mapping) and isinstance(own, Mapping) else value
+        lower = merged.get(key, {})
+        merged[key] = _merge(lower, value) if isinstance(value, Mapping) and isinstance(lower, Mapping) else value
     return merged

@@ -1,4 +1,4 @@
-"""Names that those need too who read no settings, and are not to wait for the import of the settings' model."""
+"""Defines names for modules that should not wait for the import of the settings' models."""
 
 from __future__ import annotations
 

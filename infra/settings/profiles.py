@@ -1,4 +1,4 @@
-"""What a stack's file says of the parts that the profiles `cache` and `monitoring` add."""
+"""Defines the settings of the parts that the profiles `cache` and `monitoring` add."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import re
 
 from pydantic import Field, SecretStr, field_validator
 
+from infra.schema.problems import UnusableValue
 from infra.schema.strict_settings import StrictSettings
+from messages import mark
 
 CACHE, MONITORING = "cache", "monitoring"
-#: Profiles that the program itself provides; the others are those of the services.
+#: The profiles that the program itself provides; all others come from service.yaml files.
 BUILT_IN_PROFILES = (CACHE, MONITORING)
 
 _DURATION = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?")
@@ -18,48 +20,45 @@ _PASSWORD = re.compile(r"[\x21-\x7e]{16,128}")
 
 
 class CacheSettings(StrictSettings):
-    """Redis of the profile `cache`."""
+    """The settings of Redis, which the profile `cache` adds."""
 
     memory_mib: int = Field(
-        128, ge=64, le=65536, description="容器的内存，MiB；一半存数据 / MiB of the container; half of it holds data"
+        128, ge=64, le=65536, description=mark("The container's memory, in MiB; half of it holds data")
     )
-    generation: int = Field(
-        1, ge=1, le=100_000, description="换一个数就换一个随机口令 / Another number makes another random password"
-    )
+    generation: int = Field(1, ge=1, le=100_000, description=mark("Another number makes another random password"))
     password: SecretStr | None = Field(
         None,
-        description="自己的口令，16 到 128 个可见字符；不写则随机 / A password of one's own, 16 to 128 visible characters; "
-        "unset: a random one",
+        description=mark("Your own password, 16 to 128 visible characters; unset: a random one"),
     )
 
     @field_validator("password")
     @classmethod
     def _password_is_long_and_plain(cls, value: SecretStr | None) -> SecretStr | None:
         if value and not _PASSWORD.fullmatch(value.get_secret_value()):
-            raise ValueError("16 to 128 letters, digits and signs of ASCII without spaces; or leave it out")
+            raise UnusableValue("cache_password")
         return value
 
     @property
     def max_data_mib(self) -> int:
-        """Data that Redis keeps at most; while it rewrites its log, a copy of what changes takes as much again."""
+        """The most data that Redis keeps. It may need as much again while it rewrites its log."""
         return self.memory_mib // 2
 
 
 class MonitoringSettings(StrictSettings):
-    """Prometheus of the profile `monitoring`."""
+    """The settings of Prometheus, which the profile `monitoring` adds."""
 
     retention: str = Field(
         "15d",
-        description="数据留多久，从 1h 到 10y，如 15d 或 2h30m / How long samples are kept, 1h to 10y, such as 15d or 2h30m",
+        description=mark("How long samples are kept, from 1h to 10y, such as 15d or 2h30m"),
         json_schema_extra={"pattern": r"^([0-9]+[ywdhm])+$"},
     )
     disk_mib: int = Field(
         2048,
         ge=128,
         le=1_048_576,
-        description="数据最多占多少 MiB，再多就先删最旧的 / MiB of samples at most; the oldest go before there are more",
+        description=mark("How many MiB samples may take; the oldest are deleted first"),
     )
-    memory_mib: int = Field(256, ge=128, le=65536, description="容器的内存，MiB / MiB of the container")
+    memory_mib: int = Field(256, ge=128, le=65536, description=mark("The container's memory, in MiB"))
 
     @field_validator("retention")
     @classmethod
@@ -67,5 +66,5 @@ class MonitoringSettings(StrictSettings):
         match = _DURATION.fullmatch(value)
         parts = [int(part or 0) for part in match.groups()] if match else []
         if not 1 <= sum(number * hours for number, hours in zip(parts, _HOURS, strict=False)) <= 10 * _HOURS[0]:
-            raise ValueError("1h to 10y, in y, w, d, h and m, the largest first, such as 15d or 2h30m")
+            raise UnusableValue("retention")
         return value

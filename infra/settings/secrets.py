@@ -1,4 +1,4 @@
-"""Secrets of services: which are written where, and whether a stack's file keeps them encrypted."""
+"""Checks the secrets of services: that they are declared, and that a stack's file has them encrypted."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ import yaml
 from pydantic import AfterValidator, SecretStr
 
 from infra.schema.messages import listed
-from infra.schema.problems import ConfigurationError, Problem
+from infra.schema.problems import ConfigurationError, Problem, UnusableValue
 from infra.services.catalog import ServiceSpec
 
-#: Key in the configuration below which the secrets of all services are.
+#: The key of the configuration below which the secrets of all services are.
 SERVICES_KEY = "dyber:services"
-#: Larger than any key or certificate; the engine's requests stay small.
+#: Larger than any key or certificate, and small enough for a request to the engine.
 MOST_BYTES = 64 * 1024
 
 
 def _usable(value: SecretStr) -> SecretStr:
     text = value.get_secret_value()
     if not text.strip():
-        raise ValueError("must not be empty")
+        raise UnusableValue("secret_empty")
     if "\0" in text or len(text.encode()) > MOST_BYTES:
-        raise ValueError(f"text of at most {MOST_BYTES} bytes")
+        raise UnusableValue("secret_text", bytes=MOST_BYTES)
     return value
 
 
@@ -34,15 +34,15 @@ SecretValue = Annotated[SecretStr, AfterValidator(_usable)]
 
 
 def command(stack: str, service: str, name: str) -> str:
-    """The command that writes a secret into a stack's file, encrypted; it reads the value from its input."""
+    """Return the command that encrypts a secret into a stack's file; it reads the value from its input."""
     return f"./deploy.sh config set services.{service}.secrets.{name} --secret -s {stack}"
 
 
 def refuse_clear_text(stack: str, values: Mapping[str, str], secret_keys: Collection[str], file: Path) -> None:
-    """Raises ConfigurationError naming each secret of a service that the stack's `file` has in clear text.
+    """Raise ConfigurationError naming each secret of a service that the stack's `file` has in clear text.
 
-    `values` is Pulumi's configuration, decrypted, as JSON text by key. Pulumi tells only of whole keys whether
-    something in them is encrypted (`secret_keys`); which values those are, only the file says.
+    `values` is Pulumi's decrypted configuration, as JSON text by key. Pulumi only tells which keys hold anything
+    encrypted (`secret_keys`); which values are encrypted is read from the file.
     """
     written = _yaml(file).get(SERVICES_KEY) if SERVICES_KEY in secret_keys else _json(values.get(SERVICES_KEY))
     if in_clear := [
@@ -58,9 +58,12 @@ def refuse_clear_text(stack: str, values: Mapping[str, str], secret_keys: Collec
         raise ConfigurationError(*in_clear)
 
 
-def unfit_secrets(file: str, stack: str, spec: ServiceSpec, given: Collection[str]) -> Iterator[Problem]:
-    """Yield what is wrong with the secrets that the `file` of a stack gives to a service: names that its service.yaml
-    does not declare, required ones that are not there, and secrets among the environment variables."""
+def secret_problems(file: str, stack: str, spec: ServiceSpec, given: Collection[str]) -> Iterator[Problem]:
+    """Yield a problem for each secret that the `file` of a stack gives to a service but its service.yaml does not
+    declare, for each required secret that is missing, and for each secret among the environment variables.
+
+    `given` are the names of the secrets in the file.
+    """
     secrets, environment = ("services", spec.name, "secrets"), ("services", spec.name, "environment")
     for name in sorted(set(given) - set(spec.secrets)):
         path = (*secrets, name)
@@ -80,12 +83,12 @@ def unfit_secrets(file: str, stack: str, spec: ServiceSpec, given: Collection[st
 
 
 def is_encrypted(value: Any) -> bool:
-    """Whether a value of a stack's file is one that Pulumi encrypted."""
+    """Tell whether Pulumi encrypted a value of a stack's file."""
     return isinstance(value, Mapping) and set(value) == {"secure"}
 
 
 def encrypted_paths(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Where in what a stack's file says encrypted values are."""
+    """Yield the path of each encrypted value in a `value` of a stack's file."""
     if is_encrypted(value):
         yield path
     elif isinstance(value, Mapping):
@@ -94,8 +97,8 @@ def encrypted_paths(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[st
 
 
 def as_ciphertext(value: Any) -> Any:
-    """A value of a stack's file with its encrypted parts as their ciphertexts: what stands for them where they cannot,
-    and need not, be read."""
+    """Return a value of a stack's file with ciphertexts in place of its encrypted parts, for uses that need not decrypt
+    them."""
     if is_encrypted(value):
         return str(value["secure"])
     if isinstance(value, Mapping):
@@ -104,15 +107,15 @@ def as_ciphertext(value: Any) -> Any:
 
 
 def _secrets(services: Any) -> Iterator[tuple[str, str, Any]]:
-    """Service, name and value of every secret in what is written under `services`."""
-    for service, own in _parts(services):
-        for key, secrets in _parts(own):
+    """Yield service, name and value of every secret in the value of `services`."""
+    for service, settings in _items(services):
+        for key, secrets in _items(settings):
             if key == "secrets":
-                yield from ((service, name, value) for name, value in _parts(secrets))
+                yield from ((service, name, value) for name, value in _items(secrets))
 
 
-def _parts(value: Any) -> Iterator[tuple[str, Any]]:
-    """What a mapping holds; nothing where it is no mapping, or one that is encrypted as a whole."""
+def _items(value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the items of a mapping; nothing for another value, or for a mapping that is encrypted as a whole."""
     if isinstance(value, Mapping) and not is_encrypted(value):
         yield from ((str(key), item) for key, item in value.items())
 
@@ -121,7 +124,7 @@ def _yaml(file: Path) -> Mapping[str, Any]:
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError, UnicodeDecodeError):
-        return {}  # Of another place, or Pulumi says what is wrong with it.
+        return {}  # The configuration comes from another place, or Pulumi reports the error.
     config = content.get("config") if isinstance(content, dict) else None
     return config if isinstance(config, dict) else {}
 

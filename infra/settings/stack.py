@@ -1,4 +1,4 @@
-"""The typed, validated model of one stack's settings.
+"""Defines the validated model of a stack's settings, and reads it.
 
 Keys in `Pulumi.<stack>.yaml` are camelCase under the namespace `dyber:`; unknown keys are errors.
 """
@@ -20,7 +20,7 @@ from infra.services.catalog import ServiceSpec, declared_secrets
 from infra.services.hidden_tools import hidden_tools
 from infra.settings import env_file
 from infra.settings import secrets as secret_settings
-from infra.settings.build import BuildSettings, found_by_set_up
+from infra.settings.build import BuildSettings, from_environment
 from infra.settings.clients import ClientName, ClientSettings, ClientsInFile, TokenSettings, as_mapping
 from infra.settings.env_file import EnvFile
 from infra.settings.gateway import GatewaySettings
@@ -29,102 +29,106 @@ from infra.settings.profiles import BUILT_IN_PROFILES, CACHE, MONITORING, CacheS
 from infra.settings.selection import select
 from infra.settings.services import ImageDigest, ServiceSettings
 from infra.settings.subnets import parse_pool
+from messages import mark
 
-#: Fields of StackSettings that do not come from a stack's file.
+#: The fields of StackSettings that do not come from a stack's file.
 NOT_IN_THE_FILE = ("stack", "given_tokens")
 
 
 class StackSettings(StrictSettings):
-    """All settings of one stack."""
+    """All settings of a stack."""
 
-    stack: str = Field(pattern=r"^[a-z][a-z0-9-]{0,30}$", description="栈名 / The stack's name")
+    stack: str = Field(pattern=r"^[a-z][a-z0-9-]{0,30}$", description=mark("The stack's name"))
     profiles: tuple[str, ...] = Field(
         (),
-        description="cache 和 monitoring 各加一部分；其余的让带这个配置档的服务也运行 / cache and monitoring add a part "
-        "each; with another one the services that have it run too",
+        description=mark(
+            "cache and monitoring each add a part; any other profile also runs the services that name it in "
+            "service.yaml"
+        ),
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="服务的日志级别 / What the services log"
+        "info", description=mark("The log level of the services")
     )
     data_retention: Literal["delete", "keep"] = Field(
         "delete",
-        description="./deploy.sh destroy 如何处理数据卷：keep 保留；delete 列出它们、询问后删除。别的改变都不删数据 / What "
-        "./deploy.sh destroy does with data volumes: keep leaves them; delete lists them, asks, and deletes them. "
-        "Nothing else that changes a stack deletes data",
+        description=mark(
+            "What ./deploy.sh destroy does with data volumes: keep leaves them; delete lists them, asks, and deletes "
+            "them. No other change of a stack deletes data"
+        ),
     )
     clients: dict[ClientName, ClientSettings] = Field(
         {"desktop-pet": ClientSettings()},
         min_length=1,
-        description="客户端，每个一个令牌；也可以只列名字 / The clients, each with a token; or a list of their names",
+        description=mark("The clients, each with its own token; or only a list of their names"),
     )
     tokens: dict[ClientName, TokenSettings] = Field(
         default_factory=dict,
-        description="令牌的轮换，按客户端；由 token rotate 和 token revoke 写入 / Rotation of the tokens, by client; "
-        "written by token rotate and token revoke",
+        description=mark("The rotation of tokens, by client; written by token rotate and token revoke"),
     )
-    gateway: GatewaySettings = Field(GatewaySettings(), description="Nginx 网关 / The Nginx gateway")
+    gateway: GatewaySettings = Field(GatewaySettings(), description=mark("The Nginx gateway"))
     network_pool: str | None = Field(
         None,
-        description="各个网络用的地址段：别处不用的一个 /15，如 10.200.0.0/15；不写则用引擎自己的，所有栈加起来约 30 个网络 / "
-        "Address range of the networks: a /15 used nowhere else, such as 10.200.0.0/15; unset: the engine's own, about 30 "
-        "networks for all its stacks",
+        description=mark(
+            "The address range of the networks: a /15 used nowhere else, such as 10.200.0.0/15; unset: the engine's "
+            "own, about 30 networks for all its stacks"
+        ),
     )
-    cache: CacheSettings = Field(CacheSettings(), description="配置档 cache 的 Redis / Redis of the profile cache")
+    cache: CacheSettings = Field(CacheSettings(), description=mark("Redis of the profile cache"))
     monitoring: MonitoringSettings = Field(
-        MonitoringSettings(), description="配置档 monitoring 的 Prometheus / Prometheus of the profile monitoring"
+        MonitoringSettings(), description=mark("Prometheus of the profile monitoring")
     )
     services: dict[str, ServiceSettings] = Field(
         default_factory=dict,
-        description="这个栈里各服务不同于 service.yaml 的值 / By service, what is other in this stack than in service.yaml",
+        description=mark("By service, the values that this stack overrides in service.yaml"),
     )
     images: Literal["build", "pinned"] = Field(
         "build",
-        description="pinned：不构建，只用按摘要给出的镜像：每个服务的 image、gatewayImage、frontImage，以及配置档的 "
-        "cacheImage、monitoringImage / pinned: builds nothing; all images are given by digest: each service's image, "
-        "gatewayImage, frontImage, and those of the profiles, cacheImage and monitoringImage",
+        description=mark(
+            "pinned: nothing is built, all images are given by digest: each service's image, gatewayImage, frontImage, "
+            "and those of the profiles, cacheImage and monitoringImage"
+        ),
     )
     policy: Literal["mandatory", "advisory"] | None = Field(
         None,
-        description="policy/ 的规则是否能挡住更新；不写：prod 能，其余只建议 / Whether the rules of policy/ stop an update; "
-        "unset: in prod they do, elsewhere they advise",
+        description=mark(
+            "Whether the rules of policy/ stop an update or only advise; unset: they stop it in prod and advise "
+            "elsewhere"
+        ),
     )
     local_env: bool | None = Field(
         None,
-        description="true：采用这台机器的 .env.<栈>，优先于本文件；不写：只有 dev 采用，其余的栈只从中取 MCP_AUTH_TOKEN / true: "
-        "takes this machine's .env.<stack>, which wins over this file; unset: only dev does, other stacks take nothing "
-        "from it but MCP_AUTH_TOKEN",
+        description=mark(
+            "true: this machine's .env.<stack> is used and overrides this file; unset: only dev uses it, other stacks "
+            "take only MCP_AUTH_TOKEN from it"
+        ),
     )
     registry: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9._-]+)*$")] | None = Field(
         None,
-        description="release 和 promote 把镜像推到哪里，如 registry.example.com/dyber / Where release and promote push "
-        "images, such as registry.example.com/dyber",
+        description=mark("Where release and promote push images, such as registry.example.com/dyber"),
     )
     contracts: Literal["enforced", "off"] = Field(
         "off",
-        description="enforced：工具与契约不同的服务不会投入使用 / enforced: a service whose tools differ from its contract "
-        "is not put in service",
+        description=mark("enforced: a service whose tools differ from its contract is not put in service"),
     )
     gateway_image: ImageDigest | None = Field(
-        None, description="网关的镜像，按摘要；由 promote 写入 / The gateway's image by digest; written by promote"
+        None, description=mark("The gateway's image by digest; written by promote")
     )
-    front_image: ImageDigest | None = Field(
-        None, description="网关前置的镜像，按摘要；由 promote 写入 / The front's image by digest; written by promote"
-    )
-    cache_image: ImageDigest | None = Field(
-        None, description="Redis 的镜像，按摘要；由 promote 写入 / The image of Redis by digest; written by promote"
-    )
+    front_image: ImageDigest | None = Field(None, description=mark("The front's image by digest; written by promote"))
+    cache_image: ImageDigest | None = Field(None, description=mark("The image of Redis by digest; written by promote"))
     monitoring_image: ImageDigest | None = Field(
         None,
-        description="Prometheus 的镜像，按摘要；由 promote 写入 / The image of Prometheus by digest; written by promote",
+        description=mark("The image of Prometheus by digest; written by promote"),
     )
     images_interface: Annotated[int, Field(ge=0)] = Field(
         0,
-        description="按摘要给出的镜像是为程序的哪个接口构建的；由 promote 写入，与程序不符的不部署 / The program's interface that "
-        "the images by digest were built for; written by promote, and images of another one are not deployed",
+        description=mark(
+            "The program's interface that the images by digest were built for; written by promote. Images of another "
+            "interface are not deployed"
+        ),
     )
-    build: BuildSettings = Field(BuildSettings(), description="怎么构建镜像 / How images are built")
+    build: BuildSettings = Field(BuildSettings(), description=mark("How images are built"))
     given_tokens: dict[ClientName, SecretStr] = Field(
-        default_factory=dict, exclude=True, description="来自 .env 的令牌，按客户端 / Tokens of .env, by client"
+        default_factory=dict, exclude=True, description=mark("The tokens of .env, by client")
     )
 
     @field_validator("clients", mode="before", json_schema_input_type=ClientsInFile)
@@ -138,46 +142,47 @@ class StackSettings(StrictSettings):
         return value and str(parse_pool(value))
 
     def token(self, client: str) -> TokenSettings:
-        """Where the rotation of a client's token stands."""
+        """Return the state of the rotation of a client's token."""
         return self.tokens.get(client, TokenSettings())
 
     def has(self, profile: str) -> bool:
-        """Whether the stack asks for a profile."""
+        """Tell whether the stack has a profile."""
         return profile in self.profiles
 
     def with_data(self, specs: Iterable[ServiceSpec]) -> set[str]:
-        """Return what in the stack has a data volume: the profiles, and those of its services `specs` that want one."""
+        """Return the names of everything with a data volume: the built-in profiles, and those of the services `specs`
+        that have one."""
         return {spec.name for spec in specs if spec.data} | {name for name in BUILT_IN_PROFILES if self.has(name)}
 
     def requests_per_second(self, service: str) -> int:
-        """How many calls a second one client may make to a service."""
-        own = self.services.get(service)
-        return (own and own.requests_per_second) or self.gateway.limits.requests_per_second
+        """Return how many calls a second one client may make to a service."""
+        settings = self.services.get(service)
+        return (settings and settings.requests_per_second) or self.gateway.limits.requests_per_second
 
     def secrets(self, service: str) -> Mapping[str, SecretStr]:
-        """The secrets that the stack gives to a service, by name."""
-        own = self.services.get(service)
-        return own.secrets if own else {}
+        """Return the secrets that the stack gives to a service, by name."""
+        settings = self.services.get(service)
+        return settings.secrets if settings else {}
 
     def hidden_tools(self, spec: ServiceSpec) -> tuple[str, ...]:
         """Return the tools in the service's contract that this stack's settings hide from agents."""
-        own = self.with_stack_values(spec)
-        return hidden_tools(own.tools, own.environment)
+        spec = self.with_stack_values(spec)
+        return hidden_tools(spec.tools, spec.environment)
 
     def select(self, catalog: Mapping[str, ServiceSpec]) -> list[ServiceSpec]:
-        """Return the services this stack runs, with the stack's values, in order of their ports.
+        """Return the services that this stack runs, with the stack's values, in the order of their ports.
 
-        Raises ConfigurationError where the stack's file does not fit the services that there are.
+        Raises ConfigurationError if the stack's file does not fit the services of the repository.
         """
         return select(self, catalog)
 
     def with_stack_values(self, spec: ServiceSpec) -> ServiceSpec:
-        """Return what service.yaml says, with the values of this stack in their places."""
-        own = self.services.get(spec.name)
-        return own.applied_to(spec) if own else spec
+        """Return the content of service.yaml with the values that this stack overrides."""
+        settings = self.services.get(spec.name)
+        return settings.applied_to(spec) if settings else spec
 
     def part_images(self) -> dict[str, str | None]:
-        """By key, the images of everything that is not a service."""
+        """Return by key the images of the parts that are not services; None for an image that is built."""
         images = {"gatewayImage": self.gateway_image, "frontImage": self.front_image}
         if self.has(CACHE):
             images["cacheImage"] = self.cache_image
@@ -192,18 +197,18 @@ def parse_settings(
     environment: Mapping[str, str] = os.environ,
     overrides: EnvFile | None = None,
 ) -> StackSettings:
-    """Settings from Pulumi's configuration `values` (fully qualified key to text; objects are JSON text).
+    """Return the settings in Pulumi's configuration `values`: text by fully qualified key; objects are JSON text.
 
-    `environment` completes what the stack file leaves out with what set-up found out about this machine
-    (DYBER_PIP_INDEX_URL, DYBER_CA_BUNDLE); `overrides` is the stack's .env, which wins over its file.
+    `environment` has the values that set-up determined for this machine (infra.settings.build.FROM_ENVIRONMENT), which
+    are used where the stack's file has none. `overrides` is the stack's .env, which overrides its file.
     Raises ConfigurationError naming file, key and value.
     """
     overrides = overrides or EnvFile()
     content = file_content(values)
-    env_file.refuse_unasked(overrides, stack, content.get("localEnv"))
+    env_file.refuse_unreviewed(overrides, stack, content.get("localEnv"))
     build = content.get("build", {})
     if isinstance(build, dict):
-        content["build"] = {**found_by_set_up(environment), **build}
+        content["build"] = {**from_environment(environment), **build}
     content = overrides.over(content)
     if {"givenTokens", "given_tokens"} & set(content):
         parameters = {"env_file": env_file.file_name(stack)}
@@ -229,35 +234,35 @@ def parse_settings(
 
 
 def setting_tree() -> Setting:
-    """Everything that a stack's file can say."""
+    """Return the tree of all settings of a stack's file."""
     return Setting.of(StackSettings, NOT_IN_THE_FILE)
 
 
 def file_content(values: Mapping[str, str]) -> dict[str, Any]:
-    """By key without its namespace, what Pulumi's configuration `values` say of this program."""
+    """Return the settings of this program in Pulumi's configuration `values`, by key without the namespace."""
     named = {key.partition(":")[::2]: text for key, text in values.items()}
     return {name: _decode(text) for (namespace, name), text in named.items() if namespace == NAMESPACE}
 
 
 def read_overrides(root: Path, stack: str) -> EnvFile:
-    """The .env of `stack` in the repository at `root`. Raises ConfigurationError naming file and line."""
+    """Return the env file of `stack` in the repository `root`. Raises ConfigurationError naming file and line."""
     return env_file.read(root, stack, declared_secrets(root / "mcp-servers"))
 
 
 def read_settings(
     root: Path, stack: str, values: Mapping[str, str], secret_keys: Collection[str] = ()
 ) -> StackSettings:
-    """Settings of `stack` from Pulumi's configuration and the stack's files in the repository at `root`.
+    """Return the settings of `stack` from Pulumi's configuration and the stack's files in the repository `root`.
 
-    `values` as for parse_settings, `secret_keys` those of them that hold anything encrypted.
-    Raises ConfigurationError, also for a service's secret that is in clear text.
+    `values` as for parse_settings; `secret_keys` are the keys of `values` that hold anything encrypted.
+    Raises ConfigurationError, also for a secret of a service in clear text.
     """
     secret_settings.refuse_clear_text(stack, values, secret_keys, root / stack_file(stack))
     return parse_settings(stack, values, overrides=read_overrides(root, stack))
 
 
 def _decode(text: str) -> Any:
-    """Pulumi hands scalars over as text and objects as JSON text."""
+    """Return the value of a text in Pulumi's configuration, which has scalars as text and objects as JSON text."""
     try:
         return json.loads(text)
     except json.JSONDecodeError:

@@ -172,7 +172,7 @@ def _lacks_local_env(name: str, stack_yaml: bytes, env: bytes | None) -> bool:
     if env is None or name == env_file.DEFAULT_STACK:
         return False
     said = StackFile(ROOT / stack_file(name), stack_yaml).values()
-    return not {"localEnv", "local_env"} & set(said) and bool(env_file.beside_the_token(_parsed_env(name, env)))
+    return not {"localEnv", "local_env"} & set(said) and bool(env_file.keys_besides_token(_parsed_env(name, env)))
 
 
 def _with_local_env(name: str, stack_yaml: bytes) -> bytes:

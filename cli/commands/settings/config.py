@@ -21,7 +21,7 @@ from cli.terminal.masking import HIDDEN
 from cli.terminal.usage import FAILED, examples
 from infra.schema.key_paths import dotted
 from infra.schema.problems import ConfigurationError, Problem
-from messages import either, tr
+from messages import tr
 
 config_app = typer.Typer(
     help=tr("A stack's settings"),
@@ -290,7 +290,7 @@ def _about(configuration: Configuration, path: KeyPath) -> None:
     setting = configuration.tree.find(path)
     assert setting is not None
     kind = settings_reference.kind(setting, tr("en"))
-    out.print(Text(f"  {either(*setting.description)}", style="dim"))
+    out.print(Text(f"  {tr(setting.description)}", style="dim"))
     out.print(Text(f"  {kind}{tr('; default ')}{shown(setting.default)}", style="dim"))
 
 

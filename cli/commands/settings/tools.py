@@ -24,7 +24,7 @@ from infra.services.contract import LOCK_FILE, Contract, load_lock
 from infra.services.contract_diff import Change, Effect
 from infra.services.hidden_tools import READ_ONLY
 from infra.settings.names import stack_file
-from messages import either, tr
+from messages import tr
 from toolchain.home import DyberHome
 
 tools_app = typer.Typer(
@@ -122,7 +122,7 @@ def show(service: str, before: Contract, after: Contract) -> bool:
         return False
     out.print(Text(f"{service}: {summary(changes)}", style="bold"))
     for change in changes:
-        for line in change.lines(either(change.zh, change.en)):
+        for line in change.lines():
             out.print(Text(line, style=STYLES[change.effect]))
     return True
 

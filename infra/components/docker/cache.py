@@ -23,7 +23,7 @@ PASSWORD_BYTES = 32
 
 @dataclass(frozen=True, eq=False)
 class CacheLogin:
-    """A user of Redis: `password` is a secret; so is `sha256`, its hash, where a person chose the password."""
+    """A user of Redis. `password` is secret; its hash `sha256` is secret only if a person chose the password."""
 
     user: str
     password: pulumi.Output[str]
@@ -32,7 +32,7 @@ class CacheLogin:
 
 @dataclass(frozen=True)
 class CacheAccessArgs:
-    """`image` is the cache's; `services` are the names of those that use it."""
+    """`image` is the image of Redis; `services` are the names of the services that use it."""
 
     identity: defaults.StackIdentity
     image: Image
@@ -41,23 +41,23 @@ class CacheAccessArgs:
 
 
 class CacheAccess(pulumi.ComponentResource):
-    """The users of Redis and their passwords: one for people, one for whatever asks how Redis is, and one for each
-    service, which reaches nothing of the others. Creates random passwords (that of people may come from the settings),
-    and a file with that of `metrics`, which whoever is in the group CACHE_UID can read.
+    """Creates the users of Redis and their passwords: a user for people, one for health checks and the exporter, and
+    one for each service, which cannot access the keys of other services.
 
-    With another password the services that use it are replaced, new-first. Redis without them, or they without Redis,
-    costs them speed only.
+    The passwords are random, except that the one for people may come from the settings. The password of `metrics` is
+    also written to a file that the group CACHE_UID can read. A changed password replaces the services that use it, new
+    first. While a service cannot log in, it works without Redis, only slower.
     """
 
-    #: For people, as the user `default`.
+    #: The user `default`, for people.
     people: CacheLogin
     metrics: CacheLogin
     #: By service.
     services: dict[str, CacheLogin]
-    #: Of the password of `metrics`.
+    #: The path of the file with the password of `metrics`.
     file: pulumi.Output[str]
     volume: docker.Volume
-    #: Writes the file: what reads it depends on this.
+    #: Writes the file; containers that read it depend on this.
     written: docker.Container
 
     def __init__(self, name: str, args: CacheAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -68,7 +68,7 @@ class CacheAccess(pulumi.ComponentResource):
         def random_login(user: str, resource: str) -> CacheLogin:
             generated = random.RandomBytes(resource, length=PASSWORD_BYTES, keepers=keepers, opts=child)
             password: pulumi.Output[str] = pulumi.Output.secret(generated.hex)
-            # As with tokens: nothing follows from the hash of 256 random bits, and in clear the preview stays readable.
+            # The hash of 256 random bits tells nothing about them, and in clear text it keeps previews readable.
             return CacheLogin(user, password, pulumi.Output.unsecret(_hashed(password)))
 
         if chosen := args.settings.password:
@@ -104,8 +104,8 @@ def _hashed(password: pulumi.Output[str]) -> pulumi.Output[str]:
 
 @dataclass(frozen=True)
 class CacheArgs:
-    """`networks` are those of the services that use it: their names on the engine, by their names within the stack.
-    `publish` is the (port, address) on the host, `data` is the name of its data volume on the engine."""
+    """`networks` are the networks of the services that use Redis: their names on the engine, by their names in the
+    stack. `publish` is the (port, address) on the host. `data` is the name of the data volume on the engine."""
 
     identity: defaults.StackIdentity
     image: Image
@@ -117,14 +117,14 @@ class CacheArgs:
 
 
 class Cache(pulumi.ComponentResource):
-    """The cache that services share.
+    """Creates Redis, the cache that services share.
 
     Creates:
-    - a network of Redis' own, through which its port is published and the exporter asks; nothing gets out of it
-    - Redis, which is also in the network of each service that uses it, so that those stay apart from each other
+    - a network without internet access for the published port and for the exporter
+    - Redis, which is also in the network of each service that uses it, so that services do not share a network
 
-    Two cannot share the data, so Redis is replaced old-first; meanwhile the services do without. An update does not
-    wait for Redis, and its container runs on also where Redis cannot start (cache/bin/cache-run).
+    Two containers cannot share the data, so Redis is replaced old first; meanwhile the services work without it. An
+    update does not wait for Redis, and its container keeps running even if Redis cannot start (cache/bin/cache-run).
     """
 
     network: docker.Network
@@ -137,7 +137,7 @@ class Cache(pulumi.ComponentResource):
             parts.edge(args.identity.subnets),
             args.identity,
             child,
-            # Not `internal`, which publishes no ports.
+            # The engine does not publish ports of networks that are `internal`.
             options={"com.docker.network.bridge.enable_ip_masquerade": "false"},
         )
         host_port, address = args.publish
@@ -172,7 +172,7 @@ class Cache(pulumi.ComponentResource):
 
 @dataclass(frozen=True)
 class CacheExporterArgs:
-    """`network` is the name of Prometheus' network on the engine."""
+    """`network` is the name of the network of Prometheus on the engine."""
 
     identity: defaults.StackIdentity
     image: Image
@@ -182,7 +182,7 @@ class CacheExporterArgs:
 
 
 class CacheExporter(pulumi.ComponentResource):
-    """Creates the container that tells Prometheus how Redis is; it may read no key."""
+    """Creates the container that serves metrics of Redis to Prometheus; it cannot read any key."""
 
     container: docker.Container
 

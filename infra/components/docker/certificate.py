@@ -1,4 +1,4 @@
-"""Declares what keeps the certificate of port 443: self-signed, the user's own files, or from an ACME authority."""
+"""Declares the containers for the certificate of port 443: self-signed, the user's own files, or from ACME."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from infra.components.docker.images import Image
 from infra.parts.certificate import STORE
 from infra.parts.containers import Server
 from infra.parts.gateway import CONFIGURATION_VOLUME, EDGE
+from messages import tr
 
 
 @dataclass(frozen=True)
 class CertificateFilesArgs:
     """`certificate` and `key` are PEM text, the server's own certificate first. `tls_names` is the text of the
-    configuration's `tls.names`: a name that the certificate lacks is warned of. `image` is the gateway's, `volume` its
-    configuration volume."""
+    configuration's `tls.names`; a warning names each that the certificate lacks. `image` is the gateway's image,
+    `volume` its configuration volume."""
 
     identity: defaults.StackIdentity
     image: Image
@@ -29,14 +30,14 @@ class CertificateFilesArgs:
 
 
 class CertificateFiles(pulumi.ComponentResource):
-    """Creates a one-shot container per certificate, which checks it and puts it where the gateway serves it. The
-    gateway takes it within seconds, without a reload. No other container, and no label or log, holds the key.
+    """Creates a one-shot container that checks the user's certificate and stores it for the gateway.
 
-    One that is unusable fails the update with what is wrong and what to do; the old one keeps being served.
+    The gateway serves a new certificate within seconds, without a reload. No other container, label or log contains the
+    key. An unusable certificate fails the update with what is wrong and what to do; the old one is still served.
     """
 
     container: docker.Container
-    #: Fingerprint and end of what is served, such as "AB:CD:… notAfter=2027-01-01T00:00:00Z".
+    #: Fingerprint and expiry of the served certificate, such as "AB:CD:… notAfter=2027-01-01T00:00:00Z".
     certificate: pulumi.Output[str]
 
     def __init__(self, name: str, args: CertificateFilesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -59,16 +60,16 @@ class CertificateFiles(pulumi.ComponentResource):
         self.certificate = one_shot.outcome(
             self.container,
             refused="",
-            failed="证书没有送达网关，旧证书仍在服务：\n"
-            "The certificate did not reach the gateway; the old one keeps being served:",
+            failed=tr("The certificate did not reach the gateway; the old one is still served:"),
         ).apply(_served)
         self.register_outputs({"certificate": self.certificate})
 
 
 @dataclass(frozen=True)
 class KeeperArgs:
-    """`keeper` is decided in infra.parts.certificate. `image` is the gateway's, `volume` the name of its configuration
-    volume on the engine, `network` that of the network with a way to the authority."""
+    """`keeper` comes from infra.parts.certificate. `image` is the gateway's image, `volume` the name of its
+    configuration volume on the engine, `network` the name of the network from which the ACME authority can be
+    reached."""
 
     identity: defaults.StackIdentity
     image: Image
@@ -78,8 +79,10 @@ class KeeperArgs:
 
 
 class SelfSignedCertificate(pulumi.ComponentResource):
-    """Creates the container that renews the gateway's self-signed certificate for as long as it runs, and makes a
-    damaged one anew. The first one is made by the loader. The gateway itself cannot write where certificates are."""
+    """Creates the container that renews the gateway's self-signed certificate and replaces a damaged one.
+
+    The loader makes the first certificate. The gateway itself cannot write certificates.
+    """
 
     container: docker.Container
 
@@ -90,11 +93,11 @@ class SelfSignedCertificate(pulumi.ComponentResource):
 
 
 class AcmeCertificate(pulumi.ComponentResource):
-    """Creates the container that gets the certificate and renews it for as long as it runs.
+    """Creates the container that gets a certificate from an ACME authority and renews it.
 
-    An update does not wait for the first certificate: it may take hours, when a name does not point here yet or the
-    authority has had enough for today. Until then a self-signed one is served and the container is not healthy; its
-    log says why.
+    An update does not wait for the first certificate, which may take hours if a name does not point here yet or the
+    authority's rate limit is reached. Until then a self-signed certificate is served and the container is unhealthy;
+    its log says why.
     """
 
     container: docker.Container
@@ -117,7 +120,7 @@ def _keeper(args: KeeperArgs, opts: pulumi.ResourceOptions) -> docker.Container:
 
 
 def _served(lines: list[str]) -> str:
-    """What is served now: the command's last line. Its warnings are shown."""
+    """Return the last line of the command, which names the served certificate; show the lines before as warnings."""
     for line in lines[:-1]:
         pulumi.log.warn(line)
     return one_shot.last_line(lines)

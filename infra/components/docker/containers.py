@@ -1,4 +1,4 @@
-"""Makes the networks and servers of infra.parts on a Docker engine."""
+"""Declares the networks, servers and tasks of infra.parts on a Docker engine."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def declare_server(
 ) -> docker.Container:
     """Declare the container of `server`.
 
-    `networks` and `volumes` are their names on the engine, by the names that the server knows them by. `environment`
-    are variables whose values are known only when other resources are there, `command` stands in place of the server's
-    for the same reason; `depends_on` is what has to be there first, besides the image. `options` are further arguments
-    of docker.Container.
+    `networks` and `volumes` are their names on the engine, by the names that `server` uses. `environment` are further
+    variables, and `command` replaces the server's command, for values that are known only once other resources exist.
+    `depends_on` are resources that must exist first, besides the image. `options` are further arguments of
+    docker.Container.
     """
     variables = [*(f"{key}={value}" for key, value in server.environment), *environment]
     waiting = {"wait": True, "wait_timeout": server.wait_seconds} if server.wait_seconds else {"wait": False}
@@ -62,7 +62,7 @@ def declare_server(
         tmpfs=temporary_folders(server.temporary),
         healthcheck=healthcheck(server.probe),
         stop_signal=server.stop.signal,
-        # Deleting ignores stop_timeout; both give running calls their time.
+        # The provider ignores stop_timeout when it deletes a container, so both are needed to let running calls end.
         stop_timeout=server.stop.seconds,
         destroy_grace_seconds=server.stop.seconds,
         restart=defaults.RESTART,
@@ -92,8 +92,7 @@ def declare_task(
     network_mode: pulumi.Input[str] = "none",
     **options: Any,
 ) -> docker.Container:
-    """Declare the container of `task`; what it says is its outcome (one_shot.outcome). Arguments are as for
-    declare_server."""
+    """Declare the container of `task`; its output is its outcome (one_shot.outcome). Arguments: see declare_server."""
     return docker.Container(
         task.name,
         image=image.reference,
@@ -115,7 +114,7 @@ def declare_task(
 
 
 def staged(path: str, content: pulumi.Input[str]) -> docker.ContainerUploadArgs:
-    """Return a file that a task is given, below STAGING."""
+    """Return a file for a task, in the folder STAGING."""
     return docker.ContainerUploadArgs(file=f"{STAGING}/{path}", content=content, permissions="0444")
 
 
@@ -154,6 +153,6 @@ def healthcheck(probe: Probe) -> docker.ContainerHealthcheckArgs:
 
 
 def _duration(seconds: int) -> str:
-    """Write seconds as the engine does, as another spelling would be a change: `30s`, `2m0s`."""
+    """Return seconds as the engine writes them (`30s`, `2m0s`), because another form would be shown as a change."""
     minutes, rest = divmod(seconds, 60)
     return f"{minutes}m{rest}s" if minutes else f"{rest}s"

@@ -1,4 +1,4 @@
-"""ContractCheck: a service's tools, looked at before its container may take calls."""
+"""Checks the tools of a service's image before its container may take calls."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from infra.schema.problems import ConfigurationError
 from infra.services import contract_diff
 from infra.services.catalog import ServiceSpec
 from infra.services.contract import Contract, load_lock, printed_contract
+from messages import tr
 
-#: Lines of a difference that are shown.
+#: How many lines of a difference are shown.
 MOST_LINES = 60
 
 
 @dataclass(frozen=True)
 class ContractCheckArgs:
-    """`environment`: the one that the service's containers get, as it may decide which tools there are."""
+    """`environment` is that of the service's containers, as it may decide which tools exist."""
 
     identity: defaults.StackIdentity
     spec: ServiceSpec
@@ -32,8 +33,8 @@ class ContractCheckArgs:
 class ContractCheck(pulumi.ComponentResource):
     """Creates a one-shot container of the service's image, without a network, that prints the image's tools.
 
-    `sha256` is the contract's when they are those of the contract. Else it raises RunError with what differs: who takes
-    it as an input is not created, and what runs keeps serving.
+    If they are those of the contract, `sha256` is the hash of the contract. Otherwise it fails with RunError and the
+    differences, so a container that has it as an input is not created, and the old container keeps serving.
     """
 
     sha256: pulumi.Output[str]
@@ -48,13 +49,13 @@ class ContractCheck(pulumi.ComponentResource):
             pulumi.ResourceOptions(
                 parent=self,
                 depends_on=args.image.built_by,
-                # Delete-first would take the service's container, which depends on the outcome, along.
+                # With delete-first Pulumi would also delete the service's container, which depends on the outcome.
                 delete_before_replace=False,
                 replace_on_changes=defaults.REPLACE_ON_CHANGES,
             ),
         )
         self.sha256 = pulumi.Output.all(container.exit_code, container.container_logs).apply(
-            lambda printed: _checked(spec, *printed)
+            lambda result: _checked(spec, *result)
         )
         self.register_outputs({"sha256": self.sha256})
 
@@ -67,7 +68,7 @@ def _checked(spec: ServiceSpec, exit_code: int | None, output: str | None) -> st
 
 
 def difference(spec: ServiceSpec, exit_code: int | None, output: str | None) -> str:
-    """Why a service whose image printed `output` must not be put in service, '' if it may; Chinese, then English."""
+    """Return why a service whose image printed `output` must not be put in service; an empty text if it may."""
     name = spec.name
     try:
         actual = printed_contract(output or "", name)
@@ -75,33 +76,35 @@ def difference(spec: ServiceSpec, exit_code: int | None, output: str | None) -> 
         actual = None
     if exit_code or actual is None:
         last = "\n".join((output or "").strip().splitlines()[-10:])
-        return (
-            f"服务 {name} 说不出自己的工具（退出码 {exit_code}），没有投入服务；旧容器仍在服务。它的原话：\n"
-            f"Service {name} could not tell its tools (exit code {exit_code}) and was not put in service; the old "
-            f"container keeps serving. In its own words:\n{last}"
+        return tr(
+            "Service {name} did not list its tools (exit code {exit_code}) and was not put in service; the old "
+            "container keeps serving. The last lines of its output:\n{last}",
+            name=name,
+            exit_code=exit_code,
+            last=last,
         )
     if actual.sha256 == spec.contract_sha256 and actual.read_only == spec.tools:
         return ""
-    return (
-        f"服务 {name} 的工具与契约不符，没有投入服务；旧容器仍在服务。有意修改：./deploy.sh tools lock {name}，"
-        "审阅并提交；已固定摘要的栈：./deploy.sh promote\n"
-        f"The tools of service {name} are not those of its contract; it was not put in service, the old container "
-        f"keeps serving. Changed on purpose: ./deploy.sh tools lock {name}, review, commit; in a pinned stack: "
-        f"./deploy.sh promote\n" + _told(spec, actual)
+    return tr(
+        "The tools of service {name} are not those of its contract; it was not put in service, the old container keeps "
+        "serving. If the change is intended: ./deploy.sh tools lock {name}, review it and commit it; in a pinned "
+        "stack: ./deploy.sh promote\n{changes}",
+        name=name,
+        changes=_changes(spec, actual),
     )
 
 
-def _told(spec: ServiceSpec, actual: Contract) -> str:
+def _changes(spec: ServiceSpec, actual: Contract) -> str:
     lock = load_lock(spec.folder)
     if lock is None or lock.sha256 != spec.contract_sha256:
-        # The promoted contract is older or newer than the lock file here: only its names are known.
+        # The promoted contract is not that of the lock file here, so only the names of its tools are known.
         names = sorted({*spec.tools, *actual.tools})
         lines = [f"  {name}: {_kind(spec.tools, name)} → {_kind(actual.read_only, name)}" for name in names]
         return "\n".join([f"  sha256 {spec.contract_sha256[:16]}… → {actual.sha256[:16]}…", *lines[:MOST_LINES]])
     changes = contract_diff.compare(lock, actual)
-    told = [line for change in changes for line in change.lines(f"{change.zh} / {change.en}")]
-    more = [f"  … {len(told) - MOST_LINES}"] if len(told) > MOST_LINES else []
-    return "\n".join([*told[:MOST_LINES], *more])
+    lines = [line for change in changes for line in change.lines()]
+    more = [f"  … {len(lines) - MOST_LINES}"] if len(lines) > MOST_LINES else []
+    return "\n".join([*lines[:MOST_LINES], *more])
 
 
 def _kind(tools: Mapping[str, bool], name: str) -> str:

@@ -1,4 +1,4 @@
-"""Declares all volumes of a stack that hold data, whether a service uses them now or not."""
+"""Declares all data volumes of a stack, including those that no service uses now."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ import pulumi_docker as docker
 from infra.components.docker import defaults
 from infra.settings.profiles import CACHE, MONITORING
 
-#: The component that each data volume was a child of before there was this one; services are in McpService.
+#: The parent component of each data volume in older versions; for all other services it is _SERVICE_BEFORE.
 _PARENTS_BEFORE = {CACHE: "dyber:cache:Cache", MONITORING: "dyber:monitoring:Monitoring"}
 _SERVICE_BEFORE = "dyber:service:McpService"
 
 
 @dataclass(frozen=True)
 class DataVolumesArgs:
-    """`names`: of the volumes, by service (infra.parts.data_volumes.declared)."""
+    """`names` are the names of the volumes, by service (infra.parts.data_volumes.declared)."""
 
     identity: defaults.StackIdentity
     names: Mapping[str, str]
 
 
 class DataVolumes(pulumi.ComponentResource):
-    """Creates one volume per entry of `names`, or takes over the one of that name that the engine has.
+    """Creates one volume per entry of `names`, or adopts the existing volume of that name.
 
-    No update and no `pulumi destroy` deletes them: Pulumi only forgets them. Commands that list them and ask delete
-    them (`./deploy.sh clean`, `destroy`, `remove-service --delete-data`).
+    No update and no `pulumi destroy` deletes the volumes; Pulumi only removes them from its state. Only the commands
+    `./deploy.sh clean`, `destroy` and `remove-service --delete-data` delete them, after listing them and asking.
     """
 
     def __init__(self, name: str, args: DataVolumesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -42,9 +42,9 @@ class DataVolumes(pulumi.ComponentResource):
                     parent=self,
                     aliases=[pulumi.Alias(parent=_urn_before(service))],
                     retain_on_delete=True,
-                    # The volume of a name is the same one before and after, so it cannot be created first.
+                    # The old and the new volume have the same name, so the new one cannot be created first.
                     delete_before_replace=True,
-                    # A volume that was made by hand has other labels; replacing it for them would gain nothing.
+                    # A volume that a person made has other labels, which are no reason to replace it.
                     ignore_changes=["labels", "driver", "driverOpts"],
                 ),
             )

@@ -1,4 +1,4 @@
-"""What every container of ours has in common: labels, confinement, logs."""
+"""Defines the arguments that all containers of the system share: labels, confinement, logs, health checks."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ import pulumi_docker as docker
 
 from infra.settings.subnets import Subnets
 
-#: Changes the provider would report as "updated" without applying them.
+#: Properties whose changes the provider reports as updated without applying them, so that they must replace.
 REPLACE_ON_CHANGES = ["mounts", "tmpfs", "healthcheck"]
-#: Open files a container may have: 5,000 streams through the gateway hold 10,000.
+#: How many files a container may have open: 5,000 streams through the gateway need 10,000.
 NOFILE = 16384
-#: The /tmp of containers that need little of it.
+#: The /tmp of containers that need little space in it.
 SMALL_TMP = {"/tmp": "rw,nosuid,nodev,noexec,size=16m,mode=1777"}
-#: Seconds between checks of a container that is not known to be healthy, and of one that is.
+#: Seconds between checks of a container that has not been healthy yet, and of a healthy container.
 CHECK_SECONDS, HEALTHY_CHECK_SECONDS = 2, 30
-#: Arguments: the check. Remembers in the container's own /tmp that it was healthy, and then takes its time.
+#: Runs the check in its arguments. Once a check has succeeded, which a file in /tmp records, it first sleeps.
 _CHECK = f"""\
 mark=/tmp/.healthy
 [ ! -e $mark ] || sleep {HEALTHY_CHECK_SECONDS - CHECK_SECONDS}
 if "$@"; then : > $mark; else rm -f $mark; exit 1; fi"""
-#: Restart policy of what is meant to run. With `unless-stopped` nothing comes back when the engine was killed: the next
-#: engine stops the containers that ran on, and then takes them for stopped by hand.
+#: The restart policy of containers that keep running. With `unless-stopped` they would not start again after the engine
+#: was killed: the next engine stops the containers that are still running, and then treats them as stopped by a person.
 RESTART = "always"
 SECCOMP_PROFILES = Path(__file__).with_name("seccomp")
 
@@ -35,8 +35,8 @@ SECCOMP_PROFILES = Path(__file__).with_name("seccomp")
 class StackIdentity:
     """Identifies the stack that containers, networks and volumes belong to, for their labels and address ranges.
 
-    `deployment` is an id kept in the stack's state, which tells the stacks of two states on one engine apart; what a
-    killed run left is found by it. `subnets` are the address ranges of the stack's networks.
+    `deployment` is an id in the stack's state. It distinguishes stacks of the same name from different states on one
+    engine, and finds what a killed run left behind. `subnets` are the address ranges of the stack's networks.
     """
 
     stack: str
@@ -44,7 +44,7 @@ class StackIdentity:
     subnets: Subnets = field(default_factory=Subnets)
 
     def labels(self, service: str) -> dict[str, pulumi.Input[str]]:
-        """Stable labels, as a changed label replaces what carries it."""
+        """Return labels that never change, because a changed label replaces the resource."""
         return {
             "dyber.project": "dyber",
             "dyber.stack": self.stack,
@@ -54,12 +54,12 @@ class StackIdentity:
 
 
 def container_labels(identity: StackIdentity, service: str) -> list[docker.ContainerLabelArgs]:
-    """Labels of a container."""
+    """Return the labels of a container."""
     return [docker.ContainerLabelArgs(label=key, value=value) for key, value in identity.labels(service).items()]
 
 
 def network_arguments(identity: StackIdentity, service: str, subnet: str | None) -> dict[str, Any]:
-    """What every network has: labels, and its range of addresses; None: the engine chooses one."""
+    """Return the arguments of every network: labels, and its address range; with None the engine chooses one."""
     labels = [docker.NetworkLabelArgs(label=key, value=value) for key, value in identity.labels(service).items()]
     return {
         "labels": labels,
@@ -68,15 +68,17 @@ def network_arguments(identity: StackIdentity, service: str, subnet: str | None)
 
 
 def volume_labels(identity: StackIdentity, service: str) -> list[docker.VolumeLabelArgs]:
-    """Labels of a volume. A changed label replaces the volume, so nothing that could change is here."""
+    """Return the labels of a volume. A changed label replaces the volume, so all of them are constant."""
     stable = {"dyber.project": "dyber", "dyber.stack": identity.stack, "dyber.service": service}
     return [docker.VolumeLabelArgs(label=key, value=value) for key, value in stable.items()]
 
 
 def healthcheck(*command: str, start_period: str | None = None) -> docker.ContainerHealthcheckArgs:
-    """`command`, which ends within a few seconds, tells whether a container is healthy. It runs every 2 s until it
-    succeeds, and then every 30 s: for each check the engine starts a process in the container, about 44 ms of CPU
-    (bench/health_checks.py), which a fleet feels. Engines before 25 have no start interval of their own for this.
+    """Return a health check with `command`, which must end within a few seconds.
+
+    The check runs every 2 s until it succeeds, and then every 30 s, because each check takes about 44 ms of CPU to
+    start a process in the container (bench/health_checks.py), which adds up over many containers. Docker engines before
+    version 25 have no start interval, which would do the same.
     """
     return docker.ContainerHealthcheckArgs(
         tests=["CMD", "/bin/sh", "-c", _CHECK, "check", *command],
@@ -88,7 +90,7 @@ def healthcheck(*command: str, start_period: str | None = None) -> docker.Contai
 
 
 def security_options(seccomp: str | None) -> list[str]:
-    """No new privileges, and the system calls of a profile in stack/seccomp (None: of the engine's own profile)."""
+    """Return the security options: no new privileges, and a profile of system calls, None for the engine's own."""
     options = ["no-new-privileges:true"]
     if seccomp:
         profile = json.loads((SECCOMP_PROFILES / f"{seccomp}.json").read_text(encoding="utf-8"))
@@ -97,17 +99,17 @@ def security_options(seccomp: str | None) -> list[str]:
 
 
 def confined(*, uid: int, memory_mib: int, cpus: float, processes: int, seccomp: str | None = None) -> dict[str, Any]:
-    """Arguments that confine a container: non-root, no capabilities, no new privileges, bounded.
+    """Return the arguments that confine a container: no root, no capabilities, no new privileges, and limits.
 
-    `processes` bounds the processes and threads of `uid` on the whole engine (RLIMIT_NPROC); each service has a uid
-    of its own. The provider has no argument for the cgroup's pids limit.
+    `processes` limits the processes and threads of `uid` on the whole engine (RLIMIT_NPROC), so each service has its
+    own uid. The provider has no argument for the cgroup's pids limit.
     """
     return {
         "user": f"{uid}:{uid}",
         "capabilities": docker.ContainerCapabilitiesArgs(drops=["ALL"]),
         "security_opts": security_options(seccomp),
         "memory": memory_mib,
-        # Equal to `memory`: no swap, and no difference on every refresh.
+        # Equal to `memory` means no swap; without it every refresh would show a difference.
         "memory_swap": memory_mib,
         "cpus": str(float(cpus)),
         "ulimits": [

@@ -1,4 +1,4 @@
-"""Declares a front: it holds host ports for the gateway, so that replacing the gateway costs no call."""
+"""Declares a front, which publishes ports of the host for the gateway, so that replacing the gateway loses no call."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from infra.parts import gateway as parts
 
 @dataclass(frozen=True)
 class FrontArgs:
-    """`network` is the name on the engine of the network where the gateway is called `gateway`."""
+    """`network` is the name on the engine of the network in which the gateway has the name `gateway`."""
 
     identity: defaults.StackIdentity
     image: Image
@@ -23,10 +23,10 @@ class FrontArgs:
 
 
 class Front(pulumi.ComponentResource):
-    """Creates one container that publishes ports and passes their connections on, with the caller's address.
+    """Creates a container that publishes ports and passes their connections to the gateway, with the caller's address.
 
-    Host ports cannot be held twice, so it is replaced old-first; but nothing that changes in daily use is in it:
-    its configuration is part of its image, and each service's direct port has a front of its own.
+    Two containers cannot publish the same port, so it is replaced old first. That is rare, because its configuration is
+    part of its image, and each service's direct port has its own front.
     """
 
     container: docker.Container

@@ -1,4 +1,4 @@
-"""Gateway: Nginx in front of all services, replaced new-first, and the delivery of its configuration without that."""
+"""Declares the gateway, which is replaced new first, and the delivery of its configuration without replacing it."""
 
 from __future__ import annotations
 
@@ -31,11 +31,12 @@ from infra.rendering.gateway import inputs as gateway_inputs
 from infra.rendering.gateway.model import GatewayNetworks, tls_names
 from infra.services.catalog import ServiceSpec
 from infra.settings.stack import StackSettings
+from messages import tr
 
 
 @dataclass(frozen=True)
 class GatewayArgs:
-    """`images` and `services` by name, `tokens` by client, `monitoring` as declared in this program."""
+    """`images` and `services` are by name, `tokens` by client; `monitoring` is None without that profile."""
 
     composition: Composition
     identity: defaults.StackIdentity
@@ -61,19 +62,21 @@ class GatewayArgs:
 
 
 class Gateway(pulumi.ComponentResource):
-    """The gateway with its ports.
+    """Creates the gateway with its ports.
 
     Creates:
-    - fronts, which alone publish its ports: one for the gateway's own, one for each service's direct port and one for
-      that of Prometheus
-    - the gateway's container, in every service's network and in that of Prometheus; a new one serves before the old one drains
-    - a volume with its configuration, which the gateway sees read-only
-    - a one-shot loader per configuration: checks it with `nginx -t` in the same image, switches, reloads
-    - what renews its certificate, unless that is the user's own
+    - fronts, which publish its ports: one for the gateway's own ports, one for each service's direct port and one for
+      Prometheus
+    - the gateway's container, in every service's network and in that of Prometheus; a new container serves before the
+      old one drains
+    - a volume with its configuration, which the gateway mounts read-only
+    - a one-shot loader for each new configuration: it checks it with `nginx -t` in the same image, switches to it, and
+      makes the gateway reload
+    - the container that renews its certificate, unless the user provides one
 
-    A configuration that Nginx refuses fails the update with Nginx's own words; the old one keeps serving.
-    Neither waits for the services: the gateway finds their containers by name, so one that does not start
-    keeps nobody else from being served, and a replaced one changes nothing here.
+    A configuration that Nginx refuses fails the update with Nginx's message; the old one stays in use. The gateway does
+    not wait for the services. It finds their containers by name, so a service that does not start does not affect
+    others, and a replaced container changes nothing here.
     """
 
     container: docker.Container
@@ -86,7 +89,7 @@ class Gateway(pulumi.ComponentResource):
         volume = docker.Volume(
             parts.CONFIGURATION_VOLUME, labels=defaults.volume_labels(args.identity, name), opts=child
         )
-        networks = {network_name(service): made.network.name for service, made in args.services.items()}
+        networks = {network_name(name): service.network.name for name, service in args.services.items()}
         monitoring: dict[str, pulumi.Output[str]] = {}
         if args.monitoring:
             monitoring[MONITORING_NETWORK] = args.monitoring.network.name
@@ -98,29 +101,31 @@ class Gateway(pulumi.ComponentResource):
             networks={parts.EDGE: edge.name, **networks, **monitoring},
             volumes={parts.CONFIGURATION_VOLUME: volume.name},
         )
-        loader = self._loader(args, volume, self._configuration(args, edge), self._own_files(name, args, volume))
+        loader = self._loader(
+            args, volume, self._configuration(args, edge), self._certificate_files(name, args, volume)
+        )
         fronts = self._fronts(args, edge)
         self._keeper(name, args, edge, volume, [self.container, loader, *fronts])
         self.configuration_version = one_shot.outcome(
             loader,
-            refused="网关拒绝了新配置，旧配置仍在服务。Nginx 的原话如下：\n"
-            "The gateway refused the new configuration; the old one keeps serving. In Nginx's own words:",
-            failed="新配置没有送达网关，旧配置仍在服务；Nginx 的话见网关容器的日志：\n"
-            "The new configuration did not reach the gateway; the old one keeps serving. "
-            "See also the log of the gateway's container:",
+            refused=tr("The gateway refused the new configuration; the old one stays in use. Nginx says:"),
+            failed=tr(
+                "The new configuration did not reach the gateway; the old one stays in use. See also the log of the "
+                "gateway's container:"
+            ),
         ).apply(_version)
         self.register_outputs({"container": self.container.name, "configurationVersion": self.configuration_version})
 
     def _fronts(self, args: GatewayArgs, edge: docker.Network) -> list[Front]:
-        # After the gateway: whoever finds an open port finds somebody behind it.
+        # After the gateway, so that an open port is answered.
         opts = pulumi.ResourceOptions(parent=self, depends_on=[self.container])
         return [
             Front(front.name, FrontArgs(args.identity, args.images[FRONT], edge.name, front), opts)
             for front in parts.fronts(args.settings, args.specs)
         ]
 
-    def _own_files(self, name: str, args: GatewayArgs, volume: docker.Volume) -> list[pulumi.Resource]:
-        """What stores the user's own certificate, if the settings name one."""
+    def _certificate_files(self, name: str, args: GatewayArgs, volume: docker.Volume) -> list[pulumi.Resource]:
+        """Declare the container that stores the user's own certificate, if the settings name one."""
         if args.settings.gateway.tls.source != "files":
             return []
         files = gateway_inputs.tls_files(args.settings)
@@ -144,9 +149,9 @@ class Gateway(pulumi.ComponentResource):
         args: GatewayArgs,
         edge: docker.Network,
         volume: docker.Volume,
-        answers_challenges: list[pulumi.Resource],
+        challenge_responders: list[pulumi.Resource],
     ) -> None:
-        """What renews the certificate; for ACME what gets it, too, once its challenges can be answered."""
+        """Declare the container that renews the certificate; for ACME it starts once the challenges can be answered."""
         tls = args.settings.gateway.tls
         if tls.source == "self-signed":
             keeper = KeeperArgs(args.identity, args.image, certificate.self_signed(), volume.name, edge.name)
@@ -159,14 +164,14 @@ class Gateway(pulumi.ComponentResource):
                 authorities=gateway_inputs.tls_files(args.settings).get("acmeCaFile", ""),
             )
             keeper = KeeperArgs(args.identity, args.image, acme, volume.name, edge.name)
-            AcmeCertificate(name, keeper, pulumi.ResourceOptions(parent=self, depends_on=answers_challenges))
+            AcmeCertificate(name, keeper, pulumi.ResourceOptions(parent=self, depends_on=challenge_responders))
 
     def _configuration(self, args: GatewayArgs, edge: docker.Network) -> pulumi.Output[dict[str, str]]:
         hashes = pulumi.Output.all(**{client: token.sha256 for client, token in args.tokens.items()})
         monitoring: pulumi.Input[Sequence[Any]] = args.monitoring.network.ipam_configs if args.monitoring else []
         return pulumi.Output.all(hashes, edge.ipam_configs, monitoring).apply(
-            lambda known: gateway_inputs.configuration(
-                args.settings, args.specs, known[0], GatewayNetworks(_subnets(known[1]), _subnets(known[2]))
+            lambda values: gateway_inputs.configuration(
+                args.settings, args.specs, values[0], GatewayNetworks(_subnets(values[1]), _subnets(values[2]))
             )
         )
 
@@ -192,12 +197,12 @@ class Gateway(pulumi.ComponentResource):
 
 
 def _version(lines: list[str]) -> str:
-    """The version that serves now: the loader's last line. Its warnings are shown."""
+    """Return the last line of the loader, which is the version in use; show the lines before as warnings."""
     for line in lines[:-1]:
         pulumi.log.warn(line)
     return one_shot.last_line(lines)
 
 
 def _subnets(ipam_configs: list[Any] | None) -> tuple[str, ...]:
-    """Return the networks' address ranges, of a docker.Network's `ipam_configs`."""
+    """Return the address ranges in the `ipam_configs` of a docker.Network."""
     return tuple(sorted(config["subnet"] for config in ipam_configs or [] if config.get("subnet")))

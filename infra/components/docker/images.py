@@ -1,7 +1,7 @@
-"""Where images come from: built here, named by the hash of their sources, or pinned by digest.
+"""Declares images, which are built here and named by the hash of their sources, or given by digest.
 
-An image built here is called `dyber-<name>:<content hash>`: the tag changes exactly when the sources do, so a
-preview already shows which containers a change replaces, and nothing else.
+An image that is built here has the name `dyber-<name>:<content hash>`. Its tag changes exactly when the sources change,
+so a preview already shows which containers a change replaces.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ _IGNORED_PARTS = {"__pycache__", ".pytest_cache", "tests"}
 _IGNORED_SUFFIXES = {".pyc", ".md"}
 GATEWAY, FRONT = "gateway", "front"
 CA_BUNDLE_SECRET = "ca_bundle"
-#: Debian suites of the base images: that of most, and the one whose nginx resolves upstreams by itself.
+#: The Debian suites of the base images. Only the nginx in the gateway's suite resolves upstreams at run time.
 SERVER_SUITE, GATEWAY_SUITE = "trixie", "forky"
 
 
 def content_hash(root: Path, parts: Iterable[str], build_arguments: Mapping[str, str]) -> str:
-    """64 hex digits over the files under `root` named by `parts` (files or folders) and the build arguments.
+    """Return a hash, as 64 hex digits, of the build arguments and of `parts`: files and folders in `root`.
 
-    Names, contents and the executable bit count; documentation, tests and caches do not, as they do not enter an
-    image. Raises ConfigurationError for a part that does not exist.
+    It covers names, contents and the executable bit, but not documentation, tests and caches, which are not in images.
+    Raises ConfigurationError for a part that does not exist.
     """
     digest = hashlib.sha256(json.dumps(dict(build_arguments), sort_keys=True).encode())
     for part in sorted(parts):
@@ -54,8 +54,8 @@ def content_hash(root: Path, parts: Iterable[str], build_arguments: Mapping[str,
 
 @dataclass(frozen=True)
 class Image:
-    """`reference`: what to run, known before anything is built; `image_id`: which image that is (`sha256:…`);
-    `built_by`: what containers of it depend on."""
+    """An image. `reference` is its name, which is known before it is built; `image_id` is its id (`sha256:…`);
+    containers depend on `built_by`."""
 
     reference: str
     image_id: pulumi.Input[str]
@@ -63,12 +63,11 @@ class Image:
 
 
 class BuiltImage(pulumi.ComponentResource):
-    """An image built on the stack's engine from `root`, rebuilt when, and only when, its sources change.
+    """Creates a docker.RemoteImage that the stack's engine builds from the folder `root` when its sources change.
 
-    `mirrors` are build arguments that say where packages come from; they do not name the image.
-
-    Creates one docker.RemoteImage. `reference` is the name to run: a plain string, so that containers are replaced
-    when the sources change and not when only the way of building did.
+    `mirrors` are build arguments with the addresses of package mirrors, which are not part of the image's name.
+    `reference` is a plain string, so containers are replaced when the sources change, but not when only the way of
+    building changes.
     """
 
     reference: str
@@ -88,7 +87,7 @@ class BuiltImage(pulumi.ComponentResource):
     ) -> None:
         super().__init__("dyber:image:BuiltImage", name, None, opts)
         if build.generation:
-            # Declared by the Dockerfiles before their first RUN, so that no layer comes from a cache.
+            # Dockerfiles declare it before their first RUN, so that no layer comes from a cache.
             build_arguments = {**build_arguments, "BUILD_GENERATION": str(build.generation)}
         tag = content_hash(root, parts, build_arguments)[:16]
         secrets = None
@@ -98,7 +97,7 @@ class BuiltImage(pulumi.ComponentResource):
         image = docker.RemoteImage(
             f"{name}-image",
             name=self.reference,
-            # Without it a rebuild deletes the tag that running containers were made from.
+            # Otherwise a rebuild would delete the image of running containers.
             keep_locally=True,
             triggers={"content": tag},
             build=docker.RemoteImageBuildArgs(
@@ -109,7 +108,7 @@ class BuiltImage(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                # Delete-first would also replace every container that depends on the image.
+                # With delete-first Pulumi would also replace every container that depends on the image.
                 delete_before_replace=False,
                 custom_timeouts=pulumi.CustomTimeouts(create="40m", update="40m"),
             ),
@@ -131,23 +130,23 @@ def stack_images(composition: Composition, root: Path, opts: pulumi.ResourceOpti
 
 
 def server_image(spec: ServiceSpec, settings: StackSettings, servers: Path, opts: pulumi.ResourceOptions) -> Image:
-    """The image of a service: its pinned digest, or built from `servers` (the folder mcp-servers/).
+    """Return the image of a service: by its digest, or built from `servers` (the folder mcp-servers/).
 
-    The service's own Dockerfile is used where it has one, else the shared one.
+    It is built with the service's own Dockerfile if there is one, otherwise with the shared Dockerfile.
     """
-    own = settings.services.get(spec.name)
-    if own and own.image:
-        return Image(reference=own.image, image_id=own.image)
+    service = settings.services.get(spec.name)
+    if service and service.image:
+        return Image(reference=service.image, image_id=service.image)
     if (spec.folder / "Dockerfile").is_file():
-        dockerfile, own_parts = f"{spec.name}/Dockerfile", {spec.name}
+        dockerfile, service_parts = f"{spec.name}/Dockerfile", {spec.name}
     else:
-        # Just what the shared Dockerfile copies: a new title in service.yaml is no new image.
-        dockerfile, own_parts = "Dockerfile", {f"{spec.name}/{spec.package}", f"{spec.name}/requirements.txt"}
+        # Only what the shared Dockerfile copies, so that a new title in service.yaml does not make a new image.
+        dockerfile, service_parts = "Dockerfile", {f"{spec.name}/{spec.package}", f"{spec.name}/requirements.txt"}
     built = BuiltImage(
         spec.name,
         root=servers,
         dockerfile=dockerfile,
-        parts={dockerfile, "healthcheck", "kit/dyber_kit", "kit/requirements.txt", *own_parts},
+        parts={dockerfile, "healthcheck", "kit/dyber_kit", "kit/requirements.txt", *service_parts},
         build_arguments={
             "BASE_IMAGE": settings.build.base(SERVER_SUITE),
             "SERVICE": spec.name,
@@ -164,30 +163,30 @@ def server_image(spec: ServiceSpec, settings: StackSettings, servers: Path, opts
 
 
 def gateway_image(settings: StackSettings, nginx: Path, uid: int, opts: pulumi.ResourceOptions) -> Image:
-    """The gateway's image: its pinned digest, or built from `nginx` (the folder nginx/)."""
+    """Return the image of the gateway: by its digest, or built from `nginx` (the folder nginx/)."""
     parts = {"Dockerfile", "bin", "bootstrap"}
-    return _own_image("gateway", settings.gateway_image, settings, nginx, parts, uid, opts)
+    return _part_image("gateway", settings.gateway_image, settings, nginx, parts, uid, opts)
 
 
 def front_image(settings: StackSettings, nginx: Path, uid: int, opts: pulumi.ResourceOptions) -> Image:
-    """The image of what holds the host's ports: its pinned digest, or built from `nginx`/front."""
+    """Return the image of the fronts: by its digest, or built from `nginx`/front."""
     parts = {"Dockerfile", "healthcheck", "nginx.conf"}
-    return _own_image("front", settings.front_image, settings, nginx / "front", parts, uid, opts)
+    return _part_image("front", settings.front_image, settings, nginx / "front", parts, uid, opts)
 
 
 def cache_image(settings: StackSettings, cache: Path, uid: int, opts: pulumi.ResourceOptions) -> Image:
-    """The image of Redis: its pinned digest, or built from `cache` (the folder cache/)."""
+    """Return the image of Redis: by its digest, or built from `cache` (the folder cache/)."""
     parts = {"Dockerfile", "bin", "redis.conf"}
-    return _own_image("cache", settings.cache_image, settings, cache, parts, uid, opts, SERVER_SUITE)
+    return _part_image("cache", settings.cache_image, settings, cache, parts, uid, opts, SERVER_SUITE)
 
 
 def monitoring_image(settings: StackSettings, monitoring: Path, uid: int, opts: pulumi.ResourceOptions) -> Image:
-    """The image of Prometheus: its pinned digest, or built from `monitoring` (the folder monitoring/)."""
+    """Return the image of Prometheus: by its digest, or built from `monitoring` (the folder monitoring/)."""
     parts = {"Dockerfile", "bin", "bootstrap"}
-    return _own_image("monitoring", settings.monitoring_image, settings, monitoring, parts, uid, opts, SERVER_SUITE)
+    return _part_image("monitoring", settings.monitoring_image, settings, monitoring, parts, uid, opts, SERVER_SUITE)
 
 
-def _own_image(
+def _part_image(
     name: str,
     pinned: str | None,
     settings: StackSettings,

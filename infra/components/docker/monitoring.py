@@ -1,4 +1,4 @@
-"""The profile `monitoring`: Prometheus, and the delivery of its configuration without a restart."""
+"""Declares the profile `monitoring`: Prometheus, and the delivery of its configuration without a restart."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from infra.parts import monitoring as parts
 from infra.rendering import monitoring as monitoring_configuration
 from infra.services.catalog import ServiceSpec
 from infra.settings.profiles import MonitoringSettings
+from messages import tr
 
 
 @dataclass(frozen=True)
 class MonitoringArgs:
-    """`specs` with the stack's own values. `watches_cache`: there is an exporter of Redis in the network.
-    `data`: the name on the engine of the volume with the samples."""
+    """`specs` have the stack's values. `watches_cache`: the exporter of Redis is in the network. `data` is the name on
+    the engine of the volume with the samples."""
 
     identity: defaults.StackIdentity
     image: Image
@@ -29,17 +30,19 @@ class MonitoringArgs:
 
 
 class Monitoring(pulumi.ComponentResource):
-    """Prometheus with its configuration and data.
+    """Creates Prometheus with its configuration and data.
 
     Creates:
-    - a network without a way out, for Prometheus, the gateway and exporters; services are read through the gateway
-    - a volume with its configuration, which Prometheus sees read-only
-    - Prometheus, replaced old-first, as two cannot share the samples; the gateway passes people on to it
-    - a one-shot loader per configuration: checks it with `promtool` in the same image, switches, reloads
+    - a network without internet access for Prometheus, the gateway and exporters; Prometheus reads the services'
+      metrics through the gateway
+    - a volume with its configuration, which Prometheus mounts read-only
+    - Prometheus, replaced old first, as two cannot share the samples; people reach it through the gateway
+    - a one-shot loader for each new configuration: it checks it with `promtool` in the same image, switches to it, and
+      makes Prometheus reload
 
-    A configuration or rule that promtool refuses fails the update with its words; the old one stays in use. The update
-    waits for Prometheus half a minute at most: where it does not come up, its container runs on and tries again
-    (monitoring/bin/monitoring-run), and takes the configuration when it starts.
+    A configuration or rule that promtool refuses fails the update with promtool's message; the old one stays in use.
+    The update waits at most half a minute for Prometheus. If it does not start, its container keeps running and tries
+    again (monitoring/bin/monitoring-run); it uses the new configuration once it starts.
     """
 
     network: docker.Network
@@ -67,9 +70,10 @@ class Monitoring(pulumi.ComponentResource):
         self.configuration_version = one_shot.outcome(
             loader,
             refused="",
-            failed="新配置没有送达 Prometheus，旧配置仍在使用；Prometheus 的话见 monitoring 容器的日志：\n"
-            "The new configuration did not reach Prometheus; the old one stays in use. "
-            "See also the log of the container monitoring:",
+            failed=tr(
+                "The new configuration did not reach Prometheus; the old one stays in use. See also the log of the "
+                "container monitoring:"
+            ),
         ).apply(one_shot.last_line)
         self.register_outputs({"container": self.container.name, "configurationVersion": self.configuration_version})
 

@@ -1,4 +1,4 @@
-"""What the built-in profiles add to a stack: the cache, monitoring, neither or both."""
+"""Declares the parts that the built-in profiles add to a stack: the cache and monitoring."""
 
 from __future__ import annotations
 
@@ -29,14 +29,13 @@ from infra.settings.profiles import CACHE, MONITORING
 
 
 class Profiles:
-    """The cache and monitoring of a stack, where its `profiles` ask for them.
+    """Creates the cache and monitoring of a stack if it has these profiles.
 
-    In two steps, as the services stand between them: they need `access` to the cache, and the cache needs their
-    networks.
+    There are two steps, because services need `access` to the cache, and the cache needs the networks of the services.
     """
 
     images: dict[str, Image]
-    #: For the services that declare `cache: true`.
+    #: The logins of the services that declare `cache: true`.
     access: CacheAccess | None = None
     cache: Cache | None = None
     monitoring: Monitoring | None = None
@@ -48,7 +47,7 @@ class Profiles:
         root: Path,
         opts: pulumi.ResourceOptions,
     ) -> None:
-        """Declare the images, and the users of Redis; `root` is the repository."""
+        """Declare the images, and the users of Redis; `root` is the folder of the repository."""
         self._composition, self._identity, self._opts = composition, identity, opts
         settings = composition.settings
         self.images = {}
@@ -60,7 +59,7 @@ class Profiles:
             self.images[MONITORING] = monitoring_image(settings, root / "monitoring", MONITORING_UID, opts)
 
     def start(self, services: Mapping[str, McpService], data: DataVolumes) -> None:
-        """Declare Redis and Prometheus, for these services, with their data volumes."""
+        """Declare Redis and Prometheus for the services, with the data volumes of the two."""
         identity, opts = self._identity, self._opts
         settings, specs = self._composition.settings, self._composition.services
         if self.access:

@@ -1,4 +1,4 @@
-"""SecretFiles: secrets as files in a volume, which is how a container gets at them without anybody else seeing them."""
+"""Declares secrets as files in a volume, so that only the containers of a service can read them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pulumi_random as random
 from infra.components.docker import containers, defaults, one_shot
 from infra.components.docker.images import Image
 from infra.parts.containers import STAGING, Confinement, Mount, Task
+from messages import tr
 
 SCRIPT = Path(__file__).with_name("store-secrets")
 MEMORY_MIB = 32
@@ -20,9 +21,9 @@ MEMORY_MIB = 32
 
 @dataclass(frozen=True)
 class SecretFilesArgs:
-    """`contents` by name, without `-`. `image` has a shell and the folder `owned`, whose owner and mode a fresh volume
-    takes over: `uid`. Readers find the files in `folder`. `processes` as for defaults.confined, shared by all
-    containers of `uid`."""
+    """`contents` are the secrets by name; names have no `-`. `image` has a shell and the folder `owned`, whose owner
+    `uid` and mode a new volume takes over. Readers mount the volume in `folder`. `processes` as for defaults.confined,
+    shared by all containers of `uid`."""
 
     identity: defaults.StackIdentity
     image: Image
@@ -34,16 +35,16 @@ class SecretFilesArgs:
 
 
 class SecretFiles(pulumi.ComponentResource):
-    """Creates a volume and a one-shot container that writes the secrets into it. Who mounts the volume and is of the
-    user or the group `uid` can read them; they are in no environment, label, log or command line, and in the state
-    they are secrets.
+    """Creates a volume and a one-shot container that writes the secrets into it.
 
-    Other contents are other files, so that what is told their names is replaced; those before stay for containers
-    that are about to go.
+    Containers that mount the volume and have the user or the group `uid` can read them. They are in no environment,
+    label, log or command line, and encrypted in the state.
+    Changed contents are written to new files, so containers that have the names of the files are replaced; the previous
+    files stay for containers that are about to be removed.
     """
 
     volume: docker.Volume
-    #: Writes the files: what reads them depends on this.
+    #: Writes the files; containers that read them depend on this.
     written: docker.Container
 
     def __init__(self, name: str, args: SecretFilesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -65,7 +66,7 @@ class SecretFiles(pulumi.ComponentResource):
             pulumi.ResourceOptions(
                 parent=self,
                 depends_on=args.image.built_by,
-                # Delete-first would take the readers, which depend on the outcome, along.
+                # With delete-first Pulumi would also delete the readers, which depend on the outcome.
                 delete_before_replace=False,
                 replace_on_changes=defaults.REPLACE_ON_CHANGES,
             ),
@@ -78,11 +79,13 @@ class SecretFiles(pulumi.ComponentResource):
         )
         self._folder = args.folder
         self._outcome = one_shot.outcome(
-            self.written, refused="", failed=f"机密没有写成，旧的仍在使用 / {name}: the secrets could not be written:"
+            self.written,
+            refused="",
+            failed=tr("{name}: the secrets could not be written; those of before stay in use:", name=name),
         )
         self.register_outputs({})
 
     def file(self, key: str) -> pulumi.Output[str]:
-        """Path of a secret's file for readers. It fails with RunError when the files could not be written."""
-        known = pulumi.Output.all(self._revision.hex, self._outcome)
-        return known.apply(lambda values: f"{self._folder}/{key}-{values[0]}")
+        """Return the path of a secret's file for readers. It fails with RunError if the files could not be written."""
+        revision = pulumi.Output.all(self._revision.hex, self._outcome)
+        return revision.apply(lambda values: f"{self._folder}/{key}-{values[0]}")

@@ -1,4 +1,4 @@
-"""Declares an MCP server with its network, the files of its secrets and its containers."""
+"""Declares a service with its network, the files of its secrets and its containers."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ from infra.services.catalog import ServiceSpec
 
 @dataclass(frozen=True)
 class McpServiceArgs:
-    """`data`: the name of the data volume, if the service has one. `cache`: the service's user in Redis, if it is to
-    use it. `check_contract`: only tools of the contract take calls. `secrets`: those of the stack, by name."""
+    """`data` is the name of the data volume on the engine, if the service has one. `cache` is the service's user in
+    Redis, if it uses Redis. `check_contract`: no container is created unless the image's tools are those of the
+    contract. `secrets` are those that the stack gives to the service, by name."""
 
     identity: defaults.StackIdentity
     spec: ServiceSpec
@@ -35,14 +36,14 @@ class McpServiceArgs:
 
 
 class McpService(pulumi.ComponentResource):
-    """One MCP service with its replicas.
+    """Creates a service with its replicas, as infra.parts.service decides.
 
-    Creates what infra.parts.service decides:
-    - a network that only this service and the gateway share, without a way out unless the service asks for one
+    Creates:
+    - a network that only this service and the gateway share, without internet access unless the service declares it
     - files with the secrets that the stack gives to it, if there are any
-    - where contracts are enforced, the check of its image's tools, without which no container is created
-    - its containers, one per replica: auto-named, no host port, aliases `<service>-mcp` and `<service>-mcp-<replica>`,
-      replaced new-first, healthy before the old goes
+    - if contracts are enforced, the check of its image's tools, on which its containers depend
+    - its containers, one per replica: with generated names, no published port, and the aliases `<service>-mcp` and
+      `<service>-mcp-<replica>`; a new container is healthy before the old one is removed
     """
 
     network: docker.Network
@@ -59,14 +60,16 @@ class McpService(pulumi.ComponentResource):
             secrets=args.secrets,
             cache_user=args.cache.user if args.cache else None,
         )
-        self.network = containers.declare_network(part.network, args.identity, child, internal=not part.network.way_out)
+        self.network = containers.declare_network(
+            part.network, args.identity, child, internal=not part.network.internet_access
+        )
         secrets = _secret_files(name, args, child) if part.secrets else None
         environment = [pulumi.Output.concat(f"{key}_FILE=", secrets.file(key)) for key in part.secrets if secrets]
         if args.check_contract:
             check = ContractCheck(
                 name, ContractCheckArgs(args.identity, args.spec, args.image, part.environment), child
             )
-            # Not for the server to read: without the outcome of the check there is no container.
+            # The server does not read it. It makes the container depend on the outcome of the check.
             environment.append(pulumi.Output.concat("DYBER_TOOLS_SHA256=", check.sha256))
         volumes = {
             **({data_volume(name): args.data} if args.data else {}),

@@ -1,4 +1,4 @@
-"""Declares what the parts of a stack share, and its services."""
+"""Declares the providers and the identity of a stack, and its services."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def providers() -> pulumi.ResourceOptions:
 
 
 def identify(settings: StackSettings, opts: pulumi.ResourceOptions) -> StackIdentity:
-    """Declare the id that tells this stack from one of the same name in another state."""
+    """Declare the id that distinguishes this stack from a stack of the same name in another state."""
     deployment = random.RandomId("deployment", byte_length=6, opts=opts)
     return StackIdentity(settings.stack, deployment.hex, Subnets(settings.network_pool))
 

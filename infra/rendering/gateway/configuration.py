@@ -1,6 +1,6 @@
-"""Renders the gateway's configuration as text: a pure function of settings, services, clients and networks.
+"""Renders the gateway's configuration from settings, services, clients and networks.
 
-The templates read the fields of GatewaySettings under their names, so a new setting needs its field and its line in a
+The templates read the fields of GatewaySettings by their names, so a new setting needs only its field and its line in a
 template. The templates, the njs modules and the table of errors are in nginx/.
 """
 
@@ -17,16 +17,18 @@ from typing import Any
 
 import jinja2
 
-from infra.rendering.gateway.model import GatewayClient, GatewayNetworks, GatewayService, refuse, tls_names
+from infra.rendering.gateway.model import GatewayClient, GatewayNetworks, GatewayService, tls_names
+from infra.schema.problems import UnusableValue
 from infra.services.ports import HTTPS_PORT
 from infra.settings.gateway import GatewaySettings
 from infra.version import VERSION
 
 NGINX_FOLDER = Path(__file__).resolve().parents[3] / "nginx"
-#: Where the gateway and the loader mount the configuration volume.
+#: The folder in which the gateway and the loader mount the configuration volume.
 CONFIGURATION_ROOT = "/etc/dyber"
-#: Calls without a good token that one address may have open: they are answered at once, so more are held open on purpose.
-#: Behind Docker all callers may have one address, so it is more than a browser or a monitor needs.
+#: How many calls without a valid token one address may have open. Such calls are answered at once, so more of them are
+#: held open on purpose. Behind Docker all callers may have one address, so the number is larger than a single browser
+#: or monitor needs.
 ANONYMOUS_CONNECTIONS = 100
 _UNQUOTABLE = re.compile(r"""["'\\$;{}\s\x00-\x20\x7f]""")
 
@@ -38,18 +40,18 @@ def render(
     networks: GatewayNetworks = GatewayNetworks(),
     version: str = VERSION,
 ) -> dict[str, str]:
-    """The gateway's configuration: text by path relative to the configuration's folder; `nginx.conf` is the entry.
+    """Return the text of each file by its path in the configuration's folder; Nginx starts with `nginx.conf`.
 
-    Equal input gives byte-identical output, whatever the order of services and clients.
-    Raises ValueError (Chinese, then English) when two services share a name or a port, two clients a token, or a
-    client's scope names a tool that its service is known not to have. A scope for another service is ignored.
+    The result does not depend on the order of services and clients.
+    Raises UnusableValue if services share a name or a port, clients share a name or a token, or a client's scope names
+    a tool that is not among the known tools of its service. Scopes for other services are ignored.
     """
     ordered_services = sorted(services, key=lambda service: (service.port, service.name))
     ordered_clients = sorted(clients, key=lambda client: client.name)
-    _refuse_doubled("服务名", "service name", [service.name for service in ordered_services])
-    _refuse_doubled("服务端口", "service port", [service.port for service in ordered_services])
-    _refuse_doubled("客户端名", "client name", [client.name for client in ordered_clients])
-    _refuse_doubled("令牌", "token", [value for client in ordered_clients for value in client.token_sha256], show=False)
+    _refuse_doubled("service_name_twice", [service.name for service in ordered_services])
+    _refuse_doubled("service_port_twice", [service.port for service in ordered_services])
+    _refuse_doubled("client_name_twice", [client.name for client in ordered_clients])
+    _refuse_doubled("token_twice", [value for client in ordered_clients for value in client.token_sha256])
     _refuse_unusable_scopes(ordered_services, ordered_clients)
     names = tls_names(settings.all_server_names)
     context = {
@@ -80,21 +82,21 @@ def render(
 
 
 def quote(value: object) -> str:
-    """`value` as one Nginx argument. Raises ValueError for characters that mean something to Nginx.
+    """Return `value` as one argument of Nginx. Raises UnusableValue for characters with a meaning in Nginx.
 
-    Names are checked where they come in; this is the second lock.
+    Names have been checked when they were read; this is a second check.
     """
     text = str(value)
     if not text or _UNQUOTABLE.search(text) or text.startswith("~"):
-        refuse(f"{text!r} 不能写进 Nginx 配置", f"{text!r} cannot be written into an Nginx configuration")
+        raise UnusableValue("nginx_value", value=text)
     return f'"{text}"'
 
 
 def json_body(fields: dict[str, Any], shows: Mapping[str, str] | None = None, **variables: str) -> str:
     """Return a JSON object as the text argument of Nginx's `return`.
 
-    `shows`: by placeholder, such as `{host}`, the Nginx variable that stands there; `variables` are further keys with
-    Nginx variables. What is in the variables must need no escaping in JSON.
+    `shows` has by placeholder, such as `{host}`, the Nginx variable to put there; `variables` are further keys whose
+    values are Nginx variables. The values of these variables must not need escaping in JSON.
     """
     literal = _escaped(json.dumps(fields, ensure_ascii=False))
     for placeholder, variable in (shows or {}).items():
@@ -110,15 +112,14 @@ def json_text(value: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """JSON as it stands between Nginx's single quotes; a dollar sign would begin a variable there."""
+    """Return JSON escaped for single quotes in Nginx, where a dollar sign would begin a variable."""
     return text.replace("$", "\\u0024").replace("\\", "\\\\").replace("'", "\\'")
 
 
-def _refuse_doubled(chinese: str, english: str, values: Sequence[object], *, show: bool = True) -> None:
+def _refuse_doubled(message: str, values: Sequence[object]) -> None:
     doubled = sorted({str(value) for value in values if values.count(value) > 1})
     if doubled:
-        which = " " + ", ".join(doubled) if show else ""
-        refuse(f"{chinese}重复：{which.strip()}" if show else f"{chinese}重复", f"{english} used twice:{which}")
+        raise UnusableValue(message, values=", ".join(doubled))
 
 
 def _refuse_unusable_scopes(services: list[GatewayService], clients: list[GatewayClient]) -> None:
@@ -127,24 +128,21 @@ def _refuse_unusable_scopes(services: list[GatewayService], clients: list[Gatewa
         for service, scope in (client.scopes or {}).items():
             if isinstance(scope, str):
                 if scope not in ("all", "read"):
-                    refuse(
-                        f"客户端 {client.name} 对服务 {service} 的权限 {scope!r} 不可用：应为 all、read 或一组工具名",
-                        f"scope {scope!r} of client {client.name} for service {service} is unusable: all, read or "
-                        "names of tools",
-                    )
+                    raise UnusableValue("scope", client=client.name, service=service, scope=scope)
                 continue
             known = tools.get(service)
             if known and (unknown := sorted(set(scope) - known)):
-                refuse(
-                    f"服务 {service} 没有客户端 {client.name} 的权限里写的工具：{'、'.join(unknown)}；"
-                    f"现有：{'、'.join(sorted(known))}",
-                    f"service {service} has no such tools as the scope of client {client.name} names: "
-                    f"{', '.join(unknown)}; there are: {', '.join(sorted(known))}",
+                raise UnusableValue(
+                    "scope_tools",
+                    client=client.name,
+                    service=service,
+                    unknown=", ".join(unknown),
+                    known=", ".join(sorted(known)),
                 )
 
 
 def _scopes(services: list[GatewayService], clients: list[GatewayClient]) -> str:
-    """What each client may call, and which tools only read, as JSON. Null is everything; each tool is on a line."""
+    """Return as JSON what each client may call (null: everything), and the tools that only read."""
     names = {service.name for service in services}
     content = {
         "clients": {
@@ -163,30 +161,30 @@ def _scopes(services: list[GatewayService], clients: list[GatewayClient]) -> str
 
 
 def _lines(tools: Iterable[str]) -> str:
-    """The names, each between two ends of line, of which neighbours share one."""
+    """Return the names in order, each on a line of its own, with a line break before the first and after the last."""
     return "".join(f"\n{tool}" for tool in sorted(set(tools))) + "\n"
 
 
 def _zone(role: str, directive: str, key: str, size: str, rate: str = "") -> dict[str, str]:
-    """A shared-memory zone. Its name changes with its parameters: Nginx does not reload a zone that has others."""
+    """Return a shared-memory zone. Its name depends on its parameters, because Nginx cannot change those of a zone."""
     parameters = hashlib.sha256(f"{directive} {key} {size} {rate}".encode()).hexdigest()[:8]
     return {"directive": directive, "key": key, "name": f"{role}_{parameters}", "size": size, "rate": rate}
 
 
 @dataclass(frozen=True)
 class BodyLimit:
-    """Calls with a body of one kind that may run at once: of one client, and of all together."""
+    """How many calls with a body of one kind may run at once: of one client, and of all clients together."""
 
     client: int
     total: int
 
 
 def body_limits(settings: GatewaySettings) -> dict[str, BodyLimit]:
-    """Return by kind of body (nginx/templates/limits.conf.j2) how many may be there at once, so that all fit into the
-    memory for bodies and one client cannot fill the part of the others.
+    """Return the limit of each kind of body (nginx/templates/limits.conf.j2).
 
-    `small` bodies are in Nginx's own memory; `medium` ones have less than 1 MB; `large` and `unannounced` ones may be
-    as large as a body can be.
+    The limits ensure that all bodies fit into the memory for bodies, and that one client cannot use the share of the
+    others. `small` bodies are in Nginx's own memory; `medium` bodies have less than 1 MB; `large` and `unannounced`
+    bodies may have the largest size that is allowed.
     """
     memory, largest = settings.body_memory_mib, settings.max_body_mib
     totals = {"medium": memory // 12, "large": memory * 3 // 10 // largest, "unannounced": memory * 6 // 10 // largest}
@@ -198,7 +196,7 @@ def body_limits(settings: GatewaySettings) -> dict[str, BodyLimit]:
 
 
 def _zones(settings: GatewaySettings, services: list[GatewayService]) -> dict[str | int, dict[str, str]]:
-    """The zones that limits count in: by role, and for calls by the rate."""
+    """Return the zones in which limits count, by role; the zones for calls are by their rate."""
     zones: dict[str | int, dict[str, str]] = {
         rate: _zone("calls", "limit_req_zone", "$calling_client", "4m", f"{rate}r/s")
         for rate in sorted({service.requests_per_second for service in services})
@@ -220,7 +218,7 @@ def _error_fields(code: str, chinese: str, english: str) -> dict[str, Any]:
 
 
 def _catalog(settings: GatewaySettings, services: list[GatewayService], version: str) -> str:
-    """JSON with what the gateway itself says of the services."""
+    """Return as JSON the gateway's own answers about the services."""
     table = _error_table()
     paths = [f"/api/{service.name}" for service in services]
     content = {
@@ -268,7 +266,7 @@ def _error_table() -> dict[str, dict[str, Any]]:
 
 
 def _errors() -> list[dict[str, Any]]:
-    """The table of errors with each one's body."""
+    """Return the table of errors, each with the body of its response."""
     errors = []
     for code, entry in _error_table().items():
         variables = {"service": "service"} if entry.get("service") else {}

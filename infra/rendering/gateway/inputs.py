@@ -1,4 +1,4 @@
-"""Turns a stack's settings and services into what the gateway's configuration is rendered from."""
+"""Makes the inputs of the gateway's configuration from a stack's settings and services."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from pathlib import Path
 
 from infra.rendering.gateway.configuration import render
 from infra.rendering.gateway.model import GatewayClient, GatewayNetworks, GatewayService
-from infra.schema.messages import WORDS
-from infra.schema.problems import ConfigurationError, Problem
+from infra.schema.problems import ConfigurationError, Problem, UnusableValue
 from infra.services.catalog import ServiceSpec
 from infra.settings.names import stack_file
 from infra.settings.stack import StackSettings
@@ -25,7 +24,7 @@ def configuration(
 ) -> dict[str, str]:
     """Return the gateway's rendered configuration, by relative path. `hashes` are the SHA-256 of each client's tokens.
 
-    Raises ConfigurationError for what the gateway cannot take.
+    Raises ConfigurationError for settings that the gateway cannot use.
     """
     try:
         services = [_service(settings, spec) for spec in specs]
@@ -33,21 +32,20 @@ def configuration(
             GatewayClient(client, tuple(values), settings.clients[client].services) for client, values in hashes.items()
         ]
         return render(settings.gateway, services, clients, networks)
-    except ValueError as error:
-        file = stack_file(settings.stack)
-        raise ConfigurationError(Problem(WORDS, file, ("gateway",), parameters={"words": str(error)})) from error
+    except UnusableValue as error:
+        problem = Problem(error.message, stack_file(settings.stack), ("gateway",), parameters=error.parameters)
+        raise ConfigurationError(problem) from error
 
 
 def tls_files(settings: StackSettings) -> dict[str, str]:
-    """Return the text of the files that gateway.tls names, by key: certificateFile and keyFile, or acmeCaFile; {} for
-    neither.
+    """Return the text of the files that gateway.tls names, by key: certificateFile and keyFile, or acmeCaFile.
 
     Raises ConfigurationError naming a file that cannot be read.
     """
-    own = settings.gateway.tls
-    named = {"certificateFile": own.certificate_file, "keyFile": own.key_file, "acmeCaFile": own.acme_ca_file}
+    tls = settings.gateway.tls
+    paths = {"certificateFile": tls.certificate_file, "keyFile": tls.key_file, "acmeCaFile": tls.acme_ca_file}
     texts = {}
-    for key, path in named.items():
+    for key, path in paths.items():
         if path is None:
             continue
         try:

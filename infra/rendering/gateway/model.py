@@ -1,7 +1,7 @@
-"""Defines the services, clients and networks that the gateway's configuration is rendered from.
+"""Defines the services, clients and networks from which the gateway's configuration is rendered.
 
-The settings of the gateway as a whole are infra.settings.gateway.GatewaySettings. What is defined here checks its
-values itself, before they come near Nginx; numbers that settings and service.yaml bound are not bounded again.
+The settings of the gateway itself are infra.settings.gateway.GatewaySettings. These classes check their own values;
+numbers that settings and service.yaml limit are not checked again.
 """
 
 from __future__ import annotations
@@ -10,18 +10,19 @@ import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, NoReturn
+from typing import Literal
 
 from infra.schema.host_names import certificate_name
+from infra.schema.problems import UnusableValue
 from infra.services import reserved_names
 from infra.services.ports import GATEWAY_PORTS
 
-#: Streams without data get a ping every 15 s, so no read timeout may be near that.
+#: Streams without data get a ping every 15 s, so a read timeout must be much longer.
 SHORTEST_READ_TIMEOUT_SECONDS = 60
-#: A service gets this long, beyond its longest call, to say itself that the call took too long.
+#: The time beyond its longest call in which a service can itself answer that the call took too long.
 READ_TIMEOUT_MARGIN_SECONDS = 15
 
-#: What a client may call at one service: everything, the tools that only read, or the tools named.
+#: The tools of a service that a client may call: all, those that only read, or those with these names.
 Scope = Literal["all", "read"] | tuple[str, ...]
 
 _SERVICE_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -34,12 +35,12 @@ _TOKEN_HASH = re.compile(r"[0-9a-f]{64}")
 class GatewayService:
     """A service behind the gateway.
 
-    `port` is the port its containers listen on and its direct port on the gateway; `title` is shown to people;
-    `max_call_seconds` is the longest call it takes; `replicas` is the number of its containers, which the gateway
-    finds as `<name>-mcp-1`, `<name>-mcp-2`, … besides `<name>-mcp`. `read_tools` and `write_tools` are the names in
-    the service's lock file; both empty: unknown. `once_tools` are those of `read_tools` of which no call is sent again
-    after a failure. `requests_per_second` bounds each client's calls to this service.
-    Raises ValueError (Chinese, then English) for unusable values.
+    `port` is the port on which its containers listen, and its direct port on the gateway. `title` is shown to people.
+    `max_call_seconds` is the duration of its longest call. `replicas` is the number of its containers, which the
+    gateway finds as `<name>-mcp-1`, `<name>-mcp-2`, … besides `<name>-mcp`. `read_tools` and `write_tools` are the
+    tools in its lock file; if both are empty, its tools are unknown. `once_tools` are the `read_tools` whose calls are
+    not repeated after a failure. `requests_per_second` limits each client's calls to this service.
+    Raises UnusableValue.
     """
 
     name: str
@@ -54,59 +55,46 @@ class GatewayService:
 
     def __post_init__(self) -> None:
         if not _SERVICE_NAME.fullmatch(self.name) or len(self.name) > 40:
-            refuse(
-                f"服务名 {self.name!r} 不可用：请用小写字母、数字和连字符，字母开头，最长 40 个字符，如 xiaohongshu",
-                f"service name {self.name!r} is unusable: lower-case letters, digits and hyphens, a letter first, "
-                "at most 40, such as xiaohongshu",
-            )
+            raise UnusableValue("service_name", name=self.name)
         if reason := reserved_names.problem(self.name):
-            refuse(*reason)
+            raise UnusableValue(reason.message, **reason.parameters)
         if not 1 <= self.port <= 65535 or self.port in GATEWAY_PORTS:
-            refuse(
-                f"服务 {self.name} 的端口 {self.port} 不可用：应为 1 到 65535，且不是网关自己的端口（"
-                f"{'、'.join(map(str, GATEWAY_PORTS))}）",
-                f"port {self.port} of service {self.name} is unusable: 1 to 65535, and none of the gateway's own: "
-                f"{', '.join(map(str, GATEWAY_PORTS))}",
+            raise UnusableValue(
+                "service_port", service=self.name, port=self.port, taken=", ".join(map(str, GATEWAY_PORTS))
             )
         if not 1 <= self.max_call_seconds <= 86400:
-            refuse(
-                f"服务 {self.name} 的 max_call_seconds {self.max_call_seconds} 不可用：应为 1 到 86400 秒",
-                f"max_call_seconds {self.max_call_seconds} of service {self.name} is unusable: 1 to 86400 seconds",
-            )
+            raise UnusableValue("service_call_seconds", service=self.name, seconds=self.max_call_seconds)
         for tool in (*self.read_tools, *self.write_tools):
             if not _TOOL_NAME.fullmatch(tool):
-                refuse(
-                    f"服务 {self.name} 的工具名 {tool!r} 不可用：请用字母、数字和 _ . -，最长 128 个字符",
-                    f"tool name {tool!r} of service {self.name} is unusable: letters, digits and _ . -, at most 128",
-                )
+                raise UnusableValue("tool_name", service=self.name, tool=tool)
 
     @property
     def resent_tools(self) -> tuple[str, ...]:
-        """Return the tools whose calls the gateway sends again after a connection broke before there was an answer."""
+        """The tools whose calls the gateway repeats if the connection breaks before a response."""
         return tuple(tool for tool in self.read_tools if tool not in self.once_tools)
 
     @property
     def host(self) -> str:
-        """Network alias of all of the service's containers."""
+        """The network alias of all containers of the service."""
         return f"{self.name}-mcp"
 
     @property
     def replica_hosts(self) -> tuple[str, ...]:
-        """Network alias of each replica; while one is replaced, of its old and its new container."""
+        """The network alias of each replica; while it is replaced, its old and its new container have the same."""
         return tuple(f"{self.host}-{number}" for number in range(1, self.replicas + 1))
 
     @property
     def read_timeout_seconds(self) -> int:
-        """How long the gateway waits for the next byte of an answer."""
+        """How long the gateway waits for the next byte of a response."""
         return max(SHORTEST_READ_TIMEOUT_SECONDS, self.max_call_seconds + READ_TIMEOUT_MARGIN_SECONDS)
 
 
 @dataclass(frozen=True)
 class GatewayClient:
-    """A caller and the SHA-256 hashes (64 lower-case hex digits) of its tokens: one, or two while rotating.
+    """A client and the SHA-256 hashes (64 lower-case hex digits) of its tokens: one, or two during a rotation.
 
-    `scopes` says what it may call, by service: everything ("all"), tools that only read ("read"), or the tools named.
-    None is every service, also those to come. Raises ValueError (Chinese, then English) for unusable values.
+    `scopes` are the tools that it may call, by service; None means every service, also future ones. Raises
+    UnusableValue.
     """
 
     name: str
@@ -115,27 +103,22 @@ class GatewayClient:
 
     def __post_init__(self) -> None:
         if not _CLIENT_NAME.fullmatch(self.name):
-            refuse(
-                f"客户端名 {self.name!r} 不可用：请用小写字母、数字和 . _ -，最长 63 个字符，例如 desktop-pet",
-                f"client name {self.name!r} is unusable: lower-case letters, digits and . _ -, at most 63, "
-                "such as desktop-pet",
-            )
+            raise UnusableValue("client_name", name=self.name)
         if not self.token_sha256:
-            refuse(f"客户端 {self.name} 没有令牌", f"client {self.name} has no token")
+            raise UnusableValue("client_without_token", client=self.name)
         if not all(_TOKEN_HASH.fullmatch(value) for value in self.token_sha256):
-            # The value is not repeated: it may be a token given by mistake.
-            refuse(
-                f"客户端 {self.name} 的 token_sha256 应为 SHA-256 的 64 位小写十六进制",
-                f"token_sha256 of client {self.name} must be SHA-256 hashes, 64 lower-case hex digits",
-            )
+            # The message must not repeat the value, which may be a token given by mistake.
+            raise UnusableValue("client_token_hash", client=self.name)
 
 
 @dataclass(frozen=True)
 class GatewayNetworks:
-    """Networks of the gateway that the engine gave their address ranges. Raises ValueError for what is no network.
+    """Address ranges of networks that are known only once the engine has made them. Raises UnusableValue for bad
+    ranges.
 
-    `trusted_proxies` are those of the proxies before the gateway, which then speak the PROXY protocol; `monitoring`
-    are those of the Prometheus called `prometheus`, which may read all metrics. Without any there is no such thing.
+    `trusted_proxies` are the networks of the proxies in front of the gateway, which speak the PROXY protocol if there
+    are any. `monitoring` are the networks of Prometheus, which has the name `prometheus` there and may read all
+    metrics.
     """
 
     trusted_proxies: tuple[str, ...] = ()
@@ -147,17 +130,9 @@ class GatewayNetworks:
                 try:
                     ipaddress.ip_network(network)
                 except ValueError:
-                    refuse(
-                        f"{key} {network!r} 不可用：请写网段，如 172.18.0.0/16",
-                        f"{key} {network!r} is unusable: a network such as 172.18.0.0/16",
-                    )
-
-
-def refuse(chinese: str, english: str) -> NoReturn:
-    """Raise a ValueError with the message in both languages."""
-    raise ValueError(f"{chinese}\n{english}")
+                    raise UnusableValue("network_range", key=key, network=network) from None
 
 
 def tls_names(names: Iterable[str]) -> str:
-    """Host names as entries of a certificate's subjectAltName, one per line."""
+    """Return host names as entries of a certificate's subjectAltName, one per line."""
     return "".join(f"{certificate_name(name)}\n" for name in names)

@@ -1,4 +1,4 @@
-"""The pages for developers name paths that exist, and say the same in both languages."""
+"""The pages for developers name existing paths, and have the same structure in both languages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 ARCHITECTURE = ("docs/architecture.md", "docs/architecture.en.md")
 CONTRIBUTING = ("CONTRIBUTING.md", "CONTRIBUTING.en.md")
 PAGES = [*ARCHITECTURE, *CONTRIBUTING]
-#: Every page that exists in two languages: the Chinese one, then the English one.
+#: The Chinese and the English file of every page that exists in two languages.
 TRANSLATED = [
     (str(page.relative_to(REPOSITORY)), str(page.relative_to(REPOSITORY).with_suffix(".en.md")))
     for pattern in ("*.md", "docs/*.md")
@@ -37,26 +37,26 @@ def text_of(page: str) -> str:
 
 
 def code_words(page: str) -> list[str]:
-    """Everything between backticks, outside of blocks."""
+    """Return everything between backticks, outside of code blocks."""
     without_blocks = re.sub(r"^```.*?^```", "", text_of(page), flags=re.DOTALL | re.MULTILINE)
     return re.findall(r"`([^`\n]+)`", without_blocks)
 
 
 def named_paths(page: str) -> list[str]:
-    """The words that are paths from the repository's top."""
+    """Return the words that are paths from the top of the repository."""
     return [
         word for word in code_words(page) if PATH.fullmatch(word) and "/" in word and word.split("/")[0] in TOP_LEVEL
     ]
 
 
 def headings(page: str) -> list[int]:
-    """The levels of the headings, in order."""
+    """Return the levels of the headings, in order."""
     without_blocks = re.sub(r"^```.*?^```", "", text_of(page), flags=re.DOTALL | re.MULTILINE)
     return [len(level) for level in re.findall(r"^(#+) ", without_blocks, re.MULTILINE)]
 
 
 def rows_by_section(page: str) -> list[int]:
-    """How many rows of tables each section has."""
+    """Return how many rows of tables each section has."""
     return [
         len(re.findall(r"^\|", section, re.MULTILINE))
         for section in re.split(r"^#+ ", text_of(page), flags=re.MULTILINE)
@@ -64,7 +64,7 @@ def rows_by_section(page: str) -> list[int]:
 
 
 def glossary(page: str) -> list[list[str]]:
-    """The first two cells of each row of the last table: the names of a thing in the two languages."""
+    """Return the first two cells of each row of the last table: a term in the two languages."""
     rows = re.findall(r"^\| (.+?) \| (.+?) \|", text_of(page).rsplit("\n## ", 1)[1], re.MULTILINE)
     return [[cell.replace("，", ", ").replace("；", "; ") for cell in row] for row in rows[1:]]
 

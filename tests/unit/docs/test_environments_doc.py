@@ -1,4 +1,4 @@
-"""The page about environments describes the rules that there are, in both languages."""
+"""The page about environments describes every rule, in both languages."""
 
 from __future__ import annotations
 

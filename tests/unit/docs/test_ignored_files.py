@@ -1,4 +1,4 @@
-"""What commands write by default, and what the documentation tells to write, is no change of the repository."""
+"""Git ignores the files that commands write by default, and those that the documentation says to write."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 PAGES = sorted(
     page for pattern in ("README*.md", "docs/*.md", "mcp-servers/*/README.md") for page in REPOSITORY.glob(pattern)
 )
-#: What follows these words in a command is a file or folder that it writes.
+#: The words of a command before the name of a file or folder that it writes.
 WRITTEN = re.compile(
     r"(?:(?<=\s)>{1,2}|--out|--markdown|--backup|deploy\.sh backup|apply)\s+([A-Za-z0-9._-][A-Za-z0-9._/-]*)"
 )
 CLIENT_FILES = re.compile(r"^\| `[a-z-]+` \| `([^`~]*\.[^`~]+)`", re.MULTILINE)
-#: Parts of the program print these names of files that they write beside others.
+#: The names of temporary files that commands write beside the real ones.
 DRAFTS = [".Pulumi.dev.yaml.x1y2", ".Pulumi.test.yaml.abc", "..env.x1y2", "..env.test.x1y2", ".env", ".env.prod"]
 
 
 def commands() -> dict[str, list[str]]:
-    """By where they are, the lines that users are told to run: of the documentation and of the help."""
-    found = {}
+    """Return the commands in the documentation and in the help, by place."""
+    lines_by_place = {}
     for page in PAGES:
         blocks = re.findall(r"```bash\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-        found[str(page.relative_to(REPOSITORY))] = [
+        lines_by_place[str(page.relative_to(REPOSITORY))] = [
             line.split(" #")[0] for block in blocks for line in block.splitlines()
         ]
     group = typer.main.get_command(app)
     for name, command in group.commands.items():
         below = getattr(command, "commands", {"": command})
-        epilogs = [re.sub(r"\[/?cyan\]", "", one.epilog or "") for one in below.values()]
-        found[f"help {name}"] = [line for text in epilogs for line in text.splitlines()]
-    return found
+        epilogs = [re.sub(r"\[/?cyan\]", "", item.epilog or "") for item in below.values()]
+        lines_by_place[f"help {name}"] = [line for text in epilogs for line in text.splitlines()]
+    return lines_by_place
 
 
 def written() -> list[tuple[str, str]]:
-    """(where it is told, file) of everything that commands write into the folder in which they are run."""
+    """Return (place in the documentation, file) of everything that commands write into the current folder."""
     files = {
         (where, match[1])
         for where, lines in commands().items()
@@ -58,13 +58,13 @@ def written() -> list[tuple[str, str]]:
 
 
 def defaults() -> list[tuple[str, str]]:
-    """(command, value) of each option that names a file or folder and has a default."""
+    """Return (command, value) of each option that names a file or folder and has a default."""
     group = typer.main.get_command(app)
     return [
         (name, str(option.default))
         for name, command in group.commands.items()
-        for one in getattr(command, "commands", {"": command}).values()
-        for option in one.params
+        for item in getattr(command, "commands", {"": command}).values()
+        for option in item.params
         if isinstance(option.default, Path)
     ]
 
@@ -82,7 +82,7 @@ def test_the_documentation_tells_of_files_that_commands_write() -> None:
 
 @pytest.mark.parametrize(("where", "name"), [*written(), *defaults()])
 def test_git_ignores_it(where: str, name: str) -> None:
-    # A folder is ignored with what is in it.
+    # Git ignores a folder by ignoring the files in it.
     assert is_ignored(name) or is_ignored(f"{name}/x"), f"{where}: {name}"
 
 

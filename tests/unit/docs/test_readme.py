@@ -1,4 +1,4 @@
-"""The READMEs speak of commands and files that exist, and both of the same ones."""
+"""The commands, files and settings in the documentation exist, and are the same in both languages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PAIRS = [
     ("docs/state.md", "docs/state.en.md"),
     ("CONTRIBUTING.md", "CONTRIBUTING.en.md"),
 ]
-#: Commands with commands below them.
+#: Commands that have subcommands.
 GROUPS = ["token", "tools", "config"]
 PAGES = [page for pair in PAIRS for page in pair]
 SEED_COMMANDS = """
@@ -57,7 +57,7 @@ SEED_COMMANDS = """
 
 
 def commands(readme: str) -> list[str]:
-    """The lines of the bash blocks, without comments."""
+    """Return the lines of the bash blocks, without comments."""
     text = (REPOSITORY / readme).read_text(encoding="utf-8")
     blocks = "\n".join(re.findall(r"```bash\n(.*?)```", text, re.DOTALL)).replace("\\\n", " ")
     return [line.split(" #")[0].strip() for line in blocks.splitlines() if line.strip()]
@@ -65,9 +65,9 @@ def commands(readme: str) -> list[str]:
 
 @pytest.mark.parametrize(("chinese", "english"), PAIRS)
 def test_both_languages_give_the_same_commands(chinese: str, english: str) -> None:
-    found = [[re.sub(r'"message": "[^"]*"', "", line) for line in commands(page)] for page in (chinese, english)]
-    assert found[0] == found[1]
-    assert found[0]
+    texts = [[re.sub(r'"message": "[^"]*"', "", line) for line in commands(page)] for page in (chinese, english)]
+    assert texts[0] == texts[1]
+    assert texts[0]
 
 
 ON_PAGES = [line for chinese, _ in PAIRS for line in commands(chinese) if line.startswith("./deploy.sh")]
@@ -90,7 +90,7 @@ def test_every_deploy_command_is_one_that_the_command_line_takes(line: str, tmp_
     command = group.commands[words[0]]
     if words[0] in GROUPS:
         command, words = command.commands[words[1]], words[1:]
-    # Parsing checks options and arguments, and runs nothing.
+    # Parsing checks options and arguments without running the command.
     command.make_context(words[0], words[1:])
 
 
@@ -103,11 +103,16 @@ def test_every_linked_file_is_there(page: str) -> None:
 
 
 @pytest.mark.parametrize("page", ["docs/commands.md", "docs/commands.en.md"])
-def test_every_command_and_key_and_format_is_told_of(page: str) -> None:
+def test_every_command_key_and_format_is_described(page: str) -> None:
     text = (REPOSITORY / page).read_text(encoding="utf-8")
     group = typer.main.get_command(app).commands
     words = [name for name in group if name not in ("deploy", "remove-service", *GROUPS)]
-    words += [f"{word} {name}" for word in GROUPS for name, own in group[word].commands.items() if not own.hidden]
+    words += [
+        f"{word} {name}"
+        for word in GROUPS
+        for name, subcommand in group[word].commands.items()
+        if not subcommand.hidden
+    ]
     assert [word for word in words if f"./deploy.sh {word}" not in text] == []
     assert [key for key in env_file.keys({"xiaohongshu": [], "template": []}) if f"`{key}`" not in text] == []
     assert [name for name in FORMATS if f"`{name}`" not in text] == []

@@ -1,4 +1,4 @@
-"""docs/security.md and its English twin: complete, the same in both languages, and proved by tests that exist."""
+"""The pages about security are complete, the same in both languages, and name existing tests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TEST = re.compile(r"`((?:tests|mcp-servers)/[\w/.-]+\.py)::(\w+)`")
 
 
 def named(page: str) -> list[tuple[str, str]]:
-    """File and function of each test that the page names."""
+    """Return file and function of each test that the page names."""
     return TEST.findall((REPOSITORY / page).read_text(encoding="utf-8"))
 
 
@@ -24,7 +24,7 @@ def functions(file: str) -> set[str]:
 
 
 def rows(page: str) -> list[list[str]]:
-    """The cells of the rows of both lists."""
+    """Return the cells of the rows of both lists."""
     lines = (REPOSITORY / page).read_text(encoding="utf-8").splitlines()
     return [line.strip("| ").split(" | ") for line in lines if re.match(r"\| (?:MCP\d\d|5\.\d+) \|", line)]
 

@@ -1,10 +1,15 @@
-"""The machine under test has IPv6, whatever this one has, and its engine is its own."""
+"""Sets what differs between machines: texts are English, the machine has IPv6, and its engine is local."""
 
 from __future__ import annotations
 
 import pytest
 
 from infra.settings import addresses
+
+
+@pytest.fixture(autouse=True)
+def english(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DYBER_LANG", "en")
 
 
 @pytest.fixture(autouse=True)

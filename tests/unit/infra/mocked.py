@@ -1,4 +1,4 @@
-"""Programs under Pulumi's mocks: their event loops, and what of their resources is in clear."""
+"""Helpers for programs that run with Pulumi's mocks: event loops, and the inputs that are not secret."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pulumi.runtime.rpc import is_rpc_secret
 
 
 def set_new_event_loop() -> None:
-    """A loop of its own for the next program.
+    """Set a new event loop for the next program.
 
-    A program that fails ends with its error; every output that depends on the failed one holds the same error, and
-    nobody awaits those. They are not reported a second time.
+    If an output fails, the program ends with its error. All outputs that depend on it have the same error and are not
+    awaited; the loop does not report them again.
     """
     loop = asyncio.new_event_loop()
     loop.set_exception_handler(_report_others)
@@ -26,7 +26,7 @@ def _report_others(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> 
 
 
 def in_clear(value: Any) -> Any:
-    """What of a resource's inputs is not a secret for Pulumi."""
+    """Return the inputs of a resource that Pulumi does not treat as secret."""
     if is_rpc_secret(value):
         return None
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""The whole program against Pulumi's mocks: what it declares, without an engine."""
+"""Tests what the whole program declares, with Pulumi's mocks in place of an engine."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PROXY_ARGUMENTS = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")
 
 
 class Recorder(pulumi.runtime.Mocks):
-    """Answers like an engine and remembers what was asked for."""
+    """Answers like an engine, and records the resources that are declared."""
 
     def __init__(self) -> None:
         self.resources: list[pulumi.runtime.MockResourceArgs] = []
@@ -51,7 +51,7 @@ class Recorder(pulumi.runtime.Mocks):
         return {}
 
     def inputs(self, kind: str) -> dict[str, dict[str, Any]]:
-        """Inputs by logical name of the resources whose type ends with `kind`."""
+        """Return the inputs, by logical name, of the resources whose type ends with `kind`."""
         return {item.name: item.inputs for item in self.resources if item.typ.endswith(kind)}
 
 
@@ -62,19 +62,18 @@ def declare(
     volumes: Collection[LabelledVolume] = (),
     **values: Any,
 ) -> Recorder:
-    """Run the program in the stack dev with these settings; every registration has landed on return.
+    """Run the program in the stack dev with the settings `values`; return all resources that it declared.
 
-    `changed` is what the template's service.yaml says otherwise, `encrypted` are keys with something encrypted in them,
-    `volumes` are those that the engine has.
-    Services that were added stay out of it.
+    `changed` are values that replace those of the template's service.yaml, `encrypted` are the keys that hold anything
+    encrypted, `volumes` are the volumes that the engine has. Only the services in SERVICES are part of the stack.
     """
-    found = load_catalog(REPOSITORY / "mcp-servers")
-    specs = {name: found[name].model_copy(update=changed if name == "template" else None) for name in SERVICES}
+    services = load_catalog(REPOSITORY / "mcp-servers")
+    specs = {name: services[name].model_copy(update=changed if name == "template" else None) for name in SERVICES}
     monkeypatch.setattr(catalog, "load_catalog", lambda servers: specs)
     for name in ("DYBER_PIP_INDEX_URL", "DYBER_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(data_volumes, "present_for", lambda stack: list(volumes))
-    # A developer's own .env is none of the tests' business.
+    # The tests must not depend on a developer's own .env.
     monkeypatch.setattr(env_file, "read", lambda root, stack, services: EnvFile())
     recorder = Recorder()
     set_new_event_loop()
@@ -145,7 +144,7 @@ def test_replicas_are_containers_with_an_alias_of_their_own(monkeypatch: pytest.
     assert containers["template-server"] == before.inputs("Container")["template-server"]
 
 
-def test_a_rotated_token_stands_beside_the_old_one_until_that_is_revoked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_new_and_the_old_token_both_exist_until_the_old_one_is_revoked(monkeypatch: pytest.MonkeyPatch) -> None:
     def tokens(**values: Any) -> set[str]:
         return set(declare(monkeypatch, **values).inputs("RandomBytes"))
 
@@ -171,7 +170,7 @@ def test_every_container_is_confined(fleet: Recorder) -> None:
             assert inputs["healthcheck"]["tests"], name
 
 
-def test_what_is_meant_to_run_comes_back_when_the_engine_was_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_containers_that_keep_running_start_again_after_the_engine_was_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     tls = {"tls": {"source": "acme"}, "serverNames": ["pet.example.com"]}
     declared = declare(monkeypatch, profiles=["dev", "cache", "monitoring"], gateway=tls)
     policies = {name: inputs["restart"] for name, inputs in declared.inputs("Container").items() if inputs["mustRun"]}
@@ -188,7 +187,7 @@ def test_services_do_not_share_a_network_and_the_gateway_is_in_all(fleet: Record
     assert set(of["template-server"]) | set(of["xiaohongshu-server"]) < set(of["gateway-nginx"])
 
 
-def test_a_service_without_internet_has_a_network_without_a_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_service_without_internet_has_an_internal_network(monkeypatch: pytest.MonkeyPatch) -> None:
     networks = declare(monkeypatch, {"internet": False}, profiles=["dev"]).inputs("Network")
     assert networks["template-network"]["internal"] is True
     assert networks["xiaohongshu-network"]["internal"] is False
@@ -196,8 +195,8 @@ def test_a_service_without_internet_has_a_network_without_a_way_out(monkeypatch:
 
 def test_a_stack_decides_whether_a_service_reaches_the_internet(monkeypatch: pytest.MonkeyPatch) -> None:
     def internal(egress: str, internet: bool) -> bool:
-        own = {"template": {"egress": egress}}
-        declared = declare(monkeypatch, {"internet": internet}, profiles=["dev"], services=own)
+        services = {"template": {"egress": egress}}
+        declared = declare(monkeypatch, {"internet": internet}, profiles=["dev"], services=services)
         return declared.inputs("Network")["template-network"]["internal"]
 
     assert internal("none", internet=True) is True
@@ -223,7 +222,7 @@ def test_the_gateway_mounts_its_configuration_read_only_and_the_loader_writes_it
     assert containers["gateway-loader"]["pidMode"] == "container:gateway-nginx-id"
 
 
-def test_containers_can_be_told_by_stack_service_and_state(fleet: Recorder) -> None:
+def test_labels_name_the_stack_the_service_and_the_state(fleet: Recorder) -> None:
     for name, inputs in fleet.inputs("Container").items():
         labels = {item["label"]: item["value"] for item in inputs["labels"]}
         assert labels["dyber.stack"] == "dev", name
@@ -261,7 +260,7 @@ def ordered(recorder: Recorder) -> list[pulumi.runtime.MockResourceArgs]:
 
 
 def test_a_wrong_setting_stops_the_program_with_a_message_and_no_resource(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(pulumi.RunError, match="Pulumi.dev.yaml: gateway: .*主机名"):
+    with pytest.raises(pulumi.RunError, match="Pulumi.dev.yaml: gateway: .*host name"):
         declare(monkeypatch, gateway={"serverNames": ["bad name"]})
 
 
@@ -277,7 +276,7 @@ def test_without_a_pool_the_engine_chooses_the_ranges(fleet: Recorder) -> None:
     assert not any("ipamConfigs" in inputs for inputs in fleet.inputs("Network").values())
 
 
-def test_builds_go_through_the_proxy_that_containers_reach_and_no_image_is_named_by_it(
+def test_builds_use_the_proxy_and_the_names_of_images_do_not_depend_on_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     plain = declare(monkeypatch).inputs("RemoteImage")

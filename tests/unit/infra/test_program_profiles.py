@@ -1,4 +1,4 @@
-"""What the profiles cache and monitoring declare, against Pulumi's mocks."""
+"""Tests what the profiles cache and monitoring declare, with Pulumi's mocks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from infra.services.catalog import ServiceSpec, load_catalog
 from tests.unit.infra.mocked import in_clear
 from tests.unit.infra.test_program import TOKEN, Recorder, declare, ordered
 
-#: What RandomBytes of the mocks gives everybody but the client desktop-pet.
+#: The value of every RandomBytes of the mocks, except for the token of desktop-pet.
 PASSWORD = TOKEN[::-1]
 ADDED = {
     "cache-redis",
@@ -34,8 +34,8 @@ ALL = ["dev", "cache", "monitoring"]
 @pytest.fixture(autouse=True)
 def template_uses_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     def load(servers: Path) -> dict[str, ServiceSpec]:
-        found = load_catalog(servers)
-        return {name: spec.model_copy(update={"cache": name == "template"}) for name, spec in found.items()}
+        catalog = load_catalog(servers)
+        return {name: spec.model_copy(update={"cache": name == "template"}) for name, spec in catalog.items()}
 
     monkeypatch.setattr("tests.unit.infra.test_program.load_catalog", load)
 
@@ -46,7 +46,7 @@ def full(monkeypatch: pytest.MonkeyPatch) -> Recorder:
 
 
 def networks(recorder: Recorder) -> dict[str, set[str]]:
-    """By container, the networks it is in."""
+    """Return the networks of each container."""
     return {
         name: {item["name"].removesuffix("-name") for item in inputs.get("networksAdvanced", [])}
         for name, inputs in recorder.inputs("Container").items()
@@ -54,7 +54,7 @@ def networks(recorder: Recorder) -> dict[str, set[str]]:
 
 
 def changed(before: Recorder, after: Recorder) -> set[str]:
-    """Names of the resources of both that differ."""
+    """Return the names of the resources that exist in both but differ."""
     old = {(item.typ, item.name): item.inputs for item in ordered(before)}
     return {item.name for item in ordered(after) if old.get((item.typ, item.name), item.inputs) != item.inputs}
 
@@ -73,7 +73,7 @@ def test_each_part_comes_with_its_profile(monkeypatch: pytest.MonkeyPatch, full:
     assert set(full.inputs("Container")) >= ADDED
 
 
-def test_what_is_added_is_confined(full: Recorder) -> None:
+def test_the_containers_of_the_profiles_are_confined(full: Recorder) -> None:
     containers = full.inputs("Container")
     users = [inputs["user"] for name, inputs in containers.items() if name in ADDED - ONE_SHOT]
     assert len(set(users)) == len(users)
@@ -110,7 +110,7 @@ def test_redis_shares_a_network_with_the_services_that_use_it_and_they_share_non
     assert of["xiaohongshu-server"] == {"xiaohongshu-network"}
 
 
-def test_prometheus_is_in_no_network_of_a_service_and_its_own_has_no_way_out(full: Recorder) -> None:
+def test_prometheus_is_in_no_network_of_a_service_and_its_own_has_no_internet_access(full: Recorder) -> None:
     of = networks(full)
     assert of["monitoring-prometheus"] == {"monitoring-network"}
     assert "monitoring-network" in of["gateway-nginx"]
@@ -119,14 +119,14 @@ def test_prometheus_is_in_no_network_of_a_service_and_its_own_has_no_way_out(ful
 
 
 def uploaded(recorder: Recorder, container: str) -> dict[str, str]:
-    """By path, what a one-shot container is given."""
+    """Return the files that are uploaded to a one-shot container, by path."""
     uploads = unwrap_rpc_secret(recorder.inputs("Container")[container]["uploads"])
     return {upload["file"]: upload["content"] for upload in uploads}
 
 
-def test_each_password_is_in_one_upload_and_for_pulumi_a_secret(full: Recorder) -> None:
+def test_each_password_is_in_one_upload_and_pulumi_treats_it_as_a_secret(full: Recorder) -> None:
     holders = {item.name for item in full.resources if PASSWORD in json.dumps(item.inputs, default=str)}
-    # All random passwords are equal here.
+    # The mocks make all random passwords equal.
     writers = {"cache-metrics", "template-secrets"}
     assert holders == {*writers, *(f"{name}-revision" for name in writers)}
     assert PASSWORD not in json.dumps([in_clear(item.inputs) for item in full.resources], default=str)
@@ -145,17 +145,17 @@ def test_each_user_of_redis_has_a_password_of_its_own_and_another_generation_mak
     assert all(others[name] != made[name] for name in names)
 
 
-def test_of_a_password_of_ones_own_even_the_hash_is_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    own = "correct-horse-battery"
-    with_own = declare(monkeypatch, profiles=ALL, cache={"password": own})
-    accepted = hashlib.sha256(own.encode()).hexdigest()
-    assert accepted in json.dumps(with_own.inputs("Container")["cache-redis"], default=str)
-    clear = json.dumps([in_clear(item.inputs) for item in with_own.resources], default=str)
-    assert own not in clear and accepted not in clear
-    assert "cache-password" not in with_own.inputs("RandomBytes")
+def test_the_hash_of_a_chosen_password_is_secret_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = "correct-horse-battery"
+    declared = declare(monkeypatch, profiles=ALL, cache={"password": chosen})
+    accepted = hashlib.sha256(chosen.encode()).hexdigest()
+    assert accepted in json.dumps(declared.inputs("Container")["cache-redis"], default=str)
+    clear = json.dumps([in_clear(item.inputs) for item in declared.resources], default=str)
+    assert chosen not in clear and accepted not in clear
+    assert "cache-password" not in declared.inputs("RandomBytes")
 
 
-def test_redis_knows_the_hash_of_the_password_and_lets_nobody_in_without(full: Recorder) -> None:
+def test_redis_has_the_hash_of_each_password_and_no_user_without_one(full: Recorder) -> None:
     command = " ".join(full.inputs("Container")["cache-redis"]["command"])
     accepted = hashlib.sha256(PASSWORD.encode()).hexdigest()
     assert f"--user default on #{accepted} " in command
@@ -173,12 +173,12 @@ def test_an_update_waits_neither_for_redis_nor_for_prometheus(full: Recorder, na
     assert "waitTimeout" not in container
 
 
-def test_a_service_that_uses_the_cache_is_told_where_it_is_and_others_are_not(full: Recorder) -> None:
+def test_only_a_service_that_uses_the_cache_gets_its_address(full: Recorder) -> None:
     containers = full.inputs("Container")
-    told = dict(entry.split("=", 1) for entry in containers["template-server"]["envs"])
-    assert (told["DYBER_REDIS_HOST"], told["DYBER_REDIS_PORT"]) == ("cache", "6379")
-    assert told["DYBER_REDIS_USER"] == "service-template"
-    assert told["DYBER_REDIS_PASSWORD_FILE"].startswith("/run/dyber-secrets/DYBER_REDIS_PASSWORD-")
+    environment = dict(entry.split("=", 1) for entry in containers["template-server"]["envs"])
+    assert (environment["DYBER_REDIS_HOST"], environment["DYBER_REDIS_PORT"]) == ("cache", "6379")
+    assert environment["DYBER_REDIS_USER"] == "service-template"
+    assert environment["DYBER_REDIS_PASSWORD_FILE"].startswith("/run/dyber-secrets/DYBER_REDIS_PASSWORD-")
     (mount,) = containers["template-server"]["mounts"]
     assert (mount["target"], mount["readOnly"]) == ("/run/dyber-secrets", True)
     assert "groupAdds" not in containers["template-server"]
@@ -226,7 +226,7 @@ def test_the_settings_arrive_where_they_are_used(monkeypatch: pytest.MonkeyPatch
     assert containers["monitoring-prometheus"]["memory"] == 300
 
 
-def test_a_service_that_leaves_is_no_longer_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prometheus_no_longer_reads_a_removed_service(monkeypatch: pytest.MonkeyPatch) -> None:
     def read(**values: Any) -> str:
         uploads = declare(monkeypatch, **values).inputs("Container")["monitoring-loader"]["uploads"]
         return next(upload["content"] for upload in uploads if upload["file"] == "/staging/prometheus.yml")
@@ -254,7 +254,7 @@ def test_a_pinned_stack_needs_the_images_of_its_profiles_and_builds_none(monkeyp
 
 @pytest.fixture
 def failing(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Names of one-shot containers that are to fail."""
+    """A list to which a test adds the names of one-shot containers that fail."""
     names: list[str] = []
     answer = Recorder.new_resource
 
@@ -269,7 +269,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
 
 @pytest.mark.parametrize("name", ["monitoring-loader", "cache-metrics", "template-secrets"])
-def test_what_a_loader_refuses_fails_the_update_in_its_own_words(
+def test_a_failed_one_shot_container_fails_the_update_with_its_output(
     monkeypatch: pytest.MonkeyPatch, failing: list[str], name: str
 ) -> None:
     failing.append(name)

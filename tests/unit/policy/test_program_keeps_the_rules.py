@@ -1,4 +1,4 @@
-"""The whole program with every profile keeps every rule, as far as Pulumi's mocks tell."""
+"""The whole program with every profile keeps every rule, as far as Pulumi's mocks show."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from policy.rules import RULES, Resource, Stack, violations
 from tests.unit.infra.test_program import declare
 
-#: In production images are pinned by digest; here they are built.
+#: In this test images are built, so the rule pinned-image does not apply.
 STRICT = Stack("prod", strict=True, data_retention="keep")
 
 
@@ -21,8 +21,8 @@ def test_whatever_the_program_declares_keeps_every_rule(monkeypatch: pytest.Monk
         profiles=["dev", "cache", "monitoring"],
         services=secret,
     ).resources
-    # The mocks do not tell parents; only what is declared for a front may be open, and dev opens nothing.
+    # The mocks do not show parents, so no resource is in a front here. That is no problem: no port is open in dev.
     resources = [Resource(item.typ, f"urn:pulumi:x::dyber::{item.typ}::{item.name}", item.inputs) for item in declared]
-    assert {kind for types, _ in RULES.values() for kind in types} & {resource.type for resource in resources}
+    assert {kind for rule in RULES.values() for kind in rule.types} & {resource.type for resource in resources}
     broken = {(resource.name, rule, text) for resource in resources for rule, text in violations(resource, stack)}
     assert {item for item in broken if item[1] != "pinned-image"} == set()

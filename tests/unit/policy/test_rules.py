@@ -1,13 +1,15 @@
-"""Each rule lets pass what the program declares and stops what breaks it."""
+"""Each rule accepts what the program declares, and stops what breaks it."""
 
 from __future__ import annotations
 
 import copy
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from messages import in_language
 from policy.rules import (
     CONTAINER,
     RANDOM_BYTES,
@@ -21,6 +23,7 @@ from policy.rules import (
     violations,
 )
 
+HAN = re.compile("[\u4e00-\u9fff]")
 DEV, TEST, PROD = Stack("dev"), Stack("test"), Stack("prod", strict=True, data_retention="keep")
 SERVER: dict[str, Any] = {
     "image": "registry.example.com/dyber/template@sha256:" + "a" * 64,
@@ -96,11 +99,11 @@ def test_a_one_shot_that_gets_no_files_needs_a_read_only_root_too() -> None:
     assert broken(container(base=LOADER, uploads=None)) == {"read-only-root"}
 
 
-def test_files_are_no_reason_for_what_keeps_running_to_have_a_writable_root() -> None:
+def test_a_container_that_keeps_running_needs_a_read_only_root_even_with_uploads() -> None:
     assert broken(container(readOnly=False, uploads=[{"file": "/x"}])) == {"read-only-root"}
 
 
-def test_a_front_may_be_opened_but_in_dev() -> None:
+def test_a_front_may_be_open_except_in_dev() -> None:
     front = container(within=IN_FRONT, ports=[PORT])
     assert broken(front, PROD) == broken(front, TEST) == set()
     assert broken(front, DEV) == {"no-open-port"}
@@ -160,8 +163,20 @@ def test_the_stacks_file_says_how_strict_it_is(tmp_path: Path, name: str, text: 
     assert Stack.of(f"urn:pulumi:{name}::dyber::{CONTAINER}::x", tmp_path) == expected
 
 
-def test_every_rule_says_what_it_is_for() -> None:
-    assert all(rule.__doc__ for _, rule in RULES.values())
+def test_every_rule_says_in_both_languages_what_it_is_for() -> None:
+    for rule in RULES.values():
+        assert HAN.search(in_language("zh", rule.description)) and not HAN.search(rule.description)
+
+
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [("zh", "没有内存上限：设置 memory"), ("en", "there is no memory limit: set memory")],
+)
+def test_a_violation_is_told_in_the_users_language(
+    language: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DYBER_LANG", language)
+    assert violations(container(memory=None), PROD) == [("limited", expected)]
 
 
 def test_values_that_raise_become_unknown_and_the_rest_plain() -> None:

@@ -16,6 +16,7 @@ from cli.commands.deployment.plan import file_at
 from cli.configuration import settings_reference
 from cli.configuration.settings_reference import ENVIRONMENTS, PAGES, SCHEMA, environment_files, page, schema
 from infra.settings.stack import parse_settings, setting_tree
+from messages import in_language
 
 REPOSITORY = Path(__file__).resolve().parents[4]
 WRITE_ANEW = "out of date; run: ./deploy.sh config reference"
@@ -125,9 +126,24 @@ def test_every_setting_is_described_in_chinese_and_in_english() -> None:
     wrong = [
         ".".join(path)
         for path, setting in places
-        if not han.search(setting.description[0]) or not setting.description[1] or han.search(setting.description[1])
+        if not han.search(in_language("zh", setting.description))
+        or not setting.description
+        or han.search(setting.description)
     ]
     assert wrong == []
+
+
+def test_what_is_generated_does_not_depend_on_the_language_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    for language in ("zh", "en"):
+        monkeypatch.setenv("DYBER_LANG", language)
+        made.append(settings_reference.files())
+    assert made[0] == made[1]
+
+
+def test_the_schema_describes_a_setting_in_chinese_and_then_in_english() -> None:
+    description = schema()["properties"]["config"]["properties"]["dyber:logLevel"]["description"]
+    assert description == "服务的日志级别\nThe log level of the services"
 
 
 @pytest.mark.parametrize("stack", ENVIRONMENTS)

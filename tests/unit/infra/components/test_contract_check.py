@@ -1,4 +1,4 @@
-"""Where contracts are enforced, a service's container waits for the check of its image's tools."""
+"""If contracts are enforced, the containers of a service depend on the check of its image's tools."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOCK = (TEMPLATE / LOCK_FILE).read_text(encoding="utf-8")
 
 
 class Engine(pulumi.runtime.Mocks):
-    """Answers as if the image printed `printed`, and remembers the containers that were asked for."""
+    """Answers as if the image printed `printed`, and records the containers that are declared."""
 
     def __init__(self, printed: str) -> None:
         self.printed = printed
@@ -40,7 +40,7 @@ class Engine(pulumi.runtime.Mocks):
 
 
 def declare(engine: Engine, check_contract: bool = True, **secrets: str) -> dict[str, dict[str, Any]]:
-    """The containers that the template service asks for, when the stack gives it `secrets`."""
+    """Return the containers that the service template declares when the stack gives it `secrets`."""
     set_new_event_loop()
     pulumi.runtime.set_mocks(engine, project="dyber", stack="dev", preview=False)
 
@@ -60,7 +60,7 @@ def declare(engine: Engine, check_contract: bool = True, **secrets: str) -> dict
     return engine.containers
 
 
-def test_the_container_that_takes_calls_knows_the_contract_that_was_checked() -> None:
+def test_the_server_gets_the_hash_of_the_checked_contract() -> None:
     containers = declare(Engine(LOCK))
     (stated,) = (value for value in containers["template-server"]["envs"] if value.startswith("DYBER_TOOLS_SHA256="))
     assert stated.split("=")[1] in LOCK
@@ -83,12 +83,12 @@ def test_the_check_gets_no_secret() -> None:
 
 def test_an_image_with_other_tools_gets_no_container_that_takes_calls() -> None:
     engine = Engine((TEMPLATE.parent / "xiaohongshu" / LOCK_FILE).read_text(encoding="utf-8"))
-    with pytest.raises(pulumi.RunError, match="template 的工具与契约不符"):
+    with pytest.raises(pulumi.RunError, match="The tools of service template are not those of its contract"):
         declare(engine)
     assert set(engine.containers) == {"template-contract"}
 
 
-def test_elsewhere_nothing_is_checked() -> None:
+def test_without_enforced_contracts_nothing_is_checked() -> None:
     containers = declare(Engine(LOCK), check_contract=False)
     assert set(containers) == {"template-server"}
     assert not any(value.startswith("DYBER_TOOLS_SHA256=") for value in containers["template-server"]["envs"])

@@ -1,4 +1,4 @@
-"""The check of every container: often until it succeeds, then seldom, and often again after a failure."""
+"""The health check runs often until it succeeds, then rarely, and often again after a failure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from infra.components.docker import defaults
 
 @pytest.fixture
 def check(tmp_path: Path) -> list[str]:
-    """The check as the engine runs it, with a mark and a slumber of the test's own; it asks whether `ready` exists."""
+    """Return the check as the engine runs it, for the existence of the file `ready`, with a recorded sleep."""
     arguments = defaults.healthcheck("/usr/bin/test", "-e", str(tmp_path / "ready")).tests
     assert isinstance(arguments, list) and arguments[0] == "CMD"
     script = str(arguments[3]).replace("/tmp/.healthy", str(tmp_path / "mark"))
@@ -25,19 +25,19 @@ def check(tmp_path: Path) -> list[str]:
     ]
 
 
-def test_it_takes_its_time_only_once_it_has_succeeded(check: list[str], tmp_path: Path) -> None:
+def test_the_check_sleeps_only_after_it_has_succeeded(check: list[str], tmp_path: Path) -> None:
     def slept() -> int:
         file = tmp_path / "slept"
         return len(file.read_text().split()) if file.exists() else 0
 
-    seen = []
+    results = []
     for ready in (False, True, True, False, False, True):
         (tmp_path / "ready").touch() if ready else (tmp_path / "ready").unlink(missing_ok=True)
-        seen.append((subprocess.run(check, check=False).returncode, slept()))
-    assert seen == [(1, 0), (0, 0), (0, 1), (1, 2), (1, 2), (0, 2)]
+        results.append((subprocess.run(check, check=False).returncode, slept()))
+    assert results == [(1, 0), (0, 0), (0, 1), (1, 2), (1, 2), (0, 2)]
 
 
-def test_what_it_may_take_is_more_than_it_sleeps() -> None:
+def test_the_timeout_is_longer_than_the_sleep() -> None:
     arguments = defaults.healthcheck("true")
     assert isinstance(arguments.timeout, str)
     assert int(arguments.timeout.removesuffix("s")) > defaults.HEALTHY_CHECK_SECONDS - defaults.CHECK_SECONDS + 5

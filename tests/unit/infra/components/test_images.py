@@ -1,4 +1,4 @@
-"""An image's name changes with its sources and with nothing else."""
+"""The name of an image changes only with its sources."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def test_a_changed_file_changes_the_name(sources: Path, file: str) -> None:
 
 
 def test_a_new_a_renamed_and_an_executable_file_change_the_name(sources: Path) -> None:
-    seen = {named(sources)}
+    names = {named(sources)}
     (sources / "kit" / "c.py").write_text("")
-    seen.add(named(sources))
+    names.add(named(sources))
     (sources / "kit" / "c.py").rename(sources / "kit" / "d.py")
-    seen.add(named(sources))
+    names.add(named(sources))
     (sources / "kit" / "d.py").chmod(0o755)
-    seen.add(named(sources))
-    assert len(seen) == 4
+    names.add(named(sources))
+    assert len(names) == 4
 
 
 def test_moving_a_byte_from_one_file_to_the_next_changes_the_name(sources: Path) -> None:

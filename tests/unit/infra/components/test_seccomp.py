@@ -1,4 +1,4 @@
-"""The system calls that Chromium's containers may make."""
+"""The seccomp profile allows exactly the system calls that Chromium's containers need."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOUNT, CGROUP, UTS, IPC, USER, PROCESS, NETWORK = 0x20000, 0x2000000, 0x4000000,
 
 
 def allowed(name: str, flags: int = 0) -> bool:
-    """Whether the profile lets `name` through with `flags` as its first argument."""
+    """Tell whether the profile allows the call `name` with `flags` as its first argument."""
     for rule in PROFILE["syscalls"]:
         if name in rule["names"]:
             masks = [(arg["value"], arg["valueTwo"]) for arg in rule.get("args", [])]

@@ -1,4 +1,4 @@
-"""The script that writes secrets into their volume, run as it is."""
+"""Tests the script that writes secrets into their volume by running it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_each_secret_is_a_file_that_only_its_user_and_group_can_read(volume: Pat
     assert {file.stat().st_mode & 0o777 for file in volume.iterdir()} == {0o440}
 
 
-def test_those_before_stay_for_containers_that_are_about_to_go_and_older_ones_are_deleted(volume: Path) -> None:
+def test_files_of_the_previous_revision_stay_and_older_ones_are_deleted(volume: Path) -> None:
     store(volume, "aa", API_KEY="1", GITHUB_TOKEN="1")
     store(volume, "bb", API_KEY="2")
     assert sorted(stored(volume)) == ["API_KEY-aa", "API_KEY-bb", "GITHUB_TOKEN-aa"]

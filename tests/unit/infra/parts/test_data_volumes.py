@@ -1,4 +1,4 @@
-"""Data volumes: no two services share a name, none that the engine has is forgotten, and none is ever deleted."""
+"""Data volumes: services do not share a name, existing volumes are always declared, and none is ever deleted."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ def test_two_services_have_two_names(stack: str, service: str, other_stack: str,
     assert (volume_name(stack, service) == volume_name(other_stack, other)) is same
 
 
-def test_every_split_of_one_text_at_its_hyphens_has_a_name_of_its_own() -> None:
+def test_pairs_that_join_to_the_same_text_have_different_names() -> None:
     parts = "a-b--c-d".split("-")
     splits = [("-".join(parts[:cut]), "-".join(parts[cut:])) for cut in range(1, len(parts))]
     names = {volume_name(stack, service) for stack, service in splits if stack and service[:1].isalpha()}
     assert len(names) == len([split for split in splits if split[1][:1].isalpha()])
 
 
-def test_a_volume_with_the_name_of_before_is_used_on_by_the_stack_that_its_labels_name() -> None:
+def test_a_volume_with_the_older_name_is_used_by_the_stack_in_its_labels() -> None:
     present = [volume("dev-a", "b", "dyber-dev-a-b-data")]
     assert declared("dev-a", {"b"}, present) == {"b": "dyber-dev-a-b-data"}
     assert declared("dev-a", {"b"}, []) == {"b": "dyber-dev--a-b-data"}
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_where_there_are_both_the_volume_that_was_there_first_is_used(order: int) -> None:
+def test_if_both_volumes_exist_the_older_one_is_used(order: int) -> None:
     present = [volume("dev-a", "b", "dyber-dev-a-b-data"), volume("dev-a", "b")][::order]
     assert of_stack("dev-a", present) == {"b": "dyber-dev-a-b-data"}
 
@@ -60,7 +60,7 @@ def test_the_data_of_another_stack_is_never_used() -> None:
     assert "./deploy.sh clean -s dev-a" in str(refused.value)
 
 
-def test_a_volume_without_labels_under_the_name_is_taken_over() -> None:
+def test_a_volume_of_that_name_without_labels_is_adopted() -> None:
     assert declared("dev", {"a"}, [LabelledVolume("dyber-dev-a-data", "", "")]) == {"a": "dyber-dev-a-data"}
 
 
@@ -70,7 +70,7 @@ def test_volumes_with_configurations_or_secrets_are_no_data() -> None:
     assert declared("dev", set(), present) == {}
 
 
-def test_what_nothing_uses_now_is_declared_as_well() -> None:
+def test_a_data_volume_that_no_service_uses_is_declared_too() -> None:
     present = [volume("dev", "gone"), volume("test", "other")]
     assert declared("dev", {"a"}, present) == {"a": "dyber-dev-a-data", "gone": "dyber-dev-gone-data"}
 
@@ -88,7 +88,7 @@ def test_the_engines_answer_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert data_volumes.labelled() == [LabelledVolume("x", "dev", "a"), LabelledVolume("plain", "", "")]
 
 
-def test_a_volume_made_by_hand_under_the_name_is_declared_though_its_service_is_switched_off(
+def test_a_volume_that_a_person_made_is_declared_even_if_its_service_is_off(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     names = {
@@ -108,24 +108,24 @@ def test_a_volume_made_by_hand_under_the_name_is_declared_though_its_service_is_
         return SimpleNamespace(returncode=0, stdout="\n".join(lines), stderr="")
 
     monkeypatch.setattr(subprocess, "run", run)
-    found = declared("t-e", set(), data_volumes.present_for("t-e"))
-    assert found == {"hand-made": "dyber-t--e-hand-made-data", "old": "dyber-t-e-old-data"}
+    volumes = declared("t-e", set(), data_volumes.present_for("t-e"))
+    assert volumes == {"hand-made": "dyber-t--e-hand-made-data", "old": "dyber-t-e-old-data"}
 
 
 def options(monkeypatch: pytest.MonkeyPatch, settings: dict[str, object]) -> dict[str, pulumi.ResourceOptions]:
     """The options with which the program declares its volumes, by logical name."""
     import pulumi_docker as docker
 
-    seen: dict[str, pulumi.ResourceOptions] = {}
+    options_by_name: dict[str, pulumi.ResourceOptions] = {}
     original = docker.Volume.__init__
 
     def init(self: docker.Volume, resource_name: str, *args: object, **kwargs: object) -> None:
-        seen[resource_name] = kwargs["opts"]  # type: ignore[assignment]
+        options_by_name[resource_name] = kwargs["opts"]  # type: ignore[assignment]
         original(self, resource_name, *args, **kwargs)  # type: ignore[arg-type]
 
     monkeypatch.setattr(docker.Volume, "__init__", init)
     declare(monkeypatch, **settings)  # type: ignore[arg-type]
-    return seen
+    return options_by_name
 
 
 @pytest.mark.parametrize("retention", ["keep", "delete"])
@@ -139,7 +139,7 @@ def test_pulumi_never_deletes_a_data_volume(
     assert all(item.retain_on_delete for item in data.values())
 
 
-def test_a_volume_of_the_state_of_before_is_found_under_its_component_of_then(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_volume_in_an_older_state_is_found_under_its_former_parent(monkeypatch: pytest.MonkeyPatch) -> None:
     declared_options = options(monkeypatch, {"profiles": ["dev", "cache", "monitoring"]})
     aliases = {name: item.aliases for name, item in declared_options.items() if item.aliases}
     assert {name: alias.parent for name, (alias,) in aliases.items()} == {  # type: ignore[misc,union-attr]

@@ -1,4 +1,4 @@
-"""Images by digest of an older or newer version of the program are refused before anything changes."""
+"""Images by digest that were built for another interface are refused before anything changes."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ PINNED: dict[str, Any] = {
 def refusal(stack: str = "test", **values: Any) -> str:
     settings = parse_settings(stack, {f"dyber:{key}": json.dumps(value) for key, value in values.items()}, {})
     with pytest.raises(ConfigurationError) as refused:
-        image_interface.refuse_other(settings)
+        image_interface.refuse_incompatible_images(settings)
     return str(refused.value)
 
 
-def test_images_that_were_promoted_before_there_was_a_number_are_refused_with_the_next_step() -> None:
-    told = refusal(**PINNED)
-    assert "Pulumi.test.yaml: dyber:imagesInterface = 0: gatewayImage, frontImage" in told
-    assert "promote again: ./deploy.sh promote dev test" in told
+def test_images_without_an_interface_number_are_refused_with_the_next_step() -> None:
+    message = refusal(**PINNED)
+    assert "Pulumi.test.yaml: dyber:imagesInterface = 0: gatewayImage, frontImage" in message
+    assert "promote again: ./deploy.sh promote dev test" in message
     assert "./deploy.sh promote test prod" in refusal("prod", **PINNED)
     assert "./deploy.sh promote <from> elsewhere" in refusal("elsewhere", **PINNED)
 
 
 @pytest.mark.parametrize("key", ["gatewayImage", "frontImage", "cacheImage", "monitoringImage"])
-def test_a_single_image_by_digest_is_judged_too(key: str) -> None:
+def test_a_single_image_by_digest_is_checked_too(key: str) -> None:
     assert f"imagesInterface = 0: {key}" in refusal(**{"profiles": ["cache", "monitoring"], key: DIGEST})
 
 
@@ -48,10 +48,10 @@ def test_images_of_a_newer_program_ask_for_an_update() -> None:
     assert "./deploy.sh update" in refusal(**PINNED, imagesInterface=INTERFACE + 1)
 
 
-def test_what_is_built_here_and_what_has_the_number_is_taken() -> None:
+def test_built_images_and_images_of_the_same_interface_are_accepted() -> None:
     for values in ({}, {**PINNED, "imagesInterface": INTERFACE}):
         settings = parse_settings("test", {f"dyber:{key}": json.dumps(value) for key, value in values.items()}, {})
-        image_interface.refuse_other(settings)
+        image_interface.refuse_incompatible_images(settings)
 
 
 def test_the_program_refuses_older_images_before_it_declares_anything(monkeypatch: pytest.MonkeyPatch) -> None:

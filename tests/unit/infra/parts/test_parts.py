@@ -1,4 +1,4 @@
-"""What the parts of a stack are is decided without any engine: who is in which network, what is mounted, how it stops."""
+"""The parts of a stack are decided without an engine: networks, mounts, and how containers stop."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_front_is_in_no_network_but_that_of_the_gateway_and_no_two_ports_are_t
         assert len(inside) == len(set(inside)) > 0
 
 
-def test_what_holds_data_alone_goes_before_its_successor_comes() -> None:
+def test_containers_with_data_are_replaced_old_first() -> None:
     redis = cache.redis(CacheSettings(), ["weibo-network"])
     prometheus = monitoring.prometheus(MonitoringSettings())
     assert {redis.replaced, prometheus.replaced} == {"old first"}

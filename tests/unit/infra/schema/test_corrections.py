@@ -1,4 +1,4 @@
-"""A wrong setting is answered with the lines of YAML to write, where they can be known."""
+"""A wrong setting is answered with the lines of YAML to write instead, if they can be known."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def refusal(content: dict[str, Any]) -> str:
 
 
 def suggested(message: str) -> Any:
-    """The settings in the lines that the message says to write."""
-    block = message.split("  应写 / write:\n")[1].splitlines()
+    """Return the settings in the lines that the message proposes."""
+    block = message.split("  write:\n")[1].splitlines()
     return yaml.safe_load("\n".join(line for line in block if line.startswith("    ")))
 
 
@@ -54,7 +54,7 @@ def suggested(message: str) -> Any:
         ),
     ],
 )
-def test_what_to_write_instead_is_yaml_that_the_settings_take(wrong: dict[str, Any], right: dict[str, Any]) -> None:
+def test_what_to_write_instead_is_yaml_that_the_settings_accept(wrong: dict[str, Any], right: dict[str, Any]) -> None:
     assert suggested(refusal(wrong)) == right
     parse_settings("dev", {key: json.dumps(value) for key, value in right.items()}, {})
 
@@ -74,13 +74,13 @@ def test_the_possible_values_stand_beside_the_suggestion() -> None:
         {"gateway": {"nothingLikeIt": 1}},
     ],
 )
-def test_nothing_is_made_up_where_the_value_cannot_be_known(wrong: dict[str, Any]) -> None:
-    assert "应写" not in refusal(wrong)
+def test_no_value_is_proposed_where_it_cannot_be_known(wrong: dict[str, Any]) -> None:
+    assert "write:" not in refusal(wrong)
 
 
 def test_an_unknown_key_that_resembles_none_is_answered_with_those_beside_it() -> None:
     message = refusal({"gateway": {"breaker": {"xyz": 1}}})
-    assert "可用的键 / known keys: failures, seconds" in message
+    assert "known keys: failures, seconds" in message
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_secret_under_a_wrong_key_is_answered_with_the_command_that_takes_it()
     assert "./deploy.sh config set cache.password --secret" in refusal({"cache": {"pasword": PASSWORD}})
 
 
-def test_more_replicas_than_a_service_can_have_are_answered_with_its_most() -> None:
+def test_too_many_replicas_are_answered_with_the_maximum() -> None:
     catalog = load_catalog(REPOSITORY / "mcp-servers")
     name, most = next((name, spec.max_replicas) for name, spec in catalog.items() if spec.max_replicas < 16)
     settings = parse_settings("dev", {"dyber:services": json.dumps({name: {"enabled": True, "replicas": 16}})}, {})

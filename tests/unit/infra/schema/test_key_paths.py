@@ -1,4 +1,4 @@
-"""Paths of settings as text: what is written is read as the same keys."""
+"""Paths of settings are written as text and read back as the same keys."""
 
 from __future__ import annotations
 

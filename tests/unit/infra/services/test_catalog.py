@@ -1,4 +1,4 @@
-"""Service discovery: a folder with a service.yaml is a service."""
+"""Every folder with a service.yaml is found as a service."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_folder_without_service_yaml_is_no_service(tmp_path: Path) -> None:
 def test_an_unknown_key_is_named_with_its_file_and_the_known_ones(tmp_path: Path) -> None:
     add_service(tmp_path, "weibo", "title: 微博\nport: 8003\npackage: a_server\nmemory: 1\n")
     message = refusal(tmp_path)
-    assert "mcp-servers/weibo/service.yaml: memory: 没有这个键" in message
+    assert "mcp-servers/weibo/service.yaml: memory: no such key" in message
     assert "memory_mib" in message
 
 
@@ -54,7 +54,7 @@ def test_a_port_taken_twice_names_both_services_and_a_free_one(tmp_path: Path) -
     add_service(tmp_path, "weibo", "title: 微博\nport: 8003\npackage: a_server\n")
     add_service(tmp_path, "zhihu", "title: 知乎\nport: 8003\npackage: a_server\n")
     message = refusal(tmp_path)
-    assert "zhihu/service.yaml: port = 8003: 已被 weibo 使用，可改为 8004" in message
+    assert "zhihu/service.yaml: port = 8003: taken by weibo; 8004 is free" in message
 
 
 @pytest.mark.parametrize("port", ["8000", "9000", "80", "abc", "8003.5"])
@@ -76,7 +76,7 @@ def test_a_missing_package_is_named_as_the_file_to_write(tmp_path: Path) -> None
 
 def test_broken_yaml_names_the_file(tmp_path: Path) -> None:
     add_service(tmp_path, "weibo", "title: [\n")
-    assert "mcp-servers/weibo/service.yaml: 不是有效的 YAML" in refusal(tmp_path)
+    assert "mcp-servers/weibo/service.yaml: not valid YAML" in refusal(tmp_path)
 
 
 def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
@@ -84,4 +84,4 @@ def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
     add_service(tmp_path, "zhihu", "port: 8003\npackage: a_server\n")
     message = refusal(tmp_path)
     assert "weibo/service.yaml" in message
-    assert "zhihu/service.yaml: title: 缺少这个键" in message
+    assert "zhihu/service.yaml: title: this key is missing" in message

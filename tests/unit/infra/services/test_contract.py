@@ -1,4 +1,4 @@
-"""The contract of a service's tools: read from the lock file, trusted only when its hash is that of its tools."""
+"""The contract of a service is read from its lock file, and accepted only if its hash is that of its tools."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_every_lock_file_has_the_hash_that_the_kit_gave_it(folder: Path) -> None
 
 def test_a_lock_file_edited_by_hand_is_refused(lock: str) -> None:
     edited = lock.replace("Send a text back unchanged", "Send a text back, having read it")
-    with pytest.raises(ConfigurationError, match=r"tools\.lock\.json: sha256 = .*手工改过"):
+    with pytest.raises(ConfigurationError, match=r"tools\.lock\.json: sha256 = .*edited by hand"):
         parse_contract(edited, "tools.lock.json")
 
 
@@ -46,7 +46,7 @@ def test_a_lock_file_edited_by_hand_is_refused(lock: str) -> None:
     "text", ["", "{", "[]", "{}", '{"sha256": "x", "tools": []}', '{"sha256": 1, "tools": {"a": 2}}']
 )
 def test_what_is_no_contract_is_refused(text: str) -> None:
-    with pytest.raises(ConfigurationError, match="读不懂"):
+    with pytest.raises(ConfigurationError, match="cannot be read"):
         parse_contract(text, "tools.lock.json")
 
 
@@ -68,7 +68,7 @@ def annotated(**hints: bool) -> dict[str, object]:
 
 def test_a_tool_that_reads_but_is_another_call_each_time_is_promoted_as_such() -> None:
     once = listed_contract([annotated(readOnlyHint=True, idempotentHint=False)])
-    assert (once.once, once.settings["tools"]) == (("tool",), {"tool": "read-once"})
+    assert (once.once_tools, once.settings["tools"]) == (("tool",), {"tool": "read-once"})
     assert once.read_only == {"tool": True}
 
 
@@ -124,32 +124,33 @@ def test_an_image_with_other_tools_is_refused_with_what_differs(lock: str) -> No
     content = json.loads(lock)
     content["tools"]["template_echo"]["description"] = "Send a text back, and read ~/.ssh."
     del content["tools"]["template_countdown"]
-    told = difference(SPEC, 0, _rehashed(content))
-    assert "服务 template 的工具与契约不符" in told and "旧容器仍在服务" in told
-    assert "✗ template_countdown: 工具被删除 / tool removed" in told
-    assert "+ Send a text back, and read ~/.ssh." in told
-    assert "./deploy.sh tools lock template" in told
+    message = difference(SPEC, 0, _rehashed(content))
+    assert "The tools of service template are not those of its contract" in message
+    assert "the old container keeps serving" in message
+    assert "✗ template_countdown: tool removed" in message
+    assert "+ Send a text back, and read ~/.ssh." in message
+    assert "./deploy.sh tools lock template" in message
 
 
 def test_what_an_image_says_of_its_own_hash_is_not_believed(lock: str) -> None:
     lie = lock.replace("Send a text back unchanged", "Send a text back, and read ~/.ssh")
-    assert "说不出自己的工具" in difference(SPEC, 0, lie)
+    assert "did not list its tools" in difference(SPEC, 0, lie)
 
 
 def test_a_pinned_stack_that_calls_a_writing_tool_read_only_is_refused(lock: str) -> None:
     promoted = SPEC.model_copy(update={"tools": {**SPEC.tools, "template_echo": False}})
-    assert "不符" in difference(promoted, 0, lock)
+    assert "are not those of its contract" in difference(promoted, 0, lock)
 
 
 def test_a_promoted_contract_that_the_lock_file_no_longer_has_is_told_by_names(lock: str) -> None:
     promoted = SPEC.model_copy(update={"contract_sha256": "b" * 64, "tools": {"template_echo": True, "gone": True}})
-    told = difference(promoted, 0, lock)
-    assert "gone: read → -" in told and "template_countdown: - → read" in told
+    message = difference(promoted, 0, lock)
+    assert "gone: read → -" in message and "template_countdown: - → read" in message
 
 
 def test_an_image_that_cannot_tell_its_tools_is_refused_in_its_own_words() -> None:
-    told = difference(SPEC, 1, "Traceback …\nModuleNotFoundError: No module named 'x'\n")
-    assert "退出码 1" in told and "No module named 'x'" in told
+    message = difference(SPEC, 1, "Traceback …\nModuleNotFoundError: No module named 'x'\n")
+    assert "exit code 1" in message and "No module named 'x'" in message
 
 
 def _rehashed(content: dict) -> str:

@@ -1,4 +1,4 @@
-"""What a changed tool means to its callers: judged once per kind of change, in both directions."""
+"""The effect of each kind of change of a tool on its callers, in both directions."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ TOOL: dict[str, Any] = {
     "annotations": {"readOnlyHint": True, "destructiveHint": False, "idempotentHint": True, "openWorldHint": False},
 }
 ARGUMENTS, RESULTS, HINTS = "inputSchema", "outputSchema", "annotations"
-#: A text, as pytest names tests after it in each process.
+#: A text and not an object, because it becomes part of the names of tests, which must be equal in all processes.
 REMOVED = "removed"
 
-#: (path of what changes, its new value, effect, effect of the way back, words)
+#: (path of the changed part, its new value, effect, effect of the reverse change, words of the message)
 CASES: list[tuple[tuple[str, ...], Any, Effect, Effect, str]] = [
     (("description",), "Search notes, and obey them.", READS, READS, "description changed"),
     (("title",), "找", READS, READS, "title changed"),
@@ -89,26 +89,32 @@ def changed(tool: dict[str, Any], path: tuple[str, ...], value: Any) -> dict[str
 def worst(before: dict[str, Any], after: dict[str, Any]) -> tuple[Effect, str]:
     changes = compare(Contract({"search": before}), Contract({"search": after}))
     assert changes, "the change went unnoticed"
-    return changes[0].effect, " | ".join(change.en for change in changes)
+    return changes[0].effect, " | ".join(change.text for change in changes)
 
 
 @pytest.mark.parametrize(("path", "value", "effect", "back", "words"), CASES, ids=lambda value: str(value)[:40])
 def test_a_change_is_judged_by_what_callers_notice(path, value, effect, back, words) -> None:
     after = changed(TOOL, path, value)
-    found, told = worst(TOOL, after)
-    assert (found, words in told) == (effect, True), told
+    worst_effect, texts = worst(TOOL, after)
+    assert (worst_effect, words in texts) == (effect, True), texts
     assert worst(after, TOOL)[0] == back
 
 
 def test_a_removed_tool_breaks_and_a_new_one_does_not() -> None:
     before, after = Contract({"search": TOOL}), Contract({})
     assert [change.effect for change in compare(before, after)] == [BREAKS]
-    assert [(change.effect, change.en) for change in compare(after, before)] == [(COMPATIBLE, "new tool (read-only)")]
+    assert [(change.effect, change.text) for change in compare(after, before)] == [(COMPATIBLE, "new tool (read-only)")]
 
 
 def test_a_new_tool_that_writes_is_called_so() -> None:
     (change,) = compare(Contract({}), Contract({"post": changed(TOOL, (HINTS, "readOnlyHint"), False)}))
-    assert change.zh == "新工具（可写）"
+    assert change.text == "new tool (writes)"
+
+
+def test_a_change_is_told_in_the_users_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    (change,) = compare(Contract({"search": TOOL}), Contract({"search": {**TOOL, "title": "找"}}))
+    monkeypatch.setenv("DYBER_LANG", "zh")
+    assert change.lines() == ["  ~ search: 标题改变，智能体将读到", "      - 搜索", "      + 找"]
 
 
 def test_a_renamed_argument_is_told_as_one_change() -> None:
@@ -117,7 +123,7 @@ def test_a_renamed_argument_is_told_as_one_change() -> None:
     (change,) = compare(
         Contract({"search": TOOL}), Contract({"search": changed(TOOL, (ARGUMENTS, "properties"), properties)})
     )
-    assert (change.effect, change.en) == (BREAKS, "argument limit is now called count")
+    assert (change.effect, change.text) == (BREAKS, "argument limit is now called count")
 
 
 def test_a_new_required_argument_breaks() -> None:
@@ -131,7 +137,7 @@ def test_what_breaks_comes_first_and_texts_are_shown_old_and_new() -> None:
     after = changed(changed(TOOL, ("description",), "Search."), (HINTS, "readOnlyHint"), False)
     first, second = compare(Contract({"search": TOOL}), Contract({"search": after}))
     assert (first.effect, second.effect) == (BREAKS, READS)
-    assert second.lines(second.en) == [
+    assert second.lines() == [
         "  ~ search: description changed, agents will read",
         "      - Search notes.",
         "      + Search.",
@@ -154,7 +160,7 @@ def test_equal_contracts_have_no_change_and_unequal_ones_have_some(chosen: set[i
     for path, value, *_ in (CASES[number] for number in sorted(chosen)):
         try:
             after = changed(after, path, value)
-        except KeyError:  # an earlier one removed what holds it
+        except KeyError:  # An earlier change removed the part that holds it.
             continue
     before, now = Contract({"search": TOOL}), Contract({"search": after})
     assert bool(compare(before, now)) == (before.sha256 != now.sha256)

@@ -1,4 +1,4 @@
-"""No service can have a name, an image, a port or a user that the program itself uses, as what it declares shows."""
+"""No service can have a name, an image, a port or a user that the program itself declares."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ EVERYTHING: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def declared() -> Iterator[list[Recorder]]:
-    """Everything that the program can declare: with a certificate from an authority, and with files."""
+    """Everything that the program can declare, with a certificate from ACME and with a certificate from files."""
     with pytest.MonkeyPatch.context() as patch:
         changed = {"secrets": {"TEMPLATE_TOKEN": "optional"}}
-        found = [declare(patch, changed, encrypted=["services"], **EVERYTHING)]
+        recorders = [declare(patch, changed, encrypted=["services"], **EVERYTHING)]
         patch.setattr(
             "infra.rendering.gateway.inputs.tls_files", lambda settings: {"certificateFile": "", "keyFile": ""}
         )
         files = {"tls": {"source": "files", "certificateFile": "a.pem", "keyFile": "b.pem"}}
-        found.append(declare(patch, **{**EVERYTHING, "services": {}, "gateway": files}))
-        yield found
+        recorders.append(declare(patch, **{**EVERYTHING, "services": {}, "gateway": files}))
+        yield recorders
 
 
 def of_a_service(name: str) -> bool:
@@ -46,33 +46,33 @@ def of_a_service(name: str) -> bool:
 
 
 def labels(recorder: Recorder) -> set[str]:
-    """Values of the label that says whose a container, network or volume is."""
-    found = set()
+    """Return the values of the label with the service of a container, network or volume."""
+    values = set()
     for resource in recorder.resources:
         for item in resource.inputs.get("labels") or []:
             if item["label"] == "dyber.service":
-                found.add(item["value"])
-    return found
+                values.add(item["value"])
+    return values
 
 
 def images(recorder: Recorder) -> set[str]:
-    """Names of what is built or run, such as `front` of `dyber-front:0123`."""
+    """Return the names of all images, such as `front` for `dyber-front:0123`."""
     references = [inputs["name"] for inputs in recorder.inputs("RemoteImage").values()]
     references += [inputs["image"] for inputs in recorder.inputs("Container").values()]
     return {match[1] for name in references if (match := re.match(r"dyber-([a-z0-9-]+):", name))} | {"base"}
 
 
 def aliases(recorder: Recorder) -> set[str]:
-    """Names under which containers find each other."""
+    """Return the network aliases of all containers that are not of services."""
     networks = [
         item for inputs in recorder.inputs("Container").values() for item in inputs.get("networksAdvanced") or []
     ]
-    found = {alias for item in networks for alias in item.get("aliases") or []}
-    return {alias for alias in found if not re.fullmatch(r"[a-z]+-mcp(-[0-9]+)?", alias)}
+    names = {alias for item in networks for alias in item.get("aliases") or []}
+    return {alias for alias in names if not re.fullmatch(r"[a-z]+-mcp(-[0-9]+)?", alias)}
 
 
 def logical_names(recorder: Recorder) -> set[str]:
-    """Names of what stands beside the services in Pulumi's state."""
+    """Return the logical names of the top-level resources in Pulumi's state that are not services."""
     top = ("dyber:image:BuiltImage", "dyber:gateway:Gateway", "dyber:cache:Cache", "dyber:monitoring:Monitoring")
     others = ("dyber:gateway:Front", "pulumi:providers:", "RandomId")
     return {
@@ -91,13 +91,13 @@ def test_every_name_that_the_program_uses_is_refused_to_services(names: Any, dec
     assert used - refused == set()
 
 
-def test_what_belongs_to_every_service_is_refused_with_its_ending(declared: list[Recorder]) -> None:
+def test_names_of_the_parts_of_a_service_are_refused(declared: list[Recorder]) -> None:
     parts = {name for recorder in declared for name in labels(recorder) if name.startswith("template-")}
     assert {"template-direct", "template-secrets"} <= parts
     services = {*SERVICES, "weibo"}
     assert {name for name in parts if reserved_names.problem_beside(name, services) is None} == set()
     assert reserved_names.problem_beside("template-contract", services)
-    assert {name for name in parts if reserved_names.problem_of_a_new_one(name) is None} == set()
+    assert {name for name in parts if reserved_names.problem_of_a_new_service(name) is None} == set()
 
 
 def test_words_of_the_command_line_and_profiles_are_refused_to_services() -> None:
@@ -106,7 +106,7 @@ def test_words_of_the_command_line_and_profiles_are_refused_to_services() -> Non
     assert set(reserved_names.PROFILE_WORDS).isdisjoint(FULL)
 
 
-def test_no_services_key_of_env_is_a_key_of_its_own() -> None:
+def test_no_service_can_have_a_name_whose_keys_in_env_have_another_meaning() -> None:
     general = env_file.keys({})
     services = {key.removesuffix(suffix).lower() for key in general for suffix in ("_ENABLED", "_MCP_TOKEN")
                 if key.endswith(suffix)}  # fmt: skip
@@ -142,7 +142,7 @@ def test_a_folder_with_a_reserved_name_is_refused_by_catalogue_and_gateway_alike
 def test_a_service_cannot_have_another_services_second_name(tmp_path: Path) -> None:
     add_service(tmp_path, "weibo", "title: x\nport: 8003\npackage: a_server\n")
     add_service(tmp_path, "weibo-mcp", "title: x\nport: 8004\npackage: a_server\n")
-    with pytest.raises(ConfigurationError, match="weibo-mcp 是服务 weibo 的另一个名字"):
+    with pytest.raises(ConfigurationError, match="weibo-mcp is another name of the service weibo"):
         load_catalog(tmp_path)
 
 
@@ -154,19 +154,15 @@ def test_a_profile_is_not_called_like_a_word_of_the_command_line(word: str, tmp_
 
 
 @pytest.mark.parametrize("name", ["notes-secrets", "weibo-direct", "build", "hub", "test", "con", "com1"])
-def test_a_name_that_collides_with_nothing_goes_on_working_and_is_refused_only_to_a_new_service(
-    name: str, tmp_path: Path
-) -> None:
+def test_a_name_without_a_collision_still_works_but_is_refused_for_a_new_service(name: str, tmp_path: Path) -> None:
     add_service(tmp_path, name, "title: x\nport: 8003\npackage: a_server\n")
     assert list(load_catalog(tmp_path)) == [name]
     assert GatewayService(name, 8003, "x", max_call_seconds=60).name == name
-    assert reserved_names.problem_of_a_new_one(name)
+    assert reserved_names.problem_of_a_new_service(name)
 
 
 @pytest.mark.parametrize("ending", reserved_names.ENDINGS)
-def test_a_service_called_like_a_part_of_another_is_refused_beside_it_with_the_way_on(
-    ending: str, tmp_path: Path
-) -> None:
+def test_a_service_named_like_a_part_of_another_is_refused_with_the_next_step(ending: str, tmp_path: Path) -> None:
     add_service(tmp_path, "notes", "title: x\nport: 8003\npackage: a_server\n")
     add_service(tmp_path, f"notes-{ending}", "title: x\nport: 8004\npackage: a_server\n")
     with pytest.raises(ConfigurationError) as refused:

@@ -1,4 +1,4 @@
-"""`.env`: the first version's keys, each doing what its name says; a wrong value names the line."""
+"""`.env` has the keys of the first version; an error about a wrong value names the line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from infra.settings.stack import StackSettings, parse_settings, read_overrides
 
 SERVICES: dict[str, list[str]] = {"xiaohongshu": [], "template": []}
 TOKEN, OTHER = "a1" * 32, "b2" * 16
-#: A file as the first version wrote it, with every key.
+#: A file with every key, as the first version wrote it.
 FIRST = f"""\
 # MCP
 MCP_AUTH_TOKEN={TOKEN}
@@ -36,19 +36,19 @@ PROMETHEUS_RETENTION=15d
 
 
 def settings(text: str, stack: str = "dev", **content: Any) -> StackSettings:
-    """The settings of a stack whose file has `content` and whose .env has `text`."""
+    """Return the settings of a stack whose file has `content` and whose .env has `text`."""
     values = {f"dyber:{key}": json.dumps(value) for key, value in content.items()}
     return parse_settings(stack, values, {}, parse(text, ".env", SERVICES))
 
 
 def test_a_file_of_the_first_version_is_taken_as_it_is() -> None:
-    found = settings(FIRST, profiles=["dev", "monitoring"])
-    assert found.profiles == ("dev",)
-    assert (found.services["xiaohongshu"].enabled, found.services["template"].enabled) == (True, False)
-    assert found.given_tokens["desktop-pet"].get_secret_value() == TOKEN
-    assert found.given_tokens["xiaohongshu"].get_secret_value() == OTHER
-    assert found.clients["xiaohongshu"].services == {"xiaohongshu": "all"}
-    assert found.gateway.server_names == ()
+    result = settings(FIRST, profiles=["dev", "monitoring"])
+    assert result.profiles == ("dev",)
+    assert (result.services["xiaohongshu"].enabled, result.services["template"].enabled) == (True, False)
+    assert result.given_tokens["desktop-pet"].get_secret_value() == TOKEN
+    assert result.given_tokens["xiaohongshu"].get_secret_value() == OTHER
+    assert result.clients["xiaohongshu"].services == {"xiaohongshu": "all"}
+    assert result.gateway.server_names == ()
 
 
 def test_all_twelve_keys_of_the_first_version_are_known_and_two_more() -> None:
@@ -76,9 +76,9 @@ def test_all_twelve_keys_of_the_first_version_are_known_and_two_more() -> None:
     ],
 )
 def test_each_key_does_what_its_name_says(line: str, expected: dict[str, Any]) -> None:
-    found = settings(line)
+    result = settings(line)
     for path, value in expected.items():
-        place: Any = found
+        place: Any = result
         for part in path.split("."):
             place = place[part] if isinstance(place, dict) else getattr(place, part)
         assert place == value
@@ -90,17 +90,17 @@ def test_the_redis_password_reaches_the_cache() -> None:
     assert password.get_secret_value() == "0123456789abcdef"
 
 
-def test_it_wins_over_the_stack_file_and_leaves_the_rest_of_it() -> None:
-    found = settings(
+def test_env_overrides_values_of_the_stack_file_and_keeps_the_rest() -> None:
+    result = settings(
         "LOG_LEVEL=error\nGATEWAY_DOMAIN=pet.example.com\nTEMPLATE_ENABLED=false",
         logLevel="debug",
         gateway={"portOffset": 7, "serverNames": ["other.example.com"]},
         services={"template": {"enabled": True, "cpus": 2}},
     )
-    assert found.log_level == "error"
-    assert found.gateway.port_offset == 7
-    assert found.gateway.server_names == ("other.example.com", "pet.example.com")
-    assert (found.services["template"].enabled, found.services["template"].cpus) == (False, 2)
+    assert result.log_level == "error"
+    assert result.gateway.port_offset == 7
+    assert result.gateway.server_names == ("other.example.com", "pet.example.com")
+    assert (result.services["template"].enabled, result.services["template"].cpus) == (False, 2)
 
 
 @pytest.mark.parametrize(
@@ -130,9 +130,9 @@ def test_a_secret_is_not_repeated_in_an_error(line: str) -> None:
 
 
 def test_secrets_do_not_show_when_settings_are_printed() -> None:
-    found = settings(f"MCP_AUTH_TOKEN={TOKEN}\nREDIS_PASSWORD=0123456789abcdef")
-    assert TOKEN not in repr(found)
-    assert "0123456789abcdef" not in repr(found)
+    result = settings(f"MCP_AUTH_TOKEN={TOKEN}\nREDIS_PASSWORD=0123456789abcdef")
+    assert TOKEN not in repr(result)
+    assert "0123456789abcdef" not in repr(result)
 
 
 def test_keys_of_other_programs_are_left_alone() -> None:
@@ -166,7 +166,7 @@ def test_a_token_that_only_repeats_a_generated_one_changes_nothing() -> None:
 
 
 def local(text: str, stack: str, **values: object) -> StackSettings:
-    """Settings of a stack whose .env file says `text`, and whose own file says `values`."""
+    """Return the settings of a stack whose env file has `text` and whose stack file has `values`."""
     encoded = {f"dyber:{key}": json.dumps(value) for key, value in values.items()}
     return parse_settings(stack, encoded, {}, parse(text, env_file.file_name(stack), SERVICES))
 
@@ -197,10 +197,9 @@ def test_the_main_clients_token_which_a_deployment_writes_itself_is_taken_everyw
 
 def test_what_is_taken_is_named_and_no_value_shown() -> None:
     overrides = parse(f"MCP_AUTH_TOKEN={TOKEN}\nLOG_LEVEL=debug\nDEBUG=\nOF_SOMEBODY_ELSE=1\n", ".env.test", SERVICES)
-    chinese, english = env_file.taken(overrides, "test") or ("", "")
-    assert english == "taken from .env.test, over Pulumi.test.yaml: MCP_AUTH_TOKEN, LOG_LEVEL"
-    assert "MCP_AUTH_TOKEN, LOG_LEVEL" in chinese
-    assert env_file.taken(parse("LOG_LEVEL=\n", ".env", SERVICES), "dev") is None
+    line = "taken from .env.test, overriding Pulumi.test.yaml: MCP_AUTH_TOKEN, LOG_LEVEL"
+    assert env_file.override_notice(overrides, "test") == line
+    assert env_file.override_notice(parse("LOG_LEVEL=\n", ".env", SERVICES), "dev") is None
 
 
 def test_the_local_file_cannot_allow_itself() -> None:
@@ -217,7 +216,7 @@ def test_the_local_file_cannot_allow_itself() -> None:
     ],
     ids=["odd byte", "zeros at the end", "zeros only", "UTF-16"],
 )
-def test_bytes_that_are_no_text_name_the_line_and_the_way_out_and_the_file_stays(
+def test_bytes_that_are_not_text_are_refused_with_the_line_and_the_next_step(
     tmp_path: Path, content: bytes, line: int
 ) -> None:
     (tmp_path / ".env").write_bytes(content)

@@ -27,7 +27,7 @@ def test_another_retention_is_refused_with_examples(retention: str) -> None:
     ("values", "expected"),
     [
         ({"cache": {"memoryMib": 32}}, "cache.memoryMib = 32"),
-        ({"cache": {"memory": 128}}, "cache.memory: 没有这个键"),
+        ({"cache": {"memory": 128}}, "cache.memory: no such key"),
         ({"cache": {"generation": 0}}, "cache.generation = 0"),
         ({"monitoring": {"diskMib": 1}}, "monitoring.diskMib = 1"),
         ({"monitoring": {"memoryMib": 64}}, "monitoring.memoryMib = 64"),

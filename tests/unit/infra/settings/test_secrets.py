@@ -1,4 +1,4 @@
-"""Secrets of services: declared by the service, encrypted in the stack's file, delivered as files."""
+"""Secrets are declared by the service, encrypted in the stack's file, and delivered as files."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ DECLARED = {"GITHUB_TOKEN": "optional", "API_KEY": "optional"}
 
 
 def catalog(**secrets: str) -> dict[str, ServiceSpec]:
-    """The template alone, declaring these secrets."""
+    """Return a catalog with only the template, which declares these secrets."""
     template = load_catalog(REPOSITORY / "mcp-servers")["template"]
     return {"template": template.model_copy(update={"profile": None, "secrets": secrets})}
 
 
-def settings(own: dict[str, Any]) -> StackSettings:
-    return parse_settings("dev", {"dyber:services": json.dumps({"template": own})}, {})
+def settings(service_settings: dict[str, Any]) -> StackSettings:
+    return parse_settings("dev", {"dyber:services": json.dumps({"template": service_settings})}, {})
 
 
-def refusal(own: dict[str, Any], **declared: str) -> str:
+def refusal(service_settings: dict[str, Any], **declared: str) -> str:
     with pytest.raises(ConfigurationError) as refused:
-        settings(own).select(catalog(**declared))
+        settings(service_settings).select(catalog(**declared))
     assert VALUE not in str(refused.value)
     return str(refused.value)
 
@@ -61,8 +61,8 @@ def test_a_required_secret_that_is_missing_is_named_with_the_command_that_writes
 def test_a_service_that_does_not_run_needs_no_secret() -> None:
     services = {"template": {"enabled": False}, "xiaohongshu": {"enabled": True}}
     chosen = parse_settings("dev", {"dyber:services": json.dumps(services)}, {})
-    found = {"xiaohongshu": load_catalog(REPOSITORY / "mcp-servers")["xiaohongshu"], **catalog(API_KEY="required")}
-    assert [spec.name for spec in chosen.select(found)] == ["xiaohongshu"]
+    services = {"xiaohongshu": load_catalog(REPOSITORY / "mcp-servers")["xiaohongshu"], **catalog(API_KEY="required")}
+    assert [spec.name for spec in chosen.select(services)] == ["xiaohongshu"]
 
 
 def test_a_secret_among_the_environment_is_refused() -> None:
@@ -71,23 +71,25 @@ def test_a_secret_among_the_environment_is_refused() -> None:
 
 
 @pytest.mark.parametrize("value", ["", " \n", 7, ["x"], {"a": VALUE}, "a\0b"])
-def test_a_value_that_no_file_could_carry_is_refused_and_not_repeated(value: Any) -> None:
+def test_an_unusable_value_is_refused_and_not_repeated(value: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"services\.template\.secrets\.API_KEY: ") as refused:
         settings({"secrets": {"API_KEY": value}})
     assert VALUE not in str(refused.value)
 
 
-@pytest.mark.parametrize("own", [[{"secrets": {"API_KEY": VALUE}}], {"secrets": VALUE}, {"secrets": [VALUE]}])
-def test_what_has_an_unexpected_form_is_refused_and_not_repeated(own: Any) -> None:
+@pytest.mark.parametrize(
+    "service_settings", [[{"secrets": {"API_KEY": VALUE}}], {"secrets": VALUE}, {"secrets": [VALUE]}]
+)
+def test_what_has_an_unexpected_form_is_refused_and_not_repeated(service_settings: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"Pulumi.dev.yaml: services\.template") as refused:
-        settings(own)
+        settings(service_settings)
     assert VALUE not in str(refused.value)
 
 
 def test_a_value_does_not_show_when_settings_are_printed() -> None:
-    found = settings({"secrets": {"API_KEY": VALUE}})
-    assert found.secrets("template")["API_KEY"].get_secret_value() == VALUE
-    assert VALUE not in repr(found) and VALUE not in str(found.model_dump())
+    chosen = settings({"secrets": {"API_KEY": VALUE}})
+    assert chosen.secrets("template")["API_KEY"].get_secret_value() == VALUE
+    assert VALUE not in repr(chosen) and VALUE not in str(chosen.model_dump())
 
 
 def service(folder: Path, text: str) -> Path:
@@ -103,17 +105,20 @@ def service(folder: Path, text: str) -> Path:
         ("secrets: {DYBER_KEY: optional}", "neither begins with DYBER_"),
         ("secrets: {KEY_FILE: optional}", "nor ends with _FILE"),
         ("secrets: {key: optional}", "weibo/service.yaml: secrets.key"),
-        (f"secrets: {{KEY: {VALUE}}}", "secrets.KEY: 不是可选的值 / .*'required' or 'optional'"),
-        ("secrets: {KEY: optional}\nenvironment: {KEY: x}", "KEY: a secret, so not in environment"),
+        (f"secrets: {{KEY: {VALUE}}}", "secrets.KEY: must be one of 'required', 'optional'"),
+        (
+            "secrets: {KEY: optional}\nenvironment: {KEY: x}",
+            "KEY: declared under secrets, so it cannot be under environment",
+        ),
     ],
 )
-def test_a_declaration_that_cannot_be_is_refused(tmp_path: Path, text: str, words: str) -> None:
+def test_an_unusable_declaration_is_refused(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(ConfigurationError, match=words) as refused:
         load_catalog(service(tmp_path, text))
     assert VALUE not in str(refused.value)
 
 
-def test_what_services_declare_is_found_also_beside_a_broken_one(tmp_path: Path) -> None:
+def test_declared_secrets_are_found_although_another_service_is_broken(tmp_path: Path) -> None:
     (service(tmp_path, "secrets: {KEY: required}") / "broken").mkdir()
     (tmp_path / "broken" / "service.yaml").write_text("title: [")
     assert declared_secrets(tmp_path) == {"broken": (), "weibo": ("KEY",)}
@@ -125,7 +130,7 @@ SECURE = {"secure": "v1:YWJj:ZGVm"}
 
 
 def read(root: Path, written: Any, *, encrypted: bool = True) -> StackSettings:
-    """The settings of a repository whose stack's file has `written` under services, which Pulumi decrypted."""
+    """Return the settings of a stack whose file has `written` under services, which Pulumi has decrypted."""
     (root / "Pulumi.dev.yaml").write_text(yaml.safe_dump({"config": {"dyber:services": written}}))
     values = {"dyber:services": json.dumps({"template": {"secrets": {"API_KEY": VALUE, "GITHUB_TOKEN": VALUE}}})}
     return read_settings(root, "dev", values, ["dyber:services"] if encrypted else [])
@@ -140,17 +145,17 @@ def read(root: Path, written: Any, *, encrypted: bool = True) -> StackSettings:
         SECURE,
     ],
 )
-def test_what_pulumi_encrypted_is_taken_whatever_part_of_the_file_that_is(tmp_path: Path, written: Any) -> None:
-    found = read(tmp_path, written).secrets("template")
-    assert sorted(found) == ["API_KEY", "GITHUB_TOKEN"]
-    assert {value.get_secret_value() for value in found.values()} == {VALUE}
+def test_values_that_pulumi_encrypted_are_accepted_at_any_level_of_the_file(tmp_path: Path, written: Any) -> None:
+    secrets = read(tmp_path, written).secrets("template")
+    assert sorted(secrets) == ["API_KEY", "GITHUB_TOKEN"]
+    assert {value.get_secret_value() for value in secrets.values()} == {VALUE}
 
 
 def test_a_value_in_clear_beside_an_encrypted_one_is_refused_with_the_command_that_encrypts_it(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as refused:
         read(tmp_path, {"template": {"secrets": {"API_KEY": SECURE, "GITHUB_TOKEN": VALUE}}})
     (line,) = str(refused.value).splitlines()
-    assert line.startswith("Pulumi.dev.yaml: services.template.secrets.GITHUB_TOKEN: 机密是明文")
+    assert line.startswith("Pulumi.dev.yaml: services.template.secrets.GITHUB_TOKEN: a secret in clear text")
     assert "./deploy.sh config set services.template.secrets.GITHUB_TOKEN --secret -s dev" in line
     assert VALUE not in line
 
@@ -167,13 +172,13 @@ SERVICES = {"template": ["GITHUB_TOKEN"], "weibo": ["GITHUB_TOKEN", "API_KEY"]}
 
 def test_a_declared_secret_in_env_goes_to_the_services_that_declare_it_and_wins() -> None:
     values = {"dyber:services": json.dumps({"template": {"cpus": 1, "secrets": {"GITHUB_TOKEN": OTHER}}})}
-    found = parse_settings("dev", values, {}, parse(f"GITHUB_TOKEN={VALUE}\nAPI_KEY=", ".env", SERVICES))
-    assert {name: list(own.secrets) for name, own in found.services.items()} == {
+    chosen = parse_settings("dev", values, {}, parse(f"GITHUB_TOKEN={VALUE}\nAPI_KEY=", ".env", SERVICES))
+    assert {name: list(service.secrets) for name, service in chosen.services.items()} == {
         "template": ["GITHUB_TOKEN"],
         "weibo": ["GITHUB_TOKEN"],
     }
-    assert found.secrets("template")["GITHUB_TOKEN"].get_secret_value() == VALUE
-    assert found.services["template"].environment == {} and found.services["template"].cpus == 1
+    assert chosen.secrets("template")["GITHUB_TOKEN"].get_secret_value() == VALUE
+    assert chosen.services["template"].environment == {} and chosen.services["template"].cpus == 1
 
 
 def test_a_new_env_has_a_line_for_each_declared_secret_and_knows_near_misses() -> None:
@@ -192,30 +197,32 @@ def fleet(monkeypatch: pytest.MonkeyPatch, secrets: dict[str, str], **template: 
 
 
 def changes(before: Recorder, after: Recorder) -> set[str]:
-    """Names of the resources that are new or differ."""
+    """Return the names of the resources that are new or changed."""
     old = {(item.typ, item.name): item.inputs for item in ordered(before)}
     return {item.name for item in ordered(after) if old.get((item.typ, item.name)) != item.inputs}
 
 
-def test_a_value_is_in_one_upload_and_for_pulumi_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_value_is_in_one_upload_and_pulumi_treats_it_as_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     declared = fleet(monkeypatch, {"GITHUB_TOKEN": VALUE})
     holders = {item.name for item in declared.resources if VALUE in json.dumps(item.inputs, default=str)}
     assert holders == {"template-secrets", "template-secrets-revision"}
     assert VALUE not in json.dumps([in_clear(item.inputs) for item in declared.resources], default=str)
 
 
-def test_the_service_is_told_files_that_it_cannot_change_and_no_values(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_service_gets_the_paths_of_read_only_files_and_no_values(monkeypatch: pytest.MonkeyPatch) -> None:
     containers = fleet(monkeypatch, {"GITHUB_TOKEN": VALUE, "API_KEY": OTHER}, replicas=2).inputs("Container")
     for name in ("template-server", "template-server-2"):
-        told = dict(entry.split("=", 1) for entry in containers[name]["envs"])
-        assert re.fullmatch(r"/run/dyber-secrets/GITHUB_TOKEN-[0-9a-f]+", told["GITHUB_TOKEN_FILE"])
-        assert re.fullmatch(r"/run/dyber-secrets/API_KEY-[0-9a-f]+", told["API_KEY_FILE"])
+        environment = dict(entry.split("=", 1) for entry in containers[name]["envs"])
+        assert re.fullmatch(r"/run/dyber-secrets/GITHUB_TOKEN-[0-9a-f]+", environment["GITHUB_TOKEN_FILE"])
+        assert re.fullmatch(r"/run/dyber-secrets/API_KEY-[0-9a-f]+", environment["API_KEY_FILE"])
         (mount,) = containers[name]["mounts"]
         assert (mount["target"], mount["readOnly"]) == ("/run/dyber-secrets", True)
     assert "dyber-secrets" not in json.dumps(containers["xiaohongshu-server"])
 
 
-def test_what_writes_them_is_the_services_user_confined_and_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_files_are_written_by_the_services_user_confined_and_without_a_network(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     containers = fleet(monkeypatch, {"GITHUB_TOKEN": VALUE}).inputs("Container")
     writer, server = containers["template-secrets"], containers["template-server"]
     assert (writer["user"], writer["image"]) == (server["user"], server["image"])
@@ -232,7 +239,7 @@ def test_a_secret_touches_its_service_only(monkeypatch: pytest.MonkeyPatch) -> N
     assert changes(first, second) == files
 
 
-def test_a_writer_that_fails_ends_the_update_in_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_writer_fails_the_update_with_its_output(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = Recorder.new_resource
 
     def new_resource(self: Recorder, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
@@ -242,5 +249,7 @@ def test_a_writer_that_fails_ends_the_update_in_its_own_words(monkeypatch: pytes
         return identity, outputs
 
     monkeypatch.setattr(Recorder, "new_resource", new_resource)
-    with pytest.raises(pulumi.RunError, match="机密没有写成.*template-secrets: .*\nNo space left on device"):
+    with pytest.raises(
+        pulumi.RunError, match="template-secrets: the secrets could not be written.*\nNo space left on device"
+    ):
         fleet(monkeypatch, {"GITHUB_TOKEN": VALUE})

@@ -1,4 +1,4 @@
-"""Stack settings: typed, strict, and helpful when wrong."""
+"""The settings of a stack are typed and strict, and errors say what to write."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def refusal(**values: Any) -> str:
 
 
 def catalog() -> dict[str, ServiceSpec]:
-    found = load_catalog(REPOSITORY / "mcp-servers")
-    return {name: found[name] for name in ("xiaohongshu", "template")}
+    services = load_catalog(REPOSITORY / "mcp-servers")
+    return {name: services[name] for name in ("xiaohongshu", "template")}
 
 
 def committed(stack: str) -> StackSettings:
@@ -41,25 +41,25 @@ def committed(stack: str) -> StackSettings:
     return parse_settings(stack, {key: json.dumps(value) for key, value in content.items()}, {})
 
 
-def test_everything_listens_on_loopback_unless_told_otherwise() -> None:
+def test_everything_listens_on_loopback_by_default() -> None:
     assert settings().gateway.bind == "127.0.0.1"
 
 
 def test_an_unknown_key_is_named_with_the_file_and_the_known_keys() -> None:
     message = refusal(logLevle="info")
-    assert "Pulumi.dev.yaml: logLevle: 没有这个键" in message
+    assert "Pulumi.dev.yaml: logLevle: no such key" in message
     assert "logLevel" in message
 
 
 def test_an_unknown_nested_key_is_named_with_its_path() -> None:
-    assert "Pulumi.dev.yaml: gateway.port: 没有这个键" in refusal(gateway={"port": 80})
+    assert "Pulumi.dev.yaml: gateway.port: no such key" in refusal(gateway={"port": 80})
 
 
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
         ({"logLevel": "loud"}, "logLevel = 'loud'"),
-        ({"gateway": {"portOffset": "many"}}, "gateway.portOffset = 'many': 应为整数"),
+        ({"gateway": {"portOffset": "many"}}, "gateway.portOffset = 'many': must be a whole number"),
         ({"gateway": {"bind": "localhost"}}, "gateway.bind = 'localhost'"),
         ({"clients": []}, "clients = "),
         ({"clients": ["Desktop Pet"]}, "clients.Desktop Pet"),
@@ -69,7 +69,7 @@ def test_an_unknown_nested_key_is_named_with_its_path() -> None:
         ({"services": {"template": {"replicas": 17}}}, "services.template.replicas = 17"),
         ({"gateway": {"limits": {"burst": 0}}}, "gateway.limits.burst = 0"),
         ({"gateway": {"tls": {"source": "files"}}}, "needs certificateFile and keyFile"),
-        ({"gateway": {"tls": {"hstsDays": 30}}}, "hstsDays needs a real certificate"),
+        ({"gateway": {"tls": {"hstsDays": 30}}}, "hstsDays needs a certificate that browsers trust"),
         ({"gateway": {"tls": {"source": "acme"}, "serverNames": ["192.168.1.5"]}}, "needs a host name in serverNames"),
         ({"clients": ["pet", "pet"]}, "doubled: pet"),
         ({"dataRetention": "sometimes"}, "dataRetention = 'sometimes'"),
@@ -120,7 +120,7 @@ def test_a_stack_overrides_sizes_and_adds_environment() -> None:
 
 @pytest.mark.parametrize(
     ("values", "expected"),
-    [({"services": {"weibo": {}}}, "services.weibo: 没有这个服务"), ({"profiles": ["full"]}, "profiles: 'full'")],
+    [({"services": {"weibo": {}}}, "services.weibo: no such service"), ({"profiles": ["full"]}, "profiles: 'full'")],
 )
 def test_a_name_that_no_folder_provides_is_refused(values: dict[str, Any], expected: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
@@ -128,10 +128,10 @@ def test_a_name_that_no_folder_provides_is_refused(values: dict[str, Any], expec
     assert expected in str(refused.value)
 
 
-def test_what_set_up_found_out_completes_the_build_settings_and_the_stack_file_wins() -> None:
-    found = {"DYBER_PIP_INDEX_URL": "https://mirror.example/simple", "DYBER_CA_BUNDLE": "/etc/ca.pem"}
-    assert settings(environment=found).build.ca_bundle == "/etc/ca.pem"
-    chosen = settings(environment=found, build={"pipIndexUrl": "https://own.example/simple"})
+def test_values_of_set_up_complete_the_build_settings_and_the_stack_file_overrides_them() -> None:
+    environment = {"DYBER_PIP_INDEX_URL": "https://mirror.example/simple", "DYBER_CA_BUNDLE": "/etc/ca.pem"}
+    assert settings(environment=environment).build.ca_bundle == "/etc/ca.pem"
+    chosen = settings(environment=environment, build={"pipIndexUrl": "https://own.example/simple"})
     assert chosen.build.pip_index_url == "https://own.example/simple"
 
 
@@ -141,11 +141,11 @@ def test_the_committed_stack_files_are_valid(stack: str) -> None:
 
 
 def test_the_committed_stacks_share_no_host_port() -> None:
-    seen: dict[int, str] = {}
+    owners: dict[int, str] = {}
     for stack in ("dev", "test", "prod"):
         chosen = committed(stack)
         for host, _ in published_ports(chosen, chosen.select(catalog())).values():
-            assert seen.setdefault(host, stack) == stack
+            assert owners.setdefault(host, stack) == stack
 
 
 def test_direct_ports_stay_on_loopback_whatever_the_gateway_is_bound_to() -> None:
@@ -183,13 +183,16 @@ def test_a_clients_scopes_are_read_as_written() -> None:
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        ({"clients": {"pet": {"services": {"weibo2": "all"}}}}, "clients.pet.services.weibo2: 没有这个服务"),
+        ({"clients": {"pet": {"services": {"weibo2": "all"}}}}, "clients.pet.services.weibo2: no such service"),
         (
             {"clients": {"pet": {"services": {"template": ["ech"]}}}},
-            "clients.pet.services.template: 'ech': 没有这个工具",
+            "clients.pet.services.template: 'ech': no such tool",
         ),
-        ({"tokens": {"phone": {"generation": 2}}}, "tokens.phone: 没有这个客户端"),
-        ({"services": {"xiaohongshu": {"replicas": 2}}}, "services.xiaohongshu.replicas = 2: 这个服务最多 1 个"),
+        ({"tokens": {"phone": {"generation": 2}}}, "tokens.phone: no such client"),
+        (
+            {"services": {"xiaohongshu": {"replicas": 2}}},
+            "services.xiaohongshu.replicas = 2: this service has at most 1",
+        ),
     ],
 )
 def test_what_no_service_or_client_provides_is_named_with_what_there_is(values: dict[str, Any], expected: str) -> None:
@@ -198,10 +201,10 @@ def test_what_no_service_or_client_provides_is_named_with_what_there_is(values: 
 
 
 def test_a_stacks_own_sizes_win_over_the_services() -> None:
-    own = {"replicas": 3, "maxCallSeconds": 5, "memoryMib": 512}
+    sizes = {"replicas": 3, "maxCallSeconds": 5, "memoryMib": 512}
     (template,) = [
         spec
-        for spec in settings(profiles=["dev"], services={"template": own}).select(catalog())
+        for spec in settings(profiles=["dev"], services={"template": sizes}).select(catalog())
         if spec.name == "template"
     ]
     assert (template.replicas, template.max_call_seconds, template.memory_mib) == (3, 5, 512)

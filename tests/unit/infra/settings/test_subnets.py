@@ -1,4 +1,4 @@
-"""Address ranges of networks: none overlaps another, each is large enough, and they are where they were."""
+"""The address ranges of networks do not overlap, are large enough, and do not change."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ def every_range() -> list[IPv4Network]:
 
 
 def test_no_two_overlap_and_all_are_in_the_pool() -> None:
-    found = sorted(every_range())
-    assert all(before.broadcast_address < after.network_address for before, after in pairwise(found))
-    assert all(each.subnet_of(IPv4Network(EXAMPLE)) for each in found)
+    ranges = sorted(every_range())
+    assert all(before.broadcast_address < after.network_address for before, after in pairwise(ranges))
+    assert all(each.subnet_of(IPv4Network(EXAMPLE)) for each in ranges)
 
 
-def test_each_holds_what_may_be_in_it_while_everything_is_replaced() -> None:
+def test_each_range_is_large_enough_while_all_containers_are_replaced() -> None:
     assert min(each.num_addresses for each in every_range()) - 3 > 2 * MAX_REPLICAS + 3
     assert IPv4Network(SUBNETS.edge() or "").num_addresses - 3 > len(SERVICE_PORTS)
 
 
-def test_a_service_keeps_its_range_unless_its_way_out_changes() -> None:
+def test_a_service_keeps_its_range_unless_its_internet_access_changes() -> None:
     assert SUBNETS.service(8003, internal=True) == "10.200.0.128/26"
     assert SUBNETS.service(8003, internal=False) == "10.201.0.128/26"
     assert SUBNETS.edge() == "10.201.252.0/22"

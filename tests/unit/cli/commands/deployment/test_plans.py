@@ -58,25 +58,25 @@ def test_a_change_that_is_not_in_the_plan_is_refused_without_repeating_its_whole
 
 
 def violation(level: str) -> PolicyEvent:
-    message = "<{%reset%}>In production: images by digest.\n镜像 x:1 不是摘要 / image x:1 is no digest<{%reset%}>"
+    message = "<{%reset%}>In production, images are given by digest.\nimage x:1 is not given by digest<{%reset%}>"
     urn = "urn:pulumi:prod::dyber::docker:index/container:Container::template-server"
     return PolicyEvent(message, "never", "pinned-image", "dyber", "1.0.0", "1.0.0", level, urn)
 
 
-def test_a_violation_names_the_resource_and_the_rule_in_one_language() -> None:
-    assert policies.told(violation("mandatory")) == "template-server: image x:1 is no digest (pinned-image)"
+def test_a_violation_names_the_resource_what_is_wrong_and_the_rule() -> None:
+    assert policies.told(violation("mandatory")) == "template-server: image x:1 is not given by digest (pinned-image)"
 
 
 def test_a_mandatory_violation_is_why_the_update_failed_and_advice_is_not(capsys: pytest.CaptureFixture[str]) -> None:
     events = EventDisplay(Quiet())  # type: ignore[arg-type]
     events._violated(violation("advisory"))
     assert events.errors == []
-    assert "advice: template-server: image x:1 is no digest" in capsys.readouterr().err
+    assert "advice: template-server: image x:1 is not given by digest" in capsys.readouterr().err
     events._violated(violation("mandatory"))
     error = explain("error: update failed", events.errors)
     assert isinstance(error, DeployError)
     assert "rules" in error.message
-    assert error.details == ["against the rules: template-server: image x:1 is no digest (pinned-image)"]
+    assert error.details == ["against the rules: template-server: image x:1 is not given by digest (pinned-image)"]
 
 
 @pytest.mark.parametrize("content", [b"", b"\0\0", b"\xff", b'{"manifest":', b"[1]", b"3"])

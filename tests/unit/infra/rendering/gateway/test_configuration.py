@@ -1,4 +1,4 @@
-"""The rendered configuration: structure, order, and what is refused. The real Nginx judges it in tests/gateway."""
+"""The structure of the rendered configuration, and what is refused. tests/gateway tests it with the real Nginx."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def rendered(**changes: object) -> dict[str, str]:
 
 
 def block(text: str, opening: str) -> str:
-    """The block that begins with `opening`, up to its closing brace."""
+    """Return the block that begins with `opening`, up to its closing brace."""
     start = text.index(opening)
     depth = 0
     for position in range(start, len(text)):
@@ -37,7 +37,7 @@ def block(text: str, opening: str) -> str:
 
 
 def catalog(files: dict[str, str]) -> dict:
-    """What the gateway's own documents say of the services."""
+    """Return the gateway's own answers about the services."""
     return json.loads(files["njs/catalog.json"])
 
 
@@ -49,9 +49,9 @@ def test_the_order_of_services_and_clients_does_not_matter() -> None:
 
 
 def test_the_order_of_server_names_does_not_matter() -> None:
-    one = rendered(settings=GatewaySettings(server_names=("b.example", "a.example", "localhost")))
-    two = rendered(settings=GatewaySettings(server_names=("a.example", "b.example")))
-    assert one == two
+    first = rendered(settings=GatewaySettings(server_names=("b.example", "a.example", "localhost")))
+    second = rendered(settings=GatewaySettings(server_names=("a.example", "b.example")))
+    assert first == second
 
 
 def test_every_include_and_import_is_rendered() -> None:
@@ -101,10 +101,10 @@ def test_each_service_is_served_at_the_root_of_its_own_port() -> None:
 def test_every_call_to_a_service_is_checked_and_gets_all_headers() -> None:
     files = rendered()
     locations = re.findall(r"location [^{]*\{[^{}]*proxy_pass[^{}]*\}", files["servers.conf"])
-    # Below each of the four addresses: calls, calls over HTTP/2 without a body, and what is sent again.
+    # For each of the four addresses: calls, calls over HTTP/2 without a body, and repeated calls.
     assert len(locations) == 2 * 3 * 4
     assert all("include proxy.conf;" in location for location in locations)
-    # One of these here would drop all those of proxy.conf.
+    # Nginx ignores those of proxy.conf in a block that has one of its own.
     assert not any("proxy_set_header" in location or "add_header" in location for location in locations)
     assert "js_access access.check;" in files["proxy.conf"]
     assert 'proxy_set_header Authorization "";' in files["proxy.conf"]
@@ -180,8 +180,8 @@ def test_a_gateway_without_services_and_clients_can_be_rendered() -> None:
     ["", "A", "1a", "-a", "a-", "a--b", "a_b", "a b", "a/b", "../evil", "a;b", 'a"b', "a$b", "a\n", "é", "a" * 41,
      "api", "health"],
 )  # fmt: skip
-def test_an_unusable_service_name_is_refused_in_both_languages(name: str) -> None:
-    with pytest.raises(ValueError, match=r"(?s)服务名.*\n.*service name"):
+def test_an_unusable_service_name_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="service name"):
         GatewayService(name, 8001, "", 60)
 
 
@@ -221,7 +221,7 @@ def test_a_client_without_a_token_is_refused() -> None:
      "EXAMPLE.com", "a\n", "~a", "[0::1]", "x" * 64 + ".example"],
 )  # fmt: skip
 def test_an_unusable_host_name_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match=r"(?s)主机名.*\n.*host name"):
+    with pytest.raises(ValueError, match="host name .* is unusable"):
         GatewaySettings(server_names=(name,))
 
 
@@ -239,10 +239,10 @@ def test_an_unusable_origin_is_refused(origin: str) -> None:
         ([XIAOHONGSHU, GatewayService("xiaohongshu", 8005, "", 60)], [PET], "service name used twice: xiaohongshu"),
         ([XIAOHONGSHU, GatewayService("other", 8001, "", 60)], [PET], "service port used twice: 8001"),
         ([XIAOHONGSHU], [PET, GatewayClient("desktop-pet", (OTHER_HASH,))], "client name used twice: desktop-pet"),
-        ([XIAOHONGSHU], [PET, GatewayClient("other", (HASH,))], "token used twice"),
+        ([XIAOHONGSHU], [PET, GatewayClient("other", (HASH,))], "two clients have the same token"),
     ],
 )
-def test_what_is_there_twice_is_refused(services: list, clients: list, message: str) -> None:
+def test_duplicates_are_refused(services: list, clients: list, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         rendered(services=services, clients=clients)
 

@@ -1,4 +1,4 @@
-"""What is rendered of scopes, limits, redirects and proxies, and what is refused."""
+"""The rendered scopes, limits, redirects and proxies, and what is refused."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from infra.settings.gateway import GatewaySettings
 
 HASH = hashlib.sha256(b"token").hexdigest()
 ALPHA = GatewayService("alpha", 8001, "甲", 60, read_tools=("search",), write_tools=("publish",))
-#: Settings for a certificate of the user.
+#: The settings for the user's own certificate.
 FILES = {"source": "files", "certificate_file": "c.pem", "key_file": "k.pem"}
 BETA = GatewayService("beta", 8002, "乙", 60, requests_per_second=7)
 
@@ -36,7 +36,7 @@ def listens(text: str) -> list[str]:
     return re.findall(r"listen ([^;]+);", text)
 
 
-def test_no_scopes_are_every_service() -> None:
+def test_a_client_without_scopes_may_call_every_service() -> None:
     files = rendered()
     assert scopes_of(files)["clients"] == {"pet": None}
     assert '"pet" 1;' in files["access.conf"].split("map $client $whole_client")[1].split("}")[0]
@@ -51,7 +51,7 @@ def test_scopes_are_kept_by_client_and_service() -> None:
     assert '"pet" 1;' not in files["access.conf"]
 
 
-def test_a_client_of_no_service_is_not_one_of_every_service() -> None:
+def test_empty_scopes_do_not_mean_every_service() -> None:
     assert scopes_of(rendered({}))["clients"] == {"pet": {}}
 
 
@@ -59,17 +59,19 @@ def test_a_scope_for_a_service_that_is_not_here_is_left_out() -> None:
     assert scopes_of(rendered({"gone": ("x",), "beta": "read"}))["clients"] == {"pet": {"beta": "read"}}
 
 
-def test_an_unknown_tool_is_refused_in_both_languages_and_named() -> None:
-    with pytest.raises(ValueError, match=r"(?s)serch.*publish、search.*\n.*client pet names: serch;.*publish, search"):
+def test_an_unknown_tool_is_refused_and_named() -> None:
+    with pytest.raises(
+        ValueError, match="client pet names tools that service alpha does not have: serch; known: publish, search"
+    ):
         rendered({"alpha": ("search", "serch")})
 
 
-def test_a_tool_of_a_service_whose_tools_are_unknown_is_taken() -> None:
+def test_a_tool_of_a_service_whose_tools_are_unknown_is_accepted() -> None:
     assert scopes_of(rendered({"beta": ("anything",)}))["clients"]["pet"]["beta"] == "\nanything\n"
 
 
 def test_another_word_than_all_and_read_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"(?s)权限 'write'.*\n.*scope 'write' of client pet for service alpha"):
+    with pytest.raises(ValueError, match="scope 'write' of client pet for service alpha"):
         rendered({"alpha": "write"})  # type: ignore[dict-item]
 
 
@@ -118,7 +120,7 @@ def test_one_guess_a_minute_needs_no_burst() -> None:
 
 
 @pytest.mark.parametrize(("code", "status"), [("rate_limited", 429), ("circuit_open", 503)])
-def test_who_has_to_wait_is_told_how_long(code: str, status: int) -> None:
+def test_a_response_that_asks_to_wait_says_how_long(code: str, status: int) -> None:
     location = rendered()["server.conf"].split(f"location @{code} {{")[1].split("\n}")[0]
     assert "add_header Retry-After $retry_after always;" in location
     assert f"return {status} " in location
@@ -139,7 +141,7 @@ def test_a_redirect_leaves_no_service_on_port_80() -> None:
     assert '"https_port": 8443' in rendered(https_redirect=True, port_offset=8000)["njs/catalog.json"]
 
 
-def test_https_only_is_promised_where_it_is_set_and_on_tls_only() -> None:
+def test_strict_transport_is_sent_only_if_set_and_only_over_tls() -> None:
     assert "Strict-Transport-Security" not in "".join(rendered().values())
     files = rendered(tls={**FILES, "hsts_days": 7})
     assert "add_header Strict-Transport-Security $strict_transport always;" in files["server.conf"]
@@ -167,7 +169,7 @@ def test_behind_proxies_every_published_port_speaks_their_protocol(https_redirec
     assert "real_ip_header proxy_protocol;" in files["access.conf"]
 
 
-def test_without_proxies_nobody_may_tell_an_address() -> None:
+def test_without_proxies_the_address_of_the_connection_counts() -> None:
     text = "".join(rendered().values())
     assert "proxy_protocol" not in text
     assert "real_ip" not in text

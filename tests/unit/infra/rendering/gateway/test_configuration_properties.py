@@ -1,4 +1,4 @@
-"""Whatever people call things, the rendered configuration means what was meant, or is refused."""
+"""For any names and texts, the rendered configuration has the right meaning, or the names are refused."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TITLES = some.text(max_size=60)
 
 
 def read_as_nginx(literal: str) -> str:
-    """The value of a single-quoted argument without variables, by the rules of Nginx's own tokenizer."""
+    """Return the value of a single-quoted argument without variables, by the rules of Nginx's tokenizer."""
     assert literal[0] == literal[-1] == "'"
     assert "$" not in literal
     assert not re.search(r"(?<!\\)(\\\\)*'", literal[1:-1])

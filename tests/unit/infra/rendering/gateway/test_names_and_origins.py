@@ -1,4 +1,4 @@
-"""What the gateway accepts follows from where it listens and from the address that clients use."""
+"""The names and origins that the gateway accepts follow from its address and from the address that clients use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def of(**gateway: Any) -> GatewaySettings:
 
 
 def names_of(settings: GatewaySettings) -> tuple[str, ...]:
-    """The names that the gateway has besides those of every gateway."""
+    """Return the names that the gateway has in addition to those of every gateway."""
     return tuple(name for name in settings.all_server_names if name not in GatewaySettings().all_server_names)
 
 

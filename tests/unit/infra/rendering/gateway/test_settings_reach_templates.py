@@ -1,4 +1,4 @@
-"""A gateway setting goes straight from the model into the templates: nothing between them names it."""
+"""Templates read the gateway's settings directly from the model; no code between them names a setting."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def test_a_word_becomes_the_value_that_the_setting_has(key: str, text: str, valu
     [
         (["gateway.portOffset", "99999"], "gateway.portOffset = 99999"),
         (["gateway.portOffset", "many"], "portOffset: 0  # 0 … 50000"),
-        (["services.weibo.replicas", "2"], "services.weibo: 没有这个服务"),
+        (["services.weibo.replicas", "2"], "services.weibo: no such service"),
         (["images", "pinned"], "services.template.image"),
         (["clients.phone.services.template", "no_such_tool"], "no such tool"),
         (["gateway.tls.source", "files"], "needs certificateFile and keyFile"),
