@@ -41,13 +41,7 @@ LAST = ["dyber:gateway:Front", "dyber:gateway:AcmeCertificate", "dyber:cache:Cac
 commands = typer.Typer()
 
 
-@commands.command(
-    help=tr(
-        "After the state was lost, take over what is still on the engine: data stays, containers are "
-        "replaced (asks first)"
-    ),
-    epilog=examples("./deploy.sh recover", "./deploy.sh recover -s test --backup test.backup"),
-)
+@commands.command(epilog=examples("./deploy.sh recover", "./deploy.sh recover -s test --backup test.backup"))
 def recover(
     backup: Annotated[
         Path | None,

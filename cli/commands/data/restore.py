@@ -65,10 +65,7 @@ class Restorable:
     local_env: bool = False
 
 
-@commands.command(
-    help=tr("Restore a backup, also on another machine; checks first, and puts back what was there if it fails"),
-    epilog=examples("./deploy.sh restore dyber.tar.age", "./deploy.sh restore --undo"),
-)
+@commands.command(epilog=examples("./deploy.sh restore dyber.tar.age", "./deploy.sh restore --undo"))
 def restore(
     file: Annotated[Path | None, typer.Argument(help=tr("The backup"), exists=True, dir_okay=False)] = None,
     password_file: PasswordFile = None,

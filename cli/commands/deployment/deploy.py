@@ -35,7 +35,6 @@ commands = typer.Typer()
 
 
 @commands.command(
-    short_help=tr("Set this machine up and deploy (the default command)"),
     help=tr(
         "Set this machine up and deploy (the default command). Options are written down and stay: those "
         "of dev in .env, which is of this machine alone, those of another stack in Pulumi.<stack>.yaml"
@@ -90,7 +89,7 @@ def deploy(
     _summary(stack, outputs, changes, time.monotonic() - started)
 
 
-@commands.command(help=tr("Only set this machine up"), epilog=examples("./deploy.sh setup"))
+@commands.command(epilog=examples("./deploy.sh setup"))
 def setup(yes: AcceptedYesOption = False) -> None:
     """Only set this machine up."""
     home = DyberHome.from_environment()
@@ -99,10 +98,7 @@ def setup(yes: AcceptedYesOption = False) -> None:
     out.print(tr("Ready. Next: ./deploy.sh"))
 
 
-@commands.command(
-    help=tr("Show what a deployment would change, changing nothing"),
-    epilog=examples("./deploy.sh preview", "./deploy.sh preview -s prod", "./deploy.sh preview --diff"),
-)
+@commands.command(epilog=examples("./deploy.sh preview", "./deploy.sh preview -s prod", "./deploy.sh preview --diff"))
 def preview(
     diff: Annotated[bool, typer.Option("--diff", help=tr("Pulumi's own full comparison"))] = False,
     as_json: JsonOption = False,
@@ -130,12 +126,7 @@ def preview(
         out.print(tr("No changes."))
 
 
-@commands.command(
-    help=tr(
-        "Delete everything this stack made; its data volumes stay, or are listed and deleted, as dataRetention says"
-    ),
-    epilog=examples("./deploy.sh destroy -s test"),
-)
+@commands.command(epilog=examples("./deploy.sh destroy -s test"))
 def destroy(stack: StackOption = "dev", yes: YesOption = False) -> None:
     """Delete everything this stack made; data volumes as dataRetention says."""
     home = DyberHome.from_environment()

@@ -25,13 +25,7 @@ from toolchain.home import DyberHome
 commands = typer.Typer()
 
 
-@commands.command(
-    help=tr(
-        "Check whether the engine is still as it was deployed; changes nothing. Exit codes: 0 no "
-        "difference, 1 differences, 2 could not check"
-    ),
-    epilog=examples("./deploy.sh drift", "./deploy.sh drift -s test -s prod", "./deploy.sh drift --json"),
-)
+@commands.command(epilog=examples("./deploy.sh drift", "./deploy.sh drift -s test -s prod", "./deploy.sh drift --json"))
 def drift(
     stacks: Annotated[
         list[str],

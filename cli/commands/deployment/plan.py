@@ -188,13 +188,9 @@ def _tools(base: str) -> dict[str, Sequence[Change]]:
 
 commands = typer.Typer()
 commands.command(
-    help=tr("Save a plan for each stack and one Markdown comment about all; changes nothing"),
     epilog=examples(
         "./deploy.sh plan -s test -s prod --base origin/main --out plans",
         "./deploy.sh plan -s test -s prod --base origin/main --state-copies state-copies",
-    ),
+    )
 )(plan)
-commands.command(
-    help=tr("Do what a saved plan says, and nothing else"),
-    epilog=examples("./deploy.sh apply plans/test.plan.json -s test"),
-)(apply)
+commands.command(epilog=examples("./deploy.sh apply plans/test.plan.json -s test"))(apply)

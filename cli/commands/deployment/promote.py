@@ -160,17 +160,11 @@ def short(image: str | None) -> str:
 
 
 commands = typer.Typer()
+commands.command(epilog=examples("./deploy.sh release -s dev > release.json"))(release)
 commands.command(
-    help=tr(
-        "Print the image digests and contracts of what a stack runs (JSON); push its images if it names a registry"
-    ),
-    epilog=examples("./deploy.sh release -s dev > release.json"),
-)(release)
-commands.command(
-    help=tr("Write the digests and contracts of what one stack runs into the next one's file; deploys nothing"),
     epilog=examples(
         "./deploy.sh promote dev test",
         "./deploy.sh promote test prod",
         "./deploy.sh promote release.json test --yes",
-    ),
+    )
 )(promote)

@@ -23,9 +23,7 @@ FOLDER = Path("state-copies")
 
 
 @commands.command(
-    "state-copy",
-    help=tr("Write a stack's state without its secrets, to preview pull requests with"),
-    epilog=examples("./deploy.sh state-copy -s prod", "./deploy.sh state-copy -s test --out state-copies/test.json"),
+    epilog=examples("./deploy.sh state-copy -s prod", "./deploy.sh state-copy -s test --out state-copies/test.json")
 )
 def state_copy(
     file: Annotated[

@@ -18,10 +18,7 @@ from toolchain.home import DyberHome
 commands = typer.Typer()
 
 
-@commands.command(
-    help=tr("Check code, types, layers, spelling, scripts, workflows and Dockerfiles; exit code 1 on a fault"),
-    epilog=examples("./deploy.sh lint", "./deploy.sh lint --fix", "./deploy.sh lint mypy shellcheck"),
-)
+@commands.command(epilog=examples("./deploy.sh lint", "./deploy.sh lint --fix", "./deploy.sh lint mypy shellcheck"))
 def lint(
     tool: Annotated[list[str] | None, typer.Argument(help=tr("Run only these tools"))] = None,
     fix: Annotated[bool, typer.Option("--fix", help=tr("Correct what ruff can correct"))] = False,
@@ -49,12 +46,7 @@ def lint(
         raise typer.Exit(FAILED)
 
 
-@commands.command(
-    help=tr(
-        "Make each requirements.txt anew: every Python package that requirements.in needs, with version and hashes"
-    ),
-    epilog=examples("./deploy.sh lock", "./deploy.sh lock --upgrade"),
-)
+@commands.command(epilog=examples("./deploy.sh lock", "./deploy.sh lock --upgrade"))
 def lock(
     upgrade: Annotated[
         bool,

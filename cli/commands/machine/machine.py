@@ -31,10 +31,7 @@ commands = typer.Typer()
 SHELLS = ("bash", "zsh", "fish", "powershell")
 
 
-@commands.command(
-    help=tr("Print what a shell needs to run pulumi by hand"),
-    epilog=examples('eval "$(./deploy.sh env)"', "pulumi preview -s dev"),
-)
+@commands.command(epilog=examples('eval "$(./deploy.sh env)"', "pulumi preview -s dev"))
 def env() -> None:
     """Print what a shell needs to run pulumi by hand."""
     home = DyberHome.from_environment()
@@ -42,10 +39,7 @@ def env() -> None:
         sys.stdout.write(line + "\n")
 
 
-@commands.command(
-    help=tr("Check each prerequisite: found, version, from where, what to do"),
-    epilog=examples("./deploy.sh doctor", "./deploy.sh doctor --json"),
-)
+@commands.command(epilog=examples("./deploy.sh doctor", "./deploy.sh doctor --json"))
 def doctor(as_json: JsonOption = False) -> None:
     """Check each prerequisite: found, version, from where, what to do."""
     home = DyberHome.from_environment()
@@ -69,7 +63,7 @@ def doctor(as_json: JsonOption = False) -> None:
         raise typer.Exit(FAILED)
 
 
-@commands.command(help=tr("Print the versions"), epilog=examples("./deploy.sh version", "./deploy.sh version --json"))
+@commands.command(epilog=examples("./deploy.sh version", "./deploy.sh version --json"))
 def version(as_json: JsonOption = False) -> None:
     """Print the versions of the system and of what it runs on."""
     home = DyberHome.from_environment()
@@ -90,8 +84,7 @@ def version(as_json: JsonOption = False) -> None:
 
 
 @commands.command(
-    help=tr("Print a completion script: bash, zsh, fish or powershell"),
-    epilog=examples('eval "$(./deploy.sh completion bash)"', "./deploy.sh completion powershell >> $PROFILE"),
+    epilog=examples('eval "$(./deploy.sh completion bash)"', "./deploy.sh completion powershell >> $PROFILE")
 )
 def completion(shell: Annotated[str, typer.Argument(help=", ".join(SHELLS))]) -> None:
     """Print a completion script for a shell."""
@@ -103,7 +96,6 @@ def completion(shell: Annotated[str, typer.Argument(help=", ".join(SHELLS))]) ->
 
 
 @commands.command(
-    help=tr("Run all tests; further arguments go to pytest"),
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     epilog=examples(
         "./deploy.sh test",

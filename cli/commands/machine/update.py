@@ -30,10 +30,7 @@ KEPT = "dyber-before-update"
 _STACK_FILE = re.compile(r"Pulumi\.[^/]+\.yaml")
 
 
-@commands.command(
-    help=tr("Get the newest version and deploy it (asks first)"),
-    epilog=examples("./deploy.sh update", "./deploy.sh update --yes"),
-)
+@commands.command(epilog=examples("./deploy.sh update", "./deploy.sh update --yes"))
 def update(yes: YesOption = False, stack: StackOption = "dev") -> None:
     """Get the newest version of this checkout and deploy it (asks first)."""
     check_it_can_follow(ROOT)

@@ -25,10 +25,7 @@ _COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "bright_cyan", "bright
 
 
 @commands.command(
-    help=tr("Show logs; without a service, of everything"),
-    epilog=examples(
-        "./deploy.sh logs", "./deploy.sh logs -f xiaohongshu-mcp", "./deploy.sh logs api-gateway --tail 20"
-    ),
+    epilog=examples("./deploy.sh logs", "./deploy.sh logs -f xiaohongshu-mcp", "./deploy.sh logs api-gateway --tail 20")
 )
 def logs(
     service: Annotated[str | None, typer.Argument(help=tr("A service or a container"), show_default=False)] = None,
@@ -64,8 +61,6 @@ def logs(
 
 
 @commands.command(
-    "exec",
-    help=tr("Run a command in a service's container (sh by default)"),
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False},
     epilog=examples(
         "./deploy.sh exec api-gateway nginx -t -c /etc/dyber/current/nginx.conf", "./deploy.sh exec xiaohongshu-mcp"

@@ -30,10 +30,7 @@ commands = typer.Typer()
 ServiceArgument = Annotated[str | None, typer.Argument(help=tr("A service; without one, all"))]
 
 
-@commands.command(
-    help=tr("Start the stopped containers of a deployed stack"),
-    epilog=examples("./deploy.sh start", "./deploy.sh start xiaohongshu-mcp"),
-)
+@commands.command(epilog=examples("./deploy.sh start", "./deploy.sh start xiaohongshu-mcp"))
 def start(service: ServiceArgument = None, yes: AcceptedYesOption = False, stack: StackOption = "dev") -> None:
     """Start the containers of a deployed stack that are stopped."""
     _, everything, missing = _members(stack)
@@ -53,10 +50,7 @@ def start(service: ServiceArgument = None, yes: AcceptedYesOption = False, stack
     out.print(tr("Started. See: ./deploy.sh status"))
 
 
-@commands.command(
-    help=tr("Stop the containers; they and their data are kept"),
-    epilog=examples("./deploy.sh stop", "./deploy.sh stop template-mcp"),
-)
+@commands.command(epilog=examples("./deploy.sh stop", "./deploy.sh stop template-mcp"))
 def stop(service: ServiceArgument = None, yes: AcceptedYesOption = False, stack: StackOption = "dev") -> None:
     """Stop the containers of a deployed stack; they and their data stay."""
     _, everything, missing = _members(stack)
@@ -73,10 +67,7 @@ def stop(service: ServiceArgument = None, yes: AcceptedYesOption = False, stack:
     out.print(tr("Stopped; containers and data are kept. Start again: ./deploy.sh start"))
 
 
-@commands.command(
-    help=tr("Restart replica by replica, each when the one before serves again"),
-    epilog=examples("./deploy.sh restart", "./deploy.sh restart xiaohongshu-mcp"),
-)
+@commands.command(epilog=examples("./deploy.sh restart", "./deploy.sh restart xiaohongshu-mcp"))
 def restart(service: ServiceArgument = None, yes: AcceptedYesOption = False, stack: StackOption = "dev") -> None:
     """Restart services one container after the other, each only when the one before serves again."""
     deployment, everything, missing = _members(stack)

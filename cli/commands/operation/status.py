@@ -47,10 +47,7 @@ _WORDS = {
 }
 
 
-@commands.command(
-    help=tr("Health, version, usage, tools and last error of each service"),
-    epilog=examples("./deploy.sh status", "./deploy.sh status --json"),
-)
+@commands.command(epilog=examples("./deploy.sh status", "./deploy.sh status --json"))
 def status(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
     """Health, version, usage, tools and last error of each service; exit code 1 unless all are up."""
     deployment, outputs = deployed(stack, with_settings=True)
@@ -78,10 +75,7 @@ def status(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
         raise typer.Exit(FAILED)
 
 
-@commands.command(
-    help=tr("List this stack's containers"),
-    epilog=examples("./deploy.sh ps", "./deploy.sh ps --json"),
-)
+@commands.command(epilog=examples("./deploy.sh ps", "./deploy.sh ps --json"))
 def ps(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
     """List this stack's containers."""
     deployment, outputs = deployed(stack)
@@ -101,11 +95,7 @@ def ps(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
         fail(missing.message(), missing.next_step(stack))
 
 
-@commands.command(
-    "list",
-    help=tr("List all available services"),
-    epilog=examples("./deploy.sh list", "./deploy.sh list --json"),
-)
+@commands.command(epilog=examples("./deploy.sh list", "./deploy.sh list --json"))
 def list_services(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
     """List all services of mcp-servers/, and which of them this stack runs."""
     catalog = load_catalog(ROOT / "mcp-servers")

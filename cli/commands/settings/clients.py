@@ -19,15 +19,13 @@ commands = typer.Typer()
 
 
 @commands.command(
-    "clients",
-    help=tr("Print a ready MCP client configuration"),
     epilog=examples(
         "./deploy.sh clients claude-code > .mcp.json",
         "./deploy.sh clients codex >> ~/.codex/config.toml",
         "./deploy.sh clients qwen-agent --with-token",
         "./deploy.sh clients n8n --from-container",
         "./deploy.sh clients --certificate > dyber.pem",
-    ),
+    )
 )
 def client_configuration(
     format: Annotated[str, typer.Argument(help=", ".join(formats.FORMATS))] = "claude-code",

@@ -24,9 +24,7 @@ from infra.schema.problems import ConfigurationError, Problem
 from messages import either, tr
 
 config_app = typer.Typer(
-    help=tr("A stack's settings"),
-    epilog=examples("./deploy.sh config show", "./deploy.sh config set gateway.portOffset 10000"),
-    no_args_is_help=True,
+    epilog=examples("./deploy.sh config show", "./deploy.sh config set gateway.portOffset 10000"), no_args_is_help=True
 )
 KEY_HELP = tr("A key, such as gateway.portOffset")
 #: Columns that a value may take before what says it is no longer aligned.

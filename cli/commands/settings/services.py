@@ -28,9 +28,7 @@ commands = typer.Typer()
 
 
 @commands.command(
-    "add-service",
-    help=tr("Add an MCP service: make its whole folder from the template"),
-    epilog=examples("./deploy.sh add-service", "./deploy.sh add-service weibo --port 8003 --title 微博 --deploy"),
+    epilog=examples("./deploy.sh add-service", "./deploy.sh add-service weibo --port 8003 --title 微博 --deploy")
 )
 def add_service(
     context: typer.Context,
@@ -65,9 +63,7 @@ def add_service(
 
 
 @commands.command(
-    "remove-service",
-    help=tr("Remove an MCP service; by default its data is kept"),
-    epilog=examples("./deploy.sh remove-service weibo", "./deploy.sh remove-service weibo --yes --delete-data"),
+    epilog=examples("./deploy.sh remove-service weibo", "./deploy.sh remove-service weibo --yes --delete-data")
 )
 def remove_service(
     name: Annotated[str, typer.Argument(help=tr("The service's name"))],

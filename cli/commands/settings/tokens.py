@@ -33,9 +33,7 @@ if TYPE_CHECKING:
     from infra.settings.clients import TokenSettings
 
 token_app = typer.Typer(
-    help=tr("Clients' tokens"),
-    epilog=examples("./deploy.sh token list", "./deploy.sh token show desktop-pet"),
-    no_args_is_help=True,
+    epilog=examples("./deploy.sh token list", "./deploy.sh token show desktop-pet"), no_args_is_help=True
 )
 ClientArgument = Annotated[str, typer.Argument(help=tr("The client"))]
 

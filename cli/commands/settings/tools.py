@@ -28,9 +28,7 @@ from messages import either, tr
 from toolchain.home import DyberHome
 
 tools_app = typer.Typer(
-    help=tr("Contracts of tools: what agents see"),
-    epilog=examples("./deploy.sh tools diff", "./deploy.sh tools lock template"),
-    no_args_is_help=True,
+    epilog=examples("./deploy.sh tools diff", "./deploy.sh tools lock template"), no_args_is_help=True
 )
 ServiceArgument = Annotated[str | None, typer.Argument(help=tr("The service; all when left out"), show_default=False)]
 NOTHING = Contract({})
