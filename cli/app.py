@@ -38,11 +38,11 @@ LISTED = {
         tr("Set this machine up and deploy (the default command)"),
     ),
     "setup": Listed("deployment.deploy:setup", tr("Only set this machine up")),
-    "preview": Listed("deployment.deploy:preview", tr("Show what a deployment would change, changing nothing")),
+    "preview": Listed("deployment.deploy:preview", tr("Show what a deployment would change; changes nothing")),
     "destroy": Listed(
         "deployment.deploy:destroy",
         tr(
-            "Delete everything this stack made; its data volumes stay, or are listed and deleted, as dataRetention says"
+            "Delete everything this stack made; its data volumes are kept, or listed and deleted, as dataRetention says"
         ),
     ),
     "drift": Listed(
@@ -56,36 +56,36 @@ LISTED = {
     "stop": Listed("operation.run:stop", tr("Stop the containers; they and their data are kept")),
     "restart": Listed(
         "operation.run:restart",
-        tr("Restart replica by replica, each when the one before serves again"),
+        tr("Restart one replica after the other, each once the previous one serves again"),
     ),
     "status": Listed(
         "operation.status:status",
-        tr("Health, version, usage, tools and last error of each service"),
+        tr("Show the health, version, usage, tools and last error of each service"),
     ),
     "ps": Listed("operation.status:ps", tr("List this stack's containers")),
     "list": Listed("operation.status:list_services", tr("List all available services")),
-    "logs": Listed("operation.logs:logs", tr("Show logs; without a service, of everything")),
+    "logs": Listed("operation.logs:logs", tr("Show the logs of a service, or of all containers")),
     "exec": Listed(
         "operation.logs:execute",
         tr("Run a command in a service's container (sh by default)"),
     ),
     "add-service": Listed(
         "settings.services:add_service",
-        tr("Add an MCP service: make its whole folder from the template"),
+        tr("Add an MCP service, whose folder is made from the template"),
     ),
     "remove-service": Listed(
         "settings.services:remove_service",
         tr("Remove an MCP service; by default its data is kept"),
     ),
-    "clients": Listed("settings.clients:client_configuration", tr("Print a ready MCP client configuration")),
+    "clients": Listed("settings.clients:client_configuration", tr("Print a ready-to-use MCP client configuration")),
     "plan": Listed(
         "deployment.plan:plan",
         tr("Save a plan for each stack and one Markdown comment about all; changes nothing"),
     ),
-    "apply": Listed("deployment.plan:apply", tr("Do what a saved plan says, and nothing else")),
+    "apply": Listed("deployment.plan:apply", tr("Make the changes of a saved plan, and no others")),
     "release": Listed(
         "deployment.promote:release",
-        tr("Print the image digests and contracts of what a stack runs (JSON); push its images if it names a registry"),
+        tr("Print the image digests and contracts of what a stack runs (JSON); push its images if a registry is set"),
     ),
     "promote": Listed(
         "deployment.promote:promote",
@@ -93,7 +93,7 @@ LISTED = {
     ),
     "backup": Listed(
         "data.backup:backup",
-        tr("Back data, state, settings and passphrase up, into an encrypted file"),
+        tr("Back up data, state, settings and passphrase into an encrypted file"),
     ),
     "restore": Listed(
         "data.restore:restore",
@@ -110,7 +110,7 @@ LISTED = {
     "env": Listed("machine.machine:env", tr("Print what a shell needs to run pulumi by hand")),
     "doctor": Listed(
         "machine.machine:doctor",
-        tr("Check each prerequisite: found, version, from where, what to do"),
+        tr("Check each prerequisite: whether it is there, its version, its origin, what to do"),
     ),
     "version": Listed("machine.machine:version", tr("Print the versions")),
     "completion": Listed(
@@ -237,5 +237,5 @@ def show_help(
         return
     named = parent.command.get_command(parent, command)  # type: ignore[attr-defined]
     if named is None:
-        raise typer.BadParameter(tr("no command {command!r}", command=command))
+        raise typer.BadParameter(tr("there is no command {command!r}", command=command))
     typer.echo(named.get_help(typer.Context(named, info_name=command, parent=parent)))

@@ -1,4 +1,4 @@
-"""The policy pack of policy/, which every update runs with, and its violations as lines for people."""
+"""Locates the policy pack that every update runs with, and turns its violations into text."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ PACK = str(ROOT / "policy")
 MANDATORY = "mandatory"
 
 
-def told(event: PolicyEvent) -> str:
-    """`resource: what is wrong (rule)`, in the language of the command line."""
+def violation_text(event: PolicyEvent) -> str:
+    """Return a violation as `resource: what is wrong (rule)` in the user's language."""
     # The rule's description comes first; the pack gives what is wrong in both languages (policy/rules.py).
     text = re.sub(r"<\{%.*?%\}>", "", event.message).strip().splitlines()[-1].strip()
     chinese, _, english = text.partition(" / ")

@@ -1,4 +1,4 @@
-"""Implements `dyber state-copy`: a stack's state without its secrets, on which a pull request can be previewed."""
+"""Implements `dyber state-copy`, which writes a stack's state without secrets for previews of pull requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`dyber doctor`, `env`, `version`, `completion`, `update`, `test`: this machine and this checkout."""
+"""Implements `dyber env`, `doctor`, `version`, `completion` and `test`."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def env() -> None:
 
 @commands.command(epilog=examples("./deploy.sh doctor", "./deploy.sh doctor --json"))
 def doctor(as_json: JsonOption = False) -> None:
-    """Check each prerequisite: found, version, from where, what to do."""
+    """Check each prerequisite, and print its version, its origin and what to do about it."""
     home = DyberHome.from_environment()
     findings = [
         *state_health.with_state(prerequisites.inspect_all(home), home, ROOT),
@@ -65,11 +65,11 @@ def doctor(as_json: JsonOption = False) -> None:
 
 @commands.command(epilog=examples("./deploy.sh version", "./deploy.sh version --json"))
 def version(as_json: JsonOption = False) -> None:
-    """Print the versions of the system and of what it runs on."""
+    """Print the versions of this program and of what it runs on."""
     home = DyberHome.from_environment()
     pinned = versions.load()
     cli = pulumi_cli.find_cli(home, pinned)
-    found = {
+    version_of = {
         "dyber": VERSION,
         "commit": git_said(ROOT, "rev-parse", "--short", "HEAD") or None,
         "pulumi": cli.version if cli else None,
@@ -77,9 +77,9 @@ def version(as_json: JsonOption = False) -> None:
         "system": f"{platform.system()} {platform.machine()}",
     }
     if as_json:
-        print_json(found)
+        print_json(version_of)
         return
-    for name, value in found.items():
+    for name, value in version_of.items():
         out.print(f"{name:<8}{value or '-'}", markup=False)
 
 
@@ -89,7 +89,9 @@ def version(as_json: JsonOption = False) -> None:
 def completion(shell: Annotated[str, typer.Argument(help=", ".join(SHELLS))]) -> None:
     """Print a completion script for a shell."""
     if shell not in SHELLS:
-        raise typer.BadParameter(tr("no {shell!r}; known: {shells}", shell=shell, shells=", ".join(SHELLS)))
+        raise typer.BadParameter(
+            tr("shell {shell!r} is not supported; known: {shells}", shell=shell, shells=", ".join(SHELLS))
+        )
     for program in PROGRAMS:
         script = get_completion_script(prog_name=program, complete_var=completion_variable(program), shell=shell)
         sys.stdout.write(script + "\n")
@@ -112,7 +114,8 @@ def test(
         typer.Option(
             "--changed",
             help=tr(
-                "Run only the tests that changed files concern (since the branch left main, uncommitted changes too)"
+                "Run only the tests that changed files concern (since the branch left main, uncommitted changes "
+                "included)"
             ),
         ),
     ] = False,

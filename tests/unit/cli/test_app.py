@@ -15,7 +15,7 @@ from cli.app import LISTED, load
 REPOSITORY = Path(__file__).resolve().parents[3]
 #: Commands whose own help page says more than the list.
 WITH_LONGER_HELP = {"deploy"}
-LISTED_HELP = "Health, version, usage, tools and last error of each service"
+LISTED_HELP = "Show the health, version, usage, tools and last error of each service"
 SHOW_LIST = """
 import sys
 from cli import entry
