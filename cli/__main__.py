@@ -8,11 +8,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def run() -> None:
-    """Run the command; prepares the virtual environment first where a package is missing."""
+    """Run the command, after preparing the virtual environment if a package is missing."""
     try:
         from cli.entry import main
     except ModuleNotFoundError as error:
-        # A missing module inside one of the project's packages is a fault of the program, which no installation mends.
+        # A missing module inside one of the project's packages is a fault of the program; installing cannot repair it.
         if (error.name or "").startswith(("cli.", "infra.", "toolchain.")):
             raise
         damaged = Path(sys.prefix).resolve() == (ROOT / ".venv").resolve()

@@ -1,6 +1,7 @@
-"""The dyber command: one Typer application, whose commands are imported when they are needed.
+"""The dyber command: one Typer application, which imports a command only when it is needed.
 
-To list the commands, none of them is imported: `--help` and a shell that completes a word answer at once.
+Listing the commands imports none of them, so `--help` and the completion of a shell answer at once. The name, the
+module and the short help of a command are written in LISTED only; a command gets them when it is loaded.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
-from typer.main import get_command, get_command_from_info, get_command_name
+from typer.main import get_command, get_command_from_info
 
 from cli.terminal.usage import examples
 from messages import tr
@@ -20,122 +21,124 @@ from messages import tr
 
 @dataclass(frozen=True)
 class Listed:
-    """A command as the list of commands shows it. `module` of cli.commands holds it; `group` names the Typer
-    application in there of a command that has commands of its own."""
+    """An entry of the list of commands.
 
-    module: str
+    `target` is `module:attribute`, the module below cli.commands. The attribute is the function of the command, or the
+    Typer application of a command that has commands of its own. `help` is the command's short help.
+    """
+
+    target: str
     help: str
-    group: str = ""
 
 
-#: All commands but `help`, in the order of the list. The help is that of the command itself (a test compares).
+#: All commands but `help`, in the order in which they are listed.
 LISTED = {
     "deploy": Listed(
-        "deployment.deploy",
+        "deployment.deploy:deploy",
         tr("Set this machine up and deploy (the default command)"),
     ),
-    "setup": Listed("deployment.deploy", tr("Only set this machine up")),
-    "preview": Listed("deployment.deploy", tr("Show what a deployment would change, changing nothing")),
+    "setup": Listed("deployment.deploy:setup", tr("Only set this machine up")),
+    "preview": Listed("deployment.deploy:preview", tr("Show what a deployment would change; changes nothing")),
     "destroy": Listed(
-        "deployment.deploy",
+        "deployment.deploy:destroy",
         tr(
-            "Delete everything this stack made; its data volumes stay, or are listed and deleted, as dataRetention says"
+            "Delete everything this stack made; its data volumes are kept, or listed and deleted, as dataRetention says"
         ),
     ),
     "drift": Listed(
-        "deployment.drift",
+        "deployment.drift:drift",
         tr(
             "Check whether the engine is still as it was deployed; changes nothing. Exit codes: 0 no "
             "difference, 1 differences, 2 could not check"
         ),
     ),
-    "start": Listed("operation.run", tr("Start the stopped containers of a deployed stack")),
-    "stop": Listed("operation.run", tr("Stop the containers; they and their data are kept")),
+    "start": Listed("operation.run:start", tr("Start the stopped containers of a deployed stack")),
+    "stop": Listed("operation.run:stop", tr("Stop the containers; they and their data are kept")),
     "restart": Listed(
-        "operation.run",
-        tr("Restart replica by replica, each when the one before serves again"),
+        "operation.run:restart",
+        tr("Restart one replica after the other, each once the previous one serves again"),
     ),
     "status": Listed(
-        "operation.status",
-        tr("Health, version, usage, tools and last error of each service"),
+        "operation.status:status",
+        tr("Show the health, version, usage, tools and last error of each service"),
     ),
-    "ps": Listed("operation.status", tr("List this stack's containers")),
-    "list": Listed("operation.status", tr("List all available services")),
-    "logs": Listed("operation.logs", tr("Show logs; without a service, of everything")),
+    "ps": Listed("operation.status:ps", tr("List this stack's containers")),
+    "list": Listed("operation.status:list_services", tr("List all available services")),
+    "logs": Listed("operation.logs:logs", tr("Show the logs of a service, or of all containers")),
     "exec": Listed(
-        "operation.logs",
+        "operation.logs:execute",
         tr("Run a command in a service's container (sh by default)"),
     ),
     "add-service": Listed(
-        "settings.services",
-        tr("Add an MCP service: make its whole folder from the template"),
+        "settings.services:add_service",
+        tr("Add an MCP service, whose folder is made from the template"),
     ),
     "remove-service": Listed(
-        "settings.services",
+        "settings.services:remove_service",
         tr("Remove an MCP service; by default its data is kept"),
     ),
-    "clients": Listed("settings.clients", tr("Print a ready MCP client configuration")),
+    "clients": Listed("settings.clients:client_configuration", tr("Print a ready-to-use MCP client configuration")),
     "plan": Listed(
-        "deployment.plan",
+        "deployment.plan:plan",
         tr("Save a plan for each stack and one Markdown comment about all; changes nothing"),
     ),
-    "apply": Listed("deployment.plan", tr("Do what a saved plan says, and nothing else")),
+    "apply": Listed("deployment.plan:apply", tr("Make the changes of a saved plan, and no others")),
     "release": Listed(
-        "deployment.promote",
-        tr("Print the image digests and contracts of what a stack runs (JSON); push its images if it names a registry"),
+        "deployment.promote:release",
+        tr("Print the image digests and contracts of what a stack runs (JSON); push its images if a registry is set"),
     ),
     "promote": Listed(
-        "deployment.promote",
+        "deployment.promote:promote",
         tr("Write the digests and contracts of what one stack runs into the next one's file; deploys nothing"),
     ),
     "backup": Listed(
-        "data.backup",
-        tr("Back data, state, settings and passphrase up, into an encrypted file"),
+        "data.backup:backup",
+        tr("Back up data, state, settings and passphrase into an encrypted file"),
     ),
     "restore": Listed(
-        "data.restore",
+        "data.restore:restore",
         tr("Restore a backup, also on another machine; checks first, and puts back what was there if it fails"),
     ),
     "recover": Listed(
-        "data.recover",
+        "data.recover:recover",
         tr(
             "After the state was lost, take over what is still on the engine: data stays, containers are "
             "replaced (asks first)"
         ),
     ),
-    "clean": Listed("data.clean", tr("Delete this stack and all its data (asks first)")),
-    "env": Listed("machine.machine", tr("Print what a shell needs to run pulumi by hand")),
+    "clean": Listed("data.clean:clean", tr("Delete this stack and all its data (asks first)")),
+    "env": Listed("machine.machine:env", tr("Print what a shell needs to run pulumi by hand")),
     "doctor": Listed(
-        "machine.machine",
-        tr("Check each prerequisite: found, version, from where, what to do"),
+        "machine.machine:doctor",
+        tr("Check each prerequisite: whether it is there, its version, its origin, what to do"),
     ),
-    "version": Listed("machine.machine", tr("Print the versions")),
+    "version": Listed("machine.machine:version", tr("Print the versions")),
     "completion": Listed(
-        "machine.machine",
+        "machine.machine:completion",
         tr("Print a completion script: bash, zsh, fish or powershell"),
     ),
-    "test": Listed("machine.machine", tr("Run all tests; further arguments go to pytest")),
+    "test": Listed("machine.machine:test", tr("Run all tests; further arguments go to pytest")),
     "lint": Listed(
-        "machine.development",
+        "machine.development:lint",
         tr("Check code, types, layers, spelling, scripts, workflows and Dockerfiles; exit code 1 on a fault"),
     ),
     "lock": Listed(
-        "machine.development",
+        "machine.development:lock",
         tr("Make each requirements.txt anew: every Python package that requirements.in needs, with version and hashes"),
     ),
-    "update": Listed("machine.update", tr("Get the newest version and deploy it (asks first)")),
+    "update": Listed("machine.update:update", tr("Get the newest version and deploy it (asks first)")),
     "state-copy": Listed(
-        "deployment.state_copy",
+        "deployment.state_copy:state_copy",
         tr("Write a stack's state without its secrets, to preview pull requests with"),
     ),
-    "token": Listed("settings.tokens", tr("Clients' tokens"), "token_app"),
-    "tools": Listed("settings.tools", tr("Contracts of tools: what agents see"), "tools_app"),
-    "config": Listed("settings.config", tr("A stack's settings"), "config_app"),
+    "token": Listed("settings.tokens:token_app", tr("Clients' tokens")),
+    "tools": Listed("settings.tools:tools_app", tr("Contracts of tools: what agents see")),
+    "config": Listed("settings.config:config_app", tr("A stack's settings")),
 }
 
 
 class Commands(MutableMapping[str, Any]):
-    """The commands by name; asking for one imports its module, asking for the names imports nothing."""
+    """Maps names to commands. Getting a command imports its module; getting the names imports nothing."""
 
     def __init__(self, loaded: dict[str, Any]) -> None:
         self._loaded = loaded
@@ -159,7 +162,7 @@ class Commands(MutableMapping[str, Any]):
 
 
 class LazyGroup(TyperGroup):
-    """The application itself."""
+    """The group of all commands, which loads them when they are needed."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -167,11 +170,11 @@ class LazyGroup(TyperGroup):
         self._listing = False
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Return the names of all commands, in the order of the list."""
+        """Return the names of all commands, in the order in which they are listed."""
         return list(self.commands)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Return a command; while the list is printed, one that has its help alone."""
+        """Return a command. While the list is printed, this is an empty command with its short help."""
         if self._listing and cmd_name in LISTED:
             return TyperCommand(cmd_name, callback=None, help=LISTED[cmd_name].help)
         return self.commands.get(cmd_name)
@@ -186,16 +189,24 @@ class LazyGroup(TyperGroup):
 
 
 def load(name: str) -> Any:
-    """Import a listed command."""
-    module = importlib.import_module(f"cli.commands.{LISTED[name].module}")
-    if group := LISTED[name].group:
-        command = get_command(getattr(module, group))
-        command.name = name
-        return command
-    for known in module.commands.registered_commands:
-        if (known.name or get_command_name(known.callback.__name__)) == name:
-            return get_command_from_info(known, pretty_exceptions_short=True, rich_markup_mode="rich")
-    raise LookupError(name)
+    """Import a listed command, and give it its name and short help.
+
+    A command whose module sets `help` shows that on its own help page.
+    """
+    listed = LISTED[name]
+    module_name, attribute = listed.target.split(":")
+    module = importlib.import_module(f"cli.commands.{module_name}")
+    target = getattr(module, attribute)
+    if isinstance(target, typer.Typer):
+        command, has_longer_help = get_command(target), False
+    else:
+        info = next(info for info in module.commands.registered_commands if info.callback is target)
+        command = get_command_from_info(info, pretty_exceptions_short=True, rich_markup_mode="rich")
+        has_longer_help = info.help is not None
+    command.name, command.short_help = name, listed.help
+    if not has_longer_help:
+        command.help = listed.help
+    return command
 
 
 app = typer.Typer(
@@ -209,8 +220,8 @@ app = typer.Typer(
 
 
 @app.callback()
-def whole() -> None:
-    """Stand for the application, which has commands and no options of its own."""
+def application() -> None:
+    """Make Typer treat the application as a group of commands; it has no options of its own."""
 
 
 @app.command("help", help=tr("Show help"), epilog=examples("./deploy.sh help", "./deploy.sh help deploy"))
@@ -218,13 +229,13 @@ def show_help(
     context: typer.Context,
     command: Annotated[str | None, typer.Argument(help=tr("A command"))] = None,
 ) -> None:
-    """Show help, of one command or of all."""
-    above = context.parent
-    assert above is not None
+    """Show the help of one command, or the list of all commands."""
+    parent = context.parent
+    assert parent is not None
     if command is None:
-        typer.echo(above.get_help())
+        typer.echo(parent.get_help())
         return
-    found = above.command.get_command(above, command)  # type: ignore[attr-defined]
-    if found is None:
-        raise typer.BadParameter(tr("no command {command!r}", command=command))
-    typer.echo(found.get_help(typer.Context(found, info_name=command, parent=above)))
+    named = parent.command.get_command(parent, command)  # type: ignore[attr-defined]
+    if named is None:
+        raise typer.BadParameter(tr("there is no command {command!r}", command=command))
+    typer.echo(named.get_help(typer.Context(named, info_name=command, parent=parent)))

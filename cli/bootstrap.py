@@ -33,18 +33,21 @@ PROBE_SECONDS = 30
 
 
 def say(chinese: str, english: str) -> None:
-    """One line to stderr, in English when DYBER_LANG asks for it."""
+    """Print one line to stderr, in English when DYBER_LANG says so."""
     print(english if os.environ.get("DYBER_LANG", "").startswith("en") else chinese, file=sys.stderr, flush=True)
 
 
 def venv_python() -> Path:
-    """The virtual environment's interpreter."""
+    """Return the interpreter of the virtual environment."""
     return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def wanted_stamp() -> str:
-    """Return what the virtual environment must have been prepared for: this Python version, the kind of machine, the
-    folder, the pinned packages, the project's metadata, its messages, and this file."""
+def expected_stamp() -> str:
+    """Return the hash of everything that the virtual environment is prepared for.
+
+    That is the Python version, the kind of machine, the folder, the pinned packages, the project's metadata, its
+    messages, and this file.
+    """
     place = f"{sys.version_info[:2]} {sys.platform} {platform.machine()} {VENV}\n"
     files = (REQUIREMENTS, PROJECT, MESSAGES, Path(__file__))
     content = place.encode() + b"".join(file.read_bytes() for file in files)
@@ -52,27 +55,29 @@ def wanted_stamp() -> str:
 
 
 def is_ready() -> bool:
-    """Whether the virtual environment is whole and up to date."""
+    """Tell whether the virtual environment is complete and up to date."""
     try:
-        return venv_python().exists() and STAMP.read_bytes() == wanted_stamp().encode()
+        return venv_python().exists() and STAMP.read_bytes() == expected_stamp().encode()
     except OSError:
         return False
 
 
 def is_usable() -> bool:
-    """Tell whether packages can be installed into the existing virtual environment: it was completed once, belongs to
-    this Python version, and its pip starts."""
+    """Tell whether packages can be installed into the existing virtual environment.
+
+    They can if it was completed once, belongs to this Python version, and its pip starts.
+    """
     probe = "import sys, pip; print(*sys.version_info[:2])"
     try:
-        asked = [str(venv_python()), "-c", probe]
-        answer = subprocess.run(asked, capture_output=True, text=True, timeout=PROBE_SECONDS)
+        command = [str(venv_python()), "-c", probe]
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_SECONDS)
     except (OSError, subprocess.TimeoutExpired):
         return False
     return STAMP.exists() and answer.stdout.split() == [str(part) for part in sys.version_info[:2]]
 
 
 def run_with_clock(command: list[str]) -> None:
-    """Run `command`, showing elapsed seconds on a terminal; its output appears only when it fails."""
+    """Run `command` and show the elapsed seconds on a terminal; print its output only if it fails."""
     started = time.monotonic()
     finished = threading.Event()
 
@@ -102,7 +107,10 @@ def run_with_clock(command: list[str]) -> None:
 
 
 def create_venv() -> None:
-    """A fresh virtual environment. Installs python3-venv first where Debian left it out and root may."""
+    """Create an empty virtual environment.
+
+    Debian's Python may lack the module venv; then python3-venv is installed first, if this process may do that.
+    """
     remove_venv()
     probe = subprocess.run([outer_python(), "-c", "import ensurepip, venv"], capture_output=True)
     if probe.returncode:
@@ -145,7 +153,7 @@ def pip_environment() -> dict[str, str]:
 
 
 def prepare() -> None:
-    """Make or bring up to date the virtual environment; the stamp comes last, so an interrupted run is repeated."""
+    """Create or update the virtual environment; the stamp is written last, so an interrupted run is repeated."""
     say(
         "准备 Python 环境（.venv，约 1 分钟，仅第一次）…",
         "Preparing the Python environment (.venv, about a minute, only the first time) …",
@@ -164,15 +172,15 @@ def prepare() -> None:
     # The project itself, editable: its packages are imported from this folder, and it brings the `dyber` command.
     run_with_clock([*install, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)])
     run_with_clock([str(venv_python()), "-m", "messages.catalogue"])
-    STAMP.write_text(wanted_stamp())
+    STAMP.write_text(expected_stamp())
 
 
 def main(*, damaged: bool = False) -> int:
-    """Prepare, then run the dyber command; returns its exit code.
+    """Prepare the virtual environment, run the dyber command in it, and return the exit code.
 
-    `damaged`: the virtual environment lacks a package in spite of its stamp, so it is made anew.
+    `damaged` means that the virtual environment lacks a package in spite of its stamp, so it is made anew.
     """
-    if sys.version_info < (3, 11):  # noqa: UP036 - an older Python runs this file too, to be told
+    if sys.version_info < (3, 11):  # noqa: UP036 - an older Python runs this file too, and gets the message
         say("需要 Python 3.11 或更高版本", "Python 3.11 or newer is needed")
         return SETUP_FAILED
     try:
@@ -198,7 +206,7 @@ def main(*, damaged: bool = False) -> int:
 
 
 def cannot_write(error: OSError) -> int:
-    """Say that the virtual environment cannot be made where it belongs, and what to do; returns the exit code."""
+    """Say that the virtual environment cannot be written, and what to do; return the exit code."""
     place = error.filename or VENV
     say(
         f"无法准备 {VENV}：{place}：{error.strerror}。项目目录要能由你写入且磁盘未满："
@@ -210,7 +218,7 @@ def cannot_write(error: OSError) -> int:
 
 
 class Lock:
-    """Holds `path` against a second preparation at the same time; released by the system if this process dies."""
+    """A lock file that keeps a second preparation waiting; the system releases it when this process ends."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -1,4 +1,4 @@
-"""Entry of the command line: every expected failure is one clear message and an exit code."""
+"""Runs the command line, and turns every expected failure into one clear message and an exit code."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from toolchain.errors import SetupError
 
 
 def main() -> None:
-    """Run the command line; every expected failure is one clear message and an exit code."""
+    """Run the command line; every expected failure becomes one clear message and an exit code."""
     use_utf8()
     command = typer.main.get_command(app)
     for program in PROGRAMS:
@@ -32,12 +32,12 @@ def main() -> None:
             from typer.completion import completion_init  # type: ignore[attr-defined] # imported there, not exported
 
             completion_init()
-            command(prog_name=program, complete_var=variable)  # answers a shell that completes a line, and ends
+            command(prog_name=program, complete_var=variable)  # answers the shell and ends the process
     arguments = with_command_word(sys.argv[1:])
     try:
         code = _guarded(lambda: command(arguments, prog_name="deploy.sh", standalone_mode=False), command)
     finally:
-        # Only Pulumi writes salts; a command that did not start it has no business in these files.
+        # Only Pulumi writes salts, so a command that did not start it leaves these files alone.
         if programs.was_started("pulumi"):
             from cli.stack_files import salts
 
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def with_command_word(arguments: list[str]) -> list[str]:
-    """Without a command word: deploy, with whatever options were given."""
+    """Return the arguments with the command `deploy` in front if they name no command."""
     if arguments[:1] == ["--version"]:
         return ["version", *arguments[1:]]
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
@@ -79,7 +79,7 @@ def _interrupted() -> int:
 
 def _failed(error: Exception) -> int:
     """Report a failure, and return the exit code for it."""
-    # What a command that succeeds does not need is imported here.
+    # Imported here, as a command that succeeds does not need them.
     from cli.configuration.selection import SelectionError
     from cli.deployment.events import Cancelled, DeployError, explain
     from cli.engine.errors import EngineError
@@ -95,7 +95,7 @@ def _failed(error: Exception) -> int:
             fail(str(error), "./deploy.sh list")
             return USAGE
         case ConfigurationError():
-            fail(str(error), tr("mend it and run again"))
+            fail(str(error), tr("correct it and run again"))
             return USAGE
         case SetupError():
             fail(error.message, error.next_step)
@@ -109,7 +109,7 @@ def _failed(error: Exception) -> int:
         case EngineError():
             fail(str(error), error.next_step)
         case _:
-            crashes.tell(error)
+            crashes.report(error)
     return FAILED
 
 

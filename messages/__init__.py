@@ -1,8 +1,8 @@
-"""The texts that people read: English in the code, Chinese in the catalogue beside this file.
+"""Translates the texts that users read: English is in the code, Chinese in the catalogue beside this file.
 
-`tr("the stack {stack} is not deployed", stack=name)` gives the text in the user's language. The text is a literal, so
-that `python -m messages.catalogue` can collect it; a text that is chosen at run time is marked where it is written:
-`mark("container")`, and translated where it is shown: `tr(KINDS[kind])`.
+`tr("the stack {stack} is not deployed", stack=name)` returns the text in the user's language. The text is a literal, so
+that `python -m messages.catalogue` can collect it. A text that is chosen at run time is marked where it is written,
+`mark("container")`, and translated where it is shown, `tr(KINDS[kind])`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ COMPILED = FOLDER / "zh" / "LC_MESSAGES" / f"{DOMAIN}.mo"
 
 
 def language() -> str:
-    """`zh` or `en`: DYBER_LANG, else the locale when it names one of the two, else `zh`."""
+    """Return `en` if DYBER_LANG, or without it the locale, begins with `en`; else return `zh`."""
     chosen = os.environ.get("DYBER_LANG", "").strip().lower()
     if not chosen:
         chosen = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
@@ -31,9 +31,9 @@ def language() -> str:
 
 
 def tr(message: str, /, **values: object) -> str:
-    """A text in the user's language, with `values` in place of its {names}.
+    """Return a text in the user's language, with `values` in place of its {names}.
 
-    A text that the catalogue lacks stays English; a test keeps the catalogue complete.
+    A text that the catalogue lacks stays English; a test checks that the catalogue is complete.
     """
     text = in_language(language(), message)
     return text.format(**values) if values else text
@@ -51,7 +51,7 @@ def either(chinese: str, english: str) -> str:
 
 
 def mark(message: str) -> str:
-    """The text unchanged: marks it for the catalogue where it is written before it is shown with `tr`."""
+    """Return the text unchanged; this marks it for the catalogue, and `tr` translates it where it is shown."""
     return message
 
 

@@ -1,9 +1,9 @@
 """Compiles and updates the catalogue of messages.
 
     python -m messages.catalogue            compile it, as the preparation of .venv does
-    python -m messages.catalogue --update   collect the texts of the code first; new ones wait for a translation
+    python -m messages.catalogue --update   first collect the texts of the code, and list those without a translation
 
-Texts are collected from Python's syntax tree, as they also stand inside f-strings, where Babel's extraction does not look.
+Texts are collected from Python's syntax tree, as Babel's extraction does not find texts inside f-strings.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CHINESE = FOLDER / "zh" / "LC_MESSAGES" / f"{DOMAIN}.po"
 
 
 def collected() -> dict[str, list[tuple[str, int]]]:
-    """Every text of the code, with the files and lines that it stands in. Raises ValueError for one that is computed."""
+    """Return all texts of the code with their files and lines. Raises ValueError for a text that is not a literal."""
     texts: dict[str, list[tuple[str, int]]] = {}
     for package in PACKAGES:
         for file in sorted((ROOT / package).rglob("*.py")):
@@ -50,24 +50,24 @@ def _texts(file: Path) -> Iterator[tuple[str, int]]:
 
 
 def read() -> Catalog:
-    """The Chinese catalogue. Raises OSError, or ValueError where it is not well-formed."""
+    """Read the Chinese catalogue. Raises OSError, and ValueError if the catalogue is not well-formed."""
     with CHINESE.open("rb") as file:
         return read_po(file, locale="zh", domain=DOMAIN, abort_invalid=True)
 
 
 def placeholders(text: str) -> set[str]:
-    """The names in braces of a text."""
+    """Return the names in braces of a text."""
     try:
         return {name for _, name, _, _ in string.Formatter().parse(text) if name}
-    except ValueError:  # A text without values may hold single braces.
+    except ValueError:  # A text without values may have single braces.
         return set()
 
 
 def update() -> list[str]:
-    """Bring the catalogue up to date with the code; returns the texts that have no translation."""
+    """Bring the catalogue up to date with the code; return the texts that have no translation."""
     template = Catalog()
     for text, places in collected().items():
-        # Without a line, which would change with every edit.
+        # Line numbers are left out, as they would change with every edit.
         files = [(file, None) for file in sorted({file for file, _ in places})]
         template.add(text, locations=files)  # type: ignore[arg-type]
     catalogue = read()
@@ -79,14 +79,14 @@ def update() -> list[str]:
 
 
 def compile_catalogue() -> None:
-    """Write the compiled catalogue beside the readable one."""
+    """Write the compiled catalogue beside its source."""
     with tempfile.NamedTemporaryFile(dir=COMPILED.parent, suffix=".mo.part", delete=False) as file:
         write_mo(file, read())
     Path(file.name).replace(COMPILED)
 
 
 def main(arguments: list[str]) -> int:
-    """Compile the catalogue, after an update where that is asked for; returns the exit code."""
+    """Compile the catalogue, with --update after updating it; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m messages.catalogue", description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--update", action="store_true", help="collect the texts of the code first")
     if parser.parse_args(arguments).update:

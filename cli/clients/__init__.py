@@ -1,1 +1,1 @@
-"""Configurations for MCP clients and the addresses in them."""
+"""Makes configurations for MCP clients, and the addresses in them."""

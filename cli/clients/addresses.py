@@ -13,14 +13,14 @@ from infra.rendering.gateway.configuration import CONFIGURATION_ROOT
 from infra.settings.gateway import CONTAINER_NAMES
 from messages import tr
 
-#: What a container calls the machine that it runs on. Docker on Linux needs --add-host for it.
+#: The host name by which a container reaches the machine it runs on. Docker on Linux needs --add-host for it.
 CONTAINER_HOST = CONTAINER_NAMES[0]
-#: Where the gateway's container has its certificates.
+#: The folder of the certificates in the gateway's container.
 _CERTIFICATES = f"{CONFIGURATION_ROOT}/tls"
 
 
 def is_loopback(url: str) -> bool:
-    """Tell whether only programs on this machine, outside of containers, can use the URL."""
+    """Tell whether only programs on this machine, outside containers, can use the URL."""
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -29,17 +29,17 @@ def is_loopback(url: str) -> bool:
 
 
 def for_containers(services: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the services with addresses that a container on this machine can reach: loopback addresses are replaced,
-    as they mean the container itself there."""
+    """Return the services with addresses that a container on this machine can reach.
+
+    Loopback addresses are replaced, as in a container they mean the container itself.
+    """
     return {
-        name: {
-            key: _seen_from_a_container(value) if key in ("url", "mcp", "sse") else value for key, value in one.items()
-        }
-        for name, one in services.items()
+        name: {key: _for_container(value) if key in ("url", "mcp", "sse") else value for key, value in service.items()}
+        for name, service in services.items()
     }
 
 
-def _seen_from_a_container(url: str) -> str:
+def _for_container(url: str) -> str:
     if not is_loopback(url):
         return url
     parts = urlsplit(url)
@@ -50,7 +50,7 @@ def _seen_from_a_container(url: str) -> str:
 def container_hint(bind: str, option: str = "") -> str:
     """Return what a client in a container needs besides its configuration if the gateway listens on `bind`.
 
-    `option` names the stack in commands.
+    `option` selects the stack in suggested commands.
     """
     add_host = tr(
         "on Linux start the container with --add-host {container_host}:host-gateway (Docker Desktop has it)",
@@ -60,9 +60,9 @@ def container_hint(bind: str, option: str = "") -> str:
         return add_host
     return (
         tr(
-            "the gateway listens on {bind} only, where containers on Linux cannot reach it: ./deploy.sh "
-            "config set gateway.bind 172.17.0.1{option} (the address of docker0, which only this machine "
-            "and its containers reach), then ./deploy.sh{option}; ",
+            "the gateway listens on {bind} only, which containers on Linux cannot reach: ./deploy.sh config "
+            "set gateway.bind 172.17.0.1{option} (the address of docker0, which only this machine and its "
+            "containers reach), then ./deploy.sh{option}; ",
             bind=bind,
             option=option,
         )
@@ -75,7 +75,7 @@ def trust_hint(gateway: Mapping[str, Any], option: str = "") -> str | None:
     if gateway.get("url") != gateway["https"] or gateway.get("certificate") != "self-signed":
         return None
     return tr(
-        "the certificate is self-signed, so clients must be told to trust it: ./deploy.sh clients "
+        "the certificate is self-signed, so clients must be configured to trust it: ./deploy.sh clients "
         "--certificate{option} > dyber.pem, then NODE_EXTRA_CA_CERTS=dyber.pem (clients on Node.js), "
         "SSL_CERT_FILE=dyber.pem (Python, Codex), or add it to the system's certificates",
         option=option,
@@ -83,22 +83,22 @@ def trust_hint(gateway: Mapping[str, Any], option: str = "") -> str | None:
 
 
 def certificate(gateway: Mapping[str, Any], deployment: str) -> str:
-    """Return the certificate that clients are to trust, as PEM: the authority of the self-signed one, or the last of the chain
-    that comes from elsewhere. Read in the gateway's container, of the state that has the label value `deployment`.
+    """Return the certificate that clients must trust, as PEM, read from the gateway's container.
 
-    Raises StackError where no gateway runs, or EngineError.
+    For a self-signed certificate this is its authority, else the last certificate of the chain. `deployment` is the
+    label value of the stack's containers. Raises StackError if no gateway runs, and EngineError.
     """
-    found = engine.containers(engine.deployment_filter(deployment), "label=dyber.service=gateway", all_states=False)
-    if not found:
+    running = engine.containers(engine.deployment_filter(deployment), "label=dyber.service=gateway", all_states=False)
+    if not running:
         raise StackError(
-            tr("the gateway does not run, so its certificate cannot be read"),
+            tr("the gateway is not running, so its certificate cannot be read"),
             tr("see ./deploy.sh status; then ./deploy.sh"),
         )
     source = gateway["certificate"]
     file = f"{_CERTIFICATES}/{'gateway.crt' if source == 'self-signed' else f'{source}.pem'}"
-    # These files hold keys as well, which stay in the container.
+    # These files hold private keys as well, which stay in the container.
     only_certificates = "/-BEGIN CERTIFICATE-/,/-END CERTIFICATE-/p"
-    certificates = engine.docker("exec", found[0]["Id"], "sed", "-n", only_certificates, file)
+    certificates = engine.docker("exec", running[0]["Id"], "sed", "-n", only_certificates, file)
     begins = certificates.rfind("-----BEGIN CERTIFICATE-----")
     if begins < 0:
         raise StackError(
@@ -109,10 +109,10 @@ def certificate(gateway: Mapping[str, Any], deployment: str) -> str:
 
 
 def public_authority_hint(gateway: Mapping[str, Any]) -> str | None:
-    """Why clients need not trust the certificate themselves; None for a self-signed one."""
+    """Return a hint that clients may already trust the certificate; None for a self-signed certificate."""
     if gateway["certificate"] == "self-signed":
         return None
     return tr(
-        "this is the last certificate of the gateway's chain; clients trust a public authority already, "
-        "so only a private authority has to be added"
+        "this is the last certificate of the gateway's chain; clients already trust public authorities, "
+        "so only that of a private authority has to be added"
     )

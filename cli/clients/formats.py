@@ -1,4 +1,4 @@
-"""Client configurations, valid word for word for the client they are for."""
+"""Writes the configurations of MCP clients in the format that each client's documentation defines."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from messages import tr
 
 TOKEN_VARIABLE = "DYBER_TOKEN"
 PLACEHOLDER = "<TOKEN>"
-#: Longest call of a service whose stack was deployed before the outputs said it.
+#: Longest call of a service, for stacks deployed before the outputs had `max_call_seconds`.
 LONGEST_CALL_SECONDS = 300
-#: A client waits this much longer than the call may take, so that it gets the service's own words.
+#: A client waits this much longer than the call may take, so that it gets the service's own error.
 DEADLINE_MARGIN_SECONDS = 30
 
 
@@ -24,17 +24,17 @@ def deadline_seconds(service: Mapping[str, Any]) -> int:
 
 @dataclass(frozen=True)
 class Access:
-    """How the client gets the token: written out, or by the name of the environment variable DYBER_TOKEN."""
+    """How a client gets the token: written into its configuration, or from the environment variable DYBER_TOKEN."""
 
     token: str | None
 
     def bearer(self, variable: str) -> str:
-        """The Authorization header; `variable` is the client's way of writing an environment variable."""
+        """Return the Authorization header; `variable` refers to DYBER_TOKEN in the client's syntax."""
         return f"Bearer {self.token or variable}"
 
 
 def _claude_code(services: Mapping[str, Any], access: Access) -> dict[str, Any]:
-    """Its documentation of .mcp.json names `timeout`, in milliseconds: how long a tool call of that server may take."""
+    """Configure Claude Code; `timeout` is in milliseconds, as its documentation of .mcp.json says."""
     authorization = access.bearer("${" + TOKEN_VARIABLE + "}")
     return {
         "mcpServers": {
@@ -75,7 +75,7 @@ def _vscode(services: Mapping[str, Any], access: Access) -> dict[str, Any]:
 
 
 def _gemini(services: Mapping[str, Any], access: Access) -> dict[str, Any]:
-    """`url` alone would be the legacy transport there. Its documentation says that `timeout` is in milliseconds."""
+    """Configure Gemini CLI; `url` would mean the legacy transport, so it is `httpUrl`. `timeout` is in milliseconds."""
     authorization = access.bearer("${" + TOKEN_VARIABLE + "}")
     return {
         "mcpServers": {
@@ -90,8 +90,8 @@ def _gemini(services: Mapping[str, Any], access: Access) -> dict[str, Any]:
 
 
 def _claude_desktop(services: Mapping[str, Any], access: Access) -> dict[str, Any]:
-    # Its file knows only programs that speak over stdio, so a bridge goes between. The header's space is in the
-    # variable, as the Windows version breaks arguments at spaces.
+    # Claude Desktop can only start programs that speak MCP over stdio, so mcp-remote is used as a bridge. The space of
+    # the header is in the variable, as the Windows version splits arguments at spaces.
     return {
         "mcpServers": {
             name: {
@@ -114,7 +114,7 @@ def _claude_desktop(services: Mapping[str, Any], access: Access) -> dict[str, An
 
 
 def _qwen_agent(services: Mapping[str, Any], access: Access) -> dict[str, Any]:
-    # The legacy transport: qwen-agent 0.0.27, which desktop-pet agents pin, sends no headers over the other one.
+    # qwen-agent 0.0.27, which desktop-pet agents pin, sends headers only over the legacy transport.
     authorization = access.bearer("${" + TOKEN_VARIABLE + "}")
     return {
         "mcpServers": {
@@ -141,7 +141,7 @@ def _dyberpet(services: Mapping[str, Any], access: Access) -> dict[str, Any]:
 
 
 def _codex(services: Mapping[str, Any], access: Access) -> str:
-    """Its reference of config.toml names `tool_timeout_sec`, in seconds, 60 without it."""
+    """Configure Codex; `tool_timeout_sec` is in seconds, and 60 by default, as its reference of config.toml says."""
     tables = []
     for name, service in services.items():
         # A JSON string of these characters is a TOML string too.
@@ -159,8 +159,10 @@ def _codex(services: Mapping[str, Any], access: Access) -> str:
 
 
 def _cline(services: Mapping[str, Any], access: Access) -> dict[str, Any]:
-    """Cline takes an entry without `type` for the legacy transport, and fills in no variables. `timeout` is in seconds,
-    60 without it."""
+    """Configure Cline, which takes an entry without `type` for the legacy transport and replaces no variables.
+
+    `timeout` is in seconds, and 60 by default.
+    """
     return {
         "mcpServers": {
             name: {
@@ -176,7 +178,10 @@ def _cline(services: Mapping[str, Any], access: Access) -> dict[str, Any]:
 
 
 def _cherry_studio(services: Mapping[str, Any], access: Access) -> dict[str, Any]:
-    """Its import from JSON refuses the whole text for an unknown key; `timeout` is in seconds, 60 without it."""
+    """Configure Cherry Studio, whose import refuses a text with an unknown key.
+
+    `timeout` is in seconds, and 60 by default.
+    """
     return {
         "mcpServers": {
             name: {
@@ -193,9 +198,9 @@ def _cherry_studio(services: Mapping[str, Any], access: Access) -> dict[str, Any
 
 
 def _dify(services: Mapping[str, Any], access: Access) -> list[dict[str, Any]]:
-    """The fields of Dify's form for an MCP server over HTTP, by the names of its interface.
+    """Return the fields of Dify's form for an MCP server over HTTP, by the names in its API.
 
-    Both timeouts are in seconds, 30 and 300 without them.
+    Both timeouts are in seconds, and 30 and 300 by default.
     """
     return [
         {
@@ -213,9 +218,10 @@ def _dify(services: Mapping[str, Any], access: Access) -> list[dict[str, Any]]:
 
 
 def _n8n(services: Mapping[str, Any], access: Access) -> dict[str, Any]:
-    """Nodes of the kind MCP Client Tool, to be pasted into a workflow; `timeout` is in milliseconds, 60,000 without it.
+    """Return nodes of the kind MCP Client Tool, to be pasted into a workflow of n8n.
 
-    n8n keeps tokens apart from workflows: the nodes name a credential of the kind Bearer Auth, and hold no token.
+    `timeout` is in milliseconds, and 60,000 by default. The nodes hold no token, as n8n keeps tokens in credentials of
+    the kind Bearer Auth.
     """
     return {
         "nodes": [
@@ -238,9 +244,9 @@ def _n8n(services: Mapping[str, Any], access: Access) -> dict[str, Any]:
 
 
 def _lobechat(services: Mapping[str, Any], access: Access) -> str:
-    """One document per service, as LobeChat's import from JSON takes one server at a time.
+    """Return one document for each service, as LobeChat imports one MCP server at a time.
 
-    How long it waits is a setting of its own server: MCP_TOOL_TIMEOUT, in milliseconds, 60,000 without it.
+    LobeChat's server has its own timeout: MCP_TOOL_TIMEOUT, in milliseconds, and 60,000 by default.
     """
     return "\n\n".join(
         _json(
@@ -278,7 +284,7 @@ FORMATS: dict[str, Renderer] = {
     "n8n": _n8n,
     "lobechat": _lobechat,
 }
-#: Where each client looks for it.
+#: The place where each client looks for its configuration.
 FILES = {
     "claude-code": ".mcp.json",
     "claude-desktop": "claude_desktop_config.json",
@@ -294,30 +300,31 @@ FILES = {
     "n8n": tr("paste onto the canvas of a workflow"),
     "lobechat": tr("Plugins → custom MCP → quick import of JSON, one at a time"),
 }
-#: Formats of the legacy transport, which only a token of the scope `all` can use.
+#: Formats that use the legacy transport, which needs a token with the scope `all`.
 LEGACY_TRANSPORT = ("qwen-agent", "dyberpet")
 #: Programs that usually run in a container.
 IN_CONTAINERS = ("dify", "n8n", "lobechat")
 #: What a program needs besides its configuration.
 NOTES = {
     "n8n": tr(
-        "make a credential of the kind Bearer Auth in n8n and choose it in the nodes; see ./deploy.sh token show"
+        "create a credential of the kind Bearer Auth in n8n and choose it in the nodes; its token: "
+        "./deploy.sh token show"
     ),
     "lobechat": tr(
-        "older versions import no headers: choose Bearer Token in the form afterwards. How long it "
-        "waits is a variable of LobeChat's server, MCP_TOOL_TIMEOUT in milliseconds: {milliseconds}"
+        "older versions import no headers: choose Bearer Token in the form afterwards. The timeout is a "
+        "variable of LobeChat's server, MCP_TOOL_TIMEOUT in milliseconds: {milliseconds}"
     ),
-    "cursor": tr("Cursor has no setting for how long it waits"),
-    "vscode": tr("VS Code has no setting for how long it waits"),
-    "claude-desktop": tr("Claude Desktop has no setting for how long it waits"),
+    "cursor": tr("Cursor has no setting for its timeout"),
+    "vscode": tr("VS Code has no setting for its timeout"),
+    "claude-desktop": tr("Claude Desktop has no setting for its timeout"),
 }
 
 
 def render(format: str, services: Mapping[str, Any], token: str | None) -> str:
-    """The configuration for `format`, a key of FORMATS, as text; `services` as the stack exports them.
+    """Return the configuration for `format`, a key of FORMATS, as text; `services` are those in the stack's outputs.
 
-    Without a `token` it refers to the environment variable DYBER_TOKEN (VS Code asks for it; programs that fill in no
-    variables have a place for it to be written into).
+    Without a `token` the configuration refers to the environment variable DYBER_TOKEN. VS Code asks for the token;
+    clients that replace no variables get a placeholder.
     """
     result = FORMATS[format](services, Access(token))
     return result if isinstance(result, str) else _json(result)

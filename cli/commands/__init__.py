@@ -1,1 +1,1 @@
-"""The commands: options, messages and exit codes, a module per family."""
+"""The commands of the command line: options, messages and exit codes, one module for each family."""

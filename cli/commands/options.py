@@ -1,4 +1,4 @@
-"""What the commands share: their options, setting the machine up, checking ports, interrupting well."""
+"""Steps that several commands share: setting the machine up, checking a stack, and handling Ctrl-C."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from toolchain.progress import duration
 
 
 def set_up(home: DyberHome, display: Activities) -> None:
-    """Install what this machine lacks, saying what first; this process then finds it."""
+    """Install what this machine lacks, after listing it, and put it into this process's environment."""
     for step in (steps := prerequisites.plan(home)):
         if step is steps[0]:
             err.print(tr("This machine lacks the following; installing now:"))
@@ -30,28 +30,32 @@ def set_up(home: DyberHome, display: Activities) -> None:
         err.print(f"  • {step.title}: {step.statement}{about}", markup=False)
     if steps and (message := proxies.left_out_message(os.environ)):
         err.print(message, markup=False)
-    # Also where nothing is missing: it refuses an engine or a Python that is too old, and a full disk.
+    # This is needed even if nothing is missing: it refuses an engine or a Python that is too old, and a full disk.
     prerequisites.set_up(home, display)
     activate(home)
 
 
 def check(deployment: Deployment, replacing: Collection[str] = ()) -> None:
-    """Raises ConfigurationError for settings that cannot be used, and StackError where the engine has containers of
-    this stack that its state does not know, or, naming their owners, when ports that the stack publishes are taken.
-    `replacing`: deployments whose containers are to go."""
+    """Check that the stack can be deployed; `replacing` are deployments whose containers will be replaced.
+
+    Raises ConfigurationError for settings that cannot be used. Raises StackError if the engine has containers of this
+    stack that the state does not know, or if ports of the stack are taken; the message names their owners.
+    """
     deployment.check_settings()
-    own = deployment.deployment_id()
-    wanted = deployment.published_ports()
-    refuse_low_ports(deployment.stack.name, wanted)
-    taken = ports_in_use(wanted, {*replacing, *([own] if own else [])})
-    if (taken or not own) and not replacing:
-        _refuse_remains(deployment.stack.name, own)
+    deployment_id = deployment.deployment_id()
+    published = deployment.published_ports()
+    refuse_low_ports(deployment.stack.name, published)
+    taken = ports_in_use(published, {*replacing, *([deployment_id] if deployment_id else [])})
+    if (taken or not deployment_id) and not replacing:
+        _refuse_remains(deployment.stack.name, deployment_id)
     _refuse_ports(deployment.stack.name, taken)
 
 
 def refuse_taken_ports(name: str, ports: Iterable[tuple[str, int]], deployments: Collection[str]) -> None:
-    """Raises StackError naming the owners of those of the (address, port) pairs of the stack `name` that are taken;
-    those that containers of `deployments` hold are not."""
+    """Raises StackError if some of the (address, port) pairs of the stack `name` are taken, and names their owners.
+
+    Ports that containers of `deployments` hold do not count as taken.
+    """
     _refuse_ports(name, ports_in_use(ports, deployments))
 
 
@@ -60,21 +64,22 @@ def _refuse_ports(name: str, taken: list[PortInUse]) -> None:
         raise cannot_be_had(name, taken)
 
 
-def _refuse_remains(stack: str, own: str | None) -> None:
-    found = remains.find(stack, own)
-    if not found:
+def _refuse_remains(stack: str, deployment_id: str | None) -> None:
+    unknown = remains.find(stack, deployment_id)
+    if not unknown:
         return
-    count = sum(len(item.containers) for item in found)
+    count = sum(len(item.containers) for item in unknown)
     raise StackError(
         tr(
-            "the engine has {count} containers of stack {stack} that the state here does not know (deployment {found})",
+            "the engine has {count} containers of stack {stack} that the state here does not know "
+            "(deployment {deployments})",
             count=count,
             stack=stack,
-            found=", ".join(item.deployment for item in found),
+            deployments=", ".join(item.deployment for item in unknown),
         ),
         tr(
-            "their state is elsewhere: use that (DYBER_HOME or PULUMI_BACKEND_URL); it was lost: "
-            "./deploy.sh recover -s {stack} (data stays)",
+            "if their state is elsewhere, use that state (DYBER_HOME or PULUMI_BACKEND_URL); if it was lost: "
+            "./deploy.sh recover -s {stack} (data is kept)",
             stack=stack,
         ),
     )
@@ -82,7 +87,10 @@ def _refuse_remains(stack: str, own: str | None) -> None:
 
 @contextmanager
 def graceful_interrupt() -> Iterator[None]:
-    """On Ctrl-C let Pulumi, which gets it too, end its running steps, so that nothing is lost; say so once."""
+    """On Ctrl-C, wait until Pulumi has ended its running steps, so that nothing is lost.
+
+    Pulumi gets the Ctrl-C as well. Raises Cancelled if the update failed because of it.
+    """
     interrupted = False
 
     def handler(signum: int, frame: Any) -> None:
@@ -103,5 +111,5 @@ def graceful_interrupt() -> Iterator[None]:
 
 
 def changed(changes: Mapping[str, int]) -> int:
-    """How many resources an update changed, of its number of changes by kind."""
+    """Return how many resources an update changed, given the number of changes by kind."""
     return sum(count for op, count in changes.items() if op not in ("same", "refresh", "read"))

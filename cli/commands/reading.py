@@ -1,6 +1,7 @@
-"""What the commands share that only read: their options, a deployed stack, and what is printed.
+"""Options of the commands, and helpers of those commands that only read a stack.
 
-It imports little, as these commands are to answer at once; what changes a stack is in cli.commands.options.
+This module imports little, so that these commands answer at once; helpers that change a stack are in
+cli.commands.options.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ StackOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help=tr("Print JSON"))]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help=tr("Do not ask"))]
-#: Of commands that change something and never ask: scripts may give it to all of them alike.
+#: Commands that never ask accept --yes too, so that scripts can pass it to every command.
 AcceptedYesOption = Annotated[
     bool,
     typer.Option("--yes", "-y", help=tr("Do not ask (this command never does)")),
@@ -31,10 +32,9 @@ AcceptedYesOption = Annotated[
 
 
 def deployed(stack: str, *, with_settings: bool = False, ask_engine: bool = True) -> tuple[Deployment, dict[str, Any]]:
-    """A deployed stack and its outputs, secrets in clear. Raises StackError when it is not deployed.
+    """Return a deployed stack and its outputs, secrets in clear. Raises StackError when it is not deployed.
 
-    `with_settings`: the command needs the settings too, which then are read at the same time. Without `ask_engine` the
-    engine is not looked for.
+    `with_settings` also reads the settings, at the same time as the state. Without `ask_engine`, no engine is needed.
     """
     activate(DyberHome.from_environment(), ask_engine=ask_engine)
     deployment = Deployment.read(stack, with_settings=with_settings)
@@ -42,14 +42,18 @@ def deployed(stack: str, *, with_settings: bool = False, ask_engine: bool = True
 
 
 def stack_outputs(stack: str) -> dict[str, Any]:
-    """Outputs of a deployed stack, secrets in clear, from its state alone. Raises StackError when it is not
-    deployed."""
+    """Return the outputs of a deployed stack from its state, secrets in clear; no engine is needed.
+
+    Raises StackError when the stack is not deployed.
+    """
     return deployed(stack, ask_engine=False)[1]
 
 
 def client_token(outputs: dict[str, Any], client: str | None) -> tuple[str, str]:
-    """Name and newest token of `client`; without a name of the main client, or of the only one. Raises
-    typer.BadParameter naming those there are."""
+    """Return the name and the newest token of `client`; None means the main client, or the only client.
+
+    Raises typer.BadParameter for an unknown client, naming the known ones.
+    """
     tokens: dict[str, str] = outputs["tokens"]
     if client is None and (MAIN_CLIENT in tokens or len(tokens) == 1):
         client = MAIN_CLIENT if MAIN_CLIENT in tokens else next(iter(tokens))
@@ -58,11 +62,11 @@ def client_token(outputs: dict[str, Any], client: str | None) -> tuple[str, str]
         raise typer.BadParameter(
             tr("name a client: {known}", known=known)
             if client is None
-            else tr("no client {client!r}; known: {known}", client=client, known=known)
+            else tr("there is no client {client!r}; known: {known}", client=client, known=known)
         )
     return client, tokens[client]
 
 
 def print_json(value: Any) -> None:
-    """`value` as JSON on stdout."""
+    """Print `value` as JSON to stdout."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")

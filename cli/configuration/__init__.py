@@ -1,1 +1,1 @@
-"""Reading and writing a stack's settings."""
+"""Reads and writes a stack's settings."""

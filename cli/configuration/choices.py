@@ -1,4 +1,4 @@
-"""What `deploy`'s options change: written down where `pulumi up` reads it too, so that it later means the same."""
+"""Writes the options of `deploy` into `.env` or the stack's file, so that a later `pulumi up` does the same."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from messages import tr
 
 @dataclass(frozen=True)
 class Choices:
-    """The options as they were given. `services` and `profile` are words separated by spaces or commas."""
+    """The given options of `deploy`; `services` and `profile` are words separated by spaces or commas."""
 
     dev: bool = False
     full: bool = False
@@ -35,18 +35,18 @@ class Choices:
     def __bool__(self) -> bool:
         return self.dev or self.full or self.no_cache or self.profile is not None or self.services is not None
 
-    def select(self, now: Selection, catalog: Mapping[str, ServiceSpec]) -> Selection:
-        """What is to run. Raises SelectionError for a word that names nothing."""
-        asked = [*(["dev"] if self.dev else []), *(["full"] if self.full else []), *_words(self.profile)]
-        chosen = with_profiles(now, asked, catalog) if asked else now
+    def select(self, present: Selection, catalog: Mapping[str, ServiceSpec]) -> Selection:
+        """Return what will run if these options are applied to `present`. Raises SelectionError for an unknown word."""
+        profiles = [*(["dev"] if self.dev else []), *(["full"] if self.full else []), *_words(self.profile)]
+        chosen = with_profiles(present, profiles, catalog) if profiles else present
         return with_services(chosen, _words(self.services), catalog) if self.services is not None else chosen
 
 
 def apply(deployment: Deployment, choices: Choices, catalog: Mapping[str, ServiceSpec]) -> Callable[[], None]:
-    """Write `choices` down and say what changes; return a function that restores the file.
+    """Save `choices` and print what changes; return a function that restores the file.
 
-    Of the stack dev they are written into `.env`, which is of this machine alone; of another stack into its own file,
-    which is reviewed. Raises SelectionError, and StackError where images are pinned and so never built.
+    For the stack dev they are saved in `.env`, which belongs to this machine only; for another stack in its own file,
+    which is reviewed. Raises SelectionError, and StackError for --no-cache if the images are pinned and never built.
     """
     if choices.no_cache and deployment.settings.images == "pinned":
         raise StackError(
@@ -61,7 +61,7 @@ def apply(deployment: Deployment, choices: Choices, catalog: Mapping[str, Servic
     before = selection(content)
     after = choices.select(before, catalog)
     lines = changes(before, after)
-    # The time, as a number that was used before would find its layers in a cache.
+    # The time is a new number each time; with a number that was used before, the build would find layers in a cache.
     generation = int(time.time()) if choices.no_cache else None
     if generation is not None:
         lines.append(f"build.generation: {deployment.settings.build.generation} → {generation}")
@@ -93,8 +93,10 @@ def _put(file: StackFile, before: Selection, after: Selection, generation: int |
 def _as_env_values(
     file: Selection, before: Selection, after: Selection, generation: int | None, catalog: Mapping[str, ServiceSpec]
 ) -> dict[str, str]:
-    """Return the values, by key of `.env`, that turn the stack file's selection into `after`; '' where the file already
-    says so."""
+    """Return by key of `.env` the values that turn the stack file's selection `file` into `after`.
+
+    A key that is not needed, as the file already says the same, gets ''.
+    """
     values: dict[str, str] = {}
     if before.profiles != after.profiles:
         names = ",".join(after.profiles) or env_file.NO_PROFILE
@@ -104,44 +106,48 @@ def _as_env_values(
         if before.enabled.get(name) != after.enabled.get(name):
             without = Selection(after.profiles, {key: on for key, on in file.enabled.items() if key == name})
             runs = after.runs(catalog[name])
-            said = without.runs(catalog[name]) == runs
-            values[env_file.service_key(name, "ENABLED")] = "" if said else str(runs).lower()
+            is_said_by_file = without.runs(catalog[name]) == runs
+            values[env_file.service_key(name, "ENABLED")] = "" if is_said_by_file else str(runs).lower()
     if generation is not None:
         values[env_file.GENERATION] = str(generation)
     return values
 
 
 def overruled(settings: StackSettings, file: StackFile, catalog: Mapping[str, ServiceSpec]) -> list[str]:
-    """Return one line for each setting that `.env` decides differently from the stack's file; none for dev, whose
-    choices are in `.env`."""
+    """Return one line for each choice in the stack's file that `.env` overrules.
+
+    There are none for the stack dev, as its choices are in `.env`.
+    """
     if settings.stack == env_file.DEFAULT_STACK:
         return []
-    said = selection(file.values())
+    in_file = selection(file.values())
     lines = []
     for name, spec in catalog.items():
-        own = settings.services.get(name)
-        enabled = own.enabled if own else None
+        service = settings.services.get(name)
+        enabled = service.enabled if service else None
         runs = Selection(settings.profiles, {} if enabled is None else {name: enabled}).runs(spec)
-        if runs != said.runs(spec):
+        if runs != in_file.runs(spec):
             lines.append(f"{name}-mcp: {_running(runs)}")
     lines += [
         f"{FEATURES[name]}: {_running(name in settings.profiles)}"
         for name in FEATURES
-        if (name in settings.profiles) != (name in said.profiles)
+        if (name in settings.profiles) != (name in in_file.profiles)
     ]
     source = env_file.file_name(settings.stack)
     return [f"{source} → {line}" for line in lines]
 
 
 def selection(content: Mapping[str, Any]) -> Selection:
-    """Return what a stack's settings say about what runs; values of an unexpected form are left for the settings to
-    refuse."""
+    """Return the selection in the `content` of a stack's file.
+
+    Values of an unexpected form are ignored here; reading the settings refuses them.
+    """
     profiles: Any = content.get("profiles", [])
     services: Any = content.get("services", {})
     enabled = {
-        str(name): own["enabled"]
-        for name, own in (services.items() if isinstance(services, dict) else ())
-        if isinstance(own, dict) and isinstance(own.get("enabled"), bool)
+        str(name): service["enabled"]
+        for name, service in (services.items() if isinstance(services, dict) else ())
+        if isinstance(service, dict) and isinstance(service.get("enabled"), bool)
     }
     return Selection(tuple(map(str, profiles)) if isinstance(profiles, list) else (), enabled)
 

@@ -1,4 +1,4 @@
-"""Keys and values as people write them on a command line: `gateway.limits.requestsPerSecond 20`."""
+"""Reads keys and values of settings from a command line, such as `gateway.limits.requestsPerSecond 20`."""
 
 from __future__ import annotations
 
@@ -25,8 +25,10 @@ _TRUE, _FALSE = ("true", "yes", "on"), ("false", "no", "off")
 
 
 def parse(key: str, tree: Setting) -> KeyPath:
-    """The path of `gateway.bind`, with or without `dyber:`. Raises typer.BadParameter for a key that is not there, naming
-    the one that was probably meant."""
+    """Return the path of a key such as `gateway.bind`, with or without `dyber:`.
+
+    Raises typer.BadParameter for an unknown key, naming the key that was probably meant.
+    """
     text = key.removeprefix(f"{NAMESPACE}:")
     try:
         path = parts(text)
@@ -37,26 +39,31 @@ def parse(key: str, tree: Setting) -> KeyPath:
     near = (_with_dots_in_the_last_key(path, tree) or nearest(path, tree)) if path else None
     if near is None:
         written = {dotted(known): known for known, _ in tree.leaves()}
-        found = difflib.get_close_matches(text, written, n=1)
-        near = written[found[0]] if found else None
+        matches = difflib.get_close_matches(text, written, n=1)
+        near = written[matches[0]] if matches else None
     hint = tr("; did you mean {near}?", near=dotted(near)) if near else ""
     raise typer.BadParameter(
-        tr("no key {key!r}", key=key) + (hint or tr("; known: {properties}", properties=", ".join(tree.properties)))
+        tr("there is no key {key!r}", key=key)
+        + (hint or tr("; known: {properties}", properties=", ".join(tree.properties)))
     )
 
 
 def _with_dots_in_the_last_key(path: KeyPath, tree: Setting) -> KeyPath | None:
-    """The path with its end as one free key, such as the tool `notes.search`, where that is a setting."""
+    """Return the path with its end joined into one free key, such as the tool `notes.search`; None for no setting."""
     for depth in range(1, len(path) - 1):
-        above = tree.find(path[:depth])
-        if above is not None and above.entry is not None and not above.entry.properties and above.entry.entry is None:
+        parent = tree.find(path[:depth])
+        if parent is None or parent.entry is None:
+            continue
+        if not parent.entry.properties and parent.entry.entry is None:
             return (*path[:depth], ".".join(path[depth:]))
     return None
 
 
 def typed(text: str, setting: Setting) -> Any:
-    """The value that `text` is for a setting: number, true or false, list (`a,b` or `[a, b]`), mapping (JSON), or text.
-    What does not fit stays text, for the settings to refuse."""
+    """Read `text` as a value of a setting: number, boolean, list (`a,b` or `[a, b]`), mapping (JSON), or text.
+
+    Text of another form is returned as it is; checking the settings refuses it.
+    """
     types, word = setting.types, text.strip()
     if word in setting.choices:
         return word
@@ -79,10 +86,12 @@ def typed(text: str, setting: Setting) -> Any:
 
 
 def write(file: StackFile, path: KeyPath, value: Any, tree: Setting) -> None:
-    """Give the setting at `path` a value in `file`; None removes it. A list where keys are free becomes a mapping first,
-    and what such a mapping has by default stays in it."""
-    key, *inside = path
-    if not inside:
+    """Set the setting at `path` in `file` to a value; None removes it.
+
+    A list in the place of a mapping with free keys becomes a mapping first, which keeps its default entries.
+    """
+    key, *rest = path
+    if not rest:
         file.set(key, value)
         return
     setting = tree.properties[key]
@@ -91,12 +100,12 @@ def write(file: StackFile, path: KeyPath, value: Any, tree: Setting) -> None:
         names = present if isinstance(present, list) else setting.default or ()
         if names:
             file.set(key, {str(name): {} for name in names})
-    file.set_in(key, inside, value)
-    name = inside[0]
-    # Such a mapping means something by the names in it alone: a client stays one, whatever is no longer said of it.
+    file.set_in(key, rest, value)
+    name = rest[0]
+    # The names in such a mapping count even without settings: a client without settings is still a client.
     if (
         value is None
-        and len(inside) > 1
+        and len(rest) > 1
         and setting.entry is not None
         and setting.default
         and name not in file.get(key, ())
@@ -105,12 +114,12 @@ def write(file: StackFile, path: KeyPath, value: Any, tree: Setting) -> None:
 
 
 def complete_key(context: typer.Context, incomplete: str) -> list[str]:
-    """The keys that begin with `incomplete`, for a shell."""
+    """Return the keys that begin with `incomplete`, for the completion of a shell."""
     return [key for key in _known(context) if key.startswith(incomplete)]
 
 
 def complete_key_or_value(context: typer.Context, incomplete: str) -> list[str]:
-    """Of `KEY VALUE KEY VALUE …`, what can follow."""
+    """Return what can follow in `KEY VALUE KEY VALUE …`, for the completion of a shell."""
     before: Sequence[str] = context.params.get("words") or ()
     if len(before) % 2 == 0:
         return complete_key(context, incomplete)
@@ -126,13 +135,13 @@ def _known(context: typer.Context) -> Iterator[str]:
     root = stacks.ROOT
     services = [file.parent.name for file in sorted((root / "mcp-servers").glob(f"*/{SPEC_FILE}"))]
     path = root / stack_file(str(context.params.get("stack") or "dev"))
-    own = StackFile(path).get("clients") if path.is_file() else None
-    clients = [str(name) for name in own or (MAIN_CLIENT,)]
+    in_file = StackFile(path).get("clients") if path.is_file() else None
+    clients = [str(name) for name in in_file or (MAIN_CLIENT,)]
     for leaf, _ in setting_tree().leaves():
         first, rest = leaf[0], leaf[1:]
         if not rest or rest[0] != ANY_KEY:
             yield dotted(leaf)
             continue
-        # Of a free key further down nothing is known; what holds it is a key as well.
-        below = rest[1 : rest.index(ANY_KEY, 1) if ANY_KEY in rest[1:] else None]
-        yield from (dotted((first, name, *below)) for name in (services if first == "services" else clients))
+        # Free keys further down are not known, so the path ends at the mapping that holds them.
+        known = rest[1 : rest.index(ANY_KEY, 1) if ANY_KEY in rest[1:] else None]
+        yield from (dotted((first, name, *known)) for name in (services if first == "services" else clients))

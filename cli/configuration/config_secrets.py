@@ -1,4 +1,4 @@
-"""Secrets of a stack's file: Pulumi encrypts and decrypts them; a value never is on a command line."""
+"""Reads and writes the secrets of a stack's file through Pulumi; a value is never on a command line."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from toolchain.home import DyberHome
 
 
 def decrypted(stack: str, root: Path) -> dict[str, Any]:
-    """What the file of `stack` says, by key, secrets in clear. Needs the stack's passphrase, but no engine.
+    """Return the content of the stack's file by key, secrets in clear. Needs the stack's passphrase, but no engine.
 
-    Raises StackError where they cannot be decrypted.
+    Raises StackError if the secrets cannot be decrypted.
     """
     from pulumi import automation as auto
     from pulumi.automation.errors import CommandError
@@ -36,8 +36,10 @@ def decrypted(stack: str, root: Path) -> dict[str, Any]:
 
 
 def store(stack: str, root: Path, key: str, value: str) -> None:
-    """Write the secret `value` into the stack's file, encrypted, under `key`, such as `cache.password`. The stack is made
-    where there is none. Raises StackError where Pulumi refuses."""
+    """Write the secret `value` encrypted into the stack's file, under a key such as `cache.password`.
+
+    A stack that does not exist yet is created. Raises StackError if Pulumi refuses.
+    """
     activate(DyberHome.from_environment())
     Deployment.open(stack)
     done = programs.run(
@@ -53,7 +55,7 @@ def _explained(stack: str, output: str) -> StackError:
         option = "" if stack == "dev" else f" -s {stack}"
         return _unreadable(
             stack,
-            tr("the stack is not known here"),
+            tr("this stack is not known here"),
             tr("deploy it: ./deploy.sh{option}; or choose the right backend (./deploy.sh doctor)", option=option),
         )
     known = explain(output, [])
@@ -65,5 +67,5 @@ def _explained(stack: str, output: str) -> StackError:
 
 def _unreadable(stack: str, reason: str, next_step: str) -> StackError:
     return StackError(
-        tr("the secrets of stack {stack} cannot be used: {reason}", stack=stack, reason=reason), next_step
+        tr("the secrets of stack {stack} cannot be read: {reason}", stack=stack, reason=reason), next_step
     )

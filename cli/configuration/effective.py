@@ -1,5 +1,8 @@
-"""The settings that a stack really has: its file over what its services and this machine say, `.env` over all; and where
-each value comes from. Needs no engine, and Pulumi only where the file has secrets."""
+"""Computes the settings in force for a stack, and where each value comes from.
+
+`.env` overrules the stack's file, which overrules what its services and this machine say. This needs no engine, and
+Pulumi only if the file has secrets.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ from infra.settings.stack import (
     setting_tree,
 )
 
-#: A key, taken apart: `gateway.bind` is ("gateway", "bind").
+#: The parts of a key: `gateway.bind` is ("gateway", "bind").
 KeyPath = tuple[str, ...]
 DEFAULT = "default"
 MISSING = object()
@@ -43,8 +46,11 @@ MISSING = object()
 
 @dataclass(frozen=True)
 class Value:
-    """One setting of a stack. `source`: the file or environment variable that says it, or `default`. A secret's value is
-    None where it could not be decrypted."""
+    """One setting of a stack.
+
+    `source` is the file or environment variable that sets it, or `default`. `value` is None for a secret that could not
+    be decrypted.
+    """
 
     path: KeyPath
     value: Any = field(repr=False)
@@ -53,15 +59,16 @@ class Value:
 
     @property
     def key(self) -> str:
-        """The setting's place as a user writes it, with dots."""
+        """The setting's path as a user writes it, with dots."""
         return dotted(self.path)
 
 
 class Configuration:
-    """The settings of one stack. `file` may be changed before they are asked for; `problem` is why its secrets could not
-    be decrypted: they are then left out.
+    """The settings of one stack.
 
-    Raises StackError where the stack has no file, ConfigurationError for files that cannot be read.
+    Changes of `file` show in the settings before the file is saved. `problem` is the error if the file's secrets could
+    not be decrypted; the settings then lack them. Raises StackError if the stack has no file, and ConfigurationError
+    for files that cannot be read.
     """
 
     def __init__(self, stack: str) -> None:
@@ -80,9 +87,9 @@ class Configuration:
                 self.problem = error
 
     def settings(self, clear: Mapping[KeyPath, str] | None = None) -> StackSettings:
-        """What the file says now, with `.env` over it; `clear` are secrets that are not in it yet.
+        """Return the settings of the file overruled by `.env`; `clear` are secrets that are not in the file yet.
 
-        Raises ConfigurationError for what cannot be used.
+        Raises ConfigurationError for settings that cannot be used.
         """
         content = self._content()
         for path, value in (clear or {}).items():
@@ -91,42 +98,42 @@ class Configuration:
         return parse_settings(self.stack, texts, overrides=self.overrides)
 
     def check(self, clear: Mapping[KeyPath, str] | None = None) -> StackSettings:
-        """As `settings`, and raises ConfigurationError also for what the program would refuse before it does anything."""
+        """Return the settings as `settings` does; raises ConfigurationError also for what the program would refuse."""
         settings = self.settings(clear)
         gateway_inputs.configuration(settings, settings.select(self.catalog), {})
         return settings
 
     def values(self) -> dict[KeyPath, Value]:
-        """Every setting there is, by path. Raises ConfigurationError as `settings` does."""
+        """Return all settings by path. Raises ConfigurationError as `settings` does."""
         settings = self.settings()
         content = settings.model_dump(by_alias=True, exclude=set(NOT_IN_THE_FILE))
-        said = self._said()
-        from_services = dict(self._service_files(settings, content, said))
-        secured = set(encrypted_paths(self.file.values()))
-        found = {}
+        source_of = self._sources()
+        from_services = dict(self._service_files(settings, content, source_of))
+        encrypted = set(encrypted_paths(self.file.values()))
+        values = {}
         for path, setting, value in self.tree.values(content):
-            secret = setting.secret or path in secured or _is_named_as_secret(path, value)
+            secret = setting.secret or path in encrypted or _is_named_as_secret(path, value)
             plain = value.get_secret_value() if isinstance(value, SecretStr) else value
             plain = list(plain) if isinstance(plain, tuple) else plain
-            source = said(path) or from_services.get(path, DEFAULT)
-            found[path] = Value(path, plain, source, secret)
+            source = source_of(path) or from_services.get(path, DEFAULT)
+            values[path] = Value(path, plain, source, secret)
         if self.problem:
-            found |= {path: Value(path, None, self.file.path.name, True) for path in secured}
-        return found
+            values |= {path: Value(path, None, self.file.path.name, True) for path in encrypted}
+        return values
 
     def _content(self) -> dict[str, Any]:
         return {
             key: value
-            for key, own in self.file.values().items()
-            if (value := _with_clear(own, self._clear.get(key, MISSING))) is not MISSING
+            for key, in_file in self.file.values().items()
+            if (value := _with_clear(in_file, self._clear.get(key, MISSING))) is not MISSING
         }
 
     def _service_files(
-        self, settings: StackSettings, content: dict[str, Any], said: Callable[[KeyPath], str | None]
+        self, settings: StackSettings, content: dict[str, Any], source_of: Callable[[KeyPath], str | None]
     ) -> Iterator[tuple[KeyPath, str]]:
-        """Complete the services in `content` with what their service.yaml say; yields path and source of each."""
+        """Complete the services in `content` with the values of their service.yaml; yield path and source of each."""
         limit = ("gateway", "limits", "requestsPerSecond")
-        # Of a secret, service.yaml has no value, whatever it says of it.
+        # service.yaml declares secrets, but has no values for them.
         shared = [
             key
             for key in ServiceSettings.model_fields
@@ -134,7 +141,7 @@ class Configuration:
         ]
         services: dict[str, Any] = {}
         for name, spec in self.catalog.items():
-            own = content["services"].get(name) or ServiceSettings().model_dump(by_alias=True)
+            service = content["services"].get(name) or ServiceSettings().model_dump(by_alias=True)
             given = {
                 "enabled": spec.profile is None or spec.profile in settings.profiles,
                 "requestsPerSecond": settings.gateway.limits.requests_per_second,
@@ -144,72 +151,77 @@ class Configuration:
             for key, value in given.items():
                 path, source = ("services", name, key), f"mcp-servers/{name}/{SPEC_FILE}"
                 if isinstance(value, Mapping):
-                    own[key] = {**value, **own[key]}
-                    yield from (((*path, inner), source) for inner in value)
-                elif own[key] is None:
-                    own[key] = value
-                    yield path, (said(limit) or DEFAULT) if key == limit[-1] else source
-            services[name] = own
+                    service[key] = {**value, **service[key]}
+                    yield from (((*path, inner_key), source) for inner_key in value)
+                elif service[key] is None:
+                    service[key] = value
+                    yield path, (source_of(limit) or DEFAULT) if key == limit[-1] else source
+            services[name] = service
         content["services"] = services | {
-            name: own for name, own in content["services"].items() if name not in services
+            name: service for name, service in content["services"].items() if name not in services
         }
 
     def _has_secrets(self, path: KeyPath) -> bool:
         setting = self.tree.find(path)
         return setting is not None and setting.has_secrets()
 
-    def _said(self) -> Callable[[KeyPath], str | None]:
-        """A function that names what says the value at a path; None where neither the file, `.env` nor the machine does."""
-        texts = {f"{NAMESPACE}:{key}": _text(value) for key, value in self._content().items()}
-        below = _named(self.tree, file_content(texts))
-        above = self.overrides.over(below)
+    def _sources(self) -> Callable[[KeyPath], str | None]:
+        """Return a function that names the source of the value at a path.
 
-        def said(path: KeyPath) -> str | None:
-            own, effective = _get(below, path), _get(above, path)
-            if _get(self.overrides.settings, path) is not MISSING or (effective is not MISSING and own != effective):
+        The function returns None if neither `.env` nor the file nor the machine sets the value.
+        """
+        texts = {f"{NAMESPACE}:{key}": _text(value) for key, value in self._content().items()}
+        in_file = _named(self.tree, file_content(texts))
+        overruled = self.overrides.over(in_file)
+
+        def source_of(path: KeyPath) -> str | None:
+            written, effective = _get(in_file, path), _get(overruled, path)
+            if _get(self.overrides.settings, path) is not MISSING or (
+                effective is not MISSING and written != effective
+            ):
                 return file_name(self.stack)
-            if own is not MISSING:
+            if written is not MISSING:
                 return self.file.path.name
             if path[0] == "build" and path[-1] in from_environment(os.environ):
                 return FROM_ENVIRONMENT[path[-1]]
             return None
 
-        return said
+        return source_of
 
 
 def masked(tree: Setting, path: KeyPath, value: Any) -> Any:
-    """The `value` of the setting at `path`, with HIDDEN for every secret in it."""
+    """Return the `value` of the setting at `path` with HIDDEN in place of every secret."""
     if isinstance(value, Mapping) and not is_encrypted(value):
-        return {key: masked(tree, (*path, str(key)), below) for key, below in value.items()}
+        return {key: masked(tree, (*path, str(key)), item) for key, item in value.items()}
     setting = tree.find(path)
     secret = is_encrypted(value) or (setting is not None and setting.secret) or _is_named_as_secret(path, value)
     return HIDDEN if secret else value
 
 
 def _with_clear(value: Any, clear: Any) -> Any:
-    """`value` with every encrypted part as it is in `clear`, or left out where it is not there."""
+    """Return `value` with every encrypted part replaced by the one in `clear`, or left out if `clear` lacks it."""
     if is_encrypted(value):
         return clear
     if not isinstance(value, Mapping):
         return value
-    below = {
-        key: _with_clear(own, clear.get(key, MISSING) if isinstance(clear, Mapping) else MISSING)
-        for key, own in value.items()
+    items = {
+        key: _with_clear(item, clear.get(key, MISSING) if isinstance(clear, Mapping) else MISSING)
+        for key, item in value.items()
     }
-    return {key: own for key, own in below.items() if own is not MISSING}
+    return {key: item for key, item in items.items() if item is not MISSING}
 
 
 def _named(setting: Setting, value: Any) -> Any:
-    """`value` with its keys as they are documented, where the file has them as Python does, or only lists them."""
+    """Return `value` with its keys as documented, if the file writes them in snake case or only lists them."""
     if isinstance(value, list) and setting.entry:
         value = {str(name): {} for name in value}
     if not isinstance(value, Mapping):
         return value
     named = {}
-    for key, below in value.items():
+    for key, item in value.items():
         name = key if setting.child(key) else to_camel(key)
         child = setting.child(name)
-        named[name] = _named(child, below) if child else below
+        named[name] = _named(child, item) if child else item
     return named
 
 

@@ -1,6 +1,6 @@
-"""Writing `.env`: new keys after a deployment, and the main client's generated token, which old scripts read there.
+"""Writes `.env`: new keys after a deployment, and the main client's generated token, which old scripts read there.
 
-The user's own lines and comments stay as they are; the file is readable by its owner only.
+Lines and comments of the user stay as they are; only the owner can read the file.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ def show_taken(stack: str) -> None:
         err.print(line, markup=False)
 
 
-def completed(text: str, header: str, wanted: list[str], values: Mapping[str, str]) -> str:
-    """`text` with a line for every wanted key that it has none for; `values` fill those that are there but empty.
+def completed(text: str, header: str, known_keys: list[str], values: Mapping[str, str]) -> str:
+    """Return `text` with a line for each known key that it lacks; `values` fill keys that are empty.
 
-    What the user wrote is never changed.
+    Values that the user wrote are never changed. An empty `text` starts with `header`.
     """
     result = []
     seen = set()
@@ -51,19 +51,19 @@ def completed(text: str, header: str, wanted: list[str], values: Mapping[str, st
     joined = "".join(result)
     if joined and not joined.endswith("\n"):
         joined += "\n"
-    return joined + "".join(f"{key}={values.get(key, '')}\n" for key in wanted if key not in seen)
+    return joined + "".join(f"{key}={values.get(key, '')}\n" for key in known_keys if key not in seen)
 
 
 def with_value(line: str, value: str) -> str:
-    """A line of the file with another value, its comment and line end as they were."""
-    found = re.fullmatch(r"(\s*(?:export\s+)?[A-Za-z_][A-Za-z0-9_]*\s*)(?:=[^#\r\n]*?)?(\s*#[^\r\n]*)?(\r?\n?)", line)
-    if found is None:
+    """Return a line of the file with another value; its comment and line end stay."""
+    parts = re.fullmatch(r"(\s*(?:export\s+)?[A-Za-z_][A-Za-z0-9_]*\s*)(?:=[^#\r\n]*?)?(\s*#[^\r\n]*)?(\r?\n?)", line)
+    if parts is None:
         return line
-    return f"{found[1].rstrip(' ')}={value}{found[2] or ''}{found[3]}"
+    return f"{parts[1].rstrip(' ')}={value}{parts[2] or ''}{parts[3]}"
 
 
 def without_value(text: str, key: str, value: str) -> str:
-    """`text` with `key` empty where its value was `value`."""
+    """Return `text` with `key` emptied if its value is `value`."""
     return "".join(
         with_value(binding.original.string, "")
         if binding.key == key and binding.value == value
@@ -73,7 +73,7 @@ def without_value(text: str, key: str, value: str) -> str:
 
 
 def complete(stack: str, tokens: Mapping[str, str]) -> None:
-    """Bring the stack's file up to date after a deployment. The one of dev is made where there is none."""
+    """Bring the stack's env file up to date after a deployment; that of dev is created if it does not exist."""
     path = ROOT / file_name(stack)
     before = _read(path)
     if before is None and stack != DEFAULT_STACK:
@@ -88,7 +88,7 @@ def complete(stack: str, tokens: Mapping[str, str]) -> None:
 
 
 def generated(deployment: Deployment) -> str | None:
-    """The main client's token, where the stack made it and its file at most repeats it."""
+    """Return the main client's token if the stack generated it; None if the user set it or nothing is deployed."""
     try:
         outputs = deployment.outputs()
     except StackError:
@@ -100,7 +100,7 @@ def generated(deployment: Deployment) -> str | None:
 
 
 def forget(stack: str, token: str | None) -> None:
-    """Empty the line that repeats a generated token which is no longer the one."""
+    """Empty the line of the env file that repeats the generated `token`, which is no longer used."""
     path = ROOT / file_name(stack)
     text = _read(path)
     if token and text is not None and (after := without_value(text, TOKEN_KEY, token)) != text:
@@ -108,10 +108,9 @@ def forget(stack: str, token: str | None) -> None:
 
 
 def write(root: Path, stack: str, values: Mapping[str, str]) -> Callable[[], None]:
-    """Set keys in the stack's env file in `root`, '' for a key without a value; return a function that restores the
-    file.
+    """Set keys in the stack's env file in `root`; return a function that restores the file.
 
-    A key that is not there and gets no value is not added.
+    The value '' empties a key; a key that the file lacks is not added for it.
     """
     path = root / file_name(stack)
     before = _read(path)

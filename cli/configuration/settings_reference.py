@@ -1,4 +1,4 @@
-"""What is generated from the settings' models: the JSON Schema of a stack's file, and the reference in both languages."""
+"""Generates the JSON Schema of a stack's file and the reference in both languages from the models of the settings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SCHEMA = "docs/stack.schema.json"
 PAGES = {"zh": "docs/settings.md", "en": "docs/settings.en.md"}
 #: The environments that the project has a stack file for, in the order of promotion.
 ENVIRONMENTS = ("dev", "test", "prod")
-#: Written by commands (promote, token rotate, deploy --no-cache): what they say is no default of an environment.
+#: Keys that commands write (promote, token rotate, deploy --no-cache); the reference does not show their values.
 WRITTEN_BY_COMMANDS = {
     *("image", "contract", "gatewayImage", "frontImage", "cacheImage", "monitoringImage", "imagesInterface"),
     *("tokens", "generation"),
@@ -32,8 +32,8 @@ _SECURE = {
     "required": ["secure"],
     "additionalProperties": False,
 }
-#: What Pulumi itself keeps in the file, beside `config`.
-_OF_PULUMI = ("encryptionsalt", "encryptedkey", "secretsprovider")
+#: Keys that Pulumi writes into the file beside `config`.
+_PULUMI_KEYS = ("encryptionsalt", "encryptedkey", "secretsprovider")
 _TYPES = {
     "integer": ("整数", "integer"),
     "number": ("数字", "number"),
@@ -45,16 +45,16 @@ _TYPES = {
 
 
 def files() -> dict[Path, str]:
-    """Every generated file, with the text that it should have."""
+    """Return the generated files with their texts."""
     contents = environment_files({name: (ROOT / stack_file(name)).read_text(encoding="utf-8") for name in ENVIRONMENTS})
     pages = {ROOT / path: page(language, contents) for language, path in PAGES.items()}
     return {ROOT / SCHEMA: json.dumps(schema(), ensure_ascii=False, indent=2) + "\n", **pages}
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of a `Pulumi.<stack>.yaml`. Other namespaces than ours can hold anything."""
+    """Return the JSON Schema (2020-12) of a `Pulumi.<stack>.yaml`, which allows everything in other namespaces."""
     tree = setting_tree()
-    own = {f"{NAMESPACE}:{key}": _tidy(setting.schema) for key, setting in tree.properties.items()}
+    properties = {f"{NAMESPACE}:{key}": _tidy(setting.schema) for key, setting in tree.properties.items()}
     definitions = {name: _tidy(value, described=False) for name, value in tree.definitions.items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -64,11 +64,11 @@ def schema() -> dict[str, Any]:
         "properties": {
             "config": {
                 "type": ["object", "null"],
-                "properties": own,
-                "propertyNames": {"anyOf": [{"enum": list(own)}, {"not": {"pattern": f"^{NAMESPACE}:"}}]},
+                "properties": properties,
+                "propertyNames": {"anyOf": [{"enum": list(properties)}, {"not": {"pattern": f"^{NAMESPACE}:"}}]},
             },
             "environment": {},
-            **{key: {"type": "string"} for key in _OF_PULUMI},
+            **{key: {"type": "string"} for key in _PULUMI_KEYS},
         },
         "additionalProperties": False,
         "$defs": {**definitions, "Secure": _tidy(_SECURE)},
@@ -76,17 +76,17 @@ def schema() -> dict[str, Any]:
 
 
 def environment_files(texts: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """By environment, what the `texts` of its stack file say below our namespace."""
-    found = {}
+    """Return by environment the settings in the text of its stack file, without our namespace."""
+    settings = {}
     for name, text in texts.items():
         config = (yaml.safe_load(text) or {}).get("config") or {}
         prefix = f"{NAMESPACE}:"
-        found[name] = {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)}
-    return found
+        settings[name] = {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)}
+    return settings
 
 
 def page(language: str, environments: Mapping[str, Mapping[str, Any]]) -> str:
-    """The reference in `zh` or `en`. `environments`: as `environment_files` gives them."""
+    """Return the reference in `zh` or `en`; `environments` are the settings that `environment_files` returns."""
     zh, tree = language == "zh", setting_tree()
     groups: dict[str, list[tuple[tuple[str, ...], Setting]]] = {"": []}
     for path, setting in tree.leaves():
@@ -103,7 +103,7 @@ def page(language: str, environments: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def kind(setting: Setting, language: str) -> str:
-    """What values a setting can have, in `zh` or `en`, as Markdown."""
+    """Return which values a setting can have, in `zh` or `en`, as Markdown."""
     zh = language == "zh"
     if setting.secret:
         return "机密" if zh else "secret"
@@ -124,7 +124,7 @@ def _limits(setting: Setting, zh: bool) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value as it is written in a stack's file; – for none."""
+    """Return a value as it is written in a stack's file; – for None."""
     if value is None:
         return "–"
     if isinstance(value, str):
@@ -132,43 +132,47 @@ def shown(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(shown, value))}]"
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {shown(below)}" for key, below in value.items() if below is not None) + "}"
+        return "{" + ", ".join(f"{key}: {shown(item)}" for key, item in value.items() if item is not None) + "}"
     return json.dumps(value)
 
 
 def _row(path: tuple[str, ...], setting: Setting, language: str, environments: Mapping[str, Mapping[str, Any]]) -> str:
-    said = []
+    values = []
     for name, content in environments.items():
-        for at, value in _at(content, path):
-            where = "" if at == path else f" {'.'.join(at)}"
-            said.append(f"{name}{where}: `{'•••' if setting.secret else shown(value)}`")
+        for found_path, value in _at(content, path):
+            label = "" if found_path == path else f" {'.'.join(found_path)}"
+            values.append(f"{name}{label}: `{'•••' if setting.secret else shown(value)}`")
     default = "–" if setting.default in (None, "") else f"`{shown(setting.default)}`"
     cells = [
-        f"`{'.'.join(path)}`", kind(setting, language), default, "<br>".join(said) or "–", in_language(language, setting.description),
-    ]  # fmt: skip
+        f"`{'.'.join(path)}`",
+        kind(setting, language),
+        default,
+        "<br>".join(values) or "–",
+        in_language(language, setting.description),
+    ]
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
-def _at(content: Any, path: tuple[str, ...], above: tuple[str, ...] = ()) -> Iterable[tuple[tuple[str, ...], Any]]:
-    """What `content` has at `path`, where ANY_KEY stands for every key."""
+def _at(content: Any, path: tuple[str, ...], parent: tuple[str, ...] = ()) -> Iterable[tuple[tuple[str, ...], Any]]:
+    """Yield path and value of everything in `content` that matches `path`, where ANY_KEY matches every key."""
     if not path:
-        yield above, content
+        yield parent, content
         return
     if isinstance(content, Mapping):
         for key in list(content) if path[0] == ANY_KEY else [path[0]]:
             if key in content and key not in WRITTEN_BY_COMMANDS:
-                yield from _at(content[key], path[1:], (*above, key))
+                yield from _at(content[key], path[1:], (*parent, key))
 
 
 def _tidy(value: Any, described: bool = True) -> Any:
-    """A schema without what only Python's side says (titles, docstrings), closed, and with encrypted values for secrets."""
+    """Return a schema without titles and docstrings of Python, without additional keys, and with encrypted secrets."""
     if isinstance(value, list):
         return [_tidy(item) for item in value]
     if not isinstance(value, dict):
         return value
     words = ("title",) if described else ("title", "description")
-    # A property may have such a name too; it is no text.
-    tidied = {key: _tidy(own) for key, own in value.items() if key not in words or not isinstance(own, str)}
+    # A property may be called `title` or `description` too; its value is then a schema, not text.
+    tidied = {key: _tidy(item) for key, item in value.items() if key not in words or not isinstance(item, str)}
     if isinstance(tidied.get("description"), str):
         tidied["description"] = _in_both_languages(tidied["description"])
     if tidied.get("writeOnly"):
@@ -199,7 +203,7 @@ _HEAD_ZH = f"""\
 ./deploy.sh config set profiles dev,cache
 ./deploy.sh config set cache.password --secret               # 询问或从标准输入读取，加密后写入
 ./deploy.sh config unset gateway.limits.requestsPerSecond
-./deploy.sh config diff dev test                             # 两个栈的差别（有差别时退出码为 1）
+./deploy.sh config diff dev test                             # 两个栈的差异（有差异时退出码为 1）
 ./deploy.sh preview                                          # 然后看会改变什么
 ```
 
@@ -221,13 +225,13 @@ _HEAD_EN = f"""\
 
 [中文](settings.md)
 
-Generated from the definition of the settings by `./deploy.sh config reference`; not to be edited.
+Generated from the definition of the settings by `./deploy.sh config reference`; do not edit.
 
-The settings of a stack are below `config:` in `Pulumi.<stack>.yaml`, their keys with `{NAMESPACE}:` before them. A wrong key
-or value is pointed out before anything changes.
+The settings of a stack are below `config:` in `Pulumi.<stack>.yaml`; their keys begin with `{NAMESPACE}:`. A wrong key or
+value is reported before anything changes.
 
 ```bash
-./deploy.sh config show                                      # the settings as they are, and where each comes from
+./deploy.sh config show                                      # the settings in force, and where each comes from
 ./deploy.sh config show gateway.limits -s test
 ./deploy.sh config set gateway.limits.requestsPerSecond 20   # checks all settings, then writes the stack's file
 ./deploy.sh config set profiles dev,cache
@@ -237,15 +241,14 @@ or value is pointed out before anything changes.
 ./deploy.sh preview                                          # then see what would change
 ```
 
-A value is taken from the first that says it: `.env` (of this machine alone, see [commands](commands.en.md)), the stack's
-file, the service's `service.yaml` or this machine's variables for mirrors, the default below.
-What is different between the environments is said in [Pulumi.dev.yaml](../Pulumi.dev.yaml),
-[Pulumi.test.yaml](../Pulumi.test.yaml) and [Pulumi.prod.yaml](../Pulumi.prod.yaml) alone, and is the column Environments
-below, but for what commands write there (images, contracts, the rotation of tokens).
-A secret is in the file only encrypted, as `secure:`.
+A value comes from the first of these that sets it: `.env` (this machine only, see [commands](commands.en.md)), the
+stack's file, the service's `service.yaml` or this machine's variables for mirrors, the default below.
+The environments differ only in [Pulumi.dev.yaml](../Pulumi.dev.yaml), [Pulumi.test.yaml](../Pulumi.test.yaml) and
+[Pulumi.prod.yaml](../Pulumi.prod.yaml). The column Environments below shows these values, except those that commands
+write (images, contracts, the rotation of tokens). Secrets are in the file only encrypted, as `secure:`.
 
-Editors complete and check stack files by the [JSON Schema]({Path(SCHEMA).name}) that the first line names (VS Code with the
-YAML extension); a new stack file has that line too:
+Editors complete and check stack files with the [JSON Schema]({Path(SCHEMA).name}) that the first line names (VS Code
+with the YAML extension); write that line into a new stack file too:
 
 ```yaml
 # yaml-language-server: $schema={SCHEMA}

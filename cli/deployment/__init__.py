@@ -1,1 +1,1 @@
-"""One stack, driven through Pulumi: open, preview, update, outputs, state, locks, events."""
+"""Drives one stack through Pulumi: opening, preview, update, outputs, state, locks, events."""

@@ -1,7 +1,7 @@
-"""Pulumi's Automation API, made to start Pulumi as this project needs it.
+"""Adapts how Pulumi's Automation API starts Pulumi.
 
-Pulumi cuts long texts after so many bytes, also within a character. The thread that reads its output would end there, and
-Pulumi would wait for ever for somebody to read on, holding the stack's lock.
+Pulumi cuts long texts after a number of bytes, even within a character. The thread of the Automation API that reads its
+output would end at such a character, and Pulumi would wait forever for a reader and keep the stack's lock.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 def api() -> Any:
-    """Return the module of the Automation API, which takes half a second to import: only what changes a stack does."""
-    start_pulumi_well()
+    """Return the module of the Automation API; importing it takes half a second, so only changes of a stack need it."""
+    adapt_starting_pulumi()
     from pulumi import automation
 
     return automation
@@ -60,9 +60,12 @@ def known_stack(name: str, work_dir: Path) -> auto.Stack:
 
 
 @cache
-def start_pulumi_well() -> None:
-    """From now on the Automation API reads what Pulumi cut as the replacement character U+FFFD, keeps a Ctrl-C from
-    Pulumi where programs.apart says so, and leaves a note that Pulumi ran."""
+def adapt_starting_pulumi() -> None:
+    """Make the Automation API start Pulumi as this project needs it.
+
+    Characters that Pulumi cut are read as the replacement character U+FFFD. A Ctrl-C does not reach Pulumi inside
+    programs.in_new_sessions. programs.was_started knows that Pulumi was started.
+    """
     from pulumi.automation import _cmd
 
     replaced = SimpleNamespace(**{**vars(subprocess), "Popen": _popen})
@@ -71,4 +74,4 @@ def start_pulumi_well() -> None:
 
 def _popen(command: list[str], **options: Any) -> subprocess.Popen[Any]:
     programs.note_start(command)
-    return subprocess.Popen(command, errors="replace", start_new_session=programs.apart(), **options)
+    return subprocess.Popen(command, errors="replace", start_new_session=programs.needs_new_session(), **options)

@@ -1,4 +1,4 @@
-"""One stack: read through the pulumi command, and changed through Pulumi's Automation API."""
+"""Reads a stack through the pulumi command, and changes it through Pulumi's Automation API."""
 
 from __future__ import annotations
 
@@ -23,13 +23,17 @@ if TYPE_CHECKING:
     from infra.settings.stack import StackSettings
 
 PROJECT = "dyber"
-#: Where a restore keeps its way back (cli.way_back): a folder of each stack with this file in it.
+#: The folder where a restore keeps what it needs to be undone (cli.recovery.way_back), and the file in it.
 RESTORES, JOURNAL = ".restores", "journal.json"
 
 
 @dataclass(frozen=True)
 class Preview:
-    """`text`: Pulumi's own words, secrets masked; `changes`: how many, by kind; `steps`: as in `pulumi preview --json`."""
+    """The result of a preview.
+
+    `text` is Pulumi's output with masked secrets, `changes` the number of changes by kind, and `steps` are those of
+    `pulumi preview --json`.
+    """
 
     text: str
     changes: Mapping[str, int]
@@ -37,39 +41,40 @@ class Preview:
 
 
 class Deployment:
-    """An opened stack. Every method that changes things takes a display for its progress."""
+    """A stack that is open for reading and changing; methods that take long show their progress on a display."""
 
     def __init__(self, stack: auto.Stack | None, settings: StackSettings | None, name: str = "") -> None:
-        """`stack` and `settings` are read when they are first needed, where they are not given: then by `name`."""
+        """Take an open stack and its settings; those that are None are read by `name` when they are first needed."""
         self._stack, self._settings, self._name = stack, settings, name
         self._state: dict[str, Any] | None = None
 
     @classmethod
     def read(cls, name: str, *, with_settings: bool = False) -> Deployment:
-        """Read a deployed stack's state, and at the same time its settings where they are needed anyhow.
+        """Read a deployed stack's state, and at the same time its settings if `with_settings`.
 
-        Raises as `open` does, but for the settings only `with_settings`.
+        Raises the same errors as `open`; those of the settings only `with_settings`.
         """
         moments.put_back_forgotten()
         _refuse_unfinished_restore(name)
         settings_file(name)
-        found = cls(None, None, name)
+        deployment = cls(None, None, name)
         with ThreadPoolExecutor(max_workers=1) as pool:
             settings = pool.submit(_settings_of_known_stack, name) if with_settings else None
-            found.state()
+            deployment.state()
             if settings:
-                found._settings = settings.result()
-        if not settings and not found.state().get("resources"):
-            # A wrong passphrase or key, which an empty state does not need, matters more than that nothing is deployed.
-            found._settings = _settings_of_known_stack(name)
-        return found
+                deployment._settings = settings.result()
+        if not settings and not deployment.state().get("resources"):
+            # Reading an empty state needs no passphrase. A wrong one must be reported rather than that nothing is deployed,
+            # so the settings are read.
+            deployment._settings = _settings_of_known_stack(name)
+        return deployment
 
     @classmethod
     def open(cls, name: str, *, create: bool = True, while_restoring: bool = False) -> Deployment:
-        """Select the stack `name`, or make it where `create` says so.
+        """Select the stack `name`, or create it if it does not exist and `create` is set.
 
-        Raises StackError, also for a stack whose restore was killed unless it is opened `while_restoring`, or
-        ConfigurationError for bad settings.
+        Raises StackError, also for a stack whose restore was interrupted unless it is opened `while_restoring`, and
+        ConfigurationError for settings that cannot be used.
         """
         moments.put_back_forgotten()
         if not while_restoring:
@@ -102,10 +107,10 @@ class Deployment:
 
     @classmethod
     def known_to_the_state(cls, name: str) -> Deployment | None:
-        """Open the stack `name` for its state alone, None where the state does not know it. Its file is not read and may
-        be missing or unusable; `settings` are the defaults.
+        """Open the stack `name` only for its state; return None if the state does not know it.
 
-        Raises StackError for a stack whose restore was killed.
+        The stack's file is not read and may be missing or unusable; `settings` are the defaults. Raises StackError for
+        a stack whose restore was interrupted.
         """
         moments.put_back_forgotten()
         _refuse_unfinished_restore(name)
@@ -124,7 +129,7 @@ class Deployment:
 
     @property
     def stack(self) -> auto.Stack:
-        """The stack as the Automation API has it."""
+        """The stack of the Automation API."""
         if self._stack is None:
             auto = automation.api()
             try:
@@ -135,7 +140,7 @@ class Deployment:
 
     @property
     def settings(self) -> StackSettings:
-        """The stack's settings. Raises ConfigurationError for those that cannot be used."""
+        """The stack's settings. Raises ConfigurationError for settings that cannot be used."""
         if self._settings is None:
             self._settings = _settings_of_known_stack(self._name)
         return self._settings
@@ -143,14 +148,14 @@ class Deployment:
     # -- reading ---------------------------------------------------------------------------------------------------
 
     def outputs(self) -> dict[str, Any]:
-        """The stack's outputs, secrets in clear. Raises StackError when the stack is not deployed."""
+        """Return the stack's outputs, secrets in clear. Raises StackError if the stack is not deployed."""
         values = reading.outputs(self.state())
         if "gateway" not in values:
             raise _not_deployed(self.name)
         return values
 
     def check_settings(self) -> None:
-        """Raises ConfigurationError for what the program would refuse, before Pulumi is started."""
+        """Raises ConfigurationError for settings that the Pulumi program would refuse."""
         from infra.parts import image_interface
         from infra.rendering.gateway import inputs as gateway_inputs
         from infra.services.catalog import load_catalog
@@ -161,7 +166,7 @@ class Deployment:
         gateway_inputs.tls_files(self.settings)
 
     def published_ports(self) -> list[tuple[str, int]]:
-        """(address, host port) of all that this stack's gateway publishes."""
+        """Return the pairs (address, host port) that this stack's gateway publishes."""
         from infra.parts import published_ports
         from infra.services.catalog import load_catalog
 
@@ -169,7 +174,7 @@ class Deployment:
         return published_ports.published_addresses(self.settings, specs)
 
     def state(self) -> dict[str, Any]:
-        """The stack's state, read once and again after a change; {} before the first deployment."""
+        """Return the stack's state, which is read again only after a change; {} before the first deployment."""
         if self._state is None and self._stack is None:
             try:
                 self._state = reading.state(self._name)
@@ -180,36 +185,36 @@ class Deployment:
         return self._state
 
     def resources(self) -> list[dict[str, Any]]:
-        """Resources in the stack's state."""
+        """Return the resources in the stack's state."""
         return list(self.state().get("resources") or [])
 
     def deployment_id(self) -> str | None:
-        """The label value that everything of this stack's state carries; None before the first deployment."""
+        """Return the label value of all resources in this stack's state; None before the first deployment."""
         for resource in self.resources():
             if resource["type"] == "random:index/randomId:RandomId" and resource["urn"].endswith("::deployment"):
                 return str(resource["outputs"]["hex"])
         return None
 
     def require_id(self) -> str:
-        """As deployment_id. Raises StackError before the first deployment."""
-        if (found := self.deployment_id()) is None:
+        """Return the result of deployment_id. Raises StackError before the first deployment."""
+        if (identity := self.deployment_id()) is None:
             raise _not_deployed(self.name)
-        return found
+        return identity
 
     @property
     def file(self) -> Path:
-        """The stack's file of settings."""
+        """The stack's file."""
         return ROOT / stack_file(self.name)
 
     # -- changing --------------------------------------------------------------------------------------------------
 
     def set(self, path: str, value: str) -> None:
-        """Write one setting, such as `gateway.portOffset`, into the stack's file; what else is there stays."""
+        """Write one setting, such as `gateway.portOffset`, into the stack's file; its other content stays."""
         auto = automation.api()
         self.stack.set_config(f"{PROJECT}:{path}", auto.ConfigValue(value), path=True)
 
     def require_idle(self) -> None:
-        """Raises StackError when another run is under way."""
+        """Raises StackError if another run is using the stack."""
         from cli.deployment import locks
 
         for holder in locks.holders(self.stack):
@@ -217,9 +222,9 @@ class Deployment:
                 raise in_use(self.stack.name, holder)
 
     def recover(self, display: Activities) -> None:
-        """Make good what a killed run left behind: its lock, its unfinished operations, its orphaned containers.
+        """Remove what a killed run left behind: its lock, its unfinished operations, its orphaned containers.
 
-        Raises StackError when another run is really under way.
+        Raises StackError if another run is using the stack.
         """
         from cli.deployment import locks
         from cli.engine import engine
@@ -239,21 +244,21 @@ class Deployment:
             # Another run may have ended, and changed the state, after it was read.
             self._state = None
             for name in engine.sweep(deployment, _ids(self.resources())):
-                err.print(tr("removed leftover {name}", name=name))
+                err.print(tr("removed the leftover container {name}", name=name))
 
     def up(
         self, display: Activities, plan: Path | None = None, replace: Sequence[str] = (), refresh: bool = True
     ) -> tuple[dict[str, Any], Mapping[str, int]]:
-        """Bring the engine to what the program says, noticing (`refresh`) what was removed by hand, and replacing the
-        resources with the URNs `replace`; with a saved `plan`, do just what it says, or fail.
+        """Run `pulumi up`, and return the stack's outputs (secrets in clear) and the number of changes by kind.
 
-        Returns the stack's outputs (secrets in clear) and the number of changes by kind.
+        `refresh` first updates the state with what was removed by hand. `replace` are URNs of resources to replace.
+        With a saved `plan`, only its changes are made, or the update fails.
         """
         from cli.deployment import policies
 
         return self._up(
             display,
-            # What a refresh finds out is not in the plan, and would be refused as not planned.
+            # Changes that a refresh finds are not in the plan, so Pulumi would refuse them.
             refresh=refresh and plan is None,
             plan=str(plan.resolve()) if plan else None,
             replace=list(replace) or None,
@@ -261,8 +266,11 @@ class Deployment:
         )
 
     def up_without(self, display: Activities, exclude: Sequence[str]) -> None:
-        """As `up`, but leave what has one of these URNs, or patterns of such, as it is, with all that depends on it. The
-        rules are not asked, as they would judge what is left out without its inputs: see `preview`."""
+        """Run `pulumi up` without the resources of these URNs or URN patterns, and without those that depend on them.
+
+        The rules are not checked, as they would judge the excluded resources without their inputs; `preview` checks
+        them.
+        """
         self._up(display, refresh=True, exclude=list(exclude), exclude_dependents=True)
 
     def _up(self, display: Activities, **options: Any) -> tuple[dict[str, Any], Mapping[str, int]]:
@@ -270,7 +278,7 @@ class Deployment:
         from cli.deployment.events import EventDisplay
         from cli.engine import stored_data
 
-        # What is not declared any more would be deleted otherwise, in the very run that brings this version.
+        # Data volumes that the program no longer declares would be deleted in this run, so they are retained first.
         if stored_data.deletable(self.state()):
             state_edits.edit(self.stack, stored_data.retain)
             self._state = None
@@ -283,7 +291,7 @@ class Deployment:
         return reading.outputs(self.state()), events.changes
 
     def preview(self, display: Activities) -> Preview:
-        """What `up` would change."""
+        """Return what `up` would change."""
         from cli.deployment import policies
         from cli.deployment.events import EventDisplay
 
@@ -296,7 +304,7 @@ class Deployment:
         return Preview(result.stdout, changes, events.steps)
 
     def refreshed(self, display: Activities) -> list[dict[str, Any]]:
-        """What the providers find on the engine now, as steps from the state to that; the state stays as it is."""
+        """Return how the engine differs from the state, as steps of a refresh; the state stays as it is."""
         from cli.deployment.events import EventDisplay
 
         events = EventDisplay(display, quiet=True)
@@ -305,7 +313,7 @@ class Deployment:
         return events.outcomes
 
     def destroy(self, display: Activities) -> None:
-        """Delete everything the stack made, but its data volumes."""
+        """Delete everything that the stack made, except its data volumes."""
         from cli.deployment import state_edits
         from cli.deployment.events import EventDisplay
         from cli.engine import stored_data
@@ -339,7 +347,7 @@ def _settings_of_known_stack(stack: str) -> StackSettings:
 
 
 def settings_file(stack: str) -> Path:
-    """The stack's file of settings. Raises StackError, naming the known stacks, where there is none."""
+    """Return the stack's file. Raises StackError naming the known stacks if it does not exist."""
     file = ROOT / stack_file(stack)
     if not file.is_file():
         known = ", ".join(sorted(file.name.split(".")[1] for file in ROOT.glob("Pulumi.*.yaml")))
@@ -366,9 +374,9 @@ def _not_deployed(stack: str) -> StackError:
 
 
 def in_use(stack: str, holder: locks.Holder) -> StackError:
-    """Return the error that says who is changing the stack right now."""
-    who = f"{holder.user}@{holder.host}"
+    """Return the error that says which run is using the stack."""
+    user = f"{holder.user}@{holder.host}"
     return StackError(
-        tr("stack {stack} is in use by {who} (process {pid}, since {since})", stack=stack, who=who, pid=holder.pid, since=holder.since),
+        tr("stack {stack} is in use by {user} (process {pid}, since {since})", stack=stack, user=user, pid=holder.pid, since=holder.since),
         tr("wait for it; if it is surely gone, run: pulumi cancel -s {stack}", stack=stack),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The environment in which Pulumi runs, for this process and for people's shells."""
+"""Provides the environment variables that Pulumi needs, for this process and for users' shells."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from toolchain.pulumi import backend
 
 
 def activate(home: DyberHome, *, ask_engine: bool = True) -> None:
-    """Put what Pulumi needs into this process's environment, and so into that of all it starts. What reads a state
-    needs no engine, and need not `ask_engine` which there is.
+    """Put the variables that Pulumi needs into the environment of this process and of all programs it starts.
 
-    Raises SetupError on a machine that has not been set up, or for a state backend that there is not.
+    Without `ask_engine`, the engine is not looked for; reading a state does not need it. Raises SetupError on a machine
+    that is not set up, and for a state backend that does not exist.
     """
     backend.configured(home).check()
     os.environ.update(prerequisites.environment(home, ask_engine=ask_engine))
@@ -34,7 +34,10 @@ def activate(home: DyberHome, *, ask_engine: bool = True) -> None:
 
 
 def shell_lines(variables: Mapping[str, str]) -> Iterator[str]:
-    """`export` lines for POSIX shells, `$env:` lines on Windows (PowerShell), with the virtual environment on PATH."""
+    """Yield the variables as `export` lines for POSIX shells, or as `$env:` lines for PowerShell on Windows.
+
+    The virtual environment is added to PATH.
+    """
     for key, value in sorted(variables.items()):
         if key == "PATH":
             value = os.pathsep.join([str(Path(sys.executable).parent), value])

@@ -1,4 +1,4 @@
-"""Pulumi's engine events as lines of work, and its failures as one clear message."""
+"""Shows Pulumi's engine events as lines of progress, and explains its failures."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _KINDS = {
     NETWORK: mark("network"),
     VOLUME: mark("volume"),
 }
-#: About how long a first one takes on two cores, seconds.
+#: Seconds that creating one takes about, the first time and on two cores.
 _EXPECTED_SECONDS = {IMAGE: 120.0}
 
-#: What Pulumi, its plugins or the engine say: (pattern, what happened, the next step).
+#: Known failures: (pattern in the output of Pulumi, its plugins or the engine, what happened, the next step).
 _KNOWN_FAILURES: list[tuple[str, str, str]] = [
     *STATE_FAILURES,
     (
@@ -43,7 +43,7 @@ _KNOWN_FAILURES: list[tuple[str, str, str]] = [
         mark("free some space and run again (docker system df shows what is used); what is done is kept"),
     ),
     (
-        # Windows keeps ranges of ports for Hyper-V and others; what listens nowhere cannot be had all the same.
+        # Windows reserves ranges of ports for Hyper-V and others, and refuses them although nothing listens there.
         r"access (to )?a socket in a way forbidden by its access permissions|以一种访问权限不允许的方式做了一个访问套接字的尝试"
         r"|ports are not available(?!.*(address already in use|only one usage of each socket address))",
         mark("Windows reserves this port, though nobody listens on it"),
@@ -77,15 +77,16 @@ _KNOWN_FAILURES: list[tuple[str, str, str]] = [
         r"^(违反规则：|against the rules: )",
         mark("the rules of this stack do not allow the change"),
         mark(
-            "mend what is said above; the rules are in policy/, and stop only stacks where dyber:policy is "
+            "correct the errors above; the rules are in policy/, and stop only stacks where dyber:policy is "
             "mandatory (by default prod)"
         ),
     ),
     (
         r"violates plan:",
-        mark("what is to be done is not what the plan says that was approved"),
+        mark("the changes differ from the approved plan"),
         mark(
-            "something changed after the plan: run ./deploy.sh plan anew, review it, then apply; what is done is kept"
+            "something changed after the plan was made: run ./deploy.sh plan again, review the new plan, "
+            "then apply it; what is done is kept"
         ),
     ),
     (
@@ -102,14 +103,14 @@ _KNOWN_FAILURES: list[tuple[str, str, str]] = [
         "could not find an available, non-overlapping IPv4 address pool|all predefined address pools have been",
         mark("the engine has no address range left for a network (about 30 by default; each service takes one)"),
         mark(
-            "set dyber:networkPool in the stack's file, such as 10.200.0.0/15 (a range used nowhere else), "
-            "and deploy again"
+            "set dyber:networkPool in the stack's file, such as 10.200.0.0/15 (a range that nothing else "
+            "uses), and deploy again"
         ),
     ),
     (
         "Pool overlaps with other one on this address space",
         mark("the range of networkPool is taken by other networks of the engine"),
-        mark("choose another for this stack, such as 10.202.0.0/15; each stack has its own"),
+        mark("choose another range for this stack, such as 10.202.0.0/15; each stack needs its own"),
     ),
     (
         r"pull access denied|dyber-base:.*not found|failed to resolve source metadata",
@@ -128,7 +129,7 @@ _KNOWN_FAILURES: list[tuple[str, str, str]] = [
 
 
 class DeployError(Exception):
-    """An update failed. `message` is what happened, `next_step` what to do, `details` Pulumi's own words."""
+    """An update failed. `message` is what happened, `next_step` what to do, `details` are lines of Pulumi's output."""
 
     def __init__(self, message: str, next_step: str, details: list[str]) -> None:
         super().__init__(message)
@@ -149,7 +150,7 @@ class EventDisplay:
         self.errors: list[str] = []
         #: The steps as `pulumi preview --json` would list them, secrets masked by Pulumi.
         self.steps: list[dict[str, Any]] = []
-        #: The same, of the steps that were done: what a refresh finds is known only then.
+        #: The same for completed steps, which are the only ones that have the result of a refresh.
         self.outcomes: list[dict[str, Any]] = []
         #: How many resources an update changed, by kind of change; "same" counts those it left as they are.
         self.changes: dict[str, int] = {}
@@ -157,7 +158,7 @@ class EventDisplay:
         self.outputs_differ = False
 
     def handle(self, event: EngineEvent) -> None:
-        """One engine event."""
+        """Handle one engine event."""
         if event.resource_pre_event:
             self.steps.append(_as_json(event.resource_pre_event.metadata))
             self._started(event.resource_pre_event.metadata)
@@ -182,7 +183,7 @@ class EventDisplay:
     def _started(self, step: StepEventMetadata) -> None:
         op = str(getattr(step.op, "value", step.op))
         if op == "delete" and step.old and step.old.retain_on_delete:
-            op = "retain"  # Only Pulumi's state forgets it.
+            op = "retain"  # It is removed from Pulumi's state only.
         if self._quiet or op not in _VERBS or step.type not in _KINDS:
             return
         name = step.urn.rsplit("::", 1)[-1]
@@ -199,13 +200,13 @@ class EventDisplay:
     def _remember(self, message: str, severity: str) -> None:
         text = re.sub(r"<\{%.*?%\}>", "", message).strip()
         self._display.line(text)
-        # Pulumi goes on with the whole values, which may be long.
+        # The message continues with the whole values, which may be long.
         text = re.sub(r"(violates plan: properties changed: [~+-]*\w+).*", r"\1 …", text, flags=re.DOTALL)
         if severity == "error" and text and text not in self.errors:
             self.errors.append(text)
 
     def _violated(self, event: PolicyEvent) -> None:
-        text = policies.told(event)
+        text = policies.violation_text(event)
         if event.enforcement_level != policies.MANDATORY:
             err.print(tr("advice: ") + text, markup=False, style="yellow")
         elif (error := tr("against the rules: ") + text) not in self.errors:
@@ -213,7 +214,7 @@ class EventDisplay:
 
     @contextmanager
     def failing_clearly(self) -> Iterator[None]:
-        """Turn Pulumi's failure inside into DeployError or Cancelled."""
+        """Raise DeployError or Cancelled in place of a failure of Pulumi inside the block."""
         from pulumi import automation as auto
 
         try:
@@ -236,7 +237,7 @@ def _as_json(step: StepEventMetadata) -> dict[str, Any]:
 
 
 def explain(output: str, errors: list[str]) -> Exception:
-    """DeployError or Cancelled for a failed Pulumi command, from its `output` and the error diagnostics."""
+    """Return DeployError or Cancelled for a failed Pulumi command, given its `output` and its error diagnostics."""
     if "update canceled" in output or "update cancelled" in output:
         return Cancelled()
     details = [masked(text) for text in errors if not _is_noise(text)] or _error_lines(masked(output))
@@ -246,13 +247,13 @@ def explain(output: str, errors: list[str]) -> Exception:
             return DeployError(tr(message), tr(next_step), details)
     return DeployError(
         tr("the deployment did not finish"),
-        tr("mend what is said above and run again; what is done is kept"),
+        tr("correct the errors above and run again; what is done is kept"),
         details,
     )
 
 
 def _is_noise(text: str) -> bool:
-    """Follow-up messages that only say that something else failed."""
+    """Tell whether a message only says that something else failed."""
     return bool(re.fullmatch(r"(update|preview|destroy|refresh) failed.*", text)) or "KeyboardInterrupt" in text
 
 

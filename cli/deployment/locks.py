@@ -1,4 +1,4 @@
-"""Locks on a stack's state, on whatever backend: whose they are, and removing those of killed runs."""
+"""Finds who holds the locks on a stack's state, on any backend, and removes the locks of killed runs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _HOLDER = re.compile(r"created by (?P<user>.*)@(?P<host>\S+) \(pid (?P<pid>\d+)\
 
 @dataclass(frozen=True)
 class Holder:
-    """Who made a lock, as Pulumi tells it. `since`: RFC 3339."""
+    """The run that holds a lock, as Pulumi reports it; `since` is a time as in RFC 3339."""
 
     user: str
     host: str
@@ -32,12 +32,12 @@ class Holder:
     since: str
 
     def is_gone(self) -> bool:
-        """Whether it ran on this machine and runs no more; of other machines nothing is known."""
+        """Tell whether the run was on this machine and has ended; nothing is known about runs on other machines."""
         return self.host == socket.gethostname() and not is_alive(self.pid)
 
 
 class Held(Exception):
-    """Somebody is at work on the stack, or was on another machine."""
+    """A running process holds the lock of the stack, or a process on another machine, which may have ended."""
 
     def __init__(self, holder: Holder) -> None:
         super().__init__(f"{holder.user}@{holder.host}")
@@ -45,31 +45,36 @@ class Held(Exception):
 
 
 def release_abandoned(stack: auto.Stack) -> bool:
-    """Remove the locks that killed runs on this machine left, and say whether there were any. Raises Held, and then
-    removes nothing."""
+    """Remove the locks that killed runs on this machine left behind; return whether there were any.
+
+    Raises Held if a lock may still be in use, and then removes nothing.
+    """
     home = DyberHome.from_environment()
-    # Two runs that find the same abandoned lock: the second must not remove the one that the first takes next.
+    # Two runs may find the same abandoned lock; the second must not remove the new lock of the first.
     with lock_at(home.locks / f"recover-{stack.name}.lock"):
-        found = holders(stack)
-        for holder in found:
+        known = holders(stack)
+        for holder in known:
             if not holder.is_gone():
                 raise Held(holder)
-        if found:
+        if known:
             stack.cancel()
-    return bool(found)
+    return bool(known)
 
 
 def holders(stack: auto.Stack) -> list[Holder]:
-    """Who holds the stack. Pulumi has no command that tells; but it takes the lock before it sees that a stack cannot
-    be given the name that it has, and says whose locks are in its way. Its own service looks after locks itself."""
+    """Return the runs that hold locks of the stack.
+
+    Pulumi has no command for that. But `pulumi stack rename` to the same name takes the lock before it refuses the
+    name, and names the holders of existing locks. Pulumi Cloud manages its locks itself, so the result is empty there.
+    """
     url = os.environ.get(backend.VARIABLE, "")
     if url.startswith("http"):
         return []
     if url.startswith("file://") and not _lock_files(url, stack.name):
-        return []  # As nearly always; asking Pulumi would take half a second.
+        return []  # This is nearly always so, and asking Pulumi would take half a second.
     command = ["pulumi", "stack", "rename", stack.name, "--stack", stack.name, "--non-interactive", "--color=never"]
     done = programs.run(command, cwd=stack.workspace.work_dir, capture_output=True, text=True, errors="replace")
-    return told(done.stderr)
+    return holders_in(done.stderr)
 
 
 def _lock_files(url: str, stack: str) -> list[Path]:
@@ -78,20 +83,22 @@ def _lock_files(url: str, stack: str) -> list[Path]:
     return list((folder / ".pulumi" / "locks").glob(f"**/{stack}/*.json"))
 
 
-def told(message: str) -> list[Holder]:
-    """The holders that Pulumi names in a message."""
+def holders_in(message: str) -> list[Holder]:
+    """Return the holders of locks that a message of Pulumi names."""
     return [
-        Holder(found["user"], found["host"], int(found["pid"]), found["since"]) for found in _HOLDER.finditer(message)
+        Holder(match["user"], match["host"], int(match["pid"]), match["since"]) for match in _HOLDER.finditer(message)
     ]
 
 
 def is_alive(pid: int) -> bool:
-    """Whether the process `pid` is a running pulumi: neither dead and not yet reaped, nor another program that
-    got the number since."""
+    """Tell whether the process `pid` is a running pulumi.
+
+    A zombie does not count, and neither does another program that got the same number later.
+    """
     if pid <= 0:
         return False
     if os.name == "nt":
-        # There os.kill ends the process whatever the signal; better to ask than to break a lock that is held.
+        # On Windows os.kill ends the process whatever the signal, so every process counts as running.
         return True
     try:
         os.kill(pid, 0)
@@ -102,7 +109,7 @@ def is_alive(pid: int) -> bool:
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
-        return not Path("/proc/self").exists()  # without a /proc: alive, and nothing more is known
+        return not Path("/proc/self").exists()  # Without /proc only the existence of the process is known.
     return bool(re.search(r"^Name:\s*pulumi", status, re.MULTILINE)) and not re.search(
         r"^State:\s*[ZX]", status, re.MULTILINE
     )

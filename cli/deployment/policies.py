@@ -1,4 +1,4 @@
-"""The policy pack of policy/, which every update runs with, and its violations as lines for people."""
+"""Locates the policy pack that every update runs with, and turns its violations into text."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ PACK = str(ROOT / "policy")
 MANDATORY = "mandatory"
 
 
-def told(event: PolicyEvent) -> str:
-    """`resource: what is wrong (rule)`, in the language of the policy pack, which is that of the command line."""
+def violation_text(event: PolicyEvent) -> str:
+    """Return a violation as `resource: what is wrong (rule)` in the user's language, which the policy pack uses too."""
     # The rule's description comes first.
     text = re.sub(r"<\{%.*?%\}>", "", event.message).strip().splitlines()[-1].strip()
     name = (event.resource_urn or "").rsplit("::", 1)[-1]

@@ -1,6 +1,6 @@
-"""Reads a stack through the pulumi command itself: its state, its outputs, its configuration.
+"""Reads a stack's state, outputs and configuration with the pulumi command.
 
-The Automation API takes half a second to import and asks pulumi several times for the same.
+The Automation API takes half a second to import and runs pulumi several times for the same data.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from cli.deployment.state_without_secrets import is_secret
 from cli.system import programs
 from cli.system.checkout import ROOT
 
-#: What reading may take, also from a backend far away.
+#: Timeout of reading, also from a backend far away.
 READ_SECONDS = 600
 _STACK = "pulumi:pulumi:Stack"
 
@@ -24,7 +24,7 @@ class NoSuchStack(Exception):
 
 
 @dataclass(frozen=True)
-class Given:
+class ConfigValue:
     """One value of a stack's configuration, in clear."""
 
     value: str | None
@@ -32,15 +32,17 @@ class Given:
 
 
 def state(name: str) -> dict[str, Any]:
-    """Return a stack's state with its secrets in clear; {} before the first deployment. Raises NoSuchStack, and the
-    error that explains Pulumi's."""
+    """Return a stack's state with its secrets in clear; {} before the first deployment.
+
+    Raises NoSuchStack, and DeployError or Cancelled for other failures of Pulumi.
+    """
     return dict(json.loads(_pulumi("stack", "export", "--show-secrets", "--stack", name))["deployment"] or {})
 
 
-def configuration(name: str) -> dict[str, Given]:
+def configuration(name: str) -> dict[str, ConfigValue]:
     """Return the values of a stack's file by key. Raises as `state` does."""
-    told = json.loads(_pulumi("config", "--show-secrets", "--json", "--stack", name))
-    return {key: Given(item.get("value"), bool(item.get("secret"))) for key, item in told.items()}
+    values = json.loads(_pulumi("config", "--show-secrets", "--json", "--stack", name))
+    return {key: ConfigValue(item.get("value"), bool(item.get("secret"))) for key, item in values.items()}
 
 
 def outputs(state: Mapping[str, Any]) -> dict[str, Any]:
@@ -55,8 +57,8 @@ def _in_clear(value: Any) -> Any:
     if is_secret(value):
         return _in_clear(json.loads(value["plaintext"]))
     if isinstance(value, Mapping):
-        return {key: _in_clear(below) for key, below in value.items()}
-    return [_in_clear(below) for below in value] if isinstance(value, list) else value
+        return {key: _in_clear(item) for key, item in value.items()}
+    return [_in_clear(item) for item in value] if isinstance(value, list) else value
 
 
 def _pulumi(*arguments: str) -> str:

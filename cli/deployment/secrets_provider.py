@@ -1,4 +1,4 @@
-"""Which secrets provider encrypts a stack's secrets: its file says, as Pulumi writes it; for a new stack it is chosen."""
+"""Finds which secrets provider encrypts a stack's secrets, from the stack's file or for a new stack."""
 
 from __future__ import annotations
 
@@ -16,21 +16,26 @@ if TYPE_CHECKING:
 
 VARIABLE = "DYBER_SECRETS_PROVIDER"
 PASSPHRASE = "passphrase"
-#: What a state calls its secrets provider, where its secrets can be encrypted anew by another one.
+#: Types of secrets providers in a state whose secrets another provider can encrypt anew.
 TYPES = ("passphrase", "cloud")
 KEY_SERVICES = ("awskms", "azurekeyvault", "gcpkms", "hashivault")
 
 
 def recorded(file: Path) -> str | None:
-    """What a stack's file says: a key service's URL or `passphrase`; None where it says nothing, as that of a stack
-    not yet made."""
+    """Return the provider in a stack's file: the URL of a key service, or `passphrase`.
+
+    The result is None if the file names no provider, as that of a stack that does not exist yet.
+    """
     content = _content(file)
     provider = content.get("secretsprovider") or (PASSPHRASE if content.get("encryptionsalt") else None)
     return None if provider == "default" else provider
 
 
 def for_new_stack(file: Path) -> str | None:
-    """What a new stack's file says, else DYBER_SECRETS_PROVIDER; None leaves it to Pulumi. Raises ConfigurationError."""
+    """Return the provider for a new stack: that in its file, else DYBER_SECRETS_PROVIDER, else None.
+
+    None means Pulumi's default. Raises ConfigurationError for an unknown provider.
+    """
     provider, origin = recorded(file), file.name
     if provider is None:
         provider, origin = os.environ.get(VARIABLE), VARIABLE
@@ -50,15 +55,17 @@ def for_new_stack(file: Path) -> str | None:
 
 
 def options(file: Path) -> auto.LocalWorkspaceOptions:
-    """For a stack that may have to be made. Without it Pulumi would put a passphrase in the place of the provider that
-    the file names."""
+    """Return the options for opening a stack that may have to be created.
+
+    Without them, Pulumi would use a passphrase in place of the provider that the file names.
+    """
     from pulumi import automation as auto
 
     return auto.LocalWorkspaceOptions(secrets_provider=for_new_stack(file))
 
 
 def in_state(file: Path) -> dict[str, Any]:
-    """What a state says that is encrypted as the stack's file, which has one, says."""
+    """Return the secrets provider of the stack's file in the form that a state has."""
     content = _content(file)
     if recorded(file) == PASSPHRASE:
         return {"type": "passphrase", "state": {"salt": content["encryptionsalt"]}}

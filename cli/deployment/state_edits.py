@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def edit(stack: auto.Stack, change: Callable[[dict[str, Any]], bool]) -> None:
-    """Change the state in the backend where `change` says that it changed something."""
+    """Apply `change` to the state, and write the state to the backend if `change` returns True."""
     exported = stack.export_stack()
     state = dict(exported.deployment or {})
     if change(state):
@@ -20,7 +20,7 @@ def edit(stack: auto.Stack, change: Callable[[dict[str, Any]], bool]) -> None:
 
 
 def forget(stack: auto.Stack, names: Collection[str], kinds: Collection[str]) -> None:
-    """Take resources of these types and engine names out of the state: they are gone from the engine."""
+    """Remove resources of these types and engine names from the state, as they no longer exist on the engine."""
     edit(
         stack,
         lambda state: remove_where(
@@ -49,9 +49,9 @@ def remove(state: dict[str, Any], urns: Collection[str]) -> bool:
     return True
 
 
-def remove_where(state: dict[str, Any], doomed: Callable[[dict[str, Any]], bool]) -> bool:
-    """Do the same as `remove` for the resources for which `doomed` is true."""
-    return remove(state, {item["urn"] for item in state.get("resources") or [] if doomed(item)})
+def remove_where(state: dict[str, Any], condition: Callable[[dict[str, Any]], bool]) -> bool:
+    """Do the same as `remove` for the resources that meet a condition."""
+    return remove(state, {item["urn"] for item in state.get("resources") or [] if condition(item)})
 
 
 def _without(needed: list[str], urns: Collection[str]) -> list[str]:

@@ -1,6 +1,6 @@
-"""What Pulumi says when it cannot reach the state or the key that its secrets are encrypted with, and what to do.
+"""Explains the errors of Pulumi when it cannot reach the state, or the key that encrypts its secrets.
 
-In the words of Pulumi 3.259, of lib/pq and of the clouds' SDKs.
+The patterns are error messages of Pulumi 3.259, of lib/pq and of the clouds' SDKs.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ _UNREACHABLE = (
     r"(connection refused|no such host|no route to host|network is unreachable|i/o timeout|server misbehaving)"
 )
 
-#: (pattern, what happened, the next step), the special ones first.
+#: (pattern, what happened, the next step), more specific patterns first.
 STATE_FAILURES: list[tuple[str, str, str]] = [
     (
         r"incorrect passphrase",
@@ -34,9 +34,9 @@ STATE_FAILURES: list[tuple[str, str, str]] = [
         mark("wait for it and try again; if it is surely gone, run: pulumi cancel -s <stack>"),
     ),
     (
-        # Pulumi writes the state of a folder in place: who reads it meanwhile finds it cut.
+        # Pulumi overwrites a state in a folder in place, so a reader may meanwhile find it cut short.
         r"failed to load checkpoint: .*(EOF|unexpected end of JSON)",
-        mark("another run is just writing this stack's state, or it was cut when the machine went down"),
+        mark("another run is writing this stack's state, or the machine went down while it was written"),
         mark(
             "wait for it and try again; if there is no other run: ./deploy.sh restore (with a backup) or "
             "./deploy.sh recover"
@@ -53,12 +53,12 @@ STATE_FAILURES: list[tuple[str, str, str]] = [
     (
         r"pq: database .* does not exist",
         mark("there is no such state database"),
-        mark("create it (createdb NAME), or mend the name in PULUMI_BACKEND_URL"),
+        mark("create it (createdb NAME), or correct the name in PULUMI_BACKEND_URL"),
     ),
     (
         r"pq: permission denied",
-        mark("this user may not do that in the state database"),
-        mark("let it make tables there, and read and write them: GRANT CREATE ON SCHEMA public TO the user"),
+        mark("this user lacks permissions in the state database"),
+        mark("let it create, read and write tables there: GRANT CREATE ON SCHEMA public TO the user"),
     ),
     (
         r"pq: SSL is not enabled on the server",
@@ -75,20 +75,22 @@ STATE_FAILURES: list[tuple[str, str, str]] = [
     (
         r"failed to (ping|connect to) PostgreSQL|unable to open state database|failed to create table",
         mark("the state database cannot be opened"),
-        mark("check PULUMI_BACKEND_URL against the database's words above; ./deploy.sh doctor shows which one is used"),
+        mark(
+            "check PULUMI_BACKEND_URL against the database's message above; ./deploy.sh doctor shows which one is used"
+        ),
     ),
     (
         r"operation error KMS: .*(NotFoundException|DisabledException|KMSInvalidStateException)",
         mark("there is no such key, or it is disabled"),
         mark(
             "check the key's name and region in the stack file's secretsprovider; what a lost key encrypted "
-            "can only be had back from a backup"
+            "can only be restored from a backup"
         ),
     ),
     (
         r"operation error S3: .*NoSuchBucket",
         mark("there is no such state bucket"),
-        mark("create it first (Pulumi does not), or mend bucket and region in PULUMI_BACKEND_URL"),
+        mark("create it first (Pulumi does not), or correct bucket and region in PULUMI_BACKEND_URL"),
     ),
     (
         r"failed to refresh cached credentials|no EC2 IMDS role found|could not find default credentials"
@@ -104,7 +106,7 @@ STATE_FAILURES: list[tuple[str, str, str]] = [
     (
         r"InvalidAccessKeyId|SignatureDoesNotMatch|InvalidClientTokenId|UnrecognizedClient|InvalidSignature"
         r"|IncompleteSignature|ExpiredToken|AccessDenied|AuthorizationFailure",
-        mark("the cloud refuses these credentials, or they may not do that"),
+        mark("the cloud refuses these credentials, or they lack permissions"),
         mark(
             "check whether the credentials (AWS_ACCESS_KEY_ID and so on) are valid and may use this bucket and this key"
         ),
@@ -113,8 +115,8 @@ STATE_FAILURES: list[tuple[str, str, str]] = [
         rf"operation error KMS: .*{_UNREACHABLE}|secrets \(code=\w+\): .*{_UNREACHABLE}",
         mark("the key service does not answer"),
         mark(
-            "check the network, and the stack file's secretsprovider with its region; without the service "
-            "no secret can be read, and nothing was changed"
+            "check the network, and the stack file's secretsprovider with its region; without the key "
+            "service no secret can be read, and nothing was changed"
         ),
     ),
     (
@@ -127,8 +129,8 @@ STATE_FAILURES: list[tuple[str, str, str]] = [
     ),
     (
         r"unable to open (bucket|state directory)|read \".pulumi/meta.yaml\"|could not list bucket",
-        mark("what holds the state cannot be opened"),
-        mark("check PULUMI_BACKEND_URL against the words above; ./deploy.sh doctor shows which one is used"),
+        mark("the place of the state cannot be opened"),
+        mark("check PULUMI_BACKEND_URL against the message above; ./deploy.sh doctor shows which one is used"),
     ),
     (
         r"PULUMI_ACCESS_TOKEN must be set",

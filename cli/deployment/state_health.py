@@ -1,4 +1,4 @@
-"""What `dyber doctor` says of the state: whether its backend answers, and what encrypts each stack's secrets."""
+"""Checks for `dyber doctor` whether the state backend answers, and what encrypts each stack's secrets."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ ANSWER_SECONDS = 30.0
 
 
 def with_state(findings: list[Finding], home: DyberHome, root: Path) -> list[Finding]:
-    """The findings, that on the backend after asking one on another machine for its stacks, and one on the secrets."""
-    return [*(_asked(item, home, root) if item.key == "backend" else item for item in findings), secrets(root)]
+    """Return the findings with a check of the remote state backend, and with a finding about secrets."""
+    return [*(_with_answer(item, home, root) if item.key == "backend" else item for item in findings), secrets(root)]
 
 
 def secrets(root: Path) -> Finding:
-    """Which secrets provider the stacks of the checkout have, and which a new one gets."""
+    """Return a finding that lists the secrets provider of each stack in the checkout."""
     title = tr("Encryption of secrets")
     try:
         stacks: dict[str, list[str]] = {}
@@ -41,10 +41,11 @@ def secrets(root: Path) -> Finding:
                                                      for provider, names in stacks.items()))  # fmt: skip
 
 
-def _asked(found: Finding, home: DyberHome, root: Path) -> Finding:
+def _with_answer(finding: Finding, home: DyberHome, root: Path) -> Finding:
+    """Return the finding about the backend; it fails if a backend on another machine does not list its stacks."""
     cli = pulumi_cli.find_cli(home, versions.load())
-    if not found.ok or cli is None or backend.configured(home).is_local:
-        return found
+    if not finding.ok or cli is None or backend.configured(home).is_local:
+        return finding
     environment = {**os.environ, **prerequisites.environment(home)}
     try:
         done = programs.run(
@@ -53,10 +54,10 @@ def _asked(found: Finding, home: DyberHome, root: Path) -> Finding:
             timeout=ANSWER_SECONDS,
         )  # fmt: skip
     except programs.ProgramError as error:
-        return replace(found, ok=False, advice=f"{error.message}. {error.next_step}")
+        return replace(finding, ok=False, advice=f"{error.message}. {error.next_step}")
     if done.returncode == 0:
-        return found
+        return finding
     explained = explain(done.stderr, [])
     if not isinstance(explained, DeployError):
-        return found
-    return replace(found, ok=False, advice=f"{explained.message}. {explained.next_step}")
+        return finding
+    return replace(finding, ok=False, advice=f"{explained.message}. {explained.next_step}")

@@ -1,4 +1,4 @@
-"""Gives a stack a state from elsewhere, such as a backup's, encrypted anew with this machine's passphrase or key."""
+"""Imports a state from elsewhere, such as a backup, encrypted anew with this machine's passphrase or key."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from infra.settings.names import stack_file
 from messages import tr
 from toolchain.home import DyberHome
 
-automation.start_pulumi_well()
+automation.adapt_starting_pulumi()
 
 
-def file_for_here(content: bytes, passphrase_then: bytes | None) -> bytes:
-    """The text of a stack's file from a backup, fit for this machine's passphrase: under another one than
-    `passphrase_then`, the salt is left out. What a key service encrypted, it decrypts here too.
+def file_for_here(content: bytes, backup_passphrase: bytes | None) -> bytes:
+    """Return the text of a stack's file from a backup, ready for use with this machine's passphrase.
 
-    Raises StackError for encrypted values in it that could not be read here.
+    The salt is removed if the passphrase of the backup is another one. A key service decrypts its values here too.
+    Raises StackError for encrypted values that cannot be read here.
     """
-    if has_passphrase(content) and passphrase() != passphrase_then:
+    if has_passphrase(content) and passphrase() != backup_passphrase:
         if has_encrypted_values(content.decode()):
             raise StackError(
                 tr("the stack's file has values encrypted with another passphrase"),
@@ -41,18 +41,18 @@ def file_for_here(content: bytes, passphrase_then: bytes | None) -> bytes:
 
 
 @dataclass(frozen=True)
-class Tried:
-    """A stack's file that goes with an imported state: its text, and its values in clear, by key."""
+class TrialImport:
+    """The result of a trial import: the text of the stack's file, and its values in clear by key."""
 
     file: bytes
     values: dict[str, str]
 
 
-def tried(name: str, content: bytes, state: Mapping[str, Any]) -> Tried:
-    """Import `state` into a stack called `name` in an empty folder, to see that it can be. The stack's file is then
-    `content` with what encrypts the secrets here.
+def trial_import(name: str, content: bytes, state: Mapping[str, Any]) -> TrialImport:
+    """Import `state` into a stack called `name` in a temporary folder, to test that this is possible.
 
-    Raises CommandError. Nothing outside of that folder changes.
+    The file in the result is `content` with the settings that encrypt secrets on this machine. Nothing outside the
+    folder changes. Raises CommandError.
     """
     with tempfile.TemporaryDirectory(prefix="dyber-import-") as temporary:
         folder = Path(temporary)
@@ -64,15 +64,18 @@ def tried(name: str, content: bytes, state: Mapping[str, Any]) -> Tried:
         variables = {"PULUMI_BACKEND_URL": backend.as_uri()}
         target = import_state(name, json.loads(json.dumps(state)), folder, variables)
         values = {key: value.value for key, value in target.get_all_config().items() if value.value is not None}
-        return Tried(file.read_bytes(), values)
+        return TrialImport(file.read_bytes(), values)
 
 
 def import_state(
     name: str, state: dict[str, Any], folder: Path | None = None, variables: Mapping[str, str] | None = None
 ) -> auto.Stack:
-    """Give the stack its state, and return it; the secrets in it are encrypted anew, with this machine's passphrase or
-    by the key service that the stack's file names. `folder`: of the project, if it is another one than the repository;
-    `variables`: of the environment. Raises CommandError."""
+    """Import a state into the stack `name`, and return the stack.
+
+    Secrets are encrypted anew with this machine's passphrase, or by the key service that the stack's file names.
+    `folder` is the folder of the project, by default the repository; `variables` are added to Pulumi's environment.
+    Raises CommandError.
+    """
     folder = folder or deployment.ROOT
     file = folder / stack_file(name)
     options = auto.LocalWorkspaceOptions(
@@ -81,7 +84,7 @@ def import_state(
     target = auto.create_or_select_stack(stack_name=name, work_dir=str(folder), opts=options)
     if (state["deployment"].get("secrets_providers") or {}).get("type") in secrets_provider.TYPES:
         if not secrets_provider.recorded(file):
-            # A secret, for a moment, makes Pulumi write a salt for its passphrase into the stack's file.
+            # Setting a secret makes Pulumi write the salt of its passphrase into the stack's file.
             try:
                 target.set_config("dyber:restoring", auto.ConfigValue("", secret=True))
             finally:
@@ -92,12 +95,12 @@ def import_state(
 
 
 def has_passphrase(stack_yaml: bytes) -> bool:
-    """Whether the stack's secrets are encrypted with a passphrase, not by a key service."""
+    """Tell whether the stack's secrets are encrypted with a passphrase, not by a key service."""
     return (yaml.safe_load(stack_yaml) or {}).get("secretsprovider") in (None, "default", secrets_provider.PASSPHRASE)
 
 
 def passphrase() -> bytes | None:
-    """Return the passphrase that Pulumi uses on this machine."""
+    """Return the passphrase that Pulumi uses on this machine; None if it has none."""
     if (given := os.environ.get("PULUMI_CONFIG_PASSPHRASE")) is not None:
         return given.encode()
     file = os.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE")

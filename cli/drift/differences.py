@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from cli.engine.resource_types import CONTAINER, IMAGE
-from cli.previews.comment import what
+from cli.previews.comment import step_details
 from cli.previews.model import Step
 
 Condition = Literal[
@@ -55,7 +55,7 @@ def refreshed(outcomes: Iterable[Mapping[str, Any]]) -> list[Difference]:
             reasons = [key for key in reasons if key not in _TOLD_OTHERWISE or (key == "ports" and not stopped)]
         if stopped or reasons:
             old, new = ((item.get(key) or {}).get("inputs") or {} for key in ("oldState", "newState"))
-            details = what(Step("update", urn, old, new, reasons))
+            details = step_details(Step("update", urn, old, new, reasons))
             found.append(Difference("stopped" if stopped else "changed", step.kind, step.name, details, urn))
     return found
 
@@ -99,7 +99,7 @@ def _image(resource: Mapping[str, Any], images: Mapping[str, str]) -> Difference
     if now in (built, None):  # one that is gone is seen
         return None
     step = Step("update", str(resource["urn"]), {"imageId": built}, {"imageId": now}, ["imageId"])
-    return Difference("changed", step.kind, step.name, what(step), step.urn)
+    return Difference("changed", step.kind, step.name, step_details(step), step.urn)
 
 
 def _container(
@@ -127,7 +127,7 @@ def _container(
             yield difference("connected", f"`{network}`", network=network)
     before, after = _fixed(inputs), _actual(container, inputs)
     if reasons := [key for key in before if before[key] != after[key]]:
-        yield difference("changed", what(Step("update", urn, before, after, reasons)))
+        yield difference("changed", step_details(Step("update", urn, before, after, reasons)))
 
 
 def _fixed(inputs: Mapping[str, Any]) -> dict[str, list[str]]:

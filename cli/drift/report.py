@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.drift.differences import Condition, Difference
-from cli.previews.comment import MOST_CHARACTERS, plain
+from cli.previews.comment import MAX_CHARACTERS, plain
 from cli.previews.model import KINDS
 from messages import mark, tr
 
@@ -99,9 +99,9 @@ def as_json(reports: Sequence[Report]) -> dict[str, Any]:
 def markdown(reports: Sequence[Report]) -> str:
     """The text of an issue; its second line is a title."""
     text = "\n".join([MARKER, f"## {tr('The engine is not as it was deployed')}", *_sections(reports)])
-    if len(text) <= MOST_CHARACTERS:
+    if len(text) <= MAX_CHARACTERS:
         return text + "\n"
-    return text[: MOST_CHARACTERS - 10] + "\n…\n"
+    return text[: MAX_CHARACTERS - 10] + "\n…\n"
 
 
 def _sections(reports: Sequence[Report]) -> Iterator[str]:

@@ -47,7 +47,7 @@ class _Connection(UnixHTTPConnection):
         programs.note_start(_COMMAND)
         try:
             process = subprocess.Popen(
-                _COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=programs.apart()
+                _COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=programs.needs_new_session()
             )
         except OSError as error:
             inner.close()

@@ -127,13 +127,13 @@ def _run(command: list[str]) -> None:
 def undisturbed() -> Iterator[None]:
     """Let Ctrl-C wait until this is over; the programs that are started inside do not get it."""
     if threading.current_thread() is not threading.main_thread():
-        with programs.in_sessions_of_their_own():
+        with programs.in_new_sessions():
             yield
         return
     asked = []
     previous = signal.signal(signal.SIGINT, lambda number, frame: asked.append(number))
     try:
-        with programs.in_sessions_of_their_own():
+        with programs.in_new_sessions():
             yield
     finally:
         signal.signal(signal.SIGINT, previous)

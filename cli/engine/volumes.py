@@ -30,7 +30,7 @@ def save(volume: str, tar: tarfile.TarFile, folder: str) -> None:
             ["docker", "cp", "--archive", f"{container}:{_INSIDE}/.", "-"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            start_new_session=programs.apart(),
+            start_new_session=programs.needs_new_session(),
         )
         assert process.stdout is not None and process.stderr is not None
         try:
@@ -64,7 +64,7 @@ def load(
             ["docker", "cp", "--archive", "-", f"{container}:/"],
             stdin=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            start_new_session=programs.apart(),
+            start_new_session=programs.needs_new_session(),
         )
         assert process.stdin is not None and process.stderr is not None
         try:

@@ -1,1 +1,1 @@
-"""What a stack has on the engine, and how well that is."""
+"""Lists what a stack has on the engine, and reports its health."""

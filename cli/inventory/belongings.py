@@ -1,4 +1,4 @@
-"""What belongs to one stack on the engine, and removing it. Nothing else on the engine is looked at."""
+"""Lists what belongs to one stack on the engine, and removes its networks and volumes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from messages import tr
 
 @dataclass(frozen=True)
 class Belongings:
-    """Lists what `clean` deletes, by name; `data` are the stack's data volumes, `volumes` the others."""
+    """The names of what `clean` deletes; `data` are the stack's data volumes, `volumes` its other volumes."""
 
     containers: list[str]
     networks: list[str]
@@ -31,18 +31,21 @@ class Belongings:
 
 
 def belongings(deployment: Deployment, *, with_images: bool) -> Belongings:
-    """Return what belongs to the stack. Containers and networks are found by the label of its state, data volumes by
-    their labels, other volumes by their names in its state. Raises EngineError."""
-    owner = deployment.deployment_id()
+    """Return what belongs to the stack. Raises EngineError.
+
+    Containers and networks are found by the label of the stack's state, data volumes by their labels, and other volumes
+    by their names in the state.
+    """
+    identity = deployment.deployment_id()
     resources = deployment.resources()
-    own = engine.deployment_filter(owner) if owner else None
+    label = engine.deployment_filter(identity) if identity else None
     built = _outputs(resources, IMAGE, "name") if with_images else []
-    containers = sorted(item["Names"][0].lstrip("/") for item in engine.listed_containers(own)) if own else []
-    # What a container of another state's stack of this name mounts is not ours to delete.
+    containers = sorted(item["Names"][0].lstrip("/") for item in engine.listed_containers(label)) if label else []
+    # A stack of the same name may exist in another state; volumes that its containers mount must not be deleted.
     data = [item for item in stored_data.find(deployment.stack.name) if set(item.users) <= set(containers)]
     return Belongings(
         containers=containers,
-        networks=sorted(name for _, _, name in engine.labelled_networks(own)) if own else [],
+        networks=sorted(name for _, _, name in engine.labelled_networks(label)) if label else [],
         volumes=_volumes(deployment.stack.name, _outputs(resources, VOLUME, "name"), {item.name for item in data}),
         images=sorted(set(built)),
         data=data,
@@ -50,7 +53,7 @@ def belongings(deployment: Deployment, *, with_images: bool) -> Belongings:
 
 
 def _volumes(stack: str, in_state: list[str], data: Collection[str]) -> list[str]:
-    """Return the volumes of the state that exist, without those in `data`."""
+    """Return the existing volumes of the state that hold no data; `data` are the names of data volumes."""
     labelled = {item["Name"] for item in engine.volumes("label=dyber.project=dyber", f"label=dyber.stack={stack}")}
     holding = {item.name for item in data_volumes.labelled() if item.holds_data}
     return sorted(set(in_state) & labelled - set(data) - holding)
@@ -61,7 +64,7 @@ def _outputs(resources: Iterable[dict[str, Any]], type_token: str, key: str) -> 
 
 
 def remove(kind: str, name: str) -> None:
-    """Remove a `network` or `volume` that nobody uses; what is gone already, or used by somebody else, is left alone."""
+    """Remove a `network` or `volume` if it exists and is not in use; report it if it is in use."""
     try:
         with suppress(NotOnEngine), engine.asking() as client:
             if kind == "network":

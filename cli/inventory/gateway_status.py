@@ -1,4 +1,4 @@
-"""What the gateway itself says: /api/status, asked on this machine."""
+"""Fetches the gateway's /api/status from its port on this machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TIMEOUT_SECONDS = 5.0
 
 
 def address(settings: StackSettings) -> str:
-    """Base URL of the gateway's plain port on this machine."""
+    """Return the base URL of the gateway's plain HTTP port on this machine."""
     port, addresses = published_ports.published_ports(settings, [])[DEVELOPMENT_PORT]
     bind = ipaddress.ip_address(addresses[0])
     if bind.is_unspecified:
@@ -24,11 +24,11 @@ def address(settings: StackSettings) -> str:
 
 
 def fetch(settings: StackSettings) -> dict[str, Any] | None:
-    """The document of /api/status; None when the gateway does not give it."""
+    """Return the document of /api/status; None if the gateway does not answer with it."""
     try:
-        # Any gateway answers to localhost; a proxy of the environment would not find this machine.
+        # Every gateway accepts the host localhost. Proxies are not used, as they cannot reach this machine.
         with httpx2.Client(timeout=TIMEOUT_SECONDS, trust_env=False) as client:
-            answer = client.get(f"{address(settings)}/api/status", headers={"Host": "localhost"})
-        return dict(answer.json()) if answer.status_code == 200 else None
+            response = client.get(f"{address(settings)}/api/status", headers={"Host": "localhost"})
+        return dict(response.json()) if response.status_code == 200 else None
     except (httpx2.HTTPError, ValueError):
         return None

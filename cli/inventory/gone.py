@@ -17,8 +17,11 @@ from messages import tr
 
 @dataclass(frozen=True)
 class Gone:
-    """`containers`: those that are meant to run, as members in the state `gone`; the others by name. Images alone are
-    no loss: nothing that runs needs them, and the next deployment makes them again."""
+    """The resources of a stack that the engine has lost.
+
+    `containers` are members in the state `gone`, only those that are meant to run; everything else is given by name.
+    Images alone do not count, as running containers do not need them and the next deployment makes them again.
+    """
 
     containers: tuple[Member, ...] = ()
     networks: tuple[str, ...] = ()
@@ -42,18 +45,19 @@ class Gone:
             (tr("volumes"), self.volumes),
         )
         listed = "; ".join(f"{kind} {', '.join(names)}" for kind, names in parts if names)
-        return tr("no longer on the engine (removed, or taken by docker prune): {listed}", listed=listed)
+        return tr("no longer on the engine (deleted, or removed by docker prune): {listed}", listed=listed)
 
     def next_step(self, stack: str) -> str:
-        """Return how everything comes back, and what cannot come back."""
+        """Return the command that makes everything again, and say which data it cannot restore."""
         command = "./deploy.sh" if stack == "dev" else f"./deploy.sh -s {stack}"
         if lost := [name for name in self.volumes if name.endswith("-data")]:
             return tr(
-                "{command} makes it again; the data of {lost} can only come from a backup: ./deploy.sh restore",
+                "{command} makes everything again; the data of {lost} can only be restored from a backup: "
+                "./deploy.sh restore",
                 command=command,
                 lost=", ".join(lost),
             )
-        return tr("{command} makes it again; tokens, data and settings are kept", command=command)
+        return tr("{command} makes everything again; tokens, data and settings are kept", command=command)
 
     def error(self, stack: str) -> StackError:
         """Return the error for a command that needs something that is gone."""
@@ -66,7 +70,7 @@ def find(deployment: Deployment, services: Iterable[str]) -> Gone:
 
 
 def _missing(deployment: Deployment, containers: Iterable[Mapping[str, Any]], services: Iterable[str]) -> Gone:
-    """Return what the engine no longer has, where it has these `containers` of the stack."""
+    """Return what the engine no longer has; `containers` are the stack's containers that it still has."""
     present = {item["Id"] for item in containers}
     networks = {identity for _, identity, _ in engine.labelled_networks(_label(deployment))}
     volumes = {item["Name"] for item in engine.volumes()}
@@ -85,10 +89,12 @@ def compare(
     volumes: Collection[str],
     services: set[str],
 ) -> Gone:
-    """Return the `resources` of the state that the engine does not have, given its ids of containers and networks and
-    its names of images and volumes."""
+    """Return the `resources` of the state that the engine does not have.
+
+    `containers` and `networks` are ids on the engine, `images` and `volumes` names.
+    """
     lost: dict[str, list[Any]] = {CONTAINER: [], NETWORK: [], IMAGE: [], VOLUME: []}
-    # What waits to be deleted is replaced already.
+    # Resources that wait for their deletion have already been replaced.
     for item in (item for item in resources if not item.get("delete")):
         kind, identity, inputs = item["type"], str(item.get("id")), item.get("inputs") or {}
         name = str((item.get("outputs") or {}).get("name") or inputs.get("name"))
@@ -104,8 +110,10 @@ def compare(
 
 
 def with_gone(deployment: Deployment, services: Iterable[str]) -> tuple[list[Member], Gone]:
-    """Return all members of a deployed stack in their start order, including those that are gone, and everything that
-    is gone. Raises EngineError."""
+    """Return all members of a deployed stack, also those that are gone, and everything that is gone.
+
+    The members are in the order in which they start. Raises EngineError.
+    """
     services = list(services)
     containers = engine.containers(_label(deployment))
     missing = _missing(deployment, containers, services)

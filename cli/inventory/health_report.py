@@ -1,4 +1,4 @@
-"""How each service of a stack is: what the gateway says of it, joined with what the engine says of its containers."""
+"""Reports the health of each service of a stack, from the gateway's status and from its containers."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ from infra.settings.stack import StackSettings
 from messages import either
 
 LOG_LINES = 300
-#: Seconds between the two measurements from which the use of the processors comes.
+#: Seconds between the two measurements of CPU time.
 MEASURING_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
 class ServiceHealth:
-    """One service. `state` is that of /api/status (up, degraded, down, unknown), stopped, or gone. `cpu_percent` is of
-    one core, sizes are MiB, of all its containers together; `uptime_seconds` of the youngest."""
+    """The health of one service.
+
+    `state` is that of /api/status (up, degraded, down, unknown), or stopped, or gone. CPU (percent of one core) and
+    memory (MiB) are sums of all its containers; `uptime_seconds` is that of its youngest container.
+    """
 
     name: str
     state: str
@@ -44,100 +47,107 @@ class ServiceHealth:
 
 
 def collect(settings: StackSettings, everything: Iterable[Member], services: Iterable[str]) -> list[ServiceHealth]:
-    """Report on every service of the stack, on the gateway and on the parts that serve them; `everything` are the
-    stack's members.
+    """Report on every service, the gateway, the cache and monitoring; `everything` are the stack's members.
 
     Raises EngineError.
     """
-    found = [one for one in everything if one.kind != "front"]
-    running = [one for one in found if one.running]
+    reported = [member for member in everything if member.kind != "front"]
+    running = [member for member in reported if member.running]
     started = time.monotonic()
-    before = engine.measure(one.id for one in running)
+    before = engine.measure(member.id for member in running)
     status = gateway_status.fetch(settings)
-    errors = {one.id: last_error(engine.log_tail(one.id, LOG_LINES)) for one in running}
-    # In less time a container that does little would seem to do nothing, or a lot.
+    errors = {member.id: last_error(engine.log_tail(member.id, LOG_LINES)) for member in running}
+    # Over a shorter time, the CPU of a container that does little would be measured too inexactly.
     time.sleep(max(0.0, started + MEASURING_SECONDS - time.monotonic()))
     used = usage(before, engine.measure(before))
-    return report(found, list(services), status, used, errors, datetime.now(UTC))
+    return report(reported, list(services), status, used, errors, datetime.now(UTC))
 
 
 def report(
-    found: list[Member],
+    reported: list[Member],
     services: list[str],
     status: Mapping[str, Any] | None,
     used: Mapping[str, tuple[float, float]],
     errors: Mapping[str, str | None],
     now: datetime,
 ) -> list[ServiceHealth]:
-    """Services in the order of `services`, then everything else. `used`: CPU percent and bytes by container."""
+    """Report on `services` in their order, then on the other members.
+
+    `status` is the document of /api/status, `used` are CPU percent and bytes of memory by container.
+    """
     details = (status or {}).get("details", {})
-    others = dict.fromkeys(one.service for one in found if one.service not in services)
-    return [_one(name, [one for one in found if one.service == name], details.get(name), used, errors, now)
-            for name in (*services, *others)]  # fmt: skip
+    others = dict.fromkeys(member.service for member in reported if member.service not in services)
+    return [
+        _service_health(
+            name, [member for member in reported if member.service == name], details.get(name), used, errors, now
+        )
+        for name in (*services, *others)
+    ]
 
 
-def _one(
+def _service_health(
     name: str,
-    own: list[Member],
-    said: Mapping[str, Any] | None,
+    containers: list[Member],
+    status: Mapping[str, Any] | None,
     used: Mapping[str, tuple[float, float]],
     errors: Mapping[str, str | None],
     now: datetime,
 ) -> ServiceHealth:
-    running = [one for one in own if one.running]
-    well = sum(one.well for one in own)
-    if said is not None:
-        state, ready, replicas = said["state"], said["replicas"]["ready"], said["replicas"]["total"]
+    running = [member for member in containers if member.running]
+    well = sum(member.well for member in containers)
+    if status is not None:
+        state, ready, replicas = status["state"], status["replicas"]["ready"], status["replicas"]["total"]
     else:
-        ready, replicas = well, len(own)
-        # A service of which the gateway says nothing: only the gateway's own containers can vouch for themselves.
-        is_server = bool(own) and own[0].kind == "server"
-        state = "unknown" if is_server else "up" if own and well == len(own) else "degraded" if well else "down"
+        ready, replicas = well, len(containers)
+        # Only the gateway knows whether an MCP service works. For other containers their own health is enough.
+        is_server = bool(containers) and containers[0].kind == "server"
+        is_up = bool(containers) and well == len(containers)
+        state = "unknown" if is_server else "up" if is_up else "degraded" if well else "down"
     if not running:
-        state, ready = (GONE if all(one.state == GONE for one in own) else "stopped"), 0
-    measured = [used[one.id] for one in running if one.id in used]
-    started = [one.started_at for one in running if one.started_at]
-    said = said or {}
+        state, ready = (GONE if all(member.state == GONE for member in containers) else "stopped"), 0
+    measured = [used[member.id] for member in running if member.id in used]
+    started = [member.started_at for member in running if member.started_at]
+    status = status or {}
     return ServiceHealth(
         name=name,
         state=state,
         ready=ready,
         replicas=replicas,
-        version=said.get("version"),
-        tools=said.get("tools"),
-        code=said.get("code"),
-        latency_ms=said.get("latency_ms"),
+        version=status.get("version"),
+        tools=status.get("tools"),
+        code=status.get("code"),
+        latency_ms=status.get("latency_ms"),
         cpu_percent=sum(cpu for cpu, _ in measured) if measured else None,
         memory_mib=sum(size for _, size in measured) / 2**20 if measured else None,
-        memory_limit_mib=sum(one.memory_bytes for one in own) / 2**20,
+        memory_limit_mib=sum(member.memory_bytes for member in containers) / 2**20,
         uptime_seconds=(now - max(started)).total_seconds() if started else None,
-        restarts=sum(one.restarts for one in own),
-        last_error=next((text for one in own if (text := errors.get(one.id))), None),
+        restarts=sum(member.restarts for member in containers),
+        last_error=next((text for member in containers if (text := errors.get(member.id))), None),
     )
 
 
-def as_json(one: ServiceHealth) -> dict[str, Any]:
-    """What --json prints."""
-    rounded = {key: round(value, 1) if isinstance(value, float) else value for key, value in asdict(one).items()}
-    rounded["replicas"] = {"ready": rounded.pop("ready"), "total": one.replicas}
+def as_json(health: ServiceHealth) -> dict[str, Any]:
+    """Return the health of a service as `status --json` prints it."""
+    rounded = {key: round(value, 1) if isinstance(value, float) else value for key, value in asdict(health).items()}
+    rounded["replicas"] = {"ready": rounded.pop("ready"), "total": health.replicas}
     return rounded
 
 
 def usage(before: Mapping[str, Measured], after: Mapping[str, Measured]) -> dict[str, tuple[float, float]]:
-    """Return CPU percent of one core and bytes of memory, by the id of a container that was measured twice."""
+    """Return CPU (percent of one core) and memory (bytes) by container id, from two measurements."""
     return {identity: (now.percent_since(before[identity]), float(now.memory_bytes)) for identity, now in after.items()}
 
 
 def last_error(log: str) -> str | None:
-    """The newest line of `log` that is an error: when it was, and what it says."""
+    """Return time and text of the newest error in `log`; None if it has no error."""
     for line in reversed(log.splitlines()):
         try:
             entry = json.loads(line)
         except ValueError:
-            if found := re.match(r"(\S+ \S+) \[(?:error|crit|alert|emerg)\] (.+)", line):
-                return f"{found[1]} {found[2]}"
+            if match := re.match(r"(\S+ \S+) \[(?:error|crit|alert|emerg)\] (.+)", line):
+                return f"{match[1]} {match[2]}"
             continue
         if isinstance(entry, dict) and entry.get("level") in ("ERROR", "CRITICAL"):
-            said = entry.get("message") or either(str(entry.get("zh", "")), str(entry.get("en", "")))
-            return f"{str(entry.get('time', ''))[:19]} {said}".strip()
+            message = entry.get("message") or either(str(entry.get("zh", "")), str(entry.get("en", "")))
+            return f"{str(entry.get('time', ''))[:19]} {message}".strip()
     return None

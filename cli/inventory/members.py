@@ -1,4 +1,4 @@
-"""The containers of one deployed stack: which is what, in which order they start and stop."""
+"""Lists the containers of one deployed stack by kind, in the order in which they start."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cli.engine import engine
 from messages import tr
 
 Kind = Literal["server", "data", "gateway", "front"]
-#: Callers come in through the front, so it starts last and stops first.
+#: Calls arrive through the fronts, so these start last and stop first.
 START_ORDER: tuple[Kind, ...] = ("data", "server", "gateway", "front")
 #: State of a member that is no longer on the engine.
 GONE = "gone"
@@ -21,8 +21,11 @@ GONE = "gone"
 
 @dataclass(frozen=True)
 class Member:
-    """A container that is meant to run. `service` is its label; `health` is None where it has no health check;
-    times are UTC; `stop_seconds` is what it gets to end its calls."""
+    """A container that is meant to run.
+
+    `service` is its label. `health` is None if it has no health check. `started_at` is in UTC. `stop_seconds` is the
+    time it gets to end its running calls.
+    """
 
     id: str
     name: str
@@ -40,17 +43,17 @@ class Member:
 
     @property
     def running(self) -> bool:
-        """Whether the container runs."""
+        """Tell whether the container is running."""
         return self.state == "running"
 
     @property
     def well(self) -> bool:
-        """Running, and healthy where that is checked."""
+        """Tell whether the container is running, and healthy if it has a health check."""
         return self.running and self.health in (None, "healthy")
 
 
 def members(deployment: str, services: Iterable[str]) -> list[Member]:
-    """The deployment's containers in order of their start; those that do one thing and end are left out.
+    """Return the deployment's containers in the order in which they start, without one-shot containers.
 
     `services` are the names of the stack's MCP services. Raises EngineError.
     """
@@ -58,19 +61,22 @@ def members(deployment: str, services: Iterable[str]) -> list[Member]:
 
 
 def members_of(containers: Iterable[Mapping[str, Any]], services: Iterable[str]) -> list[Member]:
-    """Return as `members` does what these containers, all of one deployment, are."""
+    """Return these containers of one deployment as members, in the order in which they start."""
     known = set(services)
     lasting = [item for item in containers if item["HostConfig"]["RestartPolicy"]["Name"] not in ("", "no")]
-    return in_order(member(container, known) for container in lasting)
+    return in_order(as_member(container, known) for container in lasting)
 
 
-def in_order(found: Iterable[Member]) -> list[Member]:
+def in_order(unordered: Iterable[Member]) -> list[Member]:
     """Return members in the order in which they start."""
-    return sorted(found, key=lambda one: (START_ORDER.index(one.kind), one.service, one.replica, one.name))
+    return sorted(
+        unordered,
+        key=lambda member: (START_ORDER.index(member.kind), member.service, member.replica, member.name),
+    )
 
 
-def member(container: Mapping[str, Any], services: set[str]) -> Member:
-    """One container, of its `docker inspect`."""
+def as_member(container: Mapping[str, Any], services: set[str]) -> Member:
+    """Return a container, given by its `docker inspect`, as a member."""
     configuration, state, host = container["Config"], container["State"], container["HostConfig"]
     service = configuration["Labels"]["dyber.service"]
     health = state.get("Health")
@@ -96,31 +102,31 @@ def member(container: Mapping[str, Any], services: set[str]) -> Member:
 
 
 def chosen(all_members: list[Member], word: str | None) -> list[Member]:
-    """Those that `word` names: a service with or without `-mcp`, api-gateway, redis-cache, prometheus, the name that
-    the first version's container had, or a container; everything without a word.
+    """Return the members that `word` names; all members without a word.
 
-    Raises SelectionError naming what there is.
+    A word is a service with or without `-mcp`, api-gateway, redis-cache, prometheus, the container name of the first
+    version of this program, or a container. Raises SelectionError naming the known words.
     """
     if word is None:
         return all_members
     bare = word.removesuffix("-server").removeprefix("mcp-")
     aliases = {GATEWAY: "gateway", **{name: profile for profile, name in FEATURES.items()}}
     candidates = (word, aliases.get(bare, bare), bare.removesuffix("-mcp"))
-    by_service = {one.service for one in all_members}
-    service = next((name for name in candidates if name in by_service), None)
-    found = [one for one in all_members if one.service == service or one.name == word]
-    if not found:
-        known = [_shown(one) for one in all_members if one.kind != "front"]
+    services = {member.service for member in all_members}
+    service = next((name for name in candidates if name in services), None)
+    named = [member for member in all_members if member.service == service or member.name == word]
+    if not named:
+        known = [_shown(member) for member in all_members if member.kind != "front"]
         raise SelectionError(
-            tr("no service {word!r} is deployed. known: ", word=word) + ", ".join(dict.fromkeys(known))
+            tr("no service {word!r} is deployed. Known: ", word=word) + ", ".join(dict.fromkeys(known))
         )
-    return found
+    return named
 
 
-def _shown(one: Member) -> str:
-    if one.kind == "server":
-        return f"{one.service}-mcp"
-    return GATEWAY if one.kind == "gateway" else FEATURES.get(one.service, one.service)
+def _shown(member: Member) -> str:
+    if member.kind == "server":
+        return f"{member.service}-mcp"
+    return GATEWAY if member.kind == "gateway" else FEATURES.get(member.service, member.service)
 
 
 def kind_of(service: str, services: set[str]) -> Kind:
@@ -137,14 +143,14 @@ def _replica(container: Mapping[str, Any], service: str) -> int:
     networks = container.get("NetworkSettings", {}).get("Networks") or {}
     for network in networks.values():
         for alias in network.get("Aliases") or []:
-            if found := re.fullmatch(rf"{re.escape(service)}-mcp-(\d+)", alias):
-                return int(found[1])
+            if match := re.fullmatch(rf"{re.escape(service)}-mcp-(\d+)", alias):
+                return int(match[1])
     return 1
 
 
 def _time(text: str) -> datetime | None:
-    """Docker's time, which has nanoseconds; year 1 is never."""
-    found = re.match(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)", text)
-    if not found or text.startswith("0001"):
+    """Read a time of Docker, which has nanoseconds; the year 1 means never."""
+    match = re.match(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)", text)
+    if not match or text.startswith("0001"):
         return None
-    return datetime.fromisoformat(found[1]).replace(tzinfo=UTC)
+    return datetime.fromisoformat(match[1]).replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""What of a stack is on the engine that the state in use does not know: its own was lost, or is elsewhere."""
+"""Finds deployments of a stack on the engine whose state was lost or is elsewhere, and removes them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from cli.engine import engine
 from cli.engine.errors import NotOnEngine
 from cli.inventory.belongings import remove
 
-#: Of these two cannot run at once: they hold host ports, or data that is theirs alone.
+#: Services of which two containers cannot run at the same time, as they use data that only one may use.
 _NEVER_TWO_AT_ONCE = {"cache", "monitoring", "gateway-acme"}
 
 
 @dataclass
 class Remains:
-    """What carries the label of one `deployment`. `containers`: their `docker inspect`; `networks`: names by id."""
+    """Everything with the label of one `deployment`.
+
+    `containers` are given by their `docker inspect`, `networks` as names by id.
+    """
 
     deployment: str
     containers: list[dict[str, Any]] = field(default_factory=list)
@@ -26,51 +29,56 @@ class Remains:
 
     @property
     def since(self) -> str:
-        """The day of the oldest container, or ''."""
+        """The day on which the oldest container was created, or ''."""
         return min((item["Created"][:10] for item in self.containers), default="")
 
     def names(self) -> list[str]:
-        """Of its containers."""
+        """Return the names of its containers."""
         return sorted(item["Name"].lstrip("/") for item in self.containers)
 
-    def volumes(self, at: str | None = None) -> set[str]:
-        """Return the names of all volumes that its containers mount, or only of those mounted `at` a folder."""
+    def volumes(self, folder: str | None = None) -> set[str]:
+        """Return the names of all volumes that its containers mount, or only of those mounted at `folder`."""
         mounts = (mount for item in self.containers for mount in item.get("Mounts") or ())
         return {
             str(mount["Name"])
             for mount in mounts
-            if mount["Type"] == "volume" and at in (None, mount.get("Destination"))
+            if mount["Type"] == "volume" and folder in (None, mount.get("Destination"))
         }
 
 
-def find(stack: str, own: str | None) -> list[Remains]:
-    """The remains of every deployment of `stack` but its `own`, by label. Volumes alone are none: kept data has no
-    deployment. Raises EngineError."""
+def find(stack: str, known_deployment: str | None) -> list[Remains]:
+    """Return every deployment of `stack` on the engine except the known one, found by label. Raises EngineError.
+
+    Data volumes alone do not count, as kept data has no deployment.
+    """
     labels = ("label=dyber.project=dyber", f"label=dyber.stack={stack}")
-    found: dict[str, Remains] = {}
+    by_deployment: dict[str, Remains] = {}
     for container in engine.containers(*labels):
         deployment = container["Config"]["Labels"].get("dyber.deployment", "")
-        found.setdefault(deployment, Remains(deployment)).containers.append(container)
+        by_deployment.setdefault(deployment, Remains(deployment)).containers.append(container)
     for deployment, network, name in engine.labelled_networks(*labels):
-        found.setdefault(deployment, Remains(deployment)).networks[network] = name
-    return [item for deployment, item in sorted(found.items()) if deployment and deployment != own]
+        by_deployment.setdefault(deployment, Remains(deployment)).networks[network] = name
+    return [item for deployment, item in sorted(by_deployment.items()) if deployment not in ("", known_deployment)]
 
 
-def alone(container: Mapping[str, Any]) -> bool:
-    """Whether a container must go before the one that takes its place can start."""
+def blocks_replacement(container: Mapping[str, Any]) -> bool:
+    """Tell whether a container must be removed before its replacement can start."""
     return (
         bool(engine.published(dict(container))) or container["Config"]["Labels"]["dyber.service"] in _NEVER_TWO_AT_ONCE
     )
 
 
 def stop(containers: Sequence[Mapping[str, Any]]) -> None:
-    """Stop all at once, each with the time it has for its running calls. Raises EngineError."""
+    """Stop containers at the same time; each gets its time to end running calls. Raises EngineError."""
     with ThreadPoolExecutor(max_workers=max(1, len(containers))) as pool:
         list(pool.map(_stop, containers))
 
 
 def remove_containers(containers: Iterable[Mapping[str, Any]]) -> None:
-    """Stop all at once, each with the time it has for its running calls, then remove them. Raises EngineError."""
+    """Stop containers at the same time, each with its time to end running calls, then remove them.
+
+    Raises EngineError.
+    """
     containers = list(containers)
     if not containers:
         return
@@ -80,11 +88,11 @@ def remove_containers(containers: Iterable[Mapping[str, Any]]) -> None:
             client.remove_container(item["Id"], force=True)
 
 
-def remove_rest(found: Remains, kept_volumes: Iterable[str]) -> None:
-    """The networks, and the volumes of no use to anybody else: those that hold data stay (`kept_volumes`)."""
-    for network in found.networks:
+def remove_rest(item: Remains, kept_volumes: Iterable[str]) -> None:
+    """Remove networks and volumes of a deployment, but not `kept_volumes`, which hold data."""
+    for network in item.networks:
         remove("network", network)
-    for volume in sorted(found.volumes() - set(kept_volumes)):
+    for volume in sorted(item.volumes() - set(kept_volumes)):
         remove("volume", volume)
 
 

@@ -1,1 +1,1 @@
-"""Running the project's tests on this machine."""
+"""Runs the project's tests and checks on this machine, and updates its requirements files."""

@@ -1,7 +1,7 @@
-"""Chooses the tests that changed files concern, by the folders that the files are in.
+"""Chooses the tests that changed files concern, by the folders of the files.
 
-The rule is a table, not a record of what each test ran: most tests start containers, servers and commands, read
-templates, Dockerfiles and YAML, and none of this is visible to a tool that traces Python within the test's process.
+The choice is made with a table. Most tests start containers, servers and commands, and read templates, Dockerfiles and
+YAML, which a tool that traces Python within the test's process cannot see.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli.system.errors import StackError
-from cli.system.git import git_said
+from cli.system.git import git_output
 from messages import tr
 
-#: Where the changes of a branch begin; the first that exists is used.
+#: Branches with which the present branch is compared; the first that exists is used.
 MAIN = ("main", "origin/main")
 #: Files that every test depends on: all tests run.
 SHARED = ("conftest.py", "pyproject.toml", "requirements.txt", "tests/__init__.py", "tests/requirements.txt")
-#: The tests of real deployments take as long as all others together, so only a change of their own files chooses them.
+#: The tests of real deployments take as long as all others together, so only changes of their own files choose them.
 DEPLOY = "tests/deploy"
 SERVERS, GATEWAY = "tests/servers", "tests/gateway"
-#: Used when the table has no tests for a file.
+#: The tests for a file that the table does not cover.
 OTHERWISE = "tests/unit"
 #: Stands for all tests.
 EVERYTHING = "*"
-#: What a changed file concerns, by the beginning of its path; the first line that fits is used. A place is a folder,
-#: a file, or a folder and a word (`folder:word`): the files in the folder whose path names the word.
+#: The tests for a changed file, by the beginning of its path; the first matching line is used. A place is a folder, a
+#: file, or a folder and a word (`folder:word`), which means the files in the folder whose paths contain the word.
 PLACES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("tests/stand_in/", (SERVERS,)),
     ("tests/support/", (SERVERS, "tests/toolchain", GATEWAY, DEPLOY)),
@@ -54,20 +54,20 @@ PLACES: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 @dataclass(frozen=True)
 class Repository:
-    """What the rule knows of the checkout: the paths of its test files and the names of its services."""
+    """The paths of the checkout's test files and the names of its services."""
 
     test_files: tuple[str, ...]
     services: tuple[str, ...]
 
     @classmethod
     def at(cls, root: Path) -> Repository:
-        """Look into the checkout at `root`."""
+        """Read the checkout at `root`."""
         files = [*root.glob("tests/**/test_*.py"), *root.glob("mcp-servers/*/tests/**/test_*.py")]
         services = (spec.parent.name for spec in root.glob("mcp-servers/*/service.yaml"))
         return cls(tuple(sorted(file.relative_to(root).as_posix() for file in files)), tuple(sorted(services)))
 
     def existing(self, place: str) -> list[str]:
-        """Return the place, or the files that its word means, where there are tests."""
+        """Return the place if it has tests, or the files that its word means."""
         folder, _, word = place.partition(":")
         if word:
             return [file for file in self.below(folder) if word in file.removeprefix(folder)]
@@ -78,28 +78,28 @@ class Repository:
         return [file for file in self.test_files if file.startswith(f"{folder}/")]
 
     def about_service(self, name: str) -> list[str]:
-        """Return the servers' tests of this service and of every service: not the kit's, not another service's."""
+        """Return the servers' tests without those of the kit and of other services."""
         others = {"kit", *self.services} - {name}
         marks = tuple(f"{before}{other.replace('-', '_')}" for other in others for before in ("/", "test_"))
         return [file for file in self.below(SERVERS) if not any(mark in file for mark in marks)]
 
 
 def changed_files(root: Path) -> list[str]:
-    """Return the paths that differ from where the branch left main, committed or not, new files included.
+    """Return the paths that changed since the branch left main, with uncommitted changes and new files.
 
-    Raises StackError outside a git checkout, and where it has no main branch.
+    Raises StackError outside a git checkout, and if the checkout has no main branch.
     """
-    bases = (git_said(root, "merge-base", branch, "HEAD") for branch in MAIN)
+    bases = (git_output(root, "merge-base", branch, "HEAD") for branch in MAIN)
     base = next(filter(None, bases), "")
     if not base:
         raise StackError(
             tr("{root} has no branch main or origin/main to compare with", root=root),
             tr("run git fetch origin main, or name the tests, such as ./deploy.sh test tests/unit"),
         )
-    # Without renames: a moved file concerns the tests of its old place and of its new one.
+    # Renames are not detected, so that a moved file concerns the tests of its old and of its new place.
     listings = (
-        git_said(root, "diff", "--name-only", "--no-renames", "-z", base),
-        git_said(root, "ls-files", "--others", "--exclude-standard", "-z"),
+        git_output(root, "diff", "--name-only", "--no-renames", "-z", base),
+        git_output(root, "ls-files", "--others", "--exclude-standard", "-z"),
     )
     return sorted({path for listing in listings for path in listing.split("\0") if path})
 
@@ -124,11 +124,12 @@ def choose(changed: Iterable[str], repository: Repository) -> dict[str, list[str
 
 def _places(path: str, repository: Repository) -> list[str]:
     """Return the existing folders and files of tests that one changed file concerns."""
-    found = [place for wanted in _wanted(path, repository) for place in repository.existing(wanted)]
-    return found or [OTHERWISE]
+    existing = [place for candidate in _candidates(path, repository) for place in repository.existing(candidate)]
+    return existing or [OTHERWISE]
 
 
-def _wanted(path: str, repository: Repository) -> Iterable[str]:
+def _candidates(path: str, repository: Repository) -> Iterable[str]:
+    """Return the places for one changed file, whether they have tests or not."""
     if path in repository.test_files:
         return [path]
     for beginning, places in PLACES:
@@ -138,7 +139,7 @@ def _wanted(path: str, repository: Repository) -> Iterable[str]:
     if parts[0] == "tests" or parts[2:3] == ["tests"]:
         return [path.rpartition("/")[0]]
     if parts[0] == "cli":
-        # Commands stand on all other packages, so their tests see what a change there breaks.
+        # Commands use all other packages of cli/, so their tests are chosen too.
         tests = f"tests/unit/cli/{parts[1]}"
         return [tests, "tests/unit/cli/commands"] if repository.existing(tests) else ["tests/unit/cli"]
     if parts[0] == "mcp-servers" and len(parts) > 2:
@@ -147,12 +148,12 @@ def _wanted(path: str, repository: Repository) -> Iterable[str]:
 
 
 def explanation(places: dict[str, list[str]]) -> list[str]:
-    """Return the lines that say what `choose` chose, and why."""
+    """Return lines for the user that say which tests were chosen, and why."""
     if not places:
-        return [tr("Nothing differs from main: there is no test to run.")]
+        return [tr("Nothing differs from main, so there is no test to run.")]
     if EVERYTHING in places:
         (path,) = places[EVERYTHING]
-        return [tr("{path} concerns every test: all of them run.", path=path)]
+        return [tr("{path} concerns every test, so all tests run.", path=path)]
     lines = [tr("The changed files concern these tests:")]
     for place, paths in places.items():
         more = tr(" and {others} more", others=len(paths) - 1) if len(paths) > 1 else ""
@@ -160,7 +161,7 @@ def explanation(places: dict[str, list[str]]) -> list[str]:
     if not any(place.startswith(DEPLOY) for place in places):
         lines.append(
             tr(
-                "The tests of a real deployment are not among them; run them with ./deploy.sh test {deploy}",
+                "The tests of real deployments are not among them; run them with ./deploy.sh test {deploy}",
                 deploy=DEPLOY,
             )
         )

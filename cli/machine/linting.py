@@ -1,4 +1,4 @@
-"""`deploy.sh lint`: the tools that check code, types, layers, spelling, scripts, workflows and Dockerfiles."""
+"""Runs the tools that check code, types, layers, spelling, scripts, workflows and Dockerfiles."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from toolchain.progress import Progress
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 ACTIONLINT_PACKAGE = "github.com/rhysd/actionlint/cmd/actionlint"
-#: The first line of a shell script, and of a file that scripts read.
+#: Beginnings of the first lines by which shell scripts, and files that they include, are recognised.
 SHELL_LINES = ("#!/bin/sh", "#!/bin/bash", "#!/usr/bin/env bash", "# shellcheck shell=")
-#: How the names of files end that have no English text.
+#: Endings of the names of files without English text, which codespell skips.
 NOT_SPELLED = ("requirements.txt", "go.sum", "go.mod", ".lock.json", ".svg", ".png")
 IMPORT_LINTER = "from importlinter.cli import lint_imports_command as check; check(['--no-logo'])"
 
 
 @dataclass(frozen=True)
 class Tool:
-    """A program that checks files of the repository. `mending`: the arguments with which it corrects them."""
+    """A program that checks files of the repository; `fixing` is its command line for correcting them."""
 
     name: str
     command: tuple[str, ...]
-    mending: tuple[str, ...] = ()
+    fixing: tuple[str, ...] = ()
 
 
 class Complaint(Exception):
-    """A tool found something; the text is what it printed."""
+    """A tool found a fault; the text is the tool's output."""
 
 
 def tools(root: Path) -> list[Tool]:
@@ -62,22 +62,22 @@ def tools(root: Path) -> list[Tool]:
     ]
 
 
-def check(tool: Tool, root: Path, *, mend: bool = False) -> None:
-    """Run the tool on the repository at `root`. Raises Complaint when it finds something that it did not mend."""
-    command = tool.mending if mend and tool.mending else tool.command
+def check(tool: Tool, root: Path, *, fix: bool = False) -> None:
+    """Run the tool on the repository at `root`. Raises Complaint if it finds a fault that it did not correct."""
+    command = tool.fixing if fix and tool.fixing else tool.command
     done = programs.run(command, cwd=root, capture_output=True, text=True, errors="replace")
     if done.returncode:
         raise Complaint((done.stdout + done.stderr).strip())
 
 
 def actionlint(root: Path) -> Path:
-    """Return where actionlint is, once it is built; a change of its pins gives another place."""
+    """Return the path of the actionlint program, which contains a hash of its pinned versions."""
     module = root / "tests" / "actionlint"
     return SCRIPTS / f"actionlint-{content_key(files=module)}{go_build.EXE}"
 
 
 def prepare(root: Path, home: DyberHome, progress: Progress) -> None:
-    """Build actionlint from its Go module unless it is there. Raises SetupError."""
+    """Build actionlint from its Go module if it does not exist yet. Raises SetupError."""
     program = actionlint(root)
     if program.exists():
         return
@@ -91,7 +91,7 @@ def prepare(root: Path, home: DyberHome, progress: Progress) -> None:
             [go, "build", "-o", str(draft), ACTIONLINT_PACKAGE],
             progress,
             what="go build actionlint",
-            next_step=tr("check the Go module proxy (DYBER_GOPROXY), try again"),
+            next_step=tr("check the Go module proxy (DYBER_GOPROXY), then try again"),
             cwd=root / "tests" / "actionlint",
             env=go_build.build_environment(home, mirrors),
         )
@@ -106,8 +106,8 @@ def _files(root: Path) -> Sequence[str]:
     listed = git.git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     if listed.returncode:
         raise SetupError(
-            tr("{root} is no git clone: {strip}", root=root, strip=listed.stderr.strip()),
-            tr("get the project with git clone, then check it"),
+            tr("{root} is not a git clone: {error}", root=root, error=listed.stderr.strip()),
+            tr("get the project with git clone, then run the checks"),
         )
     return sorted(name for name in set(listed.stdout.split("\0")) if name and (root / name).is_file())
 

@@ -1,4 +1,4 @@
-"""`deploy.sh lock`: the requirements.txt files, which pin every Python package with the hashes of its files."""
+"""Generates the requirements.txt files, which pin every Python package with the hashes of its files."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from toolchain.progress import Progress
 
 
 def sources(root: Path) -> dict[Path, Path]:
-    """Return, by the requirements.txt that is made from it, the file that names what is needed.
+    """Return by requirements.txt the file that it is generated from.
 
-    The order counts: a file with a line `-c` keeps to the versions of a requirements.txt that is made before it.
+    The order matters: a file with a line `-c` uses the versions of a requirements.txt that is generated before it.
     """
     servers = root / "mcp-servers"
     kit = {servers / "kit" / "requirements.txt": servers / "kit" / "pyproject.toml"}
@@ -24,8 +24,10 @@ def sources(root: Path) -> dict[Path, Path]:
 
 
 def lock(root: Path, progress: Progress, *, upgrade: bool = False) -> list[Path]:
-    """Make all requirements.txt files anew and return those that changed. `upgrade`: with the newest versions of
-    what is not named itself, instead of those that the files have. Raises SetupError."""
+    """Generate all requirements.txt files, and return those that changed. Raises SetupError.
+
+    Indirect dependencies keep their versions; with `upgrade` they get the newest ones.
+    """
     changed = []
     for target, source in sources(root).items():
         name = target.relative_to(root).as_posix()
@@ -40,7 +42,7 @@ def lock(root: Path, progress: Progress, *, upgrade: bool = False) -> list[Path]
                 ],
                 progress,
                 what=name,
-                next_step=tr("check the versions in {relative_to} and the network (DYBER_PIP_INDEX_URL), try again", relative_to=source.relative_to(root)),
+                next_step=tr("check the versions in {file} and the network (DYBER_PIP_INDEX_URL), then try again", file=source.relative_to(root)),
                 cwd=source.parent,
                 env=_environment(),
             )  # fmt: skip

@@ -1,4 +1,4 @@
-"""`deploy.sh test`: what the tests need beside the product, and running them."""
+"""Installs what the tests need besides the product, and runs them."""
 
 from __future__ import annotations
 
@@ -15,17 +15,14 @@ from toolchain import debian, processes, proxies
 
 REQUIREMENTS = ROOT / "tests" / "requirements.txt"
 CHROMIUM = Path("/usr/bin/chromium")
-#: The whole Redis server under another name; its own package would also start it as a service.
+#: The Redis server under another name. It is in the package redis-tools, which starts no service.
 REDIS = Path("/usr/bin/redis-check-rdb")
-#: Checks the rules of Prometheus.
+#: The program that checks the rules of Prometheus.
 PROMTOOL = Path(sys.prefix) / "bin" / "promtool"
 
 
 def prepare(display: Activities) -> None:
-    """Install the tests' Python packages, Debian's Chromium, Redis and promtool where they are missing.
-
-    Raises SetupError.
-    """
+    """Install the tests' Python packages, Chromium, Redis and promtool if they are missing. Raises SetupError."""
     install_packages(display)
     missing = [] if CHROMIUM.exists() else ["chromium", "fonts-wqy-microhei"]
     if not REDIS.exists():
@@ -39,11 +36,11 @@ def prepare(display: Activities) -> None:
 def install_packages(display: Activities) -> None:
     """Install the Python packages of the tests and of the tools that check the code. Raises SetupError."""
     stamp = Path(sys.prefix) / ".test-requirements"
-    wanted = hashlib.sha256(b"".join(file.read_bytes() for file in _requirement_files())).hexdigest()
-    if not stamp.exists() or stamp.read_bytes() != wanted.encode():
+    required = hashlib.sha256(b"".join(file.read_bytes() for file in _requirement_files())).hexdigest()
+    if not stamp.exists() or stamp.read_bytes() != required.encode():
         retry = tr("check the network and try again")
         with display.phase(tr("Installing the tests' Python packages"), 40):
-            # One call per file: some are pinned by hash, which pip then asks of everything in the same call.
+            # Each file gets its own call, as one file with hashes makes pip require hashes for everything in the call.
             for file in _requirement_files():
                 command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "-r", str(file)]
                 what = f"pip install -r {file.name}"
@@ -53,17 +50,19 @@ def install_packages(display: Activities) -> None:
             processes.stream(
                 command, display, what="pip install -e kit", next_step=retry, env=proxies.for_python(os.environ)
             )
-        stamp.write_text(wanted)
+        stamp.write_text(required)
 
 
-#: The two parts of the deployment wait much of the time, so the other tests run beside them (conftest.py makes the groups).
+#: The tests of deployments wait much of the time, so other tests run beside them; conftest.py makes the groups.
 EVERYTHING = ["--numprocesses", "3", "--dist", "loadscope", "--no-loadscope-reorder"]
 
 
 def run(arguments: list[str]) -> int:
-    """Run pytest with `arguments`, over everything unless they name a file or folder; its exit code."""
-    named = any((ROOT / argument.split("::")[0]).exists() for argument in arguments if not argument.startswith("-"))
-    command = [sys.executable, "-m", "pytest", *([] if named else EVERYTHING), *arguments]
+    """Run pytest with `arguments`, on all tests unless they name a file or folder; return its exit code."""
+    names_tests = any(
+        (ROOT / argument.split("::")[0]).exists() for argument in arguments if not argument.startswith("-")
+    )
+    command = [sys.executable, "-m", "pytest", *([] if names_tests else EVERYTHING), *arguments]
     return programs.call(command, cwd=ROOT, env=proxies.for_python(os.environ))
 
 

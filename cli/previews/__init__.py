@@ -1,1 +1,1 @@
-"""What a change does, as a table, as a comment and as a document."""
+"""Shows what a deployment would change: a table, a comment for a pull request, and a preview without secrets."""

@@ -1,6 +1,6 @@
-"""What a change does, as one Markdown comment on a pull request: a pure function of `pulumi preview --json` and git.
+"""Writes what a change does as one Markdown comment on a pull request, from `pulumi preview --json` and git.
 
-Values that are secret are never in it: Pulumi masks its own; settings and environment variables are masked by name.
+The comment has no secrets: Pulumi masks its secrets, and settings and environment variables are masked by name.
 """
 
 from __future__ import annotations
@@ -10,29 +10,32 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cli.previews.model import KINDS, OPS, UNKNOWN, Effects, StackPreview, Step, effects, loses_or_keeps_data, steps
-from cli.previews.values import LATER, changed_settings, shown_value, shown_variable
+from cli.previews.values import NOT_YET_KNOWN, changed_settings, shown_value, shown_variable
 from cli.terminal.masking import HIDDEN
 from infra.services.contract_diff import MARKS, Change
 from messages import mark, tr
 
-#: First line of the comment, by which it is found again and updated in place.
+#: The first line of the comment, by which a workflow finds it and updates it in place.
 MARKER = "<!-- dyber-preview -->"
-#: GitHub refuses comments of more characters.
-MOST_CHARACTERS = 60_000
+#: GitHub refuses longer comments.
+MAX_CHARACTERS = 60_000
 LOST, KEPT = mark("data will be deleted"), mark("data kept")
 
 
 def render(previews: Sequence[StackPreview], tools: Mapping[str, Sequence[Change]], revision: str = "") -> str:
-    """The comment. `tools`: by service, how its contract changes; `revision`: the commit that was previewed."""
+    """Return the comment.
+
+    `tools` are the changes of contracts by service, `revision` is the commit that was previewed.
+    """
     parts = [MARKER, f"## {tr('Deployment preview')}" + (f" `{revision[:12]}`" if revision else "")]
     for item in previews:
         parts += ["", *_stack(item)]
     parts += ["", *_tools(tools)]
     text = "\n".join(parts).rstrip() + "\n"
-    if len(text) <= MOST_CHARACTERS:
+    if len(text) <= MAX_CHARACTERS:
         return text
-    end = tr("… (too long; all of it: ./deploy.sh preview)")
-    return text[: MOST_CHARACTERS - len(end) - 2] + "\n" + end + "\n"
+    ending = tr("… (too long; for everything see ./deploy.sh preview)")
+    return text[: MAX_CHARACTERS - len(ending) - 2] + "\n" + ending + "\n"
 
 
 def _stack(item: StackPreview) -> Iterator[str]:
@@ -40,45 +43,45 @@ def _stack(item: StackPreview) -> Iterator[str]:
         yield f"### {item.stack}: {tr('the preview failed')}"
         yield from _block(item.error.strip().splitlines()[-30:])
         return
-    found = steps(item.preview)
+    changed = steps(item.preview)
     settings = changed_settings(item.settings_before, item.settings_after)
-    counts = [(op, sum(step.op == op for step in found)) for op in OPS]
-    told = " · ".join(f"{tr(OPS[op][1])} {count}" for op, count in counts if count)
-    yield f"### {item.stack}: {told or tr('no changes')}"
+    counts = [(op, sum(step.op == op for step in changed)) for op in OPS]
+    summary = " · ".join(f"{tr(OPS[op][1])} {count}" for op, count in counts if count)
+    yield f"### {item.stack}: {summary or tr('no changes')}"
     if settings:
         yield ""
         yield f"| {tr('setting')} | {tr('before')} | {tr('after')} |"
         yield "|---|---|---|"
         for key, before, after in settings:
             yield f"| `{_cell(key)}` | {_code(before)} | {_code(after)} |"
-    if not found:
+    if not changed:
         return
     yield ""
     yield f"| {tr('change')} | {tr('resource')} | {tr('what changes')} |"
     yield "|---|---|---|"
-    for step in sorted(found, key=lambda step: (list(OPS).index(step.op), step.name)):
+    for step in sorted(changed, key=lambda step: (list(OPS).index(step.op), step.name)):
         sign, name = OPS[step.op]
         kind = tr(KINDS.get(step.kind, step.kind))
-        yield f"| {sign} {tr(name)} | {kind} `{_cell(step.name)}` | {what(step)} |"
+        yield f"| {sign} {tr(name)} | {kind} `{_cell(step.name)}` | {step_details(step)} |"
     yield ""
-    yield from lines_of(effects(found))
+    yield from effect_lines(effects(changed))
 
 
-def what(step: Step) -> str:
-    """Which properties a replacement or update is about, and what becomes of data, in Markdown, secrets masked."""
-    told = []
+def step_details(step: Step) -> str:
+    """Return the changed properties of a step, and what happens to its data, as Markdown without secrets."""
+    parts = []
     if loses_or_keeps_data(step):
-        told.append(tr(KEPT if step.retained else LOST))
+        parts.append(tr(KEPT if step.retained else LOST))
     if step.op not in ("replace", "update"):
-        return "".join(told)
+        return "".join(parts)
     for key in step.reasons:
         difference = "; ".join(_difference(str(key), step.old.get(key), step.new.get(key)))
-        told.append(f"`{_cell(str(key))}`" + (f": {difference}" if difference else ""))
-    return "<br>".join(told)
+        parts.append(f"`{_cell(str(key))}`" + (f": {difference}" if difference else ""))
+    return "<br>".join(parts)
 
 
 def plain(markdown: str) -> str:
-    """Such Markdown as a terminal shows it."""
+    """Return the Markdown of `step_details` and `effect_lines` as plain text for a terminal."""
     return markdown.replace("<br>", "\n").replace("`", "").replace("\\|", "|").replace("\\\\", "\\")
 
 
@@ -88,7 +91,7 @@ def _difference(key: str, old: Any, new: Any) -> Iterator[str]:
             path = key.split(".")
             yield f"{_code(shown_value(path, old))} → {_code(shown_value(path, new))}"
         return
-    # What appears or disappears whole is a list that was or will be empty.
+    # A list that appears or disappears is compared with an empty list.
     before, after = old or [], new or []
     removed, added = (
         [value for value in before if value not in after],
@@ -103,17 +106,17 @@ def _difference(key: str, old: Any, new: Any) -> Iterator[str]:
     yield from (f"`{_cell(name)}`" for name in sorted(files))
 
 
-def lines_of(noticed: Effects) -> Iterator[str]:
-    """What users notice, as Markdown list items."""
+def effect_lines(noticed: Effects) -> Iterator[str]:
+    """Yield what users notice of a change as items of a Markdown list."""
     if noticed.smooth:
-        told = tr("no call is lost (the new one is healthy first)")
-        yield f"- ✅ {told}: {_names(noticed.smooth)}"
+        text = tr("no call is lost (the new container is healthy before the old one stops)")
+        yield f"- ✅ {text}: {_names(noticed.smooth)}"
     if noticed.interrupted:
-        told = tr("new connections are refused for about 2 s")
-        yield f"- ⚠️ {told}: {_names(noticed.interrupted)}"
+        text = tr("new connections are refused for about 2 s")
+        yield f"- ⚠️ {text}: {_names(noticed.interrupted)}"
     if noticed.moved:
-        told = tr("calls get 502 or 503 for some seconds (another network)")
-        yield f"- ⚠️ {told}: {_names(noticed.moved)}"
+        text = tr("calls get 502 or 503 for some seconds (the network is replaced)")
+        yield f"- ⚠️ {text}: {_names(noticed.moved)}"
     if noticed.gone:
         yield f"- ⚠️ {tr('no longer served')}: {_names(noticed.gone)}"
     if noticed.lost:
@@ -138,7 +141,7 @@ def _tools(tools: Mapping[str, Sequence[Change]]) -> Iterator[str]:
 
 
 def _block(lines: Sequence[str]) -> Iterator[str]:
-    # Longer than any fence in the text, which comes from what is previewed.
+    # The fence is longer than any fence in the text, which comes from the pull request.
     fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", "\n".join(lines)))])
     yield f"{fence}diff"
     yield from lines
@@ -150,11 +153,11 @@ def _names(names: Sequence[str]) -> str:
 
 
 def _code(text: str) -> str:
-    if text == LATER:
+    if text == NOT_YET_KNOWN:
         return tr("(known after the update)")
     return text if text in ("–", HIDDEN) else f"`{_cell(text)}`"
 
 
 def _cell(text: str) -> str:
-    """Text that ends neither a table's cell nor a code span, and mentions nobody."""
+    """Escape text for a code span in a cell of a table, so that it can neither end them nor mention users."""
     return text.replace("\\", "\\\\").replace("|", "\\|").replace("`", "'").replace("\n", " ").replace("\r", " ")

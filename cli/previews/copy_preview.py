@@ -1,8 +1,8 @@
-"""Previewing a commit on a copy of a stack's state that has no secrets, as `dyber state-copy` writes it.
+"""Previews a commit on a copy of a stack's state without secrets, which `dyber state-copy` writes.
 
 The program of a pull request runs during a preview. Here it gets placeholders in place of secrets, a state in a folder
-that is deleted afterwards, and no credentials. As placeholders are not what was deployed, the base of the change is
-previewed in the same way, and only what the two previews differ in is the change's.
+that is deleted afterwards, and no credentials. Placeholders differ from what was deployed, so the base of the change is
+previewed in the same way, and the result is the difference between the two previews.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from infra.settings.names import stack_file
 from infra.settings.secrets import encrypted_paths
 from messages import COMPILED, FOLDER, tr
 
-#: Nothing that it encrypts is secret.
+#: The passphrase of the temporary state, which has placeholders only.
 PASSPHRASE = "placeholder"
-#: Variables of these names lead to states, keys or accounts.
+#: Prefixes of variables that give access to states, keys or accounts.
 CREDENTIALS = ("PULUMI_", "AWS_", "AZURE_", "ARM_", "GOOGLE_", "VAULT_", "PG", "ACTIONS_", "GITHUB_TOKEN", "GH_TOKEN")
-_OF_A_PROVIDER = ("encryptionsalt:", "secretsprovider:", "encryptedkey:")
+_PROVIDER_KEYS = ("encryptionsalt:", "secretsprovider:", "encryptedkey:")
 
 
 class Failed(Exception):
-    """A preview that failed: what it printed as JSON, if it did, and its errors."""
+    """A preview failed; `document` is its JSON output, if there is any, and `errors` its standard error."""
 
     def __init__(self, document: dict[str, Any] | None, errors: str) -> None:
         super().__init__(errors)
@@ -46,71 +46,72 @@ class Failed(Exception):
 
 
 def preview(root: Path, stack: str, copy: Path, base: str) -> dict[str, Any]:
-    """Preview the checked-out commit on a copy of the state, and leave out everything that a preview of `base` says
-    too.
+    """Preview the checked-out commit on a copy of the state, without the changes that a preview of `base` has too.
 
-    Raises Failed; StackError where there is no copy, or a revision cannot be read.
+    Raises Failed if a preview fails, and StackError if there is no copy or a revision cannot be read.
     """
     if not copy.is_file():
         raise StackError(
-            tr("there is no copy of the state {copy}", copy=copy),
+            tr("the state copy {copy} does not exist", copy=copy),
             tr("run ./deploy.sh state-copy -s {stack} on the machine that deploys it, and put the file here", stack=stack),
         )  # fmt: skip
     if not isinstance((_json(copy.read_text(encoding="utf-8", errors="replace")) or {}).get("deployment"), dict):
         raise StackError(
-            tr("{copy} is no copy of a state, or is damaged", copy=copy),
-            tr("make it anew on the machine that deploys {stack}: ./deploy.sh state-copy -s {stack}", stack=stack),
+            tr("{copy} is not a copy of a state, or is damaged", copy=copy),
+            tr("make a new copy on the machine that deploys {stack}: ./deploy.sh state-copy -s {stack}", stack=stack),
         )  # fmt: skip
     documents = []
     with tempfile.TemporaryDirectory(prefix="dyber-preview-") as folder:
         for revision in (base, "HEAD"):
-            # The same folder for both: resources hold paths, by which everything would differ.
+            # Both commits use the same folder, as resources contain paths, which must not differ.
             tree, state = Path(folder, "dyber"), Path(folder, "state")
-            documents.append(_of_a_commit(root, revision, tree, state, stack, copy))
+            documents.append(_preview_of(root, revision, tree, state, stack, copy))
             shutil.rmtree(tree)
             shutil.rmtree(state)
     return compared(*documents)
 
 
 def compared(base: Mapping[str, Any], head: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the preview of `head` without the steps that `base` has too; previous resources are those that `base`
-    would make."""
+    """Return the preview of `head` without the steps that `base` has too.
+
+    The old state of a step is the resource that `base` would make.
+    """
     before, after = _by_resource(_with_known_names(base)), _by_resource(_with_known_names(head))
     steps = []
-    for urn, own in after.items():
-        others = before.get(urn, [])
-        if _operations(own) == _operations(others) and _inputs(own) == _inputs(others):
+    for urn, head_steps in after.items():
+        base_steps = before.get(urn, [])
+        if _operations(head_steps) == _operations(base_steps) and _inputs(head_steps) == _inputs(base_steps):
             continue
-        planned = _inputs(others)
-        for step in own:
+        base_inputs = _inputs(base_steps)
+        for step in head_steps:
             step = dict(step)
-            if planned is not None:
-                step["oldState"] = {**(step.get("oldState") or {}), "inputs": planned}
+            if base_inputs is not None:
+                step["oldState"] = {**(step.get("oldState") or {}), "inputs": base_inputs}
                 for key in ("replaceReasons", "diffReasons"):
-                    step[key] = _reasons(step.get(key) or [], planned, _inputs(own) or {})
+                    step[key] = _reasons(step.get(key) or [], base_inputs, _inputs(head_steps) or {})
             steps.append(step)
-    return {**head, "steps": _concealed(steps)}
+    return {**head, "steps": _masked(steps)}
 
 
 def _with_known_names(document: Mapping[str, Any]) -> dict[str, Any]:
     """Replace the random names that Pulumi gives new resources by stable names, so that two previews can be
     compared."""
-    made_up = set()
+    random_names = set()
     for step in document.get("steps") or ():
         inputs = (step.get("newState") or {}).get("inputs") or {}
         if "name" in inputs.get("__defaults", ()) and step["op"] in ("create", "replace", "create-replacement"):
-            made_up.add(str(inputs["name"]))
+            random_names.add(str(inputs["name"]))
     text = json.dumps(document)
-    for name in made_up:
+    for name in random_names:
         text = text.replace(name, f"{name.rpartition('-')[0]}-new")
     return dict(json.loads(text))
 
 
 def _by_resource(document: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:
-    found: dict[str, list[Mapping[str, Any]]] = {}
+    by_resource: dict[str, list[Mapping[str, Any]]] = {}
     for step in document.get("steps") or ():
-        found.setdefault(str(step["urn"]), []).append(step)
-    return found
+        by_resource.setdefault(str(step["urn"]), []).append(step)
+    return by_resource
 
 
 def _operations(steps: list[Mapping[str, Any]]) -> set[str]:
@@ -118,7 +119,7 @@ def _operations(steps: list[Mapping[str, Any]]) -> set[str]:
 
 
 def _inputs(steps: list[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """Return the inputs that a resource is to have; None where it is deleted or absent."""
+    """Return the inputs of a resource after the steps; None if it is deleted or does not exist."""
     for step in steps:
         if step.get("newState") and step["op"] not in ("delete", "delete-replaced"):
             return dict(step["newState"].get("inputs") or {})
@@ -126,22 +127,22 @@ def _inputs(steps: list[Mapping[str, Any]]) -> dict[str, Any] | None:
 
 
 def _reasons(keys: list[str], before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """Return those of the keys whose values differ; all keys where no value does."""
+    """Return the keys whose values differ, or all keys if no value differs."""
     return [key for key in keys if before.get(key) != after.get(key)] or keys
 
 
-def _concealed(value: Any) -> Any:
-    """Replace each secret in a value by what Pulumi prints for it."""
+def _masked(value: Any) -> Any:
+    """Replace each secret in a value by the text that Pulumi prints for secrets."""
     if is_secret(value):
         return "[secret]"
     if isinstance(value, Mapping):
-        return {key: _concealed(below) for key, below in value.items()}
-    return [_concealed(below) for below in value] if isinstance(value, list) else value
+        return {key: _masked(item) for key, item in value.items()}
+    return [_masked(item) for item in value] if isinstance(value, list) else value
 
 
-def _of_a_commit(root: Path, revision: str, tree: Path, state: Path, stack: str, copy: Path) -> dict[str, Any]:
+def _preview_of(root: Path, revision: str, tree: Path, state: Path, stack: str, copy: Path) -> dict[str, Any]:
     _check_out(root, revision, tree)
-    # The virtual environment is this checkout's: its packages would be imported in place of the commit's.
+    # The virtual environment belongs to this checkout, and without PYTHONPATH its packages would be imported.
     environment = {**isolated(os.environ, state), "PYTHONPATH": str(tree)}
     secrets = _without_encrypted_values(tree / stack_file(stack))
 
@@ -155,7 +156,7 @@ def _of_a_commit(root: Path, revision: str, tree: Path, state: Path, stack: str,
         printed: str = done.stdout
         return printed
 
-    # A new stack is the selected one.
+    # `stack init` selects the new stack, so the following commands use it.
     pulumi("stack", "init", stack)
     empty = json.loads(pulumi("stack", "export"))
     content = json.loads(copy.read_text(encoding="utf-8"))
@@ -171,14 +172,13 @@ def _of_a_commit(root: Path, revision: str, tree: Path, state: Path, stack: str,
 
 
 def isolated(environment: Mapping[str, str], state: Path) -> dict[str, str]:
-    """Return the environment without anything that leads to a state, a key or an account; its own state is in the
-    folder `state`."""
+    """Return the environment without access to states, keys or accounts; its state is in the folder `state`."""
     state.mkdir(parents=True)
-    own = {name: value for name, value in environment.items() if not name.startswith(CREDENTIALS)}
-    own.pop("DYBER_SECRETS_PROVIDER", None)
-    own |= {name: environment[name] for name in ("PULUMI_HOME", "PULUMI_SKIP_UPDATE_CHECK") if name in environment}
+    harmless = {name: value for name, value in environment.items() if not name.startswith(CREDENTIALS)}
+    harmless.pop("DYBER_SECRETS_PROVIDER", None)
+    harmless |= {name: environment[name] for name in ("PULUMI_HOME", "PULUMI_SKIP_UPDATE_CHECK") if name in environment}
     return {
-        **own,
+        **harmless,
         "PULUMI_BACKEND_URL": f"file://{state.as_posix()}",
         "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
@@ -195,7 +195,7 @@ def _check_out(root: Path, revision: str, tree: Path) -> None:
     tree.mkdir()
     with tarfile.open(fileobj=io.BytesIO(archived.stdout)) as archive:
         archive.extractall(tree, filter="data")
-    # Both commits run in this one's virtual environment.
+    # Both commits run in the virtual environment of this process.
     (tree / ".venv").symlink_to(sys.prefix, target_is_directory=True)
     # Git does not keep the compiled messages, without which the program would speak English to everybody.
     compiled = tree / COMPILED.relative_to(FOLDER.parent)
@@ -204,25 +204,24 @@ def _check_out(root: Path, revision: str, tree: Path) -> None:
 
 
 def _without_encrypted_values(file: Path) -> dict[tuple[str, ...], str]:
-    """Remove the encrypted values and the encryption settings from a stack's file; return a placeholder for each, by
-    path.
+    """Remove encrypted values and encryption settings from a stack's file; return placeholders by path.
 
-    Another ciphertext has another placeholder, so that a secret that was changed shows as a change.
+    Different ciphertexts get different placeholders, so that a changed secret shows as a change.
     """
     if not file.is_file():
         return {}
     content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     config = content.get("config") or {}
-    found = {}
+    placeholders = {}
     for path in list(encrypted_paths(config)):
-        place = config
+        mapping = config
         for key in path[:-1]:
-            place = place[key]
-        ciphertext = str(place.pop(path[-1])["secure"])
-        found[path] = "placeholder-" + hashlib.sha256(ciphertext.encode()).hexdigest()[:32]
-    kept = {key: value for key, value in content.items() if f"{key}:" not in _OF_A_PROVIDER}
+            mapping = mapping[key]
+        ciphertext = str(mapping.pop(path[-1])["secure"])
+        placeholders[path] = "placeholder-" + hashlib.sha256(ciphertext.encode()).hexdigest()[:32]
+    kept = {key: value for key, value in content.items() if f"{key}:" not in _PROVIDER_KEYS}
     file.write_text(yaml.safe_dump(kept, allow_unicode=True), encoding="utf-8")
-    return found
+    return placeholders
 
 
 def _json(text: str) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""What a change does to a stack: a pure function of the document that `pulumi preview --json` prints."""
+"""Reads what a change does to a stack from the document that `pulumi preview --json` prints."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from cli.engine.stored_data import holds_data
 from infra.parts.data_volumes import DATA_FOLDER
 from messages import mark
 
-#: What Pulumi writes for a text that is not known before the update.
+#: The text that Pulumi writes in place of a value that is not known before the update.
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-#: By operation: a sign, and its name.
+#: A sign and a name for each operation.
 OPS = {
     "create": ("➕", mark("create")),
     "replace": ("🔁", mark("replace")),
     "update": ("✏️", mark("update")),
     "delete": ("🗑️", mark("delete")),
 }
-#: Steps that are parts of a replacement.
+#: Operations of Pulumi that are parts of a replacement.
 _PARTS = {"create-replacement": "replace", "delete-replaced": "replace"}
 KINDS = {
     "Container": mark("container"),
@@ -35,8 +35,11 @@ SERVICE = "dyber:service:McpService"
 
 @dataclass(frozen=True)
 class StackPreview:
-    """`preview`: the document that `pulumi preview --json` printed, or None where it failed with `error`;
-    `settings_before` and `settings_after`: the stack's file at the base of the change and now."""
+    """The preview of one stack.
+
+    `preview` is the document that `pulumi preview --json` printed, or None if it failed with `error`. `settings_before`
+    and `settings_after` are the texts of the stack's file at the base of the change and now.
+    """
 
     stack: str
     preview: Mapping[str, Any] | None
@@ -47,8 +50,11 @@ class StackPreview:
 
 @dataclass(frozen=True)
 class Step:
-    """One resource that changes; `old_first`: a replacement deletes the old one before the new one is there;
-    `retained`: where it is deleted or replaced, only Pulumi forgets the old one, which stays on the engine."""
+    """The change of one resource.
+
+    `old_first` means that a replacement deletes the old resource before it creates the new one. `retained` means that a
+    deleted or replaced resource is removed from Pulumi's state only and stays on the engine.
+    """
 
     op: str
     urn: str
@@ -65,7 +71,7 @@ class Step:
 
     @property
     def types(self) -> list[str]:
-        """The types of the components it is in, outermost first, and its own."""
+        """The types of the components that contain the resource, outermost first, and its own type."""
         return self.urn.split("::")[2].split("$")
 
     @property
@@ -75,8 +81,8 @@ class Step:
 
 
 def steps(preview: Mapping[str, Any]) -> list[Step]:
-    """The resources that change, components and providers left out; a replacement is one step."""
-    found: dict[str, Step] = {}
+    """Return the changes of resources without components and providers; a replacement is one step."""
+    by_urn: dict[str, Step] = {}
     order: dict[str, list[str]] = {}
     for item in preview.get("steps") or ():
         op, urn = str(item["op"]), str(item["urn"])
@@ -85,12 +91,14 @@ def steps(preview: Mapping[str, Any]) -> list[Step]:
         kind = urn.split("::")[2].split("$")[-1]
         if step_op not in OPS or kind.startswith(("dyber:", "pulumi:")):
             continue
-        old = (item.get("oldState") or {}).get("inputs") or (found[urn].old if urn in found else {})
-        new = (item.get("newState") or {}).get("inputs") or (found[urn].new if urn in found else {})
-        reasons = item.get("replaceReasons") or item.get("diffReasons") or (found[urn].reasons if urn in found else ())
-        retained = bool((item.get("oldState") or {}).get("retainOnDelete")) or (urn in found and found[urn].retained)
-        found[urn] = Step(step_op, urn, old, new, tuple(reasons), retained=retained)
-    return [replace(step, old_first=_old_first(order[urn], step)) for urn, step in found.items()]
+        old = (item.get("oldState") or {}).get("inputs") or (by_urn[urn].old if urn in by_urn else {})
+        new = (item.get("newState") or {}).get("inputs") or (by_urn[urn].new if urn in by_urn else {})
+        reasons = (
+            item.get("replaceReasons") or item.get("diffReasons") or (by_urn[urn].reasons if urn in by_urn else ())
+        )
+        retained = bool((item.get("oldState") or {}).get("retainOnDelete")) or (urn in by_urn and by_urn[urn].retained)
+        by_urn[urn] = Step(step_op, urn, old, new, tuple(reasons), retained=retained)
+    return [replace(step, old_first=_old_first(order[urn], step)) for urn, step in by_urn.items()]
 
 
 def _old_first(ops: list[str], step: Step) -> bool:
@@ -103,11 +111,11 @@ def _old_first(ops: list[str], step: Step) -> bool:
 
 @dataclass(frozen=True)
 class Effects:
-    """What users notice of a change, as names of resources, sorted.
+    """What users notice of a change, as sorted names of resources by effect.
 
-    `smooth`: no call is lost, `interrupted`: new connections are refused for about two seconds, `moved`: services whose
-    network is replaced, so that calls fail for some seconds, `gone`: no longer served, `lost`: volumes whose data is
-    deleted, `kept`: volumes whose data stays though nothing uses it afterwards.
+    smooth: no call is lost. interrupted: new connections are refused for about two seconds. moved: calls fail for some
+    seconds, as the service's network is replaced. gone: the service is no longer served. lost: the data of the volume
+    is deleted. kept: the data of the volume is kept, although nothing uses it afterwards.
     """
 
     smooth: Sequence[str] = ()
@@ -119,7 +127,7 @@ class Effects:
 
 
 def effects(changed: Sequence[Step]) -> Effects:
-    """What users notice of these steps."""
+    """Return what users notice of these steps."""
     containers = [step for step in changed if step.kind == "Container" and step.op == "replace"]
     stopped = [step for step in changed if step.kind == "Container" and step.op == "delete"]
     moved = sorted(step.name.removesuffix("-network") for step in changed if _moves(step))
@@ -141,32 +149,32 @@ def effects(changed: Sequence[Step]) -> Effects:
 
 
 def loses_or_keeps_data(step: Step) -> bool:
-    """Whether a step deletes or replaces a volume with data; `step.retained` says whether the data stays."""
+    """Tell whether a step deletes or replaces a volume with data; `step.retained` says whether the data is kept."""
     return step.op in ("delete", "replace") and _holds_data(step)
 
 
 def _serves(step: Step) -> bool:
-    stays = (step.new or step.old).get("mustRun") is not False
-    return step.name == "gateway-nginx" or (SERVICE in step.types and stays)
+    is_lasting = (step.new or step.old).get("mustRun") is not False
+    return step.name == "gateway-nginx" or (SERVICE in step.types and is_lasting)
 
 
 def _holds_data(step: Step) -> bool:
-    """Whether it is a volume with data, or with the gateway's certificates; other volumes are written anew."""
+    """Tell whether it is a volume with data or with the gateway's certificates; other volumes are written again."""
     return step.kind == "Volume" and (holds_data(step.urn) or step.name == "gateway-configuration")
 
 
 def _mounted_data(step: Step) -> Iterator[str]:
-    """The data volumes that a container mounted."""
+    """Yield the names of the data volumes that a container mounted."""
     for mount in step.old.get("mounts") or ():
         if isinstance(mount, Mapping) and mount.get("target") == DATA_FOLDER and mount.get("source"):
             yield str(mount["source"])
 
 
 def _moves(step: Step) -> bool:
-    """Whether a service leaves its network for another one: the gateway may be there before its containers are."""
+    """Tell whether a service's network is replaced; the gateway may then be in the new network before the service."""
     return step.kind == "Network" and step.op == "replace" and SERVICE in step.types
 
 
 def _service_of(step: Step) -> str:
-    """The service that a container is of."""
+    """Return the service of a container."""
     return re.sub(r"-server(-[0-9]+)?$", "", step.name)

@@ -1,4 +1,4 @@
-"""How values of a preview are shown: short, and hidden where they are, or may be, secret."""
+"""Shows values of a preview: long texts are shortened, and values that may be secret are hidden."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from cli.terminal.masking import HIDDEN, SECRET_NAME
 from infra.schema.key_paths import dotted
 from messages import tr
 
-#: A stand-in for a text that is not known before the update.
-LATER = "\0"
-#: Differences of longer texts are counted, not shown.
-MOST_TEXT = 200
+#: Stands for a value that is not known before the update.
+NOT_YET_KNOWN = "\0"
+#: For longer texts, the number of characters is shown.
+MAX_TEXT = 200
 
 
 def changed_settings(before: str, after: str) -> list[tuple[str, str, str]]:
-    """(key, before, after) of the settings that differ between two texts of a stack's file, secrets masked."""
+    """Return (key, before, after) for each setting that differs between two texts of a stack's file, secrets masked."""
     old, new = _settings(before), _settings(after)
     return [
         (dotted(path), shown_value(path, old.get(path)), shown_value(path, new.get(path)))
@@ -30,20 +30,20 @@ def changed_settings(before: str, after: str) -> list[tuple[str, str, str]]:
 
 
 def shown_variable(text: str) -> str:
-    """`NAME=value`, with the value hidden where the name says that it is secret."""
+    """Return `NAME=value` with the value hidden if the name means that it is secret."""
     name, separator, value = text.partition("=")
     return f"{name}={HIDDEN}" if separator and SECRET_NAME.search(name) else _short(f"{name}{separator}{value}")
 
 
 def shown_value(path: Sequence[str], value: Any) -> str:
-    """A setting's or property's value, hidden where its path or its mark says that it is secret."""
+    """Return the value of a setting or property as text, hidden if its path or its form means that it is secret."""
     if value is None:
         return "–"
     if value == UNKNOWN:
-        return LATER
+        return NOT_YET_KNOWN
     if isinstance(value, Mapping) and "secure" in value:
         return HIDDEN
-    # What a tool is called says nothing of the word beside it, which is read or write.
+    # The names of tools in a contract say nothing about their values, which are `read` or `write`.
     is_a_tool = list(path[2:-1]) == ["contract", "tools"]
     if "secrets" in path and not is_a_tool:
         return HIDDEN
@@ -53,20 +53,20 @@ def shown_value(path: Sequence[str], value: Any) -> str:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= MOST_TEXT else tr("({text} characters)", text=len(text))
+    return text if len(text) <= MAX_TEXT else tr("({count} characters)", count=len(text))
 
 
 def _settings(text: str) -> dict[tuple[str, ...], Any]:
-    """Settings by path, without the namespace; a secret is its ciphertext, which tells only that it changed."""
-    found: dict[tuple[str, ...], Any] = {}
+    """Return settings by path without the namespace; the value of a secret is its ciphertext."""
+    settings: dict[tuple[str, ...], Any] = {}
 
     def walk(path: tuple[str, ...], value: Any) -> None:
         if isinstance(value, Mapping) and value and "secure" not in value:
             for key, inner in value.items():
                 walk((*path, str(key)) if path else (str(key).removeprefix("dyber:"),), inner)
         else:
-            found[path] = value
+            settings[path] = value
 
     if config := (yaml.safe_load(text) or {}).get("config"):
         walk((), config)
-    return found
+    return settings

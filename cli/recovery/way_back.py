@@ -25,7 +25,7 @@ from cli.deployment import locks
 from cli.engine import engine, volumes
 from cli.engine.engine import EngineError
 from cli.inventory import belongings, remains
-from cli.inventory.members import START_ORDER, member
+from cli.inventory.members import START_ORDER, as_member
 from cli.stack_files.stack_file import replace_file
 from cli.system import programs
 from cli.system.errors import StackError
@@ -200,7 +200,7 @@ def prepare(name: str, present: stack.Deployment | None, data: Collection[str], 
     owners = {restored, *filter(None, [present.deployment_id() if present else None])}
     containers = [one for owner in owners for one in engine.containers(engine.deployment_filter(owner))]
     running = [one for one in containers if one["State"]["Status"] in ("running", "restarting", "paused")]
-    fronts_last = sorted((member(one, set()) for one in running), key=lambda one: START_ORDER.index(one.kind))
+    fronts_last = sorted((as_member(one, set()) for one in running), key=lambda one: START_ORDER.index(one.kind))
     existing = set(engine.docker("volume", "ls", "--quiet").split())
     token = secrets.token_hex(4)
     found = WayBack(

@@ -1,1 +1,1 @@
-"""Adding a service is adding a folder, removing one is taking it away: the commands for it, and what they decide."""
+"""Creates the folder of a new service, and removes a service with or without its data."""

@@ -1,4 +1,4 @@
-"""Finds what removing a service takes away, and deletes its data where that is asked for."""
+"""Finds what belongs to a service in each stack, deletes its data, and moves its folder away."""
 
 from __future__ import annotations
 
@@ -25,14 +25,16 @@ from infra.settings.names import stack_file
 from infra.settings.secrets import as_ciphertext
 from infra.settings.stack import parse_settings, read_overrides
 
-#: Where removed folders go, in the repository; not under version control.
+#: The folder for removed services in the repository, which git ignores.
 REMOVED = ".removed-services"
 
 
 @dataclass(frozen=True)
 class Deployed:
-    """What one stack has of one service: names of its containers, and its data volumes. `stack` is None where the state
-    has none of that `name` and only data is left."""
+    """The containers (by name) and data volumes of one service in one stack.
+
+    `stack` is None if no state has a stack of this `name`, and only data is left.
+    """
 
     name: str
     stack: auto.Stack | None
@@ -40,8 +42,10 @@ class Deployed:
     data: tuple[StoredData, ...]
 
     def delete_data(self) -> None:
-        """Delete the data, and the containers that use it, each of which first gets the time it has for its running
-        calls. Raises EngineError."""
+        """Delete the data and the containers that use it; each container first gets its time to end running calls.
+
+        Raises EngineError.
+        """
         containers = [item for name in self.containers for item in engine.containers(f"name=^{re.escape(name)}$")]
         remains.remove_containers(containers)
         gone = stored_data.delete(self.data)
@@ -60,17 +64,17 @@ def deployed(service: str) -> list[Deployed]:
     for name in names:
         if (ROOT / stack_file(name)).is_file():
             stacks[name] = auto.select_stack(stack_name=name, work_dir=str(ROOT))
-    found = []
+    result = []
     for name, stack in sorted(stacks.items()):
         resources = list((stack.export_stack().deployment or {}).get("resources") or []) if stack else []
         containers = tuple(str(item["outputs"]["name"]) for item in containers_of(resources, service))
         if containers or name in data:
-            found.append(Deployed(name, stack, containers, tuple(data.get(name, ()))))
-    return found
+            result.append(Deployed(name, stack, containers, tuple(data.get(name, ()))))
+    return result
 
 
 def containers_of(resources: list[dict[str, Any]], service: str) -> list[dict[str, Any]]:
-    """Return the containers in a state that belong to the component of `service` itself."""
+    """Return the containers in a state that are children of the component of `service`."""
     return [
         resource
         for resource in resources
@@ -80,7 +84,7 @@ def containers_of(resources: list[dict[str, Any]], service: str) -> list[dict[st
 
 
 def broken_settings(root: Path, catalog: Mapping[str, ServiceSpec], service: str) -> list[str]:
-    """What the stack files say of `service` and could no longer, were it gone: messages naming file and key."""
+    """Return problems that the stack files would have without `service`, as texts that name file and key."""
     without = {name: spec for name, spec in catalog.items() if name != service}
     problems = []
     for file in sorted(root.glob("Pulumi.*.yaml")):
@@ -92,7 +96,7 @@ def broken_settings(root: Path, catalog: Mapping[str, ServiceSpec], service: str
             settings = parse_settings(stack, values, overrides=read_overrides(root, stack))
             settings.select(catalog)
         except ConfigurationError:
-            continue  # Unusable with the service too; the next deployment says why.
+            continue  # The file is unusable with the service too; the next deployment reports that.
         try:
             settings.select(without)
         except ConfigurationError as error:
@@ -101,7 +105,7 @@ def broken_settings(root: Path, catalog: Mapping[str, ServiceSpec], service: str
 
 
 def move_aside(root: Path, folder: Path) -> Path:
-    """Take a service's folder out of mcp-servers/, in one step and with all that is in it; returns its new place."""
+    """Move a service's folder out of mcp-servers/, and return its new place."""
     kept = root / REMOVED / f"{folder.name}-{time.strftime('%Y%m%d-%H%M%S')}"
     kept.parent.mkdir(exist_ok=True)
     folder.rename(kept)

@@ -1,7 +1,7 @@
-"""A new service's folder, made from the template's: its code under other names, its own manifest and README.
+"""Makes the folder of a new service from the template: its code under another name, a new service.yaml and README.
 
-The template is a service that runs and is tested. In its code and its tests the word `template` is the service's name
-and nothing else, so that renaming it makes a new service.
+The template is a service that runs and is tested. In its code and tests the word `template` only means the service's
+name, so that replacing the word makes a new service.
 """
 
 from __future__ import annotations
@@ -28,27 +28,24 @@ _TEXTS = Path(__file__).parent / "templates"
 
 
 def create(servers: Path, identifiers: Identifiers, port: int, title: str) -> Path:
-    """Make mcp-servers/<name>/, whole or not at all; returns the folder.
-
-    Raises FileExistsError when it is there already.
-    """
+    """Make mcp-servers/<name>/ atomically, and return the folder. Raises FileExistsError if it exists."""
     with tempfile.TemporaryDirectory(prefix=".new-service-", dir=servers.parent) as temporary:
-        # Beside mcp-servers/, so that nothing takes it for a service and the last step is one rename.
-        made = Path(temporary) / identifiers.name
+        # The temporary folder is beside mcp-servers/: there it does not count as a service, and can be renamed.
+        draft = Path(temporary) / identifiers.name
         for path, text in files(servers / TEMPLATE, identifiers, port, title):
-            (made / path).parent.mkdir(parents=True, exist_ok=True)
-            (made / path).write_text(text, encoding="utf-8", newline="\n")
+            (draft / path).parent.mkdir(parents=True, exist_ok=True)
+            (draft / path).write_text(text, encoding="utf-8", newline="\n")
         target = servers / identifiers.name
         if target.exists():
             raise FileExistsError(target)
-        made.rename(target)
+        draft.rename(target)
     return target
 
 
 def files(template: Path, identifiers: Identifiers, port: int, title: str) -> Iterator[tuple[Path, str]]:
-    """Path within the folder and text of each file of a new service.
+    """Yield path within the folder and text of each file of a new service.
 
-    Raises ValueError when the template no longer has the lines that carry its title and port.
+    Raises ValueError if the template no longer has the lines with its title and port.
     """
     for path in sorted(template.rglob("*")):
         relative = path.relative_to(template)
@@ -69,7 +66,7 @@ def files(template: Path, identifiers: Identifiers, port: int, title: str) -> It
 
 
 def renamed(text: str, identifiers: Identifiers) -> str:
-    """`text` of the template with another service's name: in identifiers, environment variables, prose and strings."""
+    """Return `text` of the template with another service's name in identifiers, variables, prose and strings."""
     text = re.sub(r"template(?=_)|(?<=_)template", identifiers.snake, text)
     for word, name in (("TEMPLATE", identifiers.upper), ("Template", identifiers.camel), (TEMPLATE, identifiers.name)):
         text = text.replace(word, name)
@@ -77,13 +74,13 @@ def renamed(text: str, identifiers: Identifiers) -> str:
 
 
 def renamed_lock(lock: dict[str, Any], identifiers: Identifiers) -> str:
-    """The template's tools.lock.json for another service; equal to what dyber_kit.contract writes for it."""
-    other: dict[str, Any] = json.loads(renamed(json.dumps(lock), identifiers))
-    for tool in other["tools"].values():
+    """Return the template's tools.lock.json for another service, as dyber_kit.contract would write it."""
+    new: dict[str, Any] = json.loads(renamed(json.dumps(lock), identifiers))
+    for tool in new["tools"].values():
         visible = {key: value for key, value in tool.items() if key != "sha256"}
         tool["sha256"] = digest(visible)
-    other["sha256"] = digest(other["tools"])
-    return json.dumps(other, ensure_ascii=False, indent=2) + "\n"
+    new["sha256"] = digest(new["tools"])
+    return json.dumps(new, ensure_ascii=False, indent=2) + "\n"
 
 
 def _replaced(text: str, old: str, new: str, file: Path) -> str:

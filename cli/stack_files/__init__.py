@@ -1,1 +1,1 @@
-"""Stack files as people write them: edited, merged, and kept free of salts."""
+"""Edits and merges stack files without losing comments, and keeps salts out of them."""

@@ -14,25 +14,24 @@ _SALT = "encryptionsalt:"
 
 
 def remove_from_tracked_files(root: Path) -> list[str]:
-    """Remove the salt from each stack file in `root` that git tracks and that was committed without one; return the
-    names of the changed files.
+    """Remove the salt from each stack file in `root` that was committed without one; return names of changed files.
 
-    A file with encrypted values keeps its salt, and so does a checkout that is no git clone. A file that somebody else
-    changes meanwhile is left to the next command.
+    Files with encrypted values keep their salt, and so do all files outside a git clone. A file that another process
+    changes at the same time is left to the next command.
     """
     return [file.name for file in sorted(root.glob("Pulumi.*.yaml")) if _remove_from(file)]
 
 
 def _remove_from(file: Path) -> bool:
-    """Remove the salt from one file where it has no business; whether that changed it."""
+    """Remove the salt from one file that needs none; return whether that changed the file."""
     try:
         content = file.read_bytes()
         text = content.decode("utf-8")
     except (OSError, UnicodeDecodeError):
-        return False  # Whoever needs the file says what is wrong with it.
+        return False  # The code that reads the settings reports the error.
     if not _has_salt(text) or not _is_committed_without_salt(file):
         return False
-    # Most commands come no further, and need not wait for these imports.
+    # Most commands return before these imports, which take time.
     import yaml
 
     from cli.stack_files.stack_file import has_encrypted_values, replace_unchanged_file, without_salt

@@ -1,1 +1,1 @@
-"""Other programs, git and the checkout's folder."""
+"""Runs other programs and git, and knows the folder of the checkout."""

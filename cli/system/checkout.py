@@ -1,6 +1,6 @@
-"""The checkout that the command works in."""
+"""Locates the checkout that the command works in."""
 
 from pathlib import Path
 
-#: The folder of the repository, with the stacks' files.
+#: The folder of the repository, which has the stack files.
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,8 +1,8 @@
-"""The error of commands that a user can mend."""
+"""Defines the error of commands whose cause the user can correct."""
 
 
 class StackError(Exception):
-    """The stack cannot be worked with; carries what to do next."""
+    """A command cannot do its work on a stack; `next_step` says what the user can do."""
 
     def __init__(self, message: str, next_step: str = "") -> None:
         super().__init__(message)

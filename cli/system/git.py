@@ -10,7 +10,7 @@ from cli.system.programs import ProgramError
 
 
 def git(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run `git …` in the checkout `root` with English output; the exit code is 127 where git is missing."""
+    """Run `git …` in the checkout `root`; the exit code is 127 if git is missing."""
     command = ["git", "-C", str(root), *arguments]
     try:
         return programs.run(command, capture_output=True, text=True, encoding="utf-8", errors="surrogateescape")
@@ -18,7 +18,7 @@ def git(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.CompletedProcess(command, 127, "", error.message)
 
 
-def git_said(root: Path, *arguments: str) -> str:
-    """Return git's answer about the checkout; '' when git says nothing or is missing."""
+def git_output(root: Path, *arguments: str) -> str:
+    """Return the output of git without surrounding whitespace; '' if git fails or is missing."""
     done = git(root, *arguments)
     return done.stdout.strip() if done.returncode == 0 else ""

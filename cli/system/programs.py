@@ -1,4 +1,4 @@
-"""Runs other programs; one that cannot be started, or does not end in time, becomes a clear error with a next step."""
+"""Runs other programs; a program that cannot start or does not end in time raises an error with a next step."""
 
 from __future__ import annotations
 
@@ -10,49 +10,50 @@ from typing import Any
 
 from messages import mark, tr
 
-#: What to do when a program hangs, by its name.
+#: The next step when a program does not end in time, by the program's name.
 WHEN_HANGING = {
     "docker": mark(
-        "the Docker engine hangs: restart it (systemctl restart docker, or restart Docker Desktop) and run again"
+        "the Docker engine does not respond: restart it (systemctl restart docker, or restart Docker "
+        "Desktop) and run again"
     ),
 }
 
 
-#: How many blocks are under way whose programs a Ctrl-C on the terminal must not reach.
-_apart: list[None] = []
+#: Has one entry for each running block of in_new_sessions.
+_new_session_blocks: list[None] = []
 
 
 @contextmanager
-def in_sessions_of_their_own() -> Iterator[None]:
-    """Let no program that is started inside, by whatever thread, get a Ctrl-C from this one's terminal."""
-    _apart.append(None)
+def in_new_sessions() -> Iterator[None]:
+    """Start all programs in new sessions inside the block, in any thread, so that a Ctrl-C does not reach them."""
+    _new_session_blocks.append(None)
     try:
         yield
     finally:
-        _apart.pop()
+        _new_session_blocks.pop()
 
 
-def apart() -> bool:
-    """Whether a program that is started now belongs into a session of its own (subprocess's start_new_session)."""
-    return bool(_apart)
+def needs_new_session() -> bool:
+    """Tell whether a program must be started with subprocess's option start_new_session now."""
+    return bool(_new_session_blocks)
 
 
-#: Names of the programs that were started so far.
+#: The names of all programs that this process has started.
 _started: set[str] = set()
 
 
 def note_start(command: Sequence[str]) -> None:
-    """Remember that the program of this command is started."""
+    """Record that the program of this command is started."""
     _started.add(PurePath(command[0]).stem)
 
 
 def was_started(program: str) -> bool:
-    """Whether this process has started a program of this name."""
+    """Tell whether this process has started a program of this name."""
     return program in _started
 
 
 class ProgramError(Exception):
-    """A program could not be started, or did not end in time; carries what to do next."""
+    """A program could not be started, or did not end in time; `next_step` says what the user can do."""
 
     def __init__(self, message: str, next_step: str) -> None:
         super().__init__(message)
@@ -60,20 +61,22 @@ class ProgramError(Exception):
 
 
 def run(command: Sequence[str], **options: Any) -> subprocess.CompletedProcess[Any]:
-    """As subprocess.run, which looks at no exit code. Raises ProgramError, whose message names the program and its
-    first argument; the others may hold values that belong on no screen."""
-    with_timeout = options.get("timeout")
+    """Run a program as subprocess.run does, without checking its exit code. Raises ProgramError.
+
+    The error's message has the program and its first argument only, as other arguments may be secret.
+    """
+    timeout = options.get("timeout")
     note_start(command)
     try:
-        return subprocess.run(list(command), check=False, start_new_session=apart(), **options)
+        return subprocess.run(list(command), check=False, start_new_session=needs_new_session(), **options)
     except subprocess.TimeoutExpired:
-        raise _hanging(command, float(with_timeout or 0)) from None
+        raise _timed_out(command, float(timeout or 0)) from None
     except OSError as error:
         raise not_started(command[0], error) from None
 
 
 def call(command: Sequence[str], **options: Any) -> int:
-    """As subprocess.call: the program has this one's terminal. Raises ProgramError."""
+    """Run a program on this process's terminal as subprocess.call does; return its exit code. Raises ProgramError."""
     note_start(command)
     try:
         return subprocess.call(list(command), **options)
@@ -82,10 +85,10 @@ def call(command: Sequence[str], **options: Any) -> int:
 
 
 def not_started(program: str, error: OSError) -> ProgramError:
-    """The error for a program that the system does not start."""
+    """Return the error for a program that cannot be started."""
     if isinstance(error, FileNotFoundError):
         return ProgramError(
-            tr("there is no program {program}", program=program),
+            tr("program {program} is not installed", program=program),
             tr("install {program}, or run ./deploy.sh doctor", program=program),
         )
     return ProgramError(
@@ -94,7 +97,7 @@ def not_started(program: str, error: OSError) -> ProgramError:
     )
 
 
-def _hanging(command: Sequence[str], seconds: float) -> ProgramError:
+def _timed_out(command: Sequence[str], seconds: float) -> ProgramError:
     words = " ".join(command[:2])
     step = WHEN_HANGING.get(command[0], mark("check the network and run again; see ./deploy.sh doctor"))
     return ProgramError(tr("{words} did not end within {seconds:g} s", words=words, seconds=seconds), tr(step))

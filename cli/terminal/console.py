@@ -1,4 +1,4 @@
-"""What people see: one console, and a progress display that is quiet and plain when not on a terminal."""
+"""Prints messages, and shows progress: live on a terminal, and as plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -20,33 +20,34 @@ from toolchain.progress import duration
 from toolchain.pulumi.backend import masked
 
 
-class _Narration(Console):
-    """What is told of work in progress. When nobody listens any more, the work goes on."""
+class _ProgressConsole(Console):
+    """The console for messages and progress; if its reader goes away, the work continues without output."""
 
     def on_broken_pipe(self) -> None:
-        # Rich's own would end the thread that tells, and Pulumi would wait for it for ever, holding the stack's lock.
+        # Rich would end the thread that prints. Pulumi would then wait for it forever and keep the stack's lock.
         self.quiet = True
 
 
 #: Results go to stdout, everything else to stderr, so that output can be piped.
 out = Console(highlight=False, soft_wrap=True)
-err = _Narration(stderr=True, highlight=False, soft_wrap=True)
-#: How often long work tells where it is when there is no terminal to show a clock on.
-SIGN_OF_LIFE_SECONDS = 30.0
+err = _ProgressConsole(stderr=True, highlight=False, soft_wrap=True)
+#: Without a terminal, long work prints its progress at this interval.
+PROGRESS_INTERVAL_SECONDS = 30.0
 
 
 def fail(message: str, next_step: str = "") -> None:
-    """One clear message about what went wrong, and the next step."""
+    """Print a message about what went wrong, and the next step."""
     err.print(Text("✗ " + message, style="bold red"))
     if next_step:
         err.print(Text("→ " + next_step, style="yellow"))
 
 
 class Activities:
-    """Lines of work in progress with a clock each, several at a time; finished ones stay on screen with their time.
+    """Shows the activities that are running, several at a time, each with its time.
 
-    On a terminal a live table; elsewhere one line at the start and one at the end of each. Implements
-    toolchain.progress.Progress; `log` receives the raw output of tools.
+    On a terminal this is a live table, and finished activities stay on screen with their time. Elsewhere each activity
+    prints one line at its start and one at its end. The class implements toolchain.progress.Progress; `log` receives
+    the raw output of tools.
     """
 
     def __init__(self, log: Path | None = None) -> None:
@@ -72,7 +73,7 @@ class Activities:
 
     @contextmanager
     def phase(self, title: str, expect_seconds: float | None = None) -> Iterator[None]:
-        """Work of this thread; ends with its time, or with a cross when it raises."""
+        """Show an activity of this thread during the block; it counts as failed if the block raises."""
         outer = getattr(self._current, "key", None)
         key = self.start(title, expect_seconds)
         self._current.key = key
@@ -87,7 +88,7 @@ class Activities:
             self._current.key = outer
 
     def start(self, title: str, expect_seconds: float | None = None) -> int:
-        """Begin a line of work; returns its key."""
+        """Start an activity, and return its key."""
         activity = _Activity(title, time.monotonic(), expect_seconds)
         with self._lock:
             key = id(activity)
@@ -99,7 +100,7 @@ class Activities:
         return key
 
     def finish(self, key: int, ok: bool = True) -> None:
-        """End the line of work called `key`."""
+        """End the activity of this key, and print whether it succeeded and its time."""
         with self._lock:
             activity = self._running.pop(key, None)
         if activity is None:
@@ -110,18 +111,18 @@ class Activities:
         err.print(Text.assemble((mark, style), f" {activity.title} ", (duration(seconds), "dim")))
 
     def detail(self, text: str) -> None:
-        """What this thread's work is doing just now."""
+        """Show what the activity of this thread is doing."""
         activity = self._running.get(getattr(self._current, "key", 0))
         if not activity:
             return
         activity.detail = text
         now = time.monotonic()
-        if not self._live and now - activity.told >= SIGN_OF_LIFE_SECONDS:
-            activity.told = now
+        if not self._live and now - activity.last_printed >= PROGRESS_INTERVAL_SECONDS:
+            activity.last_printed = now
             err.print(Text(f"  {activity.title}: {text} ({duration(now - activity.started)})"))
 
     def line(self, text: str) -> None:
-        """Raw output, kept in the log file, without passwords in URLs."""
+        """Write a line of raw output to the log file, with passwords in URLs masked."""
         if self._log:
             text = masked(text)
             with self._lock:
@@ -151,11 +152,11 @@ class Activities:
 class _Activity:
     def __init__(self, title: str, started: float, expect_seconds: float | None) -> None:
         self.title, self.started, self.expect_seconds = title, started, expect_seconds
-        self.detail, self.told = "", started
+        self.detail, self.last_printed = "", started
 
 
 def use_utf8() -> None:
-    """Chinese output must not die on a terminal with a narrow encoding."""
+    """Print UTF-8 whatever the encoding of the terminal, so that Chinese output raises no error."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")

@@ -17,17 +17,20 @@ from toolchain.pulumi.backend import masked
 OWNER_ONLY = 0o600
 
 
-def tell(error: BaseException) -> None:
-    """Report an error that no command expects. A file or folder that cannot be used is named; of everything else the
-    traceback is kept, readable by its owner only."""
+def report(error: BaseException) -> None:
+    """Report an unexpected error.
+
+    For a file or folder that cannot be used, the message names it. For other errors the traceback is written to a file
+    that only its owner can read.
+    """
     if isinstance(error, OSError) and error.filename and error.strerror:
         fail(
             f"{error.filename}: {error.strerror}",
-            tr("check the permissions of this file or folder, and the disk's space"),
+            tr("check the permissions of this file or folder, and the space on its disk"),
         )
         return
     file, kind = _keep(error), type(error).__name__
-    # Not its words: what nobody foresaw may quote a secret.
+    # The text of the error is not shown, as it may contain a secret.
     fail(
         tr("an unexpected error ({kind})", kind=kind),
         tr("details are in {file}; what is done is kept", file=file) if file else tr("run ./deploy.sh doctor"),
@@ -35,7 +38,7 @@ def tell(error: BaseException) -> None:
 
 
 def give_up_output() -> None:
-    """Discard all further output because its reader has gone, including what Python would write at its end."""
+    """Discard all further output, as its reader has gone, including what Python writes when it exits."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -1,7 +1,7 @@
-"""What is hidden of a value that is, or may be, a secret."""
+"""Defines how secrets are hidden, and which names mean that a value may be secret."""
 
 import re
 
 HIDDEN = "•••"
-#: Names of settings and environment variables whose values are not shown.
+#: Matches names of settings and environment variables whose values are not shown.
 SECRET_NAME = re.compile(r"token|secret|password|passwd|cookie|credential|private|api_?key", re.IGNORECASE)

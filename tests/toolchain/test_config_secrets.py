@@ -111,7 +111,7 @@ def test_with_an_unknown_stack_the_message_names_the_next_step(checkout: Checkou
     done = checkout.config("show", "cache", PULUMI_BACKEND_URL=f"file://{tmp_path.as_posix()}")
     assert done.returncode == 0
     assert "cache.password" in done.stdout
-    assert "the stack is not known here" in done.stderr
+    assert "this stack is not known here" in done.stderr
     assert "./deploy.sh" in done.stderr
 
 

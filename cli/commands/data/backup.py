@@ -31,10 +31,9 @@ commands = typer.Typer()
 
 
 @commands.command(
-    help=tr("Back data, state, settings and passphrase up, into an encrypted file"),
     epilog=examples(
         "./deploy.sh backup dyber.tar.age", "./deploy.sh backup dyber.tar.age --password-file ~/.backup-password"
-    ),
+    )
 )
 def backup(
     file: Annotated[Path, typer.Argument(help=tr("The file to write"))],

@@ -32,13 +32,12 @@ commands = typer.Typer()
 
 
 @commands.command(
-    help=tr("Delete this stack and all its data (asks first)"),
     epilog=examples(
         "./deploy.sh clean",
         "./deploy.sh clean --backup before.dyber",
         "./deploy.sh clean --images --yes",
         "./deploy.sh clean --unused-data",
-    ),
+    )
 )
 def clean(
     backup: Annotated[Path | None, typer.Option(help=tr("First back everything up into this file"))] = None,

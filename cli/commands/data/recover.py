@@ -35,19 +35,14 @@ from messages import tr
 from toolchain.home import DyberHome
 from toolchain.progress import duration
 
-#: Whose containers cannot be there twice: they start once the old ones are gone (remains.alone says which those are).
+#: Whose containers cannot be there twice: they start once the old ones are gone (remains.blocks_replacement says which
+#: those are).
 LAST = ["dyber:gateway:Front", "dyber:gateway:AcmeCertificate", "dyber:cache:Cache", "dyber:monitoring:Monitoring"]
 
 commands = typer.Typer()
 
 
-@commands.command(
-    help=tr(
-        "After the state was lost, take over what is still on the engine: data stays, containers are "
-        "replaced (asks first)"
-    ),
-    epilog=examples("./deploy.sh recover", "./deploy.sh recover -s test --backup test.backup"),
-)
+@commands.command(epilog=examples("./deploy.sh recover", "./deploy.sh recover -s test --backup test.backup"))
 def recover(
     backup: Annotated[
         Path | None,
@@ -83,7 +78,7 @@ def recover(
     with Activities(home.logs / "deploy.log") as display:
         if state is not None:
             # In another folder first: it adds what the stack's file needs, whatever ends this run.
-            replace_file(deployment.file, state_import.tried(stack, deployment.file.read_bytes(), state).file)
+            replace_file(deployment.file, state_import.trial_import(stack, deployment.file.read_bytes(), state).file)
             state_import.import_state(stack, state)
             deployment = Deployment.open(stack)
             found = remains.find(stack, deployment.deployment_id())
@@ -99,7 +94,7 @@ def recover(
 def _take_over(deployment: Deployment, found: Sequence[Remains], display: Activities) -> dict[str, Any]:
     """The new ones come up beside the old ones as far as that goes; then those that hold ports change places; then the
     rest of the old ones goes. Interrupted, the next run goes on."""
-    alone = [one for item in found for one in item.containers if remains.alone(one)]
+    alone = [one for item in found for one in item.containers if remains.blocks_replacement(one)]
     if alone:
         with display.phase(tr("Comparing")):
             deployment.preview(display)
@@ -111,7 +106,7 @@ def _take_over(deployment: Deployment, found: Sequence[Remains], display: Activi
     in_use = {str(item["outputs"].get("name")) for item in deployment.resources() if "volume:Volume" in item["type"]}
     with display.phase(tr("Removing the old ones")):
         for item in found:
-            remains.remove_containers(one for one in item.containers if not remains.alone(one))
+            remains.remove_containers(one for one in item.containers if not remains.blocks_replacement(one))
             remains.remove_rest(item, in_use | _data(item))
     return outputs
 
@@ -131,7 +126,7 @@ def _stepping_aside(deployment: Deployment, alone: Sequence[Mapping[str, Any]], 
         title = tr("That failed: the old containers serve again")
         with display.phase(title), moments.undisturbed():
             new = [one for one in _own(deployment) if one["Id"] not in before]
-            remains.remove_containers(one for one in new if remains.alone(one))
+            remains.remove_containers(one for one in new if remains.blocks_replacement(one))
             for container in running:
                 with suppress(EngineError):
                     engine.docker("start", container)
@@ -147,7 +142,7 @@ def _own(deployment: Deployment) -> list[dict[str, Any]]:
 def _data(item: Remains) -> set[str]:
     """Return the volumes with data: whatever a container mounts at /data, even where somebody made the volume by
     hand."""
-    return item.volumes(at=DATA_FOLDER)
+    return item.volumes(folder=DATA_FOLDER)
 
 
 def _open(stack: str) -> Deployment:

@@ -1,1 +1,1 @@
-"""Commands that deploy, preview, plan and promote stacks, and that find drift."""
+"""Commands that deploy, preview, plan and promote stacks, and that report drift."""

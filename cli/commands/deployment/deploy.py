@@ -1,4 +1,4 @@
-"""`dyber deploy`, `setup`, `preview` and `destroy`."""
+"""Implements `dyber deploy`, `setup`, `preview` and `destroy`."""
 
 from __future__ import annotations
 
@@ -35,10 +35,9 @@ commands = typer.Typer()
 
 
 @commands.command(
-    short_help=tr("Set this machine up and deploy (the default command)"),
     help=tr(
-        "Set this machine up and deploy (the default command). Options are written down and stay: those "
-        "of dev in .env, which is of this machine alone, those of another stack in Pulumi.<stack>.yaml"
+        "Set this machine up and deploy (the default command). Options are saved and stay in force: for "
+        "dev in .env, which belongs to this machine only, for another stack in Pulumi.<stack>.yaml"
     ),
     epilog=examples(
         "./deploy.sh",
@@ -54,13 +53,16 @@ def deploy(
     full: Annotated[bool, typer.Option("--full", help=tr("With dev, cache and monitoring"))] = False,
     services: Annotated[
         str | None,
-        typer.Option(help=tr('Run just these, such as "xiaohongshu-mcp api-gateway"; all: as the profiles say again')),
+        typer.Option(
+            help=tr('Run only these services, such as "xiaohongshu-mcp api-gateway"; all: as the profiles say')
+        ),
     ] = None,
     profile: Annotated[
         str | None,
         typer.Option(
             help=tr(
-                "With these profiles: cache, monitoring, dev, comma-separated, or full; default first ends the others"
+                "With these profiles: cache, monitoring, dev, comma-separated, or full; default first switches "
+                "the others off"
             )
         ),
     ] = None,
@@ -81,16 +83,16 @@ def deploy(
         env_values.show_taken(stack)
         deployment.recover(display)
         replace = repair(deployment)
-        used = stored_data.mounted(deployment.resources())
+        mounted_before = stored_data.mounted(deployment.resources())
         with graceful_interrupt():
             outputs, changes = deployment.up(display, replace=replace, refresh=refresh.needed(deployment))
-    for volume in sorted(used - stored_data.mounted(deployment.resources())):
+    for volume in sorted(mounted_before - stored_data.mounted(deployment.resources())):
         err.print(tr("• data kept: {volume}", volume=volume), markup=False)
     env_values.complete(stack, outputs["tokens"])
     _summary(stack, outputs, changes, time.monotonic() - started)
 
 
-@commands.command(help=tr("Only set this machine up"), epilog=examples("./deploy.sh setup"))
+@commands.command(epilog=examples("./deploy.sh setup"))
 def setup(yes: AcceptedYesOption = False) -> None:
     """Only set this machine up."""
     home = DyberHome.from_environment()
@@ -99,17 +101,14 @@ def setup(yes: AcceptedYesOption = False) -> None:
     out.print(tr("Ready. Next: ./deploy.sh"))
 
 
-@commands.command(
-    help=tr("Show what a deployment would change, changing nothing"),
-    epilog=examples("./deploy.sh preview", "./deploy.sh preview -s prod", "./deploy.sh preview --diff"),
-)
+@commands.command(epilog=examples("./deploy.sh preview", "./deploy.sh preview -s prod", "./deploy.sh preview --diff"))
 def preview(
-    diff: Annotated[bool, typer.Option("--diff", help=tr("Pulumi's own full comparison"))] = False,
+    diff: Annotated[bool, typer.Option("--diff", help=tr("Print Pulumi's full comparison"))] = False,
     as_json: JsonOption = False,
     yes: AcceptedYesOption = False,
     stack: StackOption = "dev",
 ) -> None:
-    """Show what a deployment would change, changing nothing."""
+    """Show what a deployment would change; changes nothing."""
     home = DyberHome.from_environment()
     with Activities(home.logs / "deploy.log") as display:
         set_up(home, display)
@@ -117,27 +116,22 @@ def preview(
         deployment.check_settings()
         env_values.show_taken(stack)
         with display.phase(tr("Comparing")):
-            found = deployment.preview(display)
-    count = changed(found.changes)
+            result = deployment.preview(display)
+    count = changed(result.changes)
     if as_json:
-        print_json({"stack": stack, "changes": count, "by_kind": found.changes})
+        print_json({"stack": stack, "changes": count, "by_kind": result.changes})
     elif diff:
-        out.print(found.text, markup=False)
-    elif count and (rows := preview_table.table(found.steps)):
+        out.print(result.text, markup=False)
+    elif count and (rows := preview_table.table(result.steps)):
         out.print(rows)
         out.print(tr("Every value: ./deploy.sh preview --diff"), style="dim")
     if not (count or as_json):
         out.print(tr("No changes."))
 
 
-@commands.command(
-    help=tr(
-        "Delete everything this stack made; its data volumes stay, or are listed and deleted, as dataRetention says"
-    ),
-    epilog=examples("./deploy.sh destroy -s test"),
-)
+@commands.command(epilog=examples("./deploy.sh destroy -s test"))
 def destroy(stack: StackOption = "dev", yes: YesOption = False) -> None:
-    """Delete everything this stack made; data volumes as dataRetention says."""
+    """Delete everything this stack made; dataRetention decides about its data volumes."""
     from cli.commands.data.clean import list_doomed
 
     home = DyberHome.from_environment()
@@ -173,7 +167,7 @@ def destroy(stack: StackOption = "dev", yes: YesOption = False) -> None:
 
 
 def _choose(deployment: Deployment, chosen: Choices) -> Deployment:
-    """The deployment with the choices in its file, which is as before when they cannot be used."""
+    """Write the choices down and reopen the deployment; undo that and raise if the settings cannot be used."""
     catalog = load_catalog(ROOT / "mcp-servers")
     undo = choices.apply(deployment, chosen, catalog)
     try:
@@ -190,8 +184,8 @@ def _choose(deployment: Deployment, chosen: Choices) -> Deployment:
 def _summary(stack: str, outputs: dict[str, Any], changes: Mapping[str, int], seconds: float) -> None:
     option = "" if stack == "dev" else f" -s {stack}"
     count = changed(changes)
-    what = tr("{count} changes", count=count) if count else tr("no changes")
-    out.print(f"\n[green]✓[/] {tr('Deployed')} ({what}, {duration(seconds)})")
+    amount = tr("{count} changes", count=count) if count else tr("no changes")
+    out.print(f"\n[green]✓[/] {tr('Deployed')} ({amount}, {duration(seconds)})")
     gateway = outputs["gateway"]
     addresses = dict.fromkeys(gateway[kind] for kind in ("url", "http", "https", "development") if kind in gateway)
     out.print(f"  {tr('gateway')}: {'  '.join(addresses)}", markup=False)

@@ -1,4 +1,4 @@
-"""`dyber drift`: what was changed on the engine outside of Pulumi, and the way back."""
+"""Implements `dyber drift`, which reports what was changed on the engine outside of Pulumi."""
 
 from __future__ import annotations
 
@@ -25,17 +25,11 @@ from toolchain.home import DyberHome
 commands = typer.Typer()
 
 
-@commands.command(
-    help=tr(
-        "Check whether the engine is still as it was deployed; changes nothing. Exit codes: 0 no "
-        "difference, 1 differences, 2 could not check"
-    ),
-    epilog=examples("./deploy.sh drift", "./deploy.sh drift -s test -s prod", "./deploy.sh drift --json"),
-)
+@commands.command(epilog=examples("./deploy.sh drift", "./deploy.sh drift -s test -s prod", "./deploy.sh drift --json"))
 def drift(
     stacks: Annotated[
         list[str],
-        typer.Option("--stack", "-s", help=tr("A stack, may be given several times"), envvar="DYBER_STACK"),
+        typer.Option("--stack", "-s", help=tr("A stack; may be given several times"), envvar="DYBER_STACK"),
     ] = ["dev"],  # noqa: B006 - how typer takes a default
     to_json: JsonOption = False,
     to_file: Annotated[Path | None, typer.Option("--markdown", help=tr("Also write a report in Markdown"))] = None,
@@ -62,8 +56,8 @@ def _report(stack: str, display: Activities) -> Report:
     except (StackError, DeployError) as error:
         return Report(stack, error=error.message, next_step=error.next_step)
     except CommandError as error:
-        told = explain(str(error), [])
-        return Report(stack, error=str(told), next_step=getattr(told, "next_step", ""))
+        explained = explain(str(error), [])
+        return Report(stack, error=str(explained), next_step=getattr(explained, "next_step", ""))
     except (EngineError, ConfigurationError) as error:
         return Report(stack, error=str(error), next_step="./deploy.sh doctor")
 

@@ -1,4 +1,4 @@
-"""`dyber plan` and `dyber apply`: what a change will do, as a comment for its review, and doing just that."""
+"""Implements `dyber plan`, which saves plans and writes a comment for their review, and `dyber apply`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from cli.release import contracts
 from cli.system import programs
 from cli.system.checkout import ROOT
 from cli.system.errors import StackError
-from cli.system.git import git, git_said
+from cli.system.git import git, git_output
 from cli.terminal.console import Activities, out
 from cli.terminal.usage import FAILED, examples
 from infra.schema.problems import ConfigurationError
@@ -40,7 +40,7 @@ COMMENT = "preview.md"
 
 
 def plan(
-    stacks: Annotated[list[str], typer.Option("--stack", "-s", help=tr("A stack, may be given several times"))],
+    stacks: Annotated[list[str], typer.Option("--stack", "-s", help=tr("A stack; may be given several times"))],
     directory: Annotated[Path, typer.Option("--out", help=tr("The folder to write to"))] = Path("plans"),
     base: Annotated[
         str | None,
@@ -50,7 +50,7 @@ def plan(
         Path | None,
         typer.Option(
             "--state-copies",
-            help=tr("Preview what is committed on copies that state-copy wrote: needs no secret, and saves no plan"),
+            help=tr("Preview the commit on state copies that state-copy wrote; needs no secrets and saves no plan"),
         ),
     ] = None,
 ) -> None:
@@ -71,7 +71,7 @@ def plan(
                     previews.append(_preview(stack, directory / f"{stack}.plan.json", base))
     comment = directory / COMMENT
     comment.write_text(
-        render(previews, _tools(base) if base else {}, git_said(ROOT, "rev-parse", "HEAD")), encoding="utf-8"
+        render(previews, _tools(base) if base else {}, git_output(ROOT, "rev-parse", "HEAD")), encoding="utf-8"
     )
     out.print(tr("written: ") + str(comment), markup=False)
     if any(item.preview is None for item in previews):
@@ -79,14 +79,14 @@ def plan(
 
 
 def apply(
-    file: Annotated[Path, typer.Argument(help=tr("A plan that plan wrote"))],
+    file: Annotated[Path, typer.Argument(help=tr("A plan that the command plan saved"))],
     yes: AcceptedYesOption = False,
     stack: StackOption = "dev",
 ) -> None:
-    """Do what a saved plan says, and nothing else."""
+    """Make the changes of a saved plan, and no others."""
     if not file.is_file():
         raise StackError(
-            tr("there is no plan {file}", file=file),
+            tr("plan {file} does not exist", file=file),
             tr("run ./deploy.sh plan -s {stack} first", stack=stack),
         )
     _refuse_damaged(file, stack)
@@ -105,13 +105,13 @@ def apply(
 def _refuse_damaged(file: Path, stack: str) -> None:
     if _document(file.read_text(encoding="utf-8", errors="replace")) is None:
         raise StackError(
-            tr("{file} is no plan, or is damaged", file=file),
-            tr("make it anew and review it: ./deploy.sh plan -s {stack}", stack=stack),
+            tr("{file} is not a plan, or is damaged", file=file),
+            tr("make a new plan and review it: ./deploy.sh plan -s {stack}", stack=stack),
         )
 
 
 def _preview(stack: str, file: Path, base: str | None) -> StackPreview:
-    """The preview of one stack, its plan saved in `file`; a stack that cannot be previewed carries why."""
+    """Preview one stack and save its plan in `file`; for a stack that cannot be previewed, return the reason."""
     file.unlink(missing_ok=True)
     try:
         deployment = Deployment.open(stack)
@@ -136,7 +136,7 @@ def _preview(stack: str, file: Path, base: str | None) -> StackPreview:
 
 
 def _preview_on_a_copy(stack: str, copy: Path, base: str) -> StackPreview:
-    """The preview of what is committed, of one stack, on a copy of its state without secrets."""
+    """Preview the checked-out commit for one stack on a copy of its state that has no secrets."""
     try:
         document = copy_preview.preview(ROOT, stack, copy, base)
     except StackError as error:
@@ -148,24 +148,27 @@ def _preview_on_a_copy(stack: str, copy: Path, base: str) -> StackPreview:
 
 
 def failure(document: dict[str, Any] | None, errors: str) -> str:
-    """Why a preview failed, in its own words."""
-    told = [str(item.get("message", "")) for item in (document or {}).get("diagnostics") or ()]
-    error = explain(errors, [text.strip() for text in told if text.strip()])
+    """Return why a preview failed, from its JSON `document` and its standard error."""
+    messages = [str(item.get("message", "")) for item in (document or {}).get("diagnostics") or ()]
+    error = explain(errors, [text.strip() for text in messages if text.strip()])
     return "\n".join([error.message, *error.details]) if isinstance(error, DeployError) else masked(errors)
 
 
 def settings_now(deployment: Deployment) -> str:
-    """The text of the stack's file."""
+    """Return the present text of the stack's file."""
     return deployment.file.read_text(encoding="utf-8")
 
 
 def branched_off(revision: str) -> str:
-    """Where the present commit branched off `revision`: what others changed there since is not this change's."""
-    return git_said(ROOT, "merge-base", revision, "HEAD") or revision
+    """Return the commit at which the present branch left `revision`.
+
+    Comparing with that commit leaves out what others have changed in `revision` since.
+    """
+    return git_output(ROOT, "merge-base", revision, "HEAD") or revision
 
 
 def file_at(revision: str, path: str) -> str:
-    """A file of the repository in a git revision; '' where it is not there."""
+    """Return the text of a file in a git revision; '' if the revision does not have it."""
     shown = git(ROOT, "show", f"{revision}:./{path}")
     return shown.stdout if shown.returncode == 0 else ""
 
@@ -178,7 +181,7 @@ def _document(text: str) -> dict[str, Any] | None:
 
 
 def _tools(base: str) -> dict[str, Sequence[Change]]:
-    """By service, how the contracts in the repository changed since `base`."""
+    """Return by service how the contracts in the repository changed since `base`."""
     changes: dict[str, Sequence[Change]] = {}
     for name, spec in load_catalog(contracts.SERVERS).items():
         before, after = contracts.lock_at(base, name), load_lock(spec.folder)
@@ -188,13 +191,9 @@ def _tools(base: str) -> dict[str, Sequence[Change]]:
 
 commands = typer.Typer()
 commands.command(
-    help=tr("Save a plan for each stack and one Markdown comment about all; changes nothing"),
     epilog=examples(
         "./deploy.sh plan -s test -s prod --base origin/main --out plans",
         "./deploy.sh plan -s test -s prod --base origin/main --state-copies state-copies",
-    ),
+    )
 )(plan)
-commands.command(
-    help=tr("Do what a saved plan says, and nothing else"),
-    epilog=examples("./deploy.sh apply plans/test.plan.json -s test"),
-)(apply)
+commands.command(epilog=examples("./deploy.sh apply plans/test.plan.json -s test"))(apply)

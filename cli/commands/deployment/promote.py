@@ -1,4 +1,4 @@
-"""`dyber release` and `dyber promote`: build once, then hand the same digests from stack to stack, in files."""
+"""Implements `dyber release` and `dyber promote`, which pass image digests from stack to stack in files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from toolchain.home import DyberHome
 
 
 def release(stack: StackOption = "dev") -> None:
-    """Print what a stack runs, by digest, as JSON; push its images, if it names a registry."""
+    """Print the image digests and contracts of what a stack runs as JSON; push its images if a registry is set."""
     home = DyberHome.from_environment()
     activate(home)
     deployment = Deployment.open(stack, create=False)
@@ -39,17 +39,17 @@ def release(stack: StackOption = "dev") -> None:
     sys.stdout.write(record.dumps())
     if not deployment.settings.registry:
         err.print(
-            tr("No dyber:registry is set: the images are on this engine only, and the record is of use only here.")
+            tr("No dyber:registry is set, so the images are on this engine only, and the record can be used only here.")
         )
 
 
 def promote(
-    source: Annotated[str, typer.Argument(help=tr("From: a stack, or a file of release"))],
+    source: Annotated[str, typer.Argument(help=tr("From: a stack, or a file that release wrote"))],
     target: Annotated[str, typer.Argument(help=tr("To: a stack"))],
     yes: YesOption = False,
     accept_breaking: Annotated[
         bool,
-        typer.Option("--accept-breaking", help=tr("Accept changes of tools that break callers")),
+        typer.Option("--accept-breaking", help=tr("Accept tool changes that break callers")),
     ] = False,
 ) -> None:
     """Write the digests and contracts of what one stack runs into the file of the next; deploys nothing."""
@@ -57,18 +57,18 @@ def promote(
     activate(home)
     with Activities(home.logs / "deploy.log") as display:
         deployment = Deployment.open(target)
-        specs = _runs(deployment)
+        specs = _services_of(deployment)
         record = _record(source, specs, display)
         before = _present_contracts(deployment, specs, display)
     changes = pins(record, deployment.settings, specs)
     if not changes:
-        out.print(tr("{target} is at this release already, no changes.", target=target))
+        out.print(tr("{target} already has this release; no changes.", target=target))
         return
     breaks = _show(record, deployment, specs, before)
     if breaks and not accept_breaking and (yes or not sys.stdin.isatty()):
         raise StackError(
-            tr("tools change in ways that break callers; nothing was written"),
-            tr("having looked at them, add --accept-breaking"),
+            tr("some tools change in ways that break callers; nothing was written"),
+            tr("review the changes, then add --accept-breaking"),
         )
     if not yes and not typer.confirm(tr("Write {name}?", name=deployment.file.name), default=False, err=True):
         raise typer.Exit(FAILED)
@@ -86,11 +86,11 @@ def promote(
 
 
 def write(deployment: Deployment, changes: Mapping[KeyPath, str | int | None]) -> None:
-    """Write settings by path into the stack's file, which keeps its comments; on failure it is as before."""
+    """Write settings by path into the stack's file and keep its comments; restore the file on failure."""
     file = StackFile(deployment.file)
-    for (key, *inside), value in changes.items():
-        if inside:
-            file.set_in(key, inside, value)
+    for (key, *path), value in changes.items():
+        if path:
+            file.set_in(key, path, value)
         else:
             file.set(key, value)
     file.save()
@@ -109,50 +109,50 @@ def _record(source: str, specs: list[ServiceSpec], display: Activities) -> Relea
     return release_of(Deployment.open(source, create=False), display, without)
 
 
-def _runs(deployment: Deployment) -> list[ServiceSpec]:
-    """The services that the stack runs, also where it has no image and no contract of them yet."""
+def _services_of(deployment: Deployment) -> list[ServiceSpec]:
+    """Return the services that the stack runs, including those it has no image and no contract of yet."""
     lenient = deployment.settings.model_copy(update={"images": "build", "contracts": "off"})
     return lenient.select(load_catalog(contracts.SERVERS))
 
 
 def _present_contracts(deployment: Deployment, specs: list[ServiceSpec], display: Activities) -> dict[str, Contract]:
     """Return the stack's present tools by service, including hidden ones; services that never ran there are missing."""
-    found: dict[str, Contract] = {}
+    present: dict[str, Contract] = {}
     images = pinned_images(deployment.settings)
     for spec in specs:
         container = contracts.service_container(deployment.deployment_id(), spec.name)
         with display.phase(tr("Reading the present tools of {name}", name=spec.name)):
             if container is not None:
-                found[spec.name] = contracts.running_tools(container).contract
+                present[spec.name] = contracts.running_tools(container).contract
             elif spec.name in images:
-                found[spec.name] = contracts.image_contract(images[spec.name], spec.environment)
-    return found
+                present[spec.name] = contracts.image_contract(images[spec.name], spec.environment)
+    return present
 
 
 def _show(record: Release, deployment: Deployment, specs: list[ServiceSpec], before: dict[str, Contract]) -> bool:
-    """Print what the promotion changes; whether a tool changes in a way that breaks callers."""
+    """Print what the promotion changes; return whether a tool changes in a way that breaks callers."""
     old = pinned_images(deployment.settings)
-    wanted = {spec.name for spec in specs} | (set(record.images) - set(load_catalog(contracts.SERVERS)))
-    for part in sorted(wanted):
+    parts = {spec.name for spec in specs} | (set(record.images) - set(load_catalog(contracts.SERVERS)))
+    for part in sorted(parts):
         if old.get(part) != record.images[part]:
             out.print(Text(f"{part}: {short(old.get(part))} → {short(record.images[part])}"))
     breaks = False
     for spec in specs:
-        now = before.get(spec.name)
-        if now is None:
+        present = before.get(spec.name)
+        if present is None:
             out.print(f"{spec.name}: {tr('new in this stack')}", markup=False)
             continue
-        tools.show(spec.name, now, record.contracts[spec.name])
+        tools.show(spec.name, present, record.contracts[spec.name])
         hidden = hidden_tools(record.contracts[spec.name].read_only, spec.environment)
         tools.show_hidden(spec.name, deployment.stack.name, hidden)
         breaks |= any(
-            change.effect is Effect.BREAKS for change in contract_diff.compare(now, record.contracts[spec.name])
+            change.effect is Effect.BREAKS for change in contract_diff.compare(present, record.contracts[spec.name])
         )
     return breaks
 
 
 def short(image: str | None) -> str:
-    """An image's digest as people compare it: its first twelve digits."""
+    """Return an image with the first twelve digits of its digest, which is what people compare."""
     if image is None:
         return tr("(built here)")
     name, _, digest = image.rpartition("sha256:")
@@ -160,17 +160,11 @@ def short(image: str | None) -> str:
 
 
 commands = typer.Typer()
+commands.command(epilog=examples("./deploy.sh release -s dev > release.json"))(release)
 commands.command(
-    help=tr(
-        "Print the image digests and contracts of what a stack runs (JSON); push its images if it names a registry"
-    ),
-    epilog=examples("./deploy.sh release -s dev > release.json"),
-)(release)
-commands.command(
-    help=tr("Write the digests and contracts of what one stack runs into the next one's file; deploys nothing"),
     epilog=examples(
         "./deploy.sh promote dev test",
         "./deploy.sh promote test prod",
         "./deploy.sh promote release.json test --yes",
-    ),
+    )
 )(promote)

@@ -1,4 +1,4 @@
-"""Implements `dyber state-copy`: a stack's state without its secrets, on which a pull request can be previewed."""
+"""Implements `dyber state-copy`, which writes a stack's state without secrets for previews of pull requests."""
 
 from __future__ import annotations
 
@@ -23,9 +23,7 @@ FOLDER = Path("state-copies")
 
 
 @commands.command(
-    "state-copy",
-    help=tr("Write a stack's state without its secrets, to preview pull requests with"),
-    epilog=examples("./deploy.sh state-copy -s prod", "./deploy.sh state-copy -s test --out state-copies/test.json"),
+    epilog=examples("./deploy.sh state-copy -s prod", "./deploy.sh state-copy -s test --out state-copies/test.json")
 )
 def state_copy(
     file: Annotated[

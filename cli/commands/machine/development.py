@@ -1,4 +1,4 @@
-"""`dyber lint`, `lock`: what people need who change this program."""
+"""Implements `dyber lint` and `lock`, the commands for people who change this program."""
 
 from __future__ import annotations
 
@@ -18,10 +18,7 @@ from toolchain.home import DyberHome
 commands = typer.Typer()
 
 
-@commands.command(
-    help=tr("Check code, types, layers, spelling, scripts, workflows and Dockerfiles; exit code 1 on a fault"),
-    epilog=examples("./deploy.sh lint", "./deploy.sh lint --fix", "./deploy.sh lint mypy shellcheck"),
-)
+@commands.command(epilog=examples("./deploy.sh lint", "./deploy.sh lint --fix", "./deploy.sh lint mypy shellcheck"))
 def lint(
     tool: Annotated[list[str] | None, typer.Argument(help=tr("Run only these tools"))] = None,
     fix: Annotated[bool, typer.Option("--fix", help=tr("Correct what ruff can correct"))] = False,
@@ -35,7 +32,7 @@ def lint(
         for chosen in _chosen(linting.tools(ROOT), tool or []):
             try:
                 with display.phase(chosen.name):
-                    linting.check(chosen, ROOT, mend=fix)
+                    linting.check(chosen, ROOT, fix=fix)
             except Complaint as complaint:
                 complaints[chosen.name] = str(complaint)
     for text in complaints.values():
@@ -44,17 +41,12 @@ def lint(
         names = ", ".join(complaints)
         fail(
             tr("these tools found faults: {names}", names=names),
-            tr("correct what is listed; ./deploy.sh lint --fix does a part of it"),
+            tr("correct what is listed above; ./deploy.sh lint --fix corrects a part of it"),
         )
         raise typer.Exit(FAILED)
 
 
-@commands.command(
-    help=tr(
-        "Make each requirements.txt anew: every Python package that requirements.in needs, with version and hashes"
-    ),
-    epilog=examples("./deploy.sh lock", "./deploy.sh lock --upgrade"),
-)
+@commands.command(epilog=examples("./deploy.sh lock", "./deploy.sh lock --upgrade"))
 def lock(
     upgrade: Annotated[
         bool,
@@ -68,7 +60,7 @@ def lock(
         test_run.install_packages(display)
         changed = requirement_files.lock(ROOT, display, upgrade=upgrade)
     for file in changed:
-        out.print(tr("updated {relative_to}", relative_to=file.relative_to(ROOT)))
+        out.print(tr("updated {file}", file=file.relative_to(ROOT)))
     if not changed:
         out.print(tr("no changes"))
 
@@ -76,5 +68,7 @@ def lock(
 def _chosen(tools: list[linting.Tool], names: list[str]) -> list[linting.Tool]:
     known = [tool.name for tool in tools]
     if unknown := [name for name in names if name not in known]:
-        raise typer.BadParameter(tr("no tool {unknown!r}; known: {known}", unknown=unknown[0], known=", ".join(known)))
+        raise typer.BadParameter(
+            tr("there is no tool {unknown!r}; known: {known}", unknown=unknown[0], known=", ".join(known))
+        )
     return [tool for tool in tools if not names or tool.name in names]

@@ -1,4 +1,4 @@
-"""`dyber doctor`, `env`, `version`, `completion`, `update`, `test`: this machine and this checkout."""
+"""Implements `dyber env`, `doctor`, `version`, `completion` and `test`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cli.deployment.environment import shell_lines
 from cli.engine import ports, stored_data
 from cli.machine import changed_tests, linting, test_run
 from cli.system.checkout import ROOT
-from cli.system.git import git_said
+from cli.system.git import git_output
 from cli.terminal.console import Activities, err, out
 from cli.terminal.usage import FAILED, PROGRAMS, completion_variable, examples
 from infra.version import VERSION
@@ -31,10 +31,7 @@ commands = typer.Typer()
 SHELLS = ("bash", "zsh", "fish", "powershell")
 
 
-@commands.command(
-    help=tr("Print what a shell needs to run pulumi by hand"),
-    epilog=examples('eval "$(./deploy.sh env)"', "pulumi preview -s dev"),
-)
+@commands.command(epilog=examples('eval "$(./deploy.sh env)"', "pulumi preview -s dev"))
 def env() -> None:
     """Print what a shell needs to run pulumi by hand."""
     home = DyberHome.from_environment()
@@ -42,12 +39,9 @@ def env() -> None:
         sys.stdout.write(line + "\n")
 
 
-@commands.command(
-    help=tr("Check each prerequisite: found, version, from where, what to do"),
-    epilog=examples("./deploy.sh doctor", "./deploy.sh doctor --json"),
-)
+@commands.command(epilog=examples("./deploy.sh doctor", "./deploy.sh doctor --json"))
 def doctor(as_json: JsonOption = False) -> None:
-    """Check each prerequisite: found, version, from where, what to do."""
+    """Check each prerequisite, and print its version, its origin and what to do about it."""
     home = DyberHome.from_environment()
     findings = [
         *state_health.with_state(prerequisites.inspect_all(home), home, ROOT),
@@ -69,41 +63,41 @@ def doctor(as_json: JsonOption = False) -> None:
         raise typer.Exit(FAILED)
 
 
-@commands.command(help=tr("Print the versions"), epilog=examples("./deploy.sh version", "./deploy.sh version --json"))
+@commands.command(epilog=examples("./deploy.sh version", "./deploy.sh version --json"))
 def version(as_json: JsonOption = False) -> None:
-    """Print the versions of the system and of what it runs on."""
+    """Print the versions of this program and of what it runs on."""
     home = DyberHome.from_environment()
     pinned = versions.load()
     cli = pulumi_cli.find_cli(home, pinned)
-    found = {
+    version_of = {
         "dyber": VERSION,
-        "commit": git_said(ROOT, "rev-parse", "--short", "HEAD") or None,
+        "commit": git_output(ROOT, "rev-parse", "--short", "HEAD") or None,
         "pulumi": cli.version if cli else None,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
     }
     if as_json:
-        print_json(found)
+        print_json(version_of)
         return
-    for name, value in found.items():
+    for name, value in version_of.items():
         out.print(f"{name:<8}{value or '-'}", markup=False)
 
 
 @commands.command(
-    help=tr("Print a completion script: bash, zsh, fish or powershell"),
-    epilog=examples('eval "$(./deploy.sh completion bash)"', "./deploy.sh completion powershell >> $PROFILE"),
+    epilog=examples('eval "$(./deploy.sh completion bash)"', "./deploy.sh completion powershell >> $PROFILE")
 )
 def completion(shell: Annotated[str, typer.Argument(help=", ".join(SHELLS))]) -> None:
     """Print a completion script for a shell."""
     if shell not in SHELLS:
-        raise typer.BadParameter(tr("no {shell!r}; known: {shells}", shell=shell, shells=", ".join(SHELLS)))
+        raise typer.BadParameter(
+            tr("shell {shell!r} is not supported; known: {shells}", shell=shell, shells=", ".join(SHELLS))
+        )
     for program in PROGRAMS:
         script = get_completion_script(prog_name=program, complete_var=completion_variable(program), shell=shell)
         sys.stdout.write(script + "\n")
 
 
 @commands.command(
-    help=tr("Run all tests; further arguments go to pytest"),
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     epilog=examples(
         "./deploy.sh test",
@@ -120,7 +114,8 @@ def test(
         typer.Option(
             "--changed",
             help=tr(
-                "Run only the tests that changed files concern (since the branch left main, uncommitted changes too)"
+                "Run only the tests that changed files concern (since the branch left main, uncommitted changes "
+                "included)"
             ),
         ),
     ] = False,

@@ -1,5 +1,4 @@
-"""Implements `dyber update`: gets the newest version of this checkout, keeps local changes of stack files, and
-deploys."""
+"""Implements `dyber update`, which gets the newest version, keeps local changes of stack files, and deploys."""
 
 from __future__ import annotations
 
@@ -19,26 +18,23 @@ from cli.stack_files.stack_file_merge import MergeConflict, merged
 from cli.system import programs
 from cli.system.checkout import ROOT
 from cli.system.errors import StackError
-from cli.system.git import git, git_said
+from cli.system.git import git, git_output
 from cli.terminal.console import err, out
 from cli.terminal.usage import FAILED, examples
 from messages import tr
 
 commands = typer.Typer()
-#: In the folder .git: what stack files were like before the last update.
+#: The folder in .git that keeps the stack files from before the last update.
 KEPT = "dyber-before-update"
 _STACK_FILE = re.compile(r"Pulumi\.[^/]+\.yaml")
 
 
-@commands.command(
-    help=tr("Get the newest version and deploy it (asks first)"),
-    epilog=examples("./deploy.sh update", "./deploy.sh update --yes"),
-)
+@commands.command(epilog=examples("./deploy.sh update", "./deploy.sh update --yes"))
 def update(yes: YesOption = False, stack: StackOption = "dev") -> None:
     """Get the newest version of this checkout and deploy it (asks first)."""
     check_it_can_follow(ROOT)
     fetch(ROOT)
-    news = git_said(ROOT, "log", "--oneline", "--no-decorate", "HEAD..@{upstream}")
+    news = git_output(ROOT, "log", "--oneline", "--no-decorate", "HEAD..@{upstream}")
     if not news:
         out.print(tr("This is the newest version."))
         return
@@ -46,30 +42,30 @@ def update(yes: YesOption = False, stack: StackOption = "dev") -> None:
     changed_here = plan(ROOT)
     err.print(news, markup=False)
     for name in changed_here:
-        err.print(tr("• {name}: what was changed here stays", name=name), markup=False)
+        err.print(tr("• {name}: your changes are kept", name=name), markup=False)
     if not yes and not typer.confirm(tr("Update and deploy?"), default=False, err=True):
         raise typer.Exit(FAILED)
     advance(ROOT, changed_here)
     if changed_here:
-        err.print(tr("the files as they were before are in .git/{kept}/", kept=KEPT))
-    # The new version's own requirements and code do the rest.
+        err.print(tr("the files from before the update are in .git/{kept}/", kept=KEPT))
+    # The new version deploys itself, as its requirements and code may differ from those of this process.
     raise typer.Exit(deploy(stack))
 
 
 def check_it_can_follow(root: Path) -> None:
-    """Raises StackError where the checkout has no remote branch to follow."""
-    if not git_said(root, "rev-parse", "--git-dir"):
+    """Raises StackError if the checkout follows no remote branch."""
+    if not git_output(root, "rev-parse", "--git-dir"):
         raise StackError(
-            tr("this is no git clone"),
-            tr("put the new version here and run ./deploy.sh"),
+            tr("this is not a git clone"),
+            tr("copy the new version here and run ./deploy.sh"),
         )
     if git(root, "symbolic-ref", "--quiet", "HEAD").returncode:
-        commit = git_said(root, "rev-parse", "--short", "HEAD")
+        commit = git_output(root, "rev-parse", "--short", "HEAD")
         raise StackError(
             tr("commit {commit} is checked out, so no branch can be updated", commit=commit),
             tr("go to a branch first: git switch main"),
         )
-    if not git_said(root, "rev-parse", "--abbrev-ref", "@{upstream}"):
+    if not git_output(root, "rev-parse", "--abbrev-ref", "@{upstream}"):
         raise StackError(
             tr("this branch follows no remote branch"),
             tr("run git branch --set-upstream-to=origin/main first"),
@@ -77,11 +73,11 @@ def check_it_can_follow(root: Path) -> None:
 
 
 def fetch(root: Path) -> None:
-    """Ask the remote for news. Raises StackError with git's own words."""
+    """Fetch the remote branch. Raises StackError with git's message."""
     fetched = git(root, "fetch", "--quiet")
     if fetched.returncode:
         raise StackError(
-            _last_words(fetched) or "git fetch",
+            _first_errors(fetched) or "git fetch",
             tr("check the network and try again; the present version keeps running"),
         )
 
@@ -89,8 +85,9 @@ def fetch(root: Path) -> None:
 def plan(root: Path) -> dict[str, bytes]:
     """Return the locally changed stack files by name, with the content they will have after the update.
 
-    Raises StackError, having changed nothing, for whatever would be lost or cannot be put together: commits of this
-    branch, files that both sides changed, keys of a stack's file that both changed, files that stand in the way.
+    Changes nothing. Raises StackError for everything that would be lost or cannot be merged: commits of this branch,
+    files that both sides changed, keys of a stack file that both sides changed, untracked files that the new version
+    would overwrite.
     """
     if git(root, "merge-base", "--is-ancestor", "HEAD", "@{upstream}").returncode:
         raise StackError(
@@ -99,9 +96,9 @@ def plan(root: Path) -> dict[str, bytes]:
         )  # fmt: skip
     theirs = _names(root, "diff", "--name-only", "--no-renames", "--relative", "-z", "HEAD", "@{upstream}")
     mine = _names(root, "diff", "--name-only", "--no-renames", "--relative", "-z", "HEAD")
-    if in_the_way := sorted(name for name in theirs - mine if _is_new_and_there(root, name)):
+    if in_the_way := sorted(name for name in theirs - mine if _exists_untracked(root, name)):
         raise StackError(
-            tr("the new version brings files that are here already: {in_the_way}", in_the_way=', '.join(in_the_way)),
+            tr("the new version brings files that already exist here: {in_the_way}", in_the_way=', '.join(in_the_way)),
             tr("rename them or move them away, then run it again"),
         )  # fmt: skip
     if both := sorted(name for name in theirs & mine if not _is_mergeable(root, name)):
@@ -113,19 +110,19 @@ def plan(root: Path) -> dict[str, bytes]:
 
 
 def advance(root: Path, changed_here: Mapping[str, bytes]) -> None:
-    """Move the branch to the remote's commit, with these contents of stack files that were changed here.
+    """Move the branch to the remote's commit, and write the merged stack files (`changed_here`: content by name).
 
-    What they were like stays in the folder .git; where git refuses, they are as before. Raises StackError.
+    The previous stack files are kept in .git; if git refuses the merge, they are restored. Raises StackError.
     """
-    kept = Path(git_said(root, "rev-parse", "--absolute-git-dir")) / KEPT
+    kept = Path(git_output(root, "rev-parse", "--absolute-git-dir")) / KEPT
     before = {name: (root / name).read_bytes() for name in changed_here}
     for name, content in before.items():
         kept.mkdir(exist_ok=True)
         replace_file(kept / name, content, 0o600)
     try:
         for name in before:
-            _must(git(root, "checkout", "--quiet", "HEAD", "--", name))
-        _must(git(root, "merge", "--ff-only", "--quiet", "@{upstream}"))
+            _require_success(git(root, "checkout", "--quiet", "HEAD", "--", name))
+        _require_success(git(root, "merge", "--ff-only", "--quiet", "@{upstream}"))
     except BaseException:
         for name, content in before.items():
             replace_file(root / name, content)
@@ -147,23 +144,23 @@ def _merged(root: Path, name: str) -> bytes:
     except MergeConflict as conflict:
         raise StackError(
             tr("{name}: {keys}: changed both here and in the new version", name=name, keys=', '.join(conflict.keys)),
-            tr("see the new version's: git diff HEAD @{{upstream}} -- {name}; write the same value into the "
-"file, or undo your change, then run it again", name=name),
+            tr("see the new value: git diff HEAD @{{upstream}} -- {name}; write the same value into the file, "
+"or undo your change, then run it again", name=name),
         ) from None  # fmt: skip
     except (yaml.YAMLError, UnicodeDecodeError):
         raise StackError(
-            tr("{name}: no valid YAML, so it cannot be merged", name=name),
+            tr("{name}: not valid YAML, so it cannot be merged", name=name),
             tr("correct it and run again"),
         ) from None
 
 
 def _is_mergeable(root: Path, name: str) -> bool:
-    """Whether a name is that of a stack's file which is there before, here and after."""
-    there = all(_has(root, revision, name) for revision in ("HEAD", "@{upstream}"))
-    return bool(_STACK_FILE.fullmatch(name)) and there and (root / name).is_file()
+    """Tell whether a file is a stack file that exists in both versions and in this folder."""
+    in_both_versions = all(_has(root, revision, name) for revision in ("HEAD", "@{upstream}"))
+    return bool(_STACK_FILE.fullmatch(name)) and in_both_versions and (root / name).is_file()
 
 
-def _is_new_and_there(root: Path, name: str) -> bool:
+def _exists_untracked(root: Path, name: str) -> bool:
     return not _has(root, "HEAD", name) and (root / name).exists()
 
 
@@ -175,13 +172,13 @@ def _names(root: Path, *arguments: str) -> set[str]:
     return set(filter(None, git(root, *arguments).stdout.split("\0")))
 
 
-def _must(done: subprocess.CompletedProcess[str]) -> None:
+def _require_success(done: subprocess.CompletedProcess[str]) -> None:
     if done.returncode:
         raise StackError(
-            _last_words(done) or "git",
+            _first_errors(done) or "git",
             tr("commit or stash your own changes, then run it again"),
         )
 
 
-def _last_words(done: subprocess.CompletedProcess[str]) -> str:
+def _first_errors(done: subprocess.CompletedProcess[str]) -> str:
     return "\n".join(done.stderr.strip().splitlines()[:5])

@@ -1,1 +1,1 @@
-"""Commands about what runs: start, stop, status, logs."""
+"""Commands about the running containers: start, stop, restart, status, ps, list, logs, exec."""

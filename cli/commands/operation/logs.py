@@ -1,4 +1,4 @@
-"""`dyber logs` and `exec`: into the containers of one stack."""
+"""Implements `dyber logs` and `exec` for the containers of one stack."""
 
 from __future__ import annotations
 
@@ -25,31 +25,29 @@ _COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "bright_cyan", "bright
 
 
 @commands.command(
-    help=tr("Show logs; without a service, of everything"),
-    epilog=examples(
-        "./deploy.sh logs", "./deploy.sh logs -f xiaohongshu-mcp", "./deploy.sh logs api-gateway --tail 20"
-    ),
+    epilog=examples("./deploy.sh logs", "./deploy.sh logs -f xiaohongshu-mcp", "./deploy.sh logs api-gateway --tail 20")
 )
 def logs(
     service: Annotated[str | None, typer.Argument(help=tr("A service or a container"), show_default=False)] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help=tr("Go on with new lines"))] = False,
-    tail: Annotated[int, typer.Option(min=0, help=tr("Last lines of each container"))] = 100,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help=tr("Keep showing new lines"))] = False,
+    tail: Annotated[int, typer.Option(min=0, help=tr("Number of last lines of each container"))] = 100,
     stack: StackOption = "dev",
 ) -> None:
-    """Show logs; without a service, of everything."""
+    """Show the logs of a service, or of all containers."""
     deployment, outputs = deployed(stack)
     everything, missing = with_gone(deployment, outputs["services"])
     named = chosen(everything, service)
-    wanted = [one for one in named if one.state != GONE]
-    if not wanted and missing:
+    existing = [member for member in named if member.state != GONE]
+    if not existing and missing:
         raise missing.error(stack)
-    width = max((len(_label(one)) for one in wanted), default=0)
+    width = max((len(_label(member)) for member in existing), default=0)
     lock = threading.Lock()
     streams: list[tuple[subprocess.Popen[str], threading.Thread]] = []
     try:
-        for number, one in enumerate(wanted):
-            prefix = "" if len(wanted) == 1 else f"{_label(one):<{width}} | "
-            streams.append(_stream(one, prefix, _COLOURS[number % len(_COLOURS)], follow=follow, tail=tail, lock=lock))
+        for number, member in enumerate(existing):
+            prefix = "" if len(existing) == 1 else f"{_label(member):<{width}} | "
+            colour = _COLOURS[number % len(_COLOURS)]
+            streams.append(_stream(member, prefix, colour, follow=follow, tail=tail, lock=lock))
             if not follow:
                 streams[-1][1].join()
         for _, reader in streams:
@@ -57,15 +55,13 @@ def logs(
     finally:
         for process, _ in streams:
             process.terminate()
-    if len(wanted) < len(named):
+    if len(existing) < len(named):
         fail(missing.message(), missing.next_step(stack))
     if any(process.wait() > 0 for process, _ in streams):
         raise EngineError(tr("some logs could not be read"))
 
 
 @commands.command(
-    "exec",
-    help=tr("Run a command in a service's container (sh by default)"),
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False},
     epilog=examples(
         "./deploy.sh exec api-gateway nginx -t -c /etc/dyber/current/nginx.conf", "./deploy.sh exec xiaohongshu-mcp"
@@ -76,12 +72,12 @@ def execute(
     service: Annotated[str, typer.Argument(help=tr("A service or a container"))],
     stack: StackOption = "dev",
 ) -> None:
-    """Run a command in a service's container; its exit code is this one's."""
+    """Run a command in a service's container, and end with its exit code."""
     deployment, outputs = deployed(stack)
     everything, missing = with_gone(deployment, outputs["services"])
     named = chosen(everything, service)
-    running = [one for one in named if one.running]
-    if all(one.state == GONE for one in named):
+    running = [member for member in named if member.running]
+    if all(member.state == GONE for member in named):
         raise missing.error(stack)
     if not running:
         raise StackError(
@@ -90,21 +86,21 @@ def execute(
         )
     terminal = ["--interactive", "--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else ["--interactive"]
     command = context.args[1:] if context.args[:1] == ["--"] else context.args
-    # The docker command, as the SDK cannot lend a container this terminal, with its size, its signals and raw input.
+    # The SDK cannot connect a container to this terminal with its size, signals and raw input; the docker command can.
     command = ["docker", "exec", *terminal, running[0].id, *(command or ["sh"])]
     raise typer.Exit(programs.call(command))
 
 
-def _label(one: Member) -> str:
-    return one.service if one.replica == 1 else f"{one.service}-{one.replica}"
+def _label(member: Member) -> str:
+    return member.service if member.replica == 1 else f"{member.service}-{member.replica}"
 
 
 def _stream(
-    one: Member, prefix: str, colour: str, *, follow: bool, tail: int, lock: threading.Lock
+    member: Member, prefix: str, colour: str, *, follow: bool, tail: int, lock: threading.Lock
 ) -> tuple[subprocess.Popen[str], threading.Thread]:
-    """Copies a container's log to stdout in a thread of its own, line by line."""
-    # The docker command, as a program can be ended at any moment while it waits for lines; a request of the SDK cannot.
-    command = ["docker", "logs", "--tail", str(tail), *(["--follow"] if follow else []), one.id]
+    """Start copying a container's log to stdout line by line; return the process and the thread that do it."""
+    # A program can be ended at any moment while it waits for lines; a request of the SDK cannot.
+    command = ["docker", "logs", "--tail", str(tail), *(["--follow"] if follow else []), member.id]
     try:
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace"

@@ -1,4 +1,4 @@
-"""`dyber start`, `stop` and `restart`: containers and data stay, only what runs changes."""
+"""Implements `dyber start`, `stop` and `restart`, which keep all containers and data."""
 
 from __future__ import annotations
 
@@ -23,135 +23,126 @@ from toolchain.home import DyberHome
 
 HEALTHY_SECONDS = 150.0
 READY_SECONDS = 30.0
-#: Nginx cuts open streams only when this has passed; callers cannot come in meanwhile.
+#: Nginx closes open streams only after this time, and accepts no new connections until it has restarted.
 GATEWAY_STOP_SECONDS = 3
 
 commands = typer.Typer()
-ServiceArgument = Annotated[str | None, typer.Argument(help=tr("A service; without one, all"))]
+ServiceArgument = Annotated[str | None, typer.Argument(help=tr("A service; all when left out"))]
 
 
-@commands.command(
-    help=tr("Start the stopped containers of a deployed stack"),
-    epilog=examples("./deploy.sh start", "./deploy.sh start xiaohongshu-mcp"),
-)
+@commands.command(epilog=examples("./deploy.sh start", "./deploy.sh start xiaohongshu-mcp"))
 def start(service: ServiceArgument = None, yes: AcceptedYesOption = False, stack: StackOption = "dev") -> None:
-    """Start the containers of a deployed stack that are stopped."""
+    """Start the stopped containers of a deployed stack."""
     _, everything, missing = _members(stack)
     named = chosen(everything, service)
-    wanted = [one for one in named if not one.running and one.state != GONE]
+    stopped = [member for member in named if not member.running and member.state != GONE]
     if missing.stops_starting:
         raise missing.error(stack)
-    if not wanted and not _named_gone(named):
+    if not stopped and not _gone_of(named):
         out.print(tr("Everything is running."))
         return
     with _display() as display:
         for kind in START_ORDER:
-            group = [one for one in wanted if one.kind == kind]
-            _each(group, lambda one: _start(one, display))
-    if _named_gone(named):
+            group = [member for member in stopped if member.kind == kind]
+            _for_each(group, lambda member: _start(member, display))
+    if _gone_of(named):
         raise missing.error(stack)
     out.print(tr("Started. See: ./deploy.sh status"))
 
 
-@commands.command(
-    help=tr("Stop the containers; they and their data are kept"),
-    epilog=examples("./deploy.sh stop", "./deploy.sh stop template-mcp"),
-)
+@commands.command(epilog=examples("./deploy.sh stop", "./deploy.sh stop template-mcp"))
 def stop(service: ServiceArgument = None, yes: AcceptedYesOption = False, stack: StackOption = "dev") -> None:
-    """Stop the containers of a deployed stack; they and their data stay."""
+    """Stop the containers of a deployed stack; they and their data are kept."""
     _, everything, missing = _members(stack)
     named = chosen(everything, service)
-    if service and _named_gone(named) == named:
+    if service and _gone_of(named) == named:
         raise missing.error(stack)
-    wanted = [one for one in named if one.state in ("running", "restarting", "paused")]
-    if not wanted:
+    active = [member for member in named if member.state in ("running", "restarting", "paused")]
+    if not active:
         out.print(tr("Nothing is running."))
         return
     with _display() as display:
         for kind in reversed(START_ORDER):
-            _each([one for one in wanted if one.kind == kind], lambda one: _stop(one, display))
+            _for_each([member for member in active if member.kind == kind], lambda member: _stop(member, display))
     out.print(tr("Stopped; containers and data are kept. Start again: ./deploy.sh start"))
 
 
-@commands.command(
-    help=tr("Restart replica by replica, each when the one before serves again"),
-    epilog=examples("./deploy.sh restart", "./deploy.sh restart xiaohongshu-mcp"),
-)
+@commands.command(epilog=examples("./deploy.sh restart", "./deploy.sh restart xiaohongshu-mcp"))
 def restart(service: ServiceArgument = None, yes: AcceptedYesOption = False, stack: StackOption = "dev") -> None:
-    """Restart services one container after the other, each only when the one before serves again."""
+    """Restart one replica after the other, each once the previous one serves again."""
     deployment, everything, missing = _members(stack)
     named = chosen(everything, service)
     if missing.stops_starting:
         raise missing.error(stack)
     with _display() as display:
-        for one in (one for one in named if one.state != GONE):
+        for member in (member for member in named if member.state != GONE):
             # The fronts only hold ports; restarting one would cut every open connection for nothing.
-            if one.kind != "front" or service is not None:
-                _restart(one, deployment, everything, display)
-    if _named_gone(named):
+            if member.kind != "front" or service is not None:
+                _restart(member, deployment, everything, display)
+    if _gone_of(named):
         raise missing.error(stack)
     out.print(tr("Restarted. See: ./deploy.sh status"))
 
 
 def _members(stack: str) -> tuple[Deployment, list[Member], Gone]:
-    """The stack, its members, and what of it is gone. Raises StackError where no container is left."""
+    """Return the stack, its members, and what it has lost. Raises StackError if all its containers are gone."""
     deployment, outputs = deployed(stack)
-    found, missing = with_gone(deployment, outputs["services"])
-    if all(one.state == GONE for one in found):
+    everything, missing = with_gone(deployment, outputs["services"])
+    if all(member.state == GONE for member in everything):
         raise missing.error(stack)
-    return deployment, found, missing
+    return deployment, everything, missing
 
 
-def _named_gone(named: list[Member]) -> list[Member]:
-    return [one for one in named if one.state == GONE]
+def _gone_of(named: list[Member]) -> list[Member]:
+    return [member for member in named if member.state == GONE]
 
 
 def _display() -> Activities:
     return Activities(DyberHome.from_environment().logs / "run.log")
 
 
-def _each(group: Iterable[Member], work: Callable[[Member], object]) -> None:
-    """Do it to all of the group at once; the first failure is raised when all have ended."""
+def _for_each(group: Iterable[Member], work: Callable[[Member], object]) -> None:
+    """Call `work` for all members of the group at the same time; raise the first failure once all calls have ended."""
     group = list(group)
     if group:
         with ThreadPoolExecutor(max_workers=len(group)) as pool:
-            for future in [pool.submit(work, one) for one in group]:
+            for future in [pool.submit(work, member) for member in group]:
                 future.result()
 
 
-def _start(one: Member, display: Activities) -> None:
-    with display.phase(tr("Starting {service}", service=one.service)):
+def _start(member: Member, display: Activities) -> None:
+    with display.phase(tr("Starting {service}", service=member.service)):
         with engine.asking() as client:
-            client.start(one.id)
-        wait_until_well(one, display)
+            client.start(member.id)
+        wait_until_well(member, display)
 
 
-def _stop(one: Member, display: Activities) -> None:
-    # The container's own time: running calls end first.
-    with display.phase(tr("Stopping {service}", service=one.service), one.stop_seconds):
+def _stop(member: Member, display: Activities) -> None:
+    # Each container has its own time to end the calls that are running.
+    with display.phase(tr("Stopping {service}", service=member.service), member.stop_seconds):
         with engine.asking() as client:
-            client.stop(one.id, timeout=one.stop_seconds)
+            client.stop(member.id, timeout=member.stop_seconds)
 
 
-def _restart(one: Member, deployment: Deployment, everything: list[Member], display: Activities) -> None:
-    replicas = sum(other.service == one.service for other in everything)
-    label = one.service if replicas == 1 else f"{one.service} {one.replica}/{replicas}"
+def _restart(member: Member, deployment: Deployment, everything: list[Member], display: Activities) -> None:
+    replicas = sum(other.service == member.service for other in everything)
+    label = member.service if replicas == 1 else f"{member.service} {member.replica}/{replicas}"
     with display.phase(tr("Restarting {label}", label=label)):
-        seconds = GATEWAY_STOP_SECONDS if one.kind == "gateway" else one.stop_seconds
+        seconds = GATEWAY_STOP_SECONDS if member.kind == "gateway" else member.stop_seconds
         with engine.asking() as client:
-            client.restart(one.id, timeout=seconds)
-        wait_until_well(one, display)
-        if one.kind == "server" and any(other.kind == "gateway" and other.running for other in everything):
-            _wait_until_ready(one.service, replicas, deployment, display)
+            client.restart(member.id, timeout=seconds)
+        wait_until_well(member, display)
+        if member.kind == "server" and any(other.kind == "gateway" and other.running for other in everything):
+            _wait_until_ready(member.service, replicas, deployment, display)
 
 
-def wait_until_well(one: Member, display: Activities) -> None:
-    """Wait until a container runs and is healthy. Raises StackError when it ended, or takes too long."""
+def wait_until_well(member: Member, display: Activities) -> None:
+    """Wait until a container runs and is healthy. Raises StackError if it ends or takes too long."""
     deadline = time.monotonic() + HEALTHY_SECONDS
     while time.monotonic() < deadline:
         with engine.asking() as client:
-            told = client.inspect_container(one.id)["State"]
-        state, health = told["Status"], (told.get("Health") or {}).get("Status", "")
+            inspected = client.inspect_container(member.id)["State"]
+        state, health = inspected["Status"], (inspected.get("Health") or {}).get("Status", "")
         if state == "running" and health in ("", "healthy"):
             return
         display.detail(health or state)
@@ -159,14 +150,14 @@ def wait_until_well(one: Member, display: Activities) -> None:
             break
         time.sleep(0.5)
     raise StackError(
-        tr("{service} did not become healthy", service=one.service),
-        tr("see why: ./deploy.sh logs {service}", service=one.service),
+        tr("{service} did not become healthy", service=member.service),
+        tr("see why: ./deploy.sh logs {service}", service=member.service),
     )
 
 
 def _wait_until_ready(service: str, replicas: int, deployment: Deployment, display: Activities) -> None:
     """Wait until the gateway sends calls to all replicas of a service again."""
-    display.detail(tr("waiting for the gateway to see it"))
+    display.detail(tr("waiting for the gateway to report it as ready"))
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
         report = gateway_status.fetch(deployment.settings)
@@ -175,6 +166,10 @@ def _wait_until_ready(service: str, replicas: int, deployment: Deployment, displ
             return
         time.sleep(0.5)
     raise StackError(
-        tr("the gateway did not see {service} ready within {seconds:.0f} s", service=service, seconds=READY_SECONDS),
+        tr(
+            "the gateway did not report {service} as ready within {seconds:.0f} s",
+            service=service,
+            seconds=READY_SECONDS,
+        ),
         tr("see: ./deploy.sh status"),
     )

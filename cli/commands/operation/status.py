@@ -1,4 +1,4 @@
-"""`dyber status`, `ps` and `list`: what runs, how well, and what there is."""
+"""Implements `dyber status`, `ps` and `list`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from toolchain.home import DyberHome
 from toolchain.progress import duration
 
 commands = typer.Typer()
-#: Columns of a table that no terminal shows.
+#: Width in columns of a table that is not printed to a terminal.
 UNBOUNDED = 1000
 _STYLES = {"up": "green", "degraded": "yellow", "down": "red", "stopped": "red", GONE: "red", "unknown": "yellow"}
 _WORDS = {
@@ -47,65 +47,59 @@ _WORDS = {
 }
 
 
-@commands.command(
-    help=tr("Health, version, usage, tools and last error of each service"),
-    epilog=examples("./deploy.sh status", "./deploy.sh status --json"),
-)
+@commands.command(epilog=examples("./deploy.sh status", "./deploy.sh status --json"))
 def status(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
-    """Health, version, usage, tools and last error of each service; exit code 1 unless all are up."""
+    """Show the health, version, usage, tools and last error of each service; exit code 1 unless all are up."""
     deployment, outputs = deployed(stack, with_settings=True)
     everything, missing = with_gone(deployment, outputs["services"])
-    found = health_report.collect(deployment.settings, everything, outputs["services"])
+    report = health_report.collect(deployment.settings, everything, outputs["services"])
     hidden = _hidden(deployment.settings)
     data = stored_data.unused(stored_data.find(stack, sizes=False), stored_data.mounted(deployment.resources()))
     data = stored_data.measured(data)
     if as_json:
-        services = [{**health_report.as_json(one), "hidden_tools": hidden.get(one.name, ())} for one in found]
+        services = [{**health_report.as_json(item), "hidden_tools": hidden.get(item.name, ())} for item in report]
         print_json({"stack": stack, "services": services, "unused_data": [item.as_json() for item in data]})
     else:
-        print_table(_status_table(found, hidden))
-        for one in found:
-            if one.last_error:
-                out.print(Text.assemble((f"{one.name}: ", "bold"), one.last_error), style="yellow")
-        _tell_unused(data, stack)
+        print_table(_status_table(report, hidden))
+        for item in report:
+            if item.last_error:
+                out.print(Text.assemble((f"{item.name}: ", "bold"), item.last_error), style="yellow")
+        _show_unused_data(data, stack)
         if missing:
             fail(missing.message(), missing.next_step(stack))
-        elif any(one.state == "stopped" for one in found):
+        elif any(item.state == "stopped" for item in report):
             err.print(Text("→ " + tr("start: ./deploy.sh start"), style="yellow"))
-        elif any(one.state != "up" for one in found):
+        elif any(item.state != "up" for item in report):
             err.print(Text("→ " + tr("see: ./deploy.sh logs <service>"), style="yellow"))
-    if missing or any(one.state != "up" for one in found):
+    if missing or any(item.state != "up" for item in report):
         raise typer.Exit(FAILED)
 
 
-@commands.command(
-    help=tr("List this stack's containers"),
-    epilog=examples("./deploy.sh ps", "./deploy.sh ps --json"),
-)
+@commands.command(epilog=examples("./deploy.sh ps", "./deploy.sh ps --json"))
 def ps(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
     """List this stack's containers."""
     deployment, outputs = deployed(stack)
-    found, missing = with_gone(deployment, outputs["services"])
+    everything, missing = with_gone(deployment, outputs["services"])
     if as_json:
         keys = ("name", "service", "kind", "replica", "state", "health", "image", "ports", "restarts")
-        print_json([{**{key: getattr(one, key) for key in keys}, "id": one.id[:12]} for one in found])
+        print_json([{**{key: getattr(member, key) for key in keys}, "id": member.id[:12]} for member in everything])
         return
     table = _table(tr("container"), tr("service"), tr("state"), tr("ports"), tr("image"))
-    for one in found:
-        state = f"{one.state} ({one.health})" if one.running and one.health else one.state
+    for member in everything:
+        state = f"{member.state} ({member.health})" if member.running and member.health else member.state
         table.add_row(
-            one.name, one.service, Text(state, style="green" if one.well else "red"), " ".join(one.ports), one.image
+            member.name,
+            member.service,
+            Text(state, style="green" if member.well else "red"),
+            " ".join(member.ports),
+            member.image,
         )
     print_table(table)
     if missing:
         fail(missing.message(), missing.next_step(stack))
 
 
-@commands.command(
-    "list",
-    help=tr("List all available services"),
-    epilog=examples("./deploy.sh list", "./deploy.sh list --json"),
-)
+@commands.command(epilog=examples("./deploy.sh list", "./deploy.sh list --json"))
 def list_services(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
     """List all services of mcp-servers/, and which of them this stack runs."""
     catalog = load_catalog(ROOT / "mcp-servers")
@@ -141,17 +135,20 @@ def list_services(as_json: JsonOption = False, stack: StackOption = "dev") -> No
     print_table(table)
 
 
-def _tell_unused(data: list[StoredData], stack: str) -> None:
+def _show_unused_data(data: list[StoredData], stack: str) -> None:
     if data:
         out.print(tr("Data volumes that no service uses:"))
         for line in stored_data.lines(data):
             out.print(line, markup=False)
-        delete = tr("delete them when no longer needed (lists, asks): ")
+        delete = tr("delete them when no longer needed (lists them and asks first): ")
         out.print(Text("→ " + delete + stored_data.command_for(stack), style="dim"))
 
 
 def _states(stack: str) -> dict[str, str]:
-    """Running or stopped, by service; {} where nothing is deployed or the machine is not set up."""
+    """Return the state of each service: running, stopped or gone.
+
+    The result is empty if nothing is deployed or the machine is not set up.
+    """
     from cli.engine.engine import EngineError
     from toolchain.errors import SetupError
 
@@ -160,9 +157,10 @@ def _states(stack: str) -> dict[str, str]:
         deployment = Deployment.read(stack)
         services = deployment.outputs()["services"]
         states: dict[str, str] = dict.fromkeys(services, GONE)
-        for one in with_gone(deployment, services)[0]:
-            if one.kind == "server" and states[one.service] != "running":
-                states[one.service] = "running" if one.running else one.state if one.state == GONE else "stopped"
+        for member in with_gone(deployment, services)[0]:
+            if member.kind == "server" and states[member.service] != "running":
+                not_running = GONE if member.state == GONE else "stopped"
+                states[member.service] = "running" if member.running else not_running
         return states
     except (SetupError, StackError, EngineError) as error:
         err.print(Text(getattr(error, "message", str(error)), style="yellow"))
@@ -178,18 +176,18 @@ def _settings(stack: str) -> StackSettings | None:
 
 
 def _hidden(settings: StackSettings | None) -> dict[str, tuple[str, ...]]:
-    """By service, the tools of its contract that the stack's settings keep from agents."""
+    """Return by service the tools of its contract that the stack's settings hide from agents."""
     catalog = load_catalog(ROOT / "mcp-servers")
     return {name: settings.hidden_tools(spec) if settings else () for name, spec in catalog.items()}
 
 
 def _tools(shown: int | None, hidden: Sequence[str]) -> str:
-    """Return how many tools agents see, and how many are hidden from them."""
-    counted = str(shown) if shown else "-"
-    return f"{counted} (+{len(hidden)} {tr('hidden')})" if hidden else counted
+    """Return how many tools agents see, and how many are hidden from them, as a cell of a table."""
+    visible = str(shown) if shown else "-"
+    return f"{visible} (+{len(hidden)} {tr('hidden')})" if hidden else visible
 
 
-def _status_table(found: list[ServiceHealth], hidden: Mapping[str, Sequence[str]]) -> Table:
+def _status_table(report: list[ServiceHealth], hidden: Mapping[str, Sequence[str]]) -> Table:
     table = _table(
         tr("service"),
         tr("state"),
@@ -201,24 +199,24 @@ def _status_table(found: list[ServiceHealth], hidden: Mapping[str, Sequence[str]
         tr("uptime"),
         tr("restarts"),
     )
-    for one in found:
-        state = tr(_WORDS[one.state]) + (f" ({one.code})" if one.code and one.state != "up" else "")
+    for item in report:
+        state = tr(_WORDS[item.state]) + (f" ({item.code})" if item.code and item.state != "up" else "")
         table.add_row(
-            one.name,
-            Text(state, style=_STYLES[one.state]),
-            f"{one.ready}/{one.replicas}",
-            one.version or "-",
-            _tools(one.tools, hidden.get(one.name, ())),
-            "-" if one.cpu_percent is None else f"{one.cpu_percent:.1f}%",
-            "-" if one.memory_mib is None else f"{one.memory_mib:.0f} / {one.memory_limit_mib:.0f} MiB",
-            "-" if one.uptime_seconds is None else duration(one.uptime_seconds),
-            str(one.restarts),
+            item.name,
+            Text(state, style=_STYLES[item.state]),
+            f"{item.ready}/{item.replicas}",
+            item.version or "-",
+            _tools(item.tools, hidden.get(item.name, ())),
+            "-" if item.cpu_percent is None else f"{item.cpu_percent:.1f}%",
+            "-" if item.memory_mib is None else f"{item.memory_mib:.0f} / {item.memory_limit_mib:.0f} MiB",
+            "-" if item.uptime_seconds is None else duration(item.uptime_seconds),
+            str(item.restarts),
         )
     return table
 
 
 def print_table(table: Table) -> None:
-    """On a terminal as wide as it is, elsewhere as wide as the table."""
+    """Print a table as wide as the terminal, or elsewhere as wide as its content."""
     if out.is_terminal:
         out.print(table, soft_wrap=False)
     else:

@@ -1,1 +1,1 @@
-"""Commands about a stack's settings: keys, tokens, clients, contracts of tools, services."""
+"""Commands that change settings, tokens, clients, contracts of tools and services."""

@@ -1,4 +1,4 @@
-"""`dyber clients`: a ready configuration for an MCP client."""
+"""Implements `dyber clients`, which prints a ready-to-use configuration for an MCP client."""
 
 from __future__ import annotations
 
@@ -19,15 +19,13 @@ commands = typer.Typer()
 
 
 @commands.command(
-    "clients",
-    help=tr("Print a ready MCP client configuration"),
     epilog=examples(
         "./deploy.sh clients claude-code > .mcp.json",
         "./deploy.sh clients codex >> ~/.codex/config.toml",
         "./deploy.sh clients qwen-agent --with-token",
         "./deploy.sh clients n8n --from-container",
         "./deploy.sh clients --certificate > dyber.pem",
-    ),
+    )
 )
 def client_configuration(
     format: Annotated[str, typer.Argument(help=", ".join(formats.FORMATS))] = "claude-code",
@@ -55,10 +53,10 @@ def client_configuration(
     ] = False,
     stack: StackOption = "dev",
 ) -> None:
-    """Print a ready MCP client configuration."""
+    """Print a ready-to-use MCP client configuration."""
     if format not in formats.FORMATS:
         raise typer.BadParameter(
-            tr("no format {format!r}; known: {formats}", format=format, formats=", ".join(formats.FORMATS))
+            tr("there is no format {format!r}; known: {formats}", format=format, formats=", ".join(formats.FORMATS))
         )
     deployment, outputs = deployed(stack, with_settings=True, ask_engine=certificate)
     gateway = outputs["gateway"]
@@ -69,12 +67,12 @@ def client_configuration(
         return
     option = "" if stack == "dev" else f" -s {stack}"
     name, token = client_token(outputs, client) if with_token or client else (None, None)
-    known = deployment.settings.clients.get(name or "")
-    services = usable(format, name or "", outputs["services"], known.services if known else None, option)
+    settings = deployment.settings.clients.get(name or "")
+    services = usable(format, name or "", outputs["services"], settings.services if settings else None, option)
     if from_container:
         services = addresses.for_containers(services)
         _hint(addresses.container_hint(deployment.settings.gateway.bind, option))
-    elif format in formats.IN_CONTAINERS and any(addresses.is_loopback(one["mcp"]) for one in services.values()):
+    elif format in formats.IN_CONTAINERS and any(addresses.is_loopback(item["mcp"]) for item in services.values()):
         _hint(tr("add --from-container if {format} runs in a container", format=format))
     sys.stdout.write(formats.render(format, services, token if with_token else None) + "\n")
     for hint in (formats.note(format, services), addresses.trust_hint(gateway, option)):
@@ -88,10 +86,10 @@ def client_configuration(
 def usable(
     format: str, client: str, services: Mapping[str, Any], scopes: Mapping[str, Any] | None, option: str = ""
 ) -> dict[str, Any]:
-    """Return the services that the client may call with a program of this format; warn where the program may get 403.
+    """Return the services that the client may call with a program of this format; warn if the program may get 403.
 
-    `scopes` are the client's; None: it may call everything. `option` names the stack in commands.
-    Raises typer.BadParameter when nothing is left.
+    `scopes` are the scopes of the client by service; None means that it may call everything. `option` selects the stack
+    in suggested commands. Raises typer.BadParameter if no service is left.
     """
     if scopes is None:
         return dict(services)
@@ -104,8 +102,8 @@ def usable(
     if format not in formats.LEGACY_TRANSPORT:
         _hint(
             tr(
-                "{client} may call only some tools of {names}, which takes a program of MCP 2026-07-28; an "
-                "older {format} gets 403. Then make another client: {fix}",
+                "{client} may call only some tools of {names}; only programs of MCP 2026-07-28 can do that, and "
+                "an older {format} gets 403. For such a program create another client: {fix}",
                 client=client,
                 names=names,
                 format=format,
@@ -115,8 +113,8 @@ def usable(
         return allowed
     whole = {name: service for name, service in allowed.items() if name not in limited}
     refusal = tr(
-        "{format} uses the legacy transport, which a scope of some tools does not allow ({names}). Make "
-        "another client: {fix}",
+        "{format} uses the legacy transport, which does not work with a scope of some tools only "
+        "({names}). Create another client: {fix}",
         format=format,
         names=names,
         fix=fix,

@@ -1,4 +1,4 @@
-"""`dyber config …`: what a stack's settings are, where they come from, and changing them in its file."""
+"""Implements `dyber config …`, which shows a stack's settings and changes them in its file."""
 
 from __future__ import annotations
 
@@ -24,18 +24,16 @@ from infra.schema.problems import ConfigurationError, Problem
 from messages import tr
 
 config_app = typer.Typer(
-    help=tr("A stack's settings"),
-    epilog=examples("./deploy.sh config show", "./deploy.sh config set gateway.portOffset 10000"),
-    no_args_is_help=True,
+    epilog=examples("./deploy.sh config show", "./deploy.sh config set gateway.portOffset 10000"), no_args_is_help=True
 )
 KEY_HELP = tr("A key, such as gateway.portOffset")
-#: Columns that a value may take before what says it is no longer aligned.
+#: Values wider than this do not widen the column, so the source beside them is not aligned.
 VALUE_WIDTH = 40
 
 
 @config_app.command(
     "show",
-    help=tr("Show the settings as they are, defaults too, and where each comes from; secrets stay hidden"),
+    help=tr("Show the settings in force, defaults included, and where each comes from; secrets stay hidden"),
     epilog=examples(
         "./deploy.sh config show", "./deploy.sh config show gateway.limits -s test", "./deploy.sh config show --json"
     ),
@@ -45,7 +43,7 @@ def config_show(
     as_json: JsonOption = False,
     stack: StackOption = "dev",
 ) -> None:
-    """Show the settings as they are, and where each comes from."""
+    """Show the settings in force, and where each comes from."""
     configuration = Configuration(stack)
     path = parse(key, configuration.tree) if key else ()
     rows = [value for at, value in configuration.values().items() if at[: len(path)] == path]
@@ -60,7 +58,7 @@ def config_show(
         default = {DEFAULT: tr("default")}
         _table([(value.key, _text(value), default.get(value.source, value.source)) for value in rows])
         if len(rows) == 1 and rows[0].path == path:
-            _about(configuration, path)
+            _describe(configuration, path)
     if configuration.problem:
         fail(configuration.problem.message, configuration.problem.next_step)
 
@@ -79,7 +77,7 @@ def config_set(
     words: Annotated[
         list[str],
         typer.Argument(
-            help=tr("A key and its value, or several of them"),
+            help=tr("A key and its value; may be given several times"),
             metavar="KEY VALUE ...",
             autocompletion=complete_key_or_value,
             show_default=False,
@@ -95,7 +93,7 @@ def config_set(
     yes: AcceptedYesOption = False,
     stack: StackOption = "dev",
 ) -> None:
-    """Write settings into the stack's file, when all of them together can be used."""
+    """Write settings into the stack's file if all settings together can be used."""
     configuration = _readable(stack)
     if secret:
         _set_secret(configuration, words)
@@ -108,12 +106,12 @@ def config_set(
         setting = configuration.tree.find(path)
         assert setting is not None
         given[path] = typed(text, setting)
-        for inner, below, _ in setting.values(given[path], path):
-            if below.secret:
+        for inner_path, inner_setting, _ in setting.values(given[path], path):
+            if inner_setting.secret:
                 raise typer.BadParameter(
-                    f"{dotted(inner)}: "
+                    f"{dotted(inner_path)}: "
                     + tr("a secret's value cannot be on a command line: ")
-                    + f"./deploy.sh config set {dotted(inner)} --secret{_option(stack)}"
+                    + f"./deploy.sh config set {dotted(inner_path)} --secret{_option(stack)}"
                 )
     _change(configuration, given)
 
@@ -128,7 +126,7 @@ def config_unset(
     yes: AcceptedYesOption = False,
     stack: StackOption = "dev",
 ) -> None:
-    """Remove a setting from the stack's file, when what is left can be used."""
+    """Remove a setting from the stack's file if the remaining settings can be used."""
     configuration = _readable(stack)
     path = parse(key, configuration.tree)
     if not _is_set(configuration, path):
@@ -142,7 +140,7 @@ def config_unset(
 
 @config_app.command(
     "diff",
-    help=tr("How the settings of two stacks differ; exit code 1 when they do"),
+    help=tr("Show how the settings of two stacks differ; exit code 1 when they do"),
     epilog=examples("./deploy.sh config diff dev test", "./deploy.sh config diff test prod --json"),
 )
 def config_diff(
@@ -150,19 +148,19 @@ def config_diff(
     other: Annotated[str, typer.Argument(help=tr("The other stack"))],
     as_json: JsonOption = False,
 ) -> None:
-    """How the settings of two stacks differ."""
+    """Show how the settings of two stacks differ; exit code 1 when they do."""
     configurations = [Configuration(one), Configuration(other)]
     before, after = (configuration.values() for configuration in configurations)
     unreadable = next((item.problem for item in configurations if item.problem), None)
     differing = [
         path
         for path in dict.fromkeys([*before, *after])
-        if _plain(before.get(path)) != _plain(after.get(path)) and not _unknown(before.get(path), after.get(path))
+        if _plain(before.get(path)) != _plain(after.get(path)) and not _is_unknown(before.get(path), after.get(path))
     ]
     if as_json:
         print_json([_difference(path, {one: before.get(path), other: after.get(path)}) for path in differing])
     elif differing:
-        rows = [(dotted(path), *_both(before.get(path), after.get(path))) for path in differing]
+        rows = [(dotted(path), *_texts(before.get(path), after.get(path))) for path in differing]
         _table([("", one, other), *rows])
     else:
         out.print(tr("No differences."))
@@ -175,20 +173,18 @@ def config_diff(
 @config_app.command(
     "reference",
     hidden=True,
-    help=tr(
-        "Write the reference of the settings and the JSON Schema in docs/ anew, from the definition of the settings"
-    ),
+    help=tr("Generate the reference of the settings and the JSON Schema in docs/ from the definition of the settings"),
     epilog=examples("./deploy.sh config reference"),
 )
 def config_reference() -> None:
-    """Write what is generated from the settings' models."""
+    """Write the files that are generated from the models of the settings."""
     for path, text in settings_reference.files().items():
         path.write_text(text, encoding="utf-8")
         out.print(tr("written: ") + str(path), markup=False)
 
 
 def _readable(stack: str) -> Configuration:
-    """The configuration of a stack, all of which can be checked. Raises StackError where secrets cannot be decrypted."""
+    """Return a stack's configuration with its secrets decrypted. Raises StackError if that is not possible."""
     configuration = Configuration(stack)
     if configuration.problem:
         raise configuration.problem
@@ -203,37 +199,38 @@ def _set_secret(configuration: Configuration, words: list[str]) -> None:
     if setting is None or not setting.secret:
         known = ", ".join(dotted(leaf) for leaf, leaf_setting in configuration.tree.leaves() if leaf_setting.secret)
         raise typer.BadParameter(
-            tr("{key} is no secret, and would be in clear in the state; secrets: {known}", key=key, known=known)
+            tr("{key} is not a secret, and would be in clear in the state; secrets: {known}", key=key, known=known)
         )
     value = _ask(key)
     _check(configuration, [path], _problems(configuration), {path: value})
     config_secrets.store(configuration.stack, configuration.root, key, value)
-    _told(configuration, [f"{key}: {HIDDEN}"])
+    _report(configuration, [f"{key}: {HIDDEN}"])
 
 
 def _ask(key: str) -> str:
-    """The value, asked for without an echo, or of standard input, without the end of its line."""
+    """Ask for a value without showing it, or read it from standard input without its line end."""
     if sys.stdin.isatty():
         return str(typer.prompt(key, hide_input=True, confirmation_prompt=True, err=True))
     return sys.stdin.read().removesuffix("\n").removesuffix("\r")
 
 
 def _change(configuration: Configuration, given: Mapping[KeyPath, Any]) -> None:
-    """Write the values, where None removes one, when all settings together can be used."""
+    """Write the values if all settings together can be used; None removes a setting."""
     lines = []
     present = _problems(configuration)
     for path, value in given.items():
         before = _in_file(configuration, path)
         if value is None or before != value:
             after = MISSING if value is None else value
-            lines.append(f"{dotted(path)}: {_word(configuration, path, before)} → {_word(configuration, path, after)}")
+            old, new = _masked_text(configuration, path, before), _masked_text(configuration, path, after)
+            lines.append(f"{dotted(path)}: {old} → {new}")
         write(configuration.file, path, value, configuration.tree)
     still_wrong = _check(configuration, list(given), present)
     if not lines:
         out.print(tr("No changes."))
         return
     configuration.file.save()
-    _told(configuration, lines)
+    _report(configuration, lines)
     values = {} if still_wrong else configuration.values()
     for path in given:
         if path in values and values[path].source not in (configuration.file.path.name, DEFAULT):
@@ -241,7 +238,7 @@ def _change(configuration: Configuration, given: Mapping[KeyPath, Any]) -> None:
 
 
 def _problems(configuration: Configuration, clear: Mapping[KeyPath, str] | None = None) -> list[Problem]:
-    """Return what is wrong with all settings together."""
+    """Return all problems of the stack's settings; `clear` are secrets that are not in the file yet."""
     try:
         configuration.check(clear)
     except ConfigurationError as error:
@@ -255,18 +252,21 @@ def _check(
     present: Sequence[Problem],
     clear: Mapping[KeyPath, str] | None = None,
 ) -> list[Problem]:
-    """Raises ConfigurationError where the settings at `changed` are wrong, or make anything wrong that was not so before
-    (`present`). What was, is told and returned: it can be mended one by one."""
-    left = _problems(configuration, clear)
+    """Check all settings after a change at the paths `changed`; `present` are the problems from before the change.
+
+    Raises ConfigurationError if the changed settings have a problem, or if the change causes a new one. Prints and
+    returns the problems that remain, so that they can be corrected one at a time.
+    """
+    remaining = _problems(configuration, clear)
     file = configuration.file.path.name
-    if any(problem not in present or any(problem.concerns(file, path) for path in changed) for problem in left):
-        raise ConfigurationError(*left, tr("Nothing was written."))
-    for problem in left:
+    if any(problem not in present or any(problem.concerns(file, path) for path in changed) for problem in remaining):
+        raise ConfigurationError(*remaining, tr("Nothing was written."))
+    for problem in remaining:
         err.print(Text(f"• {problem.text()}", style="yellow"))
-    return left
+    return remaining
 
 
-def _told(configuration: Configuration, lines: list[str]) -> None:
+def _report(configuration: Configuration, lines: list[str]) -> None:
     for line in lines:
         out.print(Text(f"• {configuration.file.path.name}: {line}"))
     out.print(tr("Next: ") + f"./deploy.sh preview{_option(configuration.stack)}", markup=False)
@@ -282,11 +282,11 @@ def _in_file(configuration: Configuration, path: KeyPath) -> Any:
 
 
 def _is_set(configuration: Configuration, path: KeyPath) -> bool:
-    above = _in_file(configuration, path[:-1])
-    return _in_file(configuration, path) is not MISSING or (isinstance(above, list) and path[-1] in above)
+    parent = _in_file(configuration, path[:-1])
+    return _in_file(configuration, path) is not MISSING or (isinstance(parent, list) and path[-1] in parent)
 
 
-def _about(configuration: Configuration, path: KeyPath) -> None:
+def _describe(configuration: Configuration, path: KeyPath) -> None:
     setting = configuration.tree.find(path)
     assert setting is not None
     kind = settings_reference.kind(setting, tr("en"))
@@ -297,35 +297,35 @@ def _about(configuration: Configuration, path: KeyPath) -> None:
 def _table(rows: list[tuple[str, str, str]]) -> None:
     keys = max(cell_len(row[0]) for row in rows)
     values = min(max(cell_len(row[1]) for row in rows), VALUE_WIDTH)
-    for key, value, last in rows:
+    for key, value, source in rows:
         gap = "  " + " " * max(values - cell_len(value), 0)
-        out.print(Text.assemble(f"{key}{' ' * (keys - cell_len(key))}  ", (value, "bold"), gap, (last, "dim")))
+        out.print(Text.assemble(f"{key}{' ' * (keys - cell_len(key))}  ", (value, "bold"), gap, (source, "dim")))
 
 
 def _as_json(value: Value) -> dict[str, Any]:
-    own = None if value.secret else value.value
-    return {"key": value.key, "value": own, "source": value.source, "secret": value.secret}
+    shown_value = None if value.secret else value.value
+    return {"key": value.key, "value": shown_value, "source": value.source, "secret": value.secret}
 
 
 def _difference(path: KeyPath, values: Mapping[str, Value | None]) -> dict[str, Any]:
     secret = any(value is not None and value.secret for value in values.values())
-    own = {} if secret else {stack: value.value if value else None for stack, value in values.items()}
-    return {"key": dotted(path), "secret": secret, **own}
+    by_stack = {} if secret else {stack: value.value if value else None for stack, value in values.items()}
+    return {"key": dotted(path), "secret": secret, **by_stack}
 
 
-def _both(one: Value | None, other: Value | None) -> tuple[str, str]:
-    if (one and one.secret) or (other and other.secret):
+def _texts(first: Value | None, second: Value | None) -> tuple[str, str]:
+    if (first and first.secret) or (second and second.secret):
         return (HIDDEN, tr("differs"))
-    return _text(one), _text(other)
+    return _text(first), _text(second)
 
 
 def _plain(value: Value | None) -> Any:
-    """What is compared; an empty mapping says as little as none."""
+    """Return the value for comparison, where an empty mapping equals no value."""
     return None if value is None or value.value == {} else value.value
 
 
-def _unknown(*values: Value | None) -> bool:
-    """Whether one of them is a secret that could not be decrypted."""
+def _is_unknown(*values: Value | None) -> bool:
+    """Tell whether one of the values is a secret that could not be decrypted."""
     return any(value and value.secret and value.value is None and value.source != DEFAULT for value in values)
 
 
@@ -335,7 +335,7 @@ def _text(value: Value | None) -> str:
     return HIDDEN if value.secret and value.source != DEFAULT else shown(value.value)
 
 
-def _word(configuration: Configuration, path: KeyPath, value: Any) -> str:
+def _masked_text(configuration: Configuration, path: KeyPath, value: Any) -> str:
     return "–" if value is MISSING else shown(masked(configuration.tree, path, value))
 
 

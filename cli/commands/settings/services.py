@@ -1,4 +1,4 @@
-"""`dyber add-service` and `dyber remove-service`."""
+"""Implements `dyber add-service` and `dyber remove-service`."""
 
 from __future__ import annotations
 
@@ -28,23 +28,21 @@ commands = typer.Typer()
 
 
 @commands.command(
-    "add-service",
-    help=tr("Add an MCP service: make its whole folder from the template"),
-    epilog=examples("./deploy.sh add-service", "./deploy.sh add-service weibo --port 8003 --title 微博 --deploy"),
+    epilog=examples("./deploy.sh add-service", "./deploy.sh add-service weibo --port 8003 --title 微博 --deploy")
 )
 def add_service(
     context: typer.Context,
-    name: Annotated[str | None, typer.Argument(help=tr("The service's name; asked for if left out"))] = None,
-    port: Annotated[str | None, typer.Option(help=tr("Port; the lowest free one if left out"))] = None,
+    name: Annotated[str | None, typer.Argument(help=tr("The service's name; asked for when left out"))] = None,
+    port: Annotated[str | None, typer.Option(help=tr("Port; the lowest free one when left out"))] = None,
     title: Annotated[str | None, typer.Option(help=tr("Title shown to people, such as 微博"))] = None,
     deploy: Annotated[bool, typer.Option("--deploy", help=tr("Deploy it at once"))] = False,
     yes: YesOption = False,
     stack: StackOption = "dev",
 ) -> None:
-    """Add an MCP service: make its whole folder from the template."""
+    """Add an MCP service, whose folder is made from the template."""
     catalog = load_catalog(SERVERS)
     if name is None and yes:
-        raise typer.BadParameter(tr("with --yes name it: ./deploy.sh add-service weibo"))
+        raise typer.BadParameter(tr("with --yes, give the name: ./deploy.sh add-service weibo"))
     asking = name is None
     folders = {path.name for path in SERVERS.iterdir()}
     if name is None:
@@ -65,9 +63,7 @@ def add_service(
 
 
 @commands.command(
-    "remove-service",
-    help=tr("Remove an MCP service; by default its data is kept"),
-    epilog=examples("./deploy.sh remove-service weibo", "./deploy.sh remove-service weibo --yes --delete-data"),
+    epilog=examples("./deploy.sh remove-service weibo", "./deploy.sh remove-service weibo --yes --delete-data")
 )
 def remove_service(
     name: Annotated[str, typer.Argument(help=tr("The service's name"))],
@@ -81,7 +77,7 @@ def remove_service(
     yes: YesOption = False,
     stack: StackOption = "dev",
 ) -> None:
-    """Remove an MCP service; its data is kept unless --delete-data says otherwise."""
+    """Remove an MCP service; its data is kept unless --delete-data is given."""
     folder = _existing(name)
     _check_settings(name)
     try:
@@ -89,37 +85,38 @@ def remove_service(
         deployed = removal.deployed(name)
     except SetupError:
         deployed = []  # Nothing is deployed from a machine that was never set up.
-    going = stack if delete_data else None
-    _announce(name, deployed, going)
+    deleted_stack = stack if delete_data else None
+    _announce(name, deployed, deleted_stack)
     if not yes and _ask(tr("Continue? (y/N): ")).lower() not in ("y", "yes"):
         err.print(tr("Nothing was changed."))
         raise typer.Exit(FAILED)
     for part in deployed:
-        if part.name == going:
+        if part.name == deleted_stack:
             part.delete_data()
-    _removed(name, removal.move_aside(ROOT, folder), deployed, going)
+    _removed(name, removal.move_aside(ROOT, folder), deployed, deleted_stack)
 
 
 def _check_settings(name: str) -> None:
-    """Raises typer.TyperException when a stack file speaks of the service."""
+    """Raises typer.TyperException if a stack file has settings that need the service."""
     try:
         catalog = load_catalog(SERVERS)
     except ConfigurationError:
-        return  # Perhaps because of the very service that is to go; then no stack can be deployed as it is.
+        return  # The service that will be removed may itself be unreadable; then no stack can be deployed anyway.
     problems = removal.broken_settings(ROOT, catalog, name)
     if problems:
         raise typer.TyperException(
-            tr("without {name} these settings are unusable; mend them first:", name=name)
+            tr("without {name} these settings are unusable; correct them first:", name=name)
             + "".join(f"\n  {problem}" for problem in problems)
         )
 
 
-def _announce(name: str, deployed: list[removal.Deployed], going: str | None) -> None:
+def _announce(name: str, deployed: list[removal.Deployed], deleted_stack: str | None) -> None:
+    """List what will be removed; `deleted_stack` is the stack whose containers and data are deleted at once."""
     lines = [tr("mcp-servers/{name} (to {removed}/)", name=name, removed=removal.REMOVED)]
     for part in deployed:
-        goes = part.name == going
-        when = "" if goes else tr(" (when {name} is deployed)", name=part.name)
-        fate = tr("data will be deleted for good") if goes else tr("data kept")
+        is_deleted = part.name == deleted_stack
+        when = "" if is_deleted else tr(" (when {name} is deployed)", name=part.name)
+        fate = tr("data will be deleted for good") if is_deleted else tr("data kept")
         lines += [tr("container ") + container + when for container in part.containers]
         lines += [tr("data volume ") + f"{item.told()}: {fate}" for item in part.data]
     err.print(tr("Will be removed:"))
@@ -130,19 +127,21 @@ def _announce(name: str, deployed: list[removal.Deployed], going: str | None) ->
 def _existing(name: str) -> Path:
     known = sorted(file.parent.name for file in SERVERS.glob(f"*/{SPEC_FILE}"))
     if name not in known:
-        raise typer.TyperException(tr("no service {name!r}; known: {known}", name=name, known=", ".join(known)))
+        raise typer.TyperException(
+            tr("there is no service {name!r}; known: {known}", name=name, known=", ".join(known))
+        )
     if name == scaffold.TEMPLATE:
         raise typer.TyperException(
             tr(
-                "template is what new services are made from and stays; to not run it, take dev out of the "
-                "stack file's profiles"
+                "new services are made from template, so it cannot be removed; to stop running it, remove dev "
+                "from profiles in the stack file"
             )
         )
     return SERVERS / name
 
 
 def _ask(question: str) -> str:
-    """One line from the terminal, or from what is piped in. Raises typer.Exit when it ends or is interrupted."""
+    """Read one line from the terminal or from a pipe. Raises typer.Exit if the input ends or is interrupted."""
     err.print(question, end="", markup=False)
     try:
         answer = sys.stdin.readline()
@@ -168,7 +167,7 @@ def _created(identifiers: naming.Identifiers, port: int, stack: str, deploy: boo
     out.print(f"[green]✓[/] {tr('Made mcp-servers/{name}, port {port}', name=name, port=port)}")
     steps = [
         tr(
-            "write your tools: mcp-servers/{name}/{package}/ (how: mcp-servers/{name}/README.md)",
+            "write your tools: mcp-servers/{name}/{package}/ (see mcp-servers/{name}/README.md)",
             name=name,
             package=package,
         ),
@@ -179,19 +178,21 @@ def _created(identifiers: naming.Identifiers, port: int, stack: str, deploy: boo
     for number, step in enumerate(steps[: 2 if deploy else 3], 1):
         out.print(f"  {number}. {step}", markup=False)
     if not deploy:
-        out.print(tr("Its address then: <gateway>/api/{name}/mcp", name=name), markup=False)
+        out.print(tr("Its address after the deployment: <gateway>/api/{name}/mcp", name=name), markup=False)
 
 
-def _removed(name: str, kept: Path, deployed: list[removal.Deployed], going: str | None) -> None:
+def _removed(name: str, kept: Path, deployed: list[removal.Deployed], deleted_stack: str | None) -> None:
     place = kept.relative_to(ROOT).as_posix()
     out.print(f"[green]✓[/] {tr('Removed {name}', name=name)}")
     out.print(tr("  to bring it back: ") + f"mv {place} mcp-servers/{name}", markup=False)
     for part in deployed:
         option = "" if part.name == "dev" else f" deploy -s {part.name}"
         if part.stack:
-            done = part.name == going or not part.containers
-            told = tr("  to make the gateway forget it: ") if done else tr("  to remove its containers: ")  # fmt: skip
-            out.print(f"{told}./deploy.sh{option}", markup=False)
-        for item in part.data if part.name != going else ():
-            then = tr("  its data is kept in {name}; when no longer needed: ", name=item.name)
-            out.print(f"{then}{stored_data.command_for(part.name)}", markup=False)
+            has_no_containers = part.name == deleted_stack or not part.containers
+            purpose = (
+                tr("  to remove it from the gateway: ") if has_no_containers else tr("  to remove its containers: ")
+            )
+            out.print(f"{purpose}./deploy.sh{option}", markup=False)
+        for item in part.data if part.name != deleted_stack else ():
+            hint = tr("  its data is kept in {name}; when no longer needed: ", name=item.name)
+            out.print(f"{hint}{stored_data.command_for(part.name)}", markup=False)

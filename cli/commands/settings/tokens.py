@@ -1,6 +1,6 @@
-"""`dyber token …`: clients' tokens, and their rotation without a moment in which none is accepted.
+"""Implements `dyber token …`, which lists, creates, rotates and revokes the tokens of clients.
 
-`token show` is to answer at once, so what only the other commands need is imported where they need it.
+`token show` must answer at once, so modules that only the other commands need are imported inside them.
 """
 
 from __future__ import annotations
@@ -33,9 +33,7 @@ if TYPE_CHECKING:
     from infra.settings.clients import TokenSettings
 
 token_app = typer.Typer(
-    help=tr("Clients' tokens"),
-    epilog=examples("./deploy.sh token list", "./deploy.sh token show desktop-pet"),
-    no_args_is_help=True,
+    epilog=examples("./deploy.sh token list", "./deploy.sh token show desktop-pet"), no_args_is_help=True
 )
 ClientArgument = Annotated[str, typer.Argument(help=tr("The client"))]
 
@@ -46,7 +44,7 @@ ClientArgument = Annotated[str, typer.Argument(help=tr("The client"))]
     epilog=examples("./deploy.sh token list", "./deploy.sh token list --json"),
 )
 def token_list(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
-    """List the clients that have a token; as JSON also what each may call."""
+    """List the clients that have a token; JSON also says what each may call."""
     deployment, outputs = deployed(stack, with_settings=as_json, ask_engine=False)
     names = sorted(outputs["tokens"])
     if not as_json:
@@ -55,13 +53,13 @@ def token_list(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
         return
     rows = []
     for client in names:
-        own, settings = deployment.settings.token(client), deployment.settings.clients.get(client)
+        token, settings = deployment.settings.token(client), deployment.settings.clients.get(client)
         rows.append(
             {
                 "client": client,
                 "services": settings.services if settings else None,
-                "generation": own.generation,
-                "previous_accepted": own.previous,
+                "generation": token.generation,
+                "previous_accepted": token.previous,
                 "chosen": client in outputs.get("chosen_tokens", []),
             }
         )
@@ -70,13 +68,13 @@ def token_list(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
 
 @token_app.command(
     "show",
-    help=tr("Print a client's token (desktop-pet without a name)"),
+    help=tr("Print a client's token (without a name that of desktop-pet)"),
     epilog=examples("./deploy.sh token show", "./deploy.sh token show desktop-pet"),
 )
 def token_show(
     client: Annotated[str | None, typer.Argument()] = None, as_json: JsonOption = False, stack: StackOption = "dev"
 ) -> None:
-    """Print a client's token (desktop-pet without a name)."""
+    """Print a client's token; without a name that of desktop-pet."""
     name, token = client_token(stack_outputs(stack), client)
     if as_json:
         print_json({"client": name, "token": token})
@@ -86,7 +84,7 @@ def token_show(
 
 @token_app.command(
     "create",
-    help=tr("Add a client, which gets a token (into the stack's file, deployed)"),
+    help=tr("Add a client with its own token; writes it into the stack's file and deploys"),
     epilog=examples(
         "./deploy.sh token create phone",
         "./deploy.sh token create phone --services xiaohongshu=read,template=all",
@@ -97,23 +95,28 @@ def token_create(
     client: Annotated[str, typer.Argument(help=tr("The new client's name"))],
     services: Annotated[
         str | None,
-        typer.Option(help=tr("What it may call: name=all, read, or tools joined by +; without it, everything")),
+        typer.Option(
+            help=tr(
+                "What the client may call: service=all, service=read, or service=tools joined by +; everything "
+                "when left out"
+            )
+        ),
     ] = None,
     yes: AcceptedYesOption = False,
     stack: StackOption = "dev",
 ) -> None:
-    """Add a client, which gets a token; written into the stack's file and deployed."""
+    """Add a client with its own token: write it into the stack's file and deploy."""
     from cli.stack_files.stack_file import StackFile
     from infra.services.catalog import load_catalog
 
     deployment, outputs = deployed(stack)
     if client in outputs["tokens"] or client in deployment.settings.clients:
-        raise typer.BadParameter(tr("there is a client {client!r} already", client=client))
+        raise typer.BadParameter(tr("client {client!r} already exists", client=client))
     file = StackFile(deployment.file)
     scopes = parse_scopes(services, load_catalog(ROOT / "mcp-servers")) if services is not None else None
     present = file.get("clients")
     if not isinstance(present, dict):
-        # The client that is there by default stays, and a plain list of clients becomes a mapping.
+        # The default client is kept, and a plain list of clients becomes a mapping.
         names = present if isinstance(present, list) else deployment.settings.clients
         file.set("clients", {str(name): {} for name in names if name in deployment.settings.clients})
     file.set_in("clients", [client], {"services": scopes} if scopes else {})
@@ -123,9 +126,9 @@ def token_create(
 
 
 def parse_scopes(text: str, catalog: Mapping[str, ServiceSpec]) -> dict[str, str | list[str]]:
-    """What a client may call, by service, of `xiaohongshu=read,template=all`; a service alone is all of it.
+    """Read scopes by service from text such as `xiaohongshu=read,template=all`; a service alone means `all`.
 
-    Raises SelectionError for an unknown service, typer.BadParameter for text of another form.
+    Raises SelectionError for an unknown service, and typer.BadParameter for text of another form.
     """
     from cli.configuration.selection import service_name
 
@@ -143,14 +146,14 @@ def parse_scopes(text: str, catalog: Mapping[str, ServiceSpec]) -> dict[str, str
 
 @token_app.command(
     "rotate",
-    help=tr("Give a client a new token; the old one is accepted until token revoke"),
+    help=tr("Give a client a new token; the old token is accepted until token revoke"),
     epilog=examples("./deploy.sh token rotate desktop-pet", "./deploy.sh token rotate desktop-pet --now"),
 )
 def token_rotate(
     client: ClientArgument,
     now: Annotated[
         bool,
-        typer.Option("--now", help=tr("The old one ends at once (when it has leaked)")),
+        typer.Option("--now", help=tr("Refuse the old token at once (when it has leaked)")),
     ] = False,
     yes: AcceptedYesOption = False,
     stack: StackOption = "dev",
@@ -163,15 +166,15 @@ def token_rotate(
     if client in outputs.get("chosen_tokens", []):
         place = env_file.file_name(stack)
         raise StackError(
-            tr("you chose the token of {client} yourself, in {place}", client=client, place=place),
+            tr("you set the token of {client} yourself, in {place}", client=client, place=place),
             tr(
-                "write another one there, or empty that line for a generated one, and run ./deploy.sh; the old "
-                "one then ends at once"
+                "write another token there, or empty that line to get a generated one, and run ./deploy.sh; the "
+                "old token is then refused at once"
             ),
         )
     if settings.previous and not now:
         raise StackError(
-            tr("the last rotation of {client} is not over", client=client),
+            tr("the last rotation of {client} has not ended", client=client),
             tr("end the old token first: ./deploy.sh token revoke {client}; or add --now", client=client),
         )
     _apply(deployment, client, TokenSettings(generation=settings.generation + 1, previous=not now))
@@ -181,14 +184,15 @@ def token_rotate(
         out.print(tr("The old token is no longer accepted."))
         return
     out.print(
-        tr("The old one is still accepted; when all have the new one: ") + f"./deploy.sh token revoke {client}{option}",
+        tr("The old token is still accepted; when all programs have the new one: ")
+        + f"./deploy.sh token revoke {client}{option}",
         markup=False,
     )
 
 
 @token_app.command(
     "revoke",
-    help=tr("End a rotation: the old token is refused at once"),
+    help=tr("End a rotation; the old token is refused at once"),
     epilog=examples("./deploy.sh token revoke desktop-pet"),
 )
 def token_revoke(client: ClientArgument, yes: AcceptedYesOption = False, stack: StackOption = "dev") -> None:
@@ -198,7 +202,7 @@ def token_revoke(client: ClientArgument, yes: AcceptedYesOption = False, stack: 
     deployment, _, settings = _opened(client, stack)
     if not settings.previous:
         raise StackError(
-            tr("{client} has one token only, no old one to end", client=client),
+            tr("{client} has only one token, so there is no old token to end", client=client),
             tr(
                 "to replace it at once: ./deploy.sh token rotate {client} --now; to remove the client: delete "
                 "it from clients in the stack's file",
@@ -210,15 +214,17 @@ def token_revoke(client: ClientArgument, yes: AcceptedYesOption = False, stack: 
 
 
 def _opened(client: str, stack: str) -> tuple[Deployment, dict[str, Any], TokenSettings]:
-    """The deployed stack, its outputs, and where the client's rotation stands. Raises typer.BadParameter for an unknown
-    client."""
+    """Return the deployed stack, its outputs, and the settings of the client's token.
+
+    Raises typer.BadParameter for an unknown client.
+    """
     deployment, outputs = deployed(stack)
     client_token(outputs, client)
     return deployment, outputs, deployment.settings.token(client)
 
 
 def _apply(deployment: Deployment, client: str, settings: TokenSettings) -> None:
-    """Write the rotation into the stack's file and bring the gateway to it; on failure the file is as before."""
+    """Write the rotation into the stack's file and deploy it; restore the file on failure."""
     from cli.stack_files.stack_file import StackFile
 
     file = StackFile(deployment.file)
@@ -228,7 +234,7 @@ def _apply(deployment: Deployment, client: str, settings: TokenSettings) -> None
 
 
 def _deploy_with(file: StackFile, stack: str) -> None:
-    """Bring the stack to the changed `file`, which on failure is as before."""
+    """Save the changed `file` and deploy the stack; restore the file on failure."""
     from cli.commands.options import check, graceful_interrupt
     from cli.configuration import env_values
     from cli.deployment.deployment import Deployment
@@ -243,7 +249,7 @@ def _deploy_with(file: StackFile, stack: str) -> None:
             deployment = Deployment.open(stack)
             check(deployment)
             deployment.recover(display)
-            # What .env repeats of a token that has had its day must not count as one that somebody chose.
+            # .env repeats the generated token; a replaced one must not count as a token that the user chose.
             repeated = env_values.generated(deployment)
             env_values.forget(stack, repeated)
             with graceful_interrupt():

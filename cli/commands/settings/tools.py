@@ -1,4 +1,4 @@
-"""`dyber tools …`: the contracts of the services' tools, kept in lock files, and what changed in them."""
+"""Implements `dyber tools …`, which writes the contracts of tools into lock files and compares them."""
 
 from __future__ import annotations
 
@@ -28,9 +28,7 @@ from messages import tr
 from toolchain.home import DyberHome
 
 tools_app = typer.Typer(
-    help=tr("Contracts of tools: what agents see"),
-    epilog=examples("./deploy.sh tools diff", "./deploy.sh tools lock template"),
-    no_args_is_help=True,
+    epilog=examples("./deploy.sh tools diff", "./deploy.sh tools lock template"), no_args_is_help=True
 )
 ServiceArgument = Annotated[str | None, typer.Argument(help=tr("The service; all when left out"), show_default=False)]
 NOTHING = Contract({})
@@ -39,7 +37,7 @@ STYLES = {Effect.BREAKS: "red", Effect.READS: "yellow", Effect.COMPATIBLE: "gree
 
 @tools_app.command(
     "lock",
-    help=tr("Write the tools as they are now into {lock_file}, to be reviewed", lock_file=LOCK_FILE),
+    help=tr("Write the present tools into {lock_file}, to be reviewed", lock_file=LOCK_FILE),
     epilog=examples("./deploy.sh tools lock template", "./deploy.sh tools lock --check"),
 )
 def tools_lock(
@@ -50,7 +48,7 @@ def tools_lock(
     ] = False,
     yes: AcceptedYesOption = False,
 ) -> None:
-    """Write the tools as they are now into the lock files, or compare."""
+    """Write the present tools into the lock files, or only compare them."""
     activate(DyberHome.from_environment())
     differs = False
     for spec in _specs(service):
@@ -60,7 +58,7 @@ def tools_lock(
             out.print(f"[green]✓[/] {spec.name}: {tr('no changes')}")
             continue
         differs = True
-        show(spec.name, _kept(spec, readable=check), actual)
+        show(spec.name, _locked(spec, readable=check), actual)
         if not check:
             file.write_text(text, encoding="utf-8")
             out.print(tr("written: ") + str(file.relative_to(ROOT)), markup=False)
@@ -70,7 +68,9 @@ def tools_lock(
 
 @tools_app.command(
     "diff",
-    help=tr("How the running tools differ from the contract, marking what breaks callers; exit code 1 on a difference"),
+    help=tr(
+        "Show how the running tools differ from the contract, and what breaks callers; exit code 1 on a difference"
+    ),
     epilog=examples(
         "./deploy.sh tools diff",
         "./deploy.sh tools diff template --against main",
@@ -82,12 +82,17 @@ def tools_diff(
     against: Annotated[
         str | None,
         typer.Option(
-            help=tr("The tools running in another stack; or a git revision: its contract against the present one")
+            help=tr(
+                "Compare with the tools running in another stack, or the present contract with that of a git revision"
+            )
         ),
     ] = None,
     stack: StackOption = "dev",
 ) -> None:
-    """How the running tools differ from the contract, or from another stack's; or the contract from an earlier one."""
+    """Show how the running tools differ from the contract or from another stack's tools.
+
+    With a git revision, show how the present contract differs from that of the revision.
+    """
     activate(DyberHome.from_environment())
     differs = False
     compared = set()
@@ -96,11 +101,11 @@ def tools_diff(
         for where, names in hidden.items():
             show_hidden(name, where, names)
         compared.add(name)
-    if differs | _tell_silent(stack, service, against, compared):
+    if differs | _report_silent(stack, service, against, compared):
         raise typer.Exit(FAILED)
 
 
-def _tell_silent(stack: str, service: str | None, against: str | None, compared: set[str]) -> bool:
+def _report_silent(stack: str, service: str | None, against: str | None, compared: set[str]) -> bool:
     """Name the services of the stack that were not compared because they do not run; return whether there are any."""
     if against and not (ROOT / stack_file(against)).is_file():
         return False
@@ -115,10 +120,10 @@ def _tell_silent(stack: str, service: str | None, against: str | None, compared:
 
 
 def show(service: str, before: Contract, after: Contract) -> bool:
-    """Print how the tools of a service change; whether they do."""
+    """Print how the tools of a service change; return whether they do."""
     changes = contract_diff.compare(before, after)
     if not changes:
-        out.print(f"[green]✓[/] {service}: {tr('the same tools')}")
+        out.print(f"[green]✓[/] {service}: {tr('the tools are the same')}")
         return False
     out.print(Text(f"{service}: {summary(changes)}", style="bold"))
     for change in changes:
@@ -128,7 +133,7 @@ def show(service: str, before: Contract, after: Contract) -> bool:
 
 
 def summary(changes: list[Change]) -> str:
-    """How many changes there are, by their effect on callers."""
+    """Return how many changes there are of each effect on callers, as text."""
     labels = {
         Effect.BREAKS: tr("break callers"),
         Effect.READS: tr("change what agents read"),
@@ -139,37 +144,37 @@ def summary(changes: list[Change]) -> str:
 
 
 def show_hidden(service: str, stack: str, names: Sequence[str]) -> None:
-    """Say which tools of a service a stack's settings hide from agents; that is no change of the contract."""
+    """Print the tools of a service that a stack's settings hide from agents; hiding does not change the contract."""
     if names:
-        told = tr("hidden by {read_only} of {stack}", read_only=READ_ONLY, stack=stack)
-        out.print(Text(f"  {service}: {told}: {', '.join(names)}", style="dim"))
+        hidden_by = tr("hidden by {read_only} of {stack}", read_only=READ_ONLY, stack=stack)
+        out.print(Text(f"  {service}: {hidden_by}: {', '.join(names)}", style="dim"))
 
 
-#: Service, its contract before and after, and by stack the tools that are hidden there.
+#: A service, its contract before and after, and by stack the tools that are hidden there.
 Pair = tuple[str, Contract, Contract, dict[str, tuple[str, ...]]]
 
 
 def _pairs(service: str | None, against: str | None, stack: str) -> Iterator[Pair]:
     if against and not (ROOT / stack_file(against)).is_file():
         for spec in _specs(service):
-            yield spec.name, contracts.lock_at(against, spec.name) or NOTHING, _kept(spec), {}
+            yield spec.name, contracts.lock_at(against, spec.name) or NOTHING, _locked(spec), {}
         return
-    found = False
-    own_deployment = _deployment_id(stack)
+    is_any_running = False
+    deployment = _deployment_id(stack)
     other_deployment = _deployment_id(against) if against else None
     for spec in _specs(service):
-        running = _running(own_deployment, spec.name)
+        running = _running(deployment, spec.name)
         other = _running(other_deployment, spec.name)
         if running is None and other is None:
             continue
-        found = True
+        is_any_running = True
         hidden = {name: tools.hidden for name, tools in ((against, other), (stack, running)) if name and tools}
-        now = running.contract if running else NOTHING
+        present = running.contract if running else NOTHING
         if against:
-            yield spec.name, other.contract if other else NOTHING, now, hidden
+            yield spec.name, other.contract if other else NOTHING, present, hidden
         elif running:
-            yield spec.name, _kept(spec), now, hidden
-    if not found:
+            yield spec.name, _locked(spec), present, hidden
+    if not is_any_running:
         raise StackError(
             tr("no service is running in stack {stack}", stack=stack),
             tr("run ./deploy.sh -s {stack} first", stack=stack),
@@ -186,19 +191,21 @@ def _deployment_id(stack: str) -> str | None:
 
 
 def _specs(service: str | None) -> list[ServiceSpec]:
-    # A lock file that cannot be read must not keep anybody from writing it anew.
+    # A lock file that cannot be read must not prevent writing a new one.
     catalog = load_catalog(contracts.SERVERS, locks=False)
     if service is None:
         return list(catalog.values())
     if service not in catalog:
         known = ", ".join(catalog)
-        raise typer.BadParameter(tr("no service {service!r}; known: {known}", service=service, known=known))
+        raise typer.BadParameter(tr("there is no service {service!r}; known: {known}", service=service, known=known))
     return [catalog[service]]
 
 
-def _kept(spec: ServiceSpec, readable: bool = True) -> Contract:
-    """What the service's lock file says. Raises ConfigurationError for one that cannot be used, if it must be
-    `readable`."""
+def _locked(spec: ServiceSpec, readable: bool = True) -> Contract:
+    """Return the contract in the service's lock file, or an empty contract if there is no lock file.
+
+    An unusable lock file raises ConfigurationError if it must be `readable`, else it counts as an empty contract.
+    """
     try:
         return load_lock(spec.folder) or NOTHING
     except ConfigurationError:

@@ -1,4 +1,4 @@
-"""The virtual environment is mended or made anew in the same run, whatever happened to it; else the reason is said."""
+"""The virtual environment is repaired or made anew in the same run, or else the reason is printed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NEEDED = (
 
 @pytest.fixture
 def venv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An environment whose Python is a script that answers as a good one does."""
+    """A virtual environment whose Python is a script that answers as a usable Python does."""
     folder = tmp_path / ".venv"
     (folder / "bin").mkdir(parents=True)
     (tmp_path / "requirements.txt").write_text("")
@@ -47,7 +47,7 @@ def venv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def answering(venv: Path, script: str) -> None:
-    """Let the environment's Python be a shell script."""
+    """Replace the environment's Python by a shell script."""
     python = venv / "bin" / "python"
     python.unlink(missing_ok=True)
     python.write_text(f"#!/bin/sh\n{script}\n")
@@ -81,7 +81,7 @@ def test_an_interrupted_creation_is_begun_anew(venv: Path) -> None:
 
 
 def test_a_moved_environment_is_prepared_for_its_new_place(venv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    bootstrap.STAMP.write_text(bootstrap.wanted_stamp())
+    bootstrap.STAMP.write_text(bootstrap.expected_stamp())
     assert bootstrap.is_ready()
     moved = venv.rename(venv.parent / "moved")
     monkeypatch.setattr(bootstrap, "VENV", moved)
@@ -89,7 +89,7 @@ def test_a_moved_environment_is_prepared_for_its_new_place(venv: Path, monkeypat
     assert not bootstrap.is_ready()
 
 
-def test_making_it_anew_keeps_a_link_to_another_disk(venv: Path, tmp_path: Path) -> None:
+def test_making_the_environment_anew_keeps_a_link_to_another_disk(venv: Path, tmp_path: Path) -> None:
     elsewhere = venv.rename(tmp_path / "elsewhere")
     venv.symlink_to(elsewhere)
     bootstrap.remove_venv()
@@ -106,20 +106,22 @@ def test_a_folder_that_cannot_be_written_is_named_with_what_to_do(
 
     monkeypatch.setattr(bootstrap, "prepare", refuse)
     assert bootstrap.main() == bootstrap.SETUP_FAILED
-    said = capsys.readouterr().err
-    assert str(venv) in said
-    assert str(error.strerror) in said
-    assert "chown" in said
+    printed = capsys.readouterr().err
+    assert str(venv) in printed
+    assert str(error.strerror) in printed
+    assert "chown" in printed
 
 
-def test_a_package_that_was_removed_by_hand_makes_it_anew(venv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made, ran = [], []
-    bootstrap.STAMP.write_text(bootstrap.wanted_stamp())
-    monkeypatch.setattr(bootstrap, "create_venv", lambda: made.append(venv))
+def test_a_package_that_was_removed_by_hand_makes_the_environment_anew(
+    venv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    created, ran = [], []
+    bootstrap.STAMP.write_text(bootstrap.expected_stamp())
+    monkeypatch.setattr(bootstrap, "create_venv", lambda: created.append(venv))
     monkeypatch.setattr(bootstrap, "run_with_clock", lambda command: None)
     monkeypatch.setattr(os, "execv", lambda program, command: ran.append(program))
     bootstrap.main(damaged=True)
-    assert made == [venv]
+    assert created == [venv]
     assert ran == [str(venv / "bin" / "python")]
 
 
@@ -131,7 +133,7 @@ def test_pip_gets_the_index_and_no_proxy_that_it_cannot_use(monkeypatch: pytest.
     assert env["PIP_INDEX_URL"] == "https://index.example/simple"
 
 
-def test_an_environment_without_pip_is_mended_in_the_same_run(tmp_path: Path) -> None:
+def test_an_environment_without_pip_is_repaired_in_the_same_run(tmp_path: Path) -> None:
     for name in NEEDED:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(REPOSITORY / name, tmp_path / name)
@@ -141,5 +143,5 @@ def test_an_environment_without_pip_is_mended_in_the_same_run(tmp_path: Path) ->
     subprocess.run(bare, check=True)
     (tmp_path / ".venv" / ".requirements").write_text("of the version before")
     run = [bootstrap.outer_python(), str(tmp_path / "cli" / "bootstrap.py")]
-    done = subprocess.run(run, capture_output=True, text=True, timeout=120)
-    assert (done.returncode, done.stdout) == (0, "started\n"), done.stderr
+    result = subprocess.run(run, capture_output=True, text=True, timeout=120)
+    assert (result.returncode, result.stdout) == (0, "started\n"), result.stderr

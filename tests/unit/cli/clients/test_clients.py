@@ -1,4 +1,4 @@
-"""Client configurations in the exact form each client reads."""
+"""Client configurations have the exact form that each client reads."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ SERVICES = {
 TWO_SERVICES = {**SERVICES, "other": {**SERVICES["template"], "max_call_seconds": 60}}
 TOKEN = "0f" * 32
 DEADLINE = 400
-#: n8n keeps tokens apart from what is pasted.
+#: n8n keeps tokens in credentials, so its configuration has none.
 WITH_TOKEN = sorted(set(FORMATS) - {"n8n"})
 
 
 def render(format: str, services: dict[str, Any], token: str | None) -> dict[str, Any]:
-    """What a client makes of the text."""
+    """Return a configuration as the client parses it."""
     text = formats.render(format, services, token)
     return tomllib.loads(text) if format == "codex" else json.loads(text)
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_without_a_token_there_is_none(format: str) -> None:
+def test_a_configuration_without_a_token_contains_none(format: str) -> None:
     assert TOKEN not in formats.render(format, SERVICES, None)
 
 
 @pytest.mark.parametrize("format", WITH_TOKEN)
-def test_the_token_is_there_only_when_given(format: str) -> None:
+def test_a_configuration_contains_the_token_only_when_it_is_given(format: str) -> None:
     assert TOKEN in formats.render(format, SERVICES, TOKEN)
     assert TOKEN not in formats.render(format, SERVICES, None)
 
@@ -107,8 +107,8 @@ def test_dyberpet_gets_the_block_of_its_own_configuration() -> None:
     }
 
 
-def test_every_program_that_can_be_told_waits_longer_than_the_longest_call() -> None:
-    shown = {
+def test_every_program_with_a_timeout_setting_waits_longer_than_the_longest_call() -> None:
+    timeouts = {
         "claude-code": render("claude-code", SERVICES, None)["mcpServers"]["template"]["timeout"],
         "gemini": render("gemini", SERVICES, None)["mcpServers"]["template"]["timeout"],
         "n8n": render("n8n", SERVICES, None)["nodes"][0]["parameters"]["options"]["timeout"],
@@ -119,10 +119,10 @@ def test_every_program_that_can_be_told_waits_longer_than_the_longest_call() -> 
         "cherry-studio": render("cherry-studio", SERVICES, None)["mcpServers"]["template"]["timeout"] * 1000,
         "dify": render("dify", SERVICES, None)[0]["configuration"]["timeout"] * 1000,
     }
-    assert shown == dict.fromkeys(shown, DEADLINE * 1000)
-    told = {format for format in FORMATS if formats.note(format, SERVICES)}
-    # Of all others a note says where that is set, or that it cannot be.
-    assert set(FORMATS) - shown.keys() == told - {"n8n"}
+    assert timeouts == dict.fromkeys(timeouts, DEADLINE * 1000)
+    with_note = {format for format in FORMATS if formats.note(format, SERVICES)}
+    # For all others a note says where the timeout is set, or that it cannot be set.
+    assert set(FORMATS) - timeouts.keys() == with_note - {"n8n"}
     assert str(DEADLINE * 1000) in formats.note("lobechat", TWO_SERVICES)
 
 
@@ -133,7 +133,7 @@ def test_a_stack_that_does_not_say_how_long_calls_take_gets_long_deadlines() -> 
     assert render("codex", before, None)["mcp_servers"]["template"]["tool_timeout_sec"] == 330
 
 
-def test_cline_is_told_the_transport_as_it_would_take_the_legacy_one() -> None:
+def test_cline_gets_a_type_as_it_would_else_use_the_legacy_transport() -> None:
     entry = render("cline", SERVICES, TOKEN)["mcpServers"]["template"]
     assert entry == {
         "type": "streamableHttp",
@@ -193,7 +193,7 @@ def test_lobechat_gets_one_document_per_service_as_it_imports_one_at_a_time() ->
     }
 
 
-def test_the_bridge_may_speak_plain_http_only_where_the_address_is_that() -> None:
+def test_the_bridge_may_use_plain_http_only_for_a_plain_http_address() -> None:
     assert "--allow-http" in render("claude-desktop", SERVICES, None)["mcpServers"]["template"]["args"]
     secure = {"template": {**SERVICES["template"], "mcp": "https://pet.example/api/template/mcp"}}
     assert "--allow-http" not in render("claude-desktop", secure, None)["mcpServers"]["template"]["args"]

@@ -1,4 +1,4 @@
-"""Words and options, the printed environment, and the display on something that is no terminal."""
+"""Command words, options, the printed environment, and progress without a terminal."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Ended:
 
 @pytest.fixture
 def dyber(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ended]:
-    """Runs a command line in this process, from the program's entry to its exit."""
+    """Run a command line in this process, from the program's entry to its exit."""
 
     def run(*arguments: str, language: str = "zh") -> Ended:
         monkeypatch.setenv("DYBER_LANG", language)
@@ -67,7 +67,7 @@ def test_without_a_command_word_it_deploys(arguments: list[str], expected: list[
 
 
 def test_an_unknown_word_is_an_error_with_the_nearest_one() -> None:
-    # As a process, which shows that the exit code is that of the process.
+    # Run as a process, so that its exit code is tested.
     command = [sys.executable, str(REPOSITORY / "cli"), "depoly"]
     environment = {**os.environ, "DYBER_LANG": "zh"}
     result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
@@ -83,12 +83,12 @@ def test_an_unknown_word_is_an_error_with_the_nearest_one() -> None:
         (["status", "--no-such"], "没有选项 --no-such"),
         (["--services"], "--services 后面缺少值"),
         (["--full=yes"], "--full 后面不能有值"),
-        (["status", "extra"], "多余的参数: extra"),
+        (["status", "extra"], "多余的参数：extra"),
         (["config"], "缺少命令"),
         (["token", "lst"], "未知命令: lst。是不是 list？"),
         (["backup"], "缺少 file"),
         (["logs", "--tail", "abc"], "--tail 的值不能用"),
-        (["completion", "tcsh"], "没有 'tcsh'，可用：bash"),
+        (["completion", "tcsh"], "不支持 'tcsh'，可用：bash"),
     ],
 )
 def test_a_wrong_command_line_is_explained_in_chinese(
@@ -141,9 +141,9 @@ def test_a_completion_script_serves_both_names_of_the_command(shell: str, dyber:
 
 @pytest.mark.parametrize("variable", ["_DEPLOY_SH_COMPLETE", "_DYBER_COMPLETE"])
 def test_a_shell_that_asks_gets_the_words_that_fit(variable: str) -> None:
-    asked = {"COMP_WORDS": "dyber rest", "COMP_CWORD": "1", variable: "complete_bash"}
+    request = {"COMP_WORDS": "dyber rest", "COMP_CWORD": "1", variable: "complete_bash"}
     command = [sys.executable, str(REPOSITORY / "cli")]
-    result = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **asked}, check=False)
+    result = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **request}, check=False)
     assert sorted(result.stdout.split()) == ["restart", "restore"]
 
 
@@ -156,7 +156,7 @@ def test_any_python_can_run_the_module() -> None:
     assert "restart" in result.stdout
 
 
-def test_nothing_but_posix_branches_calls_what_only_posix_has() -> None:
+def test_functions_that_only_posix_has_are_called_in_posix_branches_only() -> None:
     posix_only = re.compile(
         r"\b(os\.(geteuid|getuid|killpg|fork|chown|setsid)|import (fcntl|pwd|grp|termios|resource))\b"
     )
@@ -182,7 +182,9 @@ def test_the_printed_environment_survives_a_shell_word_for_word() -> None:
     assert subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout == value
 
 
-def test_work_is_told_in_plain_lines_off_a_terminal(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_progress_is_printed_as_plain_lines_without_a_terminal(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     with Activities(tmp_path / "x.log") as display:
         with display.phase("first"):
             display.line("raw output")
@@ -202,7 +204,7 @@ def test_the_virtual_environment_is_remade_when_the_pins_change(
     monkeypatch.setattr(bootstrap, "REQUIREMENTS", requirements)
     monkeypatch.setattr(bootstrap, "STAMP", tmp_path / "stamp")
     assert not bootstrap.is_ready()
-    bootstrap.STAMP.write_text(bootstrap.wanted_stamp())
+    bootstrap.STAMP.write_text(bootstrap.expected_stamp())
     monkeypatch.setattr(bootstrap, "venv_python", lambda: Path(sys.executable))
     assert bootstrap.is_ready()
     requirements.write_text("a==2\n")
@@ -227,7 +229,7 @@ NEEDED = {"apply": ["x.plan.json"]}
 
 @pytest.mark.parametrize("option", ["--yes", "-y"])
 @pytest.mark.parametrize("line", CHANGING)
-def test_every_command_that_changes_something_may_be_told_not_to_ask(line: str, option: str) -> None:
+def test_every_command_that_changes_something_accepts_yes(line: str, option: str) -> None:
     words = line.split()
     command, arguments = COMMANDS[words[0]], words[1:]
     if words[0] in GROUPS:
@@ -236,12 +238,12 @@ def test_every_command_that_changes_something_may_be_told_not_to_ask(line: str, 
     assert context.params["yes"] is True
 
 
-def test_without_a_command_word_it_deploys_and_may_be_told_not_to_ask() -> None:
+def test_without_a_command_word_it_deploys_and_accepts_yes() -> None:
     word, *arguments = with_command_word(["--yes", "--full"])
     assert COMMANDS[word].make_context(word, arguments).params["yes"] is True
 
 
-def test_a_wizard_that_may_not_ask_is_told_what_it_would_have_asked(dyber: Callable[..., Ended]) -> None:
+def test_with_yes_add_service_needs_a_name(dyber: Callable[..., Ended]) -> None:
     result = dyber("add-service", "--yes")
     assert result.returncode == 2
     assert "./deploy.sh add-service weibo" in result.stderr

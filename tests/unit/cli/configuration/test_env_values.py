@@ -1,4 +1,4 @@
-"""`.env` after a deployment: completed with new keys, the user's own lines as they were."""
+"""After a deployment `.env` has new keys, and the lines of the user are unchanged."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_new_file_has_a_head_and_every_key() -> None:
+def test_a_new_file_has_a_header_and_every_key() -> None:
     assert completed("", HEADER, WANTED, {"MCP_AUTH_TOKEN": TOKEN}) == f"# header\nMCP_AUTH_TOKEN={TOKEN}\nLOG_LEVEL=\n"
 
 
@@ -33,8 +33,8 @@ def test_the_users_lines_comments_and_order_stay() -> None:
 
 
 def test_a_value_that_is_there_is_never_changed_and_an_empty_one_is_filled() -> None:
-    own = "MCP_AUTH_TOKEN=mine\nLOG_LEVEL=\n"
-    assert completed(own, HEADER, WANTED, {"MCP_AUTH_TOKEN": TOKEN}) == own
+    text = "MCP_AUTH_TOKEN=mine\nLOG_LEVEL=\n"
+    assert completed(text, HEADER, WANTED, {"MCP_AUTH_TOKEN": TOKEN}) == text
     empty = "\nMCP_AUTH_TOKEN= # the token\nLOG_LEVEL=\n"
     assert completed(empty, HEADER, WANTED, {"MCP_AUTH_TOKEN": TOKEN}) == (
         f"\nMCP_AUTH_TOKEN={TOKEN} # the token\nLOG_LEVEL=\n"
@@ -46,7 +46,7 @@ def test_a_second_time_nothing_changes() -> None:
     assert completed(once, HEADER, WANTED, {"MCP_AUTH_TOKEN": TOKEN}) == once
 
 
-def test_a_token_is_forgotten_only_where_it_is_the_one() -> None:
+def test_only_the_line_with_the_replaced_token_is_emptied() -> None:
     text = f"A=1\nMCP_AUTH_TOKEN={TOKEN} # token\nB=2\n"
     assert without_value(text, "MCP_AUTH_TOKEN", TOKEN) == "A=1\nMCP_AUTH_TOKEN= # token\nB=2\n"
     assert without_value(text, "MCP_AUTH_TOKEN", "another") == text
@@ -60,7 +60,7 @@ def test_the_file_of_dev_is_made_for_its_owner_only(root: Path) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permission bits")
-def test_a_file_that_others_could_read_is_closed(root: Path) -> None:
+def test_a_file_that_others_could_read_becomes_private(root: Path) -> None:
     env_values.complete("dev", {"desktop-pet": TOKEN})
     (root / ".env").chmod(0o644)
     env_values.complete("dev", {"desktop-pet": TOKEN})

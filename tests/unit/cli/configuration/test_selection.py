@@ -1,4 +1,4 @@
-"""What --dev, --full, --profile and --services mean for a stack's file."""
+"""--dev, --full, --profile and --services change the selection in a stack's file or in `.env`."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def spec(name: str, port: int, profile: str | None = None) -> ServiceSpec:
 
 
 CATALOG = {
-    one.name: one for one in (spec("xiaohongshu", 8001), spec("template", 8002, "dev"), spec("weibo", 8003, "extra"))
+    item.name: item for item in (spec("xiaohongshu", 8001), spec("template", 8002, "dev"), spec("weibo", 8003, "extra"))
 }
 DEV = Selection(("dev",))
 
 
 def running(chosen: Selection) -> set[str]:
-    return {name for name, one in CATALOG.items() if chosen.runs(one)}
+    return {name for name, item in CATALOG.items() if chosen.runs(item)}
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def running(chosen: Selection) -> set[str]:
         (Choices(profile="extra"), ("extra",)),
     ],
 )
-def test_a_profile_that_is_asked_for_is_there(choices: Choices, profiles: tuple[str, ...]) -> None:
+def test_a_named_profile_is_switched_on(choices: Choices, profiles: tuple[str, ...]) -> None:
     assert choices.select(Selection(), CATALOG).profiles == profiles
 
 
@@ -50,12 +50,12 @@ def test_a_profile_is_added_to_those_there_are() -> None:
     assert with_profiles(DEV, ["cache"], CATALOG).profiles == ("dev", "cache")
 
 
-def test_default_ends_the_profiles_before_it() -> None:
+def test_default_switches_the_earlier_profiles_off() -> None:
     assert with_profiles(Selection(("dev", "cache")), ["default"], CATALOG).profiles == ()
     assert with_profiles(Selection(("dev", "cache")), ["default", "monitoring"], CATALOG).profiles == ("monitoring",)
 
 
-def test_asking_for_a_profile_ends_that_its_services_were_switched_off() -> None:
+def test_naming_a_profile_switches_its_services_on_again() -> None:
     off = Selection(("dev",), {"template": False, "xiaohongshu": False})
     assert with_profiles(off, ["dev"], CATALOG).enabled == {"xiaohongshu": False}
 
@@ -76,7 +76,7 @@ def test_only_what_differs_from_the_profiles_is_written() -> None:
     assert with_services(DEV, ["xiaohongshu"], CATALOG).enabled == {"template": False}
 
 
-def test_all_services_is_what_the_profiles_say_again() -> None:
+def test_all_means_what_the_profiles_say() -> None:
     assert with_services(Selection(("dev",), {"template": False}), ["all"], CATALOG) == DEV
 
 
@@ -96,7 +96,7 @@ def test_an_unknown_profile_is_an_error_naming_the_known_ones() -> None:
         with_profiles(DEV, ["cahce,"], CATALOG)
 
 
-def test_changes_are_told_one_by_one() -> None:
+def test_each_change_is_one_line() -> None:
     after = Selection(("dev", "cache"), {"template": False})
     assert changes(DEV, after) == ["profiles: [dev] → [dev, cache]", "services.template.enabled: - → false"]
     assert changes(DEV, DEV) == []
@@ -109,7 +109,7 @@ def test_a_stack_file_says_what_runs(tmp_path: Path) -> None:
 
 
 def stack(folder: Path, name: str, text: str, **settings: Any) -> Any:
-    """A deployment whose stack's file in `folder` has `text`."""
+    """Return a deployment whose stack's file in `folder` has `text`."""
     file = folder / f"Pulumi.{name}.yaml"
     file.write_text(text)
     for one in CATALOG.values():
@@ -120,7 +120,7 @@ def stack(folder: Path, name: str, text: str, **settings: Any) -> Any:
 
 
 def effective(folder: Path) -> Selection:
-    """What runs in the stack dev, of its file and `.env` together."""
+    """Return what runs in the stack dev according to its file and `.env`."""
     content = read_overrides(folder, "dev").over(StackFile(folder / "Pulumi.dev.yaml").values())
     return selection(content)
 
@@ -128,7 +128,7 @@ def effective(folder: Path) -> Selection:
 @pytest.mark.parametrize(
     ("name", "place"), [("dev", ".env"), ("test", "Pulumi.test.yaml")], ids=["of this machine", "reviewed"]
 )
-def test_building_anew_writes_a_number_that_was_not_used_before(tmp_path: Path, name: str, place: str) -> None:
+def test_no_cache_writes_a_build_number_that_was_not_used_before(tmp_path: Path, name: str, place: str) -> None:
     deployment = stack(tmp_path, name, "# mine\nconfig: {}\n", build={"generation": 3})
     undo = apply(deployment, Choices(no_cache=True), CATALOG)
     content = read_overrides(tmp_path, name).over(StackFile(deployment.file).values())
@@ -165,16 +165,16 @@ def test_what_is_chosen_for_dev_is_written_into_the_env_file_and_the_tracked_fil
     deployment = stack(tmp_path, "dev", TRACKED)
     if env:
         (tmp_path / ".env").write_text(env)
-    wanted = choices.select(effective(tmp_path), CATALOG)
+    expected_selection = choices.select(effective(tmp_path), CATALOG)
     undo = apply(deployment, choices, CATALOG)
     assert deployment.file.read_text() == TRACKED
-    assert running(effective(tmp_path)) == running(wanted)
-    assert set(effective(tmp_path).profiles) == set(wanted.profiles)
+    assert running(effective(tmp_path)) == running(expected_selection)
+    assert set(effective(tmp_path).profiles) == set(expected_selection.profiles)
     undo()
     assert (tmp_path / ".env").read_text() == env if env else not (tmp_path / ".env").exists()
 
 
-def test_a_choice_that_the_tracked_file_makes_itself_leaves_no_value_behind(tmp_path: Path) -> None:
+def test_a_choice_that_the_stack_file_makes_already_leaves_no_value_in_env(tmp_path: Path) -> None:
     deployment = stack(tmp_path, "dev", TRACKED)
     apply(deployment, Choices(full=True, services="xiaohongshu"), CATALOG)
     apply(deployment, Choices(profile="default,dev", services="all"), CATALOG)
@@ -182,7 +182,7 @@ def test_a_choice_that_the_tracked_file_makes_itself_leaves_no_value_behind(tmp_
     assert [line for line in (tmp_path / ".env").read_text().splitlines() if line[:1] != "#" and line[-1:] != "="] == []
 
 
-def test_of_another_stack_a_choice_is_a_change_of_its_reviewed_file(tmp_path: Path) -> None:
+def test_a_choice_for_another_stack_changes_its_reviewed_file(tmp_path: Path) -> None:
     deployment = stack(tmp_path, "test", TRACKED)
     apply(deployment, Choices(full=True), CATALOG)
     assert StackFile(deployment.file).get("profiles") == ["dev", "cache", "monitoring"]

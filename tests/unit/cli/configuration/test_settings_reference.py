@@ -1,4 +1,4 @@
-"""The JSON Schema and the reference of the settings are what the models say, and agree with them."""
+"""The JSON Schema and the reference of the settings match the models of the settings."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ config:
 
 
 def texts(revision: str | None = None) -> dict[str, str]:
-    """By environment, its stack file as it is, or as it was committed."""
+    """Return by environment the text of its stack file, at present or in a git revision."""
     names = {name: f"Pulumi.{name}.yaml" for name in ENVIRONMENTS}
     if revision is None:
         return {name: (REPOSITORY / file).read_text(encoding="utf-8") for name, file in names.items()}
@@ -78,39 +78,39 @@ def problems(content: Any) -> list[str]:
 
 
 def without_environments(text: str) -> str:
-    """The page with that column empty: it follows the stack files, which belong to whoever uses them."""
+    """Return the page with an empty column of environments, as users may change their stack files."""
     return re.sub(r"^((?:\| (?:[^|\\]|\\.)*){3})\| (?:[^|\\]|\\.)*", r"\1| ", text, flags=re.MULTILINE)
 
 
-def test_the_schema_is_what_the_models_say() -> None:
-    kept = (REPOSITORY / SCHEMA).read_text(encoding="utf-8")
-    assert kept == settings_reference.files()[settings_reference.ROOT / SCHEMA], f"{SCHEMA}: {WRITE_ANEW}"
-    Draft202012Validator.check_schema(json.loads(kept))
+def test_the_schema_matches_the_models() -> None:
+    committed = (REPOSITORY / SCHEMA).read_text(encoding="utf-8")
+    assert committed == settings_reference.files()[settings_reference.ROOT / SCHEMA], f"{SCHEMA}: {WRITE_ANEW}"
+    Draft202012Validator.check_schema(json.loads(committed))
 
 
 @pytest.mark.parametrize(("language", "file"), PAGES.items())
-def test_the_reference_is_what_the_models_say(language: str, file: str) -> None:
-    kept = (REPOSITORY / file).read_text(encoding="utf-8")
-    made = page(language, environment_files(texts()))
-    assert without_environments(made) != made
-    assert without_environments(kept) == without_environments(made), f"{file}: {WRITE_ANEW}"
+def test_the_reference_matches_the_models(language: str, file: str) -> None:
+    committed = (REPOSITORY / file).read_text(encoding="utf-8")
+    generated = page(language, environment_files(texts()))
+    assert without_environments(generated) != generated
+    assert without_environments(committed) == without_environments(generated), f"{file}: {WRITE_ANEW}"
 
 
 @pytest.mark.skipif(not (REPOSITORY / ".git").exists(), reason="no git clone: only the stack files of this machine")
 @pytest.mark.parametrize(("language", "file"), PAGES.items())
 def test_the_reference_says_which_environment_sets_what(language: str, file: str) -> None:
-    kept = (REPOSITORY / file).read_text(encoding="utf-8")
-    # Either as committed, or, before a commit, as they are.
-    made = [page(language, environment_files(content)) for content in (texts("HEAD"), texts())]
-    assert kept in made, f"{file}: {WRITE_ANEW}"
+    committed = (REPOSITORY / file).read_text(encoding="utf-8")
+    # The reference follows the stack files as committed or, before a commit, as they are.
+    generated = [page(language, environment_files(content)) for content in (texts("HEAD"), texts())]
+    assert committed in generated, f"{file}: {WRITE_ANEW}"
 
 
-def test_what_commands_write_is_no_default_of_an_environment() -> None:
+def test_values_that_commands_write_are_not_in_the_reference() -> None:
     written = {
         "test": {"services": {"a": {"image": DIGEST, "cpus": 1}}, "gatewayImage": DIGEST, "build": {"generation": 9}}
     }
-    made, plain = page("en", written), page("en", {})
-    changed = [line for line, other in zip(made.splitlines(), plain.splitlines(), strict=True) if line != other]
+    generated, plain = page("en", written), page("en", {})
+    changed = [line for line, other in zip(generated.splitlines(), plain.splitlines(), strict=True) if line != other]
     assert len(changed) == 1
     assert "test services.a.cpus: `1`" in changed[0]
 

@@ -1,4 +1,4 @@
-"""Pulumi's, the plugins' and the engine's words become one clear message with a next step."""
+"""Messages of Pulumi, its plugins and the engine become one clear error with a next step."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ WORDS = {
     "error: failed to load checkpoint: EOF": "正由另一次运行写入",
     "error: the stack is currently locked by 1 lock(s).": "正被另一次运行使用",
     'error: read ".pulumi/meta.yaml": blob (code=Unknown): operation error S3: GetObject, exceeded maximum number of '
-    "attempts, 3, request send failed, dial tcp 127.0.0.1:1: connect: connection refused": "连不上放状态的对象存储",
-    'error: unable to open bucket "s3://states?bogus=1": unknown query parameter "bogus"': "打不开放状态的地方",
+    "attempts, 3, request send failed, dial tcp 127.0.0.1:1: connect: connection refused": "连不上存放状态的对象存储",
+    'error: unable to open bucket "s3://states?bogus=1": unknown query parameter "bogus"': "打不开存放状态的地方",
     "error: could not create secrets manager for new stack: secrets (code=Unknown): "
     'Post "https://v.vault.azure.net/keys/k/encrypt": dial tcp: lookup v.vault.azure.net: no such host': "连不上密钥服务",
     "error: missing google credentials: unable to find gcp credentials": "没有云的访问凭据",
@@ -53,7 +53,7 @@ def chinese(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("words", "meaning"), WORDS.items())
-def test_known_words_are_explained_and_repeated(words: str, meaning: str) -> None:
+def test_known_messages_are_explained_and_quoted(words: str, meaning: str) -> None:
     error = explain("", [words])
     assert isinstance(error, DeployError)
     assert meaning in error.message
@@ -80,7 +80,7 @@ def test_the_message_follows_the_language(monkeypatch: pytest.MonkeyPatch) -> No
     assert error.message == "the disk is full"
 
 
-def test_unknown_words_are_kept_in_full() -> None:
+def test_unknown_messages_are_quoted_in_full() -> None:
     error = explain("", ["something nobody has seen before"])
     assert isinstance(error, DeployError)
     assert error.details == ["something nobody has seen before"]
@@ -90,7 +90,7 @@ def test_a_cancelled_update_is_no_failure() -> None:
     assert isinstance(explain("error: update canceled", []), Cancelled)
 
 
-def test_words_that_only_say_that_something_else_failed_are_left_out() -> None:
+def test_messages_that_only_say_that_something_else_failed_are_left_out() -> None:
     error = explain("", ["the cause", "update failed", "Traceback …\nKeyboardInterrupt"])
     assert isinstance(error, DeployError)
     assert error.details == ["the cause"]
@@ -103,10 +103,10 @@ def test_without_diagnostics_the_error_lines_of_the_output_are_shown() -> None:
 
 
 def test_passwords_in_addresses_are_masked_wherever_pulumi_repeats_them() -> None:
-    said = 'error: unable to open state database "postgres://dyber:hunter2@host/db": failed to ping PostgreSQL'
-    for error in (explain(f"code: 255\n stderr: {said}\n", []), explain("", [said])):
+    output = 'error: unable to open state database "postgres://dyber:hunter2@host/db": failed to ping PostgreSQL'
+    for error in (explain(f"code: 255\n stderr: {output}\n", []), explain("", [output])):
         assert isinstance(error, DeployError)
-        assert error.details == [said.replace("hunter2", "****")]
+        assert error.details == [output.replace("hunter2", "****")]
 
 
 def test_who_holds_a_lock_is_shown() -> None:
@@ -117,7 +117,7 @@ def test_who_holds_a_lock_is_shown() -> None:
     assert error.details == [locked]
 
 
-def test_the_same_diagnostic_is_remembered_once() -> None:
+def test_a_repeated_diagnostic_is_recorded_once() -> None:
     events = EventDisplay(_Silent())
     for _ in range(2):
         events._remember("the cause", "error")
@@ -126,9 +126,7 @@ def test_the_same_diagnostic_is_remembered_once() -> None:
 
 
 @pytest.mark.parametrize(("retained", "verb"), [(True, "保留"), (False, "删除")])
-def test_what_outlives_its_resource_is_not_shown_as_deleted(
-    retained: bool, verb: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_retained_resource_is_shown_as_kept(retained: bool, verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DYBER_LANG", "zh")
     display = _Silent()
     step = SimpleNamespace(
@@ -138,7 +136,7 @@ def test_what_outlives_its_resource_is_not_shown_as_deleted(
         old=SimpleNamespace(retain_on_delete=retained),
     )
     EventDisplay(display)._started(step)
-    assert display.titles == [f"{verb} 数据卷 weibo-data"]
+    assert display.titles == [f"{verb} 卷 weibo-data"]
 
 
 class _Silent:
@@ -146,9 +144,9 @@ class _Silent:
         self.titles: list[str] = []
 
     def start(self, title: str, expect_seconds: float | None = None) -> int:
-        """Remembers what would be shown."""
+        """Record the title that would be shown."""
         self.titles.append(title)
         return 0
 
     def line(self, text: str) -> None:
-        """Where tool output goes."""
+        """Discard the output of a tool."""

@@ -1,4 +1,4 @@
-"""Whose lock is it: a run under way keeps it, a number that another program got since does not."""
+"""A lock belongs to a running pulumi; a dead process, or another program with the same number, holds none."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from cli.deployment.locks import Holder, is_alive, told
+from cli.deployment.locks import Holder, holders_in, is_alive
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -27,14 +27,14 @@ def test_a_running_pulumi_holds_its_lock_and_a_killed_one_does_not() -> None:
         process.stdout.readline()
         assert is_alive(process.pid)
         process.kill()
-        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # dead, and not yet reaped
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # Now it is dead, and not yet reaped.
         assert not is_alive(process.pid)
     finally:
         process.kill()
         process.wait()
 
 
-def test_a_process_that_is_gone_holds_nothing() -> None:
+def test_a_process_that_has_ended_holds_no_lock() -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     assert not is_alive(process.pid)
@@ -42,7 +42,7 @@ def test_a_process_that_is_gone_holds_nothing() -> None:
 
 
 def test_the_holders_that_pulumi_names_are_read() -> None:
-    words = (
+    message = (
         "error: the stack is currently locked by 2 lock(s). Either wait for the other process(es) to end or delete the "
         "lock file with `pulumi cancel`.\n"
         "  postgres://****:****@db/state/.pulumi/locks/organization/dyber/dev/1.json: "
@@ -50,14 +50,14 @@ def test_the_holders_that_pulumi_names_are_read() -> None:
         "  s3://states/.pulumi/locks/organization/dyber/dev/2.json: "
         "created by me@x.example@host (pid 42) at 2026-09-01T09:00:00Z\n"
     )
-    assert told(words) == [
+    assert holders_in(message) == [
         Holder("OFFICE\\me", "pc", 41, "2026-09-01T08:00:00Z"),
         Holder("me@x.example", "host", 42, "2026-09-01T09:00:00Z"),
     ]
-    assert told("error: a stack named dev already exists") == []
+    assert holders_in("error: a stack named dev already exists") == []
 
 
-def test_of_another_machine_nothing_is_known_and_its_lock_stays() -> None:
+def test_a_lock_from_another_machine_is_kept() -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     here = Holder("me", socket.gethostname(), process.pid, "")

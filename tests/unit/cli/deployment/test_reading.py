@@ -1,4 +1,4 @@
-"""What only reads a stack asks pulumi once for each thing, and imports no Automation API."""
+"""Reading a stack runs pulumi once for each document, and does not import the Automation API."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ STATE = {
 
 @pytest.fixture
 def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A pulumi command that writes down how it is called and gives the content of a file named as its first word."""
+    """A pulumi command that records its arguments and prints what the script named by its first argument prints."""
     monkeypatch.setenv("DYBER_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(deployment, "ROOT", tmp_path)
     (tmp_path / "Pulumi.dev.yaml").write_text("config: {}\n")
     program = tmp_path / "bin" / "pulumi"
     program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\necho "$*" >> {tmp_path}/asked\n. {tmp_path}/$1\n')
+    program.write_text(f'#!/bin/sh\necho "$*" >> {tmp_path}/calls\n. {tmp_path}/$1\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
     answer(tmp_path, "stack", STATE)
@@ -58,21 +58,21 @@ def answer(folder: Path, word: str, content: Any) -> None:
     (folder / word).write_text(f"cat <<'END'\n{json.dumps(content)}\nEND\n")
 
 
-def asked(folder: Path) -> list[str]:
-    return sorted(line.partition(" --")[0] for line in (folder / "asked").read_text().splitlines())
+def calls(folder: Path) -> list[str]:
+    return sorted(line.partition(" --")[0] for line in (folder / "calls").read_text().splitlines())
 
 
-def test_outputs_identity_and_resources_come_from_one_question(pulumi: Path) -> None:
-    found = Deployment.read("dev")
+def test_outputs_identity_and_resources_come_from_one_call_of_pulumi(pulumi: Path) -> None:
+    deployment_read = Deployment.read("dev")
     expected = {"gateway": {"url": "http://127.0.0.1"}, "tokens": {"desktop-pet": "t0ken"}, "list": ["a", "b"]}
-    assert found.outputs() == expected
-    assert (found.name, found.require_id(), len(found.resources())) == ("dev", "abc", 2)
-    assert asked(pulumi) == ["stack export"]
+    assert deployment_read.outputs() == expected
+    assert (deployment_read.name, deployment_read.require_id(), len(deployment_read.resources())) == ("dev", "abc", 2)
+    assert calls(pulumi) == ["stack export"]
 
 
 def test_settings_are_read_where_a_command_needs_them(pulumi: Path) -> None:
     assert Deployment.read("dev", with_settings=True).settings.log_level == "debug"
-    assert asked(pulumi) == ["config", "stack export"]
+    assert calls(pulumi) == ["config", "stack export"]
 
 
 def test_a_stack_that_the_state_does_not_know_or_that_has_no_gateway_is_not_deployed(pulumi: Path) -> None:
@@ -99,11 +99,11 @@ def test_another_failure_of_pulumi_is_explained(pulumi: Path) -> None:
         ("operation.status", ["pulumi", "grpc", "docker"]),
     ],
 )
-def test_a_command_that_is_to_answer_at_once_imports_little(module: str, left_out: list[str]) -> None:
+def test_a_command_that_must_answer_at_once_imports_little(module: str, left_out: list[str]) -> None:
     code = (
         f"import sys, cli.entry, cli.commands.{module}; print(*(name for name in sys.argv[1:] if name in sys.modules))"
     )
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", code, *left_out], cwd=REPOSITORY, capture_output=True, text=True, check=True
     )
-    assert done.stdout.split() == []
+    assert result.stdout.split() == []

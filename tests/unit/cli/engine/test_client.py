@@ -193,7 +193,7 @@ def test_a_docker_command_that_reaches_nothing_or_is_not_there_is_told(
     with pytest.raises(EngineError, match="does not answer .ssh://user@host.example"):
         engine.images()
     shutil.rmtree(tmp_path / "bin")
-    with pytest.raises(EngineError, match="no program docker"):
+    with pytest.raises(EngineError, match="program docker is not installed"):
         engine.images()
 
 

@@ -1,4 +1,4 @@
-"""What a prune took from a stopped stack is named by every command, and nothing is called running that is gone."""
+"""Every command names what a stopped stack lost by a prune, and reports nothing that is gone as running."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SERVICES = {"template": {}}
 
 
 def resource(kind: str, logical: str, **inputs: Any) -> dict[str, Any]:
-    """A resource of the state, whose id is its logical name."""
+    """Return a resource of the state whose id is its logical name."""
     return {"type": kind, "urn": f"{PREFIX}{kind}::{logical}", "id": logical, "inputs": inputs,
             "outputs": {"name": inputs.get("name", f"dyber-dev-{logical}-0")}}  # fmt: skip
 
@@ -47,9 +47,12 @@ EVERYTHING = {str(item["id"]) for item in STATE}
 
 @pytest.fixture
 def stack(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
-    """A deployed stack whose engine has only what it is told; returns the containers that were started and stopped."""
+    """Return a function that sets what the engine has of a deployed stack.
+
+    The function returns the list in which starting, stopping and restarting of containers is recorded.
+    """
     monkeypatch.setenv("DYBER_LANG", "en")
-    done: list[str] = []
+    calls: list[str] = []
     deployment = SimpleNamespace(
         resources=lambda: STATE,
         require_id=lambda: "abc",
@@ -58,8 +61,10 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
         outputs=lambda: {"services": SERVICES},
     )
 
-    def has(*there: str, networks: bool = True, images: bool = True, volumes: bool = True, **state: Any) -> list[str]:
-        containers = [container(name.rpartition("-")[0], number=name.rpartition("-")[2], **state) for name in there]
+    def set_engine(
+        *existing: str, networks: bool = True, images: bool = True, volumes: bool = True, **state: Any
+    ) -> list[str]:
+        containers = [container(name.rpartition("-")[0], number=name.rpartition("-")[2], **state) for name in existing]
         for item in containers:
             item["HostConfig"]["RestartPolicy"] = {"Name": "unless-stopped"}
         monkeypatch.setattr(engine, "containers", lambda *filters, all_states=True: containers)
@@ -71,40 +76,40 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
         monkeypatch.setattr(engine, "volumes", lambda *filters: [data] if volumes else [])
         monkeypatch.setattr(engine, "measure", lambda ids: {})
         monkeypatch.setattr(engine, "log_tail", lambda container, lines: "")
-        return done
+        return calls
 
     for module in (run, logs, status):
         monkeypatch.setattr(module, "deployed", lambda stack, **_: (deployment, {"services": SERVICES}))
     monkeypatch.setattr(run, "_display", nullcontext)
-    monkeypatch.setattr(run, "_start", lambda one, display: done.append(f"start {one.id}"))
-    monkeypatch.setattr(run, "_stop", lambda one, display: done.append(f"stop {one.id}"))
-    monkeypatch.setattr(run, "_restart", lambda one, *_: done.append(f"restart {one.id}"))
+    monkeypatch.setattr(run, "_start", lambda member, display: calls.append(f"start {member.id}"))
+    monkeypatch.setattr(run, "_stop", lambda member, display: calls.append(f"stop {member.id}"))
+    monkeypatch.setattr(run, "_restart", lambda member, *_: calls.append(f"restart {member.id}"))
     monkeypatch.setattr(status.health_report.gateway_status, "fetch", lambda settings: None)
     monkeypatch.setattr(tools.Deployment, "open", lambda name, create=True: deployment)
-    return has
+    return set_engine
 
 
 ALL = ("template-1", "template-server-2", "gateway-1", "gateway-front-1")
 
 
-def test_what_the_state_has_and_the_engine_not_is_told_by_kind() -> None:
-    found = gone.compare(STATE, {"gateway-1", "gateway-front-1"}, set(), set(), set(), set(SERVICES))
-    assert [(one.service, one.kind, one.replica, one.state) for one in found.containers] == [
+def test_what_the_engine_has_lost_is_listed_by_kind() -> None:
+    lost = gone.compare(STATE, {"gateway-1", "gateway-front-1"}, set(), set(), set(), set(SERVICES))
+    assert [(item.service, item.kind, item.replica, item.state) for item in lost.containers] == [
         ("template", "server", 1, "gone"),
         ("template", "server", 2, "gone"),
     ]
-    assert found.networks == ("dyber-dev-template-network-0",)
-    assert found.images == ("dyber-template:1",)
-    assert found.volumes == ("dyber-dev-template-data",)
+    assert lost.networks == ("dyber-dev-template-network-0",)
+    assert lost.images == ("dyber-template:1",)
+    assert lost.volumes == ("dyber-dev-template-data",)
 
 
-def test_nothing_is_gone_of_a_whole_stack_nor_when_only_images_are() -> None:
+def test_a_complete_stack_lacks_nothing_and_missing_images_do_not_count() -> None:
     volumes = {"dyber-dev-template-data"}
     assert not gone.compare(STATE, EVERYTHING, EVERYTHING, {"dyber-template:1"}, volumes, set(SERVICES))
     assert not gone.compare(STATE, EVERYTHING, EVERYTHING, set(), volumes, set(SERVICES))
 
 
-def test_what_comes_back_is_promised_only_where_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_data_is_promised_only_if_its_volume_still_exists(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DYBER_LANG", "en")
     assert "tokens, data and settings are kept" in gone.Gone(networks=("n",)).next_step("test")
     assert "./deploy.sh -s test" in gone.Gone(networks=("n",)).next_step("test")
@@ -112,11 +117,11 @@ def test_what_comes_back_is_promised_only_where_it_is_there(monkeypatch: pytest.
 
 
 def test_start_starts_the_rest_and_says_what_is_gone(stack: Callable[..., list[str]]) -> None:
-    done = stack("gateway-1", "gateway-front-1", Status="exited")
+    calls = stack("gateway-1", "gateway-front-1", Status="exited")
     with pytest.raises(StackError, match="no longer on the engine.*template-1.*template-server-2") as refused:
         run.start(None, stack="dev")
-    assert done == ["start gateway-1", "start gateway-front-1"]
-    assert "./deploy.sh makes it again" in refused.value.next_step
+    assert calls == ["start gateway-1", "start gateway-front-1"]
+    assert "./deploy.sh makes everything again" in refused.value.next_step
 
 
 def test_start_does_not_say_that_all_run_while_one_is_gone(
@@ -130,45 +135,47 @@ def test_start_does_not_say_that_all_run_while_one_is_gone(
     assert capsys.readouterr().out == "Everything is running.\n"
 
 
-def test_containers_whose_network_is_gone_are_not_started_in_vain(stack: Callable[..., list[str]]) -> None:
-    done = stack(*ALL, networks=False, Status="exited")
+def test_containers_whose_network_is_gone_are_not_started(stack: Callable[..., list[str]]) -> None:
+    calls = stack(*ALL, networks=False, Status="exited")
     for command in (run.start, run.restart):
         with pytest.raises(StackError, match="networks dyber-dev-template-network-0"):
             command(None, stack="dev")
-    assert done == []
+    assert calls == []
 
 
 @pytest.mark.parametrize("command", [run.start, run.stop, run.restart, logs.logs])
-def test_a_stack_of_which_no_container_is_left_says_so(command: Any, stack: Callable[..., list[str]]) -> None:
+def test_a_stack_without_any_container_is_reported(command: Any, stack: Callable[..., list[str]]) -> None:
     stack(networks=False, images=False)
     with pytest.raises(StackError, match="containers .*template-1.*networks .*images dyber-template:1"):
         command(None, stack="dev", **({"follow": False, "tail": 1} if command is logs.logs else {}))
 
 
-def test_stop_and_restart_of_what_is_gone_say_so(stack: Callable[..., list[str]]) -> None:
-    done = stack("gateway-1", "gateway-front-1")
+def test_stop_and_restart_report_containers_that_are_gone(stack: Callable[..., list[str]]) -> None:
+    calls = stack("gateway-1", "gateway-front-1")
     for command in (run.stop, run.restart):
         with pytest.raises(StackError, match="template-1"):
             command("template-mcp", stack="dev")
-    assert done == []
+    assert calls == []
     run.stop(None, stack="dev")
-    assert done == ["stop gateway-front-1", "stop gateway-1"]
+    assert calls == ["stop gateway-front-1", "stop gateway-1"]
 
 
-def test_a_command_in_a_container_that_is_gone_is_not_sent_to_start(stack: Callable[..., list[str]]) -> None:
+def test_exec_in_a_container_that_is_gone_does_not_suggest_start(stack: Callable[..., list[str]]) -> None:
     stack("gateway-1", "gateway-front-1")
     with pytest.raises(StackError, match="no longer on the engine"):
         logs.execute(SimpleNamespace(args=[]), "template-mcp", stack="dev")
 
 
-def test_status_calls_it_gone_and_fails(stack: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_reports_containers_that_are_gone_and_fails(
+    stack: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
     stack("gateway-1", "template-1", "template-server-2", Status="exited")
     with pytest.raises(status.typer.Exit):
         status.status(as_json=False, stack="dev")
-    told = capsys.readouterr()
-    assert "gateway-front-1" in told.err
-    assert "makes it again" in told.err
-    assert "./deploy.sh start" not in told.err
+    printed = capsys.readouterr()
+    assert "gateway-front-1" in printed.err
+    assert "makes everything again" in printed.err
+    assert "./deploy.sh start" not in printed.err
 
 
 def test_status_and_list_show_a_service_without_containers_as_gone(
@@ -183,11 +190,11 @@ def test_status_and_list_show_a_service_without_containers_as_gone(
     assert status._states("dev") == {"template": "gone"}
 
 
-def test_tools_diff_names_a_service_that_it_could_not_ask(
+def test_tools_diff_names_a_service_that_does_not_run(
     stack: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     stack("gateway-1")
-    assert tools._tell_silent("dev", None, None, set())
+    assert tools._report_silent("dev", None, None, set())
     assert "not compared: template" in capsys.readouterr().err
-    assert not tools._tell_silent("dev", None, None, {"template"})
-    assert not tools._tell_silent("dev", "weibo", None, set())
+    assert not tools._report_silent("dev", None, None, {"template"})
+    assert not tools._report_silent("dev", "weibo", None, set())

@@ -11,13 +11,13 @@ import pytest
 from cli.configuration.selection import SelectionError
 from cli.engine.engine import measured_of
 from cli.inventory.health_report import ServiceHealth, as_json, last_error, report, usage
-from cli.inventory.members import Member, chosen, member
+from cli.inventory.members import Member, as_member, chosen
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 
 def container(service: str, *, number: str = "1", aliases: list[str] | None = None, **state: Any) -> dict[str, Any]:
-    """The parts of `docker inspect` that are read."""
+    """Return the parts of a `docker inspect` that the program reads."""
     return {
         "Id": f"{service}-{number}", "Name": f"/dyber-dev-{service}-{number}", "RestartCount": 0,
         "Config": {"Labels": {"dyber.service": service}, "Image": "dyber-x:1", "StopTimeout": 70},
@@ -29,60 +29,65 @@ def container(service: str, *, number: str = "1", aliases: list[str] | None = No
     }  # fmt: skip
 
 
-def one(service: str, **state: Any) -> Member:
-    return member(container(service, **state), {"template"})
+def member_of(service: str, **state: Any) -> Member:
+    return as_member(container(service, **state), {"template"})
 
 
-TEMPLATE, GATEWAY, FRONT = one("template"), one("gateway"), one("gateway-front")
+TEMPLATE, GATEWAY, FRONT = member_of("template"), member_of("gateway"), member_of("gateway-front")
 
 
-def said(**changes: Any) -> dict[str, Any]:
-    """A document of /api/status."""
+def status_document(**changes: Any) -> dict[str, Any]:
+    """Return a document of /api/status."""
     details = {"state": "up", "code": 200, "latency_ms": 2, "version": "1.0.0", "tools": 2, "breaker": "closed",
                "replicas": {"ready": 1, "total": 1}, **changes}  # fmt: skip
     return {"details": {"template": details}}
 
 
-def health(found: list[Member], status: dict[str, Any] | None) -> ServiceHealth:
-    return report(found, ["template"], status, {"template-1": (12.5, 2**20)}, {"template-1": "boom"}, NOW)[0]
+def health(result: list[Member], status: dict[str, Any] | None) -> ServiceHealth:
+    return report(result, ["template"], status, {"template-1": (12.5, 2**20)}, {"template-1": "boom"}, NOW)[0]
 
 
 @pytest.mark.parametrize("state", ["up", "degraded", "down", "unknown"])
-def test_a_running_service_is_what_the_gateway_says(state: str) -> None:
-    assert health([TEMPLATE], said(state=state)).state == state
+def test_a_running_service_has_the_state_that_the_gateway_reports(state: str) -> None:
+    assert health([TEMPLATE], status_document(state=state)).state == state
 
 
-def test_figures_come_together() -> None:
-    found = health([TEMPLATE], said())
-    assert (found.version, found.tools, found.ready, found.replicas) == ("1.0.0", 2, 1, 1)
-    assert (found.cpu_percent, found.memory_mib, found.memory_limit_mib, found.uptime_seconds) == (12.5, 1, 256, 60)
-    assert found.last_error == "boom"
-    assert as_json(found)["replicas"] == {"ready": 1, "total": 1}
+def test_figures_of_gateway_and_engine_are_joined() -> None:
+    result = health([TEMPLATE], status_document())
+    assert (result.version, result.tools, result.ready, result.replicas) == ("1.0.0", 2, 1, 1)
+    assert (result.cpu_percent, result.memory_mib, result.memory_limit_mib, result.uptime_seconds) == (12.5, 1, 256, 60)
+    assert result.last_error == "boom"
+    assert as_json(result)["replicas"] == {"ready": 1, "total": 1}
 
 
 def test_a_stopped_service_is_stopped_whatever_the_gateway_remembers() -> None:
-    assert health([replace(TEMPLATE, state="exited")], said()).state == "stopped"
+    assert health([replace(TEMPLATE, state="exited")], status_document()).state == "stopped"
 
 
 def test_a_service_without_containers_is_gone_and_not_stopped() -> None:
-    assert health([], said()).state == "gone"
-    assert health([replace(TEMPLATE, state="gone")], said()).state == "gone"
+    assert health([], status_document()).state == "gone"
+    assert health([replace(TEMPLATE, state="gone")], status_document()).state == "gone"
     assert health([replace(TEMPLATE, state="gone"), replace(TEMPLATE, state="exited")], None).state == "stopped"
 
 
-def test_without_the_gateway_a_service_is_not_called_up() -> None:
+def test_without_the_gateway_the_state_of_a_service_is_unknown() -> None:
     assert health([TEMPLATE], None).state == "unknown"
 
 
-def test_the_gateway_itself_is_as_well_as_its_containers() -> None:
-    sick = one("gateway", Health={"Status": "unhealthy"})
+def test_the_state_of_the_gateway_is_that_of_its_containers() -> None:
+    sick = member_of("gateway", Health={"Status": "unhealthy"})
     assert [entry.state for entry in report([GATEWAY], [], None, {}, {}, NOW)] == ["up"]
     assert [entry.state for entry in report([sick], [], None, {}, {}, NOW)] == ["down"]
 
 
-def test_containers_are_told_apart_by_what_they_are() -> None:
-    assert [entry.kind for entry in (TEMPLATE, GATEWAY, FRONT, one("cache"))] == ["server", "gateway", "front", "data"]
-    third = member(container("template", aliases=["template-mcp", "template-mcp-3"]), {"template"})
+def test_containers_get_their_kind_from_their_service() -> None:
+    assert [entry.kind for entry in (TEMPLATE, GATEWAY, FRONT, member_of("cache"))] == [
+        "server",
+        "gateway",
+        "front",
+        "data",
+    ]
+    third = as_member(container("template", aliases=["template-mcp", "template-mcp-3"]), {"template"})
     assert third.replica == 3
     assert third.ports == ("127.0.0.1:80",)
 
@@ -95,42 +100,42 @@ def test_containers_are_told_apart_by_what_they_are() -> None:
         ("redis-cache", "cache"), ("mcp-redis-cache", "cache"), ("dyber-dev-cache-1", "cache"),
     ],
 )  # fmt: skip
-def test_names_of_the_first_version_name_the_same_things(word: str, service: str) -> None:
-    assert [entry.service for entry in chosen([TEMPLATE, GATEWAY, one("cache")], word)] == [service]
+def test_container_names_of_the_first_version_are_accepted(word: str, service: str) -> None:
+    assert [entry.service for entry in chosen([TEMPLATE, GATEWAY, member_of("cache")], word)] == [service]
 
 
-def test_an_unknown_name_is_an_error_naming_what_there_is() -> None:
+def test_an_unknown_name_is_an_error_with_the_known_ones() -> None:
     with pytest.raises(SelectionError, match="template-mcp, api-gateway"):
         chosen([TEMPLATE, GATEWAY, FRONT], "weibo")
 
 
-def told(own: int, everything: int, **memory: int) -> dict[str, Any]:
-    """What the engine tells of a container that used the processors for so many nanoseconds."""
+def engine_stats(cpu_used: int, system_cpu: int, **memory: int) -> dict[str, Any]:
+    """Return the engine's statistics of a container, with CPU times in nanoseconds."""
     return {
-        "cpu_stats": {"cpu_usage": {"total_usage": own}, "system_cpu_usage": everything, "online_cpus": 2},
+        "cpu_stats": {"cpu_usage": {"total_usage": cpu_used}, "system_cpu_usage": system_cpu, "online_cpus": 2},
         "memory_stats": {"usage": 2**20, "stats": memory},
     }
 
 
 def measured(*given: Any, **memory: int) -> Any:
-    found = measured_of(told(*given, **memory))
-    assert found is not None
-    return found
+    result = measured_of(engine_stats(*given, **memory))
+    assert result is not None
+    return result
 
 
-def test_the_use_of_the_processors_between_two_looks_is_in_percent_of_one_core() -> None:
-    earlier, now = measured(1_000, 10_000), measured(1_500, 12_000)
-    assert usage({"a": earlier}, {"a": now}) == {"a": (50.0, 2**20)}
+def test_cpu_between_two_measurements_is_in_percent_of_one_core() -> None:
+    earlier, later = measured(1_000, 10_000), measured(1_500, 12_000)
+    assert usage({"a": earlier}, {"a": later}) == {"a": (50.0, 2**20)}
     assert usage({"a": earlier}, {"a": earlier}) == {"a": (0.0, 2**20)}
 
 
 @pytest.mark.parametrize("name", ["inactive_file", "total_inactive_file"])
-def test_files_that_memory_may_drop_do_not_count_as_used(name: str) -> None:
+def test_cached_files_do_not_count_as_used_memory(name: str) -> None:
     assert measured(1, 1, **{name: 2**19}).memory_bytes == 2**19
     assert measured(1, 1, **{name: 2**21}).memory_bytes == 2**20
 
 
-def test_a_container_that_does_not_run_has_no_figures() -> None:
+def test_a_container_that_does_not_run_has_no_measurement() -> None:
     assert measured_of({"cpu_stats": {"cpu_usage": {"total_usage": 0}}, "memory_stats": {}}) is None
 
 

@@ -77,7 +77,7 @@ def english(monkeypatch: pytest.MonkeyPatch) -> None:
         ("mcp-servers/weibo/tests/conftest.py", ["mcp-servers/weibo/tests"]),
         ("docs/commands.md", ["tests/unit/docs"]),
         ("LICENSE", ["tests/unit"]),
-        # Its tests are not there: a table that is out of date must not leave a change without any test.
+        # The tests of this file do not exist; a change must not be left without tests even if the table is out of date.
         ("bench/soak.py", ["tests/unit"]),
         ("tests/gone/conftest.py", ["tests/unit"]),
         ("pyproject.toml", [EVERYTHING]),
@@ -87,12 +87,12 @@ def test_a_changed_file_chooses_the_tests_of_what_it_belongs_to(path: str, chose
     assert choose([path], SMALL) == {place: [path] for place in chosen}
 
 
-def test_a_folder_takes_in_what_is_chosen_below_it() -> None:
+def test_a_chosen_folder_replaces_the_places_below_it() -> None:
     below = "tests/unit/cli/engine/test_ports.py"
     assert set(choose(["cli/app.py", below, "cli/commands/operation/run.py"], SMALL)) == {"tests/unit/cli"}
 
 
-def test_a_file_that_concerns_every_test_wins_over_all_others() -> None:
+def test_a_file_that_concerns_every_test_chooses_all_tests() -> None:
     assert choose(["cli/app.py", "conftest.py", "nginx/Dockerfile"], SMALL) == {EVERYTHING: ["conftest.py"]}
 
 
@@ -108,11 +108,11 @@ def test_each_service_of_this_repository_has_tests_that_a_change_of_it_chooses()
         assert set(choose([f"mcp-servers/{service}/service.yaml"], here)) - {"tests/unit"}
 
 
-def test_the_choice_is_told_with_its_reasons() -> None:
+def test_the_choice_is_printed_with_its_reasons() -> None:
     lines = explanation(choose(["cli/engine/engine.py", "cli/engine/ports.py"], SMALL))
     assert "  tests/unit/cli/engine ← cli/engine/engine.py and 1 more" in lines
     assert lines[-1].endswith("./deploy.sh test tests/deploy")
-    assert explanation({}) == ["Nothing differs from main: there is no test to run."]
+    assert explanation({}) == ["Nothing differs from main, so there is no test to run."]
     assert "pyproject.toml" in explanation(choose(["pyproject.toml"], SMALL))[0]
 
 
@@ -151,7 +151,7 @@ def test_without_a_main_branch_the_error_names_what_to_do(tmp_path: Path) -> Non
     assert str(tmp_path) in refused.value.message and "git fetch origin main" in refused.value.next_step
 
 
-def test_without_a_change_the_command_says_so_and_ends_well(
+def test_without_a_change_the_command_says_so_and_succeeds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     git(tmp_path, "init", "--initial-branch", "main")

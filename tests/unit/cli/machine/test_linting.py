@@ -1,4 +1,4 @@
-"""The repository passes every tool of `./deploy.sh lint`, and each of them finds what it is there for."""
+"""The repository passes every tool of `./deploy.sh lint`, and each tool finds the faults that it is for."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from toolchain.errors import SetupError
 
 TOOLS = ["ruff", "format", "codespell", "shellcheck", "actionlint", "hadolint", "imports", "mypy"]
 
-#: By tool, a file in which it finds a fault, and a word of what it says.
+#: By tool, a file with a fault: its path, its text, and a part of the tool's message.
 FAULTS = {
     "ruff": ("cli/faulty.py", '"""Is faulty."""\n\nimport os\n', "F401"),
     "format": ("cli/faulty.py", '"""Is faulty."""\n\nNAME  = 1\n', "NAME = 1"),
@@ -34,13 +34,13 @@ CONFIGURATION = ("pyproject.toml", ".shellcheckrc", ".hadolint.yaml", ".github/a
 
 
 def tool(name: str, root: Path = ROOT) -> Tool:
-    (found,) = [each for each in linting.tools(root) if each.name == name]
-    return found
+    (matching,) = [each for each in linting.tools(root) if each.name == name]
+    return matching
 
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """A clone with the tools' settings and next to no content."""
+    """A small clone with the settings of the tools."""
     for name in CONFIGURATION:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
@@ -59,7 +59,7 @@ def repository(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_tools_are_these() -> None:
+def test_exactly_these_tools_run() -> None:
     assert [each.name for each in linting.tools(ROOT)] == TOOLS
 
 
@@ -80,11 +80,11 @@ def test_a_fault_is_found_and_shown(name: str, repository: Path) -> None:
     assert Path(file).name in str(complaint.value) or name == "imports"
 
 
-def test_ruff_mends_what_it_can(repository: Path) -> None:
+def test_ruff_corrects_what_it_can(repository: Path) -> None:
     file = repository / "cli" / "faulty.py"
     file.write_text('"""Is faulty."""\n\nimport os\n\nNAME  = 1\n', encoding="utf-8")
     for name in ("ruff", "format"):
-        linting.check(tool(name, repository), repository, mend=True)
+        linting.check(tool(name, repository), repository, fix=True)
     assert file.read_text(encoding="utf-8") == '"""Is faulty."""\n\nNAME = 1\n'
 
 

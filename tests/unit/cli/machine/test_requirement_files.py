@@ -16,23 +16,23 @@ LOCKS = sorted(SOURCES)
 
 
 def entries(lock: Path) -> list[str]:
-    """The pinned packages of a file, each with the hashes that follow it."""
+    """Return the pinned packages of a file, each with its hashes."""
     text = lock.read_text(encoding="utf-8").replace("\\\n", "")
     return [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]
 
 
 def pins(lock: Path) -> dict[str, str]:
-    """By package and the machines that take it, its version."""
-    found = {}
+    """Return versions by package and by the marker of the machines that install it."""
+    versions = {}
     for entry in entries(lock):
         requirement = entry.split("--hash")[0].strip()
         name, _, version = requirement.split(" ;")[0].partition("==")
-        found[f"{name} ;{requirement.partition(' ;')[2]}"] = version
-    return found
+        versions[f"{name} ;{requirement.partition(' ;')[2]}"] = version
+    return versions
 
 
 def named(source: Path) -> list[str]:
-    """What a file names itself, as `name==version`."""
+    """Return the requirements that a file names directly, as `name==version`."""
     text = source.read_text(encoding="utf-8")
     if source.suffix == ".toml":
         return list(tomllib.loads(text)["project"]["dependencies"])
@@ -54,25 +54,25 @@ def test_every_package_has_one_version_and_hashes(lock: Path) -> None:
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.relative_to(ROOT).as_posix())
-def test_a_file_says_what_makes_it_and_no_registry(lock: Path) -> None:
+def test_a_file_names_the_command_that_makes_it_and_no_registry(lock: Path) -> None:
     text = lock.read_text(encoding="utf-8")
     assert "./deploy.sh lock" in text.splitlines()[1]
     assert "://" not in text
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.relative_to(ROOT).as_posix())
-def test_what_is_named_is_locked_in_the_named_version(lock: Path) -> None:
+def test_a_named_version_is_the_locked_version(lock: Path) -> None:
     locked = {
         re.sub(r"[-_.]+", "-", f"{name.split(' ;')[0]}=={version}".lower()) for name, version in pins(lock).items()
     }
-    wanted = {re.sub(r"[-_.]+", "-", requirement.lower()) for requirement in named(SOURCES[lock])}
-    assert wanted and wanted <= locked
+    named_versions = {re.sub(r"[-_.]+", "-", requirement.lower()) for requirement in named(SOURCES[lock])}
+    assert named_versions and named_versions <= locked
 
 
-def test_what_is_installed_together_agrees() -> None:
+def test_packages_that_are_installed_together_have_the_same_versions() -> None:
     together: dict[str, set[str]] = {}
     for lock in LOCKS:
         for package, version in pins(lock).items():
             together.setdefault(package.split(" ;")[0], set()).add(version)
-    # An older Python takes an older one.
+    # An older Python gets an older version.
     assert {name for name, versions in together.items() if len(versions) > 1} <= {"pyee"}

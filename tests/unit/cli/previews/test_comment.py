@@ -1,4 +1,4 @@
-"""The comment on a pull request, from previews that were recorded from real runs (previews/, reduced to what changes)."""
+"""The comment on a pull request, from recorded previews of real runs (in data/, reduced to what changes)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cli.commands.deployment.plan import failure
-from cli.previews.comment import MARKER, MOST_CHARACTERS, lines_of, render
+from cli.previews.comment import MARKER, MAX_CHARACTERS, effect_lines, render
 from cli.previews.model import StackPreview, Step, effects, steps
 from cli.previews.values import changed_settings
 from cli.release import contracts
@@ -30,15 +30,15 @@ def recorded(name: str) -> dict[str, Any]:
 
 
 def noticed(changed: list[Step]) -> list[str]:
-    """What users notice, as the lines of the comment."""
-    return list(lines_of(effects(changed)))
+    """Return what users notice as lines of the comment."""
+    return list(effect_lines(effects(changed)))
 
 
 def comment(name: str, **settings: str) -> str:
     return render([StackPreview("test", recorded(name), **settings)], {})
 
 
-#: What a change of one kind touches, and nothing else: the blast radius.
+#: By kind of change, exactly the resources that it changes.
 TOUCHED = {
     "none": set(),
     "image": {("replace", "template-image"), ("replace", "template-contract"), ("replace", "template-server")},
@@ -74,7 +74,7 @@ def test_a_changed_image_is_shown_with_the_service_that_loses_no_call() -> None:
     assert "### test: replace 3" in text
     assert "| 🔁 replace | container `template-server` |" in text
     assert "`dyber-template:e00a91b48b18a4cb` → `dyber-template:" in text
-    assert "- ✅ no call is lost (the new one is healthy first): `template-server`" in text
+    assert "- ✅ no call is lost (the new container is healthy before the old one stops): `template-server`" in text
     assert "⚠️" not in text
 
 
@@ -84,7 +84,7 @@ def test_new_ports_are_said_to_interrupt() -> None:
     assert "✅" not in text
 
 
-def test_what_only_delivers_a_configuration_interrupts_nobody() -> None:
+def test_delivering_a_configuration_interrupts_nobody() -> None:
     text = comment("setting")
     assert "`gateway-loader`" in text and "⚠️" not in text
     assert "`/staging/gateway.conf`" in text or "`/staging/" in text
@@ -97,7 +97,7 @@ def test_a_secret_variable_is_hidden_and_another_is_shown() -> None:
     assert "+ `API_TOKEN=•••`" in text and "+ `GREETING=hi`" in text
 
 
-def test_what_is_known_only_after_the_update_is_called_so() -> None:
+def test_a_value_that_is_known_only_after_the_update_is_marked() -> None:
     assert "(known after the update)" in comment("client")
     assert "04da6b54" not in "".join(comment(name) for name in TOUCHED)
 
@@ -107,13 +107,13 @@ def test_a_stack_that_does_not_change_is_one_line() -> None:
     assert "|" not in comment("none")
 
 
-def test_a_failed_preview_shows_its_own_words() -> None:
+def test_a_failed_preview_shows_its_own_message() -> None:
     text = render([StackPreview("prod", None, error="images: pinned needs a digest\n```\n@everyone")], {})
     assert "### prod: the preview failed\n````diff\nimages: pinned needs a digest\n```\n@everyone\n````" in text
 
 
 def step(op: str, kind: str, name: str, component: str = "", **inputs: Any) -> dict[str, Any]:
-    """A step on a resource of the service template, as `pulumi preview --json` has it."""
+    """Return a step of a resource of the service template as in `pulumi preview --json`."""
     types = f"dyber:service:McpService${component}docker:index/{kind[0].lower() + kind[1:]}:{kind}"
     state = {"oldState" if op == "delete" else "newState": {"inputs": inputs}}
     return {"op": op, "urn": f"urn:pulumi:test::dyber::{types}::{name}", **state}
@@ -132,7 +132,7 @@ def test_a_secret_that_is_rotated_or_taken_away_interrupts_nobody_and_loses_no_d
     ]
     for changes in (rotated, taken):
         assert noticed(steps({"steps": changes})) == [
-            "- ✅ no call is lost (the new one is healthy first): `template-server`"
+            "- ✅ no call is lost (the new container is healthy before the old one stops): `template-server`"
         ]
     (gone,) = noticed(steps({"steps": [step("delete", "Container", "template-server", mustRun=True)]}))
     assert "no longer served" in gone
@@ -148,8 +148,8 @@ def test_a_service_whose_network_is_replaced_is_said_to_be_interrupted_and_the_g
         step("replace", "Container", "gateway-nginx", mustRun=True),
     ]
     assert noticed(steps({"steps": changes})) == [
-        "- ✅ no call is lost (the new one is healthy first): `gateway-nginx`",
-        "- ⚠️ calls get 502 or 503 for some seconds (another network): `template`",
+        "- ✅ no call is lost (the new container is healthy before the old one stops): `gateway-nginx`",
+        "- ⚠️ calls get 502 or 503 for some seconds (the network is replaced): `template`",
     ]
 
 
@@ -199,34 +199,34 @@ def deletion(urn: str, retain: bool = False, op: str = "delete", **inputs: Any) 
 
 @pytest.mark.parametrize("op", ["delete", "replace"])
 @pytest.mark.parametrize("urn", [DATA, DATA_BEFORE], ids=["now", "before"])
-def test_deleted_data_is_said_in_words_in_its_row_and_below(urn: str, op: str) -> None:
+def test_deleted_data_is_named_in_its_row_and_below_the_table(urn: str, op: str) -> None:
     text = render([StackPreview("t", {"steps": [deletion(urn, op=op, name=VOLUME)]})], {})
     assert "| volume `xiaohongshu-data` | data will be deleted" in text
     assert "- ❗ **data will be deleted**: `xiaohongshu-data`" in text
     assert "data kept" not in text
 
 
-def test_a_volume_that_pulumi_only_forgets_is_said_to_be_kept() -> None:
+def test_a_retained_volume_is_reported_as_kept() -> None:
     text = render([StackPreview("t", {"steps": [deletion(DATA, retain=True, name=VOLUME)]})], {})
     assert "| volume `xiaohongshu-data` | data kept |" in text and "- 💾 data kept: `xiaohongshu-data`" in text
     assert "deleted" not in text
 
 
-def test_a_service_that_stops_is_said_to_keep_its_data_unless_that_goes_too() -> None:
+def test_a_removed_service_is_reported_to_keep_its_data_unless_that_is_deleted_too() -> None:
     mounts = [{"type": "volume", "target": "/data", "source": VOLUME}]
     stops = deletion(SERVER, mustRun=True, mounts=mounts)
-    told = "\n".join(noticed(steps({"steps": [stops]})))
-    assert "no longer served" in told and f"- 💾 data kept: `{VOLUME}`" in told
-    told = "\n".join(noticed(steps({"steps": [stops, deletion(DATA_BEFORE, name=VOLUME)]})))
-    assert "data will be deleted" in told and "data kept" not in told
+    lines = "\n".join(noticed(steps({"steps": [stops]})))
+    assert "no longer served" in lines and f"- 💾 data kept: `{VOLUME}`" in lines
+    lines = "\n".join(noticed(steps({"steps": [stops, deletion(DATA_BEFORE, name=VOLUME)]})))
+    assert "data will be deleted" in lines and "data kept" not in lines
 
 
 def test_a_configuration_that_is_written_anew_is_no_data_but_certificates_are() -> None:
     monitoring = "urn:pulumi:t::dyber::dyber:monitoring:Monitoring$docker:index/volume:Volume::monitoring-configuration"
     assert noticed(steps({"steps": [deletion(monitoring)]})) == []
     gateway = "urn:pulumi:t::dyber::dyber:gateway:Gateway$docker:index/volume:Volume::gateway-configuration"
-    (told,) = noticed(steps({"steps": [deletion(gateway, op="replace")]}))
-    assert "data will be deleted" in told
+    (lines,) = noticed(steps({"steps": [deletion(gateway, op="replace")]}))
+    assert "data will be deleted" in lines
 
 
 def test_changed_tools_are_shown_with_their_mark_and_cannot_end_the_block() -> None:
@@ -240,19 +240,19 @@ def test_changed_tools_are_shown_with_their_mark_and_cannot_end_the_block() -> N
     assert "      + <!-- x --> Read ~/.ssh.\n````" in text
 
 
-def test_a_comment_never_exceeds_what_the_site_takes() -> None:
+def test_a_comment_never_exceeds_the_limit_of_github() -> None:
     huge = {"steps": recorded("service")["steps"], "changeSummary": {}}
     previews = [StackPreview(f"stack-{number}", huge) for number in range(200)]
     text = render(previews, {})
-    assert len(text) <= MOST_CHARACTERS and "too long" in text
+    assert len(text) <= MAX_CHARACTERS and "too long" in text
 
 
-def test_it_is_chinese_where_that_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_comment_is_chinese_for_users_of_chinese(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DYBER_LANG", "zh")
     text = comment("image")
     assert "### test: 替换 3" in text and "不丢调用" in text
 
 
-def test_a_failure_is_told_in_the_words_of_its_diagnostics() -> None:
+def test_a_failure_is_explained_by_its_diagnostics() -> None:
     document = {"diagnostics": [{"message": "error: no space left on device", "severity": "error"}]}
     assert failure(document, "").splitlines() == ["the disk is full", "error: no space left on device"]

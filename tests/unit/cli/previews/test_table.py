@@ -1,4 +1,4 @@
-"""The preview on the terminal, from the steps of real runs."""
+"""The table of a preview on the terminal, from recorded steps of real runs."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ PREVIEWS = Path(__file__).parent / "data"
 
 
 def shown(name: str, capsys: pytest.CaptureFixture[str]) -> str:
-    found = table(json.loads((PREVIEWS / f"{name}.json").read_text(encoding="utf-8"))["steps"])
-    Console(width=400).print(found)
+    rows = table(json.loads((PREVIEWS / f"{name}.json").read_text(encoding="utf-8"))["steps"])
+    Console(width=400).print(rows)
     return capsys.readouterr().out
 
 
-def test_what_changes_is_told_in_the_users_language(
+def test_changes_are_shown_in_the_users_language(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DYBER_LANG", "zh")
@@ -31,7 +31,7 @@ def test_what_changes_is_told_in_the_users_language(
     assert "no call is lost" in shown("image", capsys)
 
 
-def test_no_value_fills_the_screen(capsys: pytest.CaptureFixture[str]) -> None:
+def test_long_values_are_shortened(capsys: pytest.CaptureFixture[str]) -> None:
     long = {
         "op": "update",
         "urn": "urn:pulumi:dev::dyber::docker:index/container:Container::server",
@@ -48,13 +48,13 @@ def test_without_a_change_there_is_no_table() -> None:
     assert table([{"op": "same", "urn": "urn:pulumi:dev::dyber::docker:index/network:Network::x"}]) is None
 
 
-@pytest.mark.parametrize(("retain", "told"), [(False, "数据会被删除"), (True, "数据保留")])
-def test_what_becomes_of_data_is_said_in_words(
-    retain: bool, told: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("retain", "fate"), [(False, "数据会被删除"), (True, "数据保留")])
+def test_the_fate_of_data_is_named(
+    retain: bool, fate: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DYBER_LANG", "zh")
     urn = "urn:pulumi:dev::dyber::dyber:service:McpService$docker:index/volume:Volume::xiaohongshu-data"
     step = {"op": "delete", "urn": urn, "oldState": {"inputs": {"name": "x"}, "retainOnDelete": retain}}
     Console(width=400).print(table([step]))
     row, noticed = capsys.readouterr().out.splitlines()
-    assert told in row and told in noticed and "**" not in noticed
+    assert fate in row and fate in noticed and "**" not in noticed

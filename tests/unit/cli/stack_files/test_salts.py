@@ -1,4 +1,4 @@
-"""The salt of this machine's passphrase leaves a tracked stack file, and nothing that somebody needs does."""
+"""The salt of this machine's passphrase is removed from tracked stack files, except where it is needed."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ SECRET = "  dyber:cache:\n    password:\n      secure: v1:x=\n"
 
 def git(folder: Path, *arguments: str) -> str:
     identity = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
-    done = subprocess.run(["git", *identity, *arguments], cwd=folder, capture_output=True, text=True, check=True)
-    return done.stdout
+    result = subprocess.run(["git", *identity, *arguments], cwd=folder, capture_output=True, text=True, check=True)
+    return result.stdout
 
 
 @pytest.fixture
@@ -77,11 +77,11 @@ def test_a_file_that_cannot_be_read_is_no_failure(clone: Path) -> None:
 def test_an_edit_that_is_made_meanwhile_stays(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file, edited = clone / "Pulumi.dev.yaml", SALT + TRACKED + "  dyber:logLevel: debug\n"
     file.write_text(SALT + TRACKED, encoding="utf-8")
-    asked = salts.git
+    real_git = salts.git
 
     def edit(*arguments: Any) -> Any:
         file.write_text(edited, encoding="utf-8")
-        return asked(*arguments)
+        return real_git(*arguments)
 
     monkeypatch.setattr(salts, "git", edit)
     assert remove_from_tracked_files(clone) == []

@@ -1,4 +1,4 @@
-"""Writing into a stack's file leaves what people wrote there."""
+"""Changing a setting in a stack's file keeps everything else that people wrote there."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def file(tmp_path: Path) -> StackFile:
     return StackFile(path)
 
 
-def test_nothing_changed_is_the_same_text(file: StackFile) -> None:
+def test_saving_without_changes_writes_the_same_text(file: StackFile) -> None:
     assert file.text() == TEXT
 
 
@@ -41,7 +41,7 @@ def test_a_changed_value_leaves_every_comment(file: StackFile) -> None:
     assert file.text() == TEXT.replace("[dev]", "[dev, cache]").replace("      enabled: false\n", "")
 
 
-def test_what_is_left_empty_goes(file: StackFile) -> None:
+def test_a_mapping_that_becomes_empty_is_removed(file: StackFile) -> None:
     file.set_in("services", ["template", "cpus"], None)
     file.set_in("services", ["template", "enabled"], None)
     assert "services" not in file.text()
@@ -56,7 +56,7 @@ def test_a_new_path_is_made_in_a_file_without_settings(tmp_path: Path) -> None:
     assert yaml.safe_load(path.read_text()) == {"config": {"dyber:tokens": {"phone": {"generation": 2}}}}
 
 
-def test_a_file_is_put_back_byte_for_byte(file: StackFile) -> None:
+def test_a_file_is_restored_byte_for_byte(file: StackFile) -> None:
     file.set("profiles", None)
     file.save()
     assert file.path.read_text(encoding="utf-8") != TEXT

@@ -1,4 +1,4 @@
-"""Another program that hangs, or is not there, ends in one clear error; what nobody foresaw ends in a file."""
+"""A program that hangs or is missing causes one clear error; an unexpected error is written to a file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cli.system import programs
 from cli.system.programs import ProgramError
 
 REPOSITORY = Path(__file__).resolve().parents[4]
-#: What runs without the packages of the virtual environment, and what runs the others.
+#: Files that run without the packages of the virtual environment, and the module that runs programs for all others.
 RUN_PROGRAMS_THEMSELVES = {"bootstrap.py", "programs.py"}
 
 
@@ -28,7 +28,7 @@ def english(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Makes a docker command of a shell script's text."""
+    """Return a function that makes a docker command from the text of a shell script."""
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
 
     def make(script: str) -> None:
@@ -55,7 +55,7 @@ def test_an_engine_that_hangs_is_named_with_what_to_do(docker: Callable[[str], N
     ],
     ids=["copy", "push"],
 )
-def test_no_question_to_a_hanging_engine_ends_in_a_traceback(
+def test_no_call_of_a_hanging_engine_ends_in_a_traceback(
     ask: Callable[[], object], docker: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     docker("exec sleep 60")
@@ -65,17 +65,17 @@ def test_no_question_to_a_hanging_engine_ends_in_a_traceback(
         ask()
 
 
-def test_a_program_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_program_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(ProgramError, match="no program git") as refused:
+    with pytest.raises(ProgramError, match="program git is not installed") as refused:
         programs.run(["git", "status"], capture_output=True)
     assert "install git" in refused.value.next_step
-    with pytest.raises(EngineError, match="no program docker"):
+    with pytest.raises(EngineError, match="program docker is not installed"):
         engine.docker("ps")
 
 
 @pytest.mark.parametrize("file", sorted((REPOSITORY / "cli").rglob("*.py")), ids=lambda file: file.name)
-def test_commands_run_other_programs_in_one_place(file: Path) -> None:
+def test_only_one_module_runs_other_programs(file: Path) -> None:
     if file.name in RUN_PROGRAMS_THEMSELVES:
         return
     calls = {
@@ -85,7 +85,7 @@ def test_commands_run_other_programs_in_one_place(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "expected"),
     [
         (ProgramError("pulumi stack did not end", "run again"), "run again"),
         (EngineError("it hangs", "restart it"), "restart it"),
@@ -93,18 +93,18 @@ def test_commands_run_other_programs_in_one_place(file: Path) -> None:
     ],
 )
 def test_a_failure_outside_is_one_message_without_a_traceback(
-    error: Exception, said: str, capsys: pytest.CaptureFixture[str]
+    error: Exception, expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fails() -> None:
         raise error
 
     assert entry._guarded(fails, None) == entry.FAILED
     shown = capsys.readouterr().err
-    assert said in shown
+    assert expected in shown
     assert "Traceback" not in shown
 
 
-def test_what_nobody_foresaw_is_kept_in_a_file_of_its_owner(
+def test_an_unexpected_error_is_written_to_a_file_of_its_owner(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("DYBER_HOME", str(tmp_path))
@@ -122,7 +122,7 @@ def test_what_nobody_foresaw_is_kept_in_a_file_of_its_owner(
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
-def test_output_that_nobody_reads_any_more_is_no_error_to_tell() -> None:
+def test_output_whose_reader_has_gone_is_no_error() -> None:
     code = "from cli.terminal import crashes; crashes.give_up_output(); print('unread')"
-    done = programs.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    result = programs.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")

@@ -1,4 +1,4 @@
-"""What is told of work in progress."""
+"""Progress of running work is printed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ print("finished")
 """
 
 
-def test_work_goes_on_when_nobody_listens_any_more() -> None:
+def test_work_continues_when_the_reader_of_its_progress_has_gone() -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", WORK], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

@@ -91,7 +91,7 @@ def test_where_several_deployments_are_there_one_has_to_be_named(found: list[rem
 def test_what_holds_a_port_or_data_of_its_own_goes_before_its_successor_starts(
     service: str, ports: dict[str, Any], expected: bool
 ) -> None:
-    assert remains.alone(container(service, "lost", HostConfig={"PortBindings": ports})) is expected
+    assert remains.blocks_replacement(container(service, "lost", HostConfig={"PortBindings": ports})) is expected
 
 
 def test_a_stack_file_without_its_salt_is_otherwise_the_same() -> None:

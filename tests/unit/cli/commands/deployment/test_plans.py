@@ -1,4 +1,4 @@
-"""Plans and rules: what they are compared with, and how refusals are told."""
+"""Plans leave out the changes of others, and refusals by plans and rules are explained."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def english(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def git(folder: Path, *arguments: str) -> str:
     identity = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
-    done = subprocess.run(["git", *identity, *arguments], cwd=folder, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
+    result = subprocess.run(["git", *identity, *arguments], cwd=folder, capture_output=True, text=True, check=True)
+    return result.stdout.strip()
 
 
-def test_what_others_changed_since_is_not_this_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changes_of_others_since_the_branch_began_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "ROOT", tmp_path)
     git(tmp_path, "init", "-q", "-b", "main")
     (tmp_path / "Pulumi.test.yaml").write_text("old\n")
@@ -64,10 +64,13 @@ def violation(level: str) -> PolicyEvent:
 
 
 def test_a_violation_names_the_resource_what_is_wrong_and_the_rule() -> None:
-    assert policies.told(violation("mandatory")) == "template-server: image x:1 is not given by digest (pinned-image)"
+    assert (
+        policies.violation_text(violation("mandatory"))
+        == "template-server: image x:1 is not given by digest (pinned-image)"
+    )
 
 
-def test_a_mandatory_violation_is_why_the_update_failed_and_advice_is_not(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_mandatory_violation_is_an_error_of_the_update_and_advice_is_not(capsys: pytest.CaptureFixture[str]) -> None:
     events = EventDisplay(Quiet())  # type: ignore[arg-type]
     events._violated(violation("advisory"))
     assert events.errors == []

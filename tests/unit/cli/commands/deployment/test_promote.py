@@ -75,7 +75,7 @@ def test_a_tool_that_is_gone_is_removed_from_the_file() -> None:
     assert changes(pinned(template_gone="write"), release()) == {gone: None}
 
 
-def test_what_a_service_lacks_in_the_source_is_named() -> None:
+def test_a_service_that_the_source_lacks_is_named() -> None:
     record = Release("dev", "", {"gateway": OLD, "front": OLD}, {}, INTERFACE)
     with pytest.raises(StackError, match="template.*dev") as refused:
         changes(settings(), record)
@@ -106,7 +106,7 @@ def test_a_record_of_a_release_is_read_as_it_was_written(tmp_path: Path) -> None
     ["", "{}", '{"stack": "dev", "revision": "", "images": {"template": "template:latest"}, "tools": {}}'],
     ids=["empty", "no record", "a tag"],
 )
-def test_what_is_no_record_of_a_release_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_not_a_record_of_a_release_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "release.json"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(StackError, match=r"release\.json"):
@@ -118,8 +118,8 @@ def running(monkeypatch: pytest.MonkeyPatch, image: str | None) -> None:
     by_deployment = {"label=dyber.deployment=ours": image, "label=dyber.deployment=theirs": "sha256:" + "e" * 64}
 
     def containers(*filters: str, all_states: bool = True) -> list[dict[str, Any]]:
-        asked = [by_deployment[item] for item in filters if item in by_deployment] or by_deployment.values()
-        return [{"Image": found} for found in asked if found]
+        matching = [by_deployment[item] for item in filters if item in by_deployment] or by_deployment.values()
+        return [{"Image": image} for image in matching if image]
 
     monkeypatch.setattr(engine, "containers", containers)
     monkeypatch.setattr(engine, "docker", lambda *arguments: arguments[-1])
@@ -142,11 +142,11 @@ def test_a_stack_that_was_never_deployed_has_no_container_of_another_state(monke
 
 
 def test_a_pushed_image_is_named_by_the_digest_that_the_registry_gave(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-    monkeypatch.setattr(engine, "docker", lambda *arguments: asked.append(arguments) or "")
+    calls = []
+    monkeypatch.setattr(engine, "docker", lambda *arguments: calls.append(arguments) or "")
     monkeypatch.setattr(releases, "_push", lambda target: f"x: Pushed\n0123: digest: sha256:{'d' * 64} size: 3028\n")
     assert releases.push(OLD, "localhost:5000/dyber", "front") == f"localhost:5000/dyber/front@sha256:{'d' * 64}"
-    assert asked == [("tag", OLD, f"localhost:5000/dyber/front:{'a' * 16}")]
+    assert calls == [("tag", OLD, f"localhost:5000/dyber/front:{'a' * 16}")]
 
 
 def test_a_push_that_gives_no_digest_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,7 +157,7 @@ def test_a_push_that_gives_no_digest_is_an_error(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("value", ["https://registry.example.com", "registry.example.com/", "Registry/x", "a b"])
-def test_a_registry_that_is_none_is_refused(value: str) -> None:
+def test_an_invalid_registry_is_refused(value: str) -> None:
     with pytest.raises(Exception, match="registry"):
         settings(registry=value)
 
@@ -179,11 +179,11 @@ def test_images_that_this_program_cannot_run_are_not_promoted(interface: int, st
     assert step in refused.value.next_step
 
 
-def test_promoting_again_writes_the_number_that_a_file_of_before_lacks() -> None:
+def test_promoting_again_adds_the_interface_number_that_an_older_file_lacks() -> None:
     assert changes(pinned().model_copy(update={"images_interface": 0}), release()) == {("imagesInterface",): INTERFACE}
 
 
-def test_a_record_of_before_there_was_a_number_is_of_images_of_before(tmp_path: Path) -> None:
+def test_a_record_without_an_interface_number_counts_as_older_images(tmp_path: Path) -> None:
     content = json.loads(release().dumps())
     del content["interface"]
     file = tmp_path / "release.json"

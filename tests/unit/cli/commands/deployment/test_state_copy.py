@@ -1,4 +1,4 @@
-"""A state without its secrets, and what two previews on it differ in: decided without Pulumi."""
+"""Copies of a state have no secrets, and two previews on a copy are compared; both without Pulumi."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def copied(**outputs: Any) -> dict[str, Any]:
 
 def test_a_secret_keeps_its_form_and_nothing_else() -> None:
     value = {"tokens": [TOKEN, ""], "count": 7, "on": True, "none": None}
-    found = copied(all=secret(value))["all"]
-    assert found[SIGNATURE] == IS_SECRET
-    told = json.loads(found["plaintext"])
-    assert told["tokens"][0].startswith("placeholder-") and told["tokens"][1] == ""
-    assert (told["count"], told["on"], told["none"]) == (0, False, None)
+    result = copied(all=secret(value))["all"]
+    assert result[SIGNATURE] == IS_SECRET
+    plaintext = json.loads(result["plaintext"])
+    assert plaintext["tokens"][0].startswith("placeholder-") and plaintext["tokens"][1] == ""
+    assert (plaintext["count"], plaintext["on"], plaintext["none"]) == (0, False, None)
 
 
 def test_the_same_secret_is_the_same_placeholder_within_a_copy_and_another_one_in_the_next() -> None:
@@ -56,11 +56,11 @@ def test_the_same_secret_is_the_same_placeholder_within_a_copy_and_another_one_i
 
 
 def test_a_secret_that_is_also_in_clear_somewhere_is_replaced_there() -> None:
-    found = copied(token=secret(TOKEN), log=f"Authorization: {TOKEN}!", urls=[{"of": TOKEN}])
-    told = json.loads(found["token"]["plaintext"])
-    assert found["log"] == f"Authorization: {told}!"
-    assert found["urls"] == [{"of": told}]
-    assert TOKEN not in json.dumps(found)
+    result = copied(token=secret(TOKEN), log=f"Authorization: {TOKEN}!", urls=[{"of": TOKEN}])
+    plaintext = json.loads(result["token"]["plaintext"])
+    assert result["log"] == f"Authorization: {plaintext}!"
+    assert result["urls"] == [{"of": plaintext}]
+    assert TOKEN not in json.dumps(result)
 
 
 def test_a_word_that_is_a_secret_by_chance_is_left_in_other_texts() -> None:
@@ -77,43 +77,43 @@ def step(op: str, name: str, old: dict[str, Any] | None, new: dict[str, Any] | N
     return {"op": op, "urn": URN + name, **{key: value for key, value in states.items() if value}, **more}
 
 
-def told(base: list[dict[str, Any]], head: list[dict[str, Any]]) -> dict[str, str]:
-    return {one.name: one.op for one in steps(compared({"steps": base}, {"steps": head}))}
+def plaintext(base: list[dict[str, Any]], head: list[dict[str, Any]]) -> dict[str, str]:
+    return {step.name: step.op for step in steps(compared({"steps": base}, {"steps": head}))}
 
 
-def test_what_both_previews_say_is_not_told() -> None:
+def test_changes_that_both_previews_have_are_left_out() -> None:
     noise = step("update", "gateway", {"hash": "deployed"}, {"hash": "of placeholders"}, diffReasons=["hash"])
-    assert told([noise], [noise]) == {}
+    assert plaintext([noise], [noise]) == {}
 
 
 def test_a_change_is_compared_with_what_the_base_would_make() -> None:
     base = step("update", "gateway", {"hash": "deployed", "cpus": 1}, {"hash": "x", "cpus": 1}, diffReasons=["hash"])
     head = step("update", "gateway", {"hash": "deployed", "cpus": 1}, {"hash": "x", "cpus": 2},
                 diffReasons=["hash", "cpus"])  # fmt: skip
-    (found,) = steps(compared({"steps": [base]}, {"steps": [head]}))
-    assert (found.old["cpus"], found.new["cpus"], list(found.reasons)) == (1, 2, ["cpus"])
+    (result,) = steps(compared({"steps": [base]}, {"steps": [head]}))
+    assert (result.old["cpus"], result.new["cpus"], list(result.reasons)) == (1, 2, ["cpus"])
 
 
-def test_a_secret_that_changes_is_told_without_its_value() -> None:
+def test_a_changed_secret_is_reported_without_its_value() -> None:
     base, head = (
         step("update", "gateway", {"a": 1}, {"a": secret(text)}, diffReasons=["a"]) for text in ("old", "new")
     )
     document = compared({"steps": [base]}, {"steps": [head]})
-    assert [one.name for one in steps(document)] == ["gateway"]
+    assert [step.name for step in steps(document)] == ["gateway"]
     assert "plaintext" not in json.dumps(document)
 
 
-def test_what_is_new_or_gone_is_told() -> None:
-    kept = step("same", "kept", {"a": 1}, {"a": 1})
-    base = [kept, step("same", "gone", {"a": 1}, {"a": 1})]
-    head = [kept, step("delete", "gone", {"a": 1}, None), step("create", "new", None, {"a": UNKNOWN})]
-    assert told(base, head) == {"gone": "delete", "new": "create"}
+def test_new_and_deleted_resources_are_reported() -> None:
+    unchanged = step("same", "unchanged", {"a": 1}, {"a": 1})
+    base = [unchanged, step("same", "gone", {"a": 1}, {"a": 1})]
+    head = [unchanged, step("delete", "gone", {"a": 1}, None), step("create", "new", None, {"a": UNKNOWN})]
+    assert plaintext(base, head) == {"gone": "delete", "new": "create"}
 
 
-def test_another_operation_with_the_same_inputs_is_told() -> None:
+def test_another_operation_with_the_same_inputs_is_reported() -> None:
     base = step("update", "a", {"x": 1}, {"x": 2})
     head = [step(op, "a", {"x": 1}, {"x": 2}) for op in ("create-replacement", "replace", "delete-replaced")]
-    assert told([base], head) == {"a": "replace"}
+    assert plaintext([base], head) == {"a": "replace"}
 
 
 def test_random_names_of_new_resources_are_no_difference() -> None:
@@ -122,7 +122,7 @@ def test_random_names_of_new_resources_are_no_difference() -> None:
         network = step("create", "network", None, {"name": name, "__defaults": ["name"]})
         return [network, step("create", "server", None, {"network": name, "cpus": 1})]
 
-    assert told(previews("0a1b2c"), previews("ffffff")) == {}
+    assert plaintext(previews("0a1b2c"), previews("ffffff")) == {}
 
 
 def test_the_program_gets_no_credential(tmp_path: Path) -> None:
@@ -138,18 +138,18 @@ def test_the_program_gets_no_credential(tmp_path: Path) -> None:
     assert (kept["PATH"], kept["PULUMI_HOME"]) == ("/bin", "/p")
 
 
-def test_a_preview_that_fails_is_told_in_its_words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_failed_preview_is_reported_with_its_own_message(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def fail(*arguments: object) -> None:
         raise Failed({"diagnostics": [{"message": "no such setting"}]}, "error: update failed")
 
     monkeypatch.setattr(copy_preview, "preview", fail)
-    found = plan._preview_on_a_copy("prod", tmp_path / "prod.json", "HEAD")
-    assert found.preview is None and "no such setting" in found.error
+    result = plan._preview_on_a_copy("prod", tmp_path / "prod.json", "HEAD")
+    assert result.preview is None and "no such setting" in result.error
 
 
 def test_without_a_copy_the_comment_says_how_one_is_made(tmp_path: Path) -> None:
-    found = plan._preview_on_a_copy("prod", tmp_path / "prod.json", "HEAD")
-    assert "./deploy.sh state-copy -s prod" in found.error
+    result = plan._preview_on_a_copy("prod", tmp_path / "prod.json", "HEAD")
+    assert "./deploy.sh state-copy -s prod" in result.error
 
 
 def test_copies_without_a_base_are_refused() -> None:

@@ -1,4 +1,4 @@
-"""Commands on a machine, or for a stack, that is not there yet say so and what to do first."""
+"""Commands name the first step on a machine that is not set up, and refuse an engine that is too old."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_without_pulumi_the_next_step_is_named(monkeypatch: pytest.MonkeyPatch, 
     assert refused.value.exit_code == 2
 
 
-def test_what_set_up_refuses_is_refused_also_where_nothing_is_missing(
+def test_set_up_refuses_an_unusable_machine_even_if_nothing_is_missing(
     monkeypatch: pytest.MonkeyPatch, tmp_path
 ) -> None:
     def too_old(home: DyberHome, display: Activities) -> None:

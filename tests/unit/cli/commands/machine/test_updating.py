@@ -1,4 +1,4 @@
-"""`update` in real clones: what was changed here stays, and what cannot be kept stops it before anything changes."""
+"""`update` in real clones keeps local changes, and stops before anything changes if it cannot keep them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SECRET = "  dyber:cache:\n    password:\n      secure: v1:x=\n"
 
 
 class Clone:
-    """A clone of a repository, and the deployments that `update` asked for in it."""
+    """A clone of a repository, and the stacks that `update` deployed from it."""
 
     def __init__(self, folder: Path) -> None:
         self.origin, self.root = folder / "origin", folder / "clone"
@@ -38,7 +38,7 @@ class Clone:
         git(folder, "clone", "-q", str(self.origin), str(self.root))
 
     def publish(self, **files: str | None) -> None:
-        """A new version of the repository, in which these files are so, or gone."""
+        """Commit a new version of the repository with these files; None deletes a file."""
         for name, text in files.items():
             if text is None:
                 (self.origin / name).unlink()
@@ -64,7 +64,7 @@ class Clone:
         return git(self.root, "rev-parse", "HEAD") == git(self.origin, "rev-parse", "HEAD")
 
     def refused(self) -> StackError:
-        """Why `update` refuses; asserts that it changed nothing."""
+        """Return the error of an update that is refused, and check that it changed nothing."""
         before = snapshot(self.root)
         with pytest.raises(StackError) as error:
             self.update()
@@ -75,8 +75,8 @@ class Clone:
 
 def git(folder: Path, *arguments: str) -> str:
     identity = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
-    done = subprocess.run(["git", *identity, *arguments], cwd=folder, capture_output=True, text=True, check=True)
-    return done.stdout
+    result = subprocess.run(["git", *identity, *arguments], cwd=folder, capture_output=True, text=True, check=True)
+    return result.stdout
 
 
 def snapshot(root: Path) -> dict[str, object]:
@@ -87,11 +87,11 @@ def snapshot(root: Path) -> dict[str, object]:
 
 @pytest.fixture
 def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clone:
-    made = Clone(tmp_path)
-    monkeypatch.setattr(updating, "ROOT", made.root)
-    monkeypatch.setattr(updating, "deploy", lambda stack: made.deployed.append(stack) or 0)
+    new_clone = Clone(tmp_path)
+    monkeypatch.setattr(updating, "ROOT", new_clone.root)
+    monkeypatch.setattr(updating, "deploy", lambda stack: new_clone.deployed.append(stack) or 0)
     monkeypatch.setenv("DYBER_LANG", "en")
-    return made
+    return new_clone
 
 
 def test_a_clean_clone_is_brought_to_the_newest_version_and_deployed(clone: Clone) -> None:
@@ -107,7 +107,7 @@ def test_without_news_nothing_is_deployed(clone: Clone, capsys: pytest.CaptureFi
     assert clone.deployed == []
 
 
-def test_the_salt_of_this_machines_passphrase_is_in_nobodys_way(clone: Clone) -> None:
+def test_the_salt_of_this_machines_passphrase_does_not_stop_an_update(clone: Clone) -> None:
     clone.stack_file.write_text(SALT + DEV, encoding="utf-8")
     clone.publish(**{"Pulumi.dev.yaml": DEV.replace("[dev]", "[dev, cache]")})
     clone.update()
@@ -154,7 +154,7 @@ def test_the_same_change_here_and_there_is_no_conflict(clone: Clone) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mine", "theirs", "key"),
+    ("changed_here", "theirs", "key"),
     [
         ("  dyber:gateway:\n    openDocs: false\n", "  dyber:gateway:\n    openDocs: null\n", "gateway.openDocs"),
         ("", "  dyber:gateway:\n    openDocs: false\n", "gateway.openDocs"),
@@ -163,27 +163,27 @@ def test_the_same_change_here_and_there_is_no_conflict(clone: Clone) -> None:
     ids=["set differently", "removed here", "emptied here, more there"],
 )
 def test_the_same_key_changed_differently_is_named_and_nothing_happens(
-    clone: Clone, mine: str, theirs: str, key: str
+    clone: Clone, changed_here: str, theirs: str, key: str
 ) -> None:
     head = DEV[: DEV.index("  dyber:gateway")]
-    clone.stack_file.write_text(head + mine, encoding="utf-8")
+    clone.stack_file.write_text(head + changed_here, encoding="utf-8")
     clone.publish(**{"Pulumi.dev.yaml": head + theirs})
     refused = clone.refused()
     assert f"Pulumi.dev.yaml: {key}" in refused.message
     assert "git diff" in refused.next_step
 
 
-def test_what_was_changed_is_also_kept_aside(clone: Clone) -> None:
-    mine = DEV.replace("[dev]", "[dev, cache]")
-    clone.stack_file.write_text(mine, encoding="utf-8")
+def test_the_stack_file_from_before_the_update_is_kept_too(clone: Clone) -> None:
+    changed_here = DEV.replace("[dev]", "[dev, cache]")
+    clone.stack_file.write_text(changed_here, encoding="utf-8")
     clone.publish(**{"Pulumi.dev.yaml": DEV + "  dyber:logLevel: debug\n"})
     clone.update()
-    assert (clone.root / ".git" / updating.KEPT / "Pulumi.dev.yaml").read_text(encoding="utf-8") == mine
+    assert (clone.root / ".git" / updating.KEPT / "Pulumi.dev.yaml").read_text(encoding="utf-8") == changed_here
 
 
-def test_where_git_refuses_after_all_the_file_is_as_it_was(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
-    mine = DEV.replace("[dev]", "[dev, cache]")
-    clone.stack_file.write_text(mine, encoding="utf-8")
+def test_if_git_refuses_the_merge_the_stack_file_is_restored(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    changed_here = DEV.replace("[dev]", "[dev, cache]")
+    clone.stack_file.write_text(changed_here, encoding="utf-8")
     clone.publish(**{"Pulumi.dev.yaml": DEV + "  dyber:logLevel: debug\n"})
     ask = updating.git
 
@@ -195,10 +195,10 @@ def test_where_git_refuses_after_all_the_file_is_as_it_was(clone: Clone, monkeyp
     monkeypatch.setattr(updating, "git", refuse)
     with pytest.raises(StackError, match="no space left"):
         clone.update()
-    assert clone.stack_file.read_text(encoding="utf-8") == mine
+    assert clone.stack_file.read_text(encoding="utf-8") == changed_here
 
 
-def test_a_change_in_a_file_that_is_not_news_does_not_matter(clone: Clone) -> None:
+def test_a_change_in_a_file_that_the_new_version_leaves_alone_is_no_conflict(clone: Clone) -> None:
     (clone.root / "README.md").write_text("mine\n")
     clone.publish(**{"Pulumi.dev.yaml": DEV + "  dyber:logLevel: debug\n"})
     clone.update()
@@ -236,7 +236,7 @@ def test_a_stack_file_that_one_side_deleted_is_named(clone: Clone, theirs: str |
 
 def test_commits_of_the_branch_are_named(clone: Clone) -> None:
     (clone.root / "README.md").write_text("mine\n")
-    git(clone.root, "commit", "-qam", "mine")
+    git(clone.root, "commit", "-qam", "changed_here")
     clone.publish(**{"README.md": "two\n"})
     assert "rebase" in clone.refused().next_step
 
@@ -258,14 +258,18 @@ def test_without_a_network_the_present_version_stays(clone: Clone) -> None:
     assert "network" in clone.refused().next_step
 
 
-def test_what_is_no_clone_is_told_what_to_do(clone: Clone, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_outside_a_git_clone_the_next_step_is_named(
+    clone: Clone, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     (tmp_path / "download").mkdir()
     monkeypatch.setattr(updating, "ROOT", tmp_path / "download")
-    with pytest.raises(StackError, match="no git clone"):
+    with pytest.raises(StackError, match="not a git clone"):
         clone.update()
 
 
-def test_a_clone_below_another_repository_is_looked_at_alone(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_a_subfolder_of_a_repository_only_files_of_that_folder_count(
+    clone: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clone.publish(**{"deploy/Pulumi.dev.yaml": DEV, "other.txt": "one\n"})
     clone.update()
     monkeypatch.setattr(updating, "ROOT", clone.root / "deploy")
@@ -278,7 +282,7 @@ def test_a_clone_below_another_repository_is_looked_at_alone(clone: Clone, monke
     assert clone.is_at_the_newest()
 
 
-def test_whoever_says_no_keeps_everything(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answering_no_changes_nothing(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
     clone.stack_file.write_text(DEV.replace("[dev]", "[dev, cache]"), encoding="utf-8")
     clone.publish(**{"Pulumi.dev.yaml": DEV + "  dyber:logLevel: debug\n"})
     before = snapshot(clone.root)
@@ -288,7 +292,7 @@ def test_whoever_says_no_keeps_everything(clone: Clone, monkeypatch: pytest.Monk
     assert snapshot(clone.root) == before
 
 
-def test_the_new_version_is_deployed_by_the_python_that_can_make_its_environment_anew(
+def test_the_new_version_is_deployed_by_the_python_outside_the_virtual_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     commands: list[list[str]] = []

@@ -1,4 +1,4 @@
-"""`add-service`: a whole folder or nothing, under a name and a port that can be used."""
+"""`add-service` makes a whole folder or nothing, and refuses names and ports that cannot be used."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class Terminal(io.StringIO):
-    """Somebody types these lines; `^C` is that key."""
+    """Standard input on which a user types these lines; `^C` stands for a Ctrl-C."""
 
     def readline(self, *_: int) -> str:
         line = super().readline()
@@ -47,7 +47,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def dyber(servers: Path, monkeypatch: pytest.MonkeyPatch) -> Dyber:
-    """Runs a command line with `answers` on standard input; its exit code."""
+    """Run a command line with `answers` on standard input and return its exit code."""
 
     def run(*arguments: str, answers: str = "") -> int:
         monkeypatch.setattr("sys.stdin", Terminal(answers))
@@ -110,7 +110,7 @@ def test_nothing_but_the_new_folder_changes(dyber: Dyber, servers: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "reason"),
     [
         ("", "服务名称不能为空"),
         ("Weibo", "例如 weibo"),
@@ -134,15 +134,15 @@ def test_nothing_but_the_new_folder_changes(dyber: Dyber, servers: Path) -> None
     ],
 )
 def test_a_name_that_cannot_be_used_is_refused_and_nothing_is_made(
-    dyber: Dyber, servers: Path, name: str, told: str
+    dyber: Dyber, servers: Path, name: str, reason: str
 ) -> None:
     before = everything(servers.parent)
-    assert told in refusal(dyber, answers=f"{name}\n8003\n")
+    assert reason in refusal(dyber, answers=f"{name}\n8003\n")
     assert everything(servers.parent) == before
 
 
 @pytest.mark.parametrize(
-    ("port", "told"),
+    ("port", "reason"),
     [
         ("abc", "8001 到 8999 的整数，例如 8003"),
         ("80", "8001 到 8999"),
@@ -154,10 +154,10 @@ def test_a_name_that_cannot_be_used_is_refused_and_nothing_is_made(
     ],
 )
 def test_a_port_that_cannot_be_used_is_refused_and_nothing_is_made(
-    dyber: Dyber, servers: Path, port: str, told: str
+    dyber: Dyber, servers: Path, port: str, reason: str
 ) -> None:
     before = everything(servers.parent)
-    assert told in refusal(dyber, "weibo", "--port", port)
+    assert reason in refusal(dyber, "weibo", "--port", port)
     assert everything(servers.parent) == before
 
 
@@ -194,7 +194,7 @@ def test_a_failure_while_it_is_made_leaves_nothing(
     assert everything(servers.parent) == before
 
 
-def test_hyphens_become_what_each_place_takes(servers: Path) -> None:
+def test_hyphens_in_a_name_are_replaced_where_they_are_not_allowed(servers: Path) -> None:
     folder = scaffold.create(servers, Identifiers("my-shop"), 8003, "商店")
     assert (folder / "my_shop_server" / "__main__.py").is_file()
     tools = (folder / "my_shop_server" / "tools.py").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Which services a client's configuration has, and the addresses it gives them."""
+"""A client's configuration has the right services, with addresses that the client can reach."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def test_a_client_gets_its_own_services_without_a_warning(format: str, capsys: p
 
 @pytest.mark.parametrize("format", MODERN)
 @pytest.mark.parametrize("scope", ["read", ("template_echo",)])
-def test_a_scope_of_some_tools_is_warned_of_with_the_way_out(
+def test_a_scope_of_some_tools_causes_a_warning_with_a_next_step(
     format: str, scope: object, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert list(usable(format, "phone", SERVICES, {"template": scope}, " -s test")) == ["template"]
-    told = " ".join(capsys.readouterr().err.split())
-    assert "2026-07-28" in told
-    assert "./deploy.sh token create phone-all --services template=all -s test" in told
+    warning = " ".join(capsys.readouterr().err.split())
+    assert "2026-07-28" in warning
+    assert "./deploy.sh token create phone-all --services template=all -s test" in warning
 
 
 @pytest.mark.parametrize("format", formats.LEGACY_TRANSPORT)
@@ -59,7 +59,7 @@ def test_a_program_of_the_legacy_transport_gets_no_service_that_would_refuse_it(
         ("http://172.17.0.1/api/x/mcp", "http://172.17.0.1/api/x/mcp"),
     ],
 )
-def test_a_container_gets_addresses_that_do_not_mean_itself(url: str, seen: str) -> None:
+def test_a_client_in_a_container_gets_no_loopback_addresses(url: str, seen: str) -> None:
     direct = "http://127.0.0.1:8002"
     services = addresses.for_containers({"x": {"mcp": url, "direct": direct, "max_call_seconds": 60}})
     assert services == {"x": {"mcp": seen, "direct": direct, "max_call_seconds": 60}}
@@ -121,22 +121,22 @@ CERTIFICATES = [
 def test_the_certificate_to_trust_is_the_authority_and_is_read_in_the_gateways_container(
     source: str, file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[tuple[str, ...]] = []
+    commands: list[tuple[str, ...]] = []
 
     def docker(*arguments: str, **_: object) -> str:
-        asked.append(arguments)
+        commands.append(arguments)
         return "".join(CERTIFICATES)
 
     monkeypatch.setattr(engine, "containers", lambda *filters, **_: [{"Id": "0123"}] if len(filters) == 2 else [])
     monkeypatch.setattr(engine, "docker", docker)
     assert addresses.certificate({"certificate": source}, "abc") == CERTIFICATES[-1]
-    ((*command, asked_file),) = asked
+    ((*command, asked_file),) = commands
     assert command[:3] == ["exec", "0123", "sed"]
     assert asked_file == f"/etc/dyber/tls/{file}"
     assert (addresses.public_authority_hint({"certificate": source}) is None) is (source == "self-signed")
 
 
-def test_without_a_running_gateway_or_a_certificate_the_next_step_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_running_gateway_or_a_certificate_the_next_step_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "containers", lambda *filters, **_: [])
     with pytest.raises(StackError, match="网关没有在运行"):
         addresses.certificate({"certificate": "self-signed"}, "abc")

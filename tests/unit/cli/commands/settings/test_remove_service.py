@@ -1,4 +1,4 @@
-"""`remove-service`: says what goes, asks, loses nothing, and keeps the data unless told otherwise."""
+"""`remove-service` lists what it removes, asks first, and keeps the data unless --delete-data is given."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_stack_that_gives_a_secret_to_the_service_is_named(tmp_path: Path) -> 
 
 @dataclass(frozen=True)
 class FakeDeployed(removal.Deployed):
-    """Notes that its data is deleted."""
+    """Records that its data is deleted."""
 
     deleted: list[str] = field(default_factory=list)
 
@@ -64,7 +64,7 @@ class FakeDeployed(removal.Deployed):
 
 @pytest.fixture
 def stacks(monkeypatch: pytest.MonkeyPatch) -> dict[str, FakeDeployed]:
-    """What the stacks dev and prod have of the service."""
+    """Let the stacks dev and prod have containers and data of the service."""
     found = {}
     for name in ("dev", "prod"):
         data = StoredData(f"dyber-{name}-weibo-data", name, "weibo", datetime(2026, 1, 2, tzinfo=UTC), 1.2e6)
@@ -139,21 +139,23 @@ def test_data_is_deleted_in_the_named_stack_only(
     assert shown["数据卷 dyber-dev-weibo-data"].endswith("数据保留")
 
 
-def test_deleted_data_takes_its_containers_along_and_the_state_forgets_both(monkeypatch: pytest.MonkeyPatch) -> None:
-    done: list[Any] = []
+def test_deleting_data_removes_its_containers_and_both_leave_the_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[Any] = []
     monkeypatch.setattr(removal.engine, "containers", lambda *filters: [{"Id": filters[0]}])
-    monkeypatch.setattr(removal.remains, "remove_containers", lambda found: done.append([item["Id"] for item in found]))
+    monkeypatch.setattr(
+        removal.remains, "remove_containers", lambda found: calls.append([item["Id"] for item in found])
+    )
     monkeypatch.setattr(removal.stored_data, "delete", lambda found: [item.name for item in found])
-    monkeypatch.setattr(removal.state_edits, "forget", lambda stack, names, kinds: done.append((names, kinds)))
+    monkeypatch.setattr(removal.state_edits, "forget", lambda stack, names, kinds: calls.append((names, kinds)))
     data = StoredData("dyber-dev-weibo-data", "dev", "weibo")
     removal.Deployed("dev", SimpleNamespace(), ("weibo-server-1",), (data,)).delete_data()  # type: ignore[arg-type]
-    assert done == [
+    assert calls == [
         ["name=^weibo\\-server\\-1$"],
         ({"dyber-dev-weibo-data", "weibo-server-1"}, [removal.VOLUME, removal.CONTAINER]),
     ]
 
 
-def test_a_stack_file_that_names_the_service_is_mended_first(dyber: Dyber, repository: Path) -> None:
+def test_a_stack_file_that_names_the_service_must_be_corrected_first(dyber: Dyber, repository: Path) -> None:
     (repository / "Pulumi.prod.yaml").write_text("config:\n  dyber:services: {weibo: {cpus: 2}}\n")
     with pytest.raises(typer.TyperException) as refused:
         dyber("weibo", "--yes")
@@ -167,23 +169,27 @@ def test_a_service_that_is_broken_itself_can_be_removed(dyber: Dyber, repository
     assert not (repository / "mcp-servers" / "weibo").exists()
 
 
-def test_where_kept_data_is_and_how_it_goes_is_told(dyber: Dyber, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_volume_of_kept_data_and_the_command_that_deletes_it_are_shown(
+    dyber: Dyber, capsys: pytest.CaptureFixture[str]
+) -> None:
     dyber("weibo", "--yes", "--delete-data")
     shown = capsys.readouterr().out
     assert "dyber-prod-weibo-data" in shown and "./deploy.sh clean --unused-data -s prod" in shown
     assert SHOWN_VOLUME not in shown
 
 
-def test_a_stack_file_that_is_unusable_anyway_does_not_stand_in_the_way(dyber: Dyber, repository: Path) -> None:
+def test_a_stack_file_that_is_unusable_anyway_does_not_prevent_the_removal(dyber: Dyber, repository: Path) -> None:
     (repository / "Pulumi.prod.yaml").write_text("config:\n  dyber:logLevel: loud\n")
     assert dyber("weibo", "--yes") == 0
 
 
 @pytest.mark.parametrize(
-    ("name", "told"), [("weib", "可用：template, weibo"), ("template", "不能移除"), ("../x", "没有服务")]
+    ("name", "reason"), [("weib", "可用：template, weibo"), ("template", "不能移除"), ("../x", "没有服务")]
 )
-def test_what_is_no_service_or_has_to_stay_is_refused(dyber: Dyber, repository: Path, name: str, told: str) -> None:
+def test_an_unknown_service_and_the_template_are_refused(
+    dyber: Dyber, repository: Path, name: str, reason: str
+) -> None:
     with pytest.raises(typer.TyperException) as refused:
         dyber(name, "--yes")
-    assert told in refused.value.format_message()
+    assert reason in refused.value.format_message()
     assert kept(repository) == []

@@ -1,4 +1,4 @@
-"""`dyber tools`: what is shown of a changed contract, and what is handed to a container that computes one."""
+"""`dyber tools` shows changed contracts, and packs the sources for a container that computes a contract."""
 
 from __future__ import annotations
 
@@ -83,6 +83,6 @@ def test_a_container_that_prints_no_contract_is_quoted(output: str) -> None:
     assert output.strip().splitlines()[-1:] == refused.value.message.splitlines()[1:][-1:]
 
 
-def test_an_unknown_service_is_named_with_those_there_are() -> None:
+def test_an_unknown_service_is_named_with_the_known_ones() -> None:
     with pytest.raises(typer.BadParameter, match="'no-such'.*template"):
         tools._specs("no-such")

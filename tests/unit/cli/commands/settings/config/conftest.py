@@ -1,4 +1,4 @@
-"""A repository of its own for each test, and the command line on it, without Pulumi or an engine."""
+"""Gives each test its own repository and a command line on it, without Pulumi or an engine."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def dyber(root: Path) -> Dyber:
-    """Runs a command line; its exit code. Errors are raised."""
+    """Run a command line and return its exit code; errors are raised."""
 
     def run(*arguments: str) -> int:
         return int(typer.main.get_command(app)(["config", *arguments], standalone_mode=False) or 0)

@@ -1,4 +1,4 @@
-"""Stack files that the tests of `config` work on, and how those are shown."""
+"""Stack files for the tests of `config`, and a helper that reads what `config show` prints."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Dyber = Callable[..., int]
 
 
 def shown(capsys: pytest.CaptureFixture[str], dyber: Dyber, *arguments: str) -> dict[str, dict[str, Any]]:
-    """The rows of `config show`, by key."""
+    """Return the rows of `config show` by key."""
     capsys.readouterr()
     dyber("show", "--json", *arguments)
     return {row["key"]: row for row in json.loads(capsys.readouterr().out)}

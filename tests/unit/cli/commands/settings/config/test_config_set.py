@@ -1,4 +1,4 @@
-"""`config set` and `config unset`: the file changes as a person would change it, or not at all."""
+"""`config set` and `config unset` change one setting of the file and keep the rest, or change nothing."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def test_a_value_is_written_and_everything_else_stays(
     assert (root / "Pulumi.dev.yaml").read_text(encoding="utf-8") == DEV.replace("[dev]", "[dev, cache]") + (
         "    limits:\n      requestsPerSecond: 20\n"
     )
-    told = capsys.readouterr().out
-    assert "Pulumi.dev.yaml: profiles: [dev] → [dev, cache]" in told
-    assert "./deploy.sh preview" in told
+    printed = capsys.readouterr().out
+    assert "Pulumi.dev.yaml: profiles: [dev] → [dev, cache]" in printed
+    assert "./deploy.sh preview" in printed
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_word_becomes_the_value_that_the_setting_has(key: str, text: str, valu
         (["gateway.tls.source", "files"], "needs certificateFile and keyFile"),
     ],
 )
-def test_what_the_whole_settings_refuse_is_not_written(
+def test_a_value_that_the_settings_as_a_whole_refuse_is_not_written(
     root: Path, dyber: Dyber, words: list[str], expected: str
 ) -> None:
     with pytest.raises(ConfigurationError) as refused:
@@ -87,7 +87,7 @@ def test_what_the_whole_settings_refuse_is_not_written(
     assert (root / "Pulumi.dev.yaml").read_text(encoding="utf-8") == DEV
 
 
-def test_what_was_wrong_before_is_told_and_can_be_mended_one_by_one(
+def test_earlier_problems_are_reported_and_can_be_corrected_one_at_a_time(
     root: Path, dyber: Dyber, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = root / "Pulumi.dev.yaml"
@@ -105,7 +105,7 @@ def test_what_was_wrong_before_is_told_and_can_be_mended_one_by_one(
     assert file.read_text(encoding="utf-8") == DEV + "  dyber:logLevel: debug\n"
 
 
-def test_one_of_two_missing_secrets_is_stored_and_the_other_is_told(
+def test_one_of_two_missing_secrets_is_stored_and_the_other_is_reported(
     root: Path, dyber: Dyber, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     spec = root / "mcp-servers" / "template" / "service.yaml"
@@ -117,9 +117,9 @@ def test_one_of_two_missing_secrets_is_stored_and_the_other_is_told(
     monkeypatch.setattr(config_secrets, "store", lambda stack, root, key, value: stored.append(key))
     dyber("set", "services.template.secrets.MY_KEY", "--secret")
     assert stored == ["services.template.secrets.MY_KEY"]
-    told = capsys.readouterr().err
-    assert "MY_KEY_2 --secret -s dev" in told
-    assert "MY_KEY " not in told
+    printed = capsys.readouterr().err
+    assert "MY_KEY_2 --secret -s dev" in printed
+    assert "MY_KEY " not in printed
 
 
 def test_values_that_need_each_other_are_set_together(root: Path, dyber: Dyber) -> None:
@@ -143,7 +143,7 @@ def test_an_unknown_key_is_answered_with_the_one_that_was_meant(key: str, meant:
 
 
 @pytest.mark.parametrize("key", ["", "gateway.", "stack", "givenTokens.a", "gateway.bind.more"])
-def test_a_key_that_is_none_is_refused(key: str) -> None:
+def test_an_invalid_key_is_refused(key: str) -> None:
     with pytest.raises(typer.BadParameter):
         parse(key, setting_tree())
 
@@ -167,7 +167,7 @@ def test_a_secret_in_clear_is_refused_with_the_command_that_takes_it(
         (["gateway.portOffset"], "needs a value"),
     ],
 )
-def test_a_command_that_cannot_be_meant_is_refused(dyber: Dyber, words: list[str], expected: str) -> None:
+def test_keys_and_values_that_do_not_fit_the_options_are_refused(dyber: Dyber, words: list[str], expected: str) -> None:
     with pytest.raises(typer.BadParameter) as refused:
         dyber("set", *words)
     assert expected in refused.value.message
@@ -184,7 +184,7 @@ def test_a_secret_that_the_settings_refuse_is_neither_stored_nor_repeated(
     assert "short" not in str(refused.value)
 
 
-def test_a_first_client_of_the_file_stands_beside_the_default_one(root: Path, dyber: Dyber) -> None:
+def test_the_first_client_in_the_file_is_added_to_the_default_client(root: Path, dyber: Dyber) -> None:
     dyber("set", "clients.phone.services.template", "read")
     text = (root / "Pulumi.dev.yaml").read_text(encoding="utf-8")
     assert "    desktop-pet: {}\n    phone:\n      services:\n        template: read\n" in text
@@ -199,7 +199,7 @@ def test_a_list_of_clients_becomes_a_mapping(root: Path, dyber: Dyber) -> None:
     assert (root / "Pulumi.dev.yaml").read_text() == "config:\n  dyber:clients:\n    b: {}\n"
 
 
-def test_what_is_unset_goes_and_its_default_is_back(
+def test_an_unset_setting_is_removed_and_its_default_applies(
     root: Path, dyber: Dyber, capsys: pytest.CaptureFixture[str]
 ) -> None:
     dyber("unset", "gateway.openDocs")
@@ -212,18 +212,18 @@ def test_what_is_unset_goes_and_its_default_is_back(
 def test_an_unset_secret_is_not_repeated(root: Path, dyber: Dyber, capsys: pytest.CaptureFixture[str]) -> None:
     (root / "Pulumi.dev.yaml").write_text(DEV + f"  dyber:cache: {{password: {PASSWORD}}}\n", encoding="utf-8")
     dyber("unset", "cache")
-    told = capsys.readouterr()
-    assert "cache: {password: •••} → –" in told.out
-    assert PASSWORD not in told.out + told.err
+    printed = capsys.readouterr()
+    assert "cache: {password: •••} → –" in printed.out
+    assert PASSWORD not in printed.out + printed.err
 
 
-def test_it_is_said_when_env_decides_otherwise(root: Path, dyber: Dyber, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_setting_that_env_overrules_is_reported(root: Path, dyber: Dyber, capsys: pytest.CaptureFixture[str]) -> None:
     (root / ".env").write_text("LOG_LEVEL=debug\n")
     dyber("set", "logLevel", "warning")
     assert "• .env → logLevel: debug" in capsys.readouterr().err
 
 
-def test_setting_what_is_already_so_changes_nothing(
+def test_setting_the_present_value_changes_nothing(
     root: Path, dyber: Dyber, capsys: pytest.CaptureFixture[str]
 ) -> None:
     dyber("set", "gateway.openDocs", "true")

@@ -1,4 +1,4 @@
-"""`config show` and `config diff`: the settings of stacks with their sources, secrets hidden."""
+"""`config show` and `config diff` show the settings of stacks with their sources, and hide secrets."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from infra.settings.stack import setting_tree
 from tests.unit.cli.commands.settings.config.stacks import DEV, PASSWORD, SECURE, Dyber, shown
 
 
-def test_every_value_is_shown_with_what_says_it(
+def test_every_value_is_shown_with_its_source(
     root: Path, dyber: Dyber, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (root / ".env").write_text("LOG_LEVEL=debug\nGATEWAY_DOMAIN=pet.example.com\nMONITORING_ENABLED=true\n")
     monkeypatch.setenv("DYBER_CA_BUNDLE", "/etc/proxy.pem")
     rows = shown(capsys, dyber)
-    found = {key: (row["value"], row["source"]) for key, row in rows.items()}
+    values_and_sources = {key: (row["value"], row["source"]) for key, row in rows.items()}
     service = "mcp-servers/template/service.yaml"
-    assert found["gateway.openDocs"] == (True, "Pulumi.dev.yaml")
-    assert found["gateway.portOffset"] == (0, "default")
-    assert found["gateway.limits.requestsPerSecond"] == (50, "default")
-    assert found["logLevel"] == ("debug", ".env")
-    assert found["gateway.serverNames"] == (["pet.example.com"], ".env")
-    assert found["profiles"] == (["dev", "monitoring"], ".env")
-    assert found["build.caBundle"] == ("/etc/proxy.pem", "DYBER_CA_BUNDLE")
-    assert found["services.template.enabled"] == (True, service)
-    assert found["services.template.replicas"][1] == service
-    assert found["services.template.requestsPerSecond"] == (50, "default")
-    assert found["services.template.egress"] == ("internet", service)
-    assert found["services.template.secrets"] == ({}, "default")
+    assert values_and_sources["gateway.openDocs"] == (True, "Pulumi.dev.yaml")
+    assert values_and_sources["gateway.portOffset"] == (0, "default")
+    assert values_and_sources["gateway.limits.requestsPerSecond"] == (50, "default")
+    assert values_and_sources["logLevel"] == ("debug", ".env")
+    assert values_and_sources["gateway.serverNames"] == (["pet.example.com"], ".env")
+    assert values_and_sources["profiles"] == (["dev", "monitoring"], ".env")
+    assert values_and_sources["build.caBundle"] == ("/etc/proxy.pem", "DYBER_CA_BUNDLE")
+    assert values_and_sources["services.template.enabled"] == (True, service)
+    assert values_and_sources["services.template.replicas"][1] == service
+    assert values_and_sources["services.template.requestsPerSecond"] == (50, "default")
+    assert values_and_sources["services.template.egress"] == ("internet", service)
+    assert values_and_sources["services.template.secrets"] == ({}, "default")
     assert "stack" not in rows
     assert not any(key.startswith("givenTokens") for key in rows)
 
@@ -44,7 +44,7 @@ def test_every_leaf_of_the_settings_is_shown(dyber: Dyber, capsys: pytest.Captur
     assert [key for key in fixed if key not in rows] == []
 
 
-def test_keys_as_python_names_them_and_a_list_of_clients_come_from_the_file(
+def test_snake_case_keys_and_a_list_of_clients_have_the_file_as_their_source(
     root: Path, dyber: Dyber, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (root / "Pulumi.dev.yaml").write_text("config:\n  dyber:log_level: debug\n  dyber:clients: [a, b]\n")
@@ -82,23 +82,23 @@ def test_without_the_passphrase_all_but_the_secrets_is_shown(
 ) -> None:
     (root / "Pulumi.dev.yaml").write_text(DEV + SECURE, encoding="utf-8")
     assert dyber("show") == 0
-    told = capsys.readouterr()
-    assert "gateway.openDocs" in told.out
-    assert next(line for line in told.out.splitlines() if line.startswith("cache.password")).split()[1:] == [
+    printed = capsys.readouterr()
+    assert "gateway.openDocs" in printed.out
+    assert next(line for line in printed.out.splitlines() if line.startswith("cache.password")).split()[1:] == [
         "•••", "Pulumi.dev.yaml",
     ]  # fmt: skip
-    assert "wrong passphrase" in told.err
-    assert "use the right one" in told.err
+    assert "wrong passphrase" in printed.err
+    assert "use the right one" in printed.err
 
 
 def use_its_env_file(stack_file: Path) -> None:
-    """Let the stack take what its .env.<stack> says."""
+    """Make the stack use its .env.<stack>."""
     content = yaml.safe_load(stack_file.read_text(encoding="utf-8"))
     content["config"]["dyber:localEnv"] = True
     stack_file.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), encoding="utf-8")
 
 
-def test_the_difference_of_two_stacks_is_what_their_settings_come_to(
+def test_stacks_are_compared_by_their_settings_in_force(
     root: Path, dyber: Dyber, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (root / ".env.test").write_text("LOG_LEVEL=debug\n")
@@ -121,15 +121,15 @@ def test_secrets_are_compared_and_not_shown(root: Path, dyber: Dyber, capsys: py
     use_its_env_file(root / "Pulumi.test.yaml")
     use_its_env_file(root / "Pulumi.dev.yaml")
     assert dyber("diff", "dev", "test") == 1
-    told = capsys.readouterr().out
-    assert "cache.password  •••  differs" in told
-    assert PASSWORD not in told
+    printed = capsys.readouterr().out
+    assert "cache.password  •••  differs" in printed
+    assert PASSWORD not in printed
     (root / ".env.test").write_text(f"REDIS_PASSWORD={PASSWORD}\n")
     assert dyber("diff", "dev", "test") == 0
 
 
 @pytest.mark.usefixtures("undecryptable")
-def test_secrets_that_cannot_be_compared_are_no_agreement(
+def test_secrets_that_cannot_be_compared_do_not_count_as_equal(
     root: Path, dyber: Dyber, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("dev", "test"):

@@ -1,4 +1,4 @@
-"""Tools may have any name that MCP allows, also `notes.search`: promoted, shown, changed, and put into the gateway."""
+"""Tools with dots in their names, such as `notes.search`, can be promoted, shown, changed and given to the gateway."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def contract(names: list[str]) -> Contract:
 
 
 def read(root: Path) -> StackSettings:
-    """The settings as the program reads them of the stack's file."""
+    """Return the settings as the Pulumi program reads them from the stack's file."""
     values = {f"dyber:{key}": json.dumps(value) for key, value in StackFile(root / "Pulumi.test.yaml").values().items()}
     return parse_settings("test", values, environment={})
 
@@ -46,12 +46,12 @@ def release(tools: Contract) -> Release:
 
 @pytest.fixture
 def promoted(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The repository after a promotion of a release with these tools into the stack test."""
-    into_the_file(root, monkeypatch, release(contract(NAMES)))
+    """Promote a release with these tools into the stack test, and return the repository."""
+    promote_into_the_file(root, monkeypatch, release(contract(NAMES)))
     return root
 
 
-def into_the_file(root: Path, monkeypatch: pytest.MonkeyPatch, record: Release) -> None:
+def promote_into_the_file(root: Path, monkeypatch: pytest.MonkeyPatch, record: Release) -> None:
     before = read(root)
     lenient = before.model_copy(update={"images": "build", "contracts": "off"})
     changes = pins(record, before, lenient.select(load_catalog(root / "mcp-servers")))
@@ -61,23 +61,23 @@ def into_the_file(root: Path, monkeypatch: pytest.MonkeyPatch, record: Release) 
     promote.write(deployment, changes)
 
 
-def test_a_promotion_is_read_by_the_program_as_what_was_released(promoted: Path) -> None:
-    own = read(promoted).services["template"]
-    assert own.contract is not None
-    assert own.contract.model_dump() == contract(NAMES).settings
+def test_the_program_reads_a_promotion_as_it_was_released(promoted: Path) -> None:
+    template = read(promoted).services["template"]
+    assert template.contract is not None
+    assert template.contract.model_dump() == contract(NAMES).settings
 
 
-def test_promoting_again_writes_nothing_and_a_tool_that_is_gone_goes(
+def test_promoting_again_writes_nothing_and_a_removed_tool_is_deleted(
     promoted: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = promoted / "Pulumi.test.yaml"
     before = file.read_text(encoding="utf-8")
-    into_the_file(promoted, monkeypatch, release(contract(NAMES)))
+    promote_into_the_file(promoted, monkeypatch, release(contract(NAMES)))
     assert file.read_text(encoding="utf-8") == before
-    into_the_file(promoted, monkeypatch, release(contract(NAMES[1:])))
-    own = read(promoted).services["template"]
-    assert own.contract is not None
-    assert sorted(own.contract.tools) == sorted(NAMES[1:])
+    promote_into_the_file(promoted, monkeypatch, release(contract(NAMES[1:])))
+    template = read(promoted).services["template"]
+    assert template.contract is not None
+    assert sorted(template.contract.tools) == sorted(NAMES[1:])
 
 
 def test_a_promotion_that_cannot_be_used_leaves_the_file_as_it_was(
@@ -96,19 +96,19 @@ def test_a_promotion_that_cannot_be_used_leaves_the_file_as_it_was(
     assert file.read_bytes() == before
 
 
-def test_the_gateway_takes_each_of_them_and_its_scopes_name_them(promoted: Path) -> None:
+def test_the_gateway_accepts_each_tool_and_its_scopes_name_it(promoted: Path) -> None:
     settings = read(promoted)
     scoped = settings.model_copy(
         update={"clients": {"phone": type(settings.clients["desktop-pet"])(services={"template": tuple(NAMES)})}}
     )
     specs = scoped.select(load_catalog(promoted / "mcp-servers"))
-    made = gateway_inputs.configuration(scoped, specs, {"phone": ["0" * 64]})
-    scopes = next(text for name, text in made.items() if name.endswith("scopes.json"))
+    configuration = gateway_inputs.configuration(scoped, specs, {"phone": ["0" * 64]})
+    scopes = next(text for name, text in configuration.items() if name.endswith("scopes.json"))
     assert sorted(json.loads(scopes)["clients"]["phone"]["template"].split()) == sorted(NAMES)
     assert sorted(json.loads(scopes)["read_tools"]["template"].split()) == sorted({*NAMES} - {"a.b.c"})
 
 
-def test_each_of_them_is_shown_under_a_key_that_can_be_given_back(
+def test_each_tool_is_shown_under_a_key_that_config_accepts(
     promoted: Path, dyber: Dyber, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = shown(capsys, dyber, TOOLS, "-s", "test")
@@ -118,12 +118,10 @@ def test_each_of_them_is_shown_under_a_key_that_can_be_given_back(
     assert rows[f'{TOOLS}["notes.search"]']["value"] == "read"
 
 
-def test_one_of_them_is_set_unset_and_compared(
-    promoted: Path, dyber: Dyber, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_tool_is_set_unset_and_compared(promoted: Path, dyber: Dyber, capsys: pytest.CaptureFixture[str]) -> None:
     dyber("set", f'{TOOLS}["notes.search"]', "write", "-s", "test")
-    own = Configuration("test").settings().services["template"].contract
-    assert own is not None and own.tools["notes.search"] == "write"
+    template = Configuration("test").settings().services["template"].contract
+    assert template is not None and template.tools["notes.search"] == "write"
     dyber("unset", f'{TOOLS}["a.b.c"]', "-s", "test")
     capsys.readouterr()
     assert dyber("diff", "dev", "test", "--json") == 1
@@ -132,19 +130,19 @@ def test_one_of_them_is_set_unset_and_compared(
     assert f'{TOOLS}["a.b.c"]' not in keys
 
 
-def test_a_name_written_without_its_quotes_is_answered_with_them(root: Path) -> None:
+def test_for_a_name_without_its_quotes_the_quoted_name_is_suggested(root: Path) -> None:
     with pytest.raises(typer.BadParameter, match=r'did you mean services\.x\.contract\.tools\["notes\.search"\]'):
         parse("services.x.contract.tools.notes.search", setting_tree())
 
 
-def test_the_comment_of_a_pull_request_names_them_and_hides_none_of_their_words(promoted: Path) -> None:
+def test_the_comment_of_a_pull_request_names_the_tools_and_hides_no_value_of_them(promoted: Path) -> None:
     text = (promoted / "Pulumi.test.yaml").read_text(encoding="utf-8")
-    told = {key: after for key, _, after in changed_settings("", text)}
-    assert told[f'{TOOLS}["notes.search"]'] == "read"
-    assert (told[f"{TOOLS}.get_token"], told[f"{TOOLS}.secrets"]) == ("read", "read")
+    settings = {key: after for key, _, after in changed_settings("", text)}
+    assert settings[f'{TOOLS}["notes.search"]'] == "read"
+    assert (settings[f"{TOOLS}.get_token"], settings[f"{TOOLS}.secrets"]) == ("read", "read")
 
 
-def test_a_secret_is_handed_to_pulumi_under_a_path_that_it_takes_apart_alike(
+def test_pulumi_parses_the_path_of_a_secret_as_this_program_does(
     root: Path, dyber: Dyber, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stored = []
