@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import tarfile
 
 from cli.deployment.deployment import Deployment
 from cli.drift import differences
 from cli.drift.differences import Delivery, Difference
-from cli.engine import engine
+from cli.engine import archives, engine
 from cli.engine.engine import EngineError
 from cli.terminal.console import Activities
 from messages import tr
@@ -42,12 +40,11 @@ def unseen(deployment: Deployment) -> list[Difference]:
 def _present(delivery: Delivery) -> dict[str, str]:
     """SHA-256 by path of the files that are there; nothing where their folder is gone."""
     try:
-        archive = engine.copy_out(delivery.loader, delivery.folder)
+        with archives.reading(delivery.loader, f"{delivery.folder}/.") as tar:
+            return {
+                member.name.removeprefix("./"): hashlib.sha256(content.read()).hexdigest()
+                for member in tar
+                if (content := tar.extractfile(member)) is not None
+            }
     except EngineError:
         return {}
-    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        return {
-            member.name.removeprefix("./"): hashlib.sha256(content.read()).hexdigest()
-            for member in tar
-            if (content := tar.extractfile(member)) is not None
-        }

@@ -7,7 +7,7 @@ from contextlib import suppress
 from cli.deployment.deployment import Deployment
 from cli.drift import look
 from cli.drift.differences import Difference
-from cli.engine import engine
+from cli.engine import archives, engine, processes
 from cli.engine.engine import EngineError
 from cli.terminal.console import err
 from messages import tr
@@ -62,9 +62,8 @@ def _deliver(difference: Difference) -> None:
     A gateway that does not run finds the right files at its start; a running one reads them anew.
     """
     with suppress(EngineError):
-        files = engine.copy_out(difference.container, difference.staging)
-        engine.copy_in(difference.container, difference.folder, files)
-        engine.docker("start", "--attach", difference.container)
+        archives.copy_within(difference.container, difference.staging, difference.folder)
+        processes.run_to_end(difference.container)
 
 
 def _connect(difference: Difference) -> None:

@@ -5,50 +5,27 @@ Only containers and networks with our labels are ever touched.
 
 from __future__ import annotations
 
-import io
-import subprocess
-import tarfile
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cli.engine.errors import EngineError, NotOnEngine
-from cli.system import programs
-from cli.system.programs import ProgramError
 
 if TYPE_CHECKING:
-    from cli.engine.client import Client
+    from infra.engine.connection import Client
 
 __all__ = ["EngineError", "NotOnEngine"]
 
 
-def docker(*arguments: str, timeout: float = 120) -> str:
-    """Standard output of `docker …`, which may take `timeout` seconds. Raises EngineError.
+def asking(seconds: float | None = None) -> AbstractContextManager[Client]:
+    """Give the client of Docker's SDK for the engine, which has `seconds` for each answer.
 
-    For what the SDK has no equivalent of, such as a push with the credentials that the docker command has, and for
-    callers that do not use `asking` yet.
+    Whatever fails inside is an EngineError (see cli.engine.client).
     """
-    result: subprocess.CompletedProcess[str] = ask(*arguments, timeout=timeout, encoding="utf-8", errors="replace")
-    if result.returncode:
-        raise EngineError(result.stderr.strip() or f"docker {arguments[0]}: exit code {result.returncode}")
-    return result.stdout
-
-
-def ask(*arguments: str, timeout: float, **options: Any) -> subprocess.CompletedProcess[Any]:
-    """Run `docker …` and return its exit code and output, whatever the exit code. Raises EngineError if it does not
-    end."""
-    try:
-        return programs.run(["docker", *arguments], capture_output=True, timeout=timeout, **options)
-    except ProgramError as error:
-        raise EngineError(error.message, error.next_step) from None
-
-
-def asking() -> AbstractContextManager[Client]:
-    """Give the engine's client, of Docker's SDK; what fails inside is an EngineError (see cli.engine.client)."""
     from cli.engine import client
 
-    return client.asking()
+    return client.asking(seconds)
 
 
 def containers(*filters: str, all_states: bool = True) -> list[dict[str, Any]]:
@@ -78,6 +55,12 @@ def volumes(*filters: str) -> list[dict[str, Any]]:
     """The volumes that match `filters`: `Name`, `Labels`, `CreatedAt`."""
     with asking() as client:
         return list(client.volumes(filters=_by_kind(filters))["Volumes"] or [])
+
+
+def volume_labels(name: str) -> dict[str, str]:
+    """Return the labels of a volume. Raises NotOnEngine, EngineError."""
+    with asking() as client:
+        return dict(client.inspect_volume(name)["Labels"] or {})
 
 
 def volume_sizes() -> dict[str, int]:
@@ -155,29 +138,6 @@ def published(container: dict[str, Any]) -> set[tuple[str, int]]:
 def deployment_filter(deployment: str) -> str:
     """Filter for what one stack's state owns (see infra.components.docker.defaults.labels)."""
     return f"label=dyber.deployment={deployment}"
-
-
-def copy_out(container: str, folder: str) -> bytes:
-    """What is in a folder of a container, running or not, as a tar archive. Raises EngineError."""
-    return _copy(f"{container}:{folder}/.", "-")
-
-
-def copy_in(container: str, folder: str, archive: bytes) -> None:
-    """Lay a tar archive over what is in a folder of a container, as its own user's. Raises EngineError."""
-    user = docker("inspect", "--format", "{{.Config.User}}", container).strip().partition(":")[0]
-    own = io.BytesIO()
-    with tarfile.open(fileobj=io.BytesIO(archive)) as before, tarfile.open(fileobj=own, mode="w") as after:
-        for member in before:
-            member.uid = member.gid = int(user or 0)
-            after.addfile(member, before.extractfile(member) if member.isfile() else None)
-    _copy("-", f"{container}:{folder}", own.getvalue())
-
-
-def _copy(source: str, target: str, archive: bytes = b"") -> bytes:
-    result: subprocess.CompletedProcess[bytes] = ask("cp", source, target, input=archive, timeout=120)
-    if result.returncode:
-        raise EngineError(result.stderr.decode(errors="replace").strip())
-    return result.stdout
 
 
 def sweep(deployment: str, known_ids: set[str]) -> list[str]:

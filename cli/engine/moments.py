@@ -119,6 +119,8 @@ def _run(command: list[str]) -> None:
                 client.unpause(container)
             case ["rm", "--force", container]:
                 client.remove_container(container, force=True)
+            case ["rm", "--force", "--volumes", container]:
+                client.remove_container(container, v=True, force=True)
             case _:
                 raise EngineError(tr("an unknown command to put something back"))
 

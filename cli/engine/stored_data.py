@@ -21,6 +21,8 @@ from toolchain.prerequisites import Finding
 
 #: The components that data volumes are children of in a state, now and in earlier versions.
 _PARENTS = ("dyber:data:DataVolumes", "dyber:service:McpService", "dyber:cache:Cache", "dyber:monitoring:Monitoring")
+#: The engine's filter for volumes with labels of ours.
+_OURS = "label=dyber.project=dyber"
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,12 @@ def find(stack: str | None = None, *, sizes: bool = True) -> list[StoredData]:
 
     Raises EngineError.
     """
-    told = engine.volumes("label=dyber.project=dyber")
-    volumes = [item for item in map(_labelled, told) if item.holds_data and stack in (None, item.stack)]
+    described = engine.volumes(_OURS)
+    volumes = [item for item in data_volumes.labelled(described) if item.holds_data and stack in (None, item.stack)]
     if not volumes:
         return []
     mounting = users()
-    created = {item["Name"]: _time(item.get("CreatedAt", "")) for item in told}
+    created = {item["Name"]: _time(item.get("CreatedAt", "")) for item in described}
     data = [
         StoredData(
             name=item.name,
@@ -74,6 +76,11 @@ def find(stack: str | None = None, *, sizes: bool = True) -> list[StoredData]:
     ]
     data.sort(key=lambda item: (item.stack, item.name))
     return measured(data) if sizes else data
+
+
+def labelled() -> list[LabelledVolume]:
+    """Return every volume of the engine with labels of ours. Raises EngineError."""
+    return data_volumes.labelled(engine.volumes(_OURS))
 
 
 def measured(data: list[StoredData]) -> list[StoredData]:
@@ -200,11 +207,6 @@ def users() -> dict[str, tuple[str, ...]]:
             if volume := mount.get("Name"):
                 found[volume] = (*found.get(volume, ()), container["Names"][0].lstrip("/"))
     return found
-
-
-def _labelled(volume: Mapping[str, Any]) -> LabelledVolume:
-    labels = volume.get("Labels") or {}
-    return LabelledVolume(volume["Name"], labels.get("dyber.stack", ""), labels.get("dyber.service", ""))
 
 
 def _time(text: str) -> datetime | None:

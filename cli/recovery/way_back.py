@@ -22,15 +22,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from cli.deployment import deployment as stack
 from cli.deployment import locks
-from cli.engine import engine, volumes
-from cli.engine.engine import EngineError
+from cli.engine import engine, stored_data, volumes
+from cli.engine.errors import EngineError, NotOnEngine
 from cli.inventory import belongings, remains
 from cli.inventory.members import START_ORDER, member
 from cli.stack_files.stack_file import replace_file
 from cli.system import programs
 from cli.system.errors import StackError
 from cli.terminal.console import Activities, err
-from infra.parts import data_volumes
 from infra.settings.env_file import file_name
 from infra.settings.names import stack_file
 from messages import tr
@@ -79,7 +78,8 @@ class WayBack:
         for volume, aside in self.aside.items():
             if aside:
                 with display.phase(tr("Putting the present data of {volume} aside", volume=volume)):
-                    engine.docker("volume", "create", "--label", "dyber.helper=restore", aside)
+                    with engine.asking() as client:
+                        client.create_volume(aside, labels={"dyber.helper": "restore"})
                     volumes.replicate(volume, aside)
         self.phase = "replacing"
         self.save()
@@ -148,14 +148,18 @@ class WayBack:
         there = {one["Id"] for one in _present(policies)}
         for container, policy in policies.items():
             if container in there:
-                engine.docker("update", f"--restart={policy}", container)
+                name, _, tries = policy.partition(":")
+                restarts: Any = {"Name": name, "MaximumRetryCount": int(tries or 0)}
+                with engine.asking() as client:
+                    client.update_container(container, restart_policy=restarts)
 
     def _start(self) -> bool:
         serving = True
         self._update_restarts(self.restarts)
         for container in self.running:
             try:
-                engine.docker("start", container)
+                with engine.asking() as client:
+                    client.start(container)
             except EngineError:
                 serving = False
         return serving
@@ -201,7 +205,7 @@ def prepare(name: str, present: stack.Deployment | None, data: Collection[str], 
     containers = [one for owner in owners for one in engine.containers(engine.deployment_filter(owner))]
     running = [one for one in containers if one["State"]["Status"] in ("running", "restarting", "paused")]
     fronts_last = sorted((member(one, set()) for one in running), key=lambda one: START_ORDER.index(one.kind))
-    existing = set(engine.docker("volume", "ls", "--quiet").split())
+    existing = {item["Name"] for item in engine.volumes()}
     token = secrets.token_hex(4)
     found = WayBack(
         stack=name,
@@ -267,9 +271,12 @@ def _folder(name: str) -> Path:
 
 
 def _present(containers: Collection[str]) -> list[dict[str, Any]]:
-    """Return `docker inspect` of those of the containers that exist."""
-    there = set(engine.docker("ps", "--all", "--quiet", "--no-trunc").split()) & set(containers)
-    return list(json.loads(engine.docker("inspect", "--type", "container", *there))) if there else []
+    """Return the engine's descriptions of those of the containers that exist."""
+    present = []
+    for container in containers:
+        with suppress(NotOnEngine), engine.asking() as client:
+            present.append(dict(client.inspect_container(container)))
+    return present
 
 
 def _restart_policy(container: Mapping[str, Any]) -> str:
@@ -285,7 +292,7 @@ def _networks(deployment: str) -> list[str]:
 
 def _other_volumes(name: str) -> list[str]:
     """Return the stack's volumes with configurations and secrets."""
-    return [item.name for item in data_volumes.labelled() if item.stack == name and not item.holds_data]
+    return [item.name for item in stored_data.labelled() if item.stack == name and not item.holds_data]
 
 
 def _pulumi(*arguments: str) -> str:

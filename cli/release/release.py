@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from subprocess import CompletedProcess
 
 from pydantic import TypeAdapter, ValidationError
 
 from cli.deployment.deployment import Deployment
-from cli.engine import engine
+from cli.engine import images as engine_images
+from cli.engine.errors import EngineError
 from cli.release import contracts
 from cli.system.checkout import ROOT
 from cli.system.errors import StackError
@@ -118,35 +117,25 @@ def image_parts() -> list[str]:
 
 
 def push(image: str, registry: str, part: str) -> str:
-    """Push an image of this engine and return it as `registry/part@sha256:…`. Raises EngineError."""
+    """Push an image of this engine and return it as `registry/part@sha256:…`. Raises StackError."""
     repository = f"{registry}/{part}"
     # The tag is for people who look into the registry; what runs is named by digest.
     target = f"{repository}:{image.removeprefix('sha256:')[:16]}"
-    engine.docker("tag", image, target)
-    pushed = _push(target)
-    found = re.search(r"digest: (sha256:[0-9a-f]{64})", pushed)
-    if not found:
-        raise engine.EngineError(f"docker push {target}: {pushed.strip()[-200:]}")
-    return f"{repository}@{found[1]}"
-
-
-def _push(target: str) -> str:
-    # A first push of a large image takes longer than other questions to the engine.
-    done: CompletedProcess[str] = engine.ask("push", target, text=True, timeout=1800)
-    if done.returncode:
+    try:
+        digest = engine_images.push(image, target)
+    except EngineError as error:
         raise StackError(
-            tr("the push failed: {strip}", strip=done.stderr.strip()),
+            tr("the push failed: {strip}", strip=error),
             tr("check dyber:registry; where a login is needed: docker login"),
-        )
-    return done.stdout
+        ) from None
+    return f"{repository}@{digest}"
 
 
 def _check_it_runs(deployment: Deployment, service: str, image: str | None) -> None:
     container = contracts.service_container(deployment.deployment_id(), service)
     if image is None or container is None:
         raise _not_running(deployment.stack.name, service)
-    wanted = engine.docker("image", "inspect", "--format", "{{.Id}}", image).strip()
-    if container["Image"] != wanted:
+    if container["Image"] != engine_images.identity(image):
         raise _not_running(deployment.stack.name, service)
 
 

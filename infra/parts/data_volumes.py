@@ -7,18 +7,15 @@ back finds its data; its labels say whose it is.
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from infra.schema.problems import ConfigurationError, Problem
 
 #: Where a container has its data volume; in the image of every service, for its user alone.
 DATA_FOLDER = "/data"
-#: Seconds that the engine has for its answer.
-ANSWER_SECONDS = 60
 _SERVICE = re.compile(r"[a-z][a-z0-9-]*")
-_COLUMNS = ("{{.Name}}", '{{.Label "dyber.stack"}}', '{{.Label "dyber.service"}}')
 
 
 @dataclass(frozen=True)
@@ -47,36 +44,33 @@ def _name_before(stack: str, service: str) -> str:
     return f"dyber-{stack}-{service}-data"
 
 
-def labelled() -> list[LabelledVolume]:
-    """Every volume of the engine with labels of ours. Raises ConfigurationError when the engine does not answer."""
-    return _listed("label=dyber.project=dyber")
+def labelled(volumes: Iterable[Mapping[str, Any]]) -> list[LabelledVolume]:
+    """Return those of the engine's `volumes`, as it describes them, that have labels of ours."""
+    return [_read(volume) for volume in volumes if _labels(volume).get("dyber.project") == "dyber"]
 
 
-def present_for(stack: str) -> list[LabelledVolume]:
-    """As labelled, with the volumes without labels that have the name of a data volume of `stack`: a person made them, so
-    that the stack uses them. They are given as if they had the labels. Raises ConfigurationError."""
+def present_for(stack: str, volumes: Collection[Mapping[str, Any]]) -> list[LabelledVolume]:
+    """Return those of the engine's `volumes` that have labels of ours, and those that a person made for `stack`.
+
+    The latter have no labels but the name of a data volume of the stack; they are returned as if they had the labels.
+    """
     prefix, suffix = volume_name(stack, "\n").split("\n")
-    by_name = _listed(f"name={prefix}")
     made_by_hand = []
-    for volume in by_name:
+    for volume in map(_read, volumes):
         service = volume.name.removeprefix(prefix).removesuffix(suffix)
         if not volume.stack and _SERVICE.fullmatch(service) and volume.name == volume_name(stack, service):
             made_by_hand.append(LabelledVolume(volume.name, stack, service))
-    return [*labelled(), *made_by_hand]
+    return [*labelled(volumes), *made_by_hand]
 
 
-def _listed(chosen: str) -> list[LabelledVolume]:
-    command = ["docker", "volume", "ls", "--filter", chosen, "--format", "\t".join(_COLUMNS)]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", timeout=ANSWER_SECONDS, check=False
-        )
-        problem = done.stderr.strip() if done.returncode else ""
-    except (OSError, subprocess.TimeoutExpired) as error:
-        done, problem = None, str(error)
-    if done is None or done.returncode:
-        raise ConfigurationError(Problem("volumes_unknown", parameters={"reason": problem}))
-    return [LabelledVolume(*line.split("\t")) for line in done.stdout.splitlines() if line.count("\t") == 2]
+def _read(volume: Mapping[str, Any]) -> LabelledVolume:
+    labels = _labels(volume)
+    return LabelledVolume(volume["Name"], labels.get("dyber.stack", ""), labels.get("dyber.service", ""))
+
+
+def _labels(volume: Mapping[str, Any]) -> Mapping[str, str]:
+    # The engine describes a volume without labels by null.
+    return volume.get("Labels") or {}
 
 
 def of_stack(stack: str, present: Iterable[LabelledVolume]) -> dict[str, str]:

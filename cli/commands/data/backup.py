@@ -70,7 +70,7 @@ def create(deployment: Deployment, path: Path, password: str, display: Activitie
         for item in deployment.resources()
         if item["type"] == VOLUME and item.get("outputs")
     ]
-    labels = {name: dict(json.loads(engine.docker("volume", "inspect", name))[0]["Labels"] or {}) for name in names}
+    labels = {name: engine.volume_labels(name) for name in names}
     manifest = {
         "format": FORMAT,
         "stack": stack,
@@ -96,12 +96,10 @@ def create(deployment: Deployment, path: Path, password: str, display: Activitie
             tar.addfile(member, io.BytesIO(content))
         for volume in names:
             with display.phase(tr("Saving volume {volume}", volume=volume)):
-                writers = engine.docker(
-                    "ps", "--quiet", "--filter", f"volume={volume}", "--filter", "status=running",
-                    "--format", '{{.ID}} {{.Label "dyber.service"}}',
-                ).splitlines()  # fmt: skip
-                # The gateway only reads, and all calls go through it.
-                with volumes.paused([line.split()[0] for line in writers if not line.endswith(" gateway")]):
+                mounting = engine.listed_containers(f"volume={volume}", "status=running")
+                # The gateway only reads its volume, and pausing it would stop all calls.
+                writers = [item["Id"] for item in mounting if item["Labels"].get("dyber.service") != "gateway"]
+                with volumes.paused(writers):
                     volumes.save(volume, tar, f"volumes/{volume}")
 
     with display.phase(tr("Backing up")):

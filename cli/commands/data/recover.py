@@ -133,8 +133,8 @@ def _stepping_aside(deployment: Deployment, alone: Sequence[Mapping[str, Any]], 
             new = [one for one in _own(deployment) if one["Id"] not in before]
             remains.remove_containers(one for one in new if remains.alone(one))
             for container in running:
-                with suppress(EngineError):
-                    engine.docker("start", container)
+                with suppress(EngineError), engine.asking() as client:
+                    client.start(container)
         raise
 
 

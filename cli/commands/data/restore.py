@@ -202,7 +202,8 @@ def _replace(restorable: Restorable, back: WayBack, file: Path, password: str, d
     back.begin(display)
     if restorable.settings.network_pool or len(back.networks) > FEW_NETWORKS:
         for network in back.networks:
-            engine.docker("network", "rm", network)
+            with engine.asking() as client:
+                client.remove_network(network)
     replace_file(ROOT / stack_file(name), restorable.stack_yaml)
     if "env" in restorable.files:
         replace_file(ROOT / file_name(name), restorable.files["env"], 0o600)
@@ -292,7 +293,7 @@ def _tell(restorable: Restorable) -> None:
 def _refuse_foreign_volumes(restorable: Restorable, present_id: str | None) -> None:
     """Raises StackError where a data volume is another stack's, or used by containers of somebody else."""
     name = restorable.manifest.stack
-    labelled = data_volumes.labelled()
+    labelled = stored_data.labelled()
     owners = {item.name: item for item in labelled}
     restored = [
         LabelledVolume(volume, labels.get("dyber.stack", ""), labels.get("dyber.service", ""))
@@ -326,7 +327,8 @@ def _refuse_foreign_volumes(restorable: Restorable, present_id: str | None) -> N
 def _refuse_small_disk(restorable: Restorable) -> None:
     """Raises StackError where the engine's disk has no room for the backup's data beside the present one's copy. An
     engine on another machine is not asked: there a full disk is met before anything is lost."""
-    folder = Path(engine.docker("info", "--format", "{{.DockerRootDir}}").strip() or "/nowhere")
+    with engine.asking() as client:
+        folder = Path(client.info().get("DockerRootDir") or "/nowhere")
     if not folder.is_dir():
         return
     name, restored = restorable.manifest.stack, restorable.manifest.volumes

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from cli.engine import moments, volumes
-from cli.engine.engine import EngineError
+from cli.engine.errors import EngineError
 from cli.system import programs
-from tests.support import engine_in_words
+from tests.support.fake_engine import use_engine
 
 REPOSITORY = Path(__file__).resolve().parents[4]
 
@@ -28,26 +28,29 @@ class Engine:
         self.failing: set[str] = set()
         self.interrupt_at = ""
 
-    def docker(self, command: str, container: str, **_: object) -> str:
-        if command == self.interrupt_at:
+    def pause(self, container: str) -> None:
+        self._interrupt("pause")
+        self.paused.add(container)
+
+    def unpause(self, container: str) -> None:
+        self._interrupt("unpause")
+        if container in self.failing:
+            raise EngineError("the engine is busy")
+        if container not in self.paused:
+            raise EngineError(f"Container {container} is not paused")
+        self.paused.remove(container)
+
+    def _interrupt(self, request: str) -> None:
+        if request == self.interrupt_at:
             self.interrupt_at = ""
             os.kill(os.getpid(), signal.SIGINT)
-        if command == "pause":
-            self.paused.add(container)
-        elif container in self.failing:
-            raise EngineError("the engine is busy")
-        elif container not in self.paused:
-            raise EngineError(f"Container {container} is not paused")
-        else:
-            self.paused.remove(container)
-        return ""
 
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Engine:
     found = Engine()
     monkeypatch.setenv("DYBER_HOME", str(tmp_path))
-    engine_in_words.use(monkeypatch, found.docker)
+    use_engine(monkeypatch, found)
     return found
 
 

@@ -88,7 +88,7 @@ def test_what_somebody_uses_is_not_deleted_and_what_is_gone_counts_as_deleted(
 
 
 def labels(stack: str, service: str) -> dict[str, str]:
-    return {"dyber.stack": stack, "dyber.service": service}
+    return {"dyber.project": "dyber", "dyber.stack": stack, "dyber.service": service}
 
 
 def test_everything_that_the_engine_says_of_a_volume_is_joined(monkeypatch: pytest.MonkeyPatch) -> None:

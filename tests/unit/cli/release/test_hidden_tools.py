@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from xiaohongshu_server.service import build_app
 
 from cli.commands.operation import status
 from cli.commands.settings import tools
+from cli.engine import processes
 from cli.release import contracts
 from cli.system.errors import StackError
 from infra.services.catalog import load_catalog
@@ -49,13 +51,13 @@ def running(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
             return None
         return {"Name": f"/{stack}", "Id": stack, "Config": {"Env": stacks[stack]["environment"]}}
 
-    def docker(*arguments: str, given: bytes) -> str:
-        stack = stacks[arguments[2 if arguments[1] == "--interactive" else 1]]
-        return json.dumps(stack["listed"]) if given else f"a line of log\n{stack['printed']}"
+    def execute(container: str, command: Sequence[str], *, seconds: float) -> str:
+        stack = stacks[container]
+        return json.dumps(stack["listed"]) if command[0] == "python" else f"a line of log\n{stack['printed']}"
 
     monkeypatch.setattr(tools, "_deployment_id", lambda stack: stack)
     monkeypatch.setattr(contracts, "service_container", container)
-    monkeypatch.setattr(contracts, "_docker", docker)
+    monkeypatch.setattr(processes, "execute", execute)
     return stacks
 
 

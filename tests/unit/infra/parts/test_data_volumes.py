@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-from types import SimpleNamespace
-
 import pulumi
 import pytest
 from hypothesis import given
@@ -13,7 +10,7 @@ from hypothesis import strategies as st
 from infra.parts import data_volumes
 from infra.parts.data_volumes import LabelledVolume, declared, of_stack, volume_name
 from infra.schema.problems import ConfigurationError
-from tests.unit.infra.test_program import Recorder, declare
+from tests.unit.infra.test_program import Recorder, declare, described
 
 STACKS = st.from_regex(r"[a-c][a-c0-9-]{0,6}", fullmatch=True)
 SERVICES = st.from_regex(r"[a-c][a-c0-9-]{0,6}", fullmatch=True)
@@ -75,40 +72,27 @@ def test_what_nothing_uses_now_is_declared_as_well() -> None:
     assert declared("dev", {"a"}, present) == {"a": "dyber-dev-a-data", "gone": "dyber-dev-gone-data"}
 
 
-def test_an_engine_that_does_not_answer_stops_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    answer = SimpleNamespace(returncode=1, stdout="", stderr="Cannot connect")
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: answer)
-    with pytest.raises(ConfigurationError, match="Cannot connect"):
-        data_volumes.labelled()
+def unlabelled(name: str) -> dict[str, object]:
+    return {"Name": name, "Labels": None}
 
 
-def test_the_engines_answer_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    answer = SimpleNamespace(returncode=0, stdout="x\tdev\ta\nplain\t\t\n", stderr="")
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: answer)
-    assert data_volumes.labelled() == [LabelledVolume("x", "dev", "a"), LabelledVolume("plain", "", "")]
+def test_the_engines_description_of_volumes_is_read() -> None:
+    incomplete = {"Name": "plain", "Labels": {"dyber.project": "dyber"}}
+    foreign = {"Name": "foreign", "Labels": {"dyber.project": "other"}}
+    volumes = [described(LabelledVolume("x", "dev", "a")), incomplete, foreign, unlabelled("y")]
+    assert data_volumes.labelled(volumes) == [LabelledVolume("x", "dev", "a"), LabelledVolume("plain", "", "")]
 
 
-def test_a_volume_made_by_hand_under_the_name_is_declared_though_its_service_is_switched_off(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    names = {
-        "label=": ["dyber-t-e-old-data\tt-e\told"],
-        "name=": [
-            "dyber-t--e-hand-made-data\t\t",
-            "dyber-t--e--other-data\t\t",  # of a stack t-e-
-            "mydyber-t--e-a-data\t\t",
-            "dyber-t--e-a-data-2\t\t",
-            "dyber-t--e-labelled-data\tx\ty",
-        ],
-    }
-
-    def run(command: list[str], **_: object) -> SimpleNamespace:
-        chosen = command[command.index("--filter") + 1]
-        lines = next(lines for start, lines in names.items() if chosen.startswith(start))
-        return SimpleNamespace(returncode=0, stdout="\n".join(lines), stderr="")
-
-    monkeypatch.setattr(subprocess, "run", run)
-    found = declared("t-e", set(), data_volumes.present_for("t-e"))
+def test_a_volume_made_by_hand_under_the_name_is_declared_though_its_service_is_switched_off() -> None:
+    volumes = [
+        described(LabelledVolume("dyber-t-e-old-data", "t-e", "old")),
+        unlabelled("dyber-t--e-hand-made-data"),
+        unlabelled("dyber-t--e--other-data"),  # of a stack t-e-
+        unlabelled("mydyber-t--e-a-data"),
+        unlabelled("dyber-t--e-a-data-2"),
+        described(LabelledVolume("dyber-t--e-labelled-data", "x", "y")),
+    ]
+    found = declared("t-e", set(), data_volumes.present_for("t-e", volumes))
     assert found == {"hand-made": "dyber-t--e-hand-made-data", "old": "dyber-t-e-old-data"}
 
 

@@ -16,7 +16,7 @@ from cli.inventory import remains
 from cli.stack_files.stack_file import without_salt
 from cli.system.errors import StackError
 from cli.terminal.console import Activities
-from tests.support import engine_in_words
+from tests.support.fake_engine import FakeEngine, use_engine
 
 
 def container(service: str, deployment: str, created: str = "2026-01-02T03:04:05Z", **more: Any) -> dict[str, Any]:
@@ -135,23 +135,24 @@ def test_values_of_a_lost_passphrase_are_for_their_owner_to_remove(file: Path) -
 def test_the_old_containers_serve_again_when_the_new_ones_cannot_take_their_place(
     monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
 ) -> None:
-    done: list[tuple[str, ...]] = []
+    fake_engine = FakeEngine()
+    use_engine(monkeypatch, fake_engine)
     ports = {"PortBindings": {"80/tcp": [{"HostPort": "80"}]}}
     old = container("gateway-front", "lost", HostConfig=ports, State={"Status": "running"})
-    new = container("gateway-front", "new", HostConfig=ports)
+    new = container("gateway-front", "new", HostConfig=ports, State={"Status": "running"})
     answers = iter([[], [new, container("template", "new")]])
     monkeypatch.setattr(engine, "containers", lambda *_: next(answers))
-    engine_in_words.use(monkeypatch, lambda *arguments, **_: done.append(arguments))
+    fake_engine.descriptions = {item["Id"]: item for item in (old, new)}
     deployment = SimpleNamespace(deployment_id=lambda: "new")
     with (
         Activities() as display,
         pytest.raises(error),
         recover._stepping_aside(deployment, [old], display),  # type: ignore[arg-type]
     ):
-        assert done == [("stop", "gateway-front-lost")]
+        assert fake_engine.changes == ["stop gateway-front-lost"]
         raise error("x")
-    assert done[1:] == [
-        ("stop", "gateway-front-new"),
-        ("rm", "--force", "gateway-front-new"),
-        ("start", "gateway-front-lost"),
+    assert fake_engine.changes[1:] == [
+        "stop gateway-front-new",
+        "remove_container gateway-front-new",
+        "start gateway-front-lost",
     ]
