@@ -1,4 +1,4 @@
-"""Puts back what differs on a stack's engine and an update would not notice."""
+"""Repairs differences on a stack's engine that an update would not notice."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from messages import tr
 
 
 def repair(deployment: Deployment) -> list[str]:
-    """Put back what an update would not notice, and print each repair.
+    """Repair the differences that an update would not notice, and print each repair.
 
     Returns the URNs of the resources that the update must replace for the rest. Containers that the state does not know
     are left to `Deployment.recover`. Raises EngineError.
@@ -67,7 +67,7 @@ def _deliver(difference: Difference) -> None:
 
 
 def _connect(difference: Difference) -> None:
-    # The container may be there under other names, which an engine does not change.
+    # The container may be in the network under other names, which the engine cannot change.
     with suppress(EngineError), engine.asking() as client:
         client.disconnect_container_from_network(difference.container, difference.network)
     with engine.asking() as client:

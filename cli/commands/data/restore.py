@@ -96,7 +96,7 @@ def restore(
     _tell(restorable)
     if not yes and not typer.confirm(tr("Continue?"), default=False, err=True):
         raise typer.Exit(FAILED)
-    with Activities(home.logs / "backup.log") as display, way_back.alone(manifest.stack):
+    with Activities(home.logs / "backup.log") as display, way_back.restore_lock(manifest.stack):
         with display.phase(tr("Checking the present stack")):
             # While the question waited, the stack may have been deployed, or something else have taken its ports.
             restorable = with_present(restorable)
@@ -242,7 +242,7 @@ def _put_back(back: WayBack, display: Activities) -> None:
 
 
 def _take(back: WayBack, display: Activities) -> None:
-    redeploy = not back.take(display) and back.has_state
+    redeploy = not back.undo(display) and back.has_state
     if redeploy:
         deployment = Deployment.open(back.stack, while_restoring=True)
         deployment.recover(display)
@@ -258,7 +258,7 @@ def _undo_unfinished(home: DyberHome) -> bool:
         moments.put_back_forgotten()
         with Activities(home.logs / "backup.log") as display:
             for back in unfinished:
-                with way_back.alone(back.stack):
+                with way_back.restore_lock(back.stack):
                     way_back.release_lock(back.stack)
                     _take(back, display)
     return bool(unfinished)

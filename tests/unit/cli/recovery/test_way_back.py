@@ -58,7 +58,7 @@ def restoring(root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], FakeE
 def take() -> None:
     for found in way_back.unfinished():
         with Activities() as display:
-            found.take(display)
+            found.undo(display)
 
 
 def everything(fake_engine: FakeEngine, root: Path) -> tuple[Any, ...]:

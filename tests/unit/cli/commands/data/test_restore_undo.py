@@ -58,7 +58,7 @@ def test_before_its_data_is_aside_only_the_containers_start_again(
     assert found.phase == "stopped"
     (root / "Pulumi.test.yaml").write_text("config: {changed: since}\n")
     with Activities() as display:
-        assert found.take(display)
+        assert found.undo(display)
     assert fake_engine.changes_by("start") == ["start runs"]
     assert not fake_engine.changes_by("copy") and "changed" in (root / "Pulumi.test.yaml").read_text()
     assert not found.folder.exists()
@@ -78,7 +78,7 @@ def test_afterwards_data_files_and_state_come_back_and_what_is_new_goes(
     (found,) = way_back.unfinished()
     assert found.phase == "replacing"
     with Activities() as display:
-        assert found.take(display)
+        assert found.undo(display)
     aside = str(found.aside[VOLUME])
     assert fake_engine.changes_by("remove_container") == ["remove_container new"]
     assert fake_engine.changes_by("copy") == [f"copy {aside} {VOLUME}"]
@@ -96,7 +96,7 @@ def test_a_way_back_that_fails_can_be_taken_again(prepared: WayBack, fake_engine
         prepared.begin(display)
         fake_engine.failing = "copy"
         with pytest.raises(EngineError):
-            prepared.take(display)
+            prepared.undo(display)
     assert [found.phase for found in way_back.unfinished()] == ["replacing"]
     assert not fake_engine.changes_by("start") and f"remove_volume {prepared.aside[VOLUME]}" not in fake_engine.changes
 
@@ -114,7 +114,7 @@ def test_after_a_success_there_is_no_way_back(prepared: WayBack, fake_engine: Fa
 
 
 def test_a_restore_that_is_at_work_is_not_undone_by_another(root: Path) -> None:
-    with way_back.alone("test"), pytest.raises(StackError), way_back.alone("test"):
+    with way_back.restore_lock("test"), pytest.raises(StackError), way_back.restore_lock("test"):
         pass
 
 
