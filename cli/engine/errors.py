@@ -1,4 +1,4 @@
-"""The failures of the engine that every command reports in the same way."""
+"""The errors of the engine, which every command reports in the same way."""
 
 from __future__ import annotations
 

@@ -67,8 +67,7 @@ def clear(volume: str) -> None:
 
 @contextmanager
 def paused(containers: Iterable[str]) -> Iterator[None]:
-    """Pause these running containers inside the context; afterwards all of them continue, whatever happens. Raises
-    EngineError."""
+    """Pause these running containers; afterwards all of them continue, whatever happens. Raises EngineError."""
     containers = list(containers)
     if not containers:
         yield

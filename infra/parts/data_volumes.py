@@ -1,7 +1,7 @@
-"""Names the volumes that hold data, and tells which of them the engine has.
+"""Names the volumes that hold data, and recognizes them among the volumes of the engine.
 
-A data volume outlives the service that uses it, the stack, and the state. Its name is fixed, so a service that comes
-back finds its data; its labels say whose it is.
+A data volume outlives the service that uses it, the stack, and the state. Its name is fixed, so a service that is
+switched on again finds its data; its labels name the stack and the service that own it.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any
 
 from infra.schema.problems import ConfigurationError, Problem
 
-#: Where a container has its data volume; in the image of every service, for its user alone.
+#: The folder where a container has its data volume; in the image of each service only the service's user may use it.
 DATA_FOLDER = "/data"
 _SERVICE = re.compile(r"[a-z][a-z0-9-]*")
 
 
 @dataclass(frozen=True)
 class LabelledVolume:
-    """A volume of the engine with labels of ours: `stack` and `service` say whose it is."""
+    """A volume of the engine with labels of ours, which name the `stack` and the `service` that own it."""
 
     name: str
     stack: str
@@ -33,14 +33,19 @@ class LabelledVolume:
 
 
 def volume_name(stack: str, service: str) -> str:
-    """The name of a service's data volume. Two different pairs never have the same name: hyphens of the stack are
-    doubled, so the first single hyphen is the one before the service, whose name begins with a letter."""
+    """Return the name of a service's data volume, which differs for any two pairs of stack and service.
+
+    Hyphens of the stack are doubled, so the first single hyphen is the one before the service, whose name begins with a
+    letter.
+    """
     return f"dyber-{stack.replace('-', '--')}-{service}-data"
 
 
 def _name_before(stack: str, service: str) -> str:
-    """Return the name such a volume had before hyphens were doubled; it is ambiguous, so the volume's labels have to
-    agree."""
+    """Return the name that such a volume had before hyphens were doubled.
+
+    It is ambiguous, so the labels of the volume have to agree.
+    """
     return f"dyber-{stack}-{service}-data"
 
 
@@ -74,25 +79,29 @@ def _labels(volume: Mapping[str, Any]) -> Mapping[str, str]:
 
 
 def of_stack(stack: str, present: Iterable[LabelledVolume]) -> dict[str, str]:
-    """The names of the stack's data volumes among `present`, by service. A service may have one of each scheme; the
-    older one then holds what the service wrote first."""
-    found: dict[str, str] = {}
+    """Return the names of the stack's data volumes among `present`, by service.
+
+    A service may have a volume of each naming scheme. Then the older one is returned, which the service used first.
+    """
+    names: dict[str, str] = {}
     for volume in present:
         if volume.stack == stack and volume.holds_data:
             is_older = volume.name != volume_name(stack, volume.service)
-            if is_older or volume.service not in found:
-                found[volume.service] = volume.name
-    return found
+            if is_older or volume.service not in names:
+                names[volume.service] = volume.name
+    return names
 
 
 def declared(stack: str, used: Collection[str], present: Collection[LabelledVolume]) -> dict[str, str]:
-    """The names of the data volumes that a stack declares, by service: those of the services that `used` names, and
-    those on the engine that nothing uses now, as what is not declared could be deleted. `present`: see present_for.
+    """Return the names of the data volumes that a stack declares, by service.
 
-    Raises ConfigurationError where a name is taken by the data of another stack.
+    Those are the volumes of the services in `used`, and the stack's volumes on the engine that nothing uses now: a volume
+    that is not declared could be deleted. `present` is the result of present_for.
+
+    Raises ConfigurationError where a name belongs to the data of another stack.
     """
-    own = of_stack(stack, present)
-    names = {service: own.get(service) or volume_name(stack, service) for service in sorted({*used, *own})}
+    existing = of_stack(stack, present)
+    names = {service: existing.get(service) or volume_name(stack, service) for service in sorted({*used, *existing})}
     owners: Mapping[str, LabelledVolume] = {volume.name: volume for volume in present if volume.stack}
     for service, name in names.items():
         owner = owners.get(name)

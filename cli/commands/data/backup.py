@@ -60,7 +60,7 @@ def backup(
 
 
 def create(deployment: Deployment, path: Path, password: str, display: Activities) -> None:
-    """Make a backup of a deployed stack, which goes on running: what writes into a volume pauses while it is copied.
+    """Back up a deployed stack, which keeps running: containers that write into a volume pause while it is copied.
 
     Raises EngineError.
     """
@@ -83,11 +83,11 @@ def create(deployment: Deployment, path: Path, password: str, display: Activitie
         "state.json": json.dumps({"version": exported.version, "deployment": exported.deployment}).encode(),
         "stack.yaml": deployment.file.read_bytes(),
     }
-    own_passphrase = passphrase()
-    if own_passphrase is not None and has_passphrase(files["stack.yaml"]):
-        files["passphrase"] = own_passphrase
-    if (own := ROOT / file_name(stack)).is_file():
-        files["env"] = own.read_bytes()
+    current_passphrase = passphrase()
+    if current_passphrase is not None and has_passphrase(files["stack.yaml"]):
+        files["passphrase"] = current_passphrase
+    if (env_file := ROOT / file_name(stack)).is_file():
+        files["env"] = env_file.read_bytes()
 
     def fill(tar: tarfile.TarFile) -> None:
         for name, content in files.items():

@@ -1,4 +1,4 @@
-"""`dyber recover`: a stack whose state was lost, taken over by a new one, with its data and the least interruption."""
+"""`dyber recover` lets a new state take over a stack whose state was lost, with its data and little interruption."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from messages import tr
 from toolchain.home import DyberHome
 from toolchain.progress import duration
 
-#: Whose containers cannot be there twice: they start once the old ones are gone (remains.alone says which those are).
+#: The components whose containers cannot exist twice: they start when the old ones are gone (see remains.alone).
 LAST = ["dyber:gateway:Front", "dyber:gateway:AcmeCertificate", "dyber:cache:Cache", "dyber:monitoring:Monitoring"]
 
 commands = typer.Typer()
@@ -69,7 +69,7 @@ def recover(
     started = time.monotonic()
     home = DyberHome.from_environment()
     with Activities(home.logs / "deploy.log") as display:
-        # The tools are gone with the state where both were in DYBER_HOME.
+        # Where the state was in DYBER_HOME, the tools in it are lost too.
         set_up(home, display)
     deployment = _open(stack)
     found = _chosen(remains.find(stack, deployment.deployment_id()), deployment_ids or [])
@@ -77,12 +77,13 @@ def recover(
         out.print(tr("There is nothing to take over."))
         return
     state = backup_file.state_of(backup, stack, backup_file.known_password(password_file)) if backup else None
-    _tell(deployment, found, from_backup=backup is not None)
+    _announce(deployment, found, from_backup=backup is not None)
     if not yes and not typer.confirm(tr("Continue?"), default=False, err=True):
         raise typer.Exit(FAILED)
     with Activities(home.logs / "deploy.log") as display:
         if state is not None:
-            # In another folder first: it adds what the stack's file needs, whatever ends this run.
+            # A trial import in another folder completes the stack's file first, so that an interruption of the real
+            # import leaves a file that fits the state.
             replace_file(deployment.file, state_import.tried(stack, deployment.file.read_bytes(), state).file)
             state_import.import_state(stack, state)
             deployment = Deployment.open(stack)
@@ -97,62 +98,68 @@ def recover(
 
 
 def _take_over(deployment: Deployment, found: Sequence[Remains], display: Activities) -> dict[str, Any]:
-    """The new ones come up beside the old ones as far as that goes; then those that hold ports change places; then the
-    rest of the old ones goes. Interrupted, the next run goes on."""
-    alone = [one for item in found for one in item.containers if remains.alone(one)]
-    if alone:
+    """Replace the old containers by new ones with as little interruption as possible, and return the outputs.
+
+    New containers start beside the old ones where both can exist. Then those that hold ports or data are exchanged, and
+    the other old ones are removed. When it is interrupted, the next run continues.
+    """
+    exclusive = [container for item in found for container in item.containers if remains.alone(container)]
+    if exclusive:
         with display.phase(tr("Comparing")):
             deployment.preview(display)
         deployment.up_without(display, [f"**{kind}${CONTAINER}::**" for kind in LAST])
-    with _stepping_aside(deployment, alone, display):
-        # What came up just now need not be looked at again: meanwhile nobody is served.
-        outputs, _ = deployment.up(display, refresh=not alone)
-    remains.remove_containers(alone)
+    with _stopped(deployment, exclusive, display):
+        # Containers that have just been started need no refresh, which would only make the interruption longer.
+        outputs, _ = deployment.up(display, refresh=not exclusive)
+    remains.remove_containers(exclusive)
     in_use = {str(item["outputs"].get("name")) for item in deployment.resources() if "volume:Volume" in item["type"]}
     with display.phase(tr("Removing the old ones")):
         for item in found:
-            remains.remove_containers(one for one in item.containers if not remains.alone(one))
+            remains.remove_containers(container for container in item.containers if not remains.alone(container))
             remains.remove_rest(item, in_use | _data(item))
     return outputs
 
 
 @contextmanager
-def _stepping_aside(deployment: Deployment, alone: Sequence[Mapping[str, Any]], display: Activities) -> Iterator[None]:
-    """Stop the old containers `alone`, so that those that take their places can start. If that fails, the new ones that
-    hold their ports or data go, and the old ones serve again."""
-    running = [str(one["Id"]) for one in alone if one["State"]["Status"] in ("running", "paused")]
-    before = {one["Id"] for one in _own(deployment)}
+def _stopped(deployment: Deployment, exclusive: Sequence[Mapping[str, Any]], display: Activities) -> Iterator[None]:
+    """Stop the old containers that hold ports or data (`exclusive`), so that new ones can start inside.
+
+    If that fails, the new containers that hold the same ports or data are removed, and the old ones serve again.
+    """
+    running = [str(item["Id"]) for item in exclusive if item["State"]["Status"] in ("running", "paused")]
+    before = {item["Id"] for item in _containers(deployment)}
     try:
-        if alone:
+        if exclusive:
             with display.phase(tr("Stopping old containers that hold ports or data")):
-                remains.stop(alone)
+                remains.stop(exclusive)
         yield
     except BaseException:
         title = tr("That failed: the old containers serve again")
         with display.phase(title), moments.undisturbed():
-            new = [one for one in _own(deployment) if one["Id"] not in before]
-            remains.remove_containers(one for one in new if remains.alone(one))
+            new = [item for item in _containers(deployment) if item["Id"] not in before]
+            remains.remove_containers(item for item in new if remains.alone(item))
             for container in running:
                 with suppress(EngineError), engine.asking() as client:
                     client.start(container)
         raise
 
 
-def _own(deployment: Deployment) -> list[dict[str, Any]]:
+def _containers(deployment: Deployment) -> list[dict[str, Any]]:
     """Return the containers of the new deployment."""
     identity = deployment.deployment_id()
     return engine.containers(engine.deployment_filter(identity)) if identity else []
 
 
 def _data(item: Remains) -> set[str]:
-    """Return the volumes with data: whatever a container mounts at /data, even where somebody made the volume by
-    hand."""
+    """Return the volumes with data: those that a container mounts at /data, also volumes that a person created."""
     return item.volumes(at=DATA_FOLDER)
 
 
 def _open(stack: str) -> Deployment:
-    """The stack, in a state of this machine. Where that is new, a salt of the lost passphrase in the stack's file is of
-    no use any more."""
+    """Open the stack, in a state of this machine.
+
+    Where that state is new, the salt of the lost passphrase is removed from the stack's file, as nothing needs it.
+    """
     try:
         return Deployment.open(stack)
     except CommandError as error:
@@ -181,7 +188,7 @@ def _chosen(found: list[Remains], wanted: list[str]) -> list[Remains]:
     return [known[name] for name in wanted] if wanted else found
 
 
-def _tell(deployment: Deployment, found: Sequence[Remains], *, from_backup: bool) -> None:
+def _announce(deployment: Deployment, found: Sequence[Remains], *, from_backup: bool) -> None:
     settings = deployment.settings
     data = sorted(name for item in found for name in _data(item))
     lines = [

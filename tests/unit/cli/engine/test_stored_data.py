@@ -30,8 +30,8 @@ def english(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_volume_is_told_with_its_service_size_and_age(english: None) -> None:
     item = StoredData("dyber-dev-a-data", "dev", "a", NOW - timedelta(days=12), 1_230_000)
-    assert item.told(NOW) == "dyber-dev-a-data (a, 1.2 MB, made 12 days ago)"
-    assert StoredData("dyber-dev-a-data", "dev", "a").told(NOW) == "dyber-dev-a-data (a)"
+    assert item.description(NOW) == "dyber-dev-a-data (a, 1.2 MB, made 12 days ago)"
+    assert StoredData("dyber-dev-a-data", "dev", "a").description(NOW) == "dyber-dev-a-data (a)"
 
 
 @pytest.mark.parametrize(

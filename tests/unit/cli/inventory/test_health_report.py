@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cli.configuration.selection import SelectionError
-from cli.engine.engine import measured_of
+from cli.engine.engine import usage_from
 from cli.inventory.health_report import ServiceHealth, as_json, last_error, report, usage
 from cli.inventory.members import Member, chosen, member
 
@@ -113,7 +113,7 @@ def told(own: int, everything: int, **memory: int) -> dict[str, Any]:
 
 
 def measured(*given: Any, **memory: int) -> Any:
-    found = measured_of(told(*given, **memory))
+    found = usage_from(told(*given, **memory))
     assert found is not None
     return found
 
@@ -131,7 +131,7 @@ def test_files_that_memory_may_drop_do_not_count_as_used(name: str) -> None:
 
 
 def test_a_container_that_does_not_run_has_no_figures() -> None:
-    assert measured_of({"cpu_stats": {"cpu_usage": {"total_usage": 0}}, "memory_stats": {}}) is None
+    assert usage_from({"cpu_stats": {"cpu_usage": {"total_usage": 0}}, "memory_stats": {}}) is None
 
 
 def test_the_newest_error_of_a_log_is_found() -> None:

@@ -147,7 +147,7 @@ def test_the_old_containers_serve_again_when_the_new_ones_cannot_take_their_plac
     with (
         Activities() as display,
         pytest.raises(error),
-        recover._stepping_aside(deployment, [old], display),  # type: ignore[arg-type]
+        recover._stopped(deployment, [old], display),  # type: ignore[arg-type]
     ):
         assert fake_engine.changes == ["stop gateway-front-lost"]
         raise error("x")

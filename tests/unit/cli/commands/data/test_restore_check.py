@@ -84,7 +84,7 @@ def test_a_backup_of_before_whose_env_wins_without_being_asked_is_given_the_key_
     found = check(STACK_YAML, env=b"LOG_LEVEL=debug\n")
     assert found.settings.log_level == "debug" and found.local_env
     assert found.stack_yaml.decode().startswith(STACK_YAML) and b"dyber:localEnv: true" in found.stack_yaml
-    restore._tell(found)
+    restore._announce(found)
     assert "dyber:localEnv: true" in capsys.readouterr().err
     for unchanged in (b"# nothing\n", b"MCP_AUTH_TOKEN=" + b"x" * 40):
         assert not check(STACK_YAML, env=unchanged).local_env

@@ -136,10 +136,10 @@ def test_a_damaged_way_back_is_set_aside_with_what_it_kept(
 def test_a_way_back_that_fails_in_whatever_way_tells_how_to_take_it_again(
     error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def take(*_: object) -> None:
+    def undo(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(restore, "_take", take)
+    monkeypatch.setattr(restore, "_undo", undo)
     with Activities() as display:
         restore._put_back(SimpleNamespace(), display)  # type: ignore[arg-type]
     told = capsys.readouterr().err
