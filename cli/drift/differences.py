@@ -45,12 +45,12 @@ class Difference:
 
 def refreshed(outcomes: Iterable[Mapping[str, Any]]) -> list[Difference]:
     """Return the differences that the providers report; `outcomes` are steps of a refresh (`pulumi preview --json`)."""
-    found = []
+    differences = []
     for item in outcomes:
         urn, op = str(item["urn"]), str(item["op"])
         step = Step("update", urn)
         if op == "delete":
-            found.append(Difference("gone", step.kind, step.name, urn=urn))
+            differences.append(Difference("gone", step.kind, step.name, urn=urn))
             continue
         reasons = list(item.get("diffReasons") or ())
         if op != "update" or not reasons:
@@ -61,8 +61,8 @@ def refreshed(outcomes: Iterable[Mapping[str, Any]]) -> list[Difference]:
         if stopped or reasons:
             old, new = ((item.get(key) or {}).get("inputs") or {} for key in ("oldState", "newState"))
             details = what(Step("update", urn, old, new, reasons))
-            found.append(Difference("stopped" if stopped else "changed", step.kind, step.name, details, urn))
-    return found
+            differences.append(Difference("stopped" if stopped else "changed", step.kind, step.name, details, urn))
+    return differences
 
 
 def unfinished(state: Mapping[str, Any]) -> list[Difference]:
@@ -86,18 +86,18 @@ def unseen(
     its deployment, also of stopped ones, and `networks` the names by id of all networks with that label. `images` are
     the ids by name of all images of the engine.
     """
-    resources, found = list(resources), []
+    resources, differences = list(resources), []
     deployed = {str(item.get("id")): item for item in resources}
     names = set(networks.values())
     for container in containers:
         resource = deployed.get(container["Id"])
         if resource is None:
-            found.append(Difference("unknown", "Container", container["Name"].lstrip("/"), container=container["Id"]))
+            differences.append(Difference("unknown", "Container", container["Name"].lstrip("/"), container=container["Id"]))
         elif resource["type"] == CONTAINER and not resource.get("delete"):
-            found += _container(resource, container, names)
-    found += [difference for item in resources if (difference := _image(item, images))]
-    found += [Difference("unknown", "Network", name) for id_, name in networks.items() if id_ not in deployed]
-    return found
+            differences += _container(resource, container, names)
+    differences += [difference for item in resources if (difference := _image(item, images))]
+    differences += [Difference("unknown", "Network", name) for id_, name in networks.items() if id_ not in deployed]
+    return differences
 
 
 def _image(resource: Mapping[str, Any], images: Mapping[str, str]) -> Difference | None:
@@ -123,15 +123,15 @@ def _container(
         yield difference("paused")
     if (now := container["Name"].lstrip("/")) != (name := str(inputs["name"])):
         yield difference("renamed", f"`{name}` → `{now}`", old_name=name)
-    wanted = {item["name"]: tuple(item.get("aliases") or ()) for item in inputs.get("networksAdvanced") or ()}
+    declared = {item["name"]: tuple(item.get("aliases") or ()) for item in inputs.get("networksAdvanced") or ()}
     present = container["NetworkSettings"].get("Networks") or {}
-    for network, aliases in wanted.items():
+    for network, aliases in declared.items():
         reached = present.get(network)
         # A network that is gone is replaced, and with it the containers that were in it.
         if network in networks and (reached is None or not set(aliases) <= set(reached.get("Aliases") or ())):
             yield difference("disconnected", f"`{network}`", network=network, aliases=aliases)
-    if wanted:
-        for network in sorted(set(present) - set(wanted)):
+    if declared:
+        for network in sorted(set(present) - set(declared)):
             yield difference("connected", f"`{network}`", network=network)
     before, after = _fixed(inputs), _actual(container, inputs)
     if reasons := [key for key in before if before[key] != after[key]]:
@@ -192,7 +192,7 @@ class Delivery:
 
 def deliveries(resources: Iterable[Mapping[str, Any]]) -> list[Delivery]:
     """Return the configurations that were delivered to running containers (apply-config, apply-monitoring)."""
-    found = []
+    delivered = []
     for item in resources:
         inputs = item.get("inputs") or {}
         delivers = inputs.get("pidMode") and inputs.get("uploads") and inputs.get("command")
@@ -205,5 +205,5 @@ def deliveries(resources: Iterable[Mapping[str, Any]]) -> list[Delivery]:
             upload["file"].removeprefix(f"{staging}/"): hashlib.sha256(upload["content"].encode()).hexdigest()
             for upload in inputs["uploads"]
         }
-        found.append(Delivery(item["urn"], item["id"], staging, f"{inputs['mounts'][0]['target']}/current", files))
-    return found
+        delivered.append(Delivery(item["urn"], item["id"], staging, f"{inputs['mounts'][0]['target']}/current", files))
+    return delivered

@@ -33,10 +33,10 @@ def unseen(deployment: Deployment) -> list[Difference]:
     label = engine.deployment_filter(deployment.require_id())
     containers, resources = engine.containers(label), deployment.resources()
     networks = {identity: name for _, identity, name in engine.labelled_networks(label)}
-    found = differences.unseen(resources, containers, networks, engine.images())
+    unnoticed = differences.unseen(resources, containers, networks, engine.images())
     container_ids = {item["Id"] for item in containers}
     delivered = [item for item in differences.deliveries(resources) if item.loader in container_ids]
-    return found + [difference for item in delivered if (difference := item.compare(_present(item)))]
+    return unnoticed + [difference for item in delivered if (difference := item.compare(_present(item)))]
 
 
 def _present(delivery: Delivery) -> dict[str, str]:

@@ -98,7 +98,7 @@ def measure(ids: Iterable[str]) -> dict[str, Usage]:
     usages = {}
     for identity in ids:
         with suppress(NotOnEngine), asking() as client:
-            # One measurement: the engine takes two seconds for the two that it makes percents of.
+            # A single measurement: for percentages the engine would measure twice, which takes two seconds.
             statistics = client.stats(identity, stream=False, one_shot=True)
             if usage := usage_from(statistics):
                 usages[identity] = usage

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from cli.engine import engine, images, moments, processes
 from cli.engine.errors import NotOnEngine
 
-#: Where the container has the files that it is given.
+#: The folder where the command finds the files that it is given.
 FOLDER = "/sources"
 
 

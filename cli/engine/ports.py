@@ -45,8 +45,8 @@ class PortInUse:
         return f"{address}:{self.port}" + (f" ({tr('container')} {self.owner})" if self.owner else "")
 
 
-def ports_in_use(wanted: Iterable[tuple[str, int]], deployments: Collection[str]) -> list[PortInUse]:
-    """Return those of the `wanted` (address, port) pairs that are not available.
+def ports_in_use(required: Iterable[tuple[str, int]], deployments: Collection[str]) -> list[PortInUse]:
+    """Return those of the `required` (address, port) pairs that are not available.
 
     Ports that containers of these `deployments` hold count as available.
     """
@@ -60,7 +60,7 @@ def ports_in_use(wanted: Iterable[tuple[str, int]], deployments: Collection[str]
             else:
                 owners[published] = container["Name"].lstrip("/")
     unavailable = []
-    for address, port in wanted:
+    for address, port in required:
         owner = next((name for other, name in owners.items() if overlap((address, port), other)), None)
         if owner:
             unavailable.append(PortInUse(address, port, owner))
@@ -117,9 +117,9 @@ def unavailable_error(stack: str, ports: list[PortInUse]) -> StackError:
     )
 
 
-def refuse_low_ports(stack: str, wanted: list[tuple[str, int]]) -> None:
-    """Raise StackError where the engine may not publish all of the `wanted` (address, port) pairs."""
-    ports, lowest = too_low(wanted)
+def refuse_low_ports(stack: str, required: list[tuple[str, int]]) -> None:
+    """Raise StackError where the engine may not publish all of the `required` (address, port) pairs."""
+    ports, lowest = too_low(required)
     if ports:
         shown = ", ".join(map(str, ports))
         raise StackError(
@@ -144,11 +144,11 @@ def refuse_low_ports_of_file(root: Path, stack: str) -> None:
         refuse_low_ports(stack, [(IPV4_LOOPBACK, port + _offset(file)) for port in ports])
 
 
-def too_low(wanted: Iterable[tuple[str, int]]) -> tuple[list[int], int]:
-    """Return those of the `wanted` ports that the engine may not publish, and the lowest port that it may."""
+def too_low(required: Iterable[tuple[str, int]]) -> tuple[list[int], int]:
+    """Return those of the `required` ports that the engine may not publish, and the lowest port that it may."""
     running = find_engine()
     lowest = lowest_port(running) if running else 1
-    return sorted({port for _, port in wanted if port < lowest}), lowest
+    return sorted({port for _, port in required if port < lowest}), lowest
 
 
 def findings(root: Path) -> list[Finding]:

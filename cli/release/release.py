@@ -167,7 +167,7 @@ def pins(release: Release, target: StackSettings, specs: list[ServiceSpec]) -> d
     """
     if release.interface != INTERFACE:
         raise _other_interface(release)
-    wanted: dict[KeyPath, str | int] = {}
+    pinned: dict[KeyPath, str | int] = {}
     missing = [spec.name for spec in specs if spec.name not in release.images]
     if missing:
         raise StackError(
@@ -201,13 +201,13 @@ def pins(release: Release, target: StackSettings, specs: list[ServiceSpec]) -> d
             )
     for spec in specs:
         contract = release.contracts[spec.name].settings
-        wanted |= _service_pins(spec.name, release.images[spec.name], contract["sha256"], contract["tools"])
-    wanted |= {(f"{part}Image",): release.images[part] for part in image_parts() if part in release.images}
-    wanted[("images",)] = "pinned"
-    wanted[("imagesInterface",)] = release.interface
+        pinned |= _service_pins(spec.name, release.images[spec.name], contract["sha256"], contract["tools"])
+    pinned |= {(f"{part}Image",): release.images[part] for part in image_parts() if part in release.images}
+    pinned[("images",)] = "pinned"
+    pinned[("imagesInterface",)] = release.interface
     present = _present(target)
-    stale = {path: None for path in present if path not in wanted and _is_a_tool(path, specs)}
-    return {path: value for path, value in {**wanted, **stale}.items() if present.get(path) != value}
+    stale = {path: None for path in present if path not in pinned and _is_a_tool(path, specs)}
+    return {path: value for path, value in {**pinned, **stale}.items() if present.get(path) != value}
 
 
 def _other_interface(release: Release) -> StackError:

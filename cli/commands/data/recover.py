@@ -72,12 +72,12 @@ def recover(
         # Where the state was in DYBER_HOME, the tools in it are lost too.
         set_up(home, display)
     deployment = _open(stack)
-    found = _chosen(remains.find(stack, deployment.deployment_id()), deployment_ids or [])
-    if not found:
+    leftovers = _chosen(remains.find(stack, deployment.deployment_id()), deployment_ids or [])
+    if not leftovers:
         out.print(tr("There is nothing to take over."))
         return
     state = backup_file.state_of(backup, stack, backup_file.known_password(password_file)) if backup else None
-    _announce(deployment, found, from_backup=backup is not None)
+    _announce(deployment, leftovers, from_backup=backup is not None)
     if not yes and not typer.confirm(tr("Continue?"), default=False, err=True):
         raise typer.Exit(FAILED)
     with Activities(home.logs / "deploy.log") as display:
@@ -87,23 +87,23 @@ def recover(
             replace_file(deployment.file, state_import.tried(stack, deployment.file.read_bytes(), state).file)
             state_import.import_state(stack, state)
             deployment = Deployment.open(stack)
-            found = remains.find(stack, deployment.deployment_id())
-        check(deployment, replacing=[item.deployment for item in found])
+            leftovers = remains.find(stack, deployment.deployment_id())
+        check(deployment, replacing=[item.deployment for item in leftovers])
         deployment.recover(display)
         with graceful_interrupt():
-            outputs = _take_over(deployment, found, display)
+            outputs = _take_over(deployment, leftovers, display)
     env_values.complete(stack, outputs["tokens"])
     out.print(f"\n[green]✓[/] {tr('Taken over')} ({duration(time.monotonic() - started)})")
     out.print(tr("  token") + ": ./deploy.sh token show" + ("" if stack == "dev" else f" -s {stack}"))
 
 
-def _take_over(deployment: Deployment, found: Sequence[Remains], display: Activities) -> dict[str, Any]:
+def _take_over(deployment: Deployment, leftovers: Sequence[Remains], display: Activities) -> dict[str, Any]:
     """Replace the old containers by new ones with as little interruption as possible, and return the outputs.
 
     New containers start beside the old ones where both can exist. Then those that hold ports or data are exchanged, and
     the other old ones are removed. When it is interrupted, the next run continues.
     """
-    exclusive = [container for item in found for container in item.containers if remains.alone(container)]
+    exclusive = [container for item in leftovers for container in item.containers if remains.alone(container)]
     if exclusive:
         with display.phase(tr("Comparing")):
             deployment.preview(display)
@@ -114,7 +114,7 @@ def _take_over(deployment: Deployment, found: Sequence[Remains], display: Activi
     remains.remove_containers(exclusive)
     in_use = {str(item["outputs"].get("name")) for item in deployment.resources() if "volume:Volume" in item["type"]}
     with display.phase(tr("Removing the old ones")):
-        for item in found:
+        for item in leftovers:
             remains.remove_containers(container for container in item.containers if not remains.alone(container))
             remains.remove_rest(item, in_use | _data(item))
     return outputs
@@ -178,21 +178,21 @@ def _open(stack: str) -> Deployment:
     return Deployment.open(stack)
 
 
-def _chosen(found: list[Remains], wanted: list[str]) -> list[Remains]:
-    known = {item.deployment: item for item in found}
-    if unknown := [name for name in wanted if name not in known]:
+def _chosen(candidates: list[Remains], names: list[str]) -> list[Remains]:
+    known = {item.deployment: item for item in candidates}
+    if unknown := [name for name in names if name not in known]:
         raise typer.BadParameter(tr("no deployment {unknown}; known: ", unknown=unknown[0]) + ", ".join(known))
-    if len(found) > 1 and not wanted:
-        listed = ", ".join(f"{item.deployment} ({item.since})" for item in found)
+    if len(candidates) > 1 and not names:
+        listed = ", ".join(f"{item.deployment} ({item.since})" for item in candidates)
         raise typer.BadParameter(tr("several are there; name one by --deployment: {listed}", listed=listed))
-    return [known[name] for name in wanted] if wanted else found
+    return [known[name] for name in names] if names else candidates
 
 
-def _announce(deployment: Deployment, found: Sequence[Remains], *, from_backup: bool) -> None:
+def _announce(deployment: Deployment, leftovers: Sequence[Remains], *, from_backup: bool) -> None:
     settings = deployment.settings
-    data = sorted(name for item in found for name in _data(item))
+    data = sorted(name for item in leftovers for name in _data(item))
     lines = [
-        (tr("containers that are replaced"), [name for item in found for name in item.names()]),
+        (tr("containers that are replaced"), [name for item in leftovers for name in item.names()]),
         (tr("volumes that stay"), data),
     ]
     new = [] if from_backup else [client for client in settings.clients if client not in settings.given_tokens]
@@ -201,7 +201,7 @@ def _announce(deployment: Deployment, found: Sequence[Remains], *, from_backup: 
     for title, names in lines:
         if names:
             err.print(Text.assemble((f"{title}: ", "bold"), ", ".join(names)))
-    for item in found:
+    for item in leftovers:
         err.print(
             tr(
                 "If the state of this deployment ({deployment}) still exists (on another machine, in another "

@@ -170,13 +170,13 @@ def test_a_folder_that_the_container_does_not_have_is_an_unknown_name(chosen_eng
         pass
 
 
-def test_an_error_of_what_is_done_with_an_archive_stays_what_it_is(send: Callable[..., None]) -> None:
+def test_an_error_of_the_reader_of_an_archive_is_passed_on(send: Callable[..., None]) -> None:
     send(iter([archive((member("a"), b""))]))
     with pytest.raises(OSError, match="No space left"), archives.reading("c", "/data/."):
         raise OSError(28, "No space left on device")
 
 
-def test_what_the_engine_refuses_in_the_middle_is_told_in_its_words(chosen_engine: SocketEngine) -> None:
+def test_a_refusal_in_the_middle_of_an_archive_keeps_the_engines_words(chosen_engine: SocketEngine) -> None:
     def refuse(handler: Handler) -> None:
         next(handler.received_chunks())
         handler.send(b'{"message": "no space left on device"}', 500, "application/json")
@@ -201,7 +201,9 @@ def test_an_engine_that_takes_nothing_more_is_to_be_restarted(
 
 
 @pytest.mark.parametrize("error", [OSError(5, "Input/output error", "/backup"), KeyboardInterrupt()], ids=repr)
-def test_the_engine_gets_no_end_of_an_archive_that_could_not_be_read(received: Received, error: BaseException) -> None:
+def test_an_archive_that_could_not_be_read_is_not_ended_for_the_engine(
+    received: Received, error: BaseException
+) -> None:
     class Unreadable(io.RawIOBase):
         def read(self, size: int = -1) -> bytes:
             raise error

@@ -45,7 +45,7 @@ def test_the_engines_answers_are_read_as_data(chosen_engine: SocketEngine) -> No
 
 
 @pytest.mark.usefixtures("chosen_engine")
-def test_a_refusal_is_told_in_the_engines_words_and_an_unknown_name_apart_from_it() -> None:
+def test_a_refusal_keeps_the_engines_words_and_an_unknown_name_is_an_error_of_its_own() -> None:
     with pytest.raises(EngineError, match="volume is in use") as refused, engine.asking() as found:
         found.remove_volume("busy")
     assert not isinstance(refused.value, NotOnEngine)
@@ -151,7 +151,7 @@ def test_a_docker_command_that_reaches_nothing_or_is_not_there_is_told(
 
 
 @pytest.mark.parametrize(("host", "proxy"), [("192.0.2.7", "http://proxy.example:3128"), ("127.0.0.1", None)])
-def test_only_an_engine_elsewhere_is_asked_through_the_proxy(
+def test_only_an_engine_on_another_machine_is_asked_through_the_proxy(
     monkeypatch: pytest.MonkeyPatch, host: str, proxy: str | None
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://proxy.example:3128")

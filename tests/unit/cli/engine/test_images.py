@@ -42,15 +42,13 @@ def test_the_digest_of_a_pushed_image_is_the_one_that_the_engine_tells(registry_
     assert "repo=localhost%3A5000%2Fdyber%2Ffront" in tag and "tag=1" in tag and "tag=1" in push
 
 
-def test_where_the_engine_does_not_tell_the_digest_the_registry_is_asked(registry_engine: SocketEngine) -> None:
+def test_the_registry_is_asked_when_the_engine_does_not_tell_the_digest(registry_engine: SocketEngine) -> None:
     let_transfer_tell(registry_engine, PATH, {"status": "1: digest: sha256:0 size: 3"}, {"aux": None})
     assert images.push("x", TARGET) == DIGEST
 
 
 @pytest.mark.parametrize("path", [PATH, "/images/create"], ids=["push", "pull"])
-def test_a_transfer_that_fails_in_the_middle_is_told_in_the_engines_words(
-    registry_engine: SocketEngine, path: str
-) -> None:
+def test_a_transfer_that_fails_in_the_middle_keeps_the_engines_words(registry_engine: SocketEngine, path: str) -> None:
     let_transfer_tell(registry_engine, path, {"status": "Waiting"}, {"errorDetail": {}, "error": "denied: log in"})
     with pytest.raises(EngineError, match="denied: log in"):
         if path == PATH:
@@ -59,7 +57,7 @@ def test_a_transfer_that_fails_in_the_middle_is_told_in_the_engines_words(
             images.pull("registry.example/x@" + DIGEST)
 
 
-def test_a_transfer_that_an_answer_refuses_is_told_in_the_engines_words(registry_engine: SocketEngine) -> None:
+def test_a_transfer_that_is_refused_keeps_the_engines_words(registry_engine: SocketEngine) -> None:
     registry_engine.answers[f"POST {PATH}"] = (500, {"message": "no route to the registry"})
     with pytest.raises(EngineError, match="no route to the registry"):
         images.push("x", TARGET)
@@ -81,7 +79,7 @@ def test_an_unknown_image_has_no_identity(chosen_engine: SocketEngine) -> None:
         images.identity("y")
 
 
-def test_a_missing_program_for_credentials_is_told_by_name(
+def test_a_missing_program_for_credentials_is_named(
     registry_engine: SocketEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "config.json").write_text('{"credsStore": "nowhere"}')

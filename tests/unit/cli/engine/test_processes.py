@@ -55,7 +55,7 @@ def test_only_the_standard_output_of_a_command_is_returned(chosen_engine: Socket
     ],
     ids=["error output", "output", "nothing"],
 )
-def test_a_command_that_fails_is_told_in_its_words(
+def test_a_command_that_fails_is_reported_in_its_own_words(
     chosen_engine: SocketEngine, parts: list[tuple[int, bytes]], words: str
 ) -> None:
     let_command_write(chosen_engine, *parts, code=3)
@@ -70,7 +70,7 @@ def test_a_command_that_writes_nothing_for_too_long_is_given_up(chosen_engine: S
         processes.execute("c", ["show"], seconds=0.2)
 
 
-def test_a_container_that_fails_is_told_by_its_last_lines(chosen_engine: SocketEngine) -> None:
+def test_a_container_that_fails_is_reported_with_its_last_lines(chosen_engine: SocketEngine) -> None:
     chosen_engine.answers |= {
         "POST /containers/c/start": (204, None),
         "POST /containers/c/wait": (200, {"StatusCode": 1}),

@@ -76,7 +76,7 @@ BEFORE = (
 )
 
 
-def test_a_kill_after_any_command_of_the_way_back_loses_no_data(
+def test_a_kill_at_any_moment_of_undoing_a_restore_loses_no_data(
     restoring: Callable[[], FakeEngine], root: Path
 ) -> None:
     for commands in range(1, 200):
@@ -133,7 +133,7 @@ def test_a_limited_number_of_restarts_is_put_back(restoring: Callable[[], FakeEn
     }
 
 
-def test_a_journal_that_cannot_be_removed_is_told_and_the_data_stays(
+def test_a_journal_that_cannot_be_removed_is_reported_and_the_data_stays(
     restoring: Callable[[], FakeEngine], root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake_engine = restoring()
@@ -152,7 +152,7 @@ def test_a_journal_that_cannot_be_removed_is_told_and_the_data_stays(
     assert everything(fake_engine, root) == BEFORE
 
 
-def test_a_volume_is_never_replaced_by_what_is_not_there(restoring: Callable[[], FakeEngine]) -> None:
+def test_a_volume_is_never_replaced_by_one_that_does_not_exist(restoring: Callable[[], FakeEngine]) -> None:
     fake_engine = restoring()
     with pytest.raises(EngineError, match="no such volume"):
         volumes.replicate("gone", DATA)

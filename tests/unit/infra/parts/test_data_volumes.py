@@ -31,21 +31,21 @@ def test_two_services_have_two_names(stack: str, service: str, other_stack: str,
     assert (volume_name(stack, service) == volume_name(other_stack, other)) is same
 
 
-def test_every_split_of_one_text_at_its_hyphens_has_a_name_of_its_own() -> None:
+def test_all_pairs_that_one_text_can_be_split_into_have_different_names() -> None:
     parts = "a-b--c-d".split("-")
     splits = [("-".join(parts[:cut]), "-".join(parts[cut:])) for cut in range(1, len(parts))]
     names = {volume_name(stack, service) for stack, service in splits if stack and service[:1].isalpha()}
     assert len(names) == len([split for split in splits if split[1][:1].isalpha()])
 
 
-def test_a_volume_with_the_name_of_before_is_used_on_by_the_stack_that_its_labels_name() -> None:
+def test_a_volume_with_an_older_name_is_still_used_by_the_stack_that_its_labels_name() -> None:
     present = [volume("dev-a", "b", "dyber-dev-a-b-data")]
     assert declared("dev-a", {"b"}, present) == {"b": "dyber-dev-a-b-data"}
     assert declared("dev-a", {"b"}, []) == {"b": "dyber-dev--a-b-data"}
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_where_there_are_both_the_volume_that_was_there_first_is_used(order: int) -> None:
+def test_of_two_volumes_of_a_service_the_older_one_is_used(order: int) -> None:
     present = [volume("dev-a", "b", "dyber-dev-a-b-data"), volume("dev-a", "b")][::order]
     assert of_stack("dev-a", present) == {"b": "dyber-dev-a-b-data"}
 
@@ -67,7 +67,7 @@ def test_volumes_with_configurations_or_secrets_are_no_data() -> None:
     assert declared("dev", set(), present) == {}
 
 
-def test_what_nothing_uses_now_is_declared_as_well() -> None:
+def test_volumes_that_nothing_uses_now_are_declared_too() -> None:
     present = [volume("dev", "gone"), volume("test", "other")]
     assert declared("dev", {"a"}, present) == {"a": "dyber-dev-a-data", "gone": "dyber-dev-gone-data"}
 
@@ -123,7 +123,9 @@ def test_pulumi_never_deletes_a_data_volume(
     assert all(item.retain_on_delete for item in data.values())
 
 
-def test_a_volume_of_the_state_of_before_is_found_under_its_component_of_then(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_volume_in_a_state_of_an_earlier_version_is_found_under_its_former_component(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     declared_options = options(monkeypatch, {"profiles": ["dev", "cache", "monitoring"]})
     aliases = {name: item.aliases for name, item in declared_options.items() if item.aliases}
     assert {name: alias.parent for name, (alias,) in aliases.items()} == {  # type: ignore[misc,union-attr]

@@ -49,7 +49,7 @@ def test_data_of_another_stack_is_never_replaced(volumes: GiveVolume) -> None:
         restore._refuse_foreign_volumes(restorable(), None)
 
 
-def test_data_that_somebody_else_uses_is_never_replaced(volumes: GiveVolume) -> None:
+def test_data_that_other_containers_use_is_never_replaced(volumes: GiveVolume) -> None:
     volumes("test", ("own", "foreign"))
     with pytest.raises(StackError, match="foreign"):
         restore._refuse_foreign_volumes(restorable(), "mine")
@@ -67,7 +67,7 @@ def test_data_under_another_name_of_the_same_service_is_not_left_in_use(
         restore._refuse_foreign_volumes(Restorable(manifest, {}, b"", {}, SimpleNamespace(), None), None)  # type: ignore[arg-type]
 
 
-def test_a_disk_without_room_for_both_is_noticed_first(
+def test_a_disk_without_room_for_a_second_copy_is_noticed_first(
     volumes: GiveVolume, fake_engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     volumes("test", ())
@@ -100,6 +100,6 @@ def test_the_restored_state_makes_containers_and_networks_of_its_own_and_keeps_t
     assert left["resources"] == [kept, {**volume, "dependencies": []}] and left["pending_operations"] == []
 
 
-def test_a_backup_of_nothing_is_refused() -> None:
+def test_a_backup_of_a_stack_that_was_never_deployed_is_refused() -> None:
     with pytest.raises(StackError):
         restore.deployment_id({"deployment": {}})

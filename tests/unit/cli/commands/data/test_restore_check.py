@@ -77,7 +77,7 @@ def test_every_port_that_the_backup_publishes_is_checked_for_the_present_deploym
     assert found.present and not found.local_env
 
 
-def test_a_backup_of_before_whose_env_wins_without_being_asked_is_given_the_key_that_says_so(
+def test_a_backup_of_an_earlier_version_is_given_the_key_that_lets_its_env_override_the_stack_file(
     check: Callable[..., Restorable], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(restore, "refuse_taken_ports", lambda *_: None)
@@ -93,7 +93,7 @@ def test_a_backup_of_before_whose_env_wins_without_being_asked_is_given_the_key_
 
 
 @pytest.mark.parametrize("content", [None, "config: [", "config:\n  dyber:logLevel: nonsense\n"])
-def test_a_present_file_that_cannot_be_used_blocks_no_restore(
+def test_an_unusable_present_stack_file_does_not_prevent_a_restore(
     root: Path, monkeypatch: pytest.MonkeyPatch, content: str | None
 ) -> None:
     if content is not None:
@@ -114,7 +114,7 @@ def test_a_present_file_that_cannot_be_used_blocks_no_restore(
     assert Deployment.known_to_the_state("prod") is None
 
 
-def test_what_was_deployed_while_the_question_waited_is_what_is_replaced(
+def test_a_stack_that_was_deployed_before_the_question_was_answered_is_the_one_that_is_replaced(
     root: Path, check: Callable[..., Restorable], fake_engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recovered: list[str] = []

@@ -31,7 +31,7 @@ def prepared(root: Path, fake_engine: FakeEngine, monkeypatch: pytest.MonkeyPatc
     return way_back.prepare("test", None, [VOLUME, "dyber-test-new-data"], "of-then")
 
 
-def test_what_there_is_is_written_down_before_anything_changes(
+def test_the_present_stack_is_recorded_before_anything_changes(
     prepared: WayBack, fake_engine: FakeEngine, root: Path
 ) -> None:
     assert (prepared.containers, prepared.running) == (["runs", "stopped"], ["runs"])
@@ -48,7 +48,7 @@ def test_a_stack_that_is_being_restored_is_not_opened(prepared: WayBack) -> None
     assert "./deploy.sh restore --undo" in refused.value.next_step
 
 
-def test_before_its_data_is_aside_only_the_containers_start_again(
+def test_undoing_a_restore_that_failed_before_it_copied_the_data_only_starts_the_containers(
     prepared: WayBack, fake_engine: FakeEngine, root: Path
 ) -> None:
     fake_engine.failing = "copy"
@@ -64,7 +64,7 @@ def test_before_its_data_is_aside_only_the_containers_start_again(
     assert not found.folder.exists()
 
 
-def test_afterwards_data_files_and_state_come_back_and_what_is_new_goes(
+def test_undoing_a_restore_that_replaced_data_puts_everything_back_and_removes_what_is_new(
     prepared: WayBack, fake_engine: FakeEngine, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     states: list[tuple[str, ...]] = []
@@ -91,7 +91,7 @@ def test_afterwards_data_files_and_state_come_back_and_what_is_new_goes(
     assert way_back.unfinished() == []
 
 
-def test_a_way_back_that_fails_can_be_taken_again(prepared: WayBack, fake_engine: FakeEngine) -> None:
+def test_undoing_that_fails_can_be_tried_again(prepared: WayBack, fake_engine: FakeEngine) -> None:
     with Activities() as display:
         prepared.begin(display)
         fake_engine.failing = "copy"
@@ -101,7 +101,7 @@ def test_a_way_back_that_fails_can_be_taken_again(prepared: WayBack, fake_engine
     assert not fake_engine.changes_by("start") and f"remove_volume {prepared.aside[VOLUME]}" not in fake_engine.changes
 
 
-def test_after_a_success_there_is_no_way_back(prepared: WayBack, fake_engine: FakeEngine) -> None:
+def test_a_restore_that_succeeded_cannot_be_undone(prepared: WayBack, fake_engine: FakeEngine) -> None:
     with Activities() as display:
         prepared.begin(display)
     prepared.succeed()
@@ -113,13 +113,13 @@ def test_after_a_success_there_is_no_way_back(prepared: WayBack, fake_engine: Fa
     assert way_back.unfinished() == []
 
 
-def test_a_restore_that_is_at_work_is_not_undone_by_another(root: Path) -> None:
+def test_a_running_restore_is_not_undone_by_another_command(root: Path) -> None:
     with way_back.restore_lock("test"), pytest.raises(StackError), way_back.restore_lock("test"):
         pass
 
 
 @pytest.mark.parametrize("damage", [b"", b"\0" * 64, b"\xff", b"[]", b'{"stack": "test"}'])
-def test_a_damaged_way_back_is_set_aside_with_what_it_kept(
+def test_a_damaged_record_is_set_aside_with_the_files_beside_it(
     prepared: WayBack, root: Path, capsys: pytest.CaptureFixture[str], damage: bytes
 ) -> None:
     (prepared.folder / "journal.json").write_bytes(damage)
@@ -133,7 +133,7 @@ def test_a_damaged_way_back_is_set_aside_with_what_it_kept(
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), ProgramError("no docker", "")], ids=repr)
-def test_a_way_back_that_fails_in_whatever_way_tells_how_to_take_it_again(
+def test_any_error_while_undoing_is_reported_with_the_command_that_tries_again(
     error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def undo(*_: object) -> None:
