@@ -12,6 +12,7 @@ from infra.components.docker.images import stack_images
 from infra.components.docker.profiles import Profiles
 from infra.components.docker.stack import declare_services, identify, providers
 from infra.configuration import load_settings
+from infra.engine import volumes
 from infra.parts.composition import compose
 from infra.schema.problems import ConfigurationError
 
@@ -19,7 +20,7 @@ from infra.schema.problems import ConfigurationError
 def deploy(root: Path) -> None:
     """Declare all resources of the stack; `root` is the folder of the repository."""
     settings = load_settings(root)
-    composition = compose(settings, root)
+    composition = compose(settings, root, volumes.list_volumes)
     opts = providers()
     identity = identify(settings, opts)
     tokens = client_tokens(settings, opts)

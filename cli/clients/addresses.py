@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from cli.engine import engine
+from cli.engine import engine, processes
 from cli.system.errors import StackError
 from infra.rendering.gateway.configuration import CONFIGURATION_ROOT
 from infra.settings.gateway import CONTAINER_NAMES
@@ -98,7 +98,7 @@ def certificate(gateway: Mapping[str, Any], deployment: str) -> str:
     file = f"{_CERTIFICATES}/{'gateway.crt' if source == 'self-signed' else f'{source}.pem'}"
     # These files hold private keys as well, which stay in the container.
     only_certificates = "/-BEGIN CERTIFICATE-/,/-END CERTIFICATE-/p"
-    certificates = engine.docker("exec", running[0]["Id"], "sed", "-n", only_certificates, file)
+    certificates = processes.execute(running[0]["Id"], ["sed", "-n", only_certificates, file])
     begins = certificates.rfind("-----BEGIN CERTIFICATE-----")
     if begins < 0:
         raise StackError(

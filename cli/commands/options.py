@@ -11,7 +11,7 @@ from typing import Any
 from cli.deployment.deployment import Deployment
 from cli.deployment.environment import activate
 from cli.deployment.events import Cancelled, DeployError
-from cli.engine.ports import PortInUse, cannot_be_had, ports_in_use, refuse_low_ports
+from cli.engine.ports import PortInUse, ports_in_use, refuse_low_ports, unavailable_error
 from cli.inventory import remains
 from cli.system.errors import StackError
 from cli.terminal.console import Activities, err
@@ -61,7 +61,7 @@ def refuse_taken_ports(name: str, ports: Iterable[tuple[str, int]], deployments:
 
 def _refuse_ports(name: str, taken: list[PortInUse]) -> None:
     if taken:
-        raise cannot_be_had(name, taken)
+        raise unavailable_error(name, taken)
 
 
 def _refuse_remains(stack: str, deployment_id: str | None) -> None:

@@ -1,1 +1,1 @@
-"""What was changed on the engine outside of Pulumi: finding it, telling it, putting it back."""
+"""Finds, reports and repairs what was changed on the engine outside of Pulumi."""

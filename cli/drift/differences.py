@@ -1,4 +1,4 @@
-"""How the engine differs from a stack's state. Decides only, from documents of Pulumi and of `docker inspect`."""
+"""Decides how the engine differs from a stack's state, from documents of Pulumi and descriptions of the engine."""
 
 from __future__ import annotations
 
@@ -14,16 +14,21 @@ from cli.previews.model import Step
 Condition = Literal[
     "gone", "stopped", "paused", "changed", "renamed", "disconnected", "connected", "files", "unknown", "unfinished"
 ]
-#: What another condition tells already: a stopped container publishes no port, and a name is looked at directly.
-_TOLD_OTHERWISE = {"mustRun", "ports", "name"}
+#: Properties that another condition reports: a stopped container publishes no port, and names are compared directly.
+_REPORTED_ELSEWHERE = {"mustRun", "ports", "name"}
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing that is not as it was deployed. `kind`: its type, such as Container; `name`: as the program calls it,
-    or the engine, where the state does not know it; `details`: Markdown, secrets masked; `urn`: '' where the state does
-    not know it. What is needed to put it back: `container` is its id, `network` and `aliases` are those it is to have
-    or to leave, `old_name` is what it was called, `staging` and `folder` are where its files are and are to be."""
+    """One resource that is not as it was deployed.
+
+    `kind` is its type, such as Container. `name` is the program's name of it, or the engine's where the state does not
+    know it; there `urn` is ''. `details` are Markdown, with secrets masked.
+
+    The other fields are what a repair needs: the id of the `container`; the `network` that it has to be connected to,
+    with its `aliases`, or disconnected from; the `old_name` that it had; the folder `staging`, which has its files, and
+    the `folder` that they have to be copied to.
+    """
 
     condition: Condition
     kind: str
@@ -39,29 +44,29 @@ class Difference:
 
 
 def refreshed(outcomes: Iterable[Mapping[str, Any]]) -> list[Difference]:
-    """What the providers see: `outcomes` are the steps of a refresh, as in `pulumi preview --json`."""
-    found = []
+    """Return the differences that the providers report; `outcomes` are steps of a refresh (`pulumi preview --json`)."""
+    differences = []
     for item in outcomes:
         urn, op = str(item["urn"]), str(item["op"])
         step = Step("update", urn)
         if op == "delete":
-            found.append(Difference("gone", step.kind, step.name, urn=urn))
+            differences.append(Difference("gone", step.kind, step.name, urn=urn))
             continue
         reasons = list(item.get("diffReasons") or ())
         if op != "update" or not reasons:
             continue
         stopped = "mustRun" in reasons
         if step.types[-1] == CONTAINER:
-            reasons = [key for key in reasons if key not in _TOLD_OTHERWISE or (key == "ports" and not stopped)]
+            reasons = [key for key in reasons if key not in _REPORTED_ELSEWHERE or (key == "ports" and not stopped)]
         if stopped or reasons:
             old, new = ((item.get(key) or {}).get("inputs") or {} for key in ("oldState", "newState"))
             details = step_details(Step("update", urn, old, new, reasons))
-            found.append(Difference("stopped" if stopped else "changed", step.kind, step.name, details, urn))
-    return found
+            differences.append(Difference("stopped" if stopped else "changed", step.kind, step.name, details, urn))
+    return differences
 
 
 def unfinished(state: Mapping[str, Any]) -> list[Difference]:
-    """Operations that a killed run had begun."""
+    """Return a difference for each operation that a killed run had begun."""
     operations = (item["resource"]["urn"] for item in state.get("pending_operations") or ())
     return [Difference("unfinished", (step := Step("update", urn)).kind, step.name, urn=urn) for urn in operations]
 
@@ -72,31 +77,36 @@ def unseen(
     networks: Mapping[str, str],
     images: Mapping[str, str],
 ) -> list[Difference]:
-    """What the providers do not see: containers that are paused, renamed, in other networks, or that carry other
-    variables, labels or mounts; images whose name means another one now; and what the state does not know.
+    """Return the differences that the providers do not report.
 
-    `resources`: the state's; `containers`: `docker inspect` of all with the label of its deployment, also stopped ones;
-    `networks`: names by id, of all with that label; `images`: ids by name, of all on the engine.
+    Those are containers that are paused, renamed or in other networks, or that have other variables, labels or mounts;
+    images whose name belongs to another image now; and containers and networks that the state does not know.
+
+    `resources` are those of the state. `containers` are the engine's descriptions of all containers with the label of
+    its deployment, also of stopped ones, and `networks` the names by id of all networks with that label. `images` are
+    the ids by name of all images of the engine.
     """
-    resources, found = list(resources), []
+    resources, differences = list(resources), []
     deployed = {str(item.get("id")): item for item in resources}
     names = set(networks.values())
     for container in containers:
         resource = deployed.get(container["Id"])
         if resource is None:
-            found.append(Difference("unknown", "Container", container["Name"].lstrip("/"), container=container["Id"]))
+            differences.append(
+                Difference("unknown", "Container", container["Name"].lstrip("/"), container=container["Id"])
+            )
         elif resource["type"] == CONTAINER and not resource.get("delete"):
-            found += _container(resource, container, names)
-    found += [difference for item in resources if (difference := _image(item, images))]
-    found += [Difference("unknown", "Network", name) for id_, name in networks.items() if id_ not in deployed]
-    return found
+            differences += _container(resource, container, names)
+    differences += [difference for item in resources if (difference := _image(item, images))]
+    differences += [Difference("unknown", "Network", name) for id_, name in networks.items() if id_ not in deployed]
+    return differences
 
 
 def _image(resource: Mapping[str, Any], images: Mapping[str, str]) -> Difference | None:
     if resource["type"] != IMAGE or resource.get("delete"):
         return None
     built, now = str(resource["outputs"]["imageId"]), images.get(str(resource["inputs"]["name"]))
-    if now in (built, None):  # one that is gone is seen
+    if now in (built, None):  # The provider reports an image that is gone.
         return None
     step = Step("update", str(resource["urn"]), {"imageId": built}, {"imageId": now}, ["imageId"])
     return Difference("changed", step.kind, step.name, step_details(step), step.urn)
@@ -115,15 +125,15 @@ def _container(
         yield difference("paused")
     if (now := container["Name"].lstrip("/")) != (name := str(inputs["name"])):
         yield difference("renamed", f"`{name}` → `{now}`", old_name=name)
-    wanted = {item["name"]: tuple(item.get("aliases") or ()) for item in inputs.get("networksAdvanced") or ()}
+    declared = {item["name"]: tuple(item.get("aliases") or ()) for item in inputs.get("networksAdvanced") or ()}
     present = container["NetworkSettings"].get("Networks") or {}
-    for network, aliases in wanted.items():
+    for network, aliases in declared.items():
         reached = present.get(network)
-        # A network that is gone as a whole is replaced, and with it whoever was in it.
+        # A network that is gone is replaced, and with it the containers that were in it.
         if network in networks and (reached is None or not set(aliases) <= set(reached.get("Aliases") or ())):
             yield difference("disconnected", f"`{network}`", network=network, aliases=aliases)
-    if wanted:
-        for network in sorted(set(present) - set(wanted)):
+    if declared:
+        for network in sorted(set(present) - set(declared)):
             yield difference("connected", f"`{network}`", network=network)
     before, after = _fixed(inputs), _actual(container, inputs)
     if reasons := [key for key in before if before[key] != after[key]]:
@@ -131,7 +141,7 @@ def _container(
 
 
 def _fixed(inputs: Mapping[str, Any]) -> dict[str, list[str]]:
-    """What a container is made with, as sorted texts."""
+    """Return what a container is created with and cannot change later, as sorted texts."""
     return {
         "envs": sorted(inputs.get("envs") or ()),
         "labels": sorted(f"{item['label']}={item['value']}" for item in inputs.get("labels") or ()),
@@ -143,13 +153,13 @@ def _fixed(inputs: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def _actual(container: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The same of `docker inspect`, without the variables and labels that come from the image."""
-    own_variables = {text.partition("=")[0] for text in inputs.get("envs") or ()}
-    own_labels = {item["label"] for item in inputs.get("labels") or ()}
+    """Return what `_fixed` does from the engine's description, without variables and labels that the image has."""
+    declared_variables = {text.partition("=")[0] for text in inputs.get("envs") or ()}
+    declared_labels = {item["label"] for item in inputs.get("labels") or ()}
     configuration = container["Config"]
     return {
-        "envs": sorted(text for text in configuration.get("Env") or () if text.partition("=")[0] in own_variables),
-        "labels": sorted(f"{key}={value}" for key, value in configuration["Labels"].items() if key in own_labels),
+        "envs": sorted(text for text in configuration.get("Env") or () if text.partition("=")[0] in declared_variables),
+        "labels": sorted(f"{key}={value}" for key, value in configuration["Labels"].items() if key in declared_labels),
         "mounts": sorted(
             f"{item.get('Name') or item.get('Source', '')}:{item['Destination']}{'' if item['RW'] else ':ro'}"
             for item in container.get("Mounts") or ()
@@ -159,8 +169,11 @@ def _actual(container: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str
 
 @dataclass(frozen=True)
 class Delivery:
-    """Files that a one-shot container, `loader` (its id), put from its folder `staging` into `folder`, which is in a
-    volume: SHA-256 by path. Who reads them is asked to read them anew whenever it runs."""
+    """Files that a one-shot container copied from its folder `staging` into its `folder`, which is in a volume.
+
+    `loader` is the id of that container, `files` the SHA-256 of each file by path. Whenever the loader runs, it lets
+    the container that uses the files load them again.
+    """
 
     urn: str
     loader: str
@@ -169,7 +182,7 @@ class Delivery:
     files: Mapping[str, str]
 
     def compare(self, present: Mapping[str, str]) -> Difference | None:
-        """How what is `present` differs, SHA-256 by path."""
+        """Return how the files that are `present` (SHA-256 by path) differ; None when they do not."""
         paths = sorted(path for path in {*self.files, *present} if self.files.get(path) != present.get(path))
         if not paths:
             return None
@@ -180,19 +193,19 @@ class Delivery:
 
 
 def deliveries(resources: Iterable[Mapping[str, Any]]) -> list[Delivery]:
-    """The configurations that were delivered to running containers (apply-config, apply-monitoring)."""
-    found = []
+    """Return the configurations that were delivered to running containers (apply-config, apply-monitoring)."""
+    delivered = []
     for item in resources:
         inputs = item.get("inputs") or {}
         delivers = inputs.get("pidMode") and inputs.get("uploads") and inputs.get("command")
         if item["type"] != CONTAINER or item.get("delete") or not delivers:
             continue
         if (item.get("outputs") or {}).get("exitCode"):
-            continue  # What it brought was refused, and what was there before serves on.
+            continue  # Its files were refused, and the previous ones are in use.
         staging = str(inputs["command"][-1])
         files = {
             upload["file"].removeprefix(f"{staging}/"): hashlib.sha256(upload["content"].encode()).hexdigest()
             for upload in inputs["uploads"]
         }
-        found.append(Delivery(item["urn"], item["id"], staging, f"{inputs['mounts'][0]['target']}/current", files))
-    return found
+        delivered.append(Delivery(item["urn"], item["id"], staging, f"{inputs['mounts'][0]['target']}/current", files))
+    return delivered

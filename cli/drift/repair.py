@@ -1,4 +1,4 @@
-"""Puts back what differs on a stack's engine and an update would not notice."""
+"""Repairs differences on a stack's engine that an update would not notice."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from contextlib import suppress
 from cli.deployment.deployment import Deployment
 from cli.drift import look
 from cli.drift.differences import Difference
-from cli.engine import engine
+from cli.engine import archives, engine, processes
 from cli.engine.engine import EngineError
 from cli.terminal.console import err
 from messages import tr
 
 
 def repair(deployment: Deployment) -> list[str]:
-    """Put back what an update would not notice, and print each repair.
+    """Repair the differences that an update would not notice, and print each repair.
 
     Returns the URNs of the resources that the update must replace for the rest. Containers that the state does not know
     are left to `Deployment.recover`. Raises EngineError.
@@ -62,13 +62,12 @@ def _deliver(difference: Difference) -> None:
     A gateway that does not run finds the right files at its start; a running one reads them anew.
     """
     with suppress(EngineError):
-        files = engine.copy_out(difference.container, difference.staging)
-        engine.copy_in(difference.container, difference.folder, files)
-        engine.docker("start", "--attach", difference.container)
+        archives.copy_within(difference.container, difference.staging, difference.folder)
+        processes.run_to_end(difference.container)
 
 
 def _connect(difference: Difference) -> None:
-    # The container may be there under other names, which an engine does not change.
+    # The container may be in the network under other names, which the engine cannot change.
     with suppress(EngineError), engine.asking() as client:
         client.disconnect_container_from_network(difference.container, difference.network)
     with engine.asking() as client:

@@ -1,4 +1,4 @@
-"""What drift was found: as a table on the terminal, as JSON, and as the Markdown text of one issue."""
+"""Shows drift as a table on the terminal, as JSON, and as the Markdown text of one issue."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cli.previews.comment import MAX_CHARACTERS, plain
 from cli.previews.model import KINDS
 from messages import mark, tr
 
-#: First line of the issue, by which it is found again and updated in place.
+#: The first line of the issue, by which the next report finds and updates it.
 MARKER = "<!-- dyber-drift -->"
 CONDITIONS: dict[Condition, str] = {
     "gone": mark("gone"),
@@ -32,7 +32,7 @@ CONDITIONS: dict[Condition, str] = {
 
 @dataclass(frozen=True)
 class Report:
-    """One stack's drift, or with `error` and `next_step` why it could not be looked at."""
+    """The drift of one stack, or why it could not be looked for: `error`, and the `next_step`."""
 
     stack: str
     differences: Sequence[Difference] = ()
@@ -41,7 +41,7 @@ class Report:
 
 
 def way_back(stack: str, difference: Difference) -> str:
-    """The command that puts it back."""
+    """Return the command that repairs a difference."""
     command = "./deploy.sh" if stack == "dev" else f"./deploy.sh -s {stack}"
     if difference.kind == "Volume" and difference.condition == "gone":
         return command + tr(" (empty; its data: ./deploy.sh restore)")
@@ -49,7 +49,7 @@ def way_back(stack: str, difference: Difference) -> str:
 
 
 def table(report: Report) -> Table:
-    """One row for each thing: what differs, and the way back."""
+    """Return a table with one row for each difference and the command that repairs it."""
     rows = Table.grid(padding=(0, 2))
     for row in _rows(report):
         rows.add_row(*row)
@@ -57,13 +57,13 @@ def table(report: Report) -> Table:
 
 
 def lines(report: Report) -> list[Text]:
-    """The same, for what has no width."""
+    """Return the rows of the table as lines, for output that is no terminal."""
     return [Text("  ").join(row) for row in _rows(report)]
 
 
 def _rows(report: Report) -> Iterator[list[Text]]:
     for difference in report.differences:
-        kind, name, what = _told(difference)
+        kind, name, what = _described(difference)
         yield [
             Text(kind),
             Text(name, style="bold"),
@@ -73,7 +73,7 @@ def _rows(report: Report) -> Iterator[list[Text]]:
 
 
 def as_json(reports: Sequence[Report]) -> dict[str, Any]:
-    """For programs: `drift` is how many things differ in all stacks together."""
+    """Return the reports for programs; `drift` is the number of differences in all stacks."""
     return {
         "drift": sum(len(report.differences) for report in reports),
         "stacks": [
@@ -97,7 +97,7 @@ def as_json(reports: Sequence[Report]) -> dict[str, Any]:
 
 
 def markdown(reports: Sequence[Report]) -> str:
-    """The text of an issue; its second line is a title."""
+    """Return the text of an issue; its second line is a title."""
     text = "\n".join([MARKER, f"## {tr('The engine is not as it was deployed')}", *_sections(reports)])
     if len(text) <= MAX_CHARACTERS:
         return text + "\n"
@@ -119,11 +119,11 @@ def _sections(reports: Sequence[Report]) -> Iterator[str]:
         yield f"| {tr('resource')} | {tr('what differs')} | {tr('way back')} |"
         yield "|---|---|---|"
         for difference in report.differences:
-            kind, name, what = _told(difference)
+            kind, name, what = _described(difference)
             yield f"| {kind} `{name}` | {what} | `{way_back(report.stack, difference)}` |"
 
 
-def _told(difference: Difference) -> tuple[str, str, str]:
+def _described(difference: Difference) -> tuple[str, str, str]:
     kind = tr(KINDS.get(difference.kind, difference.kind))
     condition = tr(CONDITIONS[difference.condition])
     return kind, difference.name, condition + (f": {difference.details}" if difference.details else "")

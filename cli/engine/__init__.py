@@ -1,1 +1,1 @@
-"""The container engine: containers, volumes, ports, stored data."""
+"""Uses the container engine: containers, volumes, images, ports, stored data."""

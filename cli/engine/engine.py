@@ -1,87 +1,70 @@
-"""Asks the Docker engine what there is, and cleans up what a killed run left behind.
+"""Asks the Docker engine for containers, networks, volumes and images, and removes what a killed run left behind.
 
-Only containers and networks with our labels are ever touched.
+Only containers and networks with our labels are ever changed.
 """
 
 from __future__ import annotations
 
-import io
-import subprocess
-import tarfile
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cli.engine.errors import EngineError, NotOnEngine
-from cli.system import programs
-from cli.system.programs import ProgramError
 
 if TYPE_CHECKING:
-    from cli.engine.client import Client
+    from infra.engine.connection import Client
 
 __all__ = ["EngineError", "NotOnEngine"]
 
 
-def docker(*arguments: str, timeout: float = 120) -> str:
-    """Standard output of `docker …`, which may take `timeout` seconds. Raises EngineError.
+def asking(seconds: float | None = None) -> AbstractContextManager[Client]:
+    """Give the client of Docker's SDK for the engine, which has `seconds` for each answer.
 
-    For what the SDK has no equivalent of, such as a push with the credentials that the docker command has, and for
-    callers that do not use `asking` yet.
+    Whatever fails inside is an EngineError (see cli.engine.client).
     """
-    result: subprocess.CompletedProcess[str] = ask(*arguments, timeout=timeout, encoding="utf-8", errors="replace")
-    if result.returncode:
-        raise EngineError(result.stderr.strip() or f"docker {arguments[0]}: exit code {result.returncode}")
-    return result.stdout
-
-
-def ask(*arguments: str, timeout: float, **options: Any) -> subprocess.CompletedProcess[Any]:
-    """Run `docker …` and return its exit code and output, whatever the exit code. Raises EngineError if it does not
-    end."""
-    try:
-        return programs.run(["docker", *arguments], capture_output=True, timeout=timeout, **options)
-    except ProgramError as error:
-        raise EngineError(error.message, error.next_step) from None
-
-
-def asking() -> AbstractContextManager[Client]:
-    """Give the engine's client, of Docker's SDK; what fails inside is an EngineError (see cli.engine.client)."""
     from cli.engine import client
 
-    return client.asking()
+    return client.asking(seconds)
 
 
 def containers(*filters: str, all_states: bool = True) -> list[dict[str, Any]]:
-    """The containers that match `filters` (such as `label=dyber.stack=dev`), as `docker inspect` describes them."""
-    found = []
+    """Return the engine's descriptions of the containers that match `filters`, such as `label=dyber.stack=dev`."""
+    described = []
     for item in listed_containers(*filters, all_states=all_states):
-        # A container may go between the list and the look at it.
+        # A container may be removed after it was listed.
         with suppress(NotOnEngine), asking() as client:
-            found.append(dict(client.inspect_container(item["Id"])))
-    return found
+            described.append(dict(client.inspect_container(item["Id"])))
+    return described
 
 
 def listed_containers(*filters: str, all_states: bool = True) -> list[dict[str, Any]]:
-    """What the engine's list tells of the containers that match `filters`: `Id`, `Names`, `Mounts`, `State`."""
+    """Return the engine's list of the containers that match `filters`: `Id`, `Names`, `Labels`, `Mounts`, `State`."""
     with asking() as client:
         return list(client.containers(all=all_states, filters=_by_kind(filters)))
 
 
 def labelled_networks(*filters: str) -> list[tuple[str, str, str]]:
-    """(deployment, id, name) of the networks that match `filters` and carry our label."""
+    """Return (deployment, id, name) of the networks that match `filters`; one of these has to be a label of ours."""
     with asking() as client:
         listed = client.networks(filters=_by_kind(filters))
     return [(item["Labels"].get("dyber.deployment", ""), item["Id"], item["Name"]) for item in listed]
 
 
 def volumes(*filters: str) -> list[dict[str, Any]]:
-    """The volumes that match `filters`: `Name`, `Labels`, `CreatedAt`."""
+    """Return the volumes that match `filters`, each with `Name`, `Labels`, `CreatedAt`."""
     with asking() as client:
         return list(client.volumes(filters=_by_kind(filters))["Volumes"] or [])
 
 
+def volume_labels(name: str) -> dict[str, str]:
+    """Return the labels of a volume. Raises NotOnEngine, EngineError."""
+    with asking() as client:
+        return dict(client.inspect_volume(name)["Labels"] or {})
+
+
 def volume_sizes() -> dict[str, int]:
-    """Bytes by volume, of those whose size the engine knows."""
+    """Return the bytes in each volume whose size the engine knows."""
     with asking() as client:
         listed = client.df()["Volumes"] or []
     sizes = {item["Name"]: (item.get("UsageData") or {}).get("Size", -1) for item in listed}
@@ -89,59 +72,61 @@ def volume_sizes() -> dict[str, int]:
 
 
 def images() -> dict[str, str]:
-    """Ids by name and tag, of all images."""
+    """Return the ids of all images by their names with tags."""
     with asking() as client:
         return {name: item["Id"] for item in client.images() for name in item["RepoTags"] or ()}
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What a container has used of the processors so far, what they all did meanwhile, and bytes of memory now."""
+class Usage:
+    """The processor time of a container and of the whole machine so far, and the memory that the container uses now."""
 
-    own_nanoseconds: int
-    all_nanoseconds: int
+    container_nanoseconds: int
+    machine_nanoseconds: int
     processors: int
     memory_bytes: int
 
-    def percent_since(self, earlier: Measured) -> float:
-        """Return the use since `earlier`, in percent of one core."""
-        passed = self.all_nanoseconds - earlier.all_nanoseconds
-        used = self.own_nanoseconds - earlier.own_nanoseconds
+    def percent_since(self, earlier: Usage) -> float:
+        """Return the container's processor time since `earlier`, in percent of one core."""
+        passed = self.machine_nanoseconds - earlier.machine_nanoseconds
+        used = self.container_nanoseconds - earlier.container_nanoseconds
         return max(0.0, used / passed * self.processors * 100) if passed > 0 else 0.0
 
 
-def measure(ids: Iterable[str]) -> dict[str, Measured]:
-    """Measure running containers, by id; those that are gone or have stopped meanwhile are left out."""
-    found = {}
+def measure(ids: Iterable[str]) -> dict[str, Usage]:
+    """Return the usage of running containers by id; those that were removed or have stopped meanwhile are left out."""
+    usages = {}
     for identity in ids:
         with suppress(NotOnEngine), asking() as client:
-            # One look: two of them, from which the engine itself would make percents, take two seconds.
-            told = client.stats(identity, stream=False, one_shot=True)
-            if measured := measured_of(told):
-                found[identity] = measured
-    return found
+            # A single measurement: for percentages the engine would measure twice, which takes two seconds.
+            statistics = client.stats(identity, stream=False, one_shot=True)
+            if usage := usage_from(statistics):
+                usages[identity] = usage
+    return usages
 
 
-def measured_of(told: Mapping[str, Any]) -> Measured | None:
-    """Read the engine's statistics of a container; None for one that does not run."""
-    processor, memory = told["cpu_stats"], told["memory_stats"]
+def usage_from(statistics: Mapping[str, Any]) -> Usage | None:
+    """Read the engine's statistics of a container; None means that it does not run."""
+    processor, memory = statistics["cpu_stats"], statistics["memory_stats"]
     if "usage" not in memory or not processor.get("system_cpu_usage"):
         return None
     details = memory.get("stats") or {}
-    # Files that could be dropped from memory at once do not count, as in `docker stats`; the names are those of the
-    # first and the second version of control groups.
+    # As in `docker stats`, files that could be dropped from memory at once do not count. The names are those of the first
+    # and the second version of control groups.
     droppable = details.get("total_inactive_file", details.get("inactive_file", 0))
-    return Measured(
-        own_nanoseconds=processor["cpu_usage"]["total_usage"],
-        all_nanoseconds=processor["system_cpu_usage"],
+    return Usage(
+        container_nanoseconds=processor["cpu_usage"]["total_usage"],
+        machine_nanoseconds=processor["system_cpu_usage"],
         processors=processor.get("online_cpus") or len(processor["cpu_usage"].get("percpu_usage") or [0]),
         memory_bytes=memory["usage"] - (droppable if droppable < memory["usage"] else 0),
     )
 
 
 def published(container: dict[str, Any]) -> set[tuple[str, int]]:
-    """(address, port) of the host's TCP ports that a container publishes. While it runs they are the real ones, also
-    of what asked for any port of a range; '' is every address."""
+    """Return (address, port) of the TCP ports of the host that a container publishes; '' is every address.
+
+    Of a running container they are the real ports, also where it let the engine choose one.
+    """
     real = container.get("NetworkSettings", {}).get("Ports")
     bindings = real or container.get("HostConfig", {}).get("PortBindings") or {}
     return {
@@ -153,31 +138,8 @@ def published(container: dict[str, Any]) -> set[tuple[str, int]]:
 
 
 def deployment_filter(deployment: str) -> str:
-    """Filter for what one stack's state owns (see infra.components.docker.defaults.labels)."""
+    """Return the filter for what one stack's state owns (infra.components.docker.defaults.StackIdentity)."""
     return f"label=dyber.deployment={deployment}"
-
-
-def copy_out(container: str, folder: str) -> bytes:
-    """What is in a folder of a container, running or not, as a tar archive. Raises EngineError."""
-    return _copy(f"{container}:{folder}/.", "-")
-
-
-def copy_in(container: str, folder: str, archive: bytes) -> None:
-    """Lay a tar archive over what is in a folder of a container, as its own user's. Raises EngineError."""
-    user = docker("inspect", "--format", "{{.Config.User}}", container).strip().partition(":")[0]
-    own = io.BytesIO()
-    with tarfile.open(fileobj=io.BytesIO(archive)) as before, tarfile.open(fileobj=own, mode="w") as after:
-        for member in before:
-            member.uid = member.gid = int(user or 0)
-            after.addfile(member, before.extractfile(member) if member.isfile() else None)
-    _copy("-", f"{container}:{folder}", own.getvalue())
-
-
-def _copy(source: str, target: str, archive: bytes = b"") -> bytes:
-    result: subprocess.CompletedProcess[bytes] = ask("cp", source, target, input=archive, timeout=120)
-    if result.returncode:
-        raise EngineError(result.stderr.decode(errors="replace").strip())
-    return result.stdout
 
 
 def leftovers(deployment: str, known_ids: set[str]) -> list[str]:
@@ -188,9 +150,9 @@ def leftovers(deployment: str, known_ids: set[str]) -> list[str]:
 
 
 def sweep(deployment: str, known_ids: set[str]) -> list[str]:
-    """Remove containers and networks of `deployment` that its state does not know: leftovers of a killed run.
+    """Remove containers and networks of `deployment` that its state does not know, and return their names.
 
-    Returns their names. Volumes are never removed.
+    A killed run leaves such containers and networks. Volumes are never removed.
     """
     removed = []
     for container in containers(deployment_filter(deployment)):
@@ -207,15 +169,15 @@ def sweep(deployment: str, known_ids: set[str]) -> list[str]:
 
 
 def log_tail(container: str, lines: int) -> str:
-    """The last lines a container wrote, of both its streams. Raises EngineError."""
+    """Return the last lines that a container wrote to its standard output and its error output. Raises EngineError."""
     with asking() as client:
         return bytes(client.logs(container, tail=lines)).decode("utf-8", errors="replace")
 
 
 def _by_kind(filters: Iterable[str]) -> dict[str, list[str]]:
     """Return filters such as `label=a=b` in the form of the engine's interface."""
-    found: dict[str, list[str]] = {}
+    by_kind: dict[str, list[str]] = {}
     for item in filters:
         kind, _, value = item.partition("=")
-        found.setdefault(kind, []).append(value)
-    return found
+        by_kind.setdefault(kind, []).append(value)
+    return by_kind

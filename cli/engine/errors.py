@@ -1,4 +1,4 @@
-"""The failures of the engine that every command reports in the same way."""
+"""The errors of the engine, which every command reports in the same way."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from messages import tr
 
 
 class EngineError(Exception):
-    """The engine refused, or did not answer; the message is the engine's. `next_step`: what to do, where it is known."""
+    """The engine refused a request or did not answer; the message is the engine's.
+
+    `next_step` says what to do, where that is known.
+    """
 
     def __init__(self, message: str, next_step: str = "") -> None:
         super().__init__(message)
@@ -15,3 +18,7 @@ class EngineError(Exception):
 
 class NotOnEngine(EngineError):
     """The engine has nothing of that name or id."""
+
+
+class CommandFailed(EngineError):
+    """A command in a container ended with another exit code than 0; the message is what it wrote."""

@@ -1,7 +1,7 @@
 """Undoes temporary changes on the engine, such as a paused container, whatever happens to the command that made them.
 
-Before the change, a note says how it is undone. Whatever ends the command undoes it, Ctrl-C too; after a kill, the next
-command finds the note and does.
+A note that says how to undo the change is written before it. The command undoes the change at its end, also after an
+error or Ctrl-C. When the command was killed, the next command of dyber finds the note and undoes the change.
 """
 
 from __future__ import annotations
@@ -24,14 +24,17 @@ from messages import tr
 from toolchain.damage import lock_at, make_folder, set_aside
 from toolchain.home import DyberHome
 
-#: What the engine says of a container that goes on already; it has no status of its own for that.
+#: The engine's answer for a container that runs already, which has no status of its own.
 _NOT_PAUSED = re.compile(r"is not paused", re.IGNORECASE)
 
 
 @contextmanager
 def put_back_afterwards(*undo: Sequence[str]) -> Iterator[None]:
-    """Inside, what the docker commands `undo` put back may be changed; afterwards they are all run, also when one of
-    them fails. Raises EngineError for one that failed, which the next command of dyber tries again."""
+    """Undo changes that are made inside, by requests that are written like docker commands (see _request).
+
+    All of them are made, also when one fails. Raises EngineError for those that failed, which the next command of dyber
+    tries again.
+    """
     from cli.stack_files.stack_file import replace_file
 
     note = _folder() / f"{os.getpid()}-{secrets.token_hex(4)}.json"
@@ -51,11 +54,11 @@ def put_back_afterwards(*undo: Sequence[str]) -> Iterator[None]:
 
 
 def put_back_forgotten() -> None:
-    """Undo what killed commands left behind, and say so. What cannot be undone now stays noted."""
+    """Undo what killed commands left behind, and say so. The note of what cannot be undone now stays."""
     notes = sorted(_folder().glob("*.json"))
     if not notes:
         return
-    # Nearly every command looks for notes, and there are some only after a kill: the others need not wait for this.
+    # Nearly every command looks for notes, which are there only after a kill, so this is imported late.
     from filelock import Timeout
 
     for note in notes:
@@ -63,11 +66,10 @@ def put_back_forgotten() -> None:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            continue  # Its command is still at work.
+            continue  # Its command still runs.
         try:
             if note.exists() and (commands := _noted(note)) is not None and not _undo(note, commands):
-                told = tr("the last run was killed: the containers that it had paused or stopped are as before")
-                err.print(told)
+                err.print(tr("the last run was killed: the containers that it had paused or stopped are as before"))
         finally:
             lock.release()
             if not note.exists():
@@ -92,12 +94,12 @@ def _noted(note: Path) -> list[list[str]] | None:
 
 
 def _undo(note: Path, commands: list[list[str]]) -> list[str]:
-    """Run the commands of a note and delete it; commands that failed stay in it. Returns their errors."""
+    """Make the requests of a note and delete it; requests that failed stay in it. Returns their errors."""
     problems, left = [], []
     with undisturbed():
         for command in commands:
             try:
-                _run(command)
+                _request(command)
             except EngineError as error:
                 if not isinstance(error, NotOnEngine) and not _NOT_PAUSED.search(str(error)):
                     left.append(command)
@@ -111,33 +113,35 @@ def _undo(note: Path, commands: list[list[str]]) -> list[str]:
     return problems
 
 
-def _run(command: list[str]) -> None:
-    """Do what one command of a note says. Raises EngineError."""
+def _request(command: list[str]) -> None:
+    """Make a request that is written like a docker command. Raises EngineError."""
     with engine.asking() as client:
         match command:
             case ["unpause", container]:
                 client.unpause(container)
             case ["rm", "--force", container]:
                 client.remove_container(container, force=True)
+            case ["rm", "--force", "--volumes", container]:
+                client.remove_container(container, v=True, force=True)
             case _:
                 raise EngineError(tr("an unknown command to put something back"))
 
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Let Ctrl-C wait until this is over; the programs that are started inside do not get it."""
+    """Let a Ctrl-C take effect only afterwards; programs that are started inside do not get it."""
     if threading.current_thread() is not threading.main_thread():
         with programs.in_new_sessions():
             yield
         return
-    asked = []
-    previous = signal.signal(signal.SIGINT, lambda number, frame: asked.append(number))
+    received = []
+    previous = signal.signal(signal.SIGINT, lambda number, frame: received.append(number))
     try:
         with programs.in_new_sessions():
             yield
     finally:
         signal.signal(signal.SIGINT, previous)
-    if asked:
+    if received:
         raise KeyboardInterrupt
 
 

@@ -25,7 +25,7 @@ from toolchain.prerequisites import Finding
 
 #: Windows' command that lists the ranges of ports which it reserves.
 RESERVED_RANGES = "netsh interface ipv4 show excludedportrange protocol=tcp"
-#: `taken`: somebody listens there; `reserved`: Windows keeps it for others; `absent`: no such address on this machine.
+#: `taken`: a program listens there; `reserved`: Windows keeps it for others; `absent`: this machine has no such address.
 Obstacle = Literal["taken", "reserved", "absent"]
 
 
@@ -45,47 +45,52 @@ class PortInUse:
         return f"{address}:{self.port}" + (f" ({tr('container')} {self.owner})" if self.owner else "")
 
 
-def ports_in_use(wanted: Iterable[tuple[str, int]], deployments: Collection[str]) -> list[PortInUse]:
-    """Those of the `wanted` (address, port) pairs that cannot be had; those of our own `deployments` are free."""
-    own: set[tuple[str, int]] = set()
+def ports_in_use(required: Iterable[tuple[str, int]], deployments: Collection[str]) -> list[PortInUse]:
+    """Return those of the `required` (address, port) pairs that are not available.
+
+    Ports that containers of these `deployments` hold count as available.
+    """
+    held_by_deployments: set[tuple[str, int]] = set()
     owners: dict[tuple[str, int], str] = {}
     for container in engine.containers(all_states=False):
         labels = container.get("Config", {}).get("Labels") or {}
         for published in engine.published(container):
             if labels.get("dyber.deployment") in deployments:
-                own.add(published)
+                held_by_deployments.add(published)
             else:
                 owners[published] = container["Name"].lstrip("/")
-    found = []
-    for address, port in wanted:
+    unavailable = []
+    for address, port in required:
         owner = next((name for other, name in owners.items() if overlap((address, port), other)), None)
         if owner:
-            found.append(PortInUse(address, port, owner))
-        elif not any(overlap((address, port), other) for other in own) and engine_is_here():
+            unavailable.append(PortInUse(address, port, owner))
+        elif not any(overlap((address, port), other) for other in held_by_deployments) and engine_is_here():
             obstacle = _obstacle(address, port)
             if obstacle and (obstacle != "absent" or _engine_is_of_this_system()):
-                found.append(PortInUse(address, port, None, obstacle))
-    return found
+                unavailable.append(PortInUse(address, port, None, obstacle))
+    return unavailable
 
 
 def _engine_is_of_this_system() -> bool:
-    """Whether the engine runs in this system itself and not in a virtual machine, which has other addresses."""
-    found = find_engine()
-    return bool(found and found.data_folder and found.data_folder.exists())
+    """Tell whether the engine runs in this system itself, not in a virtual machine, which has other addresses."""
+    running = find_engine()
+    return bool(running and running.data_folder and running.data_folder.exists())
 
 
-def overlap(one: tuple[str, int], other: tuple[str, int]) -> bool:
-    """Tell whether two (address, port) pairs exclude each other. The engine reports '' for a port that is published on
-    every address of both families, and `::` for IPv6 alone."""
-    if one[1] != other[1]:
+def overlap(first: tuple[str, int], second: tuple[str, int]) -> bool:
+    """Tell whether two (address, port) pairs exclude each other.
+
+    The engine reports '' for a port that is published on every address of both families, and `::` for IPv6 alone.
+    """
+    if first[1] != second[1]:
         return False
-    if "" in (one[0], other[0]):
+    if "" in (first[0], second[0]):
         return True
-    first, second = ipaddress.ip_address(one[0]), ipaddress.ip_address(other[0])
-    return first == second or (first.version == second.version and (first.is_unspecified or second.is_unspecified))
+    address, other = ipaddress.ip_address(first[0]), ipaddress.ip_address(second[0])
+    return address == other or (address.version == other.version and (address.is_unspecified or other.is_unspecified))
 
 
-def cannot_be_had(stack: str, ports: list[PortInUse]) -> StackError:
+def unavailable_error(stack: str, ports: list[PortInUse]) -> StackError:
     """Return the error for ports that are not available, with the reason."""
     move = f"./deploy.sh config set gateway.portOffset 10000 -s {stack}"
     by_obstacle = {item.obstacle: [port.shown for port in ports if port.obstacle == item.obstacle] for item in ports}
@@ -112,9 +117,9 @@ def cannot_be_had(stack: str, ports: list[PortInUse]) -> StackError:
     )
 
 
-def refuse_low_ports(stack: str, wanted: list[tuple[str, int]]) -> None:
-    """Raises StackError where the engine may not publish all of the `wanted` (address, port) pairs."""
-    ports, lowest = too_low(wanted)
+def refuse_low_ports(stack: str, required: list[tuple[str, int]]) -> None:
+    """Raise StackError where the engine may not publish all of the `required` (address, port) pairs."""
+    ports, lowest = too_low(required)
     if ports:
         shown = ", ".join(map(str, ports))
         raise StackError(
@@ -129,33 +134,34 @@ def refuse_low_ports(stack: str, wanted: list[tuple[str, int]]) -> None:
 
 
 def refuse_low_ports_of_file(root: Path, stack: str) -> None:
-    """Do what `refuse_low_ports` does before the machine is set up, which may take minutes; only the port offset in the
-    stack's file is known then. Raises StackError."""
+    """Do what `refuse_low_ports` does before the machine is set up, which may take minutes.
+
+    Of the settings, only the port offset in the stack's file is known then. Raises StackError.
+    """
     file = root / stack_file(stack)
     if file.is_file():
         ports = (HTTP_PORT, HTTPS_PORT)
         refuse_low_ports(stack, [(IPV4_LOOPBACK, port + _offset(file)) for port in ports])
 
 
-def too_low(wanted: Iterable[tuple[str, int]]) -> tuple[list[int], int]:
-    """Return those of the `wanted` ports that the engine may not publish, and the lowest port that it may."""
-    found = find_engine()
-    lowest = lowest_port(found) if found else 1
-    return sorted({port for _, port in wanted if port < lowest}), lowest
+def too_low(required: Iterable[tuple[str, int]]) -> tuple[list[int], int]:
+    """Return those of the `required` ports that the engine may not publish, and the lowest port that it may."""
+    running = find_engine()
+    lowest = lowest_port(running) if running else 1
+    return sorted({port for _, port in required if port < lowest}), lowest
 
 
 def findings(root: Path) -> list[Finding]:
-    """Return what `doctor` reports about an engine that may not publish low ports: which stacks of the checkout need
-    them."""
-    found = find_engine()
-    lowest = lowest_port(found) if found else 1
-    if not found or lowest <= HTTP_PORT:
+    """Return what `doctor` reports about an engine that may not publish low ports: the stacks that need such ports."""
+    running = find_engine()
+    lowest = lowest_port(running) if running else 1
+    if not running or lowest <= HTTP_PORT:
         return []
     files = sorted(root.glob("Pulumi.*.yaml"))
     stacks = [file.name.split(".")[1] for file in files if HTTP_PORT + _offset(file) < lowest]
     advice = low_ports_advice(lowest, stacks[0]) if stacks else ""
     version = tr("{lowest} and up", lowest=lowest) + (f" ({', '.join(stacks)}: {HTTP_PORT})" if stacks else "")
-    return [Finding("ports", tr("Ports that can be published"), not stacks, version, found.host, advice)]
+    return [Finding("ports", tr("Ports that can be published"), not stacks, version, running.host, advice)]
 
 
 def low_ports_advice(lowest: int, stack: str) -> str:
@@ -183,7 +189,7 @@ def _obstacle(address: str, port: int) -> Obstacle | None:
     try:
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             if sys.platform == "win32":
-                # There SO_REUSEADDR would take the port away from whoever has it.
+                # On Windows, SO_REUSEADDR would take the port away from the program that has it.
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
             else:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -196,8 +202,10 @@ def _obstacle(address: str, port: int) -> Obstacle | None:
 
 
 def obstacle(error: OSError, platform: str) -> Obstacle | None:
-    """What a refused `bind` means on a system. Elsewhere than on Windows, an ordinary user's lack of the right to low
-    ports says nothing: the engine may have it."""
+    """Return the obstacle that a refused `bind` means on a platform, or None if it means none.
+
+    On platforms other than Windows, a missing right to low ports is no obstacle: the engine may have the right.
+    """
     if error.errno == errno.EADDRINUSE:
         return "taken"
     if error.errno == errno.EADDRNOTAVAIL:

@@ -1,4 +1,4 @@
-"""Types of the Docker provider's resources, as Pulumi's states and events write them."""
+"""The types of the Docker provider's resources, as they stand in Pulumi's states and events."""
 
 CONTAINER = "docker:index/container:Container"
 NETWORK = "docker:index/network:Network"

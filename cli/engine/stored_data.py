@@ -1,4 +1,4 @@
-"""Finds data volumes on the engine (owner, size, age, users) and deletes them."""
+"""Finds data volumes on the engine, with their owner, size, age and users, and deletes them."""
 
 from __future__ import annotations
 
@@ -19,14 +19,19 @@ from infra.parts.data_volumes import LabelledVolume
 from messages import tr
 from toolchain.prerequisites import Finding
 
-#: The components that data volumes are children of in a state, now and in earlier versions.
+#: The components whose children the data volumes are in a state, now and in earlier versions.
 _PARENTS = ("dyber:data:DataVolumes", "dyber:service:McpService", "dyber:cache:Cache", "dyber:monitoring:Monitoring")
+#: The engine's filter for volumes with labels of ours.
+_OURS = "label=dyber.project=dyber"
 
 
 @dataclass(frozen=True)
 class StoredData:
-    """One data volume. `size` is bytes, None where the engine does not tell; `users` are names of containers, running
-    or not, that mount it."""
+    """A data volume on the engine.
+
+    `size` is in bytes, None where the engine does not know it; `users` are the names of the containers that mount it,
+    whether they run or not.
+    """
 
     name: str
     stack: str
@@ -35,7 +40,7 @@ class StoredData:
     size: float | None = None
     users: tuple[str, ...] = ()
 
-    def told(self, now: datetime | None = None) -> str:
+    def description(self, now: datetime | None = None) -> str:
         """Return name, service, size and age for people."""
         details = [self.service]
         if self.size is not None:
@@ -51,17 +56,16 @@ class StoredData:
 
 
 def find(stack: str | None = None, *, sizes: bool = True) -> list[StoredData]:
-    """Return the data volumes of a stack, or of all stacks, whether they are used or not. Without their `sizes`, for
-    which the engine reads all of its disk, the answer comes sooner.
+    """Return the data volumes of a stack, or of all stacks, whether they are used or not.
 
-    Raises EngineError.
+    For their `sizes` the engine reads its whole disk, so the answer comes sooner without them. Raises EngineError.
     """
-    told = engine.volumes("label=dyber.project=dyber")
-    volumes = [item for item in map(_labelled, told) if item.holds_data and stack in (None, item.stack)]
+    described = engine.volumes(_OURS)
+    volumes = [item for item in data_volumes.labelled(described) if item.holds_data and stack in (None, item.stack)]
     if not volumes:
         return []
     mounting = users()
-    created = {item["Name"]: _time(item.get("CreatedAt", "")) for item in told}
+    created = {item["Name"]: _time(item.get("CreatedAt", "")) for item in described}
     data = [
         StoredData(
             name=item.name,
@@ -76,8 +80,13 @@ def find(stack: str | None = None, *, sizes: bool = True) -> list[StoredData]:
     return measured(data) if sizes else data
 
 
+def labelled() -> list[LabelledVolume]:
+    """Return every volume of the engine with labels of ours. Raises EngineError."""
+    return data_volumes.labelled(engine.volumes(_OURS))
+
+
 def measured(data: list[StoredData]) -> list[StoredData]:
-    """Return the same volumes with the sizes that the engine tells."""
+    """Return the same volumes with their sizes, where the engine knows them."""
     if not data:
         return []
     try:
@@ -88,8 +97,10 @@ def measured(data: list[StoredData]) -> list[StoredData]:
 
 
 def unused(data: Iterable[StoredData], needed: Collection[str] = ()) -> list[StoredData]:
-    """Return the volumes that no container mounts. Volumes in `needed` count as used: their container is only missing
-    until the next deployment."""
+    """Return the volumes that no container mounts.
+
+    Volumes in `needed` count as used: their container is only missing until the next deployment.
+    """
     return [item for item in data if not item.users and item.name not in needed]
 
 
@@ -99,18 +110,17 @@ def command_for(stack: str) -> str:
 
 
 def findings() -> list[Finding]:
-    """Return what `doctor` says about unused data: a line for each stack that has some, even if the stack itself is
-    gone."""
+    """Return what `doctor` reports about unused data: a line for each stack, even if the stack itself is gone."""
     try:
         data = measured(unused(find(sizes=False)))
     except EngineError:
-        return []  # That the engine does not answer is a finding of its own.
+        return []  # Another finding reports that the engine does not answer.
     return [
         Finding(
             f"unused-data-{stack}",
             tr("Unused data of stack {stack}", stack=stack),
             True,
-            "; ".join(item.told() for item in data if item.stack == stack),
+            "; ".join(item.description() for item in data if item.stack == stack),
             advice=tr("when no longer needed: ") + command_for(stack),
         )
         for stack in sorted({item.stack for item in data})
@@ -118,24 +128,25 @@ def findings() -> list[Finding]:
 
 
 def lines(data: Iterable[StoredData]) -> Iterator[str]:
-    """One line for each volume, for a list."""
-    yield from (f"  {item.told()}" for item in data)
+    """Yield a line of a list for each volume."""
+    yield from (f"  {item.description()}" for item in data)
 
 
 def delete(data: Iterable[StoredData]) -> list[str]:
-    """Delete volumes with all that is in them; one that a container mounts stays, and that is told. Returns the names
-    of those that are gone."""
-    gone = []
+    """Delete volumes with everything in them, and return the names of those that are deleted.
+
+    A volume that a container mounts is kept, and a message says so.
+    """
+    deleted = []
     for item in data:
         try:
             with suppress(NotOnEngine), engine.asking() as client:
                 client.remove_volume(item.name)
         except EngineError as error:
-            told = tr("kept {name}: {error}", name=item.name, error=error)
-            err.print(Text(told, style="yellow"))
+            err.print(Text(tr("kept {name}: {error}", name=item.name, error=error), style="yellow"))
             continue
-        gone.append(item.name)
-    return gone
+        deleted.append(item.name)
+    return deleted
 
 
 def in_state(resources: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -144,7 +155,7 @@ def in_state(resources: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def holds_data(urn: str) -> bool:
-    """Whether the volume of this URN holds data, and not a configuration or secrets."""
+    """Tell whether the volume of this URN holds data, not a configuration or secrets."""
     types = urn.split("::")[2].split("$")
     return urn.endswith("-data") and len(types) > 1 and types[-2] in _PARENTS
 
@@ -161,16 +172,19 @@ def mounted(resources: Iterable[Mapping[str, Any]]) -> set[str]:
 
 
 def retain(state: Mapping[str, Any]) -> bool:
-    """Say in a `state` that Pulumi deletes no data volume; whether that changed anything. States of earlier versions
-    say otherwise, and of a resource that no program declares Pulumi asks only the state."""
-    found = deletable(state)
-    for item in found:
+    """Mark the data volumes in a `state` so that Pulumi never deletes them, and tell whether that changed the state.
+
+    States of earlier versions lack the mark, and for a resource that no program declares any more, Pulumi goes by the
+    state alone.
+    """
+    volumes = deletable(state)
+    for item in volumes:
         item["retainOnDelete"] = True
-    return bool(found)
+    return bool(volumes)
 
 
 def deletable(state: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The data volumes in a `state` that Pulumi would delete once no program declares them."""
+    """Return the data volumes in a `state` that Pulumi would delete once no program declares them."""
     return [item for item in in_state(state.get("resources") or []) if not item.get("retainOnDelete")]
 
 
@@ -183,7 +197,7 @@ def human_size(size: float) -> str:
 
 
 def age(created: datetime, now: datetime) -> str:
-    """Return for people how long ago that was."""
+    """Return how long ago a volume was created, for people."""
     hours = max(0, int((now - created).total_seconds() // 3600))
     if hours < 1:
         return tr("made less than an hour ago")
@@ -193,18 +207,13 @@ def age(created: datetime, now: datetime) -> str:
 
 
 def users() -> dict[str, tuple[str, ...]]:
-    """By volume, the names of the containers that mount it. Raises EngineError."""
-    found: dict[str, tuple[str, ...]] = {}
+    """Return the names of the containers that mount each volume, by volume. Raises EngineError."""
+    mounting: dict[str, tuple[str, ...]] = {}
     for container in engine.listed_containers():
         for mount in container.get("Mounts") or ():
             if volume := mount.get("Name"):
-                found[volume] = (*found.get(volume, ()), container["Names"][0].lstrip("/"))
-    return found
-
-
-def _labelled(volume: Mapping[str, Any]) -> LabelledVolume:
-    labels = volume.get("Labels") or {}
-    return LabelledVolume(volume["Name"], labels.get("dyber.stack", ""), labels.get("dyber.service", ""))
+                mounting[volume] = (*mounting.get(volume, ()), container["Names"][0].lstrip("/"))
+    return mounting
 
 
 def _time(text: str) -> datetime | None:

@@ -15,7 +15,6 @@ from cli.engine.errors import EngineError, NotOnEngine
 from cli.engine.resource_types import IMAGE, VOLUME
 from cli.engine.stored_data import StoredData
 from cli.terminal.console import err
-from infra.parts import data_volumes
 from messages import tr
 
 
@@ -55,7 +54,7 @@ def belongings(deployment: Deployment, *, with_images: bool) -> Belongings:
 def _volumes(stack: str, in_state: list[str], data: Collection[str]) -> list[str]:
     """Return the existing volumes of the state that hold no data; `data` are the names of data volumes."""
     labelled = {item["Name"] for item in engine.volumes("label=dyber.project=dyber", f"label=dyber.stack={stack}")}
-    holding = {item.name for item in data_volumes.labelled() if item.holds_data}
+    holding = {item.name for item in stored_data.labelled() if item.holds_data}
     return sorted(set(in_state) & labelled - set(data) - holding)
 
 

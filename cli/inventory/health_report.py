@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cli.engine import engine
-from cli.engine.engine import Measured
+from cli.engine.engine import Usage
 from cli.inventory import gateway_status
 from cli.inventory.members import GONE, Member
 from infra.settings.stack import StackSettings
@@ -133,8 +133,8 @@ def as_json(health: ServiceHealth) -> dict[str, Any]:
     return rounded
 
 
-def usage(before: Mapping[str, Measured], after: Mapping[str, Measured]) -> dict[str, tuple[float, float]]:
-    """Return CPU (percent of one core) and memory (bytes) by container id, from two measurements."""
+def usage(before: Mapping[str, Usage], after: Mapping[str, Usage]) -> dict[str, tuple[float, float]]:
+    """Return CPU percent of one core and bytes of memory, by the id of a container that was measured twice."""
     return {identity: (now.percent_since(before[identity]), float(now.memory_bytes)) for identity, now in after.items()}
 
 

@@ -1,1 +1,1 @@
-"""Backups and the way back after a failed restore."""
+"""Writes and reads backups, and undoes a restore that failed."""

@@ -37,7 +37,7 @@ _KEY_BYTES, _FILE_KEY_BYTES, _SALT_BYTES, _NONCE_BYTES = 32, 16, 16, 16
 _TAG_BYTES = sodium.crypto_aead_chacha20poly1305_ietf_ABYTES
 _SCRYPT_LABEL = b"age-encryption.org/v1/scrypt"
 _VERSION = b"age-encryption.org/v1\n"
-#: A header with a password has nothing but this; it is always shorter than _HEADER_LIMIT.
+#: The whole header of a file with a password, which is always shorter than _HEADER_LIMIT.
 _HEADER = re.compile(
     re.escape(_VERSION)
     + rb"-> scrypt ([A-Za-z0-9+/]{22}) ([1-9][0-9]{0,2})\n"
@@ -48,7 +48,7 @@ _HEADER_LIMIT = 256
 
 
 class Encrypting(io.RawIOBase):
-    """Writes into `file`, encrypted, what it is given; `finish` marks the end."""
+    """Encrypts what is written into it and writes that into `file`; `finish` marks the end."""
 
     def __init__(self, file: BinaryIO, password: str) -> None:
         file_key, nonce = secrets.token_bytes(_FILE_KEY_BYTES), secrets.token_bytes(_NONCE_BYTES)
@@ -61,7 +61,7 @@ class Encrypting(io.RawIOBase):
     def write(self, data: bytes) -> int:  # type: ignore[override]
         """Encrypt `data`; the last chunk waits for `finish`."""
         self._waiting += data
-        # The last chunk, which has data too, is known only at the end.
+        # The last chunk is marked and may not be empty, so one chunk is always held back.
         while len(self._waiting) > CHUNK_BYTES:
             self._write_chunk(bytes(self._waiting[:CHUNK_BYTES]), last=False)
             del self._waiting[:CHUNK_BYTES]
@@ -77,7 +77,7 @@ class Encrypting(io.RawIOBase):
 
 
 class Decrypting(io.RawIOBase):
-    """Reads what is encrypted in `file`, which can be sought in. Making and reading it raise ArchiveError."""
+    """Decrypts `file`, a seekable file, while it is read. Creating and reading it raise ArchiveError."""
 
     def __init__(self, file: BinaryIO, password: str) -> None:
         file_key = _read_header(file, password)
@@ -100,7 +100,7 @@ class Decrypting(io.RawIOBase):
 
     def _read_chunk(self) -> bytes:
         sealed, self._next = self._next, self._read_sealed()
-        # What was marked as the end counts as such only where the file ends, and the other way round.
+        # The chunk at the end of the file has to be the one that is marked as the last, and no other may be.
         self._ended = not self._next
         try:
             data = _open(self._key, _chunk_nonce(self._number, last=self._ended), sealed)
@@ -151,7 +151,7 @@ def _read_header(file: BinaryIO, password: str) -> bytes:
 
 
 def _refusal(start: bytes) -> ArchiveError:
-    """Say what a file is that does not begin with the header of a file with a password."""
+    """Return the error for a file that does not begin with the header of a file with a password."""
     if start.startswith(b"-----BEGIN AGE ENCRYPTED FILE-----"):
         command = "grep -v -e ----- FILE | base64 --decode > new.tar.age"
         return ArchiveError(
@@ -197,7 +197,7 @@ def _seal(key: bytes, nonce: bytes, data: bytes) -> bytes:
 
 
 def _open(key: bytes, nonce: bytes, sealed: bytes) -> bytes:
-    """Raises CryptoError."""
+    """Return the data that `sealed` holds. Raises CryptoError."""
     if len(sealed) < _TAG_BYTES:
         raise CryptoError("too short")
     return sodium.crypto_aead_chacha20poly1305_ietf_decrypt(sealed, None, nonce, key)
@@ -208,7 +208,7 @@ def _text(data: bytes) -> bytes:
 
 
 def _bytes(text: bytes) -> bytes:
-    """Raises ArchiveError for a text that is not the only one for its bytes."""
+    """Return the bytes of a base64 text. Raises ArchiveError where encoding them gives another text."""
     data = b64decode(text + b"=" * (-len(text) % 4))
     if _text(data) != text:
         raise damaged()

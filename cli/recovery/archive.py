@@ -17,8 +17,10 @@ from cli.recovery.archive_errors import no_backup
 
 
 def write(path: Path, password: str, fill: Callable[[tarfile.TarFile], None]) -> None:
-    """Make a backup at `path`, which appears only when it is whole and is readable by its owner only. `fill` adds
-    what goes into it."""
+    """Write a backup to `path`, where it appears only when it is complete; only its owner can read it.
+
+    `fill` adds the contents.
+    """
     draft = draft_of(path)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
     try:
@@ -36,19 +38,22 @@ def write(path: Path, password: str, fill: Callable[[tarfile.TarFile], None]) ->
 
 
 def draft_of(path: Path) -> Path:
-    """The file in which a backup is written until it is whole."""
+    """Return the file into which a backup is written until it is complete."""
     return path.with_name(f".{path.name}.part")
 
 
 @contextmanager
 def reading(path: Path, password: str) -> Iterator[tarfile.TarFile]:
-    """The tar inside a backup, to be read once from front to back. Raises ArchiveError, at the latest on leaving."""
+    """Give the tar inside a backup, to be read once from front to back.
+
+    Raises ArchiveError, in some cases only on leaving.
+    """
     try:
         with path.open("rb") as file:
             source = _decrypting(file, password)
             with tarfile.open(fileobj=source, mode="r|") as tar:
                 yield tar
-            # Also what follows the tar's end: a file that was cut must not pass for a whole one.
+            # What follows the tar's end is read too, so that a file that was cut is not taken for a complete one.
             while source.read(age_encryption.CHUNK_BYTES):
                 pass
     except tarfile.TarError as error:

@@ -1,4 +1,4 @@
-"""Why a file cannot be read as a backup, and what to do next."""
+"""The errors of files that cannot be read as a backup, with what to do next."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class WrongPassword(ArchiveError):
 
 
 def damaged() -> ArchiveError:
-    """The file was a backup, but bytes of it are missing or are others."""
+    """Return the error for a backup of which bytes are missing or changed."""
     return ArchiveError(tr("it is damaged or cut short"), tr("use another copy of the backup"))
 
 
 def no_backup() -> ArchiveError:
-    """The file is something else."""
+    """Return the error for a file that is no backup."""
     return ArchiveError(
         tr("it is not a backup"),
         tr("name a file that ./deploy.sh backup wrote"),
@@ -34,7 +34,7 @@ def no_backup() -> ArchiveError:
 
 
 def newer() -> ArchiveError:
-    """The file has a format that this version does not know yet."""
+    """Return the error for a file in a format that this version does not know yet."""
     return ArchiveError(
         tr("a newer version wrote it"),
         tr("update first, then restore: ./deploy.sh update"),

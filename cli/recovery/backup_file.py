@@ -1,4 +1,4 @@
-"""The contents of a backup and the password that opens it."""
+"""Reads the contents of a backup and gets the password that opens it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Manifest:
 
 
 def new_password(file: Path | None = None) -> str:
-    """Return the password for a new backup; ask for it twice where nothing gives it. Raises typer.BadParameter."""
+    """Return the password for a new backup from a file or variable, or ask for it twice. Raises typer.BadParameter."""
     password = _given_password(file) or typer.prompt(
         tr("A password for the backup (at least 8 characters)"),
         hide_input=True,
@@ -52,7 +52,7 @@ def new_password(file: Path | None = None) -> str:
 
 
 def known_password(file: Path | None = None) -> str:
-    """Return the password of an existing backup."""
+    """Return the password of an existing backup from a file or variable, or ask for it. Raises typer.BadParameter."""
     return _given_password(file) or str(typer.prompt(tr("The backup's password"), hide_input=True, err=True))
 
 
@@ -82,7 +82,7 @@ def state_of(file: Path, stack: str, password: str) -> dict[str, Any]:
 
 
 def opened(file: Path, password: str) -> tuple[Manifest, dict[str, bytes]]:
-    """Return the same as `verified`, but raise StackError with a next step."""
+    """Do the same as `verified`, but raise StackError with a next step."""
     try:
         return verified(file, password)
     except WrongPassword as error:
@@ -92,7 +92,7 @@ def opened(file: Path, password: str) -> tuple[Manifest, dict[str, bytes]]:
 
 
 def verified(path: Path, password: str) -> tuple[Manifest, dict[str, bytes]]:
-    """Read a backup to its end and return its small files. Raises ArchiveError."""
+    """Read a backup to its end and return its manifest and its small files. Raises ArchiveError."""
     files: dict[str, bytes] = {}
     size = 0
     with archive.reading(path, password) as tar:

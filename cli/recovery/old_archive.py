@@ -1,9 +1,9 @@
-r"""Decrypts backups of earlier versions, which had a format that only this program reads. None are written any more.
+r"""Decrypts backups in the format of earlier versions, which only this program reads and no version writes any more.
 
     "DYBER-BACKUP-1\n" | salt, 16 bytes | secretstream header, 24 bytes | frames
 
-The key is argon2id (3 passes, 256 MiB) of the password and the salt. Every frame holds 1 MiB, the last one the rest;
-the first is empty, which tells a wrong password from a damaged file. The last frame is marked.
+The key is argon2id (3 passes, 256 MiB) of the password and the salt. The first frame is empty, so that a wrong password
+can be told from a damaged file. Each further frame holds 1 MiB, the last one the rest; it is marked as the last.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _OVERHEAD = sodium.crypto_secretstream_xchacha20poly1305_ABYTES
 
 
 class Decrypting(io.RawIOBase):
-    """Reads what is encrypted in `file`. Making and reading it raise ArchiveError."""
+    """Decrypts `file` while it is read. Creating and reading it raise ArchiveError."""
 
     def __init__(self, file: BinaryIO, password: str) -> None:
         file.seek(len(MAGIC))

@@ -1,7 +1,8 @@
-"""Keeps what a stack was before a restore until the restore has succeeded, and puts it back otherwise.
+"""Keeps a stack as it was before a restore until the restore has succeeded, and puts it back otherwise.
 
-It lies in .restores/<stack> in the repository: the files and the state as they were, and which containers ran. The data
-as it was is in volumes beside the old ones. After a kill, every command on the stack says how to take the way back.
+The folder .restores/<stack> in the repository has the files and the state as they were, and the list of the containers
+that ran. The data as it was is in further volumes of the engine. When the restore was killed, every command on the stack
+says how to undo it.
 """
 
 from __future__ import annotations
@@ -22,32 +23,34 @@ from pydantic import TypeAdapter, ValidationError
 
 from cli.deployment import deployment as stack
 from cli.deployment import locks
-from cli.engine import engine, volumes
-from cli.engine.engine import EngineError
+from cli.engine import engine, stored_data, volumes
+from cli.engine.errors import EngineError, NotOnEngine
 from cli.inventory import belongings, remains
 from cli.inventory.members import START_ORDER, as_member
 from cli.stack_files.stack_file import replace_file
 from cli.system import programs
 from cli.system.errors import StackError
 from cli.terminal.console import Activities, err
-from infra.parts import data_volumes
 from infra.settings.env_file import file_name
 from infra.settings.names import stack_file
 from messages import tr
 from toolchain.damage import SUFFIX, lock_at, set_aside
 
 _STATE, _ENV = "state.json", "env"
-#: What has happened so far: nothing but stopped containers; data, files and state may be other ones; after a failure they
-#: are the old ones again; or the restore succeeded.
+#: How far a restore is: it has only stopped containers; it may have replaced data, files and state; they are put back
+#: after a failure; or it has succeeded.
 Phase = Literal["stopped", "replacing", "back", "done"]
 
 
 @dataclass
 class WayBack:
-    """`containers`, `networks` and `volumes` are those that the stack has on the engine before; `running` containers
-    ran, in the order in which they start. `aside`: by data volume, the volume with a copy of its data, None where there
-    was no such volume. `deployment`: the id that the restored stack will have. `restarts`: by container that the engine
-    starts again by itself, when it does, as `docker update --restart` takes it."""
+    """What a stack had before its restore, and how far the restore is.
+
+    `containers`, `networks` and `volumes` are what it had on the engine; the `running` containers are in the order in
+    which they start. `aside` has for each data volume the volume with a copy of its data, or None where the stack had
+    no such volume. `restarts` has the policy, such as `on-failure:3`, of each container that the engine restarts by
+    itself. `deployment` is the deployment id that the restored stack will have.
+    """
 
     stack: str
     deployment: str
@@ -63,60 +66,64 @@ class WayBack:
 
     @property
     def folder(self) -> Path:
-        """The folder in which the way back is kept."""
+        """Return the folder that keeps files, state and this record."""
         return _folder(self.stack)
 
     def save(self) -> None:
-        """Write down how far the restore is."""
+        """Record how far the restore is."""
         replace_file(self.folder / stack.JOURNAL, json.dumps(asdict(self)).encode(), 0o600)
 
     def begin(self, display: Activities) -> None:
-        """Stop the stack and put its data aside. Raises EngineError."""
+        """Stop the stack and copy its data into further volumes. Raises EngineError."""
         with display.phase(tr("Stopping the present containers")):
-            # An engine that starts anew, such as after a power cut, would start them in the middle of the restore.
+            # After a power cut the engine would restart them in the middle of the restore.
             self._update_restarts(dict.fromkeys(self.restarts, "no"))
             remains.stop(_present(self.running))
         for volume, aside in self.aside.items():
             if aside:
                 with display.phase(tr("Putting the present data of {volume} aside", volume=volume)):
-                    engine.docker("volume", "create", "--label", "dyber.helper=restore", aside)
+                    with engine.asking() as client:
+                        client.create_volume(aside, labels={"dyber.helper": "restore"})
                     volumes.replicate(volume, aside)
         self.phase = "replacing"
         self.save()
 
     def succeed(self) -> None:
-        """Remove what was there before; after this there is no way back."""
+        """Remove what the stack had before; after this the restore cannot be undone."""
         self.phase = "done"
         self.save()
-        self._tidy(self.containers, self.networks, set(self.volumes) - set(self.aside))
+        self._remove(self.containers, self.networks, set(self.volumes) - set(self.aside))
 
-    def take(self, display: Activities) -> bool:
-        """Put back what was there. Returns whether all containers that ran do so again; if not, a deployment makes them
-        anew. Raises EngineError, StackError, and then can be taken again."""
+    def undo(self, display: Activities) -> bool:
+        """Put the stack back as it was before the restore.
+
+        Returns whether all containers that ran run again; if not, a deployment has to create them anew. Raises
+        EngineError and StackError, after which it can be tried again.
+        """
         if self.phase == "done":
             err.print(tr("The restore had succeeded; removing what was there before."))
-            self._tidy(self.containers, self.networks, set(self.volumes) - set(self.aside))
+            self._remove(self.containers, self.networks, set(self.volumes) - set(self.aside))
             return True
         with display.phase(tr("Putting back what was there")):
             if self.phase == "replacing":
                 remains.stop(_present(self.containers))
-            new = [one for one in self._labelled_containers() if one["Id"] not in self.containers]
+            new = [item for item in self._labelled_containers() if item["Id"] not in self.containers]
             remains.remove_containers(new)
             if self.phase == "replacing":
                 self._put_back_data()
                 self._put_back_files()
                 self._put_back_state()
-                # From here on, nothing is copied from the volumes that were put aside: they may go.
+                # From here on nothing is copied from the volumes in `aside`, so they may be removed.
                 self.phase = "back"
                 self.save()
-            serving = self._start()
-            self._tidy(
+            all_started = self._start()
+            self._remove(
                 [],
                 set(_networks(self.deployment)) - set(self.networks),
                 set(_other_volumes(self.stack)) - set(self.volumes) if self.phase == "back" else [],
             )
         err.print(tr("Stack {stack} is as it was before.", stack=self.stack))
-        return serving
+        return all_started
 
     def _labelled_containers(self) -> list[dict[str, Any]]:
         return engine.containers(engine.deployment_filter(self.deployment))
@@ -140,27 +147,32 @@ class WayBack:
         if self.has_state:
             _pulumi("stack", "import", "--stack", self.stack, "--file", str(self.folder / _STATE))
         else:
-            with suppress(StackError):  # It may not have come that far.
+            with suppress(StackError):  # The restore may not have created the stack yet.
                 _pulumi("stack", "rm", "--stack", self.stack, "--yes", "--force", "--preserve-config")
 
     def _update_restarts(self, policies: Mapping[str, str]) -> None:
-        """Give containers that are there their restart policies. Raises EngineError."""
-        there = {one["Id"] for one in _present(policies)}
+        """Set the restart policies of those containers that the engine still has. Raises EngineError."""
+        present = {item["Id"] for item in _present(policies)}
         for container, policy in policies.items():
-            if container in there:
-                engine.docker("update", f"--restart={policy}", container)
+            if container in present:
+                name, _, tries = policy.partition(":")
+                restarts: Any = {"Name": name, "MaximumRetryCount": int(tries or 0)}
+                with engine.asking() as client:
+                    client.update_container(container, restart_policy=restarts)
 
     def _start(self) -> bool:
-        serving = True
+        """Start the containers that ran; return whether all of them did start."""
+        all_started = True
         self._update_restarts(self.restarts)
         for container in self.running:
             try:
-                engine.docker("start", container)
+                with engine.asking() as client:
+                    client.start(container)
             except EngineError:
-                serving = False
-        return serving
+                all_started = False
+        return all_started
 
-    def _tidy(self, containers: Collection[str], networks: Collection[str], other_volumes: Collection[str]) -> None:
+    def _remove(self, containers: Collection[str], networks: Collection[str], other_volumes: Collection[str]) -> None:
         remains.remove_containers(_present(containers))
         for network in networks:
             belongings.remove("network", network)
@@ -177,8 +189,8 @@ class WayBack:
 
 
 @contextmanager
-def alone(name: str) -> Iterator[None]:
-    """While inside, no other restore of the stack `name` is at work. Raises StackError when there is one."""
+def restore_lock(name: str) -> Iterator[None]:
+    """Keep other restores of the stack `name` from running. Raises StackError when one is running."""
     file = _folder(name).with_suffix(".lock")
     lock = lock_at(file)
     try:
@@ -192,55 +204,58 @@ def alone(name: str) -> Iterator[None]:
 
 
 def prepare(name: str, present: stack.Deployment | None, data: Collection[str], restored: str) -> WayBack:
-    """Write down what the stack `name` is now, before anything changes. `present`: the stack, if the state knows it;
-    `data`: names of the volumes that will be filled; `restored`: the deployment id that it will have.
+    """Record the stack `name` as it is now, before anything changes.
 
-    Raises EngineError and StackError.
+    `present` is the stack, if the state knows it; `data` are the names of the volumes that will be filled; `restored` is
+    the deployment id that the restored stack will have. Raises EngineError and StackError.
     """
     owners = {restored, *filter(None, [present.deployment_id() if present else None])}
-    containers = [one for owner in owners for one in engine.containers(engine.deployment_filter(owner))]
-    running = [one for one in containers if one["State"]["Status"] in ("running", "restarting", "paused")]
-    fronts_last = sorted((as_member(one, set()) for one in running), key=lambda one: START_ORDER.index(one.kind))
-    existing = set(engine.docker("volume", "ls", "--quiet").split())
+    containers = [item for owner in owners for item in engine.containers(engine.deployment_filter(owner))]
+    running = [item for item in containers if item["State"]["Status"] in ("running", "restarting", "paused")]
+    fronts_last = sorted((as_member(item, set()) for item in running), key=lambda part: START_ORDER.index(part.kind))
+    existing = {item["Name"] for item in engine.volumes()}
     token = secrets.token_hex(4)
-    found = WayBack(
+    way_back = WayBack(
         stack=name,
         deployment=restored,
-        containers=[one["Id"] for one in containers],
-        running=[one.id for one in fronts_last],
+        containers=[item["Id"] for item in containers],
+        running=[part.id for part in fronts_last],
         networks=[network for owner in owners for network in _networks(owner)],
         volumes=_other_volumes(name),
         aside={
             volume: f"dyber-aside-{token}-{number}" if volume in existing else None
             for number, volume in enumerate(sorted(data))
         },
-        restarts={one["Id"]: policy for one in containers if (policy := _restart_policy(one)) != "no"},
+        restarts={item["Id"]: policy for item in containers if (policy := _restart_policy(item)) != "no"},
         has_state=name in {item.name for item in auto.LocalWorkspace(work_dir=str(stack.ROOT)).list_stacks()},
     )
-    shutil.rmtree(found.folder, ignore_errors=True)
-    found.folder.mkdir(parents=True, mode=0o700)
+    shutil.rmtree(way_back.folder, ignore_errors=True)
+    way_back.folder.mkdir(parents=True, mode=0o700)
     for file, kept in ((stack_file(name), "stack.yaml"), (file_name(name), _ENV)):
         if (stack.ROOT / file).is_file():
-            replace_file(found.folder / kept, (stack.ROOT / file).read_bytes(), 0o600)
-            found.files.append(kept)
-    if found.has_state:
+            replace_file(way_back.folder / kept, (stack.ROOT / file).read_bytes(), 0o600)
+            way_back.files.append(kept)
+    if way_back.has_state:
         # Its secrets stay encrypted.
-        replace_file(found.folder / _STATE, _pulumi("stack", "export", "--stack", name).encode(), 0o600)
-    found.save()
-    return found
+        replace_file(way_back.folder / _STATE, _pulumi("stack", "export", "--stack", name).encode(), 0o600)
+    way_back.save()
+    return way_back
 
 
 def unfinished() -> list[WayBack]:
-    """Return the restores that were killed. A damaged record of one is set aside with all that was kept for undoing it."""
-    found = []
+    """Return the records of the restores that were killed.
+
+    A damaged record is set aside with everything that was kept for undoing its restore.
+    """
+    records = []
     for journal in sorted((stack.ROOT / stack.RESTORES).glob(f"*/{stack.JOURNAL}")):
         try:
-            found.append(TypeAdapter(WayBack).validate_json(journal.read_bytes()))
+            records.append(TypeAdapter(WayBack).validate_json(journal.read_bytes()))
         except (IsADirectoryError, ValidationError):
-            # Its folder keeps what may be the only copy of the files and the state as they were.
+            # Its folder may have the only copy of the files and the state as they were.
             journal.rename(journal.with_name(journal.name + SUFFIX))
             set_aside(journal.parent, _way_back_lost(journal.parent.name))
-    return found
+    return records
 
 
 def _way_back_lost(name: str) -> str:
@@ -253,11 +268,11 @@ def _way_back_lost(name: str) -> str:
 
 
 def release_lock(name: str) -> None:
-    """Remove the lock on the state that the killed run left. Raises StackError when somebody is at work."""
+    """Remove the lock on the state that a killed run left. Raises StackError when a run holds it."""
     with suppress(StackNotFoundError):
-        found = auto.select_stack(stack_name=name, work_dir=str(stack.ROOT))
+        selected = auto.select_stack(stack_name=name, work_dir=str(stack.ROOT))
         try:
-            locks.release_abandoned(found)
+            locks.release_abandoned(selected)
         except locks.Held as error:
             raise stack.in_use(name, error.holder) from None
 
@@ -267,13 +282,16 @@ def _folder(name: str) -> Path:
 
 
 def _present(containers: Collection[str]) -> list[dict[str, Any]]:
-    """Return `docker inspect` of those of the containers that exist."""
-    there = set(engine.docker("ps", "--all", "--quiet", "--no-trunc").split()) & set(containers)
-    return list(json.loads(engine.docker("inspect", "--type", "container", *there))) if there else []
+    """Return the engine's descriptions of those of the containers that exist."""
+    present = []
+    for container in containers:
+        with suppress(NotOnEngine), engine.asking() as client:
+            present.append(dict(client.inspect_container(container)))
+    return present
 
 
 def _restart_policy(container: Mapping[str, Any]) -> str:
-    """When the engine starts the container again by itself, such as `always` or `on-failure:3`."""
+    """Return when the engine restarts a container by itself, such as `always` or `on-failure:3`."""
     policy = container["HostConfig"].get("RestartPolicy") or {}
     name, tries = policy.get("Name") or "no", policy.get("MaximumRetryCount")
     return f"{name}:{tries}" if tries else name
@@ -284,8 +302,8 @@ def _networks(deployment: str) -> list[str]:
 
 
 def _other_volumes(name: str) -> list[str]:
-    """Return the stack's volumes with configurations and secrets."""
-    return [item.name for item in data_volumes.labelled() if item.stack == name and not item.holds_data]
+    """Return the stack's volumes that hold no data, but configurations and secrets."""
+    return [item.name for item in stored_data.labelled() if item.stack == name and not item.holds_data]
 
 
 def _pulumi(*arguments: str) -> str:

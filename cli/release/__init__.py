@@ -1,1 +1,1 @@
-"""Releases: images by digest with the contracts of their tools."""
+"""Makes releases: images by digest with the contracts of their tools."""

@@ -1,16 +1,17 @@
-"""Where contracts of tools come from: an image, a running container, the sources, a revision of the repository."""
+"""Gets contracts of tools from an image, a running container, the sources, or a revision of the repository."""
 
 from __future__ import annotations
 
 import io
 import json
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cli.engine import engine
+from cli.engine import engine, images, isolated, processes
+from cli.engine.errors import CommandFailed
 from cli.system.checkout import ROOT
 from cli.system.errors import StackError
 from cli.system.git import git
@@ -21,10 +22,10 @@ from infra.services.hidden_tools import hidden_tools
 from messages import tr
 
 SERVERS = ROOT / "mcp-servers"
-#: Importing a service and everything it depends on.
+#: A service has so many seconds to be imported with everything that it depends on.
 TIMEOUT_SECONDS = 120
 
-# Runs in a service's container: what the process that serves there tells an agent, over the official client.
+# Runs in a service's container and asks the server there, with the official client, as an agent would.
 _ASK_THE_SERVER = """\
 import asyncio, json, os
 from mcp import Client
@@ -37,7 +38,7 @@ async def main():
 asyncio.run(main())
 """
 _PRINT_CONTRACT = 'exec python -m dyber_kit.contract "$PACKAGE"'
-_UNPACK = "mkdir /tmp/sources && tar -x -C /tmp/sources && PYTHONPATH=/tmp/sources " + _PRINT_CONTRACT
+_PRINT_CONTRACT_OF_SOURCES = f"PYTHONPATH={isolated.FOLDER} {_PRINT_CONTRACT}"
 
 
 @dataclass(frozen=True)
@@ -49,18 +50,17 @@ class RunningTools:
 
 
 def running_tools(container: Mapping[str, Any]) -> RunningTools:
-    """Return the tools that the server in a running `container` (as `docker inspect` describes it) shows to agents, and
-    those it hides.
+    """Return the tools that the server in a running `container` shows to agents, and those that it hides.
 
-    Raises StackError.
+    `container` is the engine's description of it. Raises StackError, EngineError.
     """
     name, identity = str(container["Name"]).lstrip("/"), str(container["Id"])
-    output = _docker("exec", "--interactive", identity, "python", "-", given=_ASK_THE_SERVER.encode())
+    output = _execute(identity, ["python", "-c", _ASK_THE_SERVER], name)
     try:
         listed = listed_contract(json.loads(output.strip().splitlines()[-1]))
     except (ValueError, IndexError, KeyError, TypeError):
-        raise _silent(name, output) from None
-    printed = _parsed(_docker("exec", identity, "sh", "-c", _PRINT_CONTRACT, given=b""), name)
+        raise _unknown(name, output) from None
+    printed = _parsed(_execute(identity, ["sh", "-c", _PRINT_CONTRACT], name), name)
     environment = dict(str(variable).partition("=")[::2] for variable in container["Config"]["Env"])
     return with_hidden(listed, printed, environment)
 
@@ -72,23 +72,29 @@ def with_hidden(listed: Contract, printed: Contract, environment: Mapping[str, s
 
 
 def image_contract(image: str, environment: Mapping[str, str] | None = None) -> Contract:
-    """The contract of an image on the engine, or in a registry, run without a network. Raises StackError."""
-    output = _run(image, _PRINT_CONTRACT, environment or {})
-    return _parsed(output, image)
+    """Return the contract of an image on the engine, or in a registry; the image runs without a network.
+
+    Raises StackError, EngineError.
+    """
+    return _parsed(_print_contract(image, _PRINT_CONTRACT, environment or {}, image), image)
 
 
 def source_contract(spec: ServiceSpec) -> tuple[Contract, str]:
-    """The contract of a service's sources as they are now, and the text of its lock file.
+    """Return the contract of a service's sources as they are now, and the text of its lock file.
 
-    They run in the service's image, which has what they depend on, without a network. Raises StackError, also when
-    there is no image of the service on the engine.
+    They run in the service's image, which has what they depend on, without a network. Raises EngineError, and
+    StackError, also when there is no image of the service on the engine.
     """
-    output = _run(_newest_image(spec.name), _UNPACK, spec.environment, given=_packed(spec))
+    image = _newest_image(spec.name)
+    output = _print_contract(image, _PRINT_CONTRACT_OF_SOURCES, spec.environment, spec.name, _packed(spec))
     return _parsed(output, spec.name), contract_text(output)
 
 
 def lock_at(revision: str, service: str) -> Contract | None:
-    """The lock file of a service in a git revision; None where there is none. Raises StackError for an unknown one."""
+    """Return the lock file of a service in a git revision; None when it has none there.
+
+    Raises StackError for an unknown revision.
+    """
     known = git(ROOT, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
     if known.returncode:
         raise StackError(
@@ -102,27 +108,30 @@ def lock_at(revision: str, service: str) -> Contract | None:
 
 
 def service_container(deployment: str | None, service: str) -> dict[str, Any] | None:
-    """`docker inspect` of a running container of a service; None when none runs. `deployment` is the label value of
-    the state in use (None before the first deployment): another state may have a stack of the same name."""
+    """Return the engine's description of a running container of a service; None when none runs.
+
+    `deployment` is the label value of the state in use, None before the first deployment: another state may have a
+    stack of the same name.
+    """
     if deployment is None:
         return None
     filters = (engine.deployment_filter(deployment), f"label=dyber.service={service}")
-    found = engine.containers(*filters, all_states=False)
-    return found[0] if found else None
+    running = engine.containers(*filters, all_states=False)
+    return running[0] if running else None
 
 
 def _newest_image(service: str) -> str:
-    listed = engine.docker("image", "ls", "--quiet", "--no-trunc", f"dyber-{service}").split()
-    if not listed:
+    image = images.newest(f"dyber-{service}")
+    if image is None:
         raise StackError(
             tr("there is no image of {service} on the engine", service=service),
             tr("deploy it once: ./deploy.sh"),
         )
-    return listed[0]
+    return image
 
 
 def _packed(spec: ServiceSpec) -> bytes:
-    """The kit's and the service's packages as a tar file."""
+    """Return the kit's and the service's packages as a tar file."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for folder in (SERVERS / "kit" / "dyber_kit", spec.folder / spec.package):
@@ -137,33 +146,35 @@ def _readable_by_all(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
     return member
 
 
-def _run(image: str, command: str, environment: Mapping[str, str], given: bytes = b"") -> str:
-    variables = [part for key, value in sorted(environment.items()) for part in ("--env", f"{key}={value}")]
-    return _docker(
-        "run", "--rm", "--interactive", "--network", "none", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL",
-        "--security-opt", "no-new-privileges:true", "--memory", "1g", *variables, image, "sh", "-c", command,
-        given=given,
-    )  # fmt: skip
+def _print_contract(
+    image: str, script: str, environment: Mapping[str, str], source: str, files: bytes | None = None
+) -> str:
+    """Return what a shell script prints in a new container of an image. Raises StackError, EngineError."""
+    try:
+        return isolated.run(image, ["sh", "-c", script], environment, files, seconds=TIMEOUT_SECONDS)
+    except CommandFailed as error:
+        raise _unknown(source, str(error)) from None
 
 
-def _docker(*arguments: str, given: bytes) -> str:
-    """Standard output of `docker …`, fed with `given`. Raises StackError with the command's last words."""
-    done = engine.ask(*arguments, input=given, timeout=TIMEOUT_SECONDS)
-    if done.returncode:
-        raise _silent(arguments[0], done.stderr.decode(errors="replace"))
-    return str(done.stdout.decode())
+def _execute(container: str, command: Sequence[str], source: str) -> str:
+    """Return what a command prints in a running container. Raises StackError, EngineError."""
+    try:
+        return processes.execute(container, command, seconds=TIMEOUT_SECONDS)
+    except CommandFailed as error:
+        raise _unknown(source, str(error)) from None
 
 
 def _parsed(output: str, source: str) -> Contract:
     try:
         return parse_contract(contract_text(output), source)
     except ConfigurationError:
-        raise _silent(source, output) from None
+        raise _unknown(source, output) from None
 
 
-def _silent(what: str, output: str) -> StackError:
+def _unknown(source: str, output: str) -> StackError:
+    """Return the error for an image, container or service that did not tell its tools but wrote `output`."""
     words = "\n".join(output.strip().splitlines()[-5:])
     return StackError(
-        tr("{what}: its tools could not be learned\n{words}", what=what, words=words),
+        tr("{what}: its tools could not be learned\n{words}", what=source, words=words),
         tr("if it needs new dependencies, build its image first: ./deploy.sh deploy; else mend what is said above"),
     )

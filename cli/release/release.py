@@ -1,18 +1,17 @@
-"""A release: which images a stack runs, by digest, and the contracts of their tools. What promotion copies."""
+"""Records the images that a stack runs, by digest, and the contracts of their tools, which promotion copies."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from subprocess import CompletedProcess
 
 from pydantic import TypeAdapter, ValidationError
 
 from cli.deployment.deployment import Deployment
-from cli.engine import engine
+from cli.engine import images as engine_images
+from cli.engine.errors import EngineError
 from cli.release import contracts
 from cli.system.checkout import ROOT
 from cli.system.errors import StackError
@@ -34,9 +33,12 @@ KeyPath = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Release:
-    """`images`: by the name of a service, or of another part such as gateway, a reference that cannot move;
-    `contracts`: by service; `revision`: of the repository, with `+` where there were uncommitted changes; `interface`: the
-    number of infra.parts.image_interface that the images were built for, 0 where a record of before says nothing."""
+    """The images of a stack and the contracts of their tools.
+
+    `images` has a reference by digest for each service and each other part, such as gateway; `contracts` are by service.
+    `revision` is that of the repository, with `+` where it had uncommitted changes. `interface` is the number of
+    infra.parts.image_interface that the images were built for, 0 where a record of an earlier version lacks it.
+    """
 
     stack: str
     revision: str
@@ -45,7 +47,7 @@ class Release:
     interface: int = 0
 
     def dumps(self) -> str:
-        """The release as JSON text, for another machine to promote."""
+        """Return the release as JSON text, which another machine can promote."""
         tools = {
             service: [{"name": name, **tool} for name, tool in contract.tools.items()]
             for service, contract in self.contracts.items()
@@ -61,7 +63,7 @@ class Release:
 
     @classmethod
     def load(cls, file: Path) -> Release:
-        """The release that a file holds. Raises StackError."""
+        """Return the release that a file holds. Raises StackError."""
         try:
             content = json.loads(file.read_text(encoding="utf-8"))
             images = {str(name): _DIGEST.validate_python(image) for name, image in content["images"].items()}
@@ -76,10 +78,10 @@ class Release:
 
 
 def release_of(deployment: Deployment, display: Activities, without: frozenset[str] = frozenset()) -> Release:
-    """What a deployed stack runs, but for the services `without`; images that are only on this engine are pushed, if
-    the stack names a registry.
+    """Return the release that a deployed stack runs, except the services in `without`.
 
-    Raises StackError when the stack does not run what it was last told to: only what runs is worth promoting.
+    If the stack names a registry, images that are only on this engine are pushed. Raises StackError when the stack does
+    not run what its settings say, as only tested images are worth promoting.
     """
     settings, name = deployment.settings, deployment.stack.name
     specs = [spec for spec in settings.select(load_catalog(contracts.SERVERS)) if spec.name not in without]
@@ -96,16 +98,16 @@ def release_of(deployment: Deployment, display: Activities, without: frozenset[s
             if "@" not in image:
                 with display.phase(tr("Pushing image {part}", part=part)):
                     images[part] = push(image, settings.registry, part)
-    found = {}
+    tools = {}
     for spec in specs:
         with display.phase(tr("Reading the tools of {name}", name=spec.name)):
-            found[spec.name] = contracts.image_contract(images[spec.name], spec.environment)
-    return Release(name, _revision(), images, found, int(outputs.get("images_interface", 0)))
+            tools[spec.name] = contracts.image_contract(images[spec.name], spec.environment)
+    return Release(name, _revision(), images, tools, int(outputs.get("images_interface", 0)))
 
 
 def pinned_images(settings: StackSettings) -> dict[str, str]:
-    """The images that a stack's file gives by digest, by service or part."""
-    images = {name: own.image for name, own in settings.services.items() if own.image}
+    """Return the images that a stack's file sets by digest, by service or part."""
+    images = {name: service.image for name, service in settings.services.items() if service.image}
     for part in image_parts():
         if image := getattr(settings, f"{part}_image"):
             images[part] = image
@@ -113,40 +115,30 @@ def pinned_images(settings: StackSettings) -> dict[str, str]:
 
 
 def image_parts() -> list[str]:
-    """What has an image beside the services: each part `x` whose image is the setting `xImage`."""
+    """Return the parts other than services that have an image: part `x` for each setting `xImage`."""
     return [name.removesuffix("_image") for name in StackSettings.model_fields if name.endswith("_image")]
 
 
 def push(image: str, registry: str, part: str) -> str:
-    """Push an image of this engine and return it as `registry/part@sha256:…`. Raises EngineError."""
+    """Push an image of this engine and return it as `registry/part@sha256:…`. Raises StackError."""
     repository = f"{registry}/{part}"
-    # The tag is for people who look into the registry; what runs is named by digest.
+    # The tag is for people who look into the registry; stacks use the digest.
     target = f"{repository}:{image.removeprefix('sha256:')[:16]}"
-    engine.docker("tag", image, target)
-    pushed = _push(target)
-    found = re.search(r"digest: (sha256:[0-9a-f]{64})", pushed)
-    if not found:
-        raise engine.EngineError(f"docker push {target}: {pushed.strip()[-200:]}")
-    return f"{repository}@{found[1]}"
-
-
-def _push(target: str) -> str:
-    # A first push of a large image takes longer than other questions to the engine.
-    done: CompletedProcess[str] = engine.ask("push", target, text=True, timeout=1800)
-    if done.returncode:
+    try:
+        digest = engine_images.push(image, target)
+    except EngineError as error:
         raise StackError(
-            tr("the push failed: {strip}", strip=done.stderr.strip()),
+            tr("the push failed: {strip}", strip=error),
             tr("check dyber:registry; where a login is needed: docker login"),
-        )
-    return done.stdout
+        ) from None
+    return f"{repository}@{digest}"
 
 
 def _check_it_runs(deployment: Deployment, service: str, image: str | None) -> None:
     container = contracts.service_container(deployment.deployment_id(), service)
     if image is None or container is None:
         raise _not_running(deployment.stack.name, service)
-    wanted = engine.docker("image", "inspect", "--format", "{{.Id}}", image).strip()
-    if container["Image"] != wanted:
+    if container["Image"] != engine_images.identity(image):
         raise _not_running(deployment.stack.name, service)
 
 
@@ -168,14 +160,14 @@ def _revision() -> str:
 
 
 def pins(release: Release, target: StackSettings, specs: list[ServiceSpec]) -> dict[KeyPath, str | int | None]:
-    """What the target's file needs to run the release: value by path under `dyber:`, None for what is to be removed.
+    """Return the changes of the target's file that make it run the release: values by path under `dyber:`.
 
-    Only what differs is in it. Raises StackError for a service of the target (its `specs`) that the release lacks, and
-    for a release of images that this program cannot run.
+    None means that the setting is removed. `specs` are the services of the target. Raises StackError for a service that
+    the release lacks, and for a release of images that this program cannot run.
     """
     if release.interface != INTERFACE:
         raise _other_interface(release)
-    wanted: dict[KeyPath, str | int] = {}
+    pinned: dict[KeyPath, str | int] = {}
     missing = [spec.name for spec in specs if spec.name not in release.images]
     if missing:
         raise StackError(
@@ -209,13 +201,13 @@ def pins(release: Release, target: StackSettings, specs: list[ServiceSpec]) -> d
             )
     for spec in specs:
         contract = release.contracts[spec.name].settings
-        wanted |= _service_pins(spec.name, release.images[spec.name], contract["sha256"], contract["tools"])
-    wanted |= {(f"{part}Image",): release.images[part] for part in image_parts() if part in release.images}
-    wanted[("images",)] = "pinned"
-    wanted[("imagesInterface",)] = release.interface
+        pinned |= _service_pins(spec.name, release.images[spec.name], contract["sha256"], contract["tools"])
+    pinned |= {(f"{part}Image",): release.images[part] for part in image_parts() if part in release.images}
+    pinned[("images",)] = "pinned"
+    pinned[("imagesInterface",)] = release.interface
     present = _present(target)
-    stale = {path: None for path in present if path not in wanted and _is_a_tool(path, specs)}
-    return {path: value for path, value in {**wanted, **stale}.items() if present.get(path) != value}
+    stale = {path: None for path in present if path not in pinned and _is_a_tool(path, specs)}
+    return {path: value for path, value in {**pinned, **stale}.items() if present.get(path) != value}
 
 
 def _other_interface(release: Release) -> StackError:
@@ -257,14 +249,14 @@ def _is_a_tool(path: KeyPath, specs: list[ServiceSpec]) -> bool:
 
 
 def _present(settings: StackSettings) -> dict[KeyPath, str | int]:
-    """What the stack's file says now of all that a promotion writes."""
-    found: dict[KeyPath, str | int] = {("images",): settings.images}
+    """Return the present values of all settings that a promotion writes."""
+    values: dict[KeyPath, str | int] = {("images",): settings.images}
     if settings.images_interface:
-        found[("imagesInterface",)] = settings.images_interface
-    for name, own in settings.services.items():
-        if own.contract:
-            found |= _service_pins(name, own.image, own.contract.sha256, own.contract.tools)
-        elif own.image:
-            found[("services", name, "image")] = own.image
-    found |= {(f"{part}Image",): image for part in image_parts() if (image := getattr(settings, f"{part}_image"))}
-    return found
+        values[("imagesInterface",)] = settings.images_interface
+    for name, service in settings.services.items():
+        if service.contract:
+            values |= _service_pins(name, service.image, service.contract.sha256, service.contract.tools)
+        elif service.image:
+            values[("services", name, "image")] = service.image
+    values |= {(f"{part}Image",): image for part in image_parts() if (image := getattr(settings, f"{part}_image"))}
+    return values

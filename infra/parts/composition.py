@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from infra.parts import data_volumes, image_interface
 from infra.rendering.gateway import inputs as gateway_inputs
@@ -22,14 +23,16 @@ class Composition:
     data_volumes: Mapping[str, str]
 
 
-def compose(settings: StackSettings, root: Path) -> Composition:
-    """Decide which parts the stack has; `root` is the folder of the repository.
+def compose(
+    settings: StackSettings, root: Path, list_volumes: Callable[[], Collection[Mapping[str, Any]]]
+) -> Composition:
+    """Decide what the stack is made of; `root` is the repository, `list_volumes` asks the engine which volumes it has.
 
-    Raises ConfigurationError for settings that cannot work.
+    The engine is asked last, when the settings are known to be right. Raises ConfigurationError for what cannot work.
     """
     services = settings.select(catalog.load_catalog(root / "mcp-servers"))
     image_interface.refuse_incompatible_images(settings)
     gateway_inputs.configuration(settings, services, {})
     gateway_inputs.tls_files(settings)
-    present = data_volumes.present_for(settings.stack)
+    present = data_volumes.present_for(settings.stack, list_volumes())
     return Composition(settings, services, data_volumes.declared(settings.stack, settings.with_data(services), present))

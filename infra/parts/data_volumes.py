@@ -1,29 +1,26 @@
-"""Names the volumes that hold data, and lists those that the engine has.
+"""Names the volumes that hold data, and recognizes them among the volumes of the engine.
 
-A data volume outlives its service, the stack, and the state. Its name is fixed, so a service that is added again finds
-its data; its labels name the stack and the service.
+A data volume outlives the service that uses it, the stack, and the state. Its name is fixed, so a service that is
+switched on again finds its data; its labels name the stack and the service that own it.
 """
 
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from infra.schema.problems import ConfigurationError, Problem
 
-#: The folder of a container with its data volume; in the images of services, only the service's user can read it.
+#: The folder where a container has its data volume; in the image of each service only the service's user may use it.
 DATA_FOLDER = "/data"
-#: How many seconds the engine may take to answer.
-ANSWER_SECONDS = 60
 _SERVICE = re.compile(r"[a-z][a-z0-9-]*")
-_COLUMNS = ("{{.Name}}", '{{.Label "dyber.stack"}}', '{{.Label "dyber.service"}}')
 
 
 @dataclass(frozen=True)
 class LabelledVolume:
-    """A volume of the engine with the system's labels, which name its `stack` and its `service`."""
+    """A volume of the engine with labels of ours, which name the `stack` and the `service` that own it."""
 
     name: str
     stack: str
@@ -32,63 +29,59 @@ class LabelledVolume:
     @property
     def holds_data(self) -> bool:
         """Tell whether it is a data volume, not a volume with a configuration or secrets."""
-        return self.name in (volume_name(self.stack, self.service), _older_name(self.stack, self.service))
+        return self.name in (volume_name(self.stack, self.service), _name_before(self.stack, self.service))
 
 
 def volume_name(stack: str, service: str) -> str:
-    """Return the name of a service's data volume, which is different for each pair of stack and service.
+    """Return the name of a service's data volume, which differs for any two pairs of stack and service.
 
-    Hyphens of the stack's name are doubled, so the first single hyphen is the one before the service, whose name begins
-    with a letter.
+    Hyphens of the stack are doubled, so the first single hyphen is the one before the service, whose name begins with a
+    letter.
     """
     return f"dyber-{stack.replace('-', '--')}-{service}-data"
 
 
-def _older_name(stack: str, service: str) -> str:
-    """Return the name that older versions gave such a volume, without doubled hyphens. It is ambiguous, so the labels
-    of the volume must match as well."""
+def _name_before(stack: str, service: str) -> str:
+    """Return the name that such a volume had before hyphens were doubled.
+
+    It is ambiguous, so the labels of the volume have to agree.
+    """
     return f"dyber-{stack}-{service}-data"
 
 
-def labelled() -> list[LabelledVolume]:
-    """Return every volume of the engine with the system's labels. Raises ConfigurationError if it does not answer."""
-    return _listed("label=dyber.project=dyber")
+def labelled(volumes: Iterable[Mapping[str, Any]]) -> list[LabelledVolume]:
+    """Return those of the engine's `volumes`, as it describes them, that have labels of ours."""
+    return [_read(volume) for volume in volumes if _labels(volume).get("dyber.project") == "dyber"]
 
 
-def present_for(stack: str) -> list[LabelledVolume]:
-    """Return the volumes of `labelled`, and the volumes without labels that have the name of a data volume of `stack`.
+def present_for(stack: str, volumes: Collection[Mapping[str, Any]]) -> list[LabelledVolume]:
+    """Return those of the engine's `volumes` that have labels of ours, and those that a person made for `stack`.
 
-    A person made the latter for the stack to use; they are returned as if they had the labels. Raises
-    ConfigurationError.
+    The latter have no labels but the name of a data volume of the stack; they are returned as if they had the labels.
     """
     prefix, suffix = volume_name(stack, "\n").split("\n")
-    by_name = _listed(f"name={prefix}")
     made_by_hand = []
-    for volume in by_name:
+    for volume in map(_read, volumes):
         service = volume.name.removeprefix(prefix).removesuffix(suffix)
         if not volume.stack and _SERVICE.fullmatch(service) and volume.name == volume_name(stack, service):
             made_by_hand.append(LabelledVolume(volume.name, stack, service))
-    return [*labelled(), *made_by_hand]
+    return [*labelled(volumes), *made_by_hand]
 
 
-def _listed(chosen: str) -> list[LabelledVolume]:
-    command = ["docker", "volume", "ls", "--filter", chosen, "--format", "\t".join(_COLUMNS)]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", timeout=ANSWER_SECONDS, check=False
-        )
-        problem = done.stderr.strip() if done.returncode else ""
-    except (OSError, subprocess.TimeoutExpired) as error:
-        done, problem = None, str(error)
-    if done is None or done.returncode:
-        raise ConfigurationError(Problem("volumes_unknown", parameters={"reason": problem}))
-    return [LabelledVolume(*line.split("\t")) for line in done.stdout.splitlines() if line.count("\t") == 2]
+def _read(volume: Mapping[str, Any]) -> LabelledVolume:
+    labels = _labels(volume)
+    return LabelledVolume(volume["Name"], labels.get("dyber.stack", ""), labels.get("dyber.service", ""))
+
+
+def _labels(volume: Mapping[str, Any]) -> Mapping[str, str]:
+    # The engine describes a volume without labels by null.
+    return volume.get("Labels") or {}
 
 
 def of_stack(stack: str, present: Iterable[LabelledVolume]) -> dict[str, str]:
     """Return the names of the stack's data volumes among `present`, by service.
 
-    If a service has a volume of the older naming as well, that one is returned, as it was there first.
+    A service may have a volume of each naming scheme. Then the older one is returned, which the service used first.
     """
     names: dict[str, str] = {}
     for volume in present:
@@ -102,9 +95,10 @@ def of_stack(stack: str, present: Iterable[LabelledVolume]) -> dict[str, str]:
 def declared(stack: str, used: Collection[str], present: Collection[LabelledVolume]) -> dict[str, str]:
     """Return the names of the data volumes that a stack declares, by service.
 
-    They are those of the services in `used`, and all others of the stack on the engine, because a volume that is no
-    longer declared could be deleted. `present` comes from present_for.
-    Raises ConfigurationError if a name is taken by the data of another stack.
+    Those are the volumes of the services in `used`, and the stack's volumes on the engine that nothing uses now: a volume
+    that is not declared could be deleted. `present` is the result of present_for.
+
+    Raises ConfigurationError where a name belongs to the data of another stack.
     """
     existing = of_stack(stack, present)
     names = {service: existing.get(service) or volume_name(stack, service) for service in sorted({*used, *existing})}

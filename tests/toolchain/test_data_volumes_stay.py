@@ -27,6 +27,7 @@ import os
 
 import pulumi
 import pulumi_docker as docker
+from infra.engine.volumes import list_volumes
 from infra.parts import data_volumes
 from infra.components.docker import defaults
 from infra.components.docker.data import DataVolumes, DataVolumesArgs
@@ -52,7 +53,8 @@ if os.environ.get("BEFORE"):
     for service in used:
         McpService(service)
 else:
-    DataVolumes("data", DataVolumesArgs(identity, data_volumes.declared(stack, used, data_volumes.present_for(stack))), opts)
+    present = data_volumes.present_for(stack, list_volumes())
+    DataVolumes("data", DataVolumesArgs(identity, data_volumes.declared(stack, used, present)), opts)
 """
 
 

@@ -1,1 +1,1 @@
-"""Commands about data: backup, restore, recovery, deletion."""
+"""The commands that back up, restore, recover and delete data."""

@@ -59,7 +59,7 @@ def backup(
 
 
 def create(deployment: Deployment, path: Path, password: str, display: Activities) -> None:
-    """Make a backup of a deployed stack, which goes on running: what writes into a volume pauses while it is copied.
+    """Back up a deployed stack, which keeps running: containers that write into a volume pause while it is copied.
 
     Raises EngineError.
     """
@@ -69,7 +69,7 @@ def create(deployment: Deployment, path: Path, password: str, display: Activitie
         for item in deployment.resources()
         if item["type"] == VOLUME and item.get("outputs")
     ]
-    labels = {name: dict(json.loads(engine.docker("volume", "inspect", name))[0]["Labels"] or {}) for name in names}
+    labels = {name: engine.volume_labels(name) for name in names}
     manifest = {
         "format": FORMAT,
         "stack": stack,
@@ -82,11 +82,11 @@ def create(deployment: Deployment, path: Path, password: str, display: Activitie
         "state.json": json.dumps({"version": exported.version, "deployment": exported.deployment}).encode(),
         "stack.yaml": deployment.file.read_bytes(),
     }
-    own_passphrase = passphrase()
-    if own_passphrase is not None and has_passphrase(files["stack.yaml"]):
-        files["passphrase"] = own_passphrase
-    if (own := ROOT / file_name(stack)).is_file():
-        files["env"] = own.read_bytes()
+    current_passphrase = passphrase()
+    if current_passphrase is not None and has_passphrase(files["stack.yaml"]):
+        files["passphrase"] = current_passphrase
+    if (env_file := ROOT / file_name(stack)).is_file():
+        files["env"] = env_file.read_bytes()
 
     def fill(tar: tarfile.TarFile) -> None:
         for name, content in files.items():
@@ -95,12 +95,10 @@ def create(deployment: Deployment, path: Path, password: str, display: Activitie
             tar.addfile(member, io.BytesIO(content))
         for volume in names:
             with display.phase(tr("Saving volume {volume}", volume=volume)):
-                writers = engine.docker(
-                    "ps", "--quiet", "--filter", f"volume={volume}", "--filter", "status=running",
-                    "--format", '{{.ID}} {{.Label "dyber.service"}}',
-                ).splitlines()  # fmt: skip
-                # The gateway only reads, and all calls go through it.
-                with volumes.paused([line.split()[0] for line in writers if not line.endswith(" gateway")]):
+                mounting = engine.listed_containers(f"volume={volume}", "status=running")
+                # The gateway only reads its volume, and pausing it would stop all calls.
+                writers = [item["Id"] for item in mounting if item["Labels"].get("dyber.service") != "gateway"]
+                with volumes.paused(writers):
                     volumes.save(volume, tar, f"volumes/{volume}")
 
     with display.phase(tr("Backing up")):

@@ -1,4 +1,4 @@
-"""`dyber clean`: the stack, its data, and if asked its images; or just the data that nothing uses."""
+"""`dyber clean` deletes a stack with its data, with an option also its images, or only the data that nothing uses."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def clean(
 
 
 def list_doomed(data: list[StoredData]) -> None:
-    """Tell which data volumes are about to be deleted for good."""
+    """Print which data volumes are about to be deleted for good."""
     if data:
         err.print(Text(tr("Data will be deleted for good:"), style="bold red"))
         for line in stored_data.lines(data):
@@ -101,7 +101,7 @@ def list_doomed(data: list[StoredData]) -> None:
 
 def _clean_unused(stack: str, yes: bool) -> None:
     """Delete the stack's data volumes that nothing uses (asks first)."""
-    # A stack whose file is gone has no state here that could need them.
+    # A stack without a file has no state on this machine that could need the volumes.
     deployment = Deployment.open(stack, create=False) if (ROOT / stack_file(stack)).is_file() and _has(stack) else None
     needed: set[str] = set()
     if deployment and deployment.deployment_id():
@@ -114,14 +114,14 @@ def _clean_unused(stack: str, yes: bool) -> None:
     list_doomed(doomed)
     if not yes and not typer.confirm(tr("Continue?"), default=False, err=True):
         raise typer.Exit(FAILED)
-    gone = stored_data.delete(doomed)
+    deleted = stored_data.delete(doomed)
     if deployment:
-        state_edits.forget(deployment.stack, gone, [VOLUME])
-    out.print(tr("Deleted {gone} data volumes.", gone=len(gone)))
+        state_edits.forget(deployment.stack, deleted, [VOLUME])
+    out.print(tr("Deleted {gone} data volumes.", gone=len(deleted)))
 
 
 def _has(stack: str) -> bool:
-    """Whether the state knows a stack of this name."""
+    """Tell whether the state knows a stack of this name."""
     return stack in {item.name for item in auto.LocalWorkspace(work_dir=str(ROOT)).list_stacks()}
 
 

@@ -1,4 +1,4 @@
-"""`dyber recover`: a stack whose state was lost, taken over by a new one, with its data and the least interruption."""
+"""`dyber recover` lets a new state take over a stack whose state was lost, with its data and little interruption."""
 
 from __future__ import annotations
 
@@ -35,8 +35,7 @@ from messages import tr
 from toolchain.home import DyberHome
 from toolchain.progress import duration
 
-#: Whose containers cannot be there twice: they start once the old ones are gone (remains.blocks_replacement says which
-#: those are).
+#: The components whose containers cannot exist twice: they start when the old ones are gone (see remains.blocks_replacement).
 LAST = ["dyber:gateway:Front", "dyber:gateway:AcmeCertificate", "dyber:cache:Cache", "dyber:monitoring:Monitoring"]
 
 commands = typer.Typer()
@@ -64,90 +63,101 @@ def recover(
     started = time.monotonic()
     home = DyberHome.from_environment()
     with Activities(home.logs / "deploy.log") as display:
-        # The tools are gone with the state where both were in DYBER_HOME.
+        # Where the state was in DYBER_HOME, the tools in it are lost too.
         set_up(home, display)
     deployment = _open(stack)
-    found = _chosen(remains.find(stack, deployment.deployment_id()), deployment_ids or [])
-    if not found:
+    leftovers = _chosen(remains.find(stack, deployment.deployment_id()), deployment_ids or [])
+    if not leftovers:
         out.print(tr("There is nothing to take over."))
         return
     state = backup_file.state_of(backup, stack, backup_file.known_password(password_file)) if backup else None
-    _tell(deployment, found, from_backup=backup is not None)
+    _announce(deployment, leftovers, from_backup=backup is not None)
     if not yes and not typer.confirm(tr("Continue?"), default=False, err=True):
         raise typer.Exit(FAILED)
     with Activities(home.logs / "deploy.log") as display:
         if state is not None:
-            # In another folder first: it adds what the stack's file needs, whatever ends this run.
+            # A trial import in another folder completes the stack's file first, so that an interruption of the real
+            # import leaves a file that fits the state.
             replace_file(deployment.file, state_import.trial_import(stack, deployment.file.read_bytes(), state).file)
             state_import.import_state(stack, state)
             deployment = Deployment.open(stack)
-            found = remains.find(stack, deployment.deployment_id())
-        check(deployment, replacing=[item.deployment for item in found])
+            leftovers = remains.find(stack, deployment.deployment_id())
+        check(deployment, replacing=[item.deployment for item in leftovers])
         deployment.recover(display)
         with graceful_interrupt():
-            outputs = _take_over(deployment, found, display)
+            outputs = _take_over(deployment, leftovers, display)
     env_values.complete(stack, outputs["tokens"])
     out.print(f"\n[green]✓[/] {tr('Taken over')} ({duration(time.monotonic() - started)})")
     out.print(tr("  token") + ": ./deploy.sh token show" + ("" if stack == "dev" else f" -s {stack}"))
 
 
-def _take_over(deployment: Deployment, found: Sequence[Remains], display: Activities) -> dict[str, Any]:
-    """The new ones come up beside the old ones as far as that goes; then those that hold ports change places; then the
-    rest of the old ones goes. Interrupted, the next run goes on."""
-    alone = [one for item in found for one in item.containers if remains.blocks_replacement(one)]
-    if alone:
+def _take_over(deployment: Deployment, leftovers: Sequence[Remains], display: Activities) -> dict[str, Any]:
+    """Replace the old containers by new ones with as little interruption as possible, and return the outputs.
+
+    New containers start beside the old ones where both can exist. Then those that hold ports or data are exchanged, and
+    the other old ones are removed. When it is interrupted, the next run continues.
+    """
+    exclusive = [
+        container for item in leftovers for container in item.containers if remains.blocks_replacement(container)
+    ]
+    if exclusive:
         with display.phase(tr("Comparing")):
             deployment.preview(display)
         deployment.up_without(display, [f"**{kind}${CONTAINER}::**" for kind in LAST])
-    with _stepping_aside(deployment, alone, display):
-        # What came up just now need not be looked at again: meanwhile nobody is served.
-        outputs, _ = deployment.up(display, refresh=not alone)
-    remains.remove_containers(alone)
+    with _stopped(deployment, exclusive, display):
+        # Containers that have just been started need no refresh, which would only make the interruption longer.
+        outputs, _ = deployment.up(display, refresh=not exclusive)
+    remains.remove_containers(exclusive)
     in_use = {str(item["outputs"].get("name")) for item in deployment.resources() if "volume:Volume" in item["type"]}
     with display.phase(tr("Removing the old ones")):
-        for item in found:
-            remains.remove_containers(one for one in item.containers if not remains.blocks_replacement(one))
+        for item in leftovers:
+            remains.remove_containers(
+                container for container in item.containers if not remains.blocks_replacement(container)
+            )
             remains.remove_rest(item, in_use | _data(item))
     return outputs
 
 
 @contextmanager
-def _stepping_aside(deployment: Deployment, alone: Sequence[Mapping[str, Any]], display: Activities) -> Iterator[None]:
-    """Stop the old containers `alone`, so that those that take their places can start. If that fails, the new ones that
-    hold their ports or data go, and the old ones serve again."""
-    running = [str(one["Id"]) for one in alone if one["State"]["Status"] in ("running", "paused")]
-    before = {one["Id"] for one in _own(deployment)}
+def _stopped(deployment: Deployment, exclusive: Sequence[Mapping[str, Any]], display: Activities) -> Iterator[None]:
+    """Stop the old containers that hold ports or data (`exclusive`), so that new ones can start inside.
+
+    If that fails, the new containers that hold the same ports or data are removed, and the old ones serve again.
+    """
+    running = [str(item["Id"]) for item in exclusive if item["State"]["Status"] in ("running", "paused")]
+    before = {item["Id"] for item in _containers(deployment)}
     try:
-        if alone:
+        if exclusive:
             with display.phase(tr("Stopping old containers that hold ports or data")):
-                remains.stop(alone)
+                remains.stop(exclusive)
         yield
     except BaseException:
         title = tr("That failed: the old containers serve again")
         with display.phase(title), moments.undisturbed():
-            new = [one for one in _own(deployment) if one["Id"] not in before]
-            remains.remove_containers(one for one in new if remains.blocks_replacement(one))
+            new = [item for item in _containers(deployment) if item["Id"] not in before]
+            remains.remove_containers(item for item in new if remains.blocks_replacement(item))
             for container in running:
-                with suppress(EngineError):
-                    engine.docker("start", container)
+                with suppress(EngineError), engine.asking() as client:
+                    client.start(container)
         raise
 
 
-def _own(deployment: Deployment) -> list[dict[str, Any]]:
+def _containers(deployment: Deployment) -> list[dict[str, Any]]:
     """Return the containers of the new deployment."""
     identity = deployment.deployment_id()
     return engine.containers(engine.deployment_filter(identity)) if identity else []
 
 
 def _data(item: Remains) -> set[str]:
-    """Return the volumes with data: whatever a container mounts at /data, even where somebody made the volume by
-    hand."""
+    """Return the volumes with data: those that a container mounts at /data, also volumes that a person created."""
     return item.volumes(folder=DATA_FOLDER)
 
 
 def _open(stack: str) -> Deployment:
-    """The stack, in a state of this machine. Where that is new, a salt of the lost passphrase in the stack's file is of
-    no use any more."""
+    """Open the stack, in a state of this machine.
+
+    Where that state is new, the salt of the lost passphrase is removed from the stack's file, as nothing needs it.
+    """
     try:
         return Deployment.open(stack)
     except CommandError as error:
@@ -166,21 +176,21 @@ def _open(stack: str) -> Deployment:
     return Deployment.open(stack)
 
 
-def _chosen(found: list[Remains], wanted: list[str]) -> list[Remains]:
-    known = {item.deployment: item for item in found}
-    if unknown := [name for name in wanted if name not in known]:
+def _chosen(candidates: list[Remains], names: list[str]) -> list[Remains]:
+    known = {item.deployment: item for item in candidates}
+    if unknown := [name for name in names if name not in known]:
         raise typer.BadParameter(tr("no deployment {unknown}; known: ", unknown=unknown[0]) + ", ".join(known))
-    if len(found) > 1 and not wanted:
-        listed = ", ".join(f"{item.deployment} ({item.since})" for item in found)
+    if len(candidates) > 1 and not names:
+        listed = ", ".join(f"{item.deployment} ({item.since})" for item in candidates)
         raise typer.BadParameter(tr("several are there; name one by --deployment: {listed}", listed=listed))
-    return [known[name] for name in wanted] if wanted else found
+    return [known[name] for name in names] if names else candidates
 
 
-def _tell(deployment: Deployment, found: Sequence[Remains], *, from_backup: bool) -> None:
+def _announce(deployment: Deployment, leftovers: Sequence[Remains], *, from_backup: bool) -> None:
     settings = deployment.settings
-    data = sorted(name for item in found for name in _data(item))
+    data = sorted(name for item in leftovers for name in _data(item))
     lines = [
-        (tr("containers that are replaced"), [name for item in found for name in item.names()]),
+        (tr("containers that are replaced"), [name for item in leftovers for name in item.names()]),
         (tr("volumes that stay"), data),
     ]
     new = [] if from_backup else [client for client in settings.clients if client not in settings.given_tokens]
@@ -189,7 +199,7 @@ def _tell(deployment: Deployment, found: Sequence[Remains], *, from_backup: bool
     for title, names in lines:
         if names:
             err.print(Text.assemble((f"{title}: ", "bold"), ", ".join(names)))
-    for item in found:
+    for item in leftovers:
         err.print(
             tr(
                 "If the state of this deployment ({deployment}) still exists (on another machine, in another "

@@ -1,4 +1,4 @@
-"""Implements `dyber restore`: check first, replace last, and after a failure put back what was there."""
+"""`dyber restore` checks a backup, replaces the stack by it, and puts the stack back as it was after a failure."""
 
 from __future__ import annotations
 
@@ -46,15 +46,18 @@ from toolchain.home import DyberHome
 
 commands = typer.Typer()
 NETWORK = "docker:index/network:Network"
-#: With more networks than this, the engine may have no address range left for a second set of them.
+#: If a stack has more networks than this, the engine may have no address ranges left for a second set of them.
 FEW_NETWORKS = 10
 
 
 @dataclass(frozen=True)
 class Restorable:
-    """A backup that has been checked: `files` are to be written, with `stack_yaml` for the stack's file; `present` is
-    the stack as the state knows it now, None where it does not. `local_env`: whether `stack_yaml` was given the key
-    localEnv, which the backup's .env needs and the backup does not have."""
+    """A backup that has been checked.
+
+    `files` are written, with `stack_yaml` as the stack's file. `present` is the stack as the state knows it now, None
+    where it does not. `local_env` tells whether the key localEnv was added to `stack_yaml`: the backup's .env needs it,
+    and backups of earlier versions lack it.
+    """
 
     manifest: Manifest
     files: Mapping[str, bytes]
@@ -90,12 +93,12 @@ def restore(
         set_up(home, display)
         with display.phase(tr("Checking the backup")):
             restorable = checked(manifest, files)
-    _tell(restorable)
+    _announce(restorable)
     if not yes and not typer.confirm(tr("Continue?"), default=False, err=True):
         raise typer.Exit(FAILED)
-    with Activities(home.logs / "backup.log") as display, way_back.alone(manifest.stack):
+    with Activities(home.logs / "backup.log") as display, way_back.restore_lock(manifest.stack):
         with display.phase(tr("Checking the present stack")):
-            # While the question waited, the stack may have been deployed, or something else have taken its ports.
+            # Before the question was answered, the stack may have been deployed, or its ports may have been taken.
             restorable = with_present(restorable)
         if restorable.present:
             restorable.present.recover(display)
@@ -111,9 +114,11 @@ def restore(
 
 
 def checked(manifest: Manifest, files: Mapping[str, bytes]) -> Restorable:
-    """Check that everything in the backup can be used here, change nothing, and return the backup. Raises StackError
-    and ConfigurationError, which name what cannot be used, EngineError, and Pulumi's error for a state that it cannot
-    import."""
+    """Check that everything in the backup can be used here, change nothing, and return the backup.
+
+    Raises StackError and ConfigurationError, which name what cannot be used, EngineError, and Pulumi's error for a state
+    that it cannot import.
+    """
     name = manifest.stack
     stack_yaml = file_for_here(files["stack.yaml"], files.get("passphrase"))
     local_env = _lacks_local_env(name, stack_yaml, files.get("env"))
@@ -124,9 +129,9 @@ def checked(manifest: Manifest, files: Mapping[str, bytes]) -> Restorable:
         imported = trial_import(name, stack_yaml, state)
     except CommandError as error:
         cause = explain(str(error), [])
-        told = "; ".join([cause.message, *cause.details]) if isinstance(cause, DeployError) else str(cause)
+        reason = "; ".join([cause.message, *cause.details]) if isinstance(cause, DeployError) else str(cause)
         raise StackError(
-            tr("the state in the backup cannot be imported: {told}", told=told),
+            tr("the state in the backup cannot be imported: {told}", told=reason),
             tr("nothing was changed; use another backup, or give the passphrase it was made with"),
         ) from None
     settings = settings_of(name, imported.values, files.get("env"))
@@ -134,10 +139,13 @@ def checked(manifest: Manifest, files: Mapping[str, bytes]) -> Restorable:
 
 
 def with_present(restorable: Restorable) -> Restorable:
-    """The backup with the stack as it is at this moment, if it can take that stack's place: nobody is at work on the
-    stack, and volumes, ports and disk can be had. Nothing is changed. Raises StackError and EngineError."""
+    """Return the backup with the present stack, after checking that it can replace that stack at this moment.
+
+    No run may be in progress on the stack, and volumes, ports and disk space have to be available. Nothing is changed.
+    Raises StackError and EngineError.
+    """
     name = restorable.manifest.stack
-    # The present settings are of no use here, and may be what the user wants to get rid of.
+    # The present settings are not read: they may be the mistake that the restore is to correct.
     present = Deployment.known_to_the_state(name)
     restorable = replace(restorable, present=present)
     present_id = present.deployment_id() if present else None
@@ -152,8 +160,11 @@ def with_present(restorable: Restorable) -> Restorable:
 
 
 def settings_of(name: str, values: Mapping[str, str], env: bytes | None) -> StackSettings:
-    """The settings that a backup brings, read with the services of this checkout: Pulumi's configuration `values`, and
-    the text of its .env; where it has none, the present one stays. Raises ConfigurationError."""
+    """Return the settings of a backup, checked with the services of this checkout.
+
+    `values` is Pulumi's configuration, `env` the text of the backup's .env; None means that the present .env stays.
+    Raises ConfigurationError.
+    """
     overrides = read_overrides(ROOT, name) if env is None else _parsed_env(name, env)
     settings = parse_settings(name, values, overrides=overrides)
     gateway_inputs.configuration(settings, settings.select(load_catalog(ROOT / "mcp-servers")), {})
@@ -165,11 +176,11 @@ def _parsed_env(name: str, env: bytes) -> env_file.EnvFile:
 
 
 def _lacks_local_env(name: str, stack_yaml: bytes, env: bytes | None) -> bool:
-    """Whether the .env of a backup won over its stack's file without localEnv, as it did in earlier versions."""
+    """Tell whether the backup's .env overrides its stack's file without localEnv, as it did in earlier versions."""
     if env is None or name == env_file.DEFAULT_STACK:
         return False
-    said = StackFile(ROOT / stack_file(name), stack_yaml).values()
-    return not {"localEnv", "local_env"} & set(said) and bool(env_file.keys_besides_token(_parsed_env(name, env)))
+    settings = StackFile(ROOT / stack_file(name), stack_yaml).values()
+    return not {"localEnv", "local_env"} & set(settings) and bool(env_file.keys_besides_token(_parsed_env(name, env)))
 
 
 def _with_local_env(name: str, stack_yaml: bytes) -> bytes:
@@ -187,8 +198,10 @@ def deployment_id(state: Mapping[str, Any]) -> str:
 
 
 def without_containers(state: dict[str, Any]) -> dict[str, Any]:
-    """Return the state without its containers and networks: the restored stack makes new ones, so the present ones can
-    stay until it serves."""
+    """Return the state without its containers and networks.
+
+    The restored stack creates new ones, so the present ones can stay until it serves.
+    """
     state_edits.remove_where(state["deployment"], lambda item: item["type"] in (CONTAINER, NETWORK))
     state["deployment"]["pending_operations"] = []
     return state
@@ -199,7 +212,8 @@ def _replace(restorable: Restorable, back: WayBack, file: Path, password: str, d
     back.begin(display)
     if restorable.settings.network_pool or len(back.networks) > FEW_NETWORKS:
         for network in back.networks:
-            engine.docker("network", "rm", network)
+            with engine.asking() as client:
+                client.remove_network(network)
     replace_file(ROOT / stack_file(name), restorable.stack_yaml)
     if "env" in restorable.files:
         replace_file(ROOT / file_name(name), restorable.files["env"], 0o600)
@@ -223,13 +237,13 @@ def _fill(restorable: Restorable, file: Path, password: str) -> None:
 
 
 def _put_back(back: WayBack, display: Activities) -> None:
-    """Put back what was there after a failure or Ctrl-C; a further Ctrl-C does not stop this."""
+    """Put the stack back as it was, after a failure or Ctrl-C; a further Ctrl-C does not stop this."""
     err.print(tr("The restore failed; putting back what was there …"))
     try:
         with moments.undisturbed():
-            _take(back, display)
+            _undo(back, display)
     except Exception as error:
-        # Whatever it is, such as a full disk: what made the restore fail is told too, and this must not take its place.
+        # This error must not replace the one that made the restore fail, which is reported too.
         err.print(str(error) or type(error).__name__, markup=False)
         err.print(
             tr("Not all is back; try again: ./deploy.sh restore --undo"),
@@ -237,8 +251,9 @@ def _put_back(back: WayBack, display: Activities) -> None:
         )
 
 
-def _take(back: WayBack, display: Activities) -> None:
-    redeploy = not back.take(display) and back.has_state
+def _undo(back: WayBack, display: Activities) -> None:
+    """Undo a restore, with a deployment where containers have to be created anew."""
+    redeploy = not back.undo(display) and back.has_state
     if redeploy:
         deployment = Deployment.open(back.stack, while_restoring=True)
         deployment.recover(display)
@@ -250,17 +265,18 @@ def _undo_unfinished(home: DyberHome) -> bool:
     unfinished = way_back.unfinished()
     if unfinished:
         activate(home)
-        # A copy that is still under way would write into what is put back.
+        # A copy that still runs would write into the data that is put back.
         moments.put_back_forgotten()
         with Activities(home.logs / "backup.log") as display:
             for back in unfinished:
-                with way_back.alone(back.stack):
+                with way_back.restore_lock(back.stack):
                     way_back.release_lock(back.stack)
-                    _take(back, display)
+                    _undo(back, display)
     return bool(unfinished)
 
 
-def _tell(restorable: Restorable) -> None:
+def _announce(restorable: Restorable) -> None:
+    """Print what the restore will replace."""
     manifest = restorable.manifest
     file = stack_file(manifest.stack)
     err.print(
@@ -287,9 +303,9 @@ def _tell(restorable: Restorable) -> None:
 
 
 def _refuse_foreign_volumes(restorable: Restorable, present_id: str | None) -> None:
-    """Raises StackError where a data volume is another stack's, or used by containers of somebody else."""
+    """Raise StackError where a data volume belongs to another stack, or containers that are not the stack's use it."""
     name = restorable.manifest.stack
-    labelled = data_volumes.labelled()
+    labelled = stored_data.labelled()
     owners = {item.name: item for item in labelled}
     restored = [
         LabelledVolume(volume, labels.get("dyber.stack", ""), labels.get("dyber.service", ""))
@@ -321,9 +337,12 @@ def _refuse_foreign_volumes(restorable: Restorable, present_id: str | None) -> N
 
 
 def _refuse_small_disk(restorable: Restorable) -> None:
-    """Raises StackError where the engine's disk has no room for the backup's data beside the present one's copy. An
-    engine on another machine is not asked: there a full disk is met before anything is lost."""
-    folder = Path(engine.docker("info", "--format", "{{.DockerRootDir}}").strip() or "/nowhere")
+    """Raise StackError where the engine's disk has no room for the backup's data beside a copy of the present data.
+
+    The disk of an engine on another machine is not checked; if it is full, the restore fails and is undone.
+    """
+    with engine.asking() as client:
+        folder = Path(client.info().get("DockerRootDir") or "/nowhere")
     if not folder.is_dir():
         return
     name, restored = restorable.manifest.stack, restorable.manifest.volumes
@@ -341,8 +360,8 @@ def _refuse_small_disk(restorable: Restorable) -> None:
         )
 
 
-def _install_passphrase(home: DyberHome, then: bytes | None) -> None:
-    """Install the backup's passphrase on a machine that has none."""
-    if then is not None and passphrase() is None and not home.passphrase_file.exists():
+def _install_passphrase(home: DyberHome, backed_up: bytes | None) -> None:
+    """Install the passphrase of the backup on a machine that has none."""
+    if backed_up is not None and passphrase() is None and not home.passphrase_file.exists():
         home.root.mkdir(parents=True, exist_ok=True)
-        replace_file(home.passphrase_file, then, 0o600)
+        replace_file(home.passphrase_file, backed_up, 0o600)

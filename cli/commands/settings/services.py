@@ -118,7 +118,7 @@ def _announce(name: str, deployed: list[removal.Deployed], deleted_stack: str | 
         when = "" if is_deleted else tr(" (when {name} is deployed)", name=part.name)
         fate = tr("data will be deleted for good") if is_deleted else tr("data kept")
         lines += [tr("container ") + container + when for container in part.containers]
-        lines += [tr("data volume ") + f"{item.told()}: {fate}" for item in part.data]
+        lines += [tr("data volume ") + f"{item.description()}: {fate}" for item in part.data]
     err.print(tr("Will be removed:"))
     for line in lines:
         err.print(f"  {line}", markup=False)

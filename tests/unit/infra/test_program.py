@@ -12,7 +12,7 @@ import pulumi
 import pytest
 
 from infra.components.docker.defaults import security_options
-from infra.parts import data_volumes
+from infra.engine import volumes as engine_volumes
 from infra.parts.data_volumes import LabelledVolume
 from infra.parts.image_interface import INTERFACE
 from infra.services import catalog
@@ -55,6 +55,12 @@ class Recorder(pulumi.runtime.Mocks):
         return {item.name: item.inputs for item in self.resources if item.typ.endswith(kind)}
 
 
+def described(volume: LabelledVolume) -> dict[str, Any]:
+    """The engine's description of a volume with labels of ours."""
+    labels = {"dyber.project": "dyber", "dyber.stack": volume.stack, "dyber.service": volume.service}
+    return {"Name": volume.name, "Labels": labels}
+
+
 def declare(
     monkeypatch: pytest.MonkeyPatch,
     changed: dict[str, Any] | None = None,
@@ -72,8 +78,8 @@ def declare(
     monkeypatch.setattr(catalog, "load_catalog", lambda servers: specs)
     for name in ("DYBER_PIP_INDEX_URL", "DYBER_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(data_volumes, "present_for", lambda stack: list(volumes))
-    # The tests must not depend on a developer's own .env.
+    monkeypatch.setattr(engine_volumes, "list_volumes", lambda: [described(volume) for volume in volumes])
+    # A developer's own .env is none of the tests' business.
     monkeypatch.setattr(env_file, "read", lambda root, stack, services: EnvFile())
     recorder = Recorder()
     set_new_event_loop()

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from cli.engine import moments, volumes
-from cli.engine.engine import EngineError
+from cli.engine.errors import EngineError
 from cli.system import programs
-from tests.support import engine_in_words
+from tests.support.fake_engine import use_engine
 
 REPOSITORY = Path(__file__).resolve().parents[4]
 
@@ -28,26 +28,29 @@ class Engine:
         self.failing: set[str] = set()
         self.interrupt_at = ""
 
-    def docker(self, command: str, container: str, **_: object) -> str:
-        if command == self.interrupt_at:
+    def pause(self, container: str) -> None:
+        self._interrupt("pause")
+        self.paused.add(container)
+
+    def unpause(self, container: str) -> None:
+        self._interrupt("unpause")
+        if container in self.failing:
+            raise EngineError("the engine is busy")
+        if container not in self.paused:
+            raise EngineError(f"Container {container} is not paused")
+        self.paused.remove(container)
+
+    def _interrupt(self, request: str) -> None:
+        if request == self.interrupt_at:
             self.interrupt_at = ""
             os.kill(os.getpid(), signal.SIGINT)
-        if command == "pause":
-            self.paused.add(container)
-        elif container in self.failing:
-            raise EngineError("the engine is busy")
-        elif container not in self.paused:
-            raise EngineError(f"Container {container} is not paused")
-        else:
-            self.paused.remove(container)
-        return ""
 
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Engine:
     found = Engine()
     monkeypatch.setenv("DYBER_HOME", str(tmp_path))
-    engine_in_words.use(monkeypatch, found.docker)
+    use_engine(monkeypatch, found)
     return found
 
 
@@ -55,7 +58,9 @@ def notes(tmp_path: Path) -> list[Path]:
     return list((tmp_path / "locks" / "moments").glob("*"))
 
 
-def test_all_go_on_when_the_first_cannot_and_that_one_with_the_next_command(fake: Engine, tmp_path: Path) -> None:
+def test_when_a_container_cannot_be_unpaused_the_others_are_and_the_next_command_unpauses_it(
+    fake: Engine, tmp_path: Path
+) -> None:
     fake.failing = {"a"}
     with pytest.raises(EngineError, match="busy"), volumes.paused(["a", "b", "c"]):
         assert fake.paused == {"a", "b", "c"}
@@ -68,7 +73,9 @@ def test_all_go_on_when_the_first_cannot_and_that_one_with_the_next_command(fake
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), EngineError("x"), ZeroDivisionError()], ids=repr)
-def test_all_go_on_after_an_error_which_is_told(fake: Engine, tmp_path: Path, error: BaseException) -> None:
+def test_all_containers_are_unpaused_after_an_error_which_is_passed_on(
+    fake: Engine, tmp_path: Path, error: BaseException
+) -> None:
     with pytest.raises(type(error)), volumes.paused(["a", "b"]):
         raise error
     assert (fake.paused, notes(tmp_path)) == (set(), [])
@@ -82,13 +89,13 @@ def test_an_interrupt_in_the_middle_leaves_none_paused(fake: Engine, tmp_path: P
     assert (fake.paused, notes(tmp_path)) == (set(), [])
 
 
-def test_what_a_running_command_has_paused_is_left_to_it(fake: Engine) -> None:
+def test_containers_that_a_running_command_has_paused_stay_paused(fake: Engine) -> None:
     with volumes.paused(["a"]):
         moments.put_back_forgotten()
         assert fake.paused == {"a"}
 
 
-def test_after_a_kill_the_next_command_puts_back(fake: Engine, tmp_path: Path) -> None:
+def test_after_a_kill_the_next_command_unpauses(fake: Engine, tmp_path: Path) -> None:
     script = (
         "import os, signal; from cli.engine import moments\n"
         "with moments.put_back_afterwards(['unpause', 'a']): os.kill(os.getpid(), signal.SIGKILL)"
@@ -101,7 +108,7 @@ def test_after_a_kill_the_next_command_puts_back(fake: Engine, tmp_path: Path) -
     assert (fake.paused, notes(tmp_path)) == (set(), [])
 
 
-def test_a_note_holds_what_is_to_be_done_before_anything_changes(fake: Engine, tmp_path: Path) -> None:
+def test_the_note_is_written_before_anything_changes(fake: Engine, tmp_path: Path) -> None:
     with moments.put_back_afterwards(["unpause", "a"]):
         (note,) = (file for file in notes(tmp_path) if file.suffix == ".json")
         assert json.loads(note.read_text()) == [["unpause", "a"]]
@@ -127,7 +134,7 @@ def test_a_damaged_note_is_set_aside_and_the_others_are_put_back(
     assert capsys.readouterr().err == ""
 
 
-def test_all_go_on_though_the_note_was_damaged_meanwhile(fake: Engine, tmp_path: Path) -> None:
+def test_all_containers_are_unpaused_though_the_note_was_damaged_meanwhile(fake: Engine, tmp_path: Path) -> None:
     with volumes.paused(["a", "b"]):
         (note,) = (tmp_path / "locks" / "moments").glob("*.json")
         note.write_bytes(b"\0")

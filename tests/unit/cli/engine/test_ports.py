@@ -52,7 +52,7 @@ def taken() -> Iterator[int]:
         yield listening.getsockname()[1]
 
 
-def test_a_port_that_somebody_listens_on_is_found(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_on_which_a_program_listens_is_reported(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
     running(monkeypatch)
     assert ports.ports_in_use([("127.0.0.1", taken)], []) == [PortInUse("127.0.0.1", taken, None)]
     assert ports.ports_in_use([("127.0.0.2", taken)], []) == []
@@ -74,13 +74,13 @@ def test_a_port_that_somebody_listens_on_is_found(taken: int, monkeypatch: pytes
         ("::1", "", True),
     ],
 )
-def test_the_same_port_of_two_addresses_clashes_only_where_they_meet(one: str, other: str, clash: bool) -> None:
+def test_a_port_on_two_addresses_conflicts_only_when_the_addresses_overlap(one: str, other: str, clash: bool) -> None:
     assert overlap((one, 80), (other, 80)) is clash
     assert overlap((other, 80), (one, 80)) is clash
     assert not overlap((one, 80), (other, 81))
 
 
-def test_another_containers_port_is_named_where_it_is_in_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_conflicting_port_is_reported_with_the_container_that_holds_it(monkeypatch: pytest.MonkeyPatch) -> None:
     running(
         monkeypatch,
         container("mine", "abc", ("127.0.0.1", "30080")),
@@ -93,19 +93,21 @@ def test_another_containers_port_is_named_where_it_is_in_the_way(monkeypatch: py
     assert [item.shown for item in found] == ["127.0.0.1:30445 (container theirs)", "[::1]:30445 (container theirs)"]
 
 
-def test_our_own_port_on_a_wider_address_is_in_nobodys_way(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_that_the_stack_itself_holds_on_every_address_is_no_conflict(
+    taken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     running(monkeypatch, container("mine", "abc", ("127.0.0.1", str(taken))))
     assert ports.ports_in_use([("0.0.0.0", taken)], ["abc"]) == []
 
 
-def test_nothing_is_tried_on_this_machine_for_an_engine_elsewhere(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ports_of_an_engine_on_another_machine_are_not_tried_here(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
     running(monkeypatch)
     monkeypatch.setenv("DOCKER_HOST", "ssh://me@host.example")
     assert ports.ports_in_use([("127.0.0.1", taken)], []) == []
 
 
 @pytest.mark.parametrize(("folder", "found"), [("/", ["absent"]), ("/in/a/virtual/machine", [])])
-def test_an_address_that_this_machine_lacks_is_told_where_the_engine_runs_here(
+def test_an_address_that_this_machine_lacks_is_reported_when_the_engine_runs_here(
     folder: str, found: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running(monkeypatch)

@@ -28,16 +28,16 @@ def english(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DYBER_LANG", "en")
 
 
-def test_a_volume_is_told_with_its_service_size_and_age(english: None) -> None:
+def test_a_volume_is_described_with_its_service_size_and_age(english: None) -> None:
     item = StoredData("dyber-dev-a-data", "dev", "a", NOW - timedelta(days=12), 1_230_000)
-    assert item.told(NOW) == "dyber-dev-a-data (a, 1.2 MB, made 12 days ago)"
-    assert StoredData("dyber-dev-a-data", "dev", "a").told(NOW) == "dyber-dev-a-data (a)"
+    assert item.description(NOW) == "dyber-dev-a-data (a, 1.2 MB, made 12 days ago)"
+    assert StoredData("dyber-dev-a-data", "dev", "a").description(NOW) == "dyber-dev-a-data (a)"
 
 
 @pytest.mark.parametrize(
     ("hours", "told"), [(0, "less than an hour"), (5, "5 hours"), (47, "47 hours"), (48, "2 days"), (-3, "less than")]
 )
-def test_an_age_is_told_in_the_unit_that_fits(english: None, hours: int, told: str) -> None:
+def test_an_age_is_given_in_the_unit_that_fits(english: None, hours: int, told: str) -> None:
     assert told in stored_data.age(NOW - timedelta(hours=hours), NOW)
 
 
@@ -47,7 +47,7 @@ def test_unused_is_what_no_container_mounts_and_no_deployment_needs() -> None:
     assert stored_data.unused([used, lacking, idle], {"dyber-dev-b-data"}) == [idle]
 
 
-def test_data_is_told_from_configurations_and_secrets_in_every_version_of_the_state() -> None:
+def test_data_volumes_are_told_from_configurations_and_secrets_in_states_of_every_version() -> None:
     data = [
         resource("dyber:data:DataVolumes", "a-data"),
         resource("dyber:service:McpService", "a-data"),
@@ -62,7 +62,7 @@ def test_data_is_told_from_configurations_and_secrets_in_every_version_of_the_st
     assert stored_data.in_state([*data, *others]) == data
 
 
-def test_a_state_of_before_is_told_to_delete_no_data_and_nothing_else() -> None:
+def test_in_a_state_of_an_earlier_version_only_data_volumes_are_marked_to_be_kept() -> None:
     old = resource("dyber:service:McpService", "a-data", retainOnDelete=False)
     other = resource("dyber:gateway:Gateway", "gateway-configuration")
     state = {"resources": [old, resource("dyber:data:DataVolumes", "b-data", retainOnDelete=True), other]}
@@ -71,7 +71,7 @@ def test_a_state_of_before_is_told_to_delete_no_data_and_nothing_else() -> None:
     assert not stored_data.retain(state)
 
 
-def test_what_somebody_uses_is_not_deleted_and_what_is_gone_counts_as_deleted(
+def test_a_volume_in_use_is_kept_and_a_missing_one_counts_as_deleted(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Client:
@@ -88,10 +88,10 @@ def test_what_somebody_uses_is_not_deleted_and_what_is_gone_counts_as_deleted(
 
 
 def labels(stack: str, service: str) -> dict[str, str]:
-    return {"dyber.stack": stack, "dyber.service": service}
+    return {"dyber.project": "dyber", "dyber.stack": stack, "dyber.service": service}
 
 
-def test_everything_that_the_engine_says_of_a_volume_is_joined(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_volume_is_joined_with_its_size_and_its_users(monkeypatch: pytest.MonkeyPatch) -> None:
     names = {"dev": "dyber-dev-a-data", "gone": "dyber-gone-a-data"}
     told = [
         {"Name": names["dev"], "Labels": labels("dev", "a"), "CreatedAt": "2026-03-01T00:00:00Z"},
@@ -113,7 +113,7 @@ def test_everything_that_the_engine_says_of_a_volume_is_joined(monkeypatch: pyte
 
 
 @pytest.mark.parametrize("retained", [True, False])
-def test_the_first_deployment_from_a_state_of_before_deletes_no_data_that_is_not_declared(
+def test_the_first_deployment_from_a_state_of_an_earlier_version_deletes_no_data_that_is_not_declared(
     monkeypatch: pytest.MonkeyPatch, retained: bool
 ) -> None:
     done: list[str] = []

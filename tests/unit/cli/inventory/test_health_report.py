@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cli.configuration.selection import SelectionError
-from cli.engine.engine import measured_of
+from cli.engine.engine import usage_from
 from cli.inventory.health_report import ServiceHealth, as_json, last_error, report, usage
 from cli.inventory.members import Member, as_member, chosen
 
@@ -118,7 +118,7 @@ def engine_stats(cpu_used: int, system_cpu: int, **memory: int) -> dict[str, Any
 
 
 def measured(*given: Any, **memory: int) -> Any:
-    result = measured_of(engine_stats(*given, **memory))
+    result = usage_from(engine_stats(*given, **memory))
     assert result is not None
     return result
 
@@ -135,8 +135,8 @@ def test_cached_files_do_not_count_as_used_memory(name: str) -> None:
     assert measured(1, 1, **{name: 2**21}).memory_bytes == 2**20
 
 
-def test_a_container_that_does_not_run_has_no_measurement() -> None:
-    assert measured_of({"cpu_stats": {"cpu_usage": {"total_usage": 0}}, "memory_stats": {}}) is None
+def test_a_container_that_does_not_run_has_no_figures() -> None:
+    assert usage_from({"cpu_stats": {"cpu_usage": {"total_usage": 0}}, "memory_stats": {}}) is None
 
 
 def test_the_newest_error_of_a_log_is_found() -> None:

@@ -43,16 +43,16 @@ def read(path: Path, password: str = PASSWORD) -> dict[str, bytes]:
         return {member.name: tar.extractfile(member).read() for member in tar}  # type: ignore[union-attr]
 
 
-def test_what_goes_in_comes_out(backup: Path) -> None:
+def test_a_backup_is_read_as_it_was_written(backup: Path) -> None:
     assert read(backup) == {"data/数据.bin": CONTENT}
 
 
-def test_nothing_can_be_read_in_it(backup: Path) -> None:
+def test_the_file_shows_nothing_of_its_contents(backup: Path) -> None:
     assert CONTENT[:64] not in backup.read_bytes()
     assert b"data/" not in backup.read_bytes()
 
 
-def test_two_backups_of_the_same_have_nothing_in_common(backup: Path, tmp_path: Path) -> None:
+def test_two_backups_of_the_same_data_have_nothing_in_common(backup: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     archive.write(other, PASSWORD, lambda tar: None)
     salt, key = slice(32, 54), slice(58, 101)
@@ -82,7 +82,7 @@ def test_a_cut_file_is_noticed_also_between_two_chunks(backup: Path, left: int) 
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permission bits")
-def test_it_is_for_its_owner_only(backup: Path) -> None:
+def test_only_its_owner_can_read_a_backup(backup: Path) -> None:
     assert backup.stat().st_mode & 0o777 == 0o600
 
 
@@ -99,13 +99,13 @@ def test_a_backup_that_fails_leaves_the_older_one(backup: Path) -> None:
 
 
 @pytest.mark.parametrize("more", [b"x", bytes(SEALED)])
-def test_a_file_that_goes_on_behind_its_end_is_noticed(backup: Path, more: bytes) -> None:
+def test_data_behind_the_end_of_a_file_is_noticed(backup: Path, more: bytes) -> None:
     backup.write_bytes(backup.read_bytes() + more)
     with pytest.raises(ArchiveError, match="damaged"):
         read(backup)
 
 
-def test_a_file_that_was_cut_where_nothing_but_the_end_is_missing_is_noticed(tmp_path: Path) -> None:
+def test_a_file_that_lacks_only_its_marked_end_is_noticed(tmp_path: Path) -> None:
     def fill(tar: tarfile.TarFile) -> None:
         member = tarfile.TarInfo("whole")
         member.size = CHUNK_BYTES - tarfile.BLOCKSIZE  # with its header just one chunk

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-from types import SimpleNamespace
-
 import pulumi
 import pytest
 from hypothesis import given
@@ -13,7 +10,7 @@ from hypothesis import strategies as st
 from infra.parts import data_volumes
 from infra.parts.data_volumes import LabelledVolume, declared, of_stack, volume_name
 from infra.schema.problems import ConfigurationError
-from tests.unit.infra.test_program import Recorder, declare
+from tests.unit.infra.test_program import Recorder, declare, described
 
 STACKS = st.from_regex(r"[a-c][a-c0-9-]{0,6}", fullmatch=True)
 SERVICES = st.from_regex(r"[a-c][a-c0-9-]{0,6}", fullmatch=True)
@@ -34,21 +31,21 @@ def test_two_services_have_two_names(stack: str, service: str, other_stack: str,
     assert (volume_name(stack, service) == volume_name(other_stack, other)) is same
 
 
-def test_pairs_that_join_to_the_same_text_have_different_names() -> None:
+def test_all_pairs_that_one_text_can_be_split_into_have_different_names() -> None:
     parts = "a-b--c-d".split("-")
     splits = [("-".join(parts[:cut]), "-".join(parts[cut:])) for cut in range(1, len(parts))]
     names = {volume_name(stack, service) for stack, service in splits if stack and service[:1].isalpha()}
     assert len(names) == len([split for split in splits if split[1][:1].isalpha()])
 
 
-def test_a_volume_with_the_older_name_is_used_by_the_stack_in_its_labels() -> None:
+def test_a_volume_with_an_older_name_is_still_used_by_the_stack_that_its_labels_name() -> None:
     present = [volume("dev-a", "b", "dyber-dev-a-b-data")]
     assert declared("dev-a", {"b"}, present) == {"b": "dyber-dev-a-b-data"}
     assert declared("dev-a", {"b"}, []) == {"b": "dyber-dev--a-b-data"}
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_if_both_volumes_exist_the_older_one_is_used(order: int) -> None:
+def test_of_two_volumes_of_a_service_the_older_one_is_used(order: int) -> None:
     present = [volume("dev-a", "b", "dyber-dev-a-b-data"), volume("dev-a", "b")][::order]
     assert of_stack("dev-a", present) == {"b": "dyber-dev-a-b-data"}
 
@@ -70,46 +67,33 @@ def test_volumes_with_configurations_or_secrets_are_no_data() -> None:
     assert declared("dev", set(), present) == {}
 
 
-def test_a_data_volume_that_no_service_uses_is_declared_too() -> None:
+def test_volumes_that_nothing_uses_now_are_declared_too() -> None:
     present = [volume("dev", "gone"), volume("test", "other")]
     assert declared("dev", {"a"}, present) == {"a": "dyber-dev-a-data", "gone": "dyber-dev-gone-data"}
 
 
-def test_an_engine_that_does_not_answer_stops_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    answer = SimpleNamespace(returncode=1, stdout="", stderr="Cannot connect")
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: answer)
-    with pytest.raises(ConfigurationError, match="Cannot connect"):
-        data_volumes.labelled()
+def unlabelled(name: str) -> dict[str, object]:
+    return {"Name": name, "Labels": None}
 
 
-def test_the_engines_answer_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    answer = SimpleNamespace(returncode=0, stdout="x\tdev\ta\nplain\t\t\n", stderr="")
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: answer)
-    assert data_volumes.labelled() == [LabelledVolume("x", "dev", "a"), LabelledVolume("plain", "", "")]
+def test_the_engines_description_of_volumes_is_read() -> None:
+    incomplete = {"Name": "plain", "Labels": {"dyber.project": "dyber"}}
+    foreign = {"Name": "foreign", "Labels": {"dyber.project": "other"}}
+    volumes = [described(LabelledVolume("x", "dev", "a")), incomplete, foreign, unlabelled("y")]
+    assert data_volumes.labelled(volumes) == [LabelledVolume("x", "dev", "a"), LabelledVolume("plain", "", "")]
 
 
-def test_a_volume_that_a_person_made_is_declared_even_if_its_service_is_off(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    names = {
-        "label=": ["dyber-t-e-old-data\tt-e\told"],
-        "name=": [
-            "dyber-t--e-hand-made-data\t\t",
-            "dyber-t--e--other-data\t\t",  # of a stack t-e-
-            "mydyber-t--e-a-data\t\t",
-            "dyber-t--e-a-data-2\t\t",
-            "dyber-t--e-labelled-data\tx\ty",
-        ],
-    }
-
-    def run(command: list[str], **_: object) -> SimpleNamespace:
-        chosen = command[command.index("--filter") + 1]
-        lines = next(lines for start, lines in names.items() if chosen.startswith(start))
-        return SimpleNamespace(returncode=0, stdout="\n".join(lines), stderr="")
-
-    monkeypatch.setattr(subprocess, "run", run)
-    volumes = declared("t-e", set(), data_volumes.present_for("t-e"))
-    assert volumes == {"hand-made": "dyber-t--e-hand-made-data", "old": "dyber-t-e-old-data"}
+def test_a_volume_made_by_hand_under_the_name_is_declared_though_its_service_is_switched_off() -> None:
+    volumes = [
+        described(LabelledVolume("dyber-t-e-old-data", "t-e", "old")),
+        unlabelled("dyber-t--e-hand-made-data"),
+        unlabelled("dyber-t--e--other-data"),  # of a stack t-e-
+        unlabelled("mydyber-t--e-a-data"),
+        unlabelled("dyber-t--e-a-data-2"),
+        described(LabelledVolume("dyber-t--e-labelled-data", "x", "y")),
+    ]
+    found = declared("t-e", set(), data_volumes.present_for("t-e", volumes))
+    assert found == {"hand-made": "dyber-t--e-hand-made-data", "old": "dyber-t-e-old-data"}
 
 
 def options(monkeypatch: pytest.MonkeyPatch, settings: dict[str, object]) -> dict[str, pulumi.ResourceOptions]:
@@ -139,7 +123,9 @@ def test_pulumi_never_deletes_a_data_volume(
     assert all(item.retain_on_delete for item in data.values())
 
 
-def test_a_volume_in_an_older_state_is_found_under_its_former_parent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_volume_in_a_state_of_an_earlier_version_is_found_under_its_former_component(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     declared_options = options(monkeypatch, {"profiles": ["dev", "cache", "monitoring"]})
     aliases = {name: item.aliases for name, item in declared_options.items() if item.aliases}
     assert {name: alias.parent for name, (alias,) in aliases.items()} == {  # type: ignore[misc,union-attr]

@@ -21,7 +21,7 @@ def test_with_the_same_passphrase_the_file_is_as_it_was() -> None:
     assert state_import.file_for_here(SECURE, b"of this machine") == SECURE
 
 
-def test_with_another_one_its_salt_is_left_out() -> None:
+def test_with_another_passphrase_the_salt_is_left_out() -> None:
     assert state_import.file_for_here(SALTED, b"of that time") == b"config:\n  dyber:logLevel: info\n"
 
 

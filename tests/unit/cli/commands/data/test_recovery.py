@@ -16,7 +16,7 @@ from cli.inventory import remains
 from cli.stack_files.stack_file import without_salt
 from cli.system.errors import StackError
 from cli.terminal.console import Activities
-from tests.support import engine_in_words
+from tests.support.fake_engine import FakeEngine, use_engine
 
 
 def container(service: str, deployment: str, created: str = "2026-01-02T03:04:05Z", **more: Any) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def found(monkeypatch: pytest.MonkeyPatch) -> list[remains.Remains]:
     return result
 
 
-def test_remains_are_told_apart_by_their_deployment_and_ones_own_are_none(found: list[remains.Remains]) -> None:
+def test_containers_are_grouped_by_deployment_without_those_of_the_present_one(found: list[remains.Remains]) -> None:
     assert [(item.deployment, len(item.containers), item.networks) for item in found] == [
         ("lost", 2, {"n1": "net-1"}),
         ("other", 1, {}),
@@ -64,12 +64,12 @@ def test_remains_are_told_apart_by_their_deployment_and_ones_own_are_none(found:
     assert found[0].since == "2025-12-31"
 
 
-def test_volumes_with_data_are_those_where_a_container_has_its_data(found: list[remains.Remains]) -> None:
+def test_volumes_with_data_are_those_that_a_container_mounts_as_its_data_folder(found: list[remains.Remains]) -> None:
     assert recover._data(found[0]) == {"made-by-hand"}
     assert found[0].volumes() == {"made-by-hand", "gateway-configuration-1a2b3c"}
 
 
-def test_where_several_deployments_are_there_one_has_to_be_named(found: list[remains.Remains]) -> None:
+def test_one_of_several_deployments_has_to_be_named(found: list[remains.Remains]) -> None:
     with pytest.raises(typer.BadParameter, match="lost.*other"):
         recover._chosen(found, [])
     assert recover._chosen(found, ["other"]) == [found[1]]
@@ -88,7 +88,7 @@ def test_where_several_deployments_are_there_one_has_to_be_named(found: list[rem
         ("xiaohongshu", {}, False),
     ],
 )
-def test_what_holds_a_port_or_data_of_its_own_goes_before_its_successor_starts(
+def test_a_container_that_holds_a_port_or_data_is_removed_before_its_successor_starts(
     service: str, ports: dict[str, Any], expected: bool
 ) -> None:
     assert remains.blocks_replacement(container(service, "lost", HostConfig={"PortBindings": ports})) is expected
@@ -117,13 +117,13 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
-def test_the_salt_of_a_lost_passphrase_goes_and_nothing_else(file: Path) -> None:
+def test_only_the_salt_of_a_lost_passphrase_is_removed(file: Path) -> None:
     file.write_text("encryptionsalt: v1:abc=\nconfig:\n  dyber:logLevel: info # secure: no\n")
     assert recover._open("test") == "test"
     assert file.read_text() == "config:\n  dyber:logLevel: info # secure: no\n"
 
 
-def test_values_of_a_lost_passphrase_are_for_their_owner_to_remove(file: Path) -> None:
+def test_values_encrypted_with_a_lost_passphrase_are_left_for_a_person_to_remove(file: Path) -> None:
     text = "encryptionsalt: v1:abc=\nconfig:\n  dyber:cache:\n    password:\n      secure: v1:x=\n"
     file.write_text(text)
     with pytest.raises(StackError, match="Pulumi.test.yaml"):
@@ -135,23 +135,24 @@ def test_values_of_a_lost_passphrase_are_for_their_owner_to_remove(file: Path) -
 def test_the_old_containers_serve_again_when_the_new_ones_cannot_take_their_place(
     monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
 ) -> None:
-    done: list[tuple[str, ...]] = []
+    fake_engine = FakeEngine()
+    use_engine(monkeypatch, fake_engine)
     ports = {"PortBindings": {"80/tcp": [{"HostPort": "80"}]}}
     old = container("gateway-front", "lost", HostConfig=ports, State={"Status": "running"})
-    new = container("gateway-front", "new", HostConfig=ports)
+    new = container("gateway-front", "new", HostConfig=ports, State={"Status": "running"})
     answers = iter([[], [new, container("template", "new")]])
     monkeypatch.setattr(engine, "containers", lambda *_: next(answers))
-    engine_in_words.use(monkeypatch, lambda *arguments, **_: done.append(arguments))
+    fake_engine.descriptions = {item["Id"]: item for item in (old, new)}
     deployment = SimpleNamespace(deployment_id=lambda: "new")
     with (
         Activities() as display,
         pytest.raises(error),
-        recover._stepping_aside(deployment, [old], display),  # type: ignore[arg-type]
+        recover._stopped(deployment, [old], display),  # type: ignore[arg-type]
     ):
-        assert done == [("stop", "gateway-front-lost")]
+        assert fake_engine.changes == ["stop gateway-front-lost"]
         raise error("x")
-    assert done[1:] == [
-        ("stop", "gateway-front-new"),
-        ("rm", "--force", "gateway-front-new"),
-        ("start", "gateway-front-lost"),
+    assert fake_engine.changes[1:] == [
+        "stop gateway-front-new",
+        "remove_container gateway-front-new",
+        "start gateway-front-lost",
     ]

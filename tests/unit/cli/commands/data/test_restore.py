@@ -1,185 +1,27 @@
-"""A restore is refused before anything changes, and its way back knows how far it came."""
+"""A restore that would harm something, or cannot succeed, is refused before anything changes."""
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
-import yaml
-from pulumi import automation as auto
 
 from cli.commands.data import restore
 from cli.commands.data.restore import Restorable
-from cli.deployment import deployment
-from cli.deployment.deployment import Deployment
-from cli.deployment.state_import import TrialImport
-from cli.engine import engine
 from cli.engine.stored_data import StoredData
-from cli.recovery import way_back
 from cli.recovery.backup_file import Manifest
-from cli.recovery.way_back import WayBack
 from cli.system.errors import StackError
-from cli.system.programs import ProgramError
-from cli.terminal.console import Activities
 from infra.parts.data_volumes import LabelledVolume
 from infra.schema.problems import ConfigurationError
-from tests.support import engine_in_words
+from tests.support.fake_engine import FakeEngine
 
 REPOSITORY = Path(__file__).resolve().parents[5]
 VOLUME = "dyber-test-a-data"
-
-
-@pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The repository."""
-    for module in (deployment, restore):
-        monkeypatch.setattr(module, "ROOT", tmp_path)
-    return tmp_path
-
-
-class FakeEngine:
-    """Remembers what it is told; `inspected` are its containers."""
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-        self.answers: dict[str, str] = {}
-        self.inspected: list[dict[str, Any]] = []
-        self.failing = ""
-
-    def docker(self, *arguments: str, **_: object) -> str:
-        line = " ".join(arguments)
-        if self.failing and self.failing in line:
-            raise engine.EngineError("no space left on device")
-        if arguments[0] == "ps":
-            return "\n".join(one["Id"] for one in self.inspected)
-        if arguments[0] == "inspect":
-            return json.dumps([one for one in self.inspected if one["Id"] in arguments])
-        self.told.append(line)
-        return next((answer for start, answer in self.answers.items() if line.startswith(start)), "")
-
-    def did(self, word: str) -> list[str]:
-        return [line for line in self.told if line.startswith(word)]
-
-
-@pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
-    found = FakeEngine()
-    engine_in_words.use(monkeypatch, found.docker)
-    monkeypatch.setattr(engine, "containers", lambda *_, **__: found.inspected)
-    monkeypatch.setattr(engine, "labelled_networks", lambda *_: [])
-    monkeypatch.setattr(way_back.volumes, "replicate", lambda source, target: found.docker("copy", source, target))
-    monkeypatch.setattr(way_back.data_volumes, "labelled", list)
-    return found
-
-
-def container(identity: str, status: str = "running") -> dict[str, Any]:
-    return {
-        "Id": identity,
-        "Name": f"/{identity}",
-        "Config": {"Labels": {"dyber.service": "a", "dyber.deployment": "of-then"}, "Image": "x"},
-        "State": {"Status": status},
-        "HostConfig": {},
-    }
-
-
-@pytest.fixture
-def prepared(root: Path, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> WayBack:
-    """Before the restore of a stack with one running container, one stopped one, and data."""
-    (root / "Pulumi.test.yaml").write_text("config: {now: 1}\n")
-    monkeypatch.setattr(way_back.auto, "LocalWorkspace", lambda work_dir: SimpleNamespace(list_stacks=list))
-    fake.inspected = [container("runs"), container("stopped", "exited")]
-    fake.answers = {"volume ls": VOLUME}
-    return way_back.prepare("test", None, [VOLUME, "dyber-test-new-data"], "of-then")
-
-
-def test_what_there_is_is_written_down_before_anything_changes(prepared: WayBack, fake: FakeEngine, root: Path) -> None:
-    assert (prepared.containers, prepared.running) == (["runs", "stopped"], ["runs"])
-    assert prepared.aside["dyber-test-new-data"] is None and prepared.aside[VOLUME]
-    assert prepared.files == ["stack.yaml"]
-    assert way_back.unfinished() == [prepared]
-    assert fake.told == ["volume ls --quiet"]
-    assert prepared.folder.stat().st_mode & 0o777 == 0o700
-
-
-def test_a_stack_that_is_being_restored_is_not_opened(prepared: WayBack) -> None:
-    with pytest.raises(StackError) as refused:
-        Deployment.open("test")
-    assert "./deploy.sh restore --undo" in refused.value.next_step
-
-
-def test_before_its_data_is_aside_only_the_containers_start_again(
-    prepared: WayBack, fake: FakeEngine, root: Path
-) -> None:
-    fake.failing = "copy"
-    with Activities() as display, pytest.raises(engine.EngineError):
-        prepared.begin(display)
-    (found,) = way_back.unfinished()
-    assert found.phase == "stopped"
-    (root / "Pulumi.test.yaml").write_text("config: {changed: since}\n")
-    with Activities() as display:
-        assert found.take(display)
-    assert fake.did("start") == ["start runs"]
-    assert not fake.did("copy") and "changed" in (root / "Pulumi.test.yaml").read_text()
-    assert not found.folder.exists()
-
-
-def test_afterwards_data_files_and_state_come_back_and_what_is_new_goes(
-    prepared: WayBack, fake: FakeEngine, root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    states: list[tuple[str, ...]] = []
-    monkeypatch.setattr(way_back, "_pulumi", lambda *arguments: states.append(arguments) or "")
-    with Activities() as display:
-        prepared.begin(display)
-    (root / "Pulumi.test.yaml").write_text("config: {then: 1}\n")
-    (root / ".env.test").write_text("OF=then\n")
-    fake.inspected.append(container("new"))
-    fake.told = []
-    (found,) = way_back.unfinished()
-    assert found.phase == "replacing"
-    with Activities() as display:
-        assert found.take(display)
-    aside = str(found.aside[VOLUME])
-    assert fake.did("rm") == ["rm --force new"]
-    assert fake.did("copy") == [f"copy {aside} {VOLUME}"]
-    assert fake.told.index(f"copy {aside} {VOLUME}") < fake.told.index("start runs")
-    assert {"volume rm dyber-test-new-data", f"volume rm {aside}"} <= set(fake.told)
-    assert f"volume rm {VOLUME}" not in fake.told
-    assert (root / "Pulumi.test.yaml").read_text() == "config: {now: 1}\n"
-    assert not (root / ".env.test").exists()
-    assert states == [("stack", "rm", "--stack", "test", "--yes", "--force", "--preserve-config")]
-    assert way_back.unfinished() == []
-
-
-def test_a_way_back_that_fails_can_be_taken_again(prepared: WayBack, fake: FakeEngine) -> None:
-    with Activities() as display:
-        prepared.begin(display)
-        fake.failing = "copy"
-        with pytest.raises(engine.EngineError):
-            prepared.take(display)
-    assert [found.phase for found in way_back.unfinished()] == ["replacing"]
-    assert not fake.did("start") and not fake.did(f"volume rm {prepared.aside[VOLUME]}")
-
-
-def test_after_a_success_there_is_no_way_back(prepared: WayBack, fake: FakeEngine) -> None:
-    with Activities() as display:
-        prepared.begin(display)
-    prepared.succeed()
-    assert sorted(fake.did("rm")) == ["rm --force runs", "rm --force stopped"]
-    assert f"volume rm {prepared.aside[VOLUME]}" in fake.told and f"volume rm {VOLUME}" not in fake.told
-    assert way_back.unfinished() == []
-
-
-def test_a_restore_that_is_at_work_is_not_undone_by_another(root: Path) -> None:
-    with way_back.alone("test"), pytest.raises(StackError), way_back.alone("test"):
-        pass
-
-
-# -- checks ------------------------------------------------------------------------------------------------------------
+#: Gives the engine the data volume of this stack, with the containers that use it.
+GiveVolume = Callable[[str, tuple[str, ...]], None]
 
 
 def restorable(size: int = 0) -> Restorable:
@@ -188,26 +30,26 @@ def restorable(size: int = 0) -> Restorable:
 
 
 @pytest.fixture
-def volumes(monkeypatch: pytest.MonkeyPatch, fake: FakeEngine) -> Callable[[str, tuple[str, ...]], None]:
+def volumes(monkeypatch: pytest.MonkeyPatch, fake_engine: FakeEngine) -> GiveVolume:
     """Gives the engine the volume: whose it is, and who uses it."""
 
     def give(owner: str, users: tuple[str, ...]) -> None:
-        monkeypatch.setattr(restore.data_volumes, "labelled", lambda: [LabelledVolume(VOLUME, owner, "a")])
+        monkeypatch.setattr(restore.stored_data, "labelled", lambda: [LabelledVolume(VOLUME, owner, "a")])
         stored = StoredData(VOLUME, owner, "a", size=5e9, users=users)
         monkeypatch.setattr(restore.stored_data, "find", lambda *_: [stored])
         monkeypatch.setattr(restore.stored_data, "users", lambda: {VOLUME: users})
-        fake.inspected = [container("own")]
+        fake_engine.add("own")
 
     return give
 
 
-def test_data_of_another_stack_is_never_replaced(volumes: Callable[[str, tuple[str, ...]], None]) -> None:
+def test_data_of_another_stack_is_never_replaced(volumes: GiveVolume) -> None:
     volumes("other", ())
     with pytest.raises(StackError, match="other"):
         restore._refuse_foreign_volumes(restorable(), None)
 
 
-def test_data_that_somebody_else_uses_is_never_replaced(volumes: Callable[[str, tuple[str, ...]], None]) -> None:
+def test_data_that_other_containers_use_is_never_replaced(volumes: GiveVolume) -> None:
     volumes("test", ("own", "foreign"))
     with pytest.raises(StackError, match="foreign"):
         restore._refuse_foreign_volumes(restorable(), "mine")
@@ -216,25 +58,25 @@ def test_data_that_somebody_else_uses_is_never_replaced(volumes: Callable[[str, 
 
 
 def test_data_under_another_name_of_the_same_service_is_not_left_in_use(
-    fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    fake_engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(restore.data_volumes, "labelled", lambda: [LabelledVolume("dyber-t-e-a-data", "t-e", "a")])
+    monkeypatch.setattr(restore.stored_data, "labelled", lambda: [LabelledVolume("dyber-t-e-a-data", "t-e", "a")])
     labels = {"dyber.stack": "t-e", "dyber.service": "a"}
     manifest = Manifest("t-e", "", {"dyber-t--e-a-data": labels})
     with pytest.raises(StackError, match="dyber-t-e-a-data"):
         restore._refuse_foreign_volumes(Restorable(manifest, {}, b"", {}, SimpleNamespace(), None), None)  # type: ignore[arg-type]
 
 
-def test_a_disk_without_room_for_both_is_noticed_first(
-    volumes: Callable[[str, tuple[str, ...]], None], fake: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_disk_without_room_for_a_second_copy_is_noticed_first(
+    volumes: GiveVolume, fake_engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     volumes("test", ())
-    fake.answers = {"info": str(tmp_path)}
+    fake_engine.data_folder = str(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=6e9))
     restore._refuse_small_disk(restorable(size=900_000_000))
     with pytest.raises(StackError, match=r"6\.0 GB"):
         restore._refuse_small_disk(restorable(size=2_000_000_000))
-    fake.answers = {"info": "/on/another/machine"}
+    fake_engine.data_folder = "/on/another/machine"
     restore._refuse_small_disk(restorable(size=2_000_000_000))
 
 
@@ -258,159 +100,6 @@ def test_the_restored_state_makes_containers_and_networks_of_its_own_and_keeps_t
     assert left["resources"] == [kept, {**volume, "dependencies": []}] and left["pending_operations"] == []
 
 
-def test_a_backup_of_nothing_is_refused() -> None:
+def test_a_backup_of_a_stack_that_was_never_deployed_is_refused() -> None:
     with pytest.raises(StackError):
         restore.deployment_id({"deployment": {}})
-
-
-@pytest.mark.parametrize("damage", [b"", b"\0" * 64, b"\xff", b"[]", b'{"stack": "test"}'])
-def test_a_damaged_way_back_is_set_aside_with_what_it_kept(
-    prepared: WayBack, root: Path, capsys: pytest.CaptureFixture[str], damage: bytes
-) -> None:
-    (prepared.folder / "journal.json").write_bytes(damage)
-    assert way_back.unfinished() == []
-    aside = prepared.folder.with_name("test.damaged")
-    assert (aside / "stack.yaml").read_text() == "config: {now: 1}\n"
-    assert (aside / "journal.json.damaged").read_bytes() == damage
-    told = capsys.readouterr().err
-    assert str(prepared.folder) in told and "./deploy.sh restore" in told and "dyber.helper=restore" in told
-    assert way_back.unfinished() == []
-
-
-# -- the check as a whole ----------------------------------------------------------------------------------------------
-
-
-class Present:
-    """The stack as its state knows it now; `identity` is of its deployment."""
-
-    def __init__(self, identity: str) -> None:
-        self.identity = identity
-
-    def deployment_id(self) -> str:
-        return self.identity
-
-    def require_idle(self) -> None:
-        pass
-
-
-@pytest.fixture
-def check(root: Path, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Restorable]:
-    """Checks a backup of the stack prod with these files, as far as neither Pulumi nor an engine is needed."""
-    shutil.copytree(REPOSITORY / "mcp-servers", root / "mcp-servers")
-    monkeypatch.setattr(restore.data_volumes, "labelled", list)
-    monkeypatch.setattr(restore.stored_data, "find", lambda *_: [])
-    monkeypatch.setattr(restore.stored_data, "users", dict)
-    monkeypatch.setattr(restore, "file_for_here", lambda content, _: content)
-
-    def trial_import(name: str, content: bytes, state: object) -> TrialImport:
-        values = yaml.safe_load(content)["config"]
-        texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
-        return TrialImport(content, texts)
-
-    monkeypatch.setattr(restore, "trial_import", trial_import)
-    monkeypatch.setattr(restore.Deployment, "known_to_the_state", lambda name: Present("mine"))
-
-    def run(stack_yaml: str, **files: bytes) -> Restorable:
-        content = {"stack.yaml": stack_yaml.encode(), "state.json": b"{}", **files}
-        return restore.checked(Manifest("prod", "2026-01-02 03:04 UTC", {}), content)
-
-    return run
-
-
-STACK_YAML = "config:\n  # why\n  dyber:logLevel: warning\n  dyber:gateway: {portOffset: 20000}\n"
-
-
-def test_every_port_that_the_backup_publishes_is_checked_for_the_present_deployment(
-    check: Callable[..., Restorable], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[Any] = []
-    monkeypatch.setattr(restore, "refuse_taken_ports", lambda *arguments: asked.append(arguments))
-    found = check(STACK_YAML)
-    ((name, ports, deployments),) = asked
-    assert (name, deployments) == ("prod", {"mine"})
-    assert {("127.0.0.1", 28080), ("::1", 28080)} <= set(ports)
-    assert all(isinstance(address, str) and isinstance(port, int) for address, port in ports)
-    assert found.present and not found.local_env
-
-
-def test_a_backup_of_before_whose_env_wins_without_being_asked_is_given_the_key_that_says_so(
-    check: Callable[..., Restorable], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(restore, "refuse_taken_ports", lambda *_: None)
-    found = check(STACK_YAML, env=b"LOG_LEVEL=debug\n")
-    assert found.settings.log_level == "debug" and found.local_env
-    assert found.stack_yaml.decode().startswith(STACK_YAML) and b"dyber:localEnv: true" in found.stack_yaml
-    restore._tell(found)
-    assert "dyber:localEnv: true" in capsys.readouterr().err
-    for unchanged in (b"# nothing\n", b"MCP_AUTH_TOKEN=" + b"x" * 40):
-        assert not check(STACK_YAML, env=unchanged).local_env
-    with pytest.raises(ConfigurationError, match="LOG_LEVEL"):
-        check(STACK_YAML + "  dyber:localEnv: false\n", env=b"LOG_LEVEL=debug\n")
-
-
-@pytest.mark.parametrize("content", [None, "config: [", "config:\n  dyber:logLevel: nonsense\n"])
-def test_a_present_file_that_cannot_be_used_blocks_no_restore(
-    root: Path, monkeypatch: pytest.MonkeyPatch, content: str | None
-) -> None:
-    if content is not None:
-        (root / "Pulumi.prod.yaml").write_text(content)
-    resources = [{"urn": "u::deployment", "type": "random:index/randomId:RandomId", "outputs": {"hex": "abc"}}]
-    exported = SimpleNamespace(deployment={"resources": resources})
-    monkeypatch.setattr(deployment.moments, "put_back_forgotten", lambda: None)
-    monkeypatch.setattr(
-        auto, "select_stack", lambda stack_name, work_dir: SimpleNamespace(export_stack=lambda: exported)
-    )
-    found = Deployment.known_to_the_state("prod")
-    assert found and found.deployment_id() == "abc"
-
-    def unknown(stack_name: str, work_dir: str) -> None:
-        raise auto.errors.StackNotFoundError(SimpleNamespace(stdout="", stderr="", code=1))  # type: ignore[arg-type]
-
-    monkeypatch.setattr(auto, "select_stack", unknown)
-    assert Deployment.known_to_the_state("prod") is None
-
-
-def test_what_was_deployed_while_the_question_waited_is_what_is_replaced(
-    root: Path, check: Callable[..., Restorable], fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    recovered: list[str] = []
-    monkeypatch.setattr(Present, "recover", lambda self, display: recovered.append(self.identity), raising=False)
-    monkeypatch.setattr(restore, "refuse_taken_ports", lambda *_: None)
-    found = check(STACK_YAML)
-    monkeypatch.setattr(restore.DyberHome, "from_environment", lambda: SimpleNamespace(logs=root))
-    monkeypatch.setattr(restore, "known_password", lambda _: "password")
-    monkeypatch.setattr(restore, "opened", lambda *_: (found.manifest, {}))
-    monkeypatch.setattr(restore, "_install_passphrase", lambda *_: None)
-    monkeypatch.setattr(restore, "set_up", lambda *_: None)
-    monkeypatch.setattr(restore, "checked", lambda *_: found)
-
-    def confirm(*_: object, **__: object) -> bool:
-        monkeypatch.setattr(restore.Deployment, "known_to_the_state", lambda name: Present("made meanwhile"))
-        return True
-
-    monkeypatch.setattr(restore.typer, "confirm", confirm)
-    monkeypatch.setattr(restore, "deployment_id", lambda _: "of then")
-    prepared: list[str] = []
-
-    def prepare(name: str, present: Present, *_: object) -> SimpleNamespace:
-        prepared.append(present.identity)
-        return SimpleNamespace(succeed=lambda: None)
-
-    monkeypatch.setattr(way_back, "prepare", prepare)
-    monkeypatch.setattr(restore, "_replace", lambda *_: None)
-    restore.restore(root / "file", None, False, False)
-    assert (recovered, prepared) == (["made meanwhile"], ["made meanwhile"])
-
-
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), ProgramError("no docker", "")], ids=repr)
-def test_a_way_back_that_fails_in_whatever_way_tells_how_to_take_it_again(
-    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def take(*_: object) -> None:
-        raise error
-
-    monkeypatch.setattr(restore, "_take", take)
-    with Activities() as display:
-        restore._put_back(SimpleNamespace(), display)  # type: ignore[arg-type]
-    told = capsys.readouterr().err
-    assert "./deploy.sh restore --undo" in told and str(error) in told

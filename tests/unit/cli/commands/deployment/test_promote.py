@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from cli.commands.deployment.promote import short
-from cli.engine import engine
+from cli.engine import engine, images
+from cli.engine.errors import EngineError
 from cli.release import contracts
 from cli.release import release as releases
 from cli.release.release import KeyPath, Release, image_parts, pinned_images, pins
@@ -122,7 +123,7 @@ def running(monkeypatch: pytest.MonkeyPatch, image: str | None) -> None:
         return [{"Image": image} for image in matching if image]
 
     monkeypatch.setattr(engine, "containers", containers)
-    monkeypatch.setattr(engine, "docker", lambda *arguments: arguments[-1])
+    monkeypatch.setattr(images, "identity", lambda reference: reference)
 
 
 @pytest.mark.parametrize("image", [None, "sha256:" + "c" * 64], ids=["nothing runs", "another image runs"])
@@ -142,18 +143,21 @@ def test_a_stack_that_was_never_deployed_has_no_container_of_another_state(monke
 
 
 def test_a_pushed_image_is_named_by_the_digest_that_the_registry_gave(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = []
-    monkeypatch.setattr(engine, "docker", lambda *arguments: calls.append(arguments) or "")
-    monkeypatch.setattr(releases, "_push", lambda target: f"x: Pushed\n0123: digest: sha256:{'d' * 64} size: 3028\n")
-    assert releases.push(OLD, "localhost:5000/dyber", "front") == f"localhost:5000/dyber/front@sha256:{'d' * 64}"
-    assert calls == [("tag", OLD, f"localhost:5000/dyber/front:{'a' * 16}")]
+    digest = f"sha256:{'d' * 64}"
+    pushed = []
+    monkeypatch.setattr(images, "push", lambda image, target: pushed.append((image, target)) or digest)
+    assert releases.push(OLD, "localhost:5000/dyber", "front") == f"localhost:5000/dyber/front@{digest}"
+    assert pushed == [(OLD, f"localhost:5000/dyber/front:{'a' * 16}")]
 
 
-def test_a_push_that_gives_no_digest_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "docker", lambda *arguments: "")
-    monkeypatch.setattr(releases, "_push", lambda target: "")
-    with pytest.raises(engine.EngineError):
+def test_a_push_that_fails_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def push(image: str, target: str) -> str:
+        raise EngineError("denied: not logged in")
+
+    monkeypatch.setattr(images, "push", push)
+    with pytest.raises(StackError, match="denied: not logged in") as refused:
         releases.push(OLD, "localhost:5000/dyber", "front")
+    assert "docker login" in refused.value.next_step
 
 
 @pytest.mark.parametrize("value", ["https://registry.example.com", "registry.example.com/", "Registry/x", "a b"])

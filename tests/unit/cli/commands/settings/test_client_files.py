@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 import typer
 
 from cli.clients import addresses, formats
 from cli.commands.settings.clients import usable
-from cli.engine import engine
+from cli.engine import engine, processes
 from cli.system.errors import StackError
 from infra.outputs import gateway_urls
 from infra.settings.gateway import GatewaySettings
@@ -123,15 +125,15 @@ def test_the_certificate_to_trust_is_the_authority_and_is_read_in_the_gateways_c
 ) -> None:
     commands: list[tuple[str, ...]] = []
 
-    def docker(*arguments: str, **_: object) -> str:
-        commands.append(arguments)
+    def execute(container: str, command: Sequence[str]) -> str:
+        commands.append((container, *command))
         return "".join(CERTIFICATES)
 
     monkeypatch.setattr(engine, "containers", lambda *filters, **_: [{"Id": "0123"}] if len(filters) == 2 else [])
-    monkeypatch.setattr(engine, "docker", docker)
+    monkeypatch.setattr(processes, "execute", execute)
     assert addresses.certificate({"certificate": source}, "abc") == CERTIFICATES[-1]
     ((*command, asked_file),) = commands
-    assert command[:3] == ["exec", "0123", "sed"]
+    assert command[:2] == ["0123", "sed"]
     assert asked_file == f"/etc/dyber/tls/{file}"
     assert (addresses.public_authority_hint({"certificate": source}) is None) is (source == "self-signed")
 
@@ -141,6 +143,6 @@ def test_without_a_running_gateway_or_a_certificate_the_next_step_is_named(monke
     with pytest.raises(StackError, match="网关没有在运行"):
         addresses.certificate({"certificate": "self-signed"}, "abc")
     monkeypatch.setattr(engine, "containers", lambda *filters, **_: [{"Id": "0123"}])
-    monkeypatch.setattr(engine, "docker", lambda *arguments, **_: "")
+    monkeypatch.setattr(processes, "execute", lambda container, command: "")
     with pytest.raises(StackError, match="gateway.crt"):
         addresses.certificate({"certificate": "self-signed"}, "abc")

@@ -1,0 +1,1 @@
+"""The connection to the Docker engine, for the program and for the command."""
