@@ -1,7 +1,7 @@
 """The dyber command: one Typer application, which imports a command only when it is needed.
 
-Listing the commands imports none of them, so `--help` and the completion of a shell answer at once. The name, the module
-and the short help of a command are written in LISTED only; a command gets them when it is loaded.
+Listing the commands imports none of them, so `--help` and the completion of a shell answer at once. The name, the
+module and the short help of a command are written in LISTED only; a command gets them when it is loaded.
 """
 
 from __future__ import annotations

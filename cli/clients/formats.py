@@ -75,7 +75,7 @@ def _vscode(services: Mapping[str, Any], access: Access) -> dict[str, Any]:
 
 
 def _gemini(services: Mapping[str, Any], access: Access) -> dict[str, Any]:
-    """Configure Gemini CLI; its `url` means the legacy transport, so `httpUrl` is used. `timeout` is in milliseconds."""
+    """Configure Gemini CLI; `url` would mean the legacy transport, so it is `httpUrl`. `timeout` is in milliseconds."""
     authorization = access.bearer("${" + TOKEN_VARIABLE + "}")
     return {
         "mcpServers": {

@@ -71,7 +71,8 @@ def _refuse_remains(stack: str, deployment_id: str | None) -> None:
     count = sum(len(item.containers) for item in unknown)
     raise StackError(
         tr(
-            "the engine has {count} containers of stack {stack} that the state here does not know (deployment {deployments})",
+            "the engine has {count} containers of stack {stack} that the state here does not know "
+            "(deployment {deployments})",
             count=count,
             stack=stack,
             deployments=", ".join(item.deployment for item in unknown),

@@ -24,7 +24,7 @@ from messages import tr
 
 @dataclass(frozen=True)
 class Choices:
-    """The options of `deploy` as the user gave them. `services` and `profile` are words separated by spaces or commas."""
+    """The given options of `deploy`; `services` and `profile` are words separated by spaces or commas."""
 
     dev: bool = False
     full: bool = False

@@ -49,7 +49,7 @@ def parse(key: str, tree: Setting) -> KeyPath:
 
 
 def _with_dots_in_the_last_key(path: KeyPath, tree: Setting) -> KeyPath | None:
-    """Return the path with its end joined into one free key, such as the tool `notes.search`; None if that is no setting."""
+    """Return the path with its end joined into one free key, such as the tool `notes.search`; None for no setting."""
     for depth in range(1, len(path) - 1):
         parent = tree.find(path[:depth])
         if parent is None or parent.entry is None:

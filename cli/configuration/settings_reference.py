@@ -145,8 +145,12 @@ def _row(path: tuple[str, ...], setting: Setting, language: str, environments: M
             values.append(f"{name}{label}: `{'•••' if setting.secret else shown(value)}`")
     default = "–" if setting.default in (None, "") else f"`{shown(setting.default)}`"
     cells = [
-        f"`{'.'.join(path)}`", kind(setting, language), default, "<br>".join(values) or "–", setting.description[0 if zh else 1],
-    ]  # fmt: skip
+        f"`{'.'.join(path)}`",
+        kind(setting, language),
+        default,
+        "<br>".join(values) or "–",
+        setting.description[0 if zh else 1],
+    ]
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
@@ -217,8 +221,8 @@ _HEAD_EN = f"""\
 
 Generated from the definition of the settings by `./deploy.sh config reference`; do not edit.
 
-The settings of a stack are below `config:` in `Pulumi.<stack>.yaml`; their keys begin with `{NAMESPACE}:`. A wrong key or value
-is reported before anything changes.
+The settings of a stack are below `config:` in `Pulumi.<stack>.yaml`; their keys begin with `{NAMESPACE}:`. A wrong key or
+value is reported before anything changes.
 
 ```bash
 ./deploy.sh config show                                      # the settings in force, and where each comes from
@@ -231,14 +235,14 @@ is reported before anything changes.
 ./deploy.sh preview                                          # then see what would change
 ```
 
-A value comes from the first of these that sets it: `.env` (this machine only, see [commands](commands.en.md)), the stack's
-file, the service's `service.yaml` or this machine's variables for mirrors, the default below.
+A value comes from the first of these that sets it: `.env` (this machine only, see [commands](commands.en.md)), the
+stack's file, the service's `service.yaml` or this machine's variables for mirrors, the default below.
 The environments differ only in [Pulumi.dev.yaml](../Pulumi.dev.yaml), [Pulumi.test.yaml](../Pulumi.test.yaml) and
-[Pulumi.prod.yaml](../Pulumi.prod.yaml). The column Environments below shows these values, except those that commands write
-(images, contracts, the rotation of tokens). Secrets are in the file only encrypted, as `secure:`.
+[Pulumi.prod.yaml](../Pulumi.prod.yaml). The column Environments below shows these values, except those that commands
+write (images, contracts, the rotation of tokens). Secrets are in the file only encrypted, as `secure:`.
 
-Editors complete and check stack files with the [JSON Schema]({Path(SCHEMA).name}) that the first line names (VS Code with the
-YAML extension); write that line into a new stack file too:
+Editors complete and check stack files with the [JSON Schema]({Path(SCHEMA).name}) that the first line names (VS Code
+with the YAML extension); write that line into a new stack file too:
 
 ```yaml
 # yaml-language-server: $schema={SCHEMA}

@@ -64,8 +64,8 @@ class Deployment:
             if settings:
                 deployment._settings = settings.result()
         if not settings and not deployment.state().get("resources"):
-            # Reading an empty state needs no passphrase. A wrong one must still be reported, rather than that nothing is
-            # deployed, so the settings are read.
+            # Reading an empty state needs no passphrase. A wrong one must be reported rather than that nothing is deployed,
+            # so the settings are read.
             deployment._settings = _settings(name)
         return deployment
 

@@ -43,7 +43,7 @@ _KNOWN_FAILURES: list[tuple[str, str, str]] = [
         mark("free some space and run again (docker system df shows what is used); what is done is kept"),
     ),
     (
-        # Windows reserves ranges of ports for Hyper-V and others; such a port is refused although nothing listens on it.
+        # Windows reserves ranges of ports for Hyper-V and others, and refuses them although nothing listens there.
         r"access (to )?a socket in a way forbidden by its access permissions|以一种访问权限不允许的方式做了一个访问套接字的尝试"
         r"|ports are not available(?!.*(address already in use|only one usage of each socket address))",
         mark("Windows reserves this port, though nobody listens on it"),

@@ -64,8 +64,8 @@ def release_abandoned(stack: auto.Stack) -> bool:
 def holders(stack: auto.Stack) -> list[Holder]:
     """Return the runs that hold locks of the stack.
 
-    Pulumi has no command for that. But `pulumi stack rename` to the same name takes the lock before it refuses the name,
-    and names the holders of existing locks. Pulumi Cloud manages its locks itself, so the result is empty there.
+    Pulumi has no command for that. But `pulumi stack rename` to the same name takes the lock before it refuses the
+    name, and names the holders of existing locks. Pulumi Cloud manages its locks itself, so the result is empty there.
     """
     url = os.environ.get(backend.VARIABLE, "")
     if url.startswith("http"):

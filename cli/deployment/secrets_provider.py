@@ -31,9 +31,9 @@ def recorded(file: Path) -> str | None:
 
 
 def for_new_stack(file: Path) -> str | None:
-    """Return the provider for a new stack: that in its file, else DYBER_SECRETS_PROVIDER, else None for Pulumi's default.
+    """Return the provider for a new stack: that in its file, else DYBER_SECRETS_PROVIDER, else None.
 
-    Raises ConfigurationError for an unknown provider.
+    None means Pulumi's default. Raises ConfigurationError for an unknown provider.
     """
     provider, origin = recorded(file), file.name
     if provider is None:

@@ -41,14 +41,14 @@ def file_for_here(content: bytes, backup_passphrase: bytes | None) -> bytes:
 
 
 @dataclass(frozen=True)
-class Tried:
-    """The result of a test import: the text of the stack's file, and its values in clear by key."""
+class TrialImport:
+    """The result of a trial import: the text of the stack's file, and its values in clear by key."""
 
     file: bytes
     values: dict[str, str]
 
 
-def tried(name: str, content: bytes, state: Mapping[str, Any]) -> Tried:
+def trial_import(name: str, content: bytes, state: Mapping[str, Any]) -> TrialImport:
     """Import `state` into a stack called `name` in a temporary folder, to test that this is possible.
 
     The file in the result is `content` with the settings that encrypt secrets on this machine. Nothing outside the
@@ -64,7 +64,7 @@ def tried(name: str, content: bytes, state: Mapping[str, Any]) -> Tried:
         variables = {"PULUMI_BACKEND_URL": backend.as_uri()}
         target = import_state(name, json.loads(json.dumps(state)), folder, variables)
         values = {key: value.value for key, value in target.get_all_config().items() if value.value is not None}
-        return Tried(file.read_bytes(), values)
+        return TrialImport(file.read_bytes(), values)
 
 
 def import_state(
@@ -73,7 +73,7 @@ def import_state(
     """Import a state into the stack `name`, and return the stack.
 
     Secrets are encrypted anew with this machine's passphrase, or by the key service that the stack's file names.
-    `folder` is the folder of the project, by default the repository; `variables` are added to the environment of Pulumi.
+    `folder` is the folder of the project, by default the repository; `variables` are added to Pulumi's environment.
     Raises CommandError.
     """
     folder = folder or deployment.ROOT

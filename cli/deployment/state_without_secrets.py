@@ -25,7 +25,7 @@ SHORTEST = 12
 def without_secrets(deployment: Mapping[str, Any]) -> dict[str, Any]:
     """Return a deployment, as `pulumi stack export --show-secrets` prints it, with a placeholder for every secret.
 
-    A secret that also occurs in other text is replaced there too. Raises StackError for a secret that was not decrypted.
+    A secret that also occurs in other text is replaced there too. Raises StackError for a secret that is encrypted.
     """
     key = secrets.token_bytes(32)
     left_out = ("secrets_providers", "pending_operations")

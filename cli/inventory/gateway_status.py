@@ -26,7 +26,7 @@ def address(settings: StackSettings) -> str:
 def fetch(settings: StackSettings) -> dict[str, Any] | None:
     """Return the document of /api/status; None if the gateway does not answer with it."""
     try:
-        # Every gateway accepts the host localhost. A proxy of the environment is not used, as it cannot reach this machine.
+        # Every gateway accepts the host localhost. Proxies are not used, as they cannot reach this machine.
         with httpx2.Client(timeout=TIMEOUT_SECONDS, trust_env=False) as client:
             response = client.get(f"{address(settings)}/api/status", headers={"Host": "localhost"})
         return dict(response.json()) if response.status_code == 200 else None

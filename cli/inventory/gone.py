@@ -110,8 +110,10 @@ def compare(
 
 
 def with_gone(deployment: Deployment, services: Iterable[str]) -> tuple[list[Member], Gone]:
-    """Return all members of a deployed stack in their start order, including those that are gone, and everything that
-    is gone. Raises EngineError."""
+    """Return all members of a deployed stack, also those that are gone, and everything that is gone.
+
+    The members are in the order in which they start. Raises EngineError.
+    """
     services = list(services)
     containers = engine.containers(_label(deployment))
     missing = _missing(deployment, containers, services)

@@ -23,8 +23,8 @@ GONE = "gone"
 class Member:
     """A container that is meant to run.
 
-    `service` is its label. `health` is None if it has no health check. `started_at` is in UTC. `stop_seconds` is the time
-    it gets to end its running calls.
+    `service` is its label. `health` is None if it has no health check. `started_at` is in UTC. `stop_seconds` is the
+    time it gets to end its running calls.
     """
 
     id: str

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli.system.errors import StackError
-from cli.system.git import git_said
+from cli.system.git import git_output
 from messages import tr
 
 #: Branches with which the present branch is compared; the first that exists is used.
@@ -89,7 +89,7 @@ def changed_files(root: Path) -> list[str]:
 
     Raises StackError outside a git checkout, and if the checkout has no main branch.
     """
-    bases = (git_said(root, "merge-base", branch, "HEAD") for branch in MAIN)
+    bases = (git_output(root, "merge-base", branch, "HEAD") for branch in MAIN)
     base = next(filter(None, bases), "")
     if not base:
         raise StackError(
@@ -98,8 +98,8 @@ def changed_files(root: Path) -> list[str]:
         )
     # Renames are not detected, so that a moved file concerns the tests of its old and of its new place.
     listings = (
-        git_said(root, "diff", "--name-only", "--no-renames", "-z", base),
-        git_said(root, "ls-files", "--others", "--exclude-standard", "-z"),
+        git_output(root, "diff", "--name-only", "--no-renames", "-z", base),
+        git_output(root, "ls-files", "--others", "--exclude-standard", "-z"),
     )
     return sorted({path for listing in listings for path in listing.split("\0") if path})
 

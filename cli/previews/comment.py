@@ -68,7 +68,7 @@ def _stack(item: StackPreview) -> Iterator[str]:
 
 
 def step_details(step: Step) -> str:
-    """Return the changed properties of a replacement or update, and what happens to data, as Markdown without secrets."""
+    """Return the changed properties of a step, and what happens to its data, as Markdown without secrets."""
     parts = []
     if loses_or_keeps_data(step):
         parts.append(tr(KEPT if step.retained else LOST))

@@ -114,8 +114,8 @@ class Effects:
     """What users notice of a change, as sorted names of resources by effect.
 
     smooth: no call is lost. interrupted: new connections are refused for about two seconds. moved: calls fail for some
-    seconds, as the service's network is replaced. gone: the service is no longer served. lost: the data of the volume is
-    deleted. kept: the data of the volume is kept, although nothing uses it afterwards.
+    seconds, as the service's network is replaced. gone: the service is no longer served. lost: the data of the volume
+    is deleted. kept: the data of the volume is kept, although nothing uses it afterwards.
     """
 
     smooth: Sequence[str] = ()

@@ -16,7 +16,7 @@ from cli.engine import engine
 from cli.release import contracts
 from cli.system.checkout import ROOT
 from cli.system.errors import StackError
-from cli.system.git import git_said
+from cli.system.git import git_output
 from cli.terminal.console import Activities
 from infra.parts.image_interface import INTERFACE
 from infra.services.catalog import ServiceSpec, load_catalog
@@ -163,8 +163,8 @@ def _not_running(stack: str, part: str) -> StackError:
 
 
 def _revision() -> str:
-    changed = git_said(ROOT, "status", "--porcelain", "--untracked-files=no")
-    return git_said(ROOT, "rev-parse", "HEAD") + ("+" if changed else "")
+    changed = git_output(ROOT, "status", "--porcelain", "--untracked-files=no")
+    return git_output(ROOT, "rev-parse", "HEAD") + ("+" if changed else "")
 
 
 def pins(release: Release, target: StackSettings, specs: list[ServiceSpec]) -> dict[KeyPath, str | int | None]:

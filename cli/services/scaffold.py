@@ -30,7 +30,7 @@ _TEXTS = Path(__file__).parent / "templates"
 def create(servers: Path, identifiers: Identifiers, port: int, title: str) -> Path:
     """Make mcp-servers/<name>/ atomically, and return the folder. Raises FileExistsError if it exists."""
     with tempfile.TemporaryDirectory(prefix=".new-service-", dir=servers.parent) as temporary:
-        # The temporary folder is beside mcp-servers/, so that it is not taken for a service and can be renamed into place.
+        # The temporary folder is beside mcp-servers/: there it does not count as a service, and can be renamed.
         draft = Path(temporary) / identifiers.name
         for path, text in files(servers / TEMPLATE, identifiers, port, title):
             (draft / path).parent.mkdir(parents=True, exist_ok=True)

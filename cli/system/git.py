@@ -18,7 +18,7 @@ def git(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.CompletedProcess(command, 127, "", error.message)
 
 
-def git_said(root: Path, *arguments: str) -> str:
+def git_output(root: Path, *arguments: str) -> str:
     """Return the output of git without surrounding whitespace; '' if git fails or is missing."""
     done = git(root, *arguments)
     return done.stdout.strip() if done.returncode == 0 else ""

@@ -1,1 +1,1 @@
-"""What people see on the terminal: messages, progress, usage errors, crashes."""
+"""Shows messages and progress on the terminal, and reports usage errors and crashes."""

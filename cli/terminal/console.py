@@ -46,8 +46,8 @@ class Activities:
     """Shows the activities that are running, several at a time, each with its time.
 
     On a terminal this is a live table, and finished activities stay on screen with their time. Elsewhere each activity
-    prints one line at its start and one at its end. The class implements toolchain.progress.Progress; `log` receives the
-    raw output of tools.
+    prints one line at its start and one at its end. The class implements toolchain.progress.Progress; `log` receives
+    the raw output of tools.
     """
 
     def __init__(self, log: Path | None = None) -> None:

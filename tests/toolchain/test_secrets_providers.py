@@ -98,7 +98,8 @@ def _saved(path: Path) -> tuple[Manifest, dict[str, bytes]]:
 
 def _restored(manifest: Manifest, files: dict[str, bytes]) -> auto.Stack:
     state = json.loads(files["state.json"])
-    text = state_import.tried("dev", state_import.file_for_here(files["stack.yaml"], files.get("passphrase")), state)
+    stack_yaml = state_import.file_for_here(files["stack.yaml"], files.get("passphrase"))
+    text = state_import.trial_import("dev", stack_yaml, state)
     (Path(state_import.deployment.ROOT) / "Pulumi.dev.yaml").write_bytes(text.file)
     state_import.import_state(manifest.stack, state)
     stack = Deployment.open("dev", create=False).stack

@@ -35,7 +35,8 @@ from messages import tr
 from toolchain.home import DyberHome
 from toolchain.progress import duration
 
-#: Whose containers cannot be there twice: they start once the old ones are gone (remains.blocks_replacement says which those are).
+#: Whose containers cannot be there twice: they start once the old ones are gone (remains.blocks_replacement says which
+#: those are).
 LAST = ["dyber:gateway:Front", "dyber:gateway:AcmeCertificate", "dyber:cache:Cache", "dyber:monitoring:Monitoring"]
 
 commands = typer.Typer()
@@ -77,7 +78,7 @@ def recover(
     with Activities(home.logs / "deploy.log") as display:
         if state is not None:
             # In another folder first: it adds what the stack's file needs, whatever ends this run.
-            replace_file(deployment.file, state_import.tried(stack, deployment.file.read_bytes(), state).file)
+            replace_file(deployment.file, state_import.trial_import(stack, deployment.file.read_bytes(), state).file)
             state_import.import_state(stack, state)
             deployment = Deployment.open(stack)
             found = remains.find(stack, deployment.deployment_id())

@@ -21,7 +21,7 @@ from cli.deployment import state_edits
 from cli.deployment.deployment import Deployment
 from cli.deployment.environment import activate
 from cli.deployment.events import DeployError, explain
-from cli.deployment.state_import import file_for_here, import_state, passphrase, tried
+from cli.deployment.state_import import file_for_here, import_state, passphrase, trial_import
 from cli.engine import engine, moments, stored_data, volumes
 from cli.engine.resource_types import CONTAINER
 from cli.engine.stored_data import human_size
@@ -121,7 +121,7 @@ def checked(manifest: Manifest, files: Mapping[str, bytes]) -> Restorable:
         stack_yaml = _with_local_env(name, stack_yaml)
     state = json.loads(files["state.json"])
     try:
-        imported = tried(name, stack_yaml, state)
+        imported = trial_import(name, stack_yaml, state)
     except CommandError as error:
         cause = explain(str(error), [])
         told = "; ".join([cause.message, *cause.details]) if isinstance(cause, DeployError) else str(cause)

@@ -23,7 +23,7 @@ from cli.release import contracts
 from cli.system import programs
 from cli.system.checkout import ROOT
 from cli.system.errors import StackError
-from cli.system.git import git, git_said
+from cli.system.git import git, git_output
 from cli.terminal.console import Activities, out
 from cli.terminal.usage import FAILED, examples
 from infra.schema.problems import ConfigurationError
@@ -71,7 +71,7 @@ def plan(
                     previews.append(_preview(stack, directory / f"{stack}.plan.json", base))
     comment = directory / COMMENT
     comment.write_text(
-        render(previews, _tools(base) if base else {}, git_said(ROOT, "rev-parse", "HEAD")), encoding="utf-8"
+        render(previews, _tools(base) if base else {}, git_output(ROOT, "rev-parse", "HEAD")), encoding="utf-8"
     )
     out.print(tr("written: ") + str(comment), markup=False)
     if any(item.preview is None for item in previews):
@@ -164,7 +164,7 @@ def branched_off(revision: str) -> str:
 
     Comparing with that commit leaves out what others have changed in `revision` since.
     """
-    return git_said(ROOT, "merge-base", revision, "HEAD") or revision
+    return git_output(ROOT, "merge-base", revision, "HEAD") or revision
 
 
 def file_at(revision: str, path: str) -> str:

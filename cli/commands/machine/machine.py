@@ -18,7 +18,7 @@ from cli.deployment.environment import shell_lines
 from cli.engine import ports, stored_data
 from cli.machine import changed_tests, linting, test_run
 from cli.system.checkout import ROOT
-from cli.system.git import git_said
+from cli.system.git import git_output
 from cli.terminal.console import Activities, err, out
 from cli.terminal.usage import FAILED, PROGRAMS, completion_variable, examples
 from infra.version import VERSION
@@ -71,7 +71,7 @@ def version(as_json: JsonOption = False) -> None:
     cli = pulumi_cli.find_cli(home, pinned)
     version_of = {
         "dyber": VERSION,
-        "commit": git_said(ROOT, "rev-parse", "--short", "HEAD") or None,
+        "commit": git_output(ROOT, "rev-parse", "--short", "HEAD") or None,
         "pulumi": cli.version if cli else None,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",

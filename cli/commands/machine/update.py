@@ -18,7 +18,7 @@ from cli.stack_files.stack_file_merge import MergeConflict, merged
 from cli.system import programs
 from cli.system.checkout import ROOT
 from cli.system.errors import StackError
-from cli.system.git import git, git_said
+from cli.system.git import git, git_output
 from cli.terminal.console import err, out
 from cli.terminal.usage import FAILED, examples
 from messages import tr
@@ -34,7 +34,7 @@ def update(yes: YesOption = False, stack: StackOption = "dev") -> None:
     """Get the newest version of this checkout and deploy it (asks first)."""
     check_it_can_follow(ROOT)
     fetch(ROOT)
-    news = git_said(ROOT, "log", "--oneline", "--no-decorate", "HEAD..@{upstream}")
+    news = git_output(ROOT, "log", "--oneline", "--no-decorate", "HEAD..@{upstream}")
     if not news:
         out.print(tr("This is the newest version."))
         return
@@ -54,18 +54,18 @@ def update(yes: YesOption = False, stack: StackOption = "dev") -> None:
 
 def check_it_can_follow(root: Path) -> None:
     """Raises StackError if the checkout follows no remote branch."""
-    if not git_said(root, "rev-parse", "--git-dir"):
+    if not git_output(root, "rev-parse", "--git-dir"):
         raise StackError(
             tr("this is not a git clone"),
             tr("copy the new version here and run ./deploy.sh"),
         )
     if git(root, "symbolic-ref", "--quiet", "HEAD").returncode:
-        commit = git_said(root, "rev-parse", "--short", "HEAD")
+        commit = git_output(root, "rev-parse", "--short", "HEAD")
         raise StackError(
             tr("commit {commit} is checked out, so no branch can be updated", commit=commit),
             tr("go to a branch first: git switch main"),
         )
-    if not git_said(root, "rev-parse", "--abbrev-ref", "@{upstream}"):
+    if not git_output(root, "rev-parse", "--abbrev-ref", "@{upstream}"):
         raise StackError(
             tr("this branch follows no remote branch"),
             tr("run git branch --set-upstream-to=origin/main first"),
@@ -114,7 +114,7 @@ def advance(root: Path, changed_here: Mapping[str, bytes]) -> None:
 
     The previous stack files are kept in .git; if git refuses the merge, they are restored. Raises StackError.
     """
-    kept = Path(git_said(root, "rev-parse", "--absolute-git-dir")) / KEPT
+    kept = Path(git_output(root, "rev-parse", "--absolute-git-dir")) / KEPT
     before = {name: (root / name).read_bytes() for name in changed_here}
     for name, content in before.items():
         kept.mkdir(exist_ok=True)

@@ -249,7 +249,7 @@ def _deploy_with(file: StackFile, stack: str) -> None:
             deployment = Deployment.open(stack)
             check(deployment)
             deployment.recover(display)
-            # .env repeats the generated token; once that is replaced, the line must not count as a token set by the user.
+            # .env repeats the generated token; a replaced one must not count as a token that the user chose.
             repeated = env_values.generated(deployment)
             env_values.forget(stack, repeated)
             with graceful_interrupt():
