@@ -35,7 +35,12 @@ from messages import tr
 from toolchain.home import DyberHome
 from toolchain.progress import duration
 
+<<<<<<< HEAD
 #: The components whose containers cannot exist twice: they start when the old ones are gone (see remains.blocks_replacement).
+=======
+#: Whose containers cannot be there twice: they start once the old ones are gone (remains.blocks_replacement says which
+#: those are).
+>>>>>>> w-cli
 LAST = ["dyber:gateway:Front", "dyber:gateway:AcmeCertificate", "dyber:cache:Cache", "dyber:monitoring:Monitoring"]
 
 commands = typer.Typer()
@@ -76,8 +81,12 @@ def recover(
         raise typer.Exit(FAILED)
     with Activities(home.logs / "deploy.log") as display:
         if state is not None:
+<<<<<<< HEAD
             # A trial import in another folder completes the stack's file first, so that an interruption of the real
             # import leaves a file that fits the state.
+=======
+            # In another folder first: it adds what the stack's file needs, whatever ends this run.
+>>>>>>> w-cli
             replace_file(deployment.file, state_import.trial_import(stack, deployment.file.read_bytes(), state).file)
             state_import.import_state(stack, state)
             deployment = Deployment.open(stack)
