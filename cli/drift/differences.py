@@ -92,7 +92,9 @@ def unseen(
     for container in containers:
         resource = deployed.get(container["Id"])
         if resource is None:
-            differences.append(Difference("unknown", "Container", container["Name"].lstrip("/"), container=container["Id"]))
+            differences.append(
+                Difference("unknown", "Container", container["Name"].lstrip("/"), container=container["Id"])
+            )
         elif resource["type"] == CONTAINER and not resource.get("delete"):
             differences += _container(resource, container, names)
     differences += [difference for item in resources if (difference := _image(item, images))]

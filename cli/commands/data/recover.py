@@ -184,7 +184,9 @@ def _chosen(candidates: list[Remains], names: list[str]) -> list[Remains]:
         raise typer.BadParameter(tr("no deployment {unknown}; known: ", unknown=unknown[0]) + ", ".join(known))
     if len(candidates) > 1 and not names:
         listed = ", ".join(f"{item.deployment} ({item.since})" for item in candidates)
-        raise typer.BadParameter(tr("several are there; name one by --deployment: {listed}", listed=listed))
+        raise typer.BadParameter(
+            tr("there are several deployments; name one with --deployment: {listed}", listed=listed)
+        )
     return [known[name] for name in names] if names else candidates
 
 
@@ -210,6 +212,4 @@ def _announce(deployment: Deployment, leftovers: Sequence[Remains], *, from_back
             )
         )
     if new:
-        err.print(
-            tr("Lost tokens cannot be had from the engine (the gateway has only hashes); with a backup: --backup")
-        )
+        err.print(tr("The engine cannot give lost tokens back (the gateway has only hashes); a backup can: --backup"))

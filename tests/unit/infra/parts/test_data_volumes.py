@@ -1,4 +1,4 @@
-"""Data volumes: no two services share a name, none that the engine has is forgotten, and none is ever deleted."""
+"""No two services share a data volume, none that the engine has is left undeclared, and none is ever deleted."""
 
 from __future__ import annotations
 

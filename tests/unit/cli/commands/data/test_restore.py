@@ -31,7 +31,7 @@ def restorable(size: int = 0) -> Restorable:
 
 @pytest.fixture
 def volumes(monkeypatch: pytest.MonkeyPatch, fake_engine: FakeEngine) -> GiveVolume:
-    """Gives the engine the volume: whose it is, and who uses it."""
+    """Gives the engine the volume, with the stack that owns it and the containers that use it."""
 
     def give(owner: str, users: tuple[str, ...]) -> None:
         monkeypatch.setattr(restore.stored_data, "labelled", lambda: [LabelledVolume(VOLUME, owner, "a")])
