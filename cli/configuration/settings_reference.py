@@ -148,11 +148,7 @@ def _row(path: tuple[str, ...], setting: Setting, language: str, environments: M
         kind(setting, language),
         default,
         "<br>".join(values) or "–",
-<<<<<<< HEAD
         in_language(language, setting.description),
-=======
-        setting.description[0 if zh else 1],
->>>>>>> w-cli
     ]
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 

@@ -66,11 +66,7 @@ class Deployment:
         if not settings and not deployment.state().get("resources"):
             # Reading an empty state needs no passphrase. A wrong one must be reported rather than that nothing is deployed,
             # so the settings are read.
-<<<<<<< HEAD
             deployment._settings = _settings_of_known_stack(name)
-=======
-            deployment._settings = _settings(name)
->>>>>>> w-cli
         return deployment
 
     @classmethod

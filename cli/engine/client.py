@@ -43,7 +43,7 @@ def asking(seconds: float | None = None) -> Iterator[Client]:
     except UnknownContext as error:
         raise EngineError(
             tr("there is no docker context {name!r}", name=error.name),
-            tr("list those there are: docker context ls"),
+            tr("list the contexts: docker context ls"),
         ) from None
     except (DockerException, requests.RequestException, HTTPError, OSError) as error:
         raise _no_answer(error) from None

@@ -124,7 +124,7 @@ def _request(command: list[str]) -> None:
             case ["rm", "--force", "--volumes", container]:
                 client.remove_container(container, v=True, force=True)
             case _:
-                raise EngineError(tr("an unknown command to put something back"))
+                raise EngineError(tr("a note asks for an unknown request"))
 
 
 @contextmanager

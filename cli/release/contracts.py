@@ -175,6 +175,6 @@ def _unknown(source: str, output: str) -> StackError:
     """Return the error for an image, container or service that did not tell its tools but wrote `output`."""
     words = "\n".join(output.strip().splitlines()[-5:])
     return StackError(
-        tr("{what}: its tools could not be learned\n{words}", what=source, words=words),
+        tr("{what}: its tools could not be read\n{words}", what=source, words=words),
         tr("if it needs new dependencies, build its image first: ./deploy.sh deploy; else mend what is said above"),
     )

@@ -72,7 +72,7 @@ class Release:
             return cls(str(content["stack"]), str(content["revision"]), images, tools, interface)
         except (OSError, ValueError, ValidationError, KeyError, TypeError, AttributeError):
             raise StackError(
-                tr("{file}: is no record of a release", file=file),
+                tr("{file} is no record of a release", file=file),
                 tr("write it anew: ./deploy.sh release > release.json"),
             ) from None
 

@@ -35,12 +35,7 @@ from messages import tr
 from toolchain.home import DyberHome
 from toolchain.progress import duration
 
-<<<<<<< HEAD
-#: The components whose containers cannot exist twice: they start when the old ones are gone (see remains.blocks_replacement).
-=======
-#: Whose containers cannot be there twice: they start once the old ones are gone (remains.blocks_replacement says which
-#: those are).
->>>>>>> w-cli
+#: The components whose containers cannot exist twice (see remains.blocks_replacement): they start when the old ones are gone.
 LAST = ["dyber:gateway:Front", "dyber:gateway:AcmeCertificate", "dyber:cache:Cache", "dyber:monitoring:Monitoring"]
 
 commands = typer.Typer()
@@ -81,12 +76,8 @@ def recover(
         raise typer.Exit(FAILED)
     with Activities(home.logs / "deploy.log") as display:
         if state is not None:
-<<<<<<< HEAD
             # A trial import in another folder completes the stack's file first, so that an interruption of the real
             # import leaves a file that fits the state.
-=======
-            # In another folder first: it adds what the stack's file needs, whatever ends this run.
->>>>>>> w-cli
             replace_file(deployment.file, state_import.trial_import(stack, deployment.file.read_bytes(), state).file)
             state_import.import_state(stack, state)
             deployment = Deployment.open(stack)
@@ -191,7 +182,9 @@ def _chosen(candidates: list[Remains], names: list[str]) -> list[Remains]:
         raise typer.BadParameter(tr("no deployment {unknown}; known: ", unknown=unknown[0]) + ", ".join(known))
     if len(candidates) > 1 and not names:
         listed = ", ".join(f"{item.deployment} ({item.since})" for item in candidates)
-        raise typer.BadParameter(tr("several are there; name one by --deployment: {listed}", listed=listed))
+        raise typer.BadParameter(
+            tr("there are several deployments; name one with --deployment: {listed}", listed=listed)
+        )
     return [known[name] for name in names] if names else candidates
 
 
@@ -217,6 +210,4 @@ def _announce(deployment: Deployment, leftovers: Sequence[Remains], *, from_back
             )
         )
     if new:
-        err.print(
-            tr("Lost tokens cannot be had from the engine (the gateway has only hashes); with a backup: --backup")
-        )
+        err.print(tr("The engine cannot give lost tokens back (the gateway has only hashes); a backup can: --backup"))

@@ -246,7 +246,7 @@ def _put_back(back: WayBack, display: Activities) -> None:
         # This error must not replace the one that made the restore fail, which is reported too.
         err.print(str(error) or type(error).__name__, markup=False)
         err.print(
-            tr("Not all is back; try again: ./deploy.sh restore --undo"),
+            tr("Not everything is put back; try again: ./deploy.sh restore --undo"),
             style="bold red",
         )
 

@@ -1,4 +1,4 @@
-"""The engine's client follows what the docker command follows, and each failure is one message with a next step."""
+"""The client reaches the engine that the docker command uses, and each failure is one message with a next step."""
 
 from __future__ import annotations
 
@@ -46,18 +46,18 @@ def test_the_engines_answers_are_read_as_data(chosen_engine: SocketEngine) -> No
 
 @pytest.mark.usefixtures("chosen_engine")
 def test_a_refusal_keeps_the_engines_words_and_an_unknown_name_is_an_error_of_its_own() -> None:
-    with pytest.raises(EngineError, match="volume is in use") as refused, engine.asking() as found:
-        found.remove_volume("busy")
+    with pytest.raises(EngineError, match="volume is in use") as refused, engine.asking() as docker_client:
+        docker_client.remove_volume("busy")
     assert not isinstance(refused.value, NotOnEngine)
-    with pytest.raises(NotOnEngine, match="No such container"), engine.asking() as found:
-        found.inspect_container("x")
+    with pytest.raises(NotOnEngine, match="No such container"), engine.asking() as docker_client:
+        docker_client.inspect_container("x")
 
 
 def test_an_engine_that_hangs_is_to_be_restarted(chosen_engine: SocketEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen_engine.answers["GET /info"] = lambda handler: time.sleep(2)
     monkeypatch.setattr(client, "ANSWER_SECONDS", 0.2)
-    with pytest.raises(EngineError, match="did not answer in time") as refused, engine.asking() as found:
-        found.info()
+    with pytest.raises(EngineError, match="did not answer in time") as refused, engine.asking() as docker_client:
+        docker_client.info()
     assert "restart docker" in refused.value.next_step
 
 
@@ -135,8 +135,8 @@ def test_an_engine_behind_ssh_is_reached_through_the_docker_command(
 ) -> None:
     dialling(DIAL.format(path=socket_engine.path))
     assert engine.images() == {"x:1": "i", "x:2": "i"}
-    with pytest.raises(NotOnEngine), engine.asking() as found:
-        found.inspect_container("x")
+    with pytest.raises(NotOnEngine), engine.asking() as docker_client:
+        docker_client.inspect_container("x")
 
 
 def test_a_docker_command_that_reaches_nothing_or_is_not_there_is_told(
@@ -158,6 +158,6 @@ def test_only_an_engine_on_another_machine_is_asked_through_the_proxy(
     for name in ("no_proxy", "NO_PROXY", "HTTP_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(connection.Client, "_retrieve_server_version", lambda self: "1.43")
-    found = connection.Client(client._find_proxy, base_url=f"tcp://{host}:2375")
-    settings = found.merge_environment_settings(f"http://{host}:2375/info", {}, None, None, None)
+    docker_client = connection.Client(client._find_proxy, base_url=f"tcp://{host}:2375")
+    settings = docker_client.merge_environment_settings(f"http://{host}:2375/info", {}, None, None, None)
     assert settings["proxies"].get("http") == proxy

@@ -1,4 +1,4 @@
-"""Whatever is paused for a moment goes on: after an error, a Ctrl-C, a failure of another, and after a kill."""
+"""Paused containers continue after an error, after Ctrl-C, after a failure of another one, and after a kill."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ class Engine:
 
 
 @pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Engine:
-    found = Engine()
+def fake_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Engine:
+    engine = Engine()
     monkeypatch.setenv("DYBER_HOME", str(tmp_path))
-    use_engine(monkeypatch, found)
-    return found
+    use_engine(monkeypatch, engine)
+    return engine
 
 
 def notes(tmp_path: Path) -> list[Path]:
@@ -59,43 +59,43 @@ def notes(tmp_path: Path) -> list[Path]:
 
 
 def test_when_a_container_cannot_be_unpaused_the_others_are_and_the_next_command_unpauses_it(
-    fake: Engine, tmp_path: Path
+    fake_engine: Engine, tmp_path: Path
 ) -> None:
-    fake.failing = {"a"}
+    fake_engine.failing = {"a"}
     with pytest.raises(EngineError, match="busy"), volumes.paused(["a", "b", "c"]):
-        assert fake.paused == {"a", "b", "c"}
-    assert fake.paused == {"a"}
+        assert fake_engine.paused == {"a", "b", "c"}
+    assert fake_engine.paused == {"a"}
     moments.put_back_forgotten()
-    assert fake.paused == {"a"}
-    fake.failing = set()
+    assert fake_engine.paused == {"a"}
+    fake_engine.failing = set()
     moments.put_back_forgotten()
-    assert (fake.paused, notes(tmp_path)) == (set(), [])
+    assert (fake_engine.paused, notes(tmp_path)) == (set(), [])
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), EngineError("x"), ZeroDivisionError()], ids=repr)
 def test_all_containers_are_unpaused_after_an_error_which_is_passed_on(
-    fake: Engine, tmp_path: Path, error: BaseException
+    fake_engine: Engine, tmp_path: Path, error: BaseException
 ) -> None:
     with pytest.raises(type(error)), volumes.paused(["a", "b"]):
         raise error
-    assert (fake.paused, notes(tmp_path)) == (set(), [])
+    assert (fake_engine.paused, notes(tmp_path)) == (set(), [])
 
 
 @pytest.mark.parametrize("command", ["pause", "unpause"])
-def test_an_interrupt_in_the_middle_leaves_none_paused(fake: Engine, tmp_path: Path, command: str) -> None:
-    fake.interrupt_at = command
+def test_an_interrupt_in_the_middle_leaves_none_paused(fake_engine: Engine, tmp_path: Path, command: str) -> None:
+    fake_engine.interrupt_at = command
     with pytest.raises(KeyboardInterrupt), volumes.paused(["a", "b"]):
         pass
-    assert (fake.paused, notes(tmp_path)) == (set(), [])
+    assert (fake_engine.paused, notes(tmp_path)) == (set(), [])
 
 
-def test_containers_that_a_running_command_has_paused_stay_paused(fake: Engine) -> None:
+def test_containers_that_a_running_command_has_paused_stay_paused(fake_engine: Engine) -> None:
     with volumes.paused(["a"]):
         moments.put_back_forgotten()
-        assert fake.paused == {"a"}
+        assert fake_engine.paused == {"a"}
 
 
-def test_after_a_kill_the_next_command_unpauses(fake: Engine, tmp_path: Path) -> None:
+def test_after_a_kill_the_next_command_unpauses(fake_engine: Engine, tmp_path: Path) -> None:
     script = (
         "import os, signal; from cli.engine import moments\n"
         "with moments.put_back_afterwards(['unpause', 'a']): os.kill(os.getpid(), signal.SIGKILL)"
@@ -103,12 +103,12 @@ def test_after_a_kill_the_next_command_unpauses(fake: Engine, tmp_path: Path) ->
     path = os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "infra")])
     killed = subprocess.run([sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": path}, check=False)
     assert killed.returncode == -signal.SIGKILL
-    fake.paused = {"a"}
+    fake_engine.paused = {"a"}
     moments.put_back_forgotten()
-    assert (fake.paused, notes(tmp_path)) == (set(), [])
+    assert (fake_engine.paused, notes(tmp_path)) == (set(), [])
 
 
-def test_the_note_is_written_before_anything_changes(fake: Engine, tmp_path: Path) -> None:
+def test_the_note_is_written_before_anything_changes(fake_engine: Engine, tmp_path: Path) -> None:
     with moments.put_back_afterwards(["unpause", "a"]):
         (note,) = (file for file in notes(tmp_path) if file.suffix == ".json")
         assert json.loads(note.read_text()) == [["unpause", "a"]]
@@ -119,26 +119,26 @@ def test_the_note_is_written_before_anything_changes(fake: Engine, tmp_path: Pat
     "damage", [b"", b"\0" * 64, b"\xff\xfe", b'[["unpause"', b'{"unpause": "a"}', b'["unpause", "a"]', b"[[1]]"]
 )
 def test_a_damaged_note_is_set_aside_and_the_others_are_put_back(
-    fake: Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: bytes
+    fake_engine: Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: bytes
 ) -> None:
-    fake.paused = {"a"}
+    fake_engine.paused = {"a"}
     folder = tmp_path / "locks" / "moments"
     folder.mkdir(parents=True)
     (folder / "1-a.json").write_bytes(damage)
     (folder / "2-b.json").write_text('[["unpause", "a"]]')
     moments.put_back_forgotten()
-    assert (fake.paused, [note.name for note in notes(tmp_path)]) == (set(), ["1-a.json.damaged"])
+    assert (fake_engine.paused, [note.name for note in notes(tmp_path)]) == (set(), ["1-a.json.damaged"])
     assert (folder / "1-a.json.damaged").read_bytes() == damage
     assert "./deploy.sh status" in capsys.readouterr().err
     moments.put_back_forgotten()
     assert capsys.readouterr().err == ""
 
 
-def test_all_containers_are_unpaused_though_the_note_was_damaged_meanwhile(fake: Engine, tmp_path: Path) -> None:
+def test_all_containers_are_unpaused_though_the_note_was_damaged_meanwhile(fake_engine: Engine, tmp_path: Path) -> None:
     with volumes.paused(["a", "b"]):
         (note,) = (tmp_path / "locks" / "moments").glob("*.json")
         note.write_bytes(b"\0")
-    assert (fake.paused, notes(tmp_path)) == (set(), [])
+    assert (fake_engine.paused, notes(tmp_path)) == (set(), [])
 
 
 @pytest.mark.skipif(os.name == "nt", reason="sessions are POSIX")

@@ -1,4 +1,4 @@
-"""Which ports cannot be had, whose they are, and what to do: found before anything is built."""
+"""Ports that are not available are reported before anything is built, with their owner and what to do."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def english(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def container(name: str, deployment: str, *published: tuple[str, str], protocol: str = "tcp") -> dict[str, Any]:
-    """What the engine tells of a running container that publishes these addresses and ports."""
+    """The engine's description of a running container that publishes these addresses and ports."""
     bindings = [{"HostIp": address, "HostPort": port} for address, port in published]
     return {
         "Name": f"/{name}",
@@ -59,7 +59,7 @@ def test_a_port_on_which_a_program_listens_is_reported(taken: int, monkeypatch: 
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "clash"),
+    ("first", "second", "conflict"),
     [
         ("127.0.0.1", "127.0.0.1", True),
         ("127.0.0.1", "0.0.0.0", True),
@@ -74,10 +74,12 @@ def test_a_port_on_which_a_program_listens_is_reported(taken: int, monkeypatch: 
         ("::1", "", True),
     ],
 )
-def test_a_port_on_two_addresses_conflicts_only_when_the_addresses_overlap(one: str, other: str, clash: bool) -> None:
-    assert overlap((one, 80), (other, 80)) is clash
-    assert overlap((other, 80), (one, 80)) is clash
-    assert not overlap((one, 80), (other, 81))
+def test_a_port_on_two_addresses_conflicts_only_when_the_addresses_overlap(
+    first: str, second: str, conflict: bool
+) -> None:
+    assert overlap((first, 80), (second, 80)) is conflict
+    assert overlap((second, 80), (first, 80)) is conflict
+    assert not overlap((first, 80), (second, 81))
 
 
 def test_a_conflicting_port_is_reported_with_the_container_that_holds_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,9 +90,12 @@ def test_a_conflicting_port_is_reported_with_the_container_that_holds_it(monkeyp
         container("names", "", ("127.0.0.1", "30444"), protocol="udp"),
         container("theirs", "other", ("0.0.0.0", "30445"), ("::", "30445")),
     )
-    wanted = [("127.0.0.1", port) for port in (30080, 30443, 30444, 30445)] + [("::1", 30445)]
-    found = ports.ports_in_use(wanted, ["abc"])
-    assert [item.shown for item in found] == ["127.0.0.1:30445 (container theirs)", "[::1]:30445 (container theirs)"]
+    required = [("127.0.0.1", port) for port in (30080, 30443, 30444, 30445)] + [("::1", 30445)]
+    unavailable = ports.ports_in_use(required, ["abc"])
+    assert [item.shown for item in unavailable] == [
+        "127.0.0.1:30445 (container theirs)",
+        "[::1]:30445 (container theirs)",
+    ]
 
 
 def test_a_port_that_the_stack_itself_holds_on_every_address_is_no_conflict(
@@ -106,13 +111,13 @@ def test_ports_of_an_engine_on_another_machine_are_not_tried_here(taken: int, mo
     assert ports.ports_in_use([("127.0.0.1", taken)], []) == []
 
 
-@pytest.mark.parametrize(("folder", "found"), [("/", ["absent"]), ("/in/a/virtual/machine", [])])
+@pytest.mark.parametrize(("folder", "obstacles"), [("/", ["absent"]), ("/in/a/virtual/machine", [])])
 def test_an_address_that_this_machine_lacks_is_reported_when_the_engine_runs_here(
-    folder: str, found: list[str], monkeypatch: pytest.MonkeyPatch
+    folder: str, obstacles: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running(monkeypatch)
     monkeypatch.setattr(ports, "find_engine", lambda: Engine("unix:///x", "27", "1.46", "default", Path(folder)))
-    assert [item.obstacle for item in ports.ports_in_use([("192.0.2.5", 30080)], [])] == found
+    assert [item.obstacle for item in ports.ports_in_use([("192.0.2.5", 30080)], [])] == obstacles
 
 
 @pytest.mark.parametrize(
@@ -128,26 +133,26 @@ def test_what_a_refused_port_means_depends_on_the_system(number: int, platform: 
     assert ports.obstacle(OSError(number, "refused"), platform) == meaning
 
 
-def refusal(monkeypatch: pytest.MonkeyPatch, *found: PortInUse) -> StackError:
-    monkeypatch.setattr(options, "ports_in_use", lambda wanted, deployments: list(found))
+def refusal(monkeypatch: pytest.MonkeyPatch, *unavailable: PortInUse) -> StackError:
+    monkeypatch.setattr(options, "ports_in_use", lambda required, deployments: list(unavailable))
     monkeypatch.setattr(options.remains, "find", lambda stack, own: [])
     with pytest.raises(StackError) as refused:
-        options.check(stack_that_wants(("127.0.0.1", 80)))
+        options.check(deployment_with_ports(("127.0.0.1", 80)))
     return refused.value
 
 
-def stack_that_wants(*wanted: tuple[str, int]) -> Any:
-    """A deployment as far as the checks before a change look at it."""
+def deployment_with_ports(*required: tuple[str, int]) -> Any:
+    """A deployment with what the checks before a change use of it."""
     return SimpleNamespace(
         stack=SimpleNamespace(name="dev"),
         check_settings=lambda: None,
         deployment_id=lambda: "abc",
-        published_ports=lambda: list(wanted),
+        published_ports=lambda: list(required),
     )
 
 
 @pytest.mark.parametrize(
-    ("obstacle", "said", "step"),
+    ("obstacle", "words", "step"),
     [
         ("taken", "ports are taken: 127.0.0.1:80", "gateway.portOffset"),
         ("reserved", "Windows reserves these ports", "netsh interface ipv4 show excludedportrange protocol=tcp"),
@@ -155,11 +160,11 @@ def stack_that_wants(*wanted: tuple[str, int]) -> Any:
     ],
 )
 def test_each_obstacle_has_its_own_next_step(
-    obstacle: Any, said: str, step: str, monkeypatch: pytest.MonkeyPatch
+    obstacle: Any, words: str, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ports, "find_engine", lambda: None)
     error = refusal(monkeypatch, PortInUse("127.0.0.1", 80, None, obstacle))
-    assert said in error.message
+    assert words in error.message
     assert step in error.next_step
 
 
@@ -177,7 +182,7 @@ def rootless(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def test_an_engine_of_an_ordinary_user_is_refused_low_ports_before_anything_is_built(rootless: Path) -> None:
     with pytest.raises(StackError, match="ports below 1024 are not allowed here.*80, 443") as refused:
-        options.check(stack_that_wants(("127.0.0.1", 80), ("127.0.0.1", 443), ("127.0.0.1", 8080)))
+        options.check(deployment_with_ports(("127.0.0.1", 80), ("127.0.0.1", 443), ("127.0.0.1", 8080)))
     assert "gateway.portOffset 10000 -s dev" in refused.value.next_step
     assert "sysctl net.ipv4.ip_unprivileged_port_start=80" in refused.value.next_step
 

@@ -1,4 +1,4 @@
-"""Data volumes as people see them, and what counts as unused."""
+"""Data volumes are described for people, counted as used or unused, and kept where a deployment needs them."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def test_a_volume_is_described_with_its_service_size_and_age(english: None) -> N
 
 
 @pytest.mark.parametrize(
-    ("hours", "told"), [(0, "less than an hour"), (5, "5 hours"), (47, "47 hours"), (48, "2 days"), (-3, "less than")]
+    ("hours", "words"), [(0, "less than an hour"), (5, "5 hours"), (47, "47 hours"), (48, "2 days"), (-3, "less than")]
 )
-def test_an_age_is_given_in_the_unit_that_fits(english: None, hours: int, told: str) -> None:
-    assert told in stored_data.age(NOW - timedelta(hours=hours), NOW)
+def test_an_age_is_given_in_the_unit_that_fits(english: None, hours: int, words: str) -> None:
+    assert words in stored_data.age(NOW - timedelta(hours=hours), NOW)
 
 
 def test_unused_is_what_no_container_mounts_and_no_deployment_needs() -> None:
@@ -82,8 +82,8 @@ def test_a_volume_in_use_is_kept_and_a_missing_one_counts_as_deleted(
                 raise NotOnEngine("no such volume")
 
     monkeypatch.setattr(engine, "asking", lambda: nullcontext(Client()))
-    found = [StoredData(name, "dev", "a") for name in ("used", "gone", "there")]
-    assert stored_data.delete(found) == ["gone", "there"]
+    volumes = [StoredData(name, "dev", "a") for name in ("used", "gone", "there")]
+    assert stored_data.delete(volumes) == ["gone", "there"]
     assert "used" in capsys.readouterr().err
 
 
@@ -93,12 +93,12 @@ def labels(stack: str, service: str) -> dict[str, str]:
 
 def test_a_volume_is_joined_with_its_size_and_its_users(monkeypatch: pytest.MonkeyPatch) -> None:
     names = {"dev": "dyber-dev-a-data", "gone": "dyber-gone-a-data"}
-    told = [
+    described = [
         {"Name": names["dev"], "Labels": labels("dev", "a"), "CreatedAt": "2026-03-01T00:00:00Z"},
         {"Name": names["gone"], "Labels": labels("gone", "a")},
         {"Name": "x-configuration-1", "Labels": labels("dev", "x")},
     ]
-    monkeypatch.setattr(engine, "volumes", lambda *filters: told)
+    monkeypatch.setattr(engine, "volumes", lambda *filters: described)
     monkeypatch.setattr(engine, "volume_sizes", lambda: {names["dev"]: 1_500_000})
     mounts = [{"Type": "volume", "Name": names["dev"]}, {"Type": "bind"}, {"Type": "volume", "Name": "other"}]
     listed = [{"Names": ["/a-server-1"], "Mounts": mounts}, {"Names": ["/b"], "Mounts": []}]

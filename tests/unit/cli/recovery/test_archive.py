@@ -1,4 +1,4 @@
-"""A backup opens with its password only, and a damaged or cut one is never taken for a whole one."""
+"""A backup opens with its password only, and a damaged or cut backup is never taken for a complete one."""
 
 from __future__ import annotations
 

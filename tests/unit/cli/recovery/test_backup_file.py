@@ -1,4 +1,4 @@
-"""A backup of this and of the earlier format is restored; for any other file, what is wrong and what to do is told."""
+"""Backups of this and of the earlier format are restored; any other file is refused with the reason and what to do."""
 
 from __future__ import annotations
 
@@ -123,8 +123,8 @@ def test_a_file_that_is_no_backup_is_refused_with_a_next_step(
 ) -> None:
     path = tmp_path / "file"
     path.write_bytes(content)
-    told = refusal(path)
-    assert message in told[0] and next_step in told[1]
+    refused_with = refusal(path)
+    assert message in refused_with[0] and next_step in refused_with[1]
 
 
 @pytest.mark.parametrize(
@@ -139,5 +139,5 @@ def test_a_file_that_is_no_backup_is_refused_with_a_next_step(
 def test_an_age_file_with_something_else_in_it_is_refused(
     content: dict[str, bytes], message: str, next_step: str, tmp_path: Path
 ) -> None:
-    told = refusal(backup(tmp_path / "file.age", content))
-    assert message in told[0] and next_step in told[1]
+    refused_with = refusal(backup(tmp_path / "file.age", content))
+    assert message in refused_with[0] and next_step in refused_with[1]

@@ -1,4 +1,4 @@
-"""The way back from a restore can be taken again after a kill at any moment, and copies only from what is there."""
+"""Undoing a restore can be tried again after a kill at any moment, and copies only volumes that exist."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def restoring(root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], FakeEngine]:
-    """Brings a stack with data into the midst of a restore, and returns its engine."""
+    """Begins the restore of a stack with data, stops in the middle, and returns the engine."""
 
     def begin() -> FakeEngine:
         shutil.rmtree(root / deployment.RESTORES, ignore_errors=True)
@@ -55,7 +55,7 @@ def restoring(root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], FakeE
     return begin
 
 
-def take() -> None:
+def undo_restores() -> None:
     for found in way_back.unfinished():
         with Activities() as display:
             found.undo(display)
@@ -63,8 +63,8 @@ def take() -> None:
 
 def everything(fake_engine: FakeEngine, root: Path) -> tuple[Any, ...]:
     containers = {
-        one["Id"]: (one["State"]["Status"], one["HostConfig"]["RestartPolicy"]["Name"])
-        for one in fake_engine.descriptions.values()
+        container["Id"]: (container["State"]["Status"], container["HostConfig"]["RestartPolicy"]["Name"])
+        for container in fake_engine.descriptions.values()
     }
     return fake_engine.volume_contents, containers, (root / "Pulumi.test.yaml").read_text()
 
@@ -83,10 +83,10 @@ def test_a_kill_at_any_moment_of_undoing_a_restore_loses_no_data(
         fake_engine = restoring()
         fake_engine.requests_left = commands
         try:
-            take()
+            undo_restores()
         except Killed:
             fake_engine.requests_left = -1
-            take()
+            undo_restores()
         else:
             break
         assert everything(fake_engine, root) == BEFORE, commands
@@ -102,14 +102,16 @@ def test_after_a_power_cut_nothing_writes_into_the_data_while_it_is_put_back(
         "always"  # as in a journal of another version
     )
     fake_engine.cut_power()
-    take()  # The engine's copying asserts that nothing runs.
+    undo_restores()  # The engine's copying asserts that nothing runs.
     assert fake_engine.volume_contents == BEFORE[0]
 
 
 def test_the_engine_starts_nothing_by_itself_while_a_restore_is_under_way(restoring: Callable[[], FakeEngine]) -> None:
     fake_engine = restoring()
     fake_engine.cut_power()
-    running = [one["Id"] for one in fake_engine.descriptions.values() if one["State"]["Status"] == "running"]
+    running = [
+        container["Id"] for container in fake_engine.descriptions.values() if container["State"]["Status"] == "running"
+    ]
     assert running == ["new"]
 
 
@@ -125,7 +127,7 @@ def test_a_limited_number_of_restarts_is_put_back(restoring: Callable[[], FakeEn
     (back,) = way_back.unfinished()
     back.restarts = {"runs": "on-failure:3", "idle": "no"}
     back.save()
-    take()
+    undo_restores()
     policies = {name: item["HostConfig"]["RestartPolicy"] for name, item in fake_engine.descriptions.items()}
     assert policies == {
         "runs": {"Name": "on-failure", "MaximumRetryCount": 3},
@@ -146,9 +148,9 @@ def test_a_journal_that_cannot_be_removed_is_reported_and_the_data_stays(
 
     with monkeypatch.context() as patched, pytest.raises(StackError, match=deployment.JOURNAL):
         patched.setattr(Path, "unlink", refuse)
-        take()
+        undo_restores()
     assert [back.phase for back in way_back.unfinished()] == ["back"]
-    take()
+    undo_restores()
     assert everything(fake_engine, root) == BEFORE
 
 

@@ -1,4 +1,4 @@
-"""What DYBER_READ_ONLY hides is no change of the contract; what is really gone still is."""
+"""Tools that DYBER_READ_ONLY hides are no change of the contract; tools that are really removed are."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def english(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def listed(read_only: bool) -> list[dict[str, Any]]:
-    """What the real service answers to tools/list."""
+    """Return the answer of the real service to tools/list."""
     app = build_app(Settings(port=8001, read_only=read_only))
     tools_of_it = asyncio.run(app.mcp.list_tools())
     return [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in tools_of_it]
@@ -42,7 +42,7 @@ def listed(read_only: bool) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def running(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """By stack, a container of xiaohongshu: what its server lists, what its code prints, its environment."""
+    """The containers of xiaohongshu by stack: the tools that the server lists and the code prints, the environment."""
     code = render(tools_contract(build_app(all_tools())))
     stacks = {"dev": {"listed": listed(True), "printed": code, "environment": []}}
 

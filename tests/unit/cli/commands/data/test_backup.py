@@ -1,4 +1,4 @@
-"""The stack's file of a backup, where the passphrase is another one than at the time of the backup."""
+"""The stack's file in a backup is adapted to a machine that has another passphrase than the backup."""
 
 from __future__ import annotations
 

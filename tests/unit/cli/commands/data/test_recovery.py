@@ -1,4 +1,4 @@
-"""Whose remains are whose, what of them holds data, and what has to go before its successor starts."""
+"""Recovery finds the containers and data of lost deployments, and first removes what cannot exist twice."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def container(service: str, deployment: str, created: str = "2026-01-02T03:04:05
 
 
 @pytest.fixture
-def found(monkeypatch: pytest.MonkeyPatch) -> list[remains.Remains]:
-    """Of an engine with three deployments of one stack, one of them its own."""
-    asked: list[tuple[str, ...]] = []
+def leftovers(monkeypatch: pytest.MonkeyPatch) -> list[remains.Remains]:
+    """The deployments that an engine has of the stack test besides the present one, which is called own."""
+    filters_used: list[tuple[str, ...]] = []
 
     def containers(*filters: str) -> list[dict[str, Any]]:
-        asked.append(filters)
+        filters_used.append(filters)
         mounts = [
             {"Type": "volume", "Name": "made-by-hand", "Destination": "/data"},
             {"Type": "volume", "Name": "gateway-configuration-1a2b3c", "Destination": "/etc/dyber"},
@@ -52,30 +52,34 @@ def found(monkeypatch: pytest.MonkeyPatch) -> list[remains.Remains]:
     monkeypatch.setattr(engine, "containers", containers)
     monkeypatch.setattr(engine, "labelled_networks", lambda *_: [("lost", "n1", "net-1"), ("own", "n2", "net-2")])
     result = remains.find("test", "own")
-    assert asked == [("label=dyber.project=dyber", "label=dyber.stack=test")]
+    assert filters_used == [("label=dyber.project=dyber", "label=dyber.stack=test")]
     return result
 
 
-def test_containers_are_grouped_by_deployment_without_those_of_the_present_one(found: list[remains.Remains]) -> None:
-    assert [(item.deployment, len(item.containers), item.networks) for item in found] == [
+def test_containers_are_grouped_by_deployment_without_those_of_the_present_one(
+    leftovers: list[remains.Remains],
+) -> None:
+    assert [(item.deployment, len(item.containers), item.networks) for item in leftovers] == [
         ("lost", 2, {"n1": "net-1"}),
         ("other", 1, {}),
     ]
-    assert found[0].since == "2025-12-31"
+    assert leftovers[0].since == "2025-12-31"
 
 
-def test_volumes_with_data_are_those_that_a_container_mounts_as_its_data_folder(found: list[remains.Remains]) -> None:
-    assert recover._data(found[0]) == {"made-by-hand"}
-    assert found[0].volumes() == {"made-by-hand", "gateway-configuration-1a2b3c"}
+def test_volumes_with_data_are_those_that_a_container_mounts_as_its_data_folder(
+    leftovers: list[remains.Remains],
+) -> None:
+    assert recover._data(leftovers[0]) == {"made-by-hand"}
+    assert leftovers[0].volumes() == {"made-by-hand", "gateway-configuration-1a2b3c"}
 
 
-def test_one_of_several_deployments_has_to_be_named(found: list[remains.Remains]) -> None:
+def test_one_of_several_deployments_has_to_be_named(leftovers: list[remains.Remains]) -> None:
     with pytest.raises(typer.BadParameter, match="lost.*other"):
-        recover._chosen(found, [])
-    assert recover._chosen(found, ["other"]) == [found[1]]
-    assert recover._chosen(found[:1], []) == found[:1]
+        recover._chosen(leftovers, [])
+    assert recover._chosen(leftovers, ["other"]) == [leftovers[1]]
+    assert recover._chosen(leftovers[:1], []) == leftovers[:1]
     with pytest.raises(typer.BadParameter, match="nobody"):
-        recover._chosen(found, ["nobody"])
+        recover._chosen(leftovers, ["nobody"])
 
 
 @pytest.mark.parametrize(
@@ -102,7 +106,7 @@ def test_a_stack_file_without_its_salt_is_otherwise_the_same() -> None:
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Of a stack whose state and passphrase are lost; it can be opened once the passphrase's salt is gone from it."""
+    """The file of a stack whose state and passphrase are lost; the stack opens once the salt is removed from it."""
     file = tmp_path / "Pulumi.test.yaml"
 
     def opened(stack: str) -> str:

@@ -28,7 +28,7 @@ STACK_YAML = "config:\n  # why\n  dyber:logLevel: warning\n  dyber:gateway: {por
 
 
 class Present:
-    """The stack as its state knows it now; `identity` is of its deployment."""
+    """The present stack; `identity` is its deployment id."""
 
     def __init__(self, identity: str) -> None:
         self.identity = identity
@@ -42,7 +42,7 @@ class Present:
 
 @pytest.fixture
 def check(root: Path, fake_engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Restorable]:
-    """Checks a backup of the stack prod with these files, as far as neither Pulumi nor an engine is needed."""
+    """Checks a backup of the stack prod with these files, without Pulumi and without an engine."""
     shutil.copytree(REPOSITORY / "mcp-servers", root / "mcp-servers")
     monkeypatch.setattr(restore.stored_data, "labelled", list)
     monkeypatch.setattr(restore.stored_data, "find", lambda *_: [])
@@ -67,24 +67,24 @@ def check(root: Path, fake_engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) 
 def test_every_port_that_the_backup_publishes_is_checked_for_the_present_deployment(
     check: Callable[..., Restorable], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[Any] = []
-    monkeypatch.setattr(restore, "refuse_taken_ports", lambda *arguments: asked.append(arguments))
-    found = check(STACK_YAML)
-    ((name, ports, deployments),) = asked
+    checked_ports: list[Any] = []
+    monkeypatch.setattr(restore, "refuse_taken_ports", lambda *arguments: checked_ports.append(arguments))
+    restorable = check(STACK_YAML)
+    ((name, ports, deployments),) = checked_ports
     assert (name, deployments) == ("prod", {"mine"})
     assert {("127.0.0.1", 28080), ("::1", 28080)} <= set(ports)
     assert all(isinstance(address, str) and isinstance(port, int) for address, port in ports)
-    assert found.present and not found.local_env
+    assert restorable.present and not restorable.local_env
 
 
 def test_a_backup_of_an_earlier_version_is_given_the_key_that_lets_its_env_override_the_stack_file(
     check: Callable[..., Restorable], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(restore, "refuse_taken_ports", lambda *_: None)
-    found = check(STACK_YAML, env=b"LOG_LEVEL=debug\n")
-    assert found.settings.log_level == "debug" and found.local_env
-    assert found.stack_yaml.decode().startswith(STACK_YAML) and b"dyber:localEnv: true" in found.stack_yaml
-    restore._announce(found)
+    restorable = check(STACK_YAML, env=b"LOG_LEVEL=debug\n")
+    assert restorable.settings.log_level == "debug" and restorable.local_env
+    assert restorable.stack_yaml.decode().startswith(STACK_YAML) and b"dyber:localEnv: true" in restorable.stack_yaml
+    restore._announce(restorable)
     assert "dyber:localEnv: true" in capsys.readouterr().err
     for unchanged in (b"# nothing\n", b"MCP_AUTH_TOKEN=" + b"x" * 40):
         assert not check(STACK_YAML, env=unchanged).local_env
@@ -104,8 +104,8 @@ def test_an_unusable_present_stack_file_does_not_prevent_a_restore(
     monkeypatch.setattr(
         auto, "select_stack", lambda stack_name, work_dir: SimpleNamespace(export_stack=lambda: exported)
     )
-    found = Deployment.known_to_the_state("prod")
-    assert found and found.deployment_id() == "abc"
+    restorable = Deployment.known_to_the_state("prod")
+    assert restorable and restorable.deployment_id() == "abc"
 
     def unknown(stack_name: str, work_dir: str) -> None:
         raise auto.errors.StackNotFoundError(SimpleNamespace(stdout="", stderr="", code=1))  # type: ignore[arg-type]
@@ -120,13 +120,13 @@ def test_a_stack_that_was_deployed_before_the_question_was_answered_is_the_one_t
     recovered: list[str] = []
     monkeypatch.setattr(Present, "recover", lambda self, display: recovered.append(self.identity), raising=False)
     monkeypatch.setattr(restore, "refuse_taken_ports", lambda *_: None)
-    found = check(STACK_YAML)
+    restorable = check(STACK_YAML)
     monkeypatch.setattr(restore.DyberHome, "from_environment", lambda: SimpleNamespace(logs=root))
     monkeypatch.setattr(restore, "known_password", lambda _: "password")
-    monkeypatch.setattr(restore, "opened", lambda *_: (found.manifest, {}))
+    monkeypatch.setattr(restore, "opened", lambda *_: (restorable.manifest, {}))
     monkeypatch.setattr(restore, "_install_passphrase", lambda *_: None)
     monkeypatch.setattr(restore, "set_up", lambda *_: None)
-    monkeypatch.setattr(restore, "checked", lambda *_: found)
+    monkeypatch.setattr(restore, "checked", lambda *_: restorable)
 
     def confirm(*_: object, **__: object) -> bool:
         monkeypatch.setattr(restore.Deployment, "known_to_the_state", lambda name: Present("made meanwhile"))

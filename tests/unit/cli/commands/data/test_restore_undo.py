@@ -54,14 +54,14 @@ def test_undoing_a_restore_that_failed_before_it_copied_the_data_only_starts_the
     fake_engine.failing = "copy"
     with Activities() as display, pytest.raises(EngineError):
         prepared.begin(display)
-    (found,) = way_back.unfinished()
-    assert found.phase == "stopped"
+    (record,) = way_back.unfinished()
+    assert record.phase == "stopped"
     (root / "Pulumi.test.yaml").write_text("config: {changed: since}\n")
     with Activities() as display:
-        assert found.undo(display)
+        assert record.undo(display)
     assert fake_engine.changes_by("start") == ["start runs"]
     assert not fake_engine.changes_by("copy") and "changed" in (root / "Pulumi.test.yaml").read_text()
-    assert not found.folder.exists()
+    assert not record.folder.exists()
 
 
 def test_undoing_a_restore_that_replaced_data_puts_everything_back_and_removes_what_is_new(
@@ -75,11 +75,11 @@ def test_undoing_a_restore_that_replaced_data_puts_everything_back_and_removes_w
     (root / ".env.test").write_text("OF=then\n")
     fake_engine.add("new")
     fake_engine.changes = []
-    (found,) = way_back.unfinished()
-    assert found.phase == "replacing"
+    (record,) = way_back.unfinished()
+    assert record.phase == "replacing"
     with Activities() as display:
-        assert found.undo(display)
-    aside = str(found.aside[VOLUME])
+        assert record.undo(display)
+    aside = str(record.aside[VOLUME])
     assert fake_engine.changes_by("remove_container") == ["remove_container new"]
     assert fake_engine.changes_by("copy") == [f"copy {aside} {VOLUME}"]
     assert fake_engine.changes.index(f"copy {aside} {VOLUME}") < fake_engine.changes.index("start runs")
@@ -97,7 +97,7 @@ def test_undoing_that_fails_can_be_tried_again(prepared: WayBack, fake_engine: F
         fake_engine.failing = "copy"
         with pytest.raises(EngineError):
             prepared.undo(display)
-    assert [found.phase for found in way_back.unfinished()] == ["replacing"]
+    assert [record.phase for record in way_back.unfinished()] == ["replacing"]
     assert not fake_engine.changes_by("start") and f"remove_volume {prepared.aside[VOLUME]}" not in fake_engine.changes
 
 
@@ -127,8 +127,8 @@ def test_a_damaged_record_is_set_aside_with_the_files_beside_it(
     aside = prepared.folder.with_name("test.damaged")
     assert (aside / "stack.yaml").read_text() == "config: {now: 1}\n"
     assert (aside / "journal.json.damaged").read_bytes() == damage
-    told = capsys.readouterr().err
-    assert str(prepared.folder) in told and "./deploy.sh restore" in told and "dyber.helper=restore" in told
+    shown = capsys.readouterr().err
+    assert str(prepared.folder) in shown and "./deploy.sh restore" in shown and "dyber.helper=restore" in shown
     assert way_back.unfinished() == []
 
 
@@ -142,5 +142,5 @@ def test_any_error_while_undoing_is_reported_with_the_command_that_tries_again(
     monkeypatch.setattr(restore, "_undo", undo)
     with Activities() as display:
         restore._put_back(SimpleNamespace(), display)  # type: ignore[arg-type]
-    told = capsys.readouterr().err
-    assert "./deploy.sh restore --undo" in told and str(error) in told
+    shown = capsys.readouterr().err
+    assert "./deploy.sh restore --undo" in shown and str(error) in shown
