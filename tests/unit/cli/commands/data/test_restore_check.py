@@ -17,7 +17,7 @@ from cli.commands.data import restore
 from cli.commands.data.restore import Restorable
 from cli.deployment import deployment
 from cli.deployment.deployment import Deployment
-from cli.deployment.state_import import Tried
+from cli.deployment.state_import import TrialImport
 from cli.recovery import way_back
 from cli.recovery.backup_file import Manifest
 from infra.schema.problems import ConfigurationError
@@ -49,12 +49,12 @@ def check(root: Path, fake_engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(restore.stored_data, "users", dict)
     monkeypatch.setattr(restore, "file_for_here", lambda content, _: content)
 
-    def tried(name: str, content: bytes, state: object) -> Tried:
+    def trial_import(name: str, content: bytes, state: object) -> TrialImport:
         values = yaml.safe_load(content)["config"]
         texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
-        return Tried(content, texts)
+        return TrialImport(content, texts)
 
-    monkeypatch.setattr(restore, "tried", tried)
+    monkeypatch.setattr(restore, "trial_import", trial_import)
     monkeypatch.setattr(restore.Deployment, "known_to_the_state", lambda name: Present("mine"))
 
     def run(stack_yaml: str, **files: bytes) -> Restorable:
