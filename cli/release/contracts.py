@@ -24,13 +24,18 @@ SERVERS = ROOT / "mcp-servers"
 #: Importing a service and everything it depends on.
 TIMEOUT_SECONDS = 120
 
-# Runs in a service's container: what the process that serves there tells an agent, over the official client.
+# Runs in a service's container: what the process that serves there tells an agent, over the official client. Like the
+# gateway it says which scope it has; a server that does not know the header ignores it.
 _ASK_THE_SERVER = """\
 import asyncio, json, os
+import httpx2
 from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
 
 async def main():
-    async with Client(f"http://127.0.0.1:{os.environ['PORT']}/mcp") as client:
+    http = httpx2.AsyncClient(headers={"X-Dyber-Scope": "all"}, timeout=30)
+    address = f"http://127.0.0.1:{os.environ['PORT']}/mcp"
+    async with Client(streamable_http_client(address, http_client=http)) as client:
         tools = (await client.list_tools()).tools
     print(json.dumps([tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in tools]))
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 #: Raised whenever images of before would no longer work: another command, port, file or variable is expected of them.
 #: Images of before there was this number have 0.
-INTERFACE = 1
+INTERFACE = 2
 
 
 def refuse_other(settings: StackSettings) -> None:

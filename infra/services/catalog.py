@@ -56,6 +56,8 @@ class ServiceSpec(BaseModel):
     was promoted into the stack: by name, whether the tool only reads; which of those may not be called again after a
     failure; and which contract that is (infra.services.contract).
     `cache`: the service uses Redis where the stack has it.
+    `enforces_scopes`: it keeps to the header X-Dyber-Scope, as everything does that is built on the kit, and then takes
+    no request without it. Clients of some of its tools may speak any revision of MCP then.
     `max_replicas` is 1 where two containers would be in each other's way (one account, one browser profile).
     `seccomp` names a profile of stack/seccomp that its containers have in place of the engine's own.
     `secrets`: by name, what it reads with dyber_kit.settings.environment_secret, and whether it can do without; the
@@ -81,6 +83,7 @@ class ServiceSpec(BaseModel):
     data: bool = False
     internet: bool = False
     cache: bool = False
+    enforces_scopes: bool = False
     seccomp: Literal["chromium"] | None = None
     environment: dict[VariableName, str] = Field(default_factory=dict)
     secrets: dict[SecretName, Literal["required", "optional"]] = Field(default_factory=dict)

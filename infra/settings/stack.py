@@ -32,6 +32,8 @@ from infra.settings.subnets import parse_pool
 
 #: Fields of StackSettings that do not come from a stack's file.
 NOT_IN_THE_FILE = ("stack", "given_tokens")
+#: The first interface (infra.parts.image_interface) whose images of services keep to X-Dyber-Scope.
+SCOPES_INTERFACE = 2
 
 
 class StackSettings(StrictSettings):
@@ -174,7 +176,13 @@ class StackSettings(StrictSettings):
     def with_stack_values(self, spec: ServiceSpec) -> ServiceSpec:
         """Return what service.yaml says, with the values of this stack in their places."""
         own = self.services.get(spec.name)
-        return own.applied_to(spec) if own else spec
+        if not own:
+            return spec
+        applied = own.applied_to(spec)
+        if own.image and self.images_interface < SCOPES_INTERFACE:
+            # What service.yaml says is true of the sources, and the image is older.
+            return applied.model_copy(update={"enforces_scopes": False})
+        return applied
 
     def part_images(self) -> dict[str, str | None]:
         """By key, the images of everything that is not a service."""
