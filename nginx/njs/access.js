@@ -1,5 +1,6 @@
-// What a caller may call: everything of a service, or only modern MCP calls, whose headers say what they do. The
-// servers refuse headers that disagree with the body, so what is decided by the headers holds for the body.
+// What a caller may call: everything of a service, or some of its tools. Of a modern MCP call the headers say what it
+// does, and servers refuse headers that disagree with the body, so what is decided by the headers holds for the body.
+// Older calls say it in the body only: they pass to services that keep to the scope they are told (X-Dyber-Scope).
 import breaker from 'njs/breaker.js';
 
 const MODERN = '2026-07-28';
@@ -11,6 +12,9 @@ const LISTS = [
     'subscriptions/listen',
 ];
 const READS = ['prompts/get', 'resources/read'];
+// How older clients ask for a stream and end a session, and the addresses of the transport of 2024-11-05.
+const OLD_METHODS = ['GET', 'DELETE'];
+const OLD_ADDRESSES = { GET: '/mcp/sse', POST: '/mcp/messages' };
 
 function own(object, key) {
     return Object.prototype.hasOwnProperty.call(object, key) ? object[key] : undefined;
@@ -21,6 +25,30 @@ function path(v) {
     const sent = v.request_uri.split('?')[0];
     const prefix = v.forwarded_prefix || '';
     return sent.startsWith(prefix) ? sent.slice(prefix.length) : null;
+}
+
+// What a service is told of a caller that may call the tools named.
+function grantedTools(r) {
+    const v = r.variables;
+    const granted = own(scopes.clients, v.client);
+    const tools = granted ? own(granted, v.service) : undefined;
+    return tools ? `tools:${tools.slice(1, -1).replace(/\n/g, ',')}` : 'none';
+}
+
+function enforcing(service) {
+    return scopes.enforcing.includes(`\n${service}\n`);
+}
+
+// Whether a service that keeps to scopes decides about the call itself, as only its body says what it does.
+function leftToService(v, method, address) {
+    if (!enforcing(v.service)) {
+        return false;
+    }
+    if (address === '/mcp' || address === '/mcp/') {
+        return method === 'POST' ? v.http_mcp_protocol_version !== MODERN : OLD_METHODS.includes(method);
+    }
+    const old = own(OLD_ADDRESSES, method);
+    return old !== undefined && (address === old || address === `${old}/`);
 }
 
 // What the caller lacks, as {zh, en}; null: nothing.
@@ -45,11 +73,17 @@ function missing(v) {
     if ((address === '/health' || address === '/ready') && (method === 'GET' || method === 'HEAD')) {
         return null;
     }
+    if (leftToService(v, method, address)) {
+        return null;
+    }
     const entrance = address === '/mcp' || address === '/mcp/';
     if (method !== 'POST' || !entrance || v.http_mcp_protocol_version !== MODERN) {
+        const only = enforcing(service)
+            ? { zh: '仅可用 MCP', en: 'MCP only' }
+            : { zh: `仅可用 MCP ${MODERN} 调用 /mcp`, en: `calls of /mcp by MCP ${MODERN} only` };
         return {
-            zh: `服务 ${service} 的全部权限 all（只有部分工具权限时，仅可用 MCP ${MODERN} 调用 /mcp）`,
-            en: `all of service ${service} (a scope of some tools is for calls of /mcp by MCP ${MODERN} only)`,
+            zh: `服务 ${service} 的全部权限 all（只有部分工具权限时，${only.zh}）`,
+            en: `all of service ${service} (a scope of some tools is for ${only.en})`,
         };
     }
     const call = (v.http_mcp_method || '').slice(0, LONGEST_NAME);
@@ -142,4 +176,4 @@ function check(r) {
     }
 }
 
-export default { addSlash, check, forbidden, toHttps };
+export default { addSlash, check, forbidden, grantedTools, toHttps };

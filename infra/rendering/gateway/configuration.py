@@ -28,6 +28,8 @@ CONFIGURATION_ROOT = "/etc/dyber"
 #: Calls without a good token that one address may have open: they are answered at once, so more are held open on purpose.
 #: Behind Docker all callers may have one address, so it is more than a browser or a monitor needs.
 ANONYMOUS_CONNECTIONS = 100
+#: A list of tools goes to the service in one header, and servers refuse headers that are much longer.
+LONGEST_TOOL_LIST = 7000
 _UNQUOTABLE = re.compile(r"""["'\\$;{}\s\x00-\x20\x7f]""")
 
 
@@ -42,7 +44,7 @@ def render(
 
     Equal input gives byte-identical output, whatever the order of services and clients.
     Raises ValueError (Chinese, then English) when two services share a name or a port, two clients a token, or a
-    client's scope names a tool that its service is known not to have. A scope for another service is ignored.
+    client's scope names a tool that its service is known not to have, or too many of them. A scope for another service is ignored.
     """
     ordered_services = sorted(services, key=lambda service: (service.port, service.name))
     ordered_clients = sorted(clients, key=lambda client: client.name)
@@ -133,6 +135,12 @@ def _refuse_unusable_scopes(services: list[GatewayService], clients: list[Gatewa
                         "names of tools",
                     )
                 continue
+            if len(",".join(scope)) > LONGEST_TOOL_LIST:
+                refuse(
+                    f"客户端 {client.name} 对服务 {service} 的工具清单太长：最多 {LONGEST_TOOL_LIST} 个字符",
+                    f"the list of tools of client {client.name} for service {service} is too long: at most "
+                    f"{LONGEST_TOOL_LIST} characters",
+                )
             known = tools.get(service)
             if known and (unknown := sorted(set(scope) - known)):
                 refuse(
@@ -144,7 +152,8 @@ def _refuse_unusable_scopes(services: list[GatewayService], clients: list[Gatewa
 
 
 def _scopes(services: list[GatewayService], clients: list[GatewayClient]) -> str:
-    """What each client may call, and which tools only read, as JSON. Null is everything; each tool is on a line."""
+    """What each client may call, which tools only read, and which services keep to scopes, as JSON. Null is everything;
+    each name is on a line."""
     names = {service.name for service in services}
     content = {
         "clients": {
@@ -158,6 +167,7 @@ def _scopes(services: list[GatewayService], clients: list[GatewayClient]) -> str
             for client in clients
         },
         "read_tools": {service.name: _lines(service.read_tools) for service in services},
+        "enforcing": _lines(service.name for service in services if service.enforces_scopes),
     }
     return json.dumps(content, ensure_ascii=True, indent=1) + "\n"
 

@@ -39,6 +39,7 @@ class GatewayService:
     finds as `<name>-mcp-1`, `<name>-mcp-2`, … besides `<name>-mcp`. `read_tools` and `write_tools` are the names in
     the service's lock file; both empty: unknown. `once_tools` are those of `read_tools` of which no call is sent again
     after a failure. `requests_per_second` bounds each client's calls to this service.
+    `enforces_scopes`: it keeps to X-Dyber-Scope, so clients of some of its tools may speak any revision of MCP.
     Raises ValueError (Chinese, then English) for unusable values.
     """
 
@@ -51,6 +52,7 @@ class GatewayService:
     write_tools: tuple[str, ...] = ()
     once_tools: tuple[str, ...] = ()
     requests_per_second: int = 50
+    enforces_scopes: bool = False
 
     def __post_init__(self) -> None:
         if not _SERVICE_NAME.fullmatch(self.name) or len(self.name) > 40:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -47,8 +48,43 @@ def test_scopes_are_kept_by_client_and_service() -> None:
     assert scopes_of(files) == {
         "clients": {"pet": {"alpha": "\npublish\nsearch\n", "beta": "all"}},
         "read_tools": {"alpha": "\nsearch\n", "beta": "\n"},
+        "enforcing": "\n",
     }
     assert '"pet" 1;' not in files["access.conf"]
+
+
+def test_the_services_that_keep_to_scopes_are_named() -> None:
+    services = [replace(ALPHA, enforces_scopes=True), BETA]
+    assert scopes_of(render(GatewaySettings(), services, []))["enforcing"] == "\nalpha\n"
+
+
+def told_scopes(scopes: Mapping[str, Scope] | None) -> dict[str, str]:
+    """What services are told, by client and service; of a whole client and of others at the end."""
+    table = rendered(scopes)["access.conf"].split("$granted_scope {")[1].split("}")[0]
+    return dict(line.strip().removesuffix(";").replace('"', "").split() for line in table.strip().splitlines())
+
+
+def test_each_service_is_told_the_scope_and_who_has_none_is_told_so() -> None:
+    rest = {"default": "none", "~^1": "all"}
+    assert told_scopes(None) == rest
+    assert told_scopes({}) == rest
+    assert told_scopes({"alpha": "read", "beta": "all"}) == {**rest, "|pet|alpha": "read", "|pet|beta": "all"}
+    assert told_scopes({"beta": ("a", "b"), "gone": "all"}) == {**rest, "|pet|beta": "$granted_tools"}
+
+
+def test_the_scope_is_always_set_by_the_gateway() -> None:
+    files = rendered()
+    assert "proxy_set_header X-Dyber-Scope $granted_scope;" in files["proxy.conf"]
+    to_services = re.findall(r"location [^{]*\{[^{}]*proxy_pass \"http://(?:alpha|beta)\";\s*\}", files["servers.conf"])
+    assert len(to_services) == 2 * 4 * 3
+    assert all("include proxy.conf;" in location and "proxy_set_header" not in location for location in to_services)
+
+
+def test_a_list_of_tools_that_no_header_can_hold_is_refused() -> None:
+    names = tuple(f"{number:0>120}" for number in range(58))
+    assert scopes_of(rendered({"beta": names[:57]}))
+    with pytest.raises(ValueError, match=r"(?s)太长.*\n.*of client pet for service beta is too long: at most 7000"):
+        rendered({"beta": names})
 
 
 def test_a_client_of_no_service_is_not_one_of_every_service() -> None:
