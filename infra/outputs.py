@@ -30,7 +30,7 @@ def export(
 
     gateway: {url, http, https, development: base URLs, of which `url` is the best and `http` is absent where it only
     leads to HTTPS; certificate: its source; container, configuration_version}; services: by name
-    {title, url, mcp, sse, direct, max_call_seconds, containers}; tokens (secret): by client; chosen_tokens: the
+    {title, url, mcp, sse, direct, max_call_seconds, enforces_scopes, containers}; tokens (secret): by client; chosen_tokens: the
     clients whose token a person chose; images: by name, the image's id; images_interface: the number that these have.
     With their profiles: cache: {url, container}, cache_password (secret); monitoring: {url, container,
     configuration_version}.
@@ -53,6 +53,7 @@ def export(
                 "title": spec.title,
                 **service_urls(urls["url"], spec, settings.gateway),
                 "max_call_seconds": spec.max_call_seconds,
+                "enforces_scopes": spec.enforces_scopes,
                 "containers": [container.name for container in services[spec.name].containers],
             }
             for spec in specs

@@ -88,7 +88,8 @@ def client_configuration(
 def usable(
     format: str, client: str, services: Mapping[str, Any], scopes: Mapping[str, Any] | None, option: str = ""
 ) -> dict[str, Any]:
-    """Return the services that the client may call with a program of this format; warn where the program may get 403.
+    """Return the services that the client may call with a program of this format; warn where the program may get 403:
+    with a scope of some tools at a service that does not keep to scopes itself.
 
     `scopes` are the client's; None: it may call everything. `option` names the stack in commands.
     Raises typer.BadParameter when nothing is left.
@@ -96,7 +97,7 @@ def usable(
     if scopes is None:
         return dict(services)
     allowed = {name: service for name, service in services.items() if name in scopes}
-    limited = [name for name in allowed if scopes[name] != "all"]
+    limited = [name for name in allowed if scopes[name] != "all" and not allowed[name].get("enforces_scopes")]
     if not limited:
         return allowed
     fix = f"./deploy.sh token create {client}-all --services {','.join(f'{name}=all' for name in limited)}{option}"
