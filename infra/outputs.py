@@ -30,7 +30,7 @@ def export(
 
     - gateway: {url, http, https, development: base URLs, of which clients should use `url`; `http` is absent where
       plain HTTP redirects to HTTPS; certificate: its source; container, configuration_version}
-    - services: by name {title, url, mcp, sse, direct, max_call_seconds, containers}
+    - services: by name {title, url, mcp, sse, direct, max_call_seconds, enforces_scopes, containers}
     - tokens (secret): by client
     - chosen_tokens: the clients whose token a person chose
     - images: by name, the image's id
@@ -56,6 +56,7 @@ def export(
                 "title": spec.title,
                 **service_urls(urls["url"], spec, settings.gateway),
                 "max_call_seconds": spec.max_call_seconds,
+                "enforces_scopes": spec.enforces_scopes,
                 "containers": [container.name for container in services[spec.name].containers],
             }
             for spec in specs

@@ -25,13 +25,18 @@ SERVERS = ROOT / "mcp-servers"
 #: A service has so many seconds to be imported with everything that it depends on.
 TIMEOUT_SECONDS = 120
 
-# Runs in a service's container and asks the server there, with the official client, as an agent would.
+# Runs in a service's container and asks the server there, with the official client, as an agent would. Like the gateway
+# it tells the server a scope; a server that does not know the header ignores it.
 _ASK_THE_SERVER = """\
 import asyncio, json, os
+import httpx2
 from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
 
 async def main():
-    async with Client(f"http://127.0.0.1:{os.environ['PORT']}/mcp") as client:
+    http = httpx2.AsyncClient(headers={"X-Dyber-Scope": "all"}, timeout=30)
+    address = f"http://127.0.0.1:{os.environ['PORT']}/mcp"
+    async with Client(streamable_http_client(address, http_client=http)) as client:
         tools = (await client.list_tools()).tools
     print(json.dumps([tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in tools]))
 

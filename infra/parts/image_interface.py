@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 #: Increase it if older images would no longer work because the program expects another command, port, file or variable.
 #: Images from before this number was introduced have 0.
-INTERFACE = 1
+INTERFACE = 2
 
 
 def refuse_incompatible_images(settings: StackSettings) -> None:

@@ -84,6 +84,9 @@ MESSAGES: dict[str, str] = {
     "client_name_twice": mark("client name used twice: {values}"),
     "token_twice": mark("two clients have the same token"),
     "scope": mark("scope {scope!r} of client {client} for service {service} is unusable: all, read or names of tools"),
+    "scope_too_long": mark(
+        "the list of tools of client {client} for service {service} is too long: at most {most} characters"
+    ),
     "scope_tools": mark(
         "the scope of client {client} names tools that service {service} does not have: {unknown}; known: {known}"
     ),

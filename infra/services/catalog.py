@@ -55,6 +55,8 @@ class ServiceSpec(BaseModel):
       not repeat after a failure; `contract_sha256` is the hash of the contract (infra.services.contract). They come
       from the lock file beside service.yaml, and are empty without it, or from the contract promoted into the stack.
     - `cache`: the service uses Redis if the stack has it.
+    - `enforces_scopes`: the service obeys the header X-Dyber-Scope, as every service built on the kit does, and refuses
+      requests without it. Clients with a scope of some of its tools may then use any revision of MCP.
     - `max_replicas` is 1 if two containers would disturb each other (one account, one browser profile).
     - `seccomp` names a profile in infra/components/docker/seccomp that replaces the engine's own.
     - `secrets` tells by name whether the service needs a secret, which it reads with
@@ -80,6 +82,7 @@ class ServiceSpec(BaseModel):
     data: bool = False
     internet: bool = False
     cache: bool = False
+    enforces_scopes: bool = False
     seccomp: Literal["chromium"] | None = None
     environment: dict[VariableName, str] = Field(default_factory=dict)
     secrets: dict[SecretName, Literal["required", "optional"]] = Field(default_factory=dict)

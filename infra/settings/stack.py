@@ -33,6 +33,8 @@ from messages import mark
 
 #: The fields of StackSettings that do not come from a stack's file.
 NOT_IN_THE_FILE = ("stack", "given_tokens")
+#: The first interface (infra.parts.image_interface) whose images of services keep to X-Dyber-Scope.
+SCOPES_INTERFACE = 2
 
 
 class StackSettings(StrictSettings):
@@ -179,7 +181,13 @@ class StackSettings(StrictSettings):
     def with_stack_values(self, spec: ServiceSpec) -> ServiceSpec:
         """Return the content of service.yaml with the values that this stack overrides."""
         settings = self.services.get(spec.name)
-        return settings.applied_to(spec) if settings else spec
+        if not settings:
+            return spec
+        applied = settings.applied_to(spec)
+        if settings.image and self.images_interface < SCOPES_INTERFACE:
+            # service.yaml describes the sources, and this image is older than they are.
+            return applied.model_copy(update={"enforces_scopes": False})
+        return applied
 
     def part_images(self) -> dict[str, str | None]:
         """Return by key the images of the parts that are not services; None for an image that is built."""

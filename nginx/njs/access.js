@@ -1,6 +1,7 @@
-// Decides what a client may call: everything of a service, or only some calls of the modern MCP revision, whose headers
-// name the method and the tool. Servers refuse headers that disagree with the body, so deciding by the headers is
-// enough.
+// Decides what a client may call: everything of a service, or some of its tools. The headers of a call by the modern MCP
+// revision name the method and the tool, and servers refuse headers that disagree with the body, so deciding by the
+// headers is enough. Older calls name them in the body only; they are passed to services that enforce the scope which
+// the gateway tells them (X-Dyber-Scope).
 import breaker from 'njs/breaker.js';
 
 const MODERN = '2026-07-28';
@@ -12,6 +13,9 @@ const LISTS = [
     'subscriptions/listen',
 ];
 const READS = ['prompts/get', 'resources/read'];
+// How older clients ask for a stream and end a session, and the addresses of the transport of 2024-11-05.
+const OLD_METHODS = ['GET', 'DELETE'];
+const OLD_ADDRESSES = { GET: '/mcp/sse', POST: '/mcp/messages' };
 
 function ownProperty(object, key) {
     return Object.prototype.hasOwnProperty.call(object, key) ? object[key] : undefined;
@@ -22,6 +26,30 @@ function path(v) {
     const sent = v.request_uri.split('?')[0];
     const prefix = v.forwarded_prefix || '';
     return sent.startsWith(prefix) ? sent.slice(prefix.length) : null;
+}
+
+// Returns the scope that a service is told of a client with named tools.
+function grantedTools(r) {
+    const v = r.variables;
+    const granted = own(scopes.clients, v.client);
+    const tools = granted ? own(granted, v.service) : undefined;
+    return tools ? `tools:${tools.slice(1, -1).replace(/\n/g, ',')}` : 'none';
+}
+
+function enforcing(service) {
+    return scopes.enforcing.includes(`\n${service}\n`);
+}
+
+// Returns whether a service that enforces scopes decides about the call itself, because only the body names the tool.
+function leftToService(v, method, address) {
+    if (!enforcing(v.service)) {
+        return false;
+    }
+    if (address === '/mcp' || address === '/mcp/') {
+        return method === 'POST' ? v.http_mcp_protocol_version !== MODERN : OLD_METHODS.includes(method);
+    }
+    const old = own(OLD_ADDRESSES, method);
+    return old !== undefined && (address === old || address === `${old}/`);
 }
 
 // Returns what the caller has no permission for, as {zh, en}; null if the call is allowed.
@@ -46,11 +74,17 @@ function missing(v) {
     if ((address === '/health' || address === '/ready') && (method === 'GET' || method === 'HEAD')) {
         return null;
     }
+    if (leftToService(v, method, address)) {
+        return null;
+    }
     const isMcp = address === '/mcp' || address === '/mcp/';
     if (method !== 'POST' || !isMcp || v.http_mcp_protocol_version !== MODERN) {
+        const only = enforcing(service)
+            ? { zh: '仅可用 MCP', en: 'MCP is allowed' }
+            : { zh: `仅可用 MCP ${MODERN} 调用 /mcp`, en: `calls of /mcp by MCP ${MODERN} are allowed` };
         return {
-            zh: `服务 ${service} 的全部权限 all（只有部分工具权限时，仅可用 MCP ${MODERN} 调用 /mcp）`,
-            en: `all of service ${service} (with a scope of some tools, only calls of /mcp by MCP ${MODERN} are allowed)`,
+            zh: `服务 ${service} 的全部权限 all（只有部分工具权限时，${only.zh}）`,
+            en: `all of service ${service} (with a scope of some tools, only ${only.en})`,
         };
     }
     const call = (v.http_mcp_method || '').slice(0, LONGEST_NAME);
@@ -143,4 +177,4 @@ function check(r) {
     }
 }
 
-export default { addSlash, check, forbidden, toHttps };
+export default { addSlash, check, forbidden, grantedTools, toHttps };

@@ -88,13 +88,15 @@ def usable(
 ) -> dict[str, Any]:
     """Return the services that the client may call with a program of this format; warn if the program may get 403.
 
+    That is with a scope of some tools at a service that does not enforce scopes itself.
+
     `scopes` are the scopes of the client by service; None means that it may call everything. `option` selects the stack
     in suggested commands. Raises typer.BadParameter if no service is left.
     """
     if scopes is None:
         return dict(services)
     allowed = {name: service for name, service in services.items() if name in scopes}
-    limited = [name for name in allowed if scopes[name] != "all"]
+    limited = [name for name in allowed if scopes[name] != "all" and not allowed[name].get("enforces_scopes")]
     if not limited:
         return allowed
     fix = f"./deploy.sh token create {client}-all --services {','.join(f'{name}=all' for name in limited)}{option}"

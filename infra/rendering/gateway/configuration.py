@@ -30,6 +30,8 @@ CONFIGURATION_ROOT = "/etc/dyber"
 #: held open on purpose. Behind Docker all callers may have one address, so the number is larger than a single browser
 #: or monitor needs.
 ANONYMOUS_CONNECTIONS = 100
+#: A list of tools goes to the service in one header, and servers refuse headers that are much longer.
+LONGEST_TOOL_LIST = 7000
 _UNQUOTABLE = re.compile(r"""["'\\$;{}\s\x00-\x20\x7f]""")
 
 
@@ -44,7 +46,7 @@ def render(
 
     The result does not depend on the order of services and clients.
     Raises UnusableValue if services share a name or a port, clients share a name or a token, or a client's scope names
-    a tool that is not among the known tools of its service. Scopes for other services are ignored.
+    a tool that is not among the known tools of its service, or too many tools. Scopes for other services are ignored.
     """
     ordered_services = sorted(services, key=lambda service: (service.port, service.name))
     ordered_clients = sorted(clients, key=lambda client: client.name)
@@ -130,6 +132,8 @@ def _refuse_unusable_scopes(services: list[GatewayService], clients: list[Gatewa
                 if scope not in ("all", "read"):
                     raise UnusableValue("scope", client=client.name, service=service, scope=scope)
                 continue
+            if len(",".join(scope)) > LONGEST_TOOL_LIST:
+                raise UnusableValue("scope_too_long", client=client.name, service=service, most=LONGEST_TOOL_LIST)
             known = tools.get(service)
             if known and (unknown := sorted(set(scope) - known)):
                 raise UnusableValue(
@@ -142,7 +146,8 @@ def _refuse_unusable_scopes(services: list[GatewayService], clients: list[Gatewa
 
 
 def _scopes(services: list[GatewayService], clients: list[GatewayClient]) -> str:
-    """Return as JSON what each client may call (null: everything), and the tools that only read."""
+    """Return as JSON what each client may call (null: everything), the tools that only read, and the services that
+    enforce scopes."""
     names = {service.name for service in services}
     content = {
         "clients": {
@@ -156,6 +161,7 @@ def _scopes(services: list[GatewayService], clients: list[GatewayClient]) -> str
             for client in clients
         },
         "read_tools": {service.name: _lines(service.read_tools) for service in services},
+        "enforcing": _lines(service.name for service in services if service.enforces_scopes),
     }
     return json.dumps(content, ensure_ascii=True, indent=1) + "\n"
 

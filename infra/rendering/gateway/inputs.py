@@ -70,4 +70,5 @@ def _service(settings: StackSettings, spec: ServiceSpec) -> GatewayService:
         write_tools=tuple(name for name, reads in spec.tools.items() if not reads),
         once_tools=spec.once_tools,
         requests_per_second=settings.requests_per_second(spec.name),
+        enforces_scopes=spec.enforces_scopes,
     )

@@ -39,7 +39,8 @@ class GatewayService:
     `max_call_seconds` is the duration of its longest call. `replicas` is the number of its containers, which the
     gateway finds as `<name>-mcp-1`, `<name>-mcp-2`, … besides `<name>-mcp`. `read_tools` and `write_tools` are the
     tools in its lock file; if both are empty, its tools are unknown. `once_tools` are the `read_tools` whose calls are
-    not repeated after a failure. `requests_per_second` limits each client's calls to this service.
+    not repeated after a failure. `requests_per_second` limits each client's calls to this service. `enforces_scopes`:
+    the service obeys X-Dyber-Scope, so clients with a scope of some of its tools may use any revision of MCP.
     Raises UnusableValue.
     """
 
@@ -52,6 +53,7 @@ class GatewayService:
     write_tools: tuple[str, ...] = ()
     once_tools: tuple[str, ...] = ()
     requests_per_second: int = 50
+    enforces_scopes: bool = False
 
     def __post_init__(self) -> None:
         if not _SERVICE_NAME.fullmatch(self.name) or len(self.name) > 40:

@@ -1,5 +1,6 @@
 """Exports what every DyberPet MCP server is built from."""
 
+from dyber_kit.calling.scopes import Caller, current_caller
 from dyber_kit.calling.tools import tool
 from dyber_kit.errors import ErrorCode, ServiceError
 from dyber_kit.observing.metrics import Metrics
@@ -9,6 +10,7 @@ from dyber_kit.serving.server import run
 from dyber_kit.settings import Settings, environment_flag, environment_number, environment_secret
 
 __all__ = [
+    "Caller",
     "ErrorCode",
     "Metrics",
     "RestRoute",
@@ -16,6 +18,7 @@ __all__ = [
     "ServiceError",
     "Settings",
     "create_app",
+    "current_caller",
     "environment_flag",
     "environment_number",
     "environment_secret",

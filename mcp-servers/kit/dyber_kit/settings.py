@@ -23,6 +23,8 @@ class Settings:
         privacy: Whether user ids are hashed and nicknames masked (DYBER_PRIVACY); see `dyber_kit.upstream.privacy`.
         max_answer_chars: Longest answer of a tool, in characters of JSON (MAX_ANSWER_CHARS).
         max_body_bytes: Longest body of a request, over MCP and REST (MAX_BODY_BYTES).
+        require_scope: Whether a request without X-Dyber-Scope is refused, because a gateway sets it
+            (DYBER_REQUIRE_SCOPE); see `dyber_kit.calling.scopes`.
     """
 
     host: str = "127.0.0.1"
@@ -34,6 +36,7 @@ class Settings:
     privacy: bool = False
     max_answer_chars: int = 24_000
     max_body_bytes: int = 2**20
+    require_scope: bool = False
 
     @classmethod
     def from_environment(cls, default_port: int = 8000) -> Settings:
@@ -56,6 +59,7 @@ class Settings:
             privacy=environment_flag("DYBER_PRIVACY", False),
             max_answer_chars=int(environment_number("MAX_ANSWER_CHARS", 24_000, 2_000, 1_000_000)),
             max_body_bytes=int(environment_number("MAX_BODY_BYTES", 2**20, 1024, 64 * 2**20)),
+            require_scope=environment_flag("DYBER_REQUIRE_SCOPE", False),
         )
 
 

@@ -15,8 +15,9 @@ QUIET_SECONDS = 0.5
 
 @dataclass(eq=False)
 class LegacySession:
-    """Represents the session of one open event stream."""
+    """Represents the session of one open event stream; `client` is the client that opened it."""
 
+    client: str = "-"
     calls: int = 0
     last_used: float = field(default_factory=time.monotonic)
     ended: asyncio.Event = field(default_factory=asyncio.Event)

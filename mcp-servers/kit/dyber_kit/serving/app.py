@@ -25,6 +25,7 @@ from dyber_kit.serving.legacy_sse import LegacySessions, LegacySseMiddleware
 from dyber_kit.serving.mcp_server import KitServer
 from dyber_kit.serving.middleware import GatewayMiddleware
 from dyber_kit.serving.rest import RestRoute, add_route
+from dyber_kit.serving.scope_guard import ScopeGuard
 from dyber_kit.serving.transport import MCP_PATH, MESSAGE_PATH, SSE_PATH, McpTransport
 from dyber_kit.settings import Settings
 
@@ -98,6 +99,7 @@ def create_app(
         log_level="WARNING",
         tools=[built[declared.name] for declared in offered],
         withheld=built.keys() - {declared.name for declared in offered},
+        require_scope=settings.require_scope,
         # The tools never change while the process runs, and a listening stream would delay draining.
         subscriptions=False,
     )
@@ -136,7 +138,8 @@ def create_app(
     api.router.routes.extend(sse.routes)
     sessions = LegacySessions()
     legacy = LegacySseMiddleware(api, sessions, SSE_PATH, MESSAGE_PATH)
-    asgi = GatewayMiddleware(McpTransport(legacy, stream_manager, json_manager, settings.max_body_bytes), calls)
+    transport = McpTransport(legacy, stream_manager, json_manager, settings.max_body_bytes)
+    asgi = GatewayMiddleware(ScopeGuard(transport, settings.require_scope), calls)
     return ServiceApp(asgi=asgi, mcp=mcp, calls=calls, sessions=sessions, settings=settings)
 
 

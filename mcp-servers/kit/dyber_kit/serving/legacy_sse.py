@@ -1,7 +1,8 @@
 """Tells the gateway the id of each legacy SSE session, and ends sessions between calls when the server stops.
 
 A session exists in one process: only the server that opened its stream can answer its POSTs, so the gateway needs the
-id. The SDK does not expose it, so this module wraps the SDK's two routes.
+id. The SDK does not expose it, so this module wraps the SDK's two routes. Messages are taken from the client that
+opened the stream only.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dyber_kit.calling.legacy_sessions import LegacySession, current_session
+from dyber_kit.observing.logs import current_request
 from dyber_kit.serving.streams import rpc_error
 
 SESSION_HEADER = "X-Dyber-Session"
@@ -76,7 +78,7 @@ class LegacySseMiddleware:
             while (await receive())["type"] != "http.disconnect":
                 pass
             return
-        session = LegacySession()
+        session = LegacySession(current_request.get().client)
         session_id = ""
         head: Message | None = None
         started = finished = False
@@ -112,7 +114,8 @@ class LegacySseMiddleware:
         session = self._sessions.open.get(session_id or "")
         if session_id is None:
             await rpc_error(send, 400, INVALID_REQUEST, _NO_SESSION)
-        elif session is None or session.ended.is_set():
+        # Who guesses the id of another client's session learns nothing from the answer.
+        elif session is None or session.ended.is_set() or session.client != current_request.get().client:
             await rpc_error(send, 404, INVALID_REQUEST, _UNKNOWN_SESSION)
         else:
             token = current_session.set(session)

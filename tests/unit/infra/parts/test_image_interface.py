@@ -11,8 +11,11 @@ import pytest
 from cli.deployment.deployment import Deployment
 from infra.parts import image_interface
 from infra.parts.image_interface import INTERFACE
+from infra.rendering.gateway.inputs import REPOSITORY
 from infra.schema.problems import ConfigurationError
-from infra.settings.stack import parse_settings
+from infra.services.catalog import load_catalog
+from infra.settings.services import ServiceSettings
+from infra.settings.stack import StackSettings, parse_settings
 from tests.unit.infra.test_program import declare
 
 DIGEST = "sha256:" + "a" * 64
@@ -52,6 +55,18 @@ def test_built_images_and_images_of_the_same_interface_are_accepted() -> None:
     for values in ({}, {**PINNED, "imagesInterface": INTERFACE}):
         settings = parse_settings("test", {f"dyber:{key}": json.dumps(value) for key, value in values.items()}, {})
         image_interface.refuse_incompatible_images(settings)
+
+
+@pytest.mark.parametrize(
+    ("image", "interface", "keeps"),
+    [(DIGEST, 0, False), (DIGEST, 1, False), (DIGEST, INTERFACE, True), (None, 0, True)],
+)
+def test_an_image_of_before_scopes_is_not_taken_to_keep_to_them(image: str | None, interface: int, keeps: bool) -> None:
+    services = {"template": ServiceSettings(image=image)}
+    settings = StackSettings(stack="test", services=services, images_interface=interface)
+    spec = load_catalog(REPOSITORY / "mcp-servers")["template"]
+    assert spec.enforces_scopes
+    assert settings.with_stack_values(spec).enforces_scopes == keeps
 
 
 def test_the_program_refuses_older_images_before_it_declares_anything(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,6 +51,16 @@ def test_a_program_of_the_legacy_transport_gets_no_service_that_would_refuse_it(
         usable(format, "phone", SERVICES, {"xiaohongshu": "read"})
 
 
+@pytest.mark.parametrize("format", formats.FORMATS)
+@pytest.mark.parametrize("scope", ["read", ("template_echo",)])
+def test_a_service_that_keeps_to_scopes_is_for_programs_of_every_revision(
+    format: str, scope: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    services = {"template": {"mcp": "x", "enforces_scopes": True}, "xiaohongshu": {"mcp": "y"}}
+    assert list(usable(format, "phone", services, {"template": scope})) == ["template"]
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize(
     ("url", "seen"),
     [

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from hypothesis import strategies as some
 
 from infra.rendering.gateway.configuration import body_limits, render
 from infra.rendering.gateway.model import GatewayClient, GatewayNetworks, GatewayService, Scope
+from infra.schema.problems import UnusableValue
 from infra.settings.gateway import GatewaySettings
 
 HASH = hashlib.sha256(b"token").hexdigest()
@@ -47,8 +49,44 @@ def test_scopes_are_kept_by_client_and_service() -> None:
     assert scopes_of(files) == {
         "clients": {"pet": {"alpha": "\npublish\nsearch\n", "beta": "all"}},
         "read_tools": {"alpha": "\nsearch\n", "beta": "\n"},
+        "enforcing": "\n",
     }
     assert '"pet" 1;' not in files["access.conf"]
+
+
+def test_the_services_that_enforce_scopes_are_listed() -> None:
+    services = [replace(ALPHA, enforces_scopes=True), BETA]
+    assert scopes_of(render(GatewaySettings(), services, []))["enforcing"] == "\nalpha\n"
+
+
+def scopes_sent(scopes: Mapping[str, Scope] | None) -> dict[str, str]:
+    """Return the scope that services are told, by client and service; those of other clients come last."""
+    table = rendered(scopes)["access.conf"].split("$granted_scope {")[1].split("}")[0]
+    return dict(line.strip().removesuffix(";").replace('"', "").split() for line in table.strip().splitlines())
+
+
+def test_each_service_is_told_the_scope_of_the_client() -> None:
+    others = {"default": "none", "~^1": "all"}
+    assert scopes_sent(None) == others
+    assert scopes_sent({}) == others
+    assert scopes_sent({"alpha": "read", "beta": "all"}) == {**others, "|pet|alpha": "read", "|pet|beta": "all"}
+    assert scopes_sent({"beta": ("a", "b"), "gone": "all"}) == {**others, "|pet|beta": "$granted_tools"}
+
+
+def test_the_scope_is_always_set_by_the_gateway() -> None:
+    files = rendered()
+    assert "proxy_set_header X-Dyber-Scope $granted_scope;" in files["proxy.conf"]
+    to_services = re.findall(r"location [^{]*\{[^{}]*proxy_pass \"http://(?:alpha|beta)\";\s*\}", files["servers.conf"])
+    assert len(to_services) == 2 * 4 * 3
+    assert all("include proxy.conf;" in location and "proxy_set_header" not in location for location in to_services)
+
+
+def test_a_list_of_tools_that_no_header_can_hold_is_refused() -> None:
+    names = tuple(f"{number:0>120}" for number in range(58))
+    assert scopes_of(rendered({"beta": names[:57]}))
+    with pytest.raises(UnusableValue) as refused:
+        rendered({"beta": names})
+    assert refused.value.message == "scope_too_long"
 
 
 def test_empty_scopes_do_not_mean_every_service() -> None:

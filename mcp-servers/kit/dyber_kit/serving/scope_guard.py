@@ -1,0 +1,66 @@
+"""Refuses requests that the caller's scope does not include, before anything of the service runs.
+
+The MCP server itself decides about single tools; here stand the rules for whole requests: REST routes and everything
+else beside MCP need the scope `all`, and nothing at all is open to a caller without a usable scope.
+"""
+
+from __future__ import annotations
+
+from mcp.types import INVALID_REQUEST
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from dyber_kit.calling.scopes import NOTHING, SCOPE_HEADER, parse_scope
+from dyber_kit.serving.docs import DOCS_PATH, OPENAPI_PATH
+from dyber_kit.serving.streams import rpc_error
+from dyber_kit.serving.transport import MCP_PATH, MESSAGE_PATH, SSE_PATH
+
+_MCP_PATHS = {MCP_PATH, SSE_PATH, MESSAGE_PATH.rstrip("/")}
+#: What tells of the service and runs nothing: container checks, Prometheus and browsers ask without a scope.
+_OPEN_PATHS = {"/health", "/ready", "/metrics", OPENAPI_PATH, DOCS_PATH}
+_NO_SCOPE = (
+    f"此服务只接受网关送来的请求：请求头 {SCOPE_HEADER} 缺失或无法识别。请改用网关的地址"
+    f" / this service takes requests from its gateway only: the header {SCOPE_HEADER} is missing or unreadable;"
+    " use the gateway's address"
+)
+_NOT_ALL = (
+    f"此地址需要对本服务的全部权限 all；只有部分工具权限的客户端请用 {MCP_PATH}"
+    f" / this address takes the scope all of this service; clients of some tools use {MCP_PATH}"
+)
+
+
+class ScopeGuard:
+    """Passes requests to `app` when the caller's scope includes their address.
+
+    Args:
+        app: The service.
+        required: Whether a request without a scope is refused (DYBER_REQUIRE_SCOPE).
+    """
+
+    def __init__(self, app: ASGIApp, required: bool) -> None:
+        self._app = app
+        self._required = required
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        granted = parse_scope(Headers(scope=scope).getlist(SCOPE_HEADER), required=self._required)
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        if granted.allows_everything or (scope["method"] in ("GET", "HEAD") and _is_open(path)):
+            await self._app(scope, receive, send)
+        elif path.rstrip("/") in _MCP_PATHS:
+            if granted != NOTHING:
+                await self._app(scope, receive, send)
+            else:
+                await rpc_error(send, 403, INVALID_REQUEST, _NO_SCOPE, with_body=scope["method"] != "HEAD")
+        else:
+            reason = _NO_SCOPE if granted == NOTHING else _NOT_ALL
+            body = {"status": "error", "code": "forbidden", "error": reason}
+            await JSONResponse(body, status_code=403)(scope, receive, send)
+
+
+def _is_open(path: str) -> bool:
+    return path.rstrip("/") in _OPEN_PATHS or path.startswith(f"{DOCS_PATH}/")
