@@ -13,7 +13,7 @@ a call of it is answered as a call of a tool that does not exist.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,6 +24,7 @@ from dyber_kit.observing.logs import current_request
 #: `all`, `read`, or `tools:` with the names of the tools, separated by commas.
 SCOPE_HEADER = "X-Dyber-Scope"
 
+_RAW_HEADER = SCOPE_HEADER.lower().encode()
 _TOOLS = re.compile(r"tools:[A-Za-z0-9_.-]{1,128}(?:,[A-Za-z0-9_.-]{1,128})*")
 
 
@@ -95,6 +96,11 @@ def parse_scope(values: Sequence[str], *, required: bool) -> CallerScope:
     if not values:
         return NOTHING if required else EVERYTHING
     return _read(values[0]) if len(values) == 1 else NOTHING
+
+
+def request_scope(headers: Iterable[tuple[bytes, bytes]], *, required: bool) -> CallerScope:
+    """Return the scope that a request states in its ASGI headers; see `parse_scope`."""
+    return parse_scope([value.decode("latin-1") for name, value in headers if name == _RAW_HEADER], required=required)
 
 
 @lru_cache(maxsize=256)

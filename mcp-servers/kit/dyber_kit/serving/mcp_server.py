@@ -19,7 +19,7 @@ from mcp.types import Tool as ListedTool
 
 from dyber_kit.calling.answers import failed
 from dyber_kit.calling.arguments import shown_name, similar
-from dyber_kit.calling.scopes import SCOPE_HEADER, CallerScope, current_scope, parse_scope
+from dyber_kit.calling.scopes import CallerScope, current_scope, request_scope
 from dyber_kit.errors import KINDS, ErrorCode, ServiceError
 
 _LONGEST_ERROR = 1000
@@ -123,8 +123,9 @@ class KitServer(MCPServer):
             current_scope.reset(token)
 
     def _scope_of(self, ctx: ServerRequestContext[Any, Any]) -> CallerScope:
-        values = ctx.request.headers.getlist(SCOPE_HEADER) if ctx.request is not None else []
-        return parse_scope(values, required=self._require_scope)
+        return request_scope(
+            ctx.request.scope["headers"] if ctx.request is not None else (), required=self._require_scope
+        )
 
 
 async def _accept_odd_arguments(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:

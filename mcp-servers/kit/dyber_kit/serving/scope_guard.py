@@ -7,11 +7,10 @@ else beside MCP need the scope `all`, and nothing at all is open to a caller wit
 from __future__ import annotations
 
 from mcp.types import INVALID_REQUEST
-from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from dyber_kit.calling.scopes import NOTHING, SCOPE_HEADER, parse_scope
+from dyber_kit.calling.scopes import NOTHING, SCOPE_HEADER, request_scope
 from dyber_kit.serving.docs import DOCS_PATH, OPENAPI_PATH
 from dyber_kit.serving.streams import rpc_error
 from dyber_kit.serving.transport import MCP_PATH, MESSAGE_PATH, SSE_PATH
@@ -47,9 +46,12 @@ class ScopeGuard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        granted = parse_scope(Headers(scope=scope).getlist(SCOPE_HEADER), required=self._required)
+        granted = request_scope(scope["headers"], required=self._required)
+        if granted.allows_everything:
+            await self._app(scope, receive, send)
+            return
         path = scope["path"].removeprefix(scope.get("root_path", ""))
-        if granted.allows_everything or (scope["method"] in ("GET", "HEAD") and _is_open(path)):
+        if scope["method"] in ("GET", "HEAD") and _is_open(path):
             await self._app(scope, receive, send)
         elif path.rstrip("/") in _MCP_PATHS:
             if granted != NOTHING:

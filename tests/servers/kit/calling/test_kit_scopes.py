@@ -19,6 +19,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.server.mcpserver.prompts import Prompt
 from mcp.server.mcpserver.resources import TextResource
 from mcp.shared.exceptions import MCPError
+from mcp.types import Completion, PromptReference
 from pydantic import BaseModel
 
 from tests.servers.conftest import Connect
@@ -242,6 +243,26 @@ async def test_prompts_and_resources_are_for_callers_who_may_read_everything(str
                         await ask(client)
                 errors.append(raised.value.error)
             assert errors[0] == errors[1]
+
+
+async def test_completions_are_for_callers_who_may_read_everything(way):
+    app = build_shelf(require_scope=True)
+
+    @app.mcp.completion()
+    async def complete(ref, argument, context):
+        return Completion(values=["甲"])
+
+    reference = PromptReference(type="ref/prompt", name="greet")
+    with running(build_server(app)) as base, running(build_server(build_shelf(require_scope=True))) as without:
+        async with connections("read")[way](base) as client:
+            assert (await client.complete(reference, {"name": "x", "value": ""})).completion.values == ["甲"]
+        errors = []
+        for asked, scope in ((base, "tools:shelf_read"), (without, "all")):
+            async with connections(scope)[way](asked) as client:
+                with pytest.raises(MCPError) as raised:
+                    await client.complete(reference, {"name": "x", "value": ""})
+            errors.append(raised.value.error)
+    assert errors[0] == errors[1]
 
 
 @pytest.mark.parametrize("headers", [[], ["none"], ["everything"], ["all", "all"], ["read", "all"]])
