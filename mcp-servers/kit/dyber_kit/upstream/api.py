@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import random
 import secrets
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from typing import Any
 
@@ -329,7 +329,7 @@ class ApiClient:
             if inspect.isawaitable(signing):
                 await signing
         after = {*hop.headers.values(), *hop.url.params.values()}
-        return {part for value in after - before for part in value.split() if len(part) >= 8}
+        return _sensitive(after - before)
 
     def _read(self, response: httpx2.Response, url: httpx2.URL) -> ApiAnswer:
         request_id = self._errors.request_id(response.headers, response.content)
@@ -356,7 +356,12 @@ def _body_secrets(request: ApiRequest) -> set[str]:
     values = [*(request.form or {}).values(), *request.headers.values()]
     if isinstance(request.json, dict):
         values += [value for value in request.json.values() if isinstance(value, str)]
-    return {part for value in values for part in value.split() if len(part) >= 8}
+    return _sensitive(values)
+
+
+def _sensitive(values: Iterable[str]) -> set[str]:
+    """Return the values, also without a scheme such as `Bearer`, that are too long to be ordinary words."""
+    return {part for value in values for part in (value, value.partition(" ")[2]) if len(part) >= 8}
 
 
 def _remove_own_headers(request: httpx2.Request) -> None:

@@ -139,7 +139,7 @@ class ErrorRules:
                 detail = value_at(body, "errors.0.message")
                 if isinstance(detail, str) and detail not in words:
                     words = f"{words}: {detail}"
-                for secret in secrets:
+                for secret in sorted(secrets, key=len):
                     words = words.replace(secret, "…")
                 return re.sub(r"\s+", " ", clean_text(words, _LONGEST_WORDS).text)
         return ""
