@@ -64,19 +64,23 @@ def cached(
         @functools.wraps(function)
         async def call(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
             async def load() -> Any:
-                return shape().dump_python(await function(*args, **kwargs), mode="json")
+                return shape().dump_python(await function(*args, **kwargs), mode="json", round_trip=True)
+
+            def read(value: Any) -> Result:
+                # Models may have other names for their fields in the platform's JSON than in the cache.
+                return shape().validate_json(to_json(value), by_alias=False, by_name=True)
 
             store = cache if isinstance(cache, Cache) else cache(args[0])
             ttl = seconds(args[0]) if callable(seconds) else seconds
             key = key_of(*args, **kwargs)
             value = await store.get_or_load(key, ttl, load)
             try:
-                return shape().validate_json(to_json(value))
+                return read(value)
             except ValidationError:
                 # The value is that of another release, whose model was different.
                 value = await load()
                 await store.set(key, value, ttl)
-                return shape().validate_json(to_json(value))
+                return read(value)
 
         return call
 

@@ -10,7 +10,7 @@ from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.upstream.cache import Cache
 from dyber_kit.upstream.caching import cached
 from dyber_kit.upstream.credentials import HeaderKey
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from tests.stand_in import api_platform
 
@@ -53,7 +53,6 @@ async def test_a_changed_answer_replaces_the_kept_one(make_client, platform, cac
     await client.get(PATH, HELLO)
     monkeypatch.setattr(api_platform, "ETAG", '"new"')
     monkeypatch.setitem(api_platform.REPOSITORY, "description", "New")
-    )
     assert (await client.get(PATH, HELLO)).at("description") == "New"
     third = await client.get(PATH, HELLO)
     assert (third.unchanged, third.at("description")) == (True, "New")
@@ -133,6 +132,22 @@ async def test_lists_and_missing_values_keep_their_types(cache):
 
     assert await load(["a", "b"]) == [repository("a"), repository("b")] == await load(["a", "b"])
     assert (await find("x"), await find("x"), len(calls)) == (None, None, 2)
+
+
+async def test_a_model_with_other_names_in_the_platforms_json_is_cached(cache):
+    calls = []
+
+    class Starred(BaseModel):
+        stars: int = Field(validation_alias="stargazers_count")
+
+    @cached(cache, seconds=60)
+    async def load() -> Starred:
+        calls.append(1)
+        return Starred.model_validate({"stargazers_count": 80})
+
+    load.__wrapped__.__annotations__["return"] = Starred
+    assert (await load()).stars == (await load()).stars == 80
+    assert len(calls) == 1
 
 
 async def test_errors_are_raised_for_all_callers_and_are_not_cached(cache):
