@@ -29,7 +29,8 @@ ODD_BODIES: dict[str, tuple[bytes, str]] = {
     "cut": (b'{"value": [1, 2', "application/json"),
     "deep": (b"[" * 100_000, "application/json"),
     "not-utf8": (b'{"value": "\xd6\xd0\xce\xc4"}', "application/json"),
-    "number": (b"7", "application/json"),
+    "gbk": ('{"value": "中文"}'.encode("gbk"), "application/json; charset=GBK"),
+    "wrong-charset": (b"{}", "application/json; charset=klingon"),
 }
 
 

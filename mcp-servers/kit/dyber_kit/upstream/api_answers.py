@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -40,17 +41,23 @@ class ApiAnswer:
         return httpx2.Response(self.status, headers=self.headers, content=self.content).text
 
     def json(self) -> Any:
-        """Return the value of the JSON body, or None for an empty body.
+        """Return the value of the JSON body, or None for an empty body; every call returns the same object.
 
         Raises:
             ServiceError: UPSTREAM_CHANGED when the body is not JSON.
         """
-        content = self.content.removeprefix(b"\xef\xbb\xbf").strip()
-        if not content:
-            return None
+        return self._parsed
+
+    @functools.cached_property
+    def _parsed(self) -> Any:
+        response = httpx2.Response(self.status, headers=self.headers, content=self.content)
         try:
-            return from_json(content, allow_inf_nan=False)
-        except ValueError:
+            content = self.content
+            if response.charset_encoding and response.charset_encoding.lower() not in ("utf-8", "utf8"):
+                content = content.decode(response.charset_encoding).encode()
+            content = content.removeprefix(b"\xef\xbb\xbf").strip()
+            return from_json(content, allow_inf_nan=False) if content else None
+        except (ValueError, LookupError):
             kind = self.headers.get("content-type", "").partition(";")[0].strip()[:50]
             raise self._changed(f"平台的回答不是 JSON（{kind or '没有写类型'}）") from None
 

@@ -53,6 +53,8 @@ class ErrorRules:
         code_at: Where the JSON of every answer has the platform's code, such as `Code`; None when it has none.
         success: Values at `code_at` that mean success.
         codes: Error codes by the platform's codes; others become UPSTREAM_CHANGED with the platform's words.
+        account_refusals: The platform's codes and HTTP statuses that refuse the account and not just one item; a
+            breaker opens on them.
         message_at: Where the JSON has the platform's words; by default the usual places are tried.
         request_id_at: Where the JSON has the platform's id of the request, besides the usual headers.
         key_setting: Name of the setting with the platform's key, for messages.
@@ -62,6 +64,7 @@ class ErrorRules:
     code_at: str | None = None
     success: Sequence[int | str] = (0,)
     codes: Mapping[int | str, ErrorCode] = field(default_factory=dict)
+    account_refusals: Sequence[int | str] = ()
     message_at: str | None = None
     request_id_at: str | None = None
     key_setting: str | None = None
@@ -127,7 +130,7 @@ class ErrorRules:
             f"{message}，平台说：{words}" if words else message,
             self._next_step(code, answer.status),
             retry_after=_wait(code, answer.headers),
-            whole_account=code is ErrorCode.ACCESS_RESTRICTED and platform_code is not None,
+            whole_account=_same(platform_code, self.account_refusals) or answer.status in self.account_refusals,
             request_id=request_id,
         )
 

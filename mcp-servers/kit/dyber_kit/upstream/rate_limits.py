@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -15,7 +15,7 @@ import httpx2
 _EPOCH = 10**9
 _EPOCH_MILLISECONDS = 10**12
 _LONGEST_WAIT = 31 * 86400.0
-#: Pauses of this many endpoints are remembered.
+# Limits of this many endpoints are remembered.
 _MOST_ENDPOINTS = 1000
 
 
@@ -27,7 +27,7 @@ class RateLimit:
         limit: Requests per window, when stated.
         remaining: Requests left in this window, when stated.
         reset_seconds: Seconds until the window ends, when stated.
-        resource: The platform's name of the limit, such as GitHub's `core` and `search`; empty for the only one.
+        resource: The platform's name of the limit, such as GitHub's `core` and `search`; empty when it has none.
     """
 
     limit: int | None
@@ -74,8 +74,9 @@ def read_rate_limit(headers: httpx2.Headers) -> RateLimit | None:
 class RateLimits:
     """Remembers which limits of a platform are used up, so that no request is wasted on them.
 
-    A limit is known by the platform's name for it. Which limit a request counts towards is learnt from the last answer
-    of the same endpoint; an endpoint that was never asked is not held back, except by a pause of the whole platform.
+    A limit is known by the platform's name for it; a limit without a name is that of its endpoint, because platforms
+    without names usually count endpoints separately. Which limit a request counts towards is learnt from the last
+    answer of the same endpoint; an endpoint that was never asked is held back by a pause of the whole platform only.
 
     Args:
         clock: A monotonic clock, in seconds.
@@ -99,8 +100,10 @@ class RateLimits:
         limit = read_rate_limit(headers)
         if limit is None:
             return None
-        if len(self._resource_of) < _MOST_ENDPOINTS:
-            self._resource_of[endpoint] = limit.resource
+        limit = limit if limit.resource else replace(limit, resource=endpoint)
+        if endpoint not in self._resource_of and len(self._resource_of) >= _MOST_ENDPOINTS:
+            return limit
+        self._resource_of[endpoint] = limit.resource
         self._last[limit.resource] = (limit, self._clock())
         if limit.remaining == 0 and limit.reset_seconds is not None:
             self._used_up_until[limit.resource] = self._clock() + limit.reset_seconds
@@ -119,9 +122,9 @@ class RateLimits:
             passed = self._clock() - learnt_at
             if limit.reset_seconds is None or limit.reset_seconds > passed:
                 left = None if limit.reset_seconds is None else limit.reset_seconds - passed
-                states.append(RateLimit(limit.limit, limit.remaining, left, limit.resource))
+                states.append(replace(limit, reset_seconds=left))
             else:
-                states.append(RateLimit(limit.limit, limit.limit, None, limit.resource))
+                states.append(replace(limit, remaining=limit.limit, reset_seconds=None))
         return states
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import anyio
+import httpx2
 import pytest
-from dyber_kit import ErrorCode, Metrics
+from dyber_kit import ErrorCode, Metrics, ServiceError
 from dyber_kit.errors import LocalRefusal
 from dyber_kit.upstream.api import ApiClient
 from dyber_kit.upstream.api_errors import ErrorRules
-from dyber_kit.upstream.api_requests import ApiLimits, ApiRequest
+from dyber_kit.upstream.api_requests import ApiLimits, ApiRequest, address
 from dyber_kit.upstream.breaker import Breaker, BreakerState
 from dyber_kit.upstream.credentials import HeaderKey
 from prometheus_client import generate_latest
@@ -152,7 +153,7 @@ async def test_an_unknown_code_is_reported_with_the_cleaned_words_of_the_platfor
     assert error.message.endswith("（代码 12345），平台说：something new")
 
 
-@pytest.mark.parametrize("kind", ["html", "nan", "cut", "deep", "not-utf8"])
+@pytest.mark.parametrize("kind", ["html", "nan", "cut", "deep", "not-utf8", "wrong-charset"])
 async def test_a_body_that_is_not_json_is_reported_as_changed(client, refusal, kind):
     answer = await client.get("/odd/{kind}", {"kind": kind})
 
@@ -170,6 +171,10 @@ async def test_a_body_that_is_not_json_is_an_error_where_a_code_is_expected(make
 async def test_an_empty_body_and_a_byte_order_mark_are_understood(client):
     assert (await client.get("/odd/empty")).json() is None
     assert (await client.get("/odd/mark")).json() == {}
+
+
+async def test_the_encoding_that_the_platform_names_is_used(client):
+    assert (await client.get("/odd/gbk")).json() == {"value": "中文"}
 
 
 async def test_another_shape_is_reported_with_the_field_and_without_its_value(client, refusal):
@@ -237,7 +242,7 @@ async def test_a_request_with_effects_that_never_left_can_be_retried(make_client
 
 async def test_a_refused_request_with_effects_is_not_unclear(client, refusal):
     assert (await refusal(client.post("/status/422"))).code is ErrorCode.INVALID_ARGUMENT
-    assert (await refusal(client.post("/status/503?".rstrip("?"), params={"wait": 7}))).retry_after == 7
+    assert (await refusal(client.post("/status/503", params={"wait": 7}))).retry_after == 7
 
 
 async def test_a_request_with_effects_that_is_not_answered_in_time_is_unclear(make_client, platform, refusal):
@@ -302,6 +307,32 @@ async def test_cancelled_requests_return_their_places(make_client, platform):
         slow.cancel()
         await until(lambda: platform.state.open_slow == 0)
     assert (await client.get("/echo/")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("link", "url"),
+    [
+        ("http://api.example/v2?x=1", "https://api.example/v2?x=1"),
+        ("https://api.example/v2", "https://api.example/v2"),
+        ("https://api.example:443/v2", "https://api.example/v2"),
+    ],
+)
+def test_a_link_without_encryption_to_the_same_host_is_encrypted(link, url):
+    assert str(address(httpx2.URL("https://api.example"), ApiRequest("GET", link))) == url
+
+
+@pytest.mark.parametrize(
+    "link", ["https://api.example:8443/", "https://api.example.evil.example/", "https://api.example@evil.example/"]
+)
+def test_a_link_to_another_origin_is_refused(link):
+    with pytest.raises(ServiceError, match="另一个网站"):
+        address(httpx2.URL("https://api.example"), ApiRequest("GET", link))
+
+
+@pytest.mark.parametrize(("rules", "whole"), [((), False), ((403,), True)])
+async def test_a_refusal_of_the_account_is_told_apart_from_that_of_an_item(make_client, refusal, rules, whole):
+    error = await refusal(make_client(errors=ErrorRules(account_refusals=rules)).get("/rate/forbidden"))
+    assert (error.code, error.whole_account) == (ErrorCode.ACCESS_RESTRICTED, whole)
 
 
 @pytest.mark.parametrize("in_flight", [0, 21])

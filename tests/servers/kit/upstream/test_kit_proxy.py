@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+import uvicorn
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from dyber_kit import ErrorCode
 from dyber_kit.upstream.http import create_client
 
+from tests.stand_in.api_platform import create_platform
 from tests.stand_in.proxy import running_proxy
-from tests.stand_in.running import free_port
+from tests.stand_in.running import free_port, running
 
 
 @pytest.fixture
@@ -74,12 +83,57 @@ async def test_a_host_that_is_not_allowed_is_not_sent_to_the_proxy(proxy, addres
     assert proxy.received == []
 
 
-async def test_encrypted_requests_use_a_tunnel(proxy, addresses, refusal):
-    async with create_client(["api.example"], proxy=proxy.url, attempts=1) as client:
-        # The stand-in does not speak TLS, so the tunnel is opened and the request fails in it.
-        error = await refusal(client.get("https://api.example/"))
-    assert error.code is ErrorCode.UPSTREAM_UNREACHABLE
+@pytest.fixture(scope="module")
+def encrypted(tmp_path_factory) -> Iterator[tuple[str, Path]]:
+    """Return the base URL of a stand-in that speaks TLS as api.example, and its certificate."""
+    folder = tmp_path_factory.mktemp("tls")
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "api.example")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("api.example")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    (folder / "crt").write_bytes(certificate.public_bytes(pem))
+    (folder / "key").write_bytes(
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    config = uvicorn.Config(
+        create_platform(),
+        port=free_port(),
+        log_level="warning",
+        ssl_certfile=folder / "crt",
+        ssl_keyfile=folder / "key",
+    )
+    with running(uvicorn.Server(config)) as base:
+        yield base, folder / "crt"
+
+
+async def test_encrypted_requests_use_a_tunnel(encrypted, addresses, monkeypatch):
+    base, certificate = encrypted
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    async with running_proxy(("127.0.0.1", int(base.rsplit(":", 1)[1]))) as proxy:
+        async with create_client(["api.example"], proxy=proxy.url) as client:
+            for _ in range(2):
+                assert (await client.get("https://api.example/echo/")).status_code == 200
+    # The second request uses the open tunnel, and the proxy sees neither path nor content.
     assert proxy.received == ["CONNECT api.example:443 HTTP/1.1"]
+
+
+async def test_a_tunnel_to_another_server_is_refused_by_its_certificate(encrypted, addresses, monkeypatch, refusal):
+    base, certificate = encrypted
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    async with running_proxy(("127.0.0.1", int(base.rsplit(":", 1)[1]))) as proxy:
+        async with create_client(["other.example"], proxy=proxy.url, attempts=1) as client:
+            assert (await refusal(client.get("https://other.example/"))).code is ErrorCode.UPSTREAM_UNREACHABLE
 
 
 async def test_a_proxy_that_wants_a_password_gets_it_and_the_platform_does_not(make_client, proxy, platform, addresses):

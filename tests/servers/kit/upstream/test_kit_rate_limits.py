@@ -144,7 +144,16 @@ def test_a_limit_is_available_again_after_its_reset():
     assert (limits.seconds_to_wait("/a"), limits.seconds_to_wait("/never-asked")) == (30.0, 0.0)
     now[0] = 31.0
     assert limits.seconds_to_wait("/a") == 0.0
-    assert limits.states() == [RateLimit(9, 9, None)]
+    assert limits.states() == [RateLimit(9, 9, None, "/a")]
+
+
+def test_limits_without_names_are_counted_by_endpoint():
+    limits = RateLimits()
+    used_up = {"x-rate-limit-limit": "15", "x-rate-limit-remaining": "0", "x-rate-limit-reset": "900"}
+    limits.learn("/a", httpx2.Headers(used_up))
+    limits.learn("/b", httpx2.Headers({**used_up, "x-rate-limit-remaining": "14"}))
+    assert limits.seconds_to_wait("/a") > 890
+    assert limits.seconds_to_wait("/b") == 0
 
 
 def test_a_pause_holds_back_every_request_and_is_not_shortened():
