@@ -67,6 +67,7 @@ def create_platform() -> Starlette:
             Route("/drip", _drip),
             Route("/odd/{kind}", _odd, methods=["GET", "POST"]),
             Route("/redirect", _redirect, methods=["GET", "POST"]),
+            Route("/circle", _circle),
             Route("/flaky", _flaky, methods=["GET", "POST"]),
             Route("/status/{status:int}", _status, methods=["GET", "POST"]),
             Route("/cursor/{kind}", _cursor),
@@ -241,6 +242,11 @@ async def _redirect(request: Request) -> Response:
     return RedirectResponse(request.query_params["to"], int(request.query_params.get("status", "302")))
 
 
+async def _circle(request: Request) -> Response:
+    await _note(request)
+    return RedirectResponse("/circle")
+
+
 async def _flaky(request: Request) -> Response:
     """Fail as often as the test says, then answer."""
     state = await _note(request)
@@ -272,6 +278,8 @@ async def _cursor(request: Request) -> Response:
     if kind == "no-list":
         data = {"items": None}
     paging = {"is_end": not more, "next": str(request.url.include_query_params(cursor=at + 1))}
+    if kind == "no-address":
+        paging["next"] = "http://[::1"
     if kind == "elsewhere":
         paging["next"] = "http://elsewhere.example/cursor"
     return JSONResponse({"data": data, "paging": paging})

@@ -16,7 +16,7 @@ from dyber_kit.errors import ErrorCode, LocalRefusal, ServiceError
 from dyber_kit.observing.metrics import Metrics
 from dyber_kit.upstream.api_answers import ApiAnswer
 from dyber_kit.upstream.api_errors import ErrorRules
-from dyber_kit.upstream.api_requests import ApiLimits, ApiRequest, Parameters, Values, address, same_origin
+from dyber_kit.upstream.api_requests import ApiLimits, ApiRequest, Parameters, Values, address, joined, same_origin
 from dyber_kit.upstream.breaker import Breaker
 from dyber_kit.upstream.cache import Cache
 from dyber_kit.upstream.conditional import KeptAnswer, KeptAnswers
@@ -218,10 +218,11 @@ class ApiClient:
     async def _attempt(self, request: ApiRequest, url: httpx2.URL, token: str | None) -> ApiAnswer:
         """Send the request once, and return its successful answer or raise what its refusal means."""
         async with self._in_flight.slot(lambda: self._rate_limits.seconds_to_wait(request.label)):
-            unsigned = self._build(request, url)
-            kept = await self._kept.find(unsigned) if self._kept and request.method == "GET" else None
+            first = self._build(request, url)
+            key = self._kept.key(first) if self._kept and request.method == "GET" else ""
+            kept = await self._kept.find(key) if self._kept and key else None
             with _paying(request):
-                answer, credentials = await self._exchange(request, unsigned, kept, token)
+                answer, credentials = await self._exchange(request, first, kept, token)
         limit = self._rate_limits.learn(request.label, answer.headers)
         if answer.status == 304 and kept:
             if request.quota and request.quota.unchanged_is_free:
@@ -230,8 +231,8 @@ class ApiClient:
         error = self._refusal(request, answer, credentials, limit)
         if error:
             raise error
-        if self._kept and request.method == "GET":
-            await self._kept.keep(unsigned, answer)
+        if self._kept and key:
+            await self._kept.keep(key, answer)
         return answer
 
     def _refusal(
@@ -268,26 +269,26 @@ class ApiClient:
         )
 
     async def _exchange(
-        self, request: ApiRequest, unsigned: httpx2.Request, kept: KeptAnswer | None, token: str | None
+        self, request: ApiRequest, first: httpx2.Request, kept: KeptAnswer | None, token: str | None
     ) -> tuple[ApiAnswer, set[str]]:
         """Send a request and follow its redirects; return the answer and the credentials that were sent."""
         credentials = _body_secrets(request)
-        url = unsigned.url
+        hop, url = first, first.url
         seconds = self._seconds_left(request)
         try:
             with anyio.fail_after(seconds):
                 for _ in range(_MOST_REDIRECTS + 1):
-                    hop = self._build(request, url)
                     if same_origin(url, self._base):
                         hop.headers.update(kept.conditions() if kept and kept.url == str(url) else {})
                         credentials |= await self._sign(request, hop, token)
                     else:
                         _remove_own_headers(hop)
-                    response = await self._send_hop(hop, redirected=url != unsigned.url)
+                    response = await self._send_hop(hop, redirected=hop is not first)
                     target = response.headers.get("location")
                     if response.status_code not in _REDIRECTS or not target or request.method not in ("GET", "HEAD"):
                         return self._read(response, url), credentials
-                    url = url.join(target)
+                    url = joined(url, target)
+                    hop = self._build(request, url)
             raise ServiceError(ErrorCode.UPSTREAM_CHANGED, "平台一再转到别的地址")
         except TimeoutError as error:
             if request.changes_something:

@@ -101,6 +101,18 @@ def same_origin(first: httpx2.URL, second: httpx2.URL) -> bool:
     return (first.scheme, first.host, _port(first)) == (second.scheme, second.host, _port(second))
 
 
+def joined(base: httpx2.URL, target: str) -> httpx2.URL:
+    """Return the address that `target` means on the page `base`.
+
+    Raises:
+        ServiceError: UPSTREAM_CHANGED when the platform sent something that is no address.
+    """
+    try:
+        return base.join(target)
+    except httpx2.InvalidURL:
+        raise ServiceError(ErrorCode.UPSTREAM_CHANGED, "平台给出的地址无法识别") from None
+
+
 def address(base: httpx2.URL, request: ApiRequest) -> httpx2.URL:
     """Return the address of a request.
 
@@ -110,7 +122,7 @@ def address(base: httpx2.URL, request: ApiRequest) -> httpx2.URL:
         ValueError: A name in the path has no value, or the other way round.
     """
     if "://" in request.path:
-        url = httpx2.URL(request.path)
+        url = joined(base, request.path)
         if url.host == base.host and (url.scheme, base.scheme) == ("http", "https"):
             # Some platforms write their links without encryption.
             url = url.copy_with(scheme="https", port=base.port)

@@ -60,9 +60,13 @@ class KeptAnswers:
         self._prefix = f"etag:{name}:{identity}:"
         self._seconds = seconds
 
-    async def find(self, request: httpx2.Request) -> KeptAnswer | None:
-        """Return the answer that is kept for a request that is not signed yet, or None."""
-        kept = await self._cache.get(self._key(request))
+    def key(self, request: httpx2.Request) -> str:
+        """Return the key under which the answer to a request is kept; the request must not be signed yet."""
+        return f"{self._prefix}{request.headers.get('accept', '')} {request.url}"
+
+    async def find(self, key: str) -> KeptAnswer | None:
+        """Return the answer that is kept under a key, or None."""
+        kept = await self._cache.get(key)
         if kept is None:
             return None
         try:
@@ -70,7 +74,7 @@ class KeptAnswers:
         except ValidationError:
             return None
 
-    async def keep(self, request: httpx2.Request, answer: ApiAnswer) -> None:
+    async def keep(self, key: str, answer: ApiAnswer) -> None:
         """Keep an answer that can be confirmed later; others are ignored."""
         headers = {name: answer.headers[name] for name in _KEPT_HEADERS if name in answer.headers}
         if (
@@ -86,7 +90,4 @@ class KeptAnswers:
             return
         # The address has no token here, because the answer's address is that of the unsigned request.
         kept = KeptAnswer(status=200, headers=headers, text=text, url=str(answer.url))
-        await self._cache.set(self._key(request), kept, self._seconds)
-
-    def _key(self, request: httpx2.Request) -> str:
-        return f"{self._prefix}{request.headers.get('accept', '')} {request.url}"
+        await self._cache.set(key, kept, self._seconds)

@@ -11,7 +11,7 @@ import httpx2
 from dyber_kit.errors import ErrorCode, ServiceError
 from dyber_kit.upstream.api import ApiClient
 from dyber_kit.upstream.api_answers import ApiAnswer
-from dyber_kit.upstream.api_requests import ApiRequest
+from dyber_kit.upstream.api_requests import ApiRequest, joined
 
 #: Returns where the next page is: a URL, query parameters that change, or None after the last page.
 NextPage = Callable[[ApiAnswer], str | Mapping[str, str | int] | None]
@@ -40,7 +40,7 @@ def link_header(relation: str = "next") -> NextPage:
     def next_page(answer: ApiAnswer) -> str | None:
         links = httpx2.Response(answer.status, headers=answer.headers).links
         target = links.get(relation, {}).get("url")
-        return str(answer.url.join(target)) if target else None
+        return str(joined(answer.url, target)) if target else None
 
     return next_page
 
@@ -57,7 +57,7 @@ def url_at(path: str, *, ended_at: str | None = None) -> NextPage:
         target = answer.at(path)
         if (ended_at and answer.at(ended_at)) or not isinstance(target, str) or not target:
             return None
-        return str(answer.url.join(target))
+        return str(joined(answer.url, target))
 
     return next_page
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import httpx2
 import pytest
-from dyber_kit import ErrorCode
+from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.calling.cursors import MAX_CURSOR_CHARS, decode_cursor, encode_cursor
+from dyber_kit.upstream.api_answers import ApiAnswer
 from dyber_kit.upstream.api_requests import ApiRequest
 from dyber_kit.upstream.credentials import HeaderKey
 from dyber_kit.upstream.paging import collect, cursor_at, link_header, page_number, read_pages, url_at
@@ -97,9 +99,10 @@ async def test_cursors_addresses_and_numbers_lead_to_the_end(client, next_page):
     assert (listed.items, listed.complete) == ([0, 1, 2, 3, 4, 5], True)
 
 
-async def test_a_next_page_on_another_host_is_not_asked(make_client, platform, refusal):
+@pytest.mark.parametrize("kind", ["elsewhere", "no-address"])
+async def test_a_next_page_that_is_not_on_the_platform_is_not_asked(make_client, platform, refusal, kind):
     client = make_client(signer=HeaderKey("the-key-value"))
-    request = ApiRequest("GET", "/cursor/elsewhere")
+    request = ApiRequest("GET", f"/cursor/{kind}")
     error = await refusal(collect(client, request, url_at("paging.next"), items_at="data.items", limit=100))
     assert (error.code, len(platform.state.requests)) == (ErrorCode.UPSTREAM_CHANGED, 1)
 
@@ -108,6 +111,19 @@ async def test_a_page_without_a_list_is_reported(client, refusal):
     request = ApiRequest("GET", "/cursor/no-list")
     error = await refusal(collect(client, request, cursor_at("data.cursor"), items_at="data.items", limit=5))
     assert error.code is ErrorCode.UPSTREAM_CHANGED
+
+
+@pytest.mark.parametrize(
+    "header", ["", "<", ">;rel=next", '<http://[::1>; rel="next"', "<x>; rel", "<a>,<b>;rel=prev", ";;,,"]
+)
+async def test_an_odd_link_header_is_no_crash(header):
+    answer = ApiAnswer(200, httpx2.Headers({"link": header}), b"[]", httpx2.URL("http://api.example/"))
+    try:
+        following = link_header()(answer)
+    except ServiceError as error:
+        assert error.code is ErrorCode.UPSTREAM_CHANGED
+    else:
+        assert following is None or following.startswith("http://api.example/")
 
 
 async def test_pages_can_be_read_one_by_one(client, platform):
