@@ -132,6 +132,20 @@ async def test_fetching_a_token_needs_no_second_place_and_no_second_trial(make_c
     assert breaker.state is BreakerState.CLOSED
 
 
+async def test_a_late_refusal_of_an_old_token_does_not_discard_the_new_one(client):
+    tokens = TokenSource(lambda _client: fetch())
+    issued = iter(["old", "new", "unwanted"])
+
+    async def fetch() -> Token:
+        return Token(next(issued))
+
+    assert await tokens.get(client) == "old"
+    tokens.expire("old")
+    assert await tokens.get(client) == "new"
+    tokens.expire("old")
+    assert await tokens.get(client) == "new"
+
+
 async def test_a_caller_that_leaves_does_not_take_the_token_from_others(make_client, platform):
     client = make_client(tokens=application())
     calls = [asyncio.create_task(client.get("/private")) for _ in range(3)]

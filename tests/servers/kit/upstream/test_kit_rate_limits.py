@@ -11,6 +11,7 @@ import httpx2
 import pytest
 from dyber_kit import ErrorCode
 from dyber_kit.errors import LocalRefusal
+from dyber_kit.upstream.in_flight import InFlight
 from dyber_kit.upstream.rate_limits import RateLimit, RateLimits, read_rate_limit, read_retry_after
 
 from tests.servers.kit.upstream.conftest import quick_limits
@@ -133,6 +134,17 @@ async def test_a_short_limit_is_waited_for(make_client, platform):
     # The shortest wait is a second, so that a platform's zero does not become a storm.
     assert results[0].code is ErrorCode.RATE_LIMITED
     assert len(platform.state.requests) == 3
+
+
+async def test_a_request_that_has_to_pause_after_it_got_its_place_gives_the_place_back():
+    # The limit is used up by another request, between the first look and the place.
+    pauses = iter([0.0, 0.001, 0.001, 0.0])
+    places = InFlight(1, queue_seconds=1, patience_seconds=1)
+    async with places.slot(lambda: next(pauses)):
+        pass
+    async with places.slot(lambda: 0.0):
+        pass
+    assert next(pauses, None) is None
 
 
 def test_a_limit_is_available_again_after_its_reset():
