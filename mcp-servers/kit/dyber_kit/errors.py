@@ -12,7 +12,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 
 from dyber_kit.times import SHANGHAI, duration
 
-#: Key in the `_meta` of a failed answer with code, retryable, retry_after_seconds and retry_at, for programs.
+#: Key in the `_meta` of a failed answer with code, retryable, retry_after_seconds, retry_at and platform_request_id.
 ERROR_META = "dyber/error"
 _LONGEST_MESSAGE = 1000
 _LONGEST_NEXT_STEP = 1000
@@ -25,6 +25,7 @@ class ErrorCode(StrEnum):
     LOGIN_EXPIRED = "LOGIN_EXPIRED"
     NOT_FOUND = "NOT_FOUND"
     RATE_LIMITED = "RATE_LIMITED"
+    QUOTA_EXHAUSTED = "QUOTA_EXHAUSTED"
     CAPTCHA_REQUIRED = "CAPTCHA_REQUIRED"
     ACCESS_RESTRICTED = "ACCESS_RESTRICTED"
     UPSTREAM_CHANGED = "UPSTREAM_CHANGED"
@@ -56,6 +57,9 @@ KINDS: dict[ErrorCode, ErrorKind] = {
     ),
     ErrorCode.NOT_FOUND: ErrorKind(404, "内容不存在或已被删除", "请检查链接或编号，或换一条内容", False),
     ErrorCode.RATE_LIMITED: ErrorKind(429, "平台限制了访问频率", "请先停止操作，不要连续重试", True),
+    ErrorCode.QUOTA_EXHAUSTED: ErrorKind(
+        429, "平台给本服务的用量已用完", "请等用量恢复，或请管理员提高用量；恢复之前不要重试", False
+    ),
     ErrorCode.CAPTCHA_REQUIRED: ErrorKind(
         403, "平台要求人工验证", "请告诉用户：在自己的浏览器里打开平台，完成验证后再继续", False
     ),
@@ -103,6 +107,7 @@ class ServiceError(ToolError):
         retry_after: Seconds after which a retry can help, when known; also sent as the `Retry-After` header.
         whole_account: For ACCESS_RESTRICTED: whether the platform refuses the account, and not just one item.
         status: HTTP status for REST callers; defaults to that of the code.
+        request_id: The platform's id of the refused request, with which its operators can find the cause.
     """
 
     def __init__(
@@ -114,6 +119,7 @@ class ServiceError(ToolError):
         retry_after: float | None = None,
         whole_account: bool = False,
         status: int | None = None,
+        request_id: str | None = None,
     ) -> None:
         kind = KINDS[code]
         self.code = code
@@ -123,6 +129,7 @@ class ServiceError(ToolError):
         self.retry_after = None if code is ErrorCode.OUTCOME_UNKNOWN else retry_after
         self.whole_account = whole_account
         self.status = status or kind.status
+        self.request_id = request_id
         super().__init__(self.message)
 
     def __str__(self) -> str:
@@ -145,6 +152,8 @@ class ServiceError(ToolError):
         if self.retry_after is not None:
             content["retry_after_seconds"] = math.ceil(self.retry_after)
             content["retry_at"] = self._retry_at().isoformat(timespec="seconds")
+        if self.request_id is not None:
+            content["platform_request_id"] = self.request_id
         return content
 
     def _when(self) -> str:

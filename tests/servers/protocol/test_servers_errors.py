@@ -39,6 +39,8 @@ async def fail(code: str) -> Done:
         return {"unexpected": "shape"}  # type: ignore[return-value]
     if code == "rate-limited":
         raise ServiceError(ErrorCode.RATE_LIMITED, retry_after=89.2)
+    if code == "refused":
+        raise ServiceError(ErrorCode.NOT_FOUND, request_id="C0DE:1A2B")
     raise ServiceError(ErrorCode(code))
 
 
@@ -105,6 +107,18 @@ async def test_rest_callers_get_the_time_to_wait_in_whole_seconds(failing):
         answer = await http.post(f"{failing}/fail", json={"code": "rate-limited"})
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "90")
     assert answer.json()["retry_after_seconds"] == 90
+
+
+async def test_the_platforms_id_of_a_refused_request_reaches_rest_callers(failing):
+    async with httpx2.AsyncClient() as http:
+        answer = await http.post(f"{failing}/fail", json={"code": "refused"})
+    assert answer.json()["platform_request_id"] == "C0DE:1A2B"
+
+
+async def test_the_platforms_id_of_a_refused_request_reaches_programs(failing, connect):
+    async with connect(failing) as client:
+        result = await client.call_tool("failing_fail", {"code": "refused"})
+    assert result.meta["dyber/error"]["platform_request_id"] == "C0DE:1A2B"
 
 
 @pytest.mark.parametrize("code", ["crash", "bad-output"])

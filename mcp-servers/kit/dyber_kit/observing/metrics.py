@@ -45,6 +45,8 @@ class Metrics:
         )
         self._queue = self._gauge("queue_depth", "Calls waiting for their turn.", "queue")
         self._turns = self._gauge("queue_turns_today", "Turns taken since midnight.", "queue")
+        self._quota_used = self._gauge("quota_used_today", "Cost of the requests since the quota's reset.", "quota")
+        self._quota_size = self._gauge("quota_per_day", "Largest cost of the requests of a day.", "quota")
         self._breaker = self._gauge("breaker_state", "0 closed, 1 trying again, 2 open.", "breaker")
         self._login = self._gauge("login_state", "1 logged in, 0 not.", "account")
         self._pages = self._gauge("browser_pages_open", "Pages open now.")
@@ -69,6 +71,11 @@ class Metrics:
         """Show how many calls wait in `queue` and how many turns it gave today."""
         self._queue.labels(self.service, queue).set_function(depth)
         self._turns.labels(self.service, queue).set_function(turns)
+
+    def watch_quota(self, quota: str, used: Callable[[], float], per_day: Callable[[], float]) -> None:
+        """Show how much of a platform's daily quota is used, and how large the quota is."""
+        self._quota_used.labels(self.service, quota).set_function(used)
+        self._quota_size.labels(self.service, quota).set_function(per_day)
 
     def watch_breaker(self, breaker: str, read: Callable[[], float]) -> None:
         """Show `read()` as a breaker's state: 0 closed, 1 trying again, 2 open."""

@@ -128,6 +128,8 @@ def _failure(head: dict[str, str], error: ServiceError, **more: str) -> JSONResp
         "next_step": error.next_step,
         "retryable": error.retryable,
     }
+    if error.request_id is not None:
+        content["platform_request_id"] = error.request_id
     if error.retry_after is None:
         return JSONResponse(content, status_code=error.status)
     content["retry_after_seconds"] = seconds = math.ceil(error.retry_after)

@@ -22,7 +22,7 @@ from dyber_kit.observing.metrics import Metrics
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 _PROXY_NETWORK = ipaddress.ip_network("198.18.0.0/15")
 _RETRIED_STATUSES = {500, 502, 503, 504}
-# Arguments of `httpx2.AsyncClient` that are safe to pass on. Proxies, mounts, transports, certificates and the
+# Arguments of `httpx2.AsyncClient` that are safe to pass on. Mounts, transports, certificates and the
 # environment are left out, because each can be used to bypass the guard.
 _SAFE_OPTIONS = {
     "auth", "base_url", "cookies", "default_encoding", "event_hooks", "follow_redirects", "headers", "max_redirects",
@@ -30,6 +30,8 @@ _SAFE_OPTIONS = {
 }  # fmt: skip
 #: Given with `extensions={ENDPOINT: "hot_list"}`, names the request in the metrics.
 ENDPOINT = "dyber.endpoint"
+#: Most connections that a client keeps open at the same time; further requests wait.
+MAX_CONNECTIONS = 20
 
 
 def create_client(
@@ -40,13 +42,15 @@ def create_client(
     max_bytes: int = 4 * 2**20,
     attempts: int = 3,
     retry_wait: float = 0.5,
+    proxy: str | None = None,
     **options: Any,
 ) -> httpx2.AsyncClient:
     """Return a client that refuses every host but `allowed_hosts`, also after redirects.
 
     Names are resolved once and the connection goes to the checked address, so that a name cannot change its address in
     between. Addresses of private, loopback and link-local networks are refused unless the list names exactly that
-    address. Proxies of the environment are not used. Requests with safe methods are retried after connection errors
+    address. Proxies of the environment are not used; with `proxy`, names are checked here before the proxy resolves them
+    again, and a name that cannot be resolved here is sent to the proxy only when the list has exactly that name. Requests with safe methods are retried after connection errors
     and after 500, 502, 503 and 504; others never.
 
     Args:
@@ -56,12 +60,14 @@ def create_client(
         max_bytes: Largest body, after decompression.
         attempts: Most attempts of a safe request.
         retry_wait: Longest first pause between attempts, in seconds; it doubles.
+        proxy: `http://[user:password@]host:port` of a proxy that the operator chose; it may be in a private network.
         options: Further arguments of `httpx2.AsyncClient`: auth, base_url, cookies, default_encoding, event_hooks,
             follow_redirects, headers, max_redirects, params.
 
     Raises:
-        TypeError: Another option was given, such as `proxy`, `mounts`, `transport`, `verify` or `trust_env`: it could
-            bypass the guard.
+        TypeError: Another option was given, such as `mounts`, `transport`, `verify` or `trust_env`: it could bypass the
+            guard.
+        ValueError: `proxy` is not the address of an HTTP proxy.
 
     Requests raise:
         ServiceError: INVALID_ARGUMENT for a host that is not allowed; UPSTREAM_UNREACHABLE without an answer;
@@ -70,7 +76,7 @@ def create_client(
     unguarded = sorted(options.keys() - _SAFE_OPTIONS)
     if unguarded:
         raise TypeError(f"create_client() does not take {', '.join(unguarded)}: requests would go around its guard")
-    transport = _GuardedTransport(tuple(allowed_hosts), metrics, max_bytes, attempts, retry_wait)
+    transport = _GuardedTransport(tuple(allowed_hosts), metrics, max_bytes, attempts, retry_wait, proxy)
     options.setdefault("follow_redirects", True)
     options.setdefault("max_redirects", 5)
     headers = httpx2.Headers(options.pop("headers", None))
@@ -102,6 +108,35 @@ def is_public(address: str) -> bool:
     return (ip.is_global and not ip.is_multicast) or ip in _PROXY_NETWORK
 
 
+async def _checked_addresses(
+    host: str, port: int | None, allowed_hosts: tuple[str, ...], timeout: float | None
+) -> list[str]:
+    """Return the addresses of a host, all of them public or allowed.
+
+    Raises:
+        ServiceError: INVALID_ARGUMENT when an address is in a private network.
+        OSError: The name cannot be resolved; TimeoutError when that takes longer than `timeout`.
+    """
+    async with asyncio.timeout(timeout):
+        entries = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in entries))
+    if any(not is_public(address) and address not in allowed_hosts for address in addresses):
+        raise _not_allowed(f"{host}（指向内部网络）")
+    return addresses
+
+
+def _proxy_of(address: str) -> httpcore2.Proxy:
+    try:
+        url = httpx2.URL(address)
+    except httpx2.InvalidURL:
+        url = httpx2.URL()
+    if url.scheme not in ("http", "https") or not url.host:
+        # The address is left out, because it may contain a password.
+        raise ValueError("proxy is not an address such as http://proxy.example:3128")
+    auth = (url.username.encode(), url.password.encode()) if url.username else None
+    return httpcore2.Proxy(str(url.copy_with(username=None, password=None)), auth=auth)
+
+
 class _CheckedBackend(httpcore2.AnyIOBackend):
     """Connects to the checked address and does not resolve the name again."""
 
@@ -117,16 +152,11 @@ class _CheckedBackend(httpcore2.AnyIOBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
         try:
-            async with asyncio.timeout(timeout):
-                entries = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            addresses = await _checked_addresses(host, port, self._allowed_hosts, timeout)
         except TimeoutError as error:
             raise httpcore2.ConnectTimeout(f"{host}: name resolution took too long") from error
         except OSError as error:
             raise httpcore2.ConnectError(f"{host}: {error}") from error
-        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in entries))
-        refused = [address for address in addresses if not is_public(address) and address not in self._allowed_hosts]
-        if refused:
-            raise _not_allowed(f"{host}（指向内部网络）")
         failure: Exception | None = None
         for address in addresses:
             try:
@@ -144,6 +174,7 @@ class _GuardedTransport(httpx2.AsyncBaseTransport):
         max_bytes: int,
         attempts: int,
         retry_wait: float,
+        proxy: str | None,
     ) -> None:
         self._allowed_hosts = allowed_hosts
         self._metrics = metrics
@@ -155,15 +186,20 @@ class _GuardedTransport(httpx2.AsyncBaseTransport):
         # httpx2 has no argument for the network backend of its pool.
         self._inner._pool = httpcore2.AsyncConnectionPool(
             ssl_context=context,
-            max_connections=20,
+            proxy=_proxy_of(proxy) if proxy else None,
+            max_connections=MAX_CONNECTIONS,
             max_keepalive_connections=10,
             keepalive_expiry=30,
-            network_backend=_CheckedBackend(allowed_hosts),
+            # With a proxy, connections go to the proxy only; the destination is checked for each request.
+            network_backend=httpcore2.AnyIOBackend() if proxy else _CheckedBackend(allowed_hosts),
         )
+        self._proxied = proxy is not None
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         if request.url.scheme not in ("http", "https") or not host_allowed(request.url.host, self._allowed_hosts):
             raise _not_allowed(request.url.host or str(request.url.scheme))
+        if self._proxied:
+            await self._check_destination(request)
         retrying = AsyncRetrying(
             stop=stop_after_attempt(self._attempts if request.method in _SAFE_METHODS else 1),
             wait=wait_random_exponential(multiplier=self._retry_wait, max=self._retry_wait * 8),
@@ -176,6 +212,10 @@ class _GuardedTransport(httpx2.AsyncBaseTransport):
             response: httpx2.Response = await retrying(self._send, request)
         except httpx2.TimeoutException as error:
             raise ServiceError(ErrorCode.UPSTREAM_UNREACHABLE, f"{request.url.host} 没有在限时内回答") from error
+        except httpx2.ProxyError as error:
+            raise ServiceError(
+                ErrorCode.UPSTREAM_UNREACHABLE, f"代理没有接通 {request.url.host}", "请管理员检查代理的地址、密码和规则"
+            ) from error
         except httpx2.TransportError as error:
             raise ServiceError(ErrorCode.UPSTREAM_UNREACHABLE, f"无法连接 {request.url.host}") from error
         try:
@@ -184,6 +224,16 @@ class _GuardedTransport(httpx2.AsyncBaseTransport):
             # The client closes the answers that it receives, but it does not receive this one.
             await response.aclose()
             raise
+
+    async def _check_destination(self, request: httpx2.Request) -> None:
+        """Raise ServiceError for a host that the proxy could find in a private network."""
+        host = request.url.host
+        timeout = request.extensions.get("timeout", {}).get("connect")
+        try:
+            await _checked_addresses(host, request.url.port, self._allowed_hosts, timeout)
+        except OSError:
+            if host.lower().rstrip(".") not in {allowed.lower() for allowed in self._allowed_hosts}:
+                raise _not_allowed(f"{host}（无法确认它不在内部网络）") from None
 
     async def _send(self, request: httpx2.Request) -> httpx2.Response:
         endpoint = str(request.extensions.get(ENDPOINT, "other"))

@@ -167,7 +167,6 @@ async def test_refused_addresses_return_their_connections_to_the_pool(site):
 @pytest.mark.parametrize(
     "option",
     [
-        {"proxy": "http://127.0.0.1:9"},
         {"mounts": {"all://": httpx2.AsyncHTTPTransport()}},
         {"transport": httpx2.AsyncHTTPTransport()},
         {"trust_env": True},
