@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 import anyio
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser.pool import crashed, is_gone
+from dyber_kit.browser.walls import Wall
 from playwright.async_api import Error, Page, Request, Response
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
-from xiaohongshu_server.browsing.walls import Wall, answer_wall, page_wall, status_wall
+from xiaohongshu_server.browsing.walls import WALLS
 
 _SNAPSHOT = files("xiaohongshu_server.browsing").joinpath("snapshot.js").read_text(encoding="utf-8")
 _SCROLL = """() => {
@@ -92,7 +93,7 @@ class Visit:
             return
         if response.status >= 500:
             raise ServiceError(ErrorCode.UPSTREAM_UNREACHABLE, f"小红书返回了错误（HTTP {response.status}）")
-        self._page_wall = status_wall(response.status)
+        self._page_wall = WALLS.of_status(response.status)
         if self._page_wall is not None and self._page_wall.certain:
             raise self._page_wall.error()
 
@@ -156,7 +157,7 @@ class Visit:
 
     def wall(self, snapshot: Snapshot) -> Wall | None:
         """Return the wall that the page's calls, its content or its HTTP status show."""
-        return self.call_wall or page_wall(snapshot) or self._page_wall
+        return self.call_wall or WALLS.of_page(snapshot) or self._page_wall
 
     @property
     def call_wall(self) -> Wall | None:
@@ -184,13 +185,13 @@ class Visit:
         path = urlsplit(response.url).path
         if not path.startswith(_API_PATH):
             if response.request.is_navigation_request() and response.frame == self.page.main_frame:
-                self._page_wall = status_wall(response.status)
+                self._page_wall = WALLS.of_status(response.status)
             return
         try:
             answer = json.loads(await response.body())
         except (Error, ValueError):
             answer = None  # Without JSON or a body (HTTP 461), or after the page closed, the status decides.
-        wall = answer_wall(response.status, answer)
+        wall = WALLS.of_answer(response.status, answer)
         if wall is None:
             fresh = response.request not in self._old_calls
             if fresh and isinstance(answer, dict) and isinstance(answer.get("data"), dict):
@@ -201,7 +202,7 @@ class Visit:
     def _on_failure(self, request: Request) -> None:
         path = urlsplit(request.url).path
         if path.startswith(_API_PATH) and "ERR_ABORTED" not in (request.failure or ""):
-            self._note(path, Wall(ErrorCode.UPSTREAM_UNREACHABLE, certain=False))
+            self._note(path, WALLS.wall(ErrorCode.UPSTREAM_UNREACHABLE, certain=False))
 
     def _note(self, path: str, wall: Wall) -> None:
         if path.endswith(COMMENT_CALL):

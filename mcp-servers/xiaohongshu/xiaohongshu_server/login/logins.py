@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser.qr import as_png, as_text, read_rows
+from dyber_kit.browser.walls import Wall
 
 from xiaohongshu_server.browsing.pages import Pages
 from xiaohongshu_server.browsing.visit import Snapshot, Visit
-from xiaohongshu_server.browsing.walls import Wall
 from xiaohongshu_server.login.steps import Step, step_of
 from xiaohongshu_server.model.references import PLATFORM_DOMAINS, home_url, within
 from xiaohongshu_server.reading.reader import ME, visitor_of

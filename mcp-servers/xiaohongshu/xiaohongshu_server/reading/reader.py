@@ -12,12 +12,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import anyio
 from dyber_kit import ErrorCode, ServiceError
+from dyber_kit.browser.walls import Wall
 from playwright.async_api import Error, Response
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from xiaohongshu_server.browsing.pages import Pages
 from xiaohongshu_server.browsing.visit import STALL_SECONDS, Paths, Snapshot, Visit, time_left
-from xiaohongshu_server.browsing.walls import NO_RESULT_TEXTS, Wall, answer_wall, page_wall
+from xiaohongshu_server.browsing.walls import NO_RESULT_TEXTS, WALLS
 from xiaohongshu_server.model.filters import SearchFilters
 from xiaohongshu_server.model.references import NoteReference, UserReference, home_url, note_url, search_url, user_url
 from xiaohongshu_server.reading.parse import number
@@ -114,7 +115,7 @@ class SiteReader:
                 await _open_replies(visit, comments)
             snapshot = await visit.snapshot()
             listed = _comment_list(snapshot) if snapshot else []
-            wall = visit.comment_wall or (page_wall(snapshot) if snapshot and not listed else None)
+            wall = visit.comment_wall or (WALLS.of_page(snapshot) if snapshot and not listed else None)
             return NotePage(
                 note=note,
                 comments=listed[:comments],
@@ -189,7 +190,7 @@ class SiteReader:
                 snapshot = await visit.snapshot()
                 wall = visit.wall(snapshot) if snapshot else None
                 raise wall.error() if wall else ServiceError(ErrorCode.UPSTREAM_CHANGED) from error
-            if wall := answer_wall(response.status, answer):
+            if wall := WALLS.of_answer(response.status, answer):
                 raise wall.error()
             return _words(answer.get("data"))
 

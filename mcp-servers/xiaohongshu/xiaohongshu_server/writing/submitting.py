@@ -14,7 +14,7 @@ from dyber_kit import ErrorCode, ServiceError
 from playwright.async_api import Error, Page, Request, Response
 
 from xiaohongshu_server.browsing.visit import time_left
-from xiaohongshu_server.browsing.walls import answer_wall
+from xiaohongshu_server.browsing.walls import WALLS
 
 logger = logging.getLogger("xiaohongshu.submitting")
 
@@ -139,7 +139,7 @@ async def _check_answer(call: str, response: Response, wait_until_done: Callable
         answer = None
         if response.status < 400 and wait_until_done is None:
             raise outcome_unknown(call, error) from error
-    wall = answer_wall(response.status, answer)
+    wall = WALLS.of_answer(response.status, answer)
     if wall is not None and wall.code is ErrorCode.ACCESS_RESTRICTED and not wall.whole_account:
         raise ServiceError(
             ErrorCode.ACCESS_RESTRICTED, f"小红书没有接受：{wall.shown}", "请按提示修改内容，或换一条笔记"

@@ -17,7 +17,7 @@ from playwright.async_api import Error, Locator, Page
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from xiaohongshu_server.browsing.visit import Snapshot, Visit
-from xiaohongshu_server.browsing.walls import Wall
+from xiaohongshu_server.browsing.walls import WALLS
 from xiaohongshu_server.model.references import NoteReference
 from xiaohongshu_server.reading.reader import SiteReader, visitor_of
 from xiaohongshu_server.writing.submitting import ANSWER_SECONDS, submitted
@@ -161,7 +161,7 @@ class SiteWriter:
         url = f"{self._creator_url}/publish/publish?source=official"
         async with self._reader.visit(account, url, {}, PUBLISH_SECONDS) as visit:
             if urlsplit(visit.page.url).path.startswith("/login"):
-                raise Wall(ErrorCode.LOGIN_REQUIRED, certain=True).error()
+                raise WALLS.wall(ErrorCode.LOGIN_REQUIRED).error()
             yield visit
 
     async def _send(self, visit: Visit, content: str, spend: Callable[[], None]) -> None:
@@ -207,7 +207,7 @@ async def _require_member(visit: Visit) -> None:
         visitor = visitor_of(snapshot) if snapshot else None
         if visitor:
             if visitor[0] is None:
-                raise Wall(ErrorCode.LOGIN_REQUIRED, certain=True).error()
+                raise WALLS.wall(ErrorCode.LOGIN_REQUIRED).error()
             return
         await asyncio.sleep(_POLL_SECONDS)
 
