@@ -181,7 +181,7 @@ async def test_a_write_with_too_little_time_left_submits_nothing_and_keeps_the_c
 
 
 async def test_a_write_that_waited_until_its_deadline_opens_no_page(writer, writes, stand_in, monkeypatch):
-    monkeypatch.setattr("xiaohongshu_server.reading.reader._CALL_RESERVE_SECONDS", 1000)
+    monkeypatch.setattr("dyber_kit.browser.visits.CALL_RESERVE_SECONDS", 1000)
     stand_in.app.state.pages.clear()
     with pytest.raises(ServiceError, match="排队用完了") as caught:
         with anyio.move_on_after(500):

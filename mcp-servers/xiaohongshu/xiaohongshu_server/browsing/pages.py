@@ -9,17 +9,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from dyber_kit import ErrorCode, Metrics, ServiceError
+from dyber_kit.browser.counting import count_requests
 from dyber_kit.browser.pool import BrowserPool
 from dyber_kit.browser.sessions import DEFAULT_ACCOUNT, SessionStore
 from dyber_kit.upstream.breaker import Breaker
 from dyber_kit.upstream.pacing import Pacer
 from playwright.async_api import Page
 
-from xiaohongshu_server.browsing.counting import count_requests
+from xiaohongshu_server.browsing.platform import PLATFORM
 from xiaohongshu_server.browsing.walls import LOGIN_NEXT_STEP
 from xiaohongshu_server.config import SiteSettings
-
-PLATFORM = "xiaohongshu"
 
 
 @dataclass(frozen=True)
@@ -56,9 +55,9 @@ class Pages:
         self._sessions = sessions
         self._accounts = site.accounts
         self._metrics = metrics
-        self._breaker = Breaker(PLATFORM, pause_seconds=site.pause_seconds, data_dir=data_dir, metrics=metrics)
+        self._breaker = Breaker(PLATFORM.name, pause_seconds=site.pause_seconds, data_dir=data_dir, metrics=metrics)
         self._pacer = Pacer(
-            PLATFORM,
+            PLATFORM.name,
             min_interval=site.interval_seconds,
             jitter=site.jitter_seconds,
             daily_cap=site.daily_pages,
@@ -109,7 +108,7 @@ class Pages:
                 LOGIN_EXPIRED in place of LOGIN_REQUIRED when the account has a session.
         """
         async with self._pacer.turn(), self._browser.page(self._stored_name(account)) as page:
-            count_requests(page, self._metrics)
+            count_requests(page, PLATFORM.calls, self._metrics)
             try:
                 yield page
             except ServiceError as error:
@@ -121,7 +120,7 @@ class Pages:
     async def waiting_page(self, account: str) -> AsyncIterator[Page]:
         """Open an empty page that may stay open between calls. Take a `turn` before an address is opened in it."""
         async with self._browser.page(self._stored_name(account), in_turn=False) as page:
-            count_requests(page, self._metrics)
+            count_requests(page, PLATFORM.calls, self._metrics)
             yield page
 
     async def save_session(self, account: str) -> None:

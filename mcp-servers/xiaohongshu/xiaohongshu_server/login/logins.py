@@ -15,10 +15,11 @@ from urllib.parse import urlsplit
 
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser.qr import as_png, as_text, read_rows
+from dyber_kit.browser.visits import Snapshot, Visit
 from dyber_kit.browser.walls import Wall
 
 from xiaohongshu_server.browsing.pages import Pages
-from xiaohongshu_server.browsing.visit import Snapshot, Visit
+from xiaohongshu_server.browsing.platform import PLATFORM
 from xiaohongshu_server.login.steps import Step, step_of
 from xiaohongshu_server.model.references import PLATFORM_DOMAINS, home_url, within
 from xiaohongshu_server.reading.reader import ME, visitor_of
@@ -120,7 +121,7 @@ class Logins:
         """Get a code in a separate page, and keep that page open until the code is scanned or has expired."""
         try:
             async with self._pages.waiting_page(account) as page:
-                visit = Visit(page, ME, self._page_seconds)
+                visit = Visit(page, PLATFORM, ME, self._page_seconds)
                 code = await self._show(visit, replaced)
                 if code is not None:
                     self._progress = Progress("scan", True, code.expires_at)

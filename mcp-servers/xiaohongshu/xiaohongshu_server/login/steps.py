@@ -6,9 +6,8 @@ from datetime import datetime
 from typing import Literal
 from urllib.parse import urlsplit
 
+from dyber_kit.browser.visits import Snapshot
 from dyber_kit.times import SHANGHAI
-
-from xiaohongshu_server.browsing.visit import Snapshot
 
 Step = Literal["scan", "confirm", "sms_code", "captcha", "second_code", "expired", "failed"]
 PROOFS: dict[Step, str] = {

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 import anyio
 from dyber_kit import ErrorCode, ServiceError
+from dyber_kit.browser.visits import time_left
 from playwright.async_api import Error, Page, Request, Response
 
-from xiaohongshu_server.browsing.visit import time_left
 from xiaohongshu_server.browsing.walls import WALLS
 
 logger = logging.getLogger("xiaohongshu.submitting")

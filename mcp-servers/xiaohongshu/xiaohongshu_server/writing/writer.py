@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser.pool import crashed, is_gone
+from dyber_kit.browser.visits import Snapshot, Visit
 from playwright.async_api import Error, Locator, Page
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
-from xiaohongshu_server.browsing.visit import Snapshot, Visit
 from xiaohongshu_server.browsing.walls import WALLS
 from xiaohongshu_server.model.references import NoteReference
 from xiaohongshu_server.reading.reader import SiteReader, visitor_of
@@ -221,7 +221,7 @@ async def _find_comment(visit: Visit, comment_id: str) -> dict[str, Any] | None:
         comments_by_id.update((str(comment.get("id")), comment) for comment in comments if isinstance(comment, dict))
         return len(comments)
 
-    await visit.grow(listed, lambda s: comment_id in comments_by_id or s["end_marker"], target=10_000)
+    await visit.grow(listed, lambda s: comment_id in comments_by_id or s["marks"]["end"], target=10_000)
     if comment_id not in comments_by_id and not await visit.page.locator(f"[id='comment-{comment_id}']").count():
         raise ServiceError(
             ErrorCode.NOT_FOUND, "在这条笔记下没有找到该评论", "请用 xhs_get_comments 核对；它可能已被删除"
