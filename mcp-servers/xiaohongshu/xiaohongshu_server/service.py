@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from dyber_kit import Metrics, ServiceApp, Settings, create_app
+from dyber_kit.browser.pages import Pages
 from dyber_kit.browser.pool import BrowserPool, BrowserSettings
 from dyber_kit.browser.sessions import SessionStore
 from dyber_kit.calling.confirm import Confirmations
@@ -13,7 +14,7 @@ from dyber_kit.upstream.cache import Cache
 from dyber_kit.upstream.privacy import Privacy
 
 from xiaohongshu_server.analysis.sampling import Sampler
-from xiaohongshu_server.browsing.pages import Pages
+from xiaohongshu_server.browsing.platform import PLATFORM
 from xiaohongshu_server.config import SiteSettings
 from xiaohongshu_server.login.accounts import Accounts
 from xiaohongshu_server.login.logins import Logins
@@ -42,7 +43,7 @@ def build_app(
     metrics = Metrics(NAME)
     sessions = SessionStore(settings.data_dir) if settings.data_dir else None
     browser = BrowserPool(browser_settings or BrowserSettings.from_environment(), sessions, metrics)
-    pages = Pages(browser, sessions, config, settings.data_dir, metrics)
+    pages = Pages(PLATFORM, browser, sessions, config, settings.data_dir, metrics)
     reader = SiteReader(pages, config.base_url, config.page_seconds)
     logins = Logins(pages, config.base_url, config.page_seconds, config.login_seconds)
     links = Links(config.base_url, metrics)

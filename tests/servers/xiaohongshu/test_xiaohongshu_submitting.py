@@ -13,9 +13,10 @@ import anyio
 import pytest
 import pytest_asyncio
 from dyber_kit import ErrorCode, Metrics, ServiceError
+from dyber_kit.browser.pages import Pages
 from dyber_kit.browser.pool import BrowserPool, BrowserSettings
 from dyber_kit.browser.sessions import SessionStore
-from xiaohongshu_server.browsing.pages import Pages
+from xiaohongshu_server.browsing.platform import PLATFORM
 from xiaohongshu_server.model.references import NoteReference
 from xiaohongshu_server.reading.reader import SiteReader
 from xiaohongshu_server.writing.writer import SiteWriter
@@ -95,7 +96,7 @@ class WriterOnStandIn:
     def __init__(self, browser: BrowserPool, site: str, pid_file: Path, **settings: float) -> None:
         site_settings = stand_in_settings(site, **settings)
         self.browser, self.site, self.pid_file, self.spent = browser, site, pid_file, 0
-        self.pages = Pages(browser, None, site_settings, None, Metrics("x"))
+        self.pages = Pages(PLATFORM, browser, None, site_settings, None, Metrics("x"))
         self._writer = SiteWriter(SiteReader(self.pages, site, site_settings.page_seconds), site)
 
     def spend(self) -> None:

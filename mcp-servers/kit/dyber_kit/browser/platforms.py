@@ -76,12 +76,16 @@ class Platform:
         walls: Its refusals.
         calls: Its data calls.
         layout: Its pages.
+        domains: Its registered domains; cookies of other sites are not imported.
+        login_cookie: The cookie that every logged-in session has, or None.
     """
 
     name: str
     walls: Walls
     calls: Calls = Calls()
     layout: Layout = Layout()
+    domains: Sequence[str] = ()
+    login_cookie: str | None = None
 
     @property
     def title(self) -> str:

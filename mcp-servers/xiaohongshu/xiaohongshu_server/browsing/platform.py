@@ -5,6 +5,7 @@ from __future__ import annotations
 from dyber_kit.browser.platforms import Calls, Layout, Platform
 
 from xiaohongshu_server.browsing.walls import WALLS
+from xiaohongshu_server.model.references import LOGIN_COOKIE, PLATFORM_DOMAINS
 
 PLATFORM = Platform(
     name="xiaohongshu",
@@ -24,4 +25,6 @@ PLATFORM = Platform(
         scroller=".note-scroller",
         login_code=".login-container .qrcode-img",
     ),
+    domains=PLATFORM_DOMAINS,
+    login_cookie=LOGIN_COOKIE,
 )  # fmt: skip

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from dyber_kit import ErrorCode, ServiceError
+from dyber_kit.browser.pages import Pages
 from dyber_kit.times import iso_utc
 from dyber_kit.upstream.sharing import SharedWork
 
-from xiaohongshu_server.browsing.pages import Pages
 from xiaohongshu_server.browsing.walls import LOGIN_NEXT_STEP
 from xiaohongshu_server.login.logins import Code, Logins
 from xiaohongshu_server.login.steps import advice
@@ -96,7 +96,7 @@ class Accounts:
     ) -> LoginStatus:
         user = user or {}
         written = self._pages.session_stamp(account)
-        if "risk" not in more and (pause := self._pages.pause) is not None:
+        if "risk" not in more and (pause := self._pages.pause(account)) is not None:
             more |= {"risk": _RISKS[pause.code], "paused_until": iso_utc(pause.until)}
         return LoginStatus(
             account=account,

@@ -14,11 +14,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from dyber_kit import ErrorCode, ServiceError
+from dyber_kit.browser.pages import Pages
 from dyber_kit.browser.qr import as_png, as_text, read_rows
 from dyber_kit.browser.visits import Snapshot, Visit
 from dyber_kit.browser.walls import Wall
 
-from xiaohongshu_server.browsing.pages import Pages
 from xiaohongshu_server.browsing.platform import PLATFORM
 from xiaohongshu_server.login.steps import Step, step_of
 from xiaohongshu_server.model.references import PLATFORM_DOMAINS, home_url, within
@@ -122,7 +122,7 @@ class Logins:
         try:
             async with self._pages.waiting_page(account) as page:
                 visit = Visit(page, PLATFORM, ME, self._page_seconds)
-                code = await self._show(visit, replaced)
+                code = await self._show(account, visit, replaced)
                 if code is not None:
                     self._progress = Progress("scan", True, code.expires_at)
                 result.set_result(code)
@@ -137,8 +137,8 @@ class Logins:
         finally:
             result.cancel()  # Has no effect on a finished future; otherwise `start` would wait for ever.
 
-    async def _show(self, visit: Visit, replaced: Step | None) -> Code | None:
-        async with self._pages.turn():
+    async def _show(self, account: str, visit: Visit, replaced: Step | None) -> Code | None:
+        async with self._pages.turn(account):
             await visit.open(home_url(self._base_url))
             if (await visit.until(_visitor))[0] is not None:
                 return None

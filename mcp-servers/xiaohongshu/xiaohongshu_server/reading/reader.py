@@ -12,13 +12,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import anyio
 from dyber_kit import ErrorCode, ServiceError
-from dyber_kit.browser.visits import STALL_SECONDS, Paths, Snapshot, Visit, visiting
+from dyber_kit.browser.pages import Pages
+from dyber_kit.browser.visits import STALL_SECONDS, Paths, Snapshot, Visit
 from dyber_kit.browser.walls import Wall
 from playwright.async_api import Error, Response
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
-from xiaohongshu_server.browsing.pages import Pages
-from xiaohongshu_server.browsing.platform import PLATFORM
 from xiaohongshu_server.browsing.walls import NO_RESULT_TEXTS, WALLS
 from xiaohongshu_server.model.filters import SearchFilters
 from xiaohongshu_server.model.references import NoteReference, UserReference, home_url, note_url, search_url, user_url
@@ -198,14 +197,8 @@ class SiteReader:
 
     @asynccontextmanager
     async def visit(self, account: str, url: str, paths: Paths, seconds: float | None = None) -> AsyncIterator[Visit]:
-        """Wait for a turn, open `url` in a page of `account`, and close the page on exit.
-
-        Raises:
-            ServiceError: TIMEOUT after `seconds` (by default `page_seconds`), or when the wait for the turn left no
-                time of the call for a page.
-        """
-        seconds = seconds or self.page_seconds
-        async with self._pages.page(account) as page, visiting(page, PLATFORM, url, paths, seconds) as visit:
+        """Open `url` in a page of `account`; see `Pages.visit`. The default of `seconds` is `page_seconds`."""
+        async with self._pages.visit(account, url, paths, seconds or self.page_seconds) as visit:
             yield visit
 
 
