@@ -95,9 +95,9 @@ class Pages:
         cause, left = breaker.cause, breaker.seconds_left
         return Pause(cause, datetime.now(UTC) + timedelta(seconds=left)) if cause and left else None
 
-    def turn(self, account: str) -> AbstractAsyncContextManager[None]:
-        """Wait for a turn of the account and hold it; see `Pacer.turn`."""
-        return self._paces[account].pacer.turn()
+    def turn(self, account: str = "") -> AbstractAsyncContextManager[None]:
+        """Wait for a turn of the account, by default the first, and hold it; see `Pacer.turn`."""
+        return self._paces[self.account(account)].pacer.turn()
 
     @asynccontextmanager
     async def visit(self, account: str, url: str, paths: Paths, seconds: float | None = None) -> AsyncIterator[Visit]:
