@@ -106,6 +106,18 @@ async def suggest_call(request: Request) -> Response:
     return JSONResponse({"code": 0, "data": {"words": [f"{word}?"]}})
 
 
+async def write_call(request: Request) -> Response:
+    """Answer a write as the request asks."""
+    match request.query_params["answer"]:
+        case "refused":
+            return JSONResponse({"code": -7, "msg": "标题不合适"})
+        case "gateway":
+            return PlainTextResponse("bad gateway", 502)
+        case "no-json":
+            return PlainTextResponse("ok")
+    return JSONResponse({"code": 0})
+
+
 async def login(request: Request) -> Response:
     """Serve the login page to guests, and redirect members."""
     if request.cookies.get(MEMBER_COOKIE):
@@ -151,6 +163,7 @@ def create_site() -> Starlette:
             Route("/data/v1/posts", posts_call),
             Route("/data/v1/comments", comments_call),
             Route("/data/v1/suggest", suggest_call),
+            Route("/data/v1/write", write_call, methods=["POST"]),
             Route("/data/v1/login/create", create_code, methods=["POST"]),
             Route("/data/v1/login/status", code_status),
         ]

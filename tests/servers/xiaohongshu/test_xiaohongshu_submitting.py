@@ -76,7 +76,7 @@ async def test_a_gateways_timeout_after_the_submit_is_an_unknown_outcome(client,
 
 async def test_a_submit_that_is_never_answered_is_an_unknown_outcome(client, writes, monkeypatch):
     arguments = await confirmed_arguments(client, "xhs_comment", note=ref(data.SILENT_NOTE), content="写得好")
-    monkeypatch.setattr("xiaohongshu_server.writing.submitting.ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr("dyber_kit.browser.submitting.ANSWER_SECONDS", 0.5)
     await assert_outcome_unknown(client, "xhs_comment", arguments)
     assert len(writes) == 1
 
@@ -173,7 +173,7 @@ async def test_a_crash_of_the_browser_after_the_submit_is_an_unknown_outcome(wri
 async def test_a_write_with_too_little_time_left_submits_nothing_and_keeps_the_confirmation(
     writer, writes, monkeypatch
 ):
-    monkeypatch.setattr("xiaohongshu_server.writing.submitting.ANSWER_SECONDS", 1000)
+    monkeypatch.setattr("dyber_kit.browser.submitting.ANSWER_SECONDS", 1000)
     with pytest.raises(ServiceError, match="什么都没有提交") as caught:
         with anyio.move_on_after(500):
             await writer.comment(data.NORMAL_NOTE)

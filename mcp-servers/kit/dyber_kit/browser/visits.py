@@ -62,7 +62,7 @@ class Visit:
         #: The wall that a part of the page met, such as its comments.
         self.part_wall: Wall | None = None
         self.answers: dict[str, list[dict[str, Any]]] = {}
-        self._platform = platform
+        self.platform = platform
         self._walls = platform.walls
         self._wanted = _wanted(platform, paths)
         self._report_at = time.monotonic() + seconds - _REPORT_SECONDS
@@ -86,19 +86,19 @@ class Visit:
             # A site that has not answered after half of the visit's time counts as unreachable.
             response = await self.page.goto(url, wait_until="domcontentloaded", timeout=self.seconds * 1000 / 2)
         except PlaywrightTimeout as error:
-            raise ServiceError(ErrorCode.UPSTREAM_UNREACHABLE, f"{self._platform.title}没有响应") from error
+            raise ServiceError(ErrorCode.UPSTREAM_UNREACHABLE, f"{self.platform.title}没有响应") from error
         except Error as error:
             if "net::" not in str(error):
                 raise
             # A refusal without a body (HTTP 461) reaches Chromium as a failed navigation; its status is known.
             if self._page_wall is not None and self._page_wall.certain:
                 raise self._page_wall.error() from error
-            raise ServiceError(ErrorCode.UPSTREAM_UNREACHABLE, f"无法连接{self._platform.title}") from error
+            raise ServiceError(ErrorCode.UPSTREAM_UNREACHABLE, f"无法连接{self.platform.title}") from error
         if response is None:
             return
         if response.status >= 500:
             raise ServiceError(
-                ErrorCode.UPSTREAM_UNREACHABLE, f"{self._platform.title}返回了错误（HTTP {response.status}）"
+                ErrorCode.UPSTREAM_UNREACHABLE, f"{self.platform.title}返回了错误（HTTP {response.status}）"
             )
         self._page_wall = self._walls.of_status(response.status)
         if self._page_wall is not None and self._page_wall.certain:
@@ -138,7 +138,7 @@ class Visit:
                 if no_state_since and now - no_state_since > _NO_STATE_SECONDS:
                     raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
             await asyncio.sleep(_POLL_SECONDS)
-        raise ServiceError(ErrorCode.TIMEOUT, f"{self._platform.title}页面在 {self.seconds:.0f} 秒内没有加载出内容")
+        raise ServiceError(ErrorCode.TIMEOUT, f"{self.platform.title}页面在 {self.seconds:.0f} 秒内没有加载出内容")
 
     async def grow(self, count: Callable[[Snapshot], int], ended: Callable[[Snapshot], bool], target: int) -> bool:
         """Scroll until `count` reaches `target`; return True when the site says that the list has ended.
@@ -157,7 +157,7 @@ class Visit:
                 if now >= target or self._call_walls or self.part_wall:
                     return False
                 try:
-                    await self.page.evaluate(_SCROLL, self._platform.layout.scroller)
+                    await self.page.evaluate(_SCROLL, self.platform.layout.scroller)
                 except Error:
                     continue
             await asyncio.sleep(_POLL_SECONDS)
@@ -210,7 +210,7 @@ class Visit:
         def matches(response: Response) -> bool:
             if callable(expected):
                 return expected(response)
-            return (self._platform.calls.name(response.url) or "").endswith(expected)
+            return (self.platform.calls.name(response.url) or "").endswith(expected)
 
         try:
             async with self.page.expect_response(matches, timeout=seconds * 1000) as answered:
@@ -226,7 +226,7 @@ class Visit:
         return answer if isinstance(answer, dict) else {}
 
     async def _on_response(self, response: Response) -> None:
-        name = self._platform.calls.name(response.url)
+        name = self.platform.calls.name(response.url)
         if name is None:
             if response.request.is_navigation_request() and response.frame == self.page.main_frame:
                 self._page_wall = self._walls.of_status(response.status)
@@ -235,7 +235,7 @@ class Visit:
         answer = await _json(response)
         wall = self._walls.of_answer(response.status, answer)
         if wall is None:
-            field = self._platform.calls.content
+            field = self.platform.calls.content
             content = answer.get(field) if field and isinstance(answer, dict) else answer
             if response.request not in self._old_calls and isinstance(content, dict):
                 self.answers.setdefault(name, []).append(content)
@@ -243,14 +243,14 @@ class Visit:
             self._note(name, wall)
 
     def _on_failure(self, request: Request) -> None:
-        name = self._platform.calls.name(request.url)
+        name = self.platform.calls.name(request.url)
         if name is not None and "ERR_ABORTED" not in (request.failure or ""):
             self._note(name, self._walls.wall(ErrorCode.UPSTREAM_UNREACHABLE, certain=False))
 
     def _note(self, name: str, wall: Wall) -> None:
-        if name.endswith(tuple(self._platform.calls.parts)):
+        if name.endswith(tuple(self.platform.calls.parts)):
             self.part_wall = wall
-        elif name.endswith(tuple(self._platform.calls.data)) or (wall.code in _ACCOUNT_WALLS and not wall.guessed):
+        elif name.endswith(tuple(self.platform.calls.data)) or (wall.code in _ACCOUNT_WALLS and not wall.guessed):
             self._call_walls.append(wall)
 
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser.pool import crashed, is_gone
+from dyber_kit.browser.submitting import ANSWER_SECONDS, submitted
 from dyber_kit.browser.visits import Snapshot, Visit
 from playwright.async_api import Error, Locator, Page
 from playwright.async_api import TimeoutError as PlaywrightTimeout
@@ -20,7 +21,6 @@ from playwright.async_api import TimeoutError as PlaywrightTimeout
 from xiaohongshu_server.browsing.walls import WALLS
 from xiaohongshu_server.model.references import NoteReference
 from xiaohongshu_server.reading.reader import SiteReader, visitor_of
-from xiaohongshu_server.writing.submitting import ANSWER_SECONDS, submitted
 
 _CLICK_MS = 8_000
 _LEAVE_MS = 10_000
@@ -34,6 +34,7 @@ _TOPIC_MS = 4_000
 _VISITOR_SECONDS = 5.0
 _POLL_SECONDS = 0.2
 _COMMENT_POSTED = "/comment/post"
+_REFUSED_STEP = "请按提示修改内容，或换一条笔记"
 _NOTE_POSTED = "/v2/note"
 _MARKS: dict[str, tuple[str, str, str]] = {
     # by kind: field of interactInfo, part of the call's path, button
@@ -98,7 +99,7 @@ class SiteWriter:
                 return False
             target = visit.page.locator(button).last
             await _click(target, "按钮", trial=True)
-            async with submitted(visit.page, call, spend, lambda: visit.until(marked)):
+            async with submitted(visit, call, spend, lambda: visit.until(marked), refused_step=_REFUSED_STEP):
                 await _click(target, "按钮")
             return True
 
@@ -147,7 +148,7 @@ class SiteWriter:
             async def published() -> None:
                 await page.wait_for_url(lambda shown: "/publish/publish" not in shown, timeout=_LEAVE_MS)
 
-            async with submitted(page, _NOTE_POSTED, spend, published):
+            async with submitted(visit, _NOTE_POSTED, spend, published, refused_step=_REFUSED_STEP):
                 await _press_publish(page)
 
     def _visit_note(
@@ -168,7 +169,7 @@ class SiteWriter:
         await _type(visit.page.locator("div.input-box div.content-edit p.content-input").first, content, "评论框")
         button = visit.page.locator("div.bottom button.submit").first
         await _click(button, "发送按钮", trial=True)
-        async with submitted(visit.page, _COMMENT_POSTED, spend):
+        async with submitted(visit, _COMMENT_POSTED, spend, refused_step=_REFUSED_STEP):
             await _click(button, "发送按钮")
 
     async def _upload(self, page: Page, kind: str, files: Sequence[Path]) -> None:
