@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from dyber_kit import Metrics, ServiceApp, Settings, create_app
+from dyber_kit.browser.logins import Logins
+from dyber_kit.browser.pages import Pages
 from dyber_kit.browser.pool import BrowserPool, BrowserSettings
 from dyber_kit.browser.sessions import SessionStore
 from dyber_kit.calling.confirm import Confirmations
@@ -13,10 +15,10 @@ from dyber_kit.upstream.cache import Cache
 from dyber_kit.upstream.privacy import Privacy
 
 from xiaohongshu_server.analysis.sampling import Sampler
-from xiaohongshu_server.browsing.pages import Pages
+from xiaohongshu_server.browsing.platform import PLATFORM
 from xiaohongshu_server.config import SiteSettings
 from xiaohongshu_server.login.accounts import Accounts
-from xiaohongshu_server.login.logins import Logins
+from xiaohongshu_server.login.page import LOGIN
 from xiaohongshu_server.reading.links import Links
 from xiaohongshu_server.reading.parse import Parser
 from xiaohongshu_server.reading.reader import SiteReader
@@ -42,9 +44,9 @@ def build_app(
     metrics = Metrics(NAME)
     sessions = SessionStore(settings.data_dir) if settings.data_dir else None
     browser = BrowserPool(browser_settings or BrowserSettings.from_environment(), sessions, metrics)
-    pages = Pages(browser, sessions, config, settings.data_dir, metrics)
+    pages = Pages(PLATFORM, browser, sessions, config, settings.data_dir, metrics)
     reader = SiteReader(pages, config.base_url, config.page_seconds)
-    logins = Logins(pages, config.base_url, config.page_seconds, config.login_seconds)
+    logins = Logins(pages, LOGIN)
     links = Links(config.base_url, metrics)
     cache = Cache.from_environment(NAME, VERSION, metrics=metrics)
     parser = Parser(config.base_url, Privacy.create(settings.privacy, settings.data_dir))

@@ -1,79 +1,18 @@
-"""Lets operators manage sessions: `python -m xiaohongshu_server.session import < export.json`.
-
-Cookies are read from standard input, so that they appear in no command line and no shell history; only their names are
-printed. The running service notices the change by itself.
-"""
+"""Lets operators manage sessions: `python -m xiaohongshu_server.session import < export.json`."""
 
 from __future__ import annotations
 
-import argparse
-import codecs
 import sys
-from urllib.parse import urlsplit
 
-from dyber_kit import ServiceError, Settings
-from dyber_kit.browser.cookies import import_cookies
-from dyber_kit.browser.sessions import DEFAULT_ACCOUNT, SessionStore
+from dyber_kit.browser.session_command import manage_sessions
 
+from xiaohongshu_server.browsing.platform import PLATFORM
 from xiaohongshu_server.config import SiteSettings
-from xiaohongshu_server.model.references import LOGIN_COOKIE, PLATFORM_DOMAINS
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; return 1 after an error, which is printed on standard error, and 2 after wrong usage."""
-    parser = argparse.ArgumentParser(prog="python -m xiaohongshu_server.session", description=__doc__)
-    parser.add_argument("action", choices=["import", "show", "delete"])
-    parser.add_argument("--account", default="", help="an account's name (XHS_ACCOUNTS); default: the first")
-    options = parser.parse_args(arguments)
-    try:
-        print(run(options.action, options.account, Settings.from_environment()))
-    except (ServiceError, ValueError, OSError) as error:
-        print(error.text if isinstance(error, ServiceError) else error, file=sys.stderr)
-        return 1
-    return 0
-
-
-def run(action: str, account: str, settings: Settings) -> str:
-    """Perform the action and return a message about it, in Chinese. Raises ServiceError, ValueError or OSError."""
-    if settings.data_dir is None:
-        raise ValueError("没有设置 DYBER_DATA，会话无处保存")
-    site = SiteSettings.from_environment(settings.data_dir)
-    account = account or site.accounts[0]
-    if account not in site.accounts:
-        raise ValueError(f"没有名为 {account} 的账号，可用：{'、'.join(site.accounts)}（环境变量 XHS_ACCOUNTS）")
-    store = SessionStore(settings.data_dir)
-    stored_name = DEFAULT_ACCOUNT if account == site.accounts[0] else account
-    if action == "import":
-        base_host = urlsplit(site.base_url).hostname or ""
-        imported = import_cookies(_standard_input(), [*PLATFORM_DOMAINS, base_host], LOGIN_COOKIE)
-        if not imported.logged_in and _has_login(store, stored_name):
-            raise ValueError(f"{imported.warnings[0]}。账号 {account} 已有会话，没有用它替换；确要替换，请先 delete")
-        store.write(imported.state, stored_name)
-        message = f"账号 {account}：已从{imported.form}导入 {'、'.join(store.cookie_names(stored_name))}"
-        return "\n".join([message, *(f"注意：{warning}" for warning in imported.warnings)])
-    if action == "delete":
-        return f"账号 {account}：{'已删除会话' if store.delete(stored_name) else '本来就没有会话'}"
-    return f"账号 {account}：{'、'.join(store.cookie_names(stored_name)) or '没有会话'}"
-
-
-def _standard_input() -> str:
-    """Read standard input as UTF-8, or as UTF-16 with a byte order mark, as PowerShell writes. Raises ValueError."""
-    binary = getattr(sys.stdin, "buffer", None)
-    if binary is None:
-        return sys.stdin.read()
-    content: bytes = binary.read()
-    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    try:
-        return content.decode("utf-16" if wide else "utf-8-sig")
-    except UnicodeDecodeError:
-        raise ValueError("标准输入不是 UTF-8 文本：请把导出的内容存为 UTF-8 文件再导入") from None
-
-
-def _has_login(store: SessionStore, stored_name: str) -> bool:
-    try:
-        return LOGIN_COOKIE in store.cookie_names(stored_name)
-    except ServiceError:
-        return False  # A damaged session cannot be logged in.
+    """Run the command line; return its exit code."""
+    return manage_sessions(PLATFORM, SiteSettings.from_environment, "xiaohongshu_server.session", arguments)
 
 
 if __name__ == "__main__":

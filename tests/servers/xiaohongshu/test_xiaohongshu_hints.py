@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from xiaohongshu_server.login.steps import advice, step_of
+from xiaohongshu_server.login.page import LOGIN
 from xiaohongshu_server.model.answers import Author, NoteSummary
 from xiaohongshu_server.model.filters import SearchFilters
 from xiaohongshu_server.reading.hints import search_warnings
@@ -75,14 +75,14 @@ LOGIN_BOX = "手机号登录\n获取验证码\n扫码"
 )
 def test_the_step_of_a_login_is_read_from_its_page(page, code_status, step):
     snapshot = {"url": "https://x/explore", "qr": "", "text": "", "code_input": False, **page}
-    assert step_of(snapshot, code_status, captcha=False) == step
+    assert LOGIN.step_of(snapshot, code_status, captcha=False) == step
 
 
 def test_a_captcha_of_the_pages_calls_is_a_step():
     snapshot = {"url": "https://x/explore", "qr": "data:", "text": LOGIN_BOX, "code_input": True}
-    assert step_of(snapshot, 0, captcha=True) == "captcha"
+    assert LOGIN.step_of(snapshot, 0, captcha=True) == "captcha"
 
 
 def test_only_in_the_users_own_browser_the_user_can_give_a_proof_directly():
-    assert "在打开的小红书标签页" in advice("sms_code", NOW, attached=True)
-    assert "导入 Cookie" in advice("sms_code", NOW, attached=False)
+    assert "在打开的小红书标签页" in LOGIN.advice("小红书", "sms_code", NOW, attached=True)
+    assert "导入 Cookie" in LOGIN.advice("小红书", "sms_code", NOW, attached=False)

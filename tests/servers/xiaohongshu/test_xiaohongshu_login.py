@@ -17,11 +17,11 @@ from pathlib import Path
 import httpx2
 import pytest
 from dyber_kit import Settings
+from dyber_kit.browser.login_steps import PROOFS
 from dyber_kit.browser.pool import BrowserSettings
 from dyber_kit.browser.qr import as_text
 from dyber_kit.serving.server import build_server
 from xiaohongshu_server import session
-from xiaohongshu_server.login.steps import PROOFS
 from xiaohongshu_server.service import build_app
 
 from tests.stand_in import xiaohongshu_data as data

@@ -199,7 +199,7 @@ async def test_a_complete_list_of_a_users_notes_is_marked_as_complete(client):
 
 
 async def test_a_user_without_notes_has_an_empty_list(client, monkeypatch):
-    monkeypatch.setattr("xiaohongshu_server.browsing.visit.STALL_SECONDS", 1)
+    monkeypatch.setattr("dyber_kit.browser.visits.STALL_SECONDS", 1)
     user = await client("xhs_get_user", user=f"{data.EMPTY_USER}:{data.USER_TOKEN}")
     assert (user["notes"], user["name"]) == ([], "用户18")
 

@@ -10,7 +10,7 @@ import pytest
 from dyber_kit import Settings
 from dyber_kit.browser.pool import BrowserSettings
 from dyber_kit.serving.server import build_server
-from xiaohongshu_server.browsing.counting import endpoint
+from xiaohongshu_server.browsing.platform import PLATFORM
 from xiaohongshu_server.config import SiteSettings
 from xiaohongshu_server.service import build_app
 
@@ -79,7 +79,7 @@ async def test_the_pages_requests_to_the_site_are_counted_by_endpoint_and_status
     ],
 )
 def test_the_metrics_have_few_endpoint_names(url, navigates, name):
-    assert endpoint(url, navigates=navigates) == name
+    assert PLATFORM.calls.endpoint(url, navigates=navigates) == name
 
 
 async def test_a_large_limit_makes_the_search_scroll(client):

@@ -13,9 +13,10 @@ import anyio
 import pytest
 import pytest_asyncio
 from dyber_kit import ErrorCode, Metrics, ServiceError
+from dyber_kit.browser.pages import Pages
 from dyber_kit.browser.pool import BrowserPool, BrowserSettings
 from dyber_kit.browser.sessions import SessionStore
-from xiaohongshu_server.browsing.pages import Pages
+from xiaohongshu_server.browsing.platform import PLATFORM
 from xiaohongshu_server.model.references import NoteReference
 from xiaohongshu_server.reading.reader import SiteReader
 from xiaohongshu_server.writing.writer import SiteWriter
@@ -75,7 +76,7 @@ async def test_a_gateways_timeout_after_the_submit_is_an_unknown_outcome(client,
 
 async def test_a_submit_that_is_never_answered_is_an_unknown_outcome(client, writes, monkeypatch):
     arguments = await confirmed_arguments(client, "xhs_comment", note=ref(data.SILENT_NOTE), content="写得好")
-    monkeypatch.setattr("xiaohongshu_server.writing.submitting.ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr("dyber_kit.browser.submitting.ANSWER_SECONDS", 0.5)
     await assert_outcome_unknown(client, "xhs_comment", arguments)
     assert len(writes) == 1
 
@@ -95,7 +96,7 @@ class WriterOnStandIn:
     def __init__(self, browser: BrowserPool, site: str, pid_file: Path, **settings: float) -> None:
         site_settings = stand_in_settings(site, **settings)
         self.browser, self.site, self.pid_file, self.spent = browser, site, pid_file, 0
-        self.pages = Pages(browser, None, site_settings, None, Metrics("x"))
+        self.pages = Pages(PLATFORM, browser, None, site_settings, None, Metrics("x"))
         self._writer = SiteWriter(SiteReader(self.pages, site, site_settings.page_seconds), site)
 
     def spend(self) -> None:
@@ -172,7 +173,7 @@ async def test_a_crash_of_the_browser_after_the_submit_is_an_unknown_outcome(wri
 async def test_a_write_with_too_little_time_left_submits_nothing_and_keeps_the_confirmation(
     writer, writes, monkeypatch
 ):
-    monkeypatch.setattr("xiaohongshu_server.writing.submitting.ANSWER_SECONDS", 1000)
+    monkeypatch.setattr("dyber_kit.browser.submitting.ANSWER_SECONDS", 1000)
     with pytest.raises(ServiceError, match="什么都没有提交") as caught:
         with anyio.move_on_after(500):
             await writer.comment(data.NORMAL_NOTE)
@@ -181,7 +182,7 @@ async def test_a_write_with_too_little_time_left_submits_nothing_and_keeps_the_c
 
 
 async def test_a_write_that_waited_until_its_deadline_opens_no_page(writer, writes, stand_in, monkeypatch):
-    monkeypatch.setattr("xiaohongshu_server.reading.reader._CALL_RESERVE_SECONDS", 1000)
+    monkeypatch.setattr("dyber_kit.browser.visits.CALL_RESERVE_SECONDS", 1000)
     stand_in.app.state.pages.clear()
     with pytest.raises(ServiceError, match="排队用完了") as caught:
         with anyio.move_on_after(500):

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from dyber_kit import ErrorCode
-from xiaohongshu_server.browsing.walls import Wall, answer_wall, page_wall
+from dyber_kit.browser.walls import Wall
+from xiaohongshu_server.browsing.walls import WALLS
 
 from tests.stand_in.xiaohongshu_data import REFUSALS
 
@@ -14,11 +15,11 @@ BASE = "https://www.xiaohongshu.com"
 
 
 def refused(status: int = 200, **answer: Any) -> Wall | None:
-    return answer_wall(status, answer or None)
+    return WALLS.of_answer(status, answer or None)
 
 
 def page(**values: Any) -> Wall | None:
-    return page_wall({"url": f"{BASE}/explore", "blocked_text": "", "text": "", "login_box": False, **values})
+    return WALLS.of_page({"url": f"{BASE}/explore", "blocked_text": "", "text": "", "login_box": False, **values})
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def test_platform_codes_are_known(code, expected):
 
 @pytest.mark.parametrize("answer", [{"success": True, "code": 0}, {"success": True}, {"code": 1000}, {"code": 0}, {}])
 def test_an_answer_with_data_is_not_a_wall(answer):
-    assert answer_wall(200, {**answer, "data": {}}) is None
+    assert WALLS.of_answer(200, {**answer, "data": {}}) is None
 
 
 @pytest.mark.parametrize(("code", "whole_account"), [(300011, True), (300012, True), (-510001, False), (-104, False)])

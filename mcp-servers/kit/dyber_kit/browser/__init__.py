@@ -1,1 +1,1 @@
-"""This package drives Chromium: pages, sessions, cookies and QR codes."""
+"""This package reads platforms through Chromium: pages, refusals, accounts, logins, sessions, cookies and QR codes."""

@@ -1,1 +1,1 @@
-"""This package opens pages of the site as slowly as a person does, and recognises the site's refusals."""
+"""This package describes the site to the browser layer: its refusals, its data calls and its pages."""

@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from dyber_kit import ErrorCode, ServiceError
+from dyber_kit.browser.logins import Code, Logins, Progress
+from dyber_kit.browser.pages import Pages
 from dyber_kit.times import iso_utc
 from dyber_kit.upstream.sharing import SharedWork
 
-from xiaohongshu_server.browsing.pages import Pages
 from xiaohongshu_server.browsing.walls import LOGIN_NEXT_STEP
-from xiaohongshu_server.login.logins import Code, Logins
-from xiaohongshu_server.login.steps import advice
+from xiaohongshu_server.login.page import LOGIN
 from xiaohongshu_server.model.answers import LoginStatus
 from xiaohongshu_server.reading.parse import stamp, text
 from xiaohongshu_server.reading.reader import SiteReader
@@ -57,7 +57,7 @@ class Accounts:
                 login_pending=True,
                 login_step=progress.step,
                 login_expires_at=iso_utc(progress.expires_at),
-                next_step=advice(progress.step, progress.expires_at, self._pages.attached),
+                next_step=self._advice(progress),
             )
         try:
             user = await self._sharing.run(account, lambda: self._reader.me(account))
@@ -68,7 +68,7 @@ class Accounts:
         self._pages.note_login(account, user is not None)
         if user is not None:
             return self._answer(account, logged_in=True, user=user)
-        ended = advice(progress.step, progress.expires_at, self._pages.attached) if progress else None
+        ended = self._advice(progress) if progress else None
         return self._answer(
             account,
             logged_in=False,
@@ -80,6 +80,9 @@ class Accounts:
         """Return the full name of the account, and a QR code to log it in or None when it is logged in."""
         account = self._pages.account(account)
         return account, await self._logins.start(account)
+
+    def _advice(self, progress: Progress) -> str:
+        return LOGIN.advice(self._pages.platform.title, progress.step, progress.expires_at, self._pages.attached)
 
     def _paused(self, account: str, error: ServiceError) -> LoginStatus:
         until = datetime.now(UTC) + timedelta(seconds=error.retry_after or 0)
@@ -96,7 +99,7 @@ class Accounts:
     ) -> LoginStatus:
         user = user or {}
         written = self._pages.session_stamp(account)
-        if "risk" not in more and (pause := self._pages.pause) is not None:
+        if "risk" not in more and (pause := self._pages.pause(account)) is not None:
             more |= {"risk": _RISKS[pause.code], "paused_until": iso_utc(pause.until)}
         return LoginStatus(
             account=account,

@@ -12,12 +12,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import anyio
 from dyber_kit import ErrorCode, ServiceError
+from dyber_kit.browser.pages import Pages
+from dyber_kit.browser.visits import STALL_SECONDS, Paths, Snapshot, Visit
+from dyber_kit.browser.walls import Wall
 from playwright.async_api import Error, Response
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
-from xiaohongshu_server.browsing.pages import Pages
-from xiaohongshu_server.browsing.visit import STALL_SECONDS, Paths, Snapshot, Visit, time_left
-from xiaohongshu_server.browsing.walls import NO_RESULT_TEXTS, Wall, answer_wall, page_wall
+from xiaohongshu_server.browsing.walls import NO_RESULT_TEXTS, WALLS
 from xiaohongshu_server.model.filters import SearchFilters
 from xiaohongshu_server.model.references import NoteReference, UserReference, home_url, note_url, search_url, user_url
 from xiaohongshu_server.reading.parse import number
@@ -33,7 +34,6 @@ ME: Paths = {"user": ["user", "userInfo"], "logged_in": ["user", "loggedIn"]}
 _MAX_REPLY_CLICKS = 8
 _CLICK_MS = 5_000
 _SUGGEST_SECONDS = 8.0
-_CALL_RESERVE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class SiteReader:
                 return [], True
             ended = await visit.grow(
                 lambda s: len(_feeds(s)),
-                lambda s: s["end_marker"] or visit.last_answer(_SEARCH_CALL).get("has_more") is False,
+                lambda s: s["marks"]["end"] or visit.last_answer(_SEARCH_CALL).get("has_more") is False,
                 limit,
             )
             if len(items) < limit and visit.refused:
@@ -97,7 +97,7 @@ class SiteReader:
         """Return items of the home feed."""
         async with self.visit(account, home_url(self._base_url), _HOME) as visit:
             items = await visit.until(lambda s: _feeds(s) or None)
-            await visit.grow(lambda s: len(_feeds(s)), lambda s: s["end_marker"], limit)
+            await visit.grow(lambda s: len(_feeds(s)), lambda s: s["marks"]["end"], limit)
             snapshot = await visit.snapshot()
             return (_feeds(snapshot) if snapshot else items)[:limit]
 
@@ -114,7 +114,7 @@ class SiteReader:
                 await _open_replies(visit, comments)
             snapshot = await visit.snapshot()
             listed = _comment_list(snapshot) if snapshot else []
-            wall = visit.comment_wall or (page_wall(snapshot) if snapshot and not listed else None)
+            wall = visit.part_wall or (WALLS.of_page(snapshot) if snapshot and not listed else None)
             return NotePage(
                 note=note,
                 comments=listed[:comments],
@@ -152,7 +152,7 @@ class SiteReader:
                 return page if isinstance(basic, dict) and basic.get("nickname") else None
 
             def ended(snapshot: Snapshot) -> bool:
-                return snapshot["end_marker"] or visit.last_answer(_POSTED_CALL).get("has_more") is False
+                return snapshot["marks"]["end"] or visit.last_answer(_POSTED_CALL).get("has_more") is False
 
             try:
                 page = await visit.until(ready)
@@ -177,21 +177,13 @@ class SiteReader:
                 typed = parse_qs(parts.query).get("keyword", [""])[0]
                 return parts.path.endswith(call) and typed == keyword
 
-            box = visit.page.locator("#search-input").first
-            try:
-                async with visit.page.expect_response(is_answer, timeout=_SUGGEST_SECONDS * 1000) as answered:
-                    await box.click(timeout=_CLICK_MS)
-                    if keyword:
-                        await box.press_sequentially(keyword, delay=60)
-                response = await answered.value
-                answer = await _json(response)
-            except PlaywrightTimeout as error:
-                snapshot = await visit.snapshot()
-                wall = visit.wall(snapshot) if snapshot else None
-                raise wall.error() if wall else ServiceError(ErrorCode.UPSTREAM_CHANGED) from error
-            if wall := answer_wall(response.status, answer):
-                raise wall.error()
-            return _words(answer.get("data"))
+            async def type_keyword() -> None:
+                box = visit.page.locator("#search-input").first
+                await box.click(timeout=_CLICK_MS)
+                if keyword:
+                    await box.press_sequentially(keyword, delay=60)
+
+            return _words((await visit.answer_to(is_answer, type_keyword, _SUGGEST_SECONDS)).get("data"))
 
     async def me(self, account: str) -> dict[str, Any] | None:
         """Return the logged-in user's object, or None for a guest."""
@@ -205,25 +197,9 @@ class SiteReader:
 
     @asynccontextmanager
     async def visit(self, account: str, url: str, paths: Paths, seconds: float | None = None) -> AsyncIterator[Visit]:
-        """Wait for a turn, open `url` in a page of `account`, and close the page on exit.
-
-        Raises:
-            ServiceError: TIMEOUT after `seconds` (by default `page_seconds`), or when the wait for the turn left no
-                time of the call for a page.
-        """
-        async with self._pages.page(account) as page:
-            # The visit ends before the call does, so that the reason can still be reported.
-            seconds = min(seconds or self.page_seconds, time_left() - _CALL_RESERVE_SECONDS)
-            if seconds <= 0:
-                raise ServiceError(
-                    ErrorCode.TIMEOUT, "排队用完了这次调用的时间，没有打开页面", "请稍后重试，一次只发一个请求"
-                )
-            visit = Visit(page, paths, seconds)
-            with anyio.move_on_after(seconds) as deadline:
-                await visit.open(url)
-                yield visit
-            if deadline.cancelled_caught:
-                raise ServiceError(ErrorCode.TIMEOUT, f"小红书页面在 {seconds:.0f} 秒内没有读完")
+        """Open `url` in a page of `account`; see `Pages.visit`. The default of `seconds` is `page_seconds`."""
+        async with self._pages.visit(account, url, paths, seconds or self.page_seconds) as visit:
+            yield visit
 
 
 def visitor_of(snapshot: Snapshot) -> list[dict[str, Any] | None] | None:
@@ -277,7 +253,7 @@ async def _open_replies(visit: Visit, comments: int) -> None:
             if await button.count():
                 more = button.first
                 break
-        if more is None or visit.comment_wall or visit.refused:
+        if more is None or visit.part_wall or visit.refused:
             return
         snapshot = await visit.snapshot()
         before = _reply_count(snapshot) if snapshot else 0
@@ -336,19 +312,10 @@ def _reply_count(snapshot: Snapshot) -> int:
 
 
 def _comments_ended(snapshot: Snapshot) -> bool:
-    if snapshot["no_comments"] or snapshot["end_marker"]:
+    if snapshot["marks"]["no_comments"] or snapshot["marks"]["end"]:
         return True
     comments = snapshot["state"]["comments"]
     return bool(_comment_list(snapshot)) and comments.get("hasMore") is False
-
-
-async def _json(response: Response) -> dict[str, Any]:
-    """Return the JSON object of an answer; {} when it has none."""
-    try:
-        answer = await response.json()
-    except (Error, ValueError):
-        return {}
-    return answer if isinstance(answer, dict) else {}
 
 
 def _words(data: Any) -> list[str]:

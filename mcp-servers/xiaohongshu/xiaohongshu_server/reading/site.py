@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from dyber_kit import ErrorCode, ServiceError
+from dyber_kit.browser.pages import Pages
 from dyber_kit.calling.cursors import decode_cursor, encode_cursor, fit_items
 from dyber_kit.upstream.cache import Cache
 from dyber_kit.upstream.sharing import SharedWork
 from pydantic import BaseModel
 
-from xiaohongshu_server.browsing.pages import Pages
 from xiaohongshu_server.config import SiteSettings
 from xiaohongshu_server.model.answers import (
     Comments,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from dyber_kit import tool
+from dyber_kit.browser.login_steps import PROOFS, Step
 from dyber_kit.calling.cursors import MAX_CURSOR_CHARS
 from dyber_kit.calling.tools import ToolDeclaration
 from dyber_kit.times import iso_utc
@@ -15,7 +16,6 @@ from pydantic import Field
 from xiaohongshu_server.analysis.answers import Analysis
 from xiaohongshu_server.analysis.sampling import Sampler
 from xiaohongshu_server.login.accounts import Accounts
-from xiaohongshu_server.login.steps import PROOFS, Step
 from xiaohongshu_server.model.answers import (
     Comments,
     LoginCode,

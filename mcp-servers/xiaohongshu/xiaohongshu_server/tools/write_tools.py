@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from dyber_kit import tool
+from dyber_kit.browser.pages import Pages
 from dyber_kit.calling.confirm import MAX_TOKEN_CHARS, Confirmations
 from dyber_kit.calling.tools import ToolDeclaration
 from pydantic import Field
 
-from xiaohongshu_server.browsing.pages import Pages
 from xiaohongshu_server.model.answers import WriteResult
 from xiaohongshu_server.model.arguments import title as checked_title
 from xiaohongshu_server.model.arguments import written_text

@@ -13,14 +13,14 @@ from urllib.parse import urlsplit
 
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser.pool import crashed, is_gone
+from dyber_kit.browser.submitting import ANSWER_SECONDS, submitted
+from dyber_kit.browser.visits import Snapshot, Visit
 from playwright.async_api import Error, Locator, Page
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
-from xiaohongshu_server.browsing.visit import Snapshot, Visit
-from xiaohongshu_server.browsing.walls import Wall
+from xiaohongshu_server.browsing.walls import WALLS
 from xiaohongshu_server.model.references import NoteReference
 from xiaohongshu_server.reading.reader import SiteReader, visitor_of
-from xiaohongshu_server.writing.submitting import ANSWER_SECONDS, submitted
 
 _CLICK_MS = 8_000
 _LEAVE_MS = 10_000
@@ -34,6 +34,7 @@ _TOPIC_MS = 4_000
 _VISITOR_SECONDS = 5.0
 _POLL_SECONDS = 0.2
 _COMMENT_POSTED = "/comment/post"
+_REFUSED_STEP = "请按提示修改内容，或换一条笔记"
 _NOTE_POSTED = "/v2/note"
 _MARKS: dict[str, tuple[str, str, str]] = {
     # by kind: field of interactInfo, part of the call's path, button
@@ -98,7 +99,7 @@ class SiteWriter:
                 return False
             target = visit.page.locator(button).last
             await _click(target, "按钮", trial=True)
-            async with submitted(visit.page, call, spend, lambda: visit.until(marked)):
+            async with submitted(visit, call, spend, lambda: visit.until(marked), refused_step=_REFUSED_STEP):
                 await _click(target, "按钮")
             return True
 
@@ -147,7 +148,7 @@ class SiteWriter:
             async def published() -> None:
                 await page.wait_for_url(lambda shown: "/publish/publish" not in shown, timeout=_LEAVE_MS)
 
-            async with submitted(page, _NOTE_POSTED, spend, published):
+            async with submitted(visit, _NOTE_POSTED, spend, published, refused_step=_REFUSED_STEP):
                 await _press_publish(page)
 
     def _visit_note(
@@ -161,14 +162,14 @@ class SiteWriter:
         url = f"{self._creator_url}/publish/publish?source=official"
         async with self._reader.visit(account, url, {}, PUBLISH_SECONDS) as visit:
             if urlsplit(visit.page.url).path.startswith("/login"):
-                raise Wall(ErrorCode.LOGIN_REQUIRED, certain=True).error()
+                raise WALLS.wall(ErrorCode.LOGIN_REQUIRED).error()
             yield visit
 
     async def _send(self, visit: Visit, content: str, spend: Callable[[], None]) -> None:
         await _type(visit.page.locator("div.input-box div.content-edit p.content-input").first, content, "评论框")
         button = visit.page.locator("div.bottom button.submit").first
         await _click(button, "发送按钮", trial=True)
-        async with submitted(visit.page, _COMMENT_POSTED, spend):
+        async with submitted(visit, _COMMENT_POSTED, spend, refused_step=_REFUSED_STEP):
             await _click(button, "发送按钮")
 
     async def _upload(self, page: Page, kind: str, files: Sequence[Path]) -> None:
@@ -207,7 +208,7 @@ async def _require_member(visit: Visit) -> None:
         visitor = visitor_of(snapshot) if snapshot else None
         if visitor:
             if visitor[0] is None:
-                raise Wall(ErrorCode.LOGIN_REQUIRED, certain=True).error()
+                raise WALLS.wall(ErrorCode.LOGIN_REQUIRED).error()
             return
         await asyncio.sleep(_POLL_SECONDS)
 
@@ -221,7 +222,7 @@ async def _find_comment(visit: Visit, comment_id: str) -> dict[str, Any] | None:
         comments_by_id.update((str(comment.get("id")), comment) for comment in comments if isinstance(comment, dict))
         return len(comments)
 
-    await visit.grow(listed, lambda s: comment_id in comments_by_id or s["end_marker"], target=10_000)
+    await visit.grow(listed, lambda s: comment_id in comments_by_id or s["marks"]["end"], target=10_000)
     if comment_id not in comments_by_id and not await visit.page.locator(f"[id='comment-{comment_id}']").count():
         raise ServiceError(
             ErrorCode.NOT_FOUND, "在这条笔记下没有找到该评论", "请用 xhs_get_comments 核对；它可能已被删除"

@@ -1,5 +1,5 @@
 // Runs in the page: returns plain copies of the named parts of its state, and the signs of a wall.
-(paths) => {
+(wanted) => {
   const isRef = (value) =>
     value !== null && typeof value === "object" && !Array.isArray(value) &&
     (value.__v_isRef === true || "_rawValue" in value || "_value" in value);
@@ -21,29 +21,42 @@
     }
     return copy;
   };
+  const fromScript = (selector) => {
+    const text = document.querySelector(selector)?.textContent.trim();
+    if (!text) return null;
+    try {
+      return JSON.parse(text.startsWith("%") ? decodeURIComponent(text) : text);
+    } catch {
+      return null; // The script is not there to its end yet.
+    }
+  };
+  const source = wanted.state;
+  const state = source === "" ? null : source.startsWith("script") ? fromScript(source) : window[source];
   const at = (path) => {
-    let value = unwrap(window.__INITIAL_STATE__);
+    let value = unwrap(state);
     for (const key of path) {
       if (value === null || typeof value !== "object") return null;
       value = unwrap(value[key]);
     }
     return plain(value, 9);
   };
-  const shown = (selector) =>
+  const shown = (selector) => selector === "" ? undefined :
     [...document.querySelectorAll(selector)].find((element) => element.getClientRects().length > 0);
-  const blocked = shown(".access-wrapper, .error-wrapper, .not-found-wrapper, .blocked-wrapper");
+  const picture = (element) => element instanceof HTMLCanvasElement ? element.toDataURL() : element?.src ?? "";
+  const blocked = shown(wanted.notices);
   return {
     url: location.href,
     complete: document.readyState === "complete",
-    has_state: typeof window.__INITIAL_STATE__ === "object" && window.__INITIAL_STATE__ !== null,
-    state: Object.fromEntries(Object.entries(paths).map(([name, path]) => [name, at(path)])),
+    has_state: typeof state === "object" && state !== null,
+    state: Object.fromEntries(Object.entries(wanted.paths).map(([name, path]) => [name, at(path)])),
     blocked_text: blocked ? blocked.innerText.slice(0, 300) : "",
-    login_box: Boolean(shown(".login-container")),
-    qr: shown(".login-container .qrcode-img")?.src ?? "",
+    box: wanted.boxes.find(shown) ?? "",
+    login_box: Boolean(shown(wanted.login_box)),
+    qr: picture(shown(wanted.login_code)),
     code_input: Boolean([...document.querySelectorAll("input")].find(
-      (input) => input.getClientRects().length > 0 && input.placeholder.includes("验证码"))),
-    no_comments: Boolean(shown(".no-comments-text")),
-    end_marker: Boolean(shown(".end-container")),
+      (input) => input.getClientRects().length > 0 && input.placeholder.includes(wanted.proof_words))),
+    marks: Object.fromEntries(Object.entries(wanted.marks).map(([name, selector]) => [name, Boolean(shown(selector))])),
+    title: document.title.slice(0, 300),
     text: document.body ? document.body.innerText.slice(0, 3000) : "",
   };
 }

@@ -1,4 +1,4 @@
-"""Opens pages of the site at a person's pace: one at a time, with intervals, and none while the site refuses us."""
+"""Opens pages of a platform at a person's pace: with intervals, and none while the platform refuses us."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from dyber_kit import ErrorCode, Metrics, ServiceError
-from dyber_kit.browser.pool import BrowserPool
-from dyber_kit.browser.sessions import DEFAULT_ACCOUNT, SessionStore
-from dyber_kit.upstream.breaker import Breaker
-from dyber_kit.upstream.pacing import Pacer
 from playwright.async_api import Page
 
-from xiaohongshu_server.browsing.counting import count_requests
-from xiaohongshu_server.browsing.walls import LOGIN_NEXT_STEP
-from xiaohongshu_server.config import SiteSettings
-
-PLATFORM = "xiaohongshu"
+from dyber_kit.browser.counting import count_requests
+from dyber_kit.browser.platform_settings import PlatformSettings
+from dyber_kit.browser.platforms import Platform
+from dyber_kit.browser.pool import BrowserPool
+from dyber_kit.browser.sessions import DEFAULT_ACCOUNT, SessionStore
+from dyber_kit.browser.visits import Paths, Visit, visiting
+from dyber_kit.errors import ErrorCode, ServiceError
+from dyber_kit.observing.metrics import Metrics
+from dyber_kit.upstream.breaker import Breaker
+from dyber_kit.upstream.pacing import Pacer
 
 
 @dataclass(frozen=True)
@@ -33,40 +33,39 @@ class Pause:
 class Pages:
     """Opens the pages of each account.
 
-    All accounts share one queue and one breaker, so that a request that the platform refuses to one account is not
-    tried with another.
+    Each account has its own session, queue, daily count and pause, which survive a restart; with `shared_pace`, all
+    accounts share the last three.
 
     Args:
+        platform: The platform.
         browser: Opens the pages.
         sessions: The store of sessions, or None.
-        site: The accounts and the pace.
+        settings: The accounts and the pace.
         data_dir: Folder where the day's count and a pause survive a restart, or None.
-        metrics: Where queue, breaker, login and requests to the site are shown.
+        metrics: Where queue, breaker, login and requests to the platform are shown.
     """
 
     def __init__(
         self,
+        platform: Platform,
         browser: BrowserPool,
         sessions: SessionStore | None,
-        site: SiteSettings,
+        settings: PlatformSettings,
         data_dir: Path | None,
         metrics: Metrics,
     ) -> None:
+        self.platform = platform
+        self.settings = settings
         self._browser = browser
         self._sessions = sessions
-        self._accounts = site.accounts
+        self._accounts = settings.accounts
         self._metrics = metrics
-        self._breaker = Breaker(PLATFORM, pause_seconds=site.pause_seconds, data_dir=data_dir, metrics=metrics)
-        self._pacer = Pacer(
-            PLATFORM,
-            min_interval=site.interval_seconds,
-            jitter=site.jitter_seconds,
-            daily_cap=site.daily_pages,
-            queue_seconds=site.queue_seconds,
-            data_dir=data_dir,
-            breaker=self._breaker,
-            metrics=metrics,
-        )
+        if settings.shared_pace:
+            self._paces = dict.fromkeys(self._accounts, _Pace(platform.name, settings, data_dir, metrics))
+        else:
+            self._paces = {
+                account: _Pace(f"{platform.name}-{account}", settings, data_dir, metrics) for account in self._accounts
+            }
 
     def account(self, name: str) -> str:
         """Return the account that a caller names; the first account for "".
@@ -90,15 +89,26 @@ class Pages:
         """Return whether pages open in the user's own browser."""
         return self._browser.attached
 
-    @property
-    def pause(self) -> Pause | None:
-        """Return the pause during which no page is opened, or None."""
-        cause, left = self._breaker.cause, self._breaker.seconds_left
+    def pause(self, account: str) -> Pause | None:
+        """Return the pause during which no page of the account is opened, or None."""
+        breaker = self._paces[account].breaker
+        cause, left = breaker.cause, breaker.seconds_left
         return Pause(cause, datetime.now(UTC) + timedelta(seconds=left)) if cause and left else None
 
-    def turn(self) -> AbstractAsyncContextManager[None]:
-        """Wait for a turn at the site and hold it; see `Pacer.turn`."""
-        return self._pacer.turn()
+    def turn(self, account: str = "") -> AbstractAsyncContextManager[None]:
+        """Wait for a turn of the account, by default the first, and hold it; see `Pacer.turn`."""
+        return self._paces[self.account(account)].pacer.turn()
+
+    @asynccontextmanager
+    async def visit(self, account: str, url: str, paths: Paths, seconds: float | None = None) -> AsyncIterator[Visit]:
+        """Wait for a turn, open `url` in a page of `account`, and close the page on exit.
+
+        Raises:
+            ServiceError: Like `page` and `visiting`; a visit lasts `seconds`, by default `page_seconds`.
+        """
+        seconds = seconds or self.settings.page_seconds
+        async with self.page(account) as page, visiting(page, self.platform, url, paths, seconds) as visit:
+            yield visit
 
     @asynccontextmanager
     async def page(self, account: str) -> AsyncIterator[Page]:
@@ -108,20 +118,20 @@ class Pages:
             ServiceError: BUSY, or the reason why no page can be opened; RATE_LIMITED when the day's pages are used up;
                 LOGIN_EXPIRED in place of LOGIN_REQUIRED when the account has a session.
         """
-        async with self._pacer.turn(), self._browser.page(self._stored_name(account)) as page:
-            count_requests(page, self._metrics)
+        async with self.turn(account), self._browser.page(self._stored_name(account)) as page:
+            count_requests(page, self.platform.calls, self._metrics)
             try:
                 yield page
             except ServiceError as error:
                 if error.code is ErrorCode.LOGIN_REQUIRED and self.session_stamp(account) is not None:
-                    raise ServiceError(ErrorCode.LOGIN_EXPIRED, next_step=LOGIN_NEXT_STEP) from error
+                    raise ServiceError(ErrorCode.LOGIN_EXPIRED, next_step=self.platform.walls.login_step) from error
                 raise
 
     @asynccontextmanager
     async def waiting_page(self, account: str) -> AsyncIterator[Page]:
         """Open an empty page that may stay open between calls. Take a `turn` before an address is opened in it."""
         async with self._browser.page(self._stored_name(account), in_turn=False) as page:
-            count_requests(page, self._metrics)
+            count_requests(page, self.platform.calls, self._metrics)
             yield page
 
     async def save_session(self, account: str) -> None:
@@ -139,3 +149,20 @@ class Pages:
     def _stored_name(self, account: str) -> str:
         """Return the name under which an account's session is stored; that of the first account is DEFAULT_ACCOUNT."""
         return DEFAULT_ACCOUNT if account == self._accounts[0] else account
+
+
+class _Pace:
+    """Holds the queue and the breaker of an account, or of all accounts."""
+
+    def __init__(self, name: str, settings: PlatformSettings, data_dir: Path | None, metrics: Metrics) -> None:
+        self.breaker = Breaker(name, pause_seconds=settings.pause_seconds, data_dir=data_dir, metrics=metrics)
+        self.pacer = Pacer(
+            name,
+            min_interval=settings.interval_seconds,
+            jitter=settings.jitter_seconds,
+            daily_cap=settings.daily_pages,
+            queue_seconds=settings.queue_seconds,
+            data_dir=data_dir,
+            breaker=self.breaker,
+            metrics=metrics,
+        )

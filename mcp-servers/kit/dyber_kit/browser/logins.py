@@ -13,20 +13,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from dyber_kit import ErrorCode, ServiceError
+from dyber_kit.browser.login_steps import LoginPage, Step
+from dyber_kit.browser.pages import Pages
 from dyber_kit.browser.qr import as_png, as_text, read_rows
+from dyber_kit.browser.visits import Snapshot, Visit
+from dyber_kit.browser.walls import Wall
+from dyber_kit.errors import ErrorCode, ServiceError
 
-from xiaohongshu_server.browsing.pages import Pages
-from xiaohongshu_server.browsing.visit import Snapshot, Visit
-from xiaohongshu_server.browsing.walls import Wall
-from xiaohongshu_server.login.steps import Step, step_of
-from xiaohongshu_server.model.references import PLATFORM_DOMAINS, home_url, within
-from xiaohongshu_server.reading.reader import ME, visitor_of
+logger = logging.getLogger("dyber.logins")
 
-logger = logging.getLogger("xiaohongshu.login")
-
-CODE_CALL = "/v1/login/qrcode/create"
-STATUS_CALL = "/v1/login/qrcode/status"
 _POLL_SECONDS = 1.0
 _SHOW_POLL_SECONDS = 0.2
 _MAX_URL_CHARS = 500
@@ -70,16 +65,13 @@ class Logins:
 
     Args:
         pages: Opens pages.
-        base_url: The site's origin.
-        page_seconds: Longest time until a code appears, in seconds.
-        valid_seconds: How long a code can be scanned, in seconds.
+        login: The platform's login page.
     """
 
-    def __init__(self, pages: Pages, base_url: str, page_seconds: float, valid_seconds: float) -> None:
+    def __init__(self, pages: Pages, login: LoginPage) -> None:
         self._pages = pages
-        self._base_url = base_url
-        self._page_seconds = page_seconds
-        self._valid_seconds = valid_seconds
+        self._login = login
+        self._settings = pages.settings
         self._watching: asyncio.Task[None] | None = None
         self._account: str | None = None
         self._progress: Progress | None = None
@@ -120,8 +112,8 @@ class Logins:
         """Get a code in a separate page, and keep that page open until the code is scanned or has expired."""
         try:
             async with self._pages.waiting_page(account) as page:
-                visit = Visit(page, ME, self._page_seconds)
-                code = await self._show(visit, replaced)
+                visit = Visit(page, self._pages.platform, self._login.paths, self._settings.page_seconds)
+                code = await self._show(account, visit, replaced)
                 if code is not None:
                     self._progress = Progress("scan", True, code.expires_at)
                 result.set_result(code)
@@ -136,18 +128,18 @@ class Logins:
         finally:
             result.cancel()  # Has no effect on a finished future; otherwise `start` would wait for ever.
 
-    async def _show(self, visit: Visit, replaced: Step | None) -> Code | None:
-        async with self._pages.turn():
-            await visit.open(home_url(self._base_url))
-            if (await visit.until(_visitor))[0] is not None:
+    async def _show(self, account: str, visit: Visit, replaced: Step | None) -> Code | None:
+        async with self._pages.turn(account):
+            await visit.open(f"{self._settings.base_url}{self._login.path}")
+            if await self._starts_logged_in(visit):
                 return None
             source, png = await self._picture(visit)
             rows = await read_rows(visit.page, source)
         return Code(
             png=as_png(rows) if rows else png,
-            expires_at=datetime.now(UTC) + timedelta(seconds=self._valid_seconds),
+            expires_at=datetime.now(UTC) + timedelta(seconds=self._settings.login_seconds),
             text=as_text(rows) if rows else None,
-            url=self._address(visit.last_answer(CODE_CALL).get("url")),
+            url=self._address(visit.last_answer(self._login.code_call).get(self._login.code_field)),
             replaced=replaced,
         )
 
@@ -157,7 +149,7 @@ class Logins:
         Raises:
             ServiceError: The site's refusal, or UPSTREAM_CHANGED when no picture appears.
         """
-        give_up = time.monotonic() + self._page_seconds / 2
+        give_up = time.monotonic() + self._settings.page_seconds / 2
         while time.monotonic() < give_up:
             snapshot = await visit.snapshot()
             source = snapshot["qr"] if snapshot else ""
@@ -181,8 +173,9 @@ class Logins:
             parts = urlsplit(url)
         except ValueError:
             return None
-        host = parts.hostname or ""
-        of_platform = within(host, PLATFORM_DOMAINS) or host == urlsplit(self._base_url).hostname
+        host = (parts.hostname or "").rstrip(".")
+        domains = (*self._pages.platform.domains, urlsplit(self._settings.base_url).hostname)
+        of_platform = any(host == domain or host.endswith(f".{domain}") for domain in domains)
         return url if parts.scheme in ("http", "https") and of_platform else None
 
     async def _wait(self, account: str, visit: Visit, until: datetime) -> None:
@@ -192,14 +185,14 @@ class Logins:
             snapshot = await visit.snapshot()
             if snapshot is None:
                 continue
-            visitor = visitor_of(snapshot)
-            if visitor and visitor[0] is not None:
+            if await self._is_member(visit, snapshot):
                 await self._pages.save_session(account)
                 self._pages.note_login(account, True)
                 self._progress = None
                 logger.info("logged in", extra={"account": account})
                 return
-            step = step_of(snapshot, visit.last_answer(STATUS_CALL).get("code_status"), self._captcha(visit.refused))
+            status = visit.last_answer(self._login.status_call).get(self._login.status_field)
+            step = self._login.step_of(snapshot, status, _is_captcha(visit.refused))
             if step == "expired":
                 break
             self._progress = Progress(step, True, until)
@@ -210,12 +203,28 @@ class Logins:
         if self._progress is not None:
             self._progress = Progress(step, False, self._progress.expires_at)
 
-    @staticmethod
-    def _captcha(wall: Wall | None) -> bool:
-        return wall is not None and wall.code is ErrorCode.CAPTCHA_REQUIRED
+    async def _starts_logged_in(self, visit: Visit) -> bool:
+        """Wait until the page says whether its visitor is a member; members do not get the login box."""
+        member = self._login.member
+        if member is None:
+            await visit.until(lambda snapshot: snapshot["qr"] or snapshot["login_box"] or snapshot["complete"] or None)
+            return await self._has_login_cookie(visit)
+
+        def known(snapshot: Snapshot) -> bool | None:
+            is_member = member(snapshot)
+            return False if is_member is None and snapshot["login_box"] else is_member
+
+        return await visit.until(known)
+
+    async def _is_member(self, visit: Visit, snapshot: Snapshot) -> bool:
+        if self._login.member is None:
+            return await self._has_login_cookie(visit)
+        return self._login.member(snapshot) is True
+
+    async def _has_login_cookie(self, visit: Visit) -> bool:
+        name = self._pages.platform.login_cookie
+        return any(cookie.get("name") == name and cookie.get("value") for cookie in await visit.page.context.cookies())
 
 
-def _visitor(snapshot: Snapshot) -> list[dict[str, Any] | None] | None:
-    """Return the visitor like `visitor_of`; a page with a login box has a guest, since members do not get the box."""
-    visitor = visitor_of(snapshot)
-    return [None] if visitor is None and snapshot["login_box"] else visitor
+def _is_captcha(wall: Wall | None) -> bool:
+    return wall is not None and wall.code is ErrorCode.CAPTCHA_REQUIRED

@@ -1,4 +1,4 @@
-"""Submits a write and determines its outcome: after the submit, only the site's answer shows what was done."""
+"""Submits a write and determines its outcome: after the submit, only the platform's answer shows what was done."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import anyio
-from dyber_kit import ErrorCode, ServiceError
 from playwright.async_api import Error, Page, Request, Response
 
-from xiaohongshu_server.browsing.visit import time_left
-from xiaohongshu_server.browsing.walls import answer_wall
+from dyber_kit.browser.platforms import Platform
+from dyber_kit.browser.visits import Visit, time_left
+from dyber_kit.errors import ErrorCode, ServiceError
 
-logger = logging.getLogger("xiaohongshu.submitting")
+logger = logging.getLogger("dyber.submitting")
 
-#: How long the site may take to answer a submit. A call that has less time left submits nothing.
+#: How long the platform may take to answer a submit. A call that has less time left submits nothing.
 ANSWER_SECONDS = 15.0
 # Even a failed click may have made the page send a request.
 _SETTLE_SECONDS = 0.5
@@ -50,7 +50,7 @@ class Submission:
             page.on(event, listener)
 
     async def answer(self) -> Response | None:
-        """Return the site's answer, or None when the request failed. Raises TimeoutError after ANSWER_SECONDS."""
+        """Return the platform's answer, or None when the request failed. Raises TimeoutError after ANSWER_SECONDS."""
         with anyio.fail_after(ANSWER_SECONDS):
             return await self._response
 
@@ -83,18 +83,24 @@ class Submission:
 
 @asynccontextmanager
 async def submitted(
-    page: Page, call: str, spend: Callable[[], None], wait_until_done: Callable[[], Awaitable[object]] | None = None
+    visit: Visit,
+    call: str,
+    spend: Callable[[], None],
+    wait_until_done: Callable[[], Awaitable[object]] | None = None,
+    *,
+    refused_step: str = "请按提示修改内容",
 ) -> AsyncIterator[None]:
-    """Run the body, which makes the page submit, and wait for the site's answer.
+    """Run the body, which makes the page submit, and wait for the platform's answer.
 
     Args:
-        page: The page.
+        visit: The visit to the page.
         call: Part of the path of the page's POST.
         spend: Called immediately before the submit; uses the confirmation up.
         wait_until_done: Waits until the page shows that the write is done; called when the answer cannot be read.
+        refused_step: The next step when the platform did not accept the content, in Chinese.
 
     Raises:
-        ServiceError: TIMEOUT before the submit, when the call has too little time left; the site's refusal;
+        ServiceError: TIMEOUT before the submit, when the call has too little time left; the platform's refusal;
             OUTCOME_UNKNOWN when the call was cancelled, ran out of time, lost the browser or was answered by a gateway
             after the submit may have been sent.
     """
@@ -105,7 +111,7 @@ async def submitted(
             "请用同一个确认码重试（它没有用掉），一次只发一个请求",
         )
     spend()
-    submission = Submission(page, call)
+    submission = Submission(visit.page, call)
     try:
         try:
             yield
@@ -117,7 +123,7 @@ async def submitted(
         response = await submission.answer()
         if response is None:
             raise outcome_unknown(call, "the request failed")
-        await _check_answer(call, response, wait_until_done)
+        await _check_answer(visit.platform, call, response, wait_until_done, refused_step)
     except (Error, TimeoutError, anyio.get_cancelled_exc_class()) as error:
         raise outcome_unknown(call, error) from error
     finally:
@@ -130,7 +136,13 @@ def outcome_unknown(call: str, reason: object) -> ServiceError:
     return ServiceError(ErrorCode.OUTCOME_UNKNOWN)
 
 
-async def _check_answer(call: str, response: Response, wait_until_done: Callable[[], Awaitable[object]] | None) -> None:
+async def _check_answer(
+    platform: Platform,
+    call: str,
+    response: Response,
+    wait_until_done: Callable[[], Awaitable[object]] | None,
+    refused_step: str,
+) -> None:
     if response.status >= 500 or response.status == _REQUEST_TIMEOUT:
         raise outcome_unknown(call, f"HTTP {response.status}")
     try:
@@ -139,11 +151,10 @@ async def _check_answer(call: str, response: Response, wait_until_done: Callable
         answer = None
         if response.status < 400 and wait_until_done is None:
             raise outcome_unknown(call, error) from error
-    wall = answer_wall(response.status, answer)
+    # An answer without JSON is no refusal here: the write may have been done.
+    wall = platform.walls.of_answer(response.status, {} if answer is None else answer)
     if wall is not None and wall.code is ErrorCode.ACCESS_RESTRICTED and not wall.whole_account:
-        raise ServiceError(
-            ErrorCode.ACCESS_RESTRICTED, f"小红书没有接受：{wall.shown}", "请按提示修改内容，或换一条笔记"
-        )
+        raise ServiceError(ErrorCode.ACCESS_RESTRICTED, f"{platform.title}没有接受：{wall.shown}", refused_step)
     if wall is not None:
         raise wall.error()
     if answer is None and wait_until_done is not None:

@@ -1,0 +1,135 @@
+"""Tests of logins by QR code on a stand-in, with a real Chromium: from the code to the stored session."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from dyber_kit import ErrorCode, Metrics, ServiceError
+from dyber_kit.browser.login_steps import LoginPage
+from dyber_kit.browser.logins import Logins
+from dyber_kit.browser.pages import Pages
+from dyber_kit.browser.platform_settings import PlatformSettings
+from dyber_kit.browser.pool import BrowserPool, BrowserSettings
+from dyber_kit.browser.sessions import SessionStore
+
+from tests.servers.kit.browser.conftest import INN
+from tests.stand_in.running import StandIn
+from tests.stand_in.small_platform import MEMBER_COOKIE
+from tests.stand_in.xiaohongshu_login import QR_ROWS
+
+# One browser serves all tests of this file.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+PLATFORM = replace(INN, domains=("inn.example",), login_cookie=MEMBER_COOKIE)
+LOGIN = LoginPage(
+    path="/login",
+    code_tool="inn_login_qrcode",
+    code_call="/v1/login/create",
+    status_call="/v1/login/status",
+    statuses={1: "confirm", 2: "confirm", 3: "expired"},
+)
+NOW = datetime(2026, 11, 29, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> SessionStore:
+    return SessionStore(tmp_path_factory.mktemp("data"))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser(chromium: str, store: SessionStore) -> AsyncIterator[BrowserPool]:
+    pool = BrowserPool(BrowserSettings(chromium_path=chromium), store)
+    async with pool.running():
+        yield pool
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def logins(browser: BrowserPool, store: SessionStore, inn: StandIn, tmp_path: Path) -> AsyncIterator[Logins]:
+    settings = PlatformSettings(
+        base_url=inn.base,
+        accounts=("first", "second"),
+        page_seconds=20,
+        interval_seconds=0,
+        jitter_seconds=0,
+        login_seconds=30,
+    )
+    # A new file each time, so that each test starts as a guest.
+    store.write({"cookies": [], "origins": []}, "second")
+    logins = Logins(Pages(PLATFORM, browser, store, settings, tmp_path, Metrics("inn")), LOGIN)
+    yield logins
+    await logins.cancel()
+
+
+async def reaches(logins: Logins, step: str | None) -> bool:
+    """Wait until the login is at `step`; None is a login that has succeeded."""
+    for _ in range(200):
+        progress = logins.progress("second")
+        if (progress.step if progress else None) == step:
+            return True
+        await asyncio.sleep(0.1)
+    return False
+
+
+async def test_a_code_is_returned_as_a_picture_a_drawing_and_an_address(logins):
+    code = await logins.start("second")
+    assert code.png.startswith(b"\x89PNG")
+    assert code.text.count("\n") == (len(QR_ROWS) + 4) // 2
+    assert code.url == "https://www.inn.example/scan?id=1"
+
+
+async def test_an_address_of_another_site_is_not_passed_on(logins, inn):
+    inn.app.state.code_host = "inn.example.attacker.test"
+    assert (await logins.start("second")).url is None
+
+
+async def test_a_confirmed_code_stores_the_session_of_the_account(logins, inn, store):
+    await logins.start("second")
+    assert logins.progress("second").step == "scan"
+    inn.app.state.login = "scanned"
+    assert await reaches(logins, "confirm")
+    inn.app.state.login = "done"
+    assert await reaches(logins, None)
+    assert store.cookie_names("second") == [MEMBER_COOKIE]
+    assert await logins.start("second") is None
+
+
+async def test_a_second_proof_is_reported(logins, inn):
+    await logins.start("second")
+    inn.app.state.login = "proof"
+    assert await reaches(logins, "sms_code")
+    assert logins.progress("second").pending
+
+
+async def test_an_expired_code_ends_the_login(logins, inn, store):
+    await logins.start("second")
+    inn.app.state.login = "expired"
+    assert await reaches(logins, "expired")
+    assert not logins.progress("second").pending
+    assert store.cookie_names("second") == []
+
+
+async def test_a_new_code_replaces_the_code_of_another_account(logins, inn):
+    await logins.start("second")
+    assert (await logins.start("first")).replaced == "scan"
+    assert logins.progress("second") is None
+
+
+async def test_the_platforms_refusal_of_a_code_is_reported(logins, inn):
+    inn.app.state.login = "refused"
+    with pytest.raises(ServiceError) as caught:
+        await logins.start("second")
+    assert (caught.value.code, caught.value.message) == (
+        ErrorCode.ACCESS_RESTRICTED,
+        "驿站提示：今日次数已用完（代码 -9）",
+    )
+
+
+async def test_the_advice_names_the_platform_and_the_tool():
+    assert "驿站还要求：短信验证码" in LOGIN.advice("驿站", "sms_code", NOW, attached=False)
+    assert "inn_login_qrcode" in LOGIN.advice("驿站", "expired", NOW, attached=False)
+    assert "08:00:00（北京时间）" in LOGIN.advice("驿站", "scan", NOW, attached=True)
