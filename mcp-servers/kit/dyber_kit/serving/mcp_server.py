@@ -1,4 +1,4 @@
-"""Extends the SDK's MCP server: it accepts unusual arguments, and suggests known tools for unknown names."""
+"""Extends the SDK's MCP server: it accepts unusual arguments, and suggests known names for unknown ones."""
 
 from __future__ import annotations
 
@@ -10,35 +10,72 @@ from typing import Any
 
 from mcp.server import MCPServer
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from mcp.server.mcpserver.tools import Tool
 from mcp.shared.exceptions import MCPError
+from mcp.types import (
+    Completion,
+    CompletionArgument,
+    CompletionContext,
+    GetPromptResult,
+    InputRequiredResult,
+    Resource,
+    ResourceTemplate,
+)
+from pydantic import AnyUrl
 
 from dyber_kit.calling.answers import failed
 from dyber_kit.calling.arguments import shown_name, similar
+from dyber_kit.calling.completions import Completions, Reference
+from dyber_kit.calling.declared import protocol_error
+from dyber_kit.calling.prompts import ServicePrompt
+from dyber_kit.calling.resources import ServiceResource
 from dyber_kit.errors import KINDS, ErrorCode, ServiceError
 
 _LONGEST_ERROR = 1000
 _MAX_NAMES = 40
+_LONGEST_COMPARED = 128
 
 #: Arguments that are not an object; the SDK would refuse them before the tool can say what it accepts.
 _odd_arguments: ContextVar[Any] = ContextVar("odd_arguments", default=None)
 
 
 class KitServer(MCPServer):
-    """Serves MCP; an error for an unknown tool lists the tools that exist.
+    """Serves MCP; an error for an unknown name lists the names that exist.
 
     Args:
         name: Name of the service.
         tools: All its tools; none is added later.
         withheld: Names of tools that are left out because the service is read-only.
+        prompts: Its prompts.
+        resources: Its resources and templates; the first whose address matches is read.
+        completions: Its suggestions; without any, clients are not told that there are suggestions.
         options: Further arguments of `mcp.server.MCPServer`.
     """
 
-    def __init__(self, name: str, *, tools: Sequence[Tool], withheld: Iterable[str] = (), **options: Any) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        tools: Sequence[Tool],
+        withheld: Iterable[str] = (),
+        prompts: Sequence[ServicePrompt] = (),
+        resources: Sequence[ServiceResource] = (),
+        completions: Completions | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__(name, tools=list(tools), **options)
         self._names = [tool.name for tool in tools]
         self._withheld = frozenset(withheld)
+        self._prompt_names = [prompt.name for prompt in prompts]
+        self._service_resources = list(resources)
+        self.completions = completions
+        for prompt in prompts:
+            self.add_prompt(prompt)
+        if completions is not None and completions.listed:
+            self.completion()(self._complete)  # type: ignore[no-untyped-call] # the SDK has no types for it
         self.middleware.append(_accept_odd_arguments)
 
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None) -> Any:
@@ -48,16 +85,69 @@ class KitServer(MCPServer):
         odd_arguments = _odd_arguments.get()
         return await super().call_tool(name, arguments if odd_arguments is None else odd_arguments, context)
 
+    async def get_prompt(
+        self, name: str, arguments: dict[str, Any] | None = None, context: Context[Any, Any] | None = None
+    ) -> GetPromptResult | InputRequiredResult:
+        """Render a prompt by name; an unknown name is answered with the nearest known names."""
+        if name not in self._prompt_names:
+            near, names = _suggested(name, self._prompt_names)
+            raise protocol_error(
+                ServiceError(
+                    ErrorCode.INVALID_ARGUMENT, f"没有名为 {shown_name(name)} 的提示词", near + f"可用的提示词：{names}"
+                )
+            )
+        return await super().get_prompt(name, arguments, context)
+
+    async def list_resources(self) -> list[Resource]:
+        """Return the service's resources in the order in which it declared them."""
+        listed = [resource.listed for resource in self._service_resources]
+        return [resource for resource in listed if isinstance(resource, Resource)]
+
+    async def list_resource_templates(self) -> list[ResourceTemplate]:
+        """Return the service's templates of resources in the order in which it declared them."""
+        listed = [resource.listed for resource in self._service_resources]
+        return [resource for resource in listed if isinstance(resource, ResourceTemplate)]
+
+    async def read_resource(
+        self, uri: AnyUrl | str, context: Context[Any, Any] | None = None
+    ) -> Iterable[ReadResourceContents] | InputRequiredResult:
+        """Read a resource by address.
+
+        Raises:
+            ResourceNotFoundError: No resource has this address; the message lists those that exist.
+            MCPError: A failure, with code and next step.
+        """
+        address = str(uri)
+        for resource in self._service_resources:
+            parameters = resource.match(address)
+            if parameters is not None:
+                return await resource.read(address, parameters, context or Context(mcp_server=self))
+        near, names = _suggested(address, [resource.declaration.uri for resource in self._service_resources])
+        raise ResourceNotFoundError(
+            ServiceError(ErrorCode.NOT_FOUND, "没有这个地址的资源", f"{near}可用的资源：{names}").text
+        )
+
+    async def _complete(
+        self, reference: Reference, argument: CompletionArgument, context: CompletionContext | None
+    ) -> Completion:
+        assert self.completions is not None
+        filled = (context.arguments if context else None) or {}
+        return await self.completions.suggest(reference, argument.name, argument.value, filled)
+
     def _unknown(self, name: str) -> ServiceError:
         if name in self._withheld:
             kind = KINDS[ErrorCode.READ_ONLY]
             return ServiceError(ErrorCode.READ_ONLY, f"{kind.message}，没有提供会修改平台内容的工具 {name}")
-        near = similar(name, self._names) if len(name) <= 128 else None
-        hint = f"最接近的是 {near}。" if near else ""
-        names = "、".join(self._names[:_MAX_NAMES]) or "无"
+        near, names = _suggested(name, self._names)
         return ServiceError(
-            ErrorCode.INVALID_ARGUMENT, f"没有名为 {shown_name(name)} 的工具", f"{hint}可用的工具：{names}"
+            ErrorCode.INVALID_ARGUMENT, f"没有名为 {shown_name(name)} 的工具", f"{near}可用的工具：{names}"
         )
+
+
+def _suggested(name: str, known: list[str]) -> tuple[str, str]:
+    """Return a sentence with the known name that is nearest to `name`, which may be empty, and a list of all."""
+    near = similar(name, known) if len(name) <= _LONGEST_COMPARED else None
+    return f"最接近的是 {near}。" if near else "", "、".join(known[:_MAX_NAMES]) or "无"
 
 
 async def _accept_odd_arguments(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
