@@ -23,6 +23,9 @@ class Settings:
         privacy: Whether user ids are hashed and nicknames masked (DYBER_PRIVACY); see `dyber_kit.upstream.privacy`.
         max_answer_chars: Longest answer of a tool, in characters of JSON (MAX_ANSWER_CHARS).
         max_body_bytes: Longest body of a request, over MCP and REST (MAX_BODY_BYTES).
+        allowed_hosts: Host names in Host and Origin that are accepted (ALLOWED_HOSTS, separated by commas; `*` for
+            all). None for the default: all, except for a server that listens on this machine only, which accepts only
+            the names of this machine.
     """
 
     host: str = "127.0.0.1"
@@ -34,6 +37,7 @@ class Settings:
     privacy: bool = False
     max_answer_chars: int = 24_000
     max_body_bytes: int = 2**20
+    allowed_hosts: tuple[str, ...] | None = None
 
     @classmethod
     def from_environment(cls, default_port: int = 8000) -> Settings:
@@ -46,6 +50,7 @@ class Settings:
         if log_level not in LOG_LEVELS:
             raise ValueError(f"LOG_LEVEL 的值 {log_level!r} 无效，可用：{', '.join(LOG_LEVELS)}")
         data = os.environ.get("DYBER_DATA")
+        hosts = [name.strip().lower() for name in os.environ.get("ALLOWED_HOSTS", "").split(",")]
         return cls(
             host=os.environ.get("HOST") or "127.0.0.1",
             port=int(environment_number("PORT", default_port, 1, 65535)),
@@ -56,6 +61,7 @@ class Settings:
             privacy=environment_flag("DYBER_PRIVACY", False),
             max_answer_chars=int(environment_number("MAX_ANSWER_CHARS", 24_000, 2_000, 1_000_000)),
             max_body_bytes=int(environment_number("MAX_BODY_BYTES", 2**20, 1024, 64 * 2**20)),
+            allowed_hosts=tuple(name for name in hosts if name) or None,
         )
 
 

@@ -24,6 +24,7 @@ from dyber_kit.observing.logs import configure_logging
 from dyber_kit.observing.metrics import Metrics
 from dyber_kit.observing.tracing import tracing
 from dyber_kit.serving.docs import DOCS_PATH, OPENAPI_PATH, add_docs
+from dyber_kit.serving.hosts import default_hosts
 from dyber_kit.serving.legacy_sse import LegacySessions, LegacySseMiddleware
 from dyber_kit.serving.mcp_server import KitServer
 from dyber_kit.serving.middleware import GatewayMiddleware
@@ -31,7 +32,7 @@ from dyber_kit.serving.rest import RestRoute, add_route
 from dyber_kit.serving.transport import MCP_PATH, MESSAGE_PATH, SSE_PATH, McpTransport
 from dyber_kit.settings import Settings
 
-# The gateway checks Host and Origin; the SDK's own list would refuse the gateway's host names.
+# The gateway, or GatewayMiddleware, checks Host and Origin; the SDK's own list would refuse the gateway's host names.
 _GATEWAY_CHECKS_HOSTS = TransportSecuritySettings(enable_dns_rebinding_protection=False)
 
 Ready = Callable[[], Awaitable[str | None]]
@@ -164,7 +165,8 @@ def create_app(
     legacy_sessions = LegacySessions()
     legacy = LegacySseMiddleware(api, legacy_sessions, SSE_PATH, MESSAGE_PATH)
     transport = McpTransport(legacy, stream_manager, json_manager, settings.max_body_bytes, sessions_manager)
-    asgi = GatewayMiddleware(transport, calls)
+    hosts = settings.allowed_hosts if settings.allowed_hosts is not None else default_hosts(settings.host)
+    asgi = GatewayMiddleware(transport, calls, hosts)
     return ServiceApp(asgi=asgi, mcp=mcp, calls=calls, sessions=legacy_sessions, settings=settings)
 
 
