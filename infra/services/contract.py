@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +19,8 @@ from infra.schema.problems import ConfigurationError, Problem
 from infra.schema.strict_settings import StrictSettings
 
 LOCK_FILE = "tools.lock.json"
+#: What a service may offer beside tools: keys of its lock file, which has those that are not empty.
+OTHER_OFFERS = ("prompts", "resources", "resource_templates", "completions")
 
 
 class ContractSettings(StrictSettings):
@@ -37,14 +39,17 @@ class ContractSettings(StrictSettings):
 
 @dataclass(frozen=True)
 class Contract:
-    """`tools`: by name, what agents see of each (title, description, inputSchema, outputSchema, annotations)."""
+    """`tools`: by name, what agents see of each (title, description, inputSchema, outputSchema, annotations).
+    `others`: by the words of OTHER_OFFERS, what the service offers beside tools, as its lock file has it."""
 
     tools: Mapping[str, Mapping[str, Any]]
+    others: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def sha256(self) -> str:
-        """64 hex digits over all tools, as the kit computes it (dyber_kit.contract)."""
-        return digest({name: {"sha256": digest(tool), **tool} for name, tool in self.tools.items()})
+        """64 hex digits over all tools and other offers, as the kit computes it (dyber_kit.contract)."""
+        tools = {name: {"sha256": digest(tool), **tool} for name, tool in self.tools.items()}
+        return digest({"tools": tools, **self.others} if self.others else tools)
 
     @property
     def read_only(self) -> dict[str, bool]:
@@ -74,9 +79,11 @@ def repeatable(tool: Mapping[str, Any]) -> bool:
     return (tool.get("annotations") or {}).get("idempotentHint") is not False
 
 
-def listed_contract(tools: Iterable[Mapping[str, Any]]) -> Contract:
-    """The contract of tools as MCP's `tools/list` gives them."""
-    return Contract({str(tool["name"]): {key: tool[key] for key in tool if key != "name"} for tool in tools})
+def listed_contract(tools: Iterable[Mapping[str, Any]], others: Mapping[str, Any] | None = None) -> Contract:
+    """The contract of tools as MCP's `tools/list` gives them, and of other offers as a lock file has them."""
+    return Contract(
+        {str(tool["name"]): {key: tool[key] for key in tool if key != "name"} for tool in tools}, others or {}
+    )
 
 
 def parse_contract(text: str, source: str) -> Contract:
@@ -92,7 +99,7 @@ def parse_contract(text: str, source: str) -> Contract:
             str(name): {key: value for key, value in tool.items() if key != "sha256"}
             for name, tool in content["tools"].items()
         }
-        contract = Contract(tools)
+        contract = Contract(tools, {kind: content[kind] for kind in OTHER_OFFERS if content.get(kind)})
         matches = contract.sha256 == stated
         contract.once  # noqa: B018 - raises for annotations that are none
     except (ValueError, KeyError, TypeError, AttributeError):

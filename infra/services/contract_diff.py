@@ -57,7 +57,46 @@ def compare(old: Contract, new: Contract) -> list[Change]:
         elif old.tools[name] != new.tools[name]:
             found = [Change(name, *what) for what in _tool(old.tools[name], new.tools[name])]
             changes += found or [Change(name, Effect.READS, "其他内容改变", "changed in other ways")]
+    changes += _other_offers(old, new)
     return sorted(changes, key=lambda change: (change.effect, change.tool))
+
+
+#: What a service offers beside tools, in Chinese and in English.
+_OFFERS = {
+    "prompts": ("提示词", "prompt"),
+    "resources": ("资源", "resource"),
+    "resource_templates": ("资源模板", "resource template"),
+    "completions": ("参数建议", "completion"),
+}
+
+
+def _other_offers(old: Contract, new: Contract) -> Iterator[Change]:
+    for kind, (zh, en) in _OFFERS.items():
+        before, after = _by_name(old.others.get(kind)), _by_name(new.others.get(kind))
+        for name in sorted({*before, *after}):
+            if name not in after:
+                yield Change(name, Effect.BREAKS, f"{zh}被删除", f"{en} removed")
+            elif name not in before:
+                yield Change(name, Effect.COMPATIBLE, f"新{zh}", f"new {en}")
+            elif before[name] != after[name]:
+                yield Change(name, *_offer(zh, en, before[name], after[name]))
+
+
+def _by_name(offers: Any) -> dict[str, Any]:
+    """Return offers by name; completions, which are a list, by what they complete."""
+    if isinstance(offers, Mapping):
+        return dict(offers)
+    return {f"{offer['of']} {offer['argument']}": offer for offer in offers or ()}
+
+
+def _offer(zh: str, en: str, old: Schema, new: Schema) -> tuple[Effect, str, str]:
+    """Return how an offer changed: a prompt's argument that is gone, or newly required, breaks callers."""
+    before, after = ({item["name"]: item for item in offer.get("arguments") or ()} for offer in (old, new))
+    required = {name for name, item in after.items() if item.get("required")}
+    already = {name for name, item in before.items() if item.get("required")}
+    if set(before) - set(after) or required - already:
+        return Effect.BREAKS, f"{zh}的参数改变", f"arguments of the {en} changed"
+    return Effect.READS, f"{zh}改变", f"{en} changed"
 
 
 _What = tuple[Effect, str, str] | tuple[Effect, str, str, str, str]

@@ -85,8 +85,8 @@ class Completions:
 
     @property
     def listed(self) -> list[dict[str, str]]:
-        """Return which arguments have suggestions, for the contract."""
-        return [{"type": kind, "of": name, "argument": argument} for (kind, name), argument in self._functions]
+        """Return which arguments have suggestions, in a stable order, for the contract."""
+        return [{"type": kind, "of": name, "argument": argument} for (kind, name), argument in sorted(self._functions)]
 
     async def suggest(self, reference: Reference, argument: str, typed: str, filled: Mapping[str, str]) -> Completion:
         """Return suggestions for an argument; none for an argument without any.
