@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -17,12 +18,14 @@ REQUIREMENTS = ROOT / "tests" / "requirements.txt"
 CHROMIUM = Path("/usr/bin/chromium")
 #: The whole Redis server under another name; its own package would also start it as a service.
 REDIS = Path("/usr/bin/redis-check-rdb")
+#: Installs the clients that are written for Node (tests/support/node_programs.py).
+NPM = Path("/usr/bin/npm")
 #: Checks the rules of Prometheus.
 PROMTOOL = Path(sys.prefix) / "bin" / "promtool"
 
 
 def prepare(display: Activities) -> None:
-    """Install the tests' Python packages, Debian's Chromium, Redis and promtool where they are missing.
+    """Install the tests' Python packages, Debian's Chromium, Redis, npm and promtool where they are missing.
 
     Raises SetupError.
     """
@@ -30,6 +33,8 @@ def prepare(display: Activities) -> None:
     missing = [] if CHROMIUM.exists() else ["chromium", "fonts-wqy-microhei"]
     if not REDIS.exists():
         missing.append("redis-tools")
+    if not NPM.exists() and shutil.which("npm") is None:
+        missing.append("npm")
     if missing:
         debian.install(missing, display)
     if not PROMTOOL.exists():
