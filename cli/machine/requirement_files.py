@@ -19,7 +19,8 @@ def sources(root: Path) -> dict[Path, Path]:
     """
     servers = root / "mcp-servers"
     kit = {servers / "kit" / "requirements.txt": servers / "kit" / "pyproject.toml"}
-    named = [*sorted(servers.glob("*/requirements.in")), root / "requirements.in", root / "tests" / "requirements.in"]
+    tests = [root / "tests" / "requirements.in", root / "tests" / "support" / "old_clients" / "requirements.in"]
+    named = [*sorted(servers.glob("*/requirements.in")), root / "requirements.in", *tests]
     return kit | {file.with_suffix(".txt"): file for file in named}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -17,16 +18,20 @@ REQUIREMENTS = ROOT / "tests" / "requirements.txt"
 CHROMIUM = Path("/usr/bin/chromium")
 #: The Redis server under another name. It is in the package redis-tools, which starts no service.
 REDIS = Path("/usr/bin/redis-check-rdb")
+#: The program that installs the clients that are written for Node (tests/support/node_programs.py).
+NPM = Path("/usr/bin/npm")
 #: The program that checks the rules of Prometheus.
 PROMTOOL = Path(sys.prefix) / "bin" / "promtool"
 
 
 def prepare(display: Activities) -> None:
-    """Install the tests' Python packages, Chromium, Redis and promtool if they are missing. Raises SetupError."""
+    """Install the tests' Python packages, Chromium, Redis, npm and promtool if they are missing. Raises SetupError."""
     install_packages(display)
     missing = [] if CHROMIUM.exists() else ["chromium", "fonts-wqy-microhei"]
     if not REDIS.exists():
         missing.append("redis-tools")
+    if not NPM.exists() and shutil.which("npm") is None:
+        missing.append("npm")
     if missing:
         debian.install(missing, display)
     if not PROMTOOL.exists():

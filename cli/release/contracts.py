@@ -73,7 +73,9 @@ def running_tools(container: Mapping[str, Any]) -> RunningTools:
 def with_hidden(listed: Contract, printed: Contract, environment: Mapping[str, str]) -> RunningTools:
     """Combine the tools that a server lists with those that its code has (`printed`) and its environment hides."""
     hidden = tuple(name for name in hidden_tools(printed.read_only, environment) if name not in listed.tools)
-    return RunningTools(Contract({**listed.tools, **{name: printed.tools[name] for name in hidden}}), hidden)
+    tools = {**listed.tools, **{name: printed.tools[name] for name in hidden}}
+    # The other offers are those of the code: no setting hides any.
+    return RunningTools(Contract(tools, printed.others), hidden)
 
 
 def image_contract(image: str, environment: Mapping[str, str] | None = None) -> Contract:

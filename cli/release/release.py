@@ -52,12 +52,14 @@ class Release:
             service: [{"name": name, **tool} for name, tool in contract.tools.items()]
             for service, contract in self.contracts.items()
         }
+        others = {service: dict(contract.others) for service, contract in self.contracts.items() if contract.others}
         content = {
             "stack": self.stack,
             "revision": self.revision,
             "interface": self.interface,
             "images": dict(self.images),
             "tools": tools,
+            **({"others": others} if others else {}),
         }
         return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
 
@@ -67,7 +69,11 @@ class Release:
         try:
             content = json.loads(file.read_text(encoding="utf-8"))
             images = {str(name): _DIGEST.validate_python(image) for name, image in content["images"].items()}
-            tools = {str(service): listed_contract(listed) for service, listed in content["tools"].items()}
+            others = content.get("others", {})
+            tools = {
+                str(service): listed_contract(listed, others.get(service))
+                for service, listed in content["tools"].items()
+            }
             interface = int(content.get("interface", 0))
             return cls(str(content["stack"]), str(content["revision"]), images, tools, interface)
         except (OSError, ValueError, ValidationError, KeyError, TypeError, AttributeError):

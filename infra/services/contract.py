@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +20,8 @@ from infra.schema.strict_settings import StrictSettings
 from messages import mark
 
 LOCK_FILE = "tools.lock.json"
+#: What a service may offer beside tools: keys of its lock file, which has those that are not empty.
+OTHER_OFFERS = ("prompts", "resources", "resource_templates", "completions")
 
 
 class ContractSettings(StrictSettings):
@@ -40,14 +42,20 @@ class ContractSettings(StrictSettings):
 
 @dataclass(frozen=True)
 class Contract:
-    """The tools of a service: by name, what agents see (title, description, inputSchema, outputSchema, annotations)."""
+    """What agents see of a service.
+
+    `tools`: title, description, inputSchema, outputSchema and annotations of each tool by name. `others`: what the
+    service offers beside tools (OTHER_OFFERS), as its lock file has it.
+    """
 
     tools: Mapping[str, Mapping[str, Any]]
+    others: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def sha256(self) -> str:
-        """The hash over all tools as 64 hex digits, computed as dyber_kit.contract does."""
-        return digest({name: {"sha256": digest(tool), **tool} for name, tool in self.tools.items()})
+        """The hash over all tools and other offers as 64 hex digits, computed as dyber_kit.contract does."""
+        tools = {name: {"sha256": digest(tool), **tool} for name, tool in self.tools.items()}
+        return digest({"tools": tools, **self.others} if self.others else tools)
 
     @property
     def read_only(self) -> dict[str, bool]:
@@ -77,9 +85,11 @@ def repeatable(tool: Mapping[str, Any]) -> bool:
     return (tool.get("annotations") or {}).get("idempotentHint") is not False
 
 
-def listed_contract(tools: Iterable[Mapping[str, Any]]) -> Contract:
-    """Return the contract of tools in the form of MCP's `tools/list`."""
-    return Contract({str(tool["name"]): {key: tool[key] for key in tool if key != "name"} for tool in tools})
+def listed_contract(tools: Iterable[Mapping[str, Any]], others: Mapping[str, Any] | None = None) -> Contract:
+    """Return the contract of tools in the form of MCP's `tools/list`, and of other offers as a lock file has them."""
+    return Contract(
+        {str(tool["name"]): {key: tool[key] for key in tool if key != "name"} for tool in tools}, others or {}
+    )
 
 
 def parse_contract(text: str, source: str) -> Contract:
@@ -95,7 +105,7 @@ def parse_contract(text: str, source: str) -> Contract:
             str(name): {key: value for key, value in tool.items() if key != "sha256"}
             for name, tool in content["tools"].items()
         }
-        contract = Contract(tools)
+        contract = Contract(tools, {kind: content[kind] for kind in OTHER_OFFERS if content.get(kind)})
         matches = contract.sha256 == stated
         contract.once_tools  # noqa: B018 - raises for annotations of another form
     except (ValueError, KeyError, TypeError, AttributeError):

@@ -66,7 +66,51 @@ def compare(old: Contract, new: Contract) -> list[Change]:
         elif old.tools[name] != new.tools[name]:
             differences = [Change(name, *difference) for difference in _tool(old.tools[name], new.tools[name])]
             changes += differences or [Change(name, Effect.READS, mark("changed in other ways"))]
+    changes += _other_offers(old, new)
     return sorted(changes, key=lambda change: (change.effect, change.tool))
+
+
+#: What a service offers beside tools, and the messages for one that is removed, new, or changed.
+_OFFERS = {
+    "prompts": (mark("prompt removed"), mark("new prompt"), mark("prompt changed")),
+    "resources": (mark("resource removed"), mark("new resource"), mark("resource changed")),
+    "resource_templates": (
+        mark("resource template removed"),
+        mark("new resource template"),
+        mark("resource template changed"),
+    ),
+    "completions": (mark("completion removed"), mark("new completion"), mark("completion changed")),
+}
+
+
+def _other_offers(old: Contract, new: Contract) -> Iterator[Change]:
+    for kind, (removed, added, changed) in _OFFERS.items():
+        before, after = _by_name(old.others.get(kind)), _by_name(new.others.get(kind))
+        for name in sorted({*before, *after}):
+            if name not in after:
+                yield Change(name, Effect.BREAKS, removed)
+            elif name not in before:
+                yield Change(name, Effect.COMPATIBLE, added)
+            elif before[name] != after[name]:
+                if _arguments_break(before[name], after[name]):
+                    yield Change(name, Effect.BREAKS, mark("arguments of the prompt changed"))
+                else:
+                    yield Change(name, Effect.READS, changed)
+
+
+def _by_name(offers: Any) -> dict[str, Any]:
+    """Return offers by name; completions, which are a list, by what they complete."""
+    if isinstance(offers, Mapping):
+        return dict(offers)
+    return {f"{offer['of']} {offer['argument']}": offer for offer in offers or ()}
+
+
+def _arguments_break(old: Schema, new: Schema) -> bool:
+    """Return whether an argument of a prompt is gone or newly required, which breaks callers."""
+    before, after = ({item["name"]: item for item in offer.get("arguments") or ()} for offer in (old, new))
+    required = {name for name, item in after.items() if item.get("required")}
+    required_before = {name for name, item in before.items() if item.get("required")}
+    return bool(set(before) - set(after) or required - required_before)
 
 
 class _Difference(NamedTuple):

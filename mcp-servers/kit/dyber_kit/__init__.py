@@ -1,5 +1,8 @@
 """Exports what every DyberPet MCP server is built from."""
 
+from dyber_kit.calling.completions import completion
+from dyber_kit.calling.prompts import prompt
+from dyber_kit.calling.resources import resource
 from dyber_kit.calling.scopes import Caller, current_caller
 from dyber_kit.calling.tools import tool
 from dyber_kit.errors import ErrorCode, ServiceError
@@ -17,12 +20,15 @@ __all__ = [
     "ServiceApp",
     "ServiceError",
     "Settings",
+    "completion",
     "create_app",
     "current_caller",
     "environment_flag",
     "environment_number",
     "environment_secret",
+    "prompt",
     "required",
+    "resource",
     "run",
     "tool",
 ]

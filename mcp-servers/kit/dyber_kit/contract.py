@@ -1,4 +1,4 @@
-"""Makes the contract of a service's tools: all that agents see, kept in `tools.lock.json` and reviewed like code.
+"""Makes the contract of a service: all that agents see, kept in `tools.lock.json` and reviewed like code.
 
 `python -m dyber_kit.contract PACKAGE` prints it; `--write FILE` writes it to a file; `--check FILE` compares them.
 """
@@ -12,8 +12,11 @@ import hashlib
 import importlib
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel
 
 from dyber_kit.serving.app import ServiceApp
 from dyber_kit.settings import Settings
@@ -22,15 +25,35 @@ from dyber_kit.settings import Settings
 def tools_contract(app: ServiceApp) -> dict[str, Any]:
     """Return names, texts, schemas and annotations of the app's tools, each with its SHA-256.
 
+    The app's prompts, resources, templates of resources and completions follow under a key each, when it has any; the
+    contract's SHA-256 then covers them too.
+
     `tools.lock.json` also has the tools that write: for it, build the app with `all_tools()`.
     """
-    listed = asyncio.run(app.mcp.list_tools())
-    tools = {}
-    for listed_tool in listed:
-        visible = listed_tool.model_dump(mode="json", by_alias=True, exclude_none=True)
-        name = visible.pop("name")
-        tools[name] = {"sha256": _digest(visible), **visible}
-    return {"service": app.mcp.name, "sha256": _digest(tools), "tools": tools}
+    return asyncio.run(_contract(app))
+
+
+async def _contract(app: ServiceApp) -> dict[str, Any]:
+    tools = _entries(await app.mcp.list_tools(), "name")
+    others: dict[str, Any] = {
+        "prompts": _entries(await app.mcp.list_prompts(), "name"),
+        "resources": _entries(await app.mcp.list_resources(), "uri"),
+        "resource_templates": _entries(await app.mcp.list_resource_templates(), "uriTemplate"),
+        "completions": app.mcp.completions.listed if app.mcp.completions else [],
+    }
+    offered = {kind: entries for kind, entries in others.items() if entries}
+    covered = {"tools": tools, **offered} if offered else tools
+    return {"service": app.mcp.name, "sha256": _digest(covered), "tools": tools, **offered}
+
+
+def _entries(listed: Iterable[BaseModel], key: str) -> dict[str, Any]:
+    """Return what agents see of each listed item by its name or address, each with its SHA-256."""
+    entries = {}
+    for item in listed:
+        visible = item.model_dump(mode="json", by_alias=True, exclude_none=True)
+        name = visible.pop(key)
+        entries[name] = {"sha256": _digest(visible), **visible}
+    return entries
 
 
 def all_tools(port: int = 8000) -> Settings:

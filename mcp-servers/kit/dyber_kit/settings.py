@@ -25,6 +25,9 @@ class Settings:
         max_body_bytes: Longest body of a request, over MCP and REST (MAX_BODY_BYTES).
         require_scope: Whether a request without X-Dyber-Scope is refused, because a gateway sets it
             (DYBER_REQUIRE_SCOPE); see `dyber_kit.calling.scopes`.
+        allowed_hosts: Host names in Host and Origin that are accepted (ALLOWED_HOSTS, separated by commas; `*` for
+            all). None for the default: all, except for a server that listens on this machine only, which accepts only
+            the names of this machine.
     """
 
     host: str = "127.0.0.1"
@@ -37,6 +40,7 @@ class Settings:
     max_answer_chars: int = 24_000
     max_body_bytes: int = 2**20
     require_scope: bool = False
+    allowed_hosts: tuple[str, ...] | None = None
 
     @classmethod
     def from_environment(cls, default_port: int = 8000) -> Settings:
@@ -49,6 +53,7 @@ class Settings:
         if log_level not in LOG_LEVELS:
             raise ValueError(f"LOG_LEVEL 的值 {log_level!r} 无效，可用：{', '.join(LOG_LEVELS)}")
         data = os.environ.get("DYBER_DATA")
+        hosts = [name.strip().lower() for name in os.environ.get("ALLOWED_HOSTS", "").split(",")]
         return cls(
             host=os.environ.get("HOST") or "127.0.0.1",
             port=int(environment_number("PORT", default_port, 1, 65535)),
@@ -60,6 +65,7 @@ class Settings:
             max_answer_chars=int(environment_number("MAX_ANSWER_CHARS", 24_000, 2_000, 1_000_000)),
             max_body_bytes=int(environment_number("MAX_BODY_BYTES", 2**20, 1024, 64 * 2**20)),
             require_scope=environment_flag("DYBER_REQUIRE_SCOPE", False),
+            allowed_hosts=tuple(name for name in hosts if name) or None,
         )
 
 

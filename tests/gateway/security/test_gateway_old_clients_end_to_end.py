@@ -18,7 +18,7 @@ from infra.rendering.gateway.model import GatewayClient, GatewayService, Scope
 from tests.gateway.conftest import started
 from tests.gateway.support.docker_cli import wait_until
 from tests.gateway.support.gateway_under_test import SETTINGS, GatewayUnderTest
-from tests.gateway.support.relays import relay
+from tests.gateway.support.relay import relay
 from tests.servers.protocol.test_servers_legacy_sse import INITIALIZE
 from tests.servers.protocol.test_servers_legacy_sse import session as legacy_session
 from tests.stand_in.header_attacks import Target, serving

@@ -14,7 +14,7 @@ from infra.rendering.gateway.model import GatewayClient, GatewayService
 from tests.gateway.conftest import started
 from tests.gateway.support.docker_cli import wait_until
 from tests.gateway.support.gateway_under_test import SETTINGS, TOKEN, GatewayUnderTest
-from tests.gateway.support.relays import relay
+from tests.gateway.support.relay import relay
 from tests.stand_in.header_attacks import Target, bodies, dumped, header_attempts, replaced, serving
 from tests.stand_in.running import free_port
 from tests.stand_in.services import PACKAGES

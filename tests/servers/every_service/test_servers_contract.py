@@ -154,3 +154,30 @@ def test_the_command_reports_a_changed_description(tmp_path, capsys):
     difference = capsys.readouterr().out
     assert '-      "description": "Do something else' in difference
     assert '+      "description": "Send a text back' in difference
+
+
+def test_the_command_reports_a_changed_prompt(tmp_path, capsys, monkeypatch):
+    package = tmp_path / "prompting_server"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    code = """
+from dyber_kit import create_app, prompt
+
+@prompt(title="问候")
+async def prompting_greet() -> str:
+    \"\"\"Greet.\"\"\"
+    return "你好"
+
+def build_app(settings):
+    return create_app(
+        name="prompting", title="x", version="1", instructions="", tools=[], prompts=[prompting_greet], settings=settings
+    )
+"""
+    (package / "service.py").write_text(code, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    kept = tmp_path / "tools.lock.json"
+    assert main(["prompting_server", "--write", str(kept)]) == 0
+    assert main(["prompting_server", "--check", str(kept)]) == 0
+    kept.write_text(kept.read_text(encoding="utf-8").replace("Greet.", "Greet warmly."), encoding="utf-8")
+    assert main(["prompting_server", "--check", str(kept)]) == 1
+    assert '-      "description": "Greet warmly.' in capsys.readouterr().out

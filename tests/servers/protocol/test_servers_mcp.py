@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import httpx2
 import pytest
+from dyber_kit import Settings
+from dyber_kit.serving.server import build_server
+from template_server.service import build_app as build_template
+
+from tests.stand_in.running import free_port, running
 
 
 def call(tool, arguments):
@@ -154,11 +159,32 @@ async def test_a_malformed_prefix_is_ignored(template):
                 assert (await anext(lines)).startswith("data: /mcp/messages/?"), prefix
 
 
-async def test_any_host_header_is_served_because_the_gateway_checks_it(template):
-    async with httpx2.AsyncClient(headers={"host": "pets.example"}) as http:
-        answer = await http.post(
-            f"{template}/mcp",
-            json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"},
-            headers={"accept": "application/json, text/event-stream"},
-        )
-    assert answer.status_code == 200
+LIST_TOOLS = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+
+
+async def listed(base: str, **headers: str) -> int:
+    """Return the status of the answer to a request for the list of tools."""
+    async with httpx2.AsyncClient(headers={"accept": "application/json, text/event-stream", **headers}) as http:
+        return (await http.post(f"{base}/mcp", json=LIST_TOOLS)).status_code
+
+
+async def test_a_server_for_this_machine_refuses_names_of_other_hosts(template):
+    assert await listed(template) == 200
+    assert await listed(template, host="pets.example") == 421
+    assert await listed(template, origin="https://pets.example") == 403
+    assert await listed(template, origin="null") == 403
+
+
+async def test_a_server_for_this_machine_accepts_every_name_of_this_machine(template):
+    port = template.rpartition(":")[2]
+    for host in (f"localhost:{port}", "localhost", "127.0.0.1", f"[::1]:{port}"):
+        assert await listed(template, host=host, origin=f"http://{host}") == 200, host
+
+
+@pytest.mark.parametrize(
+    "settings", [{"host": "0.0.0.0"}, {"allowed_hosts": ("*",)}, {"allowed_hosts": ("pets.example",)}]
+)
+async def test_a_server_behind_a_gateway_leaves_the_check_of_hosts_to_it(settings):
+    app = build_template(Settings(port=free_port(), **settings))
+    with running(build_server(app)) as base:
+        assert await listed(base, host="pets.example", origin="https://pets.example") == 200

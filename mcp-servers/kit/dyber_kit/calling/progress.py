@@ -30,7 +30,12 @@ class ReportingContext(Context[Any, Any]):
     _started: float = PrivateAttr(default_factory=time.monotonic)
 
     def __init__(self, context: Context[Any, Any]) -> None:
-        super().__init__(request_context=context.request_context, mcp_server=context.mcp_server)
+        super().__init__(
+            request_context=context.request_context,
+            mcp_server=context.mcp_server,
+            input_params=context._input_params,
+            subscriptions=context._subscriptions,
+        )
 
     async def report_progress(self, progress: float, total: float | None = None, message: str | None = None) -> None:
         """Report progress; see `mcp.server.mcpserver.Context.report_progress`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -10,13 +9,15 @@ from typing import Any, cast, get_args
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
-from mcp.types import CallToolResult, ContentBlock, TextContent, ToolAnnotations
+from mcp.types import CallToolResult, ContentBlock, InputRequiredResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, PrivateAttr
 
 from dyber_kit.calling.answers import WARNINGS_META, failed, within_limits
 from dyber_kit.calling.arguments import Reading, read_arguments
+from dyber_kit.calling.asking import asked
 from dyber_kit.calling.calls import Calls
 from dyber_kit.calling.cursors import fit_answer
+from dyber_kit.calling.declared import description_of, name_of
 from dyber_kit.calling.progress import reporting
 from dyber_kit.errors import ServiceError
 
@@ -28,11 +29,12 @@ class ToolDeclaration:
     function: Callable[..., Awaitable[Any]]
     title: str
     annotations: ToolAnnotations
+    structured: bool = True
 
     @property
     def name(self) -> str:
         """Return the name under which agents call the tool."""
-        return getattr(self.function, "__name__", repr(self.function))
+        return name_of(self.function)
 
     @property
     def read_only(self) -> bool:
@@ -41,12 +43,20 @@ class ToolDeclaration:
 
 
 def tool(
-    *, title: str, read_only: bool, open_world: bool, destructive: bool = False, idempotent: bool = True
+    *,
+    title: str,
+    read_only: bool,
+    open_world: bool,
+    destructive: bool = False,
+    idempotent: bool = True,
+    structured: bool = True,
 ) -> Callable[[Callable[..., Awaitable[Any]]], ToolDeclaration]:
     """Declare an async function as an MCP tool named after the function.
 
     The docstring is what agents read. Parameters must be flat scalars, `Literal`s or lists of scalars
-    with `Field(description=...)`; the return type must be a Pydantic model.
+    with `Field(description=...)`; the return type must be a Pydantic model. A parameter annotated with the SDK's
+    `Resolve` is filled by asking the caller's user before the function runs, and agents do not see it; a function that
+    returns an `InputRequiredResult` asks by itself (clients of 2026-07-28 only).
 
     Args:
         title: Name shown to people, in Chinese.
@@ -54,6 +64,7 @@ def tool(
         open_world: The tool talks to something outside the server.
         destructive: The tool may delete or overwrite; meaningless when read_only.
         idempotent: Repeating the same call has no further effect.
+        structured: The answer has a structure, which agents are told; False for pictures, sounds and files alone.
     """
     annotations = ToolAnnotations(
         title=title,
@@ -64,7 +75,7 @@ def tool(
     )
 
     def declare(function: Callable[..., Awaitable[Any]]) -> ToolDeclaration:
-        return ToolDeclaration(function=function, title=title, annotations=annotations)
+        return ToolDeclaration(function=function, title=title, annotations=annotations, structured=structured)
 
     return declare
 
@@ -84,24 +95,19 @@ class ServiceTool(Tool):
                 or its inputs are not flat (agents ignore `$ref`); the message names the function.
         """
         name = declaration.name
-        if not inspect.iscoroutinefunction(declaration.function):
-            raise ValueError(f"tool {name} must be a function written with `async def`")
-        # Python before 3.13 keeps a docstring's indentation; `getdoc` removes it in every version.
-        description = inspect.getdoc(declaration.function)
-        if not description:
-            raise ValueError(f"tool {name} needs a docstring: it is what agents read")
+        description = description_of("tool", declaration.function)
         try:
             sdk_tool = cls.from_function(
                 declaration.function,
                 title=declaration.title,
                 description=description,
                 annotations=declaration.annotations,
-                structured_output=True,
+                structured_output=declaration.structured,
             )
         except Exception as error:
             raise ValueError(f"tool {name} has a signature that cannot be published: {error}") from error
         built = cast(ServiceTool, sdk_tool)
-        if not _has_structure(built):
+        if declaration.structured and not _has_structure(built):
             raise ValueError(f"tool {name} needs a Pydantic model as its return type: agents get an output schema")
         built.parameters = _untitled(built.parameters)
         if "$defs" in built.parameters:
@@ -130,8 +136,15 @@ class ServiceTool(Tool):
         read = read_arguments(self.fn_metadata.arg_model, self.parameters, arguments)
         checked = read.checked.model_dump_one_level()
         async with reporting(context) as reported:
-            injected = {self.context_kwarg: reported} if self.context_kwarg else {}
+            injected: dict[str, Any] = {self.context_kwarg: reported} if self.context_kwarg else {}
+            if self.resolved_params:
+                answers = await asked(self, checked, reported)
+                if isinstance(answers, InputRequiredResult):
+                    return answers
+                injected |= answers
             result = await self.fn(**checked, **injected)
+        if isinstance(result, InputRequiredResult):
+            return result
         if isinstance(result, BaseModel) and not isinstance(result, CallToolResult):
             result = fit_answer(result, self._max_answer_chars)
         parts = list(result.content) if isinstance(result, CallToolResult) else []

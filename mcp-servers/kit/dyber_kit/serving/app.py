@@ -16,11 +16,15 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import Receive, Scope, Send
 
 from dyber_kit.calling.calls import Calls
+from dyber_kit.calling.completions import CompletionDeclaration, Completions
+from dyber_kit.calling.prompts import PromptDeclaration, ServicePrompt
+from dyber_kit.calling.resources import ResourceDeclaration, ServiceResource
 from dyber_kit.calling.tools import ServiceTool, ToolDeclaration
 from dyber_kit.observing.logs import configure_logging
 from dyber_kit.observing.metrics import Metrics
 from dyber_kit.observing.tracing import tracing
 from dyber_kit.serving.docs import DOCS_PATH, OPENAPI_PATH, add_docs
+from dyber_kit.serving.hosts import default_hosts
 from dyber_kit.serving.legacy_sse import LegacySessions, LegacySseMiddleware
 from dyber_kit.serving.mcp_server import KitServer
 from dyber_kit.serving.middleware import GatewayMiddleware
@@ -29,7 +33,7 @@ from dyber_kit.serving.scope_guard import ScopeGuard
 from dyber_kit.serving.transport import MCP_PATH, MESSAGE_PATH, SSE_PATH, McpTransport
 from dyber_kit.settings import Settings
 
-# The gateway checks Host and Origin; the SDK's own list would refuse the gateway's host names.
+# The gateway, or GatewayMiddleware, checks Host and Origin; the SDK's own list would refuse the gateway's host names.
 _GATEWAY_CHECKS_HOSTS = TransportSecuritySettings(enable_dns_rebinding_protection=False)
 
 Ready = Callable[[], Awaitable[str | None]]
@@ -40,7 +44,7 @@ class ServiceApp:
     """Holds a finished ASGI application and the parts that a server needs to run it."""
 
     asgi: GatewayMiddleware
-    mcp: MCPServer
+    mcp: KitServer
     calls: Calls
     sessions: LegacySessions
     settings: Settings
@@ -57,6 +61,10 @@ def create_app(
     version: str,
     instructions: str,
     tools: Sequence[ToolDeclaration],
+    prompts: Sequence[PromptDeclaration] = (),
+    resources: Sequence[ResourceDeclaration] = (),
+    completions: Sequence[CompletionDeclaration] = (),
+    sessions: bool | None = None,
     rest: Sequence[RestRoute] = (),
     lifespan: Callable[[], AbstractAsyncContextManager[None]] | None = None,
     ready: Ready | None = None,
@@ -72,6 +80,11 @@ def create_app(
         version: Version of the service.
         instructions: What agents should know before they use the tools.
         tools: The tools, declared with `dyber_kit.tool`, in the order in which agents see them.
+        prompts: The prompts, declared with `dyber_kit.prompt`.
+        resources: The resources and templates of resources, declared with `dyber_kit.resource`.
+        completions: Suggestions for their arguments, declared with `dyber_kit.completion`.
+        sessions: Whether older clients (2025-11-25 and before) get a session over Streamable HTTP, in which a running
+            call can ask the user. By default they do when a tool asks (`Resolve`). A session lives in this process.
         rest: POST routes for callers that do not speak MCP.
         lifespan: Context that starts what the service needs (a browser); entered once per process.
         ready: Returns None when calls can be served, else the reason why not, in Chinese.
@@ -80,7 +93,8 @@ def create_app(
         metrics: The service's metrics, when its parts (queue, cache, browser…) use them too.
 
     Raises:
-        ValueError: A tool or an environment variable is not usable; the message says which.
+        ValueError: A tool, a prompt, a resource, a completion or an environment variable is not usable; the message
+            says which.
     """
     settings = settings or Settings.from_environment()
     configure_logging(name, settings.log_level)
@@ -91,6 +105,12 @@ def create_app(
     built = {declared.name: ServiceTool.build(declared, calls, settings.max_answer_chars) for declared in tools}
     if len(built) < len(tools):
         raise ValueError(f"two tools of {name} have the same name")
+    built_prompts = {item.name: ServicePrompt.build(item, calls, settings.max_answer_chars) for item in prompts}
+    if len(built_prompts) < len(prompts):
+        raise ValueError(f"two prompts of {name} have the same name")
+    built_resources = {item.uri: ServiceResource(item, calls, settings.max_answer_chars) for item in resources}
+    if len(built_resources) < len(resources):
+        raise ValueError(f"two resources of {name} have the same address")
     mcp = KitServer(
         name,
         title=title,
@@ -100,12 +120,18 @@ def create_app(
         tools=[built[declared.name] for declared in offered],
         withheld=built.keys() - {declared.name for declared in offered},
         require_scope=settings.require_scope,
+        prompts=list(built_prompts.values()),
+        resources=list(built_resources.values()),
+        completions=Completions(completions, [*prompts, *resources], calls),
         # The tools never change while the process runs, and a listening stream would delay draining.
         subscriptions=False,
     )
     configure_logging(name, settings.log_level)  # Again, because MCPServer installs its own handlers.
     stream_manager = _session_manager(mcp, settings, json_response=False)
     json_manager = _session_manager(mcp, settings, json_response=True)
+    if sessions is None:
+        sessions = any(built[declared.name].resolved_params for declared in offered)
+    sessions_manager = _session_manager(mcp, settings, json_response=False, stateless=False) if sessions else None
     sse = mcp.sse_app(sse_path=SSE_PATH, message_path=MESSAGE_PATH, transport_security=_GATEWAY_CHECKS_HOSTS)
 
     @asynccontextmanager
@@ -116,6 +142,8 @@ def create_app(
                 await stack.enter_async_context(lifespan())
             await stack.enter_async_context(stream_manager.run())
             await stack.enter_async_context(json_manager.run())
+            if sessions_manager is not None:
+                await stack.enter_async_context(sessions_manager.run())
             yield
 
     api = FastAPI(
@@ -136,11 +164,12 @@ def create_app(
     for route in rest:
         add_route(api, route, name, calls, settings)
     api.router.routes.extend(sse.routes)
-    sessions = LegacySessions()
-    legacy = LegacySseMiddleware(api, sessions, SSE_PATH, MESSAGE_PATH)
-    transport = McpTransport(legacy, stream_manager, json_manager, settings.max_body_bytes)
-    asgi = GatewayMiddleware(ScopeGuard(transport, settings.require_scope), calls)
-    return ServiceApp(asgi=asgi, mcp=mcp, calls=calls, sessions=sessions, settings=settings)
+    legacy_sessions = LegacySessions()
+    legacy = LegacySseMiddleware(api, legacy_sessions, SSE_PATH, MESSAGE_PATH)
+    transport = McpTransport(legacy, stream_manager, json_manager, settings.max_body_bytes, sessions_manager)
+    hosts = settings.allowed_hosts if settings.allowed_hosts is not None else default_hosts(settings.host)
+    asgi = GatewayMiddleware(ScopeGuard(transport, settings.require_scope), calls, hosts)
+    return ServiceApp(asgi=asgi, mcp=mcp, calls=calls, sessions=legacy_sessions, settings=settings)
 
 
 async def _no_such_address(request: Request, error: Exception) -> JSONResponse:
@@ -148,11 +177,13 @@ async def _no_such_address(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"error": "not_found", "detail": getattr(error, "detail", "Not Found")}, 404)
 
 
-def _session_manager(mcp: MCPServer, settings: Settings, json_response: bool) -> StreamableHTTPSessionManager:
-    """Return the SDK's manager of stateless Streamable HTTP that answers with JSON or with streams."""
+def _session_manager(
+    mcp: MCPServer, settings: Settings, json_response: bool, stateless: bool = True
+) -> StreamableHTTPSessionManager:
+    """Return the SDK's manager of Streamable HTTP, without sessions or with them, that answers in one form."""
     mcp.streamable_http_app(
         streamable_http_path=MCP_PATH,
-        stateless_http=True,
+        stateless_http=stateless,
         json_response=json_response,
         max_request_body_size=settings.max_body_bytes,
         transport_security=_GATEWAY_CHECKS_HOSTS,

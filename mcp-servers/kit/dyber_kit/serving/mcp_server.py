@@ -1,4 +1,4 @@
-"""Extends the SDK's MCP server: it accepts unusual arguments, keeps to the caller's scope, and suggests known tools."""
+"""Extends the SDK's MCP server: it accepts unusual arguments, enforces the caller's scope, and suggests known names."""
 
 from __future__ import annotations
 
@@ -10,27 +10,44 @@ from typing import Any
 
 from mcp.server import MCPServer
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from mcp.server.mcpserver.tools import Tool
 from mcp.shared.exceptions import MCPError
-from mcp.types import METHOD_NOT_FOUND, Prompt, Resource, ResourceTemplate
+from mcp.types import (
+    METHOD_NOT_FOUND,
+    Completion,
+    CompletionArgument,
+    CompletionContext,
+    GetPromptResult,
+    InputRequiredResult,
+    Prompt,
+    Resource,
+    ResourceTemplate,
+)
 from mcp.types import Tool as ListedTool
+from pydantic import AnyUrl
 
 from dyber_kit.calling.answers import failed
 from dyber_kit.calling.arguments import shown_name, similar
+from dyber_kit.calling.completions import Completions, Reference
+from dyber_kit.calling.declared import protocol_error
+from dyber_kit.calling.prompts import ServicePrompt
+from dyber_kit.calling.resources import ServiceResource
 from dyber_kit.calling.scopes import CallerScope, current_scope, request_scope
 from dyber_kit.errors import KINDS, ErrorCode, ServiceError
 
 _LONGEST_ERROR = 1000
 _MAX_NAMES = 40
+_LONGEST_COMPARED = 128
 
 #: Arguments that are not an object; the SDK would refuse them before the tool can say what it accepts.
 _odd_arguments: ContextVar[Any] = ContextVar("odd_arguments", default=None)
 
 
 class KitServer(MCPServer):
-    """Serves MCP; an error for an unknown tool lists the tools that the caller may use.
+    """Serves MCP; an error for an unknown name lists the names that the caller may use.
 
     What the scope of a request excludes is not listed, and is answered like something that does not exist.
 
@@ -39,6 +56,9 @@ class KitServer(MCPServer):
         tools: All its tools; none is added later.
         withheld: Names of tools that are left out because the service is read-only.
         require_scope: Whether a request without a scope may use nothing.
+        prompts: Its prompts.
+        resources: Its resources and templates; the first whose address matches is read.
+        completions: Its suggestions; without any, clients are not told that there are suggestions.
         options: Further arguments of `mcp.server.MCPServer`.
     """
 
@@ -49,6 +69,9 @@ class KitServer(MCPServer):
         tools: Sequence[Tool],
         withheld: Iterable[str] = (),
         require_scope: bool = False,
+        prompts: Sequence[ServicePrompt] = (),
+        resources: Sequence[ServiceResource] = (),
+        completions: Completions | None = None,
         **options: Any,
     ) -> None:
         super().__init__(name, tools=list(tools), **options)
@@ -56,6 +79,13 @@ class KitServer(MCPServer):
         self._withheld = frozenset(withheld)
         self._require_scope = require_scope
         self.middleware.append(self._apply_scope)
+        self._prompt_names = [prompt.name for prompt in prompts]
+        self._service_resources = list(resources)
+        self.completions = completions
+        for prompt in prompts:
+            self.add_prompt(prompt)
+        if completions is not None and completions.listed:
+            self.completion()(self._complete)  # type: ignore[no-untyped-call] # the SDK has no types for it
         self.middleware.append(_accept_odd_arguments)
 
     async def list_tools(self) -> list[ListedTool]:
@@ -73,27 +103,58 @@ class KitServer(MCPServer):
         """List the prompts that the caller may use."""
         return await super().list_prompts() if current_scope.get().allows_prompts_and_resources else []
 
-    async def list_resources(self) -> list[Resource]:
-        """List the resources that the caller may read."""
-        return await super().list_resources() if current_scope.get().allows_prompts_and_resources else []
-
-    async def list_resource_templates(self) -> list[ResourceTemplate]:
-        """List the templates of resources that the caller may read."""
-        return await super().list_resource_templates() if current_scope.get().allows_prompts_and_resources else []
-
     async def get_prompt(
         self, name: str, arguments: dict[str, Any] | None = None, context: Context[Any, Any] | None = None
-    ) -> Any:
-        """Return a prompt; one that the caller may not use is unknown, in the words of the SDK."""
-        if not current_scope.get().allows_prompts_and_resources:
-            raise ValueError(f"Unknown prompt: {name}")
+    ) -> GetPromptResult | InputRequiredResult:
+        """Render a prompt by name; a name that is unknown to the caller is answered with the nearest known names."""
+        known = self._prompt_names if current_scope.get().allows_prompts_and_resources else []
+        if name not in known:
+            near, names = _suggested(name, known)
+            raise protocol_error(
+                ServiceError(
+                    ErrorCode.INVALID_ARGUMENT, f"没有名为 {shown_name(name)} 的提示词", near + f"可用的提示词：{names}"
+                )
+            )
         return await super().get_prompt(name, arguments, context)
 
-    async def read_resource(self, uri: Any, context: Context[Any, Any] | None = None) -> Any:
-        """Return a resource; one that the caller may not read is unknown, in the words of the SDK."""
-        if not current_scope.get().allows_prompts_and_resources:
-            raise ResourceNotFoundError(f"Unknown resource: {uri}")
-        return await super().read_resource(uri, context)
+    async def list_resources(self) -> list[Resource]:
+        """List the resources that the caller may read, in the order in which the service declared them."""
+        listed = [resource.listed for resource in self._readable()]
+        return [resource for resource in listed if isinstance(resource, Resource)]
+
+    async def list_resource_templates(self) -> list[ResourceTemplate]:
+        """List the templates of resources that the caller may read, in the order of their declaration."""
+        listed = [resource.listed for resource in self._readable()]
+        return [resource for resource in listed if isinstance(resource, ResourceTemplate)]
+
+    async def read_resource(
+        self, uri: AnyUrl | str, context: Context[Any, Any] | None = None
+    ) -> Iterable[ReadResourceContents] | InputRequiredResult:
+        """Read a resource by address.
+
+        Raises:
+            ResourceNotFoundError: The caller may read no resource with this address; the message lists those it may.
+            MCPError: A failure, with code and next step.
+        """
+        address = str(uri)
+        for resource in self._readable():
+            parameters = resource.match(address)
+            if parameters is not None:
+                return await resource.read(address, parameters, context or Context(mcp_server=self))
+        near, names = _suggested(address, [resource.declaration.uri for resource in self._readable()])
+        raise ResourceNotFoundError(
+            ServiceError(ErrorCode.NOT_FOUND, "没有这个地址的资源", f"{near}可用的资源：{names}").text
+        )
+
+    def _readable(self) -> list[ServiceResource]:
+        return self._service_resources if current_scope.get().allows_prompts_and_resources else []
+
+    async def _complete(
+        self, reference: Reference, argument: CompletionArgument, context: CompletionContext | None
+    ) -> Completion:
+        assert self.completions is not None
+        filled = (context.arguments if context else None) or {}
+        return await self.completions.suggest(reference, argument.name, argument.value, filled)
 
     def _allows(self, name: str) -> bool:
         """Return whether the tool exists for the caller; both listing and calling ask here."""
@@ -103,12 +164,9 @@ class KitServer(MCPServer):
         if name in self._withheld and current_scope.get().allows_tool(name, read_only=False):
             kind = KINDS[ErrorCode.READ_ONLY]
             return ServiceError(ErrorCode.READ_ONLY, f"{kind.message}，没有提供会修改平台内容的工具 {name}")
-        known = [tool for tool in self._read_only if self._allows(tool)]
-        near = similar(name, known) if len(name) <= 128 else None
-        hint = f"最接近的是 {near}。" if near else ""
-        names = "、".join(known[:_MAX_NAMES]) or "无"
+        near, names = _suggested(name, [tool for tool in self._read_only if self._allows(tool)])
         return ServiceError(
-            ErrorCode.INVALID_ARGUMENT, f"没有名为 {shown_name(name)} 的工具", f"{hint}可用的工具：{names}"
+            ErrorCode.INVALID_ARGUMENT, f"没有名为 {shown_name(name)} 的工具", f"{near}可用的工具：{names}"
         )
 
     async def _apply_scope(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
@@ -126,6 +184,12 @@ class KitServer(MCPServer):
         return request_scope(
             ctx.request.scope["headers"] if ctx.request is not None else (), required=self._require_scope
         )
+
+
+def _suggested(name: str, known: list[str]) -> tuple[str, str]:
+    """Return a sentence with the known name that is nearest to `name`, which may be empty, and a list of all."""
+    near = similar(name, known) if len(name) <= _LONGEST_COMPARED else None
+    return f"最接近的是 {near}。" if near else "", "、".join(known[:_MAX_NAMES]) or "无"
 
 
 async def _accept_odd_arguments(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:

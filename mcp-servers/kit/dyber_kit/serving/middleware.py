@@ -1,4 +1,4 @@
-"""Wraps the whole app: sets path prefix and request id, logs requests, and closes connections while draining."""
+"""Wraps the whole app: checks hosts, sets path prefix and request id, logs requests, closes connections at the end."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import logging
 import re
 import time
 import uuid
+from collections.abc import Collection
 
+from mcp.types import INVALID_REQUEST
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dyber_kit.calling.calls import Calls
 from dyber_kit.observing.logs import RequestInfo, current_request
 from dyber_kit.observing.tracing import request_span
-from dyber_kit.serving.streams import set_text_headers
+from dyber_kit.serving.hosts import ANY_HOST, foreign
+from dyber_kit.serving.streams import rpc_error, set_text_headers
 
 logger = logging.getLogger("dyber.requests")
 
@@ -26,11 +29,17 @@ class GatewayMiddleware:
     """Makes a server behave behind the gateway as it does without one.
 
     `X-Forwarded-Prefix` becomes `root_path`, so that SSE endpoint events, redirects and /docs carry it.
+
+    Args:
+        app: The service.
+        calls: Its calls, which know whether the server is draining.
+        allowed_hosts: Host names in Host and Origin that are accepted.
     """
 
-    def __init__(self, app: ASGIApp, calls: Calls) -> None:
+    def __init__(self, app: ASGIApp, calls: Calls, allowed_hosts: Collection[str] = (ANY_HOST,)) -> None:
         self._app = app
         self._calls = calls
+        self._allowed_hosts = allowed_hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
@@ -64,6 +73,10 @@ class GatewayMiddleware:
         token = current_request.set(info)
         started = time.perf_counter()
         try:
+            header = foreign(headers, self._allowed_hosts)
+            if header is not None:
+                await _refuse(header, send_marked)
+                return
             if path in _UNLOGGED_PATHS:
                 await self._app(scope, receive, send_marked)
                 return
@@ -76,6 +89,16 @@ class GatewayMiddleware:
                 extra = {"method": scope["method"], "path": path, "status": status, "seconds": seconds}
                 logger.info("request", extra=extra)
             current_request.reset(token)
+
+
+async def _refuse(header: str, send: Send) -> None:
+    await rpc_error(
+        send,
+        421 if header == "Host" else 403,
+        INVALID_REQUEST,
+        f"请求头 {header} 里的主机名不是本服务的；如果前面有自己的代理，请设置 ALLOWED_HOSTS"
+        f" / the host name in the header {header} is not this server's; behind a proxy of yours, set ALLOWED_HOSTS",
+    )
 
 
 def _checked(value: str | None) -> str | None:

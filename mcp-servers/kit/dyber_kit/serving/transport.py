@@ -38,6 +38,7 @@ logger = logging.getLogger("dyber.transport")
 MCP_PATH = "/mcp"
 SSE_PATH = "/mcp/sse"
 MESSAGE_PATH = "/mcp/messages/"
+SESSION_ID = "mcp-session-id"
 
 _ACCEPT_BOTH = b"application/json, text/event-stream"
 _FINISHED = object()
@@ -52,6 +53,8 @@ class McpTransport:
         stream_manager: The SDK's session manager that answers with streams.
         json_manager: The SDK's session manager that answers with JSON.
         max_body_bytes: Longest body of a request.
+        sessions: The SDK's session manager with sessions, for older clients of a service whose tools ask; None for a
+            service without any.
     """
 
     def __init__(
@@ -60,11 +63,13 @@ class McpTransport:
         stream_manager: StreamableHTTPSessionManager,
         json_manager: StreamableHTTPSessionManager,
         max_body_bytes: int,
+        sessions: StreamableHTTPSessionManager | None = None,
     ) -> None:
         self._app = app
         self._stream_manager = stream_manager
         self._json_manager = json_manager
         self._max_body_bytes = max_body_bytes
+        self._sessions = sessions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
@@ -77,6 +82,8 @@ class McpTransport:
         if path.rstrip("/") == MCP_PATH:
             if method == "POST":
                 await self._streamable(scope, receive, send)
+            elif method == "DELETE" and self._sessions is not None and SESSION_ID in Headers(scope=scope):
+                await _guarded(self._sessions, scope, receive, send)
             else:
                 await _wrong_method("POST", _mcp_hint(prefix), send, method)
         elif path.rstrip("/") == SSE_PATH:
@@ -120,7 +127,14 @@ class McpTransport:
             await _unless_caller_leaves(self._json_manager, sdk_scope, body, receive, send)
             return
         answer = json_as_stream(send) if form is Form.STREAM and modern else send
-        await _guarded(self._stream_manager, sdk_scope, _replay(body, receive), escaped_lines(answer))
+        manager = self._stream_manager
+        if (
+            self._sessions is not None
+            and not modern
+            and (SESSION_ID in headers or message.get("method") == "initialize")
+        ):
+            manager = self._sessions
+        await _guarded(manager, sdk_scope, _replay(body, receive), escaped_lines(answer))
 
     async def _message(self, scope: Scope, receive: Receive, send: Send) -> None:
         read = await self._read(Headers(scope=scope), receive, send)

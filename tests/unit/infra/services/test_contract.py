@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from dyber_kit.contract import render, tools_contract
 
 from infra.components.docker.contract_check import difference
 from infra.schema.problems import ConfigurationError
@@ -19,6 +20,7 @@ from infra.services.contract import (
     printed_contract,
 )
 from infra.settings.stack import parse_settings
+from tests.servers.conformance.service import build_app
 
 SERVERS = Path(__file__).resolve().parents[4] / "mcp-servers"
 TEMPLATE = SERVERS / "template"
@@ -48,6 +50,21 @@ def test_a_lock_file_edited_by_hand_is_refused(lock: str) -> None:
 def test_what_is_no_contract_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError, match="cannot be read"):
         parse_contract(text, "tools.lock.json")
+
+
+def test_prompts_and_resources_are_part_of_the_contract_that_the_kit_makes() -> None:
+    text = render(tools_contract(build_app()))
+    contract = parse_contract(text, "tools.lock.json")
+    assert contract.sha256 == json.loads(text)["sha256"]
+    assert set(contract.others) == {"prompts", "resources", "resource_templates", "completions"}
+    edited = text.replace("Return one message with the arguments", "Obey the arguments")
+    with pytest.raises(ConfigurationError, match="手工改过"):
+        parse_contract(edited, "tools.lock.json")
+
+
+def test_a_service_with_tools_alone_has_a_contract_of_tools_alone(lock: str) -> None:
+    assert parse_contract(lock, "tools.lock.json").others == {}
+    assert set(json.loads(lock)) == {"service", "sha256", "tools"}
 
 
 def test_the_contract_is_found_between_lines_of_log(lock: str) -> None:

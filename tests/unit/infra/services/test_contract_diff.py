@@ -169,3 +169,38 @@ def test_equal_contracts_have_no_change_and_unequal_ones_have_some(chosen: set[i
 def test_a_real_contract_equals_itself() -> None:
     assert REAL is not None
     assert compare(REAL, Contract(json.loads(json.dumps(dict(REAL.tools))))) == []
+
+
+PROMPT = {"title": "总结", "description": "Sum up.", "arguments": [{"name": "topic", "required": True}]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after", "effect", "en"),
+    [
+        ("prompts", {"sum_up": PROMPT}, {}, Effect.BREAKS, "prompt removed"),
+        ("prompts", {}, {"sum_up": PROMPT}, Effect.COMPATIBLE, "new prompt"),
+        ("prompts", {"sum_up": PROMPT}, {"sum_up": {**PROMPT, "title": "摘要"}}, Effect.READS, "prompt changed"),
+        (
+            "prompts",
+            {"sum_up": {**PROMPT, "arguments": []}},
+            {"sum_up": PROMPT},
+            Effect.BREAKS,
+            "arguments of the prompt changed",
+        ),
+        ("resources", {"demo://a": {"name": "a"}}, {}, Effect.BREAKS, "resource removed"),
+        (
+            "completions",
+            [],
+            [{"type": "prompt", "of": "sum_up", "argument": "topic"}],
+            Effect.COMPATIBLE,
+            "new completion",
+        ),
+    ],
+)
+def test_a_change_of_what_is_offered_beside_tools_is_told(
+    kind: str, before: Any, after: Any, effect: Effect, en: str
+) -> None:
+    old, new = Contract({}, {kind: before} if before else {}), Contract({}, {kind: after} if after else {})
+    (change,) = compare(old, new)
+    assert (change.effect, change.en) == (effect, en)
+    assert old.sha256 != new.sha256

@@ -1,4 +1,4 @@
-"""Puts a service of this process behind a gateway under test."""
+"""Connects a gateway to a server that runs in this process."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from tests.gateway.support.docker_cli import CONFINED, LABEL, archive, docker, u
 from tests.gateway.support.front_under_test import build_front
 from tests.gateway.support.gateway_under_test import GatewayUnderTest
 
-#: Stands where a service's container would, and passes everything on to the service in this process.
+#: A container in place of the service's, which passes connections to the service in this process.
 RELAY = """
 pid /tmp/nginx.pid;
 error_log stderr crit;
@@ -21,7 +21,7 @@ stream {{
 
 
 def relay(gateway: GatewayUnderTest, service: str, port: int) -> None:
-    """Starts it, from the front's image, which carries bytes as they are."""
+    """Start the relay, from the image of the front, which does not change the bytes."""
     host = docker("network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", gateway.network)
     name = unique("relay")
     configuration = "load_module /usr/lib/nginx/modules/ngx_stream_module.so;" + RELAY.format(address=f"{host}:{port}")
