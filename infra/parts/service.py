@@ -137,8 +137,9 @@ def _environment(spec: ServiceSpec, log_level: str) -> dict[str, str]:
         "MAX_CALL_SECONDS": str(spec.max_call_seconds),
         **({"DYBER_DATA": DATA_FOLDER} if spec.data else {}),
         **spec.environment,
-        # Not for a stack to change: the gateway lets old clients of some tools pass because of it.
-        **({"DYBER_REQUIRE_SCOPE": "true"} if spec.enforces_scopes else {}),
+        # Not for a stack to change: the gateway lets old clients of some tools pass because of it. The header is not
+        # required from the first request on, as a gateway of before does not send it until it is replaced.
+        **({"DYBER_EXPECT_SCOPE": "true"} if spec.enforces_scopes else {}),
     }
 
 

@@ -25,6 +25,8 @@ class Settings:
         max_body_bytes: Longest body of a request, over MCP and REST (MAX_BODY_BYTES).
         require_scope: Whether a request without X-Dyber-Scope is refused, because a gateway sets it
             (DYBER_REQUIRE_SCOPE); see `dyber_kit.calling.scopes`.
+        expect_scope: The same from the first request on that has the header, so that a gateway of before, which does
+            not send it, still passes calls while it is replaced (DYBER_EXPECT_SCOPE).
         allowed_hosts: Host names in Host and Origin that are accepted (ALLOWED_HOSTS, separated by commas; `*` for
             all). None for the default: all, except for a server that listens on this machine only, which accepts only
             the names of this machine.
@@ -40,6 +42,7 @@ class Settings:
     max_answer_chars: int = 24_000
     max_body_bytes: int = 2**20
     require_scope: bool = False
+    expect_scope: bool = False
     allowed_hosts: tuple[str, ...] | None = None
 
     @classmethod
@@ -65,6 +68,7 @@ class Settings:
             max_answer_chars=int(environment_number("MAX_ANSWER_CHARS", 24_000, 2_000, 1_000_000)),
             max_body_bytes=int(environment_number("MAX_BODY_BYTES", 2**20, 1024, 64 * 2**20)),
             require_scope=environment_flag("DYBER_REQUIRE_SCOPE", False),
+            expect_scope=environment_flag("DYBER_EXPECT_SCOPE", False),
             allowed_hosts=tuple(name for name in hosts if name) or None,
         )
 

@@ -24,7 +24,8 @@ from dyber_kit.observing.logs import current_request
 #: `all`, `read`, or `tools:` with the names of the tools, separated by commas.
 SCOPE_HEADER = "X-Dyber-Scope"
 
-_RAW_HEADER = SCOPE_HEADER.lower().encode()
+#: The same as ASGI servers give it.
+RAW_SCOPE_HEADER = SCOPE_HEADER.lower().encode()
 _TOOLS = re.compile(r"tools:[A-Za-z0-9_.-]{1,128}(?:,[A-Za-z0-9_.-]{1,128})*")
 
 
@@ -100,7 +101,9 @@ def parse_scope(values: Sequence[str], *, required: bool) -> CallerScope:
 
 def request_scope(headers: Iterable[tuple[bytes, bytes]], *, required: bool) -> CallerScope:
     """Return the scope that a request states in its ASGI headers; see `parse_scope`."""
-    return parse_scope([value.decode("latin-1") for name, value in headers if name == _RAW_HEADER], required=required)
+    return parse_scope(
+        [value.decode("latin-1") for name, value in headers if name == RAW_SCOPE_HEADER], required=required
+    )
 
 
 @lru_cache(maxsize=256)

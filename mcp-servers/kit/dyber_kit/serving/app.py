@@ -168,7 +168,7 @@ def create_app(
     legacy = LegacySseMiddleware(api, legacy_sessions, SSE_PATH, MESSAGE_PATH)
     transport = McpTransport(legacy, stream_manager, json_manager, settings.max_body_bytes, sessions_manager)
     hosts = settings.allowed_hosts if settings.allowed_hosts is not None else default_hosts(settings.host)
-    asgi = GatewayMiddleware(ScopeGuard(transport, settings.require_scope), calls, hosts)
+    asgi = GatewayMiddleware(ScopeGuard(transport, settings.require_scope, settings.expect_scope), calls, hosts)
     return ServiceApp(asgi=asgi, mcp=mcp, calls=calls, sessions=legacy_sessions, settings=settings)
 
 

@@ -10,7 +10,7 @@ from mcp.types import INVALID_REQUEST
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from dyber_kit.calling.scopes import NOTHING, SCOPE_HEADER, request_scope
+from dyber_kit.calling.scopes import NOTHING, RAW_SCOPE_HEADER, SCOPE_HEADER, request_scope
 from dyber_kit.serving.docs import DOCS_PATH, OPENAPI_PATH
 from dyber_kit.serving.streams import rpc_error
 from dyber_kit.serving.transport import MCP_PATH, MESSAGE_PATH, SSE_PATH
@@ -35,17 +35,22 @@ class ScopeGuard:
     Args:
         app: The service.
         required: Whether a request without a scope is refused (DYBER_REQUIRE_SCOPE).
+        expected: Whether it is refused once a request had a scope (DYBER_EXPECT_SCOPE). While a deployment replaces a
+            gateway of before, which sends none and lets no client of some tools through, its calls are still served.
     """
 
-    def __init__(self, app: ASGIApp, required: bool) -> None:
+    def __init__(self, app: ASGIApp, required: bool, expected: bool = False) -> None:
         self._app = app
         self._required = required
+        self._expected = expected
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if self._expected and not self._required:
+            self._required = any(name == RAW_SCOPE_HEADER for name, _ in scope["headers"])
         granted = request_scope(scope["headers"], required=self._required)
         if granted.allows_everything:
             await self._app(scope, receive, send)

@@ -245,6 +245,16 @@ async def test_prompts_and_resources_are_for_callers_who_may_read_everything(str
             assert errors[0] == errors[1]
 
 
+async def test_a_service_that_expects_scopes_refuses_calls_without_one_only_after_the_first_scope() -> None:
+    with running(build_server(build_shelf(expect_scope=True))) as base:
+        async with httpx2.AsyncClient(base_url=base) as client:
+            before = await client.post("/read", json={})
+            scoped = await client.post("/read", json={}, headers={"X-Dyber-Scope": "read"})
+            after = await client.post("/read", json={})
+            everything = await client.post("/read", json={}, headers={"X-Dyber-Scope": "all"})
+    assert [answer.status_code for answer in (before, scoped, after, everything)] == [200, 403, 403, 200]
+
+
 async def test_completions_are_for_callers_who_may_read_everything(way):
     app = build_shelf(require_scope=True)
 

@@ -49,12 +49,12 @@ def test_secrets_are_files_that_a_service_can_only_read() -> None:
     assert "weibo-secrets" not in {mount.volume for mount in weibo().servers[0].mounts}
 
 
-def test_a_service_that_keeps_to_scopes_takes_only_requests_with_one_whatever_a_stack_says() -> None:
-    loose = {"DYBER_REQUIRE_SCOPE": "false"}
+def test_a_service_that_enforces_scopes_expects_them_whatever_a_stack_says() -> None:
+    loose = {"DYBER_EXPECT_SCOPE": "false"}
     keeping = SPEC.model_copy(update={"enforces_scopes": True, "environment": loose})
     made = service.service(keeping, log_level="info", subnets=Subnets(), data=True, secrets=(), cache_user=None)
-    assert dict(made.servers[1].environment)["DYBER_REQUIRE_SCOPE"] == "true"
-    assert "DYBER_REQUIRE_SCOPE" not in dict(weibo().servers[0].environment)
+    assert dict(made.servers[1].environment)["DYBER_EXPECT_SCOPE"] == "true"
+    assert "DYBER_EXPECT_SCOPE" not in dict(weibo().servers[0].environment)
 
 
 def test_the_gateway_waits_for_the_longest_call_of_all_services() -> None:
