@@ -60,7 +60,7 @@ def test_no_header_makes_a_server_run_a_tool_that_the_gateway_did_not_check(targ
 def test_bytes_after_the_body_are_checked_as_a_separate_request(target: Target) -> None:
     """Check that a body of another length than announced hides no second request from the gateway."""
     call = dumped(target.body(target.wanted))
-    hidden = b"POST /mcp HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(call), call)
+    hidden = b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s" % (len(call), call)
     host, port = target.base.removeprefix("http://").rsplit(":", 1)
     lines = "".join(f"{name}: {value}\r\n" for name, value in target.headers).encode()
     for framing in (
@@ -68,7 +68,9 @@ def test_bytes_after_the_body_are_checked_as_a_separate_request(target: Target) 
         b"Content-Length: 0\r\nContent-Length: %d\r\n" % len(hidden),
     ):
         with socket.create_connection((host, int(port)), timeout=20) as connection:
-            connection.sendall(b"POST /mcp HTTP/1.1\r\nHost: x\r\n" + lines + framing + b"\r\n0\r\n\r\n" + hidden)
+            connection.sendall(
+                b"POST /mcp HTTP/1.1\r\nHost: localhost\r\n" + lines + framing + b"\r\n0\r\n\r\n" + hidden
+            )
             connection.settimeout(2)
             try:
                 while connection.recv(65536):
