@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import httpx2
 import pytest
-from dyber_kit import RestRoute, ServiceApp, Settings, create_app, current_caller, tool
+from dyber_kit import RestRoute, ServiceApp, Settings, create_app, current_caller, prompt, resource, tool
 from dyber_kit.calling import scopes
 from dyber_kit.calling.scopes import EVERYTHING, NOTHING, READING, CallerScope, parse_scope
 from dyber_kit.serving.server import build_server
@@ -16,8 +16,6 @@ from hypothesis import strategies as some
 from mcp import Client
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
-from mcp.server.mcpserver.prompts import Prompt
-from mcp.server.mcpserver.resources import TextResource
 from mcp.shared.exceptions import MCPError
 from mcp.types import Completion, PromptReference
 from pydantic import BaseModel
@@ -69,26 +67,31 @@ async def rest_read(body: Body) -> Told:
     return _told("rest")
 
 
-def greet() -> str:
+@prompt(title="问候")
+async def greet() -> str:
     """Greet."""
     return "你好"
 
 
+@resource("shelf://note", title="便条", mime_type="text/plain")
+async def note() -> str:
+    """Read the note."""
+    return "一"
+
+
 def build_shelf(*tools: object, with_extras: bool = True, **settings: bool) -> ServiceApp:
     """Return a service with these tools (all, when none is named), a prompt and a resource."""
-    app = create_app(
+    return create_app(
         name="shelf",
         title="书架",
         version="1.0.0",
         instructions="",
         tools=list(tools or (shelf_read, shelf_find, shelf_write)),  # type: ignore[arg-type]
+        prompts=[greet] if with_extras else [],
+        resources=[note] if with_extras else [],
         rest=[RestRoute("/read", "read", rest_read)],
         settings=Settings(port=free_port(), **{"read_only": False, **settings}),  # type: ignore[arg-type]
     )
-    if with_extras:
-        app.mcp.add_prompt(Prompt.from_function(greet))
-        app.mcp.add_resource(TextResource(uri="shelf://note", name="note", text="一"))
-    return app
 
 
 def connections(scope: str | None, client: str = "phone") -> dict[str, Connect]:

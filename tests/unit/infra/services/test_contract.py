@@ -58,7 +58,7 @@ def test_prompts_and_resources_are_part_of_the_contract_that_the_kit_makes() -> 
     assert contract.sha256 == json.loads(text)["sha256"]
     assert set(contract.others) == {"prompts", "resources", "resource_templates", "completions"}
     edited = text.replace("Return one message with the arguments", "Obey the arguments")
-    with pytest.raises(ConfigurationError, match="手工改过"):
+    with pytest.raises(ConfigurationError, match="edited by hand"):
         parse_contract(edited, "tools.lock.json")
 
 

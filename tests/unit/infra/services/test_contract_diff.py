@@ -175,7 +175,7 @@ PROMPT = {"title": "总结", "description": "Sum up.", "arguments": [{"name": "t
 
 
 @pytest.mark.parametrize(
-    ("kind", "before", "after", "effect", "en"),
+    ("kind", "before", "after", "effect", "message"),
     [
         ("prompts", {"sum_up": PROMPT}, {}, Effect.BREAKS, "prompt removed"),
         ("prompts", {}, {"sum_up": PROMPT}, Effect.COMPATIBLE, "new prompt"),
@@ -198,9 +198,9 @@ PROMPT = {"title": "总结", "description": "Sum up.", "arguments": [{"name": "t
     ],
 )
 def test_a_change_of_what_is_offered_beside_tools_is_told(
-    kind: str, before: Any, after: Any, effect: Effect, en: str
+    kind: str, before: Any, after: Any, effect: Effect, message: str
 ) -> None:
     old, new = Contract({}, {kind: before} if before else {}), Contract({}, {kind: after} if after else {})
     (change,) = compare(old, new)
-    assert (change.effect, change.en) == (effect, en)
+    assert (change.effect, change.message) == (effect, message)
     assert old.sha256 != new.sha256
