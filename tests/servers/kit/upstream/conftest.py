@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import uvicorn
 from dyber_kit import ServiceError
-from dyber_kit.upstream.api import ApiClient
-from dyber_kit.upstream.api_requests import ApiLimits
+from dyber_kit.upstream.api.client import ApiClient
+from dyber_kit.upstream.api.requests import ApiLimits
 from starlette.applications import Starlette
 
 from tests.stand_in.api_platform import ApiState, create_platform

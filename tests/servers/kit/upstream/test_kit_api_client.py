@@ -9,11 +9,11 @@ import httpx2
 import pytest
 from dyber_kit import ErrorCode, Metrics, ServiceError
 from dyber_kit.errors import LocalRefusal
-from dyber_kit.upstream.api import ApiClient
-from dyber_kit.upstream.api_errors import ErrorRules
-from dyber_kit.upstream.api_requests import ApiLimits, ApiRequest, address
+from dyber_kit.upstream.api.client import ApiClient
+from dyber_kit.upstream.api.credentials import HeaderKey
+from dyber_kit.upstream.api.errors import ErrorRules
+from dyber_kit.upstream.api.requests import ApiLimits, ApiRequest, address
 from dyber_kit.upstream.breaker import Breaker, BreakerState
-from dyber_kit.upstream.credentials import HeaderKey
 from prometheus_client import generate_latest
 from pydantic import BaseModel
 

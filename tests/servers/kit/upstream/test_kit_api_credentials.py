@@ -6,9 +6,7 @@ import asyncio
 
 import pytest
 from dyber_kit import ErrorCode, ServiceError
-from dyber_kit.upstream.api_errors import ErrorRules
-from dyber_kit.upstream.breaker import Breaker, BreakerState
-from dyber_kit.upstream.credentials import (
+from dyber_kit.upstream.api.credentials import (
     HeaderKey,
     Token,
     TokenSource,
@@ -16,6 +14,8 @@ from dyber_kit.upstream.credentials import (
     read_token,
     token_parameter,
 )
+from dyber_kit.upstream.api.errors import ErrorRules
+from dyber_kit.upstream.breaker import Breaker, BreakerState
 
 from tests.servers.kit.upstream.conftest import quick_limits
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from dyber_kit import ErrorCode
-from dyber_kit.upstream.api_errors import ErrorRules
-from dyber_kit.upstream.credentials import HeaderKey
+from dyber_kit.upstream.api.credentials import HeaderKey
+from dyber_kit.upstream.api.errors import ErrorRules
 from pydantic import BaseModel
 
 ZHIHU = ErrorRules(

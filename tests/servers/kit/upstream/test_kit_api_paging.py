@@ -6,10 +6,10 @@ import httpx2
 import pytest
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.calling.cursors import MAX_CURSOR_CHARS, decode_cursor, encode_cursor
-from dyber_kit.upstream.api_answers import ApiAnswer
-from dyber_kit.upstream.api_requests import ApiRequest
-from dyber_kit.upstream.credentials import HeaderKey
-from dyber_kit.upstream.paging import collect, cursor_at, link_header, page_number, read_pages, url_at
+from dyber_kit.upstream.api.answers import ApiAnswer
+from dyber_kit.upstream.api.credentials import HeaderKey
+from dyber_kit.upstream.api.paging import collect, cursor_at, link_header, page_number, read_pages, url_at
+from dyber_kit.upstream.api.requests import ApiRequest
 
 ISSUES = ApiRequest(
     "GET", "/repos/{owner}/{repo}/issues", {"owner": "octocat", "repo": "hello"}, params={"per_page": 10}

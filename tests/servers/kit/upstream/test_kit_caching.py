@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 from dyber_kit import ErrorCode, ServiceError
+from dyber_kit.upstream.api.credentials import HeaderKey
 from dyber_kit.upstream.cache import Cache
 from dyber_kit.upstream.caching import cached
-from dyber_kit.upstream.credentials import HeaderKey
 from pydantic import BaseModel, Field
 
 from tests.stand_in import api_platform

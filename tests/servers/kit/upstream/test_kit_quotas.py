@@ -10,9 +10,9 @@ import pytest
 from dyber_kit import ErrorCode, Metrics, ServiceError
 from dyber_kit.errors import LocalRefusal
 from dyber_kit.times import SHANGHAI
-from dyber_kit.upstream.api_errors import ErrorRules
+from dyber_kit.upstream.api.errors import ErrorRules
+from dyber_kit.upstream.api.quotas import Quota
 from dyber_kit.upstream.cache import Cache
-from dyber_kit.upstream.quotas import Quota
 from prometheus_client import generate_latest
 
 from tests.stand_in.running import free_port

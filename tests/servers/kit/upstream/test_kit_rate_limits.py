@@ -11,8 +11,8 @@ import httpx2
 import pytest
 from dyber_kit import ErrorCode
 from dyber_kit.errors import LocalRefusal
-from dyber_kit.upstream.in_flight import InFlight
-from dyber_kit.upstream.rate_limits import RateLimit, RateLimits, read_rate_limit, read_retry_after
+from dyber_kit.upstream.api.in_flight import InFlight
+from dyber_kit.upstream.api.rate_limits import RateLimit, RateLimits, read_rate_limit, read_retry_after
 
 from tests.servers.kit.upstream.conftest import quick_limits
 

@@ -7,7 +7,7 @@ import logging
 import httpx2
 from pydantic import BaseModel, ValidationError
 
-from dyber_kit.upstream.api_answers import ApiAnswer
+from dyber_kit.upstream.api.answers import ApiAnswer
 from dyber_kit.upstream.cache import Cache
 
 logger = logging.getLogger("dyber.conditional")

@@ -9,9 +9,9 @@ from typing import Any
 import httpx2
 
 from dyber_kit.errors import ErrorCode, ServiceError
-from dyber_kit.upstream.api import ApiClient
-from dyber_kit.upstream.api_answers import ApiAnswer
-from dyber_kit.upstream.api_requests import ApiRequest, joined
+from dyber_kit.upstream.api.answers import ApiAnswer
+from dyber_kit.upstream.api.client import ApiClient
+from dyber_kit.upstream.api.requests import ApiRequest, joined
 
 #: Returns where the next page is: a URL, query parameters that change, or None after the last page.
 NextPage = Callable[[ApiAnswer], str | Mapping[str, str | int] | None]

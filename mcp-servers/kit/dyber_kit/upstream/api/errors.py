@@ -10,8 +10,8 @@ from typing import Any
 import httpx2
 
 from dyber_kit.errors import KINDS, ErrorCode, ServiceError
-from dyber_kit.upstream.api_answers import ApiAnswer, value_at
-from dyber_kit.upstream.rate_limits import read_rate_limit, read_retry_after
+from dyber_kit.upstream.api.answers import ApiAnswer, value_at
+from dyber_kit.upstream.api.rate_limits import read_rate_limit, read_retry_after
 from dyber_kit.upstream.text import clean_text
 
 #: Headers with a platform's id of a request, the most telling first.

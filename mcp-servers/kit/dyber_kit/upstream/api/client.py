@@ -14,17 +14,17 @@ import httpx2
 
 from dyber_kit.errors import ErrorCode, LocalRefusal, ServiceError
 from dyber_kit.observing.metrics import Metrics
-from dyber_kit.upstream.api_answers import ApiAnswer
-from dyber_kit.upstream.api_errors import ErrorRules
-from dyber_kit.upstream.api_requests import ApiLimits, ApiRequest, Parameters, Values, address, joined, same_origin
+from dyber_kit.upstream.api.answers import ApiAnswer
+from dyber_kit.upstream.api.conditional import KeptAnswer, KeptAnswers
+from dyber_kit.upstream.api.credentials import Signer, TokenSource
+from dyber_kit.upstream.api.errors import ErrorRules
+from dyber_kit.upstream.api.in_flight import InFlight
+from dyber_kit.upstream.api.quotas import Quota
+from dyber_kit.upstream.api.rate_limits import RateLimit, RateLimits
+from dyber_kit.upstream.api.requests import ApiLimits, ApiRequest, Parameters, Values, address, joined, same_origin
 from dyber_kit.upstream.breaker import Breaker
 from dyber_kit.upstream.cache import Cache
-from dyber_kit.upstream.conditional import KeptAnswer, KeptAnswers
-from dyber_kit.upstream.credentials import Signer, TokenSource
 from dyber_kit.upstream.http import ENDPOINT, create_client
-from dyber_kit.upstream.in_flight import InFlight
-from dyber_kit.upstream.quotas import Quota
-from dyber_kit.upstream.rate_limits import RateLimit, RateLimits
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 _MOST_REDIRECTS = 5

@@ -15,7 +15,7 @@ from dyber_kit.errors import ErrorCode, ServiceError
 from dyber_kit.upstream.sharing import SharedWork
 
 if TYPE_CHECKING:
-    from dyber_kit.upstream.api import ApiClient
+    from dyber_kit.upstream.api.client import ApiClient
 
 logger = logging.getLogger("dyber.credentials")
 

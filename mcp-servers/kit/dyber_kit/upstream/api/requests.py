@@ -11,8 +11,8 @@ from urllib.parse import quote
 import httpx2
 
 from dyber_kit.errors import ErrorCode, ServiceError
+from dyber_kit.upstream.api.quotas import Quota
 from dyber_kit.upstream.http import MAX_CONNECTIONS
-from dyber_kit.upstream.quotas import Quota
 
 Values = Mapping[str, str | int]
 Parameters = Mapping[str, str | int | float | bool | None]
