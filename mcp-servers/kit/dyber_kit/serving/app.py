@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from mcp.server import MCPServer
-from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import Receive, Scope, Send
@@ -21,6 +20,7 @@ from dyber_kit.observing.logs import configure_logging
 from dyber_kit.observing.metrics import Metrics
 from dyber_kit.observing.tracing import tracing
 from dyber_kit.serving.docs import DOCS_PATH, OPENAPI_PATH, add_docs
+from dyber_kit.serving.exchanges import Exchanges
 from dyber_kit.serving.legacy_sse import LegacySessions, LegacySseMiddleware
 from dyber_kit.serving.mcp_server import KitServer
 from dyber_kit.serving.middleware import GatewayMiddleware
@@ -102,8 +102,7 @@ def create_app(
         subscriptions=False,
     )
     configure_logging(name, settings.log_level)  # Again, because MCPServer installs its own handlers.
-    stream_manager = _session_manager(mcp, settings, json_response=False)
-    json_manager = _session_manager(mcp, settings, json_response=True)
+    exchanges = Exchanges(mcp.protocol, {tool.name: tool.parameters for tool in built.values()})
     sse = mcp.sse_app(sse_path=SSE_PATH, message_path=MESSAGE_PATH, transport_security=_GATEWAY_CHECKS_HOSTS)
 
     @asynccontextmanager
@@ -112,8 +111,7 @@ def create_app(
             await stack.enter_async_context(tracing(name, version))
             if lifespan is not None:
                 await stack.enter_async_context(lifespan())
-            await stack.enter_async_context(stream_manager.run())
-            await stack.enter_async_context(json_manager.run())
+            await stack.enter_async_context(exchanges.running())
             yield
 
     api = FastAPI(
@@ -136,25 +134,13 @@ def create_app(
     api.router.routes.extend(sse.routes)
     sessions = LegacySessions()
     legacy = LegacySseMiddleware(api, sessions, SSE_PATH, MESSAGE_PATH)
-    asgi = GatewayMiddleware(McpTransport(legacy, stream_manager, json_manager, settings.max_body_bytes), calls)
+    asgi = GatewayMiddleware(McpTransport(legacy, exchanges, settings.max_body_bytes), calls)
     return ServiceApp(asgi=asgi, mcp=mcp, calls=calls, sessions=sessions, settings=settings)
 
 
 async def _no_such_address(request: Request, error: Exception) -> JSONResponse:
     """Answer an unknown address with 404; `error` is a text because clients that look for OAuth expect one."""
     return JSONResponse({"error": "not_found", "detail": getattr(error, "detail", "Not Found")}, 404)
-
-
-def _session_manager(mcp: MCPServer, settings: Settings, json_response: bool) -> StreamableHTTPSessionManager:
-    """Return the SDK's manager of stateless Streamable HTTP that answers with JSON or with streams."""
-    mcp.streamable_http_app(
-        streamable_http_path=MCP_PATH,
-        stateless_http=True,
-        json_response=json_response,
-        max_request_body_size=settings.max_body_bytes,
-        transport_security=_GATEWAY_CHECKS_HOSTS,
-    )
-    return mcp.session_manager
 
 
 def _add_service_routes(

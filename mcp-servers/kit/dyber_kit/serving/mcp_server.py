@@ -10,6 +10,7 @@ from typing import Any
 
 from mcp.server import MCPServer
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.lowlevel import Server
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
 from mcp.shared.exceptions import MCPError
@@ -40,6 +41,11 @@ class KitServer(MCPServer):
         self._names = [tool.name for tool in tools]
         self._withheld = frozenset(withheld)
         self.middleware.append(_accept_odd_arguments)
+
+    @property
+    def protocol(self) -> Server[Any]:
+        """Return the SDK's protocol server, which `serving.exchanges` asks for answers."""
+        return self._lowlevel_server
 
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None) -> Any:
         """Call a tool by name; an unknown name is answered with the nearest known names."""

@@ -1,45 +1,37 @@
 """Serves the MCP addresses: answers requests, or refuses them with a sentence that names the right address.
 
-Streamable HTTP is answered here, in the form that the client accepts: the SDK has one session manager for JSON and one
-for streams. The legacy SSE addresses are passed on, after the same checks.
+Messages of Streamable HTTP go to `serving.exchanges`; the legacy SSE addresses are passed on, after the same checks.
 """
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
-import anyio
-from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.shared.inbound import MCP_PROTOCOL_VERSION_HEADER, find_duplicated_routing_header
 from mcp.types import (
     HEADER_MISMATCH,
-    INTERNAL_ERROR,
     INVALID_REQUEST,
     PARSE_ERROR,
     PROTOCOL_VERSION_META_KEY,
     UNSUPPORTED_PROTOCOL_VERSION,
     jsonrpc_message_adapter,
 )
-from mcp.types.version import KNOWN_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
+from mcp.types.version import KNOWN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dyber_kit.errors import ServiceError
-from dyber_kit.observing.logs import without_values
-from dyber_kit.serving.accept import Form, answer_form
+from dyber_kit.serving.accept import answer_form
 from dyber_kit.serving.bodies import parse_json, read_body
-from dyber_kit.serving.streams import escaped_lines, json_as_stream, rpc_error
-
-logger = logging.getLogger("dyber.transport")
+from dyber_kit.serving.exchanges import Exchanges
+from dyber_kit.serving.streams import escaped_lines, rpc_error
 
 MCP_PATH = "/mcp"
 SSE_PATH = "/mcp/sse"
 MESSAGE_PATH = "/mcp/messages/"
 
-_ACCEPT_BOTH = b"application/json, text/event-stream"
 _FINISHED = object()
 _LONGEST_NAME = 256
 
@@ -49,21 +41,18 @@ class McpTransport:
 
     Args:
         app: The rest of the service, with the SDK's legacy SSE routes.
-        stream_manager: The SDK's session manager that answers with streams.
-        json_manager: The SDK's session manager that answers with JSON.
+        exchanges: Answers the messages of Streamable HTTP.
         max_body_bytes: Longest body of a request.
     """
 
     def __init__(
         self,
         app: ASGIApp,
-        stream_manager: StreamableHTTPSessionManager,
-        json_manager: StreamableHTTPSessionManager,
+        exchanges: Exchanges,
         max_body_bytes: int,
     ) -> None:
         self._app = app
-        self._stream_manager = stream_manager
-        self._json_manager = json_manager
+        self._exchanges = exchanges
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -97,7 +86,7 @@ class McpTransport:
         read = await self._read(headers, receive, send)
         if read is _FINISHED:
             return
-        body, message = read
+        message = read[1]
         form = answer_form(headers.get("accept"), _wants_progress(message))
         if form is None:
             await rpc_error(
@@ -113,14 +102,7 @@ class McpTransport:
         if problem is not None:
             await rpc_error(send, 400, *problem[:2], message.get("id"), problem[2])
             return
-        negotiates = message.get("method") == "initialize" and _version(headers) not in KNOWN_PROTOCOL_VERSIONS
-        sdk_scope = _for_sdk(scope, drop_version=negotiates)
-        modern = not negotiates and _version(headers) in MODERN_PROTOCOL_VERSIONS
-        if form is Form.JSON:
-            await _unless_caller_leaves(self._json_manager, sdk_scope, body, receive, send)
-            return
-        answer = json_as_stream(send) if form is Form.STREAM and modern else send
-        await _guarded(self._stream_manager, sdk_scope, _replay(body, receive), escaped_lines(answer))
+        await self._exchanges.answer(message, form, headers, scope, receive, send)
 
     async def _message(self, scope: Scope, receive: Receive, send: Send) -> None:
         read = await self._read(Headers(scope=scope), receive, send)
@@ -157,44 +139,6 @@ class McpTransport:
         return body, message
 
 
-async def _guarded(manager: StreamableHTTPSessionManager, scope: Scope, receive: Receive, send: Send) -> None:
-    """Let the SDK answer; when it crashes before the answer begins, answer with an internal error."""
-    started = False
-
-    async def noting(message: Any) -> None:
-        nonlocal started
-        started = True
-        await send(message)
-
-    try:
-        await manager.handle_request(scope, receive, noting)
-    except Exception as error:
-        logger.error("transport crashed", exc_info=without_values(error))
-        if started:
-            raise
-        await rpc_error(send, 500, INTERNAL_ERROR, "服务内部错误 / internal error")
-
-
-async def _unless_caller_leaves(
-    manager: StreamableHTTPSessionManager, scope: Scope, body: bytes, receive: Receive, send: Send
-) -> None:
-    """Answer with JSON; cancel the call when the caller leaves, which the SDK does for streams only."""
-    async with anyio.create_task_group() as group:
-
-        async def watch() -> None:
-            while (await receive())["type"] != "http.disconnect":
-                pass
-            group.cancel_scope.cancel()
-
-        group.start_soon(watch)
-        await _guarded(manager, scope, _replay(body, _never), send)
-        group.cancel_scope.cancel()
-
-
-async def _never() -> Any:
-    await anyio.sleep_forever()
-
-
 def _replay(body: bytes, receive: Receive) -> Receive:
     """Return a `receive` that gives an app the body that was read already."""
     pending = [{"type": "http.request", "body": body, "more_body": False}]
@@ -203,13 +147,6 @@ def _replay(body: bytes, receive: Receive) -> Receive:
         return pending.pop() if pending else await receive()
 
     return replayed
-
-
-def _for_sdk(scope: Scope, drop_version: bool) -> Scope:
-    """Return the request as the SDK requires it: accepting both forms, and without a version that is negotiated."""
-    dropped = {b"accept"} | ({MCP_PROTOCOL_VERSION_HEADER.encode()} if drop_version else set())
-    headers = [(name, value) for name, value in scope["headers"] if name.lower() not in dropped]
-    return {**scope, "headers": [*headers, (b"accept", _ACCEPT_BOTH)]}
 
 
 def _message_problem(message: Any) -> str | None:
