@@ -8,6 +8,7 @@ the 2026 era (`mcp.server.runner.serve_one`), which validates, negotiates versio
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 from collections.abc import AsyncIterator
 from typing import Any
@@ -201,9 +202,13 @@ class Exchange:
         self.transport = TransportContext(kind="streamable-http", can_send_request=False, headers=headers)
         self.request_id = request_id
         self.message_metadata = ServerMessageMetadata(request_context=Request(scope), can_send_request=False)
-        self.cancel_requested = anyio.Event()
         self._reply = reply
         self._progress_token = progress_token
+
+    @functools.cached_property
+    def cancel_requested(self) -> anyio.Event:
+        """Return an event that is never set: a client cancels by closing its connection."""
+        return anyio.Event()
 
     async def send_raw_request(self, method: str, params: Any, opts: Any = None) -> dict[str, Any]:
         """Refuse to send a request to the client."""

@@ -7,7 +7,7 @@ import re
 import time
 import uuid
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dyber_kit.calling.calls import Calls
@@ -37,7 +37,7 @@ class GatewayMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
+        headers = _first_values(scope)
         path = scope["path"]
         info = RequestInfo(
             request_id=_checked(headers.get("x-request-id")) or uuid.uuid4().hex,
@@ -45,7 +45,7 @@ class GatewayMiddleware:
             client=_checked(headers.get("x-dyber-client")) or "-",
         )
         prefix = headers.get("x-forwarded-prefix", "").rstrip("/")
-        if _PREFIX.fullmatch(prefix):
+        if prefix and _PREFIX.fullmatch(prefix):
             raw_path = scope.get("raw_path") or path.encode()
             scope = {**scope, "root_path": prefix, "path": prefix + path, "raw_path": prefix.encode() + raw_path}
         status = 0
@@ -76,6 +76,11 @@ class GatewayMiddleware:
                 extra = {"method": scope["method"], "path": path, "status": status, "seconds": seconds}
                 logger.info("request", extra=extra)
             current_request.reset(token)
+
+
+def _first_values(scope: Scope) -> dict[str, str]:
+    """Return the headers of a request by their names in lower case; of repeated ones the first."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])}
 
 
 def _checked(value: str | None) -> str | None:

@@ -177,6 +177,8 @@ def _message_problem(message: Any) -> str | None:
             return f"名字超过 {_LONGEST_NAME} 个字符 / a name is longer than {_LONGEST_NAME} characters"
     elif "result" not in message and "error" not in message:
         return "缺少 method / method is missing"
+    if "method" in message and "result" not in message and "error" not in message:
+        return None  # A request or a notification, of which every field was looked at above.
     try:
         jsonrpc_message_adapter.validate_python(message, by_name=False)
     except ValidationError:
