@@ -64,7 +64,7 @@ class _JsonLines(JsonFormatter):
             "traceparent": values.get("traceparent"),
             "client": values.get("client"),
         }
-        for name in [name for name in values if name not in self._own_fields]:
+        for name in [name for name in values if name not in self._own_fields and not name.startswith("_")]:
             line[name] = values[name]
         line["time"] = datetime.fromtimestamp(record.created, UTC).isoformat()
         try:
