@@ -11,6 +11,7 @@ import contextlib
 import functools
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any
 
 import anyio
@@ -46,6 +47,18 @@ logger = logging.getLogger("dyber.transport")
 Message = dict[str, Any]
 
 _NO_RESPONSES = "此地址只接受请求和通知 / this address takes requests and notifications only"
+
+
+@dataclass(frozen=True, slots=True)
+class _Post:
+    """Holds one message that was posted, and what is known of its request."""
+
+    message: Message
+    version: str
+    is_modern: bool
+    headers: Headers
+    scope: Scope
+    reply: Reply
 
 
 class Exchanges:
@@ -84,92 +97,74 @@ class Exchanges:
         """
         version = _version(message, headers)
         is_modern = version not in HANDSHAKE_PROTOCOL_VERSIONS
-        is_request = "id" in message and "method" in message
         if message.get("method") == "subscriptions/listen" and form is Form.JSON:
             form = Form.EITHER  # Its answer is a stream of notifications.
         reply = Reply(send, receive, form, message.get("id"), stream_from_start=not is_modern)
+        post = _Post(message, version, is_modern, headers, scope, reply)
         try:
-            if is_request:
-                await self._answer_request(message, version, is_modern, headers, scope, send, reply)
+            if "id" in message and "method" in message:
+                await self._answer_request(post, send)
             else:
-                await self._accept_notification(message, version, is_modern, scope, headers, send, reply)
+                await self._accept_notification(post, send)
         except Exception as error:
             logger.error("transport crashed", exc_info=without_values(error))
             if reply.started:
                 raise
             await rpc_error(send, 500, INTERNAL_ERROR, "服务内部错误 / internal error", message.get("id"))
 
-    async def _answer_request(
-        self,
-        message: Message,
-        version: str,
-        is_modern: bool,
-        headers: Headers,
-        scope: Scope,
-        send: Send,
-        reply: Reply,
-    ) -> None:
-        client_info = capabilities = None
-        if is_modern:
-            route = classify_inbound_request(message, headers=headers)
-            rejected = route if isinstance(route, InboundLadderRejection) else self._headers_problem(message, headers)
-            if rejected is not None:
-                await _refuse(send, rejected, message["id"])
+    async def _answer_request(self, post: _Post, send: Send) -> None:
+        message, reply = post.message, post.reply
+        version, client_info, capabilities = post.version, None, None
+        if post.is_modern:
+            route = classify_inbound_request(message, headers=dict(post.headers.items()))
+            if isinstance(route, InboundLadderRejection):
+                await _refuse(send, route, message["id"])
                 return
-            assert not isinstance(route, InboundLadderRejection)
+            problem = self._headers_problem(message, post.headers)
+            if problem is not None:
+                await _refuse(send, problem, message["id"])
+                return
             version, client_info = route.protocol_version, route.client_info
             capabilities = route.client_capabilities
-        params = message.get("params")
-        context = Exchange(reply, scope, headers, message["id"], progress_token_from_params(params))
-        connection = Connection.from_envelope(version, client_info, capabilities)
         with reply.while_connected():
             try:
                 result = await serve_one(
                     self._server,
-                    context,
+                    Exchange(post),
                     message["method"],
-                    params,
-                    connection=connection,
+                    message.get("params"),
+                    connection=Connection.from_envelope(version, client_info, capabilities),
                     lifespan_state=self._lifespan_state,
                 )
             except Exception as error:
                 data = modern_error_data(error)
                 await reply.finish(
                     {"error": data.model_dump(mode="json", by_alias=True, exclude_none=True)},
-                    ERROR_CODE_HTTP_STATUS.get(data.code, 200) if is_modern else 200,
+                    ERROR_CODE_HTTP_STATUS.get(data.code, 200) if post.is_modern else 200,
                 )
             else:
                 await reply.finish({"result": result})
 
-    async def _accept_notification(
-        self,
-        message: Message,
-        version: str,
-        is_modern: bool,
-        scope: Scope,
-        headers: Headers,
-        send: Send,
-        reply: Reply,
-    ) -> None:
+    async def _accept_notification(self, post: _Post, send: Send) -> None:
         """Accept a message that gets no answer; nothing is left here that a cancellation or a response could reach."""
-        is_notification = "method" in message
-        if is_modern:
+        is_notification = "method" in post.message
+        if post.is_modern:
             if not is_notification:
                 await rpc_error(send, 400, INVALID_REQUEST, _NO_RESPONSES)
                 return
-            unsupported = unsupported_protocol_version_rejection(version)
+            unsupported = unsupported_protocol_version_rejection(post.version)
             if unsupported is not None:
                 await _refuse(send, unsupported, None)
                 return
+        post.reply.started = True
         await send({"type": "http.response.start", "status": 202, "headers": [(b"content-length", b"0")]})
         await send({"type": "http.response.body", "body": b""})
-        if is_modern or not is_notification:
+        if post.is_modern or not is_notification:
             return
-        connection = Connection.from_envelope(version, None, None)
+        connection = Connection.from_envelope(post.version, None, None)
         runner = ServerRunner(self._server, connection, self._lifespan_state)
         try:
-            context = Exchange(reply, scope, headers, None, None)
-            await runner.on_notify(context, message["method"], message.get("params"))
+            await runner.on_notify(Exchange(post), post.message["method"], post.message.get("params"))
         finally:
             await aclose_shielded(connection)
 
@@ -191,19 +186,12 @@ class Exchange:
 
     can_send_request = False
 
-    def __init__(
-        self,
-        reply: Reply,
-        scope: Scope,
-        headers: Headers,
-        request_id: int | str | None,
-        progress_token: int | str | None,
-    ) -> None:
-        self.transport = TransportContext(kind="streamable-http", can_send_request=False, headers=headers)
-        self.request_id = request_id
-        self.message_metadata = ServerMessageMetadata(request_context=Request(scope), can_send_request=False)
-        self._reply = reply
-        self._progress_token = progress_token
+    def __init__(self, post: _Post) -> None:
+        self.transport = TransportContext(kind="streamable-http", can_send_request=False, headers=post.headers)
+        self.request_id: int | str | None = post.message.get("id")
+        self.message_metadata = ServerMessageMetadata(request_context=Request(post.scope), can_send_request=False)
+        self._reply = post.reply
+        self._progress_token = progress_token_from_params(post.message.get("params"))
 
     @functools.cached_property
     def cancel_requested(self) -> anyio.Event:

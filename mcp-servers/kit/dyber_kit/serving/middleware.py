@@ -55,7 +55,7 @@ class GatewayMiddleware:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 marked = MutableHeaders(scope=message)
-                marked["X-Request-Id"] = info.request_id
+                marked.append("X-Request-Id", info.request_id)
                 set_text_headers(marked)
                 if self._calls.draining:
                     marked["Connection"] = "close"

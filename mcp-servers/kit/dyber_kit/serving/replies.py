@@ -25,8 +25,7 @@ _WATCH_AFTER_SECONDS = 0.02
 PING_SECONDS = 15.0
 _PING = b": ping\r\n\r\n"
 _STREAM_HEADERS = [
-    (b"content-type", b"text/event-stream"),
-    (b"cache-control", b"no-cache, no-transform"),
+    (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"connection", b"keep-alive"),
 ]
 
@@ -91,7 +90,10 @@ class Reply:
                 await self._send({"type": "http.response.body", "body": _event(body), "more_body": False})
                 return
             self.started = True
-            headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+            headers = [
+                (b"content-type", b"application/json; charset=utf-8"),
+                (b"content-length", str(len(body)).encode()),
+            ]
             await self._send({"type": "http.response.start", "status": status, "headers": headers})
             await self._send({"type": "http.response.body", "body": body})
 

@@ -196,7 +196,8 @@ def _version(headers: Headers) -> str | None:
 
 def _version_problem(headers: Headers, message: dict[str, Any]) -> tuple[int, str, Any] | None:
     """Return code, sentence and data of a refusal of the version header; None when the SDK can handle it."""
-    repeated = find_duplicated_routing_header(headers.items())
+    names = headers.keys()
+    repeated = find_duplicated_routing_header(headers.items()) if len(set(names)) < len(names) else None
     if repeated is not None:
         return HEADER_MISMATCH, f"请求头 {repeated} 出现了多次 / the header {repeated} appears more than once", None
     version = _version(headers)
