@@ -48,14 +48,22 @@ from tests.stand_in.tokens import SEEN, tokens, tokens_of  # noqa: E402
 from tests.stand_in.xiaohongshu_calls import logged_in  # noqa: E402
 
 BARE = """
-import os, uvicorn
+import asyncio, os, uvicorn
 from typing import Annotated
 from mcp.server import MCPServer
 from pydantic import BaseModel, Field
 class Echo(BaseModel):
     text: str
     length: int
+class Countdown(BaseModel):
+    steps: int
 server = MCPServer("bare", log_level="WARNING")
+@server.tool()
+async def template_countdown(steps: int, interval_ms: int) -> Countdown:
+    "Count down."
+    for _ in range(steps):
+        await asyncio.sleep(interval_ms / 1000)
+    return Countdown(steps=steps)
 @server.tool()
 async def template_echo(
     text: Annotated[str, Field(description="Text to send back", min_length=1, max_length=2000)],
@@ -65,25 +73,10 @@ async def template_echo(
 app = server.streamable_http_app(stateless_http=True)
 uvicorn.run(app, port=int(os.environ["PORT"]), log_level="error", access_log=False)
 """
-CALL = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "tools/call",
-    "params": {
-        "name": "template_echo",
-        "arguments": {"text": "x" * 64},
-        "_meta": {
-            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-            "io.modelcontextprotocol/clientCapabilities": {},
-        },
-    },
-}
-HEADERS = {
-    "Accept": "application/json, text/event-stream",
-    "MCP-Protocol-Version": "2026-07-28",
-    "Mcp-Method": "tools/call",
-    "Mcp-Name": "template_echo",
-}
+ECHO = {"name": "template_echo", "arguments": {"text": "x" * 64}}
+COUNTDOWN = {"name": "template_countdown", "arguments": {"steps": 4, "interval_ms": 2000}}
+ERAS = ("2026-07-28", "2025-06-18")
+CONCURRENT_WAITS = 500
 
 
 def resident(pid: int) -> float:
@@ -144,20 +137,47 @@ def as_deployed() -> Iterator[tuple[int, str]]:
         child.wait()
 
 
-async def measure(base: str, calls: int, concurrency: int) -> float:
+def request(era: str, params: dict[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
+    """Return headers and body of a `tools/call` as a client of this protocol version sends it."""
+    headers = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": era}
+    if era == ERAS[0]:
+        headers |= {"Mcp-Method": "tools/call", "Mcp-Name": params["name"]}
+        meta = {
+            "io.modelcontextprotocol/protocolVersion": era,
+            "io.modelcontextprotocol/clientCapabilities": {},
+        }
+        params = {**params, "_meta": meta}
+    return headers, {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+
+
+async def call(client: httpx2.AsyncClient, base: str, body: dict[str, Any]) -> None:
+    answer = await client.post(f"{base}/mcp", json=body)
+    if answer.status_code != 200 or '"result":' not in answer.text or '"isError":true' in answer.text:
+        raise AssertionError(f"{base}: {answer.status_code} {answer.text[:200]}")
+
+
+async def measure(base: str, era: str, calls: int, concurrency: int) -> float:
     """Return the calls per second. Every response must be a result."""
     remaining = iter(range(calls))
+    headers, body = request(era, ECHO)
 
     async def caller(client: httpx2.AsyncClient) -> None:
         for _ in remaining:
-            answer = await client.post(f"{base}/mcp", json=CALL)
-            if answer.status_code != 200 or '"isError":true' in answer.text:
-                raise AssertionError(f"{base}: {answer.status_code} {answer.text[:200]}")
+            await call(client, base, body)
 
-    async with httpx2.AsyncClient(headers=HEADERS, timeout=30) as client:
+    async with httpx2.AsyncClient(headers=headers, timeout=30) as client:
         begun = time.perf_counter()
         await asyncio.gather(*(caller(client) for _ in range(concurrency)))
         return calls / (time.perf_counter() - begun)
+
+
+def used_seconds(pid: int) -> float:
+    """Return the processor time of a process so far; other load on the machine changes it less than it changes rates."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+
+
+def threads(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/task").iterdir()))
 
 
 def show_starts(rounds: int) -> None:
@@ -174,7 +194,9 @@ def show_starts(rounds: int) -> None:
 
 
 def show_speed(calls: int, rounds: int) -> None:
-    print("\n| concurrency | server | calls/s | ratio to bare | RSS after |\n|---|---|---|---|---|")
+    """Rates of both protocol eras; a ratio is the median over the rounds, in each of which all rows are measured."""
+    print("\n| concurrency | protocol | server | calls/s | to bare | to 2026 | CPU a call | to bare | RSS after |")
+    print("|---|---|---|---|---|---|---|---|---|")
     with bare() as (bare_pid, bare_base), as_deployed() as (pid, base), started("template") as (quiet, quiet_base):
         servers = {
             "bare SDK": (bare_pid, bare_base),
@@ -182,16 +204,61 @@ def show_speed(calls: int, rounds: int) -> None:
             "template, as deployed": (pid, base),
         }
         for concurrency in (1, 16):
-            rates: dict[str, list[float]] = {name: [] for name in servers}
-            for _, base in servers.values():
-                asyncio.run(measure(base, 100, concurrency))
-            for _ in range(rounds):
-                for name, (_, base) in servers.items():
-                    rates[name].append(asyncio.run(measure(base, calls, concurrency)))
-            for name, (pid, _) in servers.items():
-                ratio = statistics.median(rate / sdk for rate, sdk in zip(rates[name], rates["bare SDK"], strict=True))
-                rate = statistics.median(rates[name])
-                print(f"| {concurrency} | {name} | {rate:.0f} | {ratio:.2f} | {resident(pid):.0f} MiB |")
+            show_rates(servers, calls, rounds, concurrency)
+
+
+def show_rates(servers: dict[str, tuple[int, str]], calls: int, rounds: int, concurrency: int) -> None:
+    rows = [(era, name) for era in ERAS for name in servers]
+    rates: dict[tuple[str, str], list[float]] = {row: [] for row in rows}
+    costs: dict[tuple[str, str], list[float]] = {row: [] for row in rows}
+    for era, name in rows:
+        asyncio.run(measure(servers[name][1], era, 100, concurrency))
+    for turn in range(rounds):
+        for era, name in rows if turn % 2 == 0 else reversed(rows):
+            pid, base = servers[name]
+            before = used_seconds(pid)
+            rates[era, name].append(asyncio.run(measure(base, era, calls, concurrency)))
+            costs[era, name].append((used_seconds(pid) - before) / calls * 1e6)
+    for era, name in rows:
+        to_bare = median_ratio(rates[era, name], rates[era, "bare SDK"])
+        to_newest = median_ratio(rates[era, name], rates[ERAS[0], name])
+        cost = median_ratio(costs[era, name], costs[era, "bare SDK"])
+        print(
+            f"| {concurrency} | {era} | {name} | {statistics.median(rates[era, name]):.0f} | {to_bare:.2f} "
+            f"| {to_newest:.2f} | {statistics.median(costs[era, name]):.0f} us | {cost:.2f} "
+            f"| {resident(servers[name][0]):.0f} MiB |"
+        )
+
+
+def median_ratio(values: list[float], others: list[float]) -> float:
+    return statistics.median(value / other for value, other in zip(values, others, strict=True))
+
+
+def show_waits() -> None:
+    """Print what calls cost while they wait: memory and threads of the server, connections included."""
+    print(f"\n| {CONCURRENT_WAITS} waiting calls | server | memory | threads before | threads while waiting |")
+    print("|---|---|---|---|---|")
+    for era in ERAS:
+        with bare() as (bare_pid, bare_base), as_deployed() as (pid, base):
+            for name, server, address in (("bare SDK", bare_pid, bare_base), ("template, as deployed", pid, base)):
+                asyncio.run(measure(address, era, 100, 16))
+                memory, before = resident(server), threads(server)
+                most, while_waiting = asyncio.run(wait_together(server, address, era))
+                print(f"| {era} | {name} | {most - memory:.1f} MiB | {before} | {while_waiting} |")
+
+
+async def wait_together(pid: int, base: str, era: str) -> tuple[float, int]:
+    """Start all waiting calls; return the server's largest memory and number of threads until they are answered."""
+    headers, body = request(era, COUNTDOWN)
+    unlimited = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
+    most, most_threads = 0.0, 0
+    async with httpx2.AsyncClient(headers=headers, timeout=60, limits=unlimited) as client:
+        calls = [asyncio.create_task(call(client, base, body)) for _ in range(CONCURRENT_WAITS)]
+        while not all(waiting.done() for waiting in calls):
+            most, most_threads = max(most, resident(pid)), max(most_threads, threads(pid))
+            await asyncio.sleep(0.1)
+        await asyncio.gather(*calls)
+    return most, most_threads
 
 
 def show_schemas() -> None:
@@ -240,6 +307,7 @@ def main() -> None:
     options = parser.parse_args()
     show_starts(options.rounds)
     show_speed(options.calls, options.rounds)
+    show_waits()
     show_schemas()
     asyncio.run(show_answers())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast, get_args
@@ -11,6 +10,7 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, ContentBlock, InputRequiredResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, PrivateAttr
+from pydantic_core import to_json
 
 from dyber_kit.calling.answers import WARNINGS_META, failed, within_limits
 from dyber_kit.calling.arguments import Reading, read_arguments
@@ -148,7 +148,14 @@ class ServiceTool(Tool):
         if isinstance(result, BaseModel) and not isinstance(result, CallToolResult):
             result = fit_answer(result, self._max_answer_chars)
         parts = list(result.content) if isinstance(result, CallToolResult) else []
-        return self._answer(self.fn_metadata.convert_result(result), parts, read) if convert_result else result
+        return self._answer(self._converted(result), parts, read) if convert_result else result
+
+    def _converted(self, result: Any) -> Any:
+        """Return the SDK's answer for a result; its text is left out when `_answer` writes that anyway."""
+        model = self.fn_metadata.output_model
+        if isinstance(model, type) and isinstance(result, model) and isinstance(result, BaseModel):
+            return CallToolResult(content=[], structured_content=result.model_dump(mode="json", by_alias=True))
+        return self.fn_metadata.convert_result(result)
 
     def _answer(self, result: Any, parts: Sequence[ContentBlock], read: Reading[Any]) -> Any:
         """Return the answer with the warnings and with compact JSON, which has fewer tokens than the SDK's.
@@ -158,7 +165,7 @@ class ServiceTool(Tool):
         if not isinstance(result, CallToolResult):
             return result
         if result.structured_content is not None:
-            text = json.dumps(result.structured_content, ensure_ascii=False, separators=(",", ":"))
+            text = to_json(result.structured_content).decode()
             result.content = [TextContent(type="text", text=text), *parts]
         within_limits(result, self._max_answer_chars)
         if read.warnings:

@@ -6,8 +6,10 @@ import contextvars
 import logging
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError, to_json
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
@@ -40,16 +42,47 @@ class _RequestFields(logging.Filter):
         return True
 
 
+_RESERVED = [*RESERVED_ATTRS, "color_message"]
+_RENAMED = {"levelname": "level", "name": "logger"}
+
+
+class _JsonLines(JsonFormatter):
+    """Writes the lines of JsonFormatter; those without a traceback in less time, as each call has two."""
+
+    _own_fields = frozenset([*_RESERVED, "service", "request_id", "traceparent", "client"])
+
+    def format(self, record: logging.LogRecord) -> str:
+        if record.exc_info or record.exc_text or record.stack_info or not isinstance(record.msg, str):
+            return super().format(record)
+        values = record.__dict__
+        line = {
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            "service": values.get("service"),
+            "request_id": values.get("request_id"),
+            "traceparent": values.get("traceparent"),
+            "client": values.get("client"),
+        }
+        for name in [name for name in values if name not in self._own_fields and not name.startswith("_")]:
+            line[name] = values[name]
+        line["time"] = datetime.fromtimestamp(record.created, UTC).isoformat()
+        try:
+            return to_json(line).decode()
+        except (PydanticSerializationError, UnicodeEncodeError):
+            return super().format(record)
+
+
 def configure_logging(service: str, level: str) -> None:
     """Send every log record of this process to stdout as one JSON object per line."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
-        JsonFormatter(
+        _JsonLines(
             "%(levelname)s %(name)s %(message)s %(service)s %(request_id)s %(traceparent)s %(client)s",
-            rename_fields={"levelname": "level", "name": "logger"},
+            rename_fields=_RENAMED,
             timestamp="time",
             json_ensure_ascii=False,
-            reserved_attrs=[*RESERVED_ATTRS, "color_message"],
+            reserved_attrs=_RESERVED,
         )
     )
     handler.addFilter(_RequestFields(service))

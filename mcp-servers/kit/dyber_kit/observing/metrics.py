@@ -39,6 +39,7 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
+        self._by_outcome: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
         self._in_flight = self._gauge("mcp_calls_in_flight", "Calls running now.")
         self._upstream = self._counter(
             "upstream_requests", "Requests to the platform by endpoint and HTTP status.", "endpoint", "status"
@@ -56,8 +57,12 @@ class Metrics:
 
     def call_ended(self, tool: str, outcome: str, seconds: float) -> None:
         """Count one call of a tool or REST route."""
-        self._calls.labels(self.service, tool, outcome).inc()
-        self._seconds.labels(self.service, tool).observe(seconds)
+        labelled = self._by_outcome.get((tool, outcome))
+        if labelled is None:
+            labelled = (self._calls.labels(self.service, tool, outcome), self._seconds.labels(self.service, tool))
+            self._by_outcome[(tool, outcome)] = labelled
+        labelled[0].inc()
+        labelled[1].observe(seconds)
 
     def watch_in_flight(self, read: Callable[[], float]) -> None:
         """Show `read()` as the number of calls running."""

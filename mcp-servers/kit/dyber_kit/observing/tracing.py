@@ -12,12 +12,18 @@ from contextlib import asynccontextmanager, contextmanager
 
 import anyio
 from opentelemetry import context, trace
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import INVALID_SPAN, ProxyTracerProvider, Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 _tracer = trace.get_tracer("dyber_kit")
 _LAST_SPANS_SECONDS = 3.0
 _propagator = TraceContextTextMapPropagator()
+
+
+class _Spans:
+    """Says whether spans go anywhere: they do when the process has set a provider of tracers."""
+
+    are_sent = False
 
 
 def is_configured() -> bool:
@@ -34,6 +40,7 @@ async def tracing(service: str, version: str) -> AsyncIterator[None]:
     affected, and a stop takes at most 3 s longer.
     """
     if not is_configured():
+        _note_provider()
         yield
         return
     # These imports are here because they take most of a service's import time.
@@ -46,6 +53,7 @@ async def tracing(service: str, version: str) -> AsyncIterator[None]:
     provider = TracerProvider(resource=Resource.create({**name, SERVICE_VERSION: version}), shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
+    _note_provider()
     try:
         yield
     finally:
@@ -59,6 +67,9 @@ def span(name: str, attributes: Mapping[str, str | int | float | bool] | None = 
 
     An error marks it as failed, with the type of the error but not its text, which may quote a page.
     """
+    if not _Spans.are_sent:
+        yield INVALID_SPAN
+        return
     with _tracer.start_as_current_span(
         name, attributes=attributes, record_exception=False, set_status_on_exception=False
     ) as current:
@@ -72,6 +83,9 @@ def span(name: str, attributes: Mapping[str, str | int | float | bool] | None = 
 @contextmanager
 def request_span(name: str, headers: Mapping[str, str]) -> Iterator[Span]:
     """Open the span of one HTTP request, inside the caller's trace when `headers` have a `traceparent`."""
+    if not _Spans.are_sent:
+        yield INVALID_SPAN
+        return
     token = context.attach(_propagator.extract(headers))
     try:
         with _tracer.start_as_current_span(
@@ -80,6 +94,10 @@ def request_span(name: str, headers: Mapping[str, str]) -> Iterator[Span]:
             yield current
     finally:
         context.detach(token)
+
+
+def _note_provider() -> None:
+    _Spans.are_sent = not isinstance(trace.get_tracer_provider(), ProxyTracerProvider)
 
 
 def note_outcome(current: Span, outcome: str) -> None:

@@ -24,6 +24,7 @@ from dyber_kit.observing.logs import configure_logging
 from dyber_kit.observing.metrics import Metrics
 from dyber_kit.observing.tracing import tracing
 from dyber_kit.serving.docs import DOCS_PATH, OPENAPI_PATH, add_docs
+from dyber_kit.serving.exchanges import Exchanges
 from dyber_kit.serving.hosts import default_hosts
 from dyber_kit.serving.legacy_sse import LegacySessions, LegacySseMiddleware
 from dyber_kit.serving.mcp_server import KitServer
@@ -127,11 +128,10 @@ def create_app(
         subscriptions=False,
     )
     configure_logging(name, settings.log_level)  # Again, because MCPServer installs its own handlers.
-    stream_manager = _session_manager(mcp, settings, json_response=False)
-    json_manager = _session_manager(mcp, settings, json_response=True)
+    exchanges = Exchanges(mcp.protocol, {tool.name: tool.parameters for tool in built.values()}, mcp.shows_tool)
     if sessions is None:
         sessions = any(built[declared.name].resolved_params for declared in offered)
-    sessions_manager = _session_manager(mcp, settings, json_response=False, stateless=False) if sessions else None
+    sessions_manager = _sessions_manager(mcp, settings) if sessions else None
     sse = mcp.sse_app(sse_path=SSE_PATH, message_path=MESSAGE_PATH, transport_security=_GATEWAY_CHECKS_HOSTS)
 
     @asynccontextmanager
@@ -140,8 +140,7 @@ def create_app(
             await stack.enter_async_context(tracing(name, version))
             if lifespan is not None:
                 await stack.enter_async_context(lifespan())
-            await stack.enter_async_context(stream_manager.run())
-            await stack.enter_async_context(json_manager.run())
+            await stack.enter_async_context(exchanges.running())
             if sessions_manager is not None:
                 await stack.enter_async_context(sessions_manager.run())
             yield
@@ -166,7 +165,7 @@ def create_app(
     api.router.routes.extend(sse.routes)
     legacy_sessions = LegacySessions()
     legacy = LegacySseMiddleware(api, legacy_sessions, SSE_PATH, MESSAGE_PATH)
-    transport = McpTransport(legacy, stream_manager, json_manager, settings.max_body_bytes, sessions_manager)
+    transport = McpTransport(legacy, exchanges, settings.max_body_bytes, sessions_manager)
     hosts = settings.allowed_hosts if settings.allowed_hosts is not None else default_hosts(settings.host)
     asgi = GatewayMiddleware(ScopeGuard(transport, settings.require_scope, settings.expect_scope), calls, hosts)
     return ServiceApp(asgi=asgi, mcp=mcp, calls=calls, sessions=legacy_sessions, settings=settings)
@@ -177,14 +176,12 @@ async def _no_such_address(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"error": "not_found", "detail": getattr(error, "detail", "Not Found")}, 404)
 
 
-def _session_manager(
-    mcp: MCPServer, settings: Settings, json_response: bool, stateless: bool = True
-) -> StreamableHTTPSessionManager:
-    """Return the SDK's manager of Streamable HTTP, without sessions or with them, that answers in one form."""
+def _sessions_manager(mcp: MCPServer, settings: Settings) -> StreamableHTTPSessionManager:
+    """Return the SDK's manager of Streamable HTTP with sessions, for older clients."""
     mcp.streamable_http_app(
         streamable_http_path=MCP_PATH,
-        stateless_http=stateless,
-        json_response=json_response,
+        stateless_http=False,
+        json_response=False,
         max_request_body_size=settings.max_body_bytes,
         transport_security=_GATEWAY_CHECKS_HOSTS,
     )

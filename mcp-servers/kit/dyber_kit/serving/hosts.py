@@ -5,10 +5,8 @@ Behind the gateway, which checks Host and Origin, a server accepts every host. P
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from urllib.parse import urlsplit
-
-from starlette.datastructures import Headers
 
 #: Allows every host; the check is then left to the gateway.
 ANY_HOST = "*"
@@ -20,7 +18,7 @@ def default_hosts(listen: str) -> tuple[str, ...]:
     return LOOPBACK if listen in LOOPBACK else (ANY_HOST,)
 
 
-def foreign(headers: Headers, allowed: Collection[str]) -> str | None:
+def foreign(headers: Mapping[str, str], allowed: Collection[str]) -> str | None:
     """Return the name of the header, `Host` or `Origin`, that has a host which is not allowed; None when none has."""
     if ANY_HOST in allowed:
         return None

@@ -10,6 +10,7 @@ from typing import Any
 
 from mcp.server import MCPServer
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.lowlevel import Server
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
@@ -88,6 +89,11 @@ class KitServer(MCPServer):
             self.completion()(self._complete)  # type: ignore[no-untyped-call] # the SDK has no types for it
         self.middleware.append(_accept_odd_arguments)
 
+    @property
+    def protocol(self) -> Server[Any]:
+        """Return the SDK's protocol server, which `serving.exchanges` asks for answers."""
+        return self._lowlevel_server
+
     async def list_tools(self) -> list[ListedTool]:
         """List the tools that the caller may call."""
         return [tool for tool in await super().list_tools() if self._allows(tool.name)]
@@ -156,9 +162,14 @@ class KitServer(MCPServer):
         filled = (context.arguments if context else None) or {}
         return await self.completions.suggest(reference, argument.name, argument.value, filled)
 
-    def _allows(self, name: str) -> bool:
+    def shows_tool(self, name: str, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+        """Return whether a tool exists for the caller of a request with these ASGI headers."""
+        return self._allows(name, request_scope(headers, required=self._require_scope))
+
+    def _allows(self, name: str, scope: CallerScope | None = None) -> bool:
         """Return whether the tool exists for the caller; both listing and calling ask here."""
-        return name in self._read_only and current_scope.get().allows_tool(name, read_only=self._read_only[name])
+        scope = current_scope.get() if scope is None else scope
+        return name in self._read_only and scope.allows_tool(name, read_only=self._read_only[name])
 
     def _unknown(self, name: str) -> ServiceError:
         if name in self._withheld and current_scope.get().allows_tool(name, read_only=False):

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Collection
 
 from mcp.types import INVALID_REQUEST
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dyber_kit.calling.calls import Calls
@@ -46,7 +46,7 @@ class GatewayMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
+        headers = _first_values(scope)
         path = scope["path"]
         info = RequestInfo(
             request_id=_checked(headers.get("x-request-id")) or uuid.uuid4().hex,
@@ -54,7 +54,7 @@ class GatewayMiddleware:
             client=_checked(headers.get("x-dyber-client")) or "-",
         )
         prefix = headers.get("x-forwarded-prefix", "").rstrip("/")
-        if _PREFIX.fullmatch(prefix):
+        if prefix and _PREFIX.fullmatch(prefix):
             raw_path = scope.get("raw_path") or path.encode()
             scope = {**scope, "root_path": prefix, "path": prefix + path, "raw_path": prefix.encode() + raw_path}
         status = 0
@@ -64,7 +64,7 @@ class GatewayMiddleware:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 marked = MutableHeaders(scope=message)
-                marked["X-Request-Id"] = info.request_id
+                marked.append("X-Request-Id", info.request_id)
                 set_text_headers(marked)
                 if self._calls.draining:
                     marked["Connection"] = "close"
@@ -99,6 +99,11 @@ async def _refuse(header: str, send: Send) -> None:
         f"请求头 {header} 里的主机名不是本服务的；如果前面有自己的代理，请设置 ALLOWED_HOSTS"
         f" / the host name in the header {header} is not this server's; behind a proxy of yours, set ALLOWED_HOSTS",
     )
+
+
+def _first_values(scope: Scope) -> dict[str, str]:
+    """Return the headers of a request by their names in lower case; of repeated ones the first."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])}
 
 
 def _checked(value: str | None) -> str | None:

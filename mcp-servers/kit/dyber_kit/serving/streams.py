@@ -58,29 +58,16 @@ def escaped_lines(send: Send) -> Send:
         if message["type"] == "http.response.start":
             is_stream = MutableHeaders(scope=message).get("content-type", "").startswith("text/event-stream")
         elif is_stream and message.get("body"):
-            body = message["body"]
-            for char, escape in _LINE_ENDS.items():
-                body = body.replace(char, escape)
-            message = {**message, "body": body}
+            message = {**message, "body": escape_line_ends(message["body"])}
         await send(message)
 
     return escaping
 
 
-def json_as_stream(send: Send) -> Send:
-    """Return a `send` that turns an answer with one JSON object and status 200 into a stream with one event."""
-    is_json = False
-
-    async def streaming(message: Message) -> None:
-        nonlocal is_json
-        if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            is_json = message["status"] == 200 and headers.get("content-type", "").startswith("application/json")
-            if is_json:
-                headers["Content-Type"] = "text/event-stream"
-                del headers["Content-Length"]
-        elif is_json and message.get("body"):
-            message = {**message, "body": b"event: message\r\ndata: " + message["body"] + b"\r\n\r\n"}
-        await send(message)
-
-    return streaming
+def escape_line_ends(data: bytes) -> bytes:
+    """Return JSON with escapes for the characters that some clients take for the end of a line."""
+    if data.isascii():
+        return data
+    for char, escape in _LINE_ENDS.items():
+        data = data.replace(char, escape)
+    return data

@@ -1,7 +1,7 @@
 """Serves the MCP addresses: answers requests, or refuses them with a sentence that names the right address.
 
-Streamable HTTP is answered here, in the form that the client accepts: the SDK has one session manager for JSON and one
-for streams. The legacy SSE addresses are passed on, after the same checks.
+Messages of Streamable HTTP go to `serving.exchanges`, except those of older clients that have a session; the legacy SSE
+addresses are passed on, after the same checks.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-import anyio
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.shared.inbound import MCP_PROTOCOL_VERSION_HEADER, find_duplicated_routing_header
 from mcp.types import (
@@ -21,7 +20,7 @@ from mcp.types import (
     UNSUPPORTED_PROTOCOL_VERSION,
     jsonrpc_message_adapter,
 )
-from mcp.types.version import KNOWN_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
+from mcp.types.version import HANDSHAKE_PROTOCOL_VERSIONS, KNOWN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
@@ -31,7 +30,8 @@ from dyber_kit.errors import ServiceError
 from dyber_kit.observing.logs import without_values
 from dyber_kit.serving.accept import Form, answer_form
 from dyber_kit.serving.bodies import parse_json, read_body
-from dyber_kit.serving.streams import escaped_lines, json_as_stream, rpc_error
+from dyber_kit.serving.exchanges import Exchanges, protocol_version
+from dyber_kit.serving.streams import escaped_lines, rpc_error
 
 logger = logging.getLogger("dyber.transport")
 
@@ -50,8 +50,7 @@ class McpTransport:
 
     Args:
         app: The rest of the service, with the SDK's legacy SSE routes.
-        stream_manager: The SDK's session manager that answers with streams.
-        json_manager: The SDK's session manager that answers with JSON.
+        exchanges: Answers the messages of Streamable HTTP that need no session.
         max_body_bytes: Longest body of a request.
         sessions: The SDK's session manager with sessions, for older clients of a service whose tools ask; None for a
             service without any.
@@ -60,14 +59,12 @@ class McpTransport:
     def __init__(
         self,
         app: ASGIApp,
-        stream_manager: StreamableHTTPSessionManager,
-        json_manager: StreamableHTTPSessionManager,
+        exchanges: Exchanges,
         max_body_bytes: int,
         sessions: StreamableHTTPSessionManager | None = None,
     ) -> None:
         self._app = app
-        self._stream_manager = stream_manager
-        self._json_manager = json_manager
+        self._exchanges = exchanges
         self._max_body_bytes = max_body_bytes
         self._sessions = sessions
 
@@ -120,21 +117,11 @@ class McpTransport:
         if problem is not None:
             await rpc_error(send, 400, *problem[:2], message.get("id"), problem[2])
             return
-        negotiates = message.get("method") == "initialize" and _version(headers) not in KNOWN_PROTOCOL_VERSIONS
-        sdk_scope = _for_sdk(scope, drop_version=negotiates)
-        modern = not negotiates and _version(headers) in MODERN_PROTOCOL_VERSIONS
-        if form is Form.JSON:
-            await _unless_caller_leaves(self._json_manager, sdk_scope, body, receive, send)
-            return
-        answer = json_as_stream(send) if form is Form.STREAM and modern else send
-        manager = self._stream_manager
-        if (
-            self._sessions is not None
-            and not modern
-            and (SESSION_ID in headers or message.get("method") == "initialize")
-        ):
-            manager = self._sessions
-        await _guarded(manager, sdk_scope, _replay(body, receive), escaped_lines(answer))
+        if self._sessions is not None and form is not Form.JSON and _wants_session(message, headers):
+            sdk_scope = _for_sdk(scope, message, headers)
+            await _guarded(self._sessions, sdk_scope, _replay(body, receive), escaped_lines(send))
+        else:
+            await self._exchanges.answer(message, form, headers, scope, receive, send)
 
     async def _message(self, scope: Scope, receive: Receive, send: Send) -> None:
         read = await self._read(Headers(scope=scope), receive, send)
@@ -171,7 +158,13 @@ class McpTransport:
         return body, message
 
 
-async def _guarded(manager: StreamableHTTPSessionManager, scope: Scope, receive: Receive, send: Send) -> None:
+def _wants_session(message: dict[str, Any], headers: Headers) -> bool:
+    """Return whether a message belongs to a session, or begins one; only clients of 2025-11-25 and before have any."""
+    begins_or_has_one = SESSION_ID in headers or message.get("method") == "initialize"
+    return begins_or_has_one and protocol_version(message, headers) in HANDSHAKE_PROTOCOL_VERSIONS
+
+
+async def _guarded(sessions: StreamableHTTPSessionManager, scope: Scope, receive: Receive, send: Send) -> None:
     """Let the SDK answer; when it crashes before the answer begins, answer with an internal error."""
     started = False
 
@@ -181,7 +174,7 @@ async def _guarded(manager: StreamableHTTPSessionManager, scope: Scope, receive:
         await send(message)
 
     try:
-        await manager.handle_request(scope, receive, noting)
+        await sessions.handle_request(scope, receive, noting)
     except Exception as error:
         logger.error("transport crashed", exc_info=without_values(error))
         if started:
@@ -189,24 +182,12 @@ async def _guarded(manager: StreamableHTTPSessionManager, scope: Scope, receive:
         await rpc_error(send, 500, INTERNAL_ERROR, "服务内部错误 / internal error")
 
 
-async def _unless_caller_leaves(
-    manager: StreamableHTTPSessionManager, scope: Scope, body: bytes, receive: Receive, send: Send
-) -> None:
-    """Answer with JSON; cancel the call when the caller leaves, which the SDK does for streams only."""
-    async with anyio.create_task_group() as group:
-
-        async def watch() -> None:
-            while (await receive())["type"] != "http.disconnect":
-                pass
-            group.cancel_scope.cancel()
-
-        group.start_soon(watch)
-        await _guarded(manager, scope, _replay(body, _never), send)
-        group.cancel_scope.cancel()
-
-
-async def _never() -> Any:
-    await anyio.sleep_forever()
+def _for_sdk(scope: Scope, message: dict[str, Any], headers: Headers) -> Scope:
+    """Return the request as the SDK requires it: accepting both forms, and without a version that is negotiated."""
+    negotiates = message.get("method") == "initialize" and _version(headers) not in KNOWN_PROTOCOL_VERSIONS
+    dropped = {b"accept"} | ({MCP_PROTOCOL_VERSION_HEADER.encode()} if negotiates else set())
+    kept = [(name, value) for name, value in scope["headers"] if name.lower() not in dropped]
+    return {**scope, "headers": [*kept, (b"accept", _ACCEPT_BOTH)]}
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
@@ -217,13 +198,6 @@ def _replay(body: bytes, receive: Receive) -> Receive:
         return pending.pop() if pending else await receive()
 
     return replayed
-
-
-def _for_sdk(scope: Scope, drop_version: bool) -> Scope:
-    """Return the request as the SDK requires it: accepting both forms, and without a version that is negotiated."""
-    dropped = {b"accept"} | ({MCP_PROTOCOL_VERSION_HEADER.encode()} if drop_version else set())
-    headers = [(name, value) for name, value in scope["headers"] if name.lower() not in dropped]
-    return {**scope, "headers": [*headers, (b"accept", _ACCEPT_BOTH)]}
 
 
 def _message_problem(message: Any) -> str | None:
@@ -254,6 +228,8 @@ def _message_problem(message: Any) -> str | None:
             return f"名字超过 {_LONGEST_NAME} 个字符 / a name is longer than {_LONGEST_NAME} characters"
     elif "result" not in message and "error" not in message:
         return "缺少 method / method is missing"
+    if "method" in message and "result" not in message and "error" not in message:
+        return None  # A request or a notification, of which every field was looked at above.
     try:
         jsonrpc_message_adapter.validate_python(message, by_name=False)
     except ValidationError:
@@ -271,7 +247,8 @@ def _version(headers: Headers) -> str | None:
 
 def _version_problem(headers: Headers, message: dict[str, Any]) -> tuple[int, str, Any] | None:
     """Return code, sentence and data of a refusal of the version header; None when the SDK can handle it."""
-    repeated = find_duplicated_routing_header(headers.items())
+    names = headers.keys()
+    repeated = find_duplicated_routing_header(headers.items()) if len(set(names)) < len(names) else None
     if repeated is not None:
         return HEADER_MISMATCH, f"请求头 {repeated} 出现了多次 / the header {repeated} appears more than once", None
     version = _version(headers)

@@ -1,0 +1,136 @@
+"""Sends the answer to one POST as JSON or as an event stream, and ends the work for it when the client leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import anyio
+from pydantic_core import PydanticSerializationError, to_json
+from starlette.types import Receive, Send
+
+from dyber_kit.observing.logs import without_values
+from dyber_kit.serving.accept import Form
+from dyber_kit.serving.streams import escape_line_ends
+
+logger = logging.getLogger("dyber.transport")
+
+# Most calls end sooner, and need no task that watches their connection.
+_WATCH_AFTER_SECONDS = 0.02
+#: Seconds after which a silent stream gets a comment, so that no proxy takes the connection for dead.
+PING_SECONDS = 15.0
+_PING = b": ping\r\n\r\n"
+_STREAM_HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"connection", b"keep-alive"),
+]
+
+
+class Reply:
+    """Sends notifications and the answer to one request.
+
+    Args:
+        send: The ASGI callable that takes the answer.
+        receive: The ASGI callable that reports that the client has left, after the body was read.
+        form: The form of the answer that the client accepts.
+        request_id: The id that the answer repeats.
+        stream_from_start: Answer with a stream whenever the client accepts one, and open it before the answer is
+            known, as clients of the 2025 era expect; otherwise only notifications and pings open it.
+    """
+
+    def __init__(
+        self, send: Send, receive: Receive, form: Form, request_id: int | str | None, *, stream_from_start: bool
+    ) -> None:
+        self.started = False
+        self._send = send
+        self._receive = receive
+        self._id = request_id
+        self._may_stream = form is not Form.JSON
+        self._opens_early = self._may_stream and stream_from_start
+        self._must_stream = form is Form.STREAM or self._opens_early
+        self._is_stream = False
+        self._finished = False
+        self._writing = asyncio.Lock()
+        self._watcher: asyncio.Task[None] | None = None
+
+    @contextlib.contextmanager
+    def while_connected(self) -> Iterator[None]:
+        """Cancel the block when the client leaves; keep its stream alive while the block takes long."""
+        loop = asyncio.get_running_loop()
+        scope = anyio.CancelScope()
+
+        def start_watching() -> None:
+            self._watcher = loop.create_task(self._watch(scope))
+
+        timer = loop.call_later(_WATCH_AFTER_SECONDS, start_watching)
+        try:
+            with scope:
+                yield
+        finally:
+            timer.cancel()
+            if self._watcher is not None:
+                self._watcher.cancel()
+
+    async def notify(self, notification: dict[str, Any]) -> None:
+        """Send a notification; drop it when the client accepts no stream or has its answer already."""
+        if self._may_stream:
+            await self._write(_event(_encoded(notification)))
+
+    async def finish(self, outcome: dict[str, Any], status: int = 200) -> None:
+        """Send the answer: `outcome` has `result` or `error`, `status` counts unless a stream is open."""
+        body = _encoded({"jsonrpc": "2.0", "id": self._id, **outcome})
+        async with self._writing:
+            self._finished = True
+            if self._is_stream or (self._must_stream and status == 200):
+                await self._open_stream()
+                await self._send({"type": "http.response.body", "body": _event(body), "more_body": False})
+                return
+            self.started = True
+            headers = [
+                (b"content-type", b"application/json; charset=utf-8"),
+                (b"content-length", str(len(body)).encode()),
+            ]
+            await self._send({"type": "http.response.start", "status": status, "headers": headers})
+            await self._send({"type": "http.response.body", "body": body})
+
+    async def _watch(self, scope: anyio.CancelScope) -> None:
+        """Cancel `scope` when the client leaves; until then, open the stream and keep it alive."""
+        try:
+            if self._opens_early:
+                await self._write(b"")
+            while True:
+                with anyio.move_on_after(PING_SECONDS if self._may_stream else None):
+                    while (await self._receive())["type"] != "http.disconnect":
+                        pass
+                    scope.cancel()
+                    return
+                await self._write(_PING)
+        except Exception as error:
+            logger.error("connection not watched", exc_info=without_values(error))
+
+    async def _write(self, data: bytes) -> None:
+        async with self._writing:
+            if not self._finished:
+                await self._open_stream()
+                await self._send({"type": "http.response.body", "body": data, "more_body": True})
+
+    async def _open_stream(self) -> None:
+        if not self._is_stream:
+            self._is_stream = self.started = True
+            await self._send({"type": "http.response.start", "status": 200, "headers": list(_STREAM_HEADERS)})
+
+
+def _encoded(message: dict[str, Any]) -> bytes:
+    try:
+        return to_json(message, inf_nan_mode="null")
+    except (PydanticSerializationError, UnicodeEncodeError):
+        # Half a character, which only an escape can carry.
+        return json.dumps(message, separators=(",", ":")).encode()
+
+
+def _event(data: bytes) -> bytes:
+    return b"event: message\r\ndata: " + escape_line_ends(data) + b"\r\n\r\n"
