@@ -178,7 +178,7 @@ async def test_resources_are_read_as_text_bytes_and_json(demo, connect):
     [
         ("demo://entries/10", INVALID_PARAMS, "NOT_FOUND"),
         ("demo://entries/0", INVALID_PARAMS, "不小于 1"),
-        ("demo://abou", INVALID_PARAMS, "最接近的是 demo://about"),
+        ("demo://about1", INVALID_PARAMS, "最接近的是 demo://about"),
         ("demo://entries/..%2Fsecret", INVALID_PARAMS, "没有这个地址的资源"),
         ("demo://long", INVALID_PARAMS, "超过上限"),
     ],
