@@ -46,10 +46,6 @@ def known_stack(name: str, work_dir: Path) -> auto.Stack:
         def select_stack(self, stack_name: str) -> None:
             """Do nothing: every command names its stack."""
 
-        def stack_outputs(self, stack_name: str) -> dict[str, Any]:
-            """Return nothing: the outputs are read from the state."""
-            return {}
-
     class Stack(module.Stack):  # type: ignore[misc, name-defined]
         def info(self, show_secrets: bool = True) -> SimpleNamespace:
             """Return nothing: the changes are counted by the events."""

@@ -283,6 +283,8 @@ class Deployment:
             state_edits.edit(self.stack, stored_data.retain)
             self._state = None
         events = EventDisplay(display)
+        # The outputs are read from the state below; the Automation API would ask Pulumi for them.
+        self.stack.workspace.stack_outputs = lambda stack_name: {}  # type: ignore[method-assign]
         title = tr("Comparing and applying stack {name}", name=self.stack.name)
         with display.phase(title), events.failing_clearly():
             self.stack.up(show_secrets=False, color="never", on_event=events.handle, **options)

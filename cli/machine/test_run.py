@@ -59,7 +59,7 @@ def install_packages(display: Activities) -> None:
 
 
 #: The tests of deployments wait much of the time, so other tests run beside them; conftest.py makes the groups.
-EVERYTHING = ["--numprocesses", "4", "--dist", "loadscope", "--no-loadscope-reorder"]
+EVERYTHING = ["--numprocesses", "3", "--dist", "loadscope", "--no-loadscope-reorder"]
 
 
 def run(arguments: list[str]) -> int:

@@ -31,8 +31,8 @@ function path(v) {
 // Returns the scope that a service is told of a client with named tools.
 function grantedTools(r) {
     const v = r.variables;
-    const granted = own(scopes.clients, v.client);
-    const tools = granted ? own(granted, v.service) : undefined;
+    const granted = ownProperty(scopes.clients, v.client);
+    const tools = granted ? ownProperty(granted, v.service) : undefined;
     return tools ? `tools:${tools.slice(1, -1).replace(/\n/g, ',')}` : 'none';
 }
 
@@ -48,7 +48,7 @@ function leftToService(v, method, address) {
     if (address === '/mcp' || address === '/mcp/') {
         return method === 'POST' ? v.http_mcp_protocol_version !== MODERN : OLD_METHODS.includes(method);
     }
-    const old = own(OLD_ADDRESSES, method);
+    const old = ownProperty(OLD_ADDRESSES, method);
     return old !== undefined && (address === old || address === `${old}/`);
 }
 

@@ -31,8 +31,6 @@ TEST_LABEL = f"dyber.test=deploy-{STACK}"
 SERVICES = ("xiaohongshu", "template")
 #: Beside the committed stacks, and below the ports that systems hand out by themselves.
 OFFSET = 22000 + 20 * PROCESS
-#: Outside of the engine's default address ranges, which are enough for about 30 networks of all tests at once.
-NETWORK_POOL = f"10.{200 + 2 * PROCESS}.0.0/15"
 BASE = f"http://127.0.0.1:{80 + OFFSET}"
 STAND_IN = f"dyber-{STACK}-stand-in"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.checkout import NETWORK_POOL, OFFSET, SERVICES, STACK, TEST_LABEL, Checkout, docker, remove_leftovers
+from tests.deploy.checkout import OFFSET, SERVICES, STACK, TEST_LABEL, Checkout, docker, remove_leftovers
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -20,7 +20,6 @@ STACK_FILE = f"""\
 config:
   dyber:gateway:
     portOffset: {OFFSET}
-  dyber:networkPool: {NETWORK_POOL}
   dyber:profiles: [dev]
   dyber:services:
     xiaohongshu:

@@ -181,7 +181,7 @@ def test_what_breaks_callers_is_promoted_only_on_purpose(pair: Checkout) -> None
     pair.deploy_sh()
     refused = pair.deploy_sh("promote", STACK, NEXT, "--yes", check=False)
     assert refused.returncode == 1
-    assert "maxLength 2000 → 20" in refused.stdout and "--accept-breaking" in refused.stderr
+    assert "maxLength：2000 → 20" in refused.stdout and "--accept-breaking" in refused.stderr
     assert file_of(pair, NEXT).read_text() == before
 
 

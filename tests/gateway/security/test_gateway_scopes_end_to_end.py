@@ -32,13 +32,13 @@ def target(request: pytest.FixtureRequest, gateway: GatewayUnderTest) -> Iterato
     settings = replace(all_tools(free_port()), host="0.0.0.0")
     with serving(PACKAGES[request.param], settings) as service:
         relay(gateway, request.param, settings.port)
-        service = GatewayService(
+        described = GatewayService(
             request.param, 9000, "甲", 5, read_tools=(service.allowed,), write_tools=(service.wanted,),
             requests_per_second=10_000,
         )  # fmt: skip
         hashes = (hashlib.sha256(TOKEN.encode()).hexdigest(),)
         client = GatewayClient("narrow", hashes, {request.param: (service.allowed,)})
-        gateway.configure(SETTINGS, (service,), (client,))
+        gateway.configure(SETTINGS, (described,), (client,))
         service.base = f"http://127.0.0.1:{gateway.port(80)}"
         service.extra = [("Authorization", f"Bearer {TOKEN}")]
         service.prefix = f"/api/{request.param}"
