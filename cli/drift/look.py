@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 
 from cli.deployment.deployment import Deployment
-from cli.drift import differences
+from cli.drift import differences, present
 from cli.drift.differences import Delivery, Difference
-from cli.engine import archives, engine
+from cli.drift.present import Present
+from cli.engine import archives
 from cli.engine.engine import EngineError
 from cli.terminal.console import Activities
 from messages import tr
@@ -24,22 +25,19 @@ def find(deployment: Deployment, display: Activities) -> list[Difference]:
         return [
             *differences.unfinished(deployment.state()),
             *differences.refreshed(deployment.refreshed(display)),
-            *unseen(deployment),
+            *unseen(deployment, present.read(deployment.deployment_id())),
         ]
 
 
-def unseen(deployment: Deployment) -> list[Difference]:
+def unseen(deployment: Deployment, on_engine: Present) -> list[Difference]:
     """Return the differences that no refresh notices: pauses, names, networks, delivered files. Raises EngineError."""
-    label = engine.deployment_filter(deployment.require_id())
-    containers, resources = engine.containers(label), deployment.resources()
-    networks = {identity: name for _, identity, name in engine.labelled_networks(label)}
-    unnoticed = differences.unseen(resources, containers, networks, engine.images())
-    container_ids = {item["Id"] for item in containers}
-    delivered = [item for item in differences.deliveries(resources) if item.loader in container_ids]
-    return unnoticed + [difference for item in delivered if (difference := item.compare(_present(item)))]
+    resources = deployment.resources()
+    unnoticed = differences.unseen(resources, on_engine.containers.values(), on_engine.networks, on_engine.images)
+    delivered = [item for item in differences.deliveries(resources) if item.loader in on_engine.containers]
+    return unnoticed + [difference for item in delivered if (difference := item.compare(_delivered(item)))]
 
 
-def _present(delivery: Delivery) -> dict[str, str]:
+def _delivered(delivery: Delivery) -> dict[str, str]:
     """Return the SHA-256 by path of the delivered files that the volume has; {} when their folder is gone."""
     try:
         with archives.reading(delivery.loader, f"{delivery.folder}/.") as tar:

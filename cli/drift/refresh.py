@@ -7,46 +7,16 @@ The engine's own lists tell the same in a tenth of a second.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from cli.deployment.deployment import Deployment
-from cli.engine import engine
+from cli.drift.present import Present
 from cli.engine.resource_types import CONTAINER, IMAGE, NETWORK, VOLUME
 
 _MIB = 1024**2
 
 
-@dataclass(frozen=True)
-class Present:
-    """What the engine has of a stack: `containers` by id, as `docker inspect` describes them, `networks` by id, the labels
-    of `volumes` by name, and `images`: the ids of all images by their name."""
-
-    containers: Mapping[str, Mapping[str, Any]]
-    networks: frozenset[str]
-    volumes: Mapping[str, Mapping[str, str]]
-    images: Mapping[str, str]
-
-
-def needed(deployment: Deployment) -> bool:
-    """Return whether a refresh would find a difference. Raises EngineError."""
-    return differs(deployment.resources(), _present(deployment.deployment_id()))
-
-
-def _present(deployment: str | None) -> Present:
-    if deployment is None:
-        return Present({}, frozenset(), {}, {})
-    own = engine.deployment_filter(deployment)
-    return Present(
-        {item["Id"]: item for item in engine.containers(own)},
-        frozenset(identity for _, identity, _ in engine.labelled_networks(own)),
-        {item["Name"]: item["Labels"] or {} for item in engine.volumes("label=dyber.project=dyber")},
-        engine.images(),
-    )
-
-
-def differs(resources: Iterable[Mapping[str, Any]], present: Present) -> bool:
-    """Return whether a resource of the state is missing on the engine, stopped, or limited differently.
+def needed(resources: Iterable[Mapping[str, Any]], present: Present) -> bool:
+    """Return whether a refresh would find a resource of the state that is missing, stopped, or limited differently.
 
     All else of a container is fixed as long as it keeps its id; see `cli.drift.differences.unseen` for what no refresh
     notices. A kind of Docker's resources that is unknown here counts as different.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass
 
 from cli.deployment.deployment import Deployment
-from cli.drift import look
+from cli.drift import look, present, refresh
 from cli.drift.differences import Difference
 from cli.engine import archives, engine, processes
 from cli.engine.engine import EngineError
@@ -13,22 +14,33 @@ from cli.terminal.console import err
 from messages import tr
 
 
-def repair(deployment: Deployment) -> list[str]:
-    """Repair the differences that an update would not notice, and print each repair.
+@dataclass(frozen=True)
+class Rest:
+    """What is left to the update: `replace` has the URNs of resources to replace; `refresh` says whether the state has to
+    be refreshed first."""
 
-    Returns the URNs of the resources that the update must replace for the rest. Containers that the state does not know
-    are left to `Deployment.recover`. Raises EngineError.
+    replace: list[str]
+    refresh: bool
+
+
+def repair(deployment: Deployment) -> Rest:
+    """Repair the differences that an update would not notice, print each repair, and return the rest.
+
+    Containers that the state does not know are left to `Deployment.recover`. Raises EngineError.
     """
     replace = []
-    differences = look.unseen(deployment) if deployment.deployment_id() else []
+    on_engine = present.read(deployment.deployment_id())
+    differences = look.unseen(deployment, on_engine)
     for difference in differences:
         if difference.condition == "changed":
             replace.append(difference.urn)
         elif repaired := _repaired(difference):
             err.print(f"{difference.name}: {repaired}", markup=False)
     if any(difference.condition == "files" for difference in differences):
-        replace += [difference.urn for difference in look.unseen(deployment) if difference.condition == "files"]
-    return replace
+        again = look.unseen(deployment, on_engine)
+        replace += [difference.urn for difference in again if difference.condition == "files"]
+    # No repair removes, stops or limits anything, so what was read before them serves here too.
+    return Rest(replace, refresh.needed(deployment.resources(), on_engine))
 
 
 def _repaired(difference: Difference) -> str:

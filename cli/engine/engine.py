@@ -149,30 +149,38 @@ def deployment_filter(deployment: str) -> str:
     return f"label=dyber.deployment={deployment}"
 
 
-def leftovers(deployment: str, known_ids: set[str]) -> list[str]:
-    """Return the ids of containers and networks of `deployment` that are not among `known_ids`."""
-    own = deployment_filter(deployment)
-    present = [item["Id"] for item in listed_containers(own)] + [network for _, network, _ in labelled_networks(own)]
-    return [identity for identity in present if identity not in known_ids]
+@dataclass(frozen=True)
+class Leftovers:
+    """Containers and networks of a deployment that its state does not know: names by id."""
+
+    containers: Mapping[str, str]
+    networks: Mapping[str, str]
+
+    def __bool__(self) -> bool:
+        return bool(self.containers or self.networks)
+
+
+def leftovers(deployment: str, known_ids: set[str]) -> Leftovers:
+    """Return the containers and networks of `deployment` that are not among `known_ids`; a killed run leaves such."""
+    label = deployment_filter(deployment)
+    containers = {item["Id"]: item["Names"][0].lstrip("/") for item in listed_containers(label)}
+    networks = {identity: name for _, identity, name in labelled_networks(label)}
+    return Leftovers(
+        {identity: name for identity, name in containers.items() if identity not in known_ids},
+        {identity: name for identity, name in networks.items() if identity not in known_ids},
+    )
 
 
 def sweep(deployment: str, known_ids: set[str]) -> list[str]:
-    """Remove containers and networks of `deployment` that its state does not know, and return their names.
-
-    A killed run leaves such containers and networks. Volumes are never removed.
-    """
-    removed = []
-    for container in containers(deployment_filter(deployment)):
-        if container["Id"] not in known_ids:
-            with suppress(NotOnEngine), asking() as client:
-                client.remove_container(container["Id"], force=True)
-            removed.append(container["Name"].lstrip("/"))
-    for _, network, name in labelled_networks(deployment_filter(deployment)):
-        if network not in known_ids:
-            with suppress(NotOnEngine), asking() as client:
-                client.remove_network(network)
-            removed.append(name)
-    return removed
+    """Remove the leftovers of `deployment`, and return their names. Volumes are never removed."""
+    unknown = leftovers(deployment, known_ids)
+    for container in unknown.containers:
+        with suppress(NotOnEngine), asking() as client:
+            client.remove_container(container, force=True)
+    for network in unknown.networks:
+        with suppress(NotOnEngine), asking() as client:
+            client.remove_network(network)
+    return [*unknown.containers.values(), *unknown.networks.values()]
 
 
 def log_tail(container: str, lines: int) -> str:

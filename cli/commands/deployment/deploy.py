@@ -17,7 +17,6 @@ from cli.configuration import choices, env_values
 from cli.configuration.choices import Choices
 from cli.deployment.deployment import Deployment
 from cli.deployment.environment import activate
-from cli.drift import refresh
 from cli.drift.repair import repair
 from cli.engine import ports, stored_data
 from cli.inventory.belongings import belongings
@@ -82,10 +81,10 @@ def deploy(
         check(deployment)
         env_values.show_taken(stack)
         deployment.recover(display)
-        replace = repair(deployment)
+        rest = repair(deployment)
         mounted_before = stored_data.mounted(deployment.resources())
         with graceful_interrupt():
-            outputs, changes = deployment.up(display, replace=replace, refresh=refresh.needed(deployment))
+            outputs, changes = deployment.up(display, replace=rest.replace, refresh=rest.refresh)
     for volume in sorted(mounted_before - stored_data.mounted(deployment.resources())):
         err.print(tr("• data kept: {volume}", volume=volume), markup=False)
     env_values.complete(stack, outputs["tokens"])
