@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 def write_private(path: Path, content: bytes) -> None:
@@ -47,3 +52,33 @@ def set_aside(path: Path) -> Path | None:
     except OSError:
         return None
     return target
+
+
+def write_state(path: Path, state: Any, logger: logging.Logger, problem: str, **about: Any) -> None:
+    """Write `state` as JSON for the next process; when that fails, log `problem` with `about`, and go on."""
+    try:
+        write_private(path, json.dumps(state, ensure_ascii=False).encode())
+    except OSError as error:
+        logger.error(problem, extra={**about, "reason": str(error)})
+
+
+def read_state(path: Path, parse: Callable[[Any], T], logger: logging.Logger, problem: str, **about: Any) -> T | None:
+    """Return what `parse` makes of the state that an earlier process wrote; None when there is none.
+
+    None also for a state that cannot be used: `problem` is logged with `about`, and a damaged file is renamed.
+
+    Args:
+        path: The file.
+        parse: Takes the JSON value; raises ValueError, KeyError or TypeError for a damaged one.
+        logger: Where problems are logged.
+        problem: The text of the log line.
+        about: Further fields of the log line.
+    """
+    try:
+        return parse(json.loads(path.read_bytes()))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        kept_as = None if isinstance(error, OSError) else set_aside(path)
+        logger.error(problem, extra={**about, "reason": str(error), "kept_as": str(kept_as or path)})
+        return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 #: China has had one time zone without daylight saving since 1991.
 SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
@@ -11,6 +11,12 @@ SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
 def iso_utc(time: datetime | None) -> str | None:
     """Return a time as `2025-05-19T03:00:21Z`, the form in every answer; None stays None."""
     return None if time is None else time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def next_midnight(time: datetime, zone: tzinfo = SHANGHAI) -> datetime:
+    """Return the first midnight in a time zone after a time."""
+    tomorrow = time.astimezone(zone).date() + timedelta(days=1)
+    return datetime.combine(tomorrow, datetime.min.time(), zone)
 
 
 def duration(seconds: float) -> str:

@@ -5,16 +5,16 @@ A wall is such a refusal: a rate limit, a captcha, or a restriction of the whole
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from enum import IntEnum
 from pathlib import Path
+from typing import Any
 
 from dyber_kit.errors import ErrorCode, LocalRefusal, ServiceError
-from dyber_kit.files import set_aside, write_private
+from dyber_kit.files import read_state, write_state
 from dyber_kit.observing.metrics import Metrics
 
 logger = logging.getLogger("dyber.breaker")
@@ -151,44 +151,33 @@ class Breaker:
         """Write the state to the data folder; when that fails, the state is only lost at a restart."""
         if self._file is None:
             return
-        try:
-            if self._cause is None:
+        problem = "breaker not kept"
+        if self._cause is None:
+            try:
                 self._file.unlink(missing_ok=True)
-                return
-            kept = {
-                "code": str(self._cause.code),
-                "message": self._cause.message,
-                "next_step": self._cause.next_step,
-                "whole_account": self._cause.whole_account,
-                "pause": self._pause,
-                "until": self._wall_clock() + self.seconds_left,
-            }
-            write_private(self._file, json.dumps(kept, ensure_ascii=False).encode())
-        except OSError as error:
-            logger.error("breaker not kept", extra={"breaker": self.name, "reason": str(error)})
+            except OSError as error:
+                logger.error(problem, extra={"breaker": self.name, "reason": str(error)})
+            return
+        state = {
+            "code": str(self._cause.code),
+            "message": self._cause.message,
+            "next_step": self._cause.next_step,
+            "whole_account": self._cause.whole_account,
+            "pause": self._pause,
+            "until": self._wall_clock() + self.seconds_left,
+        }
+        write_state(self._file, state, logger, problem, breaker=self.name)
 
     def _restore(self) -> None:
         """Load the state that an earlier process stored; a damaged file is renamed."""
         if self._file is None:
             return
-        try:
-            kept = json.loads(self._file.read_bytes())
-            cause = ServiceError(
-                ErrorCode(kept["code"]),
-                str(kept["message"]),
-                str(kept["next_step"]),
-                whole_account=kept["whole_account"] is True,
-            )
-            pause, left = float(kept["pause"]), float(kept["until"]) - self._wall_clock()
-        except FileNotFoundError:
+        problem = "breaker's state not readable, it starts closed"
+        state = read_state(self._file, _parsed, logger, problem, breaker=self.name)
+        if state is None:
             return
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            kept_as = None if isinstance(error, OSError) else set_aside(self._file)
-            logger.error(
-                "breaker's state not readable, it starts closed",
-                extra={"breaker": self.name, "reason": str(error), "kept_as": str(kept_as or self._file)},
-            )
-            return
+        cause, pause, until = state
+        left = until - self._wall_clock()
         # When the clock was set back, the pause must not exceed the longest pause.
         self._pause = min(max(pause, self._pause_seconds), self._max_pause_seconds)
         self._cause, self._until = cause, self._clock() + min(left, self._max_pause_seconds)
@@ -196,6 +185,17 @@ class Breaker:
             "breaker still open",
             extra={"breaker": self.name, "code": str(cause.code), "pause_seconds": round(self.seconds_left)},
         )
+
+
+def _parsed(state: Any) -> tuple[ServiceError, float, float]:
+    """Return the error that opened the breaker, the pause, and until when it lasts by the wall clock."""
+    cause = ServiceError(
+        ErrorCode(state["code"]),
+        str(state["message"]),
+        str(state["next_step"]),
+        whole_account=state["whole_account"] is True,
+    )
+    return cause, float(state["pause"]), float(state["until"])
 
 
 def _paused(kind: type[ServiceError], cause: ServiceError, seconds: float) -> ServiceError:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import random
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import anyio
 
 from dyber_kit.errors import ErrorCode, LocalRefusal
-from dyber_kit.files import set_aside, write_private
+from dyber_kit.files import read_state, write_state
 from dyber_kit.observing.metrics import Metrics
-from dyber_kit.times import SHANGHAI
+from dyber_kit.times import SHANGHAI, next_midnight
 from dyber_kit.upstream.breaker import Breaker
 
 logger = logging.getLogger("dyber.pacing")
@@ -115,15 +115,12 @@ class Pacer:
         if self._breaker:
             self._breaker.check()
         if self._daily_cap is not None and self.used_today >= self._daily_cap:
-            now = self._now().astimezone(SHANGHAI)
-            left = (
-                datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), SHANGHAI) - now
-            ).total_seconds()
+            now = self._now()
             raise LocalRefusal(
                 ErrorCode.RATE_LIMITED,
                 f"今天的 {self._daily_cap} 次访问已用完，明天恢复",
                 "请明天再来；上限用来保护账号，由管理员设置",
-                retry_after=left,
+                retry_after=(next_midnight(now) - now).total_seconds(),
             )
 
     def _busy(self, seconds: float) -> LocalRefusal:
@@ -140,25 +137,16 @@ class Pacer:
 
     def _count(self) -> None:
         self._day, self._used = self._today(), self.used_today + 1
-        if self._file is None:
-            return
-        try:
-            write_private(self._file, json.dumps({"day": self._day.isoformat(), "used": self._used}).encode())
-        except OSError as error:
-            logger.error("daily count not kept", extra={"queue": self.name, "reason": str(error)})
+        if self._file is not None:
+            state = {"day": self._day.isoformat(), "used": self._used}
+            write_state(self._file, state, logger, "daily count not kept", queue=self.name)
 
     def _read(self) -> tuple[date | None, int]:
         if self._file is None:
             return None, 0
-        try:
-            kept = json.loads(self._file.read_bytes())
-            return date.fromisoformat(kept["day"]), int(kept["used"])
-        except FileNotFoundError:
-            return None, 0
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            kept_as = None if isinstance(error, OSError) else set_aside(self._file)
-            logger.error(
-                "daily count not readable, counting starts anew",
-                extra={"queue": self.name, "reason": str(error), "kept_as": str(kept_as or self._file)},
-            )
-            return None, 0
+        problem = "daily count not readable, counting starts anew"
+        return read_state(self._file, _parsed, logger, problem, queue=self.name) or (None, 0)
+
+
+def _parsed(state: Any) -> tuple[date, int]:
+    return date.fromisoformat(state["day"]), int(state["used"])

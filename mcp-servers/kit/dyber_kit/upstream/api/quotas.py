@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from collections.abc import Callable
 from datetime import date, datetime, timedelta, tzinfo
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, Field
 
 from dyber_kit.errors import ErrorCode, LocalRefusal
-from dyber_kit.files import set_aside, write_private
+from dyber_kit.files import read_state, write_state
 from dyber_kit.observing.metrics import Metrics
-from dyber_kit.times import SHANGHAI
+from dyber_kit.times import SHANGHAI, next_midnight
 
 logger = logging.getLogger("dyber.quotas")
 
@@ -86,7 +86,7 @@ class Quota:
     @property
     def resets_at(self) -> datetime:
         """Return the time at which the whole quota is available again."""
-        midnight = datetime.combine(self._today() + timedelta(days=1), datetime.min.time(), self._zone)
+        midnight = next_midnight(self._now(), self._zone)
         until = self._refused_until
         return max(midnight, until) if until and until > self._now() else midnight
 
@@ -154,29 +154,21 @@ class Quota:
         if self._file is None:
             return
         until = self._refused_until.isoformat() if self._refused_until else None
-        kept = {"day": self._day.isoformat(), "used": self._used, "refused_until": until}
-        try:
-            write_private(self._file, json.dumps(kept).encode())
-        except OSError as error:
-            logger.error("quota's count not kept", extra={"quota": self.name, "reason": str(error)})
+        state = {"day": self._day.isoformat(), "used": self._used, "refused_until": until}
+        write_state(self._file, state, logger, "quota's count not kept", quota=self.name)
 
     def _restore(self) -> None:
         """Load the count that an earlier process stored; a damaged file is renamed."""
         if self._file is None:
             return
-        try:
-            kept = json.loads(self._file.read_bytes())
-            day, used = date.fromisoformat(kept["day"]), int(kept["used"])
-            until = datetime.fromisoformat(kept["refused_until"]) if kept["refused_until"] else None
-            if until is not None and until.tzinfo is None:
-                raise ValueError("the time has no time zone")
-        except FileNotFoundError:
-            return
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            kept_as = None if isinstance(error, OSError) else set_aside(self._file)
-            logger.error(
-                "quota's count not readable, counting starts anew",
-                extra={"quota": self.name, "reason": str(error), "kept_as": str(kept_as or self._file)},
-            )
-            return
-        self._day, self._used, self._refused_until = day, used, until
+        problem = "quota's count not readable, counting starts anew"
+        state = read_state(self._file, _parsed, logger, problem, quota=self.name)
+        if state is not None:
+            self._day, self._used, self._refused_until = state
+
+
+def _parsed(state: Any) -> tuple[date, int, datetime | None]:
+    until = datetime.fromisoformat(state["refused_until"]) if state["refused_until"] else None
+    if until is not None and until.tzinfo is None:
+        raise ValueError("the time has no time zone")
+    return date.fromisoformat(state["day"]), int(state["used"]), until
