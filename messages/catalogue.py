@@ -71,7 +71,7 @@ def update() -> list[str]:
         files = [(file, None) for file in sorted({file for file, _ in places})]
         template.add(text, locations=files)  # type: ignore[arg-type]
     catalogue = read()
-    catalogue.update(template, no_fuzzy_matching=True)
+    catalogue.update(template, no_fuzzy_matching=True, update_creation_date=False)
     catalogue.obsolete.clear()
     with CHINESE.open("wb") as file:
         write_po(file, catalogue, width=120, sort_output=True, omit_header=False)

@@ -6,20 +6,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
-from toolchain.home import DyberHome
+from tests.support.installed_once import install_once
 
 FOLDER = Path(__file__).parent / "node"
 _FILES = ("package.json", "package-lock.json", ".npmrc")
-_INSTALL_SECONDS = 600
 _RUN_SECONDS = 240
 
 
@@ -58,28 +55,13 @@ class NodePrograms:
 def install() -> NodePrograms:
     """Install the packages of the lock file, unless they are there; fail the test with npm's words otherwise."""
     content = b"".join((FOLDER / name).read_bytes() for name in _FILES)
-    version = hashlib.sha256(content).hexdigest()[:12]
-    folder = DyberHome.from_environment().build / "tests" / f"node-{version}"
-    programs = NodePrograms(folder)
-    done = folder / ".installed"
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / ".lock"):
-        if done.exists():
-            return programs
-        npm = shutil.which("npm")
-        if npm is None:
-            pytest.fail("npm is missing: apt-get install -y npm")
-        for name in _FILES:
-            shutil.copy(FOLDER / name, folder)
-        result = subprocess.run(
-            [npm, "ci", "--ignore-scripts", "--omit=dev"],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=_INSTALL_SECONDS,
-            check=False,
-        )
-        if result.returncode:
-            pytest.fail(f"npm could not install the programs of {FOLDER}:\n{result.stdout}{result.stderr}")
-        done.touch()
-    return programs
+    return NodePrograms(install_once("node", content, _npm_ci))
+
+
+def _npm_ci(folder: Path) -> list[str]:
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.fail("npm is missing: apt-get install -y npm")
+    for name in _FILES:
+        shutil.copy(FOLDER / name, folder)
+    return [npm, "ci", "--ignore-scripts", "--omit=dev"]
