@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
 import socket
 
 import httpx2
 import pytest
-from dyber_kit import Settings
+from dyber_kit import Settings, create_app
+from dyber_kit.serving.server import STILL_SERVING_SECONDS, build_server
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
-from tests.stand_in.running import process
+from tests.stand_in.running import ROOT, process
 
 STEPS = 12
 LONG_CALL = {
@@ -22,6 +24,7 @@ LONG_CALL = {
     "method": "tools/call",
     "params": {"name": "template_countdown", "arguments": {"steps": STEPS, "interval_ms": 200}},
 }
+READINESS_REQUEST = b"GET /ready HTTP/1.1\r\nHost: localhost\r\n\r\n"
 ACCEPT = {"accept": "application/json, text/event-stream"}
 
 
@@ -75,6 +78,44 @@ async def test_a_stopping_server_accepts_no_connections_while_it_finishes_its_ca
                     await asyncio.sleep(0.02)
             assert not call.done()
             assert '"steps":12' in (await call).text.replace("\\", "").replace(" ", "")
+
+
+async def test_connections_made_before_the_server_stops_listening_are_served(monkeypatch):
+    """The kernel accepts connections for the server, which it has not seen yet when it stops to listen."""
+    app = create_app(name="quiet", title="Quiet", version="1", instructions="", tools=[], settings=Settings(port=0))
+    server = build_server(app)
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    address = server.servers[0].sockets[0].getsockname()
+    clients: list[socket.socket] = []
+
+    def connect_at_the_last_moment() -> bool:
+        """Take the place of the last thing that a stopping server asks before it stops listening."""
+        if not clients:
+            clients.extend(socket.create_connection(address, 5) for _ in range(3))
+            clients[0].sendall(READINESS_REQUEST)
+        return True
+
+    monkeypatch.setattr(app.sessions, "end_quiet", connect_at_the_last_moment)
+    server.should_exit = True
+    while not clients:
+        await asyncio.sleep(0.01)
+    clients[1].sendall(READINESS_REQUEST)
+    for client in clients[:2]:
+        client.settimeout(10)
+        assert (await asyncio.to_thread(client.recv, 4096)).startswith(b"HTTP/1.1 503")
+    # The third sends nothing, and cannot hold the server up for long.
+    await asyncio.wait_for(serving, 20)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(address, 5)
+
+
+def test_the_gateway_has_no_idle_connection_left_when_a_stopping_server_closes_them():
+    """Otherwise it could send a call at that instant, which would be lost."""
+    template = (ROOT / "nginx" / "templates" / "upstreams.conf.j2").read_text()
+    [seconds] = re.findall(r"^ *keepalive_timeout (\d+)s;$", template, re.MULTILINE)
+    assert int(seconds) + 0.25 < STILL_SERVING_SECONDS
 
 
 async def test_a_call_longer_than_the_limit_ends_with_a_timeout_code():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 import time
 
@@ -16,10 +17,14 @@ from dyber_kit.serving.app import ServiceApp
 logger = logging.getLogger("dyber.server")
 
 KEEP_ALIVE_SECONDS = 75
-# How long a stopping server still accepts connections: until it exits, Docker's DNS lists it and the gateway calls it.
-_STILL_SERVING_SECONDS = 1.0
+#: How long a stopping server still accepts connections: until it exits, Docker's DNS lists it and the gateway calls it.
+#: Longer than the gateway keeps an idle connection (keepalive_timeout in nginx/templates/upstreams.conf.j2), so that the
+#: gateway has none left that it could call on while this server closes it.
+STILL_SERVING_SECONDS = 1.5
 # How much longer it does so while legacy sessions have calls running: only it can answer their next POST.
 _SESSION_SECONDS = 3.0
+# How long a connection may take to send its first request after the server has stopped listening.
+_FIRST_REQUEST_SECONDS = 1.0
 # Pause between the end of the last call and the end of SSE streams, in which its answer is sent.
 _FLUSH_SECONDS = 0.5
 
@@ -28,15 +33,14 @@ class DrainingServer(uvicorn.Server):
     """Extends uvicorn: after SIGTERM it first serves on for a moment, and it ends SSE streams only between calls.
 
     From SIGTERM on, every answer has `Connection: close`, and new legacy streams are left to other containers. After
-    1 s, each legacy session ends as soon as it is quiet; connections are accepted until all sessions have ended, at
-    most 3 s more. Then listening sockets and idle connections are closed and running calls are finished; the gateway,
-    whose connections are refused here, calls another container.
+    1.5 s, each legacy session ends as soon as it is quiet; connections are accepted until all sessions have ended, at
+    most 3 s more. Then new connections are refused, so that the gateway calls another container. Those that the kernel
+    has accepted by then are served. Idle connections are closed, which the gateway has stopped using before, and
+    running calls are finished.
 
-    Two kinds of requests can still be lost, each within milliseconds: a request that the gateway writes on an idle
-    kept-alive connection, or on one not yet accepted, at the instant it is closed here (Nginx retries all but POST);
-    and a session's POST that is sent before the client has seen the end of its stream. The latter gets 404 and is not
-    executed. A session that calls without a pause, or has a call running for longer than the 3 s, finishes its calls
-    but cannot start another.
+    Only a session's POST can still be lost, if it is sent before the client has seen the end of its stream: it gets 404
+    and is not executed. A session that calls without a pause, or has a call running for longer than the 3 s, finishes
+    its calls but cannot start another.
     """
 
     def __init__(self, config: uvicorn.Config, app: ServiceApp) -> None:
@@ -49,16 +53,47 @@ class DrainingServer(uvicorn.Server):
         self._calls.draining = True
         self._sessions.hang_up = self._hang_up
         logger.info("draining", extra={"in_flight": self._calls.in_flight, "sessions": len(self._sessions.open)})
-        await asyncio.sleep(_STILL_SERVING_SECONDS)
+        await asyncio.sleep(STILL_SERVING_SECONDS)
         deadline = time.monotonic() + _SESSION_SECONDS
         while not self._sessions.end_quiet() and time.monotonic() < deadline:
             await asyncio.sleep(0.05)
+        await self._stop_listening()
         release = asyncio.create_task(self._release_streams())
         try:
             await super().shutdown(sockets)
         finally:
             release.cancel()
             AppStatus.should_exit = False
+
+    async def _stop_listening(self) -> None:
+        """Refuse new connections, and wait until those already made have sent their first request.
+
+        asyncio would reset the connections that wait in the kernel's queue, and uvicorn would close those whose request
+        has not been read yet. The sender may not repeat either of these requests, as it cannot know their fate.
+        """
+        # Duplicates, so that the queues remain when asyncio closes its sockets.
+        queues = [
+            socket.socket(fileno=os.dup(listener.fileno())) for server in self.servers for listener in server.sockets
+        ]
+        for server in self.servers:
+            server.close()
+        loop = asyncio.get_running_loop()
+        for queue in queues:
+            with queue:
+                accepted = _queued(queue)
+            for connection in accepted:
+                await loop.connect_accepted_socket(self._protocol, connection)
+        deadline = time.monotonic() + _FIRST_REQUEST_SECONDS
+        while any(_has_no_request(connection) for connection in self.server_state.connections):
+            if time.monotonic() > deadline:
+                return
+            await asyncio.sleep(0.02)
+
+    def _protocol(self) -> asyncio.Protocol:
+        protocol: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg] # as uvicorn itself does
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return protocol
 
     def _hang_up(self, scope: Scope) -> None:
         for connection in list(self.server_state.connections):
@@ -70,6 +105,27 @@ class DrainingServer(uvicorn.Server):
             await asyncio.sleep(0.05)
         await asyncio.sleep(_FLUSH_SECONDS)
         AppStatus.should_exit = True
+
+
+def _queued(listener: socket.socket) -> list[socket.socket]:
+    """Accept all connections that wait in a listening socket's queue."""
+    listener.setblocking(False)
+    accepted: list[socket.socket] = []
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except BlockingIOError:
+            return accepted
+        except ConnectionError:
+            # The client has given this one up.
+            continue
+        connection.setblocking(False)
+        accepted.append(connection)
+
+
+def _has_no_request(connection: object) -> bool:
+    """Return whether an HTTP connection has not sent a whole request head yet."""
+    return hasattr(connection, "cycle") and connection.cycle is None
 
 
 def build_server(app: ServiceApp) -> DrainingServer:
