@@ -7,6 +7,9 @@ import json
 import re
 import signal
 import socket
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
 import pytest
@@ -25,6 +28,9 @@ LONG_CALL = {
     "params": {"name": "template_countdown", "arguments": {"steps": STEPS, "interval_ms": 200}},
 }
 READINESS_REQUEST = b"GET /ready HTTP/1.1\r\nHost: localhost\r\n\r\n"
+REST_REQUEST = (
+    b"POST /test HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+)
 ACCEPT = {"accept": "application/json, text/event-stream"}
 
 
@@ -109,6 +115,35 @@ async def test_connections_made_before_the_server_stops_listening_are_served(mon
     await asyncio.wait_for(serving, 20)
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(address, 5)
+
+
+def test_every_connection_gets_an_answer_while_the_server_stops():
+    """Eight clients connect again and again until the server refuses connections, as the gateway does under load."""
+    answers: Counter[str] = Counter()
+
+    def call_until_refused(address: tuple[str, int]) -> None:
+        while True:
+            try:
+                connection = socket.create_connection(address, 10)
+            except ConnectionRefusedError:
+                return
+            with connection:
+                connection.sendall(REST_REQUEST)
+                try:
+                    answers[connection.recv(4096)[:8].decode() or "closed"] += 1
+                except ConnectionResetError:
+                    answers["reset"] += 1
+
+    for _ in range(4):
+        # Without a line in the log for each call: nobody reads the log here, and a full pipe would stop the server.
+        with process("template_server", LOG_LEVEL="ERROR") as (child, base), ThreadPoolExecutor(8) as clients:
+            address = "127.0.0.1", int(base.rsplit(":", 1)[1])
+            calls = [clients.submit(call_until_refused, address) for _ in range(8)]
+            time.sleep(0.2)
+            child.send_signal(signal.SIGTERM)
+            for call in calls:
+                call.result(30)
+    assert set(answers) == {"HTTP/1.1"}, answers
 
 
 def test_the_gateway_has_no_idle_connection_left_when_a_stopping_server_closes_them():

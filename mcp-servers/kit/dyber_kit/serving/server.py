@@ -23,6 +23,8 @@ KEEP_ALIVE_SECONDS = 75
 STILL_SERVING_SECONDS = 1.5
 # How much longer it does so while legacy sessions have calls running: only it can answer their next POST.
 _SESSION_SECONDS = 3.0
+# How long asyncio is given to set up the connections that it has accepted; it needs two turns of its loop.
+_SET_UP_SECONDS = 0.02
 # How long a connection may take to send its first request after the server has stopped listening.
 _FIRST_REQUEST_SECONDS = 1.0
 # Pause between the end of the last call and the end of SSE streams, in which its answer is sent.
@@ -71,13 +73,16 @@ class DrainingServer(uvicorn.Server):
         asyncio would reset the connections that wait in the kernel's queue, and uvicorn would close those whose request
         has not been read yet. The sender may not repeat either of these requests, as it cannot know their fate.
         """
+        loop = asyncio.get_running_loop()
+        listeners = [listener for server in self.servers for listener in server.sockets]
         # Duplicates, so that the queues remain when asyncio closes its sockets.
-        queues = [
-            socket.socket(fileno=os.dup(listener.fileno())) for server in self.servers for listener in server.sockets
-        ]
+        queues = [socket.socket(fileno=os.dup(listener.fileno())) for listener in listeners]
+        for listener in listeners:
+            loop.remove_reader(listener.fileno())
+        # asyncio drops a connection that it has accepted but not set up yet when the server is closed.
+        await asyncio.sleep(_SET_UP_SECONDS)
         for server in self.servers:
             server.close()
-        loop = asyncio.get_running_loop()
         for queue in queues:
             with queue:
                 accepted = _queued(queue)
