@@ -77,6 +77,7 @@ def build_app(
             *read_tools(site, Accounts(reader, pages, logins), Sampler(site, settings.max_call_seconds)),
             *write_tools(site, SiteWriter(reader, config.creator_url), pages, writes, config.uploads),
         ],
+        accounts=config.accounts,
         rest=rest_routes(site),
         lifespan=running,
         ready=browser.problem,

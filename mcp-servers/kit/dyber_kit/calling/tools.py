@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, cast, get_args
 
@@ -12,6 +12,7 @@ from mcp.types import CallToolResult, ContentBlock, InputRequiredResult, TextCon
 from pydantic import BaseModel, PrivateAttr
 from pydantic_core import to_json
 
+from dyber_kit.calling.accounts import account_parameters
 from dyber_kit.calling.answers import WARNINGS_META, failed, within_limits
 from dyber_kit.calling.arguments import Reading, read_arguments
 from dyber_kit.calling.asking import asked
@@ -85,14 +86,30 @@ class ServiceTool(Tool):
 
     _calls: Calls = PrivateAttr()
     _max_answer_chars: int = PrivateAttr()
+    _all_parameters: dict[str, Any] = PrivateAttr()
+    _settled: dict[str, str] = PrivateAttr()
+
+    @property
+    def all_parameters(self) -> dict[str, Any]:
+        """Return the JSON Schema of all arguments, also of those that agents do not see; the contract has it."""
+        return self._all_parameters
 
     @classmethod
-    def build(cls, declaration: ToolDeclaration, calls: Calls, max_answer_chars: int) -> ServiceTool:
-        """Make the running tool; its answers stay within `max_answer_chars` characters of JSON.
+    def build(
+        cls, declaration: ToolDeclaration, calls: Calls, max_answer_chars: int, only_account: str | None = None
+    ) -> ServiceTool:
+        """Make the running tool.
+
+        Args:
+            declaration: The declared tool.
+            calls: Runs its calls.
+            max_answer_chars: Most characters of an answer's JSON.
+            only_account: The account, when no other is configured: parameters marked `AccountName` are left out then.
 
         Raises:
             ValueError: The function is not async, or has no docstring or no return type that makes an output schema,
-                or its inputs are not flat (agents ignore `$ref`); the message names the function.
+                or its inputs are not flat (agents ignore `$ref`), or its account has no default; the message names the
+                function.
         """
         name = declaration.name
         description = description_of("tool", declaration.function)
@@ -112,6 +129,10 @@ class ServiceTool(Tool):
         built.parameters = _untitled(built.parameters)
         if "$defs" in built.parameters:
             raise ValueError(f"tool {name} has nested inputs; use flat scalars and Literal")
+        marked = account_parameters(built)
+        built._settled = {} if only_account is None else dict.fromkeys(marked, only_account)
+        built._all_parameters = built.parameters
+        built.parameters = _without(built.parameters, built._settled.keys())
         built._calls = calls
         built._max_answer_chars = max_answer_chars
         return built
@@ -133,7 +154,7 @@ class ServiceTool(Tool):
             raise
 
     async def _execute(self, arguments: Any, context: Context[Any, Any], convert_result: bool) -> Any:
-        read = read_arguments(self.fn_metadata.arg_model, self.parameters, arguments)
+        read = read_arguments(self.fn_metadata.arg_model, self.parameters, arguments, self._settled)
         checked = read.checked.model_dump_one_level()
         async with reporting(context) as reported:
             injected: dict[str, Any] = {self.context_kwarg: reported} if self.context_kwarg else {}
@@ -189,3 +210,9 @@ def _untitled(schema: dict[str, Any]) -> dict[str, Any]:
     for rules in arguments.values():
         rules.pop("title", None)
     return {**{key: value for key, value in schema.items() if key != "title"}, "properties": arguments}
+
+
+def _without(schema: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """Return `schema` without the optional arguments of these names."""
+    arguments = {name: rules for name, rules in schema.get("properties", {}).items() if name not in names}
+    return {**schema, "properties": arguments}
