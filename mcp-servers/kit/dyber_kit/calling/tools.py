@@ -13,8 +13,8 @@ from pydantic import BaseModel, PrivateAttr
 from pydantic_core import to_json
 
 from dyber_kit.calling.accounts import account_parameters
-from dyber_kit.calling.answers import WARNINGS_META, failed, within_limits
-from dyber_kit.calling.arguments import Reading, read_arguments
+from dyber_kit.calling.answers import WARNINGS_META, failed, short_text, wants_short_text, within_limits
+from dyber_kit.calling.arguments import read_arguments
 from dyber_kit.calling.asking import asked
 from dyber_kit.calling.calls import Calls
 from dyber_kit.calling.cursors import fit_answer
@@ -169,7 +169,9 @@ class ServiceTool(Tool):
         if isinstance(result, BaseModel) and not isinstance(result, CallToolResult):
             result = fit_answer(result, self._max_answer_chars)
         parts = list(result.content) if isinstance(result, CallToolResult) else []
-        return self._answer(self._converted(result), parts, read) if convert_result else result
+        if not convert_result:
+            return result
+        return self._answer(self._converted(result), parts, read.warnings, wants_short_text(context))
 
     def _converted(self, result: Any) -> Any:
         """Return the SDK's answer for a result; its text is left out when `_answer` writes that anyway."""
@@ -178,20 +180,24 @@ class ServiceTool(Tool):
             return CallToolResult(content=[], structured_content=result.model_dump(mode="json", by_alias=True))
         return self.fn_metadata.convert_result(result)
 
-    def _answer(self, result: Any, parts: Sequence[ContentBlock], read: Reading[Any]) -> Any:
+    def _answer(self, result: Any, parts: Sequence[ContentBlock], warnings: list[str], is_short: bool) -> Any:
         """Return the answer with the warnings and with compact JSON, which has fewer tokens than the SDK's.
 
-        The tool's own `parts`, such as a picture or a text for people, follow the JSON.
+        The tool's own `parts`, such as a picture or a text for people, follow the JSON. With `is_short`, one line takes
+        the place of the JSON and of the text with the warnings.
         """
         if not isinstance(result, CallToolResult):
             return result
-        if result.structured_content is not None:
-            text = to_json(result.structured_content).decode()
+        structure = result.structured_content
+        is_short = is_short and structure is not None
+        if structure is not None:
+            text = short_text(self.title or self.name, structure, warnings) if is_short else to_json(structure).decode()
             result.content = [TextContent(type="text", text=text), *parts]
         within_limits(result, self._max_answer_chars)
-        if read.warnings:
-            result.content = [*result.content, TextContent(type="text", text=f"提示：{'；'.join(read.warnings)}")]
-            result.meta = {**(result.meta or {}), WARNINGS_META: read.warnings}
+        if warnings:
+            result.meta = {**(result.meta or {}), WARNINGS_META: warnings}
+        if warnings and not is_short:
+            result.content = [*result.content, TextContent(type="text", text=f"提示：{'；'.join(warnings)}")]
         return result
 
 
