@@ -15,7 +15,7 @@ from pydantic_core import to_json
 from dyber_kit.calling.accounts import account_parameters
 from dyber_kit.calling.answers import WARNINGS_META, failed, short_text, wants_short_text, within_limits
 from dyber_kit.calling.arguments import read_arguments
-from dyber_kit.calling.asking import asked
+from dyber_kit.calling.asking import InputRequired, asked, asking_within
 from dyber_kit.calling.calls import Calls
 from dyber_kit.calling.cursors import fit_answer
 from dyber_kit.calling.declared import description_of, name_of
@@ -163,7 +163,11 @@ class ServiceTool(Tool):
                 if isinstance(answers, InputRequiredResult):
                     return answers
                 injected |= answers
-            result = await self.fn(**checked, **injected)
+            with asking_within(None if self.resolved_params else context):
+                try:
+                    result = await self.fn(**checked, **injected)
+                except InputRequired as required:
+                    return required.result
         if isinstance(result, InputRequiredResult):
             return result
         if isinstance(result, BaseModel) and not isinstance(result, CallToolResult):
