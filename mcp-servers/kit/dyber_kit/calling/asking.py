@@ -135,7 +135,7 @@ async def ask_consent(message: str, state: str) -> Consent | None:
         raise InputRequired(InputRequiredResult(input_requests={_CONSENT: question}, request_state=state))
     try:
         answer = await call.session.elicit_form(message, _NO_FIELDS, related_request_id=call.request_id)
-    except MCPError:
+    except (MCPError, ValueError):  # A refusal, or an answer that is none.
         return None
     return Consent(answer.action == "accept", state)
 

@@ -17,7 +17,7 @@ from dyber_kit.writes.flow import Confirmation, DryRun, WriteResult, Writes
 from mcp import Client
 from mcp.client.sse import sse_client
 from mcp.shared.exceptions import MCPError
-from mcp.types import CallToolResult, ElicitResult, InputRequiredResult
+from mcp.types import CallToolResult, ElicitResult, ErrorData, InputRequiredResult
 from pydantic import Field
 
 from tests.stand_in.running import free_port, running
@@ -95,7 +95,7 @@ def served(board: Board) -> Iterator[str]:
         yield base
 
 
-def connected(base: str, way: str, user: User | None = None) -> Client:
+def connected(base: str, way: str, user: Any = None) -> Client:
     if way == "sse":
         return Client(sse_client(f"{base}/mcp/sse"), mode="legacy", elicitation_callback=user)
     return Client(f"{base}/mcp", mode=way, elicitation_callback=user)  # type: ignore[arg-type]
@@ -106,10 +106,10 @@ async def call(app: ServiceApp, **arguments: object) -> CallToolResult:
         return await client.call_tool("board_pin", {**CALL, **arguments})
 
 
-async def confirmed(app: ServiceApp) -> CallToolResult:
+async def confirmed(app: ServiceApp, **arguments: object) -> CallToolResult:
     """Make a dry run and the confirmed call."""
-    planned = (await call(app)).structured_content
-    return await call(app, dry_run=False, confirmation=planned["confirmation"])
+    planned = (await call(app, **arguments)).structured_content
+    return await call(app, **arguments, dry_run=False, confirmation=planned["confirmation"])
 
 
 def code_of(result: CallToolResult) -> str | None:
@@ -171,6 +171,17 @@ async def test_a_dry_run_asks_nobody_and_says_that_the_client_will_ask(served, b
         done = await client.call_tool("board_pin", {**CALL, "dry_run": False, "confirmation": planned["confirmation"]})
     assert "客户端会直接询问用户" in planned["next_step"]
     assert (user.questions, done.structured_content["done"]) == ([], True)
+
+
+@pytest.mark.parametrize("way", ["legacy", "sse"])
+async def test_an_older_client_that_fails_to_ask_needs_the_token(served, board, way):
+    async def fail(context: Any, params: Any) -> ErrorData:
+        return ErrorData(code=-32000, message="no window")
+
+    async with connected(served, way, fail) as client:
+        result = await client.call_tool("board_pin", {**CALL, "dry_run": False})
+    assert (code_of(result), board.written) == ("CONFIRMATION_REQUIRED", [])
+    assert "dry_run=true" in result.content[0].text
 
 
 async def test_the_user_is_not_asked_about_a_write_that_would_be_prevented(served, board):
@@ -276,6 +287,6 @@ async def test_the_log_says_that_the_user_was_asked_and_what_the_answer_was(boar
 async def test_the_log_has_no_contents(board, logged, caplog):
     caplog.set_level(logging.DEBUG)
     board.end = ends_with(ValueError("crash"))
-    await call(board.build(), text="SECRET-TEXT")
-    await confirmed(board.build())
+    await confirmed(board.build(), text="SECRET-TEXT")
+    assert board.written == ["SECRET-TEXT"]
     assert "SECRET-TEXT" not in "".join(str(vars(record)) for record in caplog.records if "dyber" in record.name)
