@@ -85,7 +85,7 @@ async def test_without_the_header_the_text_is_whole(shelf, text):
 
 
 async def test_warnings_about_arguments_are_in_the_line_and_for_programs(shelf):
-    result = await called(shelf, "auto", "SHORT", "shelf_list", limt=2)
+    result = await called(shelf, "auto", "SHORT", "shelf_list", limits=2)
     assert len(texts(result)) == 1 and "是否想用 limit？" in texts(result)[0]
     assert len(result.meta[WARNINGS_META]) == 1
 
