@@ -71,11 +71,24 @@ def running_tools(container: Mapping[str, Any]) -> RunningTools:
 
 
 def with_hidden(listed: Contract, printed: Contract, environment: Mapping[str, str]) -> RunningTools:
-    """Combine the tools that a server lists with those that its code has (`printed`) and its environment hides."""
+    """Combine the tools that a server lists with those that its code has (`printed`) and its environment hides.
+
+    A listed tool that lacks nothing but optional arguments of its code is taken from the code: a server leaves out the
+    name of the account when only one account is configured.
+    """
     hidden = tuple(name for name in hidden_tools(printed.read_only, environment) if name not in listed.tools)
-    tools = {**listed.tools, **{name: printed.tools[name] for name in hidden}}
+    shown = {name: _with_left_out_arguments(tool, printed.tools.get(name, tool)) for name, tool in listed.tools.items()}
+    tools = {**shown, **{name: printed.tools[name] for name in hidden}}
     # The other offers are those of the code: no setting hides any.
     return RunningTools(Contract(tools, printed.others), hidden)
+
+
+def _with_left_out_arguments(listed: Mapping[str, Any], printed: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return `printed` if `listed` differs from it only by optional arguments that are missing; else `listed`."""
+    schema, visible = printed.get("inputSchema", {}), listed.get("inputSchema", {}).get("properties", {})
+    required = schema.get("required", [])
+    kept = {name: rules for name, rules in schema.get("properties", {}).items() if name in visible or name in required}
+    return printed if listed == {**printed, "inputSchema": {**schema, "properties": kept}} else listed
 
 
 def image_contract(image: str, environment: Mapping[str, str] | None = None) -> Contract:

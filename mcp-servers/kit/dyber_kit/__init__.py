@@ -1,5 +1,6 @@
 """Exports what every DyberPet MCP server is built from."""
 
+from dyber_kit.calling.accounts import AccountName
 from dyber_kit.calling.completions import completion
 from dyber_kit.calling.prompts import prompt
 from dyber_kit.calling.resources import resource
@@ -13,6 +14,7 @@ from dyber_kit.serving.server import run
 from dyber_kit.settings import Settings, environment_flag, environment_number, environment_secret
 
 __all__ = [
+    "AccountName",
     "Caller",
     "ErrorCode",
     "Metrics",

@@ -25,6 +25,9 @@ from dyber_kit.settings import Settings
 def tools_contract(app: ServiceApp) -> dict[str, Any]:
     """Return names, texts, schemas and annotations of the app's tools, each with its SHA-256.
 
+    It is the same whatever accounts are configured: the schemas have the arguments for an account even where agents do
+    not see them.
+
     The app's prompts, resources, templates of resources and completions follow under a key each, when it has any; the
     contract's SHA-256 then covers them too.
 
@@ -34,7 +37,7 @@ def tools_contract(app: ServiceApp) -> dict[str, Any]:
 
 
 async def _contract(app: ServiceApp) -> dict[str, Any]:
-    tools = _entries(await app.mcp.list_tools(), "name")
+    tools = _entries(await app.mcp.list_contract(), "name")
     others: dict[str, Any] = {
         "prompts": _entries(await app.mcp.list_prompts(), "name"),
         "resources": _entries(await app.mcp.list_resources(), "uri"),

@@ -9,8 +9,13 @@ SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
 
 
 def iso_utc(time: datetime | None) -> str | None:
-    """Return a time as `2025-05-19T03:00:21Z`, the form in every answer; None stays None."""
+    """Return a time as `2025-05-19T03:00:21Z`; None stays None."""
     return None if time is None else time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def iso_local(time: datetime | None) -> str | None:
+    """Return a time as `2026-11-29T16:00:00+08:00`, on the clock of the platforms' users; None stays None."""
+    return None if time is None else time.astimezone(SHANGHAI).isoformat(timespec="seconds")
 
 
 def next_midnight(time: datetime, zone: tzinfo = SHANGHAI) -> datetime:

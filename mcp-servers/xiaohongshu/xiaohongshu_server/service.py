@@ -10,9 +10,9 @@ from dyber_kit.browser.logins import Logins
 from dyber_kit.browser.pages import Pages
 from dyber_kit.browser.pool import BrowserPool, BrowserSettings
 from dyber_kit.browser.sessions import SessionStore
-from dyber_kit.calling.confirm import Confirmations
 from dyber_kit.upstream.cache import Cache
 from dyber_kit.upstream.privacy import Privacy
+from dyber_kit.writes.flow import Writes
 
 from xiaohongshu_server.analysis.sampling import Sampler
 from xiaohongshu_server.browsing.platform import PLATFORM
@@ -25,7 +25,7 @@ from xiaohongshu_server.reading.reader import SiteReader
 from xiaohongshu_server.reading.site import Site
 from xiaohongshu_server.rest import rest_routes
 from xiaohongshu_server.tools.read_tools import read_tools
-from xiaohongshu_server.tools.write_tools import Writes, write_tools
+from xiaohongshu_server.tools.write_tools import write_tools
 from xiaohongshu_server.writing.writer import SiteWriter
 
 NAME = "xiaohongshu"
@@ -62,7 +62,7 @@ def build_app(
                 await links.close()
                 await cache.close()
 
-    writes = Writes(Confirmations())
+    writes = Writes()
     return create_app(
         name=NAME,
         title="小红书 MCP",
@@ -77,6 +77,7 @@ def build_app(
             *read_tools(site, Accounts(reader, pages, logins), Sampler(site, settings.max_call_seconds)),
             *write_tools(site, SiteWriter(reader, config.creator_url), pages, writes, config.uploads),
         ],
+        accounts=config.accounts,
         rest=rest_routes(site),
         lifespan=running,
         ready=browser.problem,

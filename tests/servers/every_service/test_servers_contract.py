@@ -13,6 +13,12 @@ from pydantic import BaseModel
 
 from tests.stand_in.running import SERVERS, free_port
 from tests.stand_in.services import PACKAGES, build
+from tests.stand_in.tokens import SEEN, tokens_of
+
+#: Some clients cut longer texts off.
+MAX_TEXT_CHARS = 2000
+#: Most tokens of all tools of a server together, with their output schemas.
+MAX_TOKENS = 4000
 
 
 @pytest.fixture(params=sorted(PACKAGES))
@@ -62,6 +68,18 @@ def test_every_text_argument_and_number_is_bounded(contract):
                 assert "maxLength" in rules or "enum" in rules, (name, argument)
             if rules["type"] in ("integer", "number"):
                 assert {"minimum", "maximum"} <= set(rules), (name, argument)
+
+
+def test_instructions_and_descriptions_are_short(contract):
+    service, actual = contract
+    instructions = build(PACKAGES[service], all_tools(free_port())).mcp.instructions
+    assert 0 < len(instructions) <= MAX_TEXT_CHARS
+    assert [name for name, tool in actual["tools"].items() if len(tool["description"]) > MAX_TEXT_CHARS] == []
+
+
+def test_the_list_of_all_tools_costs_few_tokens(contract):
+    tools = [{"name": name, **published} for name, published in contract[1]["tools"].items()]
+    assert tokens_of(tools, *SEEN, "outputSchema") <= MAX_TOKENS
 
 
 def test_every_tool_describes_its_output(contract):

@@ -6,11 +6,11 @@ import stat
 
 import pytest
 from dyber_kit import ErrorCode, ServiceError, Settings, environment_secret
-from dyber_kit.calling import confirm as confirm_module
-from dyber_kit.calling.confirm import MAX_TOKEN_CHARS, Confirmations
 from dyber_kit.errors import KINDS
 from dyber_kit.files import set_aside, write_private
 from dyber_kit.upstream.privacy import Privacy
+from dyber_kit.writes import confirm as confirm_module
+from dyber_kit.writes.confirm import MAX_TOKEN_CHARS, Confirmations
 
 
 def test_a_secret_comes_from_its_file(tmp_path, monkeypatch):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mcp.server.mcpserver import Context
 from mcp.types import AudioContent, CallToolResult, ImageContent, TextContent
 from pydantic_core import to_json
 
@@ -10,6 +14,8 @@ from dyber_kit.errors import ERROR_META, ServiceError
 
 #: Key of an answer's `_meta` with what the caller should know about its arguments, as a list of sentences.
 WARNINGS_META = "dyber/warnings"
+#: Header of a request: with the value `short`, the text of an answer is one line, as the client reads the structure.
+TEXT_HEADER = "X-Dyber-Text"
 #: Largest picture or sound in an answer, in characters of Base64.
 MAX_MEDIA_CHARS = 1_000_000
 
@@ -19,6 +25,29 @@ def failed(error: ServiceError) -> CallToolResult:
     return CallToolResult(
         content=[TextContent(type="text", text=error.text)], is_error=True, _meta={ERROR_META: error.details}
     )
+
+
+def wants_short_text(context: Context[Any, Any]) -> bool:
+    """Return whether the client of a call asks for a short text, since it reads structures."""
+    try:
+        headers = context.headers or {}
+    except ValueError:  # A call from inside the process, without a request.
+        return False
+    return headers.get(TEXT_HEADER, "").strip().lower() == "short"
+
+
+def short_text(title: str, structure: Mapping[str, Any], warnings: Sequence[str]) -> str:
+    """Return one line for an answer whose structure the client reads: title, number of items, and warnings.
+
+    Args:
+        title: The tool's title.
+        structure: The whole answer; its `warnings` are repeated when it has any.
+        warnings: What the caller should know about its arguments.
+    """
+    items, known = structure.get("items"), structure.get("warnings")
+    count = f"：{len(items)} 项" if isinstance(items, list) else ""
+    all_warnings = [*(known if isinstance(known, list) else []), *warnings]
+    return f"{title}{count}（见 structuredContent）" + "".join(f"；提示：{warning}" for warning in all_warnings)
 
 
 def within_limits(result: CallToolResult, max_chars: int) -> None:

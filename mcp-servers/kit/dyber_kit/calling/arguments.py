@@ -21,6 +21,7 @@ from dyber_kit.errors import KINDS, ErrorCode, ServiceError
 
 Model = TypeVar("Model", bound=BaseModel)
 
+_NULL = "null"
 _MAX_PROBLEMS = 5
 _MAX_NAMES = 30
 _LONGEST_NAME = 60
@@ -35,7 +36,9 @@ class Reading(Generic[Model]):
     warnings: list[str] = field(default_factory=list)
 
 
-def read_arguments(model: type[Model], schema: Rules, given: Any) -> Reading[Model]:
+def read_arguments(
+    model: type[Model], schema: Rules, given: Any, settled: Mapping[str, str] | None = None
+) -> Reading[Model]:
     """Return the arguments in `given` as an instance of `model`.
 
     Unknown names are ignored; `warnings` lists those that resemble a declared name. `null` stands for the default.
@@ -44,6 +47,8 @@ def read_arguments(model: type[Model], schema: Rules, given: Any) -> Reading[Mod
         model: Checks the converted arguments.
         schema: JSON Schema of the model, with `properties` and `required`.
         given: What the caller sent: an object, the JSON text of one, or None for no arguments.
+        settled: Arguments of the model that are not in `schema` because they have only one possible value, with it.
+            They are ignored, other values with a warning.
 
     Raises:
         ServiceError: INVALID_ARGUMENT; the message states each problem with the bounds and an example, and never
@@ -51,7 +56,9 @@ def read_arguments(model: type[Model], schema: Rules, given: Any) -> Reading[Mod
     """
     declared: Mapping[str, Rules] = schema.get("properties", {})
     required = set(schema.get("required", ()))
-    sent = _as_object(given, declared)
+    given_all = _as_object(given, declared)
+    settled = settled or {}
+    sent = {name: value for name, value in given_all.items() if name not in settled}
     resembling = _resembling(sent, declared)
     values: dict[str, Any] = {}
     problems: list[str] = []
@@ -59,6 +66,9 @@ def read_arguments(model: type[Model], schema: Rules, given: Any) -> Reading[Mod
         f"没有名为 {shown_name(name)} 的参数，已忽略；是否想用 {declared_name}？"
         for name, declared_name in resembling.items()
     ]
+    for name, only_value in settled.items():
+        if given_all.get(name) not in (None, "", _NULL, only_value):
+            warnings.append(f"{name} 只能是 {only_value}，已忽略给的值")
     for name, rules in declared.items():
         optional = name not in required
         if name not in sent:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, cast, get_args
 
@@ -12,9 +12,10 @@ from mcp.types import CallToolResult, ContentBlock, InputRequiredResult, TextCon
 from pydantic import BaseModel, PrivateAttr
 from pydantic_core import to_json
 
-from dyber_kit.calling.answers import WARNINGS_META, failed, within_limits
-from dyber_kit.calling.arguments import Reading, read_arguments
-from dyber_kit.calling.asking import asked
+from dyber_kit.calling.accounts import account_parameters
+from dyber_kit.calling.answers import WARNINGS_META, failed, short_text, wants_short_text, within_limits
+from dyber_kit.calling.arguments import read_arguments
+from dyber_kit.calling.asking import InputRequired, asked, asking_within
 from dyber_kit.calling.calls import Calls
 from dyber_kit.calling.cursors import fit_answer
 from dyber_kit.calling.declared import description_of, name_of
@@ -85,14 +86,30 @@ class ServiceTool(Tool):
 
     _calls: Calls = PrivateAttr()
     _max_answer_chars: int = PrivateAttr()
+    _all_parameters: dict[str, Any] = PrivateAttr()
+    _settled: dict[str, str] = PrivateAttr()
+
+    @property
+    def all_parameters(self) -> dict[str, Any]:
+        """Return the JSON Schema of all arguments, also of those that agents do not see; the contract has it."""
+        return self._all_parameters
 
     @classmethod
-    def build(cls, declaration: ToolDeclaration, calls: Calls, max_answer_chars: int) -> ServiceTool:
-        """Make the running tool; its answers stay within `max_answer_chars` characters of JSON.
+    def build(
+        cls, declaration: ToolDeclaration, calls: Calls, max_answer_chars: int, only_account: str | None = None
+    ) -> ServiceTool:
+        """Make the running tool.
+
+        Args:
+            declaration: The declared tool.
+            calls: Runs its calls.
+            max_answer_chars: Most characters of an answer's JSON.
+            only_account: The account, when no other is configured: parameters marked `AccountName` are left out then.
 
         Raises:
             ValueError: The function is not async, or has no docstring or no return type that makes an output schema,
-                or its inputs are not flat (agents ignore `$ref`); the message names the function.
+                or its inputs are not flat (agents ignore `$ref`), or its account has no default; the message names the
+                function.
         """
         name = declaration.name
         description = description_of("tool", declaration.function)
@@ -112,6 +129,10 @@ class ServiceTool(Tool):
         built.parameters = _untitled(built.parameters)
         if "$defs" in built.parameters:
             raise ValueError(f"tool {name} has nested inputs; use flat scalars and Literal")
+        marked = account_parameters(built)
+        built._settled = {} if only_account is None else dict.fromkeys(marked, only_account)
+        built._all_parameters = built.parameters
+        built.parameters = _without(built.parameters, built._settled.keys())
         built._calls = calls
         built._max_answer_chars = max_answer_chars
         return built
@@ -133,7 +154,7 @@ class ServiceTool(Tool):
             raise
 
     async def _execute(self, arguments: Any, context: Context[Any, Any], convert_result: bool) -> Any:
-        read = read_arguments(self.fn_metadata.arg_model, self.parameters, arguments)
+        read = read_arguments(self.fn_metadata.arg_model, self.parameters, arguments, self._settled)
         checked = read.checked.model_dump_one_level()
         async with reporting(context) as reported:
             injected: dict[str, Any] = {self.context_kwarg: reported} if self.context_kwarg else {}
@@ -142,13 +163,19 @@ class ServiceTool(Tool):
                 if isinstance(answers, InputRequiredResult):
                     return answers
                 injected |= answers
-            result = await self.fn(**checked, **injected)
+            with asking_within(None if self.resolved_params else context):
+                try:
+                    result = await self.fn(**checked, **injected)
+                except InputRequired as required:
+                    return required.result
         if isinstance(result, InputRequiredResult):
             return result
         if isinstance(result, BaseModel) and not isinstance(result, CallToolResult):
             result = fit_answer(result, self._max_answer_chars)
         parts = list(result.content) if isinstance(result, CallToolResult) else []
-        return self._answer(self._converted(result), parts, read) if convert_result else result
+        if not convert_result:
+            return result
+        return self._answer(self._converted(result), parts, read.warnings, wants_short_text(context))
 
     def _converted(self, result: Any) -> Any:
         """Return the SDK's answer for a result; its text is left out when `_answer` writes that anyway."""
@@ -157,20 +184,24 @@ class ServiceTool(Tool):
             return CallToolResult(content=[], structured_content=result.model_dump(mode="json", by_alias=True))
         return self.fn_metadata.convert_result(result)
 
-    def _answer(self, result: Any, parts: Sequence[ContentBlock], read: Reading[Any]) -> Any:
+    def _answer(self, result: Any, parts: Sequence[ContentBlock], warnings: list[str], is_short: bool) -> Any:
         """Return the answer with the warnings and with compact JSON, which has fewer tokens than the SDK's.
 
-        The tool's own `parts`, such as a picture or a text for people, follow the JSON.
+        The tool's own `parts`, such as a picture or a text for people, follow the JSON. With `is_short`, one line takes
+        the place of the JSON and of the text with the warnings.
         """
         if not isinstance(result, CallToolResult):
             return result
-        if result.structured_content is not None:
-            text = to_json(result.structured_content).decode()
+        structure = result.structured_content
+        is_short = is_short and structure is not None
+        if structure is not None:
+            text = short_text(self.title or self.name, structure, warnings) if is_short else to_json(structure).decode()
             result.content = [TextContent(type="text", text=text), *parts]
         within_limits(result, self._max_answer_chars)
-        if read.warnings:
-            result.content = [*result.content, TextContent(type="text", text=f"提示：{'；'.join(read.warnings)}")]
-            result.meta = {**(result.meta or {}), WARNINGS_META: read.warnings}
+        if warnings:
+            result.meta = {**(result.meta or {}), WARNINGS_META: warnings}
+        if warnings and not is_short:
+            result.content = [*result.content, TextContent(type="text", text=f"提示：{'；'.join(warnings)}")]
         return result
 
 
@@ -189,3 +220,9 @@ def _untitled(schema: dict[str, Any]) -> dict[str, Any]:
     for rules in arguments.values():
         rules.pop("title", None)
     return {**{key: value for key, value in schema.items() if key != "title"}, "properties": arguments}
+
+
+def _without(schema: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """Return `schema` without the optional arguments of these names."""
+    arguments = {name: rules for name, rules in schema.get("properties", {}).items() if name not in names}
+    return {**schema, "properties": arguments}

@@ -14,7 +14,6 @@ from mcp.server.lowlevel import Server
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
-from mcp.server.mcpserver.tools import Tool
 from mcp.shared.exceptions import MCPError
 from mcp.types import (
     METHOD_NOT_FOUND,
@@ -37,6 +36,7 @@ from dyber_kit.calling.declared import protocol_error
 from dyber_kit.calling.prompts import ServicePrompt
 from dyber_kit.calling.resources import ServiceResource
 from dyber_kit.calling.scopes import CallerScope, current_scope, request_scope
+from dyber_kit.calling.tools import ServiceTool
 from dyber_kit.errors import KINDS, ErrorCode, ServiceError
 
 _LONGEST_ERROR = 1000
@@ -67,7 +67,7 @@ class KitServer(MCPServer):
         self,
         name: str,
         *,
-        tools: Sequence[Tool],
+        tools: Sequence[ServiceTool],
         withheld: Iterable[str] = (),
         require_scope: bool = False,
         prompts: Sequence[ServicePrompt] = (),
@@ -77,6 +77,7 @@ class KitServer(MCPServer):
     ) -> None:
         super().__init__(name, tools=list(tools), **options)
         self._read_only = {tool.name: bool(tool.annotations and tool.annotations.read_only_hint) for tool in tools}
+        self._all_parameters = {tool.name: tool.all_parameters for tool in tools}
         self._withheld = frozenset(withheld)
         self._require_scope = require_scope
         self.middleware.append(self._apply_scope)
@@ -97,6 +98,13 @@ class KitServer(MCPServer):
     async def list_tools(self) -> list[ListedTool]:
         """List the tools that the caller may call."""
         return [tool for tool in await super().list_tools() if self._allows(tool.name)]
+
+    async def list_contract(self) -> list[ListedTool]:
+        """List the tools as the contract has them, with the arguments that the settings keep from agents."""
+        return [
+            listed.model_copy(update={"input_schema": self._all_parameters[listed.name]})
+            for listed in await self.list_tools()
+        ]
 
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None) -> Any:
         """Call a tool by name; a name that is unknown to the caller is answered with the nearest known names."""

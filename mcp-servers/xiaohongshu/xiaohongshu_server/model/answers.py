@@ -192,15 +192,3 @@ class LoginCode(Answer):
     replaced: bool = False
     expires_at: str | None = None
     next_step: str
-
-
-class WriteResult(Answer):
-    """Describes a write, or with `dry_run` the write that `confirmation` permits."""
-
-    done: bool
-    dry_run: bool
-    summary: str
-    already_so: bool = False
-    confirmation: str | None = None
-    valid_seconds: int | None = None
-    next_step: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from dyber_kit import tool
+from dyber_kit import AccountName, tool
 from dyber_kit.browser.login_steps import PROOFS, Step
 from dyber_kit.calling.cursors import MAX_CURSOR_CHARS
 from dyber_kit.calling.tools import ToolDeclaration
@@ -30,7 +30,7 @@ from xiaohongshu_server.model.filters import Distance, NoteType, PublishTime, Sc
 from xiaohongshu_server.reading.site import Site
 
 NoteArgument = Annotated[str, Field(description="note_ref, note URL or share link", max_length=1000)]
-Account = Annotated[str, Field(description="Empty: first", max_length=32)]
+Account = Annotated[str, AccountName(), Field(description="Empty: first", max_length=32)]
 Replies = Annotated[bool, Field(description="With replies")]
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from dyber_kit import tool
 from dyber_kit.browser.pages import Pages
-from dyber_kit.calling.confirm import MAX_TOKEN_CHARS, Confirmations
 from dyber_kit.calling.tools import ToolDeclaration
+from dyber_kit.writes.flow import Confirmation, DryRun, WriteResult, Writes
 from pydantic import Field
 
-from xiaohongshu_server.model.answers import WriteResult
 from xiaohongshu_server.model.arguments import title as checked_title
 from xiaohongshu_server.model.arguments import written_text
 from xiaohongshu_server.reading.site import Site
@@ -21,10 +20,6 @@ from xiaohongshu_server.writing.publishing import MAX_CONTENT_CHARS, files_to_pu
 from xiaohongshu_server.writing.writer import SiteWriter
 
 _MAX_TITLE_CHARS = 300
-DryRun = Annotated[bool, Field(description="true: only show what would be done")]
-Confirmation = Annotated[
-    str, Field(description="From the dry run; once the user agrees, with dry_run=false", max_length=MAX_TOKEN_CHARS)
-]
 Undo = Annotated[bool, Field(description="Take it back")]
 # `model.arguments` checks the width; this limit is larger because an emoji can have many characters.
 Title = Annotated[
@@ -36,56 +31,6 @@ Title = Annotated[
 Content = Annotated[str, Field(description="Text", min_length=1, max_length=MAX_CONTENT_CHARS)]
 Topics = Annotated[str, Field(description="Topics, separated by spaces", max_length=300)]
 Remark = Annotated[str, Field(description="Text", min_length=1, max_length=300)]
-
-
-class Writes:
-    """Runs the two steps of a write: the dry run, and the write that the user confirmed."""
-
-    def __init__(self, confirmations: Confirmations) -> None:
-        self._confirmations = confirmations
-
-    async def run(
-        self,
-        name: str,
-        arguments: dict[str, Any],
-        dry_run: bool,
-        confirmation: str,
-        plan: Callable[[], Awaitable[str]],
-        act: Callable[[Callable[[], None]], Awaitable[bool | None]],
-    ) -> WriteResult:
-        """Describe the write and issue a token for exactly `arguments`; with that token, carry the write out.
-
-        Args:
-            name: The tool's name.
-            arguments: All arguments that determine the effect.
-            dry_run: Whether to describe the write only.
-            confirmation: The token of the dry run.
-            plan: Returns the description of the write; raises an error that would prevent the write.
-            act: Carries the write out; calls its argument immediately before the submit. Returns False when nothing
-                had to be changed.
-
-        Raises:
-            ServiceError: The error of `plan` or `act`, or CONFIRMATION_REQUIRED.
-        """
-        if dry_run:
-            summary = await plan()
-            return WriteResult(
-                done=False,
-                dry_run=True,
-                summary=summary,
-                confirmation=self._confirmations.issue(name, arguments),
-                valid_seconds=int(self._confirmations.valid_seconds),
-                next_step="请把 summary 给用户看；用户同意后，用相同参数加 dry_run=false 和 confirmation 再调用一次",
-            )
-        permit = self._confirmations.check(confirmation, name, arguments)
-        changed = await act(permit.spend)
-        return WriteResult(
-            done=True,
-            dry_run=False,
-            summary="本来就是这样，没有改动" if changed is False else "已完成",
-            already_so=changed is False,
-            next_step="请告诉用户结果",
-        )
 
 
 def write_tools(

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 import httpx2
 import pytest
 from dyber_kit import Settings, create_app, tool
-from dyber_kit.calling import confirm as confirm_module
-from dyber_kit.calling.confirm import MAX_TOKEN_CHARS, Confirmations
 from dyber_kit.serving.server import build_server
+from dyber_kit.writes import confirm as confirm_module
+from dyber_kit.writes.confirm import MAX_TOKEN_CHARS, Confirmations
 from mcp import Client
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from dyber_kit.times import SHANGHAI, iso_utc
+from dyber_kit.times import SHANGHAI, iso_local, iso_utc
 from dyber_kit.upstream.text import Count, clean_text, parse_count, parse_time
 from hypothesis import given
 from hypothesis import strategies as st
@@ -100,6 +100,11 @@ def test_the_parsers_raise_no_error_for_any_input(shown):
 def test_times_in_answers_are_in_utc():
     assert iso_utc(datetime(2025, 5, 19, 11, 0, 21, 500, tzinfo=SHANGHAI)) == "2025-05-19T03:00:21Z"
     assert iso_utc(None) is None
+
+
+def test_local_times_have_the_offset_of_the_platforms_users():
+    assert iso_local(datetime(2026, 11, 29, 8, 0, 0, 500, tzinfo=UTC)) == "2026-11-29T16:00:00+08:00"
+    assert iso_local(None) is None
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,13 @@ def test_each_service_is_told_the_scope_of_the_client() -> None:
     assert scopes_sent({"beta": ("a", "b"), "gone": "all"}) == {**others, "|pet|beta": "$granted_tools"}
 
 
+def test_headers_of_the_caller_that_the_gateway_does_not_set_reach_services() -> None:
+    files = rendered()
+    proxied = files["proxy.conf"] + files["servers.conf"] + files["server.conf"] + files["nginx.conf"]
+    assert "proxy_pass_request_headers" not in proxied
+    assert "x-dyber-text" not in proxied.lower()
+
+
 def test_the_scope_is_always_set_by_the_gateway() -> None:
     files = rendered()
     assert "proxy_set_header X-Dyber-Scope $granted_scope;" in files["proxy.conf"]
