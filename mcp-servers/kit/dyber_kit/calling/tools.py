@@ -20,6 +20,7 @@ from dyber_kit.calling.cursors import fit_answer
 from dyber_kit.calling.declared import description_of, name_of
 from dyber_kit.calling.progress import reporting
 from dyber_kit.errors import ServiceError
+from dyber_kit.language import joined_sentences, tr
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,8 @@ class ServiceTool(Tool):
             result.content = [TextContent(type="text", text=text), *parts]
         within_limits(result, self._max_answer_chars)
         if read.warnings:
-            result.content = [*result.content, TextContent(type="text", text=f"提示：{'；'.join(read.warnings)}")]
+            note = tr("Note: {warnings}", warnings=joined_sentences(read.warnings))
+            result.content = [*result.content, TextContent(type="text", text=note)]
             result.meta = {**(result.meta or {}), WARNINGS_META: read.warnings}
         return result
 
