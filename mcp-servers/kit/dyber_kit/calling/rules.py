@@ -31,10 +31,10 @@ def kind_of(rules: Rules) -> str | None:
 
 def allowed(rules: Rules) -> str:
     """Return which values an argument accepts, such as `must be an integer from 1 to 40`."""
-    first, *others = [_allowed(branch) for branch in branches(rules)]
-    for other in others:
-        first = tr("{allowed}, or {alternative}", allowed=first, alternative=other)
-    return first
+    text, *alternatives = [_allowed(branch) for branch in branches(rules)]
+    for alternative in alternatives:
+        text = tr("{allowed}, or {alternative}", allowed=text, alternative=alternative)
+    return text
 
 
 def sentence(rules: Rules) -> str:
