@@ -54,7 +54,7 @@ async def rest_find(body: Search) -> Found:
     raise ServiceError(ErrorCode.NOT_FOUND)
 
 
-def serve(language: str) -> Iterator[str]:
+def serve(language: str, sessions: bool = False) -> Iterator[str]:
     app = create_app(
         name="books",
         title="书",
@@ -63,6 +63,7 @@ def serve(language: str) -> Iterator[str]:
         tools=[books_find],
         prompts=[greet],
         rest=[RestRoute("/find", "find", rest_find)],
+        sessions=sessions,
         settings=Settings(port=free_port(), language=language),
     )
     with running(build_server(app)) as base:
@@ -79,6 +80,12 @@ def chinese() -> Iterator[str]:
 def english() -> Iterator[str]:
     """Return the base URL of a service with DYBER_LANGUAGE=en."""
     yield from serve("en")
+
+
+@pytest.fixture(scope="module")
+def with_sessions() -> Iterator[str]:
+    """Return the base URL of a service that has sessions for older clients."""
+    yield from serve("zh", sessions=True)
 
 
 async def answers(base: str, era: str, accept: str, *calls: tuple[str, dict], **headers: str) -> list[dict]:
@@ -149,6 +156,15 @@ async def test_in_a_legacy_session_each_message_has_its_own_language(chinese):
             call = request(number, "tools/call", name="books_find", arguments={})
             await http.post(chinese + stream.endpoint, json=call, headers=headers)
             assert text_of((await stream.answer(number))["result"]).startswith(NOT_FOUND[expected])
+
+
+async def test_in_a_session_of_streamable_http_each_message_has_its_own_language(with_sessions):
+    http = httpx2.AsyncClient(headers=CHINESE, timeout=30)
+    async with Client(streamable_http_client(f"{with_sessions}/mcp", http_client=http), mode="legacy") as client:
+        for headers, expected in [(ENGLISH, "en"), (CHINESE, "zh")]:
+            http.headers.update(headers)
+            result = await client.call_tool("books_find", {})
+            assert result.content[0].text.startswith(NOT_FOUND[expected])
 
 
 @pytest.mark.parametrize(("headers", "expected"), [({}, "内容不存在或已被删除"), (ENGLISH, "The content does not exist or was deleted")])  # fmt: skip

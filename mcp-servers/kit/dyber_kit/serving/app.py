@@ -122,7 +122,6 @@ def create_app(
         tools=[built[declared.name] for declared in offered],
         withheld=built.keys() - {declared.name for declared in offered},
         require_scope=settings.require_scope,
-        language=settings.language,
         prompts=list(built_prompts.values()),
         resources=list(built_resources.values()),
         completions=Completions(completions, [*prompts, *resources], calls),

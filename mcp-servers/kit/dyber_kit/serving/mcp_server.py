@@ -38,7 +38,7 @@ from dyber_kit.calling.prompts import ServicePrompt
 from dyber_kit.calling.resources import ServiceResource
 from dyber_kit.calling.scopes import CallerScope, current_scope, request_scope
 from dyber_kit.errors import KINDS, ErrorCode, ServiceError
-from dyber_kit.language import Language, Text, joined_names, request_language, tr, tr_lazy, using_language
+from dyber_kit.language import Text, joined_names, tr, tr_lazy
 
 _LONGEST_ERROR = 1000
 _MAX_NAMES = 40
@@ -58,7 +58,6 @@ class KitServer(MCPServer):
         tools: All its tools; none is added later.
         withheld: Names of tools that are left out because the service is read-only.
         require_scope: Whether a request without a scope may use nothing.
-        language: Language of messages for requests that name none.
         prompts: Its prompts.
         resources: Its resources and templates; the first whose address matches is read.
         completions: Its suggestions; without any, clients are not told that there are suggestions.
@@ -72,7 +71,6 @@ class KitServer(MCPServer):
         tools: Sequence[Tool],
         withheld: Iterable[str] = (),
         require_scope: bool = False,
-        language: Language = "zh",
         prompts: Sequence[ServicePrompt] = (),
         resources: Sequence[ServiceResource] = (),
         completions: Completions | None = None,
@@ -82,8 +80,7 @@ class KitServer(MCPServer):
         self._read_only = {tool.name: bool(tool.annotations and tool.annotations.read_only_hint) for tool in tools}
         self._withheld = frozenset(withheld)
         self._require_scope = require_scope
-        self._language = language
-        self.middleware.append(self._apply_headers)
+        self.middleware.append(self._apply_scope)
         self._prompt_names = [prompt.name for prompt in prompts]
         self._service_resources = list(resources)
         self.completions = completions
@@ -194,18 +191,21 @@ class KitServer(MCPServer):
             _suggested(name, known, tr("Available tools: {names}", names=_listed(known))),
         )
 
-    async def _apply_headers(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-        """Handle a message within the scope and in the language of the very HTTP request that brought it."""
-        headers = ctx.request.scope["headers"] if ctx.request is not None else ()
-        scope = request_scope(headers, required=self._require_scope)
+    async def _apply_scope(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        """Handle a message within the scope of the very HTTP request that brought it."""
+        scope = self._scope_of(ctx)
         if ctx.method == "completion/complete" and not scope.allows_prompts_and_resources:
             raise MCPError(code=METHOD_NOT_FOUND, message="Method not found", data=ctx.method)
         token = current_scope.set(scope)
         try:
-            with using_language(request_language(headers, self._language)):
-                return await call_next(ctx)
+            return await call_next(ctx)
         finally:
             current_scope.reset(token)
+
+    def _scope_of(self, ctx: ServerRequestContext[Any, Any]) -> CallerScope:
+        return request_scope(
+            ctx.request.scope["headers"] if ctx.request is not None else (), required=self._require_scope
+        )
 
 
 def _suggested(name: str, known: list[str], listing: str) -> Text | str:
