@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
+
+from dyber_kit.language import LANGUAGE_SETTING, LANGUAGES, Language, tr
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
@@ -17,6 +21,7 @@ class Settings:
         host: Address to listen on (HOST).
         port: TCP port to listen on (PORT).
         log_level: One of debug, info, warning, error (LOG_LEVEL).
+        language: Language of messages for callers whose requests name none that is known (DYBER_LANGUAGE).
         max_call_seconds: Deadline of one call; a stopping server also waits this long (MAX_CALL_SECONDS).
         data_dir: Folder for data that must survive a restart (DYBER_DATA), or None.
         read_only: Whether tools that change something on the platform are left out (DYBER_READ_ONLY).
@@ -35,6 +40,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     log_level: str = "info"
+    language: Language = "zh"
     max_call_seconds: float = 60.0
     data_dir: Path | None = None
     read_only: bool = True
@@ -52,15 +58,13 @@ class Settings:
         Raises:
             ValueError: A variable has a value that cannot be used; the message names it.
         """
-        log_level = os.environ.get("LOG_LEVEL", "info").lower()
-        if log_level not in LOG_LEVELS:
-            raise ValueError(f"LOG_LEVEL 的值 {log_level!r} 无效，可用：{', '.join(LOG_LEVELS)}")
         data = os.environ.get("DYBER_DATA")
         hosts = [name.strip().lower() for name in os.environ.get("ALLOWED_HOSTS", "").split(",")]
         return cls(
             host=os.environ.get("HOST") or "127.0.0.1",
             port=int(environment_number("PORT", default_port, 1, 65535)),
-            log_level=log_level,
+            log_level=_environment_choice("LOG_LEVEL", LOG_LEVELS, "info"),
+            language=cast(Language, _environment_choice(LANGUAGE_SETTING, LANGUAGES, "zh")),
             max_call_seconds=environment_number("MAX_CALL_SECONDS", 60, 1, 3600),
             data_dir=Path(data) if data else None,
             read_only=environment_flag("DYBER_READ_ONLY", True),
@@ -71,6 +75,20 @@ class Settings:
             expect_scope=environment_flag("DYBER_EXPECT_SCOPE", False),
             allowed_hosts=tuple(name for name in hosts if name) or None,
         )
+
+
+def _environment_choice(name: str, choices: Sequence[str], default: str) -> str:
+    value = os.environ.get(name, "").strip().lower() or default
+    if value not in choices:
+        raise ValueError(
+            tr(
+                "The value {value} of {name} is not usable; possible values: {choices}",
+                name=name,
+                value=repr(value),
+                choices=", ".join(choices),
+            )
+        )
+    return value
 
 
 def environment_number(name: str, default: float, low: float, high: float) -> float:
@@ -87,7 +105,16 @@ def environment_number(name: str, default: float, low: float, high: float) -> fl
     except ValueError:
         value = float("nan")
     if not low <= value <= high:
-        raise ValueError(f"环境变量 {name} 的值 {raw!r} 无效，应为 {low:g} 到 {high:g} 之间的数字")
+        raise ValueError(
+            tr(
+                "The value {value} of the environment variable {name} is not usable; it must be a number from {low:g} "
+                "to {high:g}",
+                name=name,
+                value=repr(raw),
+                low=low,
+                high=high,
+            )
+        )
     return value
 
 
@@ -104,7 +131,13 @@ def environment_flag(name: str, default: bool) -> bool:
         return True
     if raw in ("0", "false", "no", "off"):
         return False
-    raise ValueError(f"环境变量 {name} 的值 {raw!r} 无效，应为 true 或 false")
+    raise ValueError(
+        tr(
+            "The value {value} of the environment variable {name} is not usable; it must be true or false",
+            name=name,
+            value=repr(raw),
+        )
+    )
 
 
 def environment_secret(name: str) -> str | None:
@@ -117,11 +150,21 @@ def environment_secret(name: str) -> str | None:
     if not file:
         return value or None
     if value:
-        raise ValueError(f"环境变量 {name} 与 {name}_FILE 只能设置一个")
+        raise ValueError(tr("Only one of the environment variables {name} and {name}_FILE may be set", name=name))
     try:
         content = Path(file).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"环境变量 {name}_FILE 指向的文件 {file} 无法读取：{type(error).__name__}") from None
+        reason = type(error).__name__
+        raise ValueError(
+            tr(
+                "The file {file} that the environment variable {name}_FILE names cannot be read: {reason}",
+                name=name,
+                file=file,
+                reason=reason,
+            )
+        ) from None
     if not content:
-        raise ValueError(f"环境变量 {name}_FILE 指向的文件 {file} 是空的")
+        raise ValueError(
+            tr("The file {file} that the environment variable {name}_FILE names is empty", name=name, file=file)
+        )
     return content

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
+from dyber_kit.language import tr
+
 #: China has had one time zone without daylight saving since 1991.
 SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
 
@@ -25,11 +27,12 @@ def next_midnight(time: datetime, zone: tzinfo = SHANGHAI) -> datetime:
 
 
 def duration(seconds: float) -> str:
-    """Return a duration for people: `45 秒`, `12 分钟`, `3 小时 5 分钟`."""
+    """Return a duration for people: `45 seconds`, `12 minutes`, `3 h 5 min`."""
     if seconds < 90:
-        return f"{max(1, round(seconds))} 秒"
+        rounded = max(1, round(seconds))
+        return tr("1 second") if rounded == 1 else tr("{seconds} seconds", seconds=rounded)
     minutes = -int(-seconds // 60)
     if minutes < 120:
-        return f"{minutes} 分钟"
+        return tr("{minutes} minutes", minutes=minutes)
     hours, rest = divmod(minutes, 60)
-    return f"{hours} 小时 {rest} 分钟" if rest else f"{hours} 小时"
+    return tr("{hours} h {minutes} min", hours=hours, minutes=rest) if rest else tr("{hours} hours", hours=hours)

@@ -66,9 +66,9 @@ def scoped(request: pytest.FixtureRequest) -> Iterator[Scoped]:
 
 
 @asynccontextmanager
-async def asking(base: str, era: str, accept: str, scope: str) -> AsyncIterator[Ask]:
+async def asking(base: str, era: str, accept: str, scope: str, **more_headers: str) -> AsyncIterator[Ask]:
     """Yield a function that sends a request of a caller with this scope, and returns the JSON-RPC answer."""
-    headers = {"X-Dyber-Scope": scope, "X-Dyber-Client": "phone"}
+    headers = {"X-Dyber-Scope": scope, "X-Dyber-Client": "phone", **more_headers}
     if era == "sse":
         async with session(base, **headers) as stream, httpx2.AsyncClient(timeout=20, headers=headers) as http:
 

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 from dyber_kit.calling.conversions import Unusable, convert, means_unset
 from dyber_kit.calling.rules import Rules, allowed, describe_given, example, nearest_allowed, sentence
 from dyber_kit.errors import KINDS, ErrorCode, ServiceError
+from dyber_kit.language import joined_names, joined_sentences, tr, tr_lazy
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -61,9 +62,13 @@ def read_arguments(
     sent = {name: value for name, value in given_all.items() if name not in settled}
     resembling = _resembling(sent, declared)
     values: dict[str, Any] = {}
-    problems: list[str] = []
+    problems: dict[str, str] = {}
     warnings = [
-        f"没有名为 {shown_name(name)} 的参数，已忽略；是否想用 {declared_name}？"
+        tr(
+            "There is no argument {name}, it was ignored; did you mean {suggestion}?",
+            name=shown_name(name),
+            suggestion=declared_name,
+        )
         for name, declared_name in resembling.items()
     ]
     for name, only_value in settled.items():
@@ -73,20 +78,20 @@ def read_arguments(
         optional = name not in required
         if name not in sent:
             if not optional:
-                problems.append(_missing(name, rules, resembling))
+                problems[name] = _missing(name, rules, resembling)
             continue
         value = sent[name]
         if optional and means_unset(value, rules):
             if isinstance(value, str) and value.strip():
-                warnings.append(f"{name} 的值是文字 null，按没有填写处理")
+                warnings.append(tr("The value of {name} is the text null; it was taken as not set", name=name))
             continue
         if value is None and means_unset(value, rules):
-            problems.append(f"缺少参数 {name}（给的是 null）：{sentence(rules)}")
+            problems[name] = tr("{name} is missing (given: null): {rules}", name=name, rules=sentence(rules))
             continue
         try:
             values[name] = convert(value, rules)
         except Unusable as unusable:
-            problems.append(_problem(name, rules, value, unusable.nearest))
+            problems[name] = _problem(name, rules, value, unusable.nearest)
     if problems:
         raise _refusal(problems, list(declared))
     try:
@@ -125,7 +130,8 @@ def _as_object(given: Any, declared: Mapping[str, Rules]) -> dict[str, Any]:
     if isinstance(given, dict):
         return given
     shape = json.dumps({name: example(rules) for name, rules in list(declared.items())[:3]}, ensure_ascii=False)
-    raise _refusal([f"arguments：应为 JSON 对象，例如 {shape}"], list(declared))
+    problem = tr("arguments: must be a JSON object, for example {example}", example=shape)
+    raise _refusal({"arguments": problem}, list(declared))
 
 
 def _resembling(sent: Mapping[str, Any], declared: Mapping[str, Rules]) -> dict[str, str]:
@@ -138,29 +144,54 @@ def _resembling(sent: Mapping[str, Any], declared: Mapping[str, Rules]) -> dict[
 
 def _missing(name: str, rules: Rules, resembling: Mapping[str, str]) -> str:
     instead = next((given for given, declared_name in resembling.items() if declared_name == name), None)
-    hint = f"（给了 {shown_name(instead)}，是否想用 {name}？）" if instead else ""
-    return f"缺少参数 {name}{hint}：{sentence(rules)}"
+    if instead is None:
+        return tr("{name} is missing: {rules}", name=name, rules=sentence(rules))
+    return tr(
+        "{name} is missing ({given} was sent; did you mean {name}?): {rules}",
+        name=name,
+        given=shown_name(instead),
+        rules=sentence(rules),
+    )
 
 
 def _problem(name: str, rules: Rules, value: Any, nearest: str | None = None) -> str:
-    near = f"，最近的可用值是 {nearest}" if nearest else ""
-    return f"{name}：{allowed(rules)}（给的是{describe_given(value)}）{near}，例如 {example(rules, as_json=True)}"
+    values = {
+        "name": name,
+        "allowed": allowed(rules),
+        "given": describe_given(value),
+        "example": example(rules, as_json=True),
+    }
+    if nearest is None:
+        return tr("{name}: {allowed} (given: {given}), for example {example}", **values)
+    return tr(
+        "{name}: {allowed} (given: {given}); the nearest usable value is {nearest}; for example {example}",
+        nearest=nearest,
+        **values,
+    )
 
 
-def _broken_bounds(error: ValidationError, values: Mapping[str, Any], declared: Mapping[str, Rules]) -> list[str]:
-    """Return one sentence for each argument whose converted value is not allowed."""
+def _broken_bounds(error: ValidationError, values: Mapping[str, Any], declared: Mapping[str, Rules]) -> dict[str, str]:
+    """Return one sentence for each argument whose converted value is not allowed, by name."""
     entries = error.errors(include_url=False, include_context=False, include_input=False)
     names = list(dict.fromkeys(str(entry["loc"][0]) if entry["loc"] else "arguments" for entry in entries))
     rules = {name: declared.get(name, {}) for name in names}
-    return [
-        _problem(name, rules[name], values.get(name), nearest_allowed(values.get(name), rules[name])) for name in names
-    ]
+    return {
+        name: _problem(name, rules[name], values.get(name), nearest_allowed(values.get(name), rules[name]))
+        for name in names
+    }
 
 
-def _refusal(problems: list[str], known: list[str]) -> ServiceError:
-    more = f"；另有 {len(problems) - _MAX_PROBLEMS} 处" if len(problems) > _MAX_PROBLEMS else ""
+def _refusal(problems: Mapping[str, str], known: list[str]) -> ServiceError:
+    """Return the error for arguments with these problems, by name."""
+    stated = joined_sentences(list(problems.values())[:_MAX_PROBLEMS])
+    if len(problems) > _MAX_PROBLEMS:
+        stated = tr("{problems}; and {count} more", problems=stated, count=len(problems) - _MAX_PROBLEMS)
     return ServiceError(
         ErrorCode.INVALID_ARGUMENT,
-        f"{KINDS[ErrorCode.INVALID_ARGUMENT].message}：{'；'.join(problems[:_MAX_PROBLEMS])}{more}",
-        f"请按提示修改参数后重试。此工具可用的参数：{'、'.join(known) or '无'}",
+        tr_lazy("{cause}: {problems}", cause=KINDS[ErrorCode.INVALID_ARGUMENT].lazy_message, problems=stated),
+        tr_lazy(
+            "Correct the arguments as described, then try again. The arguments of this tool: {names}",
+            names=joined_names(known) or tr("none"),
+        ),
+        fields=list(problems)[:_MAX_NAMES],
     )

@@ -28,13 +28,16 @@ from mcp.types import (
 from mcp.types.version import MODERN_PROTOCOL_VERSIONS
 
 from dyber_kit.errors import ErrorCode, ServiceError
+from dyber_kit.language import tr_lazy
 
 #: The call in which a tool's function runs and may ask.
 _current_call: ContextVar[Context[Any, Any] | None] = ContextVar("current_call", default=None)
 _CONSENT = "consent"
 #: The user has nothing to fill in: to accept is to agree.
 _NO_FIELDS: ElicitRequestedSchema = {"type": "object", "properties": {}}
-_ASK_IN_WORDS = "请直接问用户，再用不需要提问的工具；或换用支持提问（elicitation）的客户端"
+_ASK_IN_WORDS = tr_lazy(
+    "Ask the user yourself and use a tool that asks nothing; or use a client that can ask (elicitation)"
+)
 
 
 async def asked(
@@ -54,15 +57,17 @@ async def asked(
     except ToolError as refusal:
         raise ServiceError(
             ErrorCode.CONFIRMATION_REQUIRED,
-            "用户没有给出此操作需要的回答",
-            "请先和用户商量；用户愿意回答时，再用相同的参数调用一次",
+            tr_lazy("The user did not give the answer that this operation needs"),
+            tr_lazy("Talk with the user first; when they want to answer, call again with the same arguments"),
         ) from refusal
     except MCPError as error:
         cannot_ask = isinstance(error, NoBackChannelError) or error.error.code == MISSING_REQUIRED_CLIENT_CAPABILITY
         if not cannot_ask or context.protocol_version in MODERN_PROTOCOL_VERSIONS:
             raise
         raise ServiceError(
-            ErrorCode.NOT_CONFIGURED, "此操作要先向用户提问，但这个客户端不能提问", _ASK_IN_WORDS
+            ErrorCode.NOT_CONFIGURED,
+            tr_lazy("This operation asks the user first, but this client cannot ask"),
+            _ASK_IN_WORDS,
         ) from error
 
 

@@ -14,6 +14,7 @@ from mcp.shared.exceptions import MCPError
 
 from dyber_kit.calling.legacy_sessions import current_session
 from dyber_kit.errors import KINDS, ErrorCode, ServiceError
+from dyber_kit.language import tr_lazy
 from dyber_kit.observing import tracing
 from dyber_kit.observing.logs import without_values
 from dyber_kit.observing.metrics import Metrics
@@ -58,7 +59,10 @@ class Calls:
                 with session.used() if session else nullcontext(), anyio.move_on_after(self.max_seconds) as deadline:
                     result = await call()
                 if deadline.cancelled_caught:
-                    raise ServiceError(ErrorCode.TIMEOUT, f"操作超过 {self.max_seconds:g} 秒，已中止")
+                    raise ServiceError(
+                        ErrorCode.TIMEOUT,
+                        tr_lazy("The operation took longer than {seconds:g} s and was ended", seconds=self.max_seconds),
+                    )
                 outcome = "ok"
                 return result
             except ServiceError as error:
@@ -82,9 +86,12 @@ def _crash(tool: str, error: Exception) -> ServiceError:
     """Return the error that a caller gets for an unforeseen exception, and log the exception under the same id."""
     error_id = uuid.uuid4().hex[:12]
     logger.error("call crashed", extra={"tool": tool, "error_id": error_id}, exc_info=without_values(error))
-    kind = KINDS[ErrorCode.INTERNAL]
     return ServiceError(
         ErrorCode.INTERNAL,
-        f"{kind.message}（编号 {error_id}）",
-        f"请管理员在服务日志里查找编号 {error_id}；若持续出现，请反馈问题",
+        tr_lazy("{cause} (id {error_id})", cause=KINDS[ErrorCode.INTERNAL].lazy_message, error_id=error_id),
+        tr_lazy(
+            "Ask the operator to look for the id {error_id} in the service's log; if it happens again, report the "
+            "problem",
+            error_id=error_id,
+        ),
     )

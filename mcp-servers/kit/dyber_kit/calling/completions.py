@@ -14,6 +14,7 @@ from dyber_kit.calling.declared import Function, description_of, name_of, protoc
 from dyber_kit.calling.prompts import PromptDeclaration
 from dyber_kit.calling.resources import ResourceDeclaration
 from dyber_kit.errors import ErrorCode, ServiceError
+from dyber_kit.language import tr_lazy
 
 #: Most suggestions in one answer; the protocol allows no more.
 MAX_SUGGESTIONS = 100
@@ -97,7 +98,11 @@ class Completions:
         key = ("prompt", reference.name) if isinstance(reference, PromptReference) else ("resource", str(reference.uri))
         try:
             if key not in self._known:
-                raise ServiceError(ErrorCode.NOT_FOUND, "没有这个提示词或资源", "请先列出可用的提示词与资源模板")
+                raise ServiceError(
+                    ErrorCode.NOT_FOUND,
+                    tr_lazy("There is no such prompt or resource"),
+                    tr_lazy("List the prompts and the templates of resources first"),
+                )
             function = self._functions.get((key, argument))
             if function is None:
                 return Completion(values=[], total=0, has_more=False)

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 
 from dyber_kit.errors import ErrorCode, ServiceError
+from dyber_kit.language import tr_lazy
 
 #: Longest cursor accepted; give a tool's `cursor` argument this `max_length`.
 MAX_CURSOR_CHARS = 1000
@@ -56,8 +57,12 @@ def decode_cursor(kind: str, cursor: str) -> dict[str, Any]:
     if not isinstance(position, dict):
         raise ServiceError(
             ErrorCode.INVALID_ARGUMENT,
-            "cursor 无法识别，或不属于这次查询",
-            "请原样传回上一次结果里的 next_cursor，其他参数保持不变；或不带 cursor 从头开始",
+            tr_lazy("The cursor is not readable, or belongs to another query"),
+            tr_lazy(
+                "Pass back next_cursor of the last answer unchanged, with the same other arguments; or begin anew "
+                "without a cursor"
+            ),
+            fields=["cursor"],
         )
     return position
 
@@ -134,8 +139,8 @@ def too_large(size: int, max_chars: int) -> ServiceError:
     """Return the error for an answer of `size` characters that cannot be cut."""
     return ServiceError(
         ErrorCode.INVALID_ARGUMENT,
-        f"结果有 {size} 个字符，超过上限 {max_chars}",
-        "请减小数量或长度参数（limit、comments、max_chars 等）后重试",
+        tr_lazy("The result has {size} characters, more than the limit of {limit}", size=size, limit=max_chars),
+        tr_lazy("Reduce the arguments for number or length (limit, comments, max_chars and so on), then try again"),
     )
 
 

@@ -12,6 +12,8 @@ from typing import Any
 from mcp.server.mcpserver import Context
 from pydantic import PrivateAttr
 
+from dyber_kit.language import tr
+
 logger = logging.getLogger("dyber.progress")
 
 #: Longest silence of a call whose caller asked for progress. Clients and proxies are promised at most 10 s.
@@ -50,7 +52,8 @@ class ReportingContext(Context[Any, Any]):
                 await asyncio.sleep(wait)
                 continue
             seconds = round(time.monotonic() - self._started)
-            await self.report_progress(self._last + _SMALL_STEP, self._total, f"仍在进行，已用 {seconds} 秒")
+            message = tr("Still running, for {seconds} s so far", seconds=seconds)
+            await self.report_progress(self._last + _SMALL_STEP, self._total, message)
 
 
 @asynccontextmanager

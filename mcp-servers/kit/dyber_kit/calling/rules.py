@@ -1,10 +1,12 @@
-"""Describes the rules of one argument, taken from its JSON Schema, in Chinese. Pure functions."""
+"""Describes the rules of one argument, taken from its JSON Schema, in the language of the current request."""
 
 from __future__ import annotations
 
 import difflib
 import json
 from typing import Any
+
+from dyber_kit.language import joined_names, tr
 
 #: JSON Schema of one argument.
 Rules = dict[str, Any]
@@ -28,13 +30,16 @@ def kind_of(rules: Rules) -> str | None:
 
 
 def allowed(rules: Rules) -> str:
-    """Return which values an argument accepts, such as `应为 1 到 40 的整数`."""
-    return "，或".join(_allowed(branch) for branch in branches(rules))
+    """Return which values an argument accepts, such as `must be an integer from 1 to 40`."""
+    text, *alternatives = [_allowed(branch) for branch in branches(rules)]
+    for alternative in alternatives:
+        text = tr("{allowed}, or {alternative}", allowed=text, alternative=alternative)
+    return text
 
 
 def sentence(rules: Rules) -> str:
     """Return which values an argument accepts, with an example."""
-    return f"{allowed(rules)}，例如 {example(rules, as_json=True)}"
+    return tr("{allowed}, for example {example}", allowed=allowed(rules), example=example(rules, as_json=True))
 
 
 def example(rules: Rules, as_json: bool = False) -> Any:
@@ -44,19 +49,19 @@ def example(rules: Rules, as_json: bool = False) -> Any:
 
 
 def describe_given(value: Any) -> str:
-    """Return the kind and size of a caller's value; texts are not repeated, as they may be secret or malicious."""
+    """Return what kind of value a caller sent; texts are not repeated, as they may be secret or malicious."""
     if value is None:
-        return " null"
+        return tr("null")
     if isinstance(value, bool):
-        return f" {json.dumps(value)}"
+        return tr("{value}", value=json.dumps(value))
     if isinstance(value, int | float):
         # A number of many digits would fill the message, and Python refuses to write out the longest.
-        return f" {value}" if abs(value) < 10**15 else "很大的数"
+        return tr("{value}", value=value) if abs(value) < 10**15 else tr("a huge number")
     if isinstance(value, str):
-        return f" {len(value)} 个字符的文字" if value else "空的文字"
+        return tr("a text of length {length}", length=len(value)) if value else tr("an empty text")
     if isinstance(value, list):
-        return f" {len(value)} 项的列表"
-    return "对象"
+        return tr("a list of length {length}", length=len(value))
+    return tr("an object")
 
 
 def nearest_allowed(value: Any, rules: Rules) -> str | None:
@@ -80,44 +85,68 @@ def closest_choice(text: str, choices: list[Any]) -> str | None:
 def _allowed(rules: Rules) -> str:
     choices = rules.get("enum")
     if choices:
-        shown = "、".join(json.dumps(choice, ensure_ascii=False) for choice in choices[:_SHOWN_CHOICES])
-        return f"应为 {shown} 之一" if len(choices) <= _SHOWN_CHOICES else f"应为 {shown} 等 {len(choices)} 个值之一"
+        shown = joined_names(json.dumps(choice, ensure_ascii=False) for choice in choices[:_SHOWN_CHOICES])
+        if len(choices) <= _SHOWN_CHOICES:
+            return tr("must be one of {choices}", choices=shown)
+        return tr("must be one of {count} values, such as {choices}", count=len(choices), choices=shown)
     match kind_of(rules):
         case "integer":
-            return f"应为{_range(rules)}整数"
+            return _whole_number(rules)
         case "number":
-            return f"应为{_range(rules)}数"
+            return _number(rules)
         case "boolean":
-            return "应为 true 或 false"
+            return tr("must be true or false")
         case "array":
-            return f"应为列表{_size(rules, 'Items', '项')}"
+            return _list(rules)
         case "object":
-            return "应为 JSON 对象"
+            return tr("must be a JSON object")
         case "string":
-            return f"应为文字{_size(rules, 'Length', '个字符')}{_pattern(rules)}"
+            return _text(rules)
         case _:
-            return "应为此工具能用的值"
+            return tr("must be a value that this tool can use")
 
 
-def _range(rules: Rules) -> str:
+def _whole_number(rules: Rules) -> str:
     low, high = rules.get("minimum"), rules.get("maximum")
     if low is not None and high is not None:
-        return f" {low} 到 {high} 的"
+        return tr("must be an integer from {low} to {high}", low=low, high=high)
     if low is not None:
-        return f"不小于 {low} 的"
-    return f"不大于 {high} 的" if high is not None else ""
+        return tr("must be an integer not below {low}", low=low)
+    return tr("must be an integer not above {high}", high=high) if high is not None else tr("must be an integer")
 
 
-def _size(rules: Rules, keyword: str, unit: str) -> str:
-    least, most = rules.get(f"min{keyword}", 0), rules.get(f"max{keyword}")
+def _number(rules: Rules) -> str:
+    low, high = rules.get("minimum"), rules.get("maximum")
+    if low is not None and high is not None:
+        return tr("must be a number from {low} to {high}", low=low, high=high)
+    if low is not None:
+        return tr("must be a number not below {low}", low=low)
+    return tr("must be a number not above {high}", high=high) if high is not None else tr("must be a number")
+
+
+def _list(rules: Rules) -> str:
+    least, most = rules.get("minItems", 0), rules.get("maxItems")
+    if most is not None and least:
+        return tr("must be a list (of length {least} to {most})", least=least, most=most)
     if most is not None:
-        return f"（{least} 到 {most} {unit}）" if least else f"（最多 {most} {unit}）"
-    return f"（至少 {least} {unit}）" if least else ""
+        return tr("must be a list (of length {most} at most)", most=most)
+    return tr("must be a list (of length {least} at least)", least=least) if least else tr("must be a list")
 
 
-def _pattern(rules: Rules) -> str:
+def _text(rules: Rules) -> str:
+    least, most = rules.get("minLength", 0), rules.get("maxLength")
+    if most is not None and least:
+        text = tr("must be a text ({least} to {most} characters)", least=least, most=most)
+    elif most is not None:
+        text = tr("must be a text (at most {most} characters)", most=most)
+    elif least:
+        text = tr("must be a text (of length {least} at least)", least=least)
+    else:
+        text = tr("must be a text")
     pattern = str(rules.get("pattern", ""))
-    return f"，并符合 {pattern}" if 0 < len(pattern) <= _LONGEST_PATTERN else ""
+    if not 0 < len(pattern) <= _LONGEST_PATTERN:
+        return text
+    return tr("{allowed} and match {pattern}", allowed=text, pattern=pattern)
 
 
 def _example(rules: Rules) -> Any:

@@ -21,6 +21,7 @@ from dyber_kit.calling.cursors import fit_answer
 from dyber_kit.calling.declared import description_of, name_of
 from dyber_kit.calling.progress import reporting
 from dyber_kit.errors import ServiceError
+from dyber_kit.language import joined_sentences, tr
 
 
 @dataclass(frozen=True)
@@ -201,7 +202,8 @@ class ServiceTool(Tool):
         if warnings:
             result.meta = {**(result.meta or {}), WARNINGS_META: warnings}
         if warnings and not is_short:
-            result.content = [*result.content, TextContent(type="text", text=f"提示：{'；'.join(warnings)}")]
+            note = tr("Note: {warnings}", warnings=joined_sentences(warnings))
+            result.content = [*result.content, TextContent(type="text", text=note)]
         return result
 
 

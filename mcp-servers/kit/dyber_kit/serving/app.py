@@ -20,6 +20,7 @@ from dyber_kit.calling.completions import CompletionDeclaration, Completions
 from dyber_kit.calling.prompts import PromptDeclaration, ServicePrompt
 from dyber_kit.calling.resources import ResourceDeclaration, ServiceResource
 from dyber_kit.calling.tools import ServiceTool, ToolDeclaration
+from dyber_kit.language import tr
 from dyber_kit.observing.logs import configure_logging
 from dyber_kit.observing.metrics import Metrics
 from dyber_kit.observing.tracing import tracing
@@ -91,7 +92,7 @@ def create_app(
             `AccountName`.
         rest: POST routes for callers that do not speak MCP.
         lifespan: Context that starts what the service needs (a browser); entered once per process.
-        ready: Returns None when calls can be served, else the reason why not, in Chinese.
+        ready: Returns None when calls can be served, else the reason why not.
         details: Returns what /ready adds about the service's parts, such as how its browser is isolated.
         settings: Defaults to those of the environment. In read-only mode, tools that write are left out.
         metrics: The service's metrics, when its parts (queue, cache, browser…) use them too.
@@ -173,7 +174,8 @@ def create_app(
     legacy = LegacySseMiddleware(api, legacy_sessions, SSE_PATH, MESSAGE_PATH)
     transport = McpTransport(legacy, exchanges, settings.max_body_bytes, sessions_manager)
     hosts = settings.allowed_hosts if settings.allowed_hosts is not None else default_hosts(settings.host)
-    asgi = GatewayMiddleware(ScopeGuard(transport, settings.require_scope, settings.expect_scope), calls, hosts)
+    guard = ScopeGuard(transport, settings.require_scope, settings.expect_scope)
+    asgi = GatewayMiddleware(guard, calls, hosts, settings.language)
     return ServiceApp(asgi=asgi, mcp=mcp, calls=calls, sessions=legacy_sessions, settings=settings)
 
 
@@ -220,7 +222,7 @@ def _add_service_routes(
     async def is_ready() -> JSONResponse:
         """Answer 200 when calls can be served, else 503 with the reason."""
         if calls.draining:
-            return JSONResponse({"status": "draining", **service, "reason": "服务正在停止"}, 503)
+            return JSONResponse({"status": "draining", **service, "reason": tr("The service is stopping")}, 503)
         reason = await ready() if ready is not None else None
         if reason is not None:
             return JSONResponse({"status": "unavailable", **service, **details(), "reason": reason}, 503)

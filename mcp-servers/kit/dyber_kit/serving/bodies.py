@@ -12,14 +12,18 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 from dyber_kit.errors import ErrorCode, ServiceError
+from dyber_kit.language import Text, tr_lazy
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-_UTF8_STEP = (
-    "请以 UTF-8（不带 BOM）发送 JSON。Windows PowerShell：先 $body = [Text.Encoding]::UTF8.GetBytes($json)，"
-    "再 Invoke-RestMethod -Body $body -ContentType 'application/json; charset=utf-8'；"
-    "curl：把 JSON 存成 UTF-8 文件，用 --data-binary '@文件' 发送"
+_UTF8_STEP = tr_lazy(
+    "Send the JSON as UTF-8 without BOM. Windows PowerShell: first $body = [Text.Encoding]::UTF8.GetBytes($json), then "
+    "Invoke-RestMethod -Body $body -ContentType 'application/json; charset=utf-8'; curl: save the JSON as a UTF-8 file "
+    "and send it with --data-binary '@file'"
 )
-_JSON_STEP = "请检查引号、逗号和括号；Windows 命令行里建议把 JSON 存成 UTF-8 文件，用 curl --data-binary '@文件' 发送"
+_JSON_STEP = tr_lazy(
+    "Check quotes, commas and brackets; in a Windows command line, better save the JSON as a UTF-8 file and send it "
+    "with curl --data-binary '@file'"
+)
 
 
 async def read_body(receive: Receive, headers: Headers, limit: int) -> bytes:
@@ -63,20 +67,34 @@ def parse_json(body: bytes) -> Any:
     except _RepeatedName as repeated:
         raise ServiceError(
             ErrorCode.INVALID_ARGUMENT,
-            f"请求正文里的名字 {repeated} 在同一个对象中出现了两次",
-            "请让每个名字只出现一次",
+            tr_lazy("The body has the name {name} twice in one object", name=str(repeated)),
+            tr_lazy("Use every name once"),
         ) from None
     except RecursionError:
-        raise ServiceError(ErrorCode.INVALID_ARGUMENT, "请求正文的 JSON 嵌套太深", "请减少嵌套的层数") from None
+        raise ServiceError(
+            ErrorCode.INVALID_ARGUMENT,
+            tr_lazy("The JSON in the body is nested too deeply"),
+            tr_lazy("Use fewer levels"),
+        ) from None
     except json.JSONDecodeError as error:
-        where = f"第 {error.lineno} 行第 {error.colno} 个字符附近"
-        raise ServiceError(ErrorCode.INVALID_ARGUMENT, f"请求正文不是 JSON：{where}有错", _JSON_STEP) from None
+        problem = tr_lazy(
+            "The body is not JSON: there is a fault near line {line}, character {column}",
+            line=error.lineno,
+            column=error.colno,
+        )
+        raise ServiceError(ErrorCode.INVALID_ARGUMENT, problem, _JSON_STEP) from None
     except UnicodeEncodeError:
         raise ServiceError(
-            ErrorCode.INVALID_ARGUMENT, "请求正文里有半个字符（\\ud800 一类的转义）", "请发送完整的字符"
+            ErrorCode.INVALID_ARGUMENT,
+            tr_lazy("The body has half a character (an escape such as \\ud800)"),
+            tr_lazy("Send whole characters"),
         ) from None
     except ValueError:
-        raise ServiceError(ErrorCode.INVALID_ARGUMENT, "请求正文里有 JSON 不能表示的数", "请只用普通的数") from None
+        raise ServiceError(
+            ErrorCode.INVALID_ARGUMENT,
+            tr_lazy("The body has a number that JSON does not have"),
+            tr_lazy("Use ordinary numbers only"),
+        ) from None
 
 
 class _RepeatedName(ValueError):
@@ -98,13 +116,14 @@ def _no_constant(name: str) -> Any:
 
 def _utf8(body: bytes) -> str:
     if body.startswith(codecs.BOM_UTF8):
-        raise _wrong_encoding("请求正文以 BOM（字节顺序标记）开头，不是纯粹的 UTF-8")
+        raise _wrong_encoding(tr_lazy("The body begins with a BOM (byte order mark), so it is not plain UTF-8"))
     if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in body[:4]:
-        raise _wrong_encoding("请求正文不是 UTF-8 编码（像是 UTF-16）")
+        raise _wrong_encoding(tr_lazy("The body is not UTF-8 (it looks like UTF-16)"))
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
-        raise _wrong_encoding("请求正文不是 UTF-8 编码" + ("（像是 GBK）" if _may_be_gbk(body) else "")) from None
+        looks_like_gbk = tr_lazy("The body is not UTF-8 (it looks like GBK)")
+        raise _wrong_encoding(looks_like_gbk if _may_be_gbk(body) else tr_lazy("The body is not UTF-8")) from None
     return text
 
 
@@ -116,12 +135,14 @@ def _may_be_gbk(body: bytes) -> bool:
     return True
 
 
-def _wrong_encoding(message: str) -> ServiceError:
+def _wrong_encoding(message: Text) -> ServiceError:
     return ServiceError(ErrorCode.INVALID_ARGUMENT, message, _UTF8_STEP, status=400)
 
 
 def _too_large(limit: int) -> ServiceError:
-    size = f"{limit // 1024} KiB" if limit >= 1024 else f"{limit} 字节"
     return ServiceError(
-        ErrorCode.INVALID_ARGUMENT, f"请求正文超过 {size}", "请缩短参数；上限由管理员用 MAX_BODY_BYTES 设置", status=413
+        ErrorCode.INVALID_ARGUMENT,
+        tr_lazy("The body is larger than {limit} KiB", limit=limit // 1024),
+        tr_lazy("Shorten the arguments; the operator sets the limit with MAX_BODY_BYTES"),
+        status=413,
     )

@@ -11,11 +11,11 @@ from fastapi.responses import HTMLResponse
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
+from dyber_kit.language import tr
+
 DOCS_PATH = "/docs"
 ASSETS_PATH = "/docs/assets"
 OPENAPI_PATH = "/openapi.json"
-
-_TOKEN = {"type": "http", "scheme": "bearer", "description": "网关的访问令牌，不带 Bearer / the gateway's token"}
 
 
 def add_docs(api: FastAPI) -> None:
@@ -30,7 +30,9 @@ def add_docs(api: FastAPI) -> None:
 
     def schema() -> dict[str, Any]:
         document = make_schema()
-        document.setdefault("components", {})["securitySchemes"] = {"token": _TOKEN}
+        about = tr("The gateway's access token, without Bearer")
+        token = {"type": "http", "scheme": "bearer", "description": about}
+        document.setdefault("components", {})["securitySchemes"] = {"token": token}
         document["security"] = [{"token": []}]
         return document
 

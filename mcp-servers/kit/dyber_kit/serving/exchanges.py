@@ -38,6 +38,8 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
+from dyber_kit.errors import KINDS, ErrorCode
+from dyber_kit.language import tr_lazy
 from dyber_kit.observing.logs import without_values
 from dyber_kit.serving.accept import Form
 from dyber_kit.serving.replies import Reply
@@ -47,7 +49,7 @@ logger = logging.getLogger("dyber.transport")
 
 Message = dict[str, Any]
 
-_NO_RESPONSES = "此地址只接受请求和通知 / this address takes requests and notifications only"
+_NO_RESPONSES = tr_lazy("This address takes requests and notifications only")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ class Exchanges:
             logger.error("transport crashed", exc_info=without_values(error))
             if reply.started:
                 raise
-            await rpc_error(send, 500, INTERNAL_ERROR, "服务内部错误 / internal error", message.get("id"))
+            await rpc_error(send, 500, INTERNAL_ERROR, KINDS[ErrorCode.INTERNAL].message, message.get("id"))
 
     async def _answer_request(self, post: _Post, send: Send) -> None:
         message, reply = post.message, post.reply
@@ -158,7 +160,7 @@ class Exchanges:
         is_notification = "method" in post.message
         if post.is_modern:
             if not is_notification:
-                await rpc_error(send, 400, INVALID_REQUEST, _NO_RESPONSES)
+                await rpc_error(send, 400, INVALID_REQUEST, str(_NO_RESPONSES))
                 return
             unsupported = unsupported_protocol_version_rejection(post.version)
             if unsupported is not None:

@@ -18,18 +18,14 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dyber_kit.calling.legacy_sessions import LegacySession, current_session
+from dyber_kit.language import tr_lazy
 from dyber_kit.observing.logs import current_request
 from dyber_kit.serving.streams import rpc_error
 
 SESSION_HEADER = "X-Dyber-Session"
 
-_NO_SESSION = (
-    "地址里缺少 session_id；请使用打开 SSE 流时收到的地址"
-    " / the address has no session_id; use the address that the SSE stream announced"
-)
-_UNKNOWN_SESSION = (
-    "没有这个会话，或它已经结束；请重新打开 SSE 流 / no such session, or it has ended; open the SSE stream again"
-)
+_NO_SESSION = tr_lazy("The address has no session_id; use the address that the SSE stream announced")
+_UNKNOWN_SESSION = tr_lazy("There is no such session, or it has ended; open the SSE stream again")
 _SESSION_ID = re.compile(rb"session_id=([0-9a-f]{32})")
 
 
@@ -113,10 +109,10 @@ class LegacySseMiddleware:
         session_id = Request(scope).query_params.get("session_id")
         session = self._sessions.open.get(session_id or "")
         if session_id is None:
-            await rpc_error(send, 400, INVALID_REQUEST, _NO_SESSION)
+            await rpc_error(send, 400, INVALID_REQUEST, str(_NO_SESSION))
         # Who guesses the id of another client's session learns nothing from the answer.
         elif session is None or session.ended.is_set() or session.client != current_request.get().client:
-            await rpc_error(send, 404, INVALID_REQUEST, _UNKNOWN_SESSION)
+            await rpc_error(send, 404, INVALID_REQUEST, str(_UNKNOWN_SESSION))
         else:
             token = current_session.set(session)
             try:

@@ -38,6 +38,7 @@ from dyber_kit.calling.resources import ServiceResource
 from dyber_kit.calling.scopes import CallerScope, current_scope, request_scope
 from dyber_kit.calling.tools import ServiceTool
 from dyber_kit.errors import KINDS, ErrorCode, ServiceError
+from dyber_kit.language import Text, joined_names, tr, tr_lazy
 
 _LONGEST_ERROR = 1000
 _MAX_NAMES = 40
@@ -123,10 +124,11 @@ class KitServer(MCPServer):
         """Render a prompt by name; a name that is unknown to the caller is answered with the nearest known names."""
         known = self._prompt_names if current_scope.get().allows_prompts_and_resources else []
         if name not in known:
-            near, names = _suggested(name, known)
             raise protocol_error(
                 ServiceError(
-                    ErrorCode.INVALID_ARGUMENT, f"没有名为 {shown_name(name)} 的提示词", near + f"可用的提示词：{names}"
+                    ErrorCode.INVALID_ARGUMENT,
+                    tr_lazy("There is no prompt {name}", name=shown_name(name)),
+                    _suggested(name, known, tr("Available prompts: {names}", names=_listed(known))),
                 )
             )
         return await super().get_prompt(name, arguments, context)
@@ -155,9 +157,10 @@ class KitServer(MCPServer):
             parameters = resource.match(address)
             if parameters is not None:
                 return await resource.read(address, parameters, context or Context(mcp_server=self))
-        near, names = _suggested(address, [resource.declaration.uri for resource in self._readable()])
+        known = [resource.declaration.uri for resource in self._readable()]
+        next_step = _suggested(address, known, tr("Available resources: {names}", names=_listed(known)))
         raise ResourceNotFoundError(
-            ServiceError(ErrorCode.NOT_FOUND, "没有这个地址的资源", f"{near}可用的资源：{names}").text
+            ServiceError(ErrorCode.NOT_FOUND, tr_lazy("There is no resource with this address"), next_step).text
         )
 
     def _readable(self) -> list[ServiceResource]:
@@ -181,11 +184,19 @@ class KitServer(MCPServer):
 
     def _unknown(self, name: str) -> ServiceError:
         if name in self._withheld and current_scope.get().allows_tool(name, read_only=False):
-            kind = KINDS[ErrorCode.READ_ONLY]
-            return ServiceError(ErrorCode.READ_ONLY, f"{kind.message}，没有提供会修改平台内容的工具 {name}")
-        near, names = _suggested(name, [tool for tool in self._read_only if self._allows(tool)])
+            return ServiceError(
+                ErrorCode.READ_ONLY,
+                tr_lazy(
+                    "{cause}; its tool {name}, which changes something on the platform, is left out",
+                    cause=KINDS[ErrorCode.READ_ONLY].lazy_message,
+                    name=name,
+                ),
+            )
+        known = [tool for tool in self._read_only if self._allows(tool)]
         return ServiceError(
-            ErrorCode.INVALID_ARGUMENT, f"没有名为 {shown_name(name)} 的工具", f"{near}可用的工具：{names}"
+            ErrorCode.INVALID_ARGUMENT,
+            tr_lazy("There is no tool {name}", name=shown_name(name)),
+            _suggested(name, known, tr("Available tools: {names}", names=_listed(known))),
         )
 
     async def _apply_scope(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
@@ -205,10 +216,14 @@ class KitServer(MCPServer):
         )
 
 
-def _suggested(name: str, known: list[str]) -> tuple[str, str]:
-    """Return a sentence with the known name that is nearest to `name`, which may be empty, and a list of all."""
+def _suggested(name: str, known: list[str], listing: str) -> Text | str:
+    """Return a next step: the known name that is nearest to `name`, if there is any, and the list of known names."""
     near = similar(name, known) if len(name) <= _LONGEST_COMPARED else None
-    return f"最接近的是 {near}。" if near else "", "、".join(known[:_MAX_NAMES]) or "无"
+    return listing if near is None else tr_lazy("The nearest is {name}. {listing}", name=near, listing=listing)
+
+
+def _listed(known: list[str]) -> str:
+    return joined_names(known[:_MAX_NAMES]) or tr("none")
 
 
 async def _accept_odd_arguments(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:

@@ -1,4 +1,4 @@
-"""Wraps the whole app: checks hosts, sets path prefix and request id, logs requests, closes connections at the end."""
+"""Wraps the whole app: checks hosts, sets path prefix, language and request id, logs requests, closes connections."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dyber_kit.calling.calls import Calls
+from dyber_kit.language import Language, request_language, tr, using_language
 from dyber_kit.observing.logs import RequestInfo, current_request
 from dyber_kit.observing.tracing import request_span
 from dyber_kit.serving.hosts import ANY_HOST, foreign
@@ -34,18 +35,30 @@ class GatewayMiddleware:
         app: The service.
         calls: Its calls, which know whether the server is draining.
         allowed_hosts: Host names in Host and Origin that are accepted.
+        language: Language of messages for requests that name none.
     """
 
-    def __init__(self, app: ASGIApp, calls: Calls, allowed_hosts: Collection[str] = (ANY_HOST,)) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        calls: Calls,
+        allowed_hosts: Collection[str] = (ANY_HOST,),
+        language: Language = "zh",
+    ) -> None:
         self._app = app
         self._calls = calls
         self._allowed_hosts = allowed_hosts
+        self._language: Language = language
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        with using_language(request_language(scope["headers"], self._language)):
+            await self._serve(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = _first_values(scope)
         path = scope["path"]
         info = RequestInfo(
@@ -96,8 +109,10 @@ async def _refuse(header: str, send: Send) -> None:
         send,
         421 if header == "Host" else 403,
         INVALID_REQUEST,
-        f"请求头 {header} 里的主机名不是本服务的；如果前面有自己的代理，请设置 ALLOWED_HOSTS"
-        f" / the host name in the header {header} is not this server's; behind a proxy of yours, set ALLOWED_HOSTS",
+        tr(
+            "The host name in the header {header} is not this server's; behind a proxy of yours, set ALLOWED_HOSTS",
+            header=header,
+        ),
     )
 
 

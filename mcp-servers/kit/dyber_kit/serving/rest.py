@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect
 from dyber_kit.calling.arguments import read_arguments
 from dyber_kit.calling.calls import Calls
 from dyber_kit.errors import ErrorCode, ServiceError
+from dyber_kit.language import tr_lazy
 from dyber_kit.serving.bodies import parse_json, read_body
 from dyber_kit.settings import Settings
 
@@ -94,10 +95,16 @@ async def _object_in(request: Request, max_bytes: int) -> dict[str, Any]:
     # Browsers let pages of other sites send other types without a preflight request.
     if content_type != "application/json" and not content_type.endswith("+json"):
         raise ServiceError(
-            ErrorCode.INVALID_ARGUMENT, "请求正文应为 JSON 对象", "请发送 Content-Type: application/json"
+            ErrorCode.INVALID_ARGUMENT,
+            tr_lazy("The body must be a JSON object"),
+            tr_lazy("Send Content-Type: application/json"),
         )
     if not isinstance(value, dict):
-        raise ServiceError(ErrorCode.INVALID_ARGUMENT, "请求正文应为 JSON 对象", '请发送形如 {"名字": 值} 的正文')
+        raise ServiceError(
+            ErrorCode.INVALID_ARGUMENT,
+            tr_lazy("The body must be a JSON object"),
+            tr_lazy('Send a body of the form {"name": value}'),
+        )
     return value
 
 

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dyber_kit.calling.scopes import NOTHING, RAW_SCOPE_HEADER, SCOPE_HEADER, request_scope
+from dyber_kit.language import tr_lazy
 from dyber_kit.serving.docs import DOCS_PATH, OPENAPI_PATH
 from dyber_kit.serving.streams import rpc_error
 from dyber_kit.serving.transport import MCP_PATH, MESSAGE_PATH, SSE_PATH
@@ -18,14 +19,13 @@ from dyber_kit.serving.transport import MCP_PATH, MESSAGE_PATH, SSE_PATH
 _MCP_PATHS = {MCP_PATH, SSE_PATH, MESSAGE_PATH.rstrip("/")}
 #: What tells of the service and runs nothing: container checks, Prometheus and browsers ask without a scope.
 _OPEN_PATHS = {"/health", "/ready", "/metrics", OPENAPI_PATH, DOCS_PATH}
-_NO_SCOPE = (
-    f"此服务只接受网关送来的请求：请求头 {SCOPE_HEADER} 缺失或无法识别。请改用网关的地址"
-    f" / this service takes requests from its gateway only: the header {SCOPE_HEADER} is missing or unreadable;"
-    " use the gateway's address"
+_NO_SCOPE = tr_lazy(
+    "This service takes requests from its gateway only: the header {header} is missing or unreadable; use the "
+    "gateway's address",
+    header=SCOPE_HEADER,
 )
-_NOT_ALL = (
-    f"此地址需要对本服务的全部权限 all；只有部分工具权限的客户端请用 {MCP_PATH}"
-    f" / this address takes the scope all of this service; clients of some tools use {MCP_PATH}"
+_NOT_ALL = tr_lazy(
+    "This address takes the scope all of this service; clients of some tools use {address}", address=MCP_PATH
 )
 
 
@@ -62,10 +62,10 @@ class ScopeGuard:
             if granted != NOTHING:
                 await self._app(scope, receive, send)
             else:
-                await rpc_error(send, 403, INVALID_REQUEST, _NO_SCOPE, with_body=scope["method"] != "HEAD")
+                await rpc_error(send, 403, INVALID_REQUEST, str(_NO_SCOPE), with_body=scope["method"] != "HEAD")
         else:
             reason = _NO_SCOPE if granted == NOTHING else _NOT_ALL
-            body = {"status": "error", "code": "forbidden", "error": reason}
+            body = {"status": "error", "code": "forbidden", "error": str(reason)}
             await JSONResponse(body, status_code=403)(scope, receive, send)
 
 

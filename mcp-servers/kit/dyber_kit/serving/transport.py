@@ -26,7 +26,8 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from dyber_kit.errors import ServiceError
+from dyber_kit.errors import KINDS, ErrorCode, ServiceError
+from dyber_kit.language import joined_names, tr
 from dyber_kit.observing.logs import without_values
 from dyber_kit.serving.accept import Form, answer_form
 from dyber_kit.serving.bodies import parse_json, read_body
@@ -108,8 +109,7 @@ class McpTransport:
                 send,
                 406,
                 INVALID_REQUEST,
-                "此地址的回答是 JSON 或事件流，请发送 Accept: application/json, text/event-stream"
-                " / answers are JSON or an event stream; send Accept: application/json, text/event-stream",
+                tr("Answers are JSON or an event stream; send Accept: application/json, text/event-stream"),
                 message.get("id"),
             )
             return
@@ -136,8 +136,7 @@ class McpTransport:
                 send,
                 415,
                 INVALID_REQUEST,
-                "请求正文应为 JSON，请发送 Content-Type: application/json"
-                " / the body must be JSON; send Content-Type: application/json",
+                tr("The body must be JSON; send Content-Type: application/json"),
             )
             return _FINISHED
         try:
@@ -148,7 +147,8 @@ class McpTransport:
         except ServiceError as error:
             status = 413 if error.status == 413 else 400
             code = INVALID_REQUEST if status == 413 else PARSE_ERROR
-            await rpc_error(send, status, code, f"{error.message}。{error.next_step}")
+            text = tr("{message}. {next_step}", message=error.message, next_step=error.next_step)
+            await rpc_error(send, status, code, text)
             return _FINISHED
         problem = _message_problem(message)
         if problem is not None:
@@ -179,7 +179,7 @@ async def _guarded(sessions: StreamableHTTPSessionManager, scope: Scope, receive
         logger.error("transport crashed", exc_info=without_values(error))
         if started:
             raise
-        await rpc_error(send, 500, INTERNAL_ERROR, "服务内部错误 / internal error")
+        await rpc_error(send, 500, INTERNAL_ERROR, KINDS[ErrorCode.INTERNAL].message)
 
 
 def _for_sdk(scope: Scope, message: dict[str, Any], headers: Headers) -> Scope:
@@ -203,37 +203,31 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 def _message_problem(message: Any) -> str | None:
     """Return why a JSON value is not one JSON-RPC message; None when it is."""
     if isinstance(message, list):
-        return (
-            "不支持批量请求（JSON 数组），请一次发送一个请求"
-            " / batches (JSON arrays) are not supported; send one request at a time"
-        )
+        return tr("Batches (JSON arrays) are not supported; send one request at a time")
     if not isinstance(message, dict) or message.get("jsonrpc") != "2.0":
-        return (
-            '请求正文应为一个 JSON-RPC 对象，带 "jsonrpc": "2.0"'
-            ' / the body must be one JSON-RPC object with "jsonrpc": "2.0"'
-        )
+        return tr('The body must be one JSON-RPC object with "jsonrpc": "2.0"')
     if "id" in message and not _is_id(message["id"]):
-        return "id 应为文字或整数 / id must be a string or an integer"
+        return tr("id must be a string or an integer")
     if "method" in message:
         if not isinstance(message["method"], str):
-            return "method 应为文字 / method must be a string"
+            return tr("method must be a string")
         params = message.get("params")
         if not isinstance(params, dict | None):
-            return "params 应为 JSON 对象 / params must be an object"
+            return tr("params must be a JSON object")
         # These become names of spans, which must not be long.
         if any(
             isinstance(name, str) and len(name) > _LONGEST_NAME
             for name in (message["method"], (params or {}).get("name"))
         ):
-            return f"名字超过 {_LONGEST_NAME} 个字符 / a name is longer than {_LONGEST_NAME} characters"
+            return tr("A name is longer than {longest} characters", longest=_LONGEST_NAME)
     elif "result" not in message and "error" not in message:
-        return "缺少 method / method is missing"
+        return tr("method is missing")
     if "method" in message and "result" not in message and "error" not in message:
         return None  # A request or a notification, of which every field was looked at above.
     try:
         jsonrpc_message_adapter.validate_python(message, by_name=False)
     except ValidationError:
-        return "请求正文不是 JSON-RPC 的请求、通知或回答 / the body is no JSON-RPC request, notification or response"
+        return tr("The body is no JSON-RPC request, notification or response")
     return None
 
 
@@ -250,7 +244,7 @@ def _version_problem(headers: Headers, message: dict[str, Any]) -> tuple[int, st
     names = headers.keys()
     repeated = find_duplicated_routing_header(headers.items()) if len(set(names)) < len(names) else None
     if repeated is not None:
-        return HEADER_MISMATCH, f"请求头 {repeated} 出现了多次 / the header {repeated} appears more than once", None
+        return HEADER_MISMATCH, tr("The header {header} appears more than once", header=repeated), None
     version = _version(headers)
     if version is None or version in KNOWN_PROTOCOL_VERSIONS or message.get("method") == "initialize":
         return None
@@ -261,8 +255,11 @@ def _version_problem(headers: Headers, message: dict[str, Any]) -> tuple[int, st
     supported = list(KNOWN_PROTOCOL_VERSIONS)
     return (
         UNSUPPORTED_PROTOCOL_VERSION,
-        f"不支持请求头 {MCP_PROTOCOL_VERSION_HEADER} 里的协议版本，可用：{'、'.join(supported)}"
-        f" / unsupported protocol version; supported: {', '.join(supported)}",
+        tr(
+            "The protocol version in the header {header} is not supported; supported: {versions}",
+            header=MCP_PROTOCOL_VERSION_HEADER,
+            versions=joined_names(supported),
+        ),
         {"supported": supported, "requested": version[:100]},
     )
 
@@ -278,22 +275,22 @@ async def _wrong_method(allowed: str, hint: str, send: Send, method: str) -> Non
 
 
 def _mcp_hint(prefix: str) -> str:
-    return (
-        f"此地址只接受 POST（Streamable HTTP，没有会话）；旧版 SSE 客户端请用 {prefix}{SSE_PATH}"
-        f" / this address takes POST only (Streamable HTTP without sessions); legacy SSE clients use {prefix}{SSE_PATH}"
+    return tr(
+        "This address takes POST only (Streamable HTTP without sessions); legacy SSE clients use {address}",
+        address=prefix + SSE_PATH,
     )
 
 
 def _sse_hint(prefix: str) -> str:
-    return (
-        f"这是旧版 SSE 的地址，用 GET 打开；Streamable HTTP 客户端请用 {prefix}{MCP_PATH}"
-        f" / this is the legacy SSE address, to be opened with GET; Streamable HTTP clients use {prefix}{MCP_PATH}"
+    return tr(
+        "This is the legacy SSE address, to be opened with GET; Streamable HTTP clients use {address}",
+        address=prefix + MCP_PATH,
     )
 
 
 def _message_hint(prefix: str) -> str:
-    return (
-        f"此地址只接受旧版 SSE 会话的 POST；请先用 GET 打开 {prefix}{SSE_PATH}，或改用 {prefix}{MCP_PATH}"
-        f" / this address takes the POSTs of a legacy SSE session; open {prefix}{SSE_PATH} with GET first,"
-        f" or use {prefix}{MCP_PATH}"
+    return tr(
+        "This address takes the POSTs of a legacy SSE session; open {sse_address} with GET first, or use {mcp_address}",
+        sse_address=prefix + SSE_PATH,
+        mcp_address=prefix + MCP_PATH,
     )

@@ -15,9 +15,12 @@ from typing import Any
 
 from dyber_kit.errors import ErrorCode, LocalRefusal, ServiceError
 from dyber_kit.files import read_state, write_state
+from dyber_kit.language import Text, text_from_json, tr_lazy
 from dyber_kit.observing.metrics import Metrics
 
 logger = logging.getLogger("dyber.breaker")
+
+_TRIAL = tr_lazy("A call is just finding out whether the platform accepts calls again")
 
 
 class BreakerState(IntEnum):
@@ -110,7 +113,7 @@ class Breaker:
         if left > 0:
             raise _paused(LocalRefusal, self._cause, left)
         if self._trial_running:
-            raise LocalRefusal(ErrorCode.BUSY, "正在试探平台是否恢复", "请稍等", retry_after=30)
+            raise LocalRefusal(ErrorCode.BUSY, _TRIAL, tr_lazy("Wait a moment"), retry_after=30)
 
     @asynccontextmanager
     async def guard(self) -> AsyncIterator[None]:
@@ -160,8 +163,8 @@ class Breaker:
             return
         state = {
             "code": str(self._cause.code),
-            "message": self._cause.message,
-            "next_step": self._cause.next_step,
+            "message": _as_json(self._cause.lazy_message),
+            "next_step": _as_json(self._cause.lazy_next_step),
             "whole_account": self._cause.whole_account,
             "pause": self._pause,
             "until": self._wall_clock() + self.seconds_left,
@@ -191,19 +194,23 @@ def _parsed(state: Any) -> tuple[ServiceError, float, float]:
     """Return the error that opened the breaker, the pause, and until when it lasts by the wall clock."""
     cause = ServiceError(
         ErrorCode(state["code"]),
-        str(state["message"]),
-        str(state["next_step"]),
+        text_from_json(state["message"]),
+        text_from_json(state["next_step"]),
         whole_account=state["whole_account"] is True,
     )
     return cause, float(state["pause"]), float(state["until"])
+
+
+def _as_json(text: Text | str) -> Any:
+    return text.to_json() if isinstance(text, Text) else text
 
 
 def _paused(kind: type[ServiceError], cause: ServiceError, seconds: float) -> ServiceError:
     """Return the error of a wall with the time to wait."""
     return kind(
         cause.code,
-        f"{cause.message}，已暂停访问平台",
-        f"{cause.next_step}；恢复之前不要重试",
+        tr_lazy("{cause}; access to the platform is paused", cause=cause.lazy_message),
+        tr_lazy("{next_step}; do not try again until the pause is over", next_step=cause.lazy_next_step),
         retry_after=seconds,
         whole_account=cause.whole_account,
     )

@@ -16,6 +16,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, ret
 from tenacity.wait import wait_random_exponential
 
 from dyber_kit.errors import ErrorCode, ServiceError
+from dyber_kit.language import Text, tr_lazy
 from dyber_kit.observing import tracing
 from dyber_kit.observing.metrics import Metrics
 
@@ -121,7 +122,7 @@ async def _checked_addresses(
         entries = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in entries))
     if any(not is_public(address) and address not in allowed_hosts for address in addresses):
-        raise _not_allowed(f"{host}（指向内部网络）")
+        raise _not_allowed(tr_lazy("{host} (it leads to an internal network)", host=host[:100]))
     return addresses
 
 
@@ -197,7 +198,7 @@ class _GuardedTransport(httpx2.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         if request.url.scheme not in ("http", "https") or not host_allowed(request.url.host, self._allowed_hosts):
-            raise _not_allowed(request.url.host or str(request.url.scheme))
+            raise _not_allowed((request.url.host or str(request.url.scheme))[:100])
         if self._proxied:
             await self._check_destination(request)
         retrying = AsyncRetrying(
@@ -211,13 +212,19 @@ class _GuardedTransport(httpx2.AsyncBaseTransport):
         try:
             response: httpx2.Response = await retrying(self._send, request)
         except httpx2.TimeoutException as error:
-            raise ServiceError(ErrorCode.UPSTREAM_UNREACHABLE, f"{request.url.host} 没有在限时内回答") from error
+            raise ServiceError(
+                ErrorCode.UPSTREAM_UNREACHABLE, tr_lazy("{host} did not answer in time", host=request.url.host)
+            ) from error
         except httpx2.ProxyError as error:
             raise ServiceError(
-                ErrorCode.UPSTREAM_UNREACHABLE, f"代理没有接通 {request.url.host}", "请管理员检查代理的地址、密码和规则"
+                ErrorCode.UPSTREAM_UNREACHABLE,
+                tr_lazy("The proxy did not connect to {host}", host=request.url.host),
+                tr_lazy("Ask the operator to check the proxy's address, password and rules"),
             ) from error
         except httpx2.TransportError as error:
-            raise ServiceError(ErrorCode.UPSTREAM_UNREACHABLE, f"无法连接 {request.url.host}") from error
+            raise ServiceError(
+                ErrorCode.UPSTREAM_UNREACHABLE, tr_lazy("{host} cannot be reached", host=request.url.host)
+            ) from error
         try:
             return self._limited(response)
         except BaseException:
@@ -233,7 +240,8 @@ class _GuardedTransport(httpx2.AsyncBaseTransport):
             await _checked_addresses(host, request.url.port, self._allowed_hosts, timeout)
         except OSError:
             if host.lower().rstrip(".") not in {allowed.lower() for allowed in self._allowed_hosts}:
-                raise _not_allowed(f"{host}（无法确认它不在内部网络）") from None
+                unknown = tr_lazy("{host} (it may be in an internal network)", host=host[:100])
+                raise _not_allowed(unknown) from None
 
     async def _send(self, request: httpx2.Request) -> httpx2.Response:
         endpoint = str(request.extensions.get(ENDPOINT, "other"))
@@ -253,7 +261,12 @@ class _GuardedTransport(httpx2.AsyncBaseTransport):
     def _limited(self, response: httpx2.Response) -> httpx2.Response:
         encoding = response.headers.get("content-encoding", "identity").strip().lower()
         if encoding not in ("identity", "gzip", "x-gzip"):
-            raise ServiceError(ErrorCode.UPSTREAM_CHANGED, f"平台的回答用了没有请求的压缩方式 {encoding[:20]}")
+            raise ServiceError(
+                ErrorCode.UPSTREAM_CHANGED,
+                tr_lazy(
+                    "The platform's answer has a compression that was not asked for: {encoding}", encoding=encoding[:20]
+                ),
+            )
         headers = httpx2.Headers(response.headers)
         if encoding != "identity":
             # Decompressed here and not by the client, whose decoder has no limit: a kilobyte can become a gigabyte.
@@ -285,13 +298,19 @@ class _LimitedStream(httpx2.AsyncByteStream):
                 total += len(chunk)
                 if total > self._max_bytes or (self._inflate and self._inflate.unconsumed_tail):
                     raise ServiceError(
-                        ErrorCode.UPSTREAM_CHANGED, f"平台的回答超过 {self._max_bytes // 1024} KiB，已停止读取"
+                        ErrorCode.UPSTREAM_CHANGED,
+                        tr_lazy(
+                            "The platform's answer is larger than {limit} KiB, so reading was stopped",
+                            limit=self._max_bytes // 1024,
+                        ),
                     )
                 yield chunk
         except zlib.error as error:
-            raise ServiceError(ErrorCode.UPSTREAM_CHANGED, "平台的回答无法解压") from error
+            raise ServiceError(
+                ErrorCode.UPSTREAM_CHANGED, tr_lazy("The platform's answer cannot be decompressed")
+            ) from error
         except httpx2.TransportError as error:
-            raise ServiceError(ErrorCode.UPSTREAM_UNREACHABLE, "平台的回答中途断开") from error
+            raise ServiceError(ErrorCode.UPSTREAM_UNREACHABLE, tr_lazy("The platform's answer broke off")) from error
 
     async def aclose(self) -> None:
         await self._response.aclose()
@@ -303,7 +322,9 @@ async def _discard(state: RetryCallState) -> None:
         await state.outcome.result().aclose()
 
 
-def _not_allowed(host: str) -> ServiceError:
+def _not_allowed(host: Text | str) -> ServiceError:
     return ServiceError(
-        ErrorCode.INVALID_ARGUMENT, f"不允许访问 {host[:100]}", "请使用该平台自己的链接，不要使用其他网站的地址"
+        ErrorCode.INVALID_ARGUMENT,
+        tr_lazy("Access to {host} is not allowed", host=host),
+        tr_lazy("Use links of the platform itself, not addresses of other sites"),
     )

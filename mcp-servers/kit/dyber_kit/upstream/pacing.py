@@ -16,6 +16,7 @@ import anyio
 
 from dyber_kit.errors import ErrorCode, LocalRefusal
 from dyber_kit.files import read_state, write_state
+from dyber_kit.language import tr_lazy
 from dyber_kit.observing.metrics import Metrics
 from dyber_kit.times import SHANGHAI, next_midnight
 from dyber_kit.upstream.breaker import Breaker
@@ -118,19 +119,19 @@ class Pacer:
             now = self._now()
             raise LocalRefusal(
                 ErrorCode.RATE_LIMITED,
-                f"今天的 {self._daily_cap} 次访问已用完，明天恢复",
-                "请明天再来；上限用来保护账号，由管理员设置",
+                tr_lazy("The {cap} visits of today are used up; there are new ones tomorrow", cap=self._daily_cap),
+                tr_lazy("Come back tomorrow; the limit protects the account and is set by the operator"),
                 retry_after=(next_midnight(now) - now).total_seconds(),
             )
 
     def _busy(self, seconds: float) -> LocalRefusal:
-        ahead = f"，前面还有 {self.waiting - 1} 个" if self.waiting > 1 else ""
-        return LocalRefusal(
-            ErrorCode.BUSY,
-            f"访问平台的请求正在排队{ahead}",
-            "请一次只发一个请求",
-            retry_after=seconds,
-        )
+        message = tr_lazy("Requests to the platform are waiting in a queue")
+        if self.waiting > 1:
+            message = tr_lazy(
+                "Requests to the platform are waiting in a queue, {count} of them before this one",
+                count=self.waiting - 1,
+            )
+        return LocalRefusal(ErrorCode.BUSY, message, retry_after=seconds)
 
     def _today(self) -> date:
         return self._now().astimezone(SHANGHAI).date()

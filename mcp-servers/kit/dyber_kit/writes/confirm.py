@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from dyber_kit.errors import ErrorCode, ServiceError
+from dyber_kit.language import tr_lazy
 from dyber_kit.observing.logs import current_request
 
 #: Longest token accepted; give a tool's `confirmation` argument this `max_length`.
 MAX_TOKEN_CHARS = 64
 _NONCE_BYTES, _TIME_BYTES, _MAC_BYTES = 9, 8, 16
-_USED_BEFORE = (
-    "用这个确认码的操作已经提交过，可能已经生效：请先让用户在平台上查看；确认没有生效，再以 dry_run=true 重新开始"
+_USED_BEFORE = tr_lazy(
+    "The operation of this confirmation token was submitted before and may have taken effect: have the user look on "
+    "the platform first; when it certainly did not, begin again with dry_run=true"
 )
 
 
@@ -79,11 +81,12 @@ class Confirmations:
         head, mac = raw[: _TIME_BYTES + _NONCE_BYTES], raw[_TIME_BYTES + _NONCE_BYTES :]
         if not hmac.compare_digest(mac, self._mac(head, tool, arguments)):
             raise ServiceError(
-                ErrorCode.CONFIRMATION_REQUIRED, "确认码不属于这次操作，或参数已改变，或由另一个客户端取得"
+                ErrorCode.CONFIRMATION_REQUIRED,
+                tr_lazy("The confirmation token belongs to another operation, other arguments or another client"),
             )
         now, until = time.time(), int.from_bytes(head[:_TIME_BYTES], "big") / 1000
         if now > until:
-            raise ServiceError(ErrorCode.CONFIRMATION_REQUIRED, "确认码已过期")
+            raise ServiceError(ErrorCode.CONFIRMATION_REQUIRED, tr_lazy("The confirmation token has expired"))
         # A used token is remembered for twice its validity, because a permit may be spent after its token has expired.
         self._spent = {spent: end for spent, end in self._spent.items() if end + self.valid_seconds >= now}
         self._refuse_used(head)
@@ -100,7 +103,9 @@ class Confirmations:
 
     def _refuse_used(self, head: bytes) -> None:
         if head in self._spent:
-            raise ServiceError(ErrorCode.CONFIRMATION_REQUIRED, "确认码已经用过", _USED_BEFORE)
+            raise ServiceError(
+                ErrorCode.CONFIRMATION_REQUIRED, tr_lazy("The confirmation token was used before"), _USED_BEFORE
+            )
 
     def _mac(self, head: bytes, tool: str, arguments: dict[str, Any]) -> bytes:
         call = json.dumps(

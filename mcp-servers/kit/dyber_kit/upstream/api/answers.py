@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from dyber_kit.errors import ErrorCode, ServiceError
+from dyber_kit.language import Text, tr_lazy
 
 Shape = TypeVar("Shape")
 
@@ -59,7 +60,8 @@ class ApiAnswer:
             return from_json(content, allow_inf_nan=False) if content else None
         except (ValueError, LookupError):
             kind = self.headers.get("content-type", "").partition(";")[0].strip()[:50]
-            raise self._changed(f"平台的回答不是 JSON（{kind or '没有写类型'}）") from None
+            message = tr_lazy("The platform's answer is not JSON ({type})", type=kind or tr_lazy("no type was stated"))
+            raise self._changed(message) from None
 
     def at(self, path: str) -> Any:
         """Return the value at a path such as `data.items` or `items.0.id`; None when it is missing.
@@ -80,9 +82,12 @@ class ApiAnswer:
         except ValidationError as error:
             field = ".".join(str(part) for part in error.errors(include_input=False)[0]["loc"])
             place = ".".join(part for part in (path, field) if part)
-            raise self._changed(f"平台的回答与约定不符（{place[:100] or '整个回答'}）") from None
+            message = tr_lazy(
+                "The platform's answer is not as agreed ({place})", place=place[:100] or tr_lazy("the whole answer")
+            )
+            raise self._changed(message) from None
 
-    def _changed(self, message: str) -> ServiceError:
+    def _changed(self, message: Text) -> ServiceError:
         return ServiceError(ErrorCode.UPSTREAM_CHANGED, message, request_id=self.request_id)
 
 

@@ -13,6 +13,7 @@ import anyio
 import httpx2
 
 from dyber_kit.errors import ErrorCode, LocalRefusal, ServiceError
+from dyber_kit.language import tr_lazy
 from dyber_kit.observing.metrics import Metrics
 from dyber_kit.upstream.api.answers import ApiAnswer
 from dyber_kit.upstream.api.conditional import KeptAnswer, KeptAnswers
@@ -289,11 +290,14 @@ class ApiClient:
                         return self._read(response, url), credentials
                     url = joined(url, target)
                     hop = self._build(request, url)
-            raise ServiceError(ErrorCode.UPSTREAM_CHANGED, "平台一再转到别的地址")
+            raise ServiceError(ErrorCode.UPSTREAM_CHANGED, tr_lazy("The platform redirected again and again"))
         except TimeoutError as error:
             if request.changes_something:
                 raise _outcome_unknown() from error
-            raise ServiceError(ErrorCode.UPSTREAM_UNREACHABLE, f"平台没有在 {seconds:.0f} 秒内答完") from error
+            raise ServiceError(
+                ErrorCode.UPSTREAM_UNREACHABLE,
+                tr_lazy("The platform did not finish its answer within {seconds:.0f} s", seconds=seconds),
+            ) from error
         except ServiceError as error:
             if request.changes_something and error.code in _UNCLEAR and not isinstance(error.__cause__, _NOT_SENT):
                 raise _outcome_unknown() from error
@@ -314,7 +318,9 @@ class ApiClient:
             if redirected and error.code is ErrorCode.INVALID_ARGUMENT:
                 # The platform chose this address, and not the caller.
                 raise ServiceError(
-                    ErrorCode.UPSTREAM_CHANGED, f"平台转到了别的地址：{error.message}", "请管理员检查平台的地址是否正确"
+                    ErrorCode.UPSTREAM_CHANGED,
+                    tr_lazy("The platform redirected to another address: {cause}", cause=error.lazy_message),
+                    tr_lazy("Ask the operator to check whether the platform's address is correct"),
                 ) from error
             raise
 

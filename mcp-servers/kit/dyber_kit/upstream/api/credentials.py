@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import httpx2
 
 from dyber_kit.errors import ErrorCode, ServiceError
+from dyber_kit.language import tr_lazy
 from dyber_kit.upstream.sharing import SharedWork
 
 if TYPE_CHECKING:
@@ -149,8 +150,10 @@ class TokenSource:
                 raise
             refusal = ServiceError(
                 ErrorCode.LOGIN_EXPIRED,
-                f"平台没有给出令牌：{error.message}",
-                "请管理员检查应用的编号和密钥，更换后重新部署",
+                tr_lazy("The platform issued no token: {cause}", cause=error.lazy_message),
+                tr_lazy(
+                    "Ask the operator to check the application's id and secret, to replace them and to deploy again"
+                ),
                 request_id=error.request_id,
             )
             self._refusal, self._refused_until = refusal, self._clock() + self._retry_seconds
@@ -212,7 +215,7 @@ def read_token(value: object, seconds: object = None) -> Token:
         ServiceError: UPSTREAM_CHANGED when there is no token.
     """
     if not isinstance(value, str) or not value:
-        raise ServiceError(ErrorCode.UPSTREAM_CHANGED, "平台没有给出令牌")
+        raise ServiceError(ErrorCode.UPSTREAM_CHANGED, tr_lazy("The platform issued no token"))
     try:
         valid = float(seconds) if isinstance(seconds, (int, float, str)) else None
     except ValueError:

@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 
 from dyber_kit.errors import KINDS, ErrorCode, ServiceError
+from dyber_kit.language import Text, tr_lazy
 from dyber_kit.upstream.api.answers import ApiAnswer, value_at
 from dyber_kit.upstream.api.rate_limits import read_rate_limit, read_retry_after
 from dyber_kit.upstream.text import clean_text
@@ -38,6 +39,13 @@ _STATUSES: dict[int, ErrorCode] = {
     425: ErrorCode.UPSTREAM_UNREACHABLE,
     429: ErrorCode.RATE_LIMITED,
     451: ErrorCode.ACCESS_RESTRICTED,
+}
+_CAUSES: dict[ErrorCode, Text] = {
+    ErrorCode.LOGIN_EXPIRED: tr_lazy("The platform does not accept the key that was used"),
+    ErrorCode.LOGIN_REQUIRED: tr_lazy("The platform asks for a key"),
+    ErrorCode.UPSTREAM_UNREACHABLE: tr_lazy("The platform had an error"),
+    ErrorCode.UPSTREAM_CHANGED: tr_lazy("The platform did not answer as agreed"),
+    ErrorCode.INVALID_ARGUMENT: tr_lazy("The platform does not accept these arguments"),
 }
 #: Wait after a rate limit whose end the platform does not tell; GitHub asks for at least a minute.
 UNKNOWN_WAIT_SECONDS = 60.0
@@ -121,13 +129,17 @@ class ErrorRules:
 
     def _make(self, code: ErrorCode, answer: ApiAnswer, platform_code: Any, words: str) -> ServiceError:
         request_id = answer.request_id
-        known_as = f"HTTP {answer.status}" if platform_code is None else f"代码 {_safe_id(str(platform_code))}"
+        known_as: Text | str = f"HTTP {answer.status}"
+        if platform_code is not None:
+            known_as = tr_lazy("code {code}", code=_safe_id(str(platform_code)))
         if request_id:
-            known_as += f"，平台的请求编号 {request_id}"
-        message = f"{self._cause(code, answer.status)}（{known_as}）"
+            known_as = tr_lazy("{sign}, the platform's request id {request_id}", sign=known_as, request_id=request_id)
+        message = tr_lazy("{cause} ({sign})", cause=self._cause(code, answer.status), sign=known_as)
+        if words:
+            message = tr_lazy("{message}; the platform says: {words}", message=message, words=words)
         return ServiceError(
             code,
-            f"{message}，平台说：{words}" if words else message,
+            message,
             self._next_step(code, answer.status),
             retry_after=_wait(code, answer.headers),
             whole_account=_same(platform_code, self.account_refusals) or answer.status in self.account_refusals,
@@ -147,27 +159,29 @@ class ErrorRules:
                 return re.sub(r"\s+", " ", clean_text(words, _LONGEST_WORDS).text)
         return ""
 
-    def _cause(self, code: ErrorCode, status: int) -> str:
-        causes = {
-            ErrorCode.LOGIN_EXPIRED: "平台不接受所用的密钥",
-            ErrorCode.LOGIN_REQUIRED: "平台要求密钥",
-            ErrorCode.NOT_CONFIGURED: "代理要求密码" if status == 407 else "平台要求密钥，而本服务没有",
-            ErrorCode.UPSTREAM_UNREACHABLE: "平台出错",
-            ErrorCode.UPSTREAM_CHANGED: "平台没有按约定回答",
-            ErrorCode.INVALID_ARGUMENT: "平台不接受这些参数",
-        }
-        return causes.get(code, KINDS[code].message)
+    def _cause(self, code: ErrorCode, status: int) -> Text:
+        if code is ErrorCode.NOT_CONFIGURED:
+            if status == 407:
+                return tr_lazy("The proxy asks for a password")
+            return tr_lazy("The platform asks for a key, and this service has none")
+        return _CAUSES.get(code, KINDS[code].lazy_message)
 
-    def _next_step(self, code: ErrorCode, status: int) -> str | None:
-        setting = f" {self.key_setting} " if self.key_setting else ""
+    def _next_step(self, code: ErrorCode, status: int) -> Text | None:
         if status == 407:
-            return "请管理员在代理的地址里写上用户名和密码"
+            return tr_lazy("Ask the operator to write user name and password into the proxy's address")
         if code is ErrorCode.LOGIN_EXPIRED:
-            return f"请管理员检查密钥{setting}是否有效，更换后重新部署"
+            if self.key_setting is None:
+                return tr_lazy("Ask the operator to check whether the key is valid, to replace it and to deploy again")
+            return tr_lazy(
+                "Ask the operator to check whether the key {setting} is valid, to replace it and to deploy again",
+                setting=self.key_setting,
+            )
         if code in (ErrorCode.NOT_CONFIGURED, ErrorCode.LOGIN_REQUIRED):
-            return f"请管理员设置密钥{setting}后重新部署"
+            if self.key_setting is None:
+                return tr_lazy("Ask the operator to set the key and to deploy again")
+            return tr_lazy("Ask the operator to set the key {setting} and to deploy again", setting=self.key_setting)
         if code is ErrorCode.UPSTREAM_UNREACHABLE:
-            return "请等平台恢复"
+            return tr_lazy("Wait until the platform has recovered")
         return None
 
 

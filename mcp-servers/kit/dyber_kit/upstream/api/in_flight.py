@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import anyio
 
 from dyber_kit.errors import ErrorCode, LocalRefusal
+from dyber_kit.language import tr_lazy
 
 
 class InFlight:
@@ -48,7 +49,11 @@ class InFlight:
 
     async def _wait(self, seconds: float) -> None:
         if seconds > self._patience_seconds:
-            raise LocalRefusal(ErrorCode.RATE_LIMITED, "平台允许的访问次数暂时用完", retry_after=seconds)
+            raise LocalRefusal(
+                ErrorCode.RATE_LIMITED,
+                tr_lazy("The number of calls that the platform allows is used up for now"),
+                retry_after=seconds,
+            )
         if seconds > 0:
             await anyio.sleep(seconds)
 
@@ -57,5 +62,7 @@ class InFlight:
             await self._free.acquire()
         if waited.cancelled_caught:
             raise LocalRefusal(
-                ErrorCode.BUSY, "访问平台的请求太多，没有排上队", "请一次只发一个请求", retry_after=self._queue_seconds
+                ErrorCode.BUSY,
+                tr_lazy("There are too many requests to the platform, and this one got no turn"),
+                retry_after=self._queue_seconds,
             )

@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 
 from dyber_kit.errors import ErrorCode, ServiceError
+from dyber_kit.language import tr_lazy
 from dyber_kit.upstream.api.answers import ApiAnswer
 from dyber_kit.upstream.api.client import ApiClient
 from dyber_kit.upstream.api.requests import ApiRequest, joined
@@ -154,7 +155,11 @@ async def collect(
         pages += 1
         page = answer.at(items_at)
         if not isinstance(page, list):
-            raise ServiceError(ErrorCode.UPSTREAM_CHANGED, "平台的回答里没有列表", request_id=answer.request_id)
+            raise ServiceError(
+                ErrorCode.UPSTREAM_CHANGED,
+                tr_lazy("The platform's answer has no list"),
+                request_id=answer.request_id,
+            )
         taken = page[skip : skip + limit - len(items)]
         items += taken
         if skip + len(taken) < len(page):
@@ -210,5 +215,10 @@ def _read_position(position: Mapping[str, Any] | None) -> tuple[dict[str, str | 
         or not isinstance(skip, int)
         or skip < 0
     ):
-        raise ServiceError(ErrorCode.INVALID_ARGUMENT, "cursor 无法识别", "请不带 cursor 从头开始")
+        raise ServiceError(
+            ErrorCode.INVALID_ARGUMENT,
+            tr_lazy("The cursor is not readable"),
+            tr_lazy("Begin anew without a cursor"),
+            fields=["cursor"],
+        )
     return {str(name): value for name, value in parameters.items()}, skip

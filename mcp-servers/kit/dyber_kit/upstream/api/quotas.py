@@ -13,10 +13,13 @@ from pydantic import BaseModel, Field
 
 from dyber_kit.errors import ErrorCode, LocalRefusal
 from dyber_kit.files import read_state, write_state
+from dyber_kit.language import Text, tr_lazy
 from dyber_kit.observing.metrics import Metrics
 from dyber_kit.times import SHANGHAI, next_midnight
 
 logger = logging.getLogger("dyber.quotas")
+
+_PLATFORM = tr_lazy("the platform")
 
 
 class QuotaStatus(BaseModel):
@@ -38,7 +41,7 @@ class Quota:
     Args:
         name: What the quota is for, such as `zhihu-hot-list`; the `quota` label and part of a file name.
         per_day: Largest sum of costs per day.
-        title: What the quota is for, in Chinese, for messages.
+        title: What the quota is for, for messages.
         data_dir: Folder where the count survives a restart; None keeps it in memory.
         zone: The time zone whose midnight resets the quota.
         unchanged_is_free: Whether the platform does not count answers with status 304.
@@ -54,7 +57,7 @@ class Quota:
         name: str,
         *,
         per_day: int,
-        title: str = "平台",
+        title: Text | str = _PLATFORM,
         data_dir: Path | None = None,
         zone: tzinfo = SHANGHAI,
         unchanged_is_free: bool = False,
@@ -112,12 +115,22 @@ class Quota:
         now = self._now()
         if self._refused_until is not None and now < self._refused_until:
             wait = (self._refused_until - now).total_seconds()
-            raise LocalRefusal(ErrorCode.QUOTA_EXHAUSTED, f"{self.title}的用量已用完", retry_after=wait)
+            raise LocalRefusal(
+                ErrorCode.QUOTA_EXHAUSTED,
+                tr_lazy("The quota of {title} is used up", title=self.title),
+                retry_after=wait,
+            )
         left = max(0, self.per_day - self.used_today)
         if cost > left:
             raise LocalRefusal(
                 ErrorCode.QUOTA_EXHAUSTED,
-                f"{self.title}今天的用量还剩 {left}（共 {self.per_day}），这次请求需要 {cost}",
+                tr_lazy(
+                    "Of today's quota of {title}, {left} of {total} are left, and this request needs {cost}",
+                    title=self.title,
+                    left=left,
+                    total=self.per_day,
+                    cost=cost,
+                ),
                 retry_after=self.seconds_to_reset,
             )
 

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import httpx2
 
 from dyber_kit.errors import ErrorCode, ServiceError
+from dyber_kit.language import tr_lazy
 from dyber_kit.upstream.api.quotas import Quota
 from dyber_kit.upstream.http import MAX_CONNECTIONS
 
@@ -110,7 +111,9 @@ def joined(base: httpx2.URL, target: str) -> httpx2.URL:
     try:
         return base.join(target)
     except httpx2.InvalidURL:
-        raise ServiceError(ErrorCode.UPSTREAM_CHANGED, "平台给出的地址无法识别") from None
+        raise ServiceError(
+            ErrorCode.UPSTREAM_CHANGED, tr_lazy("The platform gave an address that is not readable")
+        ) from None
 
 
 def address(base: httpx2.URL, request: ApiRequest) -> httpx2.URL:
@@ -128,7 +131,10 @@ def address(base: httpx2.URL, request: ApiRequest) -> httpx2.URL:
             url = url.copy_with(scheme="https", port=base.port)
         if not same_origin(url, base):
             raise ServiceError(
-                ErrorCode.UPSTREAM_CHANGED, f"平台给出的地址在另一个网站上（{url.host[:100]}），没有访问"
+                ErrorCode.UPSTREAM_CHANGED,
+                tr_lazy(
+                    "The platform gave an address on another site ({host}), which was not accessed", host=url.host[:100]
+                ),
             )
     else:
         url = base.copy_with(path=base.path.rstrip("/") + _filled(request.path, request.values))
@@ -145,7 +151,11 @@ def _filled(path: str, values: Values) -> str:
 
 def _segment(name: str, value: str) -> str:
     if value.strip() in ("", ".", "..") or any(ord(character) < 32 for character in value):
-        raise ServiceError(ErrorCode.INVALID_ARGUMENT, f"{name} 的值不能是 {value[:20]!r}", f"请检查 {name}")
+        raise ServiceError(
+            ErrorCode.INVALID_ARGUMENT,
+            tr_lazy("The value of {name} must not be {value}", name=name, value=repr(value[:20])),
+            tr_lazy("Check {name}", name=name),
+        )
     return quote(value, safe="")
 
 

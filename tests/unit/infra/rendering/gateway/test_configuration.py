@@ -111,6 +111,14 @@ def test_every_call_to_a_service_is_checked_and_gets_all_headers() -> None:
     assert "proxy_set_header X-Dyber-Client $client;" in files["proxy.conf"]
 
 
+def test_the_language_that_a_client_asks_for_reaches_the_services() -> None:
+    # Nginx passes on every header that it is not told to change.
+    files = rendered()
+    for name in ("proxy.conf", "servers.conf"):
+        assert "accept-language" not in files[name].lower()
+        assert "proxy_pass_request_headers" not in files[name]
+
+
 @pytest.mark.parametrize(("longest_call", "timeout"), [(1, 60), (45, 60), (46, 61), (300, 315)])
 def test_the_read_timeout_follows_the_longest_call(longest_call: int, timeout: int) -> None:
     service = GatewayService("one", 8001, "", longest_call)

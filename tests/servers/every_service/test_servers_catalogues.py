@@ -1,0 +1,77 @@
+"""Tests that the Chinese texts of the servers' library and of every service are complete, and have no dead entries."""
+
+from __future__ import annotations
+
+import ast
+import re
+import string
+
+import pytest
+
+from messages import catalogue
+from tests.stand_in.running import SERVERS
+
+CATALOGUES = {source.packages[0]: source for source in catalogue.servers()}
+KIT = SERVERS / "kit" / "dyber_kit"
+#: Chinese that is read from platforms and callers, and not shown.
+READ_FROM_OTHERS = {"upstream/text.py", "calling/conversions.py"}
+#: Parts whose texts are still Chinese literals.
+NOT_TRANSLATED = {"browser"}
+
+
+@pytest.fixture(params=sorted(CATALOGUES))
+def source(request: pytest.FixtureRequest) -> catalogue.Source:
+    return CATALOGUES[request.param]
+
+
+def translated(source: catalogue.Source) -> dict[str, str]:
+    return {str(message.id): str(message.string) for message in catalogue.read(source) if message.id}
+
+
+def values_of(text: str) -> list[tuple[str, str]]:
+    """Return the names in braces of a text with their formats, such as `g`."""
+    parts = string.Formatter().parse(text)
+    return sorted({(name, spec or "") for _, name, spec, _ in parts if name and name.isidentifier()})
+
+
+def test_the_library_has_a_catalogue():
+    assert "mcp-servers/kit/dyber_kit" in CATALOGUES
+
+
+def test_exactly_the_texts_of_the_code_are_translated(source):
+    texts = set(catalogue.collected(source))
+    assert texts - {text for text, chinese in translated(source).items() if chinese} == set()
+    assert set(translated(source)) - texts == set()
+
+
+def test_translations_have_the_values_of_their_texts(source):
+    with_values = {text: chinese for text, chinese in translated(source).items() if catalogue.placeholders(text)}
+    assert {text for text, chinese in with_values.items() if values_of(text) != values_of(chinese)} == set()
+
+
+def test_the_librarys_code_has_no_chinese_texts_outside_of_the_catalogue():
+    chinese = [
+        f"{place}:{line}"
+        for file in sorted(KIT.rglob("*.py"))
+        for place in [file.relative_to(KIT).as_posix()]
+        if place not in READ_FROM_OTHERS and place.split("/")[0] not in NOT_TRANSLATED
+        for line in _chinese_literals(file.read_text(encoding="utf-8"))
+    ]
+    assert chinese == []
+
+
+def _chinese_literals(code: str) -> list[int]:
+    tree = ast.parse(code)
+    described = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    nodes = list(ast.walk(tree))
+    docstrings = {
+        id(node.body[0].value) for node in nodes if isinstance(node, described) and isinstance(node.body[0], ast.Expr)
+    }
+    return [
+        node.lineno
+        for node in nodes
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and id(node) not in docstrings
+        and re.search("[\u4e00-\u9fff]", node.value)
+    ]
