@@ -164,11 +164,9 @@ class Breaker:
         self.check()
         trial = self._cause is not None
         self._trial_running = trial
-        has_begun = None
         try:
             if trial and self._shared:
-                has_begun = await self._shared.begin_trial(self._key, max(self._pause, _TRIAL_SECONDS))
-                if has_begun is False:
+                if await self._shared.begin_trial(self._key, max(self._pause, _TRIAL_SECONDS)) is False:
                     raise _trying()
                 # The trial of another replica may have failed in the meantime.
                 await self.refresh()
@@ -189,10 +187,15 @@ class Breaker:
                 self._close()
         finally:
             if trial:
-                self._trial_running = False
-            if has_begun and self._shared:
+                await self._end_trial()
+
+    async def _end_trial(self) -> None:
+        try:
+            if self._shared:
                 with anyio.CancelScope(shield=True):
                     await self._shared.end_trial(self._key, _CLOSED if self._cause is None else None)
+        finally:
+            self._trial_running = False
 
     def _open(self, error: ServiceError, again: bool) -> None:
         self._pause = min(self._pause * 2, self._max_pause_seconds) if again else self._pause_seconds

@@ -140,16 +140,22 @@ class SharedLimits:
 
         def commands(pipeline: Pipeline) -> None:
             pipeline.set(key, self.process, nx=True, px=_milliseconds(seconds))
+            pipeline.get(key)
 
         answers = await self._transaction(commands)
-        return None if answers is None else bool(answers[0])
+        # The key may be there already, because an earlier answer of Redis was lost.
+        return None if answers is None else _text(answers[1]) == self.process
 
     async def end_trial(self, name: str, note: str | None = None) -> bool | None:
-        """End the trial of this process; `note` replaces the last note of the pause, unless it is None."""
-        _, last = self._pause_keys(name)
+        """End the trial if it is of this process; `note` replaces the last note of the pause, unless it is None."""
+        key, (_, last) = f"{self._prefix}trial:{name}", self._pause_keys(name)
+        holder = await self._redis.ask(lambda client: client.get(key), missing=b"")
+        if holder is None:
+            return None
 
         def commands(pipeline: Pipeline) -> None:
-            pipeline.delete(f"{self._prefix}trial:{name}")
+            if _text(holder) == self.process:
+                pipeline.delete(key)
             if note is not None:
                 pipeline.set(last, note, px=_milliseconds(_DAY_SECONDS))
 

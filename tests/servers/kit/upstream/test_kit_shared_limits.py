@@ -341,6 +341,23 @@ async def test_one_replica_makes_the_trial_and_its_success_closes_the_breakers_o
     assert (first.state, second.state) == (BreakerState.CLOSED, BreakerState.CLOSED)
 
 
+async def test_a_replica_that_is_refused_a_trial_does_not_end_that_of_another(replica):
+    first, second = await open_in_both(replica)
+    async with second.guard():
+        assert [(await refusal(first)).code for _ in range(2)] == [ErrorCode.BUSY] * 2
+
+
+async def test_a_trial_of_which_the_answer_of_redis_was_lost_does_not_hold_up_the_next(replica):
+    first, second = await open_in_both(replica)
+    await first._shared.begin_trial("breaker:site", 600)
+    assert (await refusal(second)).code is ErrorCode.BUSY
+    async with first.guard():
+        pass
+    async with second.guard():
+        pass
+    assert second.state is BreakerState.CLOSED
+
+
 async def test_a_replica_makes_no_trial_when_that_of_another_has_failed_just_before(replica, monkeypatch):
     first, second = await open_in_both(replica)
     begin = first._shared.begin_trial
