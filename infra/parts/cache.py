@@ -26,7 +26,8 @@ DATA_USER = ("~*", "&*", "+@all", "-@admin", "-@dangerous", "+info")
 #: What the exporter and the health check may do: ask for the state of Redis.
 METRICS_USER = ("+@connection", "+info", "+slowlog|len", "+slowlog|get", "+latency|latest", "+latency|histogram")
 #: What a service may do with its own keys. Commands that list keys or channels of other services, or affect their data,
-#: are left out; so are scripts, because a script that does not end blocks Redis for all services.
+#: are left out; so are scripts, because a script that does not end blocks Redis for all services. The limits that
+#: replicas share (dyber_kit.upstream.shared_limits) need no more than these.
 SERVICE_COMMANDS = (
     *("+@read", "+@write", "+@connection", "+@transaction", "+@pubsub"),
     *("-@dangerous", "-@admin", "-@scripting", "-scan", "-randomkey", "-dbsize", "-pubsub"),

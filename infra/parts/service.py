@@ -84,7 +84,7 @@ def service(
             Stop(spec.max_call_seconds + DRAIN_MARGIN_SECONDS),
             replaced="new first",
             wait_seconds=START_SECONDS,
-            environment=_in_order(environment, cache_user),
+            environment=_in_order(environment, cache_user, spec.replicas),
             mounts=tuple(mounts),
             temporary=(temporary_folder(spec),),
         )
@@ -143,11 +143,15 @@ def _environment(spec: ServiceSpec, log_level: str) -> dict[str, str]:
     }
 
 
-def _in_order(environment: dict[str, str], cache_user: str | None) -> tuple[tuple[str, str], ...]:
+def _in_order(environment: dict[str, str], cache_user: str | None, replicas: int) -> tuple[tuple[str, str], ...]:
     """Return the environment in a fixed order, because another order would replace the containers."""
-    cache = (
-        (("DYBER_REDIS_HOST", CACHE_HOST), ("DYBER_REDIS_PORT", str(CACHE_PORT)), ("DYBER_REDIS_USER", cache_user))
-        if cache_user
-        else ()
+    if not cache_user:
+        return tuple(sorted(environment.items()))
+    return (
+        *sorted(environment.items()),
+        # Left out for a single replica, whose containers would be replaced for nothing.
+        *([("DYBER_REPLICAS", str(replicas))] if replicas > 1 else []),
+        ("DYBER_REDIS_HOST", CACHE_HOST),
+        ("DYBER_REDIS_PORT", str(CACHE_PORT)),
+        ("DYBER_REDIS_USER", cache_user),
     )
-    return (*sorted(environment.items()), *cache)

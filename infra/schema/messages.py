@@ -31,6 +31,14 @@ MESSAGES: dict[str, str] = {
     "pinned_image_missing": mark("needed while images is pinned, such as sha256:<64 hex digits>"),
     "pinned_part_image_missing": mark("needed while images is pinned"),
     "too_many_replicas": mark("this service has at most {most} (max_replicas in mcp-servers/{service}/service.yaml)"),
+    "replicas_without_cache": mark(
+        "the replicas of this service share the limits of an account through Redis, which the service does not use; "
+        "write cache: true in mcp-servers/{service}/service.yaml, or run a single replica"
+    ),
+    "replicas_without_redis": mark(
+        "the replicas of this service share the limits of an account through Redis, which this stack does not have; "
+        "add cache to profiles, or run a single replica"
+    ),
     "contract_missing": mark("needed while contracts is enforced; write it: ./deploy.sh tools lock {service}"),
     "no_service_enabled": mark("no service is enabled"),
     "token_in_stack_file": mark("no such key; tokens belong into {env_file}"),
@@ -152,6 +160,9 @@ MESSAGES: dict[str, str] = {
     "port_taken": mark("taken by {owner}; {free} is free"),
     "profile_word": mark("a profile cannot be called {words}: these are words of --profile"),
     "secret_name": mark("a secret's name neither begins with DYBER_ nor ends with _FILE"),
+    "account_limits_without_data": mark(
+        "account_limits: true needs data: true, because the day's counts survive a restart only on the data volume"
+    ),
     "secret_and_environment": mark("{names}: declared under secrets, so it cannot be under environment as well"),
     # Images and volumes
     "source_missing": mark("file is missing: {path}"),

@@ -57,6 +57,8 @@ class ServiceSpec(BaseModel):
     - `cache`: the service uses Redis if the stack has it.
     - `enforces_scopes`: the service obeys the header X-Dyber-Scope, as every service built on the kit does, and refuses
       requests without it. Clients with a scope of some of its tools may then use any revision of MCP.
+    - `account_limits`: the service keeps to limits of an account, such as visits per day. Several replicas share them
+      through Redis, and on the data volume while Redis is away.
     - `max_replicas` is 1 if two containers would disturb each other (one account, one browser profile).
     - `seccomp` names a profile in infra/components/docker/seccomp that replaces the engine's own.
     - `secrets` tells by name whether the service needs a secret, which it reads with
@@ -82,6 +84,7 @@ class ServiceSpec(BaseModel):
     data: bool = False
     internet: bool = False
     cache: bool = False
+    account_limits: bool = False
     enforces_scopes: bool = False
     seccomp: Literal["chromium"] | None = None
     environment: dict[VariableName, str] = Field(default_factory=dict)
@@ -94,6 +97,12 @@ class ServiceSpec(BaseModel):
     def _secrets_are_no_environment(self) -> Self:
         if both := sorted(set(self.secrets) & set(self.environment)):
             raise UnusableValue("secret_and_environment", names=", ".join(both))
+        return self
+
+    @model_validator(mode="after")
+    def _limits_are_kept(self) -> Self:
+        if self.account_limits and not self.data:
+            raise UnusableValue("account_limits_without_data")
         return self
 
     @property

@@ -11,7 +11,7 @@ from infra.schema.problems import ConfigurationError, Problem
 from infra.services.catalog import ServiceSpec
 from infra.services.contract import LOCK_FILE
 from infra.settings.names import NAMESPACE, stack_file
-from infra.settings.profiles import BUILT_IN_PROFILES
+from infra.settings.profiles import BUILT_IN_PROFILES, CACHE
 from infra.settings.secrets import secret_problems
 
 if TYPE_CHECKING:
@@ -80,8 +80,8 @@ def _service_problems(settings: StackSettings, spec: ServiceSpec) -> Iterator[Pr
     if settings.images == PINNED and not (service and service.image):
         yield Problem("pinned_image_missing", file, (*path, "image"))
     yield from secret_problems(file, settings.stack, spec, settings.secrets(spec.name))
+    replicas = (*path, "replicas")
     if spec.replicas > spec.max_replicas:
-        replicas = (*path, "replicas")
         yield Problem(
             "too_many_replicas",
             file,
@@ -89,6 +89,18 @@ def _service_problems(settings: StackSettings, spec: ServiceSpec) -> Iterator[Pr
             spec.replicas,
             {"most": spec.max_replicas, "service": spec.name},
             instead=tuple(yaml_lines(replicas, spec.max_replicas, prefix=f"{NAMESPACE}:")),
+        )
+    elif spec.replicas > 1 and spec.account_limits and not (spec.cache and settings.has(CACHE)):
+        code = "replicas_without_redis" if spec.cache else "replicas_without_cache"
+        with_cache = yaml_lines(("profiles",), [*settings.profiles, CACHE], prefix=f"{NAMESPACE}:")
+        single = yaml_lines(replicas, 1, prefix=f"{NAMESPACE}:")
+        yield Problem(
+            code,
+            file,
+            replicas,
+            spec.replicas,
+            {"service": spec.name},
+            instead=tuple(with_cache if spec.cache else single),
         )
     if settings.contracts == ENFORCED and not spec.contract_sha256:
         lock_file = f"mcp-servers/{spec.name}/{LOCK_FILE}"

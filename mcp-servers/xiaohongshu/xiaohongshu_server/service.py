@@ -12,6 +12,7 @@ from dyber_kit.browser.pool import BrowserPool, BrowserSettings
 from dyber_kit.browser.sessions import SessionStore
 from dyber_kit.upstream.cache import Cache
 from dyber_kit.upstream.privacy import Privacy
+from dyber_kit.upstream.shared_limits import SharedLimits
 from dyber_kit.writes.flow import Writes
 
 from xiaohongshu_server.analysis.sampling import Sampler
@@ -44,7 +45,8 @@ def build_app(
     metrics = Metrics(NAME)
     sessions = SessionStore(settings.data_dir) if settings.data_dir else None
     browser = BrowserPool(browser_settings or BrowserSettings.from_environment(), sessions, metrics)
-    pages = Pages(PLATFORM, browser, sessions, config, settings.data_dir, metrics)
+    shared = SharedLimits.from_environment(NAME, metrics=metrics)
+    pages = Pages(PLATFORM, browser, sessions, config, settings.data_dir, metrics, shared)
     reader = SiteReader(pages, config.base_url, config.page_seconds)
     logins = Logins(pages, LOGIN)
     links = Links(config.base_url, metrics)
@@ -61,6 +63,8 @@ def build_app(
                 await logins.cancel()
                 await links.close()
                 await cache.close()
+                if shared:
+                    await shared.close()
 
     writes = Writes()
     return create_app(

@@ -20,6 +20,7 @@ from dyber_kit.errors import ErrorCode, ServiceError
 from dyber_kit.observing.metrics import Metrics
 from dyber_kit.upstream.breaker import Breaker
 from dyber_kit.upstream.pacing import Pacer
+from dyber_kit.upstream.shared_limits import SharedLimits
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Pages:
         settings: The accounts and the pace.
         data_dir: Folder where the day's count and a pause survive a restart, or None.
         metrics: Where queue, breaker, login and requests to the platform are shown.
+        shared: The limits of all replicas of the service, or None when this process is alone.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Pages:
         settings: PlatformSettings,
         data_dir: Path | None,
         metrics: Metrics,
+        shared: SharedLimits | None = None,
     ) -> None:
         self.platform = platform
         self.settings = settings
@@ -61,10 +64,11 @@ class Pages:
         self._accounts = settings.accounts
         self._metrics = metrics
         if settings.shared_pace:
-            self._paces = dict.fromkeys(self._accounts, _Pace(platform.name, settings, data_dir, metrics))
+            self._paces = dict.fromkeys(self._accounts, _Pace(platform.name, settings, data_dir, metrics, shared))
         else:
             self._paces = {
-                account: _Pace(f"{platform.name}-{account}", settings, data_dir, metrics) for account in self._accounts
+                account: _Pace(f"{platform.name}-{account}", settings, data_dir, metrics, shared)
+                for account in self._accounts
             }
 
     def account(self, name: str) -> str:
@@ -154,8 +158,17 @@ class Pages:
 class _Pace:
     """Holds the queue and the breaker of an account, or of all accounts."""
 
-    def __init__(self, name: str, settings: PlatformSettings, data_dir: Path | None, metrics: Metrics) -> None:
-        self.breaker = Breaker(name, pause_seconds=settings.pause_seconds, data_dir=data_dir, metrics=metrics)
+    def __init__(
+        self,
+        name: str,
+        settings: PlatformSettings,
+        data_dir: Path | None,
+        metrics: Metrics,
+        shared: SharedLimits | None,
+    ) -> None:
+        self.breaker = Breaker(
+            name, pause_seconds=settings.pause_seconds, data_dir=data_dir, shared=shared, metrics=metrics
+        )
         self.pacer = Pacer(
             name,
             min_interval=settings.interval_seconds,
@@ -164,5 +177,6 @@ class _Pace:
             queue_seconds=settings.queue_seconds,
             data_dir=data_dir,
             breaker=self.breaker,
+            shared=shared,
             metrics=metrics,
         )

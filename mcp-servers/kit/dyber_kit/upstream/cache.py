@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import logging
-import os
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from cachetools import TLRUCache
 from pydantic import BaseModel
 from pydantic_core import from_json, to_json
 
 from dyber_kit.observing.metrics import Metrics
-from dyber_kit.settings import environment_number, environment_secret
+from dyber_kit.upstream.redis_connection import RedisConnection, service_name
 from dyber_kit.upstream.sharing import SharedWork
-
-if TYPE_CHECKING:
-    from redis.asyncio import Redis
 
 logger = logging.getLogger("dyber.cache")
 
-# Waiting longer than this costs more than a cached answer saves.
-_REDIS_SECONDS = 0.5
-_REDIS_PAUSE_SECONDS = 5.0
 _LONGEST_PLAIN_KEY = 200
 
-Value = TypeVar("Value")
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -42,7 +33,7 @@ class Cache:
     Args:
         service: First part of every key.
         version: Second part of every key, so that a new release does not read values of an old one.
-        redis: A client that connects at the first use; None caches in this process only.
+        redis: The connection to Redis; None caches in this process only.
         max_bytes: Most memory for values in this process; the least recently used values are removed first.
         metrics: Where hits and misses are counted.
         clock: A monotonic clock, in seconds.
@@ -53,7 +44,7 @@ class Cache:
         service: str,
         version: str,
         *,
-        redis: Redis | None = None,
+        redis: RedisConnection | None = None,
         max_bytes: int = 8 * 2**20,
         metrics: Metrics | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -69,10 +60,6 @@ class Cache:
             getsizeof=lambda entry: len(entry[0]) + 200,
         )
         self._sharing = SharedWork()
-        self._redis_is_up = redis is not None
-        self._retry_redis_at = 0.0
-        if metrics and redis is not None:
-            metrics.redis_up(True)
 
     @classmethod
     def from_environment(cls, service: str, version: str, *, metrics: Metrics | None = None) -> Cache:
@@ -84,25 +71,9 @@ class Cache:
         Raises:
             ValueError: A variable has a value that cannot be used; the message names it.
         """
-        host = os.environ.get("DYBER_REDIS_HOST", "").strip()
-        if not host:
-            return cls(service, version, metrics=metrics)
-        # These imports are here so that services without Redis do not load the client.
-        from redis.asyncio import Redis
-        from redis.asyncio.retry import Retry
-        from redis.backoff import NoBackoff
-
-        redis = Redis(
-            host=host,
-            port=int(environment_number("DYBER_REDIS_PORT", 6379, 1, 65535)),
-            username=os.environ.get("DYBER_REDIS_USER", "").strip() or None,
-            password=environment_secret("DYBER_REDIS_PASSWORD"),
-            socket_timeout=_REDIS_SECONDS,
-            socket_connect_timeout=_REDIS_SECONDS,
-            retry=Retry(NoBackoff(), 0),
-            max_connections=20,
-        )
-        service = os.environ.get("DYBER_SERVICE", "").strip() or service
+        redis = RedisConnection.from_environment(metrics=metrics)
+        if redis is not None:
+            service = service_name(service)
         return cls(service, version, redis=redis, metrics=metrics)
 
     async def get(self, key: str) -> Any | None:
@@ -119,7 +90,9 @@ class Cache:
         content = to_json(value)
         if value is None or ttl <= 0:
             return
-        stored = await self._ask(lambda redis: redis.set(self._key(key), content, px=max(1, round(ttl * 1000))))
+        stored = self._redis and await self._redis.ask(
+            lambda client: client.set(self._key(key), content, px=max(1, round(ttl * 1000)))
+        )
         if stored is None:
             # TLRUCache raises an error for a value that is larger than the whole cache.
             if len(content) + 200 <= self._memory.maxsize:
@@ -149,7 +122,7 @@ class Cache:
     async def close(self) -> None:
         """Close the connections to Redis."""
         if self._redis is not None:
-            await self._redis.aclose()
+            await self._redis.close()
 
     async def _load(self, key: str, ttl: float, loader: Callable[[], Awaitable[Any]]) -> bytes:
         content = await self._read(key)
@@ -160,7 +133,7 @@ class Cache:
         return to_json(value)
 
     async def _read(self, key: str) -> bytes | None:
-        answer = await self._ask(lambda redis: redis.get(self._key(key)), missing=b"")
+        answer = self._redis and await self._redis.ask(lambda client: client.get(self._key(key)), missing=b"")
         if answer is None:
             entry = self._memory.get(key)
             content, backend = (entry[0] if entry else None), "memory"
@@ -169,33 +142,6 @@ class Cache:
         if self._metrics:
             self._metrics.cache_lookup(backend, content is not None)
         return content
-
-    async def _ask(self, command: Callable[[Redis], Awaitable[Value | None]], missing: Any = True) -> Any | None:
-        """Return the answer of Redis (`missing` for nil), or None when Redis cannot be used now."""
-        if self._redis is None or (not self._redis_is_up and self._clock() < self._retry_redis_at):
-            return None
-        from redis.exceptions import RedisError
-
-        try:
-            async with asyncio.timeout(_REDIS_SECONDS * 2):
-                answer = await command(self._redis)
-        except (RedisError, OSError, TimeoutError) as error:
-            self._retry_redis_at = self._clock() + _REDIS_PAUSE_SECONDS
-            self._note_redis(False, type(error).__name__)
-            return None
-        self._note_redis(True)
-        return missing if answer is None else answer
-
-    def _note_redis(self, up: bool, reason: str = "") -> None:
-        if up is self._redis_is_up:
-            return
-        self._redis_is_up = up
-        if self._metrics:
-            self._metrics.redis_up(up)
-        if up:
-            logger.info("redis answers again")
-        else:
-            logger.warning("redis does not answer; caching in this process", extra={"reason": reason})
 
     def _key(self, key: str) -> str:
         if len(key) > _LONGEST_PLAIN_KEY:

@@ -10,22 +10,26 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
 
 import anyio
 
 from dyber_kit.errors import ErrorCode, LocalRefusal
-from dyber_kit.files import read_state, write_state
 from dyber_kit.language import tr_lazy
 from dyber_kit.observing.metrics import Metrics
 from dyber_kit.times import SHANGHAI, next_midnight
 from dyber_kit.upstream.breaker import Breaker
+from dyber_kit.upstream.day_counts import DayCount
+from dyber_kit.upstream.shared_limits import SharedLimits
 
 logger = logging.getLogger("dyber.pacing")
 
 
 class Pacer:
     """Queues the calls to one platform and gives them turns.
+
+    With `shared`, the interval lies between the starts of all replicas' turns, and the day's turns are those of all
+    replicas; turns of different replicas may overlap. While Redis is away, each replica waits for as many intervals as
+    there are replicas, also after it started, and the day's turns are counted as DayCount says.
 
     Args:
         name: The platform, or platform and account; the `queue` label and part of a file name.
@@ -35,6 +39,7 @@ class Pacer:
         queue_seconds: Longest wait for a turn.
         data_dir: Folder where the day's count survives a restart; None keeps it in memory.
         breaker: Checked before and after waiting; the outcome of the turn changes its state.
+        shared: The limits of all replicas of the service, or None when this process is alone.
         metrics: Where `queue_depth` and `queue_turns_today` are shown.
         now: Returns the present time, with a time zone.
         clock: A monotonic clock, in seconds.
@@ -50,6 +55,7 @@ class Pacer:
         queue_seconds: float = 30.0,
         data_dir: Path | None = None,
         breaker: Breaker | None = None,
+        shared: SharedLimits | None = None,
         metrics: Metrics | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(SHANGHAI),
         clock: Callable[[], float] = time.monotonic,
@@ -64,16 +70,26 @@ class Pacer:
         self._now = now
         self._clock = clock
         self._lock = asyncio.Lock()
+        self._shared = shared
         self._next_start = float("-inf")
-        self._file = data_dir / f"pacing-{name}.json" if data_dir else None
-        self._day, self._used = self._read()
+        # Another replica may have begun a turn just before this process started.
+        self._last_start = clock()
+        self._count = DayCount(
+            f"pacing:{name}",
+            limit=daily_cap,
+            file=data_dir / f"pacing-{name}.json" if data_dir else None,
+            today=self._today,
+            shared=shared,
+            logger=logger,
+            about={"queue": name},
+        )
         if metrics:
             metrics.watch_queue(name, lambda: self.waiting, lambda: self.used_today)
 
     @property
     def used_today(self) -> int:
         """Return the number of turns taken since midnight in Shanghai."""
-        return self._used if self._day == self._today() else 0
+        return self._count.used
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
@@ -83,7 +99,7 @@ class Pacer:
             ServiceError: RATE_LIMITED when the day's turns are used up, with the time to wait; BUSY when no turn comes
                 within `queue_seconds`; or the error of an open breaker.
         """
-        self._check()
+        await self._check()
         deadline = self._clock() + self._queue_seconds
         self.waiting += 1
         try:
@@ -96,33 +112,55 @@ class Pacer:
             raise
         try:
             try:
-                self._check()
-                pause = self._next_start - self._clock()
-                if pause > deadline - self._clock():
-                    raise self._busy(pause)
-                if pause > 0:
-                    await anyio.sleep(pause)
-                    self._check()
+                await self._check()
+                await self._begin_interval(deadline)
+                if not await self._count.take(1):
+                    raise self._used_up()
             finally:
                 self.waiting -= 1
-            self._next_start = self._clock() + self._min_interval + random.uniform(0, self._jitter)
-            self._count()
             async with self._breaker.guard() if self._breaker else nullcontext():
                 yield
         finally:
             self._lock.release()
 
-    def _check(self) -> None:
+    async def _begin_interval(self, deadline: float) -> None:
+        """Wait until the interval since the last turn is over, and begin the next."""
+        seconds = self._min_interval + random.uniform(0, self._jitter)
+        while pause := await self._seconds_to_wait(seconds):
+            if pause > deadline - self._clock():
+                raise self._busy(pause)
+            await anyio.sleep(pause)
+            await self._check()
+        self._last_start = self._clock()
+        self._next_start = self._last_start + seconds
+
+    async def _seconds_to_wait(self, seconds: float) -> float:
+        """Return how long to wait before the next turn; after 0, an interval of so many seconds has begun."""
+        pause = self._next_start - self._clock()
+        if pause > 0 or not self._shared:
+            return max(0.0, pause)
+        others = await self._shared.begin_interval(self.name, seconds)
+        if others is not None:
+            return others
+        return max(0.0, self._last_start + seconds * self._shared.replicas - self._clock())
+
+    async def _check(self) -> None:
         if self._breaker:
+            await self._breaker.refresh()
             self._breaker.check()
-        if self._daily_cap is not None and self.used_today >= self._daily_cap:
-            now = self._now()
-            raise LocalRefusal(
-                ErrorCode.RATE_LIMITED,
-                tr_lazy("The {cap} visits of today are used up; there are new ones tomorrow", cap=self._daily_cap),
-                tr_lazy("Come back tomorrow; the limit protects the account and is set by the operator"),
-                retry_after=(next_midnight(now) - now).total_seconds(),
-            )
+        if self._daily_cap is not None:
+            await self._count.refresh()
+            if not self._count.fits(1):
+                raise self._used_up()
+
+    def _used_up(self) -> LocalRefusal:
+        now = self._now()
+        return LocalRefusal(
+            ErrorCode.RATE_LIMITED,
+            tr_lazy("The {cap} visits of today are used up; there are new ones tomorrow", cap=self._daily_cap),
+            tr_lazy("Come back tomorrow; the limit protects the account and is set by the operator"),
+            retry_after=(next_midnight(now) - now).total_seconds(),
+        )
 
     def _busy(self, seconds: float) -> LocalRefusal:
         message = tr_lazy("Requests to the platform are waiting in a queue")
@@ -135,19 +173,3 @@ class Pacer:
 
     def _today(self) -> date:
         return self._now().astimezone(SHANGHAI).date()
-
-    def _count(self) -> None:
-        self._day, self._used = self._today(), self.used_today + 1
-        if self._file is not None:
-            state = {"day": self._day.isoformat(), "used": self._used}
-            write_state(self._file, state, logger, "daily count not kept", queue=self.name)
-
-    def _read(self) -> tuple[date | None, int]:
-        if self._file is None:
-            return None, 0
-        problem = "daily count not readable, counting starts anew"
-        return read_state(self._file, _parsed, logger, problem, queue=self.name) or (None, 0)
-
-
-def _parsed(state: Any) -> tuple[date, int]:
-    return date.fromisoformat(state["day"]), int(state["used"])

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import socket
-import subprocess
-import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from dyber_kit import ErrorCode, Metrics, ServiceError
-from dyber_kit.upstream import cache as cache_module
+from dyber_kit.upstream import redis_connection
 from dyber_kit.upstream.cache import Cache
 from prometheus_client import generate_latest
 from pydantic import BaseModel
 
+from tests.stand_in.redis_server import redis_server
 from tests.stand_in.running import free_port
 
-REDIS = Path(
-    "/usr/bin/redis-check-rdb"
-)  # The same program as the server; the name it is called by decides which it is.
 PASSWORD = "cache-password"
 
 
@@ -30,32 +23,11 @@ class Words(BaseModel):
     words: list[str]
 
 
-@contextmanager
-def redis_server(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    if not REDIS.exists():
-        pytest.fail("Redis is missing: apt-get install -y redis-tools")
-    config = folder / "redis.conf"
-    config.write_text(f'port {port}\nbind 127.0.0.1\nrequirepass {PASSWORD}\nsave ""\ndir {folder}\n')
-    server = subprocess.Popen(["redis-server", str(config)], executable=REDIS, stdout=subprocess.DEVNULL)
-    try:
-        for _ in range(200):
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except ConnectionRefusedError:
-                time.sleep(0.02)
-        yield server
-    finally:
-        server.send_signal(signal.SIGCONT)
-        server.kill()
-        server.wait()
-
-
 @pytest.fixture(scope="module")
 def redis(tmp_path_factory) -> Iterator[int]:
     """Return the port of a running Redis."""
     port = free_port()
-    with redis_server(tmp_path_factory.mktemp("redis"), port):
+    with redis_server(tmp_path_factory.mktemp("redis"), port, PASSWORD):
         yield port
 
 
@@ -248,7 +220,7 @@ async def test_when_redis_is_down_memory_is_used_and_one_warning_is_logged(monke
     cache = redis_cache(monkeypatch, free_port(), metrics)
     await cache.set("key", 1, 60)
     assert await cache.get("key") == 1
-    monkeypatch.setattr(cache_module, "_REDIS_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(redis_connection, "_REDIS_PAUSE_SECONDS", 0)
     for _ in range(5):
         assert await cache.get("key") == 1
     assert caplog.text.count("redis does not answer") == 1
@@ -259,7 +231,7 @@ async def test_every_key_of_a_deployed_service_contains_its_name(redis, monkeypa
     monkeypatch.setenv("DYBER_SERVICE", "folder-name")
     cache = redis_cache(monkeypatch, redis, service="name in the package")
     await cache.set("key", 1, 60)
-    assert await cache._redis.keys("dyber:folder-name:*") == [b"dyber:folder-name:1:key"]
+    assert await cache._redis.client.keys("dyber:folder-name:*") == [b"dyber:folder-name:1:key"]
     await cache.close()
 
 
@@ -273,23 +245,23 @@ async def test_with_a_wrong_password_memory_is_used(redis, monkeypatch, caplog):
 
 
 async def test_a_redis_that_hangs_is_not_called_during_the_pause_and_used_again_later(tmp_path, monkeypatch, caplog):
-    caplog.set_level("INFO", logger="dyber.cache")
+    caplog.set_level("INFO", logger="dyber.redis")
     port = free_port()
-    with redis_server(tmp_path, port) as server:
+    with redis_server(tmp_path, port, PASSWORD) as server:
         cache = redis_cache(monkeypatch, port)
-        cache._clock = lambda: now
+        cache._redis._clock = lambda: now
         now = 0.0
         await cache.set("kept", "in redis", 60)
         server.send_signal(signal.SIGSTOP)
         attempts = 0
-        ask = cache._redis.get
+        ask = cache._redis.client.get
 
         def counted(key: str):
             nonlocal attempts
             attempts += 1
             return ask(key)
 
-        monkeypatch.setattr(cache._redis, "get", counted)
+        monkeypatch.setattr(cache._redis.client, "get", counted)
         assert await cache.get("kept") is None
         for _ in range(5):
             await cache.get("kept")

@@ -33,85 +33,85 @@ def clock() -> Clock:
     return Clock()
 
 
-def exhausted(quota: Quota, cost: int = 1) -> LocalRefusal:
+async def exhausted(quota: Quota, cost: int = 1) -> LocalRefusal:
     with pytest.raises(LocalRefusal) as caught:
-        quota.spend(cost)
+        await quota.spend(cost)
     assert caught.value.code is ErrorCode.QUOTA_EXHAUSTED
     return caught.value
 
 
-def test_costs_are_counted_until_the_quota_is_used_up(clock):
+async def test_costs_are_counted_until_the_quota_is_used_up(clock):
     quota = Quota("search", per_day=10, now=clock, title="知乎搜索")
-    quota.spend(7)
-    error = exhausted(quota, 4)
+    await quota.spend(7)
+    error = await exhausted(quota, 4)
     assert error.message == "知乎搜索今天的用量还剩 3（共 10），这次请求需要 4"
     assert (error.status, error.retry_after, quota.used_today) == (429, 12 * 3600, 7)
-    quota.spend(3)
-    exhausted(quota)
+    await quota.spend(3)
+    await exhausted(quota)
 
 
-def test_the_error_is_not_to_be_retried_before_the_reset(clock):
+async def test_the_error_is_not_to_be_retried_before_the_reset(clock):
     quota = Quota("x", per_day=0, now=clock)
-    details = exhausted(quota).details
+    details = (await exhausted(quota)).details
     assert details["retry_after_seconds"] == 12 * 3600
     assert ServiceError(ErrorCode.QUOTA_EXHAUSTED).retryable is False
 
 
-def test_the_quota_is_whole_again_after_midnight_of_its_time_zone(clock):
+async def test_the_quota_is_whole_again_after_midnight_of_its_time_zone(clock):
     shanghai, utc = Quota("a", per_day=1, now=clock), Quota("b", per_day=1, zone=UTC, now=clock)
-    shanghai.spend()
-    utc.spend()
+    await shanghai.spend()
+    await utc.spend()
     assert (shanghai.resets_at, utc.resets_at) == (NOON.replace(hour=0) + timedelta(days=1), NOON + timedelta(hours=20))
     clock.now = NOON + timedelta(hours=13)
     assert (shanghai.used_today, utc.used_today) == (0, 1)
 
 
-def test_the_count_outlives_a_restart(tmp_path, clock):
-    Quota("hot", per_day=100, data_dir=tmp_path, now=clock).spend(40)
+async def test_the_count_outlives_a_restart(tmp_path, clock):
+    await Quota("hot", per_day=100, data_dir=tmp_path, now=clock).spend(40)
     again = Quota("hot", per_day=100, data_dir=tmp_path, now=clock)
     assert again.status.model_dump(exclude={"resets_at"}) == {"name": "hot", "per_day": 100, "used": 40, "left": 60}
     assert stat.S_IMODE((tmp_path / "quota-hot.json").stat().st_mode) == 0o600
 
 
-def test_a_refusal_by_the_platform_outlives_a_restart(tmp_path, clock):
-    Quota("hot", per_day=100, data_dir=tmp_path, now=clock).refuse_until_reset()
+async def test_a_refusal_by_the_platform_outlives_a_restart(tmp_path, clock):
+    await Quota("hot", per_day=100, data_dir=tmp_path, now=clock).refuse_until_reset()
     again = Quota("hot", per_day=100, data_dir=tmp_path, now=clock)
-    assert exhausted(again).retry_after == 12 * 3600
+    assert (await exhausted(again)).retry_after == 12 * 3600
     assert again.status.left == 0
     clock.now = NOON + timedelta(hours=13)
-    again.spend()
+    await again.spend()
 
 
-def test_a_platform_may_refuse_longer_than_until_midnight(clock):
+async def test_a_platform_may_refuse_longer_than_until_midnight(clock):
     quota = Quota("monthly", per_day=100, now=clock)
-    assert quota.refuse_until_reset(5 * 86400) == 5 * 86400
+    assert await quota.refuse_until_reset(5 * 86400) == 5 * 86400
     clock.now = NOON + timedelta(days=4)
-    assert exhausted(quota).retry_after == 86400
+    assert (await exhausted(quota)).retry_after == 86400
     assert quota.resets_at == NOON + timedelta(days=5)
 
 
 @pytest.mark.parametrize(
     "content", ["", "[]", '{"day": "x"}', '{"day":"2026-11-22","used":1,"refused_until":"2026-11-23T00:00:00"}']
 )
-def test_a_damaged_count_is_renamed_and_counting_starts_anew(tmp_path, clock, content):
+async def test_a_damaged_count_is_renamed_and_counting_starts_anew(tmp_path, clock, content):
     (tmp_path / "quota-hot.json").write_text(content)
     quota = Quota("hot", per_day=1, data_dir=tmp_path, now=clock)
-    quota.spend()
+    await quota.spend()
     assert (tmp_path / "quota-hot.json.damaged").read_text() == content
 
 
-def test_a_full_volume_does_not_stop_requests(tmp_path, clock):
+async def test_a_full_volume_does_not_stop_requests(tmp_path, clock):
     (tmp_path / "file").write_text("")
     quota = Quota("hot", per_day=1, data_dir=tmp_path / "file", now=clock)
-    quota.spend()
-    exhausted(quota)
+    await quota.spend()
+    await exhausted(quota)
 
 
-def test_a_cost_that_is_known_later_is_counted(clock):
+async def test_a_cost_that_is_known_later_is_counted(clock):
     quota = Quota("tokens", per_day=100, now=clock)
-    quota.add(250)
+    await quota.add(250)
     assert (quota.used_today, quota.status.left) == (250, 0)
-    quota.add(-300)
+    await quota.add(-300)
     assert quota.used_today == 0
 
 
@@ -121,9 +121,9 @@ def test_a_name_that_cannot_be_part_of_a_file_name_is_refused(name):
         Quota(name, per_day=1)
 
 
-def test_metrics_show_use_and_size(clock):
+async def test_metrics_show_use_and_size(clock):
     metrics = Metrics("x")
-    Quota("hot", per_day=100, metrics=metrics, now=clock).spend(3)
+    await Quota("hot", per_day=100, metrics=metrics, now=clock).spend(3)
     shown = generate_latest(metrics.registry).decode()
     assert 'quota_used_today{quota="hot",service="x"} 3.0' in shown
     assert 'quota_per_day{quota="hot",service="x"} 100.0' in shown

@@ -49,6 +49,14 @@ def test_secrets_are_files_that_a_service_can_only_read() -> None:
     assert "weibo-secrets" not in {mount.volume for mount in weibo().servers[0].mounts}
 
 
+def test_replicas_with_redis_know_how_many_they_are() -> None:
+    assert [dict(made.environment)["DYBER_REPLICAS"] for made in weibo(cache_user="service-weibo").servers] == [
+        "2",
+        "2",
+    ]
+    assert "DYBER_REPLICAS" not in dict(weibo().servers[0].environment)
+
+
 def test_a_service_that_enforces_scopes_expects_them_whatever_a_stack_says() -> None:
     loose = {"DYBER_EXPECT_SCOPE": "false"}
     keeping = SPEC.model_copy(update={"enforces_scopes": True, "environment": loose})

@@ -101,6 +101,22 @@ def test_a_secret_under_a_wrong_key_is_answered_with_the_command_that_takes_it()
     assert "./deploy.sh config set cache.password --secret" in refusal({"cache": {"pasword": PASSWORD}})
 
 
+@pytest.mark.parametrize(
+    ("cache", "written"),
+    [
+        (True, {"dyber:profiles": ["dev", "cache"]}),
+        (False, {"dyber:services": {"template": {"replicas": 1}}}),
+    ],
+)
+def test_replicas_without_shared_limits_are_answered_with_what_lets_them_run(cache: bool, written: Any) -> None:
+    template = load_catalog(REPOSITORY / "mcp-servers")["template"]
+    catalog = {"template": template.model_copy(update={"account_limits": True, "data": True, "cache": cache})}
+    values = {"dyber:profiles": '["dev"]', "dyber:services": '{"template": {"replicas": 2}}'}
+    with pytest.raises(ConfigurationError) as refused:
+        parse_settings("dev", values, {}).select(catalog)
+    assert suggested(str(refused.value)) == written
+
+
 def test_too_many_replicas_are_answered_with_the_maximum() -> None:
     catalog = load_catalog(REPOSITORY / "mcp-servers")
     name, most = next((name, spec.max_replicas) for name, spec in catalog.items() if spec.max_replicas < 16)

@@ -38,6 +38,11 @@ def test_a_new_folder_is_a_new_service(tmp_path: Path) -> None:
     assert (spec.alias, spec.uid, spec.internet) == ("weibo-mcp", 28003, False)
 
 
+def test_limits_of_an_account_need_a_data_volume(tmp_path: Path) -> None:
+    add_service(tmp_path, "weibo", "title: 微博\nport: 8003\npackage: a_server\naccount_limits: true\n")
+    assert "account_limits: true needs data: true" in refusal(tmp_path)
+
+
 def test_a_folder_without_service_yaml_is_no_service(tmp_path: Path) -> None:
     (tmp_path / "kit").mkdir()
     assert load_catalog(tmp_path) == {}

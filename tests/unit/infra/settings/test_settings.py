@@ -200,6 +200,34 @@ def test_what_no_service_or_client_provides_is_named_with_what_there_is(values: 
     assert f"Pulumi.dev.yaml: {expected}" in message
 
 
+def sharing(*, cache: bool, profiles: list[str], replicas: int = 2) -> list[ServiceSpec]:
+    """Return the services of a stack with a service that keeps to the limits of an account."""
+    spec = catalog()["template"].model_copy(update={"account_limits": True, "data": True, "cache": cache})
+    chosen = settings(profiles=["dev", *profiles], services={"template": {"replicas": replicas}})
+    return chosen.select({"template": spec})
+
+
+@pytest.mark.parametrize(
+    ("cache", "profiles", "expected"),
+    [
+        (False, ["cache"], "write cache: true in mcp-servers/template/service.yaml"),
+        (True, [], "add cache to profiles"),
+    ],
+)
+def test_replicas_that_cannot_share_the_limits_of_an_account_are_refused_with_what_to_write(
+    cache: bool, profiles: list[str], expected: str
+) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        sharing(cache=cache, profiles=profiles)
+    assert "services.template.replicas = 2: the replicas of this service share the limits" in str(refused.value)
+    assert expected in str(refused.value)
+
+
+def test_replicas_that_share_the_limits_of_an_account_or_a_single_replica_are_fine() -> None:
+    assert sharing(cache=True, profiles=["cache"])[0].replicas == 2
+    assert sharing(cache=False, profiles=[], replicas=1)[0].replicas == 1
+
+
 def test_a_stacks_own_sizes_win_over_the_services() -> None:
     sizes = {"replicas": 3, "maxCallSeconds": 5, "memoryMib": 512}
     (template,) = [

@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 import random
 import secrets
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 import anyio
@@ -222,21 +222,21 @@ class ApiClient:
             first = self._build(request, url)
             key = self._kept.key(first) if self._kept and request.method == "GET" else ""
             kept = await self._kept.find(key) if self._kept and key else None
-            with _paying(request):
+            async with _paying(request):
                 answer, credentials = await self._exchange(request, first, kept, token)
         limit = self._rate_limits.learn(request.label, answer.headers)
         if answer.status == 304 and kept:
             if request.quota and request.quota.unchanged_is_free:
-                request.quota.add(-request.cost)
+                await request.quota.add(-request.cost)
             return kept.answer(answer)
-        error = self._refusal(request, answer, credentials, limit)
+        error = await self._refusal(request, answer, credentials, limit)
         if error:
             raise error
         if self._kept and key:
             await self._kept.keep(key, answer)
         return answer
 
-    def _refusal(
+    async def _refusal(
         self, request: ApiRequest, answer: ApiAnswer, credentials: set[str], limit: RateLimit | None
     ) -> ServiceError | None:
         """Return the error that an answer means, after noting which limits are used up."""
@@ -250,7 +250,7 @@ class ApiClient:
         if error.code is ErrorCode.RATE_LIMITED and error.retry_after and not has_reset:
             self._rate_limits.pause(error.retry_after)
         if error.code is ErrorCode.QUOTA_EXHAUSTED and request.quota:
-            error.retry_after = request.quota.refuse_until_reset(error.retry_after)
+            error.retry_after = await request.quota.refuse_until_reset(error.retry_after)
         if request.changes_something and error.code in _UNCLEAR and _may_have_worked(answer, error):
             return _outcome_unknown(answer.request_id)
         return error
@@ -343,16 +343,16 @@ class ApiClient:
         return ApiAnswer(response.status_code, response.headers, response.content, url, request_id)
 
 
-@contextmanager
-def _paying(request: ApiRequest) -> Iterator[None]:
+@asynccontextmanager
+async def _paying(request: ApiRequest) -> AsyncIterator[None]:
     """Count the cost of a request, and give it back when the platform was not asked."""
     if request.quota:
-        request.quota.spend(request.cost)
+        await request.quota.spend(request.cost)
     try:
         yield
     except ServiceError as error:
         if request.quota and isinstance(error.__cause__, _NOT_SENT):
-            request.quota.add(-request.cost)
+            await request.quota.add(-request.cost)
         raise
 
 
