@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-import template_stand_in
 from dyber_kit import ErrorCode, Metrics, ServiceError, Settings
 from dyber_kit.upstream.cache import Cache
+
+import template_stand_in
 from template_server.config import FeedSettings
 from template_server.feed import MAX_PAGES, FeedReader
 
