@@ -29,9 +29,7 @@ _TITLE_CHARS = 100
 _SUMMARY_CHARS = 100
 #: Longest summary of an item in JSON, and characters of an answer besides its items.
 _ITEM_CHARS, _FRAME_CHARS = 600, 1200
-_SET_THE_ADDRESS = (
-    f"请管理员在 Pulumi.<栈>.yaml 的 dyber:services 下为 sample-api 设置 environment: {BASE_URL_SETTING}，再部署"
-)
+_SET_THE_ADDRESS = f"请管理员在 Pulumi.<栈>.yaml 里为本服务设置 environment: {BASE_URL_SETTING}，再部署"
 _WIRE_ITEMS = TypeAdapter(list[WireItem])
 
 

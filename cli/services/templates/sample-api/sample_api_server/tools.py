@@ -43,4 +43,8 @@ def platform_tools(platform: Platform) -> list[ToolDeclaration]:
         """Tell whether the service is set up, and which requests the platform still allows. Asks it nothing."""
         return platform.status()
 
-    return [sample_api_search, sample_api_get, sample_api_status]
+    return [
+        sample_api_search,
+        sample_api_get,
+        sample_api_status,
+    ]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import httpx2
 from mcp import Client
 
-SEARCH, GET, STATUS = "sample_api_search", "sample_api_get", "sample_api_status"
+SEARCH = "sample_api_search"
+GET = "sample_api_get"
+STATUS = "sample_api_status"
 
 
 async def test_the_tools_are_listed_in_their_order(service: str) -> None:

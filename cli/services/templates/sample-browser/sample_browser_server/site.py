@@ -98,8 +98,7 @@ class Site:
             raise ServiceError(
                 ErrorCode.NOT_CONFIGURED,
                 f"还没有设置网站的地址 {BASE_URL_SETTING}",
-                f"请管理员在 Pulumi.<栈>.yaml 的 dyber:services 下为 sample-browser 设置 environment: {BASE_URL_SETTING}，"
-                "再部署",
+                f"请管理员在 Pulumi.<栈>.yaml 里为本服务设置 environment: {BASE_URL_SETTING}，再部署",
             )
         return f"{base}{path}"
 

@@ -34,4 +34,8 @@ def site_tools(site: Site) -> list[ToolDeclaration]:
         """List the newest posts of the website: text, author, likes and time of each."""
         return await site.posts(limit, account)
 
-    return [sample_browser_login_status, sample_browser_login_qrcode, sample_browser_list_posts]
+    return [
+        sample_browser_login_status,
+        sample_browser_login_qrcode,
+        sample_browser_list_posts,
+    ]

@@ -18,7 +18,9 @@ from sample_browser_server.config import BASE_URL_SETTING, SiteSettings
 from sample_browser_server.service import build_app
 from sample_browser_stand_in import TOTAL
 
-STATUS, CODE, POSTS = "sample_browser_login_status", "sample_browser_login_qrcode", "sample_browser_list_posts"
+STATUS = "sample_browser_login_status"
+CODE = "sample_browser_login_qrcode"
+POSTS = "sample_browser_list_posts"
 
 
 async def refusal_of(service: str, tool: str) -> str:
