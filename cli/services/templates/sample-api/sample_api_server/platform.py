@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from dyber_kit import ErrorCode, Metrics, ServiceError, Settings
 from dyber_kit.calling.cursors import decode_cursor, encode_cursor
 from dyber_kit.times import iso_utc
-from dyber_kit.upstream.api.answers import ApiAnswer
 from dyber_kit.upstream.api.client import ApiClient
 from dyber_kit.upstream.api.credentials import HeaderKey
 from dyber_kit.upstream.api.errors import ErrorRules
@@ -27,7 +26,7 @@ from sample_api_server.models import Item, ItemList, ItemSummary, Limit, Status,
 PAGE_SIZE = 50
 _TITLE_CHARS = 100
 _SUMMARY_CHARS = 100
-#: Longest summary of an item in JSON, and characters of an answer besides its items.
+#: Characters of JSON that a long summary of an item takes, and an answer besides its items.
 _ITEM_CHARS, _FRAME_CHARS = 600, 1200
 _SET_THE_ADDRESS = f"请管理员在 Pulumi.<栈>.yaml 里为本服务设置 environment: {BASE_URL_SETTING}，再部署"
 _WIRE_ITEMS = TypeAdapter(list[WireItem])
@@ -115,7 +114,7 @@ class Platform:
 
     @cached(lambda self: self._cache, seconds=lambda self: self._api.cache_seconds)
     async def _load(self, item_id: str) -> WireItem:
-        answer: ApiAnswer = await self._configured().get("/v1/items/{item_id}", {"item_id": item_id})
+        answer = await self._configured().get("/v1/items/{item_id}", {"item_id": item_id})
         return answer.model(WireItem)
 
     def _configured(self) -> ApiClient:
