@@ -71,7 +71,7 @@ LISTED = {
     ),
     "add-service": Listed(
         "settings.services:add_service",
-        tr("Add an MCP service, whose folder is made from the template"),
+        tr("Add an MCP service, whose folder is made from an example of its kind"),
     ),
     "remove-service": Listed(
         "settings.services:remove_service",

@@ -32,6 +32,7 @@ PLACES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("tests/support/", (SERVERS, "tests/toolchain", GATEWAY, DEPLOY)),
     ("cli/__init__.py", ("tests/unit/cli",)),
     ("cli/commands/", ("tests/unit/cli/commands",)),
+    ("cli/services/", ("tests/unit/cli", f"{SERVERS}:template_makes_services")),
     ("infra/rendering/monitoring", ("tests/unit/infra", "tests/unit/monitoring", f"{GATEWAY}:monitoring")),
     ("infra/rendering/", ("tests/unit/infra", GATEWAY)),
     ("infra/", ("tests/unit/infra", "tests/unit/policy", "tests/unit/cli/configuration")),

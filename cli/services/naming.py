@@ -60,6 +60,13 @@ def checked_name(text: str, folders: set[str]) -> str:
                 instead=instead,
             )
         )
+    if name.startswith("dyber-"):
+        raise typer.TyperException(
+            tr(
+                "service name {name!r} cannot be used: its variables would begin with DYBER_, as the kit's do",
+                name=name,
+            )
+        )
     if reason := reserved_names.problem_of_a_new_service(name):
         raise typer.TyperException(reason.text())
     if name in {folder.lower() for folder in folders}:

@@ -1,8 +1,4 @@
-"""Makes the folder of a new service from the template: its code under another name, a new service.yaml and README.
-
-The template is a service that runs and is tested. In its code and tests the word `template` only means the service's
-name, so that replacing the word makes a new service.
-"""
+"""Makes the folder of a new service from the example of its kind: the example's files under another name."""
 
 from __future__ import annotations
 
@@ -15,24 +11,23 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from cli.services.kinds import KINDS, PLAIN, TEMPLATES, Kind
 from cli.services.naming import Identifiers
 from infra.services.catalog import SPEC_FILE
 from infra.services.contract import LOCK_FILE, digest
 
-TEMPLATE = "template"
-TEMPLATE_TITLE, TEMPLATE_PORT = 'TITLE = "模板 MCP"', "DEFAULT_PORT = 8002"
 README = "README.md"
-_WRITTEN_ANEW = {README, SPEC_FILE, LOCK_FILE}
+#: Files about the example itself, when the example is deployed.
+_WRITTEN_ANEW = {README, SPEC_FILE}
 _CACHES = {"__pycache__", ".pytest_cache", ".ruff_cache", ".mypy_cache"}
-_TEXTS = Path(__file__).parent / "templates"
 
 
-def create(servers: Path, identifiers: Identifiers, port: int, title: str) -> Path:
+def create(servers: Path, identifiers: Identifiers, port: int, title: str, kind: Kind = KINDS[PLAIN]) -> Path:
     """Make mcp-servers/<name>/ atomically, and return the folder. Raises FileExistsError if it exists."""
     with tempfile.TemporaryDirectory(prefix=".new-service-", dir=servers.parent) as temporary:
         # The temporary folder is beside mcp-servers/: there it does not count as a service, and can be renamed.
         draft = Path(temporary) / identifiers.name
-        for path, text in files(servers / TEMPLATE, identifiers, port, title):
+        for path, text in files(servers, identifiers, port, title, kind):
             (draft / path).parent.mkdir(parents=True, exist_ok=True)
             (draft / path).write_text(text, encoding="utf-8", newline="\n")
         target = servers / identifiers.name
@@ -42,40 +37,55 @@ def create(servers: Path, identifiers: Identifiers, port: int, title: str) -> Pa
     return target
 
 
-def files(template: Path, identifiers: Identifiers, port: int, title: str) -> Iterator[tuple[Path, str]]:
+def files(
+    servers: Path, identifiers: Identifiers, port: int, title: str, kind: Kind = KINDS[PLAIN]
+) -> Iterator[tuple[Path, str]]:
     """Yield path within the folder and text of each file of a new service.
 
-    Raises ValueError if the template no longer has the lines with its title and port.
+    Raises ValueError if a file of the example no longer has the example's title and port.
     """
-    for path in sorted(template.rglob("*")):
-        relative = path.relative_to(template)
+    example = kind.folder(servers)
+    quoted = json.dumps(title, ensure_ascii=False)
+    for path in sorted(example.rglob("*")):
+        relative = path.relative_to(example)
         hidden = any(part in _CACHES or part.startswith(".") for part in relative.parts)
-        if path.is_dir() or hidden or path.suffix == ".pyc" or str(relative) in _WRITTEN_ANEW:
+        if path.is_dir() or hidden or path.suffix == ".pyc" or (kind.deployed and str(relative) in _WRITTEN_ANEW):
             continue
-        text = renamed(path.read_text(encoding="utf-8"), identifiers)
-        if path.name == "service.py":
-            text = _replaced(text, TEMPLATE_TITLE, f"TITLE = {json.dumps(title, ensure_ascii=False)}", relative)
-            text = _replaced(text, TEMPLATE_PORT, f"DEFAULT_PORT = {port}", relative)
-        yield Path(renamed(relative.as_posix(), identifiers)), text
-    lock = json.loads((template / LOCK_FILE).read_text(encoding="utf-8"))
-    yield Path(LOCK_FILE), renamed_lock(lock, identifiers)
-    environment = Environment(loader=FileSystemLoader(_TEXTS), undefined=StrictUndefined, keep_trailing_newline=True)
-    for name in (README, SPEC_FILE):
-        values = {"id": identifiers, "port": port, "title": title, "quoted": json.dumps(title, ensure_ascii=False)}
-        yield Path(name), environment.get_template(f"{name}.j2").render(values)
+        text = path.read_text(encoding="utf-8")
+        if path.name == LOCK_FILE:
+            yield relative, renamed_lock(json.loads(text), kind.example, identifiers)
+            continue
+        text = renamed(text, kind.example, identifiers)
+        if path.name in ("service.py", SPEC_FILE):
+            text = _replaced(text, json.dumps(kind.title, ensure_ascii=False), quoted, path)
+            text = _replaced(text, str(kind.port), str(port), path)
+        elif path.suffix == ".md":
+            text = _replaced(text, kind.title, title, path)
+            text = _replaced(text, str(kind.port), str(port), path)
+        yield Path(renamed(relative.as_posix(), kind.example, identifiers)), text
+    if kind.deployed:
+        environment = Environment(
+            loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, keep_trailing_newline=True
+        )
+        values = {"id": identifiers, "port": port, "title": title, "quoted": quoted}
+        for name in (README, SPEC_FILE):
+            yield Path(name), environment.get_template(f"{name}.j2").render(values)
 
 
-def renamed(text: str, identifiers: Identifiers) -> str:
-    """Return `text` of the template with another service's name in identifiers, variables, prose and strings."""
-    text = re.sub(r"template(?=_)|(?<=_)template", identifiers.snake, text)
-    for word, name in (("TEMPLATE", identifiers.upper), ("Template", identifiers.camel), (TEMPLATE, identifiers.name)):
-        text = text.replace(word, name)
-    return text
+def renamed(text: str, example: Identifiers, identifiers: Identifiers) -> str:
+    """Return `text` of an example with another service's name in identifiers, variables, prose and strings."""
+    snake = example.snake
+    if snake == example.name:
+        # The name has no hyphen: only an underscore beside it tells an identifier from the name.
+        snake = rf"{snake}(?=_)|(?<=_){snake}"
+    forms = (("snake", snake), ("upper", example.upper), ("camel", example.camel), ("name", example.name))
+    pattern = "|".join(f"(?P<{form}>{word})" for form, word in forms)
+    return re.sub(pattern, lambda match: str(getattr(identifiers, match.lastgroup or "name")), text)
 
 
-def renamed_lock(lock: dict[str, Any], identifiers: Identifiers) -> str:
-    """Return the template's tools.lock.json for another service, as dyber_kit.contract would write it."""
-    new: dict[str, Any] = json.loads(renamed(json.dumps(lock), identifiers))
+def renamed_lock(lock: dict[str, Any], example: Identifiers, identifiers: Identifiers) -> str:
+    """Return the example's tools.lock.json for another service, as dyber_kit.contract would write it."""
+    new: dict[str, Any] = json.loads(renamed(json.dumps(lock, ensure_ascii=False), example, identifiers))
     for tool in new["tools"].values():
         visible = {key: value for key, value in tool.items() if key != "sha256"}
         tool["sha256"] = digest(visible)
@@ -85,5 +95,5 @@ def renamed_lock(lock: dict[str, Any], identifiers: Identifiers) -> str:
 
 def _replaced(text: str, old: str, new: str, file: Path) -> str:
     if text.count(old) != 1:
-        raise ValueError(f"mcp-servers/{TEMPLATE}/{file.as_posix()} must have the line {old!r} once")
+        raise ValueError(f"{file.as_posix()} must have {old!r} once")
     return text.replace(old, new)

@@ -11,7 +11,7 @@ import typer
 from cli.commands.reading import StackOption, YesOption
 from cli.deployment.environment import activate
 from cli.engine import stored_data
-from cli.services import naming, removal, scaffold
+from cli.services import kinds, naming, removal, scaffold
 from cli.system.checkout import ROOT
 from cli.terminal.console import err, out
 from cli.terminal.usage import FAILED, INTERRUPTED, examples
@@ -28,22 +28,35 @@ commands = typer.Typer()
 
 
 @commands.command(
-    epilog=examples("./deploy.sh add-service", "./deploy.sh add-service weibo --port 8003 --title 微博 --deploy")
+    epilog=examples(
+        "./deploy.sh add-service",
+        "./deploy.sh add-service weibo --port 8003 --title 微博 --deploy",
+        "./deploy.sh add-service zhihu --kind api",
+        "./deploy.sh add-service douban --kind browser --title 豆瓣",
+    )
 )
 def add_service(
     context: typer.Context,
     name: Annotated[str | None, typer.Argument(help=tr("The service's name; asked for when left out"))] = None,
     port: Annotated[str | None, typer.Option(help=tr("Port; the lowest free one when left out"))] = None,
     title: Annotated[str | None, typer.Option(help=tr("Title shown to people, such as 微博"))] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND",
+            help=tr("What it is made from: plain (the default), api for an HTTP API, browser for a website"),
+        ),
+    ] = None,
     deploy: Annotated[bool, typer.Option("--deploy", help=tr("Deploy it at once"))] = False,
     yes: YesOption = False,
     stack: StackOption = "dev",
 ) -> None:
-    """Add an MCP service, whose folder is made from the template."""
+    """Add an MCP service, whose folder is made from an example of its kind."""
     catalog = load_catalog(SERVERS)
     if name is None and yes:
         raise typer.BadParameter(tr("with --yes, give the name: ./deploy.sh add-service weibo"))
     asking = name is None
+    chosen = kinds.checked_kind(kind or "")
     folders = {path.name for path in SERVERS.iterdir()}
     if name is None:
         name = _ask(tr("Name of the service (such as weibo, douyin): "))
@@ -52,9 +65,11 @@ def add_service(
         port = _ask(tr("Port of the service (8003 or higher): "))
     number = naming.checked_port(port or "", catalog)
     title = naming.checked_title(f"{name} MCP" if title is None else title)
+    if kind is None and asking:
+        chosen = kinds.checked_kind(_ask_kind())
     identifiers = naming.Identifiers(name)
     try:
-        scaffold.create(SERVERS, identifiers, number, title)
+        scaffold.create(SERVERS, identifiers, number, title, chosen)
     except FileExistsError:
         naming.checked_name(name, {name})
     _created(identifiers, number, stack, deploy)
@@ -130,7 +145,7 @@ def _existing(name: str) -> Path:
         raise typer.TyperException(
             tr("there is no service {name!r}; known: {known}", name=name, known=", ".join(known))
         )
-    if name == scaffold.TEMPLATE:
+    if name == kinds.KINDS[kinds.PLAIN].example.name:
         raise typer.TyperException(
             tr(
                 "new services are made from template, so it cannot be removed; to stop running it, remove dev "
@@ -143,15 +158,29 @@ def _existing(name: str) -> Path:
 def _ask(question: str) -> str:
     """Read one line from the terminal or from a pipe. Raises typer.Exit if the input ends or is interrupted."""
     err.print(question, end="", markup=False)
+    answer = _line()
+    if answer is None:
+        err.print(tr("\nNo answer; nothing was changed."))
+        raise typer.Exit(FAILED)
+    return answer
+
+
+def _line() -> str | None:
+    """Return the next line of the input, or None at its end. Raises typer.Exit if it is interrupted."""
     try:
-        answer = sys.stdin.readline()
+        line = sys.stdin.readline()
     except KeyboardInterrupt:
         err.print(tr("\nCancelled; nothing was changed."))
         raise typer.Exit(INTERRUPTED) from None
-    if not answer:
-        err.print(tr("\nNo answer; nothing was changed."))
-        raise typer.Exit(FAILED)
-    return answer.strip()
+    return line.strip() if line else None
+
+
+def _ask_kind() -> str:
+    """Read the kind; where the input ends, it is the default, because earlier releases did not ask for it."""
+    for kind in kinds.KINDS.values():
+        err.print(f"  {kind.name:<8} {tr(kind.summary)}", markup=False, highlight=False)
+    err.print(tr("Kind of the service (plain if left empty): "), end="", markup=False)
+    return _line() or ""
 
 
 def _run_command(context: typer.Context, name: str, arguments: list[str]) -> None:

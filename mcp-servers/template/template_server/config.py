@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from dyber_kit import environment_number
 
+URL_SETTING = "TEMPLATE_UPSTREAM_URL"
+
 
 @dataclass(frozen=True)
 class FeedSettings:
@@ -30,9 +32,9 @@ class FeedSettings:
         Raises:
             ValueError: A variable has a value that cannot be used; the message names it.
         """
-        url = os.environ.get("TEMPLATE_UPSTREAM_URL", "").strip()
+        url = os.environ.get(URL_SETTING, "").strip()
         if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
-            raise ValueError(f"环境变量 TEMPLATE_UPSTREAM_URL 的值 {url!r} 无效，应形如 https://example.org/feed.json")
+            raise ValueError(f"环境变量 {URL_SETTING} 的值 {url!r} 无效，应形如 https://example.org/feed.json")
         return cls(
             url=url or None,
             min_interval=environment_number("TEMPLATE_MIN_INTERVAL_SECONDS", 2, 0, 3600),

@@ -19,8 +19,15 @@ from dyber_kit.upstream.pacing import Pacer
 from dyber_kit.upstream.text import clean_text, parse_time
 from pydantic import ValidationError
 
-from template_server.config import FeedSettings
-from template_server.models import Entry, EntrySummary, FeedPage, SearchResult, WireFeed, WireItem
+from template_server.config import URL_SETTING, FeedSettings
+from template_server.models import (
+    Entry,
+    EntrySummary,
+    FeedPage,
+    SearchResult,
+    WireFeed,
+    WireItem,
+)
 
 #: Most pages of the feed that one call reads.
 MAX_PAGES = 10
@@ -104,8 +111,8 @@ class FeedReader:
         if self._feed.url is None:
             raise ServiceError(
                 ErrorCode.NOT_CONFIGURED,
-                "还没有设置数据来源 TEMPLATE_UPSTREAM_URL",
-                "请管理员在 Pulumi.<栈>.yaml 的 dyber:services 下为 template 设置 environment: TEMPLATE_UPSTREAM_URL"
+                f"还没有设置数据来源 {URL_SETTING}",
+                f"请管理员在 Pulumi.<栈>.yaml 的 dyber:services 下为 template 设置 environment: {URL_SETTING}"
                 "（一个 JSON Feed 的地址），再部署",
             )
         url: str | None = self._feed.url
@@ -129,7 +136,7 @@ class FeedReader:
             wire = WireFeed.model_validate_json(answer.content)
         except ValidationError:
             raise ServiceError(
-                ErrorCode.UPSTREAM_CHANGED, "来源的回答不是 JSON Feed", "请检查 TEMPLATE_UPSTREAM_URL 指向的内容"
+                ErrorCode.UPSTREAM_CHANGED, "来源的回答不是 JSON Feed", f"请检查 {URL_SETTING} 指向的内容"
             ) from None
         next_url = urljoin(url, wire.next_url) if wire.next_url else None
         if next_url and urlsplit(next_url).hostname != self._host:
@@ -151,7 +158,7 @@ def _check_status(answer: httpx2.Response) -> None:
     if status >= 500:
         raise ServiceError(ErrorCode.UPSTREAM_UNREACHABLE, f"来源出错（HTTP {status}）")
     raise ServiceError(
-        ErrorCode.UPSTREAM_CHANGED, f"来源没有给出内容（HTTP {status}）", "请检查 TEMPLATE_UPSTREAM_URL 是否仍然有效"
+        ErrorCode.UPSTREAM_CHANGED, f"来源没有给出内容（HTTP {status}）", f"请检查 {URL_SETTING} 是否仍然有效"
     )
 
 

@@ -38,8 +38,8 @@ async def template_countdown(
     return Countdown(steps=steps, seconds=round(time.perf_counter() - started, 3))
 
 
-def feed_tools(reader: FeedReader) -> list[ToolDeclaration]:
-    """Return the tools that read the feed, in the order in which agents see them."""
+def all_tools(reader: FeedReader) -> list[ToolDeclaration]:
+    """Return the tools in the order in which agents see them."""
 
     @tool(title="搜索条目", read_only=True, open_world=True)
     async def template_search(
@@ -57,10 +57,15 @@ def feed_tools(reader: FeedReader) -> list[ToolDeclaration]:
 
     @tool(title="读取条目", read_only=True, open_world=True)
     async def template_get(
-        entry_id: Annotated[str, Field(description="id from template_search", min_length=1, max_length=1000)],
+        entry_id: Annotated[str, Field(description="id of a search result", min_length=1, max_length=1000)],
         max_chars: Annotated[int, Field(description="Cut the text after this many", ge=100, le=15000)] = 4000,
     ) -> Entry:
         """Read one entry of the configured feed: text, authors, tags and address."""
         return await reader.get(entry_id, max_chars)
 
-    return [template_search, template_get]
+    return [
+        template_echo,
+        template_countdown,
+        template_search,
+        template_get,
+    ]

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-import template_stand_in
 import uvicorn
 from dyber_kit import Metrics, Settings
 from dyber_kit.serving.server import build_server
 from dyber_kit.upstream.cache import Cache
+
+from tests.stand_in.running import free_port, running
+
+import template_stand_in
 from template_server.config import FeedSettings
 from template_server.feed import FeedReader
 from template_server.service import NAME, VERSION, build_app
-
-from tests.stand_in.running import free_port, running
 
 
 @pytest.fixture(scope="session")

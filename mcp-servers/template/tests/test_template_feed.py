@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-import template_stand_in
 from dyber_kit import ErrorCode, Metrics, ServiceError, Settings
 from dyber_kit.upstream.cache import Cache
-from template_server.config import FeedSettings
+
+import template_stand_in
+from template_server.config import URL_SETTING, FeedSettings
 from template_server.feed import MAX_PAGES, FeedReader
+from template_server.service import NAME
 
 MakeReader = Callable[..., FeedReader]
 
@@ -122,13 +124,12 @@ async def test_a_next_page_on_another_host_is_not_followed(reader: MakeReader) -
 
 
 async def test_without_an_upstream_the_error_names_the_missing_setting() -> None:
-    metrics = Metrics("template")
-    error = await error_of_search(FeedReader(FeedSettings(), Settings(), Cache("template", "1"), metrics))
+    error = await error_of_search(FeedReader(FeedSettings(), Settings(), Cache(NAME, "1"), Metrics(NAME)))
     assert error.code is ErrorCode.NOT_CONFIGURED
-    assert "TEMPLATE_UPSTREAM_URL" in error.message and "TEMPLATE_UPSTREAM_URL" in error.next_step
+    assert URL_SETTING in error.message and URL_SETTING in error.next_step
 
 
 def test_the_error_for_an_invalid_address_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TEMPLATE_UPSTREAM_URL", "feed.example")
-    with pytest.raises(ValueError, match="TEMPLATE_UPSTREAM_URL"):
+    monkeypatch.setenv(URL_SETTING, "feed.example")
+    with pytest.raises(ValueError, match=URL_SETTING):
         FeedSettings.from_environment()

@@ -5,27 +5,34 @@ from __future__ import annotations
 import httpx2
 from mcp import Client
 
+from template_server.service import NAME
+
+ECHO = "template_echo"
+COUNTDOWN = "template_countdown"
+SEARCH = "template_search"
+GET = "template_get"
+
 
 async def test_the_tools_are_listed_in_their_order(service: str) -> None:
     async with Client(f"{service}/mcp") as client:
         names = [tool.name for tool in (await client.list_tools()).tools]
-    assert names == ["template_echo", "template_countdown", "template_search", "template_get"]
+    assert names == [ECHO, COUNTDOWN, SEARCH, GET]
 
 
 async def test_an_entry_from_a_search_can_be_read_by_its_id(service: str) -> None:
     async with Client(f"{service}/mcp") as client:
-        result = (await client.call_tool("template_search", {"query": "第 7 条"})).structured_content
-        entry = (await client.call_tool("template_get", {"entry_id": result["items"][0]["id"]})).structured_content
+        result = (await client.call_tool(SEARCH, {"query": "第 7 条"})).structured_content
+        entry = (await client.call_tool(GET, {"entry_id": result["items"][0]["id"]})).structured_content
     assert (result["source"], result["count"]) == ("样例来源", 1)
     assert (entry["title"], entry["text"]) == ("第 7 条", "正文 7")
 
 
 async def test_an_agent_gets_a_foreseen_failure_as_code_and_next_step(service: str) -> None:
     async with Client(f"{service}/mcp") as client:
-        result = await client.call_tool("template_get", {"entry_id": "entry-99"})
+        result = await client.call_tool(GET, {"entry_id": "entry-99"})
     assert result.is_error
     assert result.content[0].text.startswith("NOT_FOUND：")
-    assert "template_search" in result.content[0].text
+    assert SEARCH in result.content[0].text
 
 
 async def test_progress_arrives_step_by_step(service: str) -> None:
@@ -35,7 +42,7 @@ async def test_progress_arrives_step_by_step(service: str) -> None:
         seen.append(progress)
 
     async with Client(f"{service}/mcp") as client:
-        await client.call_tool("template_countdown", {"steps": 3, "interval_ms": 10}, progress_callback=note)
+        await client.call_tool(COUNTDOWN, {"steps": 3, "interval_ms": 10}, progress_callback=note)
     assert seen == [1, 2, 3]
 
 
@@ -43,14 +50,14 @@ async def test_the_rest_routes_keep_their_envelope(service: str) -> None:
     async with httpx2.AsyncClient() as http:
         answer = await http.post(f"{service}/test", json={"message": "你好"})
         later = await http.post(f"{service}/async-test", json={})
-    assert (answer.status_code, answer.json()["service"], answer.json()["action"]) == (200, "template", "test_function")
+    assert (answer.status_code, answer.json()["service"], answer.json()["action"]) == (200, NAME, "test_function")
     assert answer.json()["data"]["message"] == "Template response: 你好"
     assert later.json()["data"] == {"data": "Template async response: Test", "processed": True}
 
 
 async def test_requests_to_the_upstream_are_counted(service: str) -> None:
     async with Client(f"{service}/mcp") as client:
-        await client.call_tool("template_search", {})
+        await client.call_tool(SEARCH, {})
     async with httpx2.AsyncClient() as http:
         text = (await http.get(f"{service}/metrics")).text
     assert 'upstream_requests_total{endpoint="feed",service="template",status="200"}' in text

@@ -54,6 +54,10 @@ def english(monkeypatch: pytest.MonkeyPatch) -> None:
         ("cli/commands/data/restore.py", ["tests/unit/cli/commands"]),
         ("cli/machine/test_run.py", ["tests/unit/cli"]),
         ("cli/app.py", ["tests/unit/cli"]),
+        (
+            "cli/services/templates/sample-api/service.yaml",
+            ["tests/servers/test_template_makes_services.py", "tests/unit/cli"],
+        ),
         ("infra/settings/stack.py", ["tests/unit/cli/configuration", "tests/unit/infra", "tests/unit/policy"]),
         ("infra/rendering/gateway_config.py", ["tests/gateway", "tests/unit/infra"]),
         ("nginx/templates/nginx.conf.j2", ["tests/gateway", "tests/unit/infra/rendering"]),

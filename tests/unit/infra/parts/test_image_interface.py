@@ -21,7 +21,7 @@ from tests.unit.infra.test_program import declare
 DIGEST = "sha256:" + "a" * 64
 PINNED: dict[str, Any] = {
     "images": "pinned",
-    "services": {"xiaohongshu": {"image": DIGEST}},
+    "services": {name: {"image": DIGEST} for name in load_catalog(REPOSITORY / "mcp-servers")},
     "gatewayImage": DIGEST,
     "frontImage": DIGEST,
 }

@@ -14,9 +14,11 @@ import typer
 from cli.app import app
 from cli.commands.settings import services
 from cli.services import naming, scaffold
+from cli.services.kinds import KINDS, Kind
 from cli.services.naming import Identifiers
 from infra.services import reserved_names
 from infra.services.catalog import load_catalog
+from messages import tr
 
 REPOSITORY = Path(__file__).resolve().parents[5]
 SERVERS = REPOSITORY / "mcp-servers"
@@ -66,10 +68,64 @@ def refusal(dyber: Dyber, *arguments: str, answers: str = "") -> str:
     return refused.value.format_message()
 
 
-def test_it_asks_with_the_original_words(dyber: Dyber, servers: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert dyber("add-service", answers="weibo\n8010\n") == 0
-    assert capsys.readouterr().err == "请输入服务名称 (如: weibo, douyin): 请输入服务端口 (推荐8003+): "
+def test_it_asks_with_the_original_words_and_for_the_kind(
+    dyber: Dyber, servers: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert dyber("add-service", answers="weibo\n8010\n\n") == 0
+    asked = capsys.readouterr().err
+    assert asked.startswith("请输入服务名称 (如: weibo, douyin): 请输入服务端口 (推荐8003+): ")
+    assert asked.endswith("请输入服务类型 (留空为 plain): ")
     assert load_catalog(servers)["weibo"].port == 8010
+
+
+def test_each_kind_is_explained_in_a_line_before_the_question(dyber: Dyber, capsys: pytest.CaptureFixture[str]) -> None:
+    dyber("add-service", answers="weibo\n8010\n\n")
+    asked = capsys.readouterr().err
+    for kind in KINDS.values():
+        assert f"  {kind.name:<8} {tr(kind.summary)}\n" in asked
+
+
+def test_answers_that_end_after_the_port_make_a_plain_service(dyber: Dyber, servers: Path) -> None:
+    assert dyber("add-service", answers="weibo\n8010\n") == 0
+    assert (servers / "weibo" / "weibo_server" / "feed.py").is_file()
+
+
+def test_the_answered_kind_is_made(dyber: Dyber, servers: Path) -> None:
+    assert dyber("add-service", answers="weibo\n\napi\n") == 0
+    assert load_catalog(servers)["weibo"].secrets == {"WEIBO_TOKEN": "optional"}
+
+
+def test_a_kind_that_was_given_is_not_asked_for(
+    dyber: Dyber, servers: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert dyber("add-service", "--kind", "browser", answers="weibo\n\n") == 0
+    assert "服务类型" not in capsys.readouterr().err
+    assert load_catalog(servers)["weibo"].seccomp == "chromium"
+
+
+def test_an_unknown_kind_is_refused_before_anything_is_asked_or_made(
+    dyber: Dyber, servers: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = everything(servers.parent)
+    assert refusal(dyber, "--kind", "API") == "没有服务类型 'API'，可用：plain, api, browser"
+    monkeypatch.setenv("DYBER_LANG", "en")
+    assert "there is no kind of services 'API'; known: plain, api, browser" in refusal(dyber, "weibo", "--kind", "API")
+    assert capsys.readouterr().err == ""
+    assert everything(servers.parent) == before
+
+
+def test_an_unknown_kind_that_was_answered_is_refused_and_nothing_is_made(dyber: Dyber, servers: Path) -> None:
+    before = everything(servers.parent)
+    assert "没有服务类型 'rpc'" in refusal(dyber, answers="weibo\n\nrpc\n")
+    assert everything(servers.parent) == before
+
+
+def test_an_existing_name_is_refused_for_every_kind(dyber: Dyber, servers: Path) -> None:
+    dyber("add-service", "weibo", "--kind", "api")
+    before = everything(servers.parent)
+    for kind in KINDS:
+        assert "已有目录 mcp-servers/weibo" in refusal(dyber, "weibo", "--kind", kind)
+    assert everything(servers.parent) == before
 
 
 def test_an_empty_answer_for_the_port_takes_the_lowest_free_one(dyber: Dyber, servers: Path) -> None:
@@ -128,6 +184,7 @@ def test_nothing_but_the_new_folder_changes(dyber: Dyber, servers: Path) -> None
         ("health", "已有别的用途"),
         ("front", "已有别的用途"),
         ("template-direct", "以 -direct 结尾"),
+        ("dyber-notes", "变量会以 DYBER_ 开头"),
         ("tests", "已有别的用途"),
         ("con", "已有别的用途"),
         ("template", "已有目录 mcp-servers/template"),
@@ -174,7 +231,7 @@ def test_an_end_of_input_makes_nothing(dyber: Dyber, servers: Path, answers: str
     assert everything(servers.parent) == before
 
 
-@pytest.mark.parametrize("answers", ["^C\n", "weibo\n^C\n"])
+@pytest.mark.parametrize("answers", ["^C\n", "weibo\n^C\n", "weibo\n\n^C\n"])
 def test_an_interrupt_at_a_question_makes_nothing(dyber: Dyber, servers: Path, answers: str) -> None:
     before = everything(servers.parent)
     assert dyber("add-service", answers=answers) == 130
@@ -205,21 +262,46 @@ def test_hyphens_in_a_name_are_replaced_where_they_are_not_allowed(servers: Path
     assert "MyShop response:" in (folder / "my_shop_server" / "rest.py").read_text(encoding="utf-8")
 
 
-def test_nothing_of_the_template_is_left_in_a_new_service(servers: Path) -> None:
-    folder = scaffold.create(servers, Identifiers("weibo"), 8003, "微博")
+@pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
+def test_nothing_of_the_example_is_left_in_a_new_service(servers: Path, kind: Kind) -> None:
+    folder = scaffold.create(servers, Identifiers("weibo"), 8003, '微博 "热搜"', kind)
+    example = kind.example
+    left = [example.name, example.snake, example.upper, example.camel, kind.title, str(kind.port)]
     for path in folder.rglob("*"):
-        assert "template" not in path.name.lower()
+        assert not any(word in path.name for word in left)
         if path.is_file():
             text = path.read_text(encoding="utf-8")
-            assert "template" not in text.lower() and "8002" not in text, path
-    assert {path.name for path in folder.iterdir()} == {path.name for path in (servers / "template").iterdir()} - {
-        "template_server"
-    } | {"weibo_server"}
+            assert [word for word in left if word in text] == [], path
+    names = {path.name for path in kind.folder(servers).iterdir()} - scaffold._CACHES
+    assert {path.name for path in folder.iterdir()} == names - {example.package} | {"weibo_server"}
 
 
-def test_the_lock_file_of_the_template_itself_comes_out_unchanged() -> None:
-    text = (SERVERS / "template" / "tools.lock.json").read_text(encoding="utf-8")
-    assert scaffold.renamed_lock(json.loads(text), Identifiers("template")) == text
+@pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
+def test_a_name_that_contains_the_examples_name_is_written_as_it_is(servers: Path, kind: Kind) -> None:
+    name = f"my-{kind.example.name}"
+    folder = scaffold.create(servers, Identifiers(name), 8003, "新", kind)
+    service = (folder / Identifiers(name).package / "service.py").read_text(encoding="utf-8")
+    assert f'NAME = "{name}"\nTITLE = "新"' in service
+    assert f"from {Identifiers(name).package}.tools import" in service
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
+def test_every_kind_has_the_title_and_the_port_in_its_service_file(dyber: Dyber, servers: Path, kind: Kind) -> None:
+    dyber("add-service", "weibo", "--kind", kind.name, "--port", "8123", "--title", '微博 "热搜"')
+    spec = load_catalog(servers)["weibo"]
+    assert (spec.title, spec.port, spec.package, spec.internet) == ('微博 "热搜"', 8123, "weibo_server", True)
+    assert spec.enforces_scopes
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
+def test_the_lock_file_of_the_example_itself_comes_out_unchanged(kind: Kind) -> None:
+    text = (kind.folder(SERVERS) / "tools.lock.json").read_text(encoding="utf-8")
+    assert scaffold.renamed_lock(json.loads(text), kind.example, kind.example) == text
+
+
+def test_the_examples_that_are_not_deployed_are_no_services() -> None:
+    known = {path.parent.name for path in SERVERS.glob("*/service.yaml")}
+    assert {kind.example.name for kind in KINDS.values() if not kind.deployed} & known == set()
 
 
 def test_no_new_service_is_called_by_a_reserved_name() -> None:

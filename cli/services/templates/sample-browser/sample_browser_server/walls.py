@@ -1,0 +1,24 @@
+"""Holds the signs of the website's refusals, each with its error code."""
+
+from __future__ import annotations
+
+from dyber_kit import ErrorCode
+from dyber_kit.browser.walls import COMMON_STATUSES, Refusal, Walls
+
+LOGIN_STEP = "请调用 sample_browser_login_qrcode，让用户用网站的 App 扫码登录"
+
+WALLS = Walls(
+    title="示例网站",
+    login_step=LOGIN_STEP,
+    # After this status, the account opens no page for an hour.
+    statuses={**COMMON_STATUSES, 432: Refusal(ErrorCode.RATE_LIMITED, pause=3600)},
+    codes={
+        "101": ErrorCode.LOGIN_REQUIRED,
+        "-352": Refusal(ErrorCode.ACCESS_RESTRICTED, whole_account=True),
+    },
+    addresses={"/account/verify": ErrorCode.CAPTCHA_REQUIRED},
+    notices=(".gone",),
+    notice_texts={"已删除": ErrorCode.NOT_FOUND},
+    boxes={"#captcha": ErrorCode.CAPTCHA_REQUIRED},
+    login_box=".login",
+)
