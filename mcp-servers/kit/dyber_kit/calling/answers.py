@@ -11,6 +11,7 @@ from pydantic_core import to_json
 
 from dyber_kit.calling.cursors import too_large
 from dyber_kit.errors import ERROR_META, ServiceError
+from dyber_kit.language import joined_sentences, tr
 
 #: Key of an answer's `_meta` with what the caller should know about its arguments, as a list of sentences.
 WARNINGS_META = "dyber/warnings"
@@ -45,9 +46,14 @@ def short_text(title: str, structure: Mapping[str, Any], warnings: Sequence[str]
         warnings: What the caller should know about its arguments.
     """
     items, known = structure.get("items"), structure.get("warnings")
-    count = f"：{len(items)} 项" if isinstance(items, list) else ""
     all_warnings = [*(known if isinstance(known, list) else []), *warnings]
-    return f"{title}{count}（见 structuredContent）" + "".join(f"；提示：{warning}" for warning in all_warnings)
+    if isinstance(items, list):
+        head = tr("{title}: {count} items (see structuredContent)", title=title, count=len(items))
+    else:
+        head = tr("{title} (see structuredContent)", title=title)
+    if not all_warnings:
+        return head
+    return joined_sentences([head, tr("Note: {warnings}", warnings=joined_sentences(all_warnings))])
 
 
 def within_limits(result: CallToolResult, max_chars: int) -> None:

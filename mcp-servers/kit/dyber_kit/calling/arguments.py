@@ -73,7 +73,9 @@ def read_arguments(
     ]
     for name, only_value in settled.items():
         if given_all.get(name) not in (None, "", _NULL, only_value):
-            warnings.append(f"{name} 只能是 {only_value}，已忽略给的值")
+            warnings.append(
+                tr("{name} can only be {value}; the given value was ignored", name=name, value=only_value)
+            )
     for name, rules in declared.items():
         optional = name not in required
         if name not in sent:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dyber_kit.calling.asking import InputRequired, ask_consent, can_ask, given_consent
 from dyber_kit.errors import ErrorCode, ServiceError
+from dyber_kit.language import tr, tr_lazy
 from dyber_kit.observing.logs import without_values
 from dyber_kit.writes.confirm import MAX_TOKEN_CHARS, Confirmations, Permit
 
@@ -98,16 +99,21 @@ class Writes:
         return WriteResult(
             done=True,
             dry_run=False,
-            summary="本来就是这样，没有改动" if changed is False else "已完成",
+            summary=tr("It was like this already; nothing was changed") if changed is False else tr("Done"),
             already_so=changed is False,
-            next_step="请告诉用户结果",
+            next_step=tr("Tell the user the result"),
         )
 
     async def _described(self, name: str, arguments: dict[str, Any], plan: Plan) -> WriteResult:
         summary = await plan()
-        next_step = "请把 summary 给用户看；用户同意后，用相同参数加 dry_run=false 和 confirmation 再调用一次"
+        next_step = tr(
+            "Show summary to the user; when the user agrees, call again with the same arguments, dry_run=false and "
+            "confirmation"
+        )
         if can_ask():
-            next_step = "要执行，就用相同参数加 dry_run=false 再调用一次：客户端会直接询问用户"
+            next_step = tr(
+                "To do it, call again with the same arguments and dry_run=false: the client then asks the user itself"
+            )
         return WriteResult(
             done=False,
             dry_run=True,
@@ -127,15 +133,16 @@ class Writes:
         consent = given_consent()
         if consent is None:
             summary = await plan()
-            consent = await ask_consent(f"请确认：{summary}", self._confirmations.issue(name, arguments))
+            question = tr("Please confirm: {summary}", summary=summary)
+            consent = await ask_consent(question, self._confirmations.issue(name, arguments))
         if consent is None:
             return ""
         if not consent.agreed:
             record.outcome = "declined"
             raise ServiceError(
                 ErrorCode.CONFIRMATION_REQUIRED,
-                "用户没有同意，什么都没有提交",
-                "请先和用户商量；用户没有改变主意就不要再试",
+                tr_lazy("The user did not agree; nothing was submitted"),
+                tr_lazy("Talk to the user first; do not try again unless the user has changed their mind"),
             )
         return consent.state
 
