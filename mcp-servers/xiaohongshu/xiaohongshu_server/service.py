@@ -24,6 +24,7 @@ from xiaohongshu_server.reading.parse import Parser
 from xiaohongshu_server.reading.reader import SiteReader
 from xiaohongshu_server.reading.site import Site
 from xiaohongshu_server.rest import rest_routes
+from xiaohongshu_server.tools.prompts import PROMPTS
 from xiaohongshu_server.tools.read_tools import read_tools
 from xiaohongshu_server.tools.write_tools import Writes, write_tools
 from xiaohongshu_server.writing.pictures import Pictures
@@ -84,6 +85,7 @@ def build_app(
                 Pictures(config.uploads, metrics),
             ),
         ],
+        prompts=PROMPTS,
         rest=rest_routes(site),
         lifespan=running,
         ready=browser.problem,
