@@ -148,6 +148,10 @@ async def test_cached_answers_open_no_page_and_are_marked_as_cached(chromium, st
         assert (first["source"], second["source"], rest["source"]) == ("browser", "cache", "cache")
         assert second["items"] + rest["items"] == first["items"]
         assert len(search_requests(stand_in, "缓存")) == calls
+        first_part = await client("xhs_get_comments", note=REF, limit=2, include_replies=True)
+        await client("xhs_get_comments", note=REF, limit=2, include_replies=True, cursor=first_part["next_cursor"])
+        again = await client("xhs_get_comments", note=REF, limit=2, include_replies=True)
+        assert again == first_part | {"source": "cache"}
         note = await client("xhs_get_note", note=REF, comments=0)
         cached = await client("xhs_get_note", note=REF, comments=0)
         assert cached == note | {"source": "cache"}

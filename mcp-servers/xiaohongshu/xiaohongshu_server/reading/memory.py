@@ -101,6 +101,8 @@ class Memory:
         seconds: float,
         load: Callable[[int, int], Awaitable[Listing[Entry]]],
         shown: Callable[[Entry], Entry],
+        *,
+        keep_parts: bool = False,
     ) -> Part[Entry]:
         """Return up to `limit` entries of a list from `cursor` on.
 
@@ -114,22 +116,25 @@ class Memory:
             load: Reads the list from the site; gets the position of the first entry of the part, and how many entries
                 to read from the start of the list.
             shown: Returns an entry as the answer shows it.
+            keep_parts: Whether each part is kept by itself, because `load` reads its entries in more detail than those
+                before it.
         """
         key = f"{self._prefix}:{key}"
         position = decode_cursor(key, cursor).get("start") if cursor else 0
         start = position if isinstance(position, int) and 0 <= position < most else 0
         target = min(start + limit, most)
         source: Source = "cache"
-        kept = await self._cache.get(key)
+        kept_as = f"{key}:{start}" if keep_parts else key
+        kept = await self._cache.get(kept_as)
         listing = model.model_validate(kept) if kept else None
         if listing is None or (len(listing.items) < target and not listing.complete):
 
             async def load_and_keep() -> Listing[Entry]:
                 loaded = await load(start, target)
-                await self._cache.set(key, loaded, min(seconds, self._longest_seconds))
+                await self._cache.set(kept_as, loaded, min(seconds, self._longest_seconds))
                 return loaded
 
-            listing = await self._sharing.run(f"{key}:{target}", load_and_keep)
+            listing = await self._sharing.run(f"{kept_as}:{target}", load_and_keep)
             source = "browser"
         items = fit_items([shown(entry) for entry in listing.items[start:target]], self._max_list_chars)
         end = start + len(items)

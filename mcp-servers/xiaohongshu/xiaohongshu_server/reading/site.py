@@ -205,7 +205,7 @@ class Site:
 
         part = await self._memory.part(
             Listing[Comment], f"comments:{account}:{reference}:{include_replies}", cursor, limit, MAX_SEARCHED,
-            _NOTE_SECONDS, load, lambda comment: comment.shown(verbose),
+            _NOTE_SECONDS, load, lambda comment: comment.shown(verbose), keep_parts=include_replies,
         )  # fmt: skip
         return Comments(
             note_ref=str(reference),
