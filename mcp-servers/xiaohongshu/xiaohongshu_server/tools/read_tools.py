@@ -120,15 +120,15 @@ def read_tools(site: Site, accounts: Accounts, sampler: Sampler) -> list[ToolDec
 
     @tool(title="小红书用户的笔记与收藏", read_only=True, open_world=True)
     async def xhs_user_notes(
-        user: UserArgument = ME,
+        user: UserArgument = "",
         tab: Annotated[Tab, Field(description="posted 发布的，favorites 收藏的，likes 赞过的")] = "posted",
         limit: NoteLimit = 10,
         cursor: Cursor = "",
         verbose: Verbose = False,
         account: Account = "",
     ) -> NoteList:
-        """分页列出一个用户的笔记、收藏或赞过的；user=me 是“我的笔记”“我的收藏”，须登录。别人的收藏多半不公开。"""
-        return await site.user_notes(user, tab, limit, cursor, account, verbose)
+        """分页列出一个用户的笔记、收藏或赞过的；不填 user 是“我的笔记”“我的收藏”，须登录。别人的收藏多半不公开。"""
+        return await site.user_notes(user.strip() or ME, tab, limit, cursor, account, verbose)
 
     @tool(title="小红书首页推荐", read_only=True, open_world=True)
     async def xhs_home_feed(limit: NoteLimit = 10, verbose: Verbose = False, account: Account = "") -> NoteList:
