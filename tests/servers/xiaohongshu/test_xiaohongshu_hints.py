@@ -51,8 +51,8 @@ def test_a_warning_reports_dates_outside_the_period(day, expected):
 
 
 def test_the_warning_for_an_empty_tab_says_that_it_may_not_be_public():
-    assert "没有公开" in "".join(tab_warnings("favorites", own=False))
-    assert "没有公开" not in "".join(tab_warnings("favorites", own=True))
+    assert "没有公开" in "".join(tab_warnings("favorites", complete=False))
+    assert "没有公开" not in "".join(tab_warnings("favorites", complete=True))
 
 
 def test_applied_filters_are_those_that_differ_from_the_defaults():

@@ -18,8 +18,8 @@ PLATFORM = Platform(
         ),
         parts=("/v2/comment/page",),
         counted=(
-            "search/notes", "search/usersearch", "search/recommend", "search/querytrending", "homefeed", "feed", "user_posted",
-            "note/collect/page", "note/like/page",
+            "search/notes", "search/usersearch", "search/recommend", "search/querytrending", "homefeed", "feed",
+            "user_posted", "note/collect/page", "note/like/page",
             "user/otherinfo", "user/me", "comment/page", "comment/sub/page", "comment/post", "note/like",
             "note/collect",
         ),

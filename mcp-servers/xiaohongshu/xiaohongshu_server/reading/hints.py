@@ -50,9 +50,12 @@ def search_warnings(filters: SearchFilters, items: Sequence[NoteSummary], *, not
     return warnings
 
 
-def tab_warnings(tab: Tab, own: bool) -> list[str]:
-    """Return the warnings about a tab of a profile without notes, in Chinese; `own` means the account's profile."""
+def tab_warnings(tab: Tab, complete: bool) -> list[str]:
+    """Return the warnings about a tab of a profile without notes, in Chinese.
+
+    Args:
+        tab: The tab.
+        complete: Whether the site said that there are no notes.
+    """
     named = {"posted": "笔记", "favorites": "收藏", "likes": "赞过的笔记"}[tab]
-    if own or tab == "posted":
-        return [f"主页的这一栏没有{named}"]
-    return [f"没有读到{named}：可能没有，也可能主人没有公开"]
+    return [f"主页上没有{named}" if complete else f"没有读到{named}：可能没有，可能没有公开，也可能没有加载出来"]

@@ -28,7 +28,6 @@ class Listing(BaseModel, Generic[Entry]):
     complete: bool
     fetched_at: str
     total: int | None = None
-    warnings: list[str] = []
 
 
 @dataclass(frozen=True)

@@ -240,7 +240,6 @@ class Site:
         """Return notes of a tab of a profile from `cursor` on; `user` may be ME."""
         account = self._pages.account(account)
         reference = await self.user_reference(user, account)
-        own = user.strip() == ME
 
         async def load(_: int, target: int) -> Listing[NoteSummary]:
             _page, feeds, complete = await self._reader.user(account, reference, target, tab)
@@ -255,7 +254,7 @@ class Site:
             count=len(part.items),
             complete=part.complete,
             next_cursor=part.next_cursor,
-            warnings=[] if part.listing.items else tab_warnings(tab, own),
+            warnings=[] if part.listing.items else tab_warnings(tab, part.complete),
             source=part.source,
             fetched_at=part.listing.fetched_at,
         )
