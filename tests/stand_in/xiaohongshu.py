@@ -43,6 +43,15 @@ SEARCHES: dict[str, dict[str, Any]] = {
     "无筛选": {"no_filters": True},
     "少": {"total": 3},
 }
+# The kinds of results; a click on the last lists users.
+SEARCH_TABS = (
+    "<div id='search-type'>"
+    + "".join(
+        f"<div id='{name}' class='channel'>{label}</div>"
+        for name, label in (("all", "全部"), ("image", "图文"), ("video", "视频"), ("user", "用户"))
+    )
+    + "</div>"
+)
 _WALL_TEXT = {"login": "登录后查看搜索结果", "rate": "访问频次异常，请勿频繁操作或重启试试"}
 ENGLISH = "<h1>Sorry, This Page Isn\u2019t Available Right Now.</h1><p>Open the app and scan to see this note</p>"
 
@@ -64,7 +73,7 @@ async def search_page(request: Request) -> Response:
     if status := switch.get("page_status"):
         return page("", "upstream", status)
     panel = "" if switch.get("no_filters") else filter_panel()
-    body = f"<input id='search-input'>{panel}<div id='cards'></div>"
+    body = f"<input id='search-input'>{SEARCH_TABS}{panel}<div id='cards'></div>"
     if wall := switch.get("wall"):
         if wall == "login" and logged_in(request):
             return page(config(kind="search", keyword=keyword), body)
@@ -96,6 +105,17 @@ async def search_call(request: Request) -> Response:
     return JSONResponse(
         {"success": True, "code": 0, "data": {"items": items, "has_more": bool(items) and last < total}}
     )
+
+
+async def user_search_call(request: Request) -> Response:
+    """Answer POST /api/sns/web/v1/search/usersearch, which the page calls when its tab "users" is chosen."""
+    search = (await request.json())["search_user_request"]
+    start = (search["page"] - 1) * 10
+    if search["keyword"] == "用户验证码":
+        return JSONResponse({"success": False}, 461, headers={"Verifytype": "102", "Verifyuuid": "u"})
+    users = [] if search["keyword"] == "空" else data.search_users(search["keyword"], start, 10)
+    more = bool(users) and start + len(users) < data.USERS_TOTAL
+    return JSONResponse({"success": True, "code": 0, "data": {"users": users, "has_more": more}})
 
 
 async def note_page(request: Request) -> Response:
@@ -171,12 +191,24 @@ async def user_page(request: Request) -> Response:
     """Serve a profile: its data are in the HTML, notes are loaded by data calls while scrolling."""
     request.app.state.pages.append(str(request.url))
     user_id = request.path_params["user_id"]
-    if request.query_params.get("xsec_token") != data.USER_TOKEN:
+    own = user_id == (member(request) or {}).get("userId")
+    if request.query_params.get("xsec_token") != data.USER_TOKEN and not own:
         return RedirectResponse("/404?source=user&error_code=-510001&error_msg=用户不存在", 302)
     if user_id == data.CLOSED_USER:
         return page(config(kind="none"), "<div class='blocked-wrapper'>因违规无法查看</div>")
-    total = 0 if user_id == data.EMPTY_USER else data.USER_NOTES
-    return page(config(kind="user", userId=user_id, pageData=data.user_page(user_id), total=total), "")
+    tab = {"fav": 1, "liked": 2}.get(request.query_params.get("tab", ""), 0)
+    total = 0 if user_id == data.EMPTY_USER or (tab and not own) else [data.USER_NOTES, data.FAVORITES][bool(tab)]
+    values = {"kind": "user", "userId": user_id, "pageData": data.user_page(user_id), "total": total, "tab": tab}
+    return page(config(**values), "")
+
+
+async def favorites_call(request: Request) -> Response:
+    """Answer the calls for the notes that the member collected or liked."""
+    if member(request) is None:
+        return refusal(-104)
+    start = int(request.query_params["cursor"])
+    notes = data.favorites(start, 10)
+    return JSONResponse({"success": True, "data": {"notes": notes, "has_more": start + len(notes) < data.FAVORITES}})
 
 
 async def user_posted_call(request: Request) -> Response:
@@ -266,11 +298,14 @@ def create_site() -> Starlette:
             Route("/discovery/item/{note_id}", note_page),
             Route("/user/profile/{user_id}", user_page),
             Route("/api/sns/web/v1/search/notes", search_call, methods=["POST"]),
+            Route("/api/sns/web/v1/search/usersearch", user_search_call, methods=["POST"]),
             Route("/api/sns/web/v1/search/querytrending", trending_call),
             Route("/api/sns/web/v1/search/recommend", recommend_call),
             Route("/api/sns/web/v1/feed", feed_call),
             Route("/api/sns/web/v1/homefeed", home_call, methods=["POST"]),
             Route("/api/sns/web/v1/user_posted", user_posted_call),
+            Route("/api/sns/web/v2/note/collect/page", favorites_call),
+            Route("/api/sns/web/v1/note/like/page", favorites_call),
             Route("/api/sns/web/v2/comment/page", comment_call),
             Route("/api/sns/web/v2/comment/sub/page", reply_call),
             Route("/api/sns/web/v2/user/me", current_user),

@@ -38,6 +38,8 @@ EMPTY_USER = "5f" + "e" * 22
 FORBIDDEN_USER = "5f" + "d" * 22  # the list of notes answers -104
 HOME_TOTAL = 30
 USER_NOTES = 25
+FAVORITES = 12  # of members; those of other users are not public
+USERS_TOTAL = 13
 
 COMMENT_TOTAL = 25
 REPLY_TOTAL = 8  # of the second comment; every other comment has one reply
@@ -145,6 +147,30 @@ def user_notes(user_id: str, start: int, count: int) -> list[Json]:
             "likedCount": item["noteCard"]["interactInfo"]["likedCount"],
         }
     return items
+
+
+def favorites(start: int, count: int) -> list[Json]:
+    """Return the notes `start`..`start+count` that a member collected or liked, each by another user."""
+    return [feed_item(index, "收藏的") for index in range(start, min(start + count, FAVORITES))]
+
+
+def search_users(keyword: str, start: int, count: int) -> list[Json]:
+    """Return the users `start`..`start+count` of a search for users, as the page's state holds them."""
+    return [
+        {
+            "id": f"5f{index:022x}",
+            "xsecToken": USER_TOKEN,
+            "name": f"{keyword}用户{index}",
+            "redId": str(100_000 + index),
+            "subTitle": f"小红书号：{100_000 + index}",
+            "profession": "咖啡师" if index == 0 else "",
+            "fans": "10万+" if index == 0 else "1.2万",
+            "noteCount": 40 + index,
+            "redOfficialVerified": index == 0,
+            "image": "https://picture.invalid/a.jpg",
+        }
+        for index in range(start, min(start + count, USERS_TOTAL))
+    ]
 
 
 def note(note_id: str) -> Json:

@@ -74,6 +74,28 @@ if (PAGE.kind === "search" && !PAGE.never) {
   }
 }
 
+const usersTab = document.querySelector("#search-type #user");
+if (usersTab && PAGE.kind === "search") {
+  let page = 0, more = true, busy = true;
+  const load = async () => {
+    if (!more || busy) return;
+    busy = true;
+    page += 1;
+    const answer = await fetch("/api/sns/web/v1/search/usersearch", {
+      method: "POST", headers: { "content-type": "application/json" },
+      body: JSON.stringify({ search_user_request: { keyword: PAGE.keyword, page, page_size: 15, biz_type: "web_search_user" } }),
+    });
+    if (!answer.ok) return;
+    const { data } = await answer.json();
+    get(state.search, "userLists").push(...data.users);
+    more = data.has_more;
+    document.getElementById("cards").style.height = `${get(state.search, "userLists").length * 200}px`;
+    busy = false;
+  };
+  usersTab.addEventListener("click", () => { busy = false; load(); });
+  window.addEventListener("scroll", load);
+}
+
 if (PAGE.kind === "home") {
   let page = 0;
   const load = async () => {
@@ -93,10 +115,11 @@ if (PAGE.kind === "user") {
   const load = async () => {
     if (busy || start >= PAGE.total) return;
     busy = true;
-    const { data } = await json(`/api/sns/web/v1/user_posted?user_id=${PAGE.userId}&cursor=${start}`);
+    const call = ["v1/user_posted", "v2/note/collect/page", "v1/note/like/page"][PAGE.tab];
+    const { data } = await json(`/api/sns/web/${call}?user_id=${PAGE.userId}&cursor=${start}`);
     if (!data) return;
     start += data.notes.length;
-    get(state.user, "notes")[0].push(...data.notes);
+    get(state.user, "notes")[PAGE.tab].push(...data.notes);
     app.style.height = `${start * 100 + 900}px`;
     busy = false;
   };

@@ -41,7 +41,7 @@ def rest_routes(site: Site) -> list[RestRoute]:
             {
                 "title": item.title,
                 "url": item.url,
-                "author": item.author.name,
+                "author": item.author,
                 "likes": item.likes,
                 "description": "",
                 "note_ref": item.note_ref,
@@ -65,15 +65,15 @@ def rest_routes(site: Site) -> list[RestRoute]:
         }
 
     async def comments(body: CommentsBody) -> list[dict[str, Any]]:
-        """Read the comments of one note; `time` is the day, in UTC."""
+        """Read the comments of one note; `time` is the day, in China's time."""
         url = required(body.url, "笔记URL不能为空")
         result = await site.comments(url, body.limit)
         return [
             {
-                "author": comment.author.name,
+                "author": comment.author,
                 "content": comment.content,
                 "likes": comment.likes,
-                "time": (comment.published_at or "")[:10],
+                "time": (comment.date or "")[:10],
             }
             for comment in result.items
         ]

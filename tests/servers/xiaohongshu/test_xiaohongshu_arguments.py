@@ -53,7 +53,7 @@ def test_the_schema_has_the_rule_and_accepts_every_title_of_that_width():
     tools = {tool.name: tool.parameters for tool in tools_of(build_app(all_tools(free_port())))}
     for name in ("xhs_publish_image", "xhs_publish_video"):
         rules = tools[name]["properties"]["title"]
-        assert f"{MAX_TITLE_WIDTH} wide" in rules["description"]
+        assert f"宽度最多 {MAX_TITLE_WIDTH}" in rules["description"]
         assert rules["maxLength"] >= len(FAMILY) * MAX_TITLE_WIDTH // 2
 
 

@@ -6,17 +6,15 @@ from datetime import UTC, datetime
 
 import pytest
 from xiaohongshu_server.login.page import LOGIN
-from xiaohongshu_server.model.answers import Author, NoteSummary
+from xiaohongshu_server.model.answers import NoteSummary
 from xiaohongshu_server.model.filters import SearchFilters
-from xiaohongshu_server.reading.hints import search_warnings
+from xiaohongshu_server.reading.hints import search_warnings, tab_warnings
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 
-def item(likes: int | None = None, published_at: str | None = None) -> NoteSummary:
-    return NoteSummary(
-        note_ref="n", url="u", title="t", type="image", author=Author(name="a"), likes=likes, published_at=published_at
-    )
+def item(likes: int | None = None, date: str | None = None) -> NoteSummary:
+    return NoteSummary(note_ref="n", title="t", type="image", author="a", likes=likes, date=date)
 
 
 def warnings_of(filters: SearchFilters, *items: NoteSummary, nothing: bool = False) -> str:
@@ -48,8 +46,13 @@ def test_a_warning_reports_a_list_that_is_not_sorted(likes, expected):
 
 @pytest.mark.parametrize(("day", "expected"), [("2026-11-16", False), ("2026-11-01", True)])
 def test_a_warning_reports_dates_outside_the_period(day, expected):
-    warnings = warnings_of(SearchFilters(publish_time="week"), item(published_at=f"{day}T00:00:00Z"))
+    warnings = warnings_of(SearchFilters(publish_time="week"), item(date=day))
     assert ("早于 week" in warnings) is expected
+
+
+def test_the_warning_for_an_empty_tab_says_that_it_may_not_be_public():
+    assert "没有公开" in "".join(tab_warnings("favorites", complete=False))
+    assert "没有公开" not in "".join(tab_warnings("favorites", complete=True))
 
 
 def test_applied_filters_are_those_that_differ_from_the_defaults():

@@ -66,7 +66,7 @@ async def test_a_scanned_code_logs_in_and_the_session_is_stored(client, site, no
     result = await client.result("xhs_login_qrcode")
     code = result.structured_content
     assert (code["logged_in"], code["account"]) == (False, "default")
-    assert code["expires_at"].endswith("Z")
+    assert code["expires_at"].endswith("+08:00")
     text, image, drawing = result.content
     assert json.loads(text.text) == code
     assert drawing.text == as_text(QR_ROWS)
@@ -79,14 +79,14 @@ async def test_a_scanned_code_logs_in_and_the_session_is_stored(client, site, no
     assert "xhs_login_qrcode" not in pending["next_step"]
     await scan(site, "fresh")
     status = await until_logged_in(client)
-    assert (status["logged_in"], status["nickname"], status["next_step"]) == (True, "账号fresh", None)
+    assert (status["logged_in"], status["nickname"], status.get("next_step")) == (True, "账号fresh", None)
     assert 0 <= status["session_age_s"] < 60
     stored = no_session / "storage_state.json"
     assert stat.S_IMODE(stored.stat().st_mode) == 0o600
     assert "session-fresh" in stored.read_text()
     assert "session-fresh" not in str(status)
     second_answer = await client("xhs_login_qrcode")
-    assert (second_answer["logged_in"], second_answer["expires_at"]) == (True, None)
+    assert (second_answer["logged_in"], second_answer.get("expires_at")) == (True, None)
 
 
 async def test_notes_are_read_while_a_code_waits(client, no_session):
@@ -144,7 +144,7 @@ async def test_a_picture_that_is_not_a_plain_code_is_passed_on_unchanged(client,
 @pytest.mark.parametrize("url", ["http://evil.test/x", "javascript:alert(1)", "https://xiaohongshu.com.evil.test/", 3])
 async def test_a_foreign_address_is_not_passed_on(client, no_session, monkeypatch, url):
     monkeypatch.setattr("tests.stand_in.xiaohongshu_login.QR_URL", url)
-    assert (await client("xhs_login_qrcode"))["url"] is None
+    assert "url" not in await client("xhs_login_qrcode")
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ async def test_a_code_that_is_not_scanned_expires(chromium, site, tmp_path):
 
 
 async def test_a_session_file_logs_the_browser_in_without_a_restart(client, site, xiaohongshu_data):
-    assert (await client("xhs_login_status"))["session_age_s"] is None
+    assert "session_age_s" not in await client("xhs_login_status")
     with logged_in(xiaohongshu_data, site):
         result = await client.result("xhs_login_status")
         status = result.structured_content

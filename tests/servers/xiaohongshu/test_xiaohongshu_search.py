@@ -49,7 +49,7 @@ async def test_a_filtered_search_keeps_its_filters_while_scrolling(client):
 
 async def test_a_filter_that_leaves_nothing_gives_an_empty_list(client):
     result = await client("xhs_search_notes", keyword="近处", distance="nearby")
-    assert (result["items"], result["complete"], result["next_cursor"]) == ([], True, None)
+    assert (result["items"], result["complete"], result.get("next_cursor")) == ([], True, None)
 
 
 async def test_the_error_for_a_page_without_the_panel_names_the_filter(client, monkeypatch):
@@ -90,7 +90,7 @@ async def test_the_pages_of_a_search_have_no_gaps_and_no_duplicates(client):
     for _ in range(10):
         page = await client("xhs_search_notes", keyword="分页", limit=20, cursor=cursor)
         titles += [item["title"] for item in page["items"]]
-        cursor = page["next_cursor"] or ""
+        cursor = page.get("next_cursor", "")
         if not cursor:
             break
     assert titles == [f"分页笔记{n}" for n in range(data.SEARCH_TOTAL)]
@@ -105,7 +105,7 @@ async def test_a_cursor_of_another_search_is_refused(client):
 
 async def test_a_short_result_is_complete(client):
     result = await client("xhs_search_notes", keyword="少")
-    assert (result["count"], result["complete"], result["next_cursor"]) == (3, True, None)
+    assert (result["count"], result["complete"], result.get("next_cursor")) == (3, True, None)
 
 
 async def test_the_error_for_a_refused_account_says_to_stop(client):
@@ -129,7 +129,7 @@ async def test_lists_are_cut_to_the_longest_answer_and_the_cursor_continues_ther
         rest = await client("xhs_search_notes", keyword="长", limit=1, cursor=first["next_cursor"])
         assert rest["items"][0]["title"] == f"长笔记{first['count']}"
         comments = await client("xhs_get_comments", note=REF, limit=100, include_replies=True)
-        assert (comments["truncated"], comments["complete"]) == (True, False)
+        assert ("next_cursor" in comments, comments["complete"]) == (True, False)
         assert comments["count"] < data.COMMENT_TOTAL
 
 
@@ -148,6 +148,10 @@ async def test_cached_answers_open_no_page_and_are_marked_as_cached(chromium, st
         assert (first["source"], second["source"], rest["source"]) == ("browser", "cache", "cache")
         assert second["items"] + rest["items"] == first["items"]
         assert len(search_requests(stand_in, "缓存")) == calls
+        first_part = await client("xhs_get_comments", note=REF, limit=2, include_replies=True)
+        await client("xhs_get_comments", note=REF, limit=2, include_replies=True, cursor=first_part["next_cursor"])
+        again = await client("xhs_get_comments", note=REF, limit=2, include_replies=True)
+        assert again == first_part | {"source": "cache"}
         note = await client("xhs_get_note", note=REF, comments=0)
         cached = await client("xhs_get_note", note=REF, comments=0)
         assert cached == note | {"source": "cache"}
@@ -205,16 +209,16 @@ async def test_a_user_without_notes_has_an_empty_list(client, monkeypatch):
 
 
 async def test_a_user_ref_of_a_search_opens_the_profile(client):
-    result = await client("xhs_search_notes", keyword="作者", limit=1)
-    user = await client("xhs_get_user", user=result["items"][0]["author"]["user_ref"], notes=0)
-    assert user["name"] == result["items"][0]["author"]["name"]
+    result = await client("xhs_search_notes", keyword="作者", limit=1, verbose=True)
+    user = await client("xhs_get_user", user=result["items"][0]["user_ref"], notes=0)
+    assert user["name"] == result["items"][0]["author"]
 
 
 async def test_the_author_of_a_comment_is_opened_by_the_token_of_the_comment(client):
-    comments = await client("xhs_get_comments", note=REF, limit=4)
-    author = comments["items"][3]["author"]
-    assert ":" not in author["user_ref"]
-    assert (await client("xhs_get_user", user=author["user_ref"], notes=0))["name"] == author["name"]
+    comments = await client("xhs_get_comments", note=REF, limit=4, verbose=True)
+    comment = comments["items"][3]
+    assert ":" not in comment["user_ref"]
+    assert (await client("xhs_get_user", user=comment["user_ref"], notes=0))["name"] == comment["author"]
 
 
 @pytest.mark.parametrize(
@@ -235,7 +239,7 @@ async def test_the_error_for_a_user_that_cannot_be_read_gives_the_reason(client,
 async def test_the_home_feed_has_notes_and_no_live_rooms(client):
     result = await client("xhs_home_feed", limit=12)
     assert [item["title"] for item in result["items"]] == [f"推荐笔记{n}" for n in range(100, 112)]
-    assert (result["items"][5]["likes"], result["items"][5]["comments"]) == (5, None)
+    assert (result["items"][5]["likes"], "comments" in result["items"][5]) == (5, False)
 
 
 async def test_suggestions_begin_with_the_keyword(client):
@@ -302,7 +306,7 @@ async def test_the_state_of_another_note_is_not_used(client):
 
 async def test_an_analysis_reads_a_search_and_opens_some_of_its_notes(client):
     result = await client("xhs_analyze", keyword="咖啡", sample=12, detail_sample=2)
-    assert (result["sample"]["n"], result["sample"]["n_detail"], result["sample"]["partial"]) == (12, 2, False)
+    assert (result["sample"]["n"], result["sample"]["n_detail"], result["sample"].get("partial")) == (12, 2, None)
     assert (result["engagement"]["likes"]["n"], result["engagement"]["likes"]["max"]) == (11, 17_000)
     assert result["top_tags"][0] == {"tag": "咖啡", "count": 2, "median_likes": result["top_tags"][0]["median_likes"]}
     assert result["comment_themes"] == []
@@ -317,7 +321,7 @@ async def test_an_analysis_of_a_user_reads_the_profile(client):
 async def test_an_analysis_of_listed_notes_leaves_out_a_deleted_note(client):
     gone = f"{data.REMOVED_NOTE}:{data.TOKEN}"
     result = await client("xhs_analyze", notes=f"{REF} {gone}")
-    assert (result["sample"]["n"], result["sample"]["partial"]) == (1, True)
+    assert (result["sample"]["n"], result["sample"].get("partial")) == (1, True)
 
 
 @pytest.mark.parametrize("arguments", [{}, {"keyword": "a", "user": USER_REF}])

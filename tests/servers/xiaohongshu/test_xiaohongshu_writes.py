@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from dyber_kit import ErrorCode, ServiceError, Settings
 from xiaohongshu_server.service import build_app
-from xiaohongshu_server.writing.publishing import files_to_publish, topics_to_publish
+from xiaohongshu_server.writing.publishing import files_to_publish, listed, topics_to_publish
 
 from tests.stand_in import xiaohongshu_data as data
 from tests.stand_in.running import free_port
@@ -258,24 +258,24 @@ def test_only_files_of_the_uploads_folder_can_be_published(uploads, names, kind,
     if not (uploads / "link.png").is_symlink():
         (uploads / "link.png").symlink_to("/etc/hostname")
     with pytest.raises(ServiceError) as refusal:
-        files_to_publish(names, kind, uploads)
+        files_to_publish(listed(names, kind), kind, uploads)
     assert refusal.value.code is ErrorCode.INVALID_ARGUMENT
     assert reason in refusal.value.message
 
 
 def test_the_error_names_all_missing_files_without_the_servers_folders(uploads):
     with pytest.raises(ServiceError, match="没有文件 a.jpg、b.png") as refusal:
-        files_to_publish("a.jpg, two.png, b.png", "image", uploads)
+        files_to_publish(["a.jpg", "two.png", "b.png"], "image", uploads)
     assert str(uploads) not in refusal.value.text
     for names in ("", "../x.jpg", "clip.mp4"):
         with pytest.raises(ServiceError) as refusal:
-            files_to_publish(names, "image", uploads)
+            files_to_publish(listed(names, "image"), "image", uploads)
         assert str(uploads) not in refusal.value.text
 
 
 def test_without_a_data_folder_the_error_names_the_setting():
     with pytest.raises(ServiceError, match="DYBER_DATA") as refusal:
-        files_to_publish("two.png", "image", None)
+        files_to_publish(["two.png"], "image", None)
     assert refusal.value.code is ErrorCode.NOT_CONFIGURED
 
 

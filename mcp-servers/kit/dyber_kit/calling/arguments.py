@@ -73,9 +73,7 @@ def read_arguments(
     ]
     for name, only_value in settled.items():
         if given_all.get(name) not in (None, "", _NULL, only_value):
-            warnings.append(
-                tr("{name} can only be {value}; the given value was ignored", name=name, value=only_value)
-            )
+            warnings.append(tr("{name} can only be {value}; the given value was ignored", name=name, value=only_value))
     for name, rules in declared.items():
         optional = name not in required
         if name not in sent:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-from pydantic import BaseModel
-
-from xiaohongshu_server.model.schema import Answer
+from xiaohongshu_server.model.schema import Answer, Item
 
 
-class SampleSize(BaseModel):
+class SampleSize(Item):
     """Counts the notes of the sample and those that were opened, and tells when they were published."""
 
     n: int
@@ -19,10 +15,9 @@ class SampleSize(BaseModel):
     partial: bool = False
 
 
-class Spread(BaseModel):
+class Spread(Item):
     """Describes one count over the `n` notes that show it; `lower_bounds` is how many show only "10万+"."""
 
-    mean: float
     median: float
     p90: int
     max: int
@@ -30,24 +25,24 @@ class Spread(BaseModel):
     lower_bounds: int = 0
 
 
-class TypeShare(BaseModel):
+class TypeShare(Item):
     """Holds the share of a format, 0 to 1, and its median likes."""
 
     share: float
     median_likes: float | None = None
 
 
-class TopNote(BaseModel):
+class TopNote(Item):
     """Describes a note with many likes; `lower_bounds` names the counts whose true value may be larger."""
 
     note_ref: str
     title: str
     likes: int | None = None
     collects: int | None = None
-    lower_bounds: list[str] = []
+    lower_bounds: list[str]
 
 
-class AuthorShare(BaseModel):
+class AuthorShare(Item):
     """Describes an author's part in the sample; with `lower_bound`, the true number of likes may be larger."""
 
     name: str
@@ -57,7 +52,7 @@ class AuthorShare(BaseModel):
     lower_bound: bool = False
 
 
-class TagShare(BaseModel):
+class TagShare(Item):
     """Holds a topic, the number of notes with it, and their median likes."""
 
     tag: str
@@ -65,7 +60,7 @@ class TagShare(BaseModel):
     median_likes: float | None = None
 
 
-class WordShare(BaseModel):
+class WordShare(Item):
     """Holds a word, its weight (0 to 1) and the number of texts with it."""
 
     word: str
@@ -73,35 +68,23 @@ class WordShare(BaseModel):
     df: int
 
 
-class TitlePatterns(BaseModel):
-    """Holds the average length of titles in characters, and shares of titles, 0 to 1."""
+class Posting(Item):
+    """Counts the `n` notes with an exact time by hour (0 to 23) and weekday (from Monday), in China's time.
 
-    avg_len: float
-    with_number: float
-    with_emoji: float
-    with_question: float
-
-
-class Posting(BaseModel):
-    """Counts the `n` notes with an exact time by hour (0 to 23), weekday (from Monday) and ISO week, in China's time.
-
-    `estimated_share` is the share of the notes with a time that are left out, because their time is derived from their
-    ids.
+    `n_estimated` is the number of notes that are left out, because their time is derived from their ids.
     """
 
     n: int
     by_hour: list[int]
     by_weekday: list[int]
-    by_week: dict[str, int]
-    tz: Literal["Asia/Shanghai"] = "Asia/Shanghai"
-    estimated_share: float
+    n_estimated: int
 
 
 class Analysis(Answer):
-    """Holds the statistics of a sample of notes; `engagement` by likes, collects, comments and shares."""
+    """Holds the statistics of a sample of notes; `engagement` by those of likes, collects, comments, shares shown."""
 
     sample: SampleSize
-    engagement: dict[str, Spread | None]
+    engagement: dict[str, Spread]
     rate_collect_per_like: float | None = None
     rate_comment_per_like: float | None = None
     types: dict[str, TypeShare]
@@ -109,7 +92,6 @@ class Analysis(Answer):
     top_authors: list[AuthorShare]
     top_tags: list[TagShare]
     keywords: list[WordShare]
-    title_patterns: TitlePatterns
     posting: Posting
     comment_themes: list[WordShare]
     caveats: list[str]

@@ -8,13 +8,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from dyber_kit import ErrorCode, ServiceError
-from dyber_kit.times import iso_utc
+from dyber_kit.times import SHANGHAI
 
 from xiaohongshu_server.analysis.answers import Analysis
 from xiaohongshu_server.analysis.statistics import SampleNote, analyze
-from xiaohongshu_server.model.answers import Note, NoteSummary
+from xiaohongshu_server.model.answers import Author, Note, NoteSummary
 from xiaohongshu_server.model.arguments import search_words
 from xiaohongshu_server.model.filters import SearchFilters
+from xiaohongshu_server.model.times import china_time
 from xiaohongshu_server.reading.site import Site
 
 _MAX_LISTED = 10
@@ -73,7 +74,9 @@ class Sampler:
             chosen, complete = [_summary(item) for item in result.items], result.complete
         else:
             profile = await self._site.user(user, sample, account)
-            chosen, complete = [_summary(item) for item in profile.notes], profile.notes_complete
+            owner = Author(name=profile.name, user_ref=profile.user_ref)
+            chosen = [_summary(item, owner) for item in profile.notes]
+            complete = profile.notes_complete
         opened: list[SampleNote] = []
         for number, note in enumerate(chosen[:detail_sample], 1):
             if time.monotonic() > give_up:
@@ -85,7 +88,7 @@ class Sampler:
         gathered = opened if listed else [by_ref.get(note.note_ref, note) for note in chosen]
         partial = len(opened) < min(detail_sample, len(chosen)) or (len(chosen) < sample and not complete)
         analysis = analyze(gathered, keyword, ranked=bool(keyword), partial=partial)
-        analysis.fetched_at = iso_utc(datetime.now(UTC))
+        analysis.fetched_at = china_time(datetime.now(UTC))
         return analysis
 
     async def _open(self, note_ref: str, account: str, required: bool) -> SampleNote | None:
@@ -98,20 +101,22 @@ class Sampler:
         return _detail(note)
 
 
-def _summary(item: NoteSummary) -> SampleNote:
+def _summary(item: NoteSummary, author: Author | None = None) -> SampleNote:
+    """Return a listed note for the sample; `author` wrote all notes of the list."""
+    created = datetime.fromisoformat(item.date).replace(tzinfo=SHANGHAI) if item.date else None
     return SampleNote(
         note_ref=item.note_ref,
         title=item.title,
         type=item.type,
-        author=item.author.name,
-        author_ref=item.author.user_ref,
+        author=author.name if author else item.author or "",
+        author_ref=author.user_ref if author else item.user_ref,
         likes=item.likes,
         collects=item.collects,
         comments=item.comments,
         shares=item.shares,
         lower_bounds=tuple(item.lower_bounds),
-        published_at=_time(item.published_at),
-        time_estimated=item.time_estimated,
+        published_at=created,
+        time_estimated=created is not None,
     )
 
 
@@ -127,13 +132,9 @@ def _detail(note: Note) -> SampleNote:
         comments=note.comments_total,
         shares=note.shares,
         lower_bounds=tuple(note.lower_bounds),
-        published_at=_time(note.published_at),
+        published_at=datetime.fromisoformat(note.published_at) if note.published_at else None,
         opened=True,
         text=note.content,
         tags=tuple(note.tags),
         comment_texts=tuple(comment.content for comment in note.comments),
     )
-
-
-def _time(value: str | None) -> datetime | None:
-    return datetime.fromisoformat(value) if value else None

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from dyber_kit.times import SHANGHAI, iso_utc
+from dyber_kit.times import SHANGHAI
 
 from xiaohongshu_server.analysis.answers import (
     Analysis,
@@ -18,17 +18,15 @@ from xiaohongshu_server.analysis.answers import (
     SampleSize,
     Spread,
     TagShare,
-    TitlePatterns,
     TopNote,
     TypeShare,
     WordShare,
 )
 from xiaohongshu_server.analysis.keywords import keywords
+from xiaohongshu_server.model.times import china_day
 
-_TOP_NOTES, _TOP_AUTHORS, _TOP_TAGS, _TOP_WORDS, _TOP_THEMES, _MAX_WEEKS = 10, 5, 15, 20, 10, 12
+_TOP_NOTES, _TOP_AUTHORS, _TOP_TAGS, _TOP_WORDS, _TOP_THEMES = 10, 5, 15, 20, 10
 _COUNTS = ("likes", "collects", "comments", "shares")
-_EMOJI = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf\u2b50\u2b55]")
-_QUESTION = re.compile(r"[?？]|[吗呢]$|怎么|如何|为什么|哪个|哪些|多少")
 _TAG_IN_TEXT = re.compile(r"#([^#\[\]\s]+)(?:\[话题\]#)?")
 _SMALL_SAMPLE = 10
 
@@ -74,11 +72,11 @@ def analyze(notes: Sequence[SampleNote], query: str = "", *, ranked: bool = Fals
         sample=SampleSize(
             n=len(notes),
             n_detail=len(opened),
-            first=iso_utc(times[0]) if times else None,
-            last=iso_utc(times[-1]) if times else None,
+            first=china_day(times[0]) if times else None,
+            last=china_day(times[-1]) if times else None,
             partial=partial,
         ),
-        engagement={name: _spread(notes, name) for name in _COUNTS},
+        engagement={name: spread for name in _COUNTS if (spread := _spread(notes, name))},
         rate_collect_per_like=_rate(notes, "collects"),
         rate_comment_per_like=_rate(notes, "comments"),
         types=_types(notes),
@@ -95,7 +93,6 @@ def analyze(notes: Sequence[SampleNote], query: str = "", *, ranked: bool = Fals
         top_authors=_authors(notes),
         top_tags=_tags(notes),
         keywords=_words([f"{note.title}\n{note.text}" for note in notes], _TOP_WORDS, query),
-        title_patterns=_titles(notes),
         posting=_posting(notes),
         comment_themes=themes,
         caveats=_caveats(notes, themes, ranked, partial),
@@ -107,7 +104,6 @@ def _spread(notes: Sequence[SampleNote], name: str) -> Spread | None:
     if not known:
         return None
     return Spread(
-        mean=round(statistics.fmean(known), 1),
         median=statistics.median(known),
         p90=_percentile(known, 0.9),
         max=known[-1],
@@ -183,32 +179,16 @@ def _words(texts: Sequence[str], most: int, query: str) -> list[WordShare]:
     return [WordShare(word=entry.word, weight=entry.weight, df=entry.df) for entry in ranked]
 
 
-def _titles(notes: Sequence[SampleNote]) -> TitlePatterns:
-    titles = [note.title for note in notes if note.title]
-
-    def share(has: Callable[[str], object]) -> float:
-        return round(sum(bool(has(title)) for title in titles) / len(titles), 3) if titles else 0.0
-
-    return TitlePatterns(
-        avg_len=round(statistics.fmean(map(len, titles)), 1) if titles else 0.0,
-        with_number=share(re.compile(r"\d").search),
-        with_emoji=share(_EMOJI.search),
-        with_question=share(_QUESTION.search),
-    )
-
-
 def _posting(notes: Sequence[SampleNote]) -> Posting:
     dated = [note for note in notes if note.published_at]
     # A time that is derived from an id shows when a draft was begun, and not when it was posted.
     local = [note.published_at.astimezone(SHANGHAI) for note in dated if note.published_at and not note.time_estimated]
     hours, days = Counter(time.hour for time in local), Counter(time.weekday() for time in local)
-    weeks = Counter(f"{year}-W{week:02}" for year, week, _ in (time.isocalendar() for time in local))
     return Posting(
         n=len(local),
         by_hour=[hours[hour] for hour in range(24)],
         by_weekday=[days[day] for day in range(7)],
-        by_week=dict(sorted(weeks.items())[-_MAX_WEEKS:]),
-        estimated_share=round((len(dated) - len(local)) / len(dated), 3) if dated else 0.0,
+        n_estimated=len(dated) - len(local),
     )
 
 
@@ -227,8 +207,9 @@ def _caveats(notes: Sequence[SampleNote], themes: Sequence[WordShare], ranked: b
         caveats.append(f"{rounded} 条笔记的数量显示为“10万+”一类，按下限计算")
     elif any((note.likes or 0) >= 10_000 for note in notes):
         caveats.append("过万的数量由平台四舍五入显示")
-    if any(note.time_estimated for note in notes):
-        caveats.append("未打开详情的笔记，发布时间由笔记编号推算，没有计入 posting")
+    if estimated := sum(note.time_estimated for note in notes):
+        exact = sum(note.published_at is not None for note in notes) - estimated
+        caveats.append(f"发布时间只统计打开过的 {exact} 条；另 {estimated} 条的日期由笔记编号推算，没有计入 posting")
     opened = [note for note in notes if note.opened]
     if not opened:
         caveats.append("没有打开笔记详情：标签与关键词只来自标题，没有评论主题")

@@ -12,10 +12,14 @@ PLATFORM = Platform(
     walls=WALLS,
     calls=Calls(
         prefixes=("/api/sns/web",),
-        data=("/search/notes", "/feed", "/homefeed", "/user_posted", "/user/otherinfo", "/login/qrcode/create"),
+        data=(
+            "/search/notes", "/search/usersearch", "/feed", "/homefeed", "/user_posted", "/note/collect/page",
+            "/note/like/page", "/user/otherinfo", "/login/qrcode/create",
+        ),
         parts=("/v2/comment/page",),
         counted=(
-            "search/notes", "search/recommend", "search/querytrending", "homefeed", "feed", "user_posted",
+            "search/notes", "search/usersearch", "search/recommend", "search/querytrending", "homefeed", "feed",
+            "user_posted", "note/collect/page", "note/like/page",
             "user/otherinfo", "user/me", "comment/page", "comment/sub/page", "comment/post", "note/like",
             "note/collect",
         ),

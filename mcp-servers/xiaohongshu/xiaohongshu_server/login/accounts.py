@@ -9,12 +9,12 @@ from typing import Any, Literal
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser.logins import Code, Logins, Progress
 from dyber_kit.browser.pages import Pages
-from dyber_kit.times import iso_utc
 from dyber_kit.upstream.sharing import SharedWork
 
 from xiaohongshu_server.browsing.walls import LOGIN_NEXT_STEP
 from xiaohongshu_server.login.page import LOGIN
 from xiaohongshu_server.model.answers import LoginStatus
+from xiaohongshu_server.model.times import china_time
 from xiaohongshu_server.reading.parse import stamp, text
 from xiaohongshu_server.reading.reader import SiteReader
 
@@ -56,7 +56,7 @@ class Accounts:
                 logged_in=False,
                 login_pending=True,
                 login_step=progress.step,
-                login_expires_at=iso_utc(progress.expires_at),
+                login_expires_at=china_time(progress.expires_at),
                 next_step=self._advice(progress),
             )
         try:
@@ -90,7 +90,7 @@ class Accounts:
             account,
             logged_in=None,
             risk=_RISKS[error.code],
-            paused_until=iso_utc(until),
+            paused_until=china_time(until),
             next_step=f"{error.message}。{error.next_step}",
         )
 
@@ -100,7 +100,7 @@ class Accounts:
         user = user or {}
         written = self._pages.session_stamp(account)
         if "risk" not in more and (pause := self._pages.pause(account)) is not None:
-            more |= {"risk": _RISKS[pause.code], "paused_until": iso_utc(pause.until)}
+            more |= {"risk": _RISKS[pause.code], "paused_until": china_time(pause.until)}
         return LoginStatus(
             account=account,
             logged_in=logged_in,

@@ -1,83 +1,108 @@
-"""Defines the answers of the tools; these docstrings are for people, since agents see only the names (`schema`)."""
+"""Defines the answers of the tools; these docstrings are for people, since agents see only the types (`schema`)."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel
-
-from xiaohongshu_server.model.schema import Answer
+from xiaohongshu_server.model.schema import Answer, Item
 
 Source = Literal["browser", "cache"]
 
+_DAY_CHARS = len("2025-05-19")
+_DETAILS = ("url", "cover", "user_ref", "collects", "comments", "shares")
 
-class Author(BaseModel):
-    """Names the author of a note or comment; xhs_get_user accepts `user_ref`."""
+
+class Author(Item):
+    """Names the author of a note; xhs_get_user accepts `user_ref`."""
 
     name: str
     user_ref: str | None = None
 
 
-class NoteSummary(BaseModel):
-    """Describes one note of a list.
+class NoteSummary(Item):
+    """Describes one note of a list; the fields from `url` on are only in answers with `verbose`.
 
-    `lower_bounds` names the counts that the site shows as "10万+": their true value may be larger. `time_estimated` is
-    true when `published_at` is derived from the note's id.
+    `date` is derived from the note's id. `lower_bounds` names the counts that the site shows as "10万+": their true
+    value may be larger.
     """
 
     note_ref: str
-    url: str
     title: str
     type: Literal["image", "video"]
-    author: Author
+    author: str | None = None
     likes: int | None = None
+    date: str | None = None
+    lower_bounds: list[str] = []
+    url: str | None = None
+    cover: str | None = None
+    user_ref: str | None = None
     collects: int | None = None
     comments: int | None = None
     shares: int | None = None
-    lower_bounds: list[str] = []
-    cover: str | None = None
-    published_at: str | None = None
-    time_estimated: bool = False
+
+    def shown(self, verbose: bool, *, count: str = "", author: bool = True) -> NoteSummary:
+        """Return the note with the fields that an answer shows.
+
+        Args:
+            verbose: Whether to show all fields.
+            count: A count that is shown in any case, such as the one by which the list is sorted.
+            author: False for lists whose notes all have the same author.
+        """
+        dropped = [] if verbose else [field for field in _DETAILS if field != count]
+        dropped += [] if author else ["author", "user_ref"]
+        return self.model_copy(update=dict.fromkeys(dropped))
 
 
 class NoteList(Answer):
-    """Holds notes of a search or of the home feed.
+    """Holds notes of a user or of the home feed.
 
-    `complete` is true when the site has no notes after these. `applied` lists the filters that were set on the page,
-    `warnings` the peculiarities and gaps of the list.
+    `complete` is true when the site has no notes after these. `warnings` names the peculiarities and gaps of the list.
     """
 
     items: list[NoteSummary]
     count: int
     complete: bool
     next_cursor: str | None = None
-    applied: dict[str, str] = {}
     warnings: list[str] = []
     source: Source = "browser"
     fetched_at: str
 
 
-class Reply(BaseModel):
-    """Describes a reply to a comment."""
+class SearchResults(NoteList):
+    """Holds notes of a search; `applied` has the filters that were set on the page."""
+
+    applied: dict[str, str] = {}
+
+
+class Reply(Item):
+    """Describes a reply to a comment; with `verbose`, it names its author by `user_ref`, and `date` has the time."""
 
     comment_id: str
-    author: Author
+    author: str
     content: str
     likes: int | None = None
-    published_at: str | None = None
+    date: str | None = None
+    user_ref: str | None = None
+
+    def shown(self, verbose: bool) -> Self:
+        """Return the reply with the fields that an answer shows."""
+        if verbose:
+            return self
+        return self.model_copy(update={"user_ref": None, "date": self.date[:_DAY_CHARS] if self.date else None})
 
 
-class Comment(BaseModel):
+class Comment(Reply):
     """Describes a comment on a note; `replies` are those that were requested and loaded."""
 
-    comment_id: str
-    author: Author
-    content: str
-    likes: int | None = None
-    published_at: str | None = None
     location: str | None = None
     reply_count: int | None = None
     replies: list[Reply] = []
+
+    def shown(self, verbose: bool) -> Self:
+        """Return the comment, with its replies, with the fields that an answer shows."""
+        location = self.location if verbose else None
+        replies = [reply.shown(verbose) for reply in self.replies]
+        return super().shown(verbose).model_copy(update={"location": location, "replies": replies})
 
 
 class Comments(Answer):
@@ -88,7 +113,7 @@ class Comments(Answer):
     count: int
     total: int | None = None
     complete: bool
-    truncated: bool = False
+    next_cursor: str | None = None
     source: Source = "browser"
     fetched_at: str
 
@@ -140,6 +165,30 @@ class User(Answer):
     fetched_at: str
 
 
+class UserSummary(Item):
+    """Describes one user of a search; `notes` is the number of the user's notes."""
+
+    user_ref: str
+    name: str
+    red_id: str | None = None
+    profession: str | None = None
+    fans: int | None = None
+    notes: int | None = None
+    lower_bounds: list[str] = []
+    verified: bool = False
+
+
+class UserList(Answer):
+    """Holds users of a search; `complete` is true when the site has no users after these."""
+
+    items: list[UserSummary]
+    count: int
+    complete: bool
+    warnings: list[str] = []
+    source: Source = "browser"
+    fetched_at: str
+
+
 class Suggestions(Answer):
     """Holds the words that the search box suggests, which are not a hot list of the platform."""
 
@@ -159,14 +208,14 @@ class ResolvedLink(Answer):
 
 
 class LoginStatus(Answer):
-    """Reports whether an account's browser is logged in; `logged_in` is null when that is unknown at present.
+    """Reports whether an account's browser is logged in; `logged_in` is left out while that is unknown.
 
     `risk` is the reason why the platform refuses requests; until `paused_until` no page is opened. `login_step` is the
     step that a login by QR code waits for, or how it ended.
     """
 
     account: str
-    logged_in: bool | None
+    logged_in: bool | None = None
     nickname: str | None = None
     user_id: str | None = None
     session_age_s: int | None = None

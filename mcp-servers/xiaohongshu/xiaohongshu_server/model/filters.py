@@ -1,4 +1,4 @@
-"""Defines the search filters: the values of the arguments, and their labels in the page's filter panel."""
+"""Defines the search filters and the tabs of profiles: the values of the arguments, and the panel's labels."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ NoteType = Literal["all", "video", "image"]
 PublishTime = Literal["any", "day", "week", "half_year"]
 Scope = Literal["all", "seen", "unseen", "following"]
 Distance = Literal["any", "same_city", "nearby"]
+#: The tabs of a profile: the user's notes, and those that the user collected or liked.
+Tab = Literal["posted", "favorites", "likes"]
 
 #: By argument: the panel's group, and the panel's label of each value; default values need no click and have none.
 PANEL: dict[str, tuple[str, dict[str, str]]] = {

@@ -1,26 +1,56 @@
-"""Makes short output schemas, which cost agents few tokens: field names, and types other than text."""
+"""Makes short output schemas: they show every field with its type, also those of nested items, and nothing else."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from pydantic import BaseModel, GetJsonSchemaHandler
+from pydantic import BaseModel, GetJsonSchemaHandler, SerializerFunctionWrapHandler, model_serializer
 from pydantic_core import CoreSchema
+
+Schema = dict[str, Any]
 
 
 class Answer(BaseModel):
-    """Is the base of the answers of all tools.
+    """Is the base of the answers of all tools; a field without a value is left out of the answer.
 
-    An answer always has all its fields. The published schema gives their names, and the types of numbers, flags, lists
-    and objects; a field without a type is a text or may be null. The README describes the items of lists and objects.
+    The published schema has no `$ref`, which many clients do not follow, and no titles and texts, which cost agents
+    tokens.
     """
 
+    @model_serializer(mode="wrap")
+    def _without_nulls(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = serialize(self)
+        return {name: value for name, value in values.items() if value is not None}
+
     @classmethod
-    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        schema = handler.resolve_ref_schema(handler(core_schema))
-        return {"type": "object", "properties": {name: _type(field) for name, field in schema["properties"].items()}}
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> Schema:
+        return _shape(handler(core_schema), handler.resolve_ref_schema)
 
 
-def _type(field: dict[str, Any]) -> dict[str, Any]:
-    named = "object" if "$ref" in field else field.get("type", "string")
-    return {} if named == "string" else {"type": named}
+class Item(BaseModel):
+    """Is the base of the objects in answers; fields without a value, empty lists and `false` are left out."""
+
+    @model_serializer(mode="wrap")
+    def _without_empty_fields(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = serialize(self)
+        return {name: value for name, value in values.items() if value not in (None, []) and value is not False}
+
+
+def _shape(rules: Schema, resolve: Callable[[Schema], Schema]) -> Schema:
+    """Return the type of a value, without null."""
+    resolved = resolve(rules)
+    kinds = [resolve(kind) for kind in resolved.get("anyOf", [resolved])]
+    kind = next(kind for kind in kinds if kind.get("type") != "null")
+    if choices := kind.get("enum") or ([kind["const"]] if "const" in kind else None):
+        return {"enum": choices}
+    if kind["type"] == "array":
+        return {"type": "array", "items": _shape(kind["items"], resolve)}
+    if kind["type"] != "object":
+        return {"type": kind["type"]}
+    if "properties" not in kind:
+        return {"type": "object", "additionalProperties": _shape(kind["additionalProperties"], resolve)}
+    return {
+        "type": "object",
+        "properties": {name: _shape(field, resolve) for name, field in kind["properties"].items()},
+    }

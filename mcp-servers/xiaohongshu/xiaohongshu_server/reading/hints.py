@@ -1,15 +1,18 @@
-"""Explains empty or unexpected search results to agents."""
+"""Explains empty or unexpected lists to agents."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+
+from dyber_kit.times import SHANGHAI
 
 from xiaohongshu_server.model.answers import NoteSummary
-from xiaohongshu_server.model.filters import PANEL, SearchFilters
+from xiaohongshu_server.model.filters import PANEL, SearchFilters, Tab
 
-# The count by which a search is sorted, and the age of its notes; a day is added because times from ids are earlier.
-_ORDERS = {"most_liked": "likes", "most_commented": "comments", "most_collected": "collects"}
+#: The count by which a search is sorted.
+ORDERS = {"most_liked": "likes", "most_commented": "comments", "most_collected": "collects"}
+# The age of its notes; a day is added because dates from ids are earlier.
 _PERIODS = {"day": timedelta(days=2), "week": timedelta(days=8), "half_year": timedelta(days=185)}
 
 
@@ -35,13 +38,24 @@ def search_warnings(filters: SearchFilters, items: Sequence[NoteSummary], *, not
         )
     if nothing and filters.scope != "all":
         warnings.append("“已看过”“未看过”“已关注”须先登录，并只算这个账号的记录")
-    if order := _ORDERS.get(filters.sort):
+    if order := ORDERS.get(filters.sort):
         counts = [count for item in items if (count := getattr(item, order)) is not None]
         if counts != sorted(counts, reverse=True):
             warnings.append(f"小红书给出的顺序并不严格按 {order} 从多到少")
     if period := _PERIODS.get(filters.publish_time):
-        times = [datetime.fromisoformat(item.published_at) for item in items if item.published_at]
-        old = sum(time < now - period for time in times)
+        earliest = (now - period).astimezone(SHANGHAI).date()
+        old = sum(date.fromisoformat(item.date) < earliest for item in items if item.date)
         if old:
             warnings.append(f"{old} 条的发布时间（由笔记编号推算）早于 {filters.publish_time} 的范围")
     return warnings
+
+
+def tab_warnings(tab: Tab, complete: bool) -> list[str]:
+    """Return the warnings about a tab of a profile without notes, in Chinese.
+
+    Args:
+        tab: The tab.
+        complete: Whether the site said that there are no notes.
+    """
+    named = {"posted": "笔记", "favorites": "收藏", "likes": "赞过的笔记"}[tab]
+    return [f"主页上没有{named}" if complete else f"没有读到{named}：可能没有，可能没有公开，也可能没有加载出来"]

@@ -6,12 +6,12 @@ import re
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from dyber_kit.times import iso_utc
 from dyber_kit.upstream.privacy import Privacy
 from dyber_kit.upstream.text import clean_text, parse_count, parse_time
 
-from xiaohongshu_server.model.answers import Author, Comment, Note, NoteSummary, Reply, User
+from xiaohongshu_server.model.answers import Author, Comment, Note, NoteSummary, Reply, User, UserSummary
 from xiaohongshu_server.model.references import NoteReference, UserReference, is_id, note_url, user_url
+from xiaohongshu_server.model.times import china_day, china_time
 
 _TOPIC = re.compile(r"#([^#\[\]\s]+)\[话题\]#")
 _EARLIEST = datetime(2013, 1, 1, tzinfo=UTC).timestamp()
@@ -77,22 +77,17 @@ class Parser:
         author = self._author(_object(comment.get("userInfo"))).name or "未知"
         return f"{author} 的评论“{clean_text(comment.get('content'), 60, html=False).text}”"
 
-    def comments(self, comments: list[Any], limit: int, include_replies: bool, now: datetime) -> list[Comment]:
+    def comments(self, comments: list[Any], include_replies: bool, now: datetime) -> list[Comment]:
         """Return the comments of comment objects in the page's state."""
         items = []
-        for raw in comments[:limit]:
-            comment = _object(raw)
+        for comment in map(_object, comments):
             replies = comment.get("subComments") or [] if include_replies else []
             items.append(
                 Comment(
-                    comment_id=str(comment.get("id") or ""),
-                    author=self._author(_object(comment.get("userInfo")), with_token=False),
-                    content=text(comment.get("content")),
-                    likes=number(comment.get("likeCount")),
-                    published_at=_moment(comment.get("createTime"), now),
+                    **self._said(comment, now),
                     location=self._location(comment),
-                    reply_count=number(comment.get("subCommentCount")),
-                    replies=[self._reply(_object(reply), now) for reply in replies],
+                    reply_count=number(comment.get("subCommentCount")) or None,
+                    replies=[Reply(**self._said(_object(reply), now)) for reply in replies],
                 )
             )
         return items
@@ -119,35 +114,56 @@ class Parser:
             fetched_at=stamp(now),
         )
 
+    def users(self, users: list[Any]) -> list[UserSummary]:
+        """Return the users of user objects in the results of a search."""
+        return [self._user_summary(user) for user in map(_object, users) if is_id(user.get("id"))]
+
     def _summary(self, note_id: str, feed: Json, card: Json, now: datetime) -> NoteSummary:
         reference = NoteReference(note_id, feed.get("xsecToken") or card.get("xsecToken") or None)
         counts, lower_bounds = counted(
             _object(card.get("interactInfo")), likes="likedCount", collects="collectedCount",
             comments="commentCount", shares="sharedCount",
         )  # fmt: skip
-        published_at = estimated_time(note_id, now)
+        author = self._author(_object(card.get("user")))
+        created = estimated_time(note_id, now)
         cover = _object(card.get("cover")).get("urlDefault")
         return NoteSummary(
             note_ref=str(reference),
-            url=note_url(reference, self._base_url),
             title=text(card.get("displayTitle")),
             type=_note_type(card),
-            author=self._author(_object(card.get("user"))),
+            author=author.name,
+            date=china_day(created) if created else None,
             **counts,
             lower_bounds=lower_bounds,
+            url=note_url(reference, self._base_url),
             cover=cover if isinstance(cover, str) else None,
-            published_at=published_at,
-            time_estimated=published_at is not None,
+            user_ref=author.user_ref,
         )
 
-    def _reply(self, raw: Json, now: datetime) -> Reply:
-        return Reply(
-            comment_id=str(raw.get("id") or ""),
-            author=self._author(_object(raw.get("userInfo")), with_token=False),
-            content=text(raw.get("content")),
-            likes=number(raw.get("likeCount")),
-            published_at=_moment(raw.get("createTime"), now),
+    def _user_summary(self, user: Json) -> UserSummary:
+        reference = UserReference(user["id"], user.get("xsecToken") or user.get("xsec_token") or None)
+        counts, lower_bounds = counted(user, fans="fans", notes="noteCount|note_count")
+        return UserSummary(
+            user_ref=self._user_ref(reference) or "",
+            name=self._privacy.nickname(text(user.get("name"))) or "",
+            red_id=self._privacy.user_id(str(user.get("redId") or user.get("red_id") or "") or None),
+            profession=text(user.get("profession")) or None,
+            **counts,
+            lower_bounds=lower_bounds,
+            verified=user.get("redOfficialVerified") is True or user.get("red_official_verified") is True,
         )
+
+    def _said(self, raw: Json, now: datetime) -> dict[str, Any]:
+        """Return what a comment and a reply have in common."""
+        author = self._author(_object(raw.get("userInfo")), with_token=False)
+        return {
+            "comment_id": str(raw.get("id") or ""),
+            "author": author.name,
+            "content": text(raw.get("content")),
+            "likes": number(raw.get("likeCount")),
+            "date": _moment(raw.get("createTime"), now),
+            "user_ref": author.user_ref,
+        }
 
     def _author(self, user: Json, with_token: bool = True) -> Author:
         name = text(user.get("nickname") or user.get("nickName"))
@@ -185,16 +201,16 @@ def number(shown: Any) -> int | None:
     return count.value if count else None
 
 
-def estimated_time(note_id: str, now: datetime) -> str | None:
+def estimated_time(note_id: str, now: datetime) -> datetime | None:
     """Return the creation time in the first eight hex digits of a note id; this was observed and is not documented."""
     seconds = int(note_id[:8], 16)
     plausible = _EARLIEST < seconds <= now.timestamp() + 86_400
-    return iso_utc(datetime.fromtimestamp(seconds, UTC)) if plausible else None
+    return datetime.fromtimestamp(seconds, UTC) if plausible else None
 
 
 def stamp(now: datetime) -> str:
     """Return the time of a reading in the form of every answer."""
-    return iso_utc(now) or ""
+    return china_time(now)
 
 
 def feed_tokens(feeds: list[Any]) -> dict[str, str]:
@@ -212,6 +228,12 @@ def feed_tokens(feeds: list[Any]) -> dict[str, str]:
             if is_id(identifier) and isinstance(token, str) and token:
                 tokens[identifier] = token  # noqa: PERF403 - two sources per feed
     return tokens
+
+
+def user_tokens(users: list[Any]) -> dict[str, str]:
+    """Return the tokens of users in the results of a search by id."""
+    listed = map(_object, users)
+    return {user["id"]: user["xsecToken"] for user in listed if is_id(user.get("id")) and user.get("xsecToken")}
 
 
 def comment_tokens(comments: list[Any]) -> dict[str, str]:
@@ -232,7 +254,8 @@ def text(value: Any) -> str:
 
 
 def _moment(value: Any, now: datetime) -> str | None:
-    return iso_utc(parse_time(value, now))
+    time = parse_time(value, now)
+    return china_time(time) if time else None
 
 
 def _note_type(card: Json) -> str:

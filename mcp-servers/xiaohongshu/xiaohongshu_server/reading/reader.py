@@ -19,20 +19,28 @@ from playwright.async_api import Error, Response
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from xiaohongshu_server.browsing.walls import NO_RESULT_TEXTS, WALLS
-from xiaohongshu_server.model.filters import SearchFilters
+from xiaohongshu_server.model.filters import SearchFilters, Tab
 from xiaohongshu_server.model.references import NoteReference, UserReference, home_url, note_url, search_url, user_url
 from xiaohongshu_server.reading.parse import number
 
 _SEARCH_CALL = "/v1/search/notes"
-_POSTED_CALL = "/v1/user_posted"
+_USERS_CALL = "/v1/search/usersearch"
 _SUGGEST_CALLS = ("/search/recommend", "/search/querytrending")
 _SEARCH: Paths = {"feeds": ["search", "feeds"], "keyword": ["search", "searchContext", "keyword"]}
 _HOME: Paths = {"feeds": ["feed", "feeds"]}
+_USERS: Paths = {**_SEARCH, "users": ["search", "userLists"]}
 _USER: Paths = {"page": ["user", "userPageData"], "notes": ["user", "notes"]}
+# By tab of a profile: its place in the state's list, its query, and the call that loads its notes.
+_TABS: dict[Tab, tuple[int, str, str]] = {
+    "posted": (0, "", "/v1/user_posted"),
+    "favorites": (1, "tab=fav&subTab=note", "/v2/note/collect/page"),
+    "likes": (2, "tab=liked&subTab=note", "/v1/note/like/page"),
+}
 ME: Paths = {"user": ["user", "userInfo"], "logged_in": ["user", "loggedIn"]}
 # More clicks on "show more replies" would take too long.
 _MAX_REPLY_CLICKS = 8
 _CLICK_MS = 5_000
+_USERS_TAB = "#search-type .channel, .channel-list .channel"
 _SUGGEST_SECONDS = 8.0
 
 
@@ -101,8 +109,39 @@ class SiteReader:
             snapshot = await visit.snapshot()
             return (_feeds(snapshot) if snapshot else items)[:limit]
 
-    async def note(self, account: str, reference: NoteReference, comments: int, replies: bool = False) -> NotePage:
-        """Return a note and up to `comments` of its comments; `replies` also loads the replies behind "show more"."""
+    async def search_users(self, account: str, keyword: str, limit: int) -> tuple[list[Any], bool]:
+        """Return the user objects that the tab "users" of a search lists, and whether the site has no more."""
+        async with self.visit(account, search_url(keyword, self._base_url), _USERS) as visit:
+            # The page shows its tabs together with the first notes, or with the words that there are none.
+            await visit.until(lambda s: _feeds(s) or _nothing_found(visit, s) or None)
+            try:
+                await visit.page.locator(_USERS_TAB).filter(has_text="用户").first.click(timeout=_CLICK_MS)
+            except PlaywrightTimeout as error:
+                raise ServiceError(ErrorCode.UPSTREAM_CHANGED, "搜索页没有找到“用户”标签") from error
+
+            def ended(snapshot: Snapshot) -> bool:
+                return snapshot["marks"]["end"] or visit.last_answer(_USERS_CALL).get("has_more") is False
+
+            def ready(snapshot: Snapshot) -> list[Any] | None:
+                answer = visit.last_answer(_USERS_CALL)
+                nobody = answer.get("has_more") is False and not answer.get("users")
+                return _users(snapshot) or ([] if nobody else None)
+
+            users = await visit.until(ready)
+            complete = await visit.grow(lambda s: len(_users(s)), ended, limit) if users else True
+            if len(users) < limit and visit.refused:
+                raise visit.refused.error()
+            snapshot = await visit.snapshot()
+            users = _users(snapshot) if snapshot else users
+            return users[:limit], complete and len(users) <= limit
+
+    async def note(
+        self, account: str, reference: NoteReference, comments: int, replies: bool = False, first: int = 0
+    ) -> NotePage:
+        """Return a note and up to `comments` of its comments.
+
+        With `replies`, the replies behind "show more" are loaded too, from the comment at position `first` on.
+        """
         async with self.visit_note(account, reference) as (visit, note):
             total = number((note.get("interactInfo") or {}).get("commentCount"))
             if total == 0:
@@ -111,7 +150,7 @@ class SiteReader:
                 return NotePage(note, [], False, total)
             ended = await visit.grow(_comment_count, _comments_ended, comments)
             if replies:
-                await _open_replies(visit, comments)
+                await _open_replies(visit, first, comments)
             snapshot = await visit.snapshot()
             listed = _comment_list(snapshot) if snapshot else []
             wall = visit.part_wall or (WALLS.of_page(snapshot) if snapshot and not listed else None)
@@ -142,9 +181,15 @@ class SiteReader:
                 raise _missing_token(error, reference, "笔记", "note_ref") from error
             yield visit, note
 
-    async def user(self, account: str, reference: UserReference, limit: int) -> tuple[dict[str, Any], list[Any], bool]:
-        """Return a profile's page object, up to `limit` of its notes, and whether these are all."""
-        async with self.visit(account, user_url(reference, self._base_url), _USER) as visit:
+    async def user(
+        self, account: str, reference: UserReference, limit: int, tab: Tab = "posted"
+    ) -> tuple[dict[str, Any], list[Any], bool]:
+        """Return a profile's page object, up to `limit` notes of a tab, and whether these are all."""
+        place, query, call = _TABS[tab]
+        url = user_url(reference, self._base_url)
+        if query:
+            url += ("&" if "?" in url else "?") + query
+        async with self.visit(account, url, _USER) as visit:
 
             def ready(snapshot: Snapshot) -> dict[str, Any] | None:
                 page = snapshot["state"]["page"]
@@ -152,7 +197,7 @@ class SiteReader:
                 return page if isinstance(basic, dict) and basic.get("nickname") else None
 
             def ended(snapshot: Snapshot) -> bool:
-                return snapshot["marks"]["end"] or visit.last_answer(_POSTED_CALL).get("has_more") is False
+                return snapshot["marks"]["end"] or visit.last_answer(call).get("has_more") is False
 
             try:
                 page = await visit.until(ready)
@@ -160,9 +205,9 @@ class SiteReader:
                 raise _missing_token(error, reference, "用户", "user_ref") from error
             if limit == 0:
                 return page, [], False
-            complete = await visit.grow(lambda s: len(_posted(s)), ended, limit)
+            complete = await visit.grow(lambda s: len(_listed(s, place)), ended, limit)
             snapshot = await visit.snapshot()
-            notes = _posted(snapshot) if snapshot else []
+            notes = _listed(snapshot, place) if snapshot else []
             if not notes and visit.call_wall:
                 raise visit.call_wall.error()
             return page, notes[:limit], complete and len(notes) <= limit
@@ -242,13 +287,13 @@ async def _filter(visit: Visit, before: list[Any], group: str, word: str) -> lis
     return await visit.until(refilled)
 
 
-async def _open_replies(visit: Visit, comments: int) -> None:
-    """Click "show more replies" below the first `comments` comments, up to the maximum of clicks."""
+async def _open_replies(visit: Visit, first: int, comments: int) -> None:
+    """Click "show more replies" below the comments from `first` to `comments`, up to the maximum of clicks."""
     for _ in range(_MAX_REPLY_CLICKS):
         rows = visit.page.locator(".parent-comment")
         last = min(await rows.count(), comments)
         more = None
-        for row in range(last):
+        for row in range(first, last):
             button = rows.nth(row).locator(".show-more")
             if await button.count():
                 more = button.first
@@ -283,10 +328,16 @@ def _feeds(snapshot: Snapshot) -> list[Any]:
     return [item for item in listed if isinstance(item, dict) and item.get("modelType") == "note"]
 
 
-def _posted(snapshot: Snapshot) -> list[Any]:
+def _listed(snapshot: Snapshot, place: int) -> list[Any]:
+    """Return the notes of a profile's tab."""
     tabs = snapshot["state"]["notes"]
-    first = tabs[0] if isinstance(tabs, list) and tabs else []
-    return [item for item in first if isinstance(item, dict)] if isinstance(first, list) else []
+    notes = tabs[place] if isinstance(tabs, list) and len(tabs) > place else []
+    return [item for item in notes if isinstance(item, dict)] if isinstance(notes, list) else []
+
+
+def _users(snapshot: Snapshot) -> list[Any]:
+    users = snapshot["state"]["users"]
+    return [user for user in users if isinstance(user, dict)] if isinstance(users, list) else []
 
 
 def _nothing_found(visit: Visit, snapshot: Snapshot) -> bool:

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser.pages import Pages
-from dyber_kit.calling.cursors import decode_cursor, encode_cursor, fit_items
+from dyber_kit.calling.cursors import fit_items
 from dyber_kit.upstream.cache import Cache
-from dyber_kit.upstream.sharing import SharedWork
-from pydantic import BaseModel
 
+from xiaohongshu_server.browsing.walls import WALLS
 from xiaohongshu_server.config import SiteSettings
 from xiaohongshu_server.model.answers import (
+    Comment,
     Comments,
     Note,
     NoteList,
     NoteSummary,
     ResolvedLink,
-    Source,
+    SearchResults,
     Suggestions,
     User,
+    UserList,
 )
 from xiaohongshu_server.model.arguments import search_words
-from xiaohongshu_server.model.filters import SearchFilters
+from xiaohongshu_server.model.filters import SearchFilters, Tab
 from xiaohongshu_server.model.references import (
     NoteReference,
     UserReference,
@@ -36,31 +36,22 @@ from xiaohongshu_server.model.references import (
     parse_user,
     user_url,
 )
-from xiaohongshu_server.reading.hints import search_warnings
+from xiaohongshu_server.reading.hints import ORDERS, search_warnings, tab_warnings
 from xiaohongshu_server.reading.links import Links
-from xiaohongshu_server.reading.parse import Parser, comment_tokens, feed_tokens, stamp, text
+from xiaohongshu_server.reading.memory import Listing, Memory, identifier
+from xiaohongshu_server.reading.parse import Parser, comment_tokens, feed_tokens, stamp, text, user_tokens
 from xiaohongshu_server.reading.reader import SiteReader
 
-#: Most results of one search; each page of results scrolls through all results before it again.
+#: Most entries of one list; each part of a list scrolls through all entries before it again.
 MAX_SEARCHED = 200
+#: The name by which callers mean the user who is logged in.
+ME = "me"
 _SEARCH_SECONDS = _SUGGEST_SECONDS = 300.0
 _HOME_SECONDS = 120.0
 _NOTE_SECONDS = 600.0
 _USER_SECONDS = 1800.0
-# Tokens stay valid for a long time, and agents often leave them out.
-_TOKEN_SECONDS = 86_400.0
 # Characters of an answer besides its list.
 _FRAME_CHARS = 1500
-
-Model = TypeVar("Model", bound=BaseModel)
-
-
-class _Results(BaseModel):
-    """Holds the notes that a search has read so far."""
-
-    items: list[NoteSummary]
-    complete: bool
-    fetched_at: str
 
 
 class Site:
@@ -90,67 +81,82 @@ class Site:
         self._pages = pages
         self._links = links
         self._parser = parser
-        self._cache = cache
-        self._sharing = SharedWork()
         self._site = site
         self._max_list_chars = max_answer_chars - _FRAME_CHARS
+        self._memory = Memory(cache, parser.names, site.cache_seconds, self._max_list_chars)
 
     async def search(
-        self, keyword: str, filters: SearchFilters, limit: int, cursor: str = "", account: str = ""
-    ) -> NoteList:
+        self,
+        keyword: str,
+        filters: SearchFilters,
+        limit: int,
+        cursor: str = "",
+        account: str = "",
+        verbose: bool = True,
+    ) -> SearchResults:
         """Return up to `limit` notes for `keyword`, from `cursor` on."""
         account, keyword = self._pages.account(account), search_words("keyword", keyword)
-        kind = f"search:{self._parser.names}:{account}:{filters}:{keyword}"
-        start = _offset(decode_cursor(kind, cursor)) if cursor else 0
-        target = min(start + limit, MAX_SEARCHED)
-        source: Source = "cache"
-        kept = await self._cache.get(kind)
-        results = _Results.model_validate(kept) if kept else None
-        if results is None or (len(results.items) < target and not results.complete):
-            results = await self._sharing.run(
-                f"{kind}:{target}", lambda: self._search(kind, account, keyword, filters, target)
-            )
-            source = "browser"
-        page = fit_items(results.items[start:target], self._max_list_chars)
-        end = start + len(page)
-        more = bool(page) and end < MAX_SEARCHED and not (results.complete and end >= len(results.items))
-        return NoteList(
-            items=page,
-            count=len(page),
-            complete=results.complete and end >= len(results.items),
-            next_cursor=encode_cursor(kind, {"start": end}) if more else None,
+
+        async def load(_: int, target: int) -> Listing[NoteSummary]:
+            feeds, complete = await self._reader.search(account, keyword, filters, target)
+            return await self._notes(feeds, complete)
+
+        part = await self._memory.part(
+            Listing[NoteSummary], f"search:{account}:{filters}:{keyword}", cursor, limit, MAX_SEARCHED,
+            _SEARCH_SECONDS, load, lambda note: note.shown(verbose, count=ORDERS.get(filters.sort, "")),
+        )  # fmt: skip
+        return SearchResults(
+            items=part.items,
+            count=len(part.items),
+            complete=part.complete,
+            next_cursor=part.next_cursor,
             applied=filters.applied(),
-            warnings=search_warnings(filters, page, nothing=not results.items, now=datetime.now(UTC)),
-            source=source,
-            fetched_at=results.fetched_at,
+            warnings=search_warnings(filters, part.entries, nothing=not part.listing.items, now=datetime.now(UTC)),
+            source=part.source,
+            fetched_at=part.listing.fetched_at,
         )
 
-    async def _search(self, kind: str, account: str, keyword: str, filters: SearchFilters, target: int) -> _Results:
-        feeds, complete = await self._reader.search(account, keyword, filters, target)
-        now = datetime.now(UTC)
-        items = self._parser.notes(feeds, now)
-        if feeds and not items:
-            raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
-        await self._remember(feed_tokens(feeds))
-        results = _Results(items=items, complete=complete, fetched_at=stamp(now))
-        await self._cache.set(kind, results, self._ttl(_SEARCH_SECONDS))
-        return results
+    async def search_users(self, keyword: str, limit: int, account: str = "") -> UserList:
+        """Return up to `limit` users for `keyword`."""
+        account, keyword = self._pages.account(account), search_words("keyword", keyword)
 
-    async def home(self, limit: int, account: str = "") -> NoteList:
+        async def load() -> UserList:
+            read, complete = await self._reader.search_users(account, keyword, limit)
+            users = self._parser.users(read)
+            if read and not users:
+                raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
+            await self._memory.remember(user_tokens(read))
+            items = fit_items(users, self._max_list_chars)
+            return UserList(
+                items=items,
+                count=len(items),
+                complete=complete and len(items) == len(users),
+                warnings=[] if items else ["小红书没有找到这个词的用户"],
+                fetched_at=stamp(datetime.now(UTC)),
+            )
+
+        return await self._memory.answer(UserList, f"users:{account}:{keyword}:{limit}", _SEARCH_SECONDS, load)
+
+    async def home(self, limit: int, account: str = "", verbose: bool = True) -> NoteList:
         """Return the home feed of the account."""
         account = self._pages.account(account)
 
         async def load() -> NoteList:
             feeds = await self._reader.home(account, limit)
-            now = datetime.now(UTC)
-            await self._remember(feed_tokens(feeds))
-            items = fit_items(self._parser.notes(feeds, now), self._max_list_chars)
-            return NoteList(items=items, count=len(items), complete=False, fetched_at=stamp(now))
+            listing = await self._notes(feeds, complete=False)
+            items = fit_items([note.shown(verbose) for note in listing.items], self._max_list_chars)
+            return NoteList(items=items, count=len(items), complete=False, fetched_at=listing.fetched_at)
 
-        return await self._cached(NoteList, f"home:{account}:{limit}", _HOME_SECONDS, load)
+        return await self._memory.answer(NoteList, f"home:{account}:{limit}:{verbose}", _HOME_SECONDS, load)
 
     async def note(
-        self, note: str, comments: int = 0, include_replies: bool = False, max_chars: int = 20_000, account: str = ""
+        self,
+        note: str,
+        comments: int = 0,
+        include_replies: bool = False,
+        max_chars: int = 20_000,
+        account: str = "",
+        verbose: bool = True,
     ) -> Note:
         """Return one note with up to `comments` comments."""
         account = self._pages.account(account)
@@ -159,9 +165,10 @@ class Site:
         async def load() -> Note:
             page = await self._reader.note(account, reference, comments, include_replies and comments > 0)
             now = datetime.now(UTC)
-            await self._remember(comment_tokens(page.comments))
+            await self._memory.remember(comment_tokens(page.comments))
             detail = self._parser.note(page.note, reference, max_chars, now)
-            detail.comments = self._parser.comments(page.comments, comments, include_replies, now)
+            read = self._parser.comments(page.comments, include_replies, now)
+            detail.comments = [comment.shown(verbose) for comment in read]
             detail.comments_complete = page.complete
             if page.comment_wall is not None:
                 detail.warnings.append(f"评论没有全部加载：{page.comment_wall.error().text}")
@@ -169,53 +176,88 @@ class Site:
                 detail.warnings.append("评论没有加载出来；笔记内容不受影响")
             return detail
 
-        key = f"note:{account}:{reference}:{comments}:{include_replies}:{max_chars}"
-        return await self._cached(Note, key, _NOTE_SECONDS, load, keep=lambda detail: not detail.warnings)
+        key = f"note:{account}:{reference}:{comments}:{include_replies}:{max_chars}:{verbose}"
+        return await self._memory.answer(Note, key, _NOTE_SECONDS, load, keep=lambda detail: not detail.warnings)
 
-    async def comments(self, note: str, limit: int, include_replies: bool = False, account: str = "") -> Comments:
-        """Return up to `limit` comments of a note; raise an error when the note has comments but none loaded."""
+    async def comments(
+        self,
+        note: str,
+        limit: int,
+        include_replies: bool = False,
+        cursor: str = "",
+        account: str = "",
+        verbose: bool = True,
+    ) -> Comments:
+        """Return comments of a note from `cursor` on; raise an error when the note has comments but none loaded."""
         account = self._pages.account(account)
         reference = await self.note_reference(note)
 
-        async def load() -> Comments:
-            page = await self._reader.note(account, reference, limit, include_replies)
-            if not page.comments and not page.complete:
+        async def load(start: int, target: int) -> Listing[Comment]:
+            page = await self._reader.note(account, reference, target, include_replies, start)
+            if len(page.comments) <= start and not page.complete:
                 if page.comment_wall is not None:
                     raise page.comment_wall.error()
                 raise ServiceError(ErrorCode.TIMEOUT, "评论没有加载出来", "请稍后重试；若一直如此，请登录后再试")
             now = datetime.now(UTC)
-            await self._remember(comment_tokens(page.comments))
-            read = self._parser.comments(page.comments, limit, include_replies, now)
-            items = fit_items(read, self._max_list_chars)
-            return Comments(
-                note_ref=str(reference),
-                items=items,
-                count=len(items),
-                total=page.total,
-                complete=page.complete and len(items) == len(read),
-                truncated=len(items) < len(read),
-                fetched_at=stamp(now),
-            )
+            await self._memory.remember(comment_tokens(page.comments))
+            items = self._parser.comments(page.comments, include_replies, now)
+            return Listing[Comment](items=items, complete=page.complete, total=page.total, fetched_at=stamp(now))
 
-        key = f"comments:{account}:{reference}:{limit}:{include_replies}"
-        return await self._cached(Comments, key, _NOTE_SECONDS, load)
+        part = await self._memory.part(
+            Listing[Comment], f"comments:{account}:{reference}:{include_replies}", cursor, limit, MAX_SEARCHED,
+            _NOTE_SECONDS, load, lambda comment: comment.shown(verbose), keep_parts=include_replies,
+        )  # fmt: skip
+        return Comments(
+            note_ref=str(reference),
+            items=part.items,
+            count=len(part.items),
+            total=part.listing.total,
+            complete=part.complete,
+            next_cursor=part.next_cursor,
+            source=part.source,
+            fetched_at=part.listing.fetched_at,
+        )
 
-    async def user(self, user: str, notes: int, account: str = "") -> User:
-        """Return a profile with up to `notes` of its notes."""
+    async def user(self, user: str, notes: int, account: str = "", verbose: bool = True) -> User:
+        """Return a profile with up to `notes` of its notes, without their author; `user` may be ME."""
         account = self._pages.account(account)
-        reference = await self.user_reference(user)
+        reference = await self.user_reference(user, account)
 
         async def load() -> User:
             page, feeds, complete = await self._reader.user(account, reference, notes)
-            now = datetime.now(UTC)
-            await self._remember(feed_tokens(feeds))
-            read = self._parser.notes(feeds, now)
-            kept = fit_items(read, self._max_list_chars)
-            profile = self._parser.user(page, kept, reference, now)
-            profile.notes_complete = complete and len(kept) == len(read)
+            listing = await self._notes(feeds, complete)
+            kept = fit_items([note.shown(verbose, author=False) for note in listing.items], self._max_list_chars)
+            profile = self._parser.user(page, kept, reference, datetime.now(UTC))
+            profile.notes_complete = complete and len(kept) == len(listing.items)
             return profile
 
-        return await self._cached(User, f"user:{account}:{reference}:{notes}", _USER_SECONDS, load)
+        key = f"user:{account}:{reference}:{notes}:{verbose}"
+        return await self._memory.answer(User, key, _USER_SECONDS, load)
+
+    async def user_notes(
+        self, user: str, tab: Tab, limit: int, cursor: str = "", account: str = "", verbose: bool = True
+    ) -> NoteList:
+        """Return notes of a tab of a profile from `cursor` on; `user` may be ME."""
+        account = self._pages.account(account)
+        reference = await self.user_reference(user, account)
+
+        async def load(_: int, target: int) -> Listing[NoteSummary]:
+            _page, feeds, complete = await self._reader.user(account, reference, target, tab)
+            return await self._notes(feeds, complete)
+
+        part = await self._memory.part(
+            Listing[NoteSummary], f"tab:{account}:{reference.user_id}:{tab}", cursor, limit, MAX_SEARCHED,
+            _USER_SECONDS, load, lambda note: note.shown(verbose, author=tab != "posted"),
+        )  # fmt: skip
+        return NoteList(
+            items=part.items,
+            count=len(part.items),
+            complete=part.complete,
+            next_cursor=part.next_cursor,
+            warnings=[] if part.listing.items else tab_warnings(tab, part.complete),
+            source=part.source,
+            fetched_at=part.listing.fetched_at,
+        )
 
     async def suggestions(self, keyword: str, account: str = "") -> Suggestions:
         """Return the words that the search box suggests for `keyword`, or before typing for ""."""
@@ -225,12 +267,12 @@ class Site:
             words = [word for word in map(text, await self._reader.suggestions(account, keyword)) if word]
             return Suggestions(keyword=keyword, words=list(dict.fromkeys(words)), fetched_at=stamp(datetime.now(UTC)))
 
-        return await self._cached(Suggestions, f"suggest:{account}:{keyword}", _SUGGEST_SECONDS, load)
+        return await self._memory.answer(Suggestions, f"suggest:{account}:{keyword}", _SUGGEST_SECONDS, load)
 
     async def resolve(self, link: str) -> ResolvedLink:
         """Return the note or user that a link, or a text with a link, points to."""
         reference = await self._links.resolve(link)
-        await self._remember({_id(reference): reference.token} if reference.token else {})
+        await self._memory.remember({identifier(reference): reference.token} if reference.token else {})
         is_note = isinstance(reference, NoteReference)
         base = self._site.base_url
         url = note_url(reference, base) if isinstance(reference, NoteReference) else user_url(reference, base)
@@ -243,46 +285,37 @@ class Site:
         if is_short_link(first_link(note), self._site.base_url):
             note = await self._links.expand(note)
         reference = parse_note(note, self._site.base_url)
-        return NoteReference(reference.note_id, await self._token(reference), reference.source)
+        return NoteReference(reference.note_id, await self._memory.token(reference), reference.source)
 
-    async def user_reference(self, user: str) -> UserReference:
+    async def user_reference(self, user: str, account: str = "") -> UserReference:
         """Return the user that a caller names; without a token from the caller, the token last seen is used."""
+        if user.strip() == ME:
+            return UserReference(await self._own_id(self._pages.account(account)))
         if is_short_link(first_link(user), self._site.base_url):
             user = await self._links.expand(user)
         reference = parse_user(user, self._site.base_url)
-        return UserReference(reference.user_id, await self._token(reference), reference.source)
+        return UserReference(reference.user_id, await self._memory.token(reference), reference.source)
 
-    async def _token(self, reference: NoteReference | UserReference) -> str | None:
-        if reference.token:
-            return reference.token
-        kept = await self._cache.get(f"token:{_id(reference)}")
-        return kept if isinstance(kept, str) else None
+    async def _own_id(self, account: str) -> str:
+        """Return the id of the user who is logged in. Raises ServiceError (LOGIN_REQUIRED) for a guest."""
+        key = f"me:{account}:{self._pages.session_stamp(account)}"
+        if kept := await self._memory.kept_text(key):
+            return kept
+        user = await self._reader.me(account)
+        user_id = (user or {}).get("userId") or (user or {}).get("user_id")
+        if not isinstance(user_id, str):
+            raise WALLS.wall(ErrorCode.LOGIN_REQUIRED).error()
+        await self._memory.keep_text(key, user_id, _USER_SECONDS)
+        return user_id
 
-    async def _remember(self, tokens: dict[str, str]) -> None:
-        for identifier, token in tokens.items():
-            await self._cache.set(f"token:{identifier}", token, _TOKEN_SECONDS)
-
-    async def _cached(
-        self,
-        model: type[Model],
-        key: str,
-        seconds: float,
-        load: Callable[[], Awaitable[Model]],
-        keep: Callable[[Model], bool] = lambda _: True,
-    ) -> Model:
-        """Return the answer cached under `key`, else the result of `load`; concurrent equal calls share one `load`."""
-        key = f"{self._parser.names}:{key}"
-        kept = await self._cache.get(key)
-        if kept is not None:
-            return model.model_validate(kept | {"source": "cache"})
-
-        async def load_and_keep() -> Model:
-            loaded = await load()
-            if keep(loaded):
-                await self._cache.set(key, loaded, self._ttl(seconds))
-            return loaded
-
-        return await self._sharing.run(key, load_and_keep)
+    async def _notes(self, feeds: list[Any], complete: bool) -> Listing[NoteSummary]:
+        """Return the notes of feed items, and keep their tokens."""
+        now = datetime.now(UTC)
+        notes = self._parser.notes(feeds, now)
+        if feeds and not notes:
+            raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
+        await self._memory.remember(feed_tokens(feeds))
+        return Listing[NoteSummary](items=notes, complete=complete, fetched_at=stamp(now))
 
     def headline(self, note: dict[str, Any]) -> str:
         """Return title and author of a note object, by which people recognise it."""
@@ -291,15 +324,3 @@ class Site:
     def comment_line(self, comment: dict[str, Any]) -> str:
         """Return author and text of a comment object, by which people recognise it."""
         return self._parser.comment_line(comment)
-
-    def _ttl(self, seconds: float) -> float:
-        return min(seconds, self._site.cache_seconds)
-
-
-def _offset(position: dict[str, object]) -> int:
-    start = position.get("start")
-    return start if isinstance(start, int) and 0 <= start < MAX_SEARCHED else 0
-
-
-def _id(reference: NoteReference | UserReference) -> str:
-    return reference.note_id if isinstance(reference, NoteReference) else reference.user_id

@@ -1,5 +1,8 @@
 """Declares the MCP tools that read; agents read the docstrings of the tools."""
 
+# Agents read the docstrings of the tools, whose Chinese sentences do not end in ".".
+# ruff: noqa: D400, D415
+
 from __future__ import annotations
 
 from typing import Annotated
@@ -8,7 +11,6 @@ from dyber_kit import AccountName, tool
 from dyber_kit.browser.login_steps import PROOFS, Step
 from dyber_kit.calling.cursors import MAX_CURSOR_CHARS
 from dyber_kit.calling.tools import ToolDeclaration
-from dyber_kit.times import iso_utc
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, ImageContent, TextContent
 from pydantic import Field
@@ -23,15 +25,22 @@ from xiaohongshu_server.model.answers import (
     Note,
     NoteList,
     ResolvedLink,
+    SearchResults,
     Suggestions,
     User,
+    UserList,
 )
-from xiaohongshu_server.model.filters import Distance, NoteType, PublishTime, Scope, SearchFilters, Sort
-from xiaohongshu_server.reading.site import Site
+from xiaohongshu_server.model.filters import Distance, NoteType, PublishTime, Scope, SearchFilters, Sort, Tab
+from xiaohongshu_server.model.times import china_time
+from xiaohongshu_server.reading.site import ME, Site
 
-NoteArgument = Annotated[str, Field(description="note_ref, note URL or share link", max_length=1000)]
-Account = Annotated[str, AccountName(), Field(description="Empty: first", max_length=32)]
-Replies = Annotated[bool, Field(description="With replies")]
+NoteArgument = Annotated[str, Field(description="note_ref、笔记链接或分享文字", max_length=1000)]
+UserArgument = Annotated[str, Field(description="user_ref 或主页链接；me 是登录的账号自己", max_length=1000)]
+Account = Annotated[str, AccountName(), Field(description="账号名；留空是第一个", max_length=32)]
+Replies = Annotated[bool, Field(description="连同回复，更慢")]
+Cursor = Annotated[str, Field(description="上次的 next_cursor，其他参数不变", max_length=MAX_CURSOR_CHARS)]
+Verbose = Annotated[bool, Field(description="连同 url、user_ref 等")]
+NoteLimit = Annotated[int, Field(description="篇数", ge=1, le=40)]
 
 
 def read_tools(site: Site, accounts: Accounts, sampler: Sampler) -> list[ToolDeclaration]:
@@ -39,98 +48,126 @@ def read_tools(site: Site, accounts: Accounts, sampler: Sampler) -> list[ToolDec
 
     @tool(title="小红书登录状态", read_only=True, open_world=True)
     async def xhs_login_status(account: Account = "") -> LoginStatus:
-        """Is the service's browser logged in? Use after LOGIN_REQUIRED."""
+        """看是否登录、扫码到了哪一步、访问暂停到几时。报 LOGIN_REQUIRED 时和扫码后用；按 next_step 做。"""
         return await accounts.status(account)
 
     @tool(title="小红书扫码登录", read_only=True, open_world=True, idempotent=False)
     async def xhs_login_qrcode(account: Account = "") -> Annotated[CallToolResult, LoginCode]:
-        """Get a QR code image; the user scans it with the Xiaohongshu app. A new code replaces the last one."""
+        """取登录二维码，给用户用小红书 App 扫。未登录时才用；新码使旧码作废，等待时用 xhs_login_status 查看。"""
         return await login_code(accounts, account)
 
     @tool(title="搜索小红书笔记", read_only=True, open_world=True)
     async def xhs_search_notes(
-        keyword: Annotated[str, Field(description="Words to search for", min_length=1, max_length=100)],
-        sort: Annotated[Sort, Field(description="Order")] = "general",
-        note_type: Annotated[NoteType, Field(description="Format")] = "all",
-        publish_time: Annotated[PublishTime, Field(description="Published within")] = "any",
-        scope: Annotated[Scope, Field(description="Needs login unless all")] = "all",
-        distance: Annotated[Distance, Field(description="Near the account")] = "any",
-        limit: Annotated[int, Field(description="Most notes", ge=1, le=40)] = 10,
-        cursor: Annotated[str, Field(description="next_cursor, same query", max_length=MAX_CURSOR_CHARS)] = "",
+        keyword: Annotated[str, Field(description="如 上海 手冲咖啡", min_length=1, max_length=100)],
+        sort: Annotated[Sort, Field(description="排序")] = "general",
+        note_type: Annotated[NoteType, Field(description="形式")] = "all",
+        publish_time: Annotated[PublishTime, Field(description="发布于多久之内")] = "any",
+        scope: Annotated[Scope, Field(description="seen 看过，unseen 没看过，following 关注的人；须登录")] = "all",
+        distance: Annotated[Distance, Field(description="按账号所在地；问具体城市请写进 keyword")] = "any",
+        limit: NoteLimit = 10,
+        cursor: Cursor = "",
+        verbose: Verbose = False,
         account: Account = "",
-    ) -> NoteList:
-        """Search notes: title, author, counts, note_ref each. No items: nothing found, see warnings."""
+    ) -> SearchResults:
+        """按词搜笔记：标题、作者、点赞、日期（由编号推算）；没有正文，正文用 xhs_get_note。约 10 秒，越往后翻越慢。
+
+        applied 是用上的筛选；空表示没有结果，先看 warnings。"""
         filters = SearchFilters(sort, note_type, publish_time, scope, distance)
-        return await site.search(keyword, filters, limit, cursor, account)
+        return await site.search(keyword, filters, limit, cursor, account, verbose)
+
+    @tool(title="搜索小红书用户", read_only=True, open_world=True)
+    async def xhs_search_users(
+        keyword: Annotated[str, Field(description="昵称、小红书号或领域", min_length=1, max_length=100)],
+        limit: Annotated[int, Field(description="人数", ge=1, le=40)] = 10,
+        account: Account = "",
+    ) -> UserList:
+        """按昵称、小红书号或领域找用户，得到 user_ref、粉丝数、笔记数。找内容用 xhs_search_notes。约 10 秒。"""
+        return await site.search_users(keyword, limit, account)
 
     @tool(title="读取小红书笔记", read_only=True, open_world=True)
     async def xhs_get_note(
         note: NoteArgument,
-        comments: Annotated[int, Field(description="Most comments", ge=0, le=50)] = 10,
+        comments: Annotated[int, Field(description="评论条数", ge=0, le=50)] = 10,
         include_replies: Replies = False,
-        max_chars: Annotated[int, Field(description="Cut the text here", ge=100, le=20000)] = 4000,
+        max_chars: Annotated[int, Field(description="正文最多字数", ge=100, le=20000)] = 4000,
+        verbose: Verbose = False,
         account: Account = "",
     ) -> Note:
-        """Read one note: text, tags, images, counts, first comments."""
-        return await site.note(note, comments, include_replies, max_chars, account)
+        """读一篇笔记：正文、标签、图片、数量、作者和前几条评论。更多评论用 xhs_get_comments。约 10 秒。"""
+        return await site.note(note, comments, include_replies, max_chars, account, verbose)
 
     @tool(title="读取小红书评论", read_only=True, open_world=True)
     async def xhs_get_comments(
         note: NoteArgument,
-        limit: Annotated[int, Field(description="Most comments", ge=1, le=100)] = 20,
+        limit: Annotated[int, Field(description="条数", ge=1, le=100)] = 20,
         include_replies: Replies = False,
+        cursor: Cursor = "",
+        verbose: Verbose = False,
         account: Account = "",
     ) -> Comments:
-        """Read a note's comments in the site's order. More take longer."""
-        return await site.comments(note, limit, include_replies, account)
+        """分页读一篇笔记的评论，按网站的顺序；comment_id 可用来回复。只看几条时 xhs_get_note 就够。"""
+        return await site.comments(note, limit, include_replies, cursor, account, verbose)
 
     @tool(title="读取小红书用户", read_only=True, open_world=True)
     async def xhs_get_user(
-        user: Annotated[str, Field(description="user_ref or profile URL", max_length=1000)],
-        notes: Annotated[int, Field(description="Most notes", ge=0, le=40)] = 10,
+        user: UserArgument,
+        notes: Annotated[int, Field(description="附带的最近笔记篇数", ge=0, le=40)] = 10,
+        verbose: Verbose = False,
         account: Account = "",
     ) -> User:
-        """Read a profile: text, numbers, latest notes."""
-        return await site.user(user, notes, account)
+        """读一个用户的主页：简介、粉丝数、获赞数、最近的笔记。更多笔记用 xhs_user_notes。约 10 秒。"""
+        return await site.user(user, notes, account, verbose)
+
+    @tool(title="小红书用户的笔记与收藏", read_only=True, open_world=True)
+    async def xhs_user_notes(
+        user: UserArgument = "",
+        tab: Annotated[Tab, Field(description="posted 发布的，favorites 收藏的，likes 赞过的")] = "posted",
+        limit: NoteLimit = 10,
+        cursor: Cursor = "",
+        verbose: Verbose = False,
+        account: Account = "",
+    ) -> NoteList:
+        """分页列出一个用户的笔记、收藏或赞过的；不填 user 是“我的笔记”“我的收藏”，须登录。别人的收藏多半不公开。"""
+        return await site.user_notes(user.strip() or ME, tab, limit, cursor, account, verbose)
 
     @tool(title="小红书首页推荐", read_only=True, open_world=True)
-    async def xhs_home_feed(
-        limit: Annotated[int, Field(description="Most notes", ge=1, le=40)] = 10, account: Account = ""
-    ) -> NoteList:
-        """Notes the home page recommends to the account."""
-        return await site.home(limit, account)
+    async def xhs_home_feed(limit: NoteLimit = 10, verbose: Verbose = False, account: Account = "") -> NoteList:
+        """首页推荐给账号的笔记，每次不同，不能翻页。不是热榜：小红书网页没有热榜。"""
+        return await site.home(limit, account, verbose)
 
     @tool(title="小红书搜索建议", read_only=True, open_world=True)
     async def xhs_suggest(
-        keyword: Annotated[str, Field(description="Empty: suggestions unasked", max_length=50)] = "",
+        keyword: Annotated[str, Field(description="留空：搜索框默认推荐的词", max_length=50)] = "",
         account: Account = "",
     ) -> Suggestions:
-        """Words the search box suggests. Not a hot list."""
+        """搜索框的联想词，用来找用户常搜的说法。不是热榜。"""
         return await site.suggestions(keyword, account)
 
     @tool(title="解析小红书链接", read_only=True, open_world=True)
     async def xhs_resolve_link(
-        url: Annotated[str, Field(description="Link, or shared text with one", max_length=2000)],
+        url: Annotated[str, Field(description="分享链接，或含链接的文字", max_length=2000)],
     ) -> ResolvedLink:
-        """Turn a share link (xhslink.com, xiaohongshu.com, rednote.com) into a note_ref or user_ref."""
+        """看分享链接指向笔记还是用户，不打开页面。已知是笔记时直接用 xhs_get_note。"""
         return await site.resolve(url)
 
     @tool(title="分析小红书内容", read_only=True, open_world=True)
     async def xhs_analyze(
         ctx: Context,
-        keyword: Annotated[str, Field(description="Analyse a search", max_length=100)] = "",
-        user: Annotated[str, Field(description="or a user's notes", max_length=1000)] = "",
-        notes: Annotated[str, Field(description="or up to 10 note_refs, separated by spaces", max_length=2000)] = "",
-        sample: Annotated[int, Field(description="Notes", ge=1, le=40)] = 20,
-        detail_sample: Annotated[int, Field(description="Notes to open, about 10 s each", ge=0, le=10)] = 5,
+        keyword: Annotated[str, Field(description="分析搜索结果", max_length=100)] = "",
+        user: Annotated[str, Field(description="或一个用户的笔记", max_length=1000)] = "",
+        notes: Annotated[str, Field(description="或最多 10 个 note_ref，用空格分开", max_length=2000)] = "",
+        sample: NoteLimit = 20,
+        detail_sample: Annotated[int, Field(description="打开正文的篇数；0 只看标题，快", ge=0, le=10)] = 5,
         account: Account = "",
     ) -> Analysis:
-        """Statistics over notes: engagement, formats, authors, tags, keywords, titles, posting times, caveats."""
+        """统计一批笔记：互动、形式、点赞最多的十篇、作者、标签、关键词、发布时间、评论主题。
+
+        keyword、user、notes 填一个。每打开一篇约 10 秒。结论要连同 caveats；lower_bounds 里的是“至少”；时间按北京。"""
         return await sampler.analyze(keyword, user, notes, sample, detail_sample, account, ctx.report_progress)
 
     return [
-        xhs_login_status, xhs_login_qrcode, xhs_search_notes, xhs_get_note, xhs_get_comments, xhs_get_user,
-        xhs_home_feed, xhs_suggest, xhs_resolve_link, xhs_analyze,
+        xhs_login_status, xhs_login_qrcode, xhs_search_notes, xhs_search_users, xhs_get_note, xhs_get_comments,
+        xhs_get_user, xhs_user_notes, xhs_home_feed, xhs_suggest, xhs_resolve_link, xhs_analyze,
     ]  # fmt: skip
 
 
@@ -146,7 +183,7 @@ async def login_code(accounts: Accounts, account: str) -> CallToolResult:
         logged_in=False,
         url=code.url,
         replaced=code.replaced is not None,
-        expires_at=iso_utc(code.expires_at),
+        expires_at=china_time(code.expires_at),
         next_step=f"{notice}请用户用小红书 App 扫码并在手机上确认，然后用 xhs_login_status 查看；在那之前不要重新获取。"
         "看不到图片时，把下面的字符画原样放进等宽的代码块（深色背景），或把 url 做成二维码",
     )

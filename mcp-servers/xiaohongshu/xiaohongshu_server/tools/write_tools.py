@@ -1,5 +1,8 @@
 """Declares the MCP tools that write, each in two steps; they are offered only with DYBER_READ_ONLY=false."""
 
+# Agents read the docstrings of the tools, whose Chinese sentences do not end in ".".
+# ruff: noqa: D400, D415
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -16,25 +19,24 @@ from xiaohongshu_server.model.arguments import title as checked_title
 from xiaohongshu_server.model.arguments import written_text
 from xiaohongshu_server.reading.site import Site
 from xiaohongshu_server.tools.read_tools import Account, NoteArgument
-from xiaohongshu_server.writing.publishing import MAX_CONTENT_CHARS, files_to_publish, topics_to_publish
+from xiaohongshu_server.writing.pictures import Pictures, is_address
+from xiaohongshu_server.writing.publishing import MAX_CONTENT_CHARS, files_to_publish, listed, topics_to_publish
 from xiaohongshu_server.writing.writer import SiteWriter
 
 _MAX_TITLE_CHARS = 300
-Undo = Annotated[bool, Field(description="Take it back")]
+Undo = Annotated[bool, Field(description="撤销")]
 # `model.arguments` checks the width; this limit is larger because an emoji can have many characters.
 Title = Annotated[
     str,
-    Field(
-        description="At most 40 wide: Chinese and emoji count 2, others 1", min_length=1, max_length=_MAX_TITLE_CHARS
-    ),
+    Field(description="宽度最多 40：汉字和表情算 2，其他算 1", min_length=1, max_length=_MAX_TITLE_CHARS),
 ]
-Content = Annotated[str, Field(description="Text", min_length=1, max_length=MAX_CONTENT_CHARS)]
-Topics = Annotated[str, Field(description="Topics, separated by spaces", max_length=300)]
-Remark = Annotated[str, Field(description="Text", min_length=1, max_length=300)]
+Content = Annotated[str, Field(description="正文", min_length=1, max_length=MAX_CONTENT_CHARS)]
+Topics = Annotated[str, Field(description="话题，用空格分开，如 咖啡 手冲", max_length=300)]
+Remark = Annotated[str, Field(description="内容", min_length=1, max_length=300)]
 
 
 def write_tools(
-    site: Site, writer: SiteWriter, pages: Pages, writes: Writes, uploads: Path | None
+    site: Site, writer: SiteWriter, pages: Pages, writes: Writes, uploads: Path | None, pictures: Pictures
 ) -> list[ToolDeclaration]:
     """Return the tools that change something on the platform, in the order in which agents see them.
 
@@ -44,6 +46,7 @@ def write_tools(
         pages: Knows the accounts.
         writes: Requires the confirmation.
         uploads: Folder with the files to publish, or None.
+        pictures: Fetches pictures from the web into that folder.
     """
 
     async def publish(
@@ -52,16 +55,19 @@ def write_tools(
     ) -> WriteResult:  # fmt: skip
         account = pages.account(account)
         title, content = checked_title(title), written_text("content", content)
-        files, tags = files_to_publish(names, kind, uploads), topics_to_publish(topics)
+        entries, tags = listed(names, kind), topics_to_publish(topics)
+        # Nothing is fetched for an account that cannot publish, or beside files that cannot be published.
+        files_to_publish([name for name in entries if not is_address(name)], kind, uploads)
+        if dry_run:
+            await writer.look_at_publishing(account)
+        files = files_to_publish(await pictures.names(entries), kind, uploads)
         # Size and time are included, so that a file that changed after the user agreed needs a new confirmation.
-        listed = [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files]
-        arguments = {"account": account, "files": listed, "title": title, "content": content, "topics": tags}
+        stamps = [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files]
+        arguments = {"account": account, "files": stamps, "title": title, "content": content, "topics": tags}
 
         async def plan() -> str:
-            await writer.look_at_publishing(account)
             format_name = {"image": "图文", "video": "视频"}[kind]
-            names = "、".join(file.name for file in files)
-            shown = f"用账号 {account} 公开发布{format_name}《{title}》：{len(files)} 个文件（{names}）"
+            shown = f"用账号 {account} 公开发布{format_name}《{title}》：{len(files)} 个文件（{'、'.join(entries)}）"
             return f"{shown}，话题 {'、'.join(tags) or '无'}，正文：{content}"
 
         async def act(spend: Callable[[], None]) -> None:
@@ -96,7 +102,9 @@ def write_tools(
 
     @tool(title="发布小红书图文", read_only=False, open_world=True, idempotent=False)
     async def xhs_publish_image(
-        images: Annotated[str, Field(description="File names in the uploads folder, comma-separated", max_length=2000)],
+        images: Annotated[
+            str, Field(description="图片的公开网址，或 uploads 文件夹里的文件名，用逗号分开", max_length=8000)
+        ],
         title: Title,
         content: Content,
         topics: Topics = "",
@@ -104,14 +112,14 @@ def write_tools(
         confirmation: Confirmation = "",
         account: Account = "",
     ) -> WriteResult:
-        """Publish a note with 1 to 18 images. Public at once."""
+        """发布 1 到 18 张图（JPEG、PNG、WebP，各 20 MiB 内）的笔记，立即公开。先预览（默认），用户同意后再发。"""
         return await publish(
             "xhs_publish_image", "image", images, title, content, topics, dry_run, confirmation, account
         )
 
     @tool(title="发布小红书视频", read_only=False, open_world=True, idempotent=False)
     async def xhs_publish_video(
-        video: Annotated[str, Field(description="File name in the uploads folder", min_length=1, max_length=120)],
+        video: Annotated[str, Field(description="uploads 文件夹里的文件名", min_length=1, max_length=120)],
         title: Title,
         content: Content,
         topics: Topics = "",
@@ -119,7 +127,7 @@ def write_tools(
         confirmation: Confirmation = "",
         account: Account = "",
     ) -> WriteResult:
-        """Publish a note with one video. Public at once."""
+        """发布一个视频，立即公开。先预览（默认），给用户看过、同意后再发。"""
         return await publish(
             "xhs_publish_video", "video", video, title, content, topics, dry_run, confirmation, account
         )
@@ -132,7 +140,7 @@ def write_tools(
         confirmation: Confirmation = "",
         account: Account = "",
     ) -> WriteResult:
-        """Comment on a note. Public at once."""
+        """评论一篇笔记，立即公开。先预览，用户同意后再发。"""
         chosen, words = pages.account(account), written_text("content", content)
         reference = await site.note_reference(note)
 
@@ -153,14 +161,14 @@ def write_tools(
     async def xhs_reply(
         note: NoteArgument,
         comment_id: Annotated[
-            str, Field(description="From xhs_get_comments", pattern=r"^[A-Za-z0-9-]+$", max_length=64)
+            str, Field(description="来自 xhs_get_comments", pattern=r"^[A-Za-z0-9-]+$", max_length=64)
         ],
         content: Remark,
         dry_run: DryRun = True,
         confirmation: Confirmation = "",
         account: Account = "",
     ) -> WriteResult:
-        """Reply to a comment of a note. Public at once."""
+        """回复一条评论，立即公开。先预览，用户同意后再发。"""
         chosen, words = pages.account(account), written_text("content", content)
         reference = await site.note_reference(note)
 
@@ -186,7 +194,7 @@ def write_tools(
         confirmation: Confirmation = "",
         account: Account = "",
     ) -> WriteResult:
-        """Like a note, or take the like back."""
+        """给笔记点赞或取消。先预览，用户同意后再做。"""
         return await mark("xhs_like", "like", note, undo, dry_run, confirmation, account)
 
     @tool(title="收藏小红书笔记", read_only=False, open_world=True)
@@ -197,7 +205,7 @@ def write_tools(
         confirmation: Confirmation = "",
         account: Account = "",
     ) -> WriteResult:
-        """Favorite (collect) a note, or take it back."""
+        """收藏笔记或取消。先预览，用户同意后再做。"""
         return await mark("xhs_favorite", "favorite", note, undo, dry_run, confirmation, account)
 
     return [xhs_publish_image, xhs_publish_video, xhs_comment, xhs_reply, xhs_like, xhs_favorite]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from dyber_kit import ErrorCode, ServiceError
@@ -12,14 +13,28 @@ VIDEO_TYPES = (".mp4", ".mov")
 MAX_IMAGES = 18
 MAX_TOPICS = 10
 MAX_CONTENT_CHARS = 1000
-_MAX_BYTES = {"image": 20 * 2**20, "video": 500 * 2**20}
+MAX_IMAGE_BYTES = 20 * 2**20
+_MAX_BYTES = {"image": MAX_IMAGE_BYTES, "video": 500 * 2**20}
 # Callers cannot see the server's folders; the README describes how to put files there.
 _FOLDER = "服务的 uploads 文件夹（见小红书服务 README 的“写入”）"
 _NAME = re.compile(r"[\w][\w .()-]{0,119}")
 
 
-def files_to_publish(names: str, kind: str, folder: Path | None) -> list[Path]:
-    """Return the files in `folder` with the names in `names`, which are separated by commas.
+def listed(names: str, kind: str) -> list[str]:
+    """Return the entries of a list that is separated by commas or line ends.
+
+    Raises:
+        ServiceError: INVALID_ARGUMENT for too few or too many entries.
+    """
+    entries = [name.strip() for name in re.split(r"[,，\n]", names) if name.strip()]
+    most = MAX_IMAGES if kind == "image" else 1
+    if not 1 <= len(entries) <= most:
+        raise _refused(f"文件有 {len(entries)} 个，应为 1 到 {most} 个", f"请写{_FOLDER}里的文件名，用逗号分开")
+    return entries
+
+
+def files_to_publish(names: Sequence[str], kind: str, folder: Path | None) -> list[Path]:
+    """Return the files in `folder` with these names.
 
     Raises:
         ServiceError: INVALID_ARGUMENT when files are missing (the message names all of them), or when a file is in
@@ -31,14 +46,10 @@ def files_to_publish(names: str, kind: str, folder: Path | None) -> list[Path]:
             "没有设置 DYBER_DATA，无法读取要发布的文件",
             "请管理员为本服务设置 DYBER_DATA 后重新启动",
         )
-    listed = [name.strip() for name in re.split(r"[,，\n]", names) if name.strip()]
-    most = MAX_IMAGES if kind == "image" else 1
-    if not 1 <= len(listed) <= most:
-        raise _refused(f"文件有 {len(listed)} 个，应为 1 到 {most} 个", f"请写{_FOLDER}里的文件名，用逗号分开")
-    missing = [name for name in listed if _NAME.fullmatch(name) and not (folder / name).is_file()]
+    missing = [name for name in names if _NAME.fullmatch(name) and not (folder / name).is_file()]
     if missing:
         raise _refused(f"没有文件 {'、'.join(missing)}", f"请用户先把它们放进{_FOLDER}，或改用那里已有的文件")
-    return [_file(name, kind, folder) for name in listed]
+    return [_file(name, kind, folder) for name in names]
 
 
 def topics_to_publish(topics: str) -> list[str]:

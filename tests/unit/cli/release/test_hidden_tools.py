@@ -68,7 +68,7 @@ def running(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def without(stack: dict[str, Any], tool: str) -> None:
     """Take a tool out of the code that a container runs."""
     content = json.loads(stack["printed"])
-    kept = Contract({name: contents for name, contents in LOCK.tools.items() if name != tool})
+    kept = Contract({name: contents for name, contents in LOCK.tools.items() if name != tool}, LOCK.others)
     content["tools"] = {name: contents for name, contents in content["tools"].items() if name != tool}
     stack["printed"] = render({**content, "sha256": kept.sha256})
     stack["listed"] = [one for one in stack["listed"] if one["name"] != tool]

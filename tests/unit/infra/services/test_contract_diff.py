@@ -168,7 +168,7 @@ def test_equal_contracts_have_no_change_and_unequal_ones_have_some(chosen: set[i
 
 def test_a_real_contract_equals_itself() -> None:
     assert REAL is not None
-    assert compare(REAL, Contract(json.loads(json.dumps(dict(REAL.tools))))) == []
+    assert compare(REAL, Contract(json.loads(json.dumps(dict(REAL.tools))), REAL.others)) == []
 
 
 PROMPT = {"title": "总结", "description": "Sum up.", "arguments": [{"name": "topic", "required": True}]}

@@ -1,0 +1,122 @@
+"""Fetches the pictures of a note that are on the web into the folder with the files to publish."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import anyio
+import httpx2
+from dyber_kit import ErrorCode, Metrics, ServiceError
+from dyber_kit.files import write_private
+from dyber_kit.upstream import http
+
+from xiaohongshu_server.writing.publishing import MAX_IMAGE_BYTES
+
+_PREFIX = "web-"
+# A confirmed call publishes the files of its dry run; its confirmation is valid for a shorter time than this.
+_KEPT_SECONDS = 3600.0
+_MOST_KEPT = 72
+_NEXT_STEP = "请给能直接打开的 JPEG、PNG 或 WebP 图片网址（不跳转到别的主机），或改用 uploads 文件夹里的文件名"
+
+
+def is_address(entry: str) -> bool:
+    """Return whether an entry of the argument `images` is an address, and not the name of a file."""
+    return entry.lower().startswith(("http://", "https://"))
+
+
+class Pictures:
+    """Fetches pictures from public addresses; addresses in private networks are refused.
+
+    Args:
+        folder: Where the pictures are kept for an hour, or None without a data folder.
+        metrics: Where requests are counted.
+    """
+
+    def __init__(self, folder: Path | None, metrics: Metrics | None = None) -> None:
+        self._folder = folder
+        self._metrics = metrics
+
+    async def names(self, entries: list[str]) -> list[str]:
+        """Return the entries with each address replaced by the name of the file that holds its picture.
+
+        Raises:
+            ServiceError: INVALID_ARGUMENT when pictures cannot be fetched; the message names all of them.
+        """
+        if self._folder is None or not any(map(is_address, entries)):
+            return entries
+        await anyio.to_thread.run_sync(self._remove_old, self._folder)
+        names, problems = [], []
+        for number, entry in enumerate(entries, 1):
+            try:
+                names.append(await self._name(entry, self._folder) if is_address(entry) else entry)
+            except ServiceError as error:
+                problems.append(f"第 {number} 张（{urlsplit(entry).hostname or '没有主机名'}）：{error.message}")
+        if problems:
+            raise ServiceError(ErrorCode.INVALID_ARGUMENT, "；".join(problems), _NEXT_STEP)
+        return names
+
+    async def _name(self, url: str, folder: Path) -> str:
+        stem = _PREFIX + hashlib.sha256(url.encode()).hexdigest()[:24]
+        if kept := await anyio.to_thread.run_sync(_kept, folder, stem):
+            return kept
+        content = await self._content(url)
+        path = folder / f"{stem}{_suffix(content)}"
+        await anyio.to_thread.run_sync(write_private, path, content)
+        return path.name
+
+    async def _content(self, url: str) -> bytes:
+        try:
+            host = httpx2.URL(url).host
+        except httpx2.InvalidURL as error:
+            raise _refused("网址的格式不正确") from error
+        if not host or _is_private(host):
+            raise _refused("不能访问这个主机")
+        async with http.create_client([host], metrics=self._metrics, max_bytes=MAX_IMAGE_BYTES, attempts=2) as client:
+            try:
+                answer = await client.get(url, extensions={http.ENDPOINT: "picture"})
+            except httpx2.TooManyRedirects as error:
+                raise _refused("跳转次数过多") from error
+        if answer.status_code != httpx2.codes.OK:
+            raise _refused(f"打不开（HTTP {answer.status_code}）")
+        return answer.content
+
+    def _remove_old(self, folder: Path) -> None:
+        """Remove fetched pictures that are too old or too many."""
+        folder.mkdir(parents=True, exist_ok=True)
+        kept = sorted(folder.glob(f"{_PREFIX}*"), key=lambda path: -path.stat().st_mtime)
+        for number, path in enumerate(kept):
+            if number >= _MOST_KEPT or path.stat().st_mtime < time.time() - _KEPT_SECONDS:
+                path.unlink(missing_ok=True)
+
+
+def _kept(folder: Path, stem: str) -> str | None:
+    """Return the name of the file that was fetched before, or None."""
+    return next((path.name for path in folder.glob(f"{stem}.*")), None)
+
+
+def _is_private(host: str) -> bool:
+    """Return whether a host is an address outside the public internet; names are checked when they are resolved."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return not http.is_public(host)
+
+
+def _suffix(content: bytes) -> str:
+    """Return the suffix for the format of a picture. Raises ServiceError for other formats."""
+    if content.startswith(b"\xff\xd8\xff"):
+        return ".jpg"
+    if content.startswith(b"\x89PNG\r\n\x1a\n"):
+        return ".png"
+    if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
+        return ".webp"
+    raise _refused("不是 JPEG、PNG 或 WebP 图片")
+
+
+def _refused(message: str) -> ServiceError:
+    return ServiceError(ErrorCode.INVALID_ARGUMENT, message, _NEXT_STEP)
