@@ -45,6 +45,7 @@ def output(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     (data / "storage_state.json").write_text(
         json.dumps({"cookies": [{"name": "session", "value": SECRET, "domain": "127.0.0.1", "path": "/"}]})
     )
+    prefix = request.param.upper().replace("-", "_")
     # Every variable of the kit that holds a secret must be here, with the variables that make the kit use it.
     environment = {
         **dict.fromkeys(SPECS[request.param].get("secrets", {}), SECRET),
@@ -55,8 +56,9 @@ def output(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         "DYBER_REDIS_PASSWORD": SECRET,
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}",
         "OTEL_EXPORTER_OTLP_HEADERS": f"authorization={SECRET}",
-        # This variable is of template and of the services made from it.
-        f"{request.param.upper().replace('-', '_')}_UPSTREAM_URL": f"http://127.0.0.1:{free_port()}/feed.json",
+        # These variables are of template and of the services made from it, and of services with a platform's API.
+        f"{prefix}_UPSTREAM_URL": f"http://127.0.0.1:{free_port()}/feed.json",
+        f"{prefix}_API_URL": f"http://127.0.0.1:{free_port()}",
         "XHS_BASE_URL": f"http://127.0.0.1:{free_port()}",
         "XHS_INTERVAL_SECONDS": "0",
         "XHS_JITTER_SECONDS": "0",
