@@ -68,7 +68,7 @@ def clean_text(value: Any, max_chars: int | None = None, *, html: bool = True) -
 def visible_text(text: str) -> str:
     """Return a text without control and invisible characters; its blanks, such as the indents of code, stay.
 
-    Every kind of line end becomes `\\n`.
+    Every kind of line end becomes a line feed.
     """
     return _visible(text.translate(_INVISIBLE))
 
