@@ -28,6 +28,7 @@ ISSUES = 25
 COMMENTS = {1: 25, 3: 2}
 _LIMITS = {"core": (60, 5000), "search": (10, 30), "code_search": (0, 10)}
 _SECONDS_TO_RESET = 1800
+_PARTS = ("jobs", "reviews", "annotations", "commits", "comments", "files", "runs", "releases")
 Handler = Callable[[Request, "GitHubState"], Any]
 
 
@@ -36,13 +37,12 @@ class GitHubState:
     """Holds what GitHub received and how it behaves; tests change it.
 
     The switches are `expired` (the token), `primary` and `secondary` (rate limits), `empty`, `removed`, `blocked`
-    (taken down), `changed` (other shapes), `odd` (missing fields, numbers as text), `down`, `slow`, `no-limits` (an
+    (taken down), `changed` (other shapes), `changed-parts` (other shapes of lists), `odd` (missing fields, numbers as text), `down`, `slow`, `no-limits` (an
     Enterprise Server without rate limits), `no-trending`, `unfinished` (a search that ran out of time).
     """
 
     requests: list[str] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
-    bodies: list[Any] = field(default_factory=list)
     switches: set[str] = field(default_factory=set)
     used: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_LIMITS, 0))
     confirmed: int = 0
@@ -141,6 +141,8 @@ async def _answered(request: Request, state: GitHubState, handler: Handler, reso
     if "blocked" in state.switches:
         return _refusal("Repository access blocked", 451, headers)
     if "changed" in state.switches:
+        return JSONResponse({"unexpected": True}, headers=headers)
+    if "changed-parts" in state.switches and request.url.path.rpartition("/")[2] in _PARTS:
         return JSONResponse({"unexpected": True}, headers=headers)
     body = handler(request, state)
     if isinstance(body, Awaitable):

@@ -17,7 +17,7 @@ from dyber_kit.upstream.text import parse_time
 from github_server.model.analysis import Analysis, CommitFigures, Counted, IssueFigures, ReleaseFigures
 from github_server.model.references import References
 from github_server.model.wire import WireCommit, WireIssue, WireLabel, WireRelease, WireRepository
-from github_server.reading.api import GitHub, now, read_all
+from github_server.reading.api import GitHub, listed, now, read_all
 
 _SECONDS = 1800.0
 _TOP = 10
@@ -83,12 +83,11 @@ class Analyzer:
     ) -> list[Any]:
         """Return the first page of a list; empty for a repository that has none of them."""
         try:
-            items = (await self._github.get(path, values, {**(params or {}), "per_page": most})).json()
+            return listed(await self._github.get(path, values, {**(params or {}), "per_page": most}))
         except ServiceError as error:
             if error.code is ErrorCode.NOT_FOUND:
                 return []
             raise
-        return items if isinstance(items, list) else []
 
 
 def issue_figures(issues: Sequence[WireIssue], *, pulls: bool) -> IssueFigures:

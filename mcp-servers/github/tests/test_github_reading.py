@@ -206,7 +206,8 @@ async def test_a_file_keeps_its_comments_and_loses_invisible_characters(ask):
 
 
 async def test_files_of_every_kind_are_read_or_explained(ask, refused):
-    assert (await ask("read_file", repo="octocat/hello", path="gbk.txt"))["text"] == "中文内容"
+    gbk = await ask("read_file", repo="octocat/hello", path="gbk.txt")
+    assert gbk["text"] == "中文内容" and "按 gb18030 读取" in gbk["warnings"][0]
     empty = await ask("read_file", repo="octocat/hello", path="empty.txt")
     assert (empty["text"], empty["total_lines"], empty["next_cursor"]) == ("", 0, None)
     assert (await ask("read_file", repo="octocat/hello", path="large.txt"))["total_lines"] == 100_000

@@ -97,6 +97,22 @@ async def test_no_tool_tells_a_refusal_as_an_empty_result(refused, state, switch
         assert (await refused(tool, **arguments)).startswith(f"{code}："), tool
 
 
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("get_issue", {"issue": "o/r#1"}),
+        ("get_pull", {"pull": "o/r#3"}),
+        ("list_runs", {"repo": "o/r"}),
+        ("get_run", {"run": "o/r#30433644"}),
+        ("list_releases", {"repo": "o/r"}),
+        ("analyze_repo", {"repo": "o/r"}),
+    ],
+)
+async def test_a_list_of_another_shape_is_not_told_as_an_empty_list(refused, state, tool, arguments):
+    state.switches = {"changed-parts"}
+    assert (await refused(tool, **arguments)).startswith("UPSTREAM_CHANGED：")
+
+
 async def test_an_outage_is_told_after_further_attempts(refused, state):
     state.switches = {"down"}
     assert (await refused("get_repo", repo="o/r")).startswith("UPSTREAM_UNREACHABLE：")

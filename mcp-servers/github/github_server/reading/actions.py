@@ -11,7 +11,7 @@ from dyber_kit.upstream.text import parse_time
 from github_server.model.answers import AnnotationItem, JobItem, Run, RunItem, RunList
 from github_server.model.references import References
 from github_server.model.wire import WireAnnotation, WireJob, WireRun
-from github_server.reading.api import GitHub, Listing, now, read_all
+from github_server.reading.api import GitHub, Listing, listed, now, read_all
 from github_server.reading.searching import counts
 from github_server.reading.texts import line
 
@@ -86,7 +86,7 @@ class ActionsReader:
             answer = await self._github.get(
                 "/repos/{owner}/{repo}/actions/runs/{run_id}/jobs", values, {"per_page": 100, "filter": "latest"}
             )
-            jobs = read_all(WireJob, answer.at("jobs") or [])
+            jobs = read_all(WireJob, listed(answer, "jobs"))
             jobs.sort(key=lambda job: job.conclusion not in _FAILED)
             items, warnings = [], []
             for number, job in enumerate(jobs[:_MOST_JOBS]):
@@ -127,7 +127,6 @@ class ActionsReader:
             {**repository, "job_id": job.id},
             {"per_page": _MESSAGES},
         )
-        raw = answer.json()
         return [
             AnnotationItem(
                 level=annotation.annotation_level,
@@ -135,7 +134,7 @@ class ActionsReader:
                 line=annotation.start_line,
                 message=line(annotation.message, 500) or "",
             )
-            for annotation in read_all(WireAnnotation, raw if isinstance(raw, list) else [])
+            for annotation in read_all(WireAnnotation, listed(answer))
         ]
 
 

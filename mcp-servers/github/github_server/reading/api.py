@@ -176,12 +176,12 @@ class GitHub:
             headers={"Accept": listing.accept},
         )
         with self._explained():
-            listed = await collect(
+            found = await collect(
                 self.client, request, next_page, items_at=listing.items_at, limit=size, max_pages=2, position=start
             )
-        items = convert(listed.items)
+        items = convert(found.items)
         kept = fit_items(items, self.max_list_chars - room)
-        position = listed.position if len(kept) == len(items) else _after(start, len(kept))
+        position = found.position if len(kept) == len(items) else _after(start, len(kept))
         next_cursor = encode_cursor(listing.kind, {**position, "size": size}) if position else None
         return Page(kept, next_cursor, first[0] if first else None)
 
@@ -228,6 +228,18 @@ class GitHub:
 def now() -> str:
     """Return the present for `fetched_at`."""
     return iso_utc(datetime.now(UTC)) or ""
+
+
+def listed(answer: ApiAnswer, path: str = "") -> list[Any]:
+    """Return the list that is in an answer.
+
+    Raises:
+        ServiceError: UPSTREAM_CHANGED when there is none.
+    """
+    items = answer.at(path)
+    if not isinstance(items, list):
+        raise ServiceError(ErrorCode.UPSTREAM_CHANGED, "平台的回答里没有列表", request_id=answer.request_id)
+    return items
 
 
 def read_all(shape: type[Shape], items: Iterable[Any]) -> list[Shape]:

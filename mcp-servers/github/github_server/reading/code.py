@@ -103,17 +103,20 @@ class CodeReader:
         if content is None:
             # Files between 1 and 100 MB come only as they are.
             content = (await self._github.get(path, values, params, accept=_RAW, endpoint=_CONTENTS)).content
-        text = decoded(content)
-        if text is None:
+        found = decoded(content)
+        if found is None:
             raise ServiceError(
                 ErrorCode.INVALID_ARGUMENT,
                 f"{raw.path} 是二进制文件，不能作为文字读取",
                 "请读别的文件，或给用户它的链接",
             )
+        text, encoding = found
         shown = visible_text(text)
         warnings = []
         if len(shown) < len(text.replace("\r\n", "\n")):
             warnings.append("文件里有不可见的字符，已去掉")
+        if encoding != "utf-8-sig":
+            warnings.append(f"文件不是 UTF-8，按 {encoding} 读取；文字不对就是编码猜错了")
         if text.startswith(_LFS):
             warnings.append("文件存放在 Git LFS 里，这里只有它的指针")
         return _Content(
@@ -178,9 +181,9 @@ def _part(file: File, text: str, kind: str, start_line: int, max_chars: int, cur
     total = text.count("\n") + (not text.endswith("\n") and text != "")
     if cursor:
         position = decode_cursor(kind, cursor)
-        if position.get("version") != version:
+        if position.get("version") != version or not isinstance(position.get("at"), int):
             raise ServiceError(ErrorCode.INVALID_ARGUMENT, "文件在两次读取之间变了", "请不带 cursor 重新读取")
-        start = int(position["at"])
+        start = position["at"]
     elif start_line > max(total, 1):
         raise ServiceError(ErrorCode.INVALID_ARGUMENT, f"文件只有 {total} 行", f"请把 start_line 改为 1 到 {total}")
     else:

@@ -18,7 +18,7 @@ from github_server.model.answers import (
 )
 from github_server.model.references import Numbered, References
 from github_server.model.wire import WireChangedFile, WireComment, WireIssue, WireLabel, WirePull, WireReview
-from github_server.reading.api import GitHub, Listing, now, read_all
+from github_server.reading.api import GitHub, Listing, listed, now, read_all
 from github_server.reading.searching import counts, search_warnings, searched, words
 from github_server.reading.texts import cut, line, markdown
 
@@ -210,9 +210,8 @@ class IssueReader:
 
     async def _reviews(self, values: dict[str, str | int]) -> list[ReviewItem]:
         answer = await self._github.get("/repos/{owner}/{repo}/pulls/{number}/reviews", values, {"per_page": 100})
-        raw = answer.json()
         latest: dict[str | None, ReviewItem] = {}
-        for review in read_all(WireReview, raw if isinstance(raw, list) else []):
+        for review in read_all(WireReview, listed(answer)):
             author = self._github.login(review.user)
             text = markdown(review.body, _REVIEW_CHARS).text or None
             kept = latest.pop(author, None)

@@ -26,8 +26,8 @@ def cut(text: str, max_chars: int) -> CleanText:
     return CleanText(text[:max_chars], len(text) > max_chars)
 
 
-def decoded(content: bytes) -> str | None:
-    """Return a file as text, read as UTF-8, UTF-16 with a mark, or GB 18030; None for a binary file."""
+def decoded(content: bytes) -> tuple[str, str] | None:
+    """Return a file as text, and the encoding: UTF-8, UTF-16 with a mark, or GB 18030; None for a binary file."""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         encodings = ["utf-16"]
     elif b"\0" in content:
@@ -36,7 +36,7 @@ def decoded(content: bytes) -> str | None:
         encodings = ["utf-8-sig", "gb18030"]
     for encoding in encodings:
         try:
-            return content.decode(encoding)
+            return content.decode(encoding), encoding
         except UnicodeDecodeError:
             continue
     return None
