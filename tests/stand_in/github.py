@@ -221,19 +221,19 @@ def _rate_limit(request: Request, state: GitHubState) -> Any:
 
 
 def _search_repositories(request: Request, state: GitHubState) -> Any:
-    found = [data.repository(f"octocat/hello{number}", stargazers_count=number) for number in range(1, 26)]
+    items = [data.repository(f"octocat/hello{number}", stargazers_count=number) for number in range(1, 26)]
     if "odd" in state.switches:
-        found = [
+        items = [
             {"full_name": "odd/one", "description": None, "stargazers_count": "17", "owner": None, "license": None}
         ]
-    return _searched(request, state, found)
+    return _searched(request, state, items)
 
 
 def _search_issues(request: Request, state: GitHubState) -> Any:
     wanted_pull = "is:pr" in request.query_params["q"]
-    found = [made for number in range(1, ISSUES + 1) if ("pull_request" in (made := data.issue(number))) is wanted_pull]
+    items = [made for number in range(1, ISSUES + 1) if ("pull_request" in (made := data.issue(number))) is wanted_pull]
     if "odd" in state.switches:
-        found = [
+        items = [
             {
                 "number": "7",
                 "title": "<script>x</script>",
@@ -242,7 +242,7 @@ def _search_issues(request: Request, state: GitHubState) -> Any:
                 "repository_url": f"{files.API}/repos/odd/one",
             }
         ]
-    return _searched(request, state, found)
+    return _searched(request, state, items)
 
 
 def _search_code(request: Request, state: GitHubState) -> Any:

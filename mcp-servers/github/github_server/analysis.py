@@ -145,8 +145,8 @@ def release_figures(releases: Sequence[WireRelease]) -> ReleaseFigures:
 
 def top_words(titles: Iterable[str]) -> list[Counted]:
     """Return the words with Latin letters that most titles have; each title counts once."""
-    found = [{word.lower().rstrip(".-") for word in _WORD.findall(title)} for title in titles]
-    return _top((word for words in found for word in words - _STOP_WORDS), least=2)
+    of_each = [{word.lower().rstrip(".-") for word in _WORD.findall(title)} for title in titles]
+    return _top((word for words in of_each for word in words - _STOP_WORDS), least=2)
 
 
 def _top(names: Iterable[str | None], least: int = 1) -> list[Counted]:

@@ -56,8 +56,8 @@ async def test_a_cursor_goes_on_whatever_limit_comes_with_it(ask):
 
 async def test_a_list_that_is_too_long_for_an_answer_goes_on_without_a_gap(make, ask):
     small = make(Settings(port=free_port(), max_answer_chars=4000))
-    found = await all_items(ask, "search_repos", app=small, query="hello", limit=20, verbose=True)
-    assert [item["repo"] for item in found] == [f"octocat/hello{number}" for number in range(1, 26)]
+    items = await all_items(ask, "search_repos", app=small, query="hello", limit=20, verbose=True)
+    assert [item["repo"] for item in items] == [f"octocat/hello{number}" for number in range(1, 26)]
 
 
 async def test_a_search_says_that_nothing_matches_and_what_is_missing(ask, state):

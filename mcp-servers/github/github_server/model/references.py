@@ -107,7 +107,7 @@ class References:
         Raises ServiceError: INVALID_ARGUMENT.
         """
         parts = self._link(repository)
-        found = self.repository(repository)
+        named = self.repository(repository)
         link_ref, link_path, line = "", "", 0
         if parts is not None:
             rest = parts.path[2:]
@@ -120,7 +120,7 @@ class References:
         segments = [part for part in (path or link_path).split("/") if part not in ("", ".")]
         if ".." in segments:
             _refuse("路径", "从仓库根目录开始的路径，例如 src/main.py")
-        return FileReference(found, "/".join(segments), ref.strip() or link_ref, line)
+        return FileReference(named, "/".join(segments), ref.strip() or link_ref, line)
 
     def user(self, text: str) -> str:
         """Return the login that a text names: `login`, `@login` or a link. Raises ServiceError: INVALID_ARGUMENT."""

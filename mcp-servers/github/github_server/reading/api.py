@@ -176,12 +176,12 @@ class GitHub:
             headers={"Accept": listing.accept},
         )
         with self._explained():
-            found = await collect(
+            collected = await collect(
                 self.client, request, next_page, items_at=listing.items_at, limit=size, max_pages=2, position=start
             )
-        items = convert(found.items)
+        items = convert(collected.items)
         kept = fit_items(items, self.max_list_chars - room)
-        position = found.position if len(kept) == len(items) else _after(start, len(kept))
+        position = collected.position if len(kept) == len(items) else _after(start, len(kept))
         next_cursor = encode_cursor(listing.kind, {**position, "size": size}) if position else None
         return Page(kept, next_cursor, first[0] if first else None)
 

@@ -103,14 +103,14 @@ class CodeReader:
         if content is None:
             # Files between 1 and 100 MB come only as they are.
             content = (await self._github.get(path, values, params, accept=_RAW, endpoint=_CONTENTS)).content
-        found = decoded(content)
-        if found is None:
+        read = decoded(content)
+        if read is None:
             raise ServiceError(
                 ErrorCode.INVALID_ARGUMENT,
                 f"{raw.path} 是二进制文件，不能作为文字读取",
                 "请读别的文件，或给用户它的链接",
             )
-        text, encoding = found
+        text, encoding = read
         shown = visible_text(text)
         warnings = []
         if len(shown) < len(text.replace("\r\n", "\n")):
