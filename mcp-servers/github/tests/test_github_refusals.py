@@ -186,3 +186,11 @@ async def test_an_enterprise_server_is_asked_below_its_path(make, ask, site, sta
     assert [request.split("?")[0] for request in state.requests] == ["GET /api/v3/search/repositories"] * 2
     link = f"{site.base}/octocat/hello"
     assert (await ask("get_repo", app=enterprise, repo=link, max_chars=0))["repo"] == "octocat/hello"
+
+
+async def test_a_server_in_an_internal_network_is_asked_only_at_the_addresses_that_are_set(make, ask, refused, site):
+    internal = site.base.replace("127.0.0.1", "localhost")
+    text = await refused("get_user", app=make(api_url=internal), user="octocat")
+    assert "指向内部网络" in text and TOKEN not in text
+    allowed = make(api_url=internal, allowed_addresses=("127.0.0.1", "::1"))
+    assert (await ask("get_user", app=allowed, user="octocat"))["login"] == "octocat"
