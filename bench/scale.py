@@ -24,7 +24,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[1]
 STACK = "scale"
 IMAGE = "dyber-scale-trivial"
-FIRST_PORT = 8003
+FIRST_PORT = 8101
 #: Answers every request with 200; perl is in the base image.
 SERVER = """\
 use IO::Socket::INET;
@@ -125,7 +125,6 @@ class Fleet:
             (service / "trivial" / "__main__.py").touch()
             (service / "requirements.txt").touch()
             port = FIRST_PORT + int(name[1:])
-            port += port >= 8080  # 8080 is a port of the gateway
             (service / "service.yaml").write_text(SERVICE.format(number=name, port=port), encoding="utf-8")
         self.write()
 

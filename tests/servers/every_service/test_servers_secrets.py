@@ -56,9 +56,10 @@ def output(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         "DYBER_REDIS_PASSWORD": SECRET,
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}",
         "OTEL_EXPORTER_OTLP_HEADERS": f"authorization={SECRET}",
-        # These variables are of template and of the services that add-service makes.
+        # These variables are of template, of the services that add-service makes, and of those with a platform's API.
         f"{prefix}_UPSTREAM_URL": f"http://127.0.0.1:{free_port()}/feed.json",
         f"{prefix}_BASE_URL": f"http://127.0.0.1:{free_port()}",
+        f"{prefix}_API_URL": f"http://127.0.0.1:{free_port()}",
         f"{prefix}_INTERVAL_SECONDS": "0",
         f"{prefix}_JITTER_SECONDS": "0",
         "XHS_BASE_URL": f"http://127.0.0.1:{free_port()}",

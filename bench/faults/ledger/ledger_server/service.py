@@ -9,7 +9,7 @@ from dyber_kit import ErrorCode, ServiceApp, ServiceError, Settings, create_app,
 from pydantic import BaseModel, Field
 
 NAME = "ledger"
-DEFAULT_PORT = 8003
+DEFAULT_PORT = 8901
 
 
 class WrittenEntry(BaseModel):

@@ -57,12 +57,20 @@ def clean_text(value: Any, max_chars: int | None = None, *, html: bool = True) -
     text = value if isinstance(value, str) else ""
     if html and ("<" in text or "&" in text):
         text = _without_markup(text)
-    text = _visible(unicodedata.normalize("NFC", text).translate(_INVISIBLE))
+    text = visible_text(unicodedata.normalize("NFC", text))
     lines = (_BLANKS.sub(" ", line).strip() for line in text.split("\n"))
     text = _EMPTY_LINES.sub("\n\n", "\n".join(lines)).strip()
     if max_chars is None or len(text) <= max_chars:
         return CleanText(text, False)
     return CleanText(text[:max_chars].rstrip(), True)
+
+
+def visible_text(text: str) -> str:
+    """Return a text without control and invisible characters; its blanks, such as the indents of code, stay.
+
+    Every kind of line end becomes a line feed.
+    """
+    return _visible(text.translate(_INVISIBLE))
 
 
 def parse_count(shown: Any) -> Count | None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from dyber_kit.times import SHANGHAI, iso_local, iso_utc
-from dyber_kit.upstream.text import Count, clean_text, parse_count, parse_time
+from dyber_kit.upstream.text import Count, clean_text, parse_count, parse_time, visible_text
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -143,3 +143,7 @@ def test_a_long_text_is_cut_and_marked_as_truncated():
 def test_cleaning_plain_text_twice_changes_nothing_more(raw):
     once = clean_text(raw, html=False).text
     assert clean_text(once, html=False).text == once
+
+
+def test_visible_text_keeps_indents_and_loses_what_cannot_be_seen():
+    assert visible_text("if x:\r\n\t  y = '\u202eabc\u202c'\u200b\x00  \n") == "if x:\n\t  y = 'abc'  \n"

@@ -1,0 +1,1 @@
+"""Implements the GitHub service: reads repositories, issues, code and workflow runs by the official API."""

@@ -1,0 +1,1 @@
+"""Reads GitHub through its API, and through its page of trending repositories."""

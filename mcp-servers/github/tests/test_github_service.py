@@ -1,0 +1,67 @@
+"""Tests of the service as callers meet it: tokens of the lists, prompts, REST, transports."""
+
+from __future__ import annotations
+
+import httpx2
+import pytest
+from dyber_kit.contract import all_tools, tools_contract
+from dyber_kit.serving.server import build_server
+from github_server.service import build_app
+from mcp import Client
+
+from tests.stand_in.running import free_port, running
+from tests.stand_in.tokens import SEEN, tokens_of
+
+
+@pytest.fixture
+def service(make):
+    """Return the base URL of the running service."""
+    with running(build_server(make())) as base:
+        yield base
+
+
+def test_the_tools_cost_few_tokens():
+    contract = tools_contract(build_app(all_tools(free_port())))["tools"]
+    tools = [{"name": name, **published} for name, published in contract.items()]
+    assert tokens_of(tools, *SEEN, "outputSchema", "annotations") <= 4000
+
+
+def test_every_tool_only_reads():
+    contract = tools_contract(build_app(all_tools(free_port())))["tools"]
+    assert all(published["annotations"]["readOnlyHint"] for published in contract.values())
+
+
+async def test_the_prompts_name_tools_that_exist(app):
+    async with Client(app.mcp) as client:
+        names = {tool.name for tool in (await client.list_tools()).tools}
+        for prompt in (await client.list_prompts()).prompts:
+            arguments = {argument.name: "octocat/hello#3" for argument in prompt.arguments}
+            text = (await client.get_prompt(prompt.name, arguments)).messages[0].content.text
+            mentioned = {word.strip("（），；：。") for word in text.replace("（", " ").split() if "github_" in word}
+            used = {name for name in names if name in text}
+            assert "octocat/hello#3" in text and used and mentioned
+            assert all(any(name in word for name in names) for word in mentioned), mentioned
+
+
+async def test_a_running_service_answers_over_http(service):
+    async with Client(f"{service}/mcp") as client:
+        result = await client.call_tool("github_get_repo", {"repo": "octocat/hello", "max_chars": 0})
+    assert result.structured_content["stars"] == 80
+
+
+def test_rest_searches_in_the_form_of_the_first_release(service):
+    answer = httpx2.post(f"{service}/search", json={"keyword": "hello", "limit": 2}).json()
+    assert (answer["status"], answer["service"], answer["count"]) == ("success", "github", 2)
+    assert answer["data"][0]["title"] == "octocat/hello1" and answer["data"][0]["author"] == "octocat"
+    assert answer["data"][0]["url"] == "https://github.com/octocat/hello1" and answer["data"][0]["likes"] == 1
+
+
+def test_rest_analyzes_a_repository(service):
+    data = httpx2.post(f"{service}/analyze", json={"url": "octocat/hello"}).json()
+    assert (data["status"], data["data"]["repo"], data["data"]["commits"]["n"]) == ("success", "octocat/hello", 60)
+
+
+def test_rest_refuses_an_empty_body_as_the_first_release_did(service):
+    for path, detail in (("search", "关键词不能为空"), ("analyze", "仓库URL不能为空")):
+        answer = httpx2.post(f"{service}/{path}", json={})
+        assert (answer.status_code, answer.json()) == (400, {"detail": detail})

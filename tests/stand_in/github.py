@@ -1,0 +1,387 @@
+"""Takes the place of GitHub: its REST API with headers, pages and refusals, and its page of trending repositories.
+
+`python -m tests.stand_in.github --port 8100` runs it alone; set GITHUB_API_URL to its address.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import json
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route
+
+from tests.stand_in import github_data as data
+from tests.stand_in import github_files as files
+
+TOKEN = "github_pat_of_a_test_11AAAA"
+ISSUES = 25
+COMMENTS = {1: 25, 3: 2}
+_LIMITS = {"core": (60, 5000), "search": (10, 30), "code_search": (0, 10)}
+_SECONDS_TO_RESET = 1800
+_PARTS = ("jobs", "reviews", "annotations", "commits", "comments", "files", "runs", "releases")
+Handler = Callable[[Request, "GitHubState"], Any]
+
+
+@dataclass
+class GitHubState:
+    """Holds what GitHub received and how it behaves; tests change it.
+
+    The switches are `expired` (the token), `primary` and `secondary` (rate limits), `empty`, `removed`, `blocked`
+    (taken down), `changed` (other shapes), `changed-parts` (other shapes of lists), `odd` (missing fields, numbers as text), `down`, `slow`, `no-limits` (an
+    Enterprise Server without rate limits), `no-trending`, `unfinished` (a search that ran out of time).
+    """
+
+    requests: list[str] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    switches: set[str] = field(default_factory=set)
+    used: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_LIMITS, 0))
+    confirmed: int = 0
+    at_once: int = 0
+    most_at_once: int = 0
+
+    def reset(self) -> None:
+        """Forget all requests, and behave as usual."""
+        self.__dict__.update(GitHubState().__dict__)
+
+
+def create_github() -> Starlette:
+    """Return GitHub as an application; `app.state.github` is its GitHubState.
+
+    The API is at the root, and at `/api/v3` as on an Enterprise Server.
+    """
+    repo = "/repos/{owner}/{repo}"
+    api = [
+        _route("/rate_limit", _rate_limit),
+        _route("/search/repositories", _search_repositories, "search"),
+        _route("/search/issues", _search_issues, "search"),
+        _route("/search/code", _search_code, "code_search"),
+        _route("/users/{login}", _user),
+        _route("/users/{login}/repos", _user_repos),
+        _route("/repositories/1296269", _repository),
+        _route(repo, _repository),
+        _route(f"{repo}/readme", _readme),
+        _route(f"{repo}/commits", _commits),
+        _route(f"{repo}/releases", _releases),
+        _route(f"{repo}/contents/{{path:path}}", _contents),
+        _route(f"{repo}/contents", _contents),
+        _route(f"{repo}/issues", _issues),
+        _route(f"{repo}/issues/{{number:int}}", _issue),
+        _route(f"{repo}/issues/{{number:int}}/comments", _comments),
+        _route(f"{repo}/pulls/{{number:int}}", _pull),
+        _route(f"{repo}/pulls/{{number:int}}/files", _files),
+        _route(f"{repo}/pulls/{{number:int}}/reviews", _reviews),
+        _route(f"{repo}/actions/runs", _runs),
+        _route(f"{repo}/actions/runs/{{run_id:int}}", _run),
+        _route(f"{repo}/actions/runs/{{run_id:int}}/jobs", _jobs),
+        _route(f"{repo}/check-runs/{{job_id:int}}/annotations", _annotations),
+    ]
+    pages = [Route("/trending", _trending), Route("/trending/{language}", _trending)]
+    app = Starlette(routes=[*api, *pages, Mount("/api/v3", routes=api)])
+    app.state.github = GitHubState()
+    return app
+
+
+def _route(path: str, handler: Handler, resource: str = "core") -> Route:
+    async def answer(request: Request) -> Response:
+        state: GitHubState = request.app.state.github
+        state.at_once += 1
+        state.most_at_once = max(state.most_at_once, state.at_once)
+        try:
+            return await _answered(request, state, handler, resource)
+        finally:
+            state.at_once -= 1
+
+    return Route(path, answer)
+
+
+async def _answered(request: Request, state: GitHubState, handler: Handler, resource: str) -> Response:
+    query = f"?{request.url.query}" if request.url.query else ""
+    state.requests.append(f"{request.method} {request.url.path}{query}")
+    state.headers.append(dict(request.headers))
+    if "slow" in state.switches:
+        await asyncio.sleep(0.05)
+    sent = request.headers.get("authorization")
+    if sent is not None and (sent != f"Bearer {TOKEN}" or "expired" in state.switches):
+        return _refusal("Bad credentials", 401, {})
+    allowed = _LIMITS[resource][sent is not None]
+    is_free = request.url.path.endswith("/rate_limit")
+    state.used[resource] += not is_free
+    remaining = 0 if "primary" in state.switches else max(0, allowed - state.used[resource])
+    headers = {
+        "x-ratelimit-limit": str(allowed),
+        "x-ratelimit-remaining": str(remaining),
+        "x-ratelimit-used": str(state.used[resource]),
+        "x-ratelimit-reset": str(int(time.time()) + _SECONDS_TO_RESET),
+        "x-ratelimit-resource": resource,
+        "x-github-request-id": "C0DE:1A2B:3C4D:5E6F",
+        "x-github-media-type": "github.v3; format=json",
+        **({"x-oauth-scopes": "repo, read:org"} if sent else {}),
+    }
+    if "no-limits" in state.switches:
+        headers = {"x-github-request-id": "C0DE:1A2B:3C4D:5E6F"}
+    if "primary" in state.switches and not is_free:
+        return _refusal("API rate limit exceeded for 203.0.113.9. (But here's the good news: …)", 403, headers)
+    if "secondary" in state.switches:
+        message = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
+        return _refusal(message, 403, {**headers, "retry-after": "120"})
+    if "down" in state.switches:
+        return HTMLResponse("<html><title>Unicorn! · GitHub</title></html>", 502, headers)
+    if "removed" in state.switches:
+        return _refusal("Not Found", 404, headers)
+    if "blocked" in state.switches:
+        return _refusal("Repository access blocked", 451, headers)
+    if "changed" in state.switches:
+        return JSONResponse({"unexpected": True}, headers=headers)
+    if "changed-parts" in state.switches and request.url.path.rpartition("/")[2] in _PARTS:
+        return JSONResponse({"unexpected": True}, headers=headers)
+    body = handler(request, state)
+    if isinstance(body, Awaitable):
+        body = await body
+    if isinstance(body, Response):
+        body.headers.update(headers)
+        return body
+    return _with_etag(request, state, body, headers, resource)
+
+
+def _with_etag(request: Request, state: GitHubState, body: Any, headers: dict[str, str], resource: str) -> Response:
+    """Return a JSON answer, or 304 when the caller has it; GitHub does not count that for callers with a token."""
+    content, links = body if isinstance(body, tuple) else (body, "")
+    # ETags differ from caller to caller.
+    seen = json.dumps([content, links, request.headers.get("authorization"), request.headers.get("accept")])
+    etag = f'W/"{hashlib.sha256(seen.encode()).hexdigest()[:32]}"'
+    headers = {**headers, "etag": etag, "cache-control": "private, max-age=60, s-maxage=60"}
+    if request.headers.get("if-none-match") == etag:
+        state.confirmed += 1
+        state.used[resource] -= "authorization" in request.headers
+        return Response(status_code=304, headers=headers)
+    return JSONResponse(content, headers={**headers, **({"link": links} if links else {})})
+
+
+def _refusal(message: str, status: int, headers: dict[str, str], **values: Any) -> JSONResponse:
+    body = {"message": message, "documentation_url": "https://docs.github.com/rest", "status": str(status), **values}
+    return JSONResponse(body, status, headers)
+
+
+def _paged(request: Request, items: list[Any], wrap: Callable[[list[Any]], Any] = list) -> tuple[Any, str]:
+    """Return a page of a list, and its Link header."""
+    page, size = int(request.query_params.get("page", "1")), int(request.query_params.get("per_page", "30"))
+    shown = items[(page - 1) * size : page * size]
+    if page * size >= len(items):
+        return wrap(shown), ""
+    following = request.url.include_query_params(page=page + 1)
+    return wrap(shown), f'<{following}>; rel="next", <{request.url.include_query_params(page=99)}>; rel="last"'
+
+
+def _searched(request: Request, state: GitHubState, items: list[Any]) -> Any:
+    query = request.query_params["q"]
+    if "nonsense:" in query:
+        errors = [
+            {
+                "message": "The search contains an unknown qualifier.",
+                "resource": "Search",
+                "field": "q",
+                "code": "invalid",
+            }
+        ]
+        return _refusal("Validation Failed", 422, {}, errors=errors)
+    items = [] if "empty" in state.switches else items
+    unfinished = "unfinished" in state.switches
+    total = 4321 if "many" in query else len(items)
+    return _paged(
+        request, items, lambda shown: {"total_count": total, "incomplete_results": unfinished, "items": shown}
+    )
+
+
+def _rate_limit(request: Request, state: GitHubState) -> Any:
+    if "no-limits" in state.switches:
+        return _refusal("Rate limiting is not enabled.", 404, {})
+    reset = int(time.time()) + _SECONDS_TO_RESET
+    signed = "authorization" in request.headers
+    resources = {
+        name: {
+            "limit": both[signed],
+            "used": state.used[name],
+            "remaining": max(0, both[signed] - state.used[name]),
+            "reset": reset,
+        }
+        for name, both in _LIMITS.items()
+        if both[signed]
+    }
+    return {"resources": resources, "rate": resources["core"]}
+
+
+def _search_repositories(request: Request, state: GitHubState) -> Any:
+    items = [data.repository(f"octocat/hello{number}", stargazers_count=number) for number in range(1, 26)]
+    if "odd" in state.switches:
+        items = [
+            {"full_name": "odd/one", "description": None, "stargazers_count": "17", "owner": None, "license": None}
+        ]
+    return _searched(request, state, items)
+
+
+def _search_issues(request: Request, state: GitHubState) -> Any:
+    wanted_pull = "is:pr" in request.query_params["q"]
+    items = [made for number in range(1, ISSUES + 1) if ("pull_request" in (made := data.issue(number))) is wanted_pull]
+    if "odd" in state.switches:
+        items = [
+            {
+                "number": "7",
+                "title": "<script>x</script>",
+                "user": None,
+                "labels": ["plain"],
+                "repository_url": f"{files.API}/repos/odd/one",
+            }
+        ]
+    return _searched(request, state, items)
+
+
+def _search_code(request: Request, state: GitHubState) -> Any:
+    return _searched(request, state, [data.code_match(number) for number in range(1, 13)])
+
+
+def _user(request: Request, state: GitHubState) -> Any:
+    login = request.path_params["login"]
+    return _refusal("Not Found", 404, {}) if login == "nobody" else data.profile(login)
+
+
+def _user_repos(request: Request, state: GitHubState) -> Any:
+    return _paged(request, [data.repository(f"{request.path_params['login']}/r{number}") for number in range(1, 9)])
+
+
+def _repository(request: Request, state: GitHubState) -> Any:
+    name = request.path_params.get("repo", "hello")
+    if name == "renamed":
+        return RedirectResponse(str(request.url.replace(path="/repositories/1296269")), 301)
+    if name in ("missing", "private"):
+        return _refusal("Not Found", 404, {})
+    if "odd" in state.switches:
+        return {"full_name": "odd/one", "forks_count": "3"}
+    return data.repository(f"{request.path_params.get('owner', 'octocat')}/{name}", subscribers_count=42)
+
+
+def _readme(request: Request, state: GitHubState) -> Any:
+    if request.path_params["repo"] == "no-readme" or "odd" in state.switches:
+        return _refusal("Not Found", 404, {})
+    return files.content("README.md")
+
+
+def _commits(request: Request, state: GitHubState) -> Any:
+    if "empty" in state.switches:
+        return _refusal("Git Repository is empty.", 409, {})
+    return _paged(request, [data.commit(number) for number in range(1, 61)])
+
+
+def _releases(request: Request, state: GitHubState) -> Any:
+    return _paged(request, [] if "empty" in state.switches else [data.release(number) for number in range(9, 0, -1)])
+
+
+def _contents(request: Request, state: GitHubState) -> Any:
+    path = request.path_params.get("path", "")
+    if path == "link":
+        return {
+            **files.content("README.md"),
+            "type": "symlink",
+            "path": "link",
+            "target": "elsewhere/file",
+            "content": None,
+        }
+    if path == "module":
+        made = {**files.content("README.md"), "type": "submodule", "path": "module", "content": None}
+        return {**made, "submodule_git_url": "https://github.com/octocat/other.git"}
+    if path in files.FILES:
+        if "raw" in request.headers.get("accept", ""):
+            return Response(files.FILES[path], media_type="application/vnd.github.raw+json; charset=utf-8")
+        return files.content(path)
+    listed = files.entries(path)
+    return listed or _refusal("Not Found", 404, {})
+
+
+def _issues(request: Request, state: GitHubState) -> Any:
+    return _paged(request, [] if "empty" in state.switches else [data.issue(n) for n in range(ISSUES, 0, -1)])
+
+
+def _issue(request: Request, state: GitHubState) -> Any:
+    number = request.path_params["number"]
+    if number > ISSUES:
+        return _refusal("Not Found", 404, {})
+    if "odd" in state.switches:
+        return {"number": str(number), "title": None, "user": None, "labels": ["plain"], "body": files.LONG_LINE}
+    return data.issue(number, comments=COMMENTS.get(number, 0))
+
+
+def _comments(request: Request, state: GitHubState) -> Any:
+    number = request.path_params["number"]
+    made = [data.comment(each) for each in range(1, COMMENTS.get(number, 0) + 1)]
+    if "odd" in state.switches:
+        made = [{"id": 1, "user": None, "body": files.LONG_LINE}, {"id": 2, "user": None, "body": None}]
+    return _paged(request, made)
+
+
+def _pull(request: Request, state: GitHubState) -> Any:
+    number = request.path_params["number"]
+    return data.pull(number) if number % 3 == 0 else _refusal("Not Found", 404, {})
+
+
+def _files(request: Request, state: GitHubState) -> Any:
+    return _paged(request, [data.changed_file(number) for number in range(1, 26)])
+
+
+def _reviews(request: Request, state: GitHubState) -> Any:
+    return [
+        data.review("anna", "CHANGES_REQUESTED", "2026-11-01T00:00:00Z"),
+        data.review("ben", "APPROVED", "2026-11-02T00:00:00Z"),
+        data.review("anna", "APPROVED", "2026-11-03T00:00:00Z"),
+        data.review("ben", "COMMENTED", "2026-11-04T00:00:00Z"),
+    ]
+
+
+def _runs(request: Request, state: GitHubState) -> Any:
+    status = request.query_params.get("status")
+    runs = [
+        made for number in range(1, 13) if status in (None, (made := data.run(number))["conclusion"], made["status"])
+    ]
+    return _paged(request, runs, lambda shown: {"total_count": len(runs), "workflow_runs": shown})
+
+
+def _run(request: Request, state: GitHubState) -> Any:
+    return data.run(request.path_params["run_id"] - 30433642)
+
+
+def _jobs(request: Request, state: GitHubState) -> Any:
+    jobs = [data.job(1, "success"), data.job(2, "failure"), data.job(3, "skipped")]
+    return {"total_count": len(jobs), "jobs": jobs}
+
+
+def _annotations(request: Request, state: GitHubState) -> Any:
+    if "no-annotations" in state.switches:
+        return _refusal("Resource not accessible by personal access token", 403, {})
+    return [data.annotation()]
+
+
+async def _trending(request: Request) -> Response:
+    state: GitHubState = request.app.state.github
+    state.requests.append(f"GET {request.url.path}?{request.url.query}")
+    state.headers.append(dict(request.headers))
+    if "no-trending" in state.switches:
+        return HTMLResponse("<html><body>Page not found</body></html>", 404)
+    if "changed-page" in state.switches:
+        return HTMLResponse("<html><body><div class='NewRow'>stars/repo1</div></body></html>")
+    return HTMLResponse(files.trending_page(0 if "empty" in state.switches else 25))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8100)
+    options = parser.parse_args()
+    uvicorn.run(create_github(), host=options.host, port=options.port)
