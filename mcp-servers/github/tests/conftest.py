@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 import uvicorn
 from dyber_kit import ServiceApp, Settings
-from github_server.config import GitHubSettings
-from github_server.service import build_app
 from mcp import Client
 from mcp.types import CallToolResult
 
 from tests.stand_in.github import TOKEN, GitHubState, create_github
 from tests.stand_in.running import StandIn, free_port, running
+
+from github_server.config import GitHubSettings
+from github_server.service import build_app
 
 Ask = Callable[..., Awaitable[dict[str, Any]]]
 Refused = Callable[..., Awaitable[str]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from dyber_kit import ErrorCode, ServiceError
+
 from github_server.config import GitHubSettings
 from github_server.model.references import References
 

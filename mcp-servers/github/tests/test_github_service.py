@@ -6,11 +6,12 @@ import httpx2
 import pytest
 from dyber_kit.contract import all_tools, tools_contract
 from dyber_kit.serving.server import build_server
-from github_server.service import build_app
 from mcp import Client
 
 from tests.stand_in.running import free_port, running
 from tests.stand_in.tokens import SEEN, tokens_of
+
+from github_server.service import build_app
 
 
 @pytest.fixture

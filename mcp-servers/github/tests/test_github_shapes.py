@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from github_server.model import wire
 
 from tests.stand_in import github_data as data
 from tests.stand_in import github_files as files
 from tests.stand_in.github_fields import FIELDS
+
+from github_server.model import wire
 
 READ = {
     "user": wire.WireUser, "repository": wire.WireRepository, "issue": wire.WireIssue, "comment": wire.WireComment,

@@ -213,15 +213,15 @@ class GitHub:
             yield
         except ServiceError as error:
             if error.code is ErrorCode.NOT_FOUND:
-                error.next_step = (
+                error.lazy_next_step = (
                     "请检查名字；私有的内容要 GITHUB_TOKEN 有权读取"
                     if self.has_token
                     else "请检查名字；私有的内容要管理员设置 GITHUB_TOKEN 才能读取"
                 )
             elif error.code is ErrorCode.RATE_LIMITED and not self.has_token:
-                error.next_step = "请先停止操作；管理员设置 GITHUB_TOKEN 后，每小时的次数从 60 增加到 5000"
+                error.lazy_next_step = "请先停止操作；管理员设置 GITHUB_TOKEN 后，每小时的次数从 60 增加到 5000"
             elif error.code is ErrorCode.ACCESS_RESTRICTED and self.has_token:
-                error.next_step = "请管理员检查 GITHUB_TOKEN 的权限（组织可能还要求为令牌授权 SSO），或换一个内容"
+                error.lazy_next_step = "请管理员检查 GITHUB_TOKEN 的权限（组织可能还要求为令牌授权 SSO），或换一个内容"
             raise
 
 
