@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
-from typer.main import get_command, get_command_from_info
+from typer.main import get_command_from_info, get_group
 
 from cli.terminal.usage import examples
 from messages import tr
@@ -198,7 +198,7 @@ def load(name: str) -> Any:
     module = importlib.import_module(f"cli.commands.{module_name}")
     target = getattr(module, attribute)
     if isinstance(target, typer.Typer):
-        command, has_longer_help = get_command(target), False
+        command, has_longer_help = get_group(target), False
     else:
         info = next(info for info in module.commands.registered_commands if info.callback is target)
         command = get_command_from_info(info, pretty_exceptions_short=True, rich_markup_mode="rich")

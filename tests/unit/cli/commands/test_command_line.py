@@ -118,6 +118,11 @@ def test_every_command_has_help_with_an_example(words: tuple[str, ...], command:
     assert f"./deploy.sh {' '.join(words)}" in command.epilog or words == ("env",)
 
 
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_group_has_no_options_but_help(group: str) -> None:
+    assert [parameter.name for parameter in COMMANDS[group].params] == []
+
+
 @pytest.mark.parametrize("arguments", [["help"], ["help", "restart"], ["restart", "--help"]])
 def test_help_is_a_word_and_an_option(arguments: list[str], dyber: Callable[..., Ended]) -> None:
     result = dyber(*arguments)
