@@ -197,6 +197,7 @@ def load(name: str) -> Any:
     module_name, attribute = listed.target.split(":")
     module = importlib.import_module(f"cli.commands.{module_name}")
     target = getattr(module, attribute)
+    command: Any
     if isinstance(target, typer.Typer):
         command, has_longer_help = get_group(target), False
     else:

@@ -16,7 +16,7 @@ from infra.schema.problems import ConfigurationError
 from infra.services.catalog import load_catalog
 from infra.settings.services import ServiceSettings
 from infra.settings.stack import StackSettings, parse_settings
-from tests.unit.infra.test_program import declare
+from tests.unit.infra.test_program import SERVICES, declare
 
 DIGEST = "sha256:" + "a" * 64
 PINNED: dict[str, Any] = {
@@ -70,8 +70,9 @@ def test_an_image_of_before_scopes_is_not_taken_to_keep_to_them(image: str | Non
 
 
 def test_the_program_refuses_older_images_before_it_declares_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    services = {name: {"image": DIGEST} for name in SERVICES}
     with pytest.raises(pulumi.RunError, match="imagesInterface"):
-        declare(monkeypatch, **PINNED)
+        declare(monkeypatch, **{**PINNED, "services": services})
 
 
 def test_commands_refuse_older_images_before_pulumi_is_started() -> None:
