@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from dyber_kit import ErrorCode, Metrics, ServiceError, Settings
+from dyber_kit.language import using_language
 from dyber_kit.upstream.cache import Cache
 
 import template_stand_in
@@ -84,7 +85,9 @@ async def test_a_long_text_is_cut_and_marked_as_truncated(reader: MakeReader) ->
 async def test_an_unknown_entry_is_not_found(reader: MakeReader) -> None:
     with pytest.raises(ServiceError) as raised:
         await reader().get("entry-99", 4000)
-    assert raised.value.code is ErrorCode.NOT_FOUND
+    assert (raised.value.code, raised.value.next_step) == (ErrorCode.NOT_FOUND, "请使用 template_search 返回的 id")
+    with using_language("en"):
+        assert raised.value.next_step == "Use an id that template_search returned"
 
 
 async def test_concurrent_searches_fetch_a_page_once(reader: MakeReader) -> None:

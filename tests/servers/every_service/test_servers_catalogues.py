@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 import re
 import string
+from pathlib import Path, PurePosixPath
 
 import pytest
 
+from cli.services.kinds import KINDS
 from messages import catalogue
 from tests.stand_in.running import SERVERS
 
@@ -33,8 +35,9 @@ def values_of(text: str) -> list[tuple[str, str]]:
     return sorted({(name, spec or "") for _, name, spec, _ in parts if name and name.isidentifier()})
 
 
-def test_the_library_has_a_catalogue():
-    assert "mcp-servers/kit/dyber_kit" in CATALOGUES
+def test_the_library_and_the_examples_of_services_have_a_catalogue():
+    examples = [kind.folder(SERVERS).relative_to(catalogue.ROOT) / kind.example.package for kind in KINDS.values()]
+    assert {"mcp-servers/kit/dyber_kit", *map(Path.as_posix, examples)} <= set(CATALOGUES)
 
 
 def test_exactly_the_texts_of_the_code_are_translated(source):
@@ -46,6 +49,18 @@ def test_exactly_the_texts_of_the_code_are_translated(source):
 def test_translations_have_the_values_of_their_texts(source):
     with_values = {text: chinese for text, chinese in translated(source).items() if catalogue.placeholders(text)}
     assert {text for text, chinese in with_values.items() if values_of(text) != values_of(chinese)} == set()
+
+
+def test_a_catalogue_names_the_files_that_have_its_texts(source):
+    named = {file for message in catalogue.read(source) for file, _ in message.locations}
+    assert named == {file for places in catalogue.collected(source).values() for file, _ in places}
+
+
+def test_images_have_the_catalogue(source):
+    """The Dockerfile copies the folder of the package."""
+    file = PurePosixPath(*source.chinese.parts[-4:])
+    ignored = (SERVERS / ".dockerignore").read_text(encoding="utf-8").split()
+    assert [rule for rule in ignored for path in (file, *file.parents) if path.match(rule.removeprefix("**/"))] == []
 
 
 def test_the_librarys_code_has_no_chinese_texts_outside_of_the_catalogue():

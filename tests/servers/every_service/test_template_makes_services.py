@@ -30,6 +30,7 @@ COPIED_FOLDERS = (
 )  # fmt: skip
 COPIED_FILES = ("conftest.py", "pyproject.toml", "tests/__init__.py")
 SHARED_TESTS = (
+    "test_servers_catalogues.py",
     "test_servers_contract.py",
     "test_servers_every_service.py",
     "test_servers_secrets.py",
