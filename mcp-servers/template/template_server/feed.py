@@ -30,6 +30,7 @@ from template_server.models import (
 )
 from template_server.texts import tr_lazy
 
+SEARCH_TOOL = "template_search"
 #: Most pages of the feed that one call reads.
 MAX_PAGES = 10
 _LONGEST_TEXT = 20_000
@@ -108,9 +109,7 @@ class FeedReader:
                 if entry.id == entry_id:
                     cut = clean_text(entry.text, max_chars, html=False)
                     return entry.model_copy(update={"text": cut.text, "truncated": cut.truncated or entry.truncated})
-        raise ServiceError(
-            ErrorCode.NOT_FOUND, next_step=tr_lazy("Use an id that {tool} returned", tool="template_search")
-        )
+        raise ServiceError(ErrorCode.NOT_FOUND, next_step=tr_lazy("Use an id that {tool} returned", tool=SEARCH_TOOL))
 
     async def _pages(self) -> AsyncIterator[FeedPage]:
         if self._feed.url is None:

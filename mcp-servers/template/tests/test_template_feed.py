@@ -12,7 +12,7 @@ from dyber_kit.upstream.cache import Cache
 
 import template_stand_in
 from template_server.config import URL_SETTING, FeedSettings
-from template_server.feed import MAX_PAGES, FeedReader
+from template_server.feed import MAX_PAGES, SEARCH_TOOL, FeedReader
 from template_server.service import NAME
 
 MakeReader = Callable[..., FeedReader]
@@ -85,9 +85,10 @@ async def test_a_long_text_is_cut_and_marked_as_truncated(reader: MakeReader) ->
 async def test_an_unknown_entry_is_not_found(reader: MakeReader) -> None:
     with pytest.raises(ServiceError) as raised:
         await reader().get("entry-99", 4000)
-    assert (raised.value.code, raised.value.next_step) == (ErrorCode.NOT_FOUND, "请使用 template_search 返回的 id")
+    assert raised.value.code is ErrorCode.NOT_FOUND
+    assert raised.value.next_step == f"请使用 {SEARCH_TOOL} 返回的 id"
     with using_language("en"):
-        assert raised.value.next_step == "Use an id that template_search returned"
+        assert raised.value.next_step == f"Use an id that {SEARCH_TOOL} returned"
 
 
 async def test_concurrent_searches_fetch_a_page_once(reader: MakeReader) -> None:

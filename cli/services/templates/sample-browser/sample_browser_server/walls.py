@@ -7,9 +7,8 @@ from dyber_kit.browser.walls import COMMON_STATUSES, Refusal, Walls
 
 from sample_browser_server.texts import tr_lazy
 
-LOGIN_STEP = tr_lazy(
-    "Call {tool}, and have the user scan the code with the website's App", tool="sample_browser_login_qrcode"
-)
+LOGIN_TOOL = "sample_browser_login_qrcode"
+LOGIN_STEP = tr_lazy("Call {tool}, and have the user scan the code with the website's App", tool=LOGIN_TOOL)
 
 WALLS = Walls(
     title="示例网站",
