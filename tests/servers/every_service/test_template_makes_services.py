@@ -78,7 +78,7 @@ class Made:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=900,
         )
 
 
