@@ -22,12 +22,22 @@ COMPILED = FOLDER / "zh" / "LC_MESSAGES" / f"{DOMAIN}.mo"
 
 def language() -> str:
     """Return `en` if DYBER_LANG, or without it the locale, begins with `en`; else return `zh`."""
-    chosen = os.environ.get("DYBER_LANG", "").strip().lower()
-    if not chosen:
-        chosen = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
-    if not chosen and sys.platform == "win32":
-        chosen = locale.getlocale()[0] or ""
-    return "en" if chosen.lower().startswith("en") else "zh"
+    if chosen := chosen_language():
+        return chosen
+    of_machine = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
+    if not of_machine and sys.platform == "win32":
+        of_machine = locale.getlocale()[0] or ""
+    return _language_of(of_machine)
+
+
+def chosen_language() -> str | None:
+    """Return the language that the user chose with DYBER_LANG, or None; many machines only have an English locale."""
+    chosen = os.environ.get("DYBER_LANG", "").strip()
+    return _language_of(chosen) if chosen else None
+
+
+def _language_of(name: str) -> str:
+    return "en" if name.lower().startswith("en") else "zh"
 
 
 def tr(message: str, /, **values: object) -> str:

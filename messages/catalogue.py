@@ -35,23 +35,31 @@ class Source:
         packages: Folders with the code, relative to the repository.
         functions: Functions whose first argument is a text; it must be a literal.
         chinese: The catalogue.
+        excluded: Folder within `packages` whose code has catalogues of its own, or "".
     """
 
     packages: tuple[str, ...]
     functions: tuple[str, ...]
     chinese: Path
+    excluded: str = ""
 
 
+#: Examples from which new services are made; each is a whole service.
+EXAMPLES = "cli/services/templates"
 PROGRAM = Source(
-    ("cli", "infra", "toolchain", "policy"), ("tr", "mark"), FOLDER / "zh" / "LC_MESSAGES" / f"{DOMAIN}.po"
+    ("cli", "infra", "toolchain", "policy"),
+    ("tr", "mark"),
+    FOLDER / "zh" / "LC_MESSAGES" / f"{DOMAIN}.po",
+    excluded=EXAMPLES,
 )
 
 
 def servers() -> list[Source]:
-    """Return the catalogues of the servers' library and of the services that have one."""
+    """Return the catalogues of the servers' library, and of the services and the examples of services."""
     return [
         Source((file.parents[1].relative_to(ROOT).as_posix(),), ("tr", "tr_lazy"), file)
-        for file in sorted(ROOT.glob("mcp-servers/*/*/locale/zh.po"))
+        for folder in ("mcp-servers", EXAMPLES)
+        for file in sorted(ROOT.glob(f"{folder}/*/*/locale/zh.po"))
     ]
 
 
@@ -60,6 +68,8 @@ def collected(source: Source = PROGRAM) -> dict[str, list[tuple[str, int]]]:
     texts: dict[str, list[tuple[str, int]]] = {}
     for package in source.packages:
         for file in sorted((ROOT / package).rglob("*.py")):
+            if source.excluded and file.is_relative_to(ROOT / source.excluded):
+                continue
             for text, line in _texts(file, source):
                 texts.setdefault(text, []).append((file.relative_to(ROOT).as_posix(), line))
     return texts

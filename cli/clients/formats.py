@@ -24,9 +24,24 @@ def deadline_seconds(service: Mapping[str, Any]) -> int:
 
 @dataclass(frozen=True)
 class Access:
-    """How a client gets the token: written into its configuration, or from the environment variable DYBER_TOKEN."""
+    """What a client sends with each request.
+
+    Attributes:
+        token: The token to write into its configuration, or None to refer to the environment variable DYBER_TOKEN.
+        language: The language in which services answer, or None for their own setting.
+    """
 
     token: str | None
+    language: str | None = None
+
+    def headers(self, variable: str) -> dict[str, str]:
+        """Return all headers; `variable` as in `bearer`."""
+        return {"Authorization": self.bearer(variable), **self.language_header}
+
+    @property
+    def language_header(self) -> dict[str, str]:
+        """Return the header with the language, if one is chosen."""
+        return {"Accept-Language": self.language} if self.language else {}
 
     def bearer(self, variable: str) -> str:
         """Return the Authorization header; `variable` refers to DYBER_TOKEN in the client's syntax."""
@@ -35,13 +50,13 @@ class Access:
 
 def _claude_code(services: Mapping[str, Any], access: Access) -> dict[str, Any]:
     """Configure Claude Code; `timeout` is in milliseconds, as its documentation of .mcp.json says."""
-    authorization = access.bearer("${" + TOKEN_VARIABLE + "}")
+    headers = access.headers("${" + TOKEN_VARIABLE + "}")
     return {
         "mcpServers": {
             name: {
                 "type": "http",
                 "url": service["mcp"],
-                "headers": {"Authorization": authorization},
+                "headers": headers,
                 "timeout": deadline_seconds(service) * 1000,
             }
             for name, service in services.items()
@@ -50,21 +65,15 @@ def _claude_code(services: Mapping[str, Any], access: Access) -> dict[str, Any]:
 
 
 def _cursor(services: Mapping[str, Any], access: Access) -> dict[str, Any]:
-    authorization = access.bearer("${env:" + TOKEN_VARIABLE + "}")
-    return {
-        "mcpServers": {
-            name: {"url": service["mcp"], "headers": {"Authorization": authorization}}
-            for name, service in services.items()
-        }
-    }
+    headers = access.headers("${env:" + TOKEN_VARIABLE + "}")
+    return {"mcpServers": {name: {"url": service["mcp"], "headers": headers} for name, service in services.items()}}
 
 
 def _vscode(services: Mapping[str, Any], access: Access) -> dict[str, Any]:
-    authorization = access.bearer("${input:dyber-token}")
+    headers = access.headers("${input:dyber-token}")
     configuration: dict[str, Any] = {
         "servers": {
-            name: {"type": "http", "url": service["mcp"], "headers": {"Authorization": authorization}}
-            for name, service in services.items()
+            name: {"type": "http", "url": service["mcp"], "headers": headers} for name, service in services.items()
         }
     }
     if access.token is None:
@@ -76,12 +85,12 @@ def _vscode(services: Mapping[str, Any], access: Access) -> dict[str, Any]:
 
 def _gemini(services: Mapping[str, Any], access: Access) -> dict[str, Any]:
     """Configure Gemini CLI; `url` would mean the legacy transport, so it is `httpUrl`. `timeout` is in milliseconds."""
-    authorization = access.bearer("${" + TOKEN_VARIABLE + "}")
+    headers = access.headers("${" + TOKEN_VARIABLE + "}")
     return {
         "mcpServers": {
             name: {
                 "httpUrl": service["mcp"],
-                "headers": {"Authorization": authorization},
+                "headers": headers,
                 "timeout": deadline_seconds(service) * 1000,
             }
             for name, service in services.items()
@@ -105,6 +114,11 @@ def _claude_desktop(services: Mapping[str, Any], access: Access) -> dict[str, An
                     "http-only",
                     "--header",
                     "Authorization:${DYBER_AUTHORIZATION}",
+                    *(
+                        part
+                        for header, value in access.language_header.items()
+                        for part in ("--header", f"{header}:{value}")
+                    ),
                 ],
                 "env": {"DYBER_AUTHORIZATION": access.bearer(PLACEHOLDER)},
             }
@@ -115,12 +129,12 @@ def _claude_desktop(services: Mapping[str, Any], access: Access) -> dict[str, An
 
 def _qwen_agent(services: Mapping[str, Any], access: Access) -> dict[str, Any]:
     # qwen-agent 0.0.27, which desktop-pet agents pin, sends headers only over the legacy transport.
-    authorization = access.bearer("${" + TOKEN_VARIABLE + "}")
+    headers = access.headers("${" + TOKEN_VARIABLE + "}")
     return {
         "mcpServers": {
             name: {
                 "url": service["sse"],
-                "headers": {"Authorization": authorization},
+                "headers": headers,
                 "sse_read_timeout": max(300, deadline_seconds(service)),
             }
             for name, service in services.items()
@@ -150,10 +164,12 @@ def _codex(services: Mapping[str, Any], access: Access) -> str:
             f"url = {json.dumps(service['mcp'])}",
             f"tool_timeout_sec = {deadline_seconds(service)}",
         ]
+        headers = access.language_header if access.token is None else access.headers("")
         if access.token is None:
             lines.append(f'bearer_token_env_var = "{TOKEN_VARIABLE}"')
-        else:
-            lines.append(f"http_headers = {{ Authorization = {json.dumps(access.bearer(''))} }}")
+        if headers:
+            pairs = ", ".join(f"{header} = {json.dumps(value)}" for header, value in headers.items())
+            lines.append(f"http_headers = {{ {pairs} }}")
         tables.append("\n".join(lines))
     return "\n\n".join(tables)
 
@@ -168,7 +184,7 @@ def _cline(services: Mapping[str, Any], access: Access) -> dict[str, Any]:
             name: {
                 "type": "streamableHttp",
                 "url": service["mcp"],
-                "headers": {"Authorization": access.bearer(PLACEHOLDER)},
+                "headers": access.headers(PLACEHOLDER),
                 "timeout": deadline_seconds(service),
                 "disabled": False,
             }
@@ -188,7 +204,7 @@ def _cherry_studio(services: Mapping[str, Any], access: Access) -> dict[str, Any
                 "name": service.get("title", name),
                 "type": "streamableHttp",
                 "url": service["mcp"],
-                "headers": {"Authorization": access.bearer(PLACEHOLDER)},
+                "headers": access.headers(PLACEHOLDER),
                 "timeout": deadline_seconds(service),
                 "isActive": True,
             }
@@ -207,7 +223,7 @@ def _dify(services: Mapping[str, Any], access: Access) -> list[dict[str, Any]]:
             "name": service.get("title", name),
             "server_url": service["mcp"],
             "server_identifier": name,
-            "headers": {"Authorization": access.bearer(PLACEHOLDER)},
+            "headers": access.headers(PLACEHOLDER),
             "configuration": {
                 "timeout": deadline_seconds(service),
                 "sse_read_timeout": max(300, deadline_seconds(service)),
@@ -255,7 +271,7 @@ def _lobechat(services: Mapping[str, Any], access: Access) -> str:
                     name: {
                         "type": "http",
                         "url": service["mcp"],
-                        "headers": {"Authorization": access.bearer(PLACEHOLDER)},
+                        "headers": access.headers(PLACEHOLDER),
                     }
                 }
             }
@@ -302,6 +318,8 @@ FILES = {
 }
 #: Formats that use the legacy transport, which needs a token with the scope `all`.
 LEGACY_TRANSPORT = ("qwen-agent", "dyberpet")
+#: Formats in which no header can be written.
+WITHOUT_LANGUAGE = ("dyberpet", "n8n")
 #: Programs that usually run in a container.
 IN_CONTAINERS = ("dify", "n8n", "lobechat")
 #: What a program needs besides its configuration.
@@ -320,13 +338,14 @@ NOTES = {
 }
 
 
-def render(format: str, services: Mapping[str, Any], token: str | None) -> str:
+def render(format: str, services: Mapping[str, Any], token: str | None, language: str | None = None) -> str:
     """Return the configuration for `format`, a key of FORMATS, as text; `services` are those in the stack's outputs.
 
     Without a `token` the configuration refers to the environment variable DYBER_TOKEN. VS Code asks for the token;
-    clients that replace no variables get a placeholder.
+    clients that replace no variables get a placeholder. With a `language`, clients ask services for it, except for
+    those of `WITHOUT_LANGUAGE`.
     """
-    result = FORMATS[format](services, Access(token))
+    result = FORMATS[format](services, Access(token, language))
     return result if isinstance(result, str) else _json(result)
 
 

@@ -19,22 +19,22 @@ from infra.schema.problems import ConfigurationError
 from infra.services.catalog import ServiceSpec
 from infra.services.contract import LOCK_FILE, Contract, contract_text, listed_contract, parse_contract
 from infra.services.hidden_tools import hidden_tools
-from messages import tr
+from messages import language, tr
 
 SERVERS = ROOT / "mcp-servers"
 #: A service has so many seconds to be imported with everything that it depends on.
 TIMEOUT_SECONDS = 120
 
 # Runs in a service's container and asks the server there, with the official client, as an agent would. Like the gateway
-# it tells the server a scope; a server that does not know the header ignores it.
+# it tells the server a scope; a server that does not know the header ignores it. The argument is the language of errors.
 _ASK_THE_SERVER = """\
-import asyncio, json, os
+import asyncio, json, os, sys
 import httpx2
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
 async def main():
-    http = httpx2.AsyncClient(headers={"X-Dyber-Scope": "all"}, timeout=30)
+    http = httpx2.AsyncClient(headers={"X-Dyber-Scope": "all", "Accept-Language": sys.argv[1]}, timeout=30)
     address = f"http://127.0.0.1:{os.environ['PORT']}/mcp"
     async with Client(streamable_http_client(address, http_client=http)) as client:
         tools = (await client.list_tools()).tools
@@ -60,7 +60,7 @@ def running_tools(container: Mapping[str, Any]) -> RunningTools:
     `container` is the engine's description of it. Raises StackError, EngineError.
     """
     name, identity = str(container["Name"]).lstrip("/"), str(container["Id"])
-    output = _execute(identity, ["python", "-c", _ASK_THE_SERVER], name)
+    output = _execute(identity, ["python", "-c", _ASK_THE_SERVER, language()], name)
     try:
         listed = listed_contract(json.loads(output.strip().splitlines()[-1]))
     except (ValueError, IndexError, KeyError, TypeError):

@@ -19,6 +19,8 @@ from infra.services.contract import LOCK_FILE, digest
 README = "README.md"
 #: Files about the example itself, when the example is deployed.
 _WRITTEN_ANEW = {README, SPEC_FILE}
+#: `TEMPLATES` within the repository.
+_TEMPLATES_PATH = TEMPLATES.relative_to(TEMPLATES.parents[2]).as_posix()
 _CACHES = {"__pycache__", ".pytest_cache", ".ruff_cache", ".mypy_cache"}
 
 
@@ -56,7 +58,10 @@ def files(
             yield relative, renamed_lock(json.loads(text), kind.example, identifiers)
             continue
         text = renamed(text, kind.example, identifiers)
-        if path.name in ("service.py", SPEC_FILE):
+        if path.suffix == ".po":
+            # A catalogue names the files that have its texts.
+            text = text.replace(_TEMPLATES_PATH, servers.name)
+        elif path.name in ("service.py", SPEC_FILE):
             text = _replaced(text, json.dumps(kind.title, ensure_ascii=False), quoted, path)
             text = _replaced(text, str(kind.port), str(port), path)
         elif path.suffix == ".md":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -18,7 +19,7 @@ from cli.system import programs
 from cli.system.errors import StackError
 from cli.terminal.console import fail, out
 from cli.terminal.usage import examples
-from messages import tr
+from messages import language, tr
 
 commands = typer.Typer()
 _COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "bright_cyan", "bright_green", "bright_magenta")
@@ -84,11 +85,19 @@ def execute(
             tr("{service} is not running", service=service),
             tr("run ./deploy.sh start {service} first", service=service),
         )
-    terminal = ["--interactive", "--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else ["--interactive"]
-    command = context.args[1:] if context.args[:1] == ["--"] else context.args
+    has_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    raise typer.Exit(programs.call(_docker_exec(running[0].id, context.args, has_terminal=has_terminal)))
+
+
+def _docker_exec(container: str, arguments: Sequence[str], *, has_terminal: bool) -> list[str]:
+    """Return the command line that runs a command, by default a shell, in a container.
+
+    A service's own commands then write in the user's language.
+    """
+    terminal = ["--interactive", "--tty"] if has_terminal else ["--interactive"]
+    command = arguments[1:] if arguments[:1] == ["--"] else arguments
     # The SDK cannot connect a container to this terminal with its size, signals and raw input; the docker command can.
-    command = ["docker", "exec", *terminal, running[0].id, *(command or ["sh"])]
-    raise typer.Exit(programs.call(command))
+    return ["docker", "exec", *terminal, "--env", f"DYBER_LANGUAGE={language()}", container, *(command or ["sh"])]
 
 
 def _label(member: Member) -> str:

@@ -13,7 +13,7 @@ from cli.clients import addresses, formats
 from cli.commands.reading import StackOption, client_token, deployed
 from cli.terminal.console import err
 from cli.terminal.usage import examples
-from messages import tr
+from messages import chosen_language, tr
 
 commands = typer.Typer()
 
@@ -74,7 +74,11 @@ def client_configuration(
         _hint(addresses.container_hint(deployment.settings.gateway.bind, option))
     elif format in formats.IN_CONTAINERS and any(addresses.is_loopback(item["mcp"]) for item in services.values()):
         _hint(tr("add --from-container if {format} runs in a container", format=format))
-    sys.stdout.write(formats.render(format, services, token if with_token else None) + "\n")
+    # Services answer in Chinese unless they are asked for English or set to it.
+    language = "en" if chosen_language() == "en" else None
+    if language and format in formats.WITHOUT_LANGUAGE:
+        _hint(tr("{format} cannot ask for English: set DYBER_LANGUAGE=en in the services' environment", format=format))
+    sys.stdout.write(formats.render(format, services, token if with_token else None, language) + "\n")
     for hint in (formats.note(format, services), addresses.trust_hint(gateway, option)):
         if hint:
             _hint(hint)

@@ -1,6 +1,6 @@
 """Exports what every DyberPet MCP server is built from."""
 
-from dyber_kit.calling.accounts import AccountName
+from dyber_kit.calling.arguments.accounts import AccountName
 from dyber_kit.calling.completions import completion
 from dyber_kit.calling.prompts import prompt
 from dyber_kit.calling.resources import resource

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from dyber_kit import environment_number
 
+from template_server.texts import tr
+
 URL_SETTING = "TEMPLATE_UPSTREAM_URL"
 
 
@@ -34,7 +36,14 @@ class FeedSettings:
         """
         url = os.environ.get(URL_SETTING, "").strip()
         if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
-            raise ValueError(f"环境变量 {URL_SETTING} 的值 {url!r} 无效，应形如 https://example.org/feed.json")
+            raise ValueError(
+                tr(
+                    "The value {value} of the environment variable {name} is not usable; it must be like {example}",
+                    value=repr(url),
+                    name=URL_SETTING,
+                    example="https://example.org/feed.json",
+                )
+            )
         return cls(
             url=url or None,
             min_interval=environment_number("TEMPLATE_MIN_INTERVAL_SECONDS", 2, 0, 3600),

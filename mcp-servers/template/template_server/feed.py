@@ -28,7 +28,9 @@ from template_server.models import (
     WireFeed,
     WireItem,
 )
+from template_server.texts import tr_lazy
 
+SEARCH_TOOL = "template_search"
 #: Most pages of the feed that one call reads.
 MAX_PAGES = 10
 _LONGEST_TEXT = 20_000
@@ -86,7 +88,9 @@ class FeedReader:
                 break
         if after is not None:
             raise ServiceError(
-                ErrorCode.INVALID_ARGUMENT, "来源的内容在两次查询之间变了，无法接着翻页", "请不带 cursor 重新查询"
+                ErrorCode.INVALID_ARGUMENT,
+                tr_lazy("The feed has changed between the two calls, so there is no next page"),
+                tr_lazy("Search again without a cursor"),
             )
         items = fit_items(matches[:limit], self._settings.max_answer_chars - _FRAME_CHARS)
         more = more or len(items) < len(matches)
@@ -105,15 +109,18 @@ class FeedReader:
                 if entry.id == entry_id:
                     cut = clean_text(entry.text, max_chars, html=False)
                     return entry.model_copy(update={"text": cut.text, "truncated": cut.truncated or entry.truncated})
-        raise ServiceError(ErrorCode.NOT_FOUND, next_step="请使用 template_search 返回的 id")
+        raise ServiceError(ErrorCode.NOT_FOUND, next_step=tr_lazy("Use an id that {tool} returned", tool=SEARCH_TOOL))
 
     async def _pages(self) -> AsyncIterator[FeedPage]:
         if self._feed.url is None:
             raise ServiceError(
                 ErrorCode.NOT_CONFIGURED,
-                f"还没有设置数据来源 {URL_SETTING}",
-                f"请管理员在 Pulumi.<栈>.yaml 的 dyber:services 下为 template 设置 environment: {URL_SETTING}"
-                "（一个 JSON Feed 的地址），再部署",
+                tr_lazy("The address of the feed ({setting}) is not set", setting=URL_SETTING),
+                tr_lazy(
+                    "Ask the operator to set {setting} (the address of a JSON Feed) in Pulumi.<stack>.yaml, under "
+                    "dyber:services in the environment of this service, and to deploy it again",
+                    setting=URL_SETTING,
+                ),
             )
         url: str | None = self._feed.url
         for _ in range(MAX_PAGES):
@@ -136,11 +143,15 @@ class FeedReader:
             wire = WireFeed.model_validate_json(answer.content)
         except ValidationError:
             raise ServiceError(
-                ErrorCode.UPSTREAM_CHANGED, "来源的回答不是 JSON Feed", f"请检查 {URL_SETTING} 指向的内容"
+                ErrorCode.UPSTREAM_CHANGED,
+                tr_lazy("The answer is not a JSON Feed"),
+                tr_lazy("Ask the operator to check what {setting} leads to", setting=URL_SETTING),
             ) from None
         next_url = urljoin(url, wire.next_url) if wire.next_url else None
         if next_url and urlsplit(next_url).hostname != self._host:
-            raise ServiceError(ErrorCode.UPSTREAM_CHANGED, "来源的下一页在另一个网站上，没有读取")
+            raise ServiceError(
+                ErrorCode.UPSTREAM_CHANGED, tr_lazy("The next page of the feed is on another site, and was not read")
+            )
         title = clean_text(wire.title, 200, html=False).text
         return FeedPage(title=title, entries=[_entry(item) for item in wire.items], next_url=next_url)
 
@@ -154,11 +165,16 @@ def _check_status(answer: httpx2.Response) -> None:
         seconds = answer.headers.get("retry-after", "")
         raise ServiceError(ErrorCode.RATE_LIMITED, retry_after=float(seconds) if seconds.isdigit() else None)
     if status in (401, 403):
-        raise ServiceError(ErrorCode.ACCESS_RESTRICTED, f"来源拒绝了访问（HTTP {status}）", whole_account=True)
+        message = tr_lazy("The feed's site refused access (HTTP {status})", status=status)
+        raise ServiceError(ErrorCode.ACCESS_RESTRICTED, message, whole_account=True)
     if status >= 500:
-        raise ServiceError(ErrorCode.UPSTREAM_UNREACHABLE, f"来源出错（HTTP {status}）")
+        raise ServiceError(
+            ErrorCode.UPSTREAM_UNREACHABLE, tr_lazy("The feed's site had an error (HTTP {status})", status=status)
+        )
     raise ServiceError(
-        ErrorCode.UPSTREAM_CHANGED, f"来源没有给出内容（HTTP {status}）", f"请检查 {URL_SETTING} 是否仍然有效"
+        ErrorCode.UPSTREAM_CHANGED,
+        tr_lazy("The feed's site gave no content (HTTP {status})", status=status),
+        tr_lazy("Ask the operator to check whether {setting} is still valid", setting=URL_SETTING),
     )
 
 

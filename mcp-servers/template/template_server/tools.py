@@ -14,6 +14,7 @@ from pydantic import Field
 
 from template_server.feed import FeedReader
 from template_server.models import Countdown, Echo, Entry, SearchResult
+from template_server.texts import tr
 
 
 @tool(title="回声", read_only=True, open_world=False)
@@ -34,7 +35,7 @@ async def template_countdown(
     started = time.perf_counter()
     for step in range(1, steps + 1):
         await asyncio.sleep(interval_ms / 1000)
-        await ctx.report_progress(step, steps, f"还剩 {steps - step} 步")
+        await ctx.report_progress(step, steps, tr("Steps left: {count}", count=steps - step))
     return Countdown(steps=steps, seconds=round(time.perf_counter() - started, 3))
 
 

@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 import pytest
 from dyber_kit import ErrorCode, Metrics, ServiceError, Settings
+from dyber_kit.language import using_language
 from dyber_kit.upstream.cache import Cache
 
 import template_stand_in
 from template_server.config import URL_SETTING, FeedSettings
-from template_server.feed import MAX_PAGES, FeedReader
+from template_server.feed import MAX_PAGES, SEARCH_TOOL, FeedReader
 from template_server.service import NAME
 
 MakeReader = Callable[..., FeedReader]
@@ -85,6 +86,9 @@ async def test_an_unknown_entry_is_not_found(reader: MakeReader) -> None:
     with pytest.raises(ServiceError) as raised:
         await reader().get("entry-99", 4000)
     assert raised.value.code is ErrorCode.NOT_FOUND
+    assert raised.value.next_step == f"请使用 {SEARCH_TOOL} 返回的 id"
+    with using_language("en"):
+        assert raised.value.next_step == f"Use an id that {SEARCH_TOOL} returned"
 
 
 async def test_concurrent_searches_fetch_a_page_once(reader: MakeReader) -> None:

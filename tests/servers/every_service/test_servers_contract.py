@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 from dyber_kit import Settings, create_app, tool
@@ -35,6 +38,15 @@ def test_the_lock_file_equals_the_contract_of_the_current_code(contract):
     service, actual = contract
     kept = (SERVERS / service / "tools.lock.json").read_text(encoding="utf-8")
     assert kept == render(actual), f"run: python -m dyber_kit.contract {PACKAGES[service]} --write FILE"
+
+
+def test_the_contract_does_not_depend_on_the_language_of_the_service(contract):
+    service, actual = contract
+    path = os.pathsep.join(str(SERVERS / folder) for folder in ("kit", service))
+    environment = {**os.environ, "PYTHONPATH": path, "DYBER_LANGUAGE": "en"}
+    command = [sys.executable, "-m", "dyber_kit.contract", PACKAGES[service]]
+    in_english = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    assert in_english.stdout == render(actual)
 
 
 def test_tool_names_start_with_the_service_and_are_valid_for_every_client(contract):

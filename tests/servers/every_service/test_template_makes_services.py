@@ -30,6 +30,7 @@ COPIED_FOLDERS = (
 )  # fmt: skip
 COPIED_FILES = ("conftest.py", "pyproject.toml", "tests/__init__.py")
 SHARED_TESTS = (
+    "test_servers_catalogues.py",
     "test_servers_contract.py",
     "test_servers_every_service.py",
     "test_servers_secrets.py",
@@ -77,7 +78,7 @@ class Made:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=900,
         )
 
 

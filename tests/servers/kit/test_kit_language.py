@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from dyber_kit import ErrorCode, ServiceError, Settings
 from dyber_kit import language as languages
-from dyber_kit.calling.arguments import read_arguments
+from dyber_kit.calling.arguments.reading import read_arguments
 from dyber_kit.calling.cursors import decode_cursor
 from dyber_kit.errors import KINDS
 from dyber_kit.language import (

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from messages import either
+from messages import chosen_language, either
 from toolchain.errors import SetupError
 from toolchain.progress import PlainProgress
 
@@ -29,6 +29,17 @@ def test_the_language_is_chinese_unless_the_environment_says_english(monkeypatch
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert either("你好", "hello") == expected
+
+
+@pytest.mark.parametrize(
+    ("variable", "expected"), [("en", "en"), ("EN_us", "en"), ("zh", "zh"), (" ", None), (None, None)]
+)
+def test_only_the_users_own_variable_is_a_choice(monkeypatch, variable, expected):
+    monkeypatch.setenv("LANG", "en_US.UTF-8")
+    monkeypatch.delenv("DYBER_LANG", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("DYBER_LANG", variable)
+    assert chosen_language() == expected
 
 
 def test_an_error_shows_its_next_step():

@@ -11,10 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-_COPY_HEADER_STEP = (
-    "请在开发者工具的“网络”里选中一个发给平台的请求，复制它的请求标头 cookie 的值；"
-    "或右键“复制”→“以 cURL（bash）格式复制”"
+from dyber_kit.language import Text, tr_lazy
+
+_COPY_HEADER_STEP = tr_lazy(
+    "In the developer tools, under Network, select a request to the platform and copy the value of its request header "
+    "cookie; or right-click and choose Copy, Copy as cURL (bash)"
 )
+_JSON_LIST = tr_lazy("a JSON list")
 _ALIASES = {
     "expirationdate": "expires",
     "expiry": "expires",
@@ -35,8 +38,9 @@ _CURL_WITH_VALUE = ("-X", "--request", "-d", "--data", "--data-raw", "--data-bin
 class NotCookies(Exception):
     """Says that a text holds no usable cookies; `next_step` says what to paste instead."""
 
-    def __init__(self, reason: str, next_step: str = "") -> None:
+    def __init__(self, reason: Text, next_step: Text | None = None) -> None:
         super().__init__(reason)
+        self.reason = reason
         self.next_step = next_step
 
 
@@ -45,13 +49,13 @@ class Export:
     """Holds the unchecked cookies of a text: entries with name, value, domain, path, expires and so on.
 
     Attributes:
-        form: The name of the recognised form, in Chinese.
+        form: The name of the recognised form.
         cookies: The entries; of a JSON list, any values.
         origins: Stored data by origin, from Playwright's storage state.
         assume_platform: Whether entries without a domain are taken to belong to the platform.
     """
 
-    form: str
+    form: Text
     cookies: list[Any]
     origins: list[Any] = field(default_factory=list)
     assume_platform: bool = False
@@ -68,44 +72,52 @@ def read_export(text: str, domains: Sequence[str]) -> Export:
     if re.match(r"curl(?:\.exe)?\s", text):
         return _curl(text, domains)
     if re.match(r"(?:\$session\s*=|Invoke-(?:WebRequest|RestMethod)\b)", text):
-        raise NotCookies("这是 PowerShell 命令", "请改为“以 cURL（bash）格式复制”，或复制请求标头 cookie 的值")
+        raise NotCookies(
+            tr_lazy("This is a PowerShell command"),
+            tr_lazy("Choose Copy as cURL (bash) instead, or copy the value of the request header cookie"),
+        )
     if re.match(r"(?:await\s+)?fetch\(", text):
-        raise NotCookies("这是 fetch 代码，里面通常没有 Cookie", _COPY_HEADER_STEP)
+        raise NotCookies(tr_lazy("This is fetch code, which usually has no cookies"), _COPY_HEADER_STEP)
     if (rows := _netscape(text)) is not None:
-        return Export("cookies.txt（Netscape 格式）", rows)
+        return Export(tr_lazy("cookies.txt (Netscape format)"), rows)
     if lines := _SET_COOKIE.findall(text):
         cookies = [cookie for line in lines if (cookie := _set_cookie(line))]
-        return Export("Set-Cookie 行", cookies, assume_platform=True)
+        return Export(tr_lazy("Set-Cookie lines"), cookies, assume_platform=True)
     if values := _COOKIE.findall(text) or _COOKIE_ON_NEXT_LINE.findall(text):
-        return Export("Cookie 请求标头", _pairs(";".join(values)), assume_platform=True)
+        return Export(tr_lazy("a Cookie request header"), _pairs(";".join(values)), assume_platform=True)
     if re.match(r"# (?:Netscape )?HTTP Cookie File", text):
-        raise NotCookies("这是 cookies.txt，但里面没有 Cookie", "请在登录后的页面上重新导出")
+        raise NotCookies(
+            tr_lazy("This is a cookies.txt, but there are no cookies in it"),
+            tr_lazy("Export it again on a page where you are logged in"),
+        )
     if re.match(r"<!doctype|<html|<\?xml", text, re.IGNORECASE):
-        raise NotCookies("这是网页的源代码", _COPY_HEADER_STEP)
-    return Export("“名=值; 名=值”", _pairs(text), assume_platform=True)
+        raise NotCookies(tr_lazy("This is the source code of a web page"), _COPY_HEADER_STEP)
+    return Export(tr_lazy("“name=value; name=value”"), _pairs(text), assume_platform=True)
 
 
 def _json(text: str) -> Export:
     try:
         parsed = json.loads(text)
     except ValueError as error:
-        position = f"第 {error.lineno} 行" if isinstance(error, json.JSONDecodeError) else "某处"
-        raise NotCookies(f"JSON 在{position}不完整或有错误", "请重新完整地复制或导出一次") from None
+        reason = tr_lazy("The JSON is incomplete or has a fault")
+        if isinstance(error, json.JSONDecodeError):
+            reason = tr_lazy("The JSON is incomplete or has a fault in line {line}", line=error.lineno)
+        raise NotCookies(reason, tr_lazy("Copy or export all of it again")) from None
     except RecursionError:
-        raise NotCookies("JSON 嵌套得太深") from None
+        raise NotCookies(tr_lazy("The JSON is nested too deeply")) from None
     if isinstance(parsed, list):
-        return Export("JSON 列表", [_renamed(entry) for entry in parsed])
+        return Export(_JSON_LIST, [_renamed(entry) for entry in parsed])
     if isinstance(parsed.get("log"), dict) and "entries" in parsed["log"]:
-        raise NotCookies("这是 HAR 文件（网络记录）", _COPY_HEADER_STEP)
+        raise NotCookies(tr_lazy("This is a HAR file (a record of the network)"), _COPY_HEADER_STEP)
     origins = parsed.get("origins")
     if isinstance(listed := parsed.get("cookies"), list):
-        form = "Playwright 的 storage_state" if isinstance(origins, list) else "JSON 列表"
+        form = tr_lazy("Playwright's storage_state") if isinstance(origins, list) else _JSON_LIST
         return Export(form, [_renamed(entry) for entry in listed], origins if isinstance(origins, list) else [])
     pairs = listed if isinstance(listed, dict) else parsed
     if pairs and all(isinstance(value, str | int | float) for value in pairs.values()):
         cookies = [{"name": name, "value": value} for name, value in pairs.items()]
-        return Export("{名: 值} 的 JSON", cookies, assume_platform=True)
-    raise NotCookies("JSON 里没有 cookies 列表，也不是 {名: 值}")
+        return Export(tr_lazy('JSON of the form {"name": value}'), cookies, assume_platform=True)
+    raise NotCookies(tr_lazy('The JSON has no list cookies, and is not of the form {"name": value}'))
 
 
 def _renamed(entry: Any) -> Any:
@@ -152,7 +164,7 @@ def _pairs(text: str) -> list[dict[str, Any]]:
     for number, part in enumerate((part for part in re.split(r"[;\n]", text) if part.strip()), 1):
         name, equals, value = part.strip().partition("=")
         if not equals or not name.strip() or re.search(r"\s", name.strip()):
-            raise NotCookies(f"认不出这是什么格式：第 {number} 段不是“名=值”")
+            raise NotCookies(tr_lazy("The form is not known: part {number} is not “name=value”", number=number))
         cookies.append({"name": name.strip(), "value": value.strip()})
     return cookies
 
@@ -185,7 +197,10 @@ def _curl(text: str, domains: Sequence[str]) -> Export:
     try:
         words = _words(text)
     except ValueError:
-        raise NotCookies("这是 cURL 命令，但引号不完整", "请重新完整地复制，或只给它的 cookie 标头的值") from None
+        raise NotCookies(
+            tr_lazy("This is a cURL command, but a quote is not closed"),
+            tr_lazy("Copy all of it again, or give only the value of its cookie header"),
+        ) from None
     headers: list[str] = []
     addresses: list[str] = []
     remaining = iter(words[1:])
@@ -203,15 +218,23 @@ def _curl(text: str, domains: Sequence[str]) -> Export:
             addresses.append(word)
     hosts = [urlsplit(url if "//" in url else f"//{url}").hostname or "" for url in addresses]
     if not any(host == domain or host.endswith(f".{domain}") for host in hosts for domain in domains):
-        where = f"发给 {hosts[0]} 的" if hosts and hosts[0] else "没有网址的"
-        raise NotCookies(f"这是{where} cURL 命令", f"请复制一个发给 {domains[0]} 的请求")
+        reason = tr_lazy("This is a cURL command without an address")
+        if hosts and hosts[0]:
+            reason = tr_lazy("This is a cURL command to {host}", host=hosts[0])
+        raise NotCookies(reason, tr_lazy("Copy a request to {domain}", domain=domains[0]))
     values = [header.partition(":")[2].strip() for header in headers if header.lower().startswith("cookie:")]
     values = [value for value in values if value]
     if not values:
-        raise NotCookies("这是 cURL 命令，但没有 cookie 标头", f"请在登录后的页面上，复制一个发给 {domains[0]} 的请求")
+        raise NotCookies(
+            tr_lazy("This is a cURL command, but it has no cookie header"),
+            tr_lazy("Copy a request to {domain}, on a page where you are logged in", domain=domains[0]),
+        )
     if any("=" not in value for value in values):
-        raise NotCookies("这是 cURL 命令，它的 Cookie 在一个文件里（-b 文件）", "请直接导入那个 cookies.txt 文件")
-    return Export("cURL 命令", _pairs(";".join(values)), assume_platform=True)
+        raise NotCookies(
+            tr_lazy("This is a cURL command whose cookies are in a file (-b file)"),
+            tr_lazy("Import that cookies.txt itself"),
+        )
+    return Export(tr_lazy("a cURL command"), _pairs(";".join(values)), assume_platform=True)
 
 
 def _words(text: str) -> list[str]:

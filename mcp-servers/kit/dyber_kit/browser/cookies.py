@@ -14,6 +14,7 @@ from typing import Any
 from dyber_kit.browser.cookie_forms import Export, NotCookies, read_export
 from dyber_kit.browser.sessions import StorageState
 from dyber_kit.errors import ErrorCode, ServiceError
+from dyber_kit.language import Text, joined_names, tr, tr_lazy
 
 #: Longest import accepted, in characters; exports often hold the whole browser.
 MAX_IMPORT_CHARS = 4_000_000
@@ -27,9 +28,10 @@ _MAX_COOKIE_CHARS = 4096
 _MAX_SECONDS, _MAX_MILLISECONDS = 1e11, 1e14
 #: Playwright's expiry of a session cookie.
 _NO_EXPIRY = -1.0
-_FORMS = (
-    "浏览器扩展导出的 JSON、cookies.txt（Netscape）、Playwright 的 storage_state、{名: 值}、"
-    "“Cookie: 名=值; 名=值”、Set-Cookie 行，或复制的 cURL 命令（bash、cmd）"
+_FORMS_STEP = tr_lazy(
+    "Forms that can be imported: JSON that a browser extension exports, cookies.txt (Netscape), Playwright's "
+    'storage_state, {"name": value}, “Cookie: name=value; name=value”, Set-Cookie lines, or a copied cURL command (bash, '
+    "cmd)"
 )
 
 
@@ -39,15 +41,15 @@ class CookieImport:
 
     Attributes:
         state: The storage state to keep.
-        form: The name of the recognised form, in Chinese, for example “cookies.txt”.
+        form: The name of the recognised form, for example “cookies.txt”.
         logged_in: Whether the session can be logged in: it has the login cookie, which has not expired.
-        warnings: Warnings for people, in Chinese, without any cookie value.
+        warnings: Warnings for people, without any cookie value.
     """
 
     state: StorageState
-    form: str
+    form: Text
     logged_in: bool
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[Text] = field(default_factory=list)
 
 
 def import_cookies(text: str, domains: Sequence[str], login_cookie: str | None = None) -> CookieImport:
@@ -67,27 +69,43 @@ def import_cookies(text: str, domains: Sequence[str], login_cookie: str | None =
     """
     text = text.strip("\ufeff \t\r\n")
     if not text:
-        raise _refused("没有内容")
+        raise _refused(tr_lazy("there is no content"))
     if len(text) > MAX_IMPORT_CHARS:
-        raise _refused(f"内容超过 {MAX_IMPORT_CHARS} 个字符")
+        raise _refused(tr_lazy("the content has more than {most} characters", most=MAX_IMPORT_CHARS))
     try:
         export = read_export(text, domains)
     except NotCookies as error:
-        raise _refused(str(error), error.next_step) from None
+        raise _refused(error.reason, error.next_step) from None
     cookies = _platform_cookies(export, domains)
     if not cookies:
-        sites = "、".join(sorted({site for entry in export.cookies if (site := _site(entry))})[:5]) or "无"
-        raise _refused(f"这是{export.form}，但没有 {domains[0]} 的 Cookie（找到的网站：{sites}）")
+        sites = sorted({site for entry in export.cookies if (site := _site(entry))})[:5]
+        raise _refused(
+            tr_lazy(
+                "the form is {form}, but there are no cookies of {domain} (sites in it: {sites})",
+                form=export.form,
+                domain=domains[0],
+                sites=joined_names(sites) or tr("none"),
+            )
+        )
     now = time.time()
     alive = [cookie for cookie in cookies if cookie["expires"] == _NO_EXPIRY or cookie["expires"] > now]
     logged_in = login_cookie is None or any(cookie["name"] == login_cookie and cookie["value"] for cookie in alive)
     warnings = []
     if not logged_in:
         expired = any(cookie["name"] == login_cookie and cookie["value"] for cookie in cookies)
-        why = f"{login_cookie} 已过期" if expired else f"没有 {login_cookie}（它是 HttpOnly，有的导出方式看不到）"
-        warnings.append(f"导入的 Cookie {why}，不会是登录状态；请先在浏览器里登录，再用能导出 HttpOnly 的扩展导出")
+        why = tr_lazy("have no {name} (it is HttpOnly, which some ways to export do not see)", name=login_cookie)
+        if expired:
+            why = tr_lazy("have a {name} that has expired", name=login_cookie)
+        warnings.append(
+            tr_lazy(
+                "The imported cookies {why}, so the session is not logged in; log in in the browser first, then export "
+                "with an extension that exports HttpOnly cookies",
+                why=why,
+            )
+        )
     elif len(alive) < len(cookies):
-        warnings.append(f"{len(cookies) - len(alive)} 个 Cookie 已过期，不会起作用")
+        expired_count = len(cookies) - len(alive)
+        warnings.append(tr_lazy("Cookies that have expired and have no effect: {count}", count=expired_count))
     origins = [origin for origin in export.origins if _origin_belongs(origin, domains)]
     return CookieImport({"cookies": cookies, "origins": origins}, export.form, logged_in, warnings)
 
@@ -117,16 +135,18 @@ def _site(entry: Any) -> str | None:
 def _cookie(entry: Any, number: int, default_domain: str | None) -> dict[str, Any]:
     """Return an entry in Playwright's form; error messages name an unusable entry by its `number`."""
     if not isinstance(entry, dict):
-        raise _refused(f"第 {number} 个 Cookie 不是 JSON 对象")
+        raise _refused(tr_lazy("cookie {number} is not a JSON object", number=number))
     name, value, site = entry.get("name"), entry.get("value"), _site(entry)
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise _refused(f"第 {number} 个 Cookie 的 name 缺失或无效")
+        raise _refused(tr_lazy("the name of cookie {number} is missing or not usable", number=number))
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str) or not _VALUE.fullmatch(value) or len(name) + len(value) > _MAX_COOKIE_CHARS:
-        raise _refused(f"Cookie {name} 的 value 缺失、太长或含有不允许的字符")
+        raise _refused(
+            tr_lazy("the value of the cookie {name} is missing, too long or has forbidden characters", name=name)
+        )
     if site is None and default_domain is None:
-        raise _refused(f"Cookie {name} 没有 domain")
+        raise _refused(tr_lazy("the cookie {name} has no domain", name=name))
     dotted = site is None or (entry["domain"].strip().startswith(".") and entry.get("hostOnly") is not True)
     domain = f".{default_domain}" if site is None else f"{'.' if dotted else ''}{site}"
     path = entry.get("path")
@@ -196,6 +216,6 @@ def _origin_belongs(origin: Any, domains: Sequence[str]) -> bool:
     return match is not None and _belongs(match[1].lower(), domains)
 
 
-def _refused(reason: str, next_step: str = "") -> ServiceError:
-    step = next_step or f"可用的格式：{_FORMS}"
-    return ServiceError(ErrorCode.INVALID_ARGUMENT, f"无法导入 Cookie：{reason}", step)
+def _refused(reason: Text, next_step: Text | None = None) -> ServiceError:
+    message = tr_lazy("The cookies cannot be imported: {reason}", reason=reason)
+    return ServiceError(ErrorCode.INVALID_ARGUMENT, message, next_step or _FORMS_STEP)

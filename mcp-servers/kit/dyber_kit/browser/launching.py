@@ -16,6 +16,7 @@ import anyio
 from playwright.async_api import Browser, Playwright, async_playwright
 
 from dyber_kit.errors import ErrorCode, ServiceError
+from dyber_kit.language import Text, joined_sentences, tr, tr_lazy
 from dyber_kit.times import duration
 
 logger = logging.getLogger("dyber.browser")
@@ -28,6 +29,7 @@ _LONGEST_PAUSE_SECONDS = 60.0
 # A crash within this time is an early crash; so many early crashes in a row count as a failed start.
 _EARLY_SECONDS = 30.0
 _MAX_EARLY_CRASHES = 3
+_STARTING = tr_lazy("The browser is starting")
 
 Launch = Callable[[Playwright], Awaitable[Browser]]
 
@@ -41,11 +43,11 @@ class Launcher:
 
     Args:
         launch: Starts a browser or connects to one; raises Playwright's Error or OSError.
-        failure: The error message when that fails, in Chinese.
-        next_step: What people should do then, in Chinese.
+        failure: The error message when that fails.
+        next_step: What people should do then.
     """
 
-    def __init__(self, launch: Launch, failure: str, next_step: str) -> None:
+    def __init__(self, launch: Launch, failure: Text, next_step: Text) -> None:
         self._launch = launch
         self._failure = failure
         self._next_step = next_step
@@ -77,12 +79,12 @@ class Launcher:
 
     @property
     def problem(self) -> str | None:
-        """Return why no page can be opened now, in Chinese; None when pages can be opened."""
+        """Return why no page can be opened now; None when pages can be opened."""
         if self._current() is not None:
             return None
         if not self._failed:
-            return "浏览器正在启动"
-        return f"{self._failure}；{self._retry_text()}"
+            return str(_STARTING)
+        return joined_sentences([self._failure, self._retry_text()])
 
     async def browser(self) -> Browser:
         """Return the running browser; wait for one that is being started, unless the last start failed.
@@ -101,7 +103,7 @@ class Launcher:
         seconds = max(1.0, self._retry_at - time.monotonic())
         if self._failed:
             raise ServiceError(ErrorCode.INTERNAL, self._failure, self._next_step, retry_after=seconds)
-        raise ServiceError(ErrorCode.BUSY, "浏览器正在启动", "请稍等", retry_after=_START_SECONDS)
+        raise ServiceError(ErrorCode.BUSY, _STARTING, tr_lazy("Wait a moment"), retry_after=_START_SECONDS)
 
     async def discard(self, browser: Browser, *, crashed: bool = False) -> None:
         """Close our Chromium, or only the connection to the user's browser; the background task starts the next one.
@@ -119,7 +121,9 @@ class Launcher:
 
     def _retry_text(self) -> str:
         seconds = self._retry_at - time.monotonic()
-        return f"{duration(seconds)}后自动再试" if seconds > 0 else "正在再试"
+        if seconds <= 0:
+            return tr("another try is running")
+        return tr("the next try is in {duration}", duration=duration(seconds))
 
     def _on_lost(self, browser: Browser, crashed: bool = True) -> None:
         if browser is not self._browser or self._stopping:

@@ -9,18 +9,21 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from dyber_kit.browser.visits import Paths, Snapshot
+from dyber_kit.language import Text, tr, tr_lazy
 from dyber_kit.times import SHANGHAI
 
 #: `scan`: not scanned yet; `confirm`: scanned, to be confirmed on the phone; then the second proofs that the platform
 #: may want, and the two ends without a login.
 Step = Literal["scan", "confirm", "sms_code", "captcha", "second_code", "expired", "failed"]
 #: The second proofs, for people.
-PROOFS: dict[Step, str] = {
-    "sms_code": "短信验证码",
-    "captcha": "滑块或图形验证",
-    "second_code": "用已登录该账号的 App 再扫一个验证身份的二维码",
+PROOFS: dict[Step, Text] = {
+    "sms_code": tr_lazy("a code in a text message"),
+    "captcha": tr_lazy("a slider or a picture puzzle"),
+    "second_code": tr_lazy("the scan of another QR code, which proves who you are, with the App of this account"),
 }
-_CAPTCHA_TEXTS = ("滑块", "拖动", "点击验证", "请通过验证", "安全验证")
+#: Words on the pages of platforms.
+_SCAN_WORD, _SMS_WORD = "扫码", "短信"
+_CAPTCHA_WORDS = ("滑块", "拖动", "点击验证", "请通过验证", "安全验证")
 
 
 @dataclass(frozen=True)
@@ -62,19 +65,19 @@ class LoginPage:
         """
         text = snapshot["text"]
         if urlsplit(snapshot["url"]).path.startswith(tuple(self.proof_paths)):
-            if "扫码" in text:
+            if _SCAN_WORD in text:
                 return "second_code"
-            return "sms_code" if snapshot["code_input"] or "短信" in text else "captcha"
+            return "sms_code" if snapshot["code_input"] or _SMS_WORD in text else "captcha"
         # The login box with the code also has a field for the login by telephone number.
         if not snapshot["qr"]:
             if snapshot["code_input"]:
                 return "sms_code"
-            if any(word in text for word in _CAPTCHA_TEXTS):
+            if any(word in text for word in _CAPTCHA_WORDS):
                 return "captcha"
         return "captcha" if captcha else self.statuses.get(code_status, "scan")
 
-    def advice(self, title: str, step: Step, expires_at: datetime, attached: bool) -> str:
-        """Return what to do while a login is at `step`, in Chinese.
+    def advice(self, title: Text | str, step: Step, expires_at: datetime, attached: bool) -> str:
+        """Return what to do while a login is at `step`, in the language of the current request.
 
         Args:
             title: The platform's name for people.
@@ -82,23 +85,42 @@ class LoginPage:
             expires_at: The time when the code becomes invalid.
             attached: Whether the page is in the user's own browser.
         """
-        until = f"{expires_at.astimezone(SHANGHAI):%H:%M:%S}（北京时间）"
+        until = f"{expires_at.astimezone(SHANGHAI):%H:%M:%S}"
         if step in PROOFS:
-            return f"{title}还要求：{PROOFS[step]}。{_proof_advice(title, attached)}。{until}前有效"
+            return tr(
+                "{title} also asks for: {proof}. {advice}. This is valid until {until} (China Standard Time)",
+                title=title,
+                proof=PROOFS[step],
+                advice=_proof_advice(title, attached),
+                until=until,
+            )
         match step:
             case "scan":
-                return f"二维码等待扫描，{until}过期：请用户扫码，十几秒后再查；不要重新获取，否则这个二维码作废"
+                return tr(
+                    "The QR code waits for its scan and expires at {until} (China Standard Time): have the user scan "
+                    "it, and look again after some ten seconds; do not get another one, which would make it void",
+                    until=until,
+                )
             case "confirm":
-                return f"已扫码：请用户在手机上点“确认登录”，{until}前有效；不要重新获取二维码"
+                return tr(
+                    "The code was scanned: have the user confirm the login on the phone until {until} (China Standard "
+                    "Time); do not get another code",
+                    until=until,
+                )
             case "expired":
-                return f"二维码没有及时扫描，已过期：请再调用 {self.code_tool} 获取新的"
-        return f"登录页面中途出错：请再调用 {self.code_tool} 获取新的二维码"
+                return tr(
+                    "The code was not scanned in time and has expired: call {tool} again for a new one",
+                    tool=self.code_tool,
+                )
+        return tr("The login page failed on the way: call {tool} again for a new code", tool=self.code_tool)
 
 
-def _proof_advice(title: str, attached: bool) -> str:
+def _proof_advice(title: Text | str, attached: bool) -> str:
     if attached:
-        return f"请用户到自己的浏览器里，在打开的{title}标签页中完成这一步"
-    return (
-        f"请用户在自己的浏览器里登录{title}并完成这一步，再由管理员导入 Cookie 或改用自己的浏览器"
-        f"（{title}服务 README “先登录”的 2、3）；手机上显示已登录不算数"
+        return tr("Have the user do this in their own browser, in the tab of {title} that is open", title=title)
+    return tr(
+        "Have the user log in to {title} in their own browser and do this there; then the operator imports the cookies "
+        "or uses that browser (README of the service for {title}, “Log in first”, 2 and 3); a login that only the "
+        "phone shows does not count",
+        title=title,
     )

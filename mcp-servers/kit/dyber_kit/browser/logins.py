@@ -19,6 +19,7 @@ from dyber_kit.browser.qr import as_png, as_text, read_rows
 from dyber_kit.browser.visits import Snapshot, Visit
 from dyber_kit.browser.walls import Wall
 from dyber_kit.errors import ErrorCode, ServiceError
+from dyber_kit.language import tr_lazy
 
 logger = logging.getLogger("dyber.logins")
 
@@ -162,7 +163,9 @@ class Logins:
                 raise wall.error()
             await asyncio.sleep(_SHOW_POLL_SECONDS)
         raise ServiceError(
-            ErrorCode.UPSTREAM_CHANGED, "登录页面没有显示二维码", "请稍后重试；或导入 Cookie，见 README 的“先登录”"
+            ErrorCode.UPSTREAM_CHANGED,
+            tr_lazy("The login page showed no QR code"),
+            tr_lazy("Try again later; or import cookies, see “Log in first” in the README"),
         )
 
     def _address(self, url: Any) -> str | None:

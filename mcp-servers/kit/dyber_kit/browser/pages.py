@@ -17,6 +17,7 @@ from dyber_kit.browser.pool import BrowserPool
 from dyber_kit.browser.sessions import DEFAULT_ACCOUNT, SessionStore
 from dyber_kit.browser.visits import Paths, Visit, visiting
 from dyber_kit.errors import ErrorCode, ServiceError
+from dyber_kit.language import joined_names, tr_lazy
 from dyber_kit.observing.metrics import Metrics
 from dyber_kit.upstream.breaker import Breaker
 from dyber_kit.upstream.pacing import Pacer
@@ -80,11 +81,14 @@ class Pages:
         if not name:
             return self._accounts[0]
         if name not in self._accounts:
-            known = "、".join(self._accounts)
             raise ServiceError(
                 ErrorCode.INVALID_ARGUMENT,
-                f"没有名为 {name} 的账号",
-                f"可用的账号：{known}；不填则用 {self._accounts[0]}",
+                tr_lazy("There is no account {name}", name=name),
+                tr_lazy(
+                    "Accounts: {names}; without one, {first} is used",
+                    names=joined_names(self._accounts),
+                    first=self._accounts[0],
+                ),
             )
         return name
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from dyber_kit.browser.sessions import DEFAULT_ACCOUNT
+from dyber_kit.language import tr
 from dyber_kit.settings import environment_number
 
 _ACCOUNT = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
@@ -82,7 +83,14 @@ def environment_origin(name: str, default: str) -> str:
     url = (os.environ.get(name) or default).rstrip("/")
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query:
-        raise ValueError(f"环境变量 {name} 的值 {url!r} 无效，应形如 {default}")
+        raise ValueError(
+            tr(
+                "The value {value} of the environment variable {name} is not usable; it must be like {example}",
+                name=name,
+                value=repr(url),
+                example=default,
+            )
+        )
     return url
 
 
@@ -92,7 +100,11 @@ def _accounts(variable: str) -> tuple[str, ...]:
     wrong = [name for name in names if not _ACCOUNT.fullmatch(name)]
     if wrong or len(set(names)) < len(names):
         raise ValueError(
-            f"环境变量 {variable} 的值 {raw!r} 无效，应为用逗号分开、互不相同的名字"
-            "（小写字母、数字、-、_），如 main,second"
+            tr(
+                "The value {value} of the environment variable {name} is not usable; it must be different names "
+                "separated by commas (lower-case letters, digits, -, _), such as main,second",
+                name=variable,
+                value=repr(raw),
+            )
         )
     return names

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from dyber_kit.browser.walls import Walls
+from dyber_kit.language import Text
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,6 @@ class Platform:
     login_cookie: str | None = None
 
     @property
-    def title(self) -> str:
+    def title(self) -> Text | str:
         """Return the platform's name for people."""
         return self.walls.title

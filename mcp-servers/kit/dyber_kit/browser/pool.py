@@ -23,6 +23,7 @@ from playwright.async_api import Browser, BrowserContext, BrowserType, Error, Pa
 from dyber_kit.browser.launching import CLOSE_SECONDS, Launcher
 from dyber_kit.browser.sessions import DEFAULT_ACCOUNT, SessionStore, StorageState
 from dyber_kit.errors import ErrorCode, ServiceError
+from dyber_kit.language import Text, tr, tr_lazy
 from dyber_kit.observing import tracing
 from dyber_kit.observing.metrics import Metrics
 from dyber_kit.settings import environment_flag, environment_number
@@ -145,7 +146,7 @@ class BrowserPool:
             yield
 
     async def problem(self) -> str | None:
-        """Return why no page can be opened now, in Chinese, or None; starts nothing and waits for nothing."""
+        """Return why no page can be opened now, or None; starts nothing and waits for nothing."""
         return self._launcher.problem
 
     @asynccontextmanager
@@ -195,7 +196,7 @@ class BrowserPool:
         with anyio.move_on_after(self._settings.queue_seconds) as waiting:
             await self._turns.acquire()
         if waiting.cancelled_caught:
-            raise ServiceError(ErrorCode.BUSY, "浏览器正在处理其他请求", "请一次只发一个请求", retry_after=15)
+            raise ServiceError(ErrorCode.BUSY, tr_lazy("The browser is busy with other requests"), retry_after=15)
         try:
             yield
         finally:
@@ -227,8 +228,8 @@ class BrowserPool:
         if self.attached and account != DEFAULT_ACCOUNT:
             raise ServiceError(
                 ErrorCode.INVALID_ARGUMENT,
-                "使用用户自己的浏览器时只有一个账号",
-                "请不要指定账号；账号就是该浏览器里登录的账号",
+                tr_lazy("With the user's own browser there is only one account"),
+                tr_lazy("Name no account; the account is the one that is logged in in that browser"),
             )
         if browser is not self._contexts_browser:
             self._contexts.clear()
@@ -308,20 +309,30 @@ class BrowserPool:
             return browser
         raise AssertionError("unreachable")
 
-    def _failure(self) -> str:
+    def _failure(self) -> Text:
         if self.attached:
-            return f"无法连接用户的浏览器（{self._settings.cdp_url}）"
-        return f"浏览器无法启动（{self._settings.chromium_path}），请查看服务日志"
+            return tr_lazy("The user's browser cannot be reached ({address})", address=self._settings.cdp_url)
+        return tr_lazy(
+            "The browser ({file}) does not start; look at the service's log", file=self._settings.chromium_path
+        )
 
-    def _next_step(self) -> str:
+    def _next_step(self) -> Text:
         if self.attached:
-            return "请确认浏览器以 --remote-debugging-port 启动、BROWSER_CDP_URL 正确且能从容器访问，再重试"
-        return "请查看服务日志，确认容器内存足够后重试"
+            return tr_lazy(
+                "Check that the browser was started with --remote-debugging-port, and that BROWSER_CDP_URL is correct "
+                "and can be reached from the container; then try again"
+            )
+        return tr_lazy("Look at the service's log, check that the container has enough memory, then try again")
 
 
 def crashed() -> ServiceError:
     """Return the failure to report when the browser or its page crashed in the middle of a call."""
-    return ServiceError(ErrorCode.INTERNAL, "浏览器在操作中崩溃，正在重新启动", "请再试一次", retry_after=5)
+    return ServiceError(
+        ErrorCode.INTERNAL,
+        tr_lazy("The browser crashed during the operation and is restarting"),
+        tr_lazy("Try once more"),
+        retry_after=5,
+    )
 
 
 def is_gone(error: Exception, page: Page | None = None) -> bool:
@@ -350,7 +361,14 @@ def check_cdp_url(url: str) -> None:
     except ValueError:
         usable = False
     if not usable:
-        raise ValueError(f"环境变量 BROWSER_CDP_URL 的值 {url!r} 无效，应形如 http://host:9222")
+        raise ValueError(
+            tr(
+                "The value {value} of the environment variable {name} is not usable; it must be like {example}",
+                name="BROWSER_CDP_URL",
+                value=repr(url),
+                example="http://host:9222",
+            )
+        )
 
 
 async def _with_ip_address(url: str) -> str:

@@ -18,6 +18,7 @@ from dyber_kit.browser.platform_settings import PlatformSettings
 from dyber_kit.browser.platforms import Platform
 from dyber_kit.browser.sessions import DEFAULT_ACCOUNT, SessionStore
 from dyber_kit.errors import ServiceError
+from dyber_kit.language import joined_names, tr
 from dyber_kit.settings import Settings
 
 ReadSettings = Callable[[Path | None], PlatformSettings]
@@ -50,27 +51,50 @@ def manage_sessions(
 
 
 def _run(platform: Platform, read_settings: ReadSettings, action: str, account: str, settings: Settings) -> str:
-    """Perform the action and return a message about it, in Chinese. Raises ServiceError, ValueError or OSError."""
+    """Perform the action and return a message about it. Raises ServiceError, ValueError or OSError."""
     if settings.data_dir is None:
-        raise ValueError("没有设置 DYBER_DATA，会话无处保存")
+        raise ValueError(tr("DYBER_DATA is not set, so there is no place to keep sessions"))
     site = read_settings(settings.data_dir)
     account = account or site.accounts[0]
     if account not in site.accounts:
-        known = "、".join(site.accounts)
-        raise ValueError(f"没有名为 {account} 的账号，可用：{known}（环境变量 {site.PREFIX}_ACCOUNTS）")
+        raise ValueError(
+            tr(
+                "There is no account {name}; accounts (environment variable {variable}): {names}",
+                name=account,
+                variable=f"{site.PREFIX}_ACCOUNTS",
+                names=joined_names(site.accounts),
+            )
+        )
     store = SessionStore(settings.data_dir)
     stored_name = DEFAULT_ACCOUNT if account == site.accounts[0] else account
     if action == "import":
         base_host = urlsplit(site.base_url).hostname or ""
         imported = import_cookies(_standard_input(), [*platform.domains, base_host], platform.login_cookie)
         if not imported.logged_in and _has_login(store, stored_name, platform.login_cookie):
-            raise ValueError(f"{imported.warnings[0]}。账号 {account} 已有会话，没有用它替换；确要替换，请先 delete")
+            raise ValueError(
+                tr(
+                    "{warning}. The account {account} has a session, which was not replaced; to replace it, delete it "
+                    "first",
+                    warning=imported.warnings[0],
+                    account=account,
+                )
+            )
         store.write(imported.state, stored_name)
-        message = f"账号 {account}：已从{imported.form}导入 {'、'.join(store.cookie_names(stored_name))}"
-        return "\n".join([message, *(f"注意：{warning}" for warning in imported.warnings)])
+        message = tr("imported {names} (form: {form})", names=_names(store, stored_name), form=imported.form)
+        lines = [_of_account(account, message), *(tr("Note: {warnings}", warnings=text) for text in imported.warnings)]
+        return "\n".join(lines)
     if action == "delete":
-        return f"账号 {account}：{'已删除会话' if store.delete(stored_name) else '本来就没有会话'}"
-    return f"账号 {account}：{'、'.join(store.cookie_names(stored_name)) or '没有会话'}"
+        deleted = store.delete(stored_name)
+        return _of_account(account, tr("the session was deleted") if deleted else tr("there was no session"))
+    return _of_account(account, _names(store, stored_name) or tr("there is no session"))
+
+
+def _of_account(account: str, message: str) -> str:
+    return tr("Account {account}: {message}", account=account, message=message)
+
+
+def _names(store: SessionStore, stored_name: str) -> str:
+    return joined_names(store.cookie_names(stored_name))
 
 
 def _standard_input() -> str:
@@ -83,7 +107,9 @@ def _standard_input() -> str:
     try:
         return content.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError:
-        raise ValueError("标准输入不是 UTF-8 文本：请把导出的内容存为 UTF-8 文件再导入") from None
+        raise ValueError(
+            tr("Standard input is not UTF-8 text: save the export as a UTF-8 file, then import it")
+        ) from None
 
 
 def _has_login(store: SessionStore, stored_name: str, login_cookie: str | None) -> bool:

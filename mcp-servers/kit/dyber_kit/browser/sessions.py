@@ -10,6 +10,7 @@ from typing import Any
 
 from dyber_kit.errors import ErrorCode, ServiceError
 from dyber_kit.files import set_aside, write_private
+from dyber_kit.language import tr_lazy
 
 logger = logging.getLogger("dyber.sessions")
 
@@ -39,7 +40,9 @@ class SessionStore:
         """
         if not _ACCOUNT.fullmatch(account):
             raise ServiceError(
-                ErrorCode.INVALID_ARGUMENT, "账号名无效", "账号名只能用字母、数字、下划线和连字符，最长 40 个字符"
+                ErrorCode.INVALID_ARGUMENT,
+                tr_lazy("The name of the account is not usable"),
+                tr_lazy("Names of accounts have letters, digits, underscores and hyphens, and at most 40 characters"),
             )
         name = "storage_state.json" if account == DEFAULT_ACCOUNT else f"storage_state.{account}.json"
         return self._folder / name
@@ -80,10 +83,7 @@ class SessionStore:
         damaged = set_aside(path)
         if damaged is None:
             raise _unreadable(path)
-        logger.error(
-            "会话文件损坏，已改名，请重新登录 / the session file was damaged and renamed; log in again",
-            extra={"file": damaged.name},
-        )
+        logger.error("the session file was damaged and renamed; log in again", extra={"file": damaged.name})
         return None
 
     def write(self, state: StorageState, account: str = DEFAULT_ACCOUNT) -> None:
@@ -108,6 +108,6 @@ def _unreadable(path: Path) -> ServiceError:
     """Return the error for a session file that may be good but cannot be read now."""
     return ServiceError(
         ErrorCode.LOGIN_REQUIRED,
-        "会话文件无法读取",
-        f"请重新登录或重新导入会话，或删除数据卷里的 {path.name}",
+        tr_lazy("The session file cannot be read"),
+        tr_lazy("Log in or import the session again, or delete {file} on the data volume", file=path.name),
     )

@@ -15,6 +15,7 @@ from playwright.async_api import Error, Page, Request, Response
 from dyber_kit.browser.platforms import Platform
 from dyber_kit.browser.visits import Visit, time_left
 from dyber_kit.errors import ErrorCode, ServiceError
+from dyber_kit.language import Text, tr_lazy
 
 logger = logging.getLogger("dyber.submitting")
 
@@ -23,6 +24,7 @@ ANSWER_SECONDS = 15.0
 # Even a failed click may have made the page send a request.
 _SETTLE_SECONDS = 0.5
 _REQUEST_TIMEOUT = 408
+_CHANGE_CONTENT_STEP = tr_lazy("Change the content as described")
 
 
 class Submission:
@@ -88,7 +90,7 @@ async def submitted(
     spend: Callable[[], None],
     wait_until_done: Callable[[], Awaitable[object]] | None = None,
     *,
-    refused_step: str = "请按提示修改内容",
+    refused_step: Text | str = _CHANGE_CONTENT_STEP,
 ) -> AsyncIterator[None]:
     """Run the body, which makes the page submit, and wait for the platform's answer.
 
@@ -97,7 +99,7 @@ async def submitted(
         call: Part of the path of the page's POST.
         spend: Called immediately before the submit; uses the confirmation up.
         wait_until_done: Waits until the page shows that the write is done; called when the answer cannot be read.
-        refused_step: The next step when the platform did not accept the content, in Chinese.
+        refused_step: The next step when the platform did not accept the content.
 
     Raises:
         ServiceError: TIMEOUT before the submit, when the call has too little time left; the platform's refusal;
@@ -107,8 +109,8 @@ async def submitted(
     if time_left() < ANSWER_SECONDS:
         raise ServiceError(
             ErrorCode.TIMEOUT,
-            "排队与打开页面用完了这次调用的时间，什么都没有提交",
-            "请用同一个确认码重试（它没有用掉），一次只发一个请求",
+            tr_lazy("Waiting and opening the page used up the time of this call; nothing was submitted"),
+            tr_lazy("Try again with the same confirmation token, which was not used up; send one request at a time"),
         )
     spend()
     submission = Submission(visit.page, call)
@@ -141,7 +143,7 @@ async def _check_answer(
     call: str,
     response: Response,
     wait_until_done: Callable[[], Awaitable[object]] | None,
-    refused_step: str,
+    refused_step: Text | str,
 ) -> None:
     if response.status >= 500 or response.status == _REQUEST_TIMEOUT:
         raise outcome_unknown(call, f"HTTP {response.status}")
@@ -154,7 +156,8 @@ async def _check_answer(
     # An answer without JSON is no refusal here: the write may have been done.
     wall = platform.walls.of_answer(response.status, {} if answer is None else answer)
     if wall is not None and wall.code is ErrorCode.ACCESS_RESTRICTED and not wall.whole_account:
-        raise ServiceError(ErrorCode.ACCESS_RESTRICTED, f"{platform.title}没有接受：{wall.shown}", refused_step)
+        message = tr_lazy("{title} did not accept it: {words}", title=platform.title, words=wall.shown)
+        raise ServiceError(ErrorCode.ACCESS_RESTRICTED, message, refused_step)
     if wall is not None:
         raise wall.error()
     if answer is None and wait_until_done is not None:

@@ -18,6 +18,7 @@ from dyber_kit.browser.platforms import Platform
 from dyber_kit.browser.pool import crashed, is_gone
 from dyber_kit.browser.walls import Wall
 from dyber_kit.errors import ErrorCode, ServiceError
+from dyber_kit.language import tr_lazy
 
 _SNAPSHOT = files("dyber_kit.browser").joinpath("snapshot.js").read_text(encoding="utf-8")
 _SCROLL = """(selector) => {
@@ -86,19 +87,24 @@ class Visit:
             # A site that has not answered after half of the visit's time counts as unreachable.
             response = await self.page.goto(url, wait_until="domcontentloaded", timeout=self.seconds * 1000 / 2)
         except PlaywrightTimeout as error:
-            raise ServiceError(ErrorCode.UPSTREAM_UNREACHABLE, f"{self.platform.title}没有响应") from error
+            raise ServiceError(
+                ErrorCode.UPSTREAM_UNREACHABLE, tr_lazy("{title} did not answer in time", title=self.platform.title)
+            ) from error
         except Error as error:
             if "net::" not in str(error):
                 raise
             # A refusal without a body (HTTP 461) reaches Chromium as a failed navigation; its status is known.
             if self._page_wall is not None and self._page_wall.certain:
                 raise self._page_wall.error() from error
-            raise ServiceError(ErrorCode.UPSTREAM_UNREACHABLE, f"无法连接{self.platform.title}") from error
+            raise ServiceError(
+                ErrorCode.UPSTREAM_UNREACHABLE, tr_lazy("{title} cannot be reached", title=self.platform.title)
+            ) from error
         if response is None:
             return
         if response.status >= 500:
             raise ServiceError(
-                ErrorCode.UPSTREAM_UNREACHABLE, f"{self.platform.title}返回了错误（HTTP {response.status}）"
+                ErrorCode.UPSTREAM_UNREACHABLE,
+                tr_lazy("{title} had an error (HTTP {status})", title=self.platform.title, status=response.status),
             )
         self._page_wall = self._walls.of_status(response.status)
         if self._page_wall is not None and self._page_wall.certain:
@@ -138,7 +144,14 @@ class Visit:
                 if no_state_since and now - no_state_since > _NO_STATE_SECONDS:
                     raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
             await asyncio.sleep(_POLL_SECONDS)
-        raise ServiceError(ErrorCode.TIMEOUT, f"{self.platform.title}页面在 {self.seconds:.0f} 秒内没有加载出内容")
+        raise ServiceError(
+            ErrorCode.TIMEOUT,
+            tr_lazy(
+                "The page of {title} showed no content within {seconds:.0f} s",
+                title=self.platform.title,
+                seconds=self.seconds,
+            ),
+        )
 
     async def grow(self, count: Callable[[Snapshot], int], ended: Callable[[Snapshot], bool], target: int) -> bool:
         """Scroll until `count` reaches `target`; return True when the site says that the list has ended.
@@ -264,13 +277,20 @@ async def visiting(page: Page, platform: Platform, url: str, paths: Paths, secon
     # The visit ends before the call does, so that the reason can still be reported.
     seconds = min(seconds, time_left() - CALL_RESERVE_SECONDS)
     if seconds <= 0:
-        raise ServiceError(ErrorCode.TIMEOUT, "排队用完了这次调用的时间，没有打开页面", "请稍后重试，一次只发一个请求")
+        raise ServiceError(
+            ErrorCode.TIMEOUT,
+            tr_lazy("Waiting used up the time of this call; no page was opened"),
+            tr_lazy("Try again later, and send one request at a time"),
+        )
     visit = Visit(page, platform, paths, seconds)
     with anyio.move_on_after(seconds) as deadline:
         await visit.open(url)
         yield visit
     if deadline.cancelled_caught:
-        raise ServiceError(ErrorCode.TIMEOUT, f"{platform.title}页面在 {seconds:.0f} 秒内没有读完")
+        raise ServiceError(
+            ErrorCode.TIMEOUT,
+            tr_lazy("The page of {title} was not read within {seconds:.0f} s", title=platform.title, seconds=seconds),
+        )
 
 
 def time_left() -> float:

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from dyber_kit.errors import KINDS, ErrorCode, ServiceError
+from dyber_kit.language import Text, tr_lazy
 from dyber_kit.upstream.text import clean_text
 
 _SHOWN_CHARS = 100
@@ -65,34 +66,46 @@ class Wall:
         title: The platform's name for people.
         code: The error code to report.
         certain: Whether waiting longer cannot bring the data.
-        shown: The message that the platform shows.
+        shown: The message that the platform shows, or what stands for it.
         whole_account: Whether the platform refuses the account, and not just one item.
         guessed: Whether the code was derived from the message alone.
         pause: Seconds for which the account opens no page afterwards, or None.
         login_step: The next step to report when a login is required, or None for the usual one.
     """
 
-    title: str
+    title: Text | str
     code: ErrorCode
     certain: bool
-    shown: str = ""
+    shown: Text | str = ""
     whole_account: bool = False
     guessed: bool = False
     pause: float | None = None
-    login_step: str | None = None
+    login_step: Text | str | None = None
 
     def error(self) -> ServiceError:
         """Return the error to report."""
-        message, next_step = None, None
+        message: Text | None = None
+        next_step: Text | str | None = None
         if self.code is ErrorCode.LOGIN_REQUIRED:
             next_step = self.login_step
         elif self.shown and self.code in (ErrorCode.NOT_FOUND, ErrorCode.ACCESS_RESTRICTED):
-            message = f"{self.title}提示：{self.shown}"
+            message = tr_lazy("{title} says: {words}", title=self.title, words=self.shown)
         elif self.shown:
-            message = f"{KINDS[self.code].message}（{self.title}提示：{self.shown}）"
+            message = tr_lazy(
+                "{cause} ({title} says: {words})",
+                cause=KINDS[self.code].lazy_message,
+                title=self.title,
+                words=self.shown,
+            )
         if self.whole_account:
-            message = message or f"{self.title}限制了此账号或网络地址的访问"
-            next_step = f"请停止操作，用自己的浏览器登录{self.title}查看账号状态；不要换账号重试"
+            message = message or tr_lazy(
+                "{title} restricts the access of this account or network address", title=self.title
+            )
+            next_step = tr_lazy(
+                "Stop; log in to {title} in your own browser and look at the state of the account; do not try again "
+                "with another account",
+                title=self.title,
+            )
         return ServiceError(self.code, message, next_step, retry_after=self.pause, whole_account=self.whole_account)
 
 
@@ -105,7 +118,7 @@ class Walls:
 
     Attributes:
         title: The platform's name for people, such as 小红书.
-        login_step: What to do when a login is required, in Chinese; None for the usual next step.
+        login_step: What to do when a login is required; None for the usual next step.
         statuses: HTTP statuses of pages and of their calls.
         codes: The platform's codes, in the answers to calls and in the address of error pages.
         good_codes: Codes of answers with data; an answer without a code is one, too.
@@ -126,8 +139,8 @@ class Walls:
         login_box: Selector of the box that asks guests to log in.
     """
 
-    title: str
-    login_step: str | None = None
+    title: Text | str
+    login_step: Text | str | None = None
     statuses: Mapping[int, Meaning] = field(default_factory=lambda: COMMON_STATUSES)
     codes: Mapping[str, Meaning] = field(default_factory=dict)
     good_codes: Collection[str] = ("0",)
@@ -146,7 +159,7 @@ class Walls:
     boxes: Mapping[str, Meaning] = field(default_factory=dict)
     login_box: str = ""
 
-    def wall(self, meaning: Meaning, *, certain: bool = True, shown: str = "", guessed: bool = False) -> Wall:
+    def wall(self, meaning: Meaning, *, certain: bool = True, shown: Text | str = "", guessed: bool = False) -> Wall:
         """Return a wall of this platform."""
         refusal = _refusal(meaning)
         return Wall(
@@ -189,14 +202,16 @@ class Walls:
         success = body.get(self.success_field)
         good = platform_code is None or str(platform_code) in self.good_codes
         if success is False or (success is not True and not good):
-            number = "" if platform_code is None else f"（代码 {platform_words(str(platform_code))}）"
             meaning = _of_text(shown, self.call_texts) or ErrorCode.ACCESS_RESTRICTED
-            return self.wall(meaning, shown=f"{shown or '没有说明原因'}{number}", guessed=True)
+            words = shown or tr_lazy("no reason given")
+            if platform_code is not None:
+                words = tr_lazy("{words} (code {code})", words=words, code=platform_words(str(platform_code)))
+            return self.wall(meaning, shown=words, guessed=True)
         # Pages work without the calls that the platform has removed (404).
         if status >= 400 and not missing:
             return self.wall(ErrorCode.ACCESS_RESTRICTED, certain=False, shown=f"HTTP {status}")
         if answer is None and self.json_required and 200 <= status < 300:
-            return self.wall(ErrorCode.ACCESS_RESTRICTED, certain=False, shown="没有返回数据")
+            return self.wall(ErrorCode.ACCESS_RESTRICTED, certain=False, shown=tr_lazy("no data came"))
         return None
 
     def of_page(self, snapshot: Mapping[str, Any]) -> Wall | None:

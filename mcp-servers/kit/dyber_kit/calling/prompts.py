@@ -15,7 +15,7 @@ from pydantic import PrivateAttr
 from pydantic_core import to_json
 
 from dyber_kit.calling.answers import MAX_MEDIA_CHARS
-from dyber_kit.calling.arguments import read_arguments
+from dyber_kit.calling.arguments.reading import read_arguments
 from dyber_kit.calling.calls import Calls
 from dyber_kit.calling.cursors import too_large
 from dyber_kit.calling.declared import Function, description_of, name_of, protocol_error

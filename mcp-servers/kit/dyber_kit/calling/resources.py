@@ -17,7 +17,7 @@ from mcp.types import InputRequiredResult, Resource, ResourceTemplate
 from pydantic import BaseModel
 
 from dyber_kit.calling.answers import MAX_MEDIA_CHARS
-from dyber_kit.calling.arguments import read_arguments
+from dyber_kit.calling.arguments.reading import read_arguments
 from dyber_kit.calling.calls import Calls
 from dyber_kit.calling.cursors import too_large
 from dyber_kit.calling.declared import Function, description_of, name_of, protocol_error

@@ -12,9 +12,9 @@ from mcp.types import CallToolResult, ContentBlock, InputRequiredResult, TextCon
 from pydantic import BaseModel, PrivateAttr
 from pydantic_core import to_json
 
-from dyber_kit.calling.accounts import account_parameters
 from dyber_kit.calling.answers import WARNINGS_META, failed, short_text, wants_short_text, within_limits
-from dyber_kit.calling.arguments import read_arguments
+from dyber_kit.calling.arguments.accounts import account_parameters
+from dyber_kit.calling.arguments.reading import read_arguments
 from dyber_kit.calling.asking import InputRequired, asked, asking_within
 from dyber_kit.calling.calls import Calls
 from dyber_kit.calling.cursors import fit_answer

@@ -30,7 +30,7 @@ from mcp.types import Tool as ListedTool
 from pydantic import AnyUrl
 
 from dyber_kit.calling.answers import failed
-from dyber_kit.calling.arguments import shown_name, similar
+from dyber_kit.calling.arguments.reading import shown_name, similar
 from dyber_kit.calling.completions import Completions, Reference
 from dyber_kit.calling.declared import protocol_error
 from dyber_kit.calling.prompts import ServicePrompt

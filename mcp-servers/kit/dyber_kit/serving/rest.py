@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
 
-from dyber_kit.calling.arguments import read_arguments
+from dyber_kit.calling.arguments.reading import read_arguments
 from dyber_kit.calling.calls import Calls
 from dyber_kit.errors import ErrorCode, ServiceError
 from dyber_kit.language import tr_lazy

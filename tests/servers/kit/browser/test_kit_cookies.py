@@ -8,6 +8,7 @@ import math
 import pytest
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser.cookies import CookieImport, expiry_seconds, import_cookies
+from dyber_kit.language import using_language
 from playwright.async_api import async_playwright
 
 DOMAIN = "site.test"
@@ -53,8 +54,8 @@ def import_error(text: object) -> ServiceError:
     [
         (NETSCAPE, "cookies.txt"),
         (NETSCAPE.replace("\t", " ").replace("\n", "\r\n"), "cookies.txt"),
-        ({"a1": "secret-a", "web_session": "secret-s"}, "{名: 值}"),
-        ({"cookies": {"a1": "secret-a", "web_session": "secret-s"}}, "{名: 值}"),
+        ({"a1": "secret-a", "web_session": "secret-s"}, '{"名": 值}'),
+        ({"cookies": {"a1": "secret-a", "web_session": "secret-s"}}, '{"名": 值}'),
         (BASH, "cURL"),
         (COOKIE_OPTION, "cURL"),
         (WINDOWS, "cURL"),
@@ -69,7 +70,7 @@ def test_every_form_gives_the_same_cookies(text, form):
     imported = import_text(text)
     assert sorted(cookie["name"] for cookie in imported.state["cookies"]) == ["a1", "web_session"]
     assert all(cookie["domain"].endswith(DOMAIN) for cookie in imported.state["cookies"])
-    assert form in imported.form
+    assert form in str(imported.form)
     assert (imported.logged_in, imported.warnings) == (True, [])
 
 
@@ -144,14 +145,14 @@ def test_the_last_of_several_equal_cookies_counts():
 def test_without_the_login_cookie_a_warning_says_that_the_session_is_not_logged_in(cookies):
     imported = import_text(cookies)
     assert not imported.logged_in
-    assert "没有 web_session" in imported.warnings[0]
-    assert "不会是登录状态" in imported.warnings[0]
+    assert "没有 web_session" in str(imported.warnings[0])
+    assert "不会是登录状态" in str(imported.warnings[0])
 
 
 def test_a_warning_reports_an_expired_login_cookie():
     imported = import_text([{**GOOD, "expires": 1_500_000_000}])
     assert not imported.logged_in
-    assert "web_session 已过期" in imported.warnings[0]
+    assert "web_session 已过期" in str(imported.warnings[0])
 
 
 @pytest.mark.parametrize(
@@ -194,3 +195,22 @@ async def test_a_real_browser_accepts_every_imported_cookie(chromium):
             context = await browser.new_context(storage_state=import_text(export).state)
             assert await context.cookies()
         await browser.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "The cookies cannot be imported: there is no content"),
+        ("[{", "The cookies cannot be imported: The JSON is incomplete or has a fault in line 1"),
+        (
+            "Set-Cookie: a=secret; Domain=elsewhere.test",
+            "The cookies cannot be imported: the form is Set-Cookie lines, but there are no cookies of "
+            f"{DOMAIN} (sites in it: elsewhere.test)",
+        ),
+    ],
+)
+def test_an_error_is_in_the_language_of_the_request(text, message):
+    with using_language("en"):
+        error = import_error(text)
+        assert error.message == message
+        assert "Copy" in error.next_step or "Forms that can be imported" in error.next_step

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from dyber_kit.browser.pages import Pages
 from dyber_kit.browser.platform_settings import PlatformSettings
 from dyber_kit.browser.pool import BrowserPool, BrowserSettings
 from dyber_kit.browser.sessions import SessionStore
+from dyber_kit.language import using_language
 
 from tests.servers.kit.browser.conftest import INN
 from tests.stand_in.running import StandIn
@@ -133,3 +135,10 @@ async def test_the_advice_names_the_platform_and_the_tool():
     assert "驿站还要求：短信验证码" in LOGIN.advice("驿站", "sms_code", NOW, attached=False)
     assert "inn_login_qrcode" in LOGIN.advice("驿站", "expired", NOW, attached=False)
     assert "08:00:00（北京时间）" in LOGIN.advice("驿站", "scan", NOW, attached=True)
+
+
+@pytest.mark.parametrize("step", ["scan", "confirm", "sms_code", "captcha", "second_code", "expired", "failed"])
+@pytest.mark.parametrize("attached", [True, False])
+async def test_the_advice_is_in_the_callers_language(step, attached):
+    with using_language("en"):
+        assert not re.search("[\u4e00-\u9fff]", LOGIN.advice("Inn", step, NOW, attached=attached))

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import json
 import stat
 
 import pytest
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser.cookies import MAX_IMPORT_CHARS, import_cookies
+from dyber_kit.browser.platform_settings import PlatformSettings
+from dyber_kit.browser.platforms import Platform
+from dyber_kit.browser.session_command import manage_sessions
 from dyber_kit.browser.sessions import SessionStore
+from dyber_kit.browser.walls import Walls
 
 STATE = {"cookies": [{"name": "web_session", "value": "SECRET", "domain": ".site.test"}], "origins": []}
 COOKIE = {"name": "web_session", "value": "SECRET", "domain": ".site.test", "path": "/"}
+PLATFORM = Platform("inn", Walls("Inn"), domains=("site.test",), login_cookie="web_session")
+
+
+class InnSettings(PlatformSettings):
+    PREFIX = "INN"
 
 
 @pytest.fixture
@@ -151,3 +161,24 @@ def test_the_error_for_an_import_gives_the_reason_without_any_value(text, reason
     assert caught.value.code is ErrorCode.INVALID_ARGUMENT
     assert reason in caught.value.message
     assert "SECRET" not in caught.value.text
+
+
+@pytest.mark.parametrize(
+    ("language", "shown"),
+    [
+        ("zh", "账号 default：没有会话\n账号 default：已从Cookie 请求标头导入 web_session\n账号 default：已删除会话\n"),
+        (
+            "en",
+            "Account default: there is no session\nAccount default: imported web_session (form: a Cookie request header)"
+            "\nAccount default: the session was deleted\n",
+        ),
+    ],
+)
+def test_the_command_line_is_in_the_language_of_its_setting(tmp_path, monkeypatch, capsys, language, shown):
+    monkeypatch.setenv("DYBER_DATA", str(tmp_path))
+    monkeypatch.setenv("DYBER_LANGUAGE", language)
+    settings = InnSettings(base_url="https://site.test")
+    for action in ("show", "import", "delete"):
+        monkeypatch.setattr("sys.stdin", io.StringIO("Cookie: web_session=secret"))
+        assert manage_sessions(PLATFORM, lambda _: settings, "inn_server.session", [action]) == 0
+    assert capsys.readouterr().out == shown

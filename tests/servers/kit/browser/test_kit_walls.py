@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from dyber_kit import ErrorCode
 from dyber_kit.browser.walls import COMMON_STATUSES, Refusal, Wall, Walls
+from dyber_kit.language import using_language
 
 WALLS = Walls(
     title="驿站",
@@ -135,3 +136,22 @@ def test_signs_beside_the_content_count_only_while_no_data_comes(shown, code):
 def test_a_notice_in_place_of_the_content_is_certain(notice, code):
     wall = page(blocked_text=notice)
     assert (wall.code, wall.certain, wall.error().message) == (code, True, f"驿站提示：{notice.splitlines()[0]}")
+
+
+@pytest.mark.parametrize(
+    ("answer", "chinese", "english"),
+    [
+        ({"ok": -9}, "驿站提示：没有说明原因（代码 -9）", "驿站 says: no reason given (code -9)"),
+        ({"ok": -9, "msg": "已满"}, "驿站提示：已满（代码 -9）", "驿站 says: 已满 (code -9)"),
+        (
+            {"ok": -1, "msg": "Too many requests"},
+            "平台限制了访问频率（驿站提示：Too many requests（代码 -1））",
+            "The platform limits how often it may be accessed (驿站 says: Too many requests (code -1))",
+        ),
+    ],
+)
+def test_a_refusal_is_reported_in_the_language_of_each_caller_and_in_the_platforms_words(answer, chinese, english):
+    error = WALLS.of_answer(200, answer).error()
+    assert error.message == chinese
+    with using_language("en"):
+        assert error.message == english

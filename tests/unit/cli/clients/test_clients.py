@@ -197,3 +197,23 @@ def test_the_bridge_may_use_plain_http_only_for_a_plain_http_address() -> None:
     assert "--allow-http" in render("claude-desktop", SERVICES, None)["mcpServers"]["template"]["args"]
     secure = {"template": {**SERVICES["template"], "mcp": "https://pet.example/api/template/mcp"}}
     assert "--allow-http" not in render("claude-desktop", secure, None)["mcpServers"]["template"]["args"]
+
+
+@pytest.mark.parametrize("token", [None, TOKEN], ids=["variable", "token"])
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_configuration_asks_for_a_language_only_when_one_is_chosen(format: str, token: str | None) -> None:
+    assert "Accept-Language" not in formats.render(format, SERVICES, token)
+    in_english = formats.render(format, SERVICES, token, "en")
+    assert ("Accept-Language" in in_english) is (format not in formats.WITHOUT_LANGUAGE)
+
+
+def test_the_language_is_a_header_beside_the_token() -> None:
+    text = formats.render("claude-code", SERVICES, None, "en")
+    headers = json.loads(text)["mcpServers"]["template"]["headers"]
+    assert headers == {"Authorization": "Bearer ${DYBER_TOKEN}", "Accept-Language": "en"}
+    for token in (None, TOKEN):
+        codex = tomllib.loads(formats.render("codex", SERVICES, token, "en"))["mcp_servers"]["template"]
+        assert codex["http_headers"]["Accept-Language"] == "en"
+        assert ("Authorization" in codex["http_headers"]) is (token is not None)
+    desktop = json.loads(formats.render("claude-desktop", SERVICES, None, "en"))["mcpServers"]["template"]
+    assert desktop["args"][-2:] == ["--header", "Accept-Language:en"]

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from dyber_kit import environment_number, environment_secret
 
+from sample_api_server.texts import tr
+
 BASE_URL_SETTING = "SAMPLE_API_BASE_URL"
 TOKEN_SETTING = "SAMPLE_API_TOKEN"
 
@@ -36,7 +38,14 @@ class ApiSettings:
         url = os.environ.get(BASE_URL_SETTING, "").strip().rstrip("/")
         parts = urlsplit(url)
         if url and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query):
-            raise ValueError(f"环境变量 {BASE_URL_SETTING} 的值 {url!r} 无效，应形如 https://api.example.com")
+            raise ValueError(
+                tr(
+                    "The value {value} of the environment variable {name} is not usable; it must be like {example}",
+                    value=repr(url),
+                    name=BASE_URL_SETTING,
+                    example="https://api.example.com",
+                )
+            )
         return cls(
             base_url=url or None,
             token=environment_secret(TOKEN_SETTING),

@@ -21,6 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from sample_api_server.config import BASE_URL_SETTING, TOKEN_SETTING, ApiSettings
 from sample_api_server.models import Item, ItemList, ItemSummary, Limit, Status, WireItem
+from sample_api_server.texts import tr_lazy
 
 #: Items that one request asks the platform for.
 PAGE_SIZE = 50
@@ -28,7 +29,10 @@ _TITLE_CHARS = 100
 _SUMMARY_CHARS = 100
 #: Characters of JSON that a long summary of an item takes, and an answer besides its items.
 _ITEM_CHARS, _FRAME_CHARS = 600, 1200
-_SET_THE_ADDRESS = f"请管理员在 Pulumi.<栈>.yaml 里为本服务设置 environment: {BASE_URL_SETTING}，再部署"
+_SET_THE_ADDRESS = tr_lazy(
+    "Ask the operator to set {setting} in Pulumi.<stack>.yaml, in the environment of this service, and to deploy it again",
+    setting=BASE_URL_SETTING,
+)
 _WIRE_ITEMS = TypeAdapter(list[WireItem])
 
 
@@ -75,7 +79,7 @@ class Platform:
         try:
             items = [_summary(wire) for wire in _WIRE_ITEMS.validate_python(listed.items)]
         except ValidationError:
-            raise ServiceError(ErrorCode.UPSTREAM_CHANGED, "平台的条目与约定不符") from None
+            raise ServiceError(ErrorCode.UPSTREAM_CHANGED, tr_lazy("The platform's items are not as agreed")) from None
         next_cursor = encode_cursor(kind, listed.position) if listed.position else None
         return ItemList(items=items, count=len(items), next_cursor=next_cursor)
 
@@ -109,7 +113,7 @@ class Platform:
             configured=self._client is not None,
             token_set=self._api.token is not None,
             limits=limits,
-            next_step=None if self._client else _SET_THE_ADDRESS,
+            next_step=None if self._client else str(_SET_THE_ADDRESS),
         )
 
     @cached(lambda self: self._cache, seconds=lambda self: self._api.cache_seconds)
@@ -120,7 +124,9 @@ class Platform:
     def _configured(self) -> ApiClient:
         if self._client is None:
             raise ServiceError(
-                ErrorCode.NOT_CONFIGURED, f"还没有设置平台接口的地址 {BASE_URL_SETTING}", _SET_THE_ADDRESS
+                ErrorCode.NOT_CONFIGURED,
+                tr_lazy("The address of the platform's API ({setting}) is not set", setting=BASE_URL_SETTING),
+                _SET_THE_ADDRESS,
             )
         return self._client
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 from dyber_kit import ErrorCode, ServiceError, Settings
+from dyber_kit.language import using_language
 
 import sample_api_stand_in
 from sample_api_server.config import BASE_URL_SETTING, TOKEN_SETTING, ApiSettings
@@ -113,6 +114,10 @@ async def test_a_missing_address_is_named(make_platform: MakePlatform) -> None:
     error = await error_of_search(platform)
     assert (error.code, BASE_URL_SETTING in error.message) == (ErrorCode.NOT_CONFIGURED, True)
     assert platform.status().next_step == error.next_step
+    assert error.next_step.startswith(f"请管理员在 Pulumi.<栈>.yaml 里本服务的 environment 里设置 {BASE_URL_SETTING}")
+    with using_language("en"):
+        assert platform.status().next_step == error.next_step
+        assert error.next_step.startswith(f"Ask the operator to set {BASE_URL_SETTING}")
 
 
 async def test_the_status_tells_the_limit_that_the_platform_stated(

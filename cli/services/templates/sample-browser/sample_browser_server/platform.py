@@ -5,7 +5,7 @@ from __future__ import annotations
 from dyber_kit.browser.login_steps import LoginPage
 from dyber_kit.browser.platforms import Calls, Layout, Platform
 
-from sample_browser_server.walls import WALLS
+from sample_browser_server.walls import LOGIN_TOOL, WALLS
 
 #: Calls of the page of posts: one that answers with posts, and one that tells who the visitor is.
 POSTS_CALL, VISITOR_CALL = "/v1/posts", "/v1/me"
@@ -26,7 +26,7 @@ PLATFORM = Platform(
 )
 LOGIN = LoginPage(
     path="/login",
-    code_tool="sample_browser_login_qrcode",
+    code_tool=LOGIN_TOOL,
     code_call="/v1/login/create",
     status_call="/v1/login/status",
     statuses={1: "confirm", 2: "confirm", 3: "expired"},

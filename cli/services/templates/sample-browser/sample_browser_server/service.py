@@ -57,6 +57,7 @@ def build_app(
         lifespan=running,
         ready=browser.problem,
         details=browser.about,
+        accounts=config.accounts,
         settings=settings,
         metrics=metrics,
     )

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from sample_browser_server.config import BASE_URL_SETTING, NO_ADDRESS
 from sample_browser_server.models import LoginCode, LoginStatus, Post, PostList, WirePost
 from sample_browser_server.platform import LOGIN, POSTS_CALL, POSTS_PATH, VISITOR_CALL
+from sample_browser_server.texts import tr, tr_lazy
 from sample_browser_server.walls import LOGIN_STEP
 
 _TEXT_CHARS = 500
@@ -72,7 +73,7 @@ class Site:
         self._pages.note_login(account, nickname is not None)
         if nickname:
             return _status(account, nickname, None, None)
-        return _status(account, None, progress.step if progress else None, advice or LOGIN_STEP)
+        return _status(account, None, progress.step if progress else None, advice or str(LOGIN_STEP))
 
     async def login_code(self, account: str) -> LoginCode:
         """Return a QR code that logs the account in. Raises ServiceError: the website's refusal."""
@@ -81,7 +82,12 @@ class Site:
         code = await self._logins.start(account)
         if code is None:
             return LoginCode(
-                account=account, logged_in=True, url=None, drawing=None, expires_at=None, next_step="已经登录，不必扫码"
+                account=account,
+                logged_in=True,
+                url=None,
+                drawing=None,
+                expires_at=None,
+                next_step=tr("The account is logged in; there is nothing to scan"),
             )
         return LoginCode(
             account=account,
@@ -89,7 +95,10 @@ class Site:
             url=code.url,
             drawing=code.text,
             expires_at=iso_utc(code.expires_at),
-            next_step="请用户扫码并在手机上确认，再用 sample_browser_login_status 查看；在那之前不要重新获取",
+            next_step=tr(
+                "Have the user scan the code and confirm on the phone, then look with {tool}; get no other code before",
+                tool="sample_browser_login_status",
+            ),
         )
 
     def _url(self, path: str) -> str:
@@ -97,8 +106,12 @@ class Site:
         if base == NO_ADDRESS:
             raise ServiceError(
                 ErrorCode.NOT_CONFIGURED,
-                f"还没有设置网站的地址 {BASE_URL_SETTING}",
-                f"请管理员在 Pulumi.<栈>.yaml 里为本服务设置 environment: {BASE_URL_SETTING}，再部署",
+                tr_lazy("The website's address ({setting}) is not set", setting=BASE_URL_SETTING),
+                tr_lazy(
+                    "Ask the operator to set {setting} in Pulumi.<stack>.yaml, in the environment of this service, and "
+                    "to deploy it again",
+                    setting=BASE_URL_SETTING,
+                ),
             )
         return f"{base}{path}"
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dyber_kit import ErrorCode
 from dyber_kit.browser.walls import COMMON_STATUSES, Refusal, Walls
 
-LOGIN_STEP = "请调用 sample_browser_login_qrcode，让用户用网站的 App 扫码登录"
+from sample_browser_server.texts import tr_lazy
+
+LOGIN_TOOL = "sample_browser_login_qrcode"
+LOGIN_STEP = tr_lazy("Call {tool}, and have the user scan the code with the website's App", tool=LOGIN_TOOL)
 
 WALLS = Walls(
     title="示例网站",

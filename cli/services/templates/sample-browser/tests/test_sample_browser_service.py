@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from dyber_kit import Settings
+from dyber_kit.language import using_language
 from dyber_kit.serving.server import build_server
 from mcp import Client
 
@@ -16,6 +17,7 @@ from tests.stand_in.running import StandIn, free_port, running
 from sample_browser_server import session
 from sample_browser_server.config import BASE_URL_SETTING, SiteSettings
 from sample_browser_server.service import build_app
+from sample_browser_server.walls import WALLS
 from sample_browser_stand_in import TOTAL
 
 STATUS = "sample_browser_login_status"
@@ -84,10 +86,26 @@ async def test_a_login_by_qr_code_is_seen_when_it_is_confirmed(service: str, sit
     assert (waiting["logged_in"], waiting["nickname"], again["logged_in"]) == (True, "an", True)
 
 
+async def test_the_account_is_an_argument_only_where_several_are_configured() -> None:
+    for accounts in (("main",), ("main", "second")):
+        app = build_app(Settings(port=free_port()), SiteSettings(accounts=accounts))
+        tools = {tool.name: tool for tool in await app.mcp.list_tools()}
+        assert ("account" in tools[POSTS].input_schema["properties"]) is (len(accounts) > 1)
+
+
 async def test_a_missing_address_is_named() -> None:
     with running(build_server(build_app(Settings(port=free_port()), SiteSettings()))) as base:
         for tool in (STATUS, CODE, POSTS):
             assert BASE_URL_SETTING in await refusal_of(base, tool)
+
+
+def test_the_next_step_of_a_refusal_is_in_the_callers_language() -> None:
+    refusal = WALLS.of_status(401)
+    assert refusal is not None
+    error = refusal.error()
+    assert error.next_step.startswith(f"请调用 {CODE}")
+    with using_language("en"):
+        assert error.next_step.startswith(f"Call {CODE}")
 
 
 def test_an_imported_session_is_kept_and_its_values_are_not_shown(

@@ -8,7 +8,7 @@ import re
 import unicodedata
 from typing import Any
 
-from dyber_kit.calling.rules import Rules, branches, closest_choice, kind_of
+from dyber_kit.calling.arguments.rules import Rules, branches, closest_choice, kind_of
 
 _INTEGER = re.compile(r"[+-]?\d{1,18}(?:\.0+)?")
 _NUMBER = re.compile(r"[+-]?\d{1,18}(?:\.\d{1,18})?(?:[eE][+-]?\d{1,3})?")

@@ -15,8 +15,8 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from dyber_kit.calling.conversions import Unusable, convert, means_unset
-from dyber_kit.calling.rules import Rules, allowed, describe_given, example, nearest_allowed, sentence
+from dyber_kit.calling.arguments.conversions import Unusable, convert, means_unset
+from dyber_kit.calling.arguments.rules import Rules, allowed, describe_given, example, nearest_allowed, sentence
 from dyber_kit.errors import KINDS, ErrorCode, ServiceError
 from dyber_kit.language import joined_names, joined_sentences, tr, tr_lazy
 

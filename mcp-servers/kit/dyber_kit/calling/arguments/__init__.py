@@ -1,0 +1,1 @@
+"""This package reads the arguments of a call by the rules of their declarations."""
