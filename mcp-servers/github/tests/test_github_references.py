@@ -104,7 +104,7 @@ def test_a_file_is_recognised_by_path_and_by_link(repo, path, ref, expected):
 
 
 def test_a_path_cannot_leave_the_repository():
-    with pytest.raises(ServiceError, match="没有认出路径"):
+    with pytest.raises(ServiceError, match="路径超出了仓库"):
         PUBLIC.file("o/r", "src/../../../user", "")
 
 

@@ -14,6 +14,7 @@ from github_server.model.wire import WireAnnotation, WireJob, WireRun
 from github_server.reading.api import GitHub, Listing, listed, now, read_all
 from github_server.reading.searching import counts
 from github_server.reading.texts import line
+from github_server.translations import tr
 
 RunStatus = Literal["any", "success", "failure", "cancelled", "in_progress", "queued"]
 _LIST_SECONDS = 60.0
@@ -97,7 +98,9 @@ class ActionsReader:
                     except ServiceError as error:
                         if error.code not in (ErrorCode.NOT_FOUND, ErrorCode.ACCESS_RESTRICTED):
                             raise
-                        warnings.append(f"任务 {item.name} 的消息不能读取（{error.code}）")
+                        warnings.append(
+                            tr("The messages of job {name} cannot be read ({code})", name=item.name, code=error.code)
+                        )
                 items.append(item)
             total = counts(answer.json())[0]
             return Run(
