@@ -29,6 +29,8 @@ ISSUES = 25
 COMMENTS = {1: 25, 3: 2}
 _LIMITS = {"core": (60, 5000), "search": (10, 30), "code_search": (0, 10)}
 _SECONDS_TO_RESET = 1800
+# Fields of files that links and submodules do not have.
+_ONLY_FILES = {"content", "encoding"}
 _PARTS = ("jobs", "reviews", "annotations", "commits", "comments", "files", "runs", "releases")
 Handler = Callable[[Request, "GitHubState"], Any]
 
@@ -239,6 +241,8 @@ def _rate_limit(request: Request, state: GitHubState) -> Any:
 
 def _search_repositories(request: Request, state: GitHubState) -> Any:
     items = [data.repository(f"octocat/hello{number}", stargazers_count=number) for number in range(1, 26)]
+    if request.query_params.get("sort") == "stars":
+        items.reverse()
     if "odd" in state.switches:
         items = [
             {"full_name": "odd/one", "description": None, "stargazers_count": "17", "owner": None, "license": None}
@@ -305,17 +309,12 @@ def _releases(request: Request, state: GitHubState) -> Any:
 
 def _contents(request: Request, state: GitHubState) -> Any:
     path = request.path_params.get("path", "")
+    without_text = {name: value for name, value in files.content("README.md").items() if name not in _ONLY_FILES}
     if path == "link":
-        return {
-            **files.content("README.md"),
-            "type": "symlink",
-            "path": "link",
-            "target": "elsewhere/file",
-            "content": None,
-        }
+        return {**without_text, "type": "symlink", "path": "link", "target": "elsewhere/file"}
     if path == "module":
-        made = {**files.content("README.md"), "type": "submodule", "path": "module", "content": None}
-        return {**made, "submodule_git_url": "https://github.com/octocat/other.git"}
+        repository = "https://github.com/octocat/other.git"
+        return {**without_text, "type": "submodule", "path": "module", "submodule_git_url": repository}
     if path in files.FILES:
         if "raw" in request.headers.get("accept", ""):
             return Response(files.FILES[path], media_type="application/vnd.github.raw+json; charset=utf-8")

@@ -157,6 +157,7 @@ def test_settings_are_read_from_the_environment_and_hide_the_token(monkeypatch):
         ("GITHUB_API_URL", "git.corp.example"),
         ("GITHUB_PROXY", "user:hunter2"),
         ("GITHUB_ALLOWED_ADDRESSES", "10.0.0.0/8"),
+        ("GITHUB_CA", "hunter2, which is no certificate"),
         ("GITHUB_CACHE_SECONDS", "-1"),
     ],
 )
