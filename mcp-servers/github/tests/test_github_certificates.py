@@ -55,6 +55,8 @@ def server(tmp_path_factory):
         log_level="warning",
         ssl_certfile=folder / "ca.pem",
         ssl_keyfile=folder / "key.pem",
+        # Clients of these tests keep their connections, and a server waits for them when it stops.
+        timeout_graceful_shutdown=1,
     )
     with running(uvicorn.Server(config)) as base:
         yield base.replace("http:", "https:"), folder / "ca.pem"
