@@ -22,12 +22,15 @@ from starlette.routing import Mount, Route
 
 from tests.stand_in import github_data as data
 from tests.stand_in import github_files as files
+from tests.stand_in import github_writing as writing
 
 TOKEN = "github_pat_of_a_test_11AAAA"
 ISSUES = 25
 COMMENTS = {1: 25, 3: 2}
 _LIMITS = {"core": (60, 5000), "search": (10, 30), "code_search": (0, 10)}
 _SECONDS_TO_RESET = 1800
+# Fields of files that links and submodules do not have.
+_ONLY_FILES = {"content", "encoding"}
 _PARTS = ("jobs", "reviews", "annotations", "commits", "comments", "files", "runs", "releases")
 Handler = Callable[[Request, "GitHubState"], Any]
 
@@ -38,13 +41,18 @@ class GitHubState:
 
     The switches are `expired` (the token), `primary` and `secondary` (rate limits), `empty`, `removed`, `blocked`
     (taken down), `changed` (other shapes), `changed-parts` (other shapes of lists), `odd` (missing fields, numbers as text), `down`, `slow`, `no-limits` (an
-    Enterprise Server without rate limits), `no-trending`, `unfinished` (a search that ran out of time).
+    Enterprise Server without rate limits), `no-trending`, `unfinished` (a search that ran out of time). Those of
+    `github_writing` concern writes: `archived`, `disabled`, `private`, `no-issues`, `locked`, `may-push`, `no-scopes`,
+    `fine-grained`, `app-token`, `transferred`, `forbidden`, `invalid`, `busy`, and for lost answers `lost`, `cut` and
+    `garbled`.
     """
 
     requests: list[str] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     switches: set[str] = field(default_factory=set)
     used: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_LIMITS, 0))
+    opened: list[dict[str, Any]] = field(default_factory=list)
+    commented: list[dict[str, Any]] = field(default_factory=list)
     confirmed: int = 0
     at_once: int = 0
     most_at_once: int = 0
@@ -65,6 +73,7 @@ def create_github() -> Starlette:
         _route("/search/repositories", _search_repositories, "search"),
         _route("/search/issues", _search_issues, "search"),
         _route("/search/code", _search_code, "code_search"),
+        _route("/user", writing.account),
         _route("/users/{login}", _user),
         _route("/users/{login}/repos", _user_repos),
         _route("/repositories/1296269", _repository),
@@ -74,8 +83,10 @@ def create_github() -> Starlette:
         _route(f"{repo}/releases", _releases),
         _route(f"{repo}/contents/{{path:path}}", _contents),
         _route(f"{repo}/contents", _contents),
+        _route(f"{repo}/issues", writing.open_issue, method="POST"),
         _route(f"{repo}/issues", _issues),
         _route(f"{repo}/issues/{{number:int}}", _issue),
+        _route(f"{repo}/issues/{{number:int}}/comments", writing.add_comment, method="POST"),
         _route(f"{repo}/issues/{{number:int}}/comments", _comments),
         _route(f"{repo}/pulls/{{number:int}}", _pull),
         _route(f"{repo}/pulls/{{number:int}}/files", _files),
@@ -91,7 +102,7 @@ def create_github() -> Starlette:
     return app
 
 
-def _route(path: str, handler: Handler, resource: str = "core") -> Route:
+def _route(path: str, handler: Handler, resource: str = "core", method: str = "GET") -> Route:
     async def answer(request: Request) -> Response:
         state: GitHubState = request.app.state.github
         state.at_once += 1
@@ -101,7 +112,7 @@ def _route(path: str, handler: Handler, resource: str = "core") -> Route:
         finally:
             state.at_once -= 1
 
-    return Route(path, answer)
+    return Route(path, answer, methods=[method])
 
 
 async def _answered(request: Request, state: GitHubState, handler: Handler, resource: str) -> Response:
@@ -125,7 +136,7 @@ async def _answered(request: Request, state: GitHubState, handler: Handler, reso
         "x-ratelimit-resource": resource,
         "x-github-request-id": "C0DE:1A2B:3C4D:5E6F",
         "x-github-media-type": "github.v3; format=json",
-        **({"x-oauth-scopes": "repo, read:org"} if sent else {}),
+        **_scopes(state, sent),
     }
     if "no-limits" in state.switches:
         headers = {"x-github-request-id": "C0DE:1A2B:3C4D:5E6F"}
@@ -153,6 +164,13 @@ async def _answered(request: Request, state: GitHubState, handler: Handler, reso
     return _with_etag(request, state, body, headers, resource)
 
 
+def _scopes(state: GitHubState, sent: str | None) -> dict[str, str]:
+    """Return the header with the scopes, which GitHub sends for classic tokens only."""
+    if sent is None or "fine-grained" in state.switches:
+        return {}
+    return {"x-oauth-scopes": "read:org" if "no-scopes" in state.switches else "repo, read:org"}
+
+
 def _with_etag(request: Request, state: GitHubState, body: Any, headers: dict[str, str], resource: str) -> Response:
     """Return a JSON answer, or 304 when the caller has it; GitHub does not count that for callers with a token."""
     content, links = body if isinstance(body, tuple) else (body, "")
@@ -168,8 +186,9 @@ def _with_etag(request: Request, state: GitHubState, body: Any, headers: dict[st
 
 
 def _refusal(message: str, status: int, headers: dict[str, str], **values: Any) -> JSONResponse:
-    body = {"message": message, "documentation_url": "https://docs.github.com/rest", "status": str(status), **values}
-    return JSONResponse(body, status, headers)
+    answer = writing.refusal(message, status, **values)
+    answer.headers.update(headers)
+    return answer
 
 
 def _paged(request: Request, items: list[Any], wrap: Callable[[list[Any]], Any] = list) -> tuple[Any, str]:
@@ -222,6 +241,8 @@ def _rate_limit(request: Request, state: GitHubState) -> Any:
 
 def _search_repositories(request: Request, state: GitHubState) -> Any:
     items = [data.repository(f"octocat/hello{number}", stargazers_count=number) for number in range(1, 26)]
+    if request.query_params.get("sort") == "stars":
+        items.reverse()
     if "odd" in state.switches:
         items = [
             {"full_name": "odd/one", "description": None, "stargazers_count": "17", "owner": None, "license": None}
@@ -266,7 +287,8 @@ def _repository(request: Request, state: GitHubState) -> Any:
         return _refusal("Not Found", 404, {})
     if "odd" in state.switches:
         return {"full_name": "odd/one", "forks_count": "3"}
-    return data.repository(f"{request.path_params.get('owner', 'octocat')}/{name}", subscribers_count=42)
+    made = data.repository(f"{request.path_params.get('owner', 'octocat')}/{name}", subscribers_count=42)
+    return writing.repository(made, state)
 
 
 def _readme(request: Request, state: GitHubState) -> Any:
@@ -287,17 +309,12 @@ def _releases(request: Request, state: GitHubState) -> Any:
 
 def _contents(request: Request, state: GitHubState) -> Any:
     path = request.path_params.get("path", "")
+    without_text = {name: value for name, value in files.content("README.md").items() if name not in _ONLY_FILES}
     if path == "link":
-        return {
-            **files.content("README.md"),
-            "type": "symlink",
-            "path": "link",
-            "target": "elsewhere/file",
-            "content": None,
-        }
+        return {**without_text, "type": "symlink", "path": "link", "target": "elsewhere/file"}
     if path == "module":
-        made = {**files.content("README.md"), "type": "submodule", "path": "module", "content": None}
-        return {**made, "submodule_git_url": "https://github.com/octocat/other.git"}
+        repository = "https://github.com/octocat/other.git"
+        return {**without_text, "type": "submodule", "path": "module", "submodule_git_url": repository}
     if path in files.FILES:
         if "raw" in request.headers.get("accept", ""):
             return Response(files.FILES[path], media_type="application/vnd.github.raw+json; charset=utf-8")
@@ -316,12 +333,15 @@ def _issue(request: Request, state: GitHubState) -> Any:
         return _refusal("Not Found", 404, {})
     if "odd" in state.switches:
         return {"number": str(number), "title": None, "user": None, "labels": ["plain"], "body": files.LONG_LINE}
-    return data.issue(number, comments=COMMENTS.get(number, 0))
+    made = data.issue(
+        number, comments=COMMENTS.get(number, 0) + len(state.commented), locked="locked" in state.switches
+    )
+    return {**made, "repository_url": f"{data.API}/repos/octocat/new-home"} if "transferred" in state.switches else made
 
 
 def _comments(request: Request, state: GitHubState) -> Any:
     number = request.path_params["number"]
-    made = [data.comment(each) for each in range(1, COMMENTS.get(number, 0) + 1)]
+    made = [*(data.comment(each) for each in range(1, COMMENTS.get(number, 0) + 1)), *state.commented]
     if "odd" in state.switches:
         made = [{"id": 1, "user": None, "body": files.LONG_LINE}, {"id": 2, "user": None, "body": None}]
     return _paged(request, made)

@@ -10,6 +10,9 @@ from typing import Any
 
 from tests.stand_in.github_files import API, HIDDEN, SITE
 
+#: Login of the token's account.
+ACCOUNT = "mona"
+
 
 def user(login: str, **values: Any) -> dict[str, Any]:
     """Return a user as it is inside other objects."""
@@ -73,7 +76,9 @@ def repository(full_name: str, **values: Any) -> dict[str, Any]:
         "topics": ["octocat", "api"],
         "archived": False,
         "disabled": False,
+        "has_issues": True,
         "visibility": "public",
+        "permissions": {"admin": False, "maintain": False, "push": False, "triage": False, "pull": True},
         "license": {
             "key": "mit",
             "name": "MIT License",

@@ -18,10 +18,11 @@ from github_server.model.analysis import Analysis, CommitFigures, Counted, Issue
 from github_server.model.references import References
 from github_server.model.wire import WireCommit, WireIssue, WireLabel, WireRelease, WireRepository
 from github_server.reading.api import GitHub, listed, now, read_all
+from github_server.translations import tr
 
 _SECONDS = 1800.0
 _TOP = 10
-_WEEKDAYS = ("周一", "周二", "周三", "周四", "周五", "周六", "周日")
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_+#.-]{2,30}")
 _STOP_WORDS = frozenset(
     "add added and are bug but can cannot could does doesn doesn't don error feature feat fix fixed fixes fixing for "
@@ -158,11 +159,13 @@ def _top(names: Iterable[str | None], least: int = 1) -> list[Counted]:
 def _caveats(both: int, commits: int, sample: int, issues: Sequence[WireIssue]) -> list[str]:
     caveats = []
     if both >= sample:
-        caveats.append(f"议题与拉取请求只看了最新的 {both} 个，统计只说明这些")
+        caveats.append(
+            tr("Only the newest {count} issues and pull requests were looked at; the figures are theirs", count=both)
+        )
     if commits >= sample:
-        caveats.append(f"提交只看了默认分支最新的 {commits} 个")
+        caveats.append(tr("Only the newest {count} commits of the default branch were looked at", count=commits))
     if any(issue.state == "open" for issue in issues):
-        caveats.append("关闭用时只算已关闭的，未关闭的会使真实值更长")
+        caveats.append(tr("The times to close are those of closed issues; the open ones make the real times longer"))
     return caveats
 
 

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from dyber_kit import environment_number, environment_secret
+from dyber_kit.upstream.http import tls_context
+
+from github_server.translations import tr
 
 PUBLIC_API = "https://api.github.com"
 
@@ -22,6 +25,8 @@ class GitHubSettings:
         allowed_addresses: Internal IP addresses that a GitHub Enterprise Server may have
             (GITHUB_ALLOWED_ADDRESSES, separated by commas).
         proxy: Address of an HTTP proxy (GITHUB_PROXY).
+        certificates: Certificates, in PEM form, of authorities that signed the certificate of a GitHub Enterprise
+            Server (GITHUB_CA, or the file that GITHUB_CA_FILE names).
         cache_seconds: Longest time for which an answer is cached; 0 disables the cache (GITHUB_CACHE_SECONDS).
     """
 
@@ -29,6 +34,7 @@ class GitHubSettings:
     token: str | None = field(default=None, repr=False)
     allowed_addresses: tuple[str, ...] = ()
     proxy: str | None = field(default=None, repr=False)
+    certificates: str | None = None
     cache_seconds: float = 1800.0
 
     @property
@@ -50,6 +56,7 @@ class GitHubSettings:
             token=environment_secret("GITHUB_TOKEN"),
             allowed_addresses=_ip_addresses("GITHUB_ALLOWED_ADDRESSES"),
             proxy=_address("GITHUB_PROXY", "http://proxy.example.com:3128"),
+            certificates=_certificates("GITHUB_CA"),
             cache_seconds=environment_number("GITHUB_CACHE_SECONDS", 1800, 0, 86_400),
         )
 
@@ -59,8 +66,24 @@ def _address(name: str, example: str) -> str | None:
     parts = urlsplit(value)
     if value and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query):
         # The value is left out, because the address of a proxy may contain a password.
-        raise ValueError(f"环境变量 {name} 的值无效，应形如 {example}")
+        raise ValueError(
+            tr(
+                "The value of the environment variable {name} is not usable; it must be like {example}",
+                name=name,
+                example=example,
+            )
+        )
     return value or None
+
+
+def _certificates(name: str) -> str | None:
+    value = environment_secret(name)
+    try:
+        if value is not None:
+            tls_context(value)
+    except ValueError:
+        raise ValueError(tr("The environment variable {name} has no certificates in PEM form", name=name)) from None
+    return value
 
 
 def _ip_addresses(name: str) -> tuple[str, ...]:
@@ -68,4 +91,10 @@ def _ip_addresses(name: str) -> tuple[str, ...]:
     try:
         return tuple(str(ipaddress.ip_address(value)) for value in values)
     except ValueError:
-        raise ValueError(f"环境变量 {name} 的值无效，应为逗号分隔的 IP 地址，例如 10.0.0.5") from None
+        raise ValueError(
+            tr(
+                "The value of the environment variable {name} is not usable; it must be IP addresses such as 10.0.0.5, "
+                "separated by commas",
+                name=name,
+            )
+        ) from None

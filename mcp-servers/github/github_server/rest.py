@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from github_server.analysis import Analyzer
 from github_server.reading.repositories import RepositoryReader
+from github_server.translations import tr
 
 
 class SearchBody(BaseModel):
@@ -29,7 +30,7 @@ def rest_routes(repositories: RepositoryReader, analyzer: Analyzer) -> list[Rest
 
     async def search(body: SearchBody) -> list[dict[str, Any]]:
         """Search repositories; `likes` are their stars."""
-        keyword = required(body.keyword, "关键词不能为空")
+        keyword = required(body.keyword, tr("keyword must not be empty"))
         result = await repositories.search(keyword, "best_match", body.limit, "", True)
         return [
             {
@@ -44,7 +45,7 @@ def rest_routes(repositories: RepositoryReader, analyzer: Analyzer) -> list[Rest
 
     async def analyze(body: AnalyzeBody) -> dict[str, Any]:
         """Compute figures about a repository; `url` is its link, or owner/name."""
-        result = await analyzer.analyze(required(body.url, "仓库URL不能为空"), 100)
+        result = await analyzer.analyze(required(body.url, tr("The repository's URL must not be empty")), 100)
         return result.model_dump(mode="json")
 
     return [

@@ -54,6 +54,12 @@ def app(make: Callable[..., ServiceApp]) -> ServiceApp:
 
 
 @pytest.fixture
+def writing_app(make: Callable[..., ServiceApp]) -> ServiceApp:
+    """Return a service with a token that may write."""
+    return make(Settings(port=free_port(), read_only=False))
+
+
+@pytest.fixture
 def ask(app: ServiceApp) -> Ask:
     """Return a function that calls a tool and returns its answer; `app` chooses another service."""
 

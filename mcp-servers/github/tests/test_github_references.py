@@ -104,7 +104,7 @@ def test_a_file_is_recognised_by_path_and_by_link(repo, path, ref, expected):
 
 
 def test_a_path_cannot_leave_the_repository():
-    with pytest.raises(ServiceError, match="没有认出路径"):
+    with pytest.raises(ServiceError, match="路径超出了仓库"):
         PUBLIC.file("o/r", "src/../../../user", "")
 
 
@@ -157,6 +157,7 @@ def test_settings_are_read_from_the_environment_and_hide_the_token(monkeypatch):
         ("GITHUB_API_URL", "git.corp.example"),
         ("GITHUB_PROXY", "user:hunter2"),
         ("GITHUB_ALLOWED_ADDRESSES", "10.0.0.0/8"),
+        ("GITHUB_CA", "hunter2, which is no certificate"),
         ("GITHUB_CACHE_SECONDS", "-1"),
     ],
 )

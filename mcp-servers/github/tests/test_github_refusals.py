@@ -40,6 +40,19 @@ async def test_an_expired_token_is_named_and_not_shown(refused, state):
     assert "LOGIN_EXPIRED：" in text and "GITHUB_TOKEN" in text and TOKEN not in text
 
 
+async def test_a_refused_token_pauses_all_calls_but_that_for_trending_repositories(make, ask, refused, state):
+    app = make()
+    state.switches = {"expired"}
+    first = await refused("get_repo", app=app, repo="octocat/hello")
+    assert re.search("(60 秒|1 分钟)后再试", first)
+    state.switches = set()
+    for tool, arguments in {**CALLS, "get_rate_limit": {}}.items():
+        text = await refused(tool, app=app, **arguments)
+        assert text.startswith("LOGIN_EXPIRED：") and "GITHUB_TOKEN" in text and "暂停" in text, tool
+    assert len(state.requests) == 1
+    assert (await ask("list_trending", app=app))["source"] == "web"
+
+
 async def test_a_used_up_limit_tells_the_time_and_stops_further_requests(refused, state):
     state.switches = {"primary"}
     text = await refused("get_repo", repo="octocat/hello")

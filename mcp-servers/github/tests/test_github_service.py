@@ -21,15 +21,22 @@ def service(make):
         yield base
 
 
+def published(**chosen):
+    """Return the tools of the contract whose hints have these values."""
+    contract = tools_contract(build_app(all_tools(free_port())))["tools"]
+    tools = [{"name": name, **tool} for name, tool in contract.items()]
+    return [tool for tool in tools if chosen.items() <= tool["annotations"].items()]
+
+
 def test_the_tools_cost_few_tokens():
-    contract = tools_contract(build_app(all_tools(free_port())))["tools"]
-    tools = [{"name": name, **published} for name, published in contract.items()]
-    assert tokens_of(tools, *SEEN, "outputSchema", "annotations") <= 4000
+    assert tokens_of(published(), *SEEN, "outputSchema") <= 4000
+    assert tokens_of(published(readOnlyHint=True), *SEEN, "outputSchema", "annotations") <= 4000
 
 
-def test_every_tool_only_reads():
-    contract = tools_contract(build_app(all_tools(free_port())))["tools"]
-    assert all(published["annotations"]["readOnlyHint"] for published in contract.values())
+def test_only_two_tools_write_and_none_deletes():
+    writing = published(readOnlyHint=False)
+    assert [tool["name"] for tool in writing] == ["github_create_issue", "github_add_comment"]
+    assert not any(tool["annotations"]["destructiveHint"] for tool in writing)
 
 
 async def test_the_prompts_name_tools_that_exist(app):

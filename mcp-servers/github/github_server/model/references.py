@@ -8,6 +8,9 @@ from typing import NoReturn
 from urllib.parse import unquote, urlsplit
 
 from dyber_kit import ErrorCode, ServiceError
+from dyber_kit.language import Text
+
+from github_server.translations import tr_lazy
 
 _OWNER = r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,98}[A-Za-z0-9])?(?:\[bot\])?"
 _NAME = r"[A-Za-z0-9._-]{1,100}"
@@ -16,6 +19,8 @@ _NUMBERED = re.compile(rf"(?<![\w./-])({_OWNER})/({_NAME})\s*(?:#|\s)\s*(\d{{1,1
 _LINK = re.compile(r"(?:https?|ssh|git)://[^\s<>\"'）】」，。]+|git@[\w.-]+:[^\s<>\"'）】」，。]+", re.IGNORECASE)
 _BARE_LINK = re.compile(r"(?<![\w.@/-])(?:www\.)?github\.com/[^\s<>\"'）】」，。]+", re.IGNORECASE)
 _LINES = re.compile(r"L(\d{1,7})")
+_NO_REPOSITORY = tr_lazy("No repository was recognized")
+_REPOSITORY_FORM = tr_lazy("Write owner/name, such as octocat/hello-world")
 # First segments of paths on the site that are no owners.
 _NO_OWNERS = {
     "about", "apps", "collections", "customer-stories", "enterprise", "explore", "features", "gist", "issues", "login",
@@ -83,9 +88,12 @@ class References:
         parts = self._link(text)
         if parts is None:
             match = _REPOSITORY.search(text)
-            return _repository(match[1], match[2]) if match else _refuse("仓库", "owner/name，例如 octocat/hello-world")
+            return _repository(match[1], match[2]) if match else _refuse(_NO_REPOSITORY, _REPOSITORY_FORM)
         if len(parts.path) < 2 or parts.path[0] in _NO_OWNERS:
-            _refuse("仓库", "仓库的链接，例如 https://github.com/octocat/hello-world")
+            _refuse(
+                _NO_REPOSITORY,
+                tr_lazy("Write the repository's link, such as https://github.com/octocat/hello-world"),
+            )
         return _repository(parts.path[0], parts.path[1])
 
     def issue(self, text: str) -> Numbered:
@@ -93,11 +101,21 @@ class References:
 
         Raises ServiceError: INVALID_ARGUMENT.
         """
-        return self._numbered(text, ("issues", "pull", "pulls"), "议题或拉取请求")
+        return self._numbered(
+            text,
+            ("issues", "pull", "pulls"),
+            tr_lazy("No issue or pull request was recognized"),
+            tr_lazy("Write owner/name#number, such as octocat/hello-world#12, or the link of an issue or pull request"),
+        )
 
     def run(self, text: str) -> Numbered:
         """Return the workflow run that a text names: `owner/name#run_id` or a link. Raises like `issue`."""
-        return self._numbered(text, ("actions/runs",), "工作流运行")
+        return self._numbered(
+            text,
+            ("actions/runs",),
+            tr_lazy("No workflow run was recognized"),
+            tr_lazy("Write owner/name#run_id, such as octocat/hello-world#30433642, or the link of a workflow run"),
+        )
 
     def file(self, repository: str, path: str, ref: str) -> FileReference:
         """Return the file that a repository with a path names, or a link to a file as `repository`.
@@ -119,7 +137,10 @@ class References:
                 line = int(match[1])
         segments = [part for part in (path or link_path).split("/") if part not in ("", ".")]
         if ".." in segments:
-            _refuse("路径", "从仓库根目录开始的路径，例如 src/main.py")
+            _refuse(
+                tr_lazy("The path leads out of the repository"),
+                tr_lazy("Write the path from the repository's root, such as src/main.py"),
+            )
         return FileReference(named, "/".join(segments), ref.strip() or link_ref, line)
 
     def user(self, text: str) -> str:
@@ -129,20 +150,22 @@ class References:
             path = parts.path[1:] if parts.path[:1] in (["orgs"], ["users"], ["sponsors"]) else parts.path
             text = path[0] if path else ""
         match = re.fullmatch(rf"@?({_OWNER})", text.strip())
-        return match[1] if match else _refuse("用户", "登录名，例如 octocat")
+        if match is None:
+            _refuse(tr_lazy("No user was recognized"), tr_lazy("Write the login, such as octocat"))
+        return match[1]
 
-    def _numbered(self, text: str, kinds: tuple[str, ...], title: str) -> Numbered:
+    def _numbered(self, text: str, kinds: tuple[str, ...], problem: Text, form: Text) -> Numbered:
         parts = self._link(text)
         if parts is None:
             match = _NUMBERED.search(text)
             if match is None or not int(match[3]):
-                _refuse(title, "owner/name#编号，例如 octocat/hello-world#12")
+                _refuse(problem, form)
             return Numbered(_repository(match[1], match[2]), int(match[3]))
         path = "/".join(parts.path[2:])
         for kind in kinds:
             if match := re.match(rf"{kind}/(\d{{1,15}})(?:/|$)", path):
                 return Numbered(_repository(parts.path[0], parts.path[1]), int(match[1]))
-        _refuse(title, f"{title}的链接，或 owner/name#编号")
+        _refuse(problem, form)
 
     def _link(self, text: str) -> _Link | None:
         """Return the first link of the site in a text; None without a link.
@@ -159,7 +182,9 @@ class References:
                     return self._without_api_prefix(read)
         if links:
             raise ServiceError(
-                ErrorCode.INVALID_ARGUMENT, "链接不是本服务所用的 GitHub 的", f"请给 {self._site} 的链接，或 owner/name"
+                ErrorCode.INVALID_ARGUMENT,
+                tr_lazy("The link does not lead to the GitHub that this service uses"),
+                tr_lazy("Give a link of {site}, or owner/name", site=self._site),
             )
         return None
 
@@ -193,9 +218,9 @@ def _split(link: str) -> _Link | None:
 def _repository(owner: str, name: str) -> Repository:
     name = name.removesuffix(".git").rstrip(".")
     if not re.fullmatch(_OWNER, owner) or not re.fullmatch(_NAME, name) or name in (".", ".."):
-        _refuse("仓库", "owner/name，例如 octocat/hello-world")
+        _refuse(_NO_REPOSITORY, _REPOSITORY_FORM)
     return Repository(owner, name)
 
 
-def _refuse(title: str, example: str) -> NoReturn:
-    raise ServiceError(ErrorCode.INVALID_ARGUMENT, f"没有认出{title}", f"请写成 {example}")
+def _refuse(problem: Text, form: Text) -> NoReturn:
+    raise ServiceError(ErrorCode.INVALID_ARGUMENT, problem, form)

@@ -64,6 +64,9 @@ class WireRepository(Wire):
     archived: bool | None = None
     fork: bool | None = None
     private: bool | None = None
+    disabled: bool | None = None
+    has_issues: bool | None = None
+    permissions: dict[str, bool] | None = None
     parent: WireParent | None = None
     created_at: str | None = None
     pushed_at: str | None = None
@@ -121,6 +124,14 @@ class WireComment(Wire):
     created_at: str | None = None
     html_url: str | None = None
     reactions: WireReactions | None = None
+
+
+class WireCreated(Wire):
+    """Describes an issue or comment that was just made; only issues have a number."""
+
+    id: int
+    number: int | None = None
+    html_url: str
 
 
 class WireBranch(Wire):

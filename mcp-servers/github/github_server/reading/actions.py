@@ -14,6 +14,7 @@ from github_server.model.wire import WireAnnotation, WireJob, WireRun
 from github_server.reading.api import GitHub, Listing, listed, now, read_all
 from github_server.reading.searching import counts
 from github_server.reading.texts import line
+from github_server.translations import tr
 
 RunStatus = Literal["any", "success", "failure", "cancelled", "in_progress", "queued"]
 _LIST_SECONDS = 60.0
@@ -75,8 +76,8 @@ class ActionsReader:
             items.append(item)
         return items
 
-    async def run(self, run: str) -> Run:
-        """Return a workflow run with its jobs; of failed jobs also the steps that failed and the messages they left."""
+    async def run(self, run: str, max_chars: int) -> Run:
+        """Return a workflow run with its jobs; of failed jobs also the failed steps and their messages, cut."""
         target = self._references.run(run)
         values = {**target.repository.values, "run_id": target.number}
         ref = f"{target.repository.full_name}#{target.number}"
@@ -93,11 +94,13 @@ class ActionsReader:
                 item = _job(job)
                 if job.conclusion in _FAILED and number < _EXPLAINED_JOBS:
                     try:
-                        item.messages = await self._messages(target.repository.values, job)
+                        item.messages = await self._messages(target.repository.values, job, max_chars)
                     except ServiceError as error:
                         if error.code not in (ErrorCode.NOT_FOUND, ErrorCode.ACCESS_RESTRICTED):
                             raise
-                        warnings.append(f"任务 {item.name} 的消息不能读取（{error.code}）")
+                        warnings.append(
+                            tr("The messages of job {name} cannot be read ({code})", name=item.name, code=error.code)
+                        )
                 items.append(item)
             total = counts(answer.json())[0]
             return Run(
@@ -119,9 +122,9 @@ class ActionsReader:
                 fetched_at=now(),
             )
 
-        return await self._github.cached(Run, ref, _LIST_SECONDS, load)
+        return await self._github.cached(Run, f"{ref} {max_chars}", _LIST_SECONDS, load)
 
-    async def _messages(self, repository: dict[str, str | int], job: WireJob) -> list[AnnotationItem]:
+    async def _messages(self, repository: dict[str, str | int], job: WireJob, max_chars: int) -> list[AnnotationItem]:
         answer = await self._github.get(
             "/repos/{owner}/{repo}/check-runs/{job_id}/annotations",
             {**repository, "job_id": job.id},
@@ -132,7 +135,7 @@ class ActionsReader:
                 level=annotation.annotation_level,
                 path=annotation.path,
                 line=annotation.start_line,
-                message=line(annotation.message, 500) or "",
+                message=line(annotation.message, max_chars) or "",
             )
             for annotation in read_all(WireAnnotation, listed(answer))
         ]

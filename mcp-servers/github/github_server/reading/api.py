@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +11,8 @@ from typing import Any, Generic, TypeVar
 
 from dyber_kit import ErrorCode, Metrics, ServiceError
 from dyber_kit.calling.cursors import decode_cursor, encode_cursor, fit_items
+from dyber_kit.errors import LocalRefusal
+from dyber_kit.language import Text, language
 from dyber_kit.times import iso_utc
 from dyber_kit.upstream.api.answers import ApiAnswer
 from dyber_kit.upstream.api.client import ApiClient
@@ -18,6 +21,7 @@ from dyber_kit.upstream.api.errors import ErrorRules
 from dyber_kit.upstream.api.paging import collect, link_header
 from dyber_kit.upstream.api.rate_limits import RateLimit
 from dyber_kit.upstream.api.requests import ApiLimits, ApiRequest, Parameters, Values
+from dyber_kit.upstream.breaker import Breaker
 from dyber_kit.upstream.cache import Cache
 from dyber_kit.upstream.privacy import Privacy
 from pydantic import ValidationError
@@ -25,6 +29,7 @@ from pydantic import ValidationError
 from github_server.config import GitHubSettings
 from github_server.model.schema import Answer, Item
 from github_server.model.wire import Wire, WireUser
+from github_server.translations import tr_lazy
 
 #: Largest file that is read.
 MAX_FILE_BYTES = 4 * 2**20
@@ -32,6 +37,8 @@ MAX_FILE_BYTES = 4 * 2**20
 _FRAME_CHARS = 1500
 # GitHub asks for one request at a time, else its secondary rate limit refuses requests.
 _IN_FLIGHT = 1
+# First pause after GitHub refused the token; it doubles. Many refusals make GitHub lock out the whole address.
+_REFUSED_SECONDS = 60.0
 _JSON = "application/vnd.github+json"
 
 Model = TypeVar("Model", bound=Answer)
@@ -95,6 +102,8 @@ class GitHub:
         self._cache = cache
         token = settings.token
         account = identity_of(token) if token else "anonymous"
+        # A write changes this, so that it shows in what is read after it.
+        self._version = ""
         self._prefix = f"{settings.api_url} {account} {privacy.enabled} "
         self.client = ApiClient(
             settings.api_url,
@@ -105,8 +114,12 @@ class GitHub:
             headers={"Accept": _JSON, "X-GitHub-Api-Version": "2022-11-28", "User-Agent": "dyber-github-mcp"},
             limits=ApiLimits(in_flight=_IN_FLIGHT, total_seconds=20, max_bytes=MAX_FILE_BYTES + 2**20),
             cache=cache,
+            breaker=Breaker(
+                "github-token", pause_seconds=_REFUSED_SECONDS, opens_on=_is_token_refused, metrics=metrics
+            ),
             allowed_hosts=settings.allowed_addresses,
             proxy=settings.proxy,
+            certificates=settings.certificates,
             metrics=metrics,
         )
 
@@ -142,6 +155,18 @@ class GitHub:
         with self._explained():
             return await self.client.send(request)
 
+    async def post(self, path: str, values: Values, body: Mapping[str, str]) -> ApiAnswer:
+        """Return GitHub's answer to a POST request; answers cached before are not used any more.
+
+        Raises:
+            ServiceError: GitHub's refusal; OUTCOME_UNKNOWN when its answer was not seen.
+        """
+        try:
+            with self._explained():
+                return await self.client.post(path, values, json=dict(body))
+        finally:
+            self._version = secrets.token_hex(4)
+
     async def page(
         self, listing: Listing, limit: int, cursor: str, convert: Callable[[list[Any]], list[ItemType]], room: int = 0
     ) -> Page[ItemType]:
@@ -160,7 +185,12 @@ class GitHub:
         start = decode_cursor(listing.kind, cursor) if cursor else None
         size = start.get("size") if start else limit
         if not isinstance(size, int) or not 1 <= size <= 100:
-            raise ServiceError(ErrorCode.INVALID_ARGUMENT, "cursor 无法识别", "请不带 cursor 从头开始")
+            raise ServiceError(
+                ErrorCode.INVALID_ARGUMENT,
+                tr_lazy("cursor cannot be read"),
+                tr_lazy("Begin anew without a cursor"),
+                fields=["cursor"],
+            )
         first: list[Any] = []
         next_link = link_header()
 
@@ -195,7 +225,9 @@ class GitHub:
             return await load()
 
         ttl = min(seconds, self.settings.cache_seconds)
-        answer = await self._cache.get_or_load_model(model, f"{self._prefix}{model.__name__} {key}", ttl, run)
+        # Answers have texts in the caller's language.
+        full_key = f"{self._prefix}{self._version} {language()} {model.__name__} {key}"
+        answer = await self._cache.get_or_load_model(model, full_key, ttl, run)
         return answer if loaded else answer.model_copy(update={"source": "cache"})
 
     def login(self, user: WireUser | None) -> str | None:
@@ -214,15 +246,24 @@ class GitHub:
         except ServiceError as error:
             if error.code is ErrorCode.NOT_FOUND:
                 error.lazy_next_step = (
-                    "请检查名字；私有的内容要 GITHUB_TOKEN 有权读取"
+                    tr_lazy("Check the name; GITHUB_TOKEN needs the permission to read private content")
                     if self.has_token
-                    else "请检查名字；私有的内容要管理员设置 GITHUB_TOKEN 才能读取"
+                    else tr_lazy("Check the name; private content needs the operator to set GITHUB_TOKEN")
                 )
             elif error.code is ErrorCode.RATE_LIMITED and not self.has_token:
-                error.lazy_next_step = "请先停止操作；管理员设置 GITHUB_TOKEN 后，每小时的次数从 60 增加到 5000"
+                error.lazy_next_step = tr_lazy(
+                    "Stop for now; once the operator sets GITHUB_TOKEN, there are 5000 requests an hour instead of 60"
+                )
             elif error.code is ErrorCode.ACCESS_RESTRICTED and self.has_token:
-                error.lazy_next_step = "请管理员检查 GITHUB_TOKEN 的权限（组织可能还要求为令牌授权 SSO），或换一个内容"
+                error.lazy_next_step = tr_lazy(
+                    "Ask the operator to check the permissions of GITHUB_TOKEN (writing needs Issues: Read and write; "
+                    "an organization may also ask to authorize the token for SSO), or choose other content"
+                )
             raise
+
+
+def _is_token_refused(error: ServiceError) -> bool:
+    return error.code is ErrorCode.LOGIN_EXPIRED and not isinstance(error, LocalRefusal)
 
 
 def now() -> str:
@@ -238,7 +279,9 @@ def listed(answer: ApiAnswer, path: str = "") -> list[Any]:
     """
     items = answer.at(path)
     if not isinstance(items, list):
-        raise ServiceError(ErrorCode.UPSTREAM_CHANGED, "平台的回答里没有列表", request_id=answer.request_id)
+        raise ServiceError(
+            ErrorCode.UPSTREAM_CHANGED, tr_lazy("GitHub's answer has no list"), request_id=answer.request_id
+        )
     return items
 
 
@@ -252,7 +295,12 @@ def read_all(shape: type[Shape], items: Iterable[Any]) -> list[Shape]:
         return [shape.model_validate(item) for item in items]
     except ValidationError as error:
         place = ".".join(str(part) for part in error.errors(include_input=False)[0]["loc"])
-        raise ServiceError(ErrorCode.UPSTREAM_CHANGED, f"平台的回答与约定不符（{place[:100]}）") from None
+        raise ServiceError(ErrorCode.UPSTREAM_CHANGED, not_as_agreed(place[:100])) from None
+
+
+def not_as_agreed(place: str) -> Text:
+    """Return the message that GitHub's answer has another shape at a place."""
+    return tr_lazy("GitHub did not answer as documented ({place})", place=place)
 
 
 def _after(start: dict[str, Any] | None, items: int) -> dict[str, Any]:

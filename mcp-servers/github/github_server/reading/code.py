@@ -15,9 +15,10 @@ from pydantic import BaseModel
 from github_server.model.answers import CodeItem, CodeList, EntryItem, File
 from github_server.model.references import FileReference, References
 from github_server.model.wire import WireCodeMatch, WireContent
-from github_server.reading.api import MAX_FILE_BYTES, GitHub, Listing, now, read_all
+from github_server.reading.api import MAX_FILE_BYTES, GitHub, Listing, not_as_agreed, now, read_all
 from github_server.reading.searching import counts, search_warnings, words
 from github_server.reading.texts import cut, decoded
+from github_server.translations import tr, tr_lazy
 
 _SEARCH_SECONDS = 300.0
 _FILE_SECONDS = 600.0
@@ -61,7 +62,7 @@ class CodeReader:
             return File(
                 repo=target.repository.full_name,
                 path=content.path,
-                ref=target.ref or "（默认分支）",
+                ref=target.ref or tr("(default branch)"),
                 type=content.type,
                 size=content.size,
                 sha=content.sha,
@@ -88,16 +89,21 @@ class CodeReader:
             return _folder(target.path, answer.json())
         raw = answer.model(WireContent)
         if raw.type == "symlink":
-            return _Content(path=raw.path, type="symlink", warnings=[f"这是符号链接，指向 {raw.target}"], sha=raw.sha)
+            warning = tr("This is a symbolic link to {target}", target=raw.target)
+            return _Content(path=raw.path, type="symlink", warnings=[warning], sha=raw.sha)
         if raw.type == "submodule":
-            return _Content(
-                path=raw.path, type="submodule", warnings=[f"这是子模块：{raw.submodule_git_url}"], sha=raw.sha
-            )
+            warning = tr("This is a submodule: {url}", url=raw.submodule_git_url)
+            return _Content(path=raw.path, type="submodule", warnings=[warning], sha=raw.sha)
         if raw.size is not None and raw.size > MAX_FILE_BYTES:
             raise ServiceError(
                 ErrorCode.INVALID_ARGUMENT,
-                f"{raw.path} 有 {raw.size} 字节，超过能读取的 {MAX_FILE_BYTES} 字节",
-                "请让用户自己下载，或读别的文件",
+                tr_lazy(
+                    "{path} has {size} bytes, more than the {most} that can be read",
+                    path=raw.path,
+                    size=raw.size,
+                    most=MAX_FILE_BYTES,
+                ),
+                tr_lazy("Let the user download it, or read another file"),
             )
         content = _decoded_base64(raw)
         if content is None:
@@ -107,18 +113,23 @@ class CodeReader:
         if read is None:
             raise ServiceError(
                 ErrorCode.INVALID_ARGUMENT,
-                f"{raw.path} 是二进制文件，不能作为文字读取",
-                "请读别的文件，或给用户它的链接",
+                tr_lazy("{path} is a binary file and cannot be read as text", path=raw.path),
+                tr_lazy("Read another file, or give the user its link"),
             )
         text, encoding = read
         shown = visible_text(text)
         warnings = []
         if len(shown) < len(text.replace("\r\n", "\n")):
-            warnings.append("文件里有不可见的字符，已去掉")
+            warnings.append(tr("Invisible characters of the file were removed"))
         if encoding != "utf-8-sig":
-            warnings.append(f"文件不是 UTF-8，按 {encoding} 读取；文字不对就是编码猜错了")
+            warnings.append(
+                tr(
+                    "The file is not UTF-8 and was read as {encoding}; if the text looks wrong, that guess was wrong",
+                    encoding=encoding,
+                )
+            )
         if text.startswith(_LFS):
-            warnings.append("文件存放在 Git LFS 里，这里只有它的指针")
+            warnings.append(tr("The file is in Git LFS; only its pointer is here"))
         return _Content(
             path=raw.path, type="file", size=raw.size, sha=raw.sha, url=raw.html_url, text=shown, warnings=warnings
         )
@@ -128,8 +139,11 @@ class CodeReader:
         if not self._github.has_token:
             raise ServiceError(
                 ErrorCode.NOT_CONFIGURED,
-                "GitHub 只让带令牌的请求搜索代码，而本服务没有设置 GITHUB_TOKEN",
-                "请管理员设置机密 GITHUB_TOKEN 后重新部署；在那之前可用 github_read_file 浏览目录和文件",
+                tr_lazy("GitHub searches code only for requests with a token, and GITHUB_TOKEN is not set"),
+                tr_lazy(
+                    "Ask the operator to set the secret GITHUB_TOKEN and to deploy again; until then, github_read_file "
+                    "shows folders and files"
+                ),
             )
         query = words("query", query)
         query += f" repo:{self._references.repository(repo).full_name}" if repo.strip() else ""
@@ -158,7 +172,7 @@ def _decoded_base64(raw: WireContent) -> bytes | None:
     try:
         return base64.b64decode(raw.content)
     except binascii.Error:
-        raise ServiceError(ErrorCode.UPSTREAM_CHANGED, "平台的回答与约定不符（content）") from None
+        raise ServiceError(ErrorCode.UPSTREAM_CHANGED, not_as_agreed("content")) from None
 
 
 def _folder(path: str, raw: list[Any]) -> _Content:
@@ -166,7 +180,11 @@ def _folder(path: str, raw: list[Any]) -> _Content:
         EntryItem(path=entry.path, type=entry.type, size=entry.size if entry.type == "file" else None)
         for entry in read_all(WireContent, raw)
     ]
-    warnings = [f"目录里有 {len(entries)} 项，只列出前 {_MOST_ENTRIES} 项"] if len(entries) > _MOST_ENTRIES else []
+    warnings = []
+    if len(entries) > _MOST_ENTRIES:
+        warnings = [
+            tr("The folder has {count} entries; the first {most} are listed", count=len(entries), most=_MOST_ENTRIES)
+        ]
     return _Content(path=path, type="dir", entries=entries[:_MOST_ENTRIES], warnings=warnings)
 
 
@@ -182,10 +200,20 @@ def _part(file: File, text: str, kind: str, start_line: int, max_chars: int, cur
     if cursor:
         position = decode_cursor(kind, cursor)
         if position.get("version") != version or not isinstance(position.get("at"), int):
-            raise ServiceError(ErrorCode.INVALID_ARGUMENT, "文件在两次读取之间变了", "请不带 cursor 重新读取")
+            raise ServiceError(
+                ErrorCode.INVALID_ARGUMENT,
+                tr_lazy("The file has changed between two readings"),
+                tr_lazy("Read it again without a cursor"),
+                fields=["cursor"],
+            )
         start = position["at"]
     elif start_line > max(total, 1):
-        raise ServiceError(ErrorCode.INVALID_ARGUMENT, f"文件只有 {total} 行", f"请把 start_line 改为 1 到 {total}")
+        raise ServiceError(
+            ErrorCode.INVALID_ARGUMENT,
+            tr_lazy("The file has only {total} lines", total=total),
+            tr_lazy("Set start_line from 1 to {total}", total=total),
+            fields=["start_line"],
+        )
     else:
         start = sum(len(each) for each in text.splitlines(keepends=True)[: start_line - 1])
     part, more = cut(text[start:], max_chars)

@@ -21,6 +21,7 @@ from github_server.model.wire import WireChangedFile, WireComment, WireIssue, Wi
 from github_server.reading.api import GitHub, Listing, listed, now, read_all
 from github_server.reading.searching import counts, search_warnings, searched, words
 from github_server.reading.texts import cut, line, markdown
+from github_server.translations import tr, tr_lazy
 
 Kind = Literal["issue", "pull"]
 State = Literal["any", "open", "closed"]
@@ -43,7 +44,12 @@ class IssueReader:
     ) -> IssueList:
         """Return issues, or pull requests, that match a query, in one repository or everywhere."""
         if not query.strip() and not repo.strip():
-            raise ServiceError(ErrorCode.INVALID_ARGUMENT, "query 与 repo 至少要有一个", "请写搜索词，或指定仓库")
+            raise ServiceError(
+                ErrorCode.INVALID_ARGUMENT,
+                tr_lazy("query or repo is needed"),
+                tr_lazy("Write words to search for, or name a repository"),
+                fields=["query", "repo"],
+            )
         parts = [words("query", query)] if query.strip() else []
         if repo.strip():
             parts.append(f"repo:{self._references.repository(repo).full_name}")
@@ -131,7 +137,9 @@ class IssueReader:
                 comments_total=raw.comments,
                 comments=items,
                 next_cursor=next_cursor,
-                warnings=["这是拉取请求：改动与评审用 github_get_pull 读取"] if raw.pull_request else [],
+                warnings=[tr("This is a pull request: github_get_pull reads its changes and reviews")]
+                if raw.pull_request
+                else [],
                 fetched_at=now(),
             )
 

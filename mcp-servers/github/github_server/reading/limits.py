@@ -10,8 +10,12 @@ from dyber_kit.times import iso_utc
 from github_server.model.answers import LimitItem, RateLimits
 from github_server.model.wire import WireLimit
 from github_server.reading.api import GitHub, now
+from github_server.translations import tr, tr_lazy
 
-_ANONYMOUS = "没有令牌：每小时 60 次请求，不能搜索代码，读不到私有内容；管理员设置机密 GITHUB_TOKEN 后每小时 5000 次"
+_ANONYMOUS = tr_lazy(
+    "No token: 60 requests an hour, no search of code, no private content; once the operator sets the secret "
+    "GITHUB_TOKEN, 5000 an hour"
+)
 #: The limits that the tools use, in GitHub's names.
 _SHOWN = ("core", "search", "code_search")
 
@@ -25,7 +29,7 @@ async def rate_limits(github: GitHub) -> RateLimits:
     answer = RateLimits(
         authenticated=github.has_token,
         api=github.settings.api_url,
-        next_step=None if github.has_token else _ANONYMOUS,
+        next_step=None if github.has_token else str(_ANONYMOUS),
         fetched_at=now(),
     )
     try:
@@ -35,9 +39,11 @@ async def rate_limits(github: GitHub) -> RateLimits:
         if error.code is ErrorCode.RATE_LIMITED:
             answer.source = "cache"
             answer.limits = _known(github)
-            answer.warnings = [f"GitHub 现在不回答（{error.message}），这是它上一次说的余量"]
+            answer.warnings = [
+                tr("GitHub does not answer now ({cause}); these are the limits that it told last", cause=error.message)
+            ]
         elif error.code is ErrorCode.NOT_FOUND:
-            answer.warnings = ["这个 GitHub 没有启用频率限制"]
+            answer.warnings = [tr("This GitHub has no rate limits")]
         else:
             raise
         return answer

@@ -23,9 +23,10 @@ from github_server.model.answers import (
 from github_server.model.references import References
 from github_server.model.references import Repository as RepositoryName
 from github_server.model.wire import WireCommit, WireContent, WireLicense, WireRelease, WireRepository, WireUser
-from github_server.reading.api import GitHub, Listing, now, read_all
+from github_server.reading.api import GitHub, Listing, not_as_agreed, now, read_all
 from github_server.reading.searching import counts, search_warnings, searched, words
 from github_server.reading.texts import cut, line, markdown
+from github_server.translations import tr
 
 Sort = Literal["best_match", "stars", "forks", "updated"]
 _SEARCH_SECONDS = 300.0
@@ -91,7 +92,9 @@ class RepositoryReader:
                 readme_path=path,
                 readme=cleaned.text if path else None,
                 truncated=cleaned.truncated,
-                warnings=[f"README 没有读完：用 github_read_file 读 {path} 可得全文"] if cleaned.truncated else [],
+                warnings=[tr("The README is cut: github_read_file reads all of {path}", path=path)]
+                if cleaned.truncated
+                else [],
                 fetched_at=now(),
             )
 
@@ -108,7 +111,7 @@ class RepositoryReader:
         try:
             return base64.b64decode(content.content or "").decode(errors="replace"), content.path
         except binascii.Error:
-            raise ServiceError(ErrorCode.UPSTREAM_CHANGED, "平台的回答与约定不符（content）") from None
+            raise ServiceError(ErrorCode.UPSTREAM_CHANGED, not_as_agreed("content")) from None
 
     async def commits(
         self, repo: str, path: str, ref: str, author: str, limit: int, cursor: str, verbose: bool

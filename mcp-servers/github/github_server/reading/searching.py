@@ -7,6 +7,8 @@ from typing import Any
 
 from dyber_kit import ErrorCode, ServiceError
 
+from github_server.translations import tr, tr_lazy
+
 #: How many results of a search GitHub returns at most.
 MAX_RESULTS = 1000
 
@@ -19,7 +21,12 @@ def words(name: str, text: str) -> str:
     """
     text = text.strip()
     if not text or any(unicodedata.category(character) == "Cc" for character in text):
-        raise ServiceError(ErrorCode.INVALID_ARGUMENT, f"{name} 是空白的，或带有控制字符", f"请在 {name} 里写搜索词")
+        raise ServiceError(
+            ErrorCode.INVALID_ARGUMENT,
+            tr_lazy("{name} is blank, or has control characters", name=name),
+            tr_lazy("Write words to search for in {name}", name=name),
+            fields=[name],
+        )
     return text
 
 
@@ -40,7 +47,11 @@ def search_warnings(total: int | None, complete: bool) -> list[str]:
     """Return what the reader of a search's results should know."""
     warnings = []
     if not complete:
-        warnings.append("GitHub 没有在时限内搜完，结果可能不全：请把搜索词写得更具体")
+        warnings.append(
+            tr("GitHub did not finish searching in time, so results may be missing: write a more specific query")
+        )
     if total is not None and total > MAX_RESULTS:
-        warnings.append(f"共 {total} 个结果，GitHub 只给前 {MAX_RESULTS} 个")
+        warnings.append(
+            tr("There are {total} results; GitHub gives the first {most} only", total=total, most=MAX_RESULTS)
+        )
     return warnings

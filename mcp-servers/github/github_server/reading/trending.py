@@ -17,6 +17,7 @@ from github_server.model.answers import RepositoryItem, Trending
 from github_server.reading.api import GitHub, Listing, now
 from github_server.reading.repositories import repository_items
 from github_server.reading.texts import line
+from github_server.translations import tr
 
 Since = Literal["daily", "weekly", "monthly"]
 _SECONDS = 300.0
@@ -47,6 +48,7 @@ class TrendingReader:
             limits=ApiLimits(in_flight=1, total_seconds=15, attempts=2),
             allowed_hosts=settings.allowed_addresses,
             proxy=settings.proxy,
+            certificates=settings.certificates,
             metrics=metrics,
         )
 
@@ -69,9 +71,14 @@ class TrendingReader:
                 if error.code not in _REPLACED:
                     raise
                 return await self._search(slug, since, error.code)
-            warnings = (
-                [] if items else ["GitHub 的页面说现在没有热门仓库；请检查语言的写法，例如 c++、jupyter-notebook"]
-            )
+            warnings = []
+            if not items:
+                warnings = [
+                    tr(
+                        "GitHub's page says that nothing is trending now; check how the language is written, such as "
+                        "c++ or jupyter-notebook"
+                    )
+                ]
             return Trending(
                 items=items, count=len(items), since=since, source="web", warnings=warnings, fetched_at=now()
             )
@@ -96,7 +103,14 @@ class TrendingReader:
             items=page.items,
             count=len(page.items),
             since=since,
-            warnings=[f"这不是热门榜：页面没有读到（{reason}），改为最近 {days} 天新建、星最多的仓库"],
+            warnings=[
+                tr(
+                    "This is not the trending list: its page could not be read ({reason}). These are the repositories "
+                    "of the last {days} days with the most stars",
+                    reason=reason,
+                    days=days,
+                )
+            ],
             fetched_at=now(),
         )
 

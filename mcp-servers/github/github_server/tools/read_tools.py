@@ -240,9 +240,10 @@ def other_tools(readers: Readers) -> list[ToolDeclaration]:
     @tool(title="读取 GitHub Actions 运行", read_only=True, open_world=True)
     async def github_get_run(
         run: Annotated[str, Field(description="ref of github_list_runs, or link", min_length=1, max_length=1000)],
+        max_chars: Annotated[int, Field(description="Length of each message", ge=100, le=5000)] = 500,
     ) -> Run:
         """Read the jobs of a workflow run, and of failed jobs the failed steps and messages."""
-        return await readers.actions.run(run)
+        return await readers.actions.run(run, max_chars)
 
     @tool(title="GitHub 请求余量", read_only=True, open_world=True)
     async def github_get_rate_limit() -> RateLimits:

@@ -44,6 +44,7 @@ def create_client(
     attempts: int = 3,
     retry_wait: float = 0.5,
     proxy: str | None = None,
+    certificates: str | None = None,
     **options: Any,
 ) -> httpx2.AsyncClient:
     """Return a client that refuses every host but `allowed_hosts`, also after redirects.
@@ -62,13 +63,14 @@ def create_client(
         attempts: Most attempts of a safe request.
         retry_wait: Longest first pause between attempts, in seconds; it doubles.
         proxy: `http://[user:password@]host:port` of a proxy that the operator chose; it may be in a private network.
+        certificates: Certificates, in PEM form, of authorities that are trusted in addition to the system's.
         options: Further arguments of `httpx2.AsyncClient`: auth, base_url, cookies, default_encoding, event_hooks,
             follow_redirects, headers, max_redirects, params.
 
     Raises:
         TypeError: Another option was given, such as `mounts`, `transport`, `verify` or `trust_env`: it could bypass the
             guard.
-        ValueError: `proxy` is not the address of an HTTP proxy.
+        ValueError: `proxy` is not the address of an HTTP proxy, or `certificates` has no certificates.
 
     Requests raise:
         ServiceError: INVALID_ARGUMENT for a host that is not allowed; UPSTREAM_UNREACHABLE without an answer;
@@ -77,12 +79,27 @@ def create_client(
     unguarded = sorted(options.keys() - _SAFE_OPTIONS)
     if unguarded:
         raise TypeError(f"create_client() does not take {', '.join(unguarded)}: requests would go around its guard")
-    transport = _GuardedTransport(tuple(allowed_hosts), metrics, max_bytes, attempts, retry_wait, proxy)
+    transport = _GuardedTransport(tuple(allowed_hosts), metrics, max_bytes, attempts, retry_wait, proxy, certificates)
     options.setdefault("follow_redirects", True)
     options.setdefault("max_redirects", 5)
     headers = httpx2.Headers(options.pop("headers", None))
     headers.setdefault("accept-encoding", "gzip")
     return httpx2.AsyncClient(transport=transport, trust_env=False, timeout=timeout, headers=headers, **options)
+
+
+def tls_context(certificates: str | None = None) -> ssl.SSLContext:
+    """Return how servers are verified: by the system's authorities, and by those of `certificates` (PEM).
+
+    Raises:
+        ValueError: `certificates` has no certificates.
+    """
+    context = ssl.create_default_context()
+    if certificates is not None:
+        try:
+            context.load_verify_locations(cadata=certificates)
+        except (ssl.SSLError, ValueError) as error:
+            raise ValueError("certificates are not in PEM form") from error
+    return context
 
 
 def host_allowed(host: str, allowed_hosts: Iterable[str]) -> bool:
@@ -176,13 +193,14 @@ class _GuardedTransport(httpx2.AsyncBaseTransport):
         attempts: int,
         retry_wait: float,
         proxy: str | None,
+        certificates: str | None,
     ) -> None:
         self._allowed_hosts = allowed_hosts
         self._metrics = metrics
         self._max_bytes = max_bytes
         self._attempts = attempts
         self._retry_wait = retry_wait
-        context = ssl.create_default_context()
+        context = tls_context(certificates)
         self._inner = httpx2.AsyncHTTPTransport(verify=context, trust_env=False)
         # httpx2 has no argument for the network backend of its pool.
         self._inner._pool = httpcore2.AsyncConnectionPool(

@@ -255,3 +255,9 @@ def test_hosts_match_names_and_wildcards_of_the_list(host, allowed):
 )
 def test_private_and_public_addresses_are_distinguished(address, public):
     assert is_public(address) is public
+
+
+def test_certificates_that_are_none_are_refused_when_the_client_is_made():
+    for text in ("", "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----"):
+        with pytest.raises(ValueError, match="not in PEM form"):
+            create_client(["api.example.com"], certificates=text)

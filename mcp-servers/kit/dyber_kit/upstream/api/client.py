@@ -54,10 +54,11 @@ class ApiClient:
         breaker: Pauses all requests after the platform refused the account.
         allowed_hosts: Further hosts to which the platform may redirect; they get no credentials.
         proxy: `http://[user:password@]host:port` of a proxy.
+        certificates: Certificates, in PEM form, of authorities that are trusted in addition to the system's.
         metrics: Where requests are counted.
 
     Raises:
-        ValueError: `base_url` is not an address.
+        ValueError: `base_url` is not an address, or `certificates` has no certificates.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class ApiClient:
         breaker: Breaker | None = None,
         allowed_hosts: Sequence[str] = (),
         proxy: str | None = None,
+        certificates: str | None = None,
         metrics: Metrics | None = None,
     ) -> None:
         self._base = httpx2.URL(base_url)
@@ -101,6 +103,7 @@ class ApiClient:
             attempts=1,  # Each attempt is signed and paid for, which the transport cannot do.
             follow_redirects=False,
             proxy=proxy,
+            certificates=certificates,
         )
 
     async def close(self) -> None:

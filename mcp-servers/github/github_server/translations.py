@@ -1,0 +1,9 @@
+"""Gives the package its texts for callers: English in the code, Chinese in `locale/zh.po`."""
+
+from __future__ import annotations
+
+from dyber_kit.language import Translations
+
+_texts = Translations("github_server")
+tr = _texts.tr
+tr_lazy = _texts.tr_lazy

@@ -1,0 +1,1 @@
+"""Writes to GitHub: opens issues, and comments on issues and pull requests."""
