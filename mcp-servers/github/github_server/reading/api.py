@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from dyber_kit import ErrorCode, Metrics, ServiceError
+from dyber_kit.answer_models import Item
 from dyber_kit.calling.cursors import decode_cursor, encode_cursor, fit_items
 from dyber_kit.times import iso_utc
 from dyber_kit.upstream.api.answers import ApiAnswer
@@ -23,7 +24,7 @@ from dyber_kit.upstream.privacy import Privacy
 from pydantic import ValidationError
 
 from github_server.config import GitHubSettings
-from github_server.model.schema import Answer, Item
+from github_server.model.schema import Answer
 from github_server.model.wire import Wire, WireUser
 
 #: Largest file that is read.

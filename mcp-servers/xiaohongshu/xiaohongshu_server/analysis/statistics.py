@@ -74,7 +74,7 @@ def analyze(notes: Sequence[SampleNote], query: str = "", *, ranked: bool = Fals
             n_detail=len(opened),
             first=china_day(times[0]) if times else None,
             last=china_day(times[-1]) if times else None,
-            partial=partial,
+            partial=partial or None,
         ),
         engagement={name: spread for name in _COUNTS if (spread := _spread(notes, name))},
         rate_collect_per_like=_rate(notes, "collects"),
@@ -150,7 +150,7 @@ def _authors(notes: Sequence[SampleNote]) -> list[AuthorShare]:
             user_ref=notes_of_author[0].author_ref,
             notes=len(notes_of_author),
             total_likes=sum(note.likes or 0 for note in notes_of_author),
-            lower_bound=any("likes" in note.lower_bounds for note in notes_of_author),
+            lower_bound=any("likes" in note.lower_bounds for note in notes_of_author) or None,
         )
         for notes_of_author in by_author.values()
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from xiaohongshu_server.model.schema import Answer, Item
+from dyber_kit.answer_models import Answer, Item
 
 Source = Literal["browser", "cache"]
 
@@ -166,7 +166,7 @@ class User(Answer):
 
 
 class UserSummary(Item):
-    """Describes one user of a search; `notes` is the number of the user's notes."""
+    """Describes one user of a search; `notes` is the number of the user's notes; `verified` is true or left out."""
 
     user_ref: str
     name: str
@@ -175,7 +175,7 @@ class UserSummary(Item):
     fans: int | None = None
     notes: int | None = None
     lower_bounds: list[str] = []
-    verified: bool = False
+    verified: bool | None = None
 
 
 class UserList(Answer):

@@ -150,7 +150,7 @@ class Parser:
             profession=text(user.get("profession")) or None,
             **counts,
             lower_bounds=lower_bounds,
-            verified=user.get("redOfficialVerified") is True or user.get("red_official_verified") is True,
+            verified=True in (user.get("redOfficialVerified"), user.get("red_official_verified")) or None,
         )
 
     def _said(self, raw: Json, now: datetime) -> dict[str, Any]:
