@@ -15,6 +15,7 @@ from playwright.async_api import Error, Page, Request, Response
 from dyber_kit.browser.platforms import Platform
 from dyber_kit.browser.visits import Visit, time_left
 from dyber_kit.errors import ErrorCode, ServiceError
+from dyber_kit.language import Text
 
 logger = logging.getLogger("dyber.submitting")
 
@@ -88,7 +89,7 @@ async def submitted(
     spend: Callable[[], None],
     wait_until_done: Callable[[], Awaitable[object]] | None = None,
     *,
-    refused_step: str = "请按提示修改内容",
+    refused_step: Text | str = "请按提示修改内容",
 ) -> AsyncIterator[None]:
     """Run the body, which makes the page submit, and wait for the platform's answer.
 
@@ -141,7 +142,7 @@ async def _check_answer(
     call: str,
     response: Response,
     wait_until_done: Callable[[], Awaitable[object]] | None,
-    refused_step: str,
+    refused_step: Text | str,
 ) -> None:
     if response.status >= 500 or response.status == _REQUEST_TIMEOUT:
         raise outcome_unknown(call, f"HTTP {response.status}")

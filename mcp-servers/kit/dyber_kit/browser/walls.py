@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from dyber_kit.errors import KINDS, ErrorCode, ServiceError
+from dyber_kit.language import Text
 from dyber_kit.upstream.text import clean_text
 
 _SHOWN_CHARS = 100
@@ -79,7 +80,7 @@ class Wall:
     whole_account: bool = False
     guessed: bool = False
     pause: float | None = None
-    login_step: str | None = None
+    login_step: Text | str | None = None
 
     def error(self) -> ServiceError:
         """Return the error to report."""
@@ -127,7 +128,7 @@ class Walls:
     """
 
     title: str
-    login_step: str | None = None
+    login_step: Text | str | None = None
     statuses: Mapping[int, Meaning] = field(default_factory=lambda: COMMON_STATUSES)
     codes: Mapping[str, Meaning] = field(default_factory=dict)
     good_codes: Collection[str] = ("0",)

@@ -16,9 +16,10 @@ from xiaohongshu_server.model.references import (
     is_short_link,
     parse_link,
 )
+from xiaohongshu_server.texts import tr_lazy
 
 _MAX_REDIRECTS = 4
-_NEXT_STEP = "请在浏览器里打开短链接，再复制地址栏里的完整链接"
+_NEXT_STEP = tr_lazy("Open the short link in a browser, and copy the complete link from the address bar")
 
 
 class Links:
@@ -55,9 +56,11 @@ class Links:
             answer = await self._client.get(url, extensions={ENDPOINT: "short_link"})
             location = answer.headers.get("location")
             if not answer.is_redirect or not location:
-                raise ServiceError(ErrorCode.NOT_FOUND, "短链接已失效或无法识别", _NEXT_STEP)
+                raise ServiceError(
+                    ErrorCode.NOT_FOUND, tr_lazy("The short link is no longer valid, or is not known"), _NEXT_STEP
+                )
             url = urljoin(url, location)
-        raise ServiceError(ErrorCode.NOT_FOUND, "短链接跳转次数过多", _NEXT_STEP)
+        raise ServiceError(ErrorCode.NOT_FOUND, tr_lazy("The short link redirects too often"), _NEXT_STEP)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -41,6 +41,7 @@ from xiaohongshu_server.reading.links import Links
 from xiaohongshu_server.reading.memory import Listing, Memory, identifier
 from xiaohongshu_server.reading.parse import Parser, comment_tokens, feed_tokens, stamp, text, user_tokens
 from xiaohongshu_server.reading.reader import SiteReader
+from xiaohongshu_server.texts import tr, tr_lazy
 
 #: Most entries of one list; each part of a list scrolls through all entries before it again.
 MAX_SEARCHED = 200
@@ -131,11 +132,12 @@ class Site:
                 items=items,
                 count=len(items),
                 complete=complete and len(items) == len(users),
-                warnings=[] if items else ["小红书没有找到这个词的用户"],
                 fetched_at=stamp(datetime.now(UTC)),
             )
 
-        return await self._memory.answer(UserList, f"users:{account}:{keyword}:{limit}", _SEARCH_SECONDS, load)
+        answer = await self._memory.answer(UserList, f"users:{account}:{keyword}:{limit}", _SEARCH_SECONDS, load)
+        warnings = [] if answer.items else [tr("Xiaohongshu has no users for these words")]
+        return answer.model_copy(update={"warnings": warnings})
 
     async def home(self, limit: int, account: str = "", verbose: bool = True) -> NoteList:
         """Return the home feed of the account."""
@@ -171,9 +173,10 @@ class Site:
             detail.comments = [comment.shown(verbose) for comment in read]
             detail.comments_complete = page.complete
             if page.comment_wall is not None:
-                detail.warnings.append(f"评论没有全部加载：{page.comment_wall.error().text}")
+                reason = page.comment_wall.error().text
+                detail.warnings.append(tr("Not all comments were loaded: {reason}", reason=reason))
             elif comments and not detail.comments and not page.complete:
-                detail.warnings.append("评论没有加载出来；笔记内容不受影响")
+                detail.warnings.append(tr("The comments did not load; the note itself is complete"))
             return detail
 
         key = f"note:{account}:{reference}:{comments}:{include_replies}:{max_chars}:{verbose}"
@@ -197,7 +200,11 @@ class Site:
             if len(page.comments) <= start and not page.complete:
                 if page.comment_wall is not None:
                     raise page.comment_wall.error()
-                raise ServiceError(ErrorCode.TIMEOUT, "评论没有加载出来", "请稍后重试；若一直如此，请登录后再试")
+                raise ServiceError(
+                    ErrorCode.TIMEOUT,
+                    tr_lazy("The comments did not load"),
+                    tr_lazy("Try again later; if it stays like this, log in and try again"),
+                )
             now = datetime.now(UTC)
             await self._memory.remember(comment_tokens(page.comments))
             items = self._parser.comments(page.comments, include_replies, now)

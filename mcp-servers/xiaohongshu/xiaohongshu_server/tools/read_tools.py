@@ -33,6 +33,7 @@ from xiaohongshu_server.model.answers import (
 from xiaohongshu_server.model.filters import Distance, NoteType, PublishTime, Scope, SearchFilters, Sort, Tab
 from xiaohongshu_server.model.times import china_time
 from xiaohongshu_server.reading.site import ME, Site
+from xiaohongshu_server.texts import tr
 
 NoteArgument = Annotated[str, Field(description="note_ref、笔记链接或分享文字", max_length=1000)]
 UserArgument = Annotated[str, Field(description="user_ref 或主页链接；me 是登录的账号自己", max_length=1000)]
@@ -175,17 +176,24 @@ async def login_code(accounts: Accounts, account: str) -> CallToolResult:
     """Return a QR code as a picture and as text, with its structured description."""
     account, code = await accounts.code(account)
     if code is None:
-        answer = LoginCode(account=account, logged_in=True, next_step="已经登录，不必扫码")
+        answer = LoginCode(account=account, logged_in=True, next_step=tr("Logged in already; no scan is needed"))
         return CallToolResult(content=[], structured_content=answer.model_dump(mode="json"))
-    notice = f"之前的二维码已作废{_last_step(code.replaced)}。" if code.replaced else ""
+    notice = ""
+    if code.replaced:
+        notice = tr("The code before this one is no longer valid{step}. ", step=_last_step(code.replaced))
     answer = LoginCode(
         account=account,
         logged_in=False,
         url=code.url,
         replaced=code.replaced is not None,
         expires_at=china_time(code.expires_at),
-        next_step=f"{notice}请用户用小红书 App 扫码并在手机上确认，然后用 xhs_login_status 查看；在那之前不要重新获取。"
-        "看不到图片时，把下面的字符画原样放进等宽的代码块（深色背景），或把 url 做成二维码",
+        next_step=tr(
+            "{notice}Let the user scan the code with the Xiaohongshu app and confirm on the phone, then look with "
+            "xhs_login_status; do not get another code before that. When the picture cannot be seen, put the drawing "
+            "below unchanged into a code block with a fixed-width font (on a dark background), or turn url into a QR "
+            "code",
+            notice=notice,
+        ),
     )
     parts: list[ImageContent | TextContent] = [ImageContent(type="image", data=code.base64, mime_type="image/png")]
     if code.text:
@@ -194,4 +202,4 @@ async def login_code(accounts: Accounts, account: str) -> CallToolResult:
 
 
 def _last_step(step: Step) -> str:
-    return f"（它停在：{PROOFS[step]}）" if step in PROOFS else ""
+    return tr(" (it waited for: {proof})", proof=PROOFS[step]) if step in PROOFS else ""
