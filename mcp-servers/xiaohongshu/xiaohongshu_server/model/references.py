@@ -21,6 +21,7 @@ PLATFORM_DOMAINS = ("xiaohongshu.com", "rednote.com")
 LOGIN_COOKIE = "web_session"
 SHORT_LINK_DOMAINS = ("xhslink.com", "xhslink.cn")
 
+_PROFILE = "/user/profile/"
 _ID = re.compile(r"[0-9a-f]{24}")
 _TOKEN = re.compile(r"[A-Za-z0-9_+/=-]{1,200}")
 _SOURCE = re.compile(r"[a-z_]{1,32}")
@@ -75,18 +76,6 @@ def parse_user(text: str, base_url: str) -> UserReference:
         ServiceError: INVALID_ARGUMENT; the message says which values are accepted.
     """
     return _parsed(text, UserReference) or _user(_platform_url(text, base_url, _USER_NEXT_STEP))
-
-
-def parse_link(url: str, base_url: str) -> NoteReference | UserReference:
-    """Read the URL of a note or a profile.
-
-    Raises:
-        ServiceError: INVALID_ARGUMENT for another host, or for a page that is neither a note nor a profile.
-    """
-    parts = _platform_url(url, base_url, _NOTE_NEXT_STEP)
-    if parts.path.startswith("/user/profile/") and len(_ids(parts)) == 1:
-        return _user(parts)
-    return _note(parts)
 
 
 def first_link(text: str) -> str:
@@ -180,6 +169,12 @@ def _ids(parts: SplitResult) -> list[str]:
 
 def _note(parts: SplitResult) -> NoteReference:
     ids = _ids(parts)
+    if parts.path.startswith(_PROFILE) and len(ids) == 1:
+        raise ServiceError(
+            ErrorCode.INVALID_ARGUMENT,
+            tr_lazy("The link leads to a user and not to a note"),
+            tr_lazy("Pass the link to xhs_get_user or xhs_user_notes"),
+        )
     if not ids:
         raise ServiceError(ErrorCode.INVALID_ARGUMENT, tr_lazy("The link has no id of a note"), _NOTE_NEXT_STEP)
     return NoteReference(ids[-1], *_token_and_source(parts, "pc_search"))
@@ -187,7 +182,13 @@ def _note(parts: SplitResult) -> NoteReference:
 
 def _user(parts: SplitResult) -> UserReference:
     ids = _ids(parts)
-    if not ids or not parts.path.startswith("/user/profile/"):
+    if ids and not parts.path.startswith(_PROFILE):
+        raise ServiceError(
+            ErrorCode.INVALID_ARGUMENT,
+            tr_lazy("The link leads to a note and not to a user"),
+            tr_lazy("Pass the link to xhs_get_note; its author.user_ref is the author"),
+        )
+    if not ids:
         raise ServiceError(ErrorCode.INVALID_ARGUMENT, tr_lazy("The link has no id of a user"), _USER_NEXT_STEP)
     return UserReference(ids[0], *_token_and_source(parts, "pc_note"))
 

@@ -10,11 +10,8 @@ from dyber_kit.upstream.http import ENDPOINT, create_client
 from xiaohongshu_server.model.references import (
     PLATFORM_DOMAINS,
     SHORT_LINK_DOMAINS,
-    NoteReference,
-    UserReference,
     first_link,
     is_short_link,
-    parse_link,
 )
 from xiaohongshu_server.texts import tr_lazy
 
@@ -23,7 +20,7 @@ _NEXT_STEP = tr_lazy("Open the short link in a browser, and copy the complete li
 
 
 class Links:
-    """Turns pasted links and texts into references to notes and users."""
+    """Follows the short links in pasted texts."""
 
     def __init__(self, base_url: str, metrics: Metrics | None = None) -> None:
         self._base_url = base_url
@@ -37,17 +34,12 @@ class Links:
             follow_redirects=False,
         )
 
-    async def resolve(self, text: str) -> NoteReference | UserReference:
-        """Return the note or user that the first link in `text` points to.
+    async def expand(self, text: str) -> str:
+        """Return the first link in `text`, with its redirects followed while it is a short link.
 
         Raises:
-            ServiceError: INVALID_ARGUMENT for other sites or pages; NOT_FOUND for an invalid short link;
-                UPSTREAM_UNREACHABLE without an answer.
+            ServiceError: NOT_FOUND for an invalid short link; UPSTREAM_UNREACHABLE without an answer.
         """
-        return parse_link(await self.expand(text), self._base_url)
-
-    async def expand(self, text: str) -> str:
-        """Return the first link in `text`, with its redirects followed while it is a short link."""
         url = first_link(text)
         for _ in range(_MAX_REDIRECTS):
             if not is_short_link(url, self._base_url):

@@ -18,7 +18,6 @@ from xiaohongshu_server.model.answers import (
     Note,
     NoteList,
     NoteSummary,
-    ResolvedLink,
     SearchResults,
     Suggestions,
     User,
@@ -31,14 +30,12 @@ from xiaohongshu_server.model.references import (
     UserReference,
     first_link,
     is_short_link,
-    note_url,
     parse_note,
     parse_user,
-    user_url,
 )
 from xiaohongshu_server.reading.hints import ORDERS, search_warnings, tab_warnings
 from xiaohongshu_server.reading.links import Links
-from xiaohongshu_server.reading.memory import Listing, Memory, identifier
+from xiaohongshu_server.reading.memory import Listing, Memory
 from xiaohongshu_server.reading.parse import Parser, comment_tokens, feed_tokens, stamp, text, user_tokens
 from xiaohongshu_server.reading.reader import SiteReader
 from xiaohongshu_server.texts import tr, tr_lazy
@@ -275,17 +272,6 @@ class Site:
             return Suggestions(keyword=keyword, words=list(dict.fromkeys(words)), fetched_at=stamp(datetime.now(UTC)))
 
         return await self._memory.answer(Suggestions, f"suggest:{account}:{keyword}", _SUGGEST_SECONDS, load)
-
-    async def resolve(self, link: str) -> ResolvedLink:
-        """Return the note or user that a link, or a text with a link, points to."""
-        reference = await self._links.resolve(link)
-        await self._memory.remember({identifier(reference): reference.token} if reference.token else {})
-        is_note = isinstance(reference, NoteReference)
-        base = self._site.base_url
-        url = note_url(reference, base) if isinstance(reference, NoteReference) else user_url(reference, base)
-        return ResolvedLink(
-            kind="note" if is_note else "user", ref=str(reference), url=url, has_token=reference.token is not None
-        )
 
     async def note_reference(self, note: str) -> NoteReference:
         """Return the note that a caller names; without a token from the caller, the token last seen is used."""
