@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
-from dyber_kit.language import joined_names
+from dyber_kit.language import joined_names, language
 from dyber_kit.times import SHANGHAI
 
 from xiaohongshu_server.model.answers import NoteSummary
@@ -30,7 +30,10 @@ def search_warnings(filters: SearchFilters, items: Sequence[NoteSummary], *, not
     warnings = []
     applied = filters.applied()
     if nothing:
-        chosen = joined_names(f"{PANEL[name][0]}={PANEL[name][1][value]}" for name, value in applied.items())
+        named = {name: f"{PANEL[name][0]}={PANEL[name][1][value]}" for name, value in applied.items()}
+        chosen = joined_names(
+            f"{name}={applied[name]}" if language() == "en" else label for name, label in named.items()
+        )
         warnings.append(
             tr("Xiaohongshu has no results with these filters: {filters}; leave some of them out", filters=chosen)
             if chosen
@@ -55,7 +58,7 @@ def search_warnings(filters: SearchFilters, items: Sequence[NoteSummary], *, not
         if old:
             warnings.append(
                 tr(
-                    "{count} notes are older than {period} (times derived from their ids)",
+                    "{count} notes are older than publish_time={period} allows (times derived from their ids)",
                     count=old,
                     period=filters.publish_time,
                 )

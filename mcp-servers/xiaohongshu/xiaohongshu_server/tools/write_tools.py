@@ -38,9 +38,9 @@ Remark = Annotated[str, Field(description="内容", min_length=1, max_length=300
 #: What a mark does, by its kind and whether it is undone.
 _MARKING = {
     ("like", False): tr_lazy("like"),
-    ("like", True): tr_lazy("no longer like"),
-    ("favorite", False): tr_lazy("add to the favorites"),
-    ("favorite", True): tr_lazy("remove from the favorites"),
+    ("like", True): tr_lazy("unlike"),
+    ("favorite", False): tr_lazy("favorite"),
+    ("favorite", True): tr_lazy("unfavorite"),
 }
 _FORMATS = {"image": tr_lazy("a post with pictures"), "video": tr_lazy("a video")}
 
@@ -77,7 +77,7 @@ def write_tools(
 
         async def plan() -> str:
             return tr(
-                "With the account {account}, publish {format} 《{title}》 for everyone to see: {count} files ({files}), "
+                "With the account {account}, publish {format} 《{title}》 for everyone to see; files: {count} ({files}), "
                 "topics: {topics}, text: {content}",
                 account=account,
                 format=_FORMATS[kind],
@@ -107,7 +107,7 @@ def write_tools(
         async def plan() -> str:
             target = await writer.look(account, reference)
             return tr(
-                "With the account {account}, {action}: the note {note}",
+                "With the account {account}, {action} the note {note}",
                 account=account,
                 action=_MARKING[kind, undo],
                 note=site.headline(target.note),

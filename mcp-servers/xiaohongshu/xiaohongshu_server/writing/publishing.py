@@ -54,10 +54,10 @@ def files_to_publish(names: Sequence[str], kind: str, folder: Path | None) -> li
         )
     missing = [name for name in names if _NAME.fullmatch(name) and not (folder / name).is_file()]
     if missing:
-        raise _refused(
-            tr_lazy("There are no files {names}", names=joined_names(missing)),
-            tr_lazy("Let the user put them into {folder} first, or use files that are there", folder=_FOLDER),
-        )
+        next_step = tr_lazy("Let the user put them into {folder} first, or use files that are there", folder=_FOLDER)
+        if kind == "image":
+            next_step = tr_lazy("{next_step}; a picture can also be given by its public address", next_step=next_step)
+        raise _refused(tr_lazy("There are no files {names}", names=joined_names(missing)), next_step)
     return [_file(name, kind, folder) for name in names]
 
 
