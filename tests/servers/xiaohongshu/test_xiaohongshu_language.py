@@ -55,8 +55,9 @@ async def test_the_summary_of_a_dry_run_is_english_for_an_english_caller(
 
 
 async def test_the_warnings_of_an_empty_search_are_english_for_an_english_caller(xiaohongshu):
-    found = (await call(xiaohongshu, "en", "xhs_search_notes", keyword="咖啡", distance="nearby")).structured_content
-    assert found["warnings"][0] == (
+    found = await call(xiaohongshu, "en", "xhs_search_notes", keyword="咖啡", distance="nearby")
+    assert not found.is_error, found.content[0].text
+    assert found.structured_content["warnings"][0] == (
         "Xiaohongshu has no results with these filters: distance=nearby; leave some of them out"
     )
 
