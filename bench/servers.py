@@ -296,7 +296,10 @@ async def show_answers() -> None:
         with logged_in(Path(folder), site), started("xiaohongshu", XHS_BASE_URL=site, **quick) as (_, base):
             async with Client(f"{base}/mcp") as client:
                 page = await show_answer(client, "xhs_search_notes", keyword="咖啡")
-                await show_answer(client, "xhs_get_note", note=page["items"][0]["note_ref"])
+                note = page["items"][0]["note_ref"]
+                author = (await show_answer(client, "xhs_get_note", note=note))["author"]["user_ref"]
+                await show_answer(client, "xhs_get_comments", note=note)
+                await show_answer(client, "xhs_get_user", user=author)
                 await show_answer(client, "xhs_analyze", keyword="咖啡")
 
 
@@ -304,10 +307,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--calls", type=int, default=400, help="calls per round")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--sizes", action="store_true", help="only the sizes of tool lists and typical answers")
     options = parser.parse_args()
-    show_starts(options.rounds)
-    show_speed(options.calls, options.rounds)
-    show_waits()
+    if not options.sizes:
+        show_starts(options.rounds)
+        show_speed(options.calls, options.rounds)
+        show_waits()
     show_schemas()
     asyncio.run(show_answers())
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from xiaohongshu_server.model.filters import SearchFilters
 from xiaohongshu_server.reading.site import Site
+from xiaohongshu_server.texts import tr
 
 
 class SearchBody(BaseModel):
@@ -36,7 +37,7 @@ def rest_routes(site: Site) -> list[RestRoute]:
 
     async def search(body: SearchBody) -> list[dict[str, Any]]:
         """Search notes; `description` is empty, because the site's list of results has no text."""
-        result = await site.search(required(body.keyword, "关键词不能为空"), SearchFilters(), body.limit)
+        result = await site.search(required(body.keyword, tr("keyword must not be empty")), SearchFilters(), body.limit)
         return [
             {
                 "title": item.title,
@@ -51,7 +52,7 @@ def rest_routes(site: Site) -> list[RestRoute]:
 
     async def analyze(body: AnalyzeBody) -> dict[str, Any]:
         """Read one note; `followers` is null, because the note page does not show it."""
-        url = required(body.url, "笔记URL不能为空")
+        url = required(body.url, tr("url of a note must not be empty"))
         note = await site.note(url)
         return {
             "url": note.url,
@@ -66,7 +67,7 @@ def rest_routes(site: Site) -> list[RestRoute]:
 
     async def comments(body: CommentsBody) -> list[dict[str, Any]]:
         """Read the comments of one note; `time` is the day, in China's time."""
-        url = required(body.url, "笔记URL不能为空")
+        url = required(body.url, tr("url of a note must not be empty"))
         result = await site.comments(url, body.limit)
         return [
             {

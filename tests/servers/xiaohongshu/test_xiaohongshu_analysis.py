@@ -111,7 +111,7 @@ def test_lower_bounds_are_marked_in_the_analysis():
     analysis = analyze(COFFEE)
     assert (analysis.top_notes[0].likes, analysis.top_notes[0].lower_bounds) == (10_000, ["likes"])
     assert analysis.engagement["likes"].lower_bounds == 1
-    assert [(share.name, share.lower_bound) for share in analysis.top_authors] == [("阿二", True), ("阿一", False)]
+    assert [(share.name, share.lower_bound) for share in analysis.top_authors] == [("阿二", True), ("阿一", None)]
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,6 @@ def test_too_many_words_are_refused():
         ("xhs_get_note", {"note": " "}),
         ("xhs_get_comments", {"note": " "}),
         ("xhs_get_user", {"user": " "}),
-        ("xhs_resolve_link", {"url": " "}),
         ("xhs_comment", {"note": REF, "content": " "}),
         ("xhs_reply", {"note": REF, "comment_id": "comment-1", "content": "\u200b"}),
         ("xhs_publish_image", {"images": "a.jpg", "title": " ", "content": "x"}),

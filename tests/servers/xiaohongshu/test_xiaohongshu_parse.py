@@ -16,7 +16,6 @@ from xiaohongshu_server.model.references import (
     first_link,
     is_short_link,
     note_url,
-    parse_link,
     parse_note,
     parse_user,
     search_url,
@@ -186,11 +185,11 @@ def test_references_and_links_to_a_user_are_parsed(text):
 
 def test_a_user_reference_is_parsed_back_from_its_url():
     reference = UserReference(data.USER, data.USER_TOKEN)
-    assert parse_link(user_url(reference, BASE), BASE) == reference
+    assert parse_user(user_url(reference, BASE), BASE) == reference
 
 
 def test_a_link_to_a_note_below_a_profile_is_a_note():
-    reference = parse_link(f"{BASE}/user/profile/{data.USER}/{ID}?xsec_token=abc", BASE)
+    reference = parse_note(f"{BASE}/user/profile/{data.USER}/{ID}?xsec_token=abc", BASE)
     assert reference == NoteReference(ID, "abc")
 
 

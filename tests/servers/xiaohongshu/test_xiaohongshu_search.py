@@ -256,18 +256,23 @@ async def test_a_captcha_instead_of_suggestions_is_an_error(client):
 
 @pytest.mark.parametrize("code", ["note", "hop"])
 async def test_a_share_link_in_a_text_leads_to_its_note(client, site, code):
-    result = await client("xhs_resolve_link", url=f"手冲咖啡入门 {site}/o/{code} 复制后打开【小红书】查看笔记！")
-    assert (result["kind"], result["ref"], result["has_token"]) == ("note", REF, True)
-    assert result["url"].startswith(f"{site}/explore/{data.NORMAL_NOTE}?")
+    shared = f"手冲咖啡入门 {site}/o/{code} 复制后打开【小红书】查看笔记！"
+    note = await client("xhs_get_note", note=shared, comments=0)
+    assert note["note_ref"] == REF
+    assert note["url"].startswith(f"{site}/explore/{data.NORMAL_NOTE}?")
 
 
 async def test_a_share_link_to_a_profile_leads_to_its_user(client, site):
-    result = await client("xhs_resolve_link", url=f"{site}/o/user")
-    assert (result["kind"], result["ref"]) == ("user", USER_REF)
+    assert (await client("xhs_get_user", user=f"{site}/o/user", notes=0))["user_ref"] == USER_REF
 
 
-async def test_a_note_can_be_read_by_its_share_link(client, site):
-    assert (await client("xhs_get_note", note=f"{site}/o/note", comments=0))["note_ref"] == REF
+async def test_a_link_for_another_tool_is_refused_with_the_name_of_that_tool(client, site, stand_in):
+    stand_in.app.state.pages.clear()
+    text = await client.refusal("xhs_get_note", note=f"{site}/o/user")
+    assert text.startswith("INVALID_ARGUMENT：这是用户主页的链接，不是笔记。下一步：请把这个链接交给 xhs_get_user")
+    text = await client.refusal("xhs_get_user", user=f"{site}/o/note")
+    assert text.startswith("INVALID_ARGUMENT：这是笔记的链接，不是用户主页。下一步：请把这个链接交给 xhs_get_note")
+    assert stand_in.app.state.pages == []
 
 
 @pytest.mark.parametrize(
@@ -280,7 +285,7 @@ async def test_a_note_can_be_read_by_its_share_link(client, site):
     ],
 )
 async def test_the_error_for_an_invalid_share_link_gives_the_reason(client, site, path, text):
-    assert (await client.refusal("xhs_resolve_link", url=site + path)).startswith(text)
+    assert (await client.refusal("xhs_get_note", note=site + path)).startswith(text)
 
 
 async def test_replies_behind_the_button_are_loaded(client):

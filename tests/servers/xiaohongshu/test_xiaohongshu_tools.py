@@ -9,7 +9,7 @@ import pytest
 from dyber_kit import Settings
 from dyber_kit.contract import all_tools
 from xiaohongshu_server.analysis.answers import Analysis
-from xiaohongshu_server.model.answers import Comments, LoginStatus, Note, NoteList, SearchResults
+from xiaohongshu_server.model.answers import Comment, Comments, LoginStatus, Note, NoteList, NoteSummary, SearchResults
 from xiaohongshu_server.service import build_app
 
 from tests.stand_in.running import free_port
@@ -23,14 +23,24 @@ def listed(settings: Settings) -> list[dict[str, Any]]:
 
 def test_the_read_tools_cost_few_tokens():
     tools = listed(Settings(port=free_port()))
-    assert len(tools) == 12
-    assert tokens_of(tools, *SEEN) <= 2200
-    assert tokens_of(tools, *SEEN, "outputSchema") <= 4400
+    assert len(tools) == 11
+    assert tokens_of(tools, *SEEN) <= 1950
 
 
 def test_the_write_tools_cost_few_tokens():
     tools = [tool for tool in listed(all_tools(free_port())) if not tool["annotations"]["readOnlyHint"]]
-    assert tokens_of(tools, *SEEN, "outputSchema") <= 1700
+    assert tokens_of(tools, *SEEN, "outputSchema") <= 1500
+
+
+@pytest.mark.parametrize("tool", ["xhs_search_notes", "xhs_get_note", "xhs_get_comments", "xhs_get_user"])
+def test_the_argument_verbose_names_the_fields_that_the_schema_leaves_out(tool):
+    published = {entry["name"]: entry for entry in listed(Settings(port=free_port()))}[tool]
+    items = {"xhs_get_note": "comments", "xhs_get_user": "notes"}.get(tool, "items")
+    shown = published["outputSchema"]["properties"][items]["items"]["properties"]
+    model = Comment if "comment_id" in shown else NoteSummary
+    described = published["inputSchema"]["properties"]["verbose"]["description"]
+    assert [name for name in model.model_fields if name not in shown and name not in described] == []
+    assert "user_ref" not in shown
 
 
 def test_every_tool_says_what_an_agent_must_know_in_few_characters():

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 from dyber_kit import ErrorCode, ServiceError, Settings
+from mcp import Client
+from mcp.client.sse import sse_client
+from mcp.types import ElicitRequestFormParams, ElicitResult
 from xiaohongshu_server.service import build_app
 from xiaohongshu_server.writing.publishing import files_to_publish, listed, topics_to_publish
 
@@ -125,6 +128,25 @@ async def test_a_reply_to_a_missing_comment_is_refused_in_the_dry_run(client, wr
     text = await client.refusal("xhs_reply", note=REF, comment_id="comment-99", content="同意")
     assert text.startswith("NOT_FOUND：在这条笔记下没有找到该评论")
     assert writes == []
+
+
+@pytest.mark.parametrize("way", ["modern", "sse"])
+@pytest.mark.parametrize(("answer", "written"), [("accept", ["问过"]), ("decline", [])])
+async def test_a_client_that_can_ask_its_user_writes_with_one_call(way, client, xiaohongshu, writes, answer, written):
+    questions = []
+
+    async def user(context: object, question: ElicitRequestFormParams) -> ElicitResult:
+        questions.append(question.message)
+        return ElicitResult(action=answer, content={})
+
+    arguments = {"note": REF, "content": "问过", "dry_run": False}
+    legacy = {"mode": "legacy"} if way == "sse" else {}
+    address = sse_client(f"{xiaohongshu}/mcp/sse") if way == "sse" else f"{xiaohongshu}/mcp"
+    async with Client(address, elicitation_callback=user, **legacy) as session:
+        result = await session.call_tool("xhs_comment", arguments)
+    assert questions == [f"请确认：用账号 default 在笔记{NOTE}下评论：问过"]
+    assert [write["content"] for write in writes] == written
+    assert result.is_error is (answer == "decline")
 
 
 @pytest.mark.parametrize(("tool", "action"), [("xhs_like", "like"), ("xhs_favorite", "collect")])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from github_server.model.schema import Answer, Item
+from dyber_kit.answer_models import Item
+
+from github_server.model.schema import Answer
 
 
 class RepositoryItem(Item):

@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, GetJsonSchemaHandler, SerializerFunctionWrapHandler, model_serializer
+from pydantic import BaseModel, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
-
-
-class Item(BaseModel):
-    """Is the base of what lists contain. A field without a value is left out."""
-
-    @model_serializer(mode="wrap")
-    def _without_gaps(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {name: value for name, value in handler(self).items() if value is not None and value != []}
 
 
 class Answer(BaseModel):

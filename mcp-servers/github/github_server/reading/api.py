@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from dyber_kit import ErrorCode, Metrics, ServiceError
+from dyber_kit.answer_models import Item
 from dyber_kit.calling.cursors import decode_cursor, encode_cursor, fit_items
 from dyber_kit.errors import LocalRefusal
 from dyber_kit.language import Text, language
@@ -27,7 +28,7 @@ from dyber_kit.upstream.privacy import Privacy
 from pydantic import ValidationError
 
 from github_server.config import GitHubSettings
-from github_server.model.schema import Answer, Item
+from github_server.model.schema import Answer
 from github_server.model.wire import Wire, WireUser
 from github_server.translations import tr_lazy
 

@@ -33,12 +33,20 @@ def encode_cursor(kind: str, position: dict[str, Any]) -> str:
         position: JSON object with what the service needs to go on.
 
     Raises:
-        ValueError: The cursor would be longer than MAX_CURSOR_CHARS.
+        ServiceError: UPSTREAM_CHANGED when the cursor would be longer than MAX_CURSOR_CHARS.
     """
     body = json.dumps(position, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
     cursor = base64.urlsafe_b64encode(_check(kind, body) + body).rstrip(b"=").decode()
     if len(cursor) > MAX_CURSOR_CHARS:
-        raise ValueError(f"a cursor of {len(cursor)} characters is longer than {MAX_CURSOR_CHARS}")
+        raise ServiceError(
+            ErrorCode.UPSTREAM_CHANGED,
+            tr_lazy(
+                "Where the next page starts does not fit into a cursor ({count} characters, at most {limit})",
+                count=len(cursor),
+                limit=MAX_CURSOR_CHARS,
+            ),
+            tr_lazy("Use a more specific query, or a larger limit, so that there is no next page"),
+        )
     return cursor
 
 
@@ -49,10 +57,12 @@ def decode_cursor(kind: str, cursor: str) -> dict[str, Any]:
         ServiceError: INVALID_ARGUMENT when the cursor was shortened or altered, or belongs to another query.
     """
     try:
+        if len(cursor) > MAX_CURSOR_CHARS:
+            raise ValueError("no cursor is that long")
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         check, body = raw[:_CHECK_BYTES], raw[_CHECK_BYTES:]
         position = json.loads(body) if check == _check(kind, body) else None
-    except (binascii.Error, ValueError):
+    except (binascii.Error, RecursionError, ValueError):
         position = None
     if not isinstance(position, dict):
         raise ServiceError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xiaohongshu_server.model.schema import Answer, Item
+from dyber_kit.answer_models import Answer, Item
 
 
 class SampleSize(Item):
@@ -12,7 +12,7 @@ class SampleSize(Item):
     n_detail: int
     first: str | None = None
     last: str | None = None
-    partial: bool = False
+    partial: bool | None = None
 
 
 class Spread(Item):
@@ -49,7 +49,7 @@ class AuthorShare(Item):
     user_ref: str | None = None
     notes: int
     total_likes: int
-    lower_bound: bool = False
+    lower_bound: bool | None = None
 
 
 class TagShare(Item):

@@ -17,6 +17,7 @@ from xiaohongshu_server.model.arguments import search_words
 from xiaohongshu_server.model.filters import SearchFilters
 from xiaohongshu_server.model.times import china_time
 from xiaohongshu_server.reading.site import Site
+from xiaohongshu_server.texts import tr, tr_lazy
 
 _MAX_LISTED = 10
 _COMMENTS_PER_NOTE = 10
@@ -60,12 +61,18 @@ class Sampler:
         user, listed = user.strip(), notes.replace(",", " ").replace("，", " ").split()
         if sum(map(bool, (keyword, user, listed))) != 1:
             raise ServiceError(
-                ErrorCode.INVALID_ARGUMENT, "keyword、user、notes 应恰好填一个", "搜索词、用户或一组笔记，选其一"
+                ErrorCode.INVALID_ARGUMENT,
+                tr_lazy("Exactly one of keyword, user and notes has to be given"),
+                tr_lazy("Choose one: words to search for, a user, or a list of notes"),
             )
         give_up = time.monotonic() + self._max_seconds - _NOTE_SECONDS
-        await report(0, detail_sample + 1, "读取样本")
+        await report(0, detail_sample + 1, tr("Reading the sample"))
         if len(listed) > _MAX_LISTED:
-            raise ServiceError(ErrorCode.INVALID_ARGUMENT, f"notes 有 {len(listed)} 条", f"最多 {_MAX_LISTED} 条")
+            raise ServiceError(
+                ErrorCode.INVALID_ARGUMENT,
+                tr_lazy("notes has {count} entries", count=len(listed)),
+                tr_lazy("Give at most {limit}", limit=_MAX_LISTED),
+            )
         if listed:
             chosen, complete = [SampleNote(note_ref=note, title="", type="image", author="") for note in listed], True
             detail_sample = len(listed)
@@ -81,7 +88,9 @@ class Sampler:
         for number, note in enumerate(chosen[:detail_sample], 1):
             if time.monotonic() > give_up:
                 break
-            await report(number, detail_sample + 1, f"打开笔记 {number}/{min(detail_sample, len(chosen))}")
+            planned = min(detail_sample, len(chosen))
+            progress = tr("Opening note {number} of {count}", number=number, count=planned)
+            await report(number, detail_sample + 1, progress)
             if detail := await self._open(note.note_ref, account, required=len(listed) == 1):
                 opened.append(detail if listed else replace(detail, note_ref=note.note_ref))
         by_ref = {note.note_ref: note for note in opened}

@@ -24,6 +24,7 @@ from xiaohongshu_server.analysis.answers import (
 )
 from xiaohongshu_server.analysis.keywords import keywords
 from xiaohongshu_server.model.times import china_day
+from xiaohongshu_server.texts import tr
 
 _TOP_NOTES, _TOP_AUTHORS, _TOP_TAGS, _TOP_WORDS, _TOP_THEMES = 10, 5, 15, 20, 10
 _COUNTS = ("likes", "collects", "comments", "shares")
@@ -74,7 +75,7 @@ def analyze(notes: Sequence[SampleNote], query: str = "", *, ranked: bool = Fals
             n_detail=len(opened),
             first=china_day(times[0]) if times else None,
             last=china_day(times[-1]) if times else None,
-            partial=partial,
+            partial=partial or None,
         ),
         engagement={name: spread for name in _COUNTS if (spread := _spread(notes, name))},
         rate_collect_per_like=_rate(notes, "collects"),
@@ -150,7 +151,7 @@ def _authors(notes: Sequence[SampleNote]) -> list[AuthorShare]:
             user_ref=notes_of_author[0].author_ref,
             notes=len(notes_of_author),
             total_likes=sum(note.likes or 0 for note in notes_of_author),
-            lower_bound=any("likes" in note.lower_bounds for note in notes_of_author),
+            lower_bound=any("likes" in note.lower_bounds for note in notes_of_author) or None,
         )
         for notes_of_author in by_author.values()
     ]
@@ -195,26 +196,40 @@ def _posting(notes: Sequence[SampleNote]) -> Posting:
 def _caveats(notes: Sequence[SampleNote], themes: Sequence[WordShare], ranked: bool, partial: bool) -> list[str]:
     caveats = []
     if not notes:
-        return ["样本为空，没有可分析的内容"]
+        return [tr("The sample is empty; there is nothing to analyse")]
     if ranked:
-        caveats.append("样本来自搜索结果，受平台排序影响，不代表全部笔记")
+        caveats.append(
+            tr(
+                "The sample comes from search results: the platform's ranking chose it, and it does not stand for all "
+                "notes"
+            )
+        )
     if len(notes) < _SMALL_SAMPLE:
-        caveats.append(f"样本只有 {len(notes)} 条，结论仅供参考")
+        caveats.append(tr("The sample has only {count} notes; take the results as hints", count=len(notes)))
     if partial:
-        caveats.append("取到的笔记或详情少于要求的数量")
+        caveats.append(tr("Fewer notes were read or opened than requested"))
     rounded = sum(bool(note.lower_bounds) for note in notes)
     if rounded:
-        caveats.append(f"{rounded} 条笔记的数量显示为“10万+”一类，按下限计算")
+        caveats.append(tr("{count} notes show counts like “10万+”, which are taken as this least value", count=rounded))
     elif any((note.likes or 0) >= 10_000 for note in notes):
-        caveats.append("过万的数量由平台四舍五入显示")
+        caveats.append(tr("The platform rounds counts above 10,000"))
     if estimated := sum(note.time_estimated for note in notes):
         exact = sum(note.published_at is not None for note in notes) - estimated
-        caveats.append(f"发布时间只统计打开过的 {exact} 条；另 {estimated} 条的日期由笔记编号推算，没有计入 posting")
+        caveats.append(
+            tr(
+                "Posting times are those of the {exact} opened notes only; the dates of {estimated} more are derived "
+                "from their ids and not in posting",
+                exact=exact,
+                estimated=estimated,
+            )
+        )
     opened = [note for note in notes if note.opened]
     if not opened:
-        caveats.append("没有打开笔记详情：标签与关键词只来自标题，没有评论主题")
+        caveats.append(
+            tr("No note was opened: tags and keywords come from titles only, and there are no comment themes")
+        )
     elif not any(note.comment_texts for note in opened):
-        caveats.append("打开的笔记没有读到评论，没有评论主题")
+        caveats.append(tr("The opened notes gave no comments, so there are no comment themes"))
     elif not themes:
-        caveats.append("评论里没有反复出现的实词，没有评论主题")
+        caveats.append(tr("No word with content is repeated in the comments, so there are no comment themes"))
     return caveats

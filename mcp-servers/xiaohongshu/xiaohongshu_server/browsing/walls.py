@@ -5,9 +5,12 @@ from __future__ import annotations
 from dyber_kit import ErrorCode
 from dyber_kit.browser.walls import COMMON_STATUSES, COMMON_TEXTS, Refusal, Walls
 
-LOGIN_NEXT_STEP = (
-    "请调用 xhs_login_qrcode，让用户用小红书手机 App 扫码登录（建议使用专门的账号）；"
-    "也可由管理员导入 Cookie，见小红书服务 README 的“先登录”"
+from xiaohongshu_server.texts import tr_lazy
+
+LOGIN_NEXT_STEP = tr_lazy(
+    "Call xhs_login_qrcode (not while a code waits to be scanned: xhs_login_status tells) and let the user scan the "
+    "code with the Xiaohongshu app on a phone, preferably with a separate account; or the operator imports cookies, "
+    "see “先登录” in the README of the xiaohongshu service"
 )
 NO_RESULT_TEXTS = ("没有找到相关内容", "没找到相关内容", "未找到相关内容")
 # The site shows these words after too many visits; the page works again later.

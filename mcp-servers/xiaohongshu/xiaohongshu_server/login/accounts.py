@@ -17,6 +17,7 @@ from xiaohongshu_server.model.answers import LoginStatus
 from xiaohongshu_server.model.times import china_time
 from xiaohongshu_server.reading.parse import stamp, text
 from xiaohongshu_server.reading.reader import SiteReader
+from xiaohongshu_server.texts import tr
 
 Risk = Literal["ok", "captcha", "limited", "restricted"]
 
@@ -73,7 +74,7 @@ class Accounts:
             account,
             logged_in=False,
             login_step=progress.step if progress else None,
-            next_step=ended or LOGIN_NEXT_STEP,
+            next_step=ended or str(LOGIN_NEXT_STEP),
         )
 
     async def code(self, account: str = "") -> tuple[str, Code | None]:
@@ -91,7 +92,7 @@ class Accounts:
             logged_in=None,
             risk=_RISKS[error.code],
             paused_until=china_time(until),
-            next_step=f"{error.message}。{error.next_step}",
+            next_step=tr("{message}. {next_step}", message=error.message, next_step=error.next_step),
         )
 
     def _answer(

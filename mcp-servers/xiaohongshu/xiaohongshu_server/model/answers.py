@@ -1,10 +1,15 @@
-"""Defines the answers of the tools; these docstrings are for people, since agents see only the types (`schema`)."""
+"""Defines the answers of the tools.
+
+These docstrings are for people: agents see only the names and types of the fields, without those that need `verbose`,
+which the argument's description names.
+"""
 
 from __future__ import annotations
 
 from typing import Literal, Self
 
-from xiaohongshu_server.model.schema import Answer, Item
+from dyber_kit.answer_models import Answer, Item
+from pydantic.json_schema import SkipJsonSchema
 
 Source = Literal["browser", "cache"]
 
@@ -33,12 +38,12 @@ class NoteSummary(Item):
     likes: int | None = None
     date: str | None = None
     lower_bounds: list[str] = []
-    url: str | None = None
-    cover: str | None = None
-    user_ref: str | None = None
-    collects: int | None = None
-    comments: int | None = None
-    shares: int | None = None
+    url: SkipJsonSchema[str | None] = None
+    cover: SkipJsonSchema[str | None] = None
+    user_ref: SkipJsonSchema[str | None] = None
+    collects: SkipJsonSchema[int | None] = None
+    comments: SkipJsonSchema[int | None] = None
+    shares: SkipJsonSchema[int | None] = None
 
     def shown(self, verbose: bool, *, count: str = "", author: bool = True) -> NoteSummary:
         """Return the note with the fields that an answer shows.
@@ -82,7 +87,7 @@ class Reply(Item):
     content: str
     likes: int | None = None
     date: str | None = None
-    user_ref: str | None = None
+    user_ref: SkipJsonSchema[str | None] = None
 
     def shown(self, verbose: bool) -> Self:
         """Return the reply with the fields that an answer shows."""
@@ -94,7 +99,7 @@ class Reply(Item):
 class Comment(Reply):
     """Describes a comment on a note; `replies` are those that were requested and loaded."""
 
-    location: str | None = None
+    location: SkipJsonSchema[str | None] = None
     reply_count: int | None = None
     replies: list[Reply] = []
 
@@ -166,7 +171,7 @@ class User(Answer):
 
 
 class UserSummary(Item):
-    """Describes one user of a search; `notes` is the number of the user's notes."""
+    """Describes one user of a search; `notes` is the number of the user's notes; `verified` is true or left out."""
 
     user_ref: str
     name: str
@@ -175,7 +180,7 @@ class UserSummary(Item):
     fans: int | None = None
     notes: int | None = None
     lower_bounds: list[str] = []
-    verified: bool = False
+    verified: bool | None = None
 
 
 class UserList(Answer):
@@ -196,15 +201,6 @@ class Suggestions(Answer):
     words: list[str]
     source: Source = "browser"
     fetched_at: str
-
-
-class ResolvedLink(Answer):
-    """Identifies the target of a link; xhs_get_note or xhs_get_user accepts `ref`."""
-
-    kind: Literal["note", "user"]
-    ref: str
-    url: str
-    has_token: bool
 
 
 class LoginStatus(Answer):

@@ -5,14 +5,20 @@ from __future__ import annotations
 import unicodedata
 
 from dyber_kit import ErrorCode, ServiceError
+from dyber_kit.language import Text
 from dyber_kit.upstream.text import clean_text
+
+from xiaohongshu_server.texts import tr_lazy
 
 #: Longest keyword of a search, in characters.
 MAX_KEYWORD_CHARS = 100
 #: Largest width of a title: a wide character (Chinese, an emoji of any composition) counts 2, any other 1.
 MAX_TITLE_WIDTH = 40
 #: The rule in words, for every message about the limit.
-TITLE_RULE = "最多 20 个汉字或 40 个字母：汉字、全角符号、表情算 2，其他算 1，共 40"
+TITLE_RULE = tr_lazy(
+    "at most 20 Chinese characters or 40 letters: Chinese characters, full-width signs and emoji count 2, others 1, "
+    "together 40"
+)
 _JOINER, _EMOJI_STYLE, _KEYCAP = "\u200d", "\ufe0f", "\u20e3"
 _SKIN_TONES = range(0x1F3FB, 0x1F400)
 _FLAG_LETTERS = range(0x1F1E6, 0x1F200)
@@ -35,9 +41,20 @@ def search_words(name: str, value: str, *, empty: bool = False) -> str:
     if not clean_text(words, html=False).text:
         if empty:
             return ""
-        raise _refused(f"{name} 是空白的", f"请在 {name} 里写要搜索的词，例如 手冲咖啡")
+        raise _refused(
+            tr_lazy("{name} is blank", name=name),
+            tr_lazy("Write the words to search for into {name}, for example 手冲咖啡", name=name),
+        )
     if len(words) > MAX_KEYWORD_CHARS:
-        raise _refused(f"{name} 有 {len(words)} 个字符，最多 {MAX_KEYWORD_CHARS} 个", "请只写几个关键词")
+        raise _refused(
+            tr_lazy(
+                "{name} has {count} characters, at most {limit} are allowed",
+                name=name,
+                count=len(words),
+                limit=MAX_KEYWORD_CHARS,
+            ),
+            tr_lazy("Write only a few keywords"),
+        )
     return words
 
 
@@ -49,9 +66,13 @@ def written_text(name: str, value: str, *, lines: bool = True) -> str:
     """
     checked = _checked(name, value).strip()
     if not clean_text(checked, html=False).text:
-        raise _refused(f"{name} 是空白的", f"请在 {name} 里写要发布的文字")
+        raise _refused(
+            tr_lazy("{name} is blank", name=name), tr_lazy("Write the text to publish into {name}", name=name)
+        )
     if not lines and "\n" in checked:
-        raise _refused(f"{name} 不能换行", f"请把 {name} 写成一行")
+        raise _refused(
+            tr_lazy("{name} must not have line breaks", name=name), tr_lazy("Write {name} on one line", name=name)
+        )
     return checked
 
 
@@ -60,7 +81,10 @@ def title(value: str) -> str:
     checked = written_text("title", value, lines=False)
     width = title_width(checked)
     if width > MAX_TITLE_WIDTH:
-        raise _refused(f"title 太长：宽度 {width}，最多 {MAX_TITLE_WIDTH}", f"请缩短标题（{TITLE_RULE}）")
+        raise _refused(
+            tr_lazy("title is too long: its width is {width}, at most {limit}", width=width, limit=MAX_TITLE_WIDTH),
+            tr_lazy("Shorten the title ({rule})", rule=TITLE_RULE),
+        )
     return checked
 
 
@@ -95,9 +119,12 @@ def _checked(name: str, value: str) -> str:
     value = value.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
     forbidden = next((char for char in value if char != "\n" and unicodedata.category(char) in ("Cc", "Cs")), None)
     if forbidden is not None:
-        raise _refused(f"{name} 里有控制字符 U+{ord(forbidden):04X}", f"请去掉 {name} 里看不见的字符")
+        raise _refused(
+            tr_lazy("{name} has the control character U+{code:04X}", name=name, code=ord(forbidden)),
+            tr_lazy("Remove the invisible characters from {name}", name=name),
+        )
     return value
 
 
-def _refused(message: str, next_step: str) -> ServiceError:
+def _refused(message: Text, next_step: Text) -> ServiceError:
     return ServiceError(ErrorCode.INVALID_ARGUMENT, message, next_step)

@@ -12,19 +12,25 @@ from typing import TypeGuard, TypeVar
 from urllib.parse import SplitResult, parse_qs, quote, urlencode, urlsplit
 
 from dyber_kit import ErrorCode, ServiceError
+from dyber_kit.language import Text
+
+from xiaohongshu_server.texts import tr_lazy
 
 PLATFORM_DOMAINS = ("xiaohongshu.com", "rednote.com")
 #: The cookie that every logged-in session has.
 LOGIN_COOKIE = "web_session"
 SHORT_LINK_DOMAINS = ("xhslink.com", "xhslink.cn")
 
+_PROFILE = "/user/profile/"
 _ID = re.compile(r"[0-9a-f]{24}")
 _TOKEN = re.compile(r"[A-Za-z0-9_+/=-]{1,200}")
 _SOURCE = re.compile(r"[a-z_]{1,32}")
 _LINK = re.compile(r"https?://[^\s<>\"'，。！；、】）]+")
 _SHORT_PATH = re.compile(r"/(?:[a-zA-Z]/)?[A-Za-z0-9]{1,32}/?")
-_NOTE_NEXT_STEP = "请使用搜索结果里的 note_ref，或从浏览器地址栏复制的笔记完整链接"
-_USER_NEXT_STEP = "请使用结果里的 user_ref，或从浏览器地址栏复制的用户主页链接"
+_NOTE_NEXT_STEP = tr_lazy(
+    "Use note_ref of a search result, or the complete link of the note from the browser's address bar"
+)
+_USER_NEXT_STEP = tr_lazy("Use user_ref of a result, or the link of the profile from the browser's address bar")
 
 
 @dataclass(frozen=True)
@@ -70,18 +76,6 @@ def parse_user(text: str, base_url: str) -> UserReference:
         ServiceError: INVALID_ARGUMENT; the message says which values are accepted.
     """
     return _parsed(text, UserReference) or _user(_platform_url(text, base_url, _USER_NEXT_STEP))
-
-
-def parse_link(url: str, base_url: str) -> NoteReference | UserReference:
-    """Read the URL of a note or a profile.
-
-    Raises:
-        ServiceError: INVALID_ARGUMENT for another host, or for a page that is neither a note nor a profile.
-    """
-    parts = _platform_url(url, base_url, _NOTE_NEXT_STEP)
-    if parts.path.startswith("/user/profile/") and len(_ids(parts)) == 1:
-        return _user(parts)
-    return _note(parts)
 
 
 def first_link(text: str) -> str:
@@ -156,16 +150,16 @@ def _same_site(parts: SplitResult, base: SplitResult) -> bool:
     return (parts.hostname, parts.port) == (base.hostname, base.port)
 
 
-def _platform_url(text: str, base_url: str, next_step: str) -> SplitResult:
+def _platform_url(text: str, base_url: str, next_step: Text) -> SplitResult:
     parts = _split(first_link(text))
     if parts is None:
-        raise ServiceError(ErrorCode.INVALID_ARGUMENT, "链接格式不正确", next_step)
+        raise ServiceError(ErrorCode.INVALID_ARGUMENT, tr_lazy("The link is not well-formed"), next_step)
     host = (parts.hostname or "").rstrip(".")
     if parts.scheme not in ("http", "https") or not host:
-        raise ServiceError(ErrorCode.INVALID_ARGUMENT, "无法识别的编号或链接", next_step)
+        raise ServiceError(ErrorCode.INVALID_ARGUMENT, tr_lazy("This is neither a known id nor a link"), next_step)
     allowed = within(host, PLATFORM_DOMAINS) and parts.port in (None, 80, 443)
     if not allowed and not _same_site(parts, urlsplit(base_url)):
-        raise ServiceError(ErrorCode.INVALID_ARGUMENT, "链接不属于小红书", next_step)
+        raise ServiceError(ErrorCode.INVALID_ARGUMENT, tr_lazy("The link does not belong to Xiaohongshu"), next_step)
     return parts
 
 
@@ -175,15 +169,27 @@ def _ids(parts: SplitResult) -> list[str]:
 
 def _note(parts: SplitResult) -> NoteReference:
     ids = _ids(parts)
+    if parts.path.startswith(_PROFILE) and len(ids) == 1:
+        raise ServiceError(
+            ErrorCode.INVALID_ARGUMENT,
+            tr_lazy("The link leads to a user and not to a note"),
+            tr_lazy("Pass the link to xhs_get_user or xhs_user_notes"),
+        )
     if not ids:
-        raise ServiceError(ErrorCode.INVALID_ARGUMENT, "链接里没有笔记编号", _NOTE_NEXT_STEP)
+        raise ServiceError(ErrorCode.INVALID_ARGUMENT, tr_lazy("The link has no id of a note"), _NOTE_NEXT_STEP)
     return NoteReference(ids[-1], *_token_and_source(parts, "pc_search"))
 
 
 def _user(parts: SplitResult) -> UserReference:
     ids = _ids(parts)
-    if not ids or not parts.path.startswith("/user/profile/"):
-        raise ServiceError(ErrorCode.INVALID_ARGUMENT, "链接里没有用户编号", _USER_NEXT_STEP)
+    if ids and not parts.path.startswith(_PROFILE):
+        raise ServiceError(
+            ErrorCode.INVALID_ARGUMENT,
+            tr_lazy("The link leads to a note and not to a user"),
+            tr_lazy("Pass the link to xhs_get_note; its author.user_ref is the author"),
+        )
+    if not ids:
+        raise ServiceError(ErrorCode.INVALID_ARGUMENT, tr_lazy("The link has no id of a user"), _USER_NEXT_STEP)
     return UserReference(ids[0], *_token_and_source(parts, "pc_note"))
 
 

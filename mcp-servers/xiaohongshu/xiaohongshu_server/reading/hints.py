@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
+from dyber_kit.language import joined_names, language
 from dyber_kit.times import SHANGHAI
 
 from xiaohongshu_server.model.answers import NoteSummary
 from xiaohongshu_server.model.filters import PANEL, SearchFilters, Tab
+from xiaohongshu_server.texts import tr
 
 #: The count by which a search is sorted.
 ORDERS = {"most_liked": "likes", "most_commented": "comments", "most_collected": "collects"}
@@ -17,7 +19,7 @@ _PERIODS = {"day": timedelta(days=2), "week": timedelta(days=8), "half_year": ti
 
 
 def search_warnings(filters: SearchFilters, items: Sequence[NoteSummary], *, nothing: bool, now: datetime) -> list[str]:
-    """Return warnings about one page of search results, in Chinese.
+    """Return warnings about one page of search results.
 
     Args:
         filters: The filters of the search.
@@ -28,34 +30,50 @@ def search_warnings(filters: SearchFilters, items: Sequence[NoteSummary], *, not
     warnings = []
     applied = filters.applied()
     if nothing:
-        chosen = "、".join(f"{PANEL[name][0]}={PANEL[name][1][value]}" for name, value in applied.items())
+        named = {name: f"{PANEL[name][0]}={PANEL[name][1][value]}" for name, value in applied.items()}
+        chosen = joined_names(
+            f"{name}={applied[name]}" if language() == "en" else label for name, label in named.items()
+        )
         warnings.append(
-            f"小红书在这些筛选下没有结果：{chosen}；可以去掉一部分再试" if chosen else "小红书没有找到这个词的笔记"
+            tr("Xiaohongshu has no results with these filters: {filters}; leave some of them out", filters=chosen)
+            if chosen
+            else tr("Xiaohongshu has no notes for these words")
         )
     if filters.distance != "any":
         warnings.append(
-            "“同城”“附近”按账号所在地计算，账号没有位置时结果为空；要某个城市的内容，请把城市名写进 keyword"
+            tr(
+                "same_city and nearby go by the place of the account, and give nothing for an account without a place; "
+                "for a certain city, write its name into keyword"
+            )
         )
     if nothing and filters.scope != "all":
-        warnings.append("“已看过”“未看过”“已关注”须先登录，并只算这个账号的记录")
+        warnings.append(tr("seen, unseen and following need a login, and know only what this account did"))
     if order := ORDERS.get(filters.sort):
         counts = [count for item in items if (count := getattr(item, order)) is not None]
         if counts != sorted(counts, reverse=True):
-            warnings.append(f"小红书给出的顺序并不严格按 {order} 从多到少")
+            warnings.append(tr("Xiaohongshu's order is not strictly by {order} from most to least", order=order))
     if period := _PERIODS.get(filters.publish_time):
         earliest = (now - period).astimezone(SHANGHAI).date()
         old = sum(date.fromisoformat(item.date) < earliest for item in items if item.date)
         if old:
-            warnings.append(f"{old} 条的发布时间（由笔记编号推算）早于 {filters.publish_time} 的范围")
+            warnings.append(
+                tr(
+                    "{count} notes are older than publish_time={period} allows (times derived from their ids)",
+                    count=old,
+                    period=filters.publish_time,
+                )
+            )
     return warnings
 
 
 def tab_warnings(tab: Tab, complete: bool) -> list[str]:
-    """Return the warnings about a tab of a profile without notes, in Chinese.
+    """Return the warnings about a tab of a profile without notes.
 
     Args:
         tab: The tab.
         complete: Whether the site said that there are no notes.
     """
-    named = {"posted": "笔记", "favorites": "收藏", "likes": "赞过的笔记"}[tab]
-    return [f"主页上没有{named}" if complete else f"没有读到{named}：可能没有，可能没有公开，也可能没有加载出来"]
+    named = {"posted": tr("notes"), "favorites": tr("favorites"), "likes": tr("liked notes")}[tab]
+    if complete:
+        return [tr("The profile has no {notes}", notes=named)]
+    return [tr("No {notes} were read: there may be none, they may not be public, or they did not load", notes=named)]

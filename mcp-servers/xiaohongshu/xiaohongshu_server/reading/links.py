@@ -10,19 +10,17 @@ from dyber_kit.upstream.http import ENDPOINT, create_client
 from xiaohongshu_server.model.references import (
     PLATFORM_DOMAINS,
     SHORT_LINK_DOMAINS,
-    NoteReference,
-    UserReference,
     first_link,
     is_short_link,
-    parse_link,
 )
+from xiaohongshu_server.texts import tr_lazy
 
 _MAX_REDIRECTS = 4
-_NEXT_STEP = "请在浏览器里打开短链接，再复制地址栏里的完整链接"
+_NEXT_STEP = tr_lazy("Open the short link in a browser, and copy the complete link from the address bar")
 
 
 class Links:
-    """Turns pasted links and texts into references to notes and users."""
+    """Follows the short links in pasted texts."""
 
     def __init__(self, base_url: str, metrics: Metrics | None = None) -> None:
         self._base_url = base_url
@@ -36,17 +34,12 @@ class Links:
             follow_redirects=False,
         )
 
-    async def resolve(self, text: str) -> NoteReference | UserReference:
-        """Return the note or user that the first link in `text` points to.
+    async def expand(self, text: str) -> str:
+        """Return the first link in `text`, with its redirects followed while it is a short link.
 
         Raises:
-            ServiceError: INVALID_ARGUMENT for other sites or pages; NOT_FOUND for an invalid short link;
-                UPSTREAM_UNREACHABLE without an answer.
+            ServiceError: NOT_FOUND for an invalid short link; UPSTREAM_UNREACHABLE without an answer.
         """
-        return parse_link(await self.expand(text), self._base_url)
-
-    async def expand(self, text: str) -> str:
-        """Return the first link in `text`, with its redirects followed while it is a short link."""
         url = first_link(text)
         for _ in range(_MAX_REDIRECTS):
             if not is_short_link(url, self._base_url):
@@ -55,9 +48,11 @@ class Links:
             answer = await self._client.get(url, extensions={ENDPOINT: "short_link"})
             location = answer.headers.get("location")
             if not answer.is_redirect or not location:
-                raise ServiceError(ErrorCode.NOT_FOUND, "短链接已失效或无法识别", _NEXT_STEP)
+                raise ServiceError(
+                    ErrorCode.NOT_FOUND, tr_lazy("The short link is no longer valid, or is not known"), _NEXT_STEP
+                )
             url = urljoin(url, location)
-        raise ServiceError(ErrorCode.NOT_FOUND, "短链接跳转次数过多", _NEXT_STEP)
+        raise ServiceError(ErrorCode.NOT_FOUND, tr_lazy("The short link redirects too often"), _NEXT_STEP)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from dyber_kit.calling.cursors import decode_cursor, encode_cursor, fit_items
+from dyber_kit.language import language
 from dyber_kit.upstream.cache import Cache
 from dyber_kit.upstream.sharing import SharedWork
 from pydantic import BaseModel
@@ -88,7 +89,8 @@ class Memory:
                 await self._cache.set(key, loaded, min(seconds, self._longest_seconds))
             return loaded
 
-        return await self._sharing.run(key, load_and_keep)
+        # An answer that is not kept can have warnings, which are in the language of the caller.
+        return await self._sharing.run(f"{language()}:{key}", load_and_keep)
 
     async def part(
         self,

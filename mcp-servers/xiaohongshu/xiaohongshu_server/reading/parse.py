@@ -12,6 +12,7 @@ from dyber_kit.upstream.text import clean_text, parse_count, parse_time
 from xiaohongshu_server.model.answers import Author, Comment, Note, NoteSummary, Reply, User, UserSummary
 from xiaohongshu_server.model.references import NoteReference, UserReference, is_id, note_url, user_url
 from xiaohongshu_server.model.times import china_day, china_time
+from xiaohongshu_server.texts import tr
 
 _TOPIC = re.compile(r"#([^#\[\]\s]+)\[话题\]#")
 _EARLIEST = datetime(2013, 1, 1, tzinfo=UTC).timestamp()
@@ -69,13 +70,14 @@ class Parser:
 
     def headline(self, note: Json) -> str:
         """Return a note's title and author, by which people recognise it."""
-        author = self._author(_object(note.get("user"))).name or "未知"
-        return f"《{text(note.get('title')) or '无标题'}》（作者 {author}）"
+        author = self._author(_object(note.get("user"))).name or tr("unknown")
+        return tr("《{title}》 by {author}", title=text(note.get("title")) or tr("untitled"), author=author)
 
     def comment_line(self, comment: Json) -> str:
         """Return a comment's author and the start of its text, by which people recognise it."""
-        author = self._author(_object(comment.get("userInfo"))).name or "未知"
-        return f"{author} 的评论“{clean_text(comment.get('content'), 60, html=False).text}”"
+        author = self._author(_object(comment.get("userInfo"))).name or tr("unknown")
+        said = clean_text(comment.get("content"), 60, html=False).text
+        return tr("the comment “{text}” by {author}", author=author, text=said)
 
     def comments(self, comments: list[Any], include_replies: bool, now: datetime) -> list[Comment]:
         """Return the comments of comment objects in the page's state."""
@@ -150,7 +152,7 @@ class Parser:
             profession=text(user.get("profession")) or None,
             **counts,
             lower_bounds=lower_bounds,
-            verified=user.get("redOfficialVerified") is True or user.get("red_official_verified") is True,
+            verified=True in (user.get("redOfficialVerified"), user.get("red_official_verified")) or None,
         )
 
     def _said(self, raw: Json, now: datetime) -> dict[str, Any]:

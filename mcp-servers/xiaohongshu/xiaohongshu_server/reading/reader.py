@@ -15,6 +15,7 @@ from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser.pages import Pages
 from dyber_kit.browser.visits import STALL_SECONDS, Paths, Snapshot, Visit
 from dyber_kit.browser.walls import Wall
+from dyber_kit.language import Text
 from playwright.async_api import Error, Response
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
@@ -22,6 +23,7 @@ from xiaohongshu_server.browsing.walls import NO_RESULT_TEXTS, WALLS
 from xiaohongshu_server.model.filters import SearchFilters, Tab
 from xiaohongshu_server.model.references import NoteReference, UserReference, home_url, note_url, search_url, user_url
 from xiaohongshu_server.reading.parse import number
+from xiaohongshu_server.texts import tr_lazy
 
 _SEARCH_CALL = "/v1/search/notes"
 _USERS_CALL = "/v1/search/usersearch"
@@ -117,7 +119,7 @@ class SiteReader:
             try:
                 await visit.page.locator(_USERS_TAB).filter(has_text="用户").first.click(timeout=_CLICK_MS)
             except PlaywrightTimeout as error:
-                raise ServiceError(ErrorCode.UPSTREAM_CHANGED, "搜索页没有找到“用户”标签") from error
+                raise ServiceError(ErrorCode.UPSTREAM_CHANGED, tr_lazy("The search page has no tab “用户”")) from error
 
             def ended(snapshot: Snapshot) -> bool:
                 return snapshot["marks"]["end"] or visit.last_answer(_USERS_CALL).get("has_more") is False
@@ -178,7 +180,7 @@ class SiteReader:
             try:
                 note = await visit.until(ready)
             except ServiceError as error:
-                raise _missing_token(error, reference, "笔记", "note_ref") from error
+                raise _missing_token(error, reference, tr_lazy("note"), "note_ref") from error
             yield visit, note
 
     async def user(
@@ -202,7 +204,7 @@ class SiteReader:
             try:
                 page = await visit.until(ready)
             except ServiceError as error:
-                raise _missing_token(error, reference, "用户", "user_ref") from error
+                raise _missing_token(error, reference, tr_lazy("user"), "user_ref") from error
             if limit == 0:
                 return page, [], False
             complete = await visit.grow(lambda s: len(_listed(s, place)), ended, limit)
@@ -267,7 +269,9 @@ async def _filter(visit: Visit, before: list[Any], group: str, word: str) -> lis
             await _click_filter(visit, group, word)
     except PlaywrightTimeout as error:
         raise ServiceError(
-            ErrorCode.UPSTREAM_CHANGED, f"搜索页没有找到筛选“{group}：{word}”", "请去掉这个筛选条件后重试，或升级本服务"
+            ErrorCode.UPSTREAM_CHANGED,
+            tr_lazy("The search page has no filter “{group}：{word}”", group=group, word=word),
+            tr_lazy("Try again without this filter, or update this service"),
         ) from error
     old_ids = {item.get("id") for item in before}
 
@@ -379,12 +383,14 @@ def _words(data: Any) -> list[str]:
     return [word for word in words if isinstance(word, str)]
 
 
-def _missing_token(error: ServiceError, reference: NoteReference | UserReference, kind: str, name: str) -> ServiceError:
+def _missing_token(
+    error: ServiceError, reference: NoteReference | UserReference, kind: Text, name: str
+) -> ServiceError:
     """Return the error to report; without a token the site hides a page as if it were removed, so the error says so."""
     if error.code is ErrorCode.NOT_FOUND and reference.token is None:
         return ServiceError(
             ErrorCode.NOT_FOUND,
-            f"{kind}不存在，或缺少 xsec_token 而无法查看",
-            f"请使用结果里完整的 {name}，或带 xsec_token 的完整链接",
+            tr_lazy("The {kind} does not exist, or cannot be seen without its xsec_token", kind=kind),
+            tr_lazy("Use the complete {name} of a result, or the complete link with xsec_token", name=name),
         )
     return error

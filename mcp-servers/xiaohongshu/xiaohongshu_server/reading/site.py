@@ -18,7 +18,6 @@ from xiaohongshu_server.model.answers import (
     Note,
     NoteList,
     NoteSummary,
-    ResolvedLink,
     SearchResults,
     Suggestions,
     User,
@@ -31,16 +30,15 @@ from xiaohongshu_server.model.references import (
     UserReference,
     first_link,
     is_short_link,
-    note_url,
     parse_note,
     parse_user,
-    user_url,
 )
 from xiaohongshu_server.reading.hints import ORDERS, search_warnings, tab_warnings
 from xiaohongshu_server.reading.links import Links
-from xiaohongshu_server.reading.memory import Listing, Memory, identifier
+from xiaohongshu_server.reading.memory import Listing, Memory
 from xiaohongshu_server.reading.parse import Parser, comment_tokens, feed_tokens, stamp, text, user_tokens
 from xiaohongshu_server.reading.reader import SiteReader
+from xiaohongshu_server.texts import tr, tr_lazy
 
 #: Most entries of one list; each part of a list scrolls through all entries before it again.
 MAX_SEARCHED = 200
@@ -131,11 +129,12 @@ class Site:
                 items=items,
                 count=len(items),
                 complete=complete and len(items) == len(users),
-                warnings=[] if items else ["小红书没有找到这个词的用户"],
                 fetched_at=stamp(datetime.now(UTC)),
             )
 
-        return await self._memory.answer(UserList, f"users:{account}:{keyword}:{limit}", _SEARCH_SECONDS, load)
+        answer = await self._memory.answer(UserList, f"users:{account}:{keyword}:{limit}", _SEARCH_SECONDS, load)
+        warnings = [] if answer.items else [tr("Xiaohongshu has no users for these words")]
+        return answer.model_copy(update={"warnings": warnings})
 
     async def home(self, limit: int, account: str = "", verbose: bool = True) -> NoteList:
         """Return the home feed of the account."""
@@ -171,9 +170,10 @@ class Site:
             detail.comments = [comment.shown(verbose) for comment in read]
             detail.comments_complete = page.complete
             if page.comment_wall is not None:
-                detail.warnings.append(f"评论没有全部加载：{page.comment_wall.error().text}")
+                reason = page.comment_wall.error().text
+                detail.warnings.append(tr("Not all comments were loaded: {reason}", reason=reason))
             elif comments and not detail.comments and not page.complete:
-                detail.warnings.append("评论没有加载出来；笔记内容不受影响")
+                detail.warnings.append(tr("The comments did not load; the note itself is complete"))
             return detail
 
         key = f"note:{account}:{reference}:{comments}:{include_replies}:{max_chars}:{verbose}"
@@ -197,7 +197,11 @@ class Site:
             if len(page.comments) <= start and not page.complete:
                 if page.comment_wall is not None:
                     raise page.comment_wall.error()
-                raise ServiceError(ErrorCode.TIMEOUT, "评论没有加载出来", "请稍后重试；若一直如此，请登录后再试")
+                raise ServiceError(
+                    ErrorCode.TIMEOUT,
+                    tr_lazy("The comments did not load"),
+                    tr_lazy("Try again later; if it stays like this, log in and try again"),
+                )
             now = datetime.now(UTC)
             await self._memory.remember(comment_tokens(page.comments))
             items = self._parser.comments(page.comments, include_replies, now)
@@ -268,17 +272,6 @@ class Site:
             return Suggestions(keyword=keyword, words=list(dict.fromkeys(words)), fetched_at=stamp(datetime.now(UTC)))
 
         return await self._memory.answer(Suggestions, f"suggest:{account}:{keyword}", _SUGGEST_SECONDS, load)
-
-    async def resolve(self, link: str) -> ResolvedLink:
-        """Return the note or user that a link, or a text with a link, points to."""
-        reference = await self._links.resolve(link)
-        await self._memory.remember({identifier(reference): reference.token} if reference.token else {})
-        is_note = isinstance(reference, NoteReference)
-        base = self._site.base_url
-        url = note_url(reference, base) if isinstance(reference, NoteReference) else user_url(reference, base)
-        return ResolvedLink(
-            kind="note" if is_note else "user", ref=str(reference), url=url, has_token=reference.token is not None
-        )
 
     async def note_reference(self, note: str) -> NoteReference:
         """Return the note that a caller names; without a token from the caller, the token last seen is used."""

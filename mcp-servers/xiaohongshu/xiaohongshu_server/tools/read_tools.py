@@ -24,7 +24,6 @@ from xiaohongshu_server.model.answers import (
     LoginStatus,
     Note,
     NoteList,
-    ResolvedLink,
     SearchResults,
     Suggestions,
     User,
@@ -33,13 +32,15 @@ from xiaohongshu_server.model.answers import (
 from xiaohongshu_server.model.filters import Distance, NoteType, PublishTime, Scope, SearchFilters, Sort, Tab
 from xiaohongshu_server.model.times import china_time
 from xiaohongshu_server.reading.site import ME, Site
+from xiaohongshu_server.texts import tr
 
 NoteArgument = Annotated[str, Field(description="note_ref、笔记链接或分享文字", max_length=1000)]
 UserArgument = Annotated[str, Field(description="user_ref 或主页链接；me 是登录的账号自己", max_length=1000)]
 Account = Annotated[str, AccountName(), Field(description="账号名；留空是第一个", max_length=32)]
 Replies = Annotated[bool, Field(description="连同回复，更慢")]
 Cursor = Annotated[str, Field(description="上次的 next_cursor，其他参数不变", max_length=MAX_CURSOR_CHARS)]
-Verbose = Annotated[bool, Field(description="连同 url、user_ref 等")]
+Verbose = Annotated[bool, Field(description="每篇再加 url、cover、user_ref、collects、comments、shares")]
+VerboseComments = Annotated[bool, Field(description="评论再加 user_ref、location 和时刻")]
 NoteLimit = Annotated[int, Field(description="篇数", ge=1, le=40)]
 
 
@@ -90,7 +91,7 @@ def read_tools(site: Site, accounts: Accounts, sampler: Sampler) -> list[ToolDec
         comments: Annotated[int, Field(description="评论条数", ge=0, le=50)] = 10,
         include_replies: Replies = False,
         max_chars: Annotated[int, Field(description="正文最多字数", ge=100, le=20000)] = 4000,
-        verbose: Verbose = False,
+        verbose: VerboseComments = False,
         account: Account = "",
     ) -> Note:
         """读一篇笔记：正文、标签、图片、数量、作者和前几条评论。更多评论用 xhs_get_comments。约 10 秒。"""
@@ -102,7 +103,7 @@ def read_tools(site: Site, accounts: Accounts, sampler: Sampler) -> list[ToolDec
         limit: Annotated[int, Field(description="条数", ge=1, le=100)] = 20,
         include_replies: Replies = False,
         cursor: Cursor = "",
-        verbose: Verbose = False,
+        verbose: VerboseComments = False,
         account: Account = "",
     ) -> Comments:
         """分页读一篇笔记的评论，按网站的顺序；comment_id 可用来回复。只看几条时 xhs_get_note 就够。"""
@@ -143,13 +144,6 @@ def read_tools(site: Site, accounts: Accounts, sampler: Sampler) -> list[ToolDec
         """搜索框的联想词，用来找用户常搜的说法。不是热榜。"""
         return await site.suggestions(keyword, account)
 
-    @tool(title="解析小红书链接", read_only=True, open_world=True)
-    async def xhs_resolve_link(
-        url: Annotated[str, Field(description="分享链接，或含链接的文字", max_length=2000)],
-    ) -> ResolvedLink:
-        """看分享链接指向笔记还是用户，不打开页面。已知是笔记时直接用 xhs_get_note。"""
-        return await site.resolve(url)
-
     @tool(title="分析小红书内容", read_only=True, open_world=True)
     async def xhs_analyze(
         ctx: Context,
@@ -167,7 +161,7 @@ def read_tools(site: Site, accounts: Accounts, sampler: Sampler) -> list[ToolDec
 
     return [
         xhs_login_status, xhs_login_qrcode, xhs_search_notes, xhs_search_users, xhs_get_note, xhs_get_comments,
-        xhs_get_user, xhs_user_notes, xhs_home_feed, xhs_suggest, xhs_resolve_link, xhs_analyze,
+        xhs_get_user, xhs_user_notes, xhs_home_feed, xhs_suggest, xhs_analyze,
     ]  # fmt: skip
 
 
@@ -175,17 +169,24 @@ async def login_code(accounts: Accounts, account: str) -> CallToolResult:
     """Return a QR code as a picture and as text, with its structured description."""
     account, code = await accounts.code(account)
     if code is None:
-        answer = LoginCode(account=account, logged_in=True, next_step="已经登录，不必扫码")
+        answer = LoginCode(account=account, logged_in=True, next_step=tr("Logged in already; no scan is needed"))
         return CallToolResult(content=[], structured_content=answer.model_dump(mode="json"))
-    notice = f"之前的二维码已作废{_last_step(code.replaced)}。" if code.replaced else ""
+    notice = ""
+    if code.replaced:
+        notice = tr("The code before this one is no longer valid{step}. ", step=_last_step(code.replaced))
     answer = LoginCode(
         account=account,
         logged_in=False,
         url=code.url,
         replaced=code.replaced is not None,
         expires_at=china_time(code.expires_at),
-        next_step=f"{notice}请用户用小红书 App 扫码并在手机上确认，然后用 xhs_login_status 查看；在那之前不要重新获取。"
-        "看不到图片时，把下面的字符画原样放进等宽的代码块（深色背景），或把 url 做成二维码",
+        next_step=tr(
+            "{notice}Let the user scan the code with the Xiaohongshu app and confirm on the phone, then look with "
+            "xhs_login_status; do not get another code before that. When the picture cannot be seen, put the drawing "
+            "below unchanged into a code block with a fixed-width font (on a dark background), or turn url into a QR "
+            "code",
+            notice=notice,
+        ),
     )
     parts: list[ImageContent | TextContent] = [ImageContent(type="image", data=code.base64, mime_type="image/png")]
     if code.text:
@@ -194,4 +195,4 @@ async def login_code(accounts: Accounts, account: str) -> CallToolResult:
 
 
 def _last_step(step: Step) -> str:
-    return f"（它停在：{PROOFS[step]}）" if step in PROOFS else ""
+    return tr(" (it waited for: {proof})", proof=PROOFS[step]) if step in PROOFS else ""

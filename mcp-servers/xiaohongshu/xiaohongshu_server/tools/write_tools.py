@@ -12,12 +12,14 @@ from typing import Annotated, Literal
 from dyber_kit import tool
 from dyber_kit.browser.pages import Pages
 from dyber_kit.calling.tools import ToolDeclaration
+from dyber_kit.language import joined_names
 from dyber_kit.writes.flow import Confirmation, DryRun, WriteResult, Writes
 from pydantic import Field
 
 from xiaohongshu_server.model.arguments import title as checked_title
 from xiaohongshu_server.model.arguments import written_text
 from xiaohongshu_server.reading.site import Site
+from xiaohongshu_server.texts import tr, tr_lazy
 from xiaohongshu_server.tools.read_tools import Account, NoteArgument
 from xiaohongshu_server.writing.pictures import Pictures, is_address
 from xiaohongshu_server.writing.publishing import MAX_CONTENT_CHARS, files_to_publish, listed, topics_to_publish
@@ -33,6 +35,14 @@ Title = Annotated[
 Content = Annotated[str, Field(description="正文", min_length=1, max_length=MAX_CONTENT_CHARS)]
 Topics = Annotated[str, Field(description="话题，用空格分开，如 咖啡 手冲", max_length=300)]
 Remark = Annotated[str, Field(description="内容", min_length=1, max_length=300)]
+#: What a mark does, by its kind and whether it is undone.
+_MARKING = {
+    ("like", False): tr_lazy("like"),
+    ("like", True): tr_lazy("unlike"),
+    ("favorite", False): tr_lazy("favorite"),
+    ("favorite", True): tr_lazy("unfavorite"),
+}
+_FORMATS = {"image": tr_lazy("a post with pictures"), "video": tr_lazy("a video")}
 
 
 def write_tools(
@@ -66,9 +76,17 @@ def write_tools(
         arguments = {"account": account, "files": stamps, "title": title, "content": content, "topics": tags}
 
         async def plan() -> str:
-            format_name = {"image": "图文", "video": "视频"}[kind]
-            shown = f"用账号 {account} 公开发布{format_name}《{title}》：{len(files)} 个文件（{'、'.join(entries)}）"
-            return f"{shown}，话题 {'、'.join(tags) or '无'}，正文：{content}"
+            return tr(
+                "With the account {account}, publish {format} 《{title}》 for everyone to see; files: {count} ({files}), "
+                "topics: {topics}, text: {content}",
+                account=account,
+                format=_FORMATS[kind],
+                title=title,
+                count=len(files),
+                files=joined_names(entries),
+                topics=joined_names(tags) or tr("none"),
+                content=content,
+            )
 
         async def act(spend: Callable[[], None]) -> None:
             await writer.publish(account, kind, files, title, content, tags, spend)
@@ -88,8 +106,12 @@ def write_tools(
 
         async def plan() -> str:
             target = await writer.look(account, reference)
-            word = ("取消" if undo else "") + {"like": "点赞", "favorite": "收藏"}[kind]
-            return f"用账号 {account} {word}笔记{site.headline(target.note)}"
+            return tr(
+                "With the account {account}, {action} the note {note}",
+                account=account,
+                action=_MARKING[kind, undo],
+                note=site.headline(target.note),
+            )
 
         return await writes.run(
             name,
@@ -146,7 +168,12 @@ def write_tools(
 
         async def plan() -> str:
             target = await writer.look(chosen, reference)
-            return f"用账号 {chosen} 在笔记{site.headline(target.note)}下评论：{words}"
+            return tr(
+                "With the account {account}, comment below the note {note}: {content}",
+                account=chosen,
+                note=site.headline(target.note),
+                content=words,
+            )
 
         return await writes.run(
             "xhs_comment",
@@ -174,8 +201,18 @@ def write_tools(
 
         async def plan() -> str:
             target = await writer.look(chosen, reference, comment_id)
-            answered = site.comment_line(target.comment) if target.comment else f"评论 {comment_id}"
-            return f"用账号 {chosen} 在笔记{site.headline(target.note)}下回复{answered}：{words}"
+            answered = (
+                site.comment_line(target.comment)
+                if target.comment
+                else tr("the comment {comment_id}", comment_id=comment_id)
+            )
+            return tr(
+                "With the account {account}, below the note {note}, reply to {comment}: {content}",
+                account=chosen,
+                note=site.headline(target.note),
+                comment=answered,
+                content=words,
+            )
 
         return await writes.run(
             "xhs_reply",

@@ -12,15 +12,20 @@ import anyio
 import httpx2
 from dyber_kit import ErrorCode, Metrics, ServiceError
 from dyber_kit.files import write_private
+from dyber_kit.language import Text, joined_sentences
 from dyber_kit.upstream import http
 
+from xiaohongshu_server.texts import tr, tr_lazy
 from xiaohongshu_server.writing.publishing import MAX_IMAGE_BYTES
 
 _PREFIX = "web-"
 # A confirmed call publishes the files of its dry run; its confirmation is valid for a shorter time than this.
 _KEPT_SECONDS = 3600.0
 _MOST_KEPT = 72
-_NEXT_STEP = "请给能直接打开的 JPEG、PNG 或 WebP 图片网址（不跳转到别的主机），或改用 uploads 文件夹里的文件名"
+_NEXT_STEP = tr_lazy(
+    "Give the address of a JPEG, PNG or WebP picture that opens directly (without a redirect to another host), or the "
+    "name of a file in the folder uploads"
+)
 
 
 def is_address(entry: str) -> bool:
@@ -54,9 +59,12 @@ class Pictures:
             try:
                 names.append(await self._name(entry, self._folder) if is_address(entry) else entry)
             except ServiceError as error:
-                problems.append(f"第 {number} 张（{urlsplit(entry).hostname or '没有主机名'}）：{error.message}")
+                host = urlsplit(entry).hostname or tr("no host")
+                problems.append(
+                    tr("picture {number} ({host}): {reason}", number=number, host=host, reason=error.message)
+                )
         if problems:
-            raise ServiceError(ErrorCode.INVALID_ARGUMENT, "；".join(problems), _NEXT_STEP)
+            raise ServiceError(ErrorCode.INVALID_ARGUMENT, joined_sentences(problems), _NEXT_STEP)
         return names
 
     async def _name(self, url: str, folder: Path) -> str:
@@ -72,16 +80,16 @@ class Pictures:
         try:
             host = httpx2.URL(url).host
         except httpx2.InvalidURL as error:
-            raise _refused("网址的格式不正确") from error
+            raise _refused(tr_lazy("The address is not well-formed")) from error
         if not host or _is_private(host):
-            raise _refused("不能访问这个主机")
+            raise _refused(tr_lazy("This host must not be accessed"))
         async with http.create_client([host], metrics=self._metrics, max_bytes=MAX_IMAGE_BYTES, attempts=2) as client:
             try:
                 answer = await client.get(url, extensions={http.ENDPOINT: "picture"})
             except httpx2.TooManyRedirects as error:
-                raise _refused("跳转次数过多") from error
+                raise _refused(tr_lazy("It redirects too often")) from error
         if answer.status_code != httpx2.codes.OK:
-            raise _refused(f"打不开（HTTP {answer.status_code}）")
+            raise _refused(tr_lazy("It does not open (HTTP {status})", status=answer.status_code))
         return answer.content
 
     def _remove_old(self, folder: Path) -> None:
@@ -115,8 +123,8 @@ def _suffix(content: bytes) -> str:
         return ".png"
     if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
         return ".webp"
-    raise _refused("不是 JPEG、PNG 或 WebP 图片")
+    raise _refused(tr_lazy("This is no JPEG, PNG or WebP picture"))
 
 
-def _refused(message: str) -> ServiceError:
+def _refused(message: Text) -> ServiceError:
     return ServiceError(ErrorCode.INVALID_ARGUMENT, message, _NEXT_STEP)

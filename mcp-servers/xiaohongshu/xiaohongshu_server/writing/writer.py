@@ -15,12 +15,14 @@ from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser.pool import crashed, is_gone
 from dyber_kit.browser.submitting import ANSWER_SECONDS, submitted
 from dyber_kit.browser.visits import Snapshot, Visit
+from dyber_kit.language import Text
 from playwright.async_api import Error, Locator, Page
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from xiaohongshu_server.browsing.walls import WALLS
 from xiaohongshu_server.model.references import NoteReference
 from xiaohongshu_server.reading.reader import SiteReader, visitor_of
+from xiaohongshu_server.texts import tr_lazy
 
 _CLICK_MS = 8_000
 _LEAVE_MS = 10_000
@@ -34,7 +36,7 @@ _TOPIC_MS = 4_000
 _VISITOR_SECONDS = 5.0
 _POLL_SECONDS = 0.2
 _COMMENT_POSTED = "/comment/post"
-_REFUSED_STEP = "请按提示修改内容，或换一条笔记"
+_REFUSED_STEP = tr_lazy("Change the content as the message says, or choose another note")
 _NOTE_POSTED = "/v2/note"
 _MARKS: dict[str, tuple[str, str, str]] = {
     # by kind: field of interactInfo, part of the call's path, button
@@ -98,16 +100,16 @@ class SiteWriter:
                 spend()
                 return False
             target = visit.page.locator(button).last
-            await _click(target, "按钮", trial=True)
+            await _click(target, tr_lazy("button"), trial=True)
             async with submitted(visit, call, spend, lambda: visit.until(marked), refused_step=_REFUSED_STEP):
-                await _click(target, "按钮")
+                await _click(target, tr_lazy("button"))
             return True
 
     async def comment(self, account: str, reference: NoteReference, content: str, spend: Callable[[], None]) -> None:
         """Write a comment below a note."""
         async with self._visit_note(account, reference) as (visit, _):
             await _require_member(visit)
-            await _click(visit.page.locator("div.input-box div.content-edit span").first, "评论框")
+            await _click(visit.page.locator("div.input-box div.content-edit span").first, tr_lazy("field for comments"))
             await self._send(visit, content, spend)
 
     async def reply(
@@ -118,7 +120,7 @@ class SiteWriter:
             await _require_member(visit)
             await _find_comment(visit, comment_id)
             row = visit.page.locator(f"[id='comment-{comment_id}']").first
-            await _click(row.locator(".interactions .reply").first, "回复按钮")
+            await _click(row.locator(".interactions .reply").first, tr_lazy("button to reply"))
             await self._send(visit, content, spend)
 
     async def publish(
@@ -135,13 +137,13 @@ class SiteWriter:
         async with self._visit_publishing(account) as visit:
             page = visit.page
             tab = page.locator("div.creator-tab").filter(has_text="上传图文" if kind == "image" else "上传视频")
-            await _click(tab.first, "上传入口")
+            await _click(tab.first, tr_lazy("field for files"))
             await self._upload(page, kind, files)
             field = page.locator("div.d-input input").first
-            await _type(field, title, "标题框")
+            await _type(field, title, tr_lazy("field for the title"))
             await _check_title(page, field, title)
             editor = page.locator("div.ql-editor").first
-            await _type(editor, content, "正文框")
+            await _type(editor, content, tr_lazy("field for the text"))
             for topic in topics:
                 await self._topic(page, editor, topic)
 
@@ -166,11 +168,15 @@ class SiteWriter:
             yield visit
 
     async def _send(self, visit: Visit, content: str, spend: Callable[[], None]) -> None:
-        await _type(visit.page.locator("div.input-box div.content-edit p.content-input").first, content, "评论框")
+        await _type(
+            visit.page.locator("div.input-box div.content-edit p.content-input").first,
+            content,
+            tr_lazy("field for comments"),
+        )
         button = visit.page.locator("div.bottom button.submit").first
-        await _click(button, "发送按钮", trial=True)
+        await _click(button, tr_lazy("button to send"), trial=True)
         async with submitted(visit, _COMMENT_POSTED, spend, refused_step=_REFUSED_STEP):
-            await _click(button, "发送按钮")
+            await _click(button, tr_lazy("button to send"))
 
     async def _upload(self, page: Page, kind: str, files: Sequence[Path]) -> None:
         try:
@@ -185,10 +191,12 @@ class SiteWriter:
                 await page.locator("div.d-input input").first.wait_for(timeout=_VIDEO_MS)
         except PlaywrightTimeout as error:
             raise ServiceError(
-                ErrorCode.TIMEOUT, "文件没有上传完成", "请换小一些的文件，或稍后重试；什么都没有发布"
+                ErrorCode.TIMEOUT,
+                tr_lazy("The files were not uploaded in time"),
+                tr_lazy("Use smaller files, or try again later; nothing was published"),
             ) from error
         except Error as error:
-            raise _crashed_or_missing(error, "上传入口") from error
+            raise _crashed_or_missing(error, tr_lazy("field for files")) from error
 
     async def _topic(self, page: Page, editor: Locator, topic: str) -> None:
         """Type `#topic` and choose the site's suggestion; a topic that the site does not know stays as text."""
@@ -225,7 +233,9 @@ async def _find_comment(visit: Visit, comment_id: str) -> dict[str, Any] | None:
     await visit.grow(listed, lambda s: comment_id in comments_by_id or s["marks"]["end"], target=10_000)
     if comment_id not in comments_by_id and not await visit.page.locator(f"[id='comment-{comment_id}']").count():
         raise ServiceError(
-            ErrorCode.NOT_FOUND, "在这条笔记下没有找到该评论", "请用 xhs_get_comments 核对；它可能已被删除"
+            ErrorCode.NOT_FOUND,
+            tr_lazy("The note has no such comment"),
+            tr_lazy("Check with xhs_get_comments; it may have been deleted"),
         )
     return comments_by_id.get(comment_id)
 
@@ -238,16 +248,19 @@ async def _check_title(page: Page, field: Locator, title: str) -> None:
         count = (await warning.inner_text()).strip()[:20] if too_long else ""
         taken = await field.input_value(timeout=_CLICK_MS)
     except Error as error:
-        raise _crashed_or_missing(error, "标题框") from error
+        raise _crashed_or_missing(error, tr_lazy("field for the title")) from error
     if too_long or taken.strip() != title:
         raise ServiceError(
             ErrorCode.INVALID_ARGUMENT,
-            f"title：小红书页面认为标题太长（{count or '已被截短'}），没有提交",
-            "请缩短标题；有的表情算 2 个字以上",
+            tr_lazy(
+                "title: the page of Xiaohongshu finds the title too long ({count}); nothing was submitted",
+                count=count or tr_lazy("shortened"),
+            ),
+            tr_lazy("Shorten the title; some emoji count as more than 2 characters"),
         )
 
 
-async def _click(target: Locator, name: str, *, trial: bool = False) -> None:
+async def _click(target: Locator, name: Text, *, trial: bool = False) -> None:
     """Click the target, or with `trial` only check that it can be clicked."""
     try:
         await target.click(timeout=_CLICK_MS, trial=trial)
@@ -258,16 +271,16 @@ async def _click(target: Locator, name: str, *, trial: bool = False) -> None:
 async def _press_publish(page: Page) -> None:
     widget = page.locator("xhs-publish-btn")
     if not await widget.count():
-        await _click(page.locator(".publish-page-publish-btn button.bg-red").first, "发布按钮")
+        await _click(page.locator(".publish-page-publish-btn button.bg-red").first, tr_lazy("button to publish"))
         return
     # One element draws both buttons: the left one keeps a draft, the right one publishes.
     box = await widget.first.bounding_box()
     if box is None or await widget.first.get_attribute("submit-disabled") == "true":
-        raise _missing("发布按钮")
+        raise _missing(tr_lazy("button to publish"))
     await page.mouse.click(box["x"] + box["width"] * 0.65, box["y"] + box["height"] / 2)
 
 
-async def _type(target: Locator, content: str, name: str) -> None:
+async def _type(target: Locator, content: str, name: Text) -> None:
     try:
         await target.click(timeout=_CLICK_MS)
         await target.press_sequentially(content, delay=_TYPE_DELAY_MS, timeout=_CLICK_MS + len(content) * 200)
@@ -275,13 +288,13 @@ async def _type(target: Locator, content: str, name: str) -> None:
         raise _crashed_or_missing(error, name) from error
 
 
-def _crashed_or_missing(error: Error, name: str) -> ServiceError:
+def _crashed_or_missing(error: Error, name: Text) -> ServiceError:
     return crashed() if is_gone(error) else _missing(name)
 
 
-def _missing(name: str) -> ServiceError:
+def _missing(name: Text) -> ServiceError:
     return ServiceError(
         ErrorCode.UPSTREAM_CHANGED,
-        f"页面上没有可用的{name}，什么都没有提交",
-        "请确认账号已登录、这条笔记允许此操作；否则请升级本服务",
+        tr_lazy("The page has no {name} that can be used; nothing was submitted", name=name),
+        tr_lazy("Check that the account is logged in and that this note allows it; otherwise update this service"),
     )

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
+
 import pytest
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.calling.cursors import answer_chars, decode_cursor, encode_cursor, fit_answer, fit_items
@@ -50,9 +54,18 @@ def test_any_other_text_is_refused_with_a_code(text):
         decode_cursor("search", text)
 
 
-def test_a_cursor_that_is_too_long_for_its_argument_raises_an_error():
-    with pytest.raises(ValueError, match="longer than 1000"):
+def test_a_position_that_is_too_long_for_a_cursor_is_an_error_with_a_next_step():
+    with pytest.raises(ServiceError, match=r"放不进游标（.*最多 1000 个）。下一步：请用更具体的查询") as raised:
         encode_cursor("search", {"x": "y" * 2000})
+    assert raised.value.code is ErrorCode.UPSTREAM_CHANGED
+
+
+def test_a_text_that_is_longer_than_any_cursor_is_refused_without_being_read():
+    body = json.dumps({"x": "y" * 2000}).encode()
+    cursor = base64.urlsafe_b64encode(hashlib.sha256(b"search\0" + body).digest()[:6] + body).rstrip(b"=").decode()
+    with pytest.raises(ServiceError, match="cursor 无法识别") as raised:
+        decode_cursor("search", cursor)
+    assert raised.value.code is ErrorCode.INVALID_ARGUMENT
 
 
 def test_items_are_kept_from_the_start_while_they_fit():

@@ -1,4 +1,17 @@
-"""Makes short output schemas: they show every field with its type, also those of nested items, and nothing else."""
+"""Gives answers short forms and short output schemas, since agents pay for both.
+
+    class Topic(Item):
+        title: str
+        likes: int | None = None
+
+
+    class Topics(Answer):
+        items: list[Topic]
+
+A schema shows every field with its type, also those of nested items, and nothing else: no `$ref`, which many clients
+do not follow, and no titles and texts. A field that only some answers have, such as those with an argument `verbose`,
+can be declared with pydantic's `SkipJsonSchema`: schemas leave it out, and the argument's description names it.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +25,11 @@ Schema = dict[str, Any]
 
 
 class Answer(BaseModel):
-    """Is the base of the answers of all tools; a field without a value is left out of the answer.
-
-    The published schema has no `$ref`, which many clients do not follow, and no titles and texts, which cost agents
-    tokens.
-    """
+    """Is the base of the answers of tools; a field without a value is left out of the answer."""
 
     @model_serializer(mode="wrap")
-    def _without_nulls(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        values: dict[str, Any] = serialize(self)
+    def _without_nulls(self, serialize: SerializerFunctionWrapHandler) -> Schema:
+        values: Schema = serialize(self)
         return {name: value for name, value in values.items() if value is not None}
 
     @classmethod
@@ -29,12 +38,12 @@ class Answer(BaseModel):
 
 
 class Item(BaseModel):
-    """Is the base of the objects in answers; fields without a value, empty lists and `false` are left out."""
+    """Is the base of the objects in answers; fields without a value and empty lists are left out."""
 
     @model_serializer(mode="wrap")
-    def _without_empty_fields(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        values: dict[str, Any] = serialize(self)
-        return {name: value for name, value in values.items() if value not in (None, []) and value is not False}
+    def _without_empty_fields(self, serialize: SerializerFunctionWrapHandler) -> Schema:
+        values: Schema = serialize(self)
+        return {name: value for name, value in values.items() if value not in (None, [])}
 
 
 def _shape(rules: Schema, resolve: Callable[[Schema], Schema]) -> Schema:
