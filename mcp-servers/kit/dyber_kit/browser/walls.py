@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from dyber_kit.errors import KINDS, ErrorCode, ServiceError
+from dyber_kit.language import Text
 from dyber_kit.upstream.text import clean_text
 
 _SHOWN_CHARS = 100
@@ -79,11 +80,12 @@ class Wall:
     whole_account: bool = False
     guessed: bool = False
     pause: float | None = None
-    login_step: str | None = None
+    login_step: str | Text | None = None
 
     def error(self) -> ServiceError:
         """Return the error to report."""
-        message, next_step = None, None
+        message: str | None = None
+        next_step: str | Text | None = None
         if self.code is ErrorCode.LOGIN_REQUIRED:
             next_step = self.login_step
         elif self.shown and self.code in (ErrorCode.NOT_FOUND, ErrorCode.ACCESS_RESTRICTED):
@@ -105,7 +107,7 @@ class Walls:
 
     Attributes:
         title: The platform's name for people, such as 小红书.
-        login_step: What to do when a login is required, in Chinese; None for the usual next step.
+        login_step: What to do when a login is required; None for the usual next step.
         statuses: HTTP statuses of pages and of their calls.
         codes: The platform's codes, in the answers to calls and in the address of error pages.
         good_codes: Codes of answers with data; an answer without a code is one, too.
@@ -127,7 +129,7 @@ class Walls:
     """
 
     title: str
-    login_step: str | None = None
+    login_step: str | Text | None = None
     statuses: Mapping[int, Meaning] = field(default_factory=lambda: COMMON_STATUSES)
     codes: Mapping[str, Meaning] = field(default_factory=dict)
     good_codes: Collection[str] = ("0",)
