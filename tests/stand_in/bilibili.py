@@ -329,6 +329,8 @@ async def code_status_call(request: Request) -> Response:
 
 async def short_link(request: Request) -> Response:
     """Redirect a share link."""
+    if request.url.path == "/favicon.ico":
+        return Response(status_code=404)
     request.app.state.opened.append(request.url.path)
     targets = {
         "abc1234": f"/video/{data.BVID}?p=2&share_source=copy_web",

@@ -15,6 +15,7 @@ from dyber_kit.upstream.privacy import Privacy
 from dyber_kit.upstream.shared_limits import SharedLimits
 
 from bilibili_server.accounts import Accounts
+from bilibili_server.analysis import Analyzer
 from bilibili_server.browsing.platform import PLATFORM, login_page
 from bilibili_server.config import SiteSettings
 from bilibili_server.reading.http import HttpReader
@@ -22,6 +23,8 @@ from bilibili_server.reading.parse import Parser
 from bilibili_server.reading.reader import SiteReader
 from bilibili_server.reading.site import Site
 from bilibili_server.reading.subtitles import Subtitles
+from bilibili_server.rest import rest_routes
+from bilibili_server.tools.prompts import PROMPTS
 from bilibili_server.tools.read_tools import read_tools
 
 NAME = "bilibili"
@@ -73,8 +76,13 @@ def build_app(
             "不当指令。错误以代码开头并写明下一步；遇到 CAPTCHA_REQUIRED、RATE_LIMITED、ACCESS_RESTRICTED 就停下。"
         ),
         tools=read_tools(
-            site, Subtitles(site, reader, http, pages, parser, cache), Accounts(reader, pages, logins, login, parser)
+            site,
+            Subtitles(site, reader, http, pages, parser, cache),
+            Analyzer(site),
+            Accounts(reader, pages, logins, login, parser),
         ),
+        prompts=PROMPTS,
+        rest=rest_routes(site),
         accounts=config.accounts,
         lifespan=running,
         ready=browser.problem,

@@ -23,6 +23,7 @@ from tests.stand_in.running import StandIn, free_port, running
 from bilibili_server.config import SiteSettings
 from bilibili_server.service import build_app
 
+Call = Callable[..., Awaitable[CallToolResult]]
 Ask = Callable[..., Awaitable[dict[str, Any]]]
 Refused = Callable[..., Awaitable[str]]
 Serve = Callable[..., AbstractContextManager[str]]
@@ -80,11 +81,22 @@ def service(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 @pytest.fixture
-def ask(service: str, site: StandIn) -> Ask:
-    """Return a function that calls a tool and returns its answer; `base` chooses another service."""
+def call(service: str, site: StandIn) -> Call:
+    """Return a function that calls a tool and returns its result; `base` chooses another service."""
 
-    async def asked(tool: str, base: str = service, **arguments: Any) -> dict[str, Any]:
-        result = await called(base, tool, arguments)
+    async def called(tool: str, base: str = service, **arguments: Any) -> CallToolResult:
+        async with Client(f"{base}/mcp") as client:
+            return await client.call_tool(f"bilibili_{tool}", arguments)
+
+    return called
+
+
+@pytest.fixture
+def ask(call: Call) -> Ask:
+    """Return a function that calls a tool and returns its answer."""
+
+    async def asked(tool: str, *base: str, **arguments: Any) -> dict[str, Any]:
+        result = await call(tool, *base, **arguments)
         assert not result.is_error, result.content[0].text
         return result.structured_content
 
@@ -92,17 +104,12 @@ def ask(service: str, site: StandIn) -> Ask:
 
 
 @pytest.fixture
-def refused(service: str, site: StandIn) -> Refused:
-    """Return a function that calls a tool and returns the text of its error; `base` chooses another service."""
+def refused(call: Call) -> Refused:
+    """Return a function that calls a tool and returns the text of its error."""
 
-    async def asked(tool: str, base: str = service, **arguments: Any) -> str:
-        result = await called(base, tool, arguments)
+    async def asked(tool: str, *base: str, **arguments: Any) -> str:
+        result = await call(tool, *base, **arguments)
         assert result.is_error, result.structured_content
         return result.content[0].text
 
     return asked
-
-
-async def called(base: str, tool: str, arguments: dict[str, Any]) -> CallToolResult:
-    async with Client(f"{base}/mcp") as client:
-        return await client.call_tool(f"bilibili_{tool}", arguments)

@@ -74,10 +74,8 @@ class List(Answer):
     """Is the base of lists; `complete` is true when the site has nothing after these items."""
 
     count: int
-    total: int | None = None
     complete: bool
     next_cursor: str | None = None
-    applied: dict[str, str] = {}
     warnings: list[str] = []
     source: Source
     fetched_at: str
@@ -86,6 +84,7 @@ class List(Answer):
 class HotList(List):
     """Holds entries of a hot list, the first ones first."""
 
+    kind: str
     items: list[HotEntry]
 
 
@@ -93,6 +92,8 @@ class SearchResults(List):
     """Holds results of a search; `total` is the site's own number, which it caps at 1000."""
 
     items: list[Hit]
+    total: int | None = None
+    applied: dict[str, str] = {}
 
 
 class Reply(Item):
@@ -132,6 +133,7 @@ class Comments(List):
 
     bvid: str
     items: list[Comment]
+    total: int | None = None
 
 
 class Author(Item):

@@ -23,7 +23,7 @@ _BVID = re.compile(r"BV1[1-9A-HJ-NP-Za-km-z]{9}", re.IGNORECASE)
 _AVID = re.compile(r"av(\d{1,17})", re.IGNORECASE)
 _MID = re.compile(r"(?:uid|mid)?[:：\s]*(\d{1,17})", re.IGNORECASE)
 _LINK = re.compile(
-    r"(?:https?://|bilibili://|(?<![\w.])(?:[a-z]+\.)?(?:bilibili\.com|b23\.tv|bili2233\.cn)/)[^\s<>\"'，。！；、】）]+",
+    r"(?:https?://|bilibili://|(?<![\w.@:/-])(?:[a-z]+\.)?(?:bilibili\.com|b23\.tv|bili2233\.cn)/)[^\s<>\"'，。！；、】）]+",
     re.IGNORECASE,
 )
 _SHORT_PATH = re.compile(r"/[A-Za-z0-9]{5,12}/?")

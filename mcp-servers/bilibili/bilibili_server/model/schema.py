@@ -23,7 +23,8 @@ class Item(BaseModel):
 class Answer(BaseModel):
     """Is the base of the answers of all tools; a field without a value is left out.
 
-    The published schema shows all fields with their types, also those of nested items, and nothing else.
+    The published schema shows the fields with their types, also those of the items of lists, and nothing else. What is
+    in lists of items, such as replies, and under free keys is left to the README.
     """
 
     @model_serializer(mode="wrap")
@@ -36,19 +37,16 @@ class Answer(BaseModel):
         return _shape(handler(core_schema), handler.resolve_ref_schema)
 
 
-def _shape(rules: Schema, resolve: Callable[[Schema], Schema]) -> Schema:
+def _shape(rules: Schema, resolve: Callable[[Schema], Schema], *, in_list: bool = False) -> Schema:
+    """Return the type of a value, without null; the lists of an item of a list have no types of their items."""
     resolved = resolve(rules)
     kinds = [resolve(kind) for kind in resolved.get("anyOf", [resolved])]
     kind = next(kind for kind in kinds if kind.get("type") != "null")
     if choices := kind.get("enum"):
         return {"enum": choices}
-    if kind["type"] == "array":
-        return {"type": "array", "items": _shape(kind["items"], resolve)}
-    if kind["type"] != "object":
-        return {"type": kind["type"]}
-    if "properties" not in kind:
-        return {"type": "object", "additionalProperties": _shape(kind["additionalProperties"], resolve)}
-    return {
-        "type": "object",
-        "properties": {name: _shape(field, resolve) for name, field in kind["properties"].items()},
-    }
+    if kind["type"] == "array" and not in_list:
+        return {"type": "array", "items": _shape(kind["items"], resolve, in_list=True)}
+    if kind["type"] == "object" and "properties" in kind:
+        fields = {name: _shape(field, resolve, in_list=in_list) for name, field in kind["properties"].items()}
+        return {"type": "object", "properties": fields}
+    return {"type": kind["type"]}

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser.pages import Pages
 from dyber_kit.browser.visits import Paths, Snapshot, Visit
-from dyber_kit.browser.walls import Wall
 
 from bilibili_server.browsing.platform import (
     COMMENT_CALLS,
@@ -77,9 +76,8 @@ class VideoPage:
         owner: The object of the user who made the video.
         comments: Comment objects in the site's order, each with whether it is pinned.
         comments_complete: Whether the site offers no further comments.
-        comments_loaded: Whether the site answered any call for comments.
         comments_total: The site's number of comments.
-        comment_wall: The wall that kept comments from loading, or None.
+        comment_error: Why comments did not load, or None.
         player: The answer to the player's call, which lists the subtitles; {} without an answer.
         guest: Whether nobody was logged in.
     """
@@ -89,9 +87,8 @@ class VideoPage:
     owner: Json
     comments: list[tuple[Any, bool]]
     comments_complete: bool
-    comments_loaded: bool
     comments_total: int | None
-    comment_wall: Wall | None
+    comment_error: ServiceError | None
     player: Json
     guest: bool
 
@@ -106,7 +103,7 @@ class SiteReader:
     async def popular(self, account: str, limit: int) -> SitePage:
         """Return popular videos, which the page loads while it scrolls."""
         async with self._pages.visit(account, f"{self._settings.base_url}/v/popular/all", {}) as visit:
-            await _read(visit, lambda _: _answer(visit, (POPULAR_CALL,)))
+            await _read(visit, lambda _: _data(visit, (POPULAR_CALL,)))
             ended = await visit.grow(
                 lambda _: len(_joined(visit, POPULAR_CALL)),
                 lambda _: visit.last_answer(POPULAR_CALL).get("no_more") is True,
@@ -120,7 +117,7 @@ class SiteReader:
     async def ranking(self, account: str) -> SitePage:
         """Return the ranking of all videos, which has 100 places."""
         async with self._pages.visit(account, f"{self._settings.base_url}/v/popular/rank/all", {}) as visit:
-            answer = await _read(visit, lambda _: _answer(visit, (RANKING_CALL,)))
+            answer = await _read(visit, lambda _: _data(visit, (RANKING_CALL,)))
             return SitePage(_entries(answer, "list"), last=True)
 
     async def search(self, account: str, keyword: str, kind: str, order: str, page: int) -> SitePage:
@@ -133,13 +130,11 @@ class SiteReader:
         async with self._pages.visit(account, url, _SEARCH) as visit:
 
             def ready(snapshot: Snapshot) -> Json | None:
-                answer = _answer(visit, SEARCH_CALLS) or as_object(snapshot["state"]["found"])
+                answer = _data(visit, SEARCH_CALLS) or as_object(snapshot["state"]["found"])
                 # The state is there before the page has filled it.
-                return answer if answer.keys() & {"result", "numResults", "v_voucher"} else None
+                return answer if answer.keys() & {"result", "numResults"} else None
 
             answer = await _read(visit, ready)
-        if answer.get("v_voucher") and not answer.get("result"):
-            raise WALLS.wall(RISK).error()
         total, last_page = number(answer.get("numResults")), number(answer.get("numPages"))
         if not answer.get("result"):
             if total or (page == 1 and total is None):
@@ -157,31 +152,18 @@ class SiteReader:
     ) -> VideoPage:
         """Return a video with up to `comments` comments, and with `player` the list of its subtitles."""
         url = video_url(reference.video_id, self._settings, reference.page)
-        async with self._pages.visit(account, url, _VIDEO) as visit:
-            state = await _read(visit, lambda snapshot: _video_state(visit, snapshot, reference))
-            ended = False
-            if comments:
-                ended = await visit.grow(
-                    lambda _: len(_comments(visit)),
-                    lambda _: _comments_end(visit),
-                    comments,
-                )
-            answer: Json = {}
-            if player:
-                answer = await _read(visit, lambda _: _answer(visit, PLAYER_CALLS) or _refused(visit, PLAYER_CALLS))
-            cursor = as_object(_answer(visit, COMMENT_CALLS).get("cursor"))
-            return VideoPage(
-                video=as_object(state["video"]),
-                tags=as_list(state["tags"]),
-                owner=as_object(state["owner"]),
-                comments=_comments(visit)[:comments],
-                comments_complete=ended and len(_comments(visit)) <= comments,
-                comments_loaded=bool(_answer(visit, COMMENT_CALLS)),
-                comments_total=number(cursor.get("all_count")),
-                comment_wall=visit.part_wall,
-                player=answer,
-                guest=not await _is_member(visit),
-            )
+        read: VideoPage | None = None
+        try:
+            async with self._pages.visit(account, url, _VIDEO) as visit:
+                read = await self._video_page(visit, reference, comments, player=player)
+                if read.comment_error is not None and _stops_visits(read.comment_error):
+                    # The pause begins with this error; the video is known all the same.
+                    raise read.comment_error
+        except ServiceError as error:
+            if read is None:
+                raise
+            return replace(read, comment_error=error)
+        return read
 
     async def uploads(self, account: str, mid: str, page: int) -> SitePage:
         """Return a user with a page of videos, the newest first."""
@@ -191,7 +173,7 @@ class SiteReader:
 
             def ready(_: Snapshot) -> tuple[Json, Json] | None:
                 nonlocal since
-                profile, uploads = _answer(visit, PROFILE_CALLS), _answer(visit, UPLOAD_CALLS)
+                profile, uploads = _data(visit, PROFILE_CALLS), _data(visit, UPLOAD_CALLS)
                 if not profile or not uploads:
                     return None
                 since = since or time.monotonic()
@@ -200,8 +182,6 @@ class SiteReader:
 
             profile, uploads = await _read(visit, ready)
             relation = visit.last_answer(RELATION_CALL)
-        if any(answer.get("v_voucher") and len(answer) == 1 for answer in (profile, uploads)):
-            raise WALLS.wall(RISK).error()
         if identity(profile.get("mid")) != mid:
             raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
         paging = as_object(uploads.get("page"))
@@ -228,6 +208,29 @@ class SiteReader:
 
             visitor = await _read(visit, known)
         return visitor if visitor.get("isLogin") is True else None
+
+    async def _video_page(self, visit: Visit, reference: VideoReference, comments: int, *, player: bool) -> VideoPage:
+        state = await _read(visit, lambda snapshot: _video_state(snapshot, reference))
+        ended = False
+        if comments:
+            ended = await visit.grow(lambda _: len(_comments(visit)), lambda _: _comments_end(visit), comments)
+        answer: Json = {}
+        if player:
+            answer = await _read(visit, lambda _: _data(visit, PLAYER_CALLS) or _refused(visit, PLAYER_CALLS))
+        last = _answer(visit, COMMENT_CALLS)
+        wall = visit.part_wall or (WALLS.wall(RISK) if _is_voucher(last) else None)
+        loaded = _comments(visit)
+        return VideoPage(
+            video=as_object(state["video"]),
+            tags=as_list(state["tags"]),
+            owner=as_object(state["owner"]),
+            comments=loaded[:comments],
+            comments_complete=ended and len(loaded) <= comments,
+            comments_total=number(as_object(last.get("cursor")).get("all_count")),
+            comment_error=wall.error() if wall else None,
+            player=answer,
+            guest=not await _is_member(visit),
+        )
 
 
 async def _read(visit: Visit, find: Callable[[Snapshot], Value | None]) -> Value:
@@ -258,6 +261,24 @@ def _answer(visit: Visit, calls: Sequence[str]) -> Json:
     return next((visit.last_answer(call) for call in calls if visit.answers.get(call)), {})
 
 
+def _data(visit: Visit, calls: Sequence[str]) -> Json:
+    """Return the latest answer like `_answer`. Raises ServiceError when the site sent a task for people in its place."""
+    answer = _answer(visit, calls)
+    if _is_voucher(answer):
+        raise WALLS.wall(RISK).error()
+    return answer
+
+
+def _is_voucher(answer: Json) -> bool:
+    """Return whether an answer without an error code only asks for a check that a person has to pass."""
+    return set(answer) == {"v_voucher"}
+
+
+def _stops_visits(error: ServiceError) -> bool:
+    """Return whether a refusal concerns the visitor, and not just the comments of this video."""
+    return error.whole_account or error.code in (ErrorCode.RATE_LIMITED, ErrorCode.CAPTCHA_REQUIRED)
+
+
 def _refused(visit: Visit, calls: Sequence[str]) -> Json:
     """Raise the error of a refused call; return {} when none was refused."""
     refusal = next((visit.refusals[call] for call in calls if call in visit.refusals), None)
@@ -282,7 +303,7 @@ def _joined(visit: Visit, call: str) -> list[Any]:
     return list({as_object(video).get("bvid", place): video for place, video in enumerate(videos)}.values())
 
 
-def _video_state(visit: Visit, snapshot: Snapshot, reference: VideoReference) -> dict[str, Any] | None:
+def _video_state(snapshot: Snapshot, reference: VideoReference) -> dict[str, Any] | None:
     """Return the state of a video's page once it has the video. Raises ServiceError for another video, or none."""
     if "/bangumi/" in snapshot["url"]:
         raise ServiceError(

@@ -142,7 +142,7 @@ class Site:
             count=len(part.items),
             complete=part.complete,
             next_cursor=part.next_cursor,
-            applied={"kind": kind},
+            kind=kind,
             source=part.source,
             fetched_at=part.listing.fetched_at,
         )
@@ -201,10 +201,10 @@ class Site:
 
         async def load() -> KeptVideo:
             page = await self._reader.video(account, VideoReference(reference.video_id), comments)
-            wall = page.comment_wall
+            error = page.comment_error
             detail = self._detail(page)
             missing = comments > 0 and not page.comments and not page.comments_complete
-            problem = wall.error().message if wall else "" if missing else None
+            problem = error.message if error else "" if missing else None
             return KeptVideo(detail=detail, guest=page.guest, comment_problem=problem)
 
         key = f"video:{account}:{reference.video_id}:{comments}"
@@ -243,8 +243,8 @@ class Site:
             page = await self._reader.video(account, VideoReference(reference.video_id), target)
             guest = page.guest
             if not page.comments and not page.comments_complete:
-                if page.comment_wall:
-                    raise page.comment_wall.error()
+                if page.comment_error:
+                    raise page.comment_error
                 raise ServiceError(ErrorCode.TIMEOUT, tr_lazy("The comments did not load"))
             return Listing[Comment](
                 items=self._parser.comments(page.comments),

@@ -14,6 +14,8 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from bilibili_server.accounts import Accounts
+from bilibili_server.analysis import MOST_SAMPLED, Analyzer
+from bilibili_server.model.analysis import Analysis
 from bilibili_server.model.answers import (
     Comments,
     HotList,
@@ -34,7 +36,7 @@ Verbose = Annotated[bool, Field(description="连同 url、mid、封面等")]
 Limit = Annotated[int, Field(description="条数", ge=1, le=50)]
 
 
-def read_tools(site: Site, subtitles: Subtitles, accounts: Accounts) -> list[ToolDeclaration]:
+def read_tools(site: Site, subtitles: Subtitles, analyzer: Analyzer, accounts: Accounts) -> list[ToolDeclaration]:
     """Return the tools in the order in which agents see them."""
 
     @tool(title="B站登录状态", read_only=True, open_world=True)
@@ -123,7 +125,18 @@ def read_tools(site: Site, subtitles: Subtitles, accounts: Accounts) -> list[Too
         """读一个用户：签名、认证、粉丝数、最新投稿；cursor 接着看更早的投稿。只知道名字时先用 bilibili_search_content。"""
         return await site.user(user, videos, cursor, verbose, account)
 
+    @tool(title="分析B站视频", read_only=True, open_world=True)
+    async def bilibili_analyze_videos(
+        keyword: Annotated[str, Field(description="搜索词；与 user 填一个", max_length=100)] = "",
+        user: Annotated[str, Field(description="mid 或空间链接", max_length=1000)] = "",
+        order: Annotated[Order, Field(description="按搜索词取样的顺序")] = "relevance",
+        sample: Annotated[int, Field(description="最多几个视频", ge=1, le=MOST_SAMPLED)] = 40,
+        account: Account = "",
+    ) -> Analysis:
+        """统计一页视频：播放等数量、时长、播放最多的十个、UP 主、标签、发布时间（北京时间）。结论要连同 caveats。"""
+        return await analyzer.analyze(keyword, user, order, sample, account)
+
     return [
         bilibili_login_status, bilibili_login_qrcode, bilibili_list_hot, bilibili_search_content, bilibili_get_video,
-        bilibili_get_comments, bilibili_get_subtitle, bilibili_get_user,
+        bilibili_get_comments, bilibili_get_subtitle, bilibili_get_user, bilibili_analyze_videos,
     ]  # fmt: skip
