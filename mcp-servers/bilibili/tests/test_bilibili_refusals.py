@@ -15,7 +15,7 @@ USER = ("get_user", {"user": MID})
 
 
 @pytest.mark.parametrize(
-    ("case", "call", "code"),
+    ("case", "question", "code"),
     [
         ("page_412", SEARCH, "RATE_LIMITED"),
         ("page_412", VIDEO, "RATE_LIMITED"),
@@ -58,9 +58,9 @@ USER = ("get_user", {"user": MID})
         ("changed", ("list_hot", {"kind": "hot_words"}), "UPSTREAM_CHANGED"),
     ],
 )
-async def test_each_wall_has_its_code(refused, site, case, call, code):
+async def test_each_wall_has_its_code(refused, site, case, question, code):
     site.app.state.case = case
-    tool, arguments = call
+    tool, arguments = question
     assert (await refused(tool, **arguments)).startswith(f"{code}：")
 
 
