@@ -142,6 +142,8 @@ async def popular_call(request: Request) -> Response:
     entries[0] |= {"bvid": ""} if number == 2 else {}
     if request.app.state.case == "changed":
         return JSONResponse(envelope({"list": [{"id": 1}], "no_more": True}))
+    if request.app.state.case == "risk_later" and number > 1:
+        return JSONResponse(REFUSED_CALLS["risk"][1])
     return JSONResponse(envelope({"list": entries, "no_more": number == 3}))
 
 
@@ -185,9 +187,9 @@ async def search(request: Request) -> Response:
     if state.case == "lost":
         found |= {"result": None}
     filled = _state("__pinia", {"searchTypeResponse": {"searchTypeResponse": found}})
-    return _page(
-        "<div></div>", f"{_state('__pinia', {'searchTypeResponse': {}})} setTimeout(() => {{ {filled} }}, 50);"
-    )
+    before = _state("__pinia", {"searchTypeResponse": {"searchTypeResponse": {"numResults": 0, "result": []}}})
+    # The state is empty until the page has filled it.
+    return _page("<div></div>", f"{before} setTimeout(() => {{ {filled} }}, 800);")
 
 
 async def search_call(request: Request) -> Response:
@@ -293,6 +295,8 @@ async def uploads_call(request: Request) -> Response:
 
 async def relation_call(request: Request) -> Response:
     """Answer the call for the number of a user's fans."""
+    if request.app.state.case == "no_numbers":
+        return JSONResponse(envelope(None, -400, "请求错误"))
     return JSONResponse(envelope({"mid": int(request.query_params["vmid"]), "following": 42, "follower": 12_345}))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.stand_in.bilibili_data import BVID, COMMENTS, MID, SEARCHED, UPLOADS, bvid
+from tests.stand_in.bilibili_data import AID, BVID, COMMENTS, MID, SEARCHED, UPLOADS, bvid
 
 
 async def test_the_login_status_tells_members_from_guests(ask):
@@ -103,12 +103,13 @@ async def test_guests_are_told_that_they_see_few_comments(ask):
 async def test_comments_are_read_page_by_page_to_the_end(ask):
     seen, cursor = [], ""
     while True:
-        result = await ask("get_comments", video=BVID, limit=20, cursor=cursor, verbose=True, account="member")
+        result = await ask("get_comments", video=f"av{AID}", limit=20, cursor=cursor, verbose=True, account="member")
         seen += result["items"]
         cursor = result.get("next_cursor", "")
         if not cursor:
             break
     assert len({comment["comment_id"] for comment in seen}) == len(seen) == COMMENTS + 1
+    assert (result["bvid"], result["total"]) == (BVID, COMMENTS)
     assert result["complete"] and seen[1]["location"] == "上海" and seen[1]["date"].endswith("+08:00")
 
 
@@ -119,6 +120,12 @@ async def test_a_user_is_read_with_videos_page_by_page(ask, site):
     assert (first["videos_total"], len(first["videos"]) + len(second["videos"])) == (UPLOADS, UPLOADS)
     assert second["complete"] and "next_cursor" not in second and "author" not in first["videos"][0]
     assert site.app.state.opened == [f"/{MID}/upload/video"] * 2
+
+
+async def test_numbers_of_fans_that_are_missing_are_named(ask, site):
+    site.app.state.case = "no_numbers"
+    user = await ask("get_user", user=MID, videos=1)
+    assert (user["name"], "fans" in user) == ("咖啡师", False) and "粉丝数" in user["warnings"][0]
 
 
 async def test_a_user_without_videos_is_still_a_user(ask, site):

@@ -40,6 +40,7 @@ USER = ("get_user", {"user": MID})
         ("broken", HOT, "UPSTREAM_UNREACHABLE"),
         ("changed", SEARCH, "UPSTREAM_CHANGED"),
         ("changed", HOT, "UPSTREAM_CHANGED"),
+        ("risk_later", ("list_hot", {"limit": 50}), "ACCESS_RESTRICTED"),
         ("lost", SEARCH, "UPSTREAM_CHANGED"),
         ("removed", VIDEO, "NOT_FOUND"),
         ("only_author", VIDEO, "ACCESS_RESTRICTED"),

@@ -90,6 +90,10 @@ async def test_equal_questions_are_answered_from_the_cache(serve, site, tmp_path
             second = await ask(tool, base, **arguments)
             assert (first["source"], second["source"], len(site.app.state.opened)) == ("browser", "cache", visits)
             assert first | {"source": "cache"} == second
+        for _ in range(2):
+            comments = await ask("get_comments", base, video=BVID, limit=2)
+            assert comments["warnings"] == ["没有登录，B站只给未登录的人看前几条评论"]
+        assert comments["source"] == "cache"
         more = await ask(
             "search_content",
             base,

@@ -43,6 +43,8 @@ _SEARCH: Paths = {"found": ["__pinia", "searchTypeResponse", "searchTypeResponse
 _UNKNOWN_PART = 0.3
 # Numbers of fans come in a call of their own, which a profile can do without.
 _RELATION_SECONDS = 3.0
+#: A page of results without any counts as filled after this time.
+_EMPTY_SECONDS = 2.0
 
 Value = TypeVar("Value")
 
@@ -110,8 +112,9 @@ class SiteReader:
                 limit,
             )
             items = _joined(visit, POPULAR_CALL)
-            if len(items) < limit and visit.refused:
-                raise visit.refused.error()
+            wall = visit.call_wall or visit.refused
+            if len(items) < limit and wall:
+                raise wall.error()
             return SitePage(items, ended)
 
     async def ranking(self, account: str) -> SitePage:
@@ -126,13 +129,20 @@ class SiteReader:
         The list is empty only when the site says that there are no results.
         """
         url = search_url(keyword, kind, order, page, self._settings)
-
         async with self._pages.visit(account, url, _SEARCH) as visit:
+            empty_since: float | None = None
 
             def ready(snapshot: Snapshot) -> Json | None:
-                answer = _data(visit, SEARCH_CALLS) or as_object(snapshot["state"]["found"])
-                # The state is there before the page has filled it.
-                return answer if answer.keys() & {"result", "numResults"} else None
+                nonlocal empty_since
+                state = as_object(snapshot["state"]["found"])
+                if state.get("result"):
+                    return state
+                if answer := _data(visit, SEARCH_CALLS):
+                    return answer if answer.keys() & {"result", "numResults"} else None
+                # The state is there, without results, before the page has filled it.
+                is_empty = "numResults" in state and snapshot["complete"]
+                empty_since = (empty_since or time.monotonic()) if is_empty else None
+                return state if empty_since and time.monotonic() - empty_since > _EMPTY_SECONDS else None
 
             answer = await _read(visit, ready)
         total, last_page = number(answer.get("numResults")), number(answer.get("numPages"))
@@ -300,7 +310,7 @@ def _entries(answer: Json, name: str) -> list[Any]:
 def _joined(visit: Visit, call: str) -> list[Any]:
     """Return the videos in all answers to a call, each only once."""
     videos = [video for answer in visit.answers.get(call, []) for video in _entries(answer, "list")]
-    return list({as_object(video).get("bvid", place): video for place, video in enumerate(videos)}.values())
+    return list({as_object(video).get("bvid") or place: video for place, video in enumerate(videos)}.values())
 
 
 def _video_state(snapshot: Snapshot, reference: VideoReference) -> dict[str, Any] | None:

@@ -8,7 +8,6 @@ from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser.pages import Pages
 from dyber_kit.upstream.cache import Cache
 from dyber_kit.upstream.text import clean_text
-from pydantic import BaseModel
 
 from bilibili_server.config import SiteSettings
 from bilibili_server.model.answers import (
@@ -24,6 +23,7 @@ from bilibili_server.model.answers import (
 )
 from bilibili_server.model.references import VideoReference, parse_user, parse_video, user_url, video_url
 from bilibili_server.reading.http import HttpReader
+from bilibili_server.reading.kept import KeptVideo, UserPage, VideoComments
 from bilibili_server.reading.memory import Listing, Memory
 from bilibili_server.reading.parse import (
     Parser,
@@ -63,25 +63,6 @@ _USER_SECONDS = 1800.0
 _MOST_PARTS = 50
 # Characters of an answer besides its list.
 _FRAME_CHARS = 2000
-
-
-class UserPage(Listing[Video]):
-    """Holds a page of a user's videos, with the user."""
-
-    name: str
-    sign: str | None = None
-    level: int | None = None
-    verified: str | None = None
-    fans: int | None = None
-    following: int | None = None
-
-
-class KeptVideo(BaseModel):
-    """Holds a video as it is kept, with what decides about warnings."""
-
-    detail: VideoDetail
-    guest: bool
-    comment_problem: str | None = None
 
 
 class Site:
@@ -236,17 +217,16 @@ class Site:
         """Return comments of a video from `cursor` on; raise an error when there are comments but none loaded."""
         account = self._pages.account(account)
         reference = await self.video_reference(video)
-        guest = False
 
         async def load(target: int) -> Listing[Comment]:
-            nonlocal guest
             page = await self._reader.video(account, VideoReference(reference.video_id), target)
-            guest = page.guest
             if not page.comments and not page.comments_complete:
                 if page.comment_error:
                     raise page.comment_error
                 raise ServiceError(ErrorCode.TIMEOUT, tr_lazy("The comments did not load"))
-            return Listing[Comment](
+            return VideoComments(
+                bvid=bvid_of(page.video) or reference.video_id,
+                guest=page.guest,
                 items=self._parser.comments(page.comments),
                 complete=page.comments_complete,
                 total=page.comments_total,
@@ -254,16 +234,18 @@ class Site:
             )
 
         part = await self._memory.part(
-            Listing[Comment], f"comments:{account}:{reference.video_id}", cursor, limit, MOST_COMMENTS, _VIDEO_SECONDS,
+            VideoComments, f"comments:{account}:{reference.video_id}", cursor, limit, MOST_COMMENTS, _VIDEO_SECONDS,
             load, lambda comment: comment.shown(verbose),
         )  # fmt: skip
-        warnings = [_guest_comments()] if guest else []
+        listing = part.listing
+        assert isinstance(listing, VideoComments)
+        warnings = [_guest_comments()] if listing.guest else []
         if not part.items and part.listing.total:
             warnings.append(
                 tr("No further comments loaded, although the site counts {total}", total=part.listing.total)
             )
         return Comments(
-            bvid=reference.video_id,
+            bvid=listing.bvid,
             items=part.items,
             count=len(part.items),
             total=part.listing.total,
@@ -289,6 +271,9 @@ class Site:
         profile = part.listing
         assert isinstance(profile, UserPage)
         items = part.items if videos else []
+        warnings = [] if part.items else [tr("The user shows no videos")]
+        if profile.fans is None:
+            warnings.append(tr("The numbers of fans and followings were not read"))
         return User(
             mid=self._parser.mid(mid) or mid,
             name=profile.name,
@@ -302,7 +287,7 @@ class Site:
             videos=items,
             complete=part.complete and len(items) == len(part.items),
             next_cursor=part.next_cursor if videos else None,
-            warnings=[] if part.items else [tr("The user shows no videos")],
+            warnings=warnings,
             source=part.source,
             fetched_at=part.listing.fetched_at,
         )
