@@ -129,6 +129,8 @@ async def test_a_video_without_comments_has_no_warning(ask, site):
 async def test_comments_that_are_refused_midway_are_shown_as_far_as_they_came(ask, site):
     site.app.state.case = "comments_risk_later"
     video = await ask("get_video", video=BVID, comments=40, account="member")
+    comments = await ask("get_comments", video=BVID, limit=40, account="member")
+    assert (comments["count"], comments["complete"]) == (21, False) and "风控校验失败" in comments["warnings"][0]
     assert len(video["comments"]) == 21 and not video["comments_complete"]
     assert "风控校验失败" in video["warnings"][0]
 

@@ -203,7 +203,7 @@ class Subtitle(Answer):
 
 
 class User(Answer):
-    """Describes a user with videos, the newest first; no list of fans or followings."""
+    """Describes a user with videos, the newest first; no list of fans or followed users."""
 
     mid: str
     name: str

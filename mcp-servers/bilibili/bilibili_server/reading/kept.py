@@ -28,7 +28,13 @@ class KeptVideo(BaseModel):
 
 
 class VideoComments(Listing[Comment]):
-    """Holds the start of a video's comments; `guest` says whether nobody was logged in."""
+    """Holds the start of a video's comments.
+
+    Attributes:
+        guest: Whether nobody was logged in.
+        problem: Why further comments did not load, or None.
+    """
 
     bvid: str
     guest: bool
+    problem: str | None = None

@@ -58,7 +58,7 @@ class SitePage:
         last: Whether the site has no page after this one.
         total: The site's number of all objects.
         profile: The user whose list this is.
-        relation: The numbers of the user's fans and followings.
+        relation: The numbers of the user's fans and of followed users.
     """
 
     items: list[Any]

@@ -227,6 +227,7 @@ class Site:
             return VideoComments(
                 bvid=bvid_of(page.video) or reference.video_id,
                 guest=page.guest,
+                problem=page.comment_error.message if page.comment_error else None,
                 items=self._parser.comments(page.comments),
                 complete=page.comments_complete,
                 total=page.comments_total,
@@ -240,7 +241,9 @@ class Site:
         listing = part.listing
         assert isinstance(listing, VideoComments)
         warnings = [_guest_comments()] if listing.guest else []
-        if not part.items and part.listing.total:
+        if listing.problem:
+            warnings.append(tr("Comments were not read: {problem}", problem=listing.problem))
+        elif not part.items and part.listing.total:
             warnings.append(
                 tr("No further comments loaded, although the site counts {total}", total=part.listing.total)
             )
@@ -273,7 +276,7 @@ class Site:
         items = part.items if videos else []
         warnings = [] if part.items else [tr("The user shows no videos")]
         if profile.fans is None:
-            warnings.append(tr("The numbers of fans and followings were not read"))
+            warnings.append(tr("The numbers of fans and of followed users were not read"))
         return User(
             mid=self._parser.mid(mid) or mid,
             name=profile.name,
