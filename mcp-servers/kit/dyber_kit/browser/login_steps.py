@@ -42,6 +42,7 @@ class LoginPage:
         status_field: Field of its answer with the status.
         statuses: `confirm` or `expired`, by status; any other status is `scan`.
         proof_paths: Starts of the paths of pages that want a second proof.
+        origin: Origin of the page; "" for that of the platform's settings.
     """
 
     path: str
@@ -54,6 +55,7 @@ class LoginPage:
     status_field: str = "status"
     statuses: Mapping[object, Step] = field(default_factory=dict)
     proof_paths: Sequence[str] = ()
+    origin: str = ""
 
     def step_of(self, snapshot: Snapshot, code_status: object, captcha: bool) -> Step:
         """Return what the login page waits for.

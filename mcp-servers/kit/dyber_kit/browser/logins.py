@@ -131,7 +131,7 @@ class Logins:
 
     async def _show(self, account: str, visit: Visit, replaced: Step | None) -> Code | None:
         async with self._pages.turn(account):
-            await visit.open(f"{self._settings.base_url}{self._login.path}")
+            await visit.open(f"{self._login.origin or self._settings.base_url}{self._login.path}")
             if await self._starts_logged_in(visit):
                 return None
             source, png = await self._picture(visit)

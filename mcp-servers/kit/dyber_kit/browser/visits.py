@@ -63,6 +63,8 @@ class Visit:
         #: The wall that a part of the page met, such as its comments.
         self.part_wall: Wall | None = None
         self.answers: dict[str, list[dict[str, Any]]] = {}
+        #: By name of a call, the wall that it met last; also of calls that the page works without.
+        self.refusals: dict[str, Wall] = {}
         self.platform = platform
         self._walls = platform.walls
         self._wanted = _wanted(platform, paths)
@@ -261,6 +263,7 @@ class Visit:
             self._note(name, self._walls.wall(ErrorCode.UPSTREAM_UNREACHABLE, certain=False))
 
     def _note(self, name: str, wall: Wall) -> None:
+        self.refusals[name] = wall
         if name.endswith(tuple(self.platform.calls.parts)):
             self.part_wall = wall
         elif name.endswith(tuple(self.platform.calls.data)) or (wall.code in _ACCOUNT_WALLS and not wall.guessed):

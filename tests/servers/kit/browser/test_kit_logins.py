@@ -100,6 +100,16 @@ async def test_a_confirmed_code_stores_the_session_of_the_account(logins, inn, s
     assert await logins.start("second") is None
 
 
+async def test_the_login_page_can_be_on_another_origin_than_the_platform(browser, store, inn, tmp_path):
+    settings = PlatformSettings(
+        base_url="http://127.0.0.1:9", page_seconds=20, interval_seconds=0, jitter_seconds=0, login_seconds=30
+    )
+    pages = Pages(PLATFORM, browser, store, settings, tmp_path, Metrics("inn"))
+    logins = Logins(pages, replace(LOGIN, origin=inn.base))
+    assert (await logins.start(pages.account(""))).text
+    await logins.cancel()
+
+
 async def test_a_second_proof_is_reported(logins, inn):
     await logins.start("second")
     inn.app.state.login = "proof"

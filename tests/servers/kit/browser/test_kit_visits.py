@@ -119,6 +119,14 @@ async def test_a_refused_part_leaves_the_rest_of_the_page_usable(browser, inn):
         await opened.answered("/v1/posts")
         await opened.until(lambda _: opened.part_wall)
         assert opened.part_wall.code is ErrorCode.LOGIN_REQUIRED
+
+
+async def test_a_refused_call_that_the_page_works_without_is_known_by_its_name(browser, inn):
+    async with visit(browser, inn) as opened:
+        await opened.until(listed)
+        await opened.page.locator("input").fill("x")
+        refusal = await opened.until(lambda _: opened.refusals.get("/v1/suggest"))
+        assert (refusal.code, opened.call_wall) == (ErrorCode.LOGIN_REQUIRED, None)
         assert await opened.until(listed)
 
 

@@ -1,0 +1,1 @@
+"""Implements the Bilibili service: reads videos, comments, subtitles, users and lists through one headless Chromium."""

@@ -1,0 +1,1 @@
+"""This package defines references, answers and their schemas."""

@@ -1,0 +1,1 @@
+"""This package reads the site's pages and turns them into answers."""
