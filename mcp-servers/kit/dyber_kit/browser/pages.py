@@ -16,6 +16,7 @@ from dyber_kit.browser.platforms import Platform
 from dyber_kit.browser.pool import BrowserPool
 from dyber_kit.browser.sessions import DEFAULT_ACCOUNT, SessionStore
 from dyber_kit.browser.visits import Paths, Visit, visiting
+from dyber_kit.calling.accounts import choose_account
 from dyber_kit.errors import ErrorCode, ServiceError
 from dyber_kit.observing.metrics import Metrics
 from dyber_kit.upstream.breaker import Breaker
@@ -72,21 +73,8 @@ class Pages:
             }
 
     def account(self, name: str) -> str:
-        """Return the account that a caller names; the first account for "".
-
-        Raises:
-            ServiceError: INVALID_ARGUMENT for a name that is not configured.
-        """
-        if not name:
-            return self._accounts[0]
-        if name not in self._accounts:
-            known = "、".join(self._accounts)
-            raise ServiceError(
-                ErrorCode.INVALID_ARGUMENT,
-                f"没有名为 {name} 的账号",
-                f"可用的账号：{known}；不填则用 {self._accounts[0]}",
-            )
-        return name
+        """Return the account that the current caller names; see `choose_account`."""
+        return choose_account(name, self._accounts)
 
     @property
     def attached(self) -> bool:

@@ -78,7 +78,7 @@ class KitServer(MCPServer):
     ) -> None:
         super().__init__(name, tools=list(tools), **options)
         self._read_only = {tool.name: bool(tool.annotations and tool.annotations.read_only_hint) for tool in tools}
-        self._all_parameters = {tool.name: tool.all_parameters for tool in tools}
+        self._service_tools = {tool.name: tool for tool in tools}
         self._withheld = frozenset(withheld)
         self._require_scope = require_scope
         self.middleware.append(self._apply_scope)
@@ -97,13 +97,17 @@ class KitServer(MCPServer):
         return self._lowlevel_server
 
     async def list_tools(self) -> list[ListedTool]:
-        """List the tools that the caller may call."""
-        return [tool for tool in await super().list_tools() if self._allows(tool.name)]
+        """List the tools that the caller may call, with the arguments that it sees."""
+        return [
+            listed.model_copy(update={"input_schema": self._service_tools[listed.name].caller_parameters})
+            for listed in await super().list_tools()
+            if self._allows(listed.name)
+        ]
 
     async def list_contract(self) -> list[ListedTool]:
         """List the tools as the contract has them, with the arguments that the settings keep from agents."""
         return [
-            listed.model_copy(update={"input_schema": self._all_parameters[listed.name]})
+            listed.model_copy(update={"input_schema": self._service_tools[listed.name].all_parameters})
             for listed in await self.list_tools()
         ]
 
