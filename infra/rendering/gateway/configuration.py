@@ -180,9 +180,7 @@ def _scopes(services: list[GatewayService], clients: list[GatewayClient]) -> str
             }
             for client in clients
         },
-        "limited": {
-            client.name: _lines(names.intersection(client.accounts)) for client in clients if client.accounts
-        },
+        "limited": {client.name: _lines(names.intersection(client.accounts)) for client in clients if client.accounts},
         "read_tools": {service.name: _lines(service.read_tools) for service in services},
         "enforcing": _lines(service.name for service in services if service.enforces_scopes),
     }

@@ -1,5 +1,7 @@
 """Decides which of the configured accounts a caller may use, and finds the parameters that name an account.
 
+Whatever acts for an account on behalf of a caller asks `choose_account` first; `browser.pages.Pages` does.
+
     >>> choose_account("", ["main", "second"]), choose_account("second", ["main", "second"])
     ('main', 'second')
 """

@@ -176,7 +176,9 @@ def test_accounts_of_a_service_that_does_not_keep_to_scopes_are_refused() -> Non
     assert (refused.value.message, refused.value.parameters["service"]) == ("accounts_not_enforced", "beta")
 
 
-@pytest.mark.parametrize("names", [(), ("",), ("a,b",), ("a;b",), ("a b",), ("Main",), ("账号",), ("a\n",), ("a" * 33,)])
+@pytest.mark.parametrize(
+    "names", [(), ("",), ("a,b",), ("a;b",), ("a b",), ("Main",), ("账号",), ("a\n",), ("a" * 33,)]
+)
 def test_account_names_that_services_cannot_have_are_refused(names: tuple[str, ...]) -> None:
     with pytest.raises(UnusableValue) as refused:
         limited({"alpha": names})
@@ -188,7 +190,8 @@ def test_account_names_that_services_cannot_have_are_refused(names: tuple[str, .
         some.sampled_from(["alpha", "beta"]),
         some.lists(some.from_regex(r"[a-z0-9][a-z0-9_-]{0,31}", fullmatch=True), min_size=1, max_size=50).map(tuple),
     ),
-    some.none() | some.dictionaries(some.sampled_from(["alpha", "beta"]), some.sampled_from(["all", "read", ("search",)])),
+    some.none()
+    | some.dictionaries(some.sampled_from(["alpha", "beta"]), some.sampled_from(["all", "read", ("search",)])),
 )
 def test_a_service_reads_exactly_the_accounts_of_the_client(
     accounts: dict[str, tuple[str, ...]], scopes: dict[str, Scope] | None
