@@ -1,6 +1,7 @@
 """Exports what every DyberPet MCP server is built from."""
 
-from dyber_kit.calling.accounts import AccountName, choose_account, usable_accounts
+from dyber_kit.accounts import choose_account, usable_accounts
+from dyber_kit.calling.accounts import AccountName
 from dyber_kit.calling.completions import completion
 from dyber_kit.calling.prompts import prompt
 from dyber_kit.calling.resources import resource

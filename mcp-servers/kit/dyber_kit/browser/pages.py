@@ -10,13 +10,13 @@ from pathlib import Path
 
 from playwright.async_api import Page
 
+from dyber_kit.accounts import choose_account
 from dyber_kit.browser.counting import count_requests
 from dyber_kit.browser.platform_settings import PlatformSettings
 from dyber_kit.browser.platforms import Platform
 from dyber_kit.browser.pool import BrowserPool
 from dyber_kit.browser.sessions import DEFAULT_ACCOUNT, SessionStore
 from dyber_kit.browser.visits import Paths, Visit, visiting
-from dyber_kit.calling.accounts import choose_account
 from dyber_kit.errors import ErrorCode, ServiceError
 from dyber_kit.observing.metrics import Metrics
 from dyber_kit.upstream.breaker import Breaker

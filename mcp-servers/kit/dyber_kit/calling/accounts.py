@@ -1,21 +1,10 @@
-"""Decides which of the configured accounts a caller may use, and finds the parameters that name an account.
-
-Whatever acts for an account on behalf of a caller asks `choose_account` first; `browser.pages.Pages` does.
-
-    >>> choose_account("", ["main", "second"]), choose_account("second", ["main", "second"])
-    ('main', 'second')
-"""
+"""Finds the parameters that name an account, which agents need not see where they may use only one account."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mcp.server.mcpserver.tools import Tool
-
-from dyber_kit.calling.scopes import current_scope
-from dyber_kit.errors import ErrorCode, ServiceError
-from dyber_kit.language import joined_names, tr_lazy
 
 
 @dataclass(frozen=True)
@@ -40,30 +29,3 @@ def account_parameters(tool: Tool) -> frozenset[str]:
         if fields[name].is_required():
             raise ValueError(f"tool {tool.name} needs a default for its account {name}")
     return frozenset(marked)
-
-
-def usable_accounts(configured: Sequence[str]) -> tuple[str, ...]:
-    """Return the accounts in `configured` that the current caller may use, its default first."""
-    allowed = current_scope.get().accounts
-    return tuple(configured if allowed is None else (name for name in allowed if name in configured))
-
-
-def choose_account(name: str, configured: Sequence[str]) -> str:
-    """Return the account that the current caller names; for "" its default, by default the first in `configured`.
-
-    Raises:
-        ServiceError: INVALID_ARGUMENT for an account that the caller may not use, whether it is configured or not.
-    """
-    usable = usable_accounts(configured)
-    if name in usable:
-        return name
-    if usable and not name:
-        return usable[0]
-    if usable:
-        next_step = tr_lazy(
-            "Available accounts: {names}; without a name, {first} is used", names=joined_names(usable), first=usable[0]
-        )
-    else:
-        next_step = tr_lazy("The operator must list a configured account in the setting clients.<name>.accounts")
-    cause = tr_lazy("There is no account {name}", name=name) if name else tr_lazy("This client may use no account")
-    raise ServiceError(ErrorCode.INVALID_ARGUMENT, cause, next_step)

@@ -15,12 +15,14 @@ a call of it is answered as a call of a tool that does not exist.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
+from dyber_kit.accounts import allowed_accounts
 from dyber_kit.observing.logs import current_request
 
 #: `all`, `read`, or `tools:` with the names of the tools, separated by commas; then, for a caller that may use some
@@ -75,6 +77,17 @@ NOTHING = CallerScope("none")
 
 #: The scope of the MCP message that is being handled; everything where no request is, such as in the contract command.
 current_scope: ContextVar[CallerScope] = ContextVar("scope", default=EVERYTHING)
+
+
+@contextmanager
+def applied_scope(scope: CallerScope) -> Iterator[None]:
+    """Handle a message within a scope."""
+    scope_before, accounts_before = current_scope.set(scope), allowed_accounts.set(scope.accounts)
+    try:
+        yield
+    finally:
+        allowed_accounts.reset(accounts_before)
+        current_scope.reset(scope_before)
 
 
 @dataclass(frozen=True)

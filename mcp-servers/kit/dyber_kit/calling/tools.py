@@ -12,7 +12,8 @@ from mcp.types import CallToolResult, ContentBlock, InputRequiredResult, TextCon
 from pydantic import BaseModel, PrivateAttr
 from pydantic_core import to_json
 
-from dyber_kit.calling.accounts import account_parameters, choose_account, usable_accounts
+from dyber_kit.accounts import allowed_accounts, choose_account, usable_accounts
+from dyber_kit.calling.accounts import account_parameters
 from dyber_kit.calling.answers import WARNINGS_META, failed, short_text, wants_short_text, within_limits
 from dyber_kit.calling.arguments import read_arguments
 from dyber_kit.calling.asking import InputRequired, asked, asking_within
@@ -20,7 +21,6 @@ from dyber_kit.calling.calls import Calls
 from dyber_kit.calling.cursors import fit_answer
 from dyber_kit.calling.declared import description_of, name_of
 from dyber_kit.calling.progress import reporting
-from dyber_kit.calling.scopes import current_scope
 from dyber_kit.errors import ServiceError
 from dyber_kit.language import joined_sentences, tr
 
@@ -101,7 +101,7 @@ class ServiceTool(Tool):
     @property
     def caller_parameters(self) -> dict[str, Any]:
         """Return the JSON Schema of the arguments that the current caller sees, with the accounts that it may use."""
-        known = self._accounts or current_scope.get().accounts
+        known = self._accounts or allowed_accounts.get()
         shown = self._account_parameters - self._settled.keys()
         if not shown or known is None:
             return self.parameters
@@ -202,7 +202,7 @@ class ServiceTool(Tool):
         Raises:
             ServiceError: INVALID_ARGUMENT for an account that the caller may not use.
         """
-        allowed = current_scope.get().accounts
+        allowed = allowed_accounts.get()
         if allowed is None:
             return {}
         named = {name: getattr(checked, name) for name in self._account_parameters & checked.model_fields_set}

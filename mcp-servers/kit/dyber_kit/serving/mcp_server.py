@@ -35,7 +35,7 @@ from dyber_kit.calling.completions import Completions, Reference
 from dyber_kit.calling.declared import protocol_error
 from dyber_kit.calling.prompts import ServicePrompt
 from dyber_kit.calling.resources import ServiceResource
-from dyber_kit.calling.scopes import CallerScope, current_scope, request_scope
+from dyber_kit.calling.scopes import CallerScope, applied_scope, current_scope, request_scope
 from dyber_kit.calling.tools import ServiceTool
 from dyber_kit.errors import KINDS, ErrorCode, ServiceError
 from dyber_kit.language import Text, joined_names, tr, tr_lazy
@@ -208,11 +208,8 @@ class KitServer(MCPServer):
         scope = self._scope_of(ctx)
         if ctx.method == "completion/complete" and not scope.allows_prompts_and_resources:
             raise MCPError(code=METHOD_NOT_FOUND, message="Method not found", data=ctx.method)
-        token = current_scope.set(scope)
-        try:
+        with applied_scope(scope):
             return await call_next(ctx)
-        finally:
-            current_scope.reset(token)
 
     def _scope_of(self, ctx: ServerRequestContext[Any, Any]) -> CallerScope:
         return request_scope(

@@ -18,9 +18,9 @@ from dyber_kit import (
     tool,
     usable_accounts,
 )
-from dyber_kit.calling import accounts as accounts_module
+from dyber_kit import accounts as accounts_module
 from dyber_kit.calling.answers import WARNINGS_META
-from dyber_kit.calling.scopes import CallerScope, current_scope
+from dyber_kit.calling.scopes import CallerScope, applied_scope
 from dyber_kit.contract import tools_contract
 from dyber_kit.serving.server import build_server
 from hypothesis import given
@@ -136,8 +136,7 @@ def client_of(base: str, *allowed: str) -> Client:
     name=NAMES,
 )
 def test_an_account_is_usable_if_and_only_if_it_is_configured_and_allowed(configured, allowed, name):
-    token = current_scope.set(CallerScope("read", accounts=allowed))
-    try:
+    with applied_scope(CallerScope("read", accounts=allowed)):
         usable = [each for each in (configured if allowed is None else allowed) if each in configured]
         assert list(usable_accounts(configured)) == usable
         if name in usable or (not name and usable):
@@ -147,8 +146,6 @@ def test_an_account_is_usable_if_and_only_if_it_is_configured_and_allowed(config
             choose_account(name, configured)
         said = f"{refused.value.message.replace(name or '?', '')} {refused.value.next_step}"
         assert {each for each in CONFIGURED if each in said} == set(usable)
-    finally:
-        current_scope.reset(token)
 
 
 @pytest.fixture(scope="module")
