@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from dyber_kit import tool
+from dyber_kit import AccountName, tool
 from dyber_kit.calling.tools import ToolDeclaration
 from pydantic import Field
 
 from sample_browser_server.models import LoginCode, LoginStatus, PostList
 from sample_browser_server.site import Site
 
-Account = Annotated[str, Field(description="Account name; empty for the first", max_length=32)]
+Account = Annotated[str, AccountName(), Field(description="Account name; empty for the first", max_length=32)]
 
 
 def site_tools(site: Site) -> list[ToolDeclaration]:
