@@ -28,6 +28,11 @@ MESSAGES: dict[str, str] = {
     "no_such_client": mark("no such client; known: {known}"),
     "no_such_tool": mark("{tool!r}: no such tool; known: {known}"),
     "tools_unknown": mark("the service has no tools.lock.json, so its tools are not known; only all is possible"),
+    "accounts_not_limited": mark(
+        "this service does not keep to scopes, so a client cannot be limited to some of its accounts; if it is built on "
+        "the kit, write enforces_scopes: true in mcp-servers/{service}/service.yaml, and promote newer images if they "
+        "are given by digest; otherwise leave it out of accounts and of the client's services"
+    ),
     "pinned_image_missing": mark("needed while images is pinned, such as sha256:<64 hex digits>"),
     "pinned_part_image_missing": mark("needed while images is pinned"),
     "too_many_replicas": mark("this service has at most {most} (max_replicas in mcp-servers/{service}/service.yaml)"),
@@ -92,6 +97,13 @@ MESSAGES: dict[str, str] = {
     "client_name_twice": mark("client name used twice: {values}"),
     "token_twice": mark("two clients have the same token"),
     "scope": mark("scope {scope!r} of client {client} for service {service} is unusable: all, read or names of tools"),
+    "account_names": mark(
+        "account names {names!r} of client {client} for service {service} are unusable: lower-case letters, digits and "
+        "_ -, beginning with a letter or digit, at most 32 characters, such as main"
+    ),
+    "accounts_not_enforced": mark(
+        "client {client} is limited to some accounts of service {service}, which does not keep to scopes"
+    ),
     "scope_too_long": mark(
         "the list of tools of client {client} for service {service} is too long: at most {most} characters"
     ),

@@ -1,4 +1,4 @@
-"""Defines the settings of clients: which services and tools each may call, and the rotation of its token."""
+"""Defines the settings of clients: which services, tools and accounts each may use, and the rotation of its token."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ ClientName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 ToolName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,128}$")]
 #: All tools, the tools that only read, or a list of tools.
 Scope = Literal["all", "read"] | Annotated[tuple[ToolName, ...], Field(min_length=1)]
+#: The form of an account's name in services, such as in XHS_ACCOUNTS.
+AccountName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+#: As many as fit into the header that tells a service of them, and into a directive of Nginx.
+AccountNames = Annotated[tuple[AccountName, ...], Field(min_length=1, max_length=50)]
 
 
 class ClientSettings(StrictSettings):
@@ -28,9 +32,25 @@ class ClientSettings(StrictSettings):
         description=mark("By service: all, read (tools that only read), or a list of tools; unset: every service"),
     )
 
+    accounts: dict[str, AccountNames] | None = Field(
+        None,
+        min_length=1,
+        description=mark(
+            "By service, the accounts that the client may use, its default first; at a service that is not listed: every "
+            "account"
+        ),
+    )
+
     def unknown_scopes(self, file: str, client: str, catalog: Mapping[str, ServiceSpec]) -> list[Problem]:
-        """Return a problem for each service and tool that does not exist, in the scope of `client` in `file`."""
+        """Return a problem for each service and tool that does not exist, in the scope of `client` in `file`; and for
+        each service that cannot limit accounts."""
         problems = []
+        for service in self.accounts or {}:
+            path = ("clients", client, "accounts", service)
+            if service not in catalog:
+                problems.append(Problem("no_such_service", file, path, parameters={"known": listed(catalog)}))
+            elif not catalog[service].enforces_scopes:
+                problems.append(Problem("accounts_not_limited", file, path, parameters={"service": service}))
         for service, scope in (self.services or {}).items():
             path = ("clients", client, "services", service)
             if service not in catalog:

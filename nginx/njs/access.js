@@ -1,7 +1,7 @@
-// Decides what a client may call: everything of a service, or some of its tools. The headers of a call by the modern MCP
-// revision name the method and the tool, and servers refuse headers that disagree with the body, so deciding by the
-// headers is enough. Older calls name them in the body only; they are passed to services that enforce the scope which
-// the gateway tells them (X-Dyber-Scope).
+// Decides what a client may call: everything of a service, MCP with some of its accounts, or some of its tools. The
+// headers of a call by the modern MCP revision name the method and the tool, and servers refuse headers that disagree
+// with the body, so deciding by the headers is enough. Older calls name them in the body only; they are passed to
+// services that enforce the scope which the gateway tells them (X-Dyber-Scope). These alone decide about accounts.
 import breaker from 'njs/breaker.js';
 
 const MODERN = '2026-07-28';
@@ -40,6 +40,12 @@ function enforcing(service) {
     return scopes.enforcing.includes(`\n${service}\n`);
 }
 
+// Returns whether the client may use some accounts of the service only. The service decides which account a call uses.
+function limited(v) {
+    const services = ownProperty(scopes.limited, v.client);
+    return services !== undefined && services.includes(`\n${v.service}\n`);
+}
+
 // Returns whether a service that enforces scopes decides about the call itself, because only the body names the tool.
 function leftToService(v, method, address) {
     if (!enforcing(v.service)) {
@@ -60,10 +66,13 @@ function missing(v) {
     const granted = ownProperty(scopes.clients, v.client);
     const service = v.service;
     if (!service) {
-        return { zh: '全部服务（客户端不写 services）', en: 'all services (a client without the setting services)' };
+        return {
+            zh: '全部服务（客户端不写 services 和 accounts）',
+            en: 'all services (a client without the settings services and accounts)',
+        };
     }
     const scope = granted ? ownProperty(granted, service) : undefined;
-    if (scope === 'all') {
+    if (scope === 'all' && !limited(v)) {
         return null;
     }
     if (scope === undefined) {
@@ -83,9 +92,12 @@ function missing(v) {
             ? { zh: '仅可用 MCP', en: 'MCP is allowed' }
             : { zh: `仅可用 MCP ${MODERN} 调用 /mcp`, en: `calls of /mcp by MCP ${MODERN} are allowed` };
         return {
-            zh: `服务 ${service} 的全部权限 all（只有部分工具权限时，${only.zh}）`,
-            en: `all of service ${service} (with a scope of some tools, only ${only.en})`,
+            zh: `服务 ${service} 的全部权限 all（只有部分工具或账号的权限时，${only.zh}）`,
+            en: `all of service ${service} (with a scope of some tools or accounts, only ${only.en})`,
         };
+    }
+    if (scope === 'all') {
+        return null;
     }
     const call = (v.http_mcp_method || '').slice(0, LONGEST_NAME);
     if (LISTS.includes(call) || (scope === 'read' && READS.includes(call))) {

@@ -58,6 +58,7 @@ def token_list(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
             {
                 "client": client,
                 "services": settings.services if settings else None,
+                "accounts": settings.accounts if settings else None,
                 "generation": token.generation,
                 "previous_accepted": token.previous,
                 "chosen": client in outputs.get("chosen_tokens", []),
@@ -89,6 +90,7 @@ def token_show(
         "./deploy.sh token create phone",
         "./deploy.sh token create phone --services xiaohongshu=read,template=all",
         "./deploy.sh token create phone --services template=template_echo+template_info",
+        "./deploy.sh token create phone --accounts xiaohongshu=main+second",
     ),
 )
 def token_create(
@@ -99,6 +101,14 @@ def token_create(
             help=tr(
                 "What the client may call: service=all, service=read, or service=tools joined by +; everything "
                 "when left out"
+            )
+        ),
+    ] = None,
+    accounts: Annotated[
+        str | None,
+        typer.Option(
+            help=tr(
+                "The accounts that the client may use: service=names joined by +, its default first; all when left out"
             )
         ),
     ] = None,
@@ -113,13 +123,18 @@ def token_create(
     if client in outputs["tokens"] or client in deployment.settings.clients:
         raise typer.BadParameter(tr("client {client!r} already exists", client=client))
     file = StackFile(deployment.file)
-    scopes = parse_scopes(services, load_catalog(ROOT / "mcp-servers")) if services is not None else None
+    catalog = load_catalog(ROOT / "mcp-servers")
+    limits: dict[str, Any] = {}
+    if services is not None:
+        limits["services"] = parse_scopes(services, catalog)
+    if accounts is not None:
+        limits["accounts"] = parse_accounts(accounts, catalog)
     present = file.get("clients")
     if not isinstance(present, dict):
         # The default client is kept, and a plain list of clients becomes a mapping.
         names = present if isinstance(present, list) else deployment.settings.clients
         file.set("clients", {str(name): {} for name in names if name in deployment.settings.clients})
-    file.set_in("clients", [client], {"services": scopes} if scopes else {})
+    file.set_in("clients", [client], limits)
     _deploy_with(file, stack)
     option = "" if stack == "dev" else f" -s {stack}"
     out.print(tr("The token: ") + f"./deploy.sh token show {client}{option}", markup=False)
@@ -142,6 +157,23 @@ def parse_scopes(text: str, catalog: Mapping[str, ServiceSpec]) -> dict[str, str
     if not scopes:
         raise typer.BadParameter(tr("write service=scope, such as xiaohongshu=read"))
     return scopes
+
+
+def parse_accounts(text: str, catalog: Mapping[str, ServiceSpec]) -> dict[str, list[str]]:
+    """Read accounts by service from text such as `xiaohongshu=main+second`.
+
+    Raises SelectionError for an unknown service, and typer.BadParameter for text of another form.
+    """
+    from cli.configuration.selection import service_name
+
+    accounts: dict[str, list[str]] = {}
+    for part in text.replace(" ", ",").split(","):
+        if part:
+            word, _, names = part.partition("=")
+            accounts[service_name(word, catalog)] = [name for name in names.split("+") if name]
+    if not accounts or not all(accounts.values()):
+        raise typer.BadParameter(tr("write service=account, such as xiaohongshu=main"))
+    return accounts
 
 
 @token_app.command(

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,8 @@ def render(
 
     The result does not depend on the order of services and clients.
     Raises UnusableValue if services share a name or a port, clients share a name or a token, or a client's scope names
-    a tool that is not among the known tools of its service, or too many tools. Scopes for other services are ignored.
+    a tool that is not among the known tools of its service, or too many tools, or a client is limited to accounts of a
+    service that does not enforce scopes. Scopes and accounts for other services are ignored.
     """
     ordered_services = sorted(services, key=lambda service: (service.port, service.name))
     ordered_clients = sorted(clients, key=lambda client: client.name)
@@ -55,6 +56,8 @@ def render(
     _refuse_doubled("client_name_twice", [client.name for client in ordered_clients])
     _refuse_doubled("token_twice", [value for client in ordered_clients for value in client.token_sha256])
     _refuse_unusable_scopes(ordered_services, ordered_clients)
+    _refuse_unenforced_accounts(ordered_services, ordered_clients)
+    ordered_clients = [_by_service(client, ordered_services) for client in ordered_clients]
     names = tls_names(settings.all_server_names)
     context = {
         "settings": settings,
@@ -145,9 +148,26 @@ def _refuse_unusable_scopes(services: list[GatewayService], clients: list[Gatewa
                 )
 
 
+def _refuse_unenforced_accounts(services: list[GatewayService], clients: list[GatewayClient]) -> None:
+    for client in clients:
+        for service in services:
+            if service.name in client.accounts and not service.enforces_scopes:
+                raise UnusableValue("accounts_not_enforced", client=client.name, service=service.name)
+
+
+def _by_service(client: GatewayClient, services: list[GatewayService]) -> GatewayClient:
+    """Return the client with a scope for each of the services, if it may call all of them but not use all accounts.
+
+    Nginx does not look at the scopes of a client that has none.
+    """
+    if client.scopes is not None or not client.accounts:
+        return client
+    return replace(client, scopes={service.name: "all" for service in services})
+
+
 def _scopes(services: list[GatewayService], clients: list[GatewayClient]) -> str:
-    """Return as JSON what each client may call (null: everything), the tools that only read, and the services that
-    enforce scopes."""
+    """Return as JSON what each client may call (null: everything), the services where it may use some accounts only,
+    the tools that only read, and the services that enforce scopes."""
     names = {service.name for service in services}
     content = {
         "clients": {
@@ -160,6 +180,7 @@ def _scopes(services: list[GatewayService], clients: list[GatewayClient]) -> str
             }
             for client in clients
         },
+        "limited": {client.name: _lines(names.intersection(client.accounts)) for client in clients if client.accounts},
         "read_tools": {service.name: _lines(service.read_tools) for service in services},
         "enforcing": _lines(service.name for service in services if service.enforces_scopes),
     }

@@ -29,7 +29,13 @@ def configuration(
     try:
         services = [_service(settings, spec) for spec in specs]
         clients = [
-            GatewayClient(client, tuple(values), settings.clients[client].services) for client, values in hashes.items()
+            GatewayClient(
+                client,
+                tuple(values),
+                settings.clients[client].services,
+                accounts=settings.clients[client].accounts or {},
+            )
+            for client, values in hashes.items()
         ]
         return render(settings.gateway, services, clients, networks)
     except UnusableValue as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from infra.schema.host_names import certificate_name
@@ -28,6 +28,7 @@ Scope = Literal["all", "read"] | tuple[str, ...]
 _SERVICE_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _CLIENT_NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+_ACCOUNT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _TOKEN_HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -95,13 +96,15 @@ class GatewayService:
 class GatewayClient:
     """A client and the SHA-256 hashes (64 lower-case hex digits) of its tokens: one, or two during a rotation.
 
-    `scopes` are the tools that it may call, by service; None means every service, also future ones. Raises
-    UnusableValue.
+    `scopes` are the tools that it may call, by service; None means every service, also future ones. `accounts` are the
+    accounts that it may use, by service, its default first; at a service that is not listed, it may use every account.
+    Raises UnusableValue.
     """
 
     name: str
     token_sha256: tuple[str, ...]
     scopes: Mapping[str, Scope] | None = None
+    accounts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not _CLIENT_NAME.fullmatch(self.name):
@@ -111,6 +114,9 @@ class GatewayClient:
         if not all(_TOKEN_HASH.fullmatch(value) for value in self.token_sha256):
             # The message must not repeat the value, which may be a token given by mistake.
             raise UnusableValue("client_token_hash", client=self.name)
+        for service, names in self.accounts.items():
+            if not names or not all(_ACCOUNT_NAME.fullmatch(name) for name in names):
+                raise UnusableValue("account_names", client=self.name, service=service, names=", ".join(names))
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Exports what every DyberPet MCP server is built from."""
 
+from dyber_kit.accounts import choose_account, usable_accounts
 from dyber_kit.calling.arguments.accounts import AccountName
 from dyber_kit.calling.completions import completion
 from dyber_kit.calling.prompts import prompt
@@ -22,6 +23,7 @@ __all__ = [
     "ServiceApp",
     "ServiceError",
     "Settings",
+    "choose_account",
     "completion",
     "create_app",
     "current_caller",
@@ -33,4 +35,5 @@ __all__ = [
     "resource",
     "run",
     "tool",
+    "usable_accounts",
 ]

@@ -23,9 +23,19 @@ SCOPES: dict[str, Mapping[str, Scope] | None] = {
     "reader": {"alpha": "read", "foreign": "read"},
     "publisher": {"alpha": ("alpha_publish", "alpha_search"), "foreign": ("foreign_search",)},
     "stranger": {"foreign": "all"},
+    "child": None,
+    "cousin": {"alpha": "read"},
+    "aunt": {"alpha": ("alpha_publish", "alpha_search")},
 }
+#: The clients that may use some accounts only, and these at the service alpha.
+ACCOUNTS = {"child": ("second", "main"), "cousin": ("main",), "aunt": tuple(f"a{n:0>31}" for n in range(50))}
 #: What the service is told of each client.
 TOLD = {"everyone": "all", "owner": "all", "reader": "read", "publisher": "tools:alpha_publish,alpha_search"}
+TOLD |= {
+    "child": "all;accounts=second,main",
+    "cousin": "read;accounts=main",
+    "aunt": f"tools:alpha_publish,alpha_search;accounts={','.join(ACCOUNTS['aunt'])}",
+}
 TOKENS = {name: f"{name:x<40}" for name in SCOPES}
 ENTRANCES = [(80, "/api/alpha"), (443, "/api/alpha"), (8080, "/api/alpha"), (8080, "/alpha"), (9000, "")]
 #: What clients of older revisions send: method, address below the service's own, version.
@@ -48,7 +58,12 @@ OLD_CALLS = [
 @pytest.fixture(scope="module")
 def scoped(gateway_image: str) -> Iterator[GatewayUnderTest]:
     clients = tuple(
-        GatewayClient(name, (hashlib.sha256(TOKENS[name].encode()).hexdigest(),), scopes)
+        GatewayClient(
+            name,
+            (hashlib.sha256(TOKENS[name].encode()).hexdigest(),),
+            scopes,
+            {"alpha": ACCOUNTS[name]} if name in ACCOUNTS else {},
+        )
         for name, scopes in SCOPES.items()
     )
     with started(gateway_image) as running:
@@ -114,7 +129,7 @@ def test_forged_spellings_of_the_header_do_not_reach_the_service(scoped: Gateway
     connection.close()
 
 
-@pytest.mark.parametrize("client", ["reader", "publisher"])
+@pytest.mark.parametrize("client", ["reader", "publisher", "child", "cousin"])
 @pytest.mark.parametrize(
     ("method", "path"),
     [("PUT", "/mcp"), ("OPTIONS", "/mcp"), ("HEAD", "/mcp/sse"), ("POST", "/mcp/sse"), ("DELETE", "/mcp/sse"),
@@ -152,6 +167,35 @@ def test_a_refusal_by_a_service_that_keeps_to_scopes_names_no_revision(scoped: G
     body = send(scoped, "reader", "POST", "/api/alpha/search").json()
     assert "all" in body["error_en"]
     assert "2026-07-28" not in body["error_en"] + body["error"]
+
+
+@pytest.mark.parametrize(
+    ("called", "name"),
+    [("tools/call", "alpha_publish"), ("tools/list", ""), ("prompts/get", "greet"), ("completion/complete", "")],
+)
+def test_a_client_of_some_accounts_may_use_all_of_mcp(scoped: GatewayUnderTest, called: str, name: str) -> None:
+    call = {"Mcp_Method": called, "Mcp_Name": name, "X_Dyber_Scope": "all"}
+    assert told(send(scoped, "child", "POST", "/api/alpha/mcp", "2026-07-28", **call)) == [TOLD["child"]]
+    assert send(scoped, "child", "GET", "/api/alpha/ready").status == 200
+
+
+def test_a_client_of_some_accounts_is_told_why_it_may_use_mcp_only(scoped: GatewayUnderTest) -> None:
+    body = send(scoped, "child", "POST", "/api/alpha/search").json()
+    assert body["code"] == "forbidden"
+    assert "accounts" in body["error_en"] and "账号" in body["error"]
+
+
+def test_accounts_at_one_service_leave_the_others_as_they_are(scoped: GatewayUnderTest) -> None:
+    for method, path in (("POST", "/search"), ("GET", "/metrics"), ("POST", "/mcp")):
+        let_through = send(scoped, "child", method, f"/api/foreign{path}")
+        assert let_through.json()["code"] in ("service_down", "circuit_open")
+        assert send(scoped, "cousin", method, f"/api/foreign{path}").status == 403
+
+
+def test_addresses_of_the_gateway_are_not_for_a_client_of_some_accounts(scoped: GatewayUnderTest) -> None:
+    assert send(scoped, "everyone", "GET", "/metrics").status == 200
+    for client in ACCOUNTS:
+        assert send(scoped, client, "GET", "/metrics").status == 403
 
 
 def test_documentation_that_is_open_to_everyone_is_read_with_no_scope_of_the_callers_own(

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from dyber_kit.calling.arguments.accounts import account_parameters
 from dyber_kit.contract import all_tools
 
 from tests.servers.protocol.test_servers_legacy_sse import INITIALIZE, Session, session
@@ -127,6 +128,12 @@ async def test_the_answer_to_a_refused_tool_names_no_other_tool_that_is_refused(
             assert f"没有名为 {name} 的工具" in answer
             assert set(re.findall(r"[A-Za-z0-9_.-]+", answer)) & set(others) <= {name}
             assert f"可用的工具：{allowed}" in answer
+
+
+@pytest.mark.parametrize("package", sorted(PACKAGES))
+def test_every_argument_that_names_an_account_is_kept_to_the_accounts_of_the_caller(package):
+    for tool in tools_of(build(PACKAGES[package], all_tools(free_port()))):
+        assert account_parameters(tool) == {name for name in tool.all_parameters["properties"] if "account" in name}
 
 
 async def test_a_list_that_depends_on_the_scope_may_not_be_kept_for_others(scoped):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from playwright.async_api import Page
 
+from dyber_kit.accounts import choose_account
 from dyber_kit.browser.counting import count_requests
 from dyber_kit.browser.platform_settings import PlatformSettings
 from dyber_kit.browser.platforms import Platform
@@ -17,7 +18,6 @@ from dyber_kit.browser.pool import BrowserPool
 from dyber_kit.browser.sessions import DEFAULT_ACCOUNT, SessionStore
 from dyber_kit.browser.visits import Paths, Visit, visiting
 from dyber_kit.errors import ErrorCode, ServiceError
-from dyber_kit.language import joined_names, tr_lazy
 from dyber_kit.observing.metrics import Metrics
 from dyber_kit.upstream.breaker import Breaker
 from dyber_kit.upstream.pacing import Pacer
@@ -73,24 +73,8 @@ class Pages:
             }
 
     def account(self, name: str) -> str:
-        """Return the account that a caller names; the first account for "".
-
-        Raises:
-            ServiceError: INVALID_ARGUMENT for a name that is not configured.
-        """
-        if not name:
-            return self._accounts[0]
-        if name not in self._accounts:
-            raise ServiceError(
-                ErrorCode.INVALID_ARGUMENT,
-                tr_lazy("There is no account {name}", name=name),
-                tr_lazy(
-                    "Accounts: {names}; without one, {first} is used",
-                    names=joined_names(self._accounts),
-                    first=self._accounts[0],
-                ),
-            )
-        return name
+        """Return the account that the current caller names; see `choose_account`."""
+        return choose_account(name, self._accounts)
 
     @property
     def attached(self) -> bool:

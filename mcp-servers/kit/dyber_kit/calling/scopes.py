@@ -8,25 +8,33 @@ a call of it is answered as a call of a tool that does not exist.
     (True, False)
     >>> parse_scope([], required=True) == NOTHING
     True
+    >>> parse_scope(["read;accounts=second,main"], required=True).accounts
+    ('second', 'main')
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
+from dyber_kit.accounts import allowed_accounts
 from dyber_kit.observing.logs import current_request
 
-#: `all`, `read`, or `tools:` with the names of the tools, separated by commas.
+#: `all`, `read`, or `tools:` with the names of the tools, separated by commas; then, for a caller that may use some
+#: accounts only, `;accounts=` with their names. A kit that does not know the second part reads it all as NOTHING.
 SCOPE_HEADER = "X-Dyber-Scope"
 
 #: The same as ASGI servers give it.
 RAW_SCOPE_HEADER = SCOPE_HEADER.lower().encode()
-_TOOLS = re.compile(r"tools:[A-Za-z0-9_.-]{1,128}(?:,[A-Za-z0-9_.-]{1,128})*")
+_TOOL, _ACCOUNT = "[A-Za-z0-9_.-]{1,128}", "[a-z0-9][a-z0-9_-]{0,31}"
+_SCOPE = re.compile(
+    rf"(?:(?P<kind>all|read)|tools:(?P<tools>{_TOOL}(?:,{_TOOL})*))(?:;accounts=(?P<accounts>{_ACCOUNT}(?:,{_ACCOUNT})*))?"
+)
 
 
 @dataclass(frozen=True)
@@ -36,15 +44,17 @@ class CallerScope:
     Attributes:
         kind: Which of these it is.
         tools: Names of the tools; only for the kind `tools`.
+        accounts: Names of the accounts that the caller may use, its default first; None for every account.
     """
 
     kind: Literal["all", "read", "tools", "none"]
     tools: frozenset[str] = frozenset()
+    accounts: tuple[str, ...] | None = None
 
     @property
     def allows_everything(self) -> bool:
-        """Return whether the caller may also use addresses beside MCP, such as REST routes."""
-        return self.kind == "all"
+        """Return whether the caller may also use addresses beside MCP, such as REST routes, which take no account."""
+        return self.kind == "all" and self.accounts is None
 
     @property
     def allows_prompts_and_resources(self) -> bool:
@@ -69,6 +79,17 @@ NOTHING = CallerScope("none")
 current_scope: ContextVar[CallerScope] = ContextVar("scope", default=EVERYTHING)
 
 
+@contextmanager
+def applied_scope(scope: CallerScope) -> Iterator[None]:
+    """Handle a message within a scope."""
+    scope_before, accounts_before = current_scope.set(scope), allowed_accounts.set(scope.accounts)
+    try:
+        yield
+    finally:
+        allowed_accounts.reset(accounts_before)
+        current_scope.reset(scope_before)
+
+
 @dataclass(frozen=True)
 class Caller:
     """Describes who makes the current call.
@@ -80,6 +101,11 @@ class Caller:
 
     client: str
     scope: CallerScope
+
+    @property
+    def accounts(self) -> tuple[str, ...] | None:
+        """Return the names of the accounts that the client may use, its default first; None for every account."""
+        return self.scope.accounts
 
 
 def current_caller() -> Caller:
@@ -108,10 +134,10 @@ def request_scope(headers: Iterable[tuple[bytes, bytes]], *, required: bool) -> 
 
 @lru_cache(maxsize=256)
 def _read(value: str) -> CallerScope:
-    if value == "all":
-        return EVERYTHING
-    if value == "read":
-        return READING
-    if _TOOLS.fullmatch(value):
-        return CallerScope("tools", frozenset(value.removeprefix("tools:").split(",")))
-    return NOTHING
+    read = _SCOPE.fullmatch(value)
+    if read is None:
+        return NOTHING
+    accounts = tuple(dict.fromkeys(read["accounts"].split(","))) if read["accounts"] else None
+    if read["tools"]:
+        return CallerScope("tools", frozenset(read["tools"].split(",")), accounts)
+    return replace(EVERYTHING if read["kind"] == "all" else READING, accounts=accounts)

@@ -12,6 +12,7 @@ from mcp.types import CallToolResult, ContentBlock, InputRequiredResult, TextCon
 from pydantic import BaseModel, PrivateAttr
 from pydantic_core import to_json
 
+from dyber_kit.accounts import allowed_accounts, choose_account, usable_accounts
 from dyber_kit.calling.answers import WARNINGS_META, failed, short_text, wants_short_text, within_limits
 from dyber_kit.calling.arguments.accounts import account_parameters
 from dyber_kit.calling.arguments.reading import read_arguments
@@ -88,6 +89,8 @@ class ServiceTool(Tool):
     _calls: Calls = PrivateAttr()
     _max_answer_chars: int = PrivateAttr()
     _all_parameters: dict[str, Any] = PrivateAttr()
+    _account_parameters: frozenset[str] = PrivateAttr()
+    _accounts: tuple[str, ...] = PrivateAttr()
     _settled: dict[str, str] = PrivateAttr()
 
     @property
@@ -95,9 +98,23 @@ class ServiceTool(Tool):
         """Return the JSON Schema of all arguments, also of those that agents do not see; the contract has it."""
         return self._all_parameters
 
+    @property
+    def caller_parameters(self) -> dict[str, Any]:
+        """Return the JSON Schema of the arguments that the current caller sees, with the accounts that it may use."""
+        known = self._accounts or allowed_accounts.get()
+        shown = self._account_parameters - self._settled.keys()
+        if not shown or known is None:
+            return self.parameters
+        usable = usable_accounts(known)
+        if len(usable) < 2:
+            return _without(self.parameters, shown)
+        choice = {"enum": list(usable), "default": usable[0]}
+        arguments = self.parameters["properties"]
+        return {**self.parameters, "properties": arguments | {name: arguments[name] | choice for name in shown}}
+
     @classmethod
     def build(
-        cls, declaration: ToolDeclaration, calls: Calls, max_answer_chars: int, only_account: str | None = None
+        cls, declaration: ToolDeclaration, calls: Calls, max_answer_chars: int, accounts: Sequence[str] = ()
     ) -> ServiceTool:
         """Make the running tool.
 
@@ -105,7 +122,8 @@ class ServiceTool(Tool):
             declaration: The declared tool.
             calls: Runs its calls.
             max_answer_chars: Most characters of an answer's JSON.
-            only_account: The account, when no other is configured: parameters marked `AccountName` are left out then.
+            accounts: The configured accounts, if the service states them. With exactly one, parameters marked
+                `AccountName` are left out.
 
         Raises:
             ValueError: The function is not async, or has no docstring or no return type that makes an output schema,
@@ -130,8 +148,8 @@ class ServiceTool(Tool):
         built.parameters = _untitled(built.parameters)
         if "$defs" in built.parameters:
             raise ValueError(f"tool {name} has nested inputs; use flat scalars and Literal")
-        marked = account_parameters(built)
-        built._settled = {} if only_account is None else dict.fromkeys(marked, only_account)
+        built._account_parameters, built._accounts = account_parameters(built), tuple(accounts)
+        built._settled = dict.fromkeys(built._account_parameters, accounts[0]) if len(accounts) == 1 else {}
         built._all_parameters = built.parameters
         built.parameters = _without(built.parameters, built._settled.keys())
         built._calls = calls
@@ -156,7 +174,7 @@ class ServiceTool(Tool):
 
     async def _execute(self, arguments: Any, context: Context[Any, Any], convert_result: bool) -> Any:
         read = read_arguments(self.fn_metadata.arg_model, self.parameters, arguments, self._settled)
-        checked = read.checked.model_dump_one_level()
+        checked = read.checked.model_dump_one_level() | self._allowed_accounts(read.checked)
         async with reporting(context) as reported:
             injected: dict[str, Any] = {self.context_kwarg: reported} if self.context_kwarg else {}
             if self.resolved_params:
@@ -177,6 +195,21 @@ class ServiceTool(Tool):
         if not convert_result:
             return result
         return self._answer(self._converted(result), parts, read.warnings, wants_short_text(context))
+
+    def _allowed_accounts(self, checked: BaseModel) -> dict[str, str]:
+        """Return the accounts to use by parameter; none when the caller may use every account.
+
+        Raises:
+            ServiceError: INVALID_ARGUMENT for an account that the caller may not use.
+        """
+        allowed = allowed_accounts.get()
+        if allowed is None:
+            return {}
+        named = {name: getattr(checked, name) for name in self._account_parameters & checked.model_fields_set}
+        return {
+            name: choose_account(named.get(name) or "", self._accounts or allowed)
+            for name in sorted(self._account_parameters)
+        }
 
     def _converted(self, result: Any) -> Any:
         """Return the SDK's answer for a result; its text is left out when `_answer` writes that anyway."""

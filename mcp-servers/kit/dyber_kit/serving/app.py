@@ -88,8 +88,8 @@ def create_app(
         completions: Suggestions for their arguments, declared with `dyber_kit.completion`.
         sessions: Whether older clients (2025-11-25 and before) get a session over Streamable HTTP, in which a running
             call can ask the user. By default they do when a tool asks (`Resolve`). A session lives in this process.
-        accounts: Names of the configured accounts. With exactly one, agents do not see the parameters that are marked
-            `AccountName`.
+        accounts: Names of the configured accounts. Agents that may use only one do not see the parameters that are
+            marked `AccountName`.
         rest: POST routes for callers that do not speak MCP.
         lifespan: Context that starts what the service needs (a browser); entered once per process.
         ready: Returns None when calls can be served, else the reason why not.
@@ -107,9 +107,8 @@ def create_app(
     calls = Calls(metrics, settings.max_call_seconds)
     offered = [declared for declared in tools if declared.read_only or not settings.read_only]
     # Tools that are not offered are built too, so that a mistake in a write tool shows at the first start.
-    only_account = accounts[0] if len(accounts) == 1 else None
     built = {
-        declared.name: ServiceTool.build(declared, calls, settings.max_answer_chars, only_account) for declared in tools
+        declared.name: ServiceTool.build(declared, calls, settings.max_answer_chars, accounts) for declared in tools
     }
     if len(built) < len(tools):
         raise ValueError(f"two tools of {name} have the same name")

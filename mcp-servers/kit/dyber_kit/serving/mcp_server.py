@@ -35,7 +35,7 @@ from dyber_kit.calling.completions import Completions, Reference
 from dyber_kit.calling.declared import protocol_error
 from dyber_kit.calling.prompts import ServicePrompt
 from dyber_kit.calling.resources import ServiceResource
-from dyber_kit.calling.scopes import CallerScope, current_scope, request_scope
+from dyber_kit.calling.scopes import CallerScope, applied_scope, current_scope, request_scope
 from dyber_kit.calling.tools import ServiceTool
 from dyber_kit.errors import KINDS, ErrorCode, ServiceError
 from dyber_kit.language import Text, joined_names, tr, tr_lazy
@@ -78,7 +78,7 @@ class KitServer(MCPServer):
     ) -> None:
         super().__init__(name, tools=list(tools), **options)
         self._read_only = {tool.name: bool(tool.annotations and tool.annotations.read_only_hint) for tool in tools}
-        self._all_parameters = {tool.name: tool.all_parameters for tool in tools}
+        self._service_tools = {tool.name: tool for tool in tools}
         self._withheld = frozenset(withheld)
         self._require_scope = require_scope
         self.middleware.append(self._apply_scope)
@@ -97,13 +97,17 @@ class KitServer(MCPServer):
         return self._lowlevel_server
 
     async def list_tools(self) -> list[ListedTool]:
-        """List the tools that the caller may call."""
-        return [tool for tool in await super().list_tools() if self._allows(tool.name)]
+        """List the tools that the caller may call, with the arguments that it sees."""
+        return [
+            listed.model_copy(update={"input_schema": self._service_tools[listed.name].caller_parameters})
+            for listed in await super().list_tools()
+            if self._allows(listed.name)
+        ]
 
     async def list_contract(self) -> list[ListedTool]:
         """List the tools as the contract has them, with the arguments that the settings keep from agents."""
         return [
-            listed.model_copy(update={"input_schema": self._all_parameters[listed.name]})
+            listed.model_copy(update={"input_schema": self._service_tools[listed.name].all_parameters})
             for listed in await self.list_tools()
         ]
 
@@ -204,11 +208,8 @@ class KitServer(MCPServer):
         scope = self._scope_of(ctx)
         if ctx.method == "completion/complete" and not scope.allows_prompts_and_resources:
             raise MCPError(code=METHOD_NOT_FOUND, message="Method not found", data=ctx.method)
-        token = current_scope.set(scope)
-        try:
+        with applied_scope(scope):
             return await call_next(ctx)
-        finally:
-            current_scope.reset(token)
 
     def _scope_of(self, ctx: ServerRequestContext[Any, Any]) -> CallerScope:
         return request_scope(

@@ -25,7 +25,8 @@ _NO_SCOPE = tr_lazy(
     header=SCOPE_HEADER,
 )
 _NOT_ALL = tr_lazy(
-    "This address takes the scope all of this service; clients of some tools use {address}", address=MCP_PATH
+    "This address takes the scope all of this service; clients of some tools or accounts use {address}",
+    address=MCP_PATH,
 )
 
 

@@ -13,6 +13,7 @@ from dyber_kit.browser.pages import Pages
 from dyber_kit.browser.platform_settings import PlatformSettings
 from dyber_kit.browser.pool import BrowserPool, BrowserSettings
 from dyber_kit.browser.sessions import SessionStore
+from dyber_kit.calling.scopes import CallerScope, applied_scope
 
 from tests.servers.kit.browser.conftest import INN
 from tests.servers.kit.browser.test_kit_browser import session_of
@@ -115,3 +116,18 @@ async def test_a_login_that_is_required_in_spite_of_a_session_has_expired(make_p
 async def test_an_unknown_account_is_refused_with_the_known_names(make_pages):
     with pytest.raises(ServiceError, match="first、second"):
         make_pages().account("third")
+
+
+async def test_no_page_is_opened_of_an_account_that_the_caller_may_not_use(make_pages, inn):
+    pages = make_pages()
+    with applied_scope(CallerScope("all", accounts=("second",))):
+        assert pages.account("") == "second"
+        await read(pages, inn, "second")
+        for name in ("first", "third"):
+            refused = await refusal(pages, inn, name)
+            assert refused.code is ErrorCode.INVALID_ARGUMENT
+            assert (
+                f"{refused.message} {refused.next_step}"
+                == f"没有名为 {name} 的账号 可用的账号：second；不填则用 second"
+            )
+    assert len(inn.app.state.visitors) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 from collections.abc import Iterator
+from dataclasses import replace
 
 import httpx2
 import pytest
@@ -155,11 +156,27 @@ def test_without_the_header_everything_or_nothing_is_allowed():
     "value",
     ["", " ", "none", "ALL", "All", "all ", "read,all", "all,read", "tools:", "tools:,", "tools:a,", "tools:,a",
      "tools: a", "tools:a, b", "tools:a b", "tools:a\n", "tools:a\nall", "tools:" + "a" * 129, "tools:读", "Tools:a",
-     "tools:a;b", "tools:*", "ref:00", "write"],
+     "tools:a;b", "tools:*", "ref:00", "write", "all;", "all;accounts", "all;accounts=", "all;accounts=,", "all;accounts=a,",
+     "all;accounts=,a", "all;accounts=a b", "all; accounts=a", "all ;accounts=a", "all;accounts = a", "all;accounts=A",
+     "all;accounts=账号", "all;accounts=-a", "all;accounts=a\n", "all;accounts=a;accounts=b", "all;accounts=a;", "none;accounts=a",
+     ";accounts=a", "accounts=a", "accounts=a;all", "all;Accounts=a", "all;tools=a", "all,accounts=a", "tools:;accounts=a",
+     "all;accounts=" + "a" * 33, "all;accounts=*", "read;all", "all;read", "all;accounts=a;all"],
 )  # fmt: skip
 @pytest.mark.parametrize("required", [True, False])
 def test_a_scope_that_cannot_be_read_allows_nothing(value, required):
     assert parse_scope([value], required=required) == NOTHING
+
+
+ACCOUNT_NAMES = some.from_regex(r"[a-z0-9][a-z0-9_-]{0,31}", fullmatch=True)
+
+
+@given(some.sampled_from(["all", "read", "tools:a,b"]), some.lists(ACCOUNT_NAMES, min_size=1, max_size=8))
+def test_accounts_are_the_second_part_of_a_scope_and_leave_the_first_as_before(first, names):
+    scope = parse_scope([f"{first};accounts={','.join(names)}"], required=True)
+    assert scope.accounts == tuple(dict.fromkeys(names))
+    assert replace(scope, accounts=None) == parse_scope([first], required=True)
+    assert parse_scope([first], required=True).accounts is None
+    assert not scope.allows_everything
 
 
 def test_a_scope_that_is_told_twice_allows_nothing():
@@ -178,6 +195,7 @@ def test_a_list_of_tools_allows_exactly_these(names, other, read_only):
 @given(some.text(max_size=40), TOOL_NAMES)
 def test_text_of_any_kind_never_allows_more_than_it_says(text, name):
     scope = parse_scope([text], required=True)
+    assert scope.accounts is None or text.endswith(f";accounts={','.join(scope.accounts)}")
     if text not in ("all", "read") and f"{name}," not in f"{text.partition(':')[2]},":
         assert not scope.allows_tool(name, read_only=True)
 
@@ -309,7 +327,10 @@ async def test_without_a_gateway_everything_is_served(lenient, way):
         assert (await http.post(f"{lenient}/read", json={})).status_code == 200
 
 
-@pytest.mark.parametrize(("scope", "status"), [("all", 200), ("read", 403), ("tools:shelf_read", 403)])
+@pytest.mark.parametrize(
+    ("scope", "status"),
+    [("all", 200), ("read", 403), ("tools:shelf_read", 403), ("all;accounts=main", 403), ("read;accounts=main", 403)],
+)
 async def test_routes_need_the_scope_of_everything(lenient, strict, scope, status):
     async with httpx2.AsyncClient(timeout=20, headers={"X-Dyber-Scope": scope}) as http:
         for base in (lenient, strict):

@@ -65,6 +65,11 @@ def test_an_unknown_nested_key_is_named_with_its_path() -> None:
         ({"clients": ["Desktop Pet"]}, "clients.Desktop Pet"),
         ({"clients": {"pet": {"services": {}}}}, "clients.pet.services = {}"),
         ({"clients": {"pet": {"services": {"xiaohongshu": "write"}}}}, "clients.pet.services.xiaohongshu"),
+        ({"clients": {"pet": {"accounts": {}}}}, "clients.pet.accounts = {}"),
+        ({"clients": {"pet": {"accounts": {"xiaohongshu": []}}}}, "clients.pet.accounts.xiaohongshu = "),
+        ({"clients": {"pet": {"accounts": {"xiaohongshu": "main"}}}}, "clients.pet.accounts.xiaohongshu = 'main'"),
+        ({"clients": {"pet": {"accounts": {"xiaohongshu": ["a;b"]}}}}, "clients.pet.accounts.xiaohongshu.0 = 'a;b'"),
+        ({"clients": {"pet": {"accounts": {"xiaohongshu": ["Main"]}}}}, "clients.pet.accounts.xiaohongshu.0 = 'Main'"),
         ({"tokens": {"desktop-pet": {"previous": True}}}, "generation 1 has no previous token"),
         ({"services": {"template": {"replicas": 17}}}, "services.template.replicas = 17"),
         ({"gateway": {"limits": {"burst": 0}}}, "gateway.limits.burst = 0"),
@@ -188,6 +193,7 @@ def test_a_clients_scopes_are_read_as_written() -> None:
             {"clients": {"pet": {"services": {"template": ["ech"]}}}},
             "clients.pet.services.template: 'ech': no such tool",
         ),
+        ({"clients": {"pet": {"accounts": {"weibo2": ["main"]}}}}, "clients.pet.accounts.weibo2: no such service"),
         ({"tokens": {"phone": {"generation": 2}}}, "tokens.phone: no such client"),
         (
             {"services": {"xiaohongshu": {"replicas": 2}}},
@@ -198,6 +204,21 @@ def test_a_clients_scopes_are_read_as_written() -> None:
 def test_what_no_service_or_client_provides_is_named_with_what_there_is(values: dict[str, Any], expected: str) -> None:
     message = selection_refused(**values)
     assert f"Pulumi.dev.yaml: {expected}" in message
+
+
+def test_accounts_are_read_in_the_order_in_which_they_are_written() -> None:
+    chosen = settings(clients={"phone": {"accounts": {"xiaohongshu": ["second", "main"]}}})
+    chosen.select(catalog())
+    assert chosen.clients["phone"].accounts == {"xiaohongshu": ("second", "main")}
+    assert chosen.clients["phone"].services is None
+
+
+def test_accounts_of_a_service_that_does_not_keep_to_scopes_are_refused_with_what_to_write() -> None:
+    loose = catalog() | {"template": catalog()["template"].model_copy(update={"enforces_scopes": False})}
+    with pytest.raises(ConfigurationError) as refused:
+        settings(clients={"pet": {"accounts": {"template": ["main"]}}}).select(loose)
+    assert "Pulumi.dev.yaml: clients.pet.accounts.template: this service does not keep" in str(refused.value)
+    assert "enforces_scopes: true in mcp-servers/template/service.yaml" in str(refused.value)
 
 
 def sharing(*, cache: bool, profiles: list[str], replicas: int = 2) -> list[ServiceSpec]:

@@ -54,10 +54,10 @@ def build_app(
             "data. Errors start with a code and name the next step; after CAPTCHA_REQUIRED or RATE_LIMITED stop."
         ),
         tools=site_tools(Site(pages, logins)),
+        accounts=config.accounts,
         lifespan=running,
         ready=browser.problem,
         details=browser.about,
-        accounts=config.accounts,
         settings=settings,
         metrics=metrics,
     )

@@ -1,4 +1,4 @@
-"""Finds the parameters that name an account, which agents need not see where only one account is configured."""
+"""Finds the parameters that name an account, which agents need not see where they may use only one account."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ class AccountName:
     """Marks a parameter as the name of a configured account: `Annotated[str, AccountName(), Field(...)]`.
 
     The parameter needs a default, which stands for the first account. `create_app(accounts=...)` leaves it out of what
-    agents see when only one account is configured; the contract always has it.
+    agents see when they may use only one account; the contract always has it. For a caller that may use some accounts
+    only, the function always gets the name of one of these.
     """
 
 

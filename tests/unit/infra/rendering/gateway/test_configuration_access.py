@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
+from dyber_kit.calling.scopes import NOTHING, parse_scope
 from hypothesis import given
 from hypothesis import strategies as some
 
@@ -48,6 +49,7 @@ def test_scopes_are_kept_by_client_and_service() -> None:
     files = rendered({"beta": "all", "alpha": ("publish", "search")})
     assert scopes_of(files) == {
         "clients": {"pet": {"alpha": "\npublish\nsearch\n", "beta": "all"}},
+        "limited": {},
         "read_tools": {"alpha": "\nsearch\n", "beta": "\n"},
         "enforcing": "\n",
     }
@@ -82,7 +84,7 @@ def test_headers_of_the_caller_that_the_gateway_does_not_set_reach_services() ->
 
 def test_the_scope_is_always_set_by_the_gateway() -> None:
     files = rendered()
-    assert "proxy_set_header X-Dyber-Scope $granted_scope;" in files["proxy.conf"]
+    assert "proxy_set_header X-Dyber-Scope $granted_scope$granted_accounts;" in files["proxy.conf"]
     to_services = re.findall(r"location [^{]*\{[^{}]*proxy_pass \"http://(?:alpha|beta)\";\s*\}", files["servers.conf"])
     assert len(to_services) == 2 * 4 * 3
     assert all("include proxy.conf;" in location and "proxy_set_header" not in location for location in to_services)
@@ -125,6 +127,87 @@ def test_the_order_of_scopes_and_tools_does_not_matter(services: list[str], tool
     assert rendered({name: tuple(tools) for name in services}) == rendered(
         {"alpha": ("search", "publish"), "beta": ("search", "publish")}
     )
+
+
+#: Services that keep to scopes, so that clients can be limited to some of their accounts.
+ENFORCING = [replace(ALPHA, enforces_scopes=True), replace(BETA, enforces_scopes=True)]
+
+
+def limited(
+    accounts: Mapping[str, tuple[str, ...]],
+    scopes: Mapping[str, Scope] | None = None,
+    services: Sequence[GatewayService] = ENFORCING,
+) -> dict[str, str]:
+    """Return the configuration for the client pet, limited to accounts, and for laptop, which is not."""
+    laptop = GatewayClient("laptop", (hashlib.sha256(b"other").hexdigest(),))
+    return render(GatewaySettings(), services, [GatewayClient("pet", (HASH,), scopes, accounts), laptop])
+
+
+def rows(files: dict[str, str], variable: str) -> dict[str, str]:
+    """Return a table of access.conf without the quotes."""
+    table = files["access.conf"].split(f"${variable} {{")[1].split("\n}")[0]
+    lines = (line.strip().removesuffix(";").replace('"', "") for line in table.strip().splitlines())
+    return {name: value for name, _, value in (line.partition(" ") for line in lines)}
+
+
+def test_a_service_is_told_the_accounts_of_a_client_in_the_order_of_the_settings() -> None:
+    files = limited({"alpha": ("second", "main"), "gone": ("x",)}, {"alpha": "read"})
+    assert rows(files, "granted_accounts") == {"default": "", "pet|alpha": ";accounts=second,main"}
+    assert scopes_of(files)["limited"] == {"pet": "\nalpha\n"}
+
+
+def test_a_client_limited_at_a_service_is_no_longer_a_client_of_everything() -> None:
+    files = limited({"alpha": ("main",)})
+    assert rows(files, "whole_client") == {"default": "", "laptop": "1"}
+    assert rows(files, "granted_scope") == {"default": "none", "~^1": "all", "|pet|alpha": "all", "|pet|beta": "all"}
+    assert scopes_of(files)["clients"] == {"laptop": None, "pet": {"alpha": "all", "beta": "all"}}
+    assert scopes_of(files)["limited"] == {"pet": "\nalpha\n"}
+
+
+def test_accounts_give_no_service_to_a_client_that_may_not_call_it() -> None:
+    files = limited({"alpha": ("main",)}, {"beta": "all"})
+    assert rows(files, "granted_scope") == {"default": "none", "~^1": "all", "|pet|beta": "all"}
+    assert scopes_of(files)["clients"]["pet"] == {"beta": "all"}
+
+
+def test_accounts_of_a_service_that_does_not_keep_to_scopes_are_refused() -> None:
+    with pytest.raises(UnusableValue) as refused:
+        limited({"beta": ("main",)}, services=[ENFORCING[0], BETA])
+    assert (refused.value.message, refused.value.parameters["service"]) == ("accounts_not_enforced", "beta")
+
+
+@pytest.mark.parametrize(
+    "names", [(), ("",), ("a,b",), ("a;b",), ("a b",), ("Main",), ("账号",), ("a\n",), ("a" * 33,)]
+)
+def test_account_names_that_services_cannot_have_are_refused(names: tuple[str, ...]) -> None:
+    with pytest.raises(UnusableValue) as refused:
+        limited({"alpha": names})
+    assert refused.value.message == "account_names"
+
+
+@given(
+    some.dictionaries(
+        some.sampled_from(["alpha", "beta"]),
+        some.lists(some.from_regex(r"[a-z0-9][a-z0-9_-]{0,31}", fullmatch=True), min_size=1, max_size=50).map(tuple),
+    ),
+    some.none()
+    | some.dictionaries(some.sampled_from(["alpha", "beta"]), some.sampled_from(["all", "read", ("search",)])),
+)
+def test_a_service_reads_exactly_the_accounts_of_the_client(
+    accounts: dict[str, tuple[str, ...]], scopes: dict[str, Scope] | None
+) -> None:
+    files = limited(accounts, scopes)
+    whole = "1" if "pet" in rows(files, "whole_client") else ""
+    granted = rows(files, "granted_scope")
+    for service in ("alpha", "beta"):
+        first = granted.get(f"{whole}|pet|{service}", granted["~^1"] if whole else granted["default"])
+        second = rows(files, "granted_accounts").get(f"pet|{service}", "")
+        read = parse_scope([first.replace("$granted_tools", "tools:search") + second], required=True)
+        if scopes is not None and service not in scopes:
+            assert read == NOTHING
+            continue
+        assert read.kind == {"all": "all", "read": "read"}.get((scopes or {}).get(service, "all"), "tools")  # type: ignore[arg-type]
+        assert read.accounts == (tuple(dict.fromkeys(accounts[service])) if service in accounts else None)
 
 
 ZONES = re.compile(r"zone=(\w+):(.*);")

@@ -52,6 +52,7 @@ def test_a_value_is_written_and_everything_else_stays(
         ("gateway.serverNames", "", []),
         ("clients.phone.services.template", "read", "read"),
         ("clients.phone.services.template", "template_echo", ["template_echo"]),
+        ("clients.phone.accounts.xiaohongshu", "second,main", ["second", "main"]),
         ("clients", "a,b", ["a", "b"]),
         ("gateway.limits", '{"burst": 5}', {"burst": 5}),
         ("services.template.environment.RETRIES", "5", "5"),
@@ -74,6 +75,7 @@ def test_a_word_becomes_the_value_that_the_setting_has(key: str, text: str, valu
         (["services.weibo.replicas", "2"], "services.weibo: no such service"),
         (["images", "pinned"], "services.template.image"),
         (["clients.phone.services.template", "no_such_tool"], "no such tool"),
+        (["clients.phone.accounts.template", "Main"], "clients.phone.accounts.template.0 = 'Main'"),
         (["gateway.tls.source", "files"], "needs certificateFile and keyFile"),
     ],
 )

@@ -50,7 +50,16 @@ def test_snake_case_keys_and_a_list_of_clients_have_the_file_as_their_source(
     (root / "Pulumi.dev.yaml").write_text("config:\n  dyber:log_level: debug\n  dyber:clients: [a, b]\n")
     rows = shown(capsys, dyber)
     assert (rows["logLevel"]["value"], rows["logLevel"]["source"]) == ("debug", "Pulumi.dev.yaml")
-    assert {key for key in rows if key.startswith("clients.")} == {"clients.a.services", "clients.b.services"}
+    assert {key for key in rows if key.startswith("clients.")} == {
+        "clients.a.services", "clients.a.accounts", "clients.b.services", "clients.b.accounts",
+    }  # fmt: skip
+
+
+def test_the_accounts_of_a_client_are_shown(root: Path, dyber: Dyber, capsys: pytest.CaptureFixture[str]) -> None:
+    text = DEV + "  dyber:clients: {phone: {accounts: {xiaohongshu: [second, main]}}}\n"
+    (root / "Pulumi.dev.yaml").write_text(text, encoding="utf-8")
+    row = shown(capsys, dyber, "clients.phone")["clients.phone.accounts.xiaohongshu"]
+    assert (row["value"], row["source"]) == (["second", "main"], "Pulumi.dev.yaml")
 
 
 def test_a_part_is_shown_and_one_key_with_its_meaning(dyber: Dyber, capsys: pytest.CaptureFixture[str]) -> None:
