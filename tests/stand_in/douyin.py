@@ -200,7 +200,7 @@ async def comments_call(request: Request) -> Response:
     if state.case == "comments none":
         return JSONResponse({"status_code": 0, "comments": None, "has_more": 0, "total": 0})
     if state.case == "comments silent" and start:
-        return PlainTextResponse("", 204)
+        return PlainTextResponse("", 404)
     return await _answer(state, request, data.comments(request.query_params["aweme_id"], start), "comments")
 
 

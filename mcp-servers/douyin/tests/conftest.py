@@ -117,6 +117,16 @@ def refused(service: str, state: DouyinState) -> Refused:
     return asked
 
 
+@pytest.fixture
+def result(service: str, state: DouyinState) -> Callable[..., Awaitable[CallToolResult]]:
+    """Return a function that calls a tool and returns its whole result; `base` chooses another service."""
+
+    async def asked(tool: str, base: str = service, **arguments: Any) -> CallToolResult:
+        return await called(base, tool, arguments)
+
+    return asked
+
+
 async def called(base: str, tool: str, arguments: dict[str, Any]) -> CallToolResult:
     async with Client(f"{base}/mcp") as client:
         return await client.call_tool(f"douyin_{tool}", arguments)

@@ -54,4 +54,16 @@ def is_member(snapshot: Snapshot) -> bool | None:
     return {"1": True, "0": False}.get(str(snapshot["state"]["login"]))
 
 
-LOGIN = LoginPage(path="/", code_tool="douyin_login_qrcode", paths=LOGIN_FLAG, member=is_member)
+def _starts_as_member(snapshot: Snapshot) -> bool | None:
+    """Return whether a user is logged in; a page that has loaded without saying so is a guest's."""
+    member = is_member(snapshot)
+    return False if member is None and snapshot["complete"] else member
+
+
+LOGIN = LoginPage(
+    path="/",
+    code_tool="douyin_login_qrcode",
+    paths=LOGIN_FLAG,
+    member=_starts_as_member,
+    opener=":is(p, span, button):text-is('登录')",
+)

@@ -25,7 +25,9 @@ Kind = Literal["video", "note", "slides"]
 _VIDEO_ID = re.compile(r"\d{15,21}")
 _USER_ID = re.compile(r"MS4w[A-Za-z0-9_-]{20,120}")
 _END = r"[^\s<>\"'，。！；、】）》]*"
-_PLATFORM_LINK = re.compile(rf"(?:https?://)?(?:[a-z0-9-]+\.)*(?:ies)?douyin\.com/{_END}", re.IGNORECASE)
+_PLATFORM_LINK = re.compile(
+    rf"(?:https?://|(?<![a-z0-9.@/-]))(?:[a-z0-9-]+\.)*(?:ies)?douyin\.com/{_END}", re.IGNORECASE
+)
 _ANY_LINK = re.compile(rf"[a-z][a-z0-9]*://{_END}", re.IGNORECASE)
 _SHORT_PATH = re.compile(r"/[A-Za-z0-9_-]{4,32}/?")
 _STAND_IN_PATH = re.compile(r"/s/[A-Za-z0-9_-]{1,32}/?")

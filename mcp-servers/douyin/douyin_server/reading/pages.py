@@ -126,7 +126,7 @@ class PageReader:
         async with self._visit(account, url, PLATFORM) as (visit, answers):
 
             def answered(_: Snapshot) -> bool | None:
-                if answers.videos():
+                if answers.has_entries:
                     return True
                 if answers.wall and answers.wall.certain:
                     raise answers.wall.error()
@@ -134,6 +134,8 @@ class PageReader:
                     raise WALLS.wall(ErrorCode.LOGIN_REQUIRED).error()
                 if answers.reason_for_nothing == VERIFY:
                     raise WALLS.wall(ErrorCode.CAPTCHA_REQUIRED).error()
+                if answers.documents and not any("data" in document for document in answers.documents):
+                    raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
                 return False if answers.ended else None
 
             try:
@@ -152,6 +154,8 @@ class PageReader:
             awemes = list(answers.videos().values())
             if answers.wall and len(awemes) < limit:
                 raise answers.wall.error()
+            if not awemes and not answers.ended:
+                raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
             return SearchPage(awemes[:limit], ended and answers.ended and len(awemes) <= limit, answers.sent)
 
     async def me(self, account: str) -> tuple[bool, Json]:
@@ -218,15 +222,18 @@ def _detail(visit: Visit, video_id: str) -> Json | None:
         aweme = as_object(answer.get("aweme_detail"))
         if id_of(aweme) == video_id:
             return aweme
-        if not aweme and (hidden := as_object(answer.get("filter_detail"))):
-            raise hidden_video(hidden)
+        if "aweme_detail" not in answer and "filter_detail" not in answer:
+            raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
+        if not aweme:
+            raise _hidden(as_object(answer.get("filter_detail")))
     return None
 
 
-def hidden_video(hidden: Json) -> ServiceError:
+def _hidden(hidden: Json) -> ServiceError:
     """Return the error for a video that the site does not show, from the site's explanation."""
     reason = str(hidden.get("filter_reason") or "")
-    private = any(part in reason for part in _PRIVATE_REASONS)
+    # Without a reason, the site may have refused the visitor.
+    private = not reason or any(part in reason for part in _PRIVATE_REASONS)
     shown = platform_words(hidden.get("detail_msg") or hidden.get("notice")) or reason
     return WALLS.wall(ErrorCode.ACCESS_RESTRICTED if private else ErrorCode.NOT_FOUND, shown=shown).error()
 
@@ -236,7 +243,9 @@ def _profile(visit: Visit, user_ref: str) -> Json | None:
         user = as_object(answer.get("user"))
         if user.get("sec_uid") == user_ref or (user.get("nickname") and not user.get("sec_uid")):
             return user
-        if "user" in answer and not user.get("nickname"):
+        if "user" not in answer:
+            raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
+        if not user.get("nickname"):
             raise WALLS.wall(ErrorCode.NOT_FOUND, shown=platform_words(answer.get("status_msg"))).error()
     return None
 

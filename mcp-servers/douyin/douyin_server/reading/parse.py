@@ -59,7 +59,7 @@ class Parser:
             lower_bounds=lower_bounds,
             seconds=seconds_of(aweme),
             pictures=len(_list(aweme.get("images"))) or None,
-            music=text(as_object(aweme.get("music")).get("title")) or None,
+            music=self._music(aweme),
             cover=_first_link(as_object(aweme.get("video")).get("cover")) if verbose else None,
             images=images if verbose and images else None,
             published_at=iso_local(parse_time(aweme.get("create_time"), now)),
@@ -149,6 +149,11 @@ class Parser:
             tags=tags_of(aweme),
             **counts,
         )
+
+    def _music(self, aweme: Json) -> str | None:
+        title = text(as_object(aweme.get("music")).get("title"))
+        # The title of a sound that a user made is "@" with the user's name.
+        return None if self._privacy.enabled and title.startswith("@") else title or None
 
     def _name(self, user: Json) -> str:
         return self._privacy.nickname(text(user.get("nickname"))) or ""

@@ -38,11 +38,17 @@ class SearchAnswers:
         """Return the objects of all videos in the answers by id, in the site's order."""
         listed: dict[str, Json] = {}
         for document in self.documents:
-            for entry in document.get("data") or []:
+            entries = document.get("data")
+            for entry in entries if isinstance(entries, list) else []:
                 for aweme in _awemes(as_object(entry)):
                     if video_id := id_of(aweme):
                         listed.setdefault(video_id, aweme)
         return listed
+
+    @property
+    def has_entries(self) -> bool:
+        """Return whether an answer has entries of any kind."""
+        return any(document.get("data") for document in self.documents)
 
     @property
     def ended(self) -> bool:
@@ -66,11 +72,12 @@ class SearchAnswers:
         except Error:
             body = ""
         documents = json_objects(body)
-        for document in documents or [None]:
-            wall = WALLS.of_answer(response.status, document)
-            if wall is not None:
+        if not documents:
+            self.wall = WALLS.of_answer(response.status, None)
+        for document in documents:
+            if wall := WALLS.of_answer(response.status, document):
                 self.wall = wall
-            elif document is not None:
+            else:
                 self.documents.append(document)
 
 
