@@ -12,7 +12,9 @@ from dyber_kit.times import iso_local
 from dyber_kit.upstream.cache import Cache
 from dyber_kit.upstream.text import clean_text, parse_time
 
+from douyin_server.analysis import analyze
 from douyin_server.config import SiteSettings
+from douyin_server.model.analysis import Analysis
 from douyin_server.model.answers import (
     Comment,
     Comments,
@@ -265,6 +267,27 @@ class Site:
             source=part.source,
             fetched_at=part.listing.fetched_at,
         )
+
+    async def analyze(self, keyword: str, user: str, sample: int, account: str = "") -> Analysis:
+        """Return the statistics of up to `sample` videos of a search, or of a user's latest videos.
+
+        Raises ServiceError: INVALID_ARGUMENT unless exactly one of `keyword` and `user` is given.
+        """
+        if bool(keyword.strip()) == bool(user.strip()):
+            raise ServiceError(
+                ErrorCode.INVALID_ARGUMENT,
+                tr_lazy("Exactly one of keyword and user is needed"),
+                tr_lazy("Give a keyword to search for, or a user"),
+                fields=["keyword", "user"],
+            )
+        by_search = bool(keyword.strip())
+        listed: VideoList
+        if by_search:
+            listed = await self.search(keyword, SearchFilters(), sample, account=account)
+        else:
+            listed = await self.user_videos(user, sample, account=account)
+        partial = listed.count < sample and not listed.complete
+        return analyze(listed.items, listed.source, listed.fetched_at, ranked=by_search, partial=partial)
 
     async def resolve(self, link: str) -> ResolvedLink:
         """Return the video or user that a link, or a text with a link, points to."""

@@ -54,10 +54,11 @@ async def douyin_review_user(
     """分析一个账号发什么、什么受欢迎、何时发布"""
     return (
         f"请分析抖音账号：{user}\n"
-        "1. 用 douyin_get_user(videos=40, verbose=True) 看简介、数量与最近的作品。\n"
-        "2. 选点赞最多的 2 个，用 douyin_get_video(comments=20) 看评论。\n"
+        "1. 用 douyin_get_user(videos=0) 看简介与数量。\n"
+        "2. 用 douyin_analyze(user=user_ref, sample=40) 看最近的作品。\n"
+        "3. 从 top_videos 里选 2 个，用 douyin_get_video(comments=20) 看评论。\n"
         "最后写：内容方向、常用话题、点赞最多的作品有什么共同点、发布时间的规律（写明按几个作品）、"
-        "观众关心什么。videos_complete 为 false 时说明只看了最近的。\n" + _CARE
+        "观众关心什么；写明样本大小 n 与 caveats。\n" + _CARE
     )
 
 

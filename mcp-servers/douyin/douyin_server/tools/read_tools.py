@@ -16,6 +16,7 @@ from mcp.types import CallToolResult, ImageContent, TextContent
 from pydantic import Field
 
 from douyin_server.login.accounts import Accounts
+from douyin_server.model.analysis import Analysis
 from douyin_server.model.answers import (
     Comments,
     HotList,
@@ -113,6 +114,18 @@ def read_tools(site: Site, accounts: Accounts) -> list[ToolDeclaration]:
         """分页列出一个用户的作品，最新的在前，置顶的（pinned）更前。"""
         return await site.user_videos(user, limit, cursor, account, verbose)
 
+    @tool(title="分析抖音视频", read_only=True, open_world=True)
+    async def douyin_analyze(
+        keyword: Annotated[str, Field(description="分析搜索结果，须登录", max_length=100)] = "",
+        user: Annotated[str, Field(description="或一个用户最近的作品", max_length=2000)] = "",
+        sample: Annotated[int, Field(description="视频数", ge=1, le=40)] = 20,
+        account: Account = "",
+    ) -> Analysis:
+        """统计一批视频：互动、形式、时长、点赞最多的十个、作者、话题、发布时间（北京）。keyword、user 填一个。
+
+        约 10 秒。结论要连同 caveats。"""
+        return await site.analyze(keyword, user, sample, account)
+
     @tool(title="解析抖音链接", read_only=True, open_world=True)
     async def douyin_resolve_link(
         url: Annotated[str, Field(description="链接或整段分享文字", min_length=1, max_length=2000)],
@@ -132,7 +145,7 @@ def read_tools(site: Site, accounts: Accounts) -> list[ToolDeclaration]:
 
     return [
         douyin_hot_list, douyin_get_video, douyin_get_comments, douyin_search, douyin_get_user,
-        douyin_list_user_videos, douyin_resolve_link, douyin_login_status, douyin_login_qrcode,
+        douyin_list_user_videos, douyin_analyze, douyin_resolve_link, douyin_login_status, douyin_login_qrcode,
     ]  # fmt: skip
 
 
