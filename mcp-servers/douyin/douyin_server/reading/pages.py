@@ -34,6 +34,8 @@ from douyin_server.reading.search_answers import VERIFY, SearchAnswers
 
 # A login box counts as a refusal when the data of an open page has not come for this long.
 _LOGIN_BOX_SECONDS = 8.0
+# The page may repeat a search that was answered with nothing, so this is a refusal only after some time.
+_REFUSAL_SECONDS = 3.0
 # A page that has loaded and does not say who its visitor is shows a guest.
 _SILENCE_SECONDS = 3.0
 # Parts of the site's reasons for hiding a video that only some people may see.
@@ -124,12 +126,16 @@ class PageReader:
         """Return up to `limit` videos of a search; the list is empty only when the site says so to a member."""
         url = self._references.search_url(keyword, filters)
         async with self._visit(account, url, PLATFORM) as (visit, answers):
+            refused_since: float | None = None
 
             def answered(_: Snapshot) -> bool | None:
+                nonlocal refused_since
                 if answers.has_entries:
                     return True
-                if answers.wall and answers.wall.certain:
-                    raise answers.wall.error()
+                if answers.wall:
+                    refused_since = refused_since or time.monotonic()
+                    if answers.wall.certain or time.monotonic() - refused_since > _REFUSAL_SECONDS:
+                        raise answers.wall.error()
                 if "login" in answers.reason_for_nothing:
                     raise WALLS.wall(ErrorCode.LOGIN_REQUIRED).error()
                 if answers.reason_for_nothing == VERIFY:
@@ -138,13 +144,7 @@ class PageReader:
                     raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
                 return False if answers.ended else None
 
-            try:
-                has_results = await visit.until(answered)
-            except ServiceError as error:
-                if error.code is ErrorCode.TIMEOUT and answers.wall:
-                    raise answers.wall.error() from error
-                raise
-            if not has_results:
+            if not await visit.until(answered):
                 if not await _has_login(visit):
                     raise WALLS.wall(ErrorCode.LOGIN_REQUIRED).error()
                 return SearchPage([], True, answers.sent)
