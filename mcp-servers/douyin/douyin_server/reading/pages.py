@@ -29,7 +29,7 @@ from douyin_server.browsing.platform import (
 from douyin_server.browsing.walls import WALLS
 from douyin_server.model.filters import SearchFilters
 from douyin_server.model.references import References, UserReference, VideoReference
-from douyin_server.reading.parse import Json, as_object, id_of, number
+from douyin_server.reading.parse import Json, as_list, as_object, id_of, number
 from douyin_server.reading.search_answers import VERIFY, SearchAnswers
 
 # A login box counts as a refusal when the data of an open page has not come for this long.
@@ -251,18 +251,18 @@ def _profile(visit: Visit, user_ref: str) -> Json | None:
 
 
 def _comments(visit: Visit, video_id: str) -> list[Json]:
-    listed: dict[Any, Json] = {}
+    listed: dict[str, Json] = {}
     for answer in visit.answers.get(COMMENTS_CALL, []):
-        for comment in map(as_object, answer.get("comments") or []):
+        for comment in map(as_object, as_list(answer.get("comments"))):
             if comment.get("cid") and str(comment.get("aweme_id") or video_id) == video_id:
-                listed.setdefault(comment["cid"], comment)
+                listed.setdefault(str(comment["cid"]), comment)
     return list(listed.values())
 
 
 def _posts(visit: Visit) -> list[Json]:
     listed: dict[str, Json] = {}
     for answer in visit.answers.get(POSTS_CALL, []):
-        for aweme in map(as_object, answer.get("aweme_list") or []):
+        for aweme in map(as_object, as_list(answer.get("aweme_list"))):
             if video_id := id_of(aweme):
                 listed.setdefault(video_id, aweme)
     return list(listed.values())

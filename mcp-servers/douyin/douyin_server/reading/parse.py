@@ -45,7 +45,7 @@ class Parser:
             as_object(aweme.get("statistics")), likes="digg_count", comments_total="comment_count",
             collects="collect_count", shares="share_count", plays="play_count",
         )  # fmt: skip
-        images = [link for image in _list(aweme.get("images")) if (link := _first_link(image))]
+        images = [link for image in as_list(aweme.get("images")) if (link := _first_link(image))]
         return Video(
             video_id=video_id,
             url=self._references.video_url(video_id, video_type(aweme)),
@@ -58,7 +58,7 @@ class Parser:
             **(counts | {"plays": counts["plays"] or None}),
             lower_bounds=lower_bounds,
             seconds=seconds_of(aweme),
-            pictures=len(_list(aweme.get("images"))) or None,
+            pictures=len(as_list(aweme.get("images"))) or None,
             music=self._music(aweme),
             cover=_first_link(as_object(aweme.get("video")).get("cover")) if verbose else None,
             images=images if verbose and images else None,
@@ -76,7 +76,7 @@ class Parser:
                 content=text(comment.get("text")),
                 likes=number(comment.get("digg_count")),
                 replies=number(comment.get("reply_comment_total")) or None,
-                pictures=len(_list(comment.get("image_list"))) or None,
+                pictures=len(as_list(comment.get("image_list"))) or None,
                 date=iso_local(parse_time(comment.get("create_time"), now)),
                 pinned=bool(comment.get("stick_position")),
                 user_ref=self._user_ref(as_object(comment.get("user"))),
@@ -206,14 +206,14 @@ def id_of(aweme: Json) -> str:
 
 def tags_of(aweme: Json) -> list[str]:
     """Return the hashtags of a video's object, each once."""
-    named = [text(as_object(extra).get("hashtag_name")) for extra in _list(aweme.get("text_extra"))]
+    named = [text(as_object(extra).get("hashtag_name")) for extra in as_list(aweme.get("text_extra"))]
     described = _TAG.findall(clean_text(aweme.get("desc"), html=False).text)
     return list(dict.fromkeys(tag for tag in [*named, *described] if tag))
 
 
 def video_type(aweme: Json) -> Literal["video", "images"]:
     """Return whether a video's object is a set of pictures."""
-    return "images" if _list(aweme.get("images")) else "video"
+    return "images" if as_list(aweme.get("images")) else "video"
 
 
 def seconds_of(aweme: Json) -> int | None:
@@ -232,10 +232,11 @@ def as_object(value: Any) -> Json:
     return value if isinstance(value, dict) else {}
 
 
-def _list(value: Any) -> list[Any]:
+def as_list(value: Any) -> list[Any]:
+    """Return a JSON list, or an empty one for anything else."""
     return value if isinstance(value, list) else []
 
 
 def _first_link(image: Any) -> str | None:
-    links = [link for link in _list(as_object(image).get("url_list")) if isinstance(link, str) and "://" in link]
+    links = [link for link in as_list(as_object(image).get("url_list")) if isinstance(link, str) and "://" in link]
     return links[0] if links else None

@@ -11,7 +11,7 @@ from playwright.async_api import Error, Page, Response
 
 from douyin_server.browsing.platform import PLATFORM, SEARCH_CALLS
 from douyin_server.browsing.walls import WALLS
-from douyin_server.reading.parse import Json, as_object, id_of
+from douyin_server.reading.parse import Json, as_list, as_object, id_of
 
 #: What the site writes in place of results when it wants a human verification.
 VERIFY = "verify_check"
@@ -38,8 +38,7 @@ class SearchAnswers:
         """Return the objects of all videos in the answers by id, in the site's order."""
         listed: dict[str, Json] = {}
         for document in self.documents:
-            entries = document.get("data")
-            for entry in entries if isinstance(entries, list) else []:
+            for entry in as_list(document.get("data")):
                 for aweme in _awemes(as_object(entry)):
                     if video_id := id_of(aweme):
                         listed.setdefault(video_id, aweme)
@@ -99,8 +98,7 @@ def json_objects(body: str) -> list[Json]:
 def _awemes(entry: Json) -> list[Json]:
     if entry.get("aweme_info"):
         return [as_object(entry["aweme_info"])]
-    mixed: Any = as_object(entry.get("aweme_mix_info")).get("mix_items")
-    return [as_object(item) for item in mixed] if isinstance(mixed, list) else []
+    return [as_object(item) for item in as_list(as_object(entry.get("aweme_mix_info")).get("mix_items"))]
 
 
 def _filters(url: str) -> dict[str, str]:

@@ -31,7 +31,7 @@ from douyin_server.model.references import References, UserReference, VideoRefer
 from douyin_server.reading.hints import search_warnings, short_list_warning
 from douyin_server.reading.memory import Listing, Memory
 from douyin_server.reading.pages import PageReader
-from douyin_server.reading.parse import Json, Parser, stamp
+from douyin_server.reading.parse import Json, Parser, as_list, stamp
 from douyin_server.reading.shares import Shares
 from douyin_server.texts import tr, tr_lazy
 
@@ -93,8 +93,7 @@ class Site:
         async def load() -> HotList:
             data = await self._reader.hot(account)
             now = datetime.now(UTC)
-            listed = data.get("trending_list" if board == "rising" else "word_list")
-            entries = self._parser.hot(listed if isinstance(listed, list) else [], now)
+            entries = self._parser.hot(as_list(data.get("trending_list" if board == "rising" else "word_list")), now)
             if not entries:
                 # The hot list is never empty, so an empty one is a change of the page.
                 raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
