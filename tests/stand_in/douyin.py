@@ -234,7 +234,7 @@ async def search_call(request: Request) -> Response:
     state = _state(request)
     start = int(request.query_params["offset"])
     nothing: dict[str, Any] = {"status_code": 0, "data": [], "has_more": 0, "cursor": 0}
-    if state.case == "verify check":
+    if state.case == "verify check" or (state.case == "verify check later" and start):
         body = nothing | {"search_nil_info": {"search_nil_type": "verify_check", "is_load_more": ""}}
     elif not _member(request, state):
         body = nothing

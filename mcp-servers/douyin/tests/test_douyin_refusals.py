@@ -136,10 +136,16 @@ async def test_comments_that_are_refused_are_not_shown_as_none(refused, state):
     assert (await refused("get_comments", video=data.VIDEO)).startswith("LOGIN_REQUIRED：")
 
 
-async def test_comments_that_the_site_has_not_are_none(ask, state):
+async def test_comments_that_the_site_counts_and_does_not_show_are_named(ask, state):
     state.case = "comments none"
     answer = await ask("get_comments", video=data.VIDEO)
-    assert (answer["items"], answer["complete"]) == ([], True)
+    assert (answer["items"], answer["complete"]) == ([], True) and "25 条评论" in answer["warnings"][0]
+
+
+@pytest.mark.usefixtures("member")
+async def test_a_verification_in_the_middle_of_a_search_is_not_its_end(refused, state):
+    state.case = "verify check later"
+    assert (await refused("search", keyword="手冲", limit=30)).startswith("CAPTCHA_REQUIRED：")
 
 
 async def test_a_private_account_says_so(ask, state):

@@ -46,6 +46,13 @@ def search_warnings(
     return warnings
 
 
+def no_comments_warning(page_total: int | None, read: int, complete: bool) -> list[str]:
+    """Return a warning when the site counts comments, but says that there are none to show."""
+    if not complete or read or not page_total:
+        return []
+    return [tr("Douyin counts {count} comments, but shows none; a login may show them", count=page_total)]
+
+
 def short_list_warning(read: int, wanted: int, complete: bool) -> list[str]:
     """Return a warning when the site stopped before `wanted` entries and did not say that there are no more."""
     if complete or read >= wanted:

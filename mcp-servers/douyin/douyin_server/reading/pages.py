@@ -136,10 +136,7 @@ class PageReader:
                     refused_since = refused_since or time.monotonic()
                     if answers.wall.certain or time.monotonic() - refused_since > _REFUSAL_SECONDS:
                         raise answers.wall.error()
-                if "login" in answers.reason_for_nothing:
-                    raise WALLS.wall(ErrorCode.LOGIN_REQUIRED).error()
-                if answers.reason_for_nothing == VERIFY:
-                    raise WALLS.wall(ErrorCode.CAPTCHA_REQUIRED).error()
+                _refuse_nothing(answers)
                 if answers.documents and not any("data" in document for document in answers.documents):
                     raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
                 return False if answers.ended else None
@@ -154,6 +151,7 @@ class PageReader:
             awemes = list(answers.videos().values())
             if answers.wall and len(awemes) < limit:
                 raise answers.wall.error()
+            _refuse_nothing(answers)
             if not awemes and not answers.ended:
                 raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
             return SearchPage(awemes[:limit], ended and answers.ended and len(awemes) <= limit, answers.sent)
@@ -206,6 +204,14 @@ async def _until(visit: Visit, find: Callable[[Snapshot], Value | None]) -> Valu
         return value
 
     return await visit.until(find_or_refuse)
+
+
+def _refuse_nothing(answers: SearchAnswers) -> None:
+    """Raise the refusal that the site writes as an answer without results."""
+    if "login" in answers.reason_for_nothing:
+        raise WALLS.wall(ErrorCode.LOGIN_REQUIRED).error()
+    if answers.reason_for_nothing == VERIFY:
+        raise WALLS.wall(ErrorCode.CAPTCHA_REQUIRED).error()
 
 
 async def _has_login(visit: Visit) -> bool:

@@ -28,7 +28,7 @@ from douyin_server.model.answers import (
 )
 from douyin_server.model.filters import Board, SearchFilters
 from douyin_server.model.references import References, UserReference, VideoReference
-from douyin_server.reading.hints import search_warnings, short_list_warning
+from douyin_server.reading.hints import no_comments_warning, search_warnings, short_list_warning
 from douyin_server.reading.memory import Listing, Memory
 from douyin_server.reading.pages import PageReader
 from douyin_server.reading.parse import Json, Parser, as_list, stamp
@@ -137,6 +137,7 @@ class Site:
                 detail.warnings.append(tr("Not all comments were read: {reason}", reason=page.wall.error().text))
             else:
                 detail.warnings += short_list_warning(len(read), comments, page.complete)
+            detail.warnings += no_comments_warning(page.total if comments else 0, len(read), page.complete)
             return detail
 
         key = f"video:{account}:{reference.video_id}:{comments}:{max_chars}:{verbose}"
@@ -165,7 +166,10 @@ class Site:
                 complete=page.complete,
                 total=page.total,
                 fetched_at=stamp(now),
-                warnings=short_list_warning(len(page.comments), target, page.complete),
+                warnings=[
+                    *short_list_warning(len(page.comments), target, page.complete),
+                    *no_comments_warning(page.total, len(page.comments), page.complete),
+                ],
             )
 
         part = await self._memory.part(
