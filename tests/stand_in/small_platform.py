@@ -43,6 +43,10 @@ addEventListener("scroll", () => { loading = loading.then(() => document.querySe
 document.querySelector("input").addEventListener("input", (event) => fetch(`/data/v1/suggest?word=${event.target.value}`));
 if (wanted === "comments") fetch("/data/v1/comments");
 """
+_LOGIN_BOX = "<div class='login'><img id='code' width='100'></div>"
+_QUIET = """
+document.querySelector("button").addEventListener("click", () => { document.querySelector(".login").hidden = false; });
+"""
 _LOGIN = """
 const box = document.querySelector(".login");
 fetch("/data/v1/login/create", {method: "POST"}).then((answer) => answer.json()).then(({data}) => {
@@ -122,7 +126,9 @@ async def login(request: Request) -> Response:
     """Serve the login page to guests, and redirect members."""
     if request.cookies.get(MEMBER_COOKIE):
         return RedirectResponse("/me", 302)
-    return _page("<div class='login'><img id='code' width='100'></div>", _LOGIN)
+    if request.app.state.login == "quiet":
+        return _page(f"<button>log in</button>{_LOGIN_BOX.replace('>', ' hidden>', 1)}", _QUIET + _LOGIN)
+    return _page(_LOGIN_BOX, _LOGIN)
 
 
 async def create_code(request: Request) -> Response:

@@ -36,6 +36,7 @@ class LoginPage:
         paths: The parts of the page's state that `member` needs.
         member: Returns whether the visitor is logged in, and None while the page does not say; without it, the
             platform's `login_cookie` decides.
+        opener: Selector of what guests click to see the code, on pages that do not always show it unasked.
         code_call: Name of the call that gets a code, as in `Visit.answers`.
         code_field: Field of its answer with the content of the code.
         status_call: Name of the call that asks whether the code was scanned.
@@ -49,6 +50,7 @@ class LoginPage:
     code_tool: str
     paths: Paths = field(default_factory=dict)
     member: Callable[[Snapshot], bool | None] | None = None
+    opener: str = ""
     code_call: str = ""
     code_field: str = "url"
     status_call: str = ""

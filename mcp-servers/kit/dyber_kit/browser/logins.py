@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from playwright.async_api import Error
+
 from dyber_kit.browser.login_steps import LoginPage, Step
 from dyber_kit.browser.pages import Pages
 from dyber_kit.browser.qr import as_png, as_text, read_rows
@@ -25,6 +27,9 @@ logger = logging.getLogger("dyber.logins")
 
 _POLL_SECONDS = 1.0
 _SHOW_POLL_SECONDS = 0.2
+# A login box that the page shows unasked appears within this time.
+_UNASKED_SECONDS = 4.0
+_CLICK_MS = 3_000
 _MAX_URL_CHARS = 500
 
 
@@ -150,10 +155,15 @@ class Logins:
         Raises:
             ServiceError: The site's refusal, or UPSTREAM_CHANGED when no picture appears.
         """
-        give_up = time.monotonic() + self._settings.page_seconds / 2
-        while time.monotonic() < give_up:
+        started = time.monotonic()
+        clicks_left = 1 if self._login.opener else 0
+        while (waited := time.monotonic() - started) < self._settings.page_seconds / 2:
             snapshot = await visit.snapshot()
             source = snapshot["qr"] if snapshot else ""
+            if not source and clicks_left and waited > _UNASKED_SECONDS:
+                clicks_left = 0
+                with contextlib.suppress(Error):
+                    await visit.page.locator(self._login.opener).first.click(timeout=_CLICK_MS)
             if source.startswith("data:image/"):
                 try:
                     return source, base64.b64decode(source.partition("base64,")[2], validate=True)

@@ -17,8 +17,8 @@ from dyber_kit.language import Text
 class Calls:
     """Names the calls by which a platform's pages load their data.
 
-    A call's name is its path without the prefix, such as `/v1/search/notes`; in the lists below, the end of a name
-    suffices.
+    A call's name is its path without the prefix and without a slash at its end, such as `/v1/search/notes`; in the lists
+    below, the end of a name suffices.
 
     Attributes:
         prefixes: Starts of the paths of data calls, without a slash at the end; other requests are ignored.
@@ -38,7 +38,7 @@ class Calls:
         """Return the name of the data call to `url`; None for pages, scripts, pictures and so on."""
         path = urlsplit(url).path
         prefix = next((prefix for prefix in self.prefixes if path.startswith(f"{prefix}/")), None)
-        return None if prefix is None else path.removeprefix(prefix)
+        return None if prefix is None else path.removeprefix(prefix).rstrip("/")
 
     def endpoint(self, url: str, *, navigates: bool) -> str | None:
         """Return what the metrics call a request: `page`, a name of `counted`, `other`, or None for other requests."""

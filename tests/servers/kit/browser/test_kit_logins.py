@@ -31,6 +31,7 @@ PLATFORM = replace(INN, domains=("inn.example",), login_cookie=MEMBER_COOKIE)
 LOGIN = LoginPage(
     path="/login",
     code_tool="inn_login_qrcode",
+    opener="button",
     code_call="/v1/login/create",
     status_call="/v1/login/status",
     statuses={1: "confirm", 2: "confirm", 3: "expired"},
@@ -82,6 +83,11 @@ async def test_a_code_is_returned_as_a_picture_a_drawing_and_an_address(logins):
     assert code.png.startswith(b"\x89PNG")
     assert code.text.count("\n") == (len(QR_ROWS) + 4) // 2
     assert code.url == "https://www.inn.example/scan?id=1"
+
+
+async def test_a_code_that_is_shown_only_after_a_click_is_returned_too(logins, inn):
+    inn.app.state.login = "quiet"
+    assert "█" in (await logins.start("second")).text
 
 
 async def test_an_address_of_another_site_is_not_passed_on(logins, inn):

@@ -202,3 +202,9 @@ async def test_pages_and_their_data_calls_are_counted_by_name_and_status(browser
     counted = generate_latest(metrics.registry).decode()
     for endpoint in ("page", "posts", "other"):
         assert f'upstream_requests_total{{endpoint="{endpoint}",service="inn",status="200"}} 1.0' in counted
+
+
+async def test_the_name_of_a_call_has_no_slash_at_its_end():
+    calls = Calls(prefixes=("/data",), counted=("posts",))
+    assert calls.name("https://inn.example/data/v1/posts/?page=2") == "/v1/posts"
+    assert calls.endpoint("https://inn.example/data/v1/posts/", navigates=False) == "posts"

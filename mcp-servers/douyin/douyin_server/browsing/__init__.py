@@ -1,0 +1,1 @@
+"""This package describes the site to the browser layer: its refusals, its data calls and its pages."""

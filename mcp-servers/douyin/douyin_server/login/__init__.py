@@ -1,0 +1,1 @@
+"""This package logs accounts in by QR code and reports whether they are logged in."""

@@ -1,0 +1,1 @@
+"""This package declares the MCP tools and prompts."""
