@@ -226,6 +226,8 @@ class OfficialApi:
         return await self._send(name, request)
 
     async def _send(self, name: ApiName, request: ApiRequest) -> ApiAnswer:
+        # A used-up quota is told as such, also while the client waits after the refusal that told it.
+        self.counts[name].check()
         try:
             return await self._clients[name].send(request)
         except ServiceError as error:
