@@ -305,8 +305,8 @@ def _refused(state: ZhihuState, call: str) -> Response | None:
 
 
 async def _sign_in(request: Request) -> Response:
-    _state(request)
-    if _is_member(request):
+    state = _state(request)
+    if _is_member(request) and "login-wall" not in state.switches:
         return RedirectResponse("/hot", 302)
     body = "<div class='SignContainer-content'><p>打开知乎 App 扫码</p><div class='Qrcode-img'></div></div>"
     return _page({"entities": {}}, body, _SIGN_IN.replace("ROWS", json.dumps(QR_ROWS)))

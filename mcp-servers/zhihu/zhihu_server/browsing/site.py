@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -30,10 +30,11 @@ _MISSING_SECONDS = 3.0
 
 @dataclass(frozen=True)
 class ContentPage:
-    """Holds an answer or article as its page has it, and the comments that were asked for."""
+    """Holds an answer or article as its page has it, the comments that were asked for, and why some are missing."""
 
     item: Raw
     comments: CommentPage = field(default_factory=CommentPage)
+    refusal: ServiceError | None = None
 
 
 @dataclass(frozen=True)
@@ -123,18 +124,30 @@ class SiteReader:
             return AnswerPage(raw, listed[:limit], complete and len(listed) <= limit)
 
     async def content(self, account: str, reference: Reference, comments: int) -> ContentPage:
-        """Return an answer or article, and up to `comments` of its comments."""
+        """Return an answer or article, and up to `comments` of its comments.
+
+        A refusal of the comments ends the visit, so that a pause follows where it has to; the text is returned.
+        """
         paths = {"item": [_STATE, "entities", _ENTITIES[reference.kind], reference.id]}
-        async with self.visit(account, self._references.url(reference), paths) as visit:
+        page: ContentPage | None = None
+        try:
+            async with self.visit(account, self._references.url(reference), paths) as visit:
 
-            def found(snapshot: Snapshot) -> Raw | None:
-                raw = snapshot["state"]["item"]
-                return raw if isinstance(raw, dict) and isinstance(raw.get("content"), str) else None
+                def found(snapshot: Snapshot) -> Raw | None:
+                    raw = snapshot["state"]["item"]
+                    return raw if isinstance(raw, dict) and isinstance(raw.get("content"), str) else None
 
-            raw = await visit.until(_soon(visit, found))
-            if comments == 0:
-                return ContentPage(raw)
-            return ContentPage(raw, await read_comments(visit, reference, comments, raw.get("commentCount")))
+                page = ContentPage(await visit.until(_soon(visit, found)))
+                if comments:
+                    listed = await read_comments(visit, reference, comments, page.item.get("commentCount"))
+                    page = replace(page, comments=listed)
+                    if listed.wall:
+                        raise listed.wall.error()
+        except ServiceError as error:
+            if page is None:
+                raise
+            page = replace(page, refusal=error)
+        return page
 
     async def user(self, account: str, user: Reference, tab: str) -> tuple[Raw, list[Raw]]:
         """Return a profile, and the newest answers or articles when `tab` is `answers` or `articles`."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from dyber_kit import ErrorCode, ServiceError
+from dyber_kit import ServiceError
 from dyber_kit.calling.cursors import fit_items
-from dyber_kit.errors import KINDS
 
 from zhihu_server.model.answers import Comments, Content
 from zhihu_server.model.references import Reference
-from zhihu_server.reading.common import Kept, Sources, cursor_at, start_of
+from zhihu_server.reading.common import Kept, Sources, cursor_at, now, start_of
 from zhihu_server.reading.parse import first, line, number, when
 from zhihu_server.texts import tr
 
@@ -31,7 +30,7 @@ class ContentReader:
         reference = self._sources.references.content(content)
         start = start_of(f"text {reference.ref}", cursor, _LONGEST_TEXT)
         # What follows was read together with the beginning, so that no page has to be opened for it.
-        kept = await self._page(reference, 0 if start else comments, account, part=bool(start))
+        kept, refusal = await self._page(reference, 0 if start else comments, account, part=bool(start))
         raw = kept.data["item"]
         parser = self._sources.parser
         text = parser.text(raw["content"]).text
@@ -66,7 +65,7 @@ class ContentReader:
         if not start and comments:
             items = parser.comments(kept.data["comments"][:comments])
             answer.comments = fit_items(items, self._sources.max_list_chars - max_chars)
-            answer.warnings += _missing(kept)
+            answer.warnings += _missing(kept, refusal)
         return answer
 
     async def comments(self, content: str, limit: int, cursor: str, account: str) -> Comments:
@@ -74,9 +73,9 @@ class ContentReader:
         reference = self._sources.references.content(content)
         kind = f"comments {reference.ref}"
         start = start_of(kind, cursor, MOST_COMMENTS)
-        kept = await self._page(reference, min(start + limit, MOST_COMMENTS), account)
-        if kept.data["refused"] and len(kept.data["comments"]) <= start:
-            raise ServiceError(ErrorCode(kept.data["refused"]), retry_after=kept.data["pause"])
+        kept, refusal = await self._page(reference, min(start + limit, MOST_COMMENTS), account)
+        if refusal and len(kept.data["comments"]) <= start:
+            raise refusal
         raw = kept.data["item"]
         question = raw.get("question") if isinstance(raw.get("question"), dict) else {}
         items = self._sources.parser.comments(kept.data["comments"][start : start + limit])
@@ -85,7 +84,7 @@ class ContentReader:
         complete = kept.data["complete"] and reached >= len(kept.data["comments"])
         go_on = bool(fitting) and not complete and reached < MOST_COMMENTS
         frame = kept.frame
-        frame["warnings"] += _missing(kept)
+        frame["warnings"] += _missing(kept, refusal)
         return Comments(
             **frame,
             ref=reference.ref,
@@ -97,31 +96,46 @@ class ContentReader:
             next_cursor=cursor_at(kind, reached) if go_on else None,
         )
 
-    async def _page(self, reference: Reference, comments: int, account: str, part: bool = False) -> Kept:
-        """Return the raw page; a later part of a text is taken from any page that was read with or without comments."""
+    async def _page(
+        self, reference: Reference, comments: int, account: str, part: bool = False
+    ) -> tuple[Kept, ServiceError | None]:
+        """Return the raw page, and why some of its comments are missing.
+
+        A later part of a text is taken from any page that was read before. A page without some of its comments is not
+        cached, except for its text.
+        """
+        key = f"{reference.ref} {account}"
+        name = f"{key} text" if part else f"{key} {comments}"
 
         async def load() -> dict[str, Any]:
             page = await self._sources.site.content(account, reference, comments)
             found = page.comments
-            return {
-                "item": page.item,
-                "comments": found.items,
-                "complete": found.complete,
-                "total": found.total,
-                "refused": str(found.wall.code) if found.wall else None,
-                "pause": found.wall.pause if found.wall else None,
-            }
+            data = {"item": page.item, "comments": found.items, "complete": found.complete, "total": found.total}
+            if page.refusal:
+                raise _PartlyRead(page.refusal, data)
+            return data
 
-        key = f"{reference.ref} {account}"
-        if part:
-            return await self._sources.kept("browser", f"{key} text", _SECONDS, load)
-        kept = await self._sources.kept("browser", f"{key} {comments}", _SECONDS, load)
+        refusal: ServiceError | None = None
+        try:
+            kept = await self._sources.kept("browser", name, _SECONDS, load)
+        except _PartlyRead as partly:
+            kept, refusal = Kept(source="browser", fetched_at=now(), data=partly.data), partly.refusal
 
         async def same() -> dict[str, Any]:
             return {**kept.data, "comments": []}
 
-        await self._sources.kept("browser", f"{key} text", _SECONDS, same)
-        return kept
+        if not part:
+            await self._sources.kept("browser", f"{key} text", _SECONDS, same)
+        return kept, refusal
+
+
+class _PartlyRead(Exception):
+    """Carries a page without some of its comments past the cache."""
+
+    def __init__(self, refusal: ServiceError, data: dict[str, Any]) -> None:
+        super().__init__()
+        self.refusal = refusal
+        self.data = data
 
 
 def _cautions(raw: dict[str, Any], text: str) -> list[str]:
@@ -133,12 +147,11 @@ def _cautions(raw: dict[str, Any], text: str) -> list[str]:
     return cautions
 
 
-def _missing(kept: Kept) -> list[str]:
+def _missing(kept: Kept, refusal: ServiceError | None) -> list[str]:
     """Return a warning when comments could not be read to the number that was asked for."""
-    if kept.data["refused"]:
-        reason = KINDS[ErrorCode(kept.data["refused"])].message
-        return [tr("Not all comments could be read: {code}, {reason}", code=kept.data["refused"], reason=reason)]
-    total = kept.data["total"]
-    if kept.data["complete"] and total and not kept.data["comments"]:
+    if refusal:
+        reason = tr("Not all comments could be read: {code}, {reason}", code=refusal.code, reason=refusal.message)
+        return [reason]
+    if kept.data["complete"] and kept.data["total"] and not kept.data["comments"]:
         return [tr("The site counts comments but shows none; they may be folded or closed")]
     return []

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from dyber_kit.calling.cursors import fit_items
+from dyber_kit import ServiceError
+from dyber_kit.calling.cursors import decode_cursor, fit_items
 
 from zhihu_server.model.answers import Question
 from zhihu_server.model.references import Reference
@@ -138,9 +139,6 @@ class QuestionReader:
 
 
 def _is_of(kind: str, cursor: str) -> bool:
-    from dyber_kit import ServiceError
-    from dyber_kit.calling.cursors import decode_cursor
-
     try:
         decode_cursor(kind, cursor)
     except ServiceError:
