@@ -85,6 +85,13 @@ class ListReader:
         start = start_of(listed, cursor, MOST_RESULTS)
         if source == "auto" and (filters or start):
             source = "browser"
+        if source == "official" and start:
+            raise ServiceError(
+                ErrorCode.INVALID_ARGUMENT,
+                tr_lazy("The official search has no further pages"),
+                tr_lazy("Use source=browser to go on"),
+                fields=["source"],
+            )
         sources = self._sources
 
         async def official() -> dict[str, Any]:

@@ -47,7 +47,7 @@ class QuestionReader:
         # The page counts answers and the API has its own offsets, so a cursor stays with the one that began.
         if cursor and source == "auto":
             source = "official" if _is_of(by_api, cursor) else "browser"
-        if sort != "default" and source == "auto":
+        if source == "auto" and (sort != "default" or not answers):
             source = "browser"
         start = start_of(by_api if source == "official" else kind, cursor, 1_000_000) if cursor else 0
 
