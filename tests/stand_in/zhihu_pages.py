@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 from typing import TYPE_CHECKING, Any
@@ -274,6 +275,8 @@ async def _search_call(request: Request) -> Response:
     state = _state(request)
     if refused := _refused(state, "search"):
         return refused
+    if "slow" in state.switches:
+        await asyncio.sleep(4)
     start, total = int(request.query_params["offset"]), 0 if "empty" in state.switches else data.RESULTS
     entries: list[Any] = [data.result(number) for number in range(start, min(start + 10, total))]
     if "odd" in state.switches:

@@ -25,7 +25,7 @@ async def test_a_question_is_read_with_whole_answers_in_the_pages_order(browse, 
         answer = await ask(answers=8)
         following = await ask(answers=8, cursor=answer["next_cursor"])
         short = await ask(answers=1, max_chars=50, verbose=True)
-        none = await ask(answers=0)
+        none = await ask(answers=0, source="auto")
     assert (answer["title"], answer["views"], answer["answers_total"]) == ("习惯和意志力哪个更可靠？", 1_203_004, 23)
     assert (
         answer["topics"] == ["心理学", "习惯"]
@@ -38,7 +38,7 @@ async def test_a_question_is_read_with_whole_answers_in_the_pages_order(browse, 
     assert "E=mc^2" in answer["items"][0]["text"] and "👨‍👩‍👧" in answer["items"][0]["text"]
     assert answer["items"][0]["votes"] == 1199 and answer["items"][0]["date"] == "2025-04-24"
     assert short["items"][0]["truncated"] and short["items"][0]["author_ref"] == "user:user-1"
-    assert none["items"] == [] and none["title"]
+    assert none["items"] == [] and none["title"] and state.count("GET /api/v1/") == 0
 
 
 async def test_an_answer_is_read_with_comments_from_the_box_that_scrolls(browse, state):
@@ -79,7 +79,10 @@ async def test_filters_search_the_page_and_leave_advertisements_out(browse, stat
     async with browse() as client:
         arguments = {"query": "习惯", "sort": "newest", "period": "week", "kind": "answer", "limit": 12}
         answer = answer_of(await client.call_tool("zhihu_search_content", arguments))
-        rest = answer_of(await client.call_tool("zhihu_search_content", {**arguments, "cursor": answer["next_cursor"]}))
+        arguments["cursor"] = answer["next_cursor"]
+        rest = answer_of(await client.call_tool("zhihu_search_content", arguments))
+        refused = error_of(await client.call_tool("zhihu_search_content", {**arguments, "source": "official"}))
+    assert "INVALID_ARGUMENT：" in refused
     assert answer["source"] == "browser" and answer["applied"]["period"] == "week"
     called = next(request for request in state.requests if "search_v3" in request)
     assert all(word in called for word in ("sort=created_time", "time_interval=a_week", "vertical=answer"))
@@ -208,6 +211,13 @@ async def test_after_a_captcha_no_page_is_opened_and_the_status_says_until_when(
         status = answer_of(await client.call_tool("zhihu_status", {}))
     assert "15 分钟后再试" in text and state.count("GET /answer") == opened
     assert status["risk"] == "captcha" and status["paused_until"].endswith("+08:00") and status["quotas"]
+
+
+async def test_a_page_that_loads_too_slowly_is_a_timeout_and_no_empty_list(browse, state):
+    state.switches = {"slow"}
+    async with browse(page_seconds=3) as client:
+        text = error_of(await client.call_tool("zhihu_search_content", {"query": "习惯", "source": "browser"}))
+    assert text.startswith("TIMEOUT：")
 
 
 async def test_guests_are_told_how_to_log_in(browse, state):

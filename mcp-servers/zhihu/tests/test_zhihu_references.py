@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from dyber_kit import ServiceError
+from dyber_kit.language import using_language
 
 from zhihu_server.model.references import Reference, References
 
@@ -71,6 +72,14 @@ def test_anything_else_is_refused_with_an_example(text):
     with pytest.raises(ServiceError) as raised:
         REFERENCES.content(text)
     assert "answer:123456" in raised.value.text and raised.value.fields == ("content",)
+
+
+def test_errors_are_in_the_language_of_the_caller():
+    with pytest.raises(ServiceError) as raised:
+        REFERENCES.content("知乎")
+    assert "没有认出知乎的内容" in raised.value.text
+    with using_language("en"):
+        assert "names nothing on Zhihu" in raised.value.text
 
 
 def test_another_kind_is_refused_with_the_tool_for_it():
