@@ -162,6 +162,17 @@ async def test_comments_that_are_refused_leave_the_text(browse, state):
     assert refused.startswith("LOGIN_EXPIRED：") and "zhihu_login_qrcode" in refused
 
 
+async def test_answers_that_need_a_login_end_with_its_error_and_not_with_an_empty_list(browse, state):
+    state.switches = {"feeds-login"}
+    async with browse() as client:
+        arguments = {"question": data.QUESTION, "source": "browser", "answers": 9}
+        few = answer_of(await client.call_tool("zhihu_get_question", arguments))
+        arguments["cursor"] = few["next_cursor"]
+        refused = error_of(await client.call_tool("zhihu_get_question", arguments))
+    assert few["count"] == 3 and not few["complete"] and "next_cursor" in few["warnings"][0]
+    assert refused.startswith("LOGIN_EXPIRED：")
+
+
 async def test_a_captcha_at_the_comments_stops_further_pages(browse, state):
     state.switches = {"comments-captcha"}
     async with browse() as client:

@@ -84,12 +84,14 @@ class SiteReader:
                 raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
             complete = await visit.grow(lambda _: len(results()), ended, limit)
             found = results()
-            if len(found) < limit and visit.refused:
-                raise visit.refused.error()
+            if len(found) < limit and (wall := visit.refused or visit.call_wall):
+                raise wall.error()
+            if not found and not complete:
+                raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
             return found, complete
 
-    async def question(self, account: str, question: Reference, sort: str, limit: int) -> AnswerPage:
-        """Return a question and up to `limit` of its answers."""
+    async def question(self, account: str, question: Reference, sort: str, limit: int, skip: int = 0) -> AnswerPage:
+        """Return a question and up to `limit` of its answers; fewer only when there are more than `skip`."""
         paths = {
             "question": [_STATE, "entities", "questions", question.id],
             "answers": [_STATE, "entities", "answers"],
@@ -119,8 +121,11 @@ class SiteReader:
             complete = await visit.grow(lambda snapshot: len(answers(snapshot)), ended, limit)
             snapshot = await visit.snapshot()
             listed = answers(snapshot) if snapshot else _called(visit, question.id)
-            if len(listed) < limit and (wall := visit.refused or (visit.call_wall if not listed else None)):
+            too_few = len(listed) <= skip and not complete
+            if len(listed) < limit and (wall := visit.refused or (visit.call_wall if too_few else None)):
                 raise wall.error()
+            if too_few:
+                raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
             return AnswerPage(raw, listed[:limit], complete and len(listed) <= limit)
 
     async def content(self, account: str, reference: Reference, comments: int) -> ContentPage:

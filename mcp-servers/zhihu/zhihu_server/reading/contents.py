@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dyber_kit import ServiceError
+from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.calling.cursors import fit_items
 
 from zhihu_server.model.answers import Comments, Content
@@ -74,8 +74,8 @@ class ContentReader:
         kind = f"comments {reference.ref}"
         start = start_of(kind, cursor, MOST_COMMENTS)
         kept, refusal = await self._page(reference, min(start + limit, MOST_COMMENTS), account)
-        if refusal and len(kept.data["comments"]) <= start:
-            raise refusal
+        if not kept.data["complete"] and len(kept.data["comments"]) <= start:
+            raise refusal or ServiceError(ErrorCode.UPSTREAM_CHANGED)
         raw = kept.data["item"]
         question = raw.get("question") if isinstance(raw.get("question"), dict) else {}
         items = self._sources.parser.comments(kept.data["comments"][start : start + limit])
@@ -152,6 +152,6 @@ def _missing(kept: Kept, refusal: ServiceError | None) -> list[str]:
     if refusal:
         reason = tr("Not all comments could be read: {code}, {reason}", code=refusal.code, reason=refusal.message)
         return [reason]
-    if kept.data["complete"] and kept.data["total"] and not kept.data["comments"]:
+    if kept.data["total"] and not kept.data["comments"]:
         return [tr("The site counts comments but shows none; they may be folded or closed")]
     return []

@@ -57,7 +57,7 @@ class QuestionReader:
             return {"items": items, "paging": paging, "official": True}
 
         async def browser() -> dict[str, Any]:
-            return await self.page(account, reference, sort, min(start + answers, MOST_ANSWERS))
+            return await self.page(account, reference, sort, min(start + answers, MOST_ANSWERS), start)
 
         key = f"{kind} {start} {answers} {account}"
         kept = await sources.official_first(source, key, _SECONDS, official, browser)
@@ -65,9 +65,9 @@ class QuestionReader:
             return self._official(kept, reference, by_api, start, answers, verbose, sort)
         return self._page(kept, reference, kind, start, answers, max_chars, verbose)
 
-    async def page(self, account: str, reference: Reference, sort: str, limit: int) -> dict[str, Any]:
+    async def page(self, account: str, reference: Reference, sort: str, limit: int, skip: int = 0) -> dict[str, Any]:
         """Return the raw question, its answers and whether these are all, from the page."""
-        page = await self._sources.site.question(account, reference, sort, limit)
+        page = await self._sources.site.question(account, reference, sort, limit, skip)
         return {"question": page.question, "items": page.answers, "complete": page.complete}
 
     async def raw(self, account: str, reference: Reference, limit: int) -> Kept:

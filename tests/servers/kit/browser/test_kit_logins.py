@@ -30,7 +30,7 @@ LOGIN = LoginPage(
     path="/login",
     code_tool="inn_login_qrcode",
     code_call="/v1/login/create",
-    status_call="/v1/login/status",
+    status_call="/login/status",  # the end of the name suffices
     statuses={1: "confirm", 2: "confirm", 3: "expired"},
 )
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
