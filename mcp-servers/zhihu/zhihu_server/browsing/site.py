@@ -26,6 +26,8 @@ _HOT: Paths = {"hot": [_STATE, "topstory", "hotList"], "me": [_STATE, "currentUs
 _ENTITIES = {"answer": "answers", "article": "articles"}
 # The state is in the page from the start, so a part that is missing after this time does not come.
 _MISSING_SECONDS = 3.0
+# A page's own call that tells who is logged in may take this long.
+_NAME_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -184,6 +186,7 @@ class SiteReader:
     async def visitor(self, account: str) -> str | None:
         """Return the name of the user who is logged in, "" when the site does not tell it, and None for a guest."""
         async with self.visit(account, f"{self._base}/hot", _HOT) as visit:
+            member_since: list[float] = []
 
             def found(snapshot: Snapshot) -> list[str | None] | None:
                 me = visit.last_answer(ME_CALL)
@@ -191,8 +194,12 @@ class SiteReader:
                     return [None]
                 if me.get("name"):
                     return [str(me["name"])]
-                # Guests do not get the hot list.
-                return [""] if snapshot["complete"] and _dicts(snapshot["state"]["hot"]) else None
+                # Guests do not get the hot list. The name comes a little later.
+                if _dicts(snapshot["state"]["hot"]):
+                    member_since.append(time.monotonic())
+                    if member_since[-1] - member_since[0] > _NAME_SECONDS:
+                        return [""]
+                return None
 
             try:
                 return (await visit.until(found))[0]
