@@ -35,7 +35,7 @@ def rest_routes(
     async def search(body: SearchBody) -> list[dict[str, Any]]:
         """Search answers and articles; `likes` are their votes."""
         keyword = required(body.keyword, tr("The keyword must not be empty"))
-        found = await lists.search(keyword, "zhihu", "all", "default", "any", body.limit, "", "auto", True, "")
+        answer = await lists.search(keyword, "zhihu", "all", "default", "any", body.limit, "", "auto", True, "")
         return [
             {
                 "title": item.title,
@@ -44,7 +44,7 @@ def rest_routes(
                 "likes": item.votes,
                 "description": item.excerpt or "",
             }
-            for item in found.items
+            for item in answer.items
         ]
 
     async def analyze(body: AnalyzeBody) -> dict[str, Any]:

@@ -60,11 +60,11 @@ class SiteReader:
         """Return the entries of the hot list."""
         async with self.visit(account, f"{self._base}/hot", _HOT) as visit:
 
-            def found(snapshot: Snapshot) -> list[Raw] | None:
+            def ready(snapshot: Snapshot) -> list[Raw] | None:
                 listed = _dicts(snapshot["state"]["hot"]) or _dicts(visit.last_answer(HOT_CALL).get("data"))
                 return listed or None
 
-            return await visit.until(_soon(visit, found))
+            return await visit.until(_soon(visit, ready))
 
     async def search(self, account: str, query: str, filters: dict[str, str], limit: int) -> tuple[list[Raw], bool]:
         """Return results of a search, and whether these are all.
@@ -85,12 +85,12 @@ class SiteReader:
             if not isinstance(first.get("data"), list):
                 raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
             complete = await visit.grow(lambda _: len(results()), ended, limit)
-            found = results()
-            if len(found) < limit and (wall := visit.refused or visit.call_wall):
+            listed = results()
+            if len(listed) < limit and (wall := visit.refused or visit.call_wall):
                 raise wall.error()
-            if not found and not complete:
+            if not listed and not complete:
                 raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
-            return found, complete
+            return listed, complete
 
     async def question(self, account: str, question: Reference, sort: str, limit: int, skip: int = 0) -> AnswerPage:
         """Return a question and up to `limit` of its answers; fewer only when there are more than `skip`."""
@@ -102,7 +102,7 @@ class SiteReader:
         address = self._references.url(question) + ("/answers/updated" if sort == "updated" else "")
         async with self.visit(account, address, paths) as visit:
 
-            def found(snapshot: Snapshot) -> Raw | None:
+            def ready(snapshot: Snapshot) -> Raw | None:
                 raw = snapshot["state"]["question"]
                 return raw if isinstance(raw, dict) and raw.get("title") else None
 
@@ -110,7 +110,7 @@ class SiteReader:
                 listed = _in_order(snapshot["state"]["answers"], snapshot["state"]["order"], question.id)
                 return _merged([*listed, *_called(visit, question.id)])
 
-            raw = await visit.until(_soon(visit, found))
+            raw = await visit.until(_soon(visit, ready))
             total = raw.get("answerCount")
             if limit == 0 or total == 0:
                 return AnswerPage(raw, [], total == 0)
@@ -140,11 +140,11 @@ class SiteReader:
         try:
             async with self.visit(account, self._references.url(reference), paths) as visit:
 
-                def found(snapshot: Snapshot) -> Raw | None:
+                def ready(snapshot: Snapshot) -> Raw | None:
                     raw = snapshot["state"]["item"]
                     return raw if isinstance(raw, dict) and isinstance(raw.get("content"), str) else None
 
-                page = ContentPage(await visit.until(_soon(visit, found)))
+                page = ContentPage(await visit.until(_soon(visit, ready)))
                 if comments:
                     listed = await read_comments(visit, reference, comments, page.item.get("commentCount"))
                     page = replace(page, comments=listed)
@@ -165,11 +165,11 @@ class SiteReader:
         path = {"answers": "/answers", "articles": "/posts"}.get(tab, "")
         async with self.visit(account, self._references.url(user) + path, paths) as visit:
 
-            def found(snapshot: Snapshot) -> Raw | None:
+            def ready(snapshot: Snapshot) -> Raw | None:
                 raw = snapshot["state"]["user"]
                 return raw if isinstance(raw, dict) and raw.get("name") else None
 
-            raw = await visit.until(_soon(visit, found))
+            raw = await visit.until(_soon(visit, ready))
             total = raw.get({"answers": "answerCount", "articles": "articlesCount"}.get(tab, ""))
             if not tab or total == 0:
                 return raw, []
@@ -178,8 +178,8 @@ class SiteReader:
                 name = f"/members/{user.id}/{tab}"
                 called = [entry for answer in visit.answers.get(name, []) for entry in _dicts(answer.get("data"))]
                 entities = snapshot["state"]["listed"]
-                own = [entry for entry in _dicts(list((entities or {}).values())) if _is_by(entry, user.id)]
-                return _merged([*own, *called]) or None
+                written = [entry for entry in _dicts(list((entities or {}).values())) if _is_by(entry, user.id)]
+                return _merged([*written, *called]) or None
 
             return raw, await visit.until(_soon(visit, listed))
 
@@ -188,7 +188,7 @@ class SiteReader:
         async with self.visit(account, f"{self._base}/hot", _HOT) as visit:
             member_since: list[float] = []
 
-            def found(snapshot: Snapshot) -> list[str | None] | None:
+            def ready(snapshot: Snapshot) -> list[str | None] | None:
                 me = visit.last_answer(ME_CALL)
                 if me.get("user_type") == "guest":
                     return [None]
@@ -202,7 +202,7 @@ class SiteReader:
                 return None
 
             try:
-                return (await visit.until(found))[0]
+                return (await visit.until(ready))[0]
             except ServiceError as error:
                 if error.code is ErrorCode.LOGIN_REQUIRED:
                     return None
@@ -230,7 +230,7 @@ def _soon(visit: Visit, find: Callable[[Snapshot], Value | None]) -> Callable[[S
     """Return `find`, but give up a few seconds after a page without a wall is complete and still lacks the data."""
     since: list[float] = []
 
-    def found(snapshot: Snapshot) -> Value | None:
+    def ready(snapshot: Snapshot) -> Value | None:
         value = find(snapshot)
         if value is None and snapshot["complete"] and snapshot["has_state"] and not visit.wall(snapshot):
             since.append(time.monotonic())
@@ -240,7 +240,7 @@ def _soon(visit: Visit, find: Callable[[Snapshot], Value | None]) -> Callable[[S
                 )
         return value
 
-    return found
+    return ready
 
 
 def _dicts(value: Any) -> list[Raw]:

@@ -90,10 +90,10 @@ class References:
         """
         if re.fullmatch(r"\d{1,20}", text.strip()):
             return Reference("question", text.strip())
-        found = self.find(text)
-        if found and found.kind == "answer" and found.question:
-            return Reference("question", found.question)
-        return self._checked(text, found, ("question",), "question", tr_lazy("question:123456, or a link to it"))
+        reference = self.find(text)
+        if reference and reference.kind == "answer" and reference.question:
+            return Reference("question", reference.question)
+        return self._checked(text, reference, ("question",), "question", tr_lazy("question:123456, or a link to it"))
 
     def content(self, text: str) -> Reference:
         """Return the answer or article that a text names. Raises ServiceError: INVALID_ARGUMENT."""
@@ -106,23 +106,23 @@ class References:
         Raises:
             ServiceError: INVALID_ARGUMENT.
         """
-        found = self.find(text)
-        if found is None and (match := re.fullmatch(rf"@?{_TOKEN}", text.strip(), re.ASCII)):
+        reference = self.find(text)
+        if reference is None and (match := re.fullmatch(rf"@?{_TOKEN}", text.strip(), re.ASCII)):
             return Reference("user", match[1])
-        return self._checked(text, found, ("user",), "user", tr_lazy("user:zhihuadmin, or a link to the profile"))
+        return self._checked(text, reference, ("user",), "user", tr_lazy("user:zhihuadmin, or a link to the profile"))
 
     def _checked(
-        self, text: str, found: Reference | None, kinds: Collection[str], argument: str, example: Text
+        self, text: str, reference: Reference | None, kinds: Collection[str], argument: str, example: Text
     ) -> Reference:
-        if found is None:
+        if reference is None:
             link = self._link(text)
             if link and _OTHERS.search(f"{link}/"):
                 _refuse(argument, tr_lazy("Ideas, videos, topics, columns and collections are not supported"), example)
             _refuse(argument, tr_lazy("The argument names nothing on Zhihu"), example)
-        if found.kind not in kinds:
-            tool = tr_lazy("use {tool} for {ref}", tool=_TOOLS[found.kind], ref=found.ref)
-            _refuse(argument, tr_lazy("{ref} is of another kind", ref=found.ref), tool)
-        return found
+        if reference.kind not in kinds:
+            tool = tr_lazy("use {tool} for {ref}", tool=_TOOLS[reference.kind], ref=reference.ref)
+            _refuse(argument, tr_lazy("{ref} is of another kind", ref=reference.ref), tool)
+        return reference
 
     def _link(self, text: str) -> str | None:
         """Return the path of the first link in a text that leads to the site, with a slash at its start."""

@@ -109,8 +109,8 @@ class ContentReader:
 
         async def load() -> dict[str, Any]:
             page = await self._sources.site.content(account, reference, comments)
-            found = page.comments
-            data = {"item": page.item, "comments": found.items, "complete": found.complete, "total": found.total}
+            listed = page.comments
+            data = {"item": page.item, "comments": listed.items, "complete": listed.complete, "total": listed.total}
             if page.refusal:
                 raise _PartlyRead(page.refusal, data)
             return data

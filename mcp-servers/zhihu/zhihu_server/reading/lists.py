@@ -98,8 +98,8 @@ class ListReader:
             return {"items": await sources.official.search(query, MAX_SEARCH), "official": True}
 
         async def browser() -> dict[str, Any]:
-            found, complete = await sources.site.search(account, query, filters, min(start + limit, MOST_RESULTS))
-            return {"items": found, "complete": complete}
+            results, complete = await sources.site.search(account, query, filters, min(start + limit, MOST_RESULTS))
+            return {"items": results, "complete": complete}
 
         key = f"{listed} {start + limit} {account}" if source == "browser" else listed
         kept = await sources.official_first(source, key, _SEARCH_SECONDS, official, browser)

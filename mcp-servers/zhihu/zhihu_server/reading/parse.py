@@ -124,8 +124,8 @@ class Parser:
         """Return the excerpts of answers that the official API has."""
         items = []
         for entry in entries:
-            found = self._references.find(str(entry.get("Url")))
-            token = entry.get("ContentToken") or (found.id if found and found.kind == "answer" else None)
+            linked = self._references.find(str(entry.get("Url")))
+            token = entry.get("ContentToken") or (linked.id if linked and linked.kind == "answer" else None)
             if not token:
                 continue
             reference = Reference("answer", str(token), question.id)
