@@ -39,7 +39,7 @@ class LoginPage:
         opener: Selector of what guests click to see the code, on pages that do not always show it unasked.
         code_call: Name of the call that gets a code, as in `Visit.answers`.
         code_field: Field of its answer with the content of the code.
-        status_call: Name of the call that asks whether the code was scanned.
+        status_call: End of the name of the call that asks whether the code was scanned.
         status_field: Field of its answer with the status.
         statuses: `confirm` or `expired`, by status; any other status is `scan`.
         proof_paths: Starts of the paths of pages that want a second proof.

@@ -204,13 +204,18 @@ class Logins:
                 self._progress = None
                 logger.info("logged in", extra={"account": account})
                 return
-            status = visit.last_answer(self._login.status_call).get(self._login.status_field)
-            step = self._login.step_of(snapshot, status, _is_captcha(visit.refused))
+            step = self._login.step_of(snapshot, self._status(visit), _is_captcha(visit.refused))
             if step == "expired":
                 break
             self._progress = Progress(step, True, until)
         self._end("expired")
         logger.info("the code was not scanned in time", extra={"account": account})
+
+    def _status(self, visit: Visit) -> object:
+        """Return the platform's last status of the code; some calls for it have the code's id in their names."""
+        end = self._login.status_call
+        names = [name for name in visit.answers if end and name.endswith(end)]
+        return visit.last_answer(names[-1]).get(self._login.status_field) if names else None
 
     def _end(self, step: Step) -> None:
         if self._progress is not None:

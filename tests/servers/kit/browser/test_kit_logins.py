@@ -33,7 +33,7 @@ LOGIN = LoginPage(
     code_tool="inn_login_qrcode",
     opener="button",
     code_call="/v1/login/create",
-    status_call="/v1/login/status",
+    status_call="/login/status",  # the end of the name suffices
     statuses={1: "confirm", 2: "confirm", 3: "expired"},
 )
 NOW = datetime(2026, 11, 29, tzinfo=UTC)

@@ -1,0 +1,1 @@
+"""Computes figures about a question."""

@@ -1,0 +1,1 @@
+"""Logs accounts in, and tells the state of the service."""

@@ -1,0 +1,1 @@
+"""Asks the official API of Zhihu."""

@@ -1,0 +1,1 @@
+"""Answers the tools from the official API, the pages and the cache."""

@@ -1,0 +1,165 @@
+"""Reads the hot list, searches, and has Zhihu generate an answer."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from dyber_kit import ErrorCode, ServiceError
+from dyber_kit.calling.cursors import fit_items
+
+from zhihu_server.model.answers import Generated, HotList, SearchResults
+from zhihu_server.official.api import MAX_SEARCH, MAX_WEB_SEARCH, Model
+from zhihu_server.reading.common import Source, Sources, cursor_at, now, start_of
+from zhihu_server.texts import tr, tr_lazy
+
+Scope = Literal["zhihu", "web"]
+Kind = Literal["all", "answer", "article"]
+Sort = Literal["default", "votes", "newest"]
+Period = Literal["any", "day", "week", "month", "three_months", "half_year", "year"]
+
+#: Zhihu allows some accounts only a few requests for the hot list per day.
+HOT_SECONDS = 900.0
+_SEARCH_SECONDS = 300.0
+_SORTS: dict[Sort, str] = {"votes": "upvoted_count", "newest": "created_time"}
+_PERIODS: dict[Period, str] = {
+    "day": "a_day",
+    "week": "a_week",
+    "month": "a_month",
+    "three_months": "three_months",
+    "half_year": "half_a_year",
+    "year": "a_year",
+}
+#: Pages of results load while scrolling, so that later ones take long.
+MOST_RESULTS = 100
+
+
+class ListReader:
+    """Answers the tools for the hot list and for searches."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+
+    async def hot(self, limit: int, source: Source, verbose: bool, account: str) -> HotList:
+        """Return the first entries of the hot list. Raises ServiceError."""
+        sources = self._sources
+
+        async def official() -> dict[str, Any]:
+            return {"items": await sources.official.hot_list()}
+
+        async def browser() -> dict[str, Any]:
+            return {"items": await sources.site.hot_list(account)}
+
+        kept = await sources.official_first(source, "hot", HOT_SECONDS, official, browser)
+        items = sources.parser.hot(kept.data["items"], verbose)
+        if kept.data["items"] and not items:
+            raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
+        kept_items = fit_items(items[:limit], sources.max_list_chars)
+        return HotList(**kept.frame, items=kept_items, count=len(kept_items))
+
+    async def search(
+        self,
+        query: str,
+        scope: Scope,
+        kind: Kind,
+        sort: Sort,
+        period: Period,
+        limit: int,
+        cursor: str,
+        source: Source,
+        verbose: bool,
+        account: str,
+    ) -> SearchResults:
+        """Return results from the official API, or from the page when only the page has what is asked for.
+
+        Raises:
+            ServiceError: Zhihu's refusal.
+        """
+        filters = {
+            **({"vertical": kind} if kind != "all" else {}),
+            **({"sort": _SORTS[sort]} if sort != "default" else {}),
+            **({"time_interval": _PERIODS[period]} if period != "any" else {}),
+        }
+        if scope == "web":
+            return await self._web(query, filters, limit, verbose)
+        listed = f"search {query} {sorted(filters.items())}"
+        start = start_of(listed, cursor, MOST_RESULTS)
+        if source == "auto" and (filters or start):
+            source = "browser"
+        if source == "official" and start:
+            raise ServiceError(
+                ErrorCode.INVALID_ARGUMENT,
+                tr_lazy("The official search has no further pages"),
+                tr_lazy("Use source=browser to go on"),
+                fields=["source"],
+            )
+        sources = self._sources
+
+        async def official() -> dict[str, Any]:
+            return {"items": await sources.official.search(query, MAX_SEARCH), "official": True}
+
+        async def browser() -> dict[str, Any]:
+            results, complete = await sources.site.search(account, query, filters, min(start + limit, MOST_RESULTS))
+            return {"items": results, "complete": complete}
+
+        key = f"{listed} {start + limit} {account}" if source == "browser" else listed
+        kept = await sources.official_first(source, key, _SEARCH_SECONDS, official, browser)
+        answer = SearchResults(
+            **kept.frame, items=[], count=0, applied={"scope": scope}, complete=bool(kept.data.get("complete"))
+        )
+        if kept.data.get("official"):
+            items = sources.parser.official_results(kept.data["items"], web=False, verbose=verbose)[:limit]
+            answer.complete = len(items) < limit
+            if filters:
+                answer.warnings.append(tr("The official search has no filters; kind, sort and period did nothing"))
+            if len(items) < limit and limit > MAX_SEARCH:
+                answer.complete = False
+                answer.warnings.append(
+                    tr("The official search has at most {most} results; source=browser has more", most=MAX_SEARCH)
+                )
+            answer.items = fit_items(items, sources.max_list_chars)
+        else:
+            answer.applied |= {"kind": kind, "sort": sort, "period": period}
+            every = sources.parser.page_results(kept.data["items"], verbose)
+            wanted = every[start : start + limit]
+            answer.items = fit_items(wanted, sources.max_list_chars)
+            reached = start + len(answer.items)
+            answer.complete = answer.complete and reached >= len(every)
+            if answer.items and not answer.complete and reached < MOST_RESULTS:
+                answer.next_cursor = cursor_at(listed, reached)
+        answer.count = len(answer.items)
+        return answer
+
+    async def _web(self, query: str, filters: dict[str, str], limit: int, verbose: bool) -> SearchResults:
+        sources = self._sources
+
+        async def official() -> dict[str, Any]:
+            return {"items": await sources.official.search_web(query, MAX_WEB_SEARCH, "")}
+
+        kept = await sources.kept("official", f"web {query}", _SEARCH_SECONDS, official)
+        items = sources.parser.official_results(kept.data["items"], web=True, verbose=verbose)[:limit]
+        fitting = fit_items(items, sources.max_list_chars)
+        answer = SearchResults(
+            **kept.frame,
+            items=fitting,
+            count=len(fitting),
+            applied={"scope": "web"},
+            complete=len(kept.data["items"]) < MAX_WEB_SEARCH and len(fitting) == len(kept.data["items"]),
+        )
+        if filters:
+            answer.warnings.append(tr("The official search has no filters; kind, sort and period did nothing"))
+        return answer
+
+    async def ask(self, query: str, model: Model) -> Generated:
+        """Return a generated text. Raises ServiceError."""
+        text = await self._sources.official.ask(query, model)
+        cleaned = self._sources.parser.text(text, 12_000)
+        if not cleaned.text:
+            raise ServiceError(ErrorCode.UPSTREAM_CHANGED, tr_lazy("Zhihu generated an empty text"))
+        return Generated(
+            source="official",
+            fetched_at=now(),
+            warnings=[tr("This text is generated and may be wrong; check it with zhihu_search_content")],
+            text=cleaned.text,
+            model=model,
+            truncated=cleaned.truncated,
+        )

@@ -1,0 +1,1 @@
+"""Declares what agents and users see: tools and prompts."""
