@@ -29,6 +29,7 @@ class LoginPage:
 
     Attributes:
         path: Path of the page that shows the code to guests.
+        origin: Origin of that page, where it is on another site than the platform's `base_url`; else "".
         code_tool: The tool that gets a new code, such as `xhs_login_qrcode`.
         paths: The parts of the page's state that `member` needs.
         member: Returns whether the visitor is logged in, and None while the page does not say; without it, the
@@ -51,6 +52,7 @@ class LoginPage:
     status_field: str = "status"
     statuses: Mapping[object, Step] = field(default_factory=dict)
     proof_paths: Sequence[str] = ()
+    origin: str = ""
 
     def step_of(self, snapshot: Snapshot, code_status: object, captcha: bool) -> Step:
         """Return what the login page waits for.

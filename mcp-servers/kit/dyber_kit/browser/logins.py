@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from playwright.async_api import Error as PlaywrightError
+
 from dyber_kit.browser.login_steps import LoginPage, Step
 from dyber_kit.browser.pages import Pages
 from dyber_kit.browser.qr import as_png, as_text, read_rows
@@ -130,7 +132,7 @@ class Logins:
 
     async def _show(self, account: str, visit: Visit, replaced: Step | None) -> Code | None:
         async with self._pages.turn(account):
-            await visit.open(f"{self._settings.base_url}{self._login.path}")
+            await visit.open(f"{self._login.origin or self._settings.base_url}{self._login.path}")
             if await self._starts_logged_in(visit):
                 return None
             source, png = await self._picture(visit)
@@ -158,12 +160,27 @@ class Logins:
                     return source, base64.b64decode(source.partition("base64,")[2], validate=True)
                 except binascii.Error:
                     break
+            if source.startswith(("http:", "https:")) and (png := await self._drawn(visit)):
+                return f"data:image/png;base64,{base64.b64encode(png).decode()}", png
             if wall := visit.call_wall or visit.refused:
                 raise wall.error()
             await asyncio.sleep(_SHOW_POLL_SECONDS)
         raise ServiceError(
             ErrorCode.UPSTREAM_CHANGED, "登录页面没有显示二维码", "请稍后重试；或导入 Cookie，见 README 的“先登录”"
         )
+
+    async def _drawn(self, visit: Visit) -> bytes | None:
+        """Return the code as the page draws it; None while its picture, which has an address, is still loading.
+
+        The picture may be of another site, whose bytes scripts in the page cannot read.
+        """
+        picture = visit.page.locator(self._pages.platform.layout.login_code).locator("visible=true").first
+        try:
+            if not await picture.evaluate("(image) => image.complete && image.naturalWidth > 0"):
+                return None
+            return await picture.screenshot(type="png", timeout=self._settings.page_seconds * 1000 / 4)
+        except PlaywrightError:
+            return None
 
     def _address(self, url: Any) -> str | None:
         """Return the content of the code when it is an address of the platform, else None."""
