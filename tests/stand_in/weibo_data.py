@@ -39,10 +39,11 @@ def user(uid: str = UID, name: str = NAME, **more: Any) -> dict[str, Any]:
 
 def profile(**more: Any) -> dict[str, Any]:
     """Return a user as the call for profiles has it."""
-    return user(
-        description="写点东西 <b>真的</b>", location="北京 海淀区", gender="m", followers_count=26712000,
-        followers_count_str="2671.2万", friends_count=321, statuses_count=5246, **more,
-    )  # fmt: skip
+    about = {
+        "description": "写点东西 <b>真的</b>", "location": "北京 海淀区", "gender": "m", "followers_count": 26712000,
+        "followers_count_str": "2671.2万", "friends_count": 321, "statuses_count": 5246,
+    }  # fmt: skip
+    return user(**{**about, **more})
 
 
 def post(mid: str, text: str = "", **more: Any) -> dict[str, Any]:

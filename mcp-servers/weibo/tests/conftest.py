@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,7 +108,7 @@ def service(shared_service: str, state: WeiboState) -> str:
 def ask(service: str) -> Ask:
     """Return a function that calls a tool and returns its answer; `at` chooses another service."""
 
-    async def asked(tool: str, at: str = service, **arguments: Any) -> dict[str, Any]:
+    async def asked(tool: str, at: str | ServiceApp = service, **arguments: Any) -> dict[str, Any]:
         result = await called(at, tool, arguments)
         assert not result.is_error, result.content[0].text
         return result.structured_content
@@ -120,7 +120,7 @@ def ask(service: str) -> Ask:
 def refusal(service: str) -> Refused:
     """Return a function that calls a tool and returns the text of its error; `at` chooses another service."""
 
-    async def asked(tool: str, at: str = service, **arguments: Any) -> str:
+    async def asked(tool: str, at: str | ServiceApp = service, **arguments: Any) -> str:
         result = await called(at, tool, arguments)
         assert result.is_error, result.structured_content
         return result.content[0].text
@@ -128,12 +128,7 @@ def refusal(service: str) -> Refused:
     return asked
 
 
-@asynccontextmanager
-async def connected(base: str) -> AsyncIterator[Client]:
-    async with Client(f"{base}/mcp") as client:
-        yield client
-
-
-async def called(base: str, tool: str, arguments: dict[str, Any]) -> CallToolResult:
-    async with connected(base) as client:
+async def called(at: str | ServiceApp, tool: str, arguments: dict[str, Any]) -> CallToolResult:
+    """Call a tool of a running service; or of an application without its browser, which the official API suffices."""
+    async with Client(f"{at}/mcp" if isinstance(at, str) else at.mcp) as client:
         return await client.call_tool(f"weibo_{tool}", arguments)
