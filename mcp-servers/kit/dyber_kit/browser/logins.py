@@ -27,6 +27,7 @@ logger = logging.getLogger("dyber.logins")
 _POLL_SECONDS = 1.0
 _SHOW_POLL_SECONDS = 0.2
 _MAX_URL_CHARS = 500
+_MAX_PICTURE_BYTES = 512 * 1024
 
 
 @dataclass(frozen=True)
@@ -160,40 +161,44 @@ class Logins:
                     return source, base64.b64decode(source.partition("base64,")[2], validate=True)
                 except binascii.Error:
                     break
-            if source.startswith(("http:", "https:")) and (png := await self._drawn(visit)):
-                return f"data:image/png;base64,{base64.b64encode(png).decode()}", png
+            if source.startswith(("http:", "https:")):
+                return await self._fetched(visit, source)
             if wall := visit.call_wall or visit.refused:
                 raise wall.error()
             await asyncio.sleep(_SHOW_POLL_SECONDS)
-        raise ServiceError(
-            ErrorCode.UPSTREAM_CHANGED, "登录页面没有显示二维码", "请稍后重试；或导入 Cookie，见 README 的“先登录”"
-        )
+        raise _no_code()
 
-    async def _drawn(self, visit: Visit) -> bytes | None:
-        """Return the code as the page draws it; None while its picture, which has an address, is still loading.
+    async def _fetched(self, visit: Visit, url: str) -> tuple[str, bytes]:
+        """Return a picture of the platform as a `data:` URL and as bytes; the browser itself loads no pictures.
 
-        The picture may be of another site, whose bytes scripts in the page cannot read.
+        Raises:
+            ServiceError: UPSTREAM_CHANGED when there is no small picture at the address.
         """
-        picture = visit.page.locator(self._pages.platform.layout.login_code).locator("visible=true").first
-        try:
-            if not await picture.evaluate("(image) => image.complete && image.naturalWidth > 0"):
-                return None
-            return await picture.screenshot(type="png", timeout=self._settings.page_seconds * 1000 / 4)
-        except PlaywrightError:
-            return None
+        if self._is_of_platform(url):
+            try:
+                answer = await visit.page.context.request.get(url, timeout=self._settings.page_seconds * 1000 / 2)
+                kind, picture = answer.headers.get("content-type", "").partition(";")[0], await answer.body()
+                if answer.ok and kind.startswith("image/") and len(picture) <= _MAX_PICTURE_BYTES:
+                    return f"data:{kind};base64,{base64.b64encode(picture).decode()}", picture
+            except PlaywrightError:
+                logger.warning("the picture of the code was not loaded")
+        raise _no_code()
 
     def _address(self, url: Any) -> str | None:
         """Return the content of the code when it is an address of the platform, else None."""
         if not isinstance(url, str) or len(url) > _MAX_URL_CHARS or not url.isascii() or not url.isprintable():
             return None
+        return url if self._is_of_platform(url) else None
+
+    def _is_of_platform(self, url: str) -> bool:
         try:
             parts = urlsplit(url)
         except ValueError:
-            return None
+            return False
         host = (parts.hostname or "").rstrip(".")
         domains = (*self._pages.platform.domains, urlsplit(self._settings.base_url).hostname)
         of_platform = any(host == domain or host.endswith(f".{domain}") for domain in domains)
-        return url if parts.scheme in ("http", "https") and of_platform else None
+        return parts.scheme in ("http", "https") and of_platform
 
     async def _wait(self, account: str, visit: Visit, until: datetime) -> None:
         """Watch the page until a user is logged in or the code has expired."""
@@ -241,6 +246,12 @@ class Logins:
     async def _has_login_cookie(self, visit: Visit) -> bool:
         name = self._pages.platform.login_cookie
         return any(cookie.get("name") == name and cookie.get("value") for cookie in await visit.page.context.cookies())
+
+
+def _no_code() -> ServiceError:
+    return ServiceError(
+        ErrorCode.UPSTREAM_CHANGED, "登录页面没有显示二维码", "请稍后重试；或导入 Cookie，见 README 的“先登录”"
+    )
 
 
 def _is_captcha(wall: Wall | None) -> bool:
