@@ -128,6 +128,12 @@ def refusal(service: str) -> Refused:
     return asked
 
 
+@pytest.fixture
+def call() -> Callable[..., Awaitable[CallToolResult]]:
+    """Return a function that calls a tool and returns its result."""
+    return called
+
+
 async def called(at: str | ServiceApp, tool: str, arguments: dict[str, Any]) -> CallToolResult:
     """Call a tool of a running service; or of an application without its browser, which the official API suffices."""
     async with Client(f"{at}/mcp" if isinstance(at, str) else at.mcp) as client:

@@ -6,7 +6,6 @@ import asyncio
 import io
 
 import pytest
-from conftest import called
 from dyber_kit import Settings
 
 from tests.stand_in.running import free_port
@@ -23,9 +22,12 @@ def own_service(serve, state, tmp_path):
         yield base
 
 
-async def test_a_login_by_qr_code_is_seen_when_it_is_confirmed(own_service, ask, state, tmp_path):
-    result = await called(own_service, "login_qrcode", {})
-    picture, drawing = result.content[0], result.content[1]
+async def test_a_login_by_qr_code_is_seen_when_it_is_confirmed(own_service, ask, call, state, tmp_path):
+    result = await call(own_service, "login_qrcode", {})
+    assert not result.is_error, result.content
+    picture = next(part for part in result.content if part.type == "image")
+    drawing = next(part for part in result.content if "█" in getattr(part, "text", ""))
+    assert not result.is_error, result.content
     assert (result.structured_content["logged_in"], picture.mime_type) == (False, "image/png")
     assert drawing.text.count("\n") == (len(QR_ROWS) + 4) // 2
     waiting = await ask("login_status", at=own_service)
@@ -36,16 +38,16 @@ async def test_a_login_by_qr_code_is_seen_when_it_is_confirmed(own_service, ask,
     await reaches(ask, own_service, None)
     status = await ask("login_status", at=own_service)
     assert (status["logged_in"], status["nickname"], status["user_id"]) == (True, "测试博主", "1795308214")
-    again = await called(own_service, "login_qrcode", {})
+    again = await call(own_service, "login_qrcode", {})
     assert again.structured_content["logged_in"] and MEMBER not in str(result) + str(again)
     stored = tmp_path / "storage_state.json"
     assert MEMBER in stored.read_text() and stored.stat().st_mode & 0o777 == 0o600
     assert (await ask("search_posts", at=own_service, keyword="手机", limit=1))["count"] == 1
 
 
-async def test_an_expired_code_is_told_and_another_one_replaces_it(own_service, ask, state):
-    await called(own_service, "login_qrcode", {})
-    second = await called(own_service, "login_qrcode", {})
+async def test_an_expired_code_is_told_and_another_one_replaces_it(own_service, ask, call, state):
+    await call(own_service, "login_qrcode", {})
+    second = await call(own_service, "login_qrcode", {})
     assert second.structured_content["replaced"] and "已作废" in second.structured_content["next_step"]
     state.scan = 50114004
     await reaches(ask, own_service, "expired")

@@ -11,7 +11,7 @@ from dyber_kit.upstream.privacy import Privacy
 
 from tests.stand_in import weibo_data as data
 
-from weibo_server.browsing.walls import checked
+from weibo_server.browsing.walls import EMPTY, checked
 from weibo_server.reading.parse import Parser, long_text, picture_urls
 
 NOW = datetime(2026, 11, 29, 12, 0, tzinfo=SHANGHAI)
@@ -121,7 +121,7 @@ def test_privacy_hides_who_wrote():
     post = parser.post(data.posts()[data.LONG], NOW)
     shown = parser.comments([data.comment(1)], NOW)[0]
     profile = parser.user(data.profile())
-    assert (post.author, post.region) == ("测**", None)
+    assert (post.author, post.region, post.url) == ("测**", None, f"https://weibo.com/detail/{data.LONG}")
     assert post.user_id.startswith("u_") and data.UID not in post.user_id
     assert (shown.author, shown.region) == ("网**", None)
     assert {"description", "location", "url", "gender"}.isdisjoint(profile)
@@ -149,4 +149,4 @@ def test_each_refusal_of_the_site_has_its_code(body, code):
 
 def test_an_empty_list_is_no_refusal():
     for words in ("这里还没有内容", "快来发表你的评论吧"):
-        assert checked({"ok": 0, "msg": words, "data": {"cards": []}}) == {"ok": 1}
+        assert checked({"ok": 0, "msg": words, "data": {"cards": []}}) is EMPTY

@@ -12,6 +12,8 @@ LOGIN_STEP = (
     "请调用 weibo_login_qrcode，让用户用微博 App 扫码登录（建议使用专门的账号）；"
     "也可由管理员导入 Cookie，见微博服务 README 的“先登录”"
 )
+#: Stands for an answer in which the site says that there is nothing.
+EMPTY: Mapping[str, Any] = {"ok": 1, "data": None}
 #: Statuses of the QR code of a login; they are answers, and no refusals.
 CODE_STATUSES = ("20000000", "20000001", "50114001", "50114002", "50114004")
 #: What the site says in place of an empty list.
@@ -70,7 +72,7 @@ WALLS = Walls(
 
 
 def checked(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return an answer of the site with data, or an empty answer when the site says that there is none.
+    """Return an answer of the site with data, or EMPTY when the site says that there is none.
 
     The field `ok` is 1 for success, -100 where a login or a human is required, and 0 for everything else, also for
     empty lists.
@@ -89,6 +91,6 @@ def checked(body: Mapping[str, Any]) -> Mapping[str, Any]:
     if state is None or (not shown and "data" not in body):
         raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
     if any(text in shown for text in _EMPTY_TEXTS):
-        return {"ok": 1}
+        return EMPTY
     meaning = next((meaning for text, meaning in _TEXTS.items() if text in shown), ErrorCode.ACCESS_RESTRICTED)
     raise WALLS.wall(meaning, shown=shown, guessed=True).error()

@@ -12,7 +12,7 @@ from dyber_kit.browser.pages import Pages
 from dyber_kit.browser.walls import platform_words
 
 from weibo_server.browsing.platform import MOBILE_LIST, POSTS, POSTS_WITH_VIDEO, PROFILE, TIMELINE
-from weibo_server.browsing.walls import checked
+from weibo_server.browsing.walls import EMPTY, checked
 from weibo_server.model.answers import PostItem, PostList
 from weibo_server.model.references import UserReference
 from weibo_server.reading.memory import Memory, stamp
@@ -69,7 +69,7 @@ class ListReader:
                         if number == 1
                         else await page.ask(MOBILE_LIST, {**params, "page": number})
                     )
-                    posts = self._parser.posts(_posts_of_cards(body), datetime.now(UTC))
+                    posts = self._parser.posts(_posts_in(_listed(body, "cards")), datetime.now(UTC))
                     return SitePage(posts, {"page": number + 1} if posts else None)
 
                 part = await self._part(kind, cursor, limit, load_page, verbose)
@@ -94,18 +94,15 @@ class ListReader:
 
                 async def load_page(position: Position) -> SitePage[PostItem]:
                     body, following, as_guest = await self._posts_page(page, uid, position)
-                    data = body.get("data", {})
-                    sent = data.get("list", []) if isinstance(data, dict) else None
-                    if not isinstance(sent, list):
-                        raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
-                    warnings[:] = list(dict.fromkeys([*warnings, *_posts_warnings(data, as_guest)]))
+                    sent = _listed(body, "list")
+                    warnings[:] = list(dict.fromkeys([*warnings, *_posts_warnings(body, as_guest)]))
                     posts = self._parser.posts(sent, datetime.now(UTC))
                     return SitePage(posts, following if posts else None)
 
                 part = await self._part(kind, cursor, limit, load_page, verbose)
             if not part.items and not start.position and not warnings:
                 warnings.append(tr("This user shows no posts"))
-            return _answer(part, {"user": uid}, warnings)
+            return _answer(part, {"user": self._parser.privacy.user_id(uid) or ""}, warnings)
 
         key = f"{account}:{kind}:{limit}:{cursor}:{verbose}"
         return await self._memory.answer(PostList, key, _POSTS_SECONDS, load)
@@ -161,12 +158,15 @@ class ListReader:
         return body, None if following in _NO_CURSORS else {"cursor": following}, True
 
 
-def _posts_of_cards(body: Body) -> list[Any]:
-    data = body.get("data", {})
-    cards = data.get("cards", []) if isinstance(data, dict) else None
-    if not isinstance(cards, list):
+def _listed(body: Body, name: str) -> list[Any]:
+    """Return a list of an answer. Raises ServiceError: UPSTREAM_CHANGED when the answer has none."""
+    if body is EMPTY:
+        return []
+    data = body.get("data")
+    listed = data.get(name) if isinstance(data, dict) else None
+    if not isinstance(listed, list):
         raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
-    return list(_posts_in(cards))
+    return listed
 
 
 def _posts_in(cards: list[Any]) -> Iterator[Any]:
@@ -195,11 +195,11 @@ def _uid_of(user: Body) -> str:
     return uid
 
 
-def _posts_warnings(data: Body, as_guest: bool) -> list[str]:
+def _posts_warnings(body: Body, as_guest: bool) -> list[str]:
     warnings = [tr("Not logged in: Weibo shows guests only the posts with a video")] if as_guest else []
-    hint = data.get("bottom_tips_text") if data.get("bottom_tips_visible") else None
-    if isinstance(hint, str) and hint:
-        warnings.append(tr("Weibo says: {words}", words=platform_words(hint)))
+    hint = platform_words(_field(body, "bottom_tips_text")) if _field(body, "bottom_tips_visible") else ""
+    if hint:
+        warnings.append(tr("Weibo says: {words}", words=hint))
     return warnings
 
 

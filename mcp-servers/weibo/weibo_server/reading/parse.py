@@ -86,7 +86,8 @@ class Parser:
             region=None if self.privacy.enabled else region(raw.get("region_name")),
             device=clean_text(raw.get("source"), _NAME_CHARS).text or None,
             tags=tags(raw, text.text),
-            url=post_url(mid, _id(user)),
+            # The usual address of a post contains the number of its author.
+            url=post_url(mid, "" if self.privacy.enabled else _id(user)),
         )
 
     def name(self, user: Raw) -> str | None:

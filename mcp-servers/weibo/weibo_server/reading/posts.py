@@ -9,6 +9,7 @@ from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser.pages import Pages
 
 from weibo_server.browsing.platform import COMMENTS, LONG_TEXT, PROFILE, SHOW
+from weibo_server.browsing.walls import EMPTY
 from weibo_server.config import WeiboSettings
 from weibo_server.model.answers import Comment, CommentList, Post, User
 from weibo_server.model.references import PostReference, UserReference, bid_of, parse_post, parse_user
@@ -184,7 +185,7 @@ class PostReader:
                 if is_own
                 else await page.ask(COMMENTS, {**params, "max_id": max_id or 0})
             )
-            sent = body.get("data", [])
+            sent = [] if body is EMPTY else body.get("data")
             if not isinstance(sent, list):
                 raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
             following = str(body.get("max_id") or "0")
