@@ -49,6 +49,7 @@ for (const call of CALLS) ask(call).catch(() => {});
 """
 _POST = """
 fetch("/ajax/statuses/show?locale=zh-CN&isGetLongText=true&id=ID").then((answer) => answer.json()).then((post) => {
+  document.body.append(post.text_raw ?? "");
   if (post.ok === 1) fetch(`/ajax/statuses/buildComments?is_reload=1&id=${post.mid}&is_show_bulletin=2&is_mix=0` +
                            `&count=10&uid=${post.user.id}&fetch_level=0&locale=zh-CN`);
 }).catch(() => {});
@@ -299,6 +300,8 @@ async def show(request: Request, state: WeiboState) -> Response:
     if found is None:
         status, body = REFUSED_CALLS["removed"]
         return JSONResponse(body, status)
+    if state.case == "words_of_a_wall":
+        found = {**found, "text_raw": "请求过于频繁，用户不存在"}
     if state.case == "odd":
         found = {"id": int(data.LONG), "text": "<p>只有&amp;文字<script>x()</script></p>", "user": None,
                  "attitudes_count": "赞", "comments_count": "1.2万+", "pics": {"0": {"url": "ftp://x"}, "1": {}},
@@ -369,6 +372,8 @@ async def timeline(request: Request, state: WeiboState) -> Response:
 
 async def side_hot(request: Request, state: WeiboState) -> Response:
     """Answer the hot list of the site."""
+    if state.case == "no_side":
+        return Response(status_code=403)
     return JSONResponse({"ok": 1, "data": {"realtime": data.page_hot_words(), "hotgovs": []}})
 
 

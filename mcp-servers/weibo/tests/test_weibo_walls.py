@@ -116,3 +116,14 @@ async def test_after_a_wall_no_page_is_opened_and_the_status_says_until_when(ser
     assert hot["source"] == "official" and state.requests[before:] == [
         request for request in state.requests[before:] if request.startswith("/open/")
     ]  # fmt: skip
+
+
+async def test_words_of_users_are_no_walls(ask, state):
+    state.case = "words_of_a_wall"
+    post = await ask("get_post", post=data.VIDEO, comments=1)
+    assert post["text"] == "请求过于频繁，用户不存在" and len(post["comments"]) == 1
+
+
+async def test_a_refused_call_that_is_not_needed_does_no_harm(ask, state):
+    state.case = "no_side"
+    assert (await ask("hot_timeline", limit=1))["count"] == 1

@@ -30,6 +30,7 @@ _TEXTS: Mapping[str, Meaning] = {
     "账号异常": Refusal(ErrorCode.ACCESS_RESTRICTED, whole_account=True),
 }
 
+# Words on pages are no signs: users write them, too. A page without data is told to ask, and the answer decides.
 WALLS = Walls(
     title="微博",
     login_step=LOGIN_STEP,
@@ -60,14 +61,6 @@ WALLS = Walls(
         "/sorry": ErrorCode.NOT_FOUND,
     },
     call_texts=_TEXTS,
-    page_texts={
-        "访问频次过高": ErrorCode.RATE_LIMITED,
-        "请求过于频繁": ErrorCode.RATE_LIMITED,
-        "请完成安全验证": ErrorCode.CAPTCHA_REQUIRED,
-        "请通过验证": ErrorCode.CAPTCHA_REQUIRED,
-        "该微博不存在": ErrorCode.NOT_FOUND,
-        "用户不存在": ErrorCode.NOT_FOUND,
-    },
 )
 
 
