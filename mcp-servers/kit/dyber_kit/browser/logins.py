@@ -176,7 +176,8 @@ class Logins:
         """
         if self._is_of_platform(url):
             try:
-                answer = await visit.page.context.request.get(url, timeout=self._settings.page_seconds * 1000 / 2)
+                requests, wait = visit.page.context.request, self._settings.page_seconds * 1000 / 2
+                answer = await requests.get(url, timeout=wait, max_redirects=0)
                 kind, picture = answer.headers.get("content-type", "").partition(";")[0], await answer.body()
                 if answer.ok and kind.startswith("image/") and len(picture) <= _MAX_PICTURE_BYTES:
                     return f"data:{kind};base64,{base64.b64encode(picture).decode()}", picture
