@@ -50,7 +50,7 @@ class SitePageVisit:
         self._host = urlsplit(origin).netloc
         self._prefix = prefix
         self._pause = pause
-        self._asked = False
+        self._has_answers = False
 
     async def raw(self, call: str, params: Params, accept: Callable[[Body], bool] = lambda _: True) -> Body:
         """Return the answer to a call of the page, which may be a refusal.
@@ -74,7 +74,11 @@ class SitePageVisit:
                 raise refused.error()
             return {} if self._is_here(snapshot) and time.monotonic() > give_up else None
 
-        return await self._visit.until(find) or await self.asked(call, params)
+        own = await self._visit.until(find)
+        if own:
+            self._has_answers = True
+            return own
+        return await self.asked(call, params)
 
     async def answer(self, call: str, params: Params, accept: Callable[[Body], bool] = lambda _: True) -> Body:
         """Return the answer to a call of the page like `raw`. Raises ServiceError when it is a refusal."""
@@ -91,9 +95,9 @@ class SitePageVisit:
             ServiceError: The wall that the call met by its HTTP status or code.
         """
         await self._visit.until(lambda snapshot: True if self._is_here(snapshot) else None)
-        if self._asked and self._pause:
+        if self._has_answers and self._pause:
             await asyncio.sleep(self._pause * random.uniform(1, 1.5))
-        self._asked = True
+        self._has_answers = True
         try:
             sent = await self._visit.page.evaluate(_ASK, f"{self._prefix}{call}?{urlencode(params)}")
         except Error as error:
