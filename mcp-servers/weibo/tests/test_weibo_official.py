@@ -113,3 +113,10 @@ async def test_without_credentials_the_main_board_is_read_from_the_site(serve, a
     for text in (other, summary):
         assert text.startswith("NOT_CONFIGURED：") and "WEIBO_APP_ID" in text and "WEIBO_APP_SECRET" in text
     assert state.asked("/open/") == []
+
+
+@pytest.mark.parametrize("words", ["  ", "手机\x00"])
+async def test_blank_words_and_control_characters_are_refused_before_anything_is_asked(make, refusal, state, words):
+    for tool, name in (("ai_search", "query"), ("search_posts", "keyword")):
+        assert (await refusal(tool, at=make(), **{name: words})).startswith("INVALID_ARGUMENT：")
+    assert state.requests == []

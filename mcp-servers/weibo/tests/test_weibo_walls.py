@@ -127,3 +127,9 @@ async def test_words_of_users_are_no_walls(ask, state):
 async def test_a_refused_call_that_is_not_needed_does_no_harm(ask, state):
     state.case = "no_side"
     assert (await ask("hot_timeline", limit=1))["count"] == 1
+
+
+async def test_an_empty_recommendation_says_so(ask, state):
+    state.case = "empty"
+    posts = await ask("hot_timeline")
+    assert (posts["items"], posts["warnings"]) == ([], ["微博现在没有推荐任何帖子"])

@@ -12,6 +12,7 @@ from dyber_kit.upstream.text import clean_text, parse_count
 
 from weibo_server.browsing.platform import HOT_WORDS
 from weibo_server.model.answers import AiSearch, HotList, HotWord
+from weibo_server.model.words import search_words
 from weibo_server.reading.memory import Memory, stamp
 from weibo_server.reading.official import OfficialApi, WireHotWord, not_configured
 from weibo_server.reading.reader import SiteReader
@@ -61,6 +62,7 @@ class HotReader:
 
     async def summary(self, query: str, max_chars: int) -> AiSearch:
         """Return the platform's summary of what is posted about a query. Raises ServiceError like `OfficialApi`."""
+        query = search_words("query", query)
 
         async def load() -> AiSearch:
             wire = await self._official.summary(query)

@@ -15,6 +15,7 @@ from weibo_server.browsing.platform import MOBILE_LIST, POSTS, POSTS_WITH_VIDEO,
 from weibo_server.browsing.walls import EMPTY, checked
 from weibo_server.model.answers import PostItem, PostList
 from weibo_server.model.references import UserReference
+from weibo_server.model.words import search_words
 from weibo_server.reading.memory import Memory, stamp
 from weibo_server.reading.paging import Part, Position, SitePage, read_part, start_of
 from weibo_server.reading.parse import Parser
@@ -53,7 +54,7 @@ class ListReader:
         self, keyword: str, sort: Sort, limit: int, cursor: str, verbose: bool, account: str = ""
     ) -> PostList:
         """Return posts about a keyword from `cursor` on. Raises ServiceError, such as LOGIN_REQUIRED for guests."""
-        account = self._pages.account(account)
+        account, keyword = self._pages.account(account), search_words("keyword", keyword)
         container = f"100103type={_SORTS[sort]}&q={keyword}"
         kind = f"search {sort} {keyword}"
         start = start_of(kind, cursor)
@@ -129,7 +130,8 @@ class ListReader:
 
                 part = await self._part("timeline", "", limit, load_page, verbose)
             # The list is another one at each call, so it cannot be continued.
-            return _answer(Part(part.items, False, None), {}, [])
+            warnings = [] if part.items else [tr("Weibo recommends nothing at present")]
+            return _answer(Part(part.items, False, None), {}, warnings)
 
         return await self._memory.answer(PostList, f"{account}:timeline:{limit}:{verbose}", _TIMELINE_SECONDS, load)
 
