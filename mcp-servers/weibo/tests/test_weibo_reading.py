@@ -25,7 +25,8 @@ async def test_login_status_tells_a_guest_how_to_log_in(ask):
     status = await ask("login_status")
     assert (status["logged_in"], status["risk"]) == (False, "ok")
     assert "weibo_login_qrcode" in status["next_step"]
-    assert (status["official_api"], status["official_left_today"]) == (True, 1000)
+    # The service counts the requests of all tests.
+    assert status["official_api"] and 0 < status["official_left_today"] <= 1000
 
 
 async def test_a_member_searches_posts_page_by_page(ask, state):
