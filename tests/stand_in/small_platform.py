@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 from urllib.parse import quote
@@ -136,7 +137,13 @@ async def create_code(request: Request) -> Response:
     if request.app.state.login == "refused":
         return JSONResponse({"code": -9, "msg": "今日次数已用完"})
     url = f"https://{request.app.state.code_host}/scan?id=1"
-    return JSONResponse({"code": 0, "data": {"url": url, "picture": picture()}})
+    shown = request.app.state.picture_url or picture()
+    return JSONResponse({"code": 0, "data": {"url": url, "picture": shown}})
+
+
+async def code_picture(request: Request) -> Response:
+    """Serve the picture of the QR code at an address of its own."""
+    return Response(base64.b64decode(picture().partition("base64,")[2]), media_type="image/png")
 
 
 async def code_status(request: Request) -> Response:
@@ -165,6 +172,7 @@ def create_site() -> Starlette:
             Route("/posts", posts),
             Route("/login", login),
             Route("/me", me),
+            Route("/code.png", code_picture),
             Route("/account/unhuman", unhuman),
             Route("/data/v1/posts", posts_call),
             Route("/data/v1/comments", comments_call),
@@ -176,5 +184,6 @@ def create_site() -> Starlette:
     )
     app.state.login = "waiting"
     app.state.code_host = "www.inn.example"
+    app.state.picture_url = ""
     app.state.visitors = []
     return app

@@ -32,6 +32,7 @@ class LoginPage:
 
     Attributes:
         path: Path of the page that shows the code to guests.
+        origin: Origin of that page, where it is on another site than the platform's `base_url`; else "".
         code_tool: The tool that gets a new code, such as `xhs_login_qrcode`.
         paths: The parts of the page's state that `member` needs.
         member: Returns whether the visitor is logged in, and None while the page does not say; without it, the
@@ -43,7 +44,6 @@ class LoginPage:
         status_field: Field of its answer with the status.
         statuses: `confirm` or `expired`, by status; any other status is `scan`.
         proof_paths: Starts of the paths of pages that want a second proof.
-        origin: Origin of the page; "" for that of the platform's settings.
     """
 
     path: str

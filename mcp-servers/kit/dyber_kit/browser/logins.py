@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.async_api import Error
+from playwright.async_api import Error as PlaywrightError
 
 from dyber_kit.browser.login_steps import LoginPage, Step
 from dyber_kit.browser.pages import Pages
@@ -31,6 +31,7 @@ _SHOW_POLL_SECONDS = 0.2
 _UNASKED_SECONDS = 4.0
 _CLICK_MS = 3_000
 _MAX_URL_CHARS = 500
+_MAX_PICTURE_BYTES = 512 * 1024
 
 
 @dataclass(frozen=True)
@@ -162,34 +163,52 @@ class Logins:
             source = snapshot["qr"] if snapshot else ""
             if not source and clicks_left and waited > _UNASKED_SECONDS:
                 clicks_left = 0
-                with contextlib.suppress(Error):
+                with contextlib.suppress(PlaywrightError):
                     await visit.page.locator(self._login.opener).first.click(timeout=_CLICK_MS)
             if source.startswith("data:image/"):
                 try:
                     return source, base64.b64decode(source.partition("base64,")[2], validate=True)
                 except binascii.Error:
                     break
+            if source.startswith(("http:", "https:")):
+                return await self._fetched(visit, source)
             if wall := visit.call_wall or visit.refused:
                 raise wall.error()
             await asyncio.sleep(_SHOW_POLL_SECONDS)
-        raise ServiceError(
-            ErrorCode.UPSTREAM_CHANGED,
-            tr_lazy("The login page showed no QR code"),
-            tr_lazy("Try again later; or import cookies, see “Log in first” in the README"),
-        )
+        raise _no_code()
+
+    async def _fetched(self, visit: Visit, url: str) -> tuple[str, bytes]:
+        """Return a picture of the platform as a `data:` URL and as bytes; the browser itself loads no pictures.
+
+        Raises:
+            ServiceError: UPSTREAM_CHANGED when there is no small picture at the address.
+        """
+        if self._is_of_platform(url):
+            try:
+                requests, wait = visit.page.context.request, self._settings.page_seconds * 1000 / 2
+                answer = await requests.get(url, timeout=wait, max_redirects=0)
+                kind, picture = answer.headers.get("content-type", "").partition(";")[0], await answer.body()
+                if answer.ok and kind.startswith("image/") and len(picture) <= _MAX_PICTURE_BYTES:
+                    return f"data:{kind};base64,{base64.b64encode(picture).decode()}", picture
+            except PlaywrightError:
+                logger.warning("the picture of the code was not loaded")
+        raise _no_code()
 
     def _address(self, url: Any) -> str | None:
         """Return the content of the code when it is an address of the platform, else None."""
         if not isinstance(url, str) or len(url) > _MAX_URL_CHARS or not url.isascii() or not url.isprintable():
             return None
+        return url if self._is_of_platform(url) else None
+
+    def _is_of_platform(self, url: str) -> bool:
         try:
             parts = urlsplit(url)
         except ValueError:
-            return None
+            return False
         host = (parts.hostname or "").rstrip(".")
         domains = (*self._pages.platform.domains, urlsplit(self._settings.base_url).hostname)
         of_platform = any(host == domain or host.endswith(f".{domain}") for domain in domains)
-        return url if parts.scheme in ("http", "https") and of_platform else None
+        return parts.scheme in ("http", "https") and of_platform
 
     async def _wait(self, account: str, visit: Visit, until: datetime) -> None:
         """Watch the page until a user is logged in or the code has expired."""
@@ -242,6 +261,14 @@ class Logins:
     async def _has_login_cookie(self, visit: Visit) -> bool:
         name = self._pages.platform.login_cookie
         return any(cookie.get("name") == name and cookie.get("value") for cookie in await visit.page.context.cookies())
+
+
+def _no_code() -> ServiceError:
+    return ServiceError(
+        ErrorCode.UPSTREAM_CHANGED,
+        tr_lazy("The login page showed no QR code"),
+        tr_lazy("Try again later; or import cookies, see “Log in first” in the README"),
+    )
 
 
 def _is_captcha(wall: Wall | None) -> bool:

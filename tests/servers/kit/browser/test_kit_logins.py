@@ -90,6 +90,27 @@ async def test_a_code_that_is_shown_only_after_a_click_is_returned_too(logins, i
     assert "█" in (await logins.start("second")).text
 
 
+async def test_a_picture_may_have_an_address(logins, inn):
+    inn.app.state.picture_url = f"{inn.base}/code.png"
+    code = await logins.start("second")
+    assert code.png.startswith(b"\x89PNG")
+    assert code.text.count("\n") == (len(QR_ROWS) + 4) // 2
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:{port}/me", "http://localhost:{port}/code.png"])
+async def test_what_is_no_picture_or_of_another_site_is_no_code(logins, inn, address):
+    inn.app.state.picture_url = address.format(port=inn.base.rpartition(":")[2])
+    with pytest.raises(ServiceError) as refusal:
+        await logins.start("second")
+    assert refusal.value.code is ErrorCode.UPSTREAM_CHANGED
+
+
+async def test_the_login_page_may_be_on_another_site_than_the_platform(logins, inn, monkeypatch):
+    monkeypatch.setattr(logins, "_settings", replace(logins._settings, base_url="http://127.0.0.1:9"))
+    monkeypatch.setattr(logins, "_login", replace(LOGIN, origin=inn.base))
+    assert (await logins.start("second")).url == "https://www.inn.example/scan?id=1"
+
+
 async def test_an_address_of_another_site_is_not_passed_on(logins, inn):
     inn.app.state.code_host = "inn.example.attacker.test"
     assert (await logins.start("second")).url is None

@@ -1,0 +1,1 @@
+"""Computes figures about samples of posts."""

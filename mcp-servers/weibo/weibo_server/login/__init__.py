@@ -1,0 +1,1 @@
+"""Logs accounts in by QR code, and reports whether they are logged in."""

@@ -1,0 +1,1 @@
+"""Defines the answers, and reads what callers write to name posts and users."""

@@ -1,0 +1,1 @@
+"""Reads Weibo: the official API, and the pages of the site in a browser."""

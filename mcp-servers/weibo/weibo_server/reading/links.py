@@ -1,0 +1,60 @@
+"""Follows short links over HTTP, one redirect at a time, up to an address of the site."""
+
+from __future__ import annotations
+
+from urllib.parse import urljoin, urlsplit
+
+from dyber_kit import ErrorCode, Metrics, ServiceError
+from dyber_kit.upstream.http import ENDPOINT, create_client
+
+from weibo_server.config import WeiboSettings
+from weibo_server.model.references import first_link, is_short_link
+from weibo_server.texts import tr_lazy
+
+_MOST_REDIRECTS = 3
+
+
+class Links:
+    """Turns texts with a short link into texts with the link that it leads to.
+
+    Args:
+        settings: Says what short links start with.
+        metrics: Where requests are counted.
+    """
+
+    def __init__(self, settings: WeiboSettings, metrics: Metrics | None = None) -> None:
+        self._short_url = settings.short_url
+        self._client = create_client(
+            [urlsplit(settings.short_url).hostname or ""],
+            metrics=metrics,
+            max_bytes=256 * 1024,
+            attempts=2,
+            follow_redirects=False,
+        )
+
+    async def expand(self, text: str) -> str:
+        """Return the target of the first link of a text when it is a short link, else the text.
+
+        Raises:
+            ServiceError: NOT_FOUND for an invalid short link; UPSTREAM_UNREACHABLE without an answer.
+        """
+        url = first_link(text)
+        if url is None or not is_short_link(url, self._short_url):
+            return text
+        for _ in range(_MOST_REDIRECTS):
+            answer = await self._client.get(url, extensions={ENDPOINT: "short_link"})
+            location = answer.headers.get("location")
+            if not answer.is_redirect or not location:
+                break
+            url = urljoin(url, location)
+            if not is_short_link(url, self._short_url):
+                return url
+        raise ServiceError(
+            ErrorCode.NOT_FOUND,
+            tr_lazy("The short link leads nowhere"),
+            tr_lazy("Open it in a browser, and pass the address that is shown there"),
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()

@@ -1,0 +1,89 @@
+"""Reads lists of the site page by page, and continues them where an answer ended."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from dyber_kit.calling.cursors import decode_cursor, encode_cursor, fit_items
+from pydantic import BaseModel
+
+Position = dict[str, Any]
+Entry = TypeVar("Entry", bound=BaseModel)
+#: Most pages of the site that one call reads.
+MOST_PAGES = 3
+
+
+@dataclass(frozen=True)
+class SitePage(Generic[Entry]):
+    """Holds the entries of a page of the site; `next` is where the next page is, or None after the last."""
+
+    items: list[Entry]
+    next: Position | None
+
+
+@dataclass(frozen=True)
+class Part(Generic[Entry]):
+    """Holds the part of a list that goes into an answer."""
+
+    items: list[Entry]
+    complete: bool
+    next_cursor: str | None
+
+
+@dataclass(frozen=True)
+class Start:
+    """Says where a part begins: at an entry of a page of the site; an empty position is the first page."""
+
+    position: Position
+    skip: int
+
+
+def start_of(kind: str, cursor: str) -> Start:
+    """Return where a cursor continues a list. Raises ServiceError (INVALID_ARGUMENT) for the cursor of another list."""
+    if not cursor:
+        return Start({}, 0)
+    read = decode_cursor(kind, cursor)
+    position, skip = read.get("position"), read.get("skip")
+    return Start(position if isinstance(position, dict) else {}, skip if isinstance(skip, int) and skip > 0 else 0)
+
+
+async def read_part(
+    kind: str,
+    start: Start,
+    limit: int,
+    max_chars: int,
+    load: Callable[[Position], Awaitable[SitePage[Entry]]],
+    shown: Callable[[Entry], Entry],
+) -> Part[Entry]:
+    """Return up to `limit` entries of a list, from a few pages of the site.
+
+    Args:
+        kind: Names the list; its cursors are valid for this list only.
+        start: Where to begin.
+        limit: Most entries.
+        max_chars: Most characters of JSON.
+        load: Reads the page at a position.
+        shown: Returns an entry as the answer shows it.
+    """
+    entries: list[Entry] = []
+    # Where each entry is, so that the list can go on behind any of them.
+    places: list[Start] = []
+    following: Position | None = start.position
+    skip = start.skip
+    for _ in range(MOST_PAGES):
+        if following is None or len(entries) >= limit:
+            break
+        position = following
+        page = await load(position)
+        entries += page.items[skip:]
+        places += [Start(position, index) for index in range(skip, len(page.items))]
+        skip, following = 0, page.next
+    items = fit_items([shown(entry) for entry in entries[:limit]], max_chars)
+    if len(items) < len(entries):
+        after: Start | None = places[len(items)]
+    else:
+        after = Start(following, 0) if following is not None else None
+    cursor = encode_cursor(kind, {"position": after.position, "skip": after.skip}) if after else None
+    return Part(items, after is None, cursor)

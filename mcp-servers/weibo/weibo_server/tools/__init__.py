@@ -1,0 +1,1 @@
+"""Declares the MCP tools and prompts."""
