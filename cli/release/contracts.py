@@ -73,22 +73,30 @@ def running_tools(container: Mapping[str, Any]) -> RunningTools:
 def with_hidden(listed: Contract, printed: Contract, environment: Mapping[str, str]) -> RunningTools:
     """Combine the tools that a server lists with those that its code has (`printed`) and its environment hides.
 
-    A listed tool that lacks nothing but optional arguments of its code is taken from the code: a server leaves out the
-    name of the account when only one account is configured.
+    A listed tool that differs from its code only by optional arguments that are missing, or that list their values,
+    is taken from the code: a server leaves out the name of the account when only one account is configured, and lists
+    the accounts when there are several, with the first as the default.
     """
     hidden = tuple(name for name in hidden_tools(printed.read_only, environment) if name not in listed.tools)
-    shown = {name: _with_left_out_arguments(tool, printed.tools.get(name, tool)) for name, tool in listed.tools.items()}
+    shown = {name: _as_in_code(tool, printed.tools.get(name, tool)) for name, tool in listed.tools.items()}
     tools = {**shown, **{name: printed.tools[name] for name in hidden}}
     # The other offers are those of the code: no setting hides any.
     return RunningTools(Contract(tools, printed.others), hidden)
 
 
-def _with_left_out_arguments(listed: Mapping[str, Any], printed: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return `printed` if `listed` differs from it only by optional arguments that are missing; else `listed`."""
+def _as_in_code(listed: Mapping[str, Any], printed: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return `printed` if `listed` differs from it only as the names of accounts may; else `listed`."""
     schema, visible = printed.get("inputSchema", {}), listed.get("inputSchema", {}).get("properties", {})
     required = schema.get("required", [])
-    kept = {name: rules for name, rules in schema.get("properties", {}).items() if name in visible or name in required}
-    return printed if listed == {**printed, "inputSchema": {**schema, "properties": kept}} else listed
+    expected = {}
+    for name, rules in schema.get("properties", {}).items():
+        if name in required:
+            expected[name] = rules
+        elif name in visible:
+            values = visible[name].get("enum")
+            is_account = values and "enum" not in rules
+            expected[name] = {**rules, "enum": values, "default": values[0]} if is_account else rules
+    return printed if listed == {**printed, "inputSchema": {**schema, "properties": expected}} else listed
 
 
 def image_contract(image: str, environment: Mapping[str, str] | None = None) -> Contract:

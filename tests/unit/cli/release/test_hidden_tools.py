@@ -16,6 +16,7 @@ from cli.commands.operation import status
 from cli.commands.settings import tools
 from cli.engine import processes
 from cli.release import contracts
+from cli.release.contracts import with_hidden
 from cli.system.errors import StackError
 from infra.services.catalog import load_catalog
 from infra.services.contract import Contract, listed_contract, load_lock
@@ -189,4 +190,4 @@ def test_tables_count_what_agents_see_and_what_is_hidden(shown: int | None, hidd
 
 def test_the_lock_file_has_all_tools(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XHS_ACCOUNTS", "main,second")
-    assert listed_contract(listed(False)).tools == LOCK.tools
+    assert with_hidden(listed_contract(listed(False)), LOCK, {"DYBER_READ_ONLY": "false"}).contract.tools == LOCK.tools
