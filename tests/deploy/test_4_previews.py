@@ -20,7 +20,8 @@ def change(deployed: Checkout) -> Iterator[Checkout]:
     git = "git -c user.name=a -c user.email=a@b"
     try:
         deployed.shell(f"git init -q && git add --all && {git} commit -qm base")
-        template.write_text(before.replace("keepalive_timeout 60s", "keepalive_timeout 61s"))
+        template.write_text(before.replace("keepalive_timeout 1s", "keepalive_timeout 900ms"))
+        assert template.read_text() != before
         deployed.shell(f"{git} commit -qam change")
         yield deployed
     finally:
