@@ -185,6 +185,7 @@ def test_nothing_but_the_new_folder_changes(dyber: Dyber, servers: Path) -> None
         ("front", "已有别的用途"),
         ("template-direct", "以 -direct 结尾"),
         ("dyber-notes", "变量会以 DYBER_ 开头"),
+        ("dyber", "变量会以 DYBER_ 开头"),
         ("tests", "已有别的用途"),
         ("con", "已有别的用途"),
         ("template", "已有目录 mcp-servers/template"),
