@@ -287,6 +287,18 @@ def test_a_name_that_contains_the_examples_name_is_written_as_it_is(servers: Pat
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
+def test_a_name_and_a_title_with_the_digits_of_the_examples_port_are_written_as_they_are(
+    dyber: Dyber, servers: Path, kind: Kind
+) -> None:
+    name, title = f"feed{kind.port}", f"第 {kind.port} 号"
+    assert dyber("add-service", name, "--kind", kind.name, "--port", "8123", "--title", title) == 0
+    spec = load_catalog(servers)[name]
+    assert (spec.title, spec.port) == (title, 8123)
+    service = (spec.folder / spec.package / "service.py").read_text(encoding="utf-8")
+    assert f'NAME = "{name}"\nTITLE = "{title}"' in service and "DEFAULT_PORT = 8123" in service
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
 def test_every_kind_has_the_title_and_the_port_in_its_service_file(dyber: Dyber, servers: Path, kind: Kind) -> None:
     dyber("add-service", "weibo", "--kind", kind.name, "--port", "8123", "--title", '微博 "热搜"')
     spec = load_catalog(servers)["weibo"]
