@@ -229,7 +229,7 @@ class ServiceTool(Tool):
         structure = result.structured_content
         is_short = is_short and structure is not None
         if structure is not None:
-            text = short_text(self.title or self.name, structure, warnings) if is_short else to_json(structure).decode()
+            text = short_text(self.name, structure, warnings) if is_short else to_json(structure).decode()
             result.content = [TextContent(type="text", text=text), *parts]
         within_limits(result, self._max_answer_chars)
         if warnings:
