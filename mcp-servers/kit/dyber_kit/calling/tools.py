@@ -99,6 +99,11 @@ class ServiceTool(Tool):
         return self._all_parameters
 
     @property
+    def names_account(self) -> bool:
+        """Return whether the tool has a parameter that names an account."""
+        return bool(self._account_parameters)
+
+    @property
     def caller_parameters(self) -> dict[str, Any]:
         """Return the JSON Schema of the arguments that the current caller sees, with the accounts that it may use."""
         known = self._accounts or allowed_accounts.get()
