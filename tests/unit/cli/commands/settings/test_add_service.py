@@ -307,6 +307,16 @@ def test_every_kind_has_the_title_and_the_port_in_its_service_file(dyber: Dyber,
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
+def test_a_service_with_accounts_says_so_and_can_share_their_limits(dyber: Dyber, servers: Path, kind: Kind) -> None:
+    dyber("add-service", "weibo", "--kind", kind.name)
+    spec = load_catalog(servers)["weibo"]
+    lock = json.loads((spec.folder / "tools.lock.json").read_text(encoding="utf-8"))
+    named = any("account" in tool["inputSchema"]["properties"] for tool in lock["tools"].values())
+    assert (spec.accounts, spec.account_limits) == (named, named)
+    assert spec.cache
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
 def test_the_lock_file_of_the_example_itself_comes_out_unchanged(kind: Kind) -> None:
     text = (kind.folder(SERVERS) / "tools.lock.json").read_text(encoding="utf-8")
     assert scaffold.renamed_lock(json.loads(text), kind.example, kind.example) == text
