@@ -24,7 +24,7 @@ def deadline_seconds(service: Mapping[str, Any]) -> int:
 
 @dataclass(frozen=True)
 class Access:
-    """What a client sends with each request.
+    """Holds what a client sends with each request.
 
     Attributes:
         token: The token to write into its configuration, or None to refer to the environment variable DYBER_TOKEN.

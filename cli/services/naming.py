@@ -60,7 +60,7 @@ def checked_name(text: str, folders: set[str]) -> str:
                 instead=instead,
             )
         )
-    if name.startswith("dyber-"):
+    if name == "dyber" or name.startswith("dyber-"):
         raise typer.TyperException(
             tr(
                 "service name {name!r} cannot be used: its variables would begin with DYBER_, as the kit's do",

@@ -57,16 +57,17 @@ def files(
         if path.name == LOCK_FILE:
             yield relative, renamed_lock(json.loads(text), kind.example, identifiers)
             continue
+        if path.name in ("service.py", SPEC_FILE) or path.suffix == ".md":
+            # The port comes first, as the name and the title may have the same digits.
+            text = _replaced(text, str(kind.port), str(port), path)
         text = renamed(text, kind.example, identifiers)
         if path.suffix == ".po":
             # A catalogue names the files that have its texts.
             text = text.replace(_TEMPLATES_PATH, servers.name)
         elif path.name in ("service.py", SPEC_FILE):
             text = _replaced(text, json.dumps(kind.title, ensure_ascii=False), quoted, path)
-            text = _replaced(text, str(kind.port), str(port), path)
         elif path.suffix == ".md":
             text = _replaced(text, kind.title, title, path)
-            text = _replaced(text, str(kind.port), str(port), path)
         yield Path(renamed(relative.as_posix(), kind.example, identifiers)), text
     if kind.deployed:
         environment = Environment(

@@ -33,6 +33,11 @@ MESSAGES: dict[str, str] = {
         "the kit, write enforces_scopes: true in mcp-servers/{service}/service.yaml, and promote newer images if they "
         "are given by digest; otherwise leave it out of accounts and of the client's services"
     ),
+    "no_accounts": mark(
+        "this service has no accounts, so all its tools would stay open to the client; leave it out of accounts, and "
+        "limit the client in services, such as read; if its tools do act for accounts, write accounts: true in "
+        "mcp-servers/{service}/service.yaml"
+    ),
     "pinned_image_missing": mark("needed while images is pinned, such as sha256:<64 hex digits>"),
     "pinned_part_image_missing": mark("needed while images is pinned"),
     "too_many_replicas": mark("this service has at most {most} (max_replicas in mcp-servers/{service}/service.yaml)"),
@@ -104,6 +109,7 @@ MESSAGES: dict[str, str] = {
     "accounts_not_enforced": mark(
         "client {client} is limited to some accounts of service {service}, which does not keep to scopes"
     ),
+    "accounts_missing": mark("client {client} is limited to some accounts of service {service}, which has no accounts"),
     "scope_too_long": mark(
         "the list of tools of client {client} for service {service} is too long: at most {most} characters"
     ),

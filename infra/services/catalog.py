@@ -57,6 +57,8 @@ class ServiceSpec(BaseModel):
     - `cache`: the service uses Redis if the stack has it.
     - `enforces_scopes`: the service obeys the header X-Dyber-Scope, as every service built on the kit does, and refuses
       requests without it. Clients with a scope of some of its tools may then use any revision of MCP.
+    - `accounts`: tools of the service act for accounts that it is given by name, so that clients can be limited to some
+      of these.
     - `account_limits`: the service keeps to limits of an account, such as visits per day. Several replicas share them
       through Redis, and on the data volume while Redis is away.
     - `max_replicas` is 1 if two containers would disturb each other (one account, one browser profile).
@@ -84,6 +86,7 @@ class ServiceSpec(BaseModel):
     data: bool = False
     internet: bool = False
     cache: bool = False
+    accounts: bool = False
     account_limits: bool = False
     enforces_scopes: bool = False
     seccomp: Literal["chromium"] | None = None

@@ -43,7 +43,7 @@ class ClientSettings(StrictSettings):
 
     def unknown_scopes(self, file: str, client: str, catalog: Mapping[str, ServiceSpec]) -> list[Problem]:
         """Return a problem for each service and tool that does not exist, in the scope of `client` in `file`; and for
-        each service that cannot limit accounts."""
+        each service whose accounts cannot be limited."""
         problems = []
         for service in self.accounts or {}:
             path = ("clients", client, "accounts", service)
@@ -51,6 +51,8 @@ class ClientSettings(StrictSettings):
                 problems.append(Problem("no_such_service", file, path, parameters={"known": listed(catalog)}))
             elif not catalog[service].enforces_scopes:
                 problems.append(Problem("accounts_not_limited", file, path, parameters={"service": service}))
+            elif not catalog[service].accounts:
+                problems.append(Problem("no_accounts", file, path, parameters={"service": service}))
         for service, scope in (self.services or {}).items():
             path = ("clients", client, "services", service)
             if service not in catalog:

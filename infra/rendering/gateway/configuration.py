@@ -47,7 +47,7 @@ def render(
     The result does not depend on the order of services and clients.
     Raises UnusableValue if services share a name or a port, clients share a name or a token, or a client's scope names
     a tool that is not among the known tools of its service, or too many tools, or a client is limited to accounts of a
-    service that does not enforce scopes. Scopes and accounts for other services are ignored.
+    service that does not enforce scopes or has no accounts. Scopes and accounts for other services are ignored.
     """
     ordered_services = sorted(services, key=lambda service: (service.port, service.name))
     ordered_clients = sorted(clients, key=lambda client: client.name)
@@ -56,7 +56,7 @@ def render(
     _refuse_doubled("client_name_twice", [client.name for client in ordered_clients])
     _refuse_doubled("token_twice", [value for client in ordered_clients for value in client.token_sha256])
     _refuse_unusable_scopes(ordered_services, ordered_clients)
-    _refuse_unenforced_accounts(ordered_services, ordered_clients)
+    _refuse_unlimited_accounts(ordered_services, ordered_clients)
     ordered_clients = [_by_service(client, ordered_services) for client in ordered_clients]
     names = tls_names(settings.all_server_names)
     context = {
@@ -148,11 +148,15 @@ def _refuse_unusable_scopes(services: list[GatewayService], clients: list[Gatewa
                 )
 
 
-def _refuse_unenforced_accounts(services: list[GatewayService], clients: list[GatewayClient]) -> None:
+def _refuse_unlimited_accounts(services: list[GatewayService], clients: list[GatewayClient]) -> None:
     for client in clients:
         for service in services:
-            if service.name in client.accounts and not service.enforces_scopes:
+            if service.name not in client.accounts:
+                continue
+            if not service.enforces_scopes:
                 raise UnusableValue("accounts_not_enforced", client=client.name, service=service.name)
+            if not service.accounts:
+                raise UnusableValue("accounts_missing", client=client.name, service=service.name)
 
 
 def _by_service(client: GatewayClient, services: list[GatewayService]) -> GatewayClient:

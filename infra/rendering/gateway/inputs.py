@@ -77,4 +77,5 @@ def _service(settings: StackSettings, spec: ServiceSpec) -> GatewayService:
         once_tools=spec.once_tools,
         requests_per_second=settings.requests_per_second(spec.name),
         enforces_scopes=spec.enforces_scopes,
+        accounts=spec.accounts,
     )

@@ -42,7 +42,7 @@ class GatewayService:
     tools in its lock file; if both are empty, its tools are unknown. `once_tools` are the `read_tools` whose calls are
     not repeated after a failure. `requests_per_second` limits each client's calls to this service. `enforces_scopes`:
     the service obeys X-Dyber-Scope, so clients with a scope of some of its tools may use any revision of MCP.
-    Raises UnusableValue.
+    `accounts`: the service has accounts, to some of which clients can be limited. Raises UnusableValue.
     """
 
     name: str
@@ -55,6 +55,7 @@ class GatewayService:
     once_tools: tuple[str, ...] = ()
     requests_per_second: int = 50
     enforces_scopes: bool = False
+    accounts: bool = False
 
     def __post_init__(self) -> None:
         if not _SERVICE_NAME.fullmatch(self.name) or len(self.name) > 40:

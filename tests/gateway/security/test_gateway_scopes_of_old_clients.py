@@ -13,7 +13,7 @@ from tests.gateway.support.gateway_under_test import SETTINGS, Answer, GatewayUn
 
 ALPHA = GatewayService(
     "alpha", 9000, "甲", 5, read_tools=("alpha_search", "alpha_get.note"), write_tools=("alpha_publish", "alpha_Delete"),
-    requests_per_second=9999, enforces_scopes=True,
+    requests_per_second=9999, enforces_scopes=True, accounts=True,
 )  # fmt: skip
 #: Has the same backend behind it, and does not keep to scopes.
 FOREIGN = GatewayService("foreign", 9001, "乙", 5, read_tools=("foreign_search",), requests_per_second=9999)

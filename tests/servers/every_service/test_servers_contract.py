@@ -15,7 +15,7 @@ from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel
 
 from tests.stand_in.running import SERVERS, free_port
-from tests.stand_in.services import PACKAGES, build
+from tests.stand_in.services import PACKAGES, SPECS, build
 from tests.stand_in.tokens import SEEN, tokens_of
 
 #: Some clients cut longer texts off.
@@ -73,6 +73,12 @@ def test_inputs_are_flat_and_described_and_allow_additional_arguments(contract):
         for argument, rules in schema["properties"].items():
             assert rules.get("description"), (name, argument)
             assert rules["type"] in ("string", "integer", "number", "boolean"), (name, argument)
+
+
+def test_the_service_file_says_whether_tools_act_for_an_account_that_is_named(contract):
+    service, actual = contract
+    named = [name for name, published in actual["tools"].items() if "account" in published["inputSchema"]["properties"]]
+    assert SPECS[service].get("accounts", False) == bool(named)
 
 
 def test_every_text_argument_and_number_is_bounded(contract):

@@ -37,20 +37,20 @@ def wants_short_text(context: Context[Any, Any]) -> bool:
     return headers.get(TEXT_HEADER, "").strip().lower() == "short"
 
 
-def short_text(title: str, structure: Mapping[str, Any], warnings: Sequence[str]) -> str:
-    """Return one line for an answer whose structure the client reads: title, number of items, and warnings.
+def short_text(name: str, structure: Mapping[str, Any], warnings: Sequence[str]) -> str:
+    """Return one line for an answer whose structure the client reads: tool, number of items, and warnings.
 
     Args:
-        title: The tool's title.
+        name: The tool's name, which is the same in every language.
         structure: The whole answer; its `warnings` are repeated when it has any.
         warnings: What the caller should know about its arguments.
     """
     items, known = structure.get("items"), structure.get("warnings")
     all_warnings = [*(known if isinstance(known, list) else []), *warnings]
     if isinstance(items, list):
-        head = tr("{title}: {count} items (see structuredContent)", title=title, count=len(items))
+        head = tr("{name}: {count} items (see structuredContent)", name=name, count=len(items))
     else:
-        head = tr("{title} (see structuredContent)", title=title)
+        head = tr("{name} (see structuredContent)", name=name)
     if not all_warnings:
         return head
     return joined_sentences([head, tr("Note: {warnings}", warnings=joined_sentences(all_warnings))])

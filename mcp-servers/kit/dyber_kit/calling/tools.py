@@ -99,6 +99,11 @@ class ServiceTool(Tool):
         return self._all_parameters
 
     @property
+    def names_account(self) -> bool:
+        """Return whether the tool has a parameter that names an account."""
+        return bool(self._account_parameters)
+
+    @property
     def caller_parameters(self) -> dict[str, Any]:
         """Return the JSON Schema of the arguments that the current caller sees, with the accounts that it may use."""
         known = self._accounts or allowed_accounts.get()
@@ -229,7 +234,7 @@ class ServiceTool(Tool):
         structure = result.structured_content
         is_short = is_short and structure is not None
         if structure is not None:
-            text = short_text(self.title or self.name, structure, warnings) if is_short else to_json(structure).decode()
+            text = short_text(self.name, structure, warnings) if is_short else to_json(structure).decode()
             result.content = [TextContent(type="text", text=text), *parts]
         within_limits(result, self._max_answer_chars)
         if warnings:

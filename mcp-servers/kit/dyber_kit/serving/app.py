@@ -89,7 +89,8 @@ def create_app(
         sessions: Whether older clients (2025-11-25 and before) get a session over Streamable HTTP, in which a running
             call can ask the user. By default they do when a tool asks (`Resolve`). A session lives in this process.
         accounts: Names of the configured accounts. Agents that may use only one do not see the parameters that are
-            marked `AccountName`.
+            marked `AccountName`. Without accounts and such parameters, a caller that the gateway limits to some
+            accounts may use nothing.
         rest: POST routes for callers that do not speak MCP.
         lifespan: Context that starts what the service needs (a browser); entered once per process.
         ready: Returns None when calls can be served, else the reason why not.
@@ -173,7 +174,8 @@ def create_app(
     legacy = LegacySseMiddleware(api, legacy_sessions, SSE_PATH, MESSAGE_PATH)
     transport = McpTransport(legacy, exchanges, settings.max_body_bytes, sessions_manager)
     hosts = settings.allowed_hosts if settings.allowed_hosts is not None else default_hosts(settings.host)
-    guard = ScopeGuard(transport, settings.require_scope, settings.expect_scope)
+    has_accounts = bool(accounts) or any(tool.names_account for tool in built.values())
+    guard = ScopeGuard(transport, settings.require_scope, settings.expect_scope, has_accounts=has_accounts)
     asgi = GatewayMiddleware(guard, calls, hosts, settings.language)
     return ServiceApp(asgi=asgi, mcp=mcp, calls=calls, sessions=legacy_sessions, settings=settings)
 

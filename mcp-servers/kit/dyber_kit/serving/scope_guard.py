@@ -1,7 +1,8 @@
 """Refuses requests that the caller's scope does not include, before anything of the service runs.
 
 The MCP server itself decides about single tools; here stand the rules for whole requests: REST routes and everything
-else beside MCP need the scope `all`, and nothing at all is open to a caller without a usable scope.
+else beside MCP need the scope `all`, and nothing at all is open to a caller without a usable scope, or to a caller that
+is limited to accounts of a service that has none.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ _NOT_ALL = tr_lazy(
     "This address takes the scope all of this service; clients of some tools or accounts use {address}",
     address=MCP_PATH,
 )
+_NO_ACCOUNTS = tr_lazy(
+    "This service has no accounts, so a client cannot be limited to some of them; the operator must remove it from the "
+    "setting clients.<name>.accounts"
+)
 
 
 class ScopeGuard:
@@ -38,12 +43,15 @@ class ScopeGuard:
         required: Whether a request without a scope is refused (DYBER_REQUIRE_SCOPE).
         expected: Whether it is refused once a request had a scope (DYBER_EXPECT_SCOPE). While a deployment replaces a
             gateway of before, which sends none and lets no client of some tools through, its calls are still served.
+        has_accounts: Whether callers can be limited to accounts of the service; where they cannot, those that are
+            limited may use nothing.
     """
 
-    def __init__(self, app: ASGIApp, required: bool, expected: bool = False) -> None:
+    def __init__(self, app: ASGIApp, required: bool, expected: bool = False, *, has_accounts: bool = True) -> None:
         self._app = app
         self._required = required
         self._expected = expected
+        self._has_accounts = has_accounts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
@@ -53,6 +61,9 @@ class ScopeGuard:
         if self._expected and not self._required:
             self._required = any(name == RAW_SCOPE_HEADER for name, _ in scope["headers"])
         granted = request_scope(scope["headers"], required=self._required)
+        refusal = _NO_SCOPE
+        if granted.accounts is not None and not self._has_accounts:
+            granted, refusal = NOTHING, _NO_ACCOUNTS
         if granted.allows_everything:
             await self._app(scope, receive, send)
             return
@@ -63,9 +74,9 @@ class ScopeGuard:
             if granted != NOTHING:
                 await self._app(scope, receive, send)
             else:
-                await rpc_error(send, 403, INVALID_REQUEST, str(_NO_SCOPE), with_body=scope["method"] != "HEAD")
+                await rpc_error(send, 403, INVALID_REQUEST, str(refusal), with_body=scope["method"] != "HEAD")
         else:
-            reason = _NO_SCOPE if granted == NOTHING else _NOT_ALL
+            reason = refusal if granted == NOTHING else _NOT_ALL
             body = {"status": "error", "code": "forbidden", "error": str(reason)}
             await JSONResponse(body, status_code=403)(scope, receive, send)
 

@@ -6,6 +6,7 @@ import doctest
 from collections.abc import Iterator
 from typing import Annotated, Any
 
+import httpx2
 import pytest
 from dyber_kit import (
     AccountName,
@@ -213,6 +214,33 @@ async def test_a_service_that_does_not_state_its_accounts_gets_allowed_names_onl
             assert listed.input_schema["properties"]["account"]["enum"] == ["second", "main"]
             assert (await client.call_tool("post_fetch", {})).structured_content["account"] == "second"
             assert (await client.call_tool("post_fetch", {"account": "third"})).is_error
+
+
+@tool(title="称", read_only=True, open_world=False)
+async def post_weigh() -> Used:
+    """Weigh a letter, which needs no account."""
+    return Used(account="", count=1)
+
+
+@pytest.fixture(scope="module")
+def scales() -> Iterator[str]:
+    """Return the base URL of a service without accounts as it runs behind a gateway."""
+    with running(build_server(build((), post_weigh, require_scope=True))) as base:
+        yield base
+
+
+@pytest.mark.parametrize("scope", ["all", "read", "tools:post_weigh"])
+async def test_a_service_without_accounts_refuses_everything_to_a_caller_limited_to_accounts(scales, scope):
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "post_weigh", "arguments": {}}}
+    async with httpx2.AsyncClient(timeout=30) as http:
+        limited = {"X-Dyber-Scope": f"{scope};accounts=main"}
+        for method, path in (("POST", "/mcp"), ("POST", "/mcp/messages/"), ("GET", "/mcp/sse"), ("GET", "/")):
+            refused = await http.request(method, f"{scales}{path}", json=call, headers=limited)
+            assert refused.status_code == 403
+            assert "clients.<name>.accounts" in refused.text
+        served = await http.post(f"{scales}/mcp", json=call, headers={"X-Dyber-Scope": scope})
+        assert served.json()["result"]["structuredContent"] == {"account": "", "count": 1}
+        assert (await http.get(f"{scales}/health", headers=limited)).status_code == 200
 
 
 async def test_a_default_account_that_is_named_is_refused_like_any_other():

@@ -56,8 +56,10 @@ def shelf() -> Iterator[str]:
         yield base
 
 
-async def called(base: str, way: str, text: str | None, name: str, **arguments: object) -> CallToolResult:
-    headers = {} if text is None else {"X-Dyber-Text": text}
+async def called(
+    base: str, way: str, text: str | None, name: str, language: str = "zh", **arguments: object
+) -> CallToolResult:
+    headers = {"Accept-Language": language} | ({} if text is None else {"X-Dyber-Text": text})
     if way == "sse":
         client = Client(sse_client(f"{base}/mcp/sse", headers=headers), mode="legacy")
     else:
@@ -72,10 +74,16 @@ def texts(result: CallToolResult) -> list[str]:
 
 
 @pytest.mark.parametrize("way", ["auto", "legacy", "sse"])
-async def test_a_client_that_reads_structures_gets_the_title_the_count_and_the_warnings(shelf, way):
+async def test_a_client_that_reads_structures_gets_the_name_the_count_and_the_warnings(shelf, way):
     result = await called(shelf, way, "short", "shelf_list", limit=40)
-    assert texts(result) == ["列出书：40 项（见 structuredContent）；提示：可能不全"]
+    assert texts(result) == ["shelf_list：40 项（见 structuredContent）；提示：可能不全"]
     assert len(result.structured_content["items"]) == 40
+
+
+async def test_the_line_has_nothing_chinese_for_a_client_that_asks_for_english(shelf):
+    result = await called(shelf, "auto", "short", "shelf_show", language="en")
+    line = texts(result)[0]
+    assert line.startswith("shelf_show: ") and line.isascii()
 
 
 @pytest.mark.parametrize("text", [None, "", "long", "whole"])
@@ -92,7 +100,7 @@ async def test_warnings_about_arguments_are_in_the_line_and_for_programs(shelf):
 
 async def test_a_text_for_people_stays(shelf):
     result = await called(shelf, "auto", "short", "shelf_show")
-    assert texts(result) == ["展示书：1 项（见 structuredContent）", "给人看的"]
+    assert texts(result) == ["shelf_show：1 项（见 structuredContent）", "给人看的"]
 
 
 async def test_an_error_is_whole(shelf):

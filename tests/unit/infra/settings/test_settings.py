@@ -213,12 +213,30 @@ def test_accounts_are_read_in_the_order_in_which_they_are_written() -> None:
     assert chosen.clients["phone"].services is None
 
 
+def test_the_gateway_tells_a_service_with_accounts_which_the_client_may_use() -> None:
+    chosen = settings(clients={"phone": {"accounts": {"xiaohongshu": ["second", "main"]}}})
+    files = configuration(chosen, chosen.select(catalog()), {"phone": ["0" * 64]})
+    assert ";accounts=second,main" in files["access.conf"]
+
+
 def test_accounts_of_a_service_that_does_not_keep_to_scopes_are_refused_with_what_to_write() -> None:
     loose = catalog() | {"template": catalog()["template"].model_copy(update={"enforces_scopes": False})}
     with pytest.raises(ConfigurationError) as refused:
         settings(clients={"pet": {"accounts": {"template": ["main"]}}}).select(loose)
     assert "Pulumi.dev.yaml: clients.pet.accounts.template: this service does not keep" in str(refused.value)
     assert "enforces_scopes: true in mcp-servers/template/service.yaml" in str(refused.value)
+
+
+@pytest.mark.parametrize("service", ["github", "template"])
+def test_accounts_of_a_service_without_accounts_are_refused_with_what_to_write(service: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        settings(clients={"pet": {"accounts": {service: ["readonly"]}}}).select(
+            load_catalog(REPOSITORY / "mcp-servers")
+        )
+    message = str(refused.value)
+    assert f"Pulumi.dev.yaml: clients.pet.accounts.{service}: this service has no accounts" in message
+    assert "limit the client in services" in message
+    assert f"accounts: true in mcp-servers/{service}/service.yaml" in message
 
 
 def sharing(*, cache: bool, profiles: list[str], replicas: int = 2) -> list[ServiceSpec]:

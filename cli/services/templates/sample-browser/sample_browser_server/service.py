@@ -10,6 +10,7 @@ from dyber_kit.browser.logins import Logins
 from dyber_kit.browser.pages import Pages
 from dyber_kit.browser.pool import BrowserPool, BrowserSettings
 from dyber_kit.browser.sessions import SessionStore
+from dyber_kit.upstream.shared_limits import SharedLimits
 
 from sample_browser_server.config import SiteSettings
 from sample_browser_server.platform import LOGIN, PLATFORM
@@ -33,7 +34,8 @@ def build_app(
     metrics = Metrics(NAME)
     sessions = SessionStore(settings.data_dir) if settings.data_dir else None
     browser = BrowserPool(browser_settings or BrowserSettings.from_environment(), sessions, metrics)
-    pages = Pages(PLATFORM, browser, sessions, config, settings.data_dir, metrics)
+    shared = SharedLimits.from_environment(NAME, metrics=metrics)
+    pages = Pages(PLATFORM, browser, sessions, config, settings.data_dir, metrics, shared)
     logins = Logins(pages, LOGIN)
 
     @asynccontextmanager
@@ -43,6 +45,8 @@ def build_app(
                 yield
             finally:
                 await logins.cancel()
+                if shared:
+                    await shared.close()
 
     return create_app(
         name=NAME,

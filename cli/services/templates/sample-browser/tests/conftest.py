@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
@@ -28,15 +30,24 @@ def site() -> Iterator[StandIn]:
 
 
 @pytest.fixture
-def service(site: StandIn, tmp_path: Path) -> Iterator[str]:
-    """Return the base URL of the running service, which opens pages without pauses."""
+def start(site: StandIn) -> Callable[..., AbstractContextManager[str]]:
+    """Return a function that runs the service with a folder for its data, and without pauses between pages."""
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.fail("Chromium is missing: apt-get install -y chromium")
-    app = build_app(
-        Settings(port=free_port(), data_dir=tmp_path),
-        SiteSettings(base_url=site.base, interval_seconds=0, jitter_seconds=0, page_seconds=20, login_seconds=30),
-        BrowserSettings(chromium_path=chromium),
-    )
-    with running(build_server(app)) as base:
+
+    def run(folder: Path, **settings: Any) -> AbstractContextManager[str]:
+        config = SiteSettings(
+            base_url=site.base, interval_seconds=0, jitter_seconds=0, page_seconds=20, login_seconds=30, **settings
+        )
+        app = build_app(Settings(port=free_port(), data_dir=folder), config, BrowserSettings(chromium_path=chromium))
+        return running(build_server(app))
+
+    return run
+
+
+@pytest.fixture
+def service(start: Callable[..., AbstractContextManager[str]], tmp_path: Path) -> Iterator[str]:
+    """Return the base URL of the running service."""
+    with start(tmp_path) as base:
         yield base

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from dyber_kit.language import using_language
 from dyber_kit.serving.server import build_server
 from mcp import Client
 
+from tests.stand_in.redis_server import redis_server
 from tests.stand_in.running import StandIn, free_port, running
 
 from sample_browser_server import session
@@ -84,6 +87,23 @@ async def test_a_login_by_qr_code_is_seen_when_it_is_confirmed(service: str, sit
     assert (before["logged_in"], CODE in before["next_step"]) == (False, True)
     assert (code["url"], "█" in code["drawing"]) == (f"{site.base}/scan?id=1", True)
     assert (waiting["logged_in"], waiting["nickname"], again["logged_in"]) == (True, "an", True)
+
+
+async def test_two_replicas_share_the_pages_of_a_day_through_redis(
+    start: Callable[..., AbstractContextManager[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port, password = free_port(), "password-of-the-test"
+    monkeypatch.setenv("DYBER_REDIS_HOST", "127.0.0.1")
+    monkeypatch.setenv("DYBER_REDIS_PORT", str(port))
+    monkeypatch.setenv("DYBER_REDIS_PASSWORD", password)
+    with (
+        redis_server(tmp_path, port, password),
+        start(tmp_path / "first", daily_pages=1) as first,
+        start(tmp_path / "second", daily_pages=1) as second,
+    ):
+        async with Client(f"{first}/mcp") as client:
+            assert not (await client.call_tool(POSTS, {})).is_error
+        assert (await refusal_of(second, POSTS)).startswith("RATE_LIMITED：")
 
 
 async def test_the_account_is_an_argument_only_where_several_are_configured() -> None:

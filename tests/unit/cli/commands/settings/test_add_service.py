@@ -185,6 +185,7 @@ def test_nothing_but_the_new_folder_changes(dyber: Dyber, servers: Path) -> None
         ("front", "已有别的用途"),
         ("template-direct", "以 -direct 结尾"),
         ("dyber-notes", "变量会以 DYBER_ 开头"),
+        ("dyber", "变量会以 DYBER_ 开头"),
         ("tests", "已有别的用途"),
         ("con", "已有别的用途"),
         ("template", "已有目录 mcp-servers/template"),
@@ -286,11 +287,33 @@ def test_a_name_that_contains_the_examples_name_is_written_as_it_is(servers: Pat
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
+def test_a_name_and_a_title_with_the_digits_of_the_examples_port_are_written_as_they_are(
+    dyber: Dyber, servers: Path, kind: Kind
+) -> None:
+    name, title = f"feed{kind.port}", f"第 {kind.port} 号"
+    assert dyber("add-service", name, "--kind", kind.name, "--port", "8123", "--title", title) == 0
+    spec = load_catalog(servers)[name]
+    assert (spec.title, spec.port) == (title, 8123)
+    service = (spec.folder / spec.package / "service.py").read_text(encoding="utf-8")
+    assert f'NAME = "{name}"\nTITLE = "{title}"' in service and "DEFAULT_PORT = 8123" in service
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
 def test_every_kind_has_the_title_and_the_port_in_its_service_file(dyber: Dyber, servers: Path, kind: Kind) -> None:
     dyber("add-service", "weibo", "--kind", kind.name, "--port", "8123", "--title", '微博 "热搜"')
     spec = load_catalog(servers)["weibo"]
     assert (spec.title, spec.port, spec.package, spec.internet) == ('微博 "热搜"', 8123, "weibo_server", True)
     assert spec.enforces_scopes
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
+def test_a_service_with_accounts_says_so_and_can_share_their_limits(dyber: Dyber, servers: Path, kind: Kind) -> None:
+    dyber("add-service", "weibo", "--kind", kind.name)
+    spec = load_catalog(servers)["weibo"]
+    lock = json.loads((spec.folder / "tools.lock.json").read_text(encoding="utf-8"))
+    named = any("account" in tool["inputSchema"]["properties"] for tool in lock["tools"].values())
+    assert (spec.accounts, spec.account_limits) == (named, named)
+    assert spec.cache
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))

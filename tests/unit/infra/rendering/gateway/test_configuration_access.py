@@ -129,8 +129,8 @@ def test_the_order_of_scopes_and_tools_does_not_matter(services: list[str], tool
     )
 
 
-#: Services that keep to scopes, so that clients can be limited to some of their accounts.
-ENFORCING = [replace(ALPHA, enforces_scopes=True), replace(BETA, enforces_scopes=True)]
+#: Services that keep to scopes and have accounts, so that clients can be limited to some of these.
+ENFORCING = [replace(service, enforces_scopes=True, accounts=True) for service in (ALPHA, BETA)]
 
 
 def limited(
@@ -174,6 +174,12 @@ def test_accounts_of_a_service_that_does_not_keep_to_scopes_are_refused() -> Non
     with pytest.raises(UnusableValue) as refused:
         limited({"beta": ("main",)}, services=[ENFORCING[0], BETA])
     assert (refused.value.message, refused.value.parameters["service"]) == ("accounts_not_enforced", "beta")
+
+
+def test_accounts_of_a_service_without_accounts_are_refused() -> None:
+    with pytest.raises(UnusableValue) as refused:
+        limited({"beta": ("main",)}, services=[ENFORCING[0], replace(BETA, enforces_scopes=True)])
+    assert (refused.value.message, refused.value.parameters["service"]) == ("accounts_missing", "beta")
 
 
 @pytest.mark.parametrize(
