@@ -76,6 +76,7 @@ class WeiboState:
         lazy: Whether pages make no calls by themselves.
         scan: Status of the QR code: 50114001 not scanned, 50114002 scanned, 50114004 expired, 20000000 confirmed.
         seconds: How long calls take.
+        code_seconds: How long the call for a QR code takes.
         requests: Paths with queries, in order.
         tokens: Number of tokens that were issued.
         base: Address of the site; other names of the stand-in may be of other ports.
@@ -91,6 +92,7 @@ class WeiboState:
     lazy: bool = False
     scan: int = 50114001
     seconds: float = 0.0
+    code_seconds: float = 0.0
     requests: list[str] = field(default_factory=list)
     tokens: int = 0
 
@@ -412,6 +414,7 @@ async def signin(request: Request) -> Response:
 async def code_image(request: Request) -> Response:
     """Answer the address of the picture of a QR code, which is on another site."""
     state = state_of(request)
+    await asyncio.sleep(state.code_seconds)
     if state.case == "no_code":
         return JSONResponse({"retcode": 50010001, "msg": "今日获取二维码次数已达上限", "data": None})
     image = f"{state.base}/inf/gen?api_key=x&data=https%3A%2F%2Fpassport.weibo.cn%2Fsignin%2Fqrcode%2Fscan%3Fqr%3D1"
