@@ -40,6 +40,8 @@ REFUSED_CALLS: dict[str, tuple[int, object]] = {
     "html": (200, "<html>维护中</html>"),
     "error": (502, None),
 }
+#: By short link, the HTTP status in place of a redirect.
+SHORT_LINK_STATUSES = {"A6gone": 200, "A6missing": 404, "A6busy": 429, "A6teapot": 418, "A6broken": 502}
 #: By case, where pages lead in place of their content.
 REDIRECTS = {"login_wall": "/sso/signin?entry=miniblog", "captcha_page": "/captcha/index", "frozen": "/unfreeze"}
 
@@ -439,9 +441,10 @@ async def code_check(request: Request) -> Response:
 async def short_link(request: Request) -> Response:
     """Follow a short link."""
     state = state_of(request)
-    if request.path_params["code"] == "A6gone":
-        return HTMLResponse("<p>链接失效</p>")
-    target = "https://evil.example/" if request.path_params["code"] == "A6evil" else f"{state.base}/detail/{data.LONG}"
+    code = request.path_params["code"]
+    if code in SHORT_LINK_STATUSES:
+        return HTMLResponse("<p>链接失效</p>", SHORT_LINK_STATUSES[code])
+    target = "https://evil.example/" if code == "A6evil" else f"{state.base}/detail/{data.LONG}"
     return RedirectResponse(target, 302)
 
 

@@ -68,6 +68,13 @@ async def test_a_short_link_is_followed(ask, sites):
     assert post["post"] == data.LONG
 
 
+async def test_a_short_link_is_followed_once(serve, ask, sites, state):
+    with serve(cache_seconds=600.0) as base:
+        for comments in (0, 1):
+            await ask("get_post", at=base, post=f"{sites.web}/t.cn/A6abcdef", comments=comments)
+    assert len(state.asked("/t.cn/")) == 1
+
+
 async def test_comments_are_read_page_by_page_to_the_end(ask, state):
     found, cursor = [], ""
     while True:

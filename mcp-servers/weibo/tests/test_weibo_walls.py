@@ -96,6 +96,27 @@ async def test_users_and_short_links_that_do_not_exist_are_not_found(refusal, si
     assert (await refusal("get_post", post=f"{sites.web}/t.cn/A6evil")).startswith("INVALID_ARGUMENT：")
 
 
+@pytest.mark.parametrize(
+    ("link", "code"),
+    [
+        ("A6missing", "NOT_FOUND"),
+        ("A6busy", "RATE_LIMITED"),
+        ("A6teapot", "RATE_LIMITED"),
+        ("A6broken", "UPSTREAM_UNREACHABLE"),
+    ],
+)
+async def test_a_short_link_that_is_refused_is_not_called_missing(refusal, sites, link, code):
+    assert (await refusal("get_post", post=f"{sites.web}/t.cn/{link}")).startswith(f"{code}：")
+
+
+async def test_short_links_keep_to_the_pause_and_begin_one(make, refusal, sites, state):
+    app = make(pause_seconds=900.0)
+    assert (await refusal("get_post", at=app, post=f"{sites.web}/t.cn/A6busy")).startswith("RATE_LIMITED：")
+    before = len(state.requests)
+    assert (await refusal("get_post", at=app, post=f"{sites.web}/t.cn/A6abcdef")).startswith("RATE_LIMITED：")
+    assert len(state.requests) == before
+
+
 async def test_a_slow_site_is_a_timeout(serve, refusal, state):
     state.seconds = 30.0
     with serve(page_seconds=4.0) as base:

@@ -59,7 +59,7 @@ class PostReader:
     async def post(self, post: str, comments: int, max_chars: int, verbose: bool, account: str = "") -> Post:
         """Return a post with up to `comments` comments; what went wrong with the comments alone is a warning."""
         account = self._pages.account(account)
-        reference = await self.post_reference(post)
+        reference = await self.post_reference(post, account)
 
         async def load() -> Post:
             async with self._reader.web(account, reference.path) as page:
@@ -90,7 +90,7 @@ class PostReader:
     ) -> CommentList:
         """Return comments on a post, or the replies to one of them, from `cursor` on."""
         account = self._pages.account(account)
-        reference = await self.post_reference(post)
+        reference = await self.post_reference(post, account)
         start_of(_kind(reference, sort, reply_to), cursor)
 
         async def load() -> CommentList:
@@ -125,13 +125,13 @@ class PostReader:
 
         return await self._memory.answer(User, f"{account}:{user}", _USER_SECONDS, load)
 
-    async def post_reference(self, post: str) -> PostReference:
-        """Return the post that a caller names. Raises ServiceError: INVALID_ARGUMENT, or NOT_FOUND for a short link."""
-        return parse_post(await self._links.expand(post), self._base_url)
+    async def post_reference(self, post: str, account: str) -> PostReference:
+        """Return the post that a caller names. Raises ServiceError: INVALID_ARGUMENT, or like `Links.expand`."""
+        return parse_post(await self._links.expand(post, account), self._base_url)
 
-    async def user_reference(self, user: str) -> UserReference:
+    async def user_reference(self, user: str, account: str) -> UserReference:
         """Return the user that a caller names. Raises like `post_reference`."""
-        return parse_user(await self._links.expand(user), self._base_url)
+        return parse_user(await self._links.expand(user, account), self._base_url)
 
     async def _show(self, page: SitePageVisit, reference: PostReference) -> Body:
         raw = await page.answer(SHOW, {"id": reference.mid, "locale": "zh-CN", "isGetLongText": "true"})
