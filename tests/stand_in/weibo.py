@@ -75,6 +75,7 @@ class WeiboState:
         case: What the sites show in place of their data.
         api_case: What the official API does: `expired`, `refused`, `quota`, `empty`, `writing`, `nothing`, `odd`.
         member: Whether every visitor counts as logged in.
+        overlap: Number of search results that a page has in common with the page before.
         lazy: Whether pages make no calls by themselves.
         scan: Status of the QR code: 50114001 not scanned, 50114002 scanned, 50114004 expired, 20000000 confirmed.
         seconds: How long calls take.
@@ -91,6 +92,7 @@ class WeiboState:
     api_case: str = ""
     comments_case: str = ""
     member: bool = False
+    overlap: int = 0
     lazy: bool = False
     scan: int = 50114001
     seconds: float = 0.0
@@ -397,8 +399,12 @@ async def get_index(request: Request, state: WeiboState) -> Response:
         return JSONResponse({"ok": 1, "data": {"userInfo": data.user(), "tabsInfo": {"tabs": []}}})
     if state.case == "empty":
         return JSONResponse({"ok": 0, "msg": "这里还没有内容", "data": {"cards": []}})
+    if state.case in data.CARDS_WITHOUT_POSTS:
+        return JSONResponse({"ok": 1, "data": {"cards": data.CARDS_WITHOUT_POSTS[state.case]}})
     page = int(query.get("page", 1))
     cards = data.search_cards(page)
+    if state.overlap and page > 1:
+        cards = [*data.search_cards(page - 1)[-state.overlap :], *cards]
     if not cards:
         return JSONResponse({"ok": 0, "msg": "这里还没有内容", "data": {"cards": []}})
     return JSONResponse({"ok": 1, "data": {"cardlistInfo": {"page": page + 1, "total": 25}, "cards": cards}})

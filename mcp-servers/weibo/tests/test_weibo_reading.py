@@ -43,6 +43,16 @@ async def test_a_member_searches_posts_page_by_page(ask, state):
     assert found == [str(5320000000000000 + number) for number in range(25)]
 
 
+async def test_results_that_two_pages_have_in_common_are_shown_once(ask, state):
+    state.member, state.overlap = True, 3
+    found = await ask("search_posts", keyword="手机", limit=25)
+    assert [item["post"] for item in found["items"]] == [str(5320000000000000 + number) for number in range(25)]
+    assert (await ask("analyze", keyword="手机", sample=25))["n"] == 25
+    first = await ask("search_posts", keyword="手机", limit=12)
+    rest = await ask("search_posts", keyword="手机", limit=25, cursor=first["next_cursor"])
+    assert rest["items"][0]["post"] == "5320000000000012"
+
+
 @pytest.mark.parametrize("lazy", [False, True])
 async def test_a_page_that_makes_no_calls_is_told_to_make_them(ask, state, lazy):
     state.lazy = lazy

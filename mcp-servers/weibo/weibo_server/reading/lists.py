@@ -137,7 +137,9 @@ class ListReader:
 
     async def _part(self, kind: str, cursor: str, limit: int, load: Any, verbose: bool) -> Part[PostItem]:
         start = start_of(kind, cursor)
-        return await read_part(kind, start, limit, self._memory.max_list_chars, load, lambda post: post.shown(verbose))
+        return await read_part(
+            kind, start, limit, self._memory.max_list_chars, load, lambda post: post.shown(verbose), lambda post: post.post
+        )
 
     async def _posts_page(
         self, page: SitePageVisit, uid: str, position: Position

@@ -194,7 +194,13 @@ class PostReader:
 
         kind = _kind(reference, sort, reply_to)
         return await read_part(
-            kind, start_of(kind, cursor), limit, self._memory.max_list_chars, load, lambda each: each.shown(verbose)
+            kind,
+            start_of(kind, cursor),
+            limit,
+            self._memory.max_list_chars,
+            load,
+            lambda comment: comment.shown(verbose),
+            lambda comment: comment.comment_id,
         )
 
     def _post(self, raw: Body, whole: str, max_chars: int, listed: Part[Comment] | None, warnings: list[str]) -> Post:
