@@ -146,8 +146,9 @@ async def test_what_is_popular_is_read_over_several_pages(ask):
     assert (posts["count"], posts["complete"], "next_cursor" in posts) == (15, False, False)
 
 
-async def test_a_search_without_results_is_empty_and_says_so(ask, state):
-    state.member, state.case = True, "empty"
+@pytest.mark.parametrize("case", ["empty", "empty_card"])
+async def test_a_search_without_results_is_empty_and_says_so(ask, state, case):
+    state.member, state.case = True, case
     found = await ask("search_posts", keyword="没有的词")
     assert (found["items"], found["complete"], found["warnings"]) == ([], True, ["微博没有找到这个词的帖子"])
 

@@ -49,6 +49,11 @@ async def test_no_tool_shows_a_wall_as_an_empty_list(refusal, state, tool, argum
     assert text.startswith(f"{CASES[case]}：")
 
 
+async def test_search_results_in_another_shape_are_no_empty_list(refusal, state):
+    state.member, state.case = True, "renamed_cards"
+    assert (await refusal("search_posts", keyword="手机")).startswith("UPSTREAM_CHANGED：")
+
+
 @pytest.mark.parametrize("case", ["logged_out", "removed", "html", "error"])
 async def test_walls_are_also_seen_when_the_page_is_told_to_ask(refusal, state, case):
     state.case, state.lazy = case, True

@@ -83,7 +83,12 @@ def checked(body: Mapping[str, Any]) -> Mapping[str, Any]:
         raise WALLS.wall(ErrorCode.CAPTCHA_REQUIRED if needs_human else ErrorCode.LOGIN_REQUIRED, shown=shown).error()
     if state is None or (not shown and "data" not in body):
         raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
-    if any(text in shown for text in _EMPTY_TEXTS):
+    if says_empty(shown):
         return EMPTY
     meaning = next((meaning for text, meaning in _TEXTS.items() if text in shown), ErrorCode.ACCESS_RESTRICTED)
     raise WALLS.wall(meaning, shown=shown, guessed=True).error()
+
+
+def says_empty(words: str) -> bool:
+    """Return whether words of the site say that a list is empty."""
+    return any(text in words for text in _EMPTY_TEXTS)

@@ -12,7 +12,7 @@ from dyber_kit.browser.pages import Pages
 from dyber_kit.browser.walls import platform_words
 
 from weibo_server.browsing.platform import MOBILE_LIST, POSTS, POSTS_WITH_VIDEO, PROFILE, TIMELINE
-from weibo_server.browsing.walls import EMPTY, checked
+from weibo_server.browsing.walls import EMPTY, checked, says_empty
 from weibo_server.model.answers import PostItem, PostList
 from weibo_server.model.references import UserReference
 from weibo_server.model.words import search_words
@@ -70,7 +70,11 @@ class ListReader:
                         if number == 1
                         else await page.ask(MOBILE_LIST, {**params, "page": number})
                     )
-                    posts = self._parser.posts(_posts_in(_listed(body, "cards")), datetime.now(UTC))
+                    cards = _listed(body, "cards")
+                    posts = self._parser.posts(_posts_in(cards), datetime.now(UTC))
+                    # After the last results, there may be cards of other kinds.
+                    if not posts and number == 1 and cards and not any(map(_says_empty, cards)):
+                        raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
                     return SitePage(posts, {"page": number + 1} if posts else None)
 
                 part = await self._part(kind, cursor, limit, load_page, verbose)
@@ -180,6 +184,14 @@ def _posts_in(cards: list[Any]) -> Iterator[Any]:
                 yield card["mblog"]
             if isinstance(card.get("card_group"), list):
                 yield from _posts_in(card["card_group"])
+
+
+def _says_empty(card: Any) -> bool:
+    if not isinstance(card, dict):
+        return False
+    group = card.get("card_group")
+    words = " ".join(value for value in card.values() if isinstance(value, str))
+    return says_empty(words) or (isinstance(group, list) and any(map(_says_empty, group)))
 
 
 def _has_cards(body: Body) -> bool:
