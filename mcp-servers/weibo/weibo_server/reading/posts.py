@@ -13,12 +13,13 @@ from weibo_server.browsing.walls import EMPTY
 from weibo_server.config import WeiboSettings
 from weibo_server.model.answers import Comment, CommentList, Post, User
 from weibo_server.model.references import PostReference, UserReference, bid_of, parse_post, parse_user
+from weibo_server.model.schema import Notice
 from weibo_server.reading.links import Links
 from weibo_server.reading.memory import Memory, stamp
 from weibo_server.reading.paging import Part, Position, SitePage, read_part, start_of
 from weibo_server.reading.parse import Parser, count_of, is_cut, long_text, number_id, post_url, user_id, verified
 from weibo_server.reading.reader import Body, SitePageVisit, SiteReader
-from weibo_server.texts import tr
+from weibo_server.texts import tr_lazy
 
 CommentSort = Literal["hot", "time"]
 _POST_SECONDS = 600.0
@@ -72,7 +73,7 @@ class PostReader:
                     except ServiceError as error:
                         if error.code in _STOP:
                             raise
-                        warnings.append(tr("The comments could not be read: {cause}", cause=error.text))
+                        warnings.append(tr_lazy("The comments could not be read: {cause}", cause=error))
             return self._post(raw, whole, max_chars, listed, warnings)
 
         key = f"{account}:{reference.mid}:{comments}:{max_chars}:{verbose}"
@@ -107,7 +108,9 @@ class PostReader:
                 complete=part.complete,
                 next_cursor=part.next_cursor,
                 applied={"sort": sort} | ({"reply_to": reply_to} if reply_to else {}),
-                warnings=[tr("Weibo counts {total} comments, but shows none here", total=total)] if missing else [],
+                warnings=[tr_lazy("Weibo counts {total} comments, but shows none here", total=total)]
+                if missing
+                else [],
                 fetched_at=stamp(),
             )
 
@@ -139,7 +142,7 @@ class PostReader:
             raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
         return raw
 
-    async def _whole_text(self, page: SitePageVisit, raw: Body) -> tuple[str, list[str]]:
+    async def _whole_text(self, page: SitePageVisit, raw: Body) -> tuple[str, list[Notice]]:
         """Return the whole text of a long post, and why it could not be read; empty for others."""
         if not is_cut(raw):
             return "", []
@@ -150,8 +153,8 @@ class PostReader:
         except ServiceError as error:
             if error.code in _STOP:
                 raise
-            return "", [tr("Only the beginning of the text could be read: {cause}", cause=error.text)]
-        return whole, [] if whole else [tr("Only the beginning of the text could be read")]
+            return "", [tr_lazy("Only the beginning of the text could be read: {cause}", cause=error)]
+        return whole, [] if whole else [tr_lazy("Only the beginning of the text could be read")]
 
     async def _comments(
         self,
@@ -203,7 +206,9 @@ class PostReader:
             lambda comment: comment.comment_id,
         )
 
-    def _post(self, raw: Body, whole: str, max_chars: int, listed: Part[Comment] | None, warnings: list[str]) -> Post:
+    def _post(
+        self, raw: Body, whole: str, max_chars: int, listed: Part[Comment] | None, warnings: list[Notice]
+    ) -> Post:
         item = self._parser.post(raw, datetime.now(UTC), max_chars, whole)
         if item is None:
             raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
