@@ -135,6 +135,16 @@ async def test_a_guest_gets_the_posts_with_a_video_and_a_warning(ask):
     assert (posts["warnings"], posts["complete"]) == (["没有登录：微博只给访客看带视频的帖子"], True)
 
 
+async def test_a_login_has_an_effect_on_what_guests_were_shown(serve, ask, state):
+    with serve(cache_seconds=600.0) as base:
+        guest = await ask("user_posts", at=base, user=data.UID)
+        state.member = True
+        member = await ask("user_posts", at=base, user=data.UID)
+        again = await ask("user_posts", at=base, user=data.UID)
+    assert (guest["count"], member["count"], again["count"]) == (1, 10, 10)
+    assert (member["warnings"], again["source"]) == ([], "cache")
+
+
 async def test_what_a_user_hides_is_a_warning(ask, state):
     state.member, state.case = True, "half_year"
     posts = await ask("user_posts", user=data.UID)

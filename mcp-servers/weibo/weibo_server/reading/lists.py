@@ -114,7 +114,10 @@ class ListReader:
             return _answer(part, {"user": self._parser.privacy.user_id(uid) or ""}, warnings)
 
         key = f"{account}:{kind}:{limit}:{cursor}:{verbose}"
-        return await self._memory.answer(PostList, key, _POSTS_SECONDS, load)
+        # What guests get is not kept, so that a login has an effect at once.
+        return await self._memory.answer(
+            PostList, key, _POSTS_SECONDS, load, keep=lambda answer: _AS_GUEST not in answer.warnings
+        )
 
     async def timeline(self, limit: int, verbose: bool, account: str = "") -> PostList:
         """Return the posts that the site recommends to everybody at present."""
