@@ -35,6 +35,7 @@ REFUSED_CALLS: dict[str, tuple[int, object]] = {
     "removed": (400, {"ok": 0, "error_code": 20101, "error_type": "toast", "message": "该微博不存在"}),
     "private": (400, {"ok": 0, "error_code": 20112, "message": "由于作者隐私设置，你没有权限查看此微博"}),
     "expired": (200, {"ok": 0, "error_code": 21301, "error": "relogin!", "message": "请重新登录"}),
+    "suspended": (200, {"ok": 0, "msg": "您的账号异常，请先解除限制"}),
     "unknown": (200, {"ok": 0, "msg": "今日客满"}),
     "changed": (200, {"ok": 1, "data": {"renamed": []}, "renamed": []}),
     "html": (200, "<html>维护中</html>"),
@@ -320,6 +321,8 @@ async def long_text(request: Request, state: WeiboState) -> Response:
     """Answer the whole text of a post."""
     if state.case == "no_long_text":
         return JSONResponse({"ok": 0, "msg": "今日客满"})
+    if state.case == "suspended_at_long_text":
+        return JSONResponse(REFUSED_CALLS["suspended"][1])
     return JSONResponse({"ok": 1, "data": {"longTextContent": data.LONG_TEXT, "url_struct": [], "isMarkdown": False}})
 
 

@@ -81,6 +81,18 @@ async def test_a_wall_of_the_account_at_the_comments_stops_everything(refusal, s
     assert (await refusal("get_post", post=data.VIDEO)).startswith(f"{code}：")
 
 
+@pytest.mark.parametrize(
+    "behaviour", [{"comments_case": "suspended"}, {"case": "suspended_at_long_text"}], ids=["comments", "long_text"]
+)
+async def test_a_suspension_of_the_account_beside_a_post_begins_a_pause(serve, refusal, state, behaviour):
+    vars(state).update(behaviour)
+    with serve(pause_seconds=900.0) as base:
+        assert (await refusal("get_post", at=base, post=data.LONG)).startswith("ACCESS_RESTRICTED：")
+        before = len(state.requests)
+        assert (await refusal("get_user", at=base, user=data.UID)).startswith("ACCESS_RESTRICTED：")
+    assert len(state.requests) == before
+
+
 async def test_missing_comments_are_not_called_complete_silently(ask, state):
     state.case = "empty"
     part = await ask("get_comments", post=data.VIDEO)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser.pages import Pages
+from dyber_kit.upstream.breaker import is_wall
 
 from weibo_server.browsing.platform import COMMENTS, LONG_TEXT, PROFILE, SHOW
 from weibo_server.browsing.walls import EMPTY
@@ -25,8 +26,6 @@ CommentSort = Literal["hot", "time"]
 _POST_SECONDS = 600.0
 _USER_SECONDS = 1800.0
 _PER_PAGE = 20
-# What the site says where the newest of its refusals concerns the whole account, and not only the comments.
-_STOP = (ErrorCode.CAPTCHA_REQUIRED, ErrorCode.RATE_LIMITED)
 
 
 class PostReader:
@@ -71,7 +70,7 @@ class PostReader:
                     try:
                         listed = await self._comments(page, raw, reference, "hot", "", comments, "", verbose)
                     except ServiceError as error:
-                        if error.code in _STOP:
+                        if is_wall(error):
                             raise
                         warnings.append(tr_lazy("The comments could not be read: {cause}", cause=error))
             return self._post(raw, whole, max_chars, listed, warnings)
@@ -151,7 +150,7 @@ class PostReader:
         try:
             whole = long_text(await page.ask(LONG_TEXT, {"id": raw.get("mblogid") or bid_of(number_id(raw))}))
         except ServiceError as error:
-            if error.code in _STOP:
+            if is_wall(error):
                 raise
             return "", [tr_lazy("Only the beginning of the text could be read: {cause}", cause=error)]
         return whole, [] if whole else [tr_lazy("Only the beginning of the text could be read")]
