@@ -345,6 +345,8 @@ async def build_comments(request: Request, state: WeiboState) -> Response:
 
 async def my_posts(request: Request, state: WeiboState) -> Response:
     """Answer a page of the posts of a user, to members only."""
+    if state.case == "captcha_at_posts":
+        return JSONResponse(REFUSED_CALLS["captcha"][1])
     if not is_member(request):
         return JSONResponse(REFUSED_CALLS["logged_out"][1])
     listed = [] if state.case == "empty" else data.user_posts(int(request.query_params["page"]))

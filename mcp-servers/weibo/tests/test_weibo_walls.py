@@ -49,6 +49,12 @@ async def test_no_tool_shows_a_wall_as_an_empty_list(refusal, state, tool, argum
     assert text.startswith(f"{CASES[case]}：")
 
 
+async def test_a_verification_at_the_posts_of_a_user_is_no_missing_login(refusal, state):
+    state.case, state.member = "captcha_at_posts", True
+    assert (await refusal("user_posts", user=data.UID)).startswith("CAPTCHA_REQUIRED：")
+    assert state.asked("getWaterFallContent") == []
+
+
 async def test_search_results_in_another_shape_are_no_empty_list(refusal, state):
     state.member, state.case = True, "renamed_cards"
     assert (await refusal("search_posts", keyword="手机")).startswith("UPSTREAM_CHANGED：")

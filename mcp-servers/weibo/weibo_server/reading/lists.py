@@ -12,7 +12,7 @@ from dyber_kit.browser.pages import Pages
 from dyber_kit.browser.walls import platform_words
 
 from weibo_server.browsing.platform import MOBILE_LIST, POSTS, POSTS_WITH_VIDEO, PROFILE, TIMELINE
-from weibo_server.browsing.walls import EMPTY, checked, says_empty
+from weibo_server.browsing.walls import EMPTY, checked, needs_login, says_empty
 from weibo_server.model.answers import PostItem, PostList
 from weibo_server.model.references import UserReference
 from weibo_server.model.schema import Notice
@@ -170,7 +170,7 @@ class ListReader:
             else:
                 body = await page.raw(POSTS, params)
             # The first page is refused to guests; they see the posts with a video on another tab of the profile.
-            if number > 1 or str(body.get("ok")) != "-100":
+            if number > 1 or not needs_login(body):
                 body = checked(body)
                 since = _field(body, "since_id")
                 return body, {"page": number + 1, "since_id": since}, False
