@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 from urllib.parse import quote
 
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser.pages import Pages
 from dyber_kit.calling.cursors import fit_items
-from dyber_kit.upstream.text import clean_text, parse_count
+from dyber_kit.times import iso_local
+from dyber_kit.upstream.text import clean_text, parse_count, parse_time
 
 from weibo_server.browsing.platform import HOT_WORDS
 from weibo_server.model.answers import AiSearch, HotList, HotWord
@@ -75,7 +77,7 @@ class HotReader:
                 content=content,
                 complete=complete,
                 references=wire.referenceCount,
-                as_of=wire.callTime,
+                as_of=_iso(wire.callTime),
                 attribution=f"关键词: {query}，{wire.callTime or ''}，{origin}",
                 warnings=_summary_warnings(complete, content),
                 source="official",
@@ -95,7 +97,7 @@ class HotReader:
             board=board,
             items=items,
             count=len(items),
-            as_of=wire.callTime,
+            as_of=_iso(wire.callTime),
             attribution=f"{board} {wire.callTime or ''}，{origin}",
             warnings=[] if items else [tr_lazy("Weibo sent an empty board")],
             source="official",
@@ -156,6 +158,10 @@ def _page_word(rank: int, word: dict[str, Any]) -> HotWord:
 def search_url(words: str) -> str:
     """Return the address of the site's search for words."""
     return f"https://s.weibo.com/weibo?q={quote(words, safe='')}"
+
+
+def _iso(sent: str | None) -> str | None:
+    return iso_local(parse_time(sent, datetime.now(UTC)))
 
 
 def _attribution(sent: str | None, usual: str) -> str:
