@@ -35,11 +35,14 @@ REFUSED_CALLS: dict[str, tuple[int, object]] = {
     "removed": (400, {"ok": 0, "error_code": 20101, "error_type": "toast", "message": "该微博不存在"}),
     "private": (400, {"ok": 0, "error_code": 20112, "message": "由于作者隐私设置，你没有权限查看此微博"}),
     "expired": (200, {"ok": 0, "error_code": 21301, "error": "relogin!", "message": "请重新登录"}),
+    "suspended": (200, {"ok": 0, "msg": "您的账号异常，请先解除限制"}),
     "unknown": (200, {"ok": 0, "msg": "今日客满"}),
     "changed": (200, {"ok": 1, "data": {"renamed": []}, "renamed": []}),
     "html": (200, "<html>维护中</html>"),
     "error": (502, None),
 }
+#: By short link, the HTTP status in place of a redirect.
+SHORT_LINK_STATUSES = {"A6gone": 200, "A6missing": 404, "A6busy": 429, "A6teapot": 418, "A6broken": 502}
 #: By case, where pages lead in place of their content.
 REDIRECTS = {"login_wall": "/sso/signin?entry=miniblog", "captcha_page": "/captcha/index", "frozen": "/unfreeze"}
 
@@ -73,9 +76,11 @@ class WeiboState:
         case: What the sites show in place of their data.
         api_case: What the official API does: `expired`, `refused`, `quota`, `empty`, `writing`, `nothing`, `odd`.
         member: Whether every visitor counts as logged in.
+        overlap: Number of search results that a page has in common with the page before.
         lazy: Whether pages make no calls by themselves.
         scan: Status of the QR code: 50114001 not scanned, 50114002 scanned, 50114004 expired, 20000000 confirmed.
         seconds: How long calls take.
+        code_seconds: How long the call for a QR code takes.
         requests: Paths with queries, in order.
         tokens: Number of tokens that were issued.
         base: Address of the site; other names of the stand-in may be of other ports.
@@ -88,9 +93,11 @@ class WeiboState:
     api_case: str = ""
     comments_case: str = ""
     member: bool = False
+    overlap: int = 0
     lazy: bool = False
     scan: int = 50114001
     seconds: float = 0.0
+    code_seconds: float = 0.0
     requests: list[str] = field(default_factory=list)
     tokens: int = 0
 
@@ -314,6 +321,8 @@ async def long_text(request: Request, state: WeiboState) -> Response:
     """Answer the whole text of a post."""
     if state.case == "no_long_text":
         return JSONResponse({"ok": 0, "msg": "今日客满"})
+    if state.case == "suspended_at_long_text":
+        return JSONResponse(REFUSED_CALLS["suspended"][1])
     return JSONResponse({"ok": 1, "data": {"longTextContent": data.LONG_TEXT, "url_struct": [], "isMarkdown": False}})
 
 
@@ -336,6 +345,8 @@ async def build_comments(request: Request, state: WeiboState) -> Response:
 
 async def my_posts(request: Request, state: WeiboState) -> Response:
     """Answer a page of the posts of a user, to members only."""
+    if state.case == "captcha_at_posts":
+        return JSONResponse(REFUSED_CALLS["captcha"][1])
     if not is_member(request):
         return JSONResponse(REFUSED_CALLS["logged_out"][1])
     listed = [] if state.case == "empty" else data.user_posts(int(request.query_params["page"]))
@@ -393,8 +404,12 @@ async def get_index(request: Request, state: WeiboState) -> Response:
         return JSONResponse({"ok": 1, "data": {"userInfo": data.user(), "tabsInfo": {"tabs": []}}})
     if state.case == "empty":
         return JSONResponse({"ok": 0, "msg": "这里还没有内容", "data": {"cards": []}})
+    if state.case in data.CARDS_WITHOUT_POSTS:
+        return JSONResponse({"ok": 1, "data": {"cards": data.CARDS_WITHOUT_POSTS[state.case]}})
     page = int(query.get("page", 1))
     cards = data.search_cards(page)
+    if state.overlap and page > 1:
+        cards = [*data.search_cards(page - 1)[-state.overlap :], *cards]
     if not cards:
         return JSONResponse({"ok": 0, "msg": "这里还没有内容", "data": {"cards": []}})
     return JSONResponse({"ok": 1, "data": {"cardlistInfo": {"page": page + 1, "total": 25}, "cards": cards}})
@@ -412,6 +427,7 @@ async def signin(request: Request) -> Response:
 async def code_image(request: Request) -> Response:
     """Answer the address of the picture of a QR code, which is on another site."""
     state = state_of(request)
+    await asyncio.sleep(state.code_seconds)
     if state.case == "no_code":
         return JSONResponse({"retcode": 50010001, "msg": "今日获取二维码次数已达上限", "data": None})
     image = f"{state.base}/inf/gen?api_key=x&data=https%3A%2F%2Fpassport.weibo.cn%2Fsignin%2Fqrcode%2Fscan%3Fqr%3D1"
@@ -436,9 +452,10 @@ async def code_check(request: Request) -> Response:
 async def short_link(request: Request) -> Response:
     """Follow a short link."""
     state = state_of(request)
-    if request.path_params["code"] == "A6gone":
-        return HTMLResponse("<p>链接失效</p>")
-    target = "https://evil.example/" if request.path_params["code"] == "A6evil" else f"{state.base}/detail/{data.LONG}"
+    code = request.path_params["code"]
+    if code in SHORT_LINK_STATUSES:
+        return HTMLResponse("<p>链接失效</p>", SHORT_LINK_STATUSES[code])
+    target = "https://evil.example/" if code == "A6evil" else f"{state.base}/detail/{data.LONG}"
     return RedirectResponse(target, 302)
 
 

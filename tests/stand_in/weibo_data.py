@@ -15,6 +15,13 @@ COMMENTS_TOTAL, COMMENTS_PER_PAGE = 45, 20
 POSTS_TOTAL, POSTS_PER_PAGE = 25, 10
 
 
+#: By case, cards of the mobile site in place of search results.
+CARDS_WITHOUT_POSTS: dict[str, list[dict[str, Any]]] = {
+    "renamed_cards": [{"card_type": 9, "status": {"id": "5320000000000000"}}, {"card_type": 11, "card_group": [{}]}],
+    "empty_card": [{"card_type": 11, "card_group": [{"card_type": 58, "desc": "没有找到相关结果"}]}],
+}
+
+
 def short_id(mid: str) -> str:
     """Return the short id of a post, by the rule that each seven digits are four letters."""
     if mid in BIDS:

@@ -55,6 +55,13 @@ async def test_an_expired_code_is_told_and_another_one_replaces_it(own_service, 
     assert (status["logged_in"], "weibo_login_qrcode" in status["next_step"]) == (False, True)
 
 
+async def test_a_code_that_loads_slowly_is_waited_for(own_service, call, state):
+    state.code_seconds = 2.0
+    result = await call(own_service, "login_qrcode", {})
+    assert not result.is_error, result.content
+    assert any(part.type == "image" for part in result.content)
+
+
 async def test_a_refused_code_has_the_words_of_the_site(own_service, refusal, state):
     state.case = "no_code"
     text = await refusal("login_qrcode", at=own_service)

@@ -12,6 +12,7 @@ async def test_a_hot_list_names_its_origin_and_time(ask, state):
     hot = await ask("hot_list", board="科技榜", limit=3)
     assert (hot["board"], hot["count"], hot["source"]) == ("科技榜", 3, "official")
     assert hot["attribution"] == "科技榜 2026-11-29 16:37，来自于微博热搜"
+    assert hot["as_of"] == "2026-11-29T16:37:00+08:00"
     assert hot["items"] == [
         {"rank": 1, "word": "热搜1", "heat": 999_999, "flag": "新"},
         {"rank": 2, "word": "热搜2", "heat": 999_998, "flag": "热"},
@@ -42,7 +43,7 @@ async def test_a_summary_is_cut_and_names_its_origin(ask):
     found = await ask("ai_search", query="#人工智能#", max_chars=100)
     assert (len(found["content"]), found["truncated"], found["complete"]) == (100, True, True)
     assert found["attribution"] == "关键词: #人工智能#，2026-11-29 16:37，来自于微博智搜"
-    assert found["references"] == 5
+    assert (found["references"], found["as_of"]) == (5, "2026-11-29T16:37:00+08:00")
 
 
 async def test_a_summary_that_is_being_written_is_not_shown_as_complete(ask, state):

@@ -43,6 +43,16 @@ async def test_a_member_searches_posts_page_by_page(ask, state):
     assert found == [str(5320000000000000 + number) for number in range(25)]
 
 
+async def test_results_that_two_pages_have_in_common_are_shown_once(ask, state):
+    state.member, state.overlap = True, 3
+    found = await ask("search_posts", keyword="手机", limit=25)
+    assert [item["post"] for item in found["items"]] == [str(5320000000000000 + number) for number in range(25)]
+    assert (await ask("analyze", keyword="手机", sample=25))["n"] == 25
+    first = await ask("search_posts", keyword="手机", limit=12)
+    rest = await ask("search_posts", keyword="手机", limit=25, cursor=first["next_cursor"])
+    assert rest["items"][0]["post"] == "5320000000000012"
+
+
 @pytest.mark.parametrize("lazy", [False, True])
 async def test_a_page_that_makes_no_calls_is_told_to_make_them(ask, state, lazy):
     state.lazy = lazy
@@ -66,6 +76,13 @@ async def test_a_post_can_be_read_without_comments(ask):
 async def test_a_short_link_is_followed(ask, sites):
     post = await ask("get_post", post=f"分享 {sites.web}/t.cn/A6abcdef 复制", comments=0)
     assert post["post"] == data.LONG
+
+
+async def test_a_short_link_is_followed_once(serve, ask, sites, state):
+    with serve(cache_seconds=600.0) as base:
+        for comments in (0, 1):
+            await ask("get_post", at=base, post=f"{sites.web}/t.cn/A6abcdef", comments=comments)
+    assert len(state.asked("/t.cn/")) == 1
 
 
 async def test_comments_are_read_page_by_page_to_the_end(ask, state):
@@ -118,6 +135,16 @@ async def test_a_guest_gets_the_posts_with_a_video_and_a_warning(ask):
     assert (posts["warnings"], posts["complete"]) == (["没有登录：微博只给访客看带视频的帖子"], True)
 
 
+async def test_a_login_has_an_effect_on_what_guests_were_shown(serve, ask, state):
+    with serve(cache_seconds=600.0) as base:
+        guest = await ask("user_posts", at=base, user=data.UID)
+        state.member = True
+        member = await ask("user_posts", at=base, user=data.UID)
+        again = await ask("user_posts", at=base, user=data.UID)
+    assert (guest["count"], member["count"], again["count"]) == (1, 10, 10)
+    assert (member["warnings"], again["source"]) == ([], "cache")
+
+
 async def test_what_a_user_hides_is_a_warning(ask, state):
     state.member, state.case = True, "half_year"
     posts = await ask("user_posts", user=data.UID)
@@ -129,8 +156,9 @@ async def test_what_is_popular_is_read_over_several_pages(ask):
     assert (posts["count"], posts["complete"], "next_cursor" in posts) == (15, False, False)
 
 
-async def test_a_search_without_results_is_empty_and_says_so(ask, state):
-    state.member, state.case = True, "empty"
+@pytest.mark.parametrize("case", ["empty", "empty_card"])
+async def test_a_search_without_results_is_empty_and_says_so(ask, state, case):
+    state.member, state.case = True, case
     found = await ask("search_posts", keyword="没有的词")
     assert (found["items"], found["complete"], found["warnings"]) == ([], True, ["微博没有找到这个词的帖子"])
 

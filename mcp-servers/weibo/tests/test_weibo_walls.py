@@ -49,6 +49,17 @@ async def test_no_tool_shows_a_wall_as_an_empty_list(refusal, state, tool, argum
     assert text.startswith(f"{CASES[case]}：")
 
 
+async def test_a_verification_at_the_posts_of_a_user_is_no_missing_login(refusal, state):
+    state.case, state.member = "captcha_at_posts", True
+    assert (await refusal("user_posts", user=data.UID)).startswith("CAPTCHA_REQUIRED：")
+    assert state.asked("getWaterFallContent") == []
+
+
+async def test_search_results_in_another_shape_are_no_empty_list(refusal, state):
+    state.member, state.case = True, "renamed_cards"
+    assert (await refusal("search_posts", keyword="手机")).startswith("UPSTREAM_CHANGED：")
+
+
 @pytest.mark.parametrize("case", ["logged_out", "removed", "html", "error"])
 async def test_walls_are_also_seen_when_the_page_is_told_to_ask(refusal, state, case):
     state.case, state.lazy = case, True
@@ -76,6 +87,18 @@ async def test_a_wall_of_the_account_at_the_comments_stops_everything(refusal, s
     assert (await refusal("get_post", post=data.VIDEO)).startswith(f"{code}：")
 
 
+@pytest.mark.parametrize(
+    "behaviour", [{"comments_case": "suspended"}, {"case": "suspended_at_long_text"}], ids=["comments", "long_text"]
+)
+async def test_a_suspension_of_the_account_beside_a_post_begins_a_pause(serve, refusal, state, behaviour):
+    vars(state).update(behaviour)
+    with serve(pause_seconds=900.0) as base:
+        assert (await refusal("get_post", at=base, post=data.LONG)).startswith("ACCESS_RESTRICTED：")
+        before = len(state.requests)
+        assert (await refusal("get_user", at=base, user=data.UID)).startswith("ACCESS_RESTRICTED：")
+    assert len(state.requests) == before
+
+
 async def test_missing_comments_are_not_called_complete_silently(ask, state):
     state.case = "empty"
     part = await ask("get_comments", post=data.VIDEO)
@@ -94,6 +117,27 @@ async def test_users_and_short_links_that_do_not_exist_are_not_found(refusal, si
     assert (await refusal("get_user", user="没有这个人")).startswith("NOT_FOUND：")
     assert (await refusal("get_post", post=f"{sites.web}/t.cn/A6gone")).startswith("NOT_FOUND：")
     assert (await refusal("get_post", post=f"{sites.web}/t.cn/A6evil")).startswith("INVALID_ARGUMENT：")
+
+
+@pytest.mark.parametrize(
+    ("link", "code"),
+    [
+        ("A6missing", "NOT_FOUND"),
+        ("A6busy", "RATE_LIMITED"),
+        ("A6teapot", "RATE_LIMITED"),
+        ("A6broken", "UPSTREAM_UNREACHABLE"),
+    ],
+)
+async def test_a_short_link_that_is_refused_is_not_called_missing(refusal, sites, link, code):
+    assert (await refusal("get_post", post=f"{sites.web}/t.cn/{link}")).startswith(f"{code}：")
+
+
+async def test_short_links_keep_to_the_pause_and_begin_one(make, refusal, sites, state):
+    app = make(pause_seconds=900.0)
+    assert (await refusal("get_post", at=app, post=f"{sites.web}/t.cn/A6busy")).startswith("RATE_LIMITED：")
+    before = len(state.requests)
+    assert (await refusal("get_post", at=app, post=f"{sites.web}/t.cn/A6abcdef")).startswith("RATE_LIMITED：")
+    assert len(state.requests) == before
 
 
 async def test_a_slow_site_is_a_timeout(serve, refusal, state):

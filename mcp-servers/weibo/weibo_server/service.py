@@ -64,7 +64,7 @@ def build_app(
     parser = Parser(Privacy.create(settings.privacy, settings.data_dir))
     memory = Memory(cache, f"{settings.privacy}", config.cache_seconds, settings.max_answer_chars)
     reader = SiteReader(pages, config)
-    links = Links(config, metrics)
+    links = Links(config, pages, cache, metrics)
     lists = ListReader(reader, pages, parser, memory)
     posts = PostReader(reader, pages, links, parser, memory, config)
     login = login_page(config)

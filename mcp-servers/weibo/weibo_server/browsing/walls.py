@@ -78,12 +78,22 @@ def checked(body: Mapping[str, Any]) -> Mapping[str, Any]:
         return body
     shown = platform_words(body.get("msg") or body.get("message"))
     if str(state) == "-100":
-        place = str(body.get("url") or "")
-        needs_human = any(part in place for part in _PROOF_PARTS)
-        raise WALLS.wall(ErrorCode.CAPTCHA_REQUIRED if needs_human else ErrorCode.LOGIN_REQUIRED, shown=shown).error()
+        code = ErrorCode.LOGIN_REQUIRED if needs_login(body) else ErrorCode.CAPTCHA_REQUIRED
+        raise WALLS.wall(code, shown=shown).error()
     if state is None or (not shown and "data" not in body):
         raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
-    if any(text in shown for text in _EMPTY_TEXTS):
+    if says_empty(shown):
         return EMPTY
     meaning = next((meaning for text, meaning in _TEXTS.items() if text in shown), ErrorCode.ACCESS_RESTRICTED)
     raise WALLS.wall(meaning, shown=shown, guessed=True).error()
+
+
+def needs_login(body: Mapping[str, Any]) -> bool:
+    """Return whether an answer of the site refuses guests; the same number also asks for a human verification."""
+    place = str(body.get("url") or "")
+    return str(body.get("ok")) == "-100" and not any(part in place for part in _PROOF_PARTS)
+
+
+def says_empty(words: str) -> bool:
+    """Return whether words of the site say that a list is empty."""
+    return any(text in words for text in _EMPTY_TEXTS)

@@ -10,6 +10,7 @@ from dyber_kit.browser.visits import Snapshot
 from weibo_server.browsing.platform import CODE_IMAGE, CODE_STATUS
 from weibo_server.config import WeiboSettings
 
+_SIGN_IN = "/sso/signin"
 # Paths on which nobody is logged in yet: the page with the code, the handshake of visitors, and the page for guests.
 _GUEST_PATHS = ("/sso", "/visitor", "/newlogin", "/login")
 
@@ -19,14 +20,15 @@ def login_page(settings: WeiboSettings) -> LoginPage:
     hosts = {urlsplit(url).netloc for url in (settings.base_url, settings.mobile_url)} | {"www.weibo.com"}
 
     def member(snapshot: Snapshot) -> bool | None:
-        if snapshot["qr"]:
-            return False
         parts = urlsplit(snapshot["url"])
+        # The site leads members away from this page. It is an answer before the code is loaded, and no wall.
+        if snapshot["qr"] or parts.path.startswith(_SIGN_IN):
+            return False
         return True if parts.netloc in hosts and not parts.path.startswith(_GUEST_PATHS) else None
 
     return LoginPage(
         origin=settings.login_url,
-        path=f"/sso/signin?entry=miniblog&source=miniblog&url={quote(settings.base_url, safe='')}%2F",
+        path=f"{_SIGN_IN}?entry=miniblog&source=miniblog&url={quote(settings.base_url, safe='')}%2F",
         code_tool="weibo_login_qrcode",
         member=member,
         code_call=CODE_IMAGE,

@@ -2,12 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, GetJsonSchemaHandler, SerializerFunctionWrapHandler, model_serializer
+from dyber_kit.language import Text, text_from_json
+from pydantic import (
+    BaseModel,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    PlainValidator,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    WithJsonSchema,
+    model_serializer,
+)
 from pydantic_core import CoreSchema
 
 Source = Literal["official", "browser", "cache"]
+# Context of a serialization whose texts can be translated again.
+_TO_KEEP = "to_keep"
+
+
+def _read_notice(value: Any) -> Text | str:
+    return value if isinstance(value, Text) else text_from_json(value)
+
+
+def _shown_notice(notice: Text | str, info: SerializationInfo) -> Any:
+    return notice.to_json() if isinstance(notice, Text) and info.context == _TO_KEEP else str(notice)
+
+
+#: A warning, which each caller of a shared or cached answer gets in the language of the request.
+Notice = Annotated[
+    Text | str,
+    PlainValidator(_read_notice),
+    PlainSerializer(_shown_notice),
+    WithJsonSchema({"type": "string"}),
+]
 
 
 class Item(BaseModel):
@@ -28,7 +57,11 @@ class Answer(BaseModel):
 
     source: Source = "browser"
     fetched_at: str
-    warnings: list[str] = []
+    warnings: list[Notice] = []
+
+    def to_keep(self) -> dict[str, Any]:
+        """Return the answer as JSON for a cache, with warnings that can be translated again."""
+        return self.model_dump(mode="json", context=_TO_KEEP)
 
     @model_serializer(mode="wrap")
     def _without_nulls(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 from urllib.parse import quote
 
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser.pages import Pages
 from dyber_kit.calling.cursors import fit_items
-from dyber_kit.upstream.text import clean_text, parse_count
+from dyber_kit.times import iso_local
+from dyber_kit.upstream.text import clean_text, parse_count, parse_time
 
 from weibo_server.browsing.platform import HOT_WORDS
 from weibo_server.model.answers import AiSearch, HotList, HotWord
+from weibo_server.model.schema import Notice
 from weibo_server.model.words import search_words
 from weibo_server.reading.memory import Memory, stamp
 from weibo_server.reading.official import OfficialApi, WireHotWord, not_configured
 from weibo_server.reading.reader import SiteReader
-from weibo_server.texts import tr
+from weibo_server.texts import tr_lazy
 
 Board = Literal["主榜", "文娱榜", "社会榜", "生活榜", "acg榜", "科技榜", "体育榜"]
 MAIN: Board = get_args(Board)[0]
@@ -74,7 +77,7 @@ class HotReader:
                 content=content,
                 complete=complete,
                 references=wire.referenceCount,
-                as_of=wire.callTime,
+                as_of=_iso(wire.callTime),
                 attribution=f"关键词: {query}，{wire.callTime or ''}，{origin}",
                 warnings=_summary_warnings(complete, content),
                 source="official",
@@ -94,9 +97,9 @@ class HotReader:
             board=board,
             items=items,
             count=len(items),
-            as_of=wire.callTime,
+            as_of=_iso(wire.callTime),
             attribution=f"{board} {wire.callTime or ''}，{origin}",
-            warnings=[] if items else [tr("Weibo sent an empty board")],
+            warnings=[] if items else [tr_lazy("Weibo sent an empty board")],
             source="official",
             fetched_at=stamp(),
         )
@@ -121,7 +124,9 @@ class HotReader:
             count=len(items),
             as_of=now,
             attribution=f"{MAIN} {now[:16].replace('T', ' ')}，来自微博热搜网页",
-            warnings=[tr("Read from the website, because the official API is not configured; advertisements left out")],
+            warnings=[
+                tr_lazy("Read from the website, because the official API is not configured; advertisements left out")
+            ],
             fetched_at=now,
         )
 
@@ -155,11 +160,15 @@ def search_url(words: str) -> str:
     return f"https://s.weibo.com/weibo?q={quote(words, safe='')}"
 
 
+def _iso(sent: str | None) -> str | None:
+    return iso_local(parse_time(sent, datetime.now(UTC)))
+
+
 def _attribution(sent: str | None, usual: str) -> str:
     return clean_text(sent, 60).text or usual
 
 
-def _summary_warnings(complete: bool, content: str) -> list[str]:
+def _summary_warnings(complete: bool, content: str) -> list[Notice]:
     if not complete:
-        return [tr("Weibo is still writing this summary; ask again in half a minute for the rest")]
-    return [] if content else [tr("Weibo found nothing about this query")]
+        return [tr_lazy("Weibo is still writing this summary; ask again in half a minute for the rest")]
+    return [] if content else [tr_lazy("Weibo found nothing about this query")]

@@ -12,16 +12,17 @@ from dyber_kit.browser.pages import Pages
 from dyber_kit.browser.walls import platform_words
 
 from weibo_server.browsing.platform import MOBILE_LIST, POSTS, POSTS_WITH_VIDEO, PROFILE, TIMELINE
-from weibo_server.browsing.walls import EMPTY, checked
+from weibo_server.browsing.walls import EMPTY, checked, needs_login, says_empty
 from weibo_server.model.answers import PostItem, PostList
 from weibo_server.model.references import UserReference
+from weibo_server.model.schema import Notice
 from weibo_server.model.words import search_words
 from weibo_server.reading.memory import Memory, stamp
 from weibo_server.reading.paging import Part, Position, SitePage, read_part, start_of
 from weibo_server.reading.parse import Parser
 from weibo_server.reading.posts import profile_of
 from weibo_server.reading.reader import Body, SitePageVisit, SiteReader
-from weibo_server.texts import tr
+from weibo_server.texts import tr_lazy
 
 Sort = Literal["general", "hot", "latest"]
 #: Number of each order of search results in the site's addresses.
@@ -32,6 +33,7 @@ _TIMELINE_SECONDS = 120.0
 _GROUP = "102803"
 #: What the site sends as the cursor of the page after the last.
 _NO_CURSORS = ("", "0", "-1")
+_AS_GUEST = tr_lazy("Not logged in: Weibo shows guests only the posts with a video")
 
 
 class ListReader:
@@ -70,11 +72,17 @@ class ListReader:
                         if number == 1
                         else await page.ask(MOBILE_LIST, {**params, "page": number})
                     )
-                    posts = self._parser.posts(_posts_in(_listed(body, "cards")), datetime.now(UTC))
+                    cards = _listed(body, "cards")
+                    posts = self._parser.posts(_posts_in(cards), datetime.now(UTC))
+                    # After the last results, there may be cards of other kinds.
+                    if not posts and number == 1 and cards and not any(map(_says_empty, cards)):
+                        raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
                     return SitePage(posts, {"page": number + 1} if posts else None)
 
                 part = await self._part(kind, cursor, limit, load_page, verbose)
-            warnings = [] if part.items or start.position else [tr("Weibo found no posts about these words")]
+            warnings: list[Notice] = (
+                [] if part.items or start.position else [tr_lazy("Weibo found no posts about these words")]
+            )
             return _answer(part, {"sort": sort}, warnings)
 
         key = f"{account}:{kind}:{limit}:{cursor}:{verbose}"
@@ -89,24 +97,27 @@ class ListReader:
         start = start_of(kind, cursor)
 
         async def load() -> PostList:
-            warnings: list[str] = []
+            warnings: list[Notice] = []
             async with self._reader.web(account, user.path) as page:
                 uid = user.uid or _uid_of(profile_of(await page.answer(PROFILE, user.query)))
 
                 async def load_page(position: Position) -> SitePage[PostItem]:
                     body, following, as_guest = await self._posts_page(page, uid, position)
                     sent = _listed(body, "list")
-                    warnings[:] = list(dict.fromkeys([*warnings, *_posts_warnings(body, as_guest)]))
+                    warnings.extend(new for new in _posts_warnings(body, as_guest) if new not in warnings)
                     posts = self._parser.posts(sent, datetime.now(UTC))
                     return SitePage(posts, following if posts else None)
 
                 part = await self._part(kind, cursor, limit, load_page, verbose)
             if not part.items and not start.position and not warnings:
-                warnings.append(tr("This user shows no posts"))
+                warnings.append(tr_lazy("This user shows no posts"))
             return _answer(part, {"user": self._parser.privacy.user_id(uid) or ""}, warnings)
 
         key = f"{account}:{kind}:{limit}:{cursor}:{verbose}"
-        return await self._memory.answer(PostList, key, _POSTS_SECONDS, load)
+        # What guests get is not kept, so that a login has an effect at once.
+        return await self._memory.answer(
+            PostList, key, _POSTS_SECONDS, load, keep=lambda answer: _AS_GUEST not in answer.warnings
+        )
 
     async def timeline(self, limit: int, verbose: bool, account: str = "") -> PostList:
         """Return the posts that the site recommends to everybody at present."""
@@ -130,14 +141,22 @@ class ListReader:
 
                 part = await self._part("timeline", "", limit, load_page, verbose)
             # The list is another one at each call, so it cannot be continued.
-            warnings = [] if part.items else [tr("Weibo recommends nothing at present")]
+            warnings: list[Notice] = [] if part.items else [tr_lazy("Weibo recommends nothing at present")]
             return _answer(Part(part.items, False, None), {}, warnings)
 
         return await self._memory.answer(PostList, f"{account}:timeline:{limit}:{verbose}", _TIMELINE_SECONDS, load)
 
     async def _part(self, kind: str, cursor: str, limit: int, load: Any, verbose: bool) -> Part[PostItem]:
         start = start_of(kind, cursor)
-        return await read_part(kind, start, limit, self._memory.max_list_chars, load, lambda post: post.shown(verbose))
+        return await read_part(
+            kind,
+            start,
+            limit,
+            self._memory.max_list_chars,
+            load,
+            lambda post: post.shown(verbose),
+            lambda post: post.post,
+        )
 
     async def _posts_page(
         self, page: SitePageVisit, uid: str, position: Position
@@ -151,7 +170,7 @@ class ListReader:
             else:
                 body = await page.raw(POSTS, params)
             # The first page is refused to guests; they see the posts with a video on another tab of the profile.
-            if number > 1 or str(body.get("ok")) != "-100":
+            if number > 1 or not needs_login(body):
                 body = checked(body)
                 since = _field(body, "since_id")
                 return body, {"page": number + 1, "since_id": since}, False
@@ -180,6 +199,14 @@ def _posts_in(cards: list[Any]) -> Iterator[Any]:
                 yield from _posts_in(card["card_group"])
 
 
+def _says_empty(card: Any) -> bool:
+    if not isinstance(card, dict):
+        return False
+    group = card.get("card_group")
+    words = " ".join(value for value in card.values() if isinstance(value, str))
+    return says_empty(words) or (isinstance(group, list) and any(map(_says_empty, group)))
+
+
 def _has_cards(body: Body) -> bool:
     data = body.get("data")
     return str(body.get("ok")) != "1" or (isinstance(data, dict) and "cards" in data)
@@ -197,15 +224,15 @@ def _uid_of(user: Body) -> str:
     return uid
 
 
-def _posts_warnings(body: Body, as_guest: bool) -> list[str]:
-    warnings = [tr("Not logged in: Weibo shows guests only the posts with a video")] if as_guest else []
+def _posts_warnings(body: Body, as_guest: bool) -> list[Notice]:
+    warnings: list[Notice] = [_AS_GUEST] if as_guest else []
     hint = platform_words(_field(body, "bottom_tips_text")) if _field(body, "bottom_tips_visible") else ""
     if hint:
-        warnings.append(tr("Weibo says: {words}", words=hint))
+        warnings.append(tr_lazy("Weibo says: {words}", words=hint))
     return warnings
 
 
-def _answer(part: Part[PostItem], applied: dict[str, str], warnings: list[str]) -> PostList:
+def _answer(part: Part[PostItem], applied: dict[str, str], warnings: list[Notice]) -> PostList:
     return PostList(
         items=part.items,
         count=len(part.items),

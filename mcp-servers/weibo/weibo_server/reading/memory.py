@@ -60,7 +60,7 @@ class Memory:
         async def load_and_keep() -> Model:
             answer = await load()
             if keep(answer):
-                await self._cache.set(kept_as, answer, min(seconds, self._longest_seconds))
+                await self._cache.set(kept_as, answer.to_keep(), min(seconds, self._longest_seconds))
             return answer
 
         return await self._sharing.run(kept_as, load_and_keep)

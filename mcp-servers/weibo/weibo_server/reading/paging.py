@@ -56,8 +56,9 @@ async def read_part(
     max_chars: int,
     load: Callable[[Position], Awaitable[SitePage[Entry]]],
     shown: Callable[[Entry], Entry],
+    name: Callable[[Entry], str],
 ) -> Part[Entry]:
-    """Return up to `limit` entries of a list, from a few pages of the site.
+    """Return up to `limit` entries of a list, each once, from a few pages of the site.
 
     Args:
         kind: Names the list; its cursors are valid for this list only.
@@ -66,10 +67,12 @@ async def read_part(
         max_chars: Most characters of JSON.
         load: Reads the page at a position.
         shown: Returns an entry as the answer shows it.
+        name: Returns what an entry has in common with its repetitions; lists move while they are read.
     """
     entries: list[Entry] = []
     # Where each entry is, so that the list can go on behind any of them.
     places: list[Start] = []
+    seen: set[str] = set()
     following: Position | None = start.position
     skip = start.skip
     for _ in range(MOST_PAGES):
@@ -77,8 +80,11 @@ async def read_part(
             break
         position = following
         page = await load(position)
-        entries += page.items[skip:]
-        places += [Start(position, index) for index in range(skip, len(page.items))]
+        for index, entry in enumerate(page.items[skip:], start=skip):
+            if name(entry) not in seen:
+                seen.add(name(entry))
+                entries.append(entry)
+                places.append(Start(position, index))
         skip, following = 0, page.next
     items = fit_items([shown(entry) for entry in entries[:limit]], max_chars)
     if len(items) < len(entries):

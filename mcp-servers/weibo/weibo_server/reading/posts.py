@@ -7,25 +7,25 @@ from typing import Any, Literal
 
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser.pages import Pages
+from dyber_kit.upstream.breaker import is_wall
 
 from weibo_server.browsing.platform import COMMENTS, LONG_TEXT, PROFILE, SHOW
 from weibo_server.browsing.walls import EMPTY
 from weibo_server.config import WeiboSettings
 from weibo_server.model.answers import Comment, CommentList, Post, User
 from weibo_server.model.references import PostReference, UserReference, bid_of, parse_post, parse_user
+from weibo_server.model.schema import Notice
 from weibo_server.reading.links import Links
 from weibo_server.reading.memory import Memory, stamp
 from weibo_server.reading.paging import Part, Position, SitePage, read_part, start_of
 from weibo_server.reading.parse import Parser, count_of, is_cut, long_text, number_id, post_url, user_id, verified
 from weibo_server.reading.reader import Body, SitePageVisit, SiteReader
-from weibo_server.texts import tr
+from weibo_server.texts import tr_lazy
 
 CommentSort = Literal["hot", "time"]
 _POST_SECONDS = 600.0
 _USER_SECONDS = 1800.0
 _PER_PAGE = 20
-# What the site says where the newest of its refusals concerns the whole account, and not only the comments.
-_STOP = (ErrorCode.CAPTCHA_REQUIRED, ErrorCode.RATE_LIMITED)
 
 
 class PostReader:
@@ -59,7 +59,7 @@ class PostReader:
     async def post(self, post: str, comments: int, max_chars: int, verbose: bool, account: str = "") -> Post:
         """Return a post with up to `comments` comments; what went wrong with the comments alone is a warning."""
         account = self._pages.account(account)
-        reference = await self.post_reference(post)
+        reference = await self.post_reference(post, account)
 
         async def load() -> Post:
             async with self._reader.web(account, reference.path) as page:
@@ -70,9 +70,9 @@ class PostReader:
                     try:
                         listed = await self._comments(page, raw, reference, "hot", "", comments, "", verbose)
                     except ServiceError as error:
-                        if error.code in _STOP:
+                        if is_wall(error):
                             raise
-                        warnings.append(tr("The comments could not be read: {cause}", cause=error.text))
+                        warnings.append(tr_lazy("The comments could not be read: {cause}", cause=error))
             return self._post(raw, whole, max_chars, listed, warnings)
 
         key = f"{account}:{reference.mid}:{comments}:{max_chars}:{verbose}"
@@ -90,7 +90,7 @@ class PostReader:
     ) -> CommentList:
         """Return comments on a post, or the replies to one of them, from `cursor` on."""
         account = self._pages.account(account)
-        reference = await self.post_reference(post)
+        reference = await self.post_reference(post, account)
         start_of(_kind(reference, sort, reply_to), cursor)
 
         async def load() -> CommentList:
@@ -107,7 +107,9 @@ class PostReader:
                 complete=part.complete,
                 next_cursor=part.next_cursor,
                 applied={"sort": sort} | ({"reply_to": reply_to} if reply_to else {}),
-                warnings=[tr("Weibo counts {total} comments, but shows none here", total=total)] if missing else [],
+                warnings=[tr_lazy("Weibo counts {total} comments, but shows none here", total=total)]
+                if missing
+                else [],
                 fetched_at=stamp(),
             )
 
@@ -125,13 +127,13 @@ class PostReader:
 
         return await self._memory.answer(User, f"{account}:{user}", _USER_SECONDS, load)
 
-    async def post_reference(self, post: str) -> PostReference:
-        """Return the post that a caller names. Raises ServiceError: INVALID_ARGUMENT, or NOT_FOUND for a short link."""
-        return parse_post(await self._links.expand(post), self._base_url)
+    async def post_reference(self, post: str, account: str) -> PostReference:
+        """Return the post that a caller names. Raises ServiceError: INVALID_ARGUMENT, or like `Links.expand`."""
+        return parse_post(await self._links.expand(post, account), self._base_url)
 
-    async def user_reference(self, user: str) -> UserReference:
+    async def user_reference(self, user: str, account: str) -> UserReference:
         """Return the user that a caller names. Raises like `post_reference`."""
-        return parse_user(await self._links.expand(user), self._base_url)
+        return parse_user(await self._links.expand(user, account), self._base_url)
 
     async def _show(self, page: SitePageVisit, reference: PostReference) -> Body:
         raw = await page.answer(SHOW, {"id": reference.mid, "locale": "zh-CN", "isGetLongText": "true"})
@@ -139,7 +141,7 @@ class PostReader:
             raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
         return raw
 
-    async def _whole_text(self, page: SitePageVisit, raw: Body) -> tuple[str, list[str]]:
+    async def _whole_text(self, page: SitePageVisit, raw: Body) -> tuple[str, list[Notice]]:
         """Return the whole text of a long post, and why it could not be read; empty for others."""
         if not is_cut(raw):
             return "", []
@@ -148,10 +150,10 @@ class PostReader:
         try:
             whole = long_text(await page.ask(LONG_TEXT, {"id": raw.get("mblogid") or bid_of(number_id(raw))}))
         except ServiceError as error:
-            if error.code in _STOP:
+            if is_wall(error):
                 raise
-            return "", [tr("Only the beginning of the text could be read: {cause}", cause=error.text)]
-        return whole, [] if whole else [tr("Only the beginning of the text could be read")]
+            return "", [tr_lazy("Only the beginning of the text could be read: {cause}", cause=error)]
+        return whole, [] if whole else [tr_lazy("Only the beginning of the text could be read")]
 
     async def _comments(
         self,
@@ -194,10 +196,18 @@ class PostReader:
 
         kind = _kind(reference, sort, reply_to)
         return await read_part(
-            kind, start_of(kind, cursor), limit, self._memory.max_list_chars, load, lambda each: each.shown(verbose)
+            kind,
+            start_of(kind, cursor),
+            limit,
+            self._memory.max_list_chars,
+            load,
+            lambda comment: comment.shown(verbose),
+            lambda comment: comment.comment_id,
         )
 
-    def _post(self, raw: Body, whole: str, max_chars: int, listed: Part[Comment] | None, warnings: list[str]) -> Post:
+    def _post(
+        self, raw: Body, whole: str, max_chars: int, listed: Part[Comment] | None, warnings: list[Notice]
+    ) -> Post:
         item = self._parser.post(raw, datetime.now(UTC), max_chars, whole)
         if item is None:
             raise ServiceError(ErrorCode.UPSTREAM_CHANGED)

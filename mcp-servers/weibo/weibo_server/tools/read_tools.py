@@ -53,7 +53,9 @@ class Readers:
 
     async def user(self, user: str, account: str) -> UserReference:
         """Return the user that a caller names."""
-        return await self.accounts.me(account) if user.strip() == ME else await self.posts.user_reference(user)
+        if user.strip() == ME:
+            return await self.accounts.me(account)
+        return await self.posts.user_reference(user, account)
 
 
 def read_tools(readers: Readers) -> list[ToolDeclaration]:
