@@ -85,7 +85,7 @@ class QuestionReader:
         fitting = fit_items(items, self._sources.max_list_chars)
         paging = kept.data["paging"]
         following = number(paging.get("NextOffset"))
-        ended = paging.get("IsEnd") is not False
+        ended = paging.get("IsEnd") is True
         if len(fitting) < len(items):
             following, ended = start + len(fitting), False
         answer = Question(
