@@ -48,7 +48,9 @@ const load = async () => {
   list.style.height = `${offset * 400}px`;
 };
 list.style.height = `${offset * 400}px`;
-addEventListener("scroll", () => { loading = loading.then(() => ended || load()); });
+fetch("/api/v4/questions/QUESTION/similar-questions?limit=5").then(() => {
+  addEventListener("scroll", () => { loading = loading.then(() => ended || load()); });
+});
 """
 _SEARCH = """
 let offset = 0, ended = false;
@@ -116,6 +118,7 @@ def page_routes() -> list[Route]:
         Route("/api/v4/me", _me),
         Route("/api/v4/search_v3", _search_call),
         Route("/api/v4/questions/{question}/feeds", _feeds),
+        Route("/api/v4/questions/{question}/similar-questions", _similar),
         Route("/api/v4/comment_v5/{kind}/{id}/root_comment", _comments),
         Route("/api/v3/account/api/login/qrcode", _create_code, methods=["POST"]),
         Route("/api/v3/account/api/login/qrcode/{token}/scan_info", _scan_info),
@@ -219,6 +222,11 @@ async def _feeds(request: Request) -> Response:
         for number in numbers
     ]
     return JSONResponse({"data": entries, "paging": {"is_end": start + 5 >= data.ANSWERS, "next": "x"}})
+
+
+async def _similar(request: Request) -> Response:
+    _state(request)
+    return JSONResponse({"data": [{"id": 1, "type": "question", "title": "问题"}], "paging": {"is_end": True}})
 
 
 async def _answer(request: Request) -> Response:

@@ -116,8 +116,8 @@ class SiteReader:
                 return AnswerPage(raw, [], total == 0)
 
             def ended(snapshot: Snapshot) -> bool:
-                called = [answer for name, all_of in visit.answers.items() if question.id in name for answer in all_of]
-                is_last = bool(called) and _is_end(called[-1])
+                last = [visit.last_answer(name) for name in _answer_calls(question.id) if name in visit.answers]
+                is_last = bool(last) and all(_is_end(answer) for answer in last)
                 return is_last or (isinstance(total, int) and len(answers(snapshot)) >= total)
 
             complete = await visit.grow(lambda snapshot: len(answers(snapshot)), ended, limit)
@@ -277,12 +277,15 @@ def _target_id(entry: Any) -> str:
     return str(entry)
 
 
+def _answer_calls(question_id: str) -> tuple[str, str]:
+    """Return the names of the calls that bring answers; other calls about a question bring other things."""
+    return f"/questions/{question_id}/feeds", f"/questions/{question_id}/answers"
+
+
 def _called(visit: Visit, question_id: str) -> list[Raw]:
     """Return the answers that the page's own calls brought; the newer of the two calls wraps each in `target`."""
-    names = (f"/questions/{question_id}/feeds", f"/questions/{question_id}/answers")
-    entries = [
-        entry for name in names for answer in visit.answers.get(name, []) for entry in _dicts(answer.get("data"))
-    ]
+    calls = [answer for name in _answer_calls(question_id) for answer in visit.answers.get(name, [])]
+    entries = [entry for answer in calls for entry in _dicts(answer.get("data"))]
     targets = [entry["target"] if isinstance(entry.get("target"), dict) else entry for entry in entries]
     return [target for target in targets if target.get("type", "answer") == "answer"]
 
