@@ -7,7 +7,7 @@ import io
 
 import pytest
 from dyber_kit import Settings
-from zhihu_results import answer_of, error_of
+from zhihu_results import answer_of, error_of, write_session
 
 from tests.stand_in import zhihu_data as data
 from tests.stand_in.running import free_port
@@ -39,6 +39,14 @@ async def test_a_question_is_read_with_whole_answers_in_the_pages_order(browse, 
     assert answer["items"][0]["votes"] == 1199 and answer["items"][0]["date"] == "2025-04-24"
     assert short["items"][0]["truncated"] and short["items"][0]["author_ref"] == "user:user-1"
     assert none["items"] == [] and none["title"] and state.count("GET /api/v1/") == 0
+
+
+async def test_other_calls_about_a_question_do_not_end_its_answers(browse, state):
+    async with browse() as client:
+        arguments = {"question": data.QUESTION, "source": "browser", "answers": 6}
+        answer = answer_of(await client.call_tool("zhihu_get_question", arguments))
+    assert state.count(f"GET /api/v4/questions/{data.QUESTION}/similar-questions") == 1
+    assert (answer["count"], answer["complete"]) == (6, False)
 
 
 async def test_an_answer_is_read_with_comments_from_the_box_that_scrolls(browse, state):
@@ -257,6 +265,19 @@ async def test_a_login_by_qr_code_is_seen_step_by_step(browse, state):
     assert "image" in [part.type for part in result.content]
     assert any("█" in part.text for part in result.content if part.type == "text")
     assert (waiting["logged_in"], waiting["nickname"], again["logged_in"]) == (True, "测试用户", True)
+
+
+async def test_an_ended_session_whose_cookie_is_left_gets_a_new_qr_code(browse, state, tmp_path):
+    write_session(tmp_path, "ended-1")
+    async with browse(member=False) as client:
+        code = answer_of(await client.call_tool("zhihu_login_qrcode", {}))
+        waiting = answer_of(await client.call_tool("zhihu_status", {}))
+        state.scan = "confirmed"
+        while waiting.get("login_step"):
+            await asyncio.sleep(0.2)
+            waiting = answer_of(await client.call_tool("zhihu_status", {}))
+    assert code["logged_in"] is False and code["url"]
+    assert waiting["logged_in"] is True
 
 
 async def test_privacy_mode_hides_people_and_places(browse, state, tmp_path):
