@@ -38,7 +38,7 @@ fetch("/api/v3/account/api/login/qrcode", {method: "POST"}).then((answer) => ans
 });
 """
 _QUESTION = """
-let offset = FIRST, ended = false, loading = Promise.resolve();
+let offset = FIRST, ended = false, loading = fetch("/api/v4/questions/QUESTION/similar-questions?limit=5");
 const list = document.querySelector("#list");
 const load = async () => {
   const answer = await (await fetch(`/api/v4/questions/QUESTION/feeds?limit=5&offset=${offset}&order=default`)).json();
@@ -48,9 +48,7 @@ const load = async () => {
   list.style.height = `${offset * 400}px`;
 };
 list.style.height = `${offset * 400}px`;
-fetch("/api/v4/questions/QUESTION/similar-questions?limit=5").then(() => {
-  addEventListener("scroll", () => { loading = loading.then(() => ended || load()); });
-});
+addEventListener("scroll", () => { loading = loading.then(() => ended || load()); });
 """
 _SEARCH = """
 let offset = 0, ended = false;
@@ -286,7 +284,12 @@ async def _search_call(request: Request) -> Response:
     if "slow" in state.switches:
         await asyncio.sleep(4)
     start, total = int(request.query_params["offset"]), 0 if "empty" in state.switches else data.RESULTS
-    entries: list[Any] = [data.result(number) for number in range(start, min(start + 10, total))]
+    numbers = list(range(total))
+    if "reordered" in state.switches:
+        numbers = numbers[-5:] + numbers[:-5]
+    entries: list[Any] = [data.result(number) for number in numbers[start : start + 10]]
+    if "stalled" in state.switches and start:
+        return JSONResponse({"data": [], "paging": {"is_end": False, "next": ""}})
     if "odd" in state.switches:
         odd = {"type": "answer", "id": "7", "question": {"name": "没有编号"}, "voteup_count": "1.2万", "author": None}
         entries, total = [None, {"type": "search_result"}, {"type": "search_result", "object": odd}], 0

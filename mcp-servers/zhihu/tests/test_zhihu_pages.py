@@ -99,6 +99,39 @@ async def test_filters_search_the_page_and_leave_advertisements_out(browse, stat
     assert not any(item["title"] == "广告" for item in [*answer["items"], *rest["items"]])
 
 
+async def test_each_account_has_its_results_and_not_those_of_another(browse, state):
+    async with browse(secret=None, accounts=("main", "second")) as client:
+        for tool, arguments in (("zhihu_search_content", {"query": "习惯"}), ("zhihu_list_hot", {})):
+            first = answer_of(await client.call_tool(tool, arguments))
+            named = answer_of(await client.call_tool(tool, {**arguments, "account": "main"}))
+            other = error_of(await client.call_tool(tool, {**arguments, "account": "second"}))
+            assert first["count"] == 10 and (first["source"], named["source"]) == ("browser", "cache")
+            assert other.startswith("LOGIN_REQUIRED：")
+
+
+async def test_results_that_the_site_ranks_anew_are_neither_repeated_nor_omitted(browse, state):
+    async with browse() as client:
+        arguments = {"query": "习惯", "source": "browser", "limit": 12}
+        first = answer_of(await client.call_tool("zhihu_search_content", arguments))
+        state.switches = {"reordered"}
+        arguments["cursor"] = first["next_cursor"]
+        rest = answer_of(await client.call_tool("zhihu_search_content", arguments))
+    refs = [item["ref"] for item in [*first["items"], *rest["items"]]]
+    assert state.count("GET /search?") == 2 and rest["complete"]
+    assert len(refs) == len(set(refs)) == 23
+
+
+async def test_results_that_stop_loading_are_a_timeout_and_no_empty_list(browse, state):
+    async with browse() as client:
+        arguments = {"query": "习惯", "source": "browser", "limit": 30}
+        state.switches = {"stalled"}
+        first = answer_of(await client.call_tool("zhihu_search_content", arguments))
+        arguments["cursor"] = first["next_cursor"]
+        texts = [error_of(await client.call_tool("zhihu_search_content", arguments)) for _ in range(2)]
+    assert 0 < first["count"] <= 10 and not first["complete"]
+    assert all(text.startswith("TIMEOUT：") for text in texts)
+
+
 async def test_the_page_of_the_hot_list_tells_the_heat(browse, state):
     async with browse(secret=None) as client:
         answer = answer_of(await client.call_tool("zhihu_list_hot", {"limit": 2}))

@@ -56,6 +56,10 @@ class SiteReader:
         self._base = pages.settings.base_url
         self._references = references
 
+    def account(self, name: str) -> str:
+        """Return the account that the current caller names; see `Pages.account`."""
+        return self._pages.account(name)
+
     async def hot_list(self, account: str) -> list[Raw]:
         """Return the entries of the hot list."""
         async with self.visit(account, f"{self._base}/hot", _HOT) as visit:
