@@ -34,7 +34,7 @@ class ZhihuState:
     same code), `quota` (a quota beside the daily one), `risk`, `internal`, `api-empty`, `api-changed`, `api-odd`,
     `no-quotas`, `no-paging`. Switches of the site: `login-wall`, `captcha`, `page-forbidden`, `down`, `removed`, `changed` (no
     state), `moved` (another state), `empty`, `odd`, `paid`, and refusals of calls such as `search-captcha`,
-    `feeds-limited`, `comments-login`, `search-signature`. `reordered` ranks results otherwise, and
+    `feeds-limited`, `comments-login`, `search-signature`. `unfiltered` searches without order and kind, `reordered` ranks results otherwise, and
     `stalled` brings no further ones. `slow` is of both. `scan` is the state of the login by QR
     code: `waiting`, `scanned` or `confirmed`.
     """

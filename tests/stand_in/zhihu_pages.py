@@ -180,7 +180,13 @@ async def _hot(request: Request) -> Response:
 
 async def _search(request: Request) -> Response:
     state = _state(request)
-    return _wall(request, state, members_only=True) or _page({"entities": {}}, "<div id='list'></div>", _SEARCH)
+    script = _SEARCH
+    if "unfiltered" in state.switches:
+        script = script.replace(
+            'query.set("offset", offset);',
+            '["sort", "vertical"].forEach((name) => query.delete(name));query.set("offset", offset);',
+        )
+    return _wall(request, state, members_only=True) or _page({"entities": {}}, "<div id='list'></div>", script)
 
 
 async def _question(request: Request) -> Response:

@@ -91,12 +91,22 @@ async def test_filters_search_the_page_and_leave_advertisements_out(browse, stat
         rest = answer_of(await client.call_tool("zhihu_search_content", arguments))
         refused = error_of(await client.call_tool("zhihu_search_content", {**arguments, "source": "official"}))
     assert "INVALID_ARGUMENT：" in refused
-    assert answer["source"] == "browser" and answer["applied"]["period"] == "week"
+    assert answer["source"] == "browser" and not answer.get("warnings")
+    assert answer["applied"] == {"scope": "zhihu", "kind": "answer", "sort": "newest", "period": "week"}
     called = next(request for request in state.requests if "search_v3" in request)
     assert all(word in called for word in ("sort=created_time", "time_interval=a_week", "vertical=answer"))
     assert answer["count"] == 12 and (rest["count"], rest["complete"]) == (11, True)
     assert answer["items"][1]["title"] == "问题 1" and answer["items"][1]["ref"] == "answer:9001"
     assert not any(item["title"] == "广告" for item in [*answer["items"], *rest["items"]])
+
+
+async def test_filters_that_the_page_did_not_send_are_told(browse, state):
+    state.switches = {"unfiltered"}
+    async with browse() as client:
+        arguments = {"query": "习惯", "sort": "newest", "period": "week", "kind": "answer", "limit": 5}
+        answer = answer_of(await client.call_tool("zhihu_search_content", arguments))
+    assert answer["applied"] == {"scope": "zhihu", "kind": "all", "sort": "default", "period": "week"}
+    assert "kind=answer, sort=newest" in answer["warnings"][0]
 
 
 async def test_each_account_has_its_results_and_not_those_of_another(browse, state):

@@ -106,8 +106,8 @@ class ListReader:
             name, end = sources.account(account), min(start + limit, MOST_RESULTS)
 
             async def load() -> dict[str, Any]:
-                results, complete = await sources.site.search(name, query, filters, end)
-                return {"items": results, "complete": complete}
+                page = await sources.site.search(name, query, filters, end)
+                return {"items": page.items, "complete": page.complete, "sent": page.sent}
 
             return await sources.listed(f"{listed} {name}", start, end, _SEARCH_SECONDS, load)
 
@@ -127,7 +127,15 @@ class ListReader:
                 )
             answer.items = fit_items(items, sources.max_list_chars)
         else:
-            answer.applied |= {"kind": kind, "sort": sort, "period": period}
+            answer.applied |= _applied(kept.data["sent"])
+            missing = [
+                f"{name}={wanted}"
+                for name, wanted in (("kind", kind), ("sort", sort), ("period", period))
+                if answer.applied[name] != wanted
+            ]
+            if missing:
+                reason = tr("Zhihu's page did not apply {filters}; see applied", filters=", ".join(missing))
+                answer.warnings.append(reason)
             every = sources.parser.page_results(kept.data["items"], verbose)
             wanted = every[start : start + limit]
             if not wanted and (kept.data["items"] or start) and not (every and answer.complete):
@@ -174,6 +182,18 @@ class ListReader:
             model=model,
             truncated=cleaned.truncated,
         )
+
+
+def _applied(sent: dict[str, str]) -> dict[str, str]:
+    """Return the arguments that stand for the filters of the page's request."""
+    sorts = {value: name for name, value in _SORTS.items()}
+    periods = {value: name for name, value in _PERIODS.items()}
+    kind, sort, period = (sent.get(name, "") for name in ("vertical", "sort", "time_interval"))
+    return {
+        "kind": kind or "all",
+        "sort": sorts.get(sort, "default"),
+        "period": periods.get(period, "any"),
+    }
 
 
 def _not_loaded() -> ServiceError:
