@@ -32,9 +32,10 @@ class ZhihuState:
 
     Switches of the official API: `expired` (the secret), `limited` (too fast), `used-up` (the day's quota, with the
     same code), `quota` (a quota beside the daily one), `risk`, `internal`, `api-empty`, `api-changed`, `api-odd`,
-    `no-quotas`. Switches of the site: `login-wall`, `captcha`, `page-forbidden`, `down`, `removed`, `changed` (no
+    `no-quotas`, `no-paging`. Switches of the site: `login-wall`, `captcha`, `page-forbidden`, `down`, `removed`, `changed` (no
     state), `moved` (another state), `empty`, `odd`, `paid`, and refusals of calls such as `search-captcha`,
-    `feeds-limited`, `comments-login`, `search-signature`. `slow` is of both. `scan` is the state of the login by QR
+    `feeds-limited`, `comments-login`, `search-signature`. `unfiltered` searches without order and kind, `reordered` ranks results otherwise, and
+    `stalled` brings no further ones. `slow` is of both. `scan` is the state of the login by QR
     code: `waiting`, `scanned` or `confirmed`.
     """
 
@@ -139,7 +140,7 @@ def _hot_list(request: Request, _: ZhihuState) -> Any:
     return {"Total": limit, "Items": [data.official_hot(number) for number in range(1, limit + 1)]}
 
 
-def _question_answers(request: Request, _: ZhihuState) -> Any:
+def _question_answers(request: Request, state: ZhihuState) -> Any:
     offset, limit = int(request.query_params["Offset"]), int(request.query_params["Limit"])
     last = min(offset + limit, data.ANSWERS)
     items = [data.official_answer(int(data.ANSWER) + number) for number in range(offset, last)]
@@ -147,6 +148,8 @@ def _question_answers(request: Request, _: ZhihuState) -> Any:
     paging: dict[str, Any] = {"IsEnd": last >= data.ANSWERS, "Totals": data.ANSWERS}
     if last < data.ANSWERS:
         paging["NextOffset"] = last
+    if "no-paging" in state.switches:
+        return {"Items": items}
     return {"Items": items[1:] if len(items) > 2 else items, "Paging": paging}
 
 

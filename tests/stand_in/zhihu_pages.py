@@ -38,7 +38,7 @@ fetch("/api/v3/account/api/login/qrcode", {method: "POST"}).then((answer) => ans
 });
 """
 _QUESTION = """
-let offset = FIRST, ended = false, loading = Promise.resolve();
+let offset = FIRST, ended = false, loading = fetch("/api/v4/questions/QUESTION/similar-questions?limit=5");
 const list = document.querySelector("#list");
 const load = async () => {
   const answer = await (await fetch(`/api/v4/questions/QUESTION/feeds?limit=5&offset=${offset}&order=default`)).json();
@@ -116,6 +116,7 @@ def page_routes() -> list[Route]:
         Route("/api/v4/me", _me),
         Route("/api/v4/search_v3", _search_call),
         Route("/api/v4/questions/{question}/feeds", _feeds),
+        Route("/api/v4/questions/{question}/similar-questions", _similar),
         Route("/api/v4/comment_v5/{kind}/{id}/root_comment", _comments),
         Route("/api/v3/account/api/login/qrcode", _create_code, methods=["POST"]),
         Route("/api/v3/account/api/login/qrcode/{token}/scan_info", _scan_info),
@@ -179,7 +180,13 @@ async def _hot(request: Request) -> Response:
 
 async def _search(request: Request) -> Response:
     state = _state(request)
-    return _wall(request, state, members_only=True) or _page({"entities": {}}, "<div id='list'></div>", _SEARCH)
+    script = _SEARCH
+    if "unfiltered" in state.switches:
+        script = script.replace(
+            'query.set("offset", offset);',
+            '["sort", "vertical"].forEach((name) => query.delete(name));query.set("offset", offset);',
+        )
+    return _wall(request, state, members_only=True) or _page({"entities": {}}, "<div id='list'></div>", script)
 
 
 async def _question(request: Request) -> Response:
@@ -219,6 +226,11 @@ async def _feeds(request: Request) -> Response:
         for number in numbers
     ]
     return JSONResponse({"data": entries, "paging": {"is_end": start + 5 >= data.ANSWERS, "next": "x"}})
+
+
+async def _similar(request: Request) -> Response:
+    _state(request)
+    return JSONResponse({"data": [{"id": 1, "type": "question", "title": "问题"}], "paging": {"is_end": True}})
 
 
 async def _answer(request: Request) -> Response:
@@ -278,7 +290,12 @@ async def _search_call(request: Request) -> Response:
     if "slow" in state.switches:
         await asyncio.sleep(4)
     start, total = int(request.query_params["offset"]), 0 if "empty" in state.switches else data.RESULTS
-    entries: list[Any] = [data.result(number) for number in range(start, min(start + 10, total))]
+    numbers = list(range(total))
+    if "reordered" in state.switches:
+        numbers = numbers[-5:] + numbers[:-5]
+    entries: list[Any] = [data.result(number) for number in numbers[start : start + 10]]
+    if "stalled" in state.switches and start:
+        return JSONResponse({"data": [], "paging": {"is_end": False, "next": ""}})
     if "odd" in state.switches:
         odd = {"type": "answer", "id": "7", "question": {"name": "没有编号"}, "voteup_count": "1.2万", "author": None}
         entries, total = [None, {"type": "search_result"}, {"type": "search_result", "object": odd}], 0

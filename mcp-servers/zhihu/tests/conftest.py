@@ -12,14 +12,12 @@ import pytest
 import uvicorn
 from dyber_kit import ServiceApp, Settings
 from dyber_kit.browser.pool import BrowserSettings
-from dyber_kit.browser.sessions import SessionStore
 from dyber_kit.serving.server import build_server
 from mcp import Client
-from zhihu_results import answer_of, error_of
+from zhihu_results import answer_of, error_of, write_session
 
 from tests.stand_in.running import StandIn, free_port, running
 from tests.stand_in.zhihu import SECRET, ZhihuState, create_zhihu
-from tests.stand_in.zhihu_pages import COOKIE
 
 from zhihu_server.config import ZhihuSettings
 from zhihu_server.service import build_app
@@ -118,11 +116,3 @@ def browse(make: Callable[..., ServiceApp]) -> Callable[..., Any]:
                 yield client
 
     return browsing
-
-
-def write_session(folder: Path, value: str = "member-1") -> None:
-    cookie = {
-        "name": COOKIE, "value": value, "domain": "127.0.0.1", "path": "/", "expires": -1, "httpOnly": True,
-        "secure": False, "sameSite": "Lax",
-    }  # fmt: skip
-    SessionStore(folder).write({"cookies": [cookie], "origins": []})

@@ -69,6 +69,12 @@ async def test_answers_are_paged_by_the_apis_own_offset(ask, state):
     assert last["complete"] and "next_cursor" not in last
 
 
+async def test_answers_without_paging_are_not_called_complete(ask, state):
+    state.switches = {"no-paging"}
+    answer = await ask("get_question", question=data.QUESTION, answers=3)
+    assert answer["count"] == 3 and answer["complete"] is False and "next_cursor" not in answer
+
+
 async def test_empty_answers_are_no_errors(ask, state):
     state.switches = {"api-empty"}
     assert (await ask("search_content", query="无人问津"))["items"] == []
@@ -134,6 +140,16 @@ async def test_after_a_refusal_by_risk_control_nothing_is_asked_for_a_while(refu
     asked = len(state.requests)
     state.switches = set()
     assert "15 分钟后再试" in await refused("search_content", query="习惯", source="official")
+    assert len(state.requests) == asked
+
+
+async def test_a_refusal_of_a_generated_answer_by_risk_control_stops_all_requests(make, refused, state):
+    state.switches = {"risk"}
+    app = make(allow_ask=True)
+    assert "ACCESS_RESTRICTED：" in await refused("ask", app=app, query="习惯可靠吗")
+    asked = len(state.requests)
+    state.switches = set()
+    assert "15 分钟后再试" in await refused("list_hot", app=app, source="official")
     assert len(state.requests) == asked
 
 

@@ -7,7 +7,7 @@ import io
 
 import pytest
 from dyber_kit import Settings
-from zhihu_results import answer_of, error_of
+from zhihu_results import answer_of, error_of, write_session
 
 from tests.stand_in import zhihu_data as data
 from tests.stand_in.running import free_port
@@ -39,6 +39,14 @@ async def test_a_question_is_read_with_whole_answers_in_the_pages_order(browse, 
     assert answer["items"][0]["votes"] == 1199 and answer["items"][0]["date"] == "2025-04-24"
     assert short["items"][0]["truncated"] and short["items"][0]["author_ref"] == "user:user-1"
     assert none["items"] == [] and none["title"] and state.count("GET /api/v1/") == 0
+
+
+async def test_other_calls_about_a_question_do_not_end_its_answers(browse, state):
+    async with browse() as client:
+        arguments = {"question": data.QUESTION, "source": "browser", "answers": 6}
+        answer = answer_of(await client.call_tool("zhihu_get_question", arguments))
+    assert state.count(f"GET /api/v4/questions/{data.QUESTION}/similar-questions") == 1
+    assert (answer["count"], answer["complete"]) == (6, False)
 
 
 async def test_an_answer_is_read_with_comments_from_the_box_that_scrolls(browse, state):
@@ -83,12 +91,55 @@ async def test_filters_search_the_page_and_leave_advertisements_out(browse, stat
         rest = answer_of(await client.call_tool("zhihu_search_content", arguments))
         refused = error_of(await client.call_tool("zhihu_search_content", {**arguments, "source": "official"}))
     assert "INVALID_ARGUMENT：" in refused
-    assert answer["source"] == "browser" and answer["applied"]["period"] == "week"
+    assert answer["source"] == "browser" and not answer.get("warnings")
+    assert answer["applied"] == {"scope": "zhihu", "kind": "answer", "sort": "newest", "period": "week"}
     called = next(request for request in state.requests if "search_v3" in request)
     assert all(word in called for word in ("sort=created_time", "time_interval=a_week", "vertical=answer"))
     assert answer["count"] == 12 and (rest["count"], rest["complete"]) == (11, True)
     assert answer["items"][1]["title"] == "问题 1" and answer["items"][1]["ref"] == "answer:9001"
     assert not any(item["title"] == "广告" for item in [*answer["items"], *rest["items"]])
+
+
+async def test_filters_that_the_page_did_not_send_are_told(browse, state):
+    state.switches = {"unfiltered"}
+    async with browse() as client:
+        arguments = {"query": "习惯", "sort": "newest", "period": "week", "kind": "answer", "limit": 5}
+        answer = answer_of(await client.call_tool("zhihu_search_content", arguments))
+    assert answer["applied"] == {"scope": "zhihu", "kind": "all", "sort": "default", "period": "week"}
+    assert "kind=answer, sort=newest" in answer["warnings"][0]
+
+
+async def test_each_account_has_its_results_and_not_those_of_another(browse, state):
+    async with browse(secret=None, accounts=("main", "second")) as client:
+        for tool, arguments in (("zhihu_search_content", {"query": "习惯"}), ("zhihu_list_hot", {})):
+            first = answer_of(await client.call_tool(tool, arguments))
+            named = answer_of(await client.call_tool(tool, {**arguments, "account": "main"}))
+            other = error_of(await client.call_tool(tool, {**arguments, "account": "second"}))
+            assert first["count"] == 10 and (first["source"], named["source"]) == ("browser", "cache")
+            assert other.startswith("LOGIN_REQUIRED：")
+
+
+async def test_results_that_the_site_ranks_anew_are_neither_repeated_nor_omitted(browse, state):
+    async with browse() as client:
+        arguments = {"query": "习惯", "source": "browser", "limit": 12}
+        first = answer_of(await client.call_tool("zhihu_search_content", arguments))
+        state.switches = {"reordered"}
+        arguments["cursor"] = first["next_cursor"]
+        rest = answer_of(await client.call_tool("zhihu_search_content", arguments))
+    refs = [item["ref"] for item in [*first["items"], *rest["items"]]]
+    assert state.count("GET /search?") == 2 and rest["complete"]
+    assert len(refs) == len(set(refs)) == 23
+
+
+async def test_results_that_stop_loading_are_a_timeout_and_no_empty_list(browse, state):
+    async with browse() as client:
+        arguments = {"query": "习惯", "source": "browser", "limit": 30}
+        state.switches = {"stalled"}
+        first = answer_of(await client.call_tool("zhihu_search_content", arguments))
+        arguments["cursor"] = first["next_cursor"]
+        texts = [error_of(await client.call_tool("zhihu_search_content", arguments)) for _ in range(2)]
+    assert 0 < first["count"] <= 10 and not first["complete"]
+    assert all(text.startswith("TIMEOUT：") for text in texts)
 
 
 async def test_the_page_of_the_hot_list_tells_the_heat(browse, state):
@@ -257,6 +308,19 @@ async def test_a_login_by_qr_code_is_seen_step_by_step(browse, state):
     assert "image" in [part.type for part in result.content]
     assert any("█" in part.text for part in result.content if part.type == "text")
     assert (waiting["logged_in"], waiting["nickname"], again["logged_in"]) == (True, "测试用户", True)
+
+
+async def test_an_ended_session_whose_cookie_is_left_gets_a_new_qr_code(browse, state, tmp_path):
+    write_session(tmp_path, "ended-1")
+    async with browse(member=False) as client:
+        code = answer_of(await client.call_tool("zhihu_login_qrcode", {}))
+        waiting = answer_of(await client.call_tool("zhihu_status", {}))
+        state.scan = "confirmed"
+        while waiting.get("login_step"):
+            await asyncio.sleep(0.2)
+            waiting = answer_of(await client.call_tool("zhihu_status", {}))
+    assert code["logged_in"] is False and code["url"]
+    assert waiting["logged_in"] is True
 
 
 async def test_privacy_mode_hides_people_and_places(browse, state, tmp_path):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import httpx2
 import pytest
+import redis
+from dyber_kit import Settings
 from dyber_kit.contract import all_tools, tools_contract
 from dyber_kit.serving.server import build_server
 from mcp import Client
 
 from tests.stand_in import zhihu_data as data
+from tests.stand_in.redis_server import redis_server
 from tests.stand_in.running import free_port, running
 from tests.stand_in.tokens import SEEN, tokens_of
 
@@ -76,6 +79,21 @@ def test_rest_refuses_an_empty_body(service):
 def test_articles_are_on_the_host_that_belongs_to_the_site():
     assert ZhihuSettings().articles_url == "https://zhuanlan.zhihu.com"
     assert ZhihuSettings(base_url="http://127.0.0.1:1").articles_url == "http://127.0.0.1:1"
+
+
+@pytest.mark.parametrize("privacy", [False, True])
+async def test_privacy_mode_keeps_what_zhihu_sent_out_of_redis(make, ask, state, tmp_path, monkeypatch, privacy):
+    port = free_port()
+    monkeypatch.setenv("DYBER_REDIS_HOST", "127.0.0.1")
+    monkeypatch.setenv("DYBER_REDIS_PORT", str(port))
+    monkeypatch.setenv("DYBER_REDIS_PASSWORD", "redis-password")
+    with redis_server(tmp_path, port, "redis-password"), redis.Redis(port=port, password="redis-password") as stored:
+        app = make(Settings(port=free_port(), data_dir=tmp_path, privacy=privacy))
+        answer = await ask("search_content", app=app, query="习惯")
+        again = await ask("search_content", app=app, query="习惯")
+        kept = [stored.get(key) for key in stored.keys("dyber:zhihu:*") if stored.type(key) == b"string"]
+    assert answer["count"] == 10 and again["source"] == "cache"
+    assert any("作者1".encode() in value for value in kept) is not privacy
 
 
 def test_a_wrong_setting_is_named(monkeypatch):

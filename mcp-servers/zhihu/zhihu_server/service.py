@@ -53,7 +53,12 @@ def build_app(
     site = SiteReader(pages, references)
     logins = Logins(pages, LOGIN)
     official = OfficialApi(config, settings.data_dir, metrics, shared)
-    cache = Cache.from_environment(NAME, VERSION, metrics=metrics)
+    # The cache has raw pages with names, which privacy mode keeps out of Redis.
+    cache = (
+        Cache(NAME, VERSION, metrics=metrics)
+        if settings.privacy
+        else Cache.from_environment(NAME, VERSION, metrics=metrics)
+    )
     privacy = Privacy.create(settings.privacy, settings.data_dir)
     sources = Sources(config, official, site, references, privacy, cache, settings.max_answer_chars)
     lists, questions, contents = ListReader(sources), QuestionReader(sources), ContentReader(sources)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from dyber_kit.browser.login_steps import LoginPage
 from dyber_kit.browser.platforms import Calls, Layout, Platform
+from dyber_kit.browser.visits import Snapshot
 
 from zhihu_server.browsing.walls import WALLS
 
@@ -32,8 +35,27 @@ PLATFORM = Platform(
     domains=("zhihu.com",),
     login_cookie="z_c0",
 )
+_LOGIN_PATH = "/signin"
+# Pages for second proofs are below the first of these.
+_GUEST_PATHS = ("/account/", _LOGIN_PATH, "/signup")
+
+
+def is_member(snapshot: Snapshot) -> bool | None:
+    """Return whether the visitor of the login page is logged in; the site sends members on to another page.
+
+    A session that the site has ended still has its cookie, so the cookie tells nothing.
+    """
+    path = urlsplit(snapshot["url"]).path
+    if path.startswith(_LOGIN_PATH):
+        return False if snapshot["qr"] or snapshot["login_box"] or snapshot["complete"] else None
+    if path.startswith(_GUEST_PATHS) or snapshot["login_box"] or not snapshot["has_state"]:
+        return None
+    return True
+
+
 LOGIN = LoginPage(
-    path="/signin",
+    path=_LOGIN_PATH,
+    member=is_member,
     code_tool="zhihu_login_qrcode",
     code_call=_CODE_CALL,
     code_field="link",

@@ -7,14 +7,14 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser.pages import Pages
-from dyber_kit.browser.visits import Paths, Snapshot, Visit
+from dyber_kit.browser.visits import Paths, Snapshot, Visit, visiting
 
 from zhihu_server.browsing.comments import CommentPage, read_comments
-from zhihu_server.browsing.platform import HOT_CALL, ME_CALL, SEARCH_CALL
+from zhihu_server.browsing.platform import HOT_CALL, ME_CALL, PLATFORM, SEARCH_CALL
 from zhihu_server.model.references import Reference, References
 from zhihu_server.texts import tr_lazy
 
@@ -48,6 +48,15 @@ class AnswerPage:
     complete: bool
 
 
+@dataclass(frozen=True)
+class SearchPage:
+    """Holds results of a search, whether these are all, and the query that the page sent with its last request."""
+
+    items: list[Raw]
+    complete: bool
+    sent: dict[str, str]
+
+
 class SiteReader:
     """Reads one page per method, after waiting for a turn; raises ServiceError when the data cannot be read."""
 
@@ -55,6 +64,10 @@ class SiteReader:
         self._pages = pages
         self._base = pages.settings.base_url
         self._references = references
+
+    def account(self, name: str) -> str:
+        """Return the account that the current caller names; see `Pages.account`."""
+        return self._pages.account(name)
 
     async def hot_list(self, account: str) -> list[Raw]:
         """Return the entries of the hot list."""
@@ -66,13 +79,11 @@ class SiteReader:
 
             return await visit.until(_soon(visit, ready))
 
-    async def search(self, account: str, query: str, filters: dict[str, str], limit: int) -> tuple[list[Raw], bool]:
-        """Return results of a search, and whether these are all.
-
-        The list is empty only when the site answered that there are no results.
-        """
+    async def search(self, account: str, query: str, filters: dict[str, str], limit: int) -> SearchPage:
+        """Return results of a search; there are none only when the site answered that there are none."""
         address = f"{self._base}/search?{urlencode({'type': 'content', 'q': query, **filters})}"
-        async with self.visit(account, address, {}) as visit:
+        requested: list[str] = []
+        async with self.visit(account, address, {}, requested) as visit:
 
             def results() -> list[Raw]:
                 answers = visit.answers.get(SEARCH_CALL, [])
@@ -90,7 +101,7 @@ class SiteReader:
                 raise wall.error()
             if not listed and not complete:
                 raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
-            return listed, complete
+            return SearchPage(listed, complete, _query_of(SEARCH_CALL, requested))
 
     async def question(self, account: str, question: Reference, sort: str, limit: int, skip: int = 0) -> AnswerPage:
         """Return a question and up to `limit` of its answers; fewer only when there are more than `skip`."""
@@ -116,8 +127,8 @@ class SiteReader:
                 return AnswerPage(raw, [], total == 0)
 
             def ended(snapshot: Snapshot) -> bool:
-                called = [answer for name, all_of in visit.answers.items() if question.id in name for answer in all_of]
-                is_last = bool(called) and _is_end(called[-1])
+                last = [visit.last_answer(name) for name in _answer_calls(question.id) if name in visit.answers]
+                is_last = bool(last) and all(_is_end(answer) for answer in last)
                 return is_last or (isinstance(total, int) and len(answers(snapshot)) >= total)
 
             complete = await visit.grow(lambda snapshot: len(answers(snapshot)), ended, limit)
@@ -209,11 +220,20 @@ class SiteReader:
                 raise
 
     @asynccontextmanager
-    async def visit(self, account: str, url: str, paths: Paths) -> AsyncIterator[Visit]:
-        """Open `url` in a page of `account`; see `Pages.visit`. Refusals tell what to do about them."""
+    async def visit(
+        self, account: str, url: str, paths: Paths, requested: list[str] | None = None
+    ) -> AsyncIterator[Visit]:
+        """Open `url` in a page of `account`, and add the addresses that the page requests to `requested`.
+
+        See `Pages.visit`. Refusals tell what to do about them.
+        """
+        seconds = self._pages.settings.page_seconds
         try:
-            async with self._pages.visit(self._pages.account(account), url, paths) as visit:
-                yield visit
+            async with self._pages.page(self._pages.account(account)) as page:
+                if requested is not None:
+                    page.on("request", lambda request: requested.append(request.url))
+                async with visiting(page, self._pages.platform, url, paths, seconds) as visit:
+                    yield visit
         except ServiceError as error:
             if error.code in (ErrorCode.LOGIN_REQUIRED, ErrorCode.LOGIN_EXPIRED):
                 error.lazy_next_step = LOGIN_STEP
@@ -241,6 +261,12 @@ def _soon(visit: Visit, find: Callable[[Snapshot], Value | None]) -> Callable[[S
         return value
 
     return ready
+
+
+def _query_of(call: str, requested: Sequence[str]) -> dict[str, str]:
+    """Return the query of the last of the requested addresses that is of the call."""
+    address = next((url for url in reversed(requested) if PLATFORM.calls.name(url) == call), "")
+    return dict(parse_qsl(urlsplit(address).query))
 
 
 def _dicts(value: Any) -> list[Raw]:
@@ -277,12 +303,15 @@ def _target_id(entry: Any) -> str:
     return str(entry)
 
 
+def _answer_calls(question_id: str) -> tuple[str, str]:
+    """Return the names of the calls that bring answers; other calls about a question bring other things."""
+    return f"/questions/{question_id}/feeds", f"/questions/{question_id}/answers"
+
+
 def _called(visit: Visit, question_id: str) -> list[Raw]:
     """Return the answers that the page's own calls brought; the newer of the two calls wraps each in `target`."""
-    names = (f"/questions/{question_id}/feeds", f"/questions/{question_id}/answers")
-    entries = [
-        entry for name in names for answer in visit.answers.get(name, []) for entry in _dicts(answer.get("data"))
-    ]
+    calls = [answer for name in _answer_calls(question_id) for answer in visit.answers.get(name, [])]
+    entries = [entry for answer in calls for entry in _dicts(answer.get("data"))]
     targets = [entry["target"] if isinstance(entry.get("target"), dict) else entry for entry in entries]
     return [target for target in targets if target.get("type", "answer") == "answer"]
 

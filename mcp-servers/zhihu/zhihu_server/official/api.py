@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -56,6 +57,16 @@ class ToldQuota:
     total: int
     used: int
     left: int
+
+
+class _ChatRules(ErrorRules):
+    """Reads refusals of generated answers; an answer in the form of chat completions has no `Code`."""
+
+    def error(self, answer: ApiAnswer, *, signed: bool, secrets: Collection[str] = ()) -> ServiceError | None:
+        """Return the error that an answer means, or None for success; see `ErrorRules.error`."""
+        if 200 <= answer.status < 300 and answer.at("Code") is None:
+            return None
+        return super().error(answer, signed=signed, secrets=secrets)
 
 
 class OfficialApi:
@@ -113,10 +124,9 @@ class OfficialApi:
             name: self._client(rules, ApiLimits(in_flight=2, total_seconds=15, attempts=2), breaker)
             for name in ("zhihu_search", "global_search", "hot_list", "question_answers")
         }
-        # An answer in the form of chat completions has no `Code`. A second attempt would cost quota again.
-        self._clients["zhida_openai"] = self._client(
-            ErrorRules(key_setting=SECRET_SETTING), ApiLimits(in_flight=1, total_seconds=100, attempts=1), breaker
-        )
+        # A second attempt would cost quota again.
+        limits = ApiLimits(in_flight=1, total_seconds=100, attempts=1)
+        self._clients["zhida_openai"] = self._client(_ChatRules(**vars(rules)), limits, breaker)
         self._quotas = self._client(rules, ApiLimits(in_flight=1, total_seconds=8, attempts=1), None)
 
     def _client(self, rules: ErrorRules, limits: ApiLimits, breaker: Breaker | None) -> ApiClient:
@@ -191,10 +201,6 @@ class OfficialApi:
             quota=self.counts["zhida_openai"],
         )
         answer = await self._send("zhida_openai", request)
-        refused = answer.at("Code")
-        if refused is not None and str(refused) != "0":
-            code = _CODES.get(int(refused) if str(refused).isdecimal() else str(refused), ErrorCode.UPSTREAM_CHANGED)
-            raise ServiceError(code, request_id=answer.request_id)
         text = answer.at("choices.0.message.content")
         if not isinstance(text, str) or not text.strip():
             raise ServiceError(ErrorCode.UPSTREAM_CHANGED, request_id=answer.request_id)

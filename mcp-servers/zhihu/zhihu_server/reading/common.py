@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -11,6 +12,7 @@ from dyber_kit.calling.cursors import decode_cursor, encode_cursor
 from dyber_kit.times import iso_local
 from dyber_kit.upstream.cache import Cache
 from dyber_kit.upstream.privacy import Privacy
+from dyber_kit.upstream.sharing import SharedWork
 from pydantic import BaseModel
 
 from zhihu_server.browsing.site import SiteReader
@@ -31,12 +33,17 @@ _FRAME_CHARS = 2500
 
 
 class Kept(BaseModel):
-    """Holds what Zhihu sent, from where and when."""
+    """Holds what Zhihu sent, from where and when.
+
+    `asked` is the number of entries of a list that were asked for, and `since` when its first ones were read.
+    """
 
     source: str
     fetched_at: str
     data: dict[str, Any]
     warnings: list[str] = []
+    asked: int = 0
+    since: float = 0.0
 
     @property
     def frame(self) -> dict[str, Any]:
@@ -45,6 +52,7 @@ class Kept(BaseModel):
 
 
 Load = Callable[[], Awaitable[dict[str, Any]]]
+Read = Callable[[], Awaitable[Kept]]
 
 
 class Sources:
@@ -78,28 +86,33 @@ class Sources:
         self.parser = Parser(references, privacy)
         self.max_list_chars = max_answer_chars - _FRAME_CHARS
         self._cache = cache
+        self._sharing = SharedWork()
 
-    async def official_first(self, source: Source, key: str, seconds: float, official: Load, browser: Load) -> Kept:
+    def account(self, name: str) -> str:
+        """Return the account whose pages the current caller reads; what accounts see is cached for each alone."""
+        return self.site.account(name)
+
+    async def official_first(self, source: Source, key: str, seconds: float, official: Load, browser: Read) -> Kept:
         """Return what the official API sends, or what a page has when there is no secret or the API fails.
 
         Args:
             source: `official` and `browser` allow only that one.
-            key: What is read, for the cache.
-            seconds: How long it is cached.
+            key: What the official API is asked for, for the cache.
+            seconds: How long its answer is cached.
             official: Asks the official API.
-            browser: Reads a page.
+            browser: Reads a page, or returns what was cached of it.
 
         Raises:
             ServiceError: The refusal of the last one that was asked.
         """
         if source == "browser" or (source == "auto" and not self.official.is_configured):
-            return await self.kept("browser", key, seconds, browser)
+            return await browser()
         try:
             return await self.kept("official", key, seconds, official)
         except ServiceError as error:
             if source == "official" or error.code not in _REPLACED:
                 raise
-            kept = await self.kept("browser", key, seconds, browser)
+            kept = await browser()
             reason = tr("The official API was not usable ({code}); this is from the page", code=error.code)
             return kept.model_copy(update={"warnings": [*kept.warnings, reason]})
 
@@ -115,6 +128,53 @@ class Sources:
         ttl = min(seconds, self.settings.cache_seconds)
         kept = await self._cache.get_or_load_model(Kept, f"{self.settings.base_url} {source} {key}", ttl, run)
         return kept if loaded else kept.model_copy(update={"source": "cache"})
+
+    async def listed(self, key: str, start: int, end: int, seconds: float, load: Load) -> Kept:
+        """Return a list of a page, of which the entries from `start` to before `end` are wanted.
+
+        Zhihu may rank a list anew for each visit. So entries keep their places while the list is cached, and new ones
+        follow them; else the next part would repeat or omit some.
+
+        Args:
+            key: What is read, for the cache.
+            start: The place of the first entry that is wanted.
+            end: The number of entries to be read from the start of the list.
+            seconds: How long the list is cached.
+            load: Reads the page; returns `items`, and in `complete` whether these are all.
+        """
+        name = f"{self.settings.base_url} list {key}"
+        cached = await self._list(name)
+        if cached and _has(cached, start, end):
+            return cached.model_copy(update={"source": "cache"})
+
+        async def run() -> Kept:
+            data = await load()
+            # Another part may have been read meanwhile.
+            earlier = await self._list(name)
+            items = [*earlier.data["items"], *data["items"]] if earlier else data["items"]
+            data["items"] = list({_identity(entry): entry for entry in items}.values())
+            since = earlier.since if earlier else time.time()
+            kept = Kept(source="browser", fetched_at=now(), data=data, asked=end, since=since)
+            ttl = min(seconds, self.settings.cache_seconds) - (time.time() - since)
+            await self._cache.set(name, kept, ttl)
+            return kept
+
+        return await self._sharing.run(f"{name} {start} {end}", run)
+
+    async def _list(self, name: str) -> Kept | None:
+        cached = await self._cache.get(name)
+        return Kept.model_validate(cached) if cached else None
+
+
+def _has(kept: Kept, start: int, end: int) -> bool:
+    """Return whether a cached list has the wanted entries, or all that the page had of them."""
+    count = len(kept.data["items"])
+    return bool(kept.data["complete"]) or count >= end or (kept.asked >= end and (count > start or not start))
+
+
+def _identity(entry: dict[str, Any]) -> str:
+    content = entry.get("object")
+    return f"{content.get('type')} {content.get('id')}" if isinstance(content, dict) else str(entry.get("id"))
 
 
 def now() -> str:

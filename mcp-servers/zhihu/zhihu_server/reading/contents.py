@@ -30,7 +30,7 @@ class ContentReader:
         reference = self._sources.references.content(content)
         start = start_of(f"text {reference.ref}", cursor, _LONGEST_TEXT)
         # What follows was read together with the beginning, so that no page has to be opened for it.
-        kept, refusal = await self._page(reference, 0 if start else comments, account, part=bool(start))
+        kept, refusal = await self._page(reference, account, 0, 0 if start else comments, part=bool(start))
         raw = kept.data["item"]
         parser = self._sources.parser
         text = parser.text(raw["content"]).text
@@ -63,7 +63,7 @@ class ContentReader:
             next_cursor=cursor_at(f"text {reference.ref}", end) if end < len(text) else None,
         )
         if not start and comments:
-            items = parser.comments(kept.data["comments"][:comments])
+            items = parser.comments(kept.data["items"][:comments])
             answer.comments = fit_items(items, self._sources.max_list_chars - max_chars)
             answer.warnings += _missing(kept, refusal)
         return answer
@@ -73,15 +73,15 @@ class ContentReader:
         reference = self._sources.references.content(content)
         kind = f"comments {reference.ref}"
         start = start_of(kind, cursor, MOST_COMMENTS)
-        kept, refusal = await self._page(reference, min(start + limit, MOST_COMMENTS), account)
-        if not kept.data["complete"] and len(kept.data["comments"]) <= start:
+        kept, refusal = await self._page(reference, account, start, min(start + limit, MOST_COMMENTS))
+        if not kept.data["complete"] and len(kept.data["items"]) <= start:
             raise refusal or ServiceError(ErrorCode.UPSTREAM_CHANGED)
         raw = kept.data["item"]
         question = raw.get("question") if isinstance(raw.get("question"), dict) else {}
-        items = self._sources.parser.comments(kept.data["comments"][start : start + limit])
+        items = self._sources.parser.comments(kept.data["items"][start : start + limit])
         fitting = fit_items(items, self._sources.max_list_chars)
         reached = start + len(fitting)
-        complete = kept.data["complete"] and reached >= len(kept.data["comments"])
+        complete = kept.data["complete"] and reached >= len(kept.data["items"])
         go_on = bool(fitting) and not complete and reached < MOST_COMMENTS
         frame = kept.frame
         frame["warnings"] += _missing(kept, refusal)
@@ -97,35 +97,36 @@ class ContentReader:
         )
 
     async def _page(
-        self, reference: Reference, comments: int, account: str, part: bool = False
+        self, reference: Reference, account: str, start: int, end: int, part: bool = False
     ) -> tuple[Kept, ServiceError | None]:
-        """Return the raw page, and why some of its comments are missing.
+        """Return the raw page with the comments from `start` to before `end`, and why some of these are missing.
 
         A later part of a text is taken from any page that was read before. A page without some of its comments is not
         cached, except for its text.
         """
+        sources, account = self._sources, self._sources.account(account)
         key = f"{reference.ref} {account}"
-        name = f"{key} text" if part else f"{key} {comments}"
 
         async def load() -> dict[str, Any]:
-            page = await self._sources.site.content(account, reference, comments)
+            page = await sources.site.content(account, reference, end)
             listed = page.comments
-            data = {"item": page.item, "comments": listed.items, "complete": listed.complete, "total": listed.total}
+            data = {"item": page.item, "items": listed.items, "complete": listed.complete, "total": listed.total}
             if page.refusal:
                 raise _PartlyRead(page.refusal, data)
             return data
 
         refusal: ServiceError | None = None
         try:
-            kept = await self._sources.kept("browser", name, _SECONDS, load)
+            if part:
+                return await sources.kept("browser", f"{key} text", _SECONDS, load), None
+            kept = await sources.listed(key, start, end, _SECONDS, load)
         except _PartlyRead as partly:
             kept, refusal = Kept(source="browser", fetched_at=now(), data=partly.data), partly.refusal
 
         async def same() -> dict[str, Any]:
-            return {**kept.data, "comments": []}
+            return {**kept.data, "items": []}
 
-        if not part:
-            await self._sources.kept("browser", f"{key} text", _SECONDS, same)
+        await sources.kept("browser", f"{key} text", _SECONDS, same)
         return kept, refusal
 
 
@@ -152,6 +153,6 @@ def _missing(kept: Kept, refusal: ServiceError | None) -> list[str]:
     if refusal:
         reason = tr("Not all comments could be read: {code}, {reason}", code=refusal.code, reason=refusal.message)
         return [reason]
-    if kept.data["total"] and not kept.data["comments"]:
+    if kept.data["total"] and not kept.data["items"]:
         return [tr("The site counts comments but shows none; they may be folded or closed")]
     return []

@@ -9,7 +9,7 @@ from dyber_kit.calling.cursors import fit_items
 
 from zhihu_server.model.answers import Generated, HotList, SearchResults
 from zhihu_server.official.api import MAX_SEARCH, MAX_WEB_SEARCH, Model
-from zhihu_server.reading.common import Source, Sources, cursor_at, now, start_of
+from zhihu_server.reading.common import Kept, Source, Sources, cursor_at, now, start_of
 from zhihu_server.texts import tr, tr_lazy
 
 Scope = Literal["zhihu", "web"]
@@ -46,8 +46,13 @@ class ListReader:
         async def official() -> dict[str, Any]:
             return {"items": await sources.official.hot_list()}
 
-        async def browser() -> dict[str, Any]:
-            return {"items": await sources.site.hot_list(account)}
+        async def browser() -> Kept:
+            name = sources.account(account)
+
+            async def load() -> dict[str, Any]:
+                return {"items": await sources.site.hot_list(name)}
+
+            return await sources.kept("browser", f"hot {name}", HOT_SECONDS, load)
 
         kept = await sources.official_first(source, "hot", HOT_SECONDS, official, browser)
         items = sources.parser.hot(kept.data["items"], verbose)
@@ -97,12 +102,16 @@ class ListReader:
         async def official() -> dict[str, Any]:
             return {"items": await sources.official.search(query, MAX_SEARCH), "official": True}
 
-        async def browser() -> dict[str, Any]:
-            results, complete = await sources.site.search(account, query, filters, min(start + limit, MOST_RESULTS))
-            return {"items": results, "complete": complete}
+        async def browser() -> Kept:
+            name, end = sources.account(account), min(start + limit, MOST_RESULTS)
 
-        key = f"{listed} {start + limit} {account}" if source == "browser" else listed
-        kept = await sources.official_first(source, key, _SEARCH_SECONDS, official, browser)
+            async def load() -> dict[str, Any]:
+                page = await sources.site.search(name, query, filters, end)
+                return {"items": page.items, "complete": page.complete, "sent": page.sent}
+
+            return await sources.listed(f"{listed} {name}", start, end, _SEARCH_SECONDS, load)
+
+        kept = await sources.official_first(source, listed, _SEARCH_SECONDS, official, browser)
         answer = SearchResults(
             **kept.frame, items=[], count=0, applied={"scope": scope}, complete=bool(kept.data.get("complete"))
         )
@@ -118,9 +127,19 @@ class ListReader:
                 )
             answer.items = fit_items(items, sources.max_list_chars)
         else:
-            answer.applied |= {"kind": kind, "sort": sort, "period": period}
+            answer.applied |= _applied(kept.data["sent"])
+            missing = [
+                f"{name}={wanted}"
+                for name, wanted in (("kind", kind), ("sort", sort), ("period", period))
+                if answer.applied[name] != wanted
+            ]
+            if missing:
+                reason = tr("Zhihu's page did not apply {filters}; see applied", filters=", ".join(missing))
+                answer.warnings.append(reason)
             every = sources.parser.page_results(kept.data["items"], verbose)
             wanted = every[start : start + limit]
+            if not wanted and (kept.data["items"] or start) and not (every and answer.complete):
+                raise _not_loaded() if every else ServiceError(ErrorCode.UPSTREAM_CHANGED)
             answer.items = fit_items(wanted, sources.max_list_chars)
             reached = start + len(answer.items)
             answer.complete = answer.complete and reached >= len(every)
@@ -163,3 +182,23 @@ class ListReader:
             model=model,
             truncated=cleaned.truncated,
         )
+
+
+def _applied(sent: dict[str, str]) -> dict[str, str]:
+    """Return the arguments that stand for the filters of the page's request."""
+    sorts = {value: name for name, value in _SORTS.items()}
+    periods = {value: name for name, value in _PERIODS.items()}
+    kind, sort, period = (sent.get(name, "") for name in ("vertical", "sort", "time_interval"))
+    return {
+        "kind": kind or "all",
+        "sort": sorts.get(sort, "default"),
+        "period": periods.get(period, "any"),
+    }
+
+
+def _not_loaded() -> ServiceError:
+    return ServiceError(
+        ErrorCode.TIMEOUT,
+        tr_lazy("The page stopped loading before these results"),
+        tr_lazy("Try again later with the same cursor"),
+    )

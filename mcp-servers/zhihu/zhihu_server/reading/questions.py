@@ -56,11 +56,15 @@ class QuestionReader:
             items, paging = await sources.official.answers(url, start, min(max(answers, 1), MAX_ANSWERS))
             return {"items": items, "paging": paging, "official": True}
 
-        async def browser() -> dict[str, Any]:
-            return await self.page(account, reference, sort, min(start + answers, MOST_ANSWERS), start)
+        async def browser() -> Kept:
+            name, end = sources.account(account), min(start + answers, MOST_ANSWERS)
 
-        key = f"{kind} {start} {answers} {account}"
-        kept = await sources.official_first(source, key, _SECONDS, official, browser)
+            async def load() -> dict[str, Any]:
+                return await self.page(name, reference, sort, end, start)
+
+            return await sources.listed(f"{kind} {name}", start, end, _SECONDS, load)
+
+        kept = await sources.official_first(source, f"{kind} {start} {answers}", _SECONDS, official, browser)
         if kept.data.get("official"):
             return self._official(kept, reference, by_api, start, answers, verbose, sort)
         return self._page(kept, reference, kind, start, answers, max_chars, verbose)
@@ -72,11 +76,12 @@ class QuestionReader:
 
     async def raw(self, account: str, reference: Reference, limit: int) -> Kept:
         """Return the raw data of a question's page, for its analysis."""
+        name = self._sources.account(account)
 
         async def load() -> dict[str, Any]:
-            return await self.page(account, reference, "default", limit)
+            return await self.page(name, reference, "default", limit)
 
-        return await self._sources.kept("browser", f"question {reference.id} all {limit} {account}", 1800.0, load)
+        return await self._sources.kept("browser", f"question {reference.id} all {limit} {name}", 1800.0, load)
 
     def _official(
         self, kept: Kept, reference: Reference, kind: str, start: int, limit: int, verbose: bool, sort: str
@@ -85,7 +90,7 @@ class QuestionReader:
         fitting = fit_items(items, self._sources.max_list_chars)
         paging = kept.data["paging"]
         following = number(paging.get("NextOffset"))
-        ended = paging.get("IsEnd") is not False
+        ended = paging.get("IsEnd") is True
         if len(fitting) < len(items):
             following, ended = start + len(fitting), False
         answer = Question(

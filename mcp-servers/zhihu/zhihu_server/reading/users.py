@@ -33,6 +33,7 @@ class UserReader:
                 tr_lazy("Privacy mode hides users, so their profiles cannot be found by these names"),
                 fields=["user"],
             )
+        account = self._sources.account(account)
         chosen = "" if tab == "none" else tab
 
         async def load() -> dict[str, Any]:
