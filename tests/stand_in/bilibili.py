@@ -130,6 +130,11 @@ def signed(handler: Handler) -> Handler:
     return answered
 
 
+def is_member(request: Request) -> bool:
+    """Return whether the visitor is logged in; an expired session still has its cookie."""
+    return COOKIE in request.cookies and request.app.state.case != "expired"
+
+
 async def popular(request: Request) -> Response:
     """Serve the page of popular videos."""
     return _page("<div></div>", _POPULAR)
@@ -236,7 +241,7 @@ async def comment_call(request: Request) -> Response:
     if case == "no_comments":
         return JSONResponse(envelope(data.comment_answer(0, 0)))
     answer = data.comment_answer(start)
-    if COOKIE not in request.cookies:
+    if not is_member(request):
         answer["replies"] = answer["replies"][:3]
         answer["cursor"]["is_end"] = True
     if case == "odd":
@@ -250,7 +255,7 @@ async def comment_call(request: Request) -> Response:
 
 async def player_call(request: Request) -> Response:
     """Answer the player's call with the list of subtitles; guests get none."""
-    case, member = request.app.state.case, COOKIE in request.cookies
+    case, member = request.app.state.case, is_member(request)
     base = str(request.base_url).rstrip("/")
     offered = [] if not member or case == "no_subtitles" else data.subtitle_list(base)
     if case == "other_host":
@@ -302,14 +307,14 @@ async def relation_call(request: Request) -> Response:
 
 async def nav_call(request: Request) -> Response:
     """Answer the call that tells who the visitor is."""
-    if COOKIE not in request.cookies or request.app.state.case == "expired":
+    if not is_member(request):
         return JSONResponse(envelope({"isLogin": False, "wbi_img": {}}, -101, "账号未登录"))
     return JSONResponse(envelope({"isLogin": True, "mid": 77, "uname": "测试用户", "level_info": {}, "wbi_img": {}}))
 
 
 async def login(request: Request) -> Response:
     """Serve the login page."""
-    if COOKIE in request.cookies:
+    if is_member(request):
         return RedirectResponse("/v/popular/all", 302)
     return _page("<div class='login-scan-box'><img width='120'></div><input placeholder='请输入验证码'>", _LOGIN)
 
