@@ -25,6 +25,8 @@ from tests.stand_in.xiaohongshu_login import picture
 COOKIE = "SESSDATA"
 SIGNATURE = "made-by-the-page"
 SLOW_SECONDS = 1.5
+#: Longer than a list that does not grow is scrolled.
+STALLED_SECONDS = 8
 #: Answers of the calls for data, by case: HTTP status and body.
 REFUSED_CALLS: dict[str, tuple[int, object]] = {
     "risk": (200, envelope({"v_voucher": "voucher_1"}, -352, "风控校验失败")),
@@ -143,11 +145,16 @@ async def popular(request: Request) -> Response:
 async def popular_call(request: Request) -> Response:
     """Answer the call for popular videos; there are 60 in three pages, and one entry is no video."""
     number = int(request.query_params["pn"])
-    entries = [data.listed_video(each) for each in range((number - 1) * 20, number * 20)]
+    case = request.app.state.case
+    if case == "stalled" and number > 1:
+        await asyncio.sleep(STALLED_SECONDS)
+    # In another order, ten videos have come in at the top.
+    places = range((number - 1) * 20, number * 20)
+    entries = [data.listed_video(each if case != "other_order" else (each + 90) % 100) for each in places]
     entries[0] |= {"bvid": ""} if number == 2 else {}
-    if request.app.state.case == "changed":
+    if case == "changed":
         return JSONResponse(envelope({"list": [{"id": 1}], "no_more": True}))
-    if request.app.state.case == "risk_later" and number > 1:
+    if case == "risk_later" and number > 1:
         return JSONResponse(REFUSED_CALLS["risk"][1])
     return JSONResponse(envelope({"list": entries, "no_more": number == 3}))
 
@@ -234,6 +241,8 @@ async def bangumi(request: Request) -> Response:
 async def comment_call(request: Request) -> Response:
     """Answer the call for comments; guests get the first three."""
     case, start = request.app.state.case, int(request.query_params["start"])
+    if case == "stalled" and start:
+        await asyncio.sleep(STALLED_SECONDS)
     if case == "closed":
         return JSONResponse(envelope(None, 12002, "评论区已关闭"))
     if case == "comments_risk" or (case == "comments_risk_later" and start):

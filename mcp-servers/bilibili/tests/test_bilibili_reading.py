@@ -75,6 +75,18 @@ async def test_a_hot_list_is_read_to_its_end(ask, kind, most):
     assert result["source"] == ("web" if kind == "hot_words" else "browser")
 
 
+async def test_a_hot_list_in_another_order_repeats_and_skips_nothing(serve, site, tmp_path, ask):
+    with serve(tmp_path, cache_seconds=600) as base:
+        first = await ask("list_hot", base, limit=20)
+        site.app.state.case = "other_order"
+        second = await ask("list_hot", base, limit=20, cursor=first["next_cursor"])
+        again = await ask("list_hot", base, limit=20)
+    seen = [item["bvid"] for item in first["items"] + second["items"]]
+    assert seen[:20] == [bvid(number) for number in range(20)] == [item["bvid"] for item in again["items"]]
+    # The ten videos that came in, then those that follow in the list.
+    assert seen[20:] == [bvid(number) for number in (*range(90, 100), *range(20, 30))]
+
+
 async def test_hot_entries_name_their_reason_or_their_heat(ask):
     video = (await ask("list_hot", limit=1))["items"][0]
     word = (await ask("list_hot", kind="hot_words", limit=1))["items"][0]

@@ -100,6 +100,20 @@ async def test_no_results_are_no_failure_and_are_explained(ask, site):
     assert (result["items"], result["complete"], result["warnings"]) == ([], True, ["B站没有找到这些词的结果"])
 
 
+@pytest.mark.parametrize(
+    ("tool", "arguments", "words"),
+    [("list_hot", {"limit": 20}, "榜单"), ("get_comments", {"video": BVID, "limit": 21, "account": "member"}, "评论")],
+)
+async def test_a_list_that_stops_before_the_cursor_is_an_error(
+    serve, site, tmp_path, ask, refused, tool, arguments, words
+):
+    with serve(tmp_path, cache_seconds=600) as base:
+        first = await ask(tool, base, **arguments)
+        site.app.state.case = "stalled"
+        error = await refused(tool, base, **arguments, cursor=first["next_cursor"])
+    assert error.startswith("TIMEOUT：") and words in error
+
+
 async def test_a_slow_page_is_waited_for(ask, site):
     site.app.state.case = "slow"
     assert (await ask("search_content", keyword="咖啡", limit=1))["count"] == 1

@@ -116,8 +116,11 @@ class Site:
 
         part = await self._memory.part(
             Listing[HotEntry], f"hot:{account}:{kind}", cursor, limit, MOST_HOT, _HOT_SECONDS, load,
-            lambda entry: entry.shown(verbose), "web" if kind == "hot_words" else "browser",
+            lambda entry: entry.shown(verbose), lambda entry: entry.bvid or entry.keyword,
+            "web" if kind == "hot_words" else "browser",
         )  # fmt: skip
+        if not part.items and not part.complete:
+            raise ServiceError(ErrorCode.TIMEOUT, tr_lazy("The rest of the list did not load"))
         return HotList(
             items=part.items,
             count=len(part.items),
@@ -236,13 +239,15 @@ class Site:
 
         part = await self._memory.part(
             VideoComments, f"comments:{account}:{reference.video_id}", cursor, limit, MOST_COMMENTS, _VIDEO_SECONDS,
-            load, lambda comment: comment.shown(verbose),
+            load, lambda comment: comment.shown(verbose), lambda comment: comment.comment_id,
         )  # fmt: skip
         listing = part.listing
         assert isinstance(listing, VideoComments)
         warnings = [_guest_comments()] if listing.guest else []
         if listing.problem:
             warnings.append(tr("Comments were not read: {problem}", problem=listing.problem))
+        elif not part.items and not part.complete:
+            raise ServiceError(ErrorCode.TIMEOUT, tr_lazy("The comments did not load"))
         elif not part.items and part.listing.total:
             warnings.append(
                 tr("No further comments loaded, although the site counts {total}", total=part.listing.total)
