@@ -21,7 +21,7 @@ from bilibili_server.model.answers import (
     Video,
     VideoDetail,
 )
-from bilibili_server.model.references import VideoReference, parse_user, parse_video, user_url, video_url
+from bilibili_server.model.references import VideoReference, user_url, video_url
 from bilibili_server.reading.http import HttpReader
 from bilibili_server.reading.kept import KeptVideo, UserPage, VideoComments
 from bilibili_server.reading.memory import Listing, Memory
@@ -38,6 +38,7 @@ from bilibili_server.reading.parse import (
     stamp,
 )
 from bilibili_server.reading.reader import SitePage, SiteReader, VideoPage
+from bilibili_server.reading.shares import Shares
 from bilibili_server.texts import tr, tr_lazy
 
 HotKind = Literal["popular", "ranking", "hot_words"]
@@ -94,6 +95,7 @@ class Site:
         self._pages = pages
         self._parser = parser
         self._memory = Memory(cache, parser.names, settings.cache_seconds, max_answer_chars - _FRAME_CHARS)
+        self.shares = Shares(http, pages, self._memory, settings)
 
     async def hot(self, kind: HotKind, limit: int, cursor: str, verbose: bool, account: str = "") -> HotList:
         """Return entries of a hot list from `cursor` on."""
@@ -181,7 +183,7 @@ class Site:
     ) -> VideoDetail:
         """Return a video with up to `comments` comments."""
         account = self._pages.account(account)
-        reference = await self.video_reference(video)
+        reference = await self.shares.video(video, account)
 
         async def load() -> KeptVideo:
             page = await self._reader.video(account, VideoReference(reference.video_id), comments)
@@ -219,7 +221,7 @@ class Site:
     async def comments(self, video: str, limit: int, cursor: str, verbose: bool, account: str = "") -> Comments:
         """Return comments of a video from `cursor` on; raise an error when there are comments but none loaded."""
         account = self._pages.account(account)
-        reference = await self.video_reference(video)
+        reference = await self.shares.video(video, account)
 
         async def load(target: int) -> Listing[Comment]:
             page = await self._reader.video(account, VideoReference(reference.video_id), target)
@@ -267,7 +269,7 @@ class Site:
     async def user(self, user: str, videos: int, cursor: str, verbose: bool, account: str = "") -> User:
         """Return a user with up to `videos` videos from `cursor` on."""
         account = self._pages.account(account)
-        mid = await self.user_reference(user)
+        mid = await self.shares.user(user, account)
 
         async def load(page: int) -> Listing[Video]:
             return await self._user_page(account, mid, page)
@@ -299,14 +301,6 @@ class Site:
             source=part.source,
             fetched_at=part.listing.fetched_at,
         )
-
-    async def video_reference(self, video: str) -> VideoReference:
-        """Return the video that a caller names by an id, a link, a short link or a share text."""
-        return parse_video(await self._http.expand(video), self.settings)
-
-    async def user_reference(self, user: str) -> str:
-        """Return the number of the user that a caller names by it, a link, a short link or a share text."""
-        return parse_user(await self._http.expand(user), self.settings)
 
     async def _user_page(self, account: str, mid: str, page: int) -> UserPage:
         read = await self._reader.uploads(account, mid, page)

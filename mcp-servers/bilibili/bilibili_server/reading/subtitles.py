@@ -75,7 +75,7 @@ class Subtitles:
                 subtitles, no such part, or none in this language.
         """
         account = self._pages.account(account)
-        reference = await self._site.video_reference(video)
+        reference = await self._site.shares.video(video, account)
         part = page or reference.page
         language = language.strip()
         key = f"subtitle:{account}:{reference.video_id}:{part}:{language}"
