@@ -187,14 +187,30 @@ async def test_the_days_pages_are_counted(serve, site, tmp_path, ask, refused):
         assert (await refused("list_hot", base, limit=1)).startswith("RATE_LIMITED：")
 
 
+async def english(base: str, tool: str, **arguments: object) -> str:
+    """Return the whole answer to a call that wants English."""
+    body = {
+        "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": {"name": f"bilibili_{tool}", "arguments": arguments},
+    }  # fmt: skip
+    headers = {"Accept-Language": "en", "Accept": "application/json, text/event-stream"}
+    async with httpx2.AsyncClient(headers=headers, timeout=60) as http:
+        return (await http.post(f"{base}/mcp", json=body)).text
+
+
 async def test_errors_are_english_for_english_callers(service, site):
-    async with httpx2.AsyncClient(headers={"Accept-Language": "en"}) as http:
-        body = {
-            "jsonrpc": "2.0", "id": 1, "method": "tools/call",
-            "params": {"name": "bilibili_get_video", "arguments": {"video": "https://example.com/video/BV1Stand1n11"}},
-        }  # fmt: skip
-        answer = await http.post(f"{service}/mcp", json=body, headers={"Accept": "application/json, text/event-stream"})
-    assert "The link does not belong to Bilibili" in answer.text
+    answer = await english(service, "get_video", video="https://example.com/video/BV1Stand1n11")
+    assert "The link does not belong to Bilibili" in answer
+
+
+async def test_warnings_from_the_cache_have_the_language_of_the_caller(serve, site, tmp_path, ask):
+    site.app.state.case = "comments_risk_later"
+    with serve(tmp_path, cache_seconds=600) as base:
+        chinese = await ask("get_comments", base, video=BVID, limit=40, account="member")
+        # What is kept suffices for a part of it.
+        answer = await english(base, "get_comments", video=BVID, limit=20, account="member")
+    assert "B站提示：" in chinese["warnings"][0]
+    assert '"source":"cache"' in answer.replace(" ", "").replace("\\", "") and " says: " in answer
 
 
 async def test_the_site_is_never_asked_for_a_signed_call_by_the_service_itself(service, site):

@@ -23,7 +23,7 @@ from bilibili_server.model.answers import (
 )
 from bilibili_server.model.references import VideoReference, user_url, video_url
 from bilibili_server.reading.http import HttpReader
-from bilibili_server.reading.kept import KeptVideo, UserPage, VideoComments
+from bilibili_server.reading.kept import KeptVideo, UserPage, VideoComments, problem_of, problem_text
 from bilibili_server.reading.memory import Listing, Memory
 from bilibili_server.reading.parse import (
     Parser,
@@ -190,7 +190,7 @@ class Site:
             error = page.comment_error
             detail = self._detail(page)
             missing = comments > 0 and not page.comments and not page.comments_complete
-            problem = error.message if error else "" if missing else None
+            problem = problem_of(error) if error else "" if missing else None
             return KeptVideo(detail=detail, guest=page.guest, comment_problem=problem)
 
         key = f"video:{account}:{reference.video_id}:{comments}"
@@ -201,7 +201,7 @@ class Site:
         text = detail.description[:max_chars]
         warnings = []
         if kept.comment_problem:
-            warnings.append(tr("Comments were not read: {problem}", problem=kept.comment_problem))
+            warnings.append(tr("Comments were not read: {problem}", problem=problem_text(kept.comment_problem)))
         elif kept.comment_problem is not None:
             warnings.append(tr("The comments did not load; the rest is not affected"))
         elif comments and kept.guest:
@@ -232,7 +232,7 @@ class Site:
             return VideoComments(
                 bvid=bvid_of(page.video) or reference.video_id,
                 guest=page.guest,
-                problem=page.comment_error.message if page.comment_error else None,
+                problem=problem_of(page.comment_error) if page.comment_error else None,
                 items=self._parser.comments(page.comments),
                 complete=page.comments_complete,
                 total=page.comments_total,
@@ -247,7 +247,7 @@ class Site:
         assert isinstance(listing, VideoComments)
         warnings = [_guest_comments()] if listing.guest else []
         if listing.problem:
-            warnings.append(tr("Comments were not read: {problem}", problem=listing.problem))
+            warnings.append(tr("Comments were not read: {problem}", problem=problem_text(listing.problem)))
         elif not part.items and not part.complete:
             raise ServiceError(ErrorCode.TIMEOUT, tr_lazy("The comments did not load"))
         elif not part.items and part.listing.total:
