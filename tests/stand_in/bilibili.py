@@ -230,6 +230,8 @@ async def comment_call(request: Request) -> Response:
     if not is_member(request):
         answer["replies"] = answer["replies"][:3]
         answer["cursor"]["is_end"] = True
+    if case == "long":
+        answer["replies"] = [each | {"content": {"message": "长" * 1000}} for each in answer["replies"]]
     if case == "odd":
         answer["replies"] = [
             data.comment(1) | {"content": None, "member": None, "like": "3.4万", "ctime": "x"},

@@ -107,6 +107,14 @@ async def test_a_video_is_read_with_its_first_comments(ask):
     assert "location" not in comments[1] and comments[1]["date"] == "2026-11-18"
 
 
+async def test_comments_that_do_not_fit_are_named_and_no_text_counts_as_cut(ask, site):
+    site.app.state.case = "long"
+    video = await ask("get_video", video=BVID, comments=50, account="member")
+    assert 15 < len(video["comments"]) < 24 and all(len(each["content"]) == 1000 for each in video["comments"][1:])
+    assert (video["truncated"], video["comments_complete"]) == (False, False)
+    assert f"前 {len(video['comments'])} 条评论" in video["warnings"][0]
+
+
 async def test_guests_are_told_that_they_see_few_comments(ask):
     video = await ask("get_video", video=BVID, comments=10)
     assert len(video["comments"]) == 4 and "没有登录" in video["warnings"][0]

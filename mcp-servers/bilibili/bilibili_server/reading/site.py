@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser.pages import Pages
+from dyber_kit.calling.cursors import answer_chars, fit_items
 from dyber_kit.upstream.cache import Cache
 from dyber_kit.upstream.text import clean_text
 
@@ -64,6 +65,8 @@ _USER_SECONDS = 1800.0
 _MOST_PARTS = 50
 # Characters of an answer besides its list.
 _FRAME_CHARS = 2000
+# Characters for what is added when comments do not fit.
+_RESERVED_CHARS = 200
 
 
 class Site:
@@ -94,6 +97,7 @@ class Site:
         self._http = http
         self._pages = pages
         self._parser = parser
+        self._max_answer_chars = max_answer_chars
         self._memory = Memory(cache, parser.names, settings.cache_seconds, max_answer_chars - _FRAME_CHARS)
         self.shares = Shares(http, pages, self._memory, settings)
 
@@ -206,17 +210,28 @@ class Site:
             warnings.append(tr("The comments did not load; the rest is not affected"))
         elif comments and kept.guest:
             warnings.append(_guest_comments())
-        return detail.model_copy(
+        shown = detail.model_copy(
             update={
                 "description": text,
                 "truncated": len(text) < len(detail.description),
-                "comments": [comment.shown(verbose) for comment in detail.comments],
+                "comments": [],
                 "cover": detail.cover if verbose else None,
                 "aid": detail.aid if verbose else None,
                 "warnings": warnings,
                 "source": "cache" if was_kept else "browser",
             }
         )
+        left = self._max_answer_chars - _RESERVED_CHARS - answer_chars(shown)
+        fitting = fit_items([comment.shown(verbose) for comment in detail.comments], left)
+        if len(fitting) < len(detail.comments):
+            warnings.append(
+                tr(
+                    "Only the first {count} comments fit into the answer; bilibili_get_comments reads the others",
+                    count=len(fitting),
+                )
+            )
+            shown = shown.model_copy(update={"comments_complete": False, "warnings": warnings})
+        return shown.model_copy(update={"comments": fitting})
 
     async def comments(self, video: str, limit: int, cursor: str, verbose: bool, account: str = "") -> Comments:
         """Return comments of a video from `cursor` on; raise an error when there are comments but none loaded."""
