@@ -168,6 +168,14 @@ async def test_a_session_that_has_expired_is_reported(ask, refused, site):
     assert (await refused("get_user", user=MID, account="member")).startswith("LOGIN_EXPIRED：")
 
 
+async def test_an_expired_session_reads_as_a_guest_and_says_so(ask, refused, site):
+    site.app.state.case = "expired"
+    assert (await refused("get_subtitle", video=BVID, account="member")).startswith("LOGIN_EXPIRED：")
+    video = await ask("get_video", video=BVID, comments=10, account="member")
+    comments = await ask("get_comments", video=BVID, account="member")
+    assert len(video["comments"]) == 4 and "没有登录" in video["warnings"][0] and "没有登录" in comments["warnings"][0]
+
+
 async def test_a_refusal_pauses_all_accounts_and_the_status_says_until_when(serve, site, tmp_path, ask, refused):
     with serve(tmp_path, pause_seconds=900) as base:
         site.app.state.case = "risk"
