@@ -19,35 +19,14 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from tests.stand_in import bilibili_data as data
-from tests.stand_in.bilibili_data import envelope
+from tests.stand_in.bilibili_data import REFUSED_CALLS, WALL_PAGES, envelope
 from tests.stand_in.xiaohongshu_login import picture
 
 COOKIE = "SESSDATA"
 SIGNATURE = "made-by-the-page"
 SLOW_SECONDS = 1.5
-#: Answers of the calls for data, by case: HTTP status and body.
-REFUSED_CALLS: dict[str, tuple[int, object]] = {
-    "risk": (200, envelope({"v_voucher": "voucher_1"}, -352, "风控校验失败")),
-    "voucher": (200, envelope({"v_voucher": "voucher_1"})),
-    "intercepted": (200, envelope(None, -412, "请求被拦截")),
-    "call_412": (412, envelope(None, -412, "request was banned")),
-    "busy": (200, envelope(None, -799, "请求过于频繁，请稍后再试")),
-    "logged_out": (200, envelope(None, -101, "账号未登录")),
-    "private": (200, envelope(None, -403, "访问权限不足")),
-    "nobody": (200, envelope(None, -404, "啥都木有")),
-    "unknown": (200, envelope(None, -4711, "今日客满")),
-    "broken": (502, None),
-    "not_json": (200, None),
-}
-#: Pages that take the place of all others, by case: HTTP status and body.
-WALL_PAGES: dict[str, tuple[int, str]] = {
-    "page_412": (412, "<p>错误号: 412</p><p>由于触发哔哩哔哩安全风控策略，该次访问请求被拒绝。</p>"),
-    "captcha": (200, "<div class='geetest_panel'>请完成验证</div>"),
-    "login_wall": (200, "<div class='bili-mini-mask'>登录后你可以</div>"),
-    "page_404": (404, "<title>视频去哪了呢？_哔哩哔哩_bilibili</title><p>啊叻？视频不见了？</p>"),
-    "new_layout": (200, "<main>哔哩哔哩全新改版</main>"),
-    "page_500": (500, "<p>Internal Server Error</p>"),
-}
+#: Longer than a list that does not grow is scrolled.
+STALLED_SECONDS = 8
 
 _CALL = """
 const call = (path, query = "") => fetch(`/x${path}?w_rid=SIGNATURE&wts=1&${query}`, {credentials: "include"})
@@ -130,6 +109,11 @@ def signed(handler: Handler) -> Handler:
     return answered
 
 
+def is_member(request: Request) -> bool:
+    """Return whether the visitor is logged in; an expired session still has its cookie."""
+    return COOKIE in request.cookies and request.app.state.case != "expired"
+
+
 async def popular(request: Request) -> Response:
     """Serve the page of popular videos."""
     return _page("<div></div>", _POPULAR)
@@ -138,11 +122,16 @@ async def popular(request: Request) -> Response:
 async def popular_call(request: Request) -> Response:
     """Answer the call for popular videos; there are 60 in three pages, and one entry is no video."""
     number = int(request.query_params["pn"])
-    entries = [data.listed_video(each) for each in range((number - 1) * 20, number * 20)]
+    case = request.app.state.case
+    if case == "stalled" and number > 1:
+        await asyncio.sleep(STALLED_SECONDS)
+    # In another order, ten videos have come in at the top.
+    places = range((number - 1) * 20, number * 20)
+    entries = [data.listed_video(each if case != "other_order" else (each + 90) % 100) for each in places]
     entries[0] |= {"bvid": ""} if number == 2 else {}
-    if request.app.state.case == "changed":
+    if case == "changed":
         return JSONResponse(envelope({"list": [{"id": 1}], "no_more": True}))
-    if request.app.state.case == "risk_later" and number > 1:
+    if case == "risk_later" and number > 1:
         return JSONResponse(REFUSED_CALLS["risk"][1])
     return JSONResponse(envelope({"list": entries, "no_more": number == 3}))
 
@@ -229,6 +218,8 @@ async def bangumi(request: Request) -> Response:
 async def comment_call(request: Request) -> Response:
     """Answer the call for comments; guests get the first three."""
     case, start = request.app.state.case, int(request.query_params["start"])
+    if case == "stalled" and start:
+        await asyncio.sleep(STALLED_SECONDS)
     if case == "closed":
         return JSONResponse(envelope(None, 12002, "评论区已关闭"))
     if case == "comments_risk" or (case == "comments_risk_later" and start):
@@ -236,9 +227,11 @@ async def comment_call(request: Request) -> Response:
     if case == "no_comments":
         return JSONResponse(envelope(data.comment_answer(0, 0)))
     answer = data.comment_answer(start)
-    if COOKIE not in request.cookies:
+    if not is_member(request):
         answer["replies"] = answer["replies"][:3]
         answer["cursor"]["is_end"] = True
+    if case == "long":
+        answer["replies"] = [each | {"content": {"message": "长" * 1000}} for each in answer["replies"]]
     if case == "odd":
         answer["replies"] = [
             data.comment(1) | {"content": None, "member": None, "like": "3.4万", "ctime": "x"},
@@ -250,7 +243,7 @@ async def comment_call(request: Request) -> Response:
 
 async def player_call(request: Request) -> Response:
     """Answer the player's call with the list of subtitles; guests get none."""
-    case, member = request.app.state.case, COOKIE in request.cookies
+    case, member = request.app.state.case, is_member(request)
     base = str(request.base_url).rstrip("/")
     offered = [] if not member or case == "no_subtitles" else data.subtitle_list(base)
     if case == "other_host":
@@ -302,14 +295,14 @@ async def relation_call(request: Request) -> Response:
 
 async def nav_call(request: Request) -> Response:
     """Answer the call that tells who the visitor is."""
-    if COOKIE not in request.cookies or request.app.state.case == "expired":
+    if not is_member(request):
         return JSONResponse(envelope({"isLogin": False, "wbi_img": {}}, -101, "账号未登录"))
     return JSONResponse(envelope({"isLogin": True, "mid": 77, "uname": "测试用户", "level_info": {}, "wbi_img": {}}))
 
 
 async def login(request: Request) -> Response:
     """Serve the login page."""
-    if COOKIE in request.cookies:
+    if is_member(request):
         return RedirectResponse("/v/popular/all", 302)
     return _page("<div class='login-scan-box'><img width='120'></div><input placeholder='请输入验证码'>", _LOGIN)
 
@@ -336,6 +329,11 @@ async def short_link(request: Request) -> Response:
     if request.url.path == "/favicon.ico":
         return Response(status_code=404)
     request.app.state.opened.append(request.url.path)
+    if request.app.state.case in WALL_PAGES:
+        status, text = WALL_PAGES[request.app.state.case]
+        return HTMLResponse(text, status)
+    if request.app.state.case == "intercepted":
+        return JSONResponse(REFUSED_CALLS["intercepted"][1])
     targets = {
         "abc1234": f"/video/{data.BVID}?p=2&share_source=copy_web",
         "user123": f"/{data.MID}",

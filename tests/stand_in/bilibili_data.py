@@ -19,6 +19,31 @@ def envelope(data: object, code: int = 0, message: str = "0") -> Json:
     return {"code": code, "message": message, "ttl": 1, "data": data}
 
 
+#: Answers of the calls for data, by case: HTTP status and body.
+REFUSED_CALLS: dict[str, tuple[int, object]] = {
+    "risk": (200, envelope({"v_voucher": "voucher_1"}, -352, "风控校验失败")),
+    "voucher": (200, envelope({"v_voucher": "voucher_1"})),
+    "intercepted": (200, envelope(None, -412, "请求被拦截")),
+    "call_412": (412, envelope(None, -412, "request was banned")),
+    "busy": (200, envelope(None, -799, "请求过于频繁，请稍后再试")),
+    "logged_out": (200, envelope(None, -101, "账号未登录")),
+    "private": (200, envelope(None, -403, "访问权限不足")),
+    "nobody": (200, envelope(None, -404, "啥都木有")),
+    "unknown": (200, envelope(None, -4711, "今日客满")),
+    "broken": (502, None),
+    "not_json": (200, None),
+}
+#: Pages that take the place of all others, by case: HTTP status and body.
+WALL_PAGES: dict[str, tuple[int, str]] = {
+    "page_412": (412, "<p>错误号: 412</p><p>由于触发哔哩哔哩安全风控策略，该次访问请求被拒绝。</p>"),
+    "captcha": (200, "<div class='geetest_panel'>请完成验证</div>"),
+    "login_wall": (200, "<div class='bili-mini-mask'>登录后你可以</div>"),
+    "page_404": (404, "<title>视频去哪了呢？_哔哩哔哩_bilibili</title><p>啊叻？视频不见了？</p>"),
+    "new_layout": (200, "<main>哔哩哔哩全新改版</main>"),
+    "page_500": (500, "<p>Internal Server Error</p>"),
+}
+
+
 def bvid(number: int) -> str:
     """Return the id of a video of a list."""
     return f"BV1Li5t{_LETTERS[number // 33 % 33]}{_LETTERS[number % 33]}1111"[:12]

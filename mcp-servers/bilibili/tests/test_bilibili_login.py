@@ -10,9 +10,9 @@ import pytest
 from bilibili_server import session
 
 
-async def reaches(ask, step: str | None, *base: str) -> dict:
+async def reaches(ask, step: str | None, *base: str, account: str = "scanning") -> dict:
     for _ in range(100):
-        answer = await ask("login_status", *base, account="scanning")
+        answer = await ask("login_status", *base, account=account)
         if answer.get("login_step") == step:
             return answer
         await asyncio.sleep(0.2)
@@ -46,6 +46,19 @@ async def test_a_new_code_makes_the_earlier_one_void_and_an_old_one_expires(serv
         expired = await reaches(ask, "expired", base)
     assert second["replaced"] and second["next_step"].startswith("之前的二维码已作废。")
     assert expired["logged_in"] is False and "bilibili_login_qrcode" in expired["next_step"]
+
+
+async def test_a_session_that_the_site_has_ended_gets_a_new_code(serve, site, tmp_path, call, ask):
+    site.app.state.case = "expired"
+    with serve(tmp_path) as base:
+        code = await call("login_qrcode", base, account="member")
+        # The watched page is read every second.
+        await asyncio.sleep(2)
+        waiting = await ask("login_status", base, account="member")
+        site.app.state.case, site.app.state.scan = "", 0
+        done = await reaches(ask, None, base, account="member")
+    assert code.structured_content["logged_in"] is False and "image" in {part.type for part in code.content}
+    assert (waiting["login_step"], waiting["logged_in"], done["logged_in"]) == ("scan", False, True)
 
 
 async def test_a_refused_code_is_an_error(refused, site):

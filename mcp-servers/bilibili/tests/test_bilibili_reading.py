@@ -75,6 +75,18 @@ async def test_a_hot_list_is_read_to_its_end(ask, kind, most):
     assert result["source"] == ("web" if kind == "hot_words" else "browser")
 
 
+async def test_a_hot_list_in_another_order_repeats_and_skips_nothing(serve, site, tmp_path, ask):
+    with serve(tmp_path, cache_seconds=600) as base:
+        first = await ask("list_hot", base, limit=20)
+        site.app.state.case = "other_order"
+        second = await ask("list_hot", base, limit=20, cursor=first["next_cursor"])
+        again = await ask("list_hot", base, limit=20)
+    seen = [item["bvid"] for item in first["items"] + second["items"]]
+    assert seen[:20] == [bvid(number) for number in range(20)] == [item["bvid"] for item in again["items"]]
+    # The ten videos that came in, then those that follow in the list.
+    assert seen[20:] == [bvid(number) for number in (*range(90, 100), *range(20, 30))]
+
+
 async def test_hot_entries_name_their_reason_or_their_heat(ask):
     video = (await ask("list_hot", limit=1))["items"][0]
     word = (await ask("list_hot", kind="hot_words", limit=1))["items"][0]
@@ -93,6 +105,14 @@ async def test_a_video_is_read_with_its_first_comments(ask):
     assert (comments[0]["pinned"], comments[1]["content"]) == (True, "评论 0 <b>[doge]</b>")
     assert len(comments[1]["replies"]) == 2 and comments[1]["reply_count"] == 5
     assert "location" not in comments[1] and comments[1]["date"] == "2026-11-18"
+
+
+async def test_comments_that_do_not_fit_are_named_and_no_text_counts_as_cut(ask, site):
+    site.app.state.case = "long"
+    video = await ask("get_video", video=BVID, comments=50, account="member")
+    assert 15 < len(video["comments"]) < 24 and all(len(each["content"]) == 1000 for each in video["comments"][1:])
+    assert (video["truncated"], video["comments_complete"]) == (False, False)
+    assert f"前 {len(video['comments'])} 条评论" in video["warnings"][0]
 
 
 async def test_guests_are_told_that_they_see_few_comments(ask):

@@ -116,3 +116,36 @@ async def test_an_old_number_leads_to_the_video(ask):
 @pytest.mark.parametrize("code", ["gone123", "loop123"])
 async def test_a_share_link_that_leads_nowhere_is_not_found(refused, site, code):
     assert (await refused("get_video", video=f"{site.base}/{code}")).startswith("NOT_FOUND：")
+
+
+@pytest.mark.parametrize(
+    ("case", "code"),
+    [
+        ("page_412", "RATE_LIMITED"),
+        ("intercepted", "RATE_LIMITED"),
+        ("page_500", "UPSTREAM_UNREACHABLE"),
+        ("page_404", "NOT_FOUND"),
+    ],
+)
+async def test_a_refused_share_link_has_the_code_of_the_refusal(refused, site, case, code):
+    site.app.state.case = case
+    assert (await refused("get_video", video=f"{site.base}/abc1234")).startswith(f"{code}：")
+
+
+async def test_share_links_stop_during_a_pause_and_begin_one(serve, site, tmp_path, refused):
+    with serve(tmp_path, pause_seconds=900) as base:
+        site.app.state.case = "page_412"
+        first = await refused("get_video", base, video=f"{site.base}/abc1234")
+        site.app.state.case = ""
+        second = await refused("get_user", base, user=f"{site.base}/user123")
+    assert first.startswith("RATE_LIMITED：") and second.startswith("RATE_LIMITED：")
+    assert site.app.state.opened == ["/abc1234"]
+
+
+async def test_a_share_link_is_followed_once_and_counts_as_a_page(serve, site, tmp_path, ask, refused):
+    with serve(tmp_path, cache_seconds=600, daily_pages=2) as base:
+        for _ in range(2):
+            await ask("get_user", base, user=f"{site.base}/user123")
+        error = await refused("get_video", base, video=f"{site.base}/abc1234")
+    assert site.app.state.opened == ["/user123", f"/{MID}/upload/video"]
+    assert error.startswith("RATE_LIMITED：")

@@ -100,6 +100,20 @@ async def test_no_results_are_no_failure_and_are_explained(ask, site):
     assert (result["items"], result["complete"], result["warnings"]) == ([], True, ["B站没有找到这些词的结果"])
 
 
+@pytest.mark.parametrize(
+    ("tool", "arguments", "words"),
+    [("list_hot", {"limit": 20}, "榜单"), ("get_comments", {"video": BVID, "limit": 21, "account": "member"}, "评论")],
+)
+async def test_a_list_that_stops_before_the_cursor_is_an_error(
+    serve, site, tmp_path, ask, refused, tool, arguments, words
+):
+    with serve(tmp_path, cache_seconds=600) as base:
+        first = await ask(tool, base, **arguments)
+        site.app.state.case = "stalled"
+        error = await refused(tool, base, **arguments, cursor=first["next_cursor"])
+    assert error.startswith("TIMEOUT：") and words in error
+
+
 async def test_a_slow_page_is_waited_for(ask, site):
     site.app.state.case = "slow"
     assert (await ask("search_content", keyword="咖啡", limit=1))["count"] == 1
@@ -154,6 +168,14 @@ async def test_a_session_that_has_expired_is_reported(ask, refused, site):
     assert (await refused("get_user", user=MID, account="member")).startswith("LOGIN_EXPIRED：")
 
 
+async def test_an_expired_session_reads_as_a_guest_and_says_so(ask, refused, site):
+    site.app.state.case = "expired"
+    assert (await refused("get_subtitle", video=BVID, account="member")).startswith("LOGIN_EXPIRED：")
+    video = await ask("get_video", video=BVID, comments=10, account="member")
+    comments = await ask("get_comments", video=BVID, account="member")
+    assert len(video["comments"]) == 4 and "没有登录" in video["warnings"][0] and "没有登录" in comments["warnings"][0]
+
+
 async def test_a_refusal_pauses_all_accounts_and_the_status_says_until_when(serve, site, tmp_path, ask, refused):
     with serve(tmp_path, pause_seconds=900) as base:
         site.app.state.case = "risk"
@@ -173,14 +195,30 @@ async def test_the_days_pages_are_counted(serve, site, tmp_path, ask, refused):
         assert (await refused("list_hot", base, limit=1)).startswith("RATE_LIMITED：")
 
 
+async def english(base: str, tool: str, **arguments: object) -> str:
+    """Return the whole answer to a call that wants English."""
+    body = {
+        "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": {"name": f"bilibili_{tool}", "arguments": arguments},
+    }  # fmt: skip
+    headers = {"Accept-Language": "en", "Accept": "application/json, text/event-stream"}
+    async with httpx2.AsyncClient(headers=headers, timeout=60) as http:
+        return (await http.post(f"{base}/mcp", json=body)).text
+
+
 async def test_errors_are_english_for_english_callers(service, site):
-    async with httpx2.AsyncClient(headers={"Accept-Language": "en"}) as http:
-        body = {
-            "jsonrpc": "2.0", "id": 1, "method": "tools/call",
-            "params": {"name": "bilibili_get_video", "arguments": {"video": "https://example.com/video/BV1Stand1n11"}},
-        }  # fmt: skip
-        answer = await http.post(f"{service}/mcp", json=body, headers={"Accept": "application/json, text/event-stream"})
-    assert "The link does not belong to Bilibili" in answer.text
+    answer = await english(service, "get_video", video="https://example.com/video/BV1Stand1n11")
+    assert "The link does not belong to Bilibili" in answer
+
+
+async def test_warnings_from_the_cache_have_the_language_of_the_caller(serve, site, tmp_path, ask):
+    site.app.state.case = "comments_risk_later"
+    with serve(tmp_path, cache_seconds=600) as base:
+        chinese = await ask("get_comments", base, video=BVID, limit=40, account="member")
+        # What is kept suffices for a part of it.
+        answer = await english(base, "get_comments", video=BVID, limit=20, account="member")
+    assert "B站提示：" in chinese["warnings"][0]
+    assert '"source":"cache"' in answer.replace(" ", "").replace("\\", "") and " says: " in answer
 
 
 async def test_the_site_is_never_asked_for_a_signed_call_by_the_service_itself(service, site):

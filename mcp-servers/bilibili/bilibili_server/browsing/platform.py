@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from dyber_kit.browser.login_steps import LoginPage
 from dyber_kit.browser.platforms import Calls, Layout, Platform
+from dyber_kit.browser.visits import Snapshot
 
 from bilibili_server.browsing.walls import WALLS
 
@@ -17,6 +20,8 @@ COMMENT_CALLS = ("/v2/reply/wbi/main", "/v2/reply/main")
 PROFILE_CALLS = ("/space/wbi/acc/info", "/space/acc/info")
 UPLOAD_CALLS = ("/space/wbi/arc/search", "/space/arc/search")
 RELATION_CALL = "/relation/stat"
+#: Starts of the paths on which nobody is logged in yet: the page with the code, and that of a second proof.
+_LOGIN_PATH, _PROOF_PATH = "/login", "/h5-app/passport"
 CODE_CALL, CODE_STATUS_CALL = "/passport-login/web/qrcode/generate", "/passport-login/web/qrcode/poll"
 
 PLATFORM = Platform(
@@ -40,15 +45,28 @@ PLATFORM = Platform(
 
 
 def login_page(origin: str) -> LoginPage:
-    """Return the login page on the origin that logs users in."""
+    """Return the login page on the origin that logs users in.
+
+    It leads members to the site. A session that the site has ended still has its cookie, so the cookie does not count.
+    """
+
+    def member(snapshot: Snapshot) -> bool | None:
+        if snapshot["qr"]:
+            return False
+        parts = urlsplit(snapshot["url"])
+        host = parts.hostname or ""
+        of_site = host == urlsplit(origin).hostname or any(f".{host}".endswith(f".{name}") for name in PLATFORM.domains)
+        return True if of_site and not parts.path.startswith((_LOGIN_PATH, _PROOF_PATH)) else None
+
     return LoginPage(
         origin=origin,
-        path="/login",
+        path=_LOGIN_PATH,
+        member=member,
         code_tool="bilibili_login_qrcode",
         code_call=CODE_CALL,
         status_call=CODE_STATUS_CALL,
         status_field="code",
         # 86101: not scanned, 86090: scanned, 86038: expired, 0: confirmed.
         statuses={86090: "confirm", 0: "confirm", 86038: "expired"},
-        proof_paths=("/h5-app/passport/risk",),
+        proof_paths=(f"{_PROOF_PATH}/risk",),
     )

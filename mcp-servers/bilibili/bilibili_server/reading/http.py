@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+import httpx2
 from dyber_kit import ErrorCode, Metrics, ServiceError
 from dyber_kit.upstream.http import ENDPOINT, create_client, host_allowed
 
 from bilibili_server.browsing.walls import WALLS
 from bilibili_server.config import SiteSettings
-from bilibili_server.model.references import PLATFORM_DOMAINS, first_link, is_short_link
+from bilibili_server.model.references import PLATFORM_DOMAINS, is_short_link
 from bilibili_server.texts import tr_lazy
 
 #: Where the site keeps subtitles and pictures.
@@ -34,14 +35,15 @@ class HttpReader:
             follow_redirects=False,
         )
 
-    async def expand(self, text: str) -> str:
-        """Return the first link in `text`, with its redirects followed while it is a short link."""
-        url = first_link(text)
+    async def expand(self, url: str) -> str:
+        """Return where a short link leads."""
         for _ in range(_MAX_REDIRECTS):
             if not is_short_link(url, self._settings):
                 return url
             answer = await self._client.get(url, extensions={ENDPOINT: "short_link"})
             location = answer.headers.get("location")
+            if wall := WALLS.of_answer(answer.status_code, _body(answer)):
+                raise wall.error()
             if not answer.is_redirect or not location:
                 raise ServiceError(
                     ErrorCode.NOT_FOUND, tr_lazy("The short link is no longer valid, or is not known"), _NEXT_STEP
@@ -77,12 +79,17 @@ class HttpReader:
 
     async def _json(self, url: str, endpoint: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
         answer = await self._client.get(url, params=params, extensions={ENDPOINT: endpoint})
-        try:
-            body = answer.json()
-        except ValueError:
-            body = None
+        body = _body(answer)
         if wall := WALLS.of_answer(answer.status_code, body):
             raise wall.error()
         if answer.status_code != 200 or not isinstance(body, dict):
             raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
         return body
+
+
+def _body(answer: httpx2.Response) -> Any:
+    """Return the JSON of an answer, or None when it has none."""
+    try:
+        return answer.json()
+    except ValueError:
+        return None

@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from dyber_kit import ServiceError
+from dyber_kit.language import Text, text_from_json
 from pydantic import BaseModel
 
 from bilibili_server.model.answers import Comment, Video, VideoDetail
 from bilibili_server.reading.memory import Listing
+
+#: A text in JSON, which callers with different languages may get.
+Problem = dict[str, Any] | str
+
+
+def problem_of(error: ServiceError) -> Problem:
+    """Return what happened, as it is kept."""
+    message = error.lazy_message
+    return message.to_json() if isinstance(message, Text) else message
+
+
+def problem_text(problem: Problem) -> str:
+    """Return a kept problem in the language of the current request."""
+    return str(text_from_json(problem))
 
 
 class UserPage(Listing[Video]):
@@ -24,7 +42,7 @@ class KeptVideo(BaseModel):
 
     detail: VideoDetail
     guest: bool
-    comment_problem: str | None = None
+    comment_problem: Problem | None = None
 
 
 class VideoComments(Listing[Comment]):
@@ -37,4 +55,4 @@ class VideoComments(Listing[Comment]):
 
     bvid: str
     guest: bool
-    problem: str | None = None
+    problem: Problem | None = None

@@ -97,9 +97,13 @@ class Memory:
         seconds: float,
         load: Callable[[int], Awaitable[Listing[Entry]]],
         shown: Callable[[Entry], Entry],
+        identity: Callable[[Entry], str | None],
         source: Source = "browser",
     ) -> Part[Entry]:
         """Return up to `limit` entries from `cursor` on of a list that the site loads from its start.
+
+        The site may have put its list into another order in the meantime. Entries that were read before keep their
+        places, and new ones follow them, so that the parts neither repeat nor skip entries.
 
         Args:
             model: The type of the list.
@@ -110,17 +114,20 @@ class Memory:
             seconds: How long the list is kept.
             load: Reads so many entries from the start of the list.
             shown: Returns an entry as the answer shows it.
+            identity: Returns the id of an entry.
             source: Where `load` reads.
         """
         start = _position(self._kind(key), cursor).get("start", 0)
         start = start if 0 <= start < most else 0
         target = min(start + limit, most)
-        value = await self._cache.get(f"{self._prefix}:{key}")
-        listing = model.model_validate(value) if value else None
+        listing = await self._listing(model, key)
         if listing is None or (len(listing.items) < target and not listing.complete):
 
             async def load_and_keep() -> Listing[Entry]:
                 loaded = await load(target)
+                # Another part may have been read while this one waited for its turn.
+                if earlier := await self._listing(model, key):
+                    loaded = loaded.model_copy(update={"items": _joined(earlier.items, loaded.items, identity)})
                 await self._cache.set(f"{self._prefix}:{key}", loaded, min(seconds, self._longest_seconds))
                 return loaded
 
@@ -167,8 +174,18 @@ class Memory:
             listing,
         )
 
+    async def _listing(self, model: type[Listing[Entry]], key: str) -> Listing[Entry] | None:
+        value = await self._cache.get(f"{self._prefix}:{key}")
+        return model.model_validate(value) if value else None
+
     def _kind(self, key: str) -> str:
         return f"{self._prefix}:{key}"
+
+
+def _joined(earlier: list[Entry], later: list[Entry], identity: Callable[[Entry], str | None]) -> list[Entry]:
+    """Return the earlier entries, then those of the later ones that are not among them."""
+    known = {identity(entry) for entry in earlier}
+    return earlier + [entry for entry in later if identity(entry) not in known]
 
 
 def _position(kind: str, cursor: str) -> dict[str, int]:

@@ -5,6 +5,7 @@ Pages sign their own calls; this module only opens them and takes what they rece
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -45,6 +46,8 @@ _UNKNOWN_PART = 0.3
 _RELATION_SECONDS = 3.0
 #: A page of results without any counts as filled after this time.
 _EMPTY_SECONDS = 2.0
+# A page with a session's cookie counts as a member's when the site has not said who visits after this time.
+_VISITOR_SECONDS = 2.0
 
 Value = TypeVar("Value")
 
@@ -211,8 +214,7 @@ class SiteReader:
         async with self._pages.visit(account, f"{self._settings.base_url}/v/popular/all", {}) as visit:
 
             def known(_: Snapshot) -> Json | None:
-                refusal = visit.refusals.get(NAV_CALL)
-                if refusal is not None and refusal.code is ErrorCode.LOGIN_REQUIRED:
+                if _says_member(visit) is False:
                     return {"isLogin": False}
                 return _answer(visit, (NAV_CALL,)) or _refused(visit, (NAV_CALL,))
 
@@ -350,5 +352,20 @@ def _comments_end(visit: Visit) -> bool:
 
 
 async def _is_member(visit: Visit) -> bool:
+    """Return whether the page's visitor is logged in, as the site says; an expired session still has its cookie."""
     cookies = await visit.page.context.cookies()
-    return any(cookie.get("name") == LOGIN_COOKIE and cookie.get("value") for cookie in cookies)
+    if not any(cookie.get("name") == LOGIN_COOKIE and cookie.get("value") for cookie in cookies):
+        return False
+    started = time.monotonic()
+    while (known := _says_member(visit)) is None and time.monotonic() - started < _VISITOR_SECONDS:
+        await asyncio.sleep(0.1)
+    return known is not False
+
+
+def _says_member(visit: Visit) -> bool | None:
+    """Return whether the site's answer to the question who visits names a user; None without an answer."""
+    refusal = visit.refusals.get(NAV_CALL)
+    if refusal is not None and refusal.code is ErrorCode.LOGIN_REQUIRED:
+        return False
+    answer = visit.last_answer(NAV_CALL)
+    return answer.get("isLogin") is True if answer else None

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser.pages import Pages
+from dyber_kit.calling.cursors import answer_chars, fit_items
 from dyber_kit.upstream.cache import Cache
 from dyber_kit.upstream.text import clean_text
 
@@ -21,9 +22,9 @@ from bilibili_server.model.answers import (
     Video,
     VideoDetail,
 )
-from bilibili_server.model.references import VideoReference, parse_user, parse_video, user_url, video_url
+from bilibili_server.model.references import VideoReference, user_url, video_url
 from bilibili_server.reading.http import HttpReader
-from bilibili_server.reading.kept import KeptVideo, UserPage, VideoComments
+from bilibili_server.reading.kept import KeptVideo, UserPage, VideoComments, problem_of, problem_text
 from bilibili_server.reading.memory import Listing, Memory
 from bilibili_server.reading.parse import (
     Parser,
@@ -38,6 +39,7 @@ from bilibili_server.reading.parse import (
     stamp,
 )
 from bilibili_server.reading.reader import SitePage, SiteReader, VideoPage
+from bilibili_server.reading.shares import Shares
 from bilibili_server.texts import tr, tr_lazy
 
 HotKind = Literal["popular", "ranking", "hot_words"]
@@ -63,6 +65,8 @@ _USER_SECONDS = 1800.0
 _MOST_PARTS = 50
 # Characters of an answer besides its list.
 _FRAME_CHARS = 2000
+# Characters for what is added when comments do not fit.
+_RESERVED_CHARS = 200
 
 
 class Site:
@@ -93,7 +97,9 @@ class Site:
         self._http = http
         self._pages = pages
         self._parser = parser
+        self._max_answer_chars = max_answer_chars
         self._memory = Memory(cache, parser.names, settings.cache_seconds, max_answer_chars - _FRAME_CHARS)
+        self.shares = Shares(http, pages, self._memory, settings)
 
     async def hot(self, kind: HotKind, limit: int, cursor: str, verbose: bool, account: str = "") -> HotList:
         """Return entries of a hot list from `cursor` on."""
@@ -116,8 +122,11 @@ class Site:
 
         part = await self._memory.part(
             Listing[HotEntry], f"hot:{account}:{kind}", cursor, limit, MOST_HOT, _HOT_SECONDS, load,
-            lambda entry: entry.shown(verbose), "web" if kind == "hot_words" else "browser",
+            lambda entry: entry.shown(verbose), lambda entry: entry.bvid or entry.keyword,
+            "web" if kind == "hot_words" else "browser",
         )  # fmt: skip
+        if not part.items and not part.complete:
+            raise ServiceError(ErrorCode.TIMEOUT, tr_lazy("The rest of the list did not load"))
         return HotList(
             items=part.items,
             count=len(part.items),
@@ -178,14 +187,14 @@ class Site:
     ) -> VideoDetail:
         """Return a video with up to `comments` comments."""
         account = self._pages.account(account)
-        reference = await self.video_reference(video)
+        reference = await self.shares.video(video, account)
 
         async def load() -> KeptVideo:
             page = await self._reader.video(account, VideoReference(reference.video_id), comments)
             error = page.comment_error
             detail = self._detail(page)
             missing = comments > 0 and not page.comments and not page.comments_complete
-            problem = error.message if error else "" if missing else None
+            problem = problem_of(error) if error else "" if missing else None
             return KeptVideo(detail=detail, guest=page.guest, comment_problem=problem)
 
         key = f"video:{account}:{reference.video_id}:{comments}"
@@ -196,27 +205,38 @@ class Site:
         text = detail.description[:max_chars]
         warnings = []
         if kept.comment_problem:
-            warnings.append(tr("Comments were not read: {problem}", problem=kept.comment_problem))
+            warnings.append(tr("Comments were not read: {problem}", problem=problem_text(kept.comment_problem)))
         elif kept.comment_problem is not None:
             warnings.append(tr("The comments did not load; the rest is not affected"))
         elif comments and kept.guest:
             warnings.append(_guest_comments())
-        return detail.model_copy(
+        shown = detail.model_copy(
             update={
                 "description": text,
                 "truncated": len(text) < len(detail.description),
-                "comments": [comment.shown(verbose) for comment in detail.comments],
+                "comments": [],
                 "cover": detail.cover if verbose else None,
                 "aid": detail.aid if verbose else None,
                 "warnings": warnings,
                 "source": "cache" if was_kept else "browser",
             }
         )
+        left = self._max_answer_chars - _RESERVED_CHARS - answer_chars(shown)
+        fitting = fit_items([comment.shown(verbose) for comment in detail.comments], left)
+        if len(fitting) < len(detail.comments):
+            warnings.append(
+                tr(
+                    "Only the first {count} comments fit into the answer; bilibili_get_comments reads the others",
+                    count=len(fitting),
+                )
+            )
+            shown = shown.model_copy(update={"comments_complete": False, "warnings": warnings})
+        return shown.model_copy(update={"comments": fitting})
 
     async def comments(self, video: str, limit: int, cursor: str, verbose: bool, account: str = "") -> Comments:
         """Return comments of a video from `cursor` on; raise an error when there are comments but none loaded."""
         account = self._pages.account(account)
-        reference = await self.video_reference(video)
+        reference = await self.shares.video(video, account)
 
         async def load(target: int) -> Listing[Comment]:
             page = await self._reader.video(account, VideoReference(reference.video_id), target)
@@ -227,7 +247,7 @@ class Site:
             return VideoComments(
                 bvid=bvid_of(page.video) or reference.video_id,
                 guest=page.guest,
-                problem=page.comment_error.message if page.comment_error else None,
+                problem=problem_of(page.comment_error) if page.comment_error else None,
                 items=self._parser.comments(page.comments),
                 complete=page.comments_complete,
                 total=page.comments_total,
@@ -236,13 +256,15 @@ class Site:
 
         part = await self._memory.part(
             VideoComments, f"comments:{account}:{reference.video_id}", cursor, limit, MOST_COMMENTS, _VIDEO_SECONDS,
-            load, lambda comment: comment.shown(verbose),
+            load, lambda comment: comment.shown(verbose), lambda comment: comment.comment_id,
         )  # fmt: skip
         listing = part.listing
         assert isinstance(listing, VideoComments)
         warnings = [_guest_comments()] if listing.guest else []
         if listing.problem:
-            warnings.append(tr("Comments were not read: {problem}", problem=listing.problem))
+            warnings.append(tr("Comments were not read: {problem}", problem=problem_text(listing.problem)))
+        elif not part.items and not part.complete:
+            raise ServiceError(ErrorCode.TIMEOUT, tr_lazy("The comments did not load"))
         elif not part.items and part.listing.total:
             warnings.append(
                 tr("No further comments loaded, although the site counts {total}", total=part.listing.total)
@@ -262,7 +284,7 @@ class Site:
     async def user(self, user: str, videos: int, cursor: str, verbose: bool, account: str = "") -> User:
         """Return a user with up to `videos` videos from `cursor` on."""
         account = self._pages.account(account)
-        mid = await self.user_reference(user)
+        mid = await self.shares.user(user, account)
 
         async def load(page: int) -> Listing[Video]:
             return await self._user_page(account, mid, page)
@@ -294,14 +316,6 @@ class Site:
             source=part.source,
             fetched_at=part.listing.fetched_at,
         )
-
-    async def video_reference(self, video: str) -> VideoReference:
-        """Return the video that a caller names by an id, a link, a short link or a share text."""
-        return parse_video(await self._http.expand(video), self.settings)
-
-    async def user_reference(self, user: str) -> str:
-        """Return the number of the user that a caller names by it, a link, a short link or a share text."""
-        return parse_user(await self._http.expand(user), self.settings)
 
     async def _user_page(self, account: str, mid: str, page: int) -> UserPage:
         read = await self._reader.uploads(account, mid, page)

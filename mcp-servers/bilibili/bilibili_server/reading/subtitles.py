@@ -71,11 +71,11 @@ class Subtitles:
         """Return lines of a subtitle from `cursor` on, with `query` only those that have these words.
 
         Raises:
-            ServiceError: LOGIN_REQUIRED when the site shows subtitles to members only; NOT_FOUND when the video has no
+            ServiceError: LOGIN_REQUIRED or LOGIN_EXPIRED when only members may see subtitles; NOT_FOUND when the video has no
                 subtitles, no such part, or none in this language.
         """
         account = self._pages.account(account)
-        reference = await self._site.video_reference(video)
+        reference = await self._site.shares.video(video, account)
         part = page or reference.page
         language = language.strip()
         key = f"subtitle:{account}:{reference.video_id}:{part}:{language}"
@@ -121,7 +121,8 @@ class Subtitles:
                 tr_lazy("The video has {count} parts, no part {page}", count=len(parts), page=reference.page),
                 fields=["page"],
             )
-        offered = _offered(page)
+        has_expired = page.guest and self._pages.session_stamp(account) is not None
+        offered = _offered(page, has_expired=has_expired)
         chosen = _chosen(offered, language)
         async with self._pages.turn(account):
             sent = await self._http.subtitle(str(chosen.get("subtitle_url")))
@@ -144,8 +145,12 @@ class Subtitles:
         )
 
 
-def _offered(page: VideoPage) -> list[Json]:
-    """Return the subtitles that the page offers, with an address. Raises ServiceError when there are none."""
+def _offered(page: VideoPage, *, has_expired: bool) -> list[Json]:
+    """Return the subtitles that the page offers, with an address; `has_expired` says that a session no longer counts.
+
+    Raises:
+        ServiceError: There are none, for the reason that it names.
+    """
     subtitle = page.player.get("subtitle")
     entries = as_object(subtitle).get("subtitles")
     if not isinstance(subtitle, dict) or not isinstance(entries, list | None):
@@ -157,6 +162,8 @@ def _offered(page: VideoPage) -> list[Json]:
     ]
     if offered:
         return offered
+    if has_expired:
+        raise ServiceError(ErrorCode.LOGIN_EXPIRED, next_step=LOGIN_STEP)
     if page.player.get("need_login_subtitle") is True or (page.guest and entries):
         raise WALLS.wall(ErrorCode.LOGIN_REQUIRED).error()
     if page.guest:
