@@ -31,6 +31,7 @@ class Permit:
     """Permits one confirmed call to be carried out once. Spend it immediately before the write is submitted."""
 
     _spend: Callable[[], None]
+    _give_back: Callable[[], None]
 
     def spend(self) -> None:
         """Use the confirmation up.
@@ -39,6 +40,10 @@ class Permit:
             ServiceError: CONFIRMATION_REQUIRED when another call with the same token was carried out first.
         """
         self._spend()
+
+    def give_back(self) -> None:
+        """Make the spent confirmation valid again, because nothing was submitted."""
+        self._give_back()
 
 
 class Confirmations:
@@ -95,7 +100,7 @@ class Confirmations:
             self._refuse_used(head)
             self._spent[head] = until
 
-        return Permit(spend)
+        return Permit(spend, lambda: self._spent.pop(head, None))
 
     def redeem(self, token: str, tool: str, arguments: dict[str, Any]) -> None:
         """Check `token` and use it up at once, for writes that do not wait in a queue. Raises like `check`."""

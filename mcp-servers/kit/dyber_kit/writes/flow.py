@@ -29,8 +29,11 @@ Confirmation = Annotated[
 
 #: Returns the description of a write for the user; raises the error that would prevent the write.
 Plan = Callable[[], Awaitable[str]]
-#: Carries a write out; calls its argument immediately before the submit. Returns False if nothing had to be changed.
+#: Carries a write out; calls its argument immediately before the submit, which is its last request to the platform.
+#: Returns False if nothing had to be changed.
 Act = Callable[[Callable[[], None]], Awaitable[bool | None]]
+# Codes that do not tell whether what was submitted took effect.
+_UNCLEAR = {ErrorCode.TIMEOUT, ErrorCode.UPSTREAM_UNREACHABLE, ErrorCode.INTERNAL}
 
 
 def _shorten(schema: dict[str, Any]) -> None:
@@ -187,7 +190,10 @@ def _recorded(name: str, arguments: dict[str, Any]) -> Iterator[_Record]:
 
 
 async def _carried_out(act: Act, permit: Permit) -> bool | None:
-    """Carry a write out; an end after the submit that says nothing about the effect becomes OUTCOME_UNKNOWN."""
+    """Carry a write out; an end after the submit that says nothing about the effect becomes OUTCOME_UNKNOWN.
+
+    After an error that certainly had no effect, the confirmation is valid again.
+    """
     is_submitted = False
 
     def spend() -> None:
@@ -198,7 +204,9 @@ async def _carried_out(act: Act, permit: Permit) -> bool | None:
     try:
         return await act(spend)
     except ServiceError as error:
-        if is_submitted and error.code is ErrorCode.TIMEOUT:
+        if is_submitted and error.had_no_effect:
+            permit.give_back()
+        elif is_submitted and error.code in _UNCLEAR:
             raise ServiceError(ErrorCode.OUTCOME_UNKNOWN) from error
         raise
     except (Exception, anyio.get_cancelled_exc_class()) as error:

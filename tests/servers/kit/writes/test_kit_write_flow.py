@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import anyio
 import pytest
 from dyber_kit import ErrorCode, ServiceApp, ServiceError, Settings, create_app, tool
-from dyber_kit.errors import ERROR_META
+from dyber_kit.errors import ERROR_META, LocalRefusal
 from dyber_kit.serving.server import build_server
 from dyber_kit.writes.flow import Confirmation, DryRun, WriteResult, Writes
 from mcp import Client
@@ -221,7 +221,14 @@ def ends_with(error: Exception) -> Callable[[], Any]:
     return end
 
 
-@pytest.mark.parametrize("error", [ServiceError(ErrorCode.TIMEOUT), TimeoutError("late"), ValueError("crash")], ids=str)
+@pytest.mark.parametrize(
+    "error",
+    [
+        ServiceError(ErrorCode.TIMEOUT), ServiceError(ErrorCode.UPSTREAM_UNREACHABLE), ServiceError(ErrorCode.INTERNAL),
+        TimeoutError("late"), ValueError("crash"),
+    ],
+    ids=str,
+)  # fmt: skip
 async def test_an_end_after_the_submit_that_says_nothing_is_an_unknown_outcome(board, error):
     board.end = ends_with(error)
     assert code_of(await confirmed(board.build())) == "OUTCOME_UNKNOWN"
@@ -237,8 +244,24 @@ async def test_a_refusal_by_the_platform_after_the_submit_is_told(board):
     assert code_of(await confirmed(board.build())) == "RATE_LIMITED"
 
 
+async def test_a_confirmation_is_valid_again_after_this_service_refused_to_submit(board):
+    app = board.build()
+    token = (await call(app)).structured_content["confirmation"]
+    board.end = ends_with(LocalRefusal(ErrorCode.BUSY))
+    assert code_of(await call(app, dry_run=False, confirmation=token)) == "BUSY"
+    board.end = None
+    assert (await call(app, dry_run=False, confirmation=token)).structured_content["done"] is True
+    assert "已经用过" in (await call(app, dry_run=False, confirmation=token)).content[0].text
+
+
 @pytest.mark.parametrize(
-    ("error", "code"), [(ServiceError(ErrorCode.TIMEOUT), "TIMEOUT"), (ValueError("crash"), "INTERNAL")], ids=str
+    ("error", "code"),
+    [
+        (ServiceError(ErrorCode.TIMEOUT), "TIMEOUT"),
+        (ServiceError(ErrorCode.UPSTREAM_UNREACHABLE), "UPSTREAM_UNREACHABLE"),
+        (ValueError("crash"), "INTERNAL"),
+    ],
+    ids=str,
 )
 async def test_an_end_before_the_submit_keeps_its_code(board, error, code):
     board.before = error
