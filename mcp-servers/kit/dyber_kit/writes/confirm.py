@@ -87,7 +87,10 @@ class Confirmations:
         if not hmac.compare_digest(mac, self._mac(head, tool, arguments)):
             raise ServiceError(
                 ErrorCode.CONFIRMATION_REQUIRED,
-                tr_lazy("The confirmation token belongs to another operation, other arguments or another client"),
+                tr_lazy(
+                    "The confirmation token belongs to another operation, other arguments or another client, or the "
+                    "service has restarted"
+                ),
             )
         now, until = time.time(), int.from_bytes(head[:_TIME_BYTES], "big") / 1000
         if now > until:

@@ -138,6 +138,12 @@ async def test_the_confirmed_write_says_whether_something_changed(board, changes
     assert (done["done"], done["already_so"], board.written) == (True, already_so, ["好"])
 
 
+async def test_a_token_from_before_a_restart_is_refused_with_that_as_a_possible_reason(board):
+    token = (await call(board.build())).structured_content["confirmation"]
+    text = (await call(board.build(), dry_run=False, confirmation=token)).content[0].text
+    assert text.startswith("CONFIRMATION_REQUIRED：") and "服务重启过" in text
+
+
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_client_that_cannot_ask_needs_the_token_of_a_dry_run(served, board, way):
     async with connected(served, way) as client:
