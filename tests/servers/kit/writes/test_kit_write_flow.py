@@ -190,6 +190,19 @@ async def test_an_older_client_that_fails_to_ask_needs_the_token(served, board, 
     assert "dry_run=true" in result.content[0].text
 
 
+@pytest.mark.parametrize("way", ["legacy", "sse"])
+async def test_an_older_client_is_told_that_the_user_did_not_answer_before_the_call_ends(board, way):
+    async def think(context: Any, params: Any) -> ElicitResult:
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    with running(build_server(board.build(sessions=True, seconds=1))) as base:
+        async with connected(base, way, think) as client:
+            result = await client.call_tool("board_pin", {**CALL, "dry_run": False})
+    assert (code_of(result), board.written) == ("CONFIRMATION_REQUIRED", [])
+    assert "用户没有及时回答" in result.content[0].text
+
+
 async def test_the_user_is_not_asked_about_a_write_that_would_be_prevented(served, board):
     board.problem, user = ServiceError(ErrorCode.LOGIN_REQUIRED), User("accept")
     async with connected(served, "auto", user) as client:
