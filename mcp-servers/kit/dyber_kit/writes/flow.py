@@ -93,10 +93,12 @@ class Writes:
                 described = await self._described(name, arguments, plan)
                 record.outcome = "dry_run"
                 return described
+            confirmed_by: Literal["token", "user"] = "token"
             if not confirmation and can_ask():
-                record.confirmed_by = "user"
                 confirmation = await self._asked(name, arguments, plan, record)
+                confirmed_by = "user"
             permit = self._confirmations.check(confirmation, name, arguments)
+            record.confirmed_by = confirmed_by
             changed = await _carried_out(act, permit)
             record.outcome = "already_so" if changed is False else "done"
         return WriteResult(
@@ -155,7 +157,8 @@ class _Record:
     """Holds what the log says about a call of a tool that writes."""
 
     outcome: str = ""
-    confirmed_by: Literal["token", "user"] = "token"
+    #: "-" until the call is confirmed.
+    confirmed_by: Literal["token", "user", "-"] = "-"
 
 
 @contextmanager

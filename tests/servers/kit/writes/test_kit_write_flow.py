@@ -313,7 +313,8 @@ async def test_each_step_of_a_write_is_a_line_in_the_log(board, logged, lines):
     await confirmed(app)
     await call(app, dry_run=False, confirmation="wrong")
     outcomes = ["dry_run", "done", "dry_run", "OUTCOME_UNKNOWN", "CONFIRMATION_REQUIRED"]
-    assert lines() == [("board_pin", "main", outcome, "token") for outcome in outcomes]
+    ways = ["-", "token", "-", "token", "-"]
+    assert lines() == [("board_pin", "main", *line) for line in zip(outcomes, ways, strict=True)]
 
 
 async def test_the_log_says_that_the_user_was_asked_and_what_the_answer_was(board, logged, lines):
@@ -322,8 +323,17 @@ async def test_the_log_says_that_the_user_was_asked_and_what_the_answer_was(boar
         async with Client(app.mcp, elicitation_callback=User(action)) as client:
             await client.call_tool("board_pin", {**CALL, "dry_run": False})
     assert [line[2:] for line in lines()] == [
-        ("asked", "user"), ("done", "user"), ("asked", "user"), ("declined", "user")
+        ("asked", "-"), ("done", "user"), ("asked", "-"), ("declined", "-")
     ]  # fmt: skip
+
+
+async def test_the_log_names_nobody_when_the_client_failed_to_ask(board, logged, lines):
+    async def fail(context: Any, params: Any) -> ErrorData:
+        return ErrorData(code=-32000, message="no window")
+
+    async with Client(board.build().mcp, mode="legacy", elicitation_callback=fail) as client:
+        await client.call_tool("board_pin", {**CALL, "dry_run": False})
+    assert [line[2:] for line in lines()] == [("CONFIRMATION_REQUIRED", "-")]
 
 
 async def test_the_log_has_no_contents(board, logged, caplog):
