@@ -37,7 +37,7 @@ _UNCLEAR = {ErrorCode.TIMEOUT, ErrorCode.UPSTREAM_UNREACHABLE, ErrorCode.INTERNA
 
 
 def _shorten(schema: dict[str, Any]) -> None:
-    """Leave the names of the fields and the types of flags: every tool that writes repeats this schema to agents."""
+    """Keep only the names of fields and the types of flags: every tool that writes repeats this schema to agents."""
     fields = schema["properties"].items()
     types = {name: {"type": "boolean"} if rules.get("type") == "boolean" else {} for name, rules in fields}
     schema.clear()
