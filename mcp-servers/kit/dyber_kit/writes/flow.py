@@ -58,6 +58,11 @@ class WriteResult(BaseModel):
     next_step: str
 
 
+def describes_first(dry_run: bool, confirmation: str) -> bool:
+    """Return whether a call describes its write first, in the answer to a dry run or in the question to the user."""
+    return dry_run or (not confirmation and can_ask() and given_consent() is None)
+
+
 class Writes:
     """Runs the tools of a service that write.
 
