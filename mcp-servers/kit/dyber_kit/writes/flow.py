@@ -73,6 +73,11 @@ class Writes:
     def __init__(self, confirmations: Confirmations | None = None) -> None:
         self._confirmations = confirmations or Confirmations()
 
+    @property
+    def valid_seconds(self) -> float:
+        """Return how long a confirmation is valid."""
+        return self._confirmations.valid_seconds
+
     async def run(
         self, name: str, arguments: dict[str, Any], dry_run: bool, confirmation: str, plan: Plan, act: Act
     ) -> WriteResult:

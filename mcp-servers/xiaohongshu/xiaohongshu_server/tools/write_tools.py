@@ -71,7 +71,9 @@ def write_tools(
         needed_for = 0.0
         if describes_first(dry_run, confirmation):
             await writer.look_at_publishing(account)
-        files = files_to_publish(await pictures.names(entries), kind, uploads)
+            # Twice, because the confirmation is issued after the files are fetched.
+            needed_for = 2 * writes.valid_seconds
+        files = files_to_publish(await pictures.names(entries, needed_for), kind, uploads)
         # Size and time are included, so that a file that changed after the user agreed needs a new confirmation.
         stamps = [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files]
         arguments = {"account": account, "files": stamps, "title": title, "content": content, "topics": tags}
