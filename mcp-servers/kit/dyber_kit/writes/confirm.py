@@ -103,7 +103,10 @@ class Confirmations:
             self._refuse_used(head)
             self._spent[head] = until
 
-        return Permit(spend, lambda: self._spent.pop(head, None))
+        def give_back() -> None:
+            self._spent.pop(head, None)
+
+        return Permit(spend, give_back)
 
     def redeem(self, token: str, tool: str, arguments: dict[str, Any]) -> None:
         """Check `token` and use it up at once, for writes that do not wait in a queue. Raises like `check`."""
