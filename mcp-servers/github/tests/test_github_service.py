@@ -33,6 +33,16 @@ def test_the_tools_cost_few_tokens():
     assert tokens_of(published(readOnlyHint=True), *SEEN, "outputSchema", "annotations") <= 4000
 
 
+def test_each_description_begins_with_what_the_tool_does():
+    verbs = {"Search", "List", "Read", "Compute", "Show", "Open", "Comment"}
+    assert {tool["description"].split()[0] for tool in published()} <= verbs
+
+
+def test_the_next_part_of_a_file_is_promised_without_a_request_only_soon_after():
+    descriptions = {tool["name"]: tool["description"] for tool in published()}
+    assert "soon after, it costs no request" in descriptions["github_read_file"]
+
+
 def test_only_two_tools_write_and_none_deletes():
     writing = published(readOnlyHint=False)
     assert [tool["name"] for tool in writing] == ["github_create_issue", "github_add_comment"]

@@ -231,6 +231,19 @@ async def test_a_clear_refusal_is_told_as_it_is_and_sent_at_most_once(
     assert len(posted(state)) == sent and state.opened + state.commented == []
 
 
+@pytest.mark.parametrize(("tool", "arguments"), BOTH)
+async def test_the_confirmation_stays_valid_when_github_says_that_it_did_not_handle_the_write(
+    ask, refused, writing_app, state, tool, arguments
+):
+    token = (await ask(tool, app=writing_app, **arguments))["confirmation"]
+    sent = {**arguments, "dry_run": False, "confirmation": token}
+    state.switches = {"busy"}
+    assert (await refused(tool, app=writing_app, **sent)).startswith("UPSTREAM_UNREACHABLE：")
+    state.switches = set()
+    assert (await ask(tool, app=writing_app, **sent))["done"]
+    assert len(state.opened + state.commented) == 1
+
+
 async def test_a_token_without_permission_is_told_which_permission_is_missing(submit_in_vain):
     text = await submit_in_vain("create_issue", {"forbidden"}, **ISSUE)
     assert "Resource not accessible by personal access token" in text and "Issues 的 Read and write" in text

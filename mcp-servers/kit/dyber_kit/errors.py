@@ -192,6 +192,9 @@ class ServiceError(ToolError):
         fields: For INVALID_ARGUMENT: the names of the arguments that have to be changed.
     """
 
+    #: Whether the request that failed certainly changed nothing on the platform.
+    had_no_effect = False
+
     def __init__(
         self,
         code: ErrorCode,
@@ -271,6 +274,8 @@ class ServiceError(ToolError):
 
 class LocalRefusal(ServiceError):
     """Reports that this service's own queue or breaker refused a call; the platform was not asked."""
+
+    had_no_effect = True
 
 
 def _cut(text: str, longest: int) -> str:

@@ -32,7 +32,7 @@ from xiaohongshu_server.writing.pictures import Pictures
 from xiaohongshu_server.writing.writer import SiteWriter
 
 NAME = "xiaohongshu"
-VERSION = "2.0.0"
+VERSION = "3.0.0"
 DEFAULT_PORT = 8001
 
 

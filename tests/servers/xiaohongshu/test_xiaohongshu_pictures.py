@@ -62,6 +62,16 @@ async def test_a_picture_is_fetched_once_for_the_dry_run_and_the_write(web, tmp_
     assert web.app.state.requests == ["/a.png"]
 
 
+async def test_a_picture_that_would_be_removed_too_soon_is_fetched_again_in_its_new_format(web, tmp_path, monkeypatch):
+    pictures = Pictures(tmp_path)
+    (first,) = await pictures.names([f"{web.base}/a.png"])
+    os.utime(tmp_path / first, (time.time() - 3500,) * 2)
+    assert await pictures.names([f"{web.base}/a.png"]) == [first]
+    monkeypatch.setitem(FILES, "a.png", FILES["b"])
+    (second,) = await pictures.names([f"{web.base}/a.png"], needed_for=300)
+    assert [file.name for file in tmp_path.iterdir()] == [second] != [first]
+
+
 async def test_pictures_of_earlier_writes_are_removed_and_other_files_kept(web, tmp_path):
     old, other = tmp_path / "web-old.png", tmp_path / "own.png"
     for file in (old, other):
@@ -106,6 +116,19 @@ async def test_a_picture_of_the_web_is_published(xiaohongshu, xiaohongshu_data, 
         await client("xhs_publish_image", **arguments, dry_run=False, confirmation=planned["confirmation"])
     (write,) = stand_in.app.state.writes
     assert [file["size"] for file in write["files"]] == [len(PNG)]
+
+
+async def test_a_dry_run_fetches_a_picture_again_that_would_be_removed_before_the_confirmation(
+    xiaohongshu, xiaohongshu_data, site, stand_in, web
+):
+    client = Caller(xiaohongshu)
+    arguments = {"images": f"{web.base}/a.png", "title": "网上的图", "content": "正文"}
+    with logged_in(xiaohongshu_data, site):
+        await client("xhs_publish_image", **arguments)
+        for file in (xiaohongshu_data / "uploads").glob("web-*"):
+            os.utime(file, (time.time() - 3500,) * 2)
+        await client("xhs_publish_image", **arguments)
+    assert web.app.state.requests == ["/a.png", "/a.png"]
 
 
 async def test_nothing_is_fetched_for_a_guest(xiaohongshu, web):

@@ -178,6 +178,8 @@ async def test_a_write_with_too_little_time_left_submits_nothing_and_keeps_the_c
         with anyio.move_on_after(500):
             await writer.comment(data.NORMAL_NOTE)
     assert caught.value.code is ErrorCode.TIMEOUT
+    # The callers of clients that ask their user know no token.
+    assert "同样的方式" in caught.value.next_step and "确认码" not in caught.value.next_step
     assert (writer.spent, writes) == (0, [])
 
 

@@ -10,7 +10,7 @@ from dyber_kit import Settings
 from dyber_kit.contract import all_tools
 from xiaohongshu_server.analysis.answers import Analysis
 from xiaohongshu_server.model.answers import Comment, Comments, LoginStatus, Note, NoteList, NoteSummary, SearchResults
-from xiaohongshu_server.service import build_app
+from xiaohongshu_server.service import VERSION, build_app
 
 from tests.stand_in.running import free_port
 from tests.stand_in.tokens import SEEN, tokens_of
@@ -41,6 +41,11 @@ def test_the_argument_verbose_names_the_fields_that_the_schema_leaves_out(tool):
     described = published["inputSchema"]["properties"]["verbose"]["description"]
     assert [name for name in model.model_fields if name not in shown and name not in described] == []
     assert "user_ref" not in shown
+
+
+def test_the_version_differs_from_that_with_a_tool_for_links_so_that_its_cached_answers_are_not_read():
+    assert "xhs_resolve_link" not in {tool["name"] for tool in listed(Settings(port=free_port()))}
+    assert int(VERSION.partition(".")[0]) >= 3
 
 
 def test_every_tool_says_what_an_agent_must_know_in_few_characters():

@@ -195,6 +195,23 @@ async def test_a_dry_run_as_a_guest_requires_a_login(xiaohongshu, writes, upload
     assert writes == []
 
 
+@pytest.mark.parametrize("way", ["modern", "sse"])
+async def test_a_guest_is_not_asked_about_a_publication_that_cannot_work(way, xiaohongshu, writes, uploads):
+    questions = []
+
+    async def user(context: object, question: ElicitRequestFormParams) -> ElicitResult:
+        questions.append(question.message)
+        return ElicitResult(action="accept", content={})
+
+    arguments = {"images": "two.png", "title": "标题", "content": "正文", "dry_run": False}
+    legacy = {"mode": "legacy"} if way == "sse" else {}
+    address = sse_client(f"{xiaohongshu}/mcp/sse") if way == "sse" else f"{xiaohongshu}/mcp"
+    async with Client(address, elicitation_callback=user, **legacy) as session:
+        result = await session.call_tool("xhs_publish_image", arguments)
+    assert result.content[0].text.startswith("LOGIN_REQUIRED：")
+    assert (questions, writes) == ([], [])
+
+
 async def test_a_logout_between_dry_run_and_write_keeps_the_confirmation(xiaohongshu, site, xiaohongshu_data, writes):
     client = Caller(xiaohongshu)
     with logged_in(xiaohongshu_data, site):

@@ -108,7 +108,7 @@ def repository_tools(readers: Readers) -> list[ToolDeclaration]:
         repo: Repo,
         sample: Annotated[int, Field(description="Newest issues and commits to count", ge=10, le=100)] = 100,
     ) -> Analysis:
-        """Figures about activity: time to close, commits per week, releases, top labels, authors and title words."""
+        """Compute activity: time to close, commits per week, releases, top labels, authors and title words."""
         return await readers.analyzer.analyze(repo, sample)
 
     @tool(title="GitHub 提交记录", read_only=True, open_world=True)
@@ -203,7 +203,7 @@ def code_tools(readers: Readers) -> list[ToolDeclaration]:
         max_chars: Annotated[int, Field(description="Most characters", ge=100, le=18000)] = 6000,
         cursor: Cursor = "",
     ) -> File:
-        """Read a text file part by part, or list a folder. Follow next_cursor for the rest; it costs no request."""
+        """Read a text file in parts, or list a folder. Follow next_cursor for the rest; soon after, it costs no request."""
         return await readers.code.read(repo, path, ref, start_line, max_chars, cursor)
 
     @tool(title="搜索 GitHub 代码", read_only=True, open_world=True)
@@ -247,7 +247,7 @@ def other_tools(readers: Readers) -> list[ToolDeclaration]:
 
     @tool(title="GitHub 请求余量", read_only=True, open_world=True)
     async def github_get_rate_limit() -> RateLimits:
-        """Is there a token, and how many requests are left? Free. Use after RATE_LIMITED."""
+        """Show whether there is a token and how many requests are left. Free. Use after RATE_LIMITED."""
         return await rate_limits(readers.github)
 
     return [github_list_runs, github_get_run, github_get_rate_limit]

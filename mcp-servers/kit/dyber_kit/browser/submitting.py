@@ -110,7 +110,7 @@ async def submitted(
         raise ServiceError(
             ErrorCode.TIMEOUT,
             tr_lazy("Waiting and opening the page used up the time of this call; nothing was submitted"),
-            tr_lazy("Try again with the same confirmation token, which was not used up; send one request at a time"),
+            tr_lazy("Call again in the same way; send one request at a time"),
         )
     spend()
     submission = Submission(visit.page, call)

@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+import anyio
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.resolve import resolve_arguments
@@ -33,6 +34,8 @@ from dyber_kit.language import tr_lazy
 #: The call in which a tool's function runs and may ask.
 _current_call: ContextVar[Context[Any, Any] | None] = ContextVar("current_call", default=None)
 _CONSENT = "consent"
+# The rest of the call's time is for the write that the user agrees to.
+_QUESTION_SHARE = 0.5
 #: The user has nothing to fill in: to accept is to agree.
 _NO_FIELDS: ElicitRequestedSchema = {"type": "object", "properties": {}}
 _ASK_IN_WORDS = tr_lazy(
@@ -132,17 +135,24 @@ async def ask_consent(message: str, state: str) -> Consent | None:
 
     Raises:
         InputRequired: The client repeats the call with the answer, which `given_consent` then returns.
+        ServiceError: CONFIRMATION_REQUIRED when the user of an older client did not answer within half of the call's
+            time.
     """
     call = _current_call.get()
     assert call is not None, "ask can_ask() first"
     if _repeats_calls(call):
         question = ElicitRequest(params=ElicitRequestFormParams(message=message, requested_schema=_NO_FIELDS))
         raise InputRequired(InputRequiredResult(input_requests={_CONSENT: question}, request_state=state))
-    try:
-        answer = await call.session.elicit_form(message, _NO_FIELDS, related_request_id=call.request_id)
-    except (MCPError, ValueError):  # A refusal, or an answer that is none.
-        return None
-    return Consent(answer.action == "accept", state)
+    time_left = anyio.current_effective_deadline() - anyio.current_time()
+    with anyio.move_on_after(time_left * _QUESTION_SHARE):
+        try:
+            answer = await call.session.elicit_form(message, _NO_FIELDS, related_request_id=call.request_id)
+        except (MCPError, ValueError):  # A refusal, or an answer that is none.
+            return None
+        return Consent(answer.action == "accept", state)
+    raise ServiceError(
+        ErrorCode.CONFIRMATION_REQUIRED, tr_lazy("The user did not answer in time; nothing was submitted")
+    )
 
 
 def _repeats_calls(call: Context[Any, Any]) -> bool:

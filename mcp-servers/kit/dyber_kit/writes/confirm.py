@@ -31,6 +31,7 @@ class Permit:
     """Permits one confirmed call to be carried out once. Spend it immediately before the write is submitted."""
 
     _spend: Callable[[], None]
+    _give_back: Callable[[], None]
 
     def spend(self) -> None:
         """Use the confirmation up.
@@ -39,6 +40,10 @@ class Permit:
             ServiceError: CONFIRMATION_REQUIRED when another call with the same token was carried out first.
         """
         self._spend()
+
+    def give_back(self) -> None:
+        """Make the spent confirmation valid again, because nothing was submitted."""
+        self._give_back()
 
 
 class Confirmations:
@@ -82,7 +87,10 @@ class Confirmations:
         if not hmac.compare_digest(mac, self._mac(head, tool, arguments)):
             raise ServiceError(
                 ErrorCode.CONFIRMATION_REQUIRED,
-                tr_lazy("The confirmation token belongs to another operation, other arguments or another client"),
+                tr_lazy(
+                    "The confirmation token belongs to another operation, other arguments or another client, or the "
+                    "service has restarted"
+                ),
             )
         now, until = time.time(), int.from_bytes(head[:_TIME_BYTES], "big") / 1000
         if now > until:
@@ -95,7 +103,10 @@ class Confirmations:
             self._refuse_used(head)
             self._spent[head] = until
 
-        return Permit(spend)
+        def give_back() -> None:
+            self._spent.pop(head, None)
+
+        return Permit(spend, give_back)
 
     def redeem(self, token: str, tool: str, arguments: dict[str, Any]) -> None:
         """Check `token` and use it up at once, for writes that do not wait in a queue. Raises like `check`."""

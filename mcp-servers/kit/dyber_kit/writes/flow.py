@@ -29,12 +29,15 @@ Confirmation = Annotated[
 
 #: Returns the description of a write for the user; raises the error that would prevent the write.
 Plan = Callable[[], Awaitable[str]]
-#: Carries a write out; calls its argument immediately before the submit. Returns False if nothing had to be changed.
+#: Carries a write out; calls its argument immediately before the submit, which is its last request to the platform.
+#: Returns False if nothing had to be changed.
 Act = Callable[[Callable[[], None]], Awaitable[bool | None]]
+# Codes that do not tell whether what was submitted took effect.
+_UNCLEAR = {ErrorCode.TIMEOUT, ErrorCode.UPSTREAM_UNREACHABLE, ErrorCode.INTERNAL}
 
 
 def _shorten(schema: dict[str, Any]) -> None:
-    """Leave the names of the fields and the types of flags: every tool that writes repeats this schema to agents."""
+    """Keep only the names of fields and the types of flags: every tool that writes repeats this schema to agents."""
     fields = schema["properties"].items()
     types = {name: {"type": "boolean"} if rules.get("type") == "boolean" else {} for name, rules in fields}
     schema.clear()
@@ -55,6 +58,11 @@ class WriteResult(BaseModel):
     next_step: str
 
 
+def describes_first(dry_run: bool, confirmation: str) -> bool:
+    """Return whether a call describes its write first, in the answer to a dry run or in the question to the user."""
+    return dry_run or (not confirmation and can_ask() and given_consent() is None)
+
+
 class Writes:
     """Runs the tools of a service that write.
 
@@ -64,6 +72,11 @@ class Writes:
 
     def __init__(self, confirmations: Confirmations | None = None) -> None:
         self._confirmations = confirmations or Confirmations()
+
+    @property
+    def valid_seconds(self) -> float:
+        """Return how long a confirmation is valid."""
+        return self._confirmations.valid_seconds
 
     async def run(
         self, name: str, arguments: dict[str, Any], dry_run: bool, confirmation: str, plan: Plan, act: Act
@@ -90,10 +103,12 @@ class Writes:
                 described = await self._described(name, arguments, plan)
                 record.outcome = "dry_run"
                 return described
+            confirmed_by: Literal["token", "user"] = "token"
             if not confirmation and can_ask():
-                record.confirmed_by = "user"
                 confirmation = await self._asked(name, arguments, plan, record)
+                confirmed_by = "user"
             permit = self._confirmations.check(confirmation, name, arguments)
+            record.confirmed_by = confirmed_by
             changed = await _carried_out(act, permit)
             record.outcome = "already_so" if changed is False else "done"
         return WriteResult(
@@ -152,7 +167,8 @@ class _Record:
     """Holds what the log says about a call of a tool that writes."""
 
     outcome: str = ""
-    confirmed_by: Literal["token", "user"] = "token"
+    #: "-" until the call is confirmed.
+    confirmed_by: Literal["token", "user", "-"] = "-"
 
 
 @contextmanager
@@ -187,7 +203,10 @@ def _recorded(name: str, arguments: dict[str, Any]) -> Iterator[_Record]:
 
 
 async def _carried_out(act: Act, permit: Permit) -> bool | None:
-    """Carry a write out; an end after the submit that says nothing about the effect becomes OUTCOME_UNKNOWN."""
+    """Carry a write out; an end after the submit that says nothing about the effect becomes OUTCOME_UNKNOWN.
+
+    After an error that certainly had no effect, the confirmation is valid again.
+    """
     is_submitted = False
 
     def spend() -> None:
@@ -198,7 +217,9 @@ async def _carried_out(act: Act, permit: Permit) -> bool | None:
     try:
         return await act(spend)
     except ServiceError as error:
-        if is_submitted and error.code is ErrorCode.TIMEOUT:
+        if is_submitted and error.had_no_effect:
+            permit.give_back()
+        elif is_submitted and error.code in _UNCLEAR:
             raise ServiceError(ErrorCode.OUTCOME_UNKNOWN) from error
         raise
     except (Exception, anyio.get_cancelled_exc_class()) as error:

@@ -13,7 +13,7 @@ from dyber_kit import tool
 from dyber_kit.browser.pages import Pages
 from dyber_kit.calling.tools import ToolDeclaration
 from dyber_kit.language import joined_names
-from dyber_kit.writes.flow import Confirmation, DryRun, WriteResult, Writes
+from dyber_kit.writes.flow import Confirmation, DryRun, WriteResult, Writes, describes_first
 from pydantic import Field
 
 from xiaohongshu_server.model.arguments import title as checked_title
@@ -68,9 +68,12 @@ def write_tools(
         entries, tags = listed(names, kind), topics_to_publish(topics)
         # Nothing is fetched for an account that cannot publish, or beside files that cannot be published.
         files_to_publish([name for name in entries if not is_address(name)], kind, uploads)
-        if dry_run:
+        needed_for = 0.0
+        if describes_first(dry_run, confirmation):
             await writer.look_at_publishing(account)
-        files = files_to_publish(await pictures.names(entries), kind, uploads)
+            # Twice, because the confirmation is issued after the files are fetched.
+            needed_for = 2 * writes.valid_seconds
+        files = files_to_publish(await pictures.names(entries, needed_for), kind, uploads)
         # Size and time are included, so that a file that changed after the user agreed needs a new confirmation.
         stamps = [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files]
         arguments = {"account": account, "files": stamps, "title": title, "content": content, "topics": tags}

@@ -19,7 +19,7 @@ from xiaohongshu_server.texts import tr, tr_lazy
 from xiaohongshu_server.writing.publishing import MAX_IMAGE_BYTES
 
 _PREFIX = "web-"
-# A confirmed call publishes the files of its dry run; its confirmation is valid for a shorter time than this.
+# A confirmed call publishes the files of its dry run, which fetches those again that would be removed before.
 _KEPT_SECONDS = 3600.0
 _MOST_KEPT = 72
 _NEXT_STEP = tr_lazy(
@@ -45,8 +45,12 @@ class Pictures:
         self._folder = folder
         self._metrics = metrics
 
-    async def names(self, entries: list[str]) -> list[str]:
+    async def names(self, entries: list[str], needed_for: float = 0.0) -> list[str]:
         """Return the entries with each address replaced by the name of the file that holds its picture.
+
+        Args:
+            entries: Addresses and names of files.
+            needed_for: How many seconds the files must still be kept; others are fetched again.
 
         Raises:
             ServiceError: INVALID_ARGUMENT when pictures cannot be fetched; the message names all of them.
@@ -57,7 +61,7 @@ class Pictures:
         names, problems = [], []
         for number, entry in enumerate(entries, 1):
             try:
-                names.append(await self._name(entry, self._folder) if is_address(entry) else entry)
+                names.append(await self._name(entry, self._folder, needed_for) if is_address(entry) else entry)
             except ServiceError as error:
                 host = urlsplit(entry).hostname or tr("no host")
                 problems.append(
@@ -67,13 +71,13 @@ class Pictures:
             raise ServiceError(ErrorCode.INVALID_ARGUMENT, joined_sentences(problems), _NEXT_STEP)
         return names
 
-    async def _name(self, url: str, folder: Path) -> str:
+    async def _name(self, url: str, folder: Path, needed_for: float) -> str:
         stem = _PREFIX + hashlib.sha256(url.encode()).hexdigest()[:24]
-        if kept := await anyio.to_thread.run_sync(_kept, folder, stem):
+        if kept := await anyio.to_thread.run_sync(_kept, folder, stem, needed_for):
             return kept
         content = await self._content(url)
         path = folder / f"{stem}{_suffix(content)}"
-        await anyio.to_thread.run_sync(write_private, path, content)
+        await anyio.to_thread.run_sync(_replace, folder, stem, path, content)
         return path.name
 
     async def _content(self, url: str) -> bytes:
@@ -101,9 +105,18 @@ class Pictures:
                 path.unlink(missing_ok=True)
 
 
-def _kept(folder: Path, stem: str) -> str | None:
-    """Return the name of the file that was fetched before, or None."""
-    return next((path.name for path in folder.glob(f"{stem}.*")), None)
+def _kept(folder: Path, stem: str, needed_for: float) -> str | None:
+    """Return the name of the file that was fetched before and is kept for `needed_for` seconds more, or None."""
+    oldest = time.time() - _KEPT_SECONDS + needed_for
+    return next((path.name for path in folder.glob(f"{stem}.*") if path.stat().st_mtime >= oldest), None)
+
+
+def _replace(folder: Path, stem: str, path: Path, content: bytes) -> None:
+    """Write a picture; an earlier file of its address may have another format, and is removed."""
+    write_private(path, content)
+    for earlier in folder.glob(f"{stem}.*"):
+        if earlier != path:
+            earlier.unlink(missing_ok=True)
 
 
 def _is_private(host: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import anyio
 import pytest
 from dyber_kit import ErrorCode, ServiceApp, ServiceError, Settings, create_app, tool
-from dyber_kit.errors import ERROR_META
+from dyber_kit.errors import ERROR_META, LocalRefusal
 from dyber_kit.serving.server import build_server
 from dyber_kit.writes.flow import Confirmation, DryRun, WriteResult, Writes
 from mcp import Client
@@ -138,6 +138,12 @@ async def test_the_confirmed_write_says_whether_something_changed(board, changes
     assert (done["done"], done["already_so"], board.written) == (True, already_so, ["好"])
 
 
+async def test_a_token_from_before_a_restart_is_refused_with_that_as_a_possible_reason(board):
+    token = (await call(board.build())).structured_content["confirmation"]
+    text = (await call(board.build(), dry_run=False, confirmation=token)).content[0].text
+    assert text.startswith("CONFIRMATION_REQUIRED：") and "服务重启过" in text
+
+
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_client_that_cannot_ask_needs_the_token_of_a_dry_run(served, board, way):
     async with connected(served, way) as client:
@@ -184,6 +190,19 @@ async def test_an_older_client_that_fails_to_ask_needs_the_token(served, board, 
     assert "dry_run=true" in result.content[0].text
 
 
+@pytest.mark.parametrize("way", ["legacy", "sse"])
+async def test_an_older_client_is_told_that_the_user_did_not_answer_before_the_call_ends(board, way):
+    async def think(context: Any, params: Any) -> ElicitResult:
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    with running(build_server(board.build(sessions=True, seconds=1))) as base:
+        async with connected(base, way, think) as client:
+            result = await client.call_tool("board_pin", {**CALL, "dry_run": False})
+    assert (code_of(result), board.written) == ("CONFIRMATION_REQUIRED", [])
+    assert "用户没有及时回答" in result.content[0].text
+
+
 async def test_the_user_is_not_asked_about_a_write_that_would_be_prevented(served, board):
     board.problem, user = ServiceError(ErrorCode.LOGIN_REQUIRED), User("accept")
     async with connected(served, "auto", user) as client:
@@ -221,7 +240,14 @@ def ends_with(error: Exception) -> Callable[[], Any]:
     return end
 
 
-@pytest.mark.parametrize("error", [ServiceError(ErrorCode.TIMEOUT), TimeoutError("late"), ValueError("crash")], ids=str)
+@pytest.mark.parametrize(
+    "error",
+    [
+        ServiceError(ErrorCode.TIMEOUT), ServiceError(ErrorCode.UPSTREAM_UNREACHABLE), ServiceError(ErrorCode.INTERNAL),
+        TimeoutError("late"), ValueError("crash"),
+    ],
+    ids=str,
+)  # fmt: skip
 async def test_an_end_after_the_submit_that_says_nothing_is_an_unknown_outcome(board, error):
     board.end = ends_with(error)
     assert code_of(await confirmed(board.build())) == "OUTCOME_UNKNOWN"
@@ -237,8 +263,24 @@ async def test_a_refusal_by_the_platform_after_the_submit_is_told(board):
     assert code_of(await confirmed(board.build())) == "RATE_LIMITED"
 
 
+async def test_a_confirmation_is_valid_again_after_this_service_refused_to_submit(board):
+    app = board.build()
+    token = (await call(app)).structured_content["confirmation"]
+    board.end = ends_with(LocalRefusal(ErrorCode.BUSY))
+    assert code_of(await call(app, dry_run=False, confirmation=token)) == "BUSY"
+    board.end = None
+    assert (await call(app, dry_run=False, confirmation=token)).structured_content["done"] is True
+    assert "已经用过" in (await call(app, dry_run=False, confirmation=token)).content[0].text
+
+
 @pytest.mark.parametrize(
-    ("error", "code"), [(ServiceError(ErrorCode.TIMEOUT), "TIMEOUT"), (ValueError("crash"), "INTERNAL")], ids=str
+    ("error", "code"),
+    [
+        (ServiceError(ErrorCode.TIMEOUT), "TIMEOUT"),
+        (ServiceError(ErrorCode.UPSTREAM_UNREACHABLE), "UPSTREAM_UNREACHABLE"),
+        (ValueError("crash"), "INTERNAL"),
+    ],
+    ids=str,
 )
 async def test_an_end_before_the_submit_keeps_its_code(board, error, code):
     board.before = error
@@ -271,7 +313,8 @@ async def test_each_step_of_a_write_is_a_line_in_the_log(board, logged, lines):
     await confirmed(app)
     await call(app, dry_run=False, confirmation="wrong")
     outcomes = ["dry_run", "done", "dry_run", "OUTCOME_UNKNOWN", "CONFIRMATION_REQUIRED"]
-    assert lines() == [("board_pin", "main", outcome, "token") for outcome in outcomes]
+    ways = ["-", "token", "-", "token", "-"]
+    assert lines() == [("board_pin", "main", *line) for line in zip(outcomes, ways, strict=True)]
 
 
 async def test_the_log_says_that_the_user_was_asked_and_what_the_answer_was(board, logged, lines):
@@ -280,8 +323,17 @@ async def test_the_log_says_that_the_user_was_asked_and_what_the_answer_was(boar
         async with Client(app.mcp, elicitation_callback=User(action)) as client:
             await client.call_tool("board_pin", {**CALL, "dry_run": False})
     assert [line[2:] for line in lines()] == [
-        ("asked", "user"), ("done", "user"), ("asked", "user"), ("declined", "user")
+        ("asked", "-"), ("done", "user"), ("asked", "-"), ("declined", "-")
     ]  # fmt: skip
+
+
+async def test_the_log_names_nobody_when_the_client_failed_to_ask(board, logged, lines):
+    async def fail(context: Any, params: Any) -> ErrorData:
+        return ErrorData(code=-32000, message="no window")
+
+    async with Client(board.build().mcp, mode="legacy", elicitation_callback=fail) as client:
+        await client.call_tool("board_pin", {**CALL, "dry_run": False})
+    assert [line[2:] for line in lines()] == [("CONFIRMATION_REQUIRED", "-")]
 
 
 async def test_the_log_has_no_contents(board, logged, caplog):

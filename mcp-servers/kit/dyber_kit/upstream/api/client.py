@@ -182,12 +182,17 @@ class ApiClient:
             ServiceError: What the platform's refusal means by the client's ErrorRules; RATE_LIMITED or QUOTA_EXHAUSTED,
                 also without asking the platform when its limit is known to be used up; BUSY when too many requests
                 wait; UPSTREAM_UNREACHABLE without an answer; OUTCOME_UNKNOWN when a request with effects may have taken
-                effect.
+                effect. UPSTREAM_UNREACHABLE of a request with effects means that it certainly had none.
         """
         url = address(self._base, request)
-        # The request for a token runs inside the guard of the request that needs the token.
-        async with self._breaker.guard() if self._breaker and request.signed else nullcontext():
-            return await self._with_attempts(request, url)
+        try:
+            # The request for a token runs inside the guard of the request that needs the token.
+            async with self._breaker.guard() if self._breaker and request.signed else nullcontext():
+                return await self._with_attempts(request, url)
+        except ServiceError as error:
+            if request.changes_something and error.code is ErrorCode.UPSTREAM_UNREACHABLE:
+                error.had_no_effect = True
+            raise
 
     async def _with_attempts(self, request: ApiRequest, url: httpx2.URL) -> ApiAnswer:
         attempts = 1 if request.changes_something else self._limits.attempts
