@@ -29,8 +29,6 @@ _TRIAL = tr_lazy("A call is just finding out whether the platform accepts calls 
 _CLOSED = "closed"
 # Times of this process and of Redis that differ by less are the same.
 _TOLERANCE_SECONDS = 1.0
-# A trial that was not ended, because its process was killed, holds up the others at least this long.
-_TRIAL_SECONDS = 60.0
 
 
 class BreakerState(IntEnum):
@@ -168,7 +166,7 @@ class Breaker:
         self._trial_running = trial
         try:
             if trial and self._shared:
-                if await self._shared.begin_trial(self._key, max(self._pause, _TRIAL_SECONDS)) is False:
+                if await self._shared.begin_trial(self._key, self._shared.call_seconds) is False:
                     raise _trying()
                 # The trial of another replica may have failed in the meantime.
                 await self.refresh()
