@@ -193,9 +193,9 @@ class DayCount:
 
     def _write(self, file: Path) -> None:
         state = self._current()
-        content: dict[str, Any] = {"day": state.day.isoformat(), "used": state.used}
-        if state.refused_until:
-            content["refused_until"] = state.refused_until.isoformat()
+        until = state.refused_until.isoformat() if state.refused_until else None
+        # Earlier versions, to which an operator may go back, need `refused_until` even when it is null.
+        content: dict[str, Any] = {"day": state.day.isoformat(), "used": state.used, "refused_until": until}
         if self._shared:
             content["counts"] = state.counts
         write_state(file, content, self._logger, "daily count not kept", **self._about)

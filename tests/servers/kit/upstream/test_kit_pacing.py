@@ -141,7 +141,8 @@ async def test_the_days_count_survives_a_restart(clock, tmp_path):
     await take_turn(pacer(clock, daily_cap=1, data_dir=tmp_path))
     error = await refusal(pacer(clock, daily_cap=1, data_dir=tmp_path))
     assert error.code is ErrorCode.RATE_LIMITED
-    assert json.loads((tmp_path / "pacing-site.json").read_bytes()) == {"day": "2026-03-01", "used": 1}
+    stored = json.loads((tmp_path / "pacing-site.json").read_bytes())
+    assert stored == {"day": "2026-03-01", "used": 1, "refused_until": None}
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"day": "x", "used": 1}', '{"day": "2026-03-01"}'])
