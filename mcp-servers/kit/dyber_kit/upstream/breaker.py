@@ -18,7 +18,7 @@ import anyio
 
 from dyber_kit.errors import ErrorCode, LocalRefusal, ServiceError
 from dyber_kit.files import read_state, write_state
-from dyber_kit.language import Text, text_from_json, tr_lazy
+from dyber_kit.language import Text, text_from_json, tr_lazy, using_language
 from dyber_kit.observing.metrics import Metrics
 from dyber_kit.upstream.shared_limits import SharedLimits
 
@@ -254,10 +254,17 @@ class Breaker:
     def _content(self) -> dict[str, Any]:
         """Return the state of an open breaker for another process."""
         assert self._cause
+        # Earlier versions, to which an operator may go back, show the plain texts; they knew only Chinese.
+        with using_language("zh"):
+            message, next_step = self._cause.message, self._cause.next_step
         return {
             "code": str(self._cause.code),
-            "message": _as_json(self._cause.lazy_message),
-            "next_step": _as_json(self._cause.lazy_next_step),
+            "message": message,
+            "next_step": next_step,
+            "texts": {
+                "message": _as_json(self._cause.lazy_message),
+                "next_step": _as_json(self._cause.lazy_next_step),
+            },
             "whole_account": self._cause.whole_account,
             "pause": self._pause,
             "until": self._wall_clock() + self.seconds_left,
@@ -284,10 +291,13 @@ class Breaker:
 
 def _parsed(state: Any) -> tuple[ServiceError, float, float]:
     """Return the error that opened the breaker, the pause, and until when it lasts by the wall clock."""
+    code = ErrorCode(state["code"])
+    # Earlier versions stored plain texts only.
+    texts = state.get("texts", state)
     cause = ServiceError(
-        ErrorCode(state["code"]),
-        text_from_json(state["message"]),
-        text_from_json(state["next_step"]),
+        code,
+        text_from_json(texts["message"]),
+        text_from_json(texts["next_step"]),
         whole_account=state["whole_account"] is True,
     )
     return cause, float(state["pause"]), float(state["until"])
