@@ -28,6 +28,8 @@ NOTICES = {"deleted": "<div class='gone'>This post was deleted</div>", "captcha"
 #: The status that the login page asks for, by the state of the QR code.
 LOGIN_STATES = {"waiting": 0, "scanned": 1, "proof": 1, "expired": 3, "done": 2}
 MEMBER_COOKIE = "member"
+#: The value of the cookie of a session that has ended.
+ENDED = "ended"
 
 _POSTS = """
 const wanted = new URLSearchParams(location.search).get("case") ?? "";
@@ -125,7 +127,7 @@ async def write_call(request: Request) -> Response:
 
 async def login(request: Request) -> Response:
     """Serve the login page to guests, and redirect members."""
-    if request.cookies.get(MEMBER_COOKIE):
+    if request.cookies.get(MEMBER_COOKIE, ENDED) != ENDED:
         return RedirectResponse("/me", 302)
     if request.app.state.login == "quiet":
         return _page(f"<button>log in</button>{_LOGIN_BOX.replace('>', ' hidden>', 1)}", _QUIET + _LOGIN)

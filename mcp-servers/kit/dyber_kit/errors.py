@@ -266,7 +266,9 @@ class ServiceError(ToolError):
             return tr("try again later") if self.retryable else tr("the same call will not succeed")
         until, now = self._retry_at(), datetime.now(SHANGHAI)
         clock = until.strftime("%H:%M" if until.date() == now.date() else "%m-%d %H:%M")
-        return tr("try again in {duration}, at {clock}", duration=duration(self.retry_after), clock=clock)
+        return tr(
+            "try again in {duration}, at {clock} China Standard Time", duration=duration(self.retry_after), clock=clock
+        )
 
     def _retry_at(self) -> datetime:
         return datetime.now(SHANGHAI) + timedelta(seconds=math.ceil(self.retry_after or 0))

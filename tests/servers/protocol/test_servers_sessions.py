@@ -93,6 +93,21 @@ async def test_a_session_ends_when_its_client_deletes_it(base):
     assert gone.status_code == 404
 
 
+async def test_a_session_is_unknown_to_every_client_but_the_one_that_opened_it(base):
+    opened = await post(base, INITIALIZE, X_Dyber_Client="alice")
+    session = {"Mcp_Session_Id": opened.headers["mcp-session-id"], "MCP_Protocol_Version": OLDER}
+    headers = {name.replace("_", "-"): value for name, value in session.items()}
+    unknown = await post(base, call("try_second"), **{**session, "Mcp_Session_Id": "0" * 32})
+    for other in ({"X_Dyber_Client": "bob"}, {}):
+        answer = await post(base, call("try_second"), **session, **other)
+        assert (answer.status_code, answer.text) == (404, unknown.text)
+    async with httpx2.AsyncClient() as http:
+        scope = {"X-Dyber-Scope": "all", "X-Dyber-Client": "bob"}
+        assert (await http.delete(f"{base}/mcp", headers={**scope, **headers})).status_code == 404
+    answer = await post(base, call("try_second"), **session, X_Dyber_Client="alice")
+    assert (answer.status_code, '"text":"second"' in answer.text) == (200, True)
+
+
 @pytest.mark.parametrize("accept", ["text/event-stream", BOTH_FORMS])
 @pytest.mark.parametrize("version", [None, OLDER, "2099-01-01"])
 async def test_an_older_client_gets_a_session_in_whichever_form_of_stream_it_accepts(base, accept, version):

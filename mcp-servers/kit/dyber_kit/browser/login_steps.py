@@ -35,8 +35,8 @@ class LoginPage:
         origin: Origin of that page, where it is on another site than the platform's `base_url`; else "".
         code_tool: The tool that gets a new code, such as `xhs_login_qrcode`.
         paths: The parts of the page's state that `member` needs.
-        member: Returns whether the visitor is logged in, and None while the page does not say; without it, the
-            platform's `login_cookie` decides.
+        member: Returns whether the visitor is logged in, and None while the page does not say; without it, a member is
+            who has the platform's `login_cookie` and is shown no code and no login box.
         opener: Selector of what guests click to see the code, on pages that do not always show it unasked.
         code_call: Name of the call that gets a code, as in `Visit.answers`.
         code_field: Field of its answer with the content of the code.

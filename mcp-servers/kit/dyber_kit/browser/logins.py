@@ -15,12 +15,13 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import Error as PlaywrightError
 
+from dyber_kit.accounts import usable_accounts
 from dyber_kit.browser.login_steps import LoginPage, Step
 from dyber_kit.browser.pages import Pages
 from dyber_kit.browser.qr import as_png, as_text, read_rows
 from dyber_kit.browser.visits import Snapshot, Visit
 from dyber_kit.browser.walls import Wall
-from dyber_kit.errors import ErrorCode, ServiceError
+from dyber_kit.errors import ErrorCode, LocalRefusal, ServiceError
 from dyber_kit.language import tr_lazy
 
 logger = logging.getLogger("dyber.logins")
@@ -29,6 +30,8 @@ _POLL_SECONDS = 1.0
 _SHOW_POLL_SECONDS = 0.2
 # A login box that the page shows unasked appears within this time.
 _UNASKED_SECONDS = 4.0
+# A page that loaded has shown its login box, or sent a member on, within this time.
+_SETTLING_SECONDS = 1.5
 _CLICK_MS = 3_000
 _MAX_URL_CHARS = 500
 _MAX_PICTURE_BYTES = 512 * 1024
@@ -82,6 +85,8 @@ class Logins:
         self._watching: asyncio.Task[None] | None = None
         self._account: str | None = None
         self._progress: Progress | None = None
+        #: The login cookie with which the login page opened.
+        self._first_cookie = ""
         self._starting = asyncio.Lock()
 
     def progress(self, account: str) -> Progress | None:
@@ -92,9 +97,11 @@ class Logins:
         """Return a new code for `account`, which replaces any other; None when the account is already logged in.
 
         Raises:
-            ServiceError: The reason why the page cannot be read, or UPSTREAM_CHANGED when it shows no code.
+            ServiceError: BUSY while a code waits that belongs to an account which the caller may not use; the reason
+                why the page cannot be read; or UPSTREAM_CHANGED when it shows no code.
         """
         async with self._starting:
+            self._check_pending()
             replaced = self._progress.step if self._progress and self._progress.pending else None
             await self.cancel()
             code: asyncio.Future[Code | None] = asyncio.get_running_loop().create_future()
@@ -105,6 +112,17 @@ class Logins:
             except BaseException:
                 await self.cancel()
                 raise
+
+    def _check_pending(self) -> None:
+        """Raise BUSY while a login is pending of which the caller may neither learn nor end it."""
+        pending = self._progress if self._progress and self._progress.pending else None
+        if pending and self._account not in usable_accounts(self._settings.accounts):
+            raise LocalRefusal(
+                ErrorCode.BUSY,
+                tr_lazy("Another client is logging in with a QR code"),
+                tr_lazy("Wait until that login is over, then get a code"),
+                retry_after=max(1.0, (pending.expires_at - datetime.now(UTC)).total_seconds()),
+            )
 
     async def cancel(self) -> None:
         """Stop waiting for the current code, if any."""
@@ -201,14 +219,7 @@ class Logins:
         return url if self._is_of_platform(url) else None
 
     def _is_of_platform(self, url: str) -> bool:
-        try:
-            parts = urlsplit(url)
-        except ValueError:
-            return False
-        host = (parts.hostname or "").rstrip(".")
-        domains = (*self._pages.platform.domains, urlsplit(self._settings.base_url).hostname)
-        of_platform = any(host == domain or host.endswith(f".{domain}") for domain in domains)
-        return parts.scheme in ("http", "https") and of_platform
+        return self._pages.platform.serves(url, [urlsplit(self._settings.base_url).hostname or ""])
 
     async def _wait(self, account: str, visit: Visit, until: datetime) -> None:
         """Watch the page until a user is logged in or the code has expired."""
@@ -244,8 +255,14 @@ class Logins:
         """Wait until the page says whether its visitor is a member; members do not get the login box."""
         member = self._login.member
         if member is None:
-            await visit.until(lambda snapshot: snapshot["qr"] or snapshot["login_box"] or snapshot["complete"] or None)
-            return await self._has_login_cookie(visit)
+            await visit.until(lambda snapshot: _asks_for_login(snapshot) or snapshot["complete"] or None)
+            self._first_cookie = await self._login_cookie(visit)
+            if not self._first_cookie:
+                return False
+            # The session of the cookie may have ended, and the page may still be sending a member on.
+            await asyncio.sleep(_SETTLING_SECONDS)
+            snapshot = await visit.snapshot()
+            return snapshot is None or not _asks_for_login(snapshot)
 
         def known(snapshot: Snapshot) -> bool | None:
             is_member = member(snapshot)
@@ -255,12 +272,19 @@ class Logins:
 
     async def _is_member(self, visit: Visit, snapshot: Snapshot) -> bool:
         if self._login.member is None:
-            return await self._has_login_cookie(visit)
+            # A login gives a new session, so the cookie of the ended session says nothing.
+            return await self._login_cookie(visit) not in ("", self._first_cookie)
         return self._login.member(snapshot) is True
 
-    async def _has_login_cookie(self, visit: Visit) -> bool:
-        name = self._pages.platform.login_cookie
-        return any(cookie.get("name") == name and cookie.get("value") for cookie in await visit.page.context.cookies())
+    async def _login_cookie(self, visit: Visit) -> str:
+        """Return the value of the login cookie; "" without one."""
+        name, cookies = self._pages.platform.login_cookie, await visit.page.context.cookies()
+        return next((cookie.get("value", "") for cookie in cookies if cookie.get("name") == name), "")
+
+
+def _asks_for_login(snapshot: Snapshot) -> bool:
+    """Return whether a page shows a QR code or a login box, which members do not get."""
+    return bool(snapshot["qr"] or snapshot["login_box"])
 
 
 def _no_code() -> ServiceError:

@@ -5,7 +5,7 @@ A service with a browser writes one `Platform`; visits, logins and counting work
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -92,3 +92,13 @@ class Platform:
     def title(self) -> Text | str:
         """Return the platform's name for people."""
         return self.walls.title
+
+    def serves(self, url: str, hosts: Iterable[str] = ()) -> bool:
+        """Return whether an address is of the platform: at one of its domains or `hosts`, or below one."""
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            return False
+        host = (parts.hostname or "").rstrip(".")
+        known = any(domain and (host == domain or host.endswith(f".{domain}")) for domain in (*self.domains, *hosts))
+        return known and parts.scheme in ("http", "https")

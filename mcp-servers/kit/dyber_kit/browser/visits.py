@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import anyio
 from playwright.async_api import Error, Page, Request, Response
@@ -71,6 +72,8 @@ class Visit:
         self._report_at = time.monotonic() + seconds - _REPORT_SECONDS
         self._call_walls: list[Wall] = []
         self._page_wall: Wall | None = None
+        #: The hosts of the opened addresses: those in the settings need not be at the platform's domains.
+        self._hosts: set[str] = set()
         # Calls that were sent before `forget`; their answers are ignored.
         self._old_calls: set[Request] = set()
         self._calls: set[Request] = set()
@@ -85,6 +88,7 @@ class Visit:
         Raises:
             ServiceError: UPSTREAM_UNREACHABLE, or the wall that the page's HTTP status stands for.
         """
+        self._hosts.add(urlsplit(url).hostname or "")
         try:
             # A site that has not answered after half of the visit's time counts as unreachable.
             response = await self.page.goto(url, wait_until="domcontentloaded", timeout=self.seconds * 1000 / 2)
@@ -224,8 +228,8 @@ class Visit:
 
         def matches(response: Response) -> bool:
             if callable(expected):
-                return expected(response)
-            return (self.platform.calls.name(response.url) or "").endswith(expected)
+                return self._is_of_platform(response.url) and expected(response)
+            return (self._call(response.url) or "").endswith(expected)
 
         try:
             async with self.page.expect_response(matches, timeout=seconds * 1000) as answered:
@@ -241,7 +245,7 @@ class Visit:
         return answer if isinstance(answer, dict) else {}
 
     async def _on_response(self, response: Response) -> None:
-        name = self.platform.calls.name(response.url)
+        name = self._call(response.url)
         if name is None:
             if response.request.is_navigation_request() and response.frame == self.page.main_frame:
                 self._page_wall = self._walls.of_status(response.status)
@@ -258,9 +262,17 @@ class Visit:
             self._note(name, wall)
 
     def _on_failure(self, request: Request) -> None:
-        name = self.platform.calls.name(request.url)
+        name = self._call(request.url)
         if name is not None and "ERR_ABORTED" not in (request.failure or ""):
             self._note(name, self._walls.wall(ErrorCode.UPSTREAM_UNREACHABLE, certain=False))
+
+    def _call(self, url: str) -> str | None:
+        """Return the name of a data call; None for other requests, also when another site has such a path."""
+        name = self.platform.calls.name(url)
+        return name if name is not None and self._is_of_platform(url) else None
+
+    def _is_of_platform(self, url: str) -> bool:
+        return self.platform.serves(url, self._hosts)
 
     def _note(self, name: str, wall: Wall) -> None:
         self.refusals[name] = wall

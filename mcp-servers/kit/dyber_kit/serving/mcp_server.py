@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
 from dataclasses import replace
@@ -12,7 +13,7 @@ from mcp.server import MCPServer
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.server.lowlevel.helper_types import ReadResourceContents
-from mcp.server.mcpserver import Context
+from mcp.server.mcpserver import Context, RequestStateSecurity
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from mcp.shared.exceptions import MCPError
 from mcp.types import (
@@ -53,6 +54,8 @@ class KitServer(MCPServer):
 
     What the scope of a request excludes is not listed, and is answered like something that does not exist.
 
+    The state that comes with a question is taken back from the same client only, and by the process that asked.
+
     Args:
         name: Name of the service.
         tools: All its tools; none is added later.
@@ -76,7 +79,8 @@ class KitServer(MCPServer):
         completions: Completions | None = None,
         **options: Any,
     ) -> None:
-        super().__init__(name, tools=list(tools), **options)
+        security = RequestStateSecurity(keys=[os.urandom(32)], bind_principal=_client_of)
+        super().__init__(name, tools=list(tools), request_state_security=security, **options)
         self._read_only = {tool.name: bool(tool.annotations and tool.annotations.read_only_hint) for tool in tools}
         self._service_tools = {tool.name: tool for tool in tools}
         self._withheld = frozenset(withheld)
@@ -215,6 +219,11 @@ class KitServer(MCPServer):
         return request_scope(
             ctx.request.scope["headers"] if ctx.request is not None else (), required=self._require_scope
         )
+
+
+def _client_of(ctx: ServerRequestContext[Any, Any]) -> str:
+    """Return the client that the gateway names in the HTTP request of a message; "" without any."""
+    return ctx.request.headers.get("x-dyber-client", "") if ctx.request is not None else ""
 
 
 def _suggested(name: str, known: list[str], listing: str) -> Text | str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp.server.auth.provider import AccessToken
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.shared.inbound import MCP_PROTOCOL_VERSION_HEADER, find_duplicated_routing_header
 from mcp.types import (
@@ -28,7 +30,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dyber_kit.errors import KINDS, ErrorCode, ServiceError
 from dyber_kit.language import joined_names, tr
-from dyber_kit.observing.logs import without_values
+from dyber_kit.observing.logs import current_request, without_values
 from dyber_kit.serving.accept import Form, answer_form
 from dyber_kit.serving.bodies import parse_json, read_body
 from dyber_kit.serving.exchanges import Exchanges, protocol_version
@@ -165,7 +167,10 @@ def _wants_session(message: dict[str, Any], headers: Headers) -> bool:
 
 
 async def _guarded(sessions: StreamableHTTPSessionManager, scope: Scope, receive: Receive, send: Send) -> None:
-    """Let the SDK answer; when it crashes before the answer begins, answer with an internal error."""
+    """Let the SDK answer; when it crashes before the answer begins, answer with an internal error.
+
+    The SDK refuses the messages of other clients than the session's as if there were no such session.
+    """
     started = False
 
     async def noting(message: Any) -> None:
@@ -174,12 +179,17 @@ async def _guarded(sessions: StreamableHTTPSessionManager, scope: Scope, receive
         await send(message)
 
     try:
-        await sessions.handle_request(scope, receive, noting)
+        await sessions.handle_request({**scope, "user": _current_client()}, receive, noting)
     except Exception as error:
         logger.error("transport crashed", exc_info=without_values(error))
         if started:
             raise
         await rpc_error(send, 500, INTERNAL_ERROR, KINDS[ErrorCode.INTERNAL].message)
+
+
+def _current_client() -> AuthenticatedUser:
+    """Return the client of the current request, which the gateway has authenticated, as the SDK represents it."""
+    return AuthenticatedUser(AccessToken(token="", client_id=current_request.get().client, scopes=[]))
 
 
 def _for_sdk(scope: Scope, message: dict[str, Any], headers: Headers) -> Scope:

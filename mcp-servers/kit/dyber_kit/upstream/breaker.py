@@ -18,7 +18,7 @@ import anyio
 
 from dyber_kit.errors import ErrorCode, LocalRefusal, ServiceError
 from dyber_kit.files import read_state, write_state
-from dyber_kit.language import Text, text_from_json, tr_lazy
+from dyber_kit.language import Text, text_from_json, tr_lazy, using_language
 from dyber_kit.observing.metrics import Metrics
 from dyber_kit.upstream.shared_limits import SharedLimits
 
@@ -29,8 +29,6 @@ _TRIAL = tr_lazy("A call is just finding out whether the platform accepts calls 
 _CLOSED = "closed"
 # Times of this process and of Redis that differ by less are the same.
 _TOLERANCE_SECONDS = 1.0
-# A trial that was not ended, because its process was killed, holds up the others at least this long.
-_TRIAL_SECONDS = 60.0
 
 
 class BreakerState(IntEnum):
@@ -168,7 +166,7 @@ class Breaker:
         self._trial_running = trial
         try:
             if trial and self._shared:
-                if await self._shared.begin_trial(self._key, max(self._pause, _TRIAL_SECONDS)) is False:
+                if await self._shared.begin_trial(self._key, self._shared.call_seconds) is False:
                     raise _trying()
                 # The trial of another replica may have failed in the meantime.
                 await self.refresh()
@@ -256,10 +254,17 @@ class Breaker:
     def _content(self) -> dict[str, Any]:
         """Return the state of an open breaker for another process."""
         assert self._cause
+        # Earlier versions, to which an operator may go back, show the plain texts; they knew only Chinese.
+        with using_language("zh"):
+            message, next_step = self._cause.message, self._cause.next_step
         return {
             "code": str(self._cause.code),
-            "message": _as_json(self._cause.lazy_message),
-            "next_step": _as_json(self._cause.lazy_next_step),
+            "message": message,
+            "next_step": next_step,
+            "texts": {
+                "message": _as_json(self._cause.lazy_message),
+                "next_step": _as_json(self._cause.lazy_next_step),
+            },
             "whole_account": self._cause.whole_account,
             "pause": self._pause,
             "until": self._wall_clock() + self.seconds_left,
@@ -286,10 +291,13 @@ class Breaker:
 
 def _parsed(state: Any) -> tuple[ServiceError, float, float]:
     """Return the error that opened the breaker, the pause, and until when it lasts by the wall clock."""
+    code = ErrorCode(state["code"])
+    # Earlier versions stored plain texts only.
+    texts = state.get("texts", state)
     cause = ServiceError(
-        ErrorCode(state["code"]),
-        text_from_json(state["message"]),
-        text_from_json(state["next_step"]),
+        code,
+        text_from_json(texts["message"]),
+        text_from_json(texts["next_step"]),
         whole_account=state["whole_account"] is True,
     )
     return cause, float(state["pause"]), float(state["until"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -193,9 +192,9 @@ class DayCount:
 
     def _write(self, file: Path) -> None:
         state = self._current()
-        content: dict[str, Any] = {"day": state.day.isoformat(), "used": state.used}
-        if state.refused_until:
-            content["refused_until"] = state.refused_until.isoformat()
+        until = state.refused_until.isoformat() if state.refused_until else None
+        # Earlier versions, to which an operator may go back, need `refused_until` even when it is null.
+        content: dict[str, Any] = {"day": state.day.isoformat(), "used": state.used, "refused_until": until}
         if self._shared:
             content["counts"] = state.counts
         write_state(file, content, self._logger, "daily count not kept", **self._about)
@@ -203,10 +202,19 @@ class DayCount:
 
 @contextmanager
 def _locked(file: Path) -> Iterator[None]:
-    """Hold the lock of a file that several processes change; no lock when the volume cannot be written."""
+    """Hold the lock of a file that several processes change.
+
+    There is no lock when the volume cannot be written, nor on Windows, where replicas can overwrite each other's
+    counts in the file while Redis is away.
+    """
+    try:
+        import fcntl  # Windows does not have it.
+    except ImportError:
+        yield
+        return
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(file.with_name(f".{file.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(file.with_name(f".{file.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
     except OSError:
         yield
         return

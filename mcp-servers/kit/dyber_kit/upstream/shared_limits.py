@@ -13,7 +13,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from dyber_kit.observing.metrics import Metrics
-from dyber_kit.settings import environment_number
+from dyber_kit.settings import Settings, environment_number
 from dyber_kit.upstream.redis_connection import RedisConnection, service_name
 
 if TYPE_CHECKING:
@@ -50,10 +50,12 @@ class SharedLimits:
         service: Second part of every key.
         redis: The connection to Redis.
         replicas: How many replicas the service has; each keeps to its part of a limit while Redis is away.
+        call_seconds: How long a call of the service can last; what a killed process holds is free after this time.
     """
 
-    def __init__(self, service: str, redis: RedisConnection, *, replicas: int = 1) -> None:
+    def __init__(self, service: str, redis: RedisConnection, *, replicas: int = 1, call_seconds: float = 60.0) -> None:
         self.replicas = replicas
+        self.call_seconds = call_seconds
         #: Tells the counts of this process from those of others.
         self.process = secrets.token_hex(6)
         self._prefix = f"dyber:{service}:limits:"
@@ -63,7 +65,8 @@ class SharedLimits:
     def from_environment(cls, service: str, *, metrics: Metrics | None = None) -> SharedLimits | None:
         """Return the limits in the Redis that the environment names, or None without Redis.
 
-        DYBER_REPLICAS is the number of replicas, by default 1; the other variables are those of RedisConnection.
+        DYBER_REPLICAS is the number of replicas, by default 1, and MAX_CALL_SECONDS the deadline of a call; the other
+        variables are those of RedisConnection.
 
         Raises:
             ValueError: A variable has a value that cannot be used; the message names it.
@@ -72,7 +75,8 @@ class SharedLimits:
         if redis is None:
             return None
         replicas = int(environment_number("DYBER_REPLICAS", 1, 1, _MOST_REPLICAS))
-        return cls(service_name(service), redis, replicas=replicas)
+        call_seconds = Settings.from_environment().max_call_seconds
+        return cls(service_name(service), redis, replicas=replicas, call_seconds=call_seconds)
 
     async def close(self) -> None:
         """Close the connections to Redis."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from dyber_kit import ErrorCode, Metrics, ServiceError
+from dyber_kit.accounts import allowed_accounts
 from dyber_kit.browser.login_steps import LoginPage
 from dyber_kit.browser.logins import Logins
 from dyber_kit.browser.pages import Pages
@@ -22,7 +24,7 @@ from dyber_kit.language import using_language
 
 from tests.servers.kit.browser.conftest import INN
 from tests.stand_in.running import StandIn
-from tests.stand_in.small_platform import MEMBER_COOKIE
+from tests.stand_in.small_platform import ENDED, MEMBER_COOKIE
 from tests.stand_in.xiaohongshu_login import QR_ROWS
 
 # One browser serves all tests of this file.
@@ -156,6 +158,51 @@ async def test_a_new_code_replaces_the_code_of_another_account(logins, inn):
     await logins.start("second")
     assert (await logins.start("first")).replaced == "scan"
     assert logins.progress("second") is None
+
+
+@pytest.fixture
+def limited_to_first() -> Callable[[], AbstractContextManager[None]]:
+    """Return a function that limits the caller to the first account."""
+
+    @contextmanager
+    def limited() -> Iterator[None]:
+        token = allowed_accounts.set(("first",))
+        try:
+            yield
+        finally:
+            allowed_accounts.reset(token)
+
+    return limited
+
+
+async def test_a_client_does_not_end_the_login_of_an_account_that_it_may_not_use(logins, limited_to_first):
+    await logins.start("second")
+    with limited_to_first(), pytest.raises(ServiceError) as refusal:
+        await logins.start("first")
+    assert refusal.value.code is ErrorCode.BUSY
+    assert "second" not in refusal.value.text
+    assert 0 < refusal.value.retry_after <= 30
+    assert logins.progress("second").pending
+
+
+async def test_an_ended_login_of_another_client_holds_up_none(logins, inn, limited_to_first):
+    await logins.start("second")
+    inn.app.state.login = "expired"
+    assert await reaches(logins, "expired")
+    with limited_to_first():
+        assert (await logins.start("first")).replaced is None
+
+
+async def test_who_has_the_cookie_of_an_ended_session_gets_a_code_and_can_log_in(logins, inn, store):
+    cookie = {"name": MEMBER_COOKIE, "value": ENDED, "domain": "127.0.0.1", "path": "/", "expires": -1}
+    cookie |= {"httpOnly": True, "secure": False, "sameSite": "Lax"}
+    store.write({"cookies": [cookie], "origins": []}, "second")
+    assert await logins.start("second") is not None
+    inn.app.state.login = "scanned"
+    assert await reaches(logins, "confirm")
+    inn.app.state.login = "done"
+    assert await reaches(logins, None)
+    assert [stored["value"] for stored in store.read("second")["cookies"]] == ["an"]
 
 
 async def test_the_platforms_refusal_of_a_code_is_reported(logins, inn):

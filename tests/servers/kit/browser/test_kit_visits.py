@@ -204,6 +204,32 @@ async def test_pages_and_their_data_calls_are_counted_by_name_and_status(browser
         assert f'upstream_requests_total{{endpoint="{endpoint}",service="inn",status="200"}} 1.0' in counted
 
 
+async def test_calls_to_another_site_are_neither_data_nor_a_wall(browser, inn):
+    other = inn.base.replace("127.0.0.1", "localhost")
+    fetch = "(url) => fetch(url, {mode: 'no-cors'}).then(() => null)"
+    async with visit(browser, inn, "silent") as opened:
+        await opened.page.evaluate(fetch, f"{other}/data/v1/posts?case=limited")
+        await opened.page.evaluate(fetch, f"{other}/data/v1/posts?start=0")
+        await opened.page.evaluate(fetch, f"{inn.base}/data/v1/suggest?word=a")
+        await opened.answered("/v1/suggest")
+        assert (opened.call_wall, opened.last_answer("/v1/posts")) == (None, {})
+
+
+@pytest.mark.parametrize(
+    ("url", "counts"),
+    [
+        ("https://inn.example/data/v1/posts", True),
+        ("https://api.inn.example/data/v1/posts", True),
+        ("https://not-inn.example/data/v1/posts", False),
+        ("https://inn.example.other.test/data/v1/posts", False),
+        ("ftp://inn.example/data/v1/posts", False),
+        ("https://[inn.example/data/v1/posts", False),
+    ],
+)
+async def test_an_address_is_of_the_platform_at_its_domains_and_below(url, counts):
+    assert replace(INN, domains=("inn.example",)).serves(url) is counts
+
+
 async def test_the_name_of_a_call_has_no_slash_at_its_end():
     calls = Calls(prefixes=("/data",), counted=("posts",))
     assert calls.name("https://inn.example/data/v1/posts/?page=2") == "/v1/posts"

@@ -24,6 +24,7 @@ from mcp.types import (
 )
 from pydantic import BaseModel, Field
 
+from tests.stand_in.header_attacks import META, MODERN
 from tests.stand_in.running import free_port, running
 
 Connect = Callable[[str], AbstractAsyncContextManager[Client]]
@@ -197,3 +198,21 @@ async def test_requests_without_a_session_are_still_answered(demo: str) -> None:
     async with httpx2.AsyncClient(headers=STREAM) as http:
         answer = await http.post(f"{demo}/mcp", json={"jsonrpc": "2.0", "id": 2, "method": "tools/list"})
     assert answer.status_code == 200
+
+
+async def test_an_answer_is_taken_from_the_client_that_was_asked_only(demo: str) -> None:
+    meta = {**META, "io.modelcontextprotocol/clientCapabilities": {"elicitation": {}}}
+    headers = {**STREAM, "mcp-protocol-version": MODERN, "mcp-method": "tools/call", "mcp-name": "demo_paint"}
+    params: dict[str, Any] = {"name": "demo_paint", "arguments": {"item": "a wall"}, "_meta": meta}
+
+    async def call(client: str) -> Any:
+        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+        async with httpx2.AsyncClient(headers={**headers, "accept": "application/json"}) as http:
+            answer = await http.post(f"{demo}/mcp", json=message, headers={"X-Dyber-Client": client})
+        return answer.json()
+
+    asked = (await call("alice"))["result"]
+    answers = {name: {"action": "accept", "content": {"colour": "green"}} for name in asked["inputRequests"]}
+    params |= {"inputResponses": answers, "requestState": asked["requestState"]}
+    assert "Invalid or expired requestState" in (await call("bob"))["error"]["message"]
+    assert (await call("alice"))["result"]["structuredContent"] == {"item": "a wall", "colour": "green"}

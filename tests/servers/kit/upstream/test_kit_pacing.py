@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import re
+import subprocess
+import sys
 from datetime import datetime, timedelta
 
 import anyio
 import pytest
 from dyber_kit import ErrorCode, Metrics, ServiceError
 from dyber_kit.errors import LocalRefusal
+from dyber_kit.language import using_language
 from dyber_kit.times import SHANGHAI, duration
 from dyber_kit.upstream.breaker import Breaker, BreakerState
 from dyber_kit.upstream.pacing import Pacer
@@ -141,7 +146,8 @@ async def test_the_days_count_survives_a_restart(clock, tmp_path):
     await take_turn(pacer(clock, daily_cap=1, data_dir=tmp_path))
     error = await refusal(pacer(clock, daily_cap=1, data_dir=tmp_path))
     assert error.code is ErrorCode.RATE_LIMITED
-    assert json.loads((tmp_path / "pacing-site.json").read_bytes()) == {"day": "2026-03-01", "used": 1}
+    stored = json.loads((tmp_path / "pacing-site.json").read_bytes())
+    assert stored == {"day": "2026-03-01", "used": 1, "refused_until": None}
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"day": "x", "used": 1}', '{"day": "2026-03-01"}'])
@@ -310,6 +316,16 @@ def test_durations_are_written_in_readable_units(seconds, text):
     assert duration(seconds) == text
 
 
+@pytest.mark.parametrize(
+    ("language", "ending"),
+    [("zh", r"（15 分钟后再试，到 [^ ]*\d\d:\d\d）"), ("en", r"at .*\d\d:\d\d China Standard Time\)")],
+)
+def test_the_time_of_a_retry_names_its_zone_where_it_is_not_the_callers(language, ending):
+    with using_language(language):
+        text = ServiceError(ErrorCode.RATE_LIMITED, retry_after=900).text
+    assert re.search(f"{ending}$", text), text
+
+
 def stored_breaker(clock: Clock, folder, **options) -> Breaker:
     return breaker(clock, data_dir=folder, wall_clock=lambda: 1_700_000_000 + clock.seconds, **options)
 
@@ -372,3 +388,52 @@ async def test_the_first_error_of_a_wall_has_the_same_time_to_wait_as_the_next(c
     assert (first.message, first.next_step) == (second.message, second.next_step)
     assert "分钟" not in first.message + first.next_step  # The text has the time once, from `retry_after`.
     assert not isinstance(first, LocalRefusal)
+
+
+async def test_the_file_of_a_pause_has_plain_chinese_texts_for_earlier_versions(clock, tmp_path):
+    with using_language("en"):
+        await fail_with(stored_breaker(clock, tmp_path), ServiceError(ErrorCode.CAPTCHA_REQUIRED))
+    stored = json.loads((tmp_path / "breaker-site.json").read_text())
+    assert stored["message"] == "平台要求人工验证"
+    assert isinstance(stored["next_step"], str)
+    error = await refusal(stored_breaker(clock, tmp_path))
+    with using_language("en"):
+        assert error.message.startswith("The platform asks for a human verification")
+
+
+async def test_the_file_of_a_pause_of_an_earlier_version_is_read(clock, tmp_path):
+    state = {"code": "CAPTCHA_REQUIRED", "message": "要验证", "next_step": "去验证", "whole_account": False}
+    state |= {"pause": 600, "until": 1_700_000_000 + clock.seconds + 300}
+    (tmp_path / "breaker-site.json").write_text(json.dumps(state))
+    error = await refusal(stored_breaker(clock, tmp_path))
+    assert (error.retry_after, error.message) == (300, "要验证，已暂停访问平台")
+
+
+def test_the_queue_starts_and_keeps_its_count_where_files_cannot_be_locked(tmp_path):
+    """Run it as on Windows, which has no fcntl."""
+    program = """
+import asyncio, pathlib, sys
+import mcp  # It imports fcntl too, though not on Windows.
+sys.modules["fcntl"] = None
+from dyber_kit.upstream.pacing import Pacer
+from dyber_kit.upstream.shared_limits import SharedLimits
+
+async def main():
+    queue = Pacer("site", min_interval=0, data_dir=pathlib.Path(sys.argv[1]), shared=SharedLimits.from_environment("a"))
+    async with queue.turn():
+        print(queue.used_today)
+
+asyncio.run(main())
+"""
+    redis = {"DYBER_REDIS_HOST": "127.0.0.1", "DYBER_REDIS_PORT": "9"}
+    redis |= {"DYBER_REDIS_USER": "a", "DYBER_REDIS_PASSWORD": "a"}
+    ran = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)],
+        env={**os.environ, **redis},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ran.stdout, ran.returncode) == ("1\n", 0), ran.stderr
+    assert json.loads((tmp_path / "pacing-site.json").read_text())["used"] == 1

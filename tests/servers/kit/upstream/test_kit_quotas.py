@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import stat
 from datetime import UTC, datetime, timedelta
 
@@ -175,3 +176,10 @@ async def test_a_platform_that_says_its_quota_is_used_up_is_not_asked_again(make
     assert (second.code, len(platform.state.requests)) == (ErrorCode.QUOTA_EXHAUSTED, 1)
     # What another quota pays for goes on.
     assert (await client.get("/api/v1/content/search", quota=Quota("search", per_day=5))).at("Code") == 0
+
+
+async def test_the_file_of_a_count_says_also_that_the_platform_refused_nothing(tmp_path, clock):
+    await Quota("hot", per_day=100, data_dir=tmp_path, now=clock).spend(40)
+    stored = json.loads((tmp_path / "quota-hot.json").read_text())
+    # Earlier versions need all three.
+    assert stored == {"day": NOON.date().isoformat(), "used": 40, "refused_until": None}

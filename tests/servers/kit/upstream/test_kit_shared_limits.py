@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack, ExitStack, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -345,6 +345,23 @@ async def test_a_replica_that_is_refused_a_trial_does_not_end_that_of_another(re
     first, second = await open_in_both(replica)
     async with second.guard():
         assert [(await refusal(first)).code for _ in range(2)] == [ErrorCode.BUSY] * 2
+
+
+async def test_a_trial_of_a_killed_replica_is_over_after_the_longest_call(replica, monkeypatch):
+    monkeypatch.setenv("MAX_CALL_SECONDS", "1")
+    first, second = await open_in_both(replica)
+    for breaker in (first, second):
+        breaker._pause = 3600
+    killed = first.guard()
+    await killed.__aenter__()
+    assert (await refusal(second)).code is ErrorCode.BUSY
+    with anyio.fail_after(30):
+        while second.cause is not None:
+            with suppress(LocalRefusal):
+                async with second.guard():
+                    pass
+            await anyio.sleep(0.05)
+    await killed.__aexit__(None, None, None)
 
 
 async def test_a_trial_of_which_the_answer_of_redis_was_lost_does_not_hold_up_the_next(replica):
