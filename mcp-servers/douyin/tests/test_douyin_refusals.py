@@ -136,6 +136,23 @@ async def test_comments_that_are_refused_are_not_shown_as_none(refused, state):
     assert (await refused("get_comments", video=data.VIDEO)).startswith("LOGIN_REQUIRED：")
 
 
+async def test_a_limit_for_comments_begins_a_pause_and_the_video_is_shown(ask, refused, state, make):
+    state.case = "comments limited"
+    with running(build_server(make(pause_seconds=900))) as base:
+        answer = await ask("get_video", base, video=data.VIDEO, comments=5)
+        state.reset()
+        text = await refused("hot_list", base)
+    assert answer["likes"] == 12345 and "RATE_LIMITED" in answer["warnings"][0]
+    assert text.startswith("RATE_LIMITED：") and state.requests == []
+
+
+async def test_a_limit_in_place_of_comments_begins_a_pause(refused, state, make):
+    state.case = "comments limited"
+    with running(build_server(make(pause_seconds=900))) as base:
+        text = await refused("get_comments", base, video=data.VIDEO)
+    assert text.startswith("RATE_LIMITED：") and "已暂停访问平台" in text
+
+
 async def test_comments_that_the_site_counts_and_does_not_show_are_named(ask, state):
     state.case = "comments none"
     answer = await ask("get_comments", video=data.VIDEO)

@@ -30,7 +30,7 @@ from douyin_server.model.filters import Board, SearchFilters
 from douyin_server.model.references import References, UserReference, VideoReference
 from douyin_server.reading.hints import no_comments_warning, search_warnings, short_list_warning
 from douyin_server.reading.memory import Listing, Memory
-from douyin_server.reading.pages import PageReader
+from douyin_server.reading.pages import PageReader, VideoPage
 from douyin_server.reading.parse import Json, Parser, as_list, stamp
 from douyin_server.reading.shares import Shares
 from douyin_server.texts import tr, tr_lazy
@@ -133,10 +133,7 @@ class Site:
             read = self._parser.comments(page.comments, now)
             detail.comments = [comment.shown(verbose) for comment in read]
             detail.comments_complete = page.complete
-            if page.wall is not None:
-                detail.warnings.append(tr("Not all comments were read: {reason}", reason=page.wall.error().text))
-            else:
-                detail.warnings += short_list_warning(len(read), comments, page.complete)
+            detail.warnings += _comment_warnings(page, comments)
             detail.warnings += no_comments_warning(page.total if comments else 0, len(read), page.complete)
             return detail
 
@@ -153,8 +150,8 @@ class Site:
         async def load(start: int, target: int) -> Listing[Comment]:
             page = await self._reader.video(account, reference, target)
             if len(page.comments) <= start and not page.complete:
-                if page.wall is not None:
-                    raise page.wall.error()
+                if page.comment_error is not None:
+                    raise page.comment_error
                 raise ServiceError(
                     ErrorCode.TIMEOUT,
                     tr_lazy("The comments were not loaded"),
@@ -167,7 +164,7 @@ class Site:
                 total=page.total,
                 fetched_at=stamp(now),
                 warnings=[
-                    *short_list_warning(len(page.comments), target, page.complete),
+                    *_comment_warnings(page, target),
                     *no_comments_warning(page.total, len(page.comments), page.complete),
                 ],
             )
@@ -326,6 +323,13 @@ class Site:
     def _listing(self, awemes: list[Json], complete: bool) -> Listing[VideoSummary]:
         now = datetime.now(UTC)
         return Listing[VideoSummary](items=self._parser.videos(awemes, now), complete=complete, fetched_at=stamp(now))
+
+
+def _comment_warnings(page: VideoPage, wanted: int) -> list[str]:
+    """Return a warning when fewer comments than `wanted` were read, although there may be more."""
+    if page.comment_error is not None:
+        return [tr("Not all comments were read: {reason}", reason=page.comment_error.text)]
+    return short_list_warning(len(page.comments), wanted, page.complete)
 
 
 def search_words(keyword: str) -> str:
