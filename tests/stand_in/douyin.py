@@ -62,7 +62,8 @@ class DouyinState:
 
     Attributes:
         case: The wall or peculiarity to show; "" for none. `comments CASE` concerns the call for comments only.
-        share: Where share links have their data: by a `call`, in the `page` (until August 2026), or `nowhere`.
+        share: Where share links have their data: by a `call`, in the `page` (until August 2026), or `nowhere`; `down` when
+            they fail.
         pictures_by_source: Whether the call answers for sets of pictures only with `request_source=200`.
         stream: Whether searches are answered as a stream.
         ignores_filters: Whether the page of a search leaves the filters of its address out.
@@ -255,6 +256,8 @@ async def slides_call(request: Request) -> Response:
     if state.case in ("limited", "frequent"):
         status, refused = REFUSED_CALLS[state.case]
         return JSONResponse(refused, status) if refused else PlainTextResponse("", status)
+    if state.share == "down":
+        return PlainTextResponse("upstream", 502)
     if "a_bogus" in request.query_params or state.share != "call":
         return PlainTextResponse("")
     video_id = request.query_params["aweme_ids"].strip("[]")
@@ -279,7 +282,9 @@ async def share_page(request: Request) -> Response:
 
 async def short_link(request: Request) -> Response:
     """Redirect like v.douyin.com: to a video, a set of pictures, a user, or where a short link must not lead."""
-    _state(request)
+    state = _state(request)
+    if state.case == "limited" or request.path_params["code"] == "failing":
+        return PlainTextResponse("", 429 if state.case == "limited" else 502)
     base = str(request.base_url).rstrip("/")
     share = "region=CN&mid=1&u_code=0&from_ssr=1"
     target = {

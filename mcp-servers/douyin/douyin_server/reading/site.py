@@ -311,8 +311,15 @@ class Site:
         return await self._shares.expand(text)
 
     async def _shared(self, account: str, reference: VideoReference) -> Json | None:
-        async with self._pages.turn(account):
-            return await self._shares.video(reference)
+        """Return the site's object of a shared video; None when the share pages do not have it or do not answer."""
+        try:
+            async with self._pages.turn(account):
+                return await self._shares.video(reference)
+        except ServiceError as error:
+            # Caught outside the turn, because no answer does not show that the site accepts calls again.
+            if error.code not in (ErrorCode.UPSTREAM_UNREACHABLE, ErrorCode.UPSTREAM_CHANGED):
+                raise
+            return None
 
     def _described(self, aweme: Json, max_chars: int, verbose: bool) -> Video:
         detail = self._parser.video(aweme, max_chars, verbose, datetime.now(UTC))
