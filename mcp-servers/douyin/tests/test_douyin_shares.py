@@ -142,3 +142,22 @@ async def test_the_browser_reads_a_video_when_the_share_pages_fail(ask, state):
 async def test_a_failure_behind_a_short_link_is_not_an_invalid_link(refused, site):
     text = await refused("resolve_link", url=share_text(site, "failing"))
     assert text.startswith("UPSTREAM_UNREACHABLE：")
+
+
+async def test_a_limit_for_short_links_begins_a_pause_in_which_none_is_followed(refused, state, site, make):
+    state.case = "limited"
+    with running(build_server(make(pause_seconds=900))) as base:
+        first = await refused("resolve_link", base, url=share_text(site, "video"))
+        state.reset()
+        again = await refused("resolve_link", base, url=share_text(site, "user"))
+    assert first.startswith("RATE_LIMITED：") and "已暂停访问平台" in first
+    assert again.startswith("RATE_LIMITED：") and state.requests == []
+
+
+async def test_a_short_link_counts_as_a_visit_and_is_followed_once(ask, refused, state, site, make):
+    with running(build_server(make(daily_pages=1, cache_seconds=600))) as base:
+        first = await ask("resolve_link", base, url=share_text(site, "video"))
+        again = await ask("resolve_link", base, url=f"看看 {site.base}/s/video 吧")
+        text = await refused("resolve_link", base, url=share_text(site, "user"))
+    assert (first["source"], again["source"], again["ref"]) == ("web", "cache", first["ref"])
+    assert text.startswith("RATE_LIMITED：") and state.requests == ["/s/video"]

@@ -18,7 +18,7 @@ from dyber_kit.upstream.http import ENDPOINT, create_client
 from douyin_server.browsing.platform import DOMAINS
 from douyin_server.browsing.walls import WALLS
 from douyin_server.config import SiteSettings
-from douyin_server.model.references import References, VideoReference, first_link
+from douyin_server.model.references import References, VideoReference
 from douyin_server.reading.parse import Json, as_object, id_of
 from douyin_server.texts import tr_lazy
 
@@ -47,15 +47,13 @@ class Shares:
             follow_redirects=False,
         )
 
-    async def expand(self, text: str) -> str:
-        """Return `text`, or the target of its first link when that is a short link.
+    async def expand(self, url: str) -> str:
+        """Return the target of a short link.
 
         Raises:
-            ServiceError: NOT_FOUND for an invalid short link; UPSTREAM_UNREACHABLE without an answer.
+            ServiceError: NOT_FOUND for an invalid short link; UPSTREAM_UNREACHABLE without an answer;
+                CAPTCHA_REQUIRED or RATE_LIMITED.
         """
-        url = first_link(text)
-        if not self._references.is_short_link(url):
-            return text
         for _ in range(_MAX_REDIRECTS):
             answer = await self._client.get(url, extensions={ENDPOINT: "short_link"})
             _refuse_failure(answer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from datetime import UTC, datetime
+from typing import Literal
 
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser.pages import Pages
@@ -19,6 +20,7 @@ from douyin_server.model.answers import (
     Comment,
     Comments,
     HotList,
+    LinkTarget,
     ResolvedLink,
     SearchResults,
     User,
@@ -27,7 +29,7 @@ from douyin_server.model.answers import (
     VideoSummary,
 )
 from douyin_server.model.filters import Board, SearchFilters
-from douyin_server.model.references import References, UserReference, VideoReference
+from douyin_server.model.references import References, UserReference, VideoReference, first_link
 from douyin_server.reading.hints import no_comments_warning, search_warnings, short_list_warning
 from douyin_server.reading.memory import Listing, Memory
 from douyin_server.reading.pages import PageReader, VideoPage
@@ -39,7 +41,7 @@ from douyin_server.texts import tr, tr_lazy
 MAX_LISTED = 200
 _HOT_SECONDS = _SEARCH_SECONDS = 300.0
 _VIDEO_SECONDS = 600.0
-_USER_SECONDS = 1800.0
+_USER_SECONDS = _LINK_SECONDS = 1800.0
 # Characters of an answer besides its list.
 _FRAME_CHARS = 1500
 #: Failures of a page after which the share pages may still have the video.
@@ -112,7 +114,7 @@ class Site:
         Without comments, the share pages are asked first, which is quicker and needs no login.
         """
         account = self._pages.account(account)
-        reference = await self.video_reference(video)
+        reference = await self._video_reference(account, video)
 
         async def load() -> Video:
             if comments == 0 and (shared := await self._shared(account, reference)):
@@ -145,7 +147,7 @@ class Site:
     ) -> Comments:
         """Return comments of a video from `cursor` on; raise an error when it has comments but none were loaded."""
         account = self._pages.account(account)
-        reference = await self.video_reference(video)
+        reference = await self._video_reference(account, video)
 
         async def load(start: int, target: int) -> Listing[Comment]:
             page = await self._reader.video(account, reference, target)
@@ -188,7 +190,7 @@ class Site:
     async def user(self, user: str, videos: int, account: str = "", verbose: bool = True) -> User:
         """Return a profile with up to `videos` of its videos, without their author."""
         account = self._pages.account(account)
-        reference = await self.user_reference(user)
+        reference = await self._user_reference(account, user)
 
         async def load() -> User:
             found, awemes, complete = await self._reader.user(account, reference, videos)
@@ -210,7 +212,7 @@ class Site:
     ) -> VideoList:
         """Return videos of a profile from `cursor` on."""
         account = self._pages.account(account)
-        reference = await self.user_reference(user)
+        reference = await self._user_reference(account, user)
 
         async def load(_: int, target: int) -> Listing[VideoSummary]:
             _user, awemes, complete = await self._reader.user(account, reference, target)
@@ -291,24 +293,37 @@ class Site:
 
     async def resolve(self, link: str) -> ResolvedLink:
         """Return the video or user that a link, or a text with a link, points to."""
-        target = self._references.target(await self._expanded(link))
-        now = stamp(datetime.now(UTC))
+        expanded = await self._expanded(self._pages.account(""), link)
+        target = self._references.target(expanded.url)
+        kind: Literal["video", "user"]
         if isinstance(target, VideoReference):
+            kind, ref = "video", target.video_id
             url = self._references.video_url(target.video_id, target.kind or "video")
-            return ResolvedLink(kind="video", ref=target.video_id, url=url, source="web", fetched_at=now)
-        url = self._references.user_url(target.user_ref)
-        return ResolvedLink(kind="user", ref=target.user_ref, url=url, source="web", fetched_at=now)
+        else:
+            kind, ref = "user", target.user_ref
+            url = self._references.user_url(target.user_ref)
+        return ResolvedLink(kind=kind, ref=ref, url=url, source=expanded.source, fetched_at=expanded.fetched_at)
 
-    async def video_reference(self, video: str) -> VideoReference:
+    async def _video_reference(self, account: str, video: str) -> VideoReference:
         """Return the video that a caller names."""
-        return self._references.video(await self._expanded(video))
+        return self._references.video((await self._expanded(account, video)).url)
 
-    async def user_reference(self, user: str) -> UserReference:
+    async def _user_reference(self, account: str, user: str) -> UserReference:
         """Return the user that a caller names."""
-        return self._references.user(await self._expanded(user))
+        return self._references.user((await self._expanded(account, user)).url)
 
-    async def _expanded(self, text: str) -> str:
-        return await self._shares.expand(text)
+    async def _expanded(self, account: str, text: str) -> LinkTarget:
+        """Return the target of a text's short link, which is followed in a turn of the account; else the text."""
+        link = first_link(text)
+
+        async def load() -> LinkTarget:
+            async with self._pages.turn(account):
+                url = await self._shares.expand(link)
+            return LinkTarget(url=url, source="web", fetched_at=stamp(datetime.now(UTC)))
+
+        if not self._references.is_short_link(link):
+            return LinkTarget(url=text, source="web", fetched_at=stamp(datetime.now(UTC)))
+        return await self._memory.answer(LinkTarget, f"link:{link}", _LINK_SECONDS, load)
 
     async def _shared(self, account: str, reference: VideoReference) -> Json | None:
         """Return the site's object of a shared video; None when the share pages do not have it or do not answer."""
