@@ -165,6 +165,29 @@ async def test_a_verification_in_the_middle_of_a_search_is_not_its_end(refused, 
     assert (await refused("search", keyword="手冲", limit=30)).startswith("CAPTCHA_REQUIRED：")
 
 
+@pytest.mark.usefixtures("member")
+@pytest.mark.parametrize(
+    ("case", "tool", "arguments", "limit"),
+    [
+        ("search silent", "search", {"keyword": "手冲"}, 10),
+        ("posts silent", "list_user_videos", {"user": data.USER}, 18),
+        ("comments silent", "get_comments", {"video": data.VIDEO}, 10),
+    ],
+)
+async def test_a_part_of_a_list_that_does_not_load_is_not_empty(ask, refused, state, case, tool, arguments, limit):
+    state.case = case
+    first = await ask(tool, **arguments, limit=limit)
+    assert (first["count"], first["complete"]) == (limit, False)
+    text = await refused(tool, **arguments, limit=limit, cursor=first["next_cursor"])
+    assert text.startswith("TIMEOUT：") and "没有加载出来" in text
+
+
+async def test_the_videos_of_a_private_account_are_refused(refused, state):
+    state.case = "private silent"
+    text = await refused("list_user_videos", user=data.USER)
+    assert text.startswith("ACCESS_RESTRICTED：") and "私密账号" in text
+
+
 async def test_a_private_account_says_so(ask, state):
     state.case = "private"
     answer = await ask("get_user", user=data.USER)

@@ -151,14 +151,8 @@ class Site:
 
         async def load(start: int, target: int) -> Listing[Comment]:
             page = await self._reader.video(account, reference, target)
-            if len(page.comments) <= start and not page.complete:
-                if page.comment_error is not None:
-                    raise page.comment_error
-                raise ServiceError(
-                    ErrorCode.TIMEOUT,
-                    tr_lazy("The comments were not loaded"),
-                    tr_lazy("Try again later; if it stays like this, log in first"),
-                )
+            if len(page.comments) <= start and page.comment_error is not None:
+                raise page.comment_error
             now = datetime.now(UTC)
             return Listing[Comment](
                 items=self._parser.comments(page.comments, now),
@@ -173,7 +167,7 @@ class Site:
 
         part = await self._memory.part(
             Listing[Comment], f"comments:{account}:{reference.video_id}", cursor, limit, MAX_LISTED, _VIDEO_SECONDS,
-            load, lambda comment: comment.shown(verbose),
+            load, lambda comment: comment.shown(verbose), lambda comment: comment.comment_id,
         )  # fmt: skip
         return Comments(
             video_id=reference.video_id,
@@ -215,14 +209,16 @@ class Site:
         reference = await self._user_reference(account, user)
 
         async def load(_: int, target: int) -> Listing[VideoSummary]:
-            _user, awemes, complete = await self._reader.user(account, reference, target)
+            found, awemes, complete = await self._reader.user(account, reference, target)
+            if not awemes and not complete and self._parser.user(found, reference.user_ref, datetime.now(UTC)).private:
+                raise ServiceError(ErrorCode.ACCESS_RESTRICTED, tr_lazy("The account is private and shows no videos"))
             listing = self._listing(awemes, complete)
             listing.warnings = short_list_warning(len(listing.items), target, complete)
             return listing
 
         part = await self._memory.part(
             Listing[VideoSummary], f"videos:{account}:{reference.user_ref}", cursor, limit, MAX_LISTED, _USER_SECONDS,
-            load, lambda video: video.shown(verbose, author=False),
+            load, lambda video: video.shown(verbose, author=False), lambda video: video.video_id,
         )  # fmt: skip
         return VideoList(
             items=part.items,
@@ -254,7 +250,7 @@ class Site:
 
         part = await self._memory.part(
             Listing[VideoSummary], f"search:{account}:{filters}:{keyword}", cursor, limit, MAX_LISTED,
-            _SEARCH_SECONDS, load, lambda video: video.shown(verbose),
+            _SEARCH_SECONDS, load, lambda video: video.shown(verbose), lambda video: video.video_id,
         )  # fmt: skip
         applied = filters.applied(part.listing.sent)
         return SearchResults(
