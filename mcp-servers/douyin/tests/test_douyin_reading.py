@@ -54,6 +54,13 @@ async def test_a_video_with_comments_is_read_in_the_browser(ask):
     assert answer["comments"][0]["pinned"] is True and answer["warnings"] == []
 
 
+async def test_comments_that_do_not_fit_are_left_out_and_the_text_is_not_cut(ask, make):
+    with running(build_server(make(Settings(port=free_port(), max_answer_chars=3500)))) as base:
+        answer = await ask("get_video", base, video=data.VIDEO, comments=50, verbose=True)
+    assert (answer["comments_complete"], answer["truncated"], answer["text"]) == (False, False, data.DESCRIPTION)
+    assert 1 < len(answer["comments"]) < 25
+
+
 async def test_comments_are_paged_to_their_end(ask):
     first = await ask("get_comments", video=data.VIDEO, limit=20)
     rest = await ask("get_comments", video=data.VIDEO, limit=20, cursor=first["next_cursor"], verbose=True)

@@ -8,7 +8,7 @@ from typing import Literal
 
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser.pages import Pages
-from dyber_kit.calling.cursors import fit_items
+from dyber_kit.calling.cursors import answer_chars, fit_items
 from dyber_kit.times import iso_local
 from dyber_kit.upstream.cache import Cache
 from dyber_kit.upstream.text import clean_text, parse_time
@@ -133,10 +133,12 @@ class Site:
             now = datetime.now(UTC)
             detail = self._parser.video(page.aweme, max_chars, verbose, now)
             read = self._parser.comments(page.comments, now)
-            detail.comments = [comment.shown(verbose) for comment in read]
-            detail.comments_complete = page.complete
             detail.warnings += _comment_warnings(page, comments)
             detail.warnings += no_comments_warning(page.total if comments else 0, len(read), page.complete)
+            # The comments get the room that the video leaves.
+            room = self._max_list_chars - answer_chars(detail)
+            detail.comments = fit_items([comment.shown(verbose) for comment in read], room)
+            detail.comments_complete = page.complete and len(detail.comments) == len(read)
             return detail
 
         key = f"video:{account}:{reference.video_id}:{comments}:{max_chars}:{verbose}"
