@@ -243,6 +243,8 @@ async def search_call(request: Request) -> Response:
     state = _state(request)
     start = int(request.query_params["offset"])
     state.opened += start == 0
+    if state.case == "search repeated" and len(state.paths("/general/search/")) == 1:
+        return PlainTextResponse("")
     if state.case == "search silent" and start:
         return PlainTextResponse("", 404)
     nothing: dict[str, Any] = {"status_code": 0, "data": [], "has_more": 0, "cursor": 0}

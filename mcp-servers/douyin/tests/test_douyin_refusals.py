@@ -188,6 +188,13 @@ async def test_the_videos_of_a_private_account_are_refused(refused, state):
     assert text.startswith("ACCESS_RESTRICTED：") and "私密账号" in text
 
 
+@pytest.mark.usefixtures("member")
+async def test_a_search_that_the_page_repeats_with_success_is_no_refusal(ask, state):
+    state.case, state.total = "search repeated", 5
+    answer = await ask("search", keyword="手冲", limit=10)
+    assert (answer["count"], answer["complete"], len(state.paths("/general/search/"))) == (5, True, 2)
+
+
 async def test_a_private_account_says_so(ask, state):
     state.case = "private"
     answer = await ask("get_user", user=data.USER)
