@@ -71,9 +71,12 @@ class SearchAnswers:
         except Error:
             body = ""
         documents = json_objects(body)
-        walls = [WALLS.of_answer(response.status, document) for document in documents or [None]]
-        self.wall = next((wall for wall in walls if wall), None)
-        self.documents += [document for document, wall in zip(documents, walls, strict=False) if not wall]
+        self.wall = None if documents else WALLS.of_answer(response.status, None)
+        for document in documents:
+            if wall := WALLS.of_answer(response.status, document):
+                self.wall = wall
+            else:
+                self.documents.append(document)
 
 
 def json_objects(body: str) -> list[Json]:
