@@ -62,7 +62,8 @@ class DouyinState:
 
     Attributes:
         case: The wall or peculiarity to show; "" for none. `comments CASE` concerns the call for comments only.
-        share: Where share links have their data: by a `call`, in the `page` (until August 2026), or `nowhere`.
+        share: Where share links have their data: by a `call`, in the `page` (until August 2026), or `nowhere`; `down` when
+            they fail.
         pictures_by_source: Whether the call answers for sets of pictures only with `request_source=200`.
         stream: Whether searches are answered as a stream.
         ignores_filters: Whether the page of a search leaves the filters of its address out.
@@ -70,6 +71,8 @@ class DouyinState:
         scanned: Whether the QR code was scanned and confirmed.
         quiet_login: Whether the login box appears only after a click.
         total: How many results a search has.
+        moves: By how many places the order of a search's results moves on with each page that is opened.
+        opened: How many pages of a search were opened.
         requests: Paths with queries, in the order of their arrival.
     """
 
@@ -82,6 +85,8 @@ class DouyinState:
     scanned: bool = False
     quiet_login: bool = False
     total: int = data.SEARCH_TOTAL
+    moves: int = 0
+    opened: int = 0
     requests: list[str] = field(default_factory=list)
 
     def reset(self) -> None:
@@ -210,12 +215,16 @@ async def profile_call(request: Request) -> Response:
     if state.case == "removed":
         return await _answer(state, request, {"status_code": 0, "status_msg": "用户已注销", "user": {}})
     found = data.user(request.query_params["sec_user_id"])
-    return await _answer(state, request, {"status_code": 0, "user": found | {"secret": int(state.case == "private")}})
+    return await _answer(
+        state, request, {"status_code": 0, "user": found | {"secret": int(state.case.startswith("private"))}}
+    )
 
 
 async def posts_call(request: Request) -> Response:
     """Answer the call for a user's videos."""
     state = _state(request)
+    if state.case == "private silent" or (state.case == "posts silent" and request.query_params["max_cursor"] != "0"):
+        return PlainTextResponse("", 404)
     if state.case in ("empty", "private"):
         return await _answer(state, request, {"status_code": 0, "aweme_list": [], "has_more": 0, "max_cursor": 0})
     return await _answer(state, request, data.posts(int(request.query_params["max_cursor"])))
@@ -233,13 +242,19 @@ async def search_call(request: Request) -> Response:
     """Answer the call for the results of a search: to guests, and to visitors to be verified, with nothing."""
     state = _state(request)
     start = int(request.query_params["offset"])
+    state.opened += start == 0
+    if state.case == "search repeated" and len(state.paths("/general/search/")) == 1:
+        return PlainTextResponse("")
+    if state.case == "search silent" and start:
+        return PlainTextResponse("", 404)
     nothing: dict[str, Any] = {"status_code": 0, "data": [], "has_more": 0, "cursor": 0}
     if state.case == "verify check" or (state.case == "verify check later" and start):
         body = nothing | {"search_nil_info": {"search_nil_type": "verify_check", "is_load_more": ""}}
     elif not _member(request, state):
         body = nothing
     else:
-        body = data.search(request.query_params["keyword"], start, 0 if state.case == "empty" else state.total)
+        total = 0 if state.case == "empty" else state.total
+        body = data.search(request.query_params["keyword"], start, total, state.moves * (state.opened - 1))
     answer = await _answer(state, request, body)
     if not state.stream or not isinstance(answer, JSONResponse):
         return answer
@@ -255,6 +270,8 @@ async def slides_call(request: Request) -> Response:
     if state.case in ("limited", "frequent"):
         status, refused = REFUSED_CALLS[state.case]
         return JSONResponse(refused, status) if refused else PlainTextResponse("", status)
+    if state.share == "down":
+        return PlainTextResponse("upstream", 502)
     if "a_bogus" in request.query_params or state.share != "call":
         return PlainTextResponse("")
     video_id = request.query_params["aweme_ids"].strip("[]")
@@ -279,7 +296,9 @@ async def share_page(request: Request) -> Response:
 
 async def short_link(request: Request) -> Response:
     """Redirect like v.douyin.com: to a video, a set of pictures, a user, or where a short link must not lead."""
-    _state(request)
+    state = _state(request)
+    if state.case == "limited" or request.path_params["code"] == "failing":
+        return PlainTextResponse("", 429 if state.case == "limited" else 502)
     base = str(request.base_url).rstrip("/")
     share = "region=CN&mid=1&u_code=0&from_ssr=1"
     target = {

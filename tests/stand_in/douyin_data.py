@@ -120,9 +120,12 @@ def posts(start: int) -> Json:
     return {"status_code": 0, "aweme_list": listed, "max_cursor": end, "has_more": int(end < POSTS_TOTAL)}
 
 
-def search(keyword: str, start: int, total: int = SEARCH_TOTAL) -> Json:
-    """Return the answer of the call for results; cards of other kinds are among them."""
-    numbers = range(start, min(start + SEARCH_PAGE, total))
+def search(keyword: str, start: int, total: int = SEARCH_TOTAL, moved: int = 0) -> Json:
+    """Return the answer of the call for results, in an order that has moved on by `moved` places.
+
+    Cards of other kinds are among them.
+    """
+    numbers = [(place + moved) % total for place in range(start, min(start + SEARCH_PAGE, total))]
     listed: list[Json] = [
         {"type": 1, "aweme_info": aweme(str(int(VIDEO) + 2000 + number), number, desc=f"{keyword} 第 {number} 个")}
         for number in numbers

@@ -58,7 +58,8 @@ if (PAGE.kind === "search") {
   let offset = 0;
   scrolled(async () => {
     const path = PAGE.stream ? "/general/search/stream" : "/general/search/single";
-    const text = await (await fetch(signed(path, { keyword: PAGE.id, offset, ...PAGE.filters }))).text();
+    const ask = async () => (await fetch(signed(path, { keyword: PAGE.id, offset, ...PAGE.filters }))).text();
+    const text = (await ask()) || (await ask());
     const last = text.slice(text.lastIndexOf('{"status_code"'));
     offset += 10;
     grow(offset);

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from dyber_kit import Settings
+from dyber_kit.serving.server import build_server
 
 from tests.stand_in import douyin_data as data
+from tests.stand_in.running import free_port, running
 
 
 async def test_the_hot_list_has_ranks_words_and_heat(ask):
@@ -49,6 +52,13 @@ async def test_a_video_with_comments_is_read_in_the_browser(ask):
         "date": "2025-07-23",
     }
     assert answer["comments"][0]["pinned"] is True and answer["warnings"] == []
+
+
+async def test_comments_that_do_not_fit_are_left_out_and_the_text_is_not_cut(ask, make):
+    with running(build_server(make(Settings(port=free_port(), max_answer_chars=3500)))) as base:
+        answer = await ask("get_video", base, video=data.VIDEO, comments=50, verbose=True)
+    assert (answer["comments_complete"], answer["truncated"], answer["text"]) == (False, False, data.DESCRIPTION)
+    assert 1 < len(answer["comments"]) < 25
 
 
 async def test_comments_are_paged_to_their_end(ask):
@@ -101,6 +111,19 @@ async def test_a_search_is_paged_to_its_end(ask):
     first = await ask("search", keyword="手冲", limit=30)
     rest = await ask("search", keyword="手冲", limit=30, cursor=first["next_cursor"])
     assert (first["count"], rest["count"], rest["complete"], "next_cursor" in rest) == (30, 5, True, False)
+
+
+@pytest.mark.usefixtures("member")
+async def test_parts_of_a_search_whose_order_changes_have_every_video_once(ask, state, make, data_dir):
+    state.moves, state.total = 5, 30
+    cursor, listed = "", []
+    app = make(Settings(port=free_port(), data_dir=data_dir), cache_seconds=600)
+    with running(build_server(app)) as base:
+        while not listed or cursor:
+            part = await ask("search", base, keyword="手冲", limit=10, cursor=cursor)
+            cursor = part.get("next_cursor", "")
+            listed += [item["video_id"] for item in part["items"]]
+    assert (len(listed), len(set(listed)), part["complete"], state.opened) == (30, 30, True, 3)
 
 
 @pytest.mark.usefixtures("member")

@@ -136,6 +136,23 @@ async def test_comments_that_are_refused_are_not_shown_as_none(refused, state):
     assert (await refused("get_comments", video=data.VIDEO)).startswith("LOGIN_REQUIRED：")
 
 
+async def test_a_limit_for_comments_begins_a_pause_and_the_video_is_shown(ask, refused, state, make):
+    state.case = "comments limited"
+    with running(build_server(make(pause_seconds=900))) as base:
+        answer = await ask("get_video", base, video=data.VIDEO, comments=5)
+        state.reset()
+        text = await refused("hot_list", base)
+    assert answer["likes"] == 12345 and "RATE_LIMITED" in answer["warnings"][0]
+    assert text.startswith("RATE_LIMITED：") and state.requests == []
+
+
+async def test_a_limit_in_place_of_comments_begins_a_pause(refused, state, make):
+    state.case = "comments limited"
+    with running(build_server(make(pause_seconds=900))) as base:
+        text = await refused("get_comments", base, video=data.VIDEO)
+    assert text.startswith("RATE_LIMITED：") and "已暂停访问平台" in text
+
+
 async def test_comments_that_the_site_counts_and_does_not_show_are_named(ask, state):
     state.case = "comments none"
     answer = await ask("get_comments", video=data.VIDEO)
@@ -146,6 +163,36 @@ async def test_comments_that_the_site_counts_and_does_not_show_are_named(ask, st
 async def test_a_verification_in_the_middle_of_a_search_is_not_its_end(refused, state):
     state.case = "verify check later"
     assert (await refused("search", keyword="手冲", limit=30)).startswith("CAPTCHA_REQUIRED：")
+
+
+@pytest.mark.usefixtures("member")
+@pytest.mark.parametrize(
+    ("case", "tool", "arguments", "limit"),
+    [
+        ("search silent", "search", {"keyword": "手冲"}, 10),
+        ("posts silent", "list_user_videos", {"user": data.USER}, 18),
+        ("comments silent", "get_comments", {"video": data.VIDEO}, 10),
+    ],
+)
+async def test_a_part_of_a_list_that_does_not_load_is_not_empty(ask, refused, state, case, tool, arguments, limit):
+    state.case = case
+    first = await ask(tool, **arguments, limit=limit)
+    assert (first["count"], first["complete"]) == (limit, False)
+    text = await refused(tool, **arguments, limit=limit, cursor=first["next_cursor"])
+    assert text.startswith("TIMEOUT：") and "没有加载出来" in text
+
+
+async def test_the_videos_of_a_private_account_are_refused(refused, state):
+    state.case = "private silent"
+    text = await refused("list_user_videos", user=data.USER)
+    assert text.startswith("ACCESS_RESTRICTED：") and "私密账号" in text
+
+
+@pytest.mark.usefixtures("member")
+async def test_a_search_that_the_page_repeats_with_success_is_no_refusal(ask, state):
+    state.case, state.total = "search repeated", 5
+    answer = await ask("search", keyword="手冲", limit=10)
+    assert (answer["count"], answer["complete"], len(state.paths("/general/search/"))) == (5, True, 2)
 
 
 async def test_a_private_account_says_so(ask, state):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import anyio
 import httpx2
 import pytest
 from dyber_kit import Settings
 from dyber_kit.contract import all_tools, tools_contract
 from dyber_kit.serving.server import build_server
 from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
 
 from tests.stand_in import douyin_data as data
 from tests.stand_in.running import free_port, running
@@ -75,6 +77,25 @@ def test_rest_refuses_an_empty_body_as_the_first_release_did(service):
 def test_refusals_are_also_in_english(service):
     answer = httpx2.post(f"{service}/analyze", json={"url": "手冲"}, headers={"Accept-Language": "en"})
     assert answer.status_code == 422 and "No id and no link was recognised" in answer.text
+
+
+async def test_callers_of_two_languages_at_one_time_each_read_their_own(state, make):
+    state.case = "comments login wall"
+    texts: dict[str, str] = {}
+    with running(build_server(make())) as base:
+
+        async def read(language: str) -> None:
+            async with (
+                httpx2.AsyncClient(headers={"Accept-Language": language}, timeout=60) as http,
+                Client(streamable_http_client(f"{base}/mcp", http_client=http)) as client,
+            ):
+                result = await client.call_tool("douyin_get_video", {"video": data.VIDEO, "comments": 5})
+                texts[language] = result.structured_content["warnings"][0]
+
+        async with anyio.create_task_group() as callers:
+            callers.start_soon(read, "zh")
+            callers.start_soon(read, "en")
+    assert "评论没有全部读到" in texts["zh"] and "Not all comments were read" in texts["en"]
 
 
 async def test_in_privacy_mode_nobody_is_named(ask, make):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import time
+
 import pytest
+from dyber_kit import Settings
 from dyber_kit.serving.server import build_server
 
 from tests.stand_in import douyin_data as data
-from tests.stand_in.running import running
+from tests.stand_in.running import free_port, running
 
 
 def share_text(site, code: str) -> str:
@@ -115,3 +119,45 @@ async def test_a_shared_video_is_kept_for_the_next_caller(ask, state, make):
         again = await ask("get_video", base, video=f"https://www.douyin.com/video/{data.VIDEO}")
     assert (first["source"], again["source"], again["fetched_at"]) == ("web", "cache", first["fetched_at"])
     assert len(state.requests) == 1
+
+
+@pytest.mark.parametrize("share", ["down", "away"])
+async def test_share_pages_without_an_answer_do_not_end_a_pause(refused, state, make, tmp_path, share):
+    pause = tmp_path / "breaker-douyin.json"
+    cause = {"code": "CAPTCHA_REQUIRED", "message": "captcha", "next_step": "wait", "whole_account": False}
+    pause.write_text(json.dumps(cause | {"pause": 900, "until": time.time() - 1}), encoding="utf-8")
+    state.share, state.case = share, "broken"
+    places = {"api_url": f"http://127.0.0.1:{free_port()}"} if share == "away" else {}
+    with running(build_server(make(Settings(port=free_port(), data_dir=tmp_path), **places))) as base:
+        text = await refused("get_video", base, video=data.VIDEO)
+    assert text.startswith("UPSTREAM_UNREACHABLE：") and pause.exists()
+    assert len(state.paths("slidesinfo")) == (2 if share == "down" else 0)
+
+
+async def test_the_browser_reads_a_video_when_the_share_pages_fail(ask, state):
+    state.share = "down"
+    assert (await ask("get_video", video=data.VIDEO))["source"] == "browser"
+
+
+async def test_a_failure_behind_a_short_link_is_not_an_invalid_link(refused, site):
+    text = await refused("resolve_link", url=share_text(site, "failing"))
+    assert text.startswith("UPSTREAM_UNREACHABLE：")
+
+
+async def test_a_limit_for_short_links_begins_a_pause_in_which_none_is_followed(refused, state, site, make):
+    state.case = "limited"
+    with running(build_server(make(pause_seconds=900))) as base:
+        first = await refused("resolve_link", base, url=share_text(site, "video"))
+        state.reset()
+        again = await refused("resolve_link", base, url=share_text(site, "user"))
+    assert first.startswith("RATE_LIMITED：") and "已暂停访问平台" in first
+    assert again.startswith("RATE_LIMITED：") and state.requests == []
+
+
+async def test_a_short_link_counts_as_a_visit_and_is_followed_once(ask, refused, state, site, make):
+    with running(build_server(make(daily_pages=1, cache_seconds=600))) as base:
+        first = await ask("resolve_link", base, url=share_text(site, "video"))
+        again = await ask("resolve_link", base, url=f"看看 {site.base}/s/video 吧")
+        text = await refused("resolve_link", base, url=share_text(site, "user"))
+    assert (first["source"], again["source"], again["ref"]) == ("web", "cache", first["ref"])
+    assert text.startswith("RATE_LIMITED：") and state.requests == ["/s/video"]

@@ -117,3 +117,16 @@ async def test_a_pause_is_reported_from_the_first_error_on_and_survives_a_restar
     with running(build_server(app)) as base:
         assert (await Caller(base).refusal("xhs_search_notes", keyword="咖啡")).startswith("RATE_LIMITED：")
     assert stand_in.app.state.pages == []
+
+
+async def test_a_captcha_for_comments_begins_a_pause_and_the_note_is_shown(paused, stand_in):
+    note = await paused("xhs_get_note", note=ref(data.GUARDED_NOTE), comments=5)
+    assert note["title"] == "手冲咖啡入门" and "CAPTCHA_REQUIRED" in note["warnings"][0]
+    stand_in.app.state.pages.clear()
+    assert (await paused.refusal("xhs_search_notes", keyword="咖啡")).startswith("CAPTCHA_REQUIRED：")
+    assert stand_in.app.state.pages == []
+
+
+async def test_a_captcha_in_place_of_comments_begins_a_pause(paused):
+    text = await paused.refusal("xhs_get_comments", note=ref(data.GUARDED_NOTE))
+    assert text.startswith("CAPTCHA_REQUIRED：") and "已暂停访问平台" in text

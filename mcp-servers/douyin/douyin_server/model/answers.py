@@ -174,6 +174,12 @@ class ResolvedLink(Answer):
     url: str
 
 
+class LinkTarget(Answer):
+    """Holds the address to which a short link leads; no tool returns it."""
+
+    url: str
+
+
 class LoginStatus(Answer):
     """Reports whether an account's browser is logged in; `logged_in` is left out while that is unknown.
 

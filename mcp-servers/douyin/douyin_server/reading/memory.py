@@ -6,12 +6,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.calling.cursors import decode_cursor, encode_cursor, fit_items
+from dyber_kit.language import language
 from dyber_kit.upstream.cache import Cache
 from dyber_kit.upstream.sharing import SharedWork
 from pydantic import BaseModel
 
 from douyin_server.model.schema import Answer, Source
+from douyin_server.texts import tr_lazy
 
 Model = TypeVar("Model", bound=Answer)
 Entry = TypeVar("Entry", bound=BaseModel)
@@ -79,7 +82,8 @@ class Memory:
                 await self._cache.set(key, loaded, min(seconds, self._longest_seconds))
             return loaded
 
-        return await self._sharing.run(key, load_and_keep)
+        # Warnings are in the language of the caller.
+        return await self._sharing.run(f"{key}:{language()}", load_and_keep)
 
     async def part(
         self,
@@ -91,8 +95,11 @@ class Memory:
         seconds: float,
         load: Callable[[int, int], Awaitable[Listing[Entry]]],
         shown: Callable[[Entry], Entry],
+        identity: Callable[[Entry], str],
     ) -> Part[Entry]:
         """Return up to `limit` entries of a list from `cursor` on.
+
+        The site may list its entries in another order each time, so what is read goes after what is kept.
 
         Args:
             model: The type of the list.
@@ -104,6 +111,10 @@ class Memory:
             load: Reads the list from the site; gets the position of the first entry of the part, and how many entries
                 to read from the start of the list.
             shown: Returns an entry as the answer shows it.
+            identity: Returns by what an entry is recognised when it is read again.
+
+        Raises:
+            ServiceError: TIMEOUT when the site did not load the part, and did not say that there is no more.
         """
         key = f"{self._prefix}:{key}"
         position = decode_cursor(key, cursor).get("start") if cursor else 0
@@ -116,16 +127,37 @@ class Memory:
 
             async def load_and_keep() -> Listing[Entry]:
                 loaded = await load(start, target)
+                if listing is not None:
+                    loaded = _merged(listing, loaded, identity)
+                if len(loaded.items) <= start and not loaded.complete:
+                    raise _not_loaded()
                 if not loaded.warnings:
                     await self._cache.set(key, loaded, min(seconds, self._longest_seconds))
                 return loaded
 
-            listing = await self._sharing.run(f"{key}:{target}", load_and_keep)
+            whole = await self._sharing.run(f"{key}:{start}:{target}:{language()}", load_and_keep)
             source = "browser"
-        entries = listing.items[start:target]
+        else:
+            whole = listing
+        entries = whole.items[start:target]
         items = fit_items([shown(entry) for entry in entries], self._max_list_chars)
         end = start + len(items)
-        complete = listing.complete and end >= len(listing.items)
+        complete = whole.complete and end >= len(whole.items)
         more = bool(items) and end < most and not complete
         next_cursor = encode_cursor(key, {"start": end}) if more else None
-        return Part(items, entries[: len(items)], complete, next_cursor, source, listing)
+        return Part(items, entries[: len(items)], complete, next_cursor, source, whole)
+
+
+def _merged(kept: Listing[Entry], loaded: Listing[Entry], identity: Callable[[Entry], str]) -> Listing[Entry]:
+    """Return the kept entries with the loaded ones after them that are not among them."""
+    known = {identity(entry) for entry in kept.items}
+    new = [entry for entry in loaded.items if identity(entry) not in known]
+    return loaded.model_copy(update={"items": [*kept.items, *new], "fetched_at": kept.fetched_at})
+
+
+def _not_loaded() -> ServiceError:
+    return ServiceError(
+        ErrorCode.TIMEOUT,
+        tr_lazy("This part of the list was not loaded"),
+        tr_lazy("Try again later; if it stays like this, log in first"),
+    )

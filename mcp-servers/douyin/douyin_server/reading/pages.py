@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser.pages import Pages
 from dyber_kit.browser.platforms import Platform
 from dyber_kit.browser.visits import Snapshot, Visit, visiting
-from dyber_kit.browser.walls import Wall, platform_words
+from dyber_kit.browser.walls import platform_words
+from dyber_kit.upstream.breaker import is_wall
 
 from douyin_server.browsing.platform import (
     COMMENTS_CALL,
@@ -53,14 +54,14 @@ class VideoPage:
         comments: The site's objects of comments, in its order.
         complete: Whether those are all the comments that the site offers.
         total: The site's number of comments.
-        wall: The refusal that kept comments from loading, or None.
+        comment_error: The refusal that kept comments from loading, or None.
     """
 
     aweme: Json
     comments: list[Json]
     complete: bool
     total: int | None
-    wall: Wall | None = None
+    comment_error: ServiceError | None = None
 
 
 @dataclass(frozen=True)
@@ -88,25 +89,18 @@ class PageReader:
     async def video(self, account: str, reference: VideoReference, comments: int) -> VideoPage:
         """Return a video and up to `comments` of its comments."""
         url = self._references.video_url(reference.video_id, reference.kind or "video")
-        async with self._visit(account, url, OPEN_PLATFORM) as (visit, _):
-            aweme = await _until(visit, lambda _: _detail(visit, reference.video_id))
-            total = number(as_object(aweme.get("statistics")).get("comment_count"))
-            if total == 0 or comments == 0:
-                return VideoPage(aweme, [], total == 0, total)
-            listed: list[Json] = []
-
-            def count(_: Snapshot) -> int:
-                listed[:] = _comments(visit, reference.video_id)
-                return len(listed)
-
-            ended = await visit.grow(count, lambda _: _has_ended(visit.last_answer(COMMENTS_CALL)), comments)
-            return VideoPage(
-                aweme=aweme,
-                comments=listed[:comments],
-                complete=ended and len(listed) <= comments,
-                total=total,
-                wall=None if ended or len(listed) >= comments else visit.part_wall,
-            )
+        read: VideoPage | None = None
+        try:
+            async with self._visit(account, url, OPEN_PLATFORM) as (visit, _):
+                read = await _video_page(visit, reference.video_id, comments)
+                if read.comment_error is not None and is_wall(read.comment_error):
+                    # Visits pause only for an error that leaves the visit; the video is known all the same.
+                    raise read.comment_error
+        except ServiceError as error:
+            if read is None:
+                raise
+            return replace(read, comment_error=error)
+        return read
 
     async def user(self, account: str, reference: UserReference, limit: int) -> tuple[Json, list[Json], bool]:
         """Return a profile's object, up to `limit` of its videos, and whether these are all."""
@@ -221,6 +215,29 @@ async def _has_login(visit: Visit) -> bool:
         return bool(is_member(snapshot))
     cookies = await visit.page.context.cookies(visit.page.url)
     return any(cookie.get("name") == "LOGIN_STATUS" and cookie.get("value") == "1" for cookie in cookies)
+
+
+async def _video_page(visit: Visit, video_id: str, comments: int) -> VideoPage:
+    """Return the video of an open page with up to `comments` of its comments."""
+    aweme = await _until(visit, lambda _: _detail(visit, video_id))
+    total = number(as_object(aweme.get("statistics")).get("comment_count"))
+    if total == 0 or comments == 0:
+        return VideoPage(aweme, [], total == 0, total)
+    listed: list[Json] = []
+
+    def count(_: Snapshot) -> int:
+        listed[:] = _comments(visit, video_id)
+        return len(listed)
+
+    ended = await visit.grow(count, lambda _: _has_ended(visit.last_answer(COMMENTS_CALL)), comments)
+    wall = None if ended or len(listed) >= comments else visit.part_wall
+    return VideoPage(
+        aweme=aweme,
+        comments=listed[:comments],
+        complete=ended and len(listed) <= comments,
+        total=total,
+        comment_error=wall.error() if wall else None,
+    )
 
 
 def _detail(visit: Visit, video_id: str) -> Json | None:

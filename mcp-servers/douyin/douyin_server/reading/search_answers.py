@@ -30,7 +30,7 @@ class SearchAnswers:
         self.documents: list[Json] = []
         #: The filters that the page sent with its latest search.
         self.sent: dict[str, str] = {}
-        #: The refusal of a search, or None.
+        #: The refusal of the latest search, or None; the page repeats a search that was refused.
         self.wall: Wall | None = None
         page.on("response", self._on_response)
 
@@ -71,8 +71,7 @@ class SearchAnswers:
         except Error:
             body = ""
         documents = json_objects(body)
-        if not documents:
-            self.wall = WALLS.of_answer(response.status, None)
+        self.wall = None if documents else WALLS.of_answer(response.status, None)
         for document in documents:
             if wall := WALLS.of_answer(response.status, document):
                 self.wall = wall

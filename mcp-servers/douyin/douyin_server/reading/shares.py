@@ -18,11 +18,13 @@ from dyber_kit.upstream.http import ENDPOINT, create_client
 from douyin_server.browsing.platform import DOMAINS
 from douyin_server.browsing.walls import WALLS
 from douyin_server.config import SiteSettings
-from douyin_server.model.references import References, VideoReference, first_link
+from douyin_server.model.references import References, VideoReference
 from douyin_server.reading.parse import Json, as_object, id_of
 from douyin_server.texts import tr_lazy
 
 _MAX_REDIRECTS = 4
+# Other callers wait while a request is under way.
+_TIMEOUT_SECONDS = 5.0
 _ROUTER_DATA = re.compile(r"window\._ROUTER_DATA\s*=\s*")
 #: The parameter with which the site also answers for sets of pictures.
 _PICTURES = {"request_source": "200"}
@@ -31,7 +33,7 @@ _LINK_STEP = tr_lazy("Open the short link in a browser, and give the whole addre
 
 
 class Shares:
-    """Follows share links, and reads shared videos without a browser."""
+    """Follows share links, and reads shared videos without a browser; callers hold a turn of an account."""
 
     def __init__(self, settings: SiteSettings, references: References, metrics: Metrics | None = None) -> None:
         self._api_url = settings.api_url
@@ -40,21 +42,21 @@ class Shares:
         self._client = create_client(
             [*DOMAINS, *(f"*.{domain}" for domain in DOMAINS), *own_hosts],
             metrics=metrics,
+            timeout=_TIMEOUT_SECONDS,
             attempts=2,
             follow_redirects=False,
         )
 
-    async def expand(self, text: str) -> str:
-        """Return `text`, or the target of its first link when that is a short link.
+    async def expand(self, url: str) -> str:
+        """Return the target of a short link.
 
         Raises:
-            ServiceError: NOT_FOUND for an invalid short link; UPSTREAM_UNREACHABLE without an answer.
+            ServiceError: NOT_FOUND for an invalid short link; UPSTREAM_UNREACHABLE without an answer;
+                CAPTCHA_REQUIRED or RATE_LIMITED.
         """
-        url = first_link(text)
-        if not self._references.is_short_link(url):
-            return text
         for _ in range(_MAX_REDIRECTS):
             answer = await self._client.get(url, extensions={ENDPOINT: "short_link"})
+            _refuse_failure(answer)
             if wall := WALLS.of_status(answer.status_code):
                 if wall.code in _ACCOUNT_WALLS:
                     raise wall.error()
@@ -70,7 +72,7 @@ class Shares:
         """Return the site's object of a shared video; None when the share pages do not have it.
 
         Raises:
-            ServiceError: CAPTCHA_REQUIRED or RATE_LIMITED.
+            ServiceError: CAPTCHA_REQUIRED or RATE_LIMITED; UPSTREAM_UNREACHABLE or UPSTREAM_CHANGED without an answer.
         """
         attempts: list[dict[str, str]] = [{}, _PICTURES]
         if reference.kind in ("note", "slides"):
@@ -99,10 +101,8 @@ class Shares:
         return None
 
     async def _get(self, path: str, endpoint: str, query: dict[str, str]) -> httpx2.Response | None:
-        try:
-            answer = await self._client.get(f"{self._api_url}{path}", params=query, extensions={ENDPOINT: endpoint})
-        except ServiceError:
-            return None
+        answer = await self._client.get(f"{self._api_url}{path}", params=query, extensions={ENDPOINT: endpoint})
+        _refuse_failure(answer)
         wall = WALLS.of_answer(answer.status_code, _json(answer.text)) if answer.text else None
         wall = wall or WALLS.of_status(answer.status_code)
         if wall is not None and wall.code in _ACCOUNT_WALLS and not wall.guessed:
@@ -112,6 +112,15 @@ class Shares:
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
+
+
+def _refuse_failure(answer: httpx2.Response) -> None:
+    """Raise ServiceError (UPSTREAM_UNREACHABLE) for an answer by which the site says that it failed."""
+    if answer.status_code >= 500:
+        raise ServiceError(
+            ErrorCode.UPSTREAM_UNREACHABLE,
+            tr_lazy("Douyin had an error (HTTP {status})", status=answer.status_code),
+        )
 
 
 def _of_id(awemes: Any, video_id: str) -> Json | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 from datetime import UTC, datetime
+from typing import Literal
 
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser.pages import Pages
-from dyber_kit.calling.cursors import fit_items
+from dyber_kit.calling.cursors import answer_chars, fit_items
 from dyber_kit.times import iso_local
 from dyber_kit.upstream.cache import Cache
 from dyber_kit.upstream.text import clean_text, parse_time
@@ -19,6 +20,7 @@ from douyin_server.model.answers import (
     Comment,
     Comments,
     HotList,
+    LinkTarget,
     ResolvedLink,
     SearchResults,
     User,
@@ -27,10 +29,10 @@ from douyin_server.model.answers import (
     VideoSummary,
 )
 from douyin_server.model.filters import Board, SearchFilters
-from douyin_server.model.references import References, UserReference, VideoReference
+from douyin_server.model.references import References, UserReference, VideoReference, first_link
 from douyin_server.reading.hints import no_comments_warning, search_warnings, short_list_warning
 from douyin_server.reading.memory import Listing, Memory
-from douyin_server.reading.pages import PageReader
+from douyin_server.reading.pages import PageReader, VideoPage
 from douyin_server.reading.parse import Json, Parser, as_list, stamp
 from douyin_server.reading.shares import Shares
 from douyin_server.texts import tr, tr_lazy
@@ -39,7 +41,7 @@ from douyin_server.texts import tr, tr_lazy
 MAX_LISTED = 200
 _HOT_SECONDS = _SEARCH_SECONDS = 300.0
 _VIDEO_SECONDS = 600.0
-_USER_SECONDS = 1800.0
+_USER_SECONDS = _LINK_SECONDS = 1800.0
 # Characters of an answer besides its list.
 _FRAME_CHARS = 1500
 #: Failures of a page after which the share pages may still have the video.
@@ -112,7 +114,7 @@ class Site:
         Without comments, the share pages are asked first, which is quicker and needs no login.
         """
         account = self._pages.account(account)
-        reference = await self.video_reference(video)
+        reference = await self._video_reference(account, video)
 
         async def load() -> Video:
             if comments == 0 and (shared := await self._shared(account, reference)):
@@ -131,13 +133,12 @@ class Site:
             now = datetime.now(UTC)
             detail = self._parser.video(page.aweme, max_chars, verbose, now)
             read = self._parser.comments(page.comments, now)
-            detail.comments = [comment.shown(verbose) for comment in read]
-            detail.comments_complete = page.complete
-            if page.wall is not None:
-                detail.warnings.append(tr("Not all comments were read: {reason}", reason=page.wall.error().text))
-            else:
-                detail.warnings += short_list_warning(len(read), comments, page.complete)
+            detail.warnings += _comment_warnings(page, comments)
             detail.warnings += no_comments_warning(page.total if comments else 0, len(read), page.complete)
+            # The comments get the room that the video leaves.
+            room = self._max_list_chars - answer_chars(detail)
+            detail.comments = fit_items([comment.shown(verbose) for comment in read], room)
+            detail.comments_complete = page.complete and len(detail.comments) == len(read)
             return detail
 
         key = f"video:{account}:{reference.video_id}:{comments}:{max_chars}:{verbose}"
@@ -148,18 +149,12 @@ class Site:
     ) -> Comments:
         """Return comments of a video from `cursor` on; raise an error when it has comments but none were loaded."""
         account = self._pages.account(account)
-        reference = await self.video_reference(video)
+        reference = await self._video_reference(account, video)
 
         async def load(start: int, target: int) -> Listing[Comment]:
             page = await self._reader.video(account, reference, target)
-            if len(page.comments) <= start and not page.complete:
-                if page.wall is not None:
-                    raise page.wall.error()
-                raise ServiceError(
-                    ErrorCode.TIMEOUT,
-                    tr_lazy("The comments were not loaded"),
-                    tr_lazy("Try again later; if it stays like this, log in first"),
-                )
+            if len(page.comments) <= start and page.comment_error is not None:
+                raise page.comment_error
             now = datetime.now(UTC)
             return Listing[Comment](
                 items=self._parser.comments(page.comments, now),
@@ -167,14 +162,14 @@ class Site:
                 total=page.total,
                 fetched_at=stamp(now),
                 warnings=[
-                    *short_list_warning(len(page.comments), target, page.complete),
+                    *_comment_warnings(page, target),
                     *no_comments_warning(page.total, len(page.comments), page.complete),
                 ],
             )
 
         part = await self._memory.part(
             Listing[Comment], f"comments:{account}:{reference.video_id}", cursor, limit, MAX_LISTED, _VIDEO_SECONDS,
-            load, lambda comment: comment.shown(verbose),
+            load, lambda comment: comment.shown(verbose), lambda comment: comment.comment_id,
         )  # fmt: skip
         return Comments(
             video_id=reference.video_id,
@@ -191,7 +186,7 @@ class Site:
     async def user(self, user: str, videos: int, account: str = "", verbose: bool = True) -> User:
         """Return a profile with up to `videos` of its videos, without their author."""
         account = self._pages.account(account)
-        reference = await self.user_reference(user)
+        reference = await self._user_reference(account, user)
 
         async def load() -> User:
             found, awemes, complete = await self._reader.user(account, reference, videos)
@@ -213,17 +208,19 @@ class Site:
     ) -> VideoList:
         """Return videos of a profile from `cursor` on."""
         account = self._pages.account(account)
-        reference = await self.user_reference(user)
+        reference = await self._user_reference(account, user)
 
         async def load(_: int, target: int) -> Listing[VideoSummary]:
-            _user, awemes, complete = await self._reader.user(account, reference, target)
+            found, awemes, complete = await self._reader.user(account, reference, target)
+            if not awemes and not complete and self._parser.user(found, reference.user_ref, datetime.now(UTC)).private:
+                raise ServiceError(ErrorCode.ACCESS_RESTRICTED, tr_lazy("The account is private and shows no videos"))
             listing = self._listing(awemes, complete)
             listing.warnings = short_list_warning(len(listing.items), target, complete)
             return listing
 
         part = await self._memory.part(
             Listing[VideoSummary], f"videos:{account}:{reference.user_ref}", cursor, limit, MAX_LISTED, _USER_SECONDS,
-            load, lambda video: video.shown(verbose, author=False),
+            load, lambda video: video.shown(verbose, author=False), lambda video: video.video_id,
         )  # fmt: skip
         return VideoList(
             items=part.items,
@@ -255,7 +252,7 @@ class Site:
 
         part = await self._memory.part(
             Listing[VideoSummary], f"search:{account}:{filters}:{keyword}", cursor, limit, MAX_LISTED,
-            _SEARCH_SECONDS, load, lambda video: video.shown(verbose),
+            _SEARCH_SECONDS, load, lambda video: video.shown(verbose), lambda video: video.video_id,
         )  # fmt: skip
         applied = filters.applied(part.listing.sent)
         return SearchResults(
@@ -294,28 +291,48 @@ class Site:
 
     async def resolve(self, link: str) -> ResolvedLink:
         """Return the video or user that a link, or a text with a link, points to."""
-        target = self._references.target(await self._expanded(link))
-        now = stamp(datetime.now(UTC))
+        expanded = await self._expanded(self._pages.account(""), link)
+        target = self._references.target(expanded.url)
+        kind: Literal["video", "user"]
         if isinstance(target, VideoReference):
+            kind, ref = "video", target.video_id
             url = self._references.video_url(target.video_id, target.kind or "video")
-            return ResolvedLink(kind="video", ref=target.video_id, url=url, source="web", fetched_at=now)
-        url = self._references.user_url(target.user_ref)
-        return ResolvedLink(kind="user", ref=target.user_ref, url=url, source="web", fetched_at=now)
+        else:
+            kind, ref = "user", target.user_ref
+            url = self._references.user_url(target.user_ref)
+        return ResolvedLink(kind=kind, ref=ref, url=url, source=expanded.source, fetched_at=expanded.fetched_at)
 
-    async def video_reference(self, video: str) -> VideoReference:
+    async def _video_reference(self, account: str, video: str) -> VideoReference:
         """Return the video that a caller names."""
-        return self._references.video(await self._expanded(video))
+        return self._references.video((await self._expanded(account, video)).url)
 
-    async def user_reference(self, user: str) -> UserReference:
+    async def _user_reference(self, account: str, user: str) -> UserReference:
         """Return the user that a caller names."""
-        return self._references.user(await self._expanded(user))
+        return self._references.user((await self._expanded(account, user)).url)
 
-    async def _expanded(self, text: str) -> str:
-        return await self._shares.expand(text)
+    async def _expanded(self, account: str, text: str) -> LinkTarget:
+        """Return the target of a text's short link, which is followed in a turn of the account; else the text."""
+        link = first_link(text)
+
+        async def load() -> LinkTarget:
+            async with self._pages.turn(account):
+                url = await self._shares.expand(link)
+            return LinkTarget(url=url, source="web", fetched_at=stamp(datetime.now(UTC)))
+
+        if not self._references.is_short_link(link):
+            return LinkTarget(url=text, source="web", fetched_at=stamp(datetime.now(UTC)))
+        return await self._memory.answer(LinkTarget, f"link:{link}", _LINK_SECONDS, load)
 
     async def _shared(self, account: str, reference: VideoReference) -> Json | None:
-        async with self._pages.turn(account):
-            return await self._shares.video(reference)
+        """Return the site's object of a shared video; None when the share pages do not have it or do not answer."""
+        try:
+            async with self._pages.turn(account):
+                return await self._shares.video(reference)
+        except ServiceError as error:
+            # Caught outside the turn, because no answer does not show that the site accepts calls again.
+            if error.code not in (ErrorCode.UPSTREAM_UNREACHABLE, ErrorCode.UPSTREAM_CHANGED):
+                raise
+            return None
 
     def _described(self, aweme: Json, max_chars: int, verbose: bool) -> Video:
         detail = self._parser.video(aweme, max_chars, verbose, datetime.now(UTC))
@@ -326,6 +343,13 @@ class Site:
     def _listing(self, awemes: list[Json], complete: bool) -> Listing[VideoSummary]:
         now = datetime.now(UTC)
         return Listing[VideoSummary](items=self._parser.videos(awemes, now), complete=complete, fetched_at=stamp(now))
+
+
+def _comment_warnings(page: VideoPage, wanted: int) -> list[str]:
+    """Return a warning when fewer comments than `wanted` were read, although there may be more."""
+    if page.comment_error is not None:
+        return [tr("Not all comments were read: {reason}", reason=page.comment_error.text)]
+    return short_list_warning(len(page.comments), wanted, page.complete)
 
 
 def search_words(keyword: str) -> str:

@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,8 +14,8 @@ import anyio
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser.pages import Pages
 from dyber_kit.browser.visits import STALL_SECONDS, Paths, Snapshot, Visit
-from dyber_kit.browser.walls import Wall
 from dyber_kit.language import Text
+from dyber_kit.upstream.breaker import is_wall
 from playwright.async_api import Error, Response
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
@@ -55,14 +55,14 @@ class NotePage:
         comments: Comment objects, in the site's order.
         complete: Whether those are all the comments the site offers.
         total: The site's number of comments.
-        comment_wall: The wall that kept comments from loading, or None.
+        comment_error: The refusal that kept comments from loading, or None.
     """
 
     note: dict[str, Any]
     comments: list[Any]
     complete: bool
     total: int | None
-    comment_wall: Wall | None = None
+    comment_error: ServiceError | None = None
 
 
 class SiteReader:
@@ -144,25 +144,18 @@ class SiteReader:
 
         With `replies`, the replies behind "show more" are loaded too, from the comment at position `first` on.
         """
-        async with self.visit_note(account, reference) as (visit, note):
-            total = number((note.get("interactInfo") or {}).get("commentCount"))
-            if total == 0:
-                return NotePage(note, [], True, 0)
-            if comments == 0:
-                return NotePage(note, [], False, total)
-            ended = await visit.grow(_comment_count, _comments_ended, comments)
-            if replies:
-                await _open_replies(visit, first, comments)
-            snapshot = await visit.snapshot()
-            listed = _comment_list(snapshot) if snapshot else []
-            wall = visit.part_wall or (WALLS.of_page(snapshot) if snapshot and not listed else None)
-            return NotePage(
-                note=note,
-                comments=listed[:comments],
-                complete=ended and len(listed) <= comments,
-                total=total,
-                comment_wall=None if ended else wall,
-            )
+        read: NotePage | None = None
+        try:
+            async with self.visit_note(account, reference) as (visit, note):
+                read = await _note_page(visit, note, comments, first if replies else None)
+                if read.comment_error is not None and is_wall(read.comment_error):
+                    # Visits pause only for an error that leaves the visit; the note is known all the same.
+                    raise read.comment_error
+        except ServiceError as error:
+            if read is None:
+                raise
+            return replace(read, comment_error=error)
+        return read
 
     @asynccontextmanager
     async def visit_note(
@@ -247,6 +240,31 @@ class SiteReader:
         """Open `url` in a page of `account`; see `Pages.visit`. The default of `seconds` is `page_seconds`."""
         async with self._pages.visit(account, url, paths, seconds or self.page_seconds) as visit:
             yield visit
+
+
+async def _note_page(visit: Visit, note: dict[str, Any], comments: int, replies_from: int | None) -> NotePage:
+    """Return the note of an open page with up to `comments` of its comments.
+
+    The replies of the comments from position `replies_from` on are loaded too, unless that is None.
+    """
+    total = number((note.get("interactInfo") or {}).get("commentCount"))
+    if total == 0:
+        return NotePage(note, [], True, 0)
+    if comments == 0:
+        return NotePage(note, [], False, total)
+    ended = await visit.grow(_comment_count, _comments_ended, comments)
+    if replies_from is not None:
+        await _open_replies(visit, replies_from, comments)
+    snapshot = await visit.snapshot()
+    listed = _comment_list(snapshot) if snapshot else []
+    wall = visit.part_wall or (WALLS.of_page(snapshot) if snapshot and not listed else None)
+    return NotePage(
+        note=note,
+        comments=listed[:comments],
+        complete=ended and len(listed) <= comments,
+        total=total,
+        comment_error=wall.error() if wall and not ended else None,
+    )
 
 
 def visitor_of(snapshot: Snapshot) -> list[dict[str, Any] | None] | None:

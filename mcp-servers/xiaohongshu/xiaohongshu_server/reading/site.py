@@ -169,8 +169,8 @@ class Site:
             read = self._parser.comments(page.comments, include_replies, now)
             detail.comments = [comment.shown(verbose) for comment in read]
             detail.comments_complete = page.complete
-            if page.comment_wall is not None:
-                reason = page.comment_wall.error().text
+            if page.comment_error is not None:
+                reason = page.comment_error.text
                 detail.warnings.append(tr("Not all comments were loaded: {reason}", reason=reason))
             elif comments and not detail.comments and not page.complete:
                 detail.warnings.append(tr("The comments did not load; the note itself is complete"))
@@ -195,8 +195,8 @@ class Site:
         async def load(start: int, target: int) -> Listing[Comment]:
             page = await self._reader.note(account, reference, target, include_replies, start)
             if len(page.comments) <= start and not page.complete:
-                if page.comment_wall is not None:
-                    raise page.comment_wall.error()
+                if page.comment_error is not None:
+                    raise page.comment_error
                 raise ServiceError(
                     ErrorCode.TIMEOUT,
                     tr_lazy("The comments did not load"),
