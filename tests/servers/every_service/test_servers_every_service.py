@@ -58,7 +58,9 @@ def oversized(answer: BaseModel, chars: int) -> Iterator[tuple[str, BaseModel]]:
     for name, value in answer:
         field_info = type(answer).model_fields[name]
         if isinstance(value, list) and value:
-            yield name, answer.model_copy(update={name: value * (2 * chars // len(to_json(value)) + 1)})
+            # A warning can be a text that is translated when it is written, so its length is that of the written text.
+            written = answer.model_dump(mode="json")[name]
+            yield name, answer.model_copy(update={name: value * (2 * chars // len(to_json(written)) + 1)})
         elif isinstance(value, str) and field_info.annotation in (str, str | None):
             yield name, answer.model_copy(update={name: "长" * chars})
 
