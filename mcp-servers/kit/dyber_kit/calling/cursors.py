@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 
 from dyber_kit.errors import ErrorCode, ServiceError
-from dyber_kit.language import tr_lazy
+from dyber_kit.language import Text, tr_lazy
 
 #: Longest cursor accepted; give a tool's `cursor` argument this `max_length`.
 MAX_CURSOR_CHARS = 1000
@@ -113,7 +113,7 @@ def fit_answer(answer: Answer, max_chars: int) -> Answer:
     fields = type(answer).model_fields
     if "truncated" not in fields or getattr(answer, "next_cursor", None):
         raise too_large(size, max_chars)
-    values: dict[str, Any] = {name: getattr(answer, name) for name in fields}
+    values: dict[str, Any] = {name: _translated(getattr(answer, name)) for name in fields}
     values["truncated"] = True
     excess = size - max_chars + len("false") - len("true")
     sizes = {name: len(to_json(value).decode()) for name, value in values.items()}
@@ -133,6 +133,13 @@ def fit_answer(answer: Answer, max_chars: int) -> Answer:
     if answer_chars(shorter) > max_chars:
         raise too_large(size, max_chars)
     return shorter
+
+
+def _translated(value: Any) -> Any:
+    """Return a value of an answer with its texts in the language of the request, as they are written."""
+    if isinstance(value, list):
+        return [_translated(item) for item in value]
+    return str(value) if isinstance(value, Text) else value
 
 
 def _cut(text: str, excess: int) -> str:
