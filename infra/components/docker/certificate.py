@@ -19,7 +19,7 @@ from messages import tr
 class CertificateFilesArgs:
     """`certificate` and `key` are PEM text, the server's own certificate first. `tls_names` is the text of the
     configuration's `tls.names`; a warning names each that the certificate lacks. `image` is the gateway's image,
-    `volume` its configuration volume."""
+    `volume` its configuration volume. `gateway` is its container, which is created first, as for `KeeperArgs`."""
 
     identity: defaults.StackIdentity
     image: Image
@@ -27,6 +27,7 @@ class CertificateFilesArgs:
     certificate: pulumi.Input[str]
     key: pulumi.Input[str]
     tls_names: pulumi.Input[str]
+    gateway: pulumi.Resource
 
 
 class CertificateFiles(pulumi.ComponentResource):
@@ -52,7 +53,9 @@ class CertificateFiles(pulumi.ComponentResource):
             args.identity,
             args.image,
             pulumi.ResourceOptions(
-                parent=self, depends_on=args.image.built_by, replace_on_changes=defaults.REPLACE_ON_CHANGES
+                parent=self,
+                depends_on=[*args.image.built_by, args.gateway],
+                replace_on_changes=defaults.REPLACE_ON_CHANGES,
             ),
             volumes={CONFIGURATION_VOLUME: args.volume},
             uploads=[containers.staged(path, text) for path, text in contents.items()],
@@ -69,13 +72,15 @@ class CertificateFiles(pulumi.ComponentResource):
 class KeeperArgs:
     """`keeper` comes from infra.parts.certificate. `image` is the gateway's image, `volume` the name of its
     configuration volume on the engine, `network` the name of the network from which the ACME authority can be
-    reached."""
+    reached. `gateway` is the gateway's container: it is created first, because the engine fills a new volume from the
+    image, and fails if two containers make it do so at the same time."""
 
     identity: defaults.StackIdentity
     image: Image
     keeper: Server
     volume: pulumi.Input[str]
     network: pulumi.Input[str]
+    gateway: pulumi.Resource
 
 
 class SelfSignedCertificate(pulumi.ComponentResource):
@@ -116,6 +121,7 @@ def _keeper(args: KeeperArgs, opts: pulumi.ResourceOptions) -> docker.Container:
         opts,
         networks={EDGE: args.network},
         volumes={CONFIGURATION_VOLUME: args.volume},
+        depends_on=[args.gateway],
     )
 
 

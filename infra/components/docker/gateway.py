@@ -138,6 +138,7 @@ class Gateway(pulumi.ComponentResource):
                 certificate=files["certificateFile"],
                 key=files["keyFile"],
                 tls_names=tls_names(args.settings.gateway.server_names) or "\n",
+                gateway=self.container,
             ),
             pulumi.ResourceOptions(parent=self),
         )
@@ -154,7 +155,9 @@ class Gateway(pulumi.ComponentResource):
         """Declare the container that renews the certificate; for ACME it starts once the challenges can be answered."""
         tls = args.settings.gateway.tls
         if tls.source == "self-signed":
-            keeper = KeeperArgs(args.identity, args.image, certificate.self_signed(), volume.name, edge.name)
+            keeper = KeeperArgs(
+                args.identity, args.image, certificate.self_signed(), volume.name, edge.name, self.container
+            )
             SelfSignedCertificate(name, keeper, pulumi.ResourceOptions(parent=self))
         if tls.source == "acme":
             acme = certificate.acme(
@@ -163,7 +166,7 @@ class Gateway(pulumi.ComponentResource):
                 email=tls.acme_email or "",
                 authorities=gateway_inputs.tls_files(args.settings).get("acmeCaFile", ""),
             )
-            keeper = KeeperArgs(args.identity, args.image, acme, volume.name, edge.name)
+            keeper = KeeperArgs(args.identity, args.image, acme, volume.name, edge.name, self.container)
             AcmeCertificate(name, keeper, pulumi.ResourceOptions(parent=self, depends_on=challenge_responders))
 
     def _configuration(self, args: GatewayArgs, edge: docker.Network) -> pulumi.Output[dict[str, str]]:
