@@ -227,7 +227,7 @@ async def test_the_author_of_a_comment_is_opened_by_the_token_of_the_comment(cli
         (f"{data.CLOSED_USER}:{data.USER_TOKEN}", "ACCESS_RESTRICTED", "违规"),
         ("5f" + "9" * 22, "NOT_FOUND", "xsec_token"),
         ("https://example.com/user/profile/" + data.USER, "INVALID_ARGUMENT", "不属于小红书"),
-        (f"https://www.xiaohongshu.com/explore/{data.NORMAL_NOTE}", "INVALID_ARGUMENT", "用户编号"),
+        (f"https://www.xiaohongshu.com/explore/{data.NORMAL_NOTE}", "INVALID_ARGUMENT", "不是用户主页"),
     ],
 )
 async def test_the_error_for_a_user_that_cannot_be_read_gives_the_reason(client, user, code, shown):
