@@ -109,6 +109,18 @@ class Part(Generic[Kept, Entry, Shown]):
     listing: Kept
 
     @property
+    def fields(self) -> dict[str, Any]:
+        """Return what answers with a list have in common: `items`, `count`, `complete`, `next_cursor` and so on."""
+        return {
+            "items": self.items,
+            "count": len(self.items),
+            "complete": self.complete,
+            "next_cursor": self.next_cursor,
+            "source": self.source,
+            "fetched_at": self.listing.fetched_at,
+        }
+
+    @property
     def is_missing(self) -> bool:
         """Return whether the platform loaded nothing here, although it did not say that there is no more."""
         return not self.items and not self.complete

@@ -219,6 +219,14 @@ async def test_a_part_has_its_entries_as_they_are_shown_and_with_all_fields():
     assert (part.items, part.entries) == (["A"], [Post(name="a")])
 
 
+async def test_a_part_has_the_fields_that_answers_have_in_common():
+    part = await memory().part(Site("ab").listed(), "", 1, same)
+    assert part.fields == {
+        "items": [Post(name="a")], "count": 1, "complete": False, "next_cursor": part.next_cursor,
+        "source": "browser", "fetched_at": part.listing.fetched_at,
+    }  # fmt: skip
+
+
 async def test_a_part_that_the_platform_did_not_load_is_missing():
     kept, site = memory(), Site("abcdef", loaded_at_most=2)
     first = await kept.part(site.listed(), "", 2, same)
