@@ -9,13 +9,13 @@ from typing import Any, Literal
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser.logins import Code, Logins, Progress
 from dyber_kit.browser.pages import Pages
+from dyber_kit.times import stamp
 from dyber_kit.upstream.sharing import SharedWork
+from dyber_kit.upstream.values import plain
 
 from xiaohongshu_server.browsing.walls import LOGIN_NEXT_STEP
 from xiaohongshu_server.login.page import LOGIN
 from xiaohongshu_server.model.answers import LoginStatus
-from xiaohongshu_server.model.times import china_time
-from xiaohongshu_server.reading.parse import stamp, text
 from xiaohongshu_server.reading.reader import SiteReader
 from xiaohongshu_server.texts import tr
 
@@ -57,7 +57,7 @@ class Accounts:
                 logged_in=False,
                 login_pending=True,
                 login_step=progress.step,
-                login_expires_at=china_time(progress.expires_at),
+                login_expires_at=stamp(progress.expires_at),
                 next_step=self._advice(progress),
             )
         try:
@@ -91,7 +91,7 @@ class Accounts:
             account,
             logged_in=None,
             risk=_RISKS[error.code],
-            paused_until=china_time(until),
+            paused_until=stamp(until),
             next_step=tr("{message}. {next_step}", message=error.message, next_step=error.next_step),
         )
 
@@ -101,13 +101,13 @@ class Accounts:
         user = user or {}
         written = self._pages.session_stamp(account)
         if "risk" not in more and (pause := self._pages.pause(account)) is not None:
-            more |= {"risk": _RISKS[pause.code], "paused_until": china_time(pause.until)}
+            more |= {"risk": _RISKS[pause.code], "paused_until": stamp(pause.until)}
         return LoginStatus(
             account=account,
             logged_in=logged_in,
-            nickname=text(user.get("nickname")) or None,
+            nickname=plain(user.get("nickname")) or None,
             user_id=user.get("userId") or user.get("user_id"),
             session_age_s=max(0, int(time.time() - written / 1e9)) if written else None,
-            checked_at=stamp(datetime.now(UTC)),
+            checked_at=stamp(),
             **more,
         )

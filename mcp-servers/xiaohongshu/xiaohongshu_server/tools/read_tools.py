@@ -11,6 +11,7 @@ from dyber_kit import AccountName, tool
 from dyber_kit.browser.login_steps import PROOFS, Step
 from dyber_kit.calling.cursors import MAX_CURSOR_CHARS
 from dyber_kit.calling.tools import ToolDeclaration
+from dyber_kit.times import stamp
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, ImageContent, TextContent
 from pydantic import Field
@@ -30,7 +31,6 @@ from xiaohongshu_server.model.answers import (
     UserList,
 )
 from xiaohongshu_server.model.filters import Distance, NoteType, PublishTime, Scope, SearchFilters, Sort, Tab
-from xiaohongshu_server.model.times import china_time
 from xiaohongshu_server.reading.site import ME, Site
 from xiaohongshu_server.texts import tr
 
@@ -179,7 +179,7 @@ async def login_code(accounts: Accounts, account: str) -> CallToolResult:
         logged_in=False,
         url=code.url,
         replaced=code.replaced is not None,
-        expires_at=china_time(code.expires_at),
+        expires_at=stamp(code.expires_at),
         next_step=tr(
             "{notice}Let the user scan the code with the Xiaohongshu app and confirm on the phone, then look with "
             "xhs_login_status; do not get another code before that. When the picture cannot be seen, put the drawing "
