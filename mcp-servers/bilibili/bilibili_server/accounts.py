@@ -10,13 +10,13 @@ from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser.login_steps import PROOFS, LoginPage, Step
 from dyber_kit.browser.logins import Logins, Progress
 from dyber_kit.browser.pages import Pages
-from dyber_kit.times import iso_local
+from dyber_kit.times import iso_local, stamp
 from dyber_kit.upstream.sharing import SharedWork
 from mcp.types import CallToolResult, ImageContent, TextContent
 
 from bilibili_server.browsing.walls import LOGIN_STEP
 from bilibili_server.model.answers import LoginCode, LoginStatus
-from bilibili_server.reading.parse import Parser, stamp
+from bilibili_server.reading.parse import Parser
 from bilibili_server.reading.reader import SiteReader
 from bilibili_server.texts import tr
 

@@ -1,10 +1,10 @@
-"""Defines the answers of the tools; these docstrings are for people, since agents see only the types (`schema`)."""
+"""Defines the answers of the tools; these docstrings are for people, since agents see only names and types."""
 
 from __future__ import annotations
 
 from typing import Literal, Self
 
-from bilibili_server.model.schema import Answer, Item
+from dyber_kit.answer_models import Answer, Item, Notice
 
 Source = Literal["browser", "web", "cache"]
 
@@ -76,7 +76,7 @@ class List(Answer):
     count: int
     complete: bool
     next_cursor: str | None = None
-    warnings: list[str] = []
+    warnings: list[Notice] = []
     source: Source
     fetched_at: str
 
@@ -178,7 +178,7 @@ class VideoDetail(Answer):
     cover: str | None = None
     comments: list[Comment] = []
     comments_complete: bool = False
-    warnings: list[str] = []
+    warnings: list[Notice] = []
     source: Source = "browser"
     fetched_at: str
 
@@ -197,7 +197,7 @@ class Subtitle(Answer):
     total: int
     link: str | None = None
     next_cursor: str | None = None
-    warnings: list[str] = []
+    warnings: list[Notice] = []
     source: Source
     fetched_at: str
 
@@ -217,7 +217,7 @@ class User(Answer):
     videos: list[Video]
     complete: bool
     next_cursor: str | None = None
-    warnings: list[str] = []
+    warnings: list[Notice] = []
     source: Source
     fetched_at: str
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dyber_kit.browser.pages import Pages
+from dyber_kit.reading.memory import Memory
 from pydantic import BaseModel
 
 from bilibili_server.config import SiteSettings
 from bilibili_server.model.references import VideoReference, first_link, is_short_link, parse_user, parse_video
 from bilibili_server.reading.http import HttpReader
-from bilibili_server.reading.memory import Memory
 
 _LINK_SECONDS = 86_400.0
 
