@@ -9,14 +9,15 @@ from typing import Any, Literal
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser.logins import Code, Logins, Progress
 from dyber_kit.browser.pages import Pages
-from dyber_kit.times import iso_local
+from dyber_kit.times import iso_local, stamp
 from dyber_kit.upstream.sharing import SharedWork
+from dyber_kit.upstream.values import Json
 
 from douyin_server.browsing.platform import LOGIN
 from douyin_server.browsing.walls import LOGIN_NEXT_STEP
 from douyin_server.model.answers import LoginStatus
 from douyin_server.reading.pages import PageReader
-from douyin_server.reading.parse import Json, Parser, stamp
+from douyin_server.reading.parse import Parser
 
 Risk = Literal["ok", "captcha", "limited", "restricted"]
 
@@ -104,6 +105,6 @@ class Accounts:
             nickname=named.name or None,
             user_ref=named.user_ref or None,
             session_age_s=max(0, int(time.time() - written / 1e9)) if written else None,
-            fetched_at=stamp(datetime.now(UTC)),
+            fetched_at=stamp(),
             **more,
         )

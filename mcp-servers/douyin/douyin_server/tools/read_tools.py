@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from dyber_kit import AccountName, tool
 from dyber_kit.calling.cursors import MAX_CURSOR_CHARS
 from dyber_kit.calling.tools import ToolDeclaration
-from dyber_kit.times import iso_local
+from dyber_kit.times import iso_local, stamp
 from mcp.types import CallToolResult, ImageContent, TextContent
 from pydantic import Field
 
@@ -29,7 +28,6 @@ from douyin_server.model.answers import (
     VideoList,
 )
 from douyin_server.model.filters import Board, PublishTime, SearchFilters, Sort
-from douyin_server.reading.parse import stamp
 from douyin_server.reading.site import Site
 from douyin_server.texts import tr
 
@@ -152,7 +150,7 @@ def read_tools(site: Site, accounts: Accounts) -> list[ToolDeclaration]:
 async def login_code(accounts: Accounts, account: str) -> CallToolResult:
     """Return a QR code as a picture and as text, with its structured description."""
     account, code = await accounts.code(account)
-    now = stamp(datetime.now(UTC))
+    now = stamp()
     if code is None:
         step = tr("The account is logged in already; no scan is needed")
         answer = LoginCode(account=account, logged_in=True, next_step=step, fetched_at=now)
