@@ -10,6 +10,7 @@ from dyber_kit.browser.logins import Logins
 from dyber_kit.browser.pages import Pages
 from dyber_kit.browser.pool import BrowserPool, BrowserSettings
 from dyber_kit.browser.sessions import SessionStore
+from dyber_kit.reading.memory import Memory
 from dyber_kit.upstream.api.quotas import Quota
 from dyber_kit.upstream.cache import Cache
 from dyber_kit.upstream.privacy import Privacy
@@ -23,7 +24,6 @@ from weibo_server.login.page import login_page
 from weibo_server.reading.hot import HotReader
 from weibo_server.reading.links import Links
 from weibo_server.reading.lists import ListReader
-from weibo_server.reading.memory import Memory
 from weibo_server.reading.official import OfficialApi
 from weibo_server.reading.parse import Parser
 from weibo_server.reading.posts import PostReader

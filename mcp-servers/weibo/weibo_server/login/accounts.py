@@ -9,14 +9,13 @@ from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser.login_steps import LoginPage
 from dyber_kit.browser.logins import Code, Logins, Progress
 from dyber_kit.browser.pages import Pages
-from dyber_kit.times import iso_local
+from dyber_kit.times import iso_local, stamp
 from dyber_kit.upstream.sharing import SharedWork
 
 from weibo_server.browsing.platform import MOBILE_CONFIG, MOBILE_LIST
 from weibo_server.browsing.walls import LOGIN_STEP, WALLS
 from weibo_server.model.answers import LoginStatus, Risk
 from weibo_server.model.references import UserReference
-from weibo_server.reading.memory import stamp
 from weibo_server.reading.official import OfficialApi
 from weibo_server.reading.parse import Parser
 from weibo_server.reading.reader import SitePageVisit, SiteReader

@@ -12,7 +12,7 @@ from dyber_kit import AccountName, tool
 from dyber_kit.browser.login_steps import PROOFS
 from dyber_kit.calling.cursors import MAX_CURSOR_CHARS
 from dyber_kit.calling.tools import ToolDeclaration
-from dyber_kit.times import iso_local
+from dyber_kit.times import iso_local, stamp
 from mcp.types import CallToolResult, ImageContent, TextContent
 from pydantic import Field
 
@@ -23,7 +23,6 @@ from weibo_server.model.answers import AiSearch, CommentList, HotList, LoginCode
 from weibo_server.model.references import UserReference
 from weibo_server.reading.hot import MOST_HOT_WORDS, Board, HotReader
 from weibo_server.reading.lists import ListReader, Sort
-from weibo_server.reading.memory import stamp
 from weibo_server.reading.posts import CommentSort, PostReader
 from weibo_server.texts import tr
 
@@ -36,7 +35,7 @@ UserArgument = Annotated[
 ]
 Account = Annotated[str, AccountName(), Field(description="账号名；留空是第一个", max_length=32)]
 Cursor = Annotated[str, Field(description="上次的 next_cursor，其他参数不变", max_length=MAX_CURSOR_CHARS)]
-Verbose = Annotated[bool, Field(description="连同链接、编号、地区等")]
+Verbose = Annotated[bool, Field(description="每条再加 url、user_id、region、device、picture_urls、tags")]
 Limit = Annotated[int, Field(description="条数", ge=1, le=50)]
 Keyword = Annotated[str, Field(description="词，或 #话题#", min_length=1, max_length=100)]
 
