@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser.logins import Code, Logins, Progress
 from dyber_kit.browser.pages import Pages
-from dyber_kit.times import iso_local
+from dyber_kit.times import iso_local, stamp
 from dyber_kit.upstream.privacy import Privacy
 from dyber_kit.upstream.sharing import SharedWork
 
@@ -17,7 +17,6 @@ from zhihu_server.browsing.site import LOGIN_STEP, SiteReader
 from zhihu_server.config import SECRET_SETTING, ZhihuSettings
 from zhihu_server.model.answers import QuotaItem, Status
 from zhihu_server.official.api import OfficialApi, ToldQuota, title_of
-from zhihu_server.reading.common import now
 from zhihu_server.texts import tr, tr_lazy
 
 _RISKS = {
@@ -68,7 +67,7 @@ class Accounts:
         account = self._pages.account(account)
         answer = Status(
             source="official" if self._official.is_configured else "browser",
-            fetched_at=now(),
+            fetched_at=stamp(),
             official=self._official.is_configured,
             ask_allowed=self._settings.allow_ask and self._official.is_configured,
             quotas=[],

@@ -1,8 +1,11 @@
-"""Defines the answers of the tools; these docstrings are for people, since agents see only the names (`schema`)."""
+"""Defines the answers of the tools; these docstrings are for people, since agents see only names and types."""
 
 from __future__ import annotations
 
-from zhihu_server.model.schema import Answer, Item
+from dyber_kit.analysis.figures import Counted, Spread
+from dyber_kit.answer_models import Item
+
+from zhihu_server.model.schema import Answer
 
 
 class HotItem(Item):
@@ -221,22 +224,6 @@ class LoginCode(Answer):
     url: str | None = None
     expires_at: str | None = None
     next_step: str
-
-
-class Spread(Item):
-    """Describes a number over the answers that show it."""
-
-    n: int
-    median: float
-    p90: int
-    max: int
-
-
-class Counted(Item):
-    """Holds a word or a name, and in how many answers it is."""
-
-    name: str
-    count: int
 
 
 class TopAnswer(Item):

@@ -11,7 +11,7 @@ from typing import Annotated
 from dyber_kit import AccountName, tool
 from dyber_kit.calling.cursors import MAX_CURSOR_CHARS
 from dyber_kit.calling.tools import ToolDeclaration
-from dyber_kit.times import iso_local
+from dyber_kit.times import iso_local, stamp
 from mcp.types import CallToolResult, ImageContent, TextContent
 from pydantic import Field
 
@@ -30,7 +30,7 @@ from zhihu_server.model.answers import (
     User,
 )
 from zhihu_server.official.api import Model
-from zhihu_server.reading.common import Source, now
+from zhihu_server.reading.common import Source
 from zhihu_server.reading.contents import ContentReader
 from zhihu_server.reading.lists import Kind, ListReader, Period, Scope, Sort
 from zhihu_server.reading.questions import AnswerSort, QuestionReader
@@ -197,7 +197,7 @@ async def login_code(accounts: Accounts, account: str) -> CallToolResult:
     if code is None:
         answer = LoginCode(
             source="browser",
-            fetched_at=now(),
+            fetched_at=stamp(),
             account=account,
             logged_in=True,
             next_step=tr("The account is logged in; no code is needed"),
@@ -205,7 +205,7 @@ async def login_code(accounts: Accounts, account: str) -> CallToolResult:
         return CallToolResult(content=[], structured_content=answer.model_dump(mode="json"))
     answer = LoginCode(
         source="browser",
-        fetched_at=now(),
+        fetched_at=stamp(),
         account=account,
         logged_in=False,
         url=code.url,
