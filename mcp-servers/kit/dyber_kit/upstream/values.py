@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -34,7 +35,9 @@ def first(raw: Mapping[str, Any], *names: str) -> Any:
 
 
 def number(shown: Any) -> int | None:
-    """Return a count in any form that `parse_count` reads; None when there is no number."""
+    """Return a count in any form that `parse_count` reads, without a fraction; None when there is no number."""
+    if isinstance(shown, float):
+        shown = int(shown) if math.isfinite(shown) else None
     count = parse_count(shown)
     return count.value if count else None
 

@@ -25,7 +25,7 @@ def test_something_else_is_an_empty_object_and_an_empty_list(value):
 
 @pytest.mark.parametrize(
     ("shown", "expected"),
-    [("1.2万", 12_000), (7, 7), (7.0, 7), ("--", None), (-1, None), (float("nan"), None), (1e20, None), (True, None)],
+    [("1.2万", 12_000), (7, 7), (7.9, 7), ("--", None), (-1, None), (float("nan"), None), (1e20, 10**20), (True, None)],
 )
 def test_a_number_is_read_in_every_form_and_anything_else_is_none(shown, expected):
     assert number(shown) == expected
