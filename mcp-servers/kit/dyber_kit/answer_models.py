@@ -9,11 +9,12 @@
         items: list[Topic]
         warnings: list[Notice] = []
 
-A schema shows every field with its type, also those of nested items, and nothing else: no `$ref`, which many clients
-do not follow, and no titles and texts. A field that only some answers have, such as those with an argument `verbose`,
-can be declared with pydantic's `SkipJsonSchema`: schemas leave it out, and the argument's description names it.
-A service with many tools writes `schema_levels = 1` in the base of its answers: schemas then leave out the fields of
-nested items, which its README describes.
+A schema shows every field, also those of nested items, with the types of numbers, flags, lists and objects; a field
+without a type is a text. It shows nothing else: no `$ref`, which many clients do not follow, and no titles and texts. A
+field that only some answers have, such as those with an argument `verbose`, can be declared with pydantic's
+`SkipJsonSchema`: schemas leave it out, and the argument's description names it. A service with many tools writes
+`schema_levels = 1` in the base of its answers: schemas then leave out the fields of nested items, which its README
+describes.
 """
 
 from __future__ import annotations
@@ -114,7 +115,7 @@ class _Shapes:
 
     Args:
         resolve: Returns what a `$ref` leads to.
-        has_nulls: Whether values may be null; a schema shows these without a type.
+        has_nulls: Whether values may be null; these are shown without a type, too.
     """
 
     def __init__(self, resolve: Resolve, *, has_nulls: bool = False) -> None:
@@ -122,7 +123,7 @@ class _Shapes:
         self._has_nulls = has_nulls
 
     def of(self, rules: Schema, levels: int, outer: tuple[str, ...] = ()) -> Schema:
-        """Return the type of a value.
+        """Return the type of a value; {} for a text.
 
         Args:
             rules: The value's schema.
@@ -141,11 +142,11 @@ class _Shapes:
             return self._array(kind, levels, outer)
         if kind["type"] == "object":
             return self._object(kind, levels, outer)
-        return {"type": kind["type"]}
+        return {} if kind["type"] == "string" else {"type": kind["type"]}
 
     def _array(self, kind: Schema, levels: int, outer: tuple[str, ...]) -> Schema:
         entries = self.of(kind["items"], levels, outer)
-        return {"type": "array"} if entries == {"type": "object"} else {"type": "array", "items": entries}
+        return {"type": "array"} if entries in ({}, {"type": "object"}) else {"type": "array", "items": entries}
 
     def _object(self, kind: Schema, levels: int, outer: tuple[str, ...]) -> Schema:
         title = str(kind.get("title", ""))
@@ -154,6 +155,5 @@ class _Shapes:
             fields = {name: self.of(field, levels - 1, inner) for name, field in kind["properties"].items()}
             return {"type": "object", "properties": fields}
         values = kind.get("additionalProperties")
-        if isinstance(values, dict) and values:
-            return {"type": "object", "additionalProperties": self.of(values, levels, outer)}
-        return {"type": "object"}
+        shown = self.of(values, levels, outer) if isinstance(values, dict) and values else {}
+        return {"type": "object", "additionalProperties": shown} if shown else {"type": "object"}
