@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from dyber_kit import answer_models
 from dyber_kit.answer_models import Notice
+from pydantic import WithJsonSchema
 
-Source = Literal["official", "browser", "cache"]
+# Schemas do not name the values, which each of the tools would repeat; the README names them.
+Source = Annotated[Literal["official", "browser", "cache"], WithJsonSchema({"type": "string"})]
 
 
 class Answer(answer_models.Answer):
