@@ -9,22 +9,20 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from dyber_kit import AccountName, tool
-from dyber_kit.browser.login_steps import PROOFS
 from dyber_kit.calling.cursors import MAX_CURSOR_CHARS
 from dyber_kit.calling.tools import ToolDeclaration
-from dyber_kit.times import iso_local, stamp
-from mcp.types import CallToolResult, ImageContent, TextContent
+from dyber_kit.website.accounts import Accounts
+from mcp.types import CallToolResult
 from pydantic import Field
 
 from weibo_server.analysis.answers import Analysis
 from weibo_server.analysis.sampling import Sampler
-from weibo_server.login.accounts import Accounts
+from weibo_server.login.members import Members
 from weibo_server.model.answers import AiSearch, CommentList, HotList, LoginCode, LoginStatus, Post, PostList, User
 from weibo_server.model.references import UserReference
 from weibo_server.reading.hot import MOST_HOT_WORDS, Board, HotReader
 from weibo_server.reading.lists import ListReader, Sort
 from weibo_server.reading.posts import CommentSort, PostReader
-from weibo_server.texts import tr
 
 #: The name by which callers mean the user who is logged in.
 ME = "me"
@@ -44,7 +42,8 @@ Keyword = Annotated[str, Field(description="词，或 #话题#", min_length=1, m
 class Readers:
     """Holds what the tools ask."""
 
-    accounts: Accounts
+    accounts: Accounts[LoginStatus]
+    members: Members
     hot: HotReader
     lists: ListReader
     posts: PostReader
@@ -53,7 +52,7 @@ class Readers:
     async def user(self, user: str, account: str) -> UserReference:
         """Return the user that a caller names."""
         if user.strip() == ME:
-            return await self.accounts.me(account)
+            return await self.members.reference(account)
         return await self.posts.user_reference(user, account)
 
 
@@ -178,36 +177,6 @@ def login_tools(readers: Readers) -> list[ToolDeclaration]:
     @tool(title="微博扫码登录", read_only=True, open_world=True, idempotent=False)
     async def weibo_login_qrcode(account: Account = "") -> Annotated[CallToolResult, LoginCode]:
         """取登录二维码，给用户用微博 App 扫。未登录时才用；新码使旧码作废，等待时用 weibo_login_status 查看。"""
-        return await login_code(readers.accounts, account)
+        return await readers.accounts.code(account)
 
     return [weibo_login_status, weibo_login_qrcode]
-
-
-async def login_code(accounts: Accounts, account: str) -> CallToolResult:
-    """Return a QR code as a picture and as text, with its structured description."""
-    account, code = await accounts.code(account)
-    if code is None:
-        answer = LoginCode(
-            account=account, logged_in=True, next_step=tr("Already logged in; nothing to scan"), fetched_at=stamp()
-        )
-        return CallToolResult(content=[], structured_content=answer.model_dump(mode="json"))
-    next_step = tr(
-        "Let the user scan the code with Weibo's app and confirm on the phone, then look with weibo_login_status; do "
-        "not get another code before. Without pictures, show the text below unchanged in a monospaced block on a dark "
-        "background"
-    )
-    if code.replaced:
-        where = f" ({PROOFS[code.replaced]})" if code.replaced in PROOFS else ""
-        next_step = tr("The code of before is void{where}. {next_step}", where=where, next_step=next_step)
-    answer = LoginCode(
-        account=account,
-        logged_in=False,
-        replaced=code.replaced is not None,
-        expires_at=iso_local(code.expires_at),
-        next_step=next_step,
-        fetched_at=stamp(),
-    )
-    parts: list[ImageContent | TextContent] = [ImageContent(type="image", data=code.base64, mime_type="image/png")]
-    if code.text:
-        parts.append(TextContent(type="text", text=code.text))
-    return CallToolResult(content=parts, structured_content=answer.model_dump(mode="json"))

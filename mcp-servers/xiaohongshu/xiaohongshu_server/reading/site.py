@@ -14,6 +14,7 @@ from dyber_kit.reading.memory import Memory
 from dyber_kit.times import stamp
 from dyber_kit.upstream.cache import Cache
 from dyber_kit.upstream.values import Json, plain
+from dyber_kit.website.links import ShortLinks
 from pydantic import BaseModel
 
 from xiaohongshu_server.browsing.walls import WALLS
@@ -35,12 +36,10 @@ from xiaohongshu_server.model.references import (
     NoteReference,
     UserReference,
     first_link,
-    is_short_link,
     parse_note,
     parse_user,
 )
 from xiaohongshu_server.reading.hints import ORDERS, search_warnings, tab_warnings
-from xiaohongshu_server.reading.links import Links
 from xiaohongshu_server.reading.parse import Parser, comment_tokens, feed_tokens, user_tokens
 from xiaohongshu_server.reading.reader import SiteReader
 from xiaohongshu_server.reading.tokens import Tokens
@@ -79,7 +78,7 @@ class Site:
         self,
         reader: SiteReader,
         pages: Pages,
-        links: Links,
+        links: ShortLinks,
         parser: Parser,
         cache: Cache,
         site: SiteSettings,
@@ -273,18 +272,14 @@ class Site:
 
     async def note_reference(self, note: str) -> NoteReference:
         """Return the note that a caller names; without a token from the caller, the token last seen is used."""
-        if is_short_link(first_link(note), self._site.base_url):
-            note = await self._links.expand(note)
-        reference = parse_note(note, self._site.base_url)
+        reference = parse_note(await self._links.expand(first_link(note)), self._site.base_url)
         return NoteReference(reference.note_id, await self._tokens.token(reference), reference.source)
 
     async def user_reference(self, user: str, account: str = "") -> UserReference:
         """Return the user that a caller names; without a token from the caller, the token last seen is used."""
         if user.strip() == ME:
             return UserReference(await self._own_id(self._pages.account(account)))
-        if is_short_link(first_link(user), self._site.base_url):
-            user = await self._links.expand(user)
-        reference = parse_user(user, self._site.base_url)
+        reference = parse_user(await self._links.expand(first_link(user)), self._site.base_url)
         return UserReference(reference.user_id, await self._tokens.token(reference), reference.source)
 
     async def _own_id(self, account: str) -> str:
