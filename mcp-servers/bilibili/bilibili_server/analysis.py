@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime
-from statistics import median, quantiles
 
 from dyber_kit import ErrorCode, ServiceError
+from dyber_kit.analysis.figures import Spread, grouped, median_of, posting, spread
+from dyber_kit.times import local_day
 
-from bilibili_server.model.analysis import Analysis, Figures, TopAuthor, TopTag, TopVideo
+from bilibili_server.model.analysis import Analysis, TopAuthor, TopTag, TopVideo
 from bilibili_server.model.answers import Video
 from bilibili_server.reading.parse import seconds
 from bilibili_server.reading.site import Order, Site
@@ -19,7 +19,6 @@ from bilibili_server.texts import tr, tr_lazy
 MOST_SAMPLED = 50
 _COUNTS = ("views", "danmaku", "likes", "comments", "favorites")
 _TOP = 10
-_WEEKDAYS = ("周一", "周二", "周三", "周四", "周五", "周六", "周日")
 
 
 class Analyzer:
@@ -50,35 +49,29 @@ class Analyzer:
             subject, videos, total = profile.name, profile.videos, profile.videos_total
             source, fetched_at = profile.source, profile.fetched_at
         times = sorted(datetime.fromisoformat(video.date) for video in videos if video.date)
-        durations = [value for video in videos if (value := seconds(video.duration)) is not None]
-        weekdays = Counter(_WEEKDAYS[time.weekday()] for time in times)
-        hours = Counter(time.hour for time in times)
+        posted = posting(times)
         return Analysis(
             subject=subject,
             n=len(videos),
             total=total,
-            first=times[0].date().isoformat() if times else None,
-            last=times[-1].date().isoformat() if times else None,
+            first=local_day(times[0]) if times else None,
+            last=local_day(times[-1]) if times else None,
             figures={name: figures for name in _COUNTS if (figures := figures_of(videos, name))},
-            median_seconds=median(durations) if durations else None,
+            median_seconds=median_of(seconds(video.duration) for video in videos),
             top_videos=top_videos(videos),
             top_authors=top_authors(videos),
             top_tags=top_tags(videos),
-            by_weekday={day: weekdays[day] for day in _WEEKDAYS if weekdays[day]},
-            by_hour={str(hour): hours[hour] for hour in sorted(hours)},
+            by_weekday=posted.by_weekday,
+            by_hour=posted.by_hour,
             caveats=_caveats(videos, total, len(times), by_keyword=bool(keyword.strip()), order=order),
             source=source,
             fetched_at=fetched_at,
         )
 
 
-def figures_of(videos: Sequence[Video], name: str) -> Figures | None:
+def figures_of(videos: Sequence[Video], name: str) -> Spread | None:
     """Return the figures of a count; None when no video has it."""
-    values = [value for video in videos if (value := getattr(video, name)) is not None]
-    if not values:
-        return None
-    p90 = quantiles(values, n=10, method="inclusive")[-1] if len(values) > 1 else values[0]
-    return Figures(n=len(values), median=median(values), p90=round(p90, 1), max=max(values))
+    return spread(getattr(video, name) for video in videos)
 
 
 def top_videos(videos: Sequence[Video]) -> list[TopVideo]:
@@ -95,13 +88,15 @@ def top_videos(videos: Sequence[Video]) -> list[TopVideo]:
 
 def top_authors(videos: Sequence[Video]) -> list[TopAuthor]:
     """Return the users with more than one of the videos, those with the most first."""
-    by_author: dict[tuple[str, str | None], list[Video]] = defaultdict(list)
-    for video in videos:
-        if video.author:
-            by_author[video.author, video.mid].append(video)
+    by_author = grouped(videos, lambda video: [video.mid or video.author if video.author else None])
     authors = [
-        TopAuthor(name=name, mid=mid, videos=len(made), views=sum(video.views or 0 for video in made))
-        for (name, mid), made in by_author.items()
+        TopAuthor(
+            name=made[0].author or "",
+            mid=made[0].mid,
+            videos=len(made),
+            views=sum(video.views or 0 for video in made),
+        )
+        for made in by_author.values()
         if len(made) > 1
     ]
     return sorted(authors, key=lambda author: (-author.videos, -author.views))[:_TOP]
@@ -109,19 +104,9 @@ def top_authors(videos: Sequence[Video]) -> list[TopAuthor]:
 
 def top_tags(videos: Sequence[Video]) -> list[TopTag]:
     """Return the tags that more than one of the videos have, the most frequent first."""
-    by_tag: dict[str, list[Video]] = defaultdict(list)
-    for video in videos:
-        for tag in dict.fromkeys(video.tags):
-            by_tag[tag].append(video)
     tags = [
-        TopTag(
-            tag=tag,
-            videos=len(having),
-            median_views=median(views)
-            if (views := [video.views for video in having if video.views is not None])
-            else None,
-        )
-        for tag, having in by_tag.items()
+        TopTag(tag=tag, videos=len(having), median_views=median_of(video.views for video in having))
+        for tag, having in grouped(videos, lambda video: video.tags).items()
         if len(having) > 1
     ]
     return sorted(tags, key=lambda entry: (-entry.videos, entry.tag))[:_TOP]

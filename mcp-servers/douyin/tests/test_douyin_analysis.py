@@ -43,7 +43,7 @@ def test_times_are_counted_on_the_clock_of_china():
     posting = analyze(
         [video(1, published_at="2026-11-29T18:30:00+00:00")], "browser", NOW, ranked=False, partial=False
     ).posting
-    assert (posting.n, posting.by_hour[2], posting.by_weekday) == (1, 1, [1, 0, 0, 0, 0, 0, 0])
+    assert (posting.n, posting.by_hour, posting.by_weekday) == (1, {"2": 1}, {"周一": 1})
 
 
 def test_caveats_say_what_the_sample_does_not_show():

@@ -11,10 +11,11 @@ from statistics import median
 from typing import Any
 
 from dyber_kit import ErrorCode, ServiceError
+from dyber_kit.analysis.figures import Counted, median_of, most_frequent
 from dyber_kit.times import iso_utc
 from dyber_kit.upstream.text import parse_time
 
-from github_server.model.analysis import Analysis, CommitFigures, Counted, IssueFigures, ReleaseFigures
+from github_server.model.analysis import Analysis, CommitFigures, IssueFigures, ReleaseFigures
 from github_server.model.references import References
 from github_server.model.wire import WireCommit, WireIssue, WireLabel, WireRelease, WireRepository
 from github_server.reading.api import GitHub, listed, now, read_all
@@ -70,8 +71,8 @@ class Analyzer:
                 pulls=issue_figures(pulls, pulls=True),
                 commits=commit_figures(commits),
                 releases=release_figures(releases),
-                top_labels=_top(_label(label) for issue in both for label in issue.labels or []),
-                top_authors=_top(self._github.login(issue.user) for issue in both),
+                top_labels=most_frequent((_label(label) for issue in both for label in issue.labels or []), _TOP),
+                top_authors=most_frequent((self._github.login(issue.user) for issue in both), _TOP),
                 top_words=top_words([issue.title or "" for issue in both]),
                 warnings=_caveats(len(both), len(commits), sample, issues),
                 fetched_at=now(),
@@ -99,7 +100,6 @@ def issue_figures(issues: Sequence[WireIssue], *, pulls: bool) -> IssueFigures:
         created, closed = _time(issue.created_at), _time(issue.closed_at)
         if created and closed and closed >= created:
             hours.append((closed - created) / timedelta(hours=1))
-    comments = [issue.comments for issue in issues if issue.comments is not None]
     merged = sum(bool(issue.pull_request and issue.pull_request.get("merged_at")) for issue in issues)
     return IssueFigures(
         n=len(issues),
@@ -107,7 +107,7 @@ def issue_figures(issues: Sequence[WireIssue], *, pulls: bool) -> IssueFigures:
         closed=sum(issue.state == "closed" for issue in issues),
         merged=merged if pulls else None,
         median_hours_to_close=round(median(hours), 1) if hours else None,
-        median_comments=median(comments) if comments else None,
+        median_comments=median_of(issue.comments for issue in issues),
         first=iso_utc(min(times, default=None)),
         last=iso_utc(max(times, default=None)),
     )
@@ -147,13 +147,7 @@ def release_figures(releases: Sequence[WireRelease]) -> ReleaseFigures:
 def top_words(titles: Iterable[str]) -> list[Counted]:
     """Return the words with Latin letters that most titles have; each title counts once."""
     of_each = [{word.lower().rstrip(".-") for word in _WORD.findall(title)} for title in titles]
-    return _top((word for words in of_each for word in words - _STOP_WORDS), least=2)
-
-
-def _top(names: Iterable[str | None], least: int = 1) -> list[Counted]:
-    counted = Counter(name for name in names if name)
-    ranked = sorted(counted.items(), key=lambda entry: (-entry[1], entry[0]))
-    return [Counted(name=name, count=count) for name, count in ranked[:_TOP] if count >= least]
+    return most_frequent((word for words in of_each for word in words - _STOP_WORDS), _TOP, least=2)
 
 
 def _caveats(both: int, commits: int, sample: int, issues: Sequence[WireIssue]) -> list[str]:

@@ -20,6 +20,16 @@ def iso_local(time: datetime | None) -> str | None:
     return None if time is None else time.astimezone(SHANGHAI).isoformat(timespec="seconds")
 
 
+def stamp(time: datetime | None = None) -> str:
+    """Return a time as `iso_local` writes it; by default the present, for when an answer was read."""
+    return str(iso_local(time or datetime.now(UTC)))
+
+
+def local_day(time: datetime | None) -> str | None:
+    """Return the day of a time as `2026-11-29`, on the clock of the platforms' users; None stays None."""
+    return None if time is None else time.astimezone(SHANGHAI).date().isoformat()
+
+
 def next_midnight(time: datetime, zone: tzinfo = SHANGHAI) -> datetime:
     """Return the first midnight in a time zone after a time."""
     tomorrow = time.astimezone(zone).date() + timedelta(days=1)

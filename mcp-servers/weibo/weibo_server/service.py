@@ -6,6 +6,7 @@ from typing import Any
 
 from dyber_kit import ServiceApp, Settings
 from dyber_kit.browser.pool import BrowserSettings
+from dyber_kit.reading.memory import Memory
 from dyber_kit.upstream.api.quotas import Quota
 from dyber_kit.website.accounts import Accounts
 from dyber_kit.website.app import Website
@@ -19,7 +20,6 @@ from weibo_server.model.answers import LoginCode, LoginStatus
 from weibo_server.model.references import short_link_form
 from weibo_server.reading.hot import HotReader
 from weibo_server.reading.lists import ListReader
-from weibo_server.reading.memory import Memory
 from weibo_server.reading.official import OfficialApi
 from weibo_server.reading.parse import Parser
 from weibo_server.reading.posts import PostReader

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from dyber_kit import ServiceApp, Settings
 from dyber_kit.browser.pool import BrowserSettings
+from dyber_kit.times import stamp
+from dyber_kit.upstream.values import plain
 from dyber_kit.website.accounts import Accounts
 from dyber_kit.website.app import Website
 from dyber_kit.writes.flow import Writes
@@ -17,7 +18,7 @@ from xiaohongshu_server.config import SiteSettings
 from xiaohongshu_server.login.page import LOGIN
 from xiaohongshu_server.model.answers import LoginCode, LoginStatus
 from xiaohongshu_server.model.references import short_link_form
-from xiaohongshu_server.reading.parse import Parser, stamp, text
+from xiaohongshu_server.reading.parse import Parser
 from xiaohongshu_server.reading.reader import SiteReader
 from xiaohongshu_server.reading.site import Site
 from xiaohongshu_server.rest import rest_routes
@@ -50,10 +51,10 @@ def build_app(
         user = await reader.me(account)
         if user is None:
             return None
-        return {"nickname": text(user.get("nickname")) or None, "user_id": user.get("userId") or user.get("user_id")}
+        return {"nickname": plain(user.get("nickname")) or None, "user_id": user.get("userId") or user.get("user_id")}
 
     async def facts(_: str) -> dict[str, str]:
-        return {"checked_at": stamp(datetime.now(UTC))}
+        return {"checked_at": stamp()}
 
     accounts = Accounts(pages, website.logins, visitor, LoginStatus, LoginCode, facts)
     writer, pictures = SiteWriter(reader, config.creator_url), Pictures(config.uploads, website.metrics)

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from xiaohongshu_server.analysis.keywords import Keyword, keywords, words
 from xiaohongshu_server.analysis.statistics import SampleNote, analyze
 
 
@@ -89,13 +88,13 @@ def test_comment_themes_are_words_of_the_comments():
 def test_posting_times_are_in_chinas_time_zone():
     late = note(5, published_at=datetime(2026, 3, 1, 16, 30, tzinfo=UTC))
     posting = analyze([*COFFEE, late]).posting
-    assert (posting.by_hour[0], posting.by_hour[9]) == (1, 1)  # 16:30 and 01:00 UTC
-    assert posting.by_weekday == [2, 0, 0, 0, 0, 0, 0]  # both on Monday the 2nd
+    assert posting.by_hour == {"0": 1, "9": 1}  # 16:30 and 01:00 UTC
+    assert posting.by_weekday == {"周一": 2}  # both on Monday the 2nd
 
 
 def test_estimated_times_are_left_out_of_posting_times():
     posting = analyze(COFFEE).posting
-    assert (posting.n, sum(posting.by_hour), posting.by_hour[0]) == (1, 1, 0)
+    assert (posting.n, posting.by_hour) == (1, {"9": 1})
     assert posting.n_estimated == 1
 
 
@@ -143,16 +142,6 @@ def test_a_caveat_says_that_without_opened_notes_only_titles_are_known():
 def test_an_empty_sample_is_empty_and_not_an_error():
     analysis = analyze([])
     assert (analysis.sample.n, analysis.engagement, analysis.caveats) == (0, {}, ["样本为空，没有可分析的内容"])
-
-
-def test_a_word_that_a_text_repeats_has_more_weight():
-    ranked = keywords(["水温 水温 水温", "豆子", "豆子", "水温"], 5)
-    assert ranked == [Keyword("水温", 0.312, 2), Keyword("豆子", 0.25, 2)]
-
-
-@pytest.mark.parametrize("text", ["", "的 了 是", "https://example.com/a", "[笑哭R] @某人", "！！！", "🎉🎉"])
-def test_texts_without_content_have_no_words(text):
-    assert words(text) == []
 
 
 # These have no time zone, because Hypothesis adds it.

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 from dyber_kit import ErrorCode, ServiceError
+from dyber_kit.times import local_day
 from dyber_kit.upstream.privacy import Privacy
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,8 +22,7 @@ from xiaohongshu_server.model.references import (
     short_link_form,
     user_url,
 )
-from xiaohongshu_server.model.times import china_day
-from xiaohongshu_server.reading.parse import Parser, comment_tokens, counted, estimated_time, feed_tokens
+from xiaohongshu_server.reading.parse import Parser, comment_tokens, estimated_time, feed_tokens
 
 from tests.stand_in import xiaohongshu_data as data
 
@@ -35,7 +35,7 @@ PARSER = Parser(BASE, Privacy(False))
 
 
 def test_a_notes_time_is_estimated_from_its_id():
-    assert china_day(estimated_time("69ba1706" + "0" * 16, NOW)) == "2026-03-18"
+    assert local_day(estimated_time("69ba1706" + "0" * 16, NOW)) == "2026-03-18"
 
 
 def test_no_time_is_estimated_from_the_future():
@@ -142,14 +142,6 @@ def test_the_error_for_invalid_accounts_names_the_variable(value, monkeypatch):
 def test_accounts_have_the_order_of_the_variable(monkeypatch):
     monkeypatch.setenv("XHS_ACCOUNTS", "main, second")
     assert SiteSettings.from_environment(None).accounts == ("main", "second")
-
-
-def test_a_count_is_read_from_the_first_key_with_a_number():
-    info = {"shareCount": "", "sharedCount": "10万+"}
-    assert counted(info, shares="shareCount|sharedCount", likes="likedCount") == (
-        {"shares": 100_000, "likes": None},
-        ["shares"],
-    )
 
 
 def test_tokens_of_notes_and_authors_are_not_mixed_up():

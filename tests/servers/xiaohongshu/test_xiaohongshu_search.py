@@ -53,7 +53,7 @@ async def test_a_filter_that_leaves_nothing_gives_an_empty_list(client):
 
 
 async def test_the_error_for_a_page_without_the_panel_names_the_filter(client, monkeypatch):
-    monkeypatch.setattr("xiaohongshu_server.reading.reader._CLICK_MS", 500)
+    monkeypatch.setattr("xiaohongshu_server.reading.searches.CLICK_MS", 500)
     text = await client.refusal("xhs_search_notes", keyword="无筛选", scope="following")
     assert text.startswith("UPSTREAM_CHANGED：搜索页没有找到筛选“搜索范围：已关注”")
 

@@ -1,18 +1,11 @@
-"""Defines the answer of the analysis; these docstrings are for people, since agents see only the types (`schema`)."""
+"""Defines the answer of the analysis; these docstrings are for people, since agents see only names and types."""
 
 from __future__ import annotations
 
+from dyber_kit.analysis.figures import Spread
+from dyber_kit.answer_models import Answer, Item
+
 from bilibili_server.model.answers import Source
-from bilibili_server.model.schema import Answer, Item
-
-
-class Figures(Item):
-    """Holds figures of a count; `n` videos have it."""
-
-    n: int
-    median: float
-    p90: float
-    max: int
 
 
 class TopVideo(Item):
@@ -49,7 +42,7 @@ class Analysis(Answer):
     total: int | None = None
     first: str | None = None
     last: str | None = None
-    figures: dict[str, Figures]
+    figures: dict[str, Spread]
     median_seconds: float | None = None
     top_videos: list[TopVideo]
     top_authors: list[TopAuthor]

@@ -1,12 +1,11 @@
-"""Defines the answers of the tools; these docstrings are for people, since agents see only the types (`schema`)."""
+"""Defines the answers of the tools; these docstrings are for people, since agents see only names and types."""
 
 from __future__ import annotations
 
 from typing import Literal, Self
 
+from dyber_kit.answer_models import Answer, Item, Notice
 from dyber_kit.website.login_answers import LoginQrCode, LoginState
-
-from bilibili_server.model.schema import Answer, Item
 
 Source = Literal["browser", "web", "cache"]
 
@@ -78,7 +77,7 @@ class List(Answer):
     count: int
     complete: bool
     next_cursor: str | None = None
-    warnings: list[str] = []
+    warnings: list[Notice] = []
     source: Source
     fetched_at: str
 
@@ -180,7 +179,7 @@ class VideoDetail(Answer):
     cover: str | None = None
     comments: list[Comment] = []
     comments_complete: bool = False
-    warnings: list[str] = []
+    warnings: list[Notice] = []
     source: Source = "browser"
     fetched_at: str
 
@@ -199,7 +198,7 @@ class Subtitle(Answer):
     total: int
     link: str | None = None
     next_cursor: str | None = None
-    warnings: list[str] = []
+    warnings: list[Notice] = []
     source: Source
     fetched_at: str
 
@@ -219,7 +218,7 @@ class User(Answer):
     videos: list[Video]
     complete: bool
     next_cursor: str | None = None
-    warnings: list[str] = []
+    warnings: list[Notice] = []
     source: Source
     fetched_at: str
 

@@ -2,28 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from dyber_kit import ServiceError
-from dyber_kit.language import Text, text_from_json
-from pydantic import BaseModel
+from dyber_kit.answer_models import Notice
+from dyber_kit.reading.lists import Listing
+from pydantic import BaseModel, Field
 
 from bilibili_server.model.answers import Comment, Video, VideoDetail
-from bilibili_server.reading.memory import Listing
-
-#: A text in JSON, which callers with different languages may get.
-Problem = dict[str, Any] | str
-
-
-def problem_of(error: ServiceError) -> Problem:
-    """Return what happened, as it is kept."""
-    message = error.lazy_message
-    return message.to_json() if isinstance(message, Text) else message
-
-
-def problem_text(problem: Problem) -> str:
-    """Return a kept problem in the language of the current request."""
-    return str(text_from_json(problem))
 
 
 class UserPage(Listing[Video]):
@@ -38,21 +21,21 @@ class UserPage(Listing[Video]):
 
 
 class KeptVideo(BaseModel):
-    """Holds a video as it is kept, with what decides about warnings."""
+    """Holds a video as it is kept.
+
+    Attributes:
+        detail: The video with its comments, without warnings.
+        guest: Whether nobody was logged in.
+        warnings: What is missing in the comments.
+    """
 
     detail: VideoDetail
     guest: bool
-    comment_problem: Problem | None = None
+    warnings: list[Notice] = Field(default_factory=list)
 
 
 class VideoComments(Listing[Comment]):
-    """Holds the start of a video's comments.
-
-    Attributes:
-        guest: Whether nobody was logged in.
-        problem: Why further comments did not load, or None.
-    """
+    """Holds the start of a video's comments; `guest` says that nobody was logged in."""
 
     bvid: str
     guest: bool
-    problem: Problem | None = None

@@ -3,68 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable
 from typing import Any
 
-from dyber_kit.times import iso_local
+from dyber_kit.times import stamp
 from dyber_kit.upstream.privacy import Privacy
-from dyber_kit.upstream.text import clean_text, parse_count, parse_time
+from dyber_kit.upstream.values import Json, as_list, as_object, marked, moment, number, plain
 
 from bilibili_server.config import SiteSettings
-from bilibili_server.model.answers import Author, Comment, Hit, HotEntry, Reply, Video, VideoPart
+from bilibili_server.model.answers import Author, Comment, Hit, HotEntry, Reply, Video, VideoDetail, VideoPart
 from bilibili_server.model.references import user_url, video_url
-
-Json = Mapping[str, Any]
 
 _NAME_CHARS, _TITLE_CHARS, _DESCRIPTION_CHARS, _COMMENT_CHARS = 60, 200, 200, 1000
 _MOST_TAGS = 12
+_MOST_PARTS = 50
 _CLOCK = re.compile(r"(?:(\d+):)?(\d{1,3}):(\d{1,2})")
 _VALID_BVID = re.compile(r"BV[0-9A-Za-z]{10}")
-
-
-def as_object(value: Any) -> Json:
-    """Return the value when it is an object, else an empty one."""
-    return value if isinstance(value, dict) else {}
-
-
-def as_list(value: Any) -> list[Any]:
-    """Return the value when it is a list, else an empty one."""
-    return value if isinstance(value, list) else []
-
-
-def plain(value: Any, max_chars: int | None = None) -> str:
-    """Return a text whose angle brackets are meant literally, without invisible characters."""
-    return clean_text(value if isinstance(value, str) else "", max_chars, html=False).text
-
-
-def marked(value: Any, max_chars: int | None = None) -> str:
-    """Return a text of search results, in which the keyword is marked by tags, without the tags."""
-    return clean_text(value if isinstance(value, str) else "", max_chars).text
-
-
-def number(value: Any) -> int | None:
-    """Return a count that the site sent as a number or as text; None for `--`, negative numbers and so on."""
-    if isinstance(value, float):
-        value = int(value) if value == value and abs(value) < 1e15 else None
-    count = parse_count(value)
-    return count.value if count else None
 
 
 def identity(value: Any) -> str | None:
     """Return an id that the site sent as a number or as text; None for 0 and for everything else."""
     text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
     return text if text.isascii() and text.isdigit() and int(text) else None
-
-
-def moment(value: Any) -> str | None:
-    """Return a time that the site sent in seconds since 1970, on the clock of China."""
-    return iso_local(parse_time(value, datetime.now(UTC)))
-
-
-def stamp() -> str:
-    """Return the present time for answers."""
-    return iso_local(datetime.now(UTC)) or ""
 
 
 def seconds(value: Any) -> int | None:
@@ -225,6 +185,44 @@ class Parser:
             for item in map(as_object, items)
             if bvid_of(item)
         ]
+
+    def detail(self, video: Json, owner: Json, tags: Iterable[Any], comments_total: int | None) -> VideoDetail:
+        """Return a video without comments.
+
+        Args:
+            video: The site's object of the video.
+            owner: The site's object of its author, which has the number of fans.
+            tags: The site's objects of its tags.
+            comments_total: The number of comments, when their list has it.
+        """
+        stat, author = as_object(video.get("stat")), as_object(video.get("owner"))
+        bvid = bvid_of(video) or ""
+        parts = self.parts(video)
+        names = [plain(as_object(tag).get("tag_name"), 40) for tag in tags]
+        return VideoDetail(
+            bvid=bvid,
+            aid=identity(video.get("aid")),
+            url=video_url(bvid, self._settings),
+            title=plain(video.get("title"), _TITLE_CHARS),
+            author=self.author(author.get("name"), author.get("mid"), owner.get("fans")),
+            description=plain(video.get("desc")),
+            truncated=False,
+            category=plain(video.get("tname"), 40) or plain(video.get("tname_v2"), 40) or None,
+            tags=[name for name in names if name],
+            published_at=moment(video.get("pubdate")),
+            duration=clock(video.get("duration")),
+            views=number(stat.get("view")),
+            danmaku=number(stat.get("danmaku")),
+            likes=number(stat.get("like")),
+            coins=number(stat.get("coin")),
+            favorites=number(stat.get("favorite")),
+            shares=number(stat.get("share")),
+            comments_total=comments_total if comments_total is not None else number(stat.get("reply")),
+            parts=parts[:_MOST_PARTS],
+            parts_total=max(1, len(parts)),
+            cover=address(video.get("pic")),
+            fetched_at=stamp(),
+        )
 
     def parts(self, video: Json) -> list[VideoPart]:
         """Return the parts of a video with more than one."""

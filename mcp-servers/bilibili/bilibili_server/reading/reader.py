@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser.pages import Pages
 from dyber_kit.browser.visits import Paths, Snapshot, Visit
+from dyber_kit.upstream.values import Json, as_list, as_object, number
 
 from bilibili_server.browsing.platform import (
     COMMENT_CALLS,
@@ -30,7 +31,7 @@ from bilibili_server.browsing.platform import (
 from bilibili_server.browsing.walls import RISK, WALLS
 from bilibili_server.config import SiteSettings
 from bilibili_server.model.references import VideoReference, search_url, user_url, video_url
-from bilibili_server.reading.parse import Json, as_list, as_object, bvid_of, identity, number
+from bilibili_server.reading.parse import bvid_of, identity
 from bilibili_server.texts import tr_lazy
 
 _VIDEO: Paths = {

@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from dyber_kit import ErrorCode, ServiceError
+from dyber_kit.answer_models import Notice
 from dyber_kit.browser.pages import Pages
 from dyber_kit.calling.cursors import answer_chars, fit_items
+from dyber_kit.reading.lists import Listing, PagedList, SiteList
+from dyber_kit.reading.memory import Memory
+from dyber_kit.times import stamp
 from dyber_kit.upstream.cache import Cache
-from dyber_kit.upstream.text import clean_text
+from dyber_kit.upstream.values import as_object, number, plain
 
 from bilibili_server.config import SiteSettings
 from bilibili_server.model.answers import (
@@ -22,22 +26,10 @@ from bilibili_server.model.answers import (
     Video,
     VideoDetail,
 )
-from bilibili_server.model.references import VideoReference, user_url, video_url
+from bilibili_server.model.references import VideoReference, user_url
 from bilibili_server.reading.http import HttpReader
-from bilibili_server.reading.kept import KeptVideo, UserPage, VideoComments, problem_of, problem_text
-from bilibili_server.reading.memory import Listing, Memory
-from bilibili_server.reading.parse import (
-    Parser,
-    address,
-    as_object,
-    bvid_of,
-    clock,
-    identity,
-    moment,
-    number,
-    plain,
-    stamp,
-)
+from bilibili_server.reading.kept import KeptVideo, UserPage, VideoComments
+from bilibili_server.reading.parse import Parser, bvid_of
 from bilibili_server.reading.reader import SitePage, SiteReader, VideoPage
 from bilibili_server.reading.shares import Shares
 from bilibili_server.texts import tr, tr_lazy
@@ -62,7 +54,7 @@ _HOT_SECONDS = 180.0
 _SEARCH_SECONDS = 300.0
 _VIDEO_SECONDS = 600.0
 _USER_SECONDS = 1800.0
-_MOST_PARTS = 50
+_AS_GUEST = tr_lazy("Nobody is logged in; Bilibili shows guests only the first few comments")
 # Characters of an answer besides its list.
 _FRAME_CHARS = 2000
 # Characters for what is added when comments do not fit.
@@ -101,13 +93,13 @@ class Site:
         self._pages = pages
         self._parser = parser
         self._max_answer_chars = max_answer_chars
-        self._memory = Memory(cache, parser.names, settings.cache_seconds, max_answer_chars - _FRAME_CHARS)
+        self._memory = Memory(cache, parser.names, settings.cache_seconds, max_answer_chars, _FRAME_CHARS)
 
     async def hot(self, kind: HotKind, limit: int, cursor: str, verbose: bool, account: str = "") -> HotList:
         """Return entries of a hot list from `cursor` on."""
         account = self._pages.account(account)
 
-        async def load(target: int) -> Listing[HotEntry]:
+        async def load(_: int, target: int) -> Listing[HotEntry]:
             if kind == "hot_words":
                 async with self._pages.turn(account):
                     words = await self._http.hot_words(50)
@@ -122,21 +114,21 @@ class Site:
                 raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
             return Listing[HotEntry](items=entries, complete=complete, fetched_at=stamp())
 
-        part = await self._memory.part(
-            Listing[HotEntry], f"hot:{account}:{kind}", cursor, limit, MOST_HOT, _HOT_SECONDS, load,
-            lambda entry: entry.shown(verbose), lambda entry: entry.bvid or entry.keyword,
-            "web" if kind == "hot_words" else "browser",
-        )  # fmt: skip
-        if not part.items and not part.complete:
+        listed: SiteList[Listing[HotEntry], HotEntry] = SiteList(
+            Listing[HotEntry],
+            f"hot:{account}:{kind}",
+            MOST_HOT,
+            _HOT_SECONDS,
+            load,
+            identity=lambda entry: entry.bvid or entry.keyword,
+            source="web" if kind == "hot_words" else "browser",
+        )
+        part = await self._memory.part(listed, cursor, limit, lambda entry: entry.shown(verbose))
+        if part.is_missing:
             raise ServiceError(ErrorCode.TIMEOUT, tr_lazy("The rest of the list did not load"))
         return HotList(
-            items=part.items,
-            count=len(part.items),
-            complete=part.complete,
-            next_cursor=part.next_cursor,
+            **part.fields,
             kind=kind,
-            source=part.source,
-            fetched_at=part.listing.fetched_at,
         )
 
     async def search(
@@ -163,20 +155,15 @@ class Site:
             _check(read, found)
             return Listing[Hit](items=found, complete=read.last, total=read.total, fetched_at=stamp())
 
-        part = await self._memory.page_part(
-            Listing[Hit], f"search:{account}:{kind}:{word}:{keyword}", cursor, limit, _SEARCH_SECONDS, load,
-            lambda hit: hit.shown(verbose, count=count),
-        )  # fmt: skip
+        listed: PagedList[Listing[Hit], Hit] = PagedList(
+            Listing[Hit], f"search:{account}:{kind}:{word}:{keyword}", _SEARCH_SECONDS, load
+        )
+        part = await self._memory.page_part(listed, cursor, limit, lambda hit: hit.shown(verbose, count=count))
         return SearchResults(
-            items=part.items,
-            count=len(part.items),
+            **part.fields,
             total=part.listing.total,
-            complete=part.complete,
-            next_cursor=part.next_cursor,
             applied={"type": kind, **({"order": order} if kind == "video" else {})},
             warnings=_search_warnings(kind, order, part.items, count, part.complete),
-            source=part.source,
-            fetched_at=part.listing.fetched_at,
         )
 
     async def video(
@@ -193,25 +180,20 @@ class Site:
 
         async def load() -> KeptVideo:
             page = await self._reader.video(account, VideoReference(reference.video_id), comments)
-            error = page.comment_error
-            detail = self._detail(page)
-            missing = comments > 0 and not page.comments and not page.comments_complete
-            problem = problem_of(error) if error else "" if missing else None
-            return KeptVideo(detail=detail, guest=page.guest, comment_problem=problem)
+            detail = self._parser.detail(page.video, page.owner, page.tags, page.comments_total)
+            detail.comments = self._parser.comments(page.comments)
+            detail.comments_complete = page.comments_complete
+            return KeptVideo(detail=detail, guest=page.guest, warnings=_comment_warnings(page) if comments else [])
 
-        key = f"video:{account}:{reference.video_id}:{comments}"
+        key = f"{account}:{reference.video_id}:{comments}"
         kept, was_kept = await self._memory.kept(
-            KeptVideo, key, _VIDEO_SECONDS, load, keep=lambda read: read.comment_problem is None
+            KeptVideo, key, _VIDEO_SECONDS, load, keep=lambda read: not read.warnings
         )
         detail = kept.detail
         text = detail.description[:max_chars]
-        warnings = []
-        if kept.comment_problem:
-            warnings.append(tr("Comments were not read: {problem}", problem=problem_text(kept.comment_problem)))
-        elif kept.comment_problem is not None:
-            warnings.append(tr("The comments did not load; the rest is not affected"))
-        elif comments and kept.guest:
-            warnings.append(_guest_comments())
+        warnings = list(kept.warnings)
+        if comments and kept.guest and not warnings:
+            warnings.append(_AS_GUEST)
         shown = detail.model_copy(
             update={
                 "description": text,
@@ -227,7 +209,7 @@ class Site:
         fitting = fit_items([comment.shown(verbose) for comment in detail.comments], left)
         if len(fitting) < len(detail.comments):
             warnings.append(
-                tr(
+                tr_lazy(
                     "Only the first {count} comments fit into the answer; bilibili_get_comments reads the others",
                     count=len(fitting),
                 )
@@ -240,7 +222,7 @@ class Site:
         account = self._pages.account(account)
         reference = await self.shares.video(video, account)
 
-        async def load(target: int) -> Listing[Comment]:
+        async def load(_: int, target: int) -> VideoComments:
             page = await self._reader.video(account, VideoReference(reference.video_id), target)
             if not page.comments and not page.comments_complete:
                 if page.comment_error:
@@ -249,38 +231,35 @@ class Site:
             return VideoComments(
                 bvid=bvid_of(page.video) or reference.video_id,
                 guest=page.guest,
-                problem=problem_of(page.comment_error) if page.comment_error else None,
+                warnings=[_not_read(page.comment_error)] if page.comment_error else [],
                 items=self._parser.comments(page.comments),
                 complete=page.comments_complete,
                 total=page.comments_total,
                 fetched_at=stamp(),
             )
 
-        part = await self._memory.part(
-            VideoComments, f"comments:{account}:{reference.video_id}", cursor, limit, MOST_COMMENTS, _VIDEO_SECONDS,
-            load, lambda comment: comment.shown(verbose), lambda comment: comment.comment_id,
-        )  # fmt: skip
+        listed: SiteList[VideoComments, Comment] = SiteList(
+            VideoComments,
+            f"comments:{account}:{reference.video_id}",
+            MOST_COMMENTS,
+            _VIDEO_SECONDS,
+            load,
+            identity=lambda comment: comment.comment_id,
+        )
+        part = await self._memory.part(listed, cursor, limit, lambda comment: comment.shown(verbose))
         listing = part.listing
-        assert isinstance(listing, VideoComments)
-        warnings = [_guest_comments()] if listing.guest else []
-        if listing.problem:
-            warnings.append(tr("Comments were not read: {problem}", problem=problem_text(listing.problem)))
-        elif not part.items and not part.complete:
+        warnings = [_AS_GUEST, *listing.warnings] if listing.guest else list(listing.warnings)
+        if part.is_missing and not listing.warnings:
             raise ServiceError(ErrorCode.TIMEOUT, tr_lazy("The comments did not load"))
-        elif not part.items and part.listing.total:
+        if not part.items and part.complete and listing.total and not listing.warnings:
             warnings.append(
-                tr("No further comments loaded, although the site counts {total}", total=part.listing.total)
+                tr_lazy("No further comments loaded, although the site counts {total}", total=listing.total)
             )
         return Comments(
+            **part.fields,
             bvid=listing.bvid,
-            items=part.items,
-            count=len(part.items),
             total=part.listing.total,
-            complete=part.complete,
-            next_cursor=part.next_cursor,
             warnings=warnings,
-            source=part.source,
-            fetched_at=part.listing.fetched_at,
         )
 
     async def user(self, user: str, videos: int, cursor: str, verbose: bool, account: str = "") -> User:
@@ -288,15 +267,14 @@ class Site:
         account = self._pages.account(account)
         mid = await self.shares.user(user, account)
 
-        async def load(page: int) -> Listing[Video]:
+        async def load(page: int) -> UserPage:
             return await self._user_page(account, mid, page)
 
+        listed: PagedList[UserPage, Video] = PagedList(UserPage, f"user:{account}:{mid}", _USER_SECONDS, load)
         part = await self._memory.page_part(
-            UserPage, f"user:{account}:{mid}", cursor, max(videos, 1), _USER_SECONDS, load,
-            lambda video: video.shown(verbose, author=False),
-        )  # fmt: skip
+            listed, cursor, max(videos, 1), lambda video: video.shown(verbose, author=False)
+        )
         profile = part.listing
-        assert isinstance(profile, UserPage)
         items = part.items if videos else []
         warnings = [] if part.items else [tr("The user shows no videos")]
         if profile.fans is None:
@@ -337,42 +315,10 @@ class Site:
             following=number(read.relation.get("following")),
         )
 
-    def _detail(self, page: VideoPage) -> VideoDetail:
-        video, stat, owner = page.video, as_object(page.video.get("stat")), as_object(page.video.get("owner"))
-        bvid = bvid_of(video) or ""
-        parts = self._parser.parts(video)
-        tags = [plain(as_object(tag).get("tag_name"), 40) for tag in page.tags]
-        return VideoDetail(
-            bvid=bvid,
-            aid=identity(video.get("aid")),
-            url=video_url(bvid, self.settings),
-            title=plain(video.get("title"), 200),
-            author=self._parser.author(owner.get("name"), owner.get("mid"), page.owner.get("fans")),
-            description=plain(video.get("desc")),
-            truncated=False,
-            category=plain(video.get("tname"), 40) or plain(video.get("tname_v2"), 40) or None,
-            tags=[tag for tag in tags if tag],
-            published_at=moment(video.get("pubdate")),
-            duration=clock(video.get("duration")),
-            views=number(stat.get("view")),
-            danmaku=number(stat.get("danmaku")),
-            likes=number(stat.get("like")),
-            coins=number(stat.get("coin")),
-            favorites=number(stat.get("favorite")),
-            shares=number(stat.get("share")),
-            comments_total=page.comments_total if page.comments_total is not None else number(stat.get("reply")),
-            parts=parts[:_MOST_PARTS],
-            parts_total=max(1, len(parts)),
-            cover=address(video.get("pic")),
-            comments=self._parser.comments(page.comments),
-            comments_complete=page.comments_complete,
-            fetched_at=stamp(),
-        )
-
 
 def _keyword(value: str) -> str:
     """Return the words of a search. Raises ServiceError (INVALID_ARGUMENT) for a text without visible characters."""
-    words = " ".join(clean_text(value, html=False).text.split())
+    words = " ".join(plain(value).split())
     if not words:
         raise ServiceError(ErrorCode.INVALID_ARGUMENT, tr_lazy("keyword has no visible characters"), fields=["keyword"])
     return words
@@ -398,5 +344,14 @@ def _search_warnings(kind: SearchKind, order: Order, items: list[Hit], count: st
     return warnings
 
 
-def _guest_comments() -> str:
-    return tr("Nobody is logged in; Bilibili shows guests only the first few comments")
+def _comment_warnings(page: VideoPage) -> list[Notice]:
+    """Return a warning when comments that were asked for are missing."""
+    if page.comment_error is not None:
+        return [_not_read(page.comment_error)]
+    if not page.comments and not page.comments_complete:
+        return [tr_lazy("The comments did not load; the rest is not affected")]
+    return []
+
+
+def _not_read(error: ServiceError) -> Notice:
+    return tr_lazy("Comments were not read: {problem}", problem=error.lazy_message)

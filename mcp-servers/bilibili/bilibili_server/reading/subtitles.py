@@ -5,25 +5,17 @@ from __future__ import annotations
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser.pages import Pages
 from dyber_kit.calling.cursors import decode_cursor, encode_cursor
+from dyber_kit.reading.memory import Memory
+from dyber_kit.times import stamp
 from dyber_kit.upstream.cache import Cache
+from dyber_kit.upstream.values import Json, as_list, as_object, number, plain
 from pydantic import BaseModel
 
 from bilibili_server.browsing.walls import LOGIN_STEP, WALLS
 from bilibili_server.model.answers import Subtitle
 from bilibili_server.model.references import VideoReference, video_url
 from bilibili_server.reading.http import HttpReader
-from bilibili_server.reading.memory import Memory
-from bilibili_server.reading.parse import (
-    Json,
-    Parser,
-    as_list,
-    as_object,
-    bvid_of,
-    clock,
-    number,
-    plain,
-    stamp,
-)
+from bilibili_server.reading.parse import Parser, bvid_of, clock
 from bilibili_server.reading.reader import SiteReader, VideoPage
 from bilibili_server.reading.site import Site
 from bilibili_server.texts import tr, tr_lazy

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from douyin_server.model.schema import Answer, Item
+from dyber_kit.analysis.figures import Posting, Spread
+from dyber_kit.answer_models import Item
 
-
-class Spread(Item):
-    """Holds how one count is spread over the sample; `lower_bounds` counts values that the site shows as "10万+"."""
-
-    median: float
-    p90: int
-    max: int
-    n: int
-    lower_bounds: int | None = None
+from douyin_server.model.schema import Answer
 
 
 class TopVideo(Item):
@@ -39,14 +32,6 @@ class TagShare(Item):
     tag: str
     videos: int
     median_likes: float | None = None
-
-
-class Posting(Item):
-    """Counts the videos by hour and by weekday (Monday first), in China's time."""
-
-    n: int
-    by_hour: list[int]
-    by_weekday: list[int]
 
 
 class Analysis(Answer):

@@ -1,12 +1,13 @@
-"""Defines the answers of the tools; these docstrings are for people, since agents see only the types (`schema`)."""
+"""Defines the answers of the tools; these docstrings are for people, since agents see only names and types."""
 
 from __future__ import annotations
 
 from typing import Literal
 
+from dyber_kit.answer_models import Item
 from dyber_kit.website.login_answers import LoginQrCode, LoginState
 
-from douyin_server.model.schema import Answer, Item
+from douyin_server.model.schema import Answer
 
 VideoType = Literal["video", "images"]
 

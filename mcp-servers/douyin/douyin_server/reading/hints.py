@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
+from dyber_kit.answer_models import Notice
 from dyber_kit.times import SHANGHAI
 
 from douyin_server.model.answers import VideoSummary
 from douyin_server.model.filters import SearchFilters
-from douyin_server.texts import tr
+from douyin_server.texts import tr, tr_lazy
 
 # The age of a search's videos; a day is added for the difference between clocks.
 _PERIODS = {"day": timedelta(days=2), "week": timedelta(days=8), "half_year": timedelta(days=185)}
@@ -46,19 +47,19 @@ def search_warnings(
     return warnings
 
 
-def no_comments_warning(page_total: int | None, read: int, complete: bool) -> list[str]:
+def no_comments_warning(page_total: int | None, read: int, complete: bool) -> list[Notice]:
     """Return a warning when the site counts comments, but says that there are none to show."""
     if not complete or read or not page_total:
         return []
-    return [tr("Douyin counts {count} comments, but shows none; a login may show them", count=page_total)]
+    return [tr_lazy("Douyin counts {count} comments, but shows none; a login may show them", count=page_total)]
 
 
-def short_list_warning(read: int, wanted: int, complete: bool) -> list[str]:
+def short_list_warning(read: int, wanted: int, complete: bool) -> list[Notice]:
     """Return a warning when the site stopped before `wanted` entries and did not say that there are no more."""
     if complete or read >= wanted:
         return []
     return [
-        tr("Only {count} were loaded, and Douyin did not say that these are all; a login shows more", count=read)
+        tr_lazy("Only {count} were loaded, and Douyin did not say that these are all; a login shows more", count=read)
         if read
-        else tr("Nothing was loaded, and Douyin did not say that there is nothing; log in and try again")
+        else tr_lazy("Nothing was loaded, and Douyin did not say that there is nothing; log in and try again")
     ]

@@ -14,6 +14,7 @@ from dyber_kit.browser.platforms import Platform
 from dyber_kit.browser.visits import Snapshot, Visit, visiting
 from dyber_kit.browser.walls import platform_words
 from dyber_kit.upstream.breaker import is_wall
+from dyber_kit.upstream.values import Json, as_list, as_object, number
 
 from douyin_server.browsing.platform import (
     COMMENTS_CALL,
@@ -30,7 +31,7 @@ from douyin_server.browsing.platform import (
 from douyin_server.browsing.walls import WALLS
 from douyin_server.model.filters import SearchFilters
 from douyin_server.model.references import References, UserReference, VideoReference
-from douyin_server.reading.parse import Json, as_list, as_object, id_of, number
+from douyin_server.reading.parse import id_of
 from douyin_server.reading.search_answers import VERIFY, SearchAnswers
 
 # A login box counts as a refusal when the data of an open page has not come for this long.

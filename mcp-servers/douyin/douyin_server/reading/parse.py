@@ -6,17 +6,16 @@ import re
 from datetime import datetime
 from typing import Any, Literal
 
-from dyber_kit.times import SHANGHAI, iso_local
+from dyber_kit.times import iso_local, local_day, stamp
 from dyber_kit.upstream.privacy import Privacy
-from dyber_kit.upstream.text import clean_text, parse_count, parse_time
+from dyber_kit.upstream.text import parse_time
+from dyber_kit.upstream.values import Json, as_list, as_object, counted, moment, number, plain
 
 from douyin_server.model.answers import Author, Comment, HotEntry, User, Video, VideoSummary
 from douyin_server.model.references import References, is_user_id, is_video_id
 
 _SUMMARY_CHARS = 120
 _TAG = re.compile(r"#([^#\s]+)")
-
-Json = dict[str, Any]
 
 
 class Parser:
@@ -39,7 +38,7 @@ class Parser:
     def video(self, aweme: Json, max_chars: int, verbose: bool, now: datetime) -> Video:
         """Return the video of the site's object, without comments."""
         video_id = id_of(aweme)
-        described = clean_text(aweme.get("desc"), html=False).text
+        described = plain(aweme.get("desc"))
         author = as_object(aweme.get("author"))
         counts, lower_bounds = counted(
             as_object(aweme.get("statistics")), likes="digg_count", comments_total="comment_count",
@@ -62,7 +61,7 @@ class Parser:
             music=self._music(aweme),
             cover=_first_link(as_object(aweme.get("video")).get("cover")) if verbose else None,
             images=images if verbose and images else None,
-            published_at=iso_local(parse_time(aweme.get("create_time"), now)),
+            published_at=moment(aweme.get("create_time"), now),
             location=self._location(aweme),
             fetched_at=stamp(now),
         )
@@ -73,11 +72,11 @@ class Parser:
             Comment(
                 comment_id=str(comment.get("cid") or ""),
                 author=self._name(as_object(comment.get("user"))),
-                content=text(comment.get("text")),
+                content=plain(comment.get("text")),
                 likes=number(comment.get("digg_count")),
                 replies=number(comment.get("reply_comment_total")) or None,
                 pictures=len(as_list(comment.get("image_list"))) or None,
-                date=iso_local(parse_time(comment.get("create_time"), now)),
+                date=moment(comment.get("create_time"), now),
                 pinned=bool(comment.get("stick_position")),
                 user_ref=self._user_ref(as_object(comment.get("user"))),
                 location=self._location(comment),
@@ -96,8 +95,8 @@ class Parser:
             url="" if self._privacy.enabled else self._references.user_url(user_ref),
             name=self._name(user),
             douyin_id=self._douyin_id(user),
-            description=text(user.get("signature")),
-            verified=text(user.get("custom_verify") or user.get("enterprise_verify_reason")) or None,
+            description=plain(user.get("signature")),
+            verified=plain(user.get("custom_verify") or user.get("enterprise_verify_reason")) or None,
             location=self._location(user),
             **counts,
             lower_bounds=lower_bounds,
@@ -107,7 +106,7 @@ class Parser:
 
     def hot(self, entries: list[Any], now: datetime) -> list[HotEntry]:
         """Return the entries of a hot list; those without a word are left out."""
-        named = [(entry, word) for entry in map(as_object, entries) if (word := text(entry.get("word")))]
+        named = [(entry, word) for entry in map(as_object, entries) if (word := plain(entry.get("word")))]
         return [
             HotEntry(
                 rank=number(entry.get("position")) or place,
@@ -115,7 +114,7 @@ class Parser:
                 heat=number(entry.get("hot_value")) or None,
                 videos=number(entry.get("video_count")) or None,
                 url=self._references.hot_url(str(entry["sentence_id"])) if entry.get("sentence_id") else None,
-                since=iso_local(parse_time(entry.get("event_time"), now)),
+                since=moment(entry.get("event_time"), now),
                 cover=_first_link(entry.get("word_cover")),
             )
             for place, (entry, word) in enumerate(named, 1)
@@ -130,7 +129,7 @@ class Parser:
             as_object(aweme.get("statistics")), likes="digg_count", comments="comment_count",
             collects="collect_count", shares="share_count",
         )  # fmt: skip
-        described = clean_text(aweme.get("desc"), html=False).text
+        described = plain(aweme.get("desc"))
         published = parse_time(aweme.get("create_time"), now)
         author = as_object(aweme.get("author"))
         return VideoSummary(
@@ -139,7 +138,7 @@ class Parser:
             type=video_type(aweme),
             author=self._name(author) or None,
             seconds=seconds_of(aweme),
-            date=published.astimezone(SHANGHAI).date().isoformat() if published else None,
+            date=local_day(published),
             pinned=number(aweme.get("is_top")) == 1,
             lower_bounds=lower_bounds,
             published_at=iso_local(published),
@@ -151,12 +150,12 @@ class Parser:
         )
 
     def _music(self, aweme: Json) -> str | None:
-        title = text(as_object(aweme.get("music")).get("title"))
+        title = plain(as_object(aweme.get("music")).get("title"))
         # The title of a sound that a user made is "@" with the user's name.
         return None if self._privacy.enabled and title.startswith("@") else title or None
 
     def _name(self, user: Json) -> str:
-        return self._privacy.nickname(text(user.get("nickname"))) or ""
+        return self._privacy.nickname(plain(user.get("nickname"))) or ""
 
     def _user_ref(self, user: Json) -> str | None:
         user_ref = user.get("sec_uid")
@@ -164,38 +163,12 @@ class Parser:
 
     def _douyin_id(self, user: Json) -> str | None:
         short_id = str(user.get("short_id") or "")
-        return self._privacy.user_id(text(user.get("unique_id")) or (short_id if short_id != "0" else "") or None)
+        return self._privacy.user_id(plain(user.get("unique_id")) or (short_id if short_id != "0" else "") or None)
 
     def _location(self, raw: Json) -> str | None:
         if self._privacy.enabled:
             return None
-        return text(raw.get("ip_label") or raw.get("ip_location")).removeprefix("IP属地：") or None
-
-
-def counted(info: Json, **fields: str) -> tuple[dict[str, int | None], list[str]]:
-    """Return the counts by field, read from the site's keys, and the names of the fields that end in "+".
-
-    Several keys are separated by "|"; the first of them that holds a number is used.
-    """
-    values: dict[str, int | None] = {}
-    lower_bounds = []
-    for name, keys in fields.items():
-        count = next((parsed for key in keys.split("|") if (parsed := parse_count(info.get(key)))), None)
-        values[name] = count.value if count else None
-        if count and count.lower_bound:
-            lower_bounds.append(name)
-    return values, lower_bounds
-
-
-def number(shown: Any) -> int | None:
-    """Return a count, or None when there is no number."""
-    count = parse_count(shown)
-    return count.value if count else None
-
-
-def text(value: Any) -> str:
-    """Return the value as text without control and invisible characters."""
-    return clean_text(value, html=False).text
+        return plain(raw.get("ip_label") or raw.get("ip_location")).removeprefix("IP属地：") or None
 
 
 def id_of(aweme: Json) -> str:
@@ -206,8 +179,8 @@ def id_of(aweme: Json) -> str:
 
 def tags_of(aweme: Json) -> list[str]:
     """Return the hashtags of a video's object, each once."""
-    named = [text(as_object(extra).get("hashtag_name")) for extra in as_list(aweme.get("text_extra"))]
-    described = _TAG.findall(clean_text(aweme.get("desc"), html=False).text)
+    named = [plain(as_object(extra).get("hashtag_name")) for extra in as_list(aweme.get("text_extra"))]
+    described = _TAG.findall(plain(aweme.get("desc")))
     return list(dict.fromkeys(tag for tag in [*named, *described] if tag))
 
 
@@ -220,21 +193,6 @@ def seconds_of(aweme: Json) -> int | None:
     """Return the length of a video in whole seconds; sets of pictures have none."""
     milliseconds = number(as_object(aweme.get("video")).get("duration"))
     return round(milliseconds / 1000) if milliseconds and video_type(aweme) == "video" else None
-
-
-def stamp(now: datetime) -> str:
-    """Return the time of a reading in the form of every answer."""
-    return str(iso_local(now))
-
-
-def as_object(value: Any) -> Json:
-    """Return a JSON object, or an empty one for anything else."""
-    return value if isinstance(value, dict) else {}
-
-
-def as_list(value: Any) -> list[Any]:
-    """Return a JSON list, or an empty one for anything else."""
-    return value if isinstance(value, list) else []
 
 
 def _first_link(image: Any) -> str | None:

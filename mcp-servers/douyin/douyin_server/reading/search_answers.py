@@ -7,11 +7,12 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from dyber_kit.browser.walls import Wall
+from dyber_kit.upstream.values import Json, as_list, as_object
 from playwright.async_api import Error, Page, Response
 
 from douyin_server.browsing.platform import PLATFORM, SEARCH_CALLS
 from douyin_server.browsing.walls import WALLS
-from douyin_server.reading.parse import Json, as_list, as_object, id_of
+from douyin_server.reading.parse import id_of
 
 #: What the site writes in place of results when it wants a human verification.
 VERIFY = "verify_check"

@@ -14,12 +14,13 @@ from urllib.parse import urlsplit
 import httpx2
 from dyber_kit import ErrorCode, Metrics, ServiceError
 from dyber_kit.upstream.http import ENDPOINT, create_client
+from dyber_kit.upstream.values import Json, as_object
 
 from douyin_server.browsing.platform import DOMAINS
 from douyin_server.browsing.walls import WALLS
 from douyin_server.config import SiteSettings
 from douyin_server.model.references import VideoReference
-from douyin_server.reading.parse import Json, as_object, id_of
+from douyin_server.reading.parse import id_of
 from douyin_server.texts import tr_lazy
 
 # Other callers wait while a request is under way.

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from dyber_kit import ErrorCode, ServiceError
+from dyber_kit.answer_models import Notice
 from dyber_kit.browser.pages import Pages
 from dyber_kit.calling.cursors import answer_chars, fit_items
-from dyber_kit.times import iso_local
+from dyber_kit.reading.lists import Entry, Kept, Listing, Part, Shown, SiteList
+from dyber_kit.reading.memory import Memory
+from dyber_kit.times import stamp
 from dyber_kit.upstream.cache import Cache
-from dyber_kit.upstream.text import clean_text, parse_time
+from dyber_kit.upstream.text import clean_text
+from dyber_kit.upstream.values import Json, as_list, moment
 from dyber_kit.website.links import ShortLinks
+from pydantic import Field
 
 from douyin_server.analysis import analyze
 from douyin_server.config import SiteSettings
@@ -30,20 +36,18 @@ from douyin_server.model.answers import (
 )
 from douyin_server.model.filters import Board, SearchFilters
 from douyin_server.model.references import References, UserReference, VideoReference, first_link
+from douyin_server.model.schema import Answer
 from douyin_server.reading.hints import no_comments_warning, search_warnings, short_list_warning
-from douyin_server.reading.memory import Listing, Memory
 from douyin_server.reading.pages import PageReader, VideoPage
-from douyin_server.reading.parse import Json, Parser, as_list, stamp
+from douyin_server.reading.parse import Parser
 from douyin_server.reading.shares import Shares
-from douyin_server.texts import tr, tr_lazy
+from douyin_server.texts import tr_lazy
 
 #: Most entries of one list; each part of a list scrolls through all entries before it again.
 MAX_LISTED = 200
 _HOT_SECONDS = _SEARCH_SECONDS = 300.0
 _VIDEO_SECONDS = 600.0
 _USER_SECONDS = 1800.0
-# Characters of an answer besides its list.
-_FRAME_CHARS = 1500
 #: Failures of a page after which the share pages may still have the video.
 _OTHER_WAY = (
     ErrorCode.LOGIN_REQUIRED,
@@ -53,6 +57,12 @@ _OTHER_WAY = (
     ErrorCode.UPSTREAM_UNREACHABLE,
     ErrorCode.ACCESS_RESTRICTED,
 )
+
+
+class VideoListing(Listing[VideoSummary]):
+    """Holds the start of a list of videos, and the filters that the page of a search sent."""
+
+    sent: dict[str, str] = Field(default_factory=dict)
 
 
 class Site:
@@ -88,8 +98,7 @@ class Site:
         self._pages = pages
         self._references = references
         self._parser = parser
-        self._max_list_chars = max_answer_chars - _FRAME_CHARS
-        self._memory = Memory(cache, parser.names, settings.cache_seconds, self._max_list_chars)
+        self._memory = Memory(cache, parser.names, settings.cache_seconds, max_answer_chars)
 
     async def hot(self, board: Board, limit: int, account: str = "", verbose: bool = True) -> HotList:
         """Return the first entries of a hot list."""
@@ -102,11 +111,11 @@ class Site:
             if not entries:
                 # The hot list is never empty, so an empty one is a change of the page.
                 raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
-            as_of = iso_local(parse_time(data.get("active_time"), now))
+            as_of = moment(data.get("active_time"), now)
             return HotList(board=board, items=entries, count=len(entries), as_of=as_of, fetched_at=stamp(now))
 
-        hot = await self._memory.answer(HotList, f"hot:{board}", _HOT_SECONDS, load)
-        items = fit_items([entry.shown(verbose) for entry in hot.items[:limit]], self._max_list_chars)
+        hot = await self._memory.answer(HotList, board, _HOT_SECONDS, load)
+        items = fit_items([entry.shown(verbose) for entry in hot.items[:limit]], self._memory.max_list_chars)
         return hot.model_copy(update={"items": items, "count": len(items)})
 
     async def video(
@@ -131,7 +140,7 @@ class Site:
                 if shared is None:
                     raise
                 detail = self._described(shared, max_chars, verbose)
-                detail.warnings.append(tr("The comments could not be read: {reason}", reason=error.text))
+                detail.warnings.append(tr_lazy("The comments could not be read: {reason}", reason=error))
                 return detail
             now = datetime.now(UTC)
             detail = self._parser.video(page.aweme, max_chars, verbose, now)
@@ -139,13 +148,13 @@ class Site:
             detail.warnings += _comment_warnings(page, comments)
             detail.warnings += no_comments_warning(page.total if comments else 0, len(read), page.complete)
             # The comments get the room that the video leaves.
-            room = self._max_list_chars - answer_chars(detail)
+            room = self._memory.max_list_chars - answer_chars(detail)
             detail.comments = fit_items([comment.shown(verbose) for comment in read], room)
             detail.comments_complete = page.complete and len(detail.comments) == len(read)
             return detail
 
         key = f"video:{account}:{reference.video_id}:{comments}:{max_chars}:{verbose}"
-        return await self._memory.answer(Video, key, _VIDEO_SECONDS, load)
+        return await self._memory.answer(Video, key, _VIDEO_SECONDS, load, keep=_is_whole)
 
     async def comments(
         self, video: str, limit: int, cursor: str = "", account: str = "", verbose: bool = True
@@ -170,20 +179,21 @@ class Site:
                 ],
             )
 
-        part = await self._memory.part(
-            Listing[Comment], f"comments:{account}:{reference.video_id}", cursor, limit, MAX_LISTED, _VIDEO_SECONDS,
-            load, lambda comment: comment.shown(verbose), lambda comment: comment.comment_id,
-        )  # fmt: skip
+        listed: SiteList[Listing[Comment], Comment] = SiteList(
+            Listing[Comment],
+            f"comments:{account}:{reference.video_id}",
+            MAX_LISTED,
+            _VIDEO_SECONDS,
+            load,
+            identity=lambda comment: comment.comment_id,
+            keep=_is_whole,
+        )
+        part = _loaded(await self._memory.part(listed, cursor, limit, lambda comment: comment.shown(verbose)))
         return Comments(
+            **part.fields,
             video_id=reference.video_id,
-            items=part.items,
-            count=len(part.items),
             total=part.listing.total,
-            complete=part.complete,
-            next_cursor=part.next_cursor,
             warnings=part.listing.warnings,
-            source=part.source,
-            fetched_at=part.listing.fetched_at,
         )
 
     async def user(self, user: str, videos: int, account: str = "", verbose: bool = True) -> User:
@@ -196,14 +206,14 @@ class Site:
             now = datetime.now(UTC)
             profile = self._parser.user(found, reference.user_ref, now)
             listed = self._parser.videos(awemes, now)
-            kept = fit_items([video.shown(verbose, author=False) for video in listed], self._max_list_chars)
+            kept = fit_items([video.shown(verbose, author=False) for video in listed], self._memory.max_list_chars)
             profile.videos = kept
             profile.videos_complete = complete and len(kept) == len(listed)
             profile.warnings += [] if profile.private else short_list_warning(len(listed), videos, complete)
             return profile
 
         return await self._memory.answer(
-            User, f"user:{account}:{reference.user_ref}:{videos}:{verbose}", _USER_SECONDS, load
+            User, f"user:{account}:{reference.user_ref}:{videos}:{verbose}", _USER_SECONDS, load, keep=_is_whole
         )
 
     async def user_videos(
@@ -213,7 +223,7 @@ class Site:
         account = self._pages.account(account)
         reference = await self._user_reference(account, user)
 
-        async def load(_: int, target: int) -> Listing[VideoSummary]:
+        async def load(_: int, target: int) -> VideoListing:
             found, awemes, complete = await self._reader.user(account, reference, target)
             if not awemes and not complete and self._parser.user(found, reference.user_ref, datetime.now(UTC)).private:
                 raise ServiceError(ErrorCode.ACCESS_RESTRICTED, tr_lazy("The account is private and shows no videos"))
@@ -221,18 +231,11 @@ class Site:
             listing.warnings = short_list_warning(len(listing.items), target, complete)
             return listing
 
-        part = await self._memory.part(
-            Listing[VideoSummary], f"videos:{account}:{reference.user_ref}", cursor, limit, MAX_LISTED, _USER_SECONDS,
-            load, lambda video: video.shown(verbose, author=False), lambda video: video.video_id,
-        )  # fmt: skip
+        listed = _video_list(f"videos:{account}:{reference.user_ref}", _USER_SECONDS, load)
+        part = _loaded(await self._memory.part(listed, cursor, limit, lambda video: video.shown(verbose, author=False)))
         return VideoList(
-            items=part.items,
-            count=len(part.items),
-            complete=part.complete,
-            next_cursor=part.next_cursor,
+            **part.fields,
             warnings=part.listing.warnings,
-            source=part.source,
-            fetched_at=part.listing.fetched_at,
         )
 
     async def search(
@@ -247,28 +250,21 @@ class Site:
         """Return up to `limit` videos for `keyword`, from `cursor` on."""
         account, keyword = self._pages.account(account), search_words(keyword)
 
-        async def load(_: int, target: int) -> Listing[VideoSummary]:
+        async def load(_: int, target: int) -> VideoListing:
             page = await self._reader.search(account, keyword, filters, target)
             listing = self._listing(page.awemes, page.complete)
             listing.sent = page.sent
             return listing
 
-        part = await self._memory.part(
-            Listing[VideoSummary], f"search:{account}:{filters}:{keyword}", cursor, limit, MAX_LISTED,
-            _SEARCH_SECONDS, load, lambda video: video.shown(verbose), lambda video: video.video_id,
-        )  # fmt: skip
+        listed = _video_list(f"search:{account}:{filters}:{keyword}", _SEARCH_SECONDS, load)
+        part = _loaded(await self._memory.part(listed, cursor, limit, lambda video: video.shown(verbose)))
         applied = filters.applied(part.listing.sent)
         return SearchResults(
-            items=part.items,
-            count=len(part.items),
-            complete=part.complete,
-            next_cursor=part.next_cursor,
+            **part.fields,
             applied=applied,
             warnings=search_warnings(
                 filters, applied, part.entries, nothing=not part.listing.items, now=datetime.now(UTC)
             ),
-            source=part.source,
-            fetched_at=part.listing.fetched_at,
         )
 
     async def analyze(self, keyword: str, user: str, sample: int, account: str = "") -> Analysis:
@@ -339,15 +335,15 @@ class Site:
         detail.comments_complete = detail.comments_total == 0
         return detail
 
-    def _listing(self, awemes: list[Json], complete: bool) -> Listing[VideoSummary]:
+    def _listing(self, awemes: list[Json], complete: bool) -> VideoListing:
         now = datetime.now(UTC)
-        return Listing[VideoSummary](items=self._parser.videos(awemes, now), complete=complete, fetched_at=stamp(now))
+        return VideoListing(items=self._parser.videos(awemes, now), complete=complete, fetched_at=stamp(now))
 
 
-def _comment_warnings(page: VideoPage, wanted: int) -> list[str]:
+def _comment_warnings(page: VideoPage, wanted: int) -> list[Notice]:
     """Return a warning when fewer comments than `wanted` were read, although there may be more."""
     if page.comment_error is not None:
-        return [tr("Not all comments were read: {reason}", reason=page.comment_error.text)]
+        return [tr_lazy("Not all comments were read: {reason}", reason=page.comment_error)]
     return short_list_warning(len(page.comments), wanted, page.complete)
 
 
@@ -362,3 +358,34 @@ def search_words(keyword: str) -> str:
             fields=["keyword"],
         )
     return words
+
+
+def _video_list(
+    key: str, seconds: float, load: Callable[[int, int], Awaitable[VideoListing]]
+) -> SiteList[VideoListing, VideoSummary]:
+    """Return the description of a list of videos."""
+    return SiteList(
+        VideoListing,
+        key,
+        MAX_LISTED,
+        seconds,
+        load,
+        identity=lambda video: video.video_id,
+        keep=_is_whole,
+    )
+
+
+def _is_whole(read: Answer | Listing[Any]) -> bool:
+    """Return whether nothing is missing in what was read; the rest may load the next time."""
+    return not read.warnings
+
+
+def _loaded(part: Part[Kept, Entry, Shown]) -> Part[Kept, Entry, Shown]:
+    """Return the part of a list. Raises ServiceError (TIMEOUT) when the site did not load it."""
+    if part.is_missing:
+        raise ServiceError(
+            ErrorCode.TIMEOUT,
+            tr_lazy("This part of the list was not loaded"),
+            tr_lazy("Try again later; if it stays like this, log in first"),
+        )
+    return part

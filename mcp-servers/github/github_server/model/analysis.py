@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
+from dyber_kit.analysis.figures import Counted
 from dyber_kit.answer_models import Item
 
 from github_server.model.schema import Answer
-
-
-class Counted(Item):
-    """Counts a label, an author or a word."""
-
-    name: str
-    count: int
 
 
 class IssueFigures(Item):

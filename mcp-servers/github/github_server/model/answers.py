@@ -1,4 +1,4 @@
-"""Defines the answers of the tools; these docstrings are for people, since agents see only the names (`schema`)."""
+"""Defines the answers of the tools; these docstrings are for people, since agents see only names and types."""
 
 from __future__ import annotations
 

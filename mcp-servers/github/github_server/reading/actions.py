@@ -43,15 +43,7 @@ class ActionsReader:
             page = await self._github.page(
                 listing, limit, cursor, lambda raw: self._items(raw, name.full_name, verbose)
             )
-            return RunList(
-                repo=name.full_name,
-                items=page.items,
-                count=len(page.items),
-                total=counts(page.first)[0],
-                complete=page.next_cursor is None,
-                next_cursor=page.next_cursor,
-                fetched_at=now(),
-            )
+            return RunList(**page.fields, repo=name.full_name, total=counts(page.first)[0])
 
         return await self._github.cached(RunList, f"{key} {limit} {cursor}", _LIST_SECONDS, load)
 

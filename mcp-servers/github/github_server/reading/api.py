@@ -82,6 +82,17 @@ class Page(Generic[ItemType]):
     next_cursor: str | None
     first: Any
 
+    @property
+    def fields(self) -> dict[str, Any]:
+        """Return what answers with a list have in common."""
+        return {
+            "items": self.items,
+            "count": len(self.items),
+            "complete": self.next_cursor is None,
+            "next_cursor": self.next_cursor,
+            "fetched_at": now(),
+        }
+
 
 class GitHub:
     """Asks GitHub for the readers of this package.

@@ -16,7 +16,7 @@ from github_server.model.answers import CodeItem, CodeList, EntryItem, File
 from github_server.model.references import FileReference, References
 from github_server.model.wire import WireCodeMatch, WireContent
 from github_server.reading.api import MAX_FILE_BYTES, GitHub, Listing, not_as_agreed, now, read_all
-from github_server.reading.searching import counts, search_warnings, words
+from github_server.reading.searching import result_fields, words
 from github_server.reading.texts import cut, decoded
 from github_server.translations import tr, tr_lazy
 
@@ -151,16 +151,7 @@ class CodeReader:
         async def load() -> CodeList:
             listing = Listing(f"code {query} {verbose}", "/search/code", {}, {"q": query}, "items", _MATCHES)
             page = await self._github.page(listing, limit, cursor, lambda raw: _matches(raw, verbose))
-            total, complete = counts(page.first)
-            return CodeList(
-                items=page.items,
-                count=len(page.items),
-                total=total,
-                complete=complete and page.next_cursor is None,
-                next_cursor=page.next_cursor,
-                warnings=search_warnings(total, complete),
-                fetched_at=now(),
-            )
+            return CodeList(**result_fields(page))
 
         return await self._github.cached(CodeList, f"{query} {verbose} {limit} {cursor}", _SEARCH_SECONDS, load)
 

@@ -19,7 +19,7 @@ from github_server.model.answers import (
 from github_server.model.references import Numbered, References
 from github_server.model.wire import WireChangedFile, WireComment, WireIssue, WireLabel, WirePull, WireReview
 from github_server.reading.api import GitHub, Listing, listed, now, read_all
-from github_server.reading.searching import counts, search_warnings, searched, words
+from github_server.reading.searching import result_fields, searched, words
 from github_server.reading.texts import cut, line, markdown
 from github_server.translations import tr, tr_lazy
 
@@ -62,16 +62,7 @@ class IssueReader:
         async def load() -> IssueList:
             listing = Listing(f"issues {key}", "/search/issues", params=params, items_at="items")
             page = await self._github.page(listing, limit, cursor, lambda raw: self._items(raw, verbose))
-            total, complete = counts(page.first)
-            return IssueList(
-                items=page.items,
-                count=len(page.items),
-                total=total,
-                complete=complete and page.next_cursor is None,
-                next_cursor=page.next_cursor,
-                warnings=search_warnings(total, complete),
-                fetched_at=now(),
-            )
+            return IssueList(**result_fields(page))
 
         return await self._github.cached(IssueList, f"{key} {limit} {cursor}", _SEARCH_SECONDS, load)
 

@@ -24,7 +24,7 @@ from github_server.model.references import References
 from github_server.model.references import Repository as RepositoryName
 from github_server.model.wire import WireCommit, WireContent, WireLicense, WireRelease, WireRepository, WireUser
 from github_server.reading.api import GitHub, Listing, not_as_agreed, now, read_all
-from github_server.reading.searching import counts, search_warnings, searched, words
+from github_server.reading.searching import result_fields, searched, words
 from github_server.reading.texts import cut, line, markdown
 from github_server.translations import tr
 
@@ -50,16 +50,7 @@ class RepositoryReader:
         async def load() -> RepositoryList:
             listing = Listing(f"repos {key}", "/search/repositories", params=params, items_at="items")
             page = await self._github.page(listing, limit, cursor, lambda raw: repository_items(raw, verbose))
-            total, complete = counts(page.first)
-            return RepositoryList(
-                items=page.items,
-                count=len(page.items),
-                total=total,
-                complete=complete and page.next_cursor is None,
-                next_cursor=page.next_cursor,
-                warnings=search_warnings(total, complete),
-                fetched_at=now(),
-            )
+            return RepositoryList(**result_fields(page))
 
         return await self._github.cached(RepositoryList, f"{key} {limit} {cursor}", _SEARCH_SECONDS, load)
 
@@ -124,14 +115,7 @@ class RepositoryReader:
         async def load() -> CommitList:
             listing = Listing(f"commits {key}", "/repos/{owner}/{repo}/commits", name.values, params)
             page = await self._github.page(listing, limit, cursor, lambda raw: self._commits(raw, verbose))
-            return CommitList(
-                repo=name.full_name,
-                items=page.items,
-                count=len(page.items),
-                complete=page.next_cursor is None,
-                next_cursor=page.next_cursor,
-                fetched_at=now(),
-            )
+            return CommitList(**page.fields, repo=name.full_name)
 
         return await self._github.cached(CommitList, f"{key} {limit} {cursor}", _DETAIL_SECONDS, load)
 
@@ -162,14 +146,7 @@ class RepositoryReader:
         async def load() -> ReleaseList:
             listing = Listing(f"releases {key}", "/repos/{owner}/{repo}/releases", name.values)
             page = await self._github.page(listing, limit, cursor, lambda raw: self._releases(raw, max_chars, verbose))
-            return ReleaseList(
-                repo=name.full_name,
-                items=page.items,
-                count=len(page.items),
-                complete=page.next_cursor is None,
-                next_cursor=page.next_cursor,
-                fetched_at=now(),
-            )
+            return ReleaseList(**page.fields, repo=name.full_name)
 
         return await self._github.cached(ReleaseList, f"{key} {limit} {cursor}", _DETAIL_SECONDS, load)
 

@@ -6,7 +6,9 @@ import unicodedata
 from typing import Any
 
 from dyber_kit import ErrorCode, ServiceError
+from dyber_kit.upstream.values import as_object
 
+from github_server.reading.api import Page
 from github_server.translations import tr, tr_lazy
 
 #: How many results of a search GitHub returns at most.
@@ -37,10 +39,19 @@ def searched(query: str, sort: str) -> dict[str, str | int | float | bool | None
 
 def counts(first: Any) -> tuple[int | None, bool]:
     """Return how many results a search has, and whether GitHub looked at everything in time."""
-    if not isinstance(first, dict):
-        return None, True
-    total = first.get("total_count")
-    return (total if isinstance(total, int) else None), first.get("incomplete_results") is not True
+    sent = as_object(first)
+    total = sent.get("total_count")
+    return (total if isinstance(total, int) else None), sent.get("incomplete_results") is not True
+
+
+def result_fields(page: Page[Any]) -> dict[str, Any]:
+    """Return what answers with results of a search have in common: `total`, `warnings` and those of every list."""
+    total, complete = counts(page.first)
+    return page.fields | {
+        "total": total,
+        "complete": complete and page.next_cursor is None,
+        "warnings": search_warnings(total, complete),
+    }
 
 
 def search_warnings(total: int | None, complete: bool) -> list[str]:

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
+from dyber_kit.analysis.figures import Counted, Posting, Spread
+from dyber_kit.answer_models import Item
 from pydantic import Field
 
-from weibo_server.model.schema import Answer, Item
-
-
-class Spread(Item):
-    """Describes how one number is spread over the sample; `n` is how many posts have it."""
-
-    n: int
-    median: float
-    p90: float
-    max: int
+from weibo_server.model.schema import Answer
 
 
 class TopPost(Item):
@@ -36,21 +29,6 @@ class TopAuthor(Item):
     name: str
     posts: int
     interactions: int
-
-
-class Counted(Item):
-    """Counts the posts with a topic or a word."""
-
-    name: str
-    count: int
-
-
-class Posting(Item):
-    """Says when the posts were written, in China's time; `n` posts have a time."""
-
-    n: int
-    by_hour: dict[str, int]
-    by_weekday: dict[str, int]
 
 
 class Analysis(Answer):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from dyber_kit.answer_models import Item
 from dyber_kit.website.login_answers import LoginQrCode, LoginState
+from pydantic.json_schema import SkipJsonSchema
 
-from weibo_server.model.schema import Answer, Item
+from weibo_server.model.schema import Answer
 
 
 class HotWord(Item):
@@ -51,7 +53,10 @@ class Media(Item):
 
 
 class PostItem(Item):
-    """Describes a post; `lower_bounds` names the numbers that the platform shows with a plus sign."""
+    """Describes a post; the fields from `user_id` on are only in answers with `verbose`.
+
+    `lower_bounds` names the numbers that the platform shows with a plus sign.
+    """
 
     post: str
     author: str | None = None
@@ -66,12 +71,12 @@ class PostItem(Item):
     pictures: int | None = None
     media: Media | None = None
     repost_of: PostItem | None = None
-    user_id: str | None = None
-    region: str | None = None
-    device: str | None = None
-    tags: list[str] = []
-    picture_urls: list[str] = []
-    url: str | None = None
+    user_id: SkipJsonSchema[str | None] = None
+    region: SkipJsonSchema[str | None] = None
+    device: SkipJsonSchema[str | None] = None
+    tags: SkipJsonSchema[list[str]] = []
+    picture_urls: SkipJsonSchema[list[str]] = []
+    url: SkipJsonSchema[str | None] = None
 
     def shown(self, verbose: bool, *, author: bool = True) -> PostItem:
         """Return the post as answers show it: without the rarely used fields unless `verbose`."""
@@ -103,8 +108,8 @@ class Comment(Item):
     reply_count: int | None = None
     replies: list[Comment] = []
     by_author: bool = False
-    user_id: str | None = None
-    region: str | None = None
+    user_id: SkipJsonSchema[str | None] = None
+    region: SkipJsonSchema[str | None] = None
 
     def shown(self, verbose: bool) -> Comment:
         """Return the comment as answers show it."""

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 from urllib.parse import quote
 
 from dyber_kit import ErrorCode, ServiceError
+from dyber_kit.answer_models import Notice
 from dyber_kit.browser.pages import Pages
 from dyber_kit.calling.cursors import fit_items
-from dyber_kit.times import iso_local
-from dyber_kit.upstream.text import clean_text, parse_count, parse_time
+from dyber_kit.reading.memory import Memory
+from dyber_kit.times import stamp
+from dyber_kit.upstream.text import clean_text
+from dyber_kit.upstream.values import as_object, moment, number
 
 from weibo_server.browsing.platform import HOT_WORDS
 from weibo_server.model.answers import AiSearch, HotList, HotWord
-from weibo_server.model.schema import Notice
 from weibo_server.model.words import search_words
-from weibo_server.reading.memory import Memory, stamp
 from weibo_server.reading.official import OfficialApi, WireHotWord, not_configured
 from weibo_server.reading.reader import SiteReader
 from weibo_server.texts import tr_lazy
@@ -77,7 +77,7 @@ class HotReader:
                 content=content,
                 complete=complete,
                 references=wire.referenceCount,
-                as_of=_iso(wire.callTime),
+                as_of=moment(wire.callTime),
                 attribution=f"关键词: {query}，{wire.callTime or ''}，{origin}",
                 warnings=_summary_warnings(complete, content),
                 source="official",
@@ -97,7 +97,7 @@ class HotReader:
             board=board,
             items=items,
             count=len(items),
-            as_of=_iso(wire.callTime),
+            as_of=moment(wire.callTime),
             attribution=f"{board} {wire.callTime or ''}，{origin}",
             warnings=[] if items else [tr_lazy("Weibo sent an empty board")],
             source="official",
@@ -108,8 +108,7 @@ class HotReader:
         account = self._pages.account("")
         async with self._reader.web(account, "/hot/search") as page:
             body = await page.answer(HOT_WORDS, {})
-        data = body.get("data")
-        words = data.get("realtime") if isinstance(data, dict) else None
+        words = as_object(body.get("data")).get("realtime")
         if not isinstance(words, list):
             raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
         # Advertisements have no place in the ranking.
@@ -132,24 +131,22 @@ class HotReader:
 
 
 def _official_word(word: WireHotWord) -> HotWord:
-    heat = parse_count(word.num)
     return HotWord(
         rank=word.id,
         word=clean_text(word.word, _WORD_CHARS).text,
-        heat=heat.value if heat else None,
+        heat=number(word.num),
         flag=None if word.flag in (None, "", "0") else _FLAGS.get(word.flag, word.flag),
         url=word.h5_query_link or search_url(word.word),
     )
 
 
 def _page_word(rank: int, word: dict[str, Any]) -> HotWord:
-    heat = parse_count(word.get("num") if word.get("num") is not None else word.get("raw_hot"))
     shown = clean_text(word.get("word"), _WORD_CHARS).text
     query = word.get("word_scheme")
     return HotWord(
         rank=rank,
         word=shown,
-        heat=heat.value if heat else None,
+        heat=number(word.get("num") if word.get("num") is not None else word.get("raw_hot")),
         flag=clean_text(word.get("label_name"), 10).text or None,
         url=search_url(query if isinstance(query, str) and query else shown),
     )
@@ -158,10 +155,6 @@ def _page_word(rank: int, word: dict[str, Any]) -> HotWord:
 def search_url(words: str) -> str:
     """Return the address of the site's search for words."""
     return f"https://s.weibo.com/weibo?q={quote(words, safe='')}"
-
-
-def _iso(sent: str | None) -> str | None:
-    return iso_local(parse_time(sent, datetime.now(UTC)))
 
 
 def _attribution(sent: str | None, usual: str) -> str:

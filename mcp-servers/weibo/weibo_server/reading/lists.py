@@ -8,17 +8,19 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from dyber_kit import ErrorCode, ServiceError
+from dyber_kit.answer_models import Notice
 from dyber_kit.browser.pages import Pages
 from dyber_kit.browser.walls import platform_words
+from dyber_kit.reading.memory import Memory
+from dyber_kit.reading.site_pages import PagesPart, Position, SitePage, read_part, start_of
+from dyber_kit.times import stamp
+from dyber_kit.upstream.values import as_object
 
 from weibo_server.browsing.platform import MOBILE_LIST, POSTS, POSTS_WITH_VIDEO, PROFILE, TIMELINE
 from weibo_server.browsing.walls import EMPTY, checked, needs_login, says_empty
 from weibo_server.model.answers import PostItem, PostList
 from weibo_server.model.references import UserReference
-from weibo_server.model.schema import Notice
 from weibo_server.model.words import search_words
-from weibo_server.reading.memory import Memory, stamp
-from weibo_server.reading.paging import Part, Position, SitePage, read_part, start_of
 from weibo_server.reading.parse import Parser
 from weibo_server.reading.posts import profile_of
 from weibo_server.reading.reader import Body, SitePageVisit, SiteReader
@@ -142,11 +144,11 @@ class ListReader:
                 part = await self._part("timeline", "", limit, load_page, verbose)
             # The list is another one at each call, so it cannot be continued.
             warnings: list[Notice] = [] if part.items else [tr_lazy("Weibo recommends nothing at present")]
-            return _answer(Part(part.items, False, None), {}, warnings)
+            return _answer(PagesPart(part.items, False, None), {}, warnings)
 
         return await self._memory.answer(PostList, f"{account}:timeline:{limit}:{verbose}", _TIMELINE_SECONDS, load)
 
-    async def _part(self, kind: str, cursor: str, limit: int, load: Any, verbose: bool) -> Part[PostItem]:
+    async def _part(self, kind: str, cursor: str, limit: int, load: Any, verbose: bool) -> PagesPart[PostItem]:
         start = start_of(kind, cursor)
         return await read_part(
             kind,
@@ -183,8 +185,7 @@ def _listed(body: Body, name: str) -> list[Any]:
     """Return a list of an answer. Raises ServiceError: UPSTREAM_CHANGED when the answer has none."""
     if body is EMPTY:
         return []
-    data = body.get("data")
-    listed = data.get(name) if isinstance(data, dict) else None
+    listed = as_object(body.get("data")).get(name)
     if not isinstance(listed, list):
         raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
     return listed
@@ -208,13 +209,11 @@ def _says_empty(card: Any) -> bool:
 
 
 def _has_cards(body: Body) -> bool:
-    data = body.get("data")
-    return str(body.get("ok")) != "1" or (isinstance(data, dict) and "cards" in data)
+    return str(body.get("ok")) != "1" or "cards" in as_object(body.get("data"))
 
 
 def _field(body: Body, name: str) -> str:
-    data = body.get("data")
-    return str(data.get(name) or "") if isinstance(data, dict) else ""
+    return str(as_object(body.get("data")).get(name) or "")
 
 
 def _uid_of(user: Body) -> str:
@@ -232,7 +231,7 @@ def _posts_warnings(body: Body, as_guest: bool) -> list[Notice]:
     return warnings
 
 
-def _answer(part: Part[PostItem], applied: dict[str, str], warnings: list[Notice]) -> PostList:
+def _answer(part: PagesPart[PostItem], applied: dict[str, str], warnings: list[Notice]) -> PostList:
     return PostList(
         items=part.items,
         count=len(part.items),

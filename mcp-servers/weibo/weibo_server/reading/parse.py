@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from dyber_kit import ErrorCode, ServiceError
-from dyber_kit.times import iso_local
 from dyber_kit.upstream.privacy import Privacy
-from dyber_kit.upstream.text import CleanText, clean_text, parse_count, parse_time
+from dyber_kit.upstream.text import CleanText, clean_text
+from dyber_kit.upstream.values import as_object, counted, moment, number
 
 from weibo_server.config import WEB_URL
 from weibo_server.model.answers import Comment, Media, PostItem
@@ -65,17 +65,17 @@ class Parser:
         if not mid:
             return None
         text = post_text(raw, max_chars, whole)
-        user = _object(raw.get("user"))
+        user = as_object(raw.get("user"))
         pictures = picture_urls(raw)
-        counts, bounds = _counts(raw, _COUNTS)
-        origin = _object(raw.get("retweeted_status"))
+        counts, bounds = counted(raw, **_COUNTS)
+        origin = as_object(raw.get("retweeted_status"))
         return PostItem(
             post=mid,
             author=self.name(user),
             user_id=self.privacy.user_id(_id(user)),
             text=text.text,
             truncated=text.truncated,
-            created_at=iso_local(parse_time(raw.get("created_at"), now)),
+            created_at=moment(raw.get("created_at"), now),
             **counts,
             lower_bounds=bounds,
             pinned=bool(raw.get("isTop")),
@@ -108,16 +108,16 @@ class Parser:
         comment_id = number_id(raw)
         if not comment_id:
             return None
-        user = _object(raw.get("user"))
+        user = as_object(raw.get("user"))
         replies = raw.get("comments")
         return Comment(
             comment_id=comment_id,
             author=self.name(user),
             user_id=self.privacy.user_id(_id(user)),
             text=_plain(raw.get("text_raw"), raw.get("text"), _COMMENT_CHARS).text,
-            created_at=iso_local(parse_time(raw.get("created_at"), now)),
-            likes=count_of(raw.get("like_counts", raw.get("like_count"))),
-            reply_count=count_of(raw.get("total_number")) or None,
+            created_at=moment(raw.get("created_at"), now),
+            likes=number(raw.get("like_counts", raw.get("like_count"))),
+            reply_count=number(raw.get("total_number")) or None,
             replies=self.comments(replies[:_MOST_REPLIES], now, author_id) if isinstance(replies, list) else [],
             by_author=bool(author_id) and _id(user) == author_id,
             region=None if self.privacy.enabled else region(raw.get("source")),
@@ -128,8 +128,8 @@ class Parser:
         user_id = _id(raw)
         if not user_id:
             raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
-        places = {"followers": "followers_count", "following": "friends_count", "posts": "statuses_count"}
-        counts, bounds = _counts({"friends_count": raw.get("follow_count"), **raw}, places)
+        places = {"followers": "followers_count", "following": "friends_count|follow_count", "posts": "statuses_count"}
+        counts, bounds = counted(raw, **places)
         shown: dict[str, Any] = {
             "user_id": self.privacy.user_id(user_id),
             "name": self.name(raw),
@@ -158,7 +158,7 @@ def number_id(raw: Raw) -> str:
 
 def user_id(raw: Raw) -> str:
     """Return the number of a post's author, or an empty text."""
-    return _id(_object(raw.get("user")))
+    return _id(as_object(raw.get("user")))
 
 
 def post_url(mid: str, author_id: str) -> str:
@@ -184,7 +184,7 @@ def is_cut(raw: Raw) -> bool:
 
 def long_text(raw: Raw) -> str:
     """Return the whole text of a long post from an answer that has it, or an empty text."""
-    inner = _object(raw.get("longText")) or _object(raw.get("data"))
+    inner = as_object(raw.get("longText")) or as_object(raw.get("data"))
     for name in ("longTextContent_raw", "longTextContent", "content"):
         value = inner.get(name)
         if isinstance(value, str) and value.strip():
@@ -204,8 +204,10 @@ def picture_urls(raw: Raw) -> list[str]:
         entries = list(listed.values()) if isinstance(listed, dict) else listed
     urls = []
     for entry in entries[:_MOST_PICTURES]:
-        forms = [_object(_object(entry).get(form)).get("url") for form in ("largest", "large", "original", "bmiddle")]
-        url = next((url for url in [*forms, _object(entry).get("url")] if isinstance(url, str) and url), None)
+        forms = [
+            as_object(as_object(entry).get(form)).get("url") for form in ("largest", "large", "original", "bmiddle")
+        ]
+        url = next((url for url in [*forms, as_object(entry).get("url")] if isinstance(url, str) and url), None)
         if url and url.startswith(("http://", "https://")):
             urls.append(url)
     return urls
@@ -213,28 +215,27 @@ def picture_urls(raw: Raw) -> list[str]:
 
 def media(raw: Raw) -> Media | None:
     """Return the video, article or other page that is attached to a post."""
-    page = _object(raw.get("page_info"))
+    page = as_object(raw.get("page_info"))
     if not page:
         return None
-    details = _object(page.get("media_info"))
+    details = as_object(page.get("media_info"))
     kind = page.get("object_type") or page.get("type")
     title = page.get("content2") or page.get("page_title") or page.get("content1") or page.get("title")
     url = page.get("page_url") or page.get("short_url")
-    seconds = parse_count(details.get("duration"))
     if isinstance(title, dict):
         title = title.get("content")
     return Media(
         kind=clean_text(str(kind), 20).text if kind else "page",
         title=clean_text(title, 100).text or None,
         url=url if isinstance(url, str) and url.startswith(("http://", "https://")) else None,
-        seconds=seconds.value if seconds and seconds.value else None,
+        seconds=number(details.get("duration")) or None,
     )
 
 
 def tags(raw: Raw, text: str) -> list[str]:
     """Return the topics of a post, in its order."""
     named = raw.get("topic_struct")
-    topics = [_object(entry).get("topic_title") for entry in named] if isinstance(named, list) else []
+    topics = [as_object(entry).get("topic_title") for entry in named] if isinstance(named, list) else []
     words = [clean_text(topic, 60).text for topic in topics] + [match.strip() for match in _TAG.findall(text)]
     return list(dict.fromkeys(word for word in words if word))[:20]
 
@@ -254,30 +255,11 @@ def region(value: Any) -> str | None:
     return text or None
 
 
-def count_of(value: Any) -> int | None:
-    """Return a number in any form in which the site sends it; None for other values."""
-    count = parse_count(value)
-    return count.value if count else None
-
-
-def _counts(raw: Raw, places: Mapping[str, str]) -> tuple[dict[str, int | None], list[str]]:
-    """Return numbers by name, and the names of those of which the site shows only a lower bound."""
-    counts = {name: parse_count(raw.get(place)) for name, place in places.items()}
-    return (
-        {name: count.value if count else None for name, count in counts.items()},
-        [name for name, count in counts.items() if count and count.lower_bound],
-    )
-
-
 def _plain(plain: Any, html: Any, max_chars: int | None) -> CleanText:
     """Return the plain text when the site sent it, else the text without the markup."""
     if isinstance(plain, str) and plain.strip():
         return clean_text(plain, max_chars, html=False)
     return clean_text(html, max_chars)
-
-
-def _object(value: Any) -> Raw:
-    return value if isinstance(value, dict) else {}
 
 
 def _id(user: Raw) -> str:

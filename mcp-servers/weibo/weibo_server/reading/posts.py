@@ -6,8 +6,13 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from dyber_kit import ErrorCode, ServiceError
+from dyber_kit.answer_models import Notice
 from dyber_kit.browser.pages import Pages
+from dyber_kit.reading.memory import Memory
+from dyber_kit.reading.site_pages import PagesPart, Position, SitePage, read_part, start_of
+from dyber_kit.times import stamp
 from dyber_kit.upstream.breaker import is_wall
+from dyber_kit.upstream.values import as_object, number
 from dyber_kit.website.links import ShortLinks
 
 from weibo_server.browsing.platform import COMMENTS, LONG_TEXT, PROFILE, SHOW
@@ -15,10 +20,7 @@ from weibo_server.browsing.walls import EMPTY
 from weibo_server.config import WeiboSettings
 from weibo_server.model.answers import Comment, CommentList, Post, User
 from weibo_server.model.references import PostReference, UserReference, bid_of, first_link, parse_post, parse_user
-from weibo_server.model.schema import Notice
-from weibo_server.reading.memory import Memory, stamp
-from weibo_server.reading.paging import Part, Position, SitePage, read_part, start_of
-from weibo_server.reading.parse import Parser, count_of, is_cut, long_text, number_id, post_url, user_id, verified
+from weibo_server.reading.parse import Parser, is_cut, long_text, number_id, post_url, user_id, verified
 from weibo_server.reading.reader import Body, SitePageVisit, SiteReader
 from weibo_server.texts import tr_lazy
 
@@ -65,7 +67,7 @@ class PostReader:
             async with self._reader.web(account, reference.path) as page:
                 raw = await self._show(page, reference)
                 whole, warnings = await self._whole_text(page, raw)
-                listed: Part[Comment] | None = None
+                listed: PagesPart[Comment] | None = None
                 if comments:
                     try:
                         listed = await self._comments(page, raw, reference, "hot", "", comments, "", verbose)
@@ -97,7 +99,7 @@ class PostReader:
             async with self._reader.web(account, reference.path) as page:
                 raw = await self._show(page, reference)
                 part = await self._comments(page, raw, reference, sort, reply_to, limit, cursor, verbose)
-            total = None if reply_to else count_of(raw.get("comments_count"))
+            total = None if reply_to else number(raw.get("comments_count"))
             missing = bool(total) and not part.items and not cursor
             return CommentList(
                 post=reference.mid,
@@ -170,7 +172,7 @@ class PostReader:
         limit: int,
         cursor: str,
         verbose: bool,
-    ) -> Part[Comment]:
+    ) -> PagesPart[Comment]:
         author = user_id(raw)
 
         async def load(position: Position) -> SitePage[Comment]:
@@ -211,7 +213,7 @@ class PostReader:
         )
 
     def _post(
-        self, raw: Body, whole: str, max_chars: int, listed: Part[Comment] | None, warnings: list[Notice]
+        self, raw: Body, whole: str, max_chars: int, listed: PagesPart[Comment] | None, warnings: list[Notice]
     ) -> Post:
         item = self._parser.post(raw, datetime.now(UTC), max_chars, whole)
         if item is None:
@@ -241,8 +243,7 @@ class PostReader:
 
 def profile_of(body: Body) -> Body:
     """Return the user of an answer to the site's call for a profile. Raises ServiceError: UPSTREAM_CHANGED."""
-    data = body.get("data")
-    user = data.get("user") if isinstance(data, dict) else None
+    user = as_object(body.get("data")).get("user")
     if not isinstance(user, dict):
         raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
     return user

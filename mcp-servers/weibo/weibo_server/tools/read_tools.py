@@ -33,7 +33,7 @@ UserArgument = Annotated[
 ]
 Account = Annotated[str, AccountName(), Field(description="账号名；留空是第一个", max_length=32)]
 Cursor = Annotated[str, Field(description="上次的 next_cursor，其他参数不变", max_length=MAX_CURSOR_CHARS)]
-Verbose = Annotated[bool, Field(description="连同链接、编号、地区等")]
+Verbose = Annotated[bool, Field(description="加上 url, user_id, region, device, picture_urls, tags")]
 Limit = Annotated[int, Field(description="条数", ge=1, le=50)]
 Keyword = Annotated[str, Field(description="词，或 #话题#", min_length=1, max_length=100)]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dyber_kit.analysis import figures
+from dyber_kit.analysis.figures import Spread
 from dyber_kit.answer_models import Answer, Item
 
 
@@ -13,16 +15,6 @@ class SampleSize(Item):
     first: str | None = None
     last: str | None = None
     partial: bool | None = None
-
-
-class Spread(Item):
-    """Describes one count over the `n` notes that show it; `lower_bounds` is how many show only "10万+"."""
-
-    median: float
-    p90: int
-    max: int
-    n: int
-    lower_bounds: int = 0
 
 
 class TypeShare(Item):
@@ -68,15 +60,9 @@ class WordShare(Item):
     df: int
 
 
-class Posting(Item):
-    """Counts the `n` notes with an exact time by hour (0 to 23) and weekday (from Monday), in China's time.
+class Posting(figures.Posting):
+    """Counts the notes with an exact time; `n_estimated` is the number of those whose time is derived from their ids."""
 
-    `n_estimated` is the number of notes that are left out, because their time is derived from their ids.
-    """
-
-    n: int
-    by_hour: list[int]
-    by_weekday: list[int]
     n_estimated: int
 
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from dyber_kit import ErrorCode, ServiceError
-from dyber_kit.times import SHANGHAI
+from dyber_kit.times import SHANGHAI, stamp
 
 from xiaohongshu_server.analysis.answers import Analysis
 from xiaohongshu_server.analysis.statistics import SampleNote, analyze
 from xiaohongshu_server.model.answers import Author, Note, NoteSummary
 from xiaohongshu_server.model.arguments import search_words
 from xiaohongshu_server.model.filters import SearchFilters
-from xiaohongshu_server.model.times import china_time
 from xiaohongshu_server.reading.site import Site
 from xiaohongshu_server.texts import tr, tr_lazy
 
@@ -97,7 +96,7 @@ class Sampler:
         gathered = opened if listed else [by_ref.get(note.note_ref, note) for note in chosen]
         partial = len(opened) < min(detail_sample, len(chosen)) or (len(chosen) < sample and not complete)
         analysis = analyze(gathered, keyword, ranked=bool(keyword), partial=partial)
-        analysis.fetched_at = china_time(datetime.now(UTC))
+        analysis.fetched_at = stamp()
         return analysis
 
     async def _open(self, note_ref: str, account: str, required: bool) -> SampleNote | None:

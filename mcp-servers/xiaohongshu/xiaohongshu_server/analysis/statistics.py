@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 import re
-import statistics
-from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from dyber_kit.times import SHANGHAI
+from dyber_kit.analysis.figures import Spread, grouped, median_of, posting, ratio, spread
+from dyber_kit.analysis.words import keywords
+from dyber_kit.times import local_day
 
 from xiaohongshu_server.analysis.answers import (
     Analysis,
     AuthorShare,
     Posting,
     SampleSize,
-    Spread,
     TagShare,
     TopNote,
     TypeShare,
     WordShare,
 )
-from xiaohongshu_server.analysis.keywords import keywords
-from xiaohongshu_server.model.times import china_day
 from xiaohongshu_server.texts import tr
 
 _TOP_NOTES, _TOP_AUTHORS, _TOP_TAGS, _TOP_WORDS, _TOP_THEMES = 10, 5, 15, 20, 10
 _COUNTS = ("likes", "collects", "comments", "shares")
 _TAG_IN_TEXT = re.compile(r"#([^#\[\]\s]+)(?:\[话题\]#)?")
 _SMALL_SAMPLE = 10
+_STOP_WORDS = frozenset("有点 姐妹 宝子 宝宝 家人 笔记 小红书 好看 好吃 好用 合集 博主 同款".split())
 
 
 @dataclass(frozen=True)
@@ -73,13 +71,13 @@ def analyze(notes: Sequence[SampleNote], query: str = "", *, ranked: bool = Fals
         sample=SampleSize(
             n=len(notes),
             n_detail=len(opened),
-            first=china_day(times[0]) if times else None,
-            last=china_day(times[-1]) if times else None,
+            first=local_day(times[0]) if times else None,
+            last=local_day(times[-1]) if times else None,
             partial=partial or None,
         ),
         engagement={name: spread for name in _COUNTS if (spread := _spread(notes, name))},
-        rate_collect_per_like=_rate(notes, "collects"),
-        rate_comment_per_like=_rate(notes, "comments"),
+        rate_collect_per_like=ratio((note.collects, note.likes) for note in notes),
+        rate_comment_per_like=ratio((note.comments, note.likes) for note in notes),
         types=_types(notes),
         top_notes=[
             TopNote(
@@ -101,50 +99,24 @@ def analyze(notes: Sequence[SampleNote], query: str = "", *, ranked: bool = Fals
 
 
 def _spread(notes: Sequence[SampleNote], name: str) -> Spread | None:
-    known = sorted(value for note in notes if (value := getattr(note, name)) is not None)
-    if not known:
-        return None
-    return Spread(
-        median=statistics.median(known),
-        p90=_percentile(known, 0.9),
-        max=known[-1],
-        n=len(known),
-        lower_bounds=sum(name in note.lower_bounds for note in notes),
+    return spread(
+        (getattr(note, name) for note in notes), lower_bounds=sum(name in note.lower_bounds for note in notes)
     )
-
-
-def _percentile(ordered: Sequence[int], share: float) -> int:
-    """Return the percentile by nearest rank: the smallest value that at least `share` of the values do not exceed."""
-    rank = -int(-share * len(ordered) // 1)
-    return ordered[max(rank, 1) - 1]
-
-
-def _rate(notes: Sequence[SampleNote], name: str) -> float | None:
-    pairs = [
-        (value, note.likes) for note in notes if (value := getattr(note, name)) is not None and note.likes is not None
-    ]
-    likes = sum(like for _, like in pairs)
-    return round(sum(value for value, _ in pairs) / likes, 3) if likes else None
 
 
 def _types(notes: Sequence[SampleNote]) -> dict[str, TypeShare]:
     shares = {}
     for kind in ("image", "video"):
-        likes = [note.likes for note in notes if note.type == kind and note.likes is not None]
-        count = sum(note.type == kind for note in notes)
+        of_kind = [note for note in notes if note.type == kind]
         shares[kind] = TypeShare(
-            share=round(count / len(notes), 3) if notes else 0.0,
-            median_likes=statistics.median(likes) if likes else None,
+            share=round(len(of_kind) / len(notes), 3) if notes else 0.0,
+            median_likes=median_of(note.likes for note in of_kind),
         )
     return shares
 
 
 def _authors(notes: Sequence[SampleNote]) -> list[AuthorShare]:
     # Several people can have the same name, and most masked names are equal.
-    by_author: dict[str, list[SampleNote]] = defaultdict(list)
-    for note in notes:
-        if author := _person(note):
-            by_author[author].append(note)
     shares = [
         AuthorShare(
             name=notes_of_author[0].author,
@@ -153,7 +125,7 @@ def _authors(notes: Sequence[SampleNote]) -> list[AuthorShare]:
             total_likes=sum(note.likes or 0 for note in notes_of_author),
             lower_bound=any("likes" in note.lower_bounds for note in notes_of_author) or None,
         )
-        for notes_of_author in by_author.values()
+        for notes_of_author in grouped(notes, lambda note: [_person(note)]).values()
     ]
     return sorted(shares, key=lambda share: (-share.total_likes, -share.notes, share.name))[:_TOP_AUTHORS]
 
@@ -163,34 +135,24 @@ def _person(note: SampleNote) -> str:
 
 
 def _tags(notes: Sequence[SampleNote]) -> list[TagShare]:
-    by_tag: dict[str, list[SampleNote]] = defaultdict(list)
-    for note in notes:
-        for tag in dict.fromkeys([*note.tags, *_TAG_IN_TEXT.findall(note.text)]):
-            by_tag[tag].append(note)
-    shares = []
-    for tag, tagged in by_tag.items():
-        likes = [note.likes for note in tagged if note.likes is not None]
-        shares.append(TagShare(tag=tag, count=len(tagged), median_likes=statistics.median(likes) if likes else None))
+    shares = [
+        TagShare(tag=tag, count=len(tagged), median_likes=median_of(note.likes for note in tagged))
+        for tag, tagged in grouped(notes, lambda note: [*note.tags, *_TAG_IN_TEXT.findall(note.text)]).items()
+    ]
     return sorted(shares, key=lambda share: (-share.count, -(share.median_likes or 0), share.tag))[:_TOP_TAGS]
 
 
 def _words(texts: Sequence[str], most: int, query: str) -> list[WordShare]:
     without_tags = [_TAG_IN_TEXT.sub(" ", text) for text in texts]
-    ranked = keywords(without_tags, most, leave_out=query.split())
+    ranked = keywords(without_tags, most, leave_out=query.split(), stop_words=_STOP_WORDS)
     return [WordShare(word=entry.word, weight=entry.weight, df=entry.df) for entry in ranked]
 
 
 def _posting(notes: Sequence[SampleNote]) -> Posting:
     dated = [note for note in notes if note.published_at]
     # A time that is derived from an id shows when a draft was begun, and not when it was posted.
-    local = [note.published_at.astimezone(SHANGHAI) for note in dated if note.published_at and not note.time_estimated]
-    hours, days = Counter(time.hour for time in local), Counter(time.weekday() for time in local)
-    return Posting(
-        n=len(local),
-        by_hour=[hours[hour] for hour in range(24)],
-        by_weekday=[days[day] for day in range(7)],
-        n_estimated=len(dated) - len(local),
-    )
+    times = posting(note.published_at for note in dated if note.published_at and not note.time_estimated)
+    return Posting(n=times.n, by_hour=times.by_hour, by_weekday=times.by_weekday, n_estimated=len(dated) - times.n)
 
 
 def _caveats(notes: Sequence[SampleNote], themes: Sequence[WordShare], ranked: bool, partial: bool) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from dyber_kit.answer_models import Answer, Item
+from dyber_kit.answer_models import Answer, Item, Notice
 from dyber_kit.website.login_answers import LoginQrCode, LoginState
 from pydantic.json_schema import SkipJsonSchema
 
@@ -69,7 +69,7 @@ class NoteList(Answer):
     count: int
     complete: bool
     next_cursor: str | None = None
-    warnings: list[str] = []
+    warnings: list[Notice] = []
     source: Source = "browser"
     fetched_at: str
 
@@ -146,7 +146,7 @@ class Note(Answer):
     published_at: str | None = None
     comments: list[Comment] = []
     comments_complete: bool = False
-    warnings: list[str] = []
+    warnings: list[Notice] = []
     source: Source = "browser"
     fetched_at: str
 
@@ -190,7 +190,7 @@ class UserList(Answer):
     items: list[UserSummary]
     count: int
     complete: bool
-    warnings: list[str] = []
+    warnings: list[Notice] = []
     source: Source = "browser"
     fetched_at: str
 

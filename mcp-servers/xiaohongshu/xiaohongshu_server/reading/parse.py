@@ -6,18 +6,16 @@ import re
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from dyber_kit.times import local_day, stamp
 from dyber_kit.upstream.privacy import Privacy
-from dyber_kit.upstream.text import clean_text, parse_count, parse_time
+from dyber_kit.upstream.values import Json, as_object, counted, moment, number, plain
 
 from xiaohongshu_server.model.answers import Author, Comment, Note, NoteSummary, Reply, User, UserSummary
 from xiaohongshu_server.model.references import NoteReference, UserReference, is_id, note_url, user_url
-from xiaohongshu_server.model.times import china_day, china_time
 from xiaohongshu_server.texts import tr
 
 _TOPIC = re.compile(r"#([^#\[\]\s]+)\[话题\]#")
 _EARLIEST = datetime(2013, 1, 1, tzinfo=UTC).timestamp()
-
-Json = dict[str, Any]
 
 
 class Parser:
@@ -38,75 +36,75 @@ class Parser:
 
     def note(self, note: Json, reference: NoteReference, max_chars: int, now: datetime) -> Note:
         """Return the note of a note object in the page's state, without comments."""
-        described = clean_text(note.get("desc"), html=False).text
-        named = [text(_object(tag).get("name")) for tag in note.get("tagList") or []]
+        described = plain(note.get("desc"))
+        named = [plain(as_object(tag).get("name")) for tag in note.get("tagList") or []]
         tags = list(dict.fromkeys(tag for tag in [*named, *_TOPIC.findall(described)] if tag))
         content = _TOPIC.sub(r"#\1", described)
         counts, lower_bounds = counted(
-            _object(note.get("interactInfo")), likes="likedCount", collects="collectedCount",
+            as_object(note.get("interactInfo")), likes="likedCount", collects="collectedCount",
             comments_total="commentCount", shares="shareCount|sharedCount",
         )  # fmt: skip
         reference = NoteReference(reference.note_id, note.get("xsecToken") or reference.token, reference.source)
         images = [
-            _object(image).get("urlDefault") or _object(image).get("url") for image in note.get("imageList") or []
+            as_object(image).get("urlDefault") or as_object(image).get("url") for image in note.get("imageList") or []
         ]
         return Note(
             note_ref=str(reference),
             url=note_url(reference, self._base_url),
-            title=text(note.get("title")),
+            title=plain(note.get("title")),
             content=content[:max_chars],
             truncated=len(content) > max_chars,
             type=_note_type(note),
             tags=tags,
-            author=self._author(_object(note.get("user"))),
+            author=self._author(as_object(note.get("user"))),
             **counts,
             lower_bounds=lower_bounds,
             images=[url for url in images if isinstance(url, str)],
             video_seconds=_seconds(note),
             location=self._location(note),
-            published_at=_moment(note.get("time"), now),
+            published_at=moment(note.get("time"), now),
             fetched_at=stamp(now),
         )
 
     def headline(self, note: Json) -> str:
         """Return a note's title and author, by which people recognise it."""
-        author = self._author(_object(note.get("user"))).name or tr("unknown")
-        return tr("《{title}》 by {author}", title=text(note.get("title")) or tr("untitled"), author=author)
+        author = self._author(as_object(note.get("user"))).name or tr("unknown")
+        return tr("《{title}》 by {author}", title=plain(note.get("title")) or tr("untitled"), author=author)
 
     def comment_line(self, comment: Json) -> str:
         """Return a comment's author and the start of its text, by which people recognise it."""
-        author = self._author(_object(comment.get("userInfo"))).name or tr("unknown")
-        said = clean_text(comment.get("content"), 60, html=False).text
+        author = self._author(as_object(comment.get("userInfo"))).name or tr("unknown")
+        said = plain(comment.get("content"), 60)
         return tr("the comment “{text}” by {author}", author=author, text=said)
 
     def comments(self, comments: list[Any], include_replies: bool, now: datetime) -> list[Comment]:
         """Return the comments of comment objects in the page's state."""
         items = []
-        for comment in map(_object, comments):
+        for comment in map(as_object, comments):
             replies = comment.get("subComments") or [] if include_replies else []
             items.append(
                 Comment(
                     **self._said(comment, now),
                     location=self._location(comment),
                     reply_count=number(comment.get("subCommentCount")) or None,
-                    replies=[Reply(**self._said(_object(reply), now)) for reply in replies],
+                    replies=[Reply(**self._said(as_object(reply), now)) for reply in replies],
                 )
             )
         return items
 
     def user(self, page: Json, notes: list[NoteSummary], reference: UserReference, now: datetime) -> User:
         """Return the user of a profile object in the page's state."""
-        basic = _object(page.get("basicInfo"))
+        basic = as_object(page.get("basicInfo"))
         interactions = {
-            str(entry.get("type")): entry.get("count") for entry in map(_object, page.get("interactions") or [])
+            str(entry.get("type")): entry.get("count") for entry in map(as_object, page.get("interactions") or [])
         }
         counts, lower_bounds = counted(interactions, follows="follows", fans="fans", likes_and_collects="interaction")
-        tags = [text(_object(tag).get("name")) for tag in page.get("tags") or []]
+        tags = [plain(as_object(tag).get("name")) for tag in page.get("tags") or []]
         return User(
             user_ref=self._user_ref(reference) or "",
             url=user_url(reference, self._base_url) if not self._privacy.enabled else "",
-            name=self._privacy.nickname(text(basic.get("nickname"))) or "",
-            description=text(basic.get("desc")),
+            name=self._privacy.nickname(plain(basic.get("nickname"))) or "",
+            description=plain(basic.get("desc")),
             red_id=self._privacy.user_id(str(basic.get("redId") or "") or None),
             location=self._location(basic),
             tags=[tag for tag in tags if tag],
@@ -118,23 +116,23 @@ class Parser:
 
     def users(self, users: list[Any]) -> list[UserSummary]:
         """Return the users of user objects in the results of a search."""
-        return [self._user_summary(user) for user in map(_object, users) if is_id(user.get("id"))]
+        return [self._user_summary(user) for user in map(as_object, users) if is_id(user.get("id"))]
 
     def _summary(self, note_id: str, feed: Json, card: Json, now: datetime) -> NoteSummary:
         reference = NoteReference(note_id, feed.get("xsecToken") or card.get("xsecToken") or None)
         counts, lower_bounds = counted(
-            _object(card.get("interactInfo")), likes="likedCount", collects="collectedCount",
+            as_object(card.get("interactInfo")), likes="likedCount", collects="collectedCount",
             comments="commentCount", shares="sharedCount",
         )  # fmt: skip
-        author = self._author(_object(card.get("user")))
+        author = self._author(as_object(card.get("user")))
         created = estimated_time(note_id, now)
-        cover = _object(card.get("cover")).get("urlDefault")
+        cover = as_object(card.get("cover")).get("urlDefault")
         return NoteSummary(
             note_ref=str(reference),
-            title=text(card.get("displayTitle")),
+            title=plain(card.get("displayTitle")),
             type=_note_type(card),
             author=author.name,
-            date=china_day(created) if created else None,
+            date=local_day(created),
             **counts,
             lower_bounds=lower_bounds,
             url=note_url(reference, self._base_url),
@@ -147,9 +145,9 @@ class Parser:
         counts, lower_bounds = counted(user, fans="fans", notes="noteCount|note_count")
         return UserSummary(
             user_ref=self._user_ref(reference) or "",
-            name=self._privacy.nickname(text(user.get("name"))) or "",
+            name=self._privacy.nickname(plain(user.get("name"))) or "",
             red_id=self._privacy.user_id(str(user.get("redId") or user.get("red_id") or "") or None),
-            profession=text(user.get("profession")) or None,
+            profession=plain(user.get("profession")) or None,
             **counts,
             lower_bounds=lower_bounds,
             verified=True in (user.get("redOfficialVerified"), user.get("red_official_verified")) or None,
@@ -157,18 +155,18 @@ class Parser:
 
     def _said(self, raw: Json, now: datetime) -> dict[str, Any]:
         """Return what a comment and a reply have in common."""
-        author = self._author(_object(raw.get("userInfo")), with_token=False)
+        author = self._author(as_object(raw.get("userInfo")), with_token=False)
         return {
             "comment_id": str(raw.get("id") or ""),
             "author": author.name,
-            "content": text(raw.get("content")),
+            "content": plain(raw.get("content")),
             "likes": number(raw.get("likeCount")),
-            "date": _moment(raw.get("createTime"), now),
+            "date": moment(raw.get("createTime"), now),
             "user_ref": author.user_ref,
         }
 
     def _author(self, user: Json, with_token: bool = True) -> Author:
-        name = text(user.get("nickname") or user.get("nickName"))
+        name = plain(user.get("nickname") or user.get("nickName"))
         user_id = user.get("userId")
         if not is_id(user_id):
             return Author(name=self._privacy.nickname(name) or "")
@@ -179,28 +177,7 @@ class Parser:
         return self._privacy.user_id(reference.user_id) if self._privacy.enabled else str(reference)
 
     def _location(self, raw: Json) -> str | None:
-        return None if self._privacy.enabled else text(raw.get("ipLocation")) or None
-
-
-def counted(info: Json, **fields: str) -> tuple[dict[str, int | None], list[str]]:
-    """Return the counts by field, read from the site's keys, and the names of the fields that end in "+".
-
-    Several keys are separated by "|"; the first of them that holds a number is used.
-    """
-    values: dict[str, int | None] = {}
-    lower_bounds = []
-    for name, keys in fields.items():
-        count = next((parsed for key in keys.split("|") if (parsed := parse_count(info.get(key)))), None)
-        values[name] = count.value if count else None
-        if count and count.lower_bound:
-            lower_bounds.append(name)
-    return values, lower_bounds
-
-
-def number(shown: Any) -> int | None:
-    """Return a count, or None when there is no number."""
-    count = parse_count(shown)
-    return count.value if count else None
+        return None if self._privacy.enabled else plain(raw.get("ipLocation")) or None
 
 
 def estimated_time(note_id: str, now: datetime) -> datetime | None:
@@ -210,11 +187,6 @@ def estimated_time(note_id: str, now: datetime) -> datetime | None:
     return datetime.fromtimestamp(seconds, UTC) if plausible else None
 
 
-def stamp(now: datetime) -> str:
-    """Return the time of a reading in the form of every answer."""
-    return china_time(now)
-
-
 def feed_tokens(feeds: list[Any]) -> dict[str, str]:
     """Return the tokens of notes and authors in feed items by id; agents often leave tokens out."""
     tokens: dict[str, str] = {}
@@ -222,7 +194,7 @@ def feed_tokens(feeds: list[Any]) -> dict[str, str]:
         card = _card(feed)
         if card is None:
             continue
-        user = _object(card.get("user"))
+        user = as_object(card.get("user"))
         for identifier, token in (
             (feed.get("id"), feed.get("xsecToken") or card.get("xsecToken")),
             (user.get("userId"), user.get("xsecToken")),
@@ -234,30 +206,20 @@ def feed_tokens(feeds: list[Any]) -> dict[str, str]:
 
 def user_tokens(users: list[Any]) -> dict[str, str]:
     """Return the tokens of users in the results of a search by id."""
-    listed = map(_object, users)
+    listed = map(as_object, users)
     return {user["id"]: user["xsecToken"] for user in listed if is_id(user.get("id")) and user.get("xsecToken")}
 
 
 def comment_tokens(comments: list[Any]) -> dict[str, str]:
     """Return the tokens of the authors of comments by id."""
-    people = [_object(_object(comment).get("userInfo")) for comment in comments]
+    people = [as_object(as_object(comment).get("userInfo")) for comment in comments]
     return {user["userId"]: user["xsecToken"] for user in people if is_id(user.get("userId")) and user.get("xsecToken")}
 
 
 def _card(feed: Any) -> Json | None:
-    card = _object(feed).get("noteCard")
-    known = _object(feed).get("modelType") in ("note", None) and is_id(_object(feed).get("id"))
+    card = as_object(feed).get("noteCard")
+    known = as_object(feed).get("modelType") in ("note", None) and is_id(as_object(feed).get("id"))
     return card if known and isinstance(card, dict) else None
-
-
-def text(value: Any) -> str:
-    """Return the value as text without control and invisible characters."""
-    return clean_text(value, html=False).text
-
-
-def _moment(value: Any, now: datetime) -> str | None:
-    time = parse_time(value, now)
-    return china_time(time) if time else None
 
 
 def _note_type(card: Json) -> str:
@@ -265,9 +227,5 @@ def _note_type(card: Json) -> str:
 
 
 def _seconds(note: Json) -> float | None:
-    duration = _object(_object(note.get("video")).get("capa")).get("duration")
+    duration = as_object(as_object(note.get("video")).get("capa")).get("duration")
     return float(duration) if isinstance(duration, int | float) and not isinstance(duration, bool) else None
-
-
-def _object(value: Any) -> Json:
-    return value if isinstance(value, dict) else {}

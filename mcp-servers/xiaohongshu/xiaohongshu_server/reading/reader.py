@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import re
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import anyio
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser.pages import Pages
-from dyber_kit.browser.visits import STALL_SECONDS, Paths, Snapshot, Visit
+from dyber_kit.browser.visits import Paths, Snapshot, Visit
 from dyber_kit.language import Text
 from dyber_kit.upstream.breaker import is_wall
-from playwright.async_api import Error, Response
+from dyber_kit.upstream.values import Json
+from playwright.async_api import Response
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
-from xiaohongshu_server.browsing.walls import NO_RESULT_TEXTS, WALLS
 from xiaohongshu_server.model.filters import SearchFilters, Tab
 from xiaohongshu_server.model.references import NoteReference, UserReference, home_url, note_url, search_url, user_url
-from xiaohongshu_server.reading.parse import number
+from xiaohongshu_server.reading.comments import NotePage, note_page
+from xiaohongshu_server.reading.searches import CLICK_MS, SEARCH_CALL, choose_filter, feeds_of, nothing_found
 from xiaohongshu_server.texts import tr_lazy
 
-_SEARCH_CALL = "/v1/search/notes"
 _USERS_CALL = "/v1/search/usersearch"
 _SUGGEST_CALLS = ("/search/recommend", "/search/querytrending")
 _SEARCH: Paths = {"feeds": ["search", "feeds"], "keyword": ["search", "searchContext", "keyword"]}
@@ -39,30 +36,8 @@ _TABS: dict[Tab, tuple[int, str, str]] = {
     "likes": (2, "tab=liked&subTab=note", "/v1/note/like/page"),
 }
 ME: Paths = {"user": ["user", "userInfo"], "logged_in": ["user", "loggedIn"]}
-# More clicks on "show more replies" would take too long.
-_MAX_REPLY_CLICKS = 8
-_CLICK_MS = 5_000
 _USERS_TAB = "#search-type .channel, .channel-list .channel"
 _SUGGEST_SECONDS = 8.0
-
-
-@dataclass(frozen=True)
-class NotePage:
-    """Holds the content of one note page.
-
-    Attributes:
-        note: The note object of the page's state.
-        comments: Comment objects, in the site's order.
-        complete: Whether those are all the comments the site offers.
-        total: The site's number of comments.
-        comment_error: The refusal that kept comments from loading, or None.
-    """
-
-    note: dict[str, Any]
-    comments: list[Any]
-    complete: bool
-    total: int | None
-    comment_error: ServiceError | None = None
 
 
 class SiteReader:
@@ -84,40 +59,40 @@ class SiteReader:
                 shown = snapshot["state"]["keyword"]
                 if isinstance(shown, str) and shown and shown != keyword:
                     return None  # The state still belongs to an earlier search.
-                return _feeds(snapshot) or ([] if _nothing_found(visit, snapshot) else None)
+                return feeds_of(snapshot) or ([] if nothing_found(visit, snapshot) else None)
 
             items = await visit.until(ready)
             for group, word in filters.chosen() if items else []:
-                items = await _filter(visit, items, group, word)
+                items = await choose_filter(visit, items, group, word)
                 if not items:
                     break
             if not items:
                 return [], True
             ended = await visit.grow(
-                lambda s: len(_feeds(s)),
-                lambda s: s["marks"]["end"] or visit.last_answer(_SEARCH_CALL).get("has_more") is False,
+                lambda s: len(feeds_of(s)),
+                lambda s: s["marks"]["end"] or visit.last_answer(SEARCH_CALL).get("has_more") is False,
                 limit,
             )
             if len(items) < limit and visit.refused:
                 raise visit.refused.error()
             snapshot = await visit.snapshot()
-            return _feeds(snapshot) if snapshot else items, ended
+            return feeds_of(snapshot) if snapshot else items, ended
 
     async def home(self, account: str, limit: int) -> list[Any]:
         """Return items of the home feed."""
         async with self.visit(account, home_url(self._base_url), _HOME) as visit:
-            items = await visit.until(lambda s: _feeds(s) or None)
-            await visit.grow(lambda s: len(_feeds(s)), lambda s: s["marks"]["end"], limit)
+            items = await visit.until(lambda s: feeds_of(s) or None)
+            await visit.grow(lambda s: len(feeds_of(s)), lambda s: s["marks"]["end"], limit)
             snapshot = await visit.snapshot()
-            return (_feeds(snapshot) if snapshot else items)[:limit]
+            return (feeds_of(snapshot) if snapshot else items)[:limit]
 
     async def search_users(self, account: str, keyword: str, limit: int) -> tuple[list[Any], bool]:
         """Return the user objects that the tab "users" of a search lists, and whether the site has no more."""
         async with self.visit(account, search_url(keyword, self._base_url), _USERS) as visit:
             # The page shows its tabs together with the first notes, or with the words that there are none.
-            await visit.until(lambda s: _feeds(s) or _nothing_found(visit, s) or None)
+            await visit.until(lambda s: feeds_of(s) or nothing_found(visit, s) or None)
             try:
-                await visit.page.locator(_USERS_TAB).filter(has_text="用户").first.click(timeout=_CLICK_MS)
+                await visit.page.locator(_USERS_TAB).filter(has_text="用户").first.click(timeout=CLICK_MS)
             except PlaywrightTimeout as error:
                 raise ServiceError(ErrorCode.UPSTREAM_CHANGED, tr_lazy("The search page has no tab “用户”")) from error
 
@@ -147,7 +122,7 @@ class SiteReader:
         read: NotePage | None = None
         try:
             async with self.visit_note(account, reference) as (visit, note):
-                read = await _note_page(visit, note, comments, first if replies else None)
+                read = await note_page(visit, note, comments, first if replies else None)
                 if read.comment_error is not None and is_wall(read.comment_error):
                     # Visits pause only for an error that leaves the visit; the note is known all the same.
                     raise read.comment_error
@@ -160,13 +135,13 @@ class SiteReader:
     @asynccontextmanager
     async def visit_note(
         self, account: str, reference: NoteReference, seconds: float | None = None
-    ) -> AsyncIterator[tuple[Visit, dict[str, Any]]]:
+    ) -> AsyncIterator[tuple[Visit, Json]]:
         """Open a note's page and wait until the note is loaded; see `visit` for `seconds`."""
         place = ["note", "noteDetailMap", reference.note_id]
         paths = {"note": [*place, "note"], "comments": [*place, "comments"], **ME}
         async with self.visit(account, note_url(reference, self._base_url), paths, seconds) as visit:
 
-            def ready(snapshot: Snapshot) -> dict[str, Any] | None:
+            def ready(snapshot: Snapshot) -> Json | None:
                 note = snapshot["state"]["note"]
                 return note if isinstance(note, dict) and note.get("noteId") == reference.note_id else None
 
@@ -178,7 +153,7 @@ class SiteReader:
 
     async def user(
         self, account: str, reference: UserReference, limit: int, tab: Tab = "posted"
-    ) -> tuple[dict[str, Any], list[Any], bool]:
+    ) -> tuple[Json, list[Any], bool]:
         """Return a profile's page object, up to `limit` notes of a tab, and whether these are all."""
         place, query, call = _TABS[tab]
         url = user_url(reference, self._base_url)
@@ -186,7 +161,7 @@ class SiteReader:
             url += ("&" if "?" in url else "?") + query
         async with self.visit(account, url, _USER) as visit:
 
-            def ready(snapshot: Snapshot) -> dict[str, Any] | None:
+            def ready(snapshot: Snapshot) -> Json | None:
                 page = snapshot["state"]["page"]
                 basic = page.get("basicInfo") if isinstance(page, dict) else None
                 return page if isinstance(basic, dict) and basic.get("nickname") else None
@@ -219,13 +194,13 @@ class SiteReader:
 
             async def type_keyword() -> None:
                 box = visit.page.locator("#search-input").first
-                await box.click(timeout=_CLICK_MS)
+                await box.click(timeout=CLICK_MS)
                 if keyword:
                     await box.press_sequentially(keyword, delay=60)
 
             return _words((await visit.answer_to(is_answer, type_keyword, _SUGGEST_SECONDS)).get("data"))
 
-    async def me(self, account: str) -> dict[str, Any] | None:
+    async def me(self, account: str) -> Json | None:
         """Return the logged-in user's object, or None for a guest."""
         async with self.visit(account, home_url(self._base_url), ME) as visit:
             try:
@@ -242,112 +217,13 @@ class SiteReader:
             yield visit
 
 
-async def _note_page(visit: Visit, note: dict[str, Any], comments: int, replies_from: int | None) -> NotePage:
-    """Return the note of an open page with up to `comments` of its comments.
-
-    The replies of the comments from position `replies_from` on are loaded too, unless that is None.
-    """
-    total = number((note.get("interactInfo") or {}).get("commentCount"))
-    if total == 0:
-        return NotePage(note, [], True, 0)
-    if comments == 0:
-        return NotePage(note, [], False, total)
-    ended = await visit.grow(_comment_count, _comments_ended, comments)
-    if replies_from is not None:
-        await _open_replies(visit, replies_from, comments)
-    snapshot = await visit.snapshot()
-    listed = _comment_list(snapshot) if snapshot else []
-    wall = visit.part_wall or (WALLS.of_page(snapshot) if snapshot and not listed else None)
-    return NotePage(
-        note=note,
-        comments=listed[:comments],
-        complete=ended and len(listed) <= comments,
-        total=total,
-        comment_error=wall.error() if wall and not ended else None,
-    )
-
-
-def visitor_of(snapshot: Snapshot) -> list[dict[str, Any] | None] | None:
+def visitor_of(snapshot: Snapshot) -> list[Json | None] | None:
     """Return [user] for a member, [None] for a guest, and None while the page does not say."""
     user = snapshot["state"]["user"]
     user = user if isinstance(user, dict) else {}
     if user.get("guest") is True or snapshot["state"]["logged_in"] is False:
         return [None]
     return [user] if user.get("userId") or user.get("user_id") else None
-
-
-async def _filter(visit: Visit, before: list[Any], group: str, word: str) -> list[Any]:
-    """Choose the label `word` of `group` in the filter panel, and return the items that the site then lists."""
-    visit.forget(_SEARCH_CALL)
-    try:
-        try:
-            await _click_filter(visit, group, word)
-        except PlaywrightTimeout:
-            # The panel disappears when the page draws its results again.
-            await _click_filter(visit, group, word)
-    except PlaywrightTimeout as error:
-        raise ServiceError(
-            ErrorCode.UPSTREAM_CHANGED,
-            tr_lazy("The search page has no filter “{group}：{word}”", group=group, word=word),
-            tr_lazy("Try again without this filter, or update this service"),
-        ) from error
-    old_ids = {item.get("id") for item in before}
-
-    def refilled(snapshot: Snapshot) -> list[Any] | None:
-        feeds = _feeds(snapshot)
-        answers = visit.answers.get(_SEARCH_CALL)
-        if answers is None:
-            # Without a call, only a list without any old item is certainly the new one.
-            return feeds if feeds and not old_ids & {item.get("id") for item in feeds} else None
-        answered = {
-            item.get("id") for answer in answers for item in answer.get("items") or [] if isinstance(item, dict)
-        }
-        if feeds and all(item.get("id") in answered for item in feeds):
-            return feeds
-        return [] if not feeds and _nothing_found(visit, snapshot) else None
-
-    return await visit.until(refilled)
-
-
-async def _open_replies(visit: Visit, first: int, comments: int) -> None:
-    """Click "show more replies" below the comments from `first` to `comments`, up to the maximum of clicks."""
-    for _ in range(_MAX_REPLY_CLICKS):
-        rows = visit.page.locator(".parent-comment")
-        last = min(await rows.count(), comments)
-        more = None
-        for row in range(first, last):
-            button = rows.nth(row).locator(".show-more")
-            if await button.count():
-                more = button.first
-                break
-        if more is None or visit.part_wall or visit.refused:
-            return
-        snapshot = await visit.snapshot()
-        before = _reply_count(snapshot) if snapshot else 0
-        try:
-            await more.click(timeout=_CLICK_MS)
-        except Error:
-            return
-        give_up = time.monotonic() + STALL_SECONDS
-        while time.monotonic() < give_up:
-            snapshot = await visit.snapshot()
-            if snapshot and _reply_count(snapshot) > before:
-                break
-            await anyio.sleep(0.2)
-
-
-async def _click_filter(visit: Visit, group: str, word: str) -> None:
-    await visit.page.locator("div.filter").first.hover(timeout=_CLICK_MS)
-    filters = visit.page.locator("div.filter-panel div.filters")
-    exactly = re.compile(rf"^\s*{re.escape(word)}\s*$")
-    row = filters.filter(has=visit.page.locator(f"xpath=./span[normalize-space()='{group}']"))
-    await row.locator("div.tags").filter(has_text=exactly).first.click(timeout=_CLICK_MS)
-
-
-def _feeds(snapshot: Snapshot) -> list[Any]:
-    items = snapshot["state"]["feeds"]
-    listed = items if isinstance(items, list) else []
-    return [item for item in listed if isinstance(item, dict) and item.get("modelType") == "note"]
 
 
 def _listed(snapshot: Snapshot, place: int) -> list[Any]:
@@ -360,35 +236,6 @@ def _listed(snapshot: Snapshot, place: int) -> list[Any]:
 def _users(snapshot: Snapshot) -> list[Any]:
     users = snapshot["state"]["users"]
     return [user for user in users if isinstance(user, dict)] if isinstance(users, list) else []
-
-
-def _nothing_found(visit: Visit, snapshot: Snapshot) -> bool:
-    answer = visit.last_answer(_SEARCH_CALL)
-    by_answer = answer.get("has_more") is False and not answer.get("items")
-    return by_answer or any(text in snapshot["text"] for text in NO_RESULT_TEXTS)
-
-
-def _comment_list(snapshot: Snapshot) -> list[Any]:
-    comments = snapshot["state"]["comments"]
-    listed = comments.get("list") if isinstance(comments, dict) else None
-    return listed if isinstance(listed, list) else []
-
-
-def _comment_count(snapshot: Snapshot) -> int:
-    return len(_comment_list(snapshot))
-
-
-def _reply_count(snapshot: Snapshot) -> int:
-    return sum(
-        len(comment.get("subComments") or []) for comment in _comment_list(snapshot) if isinstance(comment, dict)
-    )
-
-
-def _comments_ended(snapshot: Snapshot) -> bool:
-    if snapshot["marks"]["no_comments"] or snapshot["marks"]["end"]:
-        return True
-    comments = snapshot["state"]["comments"]
-    return bool(_comment_list(snapshot)) and comments.get("hasMore") is False
 
 
 def _words(data: Any) -> list[str]:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser.pages import Pages
 from dyber_kit.calling.cursors import fit_items
+from dyber_kit.reading.lists import Listing, SiteList
+from dyber_kit.reading.memory import Memory
+from dyber_kit.times import stamp
 from dyber_kit.upstream.cache import Cache
+from dyber_kit.upstream.values import Json, plain
 from dyber_kit.website.links import ShortLinks
+from pydantic import BaseModel
 
 from xiaohongshu_server.browsing.walls import WALLS
 from xiaohongshu_server.config import SiteSettings
@@ -34,9 +40,9 @@ from xiaohongshu_server.model.references import (
     parse_user,
 )
 from xiaohongshu_server.reading.hints import ORDERS, search_warnings, tab_warnings
-from xiaohongshu_server.reading.memory import Listing, Memory
-from xiaohongshu_server.reading.parse import Parser, comment_tokens, feed_tokens, stamp, text, user_tokens
+from xiaohongshu_server.reading.parse import Parser, comment_tokens, feed_tokens, user_tokens
 from xiaohongshu_server.reading.reader import SiteReader
+from xiaohongshu_server.reading.tokens import Tokens
 from xiaohongshu_server.texts import tr, tr_lazy
 
 #: Most entries of one list; each part of a list scrolls through all entries before it again.
@@ -47,8 +53,12 @@ _SEARCH_SECONDS = _SUGGEST_SECONDS = 300.0
 _HOME_SECONDS = 120.0
 _NOTE_SECONDS = 600.0
 _USER_SECONDS = 1800.0
-# Characters of an answer besides its list.
-_FRAME_CHARS = 1500
+
+
+class OwnId(BaseModel):
+    """Holds the id of the user who is logged in."""
+
+    user_id: str
 
 
 class Site:
@@ -79,8 +89,8 @@ class Site:
         self._links = links
         self._parser = parser
         self._site = site
-        self._max_list_chars = max_answer_chars - _FRAME_CHARS
-        self._memory = Memory(cache, parser.names, site.cache_seconds, self._max_list_chars)
+        self._tokens = Tokens(cache)
+        self._memory = Memory(cache, parser.names, site.cache_seconds, max_answer_chars)
 
     async def search(
         self,
@@ -98,19 +108,13 @@ class Site:
             feeds, complete = await self._reader.search(account, keyword, filters, target)
             return await self._notes(feeds, complete)
 
-        part = await self._memory.part(
-            Listing[NoteSummary], f"search:{account}:{filters}:{keyword}", cursor, limit, MAX_SEARCHED,
-            _SEARCH_SECONDS, load, lambda note: note.shown(verbose, count=ORDERS.get(filters.sort, "")),
-        )  # fmt: skip
+        listed = _note_list(f"search:{account}:{filters}:{keyword}", _SEARCH_SECONDS, load)
+        order = ORDERS.get(filters.sort, "")
+        part = await self._memory.part(listed, cursor, limit, lambda note: note.shown(verbose, count=order))
         return SearchResults(
-            items=part.items,
-            count=len(part.items),
-            complete=part.complete,
-            next_cursor=part.next_cursor,
+            **part.fields,
             applied=filters.applied(),
             warnings=search_warnings(filters, part.entries, nothing=not part.listing.items, now=datetime.now(UTC)),
-            source=part.source,
-            fetched_at=part.listing.fetched_at,
         )
 
     async def search_users(self, keyword: str, limit: int, account: str = "") -> UserList:
@@ -122,13 +126,13 @@ class Site:
             users = self._parser.users(read)
             if read and not users:
                 raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
-            await self._memory.remember(user_tokens(read))
-            items = fit_items(users, self._max_list_chars)
+            await self._tokens.remember(user_tokens(read))
+            items = fit_items(users, self._memory.max_list_chars)
             return UserList(
                 items=items,
                 count=len(items),
                 complete=complete and len(items) == len(users),
-                fetched_at=stamp(datetime.now(UTC)),
+                fetched_at=stamp(),
             )
 
         answer = await self._memory.answer(UserList, f"users:{account}:{keyword}:{limit}", _SEARCH_SECONDS, load)
@@ -142,7 +146,7 @@ class Site:
         async def load() -> NoteList:
             feeds = await self._reader.home(account, limit)
             listing = await self._notes(feeds, complete=False)
-            items = fit_items([note.shown(verbose) for note in listing.items], self._max_list_chars)
+            items = fit_items([note.shown(verbose) for note in listing.items], self._memory.max_list_chars)
             return NoteList(items=items, count=len(items), complete=False, fetched_at=listing.fetched_at)
 
         return await self._memory.answer(NoteList, f"home:{account}:{limit}:{verbose}", _HOME_SECONDS, load)
@@ -163,16 +167,16 @@ class Site:
         async def load() -> Note:
             page = await self._reader.note(account, reference, comments, include_replies and comments > 0)
             now = datetime.now(UTC)
-            await self._memory.remember(comment_tokens(page.comments))
+            await self._tokens.remember(comment_tokens(page.comments))
             detail = self._parser.note(page.note, reference, max_chars, now)
             read = self._parser.comments(page.comments, include_replies, now)
             detail.comments = [comment.shown(verbose) for comment in read]
             detail.comments_complete = page.complete
             if page.comment_error is not None:
-                reason = page.comment_error.text
-                detail.warnings.append(tr("Not all comments were loaded: {reason}", reason=reason))
+                reason = page.comment_error
+                detail.warnings.append(tr_lazy("Not all comments were loaded: {reason}", reason=reason))
             elif comments and not detail.comments and not page.complete:
-                detail.warnings.append(tr("The comments did not load; the note itself is complete"))
+                detail.warnings.append(tr_lazy("The comments did not load; the note itself is complete"))
             return detail
 
         key = f"note:{account}:{reference}:{comments}:{include_replies}:{max_chars}:{verbose}"
@@ -202,23 +206,24 @@ class Site:
                     tr_lazy("Try again later; if it stays like this, log in and try again"),
                 )
             now = datetime.now(UTC)
-            await self._memory.remember(comment_tokens(page.comments))
+            await self._tokens.remember(comment_tokens(page.comments))
             items = self._parser.comments(page.comments, include_replies, now)
             return Listing[Comment](items=items, complete=page.complete, total=page.total, fetched_at=stamp(now))
 
-        part = await self._memory.part(
-            Listing[Comment], f"comments:{account}:{reference}:{include_replies}", cursor, limit, MAX_SEARCHED,
-            _NOTE_SECONDS, load, lambda comment: comment.shown(verbose), keep_parts=include_replies,
-        )  # fmt: skip
+        listed: SiteList[Listing[Comment], Comment] = SiteList(
+            Listing[Comment],
+            f"comments:{account}:{reference}:{include_replies}",
+            MAX_SEARCHED,
+            _NOTE_SECONDS,
+            load,
+            identity=lambda comment: comment.comment_id,
+            keep_parts=include_replies,
+        )
+        part = await self._memory.part(listed, cursor, limit, lambda comment: comment.shown(verbose))
         return Comments(
+            **part.fields,
             note_ref=str(reference),
-            items=part.items,
-            count=len(part.items),
             total=part.listing.total,
-            complete=part.complete,
-            next_cursor=part.next_cursor,
-            source=part.source,
-            fetched_at=part.listing.fetched_at,
         )
 
     async def user(self, user: str, notes: int, account: str = "", verbose: bool = True) -> User:
@@ -229,7 +234,7 @@ class Site:
         async def load() -> User:
             page, feeds, complete = await self._reader.user(account, reference, notes)
             listing = await self._notes(feeds, complete)
-            kept = fit_items([note.shown(verbose, author=False) for note in listing.items], self._max_list_chars)
+            kept = fit_items([note.shown(verbose, author=False) for note in listing.items], self._memory.max_list_chars)
             profile = self._parser.user(page, kept, reference, datetime.now(UTC))
             profile.notes_complete = complete and len(kept) == len(listing.items)
             return profile
@@ -248,18 +253,11 @@ class Site:
             _page, feeds, complete = await self._reader.user(account, reference, target, tab)
             return await self._notes(feeds, complete)
 
-        part = await self._memory.part(
-            Listing[NoteSummary], f"tab:{account}:{reference.user_id}:{tab}", cursor, limit, MAX_SEARCHED,
-            _USER_SECONDS, load, lambda note: note.shown(verbose, author=tab != "posted"),
-        )  # fmt: skip
+        listed = _note_list(f"tab:{account}:{reference.user_id}:{tab}", _USER_SECONDS, load)
+        part = await self._memory.part(listed, cursor, limit, lambda note: note.shown(verbose, author=tab != "posted"))
         return NoteList(
-            items=part.items,
-            count=len(part.items),
-            complete=part.complete,
-            next_cursor=part.next_cursor,
+            **part.fields,
             warnings=[] if part.listing.items else tab_warnings(tab, part.complete),
-            source=part.source,
-            fetched_at=part.listing.fetched_at,
         )
 
     async def suggestions(self, keyword: str, account: str = "") -> Suggestions:
@@ -267,34 +265,35 @@ class Site:
         account, keyword = self._pages.account(account), search_words("keyword", keyword, empty=True)
 
         async def load() -> Suggestions:
-            words = [word for word in map(text, await self._reader.suggestions(account, keyword)) if word]
-            return Suggestions(keyword=keyword, words=list(dict.fromkeys(words)), fetched_at=stamp(datetime.now(UTC)))
+            words = [word for word in map(plain, await self._reader.suggestions(account, keyword)) if word]
+            return Suggestions(keyword=keyword, words=list(dict.fromkeys(words)), fetched_at=stamp())
 
         return await self._memory.answer(Suggestions, f"suggest:{account}:{keyword}", _SUGGEST_SECONDS, load)
 
     async def note_reference(self, note: str) -> NoteReference:
         """Return the note that a caller names; without a token from the caller, the token last seen is used."""
         reference = parse_note(await self._links.expand(first_link(note)), self._site.base_url)
-        return NoteReference(reference.note_id, await self._memory.token(reference), reference.source)
+        return NoteReference(reference.note_id, await self._tokens.token(reference), reference.source)
 
     async def user_reference(self, user: str, account: str = "") -> UserReference:
         """Return the user that a caller names; without a token from the caller, the token last seen is used."""
         if user.strip() == ME:
             return UserReference(await self._own_id(self._pages.account(account)))
         reference = parse_user(await self._links.expand(first_link(user)), self._site.base_url)
-        return UserReference(reference.user_id, await self._memory.token(reference), reference.source)
+        return UserReference(reference.user_id, await self._tokens.token(reference), reference.source)
 
     async def _own_id(self, account: str) -> str:
         """Return the id of the user who is logged in. Raises ServiceError (LOGIN_REQUIRED) for a guest."""
-        key = f"me:{account}:{self._pages.session_stamp(account)}"
-        if kept := await self._memory.kept_text(key):
-            return kept
-        user = await self._reader.me(account)
-        user_id = (user or {}).get("userId") or (user or {}).get("user_id")
-        if not isinstance(user_id, str):
-            raise WALLS.wall(ErrorCode.LOGIN_REQUIRED).error()
-        await self._memory.keep_text(key, user_id, _USER_SECONDS)
-        return user_id
+
+        async def load() -> OwnId:
+            user = await self._reader.me(account) or {}
+            user_id = user.get("userId") or user.get("user_id")
+            if not isinstance(user_id, str):
+                raise WALLS.wall(ErrorCode.LOGIN_REQUIRED).error()
+            return OwnId(user_id=user_id)
+
+        own, _ = await self._memory.kept(OwnId, f"{account}:{self._pages.session_stamp(account)}", _USER_SECONDS, load)
+        return own.user_id
 
     async def _notes(self, feeds: list[Any], complete: bool) -> Listing[NoteSummary]:
         """Return the notes of feed items, and keep their tokens."""
@@ -302,13 +301,27 @@ class Site:
         notes = self._parser.notes(feeds, now)
         if feeds and not notes:
             raise ServiceError(ErrorCode.UPSTREAM_CHANGED)
-        await self._memory.remember(feed_tokens(feeds))
+        await self._tokens.remember(feed_tokens(feeds))
         return Listing[NoteSummary](items=notes, complete=complete, fetched_at=stamp(now))
 
-    def headline(self, note: dict[str, Any]) -> str:
+    def headline(self, note: Json) -> str:
         """Return title and author of a note object, by which people recognise it."""
         return self._parser.headline(note)
 
-    def comment_line(self, comment: dict[str, Any]) -> str:
+    def comment_line(self, comment: Json) -> str:
         """Return author and text of a comment object, by which people recognise it."""
         return self._parser.comment_line(comment)
+
+
+def _note_list(
+    key: str, seconds: float, load: Callable[[int, int], Awaitable[Listing[NoteSummary]]]
+) -> SiteList[Listing[NoteSummary], NoteSummary]:
+    """Return the description of a list of notes, whose references may have other tokens when they are read again."""
+    return SiteList(
+        Listing[NoteSummary],
+        key,
+        MAX_SEARCHED,
+        seconds,
+        load,
+        identity=lambda note: note.note_ref.partition(":")[0],
+    )

@@ -1,10 +1,12 @@
-"""Defines the answers of the tools; these docstrings are for people, since agents see only the names (`schema`)."""
+"""Defines the answers of the tools; these docstrings are for people, since agents see only names and types."""
 
 from __future__ import annotations
 
+from dyber_kit.analysis.figures import Counted, Spread
+from dyber_kit.answer_models import Item
 from dyber_kit.website.login_answers import LoginQrCode, LoginState
 
-from zhihu_server.model.schema import Answer, Item
+from zhihu_server.model.schema import Answer
 
 
 class HotItem(Item):
@@ -211,22 +213,6 @@ class LoginCode(LoginQrCode, Answer):
     """Describes a QR code to scan with the app; its picture and drawing are separate parts of the result."""
 
     source: str = "browser"
-
-
-class Spread(Item):
-    """Describes a number over the answers that show it."""
-
-    n: int
-    median: float
-    p90: int
-    max: int
-
-
-class Counted(Item):
-    """Holds a word or a name, and in how many answers it is."""
-
-    name: str
-    count: int
 
 
 class TopAnswer(Item):

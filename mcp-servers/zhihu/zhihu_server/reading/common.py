@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Literal
 
 from dyber_kit import ErrorCode, ServiceError
+from dyber_kit.answer_models import Notice
 from dyber_kit.calling.cursors import decode_cursor, encode_cursor
-from dyber_kit.times import iso_local
+from dyber_kit.reading.lists import Listing, SiteList
+from dyber_kit.reading.memory import Memory
+from dyber_kit.times import stamp
 from dyber_kit.upstream.cache import Cache
 from dyber_kit.upstream.privacy import Privacy
-from dyber_kit.upstream.sharing import SharedWork
-from pydantic import BaseModel
+from dyber_kit.upstream.values import Json
+from pydantic import BaseModel, Field
 
 from zhihu_server.browsing.site import SiteReader
 from zhihu_server.config import ZhihuSettings
 from zhihu_server.model.references import References
 from zhihu_server.official.api import OfficialApi
 from zhihu_server.reading.parse import Parser
-from zhihu_server.texts import tr, tr_lazy
+from zhihu_server.texts import tr_lazy
 
 Source = Literal["auto", "official", "browser"]
 # Refusals of the official API after which a page may be read in its place. A rate limit or a restriction of the account
@@ -30,28 +31,42 @@ _REPLACED = {
 }  # fmt: skip
 # Characters of an answer besides its longest list.
 _FRAME_CHARS = 2500
+# Readers have bounds of their own, which are lower.
+_MOST_ENTRIES = 1_000_000
 
 
 class Kept(BaseModel):
-    """Holds what Zhihu sent, from where and when.
-
-    `asked` is the number of entries of a list that were asked for, and `since` when its first ones were read.
-    """
+    """Holds what Zhihu sent, from where and when."""
 
     source: str
     fetched_at: str
-    data: dict[str, Any]
-    warnings: list[str] = []
-    asked: int = 0
-    since: float = 0.0
+    data: Json
+    warnings: list[Notice] = Field(default_factory=list)
 
     @property
-    def frame(self) -> dict[str, Any]:
+    def frame(self) -> Json:
         """Return the fields that every answer begins with."""
         return {"source": self.source, "fetched_at": self.fetched_at, "warnings": list(self.warnings)}
 
 
-Load = Callable[[], Awaitable[dict[str, Any]]]
+class KeptList(Listing[Json]):
+    """Holds the start of a list of a page.
+
+    Attributes:
+        data: What the page has besides the list.
+        asked: The number of entries that were asked for.
+    """
+
+    data: Json
+    asked: int
+
+    def covers(self, start: int, end: int) -> bool:
+        """Return whether the list has the entries, or all that the page loaded when it was asked for as many."""
+        some = len(self.items) > start or not start
+        return super().covers(start, end) or (self.asked >= end and some)
+
+
+Load = Callable[[], Awaitable[Json]]
 Read = Callable[[], Awaitable[Kept]]
 
 
@@ -84,9 +99,8 @@ class Sources:
         self.references = references
         self.privacy = privacy
         self.parser = Parser(references, privacy)
-        self.max_list_chars = max_answer_chars - _FRAME_CHARS
-        self._cache = cache
-        self._sharing = SharedWork()
+        self._memory = Memory(cache, settings.base_url, settings.cache_seconds, max_answer_chars, _FRAME_CHARS)
+        self.max_list_chars = self._memory.max_list_chars
 
     def account(self, name: str) -> str:
         """Return the account whose pages the current caller reads; what accounts see is cached for each alone."""
@@ -113,27 +127,19 @@ class Sources:
             if source == "official" or error.code not in _REPLACED:
                 raise
             kept = await browser()
-            reason = tr("The official API was not usable ({code}); this is from the page", code=error.code)
+            reason = tr_lazy("The official API was not usable ({code}); this is from the page", code=str(error.code))
             return kept.model_copy(update={"warnings": [*kept.warnings, reason]})
 
     async def kept(self, source: str, key: str, seconds: float, load: Load) -> Kept:
         """Return what `load` returns, or what it returned less than `seconds` ago with the source `cache`."""
-        loaded = False
 
         async def run() -> Kept:
-            nonlocal loaded
-            loaded = True
-            return Kept(source=source, fetched_at=now(), data=await load())
+            return Kept(source=source, fetched_at=stamp(), data=await load())
 
-        ttl = min(seconds, self.settings.cache_seconds)
-        kept = await self._cache.get_or_load_model(Kept, f"{self.settings.base_url} {source} {key}", ttl, run)
-        return kept if loaded else kept.model_copy(update={"source": "cache"})
+        return await self._memory.answer(Kept, f"{source} {key}", seconds, run)
 
     async def listed(self, key: str, start: int, end: int, seconds: float, load: Load) -> Kept:
         """Return a list of a page, of which the entries from `start` to before `end` are wanted.
-
-        Zhihu may rank a list anew for each visit. So entries keep their places while the list is cached, and new ones
-        follow them; else the next part would repeat or omit some.
 
         Args:
             key: What is read, for the cache.
@@ -142,44 +148,21 @@ class Sources:
             seconds: How long the list is cached.
             load: Reads the page; returns `items`, and in `complete` whether these are all.
         """
-        name = f"{self.settings.base_url} list {key}"
-        cached = await self._list(name)
-        if cached and _has(cached, start, end):
-            return cached.model_copy(update={"source": "cache"})
 
-        async def run() -> Kept:
+        async def run(_: int, target: int) -> KeptList:
             data = await load()
-            # Another part may have been read meanwhile.
-            earlier = await self._list(name)
-            items = [*earlier.data["items"], *data["items"]] if earlier else data["items"]
-            data["items"] = list({_identity(entry): entry for entry in items}.values())
-            since = earlier.since if earlier else time.time()
-            kept = Kept(source="browser", fetched_at=now(), data=data, asked=end, since=since)
-            ttl = min(seconds, self.settings.cache_seconds) - (time.time() - since)
-            await self._cache.set(name, kept, ttl)
-            return kept
+            items, complete = data.pop("items"), bool(data.pop("complete"))
+            return KeptList(items=items, complete=complete, fetched_at=stamp(), data=data, asked=target)
 
-        return await self._sharing.run(f"{name} {start} {end}", run)
-
-    async def _list(self, name: str) -> Kept | None:
-        cached = await self._cache.get(name)
-        return Kept.model_validate(cached) if cached else None
+        wanted = SiteList(KeptList, f"list {key}", _MOST_ENTRIES, seconds, run, identity=_identity)
+        listing, source = await self._memory.listing(wanted, start, end)
+        data = {**listing.data, "items": listing.items, "complete": listing.complete}
+        return Kept(source=source, fetched_at=listing.fetched_at, data=data)
 
 
-def _has(kept: Kept, start: int, end: int) -> bool:
-    """Return whether a cached list has the wanted entries, or all that the page had of them."""
-    count = len(kept.data["items"])
-    return bool(kept.data["complete"]) or count >= end or (kept.asked >= end and (count > start or not start))
-
-
-def _identity(entry: dict[str, Any]) -> str:
+def _identity(entry: Json) -> str:
     content = entry.get("object")
     return f"{content.get('type')} {content.get('id')}" if isinstance(content, dict) else str(entry.get("id"))
-
-
-def now() -> str:
-    """Return the present for `fetched_at`."""
-    return iso_local(datetime.now(UTC)) or ""
 
 
 def start_of(kind: str, cursor: str, most: int) -> int:

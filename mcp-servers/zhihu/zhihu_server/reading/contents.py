@@ -6,11 +6,12 @@ from typing import Any
 
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.calling.cursors import fit_items
+from dyber_kit.times import stamp
+from dyber_kit.upstream.values import as_object, first, line, moment, number
 
 from zhihu_server.model.answers import Comments, Content
 from zhihu_server.model.references import Reference
-from zhihu_server.reading.common import Kept, Sources, cursor_at, now, start_of
-from zhihu_server.reading.parse import first, line, number, when
+from zhihu_server.reading.common import Kept, Sources, cursor_at, start_of
 from zhihu_server.texts import tr
 
 _SECONDS = 600.0
@@ -36,15 +37,15 @@ class ContentReader:
         text = parser.text(raw["content"]).text
         end = start + max_chars
         name, author_ref, headline = parser.author(raw)
-        question = raw.get("question") if isinstance(raw.get("question"), dict) else {}
-        asked = str((question or {}).get("id") or reference.question)
+        question = as_object(raw.get("question"))
+        asked = str(question.get("id") or reference.question)
         reference = Reference(reference.kind, reference.id, asked if reference.kind == "answer" else "")
         frame = kept.frame
         frame["warnings"] += _cautions(raw, text)
         answer = Content(
             **frame,
             ref=reference.ref,
-            title=line(first(raw, "title") or first(question or {}, "title", "name"), 300),
+            title=line(first(raw, "title") or first(question, "title", "name"), 300),
             question_ref=f"question:{reference.question}" if reference.question else None,
             author=name,
             author_ref=author_ref,
@@ -56,8 +57,8 @@ class ContentReader:
             votes=number(first(raw, "voteupCount", "voteup_count")),
             comments_total=number(first(raw, "commentCount", "comment_count")),
             favorites=number(first(raw, "favlistsCount", "favlists_count")),
-            created_at=when(first(raw, "createdTime", "created_time", "created")),
-            updated_at=when(first(raw, "updatedTime", "updated_time", "updated")),
+            created_at=moment(first(raw, "createdTime", "created_time", "created")),
+            updated_at=moment(first(raw, "updatedTime", "updated_time", "updated")),
             location=parser.place(first(raw, "ipInfo", "ip_info")),
             url=self._sources.references.url(reference),
             next_cursor=cursor_at(f"text {reference.ref}", end) if end < len(text) else None,
@@ -77,7 +78,7 @@ class ContentReader:
         if not kept.data["complete"] and len(kept.data["items"]) <= start:
             raise refusal or ServiceError(ErrorCode.UPSTREAM_CHANGED)
         raw = kept.data["item"]
-        question = raw.get("question") if isinstance(raw.get("question"), dict) else {}
+        question = as_object(raw.get("question"))
         items = self._sources.parser.comments(kept.data["items"][start : start + limit])
         fitting = fit_items(items, self._sources.max_list_chars)
         reached = start + len(fitting)
@@ -88,7 +89,7 @@ class ContentReader:
         return Comments(
             **frame,
             ref=reference.ref,
-            title=line(first(raw, "title") or first(question or {}, "title", "name"), 300),
+            title=line(first(raw, "title") or first(question, "title", "name"), 300),
             total=kept.data["total"],
             items=fitting,
             count=len(fitting),
@@ -121,7 +122,7 @@ class ContentReader:
                 return await sources.kept("browser", f"{key} text", _SECONDS, load), None
             kept = await sources.listed(key, start, end, _SECONDS, load)
         except _PartlyRead as partly:
-            kept, refusal = Kept(source="browser", fetched_at=now(), data=partly.data), partly.refusal
+            kept, refusal = Kept(source="browser", fetched_at=stamp(), data=partly.data), partly.refusal
 
         async def same() -> dict[str, Any]:
             return {**kept.data, "items": []}

@@ -6,10 +6,11 @@ from typing import Any, Literal
 
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.calling.cursors import fit_items
+from dyber_kit.times import stamp
 
 from zhihu_server.model.answers import Generated, HotList, SearchResults
 from zhihu_server.official.api import MAX_SEARCH, MAX_WEB_SEARCH, Model
-from zhihu_server.reading.common import Kept, Source, Sources, cursor_at, now, start_of
+from zhihu_server.reading.common import Kept, Source, Sources, cursor_at, start_of
 from zhihu_server.texts import tr, tr_lazy
 
 Scope = Literal["zhihu", "web"]
@@ -176,7 +177,7 @@ class ListReader:
             raise ServiceError(ErrorCode.UPSTREAM_CHANGED, tr_lazy("Zhihu generated an empty text"))
         return Generated(
             source="official",
-            fetched_at=now(),
+            fetched_at=stamp(),
             warnings=[tr("This text is generated and may be wrong; check it with zhihu_search_content")],
             text=cleaned.text,
             model=model,

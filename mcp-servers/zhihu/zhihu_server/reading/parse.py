@@ -10,14 +10,12 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from dyber_kit.times import iso_local
 from dyber_kit.upstream.privacy import Privacy
-from dyber_kit.upstream.text import CleanText, clean_text, parse_count, parse_time
+from dyber_kit.upstream.text import CleanText, clean_text, parse_time
+from dyber_kit.upstream.values import Json, as_object, day, first, line, moment, number
 
 from zhihu_server.model.answers import AnswerItem, CommentItem, HotItem, ReplyItem, SearchItem, UserItem
 from zhihu_server.model.references import Reference, References
-
-Raw = dict[str, Any]
 
 EXCERPT_CHARS = 160
 _NAME_CHARS, _TITLE_CHARS, _COMMENT_CHARS = 60, 200, 800
@@ -38,12 +36,11 @@ class Parser:
         self._references = references
         self._privacy = privacy
 
-    def hot(self, entries: list[Raw], verbose: bool) -> list[HotItem]:
+    def hot(self, entries: list[Json], verbose: bool) -> list[HotItem]:
         """Return entries of the hot list, from the official API, a page's state or a page's call."""
         items = []
         for rank, entry in enumerate(entries, 1):
-            target = entry.get("target")
-            target = target if isinstance(target, dict) else {}
+            target = as_object(entry.get("target"))
             title = line(first(entry, "Title") or area(target, "titleArea") or first(target, "title"), _TITLE_CHARS)
             link = area(target, "linkArea", "link", key="url") or first(entry, "Url") or first(target, "url")
             reference = self._references.find(str(link)) if link else None
@@ -64,7 +61,7 @@ class Parser:
             )
         return items
 
-    def official_results(self, entries: list[Raw], *, web: bool, verbose: bool) -> list[SearchItem]:
+    def official_results(self, entries: list[Json], *, web: bool, verbose: bool) -> list[SearchItem]:
         """Return results of the official search."""
         items = []
         for entry in entries:
@@ -90,7 +87,7 @@ class Parser:
             )
         return items
 
-    def page_results(self, entries: list[Raw], verbose: bool) -> list[SearchItem]:
+    def page_results(self, entries: list[Json], verbose: bool) -> list[SearchItem]:
         """Return results of the search page."""
         items = []
         for entry in entries:
@@ -120,7 +117,7 @@ class Parser:
             )
         return items
 
-    def official_answers(self, entries: list[Raw], question: Reference, verbose: bool) -> list[AnswerItem]:
+    def official_answers(self, entries: list[Json], question: Reference, verbose: bool) -> list[AnswerItem]:
         """Return the excerpts of answers that the official API has."""
         items = []
         for entry in entries:
@@ -141,7 +138,7 @@ class Parser:
             )
         return items
 
-    def answers(self, entries: list[Raw], question: Reference, max_chars: int, verbose: bool) -> list[AnswerItem]:
+    def answers(self, entries: list[Json], question: Reference, max_chars: int, verbose: bool) -> list[AnswerItem]:
         """Return answers of a question's page, each cut after `max_chars`."""
         items = []
         for entry in entries:
@@ -159,13 +156,13 @@ class Parser:
                     date=day(first(entry, "createdTime", "created_time")),
                     headline=headline if verbose else None,
                     author_ref=author_ref if verbose else None,
-                    updated_at=when(first(entry, "updatedTime", "updated_time")) if verbose else None,
+                    updated_at=moment(first(entry, "updatedTime", "updated_time")) if verbose else None,
                     url=self._references.url(reference) if verbose else None,
                 )
             )
         return items
 
-    def comments(self, entries: list[Raw]) -> list[CommentItem]:
+    def comments(self, entries: list[Json]) -> list[CommentItem]:
         """Return comments, each with the replies that came with it."""
         items = []
         for entry in entries:
@@ -179,7 +176,7 @@ class Parser:
                     text=clean_text(entry.get("content"), _COMMENT_CHARS).text,
                     likes=number(first(entry, "like_count", "vote_count")),
                     replies=number(entry.get("child_comment_count")) or None,
-                    date=when(entry.get("created_time")),
+                    date=moment(entry.get("created_time")),
                     location=self.place(places[0]) if places else None,
                     by_author=any(tag.get("type") == "content_author" for tag in writers),
                     shown=[
@@ -194,16 +191,16 @@ class Parser:
             )
         return items
 
-    def works(self, entries: list[Raw], kind: str) -> list[UserItem]:
+    def works(self, entries: list[Json], kind: str) -> list[UserItem]:
         """Return answers or articles of a user, the newest first."""
         dated = sorted(entries, key=lambda entry: -_seconds(first(entry, "createdTime", "created_time", "created")))
         items = []
         for entry in dated:
-            question = entry.get("question") if isinstance(entry.get("question"), dict) else {}
+            question = as_object(entry.get("question"))
             items.append(
                 UserItem(
                     ref=Reference("answer" if kind == "answers" else "article", str(entry["id"])).ref,
-                    title=line(first(entry, "title") or first(question or {}, "title", "name"), _TITLE_CHARS),
+                    title=line(first(entry, "title") or first(question, "title", "name"), _TITLE_CHARS),
                     excerpt=line(first(entry, "excerpt", "content"), EXCERPT_CHARS),
                     votes=number(first(entry, "voteupCount", "voteup_count")),
                     comments=number(first(entry, "commentCount", "comment_count")),
@@ -212,10 +209,9 @@ class Parser:
             )
         return items
 
-    def author(self, entry: Raw) -> tuple[str | None, str | None, str | None]:
+    def author(self, entry: Json) -> tuple[str | None, str | None, str | None]:
         """Return the name, the ref and the headline of an author; an anonymous one has no ref."""
-        author = entry.get("author")
-        author = author if isinstance(author, dict) else {}
+        author = as_object(entry.get("author"))
         name = line(author.get("name"), _NAME_CHARS)
         token = first(author, "urlToken", "url_token")
         if not token or name in _ANONYMOUS:
@@ -237,12 +233,7 @@ class Parser:
         return clean_text(value, max_chars)
 
 
-def first(raw: Raw, *names: str) -> Any:
-    """Return the first of the named fields that has a value."""
-    return next((raw[name] for name in names if raw.get(name) not in (None, "")), None)
-
-
-def area(target: Raw, *names: str, key: str = "text") -> Any:
+def area(target: Json, *names: str, key: str = "text") -> Any:
     """Return the text of an area of the hot list, such as `titleArea`."""
     for name in names:
         value = target.get(name)
@@ -251,33 +242,10 @@ def area(target: Raw, *names: str, key: str = "text") -> Any:
     return None
 
 
-def line(value: Any, max_chars: int) -> str | None:
-    """Return a text as one line without markup, or None when nothing is left."""
-    return " ".join(clean_text(value).text.split())[:max_chars] or None
-
-
-def number(value: Any) -> int | None:
-    """Return a number that the site sends as number or as text such as `1.2 万`."""
-    count = parse_count(value)
-    return count.value if count else None
-
-
-def when(value: Any) -> str | None:
-    """Return a time in China's time zone, or None."""
-    return iso_local(parse_time(value, datetime.now(UTC)))
-
-
-def day(value: Any) -> str | None:
-    """Return the day of a time in China's time zone, or None."""
-    return (when(value) or "")[:10] or None
-
-
-def _person(entry: Raw) -> Raw:
+def _person(entry: Json) -> Json:
     """Return the author of a comment; the older form of the call has the user in `member`."""
-    author = entry.get("author")
-    author = author if isinstance(author, dict) else {}
-    member = author.get("member")
-    return member if isinstance(member, dict) else author
+    author = as_object(entry.get("author"))
+    return as_object(author.get("member")) or author
 
 
 def _safe(link: Any) -> str | None:
@@ -286,5 +254,5 @@ def _safe(link: Any) -> str | None:
 
 
 def _seconds(value: Any) -> float:
-    moment = parse_time(value, datetime.now(UTC))
-    return moment.timestamp() if moment else 0.0
+    time = parse_time(value, datetime.now(UTC))
+    return time.timestamp() if time else 0.0

@@ -6,12 +6,12 @@ from typing import Any, Literal
 
 from dyber_kit import ServiceError
 from dyber_kit.calling.cursors import decode_cursor, fit_items
+from dyber_kit.upstream.values import first, line, moment, number
 
 from zhihu_server.model.answers import Question
 from zhihu_server.model.references import Reference
 from zhihu_server.official.api import MAX_ANSWERS
 from zhihu_server.reading.common import Kept, Source, Sources, cursor_at, start_of
-from zhihu_server.reading.parse import first, line, number, when
 from zhihu_server.texts import tr
 
 AnswerSort = Literal["default", "updated"]
@@ -129,7 +129,7 @@ class QuestionReader:
             answers_total=number(first(raw, "answerCount", "answer_count")),
             followers=number(first(raw, "followerCount", "follower_count")),
             views=number(first(raw, "visitCount", "visit_count")),
-            created_at=when(first(raw, "created", "created_time")),
+            created_at=moment(first(raw, "created", "created_time")),
             url=self._sources.references.url(reference),
             items=fitting,
             count=len(fitting),

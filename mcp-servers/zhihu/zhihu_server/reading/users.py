@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.calling.cursors import fit_items
+from dyber_kit.upstream.values import first, line, number
 
 from zhihu_server.model.answers import User
 from zhihu_server.reading.common import Sources
-from zhihu_server.reading.parse import first, line, number
 from zhihu_server.texts import tr, tr_lazy
 
 Tab = Literal["none", "answers", "articles"]

@@ -1,4 +1,4 @@
-"""Reads lists of the site page by page, and continues them where an answer ended."""
+"""Reads lists that a platform has in pages, each of which tells where the next one is."""
 
 from __future__ import annotations
 
@@ -7,34 +7,35 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from dyber_kit.calling.cursors import decode_cursor, encode_cursor, fit_items
-from pydantic import BaseModel
 
+#: Where a page is, as a small JSON object; {} is the first page.
 Position = dict[str, Any]
-Entry = TypeVar("Entry", bound=BaseModel)
-#: Most pages of the site that one call reads.
+Entry = TypeVar("Entry")
+Shown = TypeVar("Shown")
+#: Most pages that one call reads.
 MOST_PAGES = 3
 
 
 @dataclass(frozen=True)
 class SitePage(Generic[Entry]):
-    """Holds the entries of a page of the site; `next` is where the next page is, or None after the last."""
+    """Holds the entries of a page of a platform; `next` is where the next page is, or None after the last."""
 
     items: list[Entry]
     next: Position | None
 
 
 @dataclass(frozen=True)
-class Part(Generic[Entry]):
-    """Holds the part of a list that goes into an answer."""
+class PagesPart(Generic[Shown]):
+    """Holds the part of a list that goes into an answer; `complete` says that the platform has nothing after it."""
 
-    items: list[Entry]
+    items: list[Shown]
     complete: bool
     next_cursor: str | None
 
 
 @dataclass(frozen=True)
 class Start:
-    """Says where a part begins: at an entry of a page of the site; an empty position is the first page."""
+    """Says where a part begins: at a position, after the first `skip` entries of the page there."""
 
     position: Position
     skip: int
@@ -55,10 +56,10 @@ async def read_part(
     limit: int,
     max_chars: int,
     load: Callable[[Position], Awaitable[SitePage[Entry]]],
-    shown: Callable[[Entry], Entry],
-    name: Callable[[Entry], str],
-) -> Part[Entry]:
-    """Return up to `limit` entries of a list, each once, from a few pages of the site.
+    shown: Callable[[Entry], Shown],
+    identity: Callable[[Entry], str],
+) -> PagesPart[Shown]:
+    """Return up to `limit` entries of a list, each once, from a few pages of the platform.
 
     Args:
         kind: Names the list; its cursors are valid for this list only.
@@ -67,7 +68,7 @@ async def read_part(
         max_chars: Most characters of JSON.
         load: Reads the page at a position.
         shown: Returns an entry as the answer shows it.
-        name: Returns what an entry has in common with its repetitions; lists move while they are read.
+        identity: Returns what an entry has in common with its repetitions; lists move while they are read.
     """
     entries: list[Entry] = []
     # Where each entry is, so that the list can go on behind any of them.
@@ -81,8 +82,8 @@ async def read_part(
         position = following
         page = await load(position)
         for index, entry in enumerate(page.items[skip:], start=skip):
-            if name(entry) not in seen:
-                seen.add(name(entry))
+            if identity(entry) not in seen:
+                seen.add(identity(entry))
                 entries.append(entry)
                 places.append(Start(position, index))
         skip, following = 0, page.next
@@ -92,4 +93,4 @@ async def read_part(
     else:
         after = Start(following, 0) if following is not None else None
     cursor = encode_cursor(kind, {"position": after.position, "skip": after.skip}) if after else None
-    return Part(items, after is None, cursor)
+    return PagesPart(items, after is None, cursor)

@@ -1,0 +1,1 @@
+"""This package computes figures about samples of what was read of a platform."""
