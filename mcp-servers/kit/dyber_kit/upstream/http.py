@@ -200,24 +200,35 @@ class _GuardedTransport(httpx2.AsyncBaseTransport):
         self._max_bytes = max_bytes
         self._attempts = attempts
         self._retry_wait = retry_wait
-        context = tls_context(certificates)
-        self._inner = httpx2.AsyncHTTPTransport(verify=context, trust_env=False)
-        # httpx2 has no argument for the network backend of its pool.
-        self._inner._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=context,
-            proxy=_proxy_of(proxy) if proxy else None,
-            max_connections=MAX_CONNECTIONS,
-            max_keepalive_connections=10,
-            keepalive_expiry=30,
-            # With a proxy, connections go to the proxy only; the destination is checked for each request.
-            network_backend=httpcore2.AnyIOBackend() if proxy else _CheckedBackend(allowed_hosts),
-        )
-        self._proxied = proxy is not None
+        self._proxy = _proxy_of(proxy) if proxy else None
+        self._tls = tls_context(certificates) if certificates is not None else None
+        self._made: httpx2.AsyncHTTPTransport | None = None
+
+    @property
+    def _inner(self) -> httpx2.AsyncHTTPTransport:
+        """Return the transport that connects.
+
+        It is made for the first request, because reading the system's authorities takes long and much memory.
+        """
+        if self._made is None:
+            context = self._tls or tls_context()
+            self._made = httpx2.AsyncHTTPTransport(verify=context, trust_env=False)
+            # httpx2 has no argument for the network backend of its pool.
+            self._made._pool = httpcore2.AsyncConnectionPool(
+                ssl_context=context,
+                proxy=self._proxy,
+                max_connections=MAX_CONNECTIONS,
+                max_keepalive_connections=10,
+                keepalive_expiry=30,
+                # With a proxy, connections go to the proxy only; the destination is checked for each request.
+                network_backend=httpcore2.AnyIOBackend() if self._proxy else _CheckedBackend(self._allowed_hosts),
+            )
+        return self._made
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         if request.url.scheme not in ("http", "https") or not host_allowed(request.url.host, self._allowed_hosts):
             raise _not_allowed((request.url.host or str(request.url.scheme))[:100])
-        if self._proxied:
+        if self._proxy is not None:
             await self._check_destination(request)
         retrying = AsyncRetrying(
             stop=stop_after_attempt(self._attempts if request.method in _SAFE_METHODS else 1),
@@ -298,7 +309,8 @@ class _GuardedTransport(httpx2.AsyncBaseTransport):
         )
 
     async def aclose(self) -> None:
-        await self._inner.aclose()
+        if self._made is not None:
+            await self._made.aclose()
 
 
 class _LimitedStream(httpx2.AsyncByteStream):
