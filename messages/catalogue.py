@@ -110,9 +110,17 @@ def update(source: Source = PROGRAM) -> list[str]:
     catalogue = read(source)
     catalogue.update(template, no_fuzzy_matching=True, update_creation_date=False)
     catalogue.obsolete.clear()
+    _set_header(catalogue)
     with source.chinese.open("wb") as file:
         write_po(file, catalogue, width=120, sort_output=True, omit_header=False)
     return [str(message.id) for message in catalogue if message.id and not message.string]
+
+
+def _set_header(catalogue: Catalog) -> None:
+    """Fill in what Babel leaves as a placeholder for one person's name and address."""
+    catalogue.msgid_bugs_address = ""
+    catalogue.last_translator = catalogue.language_team = "DyberPet"
+    catalogue.revision_date = catalogue.creation_date
 
 
 def compile_catalogue() -> None:
