@@ -197,7 +197,7 @@ class Site:
             problem = problem_of(error) if error else "" if missing else None
             return KeptVideo(detail=detail, guest=page.guest, comment_problem=problem)
 
-        key = f"video:{account}:{reference.video_id}:{comments}"
+        key = f"video:{self._visitor(account)}:{reference.video_id}:{comments}"
         kept, was_kept = await self._memory.kept(
             KeptVideo, key, _VIDEO_SECONDS, load, keep=lambda read: read.comment_problem is None
         )
@@ -255,8 +255,8 @@ class Site:
             )
 
         part = await self._memory.part(
-            VideoComments, f"comments:{account}:{reference.video_id}", cursor, limit, MOST_COMMENTS, _VIDEO_SECONDS,
-            load, lambda comment: comment.shown(verbose), lambda comment: comment.comment_id,
+            VideoComments, f"comments:{self._visitor(account)}:{reference.video_id}", cursor, limit, MOST_COMMENTS,
+            _VIDEO_SECONDS, load, lambda comment: comment.shown(verbose), lambda comment: comment.comment_id,
         )  # fmt: skip
         listing = part.listing
         assert isinstance(listing, VideoComments)
@@ -316,6 +316,10 @@ class Site:
             source=part.source,
             fetched_at=part.listing.fetched_at,
         )
+
+    def _visitor(self, account: str) -> str:
+        """Return the account and its login: after a login, what a guest was shown is read again."""
+        return f"{account}:{self._pages.session_stamp(account)}"
 
     async def _user_page(self, account: str, mid: str, page: int) -> UserPage:
         read = await self._reader.uploads(account, mid, page)
