@@ -7,7 +7,7 @@ import pytest
 from messages import catalogue, tr
 
 TEXTS = catalogue.collected()
-TRANSLATED = {str(message.id): str(message.string) for message in catalogue.read() if message.id}
+TRANSLATED = catalogue.translations()
 
 
 def test_exactly_the_texts_of_the_code_are_translated() -> None:
