@@ -27,15 +27,15 @@ from dyber_kit.observing.logs import configure_logging
 from dyber_kit.observing.metrics import Metrics
 from dyber_kit.observing.tracing import tracing
 from dyber_kit.serving.docs import DOCS_PATH, Docs
-from dyber_kit.serving.exchanges import Exchanges
 from dyber_kit.serving.hosts import default_hosts
-from dyber_kit.serving.legacy_sse import LegacySessions, LegacySseMiddleware
-from dyber_kit.serving.mcp_server import KitServer
+from dyber_kit.serving.mcp.exchanges import Exchanges
+from dyber_kit.serving.mcp.legacy_sse import LegacySessions, LegacySseMiddleware
+from dyber_kit.serving.mcp.mcp_server import KitServer
+from dyber_kit.serving.mcp.transport import MCP_PATH, MESSAGE_PATH, SSE_PATH, McpTransport
 from dyber_kit.serving.middleware import GatewayMiddleware
 from dyber_kit.serving.rest import RestRoute, rest_route
 from dyber_kit.serving.routes import ServiceRoute
 from dyber_kit.serving.scope_guard import ScopeGuard
-from dyber_kit.serving.transport import MCP_PATH, MESSAGE_PATH, SSE_PATH, McpTransport
 from dyber_kit.settings import Settings
 
 # The gateway, or GatewayMiddleware, checks Host and Origin; the SDK's own list would refuse the gateway's host names.

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.calling.arguments.reading import read_arguments
-from dyber_kit.serving.accept import Form, answer_form
+from dyber_kit.serving.mcp.accept import Form, answer_form
 from pydantic import BaseModel, Field
 
 
