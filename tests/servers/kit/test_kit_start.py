@@ -40,7 +40,9 @@ def started() -> dict:
     return json.loads(child.stdout)
 
 
-@pytest.mark.parametrize("package", ["fastapi", "fastapi_offline", "opentelemetry.sdk", "pydantic.v1", "redis"])
+@pytest.mark.parametrize(
+    "package", ["fastapi", "fastapi_offline", "httpcore2", "opentelemetry.sdk", "pydantic.v1", "redis", "tenacity"]
+)
 def test_a_start_does_not_import_what_only_some_services_or_requests_need(started, package):
     assert package not in started["modules"]
 
