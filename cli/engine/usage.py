@@ -1,7 +1,7 @@
 """Measures the processor time and memory of containers, as `docker stats` does.
 
-The engine measures only once a second, and up to version 24 a request waits for that. For containers of this machine,
-the same numbers are read from where the engine has them, the control groups of Linux.
+The engine measures only once a second, and older engines (20.10) let a request wait for that. For containers of this
+machine, the same numbers are read from where the engine has them, the control groups of Linux.
 """
 
 from __future__ import annotations
