@@ -12,7 +12,7 @@ import pytest
 from dyber_kit import Settings, create_app, tool
 from dyber_kit.contract import all_tools, main, render, tools_contract
 from mcp.types import CallToolResult, TextContent
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from tests.stand_in.running import SERVERS, free_port
 from tests.stand_in.services import PACKAGES, SPECS, build
@@ -130,6 +130,28 @@ def test_a_tool_with_nested_inputs_is_refused():
 
     with pytest.raises(ValueError, match="nested has nested inputs"):
         create_app(name="x", title="x", version="1", instructions="", tools=[nested], settings=Settings())
+
+
+class Post(BaseModel):
+    """Is an item that is read under another name than it is written."""
+
+    likes: int = Field(validation_alias="attitudes_count")
+
+
+class Posts(BaseModel):
+    """Holds such items."""
+
+    items: list[Post] | None = None
+
+
+def test_a_tool_whose_answer_would_not_fit_its_output_schema_is_refused():
+    @tool(title="列出", read_only=True, open_world=False)
+    async def listing() -> Posts:
+        """List posts."""
+        return Posts()
+
+    with pytest.raises(ValueError, match="listing has an answer whose field Post.likes"):
+        create_app(name="x", title="x", version="1", instructions="", tools=[listing], settings=Settings())
 
 
 def test_a_tool_without_a_docstring_is_refused():
