@@ -9,8 +9,10 @@ The question of a test is its docstring, as users write it. The facts are those 
 from __future__ import annotations
 
 import pytest
+from dyber_kit.serving.server import build_server
 
 from tests.stand_in import douyin_data as data
+from tests.stand_in.running import running
 
 
 async def test_what_is_hot_now(ask):
@@ -85,7 +87,8 @@ async def test_which_videos_are_there_on_a_topic(ask):
     ]
 
 
-async def test_am_i_logged_in_and_how_do_i_log_in(ask):
+async def test_am_i_logged_in_and_how_do_i_log_in(ask, make):
     """我登录抖音了吗，没有的话怎么登录？"""
-    answer = await ask("login_status")
+    with running(build_server(make())) as base:
+        answer = await ask("login_status", base)
     assert answer["logged_in"] is False and "douyin_login_qrcode" in answer["next_step"]
