@@ -48,13 +48,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class _Groups(LoadScopeScheduling):
-    """Hands out whole files; those together that share a stack: a part of the deployment, and all of the toolchain."""
+    """Hands out whole files; those together that share a stack, as a part of the deployment and all of the toolchain do,
+    or a service with its browser."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::", 1)[0]
         if file.startswith("tests/deploy/"):
             return "deployment" if file.startswith(CHANGES_OF_A_DEPLOYMENT) else "commands on a deployment"
-        return "toolchain" if file.startswith("tests/toolchain/") else file
+        if file.startswith(("mcp-servers/", "tests/servers/xiaohongshu/", "tests/toolchain/")):
+            return file.rpartition("/")[0]
+        return file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _Groups:

@@ -22,6 +22,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -181,16 +182,29 @@ def threads(pid: int) -> int:
 
 
 def show_starts(rounds: int) -> None:
-    print("| service | ready after s | RSS idle | with descendants (PSS) |\n|---|---|---|---|")
-    for name in SPECS:
-        seconds = []
-        for _ in range(rounds):
+    """Print how long servers start and what they use when idle; in each round, all of them start once."""
+    print("| service | ready after s | CPU s until ready | to bare | RSS idle | with descendants (PSS) |")
+    print("|---|---|---|---|---|---|")
+    starts = {"bare SDK": bare, **{name: partial(started_at, name) for name in SPECS}}
+    measured: dict[str, list[tuple[float, float, float, float]]] = {name: [] for name in starts}
+    for _ in range(rounds):
+        for name, start in starts.items():
             begun = time.perf_counter()
-            with started(name) as (child, base):
+            with start() as (pid, base):
                 wait_for(f"{base}/ready")
-                seconds.append(time.perf_counter() - begun)
-                idle, whole = resident(child.pid), tree_memory(child.pid)
-        print(f"| {name} | {statistics.median(seconds):.1f} | {idle:.0f} MiB | {whole:.0f} MiB |")
+                took, used = time.perf_counter() - begun, used_seconds(pid)
+                measured[name].append((took, used, resident(pid), tree_memory(pid)))
+    for name, values in measured.items():
+        took, used, idle, whole = (statistics.median(column) for column in zip(*values, strict=True))
+        ratio = median_ratio([each[1] for each in values], [each[1] for each in measured["bare SDK"]])
+        print(f"| {name} | {took:.2f} | {used:.2f} | {ratio:.2f} | {idle:.0f} MiB | {whole:.0f} MiB |")
+
+
+@contextmanager
+def started_at(name: str) -> Iterator[tuple[int, str]]:
+    """Run a service; yields its process id and base URL."""
+    with started(name) as (child, base):
+        yield child.pid, base
 
 
 def show_speed(calls: int, rounds: int) -> None:
@@ -307,10 +321,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--calls", type=int, default=400, help="calls per round")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--starts", action="store_true", help="only the starts, and the memory of idle servers")
     parser.add_argument("--sizes", action="store_true", help="only the sizes of tool lists and typical answers")
     options = parser.parse_args()
     if not options.sizes:
         show_starts(options.rounds)
+    if options.starts:
+        return
+    if not options.sizes:
         show_speed(options.calls, options.rounds)
         show_waits()
     show_schemas()

@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command_from_info, get_group
 
+from cli.terminal import help_page
 from cli.terminal.usage import examples
 from messages import tr
 
@@ -166,6 +167,7 @@ class LazyGroup(TyperGroup):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
+        help_page.translate(self)
         self.commands = Commands(dict(self.commands))
         self._listing = False
 
@@ -207,6 +209,7 @@ def load(name: str) -> Any:
     command.name, command.short_help = name, listed.help
     if not has_longer_help:
         command.help = listed.help
+    help_page.translate(command)
     return command
 
 
@@ -239,4 +242,4 @@ def show_help(
     named = parent.command.get_command(parent, command)  # type: ignore[attr-defined]
     if named is None:
         raise typer.BadParameter(tr("there is no command {command!r}", command=command))
-    typer.echo(named.get_help(typer.Context(named, info_name=command, parent=parent)))
+    typer.echo(help_page.HelpContext(named, info_name=command, parent=parent).get_help())

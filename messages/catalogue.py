@@ -33,7 +33,8 @@ class Source:
 
     Attributes:
         packages: Folders with the code, relative to the repository.
-        functions: Functions whose first argument is a text; it must be a literal.
+        functions: Functions whose first argument is a text; it must be a literal. Those of PLURAL_FUNCTIONS have a
+            second text, the plural.
         chinese: The catalogue.
         excluded: Folder within `packages` whose code has catalogues of its own, or "".
     """
@@ -44,6 +45,8 @@ class Source:
     excluded: str = ""
 
 
+#: Functions whose first two arguments are the English singular and plural of a text.
+PLURAL_FUNCTIONS = ("tr_plural",)
 #: Examples from which new services are made; each is a whole service.
 EXAMPLES = "cli/services/templates"
 PROGRAM = Source(
@@ -57,39 +60,69 @@ PROGRAM = Source(
 def servers() -> list[Source]:
     """Return the catalogues of the servers' library, and of the services and the examples of services."""
     return [
-        Source((file.parents[1].relative_to(ROOT).as_posix(),), ("tr", "tr_lazy"), file)
+        Source((file.parents[1].relative_to(ROOT).as_posix(),), ("tr", "tr_lazy", *PLURAL_FUNCTIONS), file)
         for folder in ("mcp-servers", EXAMPLES)
         for file in sorted(ROOT.glob(f"{folder}/*/*/locale/zh.po"))
     ]
 
 
 def collected(source: Source = PROGRAM) -> dict[str, list[tuple[str, int]]]:
-    """Return all texts of the code with their files and lines. Raises ValueError for a text that is not a literal."""
+    """Return all texts of the code, of those with a plural the singular, with their files and lines.
+
+    Raises ValueError for a text that is not a literal.
+    """
     texts: dict[str, list[tuple[str, int]]] = {}
+    for file, call in _calls(source):
+        if (text := _literal(call.args[0])) is not None:
+            texts.setdefault(text, []).append((file.relative_to(ROOT).as_posix(), call.lineno))
+    return texts
+
+
+def plurals(source: Source) -> dict[str, str]:
+    """Return the plurals in the code by their singulars."""
+    calls = [call for _, call in _calls(source) if _name(call) in PLURAL_FUNCTIONS]
+    pairs = [(_literal(call.args[0]), _literal(call.args[1])) for call in calls]
+    return {singular: plural for singular, plural in pairs if singular is not None and plural is not None}
+
+
+def _calls(source: Source) -> Iterator[tuple[Path, ast.Call]]:
+    """Yield the calls of the source's functions with their files. Raises ValueError for a text that is not a literal."""
     for package in source.packages:
         for file in sorted((ROOT / package).rglob("*.py")):
             if source.excluded and file.is_relative_to(ROOT / source.excluded):
                 continue
-            for text, line in _texts(file, source):
-                texts.setdefault(text, []).append((file.relative_to(ROOT).as_posix(), line))
-    return texts
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                if not (isinstance(node, ast.Call) and _name(node) in source.functions):
+                    continue
+                first = node.args[0]
+                if isinstance(first, ast.JoinedStr) or (isinstance(first, ast.BinOp) and _name(node) != "mark"):
+                    raise ValueError(f"{file}:{node.lineno}: give values by name, not in an f-string")
+                yield file, node
 
 
-def _texts(file: Path, source: Source) -> Iterator[tuple[str, int]]:
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in source.functions):
-            continue
-        first = node.args[0]
-        if isinstance(first, ast.JoinedStr) or (isinstance(first, ast.BinOp) and node.func.id != "mark"):
-            raise ValueError(f"{file}:{node.lineno}: give values by name, not in an f-string")
-        if isinstance(first, ast.Constant) and isinstance(first.value, str):
-            yield first.value, node.lineno
+def _name(call: ast.Call) -> str:
+    return call.func.id if isinstance(call.func, ast.Name) else ""
+
+
+def _literal(argument: ast.expr) -> str | None:
+    is_text = isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+    return str(argument.value) if is_text and isinstance(argument, ast.Constant) else None
 
 
 def read(source: Source = PROGRAM) -> Catalog:
     """Read a Chinese catalogue. Raises OSError, and ValueError if the catalogue is not well-formed."""
     with source.chinese.open("rb") as file:
         return read_po(file, locale="zh", domain=DOMAIN, abort_invalid=True)
+
+
+def translations(source: Source = PROGRAM) -> dict[str, str]:
+    """Return the Chinese texts of a catalogue by their English ones; "" for a text without a translation."""
+    return {_first(message.id): _first(message.string) for message in read(source) if message.id}
+
+
+def _first(forms: object) -> str:
+    """Return a text, or the first form of a text with a plural."""
+    return str(forms[0] if isinstance(forms, tuple | list) else forms or "")
 
 
 def placeholders(text: str) -> set[str]:
@@ -103,16 +136,25 @@ def placeholders(text: str) -> set[str]:
 def update(source: Source = PROGRAM) -> list[str]:
     """Bring a catalogue up to date with the code; return the texts that have no translation."""
     template = Catalog()
+    plural_of = plurals(source)
     for text, places in collected(source).items():
         # Line numbers are left out, as they would change with every edit.
         files = [(file, None) for file in sorted({file for file, _ in places})]
-        template.add(text, locations=files)  # type: ignore[arg-type]
+        template.add((text, plural_of[text]) if text in plural_of else text, locations=files)  # type: ignore[arg-type]
     catalogue = read(source)
     catalogue.update(template, no_fuzzy_matching=True, update_creation_date=False)
     catalogue.obsolete.clear()
+    _set_header(catalogue)
     with source.chinese.open("wb") as file:
         write_po(file, catalogue, width=120, sort_output=True, omit_header=False)
-    return [str(message.id) for message in catalogue if message.id and not message.string]
+    return [text for text, chinese in translations(source).items() if not chinese]
+
+
+def _set_header(catalogue: Catalog) -> None:
+    """Fill in what Babel leaves as a placeholder for one person's name and address."""
+    catalogue.msgid_bugs_address = ""
+    catalogue.last_translator = catalogue.language_team = "DyberPet"
+    catalogue.revision_date = catalogue.creation_date
 
 
 def compile_catalogue() -> None:

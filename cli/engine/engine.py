@@ -6,7 +6,6 @@ Only containers and networks with our labels are ever changed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -76,57 +75,6 @@ def images() -> dict[str, str]:
     """Return the ids of all images by their names with tags."""
     with asking() as client:
         return {name: item["Id"] for item in client.images() for name in item["RepoTags"] or ()}
-
-
-@dataclass(frozen=True)
-class Usage:
-    """The processor time of a container and of the whole machine so far, and the memory that the container uses now."""
-
-    container_nanoseconds: int
-    machine_nanoseconds: int
-    processors: int
-    memory_bytes: int
-
-    def percent_since(self, earlier: Usage) -> float:
-        """Return the container's processor time since `earlier`, in percent of one core."""
-        passed = self.machine_nanoseconds - earlier.machine_nanoseconds
-        used = self.container_nanoseconds - earlier.container_nanoseconds
-        return max(0.0, used / passed * self.processors * 100) if passed > 0 else 0.0
-
-
-def measure(ids: Iterable[str]) -> dict[str, Usage]:
-    """Return the usage of running containers by id; those that were removed or have stopped meanwhile are left out."""
-    identities = list(ids)
-    if not identities:
-        return {}
-    with ThreadPoolExecutor(max_workers=len(identities)) as pool:
-        # The engine answers all of them when it next measures, once a second.
-        usages = dict(zip(identities, pool.map(_usage, identities), strict=True))
-    return {identity: usage for identity, usage in usages.items() if usage is not None}
-
-
-def _usage(identity: str) -> Usage | None:
-    with suppress(NotOnEngine), asking() as client:
-        # A single measurement: for percentages the engine would measure twice, which takes two seconds.
-        return usage_from(client.stats(identity, stream=False, one_shot=True))
-    return None
-
-
-def usage_from(statistics: Mapping[str, Any]) -> Usage | None:
-    """Read the engine's statistics of a container; None means that it does not run."""
-    processor, memory = statistics["cpu_stats"], statistics["memory_stats"]
-    if "usage" not in memory or not processor.get("system_cpu_usage"):
-        return None
-    details = memory.get("stats") or {}
-    # As in `docker stats`, files that could be dropped from memory at once do not count. The names are those of the first
-    # and the second version of control groups.
-    droppable = details.get("total_inactive_file", details.get("inactive_file", 0))
-    return Usage(
-        container_nanoseconds=processor["cpu_usage"]["total_usage"],
-        machine_nanoseconds=processor["system_cpu_usage"],
-        processors=processor.get("online_cpus") or len(processor["cpu_usage"].get("percpu_usage") or [0]),
-        memory_bytes=memory["usage"] - (droppable if droppable < memory["usage"] else 0),
-    )
 
 
 def published(container: dict[str, Any]) -> set[tuple[str, int]]:

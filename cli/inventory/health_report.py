@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cli.engine import engine
-from cli.engine.engine import Usage
+from cli.engine.usage import Usage, measure
 from cli.inventory import gateway_status
 from cli.inventory.members import GONE, Member
 from infra.settings.stack import StackSettings
@@ -54,12 +54,13 @@ def collect(settings: StackSettings, everything: Iterable[Member], services: Ite
     reported = [member for member in everything if member.kind != "front"]
     running = [member for member in reported if member.running]
     started = time.monotonic()
-    before = engine.measure(member.id for member in running)
+    processes = {member.id: member.process for member in running}
+    before = measure(processes)
     status = gateway_status.fetch(settings)
     errors = {member.id: last_error(engine.log_tail(member.id, LOG_LINES)) for member in running}
     # Over a shorter time, the CPU of a container that does little would be measured too inexactly.
     time.sleep(max(0.0, started + MEASURING_SECONDS - time.monotonic()))
-    used = usage(before, engine.measure(before))
+    used = usage(before, measure(processes))
     return report(reported, list(services), status, used, errors, datetime.now(UTC))
 
 
@@ -135,7 +136,11 @@ def as_json(health: ServiceHealth) -> dict[str, Any]:
 
 def usage(before: Mapping[str, Usage], after: Mapping[str, Usage]) -> dict[str, tuple[float, float]]:
     """Return CPU percent of one core and bytes of memory, by the id of a container that was measured twice."""
-    return {identity: (now.percent_since(before[identity]), float(now.memory_bytes)) for identity, now in after.items()}
+    return {
+        identity: (now.percent_since(before[identity]), float(now.memory_bytes))
+        for identity, now in after.items()
+        if identity in before
+    }
 
 
 def last_error(log: str) -> str | None:

@@ -24,7 +24,7 @@ class Member:
     """A container that is meant to run.
 
     `service` is its label. `health` is None if it has no health check. `started_at` is in UTC. `stop_seconds` is the
-    time it gets to end its running calls.
+    time it gets to end its running calls. `process` is the id of its first process on the engine's machine, or 0.
     """
 
     id: str
@@ -40,6 +40,7 @@ class Member:
     memory_bytes: int
     stop_seconds: int
     ports: tuple[str, ...]
+    process: int = 0
 
     @property
     def running(self) -> bool:
@@ -98,6 +99,7 @@ def as_member(container: Mapping[str, Any], services: set[str]) -> Member:
             for items in (host.get("PortBindings") or {}).values()
             for item in items or []
         ),
+        process=state.get("Pid") or 0,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, ip_network
 from typing import Any
 
 from cli.engine import engine
@@ -59,6 +60,24 @@ def find(stack: str, known_deployment: str | None) -> list[Remains]:
     for deployment, network, name in engine.labelled_networks(*labels):
         by_deployment.setdefault(deployment, Remains(deployment)).networks[network] = name
     return [item for deployment, item in sorted(by_deployment.items()) if deployment not in ("", known_deployment)]
+
+
+def networks_in(pool: str, leftovers: Iterable[Remains]) -> list[str]:
+    """Return the names of their networks that have an address range of the network `pool`. Raises EngineError."""
+    return [
+        name
+        for item in leftovers
+        for network, name in item.networks.items()
+        if any(ip_network(pool).overlaps(taken) for taken in _ranges(network))
+    ]
+
+
+def _ranges(network: str) -> list[IPv4Network]:
+    with suppress(NotOnEngine), engine.asking() as client:
+        configured = client.inspect_network(network)["IPAM"]["Config"] or ()
+        ranges = (ip_network(item["Subnet"]) for item in configured if item.get("Subnet"))
+        return [taken for taken in ranges if isinstance(taken, IPv4Network)]
+    return []
 
 
 def blocks_replacement(container: Mapping[str, Any]) -> bool:

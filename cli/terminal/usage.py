@@ -7,12 +7,20 @@ import re
 import typer
 from rich.markup import escape
 
-from messages import tr
+from messages import mark, tr
 
 #: The exit codes of all commands.
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 #: Names of the program for which shells complete commands: in the checkout, and in an environment from `env`.
 PROGRAMS = ("deploy.sh", "dyber")
+#: Typer's reasons why a file or folder cannot be used, each with the message for it.
+_PATH_REASONS = {
+    "does not exist": mark("{path} does not exist"),
+    "is a file": mark("{path} is a file, not a folder"),
+    "is a directory": mark("{path} is a folder, not a file"),
+    "is not readable": mark("{path} cannot be read"),
+    "is not writable": mark("{path} cannot be written"),
+}
 
 
 def examples(*lines: str) -> str:
@@ -40,7 +48,8 @@ def usage_message(error: typer.TyperException) -> str:
         name = _parameter(error)
         if hasattr(error, "param_type"):
             return tr("{name} is missing", name=name)
-        return tr("{name}: {text}", name=name, text=error.message) if name else error.message
+        text = _reason(error)
+        return tr("{name}: {text}", name=name, text=text) if name else text
     if match := re.fullmatch(r"Got unexpected extra arguments?(?:\(s\))? \((.+)\)", error.message):
         return tr("unexpected arguments: {arguments}", arguments=match[1])
     if match := re.match(r"No such command '([^']*)'\.(?: Did you mean (.+)\?)?", error.message):
@@ -49,6 +58,20 @@ def usage_message(error: typer.TyperException) -> str:
         return tr("unknown command: {word}", word=match[1]) + hint
     # A group that is called without a command has printed its help, and its error has no message.
     return error.format_message() or tr("a command is missing")
+
+
+def _reason(error: typer.BadParameter) -> str:
+    """Return why a value cannot be used; Typer's own reasons are English; all others are already in the user's language."""
+    if (errors := getattr(error.__cause__, "errors", None)) is not None:
+        # Typer has had Pydantic read the value. Imported here, as a right command line does not need it.
+        from infra.schema.messages import filled_in
+
+        first = errors()[0]
+        return filled_in(first["type"], {**first.get("ctx", {}), "words": first["msg"]})
+    if match := re.fullmatch(r"(?:file|directory|path) '(.*)' (.+)\.", error.message):
+        path, words = match.groups()
+        return tr(_PATH_REASONS[words], path=path) if words in _PATH_REASONS else error.message
+    return error.message
 
 
 def _parameter(error: typer.BadParameter) -> str:

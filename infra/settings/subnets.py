@@ -26,6 +26,14 @@ def parse_pool(text: str) -> IPv4Network:
     return pool
 
 
+def another_pool(text: str) -> str:
+    """Return a usable pool beside the pool `text`: the next one, or the one before where that is not private."""
+    pool = parse_pool(text)
+    size = pool.num_addresses
+    following = IPv4Network((int(pool.network_address) + size, POOL_PREFIX))
+    return str(following if following.is_private else IPv4Network((int(pool.network_address) - size, POOL_PREFIX)))
+
+
 @dataclass(frozen=True)
 class Subnets:
     """The address ranges of a stack's networks, taken from `pool`. Without a pool all ranges are None.

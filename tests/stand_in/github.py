@@ -17,20 +17,16 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 
-from tests.stand_in import github_data as data
 from tests.stand_in import github_files as files
+from tests.stand_in import github_reading as reading
 from tests.stand_in import github_writing as writing
 
 TOKEN = "github_pat_of_a_test_11AAAA"
-ISSUES = 25
-COMMENTS = {1: 25, 3: 2}
 _LIMITS = {"core": (60, 5000), "search": (10, 30), "code_search": (0, 10)}
 _SECONDS_TO_RESET = 1800
-# Fields of files that links and submodules do not have.
-_ONLY_FILES = {"content", "encoding"}
 _PARTS = ("jobs", "reviews", "annotations", "commits", "comments", "files", "runs", "releases")
 Handler = Callable[[Request, "GitHubState"], Any]
 
@@ -70,31 +66,31 @@ def create_github() -> Starlette:
     repo = "/repos/{owner}/{repo}"
     api = [
         _route("/rate_limit", _rate_limit),
-        _route("/search/repositories", _search_repositories, "search"),
-        _route("/search/issues", _search_issues, "search"),
-        _route("/search/code", _search_code, "code_search"),
+        _route("/search/repositories", reading.search_repositories, "search"),
+        _route("/search/issues", reading.search_issues, "search"),
+        _route("/search/code", reading.search_code, "code_search"),
         _route("/user", writing.account),
-        _route("/users/{login}", _user),
-        _route("/users/{login}/repos", _user_repos),
-        _route("/repositories/1296269", _repository),
-        _route(repo, _repository),
-        _route(f"{repo}/readme", _readme),
-        _route(f"{repo}/commits", _commits),
-        _route(f"{repo}/releases", _releases),
-        _route(f"{repo}/contents/{{path:path}}", _contents),
-        _route(f"{repo}/contents", _contents),
+        _route("/users/{login}", reading.user),
+        _route("/users/{login}/repos", reading.user_repos),
+        _route("/repositories/1296269", reading.repository),
+        _route(repo, reading.repository),
+        _route(f"{repo}/readme", reading.readme),
+        _route(f"{repo}/commits", reading.commits),
+        _route(f"{repo}/releases", reading.releases),
+        _route(f"{repo}/contents/{{path:path}}", reading.contents),
+        _route(f"{repo}/contents", reading.contents),
         _route(f"{repo}/issues", writing.open_issue, method="POST"),
-        _route(f"{repo}/issues", _issues),
-        _route(f"{repo}/issues/{{number:int}}", _issue),
+        _route(f"{repo}/issues", reading.issues),
+        _route(f"{repo}/issues/{{number:int}}", reading.issue),
         _route(f"{repo}/issues/{{number:int}}/comments", writing.add_comment, method="POST"),
-        _route(f"{repo}/issues/{{number:int}}/comments", _comments),
-        _route(f"{repo}/pulls/{{number:int}}", _pull),
-        _route(f"{repo}/pulls/{{number:int}}/files", _files),
-        _route(f"{repo}/pulls/{{number:int}}/reviews", _reviews),
-        _route(f"{repo}/actions/runs", _runs),
-        _route(f"{repo}/actions/runs/{{run_id:int}}", _run),
-        _route(f"{repo}/actions/runs/{{run_id:int}}/jobs", _jobs),
-        _route(f"{repo}/check-runs/{{job_id:int}}/annotations", _annotations),
+        _route(f"{repo}/issues/{{number:int}}/comments", reading.comments),
+        _route(f"{repo}/pulls/{{number:int}}", reading.pull),
+        _route(f"{repo}/pulls/{{number:int}}/files", reading.changed_files),
+        _route(f"{repo}/pulls/{{number:int}}/reviews", reading.reviews),
+        _route(f"{repo}/actions/runs", reading.runs),
+        _route(f"{repo}/actions/runs/{{run_id:int}}", reading.run),
+        _route(f"{repo}/actions/runs/{{run_id:int}}/jobs", reading.jobs),
+        _route(f"{repo}/check-runs/{{job_id:int}}/annotations", reading.annotations),
     ]
     pages = [Route("/trending", _trending), Route("/trending/{language}", _trending)]
     app = Starlette(routes=[*api, *pages, Mount("/api/v3", routes=api)])
@@ -191,36 +187,6 @@ def _refusal(message: str, status: int, headers: dict[str, str], **values: Any) 
     return answer
 
 
-def _paged(request: Request, items: list[Any], wrap: Callable[[list[Any]], Any] = list) -> tuple[Any, str]:
-    """Return a page of a list, and its Link header."""
-    page, size = int(request.query_params.get("page", "1")), int(request.query_params.get("per_page", "30"))
-    shown = items[(page - 1) * size : page * size]
-    if page * size >= len(items):
-        return wrap(shown), ""
-    following = request.url.include_query_params(page=page + 1)
-    return wrap(shown), f'<{following}>; rel="next", <{request.url.include_query_params(page=99)}>; rel="last"'
-
-
-def _searched(request: Request, state: GitHubState, items: list[Any]) -> Any:
-    query = request.query_params["q"]
-    if "nonsense:" in query:
-        errors = [
-            {
-                "message": "The search contains an unknown qualifier.",
-                "resource": "Search",
-                "field": "q",
-                "code": "invalid",
-            }
-        ]
-        return _refusal("Validation Failed", 422, {}, errors=errors)
-    items = [] if "empty" in state.switches else items
-    unfinished = "unfinished" in state.switches
-    total = 4321 if "many" in query else len(items)
-    return _paged(
-        request, items, lambda shown: {"total_count": total, "incomplete_results": unfinished, "items": shown}
-    )
-
-
 def _rate_limit(request: Request, state: GitHubState) -> Any:
     if "no-limits" in state.switches:
         return _refusal("Rate limiting is not enabled.", 404, {})
@@ -237,155 +203,6 @@ def _rate_limit(request: Request, state: GitHubState) -> Any:
         if both[signed]
     }
     return {"resources": resources, "rate": resources["core"]}
-
-
-def _search_repositories(request: Request, state: GitHubState) -> Any:
-    items = [data.repository(f"octocat/hello{number}", stargazers_count=number) for number in range(1, 26)]
-    if request.query_params.get("sort") == "stars":
-        items.reverse()
-    if "odd" in state.switches:
-        items = [
-            {"full_name": "odd/one", "description": None, "stargazers_count": "17", "owner": None, "license": None}
-        ]
-    return _searched(request, state, items)
-
-
-def _search_issues(request: Request, state: GitHubState) -> Any:
-    wanted_pull = "is:pr" in request.query_params["q"]
-    items = [made for number in range(1, ISSUES + 1) if ("pull_request" in (made := data.issue(number))) is wanted_pull]
-    if "odd" in state.switches:
-        items = [
-            {
-                "number": "7",
-                "title": "<script>x</script>",
-                "user": None,
-                "labels": ["plain"],
-                "repository_url": f"{files.API}/repos/odd/one",
-            }
-        ]
-    return _searched(request, state, items)
-
-
-def _search_code(request: Request, state: GitHubState) -> Any:
-    return _searched(request, state, [data.code_match(number) for number in range(1, 13)])
-
-
-def _user(request: Request, state: GitHubState) -> Any:
-    login = request.path_params["login"]
-    return _refusal("Not Found", 404, {}) if login == "nobody" else data.profile(login)
-
-
-def _user_repos(request: Request, state: GitHubState) -> Any:
-    return _paged(request, [data.repository(f"{request.path_params['login']}/r{number}") for number in range(1, 9)])
-
-
-def _repository(request: Request, state: GitHubState) -> Any:
-    name = request.path_params.get("repo", "hello")
-    if name == "renamed":
-        return RedirectResponse(str(request.url.replace(path="/repositories/1296269")), 301)
-    if name in ("missing", "private"):
-        return _refusal("Not Found", 404, {})
-    if "odd" in state.switches:
-        return {"full_name": "odd/one", "forks_count": "3"}
-    made = data.repository(f"{request.path_params.get('owner', 'octocat')}/{name}", subscribers_count=42)
-    return writing.repository(made, state)
-
-
-def _readme(request: Request, state: GitHubState) -> Any:
-    if request.path_params["repo"] == "no-readme" or "odd" in state.switches:
-        return _refusal("Not Found", 404, {})
-    return files.content("README.md")
-
-
-def _commits(request: Request, state: GitHubState) -> Any:
-    if "empty" in state.switches:
-        return _refusal("Git Repository is empty.", 409, {})
-    return _paged(request, [data.commit(number) for number in range(1, 61)])
-
-
-def _releases(request: Request, state: GitHubState) -> Any:
-    return _paged(request, [] if "empty" in state.switches else [data.release(number) for number in range(9, 0, -1)])
-
-
-def _contents(request: Request, state: GitHubState) -> Any:
-    path = request.path_params.get("path", "")
-    without_text = {name: value for name, value in files.content("README.md").items() if name not in _ONLY_FILES}
-    if path == "link":
-        return {**without_text, "type": "symlink", "path": "link", "target": "elsewhere/file"}
-    if path == "module":
-        repository = "https://github.com/octocat/other.git"
-        return {**without_text, "type": "submodule", "path": "module", "submodule_git_url": repository}
-    if path in files.FILES:
-        if "raw" in request.headers.get("accept", ""):
-            return Response(files.FILES[path], media_type="application/vnd.github.raw+json; charset=utf-8")
-        return files.content(path)
-    listed = files.entries(path)
-    return listed or _refusal("Not Found", 404, {})
-
-
-def _issues(request: Request, state: GitHubState) -> Any:
-    return _paged(request, [] if "empty" in state.switches else [data.issue(n) for n in range(ISSUES, 0, -1)])
-
-
-def _issue(request: Request, state: GitHubState) -> Any:
-    number = request.path_params["number"]
-    if number > ISSUES:
-        return _refusal("Not Found", 404, {})
-    if "odd" in state.switches:
-        return {"number": str(number), "title": None, "user": None, "labels": ["plain"], "body": files.LONG_LINE}
-    made = data.issue(
-        number, comments=COMMENTS.get(number, 0) + len(state.commented), locked="locked" in state.switches
-    )
-    return {**made, "repository_url": f"{data.API}/repos/octocat/new-home"} if "transferred" in state.switches else made
-
-
-def _comments(request: Request, state: GitHubState) -> Any:
-    number = request.path_params["number"]
-    made = [*(data.comment(each) for each in range(1, COMMENTS.get(number, 0) + 1)), *state.commented]
-    if "odd" in state.switches:
-        made = [{"id": 1, "user": None, "body": files.LONG_LINE}, {"id": 2, "user": None, "body": None}]
-    return _paged(request, made)
-
-
-def _pull(request: Request, state: GitHubState) -> Any:
-    number = request.path_params["number"]
-    return data.pull(number) if number % 3 == 0 else _refusal("Not Found", 404, {})
-
-
-def _files(request: Request, state: GitHubState) -> Any:
-    return _paged(request, [data.changed_file(number) for number in range(1, 26)])
-
-
-def _reviews(request: Request, state: GitHubState) -> Any:
-    return [
-        data.review("anna", "CHANGES_REQUESTED", "2026-11-01T00:00:00Z"),
-        data.review("ben", "APPROVED", "2026-11-02T00:00:00Z"),
-        data.review("anna", "APPROVED", "2026-11-03T00:00:00Z"),
-        data.review("ben", "COMMENTED", "2026-11-04T00:00:00Z"),
-    ]
-
-
-def _runs(request: Request, state: GitHubState) -> Any:
-    status = request.query_params.get("status")
-    runs = [
-        made for number in range(1, 13) if status in (None, (made := data.run(number))["conclusion"], made["status"])
-    ]
-    return _paged(request, runs, lambda shown: {"total_count": len(runs), "workflow_runs": shown})
-
-
-def _run(request: Request, state: GitHubState) -> Any:
-    return data.run(request.path_params["run_id"] - 30433642)
-
-
-def _jobs(request: Request, state: GitHubState) -> Any:
-    jobs = [data.job(1, "success"), data.job(2, "failure"), data.job(3, "skipped")]
-    return {"total_count": len(jobs), "jobs": jobs}
-
-
-def _annotations(request: Request, state: GitHubState) -> Any:
-    if "no-annotations" in state.switches:
-        return _refusal("Resource not accessible by personal access token", 403, {})
-    return [data.annotation()]
 
 
 async def _trending(request: Request) -> Response:

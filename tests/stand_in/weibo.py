@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import base64
 import json
-from dataclasses import dataclass, field
 from typing import Any
 
 import uvicorn
@@ -20,10 +18,10 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from tests.stand_in import weibo_data as data
-from tests.stand_in.xiaohongshu_login import picture
+from tests.stand_in import weibo_login as login
+from tests.stand_in import weibo_official as official
+from tests.stand_in.weibo_state import VISITOR, WeiboState, is_member, state_of
 
-APP_ID, APP_SECRET = "2882303761", "a-secret-of-the-app"
-VISITOR, MEMBER = "_2AkMvisitor", "_2A25member"
 #: By case, what the calls of the sites answer in place of their data: HTTP status and body.
 REFUSED_CALLS: dict[str, tuple[int, object]] = {
     "logged_out": (200, {"ok": -100, "url": "https://passport.weibo.com/sso/signin?entry=miniblog&r=x"}),
@@ -57,72 +55,20 @@ fetch("/ajax/statuses/show?locale=zh-CN&isGetLongText=true&id=ID").then((answer)
                            `&count=10&uid=${post.user.id}&fetch_level=0&locale=zh-CN`);
 }).catch(() => {});
 """
-_LOGIN = """
-fetch("/sso/v2/qrcode/image?entry=miniblog&size=180").then((answer) => answer.json()).then(({data}) => {
-  document.querySelector("img").src = data.image;
-  setInterval(async () => {
-    const answer = await (await fetch(`/sso/v2/qrcode/check?entry=miniblog&qrid=${data.qrid}`)).json();
-    if (answer.retcode === 20000000) location.href = answer.data.url;
-  }, 200);
-});
-"""
-
-
-@dataclass
-class WeiboState:
-    """Holds how the stand-in behaves, and what it received.
-
-    Attributes:
-        case: What the sites show in place of their data.
-        api_case: What the official API does: `expired`, `refused`, `quota`, `empty`, `writing`, `nothing`, `odd`.
-        member: Whether every visitor counts as logged in.
-        overlap: Number of search results that a page has in common with the page before.
-        lazy: Whether pages make no calls by themselves.
-        scan: Status of the QR code: 50114001 not scanned, 50114002 scanned, 50114004 expired, 20000000 confirmed.
-        seconds: How long calls take.
-        code_seconds: How long the call for a QR code takes.
-        requests: Paths with queries, in order.
-        tokens: Number of tokens that were issued.
-        base: Address of the site; other names of the stand-in may be of other ports.
-        login_base: Address of the site of logins.
-    """
-
-    base: str = ""
-    login_base: str = ""
-    case: str = ""
-    api_case: str = ""
-    comments_case: str = ""
-    member: bool = False
-    overlap: int = 0
-    lazy: bool = False
-    scan: int = 50114001
-    seconds: float = 0.0
-    code_seconds: float = 0.0
-    requests: list[str] = field(default_factory=list)
-    tokens: int = 0
-
-    def reset(self) -> None:
-        """Behave as at the start."""
-        fresh = WeiboState(base=self.base, login_base=self.login_base)
-        self.__dict__.update(fresh.__dict__)
-
-    def asked(self, part: str) -> list[str]:
-        """Return the requests whose path or query contains a text."""
-        return [request for request in self.requests if part in request]
 
 
 def create_weibo() -> Starlette:
     """Return the stand-in."""
     app = Starlette(
         routes=[
-            Route("/open/auth/ws_token", token, methods=["POST"]),
-            Route("/open/weibo/hot_search", hot_search),
-            Route("/open/wis/search_query", summary),
+            Route("/open/auth/ws_token", official.token, methods=["POST"]),
+            Route("/open/weibo/hot_search", official.hot_search),
+            Route("/open/wis/search_query", official.summary),
             Route("/visitor/visitor", visitor),
-            Route("/sso/signin", signin),
-            Route("/sso/v2/qrcode/image", code_image),
-            Route("/sso/v2/qrcode/check", code_check),
-            Route("/inf/gen", code_picture),
+            Route("/sso/signin", login.signin),
+            Route("/sso/v2/qrcode/image", login.code_image),
+            Route("/sso/v2/qrcode/check", login.code_check),
+            Route("/inf/gen", login.code_picture),
             Route("/captcha/index", plain),
             Route("/unfreeze", plain),
             Route("/t.cn/{code}", short_link),
@@ -151,19 +97,6 @@ def create_weibo() -> Starlette:
     return app
 
 
-def state_of(request: Request) -> WeiboState:
-    """Return the state after noting a request."""
-    state: WeiboState = request.app.state.weibo
-    query = f"?{request.url.query}" if request.url.query else ""
-    state.requests.append(f"{request.url.path}{query}")
-    return state
-
-
-def is_member(request: Request) -> bool:
-    """Return whether the visitor is logged in."""
-    return request.app.state.weibo.member or request.cookies.get("SUB", "").startswith("_2A25")
-
-
 def refused(state: WeiboState, case: str) -> Response | None:
     """Return the refusal of a case; None for none."""
     if case not in REFUSED_CALLS:
@@ -187,55 +120,6 @@ def guarded(answer: Any) -> Any:
         return response
 
     return call
-
-
-async def token(request: Request) -> Response:
-    """Issue a token of the official API."""
-    state = state_of(request)
-    if await request.json() != {"app_id": APP_ID, "app_secret": APP_SECRET}:
-        return JSONResponse({"code": 40100, "message": "invalid app_id or app_secret"})
-    state.tokens += 1
-    return JSONResponse({"code": 0, "message": "success", "data": {"token": f"token-{state.tokens}-abcdef", "uid": 1,
-                                                                    "expire_in": 7200}})  # fmt: skip
-
-
-def _api_refusal(request: Request, state: WeiboState) -> Response | None:
-    current = f"token-{state.tokens}-abcdef"
-    if request.query_params.get("token") != current or (state.api_case == "expired" and state.tokens == 1):
-        return JSONResponse({"code": 40100, "message": "token invalid"})
-    if state.api_case == "refused":
-        return JSONResponse({"code": 50300, "message": "服务暂不可用"})
-    if state.api_case == "quota":
-        return JSONResponse({"code": 429, "message": "too many requests"}, 429, {"Retry-After": "3600"})
-    return None
-
-
-async def hot_search(request: Request) -> Response:
-    """Answer a hot list of the official API."""
-    state = state_of(request)
-    if refusal := _api_refusal(request, state):
-        return refusal
-    words = [] if state.api_case == "empty" else data.hot_words(int(request.query_params["count"]))
-    if state.api_case == "odd":
-        words = [{"word": "只有词"}, {"id": 2, "word": "<b>标签</b>&amp;", "num": "12.5万", "flag": "16"}]
-    body = {"callTime": "2026-11-29 16:37", "source": "来自于微博热搜", "data": words}
-    return JSONResponse({"code": 0, "message": "success", "data": body})
-
-
-async def summary(request: Request) -> Response:
-    """Answer a summary of the official API."""
-    state = state_of(request)
-    if refusal := _api_refusal(request, state):
-        return refusal
-    body: dict[str, Any] = {"completed": True, "callTime": "2026-11-29 16:37", "source": "来自于微博智搜"}
-    if state.api_case == "nothing":
-        body |= {"noContent": True, "message": "没有找到相关内容"}
-    elif state.api_case == "writing":
-        body |= {"completed": False, "analyzing": True, "content": "写了一半"}
-    else:
-        body |= {"analyzing": False, "content": "## 摘要\n" + "内容" * 300, "contentFormat": "markdown",
-                 "referenceCount": 5, "query": request.query_params["query"]}  # fmt: skip
-    return JSONResponse({"code": 0, "message": "success", "data": body})
 
 
 async def visitor(request: Request) -> Response:
@@ -413,40 +297,6 @@ async def get_index(request: Request, state: WeiboState) -> Response:
     if not cards:
         return JSONResponse({"ok": 0, "msg": "这里还没有内容", "data": {"cards": []}})
     return JSONResponse({"ok": 1, "data": {"cardlistInfo": {"page": page + 1, "total": 25}, "cards": cards}})
-
-
-async def signin(request: Request) -> Response:
-    """Serve the page with the QR code to guests, and lead members to the site."""
-    state = state_of(request)
-    if is_member(request):
-        return RedirectResponse(f"{state.base}/", 302)
-    body = "<div><img class='w-full h-full' width=180></div><p>扫描二维码登录</p>"
-    return HTMLResponse(f"<!doctype html><meta charset=utf-8><body>{body}<script>{_LOGIN}</script>")
-
-
-async def code_image(request: Request) -> Response:
-    """Answer the address of the picture of a QR code, which is on another site."""
-    state = state_of(request)
-    await asyncio.sleep(state.code_seconds)
-    if state.case == "no_code":
-        return JSONResponse({"retcode": 50010001, "msg": "今日获取二维码次数已达上限", "data": None})
-    image = f"{state.base}/inf/gen?api_key=x&data=https%3A%2F%2Fpassport.weibo.cn%2Fsignin%2Fqrcode%2Fscan%3Fqr%3D1"
-    return JSONResponse({"retcode": 20000000, "msg": "succ", "data": {"qrid": "qr-1", "image": image}})
-
-
-async def code_picture(request: Request) -> Response:
-    """Serve the picture of a QR code."""
-    return Response(base64.b64decode(picture().partition("base64,")[2]), media_type="image/png")
-
-
-async def code_check(request: Request) -> Response:
-    """Answer the status of the QR code; a confirmed code logs the visitor in."""
-    state = state_of(request)
-    if state.scan != 20000000:
-        return JSONResponse({"retcode": state.scan, "msg": "未使用", "data": None})
-    answer = JSONResponse({"retcode": 20000000, "msg": "succ", "data": {"url": f"{state.base}/"}})
-    answer.set_cookie("SUB", MEMBER, httponly=True)
-    return answer
 
 
 async def short_link(request: Request) -> Response:

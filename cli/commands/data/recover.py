@@ -31,6 +31,7 @@ from cli.terminal.console import Activities, err, out
 from cli.terminal.usage import FAILED, examples
 from infra.parts.data_volumes import DATA_FOLDER
 from infra.settings.names import stack_file
+from infra.settings.subnets import another_pool
 from messages import tr
 from toolchain.home import DyberHome
 from toolchain.progress import duration
@@ -70,6 +71,8 @@ def recover(
     if not leftovers:
         out.print(tr("There is nothing to take over."))
         return
+    if backup is None:
+        _refuse_taken_ranges(deployment, leftovers)
     state = backup_file.state_of(backup, stack, backup_file.known_password(password_file)) if backup else None
     _announce(deployment, leftovers, from_backup=backup is not None)
     if not yes and not typer.confirm(tr("Continue?"), default=False, err=True):
@@ -82,6 +85,7 @@ def recover(
             state_import.import_state(stack, state)
             deployment = Deployment.open(stack)
             leftovers = remains.find(stack, deployment.deployment_id())
+            _refuse_taken_ranges(deployment, leftovers)
         check(deployment, replacing=[item.deployment for item in leftovers])
         deployment.recover(display)
         with graceful_interrupt():
@@ -89,6 +93,29 @@ def recover(
     env_values.complete(stack, outputs["tokens"])
     out.print(f"\n[green]✓[/] {tr('Taken over')} ({duration(time.monotonic() - started)})")
     out.print(tr("  token") + ": ./deploy.sh token show" + ("" if stack == "dev" else f" -s {stack}"))
+
+
+def _refuse_taken_ranges(deployment: Deployment, leftovers: Sequence[Remains]) -> None:
+    """Raise StackError if the old networks have the address ranges that new ones would get, as both exist for a while.
+
+    The ranges of `networkPool` belong to the ports of services, so they are the same for every deployment.
+    """
+    pool = deployment.settings.network_pool
+    if pool is None or not (networks := remains.networks_in(pool, leftovers)):
+        return
+    command = f"./deploy.sh config set networkPool {another_pool(pool)}"
+    raise StackError(
+        tr(
+            "networkPool {pool} is taken by the old networks ({networks}), which are needed until the new ones serve; "
+            "nothing on the engine was changed",
+            pool=pool,
+            networks=", ".join(networks),
+        ),
+        tr(
+            "use another range, and run recover again: {command}",
+            command=command + ("" if deployment.name == "dev" else f" -s {deployment.name}"),
+        ),
+    )
 
 
 def _take_over(deployment: Deployment, leftovers: Sequence[Remains], display: Activities) -> dict[str, Any]:

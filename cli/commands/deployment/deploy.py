@@ -17,6 +17,7 @@ from cli.configuration import choices, env_values
 from cli.configuration.choices import Choices
 from cli.deployment.deployment import Deployment
 from cli.deployment.environment import activate
+from cli.deployment.selected_stack import select_if_none
 from cli.drift.repair import repair
 from cli.engine import ports, stored_data
 from cli.inventory.belongings import belongings
@@ -88,6 +89,7 @@ def deploy(
     for volume in sorted(mounted_before - stored_data.mounted(deployment.resources())):
         err.print(tr("• data kept: {volume}", volume=volume), markup=False)
     env_values.complete(stack, outputs["tokens"])
+    select_if_none(stack)
     _summary(stack, outputs, changes, time.monotonic() - started)
 
 

@@ -44,6 +44,21 @@ def site(running_site: StandIn) -> StandIn:
     return running_site
 
 
+def write_session(data: Path, account: str) -> None:
+    """Store a session of the stand-in, as an import of cookies does; the first account is stored as `default`."""
+    cookie = {
+        "name": bilibili.COOKIE, "value": "member-5f2c", "domain": "127.0.0.1", "path": "/", "expires": -1,
+        "httpOnly": True, "secure": False, "sameSite": "Lax",
+    }  # fmt: skip
+    SessionStore(data).write({"cookies": [cookie], "origins": []}, account)
+
+
+@pytest.fixture
+def log_in() -> Callable[[Path, str], None]:
+    """Return the function that stores a session of an account in a folder."""
+    return write_session
+
+
 @pytest.fixture(scope="session")
 def serve(running_site: StandIn) -> Serve:
     """Return a function that runs a service on the stand-in; its account `member` is logged in."""
@@ -53,11 +68,7 @@ def serve(running_site: StandIn) -> Serve:
 
     @contextmanager
     def served(data: Path, privacy: bool = False, **values: Any) -> Iterator[str]:
-        cookie = {
-            "name": bilibili.COOKIE, "value": "member-5f2c", "domain": "127.0.0.1", "path": "/", "expires": -1,
-            "httpOnly": True, "secure": False, "sameSite": "Lax",
-        }  # fmt: skip
-        SessionStore(data).write({"cookies": [cookie], "origins": []}, "member")
+        write_session(data, "member")
         quick = {
             "accounts": ("guest", "member", "scanning"), "interval_seconds": 0, "jitter_seconds": 0, "page_seconds": 12,
             "login_seconds": 30, "pause_seconds": 0, "cache_seconds": 0, "daily_pages": 10_000,

@@ -120,6 +120,19 @@ async def test_guests_are_told_that_they_see_few_comments(ask):
     assert len(video["comments"]) == 4 and "没有登录" in video["warnings"][0]
 
 
+async def test_comments_kept_for_a_guest_are_read_again_after_the_login(serve, site, tmp_path, ask, log_in):
+    with serve(tmp_path, cache_seconds=600) as base:
+        guest = await ask("get_comments", base, video=BVID, account="scanning")
+        assert (len(guest["items"]), "没有登录" in guest["warnings"][0]) == (4, True)
+        await ask("get_video", base, video=BVID, comments=10, account="scanning")
+        log_in(tmp_path, "scanning")
+        member = await ask("get_comments", base, video=BVID, account="scanning")
+        video = await ask("get_video", base, video=BVID, comments=10, account="scanning")
+    assert (len(member["items"]), len(video["comments"])) == (20, 10)
+    assert [member["source"], video["source"]] == ["browser", "browser"]
+    assert (member["warnings"], video["warnings"]) == ([], [])
+
+
 async def test_comments_are_read_page_by_page_to_the_end(ask):
     seen, cursor = [], ""
     while True:

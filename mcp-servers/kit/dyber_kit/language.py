@@ -100,6 +100,14 @@ class Translations:
         """Return a text in the language of the current request, with `values` in place of its {names}."""
         return str(Text(message, values, self._package))
 
+    def tr_plural(self, singular: str, plural: str, /, count: int, **values: object) -> str:
+        """Return a text about `count` things in the language of the current request; {count} is one of its values.
+
+        The Chinese text, which is the same for every number, is the plural form of `singular` in the catalogue.
+        """
+        message = singular if count == 1 or language() == "zh" else plural
+        return str(Text(message, {"count": count, **values}, self._package))
+
     def tr_lazy(self, message: str, /, **values: object) -> Text:
         """Return a text that is translated each time it is shown, for errors and constants."""
         return Text(message, values, self._package)
@@ -108,6 +116,7 @@ class Translations:
 _texts = Translations("dyber_kit")
 tr = _texts.tr
 tr_lazy = _texts.tr_lazy
+tr_plural = _texts.tr_plural
 
 
 def joined_names(names: Iterable[object]) -> str:
@@ -188,4 +197,5 @@ def _chinese(package: str) -> Mapping[str, str]:
     if file is None or not file.is_file():
         return {}
     catalogue = polib.pofile(file.read_text(encoding="utf-8"))
-    return {entry.msgid: entry.msgstr for entry in catalogue if entry.msgstr and not entry.obsolete}
+    entries = ((entry.msgid, entry.msgstr or entry.msgstr_plural.get(0)) for entry in catalogue if not entry.obsolete)
+    return {text: chinese for text, chinese in entries if chinese}

@@ -18,7 +18,9 @@ from mcp import Client
 from mcp.types import CallToolResult
 
 from tests.stand_in.running import free_port, running
-from tests.stand_in.weibo import APP_ID, APP_SECRET, WeiboState, create_weibo
+from tests.stand_in.weibo import create_weibo
+from tests.stand_in.weibo_official import APP_ID, APP_SECRET
+from tests.stand_in.weibo_state import WeiboState
 
 from weibo_server.config import WeiboSettings
 from weibo_server.service import build_app

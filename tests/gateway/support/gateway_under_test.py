@@ -74,6 +74,8 @@ class GatewayUnderTest:
     volume: str = field(default_factory=lambda: unique("volume"))
     name: str = field(default_factory=lambda: unique("gateway"))
     others: list[str] = field(default_factory=list)
+    #: By container and port inside: the port on this machine, which the engine keeps until the container restarts.
+    _published: dict[tuple[str, int], int] = field(default_factory=dict)
 
     def start(self) -> None:
         docker("network", "create", "--label", LABEL, self.network)
@@ -91,6 +93,7 @@ class GatewayUnderTest:
 
     def restart(self) -> None:
         """Restart as after a power cut: only the volume is kept."""
+        self._published.clear()
         docker("restart", "--time", "0", self.name)
         wait_until(self.healthy, "the gateway is healthy again")
 
@@ -151,7 +154,10 @@ class GatewayUnderTest:
 
     def port(self, inside: int) -> int:
         """Return the port on this machine that leads to the gateway's port `inside`."""
-        return int(docker("port", self.name, f"{inside}/tcp").rsplit(":", 1)[1])
+        key = (self.name, inside)
+        if key not in self._published:
+            self._published[key] = int(docker("port", self.name, f"{inside}/tcp").rsplit(":", 1)[1])
+        return self._published[key]
 
     def connect(self, port: int, timeout: float = 20) -> http.client.HTTPConnection:
         if port == 443:

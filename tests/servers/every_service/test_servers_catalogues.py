@@ -26,7 +26,7 @@ def source(request: pytest.FixtureRequest) -> catalogue.Source:
 
 
 def translated(source: catalogue.Source) -> dict[str, str]:
-    return {str(message.id): str(message.string) for message in catalogue.read(source) if message.id}
+    return catalogue.translations(source)
 
 
 def values_of(text: str) -> list[tuple[str, str]]:

@@ -12,9 +12,9 @@ import pytest
 from dyber_kit import Settings, create_app, tool
 from dyber_kit.contract import all_tools, main, render, tools_contract
 from mcp.types import CallToolResult, TextContent
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from tests.stand_in.running import SERVERS, free_port
+from tests.stand_in.running import SERVERS, free_port, python_path
 from tests.stand_in.services import PACKAGES, SPECS, build
 from tests.stand_in.tokens import SEEN, tokens_of
 
@@ -26,10 +26,32 @@ MAX_TOKENS = 4000
 MAX_TOKENS_WITH_WRITES = 5400
 
 
-@pytest.fixture(params=sorted(PACKAGES))
+#: Prints the contracts of the services in these packages, as the command does, as a JSON object.
+PRINT_CONTRACTS = """
+import contextlib, io, json, sys
+from dyber_kit.contract import main
+contracts = {}
+for package in sys.argv[1:]:
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        assert main([package]) == 0
+    contracts[package] = printed.getvalue()
+print(json.dumps(contracts))
+"""
+
+
+@pytest.fixture(scope="module", params=sorted(PACKAGES))
 def contract(request):
     """Return the name of each service and the contract computed from its code."""
     return request.param, tools_contract(build(PACKAGES[request.param], all_tools(free_port())))
+
+
+@pytest.fixture(scope="module")
+def english_contracts():
+    """Return the printed contracts of all services by package, from a process whose language is English."""
+    environment = {**os.environ, "PYTHONPATH": python_path(), "DYBER_LANGUAGE": "en"}
+    command = [sys.executable, "-c", PRINT_CONTRACTS, *PACKAGES.values()]
+    printed = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=True)
+    return json.loads(printed.stdout)
 
 
 def test_the_template_and_xiaohongshu_services_are_discovered():
@@ -42,13 +64,9 @@ def test_the_lock_file_equals_the_contract_of_the_current_code(contract):
     assert kept == render(actual), f"run: python -m dyber_kit.contract {PACKAGES[service]} --write FILE"
 
 
-def test_the_contract_does_not_depend_on_the_language_of_the_service(contract):
+def test_the_contract_does_not_depend_on_the_language_of_the_service(contract, english_contracts):
     service, actual = contract
-    path = os.pathsep.join(str(SERVERS / folder) for folder in ("kit", service))
-    environment = {**os.environ, "PYTHONPATH": path, "DYBER_LANGUAGE": "en"}
-    command = [sys.executable, "-m", "dyber_kit.contract", PACKAGES[service]]
-    in_english = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
-    assert in_english.stdout == render(actual)
+    assert english_contracts[PACKAGES[service]] == render(actual)
 
 
 def test_tool_names_start_with_the_service_and_are_valid_for_every_client(contract):
@@ -130,6 +148,28 @@ def test_a_tool_with_nested_inputs_is_refused():
 
     with pytest.raises(ValueError, match="nested has nested inputs"):
         create_app(name="x", title="x", version="1", instructions="", tools=[nested], settings=Settings())
+
+
+class Post(BaseModel):
+    """Is an item that is read under another name than it is written."""
+
+    likes: int = Field(validation_alias="attitudes_count")
+
+
+class Posts(BaseModel):
+    """Holds such items."""
+
+    items: list[Post] | None = None
+
+
+def test_a_tool_whose_answer_would_not_fit_its_output_schema_is_refused():
+    @tool(title="列出", read_only=True, open_world=False)
+    async def listing() -> Posts:
+        """List posts."""
+        return Posts()
+
+    with pytest.raises(ValueError, match="listing has an answer whose field Post.likes"):
+        create_app(name="x", title="x", version="1", instructions="", tools=[listing], settings=Settings())
 
 
 def test_a_tool_without_a_docstring_is_refused():

@@ -43,10 +43,15 @@ class Service:
         return self.outcome
 
 
-@pytest.fixture(params=sorted(PACKAGES))
-def service(request: pytest.FixtureRequest) -> Service:
+@pytest.fixture(scope="module", params=sorted(PACKAGES))
+def app(request: pytest.FixtureRequest) -> ServiceApp:
+    """Return each service."""
+    return build(PACKAGES[request.param], all_tools(free_port()))
+
+
+@pytest.fixture
+def service(app: ServiceApp) -> Service:
     """Return each service with replaced tools."""
-    app = build(PACKAGES[request.param], all_tools(free_port()))
     stubbed = Service(app, ServiceError(ErrorCode.BUSY, "到达"))
     for tool in tools_of(app):
         tool.fn = stubbed.end

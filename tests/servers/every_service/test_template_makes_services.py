@@ -37,7 +37,7 @@ SHARED_TESTS = (
     "test_servers_load.py",
 )
 #: Selects the tests of the new service, without the long load tests.
-SELECTION = f"{NAME} and not 200_calls"
+SELECTION = f"{NAME} and not many_calls"
 #: By kind: how the new service is told where its stand-in is, and a call that the stand-in answers, with a part of the
 #: answer.
 ON_THE_STAND_IN: dict[str, tuple[dict[str, str], tuple[str, dict[str, Any]], dict[str, Any]]] = {

@@ -151,6 +151,23 @@ def test_a_service_has_a_catalogue_in_its_own_package(package):
         assert str(texts.tr_lazy("{count} goods", count=3)) == "3 goods"
 
 
+def test_a_text_about_one_thing_is_singular_in_english_and_the_same_in_chinese(package):
+    (package / "locale").mkdir()
+    entry = (
+        'msgid "{count} book of {name}"\nmsgid_plural "{count} books of {name}"\nmsgstr[0] "{name} 的 {count} 本书"\n'
+    )
+    (package / "locale" / "zh.po").write_text(f'msgid ""\nmsgstr ""\n\n{entry}', encoding="utf-8")
+
+    def books(count: int) -> str:
+        return Translations("shop_server").tr_plural(
+            "{count} book of {name}", "{count} books of {name}", count, name="A"
+        )
+
+    assert [books(count) for count in (1, 2)] == ["A 的 1 本书", "A 的 2 本书"]
+    with using_language("en"):
+        assert [books(count) for count in (0, 1, 2)] == ["0 books of A", "1 book of A", "2 books of A"]
+
+
 def test_a_service_without_a_catalogue_shows_the_texts_of_its_code(package):
     texts = Translations("shop_server")
     assert (texts.tr("no goods"), texts.tr("没有商品")) == ("no goods", "没有商品")

@@ -13,7 +13,7 @@ import httpx2
 import pytest
 import uvicorn
 from dyber_kit import ErrorCode, ServiceError, Settings, create_app, tool
-from dyber_kit.serving import replies
+from dyber_kit.serving.mcp import replies
 from dyber_kit.serving.server import build_server
 from mcp.server.mcpserver import Context
 from mcp.server.transport_security import TransportSecuritySettings

@@ -7,7 +7,7 @@ import pytest
 from messages import catalogue, tr
 
 TEXTS = catalogue.collected()
-TRANSLATED = {str(message.id): str(message.string) for message in catalogue.read() if message.id}
+TRANSLATED = catalogue.translations()
 
 
 def test_exactly_the_texts_of_the_code_are_translated() -> None:
@@ -33,3 +33,13 @@ def test_messages_are_in_the_chosen_language(language: str, expected: str, monke
 def test_a_text_without_a_translation_stays_english(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DYBER_LANG", "zh")
     assert tr("a text that no catalogue has: {value}", value=3) == "a text that no catalogue has: 3"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [catalogue.PROGRAM, *catalogue.servers()],
+    ids=lambda source: str(source.chinese.relative_to(catalogue.ROOT)),
+)
+def test_the_header_of_a_catalogue_has_no_placeholders(source: catalogue.Source) -> None:
+    header = "\n".join(f"{name}: {value}" for name, value in catalogue.read(source).mime_headers)
+    assert [word for word in ("ADDRESS", "FULL NAME", "YEAR", "li.org") if word in header] == []

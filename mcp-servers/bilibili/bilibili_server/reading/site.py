@@ -185,7 +185,7 @@ class Site:
             detail.comments_complete = page.comments_complete
             return KeptVideo(detail=detail, guest=page.guest, warnings=_comment_warnings(page) if comments else [])
 
-        key = f"{account}:{reference.video_id}:{comments}"
+        key = f"{self._visitor(account)}:{reference.video_id}:{comments}"
         kept, was_kept = await self._memory.kept(
             KeptVideo, key, _VIDEO_SECONDS, load, keep=lambda read: not read.warnings
         )
@@ -240,7 +240,7 @@ class Site:
 
         listed: SiteList[VideoComments, Comment] = SiteList(
             VideoComments,
-            f"comments:{account}:{reference.video_id}",
+            f"comments:{self._visitor(account)}:{reference.video_id}",
             MOST_COMMENTS,
             _VIDEO_SECONDS,
             load,
@@ -296,6 +296,10 @@ class Site:
             source=part.source,
             fetched_at=part.listing.fetched_at,
         )
+
+    def _visitor(self, account: str) -> str:
+        """Return the account and its login: after a login, what a guest was shown is read again."""
+        return f"{account}:{self._pages.session_stamp(account)}"
 
     async def _user_page(self, account: str, mid: str, page: int) -> UserPage:
         read = await self._reader.uploads(account, mid, page)

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import anyio
 from playwright.async_api import Browser, BrowserContext, BrowserType, Error, Page, Playwright
 
+from dyber_kit.browser.chromium_flags import chromium_flags
 from dyber_kit.browser.launching import CLOSE_SECONDS, Launcher
 from dyber_kit.browser.sessions import DEFAULT_ACCOUNT, SessionStore, StorageState
 from dyber_kit.errors import ErrorCode, ServiceError
@@ -30,22 +31,8 @@ from dyber_kit.settings import environment_flag, environment_number
 
 logger = logging.getLogger("dyber.browser")
 
-_FLAGS = [
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-extensions",
-    "--disable-breakpad",
-    "--no-first-run",
-    "--mute-audio",
-    "--renderer-process-limit=2",
-]
 _NO_SANDBOX = re.compile(r"No usable sandbox|Failed to move to new namespace|zygote_host_impl|without --no-sandbox")
 _GONE = re.compile(r"has been closed|Connection closed|crashed", re.IGNORECASE)
-_NO_IMAGES = "--blink-settings=imagesEnabled=false"
 _LAUNCH_SECONDS = 30.0
 
 
@@ -297,7 +284,7 @@ class BrowserPool:
                 browser = await chromium.launch(
                     executable_path=self._settings.chromium_path,
                     chromium_sandbox=sandbox,
-                    args=_FLAGS if self._settings.images else [*_FLAGS, _NO_IMAGES],
+                    args=chromium_flags(images=self._settings.images),
                     timeout=_LAUNCH_SECONDS * 1000,
                 )
             except Error as error:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from dyber_kit.browser.cookies import import_cookies
+from dyber_kit.browser.cookies.imports import import_cookies
 from dyber_kit.browser.platform_settings import PlatformSettings
 from dyber_kit.browser.platforms import Platform
 from dyber_kit.browser.sessions import DEFAULT_ACCOUNT, SessionStore

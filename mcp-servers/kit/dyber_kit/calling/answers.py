@@ -11,7 +11,7 @@ from pydantic_core import to_json
 
 from dyber_kit.calling.cursors import too_large
 from dyber_kit.errors import ERROR_META, ServiceError
-from dyber_kit.language import joined_sentences, tr
+from dyber_kit.language import joined_sentences, tr, tr_plural
 
 #: Key of an answer's `_meta` with what the caller should know about its arguments, as a list of sentences.
 WARNINGS_META = "dyber/warnings"
@@ -48,7 +48,12 @@ def short_text(name: str, structure: Mapping[str, Any], warnings: Sequence[str])
     items, known = structure.get("items"), structure.get("warnings")
     all_warnings = [*(known if isinstance(known, list) else []), *warnings]
     if isinstance(items, list):
-        head = tr("{name}: {count} items (see structuredContent)", name=name, count=len(items))
+        head = tr_plural(
+            "{name}: {count} item (see structuredContent)",
+            "{name}: {count} items (see structuredContent)",
+            len(items),
+            name=name,
+        )
     else:
         head = tr("{name} (see structuredContent)", name=name)
     if not all_warnings:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, get_args
 
 from mcp.shared.exceptions import MCPError
 from mcp.types import INTERNAL_ERROR, INVALID_PARAMS
+from pydantic import BaseModel
 
 from dyber_kit.errors import ERROR_META, ErrorCode, ServiceError
 
@@ -39,6 +40,32 @@ def description_of(kind: str, function: Function) -> str:
     if not description:
         raise ValueError(f"{kind} {name} needs a docstring: it is what agents read")
     return description
+
+
+def field_with_two_names(model: type[BaseModel]) -> str | None:
+    """Return a field of an answer's model, or of a model in it, that is written under another name than it is read.
+
+    The output schema has the name for reading, so the answer would not fit it. None when there is no such field.
+    """
+    seen: set[type[BaseModel]] = set()
+    waiting = [model]
+    while waiting:
+        current = waiting.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        for name, field in current.model_fields.items():
+            if (field.validation_alias or name) != (field.serialization_alias or name):
+                return f"{current.__name__}.{name}"
+            waiting += _models_in(field.annotation)
+    return None
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    """Return the models that a type consists of, such as those of `list[Item] | None`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models_in(part)]
 
 
 def protocol_error(error: ServiceError, **data: Any) -> MCPError:

@@ -1,4 +1,4 @@
-"""Counts the calls that run in a legacy SSE session; `serving.legacy_sse` opens and ends sessions."""
+"""Counts the calls that run in a legacy SSE session; `serving.mcp.legacy_sse` opens and ends sessions."""
 
 from __future__ import annotations
 

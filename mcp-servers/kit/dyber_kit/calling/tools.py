@@ -19,7 +19,7 @@ from dyber_kit.calling.arguments.reading import read_arguments
 from dyber_kit.calling.asking import InputRequired, asked, asking_within
 from dyber_kit.calling.calls import Calls
 from dyber_kit.calling.cursors import fit_answer
-from dyber_kit.calling.declared import description_of, name_of
+from dyber_kit.calling.declared import description_of, field_with_two_names, name_of
 from dyber_kit.calling.progress import reporting
 from dyber_kit.errors import ServiceError
 from dyber_kit.language import joined_sentences, tr
@@ -150,6 +150,11 @@ class ServiceTool(Tool):
         built = cast(ServiceTool, sdk_tool)
         if declaration.structured and not _has_structure(built):
             raise ValueError(f"tool {name} needs a Pydantic model as its return type: agents get an output schema")
+        if declaration.structured and (field := field_with_two_names(built.fn_metadata.output_model)):
+            raise ValueError(
+                f"tool {name} has an answer whose field {field} is read and written under different names; give answers "
+                "no validation_alias, and rename in a model of the platform's data"
+            )
         built.parameters = _untitled(built.parameters)
         if "$defs" in built.parameters:
             raise ValueError(f"tool {name} has nested inputs; use flat scalars and Literal")

@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, Response
 from mcp.server import MCPServer
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from dyber_kit.calling.calls import Calls
@@ -24,15 +26,16 @@ from dyber_kit.language import tr
 from dyber_kit.observing.logs import configure_logging
 from dyber_kit.observing.metrics import Metrics
 from dyber_kit.observing.tracing import tracing
-from dyber_kit.serving.docs import DOCS_PATH, OPENAPI_PATH, add_docs
-from dyber_kit.serving.exchanges import Exchanges
+from dyber_kit.serving.docs import DOCS_PATH, Docs
 from dyber_kit.serving.hosts import default_hosts
-from dyber_kit.serving.legacy_sse import LegacySessions, LegacySseMiddleware
-from dyber_kit.serving.mcp_server import KitServer
+from dyber_kit.serving.mcp.exchanges import Exchanges
+from dyber_kit.serving.mcp.legacy_sse import LegacySessions, LegacySseMiddleware
+from dyber_kit.serving.mcp.mcp_server import KitServer
+from dyber_kit.serving.mcp.transport import MCP_PATH, MESSAGE_PATH, SSE_PATH, McpTransport
 from dyber_kit.serving.middleware import GatewayMiddleware
-from dyber_kit.serving.rest import RestRoute, add_route
+from dyber_kit.serving.rest import RestRoute, rest_route
+from dyber_kit.serving.routes import ServiceRoute
 from dyber_kit.serving.scope_guard import ScopeGuard
-from dyber_kit.serving.transport import MCP_PATH, MESSAGE_PATH, SSE_PATH, McpTransport
 from dyber_kit.settings import Settings
 
 # The gateway, or GatewayMiddleware, checks Host and Origin; the SDK's own list would refuse the gateway's host names.
@@ -142,7 +145,7 @@ def create_app(
     sse = mcp.sse_app(sse_path=SSE_PATH, message_path=MESSAGE_PATH, transport_security=_GATEWAY_CHECKS_HOSTS)
 
     @asynccontextmanager
-    async def run_parts(_: FastAPI) -> AsyncIterator[None]:
+    async def run_parts(_: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(tracing(name, version))
             if lifespan is not None:
@@ -152,24 +155,18 @@ def create_app(
                 await stack.enter_async_context(sessions_manager.run())
             yield
 
-    api = FastAPI(
-        title=title,
-        version=version,
-        description=instructions,
-        lifespan=run_parts,
-        openapi_url=OPENAPI_PATH,
-        docs_url=None,
-        redoc_url=None,
-        # FastAPI's own spans would repeat the kit's, and there would be some for every health check.
-        telemetry={"tracing": False},
-    )
-    api.add_exception_handler(404, _no_such_address)
     about: dict[str, str | int] = {"service": f"{name}-mcp", "version": version, "tools": len(offered)}
-    _add_service_routes(api, about, calls, metrics, ready, details or dict, [route.path for route in rest])
-    add_docs(api)
-    for route in rest:
-        add_route(api, route, name, calls, settings)
-    api.router.routes.extend(sse.routes)
+    routes = _service_routes(about, calls, metrics, ready, details or dict, [route.path for route in rest])
+    routes += [rest_route(route, name, calls, settings) for route in rest]
+    api = Starlette(
+        routes=[
+            *(route.served() for route in routes),
+            *Docs(title, version, instructions, routes).routes(),
+            *sse.routes,
+        ],
+        exception_handlers={404: _no_such_address, HTTPException: _refused},
+        lifespan=run_parts,
+    )
     legacy_sessions = LegacySessions()
     legacy = LegacySseMiddleware(api, legacy_sessions, SSE_PATH, MESSAGE_PATH)
     transport = McpTransport(legacy, exchanges, settings.max_body_bytes, sessions_manager)
@@ -185,6 +182,12 @@ async def _no_such_address(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"error": "not_found", "detail": getattr(error, "detail", "Not Found")}, 404)
 
 
+async def _refused(_: Request, error: Exception) -> JSONResponse:
+    """Answer a refused request with its status and one sentence."""
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"detail": error.detail}, error.status_code, headers=error.headers)
+
+
 def _sessions_manager(mcp: MCPServer, settings: Settings) -> StreamableHTTPSessionManager:
     """Return the SDK's manager of Streamable HTTP with sessions, for older clients."""
     mcp.streamable_http_app(
@@ -197,30 +200,27 @@ def _sessions_manager(mcp: MCPServer, settings: Settings) -> StreamableHTTPSessi
     return mcp.session_manager
 
 
-def _add_service_routes(
-    api: FastAPI,
+def _service_routes(
     service: dict[str, str | int],
     calls: Calls,
     metrics: Metrics,
     ready: Ready | None,
     details: Callable[[], dict[str, str]],
     rest_paths: list[str],
-) -> None:
+) -> list[ServiceRoute]:
+    """Return the addresses that every service has."""
     label, version = str(service["service"]), str(service["version"])
     endpoints = [*rest_paths, MCP_PATH, SSE_PATH, "/health", "/ready", "/metrics", DOCS_PATH]
 
-    @api.get("/")
-    async def about() -> dict[str, str | list[str]]:
+    async def about(_: Request) -> dict[str, str | list[str]]:
         """Return the name, version and endpoints of this service."""
         return {"service": label, "status": "running", "version": version, "endpoints": endpoints}
 
-    @api.get("/health")
-    async def health() -> dict[str, str | float]:
+    async def health(_: Request) -> dict[str, str | float]:
         """Report that the process runs; whether it can serve calls is reported by /ready."""
         return {"status": "healthy", "service": label, "timestamp": time.time()}
 
-    @api.get("/ready")
-    async def is_ready() -> JSONResponse:
+    async def is_ready(_: Request) -> JSONResponse:
         """Answer 200 when calls can be served, else 503 with the reason."""
         if calls.draining:
             return JSONResponse({"status": "draining", **service, "reason": tr("The service is stopping")}, 503)
@@ -229,7 +229,13 @@ def _add_service_routes(
             return JSONResponse({"status": "unavailable", **service, **details(), "reason": reason}, 503)
         return JSONResponse({"status": "ready", **service, **details()})
 
-    @api.get("/metrics", response_class=Response)
-    async def show_metrics() -> Response:
+    async def show_metrics(_: Request) -> Response:
         """Return the Prometheus metrics of this process."""
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    return [
+        ServiceRoute("/", about),
+        ServiceRoute("/health", health),
+        ServiceRoute("/ready", is_ready),
+        ServiceRoute("/metrics", show_metrics, response_class=Response),
+    ]

@@ -17,7 +17,7 @@ from dyber_kit.language import Language, request_language, tr, using_language
 from dyber_kit.observing.logs import RequestInfo, current_request
 from dyber_kit.observing.tracing import request_span
 from dyber_kit.serving.hosts import ANY_HOST, foreign
-from dyber_kit.serving.streams import rpc_error, set_text_headers
+from dyber_kit.serving.mcp.streams import rpc_error, set_text_headers
 
 logger = logging.getLogger("dyber.requests")
 

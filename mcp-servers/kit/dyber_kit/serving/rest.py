@@ -8,16 +8,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import FastAPI, HTTPException, Request
-from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
-from starlette.requests import ClientDisconnect
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
 
 from dyber_kit.calling.arguments.reading import read_arguments
 from dyber_kit.calling.calls import Calls
 from dyber_kit.errors import ErrorCode, ServiceError
 from dyber_kit.language import tr_lazy
 from dyber_kit.serving.bodies import parse_json, read_body
+from dyber_kit.serving.routes import ServiceRoute
 from dyber_kit.settings import Settings
 
 
@@ -47,8 +48,8 @@ def required(value: str, detail: str) -> str:
     return value
 
 
-def add_route(api: FastAPI, route: RestRoute, service: str, calls: Calls, settings: Settings) -> None:
-    """Serve `route`; its body is read within limits and converted like the arguments of a tool.
+def rest_route(route: RestRoute, service: str, calls: Calls, settings: Settings) -> ServiceRoute:
+    """Return the address of `route`; its body is read within limits and converted like the arguments of a tool.
 
     While the service is read-only, a route that writes is refused.
     """
@@ -80,7 +81,7 @@ def add_route(api: FastAPI, route: RestRoute, service: str, calls: Calls, settin
     answer.__doc__ = inspect.getdoc(route.handler)
     answer.__name__ = route.action
     request_body = {"required": True, "content": {"application/json": {"schema": schema}}}
-    api.post(route.path, openapi_extra={"requestBody": request_body})(answer)
+    return ServiceRoute(route.path, answer, method="POST", openapi_extra={"requestBody": request_body})
 
 
 async def _object_in(request: Request, max_bytes: int) -> dict[str, Any]:

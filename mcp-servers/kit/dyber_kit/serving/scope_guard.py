@@ -14,8 +14,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from dyber_kit.calling.scopes import NOTHING, RAW_SCOPE_HEADER, SCOPE_HEADER, request_scope
 from dyber_kit.language import tr_lazy
 from dyber_kit.serving.docs import DOCS_PATH, OPENAPI_PATH
-from dyber_kit.serving.streams import rpc_error
-from dyber_kit.serving.transport import MCP_PATH, MESSAGE_PATH, SSE_PATH
+from dyber_kit.serving.mcp.streams import rpc_error
+from dyber_kit.serving.mcp.transport import MCP_PATH, MESSAGE_PATH, SSE_PATH
 
 _MCP_PATHS = {MCP_PATH, SSE_PATH, MESSAGE_PATH.rstrip("/")}
 #: What tells of the service and runs nothing: container checks, Prometheus and browsers ask without a scope.

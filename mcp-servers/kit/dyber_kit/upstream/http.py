@@ -10,10 +10,7 @@ import zlib
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
-import httpcore2
 import httpx2
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, retry_if_result, stop_after_attempt
-from tenacity.wait import wait_random_exponential
 
 from dyber_kit.errors import ErrorCode, ServiceError
 from dyber_kit.language import Text, tr_lazy
@@ -22,7 +19,6 @@ from dyber_kit.observing.metrics import Metrics
 
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 _PROXY_NETWORK = ipaddress.ip_network("198.18.0.0/15")
-_RETRIED_STATUSES = {500, 502, 503, 504}
 # Arguments of `httpx2.AsyncClient` that are safe to pass on. Mounts, transports, certificates and the
 # environment are left out, because each can be used to bypass the guard.
 _SAFE_OPTIONS = {
@@ -126,7 +122,7 @@ def is_public(address: str) -> bool:
     return (ip.is_global and not ip.is_multicast) or ip in _PROXY_NETWORK
 
 
-async def _checked_addresses(
+async def checked_addresses(
     host: str, port: int | None, allowed_hosts: tuple[str, ...], timeout: float | None
 ) -> list[str]:
     """Return the addresses of a host, all of them public or allowed.
@@ -143,7 +139,7 @@ async def _checked_addresses(
     return addresses
 
 
-def _proxy_of(address: str) -> httpcore2.Proxy:
+def _proxy_of(address: str) -> httpx2.URL:
     try:
         url = httpx2.URL(address)
     except httpx2.InvalidURL:
@@ -151,37 +147,7 @@ def _proxy_of(address: str) -> httpcore2.Proxy:
     if url.scheme not in ("http", "https") or not url.host:
         # The address is left out, because it may contain a password.
         raise ValueError("proxy is not an address such as http://proxy.example:3128")
-    auth = (url.username.encode(), url.password.encode()) if url.username else None
-    return httpcore2.Proxy(str(url.copy_with(username=None, password=None)), auth=auth)
-
-
-class _CheckedBackend(httpcore2.AnyIOBackend):
-    """Connects to the checked address and does not resolve the name again."""
-
-    def __init__(self, allowed_hosts: tuple[str, ...]) -> None:
-        self._allowed_hosts = allowed_hosts
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore2.AsyncNetworkStream:
-        try:
-            addresses = await _checked_addresses(host, port, self._allowed_hosts, timeout)
-        except TimeoutError as error:
-            raise httpcore2.ConnectTimeout(f"{host}: name resolution took too long") from error
-        except OSError as error:
-            raise httpcore2.ConnectError(f"{host}: {error}") from error
-        failure: Exception | None = None
-        for address in addresses:
-            try:
-                return await super().connect_tcp(address, port, timeout, local_address, socket_options)
-            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
-                failure = error
-        raise failure or httpcore2.ConnectError(f"{host}: no address")
+    return url
 
 
 class _GuardedTransport(httpx2.AsyncBaseTransport):
@@ -200,35 +166,34 @@ class _GuardedTransport(httpx2.AsyncBaseTransport):
         self._max_bytes = max_bytes
         self._attempts = attempts
         self._retry_wait = retry_wait
-        context = tls_context(certificates)
-        self._inner = httpx2.AsyncHTTPTransport(verify=context, trust_env=False)
-        # httpx2 has no argument for the network backend of its pool.
-        self._inner._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=context,
-            proxy=_proxy_of(proxy) if proxy else None,
-            max_connections=MAX_CONNECTIONS,
-            max_keepalive_connections=10,
-            keepalive_expiry=30,
-            # With a proxy, connections go to the proxy only; the destination is checked for each request.
-            network_backend=httpcore2.AnyIOBackend() if proxy else _CheckedBackend(allowed_hosts),
-        )
-        self._proxied = proxy is not None
+        self._proxy = _proxy_of(proxy) if proxy else None
+        self._tls = tls_context(certificates) if certificates is not None else None
+        self._made: httpx2.AsyncHTTPTransport | None = None
+
+    @property
+    def _inner(self) -> httpx2.AsyncHTTPTransport:
+        """Return the transport that connects.
+
+        It is made for the first request, because reading the system's authorities takes long and much memory.
+        """
+        if self._made is None:
+            # Imported here, because a start does not need it.
+            from dyber_kit.upstream.connections import transport
+
+            context = self._tls or tls_context()
+            self._made = transport(context, self._proxy, self._allowed_hosts, MAX_CONNECTIONS)
+        return self._made
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         if request.url.scheme not in ("http", "https") or not host_allowed(request.url.host, self._allowed_hosts):
             raise _not_allowed((request.url.host or str(request.url.scheme))[:100])
-        if self._proxied:
+        if self._proxy is not None:
             await self._check_destination(request)
-        retrying = AsyncRetrying(
-            stop=stop_after_attempt(self._attempts if request.method in _SAFE_METHODS else 1),
-            wait=wait_random_exponential(multiplier=self._retry_wait, max=self._retry_wait * 8),
-            retry=retry_if_exception_type(httpx2.TransportError)
-            | retry_if_result(lambda answer: answer.status_code in _RETRIED_STATUSES),
-            before_sleep=_discard,
-            retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
-        )
+        from dyber_kit.upstream.connections import send_with_retries
+
+        attempts = self._attempts if request.method in _SAFE_METHODS else 1
         try:
-            response: httpx2.Response = await retrying(self._send, request)
+            response = await send_with_retries(self._send, request, attempts, self._retry_wait)
         except httpx2.TimeoutException as error:
             raise ServiceError(
                 ErrorCode.UPSTREAM_UNREACHABLE, tr_lazy("{host} did not answer in time", host=request.url.host)
@@ -255,7 +220,7 @@ class _GuardedTransport(httpx2.AsyncBaseTransport):
         host = request.url.host
         timeout = request.extensions.get("timeout", {}).get("connect")
         try:
-            await _checked_addresses(host, request.url.port, self._allowed_hosts, timeout)
+            await checked_addresses(host, request.url.port, self._allowed_hosts, timeout)
         except OSError:
             if host.lower().rstrip(".") not in {allowed.lower() for allowed in self._allowed_hosts}:
                 unknown = tr_lazy("{host} (it may be in an internal network)", host=host[:100])
@@ -298,7 +263,8 @@ class _GuardedTransport(httpx2.AsyncBaseTransport):
         )
 
     async def aclose(self) -> None:
-        await self._inner.aclose()
+        if self._made is not None:
+            await self._made.aclose()
 
 
 class _LimitedStream(httpx2.AsyncByteStream):
@@ -332,12 +298,6 @@ class _LimitedStream(httpx2.AsyncByteStream):
 
     async def aclose(self) -> None:
         await self._response.aclose()
-
-
-async def _discard(state: RetryCallState) -> None:
-    """Close an answer that is not used, which returns its connection to the pool."""
-    if state.outcome and not state.outcome.failed:
-        await state.outcome.result().aclose()
 
 
 def _not_allowed(host: Text | str) -> ServiceError:

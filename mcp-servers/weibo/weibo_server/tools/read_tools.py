@@ -29,7 +29,7 @@ ME = "me"
 
 PostArgument = Annotated[str, Field(description="结果里的 post、微博链接或分享文字", min_length=1, max_length=1000)]
 UserArgument = Annotated[
-    str, Field(description="用户编号、准确的昵称或主页链接；me 是登录的账号自己", min_length=1, max_length=1000)
+    str, Field(description="编号、准确的昵称或主页链接；me 是登录的账号", min_length=1, max_length=1000)
 ]
 Account = Annotated[str, AccountName(), Field(description="账号名；留空是第一个", max_length=32)]
 Cursor = Annotated[str, Field(description="上次的 next_cursor，其他参数不变", max_length=MAX_CURSOR_CHARS)]
@@ -70,7 +70,7 @@ def hot_tools(readers: Readers) -> list[ToolDeclaration]:
         limit: Annotated[int, Field(description="条数", ge=1, le=MOST_HOT_WORDS)] = 20,
         verbose: Verbose = False,
     ) -> HotList:
-        """现在的热搜：名次、词、热度、新或热。给用户看时连同 attribution。看一个词的内容用 weibo_search_posts 或 weibo_ai_search。"""
+        """现在的热搜：名次、词、热度。给用户看时连同 attribution。看一个词的内容用 weibo_ai_search。"""
         return await readers.hot.hot_list(board, limit, verbose)
 
     @tool(title="微博智搜", read_only=True, open_world=True)
@@ -90,12 +90,12 @@ def hot_tools(readers: Readers) -> list[ToolDeclaration]:
         verbose: Verbose = False,
         account: Account = "",
     ) -> PostList:
-        """按词搜帖子，须登录。正文只有开头（truncated），全文与评论用 weibo_get_post。空表示没有结果，先看 warnings。约 10 秒。"""
+        """按词搜帖子，须登录。正文只有开头（truncated），全文与评论用 weibo_get_post。空表示没有结果，先看 warnings。"""
         return await readers.lists.search(keyword, sort, limit, cursor, verbose, account)
 
     @tool(title="微博热门", read_only=True, open_world=True)
     async def weibo_hot_timeline(limit: Limit = 10, verbose: Verbose = False, account: Account = "") -> PostList:
-        """网站首页推荐的热门帖子，每次不同，不能翻页。不是热搜榜。"""
+        """首页推荐的热门帖子，每次不同，不能翻页。不是热搜榜。"""
         return await readers.lists.timeline(limit, verbose, account)
 
     return [weibo_hot_list, weibo_ai_search, weibo_search_posts, weibo_hot_timeline]
@@ -107,12 +107,12 @@ def post_tools(readers: Readers) -> list[ToolDeclaration]:
     @tool(title="读取微博", read_only=True, open_world=True)
     async def weibo_get_post(
         post: PostArgument,
-        comments: Annotated[int, Field(description="附带的热门评论条数", ge=0, le=50)] = 10,
+        comments: Annotated[int, Field(description="附带的热门评论数", ge=0, le=50)] = 10,
         max_chars: Annotated[int, Field(description="正文最多字数", ge=100, le=20000)] = 4000,
         verbose: Verbose = False,
         account: Account = "",
     ) -> Post:
-        """读一条微博：全文、转发的原文、图片、数量、作者和前几条评论。更多评论用 weibo_get_comments。约 10 秒。"""
+        """读一条微博：全文、转发的原文、图片、数量、作者和前几条评论。更多评论用 weibo_get_comments。"""
         return await readers.posts.post(post, comments, max_chars, verbose, account)
 
     @tool(title="读取微博评论", read_only=True, open_world=True)
@@ -159,7 +159,7 @@ def user_tools(readers: Readers) -> list[ToolDeclaration]:
         sample: Annotated[int, Field(description="帖子条数", ge=5, le=50)] = 30,
         account: Account = "",
     ) -> Analysis:
-        """统计一批帖子：互动、互动最多的、作者、话题、常见词、发布时间。keyword、user 填一个。结论要连同 caveats；时间按北京。"""
+        """统计一批帖子：互动、最热的、作者、话题、常见词、发布时间。keyword、user 填一个。结论要连同 caveats。"""
         reference = await readers.user(user, account) if user.strip() and not keyword.strip() else None
         return await readers.sampler.analyze(keyword, user, reference, sample, account)
 

@@ -7,7 +7,7 @@ import math
 
 import pytest
 from dyber_kit import ErrorCode, ServiceError
-from dyber_kit.browser.cookies import CookieImport, expiry_seconds, import_cookies
+from dyber_kit.browser.cookies.imports import CookieImport, expiry_seconds, import_cookies
 from dyber_kit.language import using_language
 from playwright.async_api import async_playwright
 

@@ -201,3 +201,31 @@ async def test_a_browser_that_ends_before_its_listener_is_added_is_started_again
     async with launcher.running():
         await until(lambda: launcher.problem is None)
     assert len(started) == 2
+
+
+def disabled_features(arguments: str) -> list[set[str]]:
+    """Return the features of each list in Chromium's arguments; Chromium obeys the last one."""
+    start = "--disable-features="
+    return [set(word.removeprefix(start).split(",")) for word in arguments.split() if word.startswith(start)]
+
+
+async def test_the_features_that_playwright_disables_stay_disabled(make_browser):
+    settings = make_browser('echo "$@" > "$0.arguments"\nexec {chromium} "$@"')
+    pool = BrowserPool(settings)
+    async with pool.running():
+        assert await text_of_page(pool) == "ok"
+    playwrights, last = disabled_features(Path(f"{settings.chromium_path}.arguments").read_text())
+    assert playwrights
+    assert playwrights - last == set()
+
+
+async def test_only_the_page_that_was_asked_for_is_loaded(chromium):
+    pool = BrowserPool(BrowserSettings(chromium_path=chromium))
+    async with pool.running(), pool.page() as page:
+        await page.goto("data:text/html,<p>ok")
+        assert page.context.browser is not None
+        session = await page.context.browser.new_browser_cdp_session()
+        # Without a filter, Chromium does not list the pages of its own windows.
+        listed = await session.send("Target.getTargets", {"filter": [{}]})
+    addresses = {target["url"] for target in listed["targetInfos"] if target["type"] != "browser"}
+    assert addresses == {page.url}

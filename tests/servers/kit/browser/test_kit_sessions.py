@@ -8,7 +8,7 @@ import stat
 
 import pytest
 from dyber_kit import ErrorCode, ServiceError
-from dyber_kit.browser.cookies import MAX_IMPORT_CHARS, import_cookies
+from dyber_kit.browser.cookies.imports import MAX_IMPORT_CHARS, import_cookies
 from dyber_kit.browser.platform_settings import PlatformSettings
 from dyber_kit.browser.platforms import Platform
 from dyber_kit.browser.session_command import manage_sessions

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.calling.arguments.reading import read_arguments
-from dyber_kit.serving.accept import Form, answer_form
+from dyber_kit.serving.mcp.accept import Form, answer_form
 from pydantic import BaseModel, Field
 
 
@@ -195,6 +195,18 @@ def test_missing_arguments_are_the_defaults(given: Any) -> None:
 
 def test_arguments_as_one_json_text_are_read() -> None:
     assert read_arguments(Arguments, SCHEMA, '{"count": "5"}').checked.count == 5
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        r'{"cursor": "a\ud83d"}',
+        {"names": r'["ok", "a\ud83d"]'},
+        {"options": r'{"a\ud83d": 1}'},
+    ],
+)
+def test_half_a_character_in_json_that_is_sent_as_text_is_refused(given: Any) -> None:
+    assert "half a character" in refusal(given) or "半个字符" in refusal(given)
 
 
 BOTH_FORMS = "application/json, text/event-stream"

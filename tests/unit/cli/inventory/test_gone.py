@@ -74,7 +74,7 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
         monkeypatch.setattr(engine, "images", lambda: {"dyber-template:1": "sha256:1"} if images else {})
         data = {"Name": "dyber-dev-template-data", "Labels": {}}
         monkeypatch.setattr(engine, "volumes", lambda *filters: [data] if volumes else [])
-        monkeypatch.setattr(engine, "measure", lambda ids: {})
+        monkeypatch.setattr(status.health_report, "measure", lambda processes: {})
         monkeypatch.setattr(engine, "log_tail", lambda container, lines: "")
         return calls
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cli.configuration.selection import SelectionError
-from cli.engine.engine import usage_from
+from cli.engine.usage import from_statistics
 from cli.inventory.health_report import ServiceHealth, as_json, last_error, report, usage
 from cli.inventory.members import Member, as_member, chosen
 
@@ -118,7 +118,7 @@ def engine_stats(cpu_used: int, system_cpu: int, **memory: int) -> dict[str, Any
 
 
 def measured(*given: Any, **memory: int) -> Any:
-    result = usage_from(engine_stats(*given, **memory))
+    result = from_statistics(engine_stats(*given, **memory))
     assert result is not None
     return result
 
@@ -136,7 +136,7 @@ def test_cached_files_do_not_count_as_used_memory(name: str) -> None:
 
 
 def test_a_container_that_does_not_run_has_no_figures() -> None:
-    assert usage_from({"cpu_stats": {"cpu_usage": {"total_usage": 0}}, "memory_stats": {}}) is None
+    assert from_statistics({"cpu_stats": {"cpu_usage": {"total_usage": 0}}, "memory_stats": {}}) is None
 
 
 def test_the_newest_error_of_a_log_is_found() -> None:

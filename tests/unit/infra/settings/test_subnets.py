@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from infra.services.catalog import MAX_REPLICAS, SERVICE_PORTS
-from infra.settings.subnets import EXAMPLE, Subnets, parse_pool
+from infra.settings.subnets import EXAMPLE, Subnets, another_pool, parse_pool
 
 SUBNETS = Subnets(EXAMPLE)
 
@@ -46,3 +46,12 @@ def test_without_a_pool_the_engine_chooses() -> None:
 def test_a_pool_that_cannot_be_used_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ValueError, match="10.200.0.0/15"):
         parse_pool(text)
+
+
+@pytest.mark.parametrize(
+    ("pool", "other"),
+    [("10.200.0.0/15", "10.202.0.0/15"), ("10.254.0.0/15", "10.252.0.0/15"), ("172.16.0.0/15", "172.18.0.0/15")],
+)
+def test_another_pool_is_private_too_and_has_none_of_the_same_addresses(pool: str, other: str) -> None:
+    assert another_pool(pool) == other
+    assert not parse_pool(other).overlaps(parse_pool(pool))

@@ -15,6 +15,8 @@ from sample_browser_server.platform import LOGIN
 from sample_browser_server.site import Site
 
 Account = Annotated[str, AccountName(), Field(description="Account name; empty for the first", max_length=32)]
+#: The picture and the drawing of a QR code, with its structured description.
+QrCode = Annotated[CallToolResult, LoginCode]
 
 
 def site_tools(site: Site, accounts: Accounts[LoginStatus]) -> list[ToolDeclaration]:
@@ -26,7 +28,7 @@ def site_tools(site: Site, accounts: Accounts[LoginStatus]) -> list[ToolDeclarat
         return await accounts.status(account)
 
     @tool(title="扫码登录", read_only=True, open_world=True, idempotent=False)
-    async def sample_browser_login_qrcode(account: Account = "") -> Annotated[CallToolResult, LoginCode]:
+    async def sample_browser_login_qrcode(account: Account = "") -> QrCode:
         """Get a QR code that logs an account in. An earlier code becomes void."""
         site.url(LOGIN.path)  # Says which setting is missing; not needed once config.py has the address.
         return await accounts.code(account)

@@ -92,6 +92,14 @@ def read_arguments(
             values[name] = convert(value, rules)
         except Unusable as unusable:
             problems[name] = _problem(name, rules, value, unusable.nearest)
+            continue
+        if _has_half_character(values[name]):
+            problems[name] = tr(
+                "{name}: must be whole characters (given: half a character, an escape such as \\ud800), for example "
+                "{example}",
+                name=name,
+                example=example(rules, as_json=True),
+            )
     if problems:
         raise _refusal(problems, list(declared))
     try:
@@ -132,6 +140,21 @@ def _as_object(given: Any, declared: Mapping[str, Rules]) -> dict[str, Any]:
     shape = json.dumps({name: example(rules) for name, rules in list(declared.items())[:3]}, ensure_ascii=False)
     problem = tr("arguments: must be a JSON object, for example {example}", example=shape)
     raise _refusal({"arguments": problem}, list(declared))
+
+
+def _has_half_character(value: Any) -> bool:
+    """Return whether a text in a value has half a character; JSON that is sent as text can contain one."""
+    if isinstance(value, dict):
+        return any(_has_half_character(part) for pair in value.items() for part in pair)
+    if isinstance(value, list):
+        return any(_has_half_character(item) for item in value)
+    if not isinstance(value, str) or value.isascii():
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _resembling(sent: Mapping[str, Any], declared: Mapping[str, Rules]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -160,3 +161,24 @@ def test_the_old_containers_serve_again_when_the_new_ones_cannot_take_their_plac
         "remove_container gateway-front-new",
         "start gateway-front-lost",
     ]
+
+
+@pytest.mark.parametrize(
+    ("subnet", "is_taken"), [("10.200.0.64/26", True), ("10.202.0.64/26", False), ("fd00::/64", False)]
+)
+def test_an_old_network_with_a_range_of_the_pool_is_named_with_the_command_for_another_range(
+    monkeypatch: pytest.MonkeyPatch, leftovers: list[remains.Remains], subnet: str, is_taken: bool
+) -> None:
+    fake = SimpleNamespace(inspect_network=lambda network: {"IPAM": {"Config": [{"Subnet": subnet}]}})
+    monkeypatch.setattr(engine, "asking", lambda: nullcontext(fake))
+    deployment: Any = SimpleNamespace(name="test", settings=SimpleNamespace(network_pool="10.200.0.0/15"))
+    with pytest.raises(StackError) if is_taken else nullcontext() as refused:
+        recover._refuse_taken_ranges(deployment, leftovers)
+    if refused is not None:
+        assert "net-1" in refused.value.message
+        assert "config set networkPool 10.202.0.0/15 -s test" in (refused.value.next_step or "")
+
+
+def test_without_a_pool_the_ranges_of_old_networks_do_not_matter(leftovers: list[remains.Remains]) -> None:
+    deployment: Any = SimpleNamespace(name="dev", settings=SimpleNamespace(network_pool=None))
+    recover._refuse_taken_ranges(deployment, leftovers)

@@ -14,8 +14,8 @@ from pydantic_core import PydanticSerializationError, to_json
 from starlette.types import Receive, Send
 
 from dyber_kit.observing.logs import without_values
-from dyber_kit.serving.accept import Form
-from dyber_kit.serving.streams import escape_line_ends
+from dyber_kit.serving.mcp.accept import Form
+from dyber_kit.serving.mcp.streams import escape_line_ends
 
 logger = logging.getLogger("dyber.transport")
 

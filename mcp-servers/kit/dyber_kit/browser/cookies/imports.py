@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from dyber_kit.browser.cookie_forms import Export, NotCookies, read_export
+from dyber_kit.browser.cookies.forms import Export, NotCookies, read_export
 from dyber_kit.browser.sessions import StorageState
 from dyber_kit.errors import ErrorCode, ServiceError
 from dyber_kit.language import Text, joined_names, tr, tr_lazy
@@ -53,7 +53,7 @@ class CookieImport:
 
 
 def import_cookies(text: str, domains: Sequence[str], login_cookie: str | None = None) -> CookieImport:
-    """Return the storage state in a pasted text; `cookie_forms` reads the accepted forms.
+    """Return the storage state in a pasted text; `forms` reads the accepted forms.
 
     Cookies and stored data of other sites are dropped before anything is checked, because exports often hold those of
     the whole browser. Cookies without a domain, as in a header, are taken to belong to `domains[0]`.

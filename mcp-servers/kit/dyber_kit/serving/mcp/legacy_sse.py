@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from dyber_kit.calling.legacy_sessions import LegacySession, current_session
 from dyber_kit.language import tr_lazy
 from dyber_kit.observing.logs import current_request
-from dyber_kit.serving.streams import rpc_error
+from dyber_kit.serving.mcp.streams import rpc_error
 
 SESSION_HEADER = "X-Dyber-Session"
 

@@ -41,9 +41,9 @@ from starlette.types import Receive, Scope, Send
 from dyber_kit.errors import KINDS, ErrorCode
 from dyber_kit.language import tr_lazy
 from dyber_kit.observing.logs import without_values
-from dyber_kit.serving.accept import Form
-from dyber_kit.serving.replies import Reply
-from dyber_kit.serving.streams import rpc_error
+from dyber_kit.serving.mcp.accept import Form
+from dyber_kit.serving.mcp.replies import Reply
+from dyber_kit.serving.mcp.streams import rpc_error
 
 logger = logging.getLogger("dyber.transport")
 

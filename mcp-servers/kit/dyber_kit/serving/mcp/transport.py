@@ -31,10 +31,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from dyber_kit.errors import KINDS, ErrorCode, ServiceError
 from dyber_kit.language import joined_names, tr
 from dyber_kit.observing.logs import current_request, without_values
-from dyber_kit.serving.accept import Form, answer_form
 from dyber_kit.serving.bodies import parse_json, read_body
-from dyber_kit.serving.exchanges import Exchanges, protocol_version
-from dyber_kit.serving.streams import escaped_lines, rpc_error
+from dyber_kit.serving.mcp.accept import Form, answer_form
+from dyber_kit.serving.mcp.exchanges import Exchanges, protocol_version
+from dyber_kit.serving.mcp.streams import escaped_lines, rpc_error
 
 logger = logging.getLogger("dyber.transport")
 

@@ -1,0 +1,1 @@
+"""Reads the cookies that people paste, in the forms that browsers and tools export."""

@@ -1,0 +1,1 @@
+"""Serves MCP: both protocol eras of Streamable HTTP, with and without sessions, and the legacy SSE transport."""
