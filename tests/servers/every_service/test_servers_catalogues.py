@@ -16,7 +16,7 @@ from tests.stand_in.running import SERVERS
 CATALOGUES = {source.packages[0]: source for source in catalogue.servers()}
 KIT = SERVERS / "kit" / "dyber_kit"
 #: Files, and constants of other files, with Chinese that is read from platforms and callers, and not shown.
-READ_FROM_OTHERS = {"upstream/text.py", "calling/arguments/conversions.py"}
+READ_FROM_OTHERS = {"upstream/text.py", "calling/arguments/conversions.py", "analysis/words.py"}
 WORDS_OF_OTHERS = {"COMMON_TEXTS", "proof_words", "_CAPTCHA_WORDS", "_SCAN_WORD", "_SMS_WORD"}
 
 

@@ -109,7 +109,7 @@ async def test_a_member_reads_the_profile_of_the_account(xiaohongshu, xiaohongsh
 async def test_a_guest_has_no_notes_of_an_account(client):
     text = await client.refusal("xhs_user_notes", tab="favorites")
     assert text.startswith("LOGIN_REQUIRED：")
-    assert "已有二维码在等待扫描时不要调用" in text
+    assert "已有二维码等待扫描时不要再取" in text
 
 
 async def test_favorites_that_are_not_public_are_explained(client, monkeypatch):

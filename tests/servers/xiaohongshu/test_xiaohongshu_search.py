@@ -279,7 +279,7 @@ async def test_a_link_for_another_tool_is_refused_with_the_name_of_that_tool(cli
     ("path", "text"),
     [
         ("/o/away", "INVALID_ARGUMENT：链接不属于小红书"),
-        ("/o/loop", "NOT_FOUND：短链接跳转次数过多"),
+        ("/o/loop", "NOT_FOUND：短链接的跳转次数过多"),
         ("/o/gone", "NOT_FOUND：短链接已失效"),
         ("/o/home", "INVALID_ARGUMENT：链接里没有笔记编号"),
     ],

@@ -2,8 +2,8 @@
 
 >>> spread([5, None, 1, 3], lower_bounds=1).model_dump()
 {'n': 3, 'median': 3.0, 'p90': 5, 'max': 5, 'lower_bounds': 1}
->>> most_frequent(["手冲", "咖啡", "手冲"], most=1)
-[Counted(name='手冲', count=2)]
+>>> most_frequent(["tea", "coffee", "tea"], most=1)
+[Counted(name='tea', count=2)]
 """
 
 from __future__ import annotations
@@ -18,12 +18,21 @@ from typing import TypeVar
 from pydantic import Field
 
 from dyber_kit.answer_models import Item
+from dyber_kit.language import tr_lazy
 from dyber_kit.times import SHANGHAI
 
 Entry = TypeVar("Entry")
 
 #: The weekdays of `posting`, from Monday.
-WEEKDAYS = ("周一", "周二", "周三", "周四", "周五", "周六", "周日")
+WEEKDAYS = (
+    tr_lazy("Mon"),
+    tr_lazy("Tue"),
+    tr_lazy("Wed"),
+    tr_lazy("Thu"),
+    tr_lazy("Fri"),
+    tr_lazy("Sat"),
+    tr_lazy("Sun"),
+)
 
 
 class Spread(Item):
@@ -89,14 +98,14 @@ def ratio(pairs: Iterable[tuple[int | None, int | None]]) -> float | None:
 
 
 def posting(times: Iterable[datetime]) -> Posting:
-    """Return when entries were posted."""
+    """Return when entries were posted; weekdays are in the language of the current request."""
     local = [time.astimezone(SHANGHAI) for time in times]
     hours = Counter(time.hour for time in local)
     weekdays = Counter(time.weekday() for time in local)
     return Posting(
         n=len(local),
         by_hour={str(hour): hours[hour] for hour in sorted(hours)},
-        by_weekday={name: weekdays[day] for day, name in enumerate(WEEKDAYS) if weekdays[day]},
+        by_weekday={str(name): weekdays[day] for day, name in enumerate(WEEKDAYS) if weekdays[day]},
     )
 
 

@@ -18,6 +18,7 @@ from dyber_kit.analysis.figures import (
     ratio,
     spread,
 )
+from dyber_kit.language import using_language
 
 
 def test_the_examples_of_the_module_are_right():
@@ -57,6 +58,11 @@ def test_without_a_base_there_is_no_ratio():
 def test_posting_times_are_in_chinas_time_zone():
     shown = posting([datetime(2026, 3, 1, 16, 30, tzinfo=UTC), datetime(2026, 3, 2, 1, 0, tzinfo=UTC)])
     assert shown.model_dump() == {"n": 2, "by_hour": {"0": 1, "9": 1}, "by_weekday": {"周一": 2}}
+
+
+def test_weekdays_are_in_the_language_of_the_caller():
+    with using_language("en"):
+        assert posting([datetime(2026, 3, 2, 1, 0, tzinfo=UTC)]).by_weekday == {"Mon": 1}
 
 
 def test_posting_without_times_has_only_their_number():
