@@ -18,6 +18,7 @@ def quick_imports() -> Iterator[None]:
     was_enabled = gc.isenabled()
     gc.disable()
     try:
+        # The SDK has no setting for this; its version is pinned, and a test checks the effect.
         from mcp_types._wire_base import WireModel
 
         WireModel.model_config["defer_build"] = True
