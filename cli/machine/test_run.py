@@ -63,12 +63,16 @@ EVERYTHING = ["--numprocesses", "3", "--dist", "loadscope", "--no-loadscope-reor
 
 
 def run(arguments: list[str]) -> int:
-    """Run pytest with `arguments`, on all tests unless they name a file or folder; return its exit code."""
+    """Run pytest with `arguments`, on all tests unless they name a file or folder; return its exit code.
+
+    Tests start hundreds of processes, so compiled modules are kept even where the environment forbids that.
+    """
     names_tests = any(
         (ROOT / argument.split("::")[0]).exists() for argument in arguments if not argument.startswith("-")
     )
     command = [sys.executable, "-m", "pytest", *([] if names_tests else EVERYTHING), *arguments]
-    return programs.call(command, cwd=ROOT, env=proxies.for_python(os.environ))
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return programs.call(command, cwd=ROOT, env=proxies.for_python(environment))
 
 
 def _requirement_files() -> list[Path]:

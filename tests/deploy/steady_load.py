@@ -17,6 +17,8 @@ import httpx2
 
 PROTOCOL = "2026-07-28"
 PAUSE_SECONDS = 0.1
+#: How often new containers are looked for; their logs are read from the start.
+LOOK_SECONDS = 0.5
 SHOWN = 5
 META = {"io.modelcontextprotocol/protocolVersion": PROTOCOL, "io.modelcontextprotocol/clientCapabilities": {}}
 
@@ -189,6 +191,7 @@ class ContainerLogs:
         """Stop, and return how often each call was run, by request id."""
         self._stop.set()
         self._thread.join(30)
+        self._look(since="")
         time.sleep(0.5)
         runs: Counter[str] = Counter()
         for identity, follower in self._followers.items():
@@ -201,7 +204,7 @@ class ContainerLogs:
         return runs
 
     def _watch(self) -> None:
-        while not self._stop.wait(0.2):
+        while not self._stop.wait(LOOK_SECONDS):
             self._look(since="")
 
     def _look(self, since: str) -> None:

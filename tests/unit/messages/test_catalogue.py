@@ -6,19 +6,23 @@ import pytest
 
 from messages import catalogue, tr
 
-TEXTS = catalogue.collected()
-TRANSLATED = catalogue.translations()
+
+@pytest.fixture(scope="module")
+def translated() -> dict[str, str]:
+    """The translations by text."""
+    return catalogue.translations()
 
 
-def test_exactly_the_texts_of_the_code_are_translated() -> None:
-    assert set(TEXTS) - {text for text, chinese in TRANSLATED.items() if chinese} == set()
-    assert set(TRANSLATED) - set(TEXTS) == set()
+def test_exactly_the_texts_of_the_code_are_translated(translated: dict[str, str]) -> None:
+    texts = set(catalogue.collected())
+    assert texts - {text for text, chinese in translated.items() if chinese} == set()
+    assert set(translated) - texts == set()
 
 
-def test_a_translation_has_no_values_that_its_text_lacks() -> None:
+def test_a_translation_has_no_values_that_its_text_lacks(translated: dict[str, str]) -> None:
     wrong = {
         text: chinese
-        for text, chinese in TRANSLATED.items()
+        for text, chinese in translated.items()
         if catalogue.placeholders(chinese) - catalogue.placeholders(text)
     }
     assert wrong == {}
