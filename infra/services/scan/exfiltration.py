@@ -64,7 +64,7 @@ _OWN_ADDRESS = re.compile(
 )
 _DATA = (
     r"(?:data|conversation|chat|history|contents?|results?|answers?|outputs?|responses?|files?|everything|copy|copies"
-    r"|messages|documents?|secrets?|keys?|credentials|information|details|summary|transcripts?|logs?|email|it|them|this)"
+    r"|messages|documents?|secrets?|keys?|credentials|information|details|summary|transcripts?|logs?|email|it|them)"
 )
 _ZH_DATA = "(?:数据|对话|聊天|记录|内容|结果|回答|输出|文件|密钥|信息|资料|历史|上下文|摘要|日志|一份|副本)"
 _SENDING = (
@@ -122,27 +122,37 @@ _WANTING_HISTORY = re.compile(
 def secret_source(text: Text) -> Iterator[Hit]:
     """T06: the text refers to keys, passwords or files that hold them.
 
-    It weighs more where the same sentence wants them read or filled in; a tool may well read the settings of a project
-    in `.env`, so there only filling in weighs more.
+    It weighs more where the same sentence wants them read or filled in. Tools may well read the settings of a project
+    in `.env`, or name environment variables; of these only sentences count that want them from the agent.
     """
     for sentence in text.sentences:
         form = sentence.folded
-        for pattern in (_SECRET_FILES, _ALL_VARIABLES, _DOTENV):
-            match = pattern.search(form)
-            if match is None or _forbidden(form, match.start()):
-                continue
-            is_wanted = _FILLING_ORDER.search(form) or (pattern is not _DOTENV and _READING_ORDER.search(form))
-            yield Hit("T06", Level.BLOCK if is_wanted else Level.WARN, sentence.written)
+        is_filled_in = bool(_FILLING_ORDER.search(form))
+        is_read = bool(_READING_ORDER.search(form))
+        if _mentioned(_SECRET_FILES, form):
+            yield Hit("T06", Level.BLOCK if is_filled_in or is_read else Level.WARN, sentence.written)
+        if _mentioned(_DOTENV, form) and (is_filled_in or is_read):
+            yield Hit("T06", Level.BLOCK if is_filled_in else Level.WARN, sentence.written)
+        if _mentioned(_ALL_VARIABLES, form) and is_filled_in:
+            yield Hit("T06", Level.BLOCK, sentence.written)
         for pattern in _ASKS_FOR_SECRETS:
             match = pattern.search(form)
             if match and not _MEANT_FOR_SECRETS.search(match["target"]) and not is_negated(form, match.start()):
                 yield Hit("T06", Level.BLOCK, sentence.written)
 
 
-def _forbidden(form: str, start: int) -> bool:
-    """Tell whether a sentence forbids or denies what it says of a secret: "never reads ~/.ssh", 「不会读取」."""
-    verb = re.search(r"\b[a-z]+ (?:[\w'`\"/-]+ ){0,4}$", form[:start])
-    return is_negated(form, start) or (verb is not None and is_negated(form, verb.start()))
+_FORBIDDEN = re.compile(
+    r"(?:\b(?:never|not|cannot|without|no)|n't) (?!(?:[^.]* )?(?:forget|fail|hesitate|neglect|omit|only|before|until)\b)"
+    r"(?:[\w'`\"/-]+ ){0,4}[`'\"(]?$"
+)
+
+
+def _mentioned(pattern: re.Pattern[str], form: str) -> bool:
+    """Tell whether a sentence names a secret without denying or forbidding it, as in "never reads ~/.ssh"."""
+    return any(
+        not is_negated(form, match.start()) and not _FORBIDDEN.search(form[: match.start()])
+        for match in pattern.finditer(form)
+    )
 
 
 def send_away(text: Text) -> Iterator[Hit]:

@@ -20,7 +20,7 @@ _SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{2,}")
 _COMMENT = re.compile(r"<!--(.*?)(?:-->|\Z)", re.DOTALL)
 _COMMENT_VERB = re.compile(
     r"\b(?:read|send|ignore|call|include|use|always|never|must|do not|don't|put|pass|tell|upload|execute|run|append"
-    r"|forward|copy|add|you)\b|读取|发送|忽略|调用|执行|必须|填|传入|上传|务必|不要|告诉|附"
+    r"|forward|copy|you)\b|读取|发送|忽略|调用|执行|必须|填|传入|上传|务必|不要|告诉|附"
 )
 _ESCAPE_SEQUENCE = re.compile("\x1b\\[|\x9b")
 #: So many kinds of invisible characters in one text are no accident.
