@@ -162,7 +162,7 @@ def _packed(spec: ServiceSpec) -> bytes:
     """Return the kit's and the service's packages as a tar file."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for folder in (SERVERS / "kit" / "dyber_kit", spec.folder / spec.package):
+        for folder in (SERVERS / "kit" / "dyber_kit", *([spec.folder / spec.package] if spec.package else [])):
             archive.add(folder, arcname=folder.name, filter=_readable_by_all)
     return buffer.getvalue()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -18,6 +18,7 @@ from infra.schema.setting_tree import Setting
 from infra.services import reserved_names
 from infra.services.contract import load_lock
 from infra.services.ports import GATEWAY_PORTS
+from infra.services.source import Source
 
 SPEC_FILE = "service.yaml"
 #: A service that needs more replicas needs several machines, not more containers on one engine.
@@ -51,6 +52,8 @@ SecretName = Annotated[VariableName, AfterValidator(_secret_name)]
 class ServiceSpec(BaseModel):
     """The content of a `service.yaml`. Sizes are in MiB, `cpus` in cores, times in seconds.
 
+    - `package` is the Python package in the service's folder that its containers run; a service without code of its
+      own has a `source` instead, a program of others that runs behind the kit's bridge.
     - `tools` tells by name whether a tool only reads; `once_tools` are the reading tools whose calls the gateway must
       not repeat after a failure; `contract_sha256` is the hash of the contract (infra.services.contract). They come
       from the lock file beside service.yaml, and are empty without it, or from the contract promoted into the stack.
@@ -74,7 +77,8 @@ class ServiceSpec(BaseModel):
     title: Annotated[str, Field(min_length=1, max_length=60)]
     description: Annotated[str, Field(max_length=200)] = ""
     port: Annotated[int, Field(ge=SERVICE_PORTS.start, lt=SERVICE_PORTS.stop)]
-    package: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")]
+    package: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")] | None = None
+    source: Source | None = None
     profile: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$"), AfterValidator(_profile_name)] | None = None
     debian_packages: tuple[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9+.-]+$")], ...] = ()
     cpus: Annotated[float, Field(gt=0, le=64)] = 0.5
@@ -95,6 +99,35 @@ class ServiceSpec(BaseModel):
     tools: dict[str, bool] = Field(default_factory=dict)
     once_tools: tuple[str, ...] = ()
     contract_sha256: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bridge_decides(cls, values: Any) -> Any:
+        """Complete what follows from a source: the bridge keeps to scopes, and what holds state has one replica."""
+        if not isinstance(values, dict) or not isinstance(values.get("source"), dict):
+            return values
+        is_stateful = bool(values.get("data")) or values["source"].get("child") == "session"
+        return {"enforces_scopes": True, **({"max_replicas": 1} if is_stateful else {}), **values}
+
+    @model_validator(mode="after")
+    def _has_a_program(self) -> Self:
+        if (self.package is None) == (self.source is None):
+            raise UnusableValue("package_and_source" if self.package else "no_package_and_no_source")
+        if self.source is None:
+            return self
+        if undeclared := sorted(self.source.wanted_names - set(self.secrets) - set(self.environment)):
+            raise UnusableValue("source_names_undeclared", names=", ".join(undeclared))
+        if self.source.uses_data and not self.data:
+            raise UnusableValue("source_data_missing")
+        if self.source.kind == "url" and not self.internet:
+            raise UnusableValue("source_url_internet")
+        if self.source.kind in ("oci", "url") and self.debian_packages:
+            raise UnusableValue("source_debian_packages", kind=self.source.kind)
+        if self.accounts or self.account_limits:
+            raise UnusableValue("source_accounts")
+        if self.source.child == "session" and self.max_replicas > 1:
+            raise UnusableValue("source_session_replicas")
+        return self
 
     @model_validator(mode="after")
     def _secrets_are_no_environment(self) -> Self:
@@ -169,7 +202,7 @@ def load_spec(file: Path, *, locks: bool = True) -> ServiceSpec:
     except ValidationError as error:
         root = Setting.of(ServiceSpec, GIVEN_BY_THE_FOLDER)
         raise ConfigurationError(*validation_problems(error, source, root)) from error
-    if not (file.parent / spec.package / "__main__.py").is_file():
+    if spec.package and not (file.parent / spec.package / "__main__.py").is_file():
         missing = f"mcp-servers/{name}/{spec.package}/__main__.py"
         raise ConfigurationError(Problem("package_missing", source, ("package",), spec.package, {"path": missing}))
     return spec

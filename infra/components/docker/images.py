@@ -150,7 +150,7 @@ def server_image(spec: ServiceSpec, settings: StackSettings, servers: Path, opts
         build_arguments={
             "BASE_IMAGE": settings.build.base(SERVER_SUITE),
             "SERVICE": spec.name,
-            "PACKAGE": spec.package,
+            "PACKAGE": spec.package or "",
             "DEBIAN_PACKAGES": " ".join(spec.debian_packages),
             "UID": str(spec.uid),
             "APT_OPTIONS": settings.build.apt_options,
