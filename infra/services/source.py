@@ -79,12 +79,15 @@ def _requirement(value: str) -> str:
 
 
 class AcceptedFinding(BaseModel):
-    """A finding of the scan of tools that was reviewed: it stays accepted as long as the tool's hash is `sha256`."""
+    """A finding of the scan of tools that was reviewed: it stays accepted as long as its hash is `sha256`.
+
+    `tool` is left out for a finding about the service as a whole, such as one about its package.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     code: Annotated[str, Field(pattern=_FINDING)]
-    tool: Annotated[str, Field(min_length=1, max_length=128)]
+    tool: Annotated[str, Field(max_length=128)] = ""
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     reason: Annotated[str, Field(min_length=5, max_length=500)]
 

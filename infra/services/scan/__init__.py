@@ -4,13 +4,12 @@
 deployed until a person accepts it. Nothing here knows Docker, Pulumi or the network.
 """
 
-from infra.services.scan.findings import AcceptedFinding, Finding, Level, blocking, open_findings, outdated
+from infra.services.scan.findings import Finding, Level, blocking, open_findings, outdated
 from infra.services.scan.interface import Neighbours
 from infra.services.scan.packages import Package, read_sources
 from infra.services.scan.scanner import scan, scan_package
 
 __all__ = [
-    "AcceptedFinding",
     "Finding",
     "Level",
     "Neighbours",

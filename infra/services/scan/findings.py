@@ -1,16 +1,15 @@
-"""Defines a finding of the scan as data, the levels of findings, and how a person accepts a finding."""
+"""Defines a finding of the scan as data, the levels of findings, and which findings a person accepted."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Annotated, Any
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any
 
 from infra.services.scan.codes import CODES
 from infra.services.scan.normalising import shown
+from infra.services.source import AcceptedFinding
 from messages import mark, tr
 
 
@@ -106,39 +105,20 @@ class Finding:
 SIGNS = {Level.BLOCK: "✗", Level.WARN: "!", Level.INFO: "·"}
 
 
-class AcceptedFinding(BaseModel):
-    """A finding that a person read and accepts: an entry of `accepted` in a service.yaml.
-
-    `code`, `tool` and `sha256` are those of the finding; the tool is left out for the service as a whole.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    code: Annotated[str, Field(pattern=r"^[TS][0-9]{2}$", description=mark("The code of the finding, such as T01"))]
-    tool: Annotated[str, Field(description=mark("The tool; left out for the service as a whole"))] = ""
-    sha256: Annotated[
-        str,
-        Field(
-            pattern=r"^[0-9a-f]{64}$",
-            description=mark("The hash that the finding names; another text has another hash and is asked about again"),
-        ),
-    ]
-    reason: Annotated[str, Field(min_length=3, max_length=400, description=mark("Why the finding is accepted"))]
-
-    def covers(self, finding: Finding) -> bool:
-        """Tell whether this is the acceptance of `finding`."""
-        return (self.code, self.tool, self.sha256) == (finding.code, finding.tool, finding.sha256)
+def covers(accepted: AcceptedFinding, finding: Finding) -> bool:
+    """Tell whether a person accepted `finding`: code, tool and hash are the same."""
+    return (accepted.code, accepted.tool, accepted.sha256) == (finding.code, finding.tool, finding.sha256)
 
 
 def open_findings(findings: Iterable[Finding], accepted: Collection[AcceptedFinding]) -> tuple[Finding, ...]:
     """Return the findings that nobody has accepted."""
-    return tuple(finding for finding in findings if not any(entry.covers(finding) for entry in accepted))
+    return tuple(finding for finding in findings if not any(covers(entry, finding) for entry in accepted))
 
 
 def outdated(findings: Iterable[Finding], accepted: Iterable[AcceptedFinding]) -> tuple[AcceptedFinding, ...]:
     """Return the acceptances that accept nothing, as the text they were written for is gone."""
     present = tuple(findings)
-    return tuple(entry for entry in accepted if not any(entry.covers(finding) for finding in present))
+    return tuple(entry for entry in accepted if not any(covers(entry, finding) for finding in present))
 
 
 def blocking(findings: Iterable[Finding]) -> tuple[Finding, ...]:

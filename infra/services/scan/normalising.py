@@ -117,8 +117,10 @@ _ENGLISH_NEGATION = re.compile(
 )
 _CHINESE_NEGATION = re.compile(
     r"(?:不会|不能|不可|不得|不应|不要|不再|不需要|不必|并不|从不|绝不|没有|未|无需|无须|不|勿|禁止|严禁|避免)"
-    r"(?!忘|拒|犹豫|遗漏|漏|仅|但|只|光|同)[^,，。;；:：、]{0,16}$"
+    r"(?!但|光|同)[^,，。;；:：、忘拒犹漏仅只]{0,16}$"
 )
+#: What does the opposite when it is denied.
+_OMISSION = re.compile(r"(?:forget|fail|neglect|hesitate|omit)\b|忘|拒绝|犹豫|遗漏")
 
 
 def is_negated(sentence: str, start: int) -> bool:
@@ -127,4 +129,6 @@ def is_negated(sentence: str, start: int) -> bool:
     "Does not send" and 「不会发送」 are; "do not forget to send" and 「不要忘记发送」 are not.
     """
     before = sentence[:start]
+    if _OMISSION.match(sentence, start):
+        return False
     return bool(_ENGLISH_NEGATION.search(before) or _CHINESE_NEGATION.search(before))

@@ -62,10 +62,12 @@ _NEEDS_A_DESKTOP = frozenset(
     "pywinauto pywin32 pywin32-ctypes comtypes uiautomation wxauto pyautogui pynput pyobjc pygetwindow appscript "
     "node-mac-permissions robotjs @nut-tree/nut-js winreg".split()
 )
+#: A call that starts another program, and the program: one that downloads code.
 _DOWNLOADS = re.compile(
-    r"[\"'`](?:npx|uvx|pipx)[\"'`]\s*,|[\"'`](?:npx|uvx) (?:-y |--yes )?[@\w]"
-    r"|[\"'`](?:npm|pnpm|yarn|pip|pip3)[\"'`]\s*,\s*(?:\[\s*)?[\"'`](?:install|add|i|ci)[\"'`]"
-    r"|[\"'`](?:npm|pnpm|pip|pip3) (?:install|i|ci) |-m[\"'],\s*[\"']pip[\"']|\bplaywright install\b(?=.*(?:exec|spawn|run)\()"
+    r"\b(?:exec|execSync|execFile|execFileSync|spawn|spawnSync|execa|run|Popen|call|check_call|check_output|system"
+    r"|create_subprocess_exec|create_subprocess_shell|Command)\(\s*\[?\s*f?[\"'`]"
+    r"(?:(?:npx|uvx|pipx)\b|(?:npm|pnpm|yarn|pip|pip3)(?:[\"'`],\s*\[?\s*[\"'`]| )(?:install|add|i|ci|dlx|exec)\b)"
+    r"|[\"']-m[\"'],\s*[\"'](?:pip|ensurepip)[\"']"
 )
 _UNVERIFIED_TLS = re.compile(
     r"\bverify\s*=\s*False\b|\bverify_ssl\s*=\s*False\b|rejectUnauthorized[\"']?\s*:\s*(?:false|!1)\b"
@@ -74,7 +76,7 @@ _UNVERIFIED_TLS = re.compile(
 )
 #: Of a file, so much is looked at; programs that are bundled into one file are larger.
 _MOST_CHARACTERS = 4_000_000
-_SOURCE_ENDINGS = frozenset((".py", ".js", ".mjs", ".cjs", ".ts", ".go", ".json"))
+_SOURCE_ENDINGS = frozenset((".py", ".js", ".mjs", ".cjs", ".ts", ".go"))
 _MOST_FILES = 2_000
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -16,7 +15,7 @@ from infra.services.scan.hits import Hit
 from infra.services.scan.interface import Neighbours
 from infra.services.scan.normalising import shown
 from infra.services.scan.packages import Package, package_hits
-from infra.services.scan.texts import Kind, Text, other_texts, tools_of
+from infra.services.scan.texts import Kind, Text, content_hash, other_texts, tools_of
 
 _TEXT_RULES = (
     steering.conceal,
@@ -57,7 +56,7 @@ def scan(
         found += _of_texts(tool.texts, names, neighbours or {}, homepage)
         found += (_finding(hit, tool.name, (), tool.sha256) for rule in _TOOL_RULES for hit in rule(tool))
     found += _of_texts(other_texts(document), names, neighbours or {}, homepage)
-    whole = hashlib.sha256("".join(sorted(tool.sha256 for tool in tools)).encode()).hexdigest()
+    whole = content_hash(sorted(tool.sha256 for tool in tools))
     found += (_finding(hit, "", (), whole) for hit in interface.list_length(tools))
     if package:
         hits = package_hits(package, today or datetime.now(UTC))
@@ -109,9 +108,7 @@ def _finding(hit: Hit, tool: str, path: tuple[str, ...], sha256: str) -> Finding
 
 
 def _package_hash(package: Package, hit: Hit) -> str:
-    return hashlib.sha256(
-        f"{package.kind}:{package.name}@{package.version} {hit.code} {hit.words}".encode()
-    ).hexdigest()
+    return content_hash([package.kind, package.name, package.version, hit.code, hit.words])
 
 
 def _distinct(found: Iterable[Finding]) -> Iterator[Finding]:
