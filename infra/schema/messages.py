@@ -251,6 +251,9 @@ MESSAGES: dict[str, str] = {
     "contract_changed_by_hand": mark(
         "is not the hash of the tools in it (edited by hand?); write it anew: ./deploy.sh tools lock"
     ),
+    "poisoned_tool": mark(
+        "{code}: {title}: {excerpt}\n  {explanation} {advice} To accept it, with a reason, in {file}"
+    ),
 }
 #: By Pydantic's error type (https://docs.pydantic.dev/latest/errors/validation_errors/), its text with the values of
 #: the error's context in braces.

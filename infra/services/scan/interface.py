@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from infra.services.scan.findings import Level
@@ -66,11 +67,11 @@ _NO_SITES = re.compile(
 _BARE_ADDRESS = re.compile(r"^(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:]+\]|0x[0-9a-f]{8}|\d{8,10})$")
 
 
-def shadow(text: Text, own: Collection[str], neighbours: Neighbours) -> Iterator[Hit]:
+def shadow(text: Text, siblings: Collection[str], neighbours: Neighbours) -> Iterator[Hit]:
     """T10: a text changes how tools of another service are used."""
     if text.kind is not Kind.PROSE:
         return
-    mine = {folded(name) for name in own}
+    mine = {folded(name) for name in siblings}
     for sentence in text.sentences:
         form = sentence.folded
         if not re.search(f"{_CHANGING}|{_ZH_CHANGING}", form):
@@ -98,7 +99,7 @@ def _mentions(form: str, word: str) -> bool:
     return f"{word}工具" in form or f"{word}的工具" in form or f"{word}服务" in form
 
 
-def name_tricks(name: Text, own: Collection[str], neighbours: Neighbours) -> Iterator[Hit]:
+def name_tricks(name: Text, siblings: Collection[str], neighbours: Neighbours) -> Iterator[Hit]:
     """T11: a name has letters of several scripts, or looks like another name."""
     scripts = {script(character) for character in name.written if character.isalpha()}
     letters = scripts & {"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"}
@@ -107,11 +108,12 @@ def name_tricks(name: Text, own: Collection[str], neighbours: Neighbours) -> Ite
     if name.kind is not Kind.NAME:
         return
     picture = _picture(name.written)
-    for other in sorted({*own, *(other for names in neighbours.values() for other in names)}):
+    for other in sorted({*siblings, *(other for names in neighbours.values() for other in names)}):
         if other != name.written and _picture(other) == picture:
             yield Hit("T11", Level.BLOCK, name.written, {"like": other})
 
 
+@lru_cache(maxsize=4096)
 def _picture(name: str) -> str:
     """Return a name in a form that is equal for names that look the same."""
     plain = "".join("l" if letter in "I1|" else letter for letter in with_latin_letters(name))

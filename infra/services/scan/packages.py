@@ -122,11 +122,11 @@ def _plain(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name)
 
 
-def within_one_edit(one_name: str, other: str) -> bool:
+def within_one_edit(name: str, other: str) -> bool:
     """Tell whether a name becomes the other by adding, leaving out, changing or swapping one letter."""
-    if abs(len(one_name) - len(other)) > 1:
+    if abs(len(name) - len(other)) > 1:
         return False
-    shorter, longer = sorted((one_name, other), key=len)
+    shorter, longer = sorted((name, other), key=len)
     start = next((at for at, letter in enumerate(shorter) if letter != longer[at]), len(shorter))
     if len(shorter) < len(longer):
         return shorter[start:] == longer[start + 1 :]

@@ -15,7 +15,7 @@ from infra.services.scan.hits import Hit
 from infra.services.scan.interface import Neighbours
 from infra.services.scan.normalising import shown
 from infra.services.scan.packages import Package, package_hits
-from infra.services.scan.texts import Kind, Text, content_hash, other_texts, tools_of
+from infra.services.scan.texts import Kind, Text, Tool, content_hash, other_texts, tools_of
 
 _TEXT_RULES = (
     steering.conceal,
@@ -49,19 +49,19 @@ def scan(
     """
     document = _document(contract)
     tools = tools_of(document)
-    names = [tool.name for tool in tools]
     homepage = package.homepage if package else ""
-    found: list[Finding] = []
+    findings: list[Finding] = []
     for tool in tools:
-        found += _of_texts(tool.texts, names, neighbours or {}, homepage)
-        found += (_finding(hit, tool.name, (), tool.sha256) for rule in _TOOL_RULES for hit in rule(tool))
-    found += _of_texts(other_texts(document), names, neighbours or {}, homepage)
+        siblings = _names(other for other in tools if other is not tool)
+        findings += _of_texts(tool.texts, siblings, neighbours or {}, homepage)
+        findings += (_finding(hit, tool.name, (), tool.sha256) for rule in _TOOL_RULES for hit in rule(tool))
+    findings += _of_texts(other_texts(document), _names(tools), neighbours or {}, homepage)
     whole = content_hash(sorted(tool.sha256 for tool in tools))
-    found += (_finding(hit, "", (), whole) for hit in interface.list_length(tools))
+    findings += (_finding(hit, "", (), whole) for hit in interface.list_length(tools))
     if package:
         hits = package_hits(package, today or datetime.now(UTC))
-        found += (_finding(hit, "", (), _package_hash(package, hit)) for hit in hits)
-    return tuple(sorted(_distinct(found), key=_order))
+        findings += (_finding(hit, "", (), _package_hash(package, hit)) for hit in hits)
+    return tuple(sorted(_distinct(findings), key=_order))
 
 
 def scan_package(package: Package, today: datetime | None = None) -> tuple[Finding, ...]:
@@ -75,18 +75,22 @@ def _document(contract: Any) -> Mapping[str, Any]:
     return contract if isinstance(contract, Mapping) else {"tools": contract}
 
 
-def _of_texts(texts: Iterable[Text], own: list[str], neighbours: Neighbours, homepage: str) -> Iterator[Finding]:
+def _names(tools: Iterable[Tool]) -> list[str]:
+    return [name for tool in tools for name in (tool.name, tool.title) if name]
+
+
+def _of_texts(texts: Iterable[Text], siblings: list[str], neighbours: Neighbours, homepage: str) -> Iterator[Finding]:
     for text in texts:
         hits = [hit for rule in _TEXT_RULES for hit in rule(text)]
-        hits += interface.shadow(text, own, neighbours)
+        hits += interface.shadow(text, siblings, neighbours)
         hits += interface.links(text, homepage)
         if text.kind is not Kind.PROSE:
-            hits += interface.name_tricks(text, own, neighbours)
-        for hit in _weighed(hits, own):
+            hits += interface.name_tricks(text, siblings, neighbours)
+        for hit in _weighed(hits, siblings):
             yield _finding(hit, text.tool, text.path, text.sha256)
 
 
-def _weighed(hits: list[Hit], own: list[str]) -> Iterator[Hit]:
+def _weighed(hits: list[Hit], siblings: list[str]) -> Iterator[Hit]:
     """Yield the hits in one text, each with the weight that it has beside the others."""
     codes = {hit.code for hit in hits}
     for hit in hits:
@@ -94,7 +98,7 @@ def _weighed(hits: list[Hit], own: list[str]) -> Iterator[Hit]:
             yield replace(hit, level=Level.BLOCK)
         elif hit.code == "T09":
             # A tool may say that it comes before another of the same server.
-            if any(name in hit.words for name in own if len(name) > 2):
+            if any(name in hit.words for name in siblings if len(name) > 2):
                 continue
             others = [other.level for other in hits if other.code != "T09"]
             yield replace(hit, level=Level.WARN) if min(others, default=Level.INFO) < Level.INFO else hit
@@ -111,13 +115,13 @@ def _package_hash(package: Package, hit: Hit) -> str:
     return content_hash([package.kind, package.name, package.version, hit.code, hit.words])
 
 
-def _distinct(found: Iterable[Finding]) -> Iterator[Finding]:
+def _distinct(findings: Iterable[Finding]) -> Iterator[Finding]:
     """Yield the findings without repetitions: the same words of a tool count once, at the first place."""
     same: dict[tuple[str, str, str, tuple[tuple[str, str], ...]], list[Finding]] = defaultdict(list)
-    for finding in found:
+    for finding in findings:
         same[finding.code, finding.tool, finding.excerpt, tuple(sorted(finding.details.items()))].append(finding)
-    for findings in same.values():
-        yield min(findings, key=_order)
+    for repeated in same.values():
+        yield min(repeated, key=_order)
 
 
 def _order(finding: Finding) -> tuple[Any, ...]:

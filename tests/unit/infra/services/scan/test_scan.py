@@ -102,10 +102,8 @@ def test_a_name_that_looks_like_a_neighbours_stops() -> None:
 
 
 def test_names_in_one_script_that_differ_are_not_tricks() -> None:
-    tools = {
-        "tools": {name: {} for name in ("read_file", "read_files", "用户ID_查询", "mail_send", "list_1", "чтение")}
-    }
-    assert seen(tools, neighbours=NEIGHBOURS) == {}
+    names = ("read_file", "read_files", "用户ID_查询", "mail_send", "list_1", "чтение")
+    assert seen({"tools": dict.fromkeys(names)}, neighbours=NEIGHBOURS) == {}
 
 
 def test_a_parameter_with_letters_of_two_scripts_stops() -> None:
@@ -184,6 +182,10 @@ def test_a_link_to_another_site_than_the_packages_own_is_noted() -> None:
 
 def test_a_tool_may_name_tools_of_its_own_server_in_an_order() -> None:
     assert seen(described("You must always call this before `other_tool`.")) == {}
+
+
+def test_a_tool_that_names_itself_in_an_order_is_noted() -> None:
+    assert seen(described("You must always call this (`alpha_tool`) before you answer.")) == {"T09": Level.INFO}
 
 
 def test_a_name_that_both_servers_have_is_not_another_services() -> None:
