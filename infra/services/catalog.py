@@ -19,6 +19,7 @@ from infra.services import reserved_names
 from infra.services.contract import load_lock
 from infra.services.ports import GATEWAY_PORTS
 from infra.services.source import Source
+from infra.services.source_locks import load_program
 
 SPEC_FILE = "service.yaml"
 #: A service that needs more replicas needs several machines, not more containers on one engine.
@@ -155,7 +156,7 @@ class ServiceSpec(BaseModel):
 def load_catalog(servers: Path, *, locks: bool = True) -> dict[str, ServiceSpec]:
     """Return all services in `servers` (the folder mcp-servers/) by name, in the order of their ports.
 
-    With `locks` false the lock files are not read, and the services have no tools.
+    With `locks` false the lock files are not read: the services have no tools, and the locks of sources may be missing.
 
     Raises ConfigurationError naming every file that cannot be used, or a port that two services claim.
     """
@@ -205,6 +206,8 @@ def load_spec(file: Path, *, locks: bool = True) -> ServiceSpec:
     if spec.package and not (file.parent / spec.package / "__main__.py").is_file():
         missing = f"mcp-servers/{name}/{spec.package}/__main__.py"
         raise ConfigurationError(Problem("package_missing", source, ("package",), spec.package, {"path": missing}))
+    if spec.source and locks:
+        load_program(file.parent, spec.source)
     return spec
 
 
