@@ -81,7 +81,7 @@ class ForeignCall:
             answer = await self._send(link)
         except MCPError as error:
             if failure_in(error) is not Failure.SESSION_ENDED:
-                raise self._failed(error) from error
+                raise await self._failed(error) from error
             self._supervisor.renew(link)
             answer = await self._send_again(await self._link())
         if answer.get("resultType") == "input_required" or "inputRequests" in answer:
@@ -108,7 +108,7 @@ class ForeignCall:
         try:
             return await self._send(link)
         except MCPError as error:
-            raise self._failed(error) from error
+            raise await self._failed(error) from error
 
     async def _send(self, link: Link) -> dict[str, Any]:
         params: dict[str, Any] = {"name": self._tool, "arguments": self._arguments}
@@ -178,7 +178,7 @@ class ForeignCall:
                 ErrorCode.UPSTREAM_CHANGED, tr_lazy("The server behind this tool asks something that is not readable")
             ) from error
 
-    def _failed(self, error: MCPError) -> Exception:
+    async def _failed(self, error: MCPError) -> Exception:
         """Return what an error of the server, or of the way to it, means for the caller."""
         code, text = error.error.code, self._masker.text(error.error.message)[:MAX_ERROR_CHARS]
         failure = failure_in(error)
@@ -197,7 +197,7 @@ class ForeignCall:
                 ErrorCode.UPSTREAM_UNREACHABLE, tr_lazy("The remote server cannot be reached: {reason}", reason=text)
             )
         if failure is Failure.UNREACHABLE or (code == CONNECTION_CLOSED and text == "Connection closed"):
-            return self._lost(text)
+            return self._lost(await self._supervisor.last_ending() or text)
         if code == MISSING_REQUIRED_CLIENT_CAPABILITY:
             if self._context.protocol_version in MODERN_PROTOCOL_VERSIONS:
                 return error
@@ -221,9 +221,7 @@ class ForeignCall:
             tr_lazy("Correct the call if the text says how; otherwise tell the operator"),
         )
 
-    def _lost(self, detail: str) -> ServiceError:
-        problem = self._supervisor.problem
-        reason: Text | str = problem if problem is not None else detail
+    def _lost(self, reason: Text | str) -> ServiceError:
         if self._is_write:
             return ServiceError(
                 ErrorCode.OUTCOME_UNKNOWN,

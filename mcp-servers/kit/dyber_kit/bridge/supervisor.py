@@ -98,6 +98,7 @@ class Supervisor:
         self._failures = 0
         self._ending: Ending | None = None
         self._retry_at = 0.0
+        self._over = anyio.Event()
         self._suspected = anyio.Event()
         self._to_compare = anyio.Event()
         self._to_renew = anyio.Event()
@@ -144,6 +145,12 @@ class Supervisor:
             ),
             retry_after=max(1.0, self._retry_at - time.monotonic()),
         )
+
+    async def last_ending(self) -> Text | None:
+        """Return why the server whose connection has just ended does not run; None when that is not known in time."""
+        with anyio.move_on_after(2 * _LAST_MESSAGES_SECONDS):
+            await self._over.wait()
+        return self._ending.text if self._ending else None
 
     def suspect(self) -> None:
         """Find out whether the server still answers, because the deadline of a call has passed."""
@@ -206,7 +213,9 @@ class Supervisor:
 
             def end(ending: Ending) -> None:
                 endings.append(ending)
+                self._ending = ending
                 self._link = None
+                self._over.set()
                 tasks.cancel_scope.cancel()
 
             async def wait_for_exit() -> None:
@@ -241,7 +250,8 @@ class Supervisor:
                 await self._to_renew.wait()
                 end(Ending("lost", tr_lazy("it has ended the session"), is_renewal=True))
 
-            self._suspected, self._to_compare, self._to_renew = anyio.Event(), anyio.Event(), anyio.Event()
+            self._over, self._suspected = anyio.Event(), anyio.Event()
+            self._to_compare, self._to_renew = anyio.Event(), anyio.Event()
             if connected.child is not None:
                 tasks.start_soon(wait_for_exit)
             await tasks.start(wait_for_close)
