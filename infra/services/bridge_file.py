@@ -40,7 +40,6 @@ def bridge_content(spec: ServiceSpec, source: Source, program: LockedProgram) ->
         "secrets": spec.secrets,
         "tools": source.tools,
         "max_in_flight": source.max_in_flight,
-        "max_call_seconds": spec.max_call_seconds,
     }
 
 
@@ -55,5 +54,7 @@ def _passed(spec: ServiceSpec, source: Source, program: LockedProgram) -> list[s
     if source.kind == "url":
         return []
     return sorted(
-        {*spec.environment, *spec.secrets, *program.variables} - set(source.environment.values()) - {"PATH", "HOME"}
+        {*spec.declared_variables, *spec.secrets, *program.variables}
+        - set(source.environment.values())
+        - {"PATH", "HOME"}
     )

@@ -1,7 +1,8 @@
 """Makes the contract of a foreign server from what it lists itself, without any real secret.
 
 `python -m dyber_kit.bridge.contract` starts the server of DYBER_BRIDGE_FILE and prints the contract; `--write FILE` writes
-it to a file, `--check FILE` compares them, and `--era` prints which era of the protocol the server speaks.
+it to a file, `--check FILE` compares them, and `--era` prints which era of the protocol the server speaks. What the lock
+so far leaves out, in FILE or else in DYBER_LOCK_FILE, is left out again.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import argparse
 import asyncio
 import difflib
 import logging
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,7 +25,15 @@ from dyber_kit.bridge.link import About, HandshakeError, Link
 from dyber_kit.bridge.listing import Listing, Lock, like_locked, read_listing
 from dyber_kit.bridge.masking import Masker
 from dyber_kit.bridge.metrics import BridgeMetrics
-from dyber_kit.bridge.settings import PLACEHOLDER, BridgeSettings, Era, Values, read_settings
+from dyber_kit.bridge.settings import (
+    DEFAULT_LOCK_FILE,
+    LOCK_FILE_SETTING,
+    PLACEHOLDER,
+    BridgeSettings,
+    Era,
+    Values,
+    read_settings,
+)
 from dyber_kit.bridge.transports.child_log import ChildLog
 from dyber_kit.contract import digest, render
 from dyber_kit.language import tr
@@ -125,7 +135,8 @@ def main(arguments: list[str] | None = None) -> int:
         if options.era:
             print(asyncio.run(era_of(settings)))
             return 0
-        lock = Lock.read(file) if file is not None and file.exists() else None
+        kept = file or Path(os.environ.get(LOCK_FILE_SETTING) or DEFAULT_LOCK_FILE)
+        lock = Lock.read(kept) if kept.exists() else None
         contract, listing = asyncio.run(foreign_contract(settings, lock=lock))
     except (ValueError, HandshakeError) as error:
         print(error, file=sys.stderr)
