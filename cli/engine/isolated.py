@@ -43,7 +43,7 @@ def run(
                 host_config=client.create_host_config(
                     network_mode="none",
                     read_only=True,
-                    tmpfs={"/tmp": ""},
+                    tmpfs={"/tmp": "", "/data": ""},
                     cap_drop=["ALL"],
                     security_opt=["no-new-privileges:true"],
                     mem_limit="1g",

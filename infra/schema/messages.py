@@ -176,7 +176,7 @@ MESSAGES: dict[str, str] = {
     "source_argument_lines": mark("must be a single line"),
     "source_requirement": mark("{value!r} is not a requirement; write it like mcp<2, without an address"),
     "source_variable": mark(
-        "{name!r} cannot be the name of a variable: letters, digits, _ . -, not beginning with a digit"
+        "{name!r} cannot be the name of a variable: letters, digits and _, not beginning with a digit"
     ),
     "source_variable_reserved": mark("the image sets the variable {name}; leave it out"),
     "source_header": mark("{name!r} cannot be the name of an HTTP header"),
@@ -186,9 +186,9 @@ MESSAGES: dict[str, str] = {
         "must not hold a user or password; write a header, such as Authorization: Bearer ${TOKEN}, and declare TOKEN "
         "in secrets"
     ),
-    "source_url_http": mark("must begin with https://; http is only possible with private_address: true"),
+    "source_url_http": mark("must begin with https://; http is only possible with private_network: true"),
     "source_url_private": mark(
-        "{host} is in a private network; if that is intended, write private_address: true in source"
+        "{host} is in a private network; if that is intended, write private_network: true in source"
     ),
     "source_url_transport": mark("a url needs transport: streamable-http or sse"),
     "source_url_child": mark("child is only for programs that run here; leave it out"),
@@ -204,6 +204,19 @@ MESSAGES: dict[str, str] = {
     "source_debian_packages": mark("debian_packages cannot be installed for a source of the kind {kind}"),
     "source_accounts": mark("accounts and account_limits are only for services that are built on the kit"),
     "source_session_replicas": mark("child: session needs max_replicas: 1, as a session lives in one process"),
+    # Locks of a source
+    "source_lock_missing": mark("the lock of the source is missing; write it: ./deploy.sh lock {service}"),
+    "source_lock_unreadable": mark("cannot be read: {reason}; write it anew: ./deploy.sh lock {service}"),
+    "source_lock_differs": mark(
+        "locks {locked}, but service.yaml says {wanted}; lock it anew: ./deploy.sh lock {service}"
+    ),
+    "source_lock_command": mark("the package has no program {command!r}; write one of these as command: {known}"),
+    "source_lock_no_hash": mark("{package} has no hash; write the lock anew: ./deploy.sh lock {service}"),
+    "source_lock_address": mark(
+        "{package} has an address (resolved), which binds the lock to one registry; write it anew: "
+        "./deploy.sh lock {service}"
+    ),
+    "source_lock_no_program": mark("the image names no program; write it as command in service.yaml"),
     "no_port_left": mark("all ports from {first} to {last} are taken"),
     "service_name_reserved": mark("service name {name!r} has another meaning; choose another"),
     "service_name_of_a_part": mark(

@@ -16,14 +16,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from infra.schema.problems import ConfigurationError, Problem, UnusableValue, validation_problems
 from infra.schema.setting_tree import Setting
 from infra.services import reserved_names
-from infra.services.contract import load_lock
+from infra.services.contract import Contract, load_lock
 from infra.services.ports import GATEWAY_PORTS
 from infra.services.source import AcceptedFinding, Source
+from infra.services.source_locks import load_program
 
 SPEC_FILE = "service.yaml"
 #: A service that needs more replicas needs several machines, not more containers on one engine.
 MAX_REPLICAS = 16
-GIVEN_BY_THE_FOLDER = {"name", "folder", "tools", "once_tools", "contract_sha256"}
+GIVEN_BY_THE_FOLDER = {"name", "folder", "declared_variables", "tools", "once_tools", "contract_sha256"}
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9-]{0,30}")
 #: Ports that services may have, and the first port of a new service; 8001 and 8002 belong to the first two services.
 SERVICE_PORTS = range(8001, 9000)
@@ -59,6 +60,8 @@ class ServiceSpec(BaseModel):
     - `tools` tells by name whether a tool only reads; `once_tools` are the reading tools whose calls the gateway must
       not repeat after a failure; `contract_sha256` is the hash of the contract (infra.services.contract). They come
       from the lock file beside service.yaml, and are empty without it, or from the contract promoted into the stack.
+    - `declared_variables` are the names in `environment`, without those that a stack adds: the program of a source gets
+      only these.
     - `cache`: the service uses Redis if the stack has it.
     - `enforces_scopes`: the service obeys the header X-Dyber-Scope, as every service built on the kit does, and refuses
       requests without it. Clients with a scope of some of its tools may then use any revision of MCP.
@@ -99,6 +102,7 @@ class ServiceSpec(BaseModel):
     seccomp: Literal["chromium"] | None = None
     environment: dict[VariableName, str] = Field(default_factory=dict)
     secrets: dict[SecretName, Literal["required", "optional"]] = Field(default_factory=dict)
+    declared_variables: tuple[str, ...] = ()
     tools: dict[str, bool] = Field(default_factory=dict)
     once_tools: tuple[str, ...] = ()
     contract_sha256: str = ""
@@ -144,6 +148,16 @@ class ServiceSpec(BaseModel):
             raise UnusableValue("account_limits_without_data")
         return self
 
+    def with_contract(self, contract: Contract) -> ServiceSpec:
+        """Return the service with the tools of a contract."""
+        reviewed = contract.reviewed(self.source.tools) if self.source else contract
+        changes = {
+            "tools": reviewed.read_only,
+            "once_tools": reviewed.once_tools,
+            "contract_sha256": reviewed.sha256,
+        }
+        return self.model_copy(update=changes)
+
     @property
     def accepted_findings(self) -> tuple[AcceptedFinding, ...]:
         """The findings of the scan of tools that were reviewed."""
@@ -163,7 +177,7 @@ class ServiceSpec(BaseModel):
 def load_catalog(servers: Path, *, locks: bool = True) -> dict[str, ServiceSpec]:
     """Return all services in `servers` (the folder mcp-servers/) by name, in the order of their ports.
 
-    With `locks` false the lock files are not read, and the services have no tools.
+    With `locks` false the lock files are not read: the services have no tools, and the locks of sources may be missing.
 
     Raises ConfigurationError naming every file that cannot be used, or a port that two services claim.
     """
@@ -203,16 +217,20 @@ def load_spec(file: Path, *, locks: bool = True) -> ServiceSpec:
     if reserved:
         raise ConfigurationError(*(Problem("given_by_the_folder", source, (key,)) for key in reserved))
     given = {str(key): value for key, value in content.items()}
-    if locks and (contract := load_lock(file.parent)):
-        given.update(tools=contract.read_only, once_tools=contract.once_tools, contract_sha256=contract.sha256)
+    environment = given.get("environment")
+    given["declared_variables"] = tuple(map(str, environment)) if isinstance(environment, dict) else ()
     try:
         spec = ServiceSpec(name=name, folder=file.parent, **given)
     except ValidationError as error:
         root = Setting.of(ServiceSpec, GIVEN_BY_THE_FOLDER)
         raise ConfigurationError(*validation_problems(error, source, root)) from error
+    if locks and (contract := load_lock(file.parent)):
+        spec = spec.with_contract(contract)
     if spec.package and not (file.parent / spec.package / "__main__.py").is_file():
         missing = f"mcp-servers/{name}/{spec.package}/__main__.py"
         raise ConfigurationError(Problem("package_missing", source, ("package",), spec.package, {"path": missing}))
+    if spec.source and locks:
+        load_program(file.parent, spec.source)
     return spec
 
 

@@ -48,7 +48,7 @@ _OCI = re.compile(
     r"@(?P<version>sha256:[0-9a-f]{64})"
 )
 _PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
-_CHILD_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
+_CHILD_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _FINDING = r"^[A-Z][0-9]{2}$"
 
@@ -105,7 +105,7 @@ class Source(BaseModel):
     - `environment`: by variable of the program, the variable or secret of this service that it gets.
     - `headers`: by HTTP header of a remote server, its value, such as `Bearer ${TOKEN}`.
     - `tools`: by name, what a tool does, or `off`; for others the annotation readOnlyHint counts, without it: write.
-    - `private_address`: a remote server may be in a private network and speak HTTP without TLS.
+    - `private_network`: a remote server may be in a private network and speak HTTP without TLS.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_by_alias=True, validate_by_name=True)
@@ -130,7 +130,7 @@ class Source(BaseModel):
     headers: dict[str, str] = Field(default_factory=dict)
     tools: dict[str, Annotated[ToolKind, BeforeValidator(_tool_kind)]] = Field(default_factory=dict)
     accepted: tuple[AcceptedFinding, ...] = ()
-    private_address: bool = False
+    private_network: bool = False
 
     @property
     def kind(self) -> SourceKind:
@@ -198,7 +198,7 @@ class Source(BaseModel):
         given = [kind for kind in KINDS if getattr(self, kind) is not None]
         if len(given) != 1:
             raise UnusableValue("source_kinds", kinds=", ".join(KINDS), given=", ".join(given) or "-")
-        check_reference(given[0], self.reference, private_address=self.private_address)
+        check_reference(given[0], self.reference, private_network=self.private_network)
         return self
 
     @model_validator(mode="after")
@@ -211,7 +211,7 @@ class Source(BaseModel):
             "path": ("npm", "pypi", "go", "oci"),
             "environment": ("npm", "pypi", "go", "oci"),
             "headers": ("url",),
-            "private_address": ("url",),
+            "private_network": ("url",),
         }
         for name, kinds in fitting.items():
             if getattr(self, name) and self.kind not in kinds:
@@ -240,10 +240,10 @@ class Source(BaseModel):
         return self
 
 
-def check_reference(kind: SourceKind, reference: str, *, private_address: bool = False) -> None:
+def check_reference(kind: SourceKind, reference: str, *, private_network: bool = False) -> None:
     """Raise UnusableValue for a reference that does not name one version of one program."""
     if kind == "url":
-        _check_address(reference, private_address=private_address)
+        _check_address(reference, private_network=private_network)
         return
     if not _split(kind, reference)[1]:
         raise UnusableValue("source_reference", kind=kind, reference=reference, example=EXAMPLES[kind])
@@ -269,7 +269,7 @@ def _split_requirement(reference: str) -> tuple[str, str]:
     return requirement.name, exact[0]
 
 
-def _check_address(address: str, *, private_address: bool) -> None:
+def _check_address(address: str, *, private_network: bool) -> None:
     try:
         parts = urlsplit(address)
         host = parts.hostname or ""
@@ -280,7 +280,7 @@ def _check_address(address: str, *, private_address: bool) -> None:
         raise UnusableValue("source_url", example=EXAMPLES["url"])
     if parts.username is not None or parts.password is not None:
         raise UnusableValue("source_url_user")
-    if private_address:
+    if private_network:
         return
     if parts.scheme != "https":
         raise UnusableValue("source_url_http")

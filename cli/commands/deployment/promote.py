@@ -138,7 +138,7 @@ def _present_contracts(deployment: Deployment, specs: list[ServiceSpec], display
             if container is not None:
                 present[spec.name] = contracts.running_tools(container).contract
             elif spec.name in images:
-                present[spec.name] = contracts.image_contract(images[spec.name], spec.environment)
+                present[spec.name] = contracts.image_contract(images[spec.name], spec)
     return present
 
 

@@ -72,7 +72,7 @@ def difference(spec: ServiceSpec, exit_code: int | None, output: str | None) -> 
     """Return why a service whose image printed `output` must not be put in service; an empty text if it may."""
     name = spec.name
     try:
-        actual = printed_contract(output or "", name)
+        actual = printed_contract(output or "", name).reviewed(spec.source.tools if spec.source else {})
     except ConfigurationError:
         actual = None
     if exit_code or actual is None:

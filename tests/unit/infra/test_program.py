@@ -76,7 +76,7 @@ def declare(
     services = load_catalog(REPOSITORY / "mcp-servers")
     specs = {name: services[name].model_copy(update=changed if name == "template" else None) for name in SERVICES}
     monkeypatch.setattr(catalog, "load_catalog", lambda servers: specs)
-    for name in ("DYBER_PIP_INDEX_URL", "DYBER_CA_BUNDLE"):
+    for name in ("DYBER_PIP_INDEX_URL", "DYBER_NPM_REGISTRY", "DYBER_GOPROXY", "DYBER_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(engine_volumes, "list_volumes", lambda: [described(volume) for volume in volumes])
     # A developer's own .env is none of the tests' business.

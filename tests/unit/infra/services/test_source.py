@@ -147,8 +147,8 @@ def test_a_password_in_an_address_is_not_repeated(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("address", ["http://10.0.0.5:3001/mcp", "http://intranet/mcp"])
-def test_a_private_address_is_possible_when_the_source_says_so(tmp_path: Path, address: str) -> None:
-    spec = read(tmp_path, {**REMOTE, "url": address, "private_address": True}, internet=True)
+def test_a_private_network_is_possible_when_the_source_says_so(tmp_path: Path, address: str) -> None:
+    spec = read(tmp_path, {**REMOTE, "url": address, "private_network": True}, internet=True)
     assert spec.source is not None and spec.source.reference == address
 
 
