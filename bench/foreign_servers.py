@@ -1,4 +1,4 @@
-"""Installs servers of npm and PyPI into a folder, starts each and lists its tools: what bench/scan.py looks at.
+"""Installs servers of npm and PyPI into a folder and lists their tools through the bridge: what bench/scan.py looks at.
 
 Install scripts do not run. A server gets placeholders for its secrets, so it can list its tools but reach nothing that
 needs a key.
@@ -8,120 +8,107 @@ from __future__ import annotations
 
 import json
 import os
-import queue
 import subprocess
 import sys
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from email.parser import HeaderParser
 from pathlib import Path
 from typing import Any
 
+from infra.services.foreign_catalog import load
 from infra.services.scan import Package, read_sources
+from infra.services.source import Source
 
-PLACEHOLDER = "dyber-placeholder"
-#: A server has so many seconds to answer a request; the first one includes its start.
-ANSWER_SECONDS = 60
-_HANDSHAKE = {
-    "protocolVersion": "2025-11-25",
-    "capabilities": {},
-    "clientInfo": {"name": "dyber-scan", "version": "1"},
-}
+REPOSITORY = Path(__file__).resolve().parents[1]
+SERVERS = REPOSITORY / "mcp-servers"
+_START_SECONDS = 60
 
 
 @dataclass(frozen=True)
 class Server:
-    """A server to install: `package` is its name with the exact version, as npm or pip take it.
-
-    `variables` get the placeholder as their value. `{data}` in an argument is an empty folder.
-    """
+    """A server to install, and the variables and secrets that it gets."""
 
     name: str
-    kind: str
-    package: str
-    command: str
-    arguments: Sequence[str] = ()
-    requirements: Sequence[str] = ()
-    variables: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
-class Listing:
-    """What a server answered: its tools, and prompts and instructions in the form of a lock file."""
-
-    tools: Sequence[Mapping[str, Any]]
-    others: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def document(self) -> dict[str, Any]:
-        """The listing in the form of a lock file."""
-        return {"tools": list(self.tools), **self.others}
+    source: Source
+    environment: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
 
 
 class ListingFailed(Exception):
     """A server could not be installed or did not list its tools."""
 
 
+def reviewed_servers() -> list[Server]:
+    """Return the servers of the catalogue."""
+    entries = load(SERVERS).values()
+    return [Server(entry.name, entry.source, entry.environment, entry.secrets) for entry in entries]
+
+
 def install(server: Server, folder: Path) -> tuple[list[str], Package]:
-    """Install a server into `folder`; return its command line, and what is known of its package."""
+    """Install a server into `folder`; return its command line, and what is known of its package.
+
+    What is there from an earlier run is used again. Raises ListingFailed.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    return _install_npm(server, folder) if server.kind == "npm" else _install_pypi(server, folder)
+    command, package = _npm(server, folder) if server.source.kind == "npm" else _pypi(server, folder)
+    return [*command, *(_local(argument, folder) for argument in server.source.resolved_arguments)], package
 
 
-def _install_npm(server: Server, folder: Path) -> tuple[list[str], Package]:
-    (folder / "package.json").write_text('{"private": true}', encoding="utf-8")
-    _run(["npm", "install", "--ignore-scripts", "--save-exact", "--no-audit", "--no-fund", server.package], folder)
-    name, _, version = server.package.rpartition("@")
-    root = folder / "node_modules" / name
+def _npm(server: Server, folder: Path) -> tuple[list[str], Package]:
+    root = folder / "node_modules" / server.source.package
+    if not root.is_dir():
+        (folder / "package.json").write_text('{"private": true}', encoding="utf-8")
+        options = ["--ignore-scripts", "--save-exact", "--no-audit", "--no-fund"]
+        _run(["npm", "install", *options, server.source.reference], folder)
     about = json.loads((root / "package.json").read_text(encoding="utf-8"))
-    bins = about["bin"] if isinstance(about["bin"], dict) else {name.rpartition("/")[2]: about["bin"]}
+    programs = about["bin"] if isinstance(about["bin"], dict) else {server.source.command: about["bin"]}
     lock = json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    names = {path.rpartition("node_modules/")[2]: part for path, part in lock.items() if path}
     repository = about.get("repository") or ""
     package = Package(
         "npm",
-        name,
-        version,
-        install_scripts=[
-            path.rpartition("node_modules/")[2] for path, part in lock.items() if part.get("hasInstallScript")
-        ],
+        server.source.package,
+        server.source.version,
+        install_scripts=[name for name, part in names.items() if part.get("hasInstallScript")],
         repository=repository.get("url", "") if isinstance(repository, dict) else repository,
-        requirements=[path.rpartition("node_modules/")[2] for path in lock if path],
+        requirements=tuple(names),
         systems=about.get("os", ()),
         sources=read_sources(root),
     )
-    return ["node", str(root / bins[server.command])], package
+    return ["node", str(root / programs[server.source.command])], package
 
 
-def _install_pypi(server: Server, folder: Path) -> tuple[list[str], Package]:
+def _pypi(server: Server, folder: Path) -> tuple[list[str], Package]:
     environment = folder / "venv"
-    _run([sys.executable, "-m", "venv", "--without-pip", str(environment)], folder)
-    python = environment / "bin" / "python"
-    uv = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", str(python), "--only-binary", ":all:"]
-    _run([*uv, server.package, *server.requirements], folder)
-    name, _, version = server.package.partition("==")
+    program = environment / "bin" / server.source.command
+    if not program.exists():
+        _run([sys.executable, "-m", "venv", "--without-pip", str(environment)], folder)
+        uv = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--only-binary", ":all:", "--python"]
+        python = str(environment / "bin" / "python")
+        _run([*uv, python, server.source.reference, *server.source.requirements], folder)
     site = next((environment / "lib").glob("python3*")) / "site-packages"
-    folders = sorted(site.glob("*.dist-info"))
-    mine = next(info for info in folders if _distribution(info) == _plain(name.partition("[")[0]))
-    metadata = HeaderParser().parsestr((mine / "METADATA").read_text(encoding="utf-8"))
-    urls = [str(url) for url in (metadata.get_all("Project-URL") or ())] + [str(metadata.get("Home-page") or "")]
-    modules = {line.partition("/")[0] for line in (mine / "RECORD").read_text(encoding="utf-8").splitlines()}
-    sources = {
-        f"{module}/{path}": text
-        for module in sorted(modules)
-        if (site / module).is_dir() and not module.endswith(".dist-info")
-        for path, text in read_sources(site / module).items()
-    }
+    described = {_distribution(info): info for info in sorted(site.glob("*.dist-info"))}
+    info = described[_plain(server.source.package)]
+    metadata = HeaderParser().parsestr((info / "METADATA").read_text(encoding="utf-8"))
+    urls = [url.partition(", ")[2] for url in metadata.get_all("Project-URL") or ()]
     package = Package(
         "pypi",
-        name,
-        version,
-        repository=next((url.partition(", ")[2] or url for url in urls if url), ""),
-        requirements=[_distribution(info).replace("_", "-") for info in folders],
+        server.source.package,
+        server.source.version,
+        repository=next(iter(urls), metadata.get("Home-page") or ""),
+        requirements=[name.replace("_", "-") for name in described],
         systems=[line for line in metadata.get_all("Classifier") or () if line.startswith("Operating System")],
-        sources=sources,
+        sources=_sources(site, info),
     )
-    return [str(environment / "bin" / server.command)], package
+    return [str(program)], package
+
+
+def _sources(site: Path, info: Path) -> dict[str, str]:
+    listed = (info / "RECORD").read_text(encoding="utf-8").splitlines()
+    modules = sorted({line.partition("/")[0] for line in listed} - {info.name, "..", "bin"})
+    folders = [site / module for module in modules if (site / module).is_dir()]
+    return {f"{folder.name}/{path}": text for folder in folders for path, text in read_sources(folder).items()}
 
 
 def _distribution(info: Path) -> str:
@@ -138,89 +125,37 @@ def _run(command: Sequence[str], folder: Path) -> None:
         raise ListingFailed(done.stderr.strip()[-600:])
 
 
-def listing(server: Server, command: Sequence[str], folder: Path) -> Listing:
-    """Start a server and ask for its tools and prompts. Raises ListingFailed."""
-    data = folder / "data"
-    data.mkdir(exist_ok=True)
-    arguments = [argument.replace("{data}", str(data)) for argument in server.arguments]
-    environment = {
-        **{name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ},
-        "HOME": str(data),
-        "TMPDIR": str(data),
-        "PYTHONUTF8": "1",
-        "NO_COLOR": "1",
-        **dict.fromkeys(server.variables, PLACEHOLDER),
+def _local(argument: str, folder: Path) -> str:
+    """Return an argument with a folder of this machine in place of the container's /data and /tmp."""
+    for place in ("/data", "/tmp"):
+        if argument == place or argument.startswith(f"{place}/"):
+            local = folder / place.strip("/") / argument.removeprefix(place).strip("/")
+            (local if argument.endswith("/") else local.parent).mkdir(parents=True, exist_ok=True)
+            return str(local)
+    return argument
+
+
+def contract(server: Server, command: Sequence[str], folder: Path, *options: str) -> str:
+    """Start a server through the bridge and return what `dyber_kit.bridge.contract` prints. Raises ListingFailed."""
+    source = server.source
+    mapped = {*source.environment.values()}
+    settings: dict[str, Any] = {
+        "service": server.name,
+        "title": server.name,
+        "command": list(command),
+        "era": source.era,
+        "startup_seconds": _START_SECONDS,
+        "environment": source.environment,
+        "passed": sorted({*server.environment, *server.secrets} - mapped),
+        "secrets": dict(server.secrets),
     }
-    errors = folder / "stderr.txt"
-    with errors.open("w", encoding="utf-8") as log:
-        process = subprocess.Popen(
-            [*command, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, cwd=data,
-            env=environment, start_new_session=True,
-        )  # fmt: skip
-    try:
-        return _Conversation(process).listing()
-    except (ListingFailed, BrokenPipeError) as error:
-        last = errors.read_text(encoding="utf-8", errors="replace").strip()[-400:]
-        raise ListingFailed(f"{error}\n{last}") from None
-    finally:
-        process.kill()
-        process.wait()
-
-
-class _Conversation:
-    """Asks a server that speaks on standard input and output; lines that are no message are passed over."""
-
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self._process = process
-        self._messages: queue.Queue[dict[str, Any] | None] = queue.Queue()
-        self._last = 0
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def listing(self) -> Listing:
-        about = self._ask("initialize", _HANDSHAKE)
-        self._send({"jsonrpc": "2.0", "method": "notifications/initialized"})
-        tools = self._pages("tools/list", "tools")
-        prompts = self._pages("prompts/list", "prompts") if "prompts" in about.get("capabilities", {}) else []
-        others = {"prompts": prompts, "instructions": about.get("instructions")}
-        return Listing(tools, {kind: value for kind, value in others.items() if value})
-
-    def _pages(self, method: str, key: str) -> list[Any]:
-        items: list[Any] = []
-        cursor = None
-        while True:
-            answer = self._ask(method, {"cursor": cursor} if cursor else {})
-            items += answer.get(key) or []
-            cursor = answer.get("nextCursor")
-            if not cursor:
-                return items
-
-    def _ask(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        self._last += 1
-        self._send({"jsonrpc": "2.0", "id": self._last, "method": method, "params": params})
-        while True:
-            try:
-                message = self._messages.get(timeout=ANSWER_SECONDS)
-            except queue.Empty:
-                raise ListingFailed(f"no answer to {method} within {ANSWER_SECONDS} s") from None
-            if message is None:
-                raise ListingFailed(f"it stopped before it answered {method}")
-            if message.get("id") == self._last and "method" not in message:
-                if "error" in message:
-                    raise ListingFailed(f"{method}: {message['error']}")
-                return dict(message.get("result") or {})
-
-    def _send(self, message: Mapping[str, Any]) -> None:
-        assert self._process.stdin
-        self._process.stdin.write(json.dumps(message).encode() + b"\n")
-        self._process.stdin.flush()
-
-    def _read(self) -> None:
-        assert self._process.stdout
-        for line in self._process.stdout:
-            try:
-                message = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(message, dict):
-                self._messages.put(message)
-        self._messages.put(None)
+    file = folder / "bridge.json"
+    file.write_text(json.dumps(settings), encoding="utf-8")
+    environment = {**os.environ, "DYBER_BRIDGE_FILE": str(file), **server.environment}
+    done = subprocess.run(
+        [sys.executable, "-m", "dyber_kit.bridge.contract", *options],
+        cwd=folder, env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    if done.returncode:
+        raise ListingFailed((done.stderr or done.stdout).strip()[-600:])
+    return done.stdout
