@@ -21,7 +21,7 @@ from infra.services.source import Source
 FOLDER = "catalog"
 #: In `reaches`: any site, as callers choose the address.
 ANY_SITE = "*"
-_TEXTS = {"name", "title", "description", "needs", "reaches"}
+_TEXTS = {"name", "title", "description", "needs", "caution", "reaches"}
 
 
 class Words(BaseModel):
@@ -41,6 +41,7 @@ class Entry(BaseModel):
     """A foreign server that was reviewed. The keys that a service.yaml has too mean the same as there.
 
     - `needs` says what a user has to get first, such as a key; left out if the server works as it is.
+    - `caution` says what its user should know, such as where data goes; shown before the server is added.
     - `reaches` are the hosts that the server talks to, `*` for any site; empty if it works without a network.
     - `source.tools` has every tool that the server lists: `read`, `write` or `off`.
     """
@@ -51,6 +52,7 @@ class Entry(BaseModel):
     title: Words
     description: Words
     needs: Words | None = None
+    caution: Words | None = None
     reaches: tuple[Annotated[str, Field(pattern=r"^(\*|(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+)$")], ...] = ()
     source: Source
     internet: bool = False

@@ -14,8 +14,8 @@ from cli.terminal.console import out
 from cli.terminal.usage import FAILED
 from infra.services.catalog import ServiceSpec, load_catalog
 from infra.services.contract import Contract, load_lock
-from infra.services.scan import Finding, Level, blocking, open_findings, outdated
-from infra.services.scan.review import acceptance_lines, all_in, new_findings
+from infra.services.scan import Finding, Level, blocking, open_findings
+from infra.services.scan.review import acceptance_lines, all_in, new_findings, outdated_in
 from infra.services.source import AcceptedFinding
 from messages import tr
 
@@ -40,7 +40,7 @@ def tools_scan(
         spec = catalog[name]
         findings = all_in(spec, load_lock(spec.folder) or NOTHING, catalog)
         remaining = open_findings(findings, spec.accepted_findings)
-        unused = outdated(findings, spec.accepted_findings)
+        unused = outdated_in(spec, findings)
         stops |= bool(blocking(remaining))
         accepted = [finding for finding in findings if finding not in remaining]
         if as_json:

@@ -9,10 +9,11 @@ import yaml
 from infra.schema.problems import ConfigurationError, Problem
 from infra.services.catalog import SPEC_FILE, ServiceSpec
 from infra.services.contract import LOCK_FILE, Contract, load_lock
-from infra.services.scan.findings import Finding, blocking, open_findings
+from infra.services.scan.findings import Finding, blocking, open_findings, outdated
 from infra.services.scan.locked_packages import locked_package
 from infra.services.scan.neighbours import neighbours_of
 from infra.services.scan.scanner import scan
+from infra.services.source import AcceptedFinding
 from messages import tr
 
 
@@ -51,6 +52,18 @@ def new_findings(
     """Return the findings in the contract `after` that nobody accepted and that the contract `before` does not have."""
     known = set(all_in(spec, before, catalog))
     return tuple(finding for finding in open_in(spec, after, catalog) if finding not in known)
+
+
+def outdated_in(spec: ServiceSpec, findings: Iterable[Finding]) -> tuple[AcceptedFinding, ...]:
+    """Return the acceptances of a service that accept none of the `findings` in its contract and its locks.
+
+    Findings that only adding and updating can see are left out.
+    """
+    return tuple(entry for entry in outdated(findings, spec.accepted_findings) if entry.code not in _NOT_IN_LOCKS)
+
+
+#: Codes for which the package's files or its registry are looked at.
+_NOT_IN_LOCKS = ("S02", "S03", "S06")
 
 
 def all_in(spec: ServiceSpec, contract: Contract, catalog: Mapping[str, ServiceSpec]) -> tuple[Finding, ...]:

@@ -56,11 +56,14 @@ def test_an_accepted_finding_no_longer_fails_and_an_old_acceptance_is_named(
     entry = f"- {{code: T01, tool: template_echo, sha256: {finding.sha256}, reason: harmless}}\n"
     old = f"- {{code: T02, tool: template_echo, sha256: {'ab' * 32}, reason: harmless}}\n"
     with (servers / "template" / "service.yaml").open("a", encoding="utf-8") as file:
-        file.write("accepted:\n" + entry + old)
+        # What only adding and updating can see is no outdated acceptance.
+        seen_when_added = old.replace("T02", "S03")
+        file.write("accepted:\n" + entry + old + seen_when_added)
     findings.tools_scan()
     shown = capsys.readouterr().out
     assert "✓ template: findings: 0, accepted: 1" in shown
     assert "accepts nothing any more, remove it: T02 template_echo" in shown
+    assert "S03" not in shown
 
 
 def test_services_without_findings_succeed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
