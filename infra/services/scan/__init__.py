@@ -5,8 +5,8 @@ deployed until a person accepts it. Nothing here knows Docker, Pulumi or the net
 """
 
 from infra.services.scan.findings import Finding, Level, blocking, open_findings, outdated
-from infra.services.scan.interface import Neighbours
-from infra.services.scan.packages import Package, read_sources
+from infra.services.scan.rules.interface import Neighbours
+from infra.services.scan.rules.packages import Package, read_sources
 from infra.services.scan.scanner import scan, scan_package
 
 __all__ = [

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.services.catalog import ServiceSpec
-from infra.services.scan.packages import Package
+from infra.services.scan.rules.packages import Package
 
 _REQUIREMENT = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?==", re.MULTILINE)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from infra.services.catalog import ServiceSpec
-from infra.services.scan.interface import Neighbours
+from infra.services.scan.rules.interface import Neighbours
 
 
 def neighbours_of(catalog: Mapping[str, ServiceSpec], service: str) -> Neighbours:

@@ -9,26 +9,35 @@ from datetime import UTC, datetime
 from typing import Any
 
 from infra.services.contract import Contract
-from infra.services.scan import exfiltration, hiding, interface, steering
 from infra.services.scan.findings import Finding, Level
-from infra.services.scan.hits import Hit
-from infra.services.scan.interface import Neighbours
 from infra.services.scan.normalising import shown
-from infra.services.scan.packages import Package, package_hits
+from infra.services.scan.rules import (
+    concealing,
+    conversation,
+    forcing,
+    hiding,
+    interface,
+    overriding,
+    secret_sources,
+    sending,
+)
+from infra.services.scan.rules.hits import Hit
+from infra.services.scan.rules.interface import Neighbours
+from infra.services.scan.rules.packages import Package, package_hits
 from infra.services.scan.texts import Kind, Text, Tool, content_hash, other_texts, tools_of
 
 _TEXT_RULES = (
-    steering.conceal,
-    steering.override,
-    steering.role_tags,
-    steering.forced_order,
-    steering.emphasis,
+    concealing.conceal,
+    overriding.override,
+    overriding.role_tags,
+    forcing.forced_order,
+    forcing.emphasis,
     hiding.hidden_text,
     hiding.invisible,
     hiding.encoded,
-    exfiltration.secret_source,
-    exfiltration.send_away,
-    exfiltration.history,
+    secret_sources.secret_source,
+    sending.send_away,
+    conversation.history,
 )
 _TOOL_RULES = (interface.lie, interface.odd_parameters, interface.length)
 #: Sending away, or wanting the conversation, makes a block of a source of secrets in the same text.
@@ -49,13 +58,14 @@ def scan(
     """
     document = _document(contract)
     tools = tools_of(document)
+    names = _names(tools)
     homepage = package.homepage if package else ""
     findings: list[Finding] = []
     for tool in tools:
         siblings = _names(other for other in tools if other is not tool)
-        findings += _of_texts(tool.texts, siblings, neighbours or {}, homepage)
+        findings += _of_texts(tool.texts, names, siblings, neighbours or {}, homepage)
         findings += (_finding(hit, tool.name, (), tool.sha256) for rule in _TOOL_RULES for hit in rule(tool))
-    findings += _of_texts(other_texts(document), _names(tools), neighbours or {}, homepage)
+    findings += _of_texts(other_texts(document), names, names, neighbours or {}, homepage)
     whole = content_hash(sorted(tool.sha256 for tool in tools))
     findings += (_finding(hit, "", (), whole) for hit in interface.list_length(tools))
     if package:
@@ -79,10 +89,13 @@ def _names(tools: Iterable[Tool]) -> list[str]:
     return [name for tool in tools for name in (tool.name, tool.title) if name]
 
 
-def _of_texts(texts: Iterable[Text], siblings: list[str], neighbours: Neighbours, homepage: str) -> Iterator[Finding]:
+def _of_texts(
+    texts: Iterable[Text], names: list[str], siblings: list[str], neighbours: Neighbours, homepage: str
+) -> Iterator[Finding]:
+    """Yield the findings in texts; `names` are those of the whole service, `siblings` those of its other tools."""
     for text in texts:
         hits = [hit for rule in _TEXT_RULES for hit in rule(text)]
-        hits += interface.shadow(text, siblings, neighbours)
+        hits += interface.shadow(text, names, neighbours)
         hits += interface.links(text, homepage)
         if text.kind is not Kind.PROSE:
             hits += interface.name_tricks(text, siblings, neighbours)

@@ -185,7 +185,7 @@ def test_a_tool_may_name_tools_of_its_own_server_in_an_order() -> None:
 
 
 def test_a_tool_that_names_itself_in_an_order_is_noted() -> None:
-    assert seen(described("You must always call this (`alpha_tool`) before you answer.")) == {"T09": Level.INFO}
+    assert seen(described("Always call this before you answer, as alpha_tool knows more.")) == {"T09": Level.INFO}
 
 
 def test_a_name_that_both_servers_have_is_not_another_services() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from infra.services.scan import Package, scan
 from infra.services.scan.normalising import folded, sentences, shown
-from infra.services.scan.packages import within_one_edit
+from infra.services.scan.rules.packages import within_one_edit
 from tests.unit.infra.services.scan import cases
 
 TEXTS = st.one_of(
@@ -29,6 +29,7 @@ NEIGHBOURS = {"mail": ("邮件", "mail_send")}
 
 
 @given(VALUES)
+@settings(deadline=None)
 def test_no_value_makes_the_scan_fail(value: Any) -> None:
     scan(value, NEIGHBOURS)
     scan({"tools": value, "prompts": value, "instructions": value}, NEIGHBOURS)
@@ -36,20 +37,20 @@ def test_no_value_makes_the_scan_fail(value: Any) -> None:
 
 
 @given(TOOLS)
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_the_order_of_tools_makes_no_difference(tools: dict[str, Any]) -> None:
     backwards = dict(reversed(tools.items()))
     assert scan({"tools": tools}, NEIGHBOURS) == scan({"tools": backwards}, NEIGHBOURS)
 
 
 @given(TOOLS)
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_a_second_scan_says_the_same(tools: dict[str, Any]) -> None:
     assert scan({"tools": tools}, NEIGHBOURS) == scan({"tools": tools}, NEIGHBOURS)
 
 
 @given(TOOLS)
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_every_finding_can_be_shown_and_written_as_json(tools: dict[str, Any]) -> None:
     for finding in scan({"tools": tools}, NEIGHBOURS):
         json.dumps(finding.as_json()).encode()
@@ -58,17 +59,20 @@ def test_every_finding_can_be_shown_and_written_as_json(tools: dict[str, Any]) -
 
 
 @given(st.text())
+@settings(deadline=None)
 def test_folding_twice_is_folding_once(text: str) -> None:
     assert folded(folded(text)) == folded(text)
 
 
 @given(st.text())
+@settings(deadline=None)
 def test_no_text_is_lost_between_sentences(text: str) -> None:
     together = "".join(sentence.folded for sentence in sentences(text)).replace(" ", "")
     assert set(together) <= set(folded(text).replace(" ", "")) or together == folded(text).replace(" ", "")
 
 
 @given(st.text(), st.integers(10, 200))
+@settings(deadline=None)
 def test_a_shown_text_is_one_printable_line_of_limited_length(text: str, longest: int) -> None:
     line = shown(text, longest)
     assert len(line) <= longest
@@ -89,5 +93,6 @@ def test_a_schema_that_is_nested_deeper_than_the_stack_is_scanned() -> None:
 
 
 @given(TEXTS, TEXTS, st.lists(TEXTS, max_size=3))
+@settings(max_examples=60, deadline=None)
 def test_no_package_makes_the_scan_fail(name: str, text: str, requirements: list[str]) -> None:
     scan({}, package=Package("npm", name, requirements=requirements, systems=requirements, sources={"a.js": text}))

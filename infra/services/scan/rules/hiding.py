@@ -9,8 +9,8 @@ import unicodedata
 from collections.abc import Iterator
 
 from infra.services.scan.findings import Level
-from infra.services.scan.hits import Hit
 from infra.services.scan.normalising import INVISIBLE, folded, is_tag, script
+from infra.services.scan.rules.hits import Hit
 from infra.services.scan.texts import Kind, Text
 
 #: Flags such as that of Scotland are a black flag and tags up to an end mark.

@@ -9,8 +9,8 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 from infra.services.scan.findings import Level
-from infra.services.scan.hits import Hit
 from infra.services.scan.normalising import folded, script, with_latin_letters
+from infra.services.scan.rules.hits import Hit
 from infra.services.scan.texts import Kind, Text, Tool
 
 #: By service, the names by which a text could mean it: its tools, its title.
@@ -31,6 +31,7 @@ _ZH_CHANGING = "(?:改为|改用|代替|取代|替代|不要再?(?:使用|调用
 _FOREIGN_TOOLS = re.compile(
     r"\b(?:other|another|any other) (?:mcp )?(?:servers?|services?)(?:'s|')? tools?\b|\btools? (?:of|from) (?:other|another) (?:mcp )?"
     r"(?:servers?|services?)\b|其[他它](?:mcp)? ?(?:服务|服务器)的工具"
+    r"|(?:用户要求|其[他它]|别的|另外的?)[^。;；]{0,16}?工具[^。;；]{0,8}?改用(?:本|此|该)工具"
 )
 _READS_FIRST = frozenset(
     "get list read search find fetch query view show count check describe lookup is has can preview validate look "
@@ -67,11 +68,11 @@ _NO_SITES = re.compile(
 _BARE_ADDRESS = re.compile(r"^(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:]+\]|0x[0-9a-f]{8}|\d{8,10})$")
 
 
-def shadow(text: Text, siblings: Collection[str], neighbours: Neighbours) -> Iterator[Hit]:
+def shadow(text: Text, names_here: Collection[str], neighbours: Neighbours) -> Iterator[Hit]:
     """T10: a text changes how tools of another service are used."""
     if text.kind is not Kind.PROSE:
         return
-    mine = {folded(name) for name in siblings}
+    here = {folded(name) for name in names_here}
     for sentence in text.sentences:
         form = sentence.folded
         if not re.search(f"{_CHANGING}|{_ZH_CHANGING}", form):
@@ -81,7 +82,7 @@ def shadow(text: Text, siblings: Collection[str], neighbours: Neighbours) -> Ite
         for service, names in neighbours.items():
             for name in names:
                 word = folded(name)
-                if _can_be_meant(word) and word not in mine and _mentions(form, word):
+                if _can_be_meant(word) and word not in here and _mentions(form, word):
                     yield Hit("T10", Level.WARN, sentence.written, {"service": service, "name": name})
 
 

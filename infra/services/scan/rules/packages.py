@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from infra.services.scan.findings import Level
-from infra.services.scan.hits import Hit
+from infra.services.scan.rules.hits import Hit
 
 
 @dataclass(frozen=True)
