@@ -14,6 +14,7 @@ INVISIBLE = frozenset(
 )
 #: Scripts whose letters can pass for Latin letters, as the first word of a character's Unicode name.
 LOOK_ALIKE_SCRIPTS = ("CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU", "LATIN")
+_UNSEEN = re.compile("[" + "".join(sorted(INVISIBLE)) + "\U000e0000-\U000e007f]")
 _CJK = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
 _BETWEEN_CJK = re.compile(rf"(?<=[{_CJK}]) (?=[{_CJK}])")
 _BLOCK_BREAK = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*•#>|]|\d+[.)、]|```))|\r\n\s*\r\n")
@@ -41,7 +42,9 @@ def folded(text: str) -> str:
 
 
 def _folded_once(text: str) -> str:
-    kept = "".join(character for character in text if character not in INVISIBLE and not is_tag(character))
+    if text.isascii():
+        return " ".join(text.lower().split())
+    kept = _UNSEEN.sub("", text)
     apart = unicodedata.normalize("NFKD", kept)
     bare = "".join(character for character in apart if unicodedata.category(character) != "Mn")
     plain = unicodedata.normalize("NFKC", with_latin_letters(bare)).lower()

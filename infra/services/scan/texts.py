@@ -132,7 +132,7 @@ def _texts(tool: str, place: tuple[str, ...], content: Any, sha256: str) -> Iter
     while waiting:
         path, value = waiting.pop()
         if isinstance(value, str):
-            if value:
+            if value and value not in _TYPES:
                 yield Text(tool, path, value, Kind.PROSE, sha256)
         elif isinstance(value, Mapping):
             has_names = bool(path) and path[-1] in _NAMED_SCHEMAS
@@ -145,6 +145,8 @@ def _texts(tool: str, place: tuple[str, ...], content: Any, sha256: str) -> Iter
             waiting += [((*path, str(number)), part) for number, part in enumerate(value)]
 
 
+#: The types of JSON Schema, the most frequent values, which say nothing by themselves.
+_TYPES = frozenset("string number integer boolean object array null".split())
 #: Keys of MCP and of JSON Schema; they say nothing by themselves.
 _KNOWN_KEYS = frozenset(
     "title description inputSchema outputSchema annotations icons execution _meta name uri uriTemplate mimeType size "

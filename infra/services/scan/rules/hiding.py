@@ -13,6 +13,8 @@ from infra.services.scan.normalising import INVISIBLE, folded, is_tag, script
 from infra.services.scan.rules.hits import Hit
 from infra.services.scan.texts import Kind, Text
 
+#: Most texts are ASCII without a comment or control characters, and need no closer look.
+_ORDINARY = re.compile(r"(?:(?!<!--)[\t\n\r -~])*")
 #: Flags such as that of Scotland are a black flag and tags up to an end mark.
 _FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007e]{1,6}\U000e007f")
 _EMBEDDING = re.compile("[\u202a\u202b\u202d\u202e]")
@@ -40,6 +42,8 @@ _ESCAPED_NAME = re.compile(r"\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|%[0-9a-fA-F]{2}
 
 def hidden_text(text: Text) -> Iterator[Hit]:
     """T04: the text has a part that does not show."""
+    if _ORDINARY.fullmatch(text.written):
+        return
     written = _FLAG.sub("", text.written)
     tags = "".join(chr(ord(character) - 0xE0000) for character in written if is_tag(character))
     kinds = {character for character in written if character in INVISIBLE and not _is_needed(written, character)}
@@ -56,6 +60,8 @@ def hidden_text(text: Text) -> Iterator[Hit]:
 
 def invisible(text: Text) -> Iterator[Hit]:
     """T05: the text has an invisible character where its script needs none."""
+    if text.written.isascii():
+        return
     for position, character in enumerate(text.written):
         if character in INVISIBLE and not _is_needed(text.written, character, position):
             yield Hit("T05", Level.WARN, text.written[max(0, position - 20) : position + 20])

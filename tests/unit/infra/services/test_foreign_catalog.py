@@ -94,7 +94,7 @@ def test_a_good_entry_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"titel": "x"}, "titel: no such key"),
+        ({"headline": "x"}, "headline: no such key"),
         ({"title": {"zh": "地图"}}, "title.en: this key is missing"),
         ({"reaches": None}, "internet: true needs reaches"),
         ({"reaches": ["https://api.vendor.com/"]}, "reaches.0"),

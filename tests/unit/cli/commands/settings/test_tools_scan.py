@@ -73,7 +73,7 @@ def test_services_without_findings_succeed(tmp_path: Path, monkeypatch: pytest.M
 
 def test_an_unknown_service_is_named_with_the_known_ones(servers: Path) -> None:
     with pytest.raises(typer.BadParameter, match="template"):
-        findings.tools_scan("tempalte")
+        findings.tools_scan("plate")
 
 
 def test_a_poisoned_contract_is_not_promoted(servers: Path) -> None:
