@@ -61,11 +61,14 @@ def source_content(spec: ServiceSpec, source: Source) -> ImageContent:
     locks = {f"{spec.name}/{name}" for name in files if (spec.folder / name).is_file()}
     builder = BUILDERS.get(source.kind)
     mirror = MIRRORS.get(source.kind)
-    arguments = {"SOURCE": source.kind, "BRIDGE": bridge_text(spec)}
+    is_locked = f"{spec.name}/{LOCK_FILE}" in locks
+    arguments = {"BRIDGE": bridge_text(spec), "TOOLS": "locked" if is_locked else "unlocked"}
+    if source.kind == "oci":
+        arguments["FOREIGN_IMAGE"] = source.reference
+    else:
+        arguments["SOURCE"] = source.kind
     if source.kind == "go":
         arguments["GO_PACKAGE"] = source.package
-    if source.kind == "oci":
-        arguments = {"FOREIGN_IMAGE": source.reference, "BRIDGE": bridge_text(spec)}
     return ImageContent(
         DOCKERFILE,
         target="image" if source.kind == "oci" else "source",
