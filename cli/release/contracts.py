@@ -45,7 +45,7 @@ asyncio.run(main())
 """
 _PRINT_CONTRACT = 'exec python -m dyber_kit.contract "$PACKAGE"'
 _PRINT_CONTRACT_OF_SOURCES = ("sh", "-c", f"PYTHONPATH={isolated.FOLDER} {_PRINT_CONTRACT}")
-_PRINT_BRIDGE_FILE = (PYTHON, "-c", "print(open('/opt/dyber/app/bridge.json', encoding='utf-8').read())")
+_PRINT_BRIDGE_FILE = (*PYTHON, "-c", "print(open('/opt/dyber/app/bridge.json', encoding='utf-8').read())")
 
 
 @dataclass(frozen=True)
