@@ -118,6 +118,11 @@ class Supervisor:
         return tr_lazy("The server behind the tools is not running: {reason}", reason=self._ending.text)
 
     @property
+    def has_failed(self) -> bool:
+        """Return whether the server has ended and does not run again yet."""
+        return self._ending is not None and not self.is_up
+
+    @property
     def resident_bytes(self) -> int:
         """Return the memory of the child; 0 without one."""
         child = self._connected.child if self._connected else None
