@@ -19,7 +19,9 @@ def sources(root: Path) -> dict[Path, Path]:
     """
     servers = root / "mcp-servers"
     kit = {servers / "kit" / "requirements.txt": servers / "kit" / "pyproject.toml"}
-    tests = [root / "tests" / "requirements.in", root / "tests" / "support" / "old_clients" / "requirements.in"]
+    support = root / "tests" / "support"
+    apart = [support / name / "requirements.in" for name in ("foreign", "old_clients")]
+    tests = [root / "tests" / "requirements.in", *apart]
     named = [*sorted(servers.glob("*/requirements.in")), root / "requirements.in", *tests]
     return kit | {file.with_suffix(".txt"): file for file in named}
 

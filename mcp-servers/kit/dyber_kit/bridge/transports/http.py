@@ -30,6 +30,7 @@ from dyber_kit.upstream.http import create_client
 
 _CONNECT_SECONDS = 10.0
 _PROBE_SECONDS = 0.05
+_GOODBYE_SECONDS = 1.0
 _SESSION_HEADER = "mcp-session-id"
 _LOOPBACK = ("127.0.0.1", "::1")
 _FAILURES = {401: Failure.REFUSED, 403: Failure.REFUSED, 429: Failure.BUSY}
@@ -128,6 +129,8 @@ class _FailingSoftly(httpx2.AsyncClient):
     """Answers a POST that fails with a JSON-RPC error, because the SDK would end every other request along with it."""
 
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
+        if request.method == "DELETE":  # The end of a session, which some servers never answer.
+            request.extensions["timeout"] = httpx2.Timeout(_GOODBYE_SECONDS).as_dict()
         if request.method != "POST":
             return await super().send(request, **options)
         try:
