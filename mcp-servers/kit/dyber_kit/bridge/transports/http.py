@@ -5,13 +5,14 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import anyio
 import httpx2
+from mcp.client._transport import TransportStreams
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import McpHttpClientFactory
@@ -53,23 +54,35 @@ class HttpEndpoint:
         Raises:
             HandshakeError: The child ended before it listened, or the address is not usable.
         """
-        async with AsyncExitStack() as stack:
-            child = None
-            if self._start is not None:
-                child = await stack.enter_async_context(self._start())
-                tasks = await stack.enter_async_context(anyio.create_task_group())
-                stack.callback(tasks.cancel_scope.cancel)
-                tasks.start_soon(log_stream, child.stdout, "stdout", log)
-                tasks.start_soon(log_stream, child.stderr, "stderr", log)
-                await self._wait_until_listening(child, log)
-            client = await self._client()
-            if self._settings.transport == "sse":
-                streams = sse_client(self._url, httpx_client_factory=_always(client))
-            else:
-                await stack.enter_async_context(client)
-                streams = streamable_http_client(self._url, http_client=client, max_sse_event_size=MAX_MESSAGE_BYTES)
-            read, write = await stack.enter_async_context(streams)
+        async with self._listening_child(log) as child, self._streams() as (read, write):
             yield Connected(read, write, child, is_http=True)
+
+    @asynccontextmanager
+    async def _listening_child(self, log: ChildLog) -> AsyncIterator[ChildProcess | None]:
+        if self._start is None:
+            yield None
+            return
+        async with self._start() as child, anyio.create_task_group() as tasks:
+            tasks.start_soon(log_stream, child.stdout, "stdout", log)
+            tasks.start_soon(log_stream, child.stderr, "stderr", log)
+            try:
+                await self._wait_until_listening(child, log)
+                yield child
+            finally:
+                tasks.cancel_scope.cancel()
+
+    @asynccontextmanager
+    async def _streams(self) -> AsyncIterator[TransportStreams]:
+        client = await self._client()
+        if self._settings.transport == "sse":
+            async with sse_client(self._url, httpx_client_factory=_always(client)) as streams:
+                yield streams
+            return
+        async with (
+            client,
+            streamable_http_client(self._url, http_client=client, max_sse_event_size=MAX_MESSAGE_BYTES) as streams,
+        ):
+            yield streams
 
     async def _wait_until_listening(self, child: ChildProcess, log: ChildLog) -> None:
         address = urlsplit(self._url)
