@@ -27,6 +27,7 @@ from dyber_kit.bridge.transports.framing import MAX_MESSAGE_BYTES
 from dyber_kit.bridge.transports.process import ChildProcess
 from dyber_kit.bridge.transports.stdio import log_stream
 from dyber_kit.errors import ServiceError
+from dyber_kit.language import tr
 from dyber_kit.upstream.http import create_client
 
 _CONNECT_SECONDS = 10.0
@@ -94,7 +95,7 @@ class HttpEndpoint:
                     return
                 except OSError:
                     await anyio.sleep(_PROBE_SECONDS)
-        raise HandshakeError(f"the server ended before it listened on port {port}: {log.last_line}")
+        raise HandshakeError(tr("it ended before it listened on port {port}", port=port))
 
     async def _client(self) -> httpx2.AsyncClient:
         host = urlsplit(self._url).hostname or ""
