@@ -287,7 +287,7 @@ source:
 secrets: {AMAP_MAPS_API_KEY: required}
 ```
 
-程序得到 `service.yaml` 里声明的变量和机密，以及 `PATH`、`HOME` 等几个固定的变量；栈里另外加的变量只给网桥。"""
+程序得到 `service.yaml` 里声明的变量和机密，以及 `PATH`、`HOME` 等几个固定的变量；栈里另外加的变量只给桥。"""
 _SOURCE_EN = """\
 ## source in service.yaml
 
