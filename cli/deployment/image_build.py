@@ -6,10 +6,12 @@ deployment that follows finds the image under the same name.
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import sys
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,17 +19,23 @@ import yaml
 
 from cli.deployment import automation
 from cli.deployment.deployment import settings_file
+from cli.deployment.events import DeployError, EventDisplay
 from cli.system.checkout import ROOT
+from infra import single_image
 from infra.settings.build import BuildSettings, from_environment
 from infra.settings.names import NAMESPACE
 from messages import tr
+from toolchain.pulumi.backend import masked
 
 if TYPE_CHECKING:
     from cli.terminal.console import Activities
     from infra.services.catalog import ServiceSpec
 
-_PROJECT, _STACK = "dyber-image", "build"
+PROJECT, STACK = "dyber-image", "build"
+_MAIN = "from infra.single_image import declare\n\ndeclare()\n"
 SERVERS = ROOT / "mcp-servers"
+#: How many lines of the output of a failed build are shown.
+_LAST_LINES = 15
 
 
 def build_settings(stack: str) -> BuildSettings:
@@ -46,46 +54,60 @@ def build_image(spec: ServiceSpec, build: BuildSettings, display: Activities, se
     It takes a few seconds if the engine has the image. Raises ConfigurationError for locks that cannot be used, and
     DeployError with the words of the build if it fails.
     """
-    import pulumi
-
-    from cli.deployment.events import EventDisplay
-    from infra.components.docker.images import built_server_image
-    from infra.components.docker.stack import providers
     from infra.parts.image_content import service_content
 
     service_content(spec)  # Locks that cannot be used are reported before Pulumi starts.
-    names: list[str] = []
-
-    def program() -> None:
-        image = built_server_image(spec, build, servers, providers())
-        names.append(image.reference)
-        pulumi.export("image", image.reference)
-
     events = EventDisplay(display)
-    with (
-        _thrown_away_stack(program) as stack,
-        display.phase(tr("Building the image of {service}", service=spec.name), 60),
-        events.failing_clearly(),
-    ):
-        stack.up(show_secrets=False, color="never", on_event=events.handle)
-    return names[-1]
+    with tempfile.TemporaryDirectory(prefix="dyber-image-") as temporary:
+        log = Path(temporary) / "build.log"
+        wanted = {
+            "servers": str(servers),
+            "service": spec.name,
+            "build": build.model_dump(mode="json"),
+            "log": str(log),
+        }
+        stack = _thrown_away_stack(Path(temporary), {single_image.VARIABLE: json.dumps(wanted)})
+        with display.phase(tr("Building the image of {service}", service=spec.name), 60):
+            try:
+                with events.failing_clearly():
+                    done = stack.up(show_secrets=False, color="never", on_event=events.handle)
+            except DeployError as error:
+                raise _with_output(error, spec.name, log) from None
+    return str(done.outputs[single_image.OUTPUT].value)
 
 
-@contextmanager
-def _thrown_away_stack(program: Any) -> Iterator[Any]:
-    """Yield a stack of the Automation API that runs `program`; its state is gone when the block ends."""
+def _with_output(error: DeployError, service: str, log: Path) -> DeployError:
+    """Return the failure of a build with the last lines of its output."""
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return error
+    shown = [masked(line) for line in lines if re.match(r"#\d+ (\d|ERROR)", line)][-_LAST_LINES:]
+    if not shown:
+        return error
+    return DeployError(
+        tr("the image of {service} was not built", service=service),
+        tr(
+            "correct what the build says; a lock that does not fit its packages is written anew by ./deploy.sh lock {service}",
+            service=service,
+        ),
+        shown,
+    )
+
+
+def _thrown_away_stack(folder: Path, variables: Mapping[str, str]) -> Any:
+    """Return a stack of the Automation API that runs infra.single_image and has its state in `folder`."""
     auto = automation.api()
-    with tempfile.TemporaryDirectory(prefix="dyber-image-") as folder:
-        state = Path(folder) / "state"
-        state.mkdir()
-        variables: Mapping[str, str] = {
-            "PULUMI_BACKEND_URL": state.as_uri(),
+    (folder / "state").mkdir()
+    runtime = {"name": "python", "options": {"toolchain": "pip", "virtualenv": sys.prefix}}
+    (folder / "Pulumi.yaml").write_text(yaml.safe_dump({"name": PROJECT, "runtime": runtime}), encoding="utf-8")
+    (folder / "__main__.py").write_text(_MAIN, encoding="utf-8")
+    options = auto.LocalWorkspaceOptions(
+        env_vars={
+            "PULUMI_BACKEND_URL": (folder / "state").as_uri(),
             "PULUMI_CONFIG_PASSPHRASE": "the state holds no secret",
             "PULUMI_CONFIG_PASSPHRASE_FILE": "",
-        }
-        options = auto.LocalWorkspaceOptions(
-            work_dir=folder,
-            env_vars=dict(variables),
-            project_settings=auto.ProjectSettings(name=_PROJECT, runtime="python"),
-        )
-        yield auto.create_or_select_stack(_STACK, project_name=_PROJECT, program=program, opts=options)
+            **variables,
+        },
+    )
+    return auto.create_stack(stack_name=STACK, work_dir=str(folder), opts=options)

@@ -20,7 +20,9 @@ def sources(root: Path) -> dict[Path, Path]:
     """
     servers = root / "mcp-servers"
     kit = {servers / "kit" / "requirements.txt": servers / "kit" / "pyproject.toml"}
-    tests = [root / "tests" / "requirements.in", root / "tests" / "support" / "old_clients" / "requirements.in"]
+    support = root / "tests" / "support"
+    apart = [support / name / "requirements.in" for name in ("foreign", "old_clients")]
+    tests = [root / "tests" / "requirements.in", *apart]
     builders = sorted((servers / "kit" / "builders").glob("*.in"))
     # The requirements of a source are made from its service.yaml: cli.services.sources.
     services = [file for file in sorted(servers.glob("*/requirements.in")) if not has_source(file.parent)]

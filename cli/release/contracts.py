@@ -15,6 +15,7 @@ from cli.engine.errors import CommandFailed
 from cli.system.checkout import ROOT
 from cli.system.errors import StackError
 from cli.system.git import git
+from infra.parts.data_volumes import DATA_FOLDER
 from infra.parts.service import PRINT_LOCK, PYTHON, contract_command
 from infra.schema.problems import ConfigurationError
 from infra.services.catalog import ServiceSpec
@@ -45,7 +46,7 @@ asyncio.run(main())
 """
 _PRINT_CONTRACT = 'exec python -m dyber_kit.contract "$PACKAGE"'
 _PRINT_CONTRACT_OF_SOURCES = ("sh", "-c", f"PYTHONPATH={isolated.FOLDER} {_PRINT_CONTRACT}")
-_PRINT_BRIDGE_FILE = (PYTHON, "-c", "print(open('/opt/dyber/app/bridge.json', encoding='utf-8').read())")
+_PRINT_BRIDGE_FILE = (*PYTHON, "-c", "print(open('/opt/dyber/app/bridge.json', encoding='utf-8').read())")
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def image_contract(image: str, spec: ServiceSpec) -> Contract:
 
     Raises StackError, EngineError.
     """
-    printed = _parsed(_print_contract(image, contract_command(spec), spec.environment, image), image)
+    printed = _parsed(_print_contract(image, contract_command(spec), _environment(spec), image), image)
     return printed.reviewed(spec.source.tools) if spec.source else printed
 
 
@@ -135,7 +136,7 @@ def bridged_contract(image: str, spec: ServiceSpec) -> tuple[Contract, str]:
             tr("the tools of {service} can only be listed by asking its server", service=spec.name),
             tr("lock them anew: ./deploy.sh update-service {service}", service=spec.name),
         )
-    output = _print_contract(image, contract_command(spec), spec.environment, spec.name)
+    output = _print_contract(image, contract_command(spec), _environment(spec), spec.name)
     return _parsed(output, spec.name).reviewed(spec.source.tools), contract_text(output)
 
 
@@ -197,6 +198,11 @@ def _packed(spec: ServiceSpec) -> bytes:
         for folder in (SERVERS / "kit" / "dyber_kit", *([spec.folder / spec.package] if spec.package else [])):
             archive.add(folder, arcname=folder.name, filter=_readable_by_all)
     return buffer.getvalue()
+
+
+def _environment(spec: ServiceSpec) -> dict[str, str]:
+    """Return the variables for listing a service's tools; its program may look for its folder of data."""
+    return {**spec.environment, **({"DYBER_DATA": DATA_FOLDER} if spec.data else {})}
 
 
 def _readable_by_all(member: tarfile.TarInfo) -> tarfile.TarInfo | None:

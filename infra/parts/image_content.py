@@ -12,8 +12,12 @@ from infra.services.source import Source, SourceKind
 from infra.services.source_locks import LOCK_FILES
 
 DOCKERFILE = "Dockerfile"
-#: By kind, the file in mcp-servers/kit that locks the tools with which a program is built.
-BUILDERS: Mapping[SourceKind, str] = {"npm": "kit/builders/node.txt", "go": "kit/builders/go.txt"}
+#: By kind, the files in mcp-servers/ that lock the tools with which its programs or images are built.
+BUILDERS: Mapping[SourceKind, tuple[str, ...]] = {
+    "npm": ("kit/builders/node.txt",),
+    "go": ("kit/builders/go.txt",),
+    "oci": ("kit/builders/runtime.txt", "kit/builders/collect-runtime"),
+}
 #: By kind, the build argument with the mirror of its packages, beside that of the Python packages of the kit.
 MIRRORS: Mapping[SourceKind, str] = {"npm": "NPM_REGISTRY", "go": "GO_PROXY"}
 
@@ -59,17 +63,19 @@ def source_content(spec: ServiceSpec, source: Source) -> ImageContent:
     files = [*LOCK_FILES[source.kind], LOCK_FILE]
     # A service that is being added has no tools.lock.json before its image lists the tools.
     locks = {f"{spec.name}/{name}" for name in files if (spec.folder / name).is_file()}
-    builder = BUILDERS.get(source.kind)
     mirror = MIRRORS.get(source.kind)
-    arguments = {"SOURCE": source.kind, "BRIDGE": bridge_text(spec)}
+    is_locked = f"{spec.name}/{LOCK_FILE}" in locks
+    arguments = {"BRIDGE": bridge_text(spec), "TOOLS": "locked" if is_locked else "unlocked"}
+    if source.kind == "oci":
+        arguments["FOREIGN_IMAGE"] = source.reference
+    else:
+        arguments["SOURCE"] = source.kind
     if source.kind == "go":
         arguments["GO_PACKAGE"] = source.package
-    if source.kind == "oci":
-        arguments = {"FOREIGN_IMAGE": source.reference, "BRIDGE": bridge_text(spec)}
     return ImageContent(
         DOCKERFILE,
         target="image" if source.kind == "oci" else "source",
-        parts=frozenset({*locks, *([builder] if builder else [])}),
+        parts=frozenset({*locks, *BUILDERS.get(source.kind, ())}),
         arguments=arguments,
         mirrors=(mirror,) if mirror else (),
     )

@@ -29,10 +29,10 @@ START_SECONDS = 120
 DRAIN_MARGIN_SECONDS = 10
 #: The least memory, and the space for data, of the task that prints a service's tools.
 CONTRACT_MEMORY_MIB, CONTRACT_DATA_MIB = 256, 16
-#: The Python of the kit in every image; a foreign image may have another on its path.
-PYTHON = "/opt/venv/bin/python"
+#: The Python of the kit in images of sources; a foreign image may have another on its path, and variables for it.
+PYTHON = ("/opt/venv/bin/python", "-I")
 #: Prints the lock of tools in the image of a source.
-PRINT_LOCK = (PYTHON, "-c", "print(open('/opt/dyber/app/tools.lock.json', encoding='utf-8').read())")
+PRINT_LOCK = (*PYTHON, "-c", "print(open('/opt/dyber/app/tools.lock.json', encoding='utf-8').read())")
 SECRETS_FOLDER = "/run/dyber-secrets"
 #: The file with the password of Redis among a service's secrets; names of secrets cannot begin with DYBER_.
 CACHE_SECRET = "DYBER_REDIS_PASSWORD"
@@ -107,7 +107,7 @@ def contract_command(spec: ServiceSpec) -> tuple[str, ...]:
         return ("/bin/sh", "-c", 'exec python -m dyber_kit.contract "$PACKAGE"')
     if spec.source.kind == "url":
         return PRINT_LOCK
-    return (PYTHON, "-m", "dyber_kit.bridge.contract")
+    return (*PYTHON, "-m", "dyber_kit.bridge.contract")
 
 
 def contract_check(spec: ServiceSpec, environment: dict[str, str]) -> Task:

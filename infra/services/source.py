@@ -17,6 +17,7 @@ from packaging.version import InvalidVersion, Version
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from infra.schema.problems import UnusableValue
+from messages import mark
 
 SourceKind = Literal["npm", "pypi", "go", "oci", "url"]
 ToolKind = Literal["read", "write", "off"]
@@ -93,44 +94,77 @@ class AcceptedFinding(BaseModel):
 
 
 class Source(BaseModel):
-    """The program of a service, and how the bridge runs it. Exactly one of `npm`, `pypi`, `go`, `oci`, `url` is given.
-
-    - `npm`, `pypi`, `go`, `oci`: an exact version or digest; `url`: the address of a server that runs elsewhere.
-    - `command`: the name of the bin (npm) or of the console script (pypi, or `-m module`); for oci it replaces the
-      image's entrypoint.
-    - `with` (`requirements`): further requirements of a pypi source, such as `mcp<2`.
-    - `transport`: how the bridge talks to it; a program that listens itself does so at `listens` and `path`.
-    - `era`: the protocol that it speaks: `legacy` begins with `initialize`, `modern` is 2026-07-28.
-    - `child`: one process for all callers, one for each session, or a pool of equal ones; `children` is the most.
-    - `environment`: by variable of the program, the variable or secret of this service that it gets.
-    - `headers`: by HTTP header of a remote server, its value, such as `Bearer ${TOKEN}`.
-    - `tools`: by name, what a tool does, or `off`; for others the annotation readOnlyHint counts, without it: write.
-    - `private_network`: a remote server may be in a private network and speak HTTP without TLS.
-    """
+    """The program of a service, and how the bridge runs it. Exactly one of `npm`, `pypi`, `go`, `oci`, `url` is given."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_by_alias=True, validate_by_name=True)
 
-    npm: str | None = None
-    pypi: str | None = None
-    go: str | None = None
-    oci: str | None = None
-    url: str | None = None
-    command: Annotated[str, Field(max_length=200)] = ""
-    arguments: tuple[Annotated[str, Field(max_length=2000), AfterValidator(_argument)], ...] = ()
-    requirements: tuple[Annotated[str, AfterValidator(_requirement)], ...] = Field(default=(), alias="with")
-    transport: Literal["stdio", "streamable-http", "sse"] = "stdio"
-    listens: Annotated[int, Field(ge=1024, le=65535)] | None = None
-    path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9._~/-]*$", max_length=200)] | None = None
-    era: Literal["legacy", "modern"] = "legacy"
-    child: Literal["shared", "session", "pool"] = "shared"
-    children: Annotated[int, Field(ge=1, le=64)] | None = None
-    max_in_flight: Annotated[int, Field(ge=1, le=1000)] = 8
-    startup_seconds: Annotated[int, Field(ge=1, le=600)] = 30
-    environment: dict[str, str] = Field(default_factory=dict)
-    headers: dict[str, str] = Field(default_factory=dict)
-    tools: dict[str, Annotated[ToolKind, BeforeValidator(_tool_kind)]] = Field(default_factory=dict)
-    accepted: tuple[AcceptedFinding, ...] = ()
-    private_network: bool = False
+    npm: str | None = Field(None, description=mark("A package of npm with its exact version"))
+    pypi: str | None = Field(None, description=mark("A package of PyPI with its exact version"))
+    go: str | None = Field(None, description=mark("The import path of a Go program with the version of its module"))
+    oci: str | None = Field(None, description=mark("An image with its digest"))
+    url: str | None = Field(None, description=mark("The address of a server that runs elsewhere"))
+    command: Annotated[str, Field(max_length=200)] = Field(
+        "",
+        description=mark(
+            "npm: the name of the bin; pypi: the name of the console script, or -m module; oci: replaces the image's "
+            "entrypoint"
+        ),
+    )
+    arguments: tuple[Annotated[str, Field(max_length=2000), AfterValidator(_argument)], ...] = Field(
+        (), description=mark("The arguments of the program; ${data} is the folder of the data volume, ${tmp} is /tmp")
+    )
+    requirements: tuple[Annotated[str, AfterValidator(_requirement)], ...] = Field(
+        (), alias="with", description=mark("Further requirements of a pypi source, such as mcp<2")
+    )
+    transport: Literal["stdio", "streamable-http", "sse"] = Field(
+        "stdio", description=mark("How the bridge speaks to the program")
+    )
+    listens: int | None = Field(
+        None, ge=1024, le=65535, description=mark("The port of a program that listens itself instead of using stdio")
+    )
+    path: str | None = Field(
+        None,
+        pattern=r"^/[A-Za-z0-9._~/-]*$",
+        max_length=200,
+        description=mark("The path of MCP at that port; unset: /mcp, or /sse for sse"),
+    )
+    era: Literal["legacy", "modern"] = Field(
+        "legacy", description=mark("The protocol of the program: legacy begins with initialize, modern is 2026-07-28")
+    )
+    child: Literal["shared", "session", "pool"] = Field(
+        "shared",
+        description=mark("One process for all callers, one for each session, or a pool of equal processes"),
+    )
+    children: int | None = Field(
+        None, ge=1, le=64, description=mark("The most processes of session and pool; unset: 4")
+    )
+    max_in_flight: int = Field(
+        8, ge=1, le=1000, description=mark("The most calls that a process works on at once; further ones wait")
+    )
+    startup_seconds: int = Field(
+        30, ge=1, le=600, description=mark("The longest time until the program has started and listed its tools")
+    )
+    environment: dict[str, str] = Field(
+        default_factory=dict,
+        description=mark("By variable of the program, the variable or secret of this service with its value"),
+    )
+    headers: dict[str, str] = Field(
+        default_factory=dict,
+        description=mark("By HTTP header for a remote server, its value, such as Bearer ${TOKEN} with a secret"),
+    )
+    tools: dict[str, Annotated[ToolKind, BeforeValidator(_tool_kind)]] = Field(
+        default_factory=dict,
+        description=mark(
+            "By tool, what it does as reviewed, or off; for others its readOnlyHint counts, without one it writes"
+        ),
+    )
+    accepted: tuple[AcceptedFinding, ...] = Field(
+        (),
+        description=mark("Findings of the scan that were reviewed: code, tool, sha256 of the tool, reason"),
+    )
+    private_network: bool = Field(
+        False, description=mark("A remote server may be in a private network, and use HTTP without TLS")
+    )
 
     @property
     def kind(self) -> SourceKind:

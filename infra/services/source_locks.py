@@ -143,7 +143,8 @@ def _pypi(folder: Path, source: Source) -> LockedProgram:
         raise _Unusable("source_lock_differs", "requirements.in", locked=", ".join(given), wanted=", ".join(wanted))
     locked = (folder / "requirements.txt").read_text(encoding="utf-8")
     pinned = {
-        canonicalize_name(match[1]): match[2] for match in re.finditer(r"(?m)^([A-Za-z0-9._-]+)==([^\s;\\]+)", locked)
+        canonicalize_name(match[1]): match[2]
+        for match in re.finditer(r"(?m)^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)", locked)
     }
     version = pinned.get(canonicalize_name(source.package))
     if version != source.version:

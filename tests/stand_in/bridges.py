@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +59,9 @@ def settings_of(command: tuple[str, ...] = FOREIGN, **options: Any) -> BridgeSet
 def lock_of(settings: BridgeSettings, folder: Path) -> Lock:
     """Return the lock of what a server lists now."""
     file = folder / "tools.lock.json"
-    file.write_text(render(asyncio.run(foreign_contract(settings))[0]), encoding="utf-8")
+    with ThreadPoolExecutor(1) as thread:  # The caller may run in an event loop of its own.
+        contract, _ = thread.submit(asyncio.run, foreign_contract(settings)).result()
+    file.write_text(render(contract), encoding="utf-8")
     return Lock.read(file)
 
 

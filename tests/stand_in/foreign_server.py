@@ -50,6 +50,7 @@ TOOLS: dict[str, dict[str, Any]] = {
         **text_argument("value"),
         "outputSchema": {"type": "object", "properties": {"length": {"type": "integer"}}, "required": ["length"]},
     },
+    "relist": {"description": "Say that the list has changed", **READ, "inputSchema": OBJECT},
     "question": {"description": "Ask the user for a name", **READ, "inputSchema": OBJECT},
     "environment": {"description": "Show the names of the variables", **READ, "inputSchema": OBJECT},
 }
@@ -99,6 +100,9 @@ def call(request_id: Any, params: dict[str, Any]) -> dict[str, Any] | None:
     if name == "count":
         _counts["calls"] += 1
         return text(f"{_counts['calls']} {os.getpid()}")
+    if name == "relist":
+        send({"method": "notifications/tools/list_changed"})
+        return text("told")
     if name == "ask":
         asked = ("sampling/createMessage", "elicitation/create", "roots/list", "ping")
         return text(json.dumps({method: request(method).get("error", {}).get("code") for method in asked}))

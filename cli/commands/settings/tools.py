@@ -12,7 +12,6 @@ from cli.commands.reading import AcceptedYesOption, StackOption
 from cli.commands.settings import findings
 from cli.deployment.deployment import Deployment
 from cli.deployment.environment import activate
-from cli.deployment.image_build import build_image, build_settings
 from cli.release import contracts
 from cli.release.contracts import RunningTools
 from cli.system.checkout import ROOT
@@ -78,6 +77,8 @@ def _present_contract(spec: ServiceSpec, home: DyberHome) -> tuple[Contract, str
     """
     if spec.source is None:
         return contracts.source_contract(spec)
+    from cli.deployment.image_build import build_image, build_settings
+
     lock = spec.folder / LOCK_FILE
     if spec.source.kind == "url" and lock.is_file():
         # Only a container with a network could ask the server; its bridge compares the tools all the time.

@@ -144,7 +144,7 @@ def lock(source: Source, folder: Path, progress: Progress, *, upgrade: bool = Fa
             warnings = _check_platforms(source, made)
         builders.replace_files(made, folder, LOCK_FILES["pypi"])
         locked = (made / "requirements.txt").read_text(encoding="utf-8")
-    return LockReport(len(re.findall(r"(?m)^[A-Za-z0-9][A-Za-z0-9._-]*==", locked)), warnings=warnings)
+    return LockReport(len(re.findall(r"(?m)^[A-Za-z0-9][A-Za-z0-9._-]*(?:\[[^]]*\])?==", locked)), warnings=warnings)
 
 
 def _check_platforms(source: Source, made: Path) -> tuple[str, ...]:

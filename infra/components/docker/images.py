@@ -27,6 +27,8 @@ _IGNORED_PARTS = {"__pycache__", ".pytest_cache", "tests"}
 _IGNORED_SUFFIXES = {".pyc", ".md"}
 GATEWAY, FRONT = "gateway", "front"
 CA_BUNDLE_SECRET = "ca_bundle"
+#: The plugin writes the output of a build only for a builder with a name; this is that of the engine itself.
+LOGGING_BUILDER = "default"
 #: The Debian suites of the base images. Only the nginx in the gateway's suite resolves upstreams at run time.
 SERVER_SUITE, GATEWAY_SUITE = "trixie", "forky"
 
@@ -67,7 +69,7 @@ class BuiltImage(pulumi.ComponentResource):
     """Creates a docker.RemoteImage that the stack's engine builds from the folder `root` when its sources change.
 
     `mirrors` are build arguments with the addresses of package mirrors, which are not part of the image's name. `target`
-    is the stage of the Dockerfile to build, by default the last.
+    is the stage of the Dockerfile to build, by default the last. `log` is a file for the output of the build.
     `reference` is a plain string, so containers are replaced when the sources change, but not when only the way of
     building changes.
     """
@@ -86,6 +88,7 @@ class BuiltImage(pulumi.ComponentResource):
         dockerfile: str = "Dockerfile",
         target: str | None = None,
         mirrors: Mapping[str, str] | None = None,
+        log: Path | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("dyber:image:BuiltImage", name, None, opts)
@@ -109,6 +112,8 @@ class BuiltImage(pulumi.ComponentResource):
                 target=target,
                 build_args={**build_arguments, **(mirrors or {}), **build.proxy_arguments},
                 secrets=secrets,
+                builder=LOGGING_BUILDER if log else None,
+                build_log_file=str(log) if log else None,
             ),
             opts=pulumi.ResourceOptions(
                 parent=self,
@@ -145,7 +150,9 @@ def server_image(spec: ServiceSpec, settings: StackSettings, servers: Path, opts
     return built_server_image(spec, settings.build, servers, opts)
 
 
-def built_server_image(spec: ServiceSpec, build: BuildSettings, servers: Path, opts: pulumi.ResourceOptions) -> Image:
+def built_server_image(
+    spec: ServiceSpec, build: BuildSettings, servers: Path, opts: pulumi.ResourceOptions, log: Path | None = None
+) -> Image:
     """Return the image of a service, built from `servers` (the folder mcp-servers/). Raises ConfigurationError."""
     content = service_content(spec)
     mirrors = {
@@ -169,6 +176,7 @@ def built_server_image(spec: ServiceSpec, build: BuildSettings, servers: Path, o
         },
         build=build,
         mirrors={name: mirrors[name] or "" for name in ("PIP_INDEX_URL", *content.mirrors)},
+        log=log,
         opts=opts,
     )
     return Image(reference=built.reference, image_id=built.image_id, built_by=(built,))

@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from dyber_kit.bridge.listing import Lock
 from mcp import Client
 from mcp.types import CallToolResult
 
+from tests.servers.bridge.waiting import code_of, received, until
 from tests.stand_in.bridges import Bridge, bridge, settings_of, text_of
 
 SECRET = "sk-very-secret-0123"
@@ -51,21 +52,6 @@ def alone(lock: Lock, journal: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     monkeypatch.setenv("JOURNAL", str(journal))
     with bridge(SETTINGS, lock) as running:
         yield running
-
-
-def received(journal: Path, method: str) -> list[dict[str, Any]]:
-    messages = [json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines()]
-    return [message for message in messages if message.get("method") == method]
-
-
-def code_of(result: CallToolResult) -> str:
-    return str((result.meta or {})["dyber/error"]["code"])
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    with anyio.fail_after(20):
-        while not condition():
-            await anyio.sleep(0.02)
 
 
 async def test_a_banner_other_encodings_and_half_messages_on_stdout_are_counted_and_ignored(alone: Bridge) -> None:

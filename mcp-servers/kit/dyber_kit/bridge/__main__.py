@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 from dyber_kit.bridge.app import build_app
@@ -15,6 +16,8 @@ def main() -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
+    # uvicorn repeats the signal that stopped it, which would otherwise end this process as if it had been killed.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     run(app)
     return 0
 

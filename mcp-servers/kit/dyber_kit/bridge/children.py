@@ -154,9 +154,12 @@ class SessionChildren:
     @property
     def problem(self) -> Text | None:
         """Return why a new caller could not be served; None when it could, or when that is not known any longer."""
-        problems = [lane.supervisor.problem for lane in self.lanes]
-        if problems:
-            self._problem = None if None in problems else problems[0]
+        supervisors = [lane.supervisor for lane in self.lanes]
+        failed = [supervisor for supervisor in supervisors if supervisor.has_failed]
+        if any(supervisor.is_up for supervisor in supervisors):
+            self._problem = None
+        elif failed:  # One that only starts says nothing: others have started before.
+            self._problem = failed[0].problem
         return self._problem
 
     def choose(self) -> Lane:
@@ -202,6 +205,7 @@ class SessionChildren:
                 self._end_unused()
 
     def _end_unused(self) -> None:
+        _ = self.problem  # Remembered, because it is not known of servers that have ended.
         oldest = time.monotonic() - self._timings.idle
         for key, session in list(self._sessions.items()):
             if not session.lane.calls and session.lane.last_used < oldest:

@@ -35,6 +35,7 @@ from mcp.types.version import HANDSHAKE_PROTOCOL_VERSIONS, LATEST_HANDSHAKE_VERS
 from dyber_kit.bridge.masking import Masker
 from dyber_kit.bridge.metrics import BridgeMetrics
 from dyber_kit.bridge.settings import Era
+from dyber_kit.language import tr
 
 logger = logging.getLogger("dyber.child")
 
@@ -116,7 +117,7 @@ class Link:
         answer = await self.dispatcher.send_raw_request("initialize", params, {"cancel_on_abandon": False})
         version = answer.get("protocolVersion")
         if version not in HANDSHAKE_PROTOCOL_VERSIONS:
-            raise HandshakeError(f"the server answers with the protocol version {str(version)[:40]!r}")
+            raise HandshakeError(tr("it answers with the protocol version {version}", version=repr(version)[:40]))
         self._version = version
         await self.dispatcher.notify("notifications/initialized", None, self._options("notifications/initialized", {}))
         return About(_instructions(answer), version)
@@ -125,7 +126,7 @@ class Link:
         answer = await self.request("server/discover", {}, cancel=False)
         versions = answer.get("supportedVersions")
         if not isinstance(versions, list) or LATEST_MODERN_VERSION not in versions:
-            raise HandshakeError(f"the server does not know the protocol version {LATEST_MODERN_VERSION}")
+            raise HandshakeError(tr("it does not know the protocol version {version}", version=LATEST_MODERN_VERSION))
         return About(_instructions(answer), LATEST_MODERN_VERSION)
 
     async def list_tools(self) -> list[Any]:
@@ -141,12 +142,12 @@ class Link:
             answer = await self.request("tools/list", {} if cursor is None else {"cursor": cursor})
             page = answer.get("tools")
             if not isinstance(page, list):
-                raise HandshakeError("the answer to tools/list has no list of tools")
+                raise HandshakeError(tr("its answer to {method} has no list of tools", method="tools/list"))
             tools += page
             cursor = answer.get("nextCursor")
             if not isinstance(cursor, str) or not cursor:
                 return tools
-        raise HandshakeError(f"the list of tools has more than {_MAX_PAGES} pages")
+        raise HandshakeError(tr("its list of tools has more than {pages} pages", pages=_MAX_PAGES))
 
     async def is_alive(self, seconds: float) -> bool:
         """Return whether the server answers a small request in time; an error is an answer too."""

@@ -51,9 +51,9 @@ def read_listing(listed: Sequence[Any]) -> Listing:
     for item in listed:
         name = item.get("name") if isinstance(item, dict) else None
         if not isinstance(name, str) or not TOOL_NAME.fullmatch(name):
-            refused.append((_shown(name), "the name is not usable"))
+            refused.append((_shown(name), tr("the name is not usable")))
         elif name in tools:
-            refused.append((name, "the name is listed twice"))
+            refused.append((name, tr("the name is listed twice")))
         else:
             visible, is_repaired = _visible(item)
             tools[name] = visible

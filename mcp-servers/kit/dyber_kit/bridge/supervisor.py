@@ -17,6 +17,7 @@ from dyber_kit.bridge.metrics import BridgeMetrics, Reason
 from dyber_kit.bridge.settings import BridgeSettings
 from dyber_kit.bridge.transports.child_log import ChildLog
 from dyber_kit.bridge.transports.endpoints import Connected, Endpoint
+from dyber_kit.bridge.transports.failures import Failure, failure_in
 from dyber_kit.errors import ErrorCode, LocalRefusal
 from dyber_kit.language import Text, tr_lazy
 
@@ -116,6 +117,11 @@ class Supervisor:
         if self._ending is None:
             return tr_lazy("The server behind the tools is starting")
         return tr_lazy("The server behind the tools is not running: {reason}", reason=self._ending.text)
+
+    @property
+    def has_failed(self) -> bool:
+        """Return whether the server has ended and does not run again yet."""
+        return self._ending is not None and not self.is_up
 
     @property
     def resident_bytes(self) -> int:
@@ -285,6 +291,9 @@ class Supervisor:
             try:
                 await self._compare(link)
             except (HandshakeError, MCPError) as error:
+                if isinstance(error, MCPError) and failure_in(error) is Failure.SESSION_ENDED:
+                    self.renew(link)  # The tools are compared when it is connected again.
+                    return
                 logger.warning("tools not compared", extra={"detail": self._masker.text(str(error))[:_LONGEST_REASON]})
 
     async def _compare(self, link: Link) -> None:

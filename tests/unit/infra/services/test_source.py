@@ -25,13 +25,13 @@ def write(servers: Path, source: dict[str, Any], **others: Any) -> None:
 
 def read(servers: Path, source: dict[str, Any], **others: Any) -> ServiceSpec:
     write(servers, source, **others)
-    return load_catalog(servers)["amap"]
+    return load_catalog(servers, locks=False)["amap"]
 
 
 def refusal(servers: Path, source: dict[str, Any], **others: Any) -> str:
     write(servers, source, **others)
     with pytest.raises(ConfigurationError) as refused:
-        load_catalog(servers)
+        load_catalog(servers, locks=False)
     return str(refused.value)
 
 
@@ -156,7 +156,7 @@ def test_a_bare_off_of_yaml_switches_a_tool_off(tmp_path: Path) -> None:
     write(tmp_path, {**NPM, "tools": {"geo": "read", "erase": "REPLACED"}})
     file = tmp_path / "amap" / "service.yaml"
     file.write_text(file.read_text(encoding="utf-8").replace("REPLACED", "off"), encoding="utf-8")
-    source = load_catalog(tmp_path)["amap"].source
+    source = load_catalog(tmp_path, locks=False)["amap"].source
     assert source is not None and source.tools == {"geo": "read", "erase": "off"}
 
 

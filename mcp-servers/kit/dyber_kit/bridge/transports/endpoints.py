@@ -67,7 +67,8 @@ def child_starter(
         if data_dir is not None:
             _make_folders(settings.command, data_dir)
         temporary = tempfile.gettempdir()
-        return running_child(settings.command, values.child_environment(temporary), temporary)
+        reads_input = settings.transport == "stdio"
+        return running_child(settings.command, values.child_environment(temporary), temporary, reads_input=reads_input)
 
     return start
 

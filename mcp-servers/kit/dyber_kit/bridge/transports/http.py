@@ -5,13 +5,14 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import anyio
 import httpx2
+from mcp.client._transport import TransportStreams
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import McpHttpClientFactory
@@ -26,10 +27,12 @@ from dyber_kit.bridge.transports.framing import MAX_MESSAGE_BYTES
 from dyber_kit.bridge.transports.process import ChildProcess
 from dyber_kit.bridge.transports.stdio import log_stream
 from dyber_kit.errors import ServiceError
+from dyber_kit.language import tr
 from dyber_kit.upstream.http import create_client
 
 _CONNECT_SECONDS = 10.0
 _PROBE_SECONDS = 0.05
+_GOODBYE_SECONDS = 1.0
 _SESSION_HEADER = "mcp-session-id"
 _LOOPBACK = ("127.0.0.1", "::1")
 _FAILURES = {401: Failure.REFUSED, 403: Failure.REFUSED, 429: Failure.BUSY}
@@ -52,23 +55,35 @@ class HttpEndpoint:
         Raises:
             HandshakeError: The child ended before it listened, or the address is not usable.
         """
-        async with AsyncExitStack() as stack:
-            child = None
-            if self._start is not None:
-                child = await stack.enter_async_context(self._start())
-                tasks = await stack.enter_async_context(anyio.create_task_group())
-                stack.callback(tasks.cancel_scope.cancel)
-                tasks.start_soon(log_stream, child.stdout, "stdout", log)
-                tasks.start_soon(log_stream, child.stderr, "stderr", log)
-                await self._wait_until_listening(child, log)
-            client = await self._client()
-            if self._settings.transport == "sse":
-                streams = sse_client(self._url, httpx_client_factory=_always(client))
-            else:
-                await stack.enter_async_context(client)
-                streams = streamable_http_client(self._url, http_client=client, max_sse_event_size=MAX_MESSAGE_BYTES)
-            read, write = await stack.enter_async_context(streams)
+        async with self._listening_child(log) as child, self._streams() as (read, write):
             yield Connected(read, write, child, is_http=True)
+
+    @asynccontextmanager
+    async def _listening_child(self, log: ChildLog) -> AsyncIterator[ChildProcess | None]:
+        if self._start is None:
+            yield None
+            return
+        async with self._start() as child, anyio.create_task_group() as tasks:
+            tasks.start_soon(log_stream, child.stdout, "stdout", log)
+            tasks.start_soon(log_stream, child.stderr, "stderr", log)
+            try:
+                await self._wait_until_listening(child, log)
+                yield child
+            finally:
+                tasks.cancel_scope.cancel()
+
+    @asynccontextmanager
+    async def _streams(self) -> AsyncIterator[TransportStreams]:
+        client = await self._client()
+        if self._settings.transport == "sse":
+            async with sse_client(self._url, httpx_client_factory=_always(client)) as streams:
+                yield streams
+            return
+        async with (
+            client,
+            streamable_http_client(self._url, http_client=client, max_sse_event_size=MAX_MESSAGE_BYTES) as streams,
+        ):
+            yield streams
 
     async def _wait_until_listening(self, child: ChildProcess, log: ChildLog) -> None:
         address = urlsplit(self._url)
@@ -80,7 +95,7 @@ class HttpEndpoint:
                     return
                 except OSError:
                     await anyio.sleep(_PROBE_SECONDS)
-        raise HandshakeError(f"the server ended before it listened on port {port}: {log.last_line}")
+        raise HandshakeError(tr("it ended before it listened on port {port}", port=port))
 
     async def _client(self) -> httpx2.AsyncClient:
         host = urlsplit(self._url).hostname or ""
@@ -128,6 +143,8 @@ class _FailingSoftly(httpx2.AsyncClient):
     """Answers a POST that fails with a JSON-RPC error, because the SDK would end every other request along with it."""
 
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
+        if request.method == "DELETE":  # The end of a session, which some servers never answer.
+            request.extensions["timeout"] = httpx2.Timeout(_GOODBYE_SECONDS).as_dict()
         if request.method != "POST":
             return await super().send(request, **options)
         try:

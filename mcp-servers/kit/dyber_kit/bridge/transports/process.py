@@ -52,12 +52,13 @@ class _ExitNoting(SubprocessStreamProtocol):
 class ChildProcess:
     """Represents a running child; make one with `running_child`."""
 
-    def __init__(self, process: Process, protocol: _ExitNoting) -> None:
+    def __init__(self, process: Process, protocol: _ExitNoting, *, reads_input: bool) -> None:
         assert process.stdin and process.stdout and process.stderr
         self.pid = process.pid
         self.stdin, self.stdout, self.stderr = process.stdin, process.stdout, process.stderr
         self._process = process
         self._protocol = protocol
+        self._reads_input = reads_input
 
     @property
     def returncode(self) -> int | None:
@@ -76,7 +77,7 @@ class ChildProcess:
     async def stop(self) -> None:
         """End the child's input; after 2 s, ask it to stop; after 2 s more, end it. What it has started ends with it."""
         self.stdin.close()
-        if not await self._exits():
+        if not self._reads_input or not await self._exits():
             self._signal(signal.SIGTERM)
             if not await self._exits():
                 self._signal(signal.SIGKILL)
@@ -110,7 +111,7 @@ class ChildProcess:
 
 @asynccontextmanager
 async def running_child(
-    command: Sequence[str], environment: Mapping[str, str], folder: str
+    command: Sequence[str], environment: Mapping[str, str], folder: str, *, reads_input: bool = True
 ) -> AsyncIterator[ChildProcess]:
     """Start a child and stop it when the context ends, even when that is cancelled.
 
@@ -118,6 +119,7 @@ async def running_child(
         command: Its program and arguments.
         environment: All its variables.
         folder: Its working folder.
+        reads_input: Whether it ends when its input ends; else it is asked to stop at once.
 
     Raises:
         OSError: The program cannot be started.
@@ -133,7 +135,7 @@ async def running_child(
         cwd=folder,
         start_new_session=True,
     )
-    child = ChildProcess(Process(transport, protocol, loop), protocol)
+    child = ChildProcess(Process(transport, protocol, loop), protocol, reads_input=reads_input)
     child.offer_to_kernel()
     try:
         yield child
