@@ -17,7 +17,8 @@ class Code:
 
 
 _READ_THE_TEXT = mark(
-    "Read the whole text of the tool. If it is harmless, accept the finding with a reason in service.yaml; otherwise do "
+    "Read the whole text of the tool. If it is harmless, accept the finding with a reason in service.yaml; "
+    "otherwise do "
     "not use this server."
 )
 _SWITCH_OFF = mark("If you do not need the tool, switch it off: off under source.tools.")

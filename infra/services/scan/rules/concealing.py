@@ -17,7 +17,8 @@ _TELL = words(
     "reveal revealing admit admitting report reporting"
 )
 _NOT = words(
-    "do_not does_not don't doesn't need_not needn't must_not mustn't should_not shouldn't must_never should_never never "
+    "do_not does_not don't doesn't need_not needn't must_not mustn't should_not shouldn't must_never "
+    "should_never never "
     "is_not are_not cannot can't has_no"
 )
 _KNOW = words("see know notice learn find_out told informed aware hear")
@@ -25,7 +26,8 @@ _THIS = r"(?:this|it|that|these|any of this)"
 _PARTS = words("tool step call instruction note text message action request rule sentence paragraph") + "s?"
 _SECRETLY = words("silently quietly secretly discreetly covertly unnoticed")
 _DOING = words(
-    "send upload forward post transmit exfiltrate collect read include attach append call invoke do perform execute add "
+    "send upload forward post transmit exfiltrate collect read include attach append call invoke do perform "
+    "execute add "
     "pass"
 )
 _ENGLISH = (
@@ -52,7 +54,8 @@ _ENGLISH = (
     rf"\b(?:omit|leave out|exclude|strip|remove) (?:this|these|the) {_PARTS} from (?:your|the) "
     r"(?:summary|answer|reply|response|report|output)\b",
     r"\bpretend (?:that )?(?:you (?:did|have|had|never)|this (?:tool|call|step)|nothing)\b",
-    r"\bif (?:the )?user asks[^.;]{0,40}?\b(?:deny|denies|pretend|claim (?:that )?you|say (?:that )?(?:you|nothing|no\b))",
+    r"\bif (?:the )?user asks[^.;]{0,40}?\b(?:deny|denies|pretend|claim (?:that )?you|say (?:that )?(?:you"
+    r"|nothing|no\b))",
     # Do this silently; secretly send …
     rf"\b(?:do|perform|complete|carry out|handle) (?:{_THIS}|so|the (?:following|above|rest|steps?|call))\b{FEW_WORDS} "
     rf"{_SECRETLY}",

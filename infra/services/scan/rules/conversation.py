@@ -10,7 +10,8 @@ from infra.services.scan.rules.matching import ZH_FEW, any_of, sentences_that_wa
 from infra.services.scan.texts import Text
 
 _PROVIDING = words(
-    "include pass provide attach add copy put append insert paste write fill supply repeat embed place dump record quote "
+    "include pass provide attach add copy put append insert paste write fill supply repeat embed place dump "
+    "record quote "
     "enter"
 )
 _ALL = "(?:entire|whole|full|complete|verbatim)"
@@ -18,7 +19,8 @@ _CONVERSATION = (
     "(?:"
     + "|".join(
         (
-            rf"(?:the |your |our )?{_ALL}(?: previous| prior| recent)? (?:conversation|chat|dialogue|dialog|discussion|context)"
+            rf"(?:the |your |our )?{_ALL}(?: previous| prior| recent)? (?:conversation|chat|dialogue|dialog"
+            rf"|discussion|context)"
             r"(?: history| log| transcript| context)?\b",
             r"(?:the |your |our |all )?(?:conversation|chat|dialogue) (?:history|transcript|log|so far|up to now)\b",
             r"(?:all|every)(?: of)?(?: the| your)? (?:previous|prior|earlier|past|preceding)(?: chat| user)? "

@@ -17,7 +17,8 @@ _FORCING = any_of(
     r"(?:first|before|whenever|for every|on every|each time)",
     r"\b(?:must|always) (?:call|use|invoke|run) this (?:tool|function)\b",
     r"\b(?:this tool|it) (?:must|should) (?:always )?be (?:called|used|invoked|run) (?:first|before)\b",
-    r"\bbefore (?:calling|using|invoking|running) [`'\"\w-]+,? (?:you must|you should|must|always|first)(?: \w+){0,2}? ?"
+    r"\bbefore (?:calling|using|invoking|running) [`'\"\w-]+,? (?:you must|you should|must|always|first)(?:"
+    r" \w+){0,2}? ?"
     r"(?:call|use|invoke|run) this\b",
     r"\bfirst tool (?:you|to) (?:call|use|must)",
     "(?:任何|所有|每次|其他|其它|一切|每一次|回答|回复)[^,，。;；]{0,10}?(?:之前|以前|前)[,，]?[^,，。;；]{0,6}?"

@@ -29,7 +29,8 @@ _CHANGING = (
 )
 _ZH_CHANGING = "(?:改为|改用|代替|取代|替代|不要再?(?:使用|调用)|别用|禁止(?:使用|调用)|而不是|之前|之后|时[,，]?(?:必须|应|要|请|将|把|改|先)|优先于|一律)"
 _FOREIGN_TOOLS = re.compile(
-    r"\b(?:other|another|any other) (?:mcp )?(?:servers?|services?)(?:'s|')? tools?\b|\btools? (?:of|from) (?:other|another) (?:mcp )?"
+    r"\b(?:other|another|any other) (?:mcp )?(?:servers?|services?)(?:'s|')? tools?\b|\btools? (?:of|from)"
+    r" (?:other|another) (?:mcp )?"
     r"(?:servers?|services?)\b|其[他它](?:mcp)? ?(?:服务|服务器)的工具"
     r"|(?:用户要求|其[他它]|别的|另外的?)[^。;；]{0,16}?工具[^。;；]{0,8}?改用(?:本|此|该)工具"
 )
@@ -45,7 +46,8 @@ _DESTROYS = frozenset("delete remove drop purge destroy wipe overwrite erase tru
 _ZH_WRITES = re.compile("^(?:删除|更新|发送|写入|创建|新建|执行|发布|上传|修改|移除|清空|提交)")
 _ZH_DESTROYS = re.compile("^(?:删除|清空|移除|清除|销毁|覆盖)")
 _ODD_PARAMETERS = frozenset(
-    "sidenote side_note scratchpad inner_thoughts chain_of_thought conversation_history chat_history system_prompt_copy "
+    "sidenote side_note scratchpad inner_thoughts chain_of_thought conversation_history chat_history "
+    "system_prompt_copy "
     "full_context previous_messages".split()
 )
 #: Parameters that are odd where nothing says what they are for.

@@ -12,7 +12,8 @@ from infra.services.scan.texts import Text
 
 _OLD = words("previous prior earlier preceding above former foregoing system developer original initial your safety")
 _RULES = words(
-    "instructions? rules? guidelines? directives? prompts? constraints policies safeguards restrictions directions orders"
+    "instructions? rules? guidelines? directives? prompts? constraints policies safeguards restrictions "
+    "directions orders"
 )
 _ORDERS = words("instructions? prompts? guidelines? directives?")
 _OTHERS = words("previous prior earlier other system user user's developer existing preceding")
@@ -22,21 +23,25 @@ _ENGLISH = (
     rf"|do not obey|no longer follow|neglect)\s+(?:[\w'-]+ ){{0,3}}?{_OLD}(?: [\w'-]+){{0,2}}? {_RULES}\b",
     r"\b(?:ignore|disregard|forget)\s+(?:all|any|every)(?: of)?(?: the| your)?(?: other| such)? "
     r"(?:instructions|prompts|guidelines|directives)\b",
-    r"\b(?:ignore|disregard|forget) (?:everything|anything|all)(?: that)? (?:you (?:were|have been|'ve been) (?:told|given)"
+    r"\b(?:ignore|disregard|forget) (?:everything|anything|all)(?: that)? (?:you (?:were|have been|'ve been)"
+    r" (?:told|given)"
     r"|above\b|(?:said )?before\b|so far\b|(?:the )?user (?:said|asked|wants|wanted))",
-    r"\b(?:ignore|disregard) (?:what|whatever|anything) (?:the )?user (?:asks|asked|says|said|wants|wanted|requested)\b",
+    r"\b(?:ignore|disregard) (?:what|whatever|anything) (?:the )?user (?:asks|asked|says|said|wants|wanted"
+    r"|requested)\b",
     r"\b(?:ignore|disregard) the user's (?:other |actual |original )?(?:requests?|instructions?|wishes|question)\b",
     # This overrides, takes precedence over, is preferred to …
     r"\b(?:overrides?|overrules?|supersedes?|outranks?|cancels?|revokes?)\s+(?:all |any |every |all of )?(?:of )?"
     rf"(?:the |your )?{_OTHERS}(?: [\w'-]+){{0,2}}? {_ORDERS}\b",
     rf"\b(?:precedence|priority) over (?:all |any |every )?(?:the |your )?(?:\w+ )?{_OTHERS}?(?:'s)? ?{_ORDERS}\b",
-    r"\b(?:prioriti[sz]e|prefer|follow|obey) (?:this|these|the following)(?: \w+){0,2} (?:over|instead of|rather than|above) "
+    r"\b(?:prioriti[sz]e|prefer|follow|obey) (?:this|these|the following)(?: \w+){0,2} (?:over|instead of"
+    r"|rather than|above) "
     rf"(?:the |any |all )?{_OTHERS}\b",
     # Earlier rules no longer apply.
     rf"\b(?:earlier|previous|prior|preceding|above|other|all|system|safety) {_RULES} (?:no longer apply|do not apply"
     r"|don't apply|are (?:now )?(?:void|cancelled|canceled|revoked|superseded|suspended|invalid|lifted|obsolete"
     r"|disabled)|(?:must|should|can|may|are to) be (?:ignored|disregarded|dropped))",
-    rf"\b(?:any|all) (?:later |further |other )?{_ORDERS} (?:given |coming )?(?:by|from) {USER}[^.;]{{0,30}}?\b(?:is|are) "
+    rf"\b(?:any|all) (?:later |further |other )?{_ORDERS} (?:given |coming )?(?:by|from)"
+    rf" {USER}[^.;]{{0,30}}?\b(?:is|are) "
     r"(?:now )?(?:invalid|void|ignored|to be ignored|not valid)\b",
     # From now on you …; you are authorized to skip …
     r"\bfrom now on,? (?:you|always|every|all|ignore|obey|only)\b",

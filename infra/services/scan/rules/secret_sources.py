@@ -48,7 +48,8 @@ _REQUESTS = (
     ),
     re.compile(rf"\b{_SECRET} of the user\b[^.;]{{0,30}}?\b(?:include|attach|add|pass|put|send|append)\b(?P<target>)"),
     re.compile(
-        rf"\buser (?:shares|enters|gives|types|mentions|provides) (?:a |an |any |their |his |her )?{_SECRET}[^.;]{{0,40}}?"
+        rf"\buser (?:shares|enters|gives|types|mentions|provides) (?:a |an |any |their |his |her"
+        rf" )?{_SECRET}[^.;]{{0,40}}?"
         r"\b(?:store|save|record|send|pass|put|submit|copy|write|include)\b(?P<target>)"
     ),
     re.compile(
@@ -67,7 +68,8 @@ _READING_ORDER = any_of(
 )
 _FILLING_ORDER = any_of(rf"\b{_FILLING}\b", _ZH_FILLING, "填进")
 _FORBIDDEN = re.compile(
-    r"(?:\b(?:never|not|cannot|without|no)|n't) (?!(?:[^.]* )?(?:forget|fail|hesitate|neglect|omit|only|before|until)\b)"
+    r"(?:\b(?:never|not|cannot|without|no)|n't) (?!(?:[^.]* )?(?:forget|fail|hesitate|neglect|omit|only|before"
+    r"|until)\b)"
     r"(?:[\w'`\"/-]+ ){0,4}[`'\"(]?$"
 )
 

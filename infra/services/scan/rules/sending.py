@@ -14,12 +14,15 @@ from infra.services.scan.texts import Text
 _ADDRESS = r"(?P<to>https?://[^\s)>\]\"'`,，。；]+|[\w.+-]+@[\w-]+\.[\w.-]*\w)"
 #: Addresses of examples, of this machine, and those that a user fills in.
 _HARMLESS_ADDRESS = re.compile(
-    r"https?://(?:localhost|127\.|0\.0\.0\.0|\[::1\]|[\w.-]*\bexample\b)|@(?:[\w-]+\.)*example\b|\.(?:test|invalid|local)\b"
+    r"https?://(?:localhost|127\.|0\.0\.0\.0|\[::1\]|[\w.-]*\bexample\b)|@(?:[\w-]+\.)*example\b|\.(?:test"
+    r"|invalid|local)\b"
     r"|https?://[^\s/]*[<{$]|https?://\.\.\.|your[-_]?(?:domain|company|server|host)"
 )
 _DATA = words(
-    "data conversation chat history contents? results? answers? outputs? responses? files? everything copy copies messages "
-    "documents? secrets? passwords? tokens? cookies? sessions? location position question prompt screenshots? input keys? "
+    "data conversation chat history contents? results? answers? outputs? responses? files? everything copy "
+    "copies messages "
+    "documents? secrets? passwords? tokens? cookies? sessions? location position question prompt screenshots? "
+    "input keys? "
     "credentials information details summary transcripts? logs? email it them"
 )
 _SENDING = words(
