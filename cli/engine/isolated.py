@@ -43,7 +43,8 @@ def run(
                 host_config=client.create_host_config(
                     network_mode="none",
                     read_only=True,
-                    tmpfs={"/tmp": "", "/data": ""},
+                    # Programs of services run as users of their own, and may keep data.
+                    tmpfs=dict.fromkeys(("/tmp", "/data"), "mode=1777"),
                     cap_drop=["ALL"],
                     security_opt=["no-new-privileges:true"],
                     mem_limit="1g",

@@ -38,6 +38,7 @@ from dyber_kit.bridge.transports.child_log import ChildLog
 from dyber_kit.contract import digest, render
 from dyber_kit.language import tr
 from dyber_kit.observing.metrics import Metrics
+from dyber_kit.settings import Settings
 
 # A server that does not know the question may not answer it at all.
 _ERA_SECONDS = 10.0
@@ -102,7 +103,8 @@ async def _listed(settings: BridgeSettings, placeholder: str | None) -> tuple[Ab
 @asynccontextmanager
 async def _linked(settings: BridgeSettings, values: Values, masker: Masker, log: ChildLog) -> AsyncIterator[Link]:
     metrics = BridgeMetrics(Metrics(settings.service))
-    async with make_endpoint(settings, values, metrics).open(log) as connected:
+    data_dir = Settings.from_environment().data_dir
+    async with make_endpoint(settings, values, metrics, data_dir).open(log) as connected:
         link = Link(connected.read, connected.write, settings.era, masker, metrics, is_http=connected.is_http)
         async with anyio.create_task_group() as tasks:
             await tasks.start(link.run)
