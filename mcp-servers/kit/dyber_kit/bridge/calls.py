@@ -205,7 +205,9 @@ class ForeignCall:
         if text == TOO_LONG:
             return ServiceError(
                 ErrorCode.INVALID_ARGUMENT,
-                tr_lazy("The answer is longer than 16 MiB and was not read"),
+                tr_lazy(
+                    "The answer is too long and was not read: more than 16 MiB, or more than 1 MiB with very many values"
+                ),
                 tr_lazy(
                     "Reduce the arguments for number or length (limit, comments, max_chars and so on), then try again"
                 ),
