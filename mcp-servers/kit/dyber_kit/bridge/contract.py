@@ -129,17 +129,21 @@ def main(arguments: list[str] | None = None) -> int:
     target.add_argument("--write", type=Path, metavar="FILE")
     target.add_argument("--check", type=Path, metavar="FILE")
     target.add_argument("--era", action="store_true")
+    parser.add_argument(
+        "--secrets", action="store_true", help="use the real secrets, which remote servers may need; not placeholders"
+    )
     options = parser.parse_args(arguments)
     logging.getLogger("dyber").setLevel(logging.CRITICAL)  # What the child says is in the error.
+    placeholder = None if options.secrets else PLACEHOLDER
     file: Path | None = options.write or options.check
     try:
         settings = read_settings()
         if options.era:
-            print(asyncio.run(era_of(settings)))
+            print(asyncio.run(era_of(settings, placeholder)))
             return 0
         kept = file or Path(os.environ.get(LOCK_FILE_SETTING) or DEFAULT_LOCK_FILE)
         lock = Lock.read(kept) if kept.exists() else None
-        contract, listing = asyncio.run(foreign_contract(settings, lock=lock))
+        contract, listing = asyncio.run(foreign_contract(settings, lock=lock, placeholder=placeholder))
     except (ValueError, HandshakeError) as error:
         print(error, file=sys.stderr)
         return 2
