@@ -72,19 +72,20 @@ def build_image(spec: ServiceSpec, build: BuildSettings, display: Activities, se
                 with events.failing_clearly():
                     done = stack.up(show_secrets=False, color="never", on_event=events.handle)
             except DeployError as error:
-                raise _with_output(error, spec.name, log) from None
+                raise _with_output(error, spec.name, spec.folder, log) from None
     return str(done.outputs[single_image.OUTPUT].value)
 
 
-def _with_output(error: DeployError, service: str, log: Path) -> DeployError:
+def _with_output(error: DeployError, service: str, folder: Path, log: Path) -> DeployError:
     """Return the failure of a build with the last lines of its output."""
     try:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return error
-    shown = [masked(line) for line in lines if re.match(r"#\d+ (\d|ERROR)", line)][-_LAST_LINES:]
-    if not shown:
+    told = [masked(line) for line in lines if re.match(r"#\d+ \d", line) and "complete log of this run" not in line]
+    if not told:
         return error
+    shown = [*told[-_LAST_LINES:], *_packages_with_another_hash(folder, told)]
     return DeployError(
         tr("the image of {service} was not built", service=service),
         tr(
@@ -93,6 +94,20 @@ def _with_output(error: DeployError, service: str, log: Path) -> DeployError:
         ),
         shown,
     )
+
+
+def _packages_with_another_hash(folder: Path, lines: list[str]) -> list[str]:
+    """Return a sentence for each npm package that npm refused by its hash: it does not say which one it was."""
+    wanted = {match[1] for line in lines for match in re.finditer(r"wanted (sha\d+-[A-Za-z0-9+/=]+)", line)}
+    try:
+        packages = json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    except (OSError, ValueError, KeyError):
+        return []
+    return [
+        tr("{package} is not what package-lock.json says", package=path.rpartition("node_modules/")[2])
+        for path, package in packages.items()
+        if package.get("integrity") in wanted
+    ]
 
 
 def _thrown_away_stack(folder: Path, variables: Mapping[str, str]) -> Any:

@@ -39,6 +39,7 @@ TOOLS: dict[str, dict[str, Any]] = {
     "deaf": {"description": "Stop reading", **READ, "inputSchema": OBJECT},
     "pieces": {"description": "Answer in pieces", **READ, **text_argument()},
     "large": {"description": "Answer with many bytes", **READ, **text_argument("bytes", "integer")},
+    "rows": {"description": "Answer with many values", **READ, **text_argument("rows", "integer")},
     "noise": {"description": "Print what is no message", **READ, "inputSchema": OBJECT},
     "secret": {"description": "Tell the secret", **READ, "inputSchema": OBJECT},
     "ask": {"description": "Ask the client for everything", **READ, "inputSchema": OBJECT},
@@ -151,6 +152,11 @@ def fault(name: str, request_id: Any, given: dict[str, Any]) -> dict[str, Any] |
         return None
     if name == "large":
         return text("字" * (given["bytes"] // 3))
+    if name == "rows":
+        return {
+            "content": [],
+            "structuredContent": {"rows": [{"id": row, "of": "rows"} for row in range(given["rows"])]},
+        }
     if name == "noise":
         os.write(1, "欢迎使用\n".encode())
         os.write(1, "中文横幅\n".encode("gbk"))

@@ -77,7 +77,7 @@ async def test_a_large_answer_is_cut_and_says_how_much_is_left_out(foreign: Brid
             assert str(size // 3 - 24_000) in note
 
 
-async def test_an_answer_beyond_16_mib_fails_alone(alone: Bridge, tmp_path: Path) -> None:
+async def test_an_answer_beyond_16_mib_or_with_very_many_values_fails_alone(alone: Bridge, tmp_path: Path) -> None:
     release = tmp_path / "release"
     async with Client(f"{alone.base}/mcp") as client, anyio.create_task_group() as calls:
         others: list[CallToolResult] = []
@@ -88,6 +88,10 @@ async def test_an_answer_beyond_16_mib_fails_alone(alone: Bridge, tmp_path: Path
         calls.start_soon(wait)
         too_long = await client.call_tool("large", {"bytes": 20_000_000})
         assert code_of(too_long) == "INVALID_ARGUMENT" and "16 MiB" in text_of(too_long)
+        intricate = await client.call_tool("rows", {"rows": 100_000})
+        assert code_of(intricate) == "INVALID_ARGUMENT" and "16 MiB" in text_of(intricate)
+        large = await client.call_tool("rows", {"rows": 5_000})
+        assert code_of(large) == "INVALID_ARGUMENT" and "24000" in text_of(large)
         release.touch()
     assert text_of(others[0]) == "done"
     assert alone.metric("mcp_child_restarts_total", reason="exit") == 0

@@ -105,17 +105,13 @@ def over_http(mode: str, port: int) -> BridgeSettings:
         (*foreign_programs.npm_command(*EVERYTHING), mode),
         transport=transport,
         url=f"http://127.0.0.1:{port}/{path}",
-        passed=["PORT"],
+        listens="PORT",
     )
 
 
 @pytest.mark.parametrize("mode", ["streamableHttp", "sse"])
-async def test_a_child_that_listens_on_this_machine_is_started_called_and_stopped(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
-) -> None:
-    port = free_port()
-    monkeypatch.setenv("PORT", str(port))
-    settings = over_http(mode, port)
+async def test_a_child_that_listens_on_this_machine_is_started_called_and_stopped(tmp_path: Path, mode: str) -> None:
+    settings = over_http(mode, free_port())
     with bridge(settings, lock_of(settings, tmp_path)) as running:
         async with Client(f"{running.base}/mcp") as client:
             assert "5" in text_of(await client.call_tool("get-sum", {"a": 2, "b": 3}))

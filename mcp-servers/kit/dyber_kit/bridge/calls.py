@@ -33,6 +33,8 @@ _PROGRESS_SECONDS = 0.1
 # What a foreign server may ask a caller for; roots are left out, because some servers let them replace their folders.
 _FORWARDED_CAPABILITIES = ("elicitation", "sampling")
 _ROOTS = "roots/list"
+# The SDK's own words for a connection that has ended.
+_CLOSED = "Connection closed"
 
 _ASK_OTHERWISE = tr_lazy("Use a client of 2026-07-28 that can ask its user (elicitation), or a tool that asks nothing")
 
@@ -81,7 +83,7 @@ class ForeignCall:
             answer = await self._send(link)
         except MCPError as error:
             if failure_in(error) is not Failure.SESSION_ENDED:
-                raise await self._failed(error) from error
+                raise await self._failed(error, link) from error
             self._supervisor.renew(link)
             answer = await self._send_again(await self._link())
         if answer.get("resultType") == "input_required" or "inputRequests" in answer:
@@ -108,7 +110,7 @@ class ForeignCall:
         try:
             return await self._send(link)
         except MCPError as error:
-            raise await self._failed(error) from error
+            raise await self._failed(error, link) from error
 
     async def _send(self, link: Link) -> dict[str, Any]:
         params: dict[str, Any] = {"name": self._tool, "arguments": self._arguments}
@@ -178,7 +180,7 @@ class ForeignCall:
                 ErrorCode.UPSTREAM_CHANGED, tr_lazy("The server behind this tool asks something that is not readable")
             ) from error
 
-    async def _failed(self, error: MCPError) -> Exception:
+    async def _failed(self, error: MCPError, link: Link) -> Exception:
         """Return what an error of the server, or of the way to it, means for the caller."""
         code, text = error.error.code, self._masker.text(error.error.message)[:MAX_ERROR_CHARS]
         failure = failure_in(error)
@@ -196,8 +198,13 @@ class ForeignCall:
             return ServiceError(
                 ErrorCode.UPSTREAM_UNREACHABLE, tr_lazy("The remote server cannot be reached: {reason}", reason=text)
             )
-        if failure is Failure.UNREACHABLE or (code == CONNECTION_CLOSED and text == "Connection closed"):
-            return self._lost(await self._supervisor.last_ending() or text)
+        if failure is Failure.UNREACHABLE:
+            return self._lost(text)
+        if code == CONNECTION_CLOSED and text == _CLOSED:
+            reason = await self._supervisor.last_ending() or text
+            # A connection that nobody else has missed: its way to the server is closed, but not the way back.
+            self._supervisor.renew(link)
+            return self._lost(reason)
         if code == MISSING_REQUIRED_CLIENT_CAPABILITY:
             if self._context.protocol_version in MODERN_PROTOCOL_VERSIONS:
                 return error
@@ -205,7 +212,9 @@ class ForeignCall:
         if text == TOO_LONG:
             return ServiceError(
                 ErrorCode.INVALID_ARGUMENT,
-                tr_lazy("The answer is longer than 16 MiB and was not read"),
+                tr_lazy(
+                    "The answer is too long and was not read: more than 16 MiB, or more than 1 MiB with very many values"
+                ),
                 tr_lazy(
                     "Reduce the arguments for number or length (limit, comments, max_chars and so on), then try again"
                 ),

@@ -38,6 +38,7 @@ from dyber_kit.bridge.transports.child_log import ChildLog
 from dyber_kit.contract import digest, render
 from dyber_kit.language import tr
 from dyber_kit.observing.metrics import Metrics
+from dyber_kit.settings import Settings
 
 # A server that does not know the question may not answer it at all.
 _ERA_SECONDS = 10.0
@@ -102,7 +103,8 @@ async def _listed(settings: BridgeSettings, placeholder: str | None) -> tuple[Ab
 @asynccontextmanager
 async def _linked(settings: BridgeSettings, values: Values, masker: Masker, log: ChildLog) -> AsyncIterator[Link]:
     metrics = BridgeMetrics(Metrics(settings.service))
-    async with make_endpoint(settings, values, metrics).open(log) as connected:
+    data_dir = Settings.from_environment().data_dir
+    async with make_endpoint(settings, values, metrics, data_dir).open(log) as connected:
         link = Link(connected.read, connected.write, settings.era, masker, metrics, is_http=connected.is_http)
         async with anyio.create_task_group() as tasks:
             await tasks.start(link.run)
@@ -127,17 +129,21 @@ def main(arguments: list[str] | None = None) -> int:
     target.add_argument("--write", type=Path, metavar="FILE")
     target.add_argument("--check", type=Path, metavar="FILE")
     target.add_argument("--era", action="store_true")
+    parser.add_argument(
+        "--secrets", action="store_true", help="use the real secrets, which remote servers may need; not placeholders"
+    )
     options = parser.parse_args(arguments)
     logging.getLogger("dyber").setLevel(logging.CRITICAL)  # What the child says is in the error.
+    placeholder = None if options.secrets else PLACEHOLDER
     file: Path | None = options.write or options.check
     try:
         settings = read_settings()
         if options.era:
-            print(asyncio.run(era_of(settings)))
+            print(asyncio.run(era_of(settings, placeholder)))
             return 0
         kept = file or Path(os.environ.get(LOCK_FILE_SETTING) or DEFAULT_LOCK_FILE)
         lock = Lock.read(kept) if kept.exists() else None
-        contract, listing = asyncio.run(foreign_contract(settings, lock=lock))
+        contract, listing = asyncio.run(foreign_contract(settings, lock=lock, placeholder=placeholder))
     except (ValueError, HandshakeError) as error:
         print(error, file=sys.stderr)
         return 2

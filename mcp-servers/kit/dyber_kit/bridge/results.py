@@ -42,16 +42,12 @@ def read_result(answer: Mapping[str, Any], masker: Masker, max_chars: int) -> Ca
     Raises:
         ServiceError: INVALID_ARGUMENT: a structure, or a picture or sound, is larger than its limit.
     """
-    given = masker.value({_CAMEL.get(name, name): value for name, value in answer.items()})
+    given = {_CAMEL.get(name, name): value for name, value in answer.items()}
     is_error = given.get("isError") is True
-    structure = given.get("structuredContent")
     limit = min(MAX_ERROR_CHARS, max_chars) if is_error else max_chars
-    if _is_text_alone(structure) and _chars(structure) > limit:
-        structure = {"result": _shortened(structure["result"], limit - len('{"result":""}'))}
-    if structure is not None and _chars(structure) > max_chars:
-        raise too_large(_chars(structure), max_chars)
-    parts = _shortened_parts([_block(part) for part in _parts(given.get("content"))], limit)
-    meta = given.get("_meta")
+    structure = _read_structure(given.get("structuredContent"), masker, limit, max_chars)
+    parts = _shortened_parts([_block(masker.value(part)) for part in _parts(given.get("content"))], limit)
+    meta = masker.value(given.get("_meta"))
     meta = (
         {name: value for name, value in meta.items() if not name.startswith(_PROTOCOL_META)}
         if isinstance(meta, dict)
@@ -63,6 +59,23 @@ def read_result(answer: Mapping[str, Any], masker: Masker, max_chars: int) -> Ca
         is_error=is_error,
         _meta=meta if meta and _chars(meta) <= max_chars else None,
     )
+
+
+def _read_structure(structure: Any, masker: Masker, text_limit: int, max_chars: int) -> Any:
+    """Return a structure without secrets; one that only wraps a text is shortened like the text.
+
+    Raises:
+        ServiceError: INVALID_ARGUMENT: it is too long.
+    """
+    if structure is None:
+        return None
+    if _is_text_alone(structure):
+        # Masked before it is cut, because a part of a secret cannot be found.
+        return {"result": _shortened(masker.text(structure["result"]), text_limit - len('{"result":""}'))}
+    size = _chars(structure)
+    if size > max_chars:
+        raise too_large(size, max_chars)
+    return masker.value(structure)
 
 
 def _parts(content: Any) -> list[Any]:
@@ -123,6 +136,7 @@ def _is_text_alone(structure: Any) -> bool:
 
 
 def _shortened(text: str, max_chars: int) -> str:
+    text = text[:max_chars]
     while _chars(text) - 2 > max_chars:
         text = text[: min(max_chars, len(text) * max_chars // _chars(text))]
     return text

@@ -104,7 +104,7 @@ def read_object(given: Any, schema: dict[str, Any], checker: Checker) -> dict[st
     arguments = _as_object(given)
     problems = checker.problems(arguments)
     if problems:
-        repaired = _repaired(arguments, schema)
+        repaired = _repaired(arguments, schema, {path.partition(".")[0] for path, _ in problems})
         if repaired != arguments:
             arguments, problems = repaired, checker.problems(repaired)
     if problems:
@@ -127,20 +127,15 @@ def _as_object(given: Any) -> dict[str, Any]:
     raise ServiceError(ErrorCode.INVALID_ARGUMENT, tr_lazy("arguments must be a JSON object"), fields=["arguments"])
 
 
-def _repaired(arguments: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    declared = schema.get("properties")
-    if not isinstance(declared, dict):
-        return arguments
+def _repaired(arguments: dict[str, Any], schema: dict[str, Any], broken: set[str]) -> dict[str, Any]:
+    """Return the arguments, of which those that break the schema are read as callers usually mean them."""
     required = schema.get("required") or ()
     values: dict[str, Any] = {}
     for name, value in arguments.items():
-        rules = declared.get(name)
-        if isinstance(rules, dict):
-            if name not in required and value is None:
-                continue
-            if isinstance(value, str) and rules.get("type") in ("object", "array", "integer", "number", "boolean"):
-                value = _from_text(value)
-        values[name] = value
+        if name in broken and isinstance(value, str):
+            value = _from_text(value)
+        if value is not None or name not in broken or name in required:
+            values[name] = value
     return values
 
 

@@ -41,6 +41,7 @@ class BridgeSettings(BaseModel):
         command: Arguments with which the child is started, its program first; empty for a remote server. No shell reads
             them. A folder below DYBER_DATA that ends with `/` is made if it is missing.
         url: Address of the server, for the two HTTP transports; of a child, on 127.0.0.1.
+        listens: Variable of a child that gets the port of `url`, on which it has to listen.
         headers: Headers of every HTTP request; `${NAME}` in a value is replaced by the secret or variable NAME.
         era: Protocol of the server: `legacy` begins with `initialize`, `modern` is that of 2026-07-28.
         child: `shared`: one child for all callers; `session`: one for each caller; `pool`: several equal children.
@@ -62,6 +63,7 @@ class BridgeSettings(BaseModel):
     transport: Transport = "stdio"
     command: tuple[str, ...] = ()
     url: str | None = None
+    listens: VariableName | None = None
     headers: dict[str, str] = {}
     era: Era = "legacy"
     child: Literal["shared", "session", "pool"] = "shared"
@@ -80,8 +82,8 @@ class BridgeSettings(BaseModel):
         if self.transport == "stdio":
             if not self.command:
                 raise ValueError("transport stdio needs a command")
-            if self.url is not None or self.headers:
-                raise ValueError("transport stdio has no url and no headers")
+            if self.url is not None or self.headers or self.listens is not None:
+                raise ValueError("transport stdio has no url, no headers and no listens")
             return self
         if self.url is None:
             raise ValueError(f"transport {self.transport} needs a url")
@@ -95,6 +97,14 @@ class BridgeSettings(BaseModel):
         if not self.command and address.scheme == "http" and not self.private_network:
             raise ValueError("url of a remote server must begin with https://, unless private_network is true")
         return self
+
+    @property
+    def port(self) -> int | None:
+        """Return the port of `url`; None without one."""
+        if self.url is None:
+            return None
+        address = urlsplit(self.url)
+        return address.port or (443 if address.scheme == "https" else 80)
 
     @property
     def is_remote(self) -> bool:
@@ -167,6 +177,8 @@ class Values:
         """
         named = {name: name for name in self._settings.passed} | dict(self._settings.environment)
         wanted = {name: value for name, source in named.items() if (value := self.get(source)) is not None}
+        if self._settings.listens is not None:
+            wanted[self._settings.listens] = str(self._settings.port)
         return _basic_environment(os.environ, temporary) | wanted
 
     def headers(self) -> dict[str, str]:

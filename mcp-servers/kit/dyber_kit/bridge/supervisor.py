@@ -156,14 +156,14 @@ class Supervisor:
         """Return why the server whose connection has just ended does not run; None when that is not known in time."""
         with anyio.move_on_after(2 * _LAST_MESSAGES_SECONDS):
             await self._over.wait()
-        return self._ending.text if self._ending else None
+        return self._ending.text if self._ending and self._over.is_set() else None
 
     def suspect(self) -> None:
         """Find out whether the server still answers, because the deadline of a call has passed."""
         self._suspected.set()
 
     def renew(self, link: Link) -> None:
-        """Connect anew, because the server does not know the session of `link` any longer."""
+        """Connect anew, because the server does not know the session of `link` any longer, or cannot be written to."""
         if self._link is link:
             self._link = None
             self._to_renew.set()

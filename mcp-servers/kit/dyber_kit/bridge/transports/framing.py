@@ -22,6 +22,8 @@ from pydantic_core import from_json
 #: Longest message of a child, in bytes.
 MAX_MESSAGE_BYTES = 16 * 2**20
 _EDGE_BYTES = 4096
+_LONG_BYTES = 2**20
+_MOST_TEXTS = 20_000
 # Where a message states its id: among its first fields, or as its last but for the version.
 _FIRST_ID = re.compile(rb'\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*"?(\d{1,18})"?\s*,')
 _LAST_ID = re.compile(rb',\s*"id"\s*:\s*"?(\d{1,18})"?\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}\s*$')
@@ -30,16 +32,31 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 @dataclass(frozen=True)
 class TooLong:
-    """Describes a line that is longer than the limit: its length, and its first and last bytes."""
+    """Describes a line that is too long to be read: its length, and its first and last bytes."""
 
     size: int
     head: bytes
     tail: bytes
 
+    @classmethod
+    def whole(cls, line: bytes) -> TooLong:
+        """Return the description of a line."""
+        return cls(len(line), line[:_EDGE_BYTES], line[-_EDGE_BYTES:])
+
     def request_id(self) -> int | None:
         """Return the id of the request that the line answers, when its first or last fields state it."""
         stated = _FIRST_ID.match(self.head) or _LAST_ID.search(self.tail)
         return int(stated[1]) if stated else None
+
+
+def is_intricate(line: bytes) -> bool:
+    """Return whether reading a line would hold up every other call: it is long, and has very many names and texts.
+
+    A long text, picture or sound is read fast. An answer with as many values as this is longer than any limit of answers.
+    """
+    if len(line) <= _LONG_BYTES:
+        return False
+    return line.count(b'"') - line.count(b'\\"') > 2 * _MOST_TEXTS
 
 
 class LineBuffer:

@@ -87,7 +87,8 @@ class HttpEndpoint:
 
     async def _wait_until_listening(self, child: ChildProcess, log: ChildLog) -> None:
         address = urlsplit(self._url)
-        port = address.port or (443 if address.scheme == "https" else 80)
+        port = self._settings.port
+        assert port is not None
         with anyio.fail_after(self._settings.startup_seconds):
             while child.returncode is None:
                 try:

@@ -22,14 +22,14 @@ from mcp.types import (
 
 from dyber_kit.bridge.metrics import BridgeMetrics
 from dyber_kit.bridge.transports.child_log import ChildLog
-from dyber_kit.bridge.transports.framing import MAX_MESSAGE_BYTES, LineBuffer, TooLong, read_message
+from dyber_kit.bridge.transports.framing import MAX_MESSAGE_BYTES, LineBuffer, TooLong, is_intricate, read_message
 from dyber_kit.bridge.transports.process import ChildProcess
 
 logger = logging.getLogger("dyber.bridge")
 
 _READ_BYTES = 2**18
 #: Message of the error with which a call ends whose answer was too long to be read.
-TOO_LONG = "the message is longer than 16 MiB"
+TOO_LONG = "the message is too long to be read"
 
 
 class Asked:
@@ -87,6 +87,8 @@ class ChildOutput:
             if not data:
                 raise anyio.EndOfStream
             for line in self._buffer.feed(data):
+                if isinstance(line, bytes) and is_intricate(line):
+                    line = TooLong.whole(line)
                 message = self._too_long(line) if isinstance(line, TooLong) else self._message(line)
                 if message is not None:
                     self._ready.append(message)
